@@ -1,0 +1,7 @@
+namespace Berth.Tests;
+
+public class SmokeTests
+{
+    [Fact]
+    public void Works() => Assert.True(true);
+}
