@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using Berth.Oci;
 
@@ -10,6 +11,8 @@ namespace Berth.Distribution;
 /// </summary>
 internal sealed record RegistryError(int Status, string Code, string Message, string? Detail = null)
 {
+    private static readonly JsonWriterOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     /// <summary>Where one error is true of several things: it is listed once for each.</summary>
     public IReadOnlyList<string> Details { get; init; } = [];
 
@@ -104,7 +107,7 @@ internal sealed record RegistryError(int Status, string Code, string Message, st
     public byte[] ToJson()
     {
         var buffer = new ArrayBufferWriter<byte>(256);
-        using (var json = new Utf8JsonWriter(buffer))
+        using (var json = new Utf8JsonWriter(buffer, Relaxed))
         {
             json.WriteStartObject();
             json.WriteStartArray("errors");
