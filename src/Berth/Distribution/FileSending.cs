@@ -72,9 +72,10 @@ internal sealed class FileSending
         {
             await sending.SendAsync(file, offset, count);
         }
-        catch (SocketException)
+        catch (Exception e) when (e is SocketException or NotSupportedException or ObjectDisposedException)
         {
-            // The client went away, or took nothing for too long: there is nobody left to tell.
+            // The client went away, or took nothing for too long: there is nobody left to tell. A socket that Kestrel has
+            // closed meanwhile says so in the other two ways.
             http.Abort();
             return true;
         }
