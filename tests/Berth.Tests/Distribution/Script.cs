@@ -31,7 +31,17 @@ internal sealed partial class Script(RegistryFixture registry)
         set => values[name] = Encoding.UTF8.GetBytes(Fill(value));
     }
 
+    /// <summary>The body of the last answer that had one.</summary>
+    public string LastBody { get; private set; } = "";
+
     public void Give(string name, byte[] value) => values[name] = value;
+
+    /// <summary>A text with its names replaced.</summary>
+    public string Filled(string text) => Fill(text);
+
+    /// <summary>A text of one name alone is that value's bytes; otherwise the names in it are replaced.</summary>
+    public byte[] Bytes(string text) =>
+        text is ['{', .. var name, '}'] && values.TryGetValue(name, out var value) ? value : Encoding.UTF8.GetBytes(Fill(text));
 
     /// <summary>Plays the calls. The first answer that is not as written fails the test.</summary>
     public async Task PlayAsync(string script)
@@ -46,6 +56,7 @@ internal sealed partial class Script(RegistryFixture registry)
         var body = await response.Content.ReadAsByteArrayAsync(TestContext.Current.CancellationToken);
         var place = $"line {exchange.Line}: {request.Method} {request.RequestUri}\n"
             + $"answered {(int)response.StatusCode} {response.Headers}{response.Content.Headers}\n{Show(body)}\n";
+        if (body.Length > 0) LastBody = Encoding.UTF8.GetString(body);
         CheckStatus(exchange, response, body, place);
         foreach (var (name, expected) in exchange.ExpectedHeaders) CheckHeader(response, name, expected, place);
         if (exchange.ExpectedBody is { } text)
@@ -109,10 +120,6 @@ internal sealed partial class Script(RegistryFixture registry)
 
         Assert.True(Fill(expected) == found, $"{place}expected {name}: {Fill(expected)}");
     }
-
-    /// <summary>A text of one name alone is that value's bytes; otherwise the names in it are replaced.</summary>
-    private byte[] Bytes(string text) =>
-        text is ['{', .. var name, '}'] && values.TryGetValue(name, out var value) ? value : Encoding.UTF8.GetBytes(Fill(text));
 
     private string Fill(string text) => Names().Replace(text, match =>
     {
