@@ -103,7 +103,7 @@ internal sealed partial class Script(RegistryFixture registry)
     private void CheckHeader(HttpResponseMessage response, string name, string expected, string place)
     {
         var found = response.Headers.TryGetValues(name, out var values) || response.Content.Headers.TryGetValues(name, out values)
-            ? string.Join("; ", values)
+            ? string.Join(", ", values)
             : null;
         if (expected == "-")
         {
