@@ -99,6 +99,7 @@ internal sealed class UploadEndpoints(
         using var place = sessions.TryTakePlace();
         if (place is null) return TooManyUploads();
         var upload = await sessions.StartAsync(request.Repository, digest.Algorithm, request.Actor.Name);
+        upload.TryEnter();
         try
         {
             await upload.AppendAsync(request.Http.Request.BodyReader, MaxBytes, request.Aborted);
