@@ -103,8 +103,9 @@ internal sealed class FileSending
 
             return true;
         }
-        catch (Exception e) when (e is ObjectDisposedException or SocketException)
+        catch (Exception e) when (e is SocketException or ObjectDisposedException or NotSupportedException)
         {
+            // A socket that Kestrel has closed meanwhile says so in the last two ways.
             return false;
         }
     }
