@@ -137,7 +137,17 @@ internal sealed class BlobUpload : IDisposable
     private void Store(ReadOnlySpan<byte> content)
     {
         if (content.IsEmpty) return;
-        RandomAccess.Write(File(), content, Offset);
+        try
+        {
+            RandomAccess.Write(File(), content, Offset);
+        }
+        catch (IOException)
+        {
+            // A full disk may have taken some of it, which nobody counted.
+            if (file is not null) RandomAccess.SetLength(file, Offset);
+            throw;
+        }
+
         hash?.AppendData(content);
         Offset += content.Length;
     }
