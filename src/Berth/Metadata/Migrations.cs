@@ -31,7 +31,7 @@ internal static class Migrations
         {
             session.RunScript(scripts[number - 1]);
             session.Run("INSERT INTO schema_migration (number, applied_at) VALUES (@1, @2)",
-                number, DateTimeOffset.UtcNow.ToUnixTimeMilliseconds());
+                number, TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds());
         }
 
         session.Run("COMMIT");
