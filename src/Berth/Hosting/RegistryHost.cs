@@ -16,6 +16,7 @@ internal static class RegistryHost
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Logging.AddSimpleConsole(o => o.SingleLine = true);
         builder.WebHost.UseKestrelCore();
+        builder.WebHost.UseSockets(sockets => sockets.MaxWriteBufferSize = FileSending.TransportWriteBufferBytes);
         builder.WebHost.ConfigureKestrel(kestrel => Listener.Configure(kestrel, settings));
         AddRegistry(builder.Services, settings, folder);
         var app = builder.Build();
