@@ -16,7 +16,9 @@ namespace Berth.Blobs;
 /// </summary>
 internal sealed class FileBlobStore
 {
-    /// <summary>Larger blobs start for the disk at once, so that the manifest after them has less to wait for.</summary>
+    /// <summary>
+    /// Larger blobs start for the disk at once, so that the manifest after them has less to wait for.
+    /// </summary>
     private const long PromoteAtOnceBytes = 1024 * 1024;
 
     private readonly ConcurrentDictionary<Digest, StagedBlob> staged = new();
@@ -94,7 +96,8 @@ internal sealed class FileBlobStore
         {
             // Asynchronous, because only such handles can be handed to a socket.
             return new BlobContent(File.OpenHandle(
-                path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, FileOptions.Asynchronous));
+                path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete,
+                FileOptions.Asynchronous));
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -142,7 +145,10 @@ internal sealed class FileBlobStore
             {
                 RandomAccess.FlushToDisk(file);
                 var length = RandomAccess.GetLength(file);
-                if (length != blob.SizeBytes) throw new IOException($"{blob.Digest} has {length} of {blob.SizeBytes} bytes");
+                if (length != blob.SizeBytes)
+                {
+                    throw new IOException($"{blob.Digest} has {length} of {blob.SizeBytes} bytes");
+                }
             }
 
             var target = BlobPath(blob.Digest);
@@ -163,7 +169,9 @@ internal sealed class FileBlobStore
         }
     }
 
-    /// <summary>Each folder is synced into its parents once in a process's life: an earlier one may have died between.</summary>
+    /// <summary>
+    /// Each folder is synced into its parents once in a process's life: an earlier one may have died between.
+    /// </summary>
     private void CreateDurably(string folder) => _ = durableFolders.GetOrAdd(folder, created => new Lazy<bool>(() =>
     {
         Directory.CreateDirectory(created);

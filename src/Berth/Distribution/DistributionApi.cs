@@ -43,7 +43,9 @@ internal sealed partial class DistributionApi
         ];
     }
 
-    /// <summary>Answers one request: finds the route, checks access, calls the endpoint, writes the error if one comes.</summary>
+    /// <summary>
+    /// Answers one request: finds the route, checks access, calls the endpoint, writes the error if one comes.
+    /// </summary>
     public async Task HandleAsync(HttpContext http)
     {
         http.Response.Headers["Docker-Distribution-Api-Version"] = "registry/2.0";
@@ -108,7 +110,11 @@ internal sealed partial class DistributionApi
     {
         request.Response.ContentType = "application/json";
         request.Response.ContentLength = 2;
-        if (HttpMethods.IsGet(request.Http.Request.Method)) await request.Response.BodyWriter.WriteAsync("{}"u8.ToArray());
+        if (HttpMethods.IsGet(request.Http.Request.Method))
+        {
+            await request.Response.BodyWriter.WriteAsync("{}"u8.ToArray());
+        }
+
         return null;
     }
 

@@ -65,7 +65,8 @@ public sealed record Manifest(
                 $"the body's mediaType '{stated}' is not the request's Content-Type '{contentType}'");
         }
 
-        var mediaType = contentType ?? stated ?? (reader.Has("manifests") ? MediaTypes.OciIndex : MediaTypes.OciManifest);
+        var mediaType = contentType ?? stated
+            ?? (reader.Has("manifests") ? MediaTypes.OciIndex : MediaTypes.OciManifest);
         if (IsKnown(mediaType)) reader.RequireShapeOf(mediaType);
         var references = reader.References();
         return new Manifest(
