@@ -43,6 +43,10 @@ internal sealed partial class DistributionApi
         ];
     }
 
+    /// <summary>The methods, paths and rights of the table, which docs/api.md describes.</summary>
+    public IEnumerable<(string Method, V2Kind Kind, AccessAction Action)> Table =>
+        routes.Select(route => (route.Method, route.Kind, route.Action));
+
     /// <summary>
     /// Answers one request: finds the route, checks access, calls the endpoint, writes the error if one comes.
     /// </summary>
