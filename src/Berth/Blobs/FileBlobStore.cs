@@ -16,7 +16,9 @@ namespace Berth.Blobs;
 /// </summary>
 internal sealed class FileBlobStore
 {
-    /// <summary>Larger blobs start for the disk at once, so that the manifest after them has less to wait for.</summary>
+    /// <summary>
+    /// Larger blobs start for the disk at once, so that the manifest after them has less to wait for.
+    /// </summary>
     private const long PromoteAtOnceBytes = 1024 * 1024;
 
     private readonly ConcurrentDictionary<Digest, StagedBlob> staged = new();
@@ -102,7 +104,8 @@ internal sealed class FileBlobStore
         {
             // Asynchronous, because only such handles can be handed to a socket.
             return new BlobContent(File.OpenHandle(
-                path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, FileOptions.Asynchronous));
+                path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete,
+                FileOptions.Asynchronous));
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -155,7 +158,10 @@ internal sealed class FileBlobStore
             {
                 RandomAccess.FlushToDisk(file);
                 var length = RandomAccess.GetLength(file);
-                if (length != blob.SizeBytes) throw new IOException($"{blob.Digest} has {length} of {blob.SizeBytes} bytes");
+                if (length != blob.SizeBytes)
+                {
+                    throw new IOException($"{blob.Digest} has {length} of {blob.SizeBytes} bytes");
+                }
             }
 
             var target = BlobPath(blob.Digest);

@@ -43,7 +43,13 @@ internal sealed partial class DistributionApi
         ];
     }
 
-    /// <summary>Answers one request: finds the route, checks access, calls the endpoint, writes the error if one comes.</summary>
+    /// <summary>The methods, paths and rights of the table, which docs/api.md describes.</summary>
+    public IEnumerable<(string Method, V2Kind Kind, AccessAction Action)> Table =>
+        routes.Select(route => (route.Method, route.Kind, route.Action));
+
+    /// <summary>
+    /// Answers one request: finds the route, checks access, calls the endpoint, writes the error if one comes.
+    /// </summary>
     public async Task HandleAsync(HttpContext http)
     {
         http.Response.Headers["Docker-Distribution-Api-Version"] = "registry/2.0";
@@ -111,7 +117,11 @@ internal sealed partial class DistributionApi
     {
         request.Response.ContentType = "application/json";
         request.Response.ContentLength = 2;
-        if (HttpMethods.IsGet(request.Http.Request.Method)) await request.Response.BodyWriter.WriteAsync("{}"u8.ToArray());
+        if (HttpMethods.IsGet(request.Http.Request.Method))
+        {
+            await request.Response.BodyWriter.WriteAsync("{}"u8.ToArray());
+        }
+
         return null;
     }
 

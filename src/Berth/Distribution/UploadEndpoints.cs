@@ -19,7 +19,11 @@ internal sealed class UploadEndpoints(
     {
         if (request.Query("mount") is { } mount)
         {
-            if (!Digest.TryParse(mount, out var mounted)) return RegistryError.DigestInvalid($"'{mount}' is not a digest");
+            if (!Digest.TryParse(mount, out var mounted))
+            {
+                return RegistryError.DigestInvalid($"'{mount}' is not a digest");
+            }
+
             if (await TryMountAsync(request, mounted)) return null;
         }
         else if (request.Query("digest") is { } text)
@@ -118,7 +122,11 @@ internal sealed class UploadEndpoints(
     {
         using var place = sessions.TryTakePlace();
         if (place is null) return TooManyUploads();
-        if (sessions.Find(request.Repository, request.Target.Upload) is not { } upload) return RegistryError.UploadUnknown();
+        if (sessions.Find(request.Repository, request.Target.Upload) is not { } upload)
+        {
+            return RegistryError.UploadUnknown();
+        }
+
         if (!upload.TryEnter()) return RegistryError.UploadBusy();
         try
         {
@@ -184,7 +192,8 @@ internal sealed class UploadEndpoints(
         if (found != digest)
         {
             await sessions.CancelAsync(upload.Id);
-            return RegistryError.DigestInvalid($"the {upload.Offset} bytes received have the digest {found}, not {digest}");
+            return RegistryError.DigestInvalid(
+                $"the {upload.Offset} bytes received have the digest {found}, not {digest}");
         }
 
         var link = new BlobLink(digest, upload.Offset);
@@ -240,7 +249,8 @@ internal sealed class UploadEndpoints(
 
     private void SetLocation(V2Request request, BlobUpload upload)
     {
-        request.Response.Headers.Location = locations.Of(request.Http, $"/v2/{request.Repository}/blobs/uploads/{upload.Id}");
+        request.Response.Headers.Location = locations.Of(
+            request.Http, $"/v2/{request.Repository}/blobs/uploads/{upload.Id}");
         request.Response.Headers["Docker-Upload-UUID"] = upload.Id.Text;
     }
 

@@ -22,11 +22,13 @@ internal sealed class DataFolder : IDisposable
         FileStream held;
         try
         {
-            held = new FileStream(Path.Combine(root, "berth.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            held = new FileStream(
+                Path.Combine(root, "berth.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
         catch (IOException e)
         {
-            throw new IOException($"the data folder {root} is in use by another Berth, or can't be locked: {e.Message}", e);
+            throw new IOException(
+                $"the data folder {root} is in use by another Berth, or can't be locked: {e.Message}", e);
         }
 
         return new DataFolder(root, settings.Database.Path ?? Path.Combine(root, "berth.db"), held);

@@ -40,7 +40,9 @@ internal static class RegistryHost
             .AddSingleton<ManifestWriter>().AddSingleton<ManifestRemoval>();
         services.AddSingleton(provider => new AccessCheck(
             settings.Auth,
-            settings.Auth?.Htpasswd is { } users ? new HtpasswdFile(users.Path, provider.GetRequiredService<TimeProvider>()) : null));
+            settings.Auth?.Htpasswd is { } users
+                ? new HtpasswdFile(users.Path, provider.GetRequiredService<TimeProvider>())
+                : null));
         services.AddSingleton<Locations>().AddSingleton<UploadSessions>().AddSingleton<BlobEndpoints>()
             .AddSingleton<UploadEndpoints>().AddSingleton<ManifestEndpoints>().AddSingleton<ListEndpoints>()
             .AddSingleton<DistributionApi>();

@@ -27,7 +27,8 @@ internal enum ManifestRefusal
 }
 
 /// <summary>What became of a push. Of a refused one, nothing was changed.</summary>
-internal sealed record ManifestResult(ManifestRefusal Refusal, string Reason, IReadOnlyList<string> Missing, Manifest? Manifest)
+internal sealed record ManifestResult(
+    ManifestRefusal Refusal, string Reason, IReadOnlyList<string> Missing, Manifest? Manifest)
 {
     public static ManifestResult Written(Manifest manifest) => new(ManifestRefusal.None, "", [], manifest);
 
@@ -123,7 +124,9 @@ internal sealed class ManifestWriter(
     private bool IsAllowed(string url) =>
         (allowedUrls.Length == 0 || allowedUrls.Any(r => r.IsMatch(url))) && !deniedUrls.Any(r => r.IsMatch(url));
 
-    /// <summary>What must be there: of images config and layers, of indexes the children that the settings name.</summary>
+    /// <summary>
+    /// What must be there: of images config and layers, of indexes the children that the settings name.
+    /// </summary>
     private List<ManifestReference> Needed(Manifest manifest)
     {
         if (MediaTypes.IsImageManifest(manifest.MediaType))
