@@ -19,9 +19,9 @@ internal static class ServeCommand
                 await app.RunAsync(cancellation);
                 return 0;
             }
-            catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)
+            catch (Exception e) when (StartException.Explain(e, settings) is { } reason)
             {
-                await Console.Error.WriteLineAsync($"berth: {e.Message}");
+                await Console.Error.WriteLineAsync($"berth: {reason}");
                 return 1;
             }
         });

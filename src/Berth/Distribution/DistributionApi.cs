@@ -95,7 +95,7 @@ internal sealed partial class DistributionApi
             return RegistryError.Unauthorized(decision.Reason!);
         }
 
-        http.Items[typeof(Actor)] = actor;
+        http.Features.Set(actor);
         if (route.Action is AccessAction.Push or AccessAction.Delete && storage.Maintenance.ReadOnly.Enabled)
         {
             return RegistryError.ReadOnly();
