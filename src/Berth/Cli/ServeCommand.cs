@@ -16,7 +16,7 @@ internal static class ServeCommand
             try
             {
                 await using var app = RegistryHost.Build(settings);
-                await app.RunAsync(cancellation);
+                await RegistryHost.RunAsync(app, cancellation);
                 return 0;
             }
             catch (Exception e) when (StartException.Explain(e, settings) is { } reason)

@@ -53,7 +53,8 @@ internal sealed partial class DistributionApi
             error = Find(http, out var route, out var target) ?? Admit(http, route!, out var actor)
                 ?? await route!.Endpoint(new V2Request(http, target!, actor!));
         }
-        catch (BadHttpRequestException e) when (!http.Response.HasStarted)
+        catch (BadHttpRequestException e)
+            when (!http.Response.HasStarted && !http.RequestAborted.IsCancellationRequested)
         {
             error = new RegistryError(e.StatusCode, "BLOB_UPLOAD_INVALID", e.Message);
         }

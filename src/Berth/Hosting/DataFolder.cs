@@ -31,7 +31,7 @@ internal sealed class DataFolder : IDisposable
         catch (UnauthorizedAccessException e)
         {
             throw new StartException(
-                $"{Environment.UserName} may not write to the data folder {root}: give the folder to this user (chown), "
+                $"{Environment.UserName} may not write to the data folder {root}: give it to this user (chown), "
                 + "or set storage.filesystem.rootdirectory to another one", e);
         }
         catch (IOException e) when (IsLocked(e))

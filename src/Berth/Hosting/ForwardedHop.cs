@@ -5,7 +5,7 @@ namespace Berth.Hosting;
 /// <summary>What one proxy said: whom it took the request from, and what the request looked like there.</summary>
 internal readonly record struct ForwardedHop(string? For, string? Proto, string? Host, string? Prefix)
 {
-    /// <summary>The hops, that of the nearest proxy first. A <c>Forwarded</c> that breaks its grammar counts as none.</summary>
+    /// <summary>The nearest proxy's hop first. A <c>Forwarded</c> that breaks its grammar counts as none.</summary>
     public static List<ForwardedHop> ReadNearestFirst(IHeaderDictionary headers)
     {
         var clients = Split(headers["X-Forwarded-For"]);
@@ -17,7 +17,8 @@ internal readonly record struct ForwardedHop(string? For, string? Proto, string?
         var hops = new List<ForwardedHop>(count);
         for (var i = 1; i <= count; i++)
         {
-            hops.Add(new ForwardedHop(FromEnd(clients, i), FromEnd(protos, i), FromEnd(hosts, i), FromEnd(prefixes, i)));
+            hops.Add(new ForwardedHop(
+                FromEnd(clients, i), FromEnd(protos, i), FromEnd(hosts, i), FromEnd(prefixes, i)));
         }
 
         return hops;

@@ -32,10 +32,11 @@ internal sealed class Forwarding(RequestDelegate next, HttpSettings settings)
 
     private static IPNetwork ParseNetwork(string text)
     {
-        if (IPAddress.TryParse(text, out var address)) return new IPNetwork(address, address.GetAddressBytes().Length * 8);
+        if (IPAddress.TryParse(text, out var ip)) return new IPNetwork(ip, ip.GetAddressBytes().Length * 8);
         return IPNetwork.TryParse(text, out var network)
             ? network
-            : throw new StartException($"http.trustedproxies: '{text}' is neither an address nor a range like 10.0.0.0/8");
+            : throw new StartException(
+                $"http.trustedproxies: '{text}' is neither an address nor a range like 10.0.0.0/8");
     }
 
     private bool IsTrusted(IPAddress? address)
@@ -70,7 +71,8 @@ internal sealed class Forwarding(RequestDelegate next, HttpSettings settings)
         }
     }
 
-    private static bool IsHost(string? text) => text is { Length: > 0 and <= 261 } && !text.AsSpan().ContainsAnyExcept(HostChars);
+    private static bool IsHost(string? text) =>
+        text is { Length: > 0 and <= 261 } && !text.AsSpan().ContainsAnyExcept(HostChars);
 
     private static bool IsPrefix(string? text) => text is ['/', ..] && !text.AsSpan().ContainsAnyExcept(PrefixChars)
         && !text.Contains("//", StringComparison.Ordinal) && !text.Contains("..", StringComparison.Ordinal);

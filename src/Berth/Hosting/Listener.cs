@@ -1,4 +1,5 @@
 using System.Net;
+using Berth.Distribution;
 using Berth.Settings;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
@@ -40,10 +41,15 @@ internal static class Listener
             if (!http.Http2.Disabled) listen.Protocols = HttpProtocols.Http1AndHttp2;
             listen.UseCertificate(listen.ApplicationServices.GetRequiredService<ServerCertificate>());
         }
-        else if (http.H2c.Enabled)
+        else
         {
-            listen.Protocols = HttpProtocols.Http1AndHttp2;
-            listen.UsePriorKnowledge();
+            if (http.H2c.Enabled)
+            {
+                listen.Protocols = HttpProtocols.Http1AndHttp2;
+                listen.UsePriorKnowledge();
+            }
+
+            FileSending.Attach(listen);
         }
     }
 }

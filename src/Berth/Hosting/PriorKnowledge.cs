@@ -36,7 +36,7 @@ internal static class PriorKnowledge
         });
     }
 
-    /// <summary>Looks at the first bytes and leaves them there. Null: the client went away, or sent nothing in time.</summary>
+    /// <summary>Looks at the first bytes and leaves them there. Null: the client went away or is too slow.</summary>
     private static async Task<bool?> IsHttp2Async(ConnectionContext connection, TimeSpan timeout)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(connection.ConnectionClosed);

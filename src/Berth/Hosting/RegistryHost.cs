@@ -17,6 +17,7 @@ internal static partial class RegistryHost
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore();
+        builder.WebHost.UseSockets(sockets => sockets.MaxWriteBufferSize = FileSending.TransportWriteBufferBytes);
         builder.WebHost.ConfigureKestrel(kestrel => Listener.Configure(kestrel, settings));
         AddLogging(builder, settings.Log, logOutput ?? Console.OpenStandardOutput());
         AddRegistry(builder.Services, settings, DataFolder.Open(settings));
@@ -32,6 +33,23 @@ internal static partial class RegistryHost
             LogStarted(app.Logger, Version, urls, folder.Root);
         });
         return app;
+    }
+
+    /// <summary>Serves until a signal comes, and then for as long as running requests need.</summary>
+    public static async Task RunAsync(WebApplication app, CancellationToken cancellation)
+    {
+        try
+        {
+            await app.StartAsync(cancellation);
+        }
+        catch
+        {
+            // Some parts run already: told to stop they end quietly.
+            await app.StopAsync(CancellationToken.None);
+            throw;
+        }
+
+        await app.WaitForShutdownAsync(cancellation);
     }
 
     private static string Version => typeof(RegistryHost).Assembly.GetName().Version!.ToString(fieldCount: 3);
@@ -81,7 +99,9 @@ internal static partial class RegistryHost
             .AddSingleton<ManifestWriter>().AddSingleton<ManifestRemoval>();
         services.AddSingleton(provider => new AccessCheck(
             settings.Auth,
-            settings.Auth?.Htpasswd is { } users ? new HtpasswdFile(users.Path, provider.GetRequiredService<TimeProvider>()) : null));
+            settings.Auth?.Htpasswd is { } users
+                ? new HtpasswdFile(users.Path, provider.GetRequiredService<TimeProvider>())
+                : null));
         services.AddSingleton<Locations>().AddSingleton<UploadSessions>().AddSingleton<BlobEndpoints>()
             .AddSingleton<UploadEndpoints>().AddSingleton<ManifestEndpoints>().AddSingleton<ListEndpoints>()
             .AddSingleton<DistributionApi>();

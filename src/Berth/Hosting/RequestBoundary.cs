@@ -24,7 +24,7 @@ internal sealed partial class RequestBoundary(
         try
         {
             await next(http);
-            status = http.Response.StatusCode;
+            status = IsCutOff(http, body) ? ClientGone : http.Response.StatusCode;
         }
         catch (Exception e)
         {
@@ -62,6 +62,11 @@ internal sealed partial class RequestBoundary(
         await RegistryError.Unknown(http.TraceIdentifier).WriteAsync(http.Response);
         return StatusCodes.Status500InternalServerError;
     }
+
+    /// <summary>The client went away, and has less of the answer than it was promised.</summary>
+    private static bool IsCutOff(HttpContext http, CountedBody? body) =>
+        body?.Bytes < http.Response.ContentLength && !HttpMethods.IsHead(http.Request.Method)
+        && http.RequestAborted.IsCancellationRequested;
 
     private static bool IsClientGone(HttpContext http, Exception e) =>
         e is OperationCanceledException or IOException && http.RequestAborted.IsCancellationRequested;

@@ -157,7 +157,7 @@ internal sealed partial class ServerCertificate
 
     private readonly record struct Stamp(DateTime WrittenUtc, long Length)
     {
-        /// <summary>Through an open file: a path's own time would be that of a link, which may stay while its target goes.</summary>
+        /// <summary>Through an open file: a path's time is that of a link, which stays when its target changes.</summary>
         public static Stamp Of(string path)
         {
             using var file = File.OpenHandle(path);

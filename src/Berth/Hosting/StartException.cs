@@ -23,7 +23,8 @@ internal sealed class StartException(string message, Exception? inner = null) : 
                     return $"no right to listen on {addr}: set http.addr to a port above 1023, "
                         + "or grant the program CAP_NET_BIND_SERVICE";
                 case SocketException { SocketErrorCode: SocketError.AddressNotAvailable }:
-                    return $"this machine does not have the address {addr}: set http.addr to one it has, or to :5000 for all";
+                    return $"this machine does not have the address {addr}: "
+                        + "set http.addr to one it has, or to :5000 for all";
                 case SqliteException sqlite:
                     return $"the database {DataFolder.DatabasePathOf(settings)} can't be used ({sqlite.Message}): "
                         + "check that it is a Berth database and that this user may write it";

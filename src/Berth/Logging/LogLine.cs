@@ -16,7 +16,9 @@ namespace Berth.Logging;
 /// </summary>
 internal sealed class LogLine
 {
-    private const string Printable = """!#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[]^_`abcdefghijklmnopqrstuvwxyz{|}~""";
+    /// <summary>ASCII without the two that a quoted string escapes.</summary>
+    private const string Printable =
+        "!#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[]^_`abcdefghijklmnopqrstuvwxyz{|}~";
     private const int KeptBytes = 64 * 1024;
 
     private static readonly SearchValues<char> Bare = SearchValues.Create(Printable);
