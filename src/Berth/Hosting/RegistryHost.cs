@@ -4,6 +4,7 @@ using Berth.Distribution;
 using Berth.Logging;
 using Berth.Metadata;
 using Berth.Settings;
+using Microsoft.AspNetCore.Connections;
 
 namespace Berth.Hosting;
 
@@ -19,6 +20,7 @@ internal static partial class RegistryHost
         builder.WebHost.UseKestrelCore();
         builder.WebHost.UseSockets(sockets => sockets.MaxWriteBufferSize = FileSending.TransportWriteBufferBytes);
         builder.WebHost.ConfigureKestrel(kestrel => Listener.Configure(kestrel, settings));
+        builder.Services.AddSingleton<IMemoryPoolFactory<byte>, BlockPool>();
         AddLogging(builder, settings.Log, logOutput ?? Console.OpenStandardOutput());
         AddRegistry(builder.Services, settings, DataFolder.Open(settings));
         var app = builder.Build();
