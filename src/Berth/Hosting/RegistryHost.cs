@@ -40,6 +40,8 @@ internal static partial class RegistryHost
     /// <summary>Serves until a signal comes, and then for as long as running requests need.</summary>
     public static async Task RunAsync(WebApplication app, CancellationToken cancellation)
     {
+        // A part that can't be made, as with a broken database, throws here: a host can't be stopped without its parts.
+        _ = app.Services.GetRequiredService<IEnumerable<IHostedService>>();
         try
         {
             await app.StartAsync(cancellation);
