@@ -59,7 +59,8 @@ internal sealed partial class DistributionApi
             error = Find(http, out var route, out var target) ?? Admit(http, route!, out var actor)
                 ?? await route!.Endpoint(new V2Request(http, target!, actor!));
         }
-        catch (BadHttpRequestException e) when (!http.Response.HasStarted)
+        catch (BadHttpRequestException e)
+            when (!http.Response.HasStarted && !http.RequestAborted.IsCancellationRequested)
         {
             error = new RegistryError(e.StatusCode, "BLOB_UPLOAD_INVALID", e.Message);
         }
@@ -104,7 +105,7 @@ internal sealed partial class DistributionApi
             return RegistryError.Unauthorized(decision.Reason!);
         }
 
-        http.Items[typeof(Actor)] = actor;
+        http.Features.Set(actor);
         if (route.Action is AccessAction.Push or AccessAction.Delete && storage.Maintenance.ReadOnly.Enabled)
         {
             return RegistryError.ReadOnly();
