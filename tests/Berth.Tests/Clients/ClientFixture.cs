@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Http.Headers;
 
 namespace Berth.Tests.Clients;
 
@@ -83,7 +82,7 @@ public sealed class ClientFixture : IAsyncLifetime
     public async Task<string?> DigestAsync(string repository, string reference)
     {
         using var request = new HttpRequestMessage(HttpMethod.Head, $"v2/{repository}/manifests/{reference}");
-        request.Headers.Accept.AddRange(ManifestTypes.Select(type => new MediaTypeWithQualityHeaderValue(type)));
+        request.Headers.Add("Accept", ManifestTypes);
         using var response = await Client.SendAsync(request, TestContext.Current.CancellationToken);
         if (response.StatusCode == HttpStatusCode.NotFound)
         {

@@ -13,8 +13,7 @@ public sealed class Daemon : IAsyncDisposable
         shift
         "$@" </dev/null &
         child=$!
-        cat
-        kill "$child"
+        { cat; kill "$child"; } <&0 &
         wait "$child"
         """;
 
@@ -37,7 +36,7 @@ public sealed class Daemon : IAsyncDisposable
     /// <param name="environment">Added to the machine's own.</param>
     /// <param name="command">The program and its arguments.</param>
     /// <param name="isReady">Asked again and again until it is true.</param>
-    /// <exception cref="TimeoutException">It did not answer within a minute. Holds its log.</exception>
+    /// <exception cref="InvalidOperationException">It ended, or was silent for a minute. Holds its log.</exception>
     public static async Task<Daemon> StartAsync(
         string folder,
         IReadOnlyDictionary<string, string> environment,
@@ -60,11 +59,11 @@ public sealed class Daemon : IAsyncDisposable
         var waited = Stopwatch.StartNew();
         while (!await isReady())
         {
-            if (waited.Elapsed > StartLimit)
+            if (shell.HasExited || waited.Elapsed > StartLimit)
             {
                 var said = await File.ReadAllTextAsync(log);
                 await daemon.DisposeAsync();
-                throw new TimeoutException($"{string.Join(' ', command)}\ndid not answer.\n{said}");
+                throw new InvalidOperationException($"{string.Join(' ', command)}\ndid not answer.\n{said}");
             }
 
             await Task.Delay(100);

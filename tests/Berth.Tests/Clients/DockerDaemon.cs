@@ -26,26 +26,19 @@ public sealed partial class DockerDaemon : IAsyncDisposable
     /// <param name="containerdStore">Whether images are kept in containerd, not in docker's own store.</param>
     public static async Task<DockerDaemon> StartAsync(ClientFixture client, string suite, bool containerdStore)
     {
-        var docker = new DockerDaemon(client, suite);
         var plugins = Directory.CreateDirectory(Path.Combine(client.Environment["DOCKER_CONFIG"], "cli-plugins"));
         File.CreateSymbolicLink(Path.Combine(plugins.FullName, "docker-buildx"), client.Tools.Buildx);
-        var path = Environment.GetEnvironmentVariable("PATH");
-        var environment = new Dictionary<string, string>
+        var docker = new DockerDaemon(client, suite);
+        try
         {
-            ["PATH"] = $"{client.Tools.ContainerdFolder("trixie")}:{path}",
-        };
-        var stores = containerdStore ? ["--feature", "containerd-snapshotter=true"] : Array.Empty<string>();
-        docker._daemon = await Daemon.StartAsync(
-            docker._folder,
-            environment,
-            [
-                client.Tools.Dockerd(suite), "--host", docker.Socket,
-                "--data-root", $"{docker._folder}/data", "--exec-root", $"{docker._folder}/exec",
-                "--pidfile", $"{docker._folder}/pid",
-                "--bridge=none", "--iptables=false", "--ip6tables=false", .. stores,
-            ],
-            async () => (await docker.TryRunAsync("version")).ExitCode == 0);
-        return docker;
+            docker._daemon = await docker.StartDaemonAsync(client.Tools, suite, containerdStore);
+            return docker;
+        }
+        catch
+        {
+            await docker.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>Runs a docker command that must succeed.</summary>
@@ -70,9 +63,10 @@ public sealed partial class DockerDaemon : IAsyncDisposable
         File.Copy(ClientTools.Busybox, Path.Combine(context, "busybox"));
         File.WriteAllText(Path.Combine(context, "words"), words);
         File.WriteAllText(Path.Combine(context, "Dockerfile"), """
-            FROM scratch
+            FROM scratch AS copied
             COPY busybox /bin/
             COPY words /
+            FROM copied
             RUN ["/bin/busybox", "cp", "/words", "/spoken"]
             CMD ["/bin/busybox", "cat", "/spoken"]
             """);
@@ -88,6 +82,22 @@ public sealed partial class DockerDaemon : IAsyncDisposable
         }
 
         Directory.Delete(_folder, recursive: true);
+    }
+
+    private Task<Daemon> StartDaemonAsync(ClientTools tools, string suite, bool containerdStore)
+    {
+        var path = Environment.GetEnvironmentVariable("PATH");
+        var environment = new Dictionary<string, string> { ["PATH"] = $"{tools.ContainerdFolder("trixie")}:{path}" };
+        string[] stores = containerdStore ? ["--feature", "containerd-snapshotter=true"] : [];
+        return Daemon.StartAsync(
+            _folder,
+            environment,
+            [
+                tools.Dockerd(suite), "--host", Socket, "--data-root", $"{_folder}/data",
+                "--exec-root", $"{_folder}/exec", "--pidfile", $"{_folder}/pid",
+                "--bridge=none", "--iptables=false", "--ip6tables=false", "--userland-proxy=false", .. stores,
+            ],
+            async () => (await TryRunAsync("version")).ExitCode == 0);
     }
 
     private static string DigestIn(string output)
