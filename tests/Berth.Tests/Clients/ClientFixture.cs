@@ -49,6 +49,9 @@ public sealed class ClientFixture : IAsyncLifetime
     /// <inheritdoc/>
     public async ValueTask InitializeAsync()
     {
+        // podman asks for the file when the folder is named.
+        Directory.CreateDirectory(Environment["DOCKER_CONFIG"]);
+        await File.WriteAllTextAsync(Path.Combine(Environment["DOCKER_CONFIG"], "config.json"), "{}");
         _tools = await ClientTools.ReadyAsync();
         _berth = await BerthProcess.StartAsync();
         _client = _berth.CreateClient();

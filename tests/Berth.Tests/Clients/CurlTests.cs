@@ -12,12 +12,13 @@ public sealed class CurlTests(ClientFixture client) : IClassFixture<ClientFixtur
     public async Task A_blob_uploaded_in_chunks_with_curl_is_served_whole_and_in_parts()
     {
         var (file, digest) = await WriteBlobAsync(3_000_000);
-        var bytes = await File.ReadAllBytesAsync(file, TestContext.Current.CancellationToken);
+        var stop = TestContext.Current.CancellationToken;
+        var bytes = await File.ReadAllBytesAsync(file, stop);
         var location = await StartUploadAsync("curl/chunks");
         for (var start = 0; start < bytes.Length; start += 1_000_000)
         {
             var chunk = client.NewPath("chunk");
-            await File.WriteAllBytesAsync(chunk, bytes[start..(start + 1_000_000)], TestContext.Current.CancellationToken);
+            await File.WriteAllBytesAsync(chunk, bytes[start..(start + 1_000_000)], stop);
             location = await LocationAsync(
                 "-X", "PATCH", "-H", $"Content-Range: {start}-{start + 999_999}",
                 "-H", "Content-Type: application/octet-stream", "--data-binary", $"@{chunk}", location);
@@ -28,7 +29,7 @@ public sealed class CurlTests(ClientFixture client) : IClassFixture<ClientFixtur
         await CurlAsync("-o", back, Url($"curl/chunks/blobs/{digest}"));
         Assert.Equal(digest, await HashAsync(back));
         await CurlAsync("-o", back, "-r", "1500000-1500099", Url($"curl/chunks/blobs/{digest}"));
-        Assert.Equal(bytes[1_500_000..1_500_100], await File.ReadAllBytesAsync(back, TestContext.Current.CancellationToken));
+        Assert.Equal(bytes[1_500_000..1_500_100], await File.ReadAllBytesAsync(back, stop));
     }
 
     [Fact]
@@ -51,8 +52,8 @@ public sealed class CurlTests(ClientFixture client) : IClassFixture<ClientFixtur
             "-X", "PUT", "-H", $"Content-Type: {ManifestType}", "--data-binary", $"@{manifest}",
             Url("curl/app/manifests/1"));
 
-        Assert.Equal(
-            await HashAsync(manifest), await client.RunAsync(client.Tools.Crane, "digest", $"{client.Address}/curl/app:1"));
+        var pulled = await client.RunAsync(client.Tools.Crane, "digest", $"{client.Address}/curl/app:1");
+        Assert.Equal(await HashAsync(manifest), pulled);
         Assert.True(await client.HasBlobAsync("curl/app", layerDigest));
         await CurlAsync("-X", "DELETE", Url($"curl/app/manifests/{await HashAsync(manifest)}"));
         Assert.Null(await client.DigestAsync("curl/app", "1"));

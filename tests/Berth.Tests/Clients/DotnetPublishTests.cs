@@ -11,7 +11,7 @@ public sealed class DotnetPublishTests(ClientFixture client) : IClassFixture<Cli
     {
         var basis = OciLayout.Write(client.NewPath("layout"), "a base");
         await client.RunAsync(client.Tools.Crane, "push", basis.Folder, $"{client.Address}/dotnet/base:1");
-        await PublishAsync("dotnet/app", "-p:RuntimeIdentifier=linux-x64");
+        await PublishAsync("dotnet/app", "<RuntimeIdentifier>linux-x64</RuntimeIdentifier>");
 
         var manifest = await ManifestAsync("dotnet/app:1");
         var layers = manifest["layers"]!.AsArray().Select(layer => (string)layer!["digest"]!).ToList();
@@ -28,7 +28,7 @@ public sealed class DotnetPublishTests(ClientFixture client) : IClassFixture<Cli
     {
         var basis = OciLayout.WriteIndex(client.NewPath("layout"), "two bases", "amd64", "arm64");
         await client.RunAsync(client.Tools.Crane, "push", basis.Folder, $"{client.Address}/dotnet/base:1");
-        await PublishAsync("dotnet/two", "-p:RuntimeIdentifiers=\"linux-x64;linux-arm64\"", "-p:UseAppHost=false");
+        await PublishAsync("dotnet/two", "<RuntimeIdentifiers>linux-x64;linux-arm64</RuntimeIdentifiers>");
 
         var architectures = (await ManifestAsync("dotnet/two:1"))["manifests"]!.AsArray()
             .Select(child => (string)child!["platform"]!["architecture"]!);
@@ -36,28 +36,32 @@ public sealed class DotnetPublishTests(ClientFixture client) : IClassFixture<Cli
         await client.RunAsync(client.Tools.Crane, "validate", "--remote", $"{client.Address}/dotnet/two:1");
     }
 
-    private async Task PublishAsync(string repository, params IEnumerable<string> options)
+    private async Task PublishAsync(string repository, string property)
     {
         var stop = TestContext.Current.CancellationToken;
         var project = Directory.CreateDirectory(client.NewPath("hello")).FullName;
-        await File.WriteAllTextAsync(Path.Combine(project, "Program.cs"), """System.Console.WriteLine("hello");""", stop);
-        await File.WriteAllTextAsync(Path.Combine(project, "hello.csproj"), """
+        await File.WriteAllTextAsync(Path.Combine(project, "Program.cs"), "return 0;", stop);
+        await File.WriteAllTextAsync(Path.Combine(project, "hello.csproj"), $"""
             <Project Sdk="Microsoft.NET.Sdk">
               <PropertyGroup>
                 <OutputType>Exe</OutputType>
                 <TargetFramework>net10.0</TargetFramework>
                 <SelfContained>false</SelfContained>
+                <UseAppHost>false</UseAppHost>
+                <EnableRuntimePackDownload>false</EnableRuntimePackDownload>
+                <EnableAppHostPackDownload>false</EnableAppHostPackDownload>
+                {property}
+                <ContainerBaseImage>{client.Address}/dotnet/base:1</ContainerBaseImage>
+                <ContainerRegistry>{client.Address}</ContainerRegistry>
+                <ContainerRepository>{repository}</ContainerRepository>
+                <ContainerImageTag>1</ContainerImageTag>
               </PropertyGroup>
             </Project>
             """, stop);
-        await client.RunAsync("env",
-            [
-                $"DOTNET_CONTAINER_INSECURE_REGISTRIES={client.Address}", "DOTNET_CLI_USE_MSBUILD_SERVER=0",
-                "MSBUILDDISABLENODEREUSE=1", "DOTNET_NOLOGO=1",
-                "dotnet", "publish", project, "-t:PublishContainer", "-p:UseSharedCompilation=false",
-                $"-p:ContainerBaseImage={client.Address}/dotnet/base:1", $"-p:ContainerRegistry={client.Address}",
-                $"-p:ContainerRepository={repository}", "-p:ContainerImageTag=1", .. options,
-            ]);
+        await client.RunAsync(
+            "env", $"DOTNET_CONTAINER_INSECURE_REGISTRIES={client.Address}", "DOTNET_CLI_USE_MSBUILD_SERVER=0",
+            "MSBUILDDISABLENODEREUSE=1", "DOTNET_NOLOGO=1",
+            "dotnet", "publish", project, "-t:PublishContainer", "-p:UseSharedCompilation=false");
     }
 
     private async Task<JsonNode> ManifestAsync(string image) =>

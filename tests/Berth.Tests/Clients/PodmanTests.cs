@@ -6,7 +6,7 @@ public sealed class PodmanTests(ClientFixture client) : IClassFixture<ClientFixt
     // A container needs no more than this, and the defaults ask for more than a container host may allow.
     private static readonly string[] RunOptions =
     [
-        "--rm", "--network=none", "--runtime=runc", "--cgroups=disabled",
+        "--rm", "--network=none", "--runtime=runc",
         "--ulimit=nofile=1024:4096", "--ulimit=nproc=1024:1024",
     ];
 
