@@ -1,0 +1,25 @@
+namespace Berth.Oci;
+
+/// <summary>A pointer to content: media type, digest and size in bytes (image-spec, descriptor.md).</summary>
+/// <param name="MediaType">The content's media type; empty where the pusher gave none.</param>
+/// <param name="Digest">The content's digest.</param>
+/// <param name="SizeBytes">The content's length as the pusher stated it.</param>
+/// <param name="Urls">Where a client may fetch it instead; usually empty.</param>
+/// <param name="Platform">Architecture and operating system, for children of an index.</param>
+public sealed record Descriptor(
+    string MediaType, Digest Digest, long SizeBytes, IReadOnlyList<string> Urls, Platform? Platform = null);
+
+/// <summary>The platform an index entry is for (image-spec, image-index.md).</summary>
+public sealed record Platform(string Architecture, string Os);
+
+/// <summary>How a manifest refers to other content.</summary>
+public enum ReferenceKind
+{
+    Config,
+    Layer,
+    Child,
+    Subject,
+}
+
+/// <summary>One reference out of a manifest.</summary>
+public sealed record ManifestReference(ReferenceKind Kind, Descriptor Target);

@@ -1,0 +1,47 @@
+namespace Berth.Settings;
+
+/// <summary>How much of everything. Bytes may be written as a number or as <c>4MiB</c>.</summary>
+public sealed record LimitSettings
+{
+    /// <summary>4 MiB, the least that is allowed here.</summary>
+    public const long LeastManifestBytes = 4 << 20;
+
+    /// <summary>The least that distribution-spec ("Pushing Manifests", several tags at once) lets a registry take.</summary>
+    public const int LeastTagsPerPush = 10;
+
+    /// <summary>The largest manifest. Default and minimum: distribution-spec says a registry must take 4 MB.</summary>
+    public long ManifestBytes { get; init; } = LeastManifestBytes;
+
+    /// <summary>The most tags one manifest push may set. Default: ten times the spec's minimum.</summary>
+    public int TagsPerPush { get; init; } = 100;
+
+    /// <summary>The largest page of tags and of referrers, in entries. Default: distribution's for tags.</summary>
+    public int PageEntries { get; init; } = 1000;
+
+    /// <summary>A page of referrers when the client names no size, in entries.</summary>
+    public int DefaultPageEntries { get; init; } = 100;
+
+    /// <summary>The most descriptors in one manifest. Default: Berth's own; it bounds what one push writes.</summary>
+    public int ReferencesPerManifest { get; init; } = 10_000;
+
+    /// <summary>The most upload sessions that are being written at once.</summary>
+    public int ConcurrentUploads { get; init; } = 1000;
+
+    /// <summary>A request body slower than this is cut off. Default: Kestrel's. 0: never.</summary>
+    public int MinimumBodyBytesPerSecond { get; init; } = 240;
+
+    /// <summary>How long a body may be slower than that. Default: Kestrel's.</summary>
+    public TimeSpan BodyRateGracePeriod { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>The largest blob. Default: distribution's, which is 0: no limit.</summary>
+    public long MaximumUploadBytes { get; init; }
+
+    /// <summary>The most connections at once. Default: Kestrel's, which is 0 here: no limit.</summary>
+    public int ConcurrentConnections { get; init; }
+
+    /// <summary>Memory for manifests that were just served. 0: none are kept.</summary>
+    public long ManifestCacheBytes { get; init; } = 64 << 20;
+
+    /// <summary>How long a request's headers may take to arrive. Default: Kestrel's.</summary>
+    public int RequestHeadersTimeoutSeconds { get; init; } = 30;
+}

@@ -1,0 +1,137 @@
+namespace Berth.Settings;
+
+/// <summary>
+/// Everything that can be set. A key in the file is the path of property names in lower case
+/// (<c>http.addr</c>); its environment variable is the same path in upper case (<c>REGISTRY_HTTP_ADDR</c>).
+/// Keys that distribution's config.yml has keep their names and meaning.
+/// </summary>
+public sealed record RegistrySettings
+{
+    /// <summary>The version of the file's format, the only one there is: distribution's 0.1.</summary>
+    public string Version { get; init; } = "0.1";
+
+    public LogSettings Log { get; init; } = new();
+
+    public HttpSettings Http { get; init; } = new();
+
+    public StorageSettings Storage { get; init; } = new();
+
+    public DatabaseSettings Database { get; init; } = new();
+
+    /// <summary>Null when the file has no such section: everyone may do everything, on a loopback address only.</summary>
+    public AuthSettings? Auth { get; init; }
+
+    public ValidationSettings Validation { get; init; } = new();
+
+    public CatalogSettings Catalog { get; init; } = new();
+
+    public LimitSettings Limits { get; init; } = new();
+}
+
+/// <summary>The least severe message that is written.</summary>
+public enum LogLevelName
+{
+    Error,
+    Warn,
+    Info,
+    Debug,
+}
+
+public enum LogFormatter
+{
+    Text,
+    Json,
+}
+
+public sealed record LogSettings
+{
+    /// <summary>Default: distribution's.</summary>
+    public LogLevelName Level { get; init; } = LogLevelName.Info;
+
+    /// <summary>Default: distribution's.</summary>
+    public LogFormatter Formatter { get; init; } = LogFormatter.Text;
+
+    public AccessLogSettings AccessLog { get; init; } = new();
+
+    /// <summary>Names and values that every line carries.</summary>
+    public IReadOnlyDictionary<string, string> Fields { get; init; } = new Dictionary<string, string>();
+}
+
+public sealed record AccessLogSettings
+{
+    public bool Disabled { get; init; }
+}
+
+public sealed record DatabaseSettings
+{
+    /// <summary>The SQLite file. Null: <c>berth.db</c> in <see cref="FilesystemSettings.RootDirectory"/>.</summary>
+    public string? Path { get; init; }
+}
+
+/// <summary>What a request without credentials may do.</summary>
+public enum AnonymousAccess
+{
+    None,
+    Pull,
+    Full,
+}
+
+public sealed record AuthSettings
+{
+    /// <summary>Default: nothing, as with distribution's htpasswd.</summary>
+    public AnonymousAccess Anonymous { get; init; } = AnonymousAccess.None;
+
+    public HtpasswdSettings? Htpasswd { get; init; }
+}
+
+public sealed record HtpasswdSettings
+{
+    /// <summary>The realm of the Basic challenge (RFC 7617).</summary>
+    public string Realm { get; init; } = "Berth";
+
+    /// <summary>The file of <c>name:bcrypt</c> lines. It must be given, and exist at start.</summary>
+    public string Path { get; init; } = "";
+}
+
+public sealed record ValidationSettings
+{
+    public ManifestValidationSettings Manifests { get; init; } = new();
+}
+
+public sealed record ManifestValidationSettings
+{
+    public IndexValidationSettings Indexes { get; init; } = new();
+
+    public UrlValidationSettings Urls { get; init; } = new();
+}
+
+/// <summary>Which children of an index must be in the repository when the index is pushed.</summary>
+public sealed record IndexValidationSettings
+{
+    /// <summary><c>all</c>, <c>none</c>, or <c>list</c>: those in <see cref="PlatformList"/>. Default: distribution's.</summary>
+    public string Platforms { get; init; } = "all";
+
+    public IReadOnlyList<PlatformSettings> PlatformList { get; init; } = [];
+}
+
+/// <summary>A platform by the names of image-spec, image-index.md.</summary>
+public sealed record PlatformSettings
+{
+    public string Architecture { get; init; } = "";
+
+    public string Os { get; init; } = "";
+}
+
+/// <summary>Regular expressions for the URLs that descriptors of pushed manifests may carry.</summary>
+public sealed record UrlValidationSettings
+{
+    public IReadOnlyList<string> Allow { get; init; } = [];
+
+    public IReadOnlyList<string> Deny { get; init; } = [];
+}
+
+public sealed record CatalogSettings
+{
+    /// <summary>The largest page of <c>/v2/_catalog</c>, in entries. Default: distribution's.</summary>
+    public int MaxEntries { get; init; } = 1000;
+}

@@ -1,0 +1,58 @@
+namespace Berth.Settings;
+
+public sealed record StorageSettings
+{
+    public FilesystemSettings Filesystem { get; init; } = new();
+
+    public DeleteSettings Delete { get; init; } = new();
+
+    public MaintenanceSettings Maintenance { get; init; } = new();
+
+    public CacheSettings Cache { get; init; } = new();
+}
+
+public sealed record FilesystemSettings
+{
+    /// <summary>The folder of everything stored, made when it is missing. Relative to the working folder.</summary>
+    public string RootDirectory { get; init; } = "data";
+}
+
+public sealed record DeleteSettings
+{
+    /// <summary>Whether tags, manifests and blobs can be deleted over the API. Distribution: false.</summary>
+    public bool Enabled { get; init; } = true;
+}
+
+public sealed record MaintenanceSettings
+{
+    public UploadPurgingSettings UploadPurging { get; init; } = new();
+
+    public ReadOnlySettings ReadOnly { get; init; } = new();
+}
+
+/// <summary>When uploads that nobody finished are removed. All defaults: distribution's.</summary>
+public sealed record UploadPurgingSettings
+{
+    public bool Enabled { get; init; } = true;
+
+    /// <summary>How long after its last byte an upload counts as abandoned.</summary>
+    public TimeSpan Age { get; init; } = TimeSpan.FromHours(168);
+
+    /// <summary>The time between two rounds.</summary>
+    public TimeSpan Interval { get; init; } = TimeSpan.FromHours(24);
+
+    /// <summary>Only log what would be removed.</summary>
+    public bool DryRun { get; init; }
+}
+
+public sealed record ReadOnlySettings
+{
+    /// <summary>Refuse whatever writes.</summary>
+    public bool Enabled { get; init; }
+}
+
+public sealed record CacheSettings
+{
+    /// <summary>Distribution's key; <c>inmemory</c> is the only value, and what Berth does anyway.</summary>
+    public string? BlobDescriptor { get; init; }
+}
