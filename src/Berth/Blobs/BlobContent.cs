@@ -11,6 +11,8 @@ internal sealed class BlobContent(SafeFileHandle file) : IDisposable
     /// <summary>Length in bytes.</summary>
     public long Length { get; } = RandomAccess.GetLength(file);
 
+    public SafeFileHandle File => file;
+
     /// <summary>Writes a part of the blob.</summary>
     /// <exception cref="EndOfStreamException">The file ended early: it shrank while it was being read.</exception>
     public async Task CopyToAsync(PipeWriter output, long offset, long count, CancellationToken cancellation)

@@ -92,8 +92,9 @@ internal sealed class FileBlobStore
     {
         try
         {
-            return new BlobContent(
-                File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete));
+            // Asynchronous, because only such handles can be handed to a socket.
+            return new BlobContent(File.OpenHandle(
+                path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, FileOptions.Asynchronous));
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {

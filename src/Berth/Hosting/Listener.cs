@@ -1,4 +1,5 @@
 using System.Net;
+using Berth.Distribution;
 using Berth.Settings;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
@@ -23,8 +24,8 @@ internal static class Listener
             throw new InvalidDataException($"http.addr '{settings.Http.Addr}' is no address");
         }
 
-        if (address.Host is "localhost") kestrel.ListenLocalhost(address.Port);
-        else if (address.Host.Length == 0) kestrel.ListenAnyIP(address.Port);
-        else kestrel.Listen(IPAddress.Parse(address.Host), address.Port);
+        if (address.Host is "localhost") kestrel.ListenLocalhost(address.Port, FileSending.Attach);
+        else if (address.Host.Length == 0) kestrel.ListenAnyIP(address.Port, FileSending.Attach);
+        else kestrel.Listen(IPAddress.Parse(address.Host), address.Port, FileSending.Attach);
     }
 }

@@ -4,6 +4,7 @@ using Berth.Blobs;
 using Berth.Distribution;
 using Berth.Metadata;
 using Berth.Settings;
+using Microsoft.AspNetCore.Connections;
 
 namespace Berth.Hosting;
 
@@ -16,7 +17,9 @@ internal static class RegistryHost
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Logging.AddSimpleConsole(o => o.SingleLine = true);
         builder.WebHost.UseKestrelCore();
+        builder.WebHost.UseSockets(sockets => sockets.MaxWriteBufferSize = FileSending.TransportWriteBufferBytes);
         builder.WebHost.ConfigureKestrel(kestrel => Listener.Configure(kestrel, settings));
+        builder.Services.AddSingleton<IMemoryPoolFactory<byte>, BlockPool>();
         AddRegistry(builder.Services, settings, folder);
         var app = builder.Build();
         app.Run(app.Services.GetRequiredService<DistributionApi>().HandleAsync);

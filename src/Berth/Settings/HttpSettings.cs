@@ -14,10 +14,14 @@ public sealed record HttpSettings
     /// </summary>
     public string? Host { get; init; }
 
-    /// <summary><c>Location</c> headers without scheme and host, which survive any proxy. Distribution: false.</summary>
+    /// <summary>
+    /// <c>Location</c> headers without scheme and host, which survive any proxy. Distribution: false.
+    /// </summary>
     public bool RelativeUrls { get; init; } = true;
 
-    /// <summary>Distribution's key for the state it signs into locations. Berth keeps that state, and needs none.</summary>
+    /// <summary>
+    /// Distribution's key for the state it signs into locations. Berth keeps that state, and needs none.
+    /// </summary>
     public string? Secret { get; init; }
 
     /// <summary>How long requests may go on after a stop signal. Distribution: 0, at once.</summary>

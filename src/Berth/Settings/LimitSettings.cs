@@ -6,7 +6,7 @@ public sealed record LimitSettings
     /// <summary>4 MiB, the least that is allowed here.</summary>
     public const long LeastManifestBytes = 4 << 20;
 
-    /// <summary>The least that distribution-spec ("Pushing Manifests", several tags at once) lets a registry take.</summary>
+    /// <summary>The least tags in one push that distribution-spec ("Pushing Manifests") lets a registry take.</summary>
     public const int LeastTagsPerPush = 10;
 
     /// <summary>The largest manifest. Default and minimum: distribution-spec says a registry must take 4 MB.</summary>
@@ -18,7 +18,7 @@ public sealed record LimitSettings
     /// <summary>The largest page of tags and of referrers, in entries. Default: distribution's for tags.</summary>
     public int PageEntries { get; init; } = 1000;
 
-    /// <summary>A page of referrers when the client names no size, in entries.</summary>
+    /// <summary>A page of referrers when the client names no size, in entries; never more than the largest.</summary>
     public int DefaultPageEntries { get; init; } = 100;
 
     /// <summary>The most descriptors in one manifest. Default: Berth's own; it bounds what one push writes.</summary>

@@ -18,7 +18,7 @@ public sealed record RegistrySettings
 
     public DatabaseSettings Database { get; init; } = new();
 
-    /// <summary>Null when the file has no such section: everyone may do everything, on a loopback address only.</summary>
+    /// <summary>Null when there is no such section: everyone may do everything, on a loopback address only.</summary>
     public AuthSettings? Auth { get; init; }
 
     public ValidationSettings Validation { get; init; } = new();
@@ -108,7 +108,9 @@ public sealed record ManifestValidationSettings
 /// <summary>Which children of an index must be in the repository when the index is pushed.</summary>
 public sealed record IndexValidationSettings
 {
-    /// <summary><c>all</c>, <c>none</c>, or <c>list</c>: those in <see cref="PlatformList"/>. Default: distribution's.</summary>
+    /// <summary>
+    /// <c>all</c>, <c>none</c>, or <c>list</c>: those in <see cref="PlatformList"/>. Default: distribution's.
+    /// </summary>
     public string Platforms { get; init; } = "all";
 
     public IReadOnlyList<PlatformSettings> PlatformList { get; init; } = [];

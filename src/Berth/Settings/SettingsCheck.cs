@@ -1,0 +1,226 @@
+using System.Net;
+using System.Text.RegularExpressions;
+
+namespace Berth.Settings;
+
+/// <summary>
+/// Checks what a type alone cannot: ranges, files that must exist, keys that need each other. It reports everything
+/// it finds.
+/// </summary>
+internal sealed class SettingsCheck(
+    RegistrySettings settings, IReadOnlyDictionary<string, Origin> origins, List<SettingsFault> faults)
+{
+    /// <summary>How timers and time-outs of the platform bound a wait: below 2³² ms, 49.7 days.</summary>
+    private static readonly TimeSpan LongestWait = TimeSpan.FromHours(1000);
+
+    /// <summary>Kestrel looks at the rate of a body once a second.</summary>
+    private static readonly TimeSpan ShortestGracePeriod = TimeSpan.FromMilliseconds(1001);
+
+    public void Run()
+    {
+        if (settings.Version != "0.1") Error("version", "only 0.1 is known");
+        CheckAddress();
+        CheckTls();
+        CheckHttp();
+        CheckAuth();
+        CheckStorage();
+        CheckValidation();
+        CheckLimits();
+    }
+
+    private void CheckAddress()
+    {
+        var addr = settings.Http.Addr;
+        if (!ListenAddress.TryParse(addr, out var address))
+        {
+            Error("http.addr", $"'{addr}' is no address to listen on; write :5000, 127.0.0.1:5000, [::1]:5000 or "
+                + "localhost:5000");
+            return;
+        }
+
+        if (address.IsLoopback) return;
+        if (settings.Auth?.Anonymous == AnonymousAccess.Full)
+        {
+            Notice("auth.anonymous", $"with full, anyone who reaches {address} may push and delete");
+        }
+        else if (settings.Auth is null)
+        {
+            Error("http.addr", $"anyone who reaches {address} could push and delete. "
+                + "Set auth.htpasswd.path (REGISTRY_AUTH_HTPASSWD_PATH) to a file of users; "
+                + "or, if everyone should, write auth.anonymous: full (REGISTRY_AUTH_ANONYMOUS=full); "
+                + $"or listen on this machine only, with http.addr: 127.0.0.1:{address.Port}");
+        }
+    }
+
+    private void CheckTls()
+    {
+        var tls = settings.Http.Tls;
+        if (tls.Certificate is not null && tls.Key is null)
+            Error("http.tls.certificate", "a certificate needs its key; set http.tls.key too");
+        if (tls.Key is not null && tls.Certificate is null)
+            Error("http.tls.key", "a key needs its certificate; set http.tls.certificate too");
+        if (tls.ClientCas.Count > 0 && tls.Certificate is null)
+            Error("http.tls.clientcas", "clients show certificates over TLS only; set http.tls.certificate too");
+        MustExist("http.tls.certificate", tls.Certificate);
+        MustExist("http.tls.key", tls.Key);
+        for (var i = 0; i < tls.ClientCas.Count; i++) MustExist($"http.tls.clientcas.{i}", tls.ClientCas[i]);
+        if (tls.MinimumTls is not ("tls1.2" or "tls1.3"))
+            Error("http.tls.minimumtls", $"must be tls1.2 or tls1.3, not '{tls.MinimumTls}'");
+    }
+
+    private void CheckHttp()
+    {
+        var http = settings.Http;
+        if (http.Host is not null && !IsRoot(http.Host))
+            Error("http.host", "must be a URL of scheme and host only, such as https://registry.example.com");
+        if (http.Secret is not null)
+            Notice("http.secret", "not needed: no state is signed into locations");
+        Between("http.draintimeout", http.DrainTimeout, TimeSpan.Zero, LongestWait);
+        for (var i = 0; i < http.TrustedProxies.Count; i++)
+        {
+            var proxy = http.TrustedProxies[i];
+            if (!IPAddress.TryParse(proxy, out _) && !IPNetwork.TryParse(proxy, out _))
+                Error($"http.trustedproxies.{i}", $"'{proxy}' is neither an IP address nor a range such as 10.0.0.0/8");
+        }
+
+        foreach (var (name, values) in http.Headers)
+        {
+            if (name.Length == 0 || !name.All(c => char.IsAsciiLetterOrDigit(c) || "!#$%&'*+-.^_`|~".Contains(c)))
+                Error($"http.headers.{name.ToLowerInvariant()}", "this is no name of an HTTP header (RFC 9110, 5.1)");
+            if (values.Any(value => value.Any(c => c is < ' ' or > '~')))
+                Error($"http.headers.{name.ToLowerInvariant()}", "an HTTP header holds printable ASCII only");
+        }
+    }
+
+    private void CheckAuth()
+    {
+        if (settings.Auth is not { } auth || faults.Any(IsErrorInAuth)) return;
+        if (auth.Htpasswd is { } htpasswd)
+        {
+            if (htpasswd.Path.Length == 0) Error("auth.htpasswd", "set auth.htpasswd.path to the file of users");
+            else MustExist("auth.htpasswd.path", htpasswd.Path, "; make it with htpasswd -B -c");
+            if (htpasswd.Realm.Any(c => c is < ' ' or > '~' or '"' or '\\'))
+                Error("auth.htpasswd.realm", "must be printable ASCII without quotes and backslashes");
+        }
+        else if (auth.Anonymous == AnonymousAccess.None)
+        {
+            Error("auth", "nobody could do anything; set auth.htpasswd.path, or auth.anonymous to pull or full");
+        }
+    }
+
+    private void CheckStorage()
+    {
+        var purging = settings.Storage.Maintenance.UploadPurging;
+        const string Key = "storage.maintenance.uploadpurging";
+        Between(Key + ".age", purging.Age, TimeSpan.FromMinutes(1), TimeSpan.FromDays(36_500));
+        Between(Key + ".interval", purging.Interval, TimeSpan.FromSeconds(1), LongestWait);
+        if (settings.Storage.Cache.BlobDescriptor is { } cache
+            && !cache.Equals("inmemory", StringComparison.OrdinalIgnoreCase))
+        {
+            Error("storage.cache.blobdescriptor", "only inmemory is supported, and Berth does that without the key");
+        }
+    }
+
+    private void CheckValidation()
+    {
+        var indexes = settings.Validation.Manifests.Indexes;
+        const string Key = "validation.manifests.indexes";
+        if (indexes.Platforms is not ("all" or "none" or "list"))
+            Error(Key + ".platforms", $"must be one of all, none, list, not '{indexes.Platforms}'");
+        if (indexes.Platforms == "list" && indexes.PlatformList.Count == 0)
+            Error(Key + ".platforms", $"with list, {Key}.platformlist must name the platforms");
+        for (var i = 0; i < indexes.PlatformList.Count; i++)
+        {
+            if (indexes.PlatformList[i] is { Architecture.Length: > 0, Os.Length: > 0 }) continue;
+            Error($"{Key}.platformlist.{i}", "a platform needs both architecture and os");
+        }
+
+        var urls = settings.Validation.Manifests.Urls;
+        MustCompile("validation.manifests.urls.allow", urls.Allow);
+        MustCompile("validation.manifests.urls.deny", urls.Deny);
+    }
+
+    private void CheckLimits()
+    {
+        var limits = settings.Limits;
+        Between("catalog.maxentries", settings.Catalog.MaxEntries, 1, 100_000);
+        Between("limits.tagsperpush", limits.TagsPerPush, LimitSettings.LeastTagsPerPush, 10_000);
+        Between("limits.pageentries", limits.PageEntries, 1, 100_000);
+        Between("limits.defaultpageentries", limits.DefaultPageEntries, 1, 100_000);
+        Between("limits.referencespermanifest", limits.ReferencesPerManifest, 1, 1_000_000);
+        Between("limits.concurrentuploads", limits.ConcurrentUploads, 1, 1_000_000);
+        Between("limits.minimumbodybytespersecond", limits.MinimumBodyBytesPerSecond, 0, int.MaxValue);
+        Between("limits.concurrentconnections", limits.ConcurrentConnections, 0, int.MaxValue);
+        Between("limits.requestheaderstimeoutseconds", limits.RequestHeadersTimeoutSeconds, 1, 3600);
+        Between("limits.bodyrategraceperiod", limits.BodyRateGracePeriod, ShortestGracePeriod, LongestWait);
+        BytesBetween("limits.manifestbytes", limits.ManifestBytes, LimitSettings.LeastManifestBytes, 256 << 20);
+        BytesBetween("limits.manifestcachebytes", limits.ManifestCacheBytes, 0, 1L << 40);
+        // A page that is larger than the largest only matters to someone who wrote both.
+        if (origins.ContainsKey("limits.defaultpageentries") && limits.DefaultPageEntries > limits.PageEntries)
+            Error("limits.defaultpageentries", $"must not be larger than limits.pageentries, {limits.PageEntries}");
+    }
+
+    private static bool IsRoot(string url) =>
+        Uri.TryCreate(url, UriKind.Absolute, out var uri)
+        && (uri.Scheme == Uri.UriSchemeHttp || uri.Scheme == Uri.UriSchemeHttps)
+        && uri.Host.Length > 0
+        && uri is { PathAndQuery: "/", Fragment: "", UserInfo: "" };
+
+    // What is wrong in the section already explains why it lets nobody in.
+    private static bool IsErrorInAuth(SettingsFault fault) =>
+        fault.Severity == Severity.Error && fault.Key.StartsWith("auth.", StringComparison.Ordinal);
+
+    private void MustExist(string key, string? path, string advice = "")
+    {
+        if (path is not null && !File.Exists(path)) Error(key, $"there is no file '{path}'{advice}");
+    }
+
+    // Distribution's expressions are RE2's, whose time is linear too; what either refuses is about the same.
+    private void MustCompile(string key, IReadOnlyList<string> patterns)
+    {
+        for (var i = 0; i < patterns.Count; i++)
+        {
+            try
+            {
+                _ = new Regex(patterns[i], RegexOptions.NonBacktracking | RegexOptions.CultureInvariant);
+            }
+            catch (Exception e) when (e is ArgumentException or NotSupportedException)
+            {
+                Error($"{key}.{i}", $"'{patterns[i]}' is no regular expression that Berth can use: {e.Message}");
+            }
+        }
+    }
+
+    private void Between(string key, int value, int least, int most)
+    {
+        if (value < least || value > most) Error(key, $"must be from {least} to {most}, not {value}");
+    }
+
+    private void Between(string key, TimeSpan value, TimeSpan least, TimeSpan most)
+    {
+        if (value >= least && value <= most) return;
+        Error(key, $"must be from {SettingsText.Write(least)} to {SettingsText.Write(most)}, "
+            + $"not {SettingsText.Write(value)}");
+    }
+
+    private void BytesBetween(string key, long value, long least, long most)
+    {
+        if (value >= least && value <= most) return;
+        Error(key, $"must be from {SettingsText.WriteSize(least)} to {SettingsText.WriteSize(most)}, "
+            + $"not {SettingsText.WriteSize(value)}");
+    }
+
+    private void Error(string key, string message) => Report(key, message, Severity.Error);
+
+    private void Notice(string key, string message) => Report(key, message, Severity.Notice);
+
+    // A key that was not written itself is reported at the section it would be in.
+    private void Report(string key, string message, Severity severity)
+    {
+        Origin? origin = null;
+        for (var path = key; path.Length > 0 && origin is null; path = path[..Math.Max(path.LastIndexOf('.'), 0)])
+            origin = origins.TryGetValue(path, out var written) ? written : null;
+        var (source, line) = origin ?? new Origin(SettingsKey.VariableFor(key), null);
+        faults.Add(new SettingsFault(source, line, key, message) { Severity = severity });
+    }
+}

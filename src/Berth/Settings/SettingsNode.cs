@@ -1,0 +1,53 @@
+namespace Berth.Settings;
+
+/// <summary>Where a value was written: a file with a line, or an environment variable.</summary>
+internal readonly record struct Origin(string Source, int? Line);
+
+/// <summary>A value as it was written, before it has a type.</summary>
+internal abstract class SettingsNode(Origin origin)
+{
+    public Origin Origin { get; } = origin;
+
+    /// <summary>What to call it in a message.</summary>
+    public abstract string Kind { get; }
+
+    /// <summary>A key with nothing behind it: as if it was not there.</summary>
+    public virtual bool IsEmpty => false;
+}
+
+internal sealed class ScalarNode(Origin origin, string text, bool isNull = false) : SettingsNode(origin)
+{
+    public string Text { get; } = isNull ? "" : text;
+
+    public override string Kind => "a single value";
+
+    public override bool IsEmpty => Text.Length == 0;
+}
+
+internal sealed class SequenceNode(Origin origin) : SettingsNode(origin)
+{
+    public List<SettingsNode> Items { get; } = [];
+
+    public override string Kind => "a list";
+}
+
+internal sealed class MappingNode(Origin origin) : SettingsNode(origin)
+{
+    public OrderedDictionary<string, SettingsNode> Entries { get; } = new(StringComparer.OrdinalIgnoreCase);
+
+    public override string Kind => "a section";
+
+    /// <summary>
+    /// Distribution lets a section name its only choice: <c>auth: htpasswd</c>, <c>REGISTRY_STORAGE=filesystem</c>.
+    /// </summary>
+    public void ExpandChoices()
+    {
+        foreach (var name in (ReadOnlySpan<string>)["auth", "storage"])
+        {
+            if (!Entries.TryGetValue(name, out var node) || node is not ScalarNode { IsEmpty: false } choice) continue;
+            var section = new MappingNode(choice.Origin);
+            section.Entries[choice.Text] = new MappingNode(choice.Origin);
+            Entries[name] = section;
+        }
+    }
+}

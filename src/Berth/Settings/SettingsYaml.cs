@@ -1,0 +1,154 @@
+using YamlDotNet.Core;
+using YamlDotNet.Core.Events;
+
+namespace Berth.Settings;
+
+/// <summary>
+/// Reads YAML into nodes that remember their line. It reads the parser's events itself, because YamlDotNet's own
+/// document model recurses as deep as its input is nested, and a stack overflow cannot be caught.
+/// </summary>
+internal sealed class SettingsYaml
+{
+    /// <summary>No setting is deeper than six; the rest is room for a message instead of a crash.</summary>
+    private const int MaximumDepth = 32;
+
+    /// <summary>Aliases multiply: this ends the ones that were made to.</summary>
+    private const int MaximumNodes = 20_000;
+
+    private readonly Parser _parser;
+    private readonly string _source;
+    private readonly bool _hasLines;
+    private readonly List<SettingsFault> _faults;
+    private readonly Dictionary<string, SettingsNode> _anchors = new(StringComparer.Ordinal);
+    private int _nodes;
+
+    private SettingsYaml(string text, string source, bool hasLines, List<SettingsFault> faults)
+    {
+        _parser = new Parser(new StringReader(text));
+        _source = source;
+        _hasLines = hasLines;
+        _faults = faults;
+    }
+
+    /// <summary>The one document in a file; null, and a fault, when it is no YAML.</summary>
+    public static SettingsNode? ReadFile(string text, string source, List<SettingsFault> faults)
+    {
+        try
+        {
+            return new SettingsYaml(text, source, hasLines: true, faults).ReadDocument();
+        }
+        catch (YamlException e)
+        {
+            faults.Add(new SettingsFault(source, LineOf(e.Start), "", "this is not YAML: " + Reason(e)));
+            return null;
+        }
+    }
+
+    /// <summary>The value of an environment variable; null when it is no YAML.</summary>
+    public static SettingsNode? ReadVariable(string text, string name, List<SettingsFault> faults)
+    {
+        try
+        {
+            return new SettingsYaml(text, name, hasLines: false, faults).ReadDocument();
+        }
+        catch (YamlException)
+        {
+            return null;
+        }
+    }
+
+    private static int LineOf(Mark mark) => (int)Math.Clamp(mark.Line, 1, int.MaxValue);
+
+    private static string Reason(YamlException e) => e.InnerException?.Message ?? e.Message;
+
+    private SettingsNode ReadDocument()
+    {
+        _parser.Consume<StreamStart>();
+        if (_parser.Accept<StreamEnd>(out _)) return new ScalarNode(new Origin(_source, null), "", isNull: true);
+        _parser.Consume<DocumentStart>();
+        var root = ReadNode(depth: 0, key: null);
+        _parser.Consume<DocumentEnd>();
+        if (_parser.Accept<StreamEnd>(out var end)) return root;
+        throw Failure(_parser.Current ?? end!, "there must be one document only");
+    }
+
+    /// <param name="depth">How many sections are around this one.</param>
+    /// <param name="key">Where its key is, the line a user looks for; null for list items.</param>
+    private SettingsNode ReadNode(int depth, Origin? key)
+    {
+        var start = _parser.Consume<ParsingEvent>();
+        if (depth > MaximumDepth) throw Failure(start, $"it is nested deeper than {MaximumDepth} levels");
+        Count(start);
+        var origin = key ?? OriginOf(start);
+        SettingsNode node = start switch
+        {
+            Scalar scalar => new ScalarNode(origin, scalar.Value, IsNull(scalar)),
+            SequenceStart => ReadSequence(origin, depth),
+            MappingStart => ReadMapping(origin, depth),
+            AnchorAlias alias => Copy(Anchored(alias), origin, alias),
+            _ => throw Failure(start, "a value is missing"),
+        };
+        if (start is NodeEvent { Anchor.IsEmpty: false } named) _anchors[named.Anchor.Value] = node;
+        return node;
+    }
+
+    private SequenceNode ReadSequence(Origin origin, int depth)
+    {
+        var sequence = new SequenceNode(origin);
+        while (!_parser.TryConsume<SequenceEnd>(out _)) sequence.Items.Add(ReadNode(depth + 1, key: null));
+        return sequence;
+    }
+
+    private MappingNode ReadMapping(Origin origin, int depth)
+    {
+        var mapping = new MappingNode(origin);
+        while (!_parser.TryConsume<MappingEnd>(out _))
+        {
+            if (!_parser.TryConsume<Scalar>(out var key)) throw Failure(_parser.Current!, "a key must be a name");
+            var keyOrigin = OriginOf(key);
+            var value = ReadNode(depth + 1, keyOrigin);
+            if (mapping.Entries.TryAdd(key.Value, value)) continue;
+            var first = mapping.Entries[key.Value].Origin.Line;
+            var where = first is null ? "" : $"; it is first on line {first}";
+            _faults.Add(new SettingsFault(_source, keyOrigin.Line, key.Value, "this key is given twice" + where));
+        }
+
+        return mapping;
+    }
+
+    private SettingsNode Anchored(AnchorAlias alias) => _anchors.TryGetValue(alias.Value.Value, out var node)
+        ? node
+        : throw Failure(alias, "an alias names an anchor that is not finished before it");
+
+    // Each alias gets nodes of its own: a variable that changes one place must not change the other.
+    private SettingsNode Copy(SettingsNode node, Origin origin, ParsingEvent alias)
+    {
+        Count(alias);
+        switch (node)
+        {
+            case ScalarNode scalar:
+                return new ScalarNode(origin, scalar.Text);
+            case SequenceNode sequence:
+                var items = new SequenceNode(origin);
+                items.Items.AddRange(sequence.Items.Select(item => Copy(item, item.Origin, alias)));
+                return items;
+            default:
+                var mapping = new MappingNode(origin);
+                foreach (var (name, value) in ((MappingNode)node).Entries)
+                    mapping.Entries[name] = Copy(value, value.Origin, alias);
+                return mapping;
+        }
+    }
+
+    private void Count(ParsingEvent at)
+    {
+        if (++_nodes > MaximumNodes) throw Failure(at, $"it holds more than {MaximumNodes} values");
+    }
+
+    private Origin OriginOf(ParsingEvent at) => new(_source, _hasLines ? LineOf(at.Start) : null);
+
+    private static bool IsNull(Scalar scalar) =>
+        scalar.Style == ScalarStyle.Plain && scalar.Value is "" or "~" or "null" or "Null" or "NULL";
+
+    private static YamlException Failure(ParsingEvent at, string message) => new(at.Start, at.End, message);
+}
