@@ -1,1 +1,18 @@
-Console.WriteLine("berth");
+using System.CommandLine;
+using Berth.Cli;
+
+var root = new RootCommand(
+    """
+    Berth, a self-hosted container registry.
+
+    Examples:
+      berth serve                                  on 127.0.0.1:5000, keeping everything in ./data
+      berth serve --config /etc/berth/config.yml   with settings from a file
+      REGISTRY_HTTP_ADDR=127.0.0.1:8080 berth serve
+      berth config check --config config.yml       says what is wrong with the settings
+    """)
+{
+    ServeCommand.Create(),
+    ConfigCommand.Create(),
+};
+return await root.Parse(args).InvokeAsync();

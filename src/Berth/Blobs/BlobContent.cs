@@ -1,0 +1,35 @@
+using System.IO.Pipelines;
+using Microsoft.Win32.SafeHandles;
+
+namespace Berth.Blobs;
+
+/// <summary>An open blob. It stays readable while it is open, whatever happens to its name meanwhile.</summary>
+internal sealed class BlobContent(SafeFileHandle file) : IDisposable
+{
+    private const int ChunkBytes = 256 * 1024;
+
+    /// <summary>Length in bytes.</summary>
+    public long Length { get; } = RandomAccess.GetLength(file);
+
+    public SafeFileHandle File => file;
+
+    /// <summary>Writes a part of the blob.</summary>
+    /// <exception cref="EndOfStreamException">The file ended early: it shrank while it was being read.</exception>
+    public async Task CopyToAsync(PipeWriter output, long offset, long count, CancellationToken cancellation)
+    {
+        while (count > 0)
+        {
+            var memory = output.GetMemory((int)Math.Min(ChunkBytes, count));
+            if (memory.Length > count) memory = memory[..(int)count];
+            var read = RandomAccess.Read(file, memory.Span, offset);
+            if (read == 0) throw new EndOfStreamException("the blob's file is shorter than it was");
+            output.Advance(read);
+            offset += read;
+            count -= read;
+            var flushed = await output.FlushAsync(cancellation);
+            if (flushed.IsCompleted) throw new OperationCanceledException("the client went away");
+        }
+    }
+
+    public void Dispose() => file.Dispose();
+}

@@ -1,0 +1,30 @@
+using System.CommandLine;
+using Berth.Hosting;
+
+namespace Berth.Cli;
+
+/// <summary><c>berth serve</c>: runs the registry until it is told to stop.</summary>
+internal static class ServeCommand
+{
+    public static Command Create()
+    {
+        var config = SettingsOption.Create();
+        var command = new Command("serve", "Run the registry.") { config };
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            if (SettingsOption.Load(parsed.GetValue(config)) is not { } settings) return 1;
+            try
+            {
+                await using var app = RegistryHost.Build(settings);
+                await app.RunAsync(cancellation);
+                return 0;
+            }
+            catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)
+            {
+                await Console.Error.WriteLineAsync($"berth: {e.Message}");
+                return 1;
+            }
+        });
+        return command;
+    }
+}

@@ -1,0 +1,26 @@
+using System.Collections;
+using System.CommandLine;
+using Berth.Settings;
+
+namespace Berth.Cli;
+
+/// <summary>The option that names the settings file, and the loading that every command begins with.</summary>
+internal static class SettingsOption
+{
+    public static Option<string?> Create() => new("--config", "-c")
+    {
+        Description = "Settings file (YAML). Environment variables like REGISTRY_HTTP_ADDR go before it.",
+    };
+
+    /// <summary>Loads the settings, prints every fault there is, and returns null if any of them is an error.</summary>
+    public static RegistrySettings? Load(string? path)
+    {
+        var result = SettingsFile.Load(path, ReadEnvironment());
+        foreach (var fault in result.Faults) Console.Error.WriteLine(fault);
+        return result.Settings;
+    }
+
+    private static Dictionary<string, string> ReadEnvironment() => Environment.GetEnvironmentVariables()
+        .Cast<DictionaryEntry>()
+        .ToDictionary(e => (string)e.Key, e => (string?)e.Value ?? "", StringComparer.Ordinal);
+}

@@ -1,0 +1,109 @@
+using System.Globalization;
+using Berth.Blobs;
+using Berth.Metadata;
+using Berth.Oci;
+
+namespace Berth.Distribution;
+
+/// <summary>Pulling and deleting blobs (distribution-spec, end-2 and end-10).</summary>
+internal sealed partial class BlobEndpoints(BlobTable blobs, FileBlobStore store, ILogger<BlobEndpoints> log)
+{
+    public async Task<RegistryError?> GetAsync(V2Request request)
+    {
+        var digest = request.Target.Digest;
+        if (blobs.Find(request.Repository, digest) is not { } link) return RegistryError.BlobUnknown(digest);
+        using var content = store.Open(digest);
+        if (!IsWhole(link, content?.Length)) return RegistryError.BlobUnknown(digest);
+        var etag = EntityTags.Of(digest);
+        SetHeaders(request, digest, etag);
+        if (request.IsNotModified(etag))
+        {
+            request.Answer(StatusCodes.Status304NotModified);
+            return null;
+        }
+
+        if (!TryReadRange(request, etag, link.SizeBytes, out var range))
+        {
+            request.Response.Headers.ContentRange = $"bytes */{link.SizeBytes}";
+            return RegistryError.RangeNotSatisfiable(link.SizeBytes);
+        }
+
+        await SendAsync(request, content!, range, link.SizeBytes);
+        return null;
+    }
+
+    public Task<RegistryError?> HeadAsync(V2Request request)
+    {
+        var digest = request.Target.Digest;
+        var link = blobs.Find(request.Repository, digest);
+        if (link is null || !IsWhole(link, store.LengthOf(digest)))
+        {
+            return Task.FromResult<RegistryError?>(RegistryError.BlobUnknown(digest));
+        }
+
+        var etag = EntityTags.Of(digest);
+        SetHeaders(request, digest, etag);
+        if (request.IsNotModified(etag)) request.Answer(StatusCodes.Status304NotModified);
+        else request.Response.ContentLength = link.SizeBytes;
+        return Task.FromResult<RegistryError?>(null);
+    }
+
+    public async Task<RegistryError?> DeleteAsync(V2Request request)
+    {
+        if (!await blobs.UnlinkAsync(request.Repository, request.Target.Digest))
+        {
+            return RegistryError.BlobUnknown(request.Target.Digest);
+        }
+
+        request.Answer(StatusCodes.Status202Accepted);
+        return null;
+    }
+
+    private static async Task SendAsync(V2Request request, BlobContent content, ByteRange? range, long length)
+    {
+        var (offset, count) = (0L, length);
+        if (range is { } part)
+        {
+            (offset, count) = (part.Offset, part.Count);
+            request.Response.StatusCode = StatusCodes.Status206PartialContent;
+            request.Response.Headers.ContentRange =
+                string.Create(CultureInfo.InvariantCulture, $"bytes {offset}-{offset + count - 1}/{length}");
+        }
+
+        request.Response.ContentLength = count;
+        if (await FileSending.TrySendAsync(request.Http, content.File, offset, count)) return;
+        await content.CopyToAsync(request.Response.BodyWriter, offset, count, request.Aborted);
+    }
+
+    /// <summary>If-Range with another entity tag asks for the whole (RFC 9110, 13.1.5).</summary>
+    private static bool TryReadRange(V2Request request, string etag, long length, out ByteRange? range)
+    {
+        range = null;
+        var headers = request.Http.Request.Headers;
+        if (headers.Range is not [{ } header]) return true;
+        if (headers.IfRange is [{ } ifRange] && ifRange != etag) return true;
+        return ByteRange.TryRead(header, length, out range);
+    }
+
+    private static void SetHeaders(V2Request request, Digest digest, string etag)
+    {
+        var headers = request.Response.Headers;
+        request.SetDigest(digest);
+        headers.ETag = etag;
+        headers.AcceptRanges = "bytes";
+        headers.CacheControl = "max-age=31536000, immutable";
+        request.Response.ContentType = MediaTypes.OctetStream;
+    }
+
+    /// <summary>A file that is missing or has another length counts as absent, so that a push replaces it.</summary>
+    private bool IsWhole(BlobLink link, long? length)
+    {
+        if (length == link.SizeBytes) return true;
+        LogDamaged(link.Digest, link.SizeBytes, length);
+        return false;
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message =
+        "Blob {Digest} should have {Expected} bytes and has {Found}: answering 404 until it is pushed again")]
+    private partial void LogDamaged(Digest digest, long expected, long? found);
+}

@@ -1,0 +1,126 @@
+using Berth.Access;
+using Berth.Settings;
+
+namespace Berth.Distribution;
+
+/// <summary>
+/// The API under <c>/v2/</c>: what may be asked, what right it takes, and who answers. The table is its documentation.
+/// </summary>
+internal sealed partial class DistributionApi
+{
+    private readonly AccessCheck access;
+    private readonly StorageSettings storage;
+    private readonly ILogger<DistributionApi> log;
+    private readonly Route[] routes;
+
+    public DistributionApi(
+        BlobEndpoints blobs, UploadEndpoints uploads, ManifestEndpoints manifests, ListEndpoints lists,
+        AccessCheck access, StorageSettings storage, ILogger<DistributionApi> log)
+    {
+        (this.access, this.storage, this.log) = (access, storage, log);
+        routes =
+        [
+            new("GET", V2Kind.Version, AccessAction.SignIn, AnswerVersionAsync),
+            new("HEAD", V2Kind.Version, AccessAction.SignIn, AnswerVersionAsync),
+            new("GET", V2Kind.Catalog, AccessAction.Catalog, lists.CatalogAsync),
+
+            new("GET", V2Kind.Manifest, AccessAction.Pull, manifests.GetAsync),
+            new("HEAD", V2Kind.Manifest, AccessAction.Pull, manifests.HeadAsync),
+            new("PUT", V2Kind.Manifest, AccessAction.Push, manifests.PutAsync),
+            new("DELETE", V2Kind.Manifest, AccessAction.Delete, manifests.DeleteAsync),
+            new("GET", V2Kind.Tags, AccessAction.Pull, lists.TagsAsync),
+            new("GET", V2Kind.Referrers, AccessAction.Pull, lists.ReferrersAsync),
+
+            new("GET", V2Kind.Blob, AccessAction.Pull, blobs.GetAsync),
+            new("HEAD", V2Kind.Blob, AccessAction.Pull, blobs.HeadAsync),
+            new("DELETE", V2Kind.Blob, AccessAction.Delete, blobs.DeleteAsync),
+
+            new("POST", V2Kind.Uploads, AccessAction.Push, uploads.StartAsync),
+            new("GET", V2Kind.Upload, AccessAction.Push, uploads.StatusAsync),
+            new("PATCH", V2Kind.Upload, AccessAction.Push, uploads.AppendAsync),
+            new("PUT", V2Kind.Upload, AccessAction.Push, uploads.FinishAsync),
+            new("DELETE", V2Kind.Upload, AccessAction.Push, uploads.CancelAsync),
+        ];
+    }
+
+    /// <summary>Answers one request: finds the route, checks access, calls the endpoint, writes the error if one comes.</summary>
+    public async Task HandleAsync(HttpContext http)
+    {
+        http.Response.Headers["Docker-Distribution-Api-Version"] = "registry/2.0";
+        RegistryError? error;
+        try
+        {
+            error = Find(http, out var route, out var target) ?? Admit(http, route!, out var actor)
+                ?? await route!.Endpoint(new V2Request(http, target!, actor!));
+        }
+        catch (BadHttpRequestException e) when (!http.Response.HasStarted)
+        {
+            error = new RegistryError(e.StatusCode, "BLOB_UPLOAD_INVALID", e.Message);
+        }
+        catch (IOException e) when (IsDiskFull(e) && !http.Response.HasStarted)
+        {
+            LogDiskFull(e.Message);
+            error = RegistryError.StorageFull();
+        }
+        catch (Microsoft.Data.Sqlite.SqliteException e) when (e.SqliteErrorCode == 13 && !http.Response.HasStarted)
+        {
+            LogDiskFull(e.Message);
+            error = RegistryError.StorageFull();
+        }
+
+        if (error is not null) await error.WriteAsync(http.Response);
+    }
+
+    private RegistryError? Find(HttpContext http, out Route? route, out V2Target? target)
+    {
+        (route, target) = (null, null);
+        var path = V2Path.Parse(http.Request.Path.Value);
+        var method = http.Request.Method;
+        if (V2Target.TryCreate(path, method, out target) is { } error) return error;
+        foreach (var candidate in routes)
+        {
+            if (candidate.Kind == target.Kind && candidate.Method == method) route = candidate;
+        }
+
+        if (route is not null) return null;
+        var kind = target.Kind;
+        http.Response.Headers.Allow = string.Join(", ", routes.Where(r => r.Kind == kind).Select(r => r.Method));
+        return RegistryError.MethodNotAllowed(method);
+    }
+
+    private RegistryError? Admit(HttpContext http, Route route, out Actor? actor)
+    {
+        var decision = access.Decide(http.Request, route.Action);
+        actor = decision.Actor;
+        if (actor is null)
+        {
+            http.Response.Headers.WWWAuthenticate = access.Challenge;
+            return RegistryError.Unauthorized(decision.Reason!);
+        }
+
+        http.Items[typeof(Actor)] = actor;
+        if (route.Action is AccessAction.Push or AccessAction.Delete && storage.Maintenance.ReadOnly.Enabled)
+        {
+            return RegistryError.ReadOnly();
+        }
+
+        return route.Action == AccessAction.Delete && !storage.Delete.Enabled ? RegistryError.DeleteDisabled() : null;
+    }
+
+    private static async Task<RegistryError?> AnswerVersionAsync(V2Request request)
+    {
+        request.Response.ContentType = "application/json";
+        request.Response.ContentLength = 2;
+        if (HttpMethods.IsGet(request.Http.Request.Method)) await request.Response.BodyWriter.WriteAsync("{}"u8.ToArray());
+        return null;
+    }
+
+    /// <summary>ENOSPC and EDQUOT, as .NET reports them.</summary>
+    private static bool IsDiskFull(IOException e) => (e.HResult & 0xFFFF) is 28 or 122 or 0x70;
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The disk is full: {Reason}")]
+    private partial void LogDiskFull(string reason);
+
+    private sealed record Route(
+        string Method, V2Kind Kind, AccessAction Action, Func<V2Request, Task<RegistryError?>> Endpoint);
+}

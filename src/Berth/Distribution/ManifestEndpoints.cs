@@ -1,0 +1,168 @@
+using System.Net.Http.Headers;
+using Berth.Metadata;
+using Berth.Oci;
+using Berth.Settings;
+
+namespace Berth.Distribution;
+
+/// <summary>Pulling, pushing and deleting manifests (distribution-spec, end-3, end-7 and end-9).</summary>
+internal sealed class ManifestEndpoints(
+    ManifestTable manifests, ManifestWriter writer, ManifestRemoval removal, Locations locations, LimitSettings limits)
+{
+    /// <summary>A header line longer than this may trouble proxies: tags beyond it get a line of their own.</summary>
+    private const int MaxTagsPerHeader = 20;
+
+    public async Task<RegistryError?> GetAsync(V2Request request)
+    {
+        if (Answer(request) is not { } manifest) return RegistryError.ManifestUnknown(request.Target.Reference.ToString());
+        if (request.Response.StatusCode == StatusCodes.Status200OK)
+        {
+            await request.Response.BodyWriter.WriteAsync(manifest.Body, request.Aborted);
+        }
+
+        return null;
+    }
+
+    public Task<RegistryError?> HeadAsync(V2Request request) => Task.FromResult(
+        Answer(request) is null ? RegistryError.ManifestUnknown(request.Target.Reference.ToString()) : null);
+
+    public async Task<RegistryError?> PutAsync(V2Request request)
+    {
+        if (TagsOf(request, out var tags) is { } tagError) return tagError;
+        var body = await ReadBodyAsync(request);
+        if (body is null)
+        {
+            return RegistryError.TooLarge($"manifests may have at most {limits.ManifestBytes} bytes (limits.manifestbytes)");
+        }
+
+        var expected = request.Target.Reference.Digest;
+        var digest = Digest.Of(expected?.Algorithm ?? DigestAlgorithm.Sha256, body);
+        if (expected is { } e && e != digest)
+        {
+            return RegistryError.DigestInvalid($"the body has the digest {digest}, not {e}");
+        }
+
+        if (!TryReadContentType(request, out var contentType))
+        {
+            return RegistryError.ManifestInvalid($"'{request.Http.Request.ContentType}' is not a media type");
+        }
+
+        var push = new ManifestPush(
+            request.Repository, digest, body, contentType, tags, PreconditionOf(request), request.Actor.Name);
+        var result = await writer.WriteAsync(push);
+        return result.Refusal switch
+        {
+            ManifestRefusal.Invalid => RegistryError.ManifestInvalid(result.Reason),
+            ManifestRefusal.ReferencesUnknown => RegistryError.ManifestReferencesUnknown(result.Missing),
+            ManifestRefusal.PreconditionFailed => RegistryError.PreconditionFailed(result.Reason),
+            _ => AnswerCreated(request, push, result.Manifest!),
+        };
+    }
+
+    public async Task<RegistryError?> DeleteAsync(V2Request request)
+    {
+        var reference = request.Target.Reference;
+        var outcome = await removal.RemoveAsync(
+            request.Repository, reference, PreconditionOf(request), request.Actor.Name);
+        if (outcome == RemovalOutcome.Unknown) return RegistryError.ManifestUnknown(reference.ToString());
+        if (outcome == RemovalOutcome.PreconditionFailed)
+        {
+            return RegistryError.PreconditionFailed("it was changed meanwhile");
+        }
+
+        request.Answer(StatusCodes.Status202Accepted);
+        return null;
+    }
+
+    /// <summary>Sets status and headers of a pull; the body is for GET to write, if the status is 200.</summary>
+    private StoredManifest? Answer(V2Request request)
+    {
+        if (manifests.Find(request.Repository, request.Target.Reference) is not { } manifest) return null;
+        var etag = EntityTags.Of(manifest.Digest);
+        request.SetDigest(manifest.Digest);
+        request.Response.Headers.ETag = etag;
+        request.Response.ContentType = manifest.MediaType;
+        if (request.IsNotModified(etag)) request.Answer(StatusCodes.Status304NotModified);
+        else request.Response.ContentLength = manifest.Body.Length;
+        return manifest;
+    }
+
+    private RegistryError? AnswerCreated(V2Request request, ManifestPush push, Manifest manifest)
+    {
+        var headers = request.Response.Headers;
+        headers.Location = locations.Of(
+            request.Http, $"/v2/{request.Repository}/manifests/{request.Target.Reference}");
+        headers.ETag = EntityTags.Of(push.Digest);
+        request.SetDigest(push.Digest);
+        if (manifest.Subject is { } subject) headers["OCI-Subject"] = subject.Digest.Text;
+        if (request.Http.Request.Query.ContainsKey("tag") && push.Tags.Count > 0)
+        {
+            headers["OCI-Tag"] = push.Tags.Chunk(MaxTagsPerHeader)
+                .Select(chunk => string.Join(", ", chunk.Select(t => t.Text))).ToArray();
+        }
+
+        request.Answer(StatusCodes.Status201Created);
+        return null;
+    }
+
+    /// <summary>The tags to set: the path's, or those that the query adds to a push by digest (end-7b).</summary>
+    private RegistryError? TagsOf(V2Request request, out List<Tag> tags)
+    {
+        tags = request.Target.Reference.Tag is { } own ? [own] : [];
+        var named = request.Http.Request.Query["tag"];
+        if (named.Count > limits.TagsPerPush) return RegistryError.TooManyTags(limits.TagsPerPush);
+        foreach (var text in named)
+        {
+            if (!Tag.TryParse(text, out var tag)) return RegistryError.TagInvalid(text ?? "");
+            if (!tags.Contains(tag)) tags.Add(tag);
+        }
+
+        return null;
+    }
+
+    /// <summary>The whole body, or null where it is larger than the limit.</summary>
+    private async Task<byte[]?> ReadBodyAsync(V2Request request)
+    {
+        var http = request.Http.Request;
+        if (http.ContentLength > limits.ManifestBytes) return null;
+        if (http.ContentLength is { } length)
+        {
+            var body = new byte[length];
+            await http.Body.ReadExactlyAsync(body, request.Aborted);
+            return body;
+        }
+
+        using var buffer = new MemoryStream();
+        var chunk = new byte[64 * 1024];
+        while (await http.Body.ReadAsync(chunk, request.Aborted) is > 0 and var read)
+        {
+            if (buffer.Length + read > limits.ManifestBytes) return null;
+            buffer.Write(chunk, 0, read);
+        }
+
+        return buffer.ToArray();
+    }
+
+    private static bool TryReadContentType(V2Request request, out string? contentType)
+    {
+        contentType = null;
+        if (string.IsNullOrWhiteSpace(request.Http.Request.ContentType)) return true;
+        if (!MediaTypeHeaderValue.TryParse(request.Http.Request.ContentType, out var parsed)) return false;
+        contentType = parsed.MediaType;
+        return contentType?.Length <= 255;
+    }
+
+    /// <summary>
+    /// If-Match and If-None-Match make a push or a deletion compare-and-swap (RFC 9110, 13.1): of the digest that the
+    /// tag has now, or null where there is none, the function says whether the request may go on.
+    /// </summary>
+    private static Func<string?, bool>? PreconditionOf(V2Request request)
+    {
+        var headers = request.Http.Request.Headers;
+        var (match, noneMatch) = (headers.IfMatch.ToString(), headers.IfNoneMatch.ToString());
+        if (match.Length == 0 && noneMatch.Length == 0) return null;
+        return current =>
+            (match.Length == 0 || (current is not null && EntityTags.Match(match, $"\"{current}\"")))
+            && (noneMatch.Length == 0 || current is null || !EntityTags.Match(noneMatch, $"\"{current}\""));
+    }
+}

@@ -1,0 +1,131 @@
+using System.Buffers;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Berth.Oci;
+
+namespace Berth.Distribution;
+
+/// <summary>
+/// An answer that is an error, in the form of distribution-spec, "Error Codes". One factory for each case; endpoints
+/// return it, and <see cref="WriteAsync"/> is the one place that writes it.
+/// </summary>
+internal sealed record RegistryError(int Status, string Code, string Message, string? Detail = null)
+{
+    private static readonly JsonWriterOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <summary>Where one error is true of several things: it is listed once for each.</summary>
+    public IReadOnlyList<string> Details { get; init; } = [];
+
+    /// <summary>Seconds after which trying again makes sense.</summary>
+    public int? RetryAfterSeconds { get; init; }
+
+    public static RegistryError NotFound() => new(404, "NOT_FOUND", "no such page: the registry's API is under /v2/");
+
+    public static RegistryError MethodNotAllowed(string method) =>
+        new(405, "UNSUPPORTED", $"{method} is not supported here");
+
+    public static RegistryError NameInvalid(string name) => new(400, "NAME_INVALID",
+        "invalid repository name: lower-case letters and digits, joined by '.', '_', '__' or '-', parted by '/'", name);
+
+    public static RegistryError NameUnknown(RepositoryName name) =>
+        new(404, "NAME_UNKNOWN", "repository name not known to registry", name.Text);
+
+    public static RegistryError TagInvalid(string tag) => new(400, "TAG_INVALID",
+        "invalid tag: at most 128 letters, digits, '_', '.' and '-', the first no '.' or '-'", tag);
+
+    public static RegistryError DigestInvalid(string reason) => new(400, "DIGEST_INVALID", reason);
+
+    public static RegistryError SizeInvalid(string reason) => new(400, "SIZE_INVALID", reason);
+
+    public static RegistryError BlobUnknown(Digest digest) =>
+        new(404, "BLOB_UNKNOWN", "blob unknown to registry", digest.Text);
+
+    public static RegistryError UploadUnknown() =>
+        new(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry: it ended, expired or never began");
+
+    public static RegistryError UploadInvalid(string reason) => new(400, "BLOB_UPLOAD_INVALID", reason);
+
+    public static RegistryError UploadBusy() =>
+        new(409, "BLOB_UPLOAD_INVALID", "another request is writing to this upload") { RetryAfterSeconds = 1 };
+
+    public static RegistryError UploadOutOfOrder(long offset) =>
+        new(416, "RANGE_INVALID", $"the upload goes on at byte {offset}");
+
+    public static RegistryError TooLarge(string reason) => new(413, "SIZE_INVALID", reason);
+
+    public static RegistryError RangeNotSatisfiable(long length) =>
+        new(416, "RANGE_INVALID", $"the range lies outside the blob's {length} bytes");
+
+    public static RegistryError ManifestUnknown(string reference) =>
+        new(404, "MANIFEST_UNKNOWN", "manifest unknown to registry", reference);
+
+    public static RegistryError ManifestInvalid(string reason) => new(400, "MANIFEST_INVALID", reason);
+
+    public static RegistryError ManifestReferencesUnknown(IEnumerable<string> digests) => new(404, "MANIFEST_BLOB_UNKNOWN",
+        "the manifest references content that this repository does not have") { Details = [.. digests] };
+
+    public static RegistryError TooManyTags(int limit) =>
+        new(414, "TAG_INVALID", $"at most {limit} tags in one push (limits.tagsperpush)");
+
+    public static RegistryError PreconditionFailed(string reason) => new(412, "DENIED", reason);
+
+    public static RegistryError PageSizeInvalid(string value) =>
+        new(400, "PAGINATION_NUMBER_INVALID", "n must be a whole number of at least 0", value);
+
+    public static RegistryError ReadOnly() =>
+        new(405, "UNSUPPORTED", "the registry is read-only for maintenance (storage.maintenance.readonly)");
+
+    public static RegistryError DeleteDisabled() =>
+        new(405, "UNSUPPORTED", "deletion is switched off (storage.delete.enabled)");
+
+    public static RegistryError Unauthorized(string reason) => new(401, "UNAUTHORIZED", reason);
+
+    public static RegistryError Denied(string reason) => new(403, "DENIED", reason);
+
+    public static RegistryError TooManyRequests(string reason) =>
+        new(429, "TOOMANYREQUESTS", reason) { RetryAfterSeconds = 1 };
+
+    public static RegistryError StorageFull() => new(507, "UNAVAILABLE",
+        "the registry's disk is full: nothing was changed; free space and push again") { RetryAfterSeconds = 60 };
+
+    public static RegistryError Unknown(string id) =>
+        new(500, "UNKNOWN", $"unexpected error; the registry's log has the cause under the id {id}", id);
+
+    /// <summary>Writes the answer. Bytes of a body that nobody read are drained or cut off by the server.</summary>
+    public Task WriteAsync(HttpResponse response)
+    {
+        var body = ToJson();
+        response.StatusCode = Status;
+        response.ContentType = "application/json";
+        response.ContentLength = body.Length;
+        if (RetryAfterSeconds is { } seconds) response.Headers.RetryAfter = seconds.ToString();
+        return HttpMethods.IsHead(response.HttpContext.Request.Method)
+            ? Task.CompletedTask
+            : response.Body.WriteAsync(body).AsTask();
+    }
+
+    public byte[] ToJson()
+    {
+        var buffer = new ArrayBufferWriter<byte>(256);
+        using (var json = new Utf8JsonWriter(buffer, Relaxed))
+        {
+            json.WriteStartObject();
+            json.WriteStartArray("errors");
+            if (Details.Count == 0) WriteOne(json, Detail);
+            foreach (var detail in Details) WriteOne(json, detail);
+            json.WriteEndArray();
+            json.WriteEndObject();
+        }
+
+        return buffer.WrittenSpan.ToArray();
+    }
+
+    private void WriteOne(Utf8JsonWriter json, string? detail)
+    {
+        json.WriteStartObject();
+        json.WriteString("code", Code);
+        json.WriteString("message", Message);
+        if (detail is not null) json.WriteString("detail", detail);
+        json.WriteEndObject();
+    }
+}

@@ -1,0 +1,120 @@
+using Berth.Oci;
+
+namespace Berth.Distribution;
+
+/// <summary>What a path under <c>/v2/</c> names.</summary>
+internal enum V2Kind
+{
+    Unknown,
+    Version,
+    Catalog,
+    Blob,
+    Uploads,
+    Upload,
+    Manifest,
+    Tags,
+    Referrers,
+}
+
+/// <summary>
+/// A path of the distribution API, parsed once. Repository names contain slashes, and may contain words like
+/// <c>blobs</c>, so it is read from its end (distribution-spec, "Endpoints").
+/// </summary>
+/// <param name="Kind">Which endpoint.</param>
+/// <param name="Name">The part that should be a repository's name, not yet checked.</param>
+/// <param name="Last">The digest, tag or upload that the path ends in, not yet checked.</param>
+internal readonly ref struct V2Path(V2Kind kind, ReadOnlySpan<char> name, ReadOnlySpan<char> last)
+{
+    private const string Root = "/v2/";
+
+    public V2Kind Kind { get; } = kind;
+
+    public ReadOnlySpan<char> Name { get; } = name;
+
+    public ReadOnlySpan<char> Last { get; } = last;
+
+    public static V2Path Parse(ReadOnlySpan<char> path)
+    {
+        if (path is "/v2" or Root) return new V2Path(V2Kind.Version, default, default);
+        if (!path.StartsWith(Root, StringComparison.Ordinal)) return default;
+        var rest = path[Root.Length..];
+        if (rest is "_catalog") return new V2Path(V2Kind.Catalog, default, default);
+        if (rest.EndsWith("/blobs/uploads/", StringComparison.Ordinal)) rest = rest[..^1];
+        if (rest.EndsWith("/tags/list", StringComparison.Ordinal)) return new V2Path(V2Kind.Tags, rest[..^10], default);
+        if (!TryCut(rest, out var before, out var last) || !TryCut(before, out var name, out var word)) return default;
+        return word switch
+        {
+            "manifests" => new V2Path(V2Kind.Manifest, name, last),
+            "referrers" => new V2Path(V2Kind.Referrers, name, last),
+            "blobs" when last is "uploads" => new V2Path(V2Kind.Uploads, name, default),
+            "uploads" when name.EndsWith("/blobs", StringComparison.Ordinal) => new V2Path(V2Kind.Upload, name[..^6], last),
+            "blobs" => new V2Path(V2Kind.Blob, name, last),
+            _ => default,
+        };
+    }
+
+    private static bool TryCut(ReadOnlySpan<char> text, out ReadOnlySpan<char> before, out ReadOnlySpan<char> last)
+    {
+        var slash = text.LastIndexOf('/');
+        before = slash < 0 ? default : text[..slash];
+        last = text[(slash + 1)..];
+        return slash > 0;
+    }
+}
+
+/// <summary>The path's parts after they were checked: which of them is set, the kind tells.</summary>
+internal sealed record V2Target(V2Kind Kind)
+{
+    public RepositoryName Repository { get; init; }
+
+    public Digest Digest { get; init; }
+
+    public Reference Reference { get; init; }
+
+    /// <summary>An upload's id, or null where the text can't be one: then no such upload exists.</summary>
+    public UploadId? Upload { get; init; }
+
+    public static RegistryError? TryCreate(in V2Path path, string method, out V2Target target)
+    {
+        target = new V2Target(path.Kind);
+        if (path.Kind is V2Kind.Unknown) return RegistryError.NotFound();
+        if (path.Kind is V2Kind.Version or V2Kind.Catalog) return null;
+        if (!RepositoryName.TryParse(path.Name, out var repository)) return RegistryError.NameInvalid(path.Name.ToString());
+        target = target with { Repository = repository };
+        return path.Kind switch
+        {
+            V2Kind.Blob or V2Kind.Referrers => WithDigest(path.Last, ref target),
+            V2Kind.Manifest => WithReference(path.Last, method, ref target),
+            V2Kind.Upload => WithUpload(path.Last, ref target),
+            _ => null,
+        };
+    }
+
+    private static RegistryError? WithDigest(ReadOnlySpan<char> text, ref V2Target target)
+    {
+        if (!Digest.TryParse(text, out var digest)) return RegistryError.DigestInvalid($"'{text}' is not a digest");
+        target = target with { Digest = digest };
+        return null;
+    }
+
+    /// <summary>A name that no manifest can have is a 404 to readers, and an error only to those who write it.</summary>
+    private static RegistryError? WithReference(ReadOnlySpan<char> text, string method, ref V2Target target)
+    {
+        if (Reference.TryParse(text, out var reference))
+        {
+            target = target with { Reference = reference };
+            return null;
+        }
+
+        if (text.Contains(':')) return RegistryError.DigestInvalid($"'{text}' is not a digest");
+        return method == HttpMethods.Put
+            ? RegistryError.TagInvalid(text.ToString())
+            : RegistryError.ManifestUnknown(text.ToString());
+    }
+
+    private static RegistryError? WithUpload(ReadOnlySpan<char> text, ref V2Target target)
+    {
+        if (UploadId.TryParse(text, out var id)) target = target with { Upload = id };
+        return null;
+    }
+}

@@ -1,0 +1,73 @@
+using Berth.Oci;
+
+namespace Berth.Metadata;
+
+/// <summary>A blob's link in a repository.</summary>
+internal sealed record BlobLink(Digest Digest, long SizeBytes);
+
+/// <summary>Which blobs answer in which repository.</summary>
+internal sealed class BlobTable(Database database, RepositoryTable repositories, AnswerCache cache, TimeProvider clock)
+{
+    public BlobLink? Find(RepositoryName repository, Digest digest) => cache.GetOrLoad(
+        repository.Text,
+        KeyOf(repository, digest),
+        () => repositories.Find(repository) is { } id ? database.Read(s => Find(s, id, digest)) : null,
+        _ => 32);
+
+    public static BlobLink? Find(Session session, long repositoryId, Digest digest) =>
+        session.Number(
+            "SELECT size_bytes FROM repository_blob WHERE repository_id = @1 AND digest = @2",
+            repositoryId, digest.Text) is { } size ? new BlobLink(digest, size) : null;
+
+    /// <summary>Names of repositories in which the blob is linked, some at most.</summary>
+    public List<RepositoryName> RepositoriesWith(Digest digest, int count) => database.Read(s => s.All(
+        """
+        SELECT r.name FROM repository_blob b JOIN repository r ON r.id = b.repository_id
+        WHERE b.digest = @1 LIMIT @2
+        """,
+        row => RepositoryName.TryParse(row.GetString(0), out var name) ? name : default, digest.Text, count));
+
+    /// <summary>Links a blob, and ends the upload that brought it, if any, in the same transaction.</summary>
+    public async Task LinkAsync(RepositoryName repository, BlobLink blob, UploadId? upload)
+    {
+        await database.WriteAsync(
+            session =>
+            {
+                var id = repositories.FindOrAdd(session, repository);
+                session.Run(
+                    """
+                    INSERT INTO repository_blob (repository_id, digest, size_bytes, linked_at) VALUES (@1, @2, @3, @4)
+                    ON CONFLICT (repository_id, digest) DO UPDATE SET size_bytes = @3, linked_at = @4
+                    """,
+                    id, blob.Digest.Text, blob.SizeBytes, clock.GetUtcNow().ToUnixTimeMilliseconds());
+                if (upload is not null) session.Run("DELETE FROM upload WHERE id = @1", upload.Value.Text);
+                return true;
+            },
+            isDurable: false);
+        cache.Forget(repository.Text, KeyOf(repository, blob.Digest));
+    }
+
+    /// <summary>Unlinks a blob. False if it was not linked.</summary>
+    public async Task<bool> UnlinkAsync(RepositoryName repository, Digest digest)
+    {
+        if (repositories.Find(repository) is not { } id) return false;
+        var removed = await database.WriteAsync(
+            session => session.Run(
+                "DELETE FROM repository_blob WHERE repository_id = @1 AND digest = @2", id, digest.Text),
+            isDurable: true);
+        cache.Forget(repository.Text, KeyOf(repository, digest));
+        return removed > 0;
+    }
+
+    /// <summary>Digests and sizes of all linked blobs after <paramref name="last"/>, in ordinal order.</summary>
+    public List<BlobLink> List(string last, int count) => database.Read(s => s.All(
+        """
+        SELECT digest, max(size_bytes) FROM repository_blob WHERE digest > @1
+        GROUP BY digest ORDER BY digest LIMIT @2
+        """,
+        row => new BlobLink(Digest.Parse(row.GetString(0)), row.GetInt64(1)), last, count));
+
+    public long Count() => database.Read(s => s.Number("SELECT count(DISTINCT digest) FROM repository_blob") ?? 0);
+
+    private static string KeyOf(RepositoryName repository, Digest digest) => $"{repository.Text}/blobs/{digest.Text}";
+}

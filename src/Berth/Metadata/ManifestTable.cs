@@ -1,0 +1,115 @@
+using Berth.Oci;
+
+namespace Berth.Metadata;
+
+/// <summary>A manifest as it is served: the bytes that were pushed and the type they were pushed as.</summary>
+internal sealed record StoredManifest(Digest Digest, string MediaType, byte[] Body);
+
+/// <summary>A manifest that refers to a subject, as the referrers API lists it.</summary>
+internal sealed record Referrer(
+    Digest Digest, string MediaType, long SizeBytes, string? ArtifactType, string? AnnotationsJson);
+
+/// <summary>The manifests of repositories, their references, and the tags by which they are found.</summary>
+internal sealed class ManifestTable(
+    Database database, RepositoryTable repositories, TagTable tags, AnswerCache cache, TimeProvider clock)
+{
+    /// <summary>Bodies above this size, in bytes, are read from the database each time.</summary>
+    private const int MaxCachedBytes = 1024 * 1024;
+
+    public StoredManifest? Find(RepositoryName repository, Reference reference) => cache.GetOrLoad(
+        repository.Text, KeyOf(repository, reference.ToString()), () => Load(repository, reference),
+        m => m.Body.Length <= MaxCachedBytes ? m.Body.Length + 400 : long.MaxValue / 2);
+
+    public static bool Exists(Session session, long repositoryId, Digest digest) => session.Number(
+        "SELECT 1 FROM manifest WHERE repository_id = @1 AND digest = @2", repositoryId, digest.Text) is not null;
+
+    /// <summary>Records a manifest with its body and references. A manifest pushed again takes the newer media type.</summary>
+    public void Add(Session session, long repositoryId, Digest digest, Manifest manifest, byte[] body, string actor)
+    {
+        session.Run("INSERT INTO manifest_body (digest, body) VALUES (@1, @2) ON CONFLICT (digest) DO UPDATE SET body = @2",
+            digest.Text, body);
+        session.Run(
+            """
+            INSERT INTO manifest (repository_id, digest, media_type, size_bytes, artifact_type, subject_digest,
+                annotations, pushed_at, pushed_by)
+            VALUES (@1, @2, @3, @4, @5, @6, @7, @8, @9)
+            ON CONFLICT (repository_id, digest) DO UPDATE SET media_type = @3, artifact_type = @5, pushed_at = @8,
+                pushed_by = @9
+            """,
+            repositoryId, digest.Text, manifest.MediaType, body.Length, manifest.ArtifactType,
+            manifest.Subject?.Digest.Text, manifest.Subject is null ? null : manifest.AnnotationsJson,
+            clock.GetUtcNow().ToUnixTimeMilliseconds(), actor);
+        foreach (var (kind, target) in manifest.References)
+        {
+            session.Run(
+                """
+                INSERT INTO manifest_reference (repository_id, manifest_digest, target_digest, kind)
+                VALUES (@1, @2, @3, @4) ON CONFLICT DO NOTHING
+                """,
+                repositoryId, digest.Text, target.Digest.Text, kind.ToString());
+        }
+    }
+
+    /// <summary>Removes a manifest, its references and every tag on it; returns those tags.</summary>
+    public List<string> Remove(Session session, long repositoryId, Digest digest, string actor)
+    {
+        var untagged = TagTable.PointingTo(session, repositoryId, digest);
+        foreach (var tag in untagged) tags.Remove(session, repositoryId, tag, actor);
+        session.Run("DELETE FROM manifest_reference WHERE repository_id = @1 AND manifest_digest = @2",
+            repositoryId, digest.Text);
+        session.Run("DELETE FROM manifest WHERE repository_id = @1 AND digest = @2", repositoryId, digest.Text);
+        session.Run(
+            """
+            DELETE FROM manifest_body WHERE digest = @1
+            AND NOT EXISTS (SELECT 1 FROM manifest m WHERE m.digest = @1)
+            """,
+            digest.Text);
+        return untagged;
+    }
+
+    /// <summary>
+    /// Referrers of a subject after <paramref name="last"/> by digest (distribution-spec, "Listing Referrers").
+    /// </summary>
+    public List<Referrer> Referrers(
+        RepositoryName repository, Digest subject, string? artifactType, string last, int count)
+    {
+        if (repositories.Find(repository) is not { } id) return [];
+        return database.Read(s => s.All(
+            """
+            SELECT digest, media_type, size_bytes, artifact_type, annotations FROM manifest
+            WHERE repository_id = @1 AND subject_digest = @2 AND digest > @3 AND (@4 IS NULL OR artifact_type = @4)
+            ORDER BY digest LIMIT @5
+            """,
+            row => new Referrer(
+                Digest.Parse(row.GetString(0)), row.GetString(1), row.GetInt64(2),
+                row.IsDBNull(3) ? null : row.GetString(3), row.IsDBNull(4) ? null : row.GetString(4)),
+            id, subject.Text, last, artifactType, count));
+    }
+
+    /// <summary>All stored bodies after <paramref name="last"/>, in digest order.</summary>
+    public List<(Digest Digest, byte[] Body)> Bodies(string last, int count) => database.Read(s => s.All(
+        "SELECT digest, body FROM manifest_body WHERE digest > @1 ORDER BY digest LIMIT @2",
+        row => (Digest.Parse(row.GetString(0)), (byte[])row.GetValue(1)), last, count));
+
+    public long CountBodies() => database.Read(s => s.Number("SELECT count(*) FROM manifest_body") ?? 0);
+
+    public void Forget(RepositoryName repository, IEnumerable<string> references) =>
+        cache.Forget(repository.Text, references.Select(r => KeyOf(repository, r)));
+
+    private StoredManifest? Load(RepositoryName repository, Reference reference)
+    {
+        if (repositories.Find(repository) is not { } id) return null;
+        return database.Read(session =>
+        {
+            var digest = reference.Digest?.Text ?? TagTable.Find(session, id, reference.Tag!.Value);
+            return digest is null ? null : session.First(
+                """
+                SELECT m.media_type, b.body FROM manifest m JOIN manifest_body b ON b.digest = m.digest
+                WHERE m.repository_id = @1 AND m.digest = @2
+                """,
+                row => new StoredManifest(Digest.Parse(digest), row.GetString(0), (byte[])row.GetValue(1)), id, digest);
+        });
+    }
+
+    private static string KeyOf(RepositoryName repository, string reference) => $"{repository.Text}/manifests/{reference}";
+}

@@ -1,0 +1,55 @@
+using System.Reflection;
+
+namespace Berth.Metadata;
+
+/// <summary>Brings the tables up to date from the numbered scripts in <c>Migrations/</c>, each in one transaction.</summary>
+internal static class Migrations
+{
+    private static readonly (string Placeholder, string Sqlite)[] Dialect =
+    [
+        ("{identity}", "INTEGER PRIMARY KEY AUTOINCREMENT"),
+        ("{text}", "TEXT"),
+        ("{bytes}", "BLOB"),
+        ("{clustered}", "WITHOUT ROWID"),
+    ];
+
+    /// <exception cref="InvalidDataException">The database has a migration this Berth does not know.</exception>
+    public static void Apply(Session session)
+    {
+        session.RunScript("PRAGMA synchronous = FULL");
+        session.Run("BEGIN IMMEDIATE");
+        session.Run("CREATE TABLE IF NOT EXISTS schema_migration (number BIGINT PRIMARY KEY, applied_at BIGINT NOT NULL)");
+        var applied = session.Number("SELECT max(number) FROM schema_migration") ?? 0;
+        var scripts = Scripts();
+        if (applied > scripts.Count)
+        {
+            throw new InvalidDataException(
+                $"the database is at migration {applied}, and this Berth knows {scripts.Count}: run a newer Berth");
+        }
+
+        for (var number = (int)applied + 1; number <= scripts.Count; number++)
+        {
+            session.RunScript(scripts[number - 1]);
+            session.Run("INSERT INTO schema_migration (number, applied_at) VALUES (@1, @2)",
+                number, DateTimeOffset.UtcNow.ToUnixTimeMilliseconds());
+        }
+
+        session.Run("COMMIT");
+    }
+
+    private static List<string> Scripts()
+    {
+        var assembly = Assembly.GetExecutingAssembly();
+        return [.. assembly.GetManifestResourceNames()
+            .Where(name => name.EndsWith(".sql", StringComparison.Ordinal))
+            .Order(StringComparer.Ordinal)
+            .Select(name => ForSqlite(assembly.GetManifestResourceStream(name)!))];
+    }
+
+    private static string ForSqlite(Stream script)
+    {
+        using var reader = new StreamReader(script);
+        var sql = reader.ReadToEnd();
+        return Dialect.Aggregate(sql, (text, d) => text.Replace(d.Placeholder, d.Sqlite, StringComparison.Ordinal));
+    }
+}

@@ -1,0 +1,50 @@
+using Berth.Oci;
+
+namespace Berth.Metadata;
+
+/// <summary>The tags of repositories and the history of their moves.</summary>
+internal sealed class TagTable(TimeProvider clock)
+{
+    public static string? Find(Session session, long repositoryId, Tag tag) => session.Text(
+        "SELECT digest FROM tag WHERE repository_id = @1 AND name = @2", repositoryId, tag.Text);
+
+    /// <summary>Names after <paramref name="last"/> in ordinal order.</summary>
+    public static List<string> List(Session session, long repositoryId, string last, int count) => session.All(
+        "SELECT name FROM tag WHERE repository_id = @1 AND name > @2 ORDER BY name LIMIT @3",
+        row => row.GetString(0), repositoryId, last, count);
+
+    public void Move(Session session, long repositoryId, Tag tag, Digest digest, string actor)
+    {
+        var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
+        var moved = session.Run(
+            """
+            INSERT INTO tag (repository_id, name, digest, moved_at, moved_by) VALUES (@1, @2, @3, @4, @5)
+            ON CONFLICT (repository_id, name) DO UPDATE SET digest = @3, moved_at = @4, moved_by = @5
+            WHERE tag.digest <> @3
+            """,
+            repositoryId, tag.Text, digest.Text, now, actor);
+        if (moved > 0) Record(session, repositoryId, tag.Text, digest.Text, now, actor);
+    }
+
+    /// <summary>Removes a tag, not what it points to. False if there was none.</summary>
+    public bool Remove(Session session, long repositoryId, string tag, string actor)
+    {
+        var removed = session.Run("DELETE FROM tag WHERE repository_id = @1 AND name = @2", repositoryId, tag);
+        if (removed > 0)
+        {
+            Record(session, repositoryId, tag, null, clock.GetUtcNow().ToUnixTimeMilliseconds(), actor);
+        }
+
+        return removed > 0;
+    }
+
+    /// <summary>Names of the tags that point to a manifest.</summary>
+    public static List<string> PointingTo(Session session, long repositoryId, Digest digest) => session.All(
+        "SELECT name FROM tag WHERE repository_id = @1 AND digest = @2",
+        row => row.GetString(0), repositoryId, digest.Text);
+
+    private static void Record(
+        Session session, long repositoryId, string tag, string? digest, long now, string actor) => session.Run(
+        "INSERT INTO tag_history (repository_id, name, digest, moved_at, moved_by) VALUES (@1, @2, @3, @4, @5)",
+        repositoryId, tag, digest, now, actor);
+}
