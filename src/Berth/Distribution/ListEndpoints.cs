@@ -8,7 +8,9 @@ using Berth.Settings;
 
 namespace Berth.Distribution;
 
-/// <summary>The lists: tags, repositories and referrers, each a page over an index (distribution-spec, end-8, end-12).</summary>
+/// <summary>
+/// The lists: tags, repositories and referrers, each a page over an index (distribution-spec, end-8, end-12).
+/// </summary>
 internal sealed class ListEndpoints(
     Database database, RepositoryTable repositories, ManifestTable manifests, Locations locations,
     CatalogSettings catalog, LimitSettings limits)

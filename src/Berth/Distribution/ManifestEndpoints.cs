@@ -14,7 +14,11 @@ internal sealed class ManifestEndpoints(
 
     public async Task<RegistryError?> GetAsync(V2Request request)
     {
-        if (Answer(request) is not { } manifest) return RegistryError.ManifestUnknown(request.Target.Reference.ToString());
+        if (Answer(request) is not { } manifest)
+        {
+            return RegistryError.ManifestUnknown(request.Target.Reference.ToString());
+        }
+
         if (request.Response.StatusCode == StatusCodes.Status200OK)
         {
             await request.Response.BodyWriter.WriteAsync(manifest.Body, request.Aborted);
@@ -32,7 +36,8 @@ internal sealed class ManifestEndpoints(
         var body = await ReadBodyAsync(request);
         if (body is null)
         {
-            return RegistryError.TooLarge($"manifests may have at most {limits.ManifestBytes} bytes (limits.manifestbytes)");
+            return RegistryError.TooLarge(
+                $"manifests may have at most {limits.ManifestBytes} bytes (limits.manifestbytes)");
         }
 
         var expected = request.Target.Reference.Digest;

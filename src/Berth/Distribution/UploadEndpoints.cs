@@ -19,7 +19,11 @@ internal sealed class UploadEndpoints(
     {
         if (request.Query("mount") is { } mount)
         {
-            if (!Digest.TryParse(mount, out var mounted)) return RegistryError.DigestInvalid($"'{mount}' is not a digest");
+            if (!Digest.TryParse(mount, out var mounted))
+            {
+                return RegistryError.DigestInvalid($"'{mount}' is not a digest");
+            }
+
             if (await TryMountAsync(request, mounted)) return null;
         }
         else if (request.Query("digest") is { } text)
@@ -99,7 +103,7 @@ internal sealed class UploadEndpoints(
         using var place = sessions.TryTakePlace();
         if (place is null) return TooManyUploads();
         var upload = await sessions.StartAsync(request.Repository, digest.Algorithm, request.Actor.Name);
-        upload.TryEnter();
+        _ = upload.TryEnter();
         try
         {
             await upload.AppendAsync(request.Http.Request.BodyReader, MaxBytes, request.Aborted);
@@ -118,7 +122,11 @@ internal sealed class UploadEndpoints(
     {
         using var place = sessions.TryTakePlace();
         if (place is null) return TooManyUploads();
-        if (sessions.Find(request.Repository, request.Target.Upload) is not { } upload) return RegistryError.UploadUnknown();
+        if (sessions.Find(request.Repository, request.Target.Upload) is not { } upload)
+        {
+            return RegistryError.UploadUnknown();
+        }
+
         if (!upload.TryEnter()) return RegistryError.UploadBusy();
         try
         {
@@ -184,15 +192,29 @@ internal sealed class UploadEndpoints(
         if (found != digest)
         {
             await sessions.CancelAsync(upload.Id);
-            return RegistryError.DigestInvalid($"the {upload.Offset} bytes received have the digest {found}, not {digest}");
+            return RegistryError.DigestInvalid(
+                $"the {upload.Offset} bytes received have the digest {found}, not {digest}");
         }
 
         var link = new BlobLink(digest, upload.Offset);
         store.Stage(upload, digest);
 
         // The session's row goes with the link, and only then the session: until then no request can reopen its file.
-        await blobs.LinkAsync(request.Repository, link, upload.Id);
-        sessions.Close(upload);
+        try
+        {
+            await blobs.LinkAsync(request.Repository, link, upload.Id);
+        }
+        catch
+        {
+            // The row stays: once the file has left its place, the session may be begun again from nothing.
+            await store.MakeDurableAsync([digest]);
+            throw;
+        }
+        finally
+        {
+            sessions.Close(upload);
+        }
+
         AnswerCreated(request, digest);
         return null;
     }
@@ -227,7 +249,8 @@ internal sealed class UploadEndpoints(
 
     private void SetLocation(V2Request request, BlobUpload upload)
     {
-        request.Response.Headers.Location = locations.Of(request.Http, $"/v2/{request.Repository}/blobs/uploads/{upload.Id}");
+        request.Response.Headers.Location = locations.Of(
+            request.Http, $"/v2/{request.Repository}/blobs/uploads/{upload.Id}");
         request.Response.Headers["Docker-Upload-UUID"] = upload.Id.Text;
     }
 

@@ -34,7 +34,11 @@ internal sealed class UploadSessions(
     public BlobUpload? Find(RepositoryName repository, UploadId? id)
     {
         if (id is null) return null;
-        if (open.TryGetValue(id.Value, out var known)) return known.Upload.Repository == repository ? known.Upload : null;
+        if (open.TryGetValue(id.Value, out var known))
+        {
+            return known.Upload.Repository == repository ? known.Upload : null;
+        }
+
         return table.Find(id.Value) is { } row && row.Repository == repository
             ? Open(id.Value, repository, row.Algorithm)
             : null;

@@ -70,7 +70,8 @@ public sealed record Manifest(
             throw new ManifestFormatException("the body's mediaType is not a media type");
         }
 
-        var mediaType = contentType ?? stated ?? (reader.Has("manifests") ? MediaTypes.OciIndex : MediaTypes.OciManifest);
+        var mediaType = contentType ?? stated
+            ?? (reader.Has("manifests") ? MediaTypes.OciIndex : MediaTypes.OciManifest);
         if (IsKnown(mediaType)) reader.RequireShapeOf(mediaType);
         var references = reader.References();
         return new Manifest(

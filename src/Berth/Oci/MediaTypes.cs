@@ -2,7 +2,9 @@ using System.Buffers;
 
 namespace Berth.Oci;
 
-/// <summary>The media types whose meaning Berth knows; all others are stored as they come (image-spec, media-types.md).</summary>
+/// <summary>
+/// The media types whose meaning Berth knows; all others are stored as they come (image-spec, media-types.md).
+/// </summary>
 public static class MediaTypes
 {
     public const string OciManifest = "application/vnd.oci.image.manifest.v1+json";
