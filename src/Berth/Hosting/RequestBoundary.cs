@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Berth.Distribution;
 using Berth.Logging;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace Berth.Hosting;
@@ -68,8 +69,10 @@ internal sealed partial class RequestBoundary(
         body?.Bytes < http.Response.ContentLength && !HttpMethods.IsHead(http.Request.Method)
         && http.RequestAborted.IsCancellationRequested;
 
+    /// <summary>A reset may be read before the server has noticed that the request ended with it.</summary>
     private static bool IsClientGone(HttpContext http, Exception e) =>
-        e is OperationCanceledException or IOException && http.RequestAborted.IsCancellationRequested;
+        e is ConnectionResetException
+        || (e is OperationCanceledException or IOException && http.RequestAborted.IsCancellationRequested);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Unexpected error in request {Id}")]
     private partial void LogUnexpected(Exception e, string id);
