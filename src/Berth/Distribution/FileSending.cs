@@ -72,7 +72,7 @@ internal sealed class FileSending
         {
             await sending.SendAsync(file, offset, count);
         }
-        catch (SocketException)
+        catch (Exception e) when (e is SocketException || !sending.socket.Connected)
         {
             // The client went away, or took nothing for too long: there is nobody left to tell.
             http.Abort();
