@@ -31,7 +31,8 @@ internal readonly record struct AccessDecision(Actor? Actor, string? Reason)
 
 /// <summary>
 /// Decides what a request may do. Users of the htpasswd file may do everything, as in distribution; the others what
-/// <c>auth.anonymous</c> says. Without an auth section, which the settings allow on loopback only, all may do everything.
+/// <c>auth.anonymous</c> says. Without an auth section, which the settings allow on loopback only, all may do
+/// everything.
 /// </summary>
 internal sealed class AccessCheck(AuthSettings? settings, HtpasswdFile? htpasswd)
 {
@@ -44,13 +45,19 @@ internal sealed class AccessCheck(AuthSettings? settings, HtpasswdFile? htpasswd
     {
         // Without users there is nothing to check: credentials meant for another registry do no harm.
         if (htpasswd is null || request.Headers.Authorization is not [{ } header]) return DecideAnonymous(action);
-        if (!TryReadBasic(header, out var user, out var password)) return AccessDecision.SignInFirst("unsupported credentials");
+        if (!TryReadBasic(header, out var user, out var password))
+        {
+            return AccessDecision.SignInFirst("unsupported credentials");
+        }
+
         return htpasswd.Verify(user, password)
             ? AccessDecision.Allow(new Actor(user))
             : AccessDecision.SignInFirst("wrong user name or password");
     }
 
-    /// <summary>Clients send credentials only after a challenge on /v2/, so where users exist it asks for them.</summary>
+    /// <summary>
+    /// Clients send credentials only after a challenge on /v2/, so where users exist it asks for them.
+    /// </summary>
     private AccessDecision DecideAnonymous(AccessAction action)
     {
         var isAllowed = anonymous switch
@@ -60,7 +67,9 @@ internal sealed class AccessCheck(AuthSettings? settings, HtpasswdFile? htpasswd
                 || (action is AccessAction.SignIn && htpasswd is null),
             _ => false,
         };
-        return isAllowed ? AccessDecision.Allow(Actor.Anonymous) : AccessDecision.SignInFirst("authentication required");
+        return isAllowed
+            ? AccessDecision.Allow(Actor.Anonymous)
+            : AccessDecision.SignInFirst("authentication required");
     }
 
     private static bool TryReadBasic(string header, out string user, out string password)

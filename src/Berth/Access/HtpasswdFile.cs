@@ -21,7 +21,8 @@ internal sealed class HtpasswdFile(string path, TimeProvider clock)
     {
         var current = Current();
         var known = current.Hashes.TryGetValue(user, out var hash);
-        var proof = Convert.ToHexString(HMACSHA256.HashData(key, Encoding.UTF8.GetBytes($"{hash}\0{user}\0{password}")));
+        var secret = Encoding.UTF8.GetBytes($"{hash}\0{user}\0{password}");
+        var proof = Convert.ToHexString(HMACSHA256.HashData(key, secret));
         var now = clock.GetUtcNow();
         if (known && current.Proofs.TryGet(proof, out var until) && now < until) return true;
 

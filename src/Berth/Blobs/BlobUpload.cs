@@ -61,9 +61,17 @@ internal sealed class BlobUpload : IDisposable
         {
             var result = await body.ReadAtLeastAsync(BatchBytes, cancellation);
             var batch = result.Buffer;
-            if (Offset + batch.Length > maxBytes) throw new UploadTooLargeException(maxBytes);
-            await StoreAsync(batch);
-            body.AdvanceTo(batch.End);
+            try
+            {
+                if (Offset + batch.Length > maxBytes) throw new UploadTooLargeException(maxBytes);
+                await StoreAsync(batch);
+            }
+            finally
+            {
+                // Also after a failure: the server drops the connection, and the answer, over a read that never ended.
+                body.AdvanceTo(batch.End);
+            }
+
             if (result.IsCompleted) return;
         }
     }

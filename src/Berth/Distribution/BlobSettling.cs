@@ -2,7 +2,9 @@ using Berth.Blobs;
 
 namespace Berth.Distribution;
 
-/// <summary>Makes blobs durable that no manifest asked for yet, a moment after they came, and all of them at the end.</summary>
+/// <summary>
+/// Makes blobs durable that no manifest asked for yet, a moment after they came, and all of them at the end.
+/// </summary>
 internal sealed partial class BlobSettling(FileBlobStore store, TimeProvider clock, ILogger<BlobSettling> log)
     : BackgroundService
 {

@@ -43,7 +43,13 @@ internal sealed partial class DistributionApi
         ];
     }
 
-    /// <summary>Answers one request: finds the route, checks access, calls the endpoint, writes the error if one comes.</summary>
+    /// <summary>The methods, paths and rights of the table, which docs/api.md describes.</summary>
+    public IEnumerable<(string Method, V2Kind Kind, AccessAction Action)> Table =>
+        routes.Select(route => (route.Method, route.Kind, route.Action));
+
+    /// <summary>
+    /// Answers one request: finds the route, checks access, calls the endpoint, writes the error if one comes.
+    /// </summary>
     public async Task HandleAsync(HttpContext http)
     {
         http.Response.Headers["Docker-Distribution-Api-Version"] = "registry/2.0";
@@ -58,7 +64,7 @@ internal sealed partial class DistributionApi
             LogDiskFull(e.Message);
             error = RegistryError.StorageFull();
         }
-        catch (Microsoft.Data.Sqlite.SqliteException e) when (e.SqliteErrorCode == 13 && !http.Response.HasStarted)
+        catch (Microsoft.Data.Sqlite.SqliteException e) when (IsDiskFull(e) && !http.Response.HasStarted)
         {
             LogDiskFull(e.Message);
             error = RegistryError.StorageFull();
@@ -78,7 +84,10 @@ internal sealed partial class DistributionApi
             if (candidate.Kind == target.Kind && candidate.Method == method) route = candidate;
         }
 
-        return route is null ? RegistryError.MethodNotAllowed(method) : null;
+        if (route is not null) return null;
+        var kind = target.Kind;
+        http.Response.Headers.Allow = string.Join(", ", routes.Where(r => r.Kind == kind).Select(r => r.Method));
+        return RegistryError.MethodNotAllowed(method);
     }
 
     private RegistryError? Admit(HttpContext http, Route route, out Actor? actor)
@@ -104,12 +113,20 @@ internal sealed partial class DistributionApi
     {
         request.Response.ContentType = "application/json";
         request.Response.ContentLength = 2;
-        if (HttpMethods.IsGet(request.Http.Request.Method)) await request.Response.BodyWriter.WriteAsync("{}"u8.ToArray());
+        if (HttpMethods.IsGet(request.Http.Request.Method))
+        {
+            await request.Response.BodyWriter.WriteAsync("{}"u8.ToArray());
+        }
+
         return null;
     }
 
     /// <summary>ENOSPC and EDQUOT, as .NET reports them.</summary>
     private static bool IsDiskFull(IOException e) => (e.HResult & 0xFFFF) is 28 or 122 or 0x70;
+
+    /// <summary>SQLITE_FULL, and SQLITE_IOERR_SHMSIZE when the log's index can't grow.</summary>
+    private static bool IsDiskFull(Microsoft.Data.Sqlite.SqliteException e) =>
+        e.SqliteErrorCode == 13 || e.SqliteExtendedErrorCode == 4874;
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The disk is full: {Reason}")]
     private partial void LogDiskFull(string reason);

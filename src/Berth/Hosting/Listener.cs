@@ -14,7 +14,8 @@ internal static class Listener
         kestrel.AddServerHeader = false;
         kestrel.AllowSynchronousIO = false;
         kestrel.Limits.MaxRequestBodySize = null;
-        kestrel.Limits.MaxConcurrentConnections = limits.ConcurrentConnections > 0 ? limits.ConcurrentConnections : null;
+        kestrel.Limits.MaxConcurrentConnections =
+            limits.ConcurrentConnections > 0 ? limits.ConcurrentConnections : null;
         kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(limits.RequestHeadersTimeoutSeconds);
         kestrel.Limits.MinRequestBodyDataRate = limits.MinimumBodyBytesPerSecond > 0
             ? new MinDataRate(limits.MinimumBodyBytesPerSecond, limits.BodyRateGracePeriod)

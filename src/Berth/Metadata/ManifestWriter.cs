@@ -27,7 +27,8 @@ internal enum ManifestRefusal
 }
 
 /// <summary>What became of a push. Of a refused one, nothing was changed.</summary>
-internal sealed record ManifestResult(ManifestRefusal Refusal, string Reason, IReadOnlyList<string> Missing, Manifest? Manifest)
+internal sealed record ManifestResult(
+    ManifestRefusal Refusal, string Reason, IReadOnlyList<string> Missing, Manifest? Manifest)
 {
     public static ManifestResult Written(Manifest manifest) => new(ManifestRefusal.None, "", [], manifest);
 
@@ -66,8 +67,13 @@ internal sealed class ManifestWriter(
 
         if (Fault(manifest) is { } fault) return ManifestResult.Invalid(fault);
         var needed = Needed(manifest);
-        await store.MakeDurableAsync(needed.Select(n => n.Target.Digest));
-        var result = await database.WriteAsync(session => Write(session, push, manifest, needed), isDurable: true);
+        ManifestResult result;
+        do
+        {
+            await store.MakeDurableAsync(needed.Select(n => n.Target.Digest));
+            result = await database.WriteAsync(session => Write(session, push, manifest, needed), isDurable: true);
+        }
+        while (result.Refusal == ManifestRefusal.ReferencesUnknown && needed.Exists(n => store.IsStaged(n.Target.Digest)));
         if (result.Refusal == ManifestRefusal.None)
         {
             manifests.Forget(push.Repository, push.Tags.Select(t => t.Text).Append(push.Digest.Text));
@@ -118,7 +124,9 @@ internal sealed class ManifestWriter(
     private bool IsAllowed(string url) =>
         (allowedUrls.Length == 0 || allowedUrls.Any(r => r.IsMatch(url))) && !deniedUrls.Any(r => r.IsMatch(url));
 
-    /// <summary>What must be there: of images config and layers, of indexes the children that the settings name.</summary>
+    /// <summary>
+    /// What must be there: of images config and layers, of indexes the children that the settings name.
+    /// </summary>
     private List<ManifestReference> Needed(Manifest manifest)
     {
         if (MediaTypes.IsImageManifest(manifest.MediaType))
@@ -138,11 +146,14 @@ internal sealed class ManifestWriter(
         })];
     }
 
-    /// <summary>Children of an index may be blobs too: build caches list their layers there.</summary>
+    /// <summary>
+    /// Children of an index may be blobs too: build caches list their layers there. A blob that came only just now, after
+    /// the others were made durable, does not count yet.
+    /// </summary>
     private bool IsPresent(Session session, long repositoryId, ManifestReference needed)
     {
         var digest = needed.Target.Digest;
         if (needed.Kind == ReferenceKind.Child && ManifestTable.Exists(session, repositoryId, digest)) return true;
-        return BlobTable.Find(session, repositoryId, digest) is { } link && store.LengthOf(digest) == link.SizeBytes;
+        return BlobTable.Find(session, repositoryId, digest) is { } link && store.DurableLengthOf(digest) == link.SizeBytes;
     }
 }

@@ -65,7 +65,8 @@ public sealed class DrainTests : IDisposable
         await health.SendAsync("\r\n");
         var answer = await health.ReadUntilAsync("}");
         Assert.StartsWith("HTTP/1.1 503 ", answer, StringComparison.Ordinal);
-        Assert.EndsWith("""{"status":"unavailable","reason":"the registry is stopping"}""", answer, StringComparison.Ordinal);
+        Assert.EndsWith(
+            """{"status":"unavailable","reason":"the registry is stopping"}""", answer, StringComparison.Ordinal);
         await push.SendAsync("lo");
         await push.ReadUntilAsync("\r\n\r\n");
         await stopping;

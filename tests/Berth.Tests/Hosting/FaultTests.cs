@@ -32,8 +32,11 @@ public sealed class FaultTests
         Assert.DoesNotContain("repository", body, StringComparison.OrdinalIgnoreCase);
         Assert.DoesNotContain(" at ", body, StringComparison.Ordinal);
 
-        Assert.Contains(" 500 ", await RequestLogTests.LineAsync(registry, "id=" + id), StringComparison.Ordinal);
-        Assert.Contains($" error Unexpected error in request {id}\n    Microsoft.Data.Sqlite.SqliteException", registry.Output,
+        var line = await RequestLogTests.LineAsync(registry, "id=" + id);
+        Assert.Contains(" 500 ", line, StringComparison.Ordinal);
+        Assert.Contains(
+            $" error Unexpected error in request {id}\n    Microsoft.Data.Sqlite.SqliteException",
+            registry.Output,
             StringComparison.Ordinal);
         Assert.Contains("\n       at Berth.Metadata.", registry.Output, StringComparison.Ordinal);
     }
@@ -54,7 +57,8 @@ public sealed class FaultTests
         }
 
         Assert.True(await connection.CountToEndAsync() < LargeBytes);
-        Assert.Contains(" 500 ", await RequestLogTests.LineAsync(registry, "GET /v2/a/blobs/"), StringComparison.Ordinal);
+        var line = await RequestLogTests.LineAsync(registry, "GET /v2/a/blobs/");
+        Assert.Contains(" 500 ", line, StringComparison.Ordinal);
         Assert.Contains("EndOfStreamException", registry.Output, StringComparison.Ordinal);
     }
 

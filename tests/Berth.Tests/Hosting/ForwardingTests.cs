@@ -18,7 +18,8 @@ public sealed class ForwardingTests
     [InlineData("http://berth/", "192.0.2.1", "X-Forwarded-For: 6.6.6.6|X-Forwarded-For: 192.0.2.1:4711, 10.1.1.1")]
     [InlineData("http://berth/", "2001:db8::1", "X-Forwarded-For: [2001:db8::1]:80")]
     [InlineData("https://outer/", "192.0.2.1",
-        "X-Forwarded-For: 6.6.6.6, 192.0.2.1, 10.1.1.1|X-Forwarded-Proto: ftp, https, http|X-Forwarded-Host: evil, outer, inner")]
+        "X-Forwarded-For: 6.6.6.6, 192.0.2.1, 10.1.1.1|X-Forwarded-Proto: ftp, https, http"
+        + "|X-Forwarded-Host: evil, outer, inner")]
     [InlineData("http://berth/", "10.1.1.1", "X-Forwarded-For: unknown, 10.1.1.1")]
     [InlineData("http://berth/", "127.0.0.1",
         "X-Forwarded-For: nonsense|X-Forwarded-Proto: gopher|X-Forwarded-Host: a/b|X-Forwarded-Prefix: //evil")]
@@ -60,7 +61,8 @@ public sealed class ForwardingTests
         using var answer = await registry.Client.SendAsync(request, Stop);
         var given = answer.Headers.GetValues("X-Request-Id").Single();
         Assert.Equal(isKept, given == id);
-        Assert.EndsWith(" id=" + given, await RequestLogTests.LineAsync(registry, "GET /v2/"), StringComparison.Ordinal);
+        var line = await RequestLogTests.LineAsync(registry, "GET /v2/");
+        Assert.EndsWith(" id=" + given, line, StringComparison.Ordinal);
     }
 
     [Fact]

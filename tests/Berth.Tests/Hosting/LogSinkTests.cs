@@ -20,7 +20,7 @@ public sealed class LogSinkTests
                     for (var i = 0; i < count; i++) sink.Write(line);
                 },
                 TestContext.Current.CancellationToken);
-            Assert.Same(writing, await Task.WhenAny(writing, Task.Delay(10_000, TestContext.Current.CancellationToken)));
+            await writing.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
             output.Open();
         }
 

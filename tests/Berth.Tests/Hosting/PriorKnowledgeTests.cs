@@ -20,7 +20,8 @@ public sealed class PriorKnowledgeTests
             };
             using var answer = await registry.Client.SendAsync(request, Stop);
             Assert.Equal(version, answer.Version);
-            Assert.StartsWith(registry.BaseAddress + "v2/a/", answer.Headers.Location!.OriginalString, StringComparison.Ordinal);
+            var location = answer.Headers.Location!.OriginalString;
+            Assert.StartsWith(registry.BaseAddress + "v2/a/", location, StringComparison.Ordinal);
         }
     }
 

@@ -15,7 +15,8 @@ public sealed class StartTests : IDisposable
     {
         using var berth = new ServeProcess(folder, "127.0.0.1:0", "data");
         var line = await berth.ReadLineAsync();
-        Assert.Matches(@"info Berth \d+\.\d+\.\d+ listens on http://127\.0\.0\.1:[1-9]\d*, data in " + folder + "/data$", line);
+        Assert.Matches(
+            @" info Berth \d+\.\d+\.\d+ listens on http://127\.0\.0\.1:[1-9]\d*, data in " + folder + "/data$", line);
         berth.Terminate();
         Assert.Equal(0, await berth.WaitForExitAsync());
     }
@@ -25,7 +26,8 @@ public sealed class StartTests : IDisposable
     {
         using var other = new TcpListener(IPAddress.Loopback, 0);
         other.Start();
-        await AssertRefusesAsync($"127.0.0.1:{((IPEndPoint)other.LocalEndpoint).Port}", "data", "another program listens on");
+        var addr = other.LocalEndpoint.ToString()!;
+        await AssertRefusesAsync(addr, "data", $"another program listens on {addr}");
     }
 
     [Fact]

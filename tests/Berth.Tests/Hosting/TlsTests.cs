@@ -37,7 +37,8 @@ public sealed class TlsTests : IDisposable
     [Fact]
     public async Task HTTP_2_can_be_switched_off()
     {
-        await using var registry = await StartAsync(http => http with { Http2 = new Http2Settings { Disabled = true } });
+        await using var registry = await StartAsync(
+            http => http with { Http2 = new Http2Settings { Disabled = true } });
         using var client = Connect(registry, out _);
         using var answer = await client.GetAsync("v2/", Stop);
         Assert.Equal(HttpVersion.Version11, answer.Version);
