@@ -82,6 +82,7 @@ internal sealed class RegistryFixture : IAsyncDisposable
         };
         app = RegistryHost.Build(configure?.Invoke(settings) ?? settings);
         app.Services.GetRequiredService<ILoggerFactory>().AddProvider(log);
+        _ = app.Services.GetRequiredService<DataFolder>(); // What was never asked for is not disposed: a restart needs it.
         await app.StartAsync();
         var addresses = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!;
         BaseAddress = new Uri(addresses.Addresses.Single() + "/");

@@ -50,9 +50,9 @@ internal sealed class BlobUpload : IDisposable
     public void Leave() => Volatile.Write(ref entered, 0);
 
     /// <summary>
-    /// Appends a request's body, straight from the server's buffers: while a batch is hashed here and written on another
-    /// thread, the server receives the next one. Whatever arrived before a failure stays, so that a client can go on
-    /// from <see cref="Offset"/>.
+    /// Appends a request's body, straight from the server's buffers: while a batch is hashed here and written on
+    /// another thread, the server receives the next one. Whatever arrived before a failure stays, so that a client can
+    /// go on from <see cref="Offset"/>.
     /// </summary>
     /// <exception cref="UploadTooLargeException">The upload would grow above <paramref name="maxBytes"/>.</exception>
     public async Task AppendAsync(PipeReader body, long maxBytes, CancellationToken cancellation)
@@ -61,9 +61,17 @@ internal sealed class BlobUpload : IDisposable
         {
             var result = await body.ReadAtLeastAsync(BatchBytes, cancellation);
             var batch = result.Buffer;
-            if (Offset + batch.Length > maxBytes) throw new UploadTooLargeException(maxBytes);
-            await StoreAsync(batch);
-            body.AdvanceTo(batch.End);
+            try
+            {
+                if (Offset + batch.Length > maxBytes) throw new UploadTooLargeException(maxBytes);
+                await StoreAsync(batch);
+            }
+            finally
+            {
+                // Also after a failure: the server drops the connection, and the answer, over a read that never ended.
+                body.AdvanceTo(batch.End);
+            }
+
             if (result.IsCompleted) return;
         }
     }

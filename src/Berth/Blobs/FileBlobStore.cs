@@ -126,13 +126,12 @@ internal sealed class FileBlobStore
         DirectorySync.Flush(Path.GetDirectoryName(path)!);
     }
 
-    /// <summary>A staged blob may get its name while it is looked for: then it is found on the second look.</summary>
-    private T? Locate<T>(Digest digest, Func<string, T?> look)
-    {
-        var path = BlobPath(digest);
-        if (look(path) is { } found) return found;
-        return staged.TryGetValue(digest, out var blob) ? look(blob.Path) ?? look(path) : default;
-    }
+    /// <summary>
+    /// A staged blob comes first, since it replaces a file under its name that was damaged. It may get its name while
+    /// it is looked for: then it is found there.
+    /// </summary>
+    private T? Locate<T>(Digest digest, Func<string, T?> look) =>
+        staged.TryGetValue(digest, out var blob) && look(blob.Path) is { } found ? found : look(BlobPath(digest));
 
     private Task PromoteAsync(StagedBlob blob) => blob.PromoteOnceAsync(() => Promote(blob));
 

@@ -88,7 +88,10 @@ internal sealed partial class DistributionApi
             if (candidate.Kind == target.Kind && candidate.Method == method) route = candidate;
         }
 
-        return route is null ? RegistryError.MethodNotAllowed(method) : null;
+        if (route is not null) return null;
+        var kind = target.Kind;
+        http.Response.Headers.Allow = string.Join(", ", routes.Where(r => r.Kind == kind).Select(r => r.Method));
+        return RegistryError.MethodNotAllowed(method);
     }
 
     private RegistryError? Admit(HttpContext http, Route route, out Actor? actor)

@@ -61,20 +61,17 @@ internal sealed class FileSending
     /// Sends the part as the response's body, whose Content-Length must be set to <paramref name="count"/>. False, with
     /// nothing done, where this connection or a part so small takes the ordinary way.
     /// </summary>
-    /// <exception cref="EndOfStreamException">The file ended early; the connection has to be cut.</exception>
+    /// <remarks>
+    /// A connection whose client went away, or whose file ended early, is cut: never a wrong success.
+    /// </remarks>
     public static async ValueTask<bool> TrySendAsync(HttpContext http, SafeFileHandle file, long offset, long count)
     {
         if (count < MinimumBytes || !HttpProtocol.IsHttp11(http.Request.Protocol)) return false;
         if (http.Features.Get<FileSending>() is not { } sending) return false;
         await http.Response.StartAsync();
         await http.Response.BodyWriter.FlushAsync();
-        try
+        if (!await sending.TrySendAsync(file, offset, count))
         {
-            await sending.SendAsync(file, offset, count);
-        }
-        catch (SocketException)
-        {
-            // The client went away, or took nothing for too long: there is nobody left to tell.
             http.Abort();
             return true;
         }
@@ -91,29 +88,36 @@ internal sealed class FileSending
         return true;
     }
 
-    private async Task SendAsync(SafeFileHandle file, long offset, long count)
+    /// <summary>False where the client went away, or the file ended early.</summary>
+    private async Task<bool> TrySendAsync(SafeFileHandle file, long offset, long count)
     {
-        if (!isWatched)
-        {
-            socket.SetRawSocketOption(TcpLevel, TcpUserTimeout, BitConverter.GetBytes(StallMilliseconds));
-            isWatched = true;
-        }
-
         // Not disposed: the handle is the caller's.
         var stream = new FileStream(file, FileAccess.Read, bufferSize: 0, isAsync: true);
         using var packets = new PacketSending();
-        while (count > 0)
+        try
         {
-            var slice = (int)Math.Min(count, SliceBytes);
-            if (offset + slice > RandomAccess.GetLength(file))
+            WatchForStalls();
+            for (var end = offset + count; offset < end; offset += SliceBytes)
             {
-                throw new EndOfStreamException("the blob's file is shorter than it was");
+                var slice = (int)Math.Min(end - offset, SliceBytes);
+                var part = new SendPacketsElement(stream, offset, slice);
+                if (await packets.SendAsync(socket, part) < slice) return false;
             }
 
-            await packets.SendAsync(socket, new SendPacketsElement(stream, offset, slice));
-            offset += slice;
-            count -= slice;
+            return true;
         }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException or NotSupportedException)
+        {
+            // A socket that Kestrel has closed meanwhile says so in the last two ways.
+            return false;
+        }
+    }
+
+    private void WatchForStalls()
+    {
+        if (isWatched) return;
+        socket.SetRawSocketOption(TcpLevel, TcpUserTimeout, BitConverter.GetBytes(StallMilliseconds));
+        isWatched = true;
     }
 
     private sealed class Duplex(PipeReader input, PipeWriter output) : IDuplexPipe
@@ -159,12 +163,15 @@ internal sealed class FileSending
     {
         private TaskCompletionSource sent = new();
 
-        public async Task SendAsync(Socket socket, SendPacketsElement element)
+        /// <summary>
+        /// Returns how much was sent, in bytes: less than asked where the client left or the file ended.
+        /// </summary>
+        public async Task<int> SendAsync(Socket socket, SendPacketsElement element)
         {
             sent = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             SendPacketsElements = [element];
             if (socket.SendPacketsAsync(this)) await sent.Task;
-            if (SocketError != SocketError.Success) throw new SocketException((int)SocketError);
+            return SocketError == SocketError.Success ? BytesTransferred : 0;
         }
 
         protected override void OnCompleted(SocketAsyncEventArgs e) => sent.TrySetResult();

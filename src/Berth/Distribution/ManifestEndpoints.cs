@@ -100,7 +100,7 @@ internal sealed class ManifestEndpoints(
         headers.ETag = EntityTags.Of(push.Digest);
         request.SetDigest(push.Digest);
         if (manifest.Subject is { } subject) headers["OCI-Subject"] = subject.Digest.Text;
-        if (request.Target.Reference.Digest is not null && push.Tags.Count > 0)
+        if (request.Http.Request.Query.ContainsKey("tag") && push.Tags.Count > 0)
         {
             headers["OCI-Tag"] = push.Tags.Chunk(MaxTagsPerHeader)
                 .Select(chunk => string.Join(", ", chunk.Select(t => t.Text))).ToArray();

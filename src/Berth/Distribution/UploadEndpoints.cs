@@ -103,6 +103,7 @@ internal sealed class UploadEndpoints(
         using var place = sessions.TryTakePlace();
         if (place is null) return TooManyUploads();
         var upload = await sessions.StartAsync(request.Repository, digest.Algorithm, request.Actor.Name);
+        upload.TryEnter();
         try
         {
             await upload.AppendAsync(request.Http.Request.BodyReader, MaxBytes, request.Aborted);
@@ -141,6 +142,7 @@ internal sealed class UploadEndpoints(
     private async Task<RegistryError?> AppendBodyAsync(V2Request request, BlobUpload upload)
     {
         var http = request.Http.Request;
+        ByteRange? stated = null;
         if (http.Headers.ContentRange is [{ } header])
         {
             if (!ByteRange.TryReadContentRange(header, out var range))
@@ -159,18 +161,31 @@ internal sealed class UploadEndpoints(
             {
                 return RegistryError.SizeInvalid($"Content-Range has {range.Count} bytes and Content-Length {length}");
             }
+
+            stated = range;
         }
 
         try
         {
             await upload.AppendAsync(http.BodyReader, MaxBytes, request.Aborted);
-            return null;
+            return stated is { } chunk ? CheckLength(upload, chunk) : null;
         }
         catch (UploadTooLargeException e)
         {
             await sessions.CancelAsync(upload.Id);
             return RegistryError.TooLarge(e.Message);
         }
+    }
+
+    /// <summary>
+    /// A body of unknown length may turn out other than its Content-Range said: then none of it counts.
+    /// </summary>
+    private static RegistryError? CheckLength(BlobUpload upload, ByteRange stated)
+    {
+        var received = upload.Offset - stated.Offset;
+        if (received == stated.Count) return null;
+        upload.TruncateTo(stated.Offset);
+        return RegistryError.SizeInvalid($"Content-Range has {stated.Count} bytes and the body {received}");
     }
 
     private async Task<RegistryError?> CommitAsync(V2Request request, BlobUpload upload, Digest digest)

@@ -44,7 +44,7 @@ internal sealed partial class UploadPurge(
             {
                 stopping.ThrowIfCancellationRequested();
                 LogExpired(id, settings.DryRun);
-                if (!settings.DryRun) await sessions.CancelAsync(id);
+                if (!settings.DryRun) await sessions.ExpireAsync(id);
             }
 
             if (settings.DryRun) return;

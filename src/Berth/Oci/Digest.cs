@@ -67,7 +67,7 @@ public readonly record struct Digest
         var hexLength = text.StartsWith(Sha256Prefix, StringComparison.Ordinal) ? 64
             : text.StartsWith(Sha512Prefix, StringComparison.Ordinal) ? 128
             : -1;
-        return text.Length == Sha256Prefix.Length + hexLength
+        return hexLength > 0 && text.Length == Sha256Prefix.Length + hexLength
             && !text[Sha256Prefix.Length..].ContainsAnyExcept(LowerHex);
     }
 }
