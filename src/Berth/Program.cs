@@ -15,4 +15,6 @@ var root = new RootCommand(
     ServeCommand.Create(),
     ConfigCommand.Create(),
 };
-return await root.Parse(args).InvokeAsync();
+
+// Signals are the host's: it lets requests end for http.draintimeout, and not for the 2 seconds given here.
+return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Text;
 using Berth.Hosting;
 using Berth.Settings;
 using Microsoft.AspNetCore.Builder;
@@ -18,6 +19,7 @@ internal sealed class RegistryFixture : IAsyncDisposable
     private readonly string folder;
     private readonly Func<RegistrySettings, RegistrySettings>? configure;
     private readonly RecordedLog log = new();
+    private readonly RecordedOutput output = new();
     private WebApplication app = null!;
 
     private RegistryFixture(Func<RegistrySettings, RegistrySettings>? configure)
@@ -41,6 +43,9 @@ internal sealed class RegistryFixture : IAsyncDisposable
 
     /// <summary>Everything logged so far, over all starts.</summary>
     public IReadOnlyList<string> Log => [.. log.Lines];
+
+    /// <summary>What the registry wrote to its output so far, over all starts.</summary>
+    public string Output => output.Text;
 
     /// <param name="configure">Changes the settings; the address and the data folder are set before it runs.</param>
     public static async Task<RegistryFixture> StartAsync(Func<RegistrySettings, RegistrySettings>? configure = null)
@@ -80,7 +85,7 @@ internal sealed class RegistryFixture : IAsyncDisposable
             Http = settings.Http with { Addr = "127.0.0.1:0", DrainTimeout = TimeSpan.FromSeconds(5) },
             Storage = settings.Storage with { Filesystem = new FilesystemSettings { RootDirectory = DataFolder } },
         };
-        app = RegistryHost.Build(configure?.Invoke(settings) ?? settings);
+        app = RegistryHost.Build(configure?.Invoke(settings) ?? settings, output);
         app.Services.GetRequiredService<ILoggerFactory>().AddProvider(log);
         _ = app.Services.GetRequiredService<DataFolder>(); // What was never asked for is not disposed: a restart needs it.
         await app.StartAsync();
@@ -99,6 +104,24 @@ internal sealed class RegistryFixture : IAsyncDisposable
         Client.Dispose();
         await app.StopAsync();
         await app.DisposeAsync();
+    }
+
+    private sealed class RecordedOutput : MemoryStream
+    {
+        private readonly Lock writing = new();
+
+        public string Text
+        {
+            get
+            {
+                lock (writing) return Encoding.UTF8.GetString(ToArray());
+            }
+        }
+
+        public override void Write(ReadOnlySpan<byte> buffer)
+        {
+            lock (writing) base.Write(buffer);
+        }
     }
 
     private sealed class RecordedLog : ILoggerProvider

@@ -6,12 +6,12 @@ namespace Berth.Blobs;
 /// <summary>Makes the names in a folder durable, which .NET has no call for.</summary>
 internal static partial class DirectorySync
 {
-    private const int ReadOnlyDirectory = 0x10000 | 0x80000; // O_DIRECTORY | O_CLOEXEC
+    private const int ReadOnly = 0x80000; // O_RDONLY | O_CLOEXEC; O_DIRECTORY differs between architectures.
 
     /// <exception cref="IOException">The folder could not be opened or synced.</exception>
     public static void Flush(string folder)
     {
-        var descriptor = open(folder, ReadOnlyDirectory);
+        var descriptor = open(folder, ReadOnly);
         if (descriptor < 0) throw Failure(folder);
         try
         {
@@ -23,8 +23,12 @@ internal static partial class DirectorySync
         }
     }
 
-    private static IOException Failure(string folder) =>
-        new($"cannot sync the folder '{folder}': {new Win32Exception(Marshal.GetLastPInvokeError()).Message}");
+    /// <summary>Carries the error number where .NET's own exceptions do, so that a full disk is known as one.</summary>
+    private static IOException Failure(string folder)
+    {
+        var error = Marshal.GetLastPInvokeError();
+        return new IOException($"cannot sync the folder '{folder}': {new Win32Exception(error).Message}", error);
+    }
 
 #pragma warning disable IDE1006, SYSLIB1054 // The names are the C library's own.
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]

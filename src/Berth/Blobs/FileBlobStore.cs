@@ -22,7 +22,7 @@ internal sealed class FileBlobStore
     private const long PromoteAtOnceBytes = 1024 * 1024;
 
     private readonly ConcurrentDictionary<Digest, StagedBlob> staged = new();
-    private readonly ConcurrentDictionary<string, Lazy<bool>> durableFolders = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, bool> durableFolders = new(StringComparer.Ordinal);
     private readonly string blobs;
     private readonly string uploads;
     private readonly string quarantine;
@@ -43,16 +43,26 @@ internal sealed class FileBlobStore
     /// <summary>Forgets an upload and what it received.</summary>
     public void DeleteUpload(UploadId id) => File.Delete(UploadPath(id));
 
-    /// <summary>Uploads that have a file, staged blobs aside, and when each was last written.</summary>
+    /// <summary>Uploads that have a file, staged blobs too, and when each was last written.</summary>
     public IEnumerable<(UploadId Id, DateTime WrittenUtc)> ListUploads()
     {
-        var inUse = staged.Values.Select(s => s.Path).ToHashSet(StringComparer.Ordinal);
         foreach (var file in new DirectoryInfo(uploads).EnumerateFiles())
         {
-            if (inUse.Contains(file.FullName) || !UploadId.TryParse(file.Name, out var id)) continue;
-            yield return (id, file.LastWriteTimeUtc);
+            if (UploadId.TryParse(file.Name, out var id)) yield return (id, file.LastWriteTimeUtc);
         }
     }
+
+    /// <summary>
+    /// Whether an upload ended and is a staged blob now. Asked after its session ended, the answer is final.
+    /// </summary>
+    public bool IsStaged(UploadId id)
+    {
+        var path = UploadPath(id);
+        return staged.Values.Any(blob => blob.Path == path);
+    }
+
+    /// <summary>Whether a blob answers that a power cut could still take.</summary>
+    public bool IsStaged(Digest digest) => staged.ContainsKey(digest);
 
     /// <summary>Takes over an upload whose digest was checked. It answers from now on, and ends as an upload.</summary>
     public void Stage(BlobUpload upload, Digest digest)
@@ -69,13 +79,14 @@ internal sealed class FileBlobStore
     /// <exception cref="IOException">The disk refused; the blob is gone and has to be pushed again.</exception>
     public Task MakeDurableAsync(IEnumerable<Digest> digests)
     {
-        List<Task>? promotions = null;
+        List<Task>? syncs = null;
         foreach (var digest in digests)
         {
-            if (staged.TryGetValue(digest, out var blob)) (promotions ??= []).Add(PromoteAsync(blob));
+            if (staged.TryGetValue(digest, out var blob)) (syncs ??= []).Add(PromoteAsync(blob));
+            else if (FolderToSync(digest) is { } folder) (syncs ??= []).Add(Task.Run(() => SyncOnce(folder)));
         }
 
-        return promotions is null ? Task.CompletedTask : Task.WhenAll(promotions);
+        return syncs is null ? Task.CompletedTask : Task.WhenAll(syncs);
     }
 
     /// <summary>Makes every staged blob durable that has been staged for at least <paramref name="age"/>.</summary>
@@ -83,11 +94,10 @@ internal sealed class FileBlobStore
         staged.Values.Where(b => b.Age >= age).Select(PromoteAsync));
 
     /// <summary>A blob's length in bytes, or null where it is not there.</summary>
-    public long? LengthOf(Digest digest) => Locate(digest, path =>
-    {
-        var file = new FileInfo(path);
-        return file.Exists ? (long?)file.Length : null;
-    });
+    public long? LengthOf(Digest digest) => Locate(digest, LengthOf);
+
+    /// <summary>The length in bytes of a blob that survives a power cut, or null where there is none.</summary>
+    public long? DurableLengthOf(Digest digest) => LengthOf(BlobPath(digest));
 
     /// <summary>Opens a blob, or returns null where it is not there.</summary>
     public BlobContent? Open(Digest digest) => Locate(digest, path =>
@@ -127,11 +137,17 @@ internal sealed class FileBlobStore
     }
 
     /// <summary>
-    /// A staged blob comes first, since it replaces a file under its name that was damaged. It may get its name while
-    /// it is looked for: then it is found there.
+    /// What was just pushed goes before a file of that name, which it may be meant to heal. A staged blob may get its
+    /// name while it is looked for: then it is found there.
     /// </summary>
     private T? Locate<T>(Digest digest, Func<string, T?> look) =>
-        staged.TryGetValue(digest, out var blob) && look(blob.Path) is { } found ? found : look(BlobPath(digest));
+        (staged.TryGetValue(digest, out var blob) ? look(blob.Path) : default) ?? look(BlobPath(digest));
+
+    private static long? LengthOf(string path)
+    {
+        var file = new FileInfo(path);
+        return file.Exists ? file.Length : null;
+    }
 
     private Task PromoteAsync(StagedBlob blob) => blob.PromoteOnceAsync(() => Promote(blob));
 
@@ -152,9 +168,9 @@ internal sealed class FileBlobStore
 
             var target = BlobPath(blob.Digest);
             var folder = Path.GetDirectoryName(target)!;
-            CreateDurably(folder);
+            SyncOnce(folder);
             File.Move(blob.Path, target, overwrite: true);
-            DirectorySync.Flush(folder);
+            FlushNames(folder);
         }
         catch
         {
@@ -168,16 +184,40 @@ internal sealed class FileBlobStore
         }
     }
 
-    /// <summary>
-    /// Each folder is synced into its parents once in a process's life: an earlier one may have died between.
-    /// </summary>
-    private void CreateDurably(string folder) => _ = durableFolders.GetOrAdd(folder, created => new Lazy<bool>(() =>
+    /// <summary>The folder a manifest's blob lies in, where nothing in this process's life has synced it yet.</summary>
+    private string? FolderToSync(Digest digest)
     {
-        Directory.CreateDirectory(created);
-        DirectorySync.Flush(Path.GetDirectoryName(created)!);
+        var folder = Path.GetDirectoryName(BlobPath(digest))!;
+        return !durableFolders.ContainsKey(folder) && Directory.Exists(folder) ? folder : null;
+    }
+
+    /// <summary>
+    /// Each folder is synced with its parents once in a process's life: an earlier one may have died between the name
+    /// of a blob and its sync.
+    /// </summary>
+    private void SyncOnce(string folder)
+    {
+        if (durableFolders.ContainsKey(folder)) return;
+        Directory.CreateDirectory(folder);
+        DirectorySync.Flush(folder);
+        DirectorySync.Flush(Path.GetDirectoryName(folder)!);
         DirectorySync.Flush(blobs);
-        return true;
-    })).Value;
+        durableFolders.TryAdd(folder, true);
+    }
+
+    /// <summary>A folder that could not be synced is not durable until a later sync works.</summary>
+    private void FlushNames(string folder)
+    {
+        try
+        {
+            DirectorySync.Flush(folder);
+        }
+        catch (IOException)
+        {
+            durableFolders.TryRemove(folder, out _);
+            throw;
+        }
+    }
 
     private string UploadPath(UploadId id) => Path.Combine(uploads, id.Text);
 

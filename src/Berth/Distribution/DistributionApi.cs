@@ -59,7 +59,8 @@ internal sealed partial class DistributionApi
             error = Find(http, out var route, out var target) ?? Admit(http, route!, out var actor)
                 ?? await route!.Endpoint(new V2Request(http, target!, actor!));
         }
-        catch (BadHttpRequestException e) when (!http.Response.HasStarted)
+        catch (BadHttpRequestException e)
+            when (!http.Response.HasStarted && !http.RequestAborted.IsCancellationRequested)
         {
             error = new RegistryError(e.StatusCode, "BLOB_UPLOAD_INVALID", e.Message);
         }
@@ -68,7 +69,7 @@ internal sealed partial class DistributionApi
             LogDiskFull(e.Message);
             error = RegistryError.StorageFull();
         }
-        catch (Microsoft.Data.Sqlite.SqliteException e) when (e.SqliteErrorCode == 13 && !http.Response.HasStarted)
+        catch (Microsoft.Data.Sqlite.SqliteException e) when (IsDiskFull(e) && !http.Response.HasStarted)
         {
             LogDiskFull(e.Message);
             error = RegistryError.StorageFull();
@@ -104,7 +105,7 @@ internal sealed partial class DistributionApi
             return RegistryError.Unauthorized(decision.Reason!);
         }
 
-        http.Items[typeof(Actor)] = actor;
+        http.Features.Set(actor);
         if (route.Action is AccessAction.Push or AccessAction.Delete && storage.Maintenance.ReadOnly.Enabled)
         {
             return RegistryError.ReadOnly();
@@ -127,6 +128,10 @@ internal sealed partial class DistributionApi
 
     /// <summary>ENOSPC and EDQUOT, as .NET reports them.</summary>
     private static bool IsDiskFull(IOException e) => (e.HResult & 0xFFFF) is 28 or 122 or 0x70;
+
+    /// <summary>SQLITE_FULL, and SQLITE_IOERR_SHMSIZE when the log's index can't grow.</summary>
+    private static bool IsDiskFull(Microsoft.Data.Sqlite.SqliteException e) =>
+        e.SqliteErrorCode == 13 || e.SqliteExtendedErrorCode == 4874;
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The disk is full: {Reason}")]
     private partial void LogDiskFull(string reason);

@@ -103,7 +103,7 @@ internal sealed class UploadEndpoints(
         using var place = sessions.TryTakePlace();
         if (place is null) return TooManyUploads();
         var upload = await sessions.StartAsync(request.Repository, digest.Algorithm, request.Actor.Name);
-        upload.TryEnter();
+        _ = upload.TryEnter();
         try
         {
             await upload.AppendAsync(request.Http.Request.BodyReader, MaxBytes, request.Aborted);
@@ -202,8 +202,21 @@ internal sealed class UploadEndpoints(
         store.Stage(upload, digest);
 
         // The session's row goes with the link, and only then the session: until then no request can reopen its file.
-        await blobs.LinkAsync(request.Repository, link, upload.Id);
-        sessions.Close(upload);
+        try
+        {
+            await blobs.LinkAsync(request.Repository, link, upload.Id);
+        }
+        catch
+        {
+            // The row stays: once the file has left its place, the session may be begun again from nothing.
+            await store.MakeDurableAsync([digest]);
+            throw;
+        }
+        finally
+        {
+            sessions.Close(upload);
+        }
+
         AnswerCreated(request, digest);
         return null;
     }

@@ -22,8 +22,9 @@ internal sealed partial class UploadPurge(
     {
         await Task.Yield();
         var settings = storage.Maintenance.UploadPurging;
-        RemoveOrphans(clock.GetUtcNow().UtcDateTime);
         var due = clock.GetUtcNow();
+        var startedUtc = due.UtcDateTime;
+        await AttemptAsync(() => Task.Run(() => RemoveOrphans(startedUtc), stoppingToken));
         var round = settings.Interval < LongestRound ? settings.Interval : LongestRound;
         using var timer = new PeriodicTimer(round, clock);
         do
@@ -31,9 +32,22 @@ internal sealed partial class UploadPurge(
             sessions.CloseResting(RestBeforeClosing);
             if (!settings.Enabled || clock.GetUtcNow() < due) continue;
             due = clock.GetUtcNow() + settings.Interval;
-            await PurgeAsync(settings, stoppingToken);
+            await AttemptAsync(() => PurgeAsync(settings, stoppingToken));
         }
         while (await timer.WaitForNextTickAsync(stoppingToken));
+    }
+
+    /// <summary>A full disk must not end the process: the next round tries again.</summary>
+    private async Task AttemptAsync(Func<Task> round)
+    {
+        try
+        {
+            await round();
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            LogFailure(e);
+        }
     }
 
     private async Task PurgeAsync(UploadPurgingSettings settings, CancellationToken stopping)
@@ -51,14 +65,20 @@ internal sealed partial class UploadPurge(
         }
     }
 
-    /// <summary>Files from before this start that are neither an upload's nor staged.</summary>
+    /// <summary>
+    /// Files from before this start that are neither an upload's nor staged. An upload is staged before its row goes,
+    /// so the row is asked first.
+    /// </summary>
     private void RemoveOrphans(DateTime startedUtc)
     {
         foreach (var (id, writtenUtc) in store.ListUploads())
         {
-            if (writtenUtc < startedUtc && table.Find(id) is null) store.DeleteUpload(id);
+            if (writtenUtc < startedUtc && table.Find(id) is null && !store.IsStaged(id)) store.DeleteUpload(id);
         }
     }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Abandoned uploads could not be removed")]
+    private partial void LogFailure(Exception e);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Upload {Id} expired (dry run: {DryRun})")]
     private partial void LogExpired(UploadId id, bool dryRun);

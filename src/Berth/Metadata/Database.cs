@@ -97,8 +97,21 @@ internal sealed class Database : IAsyncDisposable
         }
         catch (Exception e)
         {
-            if (writer.IsInTransaction) writer.Run("ROLLBACK");
+            RollBack();
             foreach (var write in batch) write.Fail(e);
+        }
+    }
+
+    /// <summary>Where even this fails, the next commit can't begin either, and comes here again.</summary>
+    private void RollBack()
+    {
+        try
+        {
+            if (writer.IsInTransaction) writer.Run("ROLLBACK");
+        }
+        catch (SqliteException)
+        {
+            // The writes fail with the cause of it.
         }
     }
 

@@ -1,0 +1,20 @@
+using Berth.Settings;
+
+namespace Berth.Logging;
+
+/// <summary>How a line looks: <c>log.formatter</c>, and the <c>log.fields</c> that end every line.</summary>
+internal sealed class LogFormat
+{
+    public LogFormat(LogSettings settings)
+    {
+        IsJson = settings.Formatter == LogFormatter.Json;
+        var line = LogLine.Start(IsJson);
+        foreach (var (name, value) in settings.Fields) line.NamedByUser(name, value);
+        Fields = line.Written.ToArray();
+    }
+
+    public bool IsJson { get; }
+
+    /// <summary>The fields as every line ends with them, in UTF-8.</summary>
+    public byte[] Fields { get; }
+}
