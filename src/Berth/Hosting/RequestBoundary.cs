@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Berth.Distribution;
 using Berth.Logging;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace Berth.Hosting;
@@ -69,7 +70,8 @@ internal sealed partial class RequestBoundary(
         && http.RequestAborted.IsCancellationRequested;
 
     private static bool IsClientGone(HttpContext http, Exception e) =>
-        e is OperationCanceledException or IOException && http.RequestAborted.IsCancellationRequested;
+        e is OperationCanceledException or ConnectionResetException
+        || (e is IOException && http.RequestAborted.IsCancellationRequested);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Unexpected error in request {Id}")]
     private partial void LogUnexpected(Exception e, string id);
