@@ -87,7 +87,6 @@ internal sealed class RegistryFixture : IAsyncDisposable
         };
         app = RegistryHost.Build(configure?.Invoke(settings) ?? settings, output);
         app.Services.GetRequiredService<ILoggerFactory>().AddProvider(log);
-        _ = app.Services.GetRequiredService<DataFolder>(); // What was never asked for is not disposed: a restart needs it.
         await app.StartAsync();
         var addresses = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!;
         BaseAddress = new Uri(addresses.Addresses.Single() + "/");
