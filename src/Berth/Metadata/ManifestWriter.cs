@@ -50,8 +50,11 @@ internal sealed class ManifestWriter(
     Database database, RepositoryTable repositories, ManifestTable manifests, TagTable tags, FileBlobStore store,
     ValidationSettings validation, LimitSettings limits)
 {
-    private readonly Regex[] allowedUrls = [.. validation.Manifests.Urls.Allow.Select(p => new Regex(p))];
-    private readonly Regex[] deniedUrls = [.. validation.Manifests.Urls.Deny.Select(p => new Regex(p))];
+    /// <summary>A pattern takes time in proportion to the URL, whatever was written into the settings.</summary>
+    private const RegexOptions UrlPattern = RegexOptions.NonBacktracking | RegexOptions.CultureInvariant;
+
+    private readonly Regex[] allowedUrls = [.. validation.Manifests.Urls.Allow.Select(p => new Regex(p, UrlPattern))];
+    private readonly Regex[] deniedUrls = [.. validation.Manifests.Urls.Deny.Select(p => new Regex(p, UrlPattern))];
 
     public async Task<ManifestResult> WriteAsync(ManifestPush push)
     {

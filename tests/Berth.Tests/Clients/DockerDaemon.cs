@@ -27,7 +27,9 @@ public sealed partial class DockerDaemon : IAsyncDisposable
     public static async Task<DockerDaemon> StartAsync(ClientFixture client, string suite, bool containerdStore)
     {
         var plugins = Directory.CreateDirectory(Path.Combine(client.Environment["DOCKER_CONFIG"], "cli-plugins"));
-        File.CreateSymbolicLink(Path.Combine(plugins.FullName, "docker-buildx"), client.Tools.Buildx);
+        var buildx = Path.Combine(plugins.FullName, "docker-buildx");
+        File.Delete(buildx);
+        File.CreateSymbolicLink(buildx, client.Tools.Buildx);
         var docker = new DockerDaemon(client, suite);
         try
         {
