@@ -87,9 +87,6 @@ internal sealed class RegistryFixture : IAsyncDisposable
         };
         app = RegistryHost.Build(configure?.Invoke(settings) ?? settings, output);
         app.Services.GetRequiredService<ILoggerFactory>().AddProvider(log);
-
-        // What was never asked for is not disposed, and a restart needs the folder back.
-        _ = app.Services.GetRequiredService<DataFolder>();
         await app.StartAsync();
         var addresses = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!;
         BaseAddress = new Uri(addresses.Addresses.Single() + "/");

@@ -21,6 +21,7 @@ public sealed class DrainTests : IDisposable
         await Task.Delay(200, Stop);
         berth.Terminate();
         await AssertRefusesConnectionsAsync(address);
+        await Task.Delay(2500, Stop);
         await push.SendAsync("lo");
         Assert.StartsWith("HTTP/1.1 201 ", await push.ReadUntilAsync("\r\n\r\n"), StringComparison.Ordinal);
         Assert.Equal(0, await berth.WaitForExitAsync());

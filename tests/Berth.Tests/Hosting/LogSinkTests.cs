@@ -12,7 +12,7 @@ public sealed class LogSinkTests
         using var output = new BlockedOutput();
         var line = Encoding.UTF8.GetBytes(new string('a', 1023) + "\n");
         var count = 3 * LogSink.MaxPendingBytes / line.Length;
-        using (var sink = new LogSink(new LogFormat(new LogSettings()), output))
+        using (var sink = new LogSink(Format, output))
         {
             var writing = Task.Run(
                 () =>
@@ -36,7 +36,7 @@ public sealed class LogSinkTests
     {
         using var output = new BlockedOutput();
         output.Open();
-        using (var sink = new LogSink(new LogFormat(new LogSettings()), output))
+        using (var sink = new LogSink(Format, output))
         {
             await Task.WhenAll(Enumerable.Range(0, 8).Select(n => Task.Run(() =>
             {
@@ -50,15 +50,17 @@ public sealed class LogSinkTests
         Assert.All(lines, l => Assert.Equal(new string(l[0], 50 + l[0] - 'a'), l));
     }
 
+    private static LogFormat Format => new(new LogSettings(), TimeProvider.System);
+
     private sealed class BlockedOutput : MemoryStream
     {
-        private readonly ManualResetEventSlim open = new();
+        private readonly ManualResetEvent open = new(initialState: false);
 
         public void Open() => open.Set();
 
         public override void Write(ReadOnlySpan<byte> buffer)
         {
-            open.Wait();
+            open.WaitOne();
             base.Write(buffer);
         }
     }

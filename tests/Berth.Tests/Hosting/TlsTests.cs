@@ -74,9 +74,13 @@ public sealed class TlsTests : IDisposable
     {
         var folder = Path.Combine(files.Root, "v1");
         Directory.CreateDirectory(folder);
-        File.Move(files.Certificate, Path.Combine(folder, "cert.pem"));
         Directory.CreateSymbolicLink(Path.Combine(files.Root, "current"), folder);
-        File.CreateSymbolicLink(files.Certificate, "current/cert.pem");
+        foreach (var file in new[] { files.Certificate, files.Key })
+        {
+            File.Move(file, Path.Combine(folder, Path.GetFileName(file)));
+            File.CreateSymbolicLink(file, Path.Combine("current", Path.GetFileName(file)));
+        }
+
         await using var registry = await StartAsync();
         var renewedFolder = Directory.CreateDirectory(Path.Combine(files.Root, "v2")).FullName;
         File.Delete(Path.Combine(files.Root, "current"));
