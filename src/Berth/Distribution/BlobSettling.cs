@@ -17,7 +17,7 @@ internal sealed partial class BlobSettling(FileBlobStore store, TimeProvider clo
         await SettleAsync(TimeSpan.Zero);
     }
 
-    /// <summary>Runs to its end even if the time for stopping is over: what was answered with 201 must not be lost.</summary>
+    /// <summary>Runs to its end even after the time for stopping: what was answered with 201 must stay.</summary>
     public override Task StopAsync(CancellationToken cancellationToken) => base.StopAsync(CancellationToken.None);
 
     private async Task SettleAsync(TimeSpan age)

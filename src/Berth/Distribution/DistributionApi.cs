@@ -59,11 +59,6 @@ internal sealed partial class DistributionApi
             error = Find(http, out var route, out var target) ?? Admit(http, route!, out var actor)
                 ?? await route!.Endpoint(new V2Request(http, target!, actor!));
         }
-        catch (BadHttpRequestException e)
-            when (!http.Response.HasStarted && !http.RequestAborted.IsCancellationRequested)
-        {
-            error = new RegistryError(e.StatusCode, "BLOB_UPLOAD_INVALID", e.Message);
-        }
         catch (IOException e) when (IsDiskFull(e) && !http.Response.HasStarted)
         {
             LogDiskFull(e.Message);

@@ -22,7 +22,8 @@ internal sealed class HealthEndpoints(RequestDelegate next, Readiness readiness)
         return path == "/healthz" ? AnswerAsync(http, problem: null) : AnswerReadyAsync(http);
     }
 
-    private async Task AnswerReadyAsync(HttpContext http) => await AnswerAsync(http, await readiness.FindProblemAsync());
+    private async Task AnswerReadyAsync(HttpContext http) =>
+        await AnswerAsync(http, await readiness.FindProblemAsync());
 
     private static Task AnswerAsync(HttpContext http, string? problem)
     {

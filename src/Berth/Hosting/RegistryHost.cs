@@ -21,7 +21,7 @@ internal static partial class RegistryHost
         builder.WebHost.UseSockets(sockets => sockets.MaxWriteBufferSize = FileSending.TransportWriteBufferBytes);
         builder.WebHost.ConfigureKestrel(kestrel => Listener.Configure(kestrel, settings));
         builder.Services.AddSingleton<IMemoryPoolFactory<byte>, BlockPool>();
-        AddLogging(builder, settings.Log, logOutput ?? Console.OpenStandardOutput());
+        AddLogging(builder, settings.Log, logOutput);
         AddRegistry(builder.Services, settings, DataFolder.Open(settings));
         var app = builder.Build();
 
@@ -72,9 +72,10 @@ internal static partial class RegistryHost
         app.Use(_ => services.GetRequiredService<DistributionApi>().HandleAsync);
     }
 
-    private static void AddLogging(WebApplicationBuilder builder, LogSettings settings, Stream output)
+    private static void AddLogging(WebApplicationBuilder builder, LogSettings settings, Stream? output)
     {
-        builder.Services.AddSingleton(_ => new LogSink(new LogFormat(settings), output));
+        builder.Services.AddSingleton(provider =>
+            new LogSink(new LogFormat(settings, provider.GetRequiredService<TimeProvider>()), output));
         builder.Services.AddSingleton<ILoggerProvider, LineLoggers>();
         builder.Logging.SetMinimumLevel(settings.Level switch
         {

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using Berth.Distribution;
 using Berth.Logging;
-using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace Berth.Hosting;
@@ -16,6 +15,8 @@ internal sealed partial class RequestBoundary(
     /// <summary>nginx's number for a client that went away. It is only logged: there is nobody to send it to.</summary>
     private const int ClientGone = 499;
 
+    private static readonly TimeSpan MomentUntilToldGone = TimeSpan.FromMilliseconds(200);
+
     public async Task HandleAsync(HttpContext http)
     {
         var started = Stopwatch.GetTimestamp();
@@ -25,7 +26,7 @@ internal sealed partial class RequestBoundary(
         try
         {
             await next(http);
-            status = IsCutOff(http, body) ? ClientGone : http.Response.StatusCode;
+            status = await IsCutOffAsync(http, body) ? ClientGone : http.Response.StatusCode;
         }
         catch (Exception e)
         {
@@ -44,35 +45,47 @@ internal sealed partial class RequestBoundary(
 
     private async Task<int> AnswerAsync(HttpContext http, Exception e)
     {
-        if (IsClientGone(http, e))
+        if (e is OperationCanceledException or IOException && await IsGoneAsync(http.RequestAborted))
         {
             http.Abort();
             return ClientGone;
         }
 
-        LogUnexpected(e, http.TraceIdentifier);
+        var error = RegistryError.Unknown(http.TraceIdentifier);
+        if (e is BadHttpRequestException bad)
+        {
+            error = new RegistryError(bad.StatusCode, "BLOB_UPLOAD_INVALID", bad.Message);
+        }
+        else
+        {
+            LogUnexpected(e, http.TraceIdentifier);
+        }
+
         if (http.Response.HasStarted)
         {
             // The client must not take what it has for the whole.
             http.Abort();
-            return StatusCodes.Status500InternalServerError;
+            return error.Status;
         }
 
         http.Response.Clear();
         headers.Set(http);
-        await RegistryError.Unknown(http.TraceIdentifier).WriteAsync(http.Response);
-        return StatusCodes.Status500InternalServerError;
+        await error.WriteAsync(http.Response);
+        return error.Status;
     }
 
     /// <summary>The client went away, and has less of the answer than it was promised.</summary>
-    private static bool IsCutOff(HttpContext http, CountedBody? body) =>
+    private static ValueTask<bool> IsCutOffAsync(HttpContext http, CountedBody? body) =>
         body?.Bytes < http.Response.ContentLength && !HttpMethods.IsHead(http.Request.Method)
-        && http.RequestAborted.IsCancellationRequested;
+            ? new ValueTask<bool>(IsGoneAsync(http.RequestAborted))
+            : ValueTask.FromResult(false);
 
-    /// <summary>A reset may be read before the server has noticed that the request ended with it.</summary>
-    private static bool IsClientGone(HttpContext http, Exception e) =>
-        e is ConnectionResetException
-        || (e is OperationCanceledException or IOException && http.RequestAborted.IsCancellationRequested);
+    /// <summary>Kestrel says that the client is gone a moment after reading and writing begin to fail.</summary>
+    private static async Task<bool> IsGoneAsync(CancellationToken aborted)
+    {
+        await Task.Delay(MomentUntilToldGone, aborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return aborted.IsCancellationRequested;
+    }
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Unexpected error in request {Id}")]
     private partial void LogUnexpected(Exception e, string id);

@@ -157,7 +157,7 @@ internal sealed partial class ServerCertificate
 
     private readonly record struct Stamp(DateTime WrittenUtc, long Length)
     {
-        /// <summary>Through an open file: a path's time is that of a link, which stays when its target changes.</summary>
+        /// <summary>Through an open file: a path's time is that of a link, whose target may change.</summary>
         public static Stamp Of(string path)
         {
             using var file = File.OpenHandle(path);

@@ -46,7 +46,7 @@ internal sealed class LogLine
     {
         var line = Start(format.IsJson);
         if (format.IsJson) line.Add("{\"time\":\""u8);
-        line.AddTime(TimeProvider.System.GetUtcNow().UtcDateTime);
+        line.AddTime(format.Now.UtcDateTime);
         line.Add(format.IsJson ? "\",\"level\":\""u8 : " "u8);
         line.Add(NameOf(level));
         if (format.IsJson) line.Add("\""u8);

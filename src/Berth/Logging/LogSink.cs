@@ -23,9 +23,11 @@ internal sealed class LogSink : IDisposable
     private int pendingBytes;
     private long dropped;
 
-    public LogSink(LogFormat format, Stream output)
+    /// <param name="format">How lines look.</param>
+    /// <param name="output">Where they go; the standard output if null.</param>
+    public LogSink(LogFormat format, Stream? output)
     {
-        (this.format, this.output) = (format, output);
+        (this.format, this.output) = (format, output ?? Console.OpenStandardOutput());
         writer = new Thread(WriteAll) { IsBackground = true, Name = "log" };
         writer.Start();
     }

@@ -33,6 +33,23 @@ internal sealed class RawConnection : IDisposable
         return received.ToString();
     }
 
+    /// <summary>How many bytes still come until the connection ends, in whatever way.</summary>
+    public async Task<long> CountToEndAsync()
+    {
+        var buffer = new byte[64 * 1024];
+        long count = 0;
+        try
+        {
+            while (await socket.ReceiveAsync(buffer.AsMemory()) is > 0 and var read) count += read;
+        }
+        catch (SocketException)
+        {
+            // A reset is an end too.
+        }
+
+        return count;
+    }
+
     /// <summary>Ends the connection with a reset, as a client that dies.</summary>
     public void Reset()
     {
