@@ -1,4 +1,4 @@
-.PHONY: run test check bench publish
+.PHONY: run test check bench bench-compare publish
 
 # The registry on 127.0.0.1:5000, with its data in ./data.
 run:
@@ -15,6 +15,10 @@ check:
 
 bench:
 	dotnet run -c Release --project bench/Berth.Bench -- --filter '*'
+
+# Against every peer on this machine (nginx, docker-registry, zot); needs gcc. Writes docs/performance.md.
+bench-compare:
+	dotnet run -c Release --project bench/Berth.Bench -- compare
 
 # One program for machines without .NET: artifacts/publish/berth
 publish:

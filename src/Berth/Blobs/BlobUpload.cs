@@ -50,9 +50,9 @@ internal sealed class BlobUpload : IDisposable
     public void Leave() => Volatile.Write(ref entered, 0);
 
     /// <summary>
-    /// Appends a request's body, straight from the server's buffers: while a batch is hashed here and written on another
-    /// thread, the server receives the next one. Whatever arrived before a failure stays, so that a client can go on
-    /// from <see cref="Offset"/>.
+    /// Appends a request's body, straight from the server's buffers: while a batch is hashed here and written on
+    /// another thread, the server receives the next one. Whatever arrived before a failure stays, so that a client can
+    /// go on from <see cref="Offset"/>.
     /// </summary>
     /// <exception cref="UploadTooLargeException">The upload would grow above <paramref name="maxBytes"/>.</exception>
     public async Task AppendAsync(PipeReader body, long maxBytes, CancellationToken cancellation)

@@ -52,7 +52,9 @@ internal sealed class FileBlobStore
         }
     }
 
-    /// <summary>Whether an upload ended and is a staged blob now. Asked after its session ended, the answer is final.</summary>
+    /// <summary>
+    /// Whether an upload ended and is a staged blob now. Asked after its session ended, the answer is final.
+    /// </summary>
     public bool IsStaged(UploadId id)
     {
         var path = UploadPath(id);
@@ -190,8 +192,8 @@ internal sealed class FileBlobStore
     }
 
     /// <summary>
-    /// Each folder is synced with its parents once in a process's life: an earlier one may have died between the name of
-    /// a blob and its sync.
+    /// Each folder is synced with its parents once in a process's life: an earlier one may have died between the name
+    /// of a blob and its sync.
     /// </summary>
     private void SyncOnce(string folder)
     {

@@ -61,7 +61,9 @@ internal sealed class FileSending
     /// Sends the part as the response's body, whose Content-Length must be set to <paramref name="count"/>. False, with
     /// nothing done, where this connection or a part so small takes the ordinary way.
     /// </summary>
-    /// <remarks>A connection whose client went away, or whose file ended early, is cut: never a wrong success.</remarks>
+    /// <remarks>
+    /// A connection whose client went away, or whose file ended early, is cut: never a wrong success.
+    /// </remarks>
     public static async ValueTask<bool> TrySendAsync(HttpContext http, SafeFileHandle file, long offset, long count)
     {
         if (count < MinimumBytes || !HttpProtocol.IsHttp11(http.Request.Protocol)) return false;
@@ -98,7 +100,8 @@ internal sealed class FileSending
             for (var end = offset + count; offset < end; offset += SliceBytes)
             {
                 var slice = (int)Math.Min(end - offset, SliceBytes);
-                if (await packets.SendAsync(socket, new SendPacketsElement(stream, offset, slice)) < slice) return false;
+                var part = new SendPacketsElement(stream, offset, slice);
+                if (await packets.SendAsync(socket, part) < slice) return false;
             }
 
             return true;
@@ -160,7 +163,9 @@ internal sealed class FileSending
     {
         private TaskCompletionSource sent = new();
 
-        /// <summary>Returns how much was sent, in bytes: less than asked where the client left or the file ended.</summary>
+        /// <summary>
+        /// Returns how much was sent, in bytes: less than asked where the client left or the file ended.
+        /// </summary>
         public async Task<int> SendAsync(Socket socket, SendPacketsElement element)
         {
             sent = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);

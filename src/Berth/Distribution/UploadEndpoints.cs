@@ -177,7 +177,9 @@ internal sealed class UploadEndpoints(
         }
     }
 
-    /// <summary>A body of unknown length may turn out other than its Content-Range said: then none of it counts.</summary>
+    /// <summary>
+    /// A body of unknown length may turn out other than its Content-Range said: then none of it counts.
+    /// </summary>
     private static RegistryError? CheckLength(BlobUpload upload, ByteRange stated)
     {
         var received = upload.Offset - stated.Offset;

@@ -16,7 +16,9 @@ internal sealed class UploadSessions(
 {
     private static readonly TimeSpan LongestUnrecorded = TimeSpan.FromMinutes(10);
 
-    /// <summary>Activity is recorded at most this often, and often enough that no upload in use looks abandoned.</summary>
+    /// <summary>
+    /// Activity is recorded at most this often, and often enough that no upload in use looks abandoned.
+    /// </summary>
     private readonly TimeSpan recordedEvery =
         TimeSpan.FromTicks(Math.Min(LongestUnrecorded.Ticks, storage.Maintenance.UploadPurging.Age.Ticks / 4));
 
@@ -74,7 +76,9 @@ internal sealed class UploadSessions(
         store.DeleteUpload(id);
     }
 
-    /// <summary>Ends an upload that looks abandoned, unless a request has been writing to it for all that time.</summary>
+    /// <summary>
+    /// Ends an upload that looks abandoned, unless a request has been writing to it for all that time.
+    /// </summary>
     public Task ExpireAsync(UploadId id) => open.TryGetValue(id, out var session) && !session.Upload.TryEnter()
         ? table.TouchAsync(id)
         : CancelAsync(id);

@@ -76,7 +76,8 @@ internal sealed class ManifestWriter(
             await store.MakeDurableAsync(needed.Select(n => n.Target.Digest));
             result = await database.WriteAsync(session => Write(session, push, manifest, needed), isDurable: true);
         }
-        while (result.Refusal == ManifestRefusal.ReferencesUnknown && needed.Exists(n => store.IsStaged(n.Target.Digest)));
+        while (result.Refusal == ManifestRefusal.ReferencesUnknown
+            && needed.Exists(n => store.IsStaged(n.Target.Digest)));
         if (result.Refusal == ManifestRefusal.None)
         {
             manifests.Forget(push.Repository, push.Tags.Select(t => t.Text).Append(push.Digest.Text));
@@ -150,13 +151,14 @@ internal sealed class ManifestWriter(
     }
 
     /// <summary>
-    /// Children of an index may be blobs too: build caches list their layers there. A blob that came only just now, after
-    /// the others were made durable, does not count yet.
+    /// Children of an index may be blobs too: build caches list their layers there. A blob that came only just now,
+    /// after the others were made durable, does not count yet.
     /// </summary>
     private bool IsPresent(Session session, long repositoryId, ManifestReference needed)
     {
         var digest = needed.Target.Digest;
         if (needed.Kind == ReferenceKind.Child && ManifestTable.Exists(session, repositoryId, digest)) return true;
-        return BlobTable.Find(session, repositoryId, digest) is { } link && store.DurableLengthOf(digest) == link.SizeBytes;
+        return BlobTable.Find(session, repositoryId, digest) is { } link
+            && store.DurableLengthOf(digest) == link.SizeBytes;
     }
 }

@@ -25,15 +25,19 @@ public sealed partial class HtpasswdTests : IDisposable
         script["refused"] = "";
         foreach (var call in new[]
         {
-            "GET /v2/", "HEAD /v2/", "GET /v2/_catalog", "GET /v2/a/tags/list", "GET /v2/a/manifests/x", "GET /v2/a/blobs/{sha256 x}",
-            "GET /v2/a/referrers/{sha256 x}", "POST /v2/a/blobs/uploads/", "PUT /v2/a/manifests/x", "DELETE /v2/a/manifests/x",
+            "GET /v2/", "HEAD /v2/", "GET /v2/_catalog", "GET /v2/a/tags/list", "GET /v2/a/manifests/x",
+            "GET /v2/a/blobs/{sha256 x}",
+            "GET /v2/a/referrers/{sha256 x}", "POST /v2/a/blobs/uploads/", "PUT /v2/a/manifests/x",
+            "DELETE /v2/a/manifests/x",
             "DELETE /v2/a/blobs/{sha256 x}",
         })
         {
             foreach (var header in new[]
             {
-                "", "Authorization: {wrong}", "Authorization: {nobody}", "Authorization: Bearer abc", "Authorization: Basic", "Authorization: Basic !!!",
-                "Authorization: Basic YW5u", $"Authorization: {Basic("ann", Password + "\0x")}", $"Authorization: {Basic("", "")}",
+                "", "Authorization: {wrong}", "Authorization: {nobody}", "Authorization: Bearer abc",
+                "Authorization: Basic", "Authorization: Basic !!!",
+                "Authorization: Basic YW5u", $"Authorization: {Basic("ann", Password + "\0x")}",
+                $"Authorization: {Basic("", "")}",
             })
             {
                 var body = call.StartsWith("HEAD", StringComparison.Ordinal) ? "" : "UNAUTHORIZED";
@@ -128,7 +132,8 @@ public sealed partial class HtpasswdTests : IDisposable
         File.Delete(UsersPath);
         await Task.Delay(1100, TestContext.Current.CancellationToken);
         await script.PlayAsync("GET /v2/\n Authorization: {ann}\n 200\nGET /v2/\n Authorization: {bob}\n 401");
-        await File.WriteAllTextAsync(UsersPath, $"# people\n\nbob:{Hash("new")}\n", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            UsersPath, $"# people\n\nbob:{Hash("new")}\n", TestContext.Current.CancellationToken);
         await Task.Delay(1100, TestContext.Current.CancellationToken);
         await script.PlayAsync("GET /v2/\n Authorization: {ann}\n 401\nGET /v2/\n Authorization: {bob}\n 200");
     }
@@ -136,7 +141,8 @@ public sealed partial class HtpasswdTests : IDisposable
     [Fact]
     public async Task A_password_is_hashed_once_and_then_remembered()
     {
-        await File.WriteAllTextAsync(UsersPath, $"ann:{Hash(Password, cost: 11)}", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            UsersPath, $"ann:{Hash(Password, cost: 11)}", TestContext.Current.CancellationToken);
         await using var registry = await StartAsync(AnonymousAccess.None, writeUsers: false);
         var script = new Script(registry) { ["ann"] = Basic("ann", Password) };
         var first = Stopwatch.StartNew();
@@ -154,7 +160,8 @@ public sealed partial class HtpasswdTests : IDisposable
         var script = await SignedScriptAsync(registry);
         await script.PlayAsync("GET /v2/\n Authorization: {wrong}\n 401\nGET /v2/\n Authorization: Basic {x\n 401");
         Assert.NotEmpty(registry.Log);
-        foreach (var secret in new[] { Password, "mistyped", script["right"][6..], script["wrong"][6..], Hash(Password)[..7] })
+        string[] secrets = [Password, "mistyped", script["right"][6..], script["wrong"][6..], Hash(Password)[..7]];
+        foreach (var secret in secrets)
         {
             Assert.DoesNotContain(registry.Log, l => l.Contains(secret, StringComparison.Ordinal));
         }
@@ -162,7 +169,11 @@ public sealed partial class HtpasswdTests : IDisposable
 
     private async Task<RegistryFixture> StartAsync(AnonymousAccess anonymous, bool writeUsers = true)
     {
-        if (writeUsers) await File.WriteAllTextAsync(UsersPath, $"ann:{Hash(Password)}\n", TestContext.Current.CancellationToken);
+        if (writeUsers)
+        {
+            await File.WriteAllTextAsync(UsersPath, $"ann:{Hash(Password)}\n", TestContext.Current.CancellationToken);
+        }
+
         return await RegistryFixture.StartAsync(s => s with
         {
             Auth = new AuthSettings

@@ -60,7 +60,8 @@ public class DamagedBlobTests
             """);
         Assert.Equal("layer", await File.ReadAllTextAsync(PathOf(registry), TestContext.Current.CancellationToken));
         await script.PlayAsync("GET /v2/a/blobs/{sha256 layer}\n 200\n < layer");
-        Assert.Contains(registry.Log, l => l.StartsWith("Error", StringComparison.Ordinal) && l.Contains(LayerDigest.Text, StringComparison.Ordinal));
+        Assert.Contains(registry.Log, l => l.StartsWith("Error", StringComparison.Ordinal)
+            && l.Contains(LayerDigest.Text, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -69,7 +70,8 @@ public class DamagedBlobTests
         await using var registry = await RegistryFixture.StartAsync();
         var script = await Images.ScriptAsync(registry, "a");
         await registry.RestartAsync();
-        await script.PlayAsync("GET /v2/a/blobs/{sha256 layer}\n 200\n < layer\nGET /v2/a/blobs/{sha256 config}\n 200\n < {config}");
+        await script.PlayAsync(
+            "GET /v2/a/blobs/{sha256 layer}\n 200\n < layer\nGET /v2/a/blobs/{sha256 config}\n 200\n < {config}");
         Assert.True(File.Exists(PathOf(registry)));
     }
 

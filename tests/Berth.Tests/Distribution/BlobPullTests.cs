@@ -153,7 +153,8 @@ public class BlobPullTests
         await using var registry = await RegistryFixture.StartAsync();
         const int Size = 1_000_003;
         var script = await WithBlobAsync(registry, Size);
-        foreach (var (first, last) in new[] { (0, Size - 1), (1, 65_537), (0, 9), (65_536, 131_071), (900_000, Size - 1) })
+        (int First, int Last)[] ranges = [(0, Size - 1), (1, 65_537), (0, 9), (65_536, 131_071), (900_000, Size - 1)];
+        foreach (var (first, last) in ranges)
         {
             script["range"] = $"bytes={first}-{last}";
             script.Give("part", Content(Size)[first..(last + 1)]);

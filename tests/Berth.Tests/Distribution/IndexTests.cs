@@ -15,7 +15,8 @@ public class IndexTests
         var inner = Images.Index(Images.Descriptor(MediaTypes.OciManifest, Images.Oci()));
         script.Give("inner", System.Text.Encoding.UTF8.GetBytes(inner));
         script.Give("outer", System.Text.Encoding.UTF8.GetBytes(Images.Index(
-            Images.Descriptor(MediaTypes.OciIndex, inner) + "," + Images.Descriptor(MediaTypes.OciIndex, Images.Index("")))));
+            Images.Descriptor(MediaTypes.OciIndex, inner) + ","
+                + Images.Descriptor(MediaTypes.OciIndex, Images.Index("")))));
         await script.PlayAsync(
             """
             PUT /v2/a/manifests/empty
@@ -69,8 +70,7 @@ public class IndexTests
         foreach (var type in new[] { MediaTypes.OciIndex, MediaTypes.DockerManifestList })
         {
             script["index"] = Images.Index(
-                Images.Descriptor(MediaTypes.OciManifest, "first", ""","platform":{"architecture":"amd64","os":"linux"}""") + ","
-                + Images.Descriptor(MediaTypes.OciManifest, "second", ""","platform":{"architecture":"arm64","os":"linux"}"""))
+                Child("first", "amd64") + "," + Child("second", "arm64"))
                 .Replace(MediaTypes.OciIndex, type, StringComparison.Ordinal);
             await script.PlayAsync(
                 $$"""
@@ -81,6 +81,9 @@ public class IndexTests
                 """);
         }
     }
+
+    private static string Child(string content, string architecture) => Images.Descriptor(
+        MediaTypes.OciManifest, content, $$""","platform":{"architecture":"{{architecture}}","os":"linux"}""");
 
     [Fact]
     public async Task A_child_in_another_repository_does_not_count()

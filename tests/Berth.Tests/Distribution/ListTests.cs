@@ -6,7 +6,8 @@ namespace Berth.Tests.Distribution;
 /// <summary>The lists of tags and of repositories, page by page (distribution-spec, "Listing Tags").</summary>
 public class ListTests
 {
-    private static readonly string[] Tags = ["1", "10", "9", "A", "Z", "_", "a", "a-b", "a.b", "a_b", "aa", "latest", "z"];
+    private static readonly string[] Tags =
+        ["1", "10", "9", "A", "Z", "_", "a", "a-b", "a.b", "a_b", "aa", "latest", "z"];
 
     [Theory]
     [InlineData("", 13)]
@@ -115,7 +116,8 @@ public class ListTests
     [InlineData("?n=100000", 4)]
     public async Task A_walk_through_the_catalog_finds_each_repository_once(string query, int pageSize)
     {
-        await using var registry = await RegistryFixture.StartAsync(s => s with { Catalog = new CatalogSettings { MaxEntries = 4 } });
+        await using var registry =
+            await RegistryFixture.StartAsync(s => s with { Catalog = new CatalogSettings { MaxEntries = 4 } });
         string[] names = ["a", "a-b", "a.b", "a/b", "a0", "b", "b/c/d", "c__d", "library/x"];
         foreach (var name in names)
         {
@@ -129,7 +131,8 @@ public class ListTests
                 """);
         }
 
-        var pages = await Lists.WalkAsync(registry, "/v2/_catalog" + query, page => Lists.Texts(page.GetProperty("repositories")));
+        var pages = await Lists.WalkAsync(
+            registry, "/v2/_catalog" + query, page => Lists.Texts(page.GetProperty("repositories")));
         Assert.Equal(names.Order(StringComparer.Ordinal), pages.SelectMany(p => p));
         Assert.All(pages.SkipLast(1), p => Assert.Equal(pageSize, p.Count));
         await new Script(registry).PlayAsync(
@@ -176,7 +179,8 @@ internal static class Lists
             using var response = await registry.Client.GetAsync(
                 new Uri(registry.BaseAddress, next), TestContext.Current.CancellationToken);
             response.EnsureSuccessStatusCode();
-            using var json = JsonDocument.Parse(await response.Content.ReadAsByteArrayAsync(TestContext.Current.CancellationToken));
+            var body = await response.Content.ReadAsByteArrayAsync(TestContext.Current.CancellationToken);
+            using var json = JsonDocument.Parse(body);
             pages.Add(read(json.RootElement));
             next = response.Headers.TryGetValues("Link", out var links) ? links.Single().Split('<', '>')[1] : null;
         }

@@ -3,30 +3,38 @@ using Berth.Oci;
 
 namespace Berth.Tests.Distribution;
 
-/// <summary>Makes manifests that are nearly right, a little wrong, or rubbish. The same seed makes the same ones.</summary>
+/// <summary>Makes manifests that are nearly right, a little wrong, or rubbish; the same from the same seed.</summary>
 internal sealed class Mutation(Random random)
 {
     private static readonly string[] Tokens =
     [
-        "{", "}", "[", "]", ",", ":", "null", "true", "-1", "0", "1e400", "99999999999999999999", "1.5", "\"\"", "\"\\ud800\"", "\"\\u0000\"",
-        "\"\\r\\nX: y\"", "\"é\"", "\"sha256:\"", "\"latest\"", "\"mediaType\"", "\"manifests\":[],", "\"layers\":[],", "\"subject\":", "\"digest\":",
-        "\"annotations\":{\"\\ud800\":\"\\udfff\"},", "\"artifactType\":\"a\\u0000b\",", "\"config\":{},", "\"schemaVersion\":1,", "\"urls\":[7,\"x\"],",
+        "{", "}", "[", "]", ",", ":", "null", "true", "-1", "0", "1e400", "99999999999999999999", "1.5", "\"\"",
+        "\"\\ud800\"", "\"\\u0000\"",
+        "\"\\r\\nX: y\"", "\"é\"", "\"sha256:\"", "\"latest\"", "\"mediaType\"", "\"manifests\":[],",
+        "\"layers\":[],", "\"subject\":", "\"digest\":",
+        "\"annotations\":{\"\\ud800\":\"\\udfff\"},", "\"artifactType\":\"a\\u0000b\",", "\"config\":{},",
+        "\"schemaVersion\":1,", "\"urls\":[7,\"x\"],",
         "\"platform\":7,", "\"platform\":{\"os\":1},", "\u2028", "\ufeff", "//", "/**/",
     ];
 
     private static readonly string?[] Types =
     [
-        null, MediaTypes.OciManifest, MediaTypes.OciIndex, MediaTypes.DockerManifest, MediaTypes.DockerManifestList, MediaTypes.OciArtifact,
-        MediaTypes.DockerSchema1, "application/json", "application/vnd.example+json", "text/plain; charset=utf-8", "rubbish", "a/b;q=\"", "*/*",
+        null, MediaTypes.OciManifest, MediaTypes.OciIndex, MediaTypes.DockerManifest, MediaTypes.DockerManifestList,
+        MediaTypes.OciArtifact,
+        MediaTypes.DockerSchema1, "application/json", "application/vnd.example+json", "text/plain; charset=utf-8",
+        "rubbish", "a/b;q=\"", "*/*",
     ];
 
     private static readonly string[] Seeds =
     [
         Images.Oci(),
-        Images.Oci($",\"annotations\":{{\"a\":\"b\"}},\"subject\":{Images.Descriptor(MediaTypes.OciManifest, "subject")}"),
+        Images.Oci(
+            $",\"annotations\":{{\"a\":\"b\"}},\"subject\":{Images.Descriptor(MediaTypes.OciManifest, "subject")}"),
         Images.Oci(",\"artifactType\":\"application/vnd.example\""),
-        Images.Index(Images.Descriptor(MediaTypes.OciManifest, Images.Oci(), ",\"platform\":{\"architecture\":\"amd64\",\"os\":\"linux\"}")),
-        Images.Index("", $",\"subject\":{Images.Descriptor(MediaTypes.OciManifest, "subject")},\"annotations\":{{\"x\":\"y\"}}"),
+        Images.Index(Images.Descriptor(
+            MediaTypes.OciManifest, Images.Oci(), ",\"platform\":{\"architecture\":\"amd64\",\"os\":\"linux\"}")),
+        Images.Index(
+            "", $",\"subject\":{Images.Descriptor(MediaTypes.OciManifest, "subject")},\"annotations\":{{\"x\":\"y\"}}"),
         Images.Oci().Replace(MediaTypes.OciManifest, MediaTypes.DockerManifest, StringComparison.Ordinal),
         "{\"schemaVersion\":2}",
     ];
@@ -63,7 +71,8 @@ internal sealed class Mutation(Random random)
     /// <summary>Puts a token where a value or a field begins, in place of what is there or before it.</summary>
     private void Splice(List<byte> bytes)
     {
-        var starts = Enumerable.Range(0, bytes.Count).Where(i => bytes[i] is (byte)':' or (byte)'{' or (byte)',').ToList();
+        var starts =
+            Enumerable.Range(0, bytes.Count).Where(i => bytes[i] is (byte)':' or (byte)'{' or (byte)',').ToList();
         if (starts.Count == 0) return;
         var at = starts[random.Next(starts.Count)] + 1;
         var end = at;
@@ -91,7 +100,11 @@ internal sealed class Mutation(Random random)
 
     private IEnumerable<string> Fields()
     {
-        string[] known = ["schemaVersion", "mediaType", "config", "layers", "manifests", "subject", "annotations", "digest", "size", "urls", "platform", "artifactType"];
+        string[] known =
+        [
+            "schemaVersion", "mediaType", "config", "layers", "manifests", "subject", "annotations", "digest", "size",
+            "urls", "platform", "artifactType",
+        ];
         return Enumerable.Range(0, random.Next(8)).Select(_ => known[random.Next(known.Length)]);
     }
 

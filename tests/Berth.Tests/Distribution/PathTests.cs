@@ -5,9 +5,12 @@ public class PathTests
 {
     public static TheoryData<string> Names =>
     [
-        "a", "a/b/c/d/e", "blobs", "uploads", "manifests", "tags", "list", "referrers", "a/blobs", "a/uploads", "a/blobs/uploads",
-        "blobs/uploads", "tags/list", "a/tags", "a/tags/list", "a/manifests", "manifests/latest", "a/manifests/latest", "a/referrers",
-        "v2", "v2/a", "a/v2", "a/blobs/uploads/blobs/uploads", "a.b_c__d-e---f/0", string.Concat(new string('a', 127), "/", new string('b', 127)),
+        "a", "a/b/c/d/e", "blobs", "uploads", "manifests", "tags", "list", "referrers", "a/blobs", "a/uploads",
+        "a/blobs/uploads",
+        "blobs/uploads", "tags/list", "a/tags", "a/tags/list", "a/manifests", "manifests/latest",
+        "a/manifests/latest", "a/referrers",
+        "v2", "v2/a", "a/v2", "a/blobs/uploads/blobs/uploads", "a.b_c__d-e---f/0",
+        string.Concat(new string('a', 127), "/", new string('b', 127)),
     ];
 
     [Theory]

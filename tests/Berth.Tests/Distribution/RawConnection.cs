@@ -14,7 +14,7 @@ internal sealed record RawAnswer(int Status, string Head, byte[] Body)
         .FirstOrDefault(l => l.StartsWith(name + ":", StringComparison.OrdinalIgnoreCase))?[(name.Length + 1)..].Trim();
 }
 
-/// <summary>A connection on which a test says every byte itself: for clients that hang up, dawdle or talk rubbish.</summary>
+/// <summary>A connection on which a test says every byte: for clients that hang up, dawdle or talk rubbish.</summary>
 internal sealed class RawConnection : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
@@ -62,7 +62,8 @@ internal sealed class RawConnection : IDisposable
         var head = Encoding.Latin1.GetString([.. received[..end]]);
         received.RemoveRange(0, end + 4);
         var answer = new RawAnswer(int.Parse(head.AsSpan(9, 3), CultureInfo.InvariantCulture), head, []);
-        var length = hasBody && answer.Header("Content-Length") is { } text ? int.Parse(text, CultureInfo.InvariantCulture) : 0;
+        var length =
+            hasBody && answer.Header("Content-Length") is { } text ? int.Parse(text, CultureInfo.InvariantCulture) : 0;
         while (received.Count < length && await ReadSomeAsync())
         {
         }
@@ -73,7 +74,8 @@ internal sealed class RawConnection : IDisposable
     }
 
     public async Task<RawAnswer> ReadAnswerAsync(bool hasBody = true) =>
-        await TryReadAnswerAsync(hasBody) ?? throw new IOException("the server closed the connection without an answer");
+        await TryReadAnswerAsync(hasBody)
+            ?? throw new IOException("the server closed the connection without an answer");
 
     /// <summary>Goes away as a client that crashed: the server sees a reset.</summary>
     public void Reset()

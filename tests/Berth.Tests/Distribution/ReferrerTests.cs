@@ -5,12 +5,14 @@ using Berth.Settings;
 
 namespace Berth.Tests.Distribution;
 
-/// <summary>Signatures, SBOMs and whatever else refers to a manifest (distribution-spec, "Listing Referrers").</summary>
+/// <summary>Signatures, SBOMs and what else refers to a manifest (distribution-spec, "Listing Referrers").</summary>
 public class ReferrerTests
 {
-    private const string Empty = """{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}""";
+    private const string Empty =
+        """{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}""";
 
-    private static string Subject(string content = "subject") => $",\"subject\":{Images.Descriptor(MediaTypes.OciManifest, content)}";
+    private static string Subject(string content = "subject") =>
+        $",\"subject\":{Images.Descriptor(MediaTypes.OciManifest, content)}";
 
     [Fact]
     public async Task A_manifest_without_referrers_has_an_empty_list_even_where_nothing_exists()
@@ -43,7 +45,8 @@ public class ReferrerTests
         await using var registry = await RegistryFixture.StartAsync();
         var script = await Images.ScriptAsync(registry, "a");
         var annotations = """,  "annotations" : { "z":"é \" \u00e9", "a" : "1" }""";
-        script.Give("typed", Encoding.UTF8.GetBytes(Images.Oci(""","artifactType":"application/vnd.example.sbom" """ + annotations + Subject())));
+        const string Type = ",\"artifactType\":\"application/vnd.example.sbom\"";
+        script.Give("typed", Encoding.UTF8.GetBytes(Images.Oci(Type + annotations + Subject())));
         script.Give("untyped", Encoding.UTF8.GetBytes(Images.Oci(Subject())));
         script.Give("index", Encoding.UTF8.GetBytes(Images.Index("", Subject() + ",\"annotations\":{}")));
         script.Give("typed-index", Encoding.UTF8.GetBytes(Images.Index("", ",\"artifactType\":\"a/b\"" + Subject())));
@@ -71,7 +74,8 @@ public class ReferrerTests
 
         await script.PlayAsync("GET /v2/a/referrers/{sha256 subject}\n 200\n Link: -");
         using var list = JsonDocument.Parse(script.LastBody);
-        var found = list.RootElement.GetProperty("manifests").EnumerateArray().ToDictionary(m => m.GetProperty("digest").GetString()!);
+        var found = list.RootElement.GetProperty("manifests").EnumerateArray()
+            .ToDictionary(m => m.GetProperty("digest").GetString()!);
         Assert.Equal(4, found.Count);
         Assert.Equal(found.Keys.Order(StringComparer.Ordinal), found.Keys);
         JsonElement Of(string name) => found[script.Filled($"{{sha256 {name}}}")];
@@ -94,7 +98,9 @@ public class ReferrerTests
               202
             """);
         using var filtered = JsonDocument.Parse(script.LastBody);
-        Assert.Equal(script.Filled("{sha256 typed}"), filtered.RootElement.GetProperty("manifests")[0].GetProperty("digest").GetString());
+        Assert.Equal(
+            script.Filled("{sha256 typed}"),
+            filtered.RootElement.GetProperty("manifests")[0].GetProperty("digest").GetString());
         Assert.Equal(1, filtered.RootElement.GetProperty("manifests").GetArrayLength());
         await script.PlayAsync("GET /v2/a/referrers/{sha256 subject}\n 200");
         Assert.DoesNotContain(script.Filled("{sha256 untyped}"), script.LastBody, StringComparison.Ordinal);
@@ -137,7 +143,8 @@ public class ReferrerTests
         var pushed = new List<string>();
         for (var i = 0; i < 11; i++)
         {
-            script.Give("referrer", Encoding.UTF8.GetBytes(Images.Oci($$""","artifactType":"a/b+c","annotations":{"n":"{{i}}"}""" + Subject())));
+            var fields = $$""","artifactType":"a/b+c","annotations":{"n":"{{i}}"}""" + Subject();
+            script.Give("referrer", Encoding.UTF8.GetBytes(Images.Oci(fields)));
             pushed.Add(script.Filled("{sha256 referrer}"));
             await script.PlayAsync(
                 """

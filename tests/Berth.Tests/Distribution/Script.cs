@@ -41,7 +41,9 @@ internal sealed partial class Script(RegistryFixture registry)
 
     /// <summary>A text of one name alone is that value's bytes; otherwise the names in it are replaced.</summary>
     public byte[] Bytes(string text) =>
-        text is ['{', .. var name, '}'] && values.TryGetValue(name, out var value) ? value : Encoding.UTF8.GetBytes(Fill(text));
+        text is ['{', .. var name, '}'] && values.TryGetValue(name, out var value)
+            ? value
+            : Encoding.UTF8.GetBytes(Fill(text));
 
     /// <summary>Plays the calls. The first answer that is not as written fails the test.</summary>
     public async Task PlayAsync(string script)
@@ -102,7 +104,8 @@ internal sealed partial class Script(RegistryFixture registry)
 
     private void CheckHeader(HttpResponseMessage response, string name, string expected, string place)
     {
-        var found = response.Headers.TryGetValues(name, out var values) || response.Content.Headers.TryGetValues(name, out values)
+        var found = response.Headers.TryGetValues(name, out var values)
+            || response.Content.Headers.TryGetValues(name, out values)
             ? string.Join(", ", values)
             : null;
         if (expected == "-")
@@ -152,15 +155,21 @@ internal static class Images
 
     public const string Layer = "layer";
 
-    /// <summary>An OCI image of the config <c>{}</c> and the layer <c>layer</c>; more fields may follow its layers.</summary>
+    /// <summary>An OCI image of the config <c>{}</c> and the layer <c>layer</c>, with more fields if given.</summary>
     public static string Oci(string more = "") =>
-        $$"""{"schemaVersion":2,"mediaType":"{{MediaTypes.OciManifest}}","config":{{ConfigDescriptor}},"layers":[{{LayerDescriptor}}]{{more}}}""";
+        $$"""{"schemaVersion":2,"mediaType":"{{MediaTypes.OciManifest}}","config":{{ConfigDescriptor}}"""
+        + $$""","layers":[{{LayerDescriptor}}]{{more}}}""";
 
     public static string Index(string children, string more = "") =>
         $$"""{"schemaVersion":2,"mediaType":"{{MediaTypes.OciIndex}}","manifests":[{{children}}]{{more}}}""";
 
     public static string Descriptor(string mediaType, string content, string more = "") =>
-        $$"""{"mediaType":"{{mediaType}}","digest":"{{Digest.Of(DigestAlgorithm.Sha256, Encoding.UTF8.GetBytes(content))}}","size":{{Encoding.UTF8.GetByteCount(content)}}{{more}}}""";
+        $$"""{"mediaType":"{{mediaType}}","digest":"{{DigestOf(content)}}","size":{{SizeOf(content)}}{{more}}}""";
+
+    private static int SizeOf(string content) => Encoding.UTF8.GetByteCount(content);
+
+    private static string DigestOf(string content) =>
+        Digest.Of(DigestAlgorithm.Sha256, Encoding.UTF8.GetBytes(content)).Text;
 
     public static string ConfigDescriptor => Descriptor("application/vnd.oci.image.config.v1+json", Config);
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Security.Cryptography;
 using System.Text;
@@ -100,7 +101,8 @@ public class UploadTests
         script.Give("first", Content[..300_000]);
         script.Give("rest", Content[300_000..]);
         await script.PlayAsync("PATCH {upload}\n > {first}\n 202\n Range: 0-299999");
-        await HangUpAsync(registry, $"PUT {upload}?digest={script.Filled("{sha256 content}")}", sent, isReset, from: 300_000);
+        await HangUpAsync(
+            registry, $"PUT {upload}?digest={script.Filled("{sha256 content}")}", sent, isReset, from: 300_000);
         Assert.Equal(300_000, await OffsetAsync(registry, upload, s => s != HttpStatusCode.Conflict));
         await script.PlayAsync(
             """
@@ -130,7 +132,8 @@ public class UploadTests
         await using var registry = await RegistryFixture.StartAsync();
         var script = new Script(registry) { ["upload"] = await StartAsync(registry) };
         using var connection = await BeginAsync(registry, $"PATCH {script["upload"]}", "ab", length: 4);
-        await EventuallyAsync(async () => await StatusAsync(registry, HttpMethod.Patch, script["upload"]) == HttpStatusCode.Conflict);
+        await EventuallyAsync(
+            async () => await StatusAsync(registry, HttpMethod.Patch, script["upload"]) == HttpStatusCode.Conflict);
         await script.PlayAsync(
             """
             PATCH {upload}
@@ -153,7 +156,8 @@ public class UploadTests
     [Fact]
     public async Task Blobs_above_the_limit_are_refused_and_those_at_it_taken()
     {
-        await using var registry = await RegistryFixture.StartAsync(s => s with { Limits = s.Limits with { MaximumUploadBytes = 8 } });
+        await using var registry =
+            await RegistryFixture.StartAsync(s => s with { Limits = s.Limits with { MaximumUploadBytes = 8 } });
         var script = new Script(registry);
         await script.PlayAsync(
             """
@@ -180,14 +184,17 @@ public class UploadTests
               404
             """);
         Assert.Single(
-            Directory.GetFiles(registry.DataFolder, "*", SearchOption.AllDirectories), f => new FileInfo(f).Length is 8 or 9);
+            Directory.GetFiles(registry.DataFolder, "*", SearchOption.AllDirectories),
+            f => new FileInfo(f).Length is 8 or 9);
     }
 
     [Fact]
     public async Task More_uploads_at_once_than_allowed_are_put_off()
     {
-        await using var registry = await RegistryFixture.StartAsync(s => s with { Limits = s.Limits with { ConcurrentUploads = 1 } });
-        var script = new Script(registry) { ["first"] = await StartAsync(registry), ["second"] = await StartAsync(registry) };
+        await using var registry =
+            await RegistryFixture.StartAsync(s => s with { Limits = s.Limits with { ConcurrentUploads = 1 } });
+        var script =
+            new Script(registry) { ["first"] = await StartAsync(registry), ["second"] = await StartAsync(registry) };
         using var connection = await BeginAsync(registry, $"PATCH {script["first"]}", "ab", length: 4);
         await EventuallyAsync(async () =>
             await StatusAsync(registry, HttpMethod.Patch, script["second"]) == HttpStatusCode.TooManyRequests);
@@ -213,7 +220,11 @@ public class UploadTests
     {
         await using var registry = await RegistryFixture.StartAsync(s => s with
         {
-            Limits = s.Limits with { MinimumBodyBytesPerSecond = 100_000, BodyRateGracePeriod = TimeSpan.FromSeconds(1.1) },
+            Limits = s.Limits with
+            {
+                MinimumBodyBytesPerSecond = 100_000,
+                BodyRateGracePeriod = TimeSpan.FromSeconds(1.1),
+            },
         });
         var upload = await StartAsync(registry);
         using var connection = await BeginAsync(registry, $"PATCH {upload}", "ab", length: 1_000_000);
@@ -235,11 +246,16 @@ public class UploadTests
             {
                 Maintenance = s.Storage.Maintenance with
                 {
-                    UploadPurging = new UploadPurgingSettings { Age = TimeSpan.FromSeconds(1), Interval = TimeSpan.FromSeconds(0.3) },
+                    UploadPurging = new UploadPurgingSettings
+                    {
+                        Age = TimeSpan.FromSeconds(1),
+                        Interval = TimeSpan.FromSeconds(0.3),
+                    },
                 },
             },
         });
-        var script = new Script(registry) { ["idle"] = await StartAsync(registry), ["used"] = await StartAsync(registry) };
+        var script =
+            new Script(registry) { ["idle"] = await StartAsync(registry), ["used"] = await StartAsync(registry) };
         var written = await StartAsync(registry);
         await script.PlayAsync("PATCH {idle}\n > abcd\n 202");
         using var connection = await BeginAsync(registry, $"PATCH {written}", "ab", length: 4);
@@ -268,7 +284,8 @@ public class UploadTests
         var digest = Digest.Of(DigestAlgorithm.Sha256, content);
         var target = method == "POST" ? "/v2/a/blobs/uploads/" : await StartAsync(registry);
         using var connection = await RawConnection.OpenAsync(registry);
-        await connection.SendAsync($"{method} {target}?digest={digest} HTTP/1.1\r\nHost: a\r\nContent-Length: {content.Length}\r\n\r\n");
+        await connection.SendAsync(
+            $"{method} {target}?digest={digest} HTTP/1.1\r\nHost: a\r\nContent-Length: {content.Length}\r\n\r\n");
         await connection.SendAsync(content[..300_000]);
         await EventuallyAsync(() => Directory.GetFiles(Path.Combine(registry.DataFolder, "uploads")).Length == 1);
         registry.Services.GetRequiredService<UploadSessions>().CloseResting(TimeSpan.Zero);
@@ -286,7 +303,8 @@ public class UploadTests
         registry.Services.GetRequiredService<UploadSessions>().CloseResting(TimeSpan.Zero);
         await script.PlayAsync("GET {upload}\n 204\n Range: 0-3\nPATCH {upload}\n > efgh\n 202\n Range: 0-7");
         registry.Services.GetRequiredService<UploadSessions>().CloseResting(TimeSpan.Zero);
-        await script.PlayAsync("PUT {upload}?digest={sha256 abcdefgh}\n 201\nGET /v2/a/blobs/{sha256 abcdefgh}\n 200\n < abcdefgh");
+        await script.PlayAsync(
+            "PUT {upload}?digest={sha256 abcdefgh}\n 201\nGET /v2/a/blobs/{sha256 abcdefgh}\n 200\n < abcdefgh");
     }
 
     [Fact]
@@ -299,13 +317,19 @@ public class UploadTests
         {
             using var body = new ByteArrayContent(content);
             using var response = await registry.Client.PostAsync(
-                new Uri($"v2/r{client % 4}/blobs/uploads/?digest={digest}", UriKind.Relative), body, TestContext.Current.CancellationToken);
-            return (response.StatusCode, await StatusAsync(registry, HttpMethod.Head, $"/v2/r{client % 4}/blobs/{digest}"));
+                new Uri($"v2/r{client % 4}/blobs/uploads/?digest={digest}", UriKind.Relative), body,
+                TestContext.Current.CancellationToken);
+            var head = await StatusAsync(registry, HttpMethod.Head, $"/v2/r{client % 4}/blobs/{digest}");
+            return (response.StatusCode, head);
         }));
         Assert.All(answers, a => Assert.Equal((HttpStatusCode.Created, HttpStatusCode.OK), a));
         var script = new Script(registry);
         script.Give("content", content);
-        for (var i = 0; i < 4; i++) await script.PlayAsync($"GET /v2/r{i}/blobs/{{sha256 content}}\n 200\n < {{content}}");
+        for (var i = 0; i < 4; i++)
+        {
+            await script.PlayAsync($"GET /v2/r{i}/blobs/{{sha256 content}}\n 200\n < {{content}}");
+        }
+
         await EventuallyAsync(() => Directory.GetFiles(Path.Combine(registry.DataFolder, "uploads")).Length == 0);
         await script.PlayAsync("GET /v2/r0/blobs/{sha256 content}\n 200\n < {content}");
         Assert.DoesNotContain(registry.Log, l => l.StartsWith("Error", StringComparison.Ordinal));
@@ -319,14 +343,16 @@ public class UploadTests
     }
 
     /// <summary>Sends a request's head and the first bytes of its body.</summary>
-    private static async Task<RawConnection> BeginAsync(RegistryFixture registry, string request, string start, int length)
+    private static async Task<RawConnection> BeginAsync(
+        RegistryFixture registry, string request, string start, int length)
     {
         var connection = await RawConnection.OpenAsync(registry);
         await connection.SendAsync($"{request} HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n{start}");
         return connection;
     }
 
-    private static async Task HangUpAsync(RegistryFixture registry, string request, int sent, bool isReset, int from = 0)
+    private static async Task HangUpAsync(
+        RegistryFixture registry, string request, int sent, bool isReset, int from = 0)
     {
         using var connection = await RawConnection.OpenAsync(registry);
         await connection.SendAsync($"{request} HTTP/1.1\r\nHost: a\r\nContent-Length: {Content.Length - from}\r\n\r\n");
@@ -336,13 +362,14 @@ public class UploadTests
     }
 
     /// <summary>How far an upload came, once no request writes to it any more.</summary>
-    private static async Task<int> OffsetAsync(RegistryFixture registry, string upload, Func<HttpStatusCode, bool> busyUntil)
+    private static async Task<int> OffsetAsync(
+        RegistryFixture registry, string upload, Func<HttpStatusCode, bool> busyUntil)
     {
         await EventuallyAsync(async () => busyUntil(await StatusAsync(registry, HttpMethod.Patch, upload)));
         using var response = await registry.Client.GetAsync(
             new Uri(registry.BaseAddress, upload), TestContext.Current.CancellationToken);
         Assert.Equal(HttpStatusCode.NoContent, response.StatusCode);
-        var last = int.Parse(response.Headers.GetValues("Range").Single().Split('-')[1], System.Globalization.CultureInfo.InvariantCulture);
+        var last = int.Parse(response.Headers.GetValues("Range").Single().Split('-')[1], CultureInfo.InvariantCulture);
         return last == 0 ? 0 : last + 1;
     }
 

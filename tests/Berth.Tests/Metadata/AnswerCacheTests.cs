@@ -50,7 +50,8 @@ public class AnswerCacheTests
         Assert.True((await Task.WhenAll(readers)).Sum() > 1000);
         foreach (var key in Enumerable.Range(0, 8))
         {
-            Assert.Equal(stored[key], cache.GetOrLoad($"r{key}", $"r{key}/key", () => new Answer(stored[key]), _ => 100)!.Value);
+            Assert.Equal(
+                stored[key], cache.GetOrLoad($"r{key}", $"r{key}/key", () => new Answer(stored[key]), _ => 100)!.Value);
         }
     }
 

@@ -28,18 +28,21 @@ public partial class GrammarTests
     {
         string[] pieces =
         [
-            "sha256:", "sha512:", "sha384:", "sha", "256", ":", "SHA256:", new('a', 64), new('0', 128), new('f', 63), new('f', 32),
+            "sha256:", "sha512:", "sha384:", "sha", "256", ":", "SHA256:", new('a', 64), new('0', 128), new('f', 63),
+                new('f', 32),
             "0", "g", "A", "é", "latest",
         ];
         Compare(
-            pieces, 4, text => DigestGrammar().IsMatch(text), text => Digest.TryParse(text, out var digest) && digest.Text == text);
+            pieces, 4, text => DigestGrammar().IsMatch(text), text =>
+                Digest.TryParse(text, out var digest) && digest.Text == text);
         for (var length = 0; length < 300; length++) Assert.False(Digest.TryParse(new string('a', length), out _));
     }
 
     [Fact]
     public void A_path_is_read_back_as_it_was_put_together()
     {
-        string[] words = ["a", "blobs", "uploads", "manifests", "tags", "list", "referrers", "v2", "_catalog", "sha256:ab", ""];
+        string[] words =
+            ["a", "blobs", "uploads", "manifests", "tags", "list", "referrers", "v2", "_catalog", "sha256:ab", ""];
         var random = new Random(11);
         for (var i = 0; i < Rounds; i++)
         {
@@ -55,35 +58,44 @@ public partial class GrammarTests
                 _ => ($"/v2/{name}/blobs/uploads/", V2Kind.Uploads),
             };
             var found = V2Path.Parse(path);
-            Assert.True(found.Kind == kind && found.Name.SequenceEqual(name), $"{path} was read as {found.Kind} of '{found.Name}'");
+            Assert.True(
+                found.Kind == kind && found.Name.SequenceEqual(name),
+                $"{path} was read as {found.Kind} of '{found.Name}'");
         }
     }
 
     [Fact]
     public void No_path_breaks_the_parser()
     {
-        string[] words = ["/", "v2", "blobs", "uploads", "manifests", "tags", "list", "referrers", "_catalog", "sha256:", "é", "\0", "a"];
+        string[] words =
+            ["/", "v2", "blobs", "uploads", "manifests", "tags", "list", "referrers", "_catalog", "sha256:", "é",
+            "\0", "a"];
         var random = new Random(12);
         for (var i = 0; i < Rounds; i++)
         {
             var path = Text(random, words, 12);
             var found = V2Path.Parse(path);
             var error = V2Target.TryCreate(found, "GET", out var target);
-            Assert.True(error is not null || target.Kind is V2Kind.Version or V2Kind.Catalog || target.Repository.Text.Length > 0, path);
+            Assert.True(
+                error is not null || target.Kind is V2Kind.Version or V2Kind.Catalog
+                || target.Repository.Text.Length > 0, path);
         }
     }
 
     [Fact]
     public void A_range_is_inside_the_blob_and_what_was_asked_for()
     {
-        string[] pieces = ["bytes=", "bytes", "=", "-", "0", "1", "9", "99", ",", " ", "9223372036854775807", "18446744073709551616", "x", "+1"];
+        string[] pieces =
+            ["bytes=", "bytes", "=", "-", "0", "1", "9", "99", ",", " ", "9223372036854775807",
+            "18446744073709551616", "x", "+1"];
         var random = new Random(13);
         for (var i = 0; i < Rounds; i++)
         {
             var header = random.Next(2) == 0 ? "bytes=" + Text(random, pieces, 4) : Text(random, pieces, 5);
             var length = random.Next(4) == 0 ? 0 : random.NextInt64(1, 200);
             var isSatisfiable = ByteRange.TryRead(header, length, out var range);
-            if (RangeGrammar().Match(header) is not { Success: true } match || (match.Groups[1].Length + match.Groups[2].Length) == 0)
+            if (RangeGrammar().Match(header) is not { Success: true } match
+                || (match.Groups[1].Length + match.Groups[2].Length) == 0)
             {
                 Assert.True(isSatisfiable && range is null, $"'{header}' is no range");
                 continue;
@@ -99,14 +111,17 @@ public partial class GrammarTests
     [Fact]
     public void A_chunks_range_is_what_it_says_or_refused()
     {
-        string[] pieces = ["bytes ", "bytes=", "-", "0", "1", "10", "/", "*", " ", "9223372036854775807", "99999999999999999999", "x"];
+        string[] pieces =
+            ["bytes ", "bytes=", "-", "0", "1", "10", "/", "*", " ", "9223372036854775807", "99999999999999999999",
+            "x"];
         var random = new Random(14);
         for (var i = 0; i < Rounds; i++)
         {
             var header = Text(random, pieces, 5);
             var isRange = ByteRange.TryReadContentRange(header, out var range);
             if (ChunkGrammar().Match(header) is { Success: true } match
-                && long.TryParse(match.Groups[1].Value, out var first) && long.TryParse(match.Groups[2].Value, out var last)
+                && long.TryParse(match.Groups[1].Value, out var first)
+                    && long.TryParse(match.Groups[2].Value, out var last)
                 && last >= first && last < long.MaxValue)
             {
                 Assert.True(isRange, header);
@@ -120,13 +135,19 @@ public partial class GrammarTests
     private static (long Offset, long Count)? Expected(string first, string last, long length)
     {
         var (from, to) = (Number(first), Number(last));
-        if (from is null) return to == 0 || length == 0 ? null : ((long)BigInteger.Max(0, length - to!.Value), (long)BigInteger.Min(to!.Value, length));
+        if (from is null)
+        {
+            if (to == 0 || length == 0) return null;
+            return ((long)BigInteger.Max(0, length - to!.Value), (long)BigInteger.Min(to.Value, length));
+        }
+
         if (from >= length || to < from) return null;
         var end = BigInteger.Min(to ?? length - 1, length - 1);
         return ((long)from, (long)(end - from.Value + 1));
     }
 
-    private static BigInteger? Number(string text) => text.Length == 0 ? null : BigInteger.Parse(text, CultureInfo.InvariantCulture);
+    private static BigInteger? Number(string text) =>
+        text.Length == 0 ? null : BigInteger.Parse(text, CultureInfo.InvariantCulture);
 
     private static bool IsHuge(string text) => Number(text) > long.MaxValue;
 

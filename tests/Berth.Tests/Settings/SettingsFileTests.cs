@@ -76,7 +76,8 @@ public sealed class SettingsFileTests : IDisposable
     public void Distributions_example_with_htpasswd_loads_with_notices_only()
     {
         var users = _folder.Write("users", "");
-        var result = _folder.Load(Registry2Config.Replace("  filesystem:", "  tag: {concurrencylimit: 8}\n  filesystem:")
+        var result = _folder.Load(
+            Registry2Config.Replace("  filesystem:", "  tag: {concurrencylimit: 8}\n  filesystem:")
             + $"\nauth: {{htpasswd: {{realm: basic-realm, path: {users}}}}}");
         Assert.Equal(["storage.tag", "health.storagedriver"], result.Faults.Select(f => f.Key));
         Assert.Equal("basic-realm", result.Settings!.Auth!.Htpasswd!.Realm);

@@ -26,13 +26,7 @@ internal sealed class SettingsFolder : IDisposable
     public static string Print(SettingsResult result) => string.Join('\n', result.Faults);
 
     /// <summary>The project's own folder, for its documents and golden files.</summary>
-    public static string Repository()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(System.IO.Path.Combine(folder.FullName, "Berth.slnx")))
-            folder = folder.Parent ?? throw new InvalidOperationException("Berth.slnx is in no folder above the tests.");
-        return folder.FullName;
-    }
+    public static string Repository() => SourceTree.Root;
 
     public void Dispose() => Directory.Delete(Path, recursive: true);
 
