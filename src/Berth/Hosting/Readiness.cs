@@ -47,20 +47,20 @@ internal sealed class Readiness(
     {
         try
         {
-            database.Read(session => session.Number("SELECT 1 FROM repository LIMIT 1"));
-        }
-        catch (SqliteException e)
-        {
-            return $"the database does not answer: {e.Message}";
-        }
-
-        try
-        {
             folder.Probe();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             return $"the data folder can't be written: {e.Message}";
+        }
+
+        try
+        {
+            database.Read(session => session.Number("SELECT 1 FROM repository LIMIT 1"));
+        }
+        catch (SqliteException e)
+        {
+            return $"the database does not answer: {e.Message}";
         }
 
         return null;
