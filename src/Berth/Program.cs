@@ -10,9 +10,11 @@ var root = new RootCommand(
       berth serve --config /etc/berth/config.yml   with settings from a file
       REGISTRY_HTTP_ADDR=127.0.0.1:8080 berth serve
       berth config check --config config.yml       says what is wrong with the settings
+      berth verify                                 reads everything stored again and finds what is altered
     """)
 {
     ServeCommand.Create(),
     ConfigCommand.Create(),
+    VerifyCommand.Create(),
 };
 return await root.Parse(args).InvokeAsync();
