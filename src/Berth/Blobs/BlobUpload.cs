@@ -87,7 +87,7 @@ internal sealed class BlobUpload : IDisposable
     /// <summary>Forgets everything after an offset, as when a request failed that can't be continued.</summary>
     public void TruncateTo(long offset)
     {
-        if (offset >= Offset) return;
+        if (offset >= Offset || isClosed) return;
         RandomAccess.SetLength(File(), offset);
         Offset = offset;
         hash?.Dispose();
@@ -144,7 +144,7 @@ internal sealed class BlobUpload : IDisposable
         catch (IOException)
         {
             // A full disk may have taken some of it, which nobody counted.
-            if (file is not null) RandomAccess.SetLength(file, Offset);
+            if (file is { IsClosed: false }) RandomAccess.SetLength(file, Offset);
             throw;
         }
 

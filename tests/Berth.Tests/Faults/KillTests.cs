@@ -6,7 +6,7 @@ namespace Berth.Tests.Faults;
 public class KillTests(ITestOutputHelper output)
 {
     private const int Rounds = 200;
-    private const int LongestLifeMilliseconds = 600;
+    private const int LongestLifeMilliseconds = 400;
     private const string EmptyName = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
     [Fact]
