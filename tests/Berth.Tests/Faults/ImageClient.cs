@@ -18,6 +18,16 @@ internal sealed class ImageClient(HttpClient http, Random random)
         await PushManifestAsync(image);
     }
 
+    /// <summary>Pushes the manifest again and again while the last blob is still on its way.</summary>
+    public async Task PushImpatientlyAsync(TestImage image)
+    {
+        var blobs = image.Blobs.ToList();
+        foreach (var blob in blobs[..^1]) await PushBlobAsync(image, blob);
+        var last = Task.Run(() => PushBlobAsync(image, blobs[^1]));
+        while (!await TryPushManifestAsync(image)) await Task.Yield();
+        await last;
+    }
+
     /// <summary>Pushes as most clients do: only the blobs that are not there.</summary>
     public async Task PushWhatIsMissingAsync(TestImage image)
     {
@@ -31,10 +41,23 @@ internal sealed class ImageClient(HttpClient http, Random random)
 
     public async Task PushManifestAsync(TestImage image)
     {
+        using var answer = await PutManifestAsync(image);
+        await ExpectAsync(answer, HttpStatusCode.Created);
+    }
+
+    private async Task<bool> TryPushManifestAsync(TestImage image)
+    {
+        using var answer = await PutManifestAsync(image);
+        if (answer.StatusCode == HttpStatusCode.NotFound) return false;
+        await ExpectAsync(answer, HttpStatusCode.Created);
+        return true;
+    }
+
+    private async Task<HttpResponseMessage> PutManifestAsync(TestImage image)
+    {
         using var manifest = Bytes(image.Manifest);
         manifest.Headers.ContentType = new MediaTypeHeaderValue(TestImage.MediaType);
-        using var answer = await http.PutAsync($"v2/{image.Repository}/manifests/{image.Tag}", manifest);
-        await ExpectAsync(answer, HttpStatusCode.Created);
+        return await http.PutAsync($"v2/{image.Repository}/manifests/{image.Tag}", manifest);
     }
 
     /// <summary>True if the image's manifest is there; then all of it has to be.</summary>

@@ -85,7 +85,7 @@ internal sealed class PushingCrowd(int seed)
             var image = TestImage.Random(pusherRandom, others);
             try
             {
-                await client.PushAsync(image);
+                await (pusherRandom.Next(4) == 0 ? client.PushImpatientlyAsync(image) : client.PushAsync(image));
             }
             catch (Exception e) when (e is HttpRequestException or IOException)
             {
