@@ -17,4 +17,6 @@ var root = new RootCommand(
     ConfigCommand.Create(),
     VerifyCommand.Create(),
 };
-return await root.Parse(args).InvokeAsync();
+
+// Signals are the host's: it lets requests end for http.draintimeout, and not for the 2 seconds given here.
+return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });

@@ -13,6 +13,14 @@ namespace Berth.Tests;
 public sealed partial class BerthProcess : IAsyncDisposable
 {
     private const int SigTerm = 15;
+
+    // Berth takes the shell's place and process id. Beside it, something waits for the end of the tests, whose end
+    // of the pipe closes even when they are killed, so that no Berth outlives them.
+    private const string DieWithTests = """
+        { cat; kill -9 $$; } <&0 >/dev/null 2>&1 &
+        exec dotnet "$0" serve </dev/null
+        """;
+
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(60);
 
@@ -167,9 +175,11 @@ public sealed partial class BerthProcess : IAsyncDisposable
 
     private ProcessStartInfo StartInfo()
     {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "berth.dll"), "serve"])
+        var program = Path.Combine(AppContext.BaseDirectory, "berth.dll");
+        var start = new ProcessStartInfo("bash", ["-c", DieWithTests, program])
         {
             WorkingDirectory = _folder,
+            RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
@@ -213,7 +223,7 @@ public sealed partial class BerthProcess : IAsyncDisposable
     {
         try
         {
-            using var response = await client.GetAsync(new Uri("v2/", UriKind.Relative), cancellationToken);
+            using var response = await client.GetAsync(new Uri("readyz", UriKind.Relative), cancellationToken);
             return response.StatusCode == HttpStatusCode.OK;
         }
         catch (HttpRequestException)
@@ -232,6 +242,7 @@ public sealed partial class BerthProcess : IAsyncDisposable
 
     private void Forget()
     {
+        _process?.StandardInput.Close();
         _process?.Dispose();
         _process = null;
     }

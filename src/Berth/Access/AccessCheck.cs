@@ -31,10 +31,13 @@ internal readonly record struct AccessDecision(Actor? Actor, string? Reason)
 
 /// <summary>
 /// Decides what a request may do. Users of the htpasswd file may do everything, as in distribution; the others what
-/// <c>auth.anonymous</c> says. Without an auth section, which the settings allow on loopback only, all may do everything.
+/// <c>auth.anonymous</c> says. Without an auth section, which the settings allow on loopback only, all may do
+/// everything.
 /// </summary>
 internal sealed class AccessCheck(AuthSettings? settings, HtpasswdFile? htpasswd)
 {
+    private const string Scheme = "Basic ";
+
     private readonly AnonymousAccess anonymous = settings?.Anonymous ?? AnonymousAccess.Full;
 
     /// <summary>The challenge that goes with a 401 (RFC 9110, section 11.6.1).</summary>
@@ -42,15 +45,26 @@ internal sealed class AccessCheck(AuthSettings? settings, HtpasswdFile? htpasswd
 
     public AccessDecision Decide(HttpRequest request, AccessAction action)
     {
-        // Without users there is nothing to check: credentials meant for another registry do no harm.
-        if (htpasswd is null || request.Headers.Authorization is not [{ } header]) return DecideAnonymous(action);
-        if (!TryReadBasic(header, out var user, out var password)) return AccessDecision.SignInFirst("unsupported credentials");
+        // Without users there is nothing to check, and what is not Basic can't be meant for this registry: clients
+        // send their credentials for one registry to its mirrors too, and that must do no harm.
+        if (htpasswd is null || request.Headers.Authorization is not [{ } header] || !IsBasic(header))
+        {
+            return DecideAnonymous(action);
+        }
+
+        if (!TryReadBasic(header, out var user, out var password))
+        {
+            return AccessDecision.SignInFirst("unsupported credentials");
+        }
+
         return htpasswd.Verify(user, password)
             ? AccessDecision.Allow(new Actor(user))
             : AccessDecision.SignInFirst("wrong user name or password");
     }
 
-    /// <summary>Clients send credentials only after a challenge on /v2/, so where users exist it asks for them.</summary>
+    /// <summary>
+    /// Clients send credentials only after a challenge on /v2/, so where users exist it asks for them.
+    /// </summary>
     private AccessDecision DecideAnonymous(AccessAction action)
     {
         var isAllowed = anonymous switch
@@ -60,20 +74,24 @@ internal sealed class AccessCheck(AuthSettings? settings, HtpasswdFile? htpasswd
                 || (action is AccessAction.SignIn && htpasswd is null),
             _ => false,
         };
-        return isAllowed ? AccessDecision.Allow(Actor.Anonymous) : AccessDecision.SignInFirst("authentication required");
+        return isAllowed
+            ? AccessDecision.Allow(Actor.Anonymous)
+            : AccessDecision.SignInFirst("authentication required");
     }
 
+    private static bool IsBasic(string header) => header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>RFC 7617, section 2: no control characters. A NUL would end the password early for crypt(3).</summary>
     private static bool TryReadBasic(string header, out string user, out string password)
     {
         (user, password) = ("", "");
-        const string Scheme = "Basic ";
-        if (header.Length > 4096 || !header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)) return false;
+        if (header.Length > 4096) return false;
         var encoded = header.AsSpan(Scheme.Length).Trim();
         var bytes = new byte[Base64.GetMaxDecodedFromUtf8Length(encoded.Length)];
         if (!Convert.TryFromBase64Chars(encoded, bytes, out var length)) return false;
         var text = Encoding.UTF8.GetString(bytes, 0, length);
         var colon = text.IndexOf(':', StringComparison.Ordinal);
-        if (colon < 0) return false;
+        if (colon < 0 || text.Any(char.IsControl)) return false;
         (user, password) = (text[..colon], text[(colon + 1)..]);
         return true;
     }

@@ -21,7 +21,8 @@ internal sealed class HtpasswdFile(string path, TimeProvider clock)
     {
         var current = Current();
         var known = current.Hashes.TryGetValue(user, out var hash);
-        var proof = Convert.ToHexString(HMACSHA256.HashData(key, Encoding.UTF8.GetBytes($"{hash}\0{user}\0{password}")));
+        var secret = Encoding.UTF8.GetBytes($"{hash}\0{user}\0{password}");
+        var proof = Convert.ToHexString(HMACSHA256.HashData(key, secret));
         var now = clock.GetUtcNow();
         if (known && current.Proofs.TryGet(proof, out var until) && now < until) return true;
 
@@ -43,7 +44,16 @@ internal sealed class HtpasswdFile(string path, TimeProvider clock)
             return current;
         }
 
-        return content = Load(path, now);
+        try
+        {
+            return content = Load(path, now);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Somebody is replacing the file: its users stay as they were until it can be read again.
+            current.CheckedAt = now;
+            return current;
+        }
     }
 
     private static Content Load(string path, DateTimeOffset now)
@@ -82,8 +92,10 @@ internal static partial class Bcrypt
     public static bool Verify(string password, string hash)
     {
         if (!hash.StartsWith("$2", StringComparison.Ordinal)) return false;
-        var data = new byte[CryptDataBytes];
+        // Pinned, because the result points into it after the call.
+        var data = GC.AllocateArray<byte>(CryptDataBytes, pinned: true);
         var result = Marshal.PtrToStringUTF8(crypt_rn(password, hash, data, data.Length));
+        GC.KeepAlive(data);
         return result is not null
             && CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(result), Encoding.UTF8.GetBytes(hash));
     }

@@ -13,8 +13,10 @@ internal sealed class BlobContent(SafeFileHandle file) : IDisposable
     /// <summary>Length in bytes.</summary>
     public long Length { get; } = RandomAccess.GetLength(file);
 
+    public SafeFileHandle File => file;
+
     /// <summary>When the file got its content.</summary>
-    public DateTime WrittenUtc { get; } = File.GetLastWriteTimeUtc(file);
+    public DateTime WrittenUtc { get; } = System.IO.File.GetLastWriteTimeUtc(file);
 
     /// <summary>Reads all of it again.</summary>
     public Digest ComputeDigest(DigestAlgorithm algorithm, Action<int> read, CancellationToken cancellation)

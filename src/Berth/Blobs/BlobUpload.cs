@@ -13,7 +13,8 @@ namespace Berth.Blobs;
 /// </summary>
 internal sealed class BlobUpload : IDisposable
 {
-    private const int BufferBytes = 512 * 1024;
+    /// <summary>Enough to be worth a second thread, in bytes.</summary>
+    private const int BatchBytes = 256 * 1024;
 
     private readonly string path;
     private SafeFileHandle? file;
@@ -49,49 +50,36 @@ internal sealed class BlobUpload : IDisposable
     public void Leave() => Volatile.Write(ref entered, 0);
 
     /// <summary>
-    /// Appends a request's body. While one buffer is hashed and written, the next one fills. Whatever arrived before
-    /// a failure stays, so that a client can go on from <see cref="Offset"/>.
+    /// Appends a request's body, straight from the server's buffers: while a batch is hashed here and written on
+    /// another thread, the server receives the next one. Whatever arrived before a failure stays, so that a client can
+    /// go on from <see cref="Offset"/>.
     /// </summary>
     /// <exception cref="UploadTooLargeException">The upload would grow above <paramref name="maxBytes"/>.</exception>
     public async Task AppendAsync(PipeReader body, long maxBytes, CancellationToken cancellation)
     {
-        var filling = ArrayPool<byte>.Shared.Rent(BufferBytes);
-        var writing = ArrayPool<byte>.Shared.Rent(BufferBytes);
-        var filled = 0;
-        var storing = Task.CompletedTask;
-        try
+        while (true)
         {
-            while (true)
+            var result = await body.ReadAtLeastAsync(BatchBytes, cancellation);
+            var batch = result.Buffer;
+            try
             {
-                var (read, isLast) = await ReadAsync(body, filling.AsMemory(filled), cancellation);
-                filled += read;
-                if (Offset + filled > maxBytes) throw new UploadTooLargeException(maxBytes);
-                if (isLast) break;
-                if (filled < filling.Length) continue;
-                await storing;
-                (filling, writing) = (writing, filling);
-                var full = writing.AsMemory(0, filled);
-                storing = Task.Run(() => Store(full.Span), CancellationToken.None);
-                filled = 0;
+                if (Offset + batch.Length > maxBytes) throw new UploadTooLargeException(maxBytes);
+                await StoreAsync(batch);
             }
-        }
-        finally
-        {
-            await storing;
-            if (Offset + filled <= maxBytes) Store(filling.AsSpan(0, filled));
-            ArrayPool<byte>.Shared.Return(filling);
-            ArrayPool<byte>.Shared.Return(writing);
+            finally
+            {
+                // Also after a failure: the server drops the connection, and the answer, over a read that never ended.
+                body.AdvanceTo(batch.End);
+            }
+
+            if (result.IsCompleted) return;
         }
     }
 
     /// <summary>Forgets everything after an offset, as when a request failed that can't be continued.</summary>
     public void TruncateTo(long offset)
     {
-        if (offset >= Offset || isClosed) return;
-        RandomAccess.SetLength(File(), offset);
-        Offset = offset;
-        hash?.Dispose();
-        hash = offset == 0 ? Digest.StartHash(Algorithm) : null;
+        if (offset < Offset && !isClosed) Forget(offset);
     }
 
     /// <summary>The digest of what was received.</summary>
@@ -99,7 +87,7 @@ internal sealed class BlobUpload : IDisposable
     {
         if (hash is not null && algorithm == Algorithm) return Digest.FromHash(algorithm, hash.GetCurrentHash());
         using var again = Digest.StartHash(algorithm);
-        var buffer = ArrayPool<byte>.Shared.Rent(BufferBytes);
+        var buffer = ArrayPool<byte>.Shared.Rent(BatchBytes);
         long position = 0;
         while (RandomAccess.Read(File(), buffer, position) is > 0 and var read)
         {
@@ -121,35 +109,47 @@ internal sealed class BlobUpload : IDisposable
         hash?.Dispose();
     }
 
-    private static async ValueTask<(int Read, bool IsLast)> ReadAsync(
-        PipeReader body, Memory<byte> target, CancellationToken cancellation)
+    private void Forget(long offset)
     {
-        var result = await body.ReadAsync(cancellation);
-        var available = result.Buffer;
-        if (available.Length > target.Length) available = available.Slice(0, target.Length);
-        available.CopyTo(target.Span);
-        var isLast = result.IsCompleted && available.Length == result.Buffer.Length;
-        var read = (int)available.Length;
-        body.AdvanceTo(available.End);
-        return (read, isLast);
+        RandomAccess.SetLength(File(), offset);
+        Offset = offset;
+        hash?.Dispose();
+        hash = offset == 0 ? Digest.StartHash(Algorithm) : null;
     }
 
-    private void Store(ReadOnlySpan<byte> content)
+    private async ValueTask StoreAsync(ReadOnlySequence<byte> batch)
     {
-        if (content.IsEmpty) return;
+        if (batch.IsEmpty) return;
+        var writing = batch.Length < BatchBytes ? null : Task.Run(() => Write(batch));
         try
         {
-            RandomAccess.Write(File(), content, Offset);
+            if (writing is null) Write(batch);
+            Hash(batch);
+            if (writing is not null) await writing;
+            Offset += batch.Length;
         }
         catch (IOException)
         {
-            // A full disk may have taken some of it, which nobody counted.
-            if (file is { IsClosed: false }) RandomAccess.SetLength(file, Offset);
+            // The hash is ahead of the file: it starts again from what was kept.
+            Forget(Offset);
             throw;
         }
+    }
 
-        hash?.AppendData(content);
-        Offset += content.Length;
+    private void Write(ReadOnlySequence<byte> batch)
+    {
+        var position = Offset;
+        foreach (var segment in batch)
+        {
+            RandomAccess.Write(File(), segment.Span, position);
+            position += segment.Length;
+        }
+    }
+
+    private void Hash(ReadOnlySequence<byte> batch)
+    {
+        if (hash is null) return;
+        foreach (var segment in batch) hash.AppendData(segment.Span);
     }
 
     private SafeFileHandle File() => file ??= System.IO.File.OpenHandle(

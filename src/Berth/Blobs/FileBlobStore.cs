@@ -16,7 +16,9 @@ namespace Berth.Blobs;
 /// </summary>
 internal sealed class FileBlobStore
 {
-    /// <summary>Larger blobs start for the disk at once, so that the manifest after them has less to wait for.</summary>
+    /// <summary>
+    /// Larger blobs start for the disk at once, so that the manifest after them has less to wait for.
+    /// </summary>
     private const long PromoteAtOnceBytes = 1024 * 1024;
 
     private readonly ConcurrentDictionary<Digest, StagedBlob> staged = new();
@@ -50,7 +52,9 @@ internal sealed class FileBlobStore
         }
     }
 
-    /// <summary>Whether an upload ended and is a staged blob now. Asked after its session ended, the answer is final.</summary>
+    /// <summary>
+    /// Whether an upload ended and is a staged blob now. Asked after its session ended, the answer is final.
+    /// </summary>
     public bool IsStaged(UploadId id)
     {
         var path = UploadPath(id);
@@ -100,8 +104,10 @@ internal sealed class FileBlobStore
     {
         try
         {
-            return new BlobContent(
-                File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete));
+            // Asynchronous, because only such handles can be handed to a socket.
+            return new BlobContent(File.OpenHandle(
+                path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete,
+                FileOptions.Asynchronous));
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -166,7 +172,10 @@ internal sealed class FileBlobStore
             {
                 RandomAccess.FlushToDisk(file);
                 var length = RandomAccess.GetLength(file);
-                if (length != blob.SizeBytes) throw new IOException($"{blob.Digest} has {length} of {blob.SizeBytes} bytes");
+                if (length != blob.SizeBytes)
+                {
+                    throw new IOException($"{blob.Digest} has {length} of {blob.SizeBytes} bytes");
+                }
             }
 
             var target = BlobPath(blob.Digest);
@@ -195,8 +204,8 @@ internal sealed class FileBlobStore
     }
 
     /// <summary>
-    /// Each folder is synced with its parents once in a process's life: an earlier one may have died between the name of
-    /// a blob and its sync.
+    /// Each folder is synced with its parents once in a process's life: an earlier one may have died between the name
+    /// of a blob and its sync.
     /// </summary>
     private void SyncOnce(string folder)
     {

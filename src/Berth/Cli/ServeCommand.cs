@@ -16,12 +16,12 @@ internal static class ServeCommand
             try
             {
                 await using var app = RegistryHost.Build(settings);
-                await app.RunAsync(cancellation);
+                await RegistryHost.RunAsync(app, cancellation);
                 return 0;
             }
-            catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)
+            catch (Exception e) when (StartException.Explain(e, settings) is { } reason)
             {
-                await Console.Error.WriteLineAsync($"berth: {e.Message}");
+                await Console.Error.WriteLineAsync($"berth: {reason}");
                 return 1;
             }
         });

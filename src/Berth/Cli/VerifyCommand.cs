@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Diagnostics;
 using Berth.Blobs;
 using Berth.Lifecycle;
 using Berth.Metadata;
@@ -85,11 +86,11 @@ internal static class VerifyCommand
 
     private static async Task PrintAsync(Task work, VerificationReport report)
     {
-        for (var due = DateTime.UtcNow + BetweenLines; !work.IsCompleted; await Task.WhenAny(work, Task.Delay(BetweenDraws)))
+        for (var since = Stopwatch.StartNew(); !work.IsCompleted; await Task.WhenAny(work, Task.Delay(BetweenDraws)))
         {
             PrintFaults(report, Console.WriteLine);
-            if (DateTime.UtcNow < due) continue;
-            due += BetweenLines;
+            if (since.Elapsed < BetweenLines) continue;
+            since.Restart();
             Console.WriteLine($"{Bytes(report.BytesRead)} of {Bytes(report.TotalBytes)} read, "
                 + $"{report.ManifestsRead:N0} manifests checked");
         }

@@ -71,6 +71,7 @@ internal sealed partial class BlobEndpoints(BlobTable blobs, FileBlobStore store
         }
 
         request.Response.ContentLength = count;
+        if (await FileSending.TrySendAsync(request.Http, content.File, offset, count)) return;
         await content.CopyToAsync(request.Response.BodyWriter, offset, count, request.Aborted);
     }
 

@@ -2,7 +2,9 @@ using Berth.Blobs;
 
 namespace Berth.Distribution;
 
-/// <summary>Makes blobs durable that no manifest asked for yet, a moment after they came, and all of them at the end.</summary>
+/// <summary>
+/// Makes blobs durable that no manifest asked for yet, a moment after they came, and all of them at the end.
+/// </summary>
 internal sealed partial class BlobSettling(FileBlobStore store, TimeProvider clock, ILogger<BlobSettling> log)
     : BackgroundService
 {
@@ -14,6 +16,9 @@ internal sealed partial class BlobSettling(FileBlobStore store, TimeProvider clo
         while (await WaitAsync(timer, stoppingToken)) await SettleAsync(Rest);
         await SettleAsync(TimeSpan.Zero);
     }
+
+    /// <summary>Runs to its end even after the time for stopping: what was answered with 201 must stay.</summary>
+    public override Task StopAsync(CancellationToken cancellationToken) => base.StopAsync(CancellationToken.None);
 
     private async Task SettleAsync(TimeSpan age)
     {

@@ -47,7 +47,8 @@ internal readonly record struct ByteRange(long Offset, long Count)
         if (text.StartsWith("bytes", StringComparison.OrdinalIgnoreCase)) text = text[5..].TrimStart(" =");
         if (text.IndexOf('/') is >= 0 and var slash) text = text[..slash];
         var dash = text.IndexOf('-');
-        if (dash < 0 || !TryRead(text[..dash], out var first) || !TryRead(text[(dash + 1)..], out var last)) return false;
+        if (dash < 0) return false;
+        if (!TryRead(text[..dash], out var first) || !TryRead(text[(dash + 1)..], out var last)) return false;
         if (last < first || last == long.MaxValue) return false;
         range = new ByteRange(first, last - first + 1);
         return true;

@@ -43,7 +43,13 @@ internal sealed partial class DistributionApi
         ];
     }
 
-    /// <summary>Answers one request: finds the route, checks access, calls the endpoint, writes the error if one comes.</summary>
+    /// <summary>The methods, paths and rights of the table, which docs/api.md describes.</summary>
+    public IEnumerable<(string Method, V2Kind Kind, AccessAction Action)> Table =>
+        routes.Select(route => (route.Method, route.Kind, route.Action));
+
+    /// <summary>
+    /// Answers one request: finds the route, checks access, calls the endpoint, writes the error if one comes.
+    /// </summary>
     public async Task HandleAsync(HttpContext http)
     {
         http.Response.Headers["Docker-Distribution-Api-Version"] = "registry/2.0";
@@ -52,10 +58,6 @@ internal sealed partial class DistributionApi
         {
             error = Find(http, out var route, out var target) ?? Admit(http, route!, out var actor)
                 ?? await route!.Endpoint(new V2Request(http, target!, actor!));
-        }
-        catch (BadHttpRequestException e) when (!http.Response.HasStarted)
-        {
-            error = new RegistryError(e.StatusCode, "BLOB_UPLOAD_INVALID", e.Message);
         }
         catch (Exception e) when (DiskFull.IsCauseOf(e) && !http.Response.HasStarted)
         {
@@ -77,7 +79,10 @@ internal sealed partial class DistributionApi
             if (candidate.Kind == target.Kind && candidate.Method == method) route = candidate;
         }
 
-        return route is null ? RegistryError.MethodNotAllowed(method) : null;
+        if (route is not null) return null;
+        var kind = target.Kind;
+        http.Response.Headers.Allow = string.Join(", ", routes.Where(r => r.Kind == kind).Select(r => r.Method));
+        return RegistryError.MethodNotAllowed(method);
     }
 
     private RegistryError? Admit(HttpContext http, Route route, out Actor? actor)
@@ -90,7 +95,7 @@ internal sealed partial class DistributionApi
             return RegistryError.Unauthorized(decision.Reason!);
         }
 
-        http.Items[typeof(Actor)] = actor;
+        http.Features.Set(actor);
         if (route.Action is AccessAction.Push or AccessAction.Delete && storage.Maintenance.ReadOnly.Enabled)
         {
             return RegistryError.ReadOnly();
@@ -103,7 +108,11 @@ internal sealed partial class DistributionApi
     {
         request.Response.ContentType = "application/json";
         request.Response.ContentLength = 2;
-        if (HttpMethods.IsGet(request.Http.Request.Method)) await request.Response.BodyWriter.WriteAsync("{}"u8.ToArray());
+        if (HttpMethods.IsGet(request.Http.Request.Method))
+        {
+            await request.Response.BodyWriter.WriteAsync("{}"u8.ToArray());
+        }
+
         return null;
     }
 

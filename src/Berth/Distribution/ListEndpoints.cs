@@ -8,7 +8,9 @@ using Berth.Settings;
 
 namespace Berth.Distribution;
 
-/// <summary>The lists: tags, repositories and referrers, each a page over an index (distribution-spec, end-8, end-12).</summary>
+/// <summary>
+/// The lists: tags, repositories and referrers, each a page over an index (distribution-spec, end-8, end-12).
+/// </summary>
 internal sealed class ListEndpoints(
     Database database, RepositoryTable repositories, ManifestTable manifests, Locations locations,
     CatalogSettings catalog, LimitSettings limits)
@@ -20,6 +22,7 @@ internal sealed class ListEndpoints(
         if (ReadPage(request, limits.PageEntries, out var page) is { } error) return error;
         if (repositories.Find(request.Repository) is not { } id) return RegistryError.NameUnknown(request.Repository);
         var tags = page.Count == 0 ? [] : database.Read(s => TagTable.List(s, id, page.Last, page.Count + 1));
+        if (tags.Count == 0 && !repositories.HasContent(id)) return RegistryError.NameUnknown(request.Repository);
         LinkNext(request, page, tags, tag => tag);
         await WriteNamesAsync(request, "tags", tags, json => json.WriteString("name", request.Repository.Text));
         return null;

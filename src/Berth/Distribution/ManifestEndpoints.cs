@@ -14,7 +14,11 @@ internal sealed class ManifestEndpoints(
 
     public async Task<RegistryError?> GetAsync(V2Request request)
     {
-        if (Answer(request) is not { } manifest) return RegistryError.ManifestUnknown(request.Target.Reference.ToString());
+        if (Answer(request) is not { } manifest)
+        {
+            return RegistryError.ManifestUnknown(request.Target.Reference.ToString());
+        }
+
         if (request.Response.StatusCode == StatusCodes.Status200OK)
         {
             await request.Response.BodyWriter.WriteAsync(manifest.Body, request.Aborted);
@@ -32,7 +36,8 @@ internal sealed class ManifestEndpoints(
         var body = await ReadBodyAsync(request);
         if (body is null)
         {
-            return RegistryError.TooLarge($"manifests may have at most {limits.ManifestBytes} bytes (limits.manifestbytes)");
+            return RegistryError.TooLarge(
+                $"manifests may have at most {limits.ManifestBytes} bytes (limits.manifestbytes)");
         }
 
         var expected = request.Target.Reference.Digest;
@@ -95,7 +100,7 @@ internal sealed class ManifestEndpoints(
         headers.ETag = EntityTags.Of(push.Digest);
         request.SetDigest(push.Digest);
         if (manifest.Subject is { } subject) headers["OCI-Subject"] = subject.Digest.Text;
-        if (request.Target.Reference.Digest is not null && push.Tags.Count > 0)
+        if (request.Http.Request.Query.ContainsKey("tag") && push.Tags.Count > 0)
         {
             headers["OCI-Tag"] = push.Tags.Chunk(MaxTagsPerHeader)
                 .Select(chunk => string.Join(", ", chunk.Select(t => t.Text))).ToArray();

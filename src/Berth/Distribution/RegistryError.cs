@@ -61,8 +61,11 @@ internal sealed record RegistryError(int Status, string Code, string Message, st
 
     public static RegistryError ManifestInvalid(string reason) => new(400, "MANIFEST_INVALID", reason);
 
-    public static RegistryError ManifestReferencesUnknown(IEnumerable<string> digests) => new(404, "MANIFEST_BLOB_UNKNOWN",
-        "the manifest references content that this repository does not have") { Details = [.. digests] };
+    public static RegistryError ManifestReferencesUnknown(IEnumerable<string> digests) =>
+        new(404, "MANIFEST_BLOB_UNKNOWN", "the manifest references content that this repository does not have")
+        {
+            Details = [.. digests],
+        };
 
     public static RegistryError TooManyTags(int limit) =>
         new(414, "TAG_INVALID", $"at most {limit} tags in one push (limits.tagsperpush)");
@@ -85,8 +88,11 @@ internal sealed record RegistryError(int Status, string Code, string Message, st
     public static RegistryError TooManyRequests(string reason) =>
         new(429, "TOOMANYREQUESTS", reason) { RetryAfterSeconds = 1 };
 
-    public static RegistryError StorageFull() => new(507, "UNAVAILABLE",
-        "the registry's disk is full: nothing was changed; free space and push again") { RetryAfterSeconds = 60 };
+    public static RegistryError StorageFull() =>
+        new(507, "UNAVAILABLE", "the registry's disk is full: nothing was changed; free space and push again")
+        {
+            RetryAfterSeconds = 60,
+        };
 
     public static RegistryError Unknown(string id) =>
         new(500, "UNKNOWN", $"unexpected error; the registry's log has the cause under the id {id}", id);

@@ -19,7 +19,11 @@ internal sealed class UploadEndpoints(
     {
         if (request.Query("mount") is { } mount)
         {
-            if (!Digest.TryParse(mount, out var mounted)) return RegistryError.DigestInvalid($"'{mount}' is not a digest");
+            if (!Digest.TryParse(mount, out var mounted))
+            {
+                return RegistryError.DigestInvalid($"'{mount}' is not a digest");
+            }
+
             if (await TryMountAsync(request, mounted)) return null;
         }
         else if (request.Query("digest") is { } text)
@@ -118,7 +122,11 @@ internal sealed class UploadEndpoints(
     {
         using var place = sessions.TryTakePlace();
         if (place is null) return TooManyUploads();
-        if (sessions.Find(request.Repository, request.Target.Upload) is not { } upload) return RegistryError.UploadUnknown();
+        if (sessions.Find(request.Repository, request.Target.Upload) is not { } upload)
+        {
+            return RegistryError.UploadUnknown();
+        }
+
         if (!upload.TryEnter()) return RegistryError.UploadBusy();
         try
         {
@@ -134,6 +142,7 @@ internal sealed class UploadEndpoints(
     private async Task<RegistryError?> AppendBodyAsync(V2Request request, BlobUpload upload)
     {
         var http = request.Http.Request;
+        ByteRange? stated = null;
         if (http.Headers.ContentRange is [{ } header])
         {
             if (!ByteRange.TryReadContentRange(header, out var range))
@@ -152,12 +161,14 @@ internal sealed class UploadEndpoints(
             {
                 return RegistryError.SizeInvalid($"Content-Range has {range.Count} bytes and Content-Length {length}");
             }
+
+            stated = range;
         }
 
         try
         {
             await upload.AppendAsync(http.BodyReader, MaxBytes, request.Aborted);
-            return null;
+            return stated is { } chunk ? CheckLength(upload, chunk) : null;
         }
         catch (UploadTooLargeException e)
         {
@@ -166,10 +177,23 @@ internal sealed class UploadEndpoints(
         }
         catch (IOException e) when (DiskFull.IsCauseOf(e))
         {
-            // Clients begin anew after this; each try would leave its part behind, and the disk would stay full.
+            // Clients begin anew after this; each try would leave its part behind, and the disk would stay full. The bytes
+            // go first: the row may need the space to go too.
+            upload.TruncateTo(0);
             await sessions.CancelAsync(upload.Id);
             throw;
         }
+    }
+
+    /// <summary>
+    /// A body of unknown length may turn out other than its Content-Range said: then none of it counts.
+    /// </summary>
+    private static RegistryError? CheckLength(BlobUpload upload, ByteRange stated)
+    {
+        var received = upload.Offset - stated.Offset;
+        if (received == stated.Count) return null;
+        upload.TruncateTo(stated.Offset);
+        return RegistryError.SizeInvalid($"Content-Range has {stated.Count} bytes and the body {received}");
     }
 
     private async Task<RegistryError?> CommitAsync(V2Request request, BlobUpload upload, Digest digest)
@@ -178,7 +202,8 @@ internal sealed class UploadEndpoints(
         if (found != digest)
         {
             await sessions.CancelAsync(upload.Id);
-            return RegistryError.DigestInvalid($"the {upload.Offset} bytes received have the digest {found}, not {digest}");
+            return RegistryError.DigestInvalid(
+                $"the {upload.Offset} bytes received have the digest {found}, not {digest}");
         }
 
         var link = new BlobLink(digest, upload.Offset);
@@ -234,7 +259,8 @@ internal sealed class UploadEndpoints(
 
     private void SetLocation(V2Request request, BlobUpload upload)
     {
-        request.Response.Headers.Location = locations.Of(request.Http, $"/v2/{request.Repository}/blobs/uploads/{upload.Id}");
+        request.Response.Headers.Location = locations.Of(
+            request.Http, $"/v2/{request.Repository}/blobs/uploads/{upload.Id}");
         request.Response.Headers["Docker-Upload-UUID"] = upload.Id.Text;
     }
 

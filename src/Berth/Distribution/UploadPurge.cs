@@ -58,7 +58,7 @@ internal sealed partial class UploadPurge(
             {
                 stopping.ThrowIfCancellationRequested();
                 LogExpired(id, settings.DryRun);
-                if (!settings.DryRun) await sessions.CancelAsync(id);
+                if (!settings.DryRun) await sessions.ExpireAsync(id);
             }
 
             if (settings.DryRun) return;
@@ -66,8 +66,8 @@ internal sealed partial class UploadPurge(
     }
 
     /// <summary>
-    /// Files from before this start that are neither an upload's nor staged. An upload is staged before its row goes, so
-    /// the row is asked first.
+    /// Files from before this start that are neither an upload's nor staged. An upload is staged before its row goes,
+    /// so the row is asked first.
     /// </summary>
     private void RemoveOrphans(DateTime startedUtc)
     {

@@ -10,10 +10,17 @@ namespace Berth.Distribution;
 /// The uploads in progress. The table knows which exist; those that this process wrote to stay open with their running
 /// hash until they end or rest for a while.
 /// </summary>
-internal sealed class UploadSessions(UploadTable table, FileBlobStore store, LimitSettings limits, TimeProvider clock)
+internal sealed class UploadSessions(
+    UploadTable table, FileBlobStore store, LimitSettings limits, StorageSettings storage, TimeProvider clock)
     : IDisposable
 {
-    private static readonly TimeSpan TouchedEvery = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan LongestUnrecorded = TimeSpan.FromMinutes(10);
+
+    /// <summary>
+    /// Activity is recorded at most this often, and often enough that no upload in use looks abandoned.
+    /// </summary>
+    private readonly TimeSpan recordedEvery =
+        TimeSpan.FromTicks(Math.Min(LongestUnrecorded.Ticks, storage.Maintenance.UploadPurging.Age.Ticks / 4));
 
     private readonly ConcurrentDictionary<UploadId, OpenUpload> open = new();
     private readonly SemaphoreSlim writers = new(limits.ConcurrentUploads);
@@ -29,7 +36,11 @@ internal sealed class UploadSessions(UploadTable table, FileBlobStore store, Lim
     public BlobUpload? Find(RepositoryName repository, UploadId? id)
     {
         if (id is null) return null;
-        if (open.TryGetValue(id.Value, out var known)) return known.Upload.Repository == repository ? known.Upload : null;
+        if (open.TryGetValue(id.Value, out var known))
+        {
+            return known.Upload.Repository == repository ? known.Upload : null;
+        }
+
         return table.Find(id.Value) is { } row && row.Repository == repository
             ? Open(id.Value, repository, row.Algorithm)
             : null;
@@ -44,7 +55,7 @@ internal sealed class UploadSessions(UploadTable table, FileBlobStore store, Lim
         if (!open.TryGetValue(upload.Id, out var session)) return Task.CompletedTask;
         var now = clock.GetUtcNow();
         session.ActiveAt = now;
-        if (now - session.RecordedAt < TouchedEvery) return Task.CompletedTask;
+        if (now - session.RecordedAt < recordedEvery) return Task.CompletedTask;
         session.RecordedAt = now;
         return table.TouchAsync(upload.Id);
     }
@@ -59,10 +70,18 @@ internal sealed class UploadSessions(UploadTable table, FileBlobStore store, Lim
     /// <summary>Ends an upload and forgets what it received.</summary>
     public async Task CancelAsync(UploadId id)
     {
+        // The row first: whoever asks meanwhile finds a session that lets nobody in, and opens no second one.
+        await table.RemoveAsync(id);
         if (open.TryRemove(id, out var session)) session.Upload.Dispose();
         store.DeleteUpload(id);
-        await table.RemoveAsync(id);
     }
+
+    /// <summary>
+    /// Ends an upload that looks abandoned, unless a request has been writing to it for all that time.
+    /// </summary>
+    public Task ExpireAsync(UploadId id) => open.TryGetValue(id, out var session) && !session.Upload.TryEnter()
+        ? table.TouchAsync(id)
+        : CancelAsync(id);
 
     /// <summary>Closes the files of uploads that rest. They open again when their client goes on.</summary>
     public void CloseResting(TimeSpan since)

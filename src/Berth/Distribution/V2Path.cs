@@ -47,7 +47,8 @@ internal readonly ref struct V2Path(V2Kind kind, ReadOnlySpan<char> name, ReadOn
             "manifests" => new V2Path(V2Kind.Manifest, name, last),
             "referrers" => new V2Path(V2Kind.Referrers, name, last),
             "blobs" when last is "uploads" => new V2Path(V2Kind.Uploads, name, default),
-            "uploads" when name.EndsWith("/blobs", StringComparison.Ordinal) => new V2Path(V2Kind.Upload, name[..^6], last),
+            "uploads" when name.EndsWith("/blobs", StringComparison.Ordinal) =>
+                new V2Path(V2Kind.Upload, name[..^6], last),
             "blobs" => new V2Path(V2Kind.Blob, name, last),
             _ => default,
         };
@@ -79,7 +80,11 @@ internal sealed record V2Target(V2Kind Kind)
         target = new V2Target(path.Kind);
         if (path.Kind is V2Kind.Unknown) return RegistryError.NotFound();
         if (path.Kind is V2Kind.Version or V2Kind.Catalog) return null;
-        if (!RepositoryName.TryParse(path.Name, out var repository)) return RegistryError.NameInvalid(path.Name.ToString());
+        if (!RepositoryName.TryParse(path.Name, out var repository))
+        {
+            return RegistryError.NameInvalid(path.Name.ToString());
+        }
+
         target = target with { Repository = repository };
         return path.Kind switch
         {
@@ -97,7 +102,9 @@ internal sealed record V2Target(V2Kind Kind)
         return null;
     }
 
-    /// <summary>A name that no manifest can have is a 404 to readers, and an error only to those who write it.</summary>
+    /// <summary>
+    /// A name that no manifest can have is a 404 to readers, and an error only to those who write it.
+    /// </summary>
     private static RegistryError? WithReference(ReadOnlySpan<char> text, string method, ref V2Target target)
     {
         if (Reference.TryParse(text, out var reference))

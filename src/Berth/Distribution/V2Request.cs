@@ -19,7 +19,10 @@ internal sealed record V2Request(HttpContext Http, V2Target Target, Actor Actor)
     public void Answer(int status)
     {
         Response.StatusCode = status;
-        if (status != StatusCodes.Status204NoContent && status != StatusCodes.Status304NotModified) Response.ContentLength = 0;
+        if (status is not (StatusCodes.Status204NoContent or StatusCodes.Status304NotModified))
+        {
+            Response.ContentLength = 0;
+        }
     }
 
     public void SetDigest(Digest digest) => Response.Headers["Docker-Content-Digest"] = digest.Text;
@@ -41,7 +44,9 @@ internal static class EntityTags
 {
     public static string Of(Digest digest) => $"\"{digest.Text}\"";
 
-    /// <summary>True if the list is <c>*</c> or has the tag; weak ones count, since content under a digest never differs.</summary>
+    /// <summary>
+    /// True if the list is <c>*</c> or has the tag; weak ones count, since content under a digest never differs.
+    /// </summary>
     public static bool Match(ReadOnlySpan<char> list, ReadOnlySpan<char> etag)
     {
         foreach (var part in list.Split(','))

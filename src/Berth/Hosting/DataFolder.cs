@@ -14,23 +14,54 @@ internal sealed class DataFolder : IDisposable
 
     public string DatabasePath { get; }
 
-    /// <exception cref="IOException">Another Berth uses the folder, or it can't be written.</exception>
+    public static string DatabasePathOf(RegistrySettings settings) =>
+        settings.Database.Path ?? Path.Combine(RootOf(settings), "berth.db");
+
+    /// <exception cref="StartException">Another Berth uses the folder, or it can't be written.</exception>
     public static DataFolder Open(RegistrySettings settings)
     {
-        var root = Path.GetFullPath(settings.Storage.Filesystem.RootDirectory);
-        Directory.CreateDirectory(root);
-        FileStream held;
+        var root = RootOf(settings);
         try
         {
-            held = new FileStream(Path.Combine(root, "berth.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            Directory.CreateDirectory(root);
+            var held = new FileStream(
+                Path.Combine(root, "berth.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            return new DataFolder(root, DatabasePathOf(settings), held);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new StartException(
+                $"{Environment.UserName} may not write to the data folder {root}: give it to this user (chown), "
+                + "or set storage.filesystem.rootdirectory to another one", e);
+        }
+        catch (IOException e) when (IsLocked(e))
+        {
+            throw new StartException(
+                $"another Berth uses the data folder {root}: stop it, "
+                + "or set storage.filesystem.rootdirectory to another folder", e);
         }
         catch (IOException e)
         {
-            throw new IOException($"the data folder {root} is in use by another Berth, or can't be locked: {e.Message}", e);
+            throw new StartException(
+                $"the data folder {root} can't be used ({e.Message}): "
+                + "set storage.filesystem.rootdirectory to a folder on a writable disk", e);
         }
+    }
 
-        return new DataFolder(root, settings.Database.Path ?? Path.Combine(root, "berth.db"), held);
+    /// <summary>Writes a byte, which fails where nothing can be written any more.</summary>
+    /// <exception cref="IOException">The folder is gone, full or read-only.</exception>
+    public void Probe()
+    {
+        var probe = Path.Combine(Root, "berth.probe");
+        File.WriteAllBytes(probe, [1]);
+        File.Delete(probe);
     }
 
     public void Dispose() => held.Dispose();
+
+    private static string RootOf(RegistrySettings settings) =>
+        Path.GetFullPath(settings.Storage.Filesystem.RootDirectory);
+
+    /// <summary>EWOULDBLOCK from flock, as .NET reports it.</summary>
+    private static bool IsLocked(IOException e) => e.HResult is 11 or unchecked((int)0x80070020);
 }

@@ -1,4 +1,5 @@
 using System.Net;
+using Berth.Distribution;
 using Berth.Settings;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
@@ -13,18 +14,43 @@ internal static class Listener
         kestrel.AddServerHeader = false;
         kestrel.AllowSynchronousIO = false;
         kestrel.Limits.MaxRequestBodySize = null;
-        kestrel.Limits.MaxConcurrentConnections = limits.ConcurrentConnections > 0 ? limits.ConcurrentConnections : null;
+        kestrel.Limits.MaxConcurrentConnections =
+            limits.ConcurrentConnections > 0 ? limits.ConcurrentConnections : null;
         kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(limits.RequestHeadersTimeoutSeconds);
         kestrel.Limits.MinRequestBodyDataRate = limits.MinimumBodyBytesPerSecond > 0
             ? new MinDataRate(limits.MinimumBodyBytesPerSecond, limits.BodyRateGracePeriod)
             : null;
         if (!ListenAddress.TryParse(settings.Http.Addr, out var address))
         {
-            throw new InvalidDataException($"http.addr '{settings.Http.Addr}' is no address");
+            throw new StartException($"http.addr '{settings.Http.Addr}' is no address: write one like 127.0.0.1:5000");
         }
 
-        if (address.Host is "localhost") kestrel.ListenLocalhost(address.Port);
-        else if (address.Host.Length == 0) kestrel.ListenAnyIP(address.Port);
-        else kestrel.Listen(IPAddress.Parse(address.Host), address.Port);
+        // Kestrel can't choose one free port for both loopback addresses.
+        if (address is { Host: "localhost", Port: 0 }) kestrel.Listen(IPAddress.Loopback, 0, Speak);
+        else if (address.Host is "localhost") kestrel.ListenLocalhost(address.Port, Speak);
+        else if (address.Host.Length == 0) kestrel.ListenAnyIP(address.Port, Speak);
+        else kestrel.Listen(IPAddress.Parse(address.Host), address.Port, Speak);
+
+        void Speak(ListenOptions listen) => ChooseProtocols(listen, settings.Http);
+    }
+
+    private static void ChooseProtocols(ListenOptions listen, HttpSettings http)
+    {
+        listen.Protocols = HttpProtocols.Http1;
+        if (http.Tls.Certificate is not null)
+        {
+            if (!http.Http2.Disabled) listen.Protocols = HttpProtocols.Http1AndHttp2;
+            listen.UseCertificate(listen.ApplicationServices.GetRequiredService<ServerCertificate>());
+        }
+        else
+        {
+            if (http.H2c.Enabled)
+            {
+                listen.Protocols = HttpProtocols.Http1AndHttp2;
+                listen.UsePriorKnowledge();
+            }
+
+            FileSending.Attach(listen);
+        }
     }
 }

@@ -1,26 +1,93 @@
-using System.Net;
 using Berth.Access;
 using Berth.Blobs;
 using Berth.Distribution;
+using Berth.Logging;
 using Berth.Metadata;
 using Berth.Settings;
+using Microsoft.AspNetCore.Connections;
 
 namespace Berth.Hosting;
 
 /// <summary>Puts the registry together from its settings.</summary>
-internal static class RegistryHost
+internal static partial class RegistryHost
 {
-    public static WebApplication Build(RegistrySettings settings)
+    /// <param name="settings">Checked settings.</param>
+    /// <param name="logOutput">Where the log goes; the standard output if null.</param>
+    /// <exception cref="StartException">The settings ask for what this machine does not give.</exception>
+    public static WebApplication Build(RegistrySettings settings, Stream? logOutput = null)
     {
-        var folder = DataFolder.Open(settings);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.Logging.AddSimpleConsole(o => o.SingleLine = true);
         builder.WebHost.UseKestrelCore();
+        builder.WebHost.UseSockets(sockets => sockets.MaxWriteBufferSize = FileSending.TransportWriteBufferBytes);
         builder.WebHost.ConfigureKestrel(kestrel => Listener.Configure(kestrel, settings));
-        AddRegistry(builder.Services, settings, folder);
+        builder.Services.AddSingleton<IMemoryPoolFactory<byte>, BlockPool>();
+        AddLogging(builder, settings.Log, logOutput);
+        AddRegistry(builder.Services, settings, DataFolder.Open(settings));
         var app = builder.Build();
-        app.Run(app.Services.GetRequiredService<DistributionApi>().HandleAsync);
+
+        // The services end in the reverse of the order in which they were first asked for.
+        _ = app.Services.GetRequiredService<LogSink>();
+        var folder = app.Services.GetRequiredService<DataFolder>();
+        Handle(app, settings);
+        app.Lifetime.ApplicationStarted.Register(() =>
+        {
+            var urls = string.Join(", ", app.Urls);
+            LogStarted(app.Logger, Version, urls, folder.Root);
+        });
         return app;
+    }
+
+    /// <summary>Serves until a signal comes, and then for as long as running requests need.</summary>
+    public static async Task RunAsync(WebApplication app, CancellationToken cancellation)
+    {
+        // A part that can't be made, as with a broken database, throws here: a host can't be stopped without its parts.
+        _ = app.Services.GetRequiredService<IEnumerable<IHostedService>>();
+        try
+        {
+            await app.StartAsync(cancellation);
+        }
+        catch
+        {
+            // Some parts run already: told to stop they end quietly.
+            await app.StopAsync(CancellationToken.None);
+            throw;
+        }
+
+        await app.WaitForShutdownAsync(cancellation);
+    }
+
+    private static string Version => typeof(RegistryHost).Assembly.GetName().Version!.ToString(fieldCount: 3);
+
+    /// <summary>The way of every request, from the outside in.</summary>
+    private static void Handle(WebApplication app, RegistrySettings settings)
+    {
+        var services = app.Services;
+        if (settings.Http.TrustedProxies.Count > 0) app.Use(next => new Forwarding(next, settings.Http).HandleAsync);
+        app.Use(next => new RequestBoundary(
+            next,
+            new AnswerHeaders(settings.Http),
+            settings.Log.AccessLog.Disabled ? null : new RequestLog(services.GetRequiredService<LogSink>()),
+            services.GetRequiredService<ILogger<RequestBoundary>>()).HandleAsync);
+        app.Use(next => new HealthEndpoints(next, services.GetRequiredService<Readiness>()).HandleAsync);
+        app.Use(_ => services.GetRequiredService<DistributionApi>().HandleAsync);
+    }
+
+    private static void AddLogging(WebApplicationBuilder builder, LogSettings settings, Stream? output)
+    {
+        builder.Services.AddSingleton(provider =>
+            new LogSink(new LogFormat(settings, provider.GetRequiredService<TimeProvider>()), output));
+        builder.Services.AddSingleton<ILoggerProvider, LineLoggers>();
+        builder.Logging.SetMinimumLevel(settings.Level switch
+        {
+            LogLevelName.Error => LogLevel.Error,
+            LogLevelName.Warn => LogLevel.Warning,
+            LogLevelName.Info => LogLevel.Information,
+            _ => LogLevel.Debug,
+        });
+
+        // The server's own words per request, for which it would also start an Activity each time.
+        builder.Logging.AddFilter("Microsoft", settings.Level == LogLevelName.Error ? LogLevel.Error : LogLevel.Warning)
+            .AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
     }
 
     private static void AddRegistry(IServiceCollection services, RegistrySettings settings, DataFolder folder)
@@ -37,11 +104,17 @@ internal static class RegistryHost
             .AddSingleton<ManifestWriter>().AddSingleton<ManifestRemoval>();
         services.AddSingleton(provider => new AccessCheck(
             settings.Auth,
-            settings.Auth?.Htpasswd is { } users ? new HtpasswdFile(users.Path, provider.GetRequiredService<TimeProvider>()) : null));
+            settings.Auth?.Htpasswd is { } users
+                ? new HtpasswdFile(users.Path, provider.GetRequiredService<TimeProvider>())
+                : null));
         services.AddSingleton<Locations>().AddSingleton<UploadSessions>().AddSingleton<BlobEndpoints>()
             .AddSingleton<UploadEndpoints>().AddSingleton<ManifestEndpoints>().AddSingleton<ListEndpoints>()
             .AddSingleton<DistributionApi>();
+        services.AddSingleton<ServerCertificate>().AddSingleton<Readiness>();
         services.AddHostedService<BlobSettling>().AddHostedService<UploadPurge>();
         services.Configure<HostOptions>(o => o.ShutdownTimeout = settings.Http.DrainTimeout);
     }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Berth {Version} listens on {Urls}, data in {Folder}")]
+    private static partial void LogStarted(ILogger log, string version, string urls, string folder);
 }

@@ -2,8 +2,8 @@ namespace Berth.Metadata;
 
 /// <summary>
 /// What the database answered lately, under keys that begin with a repository's name. A value read before a write
-/// committed is never stored after it: each write advances its repository's stripe, and <see cref="GetOrLoad{T}"/> stores
-/// only if the stripe stood still meanwhile.
+/// committed is never stored after it: each write advances its repository's stripe, and <see cref="GetOrLoad{T}"/>
+/// stores only if the stripe stood still meanwhile.
 /// </summary>
 /// <param name="maxBytes">Upper bound of the values' sizes together, in bytes.</param>
 internal sealed class AnswerCache(long maxBytes)

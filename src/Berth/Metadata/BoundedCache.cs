@@ -49,7 +49,9 @@ internal sealed class BoundedCache<T>(long maxCost)
         }
     }
 
-    /// <summary>Under the lock that <see cref="Remove"/> takes, so that what was removed meanwhile does not come back.</summary>
+    /// <summary>
+    /// Under the lock that <see cref="Remove"/> takes, so that what was removed meanwhile does not come back.
+    /// </summary>
     private void Promote(string key)
     {
         lock (turning)

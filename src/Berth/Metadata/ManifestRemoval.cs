@@ -11,8 +11,8 @@ internal enum RemovalOutcome
 }
 
 /// <summary>
-/// Deletes what a reference names: a tag alone, or a manifest with all tags that point to it. What a manifest referenced
-/// stays for garbage collection to judge.
+/// Deletes what a reference names: a tag alone, or a manifest with all tags that point to it. What a manifest
+/// referenced stays for garbage collection to judge.
 /// </summary>
 internal sealed class ManifestRemoval(
     Database database, RepositoryTable repositories, ManifestTable manifests, TagTable tags)

@@ -23,10 +23,13 @@ internal sealed class ManifestTable(
     public static bool Exists(Session session, long repositoryId, Digest digest) => session.Number(
         "SELECT 1 FROM manifest WHERE repository_id = @1 AND digest = @2", repositoryId, digest.Text) is not null;
 
-    /// <summary>Records a manifest with its body and references. A manifest pushed again takes the newer media type.</summary>
+    /// <summary>
+    /// Records a manifest with its body and references. A manifest pushed again takes the newer media type.
+    /// </summary>
     public void Add(Session session, long repositoryId, Digest digest, Manifest manifest, byte[] body, string actor)
     {
-        session.Run("INSERT INTO manifest_body (digest, body) VALUES (@1, @2) ON CONFLICT (digest) DO UPDATE SET body = @2",
+        session.Run(
+            "INSERT INTO manifest_body (digest, body) VALUES (@1, @2) ON CONFLICT (digest) DO UPDATE SET body = @2",
             digest.Text, body);
         session.Run(
             """
@@ -111,5 +114,6 @@ internal sealed class ManifestTable(
         });
     }
 
-    private static string KeyOf(RepositoryName repository, string reference) => $"{repository.Text}/manifests/{reference}";
+    private static string KeyOf(RepositoryName repository, string reference) =>
+        $"{repository.Text}/manifests/{reference}";
 }

@@ -27,7 +27,8 @@ internal enum ManifestRefusal
 }
 
 /// <summary>What became of a push. Of a refused one, nothing was changed.</summary>
-internal sealed record ManifestResult(ManifestRefusal Refusal, string Reason, IReadOnlyList<string> Missing, Manifest? Manifest)
+internal sealed record ManifestResult(
+    ManifestRefusal Refusal, string Reason, IReadOnlyList<string> Missing, Manifest? Manifest)
 {
     public static ManifestResult Written(Manifest manifest) => new(ManifestRefusal.None, "", [], manifest);
 
@@ -49,9 +50,12 @@ internal sealed class ManifestWriter(
     Database database, RepositoryTable repositories, ManifestTable manifests, TagTable tags, FileBlobStore store,
     ValidationSettings validation, LimitSettings limits)
 {
+    /// <summary>A pattern takes time in proportion to the URL, whatever was written into the settings.</summary>
+    private const RegexOptions UrlPattern = RegexOptions.NonBacktracking | RegexOptions.CultureInvariant;
+
     private readonly ManifestNeeds needs = new(validation);
-    private readonly Regex[] allowedUrls = [.. validation.Manifests.Urls.Allow.Select(p => new Regex(p))];
-    private readonly Regex[] deniedUrls = [.. validation.Manifests.Urls.Deny.Select(p => new Regex(p))];
+    private readonly Regex[] allowedUrls = [.. validation.Manifests.Urls.Allow.Select(p => new Regex(p, UrlPattern))];
+    private readonly Regex[] deniedUrls = [.. validation.Manifests.Urls.Deny.Select(p => new Regex(p, UrlPattern))];
 
     public async Task<ManifestResult> WriteAsync(ManifestPush push)
     {
@@ -73,7 +77,8 @@ internal sealed class ManifestWriter(
             await store.MakeDurableAsync(needed.Select(n => n.Target.Digest));
             result = await database.WriteAsync(session => Write(session, push, manifest, needed), isDurable: true);
         }
-        while (result.Refusal == ManifestRefusal.ReferencesUnknown && needed.Exists(n => store.IsStaged(n.Target.Digest)));
+        while (result.Refusal == ManifestRefusal.ReferencesUnknown
+            && needed.Exists(n => store.IsStaged(n.Target.Digest)));
         if (result.Refusal == ManifestRefusal.None)
         {
             manifests.Forget(push.Repository, push.Tags.Select(t => t.Text).Append(push.Digest.Text));
@@ -125,13 +130,14 @@ internal sealed class ManifestWriter(
         (allowedUrls.Length == 0 || allowedUrls.Any(r => r.IsMatch(url))) && !deniedUrls.Any(r => r.IsMatch(url));
 
     /// <summary>
-    /// Children of an index may be blobs too: build caches list their layers there. A blob that came only just now, after
-    /// the others were made durable, does not count yet.
+    /// Children of an index may be blobs too: build caches list their layers there. A blob that came only just now,
+    /// after the others were made durable, does not count yet.
     /// </summary>
     private bool IsPresent(Session session, long repositoryId, ManifestReference needed)
     {
         var digest = needed.Target.Digest;
         if (needed.Kind == ReferenceKind.Child && ManifestTable.Exists(session, repositoryId, digest)) return true;
-        return BlobTable.Find(session, repositoryId, digest) is { } link && store.DurableLengthOf(digest) == link.SizeBytes;
+        return BlobTable.Find(session, repositoryId, digest) is { } link
+            && store.DurableLengthOf(digest) == link.SizeBytes;
     }
 }

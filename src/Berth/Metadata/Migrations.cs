@@ -2,7 +2,9 @@ using System.Reflection;
 
 namespace Berth.Metadata;
 
-/// <summary>Brings the tables up to date from the numbered scripts in <c>Migrations/</c>, each in one transaction.</summary>
+/// <summary>
+/// Brings the tables up to date from the numbered scripts in <c>Migrations/</c>, each in one transaction.
+/// </summary>
 internal static class Migrations
 {
     private static readonly (string Placeholder, string Sqlite)[] Dialect =
@@ -18,7 +20,8 @@ internal static class Migrations
     {
         session.RunScript("PRAGMA synchronous = FULL");
         session.Run("BEGIN IMMEDIATE");
-        session.Run("CREATE TABLE IF NOT EXISTS schema_migration (number BIGINT PRIMARY KEY, applied_at BIGINT NOT NULL)");
+        session.Run(
+            "CREATE TABLE IF NOT EXISTS schema_migration (number BIGINT PRIMARY KEY, applied_at BIGINT NOT NULL)");
         var applied = session.Number("SELECT max(number) FROM schema_migration") ?? 0;
         var scripts = Scripts();
         if (applied > scripts.Count)
@@ -31,7 +34,7 @@ internal static class Migrations
         {
             session.RunScript(scripts[number - 1]);
             session.Run("INSERT INTO schema_migration (number, applied_at) VALUES (@1, @2)",
-                number, DateTimeOffset.UtcNow.ToUnixTimeMilliseconds());
+                number, TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds());
         }
 
         session.Run("COMMIT");

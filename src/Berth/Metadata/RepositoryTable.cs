@@ -32,6 +32,16 @@ internal sealed class RepositoryTable(Database database, TimeProvider clock)
         """,
         row => row.GetString(0), last, count));
 
+    /// <summary>
+    /// Whether anything was pushed: an upload that never ended leaves a row, but no repository to be seen.
+    /// </summary>
+    public bool HasContent(long id) => database.Read(s => s.Number(
+        """
+        SELECT EXISTS (SELECT 1 FROM manifest WHERE repository_id = @1)
+            OR EXISTS (SELECT 1 FROM repository_blob WHERE repository_id = @1)
+        """,
+        id) == 1);
+
     public static long? Find(Session session, RepositoryName name) =>
         session.Number("SELECT id FROM repository WHERE name = @1", name.Text);
 }

@@ -58,7 +58,9 @@ internal sealed class Session : IDisposable
         return reader.Read() && !reader.IsDBNull(0) ? reader.GetString(0) : null;
     }
 
-    /// <summary>Runs statements without parameters, prepared anew: migrations, and pragmas that act when prepared.</summary>
+    /// <summary>
+    /// Runs statements without parameters, prepared anew: migrations, and pragmas that act when prepared.
+    /// </summary>
     public void RunScript(string sql)
     {
         using var command = connection.CreateCommand();

@@ -4,7 +4,9 @@ using SQLitePCL;
 
 namespace Berth.Metadata;
 
-/// <summary>Chooses SQLite: the system's where it has one, which is newer, else the one that comes with Berth.</summary>
+/// <summary>
+/// Chooses SQLite: the system's where it has one, which is newer, else the one that comes with Berth.
+/// </summary>
 internal static class SqliteLibrary
 {
     private static readonly Lazy<bool> Loaded = new(() =>

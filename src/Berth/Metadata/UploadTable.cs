@@ -34,7 +34,9 @@ internal sealed class UploadTable(Database database, RepositoryTable repositorie
     public async Task<bool> RemoveAsync(UploadId id) => await database.WriteAsync(
         session => session.Run("DELETE FROM upload WHERE id = @1", id.Text), isDurable: false) > 0;
 
-    /// <summary>Sessions without activity for longer than <paramref name="age"/>, the oldest first, some at most.</summary>
+    /// <summary>
+    /// Sessions without activity for longer than <paramref name="age"/>, the oldest first, some at most.
+    /// </summary>
     public List<UploadId> Idle(TimeSpan age, int count) => database.Read(s => s.All(
         "SELECT id FROM upload WHERE active_at < @1 ORDER BY active_at, id LIMIT @2",
         row => UploadId.TryParse(row.GetString(0), out var id) ? id : default,

@@ -3,7 +3,9 @@ using System.Security.Cryptography;
 
 namespace Berth.Oci;
 
-/// <summary>The hash algorithms Berth stores content under (image-spec, descriptor.md, "Registered algorithms").</summary>
+/// <summary>
+/// The hash algorithms Berth stores content under (image-spec, descriptor.md, "Registered algorithms").
+/// </summary>
 public enum DigestAlgorithm
 {
     Sha256,
@@ -45,11 +47,9 @@ public readonly record struct Digest
     public static Digest Parse(string text) =>
         IsValid(text) ? new Digest(text) : throw new FormatException($"'{text}' is not a digest.");
 
-    public static Digest Of(DigestAlgorithm algorithm, ReadOnlySpan<byte> content) => FromHash(algorithm, algorithm switch
-    {
-        DigestAlgorithm.Sha512 => SHA512.HashData(content),
-        _ => SHA256.HashData(content),
-    });
+    public static Digest Of(DigestAlgorithm algorithm, ReadOnlySpan<byte> content) => FromHash(
+        algorithm,
+        algorithm == DigestAlgorithm.Sha512 ? SHA512.HashData(content) : SHA256.HashData(content));
 
     public static Digest FromHash(DigestAlgorithm algorithm, ReadOnlySpan<byte> hash) =>
         new((algorithm == DigestAlgorithm.Sha512 ? Sha512Prefix : Sha256Prefix) + Convert.ToHexStringLower(hash));
@@ -67,7 +67,7 @@ public readonly record struct Digest
         var hexLength = text.StartsWith(Sha256Prefix, StringComparison.Ordinal) ? 64
             : text.StartsWith(Sha512Prefix, StringComparison.Ordinal) ? 128
             : -1;
-        return text.Length == Sha256Prefix.Length + hexLength
+        return hexLength > 0 && text.Length == Sha256Prefix.Length + hexLength
             && !text[Sha256Prefix.Length..].ContainsAnyExcept(LowerHex);
     }
 }

@@ -65,7 +65,13 @@ public sealed record Manifest(
                 $"the body's mediaType '{stated}' is not the request's Content-Type '{contentType}'");
         }
 
-        var mediaType = contentType ?? stated ?? (reader.Has("manifests") ? MediaTypes.OciIndex : MediaTypes.OciManifest);
+        if (contentType is null && stated is not null && !MediaTypes.IsValid(stated))
+        {
+            throw new ManifestFormatException("the body's mediaType is not a media type");
+        }
+
+        var mediaType = contentType ?? stated
+            ?? (reader.Has("manifests") ? MediaTypes.OciIndex : MediaTypes.OciManifest);
         if (IsKnown(mediaType)) reader.RequireShapeOf(mediaType);
         var references = reader.References();
         return new Manifest(

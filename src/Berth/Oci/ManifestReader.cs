@@ -2,7 +2,9 @@ using System.Text.Json;
 
 namespace Berth.Oci;
 
-/// <summary>Reads the fields of one manifest's JSON. Strict for known types; otherwise takes what it can make sense of.</summary>
+/// <summary>
+/// Reads the fields of one manifest's JSON. Strict for known types; otherwise takes what it can make sense of.
+/// </summary>
 internal readonly struct ManifestReader(JsonElement root, bool isStrict)
 {
     public bool Has(string field) => root.TryGetProperty(field, out var value) && value.ValueKind != JsonValueKind.Null;
@@ -13,7 +15,9 @@ internal readonly struct ManifestReader(JsonElement root, bool isStrict)
         root.TryGetProperty("schemaVersion", out var value)
         && value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var version) ? version : null;
 
-    /// <summary>A body with the fields of both an image and an index could be served as either: it is refused.</summary>
+    /// <summary>
+    /// A body with the fields of both an image and an index could be served as either: it is refused.
+    /// </summary>
     public void RequireShapeOf(string mediaType)
     {
         if (mediaType == MediaTypes.OciArtifact) return;
@@ -30,7 +34,9 @@ internal readonly struct ManifestReader(JsonElement root, bool isStrict)
         if (!Has("layers")) throw new ManifestFormatException("an image manifest must have 'layers'");
     }
 
-    /// <summary>distribution-spec, "Listing Referrers": an image without artifactType counts as its config's type.</summary>
+    /// <summary>
+    /// distribution-spec, "Listing Referrers": an image without artifactType counts as its config's type.
+    /// </summary>
     public string? ArtifactType(string mediaType)
     {
         var stated = Text("artifactType");
@@ -112,7 +118,9 @@ internal readonly struct ManifestReader(JsonElement root, bool isStrict)
             : null;
 
     private static string? Text(JsonElement element, string field) =>
-        element.TryGetProperty(field, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+        element.TryGetProperty(field, out var value) && value.ValueKind == JsonValueKind.String
+            ? value.GetString()
+            : null;
 
     private static ManifestFormatException Ambiguous(string kind, string field) =>
         new($"{kind} must not have '{field}': the document could be read as two types");

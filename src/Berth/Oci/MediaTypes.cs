@@ -1,6 +1,10 @@
+using System.Buffers;
+
 namespace Berth.Oci;
 
-/// <summary>The media types whose meaning Berth knows; all others are stored as they come (image-spec, media-types.md).</summary>
+/// <summary>
+/// The media types whose meaning Berth knows; all others are stored as they come (image-spec, media-types.md).
+/// </summary>
 public static class MediaTypes
 {
     public const string OciManifest = "application/vnd.oci.image.manifest.v1+json";
@@ -15,6 +19,16 @@ public static class MediaTypes
     private const string OciNondistributablePrefix = "application/vnd.oci.image.layer.nondistributable.v1.tar";
     private const string DockerForeignLayerPrefix = "application/vnd.docker.image.rootfs.foreign.diff.tar";
 
+    /// <summary>The longest type and the longest subtype, in characters (RFC 6838, section 4.2).</summary>
+    private const int MaxNameLength = 127;
+
+    private static readonly SearchValues<char> NameCharacters = SearchValues.Create(
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$&-^_.+");
+
+    /// <summary>Whether a text is a media type without parameters (RFC 6838, section 4.2).</summary>
+    public static bool IsValid(ReadOnlySpan<char> text) =>
+        text.IndexOf('/') is var slash && slash > 0 && IsName(text[..slash]) && IsName(text[(slash + 1)..]);
+
     public static bool IsIndex(string mediaType) => mediaType is OciIndex or DockerManifestList;
 
     public static bool IsImageManifest(string mediaType) => mediaType is OciManifest or DockerManifest;
@@ -25,4 +39,7 @@ public static class MediaTypes
     public static bool IsNondistributable(string mediaType) =>
         mediaType.StartsWith(OciNondistributablePrefix, StringComparison.Ordinal)
         || mediaType.StartsWith(DockerForeignLayerPrefix, StringComparison.Ordinal);
+
+    private static bool IsName(ReadOnlySpan<char> text) =>
+        text.Length is > 0 and <= MaxNameLength && !text.ContainsAnyExcept(NameCharacters);
 }

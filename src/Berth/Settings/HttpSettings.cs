@@ -1,5 +1,6 @@
 namespace Berth.Settings;
 
+/// <summary>How the registry is reached.</summary>
 public sealed record HttpSettings
 {
     /// <summary>
@@ -41,6 +42,7 @@ public sealed record HttpSettings
     public IReadOnlyList<string> TrustedProxies { get; init; } = [];
 }
 
+/// <summary>The certificate of the registry. Without one it speaks plain HTTP.</summary>
 public sealed record TlsSettings
 {
     /// <summary>PEM file: the server's certificate, then its issuers.</summary>

@@ -37,12 +37,14 @@ public enum LogLevelName
     Debug,
 }
 
+/// <summary>How a log line is written.</summary>
 public enum LogFormatter
 {
     Text,
     Json,
 }
 
+/// <summary>What is logged, and how.</summary>
 public sealed record LogSettings
 {
     /// <summary>Default: distribution's.</summary>
@@ -57,11 +59,13 @@ public sealed record LogSettings
     public IReadOnlyDictionary<string, string> Fields { get; init; } = new Dictionary<string, string>();
 }
 
+/// <summary>The line that each request leaves in the log.</summary>
 public sealed record AccessLogSettings
 {
     public bool Disabled { get; init; }
 }
 
+/// <summary>Where the metadata lies.</summary>
 public sealed record DatabaseSettings
 {
     /// <summary>The SQLite file. Null: <c>berth.db</c> in <see cref="FilesystemSettings.RootDirectory"/>.</summary>
@@ -76,6 +80,7 @@ public enum AnonymousAccess
     Full,
 }
 
+/// <summary>Who may do what. At least one of its keys must be given.</summary>
 public sealed record AuthSettings
 {
     /// <summary>Default: nothing, as with distribution's htpasswd.</summary>
@@ -84,6 +89,7 @@ public sealed record AuthSettings
     public HtpasswdSettings? Htpasswd { get; init; }
 }
 
+/// <summary>Users from a file that <c>htpasswd -B</c> writes.</summary>
 public sealed record HtpasswdSettings
 {
     /// <summary>The realm of the Basic challenge (RFC 7617).</summary>
@@ -93,11 +99,13 @@ public sealed record HtpasswdSettings
     public string Path { get; init; } = "";
 }
 
+/// <summary>What is checked of content that is pushed.</summary>
 public sealed record ValidationSettings
 {
     public ManifestValidationSettings Manifests { get; init; } = new();
 }
 
+/// <summary>What is checked of manifests, besides their form.</summary>
 public sealed record ManifestValidationSettings
 {
     public IndexValidationSettings Indexes { get; init; } = new();
@@ -132,6 +140,7 @@ public sealed record UrlValidationSettings
     public IReadOnlyList<string> Deny { get; init; } = [];
 }
 
+/// <summary>The list of repositories.</summary>
 public sealed record CatalogSettings
 {
     /// <summary>The largest page of <c>/v2/_catalog</c>, in entries. Default: distribution's.</summary>

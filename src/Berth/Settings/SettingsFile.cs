@@ -18,7 +18,9 @@ public static class SettingsFile
     public static SettingsResult Load(string? path, IReadOnlyDictionary<string, string> environment)
     {
         ArgumentNullException.ThrowIfNull(environment);
-        path ??= environment.GetValueOrDefault(SettingsEnvironment.PathVariable) is { Length: > 0 } named ? named : null;
+        path ??= environment.GetValueOrDefault(SettingsEnvironment.PathVariable) is { Length: > 0 } named
+            ? named
+            : null;
         var faults = new List<SettingsFault>();
         var file = path is null ? new MappingNode(default) : Read(path, faults);
 

@@ -35,11 +35,11 @@ internal sealed class SettingsYaml
     {
         try
         {
-            return new SettingsYaml(text, source, hasLines: true, faults).ReadDocument();
+            return new SettingsYaml(text, source, hasLines: true, faults).Read();
         }
         catch (YamlException e)
         {
-            faults.Add(new SettingsFault(source, LineOf(e.Start), "", "this is not YAML: " + Reason(e)));
+            faults.Add(new SettingsFault(source, LineOf(e.Start), "", "this is not YAML: " + e.Message));
             return null;
         }
     }
@@ -49,7 +49,7 @@ internal sealed class SettingsYaml
     {
         try
         {
-            return new SettingsYaml(text, name, hasLines: false, faults).ReadDocument();
+            return new SettingsYaml(text, name, hasLines: false, faults).Read();
         }
         catch (YamlException)
         {
@@ -59,32 +59,45 @@ internal sealed class SettingsYaml
 
     private static int LineOf(Mark mark) => (int)Math.Clamp(mark.Line, 1, int.MaxValue);
 
-    private static string Reason(YamlException e) => e.InnerException?.Message ?? e.Message;
+    // On some damaged input YamlDotNet finds its own state impossible instead of the input wrong.
+    private SettingsNode Read()
+    {
+        try
+        {
+            return ReadDocument();
+        }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException or OverflowException)
+        {
+            var mark = _parser.Current?.End ?? Mark.Empty;
+            throw new YamlException(mark, mark, "something is out of place on this line or the next", e);
+        }
+    }
 
     private SettingsNode ReadDocument()
     {
         _parser.Consume<StreamStart>();
         if (_parser.Accept<StreamEnd>(out _)) return new ScalarNode(new Origin(_source, null), "", isNull: true);
         _parser.Consume<DocumentStart>();
-        var root = ReadNode(depth: 0, key: null);
+        var root = ReadNode("", depth: 0, keyOrigin: null);
         _parser.Consume<DocumentEnd>();
         if (_parser.Accept<StreamEnd>(out var end)) return root;
         throw Failure(_parser.Current ?? end!, "there must be one document only");
     }
 
+    /// <param name="key">The key whose value this is, or the list it is in.</param>
     /// <param name="depth">How many sections are around this one.</param>
-    /// <param name="key">Where its key is, the line a user looks for; null for list items.</param>
-    private SettingsNode ReadNode(int depth, Origin? key)
+    /// <param name="keyOrigin">Where its key is, the line a user looks for; null for list items.</param>
+    private SettingsNode ReadNode(string key, int depth, Origin? keyOrigin)
     {
         var start = _parser.Consume<ParsingEvent>();
         if (depth > MaximumDepth) throw Failure(start, $"it is nested deeper than {MaximumDepth} levels");
         Count(start);
-        var origin = key ?? OriginOf(start);
+        var origin = keyOrigin ?? OriginOf(start);
         SettingsNode node = start switch
         {
             Scalar scalar => new ScalarNode(origin, scalar.Value, IsNull(scalar)),
-            SequenceStart => ReadSequence(origin, depth),
-            MappingStart => ReadMapping(origin, depth),
+            SequenceStart => ReadSequence(key, depth, origin),
+            MappingStart => ReadMapping(key, depth, origin),
             AnchorAlias alias => Copy(Anchored(alias), origin, alias),
             _ => throw Failure(start, "a value is missing"),
         };
@@ -92,25 +105,26 @@ internal sealed class SettingsYaml
         return node;
     }
 
-    private SequenceNode ReadSequence(Origin origin, int depth)
+    private SequenceNode ReadSequence(string key, int depth, Origin origin)
     {
         var sequence = new SequenceNode(origin);
-        while (!_parser.TryConsume<SequenceEnd>(out _)) sequence.Items.Add(ReadNode(depth + 1, key: null));
+        while (!_parser.TryConsume<SequenceEnd>(out _)) sequence.Items.Add(ReadNode(key, depth + 1, null));
         return sequence;
     }
 
-    private MappingNode ReadMapping(Origin origin, int depth)
+    private MappingNode ReadMapping(string section, int depth, Origin origin)
     {
         var mapping = new MappingNode(origin);
         while (!_parser.TryConsume<MappingEnd>(out _))
         {
-            if (!_parser.TryConsume<Scalar>(out var key)) throw Failure(_parser.Current!, "a key must be a name");
-            var keyOrigin = OriginOf(key);
-            var value = ReadNode(depth + 1, keyOrigin);
-            if (mapping.Entries.TryAdd(key.Value, value)) continue;
-            var first = mapping.Entries[key.Value].Origin.Line;
+            if (!_parser.TryConsume<Scalar>(out var name)) throw Failure(_parser.Current!, "a key must be a name");
+            var key = SettingsKey.Join(section, name.Value.ToLowerInvariant());
+            var keyOrigin = OriginOf(name);
+            var value = ReadNode(key, depth + 1, keyOrigin);
+            if (mapping.Entries.TryAdd(name.Value, value)) continue;
+            var first = mapping.Entries[name.Value].Origin.Line;
             var where = first is null ? "" : $"; it is first on line {first}";
-            _faults.Add(new SettingsFault(_source, keyOrigin.Line, key.Value, "this key is given twice" + where));
+            _faults.Add(new SettingsFault(_source, keyOrigin.Line, key, "this key is given twice" + where));
         }
 
         return mapping;

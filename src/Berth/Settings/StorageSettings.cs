@@ -1,5 +1,6 @@
 namespace Berth.Settings;
 
+/// <summary>Where content is kept, and how it is looked after.</summary>
 public sealed record StorageSettings
 {
     public FilesystemSettings Filesystem { get; init; } = new();
@@ -11,18 +12,21 @@ public sealed record StorageSettings
     public CacheSettings Cache { get; init; } = new();
 }
 
+/// <summary>Content in a folder, the only store there is.</summary>
 public sealed record FilesystemSettings
 {
     /// <summary>The folder of everything stored, made when it is missing. Relative to the working folder.</summary>
     public string RootDirectory { get; init; } = "data";
 }
 
+/// <summary>Deletion over the API.</summary>
 public sealed record DeleteSettings
 {
     /// <summary>Whether tags, manifests and blobs can be deleted over the API. Distribution: false.</summary>
     public bool Enabled { get; init; } = true;
 }
 
+/// <summary>What happens to the store beside requests.</summary>
 public sealed record MaintenanceSettings
 {
     public UploadPurgingSettings UploadPurging { get; init; } = new();
@@ -45,12 +49,14 @@ public sealed record UploadPurgingSettings
     public bool DryRun { get; init; }
 }
 
+/// <summary>A registry that only answers pulls.</summary>
 public sealed record ReadOnlySettings
 {
     /// <summary>Refuse whatever writes.</summary>
     public bool Enabled { get; init; }
 }
 
+/// <summary>Caching of metadata.</summary>
 public sealed record CacheSettings
 {
     /// <summary>Distribution's key; <c>inmemory</c> is the only value, and what Berth does anyway.</summary>

@@ -1,0 +1,84 @@
+using System.IO.Pipelines;
+using System.Text;
+using BenchmarkDotNet.Attributes;
+using Berth.Access;
+using Berth.Blobs;
+using Berth.Distribution;
+using Berth.Oci;
+using Microsoft.AspNetCore.Http;
+
+namespace Berth.Bench;
+
+/// <summary>The pieces that every request or every byte passes. Allocations are part of the result.</summary>
+[MemoryDiagnoser]
+public class HotPaths
+{
+    private const string BlobPath =
+        "/v2/library/app/blobs/sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
+
+    private readonly AccessCheck access = new(settings: null, htpasswd: null);
+    private readonly HttpRequest request = new DefaultHttpContext().Request;
+    private readonly byte[] manifest = Encoding.UTF8.GetBytes(ManifestText(layers: 10));
+
+    [Benchmark]
+    public object ParsePath()
+    {
+        _ = V2Target.TryCreate(V2Path.Parse(BlobPath), "GET", out var target);
+        return target;
+    }
+
+    [Benchmark]
+    public bool CheckAccess() => access.Decide(request, AccessAction.Pull).Actor is not null;
+
+    [Benchmark]
+    public object ValidateManifest() => Manifest.Parse(manifest, MediaTypes.OciManifest);
+
+    private static string ManifestText(int layers)
+    {
+        const string Digest = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
+        string Descriptor(string type) => $$"""{"mediaType":"{{type}}","digest":"{{Digest}}","size":2}""";
+        var list = string.Join(",", Enumerable.Repeat(Descriptor("application/vnd.oci.image.layer.v1.tar+gzip"), layers));
+        return $$"""
+            {"schemaVersion":2,"mediaType":"{{MediaTypes.OciManifest}}",
+             "config":{{Descriptor("application/vnd.oci.image.config.v1+json")}},"layers":[{{list}}]}
+            """;
+    }
+}
+
+/// <summary>An upload's way from the server's buffers through the hash to the file, 64 MiB at a time.</summary>
+[MemoryDiagnoser]
+public class UploadPipeline : IDisposable
+{
+    private const int TotalBytes = 64 * 1024 * 1024;
+    private const int BlockBytes = 64 * 1024;
+
+    private readonly string folder = Directory.CreateTempSubdirectory("berth-bench-").FullName;
+    private readonly byte[] block = new byte[BlockBytes];
+
+    [Benchmark]
+    public async Task<string> HashAndWrite()
+    {
+        var pipe = new Pipe(new PipeOptions(pauseWriterThreshold: 1024 * 1024, resumeWriterThreshold: 512 * 1024));
+        var path = Path.Combine(folder, "upload");
+        _ = RepositoryName.TryParse("bench", out var repository);
+        using var upload = new BlobUpload(UploadId.New(), repository, DigestAlgorithm.Sha256, path);
+        var sending = SendAsync(pipe.Writer);
+        await upload.AppendAsync(pipe.Reader, long.MaxValue, CancellationToken.None);
+        await sending;
+        var digest = upload.ComputeDigest(DigestAlgorithm.Sha256).Text;
+        File.Delete(path);
+        return digest;
+    }
+
+    public void Dispose()
+    {
+        Directory.Delete(folder, recursive: true);
+        GC.SuppressFinalize(this);
+    }
+
+    private async Task SendAsync(PipeWriter writer)
+    {
+        for (var sent = 0; sent < TotalBytes; sent += BlockBytes) await writer.WriteAsync(block);
+        await writer.CompleteAsync();
+    }
+}

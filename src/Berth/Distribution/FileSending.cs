@@ -1,0 +1,179 @@
+using System.IO.Pipelines;
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Win32.SafeHandles;
+
+namespace Berth.Distribution;
+
+/// <summary>
+/// Sends parts of files with sendfile(2) on HTTP/1.1 connections without TLS, so that a blob's bytes never pass through
+/// this process. Kestrel has no such call; this is how it is taught one:
+/// <code>
+///   handler            Kestrel                    this writer          transport's pipe     socket
+///   1. StartAsync ───► writes the head ─────────► passes it on ──────► sends it ──────────► head
+///   2. FlushAsync ───► waits ───────────────────► passes it on ──────► returns when empty
+///   3. SendPacketsAsync ──────────────────────────────────────────────────────────────────► body, by the kernel
+///   4. Advance(n) ───► counts n body bytes ─────► drops them
+/// </code>
+/// Step 2 relies on a transport whose pipe pauses at its second byte (<see cref="TransportWriteBufferBytes"/>): a flush
+/// then returns only once the socket has taken everything. Step 4 keeps Kestrel's count of Content-Length right, and so
+/// keep-alive and pipelined requests.
+/// </summary>
+internal sealed class FileSending
+{
+    /// <summary>The transport's MaxWriteBufferSize, in bytes, that makes a flush wait for the socket.</summary>
+    public const long TransportWriteBufferBytes = 2;
+
+    /// <summary>Smaller parts are cheaper to copy than to send on their own, in bytes.</summary>
+    private const long MinimumBytes = 64 * 1024;
+
+    /// <summary>One call to sendfile(2) takes less than 2 GiB.</summary>
+    private const int SliceBytes = 1 << 30;
+
+    /// <summary>A client that takes no byte for so long is gone: Kestrel can't watch what it does not send.</summary>
+    private const int StallMilliseconds = 120_000;
+
+    private const int TcpLevel = 6;
+    private const int TcpUserTimeout = 18;
+
+    private readonly Socket socket;
+    private readonly DiscardingWriter writer;
+    private bool isWatched;
+
+    private FileSending(Socket socket, DiscardingWriter writer) => (this.socket, this.writer) = (socket, writer);
+
+    /// <summary>Prepares the connections of an endpoint without TLS.</summary>
+    public static void Attach(ListenOptions endpoint) => endpoint.Use(next => connection =>
+    {
+        if (OperatingSystem.IsLinux() && connection.Features.Get<IConnectionSocketFeature>()?.Socket is { } socket)
+        {
+            var writer = new DiscardingWriter(connection.Transport.Output);
+            connection.Transport = new Duplex(connection.Transport.Input, writer);
+            connection.Features.Set(new FileSending(socket, writer));
+        }
+
+        return next(connection);
+    });
+
+    /// <summary>
+    /// Sends the part as the response's body, whose Content-Length must be set to <paramref name="count"/>. False, with
+    /// nothing done, where this connection or a part so small takes the ordinary way.
+    /// </summary>
+    /// <remarks>
+    /// A connection whose client went away, or whose file ended early, is cut: never a wrong success.
+    /// </remarks>
+    public static async ValueTask<bool> TrySendAsync(HttpContext http, SafeFileHandle file, long offset, long count)
+    {
+        if (count < MinimumBytes || !HttpProtocol.IsHttp11(http.Request.Protocol)) return false;
+        if (http.Features.Get<FileSending>() is not { } sending) return false;
+        await http.Response.StartAsync();
+        await http.Response.BodyWriter.FlushAsync();
+        if (!await sending.TrySendAsync(file, offset, count))
+        {
+            http.Abort();
+            return true;
+        }
+
+        sending.writer.IsDiscarding = true;
+        for (var left = count; left > 0; left -= SliceBytes)
+        {
+            http.Response.BodyWriter.GetMemory();
+            http.Response.BodyWriter.Advance((int)Math.Min(left, SliceBytes));
+        }
+
+        await http.Response.BodyWriter.FlushAsync();
+        sending.writer.IsDiscarding = false;
+        return true;
+    }
+
+    /// <summary>False where the client went away, or the file ended early.</summary>
+    private async Task<bool> TrySendAsync(SafeFileHandle file, long offset, long count)
+    {
+        // Not disposed: the handle is the caller's.
+        var stream = new FileStream(file, FileAccess.Read, bufferSize: 0, isAsync: true);
+        using var packets = new PacketSending();
+        try
+        {
+            WatchForStalls();
+            for (var end = offset + count; offset < end; offset += SliceBytes)
+            {
+                var slice = (int)Math.Min(end - offset, SliceBytes);
+                var part = new SendPacketsElement(stream, offset, slice);
+                if (await packets.SendAsync(socket, part) < slice) return false;
+            }
+
+            return true;
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException or NotSupportedException)
+        {
+            // A socket that Kestrel has closed meanwhile says so in the last two ways.
+            return false;
+        }
+    }
+
+    private void WatchForStalls()
+    {
+        if (isWatched) return;
+        socket.SetRawSocketOption(TcpLevel, TcpUserTimeout, BitConverter.GetBytes(StallMilliseconds));
+        isWatched = true;
+    }
+
+    private sealed class Duplex(PipeReader input, PipeWriter output) : IDuplexPipe
+    {
+        public PipeReader Input { get; } = input;
+
+        public PipeWriter Output { get; } = output;
+    }
+
+    /// <summary>Passes everything on, but for the bytes that went out another way.</summary>
+    private sealed class DiscardingWriter(PipeWriter inner) : PipeWriter
+    {
+        private static readonly byte[] Scrap = new byte[4096];
+
+        public bool IsDiscarding { get; set; }
+
+        public override bool CanGetUnflushedBytes => inner.CanGetUnflushedBytes;
+
+        public override long UnflushedBytes => inner.UnflushedBytes;
+
+        public override void Advance(int bytes)
+        {
+            if (!IsDiscarding) inner.Advance(bytes);
+        }
+
+        public override Memory<byte> GetMemory(int sizeHint = 0) =>
+            IsDiscarding ? Scrap : inner.GetMemory(sizeHint);
+
+        public override Span<byte> GetSpan(int sizeHint = 0) => IsDiscarding ? Scrap : inner.GetSpan(sizeHint);
+
+        public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default) =>
+            inner.FlushAsync(cancellationToken);
+
+        public override void CancelPendingFlush() => inner.CancelPendingFlush();
+
+        public override void Complete(Exception? exception = null) => inner.Complete(exception);
+
+        public override ValueTask CompleteAsync(Exception? exception = null) => inner.CompleteAsync(exception);
+    }
+
+    /// <summary>SendPacketsAsync as a task.</summary>
+    private sealed class PacketSending : SocketAsyncEventArgs
+    {
+        private TaskCompletionSource sent = new();
+
+        /// <summary>
+        /// Returns how much was sent, in bytes: less than asked where the client left or the file ended.
+        /// </summary>
+        public async Task<int> SendAsync(Socket socket, SendPacketsElement element)
+        {
+            sent = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            SendPacketsElements = [element];
+            if (socket.SendPacketsAsync(this)) await sent.Task;
+            return SocketError == SocketError.Success ? BytesTransferred : 0;
+        }
+
+        protected override void OnCompleted(SocketAsyncEventArgs e) => sent.TrySetResult();
+    }
+}

@@ -1,0 +1,88 @@
+using System.Buffers;
+using System.Net;
+using Berth.Settings;
+
+namespace Berth.Hosting;
+
+/// <summary>
+/// Believes what trusted proxies say of the request they took: <c>X-Forwarded-*</c>, or <c>Forwarded</c> (RFC 7239)
+/// where there is none of those. Each proxy adds at the right, so they are read from there for as long as the one who
+/// wrote is trusted; whatever an untrusted client put at the left never counts.
+/// </summary>
+internal sealed class Forwarding(RequestDelegate next, HttpSettings settings)
+{
+    private const int MaxRequestIdChars = 128;
+
+    private static readonly SearchValues<char> RequestIdChars =
+        SearchValues.Create("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_.:=");
+
+    private static readonly SearchValues<char> HostChars =
+        SearchValues.Create("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_.:[]");
+
+    private static readonly SearchValues<char> PrefixChars =
+        SearchValues.Create("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_.~/");
+
+    private readonly IPNetwork[] trusted = [.. settings.TrustedProxies.Select(ParseNetwork)];
+
+    public Task HandleAsync(HttpContext http)
+    {
+        if (IsTrusted(http.Connection.RemoteIpAddress)) Apply(http);
+        return next(http);
+    }
+
+    private static IPNetwork ParseNetwork(string text)
+    {
+        if (IPAddress.TryParse(text, out var ip)) return new IPNetwork(ip, ip.GetAddressBytes().Length * 8);
+        return IPNetwork.TryParse(text, out var network)
+            ? network
+            : throw new StartException(
+                $"http.trustedproxies: '{text}' is neither an address nor a range like 10.0.0.0/8");
+    }
+
+    private bool IsTrusted(IPAddress? address)
+    {
+        if (address is null) return false;
+        if (address.IsIPv4MappedToIPv6) address = address.MapToIPv4();
+        foreach (var network in trusted)
+        {
+            if (network.Contains(address)) return true;
+        }
+
+        return false;
+    }
+
+    private void Apply(HttpContext http)
+    {
+        var request = http.Request;
+        if (request.Headers["X-Request-Id"] is [{ Length: > 0 and <= MaxRequestIdChars } id]
+            && !id.AsSpan().ContainsAnyExcept(RequestIdChars))
+        {
+            http.TraceIdentifier = id;
+        }
+
+        foreach (var hop in ForwardedHop.ReadNearestFirst(request.Headers))
+        {
+            if (hop.Proto?.ToLowerInvariant() is "http" or "https") request.Scheme = hop.Proto.ToLowerInvariant();
+            if (IsHost(hop.Host)) request.Host = new HostString(hop.Host!);
+            if (IsPrefix(hop.Prefix)) request.PathBase = new PathString(hop.Prefix!.TrimEnd('/'));
+            if (hop.For is null || !TryParseClient(hop.For, out var client)) return;
+            http.Connection.RemoteIpAddress = client;
+            if (!IsTrusted(client)) return;
+        }
+    }
+
+    private static bool IsHost(string? text) =>
+        text is { Length: > 0 and <= 261 } && !text.AsSpan().ContainsAnyExcept(HostChars);
+
+    private static bool IsPrefix(string? text) => text is ['/', ..] && !text.AsSpan().ContainsAnyExcept(PrefixChars)
+        && !text.Contains("//", StringComparison.Ordinal) && !text.Contains("..", StringComparison.Ordinal);
+
+    /// <summary>An address with or without a port. Names such as <c>unknown</c> and <c>_hidden</c> are none.</summary>
+    private static bool TryParseClient(string text, out IPAddress? address)
+    {
+        address = null;
+        if (IPEndPoint.TryParse(text, out var endpoint)) address = endpoint.Address;
+        if (address is { IsIPv4MappedToIPv6: true }) address = address.MapToIPv4();
+        return address is not null;
+    }
+}

@@ -1,0 +1,40 @@
+using System.Text.Json;
+using Berth.Distribution;
+
+namespace Berth.Hosting;
+
+/// <summary>
+/// <c>/healthz</c>: the process lives. <c>/readyz</c>: it can do its work, and is not about to stop. Open to everyone;
+/// they tell nothing else.
+/// </summary>
+internal sealed class HealthEndpoints(RequestDelegate next, Readiness readiness)
+{
+    public Task HandleAsync(HttpContext http)
+    {
+        var path = http.Request.Path.Value;
+        if (path is not ("/healthz" or "/readyz")) return next(http);
+        var method = http.Request.Method;
+        if (!HttpMethods.IsGet(method) && !HttpMethods.IsHead(method))
+        {
+            return RegistryError.MethodNotAllowed(method).WriteAsync(http.Response);
+        }
+
+        return path == "/healthz" ? AnswerAsync(http, problem: null) : AnswerReadyAsync(http);
+    }
+
+    private async Task AnswerReadyAsync(HttpContext http) =>
+        await AnswerAsync(http, await readiness.FindProblemAsync());
+
+    private static Task AnswerAsync(HttpContext http, string? problem)
+    {
+        var answer = problem is null
+            ? """{"status":"ok"}"""u8.ToArray()
+            : [.. """{"status":"unavailable","reason":"""u8, .. JsonSerializer.SerializeToUtf8Bytes(problem), .. "}"u8];
+        var response = http.Response;
+        response.StatusCode = problem is null ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
+        response.ContentType = "application/json";
+        response.Headers.CacheControl = "no-store";
+        response.ContentLength = answer.Length;
+        return HttpMethods.IsHead(http.Request.Method) ? Task.CompletedTask : response.Body.WriteAsync(answer).AsTask();
+    }
+}

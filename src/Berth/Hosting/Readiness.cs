@@ -1,0 +1,68 @@
+using Berth.Metadata;
+using Microsoft.Data.Sqlite;
+
+namespace Berth.Hosting;
+
+/// <summary>Whether Berth can do its work: asked of the database and the disk once a second at most.</summary>
+internal sealed class Readiness(
+    Database database, DataFolder folder, IHostApplicationLifetime lifetime, TimeProvider clock)
+{
+    private static readonly TimeSpan Remembered = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
+    private readonly Lock asking = new();
+    private Task<string?>? last;
+    private long askedAt;
+
+    /// <summary>Null when all is well, else the reason in words.</summary>
+    public async Task<string?> FindProblemAsync()
+    {
+        if (lifetime.ApplicationStopping.IsCancellationRequested) return "the registry is stopping";
+        try
+        {
+            return await Ask().WaitAsync(Patience, clock);
+        }
+        catch (TimeoutException)
+        {
+            return $"the database or the disk did not answer within {Patience.TotalSeconds} seconds";
+        }
+    }
+
+    /// <summary>One question at a time: a disk that hangs must not collect threads.</summary>
+    private Task<string?> Ask()
+    {
+        lock (asking)
+        {
+            if (last is null || (last.IsCompleted && clock.GetElapsedTime(askedAt) >= Remembered))
+            {
+                askedAt = clock.GetTimestamp();
+                last = Task.Run(Check);
+            }
+
+            return last;
+        }
+    }
+
+    private string? Check()
+    {
+        try
+        {
+            folder.Probe();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return $"the data folder can't be written: {e.Message}";
+        }
+
+        try
+        {
+            database.Read(session => session.Number("SELECT 1 FROM repository LIMIT 1"));
+        }
+        catch (SqliteException e)
+        {
+            return $"the database does not answer: {e.Message}";
+        }
+
+        return null;
+    }
+}

@@ -1,0 +1,36 @@
+using System.Net.Sockets;
+using Berth.Settings;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.Data.Sqlite;
+
+namespace Berth.Hosting;
+
+/// <summary>Why Berth can't start, in one line that says what to do about it.</summary>
+internal sealed class StartException(string message, Exception? inner = null) : Exception(message, inner)
+{
+    /// <summary>Finds the line for what went wrong, or null for what nobody foresaw.</summary>
+    public static string? Explain(Exception e, RegistrySettings settings)
+    {
+        if (e is StartException or InvalidDataException) return e.Message;
+        var addr = settings.Http.Addr;
+        for (var cause = e; cause is not null; cause = cause.InnerException)
+        {
+            switch (cause)
+            {
+                case AddressInUseException or SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse }:
+                    return $"another program listens on {addr}: stop it, or set http.addr to another port";
+                case SocketException { SocketErrorCode: SocketError.AccessDenied }:
+                    return $"no right to listen on {addr}: set http.addr to a port above 1023, "
+                        + "or grant the program CAP_NET_BIND_SERVICE";
+                case SocketException { SocketErrorCode: SocketError.AddressNotAvailable }:
+                    return $"this machine does not have the address {addr}: "
+                        + "set http.addr to one it has, or to :5000 for all";
+                case SqliteException sqlite:
+                    return $"the database {DataFolder.DatabasePathOf(settings)} can't be used ({sqlite.Message}): "
+                        + "check that it is a Berth database and that this user may write it";
+            }
+        }
+
+        return e is IOException or UnauthorizedAccessException ? e.Message : null;
+    }
+}

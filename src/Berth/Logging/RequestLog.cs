@@ -1,0 +1,33 @@
+using Berth.Access;
+
+namespace Berth.Logging;
+
+/// <summary>
+/// One line for each request. Neither queries nor Authorization are in it: both may hold secrets. It does not follow
+/// <c>log.level</c>, as in distribution: <c>log.accesslog.disabled</c> switches it off.
+/// </summary>
+internal sealed class RequestLog(LogSink sink)
+{
+    /// <summary>More of a User-Agent tells nobody anything.</summary>
+    private const int MaxAgentChars = 256;
+
+    public void Write(HttpContext http, int status, long bodyBytes, TimeSpan duration)
+    {
+        var request = http.Request;
+        var line = LogLine.Start(sink.Format, LogLevel.Information);
+        line.Word("method"u8, request.Method);
+        line.Word("path"u8, request.Path.Value ?? "");
+        line.Word("status"u8, status);
+        line.Field("bytes"u8, bodyBytes);
+        line.Milliseconds("ms"u8, duration);
+        line.Field("actor"u8, http.Features.Get<Actor>()?.Name);
+        line.Field("client"u8, http.Connection.RemoteIpAddress);
+        if (request.Headers.UserAgent is [{ } agent, ..])
+        {
+            line.Field("agent"u8, agent.AsSpan(0, Math.Min(agent.Length, MaxAgentChars)));
+        }
+
+        line.Field("id"u8, http.TraceIdentifier);
+        sink.Write(line.End(sink.Format));
+    }
+}

@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# Builds Berth and runs its tests. The last line is "N passed, N failed, N skipped"; the exit code is 0 only if tests
+# ran and none failed.
+#
+#   ./test.sh                              all of them
+#   ./test.sh --filter Range               those whose namespace, class or name has Range in it
+#   ./test.sh -class- Berth.Tests.X        any option of the xunit.v3 runner (-? lists them)
+#
+# Made for Debian 12 with the .NET 10 SDK, as root: what the tests use and the machine lacks is installed from Debian.
+# BERTH_TEST_MINUTES (default 75) ends a run that hangs, after naming the tests that hang.
+set -uo pipefail
+cd "$(dirname "$0")" || exit 1
+exec 2>&1 </dev/null
+
+minutes=${BERTH_TEST_MINUTES:-75}
+results=artifacts/tests
+passed=0 failed=0 skipped=0
+
+finish() {
+  echo "$passed passed, $failed failed, $skipped skipped"
+  exit "$1"
+}
+
+die() {
+  echo "test.sh: $*"
+  failed=1
+  finish 1
+}
+
+install_missing() {
+  local missing=() package
+  while read -r program package; do
+    PATH=$PATH:/usr/sbin:/sbin command -v "$program" >/dev/null || missing+=("$package")
+  done <<'PROGRAMS'
+curl curl
+git git
+openssl openssl
+htpasswd apache2-utils
+mkfs.ext4 e2fsprogs
+losetup mount
+setpriv util-linux
+ps procps
+PROGRAMS
+  [ -e /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
+  [ ${#missing[@]} -gt 0 ] || return 0
+  [ "$(id -u)" = 0 ] || die "not root, and these Debian packages are missing: ${missing[*]}"
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update -qq || die "apt-get update failed"
+  apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=600 "${missing[@]}" >/dev/null ||
+    die "apt-get could not install ${missing[*]}"
+}
+
+# attribute NAME: a count in the result file's one <assembly> element.
+attribute() {
+  local number
+  number=$(grep -o '<assembly [^>]*>' "$results/results.xml" | head -n 1 | grep -o " $1=\"[0-9]*\"" | tr -dc 0-9)
+  echo "${number:-0}"
+}
+
+options=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    --filter)
+      [ $# -ge 2 ] || die "--filter wants a part of a name"
+      options+=(-method "*$2*")
+      shift 2
+      ;;
+    *)
+      options+=("$1")
+      shift
+      ;;
+  esac
+done
+
+command -v dotnet >/dev/null || die "the .NET 10 SDK is missing: there is no dotnet in the PATH"
+install_missing
+dotnet build Berth.slnx -c Release -nodeReuse:false --verbosity quiet --nologo || die "the build failed"
+
+rm -rf "$results"
+mkdir -p "$results"
+timeout --kill-after=30 "${minutes}m" tests/Berth.Tests/bin/Release/net10.0/Berth.Tests \
+  -noLogo -noColor -longRunning 120 -xml "$results/results.xml" ${options[@]+"${options[@]}"}
+code=$?
+
+[ $code -ne 124 ] && [ $code -ne 137 ] || die "the tests did not end within $minutes minutes (BERTH_TEST_MINUTES)"
+[ -s "$results/results.xml" ] || die "the tests ended with exit code $code and left no results"
+passed=$(attribute passed)
+failed=$(($(attribute failed) + $(attribute errors)))
+skipped=$(attribute skipped)
+[ $((passed + failed)) -gt 0 ] || die "no test ran"
+[ $code -eq 0 ] || [ "$failed" -gt 0 ] || die "the tests ended with exit code $code"
+[ "$failed" -eq 0 ] && finish 0
+finish 1

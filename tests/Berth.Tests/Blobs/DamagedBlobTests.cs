@@ -1,0 +1,89 @@
+using Berth.Oci;
+using Berth.Tests.Distribution;
+
+namespace Berth.Tests.Blobs;
+
+/// <summary>Blob files that something other than Berth changed.</summary>
+public class DamagedBlobTests
+{
+    public static TheoryData<string> Damages => ["truncated", "emptied", "deleted", "grown"];
+
+    [Theory]
+    [MemberData(nameof(Damages))]
+    public async Task A_damaged_blob_is_absent_until_it_is_pushed_again(string damage)
+    {
+        await using var registry = await RegistryFixture.StartAsync();
+        var script = await Images.ScriptAsync(registry, "a");
+        await script.PlayAsync(
+            """
+            PUT /v2/a/manifests/latest
+              Content-Type: application/vnd.oci.image.manifest.v1+json
+              > {image}
+              201
+            GET /v2/a/blobs/{sha256 layer}
+              200
+              < layer
+            """);
+        Damage(registry, damage);
+        await script.PlayAsync(
+            """
+            HEAD /v2/a/blobs/{sha256 layer}
+              404
+            GET /v2/a/blobs/{sha256 layer}
+              404 BLOB_UNKNOWN
+            GET /v2/a/blobs/{sha256 layer}
+              Range: bytes=0-1
+              404 BLOB_UNKNOWN
+            POST /v2/b/blobs/uploads/?mount={sha256 layer}&from=a
+              202
+            POST /v2/b/blobs/uploads/?mount={sha256 layer}
+              202
+            PUT /v2/a/manifests/again
+              Content-Type: application/vnd.oci.image.manifest.v1+json
+              > {image}
+              404 MANIFEST_BLOB_UNKNOWN
+            POST /v2/a/blobs/uploads/?digest={sha256 layer}
+              > {layer}
+              201
+            HEAD /v2/a/blobs/{sha256 layer}
+              200
+              Content-Length: 5
+            GET /v2/a/blobs/{sha256 layer}
+              200
+              < layer
+            POST /v2/b/blobs/uploads/?mount={sha256 layer}&from=a
+              201
+            PUT /v2/a/manifests/again
+              Content-Type: application/vnd.oci.image.manifest.v1+json
+              > {image}
+              201
+            """);
+        Assert.Equal("layer", await File.ReadAllTextAsync(PathOf(registry), TestContext.Current.CancellationToken));
+        await script.PlayAsync("GET /v2/a/blobs/{sha256 layer}\n 200\n < layer");
+        Assert.Contains(registry.Log, l => l.StartsWith("Error", StringComparison.Ordinal)
+            && l.Contains(LayerDigest.Text, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Blobs_survive_a_restart_before_any_manifest_needs_them()
+    {
+        await using var registry = await RegistryFixture.StartAsync();
+        var script = await Images.ScriptAsync(registry, "a");
+        await registry.RestartAsync();
+        await script.PlayAsync(
+            "GET /v2/a/blobs/{sha256 layer}\n 200\n < layer\nGET /v2/a/blobs/{sha256 config}\n 200\n < {config}");
+        Assert.True(File.Exists(PathOf(registry)));
+    }
+
+    private static Digest LayerDigest => Digest.Of(DigestAlgorithm.Sha256, "layer"u8);
+
+    private static string PathOf(RegistryFixture registry) =>
+        Path.Combine(registry.DataFolder, "blobs", "sha256", LayerDigest.Hex[..2], LayerDigest.Hex);
+
+    private static void Damage(RegistryFixture registry, string damage)
+    {
+        var path = PathOf(registry);
+        if (damage == "deleted") File.Delete(path);
+        else File.WriteAllText(path, damage switch { "truncated" => "lay", "emptied" => "", _ => "layers" });
+    }
+}

@@ -1,0 +1,120 @@
+using System.Text;
+using Berth.Oci;
+using Berth.Settings;
+
+namespace Berth.Tests.Distribution;
+
+/// <summary>Manifests that are not taken, and why.</summary>
+public class ManifestRefusalTests
+{
+    public static TheoryData<string, string, string> Refused => new()
+    {
+        { MediaTypes.OciManifest, "", "not valid JSON" },
+        { MediaTypes.OciManifest, "[]", "must be a JSON object" },
+        { MediaTypes.OciManifest, "{}", "schemaVersion must be 2" },
+        { MediaTypes.OciManifest, """{"schemaVersion":2}""", "'config'" },
+        { MediaTypes.OciManifest, $$"""{"schemaVersion":2,"config":{{Images.ConfigDescriptor}}}""", "'layers'" },
+        { MediaTypes.OciManifest, Images.Oci(",\"manifests\":[]"), "two types" },
+        { MediaTypes.OciIndex, Images.Index("", ",\"layers\":[]"), "two types" },
+        { MediaTypes.OciIndex, """{"schemaVersion":2}""", "'manifests'" },
+        { MediaTypes.OciIndex, Images.Oci(), "Content-Type" },
+        { MediaTypes.OciIndex, Images.Index("7"), "descriptor" },
+        { MediaTypes.OciManifest, Images.Oci(",\"subject\":{\"digest\":\"sha256:1\",\"size\":1}"), "descriptor" },
+        { MediaTypes.OciManifest, Images.Oci(",\"annotations\":{\"a\":1}"), "annotations" },
+        { MediaTypes.OciManifest, Images.Oci().Replace("\"size\":2", "\"size\":-2", StringComparison.Ordinal),
+            "descriptor" },
+        { MediaTypes.DockerSchema1, "{}", MediaTypes.DockerSchema1 },
+        { MediaTypes.DockerSchema1Signed, """{"schemaVersion":1}""", MediaTypes.DockerSchema1Signed },
+        { MediaTypes.DockerManifest, """{"schemaVersion":1}""", "schema 1" },
+        { "", """{"schemaVersion":1,"fsLayers":[]}""", "schema 1" },
+        { "rubbish", "{}", "not a media type" },
+        { "", """{"schemaVersion":2,"mediaType":"rubbish"}""", "not a media type" },
+        { "", """{"schemaVersion":2,"mediaType":"a/b\r\nX-Injected: yes"}""", "not a media type" },
+        { "", """{"schemaVersion":2,"mediaType":"a/\u00e9"}""", "not a media type" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Refused))]
+    public async Task A_manifest_that_is_not_what_it_says_is_refused_with_the_reason(
+        string type, string body, string reason)
+    {
+        await using var registry = await RegistryFixture.StartAsync();
+        var script = await Images.ScriptAsync(registry, "a");
+        script.Give("body", Encoding.UTF8.GetBytes(body));
+        await script.PlayAsync(
+            $$"""
+            PUT /v2/a/manifests/latest
+              {{(type.Length == 0 ? "" : $"Content-Type: {type}")}}
+              > {body}
+              400 MANIFEST_INVALID
+            HEAD /v2/a/manifests/latest
+              404
+            """);
+        Assert.Contains(reason, script.LastBody, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Each_blob_that_is_missing_is_named()
+    {
+        await using var registry = await RegistryFixture.StartAsync();
+        var script = await Images.ScriptAsync(registry);
+        await script.PlayAsync(
+            """
+            POST /v2/a/blobs/uploads/?digest={sha256 config}
+              > {config}
+              201
+            PUT /v2/a/manifests/latest
+              Content-Type: application/vnd.oci.image.manifest.v1+json
+              > {image}
+              404 MANIFEST_BLOB_UNKNOWN
+            PUT /v2/b/manifests/latest
+              Content-Type: application/vnd.oci.image.manifest.v1+json
+              > {image}
+              404 MANIFEST_BLOB_UNKNOWN MANIFEST_BLOB_UNKNOWN
+            """);
+        Assert.Contains(script.Filled("\"detail\":\"{sha256 config}\""), script.LastBody, StringComparison.Ordinal);
+        Assert.Contains(script.Filled("\"detail\":\"{sha256 layer}\""), script.LastBody, StringComparison.Ordinal);
+        await script.PlayAsync(
+            """
+            GET /v2/b/tags/list
+              404 NAME_UNKNOWN
+            GET /v2/_catalog
+              200
+              < {"repositories":[]}
+            """);
+    }
+
+    [Fact]
+    public async Task Only_urls_that_the_settings_allow_may_stand_in_a_manifest()
+    {
+        await using var registry = await RegistryFixture.StartAsync(s => s with
+        {
+            Validation = new ValidationSettings
+            {
+                Manifests = new ManifestValidationSettings
+                {
+                    Urls = new UrlValidationSettings { Allow = ["^https://good\\.example/"], Deny = ["secret"] },
+                },
+            },
+        });
+        var script = await Images.ScriptAsync(registry, "a");
+        foreach (var (url, status) in new[]
+        {
+            ("https://good.example/layer", "201"),
+            ("https://bad.example/layer", "400 MANIFEST_INVALID"),
+            ("https://good.example/secret", "400 MANIFEST_INVALID"),
+        })
+        {
+            var layer = Images.Descriptor(
+                "application/vnd.oci.image.layer.nondistributable.v1.tar", "x", $",\"urls\":[\"{url}\"]");
+            script["foreign"] = Images.Oci().Replace(Images.LayerDescriptor, layer, StringComparison.Ordinal);
+            await script.PlayAsync(
+                $$"""
+                PUT /v2/a/manifests/latest
+                  Content-Type: application/vnd.oci.image.manifest.v1+json
+                  > {foreign}
+                  {{status}}
+                """);
+        }
+    }
+}

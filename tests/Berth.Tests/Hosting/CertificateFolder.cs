@@ -1,0 +1,64 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+
+namespace Berth.Tests.Hosting;
+
+/// <summary>PEM files of a server behind an issuer of its own, and of a CA for clients.</summary>
+internal sealed class CertificateFolder : IDisposable
+{
+    private const string ServerAuthentication = "1.3.6.1.5.5.7.3.1";
+    private const string ClientAuthentication = "1.3.6.1.5.5.7.3.2";
+
+    private readonly X509Certificate2 issuer = Issue("issuer", Issue("root", null, null), null);
+    private readonly X509Certificate2 clientIssuer = Issue("clients", null, null);
+
+    public CertificateFolder()
+    {
+        WriteServer();
+        File.WriteAllText(ClientIssuer, clientIssuer.ExportCertificatePem());
+    }
+
+    public string Root { get; } = Directory.CreateTempSubdirectory("berth-tls-").FullName;
+
+    public string Certificate => Path.Combine(Root, "cert.pem");
+
+    public string Key => Path.Combine(Root, "key.pem");
+
+    public string ClientIssuer => Path.Combine(Root, "clients.pem");
+
+    /// <summary>Writes a new certificate, with its issuer, and a new key. Returns its serial number.</summary>
+    public string WriteServer()
+    {
+        using var server = Issue("localhost", issuer, ServerAuthentication);
+        File.WriteAllText(Key, server.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem());
+        File.WriteAllText(Certificate, server.ExportCertificatePem() + "\n" + issuer.ExportCertificatePem() + "\n");
+        return server.SerialNumber;
+    }
+
+    /// <param name="isKnown">Whether the CA for clients issued it, or another one of the same name.</param>
+    public X509Certificate2 CreateClient(bool isKnown) =>
+        Issue("jane", isKnown ? clientIssuer : Issue("clients", null, null), ClientAuthentication);
+
+    public void Dispose() => Directory.Delete(Root, recursive: true);
+
+    private static X509Certificate2 Issue(string name, X509Certificate2? issuer, string? usage)
+    {
+        var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(usage is null, false, 0, true));
+        if (usage is not null)
+        {
+            request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(usage)], critical: false));
+            var names = new SubjectAlternativeNameBuilder();
+            names.AddDnsName(name);
+            names.AddIpAddress(IPAddress.Loopback);
+            request.CertificateExtensions.Add(names.Build());
+        }
+
+        var now = DateTimeOffset.UtcNow;
+        if (issuer is null) return request.CreateSelfSigned(now.AddHours(-1), now.AddHours(1));
+        using var signed = request.Create(issuer, issuer.NotBefore, issuer.NotAfter, RandomNumberGenerator.GetBytes(8));
+        return signed.CopyWithPrivateKey(key);
+    }
+}

@@ -1,0 +1,80 @@
+using System.Net;
+using Berth.Hosting;
+using Berth.Metadata;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Berth.Tests.Hosting;
+
+public sealed class HealthTests
+{
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData("healthz")]
+    [InlineData("readyz")]
+    public async Task A_registry_in_good_health_says_so(string path)
+    {
+        await using var registry = await RegistryFixture.StartAsync();
+        Assert.Equal("""{"status":"ok"}""", await registry.Client.GetStringAsync(path, Stop));
+        using var head = await registry.Client.SendAsync(new HttpRequestMessage(HttpMethod.Head, path), Stop);
+        Assert.Equal(HttpStatusCode.OK, head.StatusCode);
+        using var post = await registry.Client.PostAsync(path, null, Stop);
+        Assert.Equal(HttpStatusCode.MethodNotAllowed, post.StatusCode);
+    }
+
+    [Fact]
+    public async Task It_is_not_ready_while_the_folder_is_gone_and_ready_again_after()
+    {
+        await using var registry = await RegistryFixture.StartAsync();
+        Directory.Move(registry.DataFolder, registry.DataFolder + "-away");
+        await AssertUnavailableAsync(registry, "the data folder can't be written");
+        Directory.Move(registry.DataFolder + "-away", registry.DataFolder);
+        await Task.Delay(1100, Stop);
+        Assert.Equal("""{"status":"ok"}""", await registry.Client.GetStringAsync("readyz", Stop));
+        Assert.False(File.Exists(Path.Combine(registry.DataFolder, "berth.probe")));
+    }
+
+    [Fact]
+    public async Task The_disk_is_asked_once_a_second_however_often_somebody_wants_to_know()
+    {
+        await using var registry = await RegistryFixture.StartAsync();
+        var clock = new StillClock();
+        var readiness = ActivatorUtilities.CreateInstance<Readiness>(registry.Services, (TimeProvider)clock);
+        Assert.Null(await readiness.FindProblemAsync());
+        Directory.Move(registry.DataFolder, registry.DataFolder + "-away");
+        clock.Seconds = 0.9;
+        Assert.Null(await readiness.FindProblemAsync());
+        clock.Seconds = 1;
+        Assert.NotNull(await readiness.FindProblemAsync());
+        Directory.Move(registry.DataFolder + "-away", registry.DataFolder);
+    }
+
+    [Fact]
+    public async Task It_lives_but_is_not_ready_when_the_database_does_not_answer()
+    {
+        await using var registry = await RegistryFixture.StartAsync();
+        await registry.Services.GetRequiredService<Database>().WriteAsync(
+            session => session.Run("ALTER TABLE repository RENAME TO elsewhere"), isDurable: false);
+        await AssertUnavailableAsync(registry, "the database does not answer");
+        Assert.Equal("""{"status":"ok"}""", await registry.Client.GetStringAsync("healthz", Stop));
+    }
+
+    private static async Task AssertUnavailableAsync(RegistryFixture registry, string reason)
+    {
+        using var answer = await registry.Client.GetAsync("readyz", Stop);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode);
+        Assert.StartsWith(
+            $$"""{"status":"unavailable","reason":"{{reason}}: """,
+            (await answer.Content.ReadAsStringAsync(Stop)).Replace("\\u0027", "'", StringComparison.Ordinal),
+            StringComparison.Ordinal);
+    }
+
+    private sealed class StillClock : TimeProvider
+    {
+        public double Seconds { get; set; }
+
+        public override long TimestampFrequency => 1000;
+
+        public override long GetTimestamp() => (long)(Seconds * TimestampFrequency);
+    }
+}

@@ -1,0 +1,149 @@
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json;
+using Berth.Settings;
+
+namespace Berth.Tests.Hosting;
+
+public sealed class RequestLogTests
+{
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Each_request_is_one_line_for_people()
+    {
+        await using var registry = await RegistryFixture.StartAsync();
+        registry.Client.DefaultRequestHeaders.UserAgent.ParseAdd("docker/29.0");
+        using var answer = await registry.Client.GetAsync("v2/library/alpine/manifests/latest", Stop);
+        var id = answer.Headers.GetValues("X-Request-Id").Single();
+        var bytes = answer.Content.Headers.ContentLength;
+        var line = await LineAsync(registry, id);
+        Assert.Matches(
+            @"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z info GET /v2/library/alpine/manifests/latest 404 "
+            + $@"bytes={bytes} ms=\d+\.\d{{3}} actor=anonymous client=127\.0\.0\.1 agent=docker/29\.0 id={id}$",
+            line);
+    }
+
+    [Fact]
+    public async Task Each_line_is_JSON_when_that_is_asked_for()
+    {
+        await using var registry = await RegistryFixture.StartAsync(s => s with
+        {
+            Log = s.Log with
+            {
+                Formatter = LogFormatter.Json,
+                Fields = new Dictionary<string, string> { ["zone"] = "a \"b\"" },
+            },
+        });
+        using var answer = await registry.Client.GetAsync("v2/", Stop);
+        var line = await LineAsync(registry, answer.Headers.GetValues("X-Request-Id").Single());
+        using var json = JsonDocument.Parse(line);
+        Assert.Equal(
+            ["time", "level", "method", "path", "status", "bytes", "ms", "actor", "client", "id", "zone"],
+            json.RootElement.EnumerateObject().Select(p => p.Name));
+        Assert.Equal(200, json.RootElement.GetProperty("status").GetInt32());
+        Assert.Equal("a \"b\"", json.RootElement.GetProperty("zone").GetString());
+        foreach (var other in registry.Output.TrimEnd().Split('\n')) JsonDocument.Parse(other).Dispose();
+    }
+
+    [Fact]
+    public async Task Fields_from_the_settings_end_every_line()
+    {
+        await using var registry = await RegistryFixture.StartAsync(s => s with
+        {
+            Log = s.Log with { Fields = new Dictionary<string, string> { ["zone"] = "eu 1" } },
+        });
+        await registry.Client.GetStringAsync("v2/", Stop);
+        await LineAsync(registry, "GET /v2/");
+        Assert.All(
+            registry.Output.TrimEnd().Split('\n'),
+            l => Assert.EndsWith(" zone=\"eu 1\"", l, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Nobody_can_forge_a_line_and_nothing_secret_is_in_one()
+    {
+        await using var registry = await RegistryFixture.StartAsync();
+        using var connection = await RawConnection.OpenAsync(registry.BaseAddress);
+        var credentials = Convert.ToBase64String(Encoding.UTF8.GetBytes("jane:hunter2"));
+        await connection.SendAsync(
+            "GET /v2/a%0A%1B%5B31mb/%E2%80%AE%22/tags/list?token=hunter2 HTTP/1.1\r\nHost: x\r\n"
+            + $"User-Agent: a\tb\"c\r\nAuthorization: Basic {credentials}\r\nConnection: close\r\n\r\n");
+        await connection.ReadUntilAsync("no end");
+        var line = await LineAsync(registry, "tags/list");
+        Assert.Contains(@"GET ""/v2/a\u000a\u001b[31mb/\u202e\""/tags/list"" 400 ", line, StringComparison.Ordinal);
+        Assert.Contains(@"agent=""a\u0009b\""c""", line, StringComparison.Ordinal);
+        Assert.DoesNotContain("hunter2", registry.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain(credentials, registry.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_server_itself_says_nothing_of_requests_even_when_debugging()
+    {
+        await using var registry = await RegistryFixture.StartAsync(
+            s => s with { Log = s.Log with { Level = LogLevelName.Debug } });
+        await registry.Client.GetStringAsync("v2/", Stop);
+        await LineAsync(registry, "GET /v2/");
+        Assert.Equal(2, registry.Output.TrimEnd().Split('\n').Length);
+    }
+
+    [Fact]
+    public async Task The_request_log_can_be_switched_off_and_the_rest_stays()
+    {
+        await using var registry = await RegistryFixture.StartAsync(s => s with
+        {
+            Log = s.Log with { AccessLog = new AccessLogSettings { Disabled = true } },
+        });
+        await registry.Client.GetStringAsync("v2/", Stop);
+        await registry.RestartAsync();
+        await LineAsync(registry, $"listens on {registry.BaseAddress.ToString().TrimEnd('/')},");
+        Assert.All(
+            registry.Output.TrimEnd().Split('\n'), l => Assert.Contains(" info Berth ", l, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Messages_below_the_level_are_not_written()
+    {
+        await using var registry = await RegistryFixture.StartAsync(s => s with
+        {
+            Log = s.Log with { Level = LogLevelName.Error, AccessLog = new AccessLogSettings { Disabled = true } },
+        });
+        await registry.RestartAsync();
+        Assert.Equal("", registry.Output);
+    }
+
+    [Fact]
+    public async Task Every_answer_carries_the_headers_from_the_settings()
+    {
+        await using var registry = await RegistryFixture.StartAsync(s => s with
+        {
+            Http = s.Http with
+            {
+                Headers = new Dictionary<string, IReadOnlyList<string>>
+                {
+                    ["X-Content-Type-Options"] = ["nosniff"],
+                    ["X-Two"] = ["1", "2"],
+                },
+            },
+        });
+        foreach (var path in new[] { "v2/", "v2/a/b/c", "nothing", "healthz" })
+        {
+            using var answer = await registry.Client.GetAsync(path, Stop);
+            Assert.Equal(["nosniff"], answer.Headers.GetValues("X-Content-Type-Options"));
+            Assert.Equal(["1", "2"], answer.Headers.GetValues("X-Two"));
+        }
+    }
+
+    /// <summary>The line is written a moment after the answer.</summary>
+    internal static async Task<string> LineAsync(RegistryFixture registry, string text)
+    {
+        for (var tries = 0; tries < 500; tries++)
+        {
+            var line = registry.Output.Split('\n')[..^1].LastOrDefault(l => l.Contains(text, StringComparison.Ordinal));
+            if (line is not null) return line;
+            await Task.Delay(10);
+        }
+
+        throw new InvalidOperationException($"No line has '{text}' in it:\n{registry.Output}");
+    }
+}

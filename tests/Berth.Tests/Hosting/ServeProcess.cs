@@ -1,0 +1,57 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Text.RegularExpressions;
+using Berth.Cli;
+
+namespace Berth.Tests.Hosting;
+
+/// <summary>`dotnet berth.dll serve` in a folder, with its output as it comes.</summary>
+internal sealed partial class ServeProcess : IDisposable
+{
+    private readonly Process process;
+
+    public ServeProcess(string folder, string addr, string data, params (string Name, string Value)[] settings)
+    {
+        var start = new ProcessStartInfo("dotnet", [typeof(ServeCommand).Assembly.Location, "serve"])
+        {
+            WorkingDirectory = folder,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        start.Environment["REGISTRY_HTTP_ADDR"] = addr;
+        start.Environment["REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY"] = data;
+        foreach (var (name, value) in settings) start.Environment[name] = value;
+        process = Process.Start(start)!;
+    }
+
+    public StreamReader Output => process.StandardOutput;
+
+    public StreamReader Error => process.StandardError;
+
+    public async Task<string> ReadLineAsync() => await Output.ReadLineAsync() ?? await Error.ReadToEndAsync();
+
+    /// <summary>Reads the first line and returns the address in it.</summary>
+    public async Task<Uri> ReadAddressAsync() =>
+        new(Address().Match(await ReadLineAsync()).Groups[1].Value + "/");
+
+    public void Terminate() => Assert.Equal(0, Signal(process.Id, 15));
+
+    public async Task<int> WaitForExitAsync()
+    {
+        await process.WaitForExitAsync();
+        return process.ExitCode;
+    }
+
+    public void Dispose()
+    {
+        if (!process.HasExited) process.Kill();
+        process.WaitForExit();
+        process.Dispose();
+    }
+
+    [LibraryImport("libc", EntryPoint = "kill")]
+    private static partial int Signal(int processId, int signal);
+
+    [GeneratedRegex(@"listens on (\S+),")]
+    private static partial Regex Address();
+}

@@ -1,0 +1,81 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace Berth.Tests.Hosting;
+
+/// <summary>The program as users start it: `dotnet berth.dll serve`.</summary>
+public sealed class StartTests : IDisposable
+{
+    private readonly string folder = Directory.CreateTempSubdirectory("berth-start-").FullName;
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task The_first_line_names_the_real_port_and_the_data_folder()
+    {
+        using var berth = new ServeProcess(folder, "127.0.0.1:0", "data");
+        var line = await berth.ReadLineAsync();
+        Assert.Matches(
+            @" info Berth \d+\.\d+\.\d+ listens on http://127\.0\.0\.1:[1-9]\d*, data in " + folder + "/data$", line);
+        berth.Terminate();
+        Assert.Equal(0, await berth.WaitForExitAsync());
+    }
+
+    [Fact]
+    public async Task A_port_that_is_in_use_is_told_in_one_line()
+    {
+        using var other = new TcpListener(IPAddress.Loopback, 0);
+        other.Start();
+        var addr = other.LocalEndpoint.ToString()!;
+        await AssertRefusesAsync(addr, "data", $"another program listens on {addr}");
+    }
+
+    [Fact]
+    public async Task A_second_Berth_on_the_same_folder_is_told_in_one_line()
+    {
+        using var first = new ServeProcess(folder, "127.0.0.1:0", "data");
+        await first.ReadLineAsync();
+        await AssertRefusesAsync("127.0.0.1:0", "data", "another Berth uses the data folder");
+        first.Terminate();
+        Assert.Equal(0, await first.WaitForExitAsync());
+    }
+
+    [Theory]
+    [InlineData("/sys/berth")]
+    [InlineData("/dev/null/berth")]
+    public Task A_folder_that_cannot_be_written_is_told_in_one_line(string path) =>
+        AssertRefusesAsync("127.0.0.1:0", path, $"the data folder {path}");
+
+    [Fact]
+    public async Task A_database_that_is_none_is_told_in_one_line()
+    {
+        Directory.CreateDirectory(Path.Combine(folder, "data"));
+        await File.WriteAllTextAsync(Path.Combine(folder, "data", "berth.db"), new string('x', 5000), Stop);
+        await AssertRefusesAsync("127.0.0.1:0", "data", "is not a database");
+    }
+
+    [Fact]
+    public async Task A_certificate_that_cannot_be_read_is_told_in_one_line()
+    {
+        var file = Path.Combine(folder, "cert.pem");
+        await File.WriteAllTextAsync(file, "no certificate", Stop);
+        await AssertRefusesAsync(
+            "127.0.0.1:0", "data", $"http.tls: {file} can't be used",
+            ("REGISTRY_HTTP_TLS_CERTIFICATE", file), ("REGISTRY_HTTP_TLS_KEY", file));
+    }
+
+    public void Dispose() => Directory.Delete(folder, recursive: true);
+
+    private async Task AssertRefusesAsync(
+        string addr, string data, string reason, params (string Name, string Value)[] settings)
+    {
+        using var berth = new ServeProcess(folder, addr, data, settings);
+        var output = berth.Output.ReadToEndAsync();
+        var error = await berth.Error.ReadToEndAsync();
+        Assert.Equal("", await output);
+        Assert.Equal(1, await berth.WaitForExitAsync());
+        Assert.StartsWith("berth: ", error, StringComparison.Ordinal);
+        Assert.Contains(reason, error, StringComparison.Ordinal);
+        Assert.Single(error.TrimEnd().Split('\n'));
+    }
+}

@@ -1,0 +1,137 @@
+using Berth.Metadata;
+
+namespace Berth.Tests.Metadata;
+
+/// <summary>The caches before the database: bounded, and never behind it.</summary>
+public class AnswerCacheTests
+{
+    [Fact]
+    public async Task A_reader_never_sees_an_answer_older_than_a_write_that_ended_before_it_asked()
+    {
+        var cache = new AnswerCache(maxBytes: 100_000);
+        var stored = new long[8];
+        var acknowledged = new long[8];
+        using var end = new CancellationTokenSource(TimeSpan.FromSeconds(1.5));
+        var writers = Enumerable.Range(0, 2).Select(w => Task.Run(() =>
+        {
+            // Each writer has keys of its own, all in repositories that share stripes with others.
+            for (long i = 1; !end.IsCancellationRequested; i++)
+            {
+                var key = (int)(i % 4) * 2 + w;
+                Interlocked.Increment(ref stored[key]);
+                cache.Forget($"r{key}", $"r{key}/key");
+                Volatile.Write(ref acknowledged[key], Volatile.Read(ref stored[key]));
+            }
+        }));
+        var readers = Enumerable.Range(0, 4).Select(r => Task.Run(() =>
+        {
+            var random = new Random(r);
+            var reads = 0;
+            while (!end.IsCancellationRequested)
+            {
+                var key = random.Next(8);
+                var atLeast = Volatile.Read(ref acknowledged[key]);
+                var found = cache.GetOrLoad(
+                    $"r{key}", $"r{key}/key",
+                    () =>
+                    {
+                        var value = new Answer(Volatile.Read(ref stored[key]));
+                        if (random.Next(4) == 0) Thread.Yield();
+                        return value;
+                    },
+                    _ => 100);
+                Assert.True(found!.Value >= atLeast, $"read {found.Value} after {atLeast} was acknowledged");
+                reads++;
+            }
+
+            return reads;
+        })).ToList();
+        await Task.WhenAll(writers);
+        Assert.True((await Task.WhenAll(readers)).Sum() > 1000);
+        foreach (var key in Enumerable.Range(0, 8))
+        {
+            Assert.Equal(
+                stored[key], cache.GetOrLoad($"r{key}", $"r{key}/key", () => new Answer(stored[key]), _ => 100)!.Value);
+        }
+    }
+
+    [Fact]
+    public void What_was_loaded_before_a_write_is_not_kept_after_it()
+    {
+        var cache = new AnswerCache(maxBytes: 100_000);
+        var found = cache.GetOrLoad(
+            "a", "a/key",
+            () =>
+            {
+                var old = new Answer(1);
+                cache.Forget("a", "a/key");
+                return old;
+            },
+            _ => 10);
+        Assert.Equal(1, found!.Value);
+        Assert.Null(cache.Find<Answer>("a/key"));
+        Assert.Equal(2, cache.GetOrLoad("a", "a/key", () => new Answer(2), _ => 10)!.Value);
+        Assert.Equal(2, cache.GetOrLoad("a", "a/key", () => new Answer(3), _ => 10)!.Value);
+    }
+
+    [Fact]
+    public void What_is_absent_is_asked_for_again()
+    {
+        var cache = new AnswerCache(maxBytes: 100_000);
+        Assert.Null(cache.GetOrLoad<Answer>("a", "a/key", () => null, _ => 10));
+        Assert.NotNull(cache.GetOrLoad("a", "a/key", () => new Answer(1), _ => 10));
+    }
+
+    [Fact]
+    public void A_cache_keeps_no_more_than_its_bound()
+    {
+        var cache = new BoundedCache<string>(maxCost: 1000);
+        var random = new Random(5);
+        for (var i = 0; i < 20_000; i++)
+        {
+            cache.Set($"k{i}", "x", cost: random.Next(1, 40));
+            cache.TryGet($"k{random.Next(i + 1)}", out _);
+            if (i % 7 == 0) cache.Remove($"k{random.Next(i + 1)}");
+        }
+
+        Assert.InRange(Enumerable.Range(0, 20_000).Count(i => cache.TryGet($"k{i}", out _)), 10, 250);
+    }
+
+    [Fact]
+    public void Entries_in_use_stay_while_others_come_and_go()
+    {
+        var cache = new BoundedCache<string>(maxCost: 1000);
+        cache.Set("used", "x", cost: 10);
+        for (var i = 0; i < 5000; i++)
+        {
+            cache.Set($"k{i}", "x", cost: 10);
+            Assert.True(cache.TryGet("used", out _), $"gone after {i} others");
+        }
+
+        Assert.False(cache.TryGet("k0", out _));
+        Assert.True(cache.TryGet("k4999", out _));
+    }
+
+    [Fact]
+    public void One_entry_too_large_for_the_cache_is_not_kept()
+    {
+        var cache = new BoundedCache<string>(maxCost: 1000);
+        cache.Set("large", "x", cost: 251);
+        cache.Set("small", "x", cost: 250);
+        Assert.False(cache.TryGet("large", out _));
+        Assert.True(cache.TryGet("small", out _));
+    }
+
+    [Fact]
+    public void A_removed_entry_is_gone_from_both_generations()
+    {
+        var cache = new BoundedCache<string>(maxCost: 1000);
+        cache.Set("old", "x", cost: 10);
+        for (var i = 0; i < 50; i++) cache.Set($"k{i}", "x", cost: 10);
+        cache.TryGet("old", out _);
+        cache.Remove("old");
+        Assert.False(cache.TryGet("old", out _));
+    }
+
+    private sealed record Answer(long Value);
+}

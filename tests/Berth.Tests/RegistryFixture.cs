@@ -1,0 +1,147 @@
+using System.Collections.Concurrent;
+using System.Text;
+using Berth.Hosting;
+using Berth.Settings;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Berth.Tests;
+
+/// <summary>
+/// The real registry in this process: the whole pipeline with Kestrel on a free loopback port, over a temporary folder
+/// of its own. The folder goes away with the object.
+/// </summary>
+internal sealed class RegistryFixture : IAsyncDisposable
+{
+    private readonly string folder;
+    private readonly Func<RegistrySettings, RegistrySettings>? configure;
+    private readonly RecordedLog log = new();
+    private readonly RecordedOutput output = new();
+    private WebApplication app = null!;
+
+    private RegistryFixture(Func<RegistrySettings, RegistrySettings>? configure)
+    {
+        this.configure = configure;
+        folder = Directory.CreateTempSubdirectory("berth-test-").FullName;
+        DataFolder = Path.Combine(folder, "data");
+    }
+
+    /// <summary>Where this registry keeps everything. It outlives <see cref="RestartAsync"/>.</summary>
+    public string DataFolder { get; }
+
+    /// <summary>A client of this registry that shows each answer as it came. A restart brings another one.</summary>
+    public HttpClient Client { get; private set; } = null!;
+
+    /// <summary>The root of the registry, with a slash at the end. A restart may change the port.</summary>
+    public Uri BaseAddress { get; private set; } = null!;
+
+    /// <summary>The parts of the running registry.</summary>
+    public IServiceProvider Services => app.Services;
+
+    /// <summary>Everything logged so far, over all starts.</summary>
+    public IReadOnlyList<string> Log => [.. log.Lines];
+
+    /// <summary>What the registry wrote to its output so far, over all starts.</summary>
+    public string Output => output.Text;
+
+    /// <param name="configure">Changes the settings; the address and the data folder are set before it runs.</param>
+    public static async Task<RegistryFixture> StartAsync(Func<RegistrySettings, RegistrySettings>? configure = null)
+    {
+        var fixture = new RegistryFixture(configure);
+        try
+        {
+            await fixture.OpenAsync();
+            return fixture;
+        }
+        catch
+        {
+            Directory.Delete(fixture.folder, recursive: true);
+            throw;
+        }
+    }
+
+    /// <summary>Stops the registry in order and starts it on the same folder.</summary>
+    public async Task RestartAsync()
+    {
+        await CloseAsync();
+        await OpenAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await CloseAsync();
+        Directory.Delete(folder, recursive: true);
+        log.Dispose();
+    }
+
+    private async Task OpenAsync()
+    {
+        var settings = new RegistrySettings();
+        settings = settings with
+        {
+            Http = settings.Http with { Addr = "127.0.0.1:0", DrainTimeout = TimeSpan.FromSeconds(5) },
+            Storage = settings.Storage with { Filesystem = new FilesystemSettings { RootDirectory = DataFolder } },
+        };
+        app = RegistryHost.Build(configure?.Invoke(settings) ?? settings, output);
+        app.Services.GetRequiredService<ILoggerFactory>().AddProvider(log);
+        await app.StartAsync();
+        var addresses = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!;
+        BaseAddress = new Uri(addresses.Addresses.Single() + "/");
+        Client = new HttpClient(
+            new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = false })
+        {
+            BaseAddress = BaseAddress,
+            Timeout = TimeSpan.FromSeconds(30),
+        };
+    }
+
+    private async Task CloseAsync()
+    {
+        Client.Dispose();
+        await app.StopAsync();
+        await app.DisposeAsync();
+    }
+
+    private sealed class RecordedOutput : MemoryStream
+    {
+        private readonly Lock writing = new();
+
+        public string Text
+        {
+            get
+            {
+                lock (writing) return Encoding.UTF8.GetString(ToArray());
+            }
+        }
+
+        public override void Write(ReadOnlySpan<byte> buffer)
+        {
+            lock (writing) base.Write(buffer);
+        }
+    }
+
+    private sealed class RecordedLog : ILoggerProvider
+    {
+        public ConcurrentQueue<string> Lines { get; } = new();
+
+        public ILogger CreateLogger(string categoryName) => new Recorder(Lines, categoryName);
+
+        public void Dispose() => Lines.Clear();
+    }
+
+    private sealed class Recorder(ConcurrentQueue<string> lines, string category) : ILogger
+    {
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter) =>
+            lines.Enqueue($"{logLevel} {category}: {formatter(state, exception)} {exception}".TrimEnd());
+    }
+}

@@ -1,0 +1,197 @@
+using System.Text.RegularExpressions;
+
+namespace Berth.Tests;
+
+/// <summary>The rules of STYLE.md and the arrows of ARCHITECTURE.md, held by tests.</summary>
+public sealed partial class TidyTests
+{
+    /// <summary>What each folder of src/Berth may use of the others. Null: everything but the command line.</summary>
+    private static readonly Dictionary<string, string[]?> Arrows = new()
+    {
+        ["Oci"] = [],
+        ["Settings"] = [],
+        ["Blobs"] = ["Oci", "Settings"],
+        ["Metadata"] = ["Oci", "Blobs", "Settings"],
+        ["Access"] = ["Oci", "Metadata", "Settings"],
+        ["Distribution"] = ["Oci", "Blobs", "Metadata", "Access", "Settings"],
+        ["Lifecycle"] = ["Oci", "Blobs", "Metadata", "Settings"],
+        ["Logging"] = ["Oci", "Blobs", "Metadata", "Access", "Settings", "Distribution"],
+        ["Hosting"] = null,
+        ["Cli"] = null,
+    };
+
+    /// <summary>The files in which the words that other files must not have are listed.</summary>
+    private static readonly string[] RuleFiles = ["tests/Berth.Tests/TidyTests.cs", "STYLE.md"];
+
+    [Fact]
+    public void Functions_have_at_most_70_lines() => Empty(
+        from file in Code
+        from function in SourceTree.FunctionsOf(file.Lines)
+        where function.Length > 70
+        select $"{file.Path}:{function.Line}: {function.Length} lines: {function.Signature}");
+
+    [Fact]
+    public void Files_have_at_most_400_lines() => Empty(
+        from file in Code where file.Lines.Length > 400 select $"{file.Path}: {file.Lines.Length} lines");
+
+    [Fact]
+    public void Lines_have_at_most_120_characters() => Empty(
+        Code.SelectMany(f => f.Matches(new Regex("^.{121,}$"))));
+
+    [Fact]
+    public void Text_has_no_tabs_and_no_spaces_at_the_end_of_a_line() => Empty(
+        from file in SourceTree.Files
+        where file.Path != "LICENSE"
+        from match in file.Matches(new Regex(file.Path == "Makefile" ? @"\s$" : @"\t|\s$"))
+        select match);
+
+    [Fact]
+    public void No_file_or_type_has_a_name_that_says_nothing()
+    {
+        const string Names = "(Service|Manager|Helper|Util|Common|Base|Impl|Provider)s?";
+        var type = new Regex(@"\b(class|struct|record|interface|enum)\s+\w*" + Names + @"\b(?!\w)");
+        Empty(Code.SelectMany(f => f.Matches(type))
+            .Concat(from file in Code where Regex.IsMatch(file.Path, Names + @"(\.cs$|/)") select file.Path));
+    }
+
+    [Fact]
+    public void Each_folder_uses_only_those_that_its_arrows_point_to() => Empty(
+        from file in Program
+        where file.Slice.Length > 0
+        from match in file.Lines.SelectMany(line => BerthNamespace().Matches(line))
+        let used = match.Groups[1].Value
+        where Arrows.ContainsKey(used) && used != file.Slice && !MayUse(file.Slice, used)
+        select $"{file.Path}: {file.Slice} uses {used}");
+
+    [Fact]
+    public void Each_folder_has_its_arrows() => Empty(
+        from file in Program where file.Slice.Length > 0 && !Arrows.ContainsKey(file.Slice) select file.Path);
+
+    [Fact]
+    public void A_file_has_the_namespace_of_its_folder() => Empty(
+        from file in Program
+        where file.Slice.Length > 0 && !file.Lines.Contains($"namespace Berth.{file.Slice};")
+        select file.Path);
+
+    [Fact]
+    public void Every_public_type_of_the_program_says_what_it_is() => Empty(
+        from file in Program
+        from index in Enumerable.Range(0, file.Lines.Length)
+        where PublicType().IsMatch(file.Lines[index]) && !IsDocumented(file.Lines, index)
+        select $"{file.Path}:{index + 1}: {file.Lines[index]}");
+
+    [Fact]
+    public void Nobody_blocks_on_a_task() => Empty(
+        from file in Code
+        where !RuleFiles.Contains(file.Path)
+        from match in file.Matches(new Regex(@"\.Result\b(?!\s*[({=]|\w)(?=[;,.)\]])|\.Wait\(\)|\.GetResult\(\)"))
+        select match);
+
+    [Fact]
+    public void Only_the_command_line_and_the_log_write_to_the_console() => Empty(
+        from file in Program
+        where file.Slice is not ("Cli" or "Logging" or "")
+        from match in file.Matches(new Regex(@"\bConsole\.(Write|Error\b|Out\b)"))
+        select match);
+
+    [Fact]
+    public void Nothing_is_left_for_later_in_a_comment() => Empty(
+        Unruled.SelectMany(f => f.Matches(new Regex(@"\b(TODO|FIXME|HACK|XXX|NotImplementedException)\b"))));
+
+    [Fact]
+    public void No_test_can_be_skipped() => Empty(
+        Unruled.Where(f => f.IsCode).SelectMany(f => f.Matches(new Regex(
+            @"\bSkip\s*=|Assert\.Skip|SkipWhen|SkipUnless|\bExplicit\s*=\s*true"))));
+
+    [Fact]
+    public void No_file_names_a_public_registry_or_a_folder_of_one_machine() => Empty(
+        Unruled.SelectMany(f => f.Matches(new Regex(
+            @"(hub|registry-1|index)\.docker\.|\b(ghcr|quay|gcr|azurecr|lscr)\.io\b|registry\.k8s\.|mcr\.microsoft\."
+            + @"|public\.ecr\.|\bnuget\.org|npmjs\.|pypi\.|crates\.io|(^|[\s""'(=])/(work|home|Users)/\w"))));
+
+    [Fact]
+    public void Links_in_the_documents_lead_somewhere() => Empty(
+        from file in SourceTree.Files
+        where file.Path.EndsWith(".md", StringComparison.Ordinal)
+        from link in file.Lines.SelectMany(line => Link().Matches(line)).Select(m => m.Groups[1].Value)
+        where !link.StartsWith("https://", StringComparison.Ordinal) && !LeadsSomewhere(file, link)
+        select $"{file.Path}: {link}");
+
+    [Fact]
+    public void A_function_is_measured_from_its_signature_to_its_closing_brace()
+    {
+        string[] lines =
+        [
+            "internal sealed class Example", // 1
+            "{",
+            "    private int number = Next(1);",
+            "",
+            "    public int Double(",
+            "        int n)",
+            "    {",
+            "        return n * 2;",
+            "    }",
+            "",
+            "    public int Half(int n) => Try(() =>", // 11
+            "    {",
+            "        return n / 2;",
+            "    });",
+            "",
+            "    private sealed record Inner(int N)", // 16
+            "    {",
+            "        public int Third() => N",
+            "            / 3;",
+            "    }",
+            "}",
+        ];
+        Assert.Equal(
+            [(5, 5), (11, 4), (18, 2)], SourceTree.FunctionsOf(lines).Select(f => (f.Line, f.Length)));
+    }
+
+    private static IEnumerable<SourceFile> Code => SourceTree.Files.Where(f => f.IsCode);
+
+    private static IEnumerable<SourceFile> Program => SourceTree.Files.Where(f => f.IsProgram);
+
+    private static IEnumerable<SourceFile> Unruled => SourceTree.Files.Where(f => !RuleFiles.Contains(f.Path));
+
+    private static void Empty(IEnumerable<string> faults)
+    {
+        var all = faults.ToList();
+        if (all.Count > 0) Assert.Fail(string.Join('\n', all));
+    }
+
+    private static bool MayUse(string folder, string used) =>
+        Arrows.GetValueOrDefault(folder) is { } allowed ? allowed.Contains(used) : folder == "Cli" || used != "Cli";
+
+    private static bool IsDocumented(string[] lines, int index)
+    {
+        while (index > 0 && lines[index - 1].StartsWith('[')) index--;
+        return index > 0 && lines[index - 1].StartsWith("///", StringComparison.Ordinal);
+    }
+
+    private static bool LeadsSomewhere(SourceFile from, string link)
+    {
+        var (path, anchor) = link.Split('#', 2) is [var p, var a] ? (p, a) : (link, "");
+        var target = path.Length == 0
+            ? Path.Combine(SourceTree.Root, from.Path)
+            : Path.Combine(SourceTree.Root, Path.GetDirectoryName(from.Path)!, path);
+        if (!Path.Exists(target)) return false;
+        return anchor.Length == 0
+            || File.ReadLines(target).Any(line => line.StartsWith('#') && AnchorOf(line) == anchor);
+    }
+
+    /// <summary>The anchor that code hosts give a heading: lower case, no punctuation, dashes for spaces.</summary>
+    private static string AnchorOf(string heading) => string.Concat(
+        heading.TrimStart('#').Trim().ToLowerInvariant()
+            .Where(c => char.IsLetterOrDigit(c) || c is ' ' or '-' or '_')
+            .Select(c => c == ' ' ? '-' : c));
+
+    [GeneratedRegex(@"\bBerth\.([A-Z]\w+)\b")]
+    private static partial Regex BerthNamespace();
+
+    [GeneratedRegex(@"^public .*\b(class|struct|record|interface|enum|delegate)\b")]
+    private static partial Regex PublicType();
+
+    [GeneratedRegex(@"\]\(([^)\s]+)\)")]
+    private static partial Regex Link();
+}
