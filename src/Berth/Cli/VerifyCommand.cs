@@ -103,21 +103,24 @@ internal static class VerifyCommand
 
     private static void PrintSummary(VerificationReport report, bool isDryRun)
     {
-        Console.WriteLine($"Read {report.BlobsRead:N0} blobs ({Bytes(report.BytesRead)}) and {report.ManifestsRead:N0} manifests.");
+        Console.WriteLine(
+            $"Read {report.BlobsRead:N0} blobs ({Bytes(report.BytesRead)}) and {report.ManifestsRead:N0} manifests.");
         if (report.UnlinkedFiles > 0)
         {
-            Console.WriteLine($"{report.UnlinkedFiles:N0} files ({Bytes(report.UnlinkedBytes)}) that no repository links: "
-                + "they are harmless, and go with the next garbage collection.");
+            Console.WriteLine($"{report.UnlinkedFiles:N0} files ({Bytes(report.UnlinkedBytes)}) that no repository "
+                + "links: they are harmless, and go with the next garbage collection.");
         }
 
         if (report.UnfinishedLinks > 0)
         {
-            Console.WriteLine($"{report.UnfinishedLinks:N0} blobs of pushes that were cut off: no manifest needs them.");
+            Console.WriteLine(
+                $"{report.UnfinishedLinks:N0} blobs of pushes that were cut off: no manifest needs them.");
         }
 
         if (report.QuarantineFiles > 0)
         {
-            Console.WriteLine($"{report.QuarantineFiles:N0} files lie in quarantine. Once their images work again, delete them.");
+            Console.WriteLine(
+                $"{report.QuarantineFiles:N0} files lie in quarantine. Once their images work again, delete them.");
         }
 
         if (report.FaultsFound == 0) Console.WriteLine("Everything is as it was pushed.");

@@ -7,7 +7,7 @@ namespace Berth.Tests.Cli;
 public class VerifyTests
 {
     private static readonly TestImage Image = new(
-        "library/app", "v1", new TestBlob(1, 500), [new TestBlob(2, 70_000), new TestBlob(3, 9_000)], MountedFrom: null);
+        "library/app", "v1", new(1, 500), [new TestBlob(2, 70_000), new TestBlob(3, 9_000)], MountedFrom: null);
 
     [Fact]
     public async Task A_store_in_which_everything_is_as_it_was_pushed_exits_with_0()
@@ -49,7 +49,8 @@ public class VerifyTests
         var verifying = BerthCommand.RunAsync(berth.DataFolder, "verify");
         for (var seed = 100; !verifying.IsCompleted; seed += 10)
         {
-            await client.PushAsync(Image with { Tag = $"v{seed}", Layers = [new(seed, 500), new(seed + 1, 2_000_000)] });
+            TestBlob[] layers = [new(seed, 500), new(seed + 1, 2_000_000)];
+            await client.PushAsync(Image with { Tag = $"v{seed}", Layers = layers });
         }
 
         var (exitCode, output) = await verifying;
@@ -98,7 +99,8 @@ public class VerifyTests
         File.Delete(StoredFiles.BlobIn(berth.DataFolder, Image.Layers[1]));
         var (exitCode, output) = await BerthCommand.RunAsync(berth.DataFolder, "verify");
         Assert.Equal(1, exitCode);
-        Assert.Contains($"blob {Image.Layers[1].Digest} is missing, and library/app needs it", output, StringComparison.Ordinal);
+        var report = $"blob {Image.Layers[1].Digest} is missing, and library/app needs it";
+        Assert.Contains(report, output, StringComparison.Ordinal);
         Assert.Contains("is incomplete, push the image again", output, StringComparison.Ordinal);
     }
 
