@@ -1,5 +1,7 @@
 using System.Net;
+using Berth.Blobs;
 using Berth.Metadata;
+using Berth.Oci;
 using Berth.Tests.Faults;
 
 namespace Berth.Tests.Cli;
@@ -77,6 +79,19 @@ public class VerifyTests
         (exitCode, output) = await BerthCommand.RunAsync(berth.DataFolder, "verify");
         Assert.Equal(0, exitCode);
         Assert.Contains("1 files lie in quarantine", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_blob_that_was_pushed_again_since_it_was_read_is_not_set_aside()
+    {
+        await using var berth = await PushAsync();
+        var file = StoredFiles.BlobIn(berth.DataFolder, Image.Layers[0]);
+        var readWhenWritten = File.GetLastWriteTimeUtc(file);
+        using var http = berth.CreateClient();
+        await new ImageClient(http, new Random(1)).PushAsync(Image);
+        var store = new FileBlobStore(berth.DataFolder);
+        Assert.False(store.Quarantine(Digest.Parse(Image.Layers[0].Digest), readWhenWritten));
+        Assert.True(File.Exists(file));
     }
 
     [Fact]
