@@ -58,11 +58,10 @@ internal static class Comparison
         }
 
         await table.AddAsync($"push {table.Mebibytes} MiB, one PUT", "GB/s", false,
-            (server, round) => load.MeasureAsync(server, "GBps", "push", "-r", $"put{round}", "-f", seed.LargeFile, "-D", seed.LargeDigest),
+            (server, round) => load.MeasureAsync(server, "GBps", [.. Push(seed, $"put{round}")]),
             gibibytes);
         await table.AddAsync($"push {table.Mebibytes} MiB, streamed PATCH", "GB/s", false,
-            (server, round) => load.MeasureAsync(
-                server, "GBps", "push", "-r", $"patch{round}", "-f", seed.LargeFile, "-D", seed.LargeDigest, "--stream"),
+            (server, round) => load.MeasureAsync(server, "GBps", [.. Push(seed, $"patch{round}"), "--stream"]),
             gibibytes);
         foreach (var (name, isFile, options) in new (string, bool, string[])[]
         {
@@ -86,6 +85,9 @@ internal static class Comparison
                 null);
         }
     }
+
+    private static string[] Push(Seed seed, string repository) =>
+        ["push", "-r", repository, "-f", seed.LargeFile, "-D", seed.LargeDigest];
 
     private static string FindProject()
     {
@@ -125,9 +127,20 @@ internal sealed record Seed(string LargeFile, string LargeDigest, byte[] Small, 
         var large = $"sha256:{Convert.ToHexStringLower(hash.GetHashAndReset())}";
         var small = RandomNumberGenerator.GetBytes(10 * 1024);
         var manifest = $$"""
-            {"schemaVersion":2,"mediaType":"{{ManifestType}}","config":{"mediaType":"application/vnd.docker.container.image.v1+json",
-             "digest":"{{DigestOf(small)}}","size":{{small.Length}}},"layers":[{"mediaType":
-             "application/vnd.docker.image.rootfs.diff.tar.gzip","digest":"{{large}}","size":{{mebibytes * 1024L * 1024}}}]}
+            {
+              "schemaVersion": 2,
+              "mediaType": "{{ManifestType}}",
+              "config": {
+                "mediaType": "application/vnd.docker.container.image.v1+json",
+                "digest": "{{DigestOf(small)}}",
+                "size": {{small.Length}}
+              },
+              "layers": [{
+                "mediaType": "application/vnd.docker.image.rootfs.diff.tar.gzip",
+                "digest": "{{large}}",
+                "size": {{mebibytes * 1024L * 1024}}
+              }]
+            }
             """;
         return new Seed(file, large, small, DigestOf(small), Encoding.UTF8.GetBytes(manifest));
     }
@@ -144,7 +157,7 @@ internal sealed record Seed(string LargeFile, string LargeDigest, byte[] Small, 
         }
 
         using var client = new HttpClient { BaseAddress = new Uri(server.BaseUrl), Timeout = TimeSpan.FromMinutes(5) };
-        await using (var large = File.OpenRead(LargeFile)) await PushAsync(client, new StreamContent(large), LargeDigest);
+        await PushAsync(client, new StreamContent(File.OpenRead(LargeFile)), LargeDigest);
         await PushAsync(client, new ByteArrayContent(Small), SmallDigest);
         using var manifest = new ByteArrayContent(Manifest);
         manifest.Headers.ContentType = new MediaTypeHeaderValue(ManifestType);
@@ -164,10 +177,10 @@ internal sealed record Seed(string LargeFile, string LargeDigest, byte[] Small, 
         using var started = await client.PostAsync(new Uri("/v2/bench/blobs/uploads/", UriKind.Relative), null);
         started.EnsureSuccessStatusCode();
         var location = new Uri(client.BaseAddress!, started.Headers.Location!).ToString();
+        var separator = location.Contains('?', StringComparison.Ordinal) ? '&' : '?';
         using (content)
         {
-            using var finished = await client.PutAsync(
-                new Uri($"{location}{(location.Contains('?', StringComparison.Ordinal) ? '&' : '?')}digest={digest}"), content);
+            using var finished = await client.PutAsync(new Uri($"{location}{separator}digest={digest}"), content);
             finished.EnsureSuccessStatusCode();
         }
     }

@@ -128,8 +128,8 @@ internal sealed class FileBlobStore
     }
 
     /// <summary>
-    /// Sets an altered blob aside, so that it stops answering and a push can replace it. Only the very file that was found
-    /// altered, known by the time it was written, is moved: a push may have put a good one in its place meanwhile.
+    /// Sets an altered blob aside, so that it stops answering and a push can replace it. Only the very file that was
+    /// found altered, known by the time it was written, is moved: a push may have put a good one there meanwhile.
     /// </summary>
     /// <returns>False if the file is another one by now.</returns>
     public bool Quarantine(Digest digest, DateTime writtenUtc)

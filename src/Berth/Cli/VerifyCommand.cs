@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Diagnostics;
 using Berth.Blobs;
 using Berth.Lifecycle;
 using Berth.Metadata;
@@ -85,11 +86,11 @@ internal static class VerifyCommand
 
     private static async Task PrintAsync(Task work, VerificationReport report)
     {
-        for (var due = TimeProvider.System.GetUtcNow().UtcDateTime + BetweenLines; !work.IsCompleted; await Task.WhenAny(work, Task.Delay(BetweenDraws)))
+        for (var since = Stopwatch.StartNew(); !work.IsCompleted; await Task.WhenAny(work, Task.Delay(BetweenDraws)))
         {
             PrintFaults(report, Console.WriteLine);
-            if (TimeProvider.System.GetUtcNow().UtcDateTime < due) continue;
-            due += BetweenLines;
+            if (since.Elapsed < BetweenLines) continue;
+            since.Restart();
             Console.WriteLine($"{Bytes(report.BytesRead)} of {Bytes(report.TotalBytes)} read, "
                 + $"{report.ManifestsRead:N0} manifests checked");
         }
@@ -102,21 +103,24 @@ internal static class VerifyCommand
 
     private static void PrintSummary(VerificationReport report, bool isDryRun)
     {
-        Console.WriteLine($"Read {report.BlobsRead:N0} blobs ({Bytes(report.BytesRead)}) and {report.ManifestsRead:N0} manifests.");
+        Console.WriteLine(
+            $"Read {report.BlobsRead:N0} blobs ({Bytes(report.BytesRead)}) and {report.ManifestsRead:N0} manifests.");
         if (report.UnlinkedFiles > 0)
         {
-            Console.WriteLine($"{report.UnlinkedFiles:N0} files ({Bytes(report.UnlinkedBytes)}) that no repository links: "
-                + "they are harmless, and go with the next garbage collection.");
+            Console.WriteLine($"{report.UnlinkedFiles:N0} files ({Bytes(report.UnlinkedBytes)}) that no repository "
+                + "links: they are harmless, and go with the next garbage collection.");
         }
 
         if (report.UnfinishedLinks > 0)
         {
-            Console.WriteLine($"{report.UnfinishedLinks:N0} blobs of pushes that were cut off: no manifest needs them.");
+            Console.WriteLine(
+                $"{report.UnfinishedLinks:N0} blobs of pushes that were cut off: no manifest needs them.");
         }
 
         if (report.QuarantineFiles > 0)
         {
-            Console.WriteLine($"{report.QuarantineFiles:N0} files lie in quarantine. Once their images work again, delete them.");
+            Console.WriteLine(
+                $"{report.QuarantineFiles:N0} files lie in quarantine. Once their images work again, delete them.");
         }
 
         if (report.FaultsFound == 0) Console.WriteLine("Everything is as it was pushed.");

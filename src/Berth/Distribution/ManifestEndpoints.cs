@@ -153,8 +153,8 @@ internal sealed class ManifestEndpoints(
         contentType = null;
         if (string.IsNullOrWhiteSpace(request.Http.Request.ContentType)) return true;
         if (!MediaTypeHeaderValue.TryParse(request.Http.Request.ContentType, out var parsed)) return false;
-        contentType = parsed.MediaType;
-        return contentType?.Length <= 255;
+        contentType = MediaTypes.Canonical(parsed.MediaType ?? "");
+        return contentType.Length is > 0 and <= 255;
     }
 
     /// <summary>

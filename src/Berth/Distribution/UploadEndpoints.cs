@@ -177,7 +177,9 @@ internal sealed class UploadEndpoints(
         }
         catch (IOException e) when (DiskFull.IsCauseOf(e))
         {
-            // Clients begin anew after this; each try would leave its part behind, and the disk would stay full.
+            // Clients begin anew after this; each try would leave its part behind, and the disk would stay full. The
+            // bytes go first: the row may need the space to go too.
+            upload.TruncateTo(0);
             await sessions.CancelAsync(upload.Id);
             throw;
         }

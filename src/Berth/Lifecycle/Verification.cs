@@ -60,7 +60,10 @@ internal sealed class Verification(
             WHERE NOT EXISTS (SELECT 1 FROM manifest_body b WHERE b.digest = m.digest) LIMIT 1000
             """,
             row => $"{row.GetString(0)}@{row.GetString(1)}"));
-        foreach (var manifest in withoutBody) Report.AddFault($"manifest {manifest} has lost its content: push it again");
+        foreach (var manifest in withoutBody)
+        {
+            Report.AddFault($"manifest {manifest} has lost its content: push it again");
+        }
     }
 
     private void CheckBlob(Digest digest, CancellationToken cancellation)
@@ -123,7 +126,8 @@ internal sealed class Verification(
         var found = Digest.Of(digest.Algorithm, body);
         if (found != digest)
         {
-            Report.AddFault($"manifest {digest} is altered in the database: its content has the digest {found}; push it again");
+            Report.AddFault(
+                $"manifest {digest} is altered in the database: its content has the digest {found}; push it again");
             return;
         }
 
@@ -139,7 +143,7 @@ internal sealed class Verification(
         }
     }
 
-    /// <summary>A body that was taken once and would be refused by now needs nothing that this Berth can tell.</summary>
+    /// <summary>A body that was taken once and would be refused by now needs nothing that is known.</summary>
     private List<ManifestReference> NeedsOf(byte[] body, string mediaType)
     {
         try
@@ -157,7 +161,8 @@ internal sealed class Verification(
         {
             var digest = n.Target.Digest;
             if (n.Kind == ReferenceKind.Child && ManifestTable.Exists(session, repository, digest)) return false;
-            return BlobTable.Find(session, repository, digest) is not { } link || store.LengthOf(digest) != link.SizeBytes;
+            return BlobTable.Find(session, repository, digest)?.SizeBytes is not { } bytes
+                || store.LengthOf(digest) != bytes;
         }));
 
     private List<(long Repository, string Name, string MediaType)> UsesOf(Digest digest) => database.Read(s => s.All(

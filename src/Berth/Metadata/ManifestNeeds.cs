@@ -3,7 +3,10 @@ using Berth.Settings;
 
 namespace Berth.Metadata;
 
-/// <summary>What has to be in a manifest's repository: of images config and layers, of indexes what the settings name.</summary>
+/// <summary>
+/// What has to be in a manifest's repository: of images config and layers, of indexes the children that the settings
+/// name.
+/// </summary>
 internal sealed class ManifestNeeds(ValidationSettings validation)
 {
     private readonly IndexValidationSettings indexes = validation.Manifests.Indexes;

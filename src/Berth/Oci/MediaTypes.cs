@@ -25,6 +25,16 @@ public static class MediaTypes
     private static readonly SearchValues<char> NameCharacters = SearchValues.Create(
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$&-^_.+");
 
+    private static readonly string[] Known =
+        [OciManifest, OciIndex, OciArtifact, DockerManifest, DockerManifestList, DockerSchema1, DockerSchema1Signed];
+
+    /// <summary>
+    /// The usual spelling of a type that Berth knows: case does not count in media types (RFC 6838, section 4.2), and
+    /// none that is checked may pass unchecked for it.
+    /// </summary>
+    public static string Canonical(string mediaType) =>
+        Array.Find(Known, known => known.Equals(mediaType, StringComparison.OrdinalIgnoreCase)) ?? mediaType;
+
     /// <summary>Whether a text is a media type without parameters (RFC 6838, section 4.2).</summary>
     public static bool IsValid(ReadOnlySpan<char> text) =>
         text.IndexOf('/') is var slash && slash > 0 && IsName(text[..slash]) && IsName(text[(slash + 1)..]);

@@ -1,5 +1,7 @@
 using System.Net;
+using Berth.Blobs;
 using Berth.Metadata;
+using Berth.Oci;
 using Berth.Tests.Faults;
 
 namespace Berth.Tests.Cli;
@@ -7,7 +9,7 @@ namespace Berth.Tests.Cli;
 public class VerifyTests
 {
     private static readonly TestImage Image = new(
-        "library/app", "v1", new TestBlob(1, 500), [new TestBlob(2, 70_000), new TestBlob(3, 9_000)], MountedFrom: null);
+        "library/app", "v1", new(1, 500), [new TestBlob(2, 70_000), new TestBlob(3, 9_000)], MountedFrom: null);
 
     [Fact]
     public async Task A_store_in_which_everything_is_as_it_was_pushed_exits_with_0()
@@ -49,7 +51,8 @@ public class VerifyTests
         var verifying = BerthCommand.RunAsync(berth.DataFolder, "verify");
         for (var seed = 100; !verifying.IsCompleted; seed += 10)
         {
-            await client.PushAsync(Image with { Tag = $"v{seed}", Layers = [new(seed, 500), new(seed + 1, 2_000_000)] });
+            TestBlob[] layers = [new(seed, 500), new(seed + 1, 2_000_000)];
+            await client.PushAsync(Image with { Tag = $"v{seed}", Layers = layers });
         }
 
         var (exitCode, output) = await verifying;
@@ -79,6 +82,19 @@ public class VerifyTests
     }
 
     [Fact]
+    public async Task A_blob_that_was_pushed_again_since_it_was_read_is_not_set_aside()
+    {
+        await using var berth = await PushAsync();
+        var file = StoredFiles.BlobIn(berth.DataFolder, Image.Layers[0]);
+        var readWhenWritten = File.GetLastWriteTimeUtc(file);
+        using var http = berth.CreateClient();
+        await new ImageClient(http, new Random(1)).PushAsync(Image);
+        var store = new FileBlobStore(berth.DataFolder);
+        Assert.False(store.Quarantine(Digest.Parse(Image.Layers[0].Digest), readWhenWritten));
+        Assert.True(File.Exists(file));
+    }
+
+    [Fact]
     public async Task A_dry_run_reports_an_altered_blob_and_leaves_it_there()
     {
         await using var berth = await PushAsync();
@@ -98,7 +114,8 @@ public class VerifyTests
         File.Delete(StoredFiles.BlobIn(berth.DataFolder, Image.Layers[1]));
         var (exitCode, output) = await BerthCommand.RunAsync(berth.DataFolder, "verify");
         Assert.Equal(1, exitCode);
-        Assert.Contains($"blob {Image.Layers[1].Digest} is missing, and library/app needs it", output, StringComparison.Ordinal);
+        var report = $"blob {Image.Layers[1].Digest} is missing, and library/app needs it";
+        Assert.Contains(report, output, StringComparison.Ordinal);
         Assert.Contains("is incomplete, push the image again", output, StringComparison.Ordinal);
     }
 

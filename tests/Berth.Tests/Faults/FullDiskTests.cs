@@ -77,7 +77,7 @@ public class FullDiskTests(ITestOutputHelper output)
             for (var seed = 1000; seed < 3000; seed += 10)
             {
                 var image = new TestImage(
-                    "library/small", $"v{seed}", new TestBlob(seed, 300), [new TestBlob(seed + 1, 40_000)], MountedFrom: null);
+                    "library/small", $"v{seed}", new(seed, 300), [new TestBlob(seed + 1, 40_000)], MountedFrom: null);
                 await client.PushAsync(image);
                 acknowledged.Add(image);
             }
@@ -95,7 +95,8 @@ public class FullDiskTests(ITestOutputHelper output)
     /// <summary>Fills the volume up, and gives some of it back.</summary>
     private static void LeaveFree(LoopVolume volume, long bytes)
     {
-        using var filler = new FileStream(Filler(volume), FileMode.Append, FileAccess.Write, FileShare.Read, bufferSize: 0);
+        using var filler = new FileStream(
+            Filler(volume), FileMode.Append, FileAccess.Write, FileShare.Read, bufferSize: 0);
         foreach (var block in new[] { new byte[MiB], new byte[4096] })
         {
             try

@@ -8,10 +8,12 @@ namespace Berth.Tests.Faults;
 /// <summary>An answer that a client of a sound registry never gets.</summary>
 internal sealed class UnexpectedAnswerException(string message) : Exception(message);
 
-/// <summary>Pushes images in every way there is, and pulls them as a distrustful client: everything is hashed.</summary>
+/// <summary>
+/// Pushes images in every way there is, and pulls them as a distrustful client: everything is hashed.
+/// </summary>
 internal sealed class ImageClient(HttpClient http, Random random)
 {
-    /// <summary>Pushes everything an image needs, then its manifest; returns once the manifest was answered 201.</summary>
+    /// <summary>Pushes everything an image needs, then its manifest.</summary>
     public async Task PushAsync(TestImage image)
     {
         foreach (var blob in image.Blobs) await PushBlobAsync(image, blob);
@@ -123,7 +125,8 @@ internal sealed class ImageClient(HttpClient http, Random random)
             var end = (int)((long)content.Length * (chunk + 1) / chunks);
             if (end == sent) continue;
             using var part = Bytes(content[sent..end]);
-            part.Headers.TryAddWithoutValidation("Content-Range", string.Create(CultureInfo.InvariantCulture, $"{sent}-{end - 1}"));
+            part.Headers.TryAddWithoutValidation(
+                "Content-Range", string.Create(CultureInfo.InvariantCulture, $"{sent}-{end - 1}"));
             using var answer = await http.PatchAsync(location, part);
             await ExpectAsync(answer, HttpStatusCode.Accepted);
             location = answer.Headers.Location!;

@@ -88,7 +88,8 @@ internal sealed partial class LoopVolume : IDisposable
         var flags = NoLogFlush;
         if (Control(root.DangerousGetHandle().ToInt32(), Shutdown, ref flags) != 0)
         {
-            throw new InvalidOperationException($"ext4 did not stop: {new Win32Exception(Marshal.GetLastPInvokeError()).Message}");
+            var reason = new Win32Exception(Marshal.GetLastPInvokeError()).Message;
+            throw new InvalidOperationException($"ext4 did not stop: {reason}");
         }
     }
 

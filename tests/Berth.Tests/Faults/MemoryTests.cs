@@ -8,10 +8,12 @@ public class MemoryTests(ITestOutputHelper output)
     private const int MiB = 1024 * 1024;
     private const int BlobMebibytes = 100;
 
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
     [Fact]
     public async Task Thirty_two_uploads_of_100_MiB_at_once_add_less_than_256_MiB_of_memory()
     {
-        await using var berth = await BerthProcess.StartAsync(cancellationToken: TestContext.Current.CancellationToken);
+        await using var berth = await BerthProcess.StartAsync(cancellationToken: Cancellation);
         using var http = berth.CreateClient();
         await PushAsync(http, number: 1000, mebibytes: 1, isChunked: false);
         var growth = await PeakGrowthAsync(berth, () => Task.WhenAll(Enumerable.Range(0, 32)
@@ -23,7 +25,7 @@ public class MemoryTests(ITestOutputHelper output)
     [Fact]
     public async Task Sixty_four_pulls_of_a_big_blob_at_once_add_less_than_128_MiB_of_memory()
     {
-        await using var berth = await BerthProcess.StartAsync(cancellationToken: TestContext.Current.CancellationToken);
+        await using var berth = await BerthProcess.StartAsync(cancellationToken: Cancellation);
         using var http = berth.CreateClient();
         var digest = await PushAsync(http, number: 1, BlobMebibytes, isChunked: false);
         var growth = await PeakGrowthAsync(berth, () => Task.WhenAll(Enumerable.Range(0, 64)
@@ -44,17 +46,17 @@ public class MemoryTests(ITestOutputHelper output)
     private static async Task<string> PushAsync(HttpClient http, int number, int mebibytes, bool isChunked)
     {
         var digest = new BigContent(number, mebibytes).Digest();
-        using var started = await http.PostAsync("v2/library/big/blobs/uploads/", null, TestContext.Current.CancellationToken);
+        using var started = await http.PostAsync("v2/library/big/blobs/uploads/", null, Cancellation);
         var location = started.Headers.Location!.OriginalString;
         using var content = new BigContent(number, mebibytes);
         if (isChunked)
         {
-            using var patched = await http.PatchAsync(location, content, TestContext.Current.CancellationToken);
+            using var patched = await http.PatchAsync(location, content, Cancellation);
             Assert.Equal(HttpStatusCode.Accepted, patched.StatusCode);
         }
 
         using var pushed = await http.PutAsync(
-            $"{location}?digest={digest}", isChunked ? null : content, TestContext.Current.CancellationToken);
+            $"{location}?digest={digest}", isChunked ? null : content, Cancellation);
         Assert.Equal(HttpStatusCode.Created, pushed.StatusCode);
         return digest;
     }
@@ -62,13 +64,13 @@ public class MemoryTests(ITestOutputHelper output)
     private static async Task PullAsync(HttpClient http, string digest, bool isSlow)
     {
         using var answer = await http.GetAsync(
-            $"v2/library/big/blobs/{digest}", HttpCompletionOption.ResponseHeadersRead, TestContext.Current.CancellationToken);
-        await using var stream = await answer.Content.ReadAsStreamAsync(TestContext.Current.CancellationToken);
+            $"v2/library/big/blobs/{digest}", HttpCompletionOption.ResponseHeadersRead, Cancellation);
+        await using var stream = await answer.Content.ReadAsStreamAsync(Cancellation);
         var buffer = new byte[256 * 1024];
         long length = 0;
-        while (await stream.ReadAsync(buffer, TestContext.Current.CancellationToken) is > 0 and var read)
+        while (await stream.ReadAsync(buffer, Cancellation) is > 0 and var read)
         {
-            if (isSlow && length < MiB) await Task.Delay(100, TestContext.Current.CancellationToken);
+            if (isSlow && length < MiB) await Task.Delay(100, Cancellation);
             length += read;
         }
 

@@ -22,7 +22,8 @@ internal sealed class PushingCrowd(int seed)
     public async Task PushUntilDeathAsync(BerthProcess berth, CancellationToken stop)
     {
         (recent, cutOff) = ([], []);
-        await Task.WhenAll(Enumerable.Range(0, Pushers).Select(_ => Task.Run(() => PushAsync(berth, NextSeed(), stop), stop)));
+        await Task.WhenAll(
+            Enumerable.Range(0, Pushers).Select(_ => Task.Run(() => PushAsync(berth, NextSeed(), stop), stop)));
         CutOff += cutOff.Count;
     }
 
@@ -42,8 +43,8 @@ internal sealed class PushingCrowd(int seed)
     }
 
     /// <summary>
-    /// What was acknowledged since the last check is whole. What was cut off is whole or not there, and is whole once it
-    /// was pushed again.
+    /// What was acknowledged since the last check is whole. What was cut off is whole or not there, and is whole once
+    /// it was pushed again.
     /// </summary>
     public async Task CheckRecentAsync(BerthProcess berth)
     {

@@ -20,7 +20,7 @@ internal sealed record TestBlob(int Seed, int LengthBytes)
     }
 }
 
-/// <summary>An image in a repository: a config, layers, and perhaps a layer that another repository has already.</summary>
+/// <summary>An image in a repository: a config, layers, and perhaps a layer that another repository has.</summary>
 internal sealed record TestImage(
     string Repository, string Tag, TestBlob Config, IReadOnlyList<TestBlob> Layers, TestImage? MountedFrom)
 {
@@ -44,7 +44,7 @@ internal sealed record TestImage(
         }
     }
 
-    /// <summary>An image of up to four small layers; one in twelve has a layer of up to three MiB.</summary>
+    /// <summary>An image of up to four small layers; one in twelve has a layer of up to three MiB too.</summary>
     public static TestImage Random(Random random, IReadOnlyList<TestImage> others)
     {
         TestBlob Blob(int most) => new(random.Next(), random.Next(1, most));
