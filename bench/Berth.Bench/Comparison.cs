@@ -58,11 +58,13 @@ internal static class Comparison
         }
 
         await table.AddAsync($"push {table.Mebibytes} MiB, one PUT", "GB/s", false,
-            (server, round) => load.MeasureAsync(server, "GBps", "push", "-r", $"put{round}", "-f", seed.LargeFile, "-D", seed.LargeDigest),
+            (server, round) => load.MeasureAsync(
+                server, "GBps", "push", "-r", $"put{round}", "-f", seed.LargeFile, "-D", seed.LargeDigest),
             gibibytes);
         await table.AddAsync($"push {table.Mebibytes} MiB, streamed PATCH", "GB/s", false,
             (server, round) => load.MeasureAsync(
-                server, "GBps", "push", "-r", $"patch{round}", "-f", seed.LargeFile, "-D", seed.LargeDigest, "--stream"),
+                server, "GBps", "push", "-r", $"patch{round}",
+                "-f", seed.LargeFile, "-D", seed.LargeDigest, "--stream"),
             gibibytes);
         foreach (var (name, isFile, options) in new (string, bool, string[])[]
         {
@@ -125,9 +127,11 @@ internal sealed record Seed(string LargeFile, string LargeDigest, byte[] Small, 
         var large = $"sha256:{Convert.ToHexStringLower(hash.GetHashAndReset())}";
         var small = RandomNumberGenerator.GetBytes(10 * 1024);
         var manifest = $$"""
-            {"schemaVersion":2,"mediaType":"{{ManifestType}}","config":{"mediaType":"application/vnd.docker.container.image.v1+json",
-             "digest":"{{DigestOf(small)}}","size":{{small.Length}}},"layers":[{"mediaType":
-             "application/vnd.docker.image.rootfs.diff.tar.gzip","digest":"{{large}}","size":{{mebibytes * 1024L * 1024}}}]}
+            {"schemaVersion":2,"mediaType":"{{ManifestType}}",
+             "config":{"mediaType":"application/vnd.docker.container.image.v1+json",
+             "digest":"{{DigestOf(small)}}","size":{{small.Length}}},
+             "layers":[{"mediaType":"application/vnd.docker.image.rootfs.diff.tar.gzip",
+             "digest":"{{large}}","size":{{mebibytes * 1024L * 1024}}}]}
             """;
         return new Seed(file, large, small, DigestOf(small), Encoding.UTF8.GetBytes(manifest));
     }
@@ -144,7 +148,11 @@ internal sealed record Seed(string LargeFile, string LargeDigest, byte[] Small, 
         }
 
         using var client = new HttpClient { BaseAddress = new Uri(server.BaseUrl), Timeout = TimeSpan.FromMinutes(5) };
-        await using (var large = File.OpenRead(LargeFile)) await PushAsync(client, new StreamContent(large), LargeDigest);
+        await using (var large = File.OpenRead(LargeFile))
+        {
+            await PushAsync(client, new StreamContent(large), LargeDigest);
+        }
+
         await PushAsync(client, new ByteArrayContent(Small), SmallDigest);
         using var manifest = new ByteArrayContent(Manifest);
         manifest.Headers.ContentType = new MediaTypeHeaderValue(ManifestType);
@@ -166,8 +174,9 @@ internal sealed record Seed(string LargeFile, string LargeDigest, byte[] Small, 
         var location = new Uri(client.BaseAddress!, started.Headers.Location!).ToString();
         using (content)
         {
+            var separator = location.Contains('?', StringComparison.Ordinal) ? '&' : '?';
             using var finished = await client.PutAsync(
-                new Uri($"{location}{(location.Contains('?', StringComparison.Ordinal) ? '&' : '?')}digest={digest}"), content);
+                new Uri($"{location}{separator}digest={digest}"), content);
             finished.EnsureSuccessStatusCode();
         }
     }

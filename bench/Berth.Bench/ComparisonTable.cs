@@ -46,10 +46,11 @@ internal sealed class ComparisonTable(List<Server> servers, int rounds, int mebi
     public string ToMarkdown()
     {
         var text = new StringBuilder();
-        text.Append("# Performance\n\nWritten by `make bench-compare`: the same work against each server in turn, in one "
+        text.Append(
+            "# Performance\n\nWritten by `make bench-compare`: the same work against each server in turn, in one "
             + $"run on one machine with {Environment.ProcessorCount} cores, client included. Each cell: the median of "
-            + $"{rounds} rounds (lowest to highest) · Berth's value divided by this server's · the server's CPU seconds "
-            + "per GiB, or the 99th percentile in ms. nginx serves the same bytes as plain files: the limit of what a "
+            + $"{rounds} rounds (lowest to highest) · Berth's value divided by this server's · the server's CPU "
+            + "seconds per GiB, or the 99th percentile in ms. nginx serves the same bytes as plain files: the limit of what a "
             + "pull can cost. Ratios hold better than figures: loopback, one disk, noisy neighbours.\n\n");
         text.Append(CultureInfo.InvariantCulture, $"| work | {string.Join(" | ", servers.Select(s => s.Name))} |\n");
         text.Append(CultureInfo.InvariantCulture, $"| --- |{string.Concat(servers.Select(_ => " --- |"))}\n");
@@ -64,16 +65,19 @@ internal sealed class ComparisonTable(List<Server> servers, int rounds, int mebi
         var spread = $"{Text(samples.Min(s => s.Value))}–{Text(samples.Max(s => s.Value))}";
         var cost = gibibytes is { } size
             ? $"{Text(Median(samples.Select(s => s.CpuSeconds / size)))} s/GiB"
-            : samples[0].P99Milliseconds is not null ? $"p99 {Text(Median(samples.Select(s => s.P99Milliseconds!.Value)))} ms" : "";
+            : samples[0].P99Milliseconds is not null
+                ? $"p99 {Text(Median(samples.Select(s => s.P99Milliseconds!.Value)))} ms"
+                : "";
         return $"{Text(value)} ({spread}) · {Text(own / value)}× · {cost}";
     }
 
     private static double Median(IEnumerable<double> values)
     {
         var sorted = values.Order().ToList();
-        return sorted.Count % 2 == 1 ? sorted[sorted.Count / 2] : (sorted[sorted.Count / 2 - 1] + sorted[sorted.Count / 2]) / 2;
+        var middle = sorted.Count / 2;
+        return sorted.Count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
     }
 
     private static string Text(double value) =>
-        value >= 100 ? value.ToString("N0", CultureInfo.InvariantCulture) : value.ToString("0.##", CultureInfo.InvariantCulture);
+        value.ToString(value >= 100 ? "N0" : "0.##", CultureInfo.InvariantCulture);
 }

@@ -37,7 +37,8 @@ public class HotPaths
     {
         const string Digest = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
         string Descriptor(string type) => $$"""{"mediaType":"{{type}}","digest":"{{Digest}}","size":2}""";
-        var list = string.Join(",", Enumerable.Repeat(Descriptor("application/vnd.oci.image.layer.v1.tar+gzip"), layers));
+        var layer = Descriptor("application/vnd.oci.image.layer.v1.tar+gzip");
+        var list = string.Join(",", Enumerable.Repeat(layer, layers));
         return $$"""
             {"schemaVersion":2,"mediaType":"{{MediaTypes.OciManifest}}",
              "config":{{Descriptor("application/vnd.oci.image.config.v1+json")}},"layers":[{{list}}]}

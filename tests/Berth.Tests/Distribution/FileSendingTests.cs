@@ -34,7 +34,8 @@ public sealed class FileSendingTests : IAsyncLifetime
         request.Headers.TryAddWithoutValidation("Range", range);
         using var response = await registry.Client.SendAsync(request, Cancellation);
         Assert.Equal(HttpStatusCode.PartialContent, response.StatusCode);
-        Assert.Equal($"bytes {offset}-{offset + count - 1}/{LargeBytes}", response.Content.Headers.ContentRange!.ToString());
+        Assert.Equal(
+            $"bytes {offset}-{offset + count - 1}/{LargeBytes}", response.Content.Headers.ContentRange!.ToString());
         Assert.Equal(large[offset..(offset + count)], await response.Content.ReadAsByteArrayAsync(Cancellation));
     }
 
@@ -64,7 +65,8 @@ public sealed class FileSendingTests : IAsyncLifetime
         for (var i = 0; i < 20; i++)
         {
             using var connection = await ConnectAsync();
-            await connection.SendAsync(Encoding.ASCII.GetBytes($"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n"), Cancellation);
+            await connection.SendAsync(
+                Encoding.ASCII.GetBytes($"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n"), Cancellation);
             await connection.ReceiveAsync(new byte[1000], Cancellation);
         }
 
@@ -146,7 +148,10 @@ public sealed class FileSendingTests : IAsyncLifetime
         var buffer = new byte[1 << 20];
         try
         {
-            while (await connection.ReceiveAsync(buffer, Cancellation) is > 0 and var read) received.Write(buffer, 0, read);
+            while (await connection.ReceiveAsync(buffer, Cancellation) is > 0 and var read)
+            {
+                received.Write(buffer, 0, read);
+            }
         }
         catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionReset)
         {
@@ -158,7 +163,8 @@ public sealed class FileSendingTests : IAsyncLifetime
 
     private int OpenBlobs() => Directory.GetFiles("/proc/self/fd")
         .Select(descriptor => new FileInfo(descriptor).LinkTarget)
-        .Count(target => target?.StartsWith(Path.Combine(registry.DataFolder, "blobs"), StringComparison.Ordinal) is true);
+        .Count(target =>
+            target?.StartsWith(Path.Combine(registry.DataFolder, "blobs"), StringComparison.Ordinal) is true);
 
     private string FileOf(string blobPath)
     {
