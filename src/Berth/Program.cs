@@ -10,10 +10,12 @@ var root = new RootCommand(
       berth serve --config /etc/berth/config.yml   with settings from a file
       REGISTRY_HTTP_ADDR=127.0.0.1:8080 berth serve
       berth config check --config config.yml       says what is wrong with the settings
+      berth verify                                 reads everything stored again and finds what is altered
     """)
 {
     ServeCommand.Create(),
     ConfigCommand.Create(),
+    VerifyCommand.Create(),
 };
 
 // Signals are the host's: it lets requests end for http.draintimeout, and not for the 2 seconds given here.

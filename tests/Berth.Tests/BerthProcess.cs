@@ -223,7 +223,7 @@ public sealed partial class BerthProcess : IAsyncDisposable
     {
         try
         {
-            using var response = await client.GetAsync(new Uri("readyz", UriKind.Relative), cancellationToken);
+            using var response = await client.GetAsync(new Uri("v2/", UriKind.Relative), cancellationToken);
             return response.StatusCode == HttpStatusCode.OK;
         }
         catch (HttpRequestException)

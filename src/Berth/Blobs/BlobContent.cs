@@ -1,4 +1,6 @@
+using System.Buffers;
 using System.IO.Pipelines;
+using Berth.Oci;
 using Microsoft.Win32.SafeHandles;
 
 namespace Berth.Blobs;
@@ -12,6 +14,31 @@ internal sealed class BlobContent(SafeFileHandle file) : IDisposable
     public long Length { get; } = RandomAccess.GetLength(file);
 
     public SafeFileHandle File => file;
+
+    /// <summary>When the file got its content.</summary>
+    public DateTime WrittenUtc => System.IO.File.GetLastWriteTimeUtc(file);
+
+    /// <summary>Reads all of it again.</summary>
+    public Digest ComputeDigest(DigestAlgorithm algorithm, Action<int> read, CancellationToken cancellation)
+    {
+        using var hash = Digest.StartHash(algorithm);
+        var buffer = ArrayPool<byte>.Shared.Rent(ChunkBytes);
+        try
+        {
+            for (long offset = 0; RandomAccess.Read(file, buffer, offset) is > 0 and var count; offset += count)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                hash.AppendData(buffer, 0, count);
+                read(count);
+            }
+
+            return Digest.FromHash(algorithm, hash.GetHashAndReset());
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
 
     /// <summary>Writes a part of the blob.</summary>
     /// <exception cref="EndOfStreamException">The file ended early: it shrank while it was being read.</exception>

@@ -79,7 +79,7 @@ internal sealed class BlobUpload : IDisposable
     /// <summary>Forgets everything after an offset, as when a request failed that can't be continued.</summary>
     public void TruncateTo(long offset)
     {
-        if (offset < Offset) Forget(offset);
+        if (offset < Offset && !isClosed) Forget(offset);
     }
 
     /// <summary>The digest of what was received.</summary>
@@ -131,7 +131,7 @@ internal sealed class BlobUpload : IDisposable
         catch (IOException)
         {
             // The hash is ahead of the file: it starts again from what was kept.
-            Forget(Offset);
+            if (!isClosed) Forget(Offset);
             throw;
         }
     }

@@ -127,14 +127,26 @@ internal sealed class FileBlobStore
         }
     }
 
-    /// <summary>Sets an altered blob aside, so that it stops answering and a push can replace it.</summary>
-    public void Quarantine(Digest digest)
+    /// <summary>
+    /// Sets an altered blob aside, so that it stops answering and a push can replace it. Only the very file that was found
+    /// altered, known by the time it was written, is moved: a push may have put a good one in its place meanwhile.
+    /// </summary>
+    /// <returns>False if the file is another one by now.</returns>
+    public bool Quarantine(Digest digest, DateTime writtenUtc)
     {
         var path = BlobPath(digest);
-        File.Move(path, Path.Combine(quarantine, digest.Text.Replace(':', '-')), overwrite: true);
+        if (File.GetLastWriteTimeUtc(path) != writtenUtc) return false;
+        var aside = Path.Combine(quarantine, digest.Text.Replace(':', '-'));
+        File.Move(path, aside, overwrite: true);
+        var isSame = File.GetLastWriteTimeUtc(aside) == writtenUtc;
+        if (!isSame) File.Move(aside, path, overwrite: true);
         DirectorySync.Flush(quarantine);
         DirectorySync.Flush(Path.GetDirectoryName(path)!);
+        return isSame;
     }
+
+    /// <summary>How many files lie in quarantine.</summary>
+    public int CountQuarantined() => Directory.EnumerateFiles(quarantine).Count();
 
     /// <summary>
     /// What was just pushed goes before a file of that name, which it may be meant to heal. A staged blob may get its

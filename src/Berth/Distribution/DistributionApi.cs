@@ -59,12 +59,7 @@ internal sealed partial class DistributionApi
             error = Find(http, out var route, out var target) ?? Admit(http, route!, out var actor)
                 ?? await route!.Endpoint(new V2Request(http, target!, actor!));
         }
-        catch (IOException e) when (IsDiskFull(e) && !http.Response.HasStarted)
-        {
-            LogDiskFull(e.Message);
-            error = RegistryError.StorageFull();
-        }
-        catch (Microsoft.Data.Sqlite.SqliteException e) when (IsDiskFull(e) && !http.Response.HasStarted)
+        catch (Exception e) when (DiskFull.IsCauseOf(e) && !http.Response.HasStarted)
         {
             LogDiskFull(e.Message);
             error = RegistryError.StorageFull();
@@ -120,13 +115,6 @@ internal sealed partial class DistributionApi
 
         return null;
     }
-
-    /// <summary>ENOSPC and EDQUOT, as .NET reports them.</summary>
-    private static bool IsDiskFull(IOException e) => (e.HResult & 0xFFFF) is 28 or 122 or 0x70;
-
-    /// <summary>SQLITE_FULL, and SQLITE_IOERR_SHMSIZE when the log's index can't grow.</summary>
-    private static bool IsDiskFull(Microsoft.Data.Sqlite.SqliteException e) =>
-        e.SqliteErrorCode == 13 || e.SqliteExtendedErrorCode == 4874;
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The disk is full: {Reason}")]
     private partial void LogDiskFull(string reason);

@@ -175,6 +175,12 @@ internal sealed class UploadEndpoints(
             await sessions.CancelAsync(upload.Id);
             return RegistryError.TooLarge(e.Message);
         }
+        catch (IOException e) when (DiskFull.IsCauseOf(e))
+        {
+            // Clients begin anew after this; each try would leave its part behind, and the disk would stay full.
+            await sessions.CancelAsync(upload.Id);
+            throw;
+        }
     }
 
     /// <summary>

@@ -41,6 +41,16 @@ internal sealed class Database : IAsyncDisposable
         return new Database(path);
     }
 
+    /// <summary>Opens the file beside a server that may use it: nothing is created or brought up to date.</summary>
+    /// <exception cref="InvalidDataException">It is not there, or its tables are another version's.</exception>
+    public static Database OpenBeside(string path)
+    {
+        if (!File.Exists(path)) throw new InvalidDataException($"there is no database at {path}");
+        SqliteLibrary.Load();
+        using (var session = Session.Open(path)) Migrations.RequireCurrent(session);
+        return new Database(path);
+    }
+
     /// <summary>Runs a read. It sees every write whose task ended before it began.</summary>
     public T Read<T>(Func<Session, T> query)
     {

@@ -53,6 +53,7 @@ internal sealed class ManifestWriter(
     /// <summary>A pattern takes time in proportion to the URL, whatever was written into the settings.</summary>
     private const RegexOptions UrlPattern = RegexOptions.NonBacktracking | RegexOptions.CultureInvariant;
 
+    private readonly ManifestNeeds needs = new(validation);
     private readonly Regex[] allowedUrls = [.. validation.Manifests.Urls.Allow.Select(p => new Regex(p, UrlPattern))];
     private readonly Regex[] deniedUrls = [.. validation.Manifests.Urls.Deny.Select(p => new Regex(p, UrlPattern))];
 
@@ -69,7 +70,7 @@ internal sealed class ManifestWriter(
         }
 
         if (Fault(manifest) is { } fault) return ManifestResult.Invalid(fault);
-        var needed = Needed(manifest);
+        var needed = needs.Of(manifest);
         ManifestResult result;
         do
         {
@@ -127,28 +128,6 @@ internal sealed class ManifestWriter(
 
     private bool IsAllowed(string url) =>
         (allowedUrls.Length == 0 || allowedUrls.Any(r => r.IsMatch(url))) && !deniedUrls.Any(r => r.IsMatch(url));
-
-    /// <summary>
-    /// What must be there: of images config and layers, of indexes the children that the settings name.
-    /// </summary>
-    private List<ManifestReference> Needed(Manifest manifest)
-    {
-        if (MediaTypes.IsImageManifest(manifest.MediaType))
-        {
-            return [.. manifest.References.Where(r => r.Kind is ReferenceKind.Config or ReferenceKind.Layer
-                && !MediaTypes.IsNondistributable(r.Target.MediaType))];
-        }
-
-        if (!MediaTypes.IsIndex(manifest.MediaType)) return [];
-        var indexes = validation.Manifests.Indexes;
-        return [.. manifest.References.Where(r => r.Kind == ReferenceKind.Child && indexes.Platforms switch
-        {
-            "none" => false,
-            "list" => indexes.PlatformList.Any(p => r.Target.Platform is { } platform
-                && platform.Architecture == p.Architecture && platform.Os == p.Os),
-            _ => true,
-        })];
-    }
 
     /// <summary>
     /// Children of an index may be blobs too: build caches list their layers there. A blob that came only just now,

@@ -40,6 +40,17 @@ internal static class Migrations
         session.Run("COMMIT");
     }
 
+    /// <exception cref="InvalidDataException">The tables are not those that this Berth works with.</exception>
+    public static void RequireCurrent(Session session)
+    {
+        var hasTables = session.Number("SELECT 1 FROM sqlite_master WHERE name = 'schema_migration'") is not null;
+        var applied = hasTables ? session.Number("SELECT max(number) FROM schema_migration") ?? 0 : 0;
+        if (applied == Scripts().Count) return;
+        throw new InvalidDataException(
+            $"the database is at migration {applied}, and this Berth needs {Scripts().Count}: let `berth serve` of the "
+            + "same version run on it first");
+    }
+
     private static List<string> Scripts()
     {
         var assembly = Assembly.GetExecutingAssembly();

@@ -1,0 +1,133 @@
+using System.CommandLine;
+using Berth.Blobs;
+using Berth.Lifecycle;
+using Berth.Metadata;
+using Berth.Settings;
+using Microsoft.Data.Sqlite;
+using Spectre.Console;
+
+namespace Berth.Cli;
+
+/// <summary>
+/// <c>berth verify</c>: reads everything stored again, and exits with 0 if all is well, 1 if anything was found, and 2
+/// if it could not run.
+/// </summary>
+internal static class VerifyCommand
+{
+    private static readonly TimeSpan BetweenDraws = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan BetweenLines = TimeSpan.FromSeconds(10);
+
+    public static Command Create()
+    {
+        var config = SettingsOption.Create();
+        var dryRun = new Option<bool>("--dry-run") { Description = "Only report; leave altered blobs where they are." };
+        var command = new Command(
+            "verify", "Read everything stored again and find what is altered or missing, also while a server runs.")
+        {
+            config, dryRun,
+        };
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            if (SettingsOption.Load(parsed.GetValue(config)) is not { } settings) return 2;
+            try
+            {
+                return await RunAsync(settings, parsed.GetValue(dryRun), cancellation);
+            }
+            catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException
+                or SqliteException or OperationCanceledException)
+            {
+                await Console.Error.WriteLineAsync($"berth verify: {e.Message}");
+                return 2;
+            }
+        });
+        return command;
+    }
+
+    private static async Task<int> RunAsync(RegistrySettings settings, bool isDryRun, CancellationToken cancellation)
+    {
+        var root = Path.GetFullPath(settings.Storage.Filesystem.RootDirectory);
+        await using var database = Database.OpenBeside(settings.Database.Path ?? Path.Combine(root, "berth.db"));
+        var verification = new Verification(
+            database, new FileBlobStore(root), settings.Validation, TimeProvider.System, isDryRun);
+        Console.WriteLine($"Verifying {root}");
+        var work = Task.Run(() => verification.RunAsync(cancellation), cancellation);
+        if (AnsiConsole.Profile.Capabilities.Interactive && !Console.IsOutputRedirected)
+        {
+            await DrawAsync(work, verification.Report);
+        }
+        else
+        {
+            await PrintAsync(work, verification.Report);
+        }
+
+        await work;
+        PrintFaults(verification.Report, Console.WriteLine);
+        PrintSummary(verification.Report, isDryRun);
+        return verification.Report.FaultsFound == 0 ? 0 : 1;
+    }
+
+    private static Task DrawAsync(Task work, VerificationReport report) => AnsiConsole.Progress()
+        .Columns(
+            new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new DownloadedColumn(),
+            new TransferSpeedColumn(), new RemainingTimeColumn())
+        .StartAsync(async context =>
+        {
+            var bar = context.AddTask("Blobs");
+            while (!work.IsCompleted)
+            {
+                bar.MaxValue = Math.Max(1, report.TotalBytes);
+                bar.Value = Math.Min(report.BytesRead, bar.MaxValue);
+                if (report.ManifestsRead > 0) bar.Description = $"Manifests {report.ManifestsRead:N0}";
+                PrintFaults(report, text => AnsiConsole.MarkupLineInterpolated($"[red]{text}[/]"));
+                await Task.WhenAny(work, Task.Delay(BetweenDraws));
+            }
+        });
+
+    private static async Task PrintAsync(Task work, VerificationReport report)
+    {
+        for (var due = TimeProvider.System.GetUtcNow().UtcDateTime + BetweenLines; !work.IsCompleted; await Task.WhenAny(work, Task.Delay(BetweenDraws)))
+        {
+            PrintFaults(report, Console.WriteLine);
+            if (TimeProvider.System.GetUtcNow().UtcDateTime < due) continue;
+            due += BetweenLines;
+            Console.WriteLine($"{Bytes(report.BytesRead)} of {Bytes(report.TotalBytes)} read, "
+                + $"{report.ManifestsRead:N0} manifests checked");
+        }
+    }
+
+    private static void PrintFaults(VerificationReport report, Action<string> print)
+    {
+        while (report.TryTakeFault(out var text)) print(text!);
+    }
+
+    private static void PrintSummary(VerificationReport report, bool isDryRun)
+    {
+        Console.WriteLine($"Read {report.BlobsRead:N0} blobs ({Bytes(report.BytesRead)}) and {report.ManifestsRead:N0} manifests.");
+        if (report.UnlinkedFiles > 0)
+        {
+            Console.WriteLine($"{report.UnlinkedFiles:N0} files ({Bytes(report.UnlinkedBytes)}) that no repository links: "
+                + "they are harmless, and go with the next garbage collection.");
+        }
+
+        if (report.UnfinishedLinks > 0)
+        {
+            Console.WriteLine($"{report.UnfinishedLinks:N0} blobs of pushes that were cut off: no manifest needs them.");
+        }
+
+        if (report.QuarantineFiles > 0)
+        {
+            Console.WriteLine($"{report.QuarantineFiles:N0} files lie in quarantine. Once their images work again, delete them.");
+        }
+
+        if (report.FaultsFound == 0) Console.WriteLine("Everything is as it was pushed.");
+        else Console.WriteLine($"Found {report.FaultsFound:N0} faults{(isDryRun ? "; nothing was changed" : "")}.");
+    }
+
+    private static string Bytes(long count) => count switch
+    {
+        < 10 << 10 => $"{count:N0} bytes",
+        < 10 << 20 => $"{count >> 10:N0} KiB",
+        < 10L << 30 => $"{count >> 20:N0} MiB",
+        _ => $"{count >> 30:N0} GiB",
+    };
+}

@@ -1,0 +1,28 @@
+using Berth.Oci;
+using Berth.Settings;
+
+namespace Berth.Metadata;
+
+/// <summary>What has to be in a manifest's repository: of images config and layers, of indexes what the settings name.</summary>
+internal sealed class ManifestNeeds(ValidationSettings validation)
+{
+    private readonly IndexValidationSettings indexes = validation.Manifests.Indexes;
+
+    public List<ManifestReference> Of(Manifest manifest)
+    {
+        if (MediaTypes.IsImageManifest(manifest.MediaType))
+        {
+            return [.. manifest.References.Where(r => r.Kind is ReferenceKind.Config or ReferenceKind.Layer
+                && !MediaTypes.IsNondistributable(r.Target.MediaType))];
+        }
+
+        if (!MediaTypes.IsIndex(manifest.MediaType)) return [];
+        return [.. manifest.References.Where(r => r.Kind == ReferenceKind.Child && indexes.Platforms switch
+        {
+            "none" => false,
+            "list" => indexes.PlatformList.Any(p => r.Target.Platform is { } platform
+                && platform.Architecture == p.Architecture && platform.Os == p.Os),
+            _ => true,
+        })];
+    }
+}

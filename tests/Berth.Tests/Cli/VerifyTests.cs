@@ -1,0 +1,143 @@
+using System.Net;
+using Berth.Metadata;
+using Berth.Tests.Faults;
+
+namespace Berth.Tests.Cli;
+
+public class VerifyTests
+{
+    private static readonly TestImage Image = new(
+        "library/app", "v1", new TestBlob(1, 500), [new TestBlob(2, 70_000), new TestBlob(3, 9_000)], MountedFrom: null);
+
+    [Fact]
+    public async Task A_store_in_which_everything_is_as_it_was_pushed_exits_with_0()
+    {
+        await using var berth = await PushAsync();
+        var (exitCode, output) = await BerthCommand.RunAsync(berth.DataFolder, "verify");
+        Assert.Equal(0, exitCode);
+        Assert.Contains("Read 3 blobs (77 KiB) and 1 manifests.", output, StringComparison.Ordinal);
+        Assert.Contains("Everything is as it was pushed.", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task It_runs_without_a_server_too()
+    {
+        await using var berth = await PushAsync();
+        await berth.TerminateAsync(TestContext.Current.CancellationToken);
+        var (exitCode, output) = await BerthCommand.RunAsync(berth.DataFolder, "verify");
+        Assert.Equal(0, exitCode);
+        Assert.Contains("Read 3 blobs", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_folder_without_a_registry_exits_with_2_and_stays_as_it_is()
+    {
+        var folder = Directory.CreateTempSubdirectory("berth-test-");
+        var (exitCode, output) = await BerthCommand.RunAsync(folder.FullName, "verify");
+        Assert.Equal(2, exitCode);
+        Assert.Contains("there is no database", output, StringComparison.Ordinal);
+        Assert.Empty(folder.GetFileSystemInfos());
+        folder.Delete();
+    }
+
+    [Fact]
+    public async Task A_push_that_lasts_while_it_runs_is_not_a_fault()
+    {
+        await using var berth = await PushAsync();
+        using var http = berth.CreateClient();
+        var client = new ImageClient(http, new Random(1));
+        var verifying = BerthCommand.RunAsync(berth.DataFolder, "verify");
+        for (var seed = 100; !verifying.IsCompleted; seed += 10)
+        {
+            await client.PushAsync(Image with { Tag = $"v{seed}", Layers = [new(seed, 500), new(seed + 1, 2_000_000)] });
+        }
+
+        var (exitCode, output) = await verifying;
+        Assert.True(exitCode == 0, output);
+    }
+
+    [Fact]
+    public async Task An_altered_blob_is_moved_to_quarantine_and_answers_404_until_it_is_pushed_again()
+    {
+        await using var berth = await PushAsync();
+        using var http = berth.CreateClient();
+        var client = new ImageClient(http, new Random(1));
+        var layer = Image.Layers[0];
+        StoredFiles.Alter(StoredFiles.BlobIn(berth.DataFolder, layer));
+
+        var (exitCode, output) = await BerthCommand.RunAsync(berth.DataFolder, "verify");
+
+        Assert.Equal(1, exitCode);
+        Assert.Contains($"blob {layer.Digest} was altered", output, StringComparison.Ordinal);
+        Assert.Contains("manifest library/app@sha256:", output, StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.NotFound, await client.HeadBlobAsync(Image.Repository, layer));
+        await client.PushAsync(Image);
+        Assert.True(await client.IsWholeAsync(Image));
+        (exitCode, output) = await BerthCommand.RunAsync(berth.DataFolder, "verify");
+        Assert.Equal(0, exitCode);
+        Assert.Contains("1 files lie in quarantine", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_dry_run_reports_an_altered_blob_and_leaves_it_there()
+    {
+        await using var berth = await PushAsync();
+        var file = StoredFiles.BlobIn(berth.DataFolder, Image.Layers[0]);
+        StoredFiles.Alter(file);
+        var (exitCode, output) = await BerthCommand.RunAsync(berth.DataFolder, "verify", "--dry-run");
+        Assert.Equal(1, exitCode);
+        Assert.Contains($"blob {Image.Layers[0].Digest} is altered", output, StringComparison.Ordinal);
+        Assert.Contains("nothing was changed", output, StringComparison.Ordinal);
+        Assert.True(File.Exists(file));
+    }
+
+    [Fact]
+    public async Task A_blob_without_a_file_is_reported_with_the_image_that_needs_it()
+    {
+        await using var berth = await PushAsync();
+        File.Delete(StoredFiles.BlobIn(berth.DataFolder, Image.Layers[1]));
+        var (exitCode, output) = await BerthCommand.RunAsync(berth.DataFolder, "verify");
+        Assert.Equal(1, exitCode);
+        Assert.Contains($"blob {Image.Layers[1].Digest} is missing, and library/app needs it", output, StringComparison.Ordinal);
+        Assert.Contains("is incomplete, push the image again", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_file_that_no_repository_links_is_counted_and_is_no_fault()
+    {
+        await using var berth = await PushAsync();
+        var stray = StoredFiles.BlobIn(berth.DataFolder, new TestBlob(77, 1234));
+        Directory.CreateDirectory(Path.GetDirectoryName(stray)!);
+        await File.WriteAllBytesAsync(stray, new TestBlob(77, 1234).Content, TestContext.Current.CancellationToken);
+        var (exitCode, output) = await BerthCommand.RunAsync(berth.DataFolder, "verify");
+        Assert.Equal(0, exitCode);
+        Assert.Contains("1 files (1,234 bytes) that no repository links", output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("UPDATE manifest_body SET body = x'7b7d'", "is altered in the database")]
+    [InlineData("DELETE FROM manifest_body", "has lost its content")]
+    [InlineData("UPDATE repository_blob SET size_bytes = size_bytes + 1", "and should have")]
+    [InlineData("DELETE FROM repository_blob", "is incomplete, push the image again")]
+    public async Task What_does_not_fit_in_the_database_is_reported(string damage, string report)
+    {
+        await using var berth = await PushAsync();
+        await berth.TerminateAsync(TestContext.Current.CancellationToken);
+        await using (var database = Database.OpenBeside(Path.Combine(berth.DataFolder, "berth.db")))
+        {
+            await database.WriteAsync(session => session.Run(damage), isDurable: true);
+        }
+
+        var (exitCode, output) = await BerthCommand.RunAsync(berth.DataFolder, "verify");
+        Assert.Equal(1, exitCode);
+        Assert.Contains(report, output, StringComparison.Ordinal);
+    }
+
+    private static async Task<BerthProcess> PushAsync()
+    {
+        var berth = await BerthProcess.StartAsync(cancellationToken: TestContext.Current.CancellationToken);
+        using var http = berth.CreateClient();
+        await new ImageClient(http, new Random(1)).PushAsync(Image);
+        return berth;
+    }
+}

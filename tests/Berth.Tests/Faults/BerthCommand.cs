@@ -1,0 +1,22 @@
+using System.Diagnostics;
+
+namespace Berth.Tests.Faults;
+
+/// <summary>Runs a subcommand of Berth beside, or instead of, a server on the same folder.</summary>
+internal static class BerthCommand
+{
+    public static async Task<(int ExitCode, string Output)> RunAsync(string dataFolder, params string[] arguments)
+    {
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "berth.dll"), .. arguments])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        start.Environment["REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY"] = dataFolder;
+        using var process = Process.Start(start) ?? throw new InvalidOperationException("Berth did not start.");
+        var output = process.StandardOutput.ReadToEndAsync();
+        var errors = process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        return (process.ExitCode, await output + await errors);
+    }
+}
