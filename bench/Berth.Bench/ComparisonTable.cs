@@ -50,8 +50,8 @@ internal sealed class ComparisonTable(List<Server> servers, int rounds, int mebi
             "# Performance\n\nWritten by `make bench-compare`: the same work against each server in turn, in one "
             + $"run on one machine with {Environment.ProcessorCount} cores, client included. Each cell: the median of "
             + $"{rounds} rounds (lowest to highest) · Berth's value divided by this server's · the server's CPU "
-            + "seconds per GiB, or the 99th percentile in ms. nginx serves the same bytes as plain files: the limit of what a "
-            + "pull can cost. Ratios hold better than figures: loopback, one disk, noisy neighbours.\n\n");
+            + "seconds per GiB, or the 99th percentile in ms. nginx serves the same bytes as plain files: the limit of "
+            + "what a pull can cost. Ratios hold better than figures: loopback, one disk, noisy neighbours.\n\n");
         text.Append(CultureInfo.InvariantCulture, $"| work | {string.Join(" | ", servers.Select(s => s.Name))} |\n");
         text.Append(CultureInfo.InvariantCulture, $"| --- |{string.Concat(servers.Select(_ => " --- |"))}\n");
         foreach (var row in rows.Append(idle)) text.Append(row).Append('\n');
