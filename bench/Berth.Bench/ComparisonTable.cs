@@ -52,8 +52,8 @@ internal sealed class ComparisonTable(List<Server> servers, int rounds, int mebi
             Written by `make bench-compare`: the same work against each server in turn, in one run on one machine with
             {Environment.ProcessorCount} cores, client included. Each cell: the median of {rounds} rounds (lowest to
             highest) · Berth's value divided by this server's · the server's CPU seconds per GiB, or the 99th percentile
-            in ms. nginx serves the same bytes as plain files: the limit of what a pull can cost. Ratios hold better than
-            figures: loopback, one disk, other work on the same machine.
+            in ms. nginx serves the same bytes as plain files: the limit of what a pull can cost. Ratios hold better
+            than figures: loopback, one disk, other work on the same machine.
 
 
             """);
