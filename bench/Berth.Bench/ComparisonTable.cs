@@ -3,7 +3,9 @@ using System.Text;
 
 namespace Berth.Bench;
 
-/// <summary>Medians with their spread, one row per work and one column per server, and ratios to Berth's own column.</summary>
+/// <summary>
+/// Medians with their spread, one row per work and one column per server, and ratios to Berth's own column.
+/// </summary>
 internal sealed class ComparisonTable(List<Server> servers, int rounds, int mebibytes)
 {
     private readonly List<string> rows = [];

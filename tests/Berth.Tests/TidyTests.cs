@@ -81,13 +81,6 @@ public sealed partial class TidyTests
         select $"{file.Path}:{index + 1}: {file.Lines[index]}");
 
     [Fact]
-    public void Nobody_blocks_on_a_task() => Empty(
-        from file in Code
-        where !RuleFiles.Contains(file.Path)
-        from match in file.Matches(new Regex(@"\.Result\b(?!\s*[({=]|\w)(?=[;,.)\]])|\.Wait\(\)|\.GetResult\(\)"))
-        select match);
-
-    [Fact]
     public void Only_the_command_line_and_the_log_write_to_the_console() => Empty(
         from file in Program
         where file.Slice is not ("Cli" or "Logging" or "")

@@ -16,7 +16,7 @@ internal sealed class BlobContent(SafeFileHandle file) : IDisposable
     public SafeFileHandle File => file;
 
     /// <summary>When the file got its content.</summary>
-    public DateTime WrittenUtc { get; } = System.IO.File.GetLastWriteTimeUtc(file);
+    public DateTime WrittenUtc => System.IO.File.GetLastWriteTimeUtc(file);
 
     /// <summary>Reads all of it again.</summary>
     public Digest ComputeDigest(DigestAlgorithm algorithm, Action<int> read, CancellationToken cancellation)

@@ -131,7 +131,7 @@ internal sealed class BlobUpload : IDisposable
         catch (IOException)
         {
             // The hash is ahead of the file: it starts again from what was kept.
-            Forget(Offset);
+            if (!isClosed) Forget(Offset);
             throw;
         }
     }

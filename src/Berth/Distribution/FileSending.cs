@@ -61,9 +61,9 @@ internal sealed class FileSending
     /// Sends the part as the response's body, whose Content-Length must be set to <paramref name="count"/>. False, with
     /// nothing done, where this connection or a part so small takes the ordinary way.
     /// </summary>
-    /// <remarks>
-    /// A connection whose client went away, or whose file ended early, is cut: never a wrong success.
-    /// </remarks>
+    /// <exception cref="EndOfStreamException">
+    /// The file ended early: the connection has to be cut, so that nobody takes what came for the whole.
+    /// </exception>
     public static async ValueTask<bool> TrySendAsync(HttpContext http, SafeFileHandle file, long offset, long count)
     {
         if (count < MinimumBytes || !HttpProtocol.IsHttp11(http.Request.Protocol)) return false;
@@ -72,6 +72,11 @@ internal sealed class FileSending
         await http.Response.BodyWriter.FlushAsync();
         if (!await sending.TrySendAsync(file, offset, count))
         {
+            if (RandomAccess.GetLength(file) < offset + count)
+            {
+                throw new EndOfStreamException("the blob's file is shorter than it was");
+            }
+
             http.Abort();
             return true;
         }

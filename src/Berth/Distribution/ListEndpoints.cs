@@ -44,7 +44,14 @@ internal sealed class ListEndpoints(
         var type = request.Query("artifactType") is { Length: > 0 } asked ? asked : null;
         var found = page.Count == 0
             ? []
-            : manifests.Referrers(request.Repository, request.Target.Digest, type, page.Last, page.Count + 1);
+            : manifests.Referrers(
+                request.Repository, request.Target.Digest, type, page.Last, page.Count + 1, limits.ManifestBytes);
+        if (found.Count > 1 && found.Sum(r => (long)r.Length) > limits.ManifestBytes)
+        {
+            // Annotations may be as long as a manifest: the page ends before it takes more than one.
+            page = page with { Count = Math.Min(page.Count, found.Count - 1) };
+        }
+
         LinkNext(request, page, found, referrer => referrer.Digest.Text);
         if (type is not null) request.Response.Headers["OCI-Filters-Applied"] = "artifactType";
         await WriteAsync(request, MediaTypes.OciIndex, json => WriteIndex(json, found));

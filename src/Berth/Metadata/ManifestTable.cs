@@ -7,7 +7,11 @@ internal sealed record StoredManifest(Digest Digest, string MediaType, byte[] Bo
 
 /// <summary>A manifest that refers to a subject, as the referrers API lists it.</summary>
 internal sealed record Referrer(
-    Digest Digest, string MediaType, long SizeBytes, string? ArtifactType, string? AnnotationsJson);
+    Digest Digest, string MediaType, long SizeBytes, string? ArtifactType, string? AnnotationsJson)
+{
+    /// <summary>What its pusher made it take in a list, in characters.</summary>
+    public int Length => (ArtifactType?.Length ?? 0) + (AnnotationsJson?.Length ?? 0);
+}
 
 /// <summary>The manifests of repositories, their references, and the tags by which they are found.</summary>
 internal sealed class ManifestTable(
@@ -71,13 +75,15 @@ internal sealed class ManifestTable(
     }
 
     /// <summary>
-    /// Referrers of a subject after <paramref name="last"/> by digest (distribution-spec, "Listing Referrers").
+    /// Referrers of a subject after <paramref name="last"/> by digest (distribution-spec, "Listing Referrers"), up to
+    /// the one with which they are longer than <paramref name="maxLength"/> together, in characters.
     /// </summary>
     public List<Referrer> Referrers(
-        RepositoryName repository, Digest subject, string? artifactType, string last, int count)
+        RepositoryName repository, Digest subject, string? artifactType, string last, int count, long maxLength)
     {
         if (repositories.Find(repository) is not { } id) return [];
-        return database.Read(s => s.All(
+        var length = 0L;
+        return database.Read(s => s.Until(
             """
             SELECT digest, media_type, size_bytes, artifact_type, annotations FROM manifest
             WHERE repository_id = @1 AND subject_digest = @2 AND digest > @3 AND (@4 IS NULL OR artifact_type = @4)
@@ -86,6 +92,7 @@ internal sealed class ManifestTable(
             row => new Referrer(
                 Digest.Parse(row.GetString(0)), row.GetString(1), row.GetInt64(2),
                 row.IsDBNull(3) ? null : row.GetString(3), row.IsDBNull(4) ? null : row.GetString(4)),
+            referrer => (length += referrer.Length) > maxLength && length > referrer.Length,
             id, subject.Text, last, artifactType, count));
     }
 

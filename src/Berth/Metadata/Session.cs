@@ -36,6 +36,21 @@ internal sealed class Session : IDisposable
         return rows;
     }
 
+    /// <summary>Runs a query and returns its rows up to the first of which <paramref name="isLast"/> is true.</summary>
+    public List<T> Until<T>(
+        string sql, Func<DbDataReader, T> read, Func<T, bool> isLast, params ReadOnlySpan<object?> parameters)
+    {
+        using var reader = Prepare(sql, parameters).ExecuteReader();
+        var rows = new List<T>();
+        while (reader.Read())
+        {
+            rows.Add(read(reader));
+            if (isLast(rows[^1])) break;
+        }
+
+        return rows;
+    }
+
     /// <summary>Runs a query and returns its first row, or null where there is none.</summary>
     public T? First<T>(string sql, Func<DbDataReader, T> read, params ReadOnlySpan<object?> parameters)
         where T : class

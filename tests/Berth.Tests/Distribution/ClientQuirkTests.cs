@@ -36,7 +36,8 @@ public class ClientQuirkTests
     {
         await using var registry = await RegistryFixture.StartAsync();
         var script = await Images.ScriptAsync(registry, "a");
-        script["image"] = Images.Oci().Replace(MediaTypes.OciManifest, MediaTypes.DockerManifest, StringComparison.Ordinal);
+        script["image"] = Images.Oci()
+            .Replace(MediaTypes.OciManifest, MediaTypes.DockerManifest, StringComparison.Ordinal);
         await script.PlayAsync(
             """
             PUT /v2/a/manifests/latest

@@ -155,10 +155,50 @@ public class ReferrerTests
                 """);
         }
 
-        var pages = await Lists.WalkAsync(registry, script.Filled("/v2/a/referrers/{sha256 subject}") + query, page =>
-            [.. page.GetProperty("manifests").EnumerateArray().Select(m => m.GetProperty("digest").GetString()!)]);
+        if (query.Contains("artifactType", StringComparison.Ordinal))
+        {
+            script.Give("other", Encoding.UTF8.GetBytes(Images.Oci(",\"artifactType\":\"a/other\"" + Subject())));
+            await script.PlayAsync(
+                """
+                PUT /v2/a/manifests/{sha256 other}
+                  Content-Type: application/vnd.oci.image.manifest.v1+json
+                  > {other}
+                  201
+                """);
+        }
+
+        var pages = await WalkAsync(registry, script.Filled("/v2/a/referrers/{sha256 subject}") + query);
         Assert.Equal(pushed.Order(StringComparer.Ordinal), pages.SelectMany(p => p));
         Assert.All(pages.SkipLast(1), p => Assert.Equal(pageSize, p.Count));
         await script.PlayAsync($"GET /v2/a/referrers/{{sha256 subject}}?n=0\n 200\n Link: -\n < {Empty}");
     }
+
+    [Fact]
+    public async Task A_page_of_referrers_with_very_long_annotations_is_no_longer_than_a_manifest()
+    {
+        await using var registry = await RegistryFixture.StartAsync();
+        var script = await Images.ScriptAsync(registry, "a");
+        foreach (var length in new[] { 1_500_000, 1_600_000, 1_700_000, 4_000_000, 10 })
+        {
+            var fields = $",\"annotations\":{{\"long\":\"{new string('x', length)}\"}}" + Subject();
+            script.Give("referrer", Encoding.UTF8.GetBytes(Images.Oci(fields)));
+            await script.PlayAsync(
+                """
+                PUT /v2/a/manifests/{sha256 referrer}
+                  Content-Type: application/vnd.oci.image.manifest.v1+json
+                  > {referrer}
+                  201
+                """);
+        }
+
+        await script.PlayAsync("GET /v2/a/referrers/{sha256 subject}?n=1000\n 200");
+        Assert.InRange(script.LastBody.Length, 1, (4 << 20) + 10_000);
+        var pages = await WalkAsync(registry, script.Filled("/v2/a/referrers/{sha256 subject}?n=1000"));
+        Assert.Equal(5, pages.SelectMany(p => p).Distinct().Count());
+        Assert.Equal(5, pages.Sum(p => p.Count));
+    }
+
+    private static Task<List<List<string>>> WalkAsync(RegistryFixture registry, string path) =>
+        Lists.WalkAsync(registry, path, page =>
+            [.. page.GetProperty("manifests").EnumerateArray().Select(m => m.GetProperty("digest").GetString()!)]);
 }

@@ -124,12 +124,12 @@ internal sealed partial class LoopVolume : IDisposable
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         })!;
-        var errors = process.StandardError.ReadToEndAsync();
         var output = process.StandardOutput.ReadToEnd();
+        var errors = process.StandardError.ReadToEnd();
         process.WaitForExit();
         return process.ExitCode == 0
             ? output
-            : throw new InvalidOperationException($"{program} {string.Join(' ', arguments)}: {errors.Result}");
+            : throw new InvalidOperationException($"{program} {string.Join(' ', arguments)}: {errors}");
     }
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]

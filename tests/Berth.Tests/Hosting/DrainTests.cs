@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
+using Berth.Distribution;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 
@@ -25,7 +26,7 @@ public sealed class DrainTests : IDisposable
         await push.SendAsync("lo");
         Assert.StartsWith("HTTP/1.1 201 ", await push.ReadUntilAsync("\r\n\r\n"), StringComparison.Ordinal);
         Assert.Equal(0, await berth.WaitForExitAsync());
-        AssertDurable("hello");
+        AssertDurable(Path.Combine(folder, "data"), "hello");
     }
 
     [Fact]
@@ -47,9 +48,25 @@ public sealed class DrainTests : IDisposable
         Assert.StartsWith("HTTP/1.1 201 ", await push.ReadUntilAsync("\r\n\r\n"), StringComparison.Ordinal);
         Assert.Equal(0, await berth.WaitForExitAsync());
         Assert.InRange(watch.Elapsed, TimeSpan.FromSeconds(0.9), TimeSpan.FromSeconds(10));
-        AssertDurable("other");
+        AssertDurable(Path.Combine(folder, "data"), "other");
         Assert.Equal("", await berth.Error.ReadToEndAsync(Stop));
         Assert.DoesNotContain(" error ", await berth.Output.ReadToEndAsync(Stop), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Every_pushed_blob_is_on_the_disk_even_if_the_time_to_stop_is_over()
+    {
+        await using var registry = await RegistryFixture.StartAsync();
+        var contents = Enumerable.Range(0, 300).Select(i => $"blob {i}").ToArray();
+        await Parallel.ForEachAsync(contents, Stop, async (content, stop) =>
+        {
+            using var answer = await registry.Client.PostAsync(
+                $"v2/a/blobs/uploads/?digest=sha256:{DigestOf(content)}", new StringContent(content), stop);
+            Assert.Equal(System.Net.HttpStatusCode.Created, answer.StatusCode);
+        });
+        var settling = registry.Services.GetServices<IHostedService>().OfType<BlobSettling>().Single();
+        await settling.StopAsync(new CancellationToken(canceled: true));
+        Assert.All(contents, c => AssertDurable(registry.DataFolder, c));
     }
 
     [Fact]
@@ -101,10 +118,10 @@ public sealed class DrainTests : IDisposable
         Assert.Fail("it still takes connections");
     }
 
-    private void AssertDurable(string content)
+    private static void AssertDurable(string data, string content)
     {
         var digest = DigestOf(content);
-        var file = Path.Combine(folder, "data", "blobs", "sha256", digest[..2], digest);
+        var file = Path.Combine(data, "blobs", "sha256", digest[..2], digest);
         Assert.Equal(content, File.ReadAllText(file));
     }
 }
