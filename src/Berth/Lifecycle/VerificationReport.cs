@@ -34,7 +34,7 @@ internal sealed class VerificationReport
 
     public long UnlinkedBytes => Volatile.Read(ref unlinkedBytes);
 
-    /// <summary>Blobs whose push was cut off after its answer: no manifest needs them.</summary>
+    /// <summary>Linked blobs that are not there and that no manifest needs: pushes were cut off.</summary>
     public long UnfinishedLinks => Volatile.Read(ref unfinishedLinks);
 
     /// <summary>Files in quarantine at the end, earlier ones too.</summary>
