@@ -114,7 +114,7 @@ internal static class VerifyCommand
         if (report.UnfinishedLinks > 0)
         {
             Console.WriteLine(
-                $"{report.UnfinishedLinks:N0} blobs of pushes that were cut off are not there: no manifest needs them.");
+                $"{report.UnfinishedLinks:N0} blobs of pushes that were cut off are missing: no manifest needs them.");
         }
 
         if (report.QuarantineFiles > 0)

@@ -31,7 +31,8 @@ internal sealed class Verification(
         CheckDatabase();
         var parallel = new ParallelOptions
         {
-            CancellationToken = cancellation, MaxDegreeOfParallelism = Environment.ProcessorCount,
+            CancellationToken = cancellation,
+            MaxDegreeOfParallelism = Environment.ProcessorCount,
         };
         await Parallel.ForEachAsync(store.List(), parallel, (digest, stop) =>
         {
