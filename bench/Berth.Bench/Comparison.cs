@@ -18,33 +18,33 @@ internal static class Comparison
         var mebibytes = arguments.Length > 1 ? int.Parse(arguments[1], CultureInfo.InvariantCulture) : 1024;
         var project = FindProject();
         var root = Directory.CreateTempSubdirectory("berth-compare-").FullName;
+        var servers = new List<Server>();
         try
         {
             var load = await Load.BuildAsync(Path.Combine(project, "bench/load/regload.c"), root);
-            var servers = await StartServersAsync(root);
+            await StartServersAsync(servers, root);
             var seed = await Seed.CreateAsync(root, mebibytes);
             foreach (var server in servers) await seed.FillAsync(server);
             var table = new ComparisonTable(servers, rounds, mebibytes);
             await MeasureAsync(table, load, seed);
             await table.MeasureIdleAsync();
-            foreach (var server in servers) await server.DisposeAsync();
             await File.WriteAllTextAsync(Path.Combine(project, "docs/performance.md"), table.ToMarkdown());
             Console.WriteLine(table.ToMarkdown());
             return 0;
         }
         finally
         {
+            foreach (var server in servers) await server.DisposeAsync();
             Directory.Delete(root, recursive: true);
         }
     }
 
-    private static async Task<List<Server>> StartServersAsync(string root)
+    private static async Task StartServersAsync(List<Server> servers, string root)
     {
-        var servers = new List<Server> { await Server.StartBerthAsync(root) };
+        servers.Add(await Server.StartBerthAsync(root));
         if (Server.IsInstalled("nginx")) servers.Add(await Server.StartNginxAsync(root));
         if (Server.IsInstalled("docker-registry")) servers.Add(await Server.StartDistributionAsync(root));
         if (Server.IsInstalled("zot")) servers.Add(await Server.StartZotAsync(root));
-        return servers;
     }
 
     private static async Task MeasureAsync(ComparisonTable table, Load load, Seed seed)
@@ -74,7 +74,7 @@ internal static class Comparison
         })
         {
             await table.AddAsync($"{name}, 32 connections", "requests/s", isFile,
-                (server, _) => load.MeasureAsync(server, "rps", ["req", "-c", "32", "-d", "3", .. options]), null);
+                (server, _) => load.MeasureAsync(server, "rps", ["req", "-c", "32", "-d", "3", "-H", Seed.Accept, .. options]), null);
         }
 
         foreach (var clients in new[] { 1, 8 })
@@ -101,6 +101,9 @@ internal static class Comparison
 internal sealed record Seed(string LargeFile, string LargeDigest, byte[] Small, string SmallDigest, byte[] Manifest)
 {
     private const string ManifestType = "application/vnd.docker.distribution.manifest.v2+json";
+
+    /// <summary>Without it distribution answers with schema 1, or not at all.</summary>
+    public const string Accept = "Accept: " + ManifestType;
 
     public string LargePath => $"/v2/bench/blobs/{LargeDigest}";
 

@@ -68,7 +68,7 @@ internal sealed class Server : IAsyncDisposable
     {
         var config = Path.Combine(root, "nginx.conf");
         File.WriteAllText(config, $$"""
-            worker_processes 2; daemon off; pid {{root}}/nginx.pid; error_log /dev/null;
+            user root; worker_processes 2; daemon off; pid {{root}}/nginx.pid; error_log /dev/null;
             events { worker_connections 1024; }
             http {
               access_log off; sendfile on; tcp_nopush on; keepalive_requests 100000000;
