@@ -64,7 +64,7 @@ public class UploadPipeline : IDisposable
         _ = RepositoryName.TryParse("bench", out var repository);
         using var upload = new BlobUpload(UploadId.New(), repository, DigestAlgorithm.Sha256, path);
         var sending = SendAsync(pipe.Writer);
-        await upload.AppendAsync(pipe.Reader, long.MaxValue, CancellationToken.None);
+        await upload.AppendAsync(pipe.Reader, long.MaxValue);
         await sending;
         var digest = upload.ComputeDigest(DigestAlgorithm.Sha256).Text;
         File.Delete(path);

@@ -55,11 +55,12 @@ internal sealed class BlobUpload : IDisposable
     /// go on from <see cref="Offset"/>.
     /// </summary>
     /// <exception cref="UploadTooLargeException">The upload would grow above <paramref name="maxBytes"/>.</exception>
-    public async Task AppendAsync(PipeReader body, long maxBytes, CancellationToken cancellation)
+    public async Task AppendAsync(PipeReader body, long maxBytes)
     {
         while (true)
         {
-            var result = await body.ReadAtLeastAsync(BatchBytes, cancellation);
+            // Never cancelled: a read that ends so leaves the server reading. When the client goes, the body ends itself.
+            var result = await body.ReadAtLeastAsync(BatchBytes, CancellationToken.None);
             var batch = result.Buffer;
             try
             {

@@ -106,7 +106,7 @@ internal sealed class UploadEndpoints(
         _ = upload.TryEnter();
         try
         {
-            await upload.AppendAsync(request.Http.Request.BodyReader, MaxBytes, request.Aborted);
+            await upload.AppendAsync(request.Http.Request.BodyReader, MaxBytes);
         }
         catch (Exception e)
         {
@@ -167,7 +167,7 @@ internal sealed class UploadEndpoints(
 
         try
         {
-            await upload.AppendAsync(http.BodyReader, MaxBytes, request.Aborted);
+            await upload.AppendAsync(http.BodyReader, MaxBytes);
             return stated is { } chunk ? CheckLength(upload, chunk) : null;
         }
         catch (UploadTooLargeException e)

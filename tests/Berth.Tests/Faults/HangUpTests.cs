@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net;
 using Berth.Metadata;
 
 namespace Berth.Tests.Faults;
@@ -38,7 +39,10 @@ public class HangUpTests(ITestOutputHelper output)
         {
             using var ended = await http.DeleteAsync(
                 $"v2/library/hung/blobs/uploads/{id}", TestContext.Current.CancellationToken);
-            Assert.True(ended.IsSuccessStatusCode, $"ending a session was answered {ended.StatusCode}");
+
+            // A whole blob in one POST that was broken off ends its own session, maybe only now.
+            var isGone = ended.IsSuccessStatusCode || ended.StatusCode == HttpStatusCode.NotFound;
+            Assert.True(isGone, $"ending a session was answered {ended.StatusCode}");
         }
 
         await EventuallyAsync(() => Assert.Empty(Uploads(berth)));
