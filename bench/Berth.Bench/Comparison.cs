@@ -74,7 +74,9 @@ internal static class Comparison
         })
         {
             await table.AddAsync($"{name}, 32 connections", "requests/s", isFile,
-                (server, _) => load.MeasureAsync(server, "rps", ["req", "-c", "32", "-d", "3", "-H", Seed.Accept, .. options]), null);
+                (server, _) => load.MeasureAsync(
+                    server, "rps", ["req", "-c", "32", "-d", "3", "-H", Seed.Accept, .. options]),
+                null);
         }
 
         foreach (var clients in new[] { 1, 8 })

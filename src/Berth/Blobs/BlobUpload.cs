@@ -59,7 +59,7 @@ internal sealed class BlobUpload : IDisposable
     {
         while (true)
         {
-            // Never cancelled: a read that ends so leaves the server reading. When the client goes, the body ends itself.
+            // Never cancelled, which would leave the server reading. When the client goes, the body ends by itself.
             var result = await body.ReadAtLeastAsync(BatchBytes, CancellationToken.None);
             var batch = result.Buffer;
             try

@@ -66,6 +66,7 @@ public sealed class ClientFixture : IAsyncLifetime
             await _berth.DisposeAsync();
         }
 
+        await Mounts.RemoveUnderAsync(Folder);
         Directory.Delete(Folder, recursive: true);
     }
 

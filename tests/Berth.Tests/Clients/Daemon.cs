@@ -88,20 +88,7 @@ public sealed class Daemon : IAsyncDisposable
         finally
         {
             _shell.Dispose();
-            await UnmountAsync();
-        }
-    }
-
-    private async Task UnmountAsync()
-    {
-        var mounts = (await File.ReadAllLinesAsync("/proc/self/mounts"))
-            .Select(line => line.Split(' ')[1])
-            .Where(mount => mount.StartsWith(_folder + "/", StringComparison.Ordinal))
-            .OrderByDescending(mount => mount.Length);
-        foreach (var mount in mounts)
-        {
-            using var unmount = Process.Start("umount", ["-l", mount]);
-            await unmount.WaitForExitAsync();
+            await Mounts.RemoveUnderAsync(_folder);
         }
     }
 }
