@@ -59,15 +59,5 @@ internal sealed class BlobTable(Database database, RepositoryTable repositories,
         return removed > 0;
     }
 
-    /// <summary>Digests and sizes of all linked blobs after <paramref name="last"/>, in ordinal order.</summary>
-    public List<BlobLink> List(string last, int count) => database.Read(s => s.All(
-        """
-        SELECT digest, max(size_bytes) FROM repository_blob WHERE digest > @1
-        GROUP BY digest ORDER BY digest LIMIT @2
-        """,
-        row => new BlobLink(Digest.Parse(row.GetString(0)), row.GetInt64(1)), last, count));
-
-    public long Count() => database.Read(s => s.Number("SELECT count(DISTINCT digest) FROM repository_blob") ?? 0);
-
     private static string KeyOf(RepositoryName repository, Digest digest) => $"{repository.Text}/blobs/{digest.Text}";
 }

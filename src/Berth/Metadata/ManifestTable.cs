@@ -96,13 +96,6 @@ internal sealed class ManifestTable(
             id, subject.Text, last, artifactType, count));
     }
 
-    /// <summary>All stored bodies after <paramref name="last"/>, in digest order.</summary>
-    public List<(Digest Digest, byte[] Body)> Bodies(string last, int count) => database.Read(s => s.All(
-        "SELECT digest, body FROM manifest_body WHERE digest > @1 ORDER BY digest LIMIT @2",
-        row => (Digest.Parse(row.GetString(0)), (byte[])row.GetValue(1)), last, count));
-
-    public long CountBodies() => database.Read(s => s.Number("SELECT count(*) FROM manifest_body") ?? 0);
-
     public void Forget(RepositoryName repository, IEnumerable<string> references) =>
         cache.Forget(repository.Text, references.Select(r => KeyOf(repository, r)));
 
