@@ -23,7 +23,8 @@ internal sealed class DataFolder : IDisposable
         var root = RootOf(settings);
         try
         {
-            Directory.CreateDirectory(root);
+            // What is in it is nobody else's business: private images, and who pushed them.
+            Directory.CreateDirectory(root, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
             var held = new FileStream(
                 Path.Combine(root, "berth.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
             return new DataFolder(root, DatabasePathOf(settings), held);

@@ -78,4 +78,13 @@ public sealed class StartTests : IDisposable
         Assert.Contains(reason, error, StringComparison.Ordinal);
         Assert.Single(error.TrimEnd().Split('\n'));
     }
+
+    [Fact]
+    public async Task A_new_data_folder_is_for_nobody_else_on_the_machine()
+    {
+        await using var registry = await RegistryFixture.StartAsync();
+        var others = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute
+            | UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
+        Assert.Equal(UnixFileMode.None, File.GetUnixFileMode(registry.DataFolder) & others);
+    }
 }
