@@ -18,8 +18,10 @@ internal sealed class BlobContent(SafeFileHandle file) : IDisposable
     /// <summary>When the file got its content.</summary>
     public DateTime WrittenUtc => System.IO.File.GetLastWriteTimeUtc(file);
 
-    /// <summary>Reads all of it again.</summary>
-    public Digest ComputeDigest(DigestAlgorithm algorithm, Action<int> read, CancellationToken cancellation)
+    /// <summary>Reads a whole file again for its digest, and says of each piece how many bytes it had.</summary>
+    public static Digest ComputeDigest(
+        SafeFileHandle file, DigestAlgorithm algorithm,
+        Action<int>? read = null, CancellationToken cancellation = default)
     {
         using var hash = Digest.StartHash(algorithm);
         var buffer = ArrayPool<byte>.Shared.Rent(ChunkBytes);
@@ -29,7 +31,7 @@ internal sealed class BlobContent(SafeFileHandle file) : IDisposable
             {
                 cancellation.ThrowIfCancellationRequested();
                 hash.AppendData(buffer, 0, count);
-                read(count);
+                read?.Invoke(count);
             }
 
             return Digest.FromHash(algorithm, hash.GetHashAndReset());

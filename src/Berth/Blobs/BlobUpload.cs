@@ -84,21 +84,9 @@ internal sealed class BlobUpload : IDisposable
     }
 
     /// <summary>The digest of what was received.</summary>
-    public Digest ComputeDigest(DigestAlgorithm algorithm)
-    {
-        if (hash is not null && algorithm == Algorithm) return Digest.FromHash(algorithm, hash.GetCurrentHash());
-        using var again = Digest.StartHash(algorithm);
-        var buffer = ArrayPool<byte>.Shared.Rent(BatchBytes);
-        long position = 0;
-        while (RandomAccess.Read(File(), buffer, position) is > 0 and var read)
-        {
-            again.AppendData(buffer, 0, read);
-            position += read;
-        }
-
-        ArrayPool<byte>.Shared.Return(buffer);
-        return Digest.FromHash(algorithm, again.GetHashAndReset());
-    }
+    public Digest ComputeDigest(DigestAlgorithm algorithm) => hash is not null && algorithm == Algorithm
+        ? Digest.FromHash(algorithm, hash.GetCurrentHash())
+        : BlobContent.ComputeDigest(File(), algorithm);
 
     /// <summary>Makes sure the file is there, also for a blob of no bytes.</summary>
     public void CreateFile() => _ = File();

@@ -74,7 +74,7 @@ internal sealed class Verification(
             using var content = store.Open(digest);
             if (content is null) return;
             var writtenUtc = content.WrittenUtc;
-            var found = content.ComputeDigest(digest.Algorithm, Report.AddBytes, cancellation);
+            var found = BlobContent.ComputeDigest(content.File, digest.Algorithm, Report.AddBytes, cancellation);
             Report.AddBlob();
             if (LinkOf(digest) is null) Report.AddUnlinked(content.Length);
             if (found != digest) SetAside(digest, writtenUtc, found);
