@@ -62,11 +62,11 @@ public class UploadPipeline : IDisposable
         var pipe = new Pipe(new PipeOptions(pauseWriterThreshold: 1024 * 1024, resumeWriterThreshold: 512 * 1024));
         var path = Path.Combine(folder, "upload");
         _ = RepositoryName.TryParse("bench", out var repository);
-        using var upload = new BlobUpload(UploadId.New(), repository, DigestAlgorithm.Sha256, path);
+        using var upload = new FileBlobUpload(UploadId.New(), repository, DigestAlgorithm.Sha256, path);
         var sending = SendAsync(pipe.Writer);
         await upload.AppendAsync(pipe.Reader, long.MaxValue);
         await sending;
-        var digest = upload.ComputeDigest(DigestAlgorithm.Sha256).Text;
+        var digest = (await upload.ComputeDigestAsync(DigestAlgorithm.Sha256)).Text;
         File.Delete(path);
         return digest;
     }

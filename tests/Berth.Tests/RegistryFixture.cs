@@ -85,7 +85,7 @@ internal sealed class RegistryFixture : IAsyncDisposable
             Http = settings.Http with { Addr = "127.0.0.1:0", DrainTimeout = TimeSpan.FromSeconds(5) },
             Storage = settings.Storage with { Filesystem = new FilesystemSettings { RootDirectory = DataFolder } },
         };
-        app = RegistryHost.Build(configure?.Invoke(settings) ?? settings, output);
+        app = await RegistryHost.BuildAsync(configure?.Invoke(settings) ?? settings, output);
         app.Services.GetRequiredService<ILoggerFactory>().AddProvider(log);
         await app.StartAsync();
         var addresses = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!;

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.IO.Pipelines;
 using Berth.Oci;
 using Microsoft.Win32.SafeHandles;
@@ -6,59 +5,21 @@ using Microsoft.Win32.SafeHandles;
 namespace Berth.Blobs;
 
 /// <summary>An open blob. It stays readable while it is open, whatever happens to its name meanwhile.</summary>
-internal sealed class BlobContent(SafeFileHandle file) : IDisposable
+internal abstract class BlobContent : IDisposable
 {
-    private const int ChunkBytes = 256 * 1024;
-
     /// <summary>Length in bytes.</summary>
-    public long Length { get; } = RandomAccess.GetLength(file);
+    public abstract long Length { get; }
 
-    public SafeFileHandle File => file;
-
-    /// <summary>When the file got its content.</summary>
-    public DateTime WrittenUtc => System.IO.File.GetLastWriteTimeUtc(file);
-
-    /// <summary>Reads a whole file again for its digest, and says of each piece how many bytes it had.</summary>
-    public static Digest ComputeDigest(
-        SafeFileHandle file, DigestAlgorithm algorithm,
-        Action<int>? read = null, CancellationToken cancellation = default)
-    {
-        using var hash = Digest.StartHash(algorithm);
-        var buffer = ArrayPool<byte>.Shared.Rent(ChunkBytes);
-        try
-        {
-            for (long offset = 0; RandomAccess.Read(file, buffer, offset) is > 0 and var count; offset += count)
-            {
-                cancellation.ThrowIfCancellationRequested();
-                hash.AppendData(buffer, 0, count);
-                read?.Invoke(count);
-            }
-
-            return Digest.FromHash(algorithm, hash.GetHashAndReset());
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
-    }
+    /// <summary>The file it lies in, which the kernel can send by itself; null where there is none.</summary>
+    public virtual SafeFileHandle? File => null;
 
     /// <summary>Writes a part of the blob.</summary>
-    /// <exception cref="EndOfStreamException">The file ended early: it shrank while it was being read.</exception>
-    public async Task CopyToAsync(PipeWriter output, long offset, long count, CancellationToken cancellation)
-    {
-        while (count > 0)
-        {
-            var memory = output.GetMemory((int)Math.Min(ChunkBytes, count));
-            if (memory.Length > count) memory = memory[..(int)count];
-            var read = RandomAccess.Read(file, memory.Span, offset);
-            if (read == 0) throw new EndOfStreamException("the blob's file is shorter than it was");
-            output.Advance(read);
-            offset += read;
-            count -= read;
-            var flushed = await output.FlushAsync(cancellation);
-            if (flushed.IsCompleted) throw new OperationCanceledException("the client went away");
-        }
-    }
+    /// <exception cref="EndOfStreamException">The content ended early: it shrank while it was being read.</exception>
+    public abstract Task CopyToAsync(PipeWriter output, long offset, long count, CancellationToken cancellation);
 
-    public void Dispose() => file.Dispose();
+    /// <summary>Reads the whole again for its digest, and says of each piece how many bytes it had.</summary>
+    public abstract Task<Digest> ComputeDigestAsync(
+        DigestAlgorithm algorithm, Action<int> read, CancellationToken cancellation);
+
+    public abstract void Dispose();
 }

@@ -1,58 +1,59 @@
 using System.Buffers;
 using System.IO.Pipelines;
-using System.Security.Cryptography;
 using Berth.Oci;
-using Microsoft.Win32.SafeHandles;
 
 namespace Berth.Blobs;
 
 /// <summary>
-/// Content on its way into the store: a file that grows at its end. The hash runs along while one process writes from
-/// the start; after a restart, or for another algorithm, it is taken again from the file.
+/// Content on its way into the store: bytes that are appended until the client says that this was all.
 /// Not safe for use by two requests at once: see <see cref="TryEnter"/>.
 /// </summary>
-internal sealed class BlobUpload : IDisposable
+internal abstract class BlobUpload(UploadId id, RepositoryName repository, DigestAlgorithm algorithm) : IDisposable
 {
     /// <summary>Enough to be worth a second thread, in bytes.</summary>
-    private const int BatchBytes = 256 * 1024;
+    protected const int BatchBytes = 256 * 1024;
 
-    private readonly string path;
-    private SafeFileHandle? file;
-    private IncrementalHash? hash;
     private int entered;
     private volatile bool isClosed;
 
-    public BlobUpload(UploadId id, RepositoryName repository, DigestAlgorithm algorithm, string path)
-    {
-        Id = id;
-        Repository = repository;
-        Algorithm = algorithm;
-        this.path = path;
-        var written = new FileInfo(path);
-        Offset = written.Exists ? written.Length : 0;
-        if (Offset == 0) hash = Digest.StartHash(algorithm);
-    }
+    public UploadId Id => id;
 
-    public UploadId Id { get; }
+    public RepositoryName Repository => repository;
 
-    public RepositoryName Repository { get; }
-
-    public DigestAlgorithm Algorithm { get; }
-
-    public string Path => path;
+    public DigestAlgorithm Algorithm => algorithm;
 
     /// <summary>How many bytes were received so far.</summary>
-    public long Offset { get; private set; }
+    public long Offset { get; protected set; }
+
+    /// <summary>What the client said before the first byte that the whole is; null where it has not.</summary>
+    public Digest? Expected { get; set; }
+
+    /// <summary>
+    /// What another node needs in order to go on, after <see cref="SuspendAsync"/>; null where none could.
+    /// </summary>
+    public virtual string? State => null;
+
+    public bool IsClosed => isClosed;
+
+    /// <summary>Whether a request is writing to it.</summary>
+    public bool IsEntered => Volatile.Read(ref entered) != 0;
+
+    /// <summary>Where the request that is in now found the upload, in bytes.</summary>
+    protected long EnteredAt { get; private set; }
 
     /// <summary>Lets one request in at a time; false while another one writes, and once the upload is closed.</summary>
-    public bool TryEnter() => Interlocked.CompareExchange(ref entered, 1, 0) == 0 && !isClosed;
+    public bool TryEnter()
+    {
+        if (Interlocked.CompareExchange(ref entered, 1, 0) != 0 || isClosed) return false;
+        EnteredAt = Offset;
+        return true;
+    }
 
     public void Leave() => Volatile.Write(ref entered, 0);
 
     /// <summary>
-    /// Appends a request's body, straight from the server's buffers: while a batch is hashed here and written on
-    /// another thread, the server receives the next one. Whatever arrived before a failure stays, so that a client can
-    /// go on from <see cref="Offset"/>.
+    /// Appends a request's body, straight from the server's buffers: while a batch is stored, the server receives the
+    /// next one. Whatever arrived before a failure stays, so that a client can go on from <see cref="Offset"/>.
     /// </summary>
     /// <exception cref="UploadTooLargeException">The upload would grow above <paramref name="maxBytes"/>.</exception>
     public async Task AppendAsync(PipeReader body, long maxBytes)
@@ -65,7 +66,7 @@ internal sealed class BlobUpload : IDisposable
             try
             {
                 if (Offset + batch.Length > maxBytes) throw new UploadTooLargeException(maxBytes);
-                await StoreAsync(batch);
+                if (!batch.IsEmpty) await StoreAsync(batch);
             }
             finally
             {
@@ -77,72 +78,27 @@ internal sealed class BlobUpload : IDisposable
         }
     }
 
-    /// <summary>Forgets everything after an offset, as when a request failed that can't be continued.</summary>
-    public void TruncateTo(long offset)
-    {
-        if (offset < Offset && !isClosed) Forget(offset);
-    }
+    /// <summary>Forgets everything that the request which is in now has brought, and nothing else.</summary>
+    public abstract ValueTask RewindAsync();
+
+    /// <summary>Puts what was received where any node finds it, at the end of a request.</summary>
+    public virtual ValueTask SuspendAsync() => ValueTask.CompletedTask;
 
     /// <summary>The digest of what was received.</summary>
-    public Digest ComputeDigest(DigestAlgorithm algorithm) => hash is not null && algorithm == Algorithm
-        ? Digest.FromHash(algorithm, hash.GetCurrentHash())
-        : BlobContent.ComputeDigest(File(), algorithm);
+    public abstract ValueTask<Digest> ComputeDigestAsync(DigestAlgorithm algorithm);
 
-    /// <summary>Makes sure the file is there, also for a blob of no bytes.</summary>
-    public void CreateFile() => _ = File();
-
+    /// <summary>Closes the upload. What was received stays in the store.</summary>
     public void Dispose()
     {
+        if (isClosed) return;
         isClosed = true;
-        file?.Dispose();
-        hash?.Dispose();
+        Close();
     }
 
-    private void Forget(long offset)
-    {
-        RandomAccess.SetLength(File(), offset);
-        Offset = offset;
-        hash?.Dispose();
-        hash = offset == 0 ? Digest.StartHash(Algorithm) : null;
-    }
+    /// <summary>Stores a batch that is not empty, and moves <see cref="Offset"/> behind it.</summary>
+    protected abstract ValueTask StoreAsync(ReadOnlySequence<byte> batch);
 
-    private async ValueTask StoreAsync(ReadOnlySequence<byte> batch)
-    {
-        if (batch.IsEmpty) return;
-        var writing = batch.Length < BatchBytes ? null : Task.Run(() => Write(batch));
-        try
-        {
-            if (writing is null) Write(batch);
-            Hash(batch);
-            if (writing is not null) await writing;
-            Offset += batch.Length;
-        }
-        catch (IOException)
-        {
-            // The hash is ahead of the file: it starts again from what was kept.
-            if (!isClosed) Forget(Offset);
-            throw;
-        }
-    }
-
-    private void Write(ReadOnlySequence<byte> batch)
-    {
-        var position = Offset;
-        foreach (var segment in batch)
-        {
-            RandomAccess.Write(File(), segment.Span, position);
-            position += segment.Length;
-        }
-    }
-
-    private void Hash(ReadOnlySequence<byte> batch)
-    {
-        if (hash is null) return;
-        foreach (var segment in batch) hash.AppendData(segment.Span);
-    }
-
-    private SafeFileHandle File() => file ??= System.IO.File.OpenHandle(
-        path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+    protected abstract void Close();
 }
 
 /// <summary>An upload grew above the limit that the settings name.</summary>

@@ -14,7 +14,7 @@ namespace Berth.Blobs;
 /// To spare an fsync for each blob of an image, an upload that ended is <em>staged</em>: it answers at once from where
 /// it lies, and becomes durable when a manifest needs it, or a moment later.
 /// </summary>
-internal sealed class FileBlobStore
+internal sealed class FileBlobStore : IBlobStore
 {
     /// <summary>
     /// Larger blobs start for the disk at once, so that the manifest after them has less to wait for.
@@ -36,48 +36,42 @@ internal sealed class FileBlobStore
         DirectorySync.Flush(root);
     }
 
-    /// <summary>Opens an upload, new or begun earlier. Nothing is created on the disk before the first byte.</summary>
-    public BlobUpload OpenUpload(UploadId id, RepositoryName repository, DigestAlgorithm algorithm) =>
-        new(id, repository, algorithm, UploadPath(id));
+    /// <summary>Nothing is created on the disk before the first byte; the file alone says how far it came.</summary>
+    public ValueTask<BlobUpload> OpenUploadAsync(
+        UploadId id, RepositoryName repository, DigestAlgorithm algorithm, string? state) =>
+        ValueTask.FromResult<BlobUpload>(new FileBlobUpload(id, repository, algorithm, UploadPath(id)));
 
-    /// <summary>Forgets an upload and what it received.</summary>
-    public void DeleteUpload(UploadId id) => File.Delete(UploadPath(id));
+    public Task DeleteUploadAsync(UploadId id, string? state)
+    {
+        File.Delete(UploadPath(id));
+        return Task.CompletedTask;
+    }
 
-    /// <summary>Uploads that have a file, staged blobs too, and when each was last written.</summary>
-    public IEnumerable<(UploadId Id, DateTime WrittenUtc)> ListUploads()
+    /// <summary>An upload is staged before its session ends, so the session is asked for first.</summary>
+    public async Task RemoveOrphansAsync(
+        DateTimeOffset since, Func<UploadId, ValueTask<bool>> isOwned, CancellationToken cancellation)
     {
         foreach (var file in new DirectoryInfo(uploads).EnumerateFiles())
         {
-            if (UploadId.TryParse(file.Name, out var id)) yield return (id, file.LastWriteTimeUtc);
+            cancellation.ThrowIfCancellationRequested();
+            if (file.LastWriteTimeUtc >= since || !UploadId.TryParse(file.Name, out var id)) continue;
+            if (!await isOwned(id) && !staged.Values.Any(blob => blob.Path == UploadPath(id))) file.Delete();
         }
     }
 
-    /// <summary>
-    /// Whether an upload ended and is a staged blob now. Asked after its session ended, the answer is final.
-    /// </summary>
-    public bool IsStaged(UploadId id)
+    public Task CommitAsync(BlobUpload upload, Digest digest)
     {
-        var path = UploadPath(id);
-        return staged.Values.Any(blob => blob.Path == path);
-    }
-
-    /// <summary>Whether a blob answers that a power cut could still take.</summary>
-    public bool IsStaged(Digest digest) => staged.ContainsKey(digest);
-
-    /// <summary>Takes over an upload whose digest was checked. It answers from now on, and ends as an upload.</summary>
-    public void Stage(BlobUpload upload, Digest digest)
-    {
-        upload.CreateFile();
-        upload.Dispose();
-        var blob = new StagedBlob(digest, upload.Path, upload.Offset);
+        var received = (FileBlobUpload)upload;
+        received.CreateFile();
+        received.Dispose();
+        var blob = new StagedBlob(digest, received.Path, received.Offset);
         var kept = staged.GetOrAdd(digest, blob);
-        if (kept != blob) File.Delete(upload.Path);
+        if (kept != blob) File.Delete(received.Path);
         if (kept.SizeBytes >= PromoteAtOnceBytes) _ = PromoteAsync(kept);
+        return Task.CompletedTask;
     }
 
-    /// <summary>Returns once these blobs survive a power cut.</summary>
-    /// <exception cref="IOException">The disk refused; the blob is gone and has to be pushed again.</exception>
-    public Task MakeDurableAsync(IEnumerable<Digest> digests)
+    public async Task<IReadOnlyDictionary<Digest, long>> MakeDurableAsync(IReadOnlyCollection<Digest> digests)
     {
         List<Task>? syncs = null;
         foreach (var digest in digests)
@@ -86,37 +80,51 @@ internal sealed class FileBlobStore
             else if (FolderToSync(digest) is { } folder) (syncs ??= []).Add(Task.Run(() => SyncOnce(folder)));
         }
 
-        return syncs is null ? Task.CompletedTask : Task.WhenAll(syncs);
+        if (syncs is not null) await Task.WhenAll(syncs);
+        var durable = new Dictionary<Digest, long>();
+        foreach (var digest in digests)
+        {
+            if (LengthOf(BlobPath(digest)) is { } length) durable[digest] = length;
+        }
+
+        return durable;
     }
 
     /// <summary>Makes every staged blob durable that has been staged for at least <paramref name="age"/>.</summary>
     public Task PromoteStagedAsync(TimeSpan age) => Task.WhenAll(
         staged.Values.Where(b => b.Age >= age).Select(PromoteAsync));
 
-    /// <summary>A blob's length in bytes, or null where it is not there.</summary>
-    public long? LengthOf(Digest digest) => Locate(digest, LengthOf);
+    public ValueTask<long?> LengthOfAsync(Digest digest) => ValueTask.FromResult(Locate(digest, LengthOf));
 
-    /// <summary>The length in bytes of a blob that survives a power cut, or null where there is none.</summary>
-    public long? DurableLengthOf(Digest digest) => LengthOf(BlobPath(digest));
+    public ValueTask<BlobContent?> OpenAsync(Digest digest) => ValueTask.FromResult(Locate(digest, Open));
 
-    /// <summary>Opens a blob, or returns null where it is not there.</summary>
-    public BlobContent? Open(Digest digest) => Locate(digest, path =>
+    public IAsyncEnumerable<Digest> ListAsync(CancellationToken cancellation) => List().ToAsyncEnumerable();
+
+    /// <summary>Only the very file that was found altered, known by the time it was written, is moved.</summary>
+    public Task<bool> QuarantineAsync(Digest digest, BlobContent altered)
     {
-        try
-        {
-            // Asynchronous, because only such handles can be handed to a socket.
-            return new BlobContent(File.OpenHandle(
-                path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete,
-                FileOptions.Asynchronous));
-        }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
-        {
-            return null;
-        }
-    });
+        var path = BlobPath(digest);
+        var writtenUtc = ((FileBlobContent)altered).WrittenUtc;
+        if (File.GetLastWriteTimeUtc(path) != writtenUtc) return Task.FromResult(false);
+        var aside = Path.Combine(quarantine, digest.Text.Replace(':', '-'));
+        File.Move(path, aside, overwrite: true);
+        var isSame = File.GetLastWriteTimeUtc(aside) == writtenUtc;
+        if (!isSame) File.Move(aside, path, overwrite: true);
+        DirectorySync.Flush(quarantine);
+        DirectorySync.Flush(Path.GetDirectoryName(path)!);
+        return Task.FromResult(isSame);
+    }
 
-    /// <summary>Digests of all durable blobs, in no order.</summary>
-    public IEnumerable<Digest> List()
+    public Task<int> CountQuarantinedAsync() => Task.FromResult(Directory.EnumerateFiles(quarantine).Count());
+
+    /// <summary>
+    /// What was just pushed goes before a file of that name, which it may be meant to heal. A staged blob may get its
+    /// name while it is looked for: then it is found there.
+    /// </summary>
+    private T? Locate<T>(Digest digest, Func<string, T?> look) =>
+        (staged.TryGetValue(digest, out var blob) ? look(blob.Path) : default) ?? look(BlobPath(digest));
+
+    private IEnumerable<Digest> List()
     {
         foreach (var algorithm in new DirectoryInfo(blobs).EnumerateDirectories())
         {
@@ -127,33 +135,20 @@ internal sealed class FileBlobStore
         }
     }
 
-    /// <summary>
-    /// Sets an altered blob aside, so that it stops answering and a push can replace it. Only the very file that was
-    /// found altered, known by the time it was written, is moved: a push may have put a good one there meanwhile.
-    /// </summary>
-    /// <returns>False if the file is another one by now.</returns>
-    public bool Quarantine(Digest digest, DateTime writtenUtc)
+    private static BlobContent? Open(string path)
     {
-        var path = BlobPath(digest);
-        if (File.GetLastWriteTimeUtc(path) != writtenUtc) return false;
-        var aside = Path.Combine(quarantine, digest.Text.Replace(':', '-'));
-        File.Move(path, aside, overwrite: true);
-        var isSame = File.GetLastWriteTimeUtc(aside) == writtenUtc;
-        if (!isSame) File.Move(aside, path, overwrite: true);
-        DirectorySync.Flush(quarantine);
-        DirectorySync.Flush(Path.GetDirectoryName(path)!);
-        return isSame;
+        try
+        {
+            // Asynchronous, because only such handles can be handed to a socket.
+            return new FileBlobContent(File.OpenHandle(
+                path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete,
+                FileOptions.Asynchronous));
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null;
+        }
     }
-
-    /// <summary>How many files lie in quarantine.</summary>
-    public int CountQuarantined() => Directory.EnumerateFiles(quarantine).Count();
-
-    /// <summary>
-    /// What was just pushed goes before a file of that name, which it may be meant to heal. A staged blob may get its
-    /// name while it is looked for: then it is found there.
-    /// </summary>
-    private T? Locate<T>(Digest digest, Func<string, T?> look) =>
-        (staged.TryGetValue(digest, out var blob) ? look(blob.Path) : default) ?? look(BlobPath(digest));
 
     private static long? LengthOf(string path)
     {

@@ -15,7 +15,7 @@ internal static class ServeCommand
             if (SettingsOption.Load(parsed.GetValue(config)) is not { } settings) return 1;
             try
             {
-                await using var app = RegistryHost.Build(settings);
+                await using var app = await RegistryHost.BuildAsync(settings);
                 await RegistryHost.RunAsync(app, cancellation);
                 return 0;
             }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using Berth.Blobs;
+using Berth.Hosting;
 using Berth.Lifecycle;
 using Berth.Metadata;
 using Berth.Settings;
@@ -47,7 +48,7 @@ internal static class VerifyCommand
     private static async Task<int> RunAsync(RegistrySettings settings, bool isDryRun, CancellationToken cancellation)
     {
         var root = Path.GetFullPath(settings.Storage.Filesystem.RootDirectory);
-        await using var database = Database.OpenBeside(settings.Database.Path ?? Path.Combine(root, "berth.db"));
+        await using var database = await SqliteDatabase.OpenBesideAsync(DataFolder.DatabasePathOf(settings));
         var verification = new Verification(
             database, new FileBlobStore(root), settings.Validation, TimeProvider.System, isDryRun);
         Console.WriteLine($"Verifying {root}");

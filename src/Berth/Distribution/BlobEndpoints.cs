@@ -6,13 +6,13 @@ using Berth.Oci;
 namespace Berth.Distribution;
 
 /// <summary>Pulling and deleting blobs (distribution-spec, end-2 and end-10).</summary>
-internal sealed partial class BlobEndpoints(BlobTable blobs, FileBlobStore store, ILogger<BlobEndpoints> log)
+internal sealed partial class BlobEndpoints(BlobTable blobs, IBlobStore store, ILogger<BlobEndpoints> log)
 {
     public async Task<RegistryError?> GetAsync(V2Request request)
     {
         var digest = request.Target.Digest;
-        if (blobs.Find(request.Repository, digest) is not { } link) return RegistryError.BlobUnknown(digest);
-        using var content = store.Open(digest);
+        if (await blobs.FindAsync(request.Repository, digest) is not { } link) return RegistryError.BlobUnknown(digest);
+        using var content = await store.OpenAsync(digest);
         if (!IsWhole(link, content?.Length)) return RegistryError.BlobUnknown(digest);
         var etag = EntityTags.Of(digest);
         SetHeaders(request, digest, etag);
@@ -32,20 +32,16 @@ internal sealed partial class BlobEndpoints(BlobTable blobs, FileBlobStore store
         return null;
     }
 
-    public Task<RegistryError?> HeadAsync(V2Request request)
+    public async Task<RegistryError?> HeadAsync(V2Request request)
     {
         var digest = request.Target.Digest;
-        var link = blobs.Find(request.Repository, digest);
-        if (link is null || !IsWhole(link, store.LengthOf(digest)))
-        {
-            return Task.FromResult<RegistryError?>(RegistryError.BlobUnknown(digest));
-        }
-
+        var link = await blobs.FindAsync(request.Repository, digest);
+        if (link is null || !IsWhole(link, await store.LengthOfAsync(digest))) return RegistryError.BlobUnknown(digest);
         var etag = EntityTags.Of(digest);
         SetHeaders(request, digest, etag);
         if (request.IsNotModified(etag)) request.Answer(StatusCodes.Status304NotModified);
         else request.Response.ContentLength = link.SizeBytes;
-        return Task.FromResult<RegistryError?>(null);
+        return null;
     }
 
     public async Task<RegistryError?> DeleteAsync(V2Request request)
@@ -71,7 +67,7 @@ internal sealed partial class BlobEndpoints(BlobTable blobs, FileBlobStore store
         }
 
         request.Response.ContentLength = count;
-        if (await FileSending.TrySendAsync(request.Http, content.File, offset, count)) return;
+        if (content.File is { } file && await FileSending.TrySendAsync(request.Http, file, offset, count)) return;
         await content.CopyToAsync(request.Response.BodyWriter, offset, count, request.Aborted);
     }
 

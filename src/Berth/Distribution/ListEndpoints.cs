@@ -20,9 +20,12 @@ internal sealed class ListEndpoints(
     public async Task<RegistryError?> TagsAsync(V2Request request)
     {
         if (ReadPage(request, limits.PageEntries, out var page) is { } error) return error;
-        if (repositories.Find(request.Repository) is not { } id) return RegistryError.NameUnknown(request.Repository);
-        var tags = page.Count == 0 ? [] : database.Read(s => TagTable.List(s, id, page.Last, page.Count + 1));
-        if (tags.Count == 0 && !repositories.HasContent(id)) return RegistryError.NameUnknown(request.Repository);
+        var unknown = RegistryError.NameUnknown(request.Repository);
+        if (await repositories.FindAsync(request.Repository) is not { } id) return unknown;
+        var tags = page.Count == 0
+            ? []
+            : await database.ReadAsync(s => TagTable.ListAsync(s, id, page.Last, page.Count + 1));
+        if (tags.Count == 0 && !await repositories.HasContentAsync(id)) return unknown;
         LinkNext(request, page, tags, tag => tag);
         await WriteNamesAsync(request, "tags", tags, json => json.WriteString("name", request.Repository.Text));
         return null;
@@ -31,7 +34,7 @@ internal sealed class ListEndpoints(
     public async Task<RegistryError?> CatalogAsync(V2Request request)
     {
         if (ReadPage(request, catalog.MaxEntries, out var page) is { } error) return error;
-        var names = page.Count == 0 ? [] : repositories.List(page.Last, page.Count + 1);
+        var names = page.Count == 0 ? [] : await repositories.ListAsync(page.Last, page.Count + 1);
         LinkNext(request, page, names, name => name);
         await WriteNamesAsync(request, "repositories", names, _ => { });
         return null;
@@ -44,7 +47,7 @@ internal sealed class ListEndpoints(
         var type = request.Query("artifactType") is { Length: > 0 } asked ? asked : null;
         var found = page.Count == 0
             ? []
-            : manifests.Referrers(
+            : await manifests.ReferrersAsync(
                 request.Repository, request.Target.Digest, type, page.Last, page.Count + 1, limits.ManifestBytes);
         if (found.Count > 1 && found.Sum(r => (long)r.Length) > limits.ManifestBytes)
         {

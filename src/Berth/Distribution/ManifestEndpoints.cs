@@ -14,7 +14,7 @@ internal sealed class ManifestEndpoints(
 
     public async Task<RegistryError?> GetAsync(V2Request request)
     {
-        if (Answer(request) is not { } manifest)
+        if (await AnswerAsync(request) is not { } manifest)
         {
             return RegistryError.ManifestUnknown(request.Target.Reference.ToString());
         }
@@ -27,8 +27,8 @@ internal sealed class ManifestEndpoints(
         return null;
     }
 
-    public Task<RegistryError?> HeadAsync(V2Request request) => Task.FromResult(
-        Answer(request) is null ? RegistryError.ManifestUnknown(request.Target.Reference.ToString()) : null);
+    public async Task<RegistryError?> HeadAsync(V2Request request) =>
+        await AnswerAsync(request) is null ? RegistryError.ManifestUnknown(request.Target.Reference.ToString()) : null;
 
     public async Task<RegistryError?> PutAsync(V2Request request)
     {
@@ -80,9 +80,9 @@ internal sealed class ManifestEndpoints(
     }
 
     /// <summary>Sets status and headers of a pull; the body is for GET to write, if the status is 200.</summary>
-    private StoredManifest? Answer(V2Request request)
+    private async ValueTask<StoredManifest?> AnswerAsync(V2Request request)
     {
-        if (manifests.Find(request.Repository, request.Target.Reference) is not { } manifest) return null;
+        if (await manifests.FindAsync(request.Repository, request.Target.Reference) is not { } manifest) return null;
         var etag = EntityTags.Of(manifest.Digest);
         request.SetDigest(manifest.Digest);
         request.Response.Headers.ETag = etag;

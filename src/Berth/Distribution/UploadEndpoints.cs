@@ -8,7 +8,7 @@ namespace Berth.Distribution;
 
 /// <summary>Pushing blobs (distribution-spec, end-4 to end-6, end-11, end-13, end-14).</summary>
 internal sealed class UploadEndpoints(
-    UploadSessions sessions, BlobTable blobs, FileBlobStore store, AccessCheck access, Locations locations,
+    UploadSessions sessions, BlobTable blobs, IBlobStore store, AccessCheck access, Locations locations,
     LimitSettings limits)
 {
     /// <summary>How many repositories are asked when a mount names none.</summary>
@@ -61,7 +61,7 @@ internal sealed class UploadEndpoints(
             return RegistryError.DigestInvalid("the query must have digest=… with a sha256 or sha512 digest");
         }
 
-        var before = upload.Offset;
+        if (upload.Offset == 0) upload.Expected = digest;
         try
         {
             if (await AppendBodyAsync(request, upload) is { } error) return error;
@@ -69,7 +69,7 @@ internal sealed class UploadEndpoints(
         catch
         {
             // Nobody told the client how far this body came, so it can only send it again from its start.
-            upload.TruncateTo(before);
+            await upload.RewindAsync();
             throw;
         }
 
@@ -77,17 +77,17 @@ internal sealed class UploadEndpoints(
     });
 
     /// <summary>GET: tells how far the upload came.</summary>
-    public Task<RegistryError?> StatusAsync(V2Request request)
+    public async Task<RegistryError?> StatusAsync(V2Request request)
     {
-        if (sessions.Find(request.Repository, request.Target.Upload) is not { } upload)
+        if (await sessions.FindAsync(request.Repository, request.Target.Upload) is not { } upload)
         {
-            return Task.FromResult<RegistryError?>(RegistryError.UploadUnknown());
+            return RegistryError.UploadUnknown();
         }
 
         SetLocation(request, upload);
         SetRange(request, upload);
         request.Answer(StatusCodes.Status204NoContent);
-        return Task.FromResult<RegistryError?>(null);
+        return null;
     }
 
     /// <summary>DELETE: ends the session and forgets its bytes.</summary>
@@ -104,6 +104,7 @@ internal sealed class UploadEndpoints(
         if (place is null) return TooManyUploads();
         var upload = await sessions.StartAsync(request.Repository, digest.Algorithm, request.Actor.Name);
         _ = upload.TryEnter();
+        upload.Expected = digest;
         try
         {
             await upload.AppendAsync(request.Http.Request.BodyReader, MaxBytes);
@@ -122,21 +123,30 @@ internal sealed class UploadEndpoints(
     {
         using var place = sessions.TryTakePlace();
         if (place is null) return TooManyUploads();
-        if (sessions.Find(request.Repository, request.Target.Upload) is not { } upload)
-        {
-            return RegistryError.UploadUnknown();
-        }
-
-        if (!upload.TryEnter()) return RegistryError.UploadBusy();
+        var (upload, isBusy) = await sessions.EnterAsync(request.Repository, request.Target.Upload);
+        if (upload is null) return RegistryError.UploadUnknown();
+        if (isBusy) return RegistryError.UploadBusy();
+        RegistryError? error;
         try
         {
-            return await use(upload);
+            error = await use(upload);
         }
-        finally
+        catch
         {
-            upload.Leave();
-            await sessions.TouchAsync(upload);
+            // What arrived is kept where it can be; the failure that the client hears of is the first one.
+            try
+            {
+                await sessions.LeaveAsync(upload);
+            }
+            catch (Exception e) when (e is IOException or DatabaseUnavailableException)
+            {
+                sessions.Close(upload);
+            }
+
+            throw;
         }
+
+        return await sessions.LeaveAsync(upload) ? error : RegistryError.UploadBusy();
     }
 
     private async Task<RegistryError?> AppendBodyAsync(V2Request request, BlobUpload upload)
@@ -168,7 +178,7 @@ internal sealed class UploadEndpoints(
         try
         {
             await upload.AppendAsync(http.BodyReader, MaxBytes);
-            return stated is { } chunk ? CheckLength(upload, chunk) : null;
+            return stated is { } chunk ? await CheckLengthAsync(upload, chunk) : null;
         }
         catch (UploadTooLargeException e)
         {
@@ -177,10 +187,8 @@ internal sealed class UploadEndpoints(
         }
         catch (IOException e) when (DiskFull.IsCauseOf(e))
         {
-            // Clients begin anew after this; each try would leave its part behind, and the disk would stay full. The
-            // bytes go first: the row may need the space to go too.
-            upload.TruncateTo(0);
-            await sessions.CancelAsync(upload.Id);
+            // Clients begin anew after this; each try would leave its part behind, and the disk would stay full.
+            await sessions.DiscardAsync(upload);
             throw;
         }
     }
@@ -188,17 +196,17 @@ internal sealed class UploadEndpoints(
     /// <summary>
     /// A body of unknown length may turn out other than its Content-Range said: then none of it counts.
     /// </summary>
-    private static RegistryError? CheckLength(BlobUpload upload, ByteRange stated)
+    private static async ValueTask<RegistryError?> CheckLengthAsync(BlobUpload upload, ByteRange stated)
     {
         var received = upload.Offset - stated.Offset;
         if (received == stated.Count) return null;
-        upload.TruncateTo(stated.Offset);
+        await upload.RewindAsync();
         return RegistryError.SizeInvalid($"Content-Range has {stated.Count} bytes and the body {received}");
     }
 
     private async Task<RegistryError?> CommitAsync(V2Request request, BlobUpload upload, Digest digest)
     {
-        var found = upload.ComputeDigest(digest.Algorithm);
+        var found = await upload.ComputeDigestAsync(digest.Algorithm);
         if (found != digest)
         {
             await sessions.CancelAsync(upload.Id);
@@ -207,7 +215,7 @@ internal sealed class UploadEndpoints(
         }
 
         var link = new BlobLink(digest, upload.Offset);
-        store.Stage(upload, digest);
+        await store.CommitAsync(upload, digest);
 
         // The session's row goes with the link, and only then the session: until then no request can reopen its file.
         try
@@ -237,11 +245,12 @@ internal sealed class UploadEndpoints(
     {
         List<RepositoryName> candidates = request.Query("from") is { } text
             ? RepositoryName.TryParse(text, out var from) ? [from] : []
-            : blobs.RepositoriesWith(digest, MountCandidates);
+            : await blobs.RepositoriesWithAsync(digest, MountCandidates);
         foreach (var candidate in candidates)
         {
             if (access.Decide(request.Http.Request, AccessAction.Pull).Actor is null) continue;
-            if (blobs.Find(candidate, digest) is not { } link || store.LengthOf(digest) != link.SizeBytes) continue;
+            if (await blobs.FindAsync(candidate, digest) is not { } link) continue;
+            if (await store.LengthOfAsync(digest) != link.SizeBytes) continue;
             await blobs.LinkAsync(request.Repository, link, upload: null);
             AnswerCreated(request, digest);
             return true;

@@ -10,7 +10,7 @@ namespace Berth.Distribution;
 /// session owns: an earlier process died between.
 /// </summary>
 internal sealed partial class UploadPurge(
-    UploadTable table, UploadSessions sessions, FileBlobStore store, StorageSettings storage, TimeProvider clock,
+    UploadTable table, UploadSessions sessions, IBlobStore store, StorageSettings storage, TimeProvider clock,
     ILogger<UploadPurge> log)
     : BackgroundService
 {
@@ -23,13 +23,14 @@ internal sealed partial class UploadPurge(
         await Task.Yield();
         var settings = storage.Maintenance.UploadPurging;
         var due = clock.GetUtcNow();
-        var startedUtc = due.UtcDateTime;
-        await AttemptAsync(() => Task.Run(() => RemoveOrphans(startedUtc), stoppingToken));
+        var started = due;
+        await AttemptAsync(() => store.RemoveOrphansAsync(started, IsOwnedAsync, stoppingToken));
         var round = settings.Interval < LongestRound ? settings.Interval : LongestRound;
         using var timer = new PeriodicTimer(round, clock);
         do
         {
             sessions.CloseResting(RestBeforeClosing);
+            await AttemptAsync(sessions.TouchWritingAsync);
             if (!settings.Enabled || clock.GetUtcNow() < due) continue;
             due = clock.GetUtcNow() + settings.Interval;
             await AttemptAsync(() => PurgeAsync(settings, stoppingToken));
@@ -52,7 +53,7 @@ internal sealed partial class UploadPurge(
 
     private async Task PurgeAsync(UploadPurgingSettings settings, CancellationToken stopping)
     {
-        for (var idle = table.Idle(settings.Age, PageSize); idle.Count > 0; idle = table.Idle(settings.Age, PageSize))
+        while (await table.IdleAsync(settings.Age, PageSize) is { Count: > 0 } idle)
         {
             foreach (var id in idle)
             {
@@ -65,17 +66,7 @@ internal sealed partial class UploadPurge(
         }
     }
 
-    /// <summary>
-    /// Files from before this start that are neither an upload's nor staged. An upload is staged before its row goes,
-    /// so the row is asked first.
-    /// </summary>
-    private void RemoveOrphans(DateTime startedUtc)
-    {
-        foreach (var (id, writtenUtc) in store.ListUploads())
-        {
-            if (writtenUtc < startedUtc && table.Find(id) is null && !store.IsStaged(id)) store.DeleteUpload(id);
-        }
-    }
+    private async ValueTask<bool> IsOwnedAsync(UploadId id) => await table.FindAsync(id) is not null;
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Abandoned uploads could not be removed")]
     private partial void LogFailure(Exception e);

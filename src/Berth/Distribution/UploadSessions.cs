@@ -8,10 +8,13 @@ namespace Berth.Distribution;
 
 /// <summary>
 /// The uploads in progress. The table knows which exist; those that this process wrote to stay open with their running
-/// hash until they end or rest for a while.
+/// hash until they end or rest for a while. In a store that nodes share, the table also tells who wrote last: each
+/// request claims its upload there, goes on from the state it finds, and releases it with the state it leaves. Who was
+/// claimed from meanwhile (a request that hangs on a node which lost touch) can't release any more, and so changes
+/// nothing.
 /// </summary>
 internal sealed class UploadSessions(
-    UploadTable table, FileBlobStore store, LimitSettings limits, StorageSettings storage, TimeProvider clock)
+    UploadTable table, IBlobStore store, LimitSettings limits, StorageSettings storage, TimeProvider clock)
     : IDisposable
 {
     private static readonly TimeSpan LongestUnrecorded = TimeSpan.FromMinutes(10);
@@ -27,38 +30,88 @@ internal sealed class UploadSessions(
 
     public async Task<BlobUpload> StartAsync(RepositoryName repository, DigestAlgorithm algorithm, string actor)
     {
-        var id = UploadId.New();
-        await table.AddAsync(new UploadRow(id, repository, algorithm), actor);
-        return Open(id, repository, algorithm);
+        var row = new UploadRow(UploadId.New(), repository, algorithm, State: null, Version: 0);
+        await table.AddAsync(row, actor);
+        return (await OpenAsync(row)).Upload;
     }
 
-    /// <summary>Finds an upload of this repository, wherever it was begun.</summary>
-    public BlobUpload? Find(RepositoryName repository, UploadId? id)
+    /// <summary>Finds an upload of this repository, wherever it was begun, to ask how far it came.</summary>
+    public async ValueTask<BlobUpload?> FindAsync(RepositoryName repository, UploadId? id)
     {
         if (id is null) return null;
-        if (open.TryGetValue(id.Value, out var known))
+        open.TryGetValue(id.Value, out var known);
+        if (known is not null && !storage.IsShared) return known.Upload.Repository == repository ? known.Upload : null;
+        if (await table.FindAsync(id.Value) is not { } row || row.Repository != repository) return null;
+        if (known?.Version == row.Version) return known.Upload;
+        return storage.IsShared
+            ? await store.OpenUploadAsync(row.Id, row.Repository, row.Algorithm, row.State)
+            : (await OpenAsync(row)).Upload;
+    }
+
+    /// <summary>Finds an upload of this repository and lets one request in, until <see cref="LeaveAsync"/>.</summary>
+    public async ValueTask<UploadEntry> EnterAsync(RepositoryName repository, UploadId? id)
+    {
+        if (!storage.IsShared)
         {
-            return known.Upload.Repository == repository ? known.Upload : null;
+            var found = await FindAsync(repository, id);
+            return new UploadEntry(found, IsBusy: found?.TryEnter() == false);
         }
 
-        return table.Find(id.Value) is { } row && row.Repository == repository
-            ? Open(id.Value, repository, row.Algorithm)
-            : null;
+        if (id is null) return default;
+        open.TryGetValue(id.Value, out var known);
+        if (known?.Upload.TryEnter() == false) return new UploadEntry(known.Upload, IsBusy: true);
+        if (await table.ClaimAsync(id.Value, repository) is not { } row)
+        {
+            known?.Upload.Leave();
+            return default;
+        }
+
+        if (known?.Version != row.Version - 1)
+        {
+            // Another node went on with it meanwhile.
+            if (known is not null) Close(known.Upload);
+            known = await OpenAsync(row);
+            _ = known.Upload.TryEnter();
+        }
+
+        known.Version = row.Version;
+        return new UploadEntry(known.Upload, IsBusy: false);
+    }
+
+    /// <summary>Ends a request's work. False if it is void: another request has claimed the upload.</summary>
+    public async ValueTask<bool> LeaveAsync(BlobUpload upload)
+    {
+        if (!storage.IsShared || upload.IsClosed || !open.TryGetValue(upload.Id, out var session))
+        {
+            upload.Leave();
+            await TouchAsync(upload);
+            return true;
+        }
+
+        try
+        {
+            await upload.SuspendAsync();
+            if (await table.ReleaseAsync(upload.Id, upload.State, session.Version))
+            {
+                session.Version++;
+                session.ActiveAt = clock.GetUtcNow();
+                upload.Leave();
+                return true;
+            }
+        }
+        catch
+        {
+            // What the table says stays true: the next request goes on from there.
+            Close(upload);
+            throw;
+        }
+
+        Close(upload);
+        return false;
     }
 
     /// <summary>A place among the uploads that are written at once, or null where all are taken.</summary>
     public IDisposable? TryTakePlace() => writers.Wait(0) ? new Place(writers) : null;
-
-    /// <summary>Notes that the upload was active, which puts off its expiry.</summary>
-    public Task TouchAsync(BlobUpload upload)
-    {
-        if (!open.TryGetValue(upload.Id, out var session)) return Task.CompletedTask;
-        var now = clock.GetUtcNow();
-        session.ActiveAt = now;
-        if (now - session.RecordedAt < recordedEvery) return Task.CompletedTask;
-        session.RecordedAt = now;
-        return table.TouchAsync(upload.Id);
-    }
 
     /// <summary>Lets go of an upload that has become a blob.</summary>
     public void Close(BlobUpload upload)
@@ -71,9 +124,17 @@ internal sealed class UploadSessions(
     public async Task CancelAsync(UploadId id)
     {
         // The row first: whoever asks meanwhile finds a session that lets nobody in, and opens no second one.
-        await table.RemoveAsync(id);
+        var row = await table.RemoveAsync(id);
         if (open.TryRemove(id, out var session)) session.Upload.Dispose();
-        store.DeleteUpload(id);
+        await store.DeleteUploadAsync(id, row?.State ?? session?.Upload.State);
+    }
+
+    /// <summary>Ends an upload on a full disk: the bytes go first, the row may need the space to go too.</summary>
+    public async Task DiscardAsync(BlobUpload upload)
+    {
+        upload.Dispose();
+        await store.DeleteUploadAsync(upload.Id, upload.State);
+        await CancelAsync(upload.Id);
     }
 
     /// <summary>
@@ -93,21 +154,49 @@ internal sealed class UploadSessions(
         }
     }
 
+    /// <summary>Notes which uploads are being written now, for other nodes that look for abandoned ones.</summary>
+    public async Task TouchWritingAsync()
+    {
+        foreach (var session in open.Values)
+        {
+            if (session.Upload.IsEntered) await TouchAsync(session.Upload);
+        }
+    }
+
     public void Dispose()
     {
         foreach (var session in open.Values) session.Upload.Dispose();
         writers.Dispose();
     }
 
-    private BlobUpload Open(UploadId id, RepositoryName repository, DigestAlgorithm algorithm) => open.GetOrAdd(id, _ =>
+    /// <summary>Notes that the upload was active, which puts off its expiry.</summary>
+    private Task TouchAsync(BlobUpload upload)
+    {
+        if (!open.TryGetValue(upload.Id, out var session)) return Task.CompletedTask;
+        var now = clock.GetUtcNow();
+        session.ActiveAt = now;
+        if (now - session.RecordedAt < recordedEvery) return Task.CompletedTask;
+        session.RecordedAt = now;
+        return table.TouchAsync(upload.Id);
+    }
+
+    /// <summary>Of two requests that open the same upload at once, both get the one that came first.</summary>
+    private async ValueTask<OpenUpload> OpenAsync(UploadRow row)
     {
         var now = clock.GetUtcNow();
-        return new OpenUpload(store.OpenUpload(id, repository, algorithm)) { ActiveAt = now, RecordedAt = now };
-    }).Upload;
+        var upload = await store.OpenUploadAsync(row.Id, row.Repository, row.Algorithm, row.State);
+        var session = new OpenUpload(upload) { Version = row.Version, ActiveAt = now, RecordedAt = now };
+        var kept = open.GetOrAdd(row.Id, session);
+        if (kept != session) upload.Dispose();
+        return kept;
+    }
 
     private sealed class OpenUpload(BlobUpload upload)
     {
         public BlobUpload Upload { get; } = upload;
+
+        /// <summary>The row's version when this node last claimed or released it.</summary>
+        public long Version { get; set; }
 
         public DateTimeOffset ActiveAt { get; set; }
 
@@ -119,3 +208,8 @@ internal sealed class UploadSessions(
         public void Dispose() => writers.Release();
     }
 }
+
+/// <summary>What a request found that wants to write to an upload.</summary>
+/// <param name="Upload">The upload, or null where there is none.</param>
+/// <param name="IsBusy">Another request writes to it: this one was not let in.</param>
+internal readonly record struct UploadEntry(BlobUpload? Upload, bool IsBusy);

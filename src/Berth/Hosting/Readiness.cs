@@ -36,14 +36,14 @@ internal sealed class Readiness(
             if (last is null || (last.IsCompleted && clock.GetElapsedTime(askedAt) >= Remembered))
             {
                 askedAt = clock.GetTimestamp();
-                last = Task.Run(Check);
+                last = Task.Run(CheckAsync);
             }
 
             return last;
         }
     }
 
-    private string? Check()
+    private async Task<string?> CheckAsync()
     {
         try
         {
@@ -56,9 +56,9 @@ internal sealed class Readiness(
 
         try
         {
-            database.Read(session => session.Number("SELECT 1 FROM repository LIMIT 1"));
+            await database.ReadAsync(session => session.NumberAsync("SELECT 1 FROM repository LIMIT 1"));
         }
-        catch (SqliteException e)
+        catch (Exception e) when (e is SqliteException or DatabaseUnavailableException)
         {
             return $"the database does not answer: {e.Message}";
         }

@@ -14,7 +14,7 @@ internal static partial class RegistryHost
     /// <param name="settings">Checked settings.</param>
     /// <param name="logOutput">Where the log goes; the standard output if null.</param>
     /// <exception cref="StartException">The settings ask for what this machine does not give.</exception>
-    public static WebApplication Build(RegistrySettings settings, Stream? logOutput = null)
+    public static async Task<WebApplication> BuildAsync(RegistrySettings settings, Stream? logOutput = null)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore();
@@ -22,12 +22,24 @@ internal static partial class RegistryHost
         builder.WebHost.ConfigureKestrel(kestrel => Listener.Configure(kestrel, settings));
         builder.Services.AddSingleton<IMemoryPoolFactory<byte>, BlockPool>();
         AddLogging(builder, settings.Log, logOutput);
-        AddRegistry(builder.Services, settings, DataFolder.Open(settings));
+        var folder = DataFolder.Open(settings);
+        try
+        {
+            var database = await SqliteDatabase.OpenAsync(folder.DatabasePath);
+            AddRegistry(builder.Services, settings, folder, database);
+        }
+        catch
+        {
+            folder.Dispose();
+            throw;
+        }
+
         var app = builder.Build();
 
         // The services end in the reverse of the order in which they were first asked for.
         _ = app.Services.GetRequiredService<LogSink>();
-        var folder = app.Services.GetRequiredService<DataFolder>();
+        _ = app.Services.GetRequiredService<DataFolder>();
+        _ = app.Services.GetRequiredService<Database>();
         Handle(app, settings);
         app.Lifetime.ApplicationStarted.Register(() =>
         {
@@ -90,15 +102,17 @@ internal static partial class RegistryHost
             .AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
     }
 
-    private static void AddRegistry(IServiceCollection services, RegistrySettings settings, DataFolder folder)
+    private static void AddRegistry(
+        IServiceCollection services, RegistrySettings settings, DataFolder folder, Database database)
     {
         services.AddSingleton(settings).AddSingleton(settings.Http).AddSingleton(settings.Storage)
             .AddSingleton(settings.Limits).AddSingleton(settings.Validation).AddSingleton(settings.Catalog);
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton(_ => folder);
-        services.AddSingleton(_ => Database.Open(folder.DatabasePath));
+        services.AddSingleton(_ => database);
         services.AddSingleton(_ => new AnswerCache(settings.Limits.ManifestCacheBytes));
         services.AddSingleton(_ => new FileBlobStore(folder.Root));
+        services.AddSingleton<IBlobStore>(provider => provider.GetRequiredService<FileBlobStore>());
         services.AddSingleton<RepositoryTable>().AddSingleton<BlobTable>().AddSingleton<TagTable>()
             .AddSingleton<ManifestTable>().AddSingleton<UploadTable>()
             .AddSingleton<ManifestWriter>().AddSingleton<ManifestRemoval>();

@@ -10,7 +10,7 @@ namespace Berth.Lifecycle;
 /// server: what looks wrong is looked at twice, and what is only young gets time to arrive.
 /// </summary>
 internal sealed class Verification(
-    Database database, FileBlobStore store, ValidationSettings validation, TimeProvider clock, bool isDryRun)
+    Database database, IBlobStore store, ValidationSettings validation, TimeProvider clock, bool isDryRun)
 {
     /// <summary>A server makes a blob durable within three seconds of its answer; its link is there before.</summary>
     private static readonly TimeSpan TimeToSettle = TimeSpan.FromSeconds(10);
@@ -26,36 +26,26 @@ internal sealed class Verification(
 
     public async Task RunAsync(CancellationToken cancellation)
     {
-        Report.TotalBytes = database.Read(s => s.Number(
-            "SELECT sum(bytes) FROM (SELECT max(size_bytes) AS bytes FROM repository_blob GROUP BY digest)")) ?? 0;
-        CheckDatabase();
+        Report.TotalBytes = await database.ReadAsync(s => s.NumberAsync(
+            "SELECT sum(bytes) FROM (SELECT max(size_bytes) AS bytes FROM repository_blob GROUP BY digest) AS blob"))
+            ?? 0;
+        await CheckDatabaseAsync();
         var parallel = new ParallelOptions
         {
             CancellationToken = cancellation,
             MaxDegreeOfParallelism = Environment.ProcessorCount,
         };
-        await Parallel.ForEachAsync(store.List(), parallel, (digest, stop) =>
-        {
-            CheckBlob(digest, stop);
-            return ValueTask.CompletedTask;
-        });
-        await Parallel.ForEachAsync(Links(), parallel, CheckLinkAsync);
-        await Parallel.ForEachAsync(Bodies(), parallel, (body, _) =>
-        {
-            CheckManifest(body.Digest, body.Body);
-            return ValueTask.CompletedTask;
-        });
-        Report.QuarantineFiles = store.CountQuarantined();
+        await Parallel.ForEachAsync(
+            store.ListAsync(cancellation), parallel, (digest, stop) => new ValueTask(CheckBlobAsync(digest, stop)));
+        await Parallel.ForEachAsync(LinksAsync(), parallel, CheckLinkAsync);
+        await Parallel.ForEachAsync(BodiesAsync(), parallel, (body, _) => CheckManifestAsync(body.Digest, body.Body));
+        Report.QuarantineFiles = await store.CountQuarantinedAsync();
     }
 
-    private void CheckDatabase()
+    private async Task CheckDatabaseAsync()
     {
-        foreach (var line in database.Read(s => s.All("PRAGMA quick_check(20)", row => row.GetString(0))))
-        {
-            if (line != "ok") Report.AddFault($"the database is damaged: {line}");
-        }
-
-        var withoutBody = database.Read(s => s.All(
+        foreach (var line in await database.CheckAsync()) Report.AddFault($"the database is damaged: {line}");
+        var withoutBody = await database.ReadAsync(s => s.AllAsync(
             """
             SELECT r.name, m.digest FROM manifest m JOIN repository r ON r.id = m.repository_id
             WHERE NOT EXISTS (SELECT 1 FROM manifest_body b WHERE b.digest = m.digest) LIMIT 1000
@@ -67,17 +57,16 @@ internal sealed class Verification(
         }
     }
 
-    private void CheckBlob(Digest digest, CancellationToken cancellation)
+    private async Task CheckBlobAsync(Digest digest, CancellationToken cancellation)
     {
         try
         {
-            using var content = store.Open(digest);
+            using var content = await store.OpenAsync(digest);
             if (content is null) return;
-            var writtenUtc = content.WrittenUtc;
-            var found = BlobContent.ComputeDigest(content.File, digest.Algorithm, Report.AddBytes, cancellation);
+            var found = await content.ComputeDigestAsync(digest.Algorithm, Report.AddBytes, cancellation);
             Report.AddBlob();
-            if (LinkOf(digest) is null) Report.AddUnlinked(content.Length);
-            if (found != digest) SetAside(digest, writtenUtc, found);
+            if (await LinkOfAsync(digest) is null) Report.AddUnlinked(content.Length);
+            if (found != digest) await SetAsideAsync(digest, content, found);
         }
         catch (IOException e)
         {
@@ -85,13 +74,13 @@ internal sealed class Verification(
         }
     }
 
-    private void SetAside(Digest digest, DateTime writtenUtc, Digest found)
+    private async Task SetAsideAsync(Digest digest, BlobContent content, Digest found)
     {
         if (isDryRun)
         {
             Report.AddFault($"blob {digest} is altered: its content has the digest {found}");
         }
-        else if (store.Quarantine(digest, writtenUtc))
+        else if (await store.QuarantineAsync(digest, content))
         {
             Report.AddQuarantined();
             Report.AddFault(
@@ -101,15 +90,15 @@ internal sealed class Verification(
 
     private async ValueTask CheckLinkAsync(Digest digest, CancellationToken cancellation)
     {
-        if (LinkOf(digest) is not { } link || IsWhole(digest, link)) return;
+        if (await LinkOfAsync(digest) is not { } link || await IsWholeAsync(digest, link)) return;
         var settled = link.LinkedAt + TimeToSettle - clock.GetUtcNow();
         if (settled > TimeSpan.Zero) await Task.Delay(settled, clock, cancellation);
-        if (LinkOf(digest) is not { } later || IsWhole(digest, later)) return;
-        if (store.LengthOf(digest) is { } length)
+        if (await LinkOfAsync(digest) is not { } later || await IsWholeAsync(digest, later)) return;
+        if (await store.LengthOfAsync(digest) is { } length)
         {
             Report.AddFault($"blob {digest} has {length} bytes and should have {later.LargestBytes}: push it again");
         }
-        else if (RepositoryThatNeeds(digest) is { } repository)
+        else if (await RepositoryThatNeedsAsync(digest) is { } repository)
         {
             Report.AddFault($"blob {digest} is missing, and {repository} needs it: push it again");
         }
@@ -119,10 +108,10 @@ internal sealed class Verification(
         }
     }
 
-    private bool IsWhole(Digest digest, Link link) =>
-        store.LengthOf(digest) is { } length && length == link.SmallestBytes && length == link.LargestBytes;
+    private async ValueTask<bool> IsWholeAsync(Digest digest, Link link) =>
+        await store.LengthOfAsync(digest) is { } length && length == link.SmallestBytes && length == link.LargestBytes;
 
-    private void CheckManifest(Digest digest, byte[] body)
+    private async ValueTask CheckManifestAsync(Digest digest, byte[] body)
     {
         Report.AddManifest();
         var found = Digest.Of(digest.Algorithm, body);
@@ -133,13 +122,13 @@ internal sealed class Verification(
             return;
         }
 
-        foreach (var (repository, name, mediaType) in UsesOf(digest))
+        foreach (var (repository, name, mediaType) in await UsesOfAsync(digest))
         {
-            var missing = Missing(repository, NeedsOf(body, mediaType));
+            var missing = await FindMissingAsync(repository, NeedsOf(body, mediaType));
 
             // Someone may be deleting it just now, or pushing again what was set aside.
-            if (missing.Count == 0 || (missing = Missing(repository, missing)).Count == 0) continue;
-            if (!database.Read(s => ManifestTable.Exists(s, repository, digest))) continue;
+            if (missing.Count == 0 || (missing = await FindMissingAsync(repository, missing)).Count == 0) continue;
+            if (!await database.ReadAsync(s => ManifestTable.ExistsAsync(s, repository, digest))) continue;
             Report.AddFault($"manifest {name}@{digest} is incomplete, push the image again. Missing: "
                 + string.Join(", ", missing.Select(m => m.Target.Digest.Text).Distinct()));
         }
@@ -158,50 +147,64 @@ internal sealed class Verification(
         }
     }
 
-    private List<ManifestReference> Missing(long repository, List<ManifestReference> needed) => database.Read(session =>
-        needed.FindAll(n =>
+    private async ValueTask<List<ManifestReference>> FindMissingAsync(long repository, List<ManifestReference> needed)
+    {
+        var digests = needed.ConvertAll(n => n.Target.Digest);
+        var (manifests, links) = await database.ReadAsync(async s => (
+            await ManifestTable.FindAllAsync(s, repository, digests),
+            await BlobTable.FindAllAsync(s, repository, digests)));
+        var missing = new List<ManifestReference>();
+        foreach (var need in needed)
         {
-            var digest = n.Target.Digest;
-            if (n.Kind == ReferenceKind.Child && ManifestTable.Exists(session, repository, digest)) return false;
-            return BlobTable.Find(session, repository, digest)?.SizeBytes is not { } bytes
-                || store.LengthOf(digest) != bytes;
-        }));
+            var digest = need.Target.Digest;
+            if (need.Kind == ReferenceKind.Child && manifests.Contains(digest)) continue;
+            if (links.TryGetValue(digest, out var size) && await store.LengthOfAsync(digest) == size) continue;
+            missing.Add(need);
+        }
 
-    private List<(long Repository, string Name, string MediaType)> UsesOf(Digest digest) => database.Read(s => s.All(
-        """
-        SELECT m.repository_id, r.name, m.media_type FROM manifest m JOIN repository r ON r.id = m.repository_id
-        WHERE m.digest = @1
-        """,
-        row => (row.GetInt64(0), row.GetString(1), row.GetString(2)), digest.Text));
+        return missing;
+    }
 
-    private Link? LinkOf(Digest digest) => database.Read(s => s.First(
+    private ValueTask<List<(long Repository, string Name, string MediaType)>> UsesOfAsync(Digest digest) =>
+        database.ReadAsync(s => s.AllAsync(
+            """
+            SELECT m.repository_id, r.name, m.media_type FROM manifest m JOIN repository r ON r.id = m.repository_id
+            WHERE m.digest = $1
+            """,
+            row => (row.GetInt64(0), row.GetString(1), row.GetString(2)), digest.Text));
+
+    private ValueTask<Link?> LinkOfAsync(Digest digest) => database.ReadAsync(s => s.FirstAsync(
         """
-        SELECT min(size_bytes), max(size_bytes), max(linked_at) FROM repository_blob WHERE digest = @1
+        SELECT min(size_bytes), max(size_bytes), max(linked_at) FROM repository_blob WHERE digest = $1
         HAVING count(*) > 0
         """,
         row => new Link(row.GetInt64(0), row.GetInt64(1), DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(2))),
         digest.Text));
 
-    private string? RepositoryThatNeeds(Digest digest) => database.Read(s => s.Text(
+    private ValueTask<string?> RepositoryThatNeedsAsync(Digest digest) => database.ReadAsync(s => s.TextAsync(
         """
         SELECT r.name FROM repository_blob b
         JOIN manifest_reference m ON m.repository_id = b.repository_id AND m.target_digest = b.digest
         JOIN repository r ON r.id = b.repository_id
-        WHERE b.digest = @1 LIMIT 1
+        WHERE b.digest = $1 LIMIT 1
         """,
         digest.Text));
 
-    private IEnumerable<Digest> Links() => Pages("", last => database.Read(s => s.All(
-        "SELECT DISTINCT digest FROM repository_blob WHERE digest > @1 ORDER BY digest LIMIT @2",
+    private IAsyncEnumerable<Digest> LinksAsync() => PagesAsync("", last => database.ReadAsync(s => s.AllAsync(
+        "SELECT DISTINCT digest FROM repository_blob WHERE digest > $1 ORDER BY digest LIMIT $2",
         row => Digest.Parse(row.GetString(0)), last, LinksPerPage)), digest => digest.Text);
 
-    private IEnumerable<(Digest Digest, byte[] Body)> Bodies() => Pages("", last => database.Read(s => s.All(
-        "SELECT digest, body FROM manifest_body WHERE digest > @1 ORDER BY digest LIMIT @2",
-        row => (Digest.Parse(row.GetString(0)), (byte[])row.GetValue(1)), last, BodiesPerPage)), m => m.Item1.Text);
+    private IAsyncEnumerable<(Digest Digest, byte[] Body)> BodiesAsync() => PagesAsync(
+        "",
+        last => database.ReadAsync(s => s.AllAsync(
+            "SELECT digest, body FROM manifest_body WHERE digest > $1 ORDER BY digest LIMIT $2",
+            row => (Digest.Parse(row.GetString(0)), (byte[])row.GetValue(1)), last, BodiesPerPage)),
+        m => m.Item1.Text);
 
-    private static IEnumerable<T> Pages<T>(string last, Func<string, List<T>> read, Func<T, string> key)
+    private static async IAsyncEnumerable<T> PagesAsync<T>(
+        string last, Func<string, ValueTask<List<T>>> read, Func<T, string> key)
     {
-        for (var page = read(last); page.Count > 0; page = read(key(page[^1])))
+        for (var page = await read(last); page.Count > 0; page = await read(key(page[^1])))
         {
             foreach (var item in page) yield return item;
         }

@@ -2,7 +2,7 @@ namespace Berth.Metadata;
 
 /// <summary>
 /// What the database answered lately, under keys that begin with a repository's name. A value read before a write
-/// committed is never stored after it: each write advances its repository's stripe, and <see cref="GetOrLoad{T}"/>
+/// committed is never stored after it: each write advances its repository's stripe, and <see cref="GetOrLoadAsync{T}"/>
 /// stores only if the stripe stood still meanwhile.
 /// </summary>
 /// <param name="maxBytes">Upper bound of the values' sizes together, in bytes.</param>
@@ -15,21 +15,10 @@ internal sealed class AnswerCache(long maxBytes)
         where T : class => entries.TryGet(key, out var value) ? value as T : null;
 
     /// <summary>Takes the answer from the cache, or loads it and keeps it unless it is null.</summary>
-    public T? GetOrLoad<T>(string repository, string key, Func<T?> load, Func<T, long> sizeBytes)
-        where T : class
-    {
-        if (Find<T>(key) is { } cached) return cached;
-        var stripe = StripeOf(repository);
-        var version = Volatile.Read(ref stripe.Version);
-        var loaded = load();
-        if (loaded is null) return null;
-        lock (stripe)
-        {
-            if (stripe.Version == version) entries.Set(key, loaded, sizeBytes(loaded) + key.Length * 2 + 200);
-        }
-
-        return loaded;
-    }
+    public ValueTask<T?> GetOrLoadAsync<T>(
+        string repository, string key, Func<ValueTask<T?>> load, Func<T, long> sizeBytes)
+        where T : class =>
+        Find<T>(key) is { } cached ? new ValueTask<T?>(cached) : LoadAsync(repository, key, load, sizeBytes);
 
     /// <summary>Forgets keys after a write to their repository committed and before its client hears of it.</summary>
     public void Forget(string repository, params IEnumerable<string> keys)
@@ -40,6 +29,21 @@ internal sealed class AnswerCache(long maxBytes)
             stripe.Version++;
             foreach (var key in keys) entries.Remove(key);
         }
+    }
+
+    private async ValueTask<T?> LoadAsync<T>(
+        string repository, string key, Func<ValueTask<T?>> load, Func<T, long> sizeBytes)
+        where T : class
+    {
+        var stripe = StripeOf(repository);
+        var version = Volatile.Read(ref stripe.Version);
+        if (await load() is not { } loaded) return null;
+        lock (stripe)
+        {
+            if (stripe.Version == version) entries.Set(key, loaded, sizeBytes(loaded) + key.Length * 2 + 200);
+        }
+
+        return loaded;
     }
 
     private Stripe StripeOf(string repository) => stripes[(uint)repository.GetHashCode() % stripes.Length];

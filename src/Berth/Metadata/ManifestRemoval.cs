@@ -24,27 +24,35 @@ internal sealed class ManifestRemoval(
     public async Task<RemovalOutcome> RemoveAsync(
         RepositoryName repository, Reference reference, Func<string?, bool>? precondition, string actor)
     {
-        if (repositories.Find(repository) is not { } id) return RemovalOutcome.Unknown;
+        if (await repositories.FindAsync(repository) is not { } id) return RemovalOutcome.Unknown;
         var (outcome, changed) = await database.WriteAsync(
-            session => Remove(session, id, reference, precondition, actor), isDurable: true);
+            async session =>
+            {
+                await database.LockAsync(session, repository, isShared: false);
+                return await RemoveAsync(session, id, reference, precondition, actor);
+            },
+            isDurable: true);
         if (outcome == RemovalOutcome.Removed) manifests.Forget(repository, changed);
         return outcome;
     }
 
-    private (RemovalOutcome Outcome, IEnumerable<string> Changed) Remove(
+    private async ValueTask<(RemovalOutcome Outcome, IEnumerable<string> Changed)> RemoveAsync(
         Session session, long id, Reference reference, Func<string?, bool>? precondition, string actor)
     {
         var current = reference.Tag is { } tag
-            ? TagTable.Find(session, id, tag)
-            : ManifestTable.Exists(session, id, reference.Digest!.Value) ? reference.Digest.Value.Text : null;
+            ? await TagTable.FindAsync(session, id, tag)
+            : await ManifestTable.ExistsAsync(session, id, reference.Digest!.Value)
+                ? reference.Digest.Value.Text
+                : null;
         if (precondition is not null && !precondition(current)) return (RemovalOutcome.PreconditionFailed, []);
         if (current is null) return (RemovalOutcome.Unknown, []);
         if (reference.Digest is { } digest)
         {
-            return (RemovalOutcome.Removed, manifests.Remove(session, id, digest, actor).Append(digest.Text));
+            var untagged = await manifests.RemoveAsync(session, id, digest, actor);
+            return (RemovalOutcome.Removed, untagged.Append(digest.Text));
         }
 
-        tags.Remove(session, id, reference.Tag!.Value.Text, actor);
+        await tags.RemoveAsync(session, id, reference.Tag!.Value.Text, actor);
         return (RemovalOutcome.Removed, [reference.Tag.Value.Text]);
     }
 }

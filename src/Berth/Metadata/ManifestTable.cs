@@ -20,55 +20,68 @@ internal sealed class ManifestTable(
     /// <summary>Bodies above this size, in bytes, are read from the database each time.</summary>
     private const int MaxCachedBytes = 1024 * 1024;
 
-    public StoredManifest? Find(RepositoryName repository, Reference reference) => cache.GetOrLoad(
-        repository.Text, KeyOf(repository, reference.ToString()), () => Load(repository, reference),
+    public ValueTask<StoredManifest?> FindAsync(RepositoryName repository, Reference reference) => cache.GetOrLoadAsync(
+        repository.Text, KeyOf(repository, reference.ToString()), () => LoadAsync(repository, reference),
         m => m.Body.Length <= MaxCachedBytes ? m.Body.Length + 400 : long.MaxValue / 2);
 
-    public static bool Exists(Session session, long repositoryId, Digest digest) => session.Number(
-        "SELECT 1 FROM manifest WHERE repository_id = @1 AND digest = @2", repositoryId, digest.Text) is not null;
+    public static async ValueTask<bool> ExistsAsync(Session session, long repositoryId, Digest digest) =>
+        await session.NumberAsync(
+            "SELECT 1 FROM manifest WHERE repository_id = $1 AND digest = $2", repositoryId, digest.Text) is not null;
+
+    /// <summary>Those of the manifests that a repository has.</summary>
+    public static async ValueTask<HashSet<Digest>> FindAllAsync(
+        Session session, long repositoryId, IEnumerable<Digest> digests) => [.. await session.AllAsync(
+            $"SELECT digest FROM manifest WHERE repository_id = $1 AND digest IN ({session.TextsIn("$2")})",
+            row => Digest.Parse(row.GetString(0)), repositoryId, Session.ToTexts(digests.Select(d => d.Text)))];
 
     /// <summary>
     /// Records a manifest with its body and references. A manifest pushed again takes the newer media type.
     /// </summary>
-    public void Add(Session session, long repositoryId, Digest digest, Manifest manifest, byte[] body, string actor)
+    public async ValueTask AddAsync(
+        Session session, long repositoryId, Digest digest, Manifest manifest, byte[] body, string actor)
     {
-        session.Run(
-            "INSERT INTO manifest_body (digest, body) VALUES (@1, @2) ON CONFLICT (digest) DO UPDATE SET body = @2",
+        await session.RunAsync(
+            """
+            INSERT INTO manifest_body (digest, body) VALUES ($1, $2)
+            ON CONFLICT (digest) DO UPDATE SET body = $2 WHERE manifest_body.body <> $2
+            """,
             digest.Text, body);
-        session.Run(
+        await session.RunAsync(
             """
             INSERT INTO manifest (repository_id, digest, media_type, size_bytes, artifact_type, subject_digest,
                 annotations, pushed_at, pushed_by)
-            VALUES (@1, @2, @3, @4, @5, @6, @7, @8, @9)
-            ON CONFLICT (repository_id, digest) DO UPDATE SET media_type = @3, artifact_type = @5, pushed_at = @8,
-                pushed_by = @9
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+            ON CONFLICT (repository_id, digest) DO UPDATE SET media_type = $3, artifact_type = $5, pushed_at = $8,
+                pushed_by = $9
             """,
             repositoryId, digest.Text, manifest.MediaType, body.Length, manifest.ArtifactType,
             manifest.Subject?.Digest.Text, manifest.Subject is null ? null : manifest.AnnotationsJson,
             clock.GetUtcNow().ToUnixTimeMilliseconds(), actor);
-        foreach (var (kind, target) in manifest.References)
-        {
-            session.Run(
-                """
-                INSERT INTO manifest_reference (repository_id, manifest_digest, target_digest, kind)
-                VALUES (@1, @2, @3, @4) ON CONFLICT DO NOTHING
-                """,
-                repositoryId, digest.Text, target.Digest.Text, kind.ToString());
-        }
+        await session.RunEachAsync(
+            """
+            INSERT INTO manifest_reference (repository_id, manifest_digest, target_digest, kind)
+            VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING
+            """,
+            [.. manifest.References.Select(r =>
+                new object?[] { repositoryId, digest.Text, r.Target.Digest.Text, r.Kind.ToString() })]);
     }
 
     /// <summary>Removes a manifest, its references and every tag on it; returns those tags.</summary>
-    public List<string> Remove(Session session, long repositoryId, Digest digest, string actor)
+    public async ValueTask<List<string>> RemoveAsync(Session session, long repositoryId, Digest digest, string actor)
     {
-        var untagged = TagTable.PointingTo(session, repositoryId, digest);
-        foreach (var tag in untagged) tags.Remove(session, repositoryId, tag, actor);
-        session.Run("DELETE FROM manifest_reference WHERE repository_id = @1 AND manifest_digest = @2",
+        var untagged = await TagTable.PointingToAsync(session, repositoryId, digest);
+        foreach (var tag in untagged) await tags.RemoveAsync(session, repositoryId, tag, actor);
+        await session.RunAsync("DELETE FROM manifest_reference WHERE repository_id = $1 AND manifest_digest = $2",
             repositoryId, digest.Text);
-        session.Run("DELETE FROM manifest WHERE repository_id = @1 AND digest = @2", repositoryId, digest.Text);
-        session.Run(
+        await session.RunAsync(
+            "DELETE FROM manifest WHERE repository_id = $1 AND digest = $2", repositoryId, digest.Text);
+
+        // The row is locked by a statement of its own, so that the next one sees who took the body up meanwhile.
+        await session.RunAsync("UPDATE manifest_body SET digest = digest WHERE digest = $1", digest.Text);
+        await session.RunAsync(
             """
-            DELETE FROM manifest_body WHERE digest = @1
-            AND NOT EXISTS (SELECT 1 FROM manifest m WHERE m.digest = @1)
+            DELETE FROM manifest_body WHERE digest = $1
+            AND NOT EXISTS (SELECT 1 FROM manifest m WHERE m.digest = $1)
             """,
             digest.Text);
         return untagged;
@@ -78,16 +91,17 @@ internal sealed class ManifestTable(
     /// Referrers of a subject after <paramref name="last"/> by digest (distribution-spec, "Listing Referrers"), up to
     /// the one with which they are longer than <paramref name="maxLength"/> together, in characters.
     /// </summary>
-    public List<Referrer> Referrers(
+    public async ValueTask<List<Referrer>> ReferrersAsync(
         RepositoryName repository, Digest subject, string? artifactType, string last, int count, long maxLength)
     {
-        if (repositories.Find(repository) is not { } id) return [];
+        if (await repositories.FindAsync(repository) is not { } id) return [];
         var length = 0L;
-        return database.Read(s => s.Until(
+        return await database.ReadAsync(s => s.UntilAsync(
             """
             SELECT digest, media_type, size_bytes, artifact_type, annotations FROM manifest
-            WHERE repository_id = @1 AND subject_digest = @2 AND digest > @3 AND (@4 IS NULL OR artifact_type = @4)
-            ORDER BY digest LIMIT @5
+            WHERE repository_id = $1 AND subject_digest = $2 AND digest > $3
+                AND (CAST($4 AS TEXT) IS NULL OR artifact_type = $4)
+            ORDER BY digest LIMIT $5
             """,
             row => new Referrer(
                 Digest.Parse(row.GetString(0)), row.GetString(1), row.GetInt64(2),
@@ -99,16 +113,16 @@ internal sealed class ManifestTable(
     public void Forget(RepositoryName repository, IEnumerable<string> references) =>
         cache.Forget(repository.Text, references.Select(r => KeyOf(repository, r)));
 
-    private StoredManifest? Load(RepositoryName repository, Reference reference)
+    private async ValueTask<StoredManifest?> LoadAsync(RepositoryName repository, Reference reference)
     {
-        if (repositories.Find(repository) is not { } id) return null;
-        return database.Read(session =>
+        if (await repositories.FindAsync(repository) is not { } id) return null;
+        return await database.ReadAsync(async session =>
         {
-            var digest = reference.Digest?.Text ?? TagTable.Find(session, id, reference.Tag!.Value);
-            return digest is null ? null : session.First(
+            var digest = reference.Digest?.Text ?? await TagTable.FindAsync(session, id, reference.Tag!.Value);
+            return digest is null ? null : await session.FirstAsync(
                 """
                 SELECT m.media_type, b.body FROM manifest m JOIN manifest_body b ON b.digest = m.digest
-                WHERE m.repository_id = @1 AND m.digest = @2
+                WHERE m.repository_id = $1 AND m.digest = $2
                 """,
                 row => new StoredManifest(Digest.Parse(digest), row.GetString(0), (byte[])row.GetValue(1)), id, digest);
         });

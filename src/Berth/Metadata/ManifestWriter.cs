@@ -47,7 +47,7 @@ internal sealed record ManifestResult(
 /// with everything it needs.
 /// </summary>
 internal sealed class ManifestWriter(
-    Database database, RepositoryTable repositories, ManifestTable manifests, TagTable tags, FileBlobStore store,
+    Database database, RepositoryTable repositories, ManifestTable manifests, TagTable tags, IBlobStore store,
     ValidationSettings validation, LimitSettings limits)
 {
     /// <summary>A pattern takes time in proportion to the URL, whatever was written into the settings.</summary>
@@ -71,14 +71,7 @@ internal sealed class ManifestWriter(
 
         if (Fault(manifest) is { } fault) return ManifestResult.Invalid(fault);
         var needed = needs.Of(manifest);
-        ManifestResult result;
-        do
-        {
-            await store.MakeDurableAsync(needed.Select(n => n.Target.Digest));
-            result = await database.WriteAsync(session => Write(session, push, manifest, needed), isDurable: true);
-        }
-        while (result.Refusal == ManifestRefusal.ReferencesUnknown
-            && needed.Exists(n => store.IsStaged(n.Target.Digest)));
+        var result = await WriteAsync(push, manifest, needed);
         if (result.Refusal == ManifestRefusal.None)
         {
             manifests.Forget(push.Repository, push.Tags.Select(t => t.Text).Append(push.Digest.Text));
@@ -87,32 +80,85 @@ internal sealed class ManifestWriter(
         return result;
     }
 
-    private ManifestResult Write(
-        Session session, ManifestPush push, Manifest manifest, IReadOnlyList<ManifestReference> needed)
+    /// <summary>A blob that was pushed again while the others were made durable is one more to wait for.</summary>
+    private async Task<ManifestResult> WriteAsync(
+        ManifestPush push, Manifest manifest, IReadOnlyList<ManifestReference> needed)
     {
+        var digests = needed.Select(n => n.Target.Digest).Distinct().ToList();
+        var durable = await store.MakeDurableAsync(digests);
+        while (true)
+        {
+            var known = durable;
+            var result = await database.WriteAsync(
+                session => WriteAsync(session, push, manifest, needed, known), isDurable: true);
+            if (result.Refusal != ManifestRefusal.ReferencesUnknown) return result;
+            durable = await store.MakeDurableAsync(digests);
+            if (durable.Count == known.Count) return result;
+        }
+    }
+
+    private async ValueTask<ManifestResult> WriteAsync(
+        Session session, ManifestPush push, Manifest manifest, IReadOnlyList<ManifestReference> needed,
+        IReadOnlyDictionary<Digest, long> durable)
+    {
+        // What is found here must hold until the commit: nobody may delete meanwhile, nor move what is compared.
+        await database.LockAsync(session, push.Repository, isShared: push.Precondition is null);
+
         // A refusal must not even leave an empty repository behind.
-        var known = RepositoryTable.Find(session, push.Repository) ?? -1;
+        var known = await RepositoryTable.FindAsync(session, push.Repository) ?? -1;
         if (push.Precondition is { } holds)
         {
-            foreach (var current in CurrentDigests(session, known, push))
+            foreach (var current in await CurrentDigestsAsync(session, known, push))
             {
                 if (!holds(current)) return ManifestResult.PreconditionFailed(current);
             }
         }
 
-        var missing = needed.Where(n => !IsPresent(session, known, n)).Select(n => n.Target.Digest.Text).Distinct();
-        if (missing.ToList() is { Count: > 0 } unknown) return ManifestResult.Unknown(unknown);
-        var repositoryId = repositories.FindOrAdd(session, push.Repository);
-        manifests.Add(session, repositoryId, push.Digest, manifest, push.Body, push.Actor);
-        foreach (var tag in push.Tags) tags.Move(session, repositoryId, tag, push.Digest, push.Actor);
+        var missing = await FindMissingAsync(session, known, needed, durable);
+        if (missing.Count > 0) return ManifestResult.Unknown(missing);
+        var repositoryId = await repositories.FindOrAddAsync(session, push.Repository);
+        await manifests.AddAsync(session, repositoryId, push.Digest, manifest, push.Body, push.Actor);
+
+        // In one order, so that no two pushes wait for each other's tags.
+        foreach (var tag in push.Tags.OrderBy(t => t.Text, StringComparer.Ordinal))
+        {
+            await tags.MoveAsync(session, repositoryId, tag, push.Digest, push.Actor);
+        }
+
         return ManifestResult.Written(manifest);
     }
 
     /// <summary>The present digest of each tag that will move; of a push by digest, of that manifest.</summary>
-    private static IEnumerable<string?> CurrentDigests(Session session, long repositoryId, ManifestPush push) =>
-        push.Tags.Count > 0
-            ? push.Tags.Select(tag => TagTable.Find(session, repositoryId, tag))
-            : [ManifestTable.Exists(session, repositoryId, push.Digest) ? push.Digest.Text : null];
+    private static async ValueTask<List<string?>> CurrentDigestsAsync(
+        Session session, long repositoryId, ManifestPush push)
+    {
+        if (push.Tags.Count == 0)
+        {
+            return [await ManifestTable.ExistsAsync(session, repositoryId, push.Digest) ? push.Digest.Text : null];
+        }
+
+        var digests = new List<string?>();
+        foreach (var tag in push.Tags) digests.Add(await TagTable.FindAsync(session, repositoryId, tag));
+        return digests;
+    }
+
+    /// <summary>
+    /// Digests that the repository has not. Children of an index may be blobs too: build caches list their layers
+    /// there.
+    /// </summary>
+    private static async ValueTask<List<string>> FindMissingAsync(
+        Session session, long repositoryId, IReadOnlyList<ManifestReference> needed,
+        IReadOnlyDictionary<Digest, long> durable)
+    {
+        if (needed.Count == 0) return [];
+        var children = needed.Where(n => n.Kind == ReferenceKind.Child).Select(n => n.Target.Digest).ToList();
+        var present = children.Count == 0 ? [] : await ManifestTable.FindAllAsync(session, repositoryId, children);
+        var links = await BlobTable.FindAllAsync(session, repositoryId, needed.Select(n => n.Target.Digest));
+        return [.. needed.Select(n => n.Target.Digest).Distinct()
+            .Where(d => !present.Contains(d)
+                && !(links.TryGetValue(d, out var size) && durable.TryGetValue(d, out var length) && size == length))
+            .Select(d => d.Text)];
+    }
 
     private string? Fault(Manifest manifest)
     {
@@ -128,16 +174,4 @@ internal sealed class ManifestWriter(
 
     private bool IsAllowed(string url) =>
         (allowedUrls.Length == 0 || allowedUrls.Any(r => r.IsMatch(url))) && !deniedUrls.Any(r => r.IsMatch(url));
-
-    /// <summary>
-    /// Children of an index may be blobs too: build caches list their layers there. A blob that came only just now,
-    /// after the others were made durable, does not count yet.
-    /// </summary>
-    private bool IsPresent(Session session, long repositoryId, ManifestReference needed)
-    {
-        var digest = needed.Target.Digest;
-        if (needed.Kind == ReferenceKind.Child && ManifestTable.Exists(session, repositoryId, digest)) return true;
-        return BlobTable.Find(session, repositoryId, digest) is { } link
-            && store.DurableLengthOf(digest) == link.SizeBytes;
-    }
 }

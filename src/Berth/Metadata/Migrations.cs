@@ -16,13 +16,13 @@ internal static class Migrations
     ];
 
     /// <exception cref="InvalidDataException">The database has a migration this Berth does not know.</exception>
-    public static void Apply(Session session)
+    public static async Task ApplyAsync(Session session)
     {
-        session.RunScript("PRAGMA synchronous = FULL");
-        session.Run("BEGIN IMMEDIATE");
-        session.Run(
+        await session.RunScriptAsync("PRAGMA synchronous = FULL");
+        await session.RunAsync("BEGIN IMMEDIATE");
+        await session.RunAsync(
             "CREATE TABLE IF NOT EXISTS schema_migration (number BIGINT PRIMARY KEY, applied_at BIGINT NOT NULL)");
-        var applied = session.Number("SELECT max(number) FROM schema_migration") ?? 0;
+        var applied = await session.NumberAsync("SELECT max(number) FROM schema_migration") ?? 0;
         var scripts = Scripts();
         if (applied > scripts.Count)
         {
@@ -32,19 +32,21 @@ internal static class Migrations
 
         for (var number = (int)applied + 1; number <= scripts.Count; number++)
         {
-            session.RunScript(scripts[number - 1]);
-            session.Run("INSERT INTO schema_migration (number, applied_at) VALUES (@1, @2)",
+            await session.RunScriptAsync(scripts[number - 1]);
+            await session.RunAsync("INSERT INTO schema_migration (number, applied_at) VALUES ($1, $2)",
                 number, TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds());
         }
 
-        session.Run("COMMIT");
+        await session.RunAsync("COMMIT");
     }
 
     /// <exception cref="InvalidDataException">The tables are not those that this Berth works with.</exception>
-    public static void RequireCurrent(Session session)
+    public static async Task RequireCurrentAsync(Session session)
     {
-        var hasTables = session.Number("SELECT 1 FROM sqlite_master WHERE name = 'schema_migration'") is not null;
-        var applied = hasTables ? session.Number("SELECT max(number) FROM schema_migration") ?? 0 : 0;
+        var hasTables = await session.NumberAsync("SELECT 1 FROM sqlite_master WHERE name = 'schema_migration'");
+        var applied = hasTables is null
+            ? 0
+            : await session.NumberAsync("SELECT max(number) FROM schema_migration") ?? 0;
         if (applied == Scripts().Count) return;
         throw new InvalidDataException(
             $"the database is at migration {applied}, and this Berth needs {Scripts().Count}: let `berth serve` of the "

@@ -1,125 +1,102 @@
-using System.Collections.Concurrent;
 using System.Data.Common;
-using Microsoft.Data.Sqlite;
+using System.Text.Json;
 
 namespace Berth.Metadata;
 
-/// <summary>One connection with its prepared commands. Used by one caller at a time.</summary>
-internal sealed class Session : IDisposable
+/// <summary>
+/// One connection, used by one caller at a time. Statements are written once for both engines; their parameters are
+/// $1, $2, … and are given in that order.
+/// </summary>
+internal abstract class Session
 {
-    private readonly SqliteConnection connection;
-    private readonly Dictionary<string, SqliteCommand> commands = [];
-
-    private Session(SqliteConnection connection) => this.connection = connection;
-
-    public bool IsInTransaction => SQLitePCL.raw.sqlite3_get_autocommit(connection.Handle) == 0;
-
-    public static Session Open(string path)
-    {
-        var connection = new SqliteConnection(
-            new SqliteConnectionStringBuilder { DataSource = path, Pooling = false }.ToString());
-        connection.Open();
-        var session = new Session(connection);
-        session.RunScript("PRAGMA busy_timeout = 10000; PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL");
-        return session;
-    }
-
     /// <summary>Runs a statement and returns how many rows it changed.</summary>
-    public int Run(string sql, params ReadOnlySpan<object?> parameters) => Prepare(sql, parameters).ExecuteNonQuery();
+    public ValueTask<int> RunAsync(string sql, params ReadOnlySpan<object?> parameters) =>
+        RunAsync(Prepare(sql, parameters));
+
+    /// <summary>Runs a statement once for each row of parameters, in one trip to the database where it can.</summary>
+    public abstract ValueTask RunEachAsync(string sql, IReadOnlyCollection<object?[]> rows);
 
     /// <summary>Runs a query and returns its rows, read by <paramref name="read"/>.</summary>
-    public List<T> All<T>(string sql, Func<DbDataReader, T> read, params ReadOnlySpan<object?> parameters)
-    {
-        using var reader = Prepare(sql, parameters).ExecuteReader();
-        var rows = new List<T>();
-        while (reader.Read()) rows.Add(read(reader));
-        return rows;
-    }
+    public ValueTask<List<T>> AllAsync<T>(
+        string sql, Func<DbDataReader, T> read, params ReadOnlySpan<object?> parameters) =>
+        ReadAsync(Prepare(sql, parameters), read, _ => false);
 
     /// <summary>Runs a query and returns its rows up to the first of which <paramref name="isLast"/> is true.</summary>
-    public List<T> Until<T>(
-        string sql, Func<DbDataReader, T> read, Func<T, bool> isLast, params ReadOnlySpan<object?> parameters)
-    {
-        using var reader = Prepare(sql, parameters).ExecuteReader();
-        var rows = new List<T>();
-        while (reader.Read())
-        {
-            rows.Add(read(reader));
-            if (isLast(rows[^1])) break;
-        }
-
-        return rows;
-    }
+    public ValueTask<List<T>> UntilAsync<T>(
+        string sql, Func<DbDataReader, T> read, Func<T, bool> isLast, params ReadOnlySpan<object?> parameters) =>
+        ReadAsync(Prepare(sql, parameters), read, isLast);
 
     /// <summary>Runs a query and returns its first row, or null where there is none.</summary>
-    public T? First<T>(string sql, Func<DbDataReader, T> read, params ReadOnlySpan<object?> parameters)
-        where T : class
-    {
-        using var reader = Prepare(sql, parameters).ExecuteReader();
-        return reader.Read() ? read(reader) : null;
-    }
+    public ValueTask<T?> FirstAsync<T>(
+        string sql, Func<DbDataReader, T> read, params ReadOnlySpan<object?> parameters)
+        where T : class => ReadFirstAsync(Prepare(sql, parameters), (T?)null, read);
 
     /// <summary>Runs a query for one number, or null where there is no row.</summary>
-    public long? Number(string sql, params ReadOnlySpan<object?> parameters)
-    {
-        using var reader = Prepare(sql, parameters).ExecuteReader();
-        return reader.Read() && !reader.IsDBNull(0) ? reader.GetInt64(0) : null;
-    }
+    public ValueTask<long?> NumberAsync(string sql, params ReadOnlySpan<object?> parameters) => ReadFirstAsync(
+        Prepare(sql, parameters), (long?)null, row => row.IsDBNull(0) ? null : Convert.ToInt64(row.GetValue(0)));
 
     /// <summary>Runs a query for one text, or null where there is no row.</summary>
-    public string? Text(string sql, params ReadOnlySpan<object?> parameters)
-    {
-        using var reader = Prepare(sql, parameters).ExecuteReader();
-        return reader.Read() && !reader.IsDBNull(0) ? reader.GetString(0) : null;
-    }
+    public ValueTask<string?> TextAsync(string sql, params ReadOnlySpan<object?> parameters) => ReadFirstAsync(
+        Prepare(sql, parameters), null, row => row.IsDBNull(0) ? null : row.GetString(0));
+
+    /// <summary>The query that yields the texts in a parameter made by <see cref="ToTexts"/>.</summary>
+    public abstract string TextsIn(string parameter);
+
+    /// <summary>Many texts as one parameter: a JSON array.</summary>
+    public static string ToTexts(IEnumerable<string> texts) => JsonSerializer.Serialize(texts);
 
     /// <summary>
     /// Runs statements without parameters, prepared anew: migrations, and pragmas that act when prepared.
     /// </summary>
-    public void RunScript(string sql)
-    {
-        using var command = connection.CreateCommand();
-        command.CommandText = sql;
-        command.ExecuteNonQuery();
-    }
+    public abstract ValueTask RunScriptAsync(string sql);
 
-    public void Dispose()
-    {
-        foreach (var command in commands.Values) command.Dispose();
-        connection.Dispose();
-    }
+    protected abstract DbCommand Prepare(string sql, ReadOnlySpan<object?> parameters);
 
-    /// <summary>Parameters are @1, @2, … in the statement, given in that order.</summary>
-    private SqliteCommand Prepare(string sql, ReadOnlySpan<object?> parameters)
+    /// <summary>Gives back what <see cref="Prepare"/> gave out, once it ran.</summary>
+    protected abstract void Release(DbCommand command);
+
+    private async ValueTask<int> RunAsync(DbCommand command)
     {
-        if (!commands.TryGetValue(sql, out var command))
+        try
         {
-            command = connection.CreateCommand();
-            command.CommandText = sql;
-            for (var i = 1; i <= parameters.Length; i++)
+            return await command.ExecuteNonQueryAsync();
+        }
+        finally
+        {
+            Release(command);
+        }
+    }
+
+    private async ValueTask<List<T>> ReadAsync<T>(DbCommand command, Func<DbDataReader, T> read, Func<T, bool> isLast)
+    {
+        try
+        {
+            await using var reader = await command.ExecuteReaderAsync();
+            var rows = new List<T>();
+            while (await reader.ReadAsync())
             {
-                command.Parameters.Add(new SqliteParameter { ParameterName = $"@{i}" });
+                rows.Add(read(reader));
+                if (isLast(rows[^1])) break;
             }
 
-            commands.Add(sql, command);
+            return rows;
         }
-
-        for (var i = 0; i < parameters.Length; i++) command.Parameters[i].Value = parameters[i] ?? DBNull.Value;
-        return command;
+        finally
+        {
+            Release(command);
+        }
     }
-}
 
-/// <summary>Idle sessions for reading.</summary>
-internal sealed class SessionPool(Func<Session> open) : IDisposable
-{
-    private readonly ConcurrentBag<Session> idle = [];
-
-    public Session Take() => idle.TryTake(out var session) ? session : open();
-
-    public void Return(Session session) => idle.Add(session);
-
-    public void Dispose()
+    private async ValueTask<T> ReadFirstAsync<T>(DbCommand command, T none, Func<DbDataReader, T> read)
     {
-        while (idle.TryTake(out var session)) session.Dispose();
+        try
+        {
+            await using var reader = await command.ExecuteReaderAsync();
+            return await reader.ReadAsync() ? read(reader) : none;
+        }
+        finally
+        {
+            Release(command);
+        }
     }
 }

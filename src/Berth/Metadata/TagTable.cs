@@ -5,46 +5,47 @@ namespace Berth.Metadata;
 /// <summary>The tags of repositories and the history of their moves.</summary>
 internal sealed class TagTable(TimeProvider clock)
 {
-    public static string? Find(Session session, long repositoryId, Tag tag) => session.Text(
-        "SELECT digest FROM tag WHERE repository_id = @1 AND name = @2", repositoryId, tag.Text);
+    public static ValueTask<string?> FindAsync(Session session, long repositoryId, Tag tag) => session.TextAsync(
+        "SELECT digest FROM tag WHERE repository_id = $1 AND name = $2", repositoryId, tag.Text);
 
     /// <summary>Names after <paramref name="last"/> in ordinal order.</summary>
-    public static List<string> List(Session session, long repositoryId, string last, int count) => session.All(
-        "SELECT name FROM tag WHERE repository_id = @1 AND name > @2 ORDER BY name LIMIT @3",
-        row => row.GetString(0), repositoryId, last, count);
+    public static ValueTask<List<string>> ListAsync(Session session, long repositoryId, string last, int count) =>
+        session.AllAsync(
+            "SELECT name FROM tag WHERE repository_id = $1 AND name > $2 ORDER BY name LIMIT $3",
+            row => row.GetString(0), repositoryId, last, count);
 
-    public void Move(Session session, long repositoryId, Tag tag, Digest digest, string actor)
+    public async ValueTask MoveAsync(Session session, long repositoryId, Tag tag, Digest digest, string actor)
     {
         var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
-        var moved = session.Run(
+        var moved = await session.RunAsync(
             """
-            INSERT INTO tag (repository_id, name, digest, moved_at, moved_by) VALUES (@1, @2, @3, @4, @5)
-            ON CONFLICT (repository_id, name) DO UPDATE SET digest = @3, moved_at = @4, moved_by = @5
-            WHERE tag.digest <> @3
+            INSERT INTO tag (repository_id, name, digest, moved_at, moved_by) VALUES ($1, $2, $3, $4, $5)
+            ON CONFLICT (repository_id, name) DO UPDATE SET digest = $3, moved_at = $4, moved_by = $5
+            WHERE tag.digest <> $3
             """,
             repositoryId, tag.Text, digest.Text, now, actor);
-        if (moved > 0) Record(session, repositoryId, tag.Text, digest.Text, now, actor);
+        if (moved > 0) await RecordAsync(session, repositoryId, tag.Text, digest.Text, now, actor);
     }
 
     /// <summary>Removes a tag, not what it points to. False if there was none.</summary>
-    public bool Remove(Session session, long repositoryId, string tag, string actor)
+    public async ValueTask<bool> RemoveAsync(Session session, long repositoryId, string tag, string actor)
     {
-        var removed = session.Run("DELETE FROM tag WHERE repository_id = @1 AND name = @2", repositoryId, tag);
-        if (removed > 0)
-        {
-            Record(session, repositoryId, tag, null, clock.GetUtcNow().ToUnixTimeMilliseconds(), actor);
-        }
-
-        return removed > 0;
+        var removed = await session.RunAsync(
+            "DELETE FROM tag WHERE repository_id = $1 AND name = $2", repositoryId, tag);
+        if (removed == 0) return false;
+        await RecordAsync(session, repositoryId, tag, null, clock.GetUtcNow().ToUnixTimeMilliseconds(), actor);
+        return true;
     }
 
     /// <summary>Names of the tags that point to a manifest.</summary>
-    public static List<string> PointingTo(Session session, long repositoryId, Digest digest) => session.All(
-        "SELECT name FROM tag WHERE repository_id = @1 AND digest = @2",
-        row => row.GetString(0), repositoryId, digest.Text);
+    public static ValueTask<List<string>> PointingToAsync(Session session, long repositoryId, Digest digest) =>
+        session.AllAsync(
+            "SELECT name FROM tag WHERE repository_id = $1 AND digest = $2",
+            row => row.GetString(0), repositoryId, digest.Text);
 
-    private static void Record(
-        Session session, long repositoryId, string tag, string? digest, long now, string actor) => session.Run(
-        "INSERT INTO tag_history (repository_id, name, digest, moved_at, moved_by) VALUES (@1, @2, @3, @4, @5)",
-        repositoryId, tag, digest, now, actor);
+    private static async ValueTask RecordAsync(
+        Session session, long repositoryId, string tag, string? digest, long now, string actor) =>
+        await session.RunAsync(
+            "INSERT INTO tag_history (repository_id, name, digest, moved_at, moved_by) VALUES ($1, $2, $3, $4, $5)",
+            repositoryId, tag, digest, now, actor);
 }

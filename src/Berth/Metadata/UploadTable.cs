@@ -1,44 +1,84 @@
+using System.Data.Common;
 using Berth.Oci;
 
 namespace Berth.Metadata;
 
-/// <summary>An upload session as other nodes and later starts know it. How far it came, the blob store knows.</summary>
-internal sealed record UploadRow(UploadId Id, RepositoryName Repository, DigestAlgorithm Algorithm);
+/// <summary>An upload session as other nodes and later starts know it.</summary>
+/// <param name="Id">Which.</param>
+/// <param name="Repository">Where it was begun.</param>
+/// <param name="Algorithm">What it will most likely be checked with.</param>
+/// <param name="State">What its blob store needs in order to go on; null where the store knows by itself.</param>
+/// <param name="Version">Grows with each claim and each release: who holds an older one has lost the upload.</param>
+internal sealed record UploadRow(
+    UploadId Id, RepositoryName Repository, DigestAlgorithm Algorithm, string? State, long Version);
 
 /// <summary>The upload sessions that were started and not ended.</summary>
 internal sealed class UploadTable(Database database, RepositoryTable repositories, TimeProvider clock)
 {
-    public Task AddAsync(UploadRow upload, string startedBy) => database.WriteAsync(
-        session => session.Run(
-            "INSERT INTO upload (id, repository_id, algorithm, started_by, active_at) VALUES (@1, @2, @3, @4, @5)",
-            upload.Id.Text, repositories.FindOrAdd(session, upload.Repository), upload.Algorithm.ToString(), startedBy,
-            clock.GetUtcNow().ToUnixTimeMilliseconds()),
+    private const string Columns =
+        "u.algorithm, u.state, u.version, (SELECT r.name FROM repository r WHERE r.id = u.repository_id)";
+
+    public async Task AddAsync(UploadRow upload, string startedBy) => await database.WriteAsync(
+        async session => await session.RunAsync(
+            """
+            INSERT INTO upload (id, repository_id, algorithm, started_by, active_at, state, version)
+            VALUES ($1, $2, $3, $4, $5, $6, $7)
+            """,
+            upload.Id.Text, await repositories.FindOrAddAsync(session, upload.Repository), upload.Algorithm.ToString(),
+            startedBy, Now, upload.State, upload.Version),
         isDurable: false);
 
-    public UploadRow? Find(UploadId id) => database.Read(s => s.First(
-        """
-        SELECT r.name, u.algorithm FROM upload u JOIN repository r ON r.id = u.repository_id WHERE u.id = @1
-        """,
-        row => RepositoryName.TryParse(row.GetString(0), out var name)
-            ? new UploadRow(id, name, Enum.Parse<DigestAlgorithm>(row.GetString(1)))
-            : throw new InvalidDataException($"upload {id} belongs to an invalid repository name"),
-        id.Text));
+    public ValueTask<UploadRow?> FindAsync(UploadId id) => database.ReadAsync(s => s.FirstAsync(
+        $"SELECT {Columns} FROM upload u WHERE u.id = $1", row => Read(id, row), id.Text));
+
+    /// <summary>Takes an upload for one request: whoever took it before can't release it any more.</summary>
+    /// <returns>The upload with its new version, or null where the repository has none.</returns>
+    public Task<UploadRow?> ClaimAsync(UploadId id, RepositoryName repository) => database.WriteAsync(
+        session => session.FirstAsync(
+            """
+            UPDATE upload SET version = version + 1, active_at = $3
+            WHERE id = $1 AND repository_id = (SELECT r.id FROM repository r WHERE r.name = $2)
+            RETURNING algorithm, state, version, $2
+            """,
+            row => Read(id, row), id.Text, repository.Text, Now),
+        isDurable: false);
+
+    /// <summary>Leaves an upload as a request has brought it. False if another request has claimed it since.</summary>
+    public async Task<bool> ReleaseAsync(UploadId id, string? state, long version) => await database.WriteAsync(
+        session => session.RunAsync(
+            "UPDATE upload SET state = $2, version = version + 1, active_at = $4 WHERE id = $1 AND version = $3",
+            id.Text, state, version, Now),
+        isDurable: false) > 0;
 
     /// <summary>Puts off the session's expiry: it was active just now.</summary>
     public Task TouchAsync(UploadId id) => database.WriteAsync(
-        session => session.Run("UPDATE upload SET active_at = @2 WHERE id = @1",
-            id.Text, clock.GetUtcNow().ToUnixTimeMilliseconds()),
+        session => session.RunAsync("UPDATE upload SET active_at = $2 WHERE id = $1", id.Text, Now),
         isDurable: false);
 
-    /// <summary>Ends a session. False if there was none.</summary>
-    public async Task<bool> RemoveAsync(UploadId id) => await database.WriteAsync(
-        session => session.Run("DELETE FROM upload WHERE id = @1", id.Text), isDurable: false) > 0;
+    /// <summary>Ends a session. Returns it as it was, or null where there was none.</summary>
+    public Task<UploadRow?> RemoveAsync(UploadId id) => database.WriteAsync(
+        async session =>
+        {
+            var row = await session.FirstAsync(
+                $"SELECT {Columns} FROM upload u WHERE u.id = $1", row => Read(id, row), id.Text);
+            return await session.RunAsync("DELETE FROM upload WHERE id = $1", id.Text) > 0 ? row : null;
+        },
+        isDurable: false);
 
     /// <summary>
     /// Sessions without activity for longer than <paramref name="age"/>, the oldest first, some at most.
     /// </summary>
-    public List<UploadId> Idle(TimeSpan age, int count) => database.Read(s => s.All(
-        "SELECT id FROM upload WHERE active_at < @1 ORDER BY active_at, id LIMIT @2",
+    public ValueTask<List<UploadId>> IdleAsync(TimeSpan age, int count) => database.ReadAsync(s => s.AllAsync(
+        "SELECT id FROM upload WHERE active_at < $1 ORDER BY active_at, id LIMIT $2",
         row => UploadId.TryParse(row.GetString(0), out var id) ? id : default,
         (clock.GetUtcNow() - age).ToUnixTimeMilliseconds(), count));
+
+    private long Now => clock.GetUtcNow().ToUnixTimeMilliseconds();
+
+    private static UploadRow Read(UploadId id, DbDataReader row) =>
+        RepositoryName.TryParse(row.GetString(3), out var name)
+            ? new UploadRow(
+                id, name, Enum.Parse<DigestAlgorithm>(row.GetString(0)), row.IsDBNull(1) ? null : row.GetString(1),
+                row.GetInt64(2))
+            : throw new InvalidDataException($"upload {id} belongs to an invalid repository name");
 }

@@ -10,6 +10,9 @@ public sealed record StorageSettings
     public MaintenanceSettings Maintenance { get; init; } = new();
 
     public CacheSettings Cache { get; init; } = new();
+
+    /// <summary>Whether other nodes use the same store, and any of them may go on with an upload.</summary>
+    internal bool IsShared { get; init; }
 }
 
 /// <summary>Content in a folder, the only store there is.</summary>

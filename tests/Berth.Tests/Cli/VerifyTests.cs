@@ -86,11 +86,11 @@ public class VerifyTests
     {
         await using var berth = await PushAsync();
         var file = StoredFiles.BlobIn(berth.DataFolder, Image.Layers[0]);
-        var readWhenWritten = File.GetLastWriteTimeUtc(file);
+        var store = new FileBlobStore(berth.DataFolder);
+        using var readBefore = await store.OpenAsync(Digest.Parse(Image.Layers[0].Digest));
         using var http = berth.CreateClient();
         await new ImageClient(http, new Random(1)).PushAsync(Image);
-        var store = new FileBlobStore(berth.DataFolder);
-        Assert.False(store.Quarantine(Digest.Parse(Image.Layers[0].Digest), readWhenWritten));
+        Assert.False(await store.QuarantineAsync(Digest.Parse(Image.Layers[0].Digest), readBefore!));
         Assert.True(File.Exists(file));
     }
 
@@ -140,9 +140,9 @@ public class VerifyTests
     {
         await using var berth = await PushAsync();
         await berth.TerminateAsync(TestContext.Current.CancellationToken);
-        await using (var database = Database.OpenBeside(Path.Combine(berth.DataFolder, "berth.db")))
+        await using (var database = await SqliteDatabase.OpenBesideAsync(Path.Combine(berth.DataFolder, "berth.db")))
         {
-            await database.WriteAsync(session => session.Run(damage), isDurable: true);
+            await database.WriteAsync(session => session.RunAsync(damage), isDurable: true);
         }
 
         var (exitCode, output) = await BerthCommand.RunAsync(berth.DataFolder, "verify");

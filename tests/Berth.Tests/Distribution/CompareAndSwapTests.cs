@@ -111,7 +111,7 @@ public class CompareAndSwapTests
                 else Assert.Equal(HttpStatusCode.PreconditionFailed, status);
             }
         }));
-        Assert.Equal(21, History(registry).Count);
+        Assert.Equal(21, (await HistoryAsync(registry)).Count);
     }
 
     [Fact]
@@ -127,7 +127,7 @@ public class CompareAndSwapTests
                 await CurrentAsync(registry);
             }
         }));
-        var history = History(registry);
+        var history = (await HistoryAsync(registry));
         Assert.Equal(80, history.Count);
         Assert.Equal(history[^1], await CurrentAsync(registry));
         foreach (var client in Enumerable.Range(0, 8))
@@ -158,9 +158,9 @@ public class CompareAndSwapTests
         return digest;
     }
 
-    private static List<string> History(RegistryFixture registry) =>
-        registry.Services.GetRequiredService<Database>().Read(s => s.All(
-            "SELECT digest FROM tag_history WHERE name = @1 ORDER BY id", row => row.GetString(0), "latest"));
+    private static ValueTask<List<string>> HistoryAsync(RegistryFixture registry) =>
+        registry.Services.GetRequiredService<Database>().ReadAsync(s => s.AllAsync(
+            "SELECT digest FROM tag_history WHERE name = $1 ORDER BY id", row => row.GetString(0), "latest"));
 
     private static byte[] Manifest(int number) =>
         Encoding.UTF8.GetBytes(Images.Oci($$""","annotations":{"n":"{{number}}"}"""));

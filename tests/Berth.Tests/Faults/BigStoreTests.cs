@@ -27,26 +27,28 @@ public class BigStoreTests(ITestOutputHelper output)
 
     private static async Task FillAsync(string path)
     {
-        const string Numbers = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < @1)";
+        const string Numbers = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < $1)";
         const string Name = "'sha256:' || printf('%064x', i)";
-        await using var database = Database.OpenBeside(path);
+        await using var database = await SqliteDatabase.OpenBesideAsync(path);
         await database.WriteAsync(
-            session =>
+            async session =>
             {
-                session.Run($"{Numbers} INSERT INTO repository SELECT i + 1, 'team/app-' || i, 0 FROM n", 999);
-                session.Run($"{Numbers} INSERT INTO manifest_body SELECT {Name}, zeroblob(700) FROM n", Manifests - 1);
-                session.Run(
+                await session.RunAsync(
+                    $"{Numbers} INSERT INTO repository SELECT i + 1, 'team/app-' || i, 0 FROM n", 999);
+                await session.RunAsync(
+                    $"{Numbers} INSERT INTO manifest_body SELECT {Name}, zeroblob(700) FROM n", Manifests - 1);
+                await session.RunAsync(
                     $"""
                     {Numbers} INSERT INTO manifest (repository_id, digest, media_type, size_bytes, pushed_at, pushed_by)
                     SELECT 1 + i % 1000, {Name}, 'application/vnd.oci.image.manifest.v1+json', 700, 0, '' FROM n
                     """,
                     Manifests - 1);
-                session.Run(
+                await session.RunAsync(
                     $"{Numbers} INSERT INTO tag SELECT 1 + i % 1000, 'v' || i, {Name}, 0, '' FROM n", Manifests - 1);
-                session.Run(
+                await session.RunAsync(
                     $"{Numbers} INSERT INTO repository_blob SELECT 1 + i % 1000, {Name}, 1000, 0 FROM n",
                     3 * Manifests - 1);
-                return session.Run(
+                return await session.RunAsync(
                     $"""
                     {Numbers} INSERT INTO manifest_reference
                     SELECT 1 + i % 1000, {Name}, 'sha256:' || printf('%064x', i / 2), 'Layer' FROM n

@@ -29,7 +29,7 @@ public class HangUpTests(ITestOutputHelper output)
         while (!hangingUp.IsCompleted) Assert.True(await client.IsWholeAsync(Image), "a sound client has to be served");
         await hangingUp;
 
-        var live = LiveSessions(berth);
+        var live = await LiveSessionsAsync(berth);
         output.WriteLine($"{live.Count} sessions are open after {Clients * HangUpsPerClient} hang-ups");
         Assert.NotEmpty(live);
         await EventuallyAsync(() => Assert.Subset(live.ToHashSet(), Uploads(berth).ToHashSet()));
@@ -113,11 +113,11 @@ public class HangUpTests(ITestOutputHelper output)
         !f.Contains("/uploads/", StringComparison.Ordinal) && !f.Contains("/berth.db", StringComparison.Ordinal)
         && !f.EndsWith(".dll", StringComparison.Ordinal));
 
-    private static List<string> LiveSessions(BerthProcess berth)
+    private static async Task<List<string>> LiveSessionsAsync(BerthProcess berth)
     {
         SqliteLibrary.Load();
-        using var session = Session.Open(Path.Combine(berth.DataFolder, "berth.db"));
-        return session.All("SELECT id FROM upload", row => row.GetString(0));
+        using var session = SqliteSession.Open(Path.Combine(berth.DataFolder, "berth.db"));
+        return await session.AllAsync("SELECT id FROM upload", row => row.GetString(0));
     }
 
     private static IEnumerable<string> Uploads(BerthProcess berth) =>

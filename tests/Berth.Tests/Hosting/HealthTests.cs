@@ -54,7 +54,7 @@ public sealed class HealthTests
     {
         await using var registry = await RegistryFixture.StartAsync();
         await registry.Services.GetRequiredService<Database>().WriteAsync(
-            session => session.Run("ALTER TABLE repository RENAME TO elsewhere"), isDurable: false);
+            session => session.RunAsync("ALTER TABLE repository RENAME TO elsewhere"), isDurable: false);
         await AssertUnavailableAsync(registry, "the database does not answer");
         Assert.Equal("""{"status":"ok"}""", await registry.Client.GetStringAsync("healthz", Stop));
     }

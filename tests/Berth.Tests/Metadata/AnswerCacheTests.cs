@@ -23,12 +23,14 @@ public class AnswerCacheTests
                 cache.Forget($"r{key}", $"r{key}/key");
                 Volatile.Write(ref acknowledged[key], Volatile.Read(ref stored[key]));
             }
+
+            return Task.CompletedTask;
         }));
-        var readers = Enumerable.Range(0, 4).Select(r => OnThread(() =>
+        var readers = Enumerable.Range(0, 4).Select(r => OnThread(async () =>
         {
             try
             {
-                ReadMany(cache, new Random(r), stored, acknowledged);
+                await ReadManyAsync(cache, new Random(r), stored, acknowledged);
             }
             finally
             {
@@ -38,36 +40,37 @@ public class AnswerCacheTests
         await Task.WhenAll([.. writers, .. readers]);
         foreach (var key in Enumerable.Range(0, 8))
         {
-            Assert.Equal(
-                stored[key], cache.GetOrLoad($"r{key}", $"r{key}/key", () => new Answer(stored[key]), _ => 100)!.Value);
+            var kept = await cache.GetOrLoadAsync($"r{key}", $"r{key}/key", () => Load(stored[key]), _ => 100);
+            Assert.Equal(stored[key], kept!.Value);
         }
     }
 
     [Fact]
-    public void What_was_loaded_before_a_write_is_not_kept_after_it()
+    public async Task What_was_loaded_before_a_write_is_not_kept_after_it()
     {
         var cache = new AnswerCache(maxBytes: 100_000);
-        var found = cache.GetOrLoad(
+        var found = await cache.GetOrLoadAsync(
             "a", "a/key",
             () =>
             {
                 var old = new Answer(1);
                 cache.Forget("a", "a/key");
-                return old;
+                return ValueTask.FromResult<Answer?>(old);
             },
             _ => 10);
         Assert.Equal(1, found!.Value);
         Assert.Null(cache.Find<Answer>("a/key"));
-        Assert.Equal(2, cache.GetOrLoad("a", "a/key", () => new Answer(2), _ => 10)!.Value);
-        Assert.Equal(2, cache.GetOrLoad("a", "a/key", () => new Answer(3), _ => 10)!.Value);
+        Assert.Equal(2, (await cache.GetOrLoadAsync("a", "a/key", () => Load(2), _ => 10))!.Value);
+        Assert.Equal(2, (await cache.GetOrLoadAsync("a", "a/key", () => Load(3), _ => 10))!.Value);
     }
 
     [Fact]
-    public void What_is_absent_is_asked_for_again()
+    public async Task What_is_absent_is_asked_for_again()
     {
         var cache = new AnswerCache(maxBytes: 100_000);
-        Assert.Null(cache.GetOrLoad<Answer>("a", "a/key", () => null, _ => 10));
-        Assert.NotNull(cache.GetOrLoad("a", "a/key", () => new Answer(1), _ => 10));
+        Assert.Null(await cache.GetOrLoadAsync(
+            "a", "a/key", () => ValueTask.FromResult<Answer?>(null), _ => 10));
+        Assert.NotNull(await cache.GetOrLoadAsync("a", "a/key", () => Load(1), _ => 10));
     }
 
     [Fact]
@@ -121,22 +124,24 @@ public class AnswerCacheTests
         Assert.False(cache.TryGet("old", out _));
     }
 
-    private static Task OnThread(Action work) => Task.Factory.StartNew(
-        work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+    private static ValueTask<Answer?> Load(long value) => ValueTask.FromResult<Answer?>(new Answer(value));
 
-    private static void ReadMany(AnswerCache cache, Random random, long[] stored, long[] acknowledged)
+    private static Task OnThread(Func<Task> work) => Task.Factory.StartNew(
+        work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
+
+    private static async Task ReadManyAsync(AnswerCache cache, Random random, long[] stored, long[] acknowledged)
     {
         for (var reads = 0; reads < 50_000; reads++)
         {
             var key = random.Next(8);
             var atLeast = Volatile.Read(ref acknowledged[key]);
-            var found = cache.GetOrLoad(
+            var found = await cache.GetOrLoadAsync(
                 $"r{key}", $"r{key}/key",
                 () =>
                 {
                     var value = new Answer(Volatile.Read(ref stored[key]));
                     if (random.Next(4) == 0) Thread.Yield();
-                    return value;
+                    return ValueTask.FromResult<Answer?>(value);
                 },
                 _ => 100);
             Assert.True(found!.Value >= atLeast, $"read {found.Value} after {atLeast} was acknowledged");

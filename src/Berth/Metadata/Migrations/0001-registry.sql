@@ -70,12 +70,15 @@ CREATE TABLE tag_history (
 );
 CREATE INDEX tag_history_by_tag ON tag_history (repository_id, name, id);
 
+-- The state is what the blob store needs to go on elsewhere; the version tells who claimed the upload last.
 CREATE TABLE upload (
     id {text} PRIMARY KEY,
     repository_id BIGINT NOT NULL REFERENCES repository (id),
     algorithm TEXT NOT NULL,
     started_by TEXT NOT NULL,
-    active_at BIGINT NOT NULL
+    active_at BIGINT NOT NULL,
+    state TEXT,
+    version BIGINT NOT NULL
 );
 CREATE INDEX upload_by_activity ON upload (active_at, id);
 

@@ -1,0 +1,93 @@
+using System.Buffers;
+using System.Security.Cryptography;
+using Berth.Oci;
+using Microsoft.Win32.SafeHandles;
+
+namespace Berth.Blobs;
+
+/// <summary>
+/// An upload in a file that grows at its end. The hash runs along while one process writes from the start; after a
+/// restart, or for another algorithm, it is taken again from the file.
+/// </summary>
+internal sealed class FileBlobUpload : BlobUpload
+{
+    private SafeFileHandle? file;
+    private IncrementalHash? hash;
+
+    public FileBlobUpload(UploadId id, RepositoryName repository, DigestAlgorithm algorithm, string path)
+        : base(id, repository, algorithm)
+    {
+        Path = path;
+        var written = new FileInfo(path);
+        Offset = written.Exists ? written.Length : 0;
+        if (Offset == 0) hash = Digest.StartHash(algorithm);
+    }
+
+    public string Path { get; }
+
+    public override ValueTask RewindAsync()
+    {
+        if (EnteredAt < Offset && !IsClosed) Forget(EnteredAt);
+        return ValueTask.CompletedTask;
+    }
+
+    public override ValueTask<Digest> ComputeDigestAsync(DigestAlgorithm algorithm) => ValueTask.FromResult(
+        hash is not null && algorithm == Algorithm
+            ? Digest.FromHash(algorithm, hash.GetCurrentHash())
+            : FileBlobContent.ComputeDigest(File(), algorithm));
+
+    /// <summary>Makes sure the file is there, also for a blob of no bytes.</summary>
+    public void CreateFile() => _ = File();
+
+    protected override void Close()
+    {
+        file?.Dispose();
+        hash?.Dispose();
+    }
+
+    /// <summary>While a batch is hashed here it is written on another thread.</summary>
+    protected override async ValueTask StoreAsync(ReadOnlySequence<byte> batch)
+    {
+        var writing = batch.Length < BatchBytes ? null : Task.Run(() => Write(batch));
+        try
+        {
+            if (writing is null) Write(batch);
+            Hash(batch);
+            if (writing is not null) await writing;
+            Offset += batch.Length;
+        }
+        catch (IOException)
+        {
+            // The hash is ahead of the file: it starts again from what was kept.
+            if (!IsClosed) Forget(Offset);
+            throw;
+        }
+    }
+
+    private void Forget(long offset)
+    {
+        RandomAccess.SetLength(File(), offset);
+        Offset = offset;
+        hash?.Dispose();
+        hash = offset == 0 ? Digest.StartHash(Algorithm) : null;
+    }
+
+    private void Write(ReadOnlySequence<byte> batch)
+    {
+        var position = Offset;
+        foreach (var segment in batch)
+        {
+            RandomAccess.Write(File(), segment.Span, position);
+            position += segment.Length;
+        }
+    }
+
+    private void Hash(ReadOnlySequence<byte> batch)
+    {
+        if (hash is null) return;
+        foreach (var segment in batch) hash.AppendData(segment.Span);
+    }
+
+    private SafeFileHandle File() => file ??= System.IO.File.OpenHandle(
+        Path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+}

@@ -1,0 +1,52 @@
+using Berth.Oci;
+
+namespace Berth.Blobs;
+
+/// <summary>
+/// Where blobs and the bytes of uploads lie. A blob answers under its digest only, whole or not at all. What a store
+/// cannot do right now (a full disk, a network away) it says with an <see cref="IOException"/>.
+/// </summary>
+internal interface IBlobStore
+{
+    /// <summary>Opens an upload, new or begun earlier, here or on another node.</summary>
+    /// <param name="id">Which.</param>
+    /// <param name="repository">Where it was begun.</param>
+    /// <param name="algorithm">What it will most likely be checked with.</param>
+    /// <param name="state">What <see cref="BlobUpload.State"/> was when it was last left; null for a new one.</param>
+    ValueTask<BlobUpload> OpenUploadAsync(
+        UploadId id, RepositoryName repository, DigestAlgorithm algorithm, string? state);
+
+    /// <summary>Forgets what a closed upload received.</summary>
+    Task DeleteUploadAsync(UploadId id, string? state);
+
+    /// <summary>
+    /// Removes what was left by uploads that nobody owns, of which nothing was written since <paramref name="since"/>.
+    /// </summary>
+    Task RemoveOrphansAsync(
+        DateTimeOffset since, Func<UploadId, ValueTask<bool>> isOwned, CancellationToken cancellation);
+
+    /// <summary>Makes a blob of an upload whose digest was checked: it answers from now on.</summary>
+    Task CommitAsync(BlobUpload upload, Digest digest);
+
+    /// <summary>Makes blobs survive a power cut, and tells the lengths in bytes of those that do.</summary>
+    /// <exception cref="IOException">The disk refused; the blob is gone and has to be pushed again.</exception>
+    Task<IReadOnlyDictionary<Digest, long>> MakeDurableAsync(IReadOnlyCollection<Digest> digests);
+
+    /// <summary>A blob's length in bytes, or null where it is not there.</summary>
+    ValueTask<long?> LengthOfAsync(Digest digest);
+
+    /// <summary>Opens a blob, or returns null where it is not there.</summary>
+    ValueTask<BlobContent?> OpenAsync(Digest digest);
+
+    /// <summary>Digests of all durable blobs, in no order.</summary>
+    IAsyncEnumerable<Digest> ListAsync(CancellationToken cancellation);
+
+    /// <summary>
+    /// Sets altered content aside, so that it stops answering and a push can replace it. False if a push has put
+    /// something else in its place since it was opened.
+    /// </summary>
+    Task<bool> QuarantineAsync(Digest digest, BlobContent altered);
+
+    /// <summary>How many blobs were set aside and are still kept.</summary>
+    Task<int> CountQuarantinedAsync();
+}

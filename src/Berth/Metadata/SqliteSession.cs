@@ -1,0 +1,92 @@
+using System.Collections.Concurrent;
+using System.Data.Common;
+using Microsoft.Data.Sqlite;
+
+namespace Berth.Metadata;
+
+/// <summary>
+/// A connection to a SQLite file with its prepared commands. Its tasks are done when they are returned.
+/// </summary>
+internal sealed class SqliteSession : Session, IDisposable
+{
+    private readonly SqliteConnection connection;
+    private readonly Dictionary<string, SqliteCommand> commands = [];
+
+    private SqliteSession(SqliteConnection connection) => this.connection = connection;
+
+    public bool IsInTransaction => SQLitePCL.raw.sqlite3_get_autocommit(connection.Handle) == 0;
+
+    public static SqliteSession Open(string path)
+    {
+        var connection = new SqliteConnection(
+            new SqliteConnectionStringBuilder { DataSource = path, Pooling = false }.ToString());
+        connection.Open();
+        var session = new SqliteSession(connection);
+        session.RunScript("PRAGMA busy_timeout = 10000; PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL");
+        return session;
+    }
+
+    public override async ValueTask RunEachAsync(string sql, IReadOnlyCollection<object?[]> rows)
+    {
+        foreach (var row in rows) await RunAsync(sql, row);
+    }
+
+    public override string TextsIn(string parameter) => $"SELECT value FROM json_each({parameter})";
+
+    public override ValueTask RunScriptAsync(string sql)
+    {
+        RunScript(sql);
+        return ValueTask.CompletedTask;
+    }
+
+    public void RunScript(string sql)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        command.ExecuteNonQuery();
+    }
+
+    public void Dispose()
+    {
+        foreach (var command in commands.Values) command.Dispose();
+        connection.Dispose();
+    }
+
+    protected override DbCommand Prepare(string sql, ReadOnlySpan<object?> parameters)
+    {
+        if (!commands.TryGetValue(sql, out var command))
+        {
+            command = connection.CreateCommand();
+            command.CommandText = sql;
+            for (var i = 1; i <= parameters.Length; i++)
+            {
+                command.Parameters.Add(new SqliteParameter { ParameterName = $"${i}" });
+            }
+
+            commands.Add(sql, command);
+        }
+
+        for (var i = 0; i < parameters.Length; i++) command.Parameters[i].Value = parameters[i] ?? DBNull.Value;
+        return command;
+    }
+
+    protected override void Release(DbCommand command)
+    {
+        // It stays prepared for the next time.
+    }
+}
+
+/// <summary>Idle sessions for reading.</summary>
+internal sealed class SqliteSessionPool(Func<SqliteSession> open) : IDisposable
+{
+    private readonly ConcurrentBag<SqliteSession> idle = [];
+
+    public SqliteSession Take() => idle.TryTake(out var session) ? session : open();
+
+    public void Return(SqliteSession session) => idle.Add(session);
+
+    public void Dispose()
+    {
+        while (idle.TryTake(out var session)) session.Dispose();
+    }
+}
