@@ -50,6 +50,11 @@ PROGRAMS
     die "apt-get could not install ${missing[*]}"
 }
 
+# Before the tests, which would install them too: then no time limit of a test runs meanwhile.
+install_servers() {
+  tests/install-servers.sh || die "the servers that the tests start are missing"
+}
+
 # attribute NAME: a count in the result file's one <assembly> element.
 attribute() {
   local number
@@ -74,6 +79,7 @@ done
 
 command -v dotnet >/dev/null || die "the .NET 10 SDK is missing: there is no dotnet in the PATH"
 install_missing
+install_servers
 dotnet build Berth.slnx -c Release -nodeReuse:false --verbosity quiet --nologo || die "the build failed"
 
 rm -rf "$results"
