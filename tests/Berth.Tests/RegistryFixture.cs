@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Text;
 using Berth.Hosting;
 using Berth.Settings;
+using Berth.Tests.Servers;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -20,6 +21,7 @@ internal sealed class RegistryFixture : IAsyncDisposable
     private readonly Func<RegistrySettings, RegistrySettings>? configure;
     private readonly RecordedLog log = new();
     private readonly RecordedOutput output = new();
+    private PostgresDatabase? database;
     private WebApplication app = null!;
 
     private RegistryFixture(Func<RegistrySettings, RegistrySettings>? configure)
@@ -53,12 +55,13 @@ internal sealed class RegistryFixture : IAsyncDisposable
         var fixture = new RegistryFixture(configure);
         try
         {
+            if (TestEngines.IsPostgres) fixture.database = await PostgresServer.CreateDatabaseAsync();
             await fixture.OpenAsync();
             return fixture;
         }
         catch
         {
-            Directory.Delete(fixture.folder, recursive: true);
+            await fixture.RemoveAsync();
             throw;
         }
     }
@@ -73,8 +76,14 @@ internal sealed class RegistryFixture : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await CloseAsync();
-        Directory.Delete(folder, recursive: true);
+        await RemoveAsync();
         log.Dispose();
+    }
+
+    private async Task RemoveAsync()
+    {
+        Directory.Delete(folder, recursive: true);
+        if (database is not null) await database.DisposeAsync();
     }
 
     private async Task OpenAsync()
@@ -85,6 +94,7 @@ internal sealed class RegistryFixture : IAsyncDisposable
             Http = settings.Http with { Addr = "127.0.0.1:0", DrainTimeout = TimeSpan.FromSeconds(5) },
             Storage = settings.Storage with { Filesystem = new FilesystemSettings { RootDirectory = DataFolder } },
         };
+        if (database is not null) settings = settings with { Database = TestEngines.SettingsOf(database) };
         app = await RegistryHost.BuildAsync(configure?.Invoke(settings) ?? settings, output);
         app.Services.GetRequiredService<ILoggerFactory>().AddProvider(log);
         await app.StartAsync();

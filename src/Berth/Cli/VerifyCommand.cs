@@ -6,6 +6,7 @@ using Berth.Lifecycle;
 using Berth.Metadata;
 using Berth.Settings;
 using Microsoft.Data.Sqlite;
+using Npgsql;
 using Spectre.Console;
 
 namespace Berth.Cli;
@@ -36,7 +37,7 @@ internal static class VerifyCommand
                 return await RunAsync(settings, parsed.GetValue(dryRun), cancellation);
             }
             catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException
-                or SqliteException or OperationCanceledException)
+                or SqliteException or NpgsqlException or DatabaseUnavailableException or OperationCanceledException)
             {
                 await Console.Error.WriteLineAsync($"berth verify: {e.Message}");
                 return 2;
@@ -48,7 +49,8 @@ internal static class VerifyCommand
     private static async Task<int> RunAsync(RegistrySettings settings, bool isDryRun, CancellationToken cancellation)
     {
         var root = Path.GetFullPath(settings.Storage.Filesystem.RootDirectory);
-        await using var database = await SqliteDatabase.OpenBesideAsync(DataFolder.DatabasePathOf(settings));
+        await using var database = await Database.OpenBesideAsync(
+            settings.Database, DataFolder.DatabasePathOf(settings), TimeProvider.System);
         var verification = new Verification(
             database, new FileBlobStore(root), settings.Validation, TimeProvider.System, isDryRun);
         Console.WriteLine($"Verifying {root}");

@@ -1,4 +1,5 @@
 using Berth.Access;
+using Berth.Metadata;
 using Berth.Settings;
 
 namespace Berth.Distribution;
@@ -64,6 +65,11 @@ internal sealed partial class DistributionApi
             LogDiskFull(e.Message);
             error = RegistryError.StorageFull();
         }
+        catch (DatabaseUnavailableException e) when (!http.Response.HasStarted)
+        {
+            LogDatabaseAway(e.Message);
+            error = RegistryError.Unavailable();
+        }
 
         if (error is not null) await error.WriteAsync(http.Response);
     }
@@ -118,6 +124,9 @@ internal sealed partial class DistributionApi
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The disk is full: {Reason}")]
     private partial void LogDiskFull(string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The database does not answer: {Reason}")]
+    private partial void LogDatabaseAway(string reason);
 
     private sealed record Route(
         string Method, V2Kind Kind, AccessAction Action, Func<V2Request, Task<RegistryError?>> Endpoint);

@@ -45,7 +45,7 @@ internal sealed class ListEndpoints(
         if (ReadPage(request, limits.PageEntries, out var page) is { } error) return error;
         if (request.Query("n") is null) page = page with { Count = Math.Min(page.Count, limits.DefaultPageEntries) };
         var type = request.Query("artifactType") is { Length: > 0 } asked ? asked : null;
-        var found = page.Count == 0
+        var found = page.Count == 0 || type?.Contains('\0') == true
             ? []
             : await manifests.ReferrersAsync(
                 request.Repository, request.Target.Digest, type, page.Last, page.Count + 1, limits.ManifestBytes);
@@ -66,7 +66,8 @@ internal sealed class ListEndpoints(
     /// </summary>
     private static RegistryError? ReadPage(V2Request request, int maxEntries, out Page page)
     {
-        page = new Page(request.Query("last") ?? "", maxEntries);
+        // No name has a zero in it, so what stands behind one makes no difference; PostgreSQL takes none.
+        page = new Page((request.Query("last") ?? "").Split('\0')[0], maxEntries);
         if (request.Query("n") is not { } text) return null;
         if (!long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var count))
         {

@@ -94,6 +94,12 @@ internal sealed record RegistryError(int Status, string Code, string Message, st
             RetryAfterSeconds = 60,
         };
 
+    public static RegistryError Unavailable() =>
+        new(503, "UNAVAILABLE", "the registry can't reach its database: try again in a moment")
+        {
+            RetryAfterSeconds = 1,
+        };
+
     public static RegistryError Unknown(string id) =>
         new(500, "UNKNOWN", $"unexpected error; the registry's log has the cause under the id {id}", id);
 

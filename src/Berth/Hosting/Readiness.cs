@@ -1,5 +1,5 @@
+using System.Data.Common;
 using Berth.Metadata;
-using Microsoft.Data.Sqlite;
 
 namespace Berth.Hosting;
 
@@ -58,7 +58,7 @@ internal sealed class Readiness(
         {
             await database.ReadAsync(session => session.NumberAsync("SELECT 1 FROM repository LIMIT 1"));
         }
-        catch (Exception e) when (e is SqliteException or DatabaseUnavailableException)
+        catch (Exception e) when (e is DbException or DatabaseUnavailableException)
         {
             return $"the database does not answer: {e.Message}";
         }

@@ -25,7 +25,7 @@ internal static partial class RegistryHost
         var folder = DataFolder.Open(settings);
         try
         {
-            var database = await SqliteDatabase.OpenAsync(folder.DatabasePath);
+            var database = await Database.OpenAsync(settings.Database, folder.DatabasePath, TimeProvider.System);
             AddRegistry(builder.Services, settings, folder, database);
         }
         catch
@@ -110,7 +110,10 @@ internal static partial class RegistryHost
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton(_ => folder);
         services.AddSingleton(_ => database);
-        services.AddSingleton(_ => new AnswerCache(settings.Limits.ManifestCacheBytes));
+        services.AddSingleton(provider => new AnswerCache(
+            settings.Limits.ManifestCacheBytes,
+            cache => database.Listen(
+                cache.Hear, cache.ForgetAll, provider.GetRequiredService<ILogger<AnswerCache>>())));
         services.AddSingleton(_ => new FileBlobStore(folder.Root));
         services.AddSingleton<IBlobStore>(provider => provider.GetRequiredService<FileBlobStore>());
         services.AddSingleton<RepositoryTable>().AddSingleton<BlobTable>().AddSingleton<TagTable>()

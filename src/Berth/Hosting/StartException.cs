@@ -1,7 +1,9 @@
 using System.Net.Sockets;
+using Berth.Metadata;
 using Berth.Settings;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Data.Sqlite;
+using Npgsql;
 
 namespace Berth.Hosting;
 
@@ -12,6 +14,12 @@ internal sealed class StartException(string message, Exception? inner = null) : 
     public static string? Explain(Exception e, RegistrySettings settings)
     {
         if (e is StartException or InvalidDataException) return e.Message;
+        if (e is DatabaseUnavailableException or NpgsqlException)
+        {
+            return $"the database {new PostgresSettings(settings.Database).Name} can't be used ({e.Message}): "
+                + "check that it runs, and the settings under database";
+        }
+
         var addr = settings.Http.Addr;
         for (var cause = e; cause is not null; cause = cause.InnerException)
         {

@@ -2,23 +2,51 @@ namespace Berth.Metadata;
 
 /// <summary>
 /// What the database answered lately, under keys that begin with a repository's name. A value read before a write
-/// committed is never stored after it: each write advances its repository's stripe, and <see cref="GetOrLoadAsync{T}"/>
-/// stores only if the stripe stood still meanwhile.
+/// committed is never stored after it: each write advances its repository's stripe, and a load stores its answer only
+/// if the stripe stood still meanwhile. Other nodes' writes come as notices (<see cref="PostgresListener"/>).
 /// </summary>
-/// <param name="maxBytes">Upper bound of the values' sizes together, in bytes.</param>
-internal sealed class AnswerCache(long maxBytes)
+internal sealed class AnswerCache : IAsyncDisposable
 {
-    private readonly BoundedCache<object> entries = new(maxBytes);
+    /// <summary>PostgreSQL takes less than 8,000 bytes. Names and keys are ASCII.</summary>
+    private const int MaxNoticeLength = 7900;
+
+    private const string Everything = "*";
+
+    private readonly BoundedCache<object> entries;
     private readonly Stripe[] stripes = [.. Enumerable.Range(0, 256).Select(_ => new Stripe())];
+    private readonly PostgresListener? peers;
+
+    /// <param name="maxBytes">Upper bound of the values' sizes together, in bytes.</param>
+    /// <param name="listen">Begins to hear of other nodes' writes, where there are any.</param>
+    public AnswerCache(long maxBytes, Func<AnswerCache, PostgresListener?>? listen = null)
+    {
+        entries = new BoundedCache<object>(maxBytes);
+        peers = listen?.Invoke(this);
+    }
+
+    /// <summary>What other nodes have to be told of a write for <see cref="Hear"/>.</summary>
+    public static string NoticeOf(string repository, IEnumerable<string> keys)
+    {
+        var notice = string.Join('\n', keys.Prepend(repository));
+        return notice.Length <= MaxNoticeLength ? notice : Everything;
+    }
 
     public T? Find<T>(ReadOnlySpan<char> key)
         where T : class => entries.TryGet(key, out var value) ? value as T : null;
 
-    /// <summary>Takes the answer from the cache, or loads it and keeps it unless it is null.</summary>
+    /// <summary>
+    /// Takes the answer from the cache, or loads it and keeps it unless it is null. Without touch to the other nodes,
+    /// what is cached answers only where the database can't (<c>database.servecachedfor</c>).
+    /// </summary>
     public ValueTask<T?> GetOrLoadAsync<T>(
         string repository, string key, Func<ValueTask<T?>> load, Func<T, long> sizeBytes)
-        where T : class =>
-        Find<T>(key) is { } cached ? new ValueTask<T?>(cached) : LoadAsync(repository, key, load, sizeBytes);
+        where T : class
+    {
+        var cached = Find<T>(key);
+        return cached is not null && peers?.IsInTouch != false
+            ? new ValueTask<T?>(cached)
+            : LoadAsync(repository, key, cached, load, sizeBytes);
+    }
 
     /// <summary>Forgets keys after a write to their repository committed and before its client hears of it.</summary>
     public void Forget(string repository, params IEnumerable<string> keys)
@@ -31,19 +59,58 @@ internal sealed class AnswerCache(long maxBytes)
         }
     }
 
+    /// <summary>Forgets what another node's notice names.</summary>
+    public void Hear(string notice)
+    {
+        if (notice == Everything)
+        {
+            ForgetAll();
+            return;
+        }
+
+        var parts = notice.Split('\n');
+        Forget(parts[0], parts[1..]);
+    }
+
+    public void ForgetAll()
+    {
+        foreach (var stripe in stripes)
+        {
+            lock (stripe) stripe.Version++;
+        }
+
+        entries.Clear();
+    }
+
+    public ValueTask DisposeAsync() => peers?.DisposeAsync() ?? ValueTask.CompletedTask;
+
     private async ValueTask<T?> LoadAsync<T>(
-        string repository, string key, Func<ValueTask<T?>> load, Func<T, long> sizeBytes)
+        string repository, string key, T? cached, Func<ValueTask<T?>> load, Func<T, long> sizeBytes)
         where T : class
     {
         var stripe = StripeOf(repository);
         var version = Volatile.Read(ref stripe.Version);
-        if (await load() is not { } loaded) return null;
-        lock (stripe)
+        T? loaded;
+        try
         {
-            if (stripe.Version == version) entries.Set(key, loaded, sizeBytes(loaded) + key.Length * 2 + 200);
+            loaded = await load();
+        }
+        catch (DatabaseUnavailableException) when (cached is not null && peers?.MayServeWithoutDatabase == true)
+        {
+            return cached;
         }
 
+        if (loaded is null) entries.Remove(key);
+        else StoreUnlessChanged(stripe, version, key, loaded, sizeBytes(loaded));
         return loaded;
+    }
+
+    private void StoreUnlessChanged(Stripe stripe, long version, string key, object value, long sizeBytes)
+    {
+        lock (stripe)
+        {
+            if (stripe.Version == version) entries.Set(key, value, sizeBytes + key.Length * 2 + 200);
+        }
     }
 
     private Stripe StripeOf(string repository) => stripes[(uint)repository.GetHashCode() % stripes.Length];

@@ -49,6 +49,15 @@ internal sealed class BoundedCache<T>(long maxCost)
         }
     }
 
+    public void Clear()
+    {
+        lock (turning)
+        {
+            young = new Generation();
+            old = new Generation();
+        }
+    }
+
     /// <summary>
     /// Under the lock that <see cref="Remove"/> takes, so that what was removed meanwhile does not come back.
     /// </summary>

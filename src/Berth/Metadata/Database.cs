@@ -1,4 +1,5 @@
 using Berth.Oci;
+using Berth.Settings;
 
 namespace Berth.Metadata;
 
@@ -10,6 +11,25 @@ internal abstract class Database : IAsyncDisposable
 {
     /// <summary>Where it is, for people.</summary>
     public abstract string Name { get; }
+
+    /// <summary>Opens the database that the settings name, creating its tables or bringing them up to date.</summary>
+    /// <param name="settings">Which.</param>
+    /// <param name="sqlitePath">The file, where the settings name no server.</param>
+    /// <param name="clock">The time.</param>
+    /// <exception cref="InvalidDataException">The tables are those of a newer Berth.</exception>
+    /// <exception cref="DatabaseUnavailableException">The server does not answer.</exception>
+    public static async Task<Database> OpenAsync(DatabaseSettings settings, string sqlitePath, TimeProvider clock) =>
+        settings.Host is null
+            ? await SqliteDatabase.OpenAsync(sqlitePath)
+            : await PostgresDatabase.OpenAsync(settings, clock);
+
+    /// <summary>Opens the database beside servers that may use it: nothing is created or changed.</summary>
+    /// <exception cref="InvalidDataException">It is not there, or its tables are another version's.</exception>
+    /// <exception cref="DatabaseUnavailableException">The server does not answer.</exception>
+    public static async Task<Database> OpenBesideAsync(
+        DatabaseSettings settings, string sqlitePath, TimeProvider clock) => settings.Host is null
+            ? await SqliteDatabase.OpenBesideAsync(sqlitePath)
+            : await PostgresDatabase.OpenBesideAsync(settings, clock);
 
     /// <summary>Runs a read. It sees every write whose task ended before it began.</summary>
     /// <exception cref="DatabaseUnavailableException">The database can't be asked at the moment.</exception>
@@ -33,6 +53,12 @@ internal abstract class Database : IAsyncDisposable
 
     /// <summary>What the engine itself finds wrong with its data, a line each.</summary>
     public abstract Task<List<string>> CheckAsync();
+
+    /// <summary>Begins to hear what other nodes change; null where there are none.</summary>
+    /// <param name="forget">Called with each notice of <see cref="Session.AnnounceAsync"/>.</param>
+    /// <param name="forgetAll">Called when notices may have been lost.</param>
+    /// <param name="log">Where it is said that the other nodes can't be heard.</param>
+    public virtual PostgresListener? Listen(Action<string> forget, Action forgetAll, ILogger log) => null;
 
     public abstract ValueTask DisposeAsync();
 }

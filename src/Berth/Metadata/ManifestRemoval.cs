@@ -29,7 +29,13 @@ internal sealed class ManifestRemoval(
             async session =>
             {
                 await database.LockAsync(session, repository, isShared: false);
-                return await RemoveAsync(session, id, reference, precondition, actor);
+                var removal = await RemoveAsync(session, id, reference, precondition, actor);
+                if (removal.Outcome == RemovalOutcome.Removed)
+                {
+                    await ManifestTable.AnnounceAsync(session, repository, removal.Changed);
+                }
+
+                return removal;
             },
             isDurable: true);
         if (outcome == RemovalOutcome.Removed) manifests.Forget(repository, changed);

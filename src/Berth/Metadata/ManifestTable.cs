@@ -77,7 +77,8 @@ internal sealed class ManifestTable(
             "DELETE FROM manifest WHERE repository_id = $1 AND digest = $2", repositoryId, digest.Text);
 
         // The row is locked by a statement of its own, so that the next one sees who took the body up meanwhile.
-        await session.RunAsync("UPDATE manifest_body SET digest = digest WHERE digest = $1", digest.Text);
+        await session.TextAsync(
+            $"SELECT digest FROM manifest_body WHERE digest = $1{session.ForUpdate}", digest.Text);
         await session.RunAsync(
             """
             DELETE FROM manifest_body WHERE digest = $1
@@ -109,6 +110,11 @@ internal sealed class ManifestTable(
             referrer => (length += referrer.Length) > maxLength && length > referrer.Length,
             id, subject.Text, last, artifactType, count));
     }
+
+    /// <summary>Tells other nodes, with the write that it is part of, which references changed.</summary>
+    public static ValueTask AnnounceAsync(
+        Session session, RepositoryName repository, IEnumerable<string> references) =>
+        session.AnnounceAsync(AnswerCache.NoticeOf(repository.Text, references.Select(r => KeyOf(repository, r))));
 
     public void Forget(RepositoryName repository, IEnumerable<string> references) =>
         cache.Forget(repository.Text, references.Select(r => KeyOf(repository, r)));

@@ -74,7 +74,7 @@ internal sealed class ManifestWriter(
         var result = await WriteAsync(push, manifest, needed);
         if (result.Refusal == ManifestRefusal.None)
         {
-            manifests.Forget(push.Repository, push.Tags.Select(t => t.Text).Append(push.Digest.Text));
+            manifests.Forget(push.Repository, Changed(push));
         }
 
         return result;
@@ -125,8 +125,12 @@ internal sealed class ManifestWriter(
             await tags.MoveAsync(session, repositoryId, tag, push.Digest, push.Actor);
         }
 
+        await ManifestTable.AnnounceAsync(session, push.Repository, Changed(push));
         return ManifestResult.Written(manifest);
     }
+
+    private static IEnumerable<string> Changed(ManifestPush push) =>
+        push.Tags.Select(t => t.Text).Append(push.Digest.Text);
 
     /// <summary>The present digest of each tag that will move; of a push by digest, of that manifest.</summary>
     private static async ValueTask<List<string?>> CurrentDigestsAsync(

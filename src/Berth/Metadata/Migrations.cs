@@ -1,71 +1,85 @@
 using System.Reflection;
+using System.Text.RegularExpressions;
 
 namespace Berth.Metadata;
 
-/// <summary>
-/// Brings the tables up to date from the numbered scripts in <c>Migrations/</c>, each in one transaction.
-/// </summary>
-internal static class Migrations
+/// <summary>One numbered script of <c>Migrations/</c>.</summary>
+/// <param name="Number">Its place, from 1 without gaps.</param>
+/// <param name="Name">The file's name without its ending.</param>
+/// <param name="Oldest">
+/// The script says <c>-- oldest: N</c>: a Berth whose last migration is N works on the tables that this one leaves. A
+/// script that only adds keeps N low, so that old nodes go on beside new ones; one that removes raises it, in a version
+/// after the one that stopped using what goes.
+/// </param>
+/// <param name="Sql">Statements, with the engines' differences in braces.</param>
+internal sealed record Migration(int Number, string Name, int Oldest, string Sql);
+
+/// <summary>Brings the tables up to date from the numbered scripts in <c>Migrations/</c>.</summary>
+internal static partial class Migrations
 {
-    private static readonly (string Placeholder, string Sqlite)[] Dialect =
-    [
-        ("{identity}", "INTEGER PRIMARY KEY AUTOINCREMENT"),
-        ("{text}", "TEXT"),
-        ("{bytes}", "BLOB"),
-        ("{clustered}", "WITHOUT ROWID"),
-    ];
+    /// <summary>All that this Berth knows, in order.</summary>
+    public static IReadOnlyList<Migration> Known { get; } = Read();
 
-    /// <exception cref="InvalidDataException">The database has a migration this Berth does not know.</exception>
-    public static async Task ApplyAsync(Session session)
+    /// <summary>Those that a database lacks.</summary>
+    /// <exception cref="InvalidDataException">A newer Berth has left tables that this one can't work with.</exception>
+    public static async ValueTask<List<Migration>> FindPendingAsync(Session session)
     {
-        await session.RunScriptAsync("PRAGMA synchronous = FULL");
-        await session.RunAsync("BEGIN IMMEDIATE");
-        await session.RunAsync(
-            "CREATE TABLE IF NOT EXISTS schema_migration (number BIGINT PRIMARY KEY, applied_at BIGINT NOT NULL)");
+        if (!await session.HasTableAsync("schema_migration")) return [.. Known];
         var applied = await session.NumberAsync("SELECT max(number) FROM schema_migration") ?? 0;
-        var scripts = Scripts();
-        if (applied > scripts.Count)
-        {
-            throw new InvalidDataException(
-                $"the database is at migration {applied}, and this Berth knows {scripts.Count}: run a newer Berth");
-        }
+        var oldest = await session.NumberAsync("SELECT max(oldest) FROM schema_migration") ?? 0;
+        if (oldest <= Known.Count) return [.. Known.Skip((int)applied)];
+        throw new InvalidDataException(
+            $"the database is at migration {applied}, and this Berth knows {Known.Count}: run a newer Berth");
+    }
 
-        for (var number = (int)applied + 1; number <= scripts.Count; number++)
+    /// <summary>Applies what is missing, in the caller's transaction and under its lock.</summary>
+    /// <exception cref="InvalidDataException">A newer Berth has left tables that this one can't work with.</exception>
+    public static async ValueTask ApplyAsync(Session session)
+    {
+        await session.RunAsync(
+            """
+            CREATE TABLE IF NOT EXISTS schema_migration (
+                number BIGINT PRIMARY KEY, oldest BIGINT NOT NULL, applied_at BIGINT NOT NULL)
+            """);
+        foreach (var migration in await FindPendingAsync(session))
         {
-            await session.RunScriptAsync(scripts[number - 1]);
-            await session.RunAsync("INSERT INTO schema_migration (number, applied_at) VALUES ($1, $2)",
-                number, TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds());
+            await session.RunScriptAsync(session.Dialect.Aggregate(
+                migration.Sql, (sql, d) => sql.Replace(d.Placeholder, d.Sql, StringComparison.Ordinal)));
+            await session.RunAsync("INSERT INTO schema_migration (number, oldest, applied_at) VALUES ($1, $2, $3)",
+                migration.Number, migration.Oldest, TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds());
         }
-
-        await session.RunAsync("COMMIT");
     }
 
     /// <exception cref="InvalidDataException">The tables are not those that this Berth works with.</exception>
-    public static async Task RequireCurrentAsync(Session session)
+    public static async ValueTask RequireCurrentAsync(Session session)
     {
-        var hasTables = await session.NumberAsync("SELECT 1 FROM sqlite_master WHERE name = 'schema_migration'");
-        var applied = hasTables is null
-            ? 0
-            : await session.NumberAsync("SELECT max(number) FROM schema_migration") ?? 0;
-        if (applied == Scripts().Count) return;
+        if (await FindPendingAsync(session) is not { Count: > 0 } pending) return;
         throw new InvalidDataException(
-            $"the database is at migration {applied}, and this Berth needs {Scripts().Count}: let `berth serve` of the "
-            + "same version run on it first");
+            $"the database lacks migration {pending[0].Name}: let `berth serve` of the same version run on it first");
     }
 
-    private static List<string> Scripts()
+    private static List<Migration> Read()
     {
         var assembly = Assembly.GetExecutingAssembly();
         return [.. assembly.GetManifestResourceNames()
-            .Where(name => name.EndsWith(".sql", StringComparison.Ordinal))
-            .Order(StringComparer.Ordinal)
-            .Select(name => ForSqlite(assembly.GetManifestResourceStream(name)!))];
+            .Select(name => (Name: ScriptName().Match(name), Resource: name))
+            .Where(script => script.Name.Success)
+            .OrderBy(script => script.Name.Value, StringComparer.Ordinal)
+            .Select(script => Read(script.Name, assembly.GetManifestResourceStream(script.Resource)!))];
     }
 
-    private static string ForSqlite(Stream script)
+    private static Migration Read(Match name, Stream script)
     {
         using var reader = new StreamReader(script);
         var sql = reader.ReadToEnd();
-        return Dialect.Aggregate(sql, (text, d) => text.Replace(d.Placeholder, d.Sqlite, StringComparison.Ordinal));
+        return new Migration(
+            int.Parse(name.Groups[2].ValueSpan), name.Groups[1].Value,
+            int.Parse(OldestLine().Match(sql).Groups[1].ValueSpan), sql);
     }
+
+    [GeneratedRegex(@"((\d{4})-[a-z0-9-]+)\.sql$")]
+    private static partial Regex ScriptName();
+
+    [GeneratedRegex(@"^-- oldest: (\d+)$", RegexOptions.Multiline)]
+    private static partial Regex OldestLine();
 }

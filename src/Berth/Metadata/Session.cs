@@ -39,6 +39,17 @@ internal abstract class Session
     public ValueTask<string?> TextAsync(string sql, params ReadOnlySpan<object?> parameters) => ReadFirstAsync(
         Prepare(sql, parameters), null, row => row.IsDBNull(0) ? null : row.GetString(0));
 
+    /// <summary>What stands in braces in the migrations.</summary>
+    public abstract IReadOnlyList<(string Placeholder, string Sql)> Dialect { get; }
+
+    /// <summary>Ends a query whose rows no other write may change until this one ends.</summary>
+    public abstract string ForUpdate { get; }
+
+    public abstract ValueTask<bool> HasTableAsync(string name);
+
+    /// <summary>Tells other nodes of a change, once the write that it is part of has committed.</summary>
+    public abstract ValueTask AnnounceAsync(string notice);
+
     /// <summary>The query that yields the texts in a parameter made by <see cref="ToTexts"/>.</summary>
     public abstract string TextsIn(string parameter);
 

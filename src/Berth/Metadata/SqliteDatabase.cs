@@ -38,8 +38,10 @@ internal sealed class SqliteDatabase : Database
         SqliteLibrary.Load();
         using (var session = SqliteSession.Open(path))
         {
-            session.RunScript("PRAGMA journal_mode = WAL");
+            session.RunScript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+            await session.RunAsync("BEGIN IMMEDIATE");
             await Migrations.ApplyAsync(session);
+            await session.RunAsync("COMMIT");
         }
 
         return new SqliteDatabase(path);

@@ -26,6 +26,23 @@ internal sealed class SqliteSession : Session, IDisposable
         return session;
     }
 
+    public override IReadOnlyList<(string Placeholder, string Sql)> Dialect { get; } =
+    [
+        ("{identity}", "INTEGER PRIMARY KEY AUTOINCREMENT"),
+        ("{text}", "TEXT"),
+        ("{bytes}", "BLOB"),
+        ("{clustered}", "WITHOUT ROWID"),
+    ];
+
+    /// <summary>There is one writer.</summary>
+    public override string ForUpdate => "";
+
+    public override async ValueTask<bool> HasTableAsync(string name) =>
+        await NumberAsync("SELECT 1 FROM sqlite_master WHERE name = $1", name) is not null;
+
+    /// <summary>There are no other nodes.</summary>
+    public override ValueTask AnnounceAsync(string notice) => ValueTask.CompletedTask;
+
     public override async ValueTask RunEachAsync(string sql, IReadOnlyCollection<object?[]> rows)
     {
         foreach (var row in rows) await RunAsync(sql, row);

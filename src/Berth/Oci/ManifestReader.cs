@@ -39,11 +39,15 @@ internal readonly struct ManifestReader(JsonElement root, bool isStrict)
     /// </summary>
     public string? ArtifactType(string mediaType)
     {
-        var stated = Text("artifactType");
-        if (!string.IsNullOrEmpty(stated) || !MediaTypes.IsImageManifest(mediaType)) return stated;
-        return root.TryGetProperty("config", out var config) && config.ValueKind == JsonValueKind.Object
-            ? Text(config, "mediaType")
-            : null;
+        var type = Text("artifactType");
+        if (string.IsNullOrEmpty(type) && MediaTypes.IsImageManifest(mediaType)
+            && root.TryGetProperty("config", out var config) && config.ValueKind == JsonValueKind.Object)
+        {
+            type = Text(config, "mediaType");
+        }
+
+        if (type?.Any(char.IsControl) != true) return type;
+        return isStrict ? throw new ManifestFormatException("the artifact's type has control characters") : null;
     }
 
     public string? AnnotationsJson()

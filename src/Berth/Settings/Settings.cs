@@ -65,13 +65,6 @@ public sealed record AccessLogSettings
     public bool Disabled { get; init; }
 }
 
-/// <summary>Where the metadata lies.</summary>
-public sealed record DatabaseSettings
-{
-    /// <summary>The SQLite file. Null: <c>berth.db</c> in <see cref="FilesystemSettings.RootDirectory"/>.</summary>
-    public string? Path { get; init; }
-}
-
 /// <summary>What a request without credentials may do.</summary>
 public enum AnonymousAccess
 {

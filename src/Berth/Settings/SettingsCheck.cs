@@ -24,6 +24,7 @@ internal sealed class SettingsCheck(
         CheckHttp();
         CheckAuth();
         CheckStorage();
+        CheckDatabase();
         CheckValidation();
         CheckLimits();
     }
@@ -120,6 +121,42 @@ internal sealed class SettingsCheck(
             Error("storage.cache.blobdescriptor", "only inmemory is supported, and Berth does that without the key");
         }
     }
+
+    private void CheckDatabase()
+    {
+        var database = settings.Database;
+        if (database.Host is null)
+        {
+            foreach (var key in origins.Keys.Where(IsForPostgres))
+                Error(key, "this is for PostgreSQL; set database.host too");
+            return;
+        }
+
+        if (database.Host.Length == 0) Error("database.host", "must be the name or address of a PostgreSQL server");
+        if (database.Path is not null) Error("database.path", "is SQLite's and database.host PostgreSQL's; give one");
+        if (database.SslMode is not ("disable" or "allow" or "prefer" or "require" or "verify-ca" or "verify-full"))
+        {
+            Error("database.sslmode", "must be one of disable, allow, prefer, require, verify-ca, verify-full, "
+                + $"not '{database.SslMode}'");
+        }
+
+        MustExist("database.sslrootcert", database.SslRootCert);
+        MustExist("database.sslcert", database.SslCert);
+        MustExist("database.sslkey", database.SslKey);
+        Between("database.port", database.Port, 1, 65_535);
+        Between("database.connecttimeout", database.ConnectTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1));
+        Between("database.querytimeout", database.QueryTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1));
+        Between("database.pool.maxopen", database.Pool.MaxOpen, 1, 10_000);
+        Between("database.pool.maxidletime", database.Pool.MaxIdleTime, TimeSpan.FromSeconds(10), LongestWait);
+        Between("database.pool.maxlifetime", database.Pool.MaxLifetime, TimeSpan.Zero, LongestWait);
+        Between("database.retries", database.Retries, 0, 100);
+        Between("database.retrydelay", database.RetryDelay, TimeSpan.Zero, TimeSpan.FromMinutes(1));
+        Between("database.cachestaleness", database.CacheStaleness, TimeSpan.FromSeconds(2), TimeSpan.FromHours(1));
+        Between("database.servecachedfor", database.ServeCachedFor, TimeSpan.Zero, LongestWait);
+    }
+
+    private static bool IsForPostgres(string key) => key.StartsWith("database.", StringComparison.Ordinal)
+        && key != "database.path" && key != "database.host";
 
     private void CheckValidation()
     {

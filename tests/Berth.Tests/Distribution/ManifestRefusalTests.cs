@@ -21,6 +21,7 @@ public class ManifestRefusalTests
         { MediaTypes.OciIndex, Images.Index("7"), "descriptor" },
         { MediaTypes.OciManifest, Images.Oci(",\"subject\":{\"digest\":\"sha256:1\",\"size\":1}"), "descriptor" },
         { MediaTypes.OciManifest, Images.Oci(",\"annotations\":{\"a\":1}"), "annotations" },
+        { MediaTypes.OciManifest, Images.Oci(",\"artifactType\":\"a/b\\u0000\""), "control characters" },
         { MediaTypes.OciManifest, Images.Oci().Replace("\"size\":2", "\"size\":-2", StringComparison.Ordinal),
             "descriptor" },
         { MediaTypes.DockerSchema1, "{}", MediaTypes.DockerSchema1 },

@@ -35,7 +35,8 @@ public sealed class FaultTests
         var line = await RequestLogTests.LineAsync(registry, "id=" + id);
         Assert.Contains(" 500 ", line, StringComparison.Ordinal);
         Assert.Contains(
-            $" error Unexpected error in request {id}\n    Microsoft.Data.Sqlite.SqliteException",
+            $" error Unexpected error in request {id}\n    "
+            + (TestEngines.IsPostgres ? "Npgsql.PostgresException" : "Microsoft.Data.Sqlite.SqliteException"),
             registry.Output,
             StringComparison.Ordinal);
         Assert.Contains("\n       at Berth.Metadata.", registry.Output, StringComparison.Ordinal);

@@ -1,4 +1,5 @@
--- Names in braces are the engines' differences, filled in by Migrations.cs.
+-- oldest: 1
+-- Names in braces are the engines' differences, filled in from Session.Dialect.
 -- Times are milliseconds since 1970 in UTC. Digests are texts like sha256:….
 
 CREATE TABLE repository (

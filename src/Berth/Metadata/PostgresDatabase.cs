@@ -1,0 +1,180 @@
+using System.Net.Sockets;
+using Berth.Oci;
+using Berth.Settings;
+using Npgsql;
+
+namespace Berth.Metadata;
+
+/// <summary>
+/// The metadata in PostgreSQL, which any number of nodes share. Writes run beside each other at READ COMMITTED: what
+/// one reads and relies on until its commit it keeps in place with <see cref="LockAsync"/>. Whatever fails for a reason
+/// that passes is tried again, and after that reported as <see cref="DatabaseUnavailableException"/>; while the
+/// database is away requests learn so at once, without each waiting for a connection of its own.
+/// </summary>
+internal sealed class PostgresDatabase : Database
+{
+    /// <summary>How long nobody else tries after a connection failed.</summary>
+    private static readonly TimeSpan RestAfterFailure = TimeSpan.FromMilliseconds(500);
+
+    private readonly NpgsqlDataSource source;
+    private readonly PostgresSettings settings;
+    private readonly TimeProvider clock;
+    private long restUntil;
+    private volatile string? failure;
+
+    private PostgresDatabase(PostgresSettings settings, TimeProvider clock)
+    {
+        (this.settings, this.clock) = (settings, clock);
+        source = NpgsqlDataSource.Create(settings.ConnectionString);
+    }
+
+    public override string Name => settings.Name;
+
+    /// <summary>Connects, and brings the tables up to date unless another node is doing it or has done it.</summary>
+    /// <exception cref="InvalidDataException">The tables are those of a newer Berth.</exception>
+    /// <exception cref="DatabaseUnavailableException">The server does not answer.</exception>
+    public static async Task<PostgresDatabase> OpenAsync(DatabaseSettings settings, TimeProvider clock)
+    {
+        var database = new PostgresDatabase(new PostgresSettings(settings), clock);
+        try
+        {
+            await database.WriteAsync(
+                async session =>
+                {
+                    await LockSchemaAsync(session);
+                    await Migrations.ApplyAsync(session);
+                    return true;
+                },
+                isDurable: true);
+            return database;
+        }
+        catch
+        {
+            await database.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Connects to tables that are up to date already: nothing is created or changed.</summary>
+    /// <exception cref="InvalidDataException">The tables are another version's.</exception>
+    /// <exception cref="DatabaseUnavailableException">The server does not answer.</exception>
+    public static async Task<PostgresDatabase> OpenBesideAsync(DatabaseSettings settings, TimeProvider clock)
+    {
+        var database = new PostgresDatabase(new PostgresSettings(settings), clock);
+        try
+        {
+            await database.ReadAsync(async session =>
+            {
+                await Migrations.RequireCurrentAsync(session);
+                return true;
+            });
+            return database;
+        }
+        catch
+        {
+            await database.DisposeAsync();
+            throw;
+        }
+    }
+
+    public override ValueTask<T> ReadAsync<T>(Func<Session, ValueTask<T>> query) => new(AttemptAsync(
+        async attempt =>
+        {
+            await using var connection = await OpenAsync();
+            return await query(new PostgresSession(connection));
+        }));
+
+    /// <summary>Each commit is durable: PostgreSQL groups those that come together by itself.</summary>
+    public override Task<T> WriteAsync<T>(Func<Session, ValueTask<T>> change, bool isDurable) => AttemptAsync(
+        async attempt =>
+        {
+            await using var connection = await OpenAsync();
+            await using var transaction = await connection.BeginTransactionAsync();
+            var result = await change(new PostgresSession(connection));
+            attempt.IsCommitting = true;
+            await transaction.CommitAsync();
+            return result;
+        });
+
+    public override async ValueTask LockAsync(Session session, RepositoryName repository, bool isShared) =>
+        await session.RunAsync(
+            isShared
+                ? "SELECT pg_advisory_xact_lock_shared(hashtextextended($1, 0))"
+                : "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
+            repository.Text);
+
+    /// <summary>PostgreSQL checks its pages itself, where its data_checksums are on.</summary>
+    public override Task<List<string>> CheckAsync() => Task.FromResult<List<string>>([]);
+
+    public override PostgresListener Listen(Action<string> forget, Action forgetAll, ILogger log) =>
+        new PostgresListener(settings, forget, forgetAll, clock, log);
+
+    public override ValueTask DisposeAsync() => source.DisposeAsync();
+
+    /// <summary>One node after another; none waits long for those that serve on the old tables.</summary>
+    private static async ValueTask LockSchemaAsync(Session session)
+    {
+        await session.RunAsync("SELECT pg_advisory_xact_lock(hashtextextended('berth schema', 1))");
+        await session.RunAsync("SET LOCAL lock_timeout = '5s'");
+    }
+
+    private async ValueTask<NpgsqlConnection> OpenAsync()
+    {
+        if (failure is { } reason && clock.GetTimestamp() < Volatile.Read(ref restUntil))
+        {
+            throw new DatabaseUnavailableException(reason);
+        }
+
+        try
+        {
+            var connection = await source.OpenConnectionAsync();
+            failure = null;
+            return connection;
+        }
+        catch (Exception e) when (IsPassing(e))
+        {
+            failure = e.Message;
+            Volatile.Write(ref restUntil,
+                clock.GetTimestamp() + (long)(RestAfterFailure.TotalSeconds * clock.TimestampFrequency));
+            throw;
+        }
+    }
+
+    private async Task<T> AttemptAsync<T>(Func<Attempt, Task<T>> work)
+    {
+        for (var number = 0; ; number++)
+        {
+            var attempt = new Attempt();
+            try
+            {
+                return await work(attempt);
+            }
+            catch (Exception e) when (IsPassing(e))
+            {
+                // A commit that was cut off may have happened: only who knows the request can repeat it.
+                if (number >= settings.Retries || (attempt.IsCommitting && !IsUndone(e)))
+                {
+                    throw new DatabaseUnavailableException(e.Message, e);
+                }
+
+                // All the pool's connections break together: the next one may be as old.
+                if (e is NpgsqlException and not PostgresException) source.Clear();
+                await Task.Delay(settings.RetryDelay * (number + 1), clock);
+            }
+        }
+    }
+
+    private static bool IsPassing(Exception e) =>
+        e is NpgsqlException { IsTransient: true } or SocketException or TimeoutException
+        || e.InnerException is SocketException or TimeoutException or EndOfStreamException;
+
+    private static bool IsUndone(Exception e) => e is PostgresException
+    {
+        SqlState: PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected
+    };
+
+    private sealed class Attempt
+    {
+        public bool IsCommitting { get; set; }
+    }
+}

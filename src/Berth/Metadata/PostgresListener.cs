@@ -1,0 +1,116 @@
+using Npgsql;
+
+namespace Berth.Metadata;
+
+/// <summary>
+/// Hears from PostgreSQL what other nodes changed, on a connection of its own (LISTEN/NOTIFY). A notice can be lost
+/// only with that connection, and the connection is asked every second whether it lives: a node that has had no answer
+/// for <c>database.cachestaleness</c> stops answering from its cache, and forgets all of it when it hears again. No
+/// answer is thus older than that time, whatever breaks.
+/// </summary>
+internal sealed partial class PostgresListener : IAsyncDisposable
+{
+    public const string Channel = "berth_changes";
+
+    private static readonly TimeSpan AskEvery = TimeSpan.FromSeconds(1);
+
+    private readonly PostgresSettings settings;
+    private readonly Action<string> forget;
+    private readonly Action forgetAll;
+    private readonly TimeProvider clock;
+    private readonly ILogger log;
+    private readonly CancellationTokenSource end = new();
+    private readonly Task listening;
+    private long heardAt = long.MinValue;
+    private bool isLost;
+
+    public PostgresListener(
+        PostgresSettings settings, Action<string> forget, Action forgetAll, TimeProvider clock, ILogger log)
+    {
+        (this.settings, this.forget, this.forgetAll, this.clock, this.log) = (settings, forget, forgetAll, clock, log);
+        listening = Task.Run(ListenAlwaysAsync);
+    }
+
+    /// <summary>Whether every write of another node, but for the last moments', is known here.</summary>
+    public bool IsInTouch => HeardWithin(settings.CacheStaleness);
+
+    /// <summary>Whether the cache may still answer though the database does not.</summary>
+    public bool MayServeWithoutDatabase => HeardWithin(settings.ServeCachedFor);
+
+    public async ValueTask DisposeAsync()
+    {
+        await end.CancelAsync();
+        await listening;
+        end.Dispose();
+    }
+
+    private bool HeardWithin(TimeSpan time)
+    {
+        var at = Volatile.Read(ref heardAt);
+        return at != long.MinValue && clock.GetElapsedTime(at) < time;
+    }
+
+    private async Task ListenAlwaysAsync()
+    {
+        while (!end.IsCancellationRequested)
+        {
+            try
+            {
+                await ListenAsync();
+            }
+            catch (OperationCanceledException) when (end.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception e)
+            {
+                if (!isLost) LogLost(e.Message);
+                isLost = true;
+            }
+
+            await Task.Delay(AskEvery, clock, end.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task ListenAsync()
+    {
+        var options = new NpgsqlConnectionStringBuilder(settings.ConnectionString)
+        {
+            Pooling = false,
+            KeepAlive = 0,
+            CommandTimeout = Math.Max(1, (int)settings.CacheStaleness.TotalSeconds),
+        };
+        await using var connection = new NpgsqlConnection(options.ToString());
+        connection.Notification += (_, notice) => forget(notice.Payload);
+        await connection.OpenAsync(end.Token);
+        await RunAsync(connection, $"LISTEN {Channel}");
+
+        // What was written before is not told any more.
+        forgetAll();
+        if (isLost) LogFound();
+        isLost = false;
+        while (true)
+        {
+            var askedAt = clock.GetTimestamp();
+            await RunAsync(connection, "SELECT 1");
+            Volatile.Write(ref heardAt, askedAt);
+            while (clock.GetElapsedTime(askedAt) is var waited && waited < AskEvery)
+            {
+                await connection.WaitAsync(AskEvery - waited, end.Token);
+            }
+        }
+    }
+
+    private async Task RunAsync(NpgsqlConnection connection, string sql)
+    {
+        await using var command = new NpgsqlCommand(sql, connection);
+        await command.ExecuteNonQueryAsync(end.Token);
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message =
+        "The database does not tell what other nodes change, so nothing is answered from the cache: {Reason}")]
+    private partial void LogLost(string reason);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "The database tells again what other nodes change")]
+    private partial void LogFound();
+}
