@@ -26,7 +26,7 @@ internal sealed class ServerScript : IAsyncDisposable
     /// <summary>The temporary folder in which everything of the servers lies.</summary>
     public string Folder { get; private set; } = "";
 
-    /// <summary>Starts a script and waits until its servers answer, which are installed where they are missing.</summary>
+    /// <summary>Starts a script and waits until its servers answer. What is missing is installed.</summary>
     /// <exception cref="InvalidOperationException">They did not start. Holds what they said.</exception>
     public static async Task<ServerScript> StartAsync(string name, params IEnumerable<string> arguments)
     {
