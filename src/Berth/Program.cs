@@ -11,11 +11,13 @@ var root = new RootCommand(
       REGISTRY_HTTP_ADDR=127.0.0.1:8080 berth serve
       berth config check --config config.yml       says what is wrong with the settings
       berth verify                                 reads everything stored again and finds what is altered
+      berth migrate --check                        says what an upgrade would do to the database
     """)
 {
     ServeCommand.Create(),
     ConfigCommand.Create(),
     VerifyCommand.Create(),
+    MigrateCommand.Create(),
 };
 
 // Signals are the host's: it lets requests end for http.draintimeout, and not for the 2 seconds given here.

@@ -54,7 +54,10 @@ internal sealed class UploadEndpoints(
     });
 
     /// <summary>PUT: takes what may be left, checks the digest, and ends the session.</summary>
-    public Task<RegistryError?> FinishAsync(V2Request request) => WithSessionAsync(request, async upload =>
+    public Task<RegistryError?> FinishAsync(V2Request request) => WithSessionAsync(
+        request, upload => FinishAsync(request, upload), whenGone: () => FinishAgainAsync(request));
+
+    private async Task<RegistryError?> FinishAsync(V2Request request, BlobUpload upload)
     {
         if (request.Query("digest") is not { } text || !Digest.TryParse(text, out var digest))
         {
@@ -74,7 +77,24 @@ internal sealed class UploadEndpoints(
         }
 
         return await CommitAsync(request, upload, digest);
-    });
+    }
+
+    /// <summary>
+    /// Whether the session is gone because it became the blob, and only the answer was lost: on a connection that broke
+    /// or a node that died. Then this is the answer.
+    /// </summary>
+    private async Task<RegistryError?> FinishAgainAsync(V2Request request)
+    {
+        if (request.Target.Upload is null || !Digest.TryParse(request.Query("digest"), out var digest)
+            || await blobs.FindAsync(request.Repository, digest) is not { } link
+            || await store.LengthOfAsync(digest) != link.SizeBytes)
+        {
+            return RegistryError.UploadUnknown();
+        }
+
+        AnswerCreated(request, digest);
+        return null;
+    }
 
     /// <summary>GET: tells how far the upload came.</summary>
     public async Task<RegistryError?> StatusAsync(V2Request request)
@@ -119,12 +139,13 @@ internal sealed class UploadEndpoints(
         return await CommitAsync(request, upload, digest);
     }
 
-    private async Task<RegistryError?> WithSessionAsync(V2Request request, Func<BlobUpload, Task<RegistryError?>> use)
+    private async Task<RegistryError?> WithSessionAsync(
+        V2Request request, Func<BlobUpload, Task<RegistryError?>> use, Func<Task<RegistryError?>>? whenGone = null)
     {
         using var place = sessions.TryTakePlace();
         if (place is null) return TooManyUploads();
         var (upload, isBusy) = await sessions.EnterAsync(request.Repository, request.Target.Upload);
-        if (upload is null) return RegistryError.UploadUnknown();
+        if (upload is null) return whenGone is null ? RegistryError.UploadUnknown() : await whenGone();
         if (isBusy) return RegistryError.UploadBusy();
         RegistryError? error;
         try

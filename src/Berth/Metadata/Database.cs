@@ -23,6 +23,14 @@ internal abstract class Database : IAsyncDisposable
             ? await SqliteDatabase.OpenAsync(sqlitePath)
             : await PostgresDatabase.OpenAsync(settings, clock);
 
+    /// <summary>Tells which migrations <see cref="OpenAsync"/> would apply, in order.</summary>
+    /// <exception cref="InvalidDataException">The tables are those of a newer Berth.</exception>
+    /// <exception cref="DatabaseUnavailableException">The server does not answer.</exception>
+    public static Task<List<Migration>> FindPendingAsync(
+        DatabaseSettings settings, string sqlitePath, TimeProvider clock) => settings.Host is null
+            ? SqliteDatabase.FindPendingAsync(sqlitePath)
+            : PostgresDatabase.FindPendingAsync(settings, clock);
+
     /// <summary>Opens the database beside servers that may use it: nothing is created or changed.</summary>
     /// <exception cref="InvalidDataException">It is not there, or its tables are another version's.</exception>
     /// <exception cref="DatabaseUnavailableException">The server does not answer.</exception>

@@ -13,14 +13,15 @@ namespace Berth.Metadata;
 /// </summary>
 internal sealed class PostgresDatabase : Database
 {
-    /// <summary>How long nobody else tries after a connection failed.</summary>
+    /// <summary>How long nobody tries after a connection failed.</summary>
     private static readonly TimeSpan RestAfterFailure = TimeSpan.FromMilliseconds(500);
 
     private readonly NpgsqlDataSource source;
     private readonly PostgresSettings settings;
     private readonly TimeProvider clock;
-    private long restUntil;
     private volatile string? failure;
+    private long restUntil;
+    private int probing;
 
     private PostgresDatabase(PostgresSettings settings, TimeProvider clock)
     {
@@ -55,6 +56,15 @@ internal sealed class PostgresDatabase : Database
         }
     }
 
+    /// <summary>Tells which migrations the database lacks.</summary>
+    /// <exception cref="InvalidDataException">The tables are those of a newer Berth.</exception>
+    /// <exception cref="DatabaseUnavailableException">The server does not answer.</exception>
+    public static async Task<List<Migration>> FindPendingAsync(DatabaseSettings settings, TimeProvider clock)
+    {
+        await using var database = new PostgresDatabase(new PostgresSettings(settings), clock);
+        return await database.ReadAsync(Migrations.FindPendingAsync);
+    }
+
     /// <summary>Connects to tables that are up to date already: nothing is created or changed.</summary>
     /// <exception cref="InvalidDataException">The tables are another version's.</exception>
     /// <exception cref="DatabaseUnavailableException">The server does not answer.</exception>
@@ -80,7 +90,7 @@ internal sealed class PostgresDatabase : Database
     public override ValueTask<T> ReadAsync<T>(Func<Session, ValueTask<T>> query) => new(AttemptAsync(
         async attempt =>
         {
-            await using var connection = await OpenAsync();
+            await using var connection = await source.OpenConnectionAsync();
             return await query(new PostgresSession(connection));
         }));
 
@@ -88,7 +98,7 @@ internal sealed class PostgresDatabase : Database
     public override Task<T> WriteAsync<T>(Func<Session, ValueTask<T>> change, bool isDurable) => AttemptAsync(
         async attempt =>
         {
-            await using var connection = await OpenAsync();
+            await using var connection = await source.OpenConnectionAsync();
             await using var transaction = await connection.BeginTransactionAsync();
             var result = await change(new PostgresSession(connection));
             attempt.IsCommitting = true;
@@ -118,55 +128,74 @@ internal sealed class PostgresDatabase : Database
         await session.RunAsync("SET LOCAL lock_timeout = '5s'");
     }
 
-    private async ValueTask<NpgsqlConnection> OpenAsync()
+    private async Task<T> AttemptAsync<T>(Func<Attempt, Task<T>> work)
     {
-        if (failure is { } reason && clock.GetTimestamp() < Volatile.Read(ref restUntil))
+        var isProbe = Enter();
+        try
+        {
+            for (var number = 0; ; number++)
+            {
+                var attempt = new Attempt();
+                try
+                {
+                    var result = await work(attempt);
+                    failure = null;
+                    return result;
+                }
+                catch (Exception e) when (IsPassing(e))
+                {
+                    Note(e);
+
+                    // A commit that was cut off may have happened: only who knows the request can repeat it.
+                    if (number >= settings.Retries || IsTimeout(e) || (attempt.IsCommitting && !IsUndone(e)))
+                    {
+                        throw new DatabaseUnavailableException(e.Message, e);
+                    }
+
+                    await Task.Delay(settings.RetryDelay * (number + 1), clock);
+                }
+            }
+        }
+        finally
+        {
+            if (isProbe) Volatile.Write(ref probing, 0);
+        }
+    }
+
+    /// <summary>While the database is away one request at a time tries whether it is back.</summary>
+    /// <returns>Whether this one does.</returns>
+    private bool Enter()
+    {
+        if (failure is not { } reason) return false;
+        if (clock.GetTimestamp() < Volatile.Read(ref restUntil) || Interlocked.Exchange(ref probing, 1) != 0)
         {
             throw new DatabaseUnavailableException(reason);
         }
 
-        try
-        {
-            var connection = await source.OpenConnectionAsync();
-            failure = null;
-            return connection;
-        }
-        catch (Exception e) when (IsPassing(e))
-        {
-            failure = e.Message;
-            Volatile.Write(ref restUntil,
-                clock.GetTimestamp() + (long)(RestAfterFailure.TotalSeconds * clock.TimestampFrequency));
-            throw;
-        }
+        return true;
     }
 
-    private async Task<T> AttemptAsync<T>(Func<Attempt, Task<T>> work)
+    /// <summary>What the server itself answered with is no sign that it is away.</summary>
+    private void Note(Exception e)
     {
-        for (var number = 0; ; number++)
+        if (e is PostgresException { SqlState: not (PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown
+            or PostgresErrorCodes.CannotConnectNow) })
         {
-            var attempt = new Attempt();
-            try
-            {
-                return await work(attempt);
-            }
-            catch (Exception e) when (IsPassing(e))
-            {
-                // A commit that was cut off may have happened: only who knows the request can repeat it.
-                if (number >= settings.Retries || (attempt.IsCommitting && !IsUndone(e)))
-                {
-                    throw new DatabaseUnavailableException(e.Message, e);
-                }
-
-                // All the pool's connections break together: the next one may be as old.
-                if (e is NpgsqlException and not PostgresException) source.Clear();
-                await Task.Delay(settings.RetryDelay * (number + 1), clock);
-            }
+            return;
         }
+
+        // The pool's connections break together: the next one may be as old.
+        source.Clear();
+        Volatile.Write(
+            ref restUntil, clock.GetTimestamp() + (long)(RestAfterFailure.TotalSeconds * clock.TimestampFrequency));
+        failure = e.Message;
     }
 
     private static bool IsPassing(Exception e) =>
         e is NpgsqlException { IsTransient: true } or SocketException or TimeoutException
         || e.InnerException is SocketException or TimeoutException or EndOfStreamException;
+
+    private static bool IsTimeout(Exception e) => e is TimeoutException || e.InnerException is TimeoutException;
 
     private static bool IsUndone(Exception e) => e is PostgresException
     {

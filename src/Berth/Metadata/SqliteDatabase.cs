@@ -47,6 +47,16 @@ internal sealed class SqliteDatabase : Database
         return new SqliteDatabase(path);
     }
 
+    /// <summary>Tells which migrations the file lacks: all of them where there is none.</summary>
+    /// <exception cref="InvalidDataException">The file was written by a newer Berth.</exception>
+    public static async Task<List<Migration>> FindPendingAsync(string path)
+    {
+        if (!File.Exists(path)) return [.. Migrations.Known];
+        SqliteLibrary.Load();
+        using var session = SqliteSession.Open(path);
+        return await Migrations.FindPendingAsync(session);
+    }
+
     /// <summary>Opens the file beside a server that may use it: nothing is created or brought up to date.</summary>
     /// <exception cref="InvalidDataException">It is not there, or its tables are another version's.</exception>
     public static async Task<SqliteDatabase> OpenBesideAsync(string path)

@@ -58,6 +58,9 @@ internal sealed class PostgresServer : IAsyncDisposable
         return server;
     }
 
+    /// <summary>The server that all tests share.</summary>
+    public static Task<PostgresServer> SharedAsync() => Shared.Value;
+
     /// <summary>A new, empty database on the server that all tests share.</summary>
     public static async Task<PostgresDatabase> CreateDatabaseAsync() =>
         await (await Shared.Value).CreateOwnDatabaseAsync();

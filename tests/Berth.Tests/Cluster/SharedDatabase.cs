@@ -1,0 +1,61 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text;
+using Berth.Oci;
+using Berth.Settings;
+using Berth.Tests.Servers;
+
+namespace Berth.Tests.Cluster;
+
+/// <summary>Registries on one PostgreSQL database, and small manifests for them that need no blobs.</summary>
+internal sealed class SharedDatabase(PostgresDatabase database) : IAsyncDisposable
+{
+    public static async Task<SharedDatabase> CreateAsync() => new(await PostgresServer.CreateDatabaseAsync());
+
+    /// <param name="port">Where the node finds the database: a proxy's port, or the server's own.</param>
+    /// <param name="configure">Changes the node's database settings.</param>
+    public Task<RegistryFixture> StartNodeAsync(
+        int? port = null, Func<DatabaseSettings, DatabaseSettings>? configure = null)
+    {
+        var settings = TestEngines.SettingsOf(database);
+        settings = settings with { Port = port ?? settings.Port };
+        return RegistryFixture.StartAsync(s => s with { Database = configure?.Invoke(settings) ?? settings });
+    }
+
+    public ValueTask DisposeAsync() => database.DisposeAsync();
+
+    /// <summary>An index of nothing, different for each number.</summary>
+    public static byte[] Index(int number) => Encoding.UTF8.GetBytes(
+        $$"""{"schemaVersion":2,"mediaType":"{{MediaTypes.OciIndex}}","manifests":[],"annotations":{"n":"{{number}}"} }""");
+
+    public static string DigestOf(int number) => Digest.Of(DigestAlgorithm.Sha256, Index(number)).Text;
+
+    public static async Task<HttpResponseMessage> PushAsync(
+        RegistryFixture node, string path, int number, string? ifMatch = null)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Put, path) { Content = new ByteArrayContent(Index(number)) };
+        request.Content.Headers.ContentType = new MediaTypeHeaderValue(MediaTypes.OciIndex);
+        if (ifMatch is not null) request.Headers.IfMatch.Add(new EntityTagHeaderValue(ifMatch));
+        return await node.Client.SendAsync(request, TestContext.Current.CancellationToken);
+    }
+
+    /// <summary>The digest that a reference has, or null with the status where it has none.</summary>
+    public static async Task<(HttpStatusCode Status, string? Digest)> PullAsync(RegistryFixture node, string path)
+    {
+        using var answer = await node.Client.GetAsync(path, TestContext.Current.CancellationToken);
+        return (answer.StatusCode, answer.IsSuccessStatusCode
+            ? answer.Headers.GetValues("Docker-Content-Digest").Single()
+            : null);
+    }
+
+    /// <summary>Tries again until it succeeds, for some seconds.</summary>
+    public static async Task EventuallyAsync(TimeSpan limit, Func<Task<bool>> isSo, string what)
+    {
+        using var end = new CancellationTokenSource(limit);
+        while (!await isSo())
+        {
+            Assert.False(end.IsCancellationRequested, $"not within {limit.TotalSeconds} s: {what}");
+            await Task.Delay(5, TestContext.Current.CancellationToken);
+        }
+    }
+}
