@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds Berth and runs its tests. The last line is "N passed, N failed, N skipped"; the exit code is 0 only if tests
+# Builds Berth and runs its tests, those of the API once more on the engines of a cluster. The last line is "N passed, N failed, N skipped"; the exit code is 0 only if tests
 # ran and none failed.
 #
 #   ./test.sh                              all of them
@@ -55,11 +55,26 @@ install_servers() {
   tests/install-servers.sh || die "the servers that the tests start are missing"
 }
 
-# attribute NAME: a count in the result file's one <assembly> element.
+# attribute FILE NAME: a count in a result file's one <assembly> element.
 attribute() {
   local number
-  number=$(grep -o '<assembly [^>]*>' "$results/results.xml" | head -n 1 | grep -o " $1=\"[0-9]*\"" | tr -dc 0-9)
+  number=$(grep -o '<assembly [^>]*>' "$1" | head -n 1 | grep -o " $2=\"[0-9]*\"" | tr -dc 0-9)
   echo "${number:-0}"
+}
+
+# run_tests NAME OPTION...: runs tests and adds their counts to the others'.
+run_tests() {
+  local file=$results/$1.xml code
+  shift
+  timeout --kill-after=30 "${minutes}m" tests/Berth.Tests/bin/Release/net10.0/Berth.Tests \
+    -noLogo -noColor -longRunning 120 -xml "$file" "$@"
+  code=$?
+  [ $code -ne 124 ] && [ $code -ne 137 ] || die "the tests did not end within $minutes minutes (BERTH_TEST_MINUTES)"
+  [ -s "$file" ] || die "the tests ended with exit code $code and left no results"
+  passed=$((passed + $(attribute "$file" passed)))
+  failed=$((failed + $(attribute "$file" failed) + $(attribute "$file" errors)))
+  skipped=$((skipped + $(attribute "$file" skipped)))
+  [ $code -eq 0 ] || [ "$failed" -gt 0 ] || die "the tests ended with exit code $code"
 }
 
 options=()
@@ -84,16 +99,12 @@ dotnet build Berth.slnx -c Release -nodeReuse:false --verbosity quiet --nologo |
 
 rm -rf "$results"
 mkdir -p "$results"
-timeout --kill-after=30 "${minutes}m" tests/Berth.Tests/bin/Release/net10.0/Berth.Tests \
-  -noLogo -noColor -longRunning 120 -xml "$results/results.xml" ${options[@]+"${options[@]}"}
-code=$?
+echo "With SQLite and a folder:"
+run_tests default ${options[@]+"${options[@]}"}
+echo "With PostgreSQL:"
+BERTH_TEST_DATABASE=postgres run_tests postgres \
+  -namespace Berth.Tests.Distribution -namespace Berth.Tests.Hosting ${options[@]+"${options[@]}"}
 
-[ $code -ne 124 ] && [ $code -ne 137 ] || die "the tests did not end within $minutes minutes (BERTH_TEST_MINUTES)"
-[ -s "$results/results.xml" ] || die "the tests ended with exit code $code and left no results"
-passed=$(attribute passed)
-failed=$(($(attribute failed) + $(attribute errors)))
-skipped=$(attribute skipped)
 [ $((passed + failed)) -gt 0 ] || die "no test ran"
-[ $code -eq 0 ] || [ "$failed" -gt 0 ] || die "the tests ended with exit code $code"
 [ "$failed" -eq 0 ] && finish 0
 finish 1
