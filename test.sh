@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds Berth and runs its tests, those of the API once more on the engines of a cluster. The last line is "N passed, N failed, N skipped"; the exit code is 0 only if tests
+# Builds Berth and runs its tests, those of the API once more on the engines of a cluster. The last line is
+# "N passed, N failed, N skipped"; the exit code is 0 only if tests
 # ran and none failed.
 #
 #   ./test.sh                              all of them

@@ -30,8 +30,11 @@ public sealed partial class BerthProcess : IAsyncDisposable
     private readonly Lock _outputLock = new();
     private Process? _process;
 
-    private BerthProcess(Action<IDictionary<string, string>>? configure)
+    private readonly string _program;
+
+    private BerthProcess(Action<IDictionary<string, string>>? configure, string? program)
     {
+        _program = program ?? Path.Combine(AppContext.BaseDirectory, "berth.dll");
         _folder = Directory.CreateTempSubdirectory("berth-test-").FullName;
         DataFolder = Directory.CreateDirectory(Path.Combine(_folder, "data")).FullName;
         Address = $"127.0.0.1:{FreePort()}";
@@ -74,10 +77,15 @@ public sealed partial class BerthProcess : IAsyncDisposable
     /// <param name="configure">Adds or changes settings, by the names they have in the environment.</param>
     /// <param name="cancellationToken">Gives up the start, and stops what was started.</param>
     /// <exception cref="InvalidOperationException">Berth ended, or wasn't ready in time. Holds its output.</exception>
+    public static Task<BerthProcess> StartAsync(
+        Action<IDictionary<string, string>>? configure = null, CancellationToken cancellationToken = default) =>
+        StartAsync(configure, program: null, cancellationToken);
+
+    /// <summary>Starts a program, that of these tests if null, and waits until it is ready.</summary>
     public static async Task<BerthProcess> StartAsync(
-        Action<IDictionary<string, string>>? configure = null, CancellationToken cancellationToken = default)
+        Action<IDictionary<string, string>>? configure, string? program, CancellationToken cancellationToken)
     {
-        var berth = new BerthProcess(configure);
+        var berth = new BerthProcess(configure, program);
         try
         {
             await berth.StartAgainAsync(cancellationToken);
@@ -175,8 +183,7 @@ public sealed partial class BerthProcess : IAsyncDisposable
 
     private ProcessStartInfo StartInfo()
     {
-        var program = Path.Combine(AppContext.BaseDirectory, "berth.dll");
-        var start = new ProcessStartInfo("bash", ["-c", DieWithTests, program])
+        var start = new ProcessStartInfo("bash", ["-c", DieWithTests, _program])
         {
             WorkingDirectory = _folder,
             RedirectStandardInput = true,
