@@ -63,7 +63,8 @@ public class DatabaseAwayTests(ITestOutputHelper output)
         Assert.True(slowest < TimeSpan.FromSeconds(3), $"the slowest answer took {slowest}");
         var recovered = calls.Where(c => c.IsPush && c.At > backAt && c.Status == HttpStatusCode.Created).ToList();
         Assert.NotEmpty(recovered);
-        output.WriteLine($"{during.Count} answers while it was away, the slowest after {slowest.TotalMilliseconds:F0} ms; "
+        output.WriteLine(
+            $"{during.Count} answers while it was away, the slowest after {slowest.TotalMilliseconds:F0} ms; "
             + $"the first push {(recovered.Min(c => c.At) - backAt).TotalMilliseconds:F0} ms after its start began");
     }
 

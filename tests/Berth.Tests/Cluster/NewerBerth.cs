@@ -17,8 +17,9 @@ internal sealed class NewerBerth : IDisposable
             File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
         }
 
-        foreach (var file in SourceTree.Files.Select(f => f.Path).Where(p => p.StartsWith("src/", StringComparison.Ordinal)))
+        foreach (var file in SourceTree.Files.Select(f => f.Path))
         {
+            if (!file.StartsWith("src/", StringComparison.Ordinal)) continue;
             Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(folder, file))!);
             File.Copy(Path.Combine(SourceTree.Root, file), Path.Combine(folder, file));
         }

@@ -26,14 +26,17 @@ internal sealed class SharedDatabase(PostgresDatabase database) : IAsyncDisposab
 
     /// <summary>An index of nothing, different for each number.</summary>
     public static byte[] Index(int number) => Encoding.UTF8.GetBytes(
-        $$"""{"schemaVersion":2,"mediaType":"{{MediaTypes.OciIndex}}","manifests":[],"annotations":{"n":"{{number}}"} }""");
+        $$"""
+        {"schemaVersion":2,"mediaType":"{{MediaTypes.OciIndex}}","manifests":[],"annotations":{"n":"{{number}}"} }
+        """);
 
     public static string DigestOf(int number) => Digest.Of(DigestAlgorithm.Sha256, Index(number)).Text;
 
     public static async Task<HttpResponseMessage> PushAsync(
         RegistryFixture node, string path, int number, string? ifMatch = null)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Put, path) { Content = new ByteArrayContent(Index(number)) };
+        using var request = new HttpRequestMessage(HttpMethod.Put, path);
+        request.Content = new ByteArrayContent(Index(number));
         request.Content.Headers.ContentType = new MediaTypeHeaderValue(MediaTypes.OciIndex);
         if (ifMatch is not null) request.Headers.IfMatch.Add(new EntityTagHeaderValue(ifMatch));
         return await node.Client.SendAsync(request, TestContext.Current.CancellationToken);

@@ -5,7 +5,8 @@ namespace Berth.Tests.Faults;
 /// <summary>Runs a subcommand of Berth beside, or instead of, a server on the same folder.</summary>
 internal static class BerthCommand
 {
-    public static Task<(int ExitCode, string Output)> RunAsync(string dataFolder, params string[] arguments) => RunAsync(
+    public static Task<(int ExitCode, string Output)> RunAsync(
+        string dataFolder, params string[] arguments) => RunAsync(
         new Dictionary<string, string> { ["REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY"] = dataFolder }, arguments);
 
     /// <param name="settings">By the names they have in the environment.</param>
