@@ -14,7 +14,7 @@ internal sealed record BenchOptions(
     public const string Usage = "compare [--quick] [--rounds N] [--mib N] [--program FILE] [--only WORK,WORK...]";
 
     /// <summary>How long one sample of requests takes.</summary>
-    public int RequestSeconds => Quick ? 1 : 2;
+    public string RequestSeconds => Quick ? "0.5" : "2";
 
     /// <summary>Tags of one repository, and repositories, in the large store.</summary>
     public int LargeStore => Quick ? 10_000 : 100_000;

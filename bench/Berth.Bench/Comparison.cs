@@ -78,9 +78,11 @@ internal static class Comparison
 
         foreach (var (name, work) in Works.Where(w => options.Only.Count == 0 || options.Only.Contains(w.Name)))
         {
+            var began = Stopwatch.GetTimestamp();
             try
             {
                 await work(bench);
+                await Console.Error.WriteLineAsync($"{name}: {Stopwatch.GetElapsedTime(began).TotalSeconds:0} s");
             }
             catch (Exception fault) when (fault is not OperationCanceledException || !stop.IsCancellationRequested)
             {
@@ -89,6 +91,8 @@ internal static class Comparison
         }
 
         foreach (var absent in peers.Absent) bench.Report.Note($"{absent} is not installed here, so it is not compared.");
+        bench.Report.Note(
+            $"Other work took {bench.Load.OtherCores:0.00} cores while was measured; the kernel's own threads count too.");
         bench.Report.Note($"The run took {Stopwatch.GetElapsedTime(started).TotalMinutes:0.0} minutes.");
         var text = await PerformancePage.DescribeRunAsync(bench) + bench.Report.ToMarkdown();
         Console.WriteLine(text);
@@ -96,7 +100,7 @@ internal static class Comparison
         return bench.Report.IsWhole ? 0 : 1;
     }
 
-    /// <summary>Five times the large blob for each server, at most: what it holds, and what four pushes leave.</summary>
+    /// <summary>Each server holds the large blob, and some more of it while it is pushed to.</summary>
     private static void RequireRoom(string root, BenchOptions options)
     {
         var needed = 20L * options.Mebibytes * 1024 * 1024;

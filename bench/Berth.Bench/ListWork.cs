@@ -38,37 +38,42 @@ internal static class ListWork
     private static async Task MeasureListAsync(
         Workbench bench, Server small, Server large, string list, Func<int, string> pathOf)
     {
+        var paths = WritePaths(bench, "paths", bench.Options.LargeStore, pathOf);
+        var pathsOfSmall = WritePaths(bench, "paths-small", Small, pathOf);
         foreach (var connections in new[] { 1, 4 })
         {
-            var p99 = new Dictionary<int, List<double>>();
-            foreach (var (server, count) in new[] { (small, Small), (large, bench.Options.LargeStore) })
+            var beside = new List<Sample>();
+            var taken = await bench.RoundsAsync([large], async server =>
             {
-                var paths = RandomPaths(bench, count, pathOf);
-                var taken = await bench.RoundsAsync([server], s => bench.Load.MeasureAsync(
-                    s, "rps", "req", "-c", $"{connections}", "-d", $"{bench.Options.RequestSeconds}", "-f", paths));
-                var work = Work(list, count, connections);
-                bench.Report.Add($"{work}: pages/s", taken, Cost.P99);
-                var spread = Spread.Of(taken[Peers.Berth], s => s.P99Milliseconds ?? 0);
-                bench.Report.Add(new Goal(work, "p99", false, 5, "ms", spread));
-                p99[count] = [.. spread.Values];
-            }
-
-            var ratio = new Spread([.. p99[bench.Options.LargeStore].Zip(p99[Small], (l, s) => l / s)]);
-            bench.Report.Add(new Goal(
-                Work(list, bench.Options.LargeStore, connections), "p99", false, 1.5, $"× that of {Small:N0}", ratio));
+                beside.Add(await RequestAsync(bench, small, connections, "-f", pathsOfSmall));
+                return await RequestAsync(bench, server, connections, "-f", paths);
+            });
+            var ofSmall = new Dictionary<string, List<Sample>> { [Peers.Berth] = beside[1..] };
+            bench.Report.Add($"{Work(list, Small, connections)}: pages/s", ofSmall, Cost.P99);
+            var work = Work(list, bench.Options.LargeStore, connections);
+            bench.Report.Add($"{work}: pages/s", taken, Cost.P99);
+            var p99 = Spread.Of(taken[Peers.Berth], s => s.P99Milliseconds ?? 0);
+            bench.Report.Add(new Goal(work, "p99", false, 5, "ms", p99));
+            var ratio = Spread.OfRatios(taken[Peers.Berth], beside[1..], s => s.P99Milliseconds ?? 0);
+            bench.Report.Add(new Goal(work, "p99", false, 1.5, $"× that of {Count(Small)}", ratio));
         }
     }
 
-    private static string Work(string list, int count, int connections) =>
-        $"{list} of {count.ToString("N0", CultureInfo.InvariantCulture)}, random pages of 100,"
-        + $" {connections} connection{(connections > 1 ? "s" : "")}";
+    private static Task<Sample> RequestAsync(
+        Workbench bench, Server server, int connections, params string[] options) => bench.Load.MeasureAsync(
+        server, "rps", ["req", "-c", $"{connections}", "-d", bench.Options.RequestSeconds, .. options]);
 
-    private static string RandomPaths(Workbench bench, int count, Func<int, string> pathOf)
+    private static string Work(string list, int count, int connections) =>
+        $"{list} of {Count(count)}, random pages of 100, {connections} connection{(connections > 1 ? "s" : "")}";
+
+    private static string Count(int count) => count.ToString("N0", CultureInfo.InvariantCulture);
+
+    /// <summary>A file of pages that begin anywhere but at the very end.</summary>
+    private static string WritePaths(Workbench bench, string file, int count, Func<int, string> pathOf)
     {
         var random = new Random(1);
-        var path = Path.Combine(bench.Root, "paths");
-        var last = Math.Max(1, count - 100);
-        File.WriteAllLines(path, Enumerable.Range(0, Pages).Select(_ => pathOf(random.Next(last))));
+        var path = Path.Combine(bench.Root, file);
+        File.WriteAllLines(path, Enumerable.Range(0, Pages).Select(_ => pathOf(random.Next(count - 100))));
         return path;
     }
 
@@ -79,30 +84,20 @@ internal static class ListWork
         var count = bench.Options.Referrers;
         await bench.Load.MeasureAsync(
             server, "per_s", "fill", "-n", $"{count}", "-r", "referred", "--subject", digest, $"{subject.Length}");
-        var random = new Random(1);
-        var path = Path.Combine(bench.Root, "paths");
-        await File.WriteAllLinesAsync(path, Enumerable.Range(0, Pages).Select(_ =>
-            $"/v2/referred/referrers/{digest}?n=100&last=sha256:{Convert.ToHexStringLower(RandomBytes(random))}"), bench.Stop);
-        var work = $"referrers of a subject with {count.ToString("N0", CultureInfo.InvariantCulture)}";
+        var path = WritePaths(bench, "paths", count + 100, i =>
+            $"/v2/referred/referrers/{digest}?n=100&last={Seed.DigestOf(BitConverter.GetBytes(i))}");
+        var work = $"referrers of a subject with {Count(count)}";
         foreach (var (pages, options) in new (string, string[])[]
         {
             ("random pages of 100", ["-f", path]),
             ("the first page as clients ask for it", [$"/v2/referred/referrers/{digest}"]),
         })
         {
-            var taken = await bench.RoundsAsync([server], s => bench.Load.MeasureAsync(
-                s, "rps", ["req", "-c", "1", "-d", $"{bench.Options.RequestSeconds}", .. options]));
+            var taken = await bench.RoundsAsync([server], s => RequestAsync(bench, s, 1, options));
             bench.Report.Add($"{work}, {pages}: pages/s", taken, Cost.P99);
             bench.Report.Add(new Goal(
                 $"{work}, {pages}", "p99", false, 10, "ms", Spread.Of(taken[Peers.Berth], s => s.P99Milliseconds ?? 0)));
         }
-    }
-
-    private static byte[] RandomBytes(Random random)
-    {
-        var bytes = new byte[32];
-        random.NextBytes(bytes);
-        return bytes;
     }
 
     private static async Task MeasureStartAsync(Workbench bench)
@@ -111,7 +106,7 @@ internal static class ListWork
         foreach (var (folder, what) in new[]
         {
             ("store-empty", "an empty store"),
-            ("store-large", $"a store of {manifests.ToString("N0", CultureInfo.InvariantCulture)} manifests"),
+            ("store-large", $"a store of {Count(manifests)} manifests"),
         })
         {
             var samples = new List<Sample>();

@@ -6,6 +6,9 @@ namespace Berth.Bench;
 /// <summary>The load tools beside this project, compiled for the run.</summary>
 internal sealed class Load(string folder, CancellationToken stop)
 {
+    private double measuredSeconds;
+    private double otherSeconds;
+
     private string Regload => Path.Combine(folder, "regload");
 
     private string TlsPull => Path.Combine(folder, "tlspull");
@@ -78,6 +81,9 @@ internal sealed class Load(string folder, CancellationToken stop)
         }
     }
 
+    /// <summary>What neither the servers nor the load tools did while they were measured, in cores.</summary>
+    public double OtherCores => otherSeconds / measuredSeconds;
+
     private async Task<Sample> MeasureAsync(Server server, string field, string program, string[] arguments)
     {
         var cpu = ProcessFigures.CpuSeconds(server.ProcessId);
@@ -88,8 +94,10 @@ internal sealed class Load(string folder, CancellationToken stop)
         using var json = JsonDocument.Parse(output);
         var root = json.RootElement;
         double? p99 = root.TryGetProperty("p99_ms", out var value) ? value.GetDouble() : null;
-        return new Sample(
-            root.GetProperty(field).GetDouble(), ProcessFigures.CpuSeconds(server.ProcessId) - cpu, p99,
-            (ProcessFigures.BusyCoreSeconds() - busy) / seconds);
+        busy = ProcessFigures.BusyCoreSeconds() - busy;
+        cpu = ProcessFigures.CpuSeconds(server.ProcessId) - cpu;
+        measuredSeconds += seconds;
+        if (root.TryGetProperty("client_cpu_s", out var client)) otherSeconds += busy - cpu - client.GetDouble();
+        return new Sample(root.GetProperty(field).GetDouble(), cpu, p99, busy / seconds);
     }
 }

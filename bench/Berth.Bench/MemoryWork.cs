@@ -16,6 +16,7 @@ internal static class MemoryWork
         var idle = names.ToDictionary(n => n, _ => new List<Sample>());
         var uploads = names.Where(n => n != Peers.Nginx).ToDictionary(n => n, _ => new List<Sample>());
         var pulls = names.ToDictionary(n => n, _ => new List<Sample>());
+        var tlsPulls = new Dictionary<string, List<Sample>>();
         for (var round = 0; round < bench.Options.Rounds; round++)
         {
             foreach (var name in names.Where(n => round == 0 || n == Peers.Berth))
@@ -31,9 +32,21 @@ internal static class MemoryWork
             }
         }
 
+        if (bench.Load.TlsFault is null)
+        {
+            var tls = await Certificate.CreateAsync(bench.Root);
+            foreach (var name in names)
+            {
+                var sample = await GrowthAsync(bench, name, name, [], server => bench.Load.PullTlsAsync(
+                    server, "-c", $"{Pulls}", "-d", "5", bench.Seed.LargePath), tls);
+                tlsPulls.Add(name, [sample]);
+            }
+        }
+
         bench.Report.Add("resident memory, idle: MiB", idle);
         bench.Report.Add($"the most beyond that in {Uploads} uploads of 100 MiB at once: MiB", uploads);
         bench.Report.Add($"the most beyond that in {Pulls} pulls of {bench.Size} at once: MiB", pulls);
+        bench.Report.Add($"the most beyond that in {Pulls} pulls over HTTPS at once, for 5 s: MiB", tlsPulls);
         AddGoal(bench, "memory, idle", 120, "MiB", idle);
         AddGoal(bench, $"memory, {Uploads} uploads of 100 MiB at once", 128, "MiB more", uploads);
         AddGoal(bench, $"memory, {Pulls} pulls of {bench.Size} at once", 32, "MiB more", pulls);
@@ -42,12 +55,13 @@ internal static class MemoryWork
     private static void AddGoal(
         Workbench bench, string work, double limit, string unit, Dictionary<string, List<Sample>> samples) =>
         bench.Report.Add(new Goal(
-            work, "peak", false, limit, unit, Spread.Of(samples[Peers.Berth], s => s.Value)));
+            work, "resident", false, limit, unit, Spread.Of(samples[Peers.Berth], s => s.Value)));
 
     private static async Task<Sample> GrowthAsync(
-        Workbench bench, string name, string folder, List<Sample> idle, Func<Server, Task<Sample>> load)
+        Workbench bench, string name, string folder, List<Sample> idle, Func<Server, Task<Sample>> load,
+        Certificate? tls = null)
     {
-        await using var server = await bench.Peers.StartAsync(name, folder: folder);
+        await using var server = await bench.Peers.StartAsync(name, tls, folder);
         await Task.Delay(TimeSpan.FromSeconds(1.5), bench.Stop);
         var before = ProcessFigures.ResidentMebibytes(server.ProcessId);
         idle.Add(new Sample(before));

@@ -85,5 +85,5 @@ internal static class PushWork
 
     private static List<string> LargeFiles(string folder) => [.. Directory
         .EnumerateFiles(folder, "*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0 })
-        .Where(path => new FileInfo(path) is { Exists: true, Length: >= LargeFileBytes } && !path.Contains(".db"))];
+        .Where(path => new FileInfo(path) is { Exists: true, Length: >= LargeFileBytes } file && !file.Name.Contains(".db"))];
 }

@@ -37,7 +37,7 @@ internal static class RequestWork
 
     private static Task<Sample> RequestsAsync(Workbench bench, Server server, string[] options) =>
         bench.Load.MeasureAsync(
-            server, "rps", ["req", "-c", "32", "-d", $"{bench.Options.RequestSeconds}", "-H", Seed.Accept, .. options]);
+            server, "rps", ["req", "-c", "32", "-d", bench.Options.RequestSeconds, "-H", Seed.Accept, .. options]);
 }
 
 /// <summary>Images of three layers of 10 KB, config and manifest, as clients push them.</summary>

@@ -26,6 +26,7 @@ static char hostport[300], negotiated[100];
 static struct sockaddr_in addr;
 static SSL_CTX *ctx;
 static int verify;
+static double seconds_at_most;
 static atomic_long bytes;
 static atomic_int errors;
 
@@ -76,7 +77,11 @@ static void discard(int fd, long left) {
   static __thread char big[1 << 20];
   long got = 0;
   ssize_t k;
-  while ((k = recv(fd, big, sizeof big, MSG_TRUNC)) > 0) got += k;
+  double end = now() + seconds_at_most;
+  while ((k = recv(fd, big, sizeof big, MSG_TRUNC)) > 0) {
+    got += k;
+    if (seconds_at_most && now() > end) return;
+  }
   if (got < left + left / 16384 * 22) fault("the answer ended early");
 }
 
@@ -127,7 +132,7 @@ static void *pull(void *unused) {
 int main(int argc, char **argv) {
   int connections = 1;
   if (argc < 3 || strncmp(argv[1], "https://", 8)) {
-    fprintf(stderr, "usage: tlspull https://IPV4:PORT [-c 1] [-s TLS 1.3 suite] [--verify sha256:...] PATH\n");
+    fprintf(stderr, "usage: tlspull https://IPV4:PORT [-c 1] [-s TLS 1.3 suite] [-d seconds at most] [--verify sha256:...] PATH\n");
     return 2;
   }
   snprintf(hostport, sizeof hostport, "%s", argv[1] + 8);
@@ -142,6 +147,7 @@ int main(int argc, char **argv) {
   for (int i = 2; i < argc; i++) {
     if (!strcmp(argv[i], "-c")) connections = atoi(argv[++i]);
     else if (!strcmp(argv[i], "-s")) suite = argv[++i];
+    else if (!strcmp(argv[i], "-d")) seconds_at_most = atof(argv[++i]);
     else if (!strcmp(argv[i], "--verify")) verify = 1, want = argv[++i];
     else path = argv[i];
   }
