@@ -90,9 +90,9 @@ internal static class Comparison
             }
         }
 
-        foreach (var absent in peers.Absent) bench.Report.Note($"{absent} is not installed here, so it is not compared.");
-        bench.Report.Note(
-            $"Other work took {bench.Load.OtherCores:0.00} cores while was measured; the kernel's own threads count too.");
+        foreach (var name in peers.Absent) bench.Report.Note($"{name} is not installed here, so it is not compared.");
+        bench.Report.Note("While servers were measured, all else on the machine, the kernel's own threads included,"
+            + $" took {bench.Load.OtherCores:0.00} cores.");
         bench.Report.Note($"The run took {Stopwatch.GetElapsedTime(started).TotalMinutes:0.0} minutes.");
         var text = await PerformancePage.DescribeRunAsync(bench) + bench.Report.ToMarkdown();
         Console.WriteLine(text);
@@ -107,7 +107,8 @@ internal static class Comparison
         var free = new DriveInfo(root).AvailableFreeSpace;
         if (free < needed)
         {
-            throw new ArgumentException($"{root} has {free >> 30} GiB free, and this takes {needed >> 30} GiB; TMPDIR chooses");
+            throw new ArgumentException(
+                $"{root} has {free >> 30} GiB free, and this needs {needed >> 30} GiB; TMPDIR names another folder");
         }
     }
 }

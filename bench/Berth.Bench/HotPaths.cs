@@ -5,6 +5,7 @@ using Berth.Access;
 using Berth.Blobs;
 using Berth.Distribution;
 using Berth.Oci;
+using Berth.Settings;
 using Microsoft.AspNetCore.Http;
 
 namespace Berth.Bench;
@@ -18,7 +19,22 @@ public class HotPaths
 
     private readonly AccessCheck access = new(settings: null, htpasswd: null);
     private readonly HttpRequest request = new DefaultHttpContext().Request;
+    private readonly string users = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+    private AccessCheck userAccess = new(settings: null, htpasswd: null);
+    private readonly HttpRequest userRequest = new DefaultHttpContext().Request;
     private readonly byte[] manifest = Encoding.UTF8.GetBytes(ManifestText(layers: 10));
+
+    [GlobalSetup(Target = nameof(CheckAccessOfKnownUser))]
+    public void MakeUser()
+    {
+        File.WriteAllText(users, "bench:$2y$04$tdrU.nyg/aTyPlxq.dBA0.8VjIAzDeOqfbLr1g9iQB2TdAHbO6k12\n");
+        userAccess = new AccessCheck(new AuthSettings(), new HtpasswdFile(users, TimeProvider.System));
+        userRequest.Headers.Authorization = "Basic " + Convert.ToBase64String("bench:bench"u8);
+        if (!CheckAccessOfKnownUser()) throw new InvalidOperationException("the password is not right");
+    }
+
+    [GlobalCleanup(Target = nameof(CheckAccessOfKnownUser))]
+    public void RemoveUser() => File.Delete(users);
 
     [Benchmark]
     public object ParsePath()
@@ -29,6 +45,10 @@ public class HotPaths
 
     [Benchmark]
     public bool CheckAccess() => access.Decide(request, AccessAction.Pull).Actor is not null;
+
+    /// <summary>A user whose password was right a moment ago.</summary>
+    [Benchmark]
+    public bool CheckAccessOfKnownUser() => userAccess.Decide(userRequest, AccessAction.Push).Actor is not null;
 
     [Benchmark]
     public object ValidateManifest() => Manifest.Parse(manifest, MediaTypes.OciManifest);

@@ -18,7 +18,11 @@ internal sealed class Load(string folder, CancellationToken stop)
 
     public static async Task<Load> BuildAsync(string sources, string folder, CancellationToken stop)
     {
-        if (!Server.IsInstalled("gcc")) throw new ArgumentException("the load tools need gcc: apt-get install gcc libc6-dev");
+        if (!Server.IsInstalled("gcc"))
+        {
+            throw new ArgumentException("the load tools need a C compiler: apt-get install gcc libc6-dev");
+        }
+
         var load = new Load(folder, stop);
         await load.RunAsync("gcc", "-O2", "-pthread", "-w", "-o", load.Regload, Path.Combine(sources, "regload.c"));
         try
@@ -28,7 +32,7 @@ internal sealed class Load(string folder, CancellationToken stop)
         }
         catch (InvalidOperationException)
         {
-            load.TlsFault = "HTTPS was not measured: its load tool needs OpenSSL's headers (apt-get install libssl-dev).";
+            load.TlsFault = "HTTPS was not measured: that needs OpenSSL's headers (apt-get install libssl-dev).";
         }
 
         return load;
@@ -71,9 +75,9 @@ internal sealed class Load(string folder, CancellationToken stop)
             var errors = process.StandardError.ReadToEndAsync(stop);
             await process.WaitForExitAsync(stop);
             if (process.ExitCode == 0) return await output;
-            var lines = (await errors).Split('\n');
+            var said = string.Join(' ', (await errors).Split('\n').Take(5));
             throw new InvalidOperationException(
-                $"{Path.GetFileName(program)} {string.Join(' ', arguments.Take(12))}: {string.Join(' ', lines.Take(5))}");
+                $"{Path.GetFileName(program)} {string.Join(' ', arguments.Take(12))}: {said}");
         }
         finally
         {
@@ -96,8 +100,12 @@ internal sealed class Load(string folder, CancellationToken stop)
         double? p99 = root.TryGetProperty("p99_ms", out var value) ? value.GetDouble() : null;
         busy = ProcessFigures.BusyCoreSeconds() - busy;
         cpu = ProcessFigures.CpuSeconds(server.ProcessId) - cpu;
-        measuredSeconds += seconds;
-        if (root.TryGetProperty("client_cpu_s", out var client)) otherSeconds += busy - cpu - client.GetDouble();
+        if (root.TryGetProperty("client_cpu_s", out var client))
+        {
+            measuredSeconds += seconds;
+            otherSeconds += busy - cpu - client.GetDouble();
+        }
+
         return new Sample(root.GetProperty(field).GetDouble(), cpu, p99, busy / seconds);
     }
 }

@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 
 namespace Berth.Bench;
 
-/// <summary>Berth and the other servers found on this machine: how each is started, on its own folder of the run.</summary>
+/// <summary>Berth and the other servers found on this machine: how each is started, on a folder of its own.</summary>
 internal sealed partial class Peers(string root, string? berth, CancellationToken stop)
 {
     public const string Berth = "berth";
@@ -54,7 +54,8 @@ internal sealed partial class Peers(string root, string? berth, CancellationToke
         var versions = new List<string>();
         foreach (var name in Names.Skip(1))
         {
-            var start = new ProcessStartInfo("sh", ["-c", $"PATH=$PATH:/usr/sbin; {name} {(name == Nginx ? "-v" : "--version")} 2>&1"])
+            var option = name == Nginx ? "-v" : "--version";
+            var start = new ProcessStartInfo("sh", ["-c", $"PATH=$PATH:/usr/sbin; {name} {option} 2>&1"])
             {
                 RedirectStandardOutput = true,
             };

@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Reflection;
 using System.Text;
 using System.Text.RegularExpressions;
 
@@ -35,10 +37,11 @@ internal static partial class PerformancePage
             {Machine()}, client included, over loopback.
             Berth is {program}, {Version()}; beside it {await bench.Peers.VersionsAsync()}.
 
-            A figure is the median of {bench.Options.Rounds} rounds (lowest–highest), after a round that does not count. Ratios are
-            taken round by round, and hold better than the figures do. A verdict follows from the median. nginx serves the
-            same bytes as plain files with `sendfile`: the limit of what a pull can cost. CPU is the server's, its
-            children's included. Access logs are off in the peers; Berth writes its own, as it does by default.
+            A figure is the median of {bench.Options.Rounds} rounds (lowest–highest), after a round that does not count.
+            Ratios are taken round by round, and hold better than the figures do. A verdict follows from the median.
+            nginx serves the same bytes as plain files with `sendfile`: the limit of what a pull can cost. CPU is the
+            server's, its children's included. Access logs are off in the peers; Berth writes its own, as it does by
+            default.
 
 
             """;
@@ -64,7 +67,8 @@ internal static partial class PerformancePage
     private static string Machine()
     {
         var model = Field("/proc/cpuinfo", "model name").Trim(':', ' ', '\t');
-        var memory = long.Parse(Digits().Match(Field("/proc/meminfo", "MemTotal")).Value) / 1024 / 1024;
+        var kibibytes = Digits().Match(Field("/proc/meminfo", "MemTotal")).Value;
+        var memory = long.Parse(kibibytes, CultureInfo.InvariantCulture) / 1024 / 1024;
         var kernel = File.ReadAllText("/proc/sys/kernel/osrelease").Trim().Split('-')[0];
         return $"a machine with {Environment.ProcessorCount} cores ({model}), {memory} GiB and Linux {kernel}";
     }
@@ -72,9 +76,11 @@ internal static partial class PerformancePage
     private static string Field(string file, string name) =>
         File.ReadLines(file).FirstOrDefault(l => l.StartsWith(name, StringComparison.Ordinal))?[name.Length..] ?? "0";
 
-    private static string Version() => System.Reflection.CustomAttributeExtensions
-        .GetCustomAttribute<System.Reflection.AssemblyInformationalVersionAttribute>(typeof(Oci.Digest).Assembly)?
-        .InformationalVersion is { } version ? version[..Math.Min(version.Length, 17)] : "";
+    /// <summary>With the first digits of the commit.</summary>
+    private static string Version() => typeof(Oci.Digest).Assembly
+        .GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion is { Length: > 17 } version
+            ? version[..17]
+            : "of unknown version";
 
     [GeneratedRegex(@"\d+")]
     private static partial Regex Digits();

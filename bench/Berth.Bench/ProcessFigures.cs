@@ -6,6 +6,7 @@ namespace Berth.Bench;
 internal static class ProcessFigures
 {
     private const double TicksPerSecond = 100;
+    private const StringSplitOptions Split = StringSplitOptions.RemoveEmptyEntries;
 
     public static double CpuSeconds(int processId) => Family(processId).Sum(id =>
     {
@@ -13,10 +14,10 @@ internal static class ProcessFigures
         return fields.Length == 0 ? 0 : (Number(fields[11]) + Number(fields[12])) / TicksPerSecond;
     });
 
-    /// <summary>Seconds that the machine's cores were neither idle nor waiting for the disk, since it started.</summary>
+    /// <summary>Seconds of all cores, since the machine started, neither idle nor waiting for the disk.</summary>
     public static double BusyCoreSeconds()
     {
-        var fields = File.ReadLines("/proc/stat").First().Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        var fields = File.ReadLines("/proc/stat").First().Split(' ', Split);
         // user nice system idle iowait irq softirq
         return (fields[1..4].Sum(Number) + fields[6..8].Sum(Number)) / TicksPerSecond;
     }
@@ -33,7 +34,7 @@ internal static class ProcessFigures
 
     private static List<int> Family(int processId) => [.. Directory.GetDirectories("/proc")
         .Select(path => int.TryParse(Path.GetFileName(path), out var id) ? id : 0)
-        .Where(id => id == processId || (StatOf(id) is { Length: > 1 } fields && Number(fields[1]) == processId))];
+        .Where(id => id == processId || (StatOf(id) is [_, var parent, ..] && Number(parent) == processId))];
 
     /// <summary>The fields of /proc/ID/stat after the program's name, or none where the process ended.</summary>
     private static string[] StatOf(int processId)
@@ -52,8 +53,9 @@ internal static class ProcessFigures
     /// <summary>A field of /proc/ID/status in MiB.</summary>
     private static double StatusOf(int processId, string field)
     {
-        var line = File.ReadLines($"/proc/{processId}/status").FirstOrDefault(l => l.StartsWith(field, StringComparison.Ordinal));
-        return line is null ? 0 : Number(line[field.Length..].Replace("kB", "", StringComparison.Ordinal).Trim()) / 1024;
+        var line = File.ReadLines($"/proc/{processId}/status")
+            .FirstOrDefault(l => l.StartsWith(field, StringComparison.Ordinal));
+        return line is null ? 0 : Number(line[field.Length..].Split((char[]?)null, Split)[0]) / 1024;
     }
 
     private static double Number(string text) => double.Parse(text, CultureInfo.InvariantCulture);

@@ -17,7 +17,8 @@ internal static class PushWork
                 fleet.Registries, server => PushAsync(bench, server, kept, [bench.File.Whole], options));
             bench.Report.Add($"{work}: GB/s", taken, Cost.CpuPerGibibyte, bench.Gibibytes);
             bench.Report.AddRatio(work, "throughput", true, 2.5, taken, Peers.Distribution, s => s.Value);
-            bench.Report.AddRatio(work, "server CPU per GiB", false, 0.45, taken, Peers.Distribution, s => s.CpuSeconds);
+            bench.Report.AddRatio(
+                work, "server CPU per GiB", false, 0.45, taken, Peers.Distribution, s => s.CpuSeconds);
         }
 
         await PushFourAsync(bench, fleet[0], kept);
@@ -79,11 +80,14 @@ internal static class PushWork
         // What was pushed goes when it lies on the disk, so that many rounds need no more room than one.
         await bench.Load.RunAsync("sync", "-f", bench.Root);
         await Task.Delay(500, bench.Stop);
-        foreach (var path in LargeFiles(server.Folder).Where(p => !kept.Contains(p))) File.Delete(path);
+        foreach (var path in LargeFiles(server.Folder).Except(kept)) File.Delete(path);
         return sample;
     }
 
-    private static List<string> LargeFiles(string folder) => [.. Directory
-        .EnumerateFiles(folder, "*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0 })
-        .Where(path => new FileInfo(path) is { Exists: true, Length: >= LargeFileBytes } file && !file.Name.Contains(".db"))];
+    /// <summary>Blobs, wherever a server keeps them; not the files of a database.</summary>
+    private static IEnumerable<string> LargeFiles(string folder) =>
+        from file in new DirectoryInfo(folder).GetFiles("*", SearchOption.AllDirectories)
+        where file is { Exists: true, Length: >= LargeFileBytes }
+            && !file.Name.Contains(".db", StringComparison.Ordinal)
+        select file.FullName;
 }

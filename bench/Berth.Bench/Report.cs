@@ -64,7 +64,8 @@ internal sealed class Report(string[] servers)
         text.Append("### Goals\n\n| work | goal | measured | verdict |\n| --- | --- | --- | --- |\n");
         foreach (var goal in goals) text.Append(Line(goal)).Append('\n');
         text.Append("\n### Side by side\n\n");
-        text.Append($"| work | {string.Join(" | ", servers)} |\n| --- |{string.Concat(servers.Select(_ => " --- |"))}\n");
+        text.Append($"| work | {string.Join(" | ", servers)} |\n");
+        text.Append($"| --- |{string.Concat(servers.Select(_ => " --- |"))}\n");
         foreach (var row in rows) text.Append(row).Append('\n');
         text.Append("\n### Notes\n\n");
         foreach (var note in notes) text.Append("- ").Append(note).Append('\n');

@@ -60,7 +60,8 @@ internal sealed record Goal(string Work, string What, bool IsAtLeast, double Lim
         {
             if (Measured is null || IsMet is not { } isMet) return "not measured";
             var everywhere = Measured.Values.All(v => Holds(v) == isMet);
-            return (isMet ? "met" : "**not met**") + (everywhere ? "" : isMet ? ", not in each round" : ", in some rounds");
+            if (everywhere) return isMet ? "met" : "**not met**";
+            return isMet ? "met, but not in each round" : "**not met**, but in some rounds";
         }
     }
 

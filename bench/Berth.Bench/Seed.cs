@@ -88,7 +88,7 @@ internal sealed record Seed(long LargeBytes, string LargeDigest, byte[] Small, b
 /// <summary>A part of the file that is pushed as one blob.</summary>
 internal readonly record struct Slice(long Offset, long Length);
 
-/// <summary>A file of random bytes. Each push takes bytes that no server has seen: otherwise it may skip work.</summary>
+/// <summary>A file of random bytes. Each push takes bytes that no server has seen, else it may skip work.</summary>
 internal sealed class PushFile(string path, long length)
 {
     private const int BlockBytes = 1024 * 1024;
@@ -112,9 +112,9 @@ internal sealed class PushFile(string path, long length)
         return new PushFile(path, (long)mebibytes * BlockBytes);
     }
 
-    /// <summary>So many slices of a length, spread evenly over the file; they overlap where there is no room.</summary>
+    /// <summary>Two or more slices of a length, spread evenly over the file; they overlap where there is no room.</summary>
     public Slice[] Slices(int count, long each) =>
-        [.. Enumerable.Range(0, count).Select(i => new Slice(count == 1 ? 0 : (length - each) / (count - 1) * i, each))];
+        [.. Enumerable.Range(0, count).Select(i => new Slice((length - each) / (count - 1) * i, each))];
 
     /// <summary>Makes each slice new by some bytes of it, and says their digests: OFFSET:LENGTH:DIGEST.</summary>
     public string[] Renew(params Slice[] slices)

@@ -46,8 +46,8 @@ internal sealed class Server : IAsyncDisposable
         Directory.CreateDirectory(folder);
         var port = FreePort();
         var command = describe(port);
-        string[] line = ["-c", "PATH=$PATH:/usr/sbin; exec \"$@\" >/dev/null 2>&1", "sh", command.Program, .. command.Arguments];
-        var start = new ProcessStartInfo("sh", line);
+        const string Quietly = "PATH=$PATH:/usr/sbin; exec \"$@\" >/dev/null 2>&1";
+        var start = new ProcessStartInfo("sh", ["-c", Quietly, "sh", command.Program, .. command.Arguments]);
         foreach (var (key, value) in command.Environment) start.Environment[key] = value;
         var started = Stopwatch.GetTimestamp();
         var scheme = tls is null ? "http" : "https";

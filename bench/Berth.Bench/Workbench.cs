@@ -7,7 +7,8 @@ internal sealed record Workbench(
 {
     public double Gibibytes => Options.Mebibytes / 1024.0;
 
-    public string Size => Options.Mebibytes % 1024 == 0 ? $"{Options.Mebibytes / 1024} GiB" : $"{Options.Mebibytes} MiB";
+    /// <summary>Of the large blob.</summary>
+    public string Size => Gibibytes % 1 == 0 ? $"{Gibibytes} GiB" : $"{Options.Mebibytes} MiB";
 
     /// <summary>
     /// The same work on one server after the other, round by round. The first round warms up and does not count.
