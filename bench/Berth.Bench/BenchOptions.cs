@@ -16,6 +16,9 @@ internal sealed record BenchOptions(
     /// <summary>How long one sample of requests takes.</summary>
     public string RequestSeconds => Quick ? "0.5" : "2";
 
+    /// <summary>How many small images one sample pushes.</summary>
+    public int Images => Quick ? 50 : 200;
+
     /// <summary>Tags of one repository, and repositories, in the large store.</summary>
     public int LargeStore => Quick ? 10_000 : 100_000;
 

@@ -12,7 +12,7 @@ internal static class MemoryWork
 
     public static async Task RunAsync(Workbench bench)
     {
-        var names = bench.Peers.Names;
+        var names = bench.Options.Quick ? [Peers.Berth] : bench.Peers.Names;
         var idle = names.ToDictionary(n => n, _ => new List<Sample>());
         var uploads = names.Where(n => n != Peers.Nginx).ToDictionary(n => n, _ => new List<Sample>());
         var pulls = names.ToDictionary(n => n, _ => new List<Sample>());
