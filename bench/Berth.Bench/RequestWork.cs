@@ -52,7 +52,8 @@ internal static class ImageWork
         {
             var work = $"small images, {clients} client{(clients > 1 ? "s" : "")}";
             var taken = await bench.RoundsAsync(fleet.Registries, server => bench.Load.MeasureAsync(
-                server, "images_per_s", "images", "-n", $"{bench.Options.Images}", "-c", $"{clients}", "-r", $"small{pushes++}"));
+                server, "images_per_s", "images", "-n", $"{bench.Options.Images}", "-c", $"{clients}",
+                "-r", $"small{pushes++}"));
             bench.Report.Add($"{work}: images/s", taken, Cost.P99);
             bench.Report.AddRatio(work, "images/s", true, goal, taken, Peers.Distribution, s => s.Value);
         }

@@ -112,7 +112,7 @@ internal sealed class PushFile(string path, long length)
         return new PushFile(path, (long)mebibytes * BlockBytes);
     }
 
-    /// <summary>Two or more slices of a length, spread over the whole file; they overlap where there is no room.</summary>
+    /// <summary>Two or more slices of a length, spread over the file; they overlap where there is no room.</summary>
     public Slice[] Slices(int count, long each) =>
         [.. Enumerable.Range(0, count).Select(i => new Slice((length - each) / (count - 1) * i, each))];
 
