@@ -36,21 +36,20 @@ public class HotPaths
     [GlobalCleanup(Target = nameof(CheckAccessOfKnownUser))]
     public void RemoveUser() => File.Delete(users);
 
-    [Benchmark]
+    [Benchmark(Description = "path of a blob into its parts")]
     public object ParsePath()
     {
         _ = V2Target.TryCreate(V2Path.Parse(BlobPath), "GET", out var target);
         return target;
     }
 
-    [Benchmark]
-    public bool CheckAccess() => access.Decide(request, AccessAction.Pull).Actor is not null;
+    [Benchmark(Description = "access check without users")]
+    public object? CheckAccess() => access.Decide(request, AccessAction.Pull).Actor;
 
-    /// <summary>A user whose password was right a moment ago.</summary>
-    [Benchmark]
+    [Benchmark(Description = "access check of a user whose password was right lately")]
     public bool CheckAccessOfKnownUser() => userAccess.Decide(userRequest, AccessAction.Push).Actor is not null;
 
-    [Benchmark]
+    [Benchmark(Description = "validation of a manifest with 10 layers")]
     public object ValidateManifest() => Manifest.Parse(manifest, MediaTypes.OciManifest);
 
     private static string ManifestText(int layers)
@@ -76,7 +75,7 @@ public class UploadPipeline : IDisposable
     private readonly string folder = Directory.CreateTempSubdirectory("berth-bench-").FullName;
     private readonly byte[] block = new byte[BlockBytes];
 
-    [Benchmark]
+    [Benchmark(Description = "64 MiB of an upload: hashed and written")]
     public async Task<string> HashAndWrite()
     {
         var pipe = new Pipe(new PipeOptions(pauseWriterThreshold: 1024 * 1024, resumeWriterThreshold: 512 * 1024));

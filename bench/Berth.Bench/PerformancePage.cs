@@ -55,6 +55,15 @@ internal static partial class PerformancePage
             folder?.FullName ?? throw new InvalidOperationException("run this from a checkout of Berth"), path);
     }
 
+    public static string Machine()
+    {
+        var model = Field("/proc/cpuinfo", "model name").Trim(':', ' ', '\t');
+        var kibibytes = Digits().Match(Field("/proc/meminfo", "MemTotal")).Value;
+        var memory = long.Parse(kibibytes, CultureInfo.InvariantCulture) / 1024 / 1024;
+        var kernel = File.ReadAllText("/proc/sys/kernel/osrelease").Trim().Split('-')[0];
+        return $"a machine with {Environment.ProcessorCount} cores ({model}), {memory} GiB and Linux {kernel}";
+    }
+
     private static string BodyOf(string page, string section)
     {
         var start = page.IndexOf($"\n## {section}\n", StringComparison.Ordinal);
@@ -62,15 +71,6 @@ internal static partial class PerformancePage
         start = page.IndexOf('\n', start + 1);
         var end = page.IndexOf("\n## ", start, StringComparison.Ordinal);
         return end < 0 ? page[start..] : page[start..end];
-    }
-
-    private static string Machine()
-    {
-        var model = Field("/proc/cpuinfo", "model name").Trim(':', ' ', '\t');
-        var kibibytes = Digits().Match(Field("/proc/meminfo", "MemTotal")).Value;
-        var memory = long.Parse(kibibytes, CultureInfo.InvariantCulture) / 1024 / 1024;
-        var kernel = File.ReadAllText("/proc/sys/kernel/osrelease").Trim().Split('-')[0];
-        return $"a machine with {Environment.ProcessorCount} cores ({model}), {memory} GiB and Linux {kernel}";
     }
 
     private static string Field(string file, string name) =>
