@@ -1,194 +1,114 @@
-using System.Globalization;
-using System.Net.Http.Headers;
-using System.Security.Cryptography;
-using System.Text;
+using System.Diagnostics;
+using System.Runtime.InteropServices;
 
 namespace Berth.Bench;
 
 /// <summary>
-/// The same work against Berth and every peer found on this machine, in turn in one run. Ratios between columns hold;
-/// absolute figures depend on the machine. Writes docs/performance.md.
+/// The same work against Berth and every peer found on this machine, in turn in one run, held against the project's
+/// goals. Ratios between columns hold; absolute figures depend on the machine. Writes docs/performance.md.
 /// </summary>
 internal static class Comparison
 {
-    /// <param name="arguments">How many rounds (3 if absent) and how many MiB the large blob has (1024).</param>
+    /// <summary>All there is, in the order of the report.</summary>
+    private static readonly (string Name, Func<Workbench, Task> RunAsync)[] Works =
+    [
+        ("pull", PullWork.RunAsync),
+        ("https", TlsPullWork.RunAsync),
+        ("range", RangeWork.RunAsync),
+        ("push", PushWork.RunAsync),
+        ("request", RequestWork.RunAsync),
+        ("image", ImageWork.RunAsync),
+        ("list", ListWork.RunAsync),
+        ("memory", MemoryWork.RunAsync),
+    ];
+
     public static async Task<int> RunAsync(string[] arguments)
     {
-        var rounds = arguments.Length > 0 ? int.Parse(arguments[0], CultureInfo.InvariantCulture) : 3;
-        var mebibytes = arguments.Length > 1 ? int.Parse(arguments[1], CultureInfo.InvariantCulture) : 1024;
-        var project = FindProject();
         var root = Directory.CreateTempSubdirectory("berth-compare-").FullName;
-        var servers = new List<Server>();
+        using var deadline = new CancellationTokenSource();
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Cancel);
+        using var termination = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Cancel);
         try
         {
-            var load = await Load.BuildAsync(Path.Combine(project, "bench/load/regload.c"), root);
-            await StartServersAsync(servers, root);
-            var seed = await Seed.CreateAsync(root, mebibytes);
-            foreach (var server in servers) await seed.FillAsync(server);
-            var table = new ComparisonTable(servers, rounds, mebibytes);
-            await MeasureAsync(table, load, seed);
-            await table.MeasureIdleAsync();
-            await File.WriteAllTextAsync(Path.Combine(project, "docs/performance.md"), table.ToMarkdown());
-            Console.WriteLine(table.ToMarkdown());
-            return 0;
+            var options = BenchOptions.Parse(arguments);
+            foreach (var name in options.Only.Except(Works.Select(w => w.Name)))
+            {
+                throw new ArgumentException($"{name} is no work: {string.Join(", ", Works.Select(w => w.Name))}");
+            }
+
+            deadline.CancelAfter(options.Deadline);
+            return await RunAsync(options, root, deadline.Token);
+        }
+        catch (ArgumentException fault)
+        {
+            await Console.Error.WriteLineAsync(fault.Message);
+            return 2;
+        }
+        catch (OperationCanceledException)
+        {
+            await Console.Error.WriteLineAsync("broken off: by a signal, or because it took too long");
+            return 3;
         }
         finally
         {
-            foreach (var server in servers) await server.DisposeAsync();
             Directory.Delete(root, recursive: true);
         }
-    }
 
-    private static async Task StartServersAsync(List<Server> servers, string root)
-    {
-        servers.Add(await Server.StartBerthAsync(root));
-        if (Server.IsInstalled("nginx")) servers.Add(await Server.StartNginxAsync(root));
-        if (Server.IsInstalled("docker-registry")) servers.Add(await Server.StartDistributionAsync(root));
-        if (Server.IsInstalled("zot")) servers.Add(await Server.StartZotAsync(root));
-    }
-
-    private static async Task MeasureAsync(ComparisonTable table, Load load, Seed seed)
-    {
-        var gibibytes = table.Mebibytes / 1024.0;
-        foreach (var connections in new[] { 1, 4 })
+        void Cancel(PosixSignalContext context)
         {
-            await table.AddAsync($"pull {table.Mebibytes} MiB, {connections} at once", "GB/s", true,
-                (server, _) => load.MeasureAsync(server, "GBps", "pull", "-c", $"{connections}", seed.LargePath),
-                gibibytes * connections);
-        }
-
-        await table.AddAsync($"push {table.Mebibytes} MiB, one PUT", "GB/s", false,
-            (server, round) => load.MeasureAsync(server, "GBps", [.. Push(seed, $"put{round}")]),
-            gibibytes);
-        await table.AddAsync($"push {table.Mebibytes} MiB, streamed PATCH", "GB/s", false,
-            (server, round) => load.MeasureAsync(server, "GBps", [.. Push(seed, $"patch{round}"), "--stream"]),
-            gibibytes);
-        foreach (var (name, isFile, options) in new (string, bool, string[])[]
-        {
-            ("GET manifest by tag", true, [seed.TagPath]),
-            ("HEAD manifest by tag", true, ["-m", "HEAD", seed.TagPath]),
-            ("GET manifest by digest", true, [seed.ManifestPath]),
-            ("HEAD blob", true, ["-m", "HEAD", seed.SmallPath]),
-            ("GET 10 KB blob", true, [seed.SmallPath]),
-            ("GET /v2/", true, ["/v2/"]),
-        })
-        {
-            await table.AddAsync($"{name}, 32 connections", "requests/s", isFile,
-                (server, _) => load.MeasureAsync(
-                    server, "rps", ["req", "-c", "32", "-d", "3", "-H", Seed.Accept, .. options]),
-                null);
-        }
-
-        foreach (var clients in new[] { 1, 8 })
-        {
-            await table.AddAsync($"small images, {clients} client{(clients > 1 ? "s" : "")}", "images/s", false,
-                (server, round) => load.MeasureAsync(
-                    server, "images_per_s", "images", "-n", "200", "-c", $"{clients}", "-r", $"small{clients}x{round}"),
-                null);
+            context.Cancel = true;
+            deadline.Cancel();
         }
     }
 
-    private static string[] Push(Seed seed, string repository) =>
-        ["push", "-r", repository, "-f", seed.LargeFile, "-D", seed.LargeDigest];
-
-    private static string FindProject()
+    private static async Task<int> RunAsync(BenchOptions options, string root, CancellationToken stop)
     {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "Berth.slnx"))) folder = folder.Parent;
-        return folder?.FullName ?? throw new InvalidOperationException("run this from a checkout of Berth");
-    }
-}
-
-/// <summary>What every server holds before it is measured.</summary>
-internal sealed record Seed(string LargeFile, string LargeDigest, byte[] Small, string SmallDigest, byte[] Manifest)
-{
-    private const string ManifestType = "application/vnd.docker.distribution.manifest.v2+json";
-
-    /// <summary>Without it distribution answers with schema 1, or not at all.</summary>
-    public const string Accept = "Accept: " + ManifestType;
-
-    public string LargePath => $"/v2/bench/blobs/{LargeDigest}";
-
-    public string SmallPath => $"/v2/bench/blobs/{SmallDigest}";
-
-    public string TagPath => "/v2/bench/manifests/latest";
-
-    public string ManifestPath => $"/v2/bench/manifests/{DigestOf(Manifest)}";
-
-    public static async Task<Seed> CreateAsync(string root, int mebibytes)
-    {
-        var file = Path.Combine(root, "large");
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        await using (var stream = File.Create(file))
+        var started = Stopwatch.GetTimestamp();
+        RequireRoom(root, options);
+        var load = await Load.BuildAsync(PerformancePage.FileOfProject("bench/load"), root, stop);
+        var file = await PushFile.CreateAsync(Path.Combine(root, "random"), options.Mebibytes);
+        var digest = file.Renew(file.Whole)[0].Split(':', 3)[2];
+        var peers = new Peers(root, options.Program, stop);
+        var bench = new Workbench(
+            options, root, peers, load, file, Seed.Create(file, digest), new Report(peers.Names), stop);
+        await using (var fleet = await peers.StartAllAsync())
         {
-            for (var i = 0; i < mebibytes; i++)
+            foreach (var server in fleet) await bench.Seed.FillAsync(server, file);
+        }
+
+        foreach (var (name, work) in Works.Where(w => options.Only.Count == 0 || options.Only.Contains(w.Name)))
+        {
+            var began = Stopwatch.GetTimestamp();
+            try
             {
-                var block = RandomNumberGenerator.GetBytes(1024 * 1024);
-                hash.AppendData(block);
-                await stream.WriteAsync(block);
+                await work(bench);
+                await Console.Error.WriteLineAsync($"{name}: {Stopwatch.GetElapsedTime(began).TotalSeconds:0} s");
+            }
+            catch (Exception fault) when (fault is not OperationCanceledException || !stop.IsCancellationRequested)
+            {
+                bench.Report.Fail(name, fault);
             }
         }
 
-        var large = $"sha256:{Convert.ToHexStringLower(hash.GetHashAndReset())}";
-        var small = RandomNumberGenerator.GetBytes(10 * 1024);
-        var manifest = $$"""
-            {
-              "schemaVersion": 2,
-              "mediaType": "{{ManifestType}}",
-              "config": {
-                "mediaType": "application/vnd.docker.container.image.v1+json",
-                "digest": "{{DigestOf(small)}}",
-                "size": {{small.Length}}
-              },
-              "layers": [{
-                "mediaType": "application/vnd.docker.image.rootfs.diff.tar.gzip",
-                "digest": "{{large}}",
-                "size": {{mebibytes * 1024L * 1024}}
-              }]
-            }
-            """;
-        return new Seed(file, large, small, DigestOf(small), Encoding.UTF8.GetBytes(manifest));
+        foreach (var name in peers.Absent) bench.Report.Note($"{name} is not installed here, so it is not compared.");
+        bench.Report.Note("While servers were measured, all else on the machine, the kernel's own threads included,"
+            + $" took {bench.Load.OtherCores:0.00} cores.");
+        bench.Report.Note($"The run took {Stopwatch.GetElapsedTime(started).TotalMinutes:0.0} minutes.");
+        var text = await PerformancePage.DescribeRunAsync(bench) + bench.Report.ToMarkdown();
+        Console.WriteLine(text);
+        if (options.IsWritten) await PerformancePage.WriteAsync(PerformancePage.Comparison, text);
+        return bench.Report.IsWhole ? 0 : 1;
     }
 
-    public async Task FillAsync(Server server)
+    /// <summary>Each server holds the large blob, and some more of it while it is pushed to.</summary>
+    private static void RequireRoom(string root, BenchOptions options)
     {
-        if (server.IsFileServer)
+        var needed = 20L * options.Mebibytes * 1024 * 1024;
+        var free = new DriveInfo(root).AvailableFreeSpace;
+        if (free < needed)
         {
-            Place(server, LargePath, path => File.Copy(LargeFile, path));
-            Place(server, SmallPath, path => File.WriteAllBytes(path, Small));
-            Place(server, TagPath, path => File.WriteAllBytes(path, Manifest));
-            Place(server, ManifestPath, path => File.WriteAllBytes(path, Manifest));
-            return;
-        }
-
-        using var client = new HttpClient { BaseAddress = new Uri(server.BaseUrl), Timeout = TimeSpan.FromMinutes(5) };
-        await PushAsync(client, new StreamContent(File.OpenRead(LargeFile)), LargeDigest);
-        await PushAsync(client, new ByteArrayContent(Small), SmallDigest);
-        using var manifest = new ByteArrayContent(Manifest);
-        manifest.Headers.ContentType = new MediaTypeHeaderValue(ManifestType);
-        using var response = await client.PutAsync(new Uri(TagPath, UriKind.Relative), manifest);
-        response.EnsureSuccessStatusCode();
-    }
-
-    private static void Place(Server server, string path, Action<string> write)
-    {
-        var target = server.Folder + path;
-        Directory.CreateDirectory(Path.GetDirectoryName(target)!);
-        write(target);
-    }
-
-    private static async Task PushAsync(HttpClient client, HttpContent content, string digest)
-    {
-        using var started = await client.PostAsync(new Uri("/v2/bench/blobs/uploads/", UriKind.Relative), null);
-        started.EnsureSuccessStatusCode();
-        var location = new Uri(client.BaseAddress!, started.Headers.Location!).ToString();
-        var separator = location.Contains('?', StringComparison.Ordinal) ? '&' : '?';
-        using (content)
-        {
-            using var finished = await client.PutAsync(new Uri($"{location}{separator}digest={digest}"), content);
-            finished.EnsureSuccessStatusCode();
+            throw new ArgumentException(
+                $"{root} has {free >> 30} GiB free, and this needs {needed >> 30} GiB; TMPDIR names another folder");
         }
     }
-
-    private static string DigestOf(byte[] content) => $"sha256:{Convert.ToHexStringLower(SHA256.HashData(content))}";
 }

@@ -5,6 +5,7 @@ using Berth.Access;
 using Berth.Blobs;
 using Berth.Distribution;
 using Berth.Oci;
+using Berth.Settings;
 using Microsoft.AspNetCore.Http;
 
 namespace Berth.Bench;
@@ -18,19 +19,37 @@ public class HotPaths
 
     private readonly AccessCheck access = new(settings: null, htpasswd: null);
     private readonly HttpRequest request = new DefaultHttpContext().Request;
+    private readonly string users = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+    private AccessCheck userAccess = new(settings: null, htpasswd: null);
+    private readonly HttpRequest userRequest = new DefaultHttpContext().Request;
     private readonly byte[] manifest = Encoding.UTF8.GetBytes(ManifestText(layers: 10));
 
-    [Benchmark]
+    [GlobalSetup(Target = nameof(CheckAccessOfKnownUser))]
+    public void MakeUser()
+    {
+        File.WriteAllText(users, "bench:$2y$04$tdrU.nyg/aTyPlxq.dBA0.8VjIAzDeOqfbLr1g9iQB2TdAHbO6k12\n");
+        userAccess = new AccessCheck(new AuthSettings(), new HtpasswdFile(users, TimeProvider.System));
+        userRequest.Headers.Authorization = "Basic " + Convert.ToBase64String("bench:bench"u8);
+        if (!CheckAccessOfKnownUser()) throw new InvalidOperationException("the password is not right");
+    }
+
+    [GlobalCleanup(Target = nameof(CheckAccessOfKnownUser))]
+    public void RemoveUser() => File.Delete(users);
+
+    [Benchmark(Description = "path of a blob into its parts")]
     public object ParsePath()
     {
         _ = V2Target.TryCreate(V2Path.Parse(BlobPath), "GET", out var target);
         return target;
     }
 
-    [Benchmark]
-    public bool CheckAccess() => access.Decide(request, AccessAction.Pull).Actor is not null;
+    [Benchmark(Description = "access check without users")]
+    public object? CheckAccess() => access.Decide(request, AccessAction.Pull).Actor;
 
-    [Benchmark]
+    [Benchmark(Description = "access check of a user whose password was right lately")]
+    public bool CheckAccessOfKnownUser() => userAccess.Decide(userRequest, AccessAction.Push).Actor is not null;
+
+    [Benchmark(Description = "validation of a manifest with 10 layers")]
     public object ValidateManifest() => Manifest.Parse(manifest, MediaTypes.OciManifest);
 
     private static string ManifestText(int layers)
@@ -56,7 +75,7 @@ public class UploadPipeline : IDisposable
     private readonly string folder = Directory.CreateTempSubdirectory("berth-bench-").FullName;
     private readonly byte[] block = new byte[BlockBytes];
 
-    [Benchmark]
+    [Benchmark(Description = "64 MiB of an upload: hashed and written")]
     public async Task<string> HashAndWrite()
     {
         var pipe = new Pipe(new PipeOptions(pauseWriterThreshold: 1024 * 1024, resumeWriterThreshold: 512 * 1024));

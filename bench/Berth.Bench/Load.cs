@@ -1,59 +1,67 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Text.Json;
 
 namespace Berth.Bench;
 
-/// <summary>One measurement: what the client saw, and what it cost the server.</summary>
-/// <param name="Value">In the work's own unit.</param>
-/// <param name="CpuSeconds">User and system time of the server and its children.</param>
-/// <param name="P99Milliseconds">99th percentile of the answers, where the work has many.</param>
-internal sealed record Sample(double Value, double CpuSeconds, double? P99Milliseconds);
-
-/// <summary>The load tool beside this project, and the server's own figures from /proc.</summary>
-internal sealed class Load(string program)
+/// <summary>The load tools beside this project, compiled for the run.</summary>
+internal sealed class Load(string folder, CancellationToken stop)
 {
-    private const double TicksPerSecond = 100;
+    private double measuredSeconds;
+    private double otherSeconds;
 
-    /// <summary>Compiles the tool if need be.</summary>
-    public static async Task<Load> BuildAsync(string source, string folder)
-    {
-        var program = Path.Combine(folder, "regload");
-        await RunAsync("gcc", ["-O2", "-pthread", "-w", "-o", program, source]);
-        return new Load(program);
-    }
+    private string Regload => Path.Combine(folder, "regload");
 
-    /// <summary>Runs the tool against a server and reads one field of its answer.</summary>
-    public async Task<Sample> MeasureAsync(Server server, string field, params string[] arguments)
+    private string TlsPull => Path.Combine(folder, "tlspull");
+
+    /// <summary>Whether TLS can be spoken; else what to install.</summary>
+    public string? TlsFault { get; private set; }
+
+    public static async Task<Load> BuildAsync(string sources, string folder, CancellationToken stop)
     {
-        var before = CpuSeconds(server.ProcessId);
-        var output = await RunAsync(program, [server.BaseUrl, .. arguments]);
-        var cpu = CpuSeconds(server.ProcessId) - before;
-        using var json = JsonDocument.Parse(output);
-        var root = json.RootElement;
-        if (root.TryGetProperty("errors", out var errors) && errors.GetInt64() > 0)
+        if (!Server.IsInstalled("gcc"))
         {
-            throw new InvalidOperationException($"{server.Name}: {string.Join(' ', arguments)}: {output}");
+            throw new ArgumentException("the load tools need a C compiler: apt-get install gcc libc6-dev");
         }
 
-        double? p99 = root.TryGetProperty("p99_ms", out var value) ? value.GetDouble() : null;
-        return new Sample(root.GetProperty(field).GetDouble(), cpu, p99);
+        var load = new Load(folder, stop);
+        await load.RunAsync("gcc", "-O2", "-pthread", "-w", "-o", load.Regload, Path.Combine(sources, "regload.c"));
+        try
+        {
+            var source = Path.Combine(sources, "tlspull.c");
+            await load.RunAsync("gcc", "-O2", "-pthread", "-o", load.TlsPull, source, "-lssl", "-lcrypto");
+        }
+        catch (InvalidOperationException)
+        {
+            load.TlsFault = "HTTPS was not measured: that needs OpenSSL's headers (apt-get install libssl-dev).";
+        }
+
+        return load;
     }
 
-    public static double CpuSeconds(int processId) => Family(processId).Sum(id =>
-    {
-        var fields = StatOf(id);
-        return fields.Length == 0 ? 0 : (Number(fields[11]) + Number(fields[12])) / TicksPerSecond;
-    });
+    /// <summary>Runs regload against a server and reads one field of its answer.</summary>
+    public Task<Sample> MeasureAsync(Server server, string field, params string[] arguments) =>
+        MeasureAsync(server, field, Regload, arguments);
 
-    /// <summary>Resident memory of the server and its children, in MiB.</summary>
-    public static double ResidentMebibytes(int processId) => Family(processId).Sum(id =>
-    {
-        var fields = StatOf(id);
-        return fields.Length == 0 ? 0 : Number(fields[21]) * Environment.SystemPageSize / 1024 / 1024;
-    });
+    public Task<Sample> PullTlsAsync(Server server, params string[] arguments) =>
+        MeasureAsync(server, "GBps", TlsPull, arguments);
 
-    public static async Task<string> RunAsync(string program, IEnumerable<string> arguments)
+    /// <summary>The same bytes written to files of a folder, by this machine's kernel alone.</summary>
+    public async Task<Sample> WriteFilesAsync(string target, string file, bool fsync, IEnumerable<string> slices)
+    {
+        string[] options = fsync ? ["--fsync"] : [];
+        var busy = ProcessFigures.BusyCoreSeconds();
+        var started = Stopwatch.GetTimestamp();
+        var output = await RunAsync(
+            Regload, ["http://127.0.0.1:1", "disk", "-f", file, "-o", target, .. options, .. slices]);
+        using var json = JsonDocument.Parse(output);
+        var cores = (ProcessFigures.BusyCoreSeconds() - busy) / Stopwatch.GetElapsedTime(started).TotalSeconds;
+        return new Sample(
+            json.RootElement.GetProperty("GBps").GetDouble(), json.RootElement.GetProperty("client_cpu_s").GetDouble(),
+            BusyCores: cores);
+    }
+
+    /// <exception cref="InvalidOperationException">The program failed; with what it wrote.</exception>
+    public async Task<string> RunAsync(string program, params string[] arguments)
     {
         var start = new ProcessStartInfo(program, arguments)
         {
@@ -61,31 +69,43 @@ internal sealed class Load(string program)
             RedirectStandardError = true,
         };
         using var process = Process.Start(start)!;
-        var output = process.StandardOutput.ReadToEndAsync();
-        var errors = process.StandardError.ReadToEndAsync();
-        await process.WaitForExitAsync();
-        return process.ExitCode == 0
-            ? await output
-            : throw new InvalidOperationException($"{program}: {await errors} {await output}");
-    }
-
-    private static IEnumerable<int> Family(int processId) => Directory.GetDirectories("/proc")
-        .Select(path => int.TryParse(Path.GetFileName(path), out var id) ? id : 0)
-        .Where(id => id == processId || (StatOf(id) is { Length: > 1 } fields && Number(fields[1]) == processId));
-
-    /// <summary>The fields of /proc/ID/stat after the program's name, or none where the process ended.</summary>
-    private static string[] StatOf(int processId)
-    {
         try
         {
-            var text = File.ReadAllText($"/proc/{processId}/stat");
-            return text[(text.LastIndexOf(')') + 2)..].Split(' ');
+            var output = process.StandardOutput.ReadToEndAsync(stop);
+            var errors = process.StandardError.ReadToEndAsync(stop);
+            await process.WaitForExitAsync(stop);
+            if (process.ExitCode == 0) return await output;
+            var said = string.Join(' ', (await errors).Split('\n').Take(5));
+            throw new InvalidOperationException(
+                $"{Path.GetFileName(program)} {string.Join(' ', arguments.Take(12))}: {said}");
         }
-        catch (IOException)
+        finally
         {
-            return [];
+            if (!process.HasExited) process.Kill();
         }
     }
 
-    private static double Number(string text) => double.Parse(text, CultureInfo.InvariantCulture);
+    /// <summary>What neither the servers nor the load tools did while they were measured, in cores.</summary>
+    public double OtherCores => otherSeconds / measuredSeconds;
+
+    private async Task<Sample> MeasureAsync(Server server, string field, string program, string[] arguments)
+    {
+        var cpu = ProcessFigures.CpuSeconds(server.ProcessId);
+        var busy = ProcessFigures.BusyCoreSeconds();
+        var started = Stopwatch.GetTimestamp();
+        var output = await RunAsync(program, [server.BaseUrl, .. arguments]);
+        var seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
+        using var json = JsonDocument.Parse(output);
+        var root = json.RootElement;
+        double? p99 = root.TryGetProperty("p99_ms", out var value) ? value.GetDouble() : null;
+        busy = ProcessFigures.BusyCoreSeconds() - busy;
+        cpu = ProcessFigures.CpuSeconds(server.ProcessId) - cpu;
+        if (root.TryGetProperty("client_cpu_s", out var client))
+        {
+            measuredSeconds += seconds;
+            otherSeconds += busy - cpu - client.GetDouble();
+        }
+
+        return new Sample(root.GetProperty(field).GetDouble(), cpu, p99, busy / seconds);
+    }
 }

@@ -1,6 +1,15 @@
 using BenchmarkDotNet.Running;
 using Berth.Bench;
 
-if (args is ["compare", .. var rest]) return await Comparison.RunAsync(rest);
-BenchmarkSwitcher.FromAssembly(typeof(HotPaths).Assembly).Run(args);
-return 0;
+return args switch
+{
+    ["compare", .. var rest] => await Comparison.RunAsync(rest),
+    ["pieces"] => await Pieces.RunAsync(),
+    _ => Switch(args),
+};
+
+static int Switch(string[] arguments)
+{
+    BenchmarkSwitcher.FromAssembly(typeof(HotPaths).Assembly).Run(arguments);
+    return 0;
+}

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
 
 namespace Berth.Bench;
 
@@ -8,9 +9,13 @@ namespace Berth.Bench;
 internal sealed class Server : IAsyncDisposable
 {
     private readonly Process process;
+    private readonly HttpClient client;
 
-    private Server(string name, int port, string folder, Process process) =>
-        (Name, BaseUrl, Folder, this.process) = (name, $"http://127.0.0.1:{port}", folder, process);
+    private Server(string name, string baseUrl, string folder, X509Certificate2? certificate, Process process)
+    {
+        (Name, BaseUrl, Folder, this.process) = (name, baseUrl, folder, process);
+        client = CreateClient(baseUrl, certificate);
+    }
 
     public string Name { get; }
 
@@ -20,111 +25,95 @@ internal sealed class Server : IAsyncDisposable
 
     public int ProcessId => process.Id;
 
+    /// <summary>From the start of the process to its first answer.</summary>
+    public TimeSpan ReadyAfter { get; private set; }
+
     /// <summary>Serves files only: the limit of what a pull can cost.</summary>
     public bool IsFileServer => Name == "nginx";
 
-    public static Task<Server> StartBerthAsync(string root)
+    /// <summary>Speaks to this server, over TLS with the run's own certificate.</summary>
+    public HttpClient Client => client;
+
+    /// <summary>Starts a program and waits until it answers.</summary>
+    /// <param name="name">Its column in the report.</param>
+    /// <param name="folder">Where its data lies.</param>
+    /// <param name="tls">Its certificate where it speaks HTTPS.</param>
+    /// <param name="describe">Its command line and environment, given the port.</param>
+    /// <param name="stop">Ends the waiting.</param>
+    public static async Task<Server> StartAsync(
+        string name, string folder, Certificate? tls, Func<int, ServerCommand> describe, CancellationToken stop)
     {
-        var program = Path.Combine(AppContext.BaseDirectory, "berth.dll");
-        return StartAsync("berth", root, "dotnet", (port, folder) => ([program, "serve"], new()
+        Directory.CreateDirectory(folder);
+        var port = FreePort();
+        var command = describe(port);
+        const string Quietly = "PATH=$PATH:/usr/sbin; exec \"$@\" >/dev/null 2>&1";
+        var start = new ProcessStartInfo("sh", ["-c", Quietly, "sh", command.Program, .. command.Arguments]);
+        foreach (var (key, value) in command.Environment) start.Environment[key] = value;
+        var started = Stopwatch.GetTimestamp();
+        var scheme = tls is null ? "http" : "https";
+        var server = new Server(
+            name, $"{scheme}://127.0.0.1:{port}", folder, tls?.Content, Process.Start(start)!);
+        try
         {
-            ["REGISTRY_HTTP_ADDR"] = $"127.0.0.1:{port}",
-            ["REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY"] = folder,
-        }));
+            await server.WaitAsync(stop);
+            server.ReadyAfter = Stopwatch.GetElapsedTime(started);
+            return server;
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
     }
-
-    public static Task<Server> StartDistributionAsync(string root) =>
-        StartAsync("docker-registry", root, "docker-registry", (port, folder) =>
-        {
-            var config = Path.Combine(root, "docker-registry.yml");
-            File.WriteAllText(config, $$"""
-                version: 0.1
-                log:
-                  level: error
-                  accesslog: {disabled: true}
-                storage:
-                  cache: {blobdescriptor: inmemory}
-                  filesystem: {rootdirectory: "{{folder}}"}
-                http:
-                  addr: "127.0.0.1:{{port}}"
-                """);
-            return (["serve", config], []);
-        });
-
-    public static Task<Server> StartZotAsync(string root) => StartAsync("zot", root, "zot", (port, folder) =>
-    {
-        var config = Path.Combine(root, "zot.json");
-        File.WriteAllText(config, $$"""
-            {
-              "storage": { "rootDirectory": "{{folder}}" },
-              "http": { "address": "127.0.0.1", "port": "{{port}}", "compat": ["docker2s2"] },
-              "log": { "level": "error" }
-            }
-            """);
-        return (["serve", config], []);
-    });
-
-    public static Task<Server> StartNginxAsync(string root) => StartAsync("nginx", root, "nginx", (port, folder) =>
-    {
-        var config = Path.Combine(root, "nginx.conf");
-        File.WriteAllText(config, $$"""
-            user root; worker_processes 2; daemon off; pid {{root}}/nginx.pid; error_log /dev/null;
-            events { worker_connections 1024; }
-            http {
-              access_log off; sendfile on; tcp_nopush on; keepalive_requests 100000000;
-              default_type application/octet-stream; open_file_cache max=1000;
-              client_body_temp_path {{root}}/nginx-body;
-              server {
-                listen 127.0.0.1:{{port}};
-                root {{folder}};
-                location = /v2/ { return 200 ok; }
-              }
-            }
-            """);
-        return (["-c", config], []);
-    });
 
     public static bool IsInstalled(string program) => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':')
         .Append("/usr/sbin").Any(folder => File.Exists(Path.Combine(folder, program)));
 
+    /// <summary>Asks it to stop, and makes it where it does not within some seconds.</summary>
     public async ValueTask DisposeAsync()
     {
-        process.Kill(entireProcessTree: true);
+        client.Dispose();
+        if (!process.HasExited)
+        {
+            using var asking = Process.Start("kill", ["-TERM", $"{process.Id}"]);
+            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+            await process.WaitForExitAsync(patience.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        if (!process.HasExited) process.Kill(entireProcessTree: true);
         await process.WaitForExitAsync();
         process.Dispose();
     }
 
-    private static async Task<Server> StartAsync(
-        string name, string root, string program,
-        Func<int, string, (string[] Arguments, Dictionary<string, string> Environment)> configure)
+    private static HttpClient CreateClient(string baseUrl, X509Certificate2? certificate)
     {
-        var folder = Directory.CreateDirectory(Path.Combine(root, name)).FullName;
-        var port = FreePort();
-        var (arguments, environment) = configure(port, folder);
-        var start = new ProcessStartInfo("sh", ["-c", "exec \"$@\" >/dev/null 2>&1", "sh", program, .. arguments]);
-        foreach (var (key, value) in environment) start.Environment[key] = value;
-        var server = new Server(name, port, folder, Process.Start(start)!);
-        await server.WaitAsync();
-        return server;
+        var handler = new HttpClientHandler();
+        if (certificate is not null)
+        {
+            handler.ServerCertificateCustomValidationCallback =
+                (_, shown, _, _) => shown?.Thumbprint == certificate.Thumbprint;
+        }
+
+        return new HttpClient(handler) { BaseAddress = new Uri(baseUrl), Timeout = TimeSpan.FromMinutes(5) };
     }
 
-    private async Task WaitAsync()
+    private async Task WaitAsync(CancellationToken stop)
     {
-        using var client = new HttpClient();
-        for (var attempt = 0; attempt < 500; attempt++)
+        var started = Stopwatch.GetTimestamp();
+        while (Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(20) && !process.HasExited)
         {
             try
             {
-                using var response = await client.GetAsync(new Uri($"{BaseUrl}/v2/"));
+                using var response = await client.GetAsync(new Uri("/v2/", UriKind.Relative), stop);
                 return;
             }
             catch (HttpRequestException)
             {
-                await Task.Delay(20);
+                await Task.Delay(2, stop);
             }
         }
 
-        throw new InvalidOperationException($"{Name} did not start");
+        throw new InvalidOperationException($"{Name} did not start: {(process.HasExited ? "it ended" : "no answer")}");
     }
 
     private static int FreePort()
@@ -134,3 +123,6 @@ internal sealed class Server : IAsyncDisposable
         return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }
+
+/// <summary>How a server is started.</summary>
+internal sealed record ServerCommand(string Program, string[] Arguments, Dictionary<string, string> Environment);

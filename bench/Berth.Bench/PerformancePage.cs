@@ -1,0 +1,87 @@
+using System.Globalization;
+using System.Reflection;
+using System.Text;
+using System.Text.RegularExpressions;
+
+namespace Berth.Bench;
+
+/// <summary>docs/performance.md: two sections, each written whole by one command.</summary>
+internal static partial class PerformancePage
+{
+    public const string Comparison = "Beside other servers";
+    public const string Pieces = "The hot pieces";
+
+    private static readonly string[] Sections = [Comparison, Pieces];
+
+    /// <summary>Replaces one section and keeps the other.</summary>
+    public static async Task WriteAsync(string section, string content)
+    {
+        var path = FileOfProject("docs/performance.md");
+        var old = File.Exists(path) ? await File.ReadAllTextAsync(path) : "";
+        var text = new StringBuilder("# Performance\n");
+        foreach (var name in Sections)
+        {
+            var body = name == section ? content : BodyOf(old, name);
+            if (body.Length > 0) text.Append($"\n## {name}\n\n{body.Trim()}\n");
+        }
+
+        await File.WriteAllTextAsync(path, text.ToString());
+    }
+
+    /// <summary>How it was measured, and on what.</summary>
+    public static async Task<string> DescribeRunAsync(Workbench bench)
+    {
+        var program = bench.Options.Program is null ? "the build that `dotnet run` makes" : "the published program";
+        return $"""
+            Written by `make bench-compare`, which measures the same work against each server in turn, in one run, on
+            {Machine()}, client included, over loopback.
+            Berth is {program}, {Version()}; beside it {await bench.Peers.VersionsAsync()}.
+
+            A figure is the median of {bench.Options.Rounds} rounds (lowest–highest), after a round that does not count.
+            Ratios are taken round by round, and hold better than the figures do. A verdict follows from the median.
+            nginx serves the same bytes as plain files with `sendfile`: the limit of what a pull can cost. CPU is the
+            server's, its children's included. Access logs are off in the peers; Berth writes its own, as it does by
+            default.
+
+
+            """;
+    }
+
+    public static string FileOfProject(string path)
+    {
+        var folder = new DirectoryInfo(AppContext.BaseDirectory);
+        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "Berth.slnx"))) folder = folder.Parent;
+        return Path.Combine(
+            folder?.FullName ?? throw new InvalidOperationException("run this from a checkout of Berth"), path);
+    }
+
+    public static string Machine()
+    {
+        var model = Field("/proc/cpuinfo", "model name").Trim(':', ' ', '\t');
+        var kibibytes = Digits().Match(Field("/proc/meminfo", "MemTotal")).Value;
+        var memory = long.Parse(kibibytes, CultureInfo.InvariantCulture) / 1024 / 1024;
+        var kernel = File.ReadAllText("/proc/sys/kernel/osrelease").Trim().Split('-')[0];
+        return $"a machine with {Environment.ProcessorCount} cores ({model}), {memory} GiB and Linux {kernel}";
+    }
+
+    private static string BodyOf(string page, string section)
+    {
+        var start = page.IndexOf($"\n## {section}\n", StringComparison.Ordinal);
+        if (start < 0) return "";
+        start = page.IndexOf('\n', start + 1);
+        var end = page.IndexOf("\n## ", start, StringComparison.Ordinal);
+        return end < 0 ? page[start..] : page[start..end];
+    }
+
+    private static string Field(string file, string name) =>
+        File.ReadLines(file).FirstOrDefault(l => l.StartsWith(name, StringComparison.Ordinal))?[name.Length..] ?? "0";
+
+    /// <summary>With the first digits of the commit.</summary>
+    private static string Version() => typeof(Oci.Digest).Assembly
+        .GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion is { Length: > 17 } version
+            ? version[..17]
+            : "of unknown version";
+
+    [GeneratedRegex(@"\d+")]
+    private static partial Regex Digits();
+}
