@@ -116,6 +116,7 @@ once crane unpack crane sid crane
 once oras unpack oras trixie oras
 once cosign-trixie unpack cosign-trixie trixie cosign
 once cosign-sid unpack cosign-sid sid cosign
+once compose unpack compose trixie docker-compose
 once notation unpack notation sid notation
 once debian.tar make_root_file_system
 
@@ -130,6 +131,7 @@ version crane "$folder/crane/usr/bin/crane" version
 version oras "$folder/oras/usr/bin/oras" version
 version cosign-trixie "$folder/cosign-trixie/usr/bin/cosign" version
 version cosign-sid "$folder/cosign-sid/usr/bin/cosign" version
+version compose "$folder/compose/usr/libexec/docker/cli-plugins/docker-compose" version
 version notation "$folder/notation/usr/bin/notation" version
 for tool in podman buildah skopeo umoci; do
   version "$tool" "$tool" --version
