@@ -42,9 +42,13 @@ mirror() {
 install_packages() {
   # Asked of the machine each time, since the folder may be a cache that has come from another one.
   dpkg -s "$@" >/dev/null 2>&1 && return
+  # One of the tests' installers at a time: apt's lists have a lock that nobody waits for.
+  exec 8>/tmp/berth-apt.lock
+  flock 8
   export DEBIAN_FRONTEND=noninteractive
   apt-get update --error-on=any || die "apt-get update failed: the machine's own suites can't be reached"
   apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=600 "$@" || die "can't install: $*"
+  exec 8>&-
 }
 
 later_apt() {

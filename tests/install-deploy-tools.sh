@@ -21,6 +21,9 @@ die() {
 install_packages() {
   local attempt
   [ "$(id -u)" = 0 ] || die "not root, and these Debian packages are missing: $*"
+  # One of the tests' installers at a time: apt's lists have a lock that nobody waits for.
+  exec 8>/tmp/berth-apt.lock
+  flock 8
   export DEBIAN_FRONTEND=noninteractive
   local policy=/usr/sbin/policy-rc.d
   if [ ! -e $policy ]; then
@@ -28,13 +31,14 @@ install_packages() {
     chmod 755 $policy
     trap 'rm -f /usr/sbin/policy-rc.d' EXIT
   fi
-  # apt's lists have a lock that nobody waits for: whoever else updates them right now is done soon.
+  # Whoever else updates the lists right now is done soon.
   for attempt in 1 2 3 4 5 6; do
     apt-get update -qq --error-on=any && break
     [ "$attempt" -lt 6 ] || die "apt-get update failed"
     sleep 10
   done
   apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=600 "$@" >/dev/null || die "can't install: $*"
+  exec 8>&-
 }
 
 install_helm() {
