@@ -52,8 +52,9 @@ PROGRAMS
 }
 
 # Before the tests, which would install them too: then no time limit of a test runs meanwhile.
-install_servers() {
+install_programs() {
   tests/install-servers.sh || die "the servers that the tests start are missing"
+  tests/install-deploy-tools.sh || die "what checks the files in deploy/ is missing"
 }
 
 # attribute FILE NAME: a count in a result file's one <assembly> element.
@@ -95,7 +96,7 @@ done
 
 command -v dotnet >/dev/null || die "the .NET 10 SDK is missing: there is no dotnet in the PATH"
 install_missing
-install_servers
+install_programs
 dotnet build Berth.slnx -c Release -nodeReuse:false --verbosity quiet --nologo || die "the build failed"
 
 rm -rf "$results"

@@ -42,9 +42,13 @@ mirror() {
 install_packages() {
   # Asked of the machine each time, since the folder may be a cache that has come from another one.
   dpkg -s "$@" >/dev/null 2>&1 && return
+  # One of the tests' installers at a time: apt's lists have a lock that nobody waits for.
+  exec 8>/tmp/berth-apt.lock
+  flock 8
   export DEBIAN_FRONTEND=noninteractive
   apt-get update --error-on=any || die "apt-get update failed: the machine's own suites can't be reached"
   apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=600 "$@" || die "can't install: $*"
+  exec 8>&-
 }
 
 later_apt() {
@@ -116,6 +120,7 @@ once crane unpack crane sid crane
 once oras unpack oras trixie oras
 once cosign-trixie unpack cosign-trixie trixie cosign
 once cosign-sid unpack cosign-sid sid cosign
+once compose unpack compose trixie docker-compose
 once notation unpack notation sid notation
 once debian.tar make_root_file_system
 
@@ -130,6 +135,7 @@ version crane "$folder/crane/usr/bin/crane" version
 version oras "$folder/oras/usr/bin/oras" version
 version cosign-trixie "$folder/cosign-trixie/usr/bin/cosign" version
 version cosign-sid "$folder/cosign-sid/usr/bin/cosign" version
+version compose "$folder/compose/usr/libexec/docker/cli-plugins/docker-compose" version
 version notation "$folder/notation/usr/bin/notation" version
 for tool in podman buildah skopeo umoci; do
   version "$tool" "$tool" --version

@@ -30,14 +30,13 @@ setpriv util-linux
 PROGRAMS
 }
 
-# One at a time on a machine, so that two runs don't install beside each other.
-exec 9>"${TMPDIR:-/tmp}/berth-install-servers.$(id -u).lock"
-flock 9
-
 readarray -t packages < <(missing)
 [ ${#packages[@]} -gt 0 ] || exit 0
 [ "$(id -u)" = 0 ] || die "not root, and these Debian packages are missing: ${packages[*]}"
 
+# One of the tests' installers at a time: apt's lists have a lock that nobody waits for.
+exec 8>/tmp/berth-apt.lock
+flock 8
 export DEBIAN_FRONTEND=noninteractive
 policy=/usr/sbin/policy-rc.d
 if [ ! -e $policy ]; then
@@ -46,7 +45,7 @@ if [ ! -e $policy ]; then
   trap 'rm -f $policy' EXIT
 fi
 
-# apt's lists have a lock that nobody waits for: whoever else updates them right now is done soon.
+# Whoever else updates the lists right now is done soon.
 for attempt in 1 2 3 4 5 6; do
   apt-get update -qq --error-on=any && break
   [ "$attempt" -lt 6 ] || die "apt-get update failed"

@@ -43,6 +43,9 @@ public sealed class ClientTools
     /// <summary>The docker command's plugin for BuildKit.</summary>
     public string Buildx => Path.Combine(_folder, "docker-sid/usr/libexec/docker/cli-plugins/docker-buildx");
 
+    /// <summary>Docker Compose, which runs on its own too.</summary>
+    public string Compose => Path.Combine(_folder, "compose/usr/libexec/docker/cli-plugins/docker-compose");
+
     private static async Task<ClientTools> InstallAsync()
     {
         var cache = Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } set

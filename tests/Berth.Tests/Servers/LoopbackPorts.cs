@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
@@ -13,7 +14,9 @@ internal static class LoopbackPorts
     private const int First = 10_000;
     private const int AfterLast = 32_000;
 
-    /// <summary>A port on which nothing listens.</summary>
+    private static readonly ConcurrentDictionary<int, bool> Given = new();
+
+    /// <summary>A port on which nothing listens, and that nobody else in this run was given.</summary>
     public static int Free()
     {
         while (true)
@@ -23,7 +26,7 @@ internal static class LoopbackPorts
             try
             {
                 listener.Start();
-                return port;
+                if (Given.TryAdd(port, true)) return port;
             }
             catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse)
             {

@@ -1,0 +1,74 @@
+{{- /* Berth's settings file as the values make it. Nothing secret is in it. */ -}}
+{{- define "berth.config" -}}
+{{- $auth := dict "anonymous" .Values.auth.anonymous -}}
+{{- if include "berth.usersSecret" . -}}
+{{- $_ := set $auth "htpasswd" (dict "realm" "Berth" "path" "/etc/berth/auth/users") -}}
+{{- end -}}
+{{- if and (eq .Values.auth.anonymous "none") (not (hasKey $auth "htpasswd")) -}}
+{{- fail "set auth.htpasswd.users or auth.htpasswd.existingSecret, or let auth.anonymous be pull or full" -}}
+{{- end -}}
+{{- $made := dict "version" 0.1 "http" (dict "addr" ":5000") "auth" $auth -}}
+{{- if eq .Values.mode "single" -}}
+{{- $_ := set $made "storage" (dict "filesystem" (dict "rootdirectory" "/var/lib/berth")) -}}
+{{- else -}}
+{{- $_ := set $made "database" (include "berth.database" . | fromYaml) -}}
+{{- $_ := set $made "storage" (dict "s3" (include "berth.s3" . | fromYaml)) -}}
+{{- end -}}
+{{- toYaml (mergeOverwrite $made (deepCopy .Values.config)) -}}
+{{- end -}}
+
+{{- define "berth.database" -}}
+{{- with .Values.database -}}
+host: {{ required "database.host must be set in cluster mode" .host | quote }}
+port: {{ .port }}
+user: {{ .user | quote }}
+dbname: {{ .dbname | quote }}
+sslmode: {{ .sslmode }}
+{{- if .rootCertificate }}
+sslrootcert: /etc/berth/config/database-ca.pem
+{{- end }}
+{{- end -}}
+{{- end -}}
+
+{{- define "berth.s3" -}}
+{{- with .Values.s3 -}}
+region: {{ required "s3.region must be set in cluster mode" .region | quote }}
+bucket: {{ required "s3.bucket must be set in cluster mode" .bucket | quote }}
+{{- with .regionendpoint }}
+regionendpoint: {{ . | quote }}
+{{- end }}
+forcepathstyle: {{ .forcepathstyle }}
+{{- with .rootdirectory }}
+rootdirectory: {{ . | quote }}
+{{- end }}
+encrypt: {{ .encrypt }}
+{{- end -}}
+{{- end -}}
+
+{{- /* The variables with what is secret, from the chart's secret or one's own. */ -}}
+{{- define "berth.secretVariables" -}}
+{{- $own := printf "%s-secrets" (include "berth.name" .) -}}
+{{- with .Values.database -}}
+{{- if or .password .existingSecret }}
+- name: REGISTRY_DATABASE_PASSWORD
+  valueFrom:
+    secretKeyRef:
+      name: {{ .existingSecret | default $own }}
+      key: {{ if .existingSecret }}{{ .existingSecretKey }}{{ else }}database-password{{ end }}
+{{- end }}
+{{- end }}
+{{- with .Values.s3 -}}
+{{- if or .accesskey .secretkey .existingSecret }}
+- name: REGISTRY_STORAGE_S3_ACCESSKEY
+  valueFrom:
+    secretKeyRef:
+      name: {{ .existingSecret | default $own }}
+      key: {{ if .existingSecret }}{{ .existingSecretAccessKey }}{{ else }}s3-accesskey{{ end }}
+- name: REGISTRY_STORAGE_S3_SECRETKEY
+  valueFrom:
+    secretKeyRef:
+      name: {{ .existingSecret | default $own }}
+      key: {{ if .existingSecret }}{{ .existingSecretSecretKey }}{{ else }}s3-secretkey{{ end }}
+{{- end }}
+{{- end }}
+{{- end -}}
