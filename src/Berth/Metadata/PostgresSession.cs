@@ -16,6 +16,8 @@ internal sealed class PostgresSession(NpgsqlConnection connection) : Session
 
     public override string ForUpdate => " FOR UPDATE";
 
+    public override string ForUpdateSkipLocked => " FOR UPDATE SKIP LOCKED";
+
     public override string TextsIn(string parameter) =>
         $"SELECT jsonb_array_elements_text(CAST({parameter} AS JSONB)) COLLATE \"C\"";
 

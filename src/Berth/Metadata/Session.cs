@@ -45,6 +45,9 @@ internal abstract class Session
     /// <summary>Ends a query whose rows no other write may change until this one ends.</summary>
     public abstract string ForUpdate { get; }
 
+    /// <summary>The same for a query that passes over rows which another write changes at this moment.</summary>
+    public abstract string ForUpdateSkipLocked { get; }
+
     public abstract ValueTask<bool> HasTableAsync(string name);
 
     /// <summary>Tells other nodes of a change, once the write that it is part of has committed.</summary>

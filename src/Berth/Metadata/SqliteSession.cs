@@ -37,6 +37,8 @@ internal sealed class SqliteSession : Session, IDisposable
     /// <summary>There is one writer.</summary>
     public override string ForUpdate => "";
 
+    public override string ForUpdateSkipLocked => "";
+
     public override async ValueTask<bool> HasTableAsync(string name) =>
         await NumberAsync("SELECT 1 FROM sqlite_master WHERE name = $1", name) is not null;
 
