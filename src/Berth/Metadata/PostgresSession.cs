@@ -27,6 +27,12 @@ internal sealed class PostgresSession(NpgsqlConnection connection) : Session
     public override async ValueTask AnnounceAsync(string notice) =>
         await RunAsync("SELECT pg_notify($1, $2)", PostgresListener.Channel, notice);
 
+    public override async ValueTask ContinueIdentitiesAsync(string table) => await NumberAsync(
+        $"""
+        SELECT setval(pg_get_serial_sequence($1, 'id'), (SELECT coalesce(max(id), 0) + 1 FROM {table}), false)
+        """,
+        table);
+
     public override async ValueTask RunEachAsync(string sql, IReadOnlyCollection<object?[]> rows)
     {
         if (rows.Count == 0) return;

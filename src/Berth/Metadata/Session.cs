@@ -53,6 +53,9 @@ internal abstract class Session
     /// <summary>Tells other nodes of a change, once the write that it is part of has committed.</summary>
     public abstract ValueTask AnnounceAsync(string notice);
 
+    /// <summary>Lets a table give its next rows ids above those of rows that came with theirs.</summary>
+    public abstract ValueTask ContinueIdentitiesAsync(string table);
+
     /// <summary>The query that yields the texts in a parameter made by <see cref="ToTexts"/>.</summary>
     public abstract string TextsIn(string parameter);
 

@@ -64,6 +64,8 @@ internal sealed class WatchedDatabase(Database inner) : Database
         return inner.WriteAsync(change, isDurable);
     }
 
+    public override Task UseAloneAsync(Func<Session, Task> work) => inner.UseAloneAsync(work);
+
     public override ValueTask LockAsync(Session session, RepositoryName repository, bool isShared) =>
         inner.LockAsync(session, repository, isShared);
 
