@@ -12,12 +12,14 @@ var root = new RootCommand(
       berth config check --config config.yml       says what is wrong with the settings
       berth verify                                 reads everything stored again and finds what is altered
       berth migrate --check                        says what an upgrade would do to the database
+      berth copy-metadata --from data/berth.db --to postgres://berth@db.example.com/berth
     """)
 {
     ServeCommand.Create(),
     ConfigCommand.Create(),
     VerifyCommand.Create(),
     MigrateCommand.Create(),
+    CopyMetadataCommand.Create(),
 };
 
 // Signals are the host's: it lets requests end for http.draintimeout, and not for the 2 seconds given here.

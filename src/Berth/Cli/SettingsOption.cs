@@ -13,9 +13,12 @@ internal static class SettingsOption
     };
 
     /// <summary>Loads the settings, prints every fault there is, and returns null if any of them is an error.</summary>
-    public static RegistrySettings? Load(string? path)
+    public static RegistrySettings? Load(string? path) => Load(path, ReadEnvironment());
+
+    /// <summary>The same with variables of one's own instead of the environment's.</summary>
+    public static RegistrySettings? Load(string? path, IReadOnlyDictionary<string, string> environment)
     {
-        var result = SettingsFile.Load(path, ReadEnvironment());
+        var result = SettingsFile.Load(path, environment);
         foreach (var fault in result.Faults) Console.Error.WriteLine(fault);
         return result.Settings;
     }

@@ -124,9 +124,7 @@ internal sealed class UploadSessions(
     public async Task CancelAsync(UploadId id)
     {
         // The row first: whoever asks meanwhile finds a session that lets nobody in, and opens no second one.
-        var row = await table.RemoveAsync(id);
-        if (open.TryRemove(id, out var session)) session.Upload.Dispose();
-        await store.DeleteUploadAsync(id, row?.State ?? session?.Upload.State);
+        await ForgetAsync(id, await table.RemoveAsync(id));
     }
 
     /// <summary>Ends an upload on a full disk: the bytes go first, the row may need the space to go too.</summary>
@@ -138,11 +136,16 @@ internal sealed class UploadSessions(
     }
 
     /// <summary>
-    /// Ends an upload that looks abandoned, unless a request has been writing to it for all that time.
+    /// Ends an upload that looks abandoned, unless a request has been writing to it for all that time, or another node
+    /// has gone on with it.
     /// </summary>
-    public Task ExpireAsync(UploadId id) => open.TryGetValue(id, out var session) && !session.Upload.TryEnter()
-        ? table.TouchAsync(id)
-        : CancelAsync(id);
+    public async Task ExpireAsync(UploadId id, TimeSpan age)
+    {
+        open.TryGetValue(id, out var session);
+        if (session?.Upload.TryEnter() == false) await table.TouchAsync(id);
+        else if (await table.RemoveIdleAsync(id, age) is { } row) await ForgetAsync(id, row);
+        else session?.Upload.Leave();
+    }
 
     /// <summary>Closes the files of uploads that rest. They open again when their client goes on.</summary>
     public void CloseResting(TimeSpan since)
@@ -167,6 +170,12 @@ internal sealed class UploadSessions(
     {
         foreach (var session in open.Values) session.Upload.Dispose();
         writers.Dispose();
+    }
+
+    private async Task ForgetAsync(UploadId id, UploadRow? row)
+    {
+        if (open.TryRemove(id, out var session)) session.Upload.Dispose();
+        await store.DeleteUploadAsync(id, row?.State ?? session?.Upload.State);
     }
 
     /// <summary>Notes that the upload was active, which puts off its expiry.</summary>

@@ -5,6 +5,8 @@ namespace Berth.Hosting;
 /// <summary>The folder that holds everything, locked against a second Berth while this one uses it.</summary>
 internal sealed class DataFolder : IDisposable
 {
+    private const string LockName = "berth.lock";
+
     private readonly FileStream held;
 
     private DataFolder(string root, string databasePath, FileStream held) =>
@@ -26,7 +28,7 @@ internal sealed class DataFolder : IDisposable
             // What is in it is nobody else's business: private images, and who pushed them.
             Directory.CreateDirectory(root, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
             var held = new FileStream(
-                Path.Combine(root, "berth.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+                Path.Combine(root, LockName), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
             return new DataFolder(root, DatabasePathOf(settings), held);
         }
         catch (UnauthorizedAccessException e)
@@ -46,6 +48,25 @@ internal sealed class DataFolder : IDisposable
             throw new StartException(
                 $"the data folder {root} can't be used ({e.Message}): "
                 + "set storage.filesystem.rootdirectory to a folder on a writable disk", e);
+        }
+    }
+
+    /// <summary>Keeps servers out of a folder that one has used. Null where none has.</summary>
+    /// <exception cref="StartException">A server uses it.</exception>
+    public static IDisposable? HoldUsed(string folder)
+    {
+        var path = Path.Combine(folder, LockName);
+        try
+        {
+            return new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null;
+        }
+        catch (IOException e) when (IsLocked(e))
+        {
+            throw new StartException($"a Berth uses the data folder {folder}: stop it first", e);
         }
     }
 

@@ -1,6 +1,7 @@
 using Berth.Access;
 using Berth.Blobs;
 using Berth.Distribution;
+using Berth.Jobs;
 using Berth.Logging;
 using Berth.Metadata;
 using Berth.Settings;
@@ -128,8 +129,20 @@ internal static partial class RegistryHost
             .AddSingleton<UploadEndpoints>().AddSingleton<ManifestEndpoints>().AddSingleton<ListEndpoints>()
             .AddSingleton<DistributionApi>();
         services.AddSingleton<ServerCertificate>().AddSingleton<Readiness>();
-        services.AddHostedService<BlobSettling>().AddHostedService<UploadPurge>();
+        services.AddHostedService<BlobSettling>().AddHostedService<UploadTending>();
+        AddJobs(services, settings);
         services.Configure<HostOptions>(o => o.ShutdownTimeout = settings.Http.DrainTimeout);
+    }
+
+    private static void AddJobs(IServiceCollection services, RegistrySettings settings)
+    {
+        services.AddSingleton(settings.Jobs).AddSingleton<JobTable>().AddSingleton<JobRunner>();
+        services.AddHostedService(provider => provider.GetRequiredService<JobRunner>());
+        var storage = settings.Storage;
+        if (storage.Maintenance.UploadPurging.Enabled || storage.IsShared)
+        {
+            services.AddSingleton<Job, PurgeUploadsJob>();
+        }
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Berth {Version} listens on {Urls}, data in {Folder}")]

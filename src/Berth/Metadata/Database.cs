@@ -52,6 +52,13 @@ internal abstract class Database : IAsyncDisposable
     public abstract Task<T> WriteAsync<T>(Func<Session, ValueTask<T>> change, bool isDurable);
 
     /// <summary>
+    /// Runs work in one transaction, from whose beginning to whose end no server can use the database: one that runs
+    /// is found, one that starts fails or waits. A throw undoes the work.
+    /// </summary>
+    /// <exception cref="DatabaseInUseException">A server uses it.</exception>
+    public abstract Task UseAloneAsync(Func<Session, Task> work);
+
+    /// <summary>
     /// Keeps other transactions that lock the same from going on until this one ends. SQLite has one writer anyway.
     /// </summary>
     /// <param name="session">The session of a write.</param>
@@ -70,6 +77,9 @@ internal abstract class Database : IAsyncDisposable
 
     public abstract ValueTask DisposeAsync();
 }
+
+/// <summary>Someone else uses the database, who must not.</summary>
+internal sealed class DatabaseInUseException(string message) : Exception(message);
 
 /// <summary>The database does not answer. The same request may succeed in a moment.</summary>
 internal sealed class DatabaseUnavailableException(string message, Exception? cause = null) : Exception(message, cause);

@@ -106,6 +106,27 @@ internal sealed class PostgresDatabase : Database
             return result;
         });
 
+    /// <summary>
+    /// Servers take the schema's lock when they start, and each that runs keeps a connection open for listening.
+    /// </summary>
+    public override async Task UseAloneAsync(Func<Session, Task> work)
+    {
+        // This process's own idle connections are not to be found.
+        source.Clear();
+        await using var connection = await source.OpenConnectionAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
+        var session = new PostgresSession(connection);
+        await LockSchemaAsync(session);
+        for (var waited = 0; await CountOthersAsync(session) > 0; waited++)
+        {
+            if (waited == 20) throw new DatabaseInUseException($"servers use the database {Name}: stop them first");
+            await Task.Delay(TimeSpan.FromMilliseconds(100), clock);
+        }
+
+        await work(session);
+        await transaction.CommitAsync();
+    }
+
     public override async ValueTask LockAsync(Session session, RepositoryName repository, bool isShared) =>
         await session.RunAsync(
             isShared
@@ -126,6 +147,19 @@ internal sealed class PostgresDatabase : Database
     {
         await session.RunAsync("SELECT pg_advisory_xact_lock(hashtextextended('berth schema', 1))");
         await session.RunAsync("SET LOCAL lock_timeout = '5s'");
+    }
+
+    /// <summary>Connections of servers, and of commands beside them. Those that just ended stay for a moment.</summary>
+    private static async ValueTask<long> CountOthersAsync(Session session)
+    {
+        // A transaction sees the same list again and again, unless it asks for a new one.
+        await session.RunAsync("SELECT pg_stat_clear_snapshot()");
+        return await session.NumberAsync(
+            """
+            SELECT count(*) FROM pg_stat_activity
+            WHERE datname = current_database() AND application_name = $1 AND pid <> pg_backend_pid()
+            """,
+            PostgresSettings.ApplicationName) ?? 0;
     }
 
     private async Task<T> AttemptAsync<T>(Func<Attempt, Task<T>> work)

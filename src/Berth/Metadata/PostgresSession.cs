@@ -16,6 +16,8 @@ internal sealed class PostgresSession(NpgsqlConnection connection) : Session
 
     public override string ForUpdate => " FOR UPDATE";
 
+    public override string ForUpdateSkipLocked => " FOR UPDATE SKIP LOCKED";
+
     public override string TextsIn(string parameter) =>
         $"SELECT jsonb_array_elements_text(CAST({parameter} AS JSONB)) COLLATE \"C\"";
 
@@ -24,6 +26,12 @@ internal sealed class PostgresSession(NpgsqlConnection connection) : Session
 
     public override async ValueTask AnnounceAsync(string notice) =>
         await RunAsync("SELECT pg_notify($1, $2)", PostgresListener.Channel, notice);
+
+    public override async ValueTask ContinueIdentitiesAsync(string table) => await NumberAsync(
+        $"""
+        SELECT setval(pg_get_serial_sequence($1, 'id'), (SELECT coalesce(max(id), 0) + 1 FROM {table}), false)
+        """,
+        table);
 
     public override async ValueTask RunEachAsync(string sql, IReadOnlyCollection<object?[]> rows)
     {

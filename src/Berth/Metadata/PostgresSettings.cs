@@ -9,6 +9,9 @@ internal sealed class PostgresSettings(DatabaseSettings settings)
     /// <summary>Statements that are prepared on each connection at most; Berth has fewer.</summary>
     private const int PreparedStatements = 200;
 
+    /// <summary>What PostgreSQL lists Berth's connections under.</summary>
+    public const string ApplicationName = "berth";
+
     /// <summary>Where the database is, for people: without the password.</summary>
     public string Name { get; } = $"postgres://{settings.User}@{settings.Host}:{settings.Port}/{settings.DbName}";
 
@@ -48,7 +51,7 @@ internal sealed class PostgresSettings(DatabaseSettings settings)
         ConnectionIdleLifetime = Seconds(settings.Pool.MaxIdleTime),
         ConnectionLifetime = Seconds(settings.Pool.MaxLifetime),
         MaxAutoPrepare = settings.PreparedStatements ? PreparedStatements : 0,
-        ApplicationName = "berth",
+        ApplicationName = ApplicationName,
         IncludeErrorDetail = false,
     }.ToString();
 

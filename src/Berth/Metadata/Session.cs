@@ -45,10 +45,16 @@ internal abstract class Session
     /// <summary>Ends a query whose rows no other write may change until this one ends.</summary>
     public abstract string ForUpdate { get; }
 
+    /// <summary>The same for a query that passes over rows which another write changes at this moment.</summary>
+    public abstract string ForUpdateSkipLocked { get; }
+
     public abstract ValueTask<bool> HasTableAsync(string name);
 
     /// <summary>Tells other nodes of a change, once the write that it is part of has committed.</summary>
     public abstract ValueTask AnnounceAsync(string notice);
+
+    /// <summary>Lets a table give its next rows ids above those of rows that came with theirs.</summary>
+    public abstract ValueTask ContinueIdentitiesAsync(string table);
 
     /// <summary>The query that yields the texts in a parameter made by <see cref="ToTexts"/>.</summary>
     public abstract string TextsIn(string parameter);

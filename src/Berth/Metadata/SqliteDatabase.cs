@@ -17,7 +17,7 @@ internal sealed class SqliteDatabase : Database
         new BoundedChannelOptions(4096) { SingleReader = true });
 
     private readonly SqliteSessionPool readers;
-    private readonly SqliteSession writer;
+    private SqliteSession? writer;
     private readonly Task writing;
     private bool isWriterDurable;
 
@@ -25,7 +25,6 @@ internal sealed class SqliteDatabase : Database
     {
         readers = new SqliteSessionPool(() => SqliteSession.Open(path));
         Name = path;
-        writer = SqliteSession.Open(path);
         writing = Task.Run(WriteAllAsync);
     }
 
@@ -87,6 +86,17 @@ internal sealed class SqliteDatabase : Database
         return await pending.Completion.Task;
     }
 
+    public override async Task UseAloneAsync(Func<Session, Task> work)
+    {
+        // This database's own idle connections would be in the way too.
+        readers.Dispose();
+        writer?.Dispose();
+        writer = null;
+        using var session = OpenAlone();
+        await work(session);
+        await session.RunAsync("COMMIT");
+    }
+
     public override ValueTask LockAsync(Session session, RepositoryName repository, bool isShared) =>
         ValueTask.CompletedTask;
 
@@ -100,8 +110,20 @@ internal sealed class SqliteDatabase : Database
     {
         writes.Writer.Complete();
         await writing;
-        writer.Dispose();
+        writer?.Dispose();
         readers.Dispose();
+    }
+
+    private SqliteSession OpenAlone()
+    {
+        try
+        {
+            return SqliteSession.OpenAlone(Name);
+        }
+        catch (SqliteException e) when (e.SqliteErrorCode is SQLitePCL.raw.SQLITE_BUSY or SQLitePCL.raw.SQLITE_LOCKED)
+        {
+            throw new DatabaseInUseException($"another program uses the database {Name}: stop it first");
+        }
     }
 
     private async Task WriteAllAsync()
@@ -119,9 +141,10 @@ internal sealed class SqliteDatabase : Database
     {
         try
         {
-            SetDurability(batch.Exists(w => w.IsDurable));
+            writer ??= SqliteSession.Open(Name);
+            SetDurability(writer, batch.Exists(w => w.IsDurable));
             await writer.RunAsync("BEGIN IMMEDIATE");
-            foreach (var write in batch) await RunInSavepointAsync(write);
+            foreach (var write in batch) await RunInSavepointAsync(writer, write);
             await writer.RunAsync("COMMIT");
             foreach (var write in batch) write.Complete();
         }
@@ -137,7 +160,7 @@ internal sealed class SqliteDatabase : Database
     {
         try
         {
-            if (writer.IsInTransaction) await writer.RunAsync("ROLLBACK");
+            if (writer is { IsInTransaction: true }) await writer.RunAsync("ROLLBACK");
         }
         catch (SqliteException)
         {
@@ -146,25 +169,25 @@ internal sealed class SqliteDatabase : Database
     }
 
     /// <summary>FULL syncs the write-ahead log at commit, with all that earlier commits left in it.</summary>
-    private void SetDurability(bool isDurable)
+    private void SetDurability(SqliteSession session, bool isDurable)
     {
         if (isDurable == isWriterDurable) return;
-        writer.RunScript(isDurable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
+        session.RunScript(isDurable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
         isWriterDurable = isDurable;
     }
 
-    private async Task RunInSavepointAsync(PendingWrite write)
+    private static async Task RunInSavepointAsync(SqliteSession session, PendingWrite write)
     {
-        await writer.RunAsync("SAVEPOINT write");
+        await session.RunAsync("SAVEPOINT write");
         try
         {
-            await write.RunAsync(writer);
-            await writer.RunAsync("RELEASE write");
+            await write.RunAsync(session);
+            await session.RunAsync("RELEASE write");
         }
-        catch (Exception e) when (writer.IsInTransaction)
+        catch (Exception e) when (session.IsInTransaction)
         {
-            await writer.RunAsync("ROLLBACK TO write");
-            await writer.RunAsync("RELEASE write");
+            await session.RunAsync("ROLLBACK TO write");
+            await session.RunAsync("RELEASE write");
             write.Fail(e);
         }
     }

@@ -9,6 +9,8 @@ namespace Berth.Metadata;
 /// </summary>
 internal sealed class SqliteSession : Session, IDisposable
 {
+    private const int PatienceSeconds = 10;
+
     private readonly SqliteConnection connection;
     private readonly Dictionary<string, SqliteCommand> commands = [];
 
@@ -16,14 +18,24 @@ internal sealed class SqliteSession : Session, IDisposable
 
     public bool IsInTransaction => SQLitePCL.raw.sqlite3_get_autocommit(connection.Handle) == 0;
 
-    public static SqliteSession Open(string path)
+    public static SqliteSession Open(string path) => Open(path, PatienceSeconds);
+
+    /// <summary>Opens the file and begins a transaction, during which no other connection can use it.</summary>
+    /// <exception cref="SqliteException">SQLITE_BUSY: another connection is using the file.</exception>
+    public static SqliteSession OpenAlone(string path)
     {
-        var connection = new SqliteConnection(
-            new SqliteConnectionStringBuilder { DataSource = path, Pooling = false }.ToString());
-        connection.Open();
-        var session = new SqliteSession(connection);
-        session.RunScript("PRAGMA busy_timeout = 10000; PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL");
-        return session;
+        var session = Open(path, patienceSeconds: 1);
+        try
+        {
+            session.RunScript("PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL");
+            session.RunScript("BEGIN IMMEDIATE");
+            return session;
+        }
+        catch
+        {
+            session.Dispose();
+            throw;
+        }
     }
 
     public override IReadOnlyList<(string Placeholder, string Sql)> Dialect { get; } =
@@ -37,11 +49,16 @@ internal sealed class SqliteSession : Session, IDisposable
     /// <summary>There is one writer.</summary>
     public override string ForUpdate => "";
 
+    public override string ForUpdateSkipLocked => "";
+
     public override async ValueTask<bool> HasTableAsync(string name) =>
         await NumberAsync("SELECT 1 FROM sqlite_master WHERE name = $1", name) is not null;
 
     /// <summary>There are no other nodes.</summary>
     public override ValueTask AnnounceAsync(string notice) => ValueTask.CompletedTask;
+
+    /// <summary>They go on after the largest that a row was ever given.</summary>
+    public override ValueTask ContinueIdentitiesAsync(string table) => ValueTask.CompletedTask;
 
     public override async ValueTask RunEachAsync(string sql, IReadOnlyCollection<object?[]> rows)
     {
@@ -67,6 +84,23 @@ internal sealed class SqliteSession : Session, IDisposable
     {
         foreach (var command in commands.Values) command.Dispose();
         connection.Dispose();
+    }
+
+    private static SqliteSession Open(string path, int patienceSeconds)
+    {
+        // The driver goes on asking for its time-out after SQLite's own ended.
+        var options = new SqliteConnectionStringBuilder
+        {
+            DataSource = path,
+            Pooling = false,
+            DefaultTimeout = patienceSeconds,
+        };
+        var connection = new SqliteConnection(options.ToString());
+        connection.Open();
+        var session = new SqliteSession(connection);
+        session.RunScript($"PRAGMA busy_timeout = {patienceSeconds * 1000}");
+        session.RunScript("PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL");
+        return session;
     }
 
     protected override DbCommand Prepare(string sql, ReadOnlySpan<object?> parameters)

@@ -56,14 +56,10 @@ internal sealed class UploadTable(Database database, RepositoryTable repositorie
         isDurable: false);
 
     /// <summary>Ends a session. Returns it as it was, or null where there was none.</summary>
-    public Task<UploadRow?> RemoveAsync(UploadId id) => database.WriteAsync(
-        async session =>
-        {
-            var row = await session.FirstAsync(
-                $"SELECT {Columns} FROM upload u WHERE u.id = $1", row => Read(id, row), id.Text);
-            return await session.RunAsync("DELETE FROM upload WHERE id = $1", id.Text) > 0 ? row : null;
-        },
-        isDurable: false);
+    public Task<UploadRow?> RemoveAsync(UploadId id) => RemoveAsync(id, long.MaxValue);
+
+    /// <summary>Ends a session, unless it was active within <paramref name="age"/>. Returns it as it was.</summary>
+    public Task<UploadRow?> RemoveIdleAsync(UploadId id, TimeSpan age) => RemoveAsync(id, Before(age));
 
     /// <summary>
     /// Sessions without activity for longer than <paramref name="age"/>, the oldest first, some at most.
@@ -71,7 +67,20 @@ internal sealed class UploadTable(Database database, RepositoryTable repositorie
     public ValueTask<List<UploadId>> IdleAsync(TimeSpan age, int count) => database.ReadAsync(s => s.AllAsync(
         "SELECT id FROM upload WHERE active_at < $1 ORDER BY active_at, id LIMIT $2",
         row => UploadId.TryParse(row.GetString(0), out var id) ? id : default,
-        (clock.GetUtcNow() - age).ToUnixTimeMilliseconds(), count));
+        Before(age), count));
+
+    private Task<UploadRow?> RemoveAsync(UploadId id, long activeBefore) => database.WriteAsync(
+        async session =>
+        {
+            var row = await session.FirstAsync(
+                $"SELECT {Columns} FROM upload u WHERE u.id = $1", row => Read(id, row), id.Text);
+            var removed = await session.RunAsync(
+                "DELETE FROM upload WHERE id = $1 AND active_at < $2", id.Text, activeBefore);
+            return removed > 0 ? row : null;
+        },
+        isDurable: false);
+
+    private long Before(TimeSpan age) => (clock.GetUtcNow() - age).ToUnixTimeMilliseconds();
 
     private long Now => clock.GetUtcNow().ToUnixTimeMilliseconds();
 

@@ -25,6 +25,8 @@ public sealed record RegistrySettings
 
     public CatalogSettings Catalog { get; init; } = new();
 
+    public JobSettings Jobs { get; init; } = new();
+
     public LimitSettings Limits { get; init; } = new();
 }
 

@@ -26,6 +26,7 @@ internal sealed class SettingsCheck(
         CheckStorage();
         CheckDatabase();
         CheckValidation();
+        CheckJobs();
         CheckLimits();
     }
 
@@ -175,6 +176,14 @@ internal sealed class SettingsCheck(
         var urls = settings.Validation.Manifests.Urls;
         MustCompile("validation.manifests.urls.allow", urls.Allow);
         MustCompile("validation.manifests.urls.deny", urls.Deny);
+    }
+
+    private void CheckJobs()
+    {
+        var jobs = settings.Jobs;
+        Between("jobs.concurrent", jobs.Concurrent, 1, 1000);
+        Between("jobs.pollinterval", jobs.PollInterval, TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1));
+        Between("jobs.lease", jobs.Lease, TimeSpan.FromSeconds(10), TimeSpan.FromHours(1));
     }
 
     private void CheckLimits()

@@ -83,14 +83,18 @@ CREATE TABLE upload (
 );
 CREATE INDEX upload_by_activity ON upload (active_at, id);
 
--- Work that outlives a request: claimed under a lease, tried again when its node dies.
+-- Work that outlives a request. A claim puts due_at off to the end of its lease, so that the job of a node that died is
+-- due again by itself, and counts attempt up: who holds an older attempt has lost the job. Of jobs with one unique_key
+-- there is one in the cluster.
 CREATE TABLE job (
     id {identity},
     kind TEXT NOT NULL,
+    unique_key {text} UNIQUE,
     payload TEXT NOT NULL,
     due_at BIGINT NOT NULL,
-    leased_until BIGINT,
-    attempts BIGINT NOT NULL DEFAULT 0,
+    leased_by TEXT,
+    attempt BIGINT NOT NULL DEFAULT 0,
+    failures BIGINT NOT NULL DEFAULT 0,
     last_error TEXT
 );
 CREATE INDEX job_by_due ON job (due_at, id);

@@ -1,0 +1,54 @@
+using Berth.Blobs;
+using Berth.Jobs;
+using Berth.Metadata;
+using Berth.Oci;
+using Berth.Settings;
+
+namespace Berth.Distribution;
+
+/// <summary>
+/// Ends uploads that nobody went on with for <c>storage.maintenance.uploadpurging.age</c>, and removes what no session
+/// owns from a store that nodes share: one of them died between.
+/// </summary>
+internal sealed partial class PurgeUploadsJob(
+    UploadTable table, UploadSessions sessions, IBlobStore store, StorageSettings storage, TimeProvider clock,
+    ILogger<PurgeUploadsJob> log)
+    : Job
+{
+    private const int PageSize = 100;
+
+    private readonly UploadPurgingSettings settings = storage.Maintenance.UploadPurging;
+
+    public override string Kind => "purge-uploads";
+
+    public override TimeSpan? Interval => settings.Interval;
+
+    public override async Task RunAsync(string payload, CancellationToken cancellation)
+    {
+        if (settings.Enabled) await PurgeAsync(cancellation);
+
+        // What is younger may belong to a session that another node is just ending.
+        if (!storage.IsShared || settings is { Enabled: true, DryRun: true }) return;
+        await store.RemoveOrphansAsync(clock.GetUtcNow() - settings.Age, IsOwnedAsync, cancellation);
+    }
+
+    private async Task PurgeAsync(CancellationToken cancellation)
+    {
+        while (await table.IdleAsync(settings.Age, PageSize) is { Count: > 0 } idle)
+        {
+            foreach (var id in idle)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                LogExpired(id, settings.DryRun);
+                if (!settings.DryRun) await sessions.ExpireAsync(id, settings.Age);
+            }
+
+            if (settings.DryRun) return;
+        }
+    }
+
+    private async ValueTask<bool> IsOwnedAsync(UploadId id) => await table.FindAsync(id) is not null;
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Upload {Id} expired (dry run: {DryRun})")]
+    private partial void LogExpired(UploadId id, bool dryRun);
+}

@@ -1,0 +1,58 @@
+using Berth.Blobs;
+using Berth.Metadata;
+using Berth.Oci;
+using Berth.Settings;
+
+namespace Berth.Distribution;
+
+/// <summary>
+/// What each node does for the uploads it has open: it closes those that rest, and notes which are being written, so
+/// that none of them looks abandoned to <see cref="PurgeUploadsJob"/>. At its start it removes from a folder of its own
+/// what an earlier process left.
+/// </summary>
+internal sealed partial class UploadTending(
+    UploadTable table, UploadSessions sessions, IBlobStore store, StorageSettings storage, TimeProvider clock,
+    ILogger<UploadTending> log)
+    : BackgroundService
+{
+    private static readonly TimeSpan RestBeforeClosing = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan LongestRound = TimeSpan.FromMinutes(1);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await Task.Yield();
+        var started = clock.GetUtcNow();
+        if (!storage.IsShared)
+        {
+            await AttemptAsync(() => store.RemoveOrphansAsync(started, IsOwnedAsync, stoppingToken));
+        }
+
+        // Several rounds before an upload that is being written could look abandoned.
+        var round = storage.Maintenance.UploadPurging.Age / 8;
+        using var timer = new PeriodicTimer(round < LongestRound ? round : LongestRound, clock);
+        do
+        {
+            sessions.CloseResting(RestBeforeClosing);
+            await AttemptAsync(sessions.TouchWritingAsync);
+        }
+        while (await timer.WaitForNextTickAsync(stoppingToken));
+    }
+
+    /// <summary>A full disk must not end the process: the next round tries again.</summary>
+    private async Task AttemptAsync(Func<Task> round)
+    {
+        try
+        {
+            await round();
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            LogFailure(e);
+        }
+    }
+
+    private async ValueTask<bool> IsOwnedAsync(UploadId id) => await table.FindAsync(id) is not null;
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Uploads in progress could not be looked after")]
+    private partial void LogFailure(Exception e);
+}

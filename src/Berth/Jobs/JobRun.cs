@@ -1,0 +1,133 @@
+using Berth.Metadata;
+using Berth.Settings;
+
+namespace Berth.Jobs;
+
+/// <summary>
+/// One run of a job under its lease:
+/// <code>
+/// 0          1/6   2/6   3/6   4/6                6/6
+/// claim      renew renew renew give up            another node may claim
+/// </code>
+/// Each renewal that succeeds begins a lease anew. A node that could not renew for two thirds of it cancels its run, so
+/// that the run has ended when another begins, even if the other node's clock is ahead by what is left: a third of the
+/// lease, less the time that the run takes to notice.
+/// </summary>
+internal sealed partial class JobRun(
+    ClaimedJob claim, Job job, JobTable table, JobSettings settings, TimeProvider clock, ILogger<JobRun> log)
+{
+    private static readonly TimeSpan RestBeforeNotingAgain = TimeSpan.FromSeconds(1);
+
+    private readonly TimeSpan renewEvery = settings.Lease / 6;
+    private readonly TimeSpan giveUpAfter = settings.Lease * 2 / 3;
+
+    /// <summary>Does the work and notes how it ended. Throws nothing.</summary>
+    /// <param name="claimedAt">The clock's timestamp before the claim.</param>
+    /// <param name="stopping">The node stops: the job is given back.</param>
+    public async Task RunAsync(long claimedAt, CancellationToken stopping)
+    {
+        using var lease = new CancellationTokenSource(Left(claimedAt), clock);
+        using var run = CancellationTokenSource.CreateLinkedTokenSource(lease.Token, stopping);
+        using var over = new CancellationTokenSource();
+        var renewing = RenewAsync(lease, over.Token);
+        Exception? failure = null;
+        try
+        {
+            await job.RunAsync(claim.Payload, run.Token);
+        }
+        catch (Exception e)
+        {
+            failure = e;
+        }
+
+        // While it can't be noted how the run ended, the job is still kept from running elsewhere.
+        await NoteAsync(NoteOf(failure, lease.Token, stopping), lease.Token);
+        await over.CancelAsync();
+        await renewing;
+    }
+
+    private async Task NoteAsync(Func<Task<bool>> note, CancellationToken lost)
+    {
+        while (!lost.IsCancellationRequested)
+        {
+            try
+            {
+                if (!await note()) break;
+                return;
+            }
+            catch (Exception e)
+            {
+                LogNotNoted(claim.Kind, claim.Id, e.Message);
+            }
+
+            await Task.Delay(RestBeforeNotingAgain, clock, lost).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        LogLost(claim.Kind, claim.Id);
+    }
+
+    /// <summary>How the run's end is told to the table.</summary>
+    private Func<Task<bool>> NoteOf(Exception? failure, CancellationToken lost, CancellationToken stopping)
+    {
+        if (failure is null)
+        {
+            return () => job.Interval is { } interval
+                ? table.RepeatAsync(claim, interval)
+                : table.CompleteAsync(claim);
+        }
+
+        if (stopping.IsCancellationRequested || lost.IsCancellationRequested) return () => table.ReleaseAsync(claim);
+        var rest = Backoff.After(claim.Failures);
+        LogFailed(failure, claim.Kind, claim.Id, rest);
+        return () => table.FailAsync(claim, rest, $"{failure.GetType().Name}: {failure.Message}");
+    }
+
+    private async Task RenewAsync(CancellationTokenSource lease, CancellationToken over)
+    {
+        using var timer = new PeriodicTimer(renewEvery, clock);
+        while (await WaitAsync(timer, over))
+        {
+            try
+            {
+                var askedAt = clock.GetTimestamp();
+                if (await table.RenewAsync(claim, settings.Lease)) lease.CancelAfter(Left(askedAt));
+                else await lease.CancelAsync();
+            }
+            catch (Exception e)
+            {
+                LogNotRenewed(claim.Kind, claim.Id, e.Message);
+            }
+        }
+    }
+
+    /// <summary>What is left until this node gives up, of a lease that was asked for at a timestamp.</summary>
+    private TimeSpan Left(long askedAt)
+    {
+        var left = giveUpAfter - clock.GetElapsedTime(askedAt);
+        return left > TimeSpan.Zero ? left : TimeSpan.Zero;
+    }
+
+    private static async Task<bool> WaitAsync(PeriodicTimer timer, CancellationToken over)
+    {
+        try
+        {
+            return await timer.WaitForNextTickAsync(over);
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Job {Kind} {Id} failed, and is tried again in {Rest}")]
+    private partial void LogFailed(Exception e, string kind, long id, TimeSpan rest);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Job {Kind} {Id} was lost: another node runs it again")]
+    private partial void LogLost(string kind, long id);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The lease of job {Kind} {Id} could not be renewed: {Reason}")]
+    private partial void LogNotRenewed(string kind, long id, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The end of job {Kind} {Id} could not be noted: {Reason}")]
+    private partial void LogNotNoted(string kind, long id, string reason);
+}

@@ -1,0 +1,31 @@
+namespace Berth.Lifecycle;
+
+/// <summary>A table that is copied.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Key">The columns of its primary key, in order.</param>
+/// <param name="HasIdentity">The database numbers its rows.</param>
+internal sealed record CopiedTable(string Name, IReadOnlyList<string> Key, bool HasIdentity = false)
+{
+    /// <summary>All tables but the list of migrations, those before others that refer to them.</summary>
+    public static IReadOnlyList<CopiedTable> All { get; } =
+    [
+        new("repository", ["id"], HasIdentity: true),
+        new("repository_blob", ["repository_id", "digest"]),
+        new("manifest_body", ["digest"]),
+        new("manifest", ["repository_id", "digest"]),
+        new("manifest_reference", ["repository_id", "manifest_digest", "target_digest", "kind"]),
+        new("tag", ["repository_id", "name"]),
+        new("tag_history", ["id"], HasIdentity: true),
+        new("upload", ["id"]),
+        new("job", ["id"], HasIdentity: true),
+    ];
+}
+
+/// <summary>What a table holds: how many rows, and a digest of all of them.</summary>
+internal sealed record TableContent(long Rows, string Digest);
+
+/// <summary>A table on both sides after its copying.</summary>
+internal sealed record ComparedTable(string Name, TableContent Source, TableContent Target)
+{
+    public bool IsSame => Source == Target;
+}

@@ -1,0 +1,104 @@
+using Berth.Metadata;
+
+namespace Berth.Lifecycle;
+
+/// <summary>
+/// Copies all metadata from one database into another, empty one, of the same engine or not:
+/// <code>
+/// source: keep servers out ───────────────────────────────────────────────────────────► let go
+/// target:    keep servers out ► is it empty? ► rows, page by page ► compare both ► commit
+/// </code>
+/// The target sees one transaction: whatever happens before its end leaves it as empty as it was.
+/// </summary>
+internal sealed class MetadataCopy(Database source, Database target)
+{
+    /// <summary>
+    /// Rows of the one job of a kind. Every server makes them at its start: nothing was done here because of them.
+    /// </summary>
+    private const string ScheduledJobs = "job WHERE unique_key IS NOT NULL";
+
+    private long rowsDone;
+    private volatile string step = "";
+
+    /// <summary>Every row is copied once, and then read on both sides.</summary>
+    public long RowsToDo { get; private set; } = 1;
+
+    public long RowsDone => Volatile.Read(ref rowsDone);
+
+    /// <summary>What is being done, for people.</summary>
+    public string Step => step;
+
+    /// <summary>Copies, and keeps the copy only if it equals the source.</summary>
+    /// <returns>What was compared, in the tables' order.</returns>
+    /// <exception cref="DatabaseInUseException">A server uses one of the databases.</exception>
+    /// <exception cref="InvalidDataException">The target is not empty.</exception>
+    public async Task<List<ComparedTable>> RunAsync(CancellationToken cancellation)
+    {
+        var tables = new List<ComparedTable>();
+        try
+        {
+            await source.UseAloneAsync(from => target.UseAloneAsync(async to =>
+            {
+                await RequireEmptyAsync(to);
+                RowsToDo = Math.Max(1, 3 * await CountRowsAsync(from));
+                foreach (var table in CopiedTable.All) await CopyAsync(from, to, table, cancellation);
+                foreach (var table in CopiedTable.All) tables.Add(await CompareAsync(from, to, table, cancellation));
+                if (!tables.TrueForAll(t => t.IsSame)) throw new CopyDiffersException();
+            }));
+        }
+        catch (CopyDiffersException)
+        {
+            // It was thrown to undo the copy. What differs is told by the tables.
+        }
+
+        return tables;
+    }
+
+    private async Task RequireEmptyAsync(Session to)
+    {
+        await to.RunAsync($"DELETE FROM {ScheduledJobs}");
+        foreach (var table in CopiedTable.All)
+        {
+            if (await to.NumberAsync($"SELECT 1 FROM {table.Name} LIMIT 1") is null) continue;
+            throw new InvalidDataException(
+                $"there is metadata in {target.Name} already (table {table.Name}): copy into an empty database");
+        }
+    }
+
+    private static async Task<long> CountRowsAsync(Session from)
+    {
+        var count = 0L;
+        foreach (var table in CopiedTable.All) count += await new TableRows(from, table).CountAsync();
+        return count;
+    }
+
+    private async Task CopyAsync(Session from, Session to, CopiedTable table, CancellationToken cancellation)
+    {
+        step = $"Copying {table.Name}";
+        var rows = new TableRows(from, table);
+        var columns = await rows.ColumnsAsync();
+        var places = string.Join(", ", Enumerable.Range(1, columns.Count).Select(n => $"${n}"));
+        var insert = $"INSERT INTO {table.Name} ({string.Join(", ", columns)}) VALUES ({places})";
+        await foreach (var page in rows.PagesAsync(columns, cancellation))
+        {
+            await to.RunEachAsync(insert, page);
+            AddRows(page.Count);
+        }
+
+        if (table.HasIdentity) await to.ContinueIdentitiesAsync(table.Name);
+    }
+
+    private async Task<ComparedTable> CompareAsync(
+        Session from, Session to, CopiedTable table, CancellationToken cancellation)
+    {
+        step = $"Comparing {table.Name}";
+        var contents = await Task.WhenAll(
+            Task.Run(() => new TableRows(from, table).ReadContentAsync(AddRows, cancellation), cancellation),
+            Task.Run(() => new TableRows(to, table).ReadContentAsync(AddRows, cancellation), cancellation));
+        return new ComparedTable(table.Name, contents[0], contents[1]);
+    }
+
+    private void AddRows(int count) => Interlocked.Add(ref rowsDone, count);
+
+    private sealed class CopyDiffersException : Exception;
+}

@@ -1,0 +1,85 @@
+using Berth.Jobs;
+using Berth.Metadata;
+using Berth.Oci;
+using Berth.Settings;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Berth.Tests.Jobs;
+
+/// <summary>A node that runs jobs and nothing else.</summary>
+internal sealed class JobNode : IAsyncDisposable
+{
+    private bool isStopped;
+
+    public JobNode(Database database, Job job, JobSettings? settings = null)
+    {
+        Database = new WatchedDatabase(database);
+        Table = new JobTable(Database, TimeProvider.System);
+        Runner = new JobRunner(
+            [job], Table, settings ?? new JobSettings(), TimeProvider.System, NullLoggerFactory.Instance);
+    }
+
+    public WatchedDatabase Database { get; }
+
+    public JobTable Table { get; }
+
+    public JobRunner Runner { get; }
+
+    public Task StartAsync() => Runner.StartAsync(CancellationToken.None);
+
+    public async ValueTask DisposeAsync()
+    {
+        if (isStopped) return;
+        isStopped = true;
+        await Runner.StopAsync(CancellationToken.None);
+        Runner.Dispose();
+    }
+}
+
+/// <summary>A database that others share, as a node sees it that can lose touch.</summary>
+internal sealed class WatchedDatabase(Database inner) : Database
+{
+    private int reads;
+    private int writes;
+
+    public bool IsCutOff { get; set; }
+
+    public int Reads => reads;
+
+    public int Writes => writes;
+
+    public override string Name => inner.Name;
+
+    public override ValueTask<T> ReadAsync<T>(Func<Session, ValueTask<T>> query)
+    {
+        Interlocked.Increment(ref reads);
+        if (IsCutOff) throw new DatabaseUnavailableException("cut off");
+        return inner.ReadAsync(query);
+    }
+
+    public override Task<T> WriteAsync<T>(Func<Session, ValueTask<T>> change, bool isDurable)
+    {
+        Interlocked.Increment(ref writes);
+        if (IsCutOff) throw new DatabaseUnavailableException("cut off");
+        return inner.WriteAsync(change, isDurable);
+    }
+
+    public override Task UseAloneAsync(Func<Session, Task> work) => inner.UseAloneAsync(work);
+
+    public override ValueTask LockAsync(Session session, RepositoryName repository, bool isShared) =>
+        inner.LockAsync(session, repository, isShared);
+
+    public override Task<List<string>> CheckAsync() => inner.CheckAsync();
+
+    public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
+}
+
+/// <summary>A job that does what a test says.</summary>
+internal sealed class ScriptedJob(Func<string, CancellationToken, Task> work, TimeSpan? interval = null) : Job
+{
+    public override string Kind => "scripted";
+
+    public override TimeSpan? Interval => interval;
+
+    public override Task RunAsync(string payload, CancellationToken cancellation) => work(payload, cancellation);
+}

@@ -1,0 +1,205 @@
+using Berth.Metadata;
+
+namespace Berth.Tests.Metadata;
+
+/// <summary>What nodes can rely on that share jobs. Each node here has a clock of its own, set by hand.</summary>
+public sealed class JobTableTests : IAsyncLifetime
+{
+    private static readonly TimeSpan Lease = TimeSpan.FromMinutes(1);
+    private static readonly string[] Kinds = ["scan", "purge"];
+
+    private readonly TestDatabase shared = new();
+
+    public ValueTask InitializeAsync() => ValueTask.CompletedTask;
+
+    public ValueTask DisposeAsync() => shared.DisposeAsync();
+
+    [Fact]
+    public async Task A_job_is_added_only_if_the_write_it_belongs_to_commits()
+    {
+        var node = await NodeAsync();
+        await Assert.ThrowsAsync<InvalidOperationException>(() => node.Database.WriteAsync<bool>(
+            async session =>
+            {
+                await JobTable.AddAsync(session, "scan", "lost", node.Clock.Now);
+                throw new InvalidOperationException("this write fails");
+            },
+            isDurable: true));
+        Assert.Null(await node.ClaimAsync());
+        await node.AddAsync("scan", "kept");
+        Assert.Equal("kept", (await node.ClaimAsync())!.Payload);
+    }
+
+    [Fact]
+    public async Task Jobs_are_claimed_in_the_order_in_which_they_are_due_and_not_earlier()
+    {
+        var node = await NodeAsync();
+        await node.AddAsync("scan", "third", TimeSpan.FromSeconds(3));
+        await node.AddAsync("scan", "first", TimeSpan.FromSeconds(1));
+        await node.AddAsync("purge", "second", TimeSpan.FromSeconds(2));
+        await node.AddAsync("scan", "fourth", TimeSpan.FromSeconds(4));
+        Assert.Null(await node.ClaimAsync());
+        Assert.Equal(node.Clock.Now + TimeSpan.FromSeconds(1), await node.Table.NextDueAsync(Kinds));
+        node.Clock.Advance(TimeSpan.FromSeconds(3));
+        foreach (var payload in new[] { "first", "second", "third" })
+        {
+            Assert.Equal(payload, (await node.ClaimAsync())!.Payload);
+        }
+
+        Assert.Null(await node.ClaimAsync());
+    }
+
+    [Fact]
+    public async Task A_kind_of_job_that_a_node_does_not_know_is_left_to_others()
+    {
+        var (old, updated) = (await NodeAsync(), await NodeAsync());
+        await updated.AddAsync("new-kind", "x");
+        Assert.Null(await old.ClaimAsync());
+        Assert.Null(await old.Table.NextDueAsync(Kinds));
+        Assert.NotNull(await updated.Table.ClaimAsync(["new-kind"], "updated", Lease));
+    }
+
+    [Fact]
+    public async Task A_claimed_job_is_nobody_elses_until_its_lease_ends()
+    {
+        var (one, other) = (await NodeAsync(), await NodeAsync());
+        await one.AddAsync("scan", "x");
+        var first = await one.ClaimAsync();
+        other.Clock.Advance(Lease - TimeSpan.FromMilliseconds(1));
+        Assert.Null(await other.ClaimAsync());
+        other.Clock.Advance(TimeSpan.FromMilliseconds(1));
+        var second = await other.ClaimAsync();
+        Assert.Equal((first!.Id, "x"), (second!.Id, second.Payload));
+        Assert.True(second.Attempt > first.Attempt);
+    }
+
+    [Fact]
+    public async Task A_renewed_lease_lasts_from_its_renewal()
+    {
+        var (one, other) = (await NodeAsync(), await NodeAsync());
+        await one.AddAsync("scan", "x");
+        var job = await one.ClaimAsync();
+        foreach (var clock in new[] { one.Clock, other.Clock }) clock.Advance(Lease * 0.9);
+        Assert.True(await one.Table.RenewAsync(job!, Lease));
+        other.Clock.Advance(Lease * 0.9);
+        Assert.Null(await other.ClaimAsync());
+        other.Clock.Advance(Lease * 0.1);
+        Assert.NotNull(await other.ClaimAsync());
+    }
+
+    [Fact]
+    public async Task A_node_that_lost_its_job_can_not_change_it_any_more()
+    {
+        var (slow, other) = (await NodeAsync(), await NodeAsync());
+        await slow.AddAsync("scan", "x");
+        var lost = (await slow.ClaimAsync())!;
+        other.Clock.Advance(Lease);
+        var job = (await other.ClaimAsync())!;
+        Assert.False(await slow.Table.RenewAsync(lost, Lease));
+        Assert.False(await slow.Table.CompleteAsync(lost));
+        Assert.False(await slow.Table.RepeatAsync(lost, TimeSpan.Zero));
+        Assert.False(await slow.Table.FailAsync(lost, TimeSpan.Zero, "too late"));
+        Assert.False(await slow.Table.ReleaseAsync(lost));
+        Assert.Null(await other.ClaimAsync());
+        Assert.True(await other.Table.RenewAsync(job, Lease));
+        Assert.True(await other.Table.CompleteAsync(job));
+        Assert.Null(await other.Table.NextDueAsync(Kinds));
+    }
+
+    [Fact]
+    public async Task A_job_that_was_given_back_can_be_taken_at_once_and_not_be_renewed()
+    {
+        var (one, other) = (await NodeAsync(), await NodeAsync());
+        await one.AddAsync("scan", "x");
+        var job = (await one.ClaimAsync())!;
+        Assert.True(await one.Table.ReleaseAsync(job));
+        Assert.False(await one.Table.RenewAsync(job, Lease));
+        Assert.Equal(0, (await other.ClaimAsync())!.Failures);
+    }
+
+    [Fact]
+    public async Task A_failed_job_rests_and_keeps_why_it_failed()
+    {
+        var node = await NodeAsync();
+        await node.AddAsync("scan", "x");
+        var job = (await node.ClaimAsync())!;
+        Assert.True(await node.Table.FailAsync(job, TimeSpan.FromSeconds(10), new string('e', 5000)));
+        Assert.False(await node.Table.RenewAsync(job, Lease));
+        node.Clock.Advance(TimeSpan.FromSeconds(9));
+        Assert.Null(await node.ClaimAsync());
+        node.Clock.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(1, (await node.ClaimAsync())!.Failures);
+        Assert.Equal(
+            new string('e', 1000),
+            await node.Database.ReadAsync(s => s.TextAsync("SELECT last_error FROM job")));
+    }
+
+    [Fact]
+    public async Task What_one_node_does_again_and_again_is_one_job_however_many_nodes_start()
+    {
+        var nodes = new List<Node>();
+        for (var i = 0; i < 5; i++) nodes.Add(await NodeAsync());
+        var hour = TimeSpan.FromHours(1);
+        await Task.WhenAll(nodes.Select(n => Task.Run(() => n.Table.EnsureAsync("purge", hour))));
+        var claims = await Task.WhenAll(nodes.Select(n => Task.Run(n.ClaimAsync)));
+        var job = claims.Single(c => c is not null)!;
+        await nodes[1].Table.EnsureAsync("purge", hour);
+        Assert.True(await nodes[0].Table.FailAsync(job, TimeSpan.Zero, "for once"));
+        job = (await nodes[0].ClaimAsync())!;
+        Assert.True(await nodes[0].Table.RepeatAsync(job, hour));
+        Assert.Null(await nodes[0].ClaimAsync());
+        nodes[0].Clock.Advance(hour);
+        Assert.Equal(0, (await nodes[0].ClaimAsync())!.Failures);
+    }
+
+    [Fact]
+    public async Task A_shorter_interval_counts_from_the_next_start_and_a_start_puts_nothing_off()
+    {
+        var node = await NodeAsync();
+        await node.Table.EnsureAsync("purge", TimeSpan.FromDays(1));
+        Assert.True(await node.Table.RepeatAsync((await node.ClaimAsync())!, TimeSpan.FromDays(1)));
+        await node.Table.EnsureAsync("purge", TimeSpan.FromHours(1));
+        var due = node.Clock.Now + TimeSpan.FromHours(1);
+        Assert.Equal(due, await node.Table.NextDueAsync(Kinds));
+        node.Clock.Advance(TimeSpan.FromMinutes(50));
+        await node.Table.EnsureAsync("purge", TimeSpan.FromHours(1));
+        Assert.Equal(due, await node.Table.NextDueAsync(Kinds));
+    }
+
+    private async Task<Node> NodeAsync() => new(await shared.OpenAsync());
+
+    private sealed class Node
+    {
+        public Node(Database database)
+        {
+            Database = database;
+            Table = new JobTable(database, Clock);
+        }
+
+        public Database Database { get; }
+
+        public HandClock Clock { get; } = new();
+
+        public JobTable Table { get; }
+
+        public async Task AddAsync(string kind, string payload, TimeSpan fromNow = default) =>
+            await Database.WriteAsync(
+                async session =>
+                {
+                    await JobTable.AddAsync(session, kind, payload, Clock.Now + fromNow);
+                    return true;
+                },
+                isDurable: false);
+
+        public Task<ClaimedJob?> ClaimAsync() => Table.ClaimAsync(Kinds, "node", Lease);
+    }
+
+    private sealed class HandClock : TimeProvider
+    {
+        public DateTimeOffset Now { get; private set; } = DateTimeOffset.FromUnixTimeSeconds(1_800_000_000);
+
+        public void Advance(TimeSpan time) => Now += time;
+
+        public override DateTimeOffset GetUtcNow() => Now;
+    }
+}
