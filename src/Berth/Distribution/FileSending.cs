@@ -27,7 +27,7 @@ internal sealed class FileSending
     public const long TransportWriteBufferBytes = 2;
 
     /// <summary>Smaller parts are cheaper to copy than to send on their own, in bytes.</summary>
-    private const long MinimumBytes = 64 * 1024;
+    public const long MinimumBytes = 64 * 1024;
 
     /// <summary>One call to sendfile(2) takes less than 2 GiB.</summary>
     private const int SliceBytes = 1 << 30;
