@@ -59,6 +59,10 @@ internal sealed class FileBlobContent(SafeFileHandle file) : BlobContent
             count -= read;
             var flushed = await output.FlushAsync(cancellation);
             if (flushed.IsCompleted) throw new OperationCanceledException("the client went away");
+
+            // A connection that takes everything at once, or is cut, would keep this thread to the end of the blob; it
+            // may be the one that has to hear of the cut.
+            if (count > 0) await Task.Yield();
         }
     }
 

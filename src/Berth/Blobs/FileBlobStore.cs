@@ -84,7 +84,7 @@ internal sealed class FileBlobStore : IBlobStore
         var durable = new Dictionary<Digest, long>();
         foreach (var digest in digests)
         {
-            if (LengthOf(BlobPath(digest)) is { } length) durable[digest] = length;
+            if (FileLength.Of(BlobPath(digest)) is { } length) durable[digest] = length;
         }
 
         return durable;
@@ -94,7 +94,7 @@ internal sealed class FileBlobStore : IBlobStore
     public Task PromoteStagedAsync(TimeSpan age) => Task.WhenAll(
         staged.Values.Where(b => b.Age >= age).Select(PromoteAsync));
 
-    public ValueTask<long?> LengthOfAsync(Digest digest) => ValueTask.FromResult(Locate(digest, LengthOf));
+    public ValueTask<long?> LengthOfAsync(Digest digest) => ValueTask.FromResult(Locate(digest, FileLength.Of));
 
     public ValueTask<BlobContent?> OpenAsync(Digest digest) => ValueTask.FromResult(Locate(digest, Open));
 
@@ -148,12 +148,6 @@ internal sealed class FileBlobStore : IBlobStore
         {
             return null;
         }
-    }
-
-    private static long? LengthOf(string path)
-    {
-        var file = new FileInfo(path);
-        return file.Exists ? file.Length : null;
     }
 
     private Task PromoteAsync(StagedBlob blob) => blob.PromoteOnceAsync(() => Promote(blob));

@@ -45,15 +45,23 @@ internal sealed class FileBlobUpload : BlobUpload
         hash?.Dispose();
     }
 
-    /// <summary>While a batch is hashed here it is written on another thread.</summary>
+    /// <summary>
+    /// A batch is hashed on one thread and written on another, while the thread that brought it receives the next one.
+    /// </summary>
     protected override async ValueTask StoreAsync(ReadOnlySequence<byte> batch)
     {
-        var writing = batch.Length < BatchBytes ? null : Task.Run(() => Write(batch));
         try
         {
-            if (writing is null) Write(batch);
-            Hash(batch);
-            if (writing is not null) await writing;
+            if (batch.Length < BatchBytes)
+            {
+                Write(batch);
+                Hash(batch);
+            }
+            else
+            {
+                await Task.WhenAll(Task.Run(() => Write(batch)), Task.Run(() => Hash(batch)));
+            }
+
             Offset += batch.Length;
         }
         catch (IOException)

@@ -6,14 +6,17 @@ using Berth.Oci;
 namespace Berth.Distribution;
 
 /// <summary>Pulling and deleting blobs (distribution-spec, end-2 and end-10).</summary>
-internal sealed partial class BlobEndpoints(BlobTable blobs, IBlobStore store, ILogger<BlobEndpoints> log)
+internal sealed partial class BlobEndpoints(
+    BlobTable blobs, IBlobStore store, SmallBlobs small, ILogger<BlobEndpoints> log)
 {
     public async Task<RegistryError?> GetAsync(V2Request request)
     {
         var digest = request.Target.Digest;
         if (await blobs.FindAsync(request.Repository, digest) is not { } link) return RegistryError.BlobUnknown(digest);
-        using var content = await store.OpenAsync(digest);
-        if (!IsWhole(link, content?.Length)) return RegistryError.BlobUnknown(digest);
+        var held = small.Find(digest);
+        using var content = held is null ? await store.OpenAsync(digest) : null;
+        var length = held is null ? content?.Length : await store.LengthOfAsync(digest);
+        if (!IsWhole(link, length)) return RegistryError.BlobUnknown(digest);
         var etag = EntityTags.Of(digest);
         SetHeaders(request, digest, etag);
         if (request.IsNotModified(etag))
@@ -28,7 +31,10 @@ internal sealed partial class BlobEndpoints(BlobTable blobs, IBlobStore store, I
             return RegistryError.RangeNotSatisfiable(link.SizeBytes);
         }
 
-        await SendAsync(request, content!, range, link.SizeBytes);
+        var (offset, count) = StartAnswer(request, range, link.SizeBytes);
+        held ??= small.Keep(digest, content!);
+        if (held is null) await SendAsync(request, content!, offset, count);
+        else await request.Response.BodyWriter.WriteAsync(held.AsMemory((int)offset, (int)count), request.Aborted);
         return null;
     }
 
@@ -55,18 +61,20 @@ internal sealed partial class BlobEndpoints(BlobTable blobs, IBlobStore store, I
         return null;
     }
 
-    private static async Task SendAsync(V2Request request, BlobContent content, ByteRange? range, long length)
+    /// <summary>Sets status, length and range; returns the part of the blob that is asked for.</summary>
+    private static (long Offset, long Count) StartAnswer(V2Request request, ByteRange? range, long length)
     {
-        var (offset, count) = (0L, length);
-        if (range is { } part)
-        {
-            (offset, count) = (part.Offset, part.Count);
-            request.Response.StatusCode = StatusCodes.Status206PartialContent;
-            request.Response.Headers.ContentRange =
-                string.Create(CultureInfo.InvariantCulture, $"bytes {offset}-{offset + count - 1}/{length}");
-        }
+        request.Response.ContentLength = length;
+        if (range is not { } part) return (0, length);
+        request.Response.ContentLength = part.Count;
+        request.Response.StatusCode = StatusCodes.Status206PartialContent;
+        request.Response.Headers.ContentRange = string.Create(
+            CultureInfo.InvariantCulture, $"bytes {part.Offset}-{part.Offset + part.Count - 1}/{length}");
+        return (part.Offset, part.Count);
+    }
 
-        request.Response.ContentLength = count;
+    private static async Task SendAsync(V2Request request, BlobContent content, long offset, long count)
+    {
         if (content.File is { } file && await FileSending.TrySendAsync(request.Http, file, offset, count)) return;
         await content.CopyToAsync(request.Response.BodyWriter, offset, count, request.Aborted);
     }

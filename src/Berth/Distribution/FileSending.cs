@@ -27,7 +27,7 @@ internal sealed class FileSending
     public const long TransportWriteBufferBytes = 2;
 
     /// <summary>Smaller parts are cheaper to copy than to send on their own, in bytes.</summary>
-    private const long MinimumBytes = 64 * 1024;
+    public const long MinimumBytes = 64 * 1024;
 
     /// <summary>One call to sendfile(2) takes less than 2 GiB.</summary>
     private const int SliceBytes = 1 << 30;
@@ -70,52 +70,62 @@ internal sealed class FileSending
         if (http.Features.Get<FileSending>() is not { } sending) return false;
         await http.Response.StartAsync();
         await http.Response.BodyWriter.FlushAsync();
-        if (!await sending.TrySendAsync(file, offset, count))
+        var sent = await sending.SendAsync(file, offset, count);
+        sending.Count(http, sent);
+        if (sent == count)
         {
-            if (RandomAccess.GetLength(file) < offset + count)
-            {
-                throw new EndOfStreamException("the blob's file is shorter than it was");
-            }
-
-            http.Abort();
+            await http.Response.BodyWriter.FlushAsync();
+            sending.writer.IsDiscarding = false;
             return true;
         }
 
-        sending.writer.IsDiscarding = true;
-        for (var left = count; left > 0; left -= SliceBytes)
+        // The writer goes on discarding: whatever Kestrel may still have for this connection must not follow a part.
+        if (RandomAccess.GetLength(file) < offset + count)
+        {
+            throw new EndOfStreamException("the blob's file is shorter than it was");
+        }
+
+        http.Abort();
+        return true;
+    }
+
+    /// <summary>Lets everyone who counts the body's bytes know of those that went past them.</summary>
+    private void Count(HttpContext http, long bytes)
+    {
+        writer.IsDiscarding = true;
+        for (var left = bytes; left > 0; left -= SliceBytes)
         {
             http.Response.BodyWriter.GetMemory();
             http.Response.BodyWriter.Advance((int)Math.Min(left, SliceBytes));
         }
-
-        await http.Response.BodyWriter.FlushAsync();
-        sending.writer.IsDiscarding = false;
-        return true;
     }
 
-    /// <summary>False where the client went away, or the file ended early.</summary>
-    private async Task<bool> TrySendAsync(SafeFileHandle file, long offset, long count)
+    /// <summary>
+    /// Returns how much was sent, in bytes: less than asked where the client went away, or the file ended early.
+    /// </summary>
+    private async Task<long> SendAsync(SafeFileHandle file, long offset, long count)
     {
         // Not disposed: the handle is the caller's.
         var stream = new FileStream(file, FileAccess.Read, bufferSize: 0, isAsync: true);
         using var packets = new PacketSending();
+        var sent = 0L;
         try
         {
             WatchForStalls();
-            for (var end = offset + count; offset < end; offset += SliceBytes)
+            while (sent < count)
             {
-                var slice = (int)Math.Min(end - offset, SliceBytes);
-                var part = new SendPacketsElement(stream, offset, slice);
-                if (await packets.SendAsync(socket, part) < slice) return false;
+                var slice = (int)Math.Min(count - sent, SliceBytes);
+                var taken = await packets.SendAsync(socket, new SendPacketsElement(stream, offset + sent, slice));
+                sent += taken;
+                if (taken < slice) break;
             }
-
-            return true;
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException or NotSupportedException)
         {
             // A socket that Kestrel has closed meanwhile says so in the last two ways.
-            return false;
         }
+
+        return sent;
     }
 
     private void WatchForStalls()
@@ -176,7 +186,7 @@ internal sealed class FileSending
             sent = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             SendPacketsElements = [element];
             if (socket.SendPacketsAsync(this)) await sent.Task;
-            return SocketError == SocketError.Success ? BytesTransferred : 0;
+            return BytesTransferred;
         }
 
         protected override void OnCompleted(SocketAsyncEventArgs e) => sent.TrySetResult();

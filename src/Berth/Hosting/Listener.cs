@@ -2,12 +2,26 @@ using System.Net;
 using Berth.Distribution;
 using Berth.Settings;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 
 namespace Berth.Hosting;
 
 /// <summary>Where and how Kestrel listens.</summary>
 internal static class Listener
 {
+    /// <summary>
+    /// A request runs on the thread of the pool that took it from its socket, and its answer is sent from there too:
+    /// by default each of the two steps changes the thread, and with few cores it is these changes that make the slow
+    /// ones among many quick answers slow. A request that takes its time holds up nobody else, since sockets with
+    /// something to read are handed out to the pool's threads one by one. It does keep its own connection from
+    /// receiving: where that matters, as in an upload, the work goes to another thread.
+    /// </summary>
+    public static void Configure(SocketTransportOptions sockets)
+    {
+        sockets.UnsafePreferInlineScheduling = true;
+        sockets.MaxWriteBufferSize = FileSending.TransportWriteBufferBytes;
+    }
+
     public static void Configure(KestrelServerOptions kestrel, RegistrySettings settings)
     {
         var limits = settings.Limits;

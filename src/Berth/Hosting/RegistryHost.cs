@@ -19,7 +19,7 @@ internal static partial class RegistryHost
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore();
-        builder.WebHost.UseSockets(sockets => sockets.MaxWriteBufferSize = FileSending.TransportWriteBufferBytes);
+        builder.WebHost.UseSockets(Listener.Configure);
         builder.WebHost.ConfigureKestrel(kestrel => Listener.Configure(kestrel, settings));
         builder.Services.AddSingleton<IMemoryPoolFactory<byte>, BlockPool>();
         AddLogging(builder, settings.Log, logOutput);
@@ -125,9 +125,9 @@ internal static partial class RegistryHost
             settings.Auth?.Htpasswd is { } users
                 ? new HtpasswdFile(users.Path, provider.GetRequiredService<TimeProvider>())
                 : null));
-        services.AddSingleton<Locations>().AddSingleton<UploadSessions>().AddSingleton<BlobEndpoints>()
-            .AddSingleton<UploadEndpoints>().AddSingleton<ManifestEndpoints>().AddSingleton<ListEndpoints>()
-            .AddSingleton<DistributionApi>();
+        services.AddSingleton<Locations>().AddSingleton<UploadSessions>().AddSingleton<SmallBlobs>()
+            .AddSingleton<BlobEndpoints>().AddSingleton<UploadEndpoints>().AddSingleton<ManifestEndpoints>()
+            .AddSingleton<ListEndpoints>().AddSingleton<DistributionApi>();
         services.AddSingleton<ServerCertificate>().AddSingleton<Readiness>();
         services.AddHostedService<BlobSettling>().AddHostedService<UploadTending>();
         AddJobs(services, settings);

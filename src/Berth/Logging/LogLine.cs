@@ -102,7 +102,10 @@ internal sealed class LogLine
     public void Milliseconds(ReadOnlySpan<byte> name, TimeSpan value)
     {
         Name(name, isNamed: true);
-        Utf8Formatter.TryFormat(value.TotalMilliseconds, Room(32), out var written, new StandardFormat('F', 3));
+        var (whole, microseconds) = Math.DivRem(value.Ticks / TimeSpan.TicksPerMicrosecond, 1000);
+        Number(whole);
+        Add("."u8);
+        Utf8Formatter.TryFormat((uint)microseconds, Room(8), out var written, new StandardFormat('D', 3));
         length += written;
     }
 

@@ -14,7 +14,10 @@ internal sealed class LogSink : IDisposable
 
     private readonly Lock filling = new();
     private readonly AutoResetEvent somethingToDo = new(initialState: false);
-    private readonly ManualResetEventSlim stopping = new();
+
+    /// <summary>Set once, and waited for a hundred times a second: it must not spin meanwhile.</summary>
+    private readonly ManualResetEventSlim stopping = new(initialState: false, spinCount: 0);
+
     private readonly LogFormat format;
     private readonly Stream output;
     private readonly Thread writer;

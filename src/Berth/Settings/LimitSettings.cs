@@ -42,6 +42,9 @@ public sealed record LimitSettings
     /// <summary>Memory for manifests that were just served. 0: none are kept.</summary>
     public long ManifestCacheBytes { get; init; } = 64 << 20;
 
+    /// <summary>Memory for blobs below 64 KiB that were just served, such as image configs. 0: none are kept.</summary>
+    public long BlobCacheBytes { get; init; } = 16 << 20;
+
     /// <summary>How long a request's headers may take to arrive. Default: Kestrel's.</summary>
     public int RequestHeadersTimeoutSeconds { get; init; } = 30;
 }

@@ -201,6 +201,7 @@ internal sealed class SettingsCheck(
         Between("limits.bodyrategraceperiod", limits.BodyRateGracePeriod, ShortestGracePeriod, LongestWait);
         BytesBetween("limits.manifestbytes", limits.ManifestBytes, LimitSettings.LeastManifestBytes, 256 << 20);
         BytesBetween("limits.manifestcachebytes", limits.ManifestCacheBytes, 0, 1L << 40);
+        BytesBetween("limits.blobcachebytes", limits.BlobCacheBytes, 0, 1L << 40);
         // A page that is larger than the largest only matters to someone who wrote both.
         if (origins.ContainsKey("limits.defaultpageentries") && limits.DefaultPageEntries > limits.PageEntries)
             Error("limits.defaultpageentries", $"must not be larger than limits.pageentries, {limits.PageEntries}");
