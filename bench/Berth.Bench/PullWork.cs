@@ -73,7 +73,7 @@ internal static class RangeWork
                     beside[server.Name].Add(await PullAsync(bench, server, connections));
                     return await RangesAsync(bench, server, connections, mebibytes);
                 });
-                bench.Report.Add($"{work}: GB/s", taken, Cost.CpuPerGibibyte, bench.Gibibytes * connections);
+                bench.Report.Add($"{work}: GB/s", taken, Cost.CpuPerGibibyte, bench.Gibibytes);
                 var whole = beside[Peers.Berth][1..];
                 var ratio = Spread.OfRatios(taken[Peers.Berth], whole, s => s.Value);
                 bench.Report.Add(new Goal(work, "throughput", true, 0.95, "× whole pulls", ratio));
@@ -87,6 +87,5 @@ internal static class RangeWork
     private static Task<Sample> RangesAsync(Workbench bench, Server server, int connections, int mebibytes) =>
         bench.Load.MeasureAsync(
             server, "GBps", "ranges", "-c", $"{connections}", "-s", $"{mebibytes << 20}",
-            "-t", $"{bench.Seed.LargeBytes}", "-n", $"{connections * bench.Options.Mebibytes / mebibytes}",
-            bench.Seed.LargePath);
+            "-t", $"{bench.Seed.LargeBytes}", bench.Seed.LargePath);
 }
