@@ -1,0 +1,126 @@
+using Berth.Distribution;
+using Berth.Metadata;
+using Berth.Oci;
+using Berth.Settings;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Berth.Tests.Distribution;
+
+/// <summary>Uploads that nobody goes on with, and files that no upload owns any more.</summary>
+public class PurgeUploadsTests
+{
+    private static readonly UploadPurgingSettings Quick = new()
+    {
+        Age = TimeSpan.FromSeconds(1),
+        Interval = TimeSpan.FromSeconds(0.3),
+    };
+
+    [Fact]
+    public async Task A_start_removes_what_an_earlier_process_left_and_keeps_uploads_that_can_go_on()
+    {
+        await using var registry = await RegistryFixture.StartAsync();
+        var script = new Script(registry);
+        await script.PlayAsync(
+            """
+            POST /v2/a/blobs/uploads/
+              202
+              Location: {upload}
+            PATCH {upload}
+              > abcd
+              202
+            """);
+        var left = Leave(registry, UploadId.New(), TimeSpan.FromSeconds(1));
+        await registry.RestartAsync();
+        await EventuallyAsync(() => !File.Exists(left));
+        await new Script(registry) { ["upload"] = script["upload"] }.PlayAsync(
+            "PUT {upload}?digest={sha256 abcdef}\n > ef\n 201");
+    }
+
+    [Fact]
+    public async Task In_a_store_that_nodes_share_only_what_is_older_than_the_age_is_removed()
+    {
+        var age = TimeSpan.FromHours(1);
+        await using var registry = await RegistryFixture.StartAsync(
+            s => Purging(s, Quick with { Age = age }, isShared: true));
+        var young = Leave(registry, UploadId.New(), age * 0.9);
+        await registry.RestartAsync();
+        var old = Leave(registry, UploadId.New(), age * 1.1);
+        await EventuallyAsync(() => !File.Exists(old));
+        Assert.True(File.Exists(young));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_dry_run_only_tells_what_would_go(bool isShared)
+    {
+        await using var registry = await RegistryFixture.StartAsync(
+            s => Purging(s, Quick with { DryRun = true }, isShared));
+        var (left, upload) = (Leave(registry, UploadId.New(), TimeSpan.FromHours(1)), await StartAsync(registry));
+        var told = $"Upload {upload} expired (dry run: True)";
+        await EventuallyAsync(() => registry.Log.Any(line => line.Contains(told, StringComparison.Ordinal)));
+        Assert.True(File.Exists(left));
+        Assert.NotNull(await registry.Services.GetRequiredService<UploadTable>().FindAsync(upload));
+    }
+
+    [Fact]
+    public async Task Nothing_expires_where_purging_is_switched_off()
+    {
+        await using var registry = await RegistryFixture.StartAsync(
+            s => Purging(s, Quick with { Enabled = false }, isShared: true));
+        var (old, upload) = (Leave(registry, UploadId.New(), TimeSpan.FromHours(1)), await StartAsync(registry));
+        await Task.Delay(TimeSpan.FromSeconds(2.5), TestContext.Current.CancellationToken);
+        Assert.NotNull(await registry.Services.GetRequiredService<UploadTable>().FindAsync(upload));
+        Assert.False(File.Exists(old));
+    }
+
+    [Fact]
+    public async Task An_upload_that_another_node_went_on_with_does_not_expire()
+    {
+        await using var registry = await RegistryFixture.StartAsync();
+        var id = await StartAsync(registry);
+        var sessions = registry.Services.GetRequiredService<UploadSessions>();
+        await sessions.ExpireAsync(id, TimeSpan.FromHours(1));
+        Assert.NotNull(await registry.Services.GetRequiredService<UploadTable>().FindAsync(id));
+        await new Script(registry).PlayAsync($"PATCH /v2/a/blobs/uploads/{id}\n > abcd\n 202");
+        await Task.Delay(20, TestContext.Current.CancellationToken);
+        await sessions.ExpireAsync(id, TimeSpan.FromMilliseconds(1));
+        await new Script(registry).PlayAsync($"PATCH /v2/a/blobs/uploads/{id}\n > efgh\n 404 BLOB_UPLOAD_UNKNOWN");
+    }
+
+    private static RegistrySettings Purging(RegistrySettings settings, UploadPurgingSettings purging, bool isShared) =>
+        settings with
+        {
+            Storage = settings.Storage with
+            {
+                IsShared = isShared,
+                Maintenance = settings.Storage.Maintenance with { UploadPurging = purging },
+            },
+        };
+
+    /// <summary>A file of an upload, as a process leaves it that dies.</summary>
+    private static string Leave(RegistryFixture registry, UploadId id, TimeSpan age)
+    {
+        var file = Path.Combine(registry.DataFolder, "uploads", id.Text);
+        File.WriteAllText(file, "left");
+        File.SetLastWriteTimeUtc(file, (TimeProvider.System.GetUtcNow() - age).UtcDateTime);
+        return file;
+    }
+
+    private static async Task<UploadId> StartAsync(RegistryFixture registry)
+    {
+        using var response = await registry.Client.PostAsync(
+            new Uri("v2/a/blobs/uploads/", UriKind.Relative), null, TestContext.Current.CancellationToken);
+        Assert.True(UploadId.TryParse(response.Headers.Location!.OriginalString.Split('/')[^1], out var id));
+        return id;
+    }
+
+    private static async Task EventuallyAsync(Func<bool> condition)
+    {
+        for (var i = 0; !condition(); i++)
+        {
+            Assert.True(i < 200, "it did not come true in ten seconds");
+            await Task.Delay(50, TestContext.Current.CancellationToken);
+        }
+    }
+}
