@@ -22,6 +22,7 @@ internal sealed class RegistryFixture : IAsyncDisposable
     private readonly RecordedLog log = new();
     private readonly RecordedOutput output = new();
     private PostgresDatabase? database;
+    private S3Bucket? bucket;
     private WebApplication app = null!;
 
     private RegistryFixture(Func<RegistrySettings, RegistrySettings>? configure)
@@ -55,6 +56,7 @@ internal sealed class RegistryFixture : IAsyncDisposable
         var fixture = new RegistryFixture(configure);
         try
         {
+            if (TestEngines.IsS3) fixture.bucket = await S3Server.CreateBucketAsync();
             if (TestEngines.IsPostgres) fixture.database = await PostgresServer.CreateDatabaseAsync();
             await fixture.OpenAsync();
             return fixture;
@@ -84,6 +86,7 @@ internal sealed class RegistryFixture : IAsyncDisposable
     {
         Directory.Delete(folder, recursive: true);
         if (database is not null) await database.DisposeAsync();
+        if (bucket is not null) await bucket.DisposeAsync();
     }
 
     private async Task OpenAsync()
@@ -95,6 +98,7 @@ internal sealed class RegistryFixture : IAsyncDisposable
             Storage = settings.Storage with { Filesystem = new FilesystemSettings { RootDirectory = DataFolder } },
         };
         if (database is not null) settings = settings with { Database = TestEngines.SettingsOf(database) };
+        if (bucket is not null) settings = settings with { Storage = InBucket(settings.Storage) };
         app = await RegistryHost.BuildAsync(configure?.Invoke(settings) ?? settings, output);
         app.Services.GetRequiredService<ILoggerFactory>().AddProvider(log);
         await app.StartAsync();
@@ -107,6 +111,13 @@ internal sealed class RegistryFixture : IAsyncDisposable
             Timeout = TimeSpan.FromSeconds(30),
         };
     }
+
+    /// <summary>Blobs in the bucket, and no redirects to it: the tests that mean those ask for them.</summary>
+    private StorageSettings InBucket(StorageSettings storage) => storage with
+    {
+        S3 = TestEngines.SettingsOf(bucket!),
+        Redirect = new RedirectSettings { Disable = true },
+    };
 
     private async Task CloseAsync()
     {

@@ -6,8 +6,8 @@ using Berth.Settings;
 namespace Berth.Distribution;
 
 /// <summary>
-/// Ends uploads that nobody went on with for <c>storage.maintenance.uploadpurging.age</c>, and removes files that no
-/// session owns: an earlier process died between.
+/// Ends uploads that nobody went on with for <c>storage.maintenance.uploadpurging.age</c>, and removes what no session
+/// owns because a process died between: at the start, or in a store that other nodes use too once it has that age.
 /// </summary>
 internal sealed partial class UploadPurge(
     UploadTable table, UploadSessions sessions, IBlobStore store, StorageSettings storage, TimeProvider clock,
@@ -23,8 +23,13 @@ internal sealed partial class UploadPurge(
         await Task.Yield();
         var settings = storage.Maintenance.UploadPurging;
         var due = clock.GetUtcNow();
-        var started = due;
-        await AttemptAsync(() => store.RemoveOrphansAsync(started, IsOwnedAsync, stoppingToken));
+        if (!storage.IsShared)
+        {
+            // Nobody else writes here, and this process has not begun to.
+            var started = due;
+            await AttemptAsync(() => store.RemoveOrphansAsync(started, IsOwnedAsync, stoppingToken));
+        }
+
         var round = settings.Interval < LongestRound ? settings.Interval : LongestRound;
         using var timer = new PeriodicTimer(round, clock);
         do
@@ -64,6 +69,9 @@ internal sealed partial class UploadPurge(
 
             if (settings.DryRun) return;
         }
+
+        if (storage.IsShared && !settings.DryRun)
+            await store.RemoveOrphansAsync(clock.GetUtcNow() - settings.Age, IsOwnedAsync, stopping);
     }
 
     private async ValueTask<bool> IsOwnedAsync(UploadId id) => await table.FindAsync(id) is not null;
