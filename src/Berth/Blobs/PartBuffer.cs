@@ -8,7 +8,7 @@ namespace Berth.Blobs;
 /// </summary>
 internal sealed class PartBuffer : IDisposable
 {
-    /// <summary>Room for most configs and signatures. 1000 uploads at once (limits.concurrentuploads) make 64 MiB.</summary>
+    /// <summary>Room for most configs and signatures. The 1000 uploads of limits.concurrentuploads make 64 MiB.</summary>
     public const int FreeBytes = 64 * 1024;
 
     private const int BlockBytes = 1 << 20;
@@ -115,7 +115,8 @@ internal sealed class PartBuffer : IDisposable
         public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
             ValueTask.FromResult(Read(buffer.Span));
 
-        public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        public override Task<int> ReadAsync(
+            byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
             Task.FromResult(Read(buffer, offset, count));
 
         public override long Seek(long offset, SeekOrigin origin) => position = origin switch
@@ -138,8 +139,8 @@ internal sealed class PartBuffer : IDisposable
             var start = 0L;
             foreach (var block in blocks)
             {
-                if (position < start + block.Length)
-                    return block.AsSpan((int)(position - start), (int)Math.Min(length - position, start + block.Length - position));
+                var end = Math.Min(length, start + block.Length);
+                if (position < end) return block.AsSpan((int)(position - start), (int)(end - position));
                 start += block.Length;
             }
 

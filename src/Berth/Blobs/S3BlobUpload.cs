@@ -24,7 +24,7 @@ internal sealed record S3Uploading(
 /// </summary>
 internal sealed class S3BlobUpload : BlobUpload
 {
-    /// <summary>More connections than that do not make one upload faster; each of them holds a part in memory.</summary>
+    /// <summary>More connections hardly make one upload faster, and each of them holds a part in memory.</summary>
     private const int PartsInFlight = 4;
 
     /// <summary>How long a slow client may hold memory that others wait for.</summary>

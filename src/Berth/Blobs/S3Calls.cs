@@ -100,8 +100,8 @@ internal sealed partial class S3Calls(S3Settings settings, TimeProvider clock, I
         _ => false,
     };
 
-    public static string ReasonOf(Exception e) => e is AmazonServiceException { ErrorCode: { Length: > 0 } code } service
-        ? $"{(int)service.StatusCode} {code}, {service.Message}"
+    public static string ReasonOf(Exception e) => e is AmazonServiceException { ErrorCode: { Length: > 0 } code } told
+        ? $"{(int)told.StatusCode} {code}, {told.Message}".TrimEnd(',', ' ')
         : e.Message;
 
     private static bool IsAnswer(AmazonServiceException e) =>

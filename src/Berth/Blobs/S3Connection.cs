@@ -53,8 +53,8 @@ internal static class S3Connection
         };
         if (settings.RegionEndpoint is { } endpoint)
         {
-            var scheme = endpoint.Contains("://", StringComparison.Ordinal) ? "" : settings.Secure ? "https://" : "http://";
-            config.ServiceURL = scheme + endpoint;
+            var host = endpoint[(endpoint.IndexOf("://", StringComparison.Ordinal) is >= 0 and var at ? at + 3 : 0)..];
+            config.ServiceURL = (IsSecure(settings) ? "https://" : "http://") + host;
             config.AuthenticationRegion = string.IsNullOrEmpty(settings.Region) ? AnyRegion : settings.Region;
         }
         else

@@ -85,7 +85,7 @@ internal sealed class S3Objects : IDisposable
     public Task<int> ReadAsync(Stream stream, Memory<byte> memory, string key, CancellationToken cancellation) =>
         calls.ReadAsync(stream, memory, key, cancellation);
 
-    /// <summary>Waits before a broken reading is gone on with. False: it broke too often without bringing any.</summary>
+    /// <summary>Waits before a broken reading is gone on with. False: it broke too often.</summary>
     public Task<bool> WaitToReadOnAsync(string key, int failures, CancellationToken cancellation) =>
         calls.WaitToReadOnAsync(key, failures, cancellation);
 

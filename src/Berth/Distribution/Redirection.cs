@@ -4,7 +4,9 @@ using Berth.Settings;
 
 namespace Berth.Distribution;
 
-/// <summary>Decides which clients fetch a blob from the store itself, at an address that is signed for a while.</summary>
+/// <summary>
+/// Decides which clients fetch a blob from the store itself, at an address that is signed for a while.
+/// </summary>
 internal sealed class Redirection(StorageSettings storage)
 {
     private readonly RedirectSettings settings = storage.Redirect;

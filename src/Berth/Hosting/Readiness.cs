@@ -4,7 +4,9 @@ using Berth.Metadata;
 
 namespace Berth.Hosting;
 
-/// <summary>Whether Berth can do its work: asked of the database, the disk and the store once a second at most.</summary>
+/// <summary>
+/// Whether Berth can do its work: asked of the database, the disk and the store once a second at most.
+/// </summary>
 internal sealed class Readiness(
     Database database, IBlobStore store, IHostApplicationLifetime lifetime, TimeProvider clock,
     DataFolder? folder = null)

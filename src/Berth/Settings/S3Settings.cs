@@ -38,7 +38,7 @@ public sealed record S3Settings
     /// <summary>Signatures of version 4, the only ones there are.</summary>
     public bool V4Auth { get; init; } = true;
 
-    /// <summary>The size of an upload's first parts, in bytes. Later ones grow, unless <see cref="EqualParts"/>.</summary>
+    /// <summary>The size of an upload's first parts, in bytes. Later ones may grow: <see cref="EqualParts"/>.</summary>
     public long ChunkSize { get; init; } = 10 << 20;
 
     /// <summary>The size of a part when the store copies, in bytes.</summary>

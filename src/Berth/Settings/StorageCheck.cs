@@ -24,8 +24,8 @@ internal sealed partial class SettingsCheck
         "bucket-owner-full-control",
     ];
 
-    /// <summary>Signatures of version 4 are good for a week at most.</summary>
-    private static readonly TimeSpan LongestSignature = TimeSpan.FromDays(7);
+    /// <summary>Signatures of version 4 are good for a week at most, and clocks differ.</summary>
+    private static readonly TimeSpan LongestSignature = TimeSpan.FromHours(167);
 
     private void CheckStorage()
     {
