@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Text;
+using Berth.Blobs;
 using Berth.Hosting;
 using Berth.Settings;
 using Berth.Tests.Servers;
@@ -49,12 +50,28 @@ internal sealed class RegistryFixture : IAsyncDisposable
     /// <summary>What the registry wrote to its output so far, over all starts.</summary>
     public string Output => output.Text;
 
-    /// <param name="configure">Changes the settings; the address and the data folder are set before it runs.</param>
-    public static async Task<RegistryFixture> StartAsync(Func<RegistrySettings, RegistrySettings>? configure = null)
+    /// <summary>Where blobs lie, if not in the data folder.</summary>
+    public S3Bucket? Bucket { get; private set; }
+
+    /// <summary>A registry over a folder, whatever the others of this run have.</summary>
+    public static Task<RegistryFixture> StartOnFilesAsync(
+        Func<RegistrySettings, RegistrySettings>? configure = null) => StartAsync(configure, isOnS3: false);
+
+    /// <summary>A registry over a bucket, whatever the others of this run have.</summary>
+    public static Task<RegistryFixture> StartOnS3Async(
+        Func<RegistrySettings, RegistrySettings>? configure = null) => StartAsync(configure, isOnS3: true);
+
+    /// <param name="configure">Changes the settings; the address and the stores are set before it runs.</param>
+    public static Task<RegistryFixture> StartAsync(Func<RegistrySettings, RegistrySettings>? configure = null) =>
+        StartAsync(configure, TestEngines.IsS3);
+
+    private static async Task<RegistryFixture> StartAsync(
+        Func<RegistrySettings, RegistrySettings>? configure, bool isOnS3)
     {
         var fixture = new RegistryFixture(configure);
         try
         {
+            if (isOnS3) fixture.Bucket = await S3Server.CreateBucketAsync();
             if (TestEngines.IsPostgres) fixture.database = await PostgresServer.CreateDatabaseAsync();
             await fixture.OpenAsync();
             return fixture;
@@ -65,6 +82,20 @@ internal sealed class RegistryFixture : IAsyncDisposable
             throw;
         }
     }
+
+    /// <summary>Length in bytes of everything stored under a folder of the blob store, such as uploads.</summary>
+    public async Task<IReadOnlyList<long>> StoredAsync(string under)
+    {
+        if (Bucket is not null) return await Bucket.LengthsAsync(under + "/");
+        var path = Path.Combine(DataFolder, under);
+        return !Directory.Exists(path) ? [] :
+            [.. new DirectoryInfo(path).EnumerateFiles("*", SearchOption.AllDirectories).Select(f => f.Length)];
+    }
+
+    /// <summary>Whether some of an upload has arrived that has not ended.</summary>
+    public async Task<bool> IsReceivingAsync() => Services.GetRequiredService<IBlobStore>() is S3BlobStore store
+        ? store.Memory.FreeBytes < new S3Settings().UploadMemoryBytes
+        : await StoredAsync("uploads") is [> 0, ..];
 
     /// <summary>Stops the registry in order and starts it on the same folder.</summary>
     public async Task RestartAsync()
@@ -84,6 +115,7 @@ internal sealed class RegistryFixture : IAsyncDisposable
     {
         Directory.Delete(folder, recursive: true);
         if (database is not null) await database.DisposeAsync();
+        if (Bucket is not null) await Bucket.DisposeAsync();
     }
 
     private async Task OpenAsync()
@@ -95,6 +127,7 @@ internal sealed class RegistryFixture : IAsyncDisposable
             Storage = settings.Storage with { Filesystem = new FilesystemSettings { RootDirectory = DataFolder } },
         };
         if (database is not null) settings = settings with { Database = TestEngines.SettingsOf(database) };
+        if (Bucket is not null) settings = settings with { Storage = InBucket(settings.Storage) };
         app = await RegistryHost.BuildAsync(configure?.Invoke(settings) ?? settings, output);
         app.Services.GetRequiredService<ILoggerFactory>().AddProvider(log);
         await app.StartAsync();
@@ -107,6 +140,13 @@ internal sealed class RegistryFixture : IAsyncDisposable
             Timeout = TimeSpan.FromSeconds(30),
         };
     }
+
+    /// <summary>Blobs in the bucket, and no redirects to it: the tests that mean those ask for them.</summary>
+    private StorageSettings InBucket(StorageSettings storage) => storage with
+    {
+        S3 = TestEngines.SettingsOf(Bucket!),
+        Redirect = new RedirectSettings { Disable = true },
+    };
 
     private async Task CloseAsync()
     {

@@ -5,11 +5,25 @@ namespace Berth.Tests;
 
 /// <summary>
 /// Which engines the registries of a test run use where a test does not choose: <c>BERTH_TEST_DATABASE=postgres</c>
-/// takes PostgreSQL instead of SQLite. The same tests have to pass on both.
+/// takes PostgreSQL instead of SQLite, <c>BERTH_TEST_STORE=s3</c> a bucket instead of a folder. The same tests have to
+/// pass on all.
 /// </summary>
 internal static class TestEngines
 {
     public static bool IsPostgres => Environment.GetEnvironmentVariable("BERTH_TEST_DATABASE") == "postgres";
+
+    public static bool IsS3 => Environment.GetEnvironmentVariable("BERTH_TEST_STORE") == "s3";
+
+    /// <summary>Berth's settings for a bucket in the tests' own store, or behind a proxy before it.</summary>
+    public static S3Settings SettingsOf(S3Bucket bucket, Uri? proxy = null) => new()
+    {
+        Region = S3Server.Region,
+        RegionEndpoint = (proxy ?? bucket.Server.Endpoint).ToString(),
+        ForcePathStyle = true,
+        Bucket = bucket.Name,
+        AccessKey = S3Server.AccessKey,
+        SecretKey = S3Server.SecretKey,
+    };
 
     /// <summary>Berth's settings for a database of the tests' own server.</summary>
     public static DatabaseSettings SettingsOf(PostgresDatabase database) => new()

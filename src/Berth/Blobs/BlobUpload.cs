@@ -33,6 +33,11 @@ internal abstract class BlobUpload(UploadId id, RepositoryName repository, Diges
     /// </summary>
     public virtual string? State => null;
 
+    /// <summary>
+    /// Asks whether no other request has claimed the upload since this one did; null where none could have.
+    /// </summary>
+    public Func<ValueTask<bool>>? IsHeldAsync { get; set; }
+
     public bool IsClosed => isClosed;
 
     /// <summary>Whether a request is writing to it.</summary>
@@ -46,6 +51,7 @@ internal abstract class BlobUpload(UploadId id, RepositoryName repository, Diges
     {
         if (Interlocked.CompareExchange(ref entered, 1, 0) != 0 || isClosed) return false;
         EnteredAt = Offset;
+        Expected = null;
         return true;
     }
 
@@ -65,7 +71,7 @@ internal abstract class BlobUpload(UploadId id, RepositoryName repository, Diges
             var batch = result.Buffer;
             try
             {
-                if (Offset + batch.Length > maxBytes) throw new UploadTooLargeException(maxBytes);
+                if (Offset + batch.Length > maxBytes) throw UploadTooLargeException.Above(maxBytes);
                 if (!batch.IsEmpty) await StoreAsync(batch);
             }
             finally
@@ -101,6 +107,9 @@ internal abstract class BlobUpload(UploadId id, RepositoryName repository, Diges
     protected abstract void Close();
 }
 
-/// <summary>An upload grew above the limit that the settings name.</summary>
-internal sealed class UploadTooLargeException(long maxBytes)
-    : Exception($"blobs may have at most {maxBytes} bytes here (limits.maximumuploadbytes)");
+/// <summary>An upload grew above a limit, which the message names.</summary>
+internal sealed class UploadTooLargeException(string message) : Exception(message)
+{
+    public static UploadTooLargeException Above(long maxBytes) =>
+        new($"blobs may have at most {maxBytes} bytes here (limits.maximumuploadbytes)");
+}

@@ -29,12 +29,15 @@ internal sealed class FileBlobStore : IBlobStore
 
     public FileBlobStore(string root)
     {
+        Name = root;
         blobs = Path.Combine(root, "blobs");
         uploads = Path.Combine(root, "uploads");
         quarantine = Path.Combine(root, "quarantine");
         foreach (var folder in new[] { blobs, uploads, quarantine }) Directory.CreateDirectory(folder);
         DirectorySync.Flush(root);
     }
+
+    public string Name { get; }
 
     /// <summary>Nothing is created on the disk before the first byte; the file alone says how far it came.</summary>
     public ValueTask<BlobUpload> OpenUploadAsync(
@@ -114,6 +117,9 @@ internal sealed class FileBlobStore : IBlobStore
         DirectorySync.Flush(Path.GetDirectoryName(path)!);
         return Task.FromResult(isSame);
     }
+
+    /// <summary>Whether the disk can be written is asked of the whole data folder.</summary>
+    public ValueTask<string?> FindProblemAsync() => ValueTask.FromResult<string?>(null);
 
     public Task<int> CountQuarantinedAsync() => Task.FromResult(Directory.EnumerateFiles(quarantine).Count());
 

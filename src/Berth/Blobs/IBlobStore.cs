@@ -26,6 +26,8 @@ internal interface IBlobStore
         DateTimeOffset since, Func<UploadId, ValueTask<bool>> isOwned, CancellationToken cancellation);
 
     /// <summary>Makes a blob of an upload whose digest was checked: it answers from now on.</summary>
+    /// <exception cref="UploadLostException">What it received is not in the store any more.</exception>
+    /// <exception cref="UploadTakenException">Another request has claimed it.</exception>
     Task CommitAsync(BlobUpload upload, Digest digest);
 
     /// <summary>Makes blobs survive a power cut, and tells the lengths in bytes of those that do.</summary>
@@ -49,4 +51,10 @@ internal interface IBlobStore
 
     /// <summary>How many blobs were set aside and are still kept.</summary>
     Task<int> CountQuarantinedAsync();
+
+    /// <summary>Null when the store can be used, else the reason in words.</summary>
+    ValueTask<string?> FindProblemAsync();
+
+    /// <summary>Where it is, for people.</summary>
+    string Name { get; }
 }

@@ -13,8 +13,8 @@ internal static class ConfigCommand
         check.SetAction(parsed =>
         {
             if (SettingsOption.Load(parsed.GetValue(config)) is not { } settings) return 1;
-            var folder = Path.GetFullPath(settings.Storage.Filesystem.RootDirectory);
-            Console.WriteLine($"The settings are fine: {settings.Http.Addr}, data in {folder}");
+            var place = settings.Storage.S3?.ToString() ?? Path.GetFullPath(settings.Storage.Filesystem.RootDirectory);
+            Console.WriteLine($"The settings are fine: {settings.Http.Addr}, data in {place}");
             return 0;
         });
         return new Command("config", "Work with the settings.") { check };

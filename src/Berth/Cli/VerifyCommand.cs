@@ -6,6 +6,7 @@ using Berth.Lifecycle;
 using Berth.Metadata;
 using Berth.Settings;
 using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using Spectre.Console;
 
@@ -48,12 +49,14 @@ internal static class VerifyCommand
 
     private static async Task<int> RunAsync(RegistrySettings settings, bool isDryRun, CancellationToken cancellation)
     {
-        var root = Path.GetFullPath(settings.Storage.Filesystem.RootDirectory);
+        IBlobStore store = settings.Storage.S3 is { } s3
+            ? new S3BlobStore(s3, TimeProvider.System, NullLogger<S3BlobStore>.Instance)
+            : new FileBlobStore(Path.GetFullPath(settings.Storage.Filesystem.RootDirectory));
         await using var database = await Database.OpenBesideAsync(
             settings.Database, DataFolder.DatabasePathOf(settings), TimeProvider.System);
         var verification = new Verification(
-            database, new FileBlobStore(root), settings.Validation, TimeProvider.System, isDryRun);
-        Console.WriteLine($"Verifying {root}");
+            database, store, settings.Validation, TimeProvider.System, isDryRun);
+        Console.WriteLine($"Verifying {store.Name}");
         var work = Task.Run(() => verification.RunAsync(cancellation), cancellation);
         if (AnsiConsole.Profile.Capabilities.Interactive && !Console.IsOutputRedirected)
         {

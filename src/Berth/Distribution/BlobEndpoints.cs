@@ -2,12 +2,13 @@ using System.Globalization;
 using Berth.Blobs;
 using Berth.Metadata;
 using Berth.Oci;
+using Microsoft.Net.Http.Headers;
 
 namespace Berth.Distribution;
 
 /// <summary>Pulling and deleting blobs (distribution-spec, end-2 and end-10).</summary>
 internal sealed partial class BlobEndpoints(
-    BlobTable blobs, IBlobStore store, SmallBlobs small, ILogger<BlobEndpoints> log)
+    BlobTable blobs, IBlobStore store, SmallBlobs small, Redirection redirection, ILogger<BlobEndpoints> log)
 {
     public async Task<RegistryError?> GetAsync(V2Request request)
     {
@@ -22,6 +23,12 @@ internal sealed partial class BlobEndpoints(
         if (request.IsNotModified(etag))
         {
             request.Answer(StatusCodes.Status304NotModified);
+            return null;
+        }
+
+        if (content is not null && await redirection.AddressForAsync(request, content) is { } address)
+        {
+            Redirect(request, address);
             return null;
         }
 
@@ -59,6 +66,16 @@ internal sealed partial class BlobEndpoints(
 
         request.Answer(StatusCodes.Status202Accepted);
         return null;
+    }
+
+    /// <summary>The address is for this client and this moment: no cache may give it to another one.</summary>
+    private static void Redirect(V2Request request, Uri address)
+    {
+        var headers = request.Response.Headers;
+        headers.Location = address.AbsoluteUri;
+        headers.CacheControl = "no-store";
+        headers.Remove(HeaderNames.ETag);
+        request.Answer(StatusCodes.Status307TemporaryRedirect);
     }
 
     /// <summary>Sets status, length and range; returns the part of the blob that is asked for.</summary>

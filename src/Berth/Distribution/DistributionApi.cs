@@ -1,6 +1,8 @@
 using Berth.Access;
+using Berth.Blobs;
 using Berth.Metadata;
 using Berth.Settings;
+using Microsoft.Net.Http.Headers;
 
 namespace Berth.Distribution;
 
@@ -70,8 +72,24 @@ internal sealed partial class DistributionApi
             LogDatabaseAway(e.Message);
             error = RegistryError.Unavailable();
         }
+        catch (StoreUnavailableException) when (!http.Response.HasStarted)
+        {
+            // The store has logged it.
+            ForgetContent(http.Response.Headers);
+            error = RegistryError.StoreUnavailable();
+        }
 
         if (error is not null) await error.WriteAsync(http.Response);
+    }
+
+    /// <summary>What was said of content that does not come.</summary>
+    private static void ForgetContent(IHeaderDictionary headers)
+    {
+        headers.CacheControl = "no-store";
+        headers.Remove(HeaderNames.ETag);
+        headers.Remove(HeaderNames.AcceptRanges);
+        headers.Remove(HeaderNames.ContentRange);
+        headers.Remove("Docker-Content-Digest");
     }
 
     private RegistryError? Find(HttpContext http, out Route? route, out V2Target? target)

@@ -100,6 +100,12 @@ internal sealed record RegistryError(int Status, string Code, string Message, st
             RetryAfterSeconds = 1,
         };
 
+    public static RegistryError StoreUnavailable() =>
+        new(503, "UNAVAILABLE", "the registry's store does not answer: nothing was changed; try again")
+        {
+            RetryAfterSeconds = 5,
+        };
+
     public static RegistryError Unknown(string id) =>
         new(500, "UNKNOWN", $"unexpected error; the registry's log has the cause under the id {id}", id);
 

@@ -7,9 +7,9 @@ using Berth.Settings;
 namespace Berth.Distribution;
 
 /// <summary>Pushing blobs (distribution-spec, end-4 to end-6, end-11, end-13, end-14).</summary>
-internal sealed class UploadEndpoints(
+internal sealed partial class UploadEndpoints(
     UploadSessions sessions, BlobTable blobs, IBlobStore store, AccessCheck access, Locations locations,
-    LimitSettings limits)
+    LimitSettings limits, ILogger<UploadEndpoints> log)
 {
     /// <summary>How many repositories are asked when a mount names none.</summary>
     private const int MountCandidates = 100;
@@ -128,15 +128,15 @@ internal sealed class UploadEndpoints(
         try
         {
             await upload.AppendAsync(request.Http.Request.BodyReader, MaxBytes);
+            return await CommitAsync(request, upload, digest);
         }
-        catch (Exception e)
+        catch (Exception e) when (!upload.IsClosed)
         {
             await sessions.CancelAsync(upload.Id);
             if (e is UploadTooLargeException) return RegistryError.TooLarge(e.Message);
+            if (e is UploadLostException) return RegistryError.UploadUnknown();
             throw;
         }
-
-        return await CommitAsync(request, upload, digest);
     }
 
     private async Task<RegistryError?> WithSessionAsync(
@@ -151,6 +151,17 @@ internal sealed class UploadEndpoints(
         try
         {
             error = await use(upload);
+        }
+        catch (UploadTakenException)
+        {
+            sessions.Close(upload);
+            return RegistryError.UploadBusy();
+        }
+        catch (UploadLostException e)
+        {
+            LogLost(upload.Id, e.Message);
+            await sessions.CancelAsync(upload.Id);
+            return RegistryError.UploadUnknown();
         }
         catch
         {
@@ -305,6 +316,9 @@ internal sealed class UploadEndpoints(
     }
 
     private long MaxBytes => limits.MaximumUploadBytes > 0 ? limits.MaximumUploadBytes : long.MaxValue;
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Upload {Id} is lost: {Reason}")]
+    private partial void LogLost(UploadId id, string reason);
 
     private RegistryError TooManyUploads() => RegistryError.TooManyRequests(
         $"{limits.ConcurrentUploads} uploads are being written already (limits.concurrentuploads)");

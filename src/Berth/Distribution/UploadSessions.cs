@@ -60,22 +60,43 @@ internal sealed class UploadSessions(
         if (id is null) return default;
         open.TryGetValue(id.Value, out var known);
         if (known?.Upload.TryEnter() == false) return new UploadEntry(known.Upload, IsBusy: true);
-        if (await table.ClaimAsync(id.Value, repository) is not { } row)
+        try
         {
-            known?.Upload.Leave();
-            return default;
-        }
+            if (await table.ClaimAsync(id.Value, repository) is not { } row)
+            {
+                known?.Upload.Leave();
+                return default;
+            }
 
+            return await TakeAsync(known, row);
+        }
+        catch
+        {
+            if (known is not null) Close(known.Upload);
+            throw;
+        }
+    }
+
+    /// <summary>Lets a request into the upload that it has claimed.</summary>
+    private async ValueTask<UploadEntry> TakeAsync(OpenUpload? known, UploadRow row)
+    {
         if (known?.Version != row.Version - 1)
         {
             // Another node went on with it meanwhile.
             if (known is not null) Close(known.Upload);
             known = await OpenAsync(row);
-            _ = known.Upload.TryEnter();
+            if (!known.Upload.TryEnter())
+            {
+                // Another request to this node has opened it at the same time. This claim becomes that one's.
+                known.Version = Math.Max(known.Version, row.Version);
+                return new UploadEntry(known.Upload, IsBusy: true);
+            }
         }
 
-        known.Version = row.Version;
-        return new UploadEntry(known.Upload, IsBusy: false);
+        known.Version = Math.Max(known.Version, row.Version);
+        var held = known;
+        held.Upload.IsHeldAsync = () => table.IsHeldAsync(row.Id, held.Version);
+        return new UploadEntry(held.Upload, IsBusy: false);
     }
 
     /// <summary>Ends a request's work. False if it is void: another request has claimed the upload.</summary>
@@ -174,7 +195,13 @@ internal sealed class UploadSessions(
 
     private async Task ForgetAsync(UploadId id, UploadRow? row)
     {
-        if (open.TryRemove(id, out var session)) session.Upload.Dispose();
+        if (open.TryRemove(id, out var session))
+        {
+            // What a request began in a shared store and told nobody of.
+            if (storage.IsShared) await session.Upload.RewindAsync();
+            session.Upload.Dispose();
+        }
+
         await store.DeleteUploadAsync(id, row?.State ?? session?.Upload.State);
     }
 

@@ -9,19 +9,18 @@ internal sealed class DataFolder : IDisposable
 
     private readonly FileStream held;
 
-    private DataFolder(string root, string databasePath, FileStream held) =>
-        (Root, DatabasePath, this.held) = (root, databasePath, held);
+    private DataFolder(string root, FileStream held) => (Root, this.held) = (root, held);
 
     public string Root { get; }
-
-    public string DatabasePath { get; }
 
     public static string DatabasePathOf(RegistrySettings settings) =>
         settings.Database.Path ?? Path.Combine(RootOf(settings), "berth.db");
 
+    /// <summary>Null where the settings leave nothing for it to hold.</summary>
     /// <exception cref="StartException">Another Berth uses the folder, or it can't be written.</exception>
-    public static DataFolder Open(RegistrySettings settings)
+    public static DataFolder? Open(RegistrySettings settings)
     {
+        if (settings.Storage.S3 is not null && settings.Database.Host is not null) return null;
         var root = RootOf(settings);
         try
         {
@@ -29,7 +28,7 @@ internal sealed class DataFolder : IDisposable
             Directory.CreateDirectory(root, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
             var held = new FileStream(
                 Path.Combine(root, LockName), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-            return new DataFolder(root, DatabasePathOf(settings), held);
+            return new DataFolder(root, held);
         }
         catch (UnauthorizedAccessException e)
         {

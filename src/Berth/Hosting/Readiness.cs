@@ -1,11 +1,15 @@
 using System.Data.Common;
+using Berth.Blobs;
 using Berth.Metadata;
 
 namespace Berth.Hosting;
 
-/// <summary>Whether Berth can do its work: asked of the database and the disk once a second at most.</summary>
+/// <summary>
+/// Whether Berth can do its work: asked of the database, the disk and the store once a second at most.
+/// </summary>
 internal sealed class Readiness(
-    Database database, DataFolder folder, IHostApplicationLifetime lifetime, TimeProvider clock)
+    Database database, IBlobStore store, IHostApplicationLifetime lifetime, TimeProvider clock,
+    DataFolder? folder = null)
 {
     private static readonly TimeSpan Remembered = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
@@ -24,7 +28,7 @@ internal sealed class Readiness(
         }
         catch (TimeoutException)
         {
-            return $"the database or the disk did not answer within {Patience.TotalSeconds} seconds";
+            return $"the database or the store did not answer within {Patience.TotalSeconds} seconds";
         }
     }
 
@@ -47,7 +51,7 @@ internal sealed class Readiness(
     {
         try
         {
-            folder.Probe();
+            folder?.Probe();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -63,6 +67,6 @@ internal sealed class Readiness(
             return $"the database does not answer: {e.Message}";
         }
 
-        return null;
+        return await store.FindProblemAsync();
     }
 }

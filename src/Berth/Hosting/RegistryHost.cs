@@ -26,12 +26,13 @@ internal static partial class RegistryHost
         var folder = DataFolder.Open(settings);
         try
         {
-            var database = await Database.OpenAsync(settings.Database, folder.DatabasePath, TimeProvider.System);
+            var database = await Database.OpenAsync(
+                settings.Database, DataFolder.DatabasePathOf(settings), TimeProvider.System);
             AddRegistry(builder.Services, settings, folder, database);
         }
         catch
         {
-            folder.Dispose();
+            folder?.Dispose();
             throw;
         }
 
@@ -39,13 +40,14 @@ internal static partial class RegistryHost
 
         // The services end in the reverse of the order in which they were first asked for.
         _ = app.Services.GetRequiredService<LogSink>();
-        _ = app.Services.GetRequiredService<DataFolder>();
+        _ = app.Services.GetService<DataFolder>();
         _ = app.Services.GetRequiredService<Database>();
+        var store = app.Services.GetRequiredService<IBlobStore>();
         Handle(app, settings);
         app.Lifetime.ApplicationStarted.Register(() =>
         {
             var urls = string.Join(", ", app.Urls);
-            LogStarted(app.Logger, Version, urls, folder.Root);
+            LogStarted(app.Logger, Version, urls, store.Name);
         });
         return app;
     }
@@ -104,19 +106,18 @@ internal static partial class RegistryHost
     }
 
     private static void AddRegistry(
-        IServiceCollection services, RegistrySettings settings, DataFolder folder, Database database)
+        IServiceCollection services, RegistrySettings settings, DataFolder? folder, Database database)
     {
         services.AddSingleton(settings).AddSingleton(settings.Http).AddSingleton(settings.Storage)
             .AddSingleton(settings.Limits).AddSingleton(settings.Validation).AddSingleton(settings.Catalog);
         services.AddSingleton(TimeProvider.System);
-        services.AddSingleton(_ => folder);
+        if (folder is not null) services.AddSingleton(_ => folder);
         services.AddSingleton(_ => database);
         services.AddSingleton(provider => new AnswerCache(
             settings.Limits.ManifestCacheBytes,
             cache => database.Listen(
                 cache.Hear, cache.ForgetAll, provider.GetRequiredService<ILogger<AnswerCache>>())));
-        services.AddSingleton(_ => new FileBlobStore(folder.Root));
-        services.AddSingleton<IBlobStore>(provider => provider.GetRequiredService<FileBlobStore>());
+        AddBlobStore(services, settings.Storage, folder);
         services.AddSingleton<RepositoryTable>().AddSingleton<BlobTable>().AddSingleton<TagTable>()
             .AddSingleton<ManifestTable>().AddSingleton<UploadTable>()
             .AddSingleton<ManifestWriter>().AddSingleton<ManifestRemoval>();
@@ -129,7 +130,7 @@ internal static partial class RegistryHost
             .AddSingleton<BlobEndpoints>().AddSingleton<UploadEndpoints>().AddSingleton<ManifestEndpoints>()
             .AddSingleton<ListEndpoints>().AddSingleton<DistributionApi>();
         services.AddSingleton<ServerCertificate>().AddSingleton<Readiness>();
-        services.AddHostedService<BlobSettling>().AddHostedService<UploadTending>();
+        services.AddSingleton<Redirection>().AddHostedService<UploadTending>();
         AddJobs(services, settings);
         services.Configure<HostOptions>(o => o.ShutdownTimeout = settings.Http.DrainTimeout);
     }
@@ -145,6 +146,21 @@ internal static partial class RegistryHost
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Berth {Version} listens on {Urls}, data in {Folder}")]
-    private static partial void LogStarted(ILogger log, string version, string urls, string folder);
+    private static void AddBlobStore(IServiceCollection services, StorageSettings storage, DataFolder? folder)
+    {
+        if (storage.S3 is { } s3)
+        {
+            services.AddSingleton<IBlobStore>(provider => new S3BlobStore(
+                s3, provider.GetRequiredService<TimeProvider>(),
+                provider.GetRequiredService<ILogger<S3BlobStore>>()));
+            return;
+        }
+
+        services.AddSingleton(_ => new FileBlobStore(folder!.Root));
+        services.AddSingleton<IBlobStore>(provider => provider.GetRequiredService<FileBlobStore>());
+        services.AddHostedService<BlobSettling>();
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Berth {Version} listens on {Urls}, data in {Store}")]
+    private static partial void LogStarted(ILogger log, string version, string urls, string store);
 }

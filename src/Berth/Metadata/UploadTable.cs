@@ -50,6 +50,10 @@ internal sealed class UploadTable(Database database, RepositoryTable repositorie
             id.Text, state, version, Now),
         isDurable: false) > 0;
 
+    /// <summary>Whether nobody has claimed an upload since it had this version.</summary>
+    public async ValueTask<bool> IsHeldAsync(UploadId id, long version) => await database.ReadAsync(
+        s => s.NumberAsync("SELECT version FROM upload WHERE id = $1", id.Text)) == version;
+
     /// <summary>Puts off the session's expiry: it was active just now.</summary>
     public Task TouchAsync(UploadId id) => database.WriteAsync(
         session => session.RunAsync("UPDATE upload SET active_at = $2 WHERE id = $1", id.Text, Now),

@@ -11,16 +11,12 @@ internal static class DistributionKeys
 
     private static readonly Entry[] Entries =
     [
-        Store("s3", "S3"),
         Store("azure", "Azure"),
         Store("gcs", "Google Cloud Storage"),
         Store("swift", "Swift"),
         Store("oss", "OSS"),
         new("storage.inmemory",
             "storage in memory is not supported in this version; point storage.filesystem.rootdirectory at a tmpfs"),
-        new("storage.redirect", "redirects to a store are not supported in this version; remove this key"),
-        new("storage.redirect.disable",
-            "redirects to a store are not supported in this version; remove this key", Same: "true"),
         Unneeded("storage.filesystem.maxthreads", "Berth needs no cap on threads"),
         Unneeded("storage.tag", "tags are read from an index, not by walking folders"),
         Unneeded("storage.cache.blobdescriptorsize", "limits.manifestcachebytes bounds the cache"),

@@ -7,7 +7,7 @@ namespace Berth.Settings;
 /// Checks what a type alone cannot: ranges, files that must exist, keys that need each other. It reports everything
 /// it finds.
 /// </summary>
-internal sealed class SettingsCheck(
+internal sealed partial class SettingsCheck(
     RegistrySettings settings, IReadOnlyDictionary<string, Origin> origins, List<SettingsFault> faults)
 {
     /// <summary>How timers and time-outs of the platform bound a wait: below 2³² ms, 49.7 days.</summary>
@@ -79,11 +79,7 @@ internal sealed class SettingsCheck(
             Notice("http.secret", "not needed: no state is signed into locations");
         Between("http.draintimeout", http.DrainTimeout, TimeSpan.Zero, LongestWait);
         for (var i = 0; i < http.TrustedProxies.Count; i++)
-        {
-            var proxy = http.TrustedProxies[i];
-            if (!IPAddress.TryParse(proxy, out _) && !IPNetwork.TryParse(proxy, out _))
-                Error($"http.trustedproxies.{i}", $"'{proxy}' is neither an IP address nor a range such as 10.0.0.0/8");
-        }
+            MustBeNetwork($"http.trustedproxies.{i}", http.TrustedProxies[i]);
 
         foreach (var (name, values) in http.Headers)
         {
@@ -107,19 +103,6 @@ internal sealed class SettingsCheck(
         else if (auth.Anonymous == AnonymousAccess.None)
         {
             Error("auth", "nobody could do anything; set auth.htpasswd.path, or auth.anonymous to pull or full");
-        }
-    }
-
-    private void CheckStorage()
-    {
-        var purging = settings.Storage.Maintenance.UploadPurging;
-        const string Key = "storage.maintenance.uploadpurging";
-        Between(Key + ".age", purging.Age, TimeSpan.FromMinutes(1), TimeSpan.FromDays(36_500));
-        Between(Key + ".interval", purging.Interval, TimeSpan.FromSeconds(1), LongestWait);
-        if (settings.Storage.Cache.BlobDescriptor is { } cache
-            && !cache.Equals("inmemory", StringComparison.OrdinalIgnoreCase))
-        {
-            Error("storage.cache.blobdescriptor", "only inmemory is supported, and Berth does that without the key");
         }
     }
 

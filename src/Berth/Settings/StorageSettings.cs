@@ -5,6 +5,11 @@ public sealed record StorageSettings
 {
     public FilesystemSettings Filesystem { get; init; } = new();
 
+    /// <summary>Null where there is no such section: content lies in the folder.</summary>
+    public S3Settings? S3 { get; init; }
+
+    public RedirectSettings Redirect { get; init; } = new();
+
     public DeleteSettings Delete { get; init; } = new();
 
     public MaintenanceSettings Maintenance { get; init; } = new();
@@ -12,10 +17,10 @@ public sealed record StorageSettings
     public CacheSettings Cache { get; init; } = new();
 
     /// <summary>Whether other nodes use the same store, and any of them may go on with an upload.</summary>
-    internal bool IsShared { get; init; }
+    internal bool IsShared { get => field || S3 is not null; init; }
 }
 
-/// <summary>Content in a folder, the only store there is.</summary>
+/// <summary>Content in a folder; with S3, only what is not content.</summary>
 public sealed record FilesystemSettings
 {
     /// <summary>The folder of everything stored, made when it is missing. Relative to the working folder.</summary>

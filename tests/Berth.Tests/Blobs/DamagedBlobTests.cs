@@ -1,3 +1,4 @@
+using Berth.Blobs;
 using Berth.Oci;
 using Berth.Tests.Distribution;
 
@@ -24,7 +25,7 @@ public class DamagedBlobTests
               200
               < layer
             """);
-        Damage(registry, damage);
+        await DamageAsync(registry, damage);
         await script.PlayAsync(
             """
             HEAD /v2/a/blobs/{sha256 layer}
@@ -58,7 +59,6 @@ public class DamagedBlobTests
               > {image}
               201
             """);
-        Assert.Equal("layer", await File.ReadAllTextAsync(PathOf(registry), TestContext.Current.CancellationToken));
         await script.PlayAsync("GET /v2/a/blobs/{sha256 layer}\n 200\n < layer");
         Assert.Contains(registry.Log, l => l.StartsWith("Error", StringComparison.Ordinal)
             && l.Contains(LayerDigest.Text, StringComparison.Ordinal));
@@ -72,7 +72,7 @@ public class DamagedBlobTests
         await registry.RestartAsync();
         await script.PlayAsync(
             "GET /v2/a/blobs/{sha256 layer}\n 200\n < layer\nGET /v2/a/blobs/{sha256 config}\n 200\n < {config}");
-        Assert.True(File.Exists(PathOf(registry)));
+        Assert.Equal(2, (await registry.StoredAsync("blobs")).Count);
     }
 
     private static Digest LayerDigest => Digest.Of(DigestAlgorithm.Sha256, "layer"u8);
@@ -80,10 +80,19 @@ public class DamagedBlobTests
     private static string PathOf(RegistryFixture registry) =>
         Path.Combine(registry.DataFolder, "blobs", "sha256", LayerDigest.Hex[..2], LayerDigest.Hex);
 
-    private static void Damage(RegistryFixture registry, string damage)
+    private static async Task DamageAsync(RegistryFixture registry, string damage)
     {
+        var content = damage switch { "deleted" => null, "truncated" => "lay", "emptied" => "", _ => "layers" };
+        if (registry.Bucket is { } bucket)
+        {
+            await bucket.PutAsync(S3BlobStore.KeyOf(LayerDigest), content);
+            // What was there a moment ago is believed to be there still.
+            await registry.RestartAsync();
+            return;
+        }
+
         var path = PathOf(registry);
-        if (damage == "deleted") File.Delete(path);
-        else File.WriteAllText(path, damage switch { "truncated" => "lay", "emptied" => "", _ => "layers" });
+        if (content is null) File.Delete(path);
+        else await File.WriteAllTextAsync(path, content, TestContext.Current.CancellationToken);
     }
 }

@@ -259,7 +259,7 @@ public class BlobPushTests
               200
               < {"repositories":[]}
             """);
-        Assert.Empty(Directory.GetFiles(Path.Combine(registry.DataFolder, "uploads")));
+        Assert.Empty(await registry.StoredAsync("uploads"));
     }
 
     [Fact]
@@ -286,7 +286,7 @@ public class BlobPushTests
             DELETE {upload}
               404 BLOB_UPLOAD_UNKNOWN
             """);
-        Assert.Empty(Directory.GetFiles(Path.Combine(registry.DataFolder, "uploads")));
+        Assert.Empty(await registry.StoredAsync("uploads"));
     }
 
     [Fact]

@@ -168,7 +168,7 @@ public class ClientQuirkTests
               200
               < {"repositories":[]}
             """);
-        Assert.Empty(Directory.GetFiles(Path.Combine(registry.DataFolder, "uploads")));
+        Assert.Empty(await registry.StoredAsync("uploads"));
     }
 
     [Fact]

@@ -16,7 +16,7 @@ public sealed class FileSendingTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        registry = await RegistryFixture.StartAsync();
+        registry = await RegistryFixture.StartOnFilesAsync();
         path = await PushAsync(large);
     }
 

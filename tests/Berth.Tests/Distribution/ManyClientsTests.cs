@@ -31,7 +31,7 @@ public class ManyClientsTests
             await script.PlayAsync($"GET /v2/r{i}/blobs/{{sha256 content}}\n 200\n < {{content}}");
         }
 
-        for (var i = 0; Directory.GetFiles(Path.Combine(registry.DataFolder, "uploads")).Length > 0; i++)
+        for (var i = 0; (await registry.StoredAsync("uploads")).Count > 0; i++)
         {
             Assert.True(i < 100, "files of uploads are left");
             await Task.Delay(100, TestContext.Current.CancellationToken);

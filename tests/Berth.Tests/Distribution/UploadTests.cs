@@ -123,7 +123,7 @@ public class UploadTests
         await using var registry = await RegistryFixture.StartAsync();
         var digest = Digest.Of(DigestAlgorithm.Sha256, Content);
         await HangUpAsync(registry, "POST", $"/v2/a/blobs/uploads/?digest={digest}", 700_000, isReset: true);
-        await EventuallyAsync(() => Directory.GetFiles(Path.Combine(registry.DataFolder, "uploads")).Length == 0);
+        await EventuallyAsync(async () => (await registry.StoredAsync("uploads")).Count == 0);
         await new Script(registry).PlayAsync($"HEAD /v2/a/blobs/{digest}\n 404");
     }
 
@@ -183,9 +183,7 @@ public class UploadTests
             HEAD /v2/a/blobs/{sha256 123456789}
               404
             """);
-        Assert.Single(
-            Directory.GetFiles(registry.DataFolder, "*", SearchOption.AllDirectories),
-            f => new FileInfo(f).Length is 8 or 9);
+        Assert.Equal([8], (await registry.StoredAsync("uploads")).Concat(await registry.StoredAsync("blobs")));
     }
 
     [Fact]
@@ -266,7 +264,7 @@ public class UploadTests
         }
 
         await script.PlayAsync("GET {idle}\n 404 BLOB_UPLOAD_UNKNOWN");
-        Assert.False(File.Exists(Path.Combine(registry.DataFolder, "uploads", script["idle"].Split('/')[^1])));
+        Assert.DoesNotContain(4, await registry.StoredAsync("uploads"));
         await connection.SendAsync("cd");
         Assert.Equal(202, (await connection.ReadAnswerAsync()).Status);
         await new Script(registry) { ["written"] = written }.PlayAsync("PUT {written}?digest={sha256 abcd}\n 201");
@@ -287,7 +285,7 @@ public class UploadTests
         await connection.SendAsync(
             $"{method} {target}?digest={digest} HTTP/1.1\r\nHost: a\r\nContent-Length: {content.Length}\r\n\r\n");
         await connection.SendAsync(content[..300_000]);
-        await EventuallyAsync(() => Directory.GetFiles(Path.Combine(registry.DataFolder, "uploads")).Length == 1);
+        await EventuallyAsync(registry.IsReceivingAsync);
         registry.Services.GetRequiredService<UploadSessions>().CloseResting(TimeSpan.Zero);
         await connection.SendAsync(content[300_000..]);
         var answer = await connection.ReadAnswerAsync();

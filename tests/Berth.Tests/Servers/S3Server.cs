@@ -104,19 +104,30 @@ internal sealed class S3Bucket(S3Server server, string name) : IAsyncDisposable
     };
 
     /// <summary>The keys of all objects.</summary>
-    public async Task<IReadOnlyList<string>> KeysAsync()
+    public async Task<IReadOnlyList<string>> KeysAsync() => [.. (await ListAsync("")).Select(o => o.Key)];
+
+    /// <summary>The lengths in bytes of the objects whose keys begin with something.</summary>
+    public async Task<IReadOnlyList<long>> LengthsAsync(string prefix) =>
+        [.. (await ListAsync(prefix)).Select(o => o.Size ?? 0)];
+
+    private async Task<List<S3Object>> ListAsync(string prefix)
     {
-        var keys = new List<string>();
-        var request = new ListObjectsV2Request { BucketName = name };
+        var objects = new List<S3Object>();
+        var request = new ListObjectsV2Request { BucketName = name, Prefix = prefix };
         do
         {
             var page = await server.Client.ListObjectsV2Async(request);
-            keys.AddRange((page.S3Objects ?? []).Select(o => o.Key));
+            objects.AddRange(page.S3Objects ?? []);
             request.ContinuationToken = page.NextContinuationToken;
         }
         while (request.ContinuationToken is not null);
-        return keys;
+        return objects;
     }
+
+    /// <summary>Writes an object, or deletes it where there is no content.</summary>
+    public Task PutAsync(string key, string? content) => content is null
+        ? server.Client.DeleteObjectAsync(name, key)
+        : server.Client.PutObjectAsync(new PutObjectRequest { BucketName = name, Key = key, ContentBody = content });
 
     /// <summary>Key and id of all multipart uploads that are neither completed nor aborted.</summary>
     public async Task<IReadOnlyList<(string Key, string UploadId)>> UploadsAsync()

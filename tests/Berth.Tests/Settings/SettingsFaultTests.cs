@@ -47,11 +47,9 @@ public sealed class SettingsFaultTests : IDisposable
         Assert.Equal("there is no such key", Assert.Single(_folder.Load("zebra: 1").Faults).Message);
 
     [Theory]
-    [InlineData("storage: {s3: {bucket: b}}", "storage.s3")]
     [InlineData("storage: {azure: {container: c}}", "storage.azure")]
     [InlineData("storage: {gcs: {bucket: b}}", "storage.gcs")]
     [InlineData("storage: inmemory", "storage.inmemory")]
-    [InlineData("storage: {redirect: {disable: false}}", "storage.redirect.disable")]
     [InlineData("storage: {cache: {blobdescriptor: redis}}", "storage.cache.blobdescriptor")]
     [InlineData("auth: {token: {realm: r}}", "auth.token")]
     [InlineData("auth: {silly: {realm: r}}", "auth.silly")]
@@ -79,6 +77,7 @@ public sealed class SettingsFaultTests : IDisposable
     [Theory]
     [InlineData("http: {net: tcp}")]
     [InlineData("storage: {redirect: {disable: true}}")]
+    [InlineData("storage: {s3: {bucket: b, region: eu-central-1, v4auth: true, loglevel: off}}")]
     [InlineData("validation: {disabled: no}")]
     public void A_key_that_asks_for_what_Berth_does_anyway_needs_no_word(string yaml) =>
         Assert.Empty(_folder.Load(yaml).Faults);

@@ -1,0 +1,196 @@
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
+using System.Net;
+using Amazon.S3;
+using Berth.Oci;
+using Berth.Settings;
+
+namespace Berth.Blobs;
+
+/// <summary>
+/// Blobs in a bucket, which any number of nodes use at once:
+/// <code>
+/// blobs/sha256/ab/abcdef…      a whole blob, under its digest
+/// uploads/0123…/…              what uploads received, see <see cref="S3BlobUpload"/>
+/// quarantine/sha256-abcdef…    what `berth verify` found altered
+/// </code>
+/// The store makes an object durable before it answers, so nothing is staged here.
+/// </summary>
+internal sealed partial class S3BlobStore : IBlobStore, IDisposable
+{
+    private const string Blobs = "blobs/";
+    private const string Uploads = "uploads/";
+    private const string Quarantine = "quarantine/";
+
+    /// <summary>Questions about blobs of one manifest that are asked at once.</summary>
+    private const int ParallelQuestions = 16;
+
+    /// <summary>
+    /// A multipart upload at a blob's own place belongs to a request that no table names: so long a request can't be.
+    /// </summary>
+    private static readonly TimeSpan LongestRequest = TimeSpan.FromDays(7);
+
+    private readonly S3Objects objects;
+    private readonly S3Uploading uploading;
+    private readonly KnownLengths lengths;
+    private readonly TimeProvider clock;
+    private readonly ILogger log;
+
+    public S3BlobStore(S3Settings settings, TimeProvider clock, ILogger<S3BlobStore> log)
+    {
+        (this.clock, this.log) = (clock, log);
+        objects = new S3Objects(settings, clock, log);
+        lengths = new KnownLengths(clock);
+        uploading = new S3Uploading(
+            objects, new S3Copying(objects, settings), new UploadMemory(settings.UploadMemoryBytes),
+            new PartSizes(settings), clock);
+    }
+
+    public string Name => objects.Name;
+
+    /// <summary>The memory that uploads share.</summary>
+    public UploadMemory Memory => uploading.Memory;
+
+    public static string KeyOf(Digest digest) => $"{Blobs}{NameOf(digest)}/{digest.Hex.AsSpan(0, 2)}/{digest.Hex}";
+
+    public ValueTask<BlobUpload> OpenUploadAsync(
+        UploadId id, RepositoryName repository, DigestAlgorithm algorithm, string? state) =>
+        ValueTask.FromResult<BlobUpload>(new S3BlobUpload(id, repository, algorithm, state, uploading));
+
+    /// <summary>What can't be removed now goes with the orphans.</summary>
+    public async Task DeleteUploadAsync(UploadId id, string? state)
+    {
+        try
+        {
+            var left = S3UploadState.Parse(state);
+            if (left.Multipart is { } multipart) await objects.AbortAsync(S3BlobUpload.WholeKeyOf(id), multipart);
+            foreach (var key in S3BlobUpload.KeysOf(id, left)) await objects.DeleteAsync(key);
+        }
+        catch (IOException e)
+        {
+            LogLeftBehind(id, e.Message);
+        }
+    }
+
+    public async Task RemoveOrphansAsync(
+        DateTimeOffset since, Func<UploadId, ValueTask<bool>> isOwned, CancellationToken cancellation)
+    {
+        var longAgo = clock.GetUtcNow() - LongestRequest;
+        await foreach (var multipart in objects.ListMultipartsAsync(cancellation))
+        {
+            var isOrphan = TryReadUpload(multipart.Key, out var id)
+                ? multipart.StartedAt < since && !await isOwned(id)
+                : multipart.Key.StartsWith(Blobs, StringComparison.Ordinal)
+                    && multipart.StartedAt < since && multipart.StartedAt < longAgo;
+            if (isOrphan) await objects.AbortAsync(multipart.Key, multipart.Id);
+        }
+
+        await foreach (var found in objects.ListAsync(Uploads, cancellation))
+        {
+            if (found.WrittenAt < since && TryReadUpload(found.Key, out var id) && !await isOwned(id))
+                await objects.DeleteAsync(found.Key);
+        }
+    }
+
+    public async Task CommitAsync(BlobUpload upload, Digest digest)
+    {
+        var received = (S3BlobUpload)upload;
+        var length = received.Offset;
+        await received.PublishAsync(digest, KeyOf(digest));
+        lengths.Add(digest, length);
+    }
+
+    /// <summary>What the store has is durable.</summary>
+    public async Task<IReadOnlyDictionary<Digest, long>> MakeDurableAsync(IReadOnlyCollection<Digest> digests)
+    {
+        var durable = new ConcurrentDictionary<Digest, long>();
+        var parallel = new ParallelOptions { MaxDegreeOfParallelism = ParallelQuestions };
+        await Parallel.ForEachAsync(digests, parallel, async (digest, _) =>
+        {
+            if (await LengthOfAsync(digest) is { } length) durable[digest] = length;
+        });
+        return durable;
+    }
+
+    public async ValueTask<long?> LengthOfAsync(Digest digest)
+    {
+        if (lengths.Find(digest) is { } known) return known;
+        if (await objects.FindAsync(KeyOf(digest)) is not { } found) return null;
+        lengths.Add(digest, found.SizeBytes);
+        return found.SizeBytes;
+    }
+
+    public async ValueTask<BlobContent?> OpenAsync(Digest digest) => await LengthOfAsync(digest) is { } length
+        ? new S3BlobContent(objects, KeyOf(digest), length, () => lengths.Remove(digest))
+        : null;
+
+    public async IAsyncEnumerable<Digest> ListAsync([EnumeratorCancellation] CancellationToken cancellation)
+    {
+        await foreach (var found in objects.ListAsync(Blobs, cancellation))
+        {
+            if (found.Key.Split('/') is [_, var algorithm, _, var hex]
+                && Digest.TryParse($"{algorithm}:{hex}", out var digest))
+            {
+                yield return digest;
+            }
+        }
+    }
+
+    /// <summary>Only the very object that was found altered, known by its entity tag, is moved.</summary>
+    public async Task<bool> QuarantineAsync(Digest digest, BlobContent altered)
+    {
+        var key = KeyOf(digest);
+        var etag = ((S3BlobContent)altered).ETag;
+        try
+        {
+            await uploading.Copying.CopyAsync(
+                key, $"{Quarantine}{NameOf(digest)}-{digest.Hex}", altered.Length, etag);
+            if ((await objects.FindAsync(key))?.ETag != etag) return false;
+            await objects.DeleteAsync(key, etag);
+        }
+        catch (AmazonS3Exception e) when (e.StatusCode is HttpStatusCode.PreconditionFailed or HttpStatusCode.NotFound)
+        {
+            return false;
+        }
+
+        lengths.Remove(digest);
+        return true;
+    }
+
+    public async Task<int> CountQuarantinedAsync()
+    {
+        var count = 0;
+        await foreach (var _ in objects.ListAsync(Quarantine, CancellationToken.None)) count++;
+        return count;
+    }
+
+    public async ValueTask<string?> FindProblemAsync()
+    {
+        try
+        {
+            await objects.ProbeAsync();
+            return null;
+        }
+        catch (Exception e) when (e is IOException or AmazonS3Exception)
+        {
+            return e.Message;
+        }
+    }
+
+    public void Dispose()
+    {
+        objects.Dispose();
+        uploading.Memory.Dispose();
+    }
+
+    private static string NameOf(Digest digest) => digest.Algorithm == DigestAlgorithm.Sha512 ? "sha512" : "sha256";
+
+    private static bool TryReadUpload(string key, out UploadId id)
+    {
+        id = default;
+        return key.Split('/') is ["uploads", var name, _] && UploadId.TryParse(name, out id);
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Upload {Id} left something in the store: {Reason}")]
+    private partial void LogLeftBehind(UploadId id, string reason);
+}

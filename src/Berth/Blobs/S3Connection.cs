@@ -1,0 +1,101 @@
+using Amazon;
+using Amazon.Runtime;
+using Amazon.S3;
+using Berth.Settings;
+
+namespace Berth.Blobs;
+
+/// <summary>Makes the client of the store from the settings.</summary>
+internal static class S3Connection
+{
+    /// <summary>What a store of another maker is signed for that has no regions.</summary>
+    private const string AnyRegion = "us-east-1";
+
+    public static AmazonS3Client Open(S3Settings settings)
+    {
+        var config = ConfigOf(settings);
+        var client = CredentialsOf(settings) is { } credentials
+            ? new AmazonS3Client(credentials, config)
+            : new AmazonS3Client(config);
+        if (settings.UserAgent is { Length: > 0 } agent)
+        {
+            client.BeforeRequestEvent += (_, e) =>
+            {
+                if (e is not WebServiceRequestEventArgs { Headers: var headers }) return;
+                headers["User-Agent"] = headers.TryGetValue("User-Agent", out var own) ? $"{own} {agent}" : agent;
+            };
+        }
+
+        return client;
+    }
+
+    /// <summary>Whether the store is reached over TLS.</summary>
+    public static bool IsSecure(S3Settings settings) =>
+        settings.RegionEndpoint is { } endpoint && endpoint.Contains("://", StringComparison.Ordinal)
+            ? endpoint.StartsWith("https://", StringComparison.OrdinalIgnoreCase)
+            : settings.Secure;
+
+    private static AmazonS3Config ConfigOf(S3Settings settings)
+    {
+        var config = new AmazonS3Config
+        {
+            ForcePathStyle = settings.ForcePathStyle,
+            UseDualstackEndpoint = settings.UseDualStack,
+            UseAccelerateEndpoint = settings.Accelerate,
+            UseFIPSEndpoint = settings.UseFipsEndpoint,
+            // S3Calls repeats, and gives each attempt its time.
+            MaxErrorRetry = 0,
+            Timeout = System.Threading.Timeout.InfiniteTimeSpan,
+            // Stores other than Amazon's refuse the checksums that the client would add by itself.
+            RequestChecksumCalculation = RequestChecksumCalculation.WHEN_REQUIRED,
+            ResponseChecksumValidation = ResponseChecksumValidation.WHEN_REQUIRED,
+            HttpClientFactory = new Connections(settings),
+        };
+        if (settings.RegionEndpoint is { } endpoint)
+        {
+            var host = endpoint[(endpoint.IndexOf("://", StringComparison.Ordinal) is >= 0 and var at ? at + 3 : 0)..];
+            config.ServiceURL = (IsSecure(settings) ? "https://" : "http://") + host;
+            config.AuthenticationRegion = string.IsNullOrEmpty(settings.Region) ? AnyRegion : settings.Region;
+        }
+        else
+        {
+            config.RegionEndpoint = RegionEndpoint.GetBySystemName(settings.Region);
+            config.UseHttp = !settings.Secure;
+        }
+
+        return config;
+    }
+
+    private static AWSCredentials? CredentialsOf(S3Settings settings) => settings switch
+    {
+        { AccessKey: null or "" } => null,
+        { SessionToken: { Length: > 0 } token } =>
+            new SessionAWSCredentials(settings.AccessKey, settings.SecretKey, token),
+        _ => new BasicAWSCredentials(settings.AccessKey, settings.SecretKey),
+    };
+
+    private sealed class Connections(S3Settings settings) : HttpClientFactory
+    {
+        public override HttpClient CreateHttpClient(IClientConfig clientConfig)
+        {
+            var handler = new SocketsHttpHandler
+            {
+                AllowAutoRedirect = false,
+                UseCookies = false,
+                ConnectTimeout = settings.Timeout,
+                // So that a store whose address changes is found again.
+                PooledConnectionLifetime = TimeSpan.FromMinutes(5),
+            };
+            if (settings.SkipVerify)
+            {
+#pragma warning disable CA5359 // The setting asks for it, and says so in a notice.
+                handler.SslOptions.RemoteCertificateValidationCallback = (_, _, _, _) => true;
+#pragma warning restore CA5359
+            }
+
+            return new HttpClient(handler) { Timeout = System.Threading.Timeout.InfiniteTimeSpan };
+        }
+
+        public override bool UseSDKHttpClientCaching(IClientConfig clientConfig) => false;
+    }
+}

@@ -1,0 +1,63 @@
+using System.Net;
+using Amazon.S3;
+using Berth.Settings;
+
+namespace Berth.Blobs;
+
+/// <summary>Has the store copy objects: in one step, or large ones in parts, several at once.</summary>
+internal sealed class S3Copying(S3Objects objects, S3Settings settings)
+{
+    /// <param name="from">The object.</param>
+    /// <param name="to">Where to.</param>
+    /// <param name="bytes">How many bytes it has.</param>
+    /// <param name="etag">What it must still be; null for whatever it is.</param>
+    public Task CopyAsync(string from, string to, long bytes, string? etag = null) =>
+        bytes <= settings.MultipartCopyThresholdSize || bytes == 0
+            ? objects.CopyAsync(from, to, bytes, etag)
+            : CopyPartsAsync(from, to, bytes, etag);
+
+    private async Task CopyPartsAsync(string from, string to, long bytes, string? etag)
+    {
+        var partBytes = Math.Max(
+            settings.MultipartCopyChunkSize, (bytes + PartSizes.MaximumParts - 1) / PartSizes.MaximumParts);
+        var etags = new string[(bytes + partBytes - 1) / partBytes];
+        var id = await objects.StartMultipartAsync(to);
+        try
+        {
+            var parallel = new ParallelOptions { MaxDegreeOfParallelism = settings.MultipartCopyMaxConcurrency };
+            await Parallel.ForAsync(0, etags.Length, parallel, async (index, _) =>
+            {
+                var offset = index * partBytes;
+                var count = Math.Min(partBytes, bytes - offset);
+                etags[index] = await objects.CopyPartAsync(to, id, index + 1, from, (offset, count), count, etag);
+            });
+            await CompleteAsync(to, id, etags, bytes);
+        }
+        catch
+        {
+            try
+            {
+                await objects.AbortAsync(to, id);
+            }
+            catch (IOException)
+            {
+                // Logged where it was tried; it goes with the store's orphans.
+            }
+
+            throw;
+        }
+    }
+
+    /// <summary>An answer that was lost is known by what is there now.</summary>
+    private async Task CompleteAsync(string to, string id, string[] etags, long bytes)
+    {
+        try
+        {
+            await objects.CompleteAsync(to, id, etags, bytes);
+        }
+        catch (AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.NotFound)
+        {
+            if ((await objects.FindAsync(to))?.SizeBytes != bytes) throw;
+        }
+    }
+}

@@ -1,0 +1,68 @@
+using System.Buffers.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Berth.Blobs;
+
+/// <summary>
+/// What any node needs in order to go on with an upload, as one line of text. It grows by some 23 characters a part.
+/// </summary>
+/// <param name="Offset">How many bytes were received.</param>
+/// <param name="Multipart">The store's name of the multipart upload; null before the first part.</param>
+/// <param name="ETags">The parts' entity tags, in order, packed.</param>
+/// <param name="Tail">The object with the bytes after the last part; null where there are none.</param>
+/// <param name="TailBytes">How many bytes that has.</param>
+/// <param name="Stale">The tail before, which can go once this state is the one that counts.</param>
+/// <param name="Hash">The hash of all bytes, to be taken up; null where it is taken again at the end.</param>
+internal sealed record S3UploadState(
+    [property: JsonPropertyName("o")] long Offset,
+    [property: JsonPropertyName("m")] string? Multipart,
+    [property: JsonPropertyName("p")] string ETags,
+    [property: JsonPropertyName("t")] string? Tail,
+    [property: JsonPropertyName("b")] long TailBytes,
+    [property: JsonPropertyName("s")] string? Stale,
+    [property: JsonPropertyName("h")] string? Hash)
+{
+    private const int Md5HexLength = 32;
+
+    /// <summary>An upload that has not begun.</summary>
+    public static S3UploadState Empty { get; } = new(0, null, "", null, 0, null, null);
+
+    /// <exception cref="UploadLostException">The text is no state.</exception>
+    public static S3UploadState Parse(string? text)
+    {
+        if (text is null) return Empty;
+        try
+        {
+            return JsonSerializer.Deserialize(text, S3UploadJson.Default.S3UploadState) ?? Empty;
+        }
+        catch (JsonException e)
+        {
+            throw new UploadLostException($"the upload's state can't be read: {e.Message}");
+        }
+    }
+
+    public string Write() => JsonSerializer.Serialize(this, S3UploadJson.Default.S3UploadState);
+
+    /// <summary>Most stores' tags are 16 bytes in hexadecimal: 22 characters of base64 hold them.</summary>
+    public static string Pack(IEnumerable<string> etags) => string.Join(',', etags.Select(Pack));
+
+    public List<string> UnpackETags() => ETags.Length == 0 ? [] : [.. ETags.Split(',').Select(Unpack)];
+
+    private static string Pack(string etag)
+    {
+        var bare = etag.Trim('"');
+        return bare.Length == Md5HexLength && bare.All(char.IsAsciiHexDigitLower)
+            ? Base64Url.EncodeToString(Convert.FromHexString(bare))
+            : "." + Uri.EscapeDataString(bare);
+    }
+
+    private static string Unpack(string packed) => packed.StartsWith('.')
+        ? $"\"{Uri.UnescapeDataString(packed[1..])}\""
+        : $"\"{Convert.ToHexStringLower(Base64Url.DecodeFromChars(packed))}\"";
+}
+
+/// <summary>Keeps reflection out of reading and writing states.</summary>
+[JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault)]
+[JsonSerializable(typeof(S3UploadState))]
+internal sealed partial class S3UploadJson : JsonSerializerContext;

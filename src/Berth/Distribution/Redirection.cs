@@ -1,0 +1,39 @@
+using System.Net;
+using Berth.Blobs;
+using Berth.Settings;
+
+namespace Berth.Distribution;
+
+/// <summary>
+/// Decides which clients fetch a blob from the store itself, at an address that is signed for a while.
+/// </summary>
+internal sealed class Redirection(StorageSettings storage)
+{
+    private readonly RedirectSettings settings = storage.Redirect;
+    private readonly IPNetwork[] networks = [.. storage.Redirect.Networks.Select(ParseNetwork)];
+
+    /// <summary>Where the client should go, or null if it is served from here.</summary>
+    public ValueTask<Uri?> AddressForAsync(V2Request request, BlobContent content) =>
+        storage.S3 is not null && IsMeant(request.Http.Connection.RemoteIpAddress)
+            ? content.SignAddressAsync(settings.Validity)
+            : ValueTask.FromResult<Uri?>(null);
+
+    private bool IsMeant(IPAddress? client) => !settings.Disable && settings.Mode switch
+    {
+        RedirectMode.Always => true,
+        RedirectMode.Inside => IsInside(client),
+        RedirectMode.Outside => !IsInside(client),
+        _ => false,
+    };
+
+    private bool IsInside(IPAddress? client)
+    {
+        if (client is null) return false;
+        if (client.IsIPv4MappedToIPv6) client = client.MapToIPv4();
+        return networks.Any(network => network.Contains(client));
+    }
+
+    private static IPNetwork ParseNetwork(string text) => IPAddress.TryParse(text, out var address)
+        ? new IPNetwork(address, address.GetAddressBytes().Length * 8)
+        : IPNetwork.Parse(text);
+}

@@ -1,0 +1,154 @@
+using System.Net;
+
+namespace Berth.Settings;
+
+/// <summary>The part of the checks that looks at the store.</summary>
+internal sealed partial class SettingsCheck
+{
+    /// <summary>What S3 allows: 5 MiB to 5 GiB for any part but the last.</summary>
+    private const long LeastPartBytes = 5 << 20;
+
+    private const long MostPartBytes = 5L << 30;
+
+    /// <summary>Those that give an object back at once (S3's API, PutObject, x-amz-storage-class).</summary>
+    private static readonly string[] StorageClasses =
+    [
+        "NONE", "STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "OUTPOSTS",
+        "GLACIER_IR", "EXPRESS_ONEZONE",
+    ];
+
+    /// <summary>S3's user guide, "Canned ACL".</summary>
+    private static readonly string[] ObjectAcls =
+    [
+        "private", "public-read", "public-read-write", "authenticated-read", "aws-exec-read", "bucket-owner-read",
+        "bucket-owner-full-control",
+    ];
+
+    /// <summary>Signatures of version 4 are good for a week at most, and clocks differ.</summary>
+    private static readonly TimeSpan LongestSignature = TimeSpan.FromHours(167);
+
+    private void CheckStorage()
+    {
+        var purging = settings.Storage.Maintenance.UploadPurging;
+        const string Key = "storage.maintenance.uploadpurging";
+        Between(Key + ".age", purging.Age, TimeSpan.FromMinutes(1), TimeSpan.FromDays(36_500));
+        Between(Key + ".interval", purging.Interval, TimeSpan.FromSeconds(1), LongestWait);
+        if (settings.Storage.Cache.BlobDescriptor is { } cache
+            && !cache.Equals("inmemory", StringComparison.OrdinalIgnoreCase))
+        {
+            Error("storage.cache.blobdescriptor", "only inmemory is supported, and Berth does that without the key");
+        }
+
+        if (settings.Storage.S3 is { } s3)
+        {
+            CheckPlace(s3);
+            CheckWords(s3);
+            CheckSizes(s3);
+        }
+
+        CheckRedirect();
+    }
+
+    private void CheckPlace(S3Settings s3)
+    {
+        if (s3.Bucket.Length == 0) Error("storage.s3.bucket", "set it to the name of a bucket");
+        if (s3.RegionEndpoint is { } endpoint)
+        {
+            if (!IsEndpoint(endpoint))
+                Error("storage.s3.regionendpoint", "must be a host or a URL, such as https://s3.example.com");
+            if (s3.UseDualStack || s3.Accelerate || s3.UseFipsEndpoint)
+            {
+                Error("storage.s3.regionendpoint", "usedualstack, accelerate and usefipsendpoint choose among "
+                    + "Amazon's own addresses: remove them or this key");
+            }
+        }
+        else if (string.IsNullOrEmpty(s3.Region))
+        {
+            Error("storage.s3.region", "set it to the bucket's region, such as eu-central-1, "
+                + "or set storage.s3.regionendpoint to the URL of another store");
+        }
+
+        if (string.IsNullOrEmpty(s3.AccessKey) != string.IsNullOrEmpty(s3.SecretKey))
+        {
+            Error("storage.s3.accesskey", "storage.s3.accesskey and storage.s3.secretkey belong together; "
+                + "with neither, credentials come from the machine");
+        }
+        else if (s3.SessionToken is not null && string.IsNullOrEmpty(s3.AccessKey))
+        {
+            Error("storage.s3.sessiontoken", "a token belongs to an accesskey and a secretkey");
+        }
+
+        if (origins.ContainsKey("storage.filesystem.rootdirectory"))
+        {
+            Notice("storage.filesystem.rootdirectory", "with storage.s3 no content goes into this folder; "
+                + "only the database and its lock lie there");
+        }
+    }
+
+    private void CheckWords(S3Settings s3)
+    {
+        if (!s3.V4Auth) Error("storage.s3.v4auth", "only signatures of version 4 are supported; remove this key");
+        if (!s3.LogLevel.Equals("off", StringComparison.OrdinalIgnoreCase)
+            && SettingsText.ParseSwitch(s3.LogLevel) is not false)
+        {
+            Notice("storage.s3.loglevel", "the client has no log of its own; log.level: debug tells of its retries");
+        }
+
+        if (s3.KeyId is not null && !s3.Encrypt)
+            Notice("storage.s3.keyid", "without storage.s3.encrypt: true, nothing is encrypted with it");
+        if (!StorageClasses.Contains(s3.StorageClass.ToUpperInvariant()))
+            Error("storage.s3.storageclass", $"must be one of {string.Join(", ", StorageClasses)}");
+        if (!ObjectAcls.Contains(s3.ObjectAcl))
+            Error("storage.s3.objectacl", $"must be one of {string.Join(", ", ObjectAcls)}");
+        if (s3.UserAgent?.Any(c => c is < ' ' or > '~') == true)
+            Error("storage.s3.useragent", "an HTTP header holds printable ASCII only");
+        if (s3.SkipVerify)
+            Notice("storage.s3.skipverify", "anyone between Berth and the store can read and change what passes");
+    }
+
+    private void CheckSizes(S3Settings s3)
+    {
+        BytesBetween("storage.s3.chunksize", s3.ChunkSize, LeastPartBytes, MostPartBytes);
+        BytesBetween("storage.s3.multipartcopychunksize", s3.MultipartCopyChunkSize, LeastPartBytes, MostPartBytes);
+        BytesBetween("storage.s3.multipartcopythresholdsize", s3.MultipartCopyThresholdSize, 0, MostPartBytes);
+        Between("storage.s3.multipartcopymaxconcurrency", s3.MultipartCopyMaxConcurrency, 1, 10_000);
+        Between("storage.s3.retries", s3.Retries, 0, 100);
+        Between("storage.s3.timeout", s3.Timeout, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1));
+        if (s3.UploadMemoryBytes < s3.ChunkSize)
+        {
+            Error("storage.s3.uploadmemorybytes",
+                $"must hold at least one part of storage.s3.chunksize, {SettingsText.WriteSize(s3.ChunkSize)}");
+        }
+
+        BytesBetween("storage.s3.uploadmemorybytes", s3.UploadMemoryBytes, LeastPartBytes, 1L << 40);
+    }
+
+    private void CheckRedirect()
+    {
+        var redirect = settings.Storage.Redirect;
+        for (var i = 0; i < redirect.Networks.Count; i++)
+            MustBeNetwork($"storage.redirect.networks.{i}", redirect.Networks[i]);
+        var isByAddress = redirect.Mode is RedirectMode.Inside or RedirectMode.Outside;
+        if (isByAddress && redirect.Networks.Count == 0)
+            Error("storage.redirect.mode", "with inside or outside, storage.redirect.networks must name the networks");
+        if (!isByAddress && redirect.Networks.Count > 0)
+            Notice("storage.redirect.networks", "of no meaning unless storage.redirect.mode is inside or outside");
+        if (redirect.Disable && redirect.Mode != RedirectMode.Never && origins.ContainsKey("storage.redirect.mode"))
+            Error("storage.redirect.disable", "contradicts storage.redirect.mode; remove one of them");
+        Between("storage.redirect.validity", redirect.Validity, TimeSpan.FromSeconds(10), LongestSignature);
+        if (settings.Storage.S3 is null && origins.ContainsKey("storage.redirect.mode"))
+            Notice("storage.redirect.mode", "of no meaning without storage.s3: a folder has no address of its own");
+    }
+
+    private static bool IsEndpoint(string text)
+    {
+        var url = text.Contains("://", StringComparison.Ordinal) ? text : "https://" + text;
+        return IsRoot(url.TrimEnd('/'));
+    }
+
+    private void MustBeNetwork(string key, string text)
+    {
+        if (!IPAddress.TryParse(text, out _) && !IPNetwork.TryParse(text, out _))
+            Error(key, $"'{text}' is neither an IP address nor a range such as 10.0.0.0/8");
+    }
+}
