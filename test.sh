@@ -106,6 +106,9 @@ run_tests default ${options[@]+"${options[@]}"}
 echo "With PostgreSQL:"
 BERTH_TEST_DATABASE=postgres run_tests postgres \
   -namespace Berth.Tests.Distribution -namespace Berth.Tests.Hosting ${options[@]+"${options[@]}"}
+echo "With S3:"
+BERTH_TEST_STORE=s3 run_tests s3 \
+  -namespace Berth.Tests.Distribution -namespace Berth.Tests.Blobs ${options[@]+"${options[@]}"}
 
 [ $((passed + failed)) -gt 0 ] || die "no test ran"
 [ "$failed" -eq 0 ] && finish 0

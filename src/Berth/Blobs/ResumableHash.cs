@@ -47,7 +47,7 @@ internal sealed unsafe class ResumableHash : IDisposable
     {
         if (text?.Split(':', 2) is not [var name, var encoded]) return null;
         if (!Enum.TryParse<DigestAlgorithm>(name, out var algorithm) || !Enum.IsDefined(algorithm)) return null;
-        if (FunctionsOf(algorithm) is not { } functions) return null;
+        if (FunctionsOf(algorithm) is not { } functions || !Base64Url.IsValid(encoded)) return null;
         var hash = new ResumableHash(algorithm, functions);
         return Base64Url.TryDecodeFromChars(encoded, hash.state, out var length) && length == hash.state.Length
             ? hash

@@ -1,0 +1,61 @@
+using Amazon.S3.Model;
+using Berth.Blobs;
+using Berth.Oci;
+using Berth.Settings;
+using Berth.Tests.Servers;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Berth.Tests.Blobs;
+
+/// <summary>Blobs in a bucket.</summary>
+public class S3BlobStoreTests : BlobStoreSuite
+{
+    private Servers.S3Bucket bucket = null!;
+
+    private protected override async Task RemoveAsync()
+    {
+        ((S3BlobStore)Store).Dispose();
+        await bucket.DisposeAsync();
+    }
+
+    private protected virtual S3Settings Configure(S3Settings settings) => settings;
+
+    private protected override async ValueTask<IBlobStore> CreateAsync()
+    {
+        bucket = await S3Server.CreateBucketAsync();
+        return new S3BlobStore(
+            Configure(TestEngines.SettingsOf(bucket) with { ChunkSize = 5 << 20 }),
+            TimeProvider.System, NullLogger<S3BlobStore>.Instance);
+    }
+
+    private protected override async Task<int> CountLeftAsync() =>
+        (await bucket.KeysAsync()).Count(key => key.Contains("uploads/", StringComparison.Ordinal))
+        + (await bucket.UploadsAsync()).Count;
+
+    private protected override Task AlterAsync(Digest digest, byte[] content) =>
+        bucket.Server.Client.PutObjectAsync(
+            new PutObjectRequest
+            {
+                BucketName = bucket.Name,
+                Key = Configure(new S3Settings()).RootDirectory.Trim('/') is { Length: > 0 } root
+                    ? $"{root}/{S3BlobStore.KeyOf(digest)}"
+                    : S3BlobStore.KeyOf(digest),
+                InputStream = new MemoryStream(content),
+            },
+            StoreUse.Stop);
+}
+
+/// <summary>Blobs in a bucket, in parts of equal size, under a prefix, copied in small parts, with little memory.</summary>
+public sealed class FrugalS3BlobStoreTests : S3BlobStoreTests
+{
+    private protected override S3Settings Configure(S3Settings settings) => settings with
+    {
+        EqualParts = true,
+        RootDirectory = "/registry/main/",
+        MultipartCopyThresholdSize = 1 << 20,
+        MultipartCopyChunkSize = 5 << 20,
+        MultipartCopyMaxConcurrency = 2,
+        UploadMemoryBytes = 5 << 20,
+        StorageClass = "NONE",
+    };
+}

@@ -1,0 +1,240 @@
+using Berth.Blobs;
+using Berth.Oci;
+using Berth.Settings;
+using Berth.Tests.Servers;
+using Microsoft.Extensions.Logging.Abstractions;
+using static Berth.Tests.Blobs.StoreUse;
+
+namespace Berth.Tests.Blobs;
+
+/// <summary>Uploads to a bucket that several nodes have a part in. A node is a store of its own here.</summary>
+public sealed class S3UploadTests : IAsyncLifetime
+{
+    private const int Part = 5 << 20;
+
+    private readonly List<S3BlobStore> nodes = [];
+    private S3Bucket bucket = null!;
+
+    public async ValueTask InitializeAsync() => bucket = await S3Server.CreateBucketAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var node in nodes) node.Dispose();
+        await bucket.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Each_request_of_an_upload_can_go_to_another_node()
+    {
+        int[] sizes = [100, Part - 50, (2 * Part) + 1, 0, 70_000, Part, 1, 1];
+        var content = Bytes(1, sizes.Sum());
+        var id = UploadId.New();
+        var (state, offset) = ((string?)null, 0);
+        foreach (var size in sizes)
+        {
+            var upload = await OpenAsync(Node(), id, state);
+            Assert.Equal(offset, upload.Offset);
+            await AppendAsync(upload, content[offset..(offset + size)]);
+            await upload.SuspendAsync();
+            (state, offset) = (upload.State, offset + size);
+            upload.Dispose();
+        }
+
+        await FinishAsync(Node(), await OpenAsync(Node(), id, state), DigestOf(content));
+        Assert.Equal(content, await ReadAsync(Node(), DigestOf(content)));
+        await AssertNothingIsLeftAsync();
+    }
+
+    [Fact]
+    public async Task Without_a_hash_that_can_be_handed_over_the_store_is_read_again()
+    {
+        var content = Bytes(1, (2 * Part) + 100);
+        var upload = await OpenAsync(Node());
+        await AppendAsync(upload, content);
+        await upload.SuspendAsync();
+        var bare = (S3UploadState.Parse(upload.State) with { Hash = null }).Write();
+        var wrong = await OpenAsync(Node(), UploadId.New());
+        await AppendAsync(wrong, content[1..]);
+        Assert.NotEqual(DigestOf(content), await wrong.ComputeDigestAsync(DigestAlgorithm.Sha256));
+        await FinishAsync(Node(), await OpenAsync(Node(), upload.Id, bare), DigestOf(content));
+        Assert.Equal(content, await ReadAsync(Node(), DigestOf(content)));
+    }
+
+    [Fact]
+    public async Task What_a_node_that_died_had_stored_is_written_over_by_the_one_that_goes_on()
+    {
+        var content = Bytes(1, (4 * Part) + 9);
+        var first = await OpenAsync(Node());
+        await AppendAsync(first, content[..(Part + 9)]);
+        await first.SuspendAsync();
+        var state = first.State;
+        await AppendAsync(first, content[(Part + 9)..]);
+        first.Dispose();
+
+        var second = await OpenAsync(Node(), first.Id, state);
+        Assert.Equal(Part + 9, second.Offset);
+        await AppendAsync(second, content[(Part + 9)..]);
+        await FinishAsync(Node(), second, DigestOf(content));
+        Assert.Equal(content, await ReadAsync(Node(), DigestOf(content)));
+        await AssertNothingIsLeftAsync();
+    }
+
+    [Fact]
+    public async Task Of_two_that_write_to_one_upload_the_one_whose_parts_were_replaced_fails()
+    {
+        var (start, rest, other) = (Bytes(1, Part + 9), Bytes(2, 2 * Part), Bytes(3, 2 * Part));
+        var (lost, state) = await BeginAsync(start);
+        await AppendAsync(lost, rest);
+        var winner = await OpenAsync(Node(), lost.Id, state);
+        await AppendAsync(winner, other);
+        await winner.SuspendAsync();
+        var digest = DigestOf([.. start, .. rest]);
+        Assert.Equal(digest, await lost.ComputeDigestAsync(DigestAlgorithm.Sha256));
+        await Assert.ThrowsAsync<UploadLostException>(() => Node().CommitAsync(lost, digest));
+        Assert.Null(await Node().LengthOfAsync(digest));
+        var won = DigestOf([.. start, .. other]);
+        await FinishAsync(Node(), winner, won);
+        Assert.Equal((byte[])[.. start, .. other], await ReadAsync(Node(), won));
+    }
+
+    [Fact]
+    public async Task Who_finds_the_upload_completed_by_another_reads_what_it_holds()
+    {
+        var (start, rest, other) = (Bytes(1, Part + 9), Bytes(2, 2 * Part), Bytes(3, 2 * Part));
+        var (late, state) = await BeginAsync(start);
+        await AppendAsync(late, rest);
+        await late.SuspendAsync();
+        var first = await OpenAsync(Node(), late.Id, state);
+        await AppendAsync(first, other);
+        // Completes with other bytes of the same length, and fails before they are copied.
+        first.IsHeldAsync = () => ValueTask.FromResult(false);
+        await Assert.ThrowsAsync<UploadTakenException>(
+            () => FinishAsync(Node(), first, DigestOf([.. start, .. other])));
+        var digest = DigestOf([.. start, .. rest]);
+        Assert.Equal(digest, await late.ComputeDigestAsync(DigestAlgorithm.Sha256));
+        await Assert.ThrowsAsync<UploadLostException>(() => Node().CommitAsync(late, digest));
+        Assert.Null(await Node().LengthOfAsync(digest));
+        Assert.Null(await Node().LengthOfAsync(DigestOf([.. start, .. other])));
+    }
+
+    [Fact]
+    public async Task A_commit_whose_answer_was_lost_succeeds_when_it_is_tried_again()
+    {
+        var content = Bytes(1, (2 * Part) + 100);
+        var (first, state) = await BeginAsync(content);
+        first.IsHeldAsync = () => throw new StoreUnavailableException("the node dies after it has completed");
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => FinishAsync(Node(), first, DigestOf(content)));
+        var again = await OpenAsync(Node(), first.Id, state);
+        await FinishAsync(Node(), again, DigestOf(content));
+        Assert.Equal(content, await ReadAsync(Node(), DigestOf(content)));
+        await AssertNothingIsLeftAsync();
+    }
+
+    [Fact]
+    public async Task A_blob_that_is_there_already_is_not_copied_again()
+    {
+        var content = Bytes(1, (2 * Part) + 100);
+        var digest = await PushWholeAsync(Node(), content);
+        var before = await Node().OpenAsync(digest);
+        await before!.ComputeDigestAsync(digest.Algorithm, _ => { }, Stop);
+        await PushPiecesAsync(Node(), content[..Part], content[Part..]);
+        var after = await Node().OpenAsync(digest);
+        await after!.ComputeDigestAsync(digest.Algorithm, _ => { }, Stop);
+        Assert.Equal(((S3BlobContent)before).ETag, ((S3BlobContent)after).ETag);
+        await AssertNothingIsLeftAsync();
+    }
+
+    [Fact]
+    public async Task Parts_at_a_blobs_own_place_never_become_a_blob_that_is_not_right()
+    {
+        var content = Bytes(1, (2 * Part) + 100);
+        var claimed = DigestOf(Bytes(2, 10));
+        var upload = await OpenAsync(Node());
+        upload.Expected = claimed;
+        await AppendAsync(upload, content);
+        Assert.StartsWith("blobs/", Assert.Single(await bucket.UploadsAsync()).Key, StringComparison.Ordinal);
+        Assert.Equal(DigestOf(content), await upload.ComputeDigestAsync(DigestAlgorithm.Sha256));
+        await upload.RewindAsync();
+        Assert.Equal(0, upload.Offset);
+        Assert.Null(upload.State);
+        Assert.Null(await Node().LengthOfAsync(claimed));
+        await AssertNothingIsLeftAsync();
+    }
+
+    [Fact]
+    public async Task Many_uploads_share_little_memory_and_all_arrive()
+    {
+        var node = Node(s => s with { UploadMemoryBytes = 10 << 20 });
+        var contents = Enumerable.Range(0, 12).Select(seed => Bytes(seed, (2 * Part) + seed)).ToList();
+        var least = node.Memory.FreeBytes;
+        using var watching = new CancellationTokenSource();
+        var digests = Task.WhenAll(contents.Select((c, n) =>
+            n % 2 == 0 ? PushWholeAsync(node, c) : PushPiecesAsync(node, c[..(Part + 1)], c[(Part + 1)..])));
+        while (!digests.IsCompleted)
+        {
+            least = Math.Min(least, node.Memory.FreeBytes);
+            await Task.Delay(1, Stop);
+        }
+
+        foreach (var (digest, content) in (await digests).Zip(contents))
+        {
+            Assert.Equal(content, await ReadAsync(node, digest));
+        }
+
+        Assert.Equal(0, least);
+        Assert.Equal(10 << 20, node.Memory.FreeBytes);
+        await AssertNothingIsLeftAsync();
+    }
+
+    [Fact]
+    public async Task A_slow_upload_makes_room_for_those_that_wait()
+    {
+        var node = Node(s => s with { UploadMemoryBytes = 5 << 20 });
+        var slow = await OpenAsync(node);
+        await AppendAsync(slow, Bytes(1, 300_000));
+        Assert.Equal(0, node.Memory.FreeBytes);
+        var quick = PushWholeAsync(node, Bytes(2, 300_000));
+        await Task.Delay(TimeSpan.FromSeconds(5.5), Stop);
+        Assert.False(quick.IsCompleted);
+        await AppendAsync(slow, Bytes(3, 300_000));
+        await quick.WaitAsync(TimeSpan.FromSeconds(20), Stop);
+        await FinishAsync(node, slow, DigestOf([.. Bytes(1, 300_000), .. Bytes(3, 300_000)]));
+        await AssertNothingIsLeftAsync();
+    }
+
+    [Fact]
+    public async Task Small_blobs_wait_for_no_memory()
+    {
+        var node = Node(s => s with { UploadMemoryBytes = 5 << 20 });
+        var holder = await OpenAsync(node);
+        await AppendAsync(holder, Bytes(1, 300_000));
+        await PushWholeAsync(node, Bytes(2, PartBuffer.FreeBytes));
+        await PushPiecesAsync(node, Bytes(3, 100), Bytes(4, PartBuffer.FreeBytes - 100));
+        holder.Dispose();
+        Assert.Equal(5 << 20, node.Memory.FreeBytes);
+    }
+
+    private S3BlobStore Node(Func<S3Settings, S3Settings>? configure = null)
+    {
+        var settings = TestEngines.SettingsOf(bucket) with { ChunkSize = Part };
+        var node = new S3BlobStore(
+            configure?.Invoke(settings) ?? settings, TimeProvider.System, NullLogger<S3BlobStore>.Instance);
+        nodes.Add(node);
+        return node;
+    }
+
+    /// <summary>An upload after its first request, and what the database has of it.</summary>
+    private async Task<(BlobUpload Upload, string State)> BeginAsync(byte[] content)
+    {
+        var upload = await OpenAsync(Node());
+        await AppendAsync(upload, content);
+        await NextRequestAsync(upload);
+        return (upload, upload.State!);
+    }
+
+    private async Task AssertNothingIsLeftAsync()
+    {
+        Assert.DoesNotContain(await bucket.KeysAsync(), k => k.StartsWith("uploads/", StringComparison.Ordinal));
+        Assert.Empty(await bucket.UploadsAsync());
+    }
+}
