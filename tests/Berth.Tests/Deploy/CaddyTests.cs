@@ -45,10 +45,11 @@ public sealed class CaddyTests : IAsyncDisposable
         using var client = new HttpClient { BaseAddress = new Uri($"http://{proxy}/") };
         await using var caddy = await StartAsync(proxy, [node.Address, node.Address, node.Address], client);
 
-        using var started = await client.PostAsync(new Uri("v2/a/blobs/uploads/", UriKind.Relative), null, Cancellation);
-        var upload = started.Headers.Location!;
+        using var started = await client.PostAsync(
+            new Uri("v2/a/blobs/uploads/", UriKind.Relative), null, Cancellation);
+        var upload = started.Headers.Location!.OriginalString;
         using var raw = await Hosting.RawConnection.OpenAsync(client.BaseAddress);
-        await raw.SendAsync($"PATCH {upload.OriginalString} HTTP/1.1\r\nHost: {proxy}\r\nContent-Length: 2000000\r\n\r\n");
+        await raw.SendAsync($"PATCH {upload} HTTP/1.1\r\nHost: {proxy}\r\nContent-Length: 2000000\r\n\r\n");
         await raw.SendAsync(new string('x', 1_000_000));
         var uploads = new DirectoryInfo(Path.Combine(node.DataFolder, "uploads"));
         for (var i = 0; i < 200 && Written() == 0; i++) await Task.Delay(50, Cancellation);
