@@ -32,7 +32,8 @@ internal static class Pieces
         var statistics = report.ResultStatistics!;
         var allocated = report.GcStats.GetBytesAllocatedPerOperation(benchmark) ?? 0;
         var margin = statistics.ConfidenceInterval.Margin;
-        return $"| {benchmark.Descriptor.WorkloadMethodDisplayInfo} | {Time(statistics.Mean)} (± {Time(margin)})"
+        var piece = benchmark.Descriptor.WorkloadMethodDisplayInfo.Trim('\'');
+        return $"| {piece} | {Time(statistics.Mean)} (± {Time(margin)})"
             + $" | {(allocated < 10_000 ? $"{allocated} B" : $"{Spread.Text(allocated / 1024.0)} KiB")} |\n";
     }
 
