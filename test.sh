@@ -103,12 +103,10 @@ rm -rf "$results"
 mkdir -p "$results"
 echo "With SQLite and a folder:"
 run_tests default ${options[@]+"${options[@]}"}
-echo "With PostgreSQL:"
-BERTH_TEST_DATABASE=postgres run_tests postgres \
-  -namespace Berth.Tests.Distribution -namespace Berth.Tests.Hosting ${options[@]+"${options[@]}"}
-echo "With S3:"
-BERTH_TEST_STORE=s3 run_tests s3 \
-  -namespace Berth.Tests.Distribution -namespace Berth.Tests.Blobs ${options[@]+"${options[@]}"}
+echo "With PostgreSQL and S3:"
+BERTH_TEST_DATABASE=postgres BERTH_TEST_STORE=s3 run_tests cluster \
+  -namespace Berth.Tests.Distribution -namespace Berth.Tests.Hosting -namespace Berth.Tests.Metadata \
+  -namespace Berth.Tests.Jobs ${options[@]+"${options[@]}"}
 
 [ $((passed + failed)) -gt 0 ] || die "no test ran"
 [ "$failed" -eq 0 ] && finish 0

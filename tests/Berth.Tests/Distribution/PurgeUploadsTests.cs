@@ -18,7 +18,7 @@ public class PurgeUploadsTests
     [Fact]
     public async Task A_start_removes_what_an_earlier_process_left_and_keeps_uploads_that_can_go_on()
     {
-        await using var registry = await RegistryFixture.StartAsync();
+        await using var registry = await RegistryFixture.StartOnFilesAsync();
         var script = new Script(registry);
         await script.PlayAsync(
             """
@@ -40,7 +40,7 @@ public class PurgeUploadsTests
     public async Task In_a_store_that_nodes_share_only_what_is_older_than_the_age_is_removed()
     {
         var age = TimeSpan.FromHours(1);
-        await using var registry = await RegistryFixture.StartAsync(
+        await using var registry = await RegistryFixture.StartOnFilesAsync(
             s => Purging(s, Quick with { Age = age }, isShared: true));
         var young = Leave(registry, UploadId.New(), age * 0.9);
         await registry.RestartAsync();
@@ -54,7 +54,7 @@ public class PurgeUploadsTests
     [InlineData(false)]
     public async Task A_dry_run_only_tells_what_would_go(bool isShared)
     {
-        await using var registry = await RegistryFixture.StartAsync(
+        await using var registry = await RegistryFixture.StartOnFilesAsync(
             s => Purging(s, Quick with { DryRun = true }, isShared));
         var (left, upload) = (Leave(registry, UploadId.New(), TimeSpan.FromHours(1)), await StartAsync(registry));
         var told = $"Upload {upload} expired (dry run: True)";
@@ -66,7 +66,7 @@ public class PurgeUploadsTests
     [Fact]
     public async Task Nothing_expires_where_purging_is_switched_off()
     {
-        await using var registry = await RegistryFixture.StartAsync(
+        await using var registry = await RegistryFixture.StartOnFilesAsync(
             s => Purging(s, Quick with { Enabled = false }, isShared: true));
         var (old, upload) = (Leave(registry, UploadId.New(), TimeSpan.FromHours(1)), await StartAsync(registry));
         await Task.Delay(TimeSpan.FromSeconds(2.5), TestContext.Current.CancellationToken);
@@ -77,7 +77,7 @@ public class PurgeUploadsTests
     [Fact]
     public async Task An_upload_that_another_node_went_on_with_does_not_expire()
     {
-        await using var registry = await RegistryFixture.StartAsync();
+        await using var registry = await RegistryFixture.StartOnFilesAsync();
         var id = await StartAsync(registry);
         var sessions = registry.Services.GetRequiredService<UploadSessions>();
         await sessions.ExpireAsync(id, TimeSpan.FromHours(1));

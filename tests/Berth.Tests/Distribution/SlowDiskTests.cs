@@ -14,7 +14,7 @@ public sealed class SlowDiskTests
     [Fact]
     public async Task A_blob_that_the_disk_does_not_give_holds_up_no_other_client()
     {
-        await using var registry = await RegistryFixture.StartAsync();
+        await using var registry = await RegistryFixture.StartOnFilesAsync();
         using var stuck = await StuckPull.StartAsync(registry);
         for (var i = 0; i < 50; i++)
         {

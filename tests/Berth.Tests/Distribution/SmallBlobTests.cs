@@ -17,7 +17,7 @@ public sealed class SmallBlobTests
     [InlineData(65_536)]
     public async Task Every_pull_and_every_range_of_a_small_blob_is_exact(int length)
     {
-        await using var registry = await RegistryFixture.StartAsync();
+        await using var registry = await RegistryFixture.StartOnFilesAsync();
         var content = RandomNumberGenerator.GetBytes(length);
         var path = await PushAsync(registry, content);
         for (var i = 0; i < 3; i++)
@@ -39,7 +39,7 @@ public sealed class SmallBlobTests
     [InlineData("shorter")]
     public async Task A_blob_in_memory_is_absent_at_once_when_its_file_is_damaged(string damage)
     {
-        await using var registry = await RegistryFixture.StartAsync();
+        await using var registry = await RegistryFixture.StartOnFilesAsync();
         var content = RandomNumberGenerator.GetBytes(10_000);
         var path = await PushAsync(registry, content);
         var file = await FileOfAsync(registry, path);
@@ -58,7 +58,7 @@ public sealed class SmallBlobTests
     [Fact]
     public async Task An_altered_file_is_never_kept_in_memory()
     {
-        await using var registry = await RegistryFixture.StartAsync();
+        await using var registry = await RegistryFixture.StartOnFilesAsync();
         var content = RandomNumberGenerator.GetBytes(10_000);
         var path = await PushAsync(registry, content);
         var file = await FileOfAsync(registry, path);
@@ -73,7 +73,7 @@ public sealed class SmallBlobTests
     [Fact]
     public async Task A_blob_in_memory_answers_only_where_it_is_linked()
     {
-        await using var registry = await RegistryFixture.StartAsync();
+        await using var registry = await RegistryFixture.StartOnFilesAsync();
         var path = await PushAsync(registry, RandomNumberGenerator.GetBytes(10_000));
         await registry.Client.GetByteArrayAsync(path, Stop);
         var elsewhere = path.Replace("/v2/a/", "/v2/b/", StringComparison.Ordinal);
@@ -95,7 +95,7 @@ public sealed class SmallBlobTests
     [InlineData(1 << 20)]
     public async Task What_is_kept_is_bounded_by_the_setting_and_0_keeps_nothing(long limit)
     {
-        await using var registry = await RegistryFixture.StartAsync(
+        await using var registry = await RegistryFixture.StartOnFilesAsync(
             s => s with { Limits = s.Limits with { BlobCacheBytes = limit } });
         var small = new Berth.Distribution.SmallBlobs(new LimitSettings { BlobCacheBytes = limit });
         var store = new Berth.Blobs.FileBlobStore(registry.DataFolder);

@@ -56,7 +56,7 @@ public sealed class DrainTests : IDisposable
     [Fact]
     public async Task Every_pushed_blob_is_on_the_disk_even_if_the_time_to_stop_is_over()
     {
-        await using var registry = await RegistryFixture.StartAsync();
+        await using var registry = await RegistryFixture.StartOnFilesAsync();
         var contents = Enumerable.Range(0, 300).Select(i => $"blob {i}").ToArray();
         await Parallel.ForEachAsync(contents, Stop, async (content, stop) =>
         {

@@ -45,7 +45,7 @@ public sealed class FaultTests
     [Fact]
     public async Task An_answer_that_breaks_off_is_cut_so_that_nobody_takes_it_for_whole()
     {
-        await using var registry = await RegistryFixture.StartAsync();
+        await using var registry = await RegistryFixture.StartOnFilesAsync();
         var blob = await PushAsync(registry, LargeBytes);
         using var connection = await RawConnection.OpenAsync(registry.BaseAddress);
         await connection.SendAsync($"GET /v2/a/blobs/{blob} HTTP/1.0\r\n\r\n");
@@ -68,7 +68,7 @@ public sealed class FaultTests
     [InlineData(false)]
     public async Task A_client_that_goes_away_while_it_pushes_is_no_error(bool isReset)
     {
-        await using var registry = await RegistryFixture.StartAsync();
+        await using var registry = await RegistryFixture.StartOnFilesAsync();
         using var answer = await registry.Client.PostAsync("v2/a/blobs/uploads/", null, Stop);
         using var connection = await RawConnection.OpenAsync(registry.BaseAddress);
         await connection.SendAsync(
@@ -84,7 +84,7 @@ public sealed class FaultTests
     [InlineData("1.1")]
     public async Task A_client_that_goes_away_while_it_pulls_is_no_error(string version)
     {
-        await using var registry = await RegistryFixture.StartAsync();
+        await using var registry = await RegistryFixture.StartOnFilesAsync();
         var blob = await PushAsync(registry, LargeBytes);
         using var connection = await RawConnection.OpenAsync(registry.BaseAddress);
         await connection.SendAsync($"GET /v2/a/blobs/{blob} HTTP/{version}\r\nHost: x\r\n\r\n");

@@ -25,7 +25,7 @@ public sealed class HealthTests
     [Fact]
     public async Task It_is_not_ready_while_the_folder_is_gone_and_ready_again_after()
     {
-        await using var registry = await RegistryFixture.StartAsync();
+        await using var registry = await RegistryFixture.StartOnFilesAsync();
         Directory.Move(registry.DataFolder, registry.DataFolder + "-away");
         await AssertUnavailableAsync(registry, "the data folder can't be written");
         Directory.Move(registry.DataFolder + "-away", registry.DataFolder);
@@ -37,7 +37,7 @@ public sealed class HealthTests
     [Fact]
     public async Task The_disk_is_asked_once_a_second_however_often_somebody_wants_to_know()
     {
-        await using var registry = await RegistryFixture.StartAsync();
+        await using var registry = await RegistryFixture.StartOnFilesAsync();
         var clock = new StillClock();
         var readiness = ActivatorUtilities.CreateInstance<Readiness>(registry.Services, (TimeProvider)clock);
         Assert.Null(await readiness.FindProblemAsync());

@@ -82,7 +82,7 @@ public sealed class StartTests : IDisposable
     [Fact]
     public async Task A_new_data_folder_is_for_nobody_else_on_the_machine()
     {
-        await using var registry = await RegistryFixture.StartAsync();
+        await using var registry = await RegistryFixture.StartOnFilesAsync();
         var others = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute
             | UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
         Assert.Equal(UnixFileMode.None, File.GetUnixFileMode(registry.DataFolder) & others);

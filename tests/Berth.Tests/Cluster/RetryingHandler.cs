@@ -1,0 +1,54 @@
+using System.Net;
+
+namespace Berth.Tests.Cluster;
+
+/// <summary>
+/// What a sound client does where one of several nodes is away: it sends the same request again. It follows redirects
+/// to where blobs lie. A chunk that arrived
+/// though its answer did not is told by the range in the refusal of the second (distribution-spec, "Pushing a blob in
+/// chunks").
+/// </summary>
+internal sealed class RetryingHandler() : DelegatingHandler(
+    new SocketsHttpHandler { AllowAutoRedirect = true, UseCookies = false, UseProxy = false })
+{
+    private const int MaxTries = 40;
+
+    private static readonly TimeSpan Rest = TimeSpan.FromMilliseconds(250);
+
+    private int retried;
+
+    /// <summary>How many requests were sent again.</summary>
+    public int Retried => retried;
+
+    protected override async Task<HttpResponseMessage> SendAsync(
+        HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        for (var tries = 1; ; tries++)
+        {
+            try
+            {
+                var answer = await base.SendAsync(request, cancellationToken);
+                await answer.Content.LoadIntoBufferAsync(cancellationToken);
+                if (tries > 1 && HasArrived(request, answer)) answer.StatusCode = HttpStatusCode.Accepted;
+                if (tries == MaxTries || !IsPassing(answer.StatusCode)) return answer;
+                answer.Dispose();
+            }
+            catch (HttpRequestException) when (tries < MaxTries)
+            {
+                // The node died, or the proxy found none.
+            }
+
+            Interlocked.Increment(ref retried);
+            await Task.Delay(Rest, cancellationToken);
+        }
+    }
+
+    private static bool IsPassing(HttpStatusCode status) => status is HttpStatusCode.BadGateway
+        or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout or HttpStatusCode.TooManyRequests;
+
+    private static bool HasArrived(HttpRequestMessage request, HttpResponseMessage answer) =>
+        answer.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable
+        && request.Content?.Headers.TryGetValues("Content-Range", out var sent) == true
+        && answer.Headers.TryGetValues("Range", out var range)
+        && sent.Single().Split('-')[1] == range.Single().Split('-')[1];
+}
