@@ -93,13 +93,14 @@ public sealed class SharedStoreTests : IAsyncLifetime
             Assert.All(answers, a => Assert.True(a.Status is HttpStatusCode.Accepted or HttpStatusCode.Conflict));
             // Those that were accepted came one after another, in an order that only the content tells.
             var accepted = bodies.Where((_, n) => answers[n].Status == HttpStatusCode.Accepted).ToList();
-            Assert.Equal(
-                accepted.Count == 0 ? "0-0" : $"0-{(accepted.Count * BodyBytes) - 1}", await RangeAsync(nodes[0], upload));
+            var range = accepted.Count == 0 ? "0-0" : $"0-{(accepted.Count * BodyBytes) - 1}";
+            Assert.Equal(range, await RangeAsync(nodes[0], upload));
             var row = await nodes[0].Services.GetRequiredService<UploadTable>().FindAsync(IdOf(upload));
             var stored = await nodes[0].Services.GetRequiredService<IBlobStore>().OpenUploadAsync(
                 row!.Id, row.Repository, row.Algorithm, row.State);
             var found = await stored.ComputeDigestAsync(DigestAlgorithm.Sha256);
-            Assert.Contains(found, OrdersOf(accepted).Select(order => StoreUse.DigestOf([.. order.SelectMany(b => b)])));
+            Assert.Contains(
+                found, OrdersOf(accepted).Select(order => StoreUse.DigestOf([.. order.SelectMany(b => b)])));
             Assert.Equal(HttpStatusCode.Created, await PutAsync(nodes[1], upload, found.Text, []));
         }
     }
