@@ -13,6 +13,7 @@ internal static class Pieces
     {
         // On a machine that is never quite still, a hundred iterations say no more than twenty.
         var config = DefaultConfig.Instance.WithOptions(ConfigOptions.StopOnFirstError)
+            .WithBuildTimeout(TimeSpan.FromMinutes(10))
             .AddJob(Job.Default.WithMaxIterationCount(20).AsDefault());
         var reports = BenchmarkRunner.Run(typeof(HotPaths).Assembly, config).SelectMany(s => s.Reports).ToList();
         if (reports.Count == 0 || reports.Exists(r => !r.Success)) return 1;
