@@ -72,6 +72,9 @@ internal abstract class BlobUpload(UploadId id, RepositoryName repository, Diges
             try
             {
                 if (Offset + batch.Length > maxBytes) throw UploadTooLargeException.Above(maxBytes);
+
+                // The thread that brought this batch receives the next one as soon as it is let go.
+                if (batch.Length >= BatchBytes) await Task.Yield();
                 if (!batch.IsEmpty) await StoreAsync(batch);
             }
             finally

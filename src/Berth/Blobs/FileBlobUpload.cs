@@ -45,23 +45,15 @@ internal sealed class FileBlobUpload : BlobUpload
         hash?.Dispose();
     }
 
-    /// <summary>
-    /// A batch is hashed on one thread and written on another, while the thread that brought it receives the next one.
-    /// </summary>
+    /// <summary>While a batch is hashed here it is written on another thread.</summary>
     protected override async ValueTask StoreAsync(ReadOnlySequence<byte> batch)
     {
+        var writing = batch.Length < BatchBytes ? null : Task.Run(() => Write(batch));
         try
         {
-            if (batch.Length < BatchBytes)
-            {
-                Write(batch);
-                Hash(batch);
-            }
-            else
-            {
-                await Task.WhenAll(Task.Run(() => Write(batch)), Task.Run(() => Hash(batch)));
-            }
-
+            if (writing is null) Write(batch);
+            Hash(batch);
+            if (writing is not null) await writing;
             Offset += batch.Length;
         }
         catch (IOException)

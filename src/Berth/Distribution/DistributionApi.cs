@@ -103,10 +103,13 @@ internal sealed partial class DistributionApi
             if (candidate.Kind == target.Kind && candidate.Method == method) route = candidate;
         }
 
-        if (route is not null) return null;
-        var kind = target.Kind;
+        return route is null ? RefuseMethod(http, target.Kind) : null;
+    }
+
+    private RegistryError RefuseMethod(HttpContext http, V2Kind kind)
+    {
         http.Response.Headers.Allow = string.Join(", ", routes.Where(r => r.Kind == kind).Select(r => r.Method));
-        return RegistryError.MethodNotAllowed(method);
+        return RegistryError.MethodNotAllowed(http.Request.Method);
     }
 
     private RegistryError? Admit(HttpContext http, Route route, out Actor? actor)

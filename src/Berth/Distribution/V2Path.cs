@@ -64,16 +64,18 @@ internal readonly ref struct V2Path(V2Kind kind, ReadOnlySpan<char> name, ReadOn
 }
 
 /// <summary>The path's parts after they were checked: which of them is set, the kind tells.</summary>
-internal sealed record V2Target(V2Kind Kind)
+internal sealed class V2Target(V2Kind kind)
 {
-    public RepositoryName Repository { get; init; }
+    public V2Kind Kind => kind;
 
-    public Digest Digest { get; init; }
+    public RepositoryName Repository { get; private set; }
 
-    public Reference Reference { get; init; }
+    public Digest Digest { get; private set; }
+
+    public Reference Reference { get; private set; }
 
     /// <summary>An upload's id, or null where the text can't be one: then no such upload exists.</summary>
-    public UploadId? Upload { get; init; }
+    public UploadId? Upload { get; private set; }
 
     public static RegistryError? TryCreate(in V2Path path, string method, out V2Target target)
     {
@@ -85,31 +87,31 @@ internal sealed record V2Target(V2Kind Kind)
             return RegistryError.NameInvalid(path.Name.ToString());
         }
 
-        target = target with { Repository = repository };
+        target.Repository = repository;
         return path.Kind switch
         {
-            V2Kind.Blob or V2Kind.Referrers => WithDigest(path.Last, ref target),
-            V2Kind.Manifest => WithReference(path.Last, method, ref target),
-            V2Kind.Upload => WithUpload(path.Last, ref target),
+            V2Kind.Blob or V2Kind.Referrers => target.ReadDigest(path.Last),
+            V2Kind.Manifest => target.ReadReference(path.Last, method),
+            V2Kind.Upload => target.ReadUpload(path.Last),
             _ => null,
         };
     }
 
-    private static RegistryError? WithDigest(ReadOnlySpan<char> text, ref V2Target target)
+    private RegistryError? ReadDigest(ReadOnlySpan<char> text)
     {
         if (!Digest.TryParse(text, out var digest)) return RegistryError.DigestInvalid($"'{text}' is not a digest");
-        target = target with { Digest = digest };
+        Digest = digest;
         return null;
     }
 
     /// <summary>
     /// A name that no manifest can have is a 404 to readers, and an error only to those who write it.
     /// </summary>
-    private static RegistryError? WithReference(ReadOnlySpan<char> text, string method, ref V2Target target)
+    private RegistryError? ReadReference(ReadOnlySpan<char> text, string method)
     {
         if (Reference.TryParse(text, out var reference))
         {
-            target = target with { Reference = reference };
+            Reference = reference;
             return null;
         }
 
@@ -119,9 +121,9 @@ internal sealed record V2Target(V2Kind Kind)
             : RegistryError.ManifestUnknown(text.ToString());
     }
 
-    private static RegistryError? WithUpload(ReadOnlySpan<char> text, ref V2Target target)
+    private RegistryError? ReadUpload(ReadOnlySpan<char> text)
     {
-        if (UploadId.TryParse(text, out var id)) target = target with { Upload = id };
+        if (UploadId.TryParse(text, out var id)) Upload = id;
         return null;
     }
 }
