@@ -37,9 +37,9 @@ internal static class ScalePage
         for (var i = 0; i < runs[0].Figures.Count; i++)
         {
             var figures = runs.Select(r => r.Figures[i]).ToList();
-            var statements = figures.Select(f => f.Statements).Distinct().Order().Select(Text);
+            var statements = Math.Round(figures.Min(f => f.Statements), 1);
             var cells = figures.Select(f => $"{Text(f.MedianMilliseconds)} · p99 {Text(f.P99Milliseconds)}");
-            text.Append($"| {figures[0].Name} | {string.Join("–", statements)} | {string.Join(" | ", cells)} |\n");
+            text.Append($"| {figures[0].Name} | {Text(statements)} | {string.Join(" | ", cells)} |\n");
         }
 
         var ready = runs.Select(r => Text(r.ReadyMilliseconds));
