@@ -5,6 +5,7 @@ return args switch
 {
     ["compare", .. var rest] => await Comparison.RunAsync(rest),
     ["pieces"] => await Pieces.RunAsync(),
+    ["scale", .. var rest] => await Scale.RunAsync(rest),
     _ => Switch(args),
 };
 
