@@ -8,9 +8,7 @@ namespace Berth.Blobs;
 /// </summary>
 internal sealed class PartBuffer : IDisposable
 {
-    /// <summary>
-    /// Room for most configs and signatures. The 1000 uploads of limits.concurrentuploads make 64 MiB.
-    /// </summary>
+    /// <summary>Room for most configs and signatures; 1000 uploads (limits.concurrentuploads) make 64 MiB.</summary>
     public const int FreeBytes = 64 * 1024;
 
     private const int BlockBytes = 1 << 20;

@@ -46,6 +46,7 @@ internal sealed class S3BlobUpload : BlobUpload
     private PartBuffer? buffer;
     private long reservedAt;
     private bool isBroken;
+    private bool isStoreAway;
     private bool isWhole;
     private bool isDoubtful;
 
@@ -102,9 +103,9 @@ internal sealed class S3BlobUpload : BlobUpload
             await CompleteAsync();
             return await ReadWholeAsync(algorithm);
         }
-        catch
+        catch (Exception e)
         {
-            isBroken = true;
+            NoteFailure(e);
             throw;
         }
     }
@@ -121,30 +122,20 @@ internal sealed class S3BlobUpload : BlobUpload
             else if (direct == digest) await CompleteAsync();
             else throw new UploadLostException($"the parts lie under {direct}");
         }
-        catch
+        catch (Exception e)
         {
-            isBroken = true;
+            NoteFailure(e);
             throw;
         }
 
-        garbage.UnionWith(KeysOf(Id, left));
+        garbage.UnionWith(left.KeysOf(Id));
         if (tail is not null) garbage.Add(tail);
-        if (multipart is not null && direct is null) garbage.Add(WholeKeyOf(Id));
+        if (multipart is not null && direct is null) garbage.Add(S3UploadState.WholeKeyOf(Id));
         var skipped = multipart is not null && !isWhole ? multipart : null;
         Dispose();
         if (skipped is not null) await AbortAsync(skipped);
         await DeleteGarbageAsync();
     }
-
-    /// <summary>The objects that an upload in some state may have.</summary>
-    public static IEnumerable<string> KeysOf(UploadId id, S3UploadState state)
-    {
-        if (state.Multipart is not null) yield return WholeKeyOf(id);
-        if (state.Tail is { } tail) yield return tail;
-        if (state.Stale is { } stale) yield return stale;
-    }
-
-    public static string WholeKeyOf(UploadId id) => $"uploads/{id}/whole";
 
     protected override void Close()
     {
@@ -168,9 +159,9 @@ internal sealed class S3BlobUpload : BlobUpload
 
             Offset += batch.Length;
         }
-        catch
+        catch (Exception e)
         {
-            isBroken = true;
+            NoteFailure(e);
             throw;
         }
     }
@@ -179,7 +170,7 @@ internal sealed class S3BlobUpload : BlobUpload
     private bool IsInTheWay => buffer?.Reservation is not null && store.Memory.IsContended
         && store.Clock.GetElapsedTime(reservedAt) > LongestHold;
 
-    private string Key => direct is { } digest ? S3BlobStore.KeyOf(digest) : WholeKeyOf(Id);
+    private string Key => direct is { } digest ? S3BlobStore.KeyOf(digest) : S3UploadState.WholeKeyOf(Id);
 
     private int NextNumber => etags.Count + sending.Count + 1;
 
@@ -357,6 +348,7 @@ internal sealed class S3BlobUpload : BlobUpload
         if (tail is not null && tail != left.Tail) garbage.Add(tail);
         Load();
         await DeleteGarbageAsync();
+        isStoreAway = false;
     }
 
     private void Load()
@@ -374,7 +366,7 @@ internal sealed class S3BlobUpload : BlobUpload
     {
         try
         {
-            foreach (var key in garbage) await store.Objects.DeleteAsync(key);
+            foreach (var key in garbage) await store.Objects.DeleteAsync(key, isPatient: !isStoreAway);
             garbage.Clear();
         }
         catch (IOException)
@@ -383,11 +375,18 @@ internal sealed class S3BlobUpload : BlobUpload
         }
     }
 
+    /// <summary>A store that is away keeps the client waiting once, not for the cleaning up too.</summary>
+    private void NoteFailure(Exception e)
+    {
+        isBroken = true;
+        isStoreAway = e is StoreUnavailableException;
+    }
+
     private async Task AbortAsync(string id)
     {
         try
         {
-            await store.Objects.AbortAsync(Key, id);
+            await store.Objects.AbortAsync(Key, id, isPatient: !isStoreAway);
         }
         catch (IOException)
         {

@@ -29,9 +29,11 @@ internal sealed partial class S3Calls(S3Settings settings, TimeProvider clock, I
     /// <param name="what">What is done to what, for the log and for people.</param>
     /// <param name="call">One attempt.</param>
     /// <param name="bytes">How many bytes it moves.</param>
+    /// <param name="isPatient">False: one try only.</param>
     /// <param name="cancellation">Ends the waiting.</param>
     public async Task<T> RunAsync<T>(
-        string what, Func<CancellationToken, Task<T>> call, long bytes = 0, CancellationToken cancellation = default)
+        string what, Func<CancellationToken, Task<T>> call, long bytes = 0, bool isPatient = true,
+        CancellationToken cancellation = default)
     {
         for (var attempt = 0; ; attempt++)
         {
@@ -44,7 +46,7 @@ internal sealed partial class S3Calls(S3Settings settings, TimeProvider clock, I
             catch (Exception e) when (IsPassing(e) && !cancellation.IsCancellationRequested)
             {
                 var reason = e is OperationCanceledException ? "it did not answer in time" : ReasonOf(e);
-                if (attempt >= settings.Retries) throw Unavailable(what, reason, e);
+                if (!isPatient || attempt >= settings.Retries) throw Unavailable(what, reason, e);
                 LogRetry(what, reason, attempt + 1);
                 await Task.Delay(WaitAfter(attempt), clock, cancellation);
             }

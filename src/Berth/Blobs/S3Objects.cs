@@ -49,7 +49,7 @@ internal sealed class S3Objects : IDisposable
         try
         {
             var found = await calls.RunAsync(
-                $"find {key}", stop => client.GetObjectMetadataAsync(request, stop), 0, cancellation);
+                $"find {key}", stop => client.GetObjectMetadataAsync(request, stop), cancellation: cancellation);
             return new S3Object(key, found.ContentLength, found.ETag, found.LastModified ?? DateTimeOffset.MinValue);
         }
         catch (AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.NotFound)
@@ -76,8 +76,7 @@ internal sealed class S3Objects : IDisposable
                 EtagToMatch = etag,
             },
             stop),
-        0,
-        cancellation);
+        cancellation: cancellation);
 
     /// <summary>
     /// Reads from what <see cref="OpenAsync"/> gave, for as long as the store may be silent. 0: the connection broke.
@@ -124,12 +123,14 @@ internal sealed class S3Objects : IDisposable
     /// <summary>Deletes an object, if it is there.</summary>
     /// <param name="key">The object.</param>
     /// <param name="etag">What it must still be, where the store can tell; null for whatever it is.</param>
-    public async Task DeleteAsync(string key, string? etag = null)
+    /// <param name="isPatient">False: one try only.</param>
+    public async Task DeleteAsync(string key, string? etag = null, bool isPatient = true)
     {
+        var request = new DeleteObjectRequest { BucketName = settings.Bucket, Key = prefix + key, IfMatch = etag };
         try
         {
-            await calls.RunAsync($"delete {key}", stop => client.DeleteObjectAsync(
-                new DeleteObjectRequest { BucketName = settings.Bucket, Key = prefix + key, IfMatch = etag }, stop));
+            await calls.RunAsync(
+                $"delete {key}", stop => client.DeleteObjectAsync(request, stop), isPatient: isPatient);
         }
         catch (AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.NotFound)
         {
@@ -213,13 +214,18 @@ internal sealed class S3Objects : IDisposable
         bytes);
 
     /// <summary>Forgets a multipart upload and its parts, if it is there.</summary>
-    public async Task AbortAsync(string key, string id)
+    public async Task AbortAsync(string key, string id, bool isPatient = true)
     {
+        var request = new AbortMultipartUploadRequest
+        {
+            BucketName = settings.Bucket,
+            Key = prefix + key,
+            UploadId = id,
+        };
         try
         {
-            await calls.RunAsync($"abort {key}", stop => client.AbortMultipartUploadAsync(
-                new AbortMultipartUploadRequest { BucketName = settings.Bucket, Key = prefix + key, UploadId = id },
-                stop));
+            await calls.RunAsync(
+                $"abort {key}", stop => client.AbortMultipartUploadAsync(request, stop), isPatient: isPatient);
         }
         catch (AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.NotFound)
         {
@@ -256,7 +262,7 @@ internal sealed class S3Objects : IDisposable
         do
         {
             var page = await calls.RunAsync(
-                $"list {under}", stop => client.ListObjectsV2Async(request, stop), 0, cancellation);
+                $"list {under}", stop => client.ListObjectsV2Async(request, stop), cancellation: cancellation);
             foreach (var found in page.S3Objects ?? [])
             {
                 yield return new S3Object(
@@ -278,7 +284,7 @@ internal sealed class S3Objects : IDisposable
         do
         {
             var page = await calls.RunAsync(
-                "list uploads", stop => client.ListMultipartUploadsAsync(request, stop), 0, cancellation);
+                "list uploads", stop => client.ListMultipartUploadsAsync(request, stop), cancellation: cancellation);
             foreach (var found in page.MultipartUploads ?? [])
             {
                 yield return new S3Multipart(

@@ -1,6 +1,7 @@
 using System.Buffers.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Berth.Oci;
 
 namespace Berth.Blobs;
 
@@ -40,6 +41,17 @@ internal sealed record S3UploadState(
         {
             throw new UploadLostException($"the upload's state can't be read: {e.Message}");
         }
+    }
+
+    /// <summary>The multipart upload's place, and later its object's.</summary>
+    public static string WholeKeyOf(UploadId id) => $"uploads/{id}/whole";
+
+    /// <summary>The objects that the upload may have.</summary>
+    public IEnumerable<string> KeysOf(UploadId id)
+    {
+        if (Multipart is not null) yield return WholeKeyOf(id);
+        if (Tail is { } tail) yield return tail;
+        if (Stale is { } stale) yield return stale;
     }
 
     public string Write() => JsonSerializer.Serialize(this, S3UploadJson.Default.S3UploadState);

@@ -45,9 +45,7 @@ public class S3BlobStoreTests : BlobStoreSuite
             StoreUse.Stop);
 }
 
-/// <summary>
-/// Blobs in a bucket, in parts of equal size, under a prefix, copied in small parts, with little memory.
-/// </summary>
+/// <summary>Blobs in equal parts, under a prefix, copied in small parts, with little memory.</summary>
 public sealed class FrugalS3BlobStoreTests : S3BlobStoreTests
 {
     private protected override S3Settings Configure(S3Settings settings) => settings with

@@ -190,7 +190,7 @@ public sealed class S3FaultTests : IAsyncLifetime
             case "cut short":
                 return [proxy.Inject(new Fault.Truncate(50_000), every: 2, requests: IsRead)];
             case "late":
-                proxy.Delay = TimeSpan.FromMilliseconds(20);
+                proxy.Delay = TimeSpan.FromMilliseconds(1);
                 return [proxy.Inject(new Fault.Wait(TimeSpan.FromSeconds(3)), count: 5, every: 7)];
             default:
                 return

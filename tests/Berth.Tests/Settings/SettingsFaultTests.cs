@@ -101,7 +101,7 @@ public sealed class SettingsFaultTests : IDisposable
             $"http: {{secret: {Secret}, secrett: {Secret}}}\nproxy: {{password: {Secret}}}",
             $"REGISTRY_STORAGE_S3_SECRETKEY={Secret}", $"REGISTRY_REDIS_PASSWORD={Secret}",
             $"REGISTRY_PASSWORD={Secret}"));
-        Assert.Equal(6, printed.Split('\n').Length);
+        Assert.Equal(8, printed.Split('\n').Length);
         Assert.DoesNotContain(Secret, printed, StringComparison.Ordinal);
     }
 
