@@ -49,11 +49,12 @@ internal static class VerifyCommand
 
     private static async Task<int> RunAsync(RegistrySettings settings, bool isDryRun, CancellationToken cancellation)
     {
+        // The database first: where there is none, no store is begun either.
+        await using var database = await Database.OpenBesideAsync(
+            settings.Database, DataFolder.DatabasePathOf(settings), TimeProvider.System);
         IBlobStore store = settings.Storage.S3 is { } s3
             ? new S3BlobStore(s3, TimeProvider.System, NullLogger<S3BlobStore>.Instance)
             : new FileBlobStore(Path.GetFullPath(settings.Storage.Filesystem.RootDirectory));
-        await using var database = await Database.OpenBesideAsync(
-            settings.Database, DataFolder.DatabasePathOf(settings), TimeProvider.System);
         var verification = new Verification(
             database, store, settings.Validation, TimeProvider.System, isDryRun);
         Console.WriteLine($"Verifying {store.Name}");
