@@ -3,6 +3,7 @@ using Berth.Blobs;
 using Berth.Metadata;
 using Berth.Oci;
 using Berth.Tests.Faults;
+using Berth.Tests.Servers;
 
 namespace Berth.Tests.Cli;
 
@@ -19,6 +20,39 @@ public class VerifyTests
         Assert.Equal(0, exitCode);
         Assert.Contains("Read 3 blobs (77 KiB) and 1 manifests.", output, StringComparison.Ordinal);
         Assert.Contains("Everything is as it was pushed.", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_bucket_is_verified_and_what_is_altered_in_it_set_aside()
+    {
+        await using var bucket = await S3Server.CreateBucketAsync();
+        await using var berth = await BerthProcess.StartAsync(
+            settings =>
+            {
+                foreach (var (name, value) in bucket.Variables) settings[name] = value;
+            },
+            TestContext.Current.CancellationToken);
+        using var http = berth.CreateClient();
+        await new ImageClient(http, new Random(1)).PushAsync(Image);
+        var settings = new Dictionary<string, string>(bucket.Variables)
+        {
+            ["REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY"] = berth.DataFolder,
+        };
+        var (exitCode, output) = await BerthCommand.RunAsync(settings, "verify");
+        Assert.True(exitCode == 0, output);
+        Assert.Contains($"Verifying s3://{bucket.Name}", output, StringComparison.Ordinal);
+        Assert.Contains("Read 3 blobs (77 KiB) and 1 manifests.", output, StringComparison.Ordinal);
+
+        var digest = Digest.Parse(Image.Layers[1].Digest);
+        await bucket.PutAsync(S3BlobStore.KeyOf(digest), new string('x', 9_000));
+        (exitCode, output) = await BerthCommand.RunAsync(settings, "verify", "--dry-run");
+        Assert.Equal(1, exitCode);
+        Assert.Contains("nothing was changed", output, StringComparison.Ordinal);
+        (exitCode, output) = await BerthCommand.RunAsync(settings, "verify");
+        Assert.Equal(1, exitCode);
+        Assert.Contains("moved to quarantine, push it again", output, StringComparison.Ordinal);
+        Assert.Contains($"quarantine/sha256-{digest.Hex}", await bucket.KeysAsync());
+        Assert.DoesNotContain(S3BlobStore.KeyOf(digest), await bucket.KeysAsync());
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.Net;
+using Berth.Tests.Servers;
 
 namespace Berth.Tests.Faults;
 
@@ -32,6 +33,30 @@ public class MemoryTests(ITestOutputHelper output)
             .Select(number => PullAsync(http, digest, isSlow: number % 2 == 0))));
         output.WriteLine($"64 pulls added {growth / MiB} MiB");
         Assert.InRange(growth, 0, 128L * MiB);
+    }
+
+    [Fact]
+    public async Task Uploads_to_a_bucket_and_pulls_from_it_take_no_more_memory_than_the_settings_give()
+    {
+        await using var bucket = await S3Server.CreateBucketAsync();
+        await using var berth = await BerthProcess.StartAsync(
+            settings =>
+            {
+                foreach (var (name, value) in bucket.Variables) settings[name] = value;
+                settings["REGISTRY_STORAGE_S3_UPLOADMEMORYBYTES"] = "64MiB";
+                settings["REGISTRY_STORAGE_REDIRECT_DISABLE"] = "true";
+            },
+            Cancellation);
+        using var http = berth.CreateClient();
+        http.Timeout = TimeSpan.FromMinutes(5);
+        var digest = await PushAsync(http, number: 1000, mebibytes: BlobMebibytes, isChunked: false);
+        var pushed = await PeakGrowthAsync(berth, () => Task.WhenAll(Enumerable.Range(0, 16)
+            .Select(number => PushAsync(http, number, mebibytes: 40, isChunked: number % 2 == 0))));
+        var pulled = await PeakGrowthAsync(berth, () => Task.WhenAll(Enumerable.Range(0, 16)
+            .Select(number => PullAsync(http, digest, isSlow: number % 2 == 0))));
+        output.WriteLine($"16 uploads added {pushed / MiB} MiB, 16 pulls {pulled / MiB} MiB");
+        Assert.InRange(pushed, 0, 192L * MiB);
+        Assert.InRange(pulled, 0, 96L * MiB);
     }
 
     private static async Task<long> PeakGrowthAsync(BerthProcess berth, Func<Task> load)
