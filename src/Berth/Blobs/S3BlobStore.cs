@@ -63,8 +63,8 @@ internal sealed partial class S3BlobStore : IBlobStore, IDisposable
         try
         {
             var left = S3UploadState.Parse(state);
-            if (left.Multipart is { } multipart) await objects.AbortAsync(S3UploadState.WholeKeyOf(id), multipart);
-            foreach (var key in left.KeysOf(id)) await objects.DeleteAsync(key);
+            if (left.Multipart is { } multipart) await objects.AbortAsync(left.Whole!, multipart);
+            foreach (var key in left.Keys) await objects.DeleteAsync(key);
         }
         catch (IOException e)
         {

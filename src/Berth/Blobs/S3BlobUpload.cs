@@ -14,11 +14,11 @@ internal sealed record S3Uploading(
 /// <code>
 /// blobs/sha256/ab/abcdef…     fits in one part: written at once, when its digest is known to be right
 ///                             larger, and its digest was told beforehand: the parts' own place
-/// uploads/0123…/whole         larger, digest told at the end: the parts' place until then; copied by the store
-/// uploads/0123…/tail-4567…    bytes after the last part at the end of a request, when others will follow
+/// uploads/0123…/whole-4567…   larger, digest told at the end: the parts' place until then; copied by the store
+/// uploads/0123…/tail-89ab…    bytes after the last part at the end of a request, when others will follow
 /// </code>
 /// A multipart upload at a blob's own place belongs to one request, which completes or aborts it. One at
-/// <c>whole</c> may be gone on with by any node, from the state in the database. Nobody trusts what lies there unless
+/// <c>whole-…</c> may be gone on with by any node, from the state in the database. Nobody trusts what lies there unless
 /// it is known who wrote it: parts are completed by the tags that were told when this upload sent them, and after that
 /// the database is asked whether anyone else has claimed the upload meanwhile, who could have replaced parts.
 /// </summary>
@@ -39,6 +39,7 @@ internal sealed class S3BlobUpload : BlobUpload
 
     private List<string> etags = [];
     private string? multipart;
+    private string? whole;
     private Digest? direct;
     private string? tail;
     private long tailBytes;
@@ -81,7 +82,7 @@ internal sealed class S3BlobUpload : BlobUpload
         while (sending.Count > 0) await TakeSentAsync();
         if (left.Stale is { } stale) garbage.Add(stale);
         left = new S3UploadState(
-            Offset, multipart, S3UploadState.Pack(etags), tail, tailBytes,
+            Offset, multipart, whole, S3UploadState.Pack(etags), tail, tailBytes,
             Stale: left.Tail == tail ? null : left.Tail, hash?.Save());
         await DeleteGarbageAsync();
     }
@@ -128,9 +129,9 @@ internal sealed class S3BlobUpload : BlobUpload
             throw;
         }
 
-        garbage.UnionWith(left.KeysOf(Id));
+        garbage.UnionWith(left.Keys);
         if (tail is not null) garbage.Add(tail);
-        if (multipart is not null && direct is null) garbage.Add(S3UploadState.WholeKeyOf(Id));
+        if (whole is not null) garbage.Add(whole);
         var skipped = multipart is not null && !isWhole ? multipart : null;
         Dispose();
         if (skipped is not null) await AbortAsync(skipped);
@@ -170,7 +171,7 @@ internal sealed class S3BlobUpload : BlobUpload
     private bool IsInTheWay => buffer?.Reservation is not null && store.Memory.IsContended
         && store.Clock.GetElapsedTime(reservedAt) > LongestHold;
 
-    private string Key => direct is { } digest ? S3BlobStore.KeyOf(digest) : S3UploadState.WholeKeyOf(Id);
+    private string Key => direct is { } digest ? S3BlobStore.KeyOf(digest) : whole!;
 
     private int NextNumber => etags.Count + sending.Count + 1;
 
@@ -218,6 +219,7 @@ internal sealed class S3BlobUpload : BlobUpload
         if (multipart is null)
         {
             direct = EnteredAt == 0 ? Expected : null;
+            whole = direct is null ? S3UploadState.NewKey(Id, "whole") : null;
             multipart = await store.Objects.StartMultipartAsync(Key);
         }
 
@@ -245,10 +247,9 @@ internal sealed class S3BlobUpload : BlobUpload
         etags.Add(etag);
     }
 
-    /// <summary>Its name is new each time: no late request of another node can replace it.</summary>
     private async Task PutTailAsync()
     {
-        var key = $"uploads/{Id}/tail-{UploadId.New()}";
+        var key = S3UploadState.NewKey(Id, "tail");
         await store.Objects.PutAsync(key, buffer!);
         (tail, tailBytes) = (key, buffer!.Length);
         buffer.Dispose();
@@ -345,7 +346,7 @@ internal sealed class S3BlobUpload : BlobUpload
         buffer?.Dispose();
         buffer = null;
         if (multipart is not null && multipart != left.Multipart && !isWhole) await AbortAsync(multipart);
-        if (tail is not null && tail != left.Tail) garbage.Add(tail);
+        garbage.UnionWith(new[] { whole, tail }.OfType<string>().Except(left.Keys));
         Load();
         await DeleteGarbageAsync();
         isStoreAway = false;
@@ -355,7 +356,8 @@ internal sealed class S3BlobUpload : BlobUpload
     {
         hash?.Dispose();
         hash = ResumableHash.Resume(left.Hash);
-        (Offset, multipart, tail, tailBytes) = (left.Offset, left.Multipart, left.Tail, left.TailBytes);
+        (Offset, multipart, whole, tail, tailBytes) =
+            (left.Offset, left.Multipart, left.Whole, left.Tail, left.TailBytes);
         etags = left.UnpackETags();
         direct = null;
         (isBroken, isWhole, isDoubtful) = (false, false, false);

@@ -10,6 +10,7 @@ namespace Berth.Blobs;
 /// </summary>
 /// <param name="Offset">How many bytes were received.</param>
 /// <param name="Multipart">The store's name of the multipart upload; null before the first part.</param>
+/// <param name="Whole">Where that becomes an object; a place of its own.</param>
 /// <param name="ETags">The parts' entity tags, in order, packed.</param>
 /// <param name="Tail">The object with the bytes after the last part; null where there are none.</param>
 /// <param name="TailBytes">How many bytes that has.</param>
@@ -18,6 +19,7 @@ namespace Berth.Blobs;
 internal sealed record S3UploadState(
     [property: JsonPropertyName("o")] long Offset,
     [property: JsonPropertyName("m")] string? Multipart,
+    [property: JsonPropertyName("w")] string? Whole,
     [property: JsonPropertyName("p")] string ETags,
     [property: JsonPropertyName("t")] string? Tail,
     [property: JsonPropertyName("b")] long TailBytes,
@@ -27,7 +29,7 @@ internal sealed record S3UploadState(
     private const int Md5HexLength = 32;
 
     /// <summary>An upload that has not begun.</summary>
-    public static S3UploadState Empty { get; } = new(0, null, "", null, 0, null, null);
+    public static S3UploadState Empty { get; } = new(0, null, null, "", null, 0, null, null);
 
     /// <exception cref="UploadLostException">The text is no state.</exception>
     public static S3UploadState Parse(string? text)
@@ -43,16 +45,11 @@ internal sealed record S3UploadState(
         }
     }
 
-    /// <summary>The multipart upload's place, and later its object's.</summary>
-    public static string WholeKeyOf(UploadId id) => $"uploads/{id}/whole";
-
     /// <summary>The objects that the upload may have.</summary>
-    public IEnumerable<string> KeysOf(UploadId id)
-    {
-        if (Multipart is not null) yield return WholeKeyOf(id);
-        if (Tail is { } tail) yield return tail;
-        if (Stale is { } stale) yield return stale;
-    }
+    public IEnumerable<string> Keys => new[] { Whole, Tail, Stale }.OfType<string>();
+
+    /// <summary>A new key for an upload's bytes: nothing that another request does late can replace them.</summary>
+    public static string NewKey(UploadId id, string kind) => $"uploads/{id}/{kind}-{UploadId.New()}";
 
     public string Write() => JsonSerializer.Serialize(this, S3UploadJson.Default.S3UploadState);
 

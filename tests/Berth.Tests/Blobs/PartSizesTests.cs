@@ -44,7 +44,8 @@ public sealed class PartSizesTests
     {
         var etags = Enumerable.Range(0, 1000)
             .Select(n => $"\"{Convert.ToHexStringLower(StoreUse.Bytes(n, 16))}\"").Append("\"x,/.y-2\"").ToList();
-        var state = new S3UploadState(12, "2~id", S3UploadState.Pack(etags), "uploads/a/tail-b", 7, null, "Sha256:AA");
+        var state = new S3UploadState(
+            12, "2~id", "uploads/a/whole-b", S3UploadState.Pack(etags), "uploads/a/tail-b", 7, null, "Sha256:AA");
         var text = state.Write();
         Assert.InRange(text.Length, 20_000, 30_000);
         Assert.Equal(state, S3UploadState.Parse(text));

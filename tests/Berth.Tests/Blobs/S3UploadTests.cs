@@ -118,6 +118,27 @@ public sealed class S3UploadTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Two_that_begin_parts_for_one_upload_do_not_meet_in_one_place()
+    {
+        var (start, rest, other) = (Bytes(1, 9), Bytes(2, 2 * Part), Bytes(3, 2 * Part));
+        var (late, state) = await BeginAsync(start);
+        await AppendAsync(late, rest);
+        var first = await OpenAsync(Node(), late.Id, state);
+        await AppendAsync(first, other);
+        first.IsHeldAsync = () => ValueTask.FromResult(false);
+        late.IsHeldAsync = async () =>
+        {
+            // Between the end of its parts and their copy, somebody else ends those of the same upload.
+            await Assert.ThrowsAsync<UploadTakenException>(
+                () => FinishAsync(Node(), first, DigestOf([.. start, .. other])));
+            return true;
+        };
+        var digest = DigestOf([.. start, .. rest]);
+        await FinishAsync(Node(), late, digest);
+        Assert.Equal((byte[])[.. start, .. rest], await ReadAsync(Node(), digest));
+    }
+
+    [Fact]
     public async Task A_commit_whose_answer_was_lost_succeeds_when_it_is_tried_again()
     {
         var content = Bytes(1, (2 * Part) + 100);
