@@ -235,6 +235,18 @@ public sealed class S3UploadTests : IAsyncLifetime
         Assert.Equal(5 << 20, node.Memory.FreeBytes);
     }
 
+    [Fact]
+    public async Task Over_TLS_parts_arrive_as_they_were_without_being_signed_each()
+    {
+        var node = Node(s => s with { RegionEndpoint = bucket.Server.TlsEndpoint.ToString(), SkipVerify = true });
+        var content = Bytes(1, (2 * Part) + 100);
+        Assert.Equal(content, await ReadAsync(node, await PushWholeAsync(node, content)));
+        var other = Bytes(2, (2 * Part) + 100);
+        Assert.Equal(other, await ReadAsync(node, await PushPiecesAsync(node, other[..Part], other[Part..])));
+        var strict = Node(s => s with { RegionEndpoint = bucket.Server.TlsEndpoint.ToString(), Retries = 0 });
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => PushWholeAsync(strict, content));
+    }
+
     private S3BlobStore Node(Func<S3Settings, S3Settings>? configure = null)
     {
         var settings = TestEngines.SettingsOf(bucket) with { ChunkSize = Part };
