@@ -127,15 +127,8 @@ internal sealed class S3Objects : IDisposable
     public async Task DeleteAsync(string key, string? etag = null, bool isPatient = true)
     {
         var request = new DeleteObjectRequest { BucketName = settings.Bucket, Key = prefix + key, IfMatch = etag };
-        try
-        {
-            await calls.RunAsync(
-                $"delete {key}", stop => client.DeleteObjectAsync(request, stop), isPatient: isPatient);
-        }
-        catch (AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.NotFound)
-        {
-            // What should be gone is gone.
-        }
+        await RemoveAsync(() => calls.RunAsync(
+            $"delete {key}", stop => client.DeleteObjectAsync(request, stop), isPatient: isPatient));
     }
 
     public async Task<string> StartMultipartAsync(string key)
@@ -222,15 +215,8 @@ internal sealed class S3Objects : IDisposable
             Key = prefix + key,
             UploadId = id,
         };
-        try
-        {
-            await calls.RunAsync(
-                $"abort {key}", stop => client.AbortMultipartUploadAsync(request, stop), isPatient: isPatient);
-        }
-        catch (AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.NotFound)
-        {
-            // It was completed or aborted before.
-        }
+        await RemoveAsync(() => calls.RunAsync(
+            $"abort {key}", stop => client.AbortMultipartUploadAsync(request, stop), isPatient: isPatient));
     }
 
     /// <summary>Copies an object of at most 5 GiB in one step, without moving it.</summary>
@@ -311,6 +297,18 @@ internal sealed class S3Objects : IDisposable
         : settings.KeyId is null ? ServerSideEncryptionMethod.AES256 : ServerSideEncryptionMethod.AWSKMS;
 
     private string? KeyId => settings.Encrypt ? settings.KeyId : null;
+
+    private static async Task RemoveAsync(Func<Task> call)
+    {
+        try
+        {
+            await call();
+        }
+        catch (AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.NotFound)
+        {
+            // What should be gone is gone.
+        }
+    }
 
     private static async Task<string> OrLostAsync(string key, Func<Task<string>> call)
     {

@@ -20,15 +20,16 @@ internal sealed class ListEndpoints(
     public async Task<RegistryError?> TagsAsync(V2Request request)
     {
         if (ReadPage(request, limits.PageEntries, out var page) is { } error) return error;
-        var unknown = RegistryError.NameUnknown(request.Repository);
-        if (await repositories.FindAsync(request.Repository) is not { } id) return unknown;
+        if (await repositories.FindAsync(request.Repository) is not { } id) return Unknown();
         var tags = page.Count == 0
             ? []
             : await database.ReadAsync(s => TagTable.ListAsync(s, id, page.Last, page.Count + 1));
-        if (tags.Count == 0 && !await repositories.HasContentAsync(id)) return unknown;
+        if (tags.Count == 0 && !await repositories.HasContentAsync(id)) return Unknown();
         LinkNext(request, page, tags, tag => tag);
         await WriteNamesAsync(request, "tags", tags, json => json.WriteString("name", request.Repository.Text));
         return null;
+
+        RegistryError Unknown() => RegistryError.NameUnknown(request.Repository);
     }
 
     public async Task<RegistryError?> CatalogAsync(V2Request request)

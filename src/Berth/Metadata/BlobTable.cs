@@ -71,7 +71,7 @@ internal sealed class BlobTable(Database database, RepositoryTable repositories,
         var removed = await database.WriteAsync(
             async session =>
             {
-                await database.LockAsync(session, repository, isShared: false);
+                await session.LockAsync(repository, isShared: false);
                 await session.AnnounceAsync(AnswerCache.NoticeOf(repository.Text, [KeyOf(repository, digest)]));
                 return await session.RunAsync(
                     "DELETE FROM repository_blob WHERE repository_id = $1 AND digest = $2", id, digest.Text);

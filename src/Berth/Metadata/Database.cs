@@ -1,4 +1,3 @@
-using Berth.Oci;
 using Berth.Settings;
 
 namespace Berth.Metadata;
@@ -57,14 +56,6 @@ internal abstract class Database : IAsyncDisposable
     /// </summary>
     /// <exception cref="DatabaseInUseException">A server uses it.</exception>
     public abstract Task UseAloneAsync(Func<Session, Task> work);
-
-    /// <summary>
-    /// Keeps other transactions that lock the same from going on until this one ends. SQLite has one writer anyway.
-    /// </summary>
-    /// <param name="session">The session of a write.</param>
-    /// <param name="repository">The repository, which may not be there yet.</param>
-    /// <param name="isShared">True: only against those that lock it alone.</param>
-    public abstract ValueTask LockAsync(Session session, RepositoryName repository, bool isShared);
 
     /// <summary>What the engine itself finds wrong with its data, a line each.</summary>
     public abstract Task<List<string>> CheckAsync();

@@ -28,7 +28,7 @@ internal sealed class ManifestRemoval(
         var (outcome, changed) = await database.WriteAsync(
             async session =>
             {
-                await database.LockAsync(session, repository, isShared: false);
+                await session.LockAsync(repository, isShared: false);
                 var removal = await RemoveAsync(session, id, reference, precondition, actor);
                 if (removal.Outcome == RemovalOutcome.Removed)
                 {

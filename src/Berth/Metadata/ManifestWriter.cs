@@ -102,7 +102,7 @@ internal sealed class ManifestWriter(
         IReadOnlyDictionary<Digest, long> durable)
     {
         // What is found here must hold until the commit: nobody may delete meanwhile, nor move what is compared.
-        await database.LockAsync(session, push.Repository, isShared: push.Precondition is null);
+        await session.LockAsync(push.Repository, isShared: push.Precondition is null);
 
         // A refusal must not even leave an empty repository behind.
         var known = await RepositoryTable.FindAsync(session, push.Repository) ?? -1;

@@ -7,8 +7,8 @@ namespace Berth.Metadata;
 
 /// <summary>
 /// The metadata in PostgreSQL, which any number of nodes share. Writes run beside each other at READ COMMITTED: what
-/// one reads and relies on until its commit it keeps in place with <see cref="LockAsync"/>. Whatever fails for a reason
-/// that passes is tried again, and after that reported as <see cref="DatabaseUnavailableException"/>; while the
+/// one reads and relies on until its commit it keeps in place with <see cref="Session.LockAsync"/>. Whatever fails for a
+/// reason that passes is tried again, and after that reported as <see cref="DatabaseUnavailableException"/>; while the
 /// database is away requests learn so at once, without each waiting for a connection of its own.
 /// </summary>
 internal sealed class PostgresDatabase : Database
@@ -34,27 +34,15 @@ internal sealed class PostgresDatabase : Database
     /// <summary>Connects, and brings the tables up to date unless another node is doing it or has done it.</summary>
     /// <exception cref="InvalidDataException">The tables are those of a newer Berth.</exception>
     /// <exception cref="DatabaseUnavailableException">The server does not answer.</exception>
-    public static async Task<PostgresDatabase> OpenAsync(DatabaseSettings settings, TimeProvider clock)
-    {
-        var database = new PostgresDatabase(new PostgresSettings(settings), clock);
-        try
-        {
-            await database.WriteAsync(
-                async session =>
-                {
-                    await LockSchemaAsync(session);
-                    await Migrations.ApplyAsync(session);
-                    return true;
-                },
-                isDurable: true);
-            return database;
-        }
-        catch
-        {
-            await database.DisposeAsync();
-            throw;
-        }
-    }
+    public static Task<PostgresDatabase> OpenAsync(DatabaseSettings settings, TimeProvider clock) => ConnectAsync(
+        settings, clock, database => database.WriteAsync(
+            async session =>
+            {
+                await LockSchemaAsync(session);
+                await Migrations.ApplyAsync(session);
+                return true;
+            },
+            isDurable: true));
 
     /// <summary>Tells which migrations the database lacks.</summary>
     /// <exception cref="InvalidDataException">The tables are those of a newer Berth.</exception>
@@ -68,24 +56,12 @@ internal sealed class PostgresDatabase : Database
     /// <summary>Connects to tables that are up to date already: nothing is created or changed.</summary>
     /// <exception cref="InvalidDataException">The tables are another version's.</exception>
     /// <exception cref="DatabaseUnavailableException">The server does not answer.</exception>
-    public static async Task<PostgresDatabase> OpenBesideAsync(DatabaseSettings settings, TimeProvider clock)
-    {
-        var database = new PostgresDatabase(new PostgresSettings(settings), clock);
-        try
+    public static Task<PostgresDatabase> OpenBesideAsync(DatabaseSettings settings, TimeProvider clock) => ConnectAsync(
+        settings, clock, async database => await database.ReadAsync(async session =>
         {
-            await database.ReadAsync(async session =>
-            {
-                await Migrations.RequireCurrentAsync(session);
-                return true;
-            });
-            return database;
-        }
-        catch
-        {
-            await database.DisposeAsync();
-            throw;
-        }
-    }
+            await Migrations.RequireCurrentAsync(session);
+            return true;
+        }));
 
     public override ValueTask<T> ReadAsync<T>(Func<Session, ValueTask<T>> query) => new(AttemptAsync(
         async attempt =>
@@ -127,13 +103,6 @@ internal sealed class PostgresDatabase : Database
         await transaction.CommitAsync();
     }
 
-    public override async ValueTask LockAsync(Session session, RepositoryName repository, bool isShared) =>
-        await session.RunAsync(
-            isShared
-                ? "SELECT pg_advisory_xact_lock_shared(hashtextextended($1, 0))"
-                : "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
-            repository.Text);
-
     /// <summary>PostgreSQL checks its pages itself, where its data_checksums are on.</summary>
     public override Task<List<string>> CheckAsync() => Task.FromResult<List<string>>([]);
 
@@ -160,6 +129,22 @@ internal sealed class PostgresDatabase : Database
             WHERE datname = current_database() AND application_name = $1 AND pid <> pg_backend_pid()
             """,
             PostgresSettings.ApplicationName) ?? 0;
+    }
+
+    private static async Task<PostgresDatabase> ConnectAsync(
+        DatabaseSettings settings, TimeProvider clock, Func<PostgresDatabase, Task> begin)
+    {
+        var database = new PostgresDatabase(new PostgresSettings(settings), clock);
+        try
+        {
+            await begin(database);
+            return database;
+        }
+        catch
+        {
+            await database.DisposeAsync();
+            throw;
+        }
     }
 
     private async Task<T> AttemptAsync<T>(Func<Attempt, Task<T>> work)

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using Berth.Oci;
 using Npgsql;
 
 namespace Berth.Metadata;
@@ -20,6 +21,12 @@ internal sealed class PostgresSession(NpgsqlConnection connection) : Session
 
     public override string TextsIn(string parameter) =>
         $"SELECT jsonb_array_elements_text(CAST({parameter} AS JSONB)) COLLATE \"C\"";
+
+    public override async ValueTask LockAsync(RepositoryName repository, bool isShared) => await RunAsync(
+        isShared
+            ? "SELECT pg_advisory_xact_lock_shared(hashtextextended($1, 0))"
+            : "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
+        repository.Text);
 
     public override async ValueTask<bool> HasTableAsync(string name) =>
         await NumberAsync("SELECT 1 WHERE to_regclass($1) IS NOT NULL", name) is not null;

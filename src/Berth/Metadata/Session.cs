@@ -1,5 +1,6 @@
 using System.Data.Common;
 using System.Text.Json;
+using Berth.Oci;
 
 namespace Berth.Metadata;
 
@@ -47,6 +48,13 @@ internal abstract class Session
 
     /// <summary>The same for a query that passes over rows which another write changes at this moment.</summary>
     public abstract string ForUpdateSkipLocked { get; }
+
+    /// <summary>
+    /// Keeps other writes that lock the same from going on until this one ends. SQLite has one writer anyway.
+    /// </summary>
+    /// <param name="repository">The repository, which may not be there yet.</param>
+    /// <param name="isShared">True: only against those that lock it alone.</param>
+    public abstract ValueTask LockAsync(RepositoryName repository, bool isShared);
 
     public abstract ValueTask<bool> HasTableAsync(string name);
 

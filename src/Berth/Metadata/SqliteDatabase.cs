@@ -97,9 +97,6 @@ internal sealed class SqliteDatabase : Database
         await session.RunAsync("COMMIT");
     }
 
-    public override ValueTask LockAsync(Session session, RepositoryName repository, bool isShared) =>
-        ValueTask.CompletedTask;
-
     public override async Task<List<string>> CheckAsync()
     {
         var lines = await ReadAsync(s => s.AllAsync("PRAGMA quick_check(20)", row => row.GetString(0)));

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Data.Common;
+using Berth.Oci;
 using Microsoft.Data.Sqlite;
 
 namespace Berth.Metadata;
@@ -50,6 +51,8 @@ internal sealed class SqliteSession : Session, IDisposable
     public override string ForUpdate => "";
 
     public override string ForUpdateSkipLocked => "";
+
+    public override ValueTask LockAsync(RepositoryName repository, bool isShared) => ValueTask.CompletedTask;
 
     public override async ValueTask<bool> HasTableAsync(string name) =>
         await NumberAsync("SELECT 1 FROM sqlite_master WHERE name = $1", name) is not null;

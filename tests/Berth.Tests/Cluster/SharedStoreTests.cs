@@ -110,15 +110,7 @@ public sealed class SharedStoreTests : IAsyncLifetime
         var upload = await StartAsync(nodes[0]);
         await PatchAsync(nodes[0], upload, StoreUse.Bytes(1, (2 * Part) + 10));
         Assert.Single(await bucket.UploadsAsync());
-        await using var sweeper = await StartNodeAsync(new UploadPurgingSettings
-        {
-            Age = TimeSpan.FromSeconds(1),
-            Interval = TimeSpan.FromSeconds(0.3),
-        });
-        await SharedDatabase.EventuallyAsync(
-            TimeSpan.FromSeconds(20),
-            async () => (await bucket.UploadsAsync()).Count == 0 && (await bucket.LengthsAsync("uploads/")).Count == 0,
-            "the upload is gone from the store");
+        await AssertSweptAsync("the upload is gone from the store");
         using var answer = await nodes[0].Client.GetAsync(upload, Stop);
         Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
     }
@@ -131,15 +123,7 @@ public sealed class SharedStoreTests : IAsyncLifetime
         await StoreUse.AppendAsync(orphan, StoreUse.Bytes(1, (2 * Part) + 10));
         await orphan.SuspendAsync();
         Assert.Single(await bucket.UploadsAsync());
-        await using var sweeper = await StartNodeAsync(new UploadPurgingSettings
-        {
-            Age = TimeSpan.FromSeconds(1),
-            Interval = TimeSpan.FromSeconds(0.3),
-        });
-        await SharedDatabase.EventuallyAsync(
-            TimeSpan.FromSeconds(20),
-            async () => (await bucket.UploadsAsync()).Count == 0 && (await bucket.LengthsAsync("uploads/")).Count == 0,
-            "what nobody owns is gone from the store");
+        await AssertSweptAsync("what nobody owns is gone from the store");
     }
 
     [Fact]
@@ -148,6 +132,20 @@ public sealed class SharedStoreTests : IAsyncLifetime
         Assert.All(nodes, node => Assert.False(Directory.Exists(node.DataFolder)));
         Assert.Equal("""{"status":"ok"}""", await nodes[0].Client.GetStringAsync("readyz", Stop));
         await nodes[0].Services.GetRequiredService<Database>().ReadAsync(s => s.NumberAsync("SELECT 1"));
+    }
+
+    /// <summary>A node that removes what is abandoned at once leaves nothing of uploads in the store.</summary>
+    private async Task AssertSweptAsync(string what)
+    {
+        await using var sweeper = await StartNodeAsync(new UploadPurgingSettings
+        {
+            Age = TimeSpan.FromSeconds(1),
+            Interval = TimeSpan.FromSeconds(0.3),
+        });
+        await SharedDatabase.EventuallyAsync(
+            TimeSpan.FromSeconds(20),
+            async () => (await bucket.UploadsAsync()).Count == 0 && (await bucket.LengthsAsync("uploads/")).Count == 0,
+            what);
     }
 
     private Task<RegistryFixture> StartNodeAsync(UploadPurgingSettings? purging = null) =>

@@ -66,9 +66,6 @@ internal sealed class WatchedDatabase(Database inner) : Database
 
     public override Task UseAloneAsync(Func<Session, Task> work) => inner.UseAloneAsync(work);
 
-    public override ValueTask LockAsync(Session session, RepositoryName repository, bool isShared) =>
-        inner.LockAsync(session, repository, isShared);
-
     public override Task<List<string>> CheckAsync() => inner.CheckAsync();
 
     public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
