@@ -7,9 +7,9 @@ namespace Berth.Metadata;
 
 /// <summary>
 /// The metadata in PostgreSQL, which any number of nodes share. Writes run beside each other at READ COMMITTED: what
-/// one reads and relies on until its commit it keeps in place with <see cref="Session.LockAsync"/>. Whatever fails for a
-/// reason that passes is tried again, and after that reported as <see cref="DatabaseUnavailableException"/>; while the
-/// database is away requests learn so at once, without each waiting for a connection of its own.
+/// one reads and relies on until its commit it keeps in place with <see cref="Session.LockAsync"/>. Whatever fails
+/// for a reason that passes is tried again, and after that reported as <see cref="DatabaseUnavailableException"/>;
+/// while the database is away requests learn so at once, without each waiting for a connection of its own.
 /// </summary>
 internal sealed class PostgresDatabase : Database
 {
@@ -163,13 +163,11 @@ internal sealed class PostgresDatabase : Database
                 }
                 catch (Exception e) when (IsPassing(e))
                 {
-                    Note(e);
-
                     // A commit that was cut off may have happened: only who knows the request can repeat it.
-                    if (number >= settings.Retries || IsTimeout(e) || (attempt.IsCommitting && !IsUndone(e)))
-                    {
-                        throw new DatabaseUnavailableException(e.Message, e);
-                    }
+                    var isLast = number >= settings.Retries || IsTimeout(e)
+                        || (attempt.IsCommitting && !IsUndone(e));
+                    if (IsOfTheConnection(e)) Note(e, isAway: number > 0 || isLast);
+                    if (isLast) throw new DatabaseUnavailableException(e.Message, e);
 
                     await Task.Delay(settings.RetryDelay * (number + 1), clock);
                 }
@@ -194,21 +192,26 @@ internal sealed class PostgresDatabase : Database
         return true;
     }
 
-    /// <summary>What the server itself answered with is no sign that it is away.</summary>
-    private void Note(Exception e)
+    /// <summary>
+    /// A connection of the pool may have ended long ago without the database being away: one that fails says little,
+    /// the fresh one after it says it all.
+    /// </summary>
+    private void Note(Exception e, bool isAway)
     {
-        if (e is PostgresException { SqlState: not (PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown
-            or PostgresErrorCodes.CannotConnectNow) })
-        {
-            return;
-        }
-
         // The pool's connections break together: the next one may be as old.
         source.Clear();
+        if (!isAway) return;
         Volatile.Write(
             ref restUntil, clock.GetTimestamp() + (long)(RestAfterFailure.TotalSeconds * clock.TimestampFrequency));
         failure = e.Message;
     }
+
+    /// <summary>What else the server itself answered with is no sign that it is away.</summary>
+    private static bool IsOfTheConnection(Exception e) => e is not PostgresException
+    {
+        SqlState: not (PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown
+            or PostgresErrorCodes.CannotConnectNow)
+    };
 
     private static bool IsPassing(Exception e) =>
         e is NpgsqlException { IsTransient: true } or SocketException or TimeoutException
