@@ -10,6 +10,12 @@ internal sealed class FileBlobContent(SafeFileHandle file) : BlobContent
 {
     private const int ChunkBytes = 256 * 1024;
 
+    /// <summary>
+    /// After so many bytes a copy lets its thread go. Each time wakes another thread, which at every chunk costs a
+    /// quarter of the copy's CPU time.
+    /// </summary>
+    private const int YieldBytes = 4 * 1024 * 1024;
+
     public override long Length { get; } = RandomAccess.GetLength(file);
 
     public override SafeFileHandle File => file;
@@ -62,7 +68,7 @@ internal sealed class FileBlobContent(SafeFileHandle file) : BlobContent
 
             // A connection that takes everything at once, or is cut, would keep this thread to the end of the blob; it
             // may be the one that has to hear of the cut.
-            if (count > 0) await Task.Yield();
+            if (count > 0 && offset / YieldBytes != (offset - read) / YieldBytes) await Task.Yield();
         }
     }
 
