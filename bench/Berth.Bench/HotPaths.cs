@@ -81,7 +81,8 @@ public class UploadPipeline : IDisposable
         var pipe = new Pipe(new PipeOptions(pauseWriterThreshold: 1024 * 1024, resumeWriterThreshold: 512 * 1024));
         var path = Path.Combine(folder, "upload");
         _ = RepositoryName.TryParse("bench", out var repository);
-        using var upload = new FileBlobUpload(UploadId.New(), repository, DigestAlgorithm.Sha256, path);
+        using var upload = new FileBlobUpload(
+            UploadId.New(), repository, DigestAlgorithm.Sha256, path, isDirect: true);
         var sending = SendAsync(pipe.Writer);
         await upload.AppendAsync(pipe.Reader, long.MaxValue);
         await sending;

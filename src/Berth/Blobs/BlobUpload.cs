@@ -64,26 +64,13 @@ internal abstract class BlobUpload(UploadId id, RepositoryName repository, Diges
     /// <exception cref="UploadTooLargeException">The upload would grow above <paramref name="maxBytes"/>.</exception>
     public async Task AppendAsync(PipeReader body, long maxBytes)
     {
-        while (true)
+        try
         {
-            // Never cancelled, which would leave the server reading. When the client goes, the body ends by itself.
-            var result = await body.ReadAtLeastAsync(BatchBytes, CancellationToken.None);
-            var batch = result.Buffer;
-            try
-            {
-                if (Offset + batch.Length > maxBytes) throw UploadTooLargeException.Above(maxBytes);
-
-                // The thread that brought this batch receives the next one as soon as it is let go.
-                if (batch.Length >= BatchBytes) await Task.Yield();
-                if (!batch.IsEmpty) await StoreAsync(batch);
-            }
-            finally
-            {
-                // Also after a failure: the server drops the connection, and the answer, over a read that never ended.
-                body.AdvanceTo(batch.End);
-            }
-
-            if (result.IsCompleted) return;
+            await StoreAllAsync(body, maxBytes);
+        }
+        finally
+        {
+            await SettleAsync();
         }
     }
 
@@ -107,7 +94,35 @@ internal abstract class BlobUpload(UploadId id, RepositoryName repository, Diges
     /// <summary>Stores a batch that is not empty, and moves <see cref="Offset"/> behind it.</summary>
     protected abstract ValueTask StoreAsync(ReadOnlySequence<byte> batch);
 
+    /// <summary>Ends what stored batches left under way.</summary>
+    protected virtual ValueTask SettleAsync() => ValueTask.CompletedTask;
+
     protected abstract void Close();
+
+    private async Task StoreAllAsync(PipeReader body, long maxBytes)
+    {
+        while (true)
+        {
+            // Never cancelled, which would leave the server reading. When the client goes, the body ends by itself.
+            var result = await body.ReadAtLeastAsync(BatchBytes, CancellationToken.None);
+            var batch = result.Buffer;
+            try
+            {
+                if (Offset + batch.Length > maxBytes) throw UploadTooLargeException.Above(maxBytes);
+
+                // The thread that brought this batch receives the next one as soon as it is let go.
+                if (batch.Length >= BatchBytes) await Task.Yield();
+                if (!batch.IsEmpty) await StoreAsync(batch);
+            }
+            finally
+            {
+                // Also after a failure: the server drops the connection, and the answer, over a read that never ended.
+                body.AdvanceTo(batch.End);
+            }
+
+            if (result.IsCompleted) return;
+        }
+    }
 }
 
 /// <summary>An upload grew above a limit, which the message names.</summary>

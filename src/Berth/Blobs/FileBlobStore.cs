@@ -26,10 +26,14 @@ internal sealed class FileBlobStore : IBlobStore
     private readonly string blobs;
     private readonly string uploads;
     private readonly string quarantine;
+    private readonly bool writesDirectly;
 
-    public FileBlobStore(string root)
+    /// <param name="root">The folder, made when missing.</param>
+    /// <param name="writesDirectly">Whether large blobs go past the page cache.</param>
+    public FileBlobStore(string root, bool writesDirectly = true)
     {
         Name = root;
+        this.writesDirectly = writesDirectly;
         blobs = Path.Combine(root, "blobs");
         uploads = Path.Combine(root, "uploads");
         quarantine = Path.Combine(root, "quarantine");
@@ -42,7 +46,8 @@ internal sealed class FileBlobStore : IBlobStore
     /// <summary>Nothing is created on the disk before the first byte; the file alone says how far it came.</summary>
     public ValueTask<BlobUpload> OpenUploadAsync(
         UploadId id, RepositoryName repository, DigestAlgorithm algorithm, string? state) =>
-        ValueTask.FromResult<BlobUpload>(new FileBlobUpload(id, repository, algorithm, UploadPath(id)));
+        ValueTask.FromResult<BlobUpload>(new FileBlobUpload(
+            id, repository, algorithm, UploadPath(id), writesDirectly));
 
     public Task DeleteUploadAsync(UploadId id, string? state)
     {

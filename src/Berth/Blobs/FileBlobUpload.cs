@@ -11,13 +11,23 @@ namespace Berth.Blobs;
 /// </summary>
 internal sealed class FileBlobUpload : BlobUpload
 {
+    /// <summary>
+    /// What lies behind this in a large blob is written past the page cache. Small ones stay in memory, from where they
+    /// are pulled soon.
+    /// </summary>
+    private const long DirectFromBytes = 8 * 1024 * 1024;
+
+    private bool isDirect;
     private SafeFileHandle? file;
+    private DirectWriter? direct;
     private IncrementalHash? hash;
 
-    public FileBlobUpload(UploadId id, RepositoryName repository, DigestAlgorithm algorithm, string path)
+    public FileBlobUpload(
+        UploadId id, RepositoryName repository, DigestAlgorithm algorithm, string path, bool isDirect)
         : base(id, repository, algorithm)
     {
         Path = path;
+        this.isDirect = isDirect;
         var written = new FileInfo(path);
         Offset = written.Exists ? written.Length : 0;
         if (Offset == 0) hash = Digest.StartHash(algorithm);
@@ -45,23 +55,62 @@ internal sealed class FileBlobUpload : BlobUpload
         hash?.Dispose();
     }
 
-    /// <summary>While a batch is hashed here it is written on another thread.</summary>
     protected override async ValueTask StoreAsync(ReadOnlySequence<byte> batch)
     {
-        var writing = batch.Length < BatchBytes ? null : Task.Run(() => Write(batch));
         try
         {
-            if (writing is null) Write(batch);
-            Hash(batch);
-            if (writing is not null) await writing;
-            Offset += batch.Length;
+            if (MayWriteDirectly()) await StoreDirectlyAsync(batch);
+            else await StoreOrdinarilyAsync(batch);
         }
         catch (IOException)
         {
             // The hash is ahead of the file: it starts again from what was kept.
-            if (!IsClosed) Forget(Offset);
+            if (!IsClosed) Forget(direct?.Written ?? Offset);
             throw;
         }
+    }
+
+    protected override async ValueTask SettleAsync()
+    {
+        if (direct is null) return;
+        try
+        {
+            await direct.DrainAsync();
+        }
+        catch (IOException)
+        {
+            if (!IsClosed) Forget(direct.Written);
+            throw;
+        }
+        finally
+        {
+            await direct.DisposeAsync();
+            direct = null;
+        }
+    }
+
+    private bool MayWriteDirectly()
+    {
+        if (!isDirect || Offset < DirectFromBytes) return false;
+        direct ??= DirectWriter.TryOpen(File(), Path, Offset);
+        return isDirect = direct is not null;
+    }
+
+    private async ValueTask StoreDirectlyAsync(ReadOnlySequence<byte> batch)
+    {
+        Hash(batch);
+        await direct!.AppendAsync(batch);
+        Offset += batch.Length;
+    }
+
+    /// <summary>While a batch is hashed here it is written on another thread.</summary>
+    private async ValueTask StoreOrdinarilyAsync(ReadOnlySequence<byte> batch)
+    {
+        var writing = batch.Length < BatchBytes ? null : Task.Run(() => Write(batch));
+        if (writing is null) Write(batch);
+        Hash(batch);
+        if (writing is not null) await writing;
+        Offset += batch.Length;
     }
 
     private void Forget(long offset)

@@ -156,7 +156,7 @@ internal static partial class RegistryHost
             return;
         }
 
-        services.AddSingleton(_ => new FileBlobStore(folder!.Root));
+        services.AddSingleton(_ => new FileBlobStore(folder!.Root, storage.Filesystem.DirectWrites));
         services.AddSingleton<IBlobStore>(provider => provider.GetRequiredService<FileBlobStore>());
         services.AddHostedService<BlobSettling>();
     }

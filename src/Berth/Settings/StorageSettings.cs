@@ -25,6 +25,9 @@ public sealed record FilesystemSettings
 {
     /// <summary>The folder of everything stored, made when it is missing. Relative to the working folder.</summary>
     public string RootDirectory { get; init; } = "data";
+
+    /// <summary>Whether large blobs are written past the kernel's page cache, where the file system can.</summary>
+    public bool DirectWrites { get; init; } = true;
 }
 
 /// <summary>Deletion over the API.</summary>

@@ -1,3 +1,4 @@
+using System.Buffers;
 using Berth.Blobs;
 using Berth.Oci;
 
@@ -7,6 +8,65 @@ namespace Berth.Tests.Blobs;
 public sealed class FileBlobStoreTests : BlobStoreSuite
 {
     private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("berth-test-");
+
+    /// <summary>Pieces begin and end beside pages, before and behind the point where direct writes begin.</summary>
+    [Fact]
+    public async Task A_large_upload_in_odd_pieces_is_in_the_file_after_each_of_them()
+    {
+        var pieces = new[] { 123, (9 << 20) + 1, 700_000, (3 << 20) - 5, 4096, 1, 5 << 20 }
+            .Select((length, seed) => StoreUse.Bytes(seed, length)).ToArray();
+        var content = pieces.SelectMany(p => p).ToArray();
+        var upload = (FileBlobUpload)await StoreUse.OpenAsync(Store);
+        foreach (var piece in pieces)
+        {
+            await StoreUse.AppendAsync(upload, piece);
+            Assert.Equal(upload.Offset, new FileInfo(upload.Path).Length);
+            await StoreUse.NextRequestAsync(upload);
+        }
+
+        Assert.Equal(content, await File.ReadAllBytesAsync(upload.Path, StoreUse.Stop));
+        var digest = StoreUse.DigestOf(content);
+        await StoreUse.FinishAsync(Store, upload, digest);
+        Assert.Equal(content, await StoreUse.ReadAsync(Store, digest));
+    }
+
+    [Fact]
+    public async Task A_large_upload_goes_on_in_another_process_and_can_be_rewound()
+    {
+        var content = StoreUse.Bytes(1, 21 << 20);
+        var id = UploadId.New();
+        var before = await StoreUse.OpenAsync(Store, id);
+        await StoreUse.AppendAsync(before, content[..(10 << 20)]);
+        before.Dispose();
+
+        var upload = await StoreUse.OpenAsync(Store, id);
+        Assert.Equal(10 << 20, upload.Offset);
+        await StoreUse.AppendAsync(upload, StoreUse.Bytes(2, 2 << 20));
+        await upload.RewindAsync();
+        Assert.Equal(10 << 20, upload.Offset);
+        await StoreUse.AppendAsync(upload, content[(10 << 20)..]);
+        var digest = StoreUse.DigestOf(content);
+        await StoreUse.FinishAsync(Store, upload, digest);
+        Assert.Equal(content, await StoreUse.ReadAsync(Store, digest));
+    }
+
+    /// <summary>Some file systems accept the flag and refuse the write; this file refuses all in that way.</summary>
+    [Fact]
+    public async Task What_cannot_be_written_directly_is_written_the_ordinary_way()
+    {
+        var content = StoreUse.Bytes(1, 3_000_000);
+        var path = Path.Combine(folder.FullName, "file");
+        using (var ordinary = File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite))
+        {
+            var refusing = File.OpenHandle("/proc/self/oom_score_adj", FileMode.Open, FileAccess.Write);
+            await using var writer = new DirectWriter(ordinary, refusing, position: 0);
+            await writer.AppendAsync(new ReadOnlySequence<byte>(content));
+            await writer.DrainAsync();
+            Assert.Equal(content.Length, writer.Written);
+        }
+
+        Assert.Equal(content, await File.ReadAllBytesAsync(path, StoreUse.Stop));
+    }
 
     private protected override async Task RemoveAsync()
     {

@@ -16,7 +16,7 @@ public class FullDiskTests(ITestOutputHelper output)
         var client = new ImageClient(http, new Random(1));
         await client.PushAsync(Old);
 
-        LeaveFree(volume, 8 * MiB);
+        LeaveFree(volume, 14 * MiB);
         var big = new TestBlob(3, 24 * MiB);
         await RequireRefusalAsync(() => client.PushWholeAsync("library/new", big));
         await RequireRefusalAsync(() => client.PushInOneRequestAsync("library/new", big));

@@ -117,7 +117,7 @@ internal sealed partial class LoopVolume : IDisposable
         Run("apt-get", "install", "-q", "-y", "--no-install-recommends", package);
     }
 
-    private static string Run(string program, params string[] arguments)
+    internal static string Run(string program, params string[] arguments)
     {
         using var process = Process.Start(new ProcessStartInfo(program, arguments)
         {
