@@ -91,7 +91,10 @@ internal abstract class BlobUpload(UploadId id, RepositoryName repository, Diges
         Close();
     }
 
-    /// <summary>Stores a batch that is not empty, and moves <see cref="Offset"/> behind it.</summary>
+    /// <summary>
+    /// Stores a batch that is not empty, and moves <see cref="Offset"/> behind it. The thread that brought it receives
+    /// the next one as soon as it is let go.
+    /// </summary>
     protected abstract ValueTask StoreAsync(ReadOnlySequence<byte> batch);
 
     /// <summary>Ends what stored batches left under way.</summary>
@@ -109,9 +112,6 @@ internal abstract class BlobUpload(UploadId id, RepositoryName repository, Diges
             try
             {
                 if (Offset + batch.Length > maxBytes) throw UploadTooLargeException.Above(maxBytes);
-
-                // The thread that brought this batch receives the next one as soon as it is let go.
-                if (batch.Length >= BatchBytes) await Task.Yield();
                 if (!batch.IsEmpty) await StoreAsync(batch);
             }
             finally

@@ -6,9 +6,9 @@ namespace Berth.Blobs;
 
 /// <summary>
 /// Appends to a file past the kernel's page cache (O_DIRECT): a layer that is synced anyway is then not copied into
-/// memory page by page first, which costs more than the hash. While one buffer is written the other one is filled.
-/// The kernel takes only whole pages at whole pages' positions; what a file begins or ends with beside them goes the
-/// ordinary way.
+/// memory page by page first, which costs more than the hash. Of two buffers one is filled by the thread that
+/// receives, while two others hash and write what is in the other one. The kernel takes only whole pages at whole
+/// pages' positions; what a file begins or ends with beside them goes the ordinary way.
 /// </summary>
 internal sealed partial class DirectWriter : IAsyncDisposable
 {
@@ -18,9 +18,10 @@ internal sealed partial class DirectWriter : IAsyncDisposable
 
     private readonly SafeFileHandle ordinary;
     private readonly SafeFileHandle direct;
+    private readonly Action<ReadOnlyMemory<byte>> hash;
     private PageBuffer filling = PageBuffer.Rent();
     private PageBuffer leaving = PageBuffer.Rent();
-    private Task writing = Task.CompletedTask;
+    private Task storing = Task.CompletedTask;
     private long position;
     private int filled;
     private bool isRefused;
@@ -28,9 +29,11 @@ internal sealed partial class DirectWriter : IAsyncDisposable
     /// <param name="ordinary">The file, opened the ordinary way; the caller closes it.</param>
     /// <param name="direct">The same file, opened for direct writes.</param>
     /// <param name="position">Where to go on, in bytes.</param>
-    internal DirectWriter(SafeFileHandle ordinary, SafeFileHandle direct, long position)
+    /// <param name="hash">Gets all bytes in their order, a part at a time.</param>
+    internal DirectWriter(
+        SafeFileHandle ordinary, SafeFileHandle direct, long position, Action<ReadOnlyMemory<byte>> hash)
     {
-        (this.ordinary, this.direct, this.position) = (ordinary, direct, position);
+        (this.ordinary, this.direct, this.position, this.hash) = (ordinary, direct, position, hash);
         Written = position;
     }
 
@@ -49,7 +52,9 @@ internal sealed partial class DirectWriter : IAsyncDisposable
     /// <param name="file">The same file, opened the ordinary way.</param>
     /// <param name="path">The file's path.</param>
     /// <param name="position">Where to go on, in bytes.</param>
-    public static DirectWriter? TryOpen(SafeFileHandle file, string path, long position)
+    /// <param name="hash">Gets all bytes in their order, a part at a time.</param>
+    public static DirectWriter? TryOpen(
+        SafeFileHandle file, string path, long position, Action<ReadOnlyMemory<byte>> hash)
     {
         if (!OperatingSystem.IsLinux() || DirectFlag == 0) return null;
         var direct = File.OpenHandle(
@@ -57,14 +62,14 @@ internal sealed partial class DirectWriter : IAsyncDisposable
         var flags = Control(direct, GetFlags, 0);
         if (flags >= 0 && Control(direct, SetFlags, flags | DirectFlag) == 0)
         {
-            return new DirectWriter(file, direct, position);
+            return new DirectWriter(file, direct, position, hash);
         }
 
         direct.Dispose();
         return null;
     }
 
-    /// <summary>Takes a copy of the bytes. They may reach the file later.</summary>
+    /// <summary>Takes a copy of the bytes. They may reach the hash and the file later.</summary>
     /// <exception cref="IOException">These or earlier bytes could not be written.</exception>
     public async ValueTask AppendAsync(ReadOnlySequence<byte> bytes)
     {
@@ -80,19 +85,21 @@ internal sealed partial class DirectWriter : IAsyncDisposable
         }
     }
 
-    /// <summary>Returns once everything is in the file, where a process after this one finds it.</summary>
+    /// <summary>
+    /// Returns once everything is hashed, and in the file, where a process after this one finds it.
+    /// </summary>
     /// <exception cref="IOException">Something could not be written.</exception>
     public async ValueTask DrainAsync()
     {
         if (filled > 0) await TurnAsync();
-        await writing;
+        await storing;
     }
 
     /// <summary>Must follow upon the end of the last call. What was not drained is lost.</summary>
     public async ValueTask DisposeAsync()
     {
         // The buffer is another upload's afterwards.
-        await writing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await storing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         direct.Dispose();
         filling.Return();
         leaving.Return();
@@ -100,11 +107,11 @@ internal sealed partial class DirectWriter : IAsyncDisposable
 
     private async ValueTask TurnAsync()
     {
-        await writing;
+        await storing;
         (filling, leaving) = (leaving, filling);
-        var (start, length) = (position, filled);
-        writing = Task.Run(() => Write(leaving.Memory.Span[..length], start));
-        position += length;
+        var (bytes, start) = (leaving.Memory[..filled], position);
+        storing = Task.WhenAll(Task.Run(() => Write(bytes.Span, start)), Task.Run(() => hash(bytes)));
+        position += filled;
         filled = 0;
     }
 

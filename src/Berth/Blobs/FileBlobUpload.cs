@@ -92,23 +92,25 @@ internal sealed class FileBlobUpload : BlobUpload
     private bool MayWriteDirectly()
     {
         if (!isDirect || Offset < DirectFromBytes) return false;
-        direct ??= DirectWriter.TryOpen(File(), Path, Offset);
+        direct ??= DirectWriter.TryOpen(File(), Path, Offset, Hash);
         return isDirect = direct is not null;
     }
 
     private async ValueTask StoreDirectlyAsync(ReadOnlySequence<byte> batch)
     {
-        Hash(batch);
         await direct!.AppendAsync(batch);
         Offset += batch.Length;
     }
 
-    /// <summary>While a batch is hashed here it is written on another thread.</summary>
+    /// <summary>
+    /// While a batch is hashed here it is written on another thread, and the one that brought it receives the next.
+    /// </summary>
     private async ValueTask StoreOrdinarilyAsync(ReadOnlySequence<byte> batch)
     {
+        if (batch.Length >= BatchBytes) await Task.Yield();
         var writing = batch.Length < BatchBytes ? null : Task.Run(() => Write(batch));
         if (writing is null) Write(batch);
-        Hash(batch);
+        foreach (var segment in batch) Hash(segment);
         if (writing is not null) await writing;
         Offset += batch.Length;
     }
@@ -131,11 +133,7 @@ internal sealed class FileBlobUpload : BlobUpload
         }
     }
 
-    private void Hash(ReadOnlySequence<byte> batch)
-    {
-        if (hash is null) return;
-        foreach (var segment in batch) hash.AppendData(segment.Span);
-    }
+    private void Hash(ReadOnlyMemory<byte> bytes) => hash?.AppendData(bytes.Span);
 
     private SafeFileHandle File() => file ??= System.IO.File.OpenHandle(
         Path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);

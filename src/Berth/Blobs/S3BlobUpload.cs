@@ -149,6 +149,7 @@ internal sealed class S3BlobUpload : BlobUpload
     {
         try
         {
+            if (batch.Length >= BatchBytes) await Task.Yield();
             if (Offset == 0) hash ??= ResumableHash.Start(Expected?.Algorithm ?? Algorithm);
             if (IsInTheWay) await PutTailAsync();
             await TakeTailAsync();

@@ -59,10 +59,13 @@ public sealed class FileBlobStoreTests : BlobStoreSuite
         using (var ordinary = File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite))
         {
             var refusing = File.OpenHandle("/proc/self/oom_score_adj", FileMode.Open, FileAccess.Write);
-            await using var writer = new DirectWriter(ordinary, refusing, position: 0);
+            var hashed = new List<byte>();
+            await using var writer = new DirectWriter(
+                ordinary, refusing, position: 0, hash: bytes => hashed.AddRange(bytes.Span));
             await writer.AppendAsync(new ReadOnlySequence<byte>(content));
             await writer.DrainAsync();
             Assert.Equal(content.Length, writer.Written);
+            Assert.Equal(content, hashed);
         }
 
         Assert.Equal(content, await File.ReadAllBytesAsync(path, StoreUse.Stop));

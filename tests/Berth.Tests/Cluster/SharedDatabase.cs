@@ -50,15 +50,4 @@ internal sealed class SharedDatabase(PostgresDatabase database) : IAsyncDisposab
             ? answer.Headers.GetValues("Docker-Content-Digest").Single()
             : null);
     }
-
-    /// <summary>Tries again until it succeeds, for some seconds.</summary>
-    public static async Task EventuallyAsync(TimeSpan limit, Func<Task<bool>> isSo, string what)
-    {
-        using var end = new CancellationTokenSource(limit);
-        while (!await isSo())
-        {
-            Assert.False(end.IsCancellationRequested, $"not within {limit.TotalSeconds} s: {what}");
-            await Task.Delay(5, TestContext.Current.CancellationToken);
-        }
-    }
 }

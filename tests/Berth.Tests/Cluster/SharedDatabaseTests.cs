@@ -27,14 +27,14 @@ public class SharedDatabaseTests
             using var answer = await SharedDatabase.PushAsync(writer, Tag, i);
             Assert.Equal(HttpStatusCode.Created, answer.StatusCode);
             var moved = SharedDatabase.DigestOf(i);
-            await SharedDatabase.EventuallyAsync(
+            await Eventually.TrueAsync(
                 TimeSpan.FromSeconds(5), async () => (await SharedDatabase.PullAsync(reader, Tag)).Digest == moved,
                 $"move {i} is seen on the other node");
         }
 
         using var deleted = await a.Client.DeleteAsync(Tag, Stop);
         Assert.Equal(HttpStatusCode.Accepted, deleted.StatusCode);
-        await SharedDatabase.EventuallyAsync(
+        await Eventually.TrueAsync(
             TimeSpan.FromSeconds(5),
             async () => (await SharedDatabase.PullAsync(b, Tag)).Status == HttpStatusCode.NotFound,
             "the deletion is seen on the other node");
@@ -57,7 +57,7 @@ public class SharedDatabaseTests
             row => row.GetBoolean(0)));
         Assert.Equal(2, ended.Count);
         (await SharedDatabase.PushAsync(a, Tag, 2)).Dispose();
-        await SharedDatabase.EventuallyAsync(
+        await Eventually.TrueAsync(
             TimeSpan.FromSeconds(10),
             async () => (await SharedDatabase.PullAsync(b, Tag)).Digest == SharedDatabase.DigestOf(2),
             "the move that no notice told of");
@@ -97,7 +97,7 @@ public class SharedDatabaseTests
         }
 
         proxy.IsBlackHole = false;
-        await SharedDatabase.EventuallyAsync(
+        await Eventually.TrueAsync(
             TimeSpan.FromSeconds(15),
             async () => (await SharedDatabase.PullAsync(b, Tag)).Digest == SharedDatabase.DigestOf(2), "the moved tag");
     }

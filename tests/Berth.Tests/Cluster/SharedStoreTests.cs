@@ -142,7 +142,7 @@ public sealed class SharedStoreTests : IAsyncLifetime
             Age = TimeSpan.FromSeconds(1),
             Interval = TimeSpan.FromSeconds(0.3),
         });
-        await SharedDatabase.EventuallyAsync(
+        await Eventually.TrueAsync(
             TimeSpan.FromSeconds(20),
             async () => (await bucket.UploadsAsync()).Count == 0 && (await bucket.LengthsAsync("uploads/")).Count == 0,
             what);

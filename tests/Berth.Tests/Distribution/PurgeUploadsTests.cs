@@ -31,7 +31,7 @@ public class PurgeUploadsTests
             """);
         var left = Leave(registry, UploadId.New(), TimeSpan.FromSeconds(1));
         await registry.RestartAsync();
-        await EventuallyAsync(() => !File.Exists(left));
+        await Eventually.TrueAsync(() => !File.Exists(left));
         await new Script(registry) { ["upload"] = script["upload"] }.PlayAsync(
             "PUT {upload}?digest={sha256 abcdef}\n > ef\n 201");
     }
@@ -45,7 +45,7 @@ public class PurgeUploadsTests
         var young = Leave(registry, UploadId.New(), age * 0.9);
         await registry.RestartAsync();
         var old = Leave(registry, UploadId.New(), age * 1.1);
-        await EventuallyAsync(() => !File.Exists(old));
+        await Eventually.TrueAsync(() => !File.Exists(old));
         Assert.True(File.Exists(young));
     }
 
@@ -56,7 +56,7 @@ public class PurgeUploadsTests
             s => Purging(s, Quick with { DryRun = true }, isShared: true));
         var (left, upload) = (Leave(registry, UploadId.New(), TimeSpan.FromHours(1)), await StartAsync(registry));
         var told = $"Upload {upload} expired (dry run: True)";
-        await EventuallyAsync(() => registry.Log.Any(line => line.Contains(told, StringComparison.Ordinal)));
+        await Eventually.TrueAsync(() => registry.Log.Any(line => line.Contains(told, StringComparison.Ordinal)));
         Assert.True(File.Exists(left));
         Assert.NotNull(await registry.Services.GetRequiredService<UploadTable>().FindAsync(upload));
     }
@@ -111,14 +111,5 @@ public class PurgeUploadsTests
             new Uri("v2/a/blobs/uploads/", UriKind.Relative), null, TestContext.Current.CancellationToken);
         Assert.True(UploadId.TryParse(response.Headers.Location!.OriginalString.Split('/')[^1], out var id));
         return id;
-    }
-
-    private static async Task EventuallyAsync(Func<bool> condition)
-    {
-        for (var i = 0; !condition(); i++)
-        {
-            Assert.True(i < 200, "it did not come true in ten seconds");
-            await Task.Delay(50, TestContext.Current.CancellationToken);
-        }
     }
 }

@@ -123,7 +123,7 @@ public class UploadTests
         await using var registry = await RegistryFixture.StartAsync();
         var digest = Digest.Of(DigestAlgorithm.Sha256, Content);
         await HangUpAsync(registry, "POST", $"/v2/a/blobs/uploads/?digest={digest}", 700_000, isReset: true);
-        await EventuallyAsync(async () => (await registry.StoredAsync("uploads")).Count == 0);
+        await Eventually.TrueAsync(async () => (await registry.StoredAsync("uploads")).Count == 0);
         await new Script(registry).PlayAsync($"HEAD /v2/a/blobs/{digest}\n 404");
     }
 
@@ -285,7 +285,7 @@ public class UploadTests
         await connection.SendAsync(
             $"{method} {target}?digest={digest} HTTP/1.1\r\nHost: a\r\nContent-Length: {content.Length}\r\n\r\n");
         await connection.SendAsync(content[..300_000]);
-        await EventuallyAsync(registry.IsReceivingAsync);
+        await Eventually.TrueAsync(registry.IsReceivingAsync);
         registry.Services.GetRequiredService<UploadSessions>().CloseResting(TimeSpan.Zero);
         await connection.SendAsync(content[300_000..]);
         var answer = await connection.ReadAnswerAsync();
@@ -326,7 +326,7 @@ public class UploadTests
     {
         var connection = await BeginAsync(registry, $"PATCH {upload}", "", Content.Length);
         await connection.SendAsync(Content[..Half]);
-        await EventuallyAsync(async () =>
+        await Eventually.TrueAsync(async () =>
         {
             using var response = await registry.Client.GetAsync(
                 new Uri(registry.BaseAddress, upload), TestContext.Current.CancellationToken);
@@ -351,7 +351,7 @@ public class UploadTests
         }
 
         var line = $"{method} {path.Split('?')[0]} 4";
-        await EventuallyAsync(() => registry.Output.Contains(line, StringComparison.Ordinal));
+        await Eventually.TrueAsync(() => registry.Output.Contains(line, StringComparison.Ordinal));
     }
 
     /// <summary>How far an upload came.</summary>
@@ -369,16 +369,5 @@ public class UploadTests
         using var request = new HttpRequestMessage(method, new Uri(registry.BaseAddress, path));
         using var response = await registry.Client.SendAsync(request, TestContext.Current.CancellationToken);
         return response.StatusCode;
-    }
-
-    private static Task EventuallyAsync(Func<bool> condition) => EventuallyAsync(() => Task.FromResult(condition()));
-
-    private static async Task EventuallyAsync(Func<Task<bool>> condition)
-    {
-        for (var i = 0; !await condition(); i++)
-        {
-            Assert.True(i < 200, "it did not come true in ten seconds");
-            await Task.Delay(50, TestContext.Current.CancellationToken);
-        }
     }
 }

@@ -12,7 +12,7 @@ public partial class DirectWriteTests
     private static readonly TestBlob Layer = new(1, 24 * MiB);
 
     [Theory]
-    [InlineData(true, 0, 9 * MiB)]
+    [InlineData(true, 0, 12 * MiB)]
     [InlineData(false, 20 * MiB, 24 * MiB)]
     public async Task A_large_push_fills_the_page_cache_only_where_the_setting_says_so(
         bool isDirect, int leastCached, int mostCached)

@@ -58,7 +58,7 @@ public class FullDiskTests(ITestOutputHelper output)
                 tagged.Add(image);
             }
         });
-        Assert.Contains("database or disk is full", berth.Output, StringComparison.Ordinal);
+        await Eventually.TrueAsync(() => berth.Output.Contains("database or disk is full", StringComparison.Ordinal));
         foreach (var image in tagged.Append(Old)) Assert.True(await client.IsWholeAsync(image));
 
         File.Delete(Filler(volume));

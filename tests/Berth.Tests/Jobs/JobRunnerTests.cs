@@ -39,7 +39,7 @@ public sealed class JobRunnerTests : IAsyncLifetime
         var expected = Enumerable.Range(0, 1000).Select(n => $"{n}").ToList();
         await AddAsync(nodes[0], [.. expected]);
         foreach (var node in nodes) await node.StartAsync();
-        await EventuallyAsync(async () => await CountAsync(nodes[0]) == 0);
+        await Eventually.TrueAsync(async () => await CountAsync(nodes[0]) == 0);
         foreach (var node in nodes) await node.DisposeAsync();
         Assert.Equal(expected.Order(), runs.Order());
     }
@@ -58,7 +58,7 @@ public sealed class JobRunnerTests : IAsyncLifetime
         await AddAsync(one, "long");
         await one.StartAsync();
         await other.StartAsync();
-        await EventuallyAsync(async () => await CountAsync(one) == 0);
+        await Eventually.TrueAsync(async () => await CountAsync(one) == 0);
         Assert.Equal(1, runs);
     }
 
@@ -83,10 +83,10 @@ public sealed class JobRunnerTests : IAsyncLifetime
             Quick);
         await AddAsync(lost, "done");
         await lost.StartAsync();
-        await EventuallyAsync(() => Task.FromResult(events.Count == 1));
+        await Eventually.TrueAsync(() => events.Count == 1);
         lost.Database.IsCutOff = true;
         await other.StartAsync();
-        await EventuallyAsync(async () => await CountAsync(other) == 0);
+        await Eventually.TrueAsync(async () => await CountAsync(other) == 0);
         Assert.Equal(["begun", "cancelled", "done elsewhere"], events);
     }
 
@@ -108,13 +108,13 @@ public sealed class JobRunnerTests : IAsyncLifetime
         await hasBegun.Task;
         slow.Database.IsCutOff = true;
         await other.StartAsync();
-        await EventuallyAsync(async () => await AttemptAsync(other) == 2);
+        await Eventually.TrueAsync(async () => await AttemptAsync(other) == 2);
         slow.Database.IsCutOff = false;
         mayEnd.SetResult();
         await slow.DisposeAsync();
         Assert.Equal(1, await CountAsync(other));
         again.SetResult();
-        await EventuallyAsync(async () => await CountAsync(other) == 0);
+        await Eventually.TrueAsync(async () => await CountAsync(other) == 0);
     }
 
     [Fact]
@@ -132,10 +132,10 @@ public sealed class JobRunnerTests : IAsyncLifetime
             Quick with { Lease = TimeSpan.FromSeconds(10) });
         await AddAsync(node, "x");
         await node.StartAsync();
-        await EventuallyAsync(() => Task.FromResult(runs == 1));
+        await Eventually.TrueAsync(() => runs == 1);
         await Task.Delay(500, TestContext.Current.CancellationToken);
         node.Database.IsCutOff = false;
-        await EventuallyAsync(async () => await CountAsync(node) == 0);
+        await Eventually.TrueAsync(async () => await CountAsync(node) == 0);
         await node.DisposeAsync();
         Assert.Equal(1, runs);
     }
@@ -163,7 +163,7 @@ public sealed class JobRunnerTests : IAsyncLifetime
         await stopping.DisposeAsync();
         Assert.Equal(1, await FreeAsync(other));
         await other.StartAsync();
-        await EventuallyAsync(async () => await CountAsync(other) == 0);
+        await Eventually.TrueAsync(async () => await CountAsync(other) == 0);
         Assert.Equal(["x"], runs);
     }
 
@@ -176,7 +176,7 @@ public sealed class JobRunnerTests : IAsyncLifetime
         var before = TimeProvider.System.GetUtcNow();
         await node.StartAsync();
         const string Noted = "SELECT last_error FROM job WHERE failures = 1 AND leased_by IS NULL";
-        await EventuallyAsync(async () => await node.Database.ReadAsync(s => s.TextAsync(Noted)) is not null);
+        await Eventually.TrueAsync(async () => await node.Database.ReadAsync(s => s.TextAsync(Noted)) is not null);
         Assert.Equal(
             "InvalidOperationException: the disk is on fire",
             await node.Database.ReadAsync(s => s.TextAsync(Noted)));
@@ -212,7 +212,7 @@ public sealed class JobRunnerTests : IAsyncLifetime
         var nodes = new List<JobNode>();
         for (var i = 0; i < 5; i++) nodes.Add(await NodeAsync(job, Quick));
         await Task.WhenAll(nodes.Select(n => Task.Run(n.StartAsync)));
-        await EventuallyAsync(() => Task.FromResult(runs >= 5));
+        await Eventually.TrueAsync(() => runs >= 5);
         Assert.Equal(1, await CountAsync(nodes[0]));
         foreach (var node in nodes) await node.DisposeAsync();
         Assert.Equal(1, mostAtOnce);
@@ -230,7 +230,7 @@ public sealed class JobRunnerTests : IAsyncLifetime
             }),
             new JobSettings { PollInterval = TimeSpan.FromMinutes(10) });
         await node.StartAsync();
-        await EventuallyAsync(() => Task.FromResult(node.Database.Reads > 0));
+        await Eventually.TrueAsync(() => node.Database.Reads > 0);
         await AddAsync(node, "x");
         node.Runner.Wake();
         await ran.Task.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
@@ -279,13 +279,4 @@ public sealed class JobRunnerTests : IAsyncLifetime
 
     private static async Task<long> AttemptAsync(JobNode node) =>
         await node.Database.ReadAsync(s => s.NumberAsync("SELECT attempt FROM job")) ?? 0;
-
-    private static async Task EventuallyAsync(Func<Task<bool>> condition)
-    {
-        for (var waited = Stopwatch.StartNew(); !await condition();)
-        {
-            Assert.True(waited.Elapsed < TimeSpan.FromSeconds(30), "it did not come true in 30 seconds");
-            await Task.Delay(20, TestContext.Current.CancellationToken);
-        }
-    }
 }
