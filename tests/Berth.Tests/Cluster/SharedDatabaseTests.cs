@@ -46,15 +46,15 @@ public class SharedDatabaseTests
         await using var shared = await SharedDatabase.CreateAsync();
         await using var a = await StartPatientNodeAsync(shared);
         await using var b = await StartPatientNodeAsync(shared);
+        const string listening =
+            "FROM pg_stat_activity WHERE datname = current_database() AND (query = 'SELECT 1' OR query LIKE 'LISTEN%')";
+        var database = a.Services.GetRequiredService<Database>();
+        await Eventually.TrueAsync(async () =>
+            await database.ReadAsync(s => s.NumberAsync("SELECT count(*) " + listening)) == 2);
         (await SharedDatabase.PushAsync(a, Tag, 1)).Dispose();
         Assert.Equal(SharedDatabase.DigestOf(1), (await SharedDatabase.PullAsync(b, Tag)).Digest);
-        var database = a.Services.GetRequiredService<Database>();
         var ended = await database.ReadAsync(s => s.AllAsync(
-            """
-            SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-            WHERE datname = current_database() AND (query = 'SELECT 1' OR query LIKE 'LISTEN%')
-            """,
-            row => row.GetBoolean(0)));
+            "SELECT pg_terminate_backend(pid) " + listening, row => row.GetBoolean(0)));
         Assert.Equal(2, ended.Count);
         (await SharedDatabase.PushAsync(a, Tag, 2)).Dispose();
         await Eventually.TrueAsync(
