@@ -76,7 +76,7 @@ internal sealed partial class DirectWriter : IAsyncDisposable
         while (!bytes.IsEmpty)
         {
             // A first buffer that begins beside a page ends at one.
-            var capacity = PageBuffer.Bytes - (int)(position % PageBuffer.PageBytes);
+            var capacity = filling.Memory.Length - (int)(position % PageBuffer.PageBytes);
             var part = bytes.Slice(0, Math.Min(capacity - filled, bytes.Length));
             part.CopyTo(filling.Memory.Span[filled..]);
             filled += (int)part.Length;

@@ -6,6 +6,12 @@ namespace Berth.Cli;
 /// <summary><c>berth serve</c>: runs the registry until it is told to stop.</summary>
 internal static class ServeCommand
 {
+    /// <summary>
+    /// Threads wait for disks and for SQLite: with one for each core, as the pool begins, a few large pushes leave
+    /// cores idle until it has found that out.
+    /// </summary>
+    private const int MinimumThreads = 16;
+
     public static Command Create()
     {
         var config = SettingsOption.Create();
@@ -13,6 +19,8 @@ internal static class ServeCommand
         command.SetAction(async (parsed, cancellation) =>
         {
             if (SettingsOption.Load(parsed.GetValue(config)) is not { } settings) return 1;
+            ThreadPool.GetMinThreads(out var workers, out var completions);
+            ThreadPool.SetMinThreads(Math.Max(workers, MinimumThreads), completions);
             try
             {
                 await using var app = await RegistryHost.BuildAsync(settings);
