@@ -118,6 +118,12 @@ internal sealed partial class SettingsCheck(
 
         if (database.Host.Length == 0) Error("database.host", "must be the name or address of a PostgreSQL server");
         if (database.Path is not null) Error("database.path", "is SQLite's and database.host PostgreSQL's; give one");
+        if (settings.Storage.S3 is null)
+        {
+            Notice("database.host", "blobs lie in a folder of this machine: let only one node use the database, "
+                + "or set storage.s3");
+        }
+
         if (database.SslMode is not ("disable" or "allow" or "prefer" or "require" or "verify-ca" or "verify-full"))
         {
             Error("database.sslmode", "must be one of disable, allow, prefer, require, verify-ca, verify-full, "

@@ -94,6 +94,16 @@ public sealed class SettingsFaultTests : IDisposable
     }
 
     [Fact]
+    public void A_database_that_nodes_may_share_beside_a_folder_that_they_may_not_is_noticed()
+    {
+        var alone = _folder.Load("database: {host: db}");
+        var fault = Assert.Single(alone.Faults);
+        Assert.Equal(("database.host", Severity.Notice), (fault.Key, fault.Severity));
+        Assert.NotNull(alone.Settings);
+        Assert.Empty(_folder.Load("database: {host: db}\nstorage: {s3: {bucket: b, region: eu-central-1}}").Faults);
+    }
+
+    [Fact]
     public void A_secret_is_never_printed()
     {
         const string Secret = "correct-horse";
