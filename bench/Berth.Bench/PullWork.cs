@@ -74,18 +74,16 @@ internal static class RangeWork
                     return await RangesAsync(bench, server, connections, mebibytes);
                 });
                 bench.Report.Add($"{work}: GB/s", taken, Cost.CpuPerGibibyte, bench.Gibibytes);
-                var whole = beside.ToDictionary(b => b.Key, b => b.Value[1..]);
-                var ofWhole = taken.ToDictionary(t => t.Key, t => Share(t.Value, whole[t.Key]));
-                bench.Report.Add($"{work}: share of its own whole pulls", ofWhole);
-                var ratio = Spread.OfRatios(taken[Peers.Berth], whole[Peers.Berth], s => s.Value);
-                bench.Report.Add(new Goal(work, "throughput", true, 0.95, "× whole pulls", ratio));
+                var shares = taken.ToDictionary(
+                    t => t.Key, t => Spread.OfRatios(t.Value, beside[t.Key][1..], s => s.Value));
+                bench.Report.Add(
+                    $"{work}: share of its own whole pulls",
+                    shares.ToDictionary(s => s.Key, s => s.Value.Values.Select(v => new Sample(v)).ToList()));
+                bench.Report.Add(new Goal(work, "throughput", true, 0.95, "× whole pulls", shares[Peers.Berth]));
                 bench.Report.AddRatio(work, "throughput", true, 0.95, taken, Peers.Nginx, s => s.Value);
             }
         }
     }
-
-    private static List<Sample> Share(List<Sample> parts, List<Sample> wholes) =>
-        [.. parts.Zip(wholes, (part, whole) => new Sample(part.Value / whole.Value))];
 
     private static Task<Sample> PullAsync(Workbench bench, Server server, int connections) =>
         bench.Load.MeasureAsync(server, "GBps", "pull", "-c", $"{connections}", bench.Seed.LargePath);

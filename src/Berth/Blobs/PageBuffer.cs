@@ -12,12 +12,10 @@ internal sealed class PageBuffer
     /// <summary>A multiple of every disk's block.</summary>
     public const int PageBytes = 4096;
 
-    /// <summary>Large buffers that are in use at once, 32 MiB.</summary>
-    private const int MaxLarge = 16;
+    /// <summary>At most 32 MiB of them are in use at once.</summary>
+    private static readonly Shelf Large = new(2 * 1024 * 1024, maxInUse: 16);
 
-    private static readonly Shelf Large = new(2 * 1024 * 1024);
-    private static readonly Shelf Small = new(512 * 1024);
-    private static int largeInUse;
+    private static readonly Shelf Small = new(512 * 1024, maxInUse: int.MaxValue);
 
     private readonly Shelf shelf;
 
@@ -30,35 +28,41 @@ internal sealed class PageBuffer
 
     public Memory<byte> Memory { get; }
 
-    public static PageBuffer Rent()
-    {
-        if (Interlocked.Increment(ref largeInUse) <= MaxLarge) return Large.Take();
-        Interlocked.Decrement(ref largeInUse);
-        return Small.Take();
-    }
+    public static PageBuffer Rent() => Large.TryTake() ?? Small.TryTake()!;
 
-    public void Return()
-    {
-        shelf.Put(this);
-        if (shelf == Large) Interlocked.Decrement(ref largeInUse);
-    }
+    public void Return() => shelf.Put(this);
 
     private static unsafe int Misalignment(byte[] array) =>
         (int)(-(nint)Unsafe.AsPointer(ref array[0]) & (PageBytes - 1));
 
-    /// <summary>Idle buffers of one size, for reuse; those above a bound are left to the garbage collector.</summary>
-    private sealed class Shelf(int bufferBytes)
+    /// <summary>
+    /// Gives out buffers of one size, up to a number, and keeps idle ones for reuse; those above a bound are left to
+    /// the garbage collector.
+    /// </summary>
+    private sealed class Shelf(int bufferBytes, int maxInUse)
     {
         private const int MaxIdleBytes = 16 * 1024 * 1024;
 
         private readonly ConcurrentBag<PageBuffer> idle = [];
+        private int inUse;
 
         public int BufferBytes => bufferBytes;
 
-        public PageBuffer Take() => idle.TryTake(out var buffer) ? buffer : new PageBuffer(this);
+        /// <summary>Null where as many as may be are in use.</summary>
+        public PageBuffer? TryTake()
+        {
+            if (Interlocked.Increment(ref inUse) <= maxInUse)
+            {
+                return idle.TryTake(out var buffer) ? buffer : new PageBuffer(this);
+            }
+
+            Interlocked.Decrement(ref inUse);
+            return null;
+        }
 
         public void Put(PageBuffer buffer)
         {
+            Interlocked.Decrement(ref inUse);
             if (idle.Count < MaxIdleBytes / bufferBytes) idle.Add(buffer);
         }
     }
