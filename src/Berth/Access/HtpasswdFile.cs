@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using Berth.Metadata;
@@ -27,9 +26,21 @@ internal sealed class HtpasswdFile(string path, TimeProvider clock)
         if (known && current.Proofs.TryGet(proof, out var until) && now < until) return true;
 
         // Somebody unknown costs as much as somebody known, so that names can't be told by the clock.
-        var isRight = Bcrypt.Verify(password, hash ?? current.AnyHash) && known;
+        var isRight = Matches(password, hash ?? current.AnyHash) && known;
         if (isRight) current.Proofs.Set(proof, now + Remembered, cost: 1);
         return isRight;
+    }
+
+    private static bool Matches(string password, string hash)
+    {
+        try
+        {
+            return BCrypt.Net.BCrypt.Verify(password, hash);
+        }
+        catch (BCrypt.Net.SaltParseException)
+        {
+            return false;
+        }
     }
 
     private Content Current()
@@ -82,26 +93,4 @@ internal sealed class HtpasswdFile(string path, TimeProvider clock)
         public string AnyHash { get; } = hashes.Values.FirstOrDefault(h => h.StartsWith("$2", StringComparison.Ordinal))
             ?? "$2y$10$abcdefghijklmnopqrstuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu";
     }
-}
-
-/// <summary>bcrypt through the system's libcrypt, since the platform has none of its own.</summary>
-internal static partial class Bcrypt
-{
-    private const int CryptDataBytes = 32768;
-
-    public static bool Verify(string password, string hash)
-    {
-        if (!hash.StartsWith("$2", StringComparison.Ordinal)) return false;
-        // Pinned, because the result points into it after the call.
-        var data = GC.AllocateArray<byte>(CryptDataBytes, pinned: true);
-        var result = Marshal.PtrToStringUTF8(crypt_rn(password, hash, data, data.Length));
-        GC.KeepAlive(data);
-        return result is not null
-            && CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(result), Encoding.UTF8.GetBytes(hash));
-    }
-
-#pragma warning disable IDE1006 // The name is the C library's own.
-    [LibraryImport("libcrypt.so.1", StringMarshalling = StringMarshalling.Utf8)]
-    private static partial nint crypt_rn(string phrase, string setting, byte[] data, int size);
-#pragma warning restore IDE1006
 }

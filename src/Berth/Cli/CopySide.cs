@@ -72,7 +72,7 @@ internal static class CopySide
         {
             return await open();
         }
-        catch (Exception e) when (StartException.Explain(e, settings) is { } reason)
+        catch (Exception e) when (StartFailure.Explain(e, settings) is { } reason)
         {
             throw new StartException(reason, e);
         }

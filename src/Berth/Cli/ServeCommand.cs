@@ -27,7 +27,7 @@ internal static class ServeCommand
                 await RegistryHost.RunAsync(app, cancellation);
                 return 0;
             }
-            catch (Exception e) when (StartException.Explain(e, settings) is { } reason)
+            catch (Exception e) when (StartFailure.Explain(e, settings) is { } reason)
             {
                 await Console.Error.WriteLineAsync($"berth: {reason}");
                 return 1;

@@ -2,13 +2,14 @@ using System.Globalization;
 using Berth.Blobs;
 using Berth.Metadata;
 using Berth.Oci;
+using Berth.Transport;
 using Microsoft.Net.Http.Headers;
 
 namespace Berth.Distribution;
 
 /// <summary>Pulling and deleting blobs (distribution-spec, end-2 and end-10).</summary>
 internal sealed partial class BlobEndpoints(
-    BlobTable blobs, IBlobStore store, SmallBlobs small, Redirection redirection, ILogger<BlobEndpoints> log)
+    BlobTable blobs, IBlobStore store, SmallBlobCache small, Redirection redirection, ILogger<BlobEndpoints> log)
 {
     public async Task<RegistryError?> GetAsync(V2Request request)
     {

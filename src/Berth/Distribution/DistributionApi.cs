@@ -1,6 +1,7 @@
 using Berth.Access;
 using Berth.Blobs;
 using Berth.Metadata;
+using Berth.Registry;
 using Berth.Settings;
 using Microsoft.Net.Http.Headers;
 

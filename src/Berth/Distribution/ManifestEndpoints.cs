@@ -1,6 +1,7 @@
 using System.Net.Http.Headers;
 using Berth.Metadata;
 using Berth.Oci;
+using Berth.Registry;
 using Berth.Settings;
 
 namespace Berth.Distribution;

@@ -2,6 +2,7 @@ using Berth.Access;
 using Berth.Blobs;
 using Berth.Metadata;
 using Berth.Oci;
+using Berth.Registry;
 using Berth.Settings;
 
 namespace Berth.Distribution;

@@ -4,7 +4,9 @@ using Berth.Distribution;
 using Berth.Jobs;
 using Berth.Logging;
 using Berth.Metadata;
+using Berth.Registry;
 using Berth.Settings;
+using Berth.Transport;
 using Microsoft.AspNetCore.Connections;
 
 namespace Berth.Hosting;
@@ -126,11 +128,11 @@ internal static partial class RegistryHost
             settings.Auth?.Htpasswd is { } users
                 ? new HtpasswdFile(users.Path, provider.GetRequiredService<TimeProvider>())
                 : null));
-        services.AddSingleton<Locations>().AddSingleton<UploadSessions>().AddSingleton<SmallBlobs>()
+        services.AddSingleton<Locations>().AddSingleton<UploadSessions>().AddSingleton<SmallBlobCache>()
             .AddSingleton<BlobEndpoints>().AddSingleton<UploadEndpoints>().AddSingleton<ManifestEndpoints>()
             .AddSingleton<ListEndpoints>().AddSingleton<DistributionApi>();
         services.AddSingleton<ServerCertificate>().AddSingleton<Readiness>();
-        services.AddSingleton<Redirection>().AddHostedService<UploadTending>();
+        services.AddSingleton<Redirection>().AddHostedService<UploadUpkeep>();
         AddJobs(services, settings);
         services.Configure<HostOptions>(o => o.ShutdownTimeout = settings.Http.DrainTimeout);
     }

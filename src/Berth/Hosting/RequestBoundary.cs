@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Berth.Distribution;
 using Berth.Logging;
+using Berth.Transport;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace Berth.Hosting;

@@ -1,6 +1,7 @@
 using Berth.Blobs;
 using Berth.Metadata;
 using Berth.Oci;
+using Berth.Registry;
 using Berth.Settings;
 
 namespace Berth.Lifecycle;

@@ -34,7 +34,6 @@ internal sealed class SqliteDatabase : Database
     /// <exception cref="InvalidDataException">The file was written by a newer Berth.</exception>
     public static async Task<SqliteDatabase> OpenAsync(string path)
     {
-        SqliteLibrary.Load();
         using (var session = SqliteSession.Open(path))
         {
             session.RunScript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
@@ -51,7 +50,6 @@ internal sealed class SqliteDatabase : Database
     public static async Task<List<Migration>> FindPendingAsync(string path)
     {
         if (!File.Exists(path)) return [.. Migrations.Known];
-        SqliteLibrary.Load();
         using var session = SqliteSession.Open(path);
         return await Migrations.FindPendingAsync(session);
     }
@@ -61,7 +59,6 @@ internal sealed class SqliteDatabase : Database
     public static async Task<SqliteDatabase> OpenBesideAsync(string path)
     {
         if (!File.Exists(path)) throw new InvalidDataException($"there is no database at {path}");
-        SqliteLibrary.Load();
         using (var session = SqliteSession.Open(path)) await Migrations.RequireCurrentAsync(session);
         return new SqliteDatabase(path);
     }

@@ -15,6 +15,8 @@ internal sealed class SqliteSession : Session, IDisposable
     private readonly SqliteConnection connection;
     private readonly Dictionary<string, SqliteCommand> commands = [];
 
+    static SqliteSession() => SQLitePCL.Batteries_V2.Init();
+
     private SqliteSession(SqliteConnection connection) => this.connection = connection;
 
     public bool IsInTransaction => SQLitePCL.raw.sqlite3_get_autocommit(connection.Handle) == 0;

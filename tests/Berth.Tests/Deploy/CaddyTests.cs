@@ -48,7 +48,7 @@ public sealed class CaddyTests : IAsyncDisposable
         using var started = await client.PostAsync(
             new Uri("v2/a/blobs/uploads/", UriKind.Relative), null, Cancellation);
         var upload = started.Headers.Location!.OriginalString;
-        using var raw = await Hosting.RawConnection.OpenAsync(client.BaseAddress);
+        using var raw = await RawConnection.OpenAsync(client.BaseAddress);
         await raw.SendAsync($"PATCH {upload} HTTP/1.1\r\nHost: {proxy}\r\nContent-Length: 2000000\r\n\r\n");
         await raw.SendAsync(new string('x', 1_000_000));
         var uploads = new DirectoryInfo(Path.Combine(node.DataFolder, "uploads"));

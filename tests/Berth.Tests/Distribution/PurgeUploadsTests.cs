@@ -1,6 +1,7 @@
 using Berth.Distribution;
 using Berth.Metadata;
 using Berth.Oci;
+using Berth.Registry;
 using Berth.Settings;
 using Microsoft.Extensions.DependencyInjection;
 

@@ -97,7 +97,7 @@ public sealed class SmallBlobTests
     {
         await using var registry = await RegistryFixture.StartOnFilesAsync(
             s => s with { Limits = s.Limits with { BlobCacheBytes = limit } });
-        var small = new Berth.Distribution.SmallBlobs(new LimitSettings { BlobCacheBytes = limit });
+        var small = new Berth.Distribution.SmallBlobCache(new LimitSettings { BlobCacheBytes = limit });
         var store = new Berth.Blobs.FileBlobStore(registry.DataFolder);
         var digests = new List<Digest>();
         for (var i = 0; i < 100; i++)

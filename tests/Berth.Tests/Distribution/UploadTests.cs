@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Berth.Distribution;
 using Berth.Oci;
+using Berth.Registry;
 using Berth.Settings;
 using Microsoft.Extensions.DependencyInjection;
 

@@ -115,7 +115,6 @@ public class HangUpTests(ITestOutputHelper output)
 
     private static async Task<List<string>> LiveSessionsAsync(BerthProcess berth)
     {
-        SqliteLibrary.Load();
         using var session = SqliteSession.Open(Path.Combine(berth.DataFolder, "berth.db"));
         return await session.AllAsync("SELECT id FROM upload", row => row.GetString(0));
     }

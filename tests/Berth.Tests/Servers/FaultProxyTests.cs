@@ -179,7 +179,7 @@ public sealed class FaultProxyTests
     {
         await using var bucket = await S3Server.CreateBucketAsync();
         await using var proxy = FaultProxy.StartHttp(bucket.Server.Endpoint);
-        using (var connection = await Hosting.RawConnection.OpenAsync(proxy.Address))
+        using (var connection = await RawConnection.OpenAsync(proxy.Address))
         {
             await connection.SendAsync("PUT /x/y HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n");
             await connection.SendAsync(Encoding.Latin1.GetString(new byte[10]));

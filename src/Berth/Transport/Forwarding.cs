@@ -2,7 +2,7 @@ using System.Buffers;
 using System.Net;
 using Berth.Settings;
 
-namespace Berth.Hosting;
+namespace Berth.Transport;
 
 /// <summary>
 /// Believes what trusted proxies say of the request they took: <c>X-Forwarded-*</c>, or <c>Forwarded</c> (RFC 7239)

@@ -1,7 +1,7 @@
 using System.Net;
 using Berth.Settings;
 
-namespace Berth.Tests.Hosting;
+namespace Berth.Tests.Transport;
 
 public sealed class PriorKnowledgeTests
 {

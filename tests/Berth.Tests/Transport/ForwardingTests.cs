@@ -1,7 +1,8 @@
+using Berth.Tests.Hosting;
 using System.Net;
 using Berth.Settings;
 
-namespace Berth.Tests.Hosting;
+namespace Berth.Tests.Transport;
 
 public sealed class ForwardingTests
 {

@@ -4,7 +4,7 @@ using Berth.Metadata;
 using Berth.Oci;
 using Berth.Settings;
 
-namespace Berth.Distribution;
+namespace Berth.Registry;
 
 /// <summary>
 /// The uploads in progress. The table knows which exist; those that this process wrote to stay open with their running

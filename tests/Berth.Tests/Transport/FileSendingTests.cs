@@ -3,7 +3,7 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 
-namespace Berth.Tests.Distribution;
+namespace Berth.Tests.Transport;
 
 /// <summary>Large blobs go out by the kernel, past the server's own counting: nothing of that may show.</summary>
 public sealed class FileSendingTests : IAsyncLifetime

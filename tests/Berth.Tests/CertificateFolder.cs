@@ -2,7 +2,7 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
-namespace Berth.Tests.Hosting;
+namespace Berth.Tests;
 
 /// <summary>PEM files of a server behind an issuer of its own, and of a CA for clients.</summary>
 internal sealed class CertificateFolder : IDisposable

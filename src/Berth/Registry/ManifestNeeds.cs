@@ -1,7 +1,8 @@
+using Berth.Metadata;
 using Berth.Oci;
 using Berth.Settings;
 
-namespace Berth.Metadata;
+namespace Berth.Registry;
 
 /// <summary>
 /// What has to be in a manifest's repository: of images config and layers, of indexes the children that the settings

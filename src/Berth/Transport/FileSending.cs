@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Win32.SafeHandles;
 
-namespace Berth.Distribution;
+namespace Berth.Transport;
 
 /// <summary>
 /// Sends parts of files with sendfile(2) on HTTP/1.1 connections without TLS, so that a blob's bytes never pass through

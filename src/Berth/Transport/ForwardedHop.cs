@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Primitives;
 
-namespace Berth.Hosting;
+namespace Berth.Transport;
 
 /// <summary>What one proxy said: whom it took the request from, and what the request looked like there.</summary>
 internal readonly record struct ForwardedHop(string? For, string? Proto, string? Host, string? Prefix)

@@ -1,10 +1,9 @@
 using System.Net;
-using Berth.Distribution;
 using Berth.Settings;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 
-namespace Berth.Hosting;
+namespace Berth.Transport;
 
 /// <summary>Where and how Kestrel listens.</summary>
 internal static class Listener

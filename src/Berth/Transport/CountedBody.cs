@@ -1,7 +1,7 @@
 using System.IO.Pipelines;
 using Microsoft.AspNetCore.Http.Features;
 
-namespace Berth.Hosting;
+namespace Berth.Transport;
 
 /// <summary>Counts the bytes of an answer's body on their way to the connection.</summary>
 internal sealed class CountedBody(IHttpResponseBodyFeature inner) : PipeWriter, IHttpResponseBodyFeature

@@ -1,6 +1,7 @@
 using Berth.Blobs;
+using Berth.Metadata;
 
-namespace Berth.Distribution;
+namespace Berth.Registry;
 
 /// <summary>
 /// Makes blobs durable that no manifest asked for yet, a moment after they came, and all of them at the end.

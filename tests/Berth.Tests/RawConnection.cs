@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
 
-namespace Berth.Tests.Distribution;
+namespace Berth.Tests;
 
 /// <summary>An answer as it came over a <see cref="RawConnection"/>.</summary>
 internal sealed record RawAnswer(int Status, string Head, byte[] Body)
@@ -22,10 +22,12 @@ internal sealed class RawConnection : IDisposable
     private readonly Socket socket = new(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
     private readonly List<byte> received = [];
 
-    public static async Task<RawConnection> OpenAsync(RegistryFixture registry)
+    public static Task<RawConnection> OpenAsync(RegistryFixture registry) => OpenAsync(registry.BaseAddress);
+
+    public static async Task<RawConnection> OpenAsync(Uri address)
     {
         var connection = new RawConnection();
-        await connection.socket.ConnectAsync(registry.BaseAddress.Host, registry.BaseAddress.Port);
+        await connection.socket.ConnectAsync(address.Host, address.Port);
         return connection;
     }
 
@@ -76,6 +78,33 @@ internal sealed class RawConnection : IDisposable
     public async Task<RawAnswer> ReadAnswerAsync(bool hasBody = true) =>
         await TryReadAnswerAsync(hasBody)
             ?? throw new IOException("the server closed the connection without an answer");
+
+    /// <summary>What has come once <paramref name="text"/> is in it, or the connection ended.</summary>
+    public async Task<string> ReadUntilAsync(string text)
+    {
+        while (!Encoding.Latin1.GetString([.. received]).Contains(text, StringComparison.Ordinal))
+        {
+            if (!await ReadSomeAsync()) break;
+        }
+
+        var all = Encoding.Latin1.GetString([.. received]);
+        received.Clear();
+        return all;
+    }
+
+    /// <summary>How many bytes still come until the connection ends, in whatever way.</summary>
+    public async Task<long> CountToEndAsync()
+    {
+        long count = received.Count;
+        received.Clear();
+        while (await ReadSomeAsync())
+        {
+            count += received.Count;
+            received.Clear();
+        }
+
+        return count;
+    }
 
     /// <summary>Goes away as a client that crashed: the server sees a reset.</summary>
     public void Reset()

@@ -6,7 +6,7 @@ using Berth.Settings;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 
-namespace Berth.Hosting;
+namespace Berth.Transport;
 
 /// <summary>
 /// TLS from PEM files, read again when they change: at a handshake, once a second at most. Files that are broken then

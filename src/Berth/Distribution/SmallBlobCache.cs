@@ -2,6 +2,7 @@ using Berth.Blobs;
 using Berth.Metadata;
 using Berth.Oci;
 using Berth.Settings;
+using Berth.Transport;
 
 namespace Berth.Distribution;
 
@@ -11,7 +12,7 @@ namespace Berth.Distribution;
 /// client and <c>berth verify</c>, and a good one that replaces it is never answered with the altered bytes. That the
 /// file is still there, whole, is for the caller to check at each pull.
 /// </summary>
-internal sealed class SmallBlobs(LimitSettings limits)
+internal sealed class SmallBlobCache(LimitSettings limits)
 {
     /// <summary>Above this a file goes out by itself, more cheaply than any copy.</summary>
     public const long LargestBytes = FileSending.MinimumBytes - 1;

@@ -2,7 +2,7 @@ using System.Buffers;
 using System.Collections.Concurrent;
 using Microsoft.AspNetCore.Connections;
 
-namespace Berth.Hosting;
+namespace Berth.Transport;
 
 /// <summary>
 /// Memory for what the server receives and sends, in blocks of 64 KiB instead of Kestrel's 4: a gigabyte of layer then

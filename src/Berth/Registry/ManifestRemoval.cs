@@ -1,6 +1,7 @@
+using Berth.Metadata;
 using Berth.Oci;
 
-namespace Berth.Metadata;
+namespace Berth.Registry;
 
 /// <summary>What became of a request to delete.</summary>
 internal enum RemovalOutcome

@@ -1,6 +1,7 @@
+using Berth.Metadata;
 using Microsoft.Data.Sqlite;
 
-namespace Berth.Distribution;
+namespace Berth.Registry;
 
 /// <summary>Tells a full disk, or a used up quota, from other failures.</summary>
 internal static class DiskFull

@@ -4,7 +4,7 @@ using Berth.Metadata;
 using Berth.Oci;
 using Berth.Settings;
 
-namespace Berth.Distribution;
+namespace Berth.Registry;
 
 /// <summary>
 /// Ends uploads that nobody went on with for <c>storage.maintenance.uploadpurging.age</c>, and removes what no session

@@ -1,9 +1,10 @@
 using System.Text.RegularExpressions;
 using Berth.Blobs;
+using Berth.Metadata;
 using Berth.Oci;
 using Berth.Settings;
 
-namespace Berth.Metadata;
+namespace Berth.Registry;
 
 /// <summary>A manifest to record.</summary>
 /// <param name="Repository">Where.</param>

@@ -3,16 +3,16 @@ using Berth.Metadata;
 using Berth.Oci;
 using Berth.Settings;
 
-namespace Berth.Distribution;
+namespace Berth.Registry;
 
 /// <summary>
 /// What each node does for the uploads it has open: it closes those that rest, and notes which are being written, so
 /// that none of them looks abandoned to <see cref="PurgeUploadsJob"/>. At its start it removes from a folder of its own
 /// what an earlier process left.
 /// </summary>
-internal sealed partial class UploadTending(
+internal sealed partial class UploadUpkeep(
     UploadTable table, UploadSessions sessions, IBlobStore store, StorageSettings storage, TimeProvider clock,
-    ILogger<UploadTending> log)
+    ILogger<UploadUpkeep> log)
     : BackgroundService
 {
     private static readonly TimeSpan RestBeforeClosing = TimeSpan.FromMinutes(5);

@@ -7,8 +7,8 @@ using Npgsql;
 
 namespace Berth.Hosting;
 
-/// <summary>Why Berth can't start, in one line that says what to do about it.</summary>
-internal sealed class StartException(string message, Exception? inner = null) : Exception(message, inner)
+/// <summary>Explains failures to start that have a known cause.</summary>
+internal static class StartFailure
 {
     /// <summary>Finds the line for what went wrong, or null for what nobody foresaw.</summary>
     public static string? Explain(Exception e, RegistrySettings settings)

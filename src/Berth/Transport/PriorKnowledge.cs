@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 
-namespace Berth.Hosting;
+namespace Berth.Transport;
 
 /// <summary>
 /// HTTP/2 beside HTTP/1.1 on one port without TLS (RFC 9113, 3.3). Kestrel chooses between them by what TLS agreed on

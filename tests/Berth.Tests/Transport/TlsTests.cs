@@ -1,3 +1,4 @@
+using Berth.Tests.Hosting;
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
@@ -5,7 +6,7 @@ using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 using Berth.Settings;
 
-namespace Berth.Tests.Hosting;
+namespace Berth.Tests.Transport;
 
 public sealed class TlsTests : IDisposable
 {
