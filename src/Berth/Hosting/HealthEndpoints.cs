@@ -19,17 +19,20 @@ internal sealed class HealthEndpoints(RequestDelegate next, Readiness readiness)
             return RegistryError.MethodNotAllowed(method).WriteAsync(http.Response);
         }
 
-        return path == "/healthz" ? AnswerAsync(http, problem: null) : AnswerReadyAsync(http);
+        return path == "/healthz" ? AnswerAsync(http, problem: null, warning: null) : AnswerReadyAsync(http);
     }
 
     private async Task AnswerReadyAsync(HttpContext http) =>
-        await AnswerAsync(http, await readiness.FindProblemAsync());
+        await AnswerAsync(http, await readiness.FindProblemAsync(), readiness.FindWarning());
 
-    private static Task AnswerAsync(HttpContext http, string? problem)
+    private static Task AnswerAsync(HttpContext http, string? problem, string? warning)
     {
-        var answer = problem is null
-            ? """{"status":"ok"}"""u8.ToArray()
-            : [.. """{"status":"unavailable","reason":"""u8, .. JsonSerializer.SerializeToUtf8Bytes(problem), .. "}"u8];
+        var answer = (problem, warning) switch
+        {
+            (not null, _) => Write("""{"status":"unavailable","reason":"""u8, problem),
+            (_, not null) => Write("""{"status":"ok","warning":"""u8, warning),
+            _ => """{"status":"ok"}"""u8.ToArray(),
+        };
         var response = http.Response;
         response.StatusCode = problem is null ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
         response.ContentType = "application/json";
@@ -37,4 +40,7 @@ internal sealed class HealthEndpoints(RequestDelegate next, Readiness readiness)
         response.ContentLength = answer.Length;
         return HttpMethods.IsHead(http.Request.Method) ? Task.CompletedTask : response.Body.WriteAsync(answer).AsTask();
     }
+
+    private static byte[] Write(ReadOnlySpan<byte> start, string text) =>
+        [.. start, .. "\""u8, .. JsonEncodedText.Encode(text).EncodedUtf8Bytes, .. "\"}"u8];
 }

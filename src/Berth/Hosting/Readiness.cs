@@ -8,7 +8,7 @@ namespace Berth.Hosting;
 /// Whether Berth can do its work: asked of the database, the disk and the store once a second at most.
 /// </summary>
 internal sealed class Readiness(
-    Database database, IBlobStore store, IHostApplicationLifetime lifetime, TimeProvider clock,
+    Database database, IBlobStore store, AnswerCache cache, IHostApplicationLifetime lifetime, TimeProvider clock,
     DataFolder? folder = null)
 {
     private static readonly TimeSpan Remembered = TimeSpan.FromSeconds(1);
@@ -17,6 +17,9 @@ internal sealed class Readiness(
     private readonly Lock asking = new();
     private Task<string?>? last;
     private long askedAt;
+
+    /// <summary>What makes Berth slow though it can do its work; null when nothing does.</summary>
+    public string? FindWarning() => cache.FindProblem();
 
     /// <summary>Null when all is well, else the reason in words.</summary>
     public async Task<string?> FindProblemAsync()

@@ -31,6 +31,9 @@ internal sealed class AnswerCache : IAsyncDisposable
         return notice.Length <= MaxNoticeLength ? notice : Everything;
     }
 
+    /// <summary>Why the cache does not answer at the moment, in words; null where it does.</summary>
+    public string? FindProblem() => peers?.FindProblem();
+
     public T? Find<T>(ReadOnlySpan<char> key)
         where T : class => entries.TryGet(key, out var value) ? value as T : null;
 

@@ -66,7 +66,7 @@ internal sealed class PostgresDatabase : Database
     public override ValueTask<T> ReadAsync<T>(Func<Session, ValueTask<T>> query) => new(AttemptAsync(
         async attempt =>
         {
-            await using var connection = await source.OpenConnectionAsync();
+            await using var connection = await TakeAsync(attempt);
             return await query(new PostgresSession(connection));
         }));
 
@@ -74,7 +74,7 @@ internal sealed class PostgresDatabase : Database
     public override Task<T> WriteAsync<T>(Func<Session, ValueTask<T>> change, bool isDurable) => AttemptAsync(
         async attempt =>
         {
-            await using var connection = await source.OpenConnectionAsync();
+            await using var connection = await TakeAsync(attempt);
             await using var transaction = await connection.BeginTransactionAsync();
             var result = await change(new PostgresSession(connection));
             attempt.IsCommitting = true;
@@ -147,6 +147,16 @@ internal sealed class PostgresDatabase : Database
         }
     }
 
+    private async Task<NpgsqlConnection> TakeAsync(Attempt attempt)
+    {
+        var connection = await source.OpenConnectionAsync();
+        attempt.IsConnected = true;
+
+        // Whoever tried whether the database is back has its answer: nobody need wait for the statement too.
+        if (failure is not null) failure = null;
+        return connection;
+    }
+
     private async Task<T> AttemptAsync<T>(Func<Attempt, Task<T>> work)
     {
         var isProbe = Enter();
@@ -157,16 +167,14 @@ internal sealed class PostgresDatabase : Database
                 var attempt = new Attempt();
                 try
                 {
-                    var result = await work(attempt);
-                    failure = null;
-                    return result;
+                    return await work(attempt);
                 }
                 catch (Exception e) when (IsPassing(e))
                 {
                     // A commit that was cut off may have happened: only who knows the request can repeat it.
                     var isLast = number >= settings.Retries || IsTimeout(e)
                         || (attempt.IsCommitting && !IsUndone(e));
-                    if (IsOfTheConnection(e)) Note(e, isAway: number > 0 || isLast);
+                    if (IsOfTheConnection(e, attempt)) Note(e, isAway: number > 0 || !attempt.IsConnected);
                     if (isLast) throw new DatabaseUnavailableException(e.Message, e);
 
                     await Task.Delay(settings.RetryDelay * (number + 1), clock);
@@ -206,18 +214,30 @@ internal sealed class PostgresDatabase : Database
         failure = e.Message;
     }
 
-    /// <summary>What else the server itself answered with is no sign that it is away.</summary>
-    private static bool IsOfTheConnection(Exception e) => e is not PostgresException
+    /// <summary>
+    /// A statement that takes too long, a wait for the pool, and what else the server itself answered with are no sign
+    /// that the database is away: they fail the request that met them, and nobody else's.
+    /// </summary>
+    private static bool IsOfTheConnection(Exception e, Attempt attempt) => e switch
     {
-        SqlState: not (PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown
-            or PostgresErrorCodes.CannotConnectNow)
+        PostgresException answer => answer.SqlState is PostgresErrorCodes.AdminShutdown
+            or PostgresErrorCodes.CrashShutdown or PostgresErrorCodes.CannotConnectNow,
+        _ when attempt.IsConnected => !IsTimeout(e),
+        _ => !IsPoolEmpty(e),
     };
+
+    /// <summary>The driver has no other sign of it than its words.</summary>
+    private static bool IsPoolEmpty(Exception e) =>
+        IsTimeout(e) && e.Message.StartsWith("The connection pool has been exhausted", StringComparison.Ordinal);
 
     private static bool IsPassing(Exception e) =>
         e is NpgsqlException { IsTransient: true } or SocketException or TimeoutException
-        || e.InnerException is SocketException or TimeoutException or EndOfStreamException;
+        || e.InnerException is SocketException or TimeoutException or EndOfStreamException || IsTimeout(e);
 
-    private static bool IsTimeout(Exception e) => e is TimeoutException || e.InnerException is TimeoutException;
+    /// <summary>Time is up: by Berth's limit, or by the server's own <c>statement_timeout</c>.</summary>
+    private static bool IsTimeout(Exception e) => e is TimeoutException
+        or PostgresException { SqlState: PostgresErrorCodes.QueryCanceled }
+        || e.InnerException is TimeoutException;
 
     private static bool IsUndone(Exception e) => e is PostgresException
     {
@@ -226,6 +246,8 @@ internal sealed class PostgresDatabase : Database
 
     private sealed class Attempt
     {
+        public bool IsConnected { get; set; }
+
         public bool IsCommitting { get; set; }
     }
 }

@@ -1,3 +1,5 @@
+using System.Diagnostics.Metrics;
+using Berth.Telemetry;
 using Npgsql;
 
 namespace Berth.Metadata;
@@ -12,7 +14,11 @@ internal sealed partial class PostgresListener : IAsyncDisposable
 {
     public const string Channel = "berth_changes";
 
-    private static readonly TimeSpan AskEvery = TimeSpan.FromSeconds(1);
+    private static readonly Counter<long> Losses = Meters.Berth.CreateCounter<long>(
+        "berth.cluster.listener.losses", description: "How often the connection that hears other nodes was lost.");
+
+    private static readonly UpDownCounter<long> Listening = Meters.Berth.CreateUpDownCounter<long>(
+        "berth.cluster.listener.connections", description: "1 while other nodes' changes are heard, else 0.");
 
     private readonly PostgresSettings settings;
     private readonly Action<string> forget;
@@ -21,6 +27,7 @@ internal sealed partial class PostgresListener : IAsyncDisposable
     private readonly ILogger log;
     private readonly CancellationTokenSource end = new();
     private readonly Task listening;
+    private readonly long startedAt;
     private long heardAt = long.MinValue;
     private bool isLost;
 
@@ -28,6 +35,7 @@ internal sealed partial class PostgresListener : IAsyncDisposable
         PostgresSettings settings, Action<string> forget, Action forgetAll, TimeProvider clock, ILogger log)
     {
         (this.settings, this.forget, this.forgetAll, this.clock, this.log) = (settings, forget, forgetAll, clock, log);
+        startedAt = clock.GetTimestamp();
         listening = Task.Run(ListenAlwaysAsync);
     }
 
@@ -36,6 +44,11 @@ internal sealed partial class PostgresListener : IAsyncDisposable
 
     /// <summary>Whether the cache may still answer though the database does not.</summary>
     public bool MayServeWithoutDatabase => HeardWithin(settings.ServeCachedFor);
+
+    /// <summary>In words, that other nodes have not been heard for longer than the settings allow; else null.</summary>
+    public string? FindProblem() => IsInTouch || clock.GetElapsedTime(startedAt) < settings.CacheStaleness
+        ? null
+        : "the database does not tell what other nodes change, so nothing is answered from the cache";
 
     public async ValueTask DisposeAsync()
     {
@@ -66,9 +79,11 @@ internal sealed partial class PostgresListener : IAsyncDisposable
             {
                 if (!isLost) LogLost(e.Message);
                 isLost = true;
+                Losses.Add(1);
             }
 
-            await Task.Delay(AskEvery, clock, end.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(ListeningTurns.AskEvery, clock, end.Token)
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
@@ -83,28 +98,31 @@ internal sealed partial class PostgresListener : IAsyncDisposable
         await using var connection = new NpgsqlConnection(options.ToString());
         connection.Notification += (_, notice) => forget(notice.Payload);
         await connection.OpenAsync(end.Token);
-        await RunAsync(connection, $"LISTEN {Channel}");
+        await RunAsync(connection, $"LISTEN {Channel}", end.Token);
 
         // What was written before is not told any more.
         forgetAll();
         if (isLost) LogFound();
         isLost = false;
-        while (true)
+        Listening.Add(1);
+        try
         {
-            var askedAt = clock.GetTimestamp();
-            await RunAsync(connection, "SELECT 1");
-            Volatile.Write(ref heardAt, askedAt);
-            while (clock.GetElapsedTime(askedAt) is var waited && waited < AskEvery)
-            {
-                await connection.WaitAsync(AskEvery - waited, end.Token);
-            }
+            await ListeningTurns.RunAsync(
+                token => RunAsync(connection, "SELECT 1", token),
+                connection.WaitAsync,
+                askedAt => Volatile.Write(ref heardAt, askedAt),
+                clock, end.Token);
+        }
+        finally
+        {
+            Listening.Add(-1);
         }
     }
 
-    private async Task RunAsync(NpgsqlConnection connection, string sql)
+    private static async Task RunAsync(NpgsqlConnection connection, string sql, CancellationToken cancellation)
     {
         await using var command = new NpgsqlCommand(sql, connection);
-        await command.ExecuteNonQueryAsync(end.Token);
+        await command.ExecuteNonQueryAsync(cancellation);
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message =

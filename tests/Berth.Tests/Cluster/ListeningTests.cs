@@ -1,0 +1,105 @@
+using System.Diagnostics;
+using System.Net;
+using Berth.Tests.Servers;
+using Npgsql;
+
+namespace Berth.Tests.Cluster;
+
+/// <summary>A node's ear for the others: what it costs, and what is said where it is deaf.</summary>
+public class ListeningTests
+{
+    private const string Tag = "v2/team/app/manifests/latest";
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Manifests_that_are_read_again_and_again_cost_the_database_nothing()
+    {
+        await using var database = await PostgresServer.CreateDatabaseAsync();
+        await using var node = await RegistryFixture.StartAsync(s => s with
+        {
+            Database = TestEngines.SettingsOf(database) with { CacheStaleness = TimeSpan.FromSeconds(2) },
+        });
+        (await SharedDatabase.PushAsync(node, Tag, 1)).Dispose();
+        await using var watching = await ConnectAsync(database);
+        await SharedDatabase.PullAsync(node, Tag);
+
+        // PostgreSQL tells its counts a second late.
+        await ReadForAsync(node, TimeSpan.FromSeconds(1.5));
+        var before = await CountTransactionsAsync(watching);
+        var pulls = await ReadForAsync(node, TimeSpan.FromSeconds(6));
+        await Task.Delay(1500, Stop);
+        var transactions = await CountTransactionsAsync(watching) - before;
+        Assert.True(pulls > 500, $"only {pulls} pulls");
+        Assert.True(transactions < 60, $"{transactions} transactions for {pulls} pulls");
+        Assert.Equal("""{"status":"ok"}""", await node.Client.GetStringAsync("readyz", Stop));
+    }
+
+    [Fact]
+    public async Task A_node_that_does_not_hear_the_others_says_so_and_goes_on_serving()
+    {
+        await using var database = await PostgresServer.CreateDatabaseAsync();
+        await using var node = await RegistryFixture.StartAsync(s => s with
+        {
+            Database = TestEngines.SettingsOf(database) with { CacheStaleness = TimeSpan.FromSeconds(2) },
+        });
+        (await SharedDatabase.PushAsync(node, Tag, 1)).Dispose();
+        using var hanging = new CancellationTokenSource();
+        var deafening = DeafenAsync(database, hanging.Token);
+        await Eventually.TrueAsync(
+            TimeSpan.FromSeconds(15),
+            async () => await node.Client.GetStringAsync("readyz", Stop) ==
+                """{"status":"ok","warning":"the database does not tell what other nodes change, """
+                + "so nothing is answered from the cache\"}",
+            "the warning in /readyz");
+        Assert.Equal(HttpStatusCode.OK, (await SharedDatabase.PullAsync(node, Tag)).Status);
+        Assert.Contains(node.Log, line => line.Contains("does not tell what other nodes", StringComparison.Ordinal));
+        await hanging.CancelAsync();
+        await deafening;
+        await Eventually.TrueAsync(
+            TimeSpan.FromSeconds(15),
+            async () => await node.Client.GetStringAsync("readyz", Stop) == """{"status":"ok"}""", "no warning");
+    }
+
+    /// <summary>Ends the listening connection as often as the node opens it.</summary>
+    private static async Task DeafenAsync(PostgresDatabase database, CancellationToken end)
+    {
+        await using var connection = await ConnectAsync(database);
+        while (!end.IsCancellationRequested)
+        {
+            await using var command = new NpgsqlCommand(
+                """
+                SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()
+                AND (query = 'SELECT 1' OR query LIKE 'LISTEN%')
+                """,
+                connection);
+            await command.ExecuteNonQueryAsync(CancellationToken.None);
+            await Task.Delay(20, CancellationToken.None);
+        }
+    }
+
+    private static async Task<NpgsqlConnection> ConnectAsync(PostgresDatabase database)
+    {
+        var connection = new NpgsqlConnection(database.ConnectionString);
+        await connection.OpenAsync(Stop);
+        return connection;
+    }
+
+    private static async Task<long> CountTransactionsAsync(NpgsqlConnection connection)
+    {
+        await using var command = new NpgsqlCommand(
+            "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()", connection);
+        return (long)(await command.ExecuteScalarAsync(Stop))!;
+    }
+
+    private static async Task<int> ReadForAsync(RegistryFixture node, TimeSpan time)
+    {
+        var pulls = 0;
+        for (var since = Stopwatch.StartNew(); since.Elapsed < time; pulls++)
+        {
+            Assert.Equal(HttpStatusCode.OK, (await SharedDatabase.PullAsync(node, Tag)).Status);
+        }
+
+        return pulls;
+    }
+}
