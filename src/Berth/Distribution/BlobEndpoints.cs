@@ -20,6 +20,7 @@ internal sealed partial class BlobEndpoints(
         var length = held is null ? content?.Length : await store.LengthOfAsync(digest);
         if (!IsWhole(link, length)) return RegistryError.BlobUnknown(digest);
         var etag = EntityTags.Of(digest);
+        if (request.IsNotWhatMatches(etag)) return RegistryError.NotWhatMatches(digest);
         SetHeaders(request, digest, etag);
         if (request.IsNotModified(etag))
         {
@@ -35,6 +36,7 @@ internal sealed partial class BlobEndpoints(
 
         if (!TryReadRange(request, etag, link.SizeBytes, out var range))
         {
+            request.ForgetContent();
             request.Response.Headers.ContentRange = $"bytes */{link.SizeBytes}";
             return RegistryError.RangeNotSatisfiable(link.SizeBytes);
         }
@@ -52,6 +54,7 @@ internal sealed partial class BlobEndpoints(
         var link = await blobs.FindAsync(request.Repository, digest);
         if (link is null || !IsWhole(link, await store.LengthOfAsync(digest))) return RegistryError.BlobUnknown(digest);
         var etag = EntityTags.Of(digest);
+        if (request.IsNotWhatMatches(etag)) return RegistryError.NotWhatMatches(digest);
         SetHeaders(request, digest, etag);
         if (request.IsNotModified(etag)) request.Answer(StatusCodes.Status304NotModified);
         else request.Response.ContentLength = link.SizeBytes;

@@ -11,11 +11,13 @@ internal readonly record struct ByteRange(long Offset, long Count)
 
     /// <summary>
     /// False where the header asks for bytes that are not there (416). A header that is no single byte range counts as
-    /// absent: then <paramref name="range"/> is null and the whole blob is the right answer.
+    /// absent, and so does any range of nothing: then <paramref name="range"/> is null and the whole blob is the right
+    /// answer.
     /// </summary>
     public static bool TryRead(ReadOnlySpan<char> header, long length, out ByteRange? range)
     {
         range = null;
+        if (length == 0) return true;
         if (!header.StartsWith(Unit, StringComparison.OrdinalIgnoreCase) || header.Contains(',')) return true;
         var text = header[Unit.Length..].Trim();
         var dash = text.IndexOf('-');
@@ -25,7 +27,7 @@ internal readonly record struct ByteRange(long Offset, long Count)
         if (!hasFirst && (dash > 0 || !hasLast)) return true;
         if (!hasFirst)
         {
-            if (last == 0 || length == 0) return false;
+            if (last == 0) return false;
             range = new ByteRange(Math.Max(0, length - last), Math.Min(last, length));
             return true;
         }

@@ -3,7 +3,6 @@ using Berth.Blobs;
 using Berth.Metadata;
 using Berth.Registry;
 using Berth.Settings;
-using Microsoft.Net.Http.Headers;
 
 namespace Berth.Distribution;
 
@@ -41,6 +40,7 @@ internal sealed partial class DistributionApi
 
             new("POST", V2Kind.Uploads, AccessAction.Push, uploads.StartAsync),
             new("GET", V2Kind.Upload, AccessAction.Push, uploads.StatusAsync),
+            new("HEAD", V2Kind.Upload, AccessAction.Push, uploads.StatusAsync),
             new("PATCH", V2Kind.Upload, AccessAction.Push, uploads.AppendAsync),
             new("PUT", V2Kind.Upload, AccessAction.Push, uploads.FinishAsync),
             new("DELETE", V2Kind.Upload, AccessAction.Push, uploads.CancelAsync),
@@ -51,16 +51,22 @@ internal sealed partial class DistributionApi
     public IEnumerable<(string Method, V2Kind Kind, AccessAction Action)> Table =>
         routes.Select(route => (route.Method, route.Kind, route.Action));
 
-    /// <summary>
-    /// Answers one request: finds the route, checks access, calls the endpoint, writes the error if one comes.
-    /// </summary>
-    public async Task HandleAsync(HttpContext http)
+    /// <summary>Answers what is under <c>/v2/</c>, and leaves the rest to what comes next.</summary>
+    public Task HandleAsync(HttpContext http, RequestDelegate next)
+    {
+        var isSound = SentPath.TryRead(http, out var path);
+        return V2Path.IsUnder(path) ? AnswerAsync(http, path, isSound) : next(http);
+    }
+
+    /// <summary>Finds the route, checks access, calls the endpoint, writes the error if one comes.</summary>
+    private async Task AnswerAsync(HttpContext http, string path, bool isSound)
     {
         http.Response.Headers["Docker-Distribution-Api-Version"] = "registry/2.0";
         RegistryError? error;
         try
         {
-            error = Find(http, out var route, out var target) ?? Admit(http, route!, out var actor)
+            error = Find(http, path, isSound, out var route, out var target)
+                ?? Admit(http, route!, out var actor)
                 ?? await route!.Endpoint(new V2Request(http, target!, actor!));
         }
         catch (Exception e) when (DiskFull.IsCauseOf(e) && !http.Response.HasStarted)
@@ -76,29 +82,21 @@ internal sealed partial class DistributionApi
         catch (StoreUnavailableException) when (!http.Response.HasStarted)
         {
             // The store has logged it.
-            ForgetContent(http.Response.Headers);
+            V2Request.ForgetContent(http.Response.Headers);
             error = RegistryError.StoreUnavailable();
         }
 
         if (error is not null) await error.WriteAsync(http.Response);
     }
 
-    /// <summary>What was said of content that does not come.</summary>
-    private static void ForgetContent(IHeaderDictionary headers)
-    {
-        headers.CacheControl = "no-store";
-        headers.Remove(HeaderNames.ETag);
-        headers.Remove(HeaderNames.AcceptRanges);
-        headers.Remove(HeaderNames.ContentRange);
-        headers.Remove("Docker-Content-Digest");
-    }
-
-    private RegistryError? Find(HttpContext http, out Route? route, out V2Target? target)
+    private RegistryError? Find(
+        HttpContext http, string text, bool isSound, out Route? route, out V2Target? target)
     {
         (route, target) = (null, null);
-        var path = V2Path.Parse(http.Request.Path.Value);
+        var path = V2Path.Parse(text);
+        if (!isSound) return RegistryError.Malformed(path.Kind, "the path has a % that begins no escape");
         var method = http.Request.Method;
-        if (V2Target.TryCreate(path, method, out target) is { } error) return error;
+        if (V2Target.Check(path, method, out target) is { } error) return error;
         foreach (var candidate in routes)
         {
             if (candidate.Kind == target.Kind && candidate.Method == method) route = candidate;

@@ -44,8 +44,12 @@ internal sealed class ListEndpoints(
     public async Task<RegistryError?> ReferrersAsync(V2Request request)
     {
         if (ReadPage(request, limits.PageEntries, out var page) is { } error) return error;
-        if (request.Query("n") is null) page = page with { Count = Math.Min(page.Count, limits.DefaultPageEntries) };
-        var type = request.Query("artifactType") is { Length: > 0 } asked ? asked : null;
+        if (string.IsNullOrEmpty(request.Query("n")))
+        {
+            page = page with { Count = Math.Min(page.Count, limits.DefaultPageEntries) };
+        }
+
+        var type = TypeOf(request);
         var found = page.Count == 0 || type?.Contains('\0') == true
             ? []
             : await manifests.ReferrersAsync(
@@ -69,7 +73,7 @@ internal sealed class ListEndpoints(
     {
         // No name has a zero in it, so what stands behind one makes no difference; PostgreSQL takes none.
         page = new Page((request.Query("last") ?? "").Split('\0')[0], maxEntries);
-        if (request.Query("n") is not { } text) return null;
+        if (request.Query("n") is not { Length: > 0 } text) return null;
         if (!long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var count))
         {
             return RegistryError.PageSizeInvalid(text);
@@ -85,10 +89,21 @@ internal sealed class ListEndpoints(
         if (entries.Count <= page.Count) return;
         entries.RemoveAt(entries.Count - 1);
         var query = $"?n={page.Count}&last={Uri.EscapeDataString(nameOf(entries[^1]))}";
-        if (request.Query("artifactType") is { } type) query += $"&artifactType={Uri.EscapeDataString(type)}";
-        var next = locations.Of(request.Http, request.Http.Request.Path + query);
+        if (TypeOf(request) is { } type) query += $"&artifactType={Uri.EscapeDataString(type)}";
+        var next = locations.Of(request.Http, PathOf(request) + query);
         request.Response.Headers.Link = $"<{next}>; rel=\"next\"";
     }
+
+    /// <summary>A plus that the client did not escape reads as a space; no media type has spaces.</summary>
+    private static string? TypeOf(V2Request request) =>
+        request.Query("artifactType") is { Length: > 0 } type ? type.Replace(' ', '+') : null;
+
+    private static string PathOf(V2Request request) => request.Target.Kind switch
+    {
+        V2Kind.Catalog => "/v2/_catalog",
+        V2Kind.Tags => $"/v2/{request.Repository}/tags/list",
+        _ => $"/v2/{request.Repository}/referrers/{request.Target.Digest}",
+    };
 
     private static Task WriteNamesAsync(
         V2Request request, string field, List<string> names, Action<Utf8JsonWriter> writeHead) => WriteAsync(

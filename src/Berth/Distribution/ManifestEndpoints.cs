@@ -15,21 +15,16 @@ internal sealed class ManifestEndpoints(
 
     public async Task<RegistryError?> GetAsync(V2Request request)
     {
-        if (await AnswerAsync(request) is not { } manifest)
-        {
-            return RegistryError.ManifestUnknown(request.Target.Reference.ToString());
-        }
-
-        if (request.Response.StatusCode == StatusCodes.Status200OK)
+        var (manifest, error) = await AnswerAsync(request);
+        if (manifest is not null && request.Response.StatusCode == StatusCodes.Status200OK)
         {
             await request.Response.BodyWriter.WriteAsync(manifest.Body, request.Aborted);
         }
 
-        return null;
+        return error;
     }
 
-    public async Task<RegistryError?> HeadAsync(V2Request request) =>
-        await AnswerAsync(request) is null ? RegistryError.ManifestUnknown(request.Target.Reference.ToString()) : null;
+    public async Task<RegistryError?> HeadAsync(V2Request request) => (await AnswerAsync(request)).Error;
 
     public async Task<RegistryError?> PutAsync(V2Request request)
     {
@@ -81,16 +76,22 @@ internal sealed class ManifestEndpoints(
     }
 
     /// <summary>Sets status and headers of a pull; the body is for GET to write, if the status is 200.</summary>
-    private async ValueTask<StoredManifest?> AnswerAsync(V2Request request)
+    private async ValueTask<(StoredManifest? Manifest, RegistryError? Error)> AnswerAsync(V2Request request)
     {
-        if (await manifests.FindAsync(request.Repository, request.Target.Reference) is not { } manifest) return null;
+        var reference = request.Target.Reference;
+        if (await manifests.FindAsync(request.Repository, reference) is not { } manifest)
+        {
+            return (null, RegistryError.ManifestUnknown(reference.ToString()));
+        }
+
         var etag = EntityTags.Of(manifest.Digest);
+        if (request.IsNotWhatMatches(etag)) return (null, RegistryError.NotWhatMatches(manifest.Digest));
         request.SetDigest(manifest.Digest);
         request.Response.Headers.ETag = etag;
         request.Response.ContentType = manifest.MediaType;
         if (request.IsNotModified(etag)) request.Answer(StatusCodes.Status304NotModified);
         else request.Response.ContentLength = manifest.Body.Length;
-        return manifest;
+        return (manifest, null);
     }
 
     private RegistryError? AnswerCreated(V2Request request, ManifestPush push, Manifest manifest)

@@ -19,7 +19,25 @@ internal sealed record RegistryError(int Status, string Code, string Message, st
     /// <summary>Seconds after which trying again makes sense.</summary>
     public int? RetryAfterSeconds { get; init; }
 
-    public static RegistryError NotFound() => new(404, "NOT_FOUND", "no such page: the registry's API is under /v2/");
+    public static RegistryError NotFound() => new(404, "NOT_FOUND", "the API has no such path");
+
+    /// <summary>
+    /// A request that breaks the rules of HTTP, in the words of what it asked for. No code of the specification means
+    /// this for lists; <c>UNSUPPORTED</c> comes nearest.
+    /// </summary>
+    public static RegistryError Malformed(V2Kind kind, string reason, int status = StatusCodes.Status400BadRequest)
+    {
+        var code = kind switch
+        {
+            _ when status == StatusCodes.Status413PayloadTooLarge => "SIZE_INVALID",
+            V2Kind.Manifest => "MANIFEST_INVALID",
+            V2Kind.Uploads or V2Kind.Upload => "BLOB_UPLOAD_INVALID",
+            V2Kind.Blob or V2Kind.Referrers => "DIGEST_INVALID",
+            V2Kind.Tags => "NAME_INVALID",
+            _ => "UNSUPPORTED",
+        };
+        return new RegistryError(status, code, reason);
+    }
 
     public static RegistryError MethodNotAllowed(string method) =>
         new(405, "UNSUPPORTED", $"{method} is not supported here");
@@ -69,6 +87,9 @@ internal sealed record RegistryError(int Status, string Code, string Message, st
 
     public static RegistryError TooManyTags(int limit) =>
         new(414, "TAG_INVALID", $"at most {limit} tags in one push (limits.tagsperpush)");
+
+    public static RegistryError NotWhatMatches(Digest digest) =>
+        PreconditionFailed($"If-Match names other content than {digest}");
 
     public static RegistryError PreconditionFailed(string reason) => new(412, "DENIED", reason);
 

@@ -33,6 +33,10 @@ internal readonly ref struct V2Path(V2Kind kind, ReadOnlySpan<char> name, ReadOn
 
     public ReadOnlySpan<char> Last { get; } = last;
 
+    /// <summary>Whether the API answers this path, be it with an error.</summary>
+    public static bool IsUnder(ReadOnlySpan<char> path) =>
+        path is "/v2" || path.StartsWith(Root, StringComparison.Ordinal);
+
     public static V2Path Parse(ReadOnlySpan<char> path)
     {
         if (path is "/v2" or Root) return new V2Path(V2Kind.Version, default, default);
@@ -77,7 +81,8 @@ internal sealed class V2Target(V2Kind kind)
     /// <summary>An upload's id, or null where the text can't be one: then no such upload exists.</summary>
     public UploadId? Upload { get; private set; }
 
-    public static RegistryError? TryCreate(in V2Path path, string method, out V2Target target)
+    /// <summary>What is wrong with the first bad part of the path; null, and all parts set, if none is.</summary>
+    public static RegistryError? Check(in V2Path path, string method, out V2Target target)
     {
         target = new V2Target(path.Kind);
         if (path.Kind is V2Kind.Unknown) return RegistryError.NotFound();

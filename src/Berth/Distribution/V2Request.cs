@@ -1,5 +1,6 @@
 using Berth.Access;
 using Berth.Oci;
+using Microsoft.Net.Http.Headers;
 
 namespace Berth.Distribution;
 
@@ -25,7 +26,31 @@ internal sealed record V2Request(HttpContext Http, V2Target Target, Actor Actor)
         }
     }
 
+    /// <summary>Takes back what was said of content that does not come: nobody may cache an error for it.</summary>
+    public void ForgetContent() => ForgetContent(Response.Headers);
+
+    public static void ForgetContent(IHeaderDictionary headers)
+    {
+        headers.CacheControl = "no-store";
+        headers.Remove(HeaderNames.ETag);
+        headers.Remove(HeaderNames.AcceptRanges);
+        headers.Remove(HeaderNames.ContentRange);
+        headers.Remove("Docker-Content-Digest");
+    }
+
     public void SetDigest(Digest digest) => Response.Headers["Docker-Content-Digest"] = digest.Text;
+
+    /// <summary>True if the client asked for other content than this in If-Match (RFC 9110, 13.1.1).</summary>
+    public bool IsNotWhatMatches(string etag)
+    {
+        var wanted = Http.Request.Headers.IfMatch;
+        foreach (var value in wanted)
+        {
+            if (value is not null && EntityTags.Match(value, etag)) return false;
+        }
+
+        return wanted.Count > 0;
+    }
 
     /// <summary>True if the client named this content in If-None-Match: it has it already (RFC 9110, 13.1.2).</summary>
     public bool IsNotModified(string etag)

@@ -85,8 +85,14 @@ internal static partial class RegistryHost
             new AnswerHeaders(settings.Http),
             settings.Log.AccessLog.Disabled ? null : new RequestLog(services.GetRequiredService<LogSink>()),
             services.GetRequiredService<ILogger<RequestBoundary>>()).HandleAsync);
+        if (Preflight.IsWanted(settings.Http)) app.Use(next => new Preflight(next).HandleAsync);
+        if (settings.Http.Prefix != "/") app.Use(next => new PathPrefix(next, settings.Http).HandleAsync);
         app.Use(next => new HealthEndpoints(next, services.GetRequiredService<Readiness>()).HandleAsync);
-        app.Use(_ => services.GetRequiredService<DistributionApi>().HandleAsync);
+        var api = services.GetRequiredService<DistributionApi>();
+        app.Use(next => http => api.HandleAsync(http, next));
+        app.UseRouting();
+        app.Use(Pages.OrNotFound);
+        Pages.Map(app);
     }
 
     private static void AddLogging(WebApplicationBuilder builder, LogSettings settings, Stream? output)
@@ -112,6 +118,7 @@ internal static partial class RegistryHost
     {
         services.AddSingleton(settings).AddSingleton(settings.Http).AddSingleton(settings.Storage)
             .AddSingleton(settings.Limits).AddSingleton(settings.Validation).AddSingleton(settings.Catalog);
+        services.AddRoutingCore();
         services.AddSingleton(TimeProvider.System);
         if (folder is not null) services.AddSingleton(_ => folder);
         services.AddSingleton(_ => database);

@@ -55,7 +55,8 @@ internal sealed partial class RequestBoundary(
         var error = RegistryError.Unknown(http.TraceIdentifier);
         if (e is BadHttpRequestException bad)
         {
-            error = new RegistryError(bad.StatusCode, "BLOB_UPLOAD_INVALID", bad.Message);
+            _ = SentPath.TryRead(http, out var path);
+            error = RegistryError.Malformed(V2Path.Parse(path).Kind, bad.Message, bad.StatusCode);
         }
         else
         {

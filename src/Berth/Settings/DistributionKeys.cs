@@ -37,7 +37,6 @@ internal static class DistributionKeys
         new("http.tls.clientauth",
             "with http.tls.clientcas a client's certificate is always required and verified; remove this key",
             Same: "require-and-verify-client-cert"),
-        new("http.prefix", "a path before /v2/ is not supported in this version; give the registry a host of its own"),
         new("http.net", "only TCP is supported in this version; remove this key and set http.addr", Same: "tcp"),
         new("log.hooks", "log hooks are not supported; send the log to what watches your other logs"),
         new("log.reportcaller", "log lines name no caller; remove this key", Same: "false"),

@@ -16,6 +16,12 @@ public sealed record HttpSettings
     public string? Host { get; init; }
 
     /// <summary>
+    /// Path before <c>/v2/</c> that clients reach the registry at, such as <c>/hub/</c>. It answers there and at the
+    /// root, so a proxy may take the prefix off or leave it; <c>Location</c> headers have it.
+    /// </summary>
+    public string Prefix { get; init; } = "/";
+
+    /// <summary>
     /// <c>Location</c> headers without scheme and host, which survive any proxy. Distribution: false.
     /// </summary>
     public bool RelativeUrls { get; init; } = true;

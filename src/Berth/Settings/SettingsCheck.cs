@@ -75,6 +75,8 @@ internal sealed partial class SettingsCheck(
         var http = settings.Http;
         if (http.Host is not null && !IsRoot(http.Host))
             Error("http.host", "must be a URL of scheme and host only, such as https://registry.example.com");
+        if (!IsPrefix(http.Prefix))
+            Error("http.prefix", "must be a path such as /hub/, of letters, digits, '-', '_', '.' and '/'");
         if (http.Secret is not null)
             Notice("http.secret", "not needed: no state is signed into locations");
         Between("http.draintimeout", http.DrainTimeout, TimeSpan.Zero, LongestWait);
@@ -201,6 +203,10 @@ internal sealed partial class SettingsCheck(
         && (uri.Scheme == Uri.UriSchemeHttp || uri.Scheme == Uri.UriSchemeHttps)
         && uri.Host.Length > 0
         && uri is { PathAndQuery: "/", Fragment: "", UserInfo: "" };
+
+    private static bool IsPrefix(string path) => path is "/" || (path is ['/', ..] && path.Trim('/').Split('/').All(
+        part => part is not ("" or "." or ".." or "v2")
+            && part.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.')));
 
     // What is wrong in the section already explains why it lets nobody in.
     private static bool IsErrorInAuth(SettingsFault fault) =>

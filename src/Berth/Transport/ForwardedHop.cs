@@ -3,7 +3,7 @@ using Microsoft.Extensions.Primitives;
 namespace Berth.Transport;
 
 /// <summary>What one proxy said: whom it took the request from, and what the request looked like there.</summary>
-internal readonly record struct ForwardedHop(string? For, string? Proto, string? Host, string? Prefix)
+internal readonly record struct ForwardedHop(string? For, string? Proto, string? Host)
 {
     /// <summary>The nearest proxy's hop first. A <c>Forwarded</c> that breaks its grammar counts as none.</summary>
     public static List<ForwardedHop> ReadNearestFirst(IHeaderDictionary headers)
@@ -11,14 +11,12 @@ internal readonly record struct ForwardedHop(string? For, string? Proto, string?
         var clients = Split(headers["X-Forwarded-For"]);
         var protos = Split(headers["X-Forwarded-Proto"]);
         var hosts = Split(headers["X-Forwarded-Host"]);
-        var prefixes = Split(headers["X-Forwarded-Prefix"]);
-        var count = Math.Max(Math.Max(clients.Length, protos.Length), Math.Max(hosts.Length, prefixes.Length));
+        var count = Math.Max(Math.Max(clients.Length, protos.Length), hosts.Length);
         if (count == 0) return ReadForwarded(headers["Forwarded"]);
         var hops = new List<ForwardedHop>(count);
         for (var i = 1; i <= count; i++)
         {
-            hops.Add(new ForwardedHop(
-                FromEnd(clients, i), FromEnd(protos, i), FromEnd(hosts, i), FromEnd(prefixes, i)));
+            hops.Add(new ForwardedHop(FromEnd(clients, i), FromEnd(protos, i), FromEnd(hosts, i)));
         }
 
         return hops;

@@ -5,9 +5,10 @@ using Berth.Settings;
 namespace Berth.Transport;
 
 /// <summary>
-/// Believes what trusted proxies say of the request they took: <c>X-Forwarded-*</c>, or <c>Forwarded</c> (RFC 7239)
-/// where there is none of those. Each proxy adds at the right, so they are read from there for as long as the one who
-/// wrote is trusted; whatever an untrusted client put at the left never counts.
+/// Believes what trusted proxies say of the request they took: <c>X-Forwarded-For</c>, <c>-Proto</c> and <c>-Host</c>,
+/// or <c>Forwarded</c> (RFC 7239) where there is none of those. Each proxy adds at the right, so they are read from
+/// there for as long as the one who wrote is trusted; whatever an untrusted client put at the left never counts. A
+/// path before <c>/v2/</c> comes from <c>http.prefix</c> alone: proxies pass a client's <c>X-Forwarded-Prefix</c> on.
 /// </summary>
 internal sealed class Forwarding(RequestDelegate next, HttpSettings settings)
 {
@@ -18,9 +19,6 @@ internal sealed class Forwarding(RequestDelegate next, HttpSettings settings)
 
     private static readonly SearchValues<char> HostChars =
         SearchValues.Create("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_.:[]");
-
-    private static readonly SearchValues<char> PrefixChars =
-        SearchValues.Create("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_.~/");
 
     private readonly IPNetwork[] trusted = [.. settings.TrustedProxies.Select(ParseNetwork)];
 
@@ -64,7 +62,6 @@ internal sealed class Forwarding(RequestDelegate next, HttpSettings settings)
         {
             if (hop.Proto?.ToLowerInvariant() is "http" or "https") request.Scheme = hop.Proto.ToLowerInvariant();
             if (IsHost(hop.Host)) request.Host = new HostString(hop.Host!);
-            if (IsPrefix(hop.Prefix)) request.PathBase = new PathString(hop.Prefix!.TrimEnd('/'));
             if (hop.For is null || !TryParseClient(hop.For, out var client)) return;
             http.Connection.RemoteIpAddress = client;
             if (!IsTrusted(client)) return;
@@ -73,9 +70,6 @@ internal sealed class Forwarding(RequestDelegate next, HttpSettings settings)
 
     private static bool IsHost(string? text) =>
         text is { Length: > 0 and <= 261 } && !text.AsSpan().ContainsAnyExcept(HostChars);
-
-    private static bool IsPrefix(string? text) => text is ['/', ..] && !text.AsSpan().ContainsAnyExcept(PrefixChars)
-        && !text.Contains("//", StringComparison.Ordinal) && !text.Contains("..", StringComparison.Ordinal);
 
     /// <summary>An address with or without a port. Names such as <c>unknown</c> and <c>_hidden</c> are none.</summary>
     private static bool TryParseClient(string text, out IPAddress? address)

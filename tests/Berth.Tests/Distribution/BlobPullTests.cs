@@ -71,6 +71,13 @@ public class BlobPullTests
               Range: {range}
               416 RANGE_INVALID
               Content-Range: bytes */3000
+              Cache-Control: no-store
+              ETag: -
+              Docker-Content-Digest: -
+            GET /v2/a/blobs/{sha256 blob}
+              Range: {range}
+              If-None-Match: "{sha256 blob}"
+              304
             """);
     }
 
@@ -129,8 +136,44 @@ public class BlobPullTests
             """);
     }
 
+    [Theory]
+    [InlineData("/v2/a/blobs/{sha256 layer}", "{sha256 layer}")]
+    [InlineData("/v2/a/manifests/latest", "{sha256 image}")]
+    public async Task A_pull_that_asks_for_other_content_than_there_is_is_refused(string path, string digest)
+    {
+        await using var registry = await RegistryFixture.StartAsync();
+        var script = await Images.ScriptAsync(registry, "a");
+        (script["path"], script["digest"]) = (path, digest);
+        await script.PlayAsync(
+            """
+            PUT /v2/a/manifests/latest
+              Content-Type: application/vnd.oci.image.manifest.v1+json
+              > {image}
+              201
+            GET {path}
+              If-Match: "{sha256 other}"
+              412 DENIED
+              ETag: -
+              Cache-Control: -
+            HEAD {path}
+              If-Match: "{sha256 other}"
+              412
+            GET {path}
+              If-Match: "{sha256 other}", "{digest}"
+              200
+              ETag: "{digest}"
+            HEAD {path}
+              If-Match: *
+              200
+            GET {path}x
+              If-Match: *
+              404
+            """.Replace("{path}x", path.StartsWith("/v2/a/m", StringComparison.Ordinal)
+                ? "/v2/a/manifests/other" : "/v2/a/blobs/{sha256 other}"));
+    }
+
     [Fact]
-    public async Task An_empty_blob_has_no_ranges()
+    public async Task Any_range_of_an_empty_blob_is_the_whole()
     {
         await using var registry = await RegistryFixture.StartAsync();
         var script = await WithBlobAsync(registry, 0);
@@ -141,8 +184,9 @@ public class BlobPullTests
                 """
                 GET /v2/a/blobs/{sha256 blob}
                   Range: {range}
-                  416 RANGE_INVALID
-                  Content-Range: bytes */0
+                  200
+                  Content-Length: 0
+                  Content-Range: -
                 """);
         }
     }

@@ -72,8 +72,9 @@ public class ListTests
               400 PAGINATION_NUMBER_INVALID
             GET /v2/a/tags/list?n=two
               400 PAGINATION_NUMBER_INVALID
-            GET /v2/a/tags/list?n=
-              400 PAGINATION_NUMBER_INVALID
+            GET /v2/a/tags/list?n=&last=latest
+              200
+              < {"name":"a","tags":["z"]}
             GET /v2/a/tags/list?n=1.5
               400 PAGINATION_NUMBER_INVALID
             GET /v2/missing/tags/list

@@ -131,6 +131,7 @@ public class ReferrerTests
     [Theory]
     [InlineData("?n=3", 3)]
     [InlineData("?n=3&artifactType=a/b%2Bc", 3)]
+    [InlineData("?n=3&artifactType=a/b+c", 3)]
     [InlineData("", 4)]
     [InlineData("?n=1000", 5)]
     public async Task A_walk_along_the_links_finds_each_referrer_once(string query, int pageSize)

@@ -59,7 +59,6 @@ public sealed class SettingsFaultTests : IDisposable
     [InlineData("middleware: {storage: []}", "middleware")]
     [InlineData("http: {debug: {addr: ':5001'}}", "http.debug")]
     [InlineData("http: {tls: {letsencrypt: {email: e}}}", "http.tls.letsencrypt")]
-    [InlineData("http: {prefix: /registry/}", "http.prefix")]
     [InlineData("http: {net: unix}", "http.net")]
     [InlineData("health: {file: []}", "health.file")]
     [InlineData("log: {hooks: []}", "log.hooks")]

@@ -1,0 +1,77 @@
+using System.Globalization;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Berth.Distribution;
+
+/// <summary>
+/// The path of a request as its client wrote it. The server's own <see cref="HttpRequest.Path"/> has <c>..</c> resolved
+/// already, and so may name another repository than the client, or a proxy in front that decides by the path, saw.
+/// Here escapes are decoded once, <c>%2F</c> among them, slashes in a row count as one, and dots stay what they are:
+/// no part of any name.
+/// </summary>
+internal static class SentPath
+{
+    /// <summary>
+    /// False where an escape is none (RFC 3986, 2.1). <paramref name="path"/> is empty where the target is no path
+    /// (<c>OPTIONS *</c>), and otherwise without the prefix that the pipeline has taken off.
+    /// </summary>
+    public static bool TryRead(HttpContext http, out string path)
+    {
+        var (request, raw) = (http.Request, http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget);
+        var prefix = request.PathBase.Value ?? "";
+        path = request.Path.Value ?? "";
+        if (IsAsSent(raw, prefix, path)) return true;
+        var isSound = TryDecode(PathOf(raw), out path);
+        if (path.StartsWith(prefix, StringComparison.OrdinalIgnoreCase)) path = path[prefix.Length..];
+        return isSound;
+    }
+
+    /// <summary>Nothing was decoded, resolved or left out: the ordinary case, for which nothing is copied.</summary>
+    private static bool IsAsSent(ReadOnlySpan<char> raw, ReadOnlySpan<char> prefix, ReadOnlySpan<char> path)
+    {
+        if (!raw.StartsWith(prefix, StringComparison.Ordinal)) return false;
+        raw = raw[prefix.Length..];
+        return raw.StartsWith(path, StringComparison.Ordinal) && (raw.Length == path.Length || raw[path.Length] == '?')
+            && !path.Contains('%') && path.IndexOf("//") < 0;
+    }
+
+    /// <summary>The path of <c>/a?b</c> and of <c>http://host/a?b</c> (RFC 9112, 3.2), or nothing.</summary>
+    private static ReadOnlySpan<char> PathOf(ReadOnlySpan<char> target)
+    {
+        if (target.IndexOf('?') is >= 0 and var query) target = target[..query];
+        if (target is ['/', ..]) return target;
+        if (target.IndexOf("://") is not (> 0 and var scheme)) return [];
+        target = target[(scheme + 3)..];
+        return target.IndexOf('/') is >= 0 and var slash ? target[slash..] : "/";
+    }
+
+    /// <summary>
+    /// Bytes beyond ASCII become characters beyond ASCII, whatever they would mean: no name has any.
+    /// </summary>
+    private static bool TryDecode(ReadOnlySpan<char> sent, out string path)
+    {
+        var (text, length, isSound) = (new char[sent.Length], 0, true);
+        for (var i = 0; i < sent.Length; i++)
+        {
+            var c = sent[i];
+            if (c == '%')
+            {
+                if (byte.TryParse(
+                    sent.Slice(i + 1, Math.Min(2, sent.Length - i - 1)), NumberStyles.AllowHexSpecifier,
+                    CultureInfo.InvariantCulture, out var value) && i + 2 < sent.Length)
+                {
+                    (c, i) = ((char)value, i + 2);
+                }
+                else
+                {
+                    isSound = false;
+                }
+            }
+
+            if (c != '/' || length == 0 || text[length - 1] != '/') text[length++] = c;
+        }
+
+        path = new string(text, 0, length);
+        return isSound;
+    }
+}
