@@ -6,14 +6,13 @@ namespace Berth.Blobs;
 
 /// <summary>
 /// Content on its way into the store: bytes that are appended until the client says that this was all.
-/// Not safe for use by two requests at once: see <see cref="TryEnter"/>.
+/// Not safe for use by two requests at once.
 /// </summary>
 internal abstract class BlobUpload(UploadId id, RepositoryName repository, DigestAlgorithm algorithm) : IDisposable
 {
     /// <summary>Enough to be worth a second thread, in bytes.</summary>
     protected const int BatchBytes = 256 * 1024;
 
-    private int entered;
     private volatile bool isClosed;
 
     public UploadId Id => id;
@@ -40,22 +39,15 @@ internal abstract class BlobUpload(UploadId id, RepositoryName repository, Diges
 
     public bool IsClosed => isClosed;
 
-    /// <summary>Whether a request is writing to it.</summary>
-    public bool IsEntered => Volatile.Read(ref entered) != 0;
+    /// <summary>Where the request that writes now found the upload, in bytes.</summary>
+    protected long BegunAt { get; private set; }
 
-    /// <summary>Where the request that is in now found the upload, in bytes.</summary>
-    protected long EnteredAt { get; private set; }
-
-    /// <summary>Lets one request in at a time; false while another one writes, and once the upload is closed.</summary>
-    public bool TryEnter()
+    /// <summary>Called before each request that writes, by whoever sees to it that there is one at a time.</summary>
+    public void BeginRequest()
     {
-        if (Interlocked.CompareExchange(ref entered, 1, 0) != 0 || isClosed) return false;
-        EnteredAt = Offset;
+        BegunAt = Offset;
         Expected = null;
-        return true;
     }
-
-    public void Leave() => Volatile.Write(ref entered, 0);
 
     /// <summary>
     /// Appends a request's body, straight from the server's buffers: while a batch is stored, the server receives the
@@ -74,7 +66,7 @@ internal abstract class BlobUpload(UploadId id, RepositoryName repository, Diges
         }
     }
 
-    /// <summary>Forgets everything that the request which is in now has brought, and nothing else.</summary>
+    /// <summary>Forgets everything since <see cref="BeginRequest"/>, and nothing else.</summary>
     public abstract ValueTask RewindAsync();
 
     /// <summary>Puts what was received where any node finds it, at the end of a request.</summary>

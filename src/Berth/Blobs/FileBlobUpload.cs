@@ -37,7 +37,7 @@ internal sealed class FileBlobUpload : BlobUpload
 
     public override ValueTask RewindAsync()
     {
-        if (EnteredAt < Offset && !IsClosed) Forget(EnteredAt);
+        if (BegunAt < Offset && !IsClosed) Forget(BegunAt);
         return ValueTask.CompletedTask;
     }
 

@@ -219,7 +219,7 @@ internal sealed class S3BlobUpload : BlobUpload
 
         if (multipart is null)
         {
-            direct = EnteredAt == 0 ? Expected : null;
+            direct = BegunAt == 0 ? Expected : null;
             whole = direct is null ? S3UploadState.NewKey(Id, "whole") : null;
             multipart = await store.Objects.StartMultipartAsync(Key);
         }

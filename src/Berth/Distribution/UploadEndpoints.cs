@@ -9,13 +9,13 @@ namespace Berth.Distribution;
 
 /// <summary>Pushing blobs (distribution-spec, end-4 to end-6, end-11, end-13, end-14).</summary>
 internal sealed partial class UploadEndpoints(
-    UploadSessions sessions, BlobTable blobs, IBlobStore store, AccessCheck access, Locations locations,
+    Uploads uploads, UploadPlaces places, BlobTable blobs, IBlobStore store, AccessCheck access, Locations locations,
     LimitSettings limits, ILogger<UploadEndpoints> log)
 {
     /// <summary>How many repositories are asked when a mount names none.</summary>
     private const int MountCandidates = 100;
 
-    /// <summary>POST: mounts a blob, takes a whole one, or opens a session.</summary>
+    /// <summary>POST: mounts a blob, takes a whole one, or begins an upload.</summary>
     public async Task<RegistryError?> StartAsync(V2Request request)
     {
         if (request.Query("mount") is { } mount)
@@ -38,50 +38,53 @@ internal sealed partial class UploadEndpoints(
             return RegistryError.DigestInvalid("digest-algorithm must be sha256 or sha512");
         }
 
-        var upload = await sessions.StartAsync(request.Repository, algorithm, request.Actor.Name);
-        SetLocation(request, upload);
+        var id = await uploads.StartAsync(request.Repository, algorithm, request.Actor.Name, request.Aborted);
+        SetLocation(request, id);
         request.Answer(StatusCodes.Status202Accepted);
         return null;
     }
 
     /// <summary>PATCH: appends a chunk, or a stream of unknown length.</summary>
-    public Task<RegistryError?> AppendAsync(V2Request request) => WithSessionAsync(request, async upload =>
+    public async Task<RegistryError?> AppendAsync(V2Request request)
     {
-        if (await AppendBodyAsync(request, upload) is { } error) return error;
-        SetLocation(request, upload);
-        SetRange(request, upload);
-        request.Answer(StatusCodes.Status202Accepted);
-        return null;
-    });
+        using var place = places.TryTake();
+        if (place is null) return TooManyUploads();
+        var taking = await TakeAsync(request);
+        if (taking.Lease is not { } lease) return Refusal(taking);
+        await using (lease)
+        {
+            if (await ReceiveAsync(request, lease) is { } error) return error;
+            if (!await lease.KeepAsync()) return RegistryError.UploadBusy();
+            SetLocation(request, lease.Id);
+            SetRange(request, lease.Offset);
+            request.Answer(StatusCodes.Status202Accepted);
+            return null;
+        }
+    }
 
-    /// <summary>PUT: takes what may be left, checks the digest, and ends the session.</summary>
-    public Task<RegistryError?> FinishAsync(V2Request request) => WithSessionAsync(
-        request, upload => FinishAsync(request, upload), whenGone: () => FinishAgainAsync(request));
-
-    private async Task<RegistryError?> FinishAsync(V2Request request, BlobUpload upload)
+    /// <summary>PUT: takes what may be left, checks the digest, and makes a blob of the upload.</summary>
+    public async Task<RegistryError?> FinishAsync(V2Request request)
     {
-        if (request.Query("digest") is not { } text || !Digest.TryParse(text, out var digest))
+        using var place = places.TryTake();
+        if (place is null) return TooManyUploads();
+        var taking = await TakeAsync(request);
+        if (taking.Lease is not { } lease) return taking.IsBusy ? Refusal(taking) : await FinishAgainAsync(request);
+        await using (lease)
         {
-            return RegistryError.DigestInvalid("the query must have digest=… with a sha256 or sha512 digest");
-        }
+            if (request.Query("digest") is not { } text || !Digest.TryParse(text, out var digest))
+            {
+                return RegistryError.DigestInvalid("the query must have digest=… with a sha256 or sha512 digest");
+            }
 
-        if (upload.Offset == 0) upload.Expected = digest;
-        try
-        {
-            if (await AppendBodyAsync(request, upload) is { } error) return error;
+            // A body that breaks off is undone: nobody tells the client how far it came, so it sends all of it again.
+            lease.Otherwise = UploadEnd.Restore;
+            lease.Expect(digest);
+            return await ReceiveAsync(request, lease) ?? await CommitAsync(request, lease, digest);
         }
-        catch
-        {
-            // Nobody told the client how far this body came, so it can only send it again from its start.
-            await upload.RewindAsync();
-            throw;
-        }
-
-        return await CommitAsync(request, upload, digest);
     }
 
     /// <summary>
-    /// Whether the session is gone because it became the blob, and only the answer was lost: on a connection that broke
+    /// Whether the upload is gone because it became the blob, and only the answer was lost: on a connection that broke
     /// or a node that died. Then this is the answer.
     /// </summary>
     private async Task<RegistryError?> FinishAgainAsync(V2Request request)
@@ -100,170 +103,126 @@ internal sealed partial class UploadEndpoints(
     /// <summary>GET: tells how far the upload came.</summary>
     public async Task<RegistryError?> StatusAsync(V2Request request)
     {
-        if (await sessions.FindAsync(request.Repository, request.Target.Upload) is not { } upload)
+        if (request.Target.Upload is not { } id
+            || await uploads.FindOffsetAsync(request.Repository, id, request.Aborted) is not { } offset)
         {
             return RegistryError.UploadUnknown();
         }
 
-        SetLocation(request, upload);
-        SetRange(request, upload);
+        SetLocation(request, id);
+        SetRange(request, offset);
         request.Answer(StatusCodes.Status204NoContent);
         return null;
     }
 
-    /// <summary>DELETE: ends the session and forgets its bytes.</summary>
-    public Task<RegistryError?> CancelAsync(V2Request request) => WithSessionAsync(request, async upload =>
+    /// <summary>DELETE: ends the upload and deletes its bytes.</summary>
+    public async Task<RegistryError?> CancelAsync(V2Request request)
     {
-        await sessions.CancelAsync(upload.Id);
-        request.Answer(StatusCodes.Status204NoContent);
-        return null;
-    });
+        var taking = await TakeAsync(request);
+        if (taking.Lease is not { } lease) return Refusal(taking);
+        await using (lease)
+        {
+            await lease.DiscardAsync();
+            request.Answer(StatusCodes.Status204NoContent);
+            return null;
+        }
+    }
 
+    /// <summary>POST with a digest: the whole blob in one request, which leaves no upload behind.</summary>
     private async Task<RegistryError?> TakeWholeAsync(V2Request request, Digest digest)
     {
-        using var place = sessions.TryTakePlace();
+        using var place = places.TryTake();
         if (place is null) return TooManyUploads();
-        var upload = await sessions.StartAsync(request.Repository, digest.Algorithm, request.Actor.Name);
-        _ = upload.TryEnter();
-        upload.Expected = digest;
-        try
-        {
-            await upload.AppendAsync(request.Http.Request.BodyReader, MaxBytes);
-            return await CommitAsync(request, upload, digest);
-        }
-        catch (Exception e) when (!upload.IsClosed)
-        {
-            await sessions.CancelAsync(upload.Id);
-            if (e is UploadTooLargeException) return RegistryError.TooLarge(e.Message);
-            if (e is UploadLostException) return RegistryError.UploadUnknown();
-            throw;
-        }
+        await using var lease = await uploads.TakeNewAsync(
+            request.Repository, digest.Algorithm, request.Actor.Name, request.Aborted);
+        lease.Expect(digest);
+        return await ReceiveAsync(request, lease) ?? await CommitAsync(request, lease, digest);
     }
 
-    private async Task<RegistryError?> WithSessionAsync(
-        V2Request request, Func<BlobUpload, Task<RegistryError?>> use, Func<Task<RegistryError?>>? whenGone = null)
+    private async ValueTask<UploadTaking> TakeAsync(V2Request request) => request.Target.Upload is { } id
+        ? await uploads.TakeAsync(request.Repository, id, request.Aborted)
+        : UploadTaking.Unknown;
+
+    private static RegistryError Refusal(UploadTaking taking) =>
+        taking.IsBusy ? RegistryError.UploadBusy() : RegistryError.UploadUnknown();
+
+    /// <summary>Appends the request's body, if it is the one that comes next.</summary>
+    private async Task<RegistryError?> ReceiveAsync(V2Request request, UploadLease lease)
     {
-        using var place = sessions.TryTakePlace();
-        if (place is null) return TooManyUploads();
-        var (upload, isBusy) = await sessions.EnterAsync(request.Repository, request.Target.Upload);
-        if (upload is null) return whenGone is null ? RegistryError.UploadUnknown() : await whenGone();
-        if (isBusy) return RegistryError.UploadBusy();
-        RegistryError? error;
+        var begun = lease.Offset;
+        if (CheckRange(request, begun, out var stated) is { } error) return error;
         try
         {
-            error = await use(upload);
-        }
-        catch (UploadTakenException)
-        {
-            sessions.Close(upload);
-            return RegistryError.UploadBusy();
-        }
-        catch (UploadLostException e)
-        {
-            LogLost(upload.Id, e.Message);
-            await sessions.CancelAsync(upload.Id);
-            return RegistryError.UploadUnknown();
-        }
-        catch
-        {
-            // What arrived is kept where it can be; the failure that the client hears of is the first one.
-            try
-            {
-                await sessions.LeaveAsync(upload);
-            }
-            catch (Exception e) when (e is IOException or DatabaseUnavailableException)
-            {
-                sessions.Close(upload);
-            }
-
-            throw;
-        }
-
-        return await sessions.LeaveAsync(upload) ? error : RegistryError.UploadBusy();
-    }
-
-    private async Task<RegistryError?> AppendBodyAsync(V2Request request, BlobUpload upload)
-    {
-        var http = request.Http.Request;
-        ByteRange? stated = null;
-        if (http.Headers.ContentRange is [{ } header])
-        {
-            if (!ByteRange.TryReadContentRange(header, out var range))
-            {
-                return RegistryError.UploadInvalid("Content-Range must look like 0-1023");
-            }
-
-            if (range.Offset != upload.Offset)
-            {
-                SetLocation(request, upload);
-                SetRange(request, upload);
-                return RegistryError.UploadOutOfOrder(upload.Offset);
-            }
-
-            if (http.ContentLength is { } length && length != range.Count)
-            {
-                return RegistryError.SizeInvalid($"Content-Range has {range.Count} bytes and Content-Length {length}");
-            }
-
-            stated = range;
-        }
-
-        try
-        {
-            await upload.AppendAsync(http.BodyReader, MaxBytes);
-            return stated is { } chunk ? await CheckLengthAsync(upload, chunk) : null;
+            await lease.AppendAsync(request.Http.Request.BodyReader, MaxBytes);
         }
         catch (UploadTooLargeException e)
         {
-            await sessions.CancelAsync(upload.Id);
             return RegistryError.TooLarge(e.Message);
         }
-        catch (IOException e) when (DiskFull.IsCauseOf(e))
+        catch (UploadLostException e)
         {
-            // Clients begin anew after this; each try would leave its part behind, and the disk would stay full.
-            await sessions.DiscardAsync(upload);
-            throw;
-        }
-    }
-
-    /// <summary>
-    /// A body of unknown length may turn out other than its Content-Range said: then none of it counts.
-    /// </summary>
-    private static async ValueTask<RegistryError?> CheckLengthAsync(BlobUpload upload, ByteRange stated)
-    {
-        var received = upload.Offset - stated.Offset;
-        if (received == stated.Count) return null;
-        await upload.RewindAsync();
-        return RegistryError.SizeInvalid($"Content-Range has {stated.Count} bytes and the body {received}");
-    }
-
-    private async Task<RegistryError?> CommitAsync(V2Request request, BlobUpload upload, Digest digest)
-    {
-        var found = await upload.ComputeDigestAsync(digest.Algorithm);
-        if (found != digest)
-        {
-            await sessions.CancelAsync(upload.Id);
-            return RegistryError.DigestInvalid(
-                $"the {upload.Offset} bytes received have the digest {found}, not {digest}");
+            LogLost(lease.Id, e.Message);
+            return RegistryError.UploadUnknown();
         }
 
-        var link = new BlobLink(digest, upload.Offset);
-        await store.CommitAsync(upload, digest);
+        var received = lease.Offset - begun;
+        if (stated is null || stated == received) return null;
 
-        // The session's row goes with the link, and only then the session: until then no request can reopen its file.
+        // A body of unknown length turned out other than its Content-Range said: none of it counts.
+        await lease.RewindAsync();
+        return RegistryError.SizeInvalid($"Content-Range has {stated} bytes and the body {received}");
+    }
+
+    /// <summary>Compares Content-Range, where there is one, with what the upload needs next.</summary>
+    private RegistryError? CheckRange(V2Request request, long offset, out long? stated)
+    {
+        stated = null;
+        var http = request.Http.Request;
+        if (http.Headers.ContentRange.Count == 0) return null;
+        if (http.Headers.ContentRange is not [{ } header] || !ByteRange.TryReadContentRange(header, out var range))
+        {
+            return RegistryError.UploadInvalid("Content-Range must be given once and look like 0-1023");
+        }
+
+        if (range.Offset != offset)
+        {
+            SetLocation(request, request.Target.Upload!.Value);
+            SetRange(request, offset);
+            return RegistryError.UploadOutOfOrder(offset);
+        }
+
+        if (http.ContentLength is { } length && length != range.Count)
+        {
+            return RegistryError.SizeInvalid($"Content-Range has {range.Count} bytes and Content-Length {length}");
+        }
+
+        stated = range.Count;
+        return null;
+    }
+
+    private async Task<RegistryError?> CommitAsync(V2Request request, UploadLease lease, Digest digest)
+    {
         try
         {
-            await blobs.LinkAsync(request.Repository, link, upload.Id);
+            var found = await lease.ComputeDigestAsync(digest.Algorithm);
+            if (found != digest)
+            {
+                await lease.DiscardAsync();
+                return RegistryError.DigestInvalid(
+                    $"the {lease.Offset} bytes received have the digest {found}, not {digest}");
+            }
+
+            await lease.CommitAsync(digest);
         }
-        catch
+        catch (UploadLostException e)
         {
-            // The row stays: once the file has left its place, the session may be begun again from nothing.
-            await store.MakeDurableAsync([digest]);
-            throw;
+            LogLost(lease.Id, e.Message);
+            lease.Otherwise = UploadEnd.Discard;
+            return RegistryError.UploadUnknown();
         }
-        finally
+        catch (UploadTakenException)
         {
-            sessions.Close(upload);
+            return RegistryError.UploadBusy();
         }
 
         AnswerCreated(request, digest);
@@ -271,7 +230,7 @@ internal sealed partial class UploadEndpoints(
     }
 
     /// <summary>
-    /// Links a blob from a repository that the client may pull. Whatever is in the way of that, the answer is a session
+    /// Links a blob from a repository that the client may pull. Whatever is in the way of that, the answer is an upload
     /// instead: clients give up on any error here (distribution-spec, "Mounting a blob from another repository").
     /// </summary>
     private async Task<bool> TryMountAsync(V2Request request, Digest digest)
@@ -299,16 +258,16 @@ internal sealed partial class UploadEndpoints(
         request.Answer(StatusCodes.Status201Created);
     }
 
-    private void SetLocation(V2Request request, BlobUpload upload)
+    private void SetLocation(V2Request request, UploadId id)
     {
         request.Response.Headers.Location = locations.Of(
-            request.Http, $"/v2/{request.Repository}/blobs/uploads/{upload.Id}");
-        request.Response.Headers["Docker-Upload-UUID"] = upload.Id.Text;
+            request.Http, $"/v2/{request.Repository}/blobs/uploads/{id}");
+        request.Response.Headers["Docker-Upload-UUID"] = id.Text;
     }
 
     /// <summary>docker takes a layer's size from this header, which has no unit; nothing yet is 0-0 too.</summary>
-    private static void SetRange(V2Request request, BlobUpload upload) =>
-        request.Response.Headers.Range = $"0-{Math.Max(0, upload.Offset - 1)}";
+    private static void SetRange(V2Request request, long offset) =>
+        request.Response.Headers.Range = $"0-{Math.Max(0, offset - 1)}";
 
     private static bool TryReadAlgorithm(string? text, out DigestAlgorithm algorithm)
     {

@@ -127,6 +127,8 @@ internal static partial class RegistryHost
             cache => database.Listen(
                 cache.Hear, cache.ForgetAll, provider.GetRequiredService<ILogger<AnswerCache>>())));
         AddBlobStore(services, settings.Storage, folder);
+        if (settings.Storage.IsShared) services.AddSingleton<Uploads, SharedUploads>();
+        else services.AddSingleton<Uploads, LocalUploads>();
         services.AddSingleton<RepositoryTable>().AddSingleton<BlobTable>().AddSingleton<TagTable>()
             .AddSingleton<ManifestTable>().AddSingleton<UploadTable>()
             .AddSingleton<ManifestWriter>().AddSingleton<ManifestRemoval>();
@@ -135,7 +137,7 @@ internal static partial class RegistryHost
             settings.Auth?.Htpasswd is { } users
                 ? new HtpasswdFile(users.Path, provider.GetRequiredService<TimeProvider>())
                 : null));
-        services.AddSingleton<Locations>().AddSingleton<UploadSessions>().AddSingleton<SmallBlobCache>()
+        services.AddSingleton<Locations>().AddSingleton<UploadPlaces>().AddSingleton<SmallBlobCache>()
             .AddSingleton<BlobEndpoints>().AddSingleton<UploadEndpoints>().AddSingleton<ManifestEndpoints>()
             .AddSingleton<ListEndpoints>().AddSingleton<DistributionApi>();
         services.AddSingleton<ServerCertificate>().AddSingleton<Readiness>();

@@ -3,7 +3,7 @@ using Berth.Oci;
 
 namespace Berth.Metadata;
 
-/// <summary>An upload session as other nodes and later starts know it.</summary>
+/// <summary>An upload as other nodes and later starts know it.</summary>
 /// <param name="Id">Which.</param>
 /// <param name="Repository">Where it was begun.</param>
 /// <param name="Algorithm">What it will most likely be checked with.</param>
@@ -12,7 +12,7 @@ namespace Berth.Metadata;
 internal sealed record UploadRow(
     UploadId Id, RepositoryName Repository, DigestAlgorithm Algorithm, string? State, long Version);
 
-/// <summary>The upload sessions that were started and not ended.</summary>
+/// <summary>The uploads that were started and not ended.</summary>
 internal sealed class UploadTable(Database database, RepositoryTable repositories, TimeProvider clock)
 {
     private const string Columns =
@@ -54,34 +54,37 @@ internal sealed class UploadTable(Database database, RepositoryTable repositorie
     public async ValueTask<bool> IsHeldAsync(UploadId id, long version) => await database.ReadAsync(
         s => s.NumberAsync("SELECT version FROM upload WHERE id = $1", id.Text)) == version;
 
-    /// <summary>Puts off the session's expiry: it was active just now.</summary>
+    /// <summary>Puts off the upload's expiry: it was active just now.</summary>
     public Task TouchAsync(UploadId id) => database.WriteAsync(
         session => session.RunAsync("UPDATE upload SET active_at = $2 WHERE id = $1", id.Text, Now),
         isDurable: false);
 
-    /// <summary>Ends a session. Returns it as it was, or null where there was none.</summary>
-    public Task<UploadRow?> RemoveAsync(UploadId id) => RemoveAsync(id, long.MaxValue);
+    /// <summary>Ends an upload. Returns it as it was, or null where there was none.</summary>
+    public Task<UploadRow?> RemoveAsync(UploadId id) => RemoveAsync(id, "version >= $2", 0);
 
-    /// <summary>Ends a session, unless it was active within <paramref name="age"/>. Returns it as it was.</summary>
-    public Task<UploadRow?> RemoveIdleAsync(UploadId id, TimeSpan age) => RemoveAsync(id, Before(age));
+    /// <summary>Ends an upload, unless another request has claimed it since. Returns it as it was.</summary>
+    public Task<UploadRow?> RemoveHeldAsync(UploadId id, long version) => RemoveAsync(id, "version = $2", version);
+
+    /// <summary>Ends an upload, unless it was active within <paramref name="age"/>. Returns it as it was.</summary>
+    public Task<UploadRow?> RemoveIdleAsync(UploadId id, TimeSpan age) =>
+        RemoveAsync(id, "active_at < $2", Before(age));
 
     /// <summary>
-    /// Sessions without activity for longer than <paramref name="age"/>, the oldest first, some at most.
+    /// Uploads without activity for longer than <paramref name="age"/>, the oldest first, some at most.
     /// </summary>
     public ValueTask<List<UploadId>> IdleAsync(TimeSpan age, int count) => database.ReadAsync(s => s.AllAsync(
         "SELECT id FROM upload WHERE active_at < $1 ORDER BY active_at, id LIMIT $2",
         row => UploadId.TryParse(row.GetString(0), out var id) ? id : default,
         Before(age), count));
 
-    private Task<UploadRow?> RemoveAsync(UploadId id, long activeBefore) => database.WriteAsync(
-        async session =>
-        {
-            var row = await session.FirstAsync(
-                $"SELECT {Columns} FROM upload u WHERE u.id = $1", row => Read(id, row), id.Text);
-            var removed = await session.RunAsync(
-                "DELETE FROM upload WHERE id = $1 AND active_at < $2", id.Text, activeBefore);
-            return removed > 0 ? row : null;
-        },
+    private Task<UploadRow?> RemoveAsync(UploadId id, string condition, long bound) => database.WriteAsync(
+        session => session.FirstAsync(
+            $"""
+            DELETE FROM upload WHERE id = $1 AND {condition}
+            RETURNING algorithm, state, version,
+                (SELECT r.name FROM repository r WHERE r.id = upload.repository_id)
+            """,
+            row => Read(id, row), id.Text, bound),
         isDurable: false);
 
     private long Before(TimeSpan age) => (clock.GetUtcNow() - age).ToUnixTimeMilliseconds();

@@ -7,11 +7,11 @@ using Berth.Settings;
 namespace Berth.Registry;
 
 /// <summary>
-/// Ends uploads that nobody went on with for <c>storage.maintenance.uploadpurging.age</c>, and removes what no session
-/// owns from a store that nodes share: one of them died between.
+/// Ends uploads that nobody resumed for <c>storage.maintenance.uploadpurging.age</c>. From a store that nodes share it
+/// also removes what no upload owns, as a node leaves it that dies.
 /// </summary>
 internal sealed partial class PurgeUploadsJob(
-    UploadTable table, UploadSessions sessions, IBlobStore store, StorageSettings storage, TimeProvider clock,
+    UploadTable table, Uploads uploads, IBlobStore store, StorageSettings storage, TimeProvider clock,
     ILogger<PurgeUploadsJob> log)
     : Job
 {
@@ -27,7 +27,7 @@ internal sealed partial class PurgeUploadsJob(
     {
         if (settings.Enabled) await PurgeAsync(cancellation);
 
-        // What is younger may belong to a session that another node is just ending.
+        // What is younger may belong to an upload that another node is just ending.
         if (!storage.IsShared || settings is { Enabled: true, DryRun: true }) return;
         await store.RemoveOrphansAsync(clock.GetUtcNow() - settings.Age, IsOwnedAsync, cancellation);
     }
@@ -40,7 +40,7 @@ internal sealed partial class PurgeUploadsJob(
             {
                 cancellation.ThrowIfCancellationRequested();
                 LogExpired(id, settings.DryRun);
-                if (!settings.DryRun) await sessions.ExpireAsync(id, settings.Age);
+                if (!settings.DryRun) await uploads.ExpireAsync(id, settings.Age, cancellation);
             }
 
             if (settings.DryRun) return;

@@ -6,16 +6,16 @@ using Berth.Settings;
 namespace Berth.Registry;
 
 /// <summary>
-/// What each node does for the uploads it has open: it closes those that rest, and notes which are being written, so
-/// that none of them looks abandoned to <see cref="PurgeUploadsJob"/>. At its start it removes from a folder of its own
+/// What each node does for the uploads it has open: it closes idle ones, and records which are being written, so that
+/// none of them looks abandoned to <see cref="PurgeUploadsJob"/>. At its start it removes from a folder of its own
 /// what an earlier process left.
 /// </summary>
 internal sealed partial class UploadUpkeep(
-    UploadTable table, UploadSessions sessions, IBlobStore store, StorageSettings storage, TimeProvider clock,
+    UploadTable table, Uploads uploads, IBlobStore store, StorageSettings storage, TimeProvider clock,
     ILogger<UploadUpkeep> log)
     : BackgroundService
 {
-    private static readonly TimeSpan RestBeforeClosing = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan IdleBeforeClosing = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan LongestRound = TimeSpan.FromMinutes(1);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -32,8 +32,8 @@ internal sealed partial class UploadUpkeep(
         using var timer = new PeriodicTimer(round < LongestRound ? round : LongestRound, clock);
         do
         {
-            sessions.CloseResting(RestBeforeClosing);
-            await AttemptAsync(sessions.TouchWritingAsync);
+            await AttemptAsync(() => uploads.CloseIdleAsync(IdleBeforeClosing, stoppingToken));
+            await AttemptAsync(() => uploads.RecordActivityAsync(stoppingToken));
         }
         while (await timer.WaitForNextTickAsync(stoppingToken));
     }
@@ -53,6 +53,6 @@ internal sealed partial class UploadUpkeep(
 
     private async ValueTask<bool> IsOwnedAsync(UploadId id) => await table.FindAsync(id) is not null;
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Uploads in progress could not be looked after")]
+    [LoggerMessage(Level = LogLevel.Error, Message = "The upkeep of uploads failed; it is tried again within a minute")]
     private partial void LogFailure(Exception e);
 }

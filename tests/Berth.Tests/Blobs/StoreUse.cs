@@ -27,7 +27,7 @@ internal static class StoreUse
         DigestAlgorithm algorithm = DigestAlgorithm.Sha256)
     {
         var upload = await store.OpenUploadAsync(id ?? UploadId.New(), Repository, algorithm, state);
-        Assert.True(upload.TryEnter());
+        upload.BeginRequest();
         return upload;
     }
 
@@ -39,8 +39,7 @@ internal static class StoreUse
     public static async Task NextRequestAsync(BlobUpload upload)
     {
         await upload.SuspendAsync();
-        upload.Leave();
-        Assert.True(upload.TryEnter());
+        upload.BeginRequest();
     }
 
     /// <summary>Checks and publishes, as the final PUT does.</summary>

@@ -78,12 +78,12 @@ public class PurgeUploadsTests
     {
         await using var registry = await RegistryFixture.StartOnFilesAsync();
         var id = await StartAsync(registry);
-        var sessions = registry.Services.GetRequiredService<UploadSessions>();
-        await sessions.ExpireAsync(id, TimeSpan.FromHours(1));
+        var uploads = registry.Services.GetRequiredService<Uploads>();
+        await uploads.ExpireAsync(id, TimeSpan.FromHours(1), TestContext.Current.CancellationToken);
         Assert.NotNull(await registry.Services.GetRequiredService<UploadTable>().FindAsync(id));
         await new Script(registry).PlayAsync($"PATCH /v2/a/blobs/uploads/{id}\n > abcd\n 202");
         await Task.Delay(20, TestContext.Current.CancellationToken);
-        await sessions.ExpireAsync(id, TimeSpan.FromMilliseconds(1));
+        await uploads.ExpireAsync(id, TimeSpan.FromMilliseconds(1), TestContext.Current.CancellationToken);
         await new Script(registry).PlayAsync($"PATCH /v2/a/blobs/uploads/{id}\n > efgh\n 404 BLOB_UPLOAD_UNKNOWN");
     }
 

@@ -287,7 +287,7 @@ public class UploadTests
             $"{method} {target}?digest={digest} HTTP/1.1\r\nHost: a\r\nContent-Length: {content.Length}\r\n\r\n");
         await connection.SendAsync(content[..300_000]);
         await Eventually.TrueAsync(registry.IsReceivingAsync);
-        registry.Services.GetRequiredService<UploadSessions>().CloseResting(TimeSpan.Zero);
+        await CloseIdleAsync(registry);
         await connection.SendAsync(content[300_000..]);
         var answer = await connection.ReadAnswerAsync();
         Assert.Equal(method == "PATCH" ? 202 : 201, answer.Status);
@@ -299,12 +299,15 @@ public class UploadTests
         await using var registry = await RegistryFixture.StartAsync();
         var script = new Script(registry) { ["upload"] = await StartAsync(registry) };
         await script.PlayAsync("PATCH {upload}\n > abcd\n 202");
-        registry.Services.GetRequiredService<UploadSessions>().CloseResting(TimeSpan.Zero);
+        await CloseIdleAsync(registry);
         await script.PlayAsync("GET {upload}\n 204\n Range: 0-3\nPATCH {upload}\n > efgh\n 202\n Range: 0-7");
-        registry.Services.GetRequiredService<UploadSessions>().CloseResting(TimeSpan.Zero);
+        await CloseIdleAsync(registry);
         await script.PlayAsync(
             "PUT {upload}?digest={sha256 abcdefgh}\n 201\nGET /v2/a/blobs/{sha256 abcdefgh}\n 200\n < abcdefgh");
     }
+
+    private static Task CloseIdleAsync(RegistryFixture registry) => registry.Services.GetRequiredService<Uploads>()
+        .CloseIdleAsync(TimeSpan.Zero, TestContext.Current.CancellationToken);
 
     private static async Task<string> StartAsync(RegistryFixture registry)
     {

@@ -1,0 +1,198 @@
+using System.Collections.Concurrent;
+using Berth.Blobs;
+using Berth.Metadata;
+using Berth.Oci;
+using Berth.Settings;
+
+namespace Berth.Registry;
+
+/// <summary>
+/// Uploads to a folder that only this process uses. Those that were written to lately stay open, with their running
+/// hash; how far one came is the length of its file.
+/// </summary>
+internal sealed partial class LocalUploads(
+    UploadTable table, BlobTable blobs, IBlobStore store, StorageSettings storage, TimeProvider clock,
+    ILogger<LocalUploads> log)
+    : Uploads(table, blobs, store, log)
+{
+    private static readonly TimeSpan LongestUnrecorded = TimeSpan.FromMinutes(10);
+
+    /// <summary>
+    /// Activity is recorded at most this often, and often enough that no upload in use looks abandoned.
+    /// </summary>
+    private readonly TimeSpan recordedEvery =
+        TimeSpan.FromTicks(Math.Min(LongestUnrecorded.Ticks, storage.Maintenance.UploadPurging.Age.Ticks / 4));
+
+    private readonly ConcurrentDictionary<UploadId, OpenUpload> open = new();
+
+    public override async Task<UploadId> StartAsync(
+        RepositoryName repository, DigestAlgorithm algorithm, string startedBy, CancellationToken cancellation) =>
+        (await AddAsync(repository, algorithm, startedBy)).Content.Id;
+
+    public override async Task<UploadLease> TakeNewAsync(
+        RepositoryName repository, DigestAlgorithm algorithm, string startedBy, CancellationToken cancellation)
+    {
+        var upload = await AddAsync(repository, algorithm, startedBy);
+        _ = upload.TryHold();
+        return new Lease(this, upload) { Otherwise = UploadEnd.Discard };
+    }
+
+    public override async ValueTask<UploadTaking> TakeAsync(
+        RepositoryName repository, UploadId id, CancellationToken cancellation)
+    {
+        if (await FindAsync(repository, id) is not { } upload) return UploadTaking.Unknown;
+        return upload.TryHold() ? new UploadTaking(new Lease(this, upload)) : UploadTaking.Busy;
+    }
+
+    public override async ValueTask<long?> FindOffsetAsync(
+        RepositoryName repository, UploadId id, CancellationToken cancellation) =>
+        (await FindAsync(repository, id))?.Content.Offset;
+
+    public override async Task ExpireAsync(UploadId id, TimeSpan age, CancellationToken cancellation)
+    {
+        open.TryGetValue(id, out var upload);
+        if (upload?.TryHold() == false)
+        {
+            await Table.TouchAsync(id);
+            return;
+        }
+
+        var isOver = false;
+        try
+        {
+            isOver = await Table.RemoveIdleAsync(id, age) is not null;
+            if (!isOver) return;
+            upload?.Content.Dispose();
+            await Store.DeleteUploadAsync(id, state: null);
+        }
+        finally
+        {
+            if (upload is not null) LetGo(upload, isOver);
+        }
+    }
+
+    public override async Task RecordActivityAsync(CancellationToken cancellation)
+    {
+        foreach (var upload in open.Values)
+        {
+            if (upload.IsHeld) await RecordActivityAsync(upload);
+        }
+    }
+
+    public override Task CloseIdleAsync(TimeSpan idle, CancellationToken cancellation)
+    {
+        foreach (var upload in open.Values)
+        {
+            if (clock.GetElapsedTime(upload.ActiveAt) >= idle && upload.TryHold()) LetGo(upload, isOver: true);
+        }
+
+        return Task.CompletedTask;
+    }
+
+    public override void Dispose()
+    {
+        foreach (var upload in open.Values) upload.Content.Dispose();
+        base.Dispose();
+    }
+
+    private async Task<OpenUpload> AddAsync(RepositoryName repository, DigestAlgorithm algorithm, string startedBy)
+    {
+        var row = new UploadRow(UploadId.New(), repository, algorithm, State: null, Version: 0);
+        await Table.AddAsync(row, startedBy);
+        return await OpenAsync(row);
+    }
+
+    private async ValueTask<OpenUpload?> FindAsync(RepositoryName repository, UploadId id)
+    {
+        if (open.TryGetValue(id, out var known)) return known.Content.Repository == repository ? known : null;
+        return await Table.FindAsync(id) is { } row && row.Repository == repository ? await OpenAsync(row) : null;
+    }
+
+    /// <summary>Of two requests that open the same upload at once, both get the one that came first.</summary>
+    private async ValueTask<OpenUpload> OpenAsync(UploadRow row)
+    {
+        var content = await Store.OpenUploadAsync(row.Id, row.Repository, row.Algorithm, row.State);
+        var opened = new OpenUpload(content, clock.GetTimestamp());
+        var kept = open.GetOrAdd(row.Id, opened);
+        if (kept != opened) content.Dispose();
+        return kept;
+    }
+
+    private void LetGo(OpenUpload upload, bool isOver)
+    {
+        if (!isOver)
+        {
+            upload.Release();
+            return;
+        }
+
+        // It stays held, so that whoever found it before it went can't write to it.
+        open.TryRemove(KeyValuePair.Create(upload.Content.Id, upload));
+        upload.Content.Dispose();
+    }
+
+    /// <summary>
+    /// Puts off the expiry of an upload. What arrived counts whether or not this can be written down just now.
+    /// </summary>
+    private async Task RecordActivityAsync(OpenUpload upload)
+    {
+        upload.ActiveAt = clock.GetTimestamp();
+        if (clock.GetElapsedTime(upload.RecordedAt) < recordedEvery) return;
+        try
+        {
+            await Table.TouchAsync(upload.Content.Id);
+            upload.RecordedAt = clock.GetTimestamp();
+        }
+        catch (Exception e) when (e is DatabaseUnavailableException || DiskFull.IsCauseOf(e))
+        {
+            LogUnrecorded(Log, upload.Content.Id, e.Message);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The activity of upload {Id} is not recorded: {Reason}")]
+    private static partial void LogUnrecorded(ILogger log, UploadId id, string reason);
+
+    private sealed class OpenUpload(BlobUpload content, long openedAt)
+    {
+        private int held;
+
+        public BlobUpload Content { get; } = content;
+
+        /// <summary>A timestamp of the clock.</summary>
+        public long ActiveAt { get; set; } = openedAt;
+
+        /// <summary>When the table last heard that it was active, as a timestamp of the clock.</summary>
+        public long RecordedAt { get; set; } = openedAt;
+
+        public bool IsHeld => Volatile.Read(ref held) != 0;
+
+        public bool TryHold()
+        {
+            if (Interlocked.CompareExchange(ref held, 1, 0) != 0) return false;
+            Content.BeginRequest();
+            return true;
+        }
+
+        public void Release() => Volatile.Write(ref held, 0);
+    }
+
+    private sealed class Lease(LocalUploads uploads, OpenUpload upload)
+        : UploadLease(uploads, upload.Content)
+    {
+        protected override async Task<bool> RecordAsync()
+        {
+            await uploads.RecordActivityAsync(upload);
+            return true;
+        }
+
+        /// <summary>The bytes go first: on a full disk the row may need the space in order to go too.</summary>
+        protected override async Task DeleteAsync()
+        {
+            Content.Dispose();
+            await uploads.Store.DeleteUploadAsync(Id, state: null);
+            await uploads.Table.RemoveAsync(Id);
+        }
+
+        protected override void LetGo(bool isOver) => uploads.LetGo(upload, isOver);
+    }
+}

@@ -1,0 +1,112 @@
+using System.Collections.Concurrent;
+using Berth.Blobs;
+using Berth.Metadata;
+using Berth.Oci;
+
+namespace Berth.Registry;
+
+/// <summary>
+/// Uploads to a store that nodes share. The row of an upload holds all that any node needs to resume it, so nothing of
+/// it stays in memory between requests. A request claims the row, which gives it a new version, and releases it with
+/// the state it leaves. A request that hangs on a node which lost touch finds a newer version, and changes nothing.
+/// </summary>
+internal sealed class SharedUploads(UploadTable table, BlobTable blobs, IBlobStore store, ILogger<SharedUploads> log)
+    : Uploads(table, blobs, store, log)
+{
+    /// <summary>Those that requests to this node are writing to; null while one is being claimed.</summary>
+    private readonly ConcurrentDictionary<UploadId, Lease?> held = new();
+
+    public override async Task<UploadId> StartAsync(
+        RepositoryName repository, DigestAlgorithm algorithm, string startedBy, CancellationToken cancellation) =>
+        (await AddAsync(repository, algorithm, startedBy)).Id;
+
+    public override async Task<UploadLease> TakeNewAsync(
+        RepositoryName repository, DigestAlgorithm algorithm, string startedBy, CancellationToken cancellation)
+    {
+        var lease = await OpenAsync(await AddAsync(repository, algorithm, startedBy));
+        lease.Otherwise = UploadEnd.Discard;
+        return lease;
+    }
+
+    public override async ValueTask<UploadTaking> TakeAsync(
+        RepositoryName repository, UploadId id, CancellationToken cancellation)
+    {
+        if (!held.TryAdd(id, null)) return UploadTaking.Busy;
+        Lease? lease = null;
+        try
+        {
+            if (await Table.ClaimAsync(id, repository) is { } row) lease = await OpenAsync(row);
+        }
+        finally
+        {
+            if (lease is null) held.TryRemove(id, out _);
+        }
+
+        return new UploadTaking(lease);
+    }
+
+    public override async ValueTask<long?> FindOffsetAsync(
+        RepositoryName repository, UploadId id, CancellationToken cancellation)
+    {
+        if (await Table.FindAsync(id) is not { } row || row.Repository != repository) return null;
+        if (held.TryGetValue(id, out var lease) && lease?.Version == row.Version) return lease.Offset;
+        using var content = await Store.OpenUploadAsync(row.Id, row.Repository, row.Algorithm, row.State);
+        return content.Offset;
+    }
+
+    public override async Task ExpireAsync(UploadId id, TimeSpan age, CancellationToken cancellation)
+    {
+        if (held.ContainsKey(id)) await Table.TouchAsync(id);
+        else if (await Table.RemoveIdleAsync(id, age) is { } row) await Store.DeleteUploadAsync(id, row.State);
+    }
+
+    public override async Task RecordActivityAsync(CancellationToken cancellation)
+    {
+        foreach (var id in held.Keys) await Table.TouchAsync(id);
+    }
+
+    private async Task<UploadRow> AddAsync(RepositoryName repository, DigestAlgorithm algorithm, string startedBy)
+    {
+        var row = new UploadRow(UploadId.New(), repository, algorithm, State: null, Version: 0);
+        await Table.AddAsync(row, startedBy);
+        return row;
+    }
+
+    private async ValueTask<Lease> OpenAsync(UploadRow row)
+    {
+        var content = await Store.OpenUploadAsync(row.Id, row.Repository, row.Algorithm, row.State);
+        content.BeginRequest();
+        content.IsHeldAsync = () => Table.IsHeldAsync(row.Id, row.Version);
+        var lease = new Lease(this, content, row.Version);
+        held[row.Id] = lease;
+        return lease;
+    }
+
+    private sealed class Lease(SharedUploads uploads, BlobUpload content, long version)
+        : UploadLease(uploads, content)
+    {
+        public long Version => version;
+
+        protected override async Task<bool> RecordAsync()
+        {
+            await Content.SuspendAsync();
+            return await uploads.Table.ReleaseAsync(Id, Content.State, version);
+        }
+
+        /// <summary>What only this request knows of goes first, and the row while it is still its own.</summary>
+        protected override async Task DeleteAsync()
+        {
+            await Content.RewindAsync();
+            if (await uploads.Table.RemoveHeldAsync(Id, version) is { } row)
+            {
+                await uploads.Store.DeleteUploadAsync(Id, row.State);
+            }
+        }
+
+        protected override void LetGo(bool isOver)
+        {
+            uploads.held.TryRemove(Id, out _);
+            Content.Dispose();
+        }
+    }
+}
