@@ -85,6 +85,8 @@ public sealed class S3UploadTests : IAsyncLifetime
         var (start, rest, other) = (Bytes(1, Part + 9), Bytes(2, 2 * Part), Bytes(3, 2 * Part));
         var (lost, state) = await BeginAsync(start);
         await AppendAsync(lost, rest);
+        // Its parts are all there before the other one replaces them.
+        await lost.SuspendAsync();
         var winner = await OpenAsync(Node(), lost.Id, state);
         await AppendAsync(winner, other);
         await winner.SuspendAsync();
