@@ -10,9 +10,10 @@ public sealed partial class TidyTests
     {
         ["Oci"] = [],
         ["Settings"] = [],
-        ["Blobs"] = ["Oci", "Settings"],
+        ["Disk"] = [],
         ["Telemetry"] = [],
-        ["Metadata"] = ["Oci", "Settings", "Telemetry"],
+        ["Blobs"] = ["Oci", "Disk", "Settings"],
+        ["Metadata"] = ["Oci", "Disk", "Settings", "Telemetry"],
         ["Access"] = ["Oci", "Metadata", "Settings"],
         ["Jobs"] = ["Oci", "Metadata", "Settings"],
         ["Registry"] = ["Oci", "Blobs", "Metadata", "Jobs", "Settings"],

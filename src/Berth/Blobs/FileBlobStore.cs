@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
+using Berth.Disk;
 using Berth.Oci;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Berth.Blobs;
 
@@ -12,14 +14,18 @@ namespace Berth.Blobs;
 /// </code>
 /// A blob gets its name only once its bytes are on the disk, so no crash leaves a name with wrong content behind.
 /// To spare an fsync for each blob of an image, an upload that ended is <em>staged</em>: it answers at once from where
-/// it lies, and becomes durable when a manifest needs it, or a moment later.
+/// it lies, and becomes durable when a manifest needs it, or a moment later. Whatever fails on that way is tried again:
+/// only a file that is known to be damaged is dropped, by its length or its digest.
 /// </summary>
-internal sealed class FileBlobStore : IBlobStore
+internal sealed partial class FileBlobStore : IBlobStore
 {
     /// <summary>
     /// Larger blobs start for the disk at once, so that the manifest after them has less to wait for.
     /// </summary>
     private const long PromoteAtOnceBytes = 1024 * 1024;
+
+    /// <summary>How many blobs are synced at once: each holds a thread, and a disk gains nothing from more.</summary>
+    private const int PromotionsAtOnce = 16;
 
     private readonly ConcurrentDictionary<Digest, StagedBlob> staged = new();
     private readonly ConcurrentDictionary<string, bool> durableFolders = new(StringComparer.Ordinal);
@@ -27,31 +33,44 @@ internal sealed class FileBlobStore : IBlobStore
     private readonly string uploads;
     private readonly string quarantine;
     private readonly bool writesDirectly;
+    private readonly TimeProvider clock;
+    private readonly ILogger log;
+    private readonly TaskFactory promoting = new(
+        new ConcurrentExclusiveSchedulerPair(TaskScheduler.Default, PromotionsAtOnce).ConcurrentScheduler);
 
     /// <param name="root">The folder, made when missing.</param>
     /// <param name="writesDirectly">Whether large blobs go past the page cache.</param>
-    public FileBlobStore(string root, bool writesDirectly = true)
+    /// <param name="clock">The time; the system's if null.</param>
+    /// <param name="log">Where failures of the disk are told; nowhere if null.</param>
+    public FileBlobStore(
+        string root, bool writesDirectly = true, TimeProvider? clock = null, ILogger<FileBlobStore>? log = null)
     {
         Name = root;
         this.writesDirectly = writesDirectly;
+        this.clock = clock ?? TimeProvider.System;
+        this.log = log ?? NullLogger<FileBlobStore>.Instance;
         blobs = Path.Combine(root, "blobs");
         uploads = Path.Combine(root, "uploads");
         quarantine = Path.Combine(root, "quarantine");
         foreach (var folder in new[] { blobs, uploads, quarantine }) Directory.CreateDirectory(folder);
-        DirectorySync.Flush(root);
+        DiskSync.Folder(root);
     }
 
     public string Name { get; }
 
     /// <summary>Nothing is created on the disk before the first byte; the file alone says how far it came.</summary>
     public ValueTask<BlobUpload> OpenUploadAsync(
-        UploadId id, RepositoryName repository, DigestAlgorithm algorithm, string? state) =>
-        ValueTask.FromResult<BlobUpload>(new FileBlobUpload(
-            id, repository, algorithm, UploadPath(id), writesDirectly));
+        UploadId id, RepositoryName repository, DigestAlgorithm algorithm, string? state)
+    {
+        var upload = new FileBlobUpload(id, repository, algorithm, UploadPath(id), writesDirectly);
+        if (upload.Offset == 0 || !IsStaged(upload.Path)) return ValueTask.FromResult<BlobUpload>(upload);
+        upload.Dispose();
+        throw new StoreUnavailableException($"upload {id} has become a blob that is not durable yet");
+    }
 
     public Task DeleteUploadAsync(UploadId id, string? state)
     {
-        File.Delete(UploadPath(id));
+        if (!IsStaged(UploadPath(id))) File.Delete(UploadPath(id));
         return Task.CompletedTask;
     }
 
@@ -63,7 +82,7 @@ internal sealed class FileBlobStore : IBlobStore
         {
             cancellation.ThrowIfCancellationRequested();
             if (file.LastWriteTimeUtc >= since || !UploadId.TryParse(file.Name, out var id)) continue;
-            if (!await isOwned(id) && !staged.Values.Any(blob => blob.Path == UploadPath(id))) file.Delete();
+            if (!await isOwned(id) && !IsStaged(UploadPath(id))) file.Delete();
         }
     }
 
@@ -72,22 +91,22 @@ internal sealed class FileBlobStore : IBlobStore
         var received = (FileBlobUpload)upload;
         received.CreateFile();
         received.Dispose();
-        var blob = new StagedBlob(digest, received.Path, received.Offset);
-        var kept = staged.GetOrAdd(digest, blob);
-        if (kept != blob) File.Delete(received.Path);
-        if (kept.SizeBytes >= PromoteAtOnceBytes) _ = PromoteAsync(kept);
+        var blob = Stage(digest, received.Offset, new StagedFile(received.Path));
+        if (blob.SizeBytes >= PromoteAtOnceBytes) _ = PromoteInBackgroundAsync(blob);
         return Task.CompletedTask;
     }
 
     public async Task<IReadOnlyDictionary<Digest, long>> MakeDurableAsync(IReadOnlyCollection<Digest> digests)
     {
         List<Task>? syncs = null;
+        HashSet<string>? folders = null;
         foreach (var digest in digests)
         {
             if (staged.TryGetValue(digest, out var blob)) (syncs ??= []).Add(PromoteAsync(blob));
-            else if (FolderToSync(digest) is { } folder) (syncs ??= []).Add(Task.Run(() => SyncOnce(folder)));
+            else if (FolderToSync(digest) is { } folder) (folders ??= []).Add(folder);
         }
 
+        if (folders is not null) (syncs ??= []).Add(Task.Run(() => folders.ToList().ForEach(SyncOnce)));
         if (syncs is not null) await Task.WhenAll(syncs);
         var durable = new Dictionary<Digest, long>();
         foreach (var digest in digests)
@@ -98,9 +117,15 @@ internal sealed class FileBlobStore : IBlobStore
         return durable;
     }
 
-    /// <summary>Makes every staged blob durable that has been staged for at least <paramref name="age"/>.</summary>
+    /// <summary>
+    /// Makes every staged blob durable that has been staged for at least <paramref name="age"/>. One that fails stays
+    /// staged, and rests for a while that doubles with each failure.
+    /// </summary>
     public Task PromoteStagedAsync(TimeSpan age) => Task.WhenAll(
-        staged.Values.Where(b => b.Age >= age).Select(PromoteAsync));
+        staged.Values.Where(b => b.IsDue(age)).Select(PromoteInBackgroundAsync));
+
+    /// <summary>Digests of what was answered with 201 and is not durable yet.</summary>
+    public IEnumerable<Digest> Staged => staged.Keys;
 
     public ValueTask<long?> LengthOfAsync(Digest digest) => ValueTask.FromResult(Locate(digest, FileLength.Of));
 
@@ -118,13 +143,35 @@ internal sealed class FileBlobStore : IBlobStore
         File.Move(path, aside, overwrite: true);
         var isSame = File.GetLastWriteTimeUtc(aside) == writtenUtc;
         if (!isSame) File.Move(aside, path, overwrite: true);
-        DirectorySync.Flush(quarantine);
-        DirectorySync.Flush(Path.GetDirectoryName(path)!);
+        DiskSync.Folder(quarantine);
+        DiskSync.Folder(Path.GetDirectoryName(path)!);
         return Task.FromResult(isSame);
     }
 
-    /// <summary>Whether the disk can be written is asked of the whole data folder.</summary>
-    public ValueTask<string?> FindProblemAsync() => ValueTask.FromResult<string?>(null);
+    /// <summary>For pushes a file is written as an upload is, and synced: only that shows a failing disk.</summary>
+    public ValueTask<string?> FindProblemAsync(bool forPulls) => ValueTask.FromResult(
+        !Directory.Exists(blobs) ? $"the folder of the blobs is gone: {blobs}" : forPulls ? null : Probe());
+
+    private string? Probe()
+    {
+        try
+        {
+            var path = Path.Combine(uploads, "berth.probe");
+            using (var file = File.OpenHandle(path, FileMode.Create, FileAccess.Write, FileShare.ReadWrite))
+            {
+                RandomAccess.Write(file, [1], fileOffset: 0);
+                DiskSync.File(file, path);
+            }
+
+            File.Delete(path);
+            DiskSync.Folder(uploads);
+            return null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return $"uploads can't be written: {e.Message}";
+        }
+    }
 
     public Task<int> CountQuarantinedAsync() => Task.FromResult(Directory.EnumerateFiles(quarantine).Count());
 
@@ -132,8 +179,18 @@ internal sealed class FileBlobStore : IBlobStore
     /// What was just pushed goes before a file of that name, which it may be meant to heal. A staged blob may get its
     /// name while it is looked for: then it is found there.
     /// </summary>
-    private T? Locate<T>(Digest digest, Func<string, T?> look) =>
-        (staged.TryGetValue(digest, out var blob) ? look(blob.Path) : default) ?? look(BlobPath(digest));
+    private T? Locate<T>(Digest digest, Func<string, T?> look)
+    {
+        if (staged.TryGetValue(digest, out var blob))
+        {
+            foreach (var file in blob.Files)
+            {
+                if (FileLength.Of(file.Path) == blob.SizeBytes && look(file.Path) is { } found) return found;
+            }
+        }
+
+        return look(BlobPath(digest));
+    }
 
     private IEnumerable<Digest> List()
     {
@@ -161,41 +218,6 @@ internal sealed class FileBlobStore : IBlobStore
         }
     }
 
-    private Task PromoteAsync(StagedBlob blob) => blob.PromoteOnceAsync(() => Promote(blob));
-
-    /// <summary>Data before name: sync the file, check its size, rename it, sync the folder.</summary>
-    private void Promote(StagedBlob blob)
-    {
-        try
-        {
-            using (var file = File.OpenHandle(blob.Path, FileMode.Open, FileAccess.ReadWrite))
-            {
-                RandomAccess.FlushToDisk(file);
-                var length = RandomAccess.GetLength(file);
-                if (length != blob.SizeBytes)
-                {
-                    throw new IOException($"{blob.Digest} has {length} of {blob.SizeBytes} bytes");
-                }
-            }
-
-            var target = BlobPath(blob.Digest);
-            var folder = Path.GetDirectoryName(target)!;
-            SyncOnce(folder);
-            File.Move(blob.Path, target, overwrite: true);
-            FlushNames(folder);
-        }
-        catch
-        {
-            // After a failed sync the kernel may have dropped the pages: the bytes can't be trusted any more.
-            File.Delete(blob.Path);
-            throw;
-        }
-        finally
-        {
-            staged.TryRemove(KeyValuePair.Create(blob.Digest, blob));
-        }
-    }
-
     /// <summary>The folder a manifest's blob lies in, where nothing in this process's life has synced it yet.</summary>
     private string? FolderToSync(Digest digest)
     {
@@ -211,9 +233,9 @@ internal sealed class FileBlobStore : IBlobStore
     {
         if (durableFolders.ContainsKey(folder)) return;
         Directory.CreateDirectory(folder);
-        DirectorySync.Flush(folder);
-        DirectorySync.Flush(Path.GetDirectoryName(folder)!);
-        DirectorySync.Flush(blobs);
+        DiskSync.Folder(folder);
+        DiskSync.Folder(Path.GetDirectoryName(folder)!);
+        DiskSync.Folder(blobs);
         durableFolders.TryAdd(folder, true);
     }
 
@@ -222,7 +244,7 @@ internal sealed class FileBlobStore : IBlobStore
     {
         try
         {
-            DirectorySync.Flush(folder);
+            DiskSync.Folder(folder);
         }
         catch (IOException)
         {
@@ -237,25 +259,5 @@ internal sealed class FileBlobStore : IBlobStore
     {
         var algorithm = digest.Algorithm == DigestAlgorithm.Sha512 ? "sha512" : "sha256";
         return $"{blobs}/{algorithm}/{digest.Text.AsSpan(7, 2)}/{digest.Text.AsSpan(7)}";
-    }
-
-    private sealed class StagedBlob(Digest digest, string path, long sizeBytes)
-    {
-        private readonly long stagedAt = Environment.TickCount64;
-        private readonly Lock starting = new();
-        private Task? promotion;
-
-        public Digest Digest { get; } = digest;
-
-        public string Path { get; } = path;
-
-        public long SizeBytes { get; } = sizeBytes;
-
-        public TimeSpan Age => TimeSpan.FromMilliseconds(Environment.TickCount64 - stagedAt);
-
-        public Task PromoteOnceAsync(Action promote)
-        {
-            lock (starting) return promotion ??= Task.Run(promote);
-        }
     }
 }

@@ -9,28 +9,61 @@ namespace Berth.Blobs;
 internal static partial class FileLength
 {
     private const int CurrentFolder = -100;
-    private const uint TypeAndSize = 0x201;
+    private const uint TypeOwnerAndSize = 0x20B;
+    private const int NotPermitted = 1; // EPERM
     private const int NoSuchFile = 2;
     private const int NoFolderOnTheWay = 20;
+    private const int NoSuchCall = 38; // ENOSYS
 
     // struct statx, from linux/stat.h.
     private const int RecordBytes = 256;
+    private const int OwnerAt = 20;
     private const int ModeAt = 28;
     private const int SizeAt = 40;
     private const int TypeBits = 0xF000;
     private const int RegularFile = 0x8000;
+    private const int ReadableByOwner = 0x100;
+    private const int ReadableByOthers = 0x4;
 
-    /// <summary>A file's length in bytes, or null where there is none.</summary>
+    private static readonly uint UserId = GetEffectiveUserId();
+
+    /// <summary>
+    /// A file's length in bytes, or null where there is none. One that this user may not read fails here as it does
+    /// when it is opened, so that a HEAD tells what a GET would.
+    /// </summary>
+    /// <exception cref="IOException">The disk does not tell.</exception>
+    /// <exception cref="UnauthorizedAccessException">The file may not be read.</exception>
     public static long? Of(string path)
     {
         Span<byte> record = stackalloc byte[RecordBytes];
-        if (StatX(CurrentFolder, path, 0, TypeAndSize, ref MemoryMarshal.GetReference(record)) == 0)
+        if (StatX(CurrentFolder, path, 0, TypeOwnerAndSize, ref MemoryMarshal.GetReference(record)) == 0)
         {
             var mode = BitConverter.ToUInt16(record[ModeAt..]);
-            return (mode & TypeBits) == RegularFile ? BitConverter.ToInt64(record[SizeAt..]) : null;
+            if ((mode & TypeBits) != RegularFile) return null;
+            if ((mode & ReadableByOwner) == 0 || (!IsReadableByAll(mode) && IsOthers(record))) RequireReadable(path);
+            return BitConverter.ToInt64(record[SizeAt..]);
         }
 
-        return Marshal.GetLastPInvokeError() is NoSuchFile or NoFolderOnTheWay ? null : AskSlowly(path);
+        var error = Marshal.GetLastPInvokeError();
+        return error switch
+        {
+            NoSuchFile or NoFolderOnTheWay => null,
+            NotPermitted or NoSuchCall => AskSlowly(path),
+            _ => throw new IOException($"cannot look at '{path}': {Marshal.GetPInvokeErrorMessage(error)}", error),
+        };
+    }
+
+    private static bool IsReadableByAll(int mode) => (mode & ReadableByOthers) != 0;
+
+    /// <summary>Whether the file belongs to another user than the one this process runs as.</summary>
+    private static bool IsOthers(ReadOnlySpan<byte> record) =>
+        BitConverter.ToUInt32(record[OwnerAt..]) != UserId;
+
+    /// <summary>Rights have many sources; opening the file asks them all.</summary>
+    private static void RequireReadable(string path)
+    {
+        using var file = File.OpenHandle(
+            path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
     }
 
     /// <summary>Some old sandboxes refuse the call itself.</summary>
@@ -42,4 +75,7 @@ internal static partial class FileLength
 
     [LibraryImport("libc", EntryPoint = "statx", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
     private static partial int StatX(int folder, string path, int flags, uint mask, ref byte record);
+
+    [LibraryImport("libc", EntryPoint = "geteuid")]
+    private static partial uint GetEffectiveUserId();
 }

@@ -31,7 +31,9 @@ internal interface IBlobStore
     Task CommitAsync(BlobUpload upload, Digest digest);
 
     /// <summary>Makes blobs survive a power cut, and tells the lengths in bytes of those that do.</summary>
-    /// <exception cref="IOException">The disk refused; the blob is gone and has to be pushed again.</exception>
+    /// <exception cref="IOException">
+    /// The disk refused. What was answered with 201 is kept, and the same call may succeed later.
+    /// </exception>
     Task<IReadOnlyDictionary<Digest, long>> MakeDurableAsync(IReadOnlyCollection<Digest> digests);
 
     /// <summary>A blob's length in bytes, or null where it is not there.</summary>
@@ -53,7 +55,8 @@ internal interface IBlobStore
     Task<int> CountQuarantinedAsync();
 
     /// <summary>Null when the store can be used, else the reason in words.</summary>
-    ValueTask<string?> FindProblemAsync();
+    /// <param name="forPulls">True: only what pulls need is tried, and nothing is written.</param>
+    ValueTask<string?> FindProblemAsync(bool forPulls);
 
     /// <summary>Where it is, for people.</summary>
     string Name { get; }

@@ -164,7 +164,7 @@ internal sealed partial class S3BlobStore : IBlobStore, IDisposable
         return count;
     }
 
-    public async ValueTask<string?> FindProblemAsync()
+    public async ValueTask<string?> FindProblemAsync(bool forPulls)
     {
         try
         {

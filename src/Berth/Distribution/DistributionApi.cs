@@ -74,6 +74,12 @@ internal sealed partial class DistributionApi
             LogDiskFull(e.Message);
             error = RegistryError.StorageFull();
         }
+        catch (Exception e) when (DiskFault.WordsFor(e) is { } words && !http.Response.HasStarted)
+        {
+            LogDiskFault(words, e.Message);
+            ForgetContent(http.Response.Headers);
+            error = RegistryError.StorageFails(words);
+        }
         catch (DatabaseUnavailableException e) when (!http.Response.HasStarted)
         {
             LogDatabaseAway(e.Message);
@@ -144,6 +150,9 @@ internal sealed partial class DistributionApi
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The disk is full: {Reason}")]
     private partial void LogDiskFull(string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The storage fails ({Words}): {Reason}")]
+    private partial void LogDiskFault(string words, string reason);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The database does not answer: {Reason}")]
     private partial void LogDatabaseAway(string reason);

@@ -115,6 +115,13 @@ internal sealed record RegistryError(int Status, string Code, string Message, st
             RetryAfterSeconds = 60,
         };
 
+    /// <param name="words">What the system says, without paths.</param>
+    public static RegistryError StorageFails(string words) =>
+        new(503, "UNAVAILABLE", $"the registry's disk or database fails ({words}): nothing was changed; try again")
+        {
+            RetryAfterSeconds = 5,
+        };
+
     public static RegistryError Unavailable() =>
         new(503, "UNAVAILABLE", "the registry can't reach its database: try again in a moment")
         {

@@ -4,8 +4,8 @@ using Berth.Distribution;
 namespace Berth.Hosting;
 
 /// <summary>
-/// <c>/healthz</c>: the process lives. <c>/readyz</c>: it can do its work, and is not about to stop. Open to everyone;
-/// they tell nothing else.
+/// <c>/healthz</c>: the process lives. <c>/readyz</c>: it can do its work, and is not about to stop;
+/// <c>/readyz?for=pull</c> and <c>?for=push</c> ask for one kind of work. Open to everyone; they tell nothing else.
 /// </summary>
 internal sealed class HealthEndpoints(RequestDelegate next, Readiness readiness)
 {
@@ -23,7 +23,11 @@ internal sealed class HealthEndpoints(RequestDelegate next, Readiness readiness)
     }
 
     private async Task AnswerReadyAsync(HttpContext http) =>
-        await AnswerAsync(http, await readiness.FindProblemAsync(), readiness.FindWarning());
+        await AnswerAsync(http, await FindProblemAsync(http.Request.Query["for"].ToString()), readiness.FindWarning());
+
+    private async Task<string?> FindProblemAsync(string work) =>
+        (work == "push" ? null : await readiness.FindProblemAsync(forPulls: true))
+        ?? (work == "pull" ? null : await readiness.FindProblemAsync(forPulls: false));
 
     private static Task AnswerAsync(HttpContext http, string? problem, string? warning)
     {

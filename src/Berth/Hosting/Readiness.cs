@@ -5,7 +5,8 @@ using Berth.Metadata;
 namespace Berth.Hosting;
 
 /// <summary>
-/// Whether Berth can do its work: asked of the database, the disk and the store once a second at most.
+/// Whether Berth can do its work, asked of the database, the disk and the store once a second at most. Pulls and pushes
+/// are apart: on a full or read-only disk pulls go on.
 /// </summary>
 internal sealed class Readiness(
     Database database, IBlobStore store, AnswerCache cache, IHostApplicationLifetime lifetime, TimeProvider clock,
@@ -14,20 +15,20 @@ internal sealed class Readiness(
     private static readonly TimeSpan Remembered = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
-    private readonly Lock asking = new();
-    private Task<string?>? last;
-    private long askedAt;
+    private readonly Question pulls = new();
+    private readonly Question pushes = new();
 
     /// <summary>What makes Berth slow though it can do its work; null when nothing does.</summary>
     public string? FindWarning() => cache.FindProblem();
 
     /// <summary>Null when all is well, else the reason in words.</summary>
-    public async Task<string?> FindProblemAsync()
+    public async Task<string?> FindProblemAsync(bool forPulls)
     {
         if (lifetime.ApplicationStopping.IsCancellationRequested) return "the registry is stopping";
         try
         {
-            return await Ask().WaitAsync(Patience, clock);
+            var answer = forPulls ? pulls.Ask(clock, CheckPullsAsync) : pushes.Ask(clock, CheckPushesAsync);
+            return await answer.WaitAsync(Patience, clock);
         }
         catch (TimeoutException)
         {
@@ -35,22 +36,22 @@ internal sealed class Readiness(
         }
     }
 
-    /// <summary>One question at a time: a disk that hangs must not collect threads.</summary>
-    private Task<string?> Ask()
+    private async Task<string?> CheckPullsAsync()
     {
-        lock (asking)
+        if (folder is not null && !Directory.Exists(folder.Root)) return $"the data folder is gone: {folder.Root}";
+        try
         {
-            if (last is null || (last.IsCompleted && clock.GetElapsedTime(askedAt) >= Remembered))
-            {
-                askedAt = clock.GetTimestamp();
-                last = Task.Run(CheckAsync);
-            }
-
-            return last;
+            await database.ReadAsync(session => session.NumberAsync("SELECT 1 FROM repository LIMIT 1"));
         }
+        catch (Exception e) when (e is DbException or DatabaseUnavailableException)
+        {
+            return $"the database does not answer: {e.Message}";
+        }
+
+        return await store.FindProblemAsync(forPulls: true);
     }
 
-    private async Task<string?> CheckAsync()
+    private async Task<string?> CheckPushesAsync()
     {
         try
         {
@@ -63,13 +64,37 @@ internal sealed class Readiness(
 
         try
         {
-            await database.ReadAsync(session => session.NumberAsync("SELECT 1 FROM repository LIMIT 1"));
+            // A transaction without a change: it goes the way of all writes, and finds what is in their way.
+            await database.WriteAsync(
+                session => session.NumberAsync("SELECT 1 FROM repository LIMIT 1"), isDurable: false);
         }
-        catch (Exception e) when (e is DbException or DatabaseUnavailableException)
+        catch (Exception e) when (e is DbException or DatabaseUnavailableException or IOException)
         {
-            return $"the database does not answer: {e.Message}";
+            return $"the database can't be written: {e.Message}";
         }
 
-        return await store.FindProblemAsync();
+        return await store.FindProblemAsync(forPulls: false);
+    }
+
+    /// <summary>One at a time: a disk that hangs must not collect threads.</summary>
+    private sealed class Question
+    {
+        private readonly Lock asking = new();
+        private Task<string?>? last;
+        private long askedAt;
+
+        public Task<string?> Ask(TimeProvider clock, Func<Task<string?>> check)
+        {
+            lock (asking)
+            {
+                if (last is null || (last.IsCompleted && clock.GetElapsedTime(askedAt) >= Remembered))
+                {
+                    askedAt = clock.GetTimestamp();
+                    last = Task.Run(check);
+                }
+
+                return last;
+            }
+        }
     }
 }

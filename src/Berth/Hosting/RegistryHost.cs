@@ -167,7 +167,9 @@ internal static partial class RegistryHost
             return;
         }
 
-        services.AddSingleton(_ => new FileBlobStore(folder!.Root, storage.Filesystem.DirectWrites));
+        services.AddSingleton(provider => new FileBlobStore(
+            folder!.Root, storage.Filesystem.DirectWrites, provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<FileBlobStore>>()));
         services.AddSingleton<IBlobStore>(provider => provider.GetRequiredService<FileBlobStore>());
         services.AddHostedService<BlobSettling>();
     }

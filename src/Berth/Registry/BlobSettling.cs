@@ -1,37 +1,35 @@
 using Berth.Blobs;
-using Berth.Metadata;
+using Berth.Oci;
 
 namespace Berth.Registry;
 
 /// <summary>
-/// Makes blobs durable that no manifest asked for yet, a moment after they came, and all of them at the end.
+/// Makes blobs durable that no manifest asked for yet, a moment after they came, and all of them at the end. What the
+/// disk refuses is tried again, less and less often.
 /// </summary>
 internal sealed partial class BlobSettling(FileBlobStore store, TimeProvider clock, ILogger<BlobSettling> log)
     : BackgroundService
 {
     private static readonly TimeSpan Rest = TimeSpan.FromSeconds(2);
 
+    /// <summary>How often it is tried at the end, on a disk that refuses.</summary>
+    private const int LastAttempts = 3;
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1), clock);
-        while (await WaitAsync(timer, stoppingToken)) await SettleAsync(Rest);
-        await SettleAsync(TimeSpan.Zero);
+        while (await WaitAsync(timer, stoppingToken)) await store.PromoteStagedAsync(Rest);
+        for (var attempt = 0; attempt < LastAttempts && store.Staged.Any(); attempt++)
+        {
+            if (attempt > 0) await Task.Delay(Rest, clock, CancellationToken.None);
+            await store.PromoteStagedAsync(TimeSpan.Zero);
+        }
+
+        foreach (var digest in store.Staged) LogLost(digest);
     }
 
     /// <summary>Runs to its end even after the time for stopping: what was answered with 201 must stay.</summary>
     public override Task StopAsync(CancellationToken cancellationToken) => base.StopAsync(CancellationToken.None);
-
-    private async Task SettleAsync(TimeSpan age)
-    {
-        try
-        {
-            await store.PromoteStagedAsync(age);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            LogFailure(e);
-        }
-    }
 
     private static async Task<bool> WaitAsync(PeriodicTimer timer, CancellationToken stopping)
     {
@@ -45,6 +43,7 @@ internal sealed partial class BlobSettling(FileBlobStore store, TimeProvider clo
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "A blob could not be made durable; it has to be pushed again")]
-    private partial void LogFailure(Exception e);
+    [LoggerMessage(Level = LogLevel.Error, Message =
+        "Blob {Digest} could not be made durable before the stop, and no manifest needs it: it has to be pushed again")]
+    private partial void LogLost(Digest digest);
 }

@@ -202,7 +202,12 @@ public abstract class BlobStoreSuite : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_store_in_good_health_says_so() => Assert.Null(await Store.FindProblemAsync());
+    public async Task A_store_in_good_health_says_so()
+    {
+        Assert.Null(await Store.FindProblemAsync(forPulls: true));
+        Assert.Null(await Store.FindProblemAsync(forPulls: false));
+        Assert.Equal(0, await CountLeftAsync());
+    }
 
     private protected abstract ValueTask<IBlobStore> CreateAsync();
 

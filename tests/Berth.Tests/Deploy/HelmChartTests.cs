@@ -122,7 +122,7 @@ public sealed class HelmChartTests : IDisposable
 
         Assert.Equal("/healthz", chart.Container.Text("livenessProbe.httpGet.path"));
         Assert.Equal("/healthz", chart.Container.Text("startupProbe.httpGet.path"));
-        Assert.Equal("/readyz", chart.Container.Text("readinessProbe.httpGet.path"));
+        Assert.Equal("/readyz?for=pull", chart.Container.Text("readinessProbe.httpGet.path"));
         Assert.Equal("5000", chart.Container.Text("ports.0.containerPort"));
     }
 

@@ -1,3 +1,5 @@
+using Berth.Disk;
+
 namespace Berth.Tests.Faults;
 
 [Collection(FaultTests.Name)]
@@ -110,7 +112,7 @@ public class FullDiskTests(ITestOutputHelper output)
         }
 
         filler.SetLength(Math.Max(0, filler.Length - bytes));
-        filler.Flush(flushToDisk: true);
+        DiskSync.File(filler.SafeFileHandle, filler.Name);
     }
 
     private static string Filler(LoopVolume volume) => Path.Combine(volume.Path, "filler");

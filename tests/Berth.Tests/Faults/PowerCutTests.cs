@@ -1,5 +1,5 @@
 using System.Security.Cryptography;
-using Berth.Blobs;
+using Berth.Disk;
 
 namespace Berth.Tests.Faults;
 
@@ -13,11 +13,9 @@ public class PowerCutTests(ITestOutputHelper output)
     public void A_power_cut_in_these_tests_takes_what_was_not_synced()
     {
         using var volume = new LoopVolume(mebibytes: 64);
-        File.WriteAllText(Path.Combine(volume.Path, "synced"), "stays");
-        using (var file = File.OpenHandle(Path.Combine(volume.Path, "synced"), FileMode.Open, FileAccess.Write))
-        {
-            RandomAccess.FlushToDisk(file);
-        }
+        var synced = Path.Combine(volume.Path, "synced");
+        File.WriteAllText(synced, "stays");
+        using (var file = File.OpenHandle(synced, FileMode.Open, FileAccess.Write)) DiskSync.File(file, synced);
 
         File.WriteAllText(Path.Combine(volume.Path, "unsynced"), "goes");
         volume.CutPower();
@@ -106,8 +104,8 @@ public class PowerCutTests(ITestOutputHelper output)
     {
         var aside = Path.Combine(volume.Path, "aside");
         File.Move(path, aside);
-        DirectorySync.Flush(volume.Path);
-        DirectorySync.Flush(Path.GetDirectoryName(path)!);
+        DiskSync.Folder(volume.Path);
+        DiskSync.Folder(Path.GetDirectoryName(path)!);
         File.Move(aside, path);
     }
 

@@ -12,6 +12,8 @@ public sealed class HealthTests
     [Theory]
     [InlineData("healthz")]
     [InlineData("readyz")]
+    [InlineData("readyz?for=pull")]
+    [InlineData("readyz?for=push")]
     public async Task A_registry_in_good_health_says_so(string path)
     {
         await using var registry = await RegistryFixture.StartAsync();
@@ -27,7 +29,7 @@ public sealed class HealthTests
     {
         await using var registry = await RegistryFixture.StartOnFilesAsync();
         Directory.Move(registry.DataFolder, registry.DataFolder + "-away");
-        await AssertUnavailableAsync(registry, "the data folder can't be written");
+        await AssertUnavailableAsync(registry, "the data folder is gone");
         Directory.Move(registry.DataFolder + "-away", registry.DataFolder);
         await Task.Delay(1100, Stop);
         Assert.Equal("""{"status":"ok"}""", await registry.Client.GetStringAsync("readyz", Stop));
@@ -40,12 +42,12 @@ public sealed class HealthTests
         await using var registry = await RegistryFixture.StartOnFilesAsync();
         var clock = new StillClock();
         var readiness = ActivatorUtilities.CreateInstance<Readiness>(registry.Services, (TimeProvider)clock);
-        Assert.Null(await readiness.FindProblemAsync());
+        Assert.Null(await readiness.FindProblemAsync(forPulls: false));
         Directory.Move(registry.DataFolder, registry.DataFolder + "-away");
         clock.Seconds = 0.9;
-        Assert.Null(await readiness.FindProblemAsync());
+        Assert.Null(await readiness.FindProblemAsync(forPulls: false));
         clock.Seconds = 1;
-        Assert.NotNull(await readiness.FindProblemAsync());
+        Assert.NotNull(await readiness.FindProblemAsync(forPulls: false));
         Directory.Move(registry.DataFolder + "-away", registry.DataFolder);
     }
 

@@ -1,0 +1,179 @@
+using System.Buffers;
+using Berth.Disk;
+using Berth.Oci;
+using Microsoft.Win32.SafeHandles;
+
+namespace Berth.Blobs;
+
+/// <summary>How a staged blob becomes durable.</summary>
+internal sealed partial class FileBlobStore
+{
+    private const int CopyBytes = 256 * 1024;
+
+    /// <summary>An upload that is not kept beside later ones goes at once: each is whole.</summary>
+    private StagedBlob Stage(Digest digest, long sizeBytes, StagedFile file)
+    {
+        while (true)
+        {
+            var blob = staged.GetOrAdd(digest, d => new StagedBlob(d, sizeBytes, clock));
+            if (blob.TryAdd(file) is { } superfluous)
+            {
+                foreach (var other in superfluous) TryDelete(other.Path);
+                return blob;
+            }
+
+            staged.TryRemove(KeyValuePair.Create(digest, blob));
+        }
+    }
+
+    /// <summary>Whether a file is no upload any more. It keeps the upload's name until it is durable.</summary>
+    private bool IsStaged(string path) => staged.Values.Any(blob => blob.Files.Any(file => file.Path == path));
+
+    private Task PromoteAsync(StagedBlob blob) =>
+        blob.PromoteAsync(() => promoting.StartNew(() => Promote(blob), CancellationToken.None));
+
+    /// <summary>For blobs that no request waits for. What fails is tried again.</summary>
+    private async Task PromoteInBackgroundAsync(StagedBlob blob)
+    {
+        try
+        {
+            await PromoteAsync(blob);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            LogNotDurable(blob.Digest, e.Message, blob.Rest.TotalSeconds);
+        }
+    }
+
+    /// <summary>The latest file first, until one got the blob's name, or none is any good.</summary>
+    private void Promote(StagedBlob blob)
+    {
+        var folder = Path.GetDirectoryName(BlobPath(blob.Digest))!;
+        SyncOnce(folder);
+        try
+        {
+            while (blob.Files is [var file, ..])
+            {
+                if (TryPlace(blob, file))
+                {
+                    foreach (var earlier in blob.Complete(file)) TryDelete(earlier.Path);
+                    FlushNames(folder);
+                }
+                else
+                {
+                    blob.Remove(file);
+                }
+            }
+        }
+        finally
+        {
+            if (blob.Files.Count == 0) staged.TryRemove(KeyValuePair.Create(blob.Digest, blob));
+        }
+    }
+
+    /// <summary>
+    /// Data before name: sync the file, check its size, rename it. False where the file is damaged.
+    /// </summary>
+    /// <exception cref="IOException">It could not be done now; the file is kept.</exception>
+    private bool TryPlace(StagedBlob blob, StagedFile file)
+    {
+        try
+        {
+            using var handle = File.OpenHandle(file.Path, FileMode.Open, FileAccess.ReadWrite);
+            var path = file.IsSuspect ? CopyChecked(blob.Digest, handle) : Sync(file, handle);
+            if (path is not null && FileLength.Of(path) == blob.SizeBytes)
+            {
+                File.Move(path, BlobPath(blob.Digest), overwrite: true);
+                if (file.IsSuspect) TryDelete(file.Path);
+                return true;
+            }
+
+            LogDamaged(blob.Digest, blob.SizeBytes, RandomAccess.GetLength(handle));
+            TryDelete(file.Path);
+        }
+        catch (FileNotFoundException)
+        {
+            if (blob.Files.Contains(file)) LogGone(blob.Digest, file.Path);
+        }
+
+        return false;
+    }
+
+    private static string Sync(StagedFile file, SafeFileHandle handle)
+    {
+        try
+        {
+            DiskSync.File(handle, file.Path);
+            return file.Path;
+        }
+        catch (SyncFailedException)
+        {
+            file.IsSuspect = true;
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Writes what can be read of a file that could not be synced into a new one, and syncs that. Null where it is not
+    /// what was pushed.
+    /// </summary>
+    private string? CopyChecked(Digest digest, SafeFileHandle source)
+    {
+        var path = UploadPath(UploadId.New());
+        var buffer = ArrayPool<byte>.Shared.Rent(CopyBytes);
+        try
+        {
+            using var hash = Digest.StartHash(digest.Algorithm);
+            using var copy = File.OpenHandle(path, FileMode.CreateNew, FileAccess.Write);
+            for (long offset = 0; RandomAccess.Read(source, buffer, offset) is > 0 and var count; offset += count)
+            {
+                hash.AppendData(buffer, 0, count);
+                RandomAccess.Write(copy, buffer.AsSpan(0, count), offset);
+            }
+
+            if (Digest.FromHash(digest.Algorithm, hash.GetHashAndReset()) == digest)
+            {
+                DiskSync.File(copy, path);
+                return path;
+            }
+        }
+        catch
+        {
+            TryDelete(path);
+            throw;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+
+        TryDelete(path);
+        return null;
+    }
+
+    /// <summary>What can't be removed now is removed at the next start, as every file that no upload owns.</summary>
+    private static void TryDelete(string path)
+    {
+        try
+        {
+            File.Delete(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // It takes space, and nothing else.
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message =
+        "Blob {Digest} is not durable yet: {Reason}. It is kept, and tried again in {RestSeconds} s")]
+    private partial void LogNotDurable(Digest digest, string reason, double restSeconds);
+
+    [LoggerMessage(Level = LogLevel.Error, Message =
+        "Blob {Digest} should have {Expected} bytes and has {Found}, or other content: this copy of it is dropped, and "
+        + "the next manifest that needs the blob asks for it")]
+    private partial void LogDamaged(Digest digest, long expected, long found);
+
+    [LoggerMessage(Level = LogLevel.Error, Message =
+        "Blob {Digest} was removed by another program before it was durable, from {Path}: it has to be pushed again")]
+    private partial void LogGone(Digest digest, string path);
+}

@@ -1,0 +1,178 @@
+using System.Net;
+
+namespace Berth.Tests.Faults;
+
+/// <summary>
+/// Blobs between their 201 and the moment they are durable, on a disk that fails: what was answered with 201 is kept
+/// unless it is known to be damaged.
+/// </summary>
+[Collection(FaultTests.Name)]
+public class StagedBlobTests
+{
+    private const int Large = 3 * 1024 * 1024;
+
+    private static readonly TestImage Image = new(
+        "library/app", "v1", new TestBlob(1, 500), [new TestBlob(2, 70_000)], MountedFrom: null);
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData(70_000)]
+    [InlineData(Large)]
+    public async Task A_blob_that_is_damaged_before_it_is_durable_is_healed_by_pushing_it_again(int lengthBytes)
+    {
+        var image = Image with { Layers = [new TestBlob(2, lengthBytes)] };
+        using var faults = new DiskFaults();
+        await using var berth = await faults.StartAsync();
+        using var http = berth.CreateClient();
+        var client = new ImageClient(http, new Random(1));
+
+        // Nothing becomes durable meanwhile.
+        faults.Inject(DiskCalls.Rename, DiskFaults.InputOutput, "/blobs/");
+        await client.PushWholeAsync(image.Repository, image.Layers[0]);
+        foreach (var file in Directory.GetFiles(Path.Combine(berth.DataFolder, "uploads")))
+        {
+            StoredFiles.Truncate(file, 1000);
+        }
+
+        Assert.Equal(HttpStatusCode.NotFound, await client.HeadBlobAsync(image.Repository, image.Layers[0]));
+        await client.PushWholeAsync(image.Repository, image.Layers[0]);
+        Assert.Equal(HttpStatusCode.OK, await client.HeadBlobAsync(image.Repository, image.Layers[0]));
+        await client.PullBlobAsync(image.Repository, image.Layers[0]);
+        faults.Stop();
+        await client.PushAsync(image);
+        await RequireWholeAfterKillAsync(berth, image);
+        Assert.Equal(0, StoredFiles.UploadsIn(berth.DataFolder));
+    }
+
+    [Fact]
+    public async Task A_blob_that_is_damaged_before_it_is_durable_is_named_by_the_next_manifest()
+    {
+        using var faults = new DiskFaults();
+        await using var berth = await faults.StartAsync();
+        using var http = berth.CreateClient();
+        var client = new ImageClient(http, new Random(1));
+        await client.PushWholeAsync(Image.Repository, Image.Config);
+        faults.Inject(DiskCalls.Rename, DiskFaults.InputOutput, "/blobs/");
+        await client.PushWholeAsync(Image.Repository, Image.Layers[0]);
+        var staged = Directory.GetFiles(Path.Combine(berth.DataFolder, "uploads"))
+            .Single(file => new FileInfo(file).Length == Image.Layers[0].LengthBytes);
+        StoredFiles.Truncate(staged, 1000);
+        faults.Stop();
+
+        var refusal = await Assert.ThrowsAsync<UnexpectedAnswerException>(() => client.PushManifestAsync(Image));
+        Assert.Contains("was answered 404", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains("MANIFEST_BLOB_UNKNOWN", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains(Image.Layers[0].Digest, refusal.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"Blob {Image.Layers[0].Digest} should have 70000 bytes", berth.Output, StringComparison.Ordinal);
+        await client.PushWhatIsMissingAsync(Image);
+        await RequireWholeAfterKillAsync(berth, Image);
+    }
+
+    public static TheoryData<DiskCalls, int, string, string> PassingFaults => new()
+    {
+        { DiskCalls.Open, DiskFaults.TooManyFiles, "/uploads/", "503" },
+        { DiskCalls.Open, DiskFaults.InputOutput, "/uploads/", "503" },
+        { DiskCalls.Sync, DiskFaults.InputOutput, "/uploads/", "503" },
+        { DiskCalls.Sync, DiskFaults.NoSpace, "/uploads/", "507" },
+        { DiskCalls.Sync, DiskFaults.QuotaExceeded, "/uploads/", "507" },
+        { DiskCalls.Sync, DiskFaults.InputOutput, "/blobs/", "503" },
+        { DiskCalls.Rename, DiskFaults.NoSpace, "/blobs/", "507" },
+        { DiskCalls.Rename, DiskFaults.InputOutput, "/blobs/", "503" },
+        { DiskCalls.MakeFolder, DiskFaults.NoSpace, "/blobs/", "507" },
+        { DiskCalls.MakeFolder, DiskFaults.ReadOnlyFileSystem, "/blobs/", "503" },
+    };
+
+    /// <summary>Two clients push the same blobs, as those do who build on the same base.</summary>
+    [Theory]
+    [MemberData(nameof(PassingFaults))]
+    public async Task What_fails_on_the_way_of_a_blob_to_the_disk_is_tried_again(
+        DiskCalls call, int error, string path, string status)
+    {
+        using var faults = new DiskFaults();
+        await using var berth = await faults.StartAsync();
+        using var http = berth.CreateClient();
+        var client = new ImageClient(http, new Random(1));
+        var other = Image with { Repository = "library/other" };
+        faults.Inject(DiskCalls.Rename, DiskFaults.InputOutput, "/blobs/");
+        foreach (var image in new[] { Image, other })
+        {
+            foreach (var blob in image.Blobs) await client.PushWholeAsync(image.Repository, blob);
+        }
+
+        faults.Inject(call, error, path);
+        foreach (var image in new[] { Image, other })
+        {
+            var refusal = await Assert.ThrowsAsync<UnexpectedAnswerException>(() => client.PushManifestAsync(image));
+            Assert.Contains($"was answered {status}", refusal.Message, StringComparison.Ordinal);
+        }
+
+        Assert.True(faults.Hits > 0);
+        faults.Stop();
+        foreach (var image in new[] { Image, other })
+        {
+            foreach (var blob in image.Blobs) await client.PullBlobAsync(image.Repository, blob);
+            await client.PushManifestAsync(image);
+        }
+
+        await RequireWholeAfterKillAsync(berth, Image);
+        await RequireWholeAfterKillAsync(berth, other);
+    }
+
+    [Fact]
+    public async Task A_large_blob_whose_sync_fails_after_its_201_is_told_in_the_log_and_kept()
+    {
+        var image = Image with { Layers = [new TestBlob(2, Large)] };
+        using var faults = new DiskFaults();
+        await using var berth = await faults.StartAsync();
+        using var http = berth.CreateClient();
+        var client = new ImageClient(http, new Random(1));
+        faults.Inject(DiskCalls.Sync, DiskFaults.InputOutput, "/uploads/", times: 1);
+        await client.PushWholeAsync(image.Repository, image.Layers[0]);
+        await Eventually.TrueAsync(() => berth.Output.Contains(
+            $"Blob {image.Layers[0].Digest} is not durable yet: ", StringComparison.Ordinal));
+        Assert.Contains("Input/output error", berth.Output, StringComparison.Ordinal);
+        await client.PushWhatIsMissingAsync(image);
+        await RequireWholeAfterKillAsync(berth, image);
+    }
+
+    [Fact]
+    public async Task A_disk_that_does_not_sync_refuses_pushes_and_is_not_ready_for_them_until_it_does()
+    {
+        using var faults = new DiskFaults();
+        await using var berth = await faults.StartAsync();
+        using var http = berth.CreateClient();
+        var client = new ImageClient(http, new Random(1));
+        await client.PushAsync(Image);
+        faults.Inject(DiskCalls.Sync, DiskFaults.InputOutput, berth.DataFolder);
+        var refusal = await Assert.ThrowsAsync<UnexpectedAnswerException>(
+            () => client.PushAsync(Image with { Tag = "v2", Layers = [new TestBlob(3, 9000)] }));
+        Assert.Contains("was answered 503", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains("Input/output error", refusal.Message, StringComparison.Ordinal);
+        await Eventually.TrueAsync(async () => await StatusAsync(http, "readyz") == HttpStatusCode.ServiceUnavailable);
+        using var reason = await http.GetAsync("readyz?for=push", Stop);
+        Assert.Contains("Input/output error", await reason.Content.ReadAsStringAsync(Stop), StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.OK, await StatusAsync(http, "readyz?for=pull"));
+        Assert.True(await client.IsWholeAsync(Image));
+
+        faults.Stop();
+        await Eventually.TrueAsync(async () => await StatusAsync(http, "readyz") == HttpStatusCode.OK);
+        await client.PushAsync(Image with { Tag = "v2", Layers = [new TestBlob(3, 9000)] });
+        await RequireWholeAfterKillAsync(berth, Image with { Tag = "v2", Layers = [new TestBlob(3, 9000)] });
+    }
+
+    private static async Task<HttpStatusCode> StatusAsync(HttpClient http, string path)
+    {
+        using var answer = await http.GetAsync(path, Stop);
+        return answer.StatusCode;
+    }
+
+    private static async Task RequireWholeAfterKillAsync(BerthProcess berth, TestImage image)
+    {
+        await berth.KillAsync();
+        await berth.StartAgainAsync(Stop);
+        using var http = berth.CreateClient();
+        Assert.True(await new ImageClient(http, new Random(1)).IsWholeAsync(image));
+    }
+}
