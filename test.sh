@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Builds Berth and runs its tests, those of the API once more on the engines of a cluster. The last line is
-# "N passed, N failed, N skipped"; the exit code is 0 only if tests
-# ran and none failed.
+# Builds Berth and runs its tests: all of them on SQLite and a folder, those of what the engines do once more on
+# PostgreSQL and S3, those of the API once more on the published program. Tests that run Berth as a process run the
+# published one. The last line is "N passed, N failed, N skipped"; the exit code is 0 only if tests ran and none failed.
 #
 #   ./test.sh                              all of them
 #   ./test.sh --filter Range               those whose namespace, class or name has Range in it
@@ -9,12 +9,17 @@
 #
 # Made for Debian 12 with the .NET 10 SDK, as root: what the tests use and the machine lacks is installed from Debian.
 # BERTH_TEST_MINUTES (default 75) ends a run that hangs, after naming the tests that hang.
+# BERTH_TEST_LONG=1 runs all rounds of kills, power cuts and faults, for a release: some hours.
+# BERTH_TEST_PROGRAM names a published program that is there already; with options given, none is published.
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 exec 2>&1 </dev/null
 
 minutes=${BERTH_TEST_MINUTES:-75}
+[ "${BERTH_TEST_LONG:-}" != 1 ] || minutes=${BERTH_TEST_MINUTES:-600}
 results=artifacts/tests
+# Most tests wait more than they work.
+threads=${BERTH_TEST_THREADS:-4}
 passed=0 failed=0 skipped=0
 
 finish() {
@@ -57,6 +62,21 @@ install_programs() {
   tests/install-deploy-tools.sh || die "what checks the files in deploy/ is missing"
 }
 
+# The program as users run it, once for all tests.
+publish() {
+  [ -z "${BERTH_TEST_PROGRAM:-}" ] || return 0
+  make --no-print-directory publish >artifacts/publish.log 2>&1 || { tail -n 40 artifacts/publish.log; die "the program could not be published"; }
+  export BERTH_TEST_PROGRAM=$PWD/artifacts/publish/berth
+}
+
+# The ten classes whose tests took longest together, of all runs.
+print_slowest() {
+  echo "The slowest classes, in seconds:"
+  cat "$results"/*.xml | grep -o '<test [^>]*' |
+    sed -n 's/.* type="\([^"]*\)".* time="\([0-9.]*\)".*/\1 \2/p' |
+    awk '{ sum[$1] += $2 } END { for (c in sum) printf "%8.1f  %s\n", sum[c], c }' | sort -rn | head -n 10
+}
+
 # attribute FILE NAME: a count in a result file's one <assembly> element.
 attribute() {
   local number
@@ -69,7 +89,7 @@ run_tests() {
   local file=$results/$1.xml code
   shift
   timeout --kill-after=30 "${minutes}m" tests/Berth.Tests/bin/Release/net10.0/Berth.Tests \
-    -noLogo -noColor -longRunning 120 -xml "$file" "$@"
+    -noLogo -noColor -longRunning 120 -maxThreads "$threads" -result-xml "$file" "$@"
   code=$?
   [ $code -ne 124 ] && [ $code -ne 137 ] || die "the tests did not end within $minutes minutes (BERTH_TEST_MINUTES)"
   [ -s "$file" ] || die "the tests ended with exit code $code and left no results"
@@ -101,13 +121,21 @@ dotnet build Berth.slnx -c Release -nodeReuse:false --verbosity quiet --nologo |
 
 rm -rf "$results"
 mkdir -p "$results"
+[ ${#options[@]} -gt 0 ] || publish
 echo "With SQLite and a folder:"
 run_tests default ${options[@]+"${options[@]}"}
 echo "With PostgreSQL and S3:"
 BERTH_TEST_DATABASE=postgres BERTH_TEST_STORE=s3 run_tests cluster \
-  -namespace Berth.Tests.Distribution -namespace Berth.Tests.Hosting -namespace Berth.Tests.Metadata \
-  -namespace Berth.Tests.Jobs ${options[@]+"${options[@]}"}
+  -namespace Berth.Tests.Distribution -namespace Berth.Tests.Registry -namespace Berth.Tests.Metadata \
+  -namespace Berth.Tests.Jobs -namespace Berth.Tests.Hosting -trait- runs=once ${options[@]+"${options[@]}"}
+if [ -n "${BERTH_TEST_PROGRAM:-}" ]; then
+  echo "With the published program:"
+  BERTH_TEST_HOST=program run_tests program \
+    -namespace Berth.Tests.Distribution -namespace Berth.Tests.Transport -trait- runs=inside \
+    ${options[@]+"${options[@]}"}
+fi
 
+print_slowest
 [ $((passed + failed)) -gt 0 ] || die "no test ran"
 [ "$failed" -eq 0 ] && finish 0
 finish 1

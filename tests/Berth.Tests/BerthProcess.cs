@@ -16,9 +16,9 @@ public sealed partial class BerthProcess : IAsyncDisposable
 
     // Berth takes the shell's place and process id. Beside it, something waits for the end of the tests, whose end
     // of the pipe closes even when they are killed, so that no Berth outlives them.
-    private const string DieWithTests = """
+    internal const string EndWithTests = """
         { cat; kill -9 $$; } <&0 >/dev/null 2>&1 &
-        exec dotnet "$0" serve </dev/null
+        exec "$@" serve </dev/null
         """;
 
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
@@ -34,7 +34,7 @@ public sealed partial class BerthProcess : IAsyncDisposable
 
     private BerthProcess(Action<IDictionary<string, string>>? configure, string? program)
     {
-        _program = program ?? Path.Combine(AppContext.BaseDirectory, "berth.dll");
+        _program = program ?? BerthProgram.Path;
         _folder = Directory.CreateTempSubdirectory("berth-test-").FullName;
         DataFolder = Directory.CreateDirectory(Path.Combine(_folder, "data")).FullName;
         Address = $"127.0.0.1:{FreePort()}";
@@ -183,7 +183,7 @@ public sealed partial class BerthProcess : IAsyncDisposable
 
     private ProcessStartInfo StartInfo()
     {
-        var start = new ProcessStartInfo("bash", ["-c", DieWithTests, _program])
+        var start = new ProcessStartInfo("bash", ["-c", EndWithTests, "berth", .. BerthProgram.CommandOf(_program)])
         {
             WorkingDirectory = _folder,
             RedirectStandardInput = true,

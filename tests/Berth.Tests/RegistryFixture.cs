@@ -13,8 +13,8 @@ using Microsoft.Extensions.Logging;
 namespace Berth.Tests;
 
 /// <summary>
-/// The real registry in this process: the whole pipeline with Kestrel on a free loopback port, over a temporary folder
-/// of its own. The folder goes away with the object.
+/// The real registry in this process, or in one of its own (<see cref="TestEngines.IsProgram"/>): the whole pipeline with
+/// Kestrel on a free loopback port, over a temporary folder of its own. The folder goes away with the object.
 /// </summary>
 internal sealed class RegistryFixture : IAsyncDisposable
 {
@@ -23,7 +23,8 @@ internal sealed class RegistryFixture : IAsyncDisposable
     private readonly RecordedLog log = new();
     private readonly RecordedOutput output = new();
     private PostgresDatabase? database;
-    private WebApplication app = null!;
+    private WebApplication? app;
+    private ProgramRegistry? program;
 
     private RegistryFixture(Func<RegistrySettings, RegistrySettings>? configure)
     {
@@ -41,11 +42,12 @@ internal sealed class RegistryFixture : IAsyncDisposable
     /// <summary>The root of the registry, with a slash at the end. A restart may change the port.</summary>
     public Uri BaseAddress { get; private set; } = null!;
 
-    /// <summary>The parts of the running registry.</summary>
-    public IServiceProvider Services => app.Services;
+    /// <summary>The parts of the running registry. A test that asks for them is marked <see cref="InsideAttribute"/>.</summary>
+    public IServiceProvider Services => app?.Services
+        ?? throw new InvalidOperationException("The registry is a process of its own: mark the test with [Inside].");
 
     /// <summary>Everything logged so far, over all starts.</summary>
-    public IReadOnlyList<string> Log => [.. log.Lines];
+    public IReadOnlyList<string> Log => TestEngines.IsProgram ? ProgramRegistry.LogOf(Output) : [.. log.Lines];
 
     /// <summary>What the registry wrote to its output so far, over all starts.</summary>
     public string Output => output.Text;
@@ -93,7 +95,7 @@ internal sealed class RegistryFixture : IAsyncDisposable
     }
 
     /// <summary>Whether some of an upload has arrived that has not ended.</summary>
-    public async Task<bool> IsReceivingAsync() => Services.GetRequiredService<IBlobStore>() is S3BlobStore store
+    public async Task<bool> IsReceivingAsync() => app?.Services.GetRequiredService<IBlobStore>() is S3BlobStore store
         ? store.Memory.FreeBytes < new S3Settings().UploadMemoryBytes
         : await StoredAsync("uploads") is [> 0, ..];
 
@@ -128,17 +130,29 @@ internal sealed class RegistryFixture : IAsyncDisposable
         };
         if (database is not null) settings = settings with { Database = TestEngines.SettingsOf(database) };
         if (Bucket is not null) settings = settings with { Storage = InBucket(settings.Storage) };
-        app = await RegistryHost.BuildAsync(configure?.Invoke(settings) ?? settings, output);
-        app.Services.GetRequiredService<ILoggerFactory>().AddProvider(log);
-        await app.StartAsync();
-        var addresses = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!;
-        BaseAddress = new Uri(addresses.Addresses.Single() + "/");
+        settings = configure?.Invoke(settings) ?? settings;
+        BaseAddress = TestEngines.IsProgram ? await OpenProgramAsync(settings) : await OpenInsideAsync(settings);
         Client = new HttpClient(
             new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = false })
         {
             BaseAddress = BaseAddress,
             Timeout = TimeSpan.FromSeconds(30),
         };
+    }
+
+    private async Task<Uri> OpenInsideAsync(RegistrySettings settings)
+    {
+        app = await RegistryHost.BuildAsync(settings, output);
+        app.Services.GetRequiredService<ILoggerFactory>().AddProvider(log);
+        await app.StartAsync();
+        var addresses = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!;
+        return new Uri(addresses.Addresses.Single() + "/");
+    }
+
+    private async Task<Uri> OpenProgramAsync(RegistrySettings settings)
+    {
+        program = await ProgramRegistry.StartAsync(folder, settings, output);
+        return program.BaseAddress;
     }
 
     /// <summary>Blobs in the bucket, and no redirects to it: the tests that mean those ask for them.</summary>
@@ -151,6 +165,8 @@ internal sealed class RegistryFixture : IAsyncDisposable
     private async Task CloseAsync()
     {
         Client.Dispose();
+        if (program is not null) await program.DisposeAsync();
+        if (app is null) return;
         await app.StopAsync();
         await app.DisposeAsync();
     }

@@ -46,13 +46,7 @@ internal static class CopyCommand
 
     private static Process Start(string from, string to, IReadOnlyDictionary<string, string>? variables)
     {
-        string[] arguments =
-            [Path.Combine(AppContext.BaseDirectory, "berth.dll"), "copy-metadata", "--from", from, "--to", to];
-        var start = new ProcessStartInfo("dotnet", arguments)
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
+        var start = BerthProgram.Prepare("copy-metadata", "--from", from, "--to", to);
         start.Environment["PGPASSWORD"] = PostgresServer.Password;
         foreach (var (name, value) in variables ?? new Dictionary<string, string>()) start.Environment[name] = value;
         return Process.Start(start) ?? throw new InvalidOperationException("Berth did not start.");

@@ -5,6 +5,8 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Berth.Tests.Distribution;
 
 /// <summary>docs/api.md says what the program does.</summary>
+[Inside]
+[Once]
 public sealed partial class ApiPageTests
 {
     private static readonly SourceFile Page = SourceTree.Files.Single(f => f.Path == "docs/api.md");

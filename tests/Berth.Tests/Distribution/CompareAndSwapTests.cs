@@ -94,6 +94,7 @@ public class CompareAndSwapTests
         Assert.Equal(DigestOf(winner), await CurrentAsync(registry));
     }
 
+    [Inside]
     [Fact]
     public async Task Clients_that_swap_a_tag_in_turns_lose_no_move()
     {
@@ -114,6 +115,7 @@ public class CompareAndSwapTests
         Assert.Equal(21, (await HistoryAsync(registry)).Count);
     }
 
+    [Inside]
     [Fact]
     public async Task Of_many_clients_that_move_a_tag_at_once_the_last_is_served_and_all_are_in_the_history()
     {

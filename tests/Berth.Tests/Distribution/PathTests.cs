@@ -1,6 +1,7 @@
 namespace Berth.Tests.Distribution;
 
 /// <summary>Names, paths and methods, right and wrong ones.</summary>
+[Once]
 public class PathTests
 {
     public static TheoryData<string> Names =>

@@ -8,6 +8,7 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Berth.Tests.Distribution;
 
 /// <summary>Uploads that nobody goes on with, and files that no upload owns any more.</summary>
+[Inside]
 public class PurgeUploadsTests
 {
     private static readonly UploadPurgingSettings Quick = new()

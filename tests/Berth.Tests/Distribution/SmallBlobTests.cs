@@ -7,6 +7,7 @@ using Berth.Settings;
 namespace Berth.Tests.Distribution;
 
 /// <summary>Small blobs are answered from memory after their first pull, which nothing but the time may tell.</summary>
+[Inside]
 public sealed class SmallBlobTests
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;

@@ -236,6 +236,7 @@ public class UploadTests
             "PUT {upload}?digest={sha256 abcd}\n > {rest}\n 201");
     }
 
+    [Inside]
     [Fact]
     public async Task Uploads_that_rest_too_long_expire_and_those_in_use_do_not()
     {
@@ -272,6 +273,7 @@ public class UploadTests
         Assert.DoesNotContain(registry.Log, l => l.StartsWith("Error", StringComparison.Ordinal));
     }
 
+    [Inside]
     [Theory]
     [InlineData("PATCH")]
     [InlineData("PUT")]
@@ -293,6 +295,7 @@ public class UploadTests
         Assert.Equal(method == "PATCH" ? 202 : 201, answer.Status);
     }
 
+    [Inside]
     [Fact]
     public async Task An_upload_whose_file_was_closed_for_a_while_goes_on()
     {

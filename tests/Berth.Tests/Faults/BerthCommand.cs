@@ -14,11 +14,7 @@ internal static class BerthCommand
     public static async Task<(int ExitCode, string Output)> RunAsync(
         IReadOnlyDictionary<string, string> settings, params string[] arguments)
     {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "berth.dll"), .. arguments])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
+        var start = BerthProgram.Prepare(arguments);
         foreach (var (name, value) in settings) start.Environment[name] = value;
         using var process = Process.Start(start) ?? throw new InvalidOperationException("Berth did not start.");
         var output = process.StandardOutput.ReadToEndAsync();

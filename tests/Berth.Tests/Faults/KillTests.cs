@@ -5,7 +5,7 @@ namespace Berth.Tests.Faults;
 [Collection(FaultTests.Name)]
 public class KillTests(ITestOutputHelper output)
 {
-    private const int Rounds = 200;
+    private static readonly int Rounds = TestRounds.Of(usual: 40, all: 200);
     private const int LongestLifeMilliseconds = 400;
     private const string EmptyName = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 

@@ -6,7 +6,7 @@ namespace Berth.Tests.Faults;
 [Collection(FaultTests.Name)]
 public class PowerCutTests(ITestOutputHelper output)
 {
-    private const int Cuts = 50;
+    private static readonly int Cuts = TestRounds.Of(usual: 15, all: 50);
     private const int LongestLifeMilliseconds = 900;
 
     [Fact]
@@ -24,7 +24,7 @@ public class PowerCutTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public async Task Every_acknowledged_image_survives_fifty_power_cuts()
+    public async Task Every_acknowledged_image_survives_power_cuts()
     {
         var seed = RandomNumberGenerator.GetInt32(int.MaxValue);
         output.WriteLine($"seed {seed}");

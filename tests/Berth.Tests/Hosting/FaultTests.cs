@@ -6,6 +6,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Berth.Tests.Hosting;
 
+[Inside]
 public sealed class FaultTests
 {
     /// <summary>More than any socket takes before its client reads.</summary>

@@ -5,6 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Berth.Tests.Hosting;
 
+[Inside]
 public sealed class HealthTests
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;

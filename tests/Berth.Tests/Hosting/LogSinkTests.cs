@@ -4,6 +4,7 @@ using Berth.Settings;
 
 namespace Berth.Tests.Hosting;
 
+[Once]
 public sealed class LogSinkTests
 {
     [Fact]

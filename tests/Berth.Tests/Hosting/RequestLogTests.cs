@@ -5,6 +5,7 @@ using Berth.Settings;
 
 namespace Berth.Tests.Hosting;
 
+[Once]
 public sealed class RequestLogTests
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;

@@ -1,23 +1,18 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text.RegularExpressions;
-using Berth.Cli;
 
 namespace Berth.Tests.Hosting;
 
-/// <summary>`dotnet berth.dll serve` in a folder, with its output as it comes.</summary>
+/// <summary><c>berth serve</c> in a folder, with its output as it comes.</summary>
 internal sealed partial class ServeProcess : IDisposable
 {
     private readonly Process process;
 
     public ServeProcess(string folder, string addr, string data, params (string Name, string Value)[] settings)
     {
-        var start = new ProcessStartInfo("dotnet", [typeof(ServeCommand).Assembly.Location, "serve"])
-        {
-            WorkingDirectory = folder,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
+        var start = BerthProgram.Prepare("serve");
+        start.WorkingDirectory = folder;
         start.Environment["REGISTRY_HTTP_ADDR"] = addr;
         start.Environment["REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY"] = data;
         foreach (var (name, value) in settings) start.Environment[name] = value;

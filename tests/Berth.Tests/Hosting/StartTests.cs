@@ -3,7 +3,8 @@ using System.Net.Sockets;
 
 namespace Berth.Tests.Hosting;
 
-/// <summary>The program as users start it: `dotnet berth.dll serve`.</summary>
+/// <summary>The program as users start it: <c>berth serve</c>.</summary>
+[Once]
 public sealed class StartTests : IDisposable
 {
     private readonly string folder = Directory.CreateTempSubdirectory("berth-start-").FullName;

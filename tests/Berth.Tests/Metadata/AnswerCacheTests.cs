@@ -3,6 +3,7 @@ using Berth.Metadata;
 namespace Berth.Tests.Metadata;
 
 /// <summary>The caches before the database: bounded, and never behind it.</summary>
+[Once]
 public class AnswerCacheTests
 {
     [Fact]

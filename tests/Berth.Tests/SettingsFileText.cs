@@ -1,0 +1,40 @@
+using System.Collections;
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using Berth.Settings;
+
+namespace Berth.Tests;
+
+/// <summary>Settings as a file: what is not as by default, in JSON, which is YAML too.</summary>
+internal static class SettingsFileText
+{
+    public static string Of(RegistrySettings settings) => Body(settings, new RegistrySettings { Version = "" });
+
+    private static string Body(object record, object? usual)
+    {
+        var text = new StringBuilder("{");
+        foreach (var property in record.GetType().GetProperties())
+        {
+            var (value, before) = (property.GetValue(record), usual is null ? null : property.GetValue(usual));
+            if (!property.CanWrite || value is null || Equals(value, before)) continue;
+            if (text.Length > 1) text.Append(',');
+            text.Append(CultureInfo.InvariantCulture, $"\"{property.Name.ToLowerInvariant()}\":{Value(value, before)}");
+        }
+
+        return text.Append('}').ToString();
+    }
+
+    private static string Value(object value, object? usual) => value switch
+    {
+        string text => JsonSerializer.Serialize(text),
+        bool flag => flag ? "true" : "false",
+        TimeSpan time => $"\"{time.TotalMilliseconds.ToString(CultureInfo.InvariantCulture)}ms\"",
+        Enum name => $"\"{name.ToString().ToLowerInvariant()}\"",
+        IDictionary map => "{" + string.Join(",", map.Keys.Cast<string>().Select(
+            key => $"{JsonSerializer.Serialize(key)}:{Value(map[key]!, null)}")) + "}",
+        IEnumerable list => "[" + string.Join(",", list.Cast<object>().Select(item => Value(item, null))) + "]",
+        IFormattable number when value.GetType().IsPrimitive => number.ToString(null, CultureInfo.InvariantCulture),
+        _ => Body(value, usual is null || usual.GetType() != value.GetType() ? Activator.CreateInstance(value.GetType()) : usual),
+    };
+}
