@@ -65,7 +65,10 @@ install_programs() {
 # The program as users run it, once for all tests.
 publish() {
   [ -z "${BERTH_TEST_PROGRAM:-}" ] || return 0
-  make --no-print-directory publish >artifacts/publish.log 2>&1 || { tail -n 40 artifacts/publish.log; die "the program could not be published"; }
+  make --no-print-directory publish >artifacts/publish.log 2>&1 || {
+    tail -n 40 artifacts/publish.log
+    die "the program could not be published"
+  }
   export BERTH_TEST_PROGRAM=$PWD/artifacts/publish/berth
 }
 

@@ -88,7 +88,10 @@ internal sealed partial class ProgramRegistry : IAsyncDisposable
     private async Task FailAsync()
     {
         await process.WaitForExitAsync();
-        lock (said) listening.TrySetException(new InvalidOperationException($"Berth ended before it listened.\n{said}"));
+        lock (said)
+        {
+            listening.TrySetException(new InvalidOperationException($"Berth ended before it listened.\n{said}"));
+        }
     }
 
     private void Collect(string? line, Stream output)

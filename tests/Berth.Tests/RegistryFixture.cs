@@ -13,8 +13,8 @@ using Microsoft.Extensions.Logging;
 namespace Berth.Tests;
 
 /// <summary>
-/// The real registry in this process, or in one of its own (<see cref="TestEngines.IsProgram"/>): the whole pipeline with
-/// Kestrel on a free loopback port, over a temporary folder of its own. The folder goes away with the object.
+/// The real registry in this process, or in one of its own (<see cref="TestEngines.IsProgram"/>): the whole pipeline
+/// with Kestrel on a free loopback port, over a temporary folder of its own. The folder goes away with the object.
 /// </summary>
 internal sealed class RegistryFixture : IAsyncDisposable
 {
@@ -42,7 +42,7 @@ internal sealed class RegistryFixture : IAsyncDisposable
     /// <summary>The root of the registry, with a slash at the end. A restart may change the port.</summary>
     public Uri BaseAddress { get; private set; } = null!;
 
-    /// <summary>The parts of the running registry. A test that asks for them is marked <see cref="InsideAttribute"/>.</summary>
+    /// <summary>The parts of the running registry. Tests that ask for them are <see cref="InsideAttribute"/>.</summary>
     public IServiceProvider Services => app?.Services
         ?? throw new InvalidOperationException("The registry is a process of its own: mark the test with [Inside].");
 

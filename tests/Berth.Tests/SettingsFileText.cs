@@ -35,6 +35,6 @@ internal static class SettingsFileText
             key => $"{JsonSerializer.Serialize(key)}:{Value(map[key]!, null)}")) + "}",
         IEnumerable list => "[" + string.Join(",", list.Cast<object>().Select(item => Value(item, null))) + "]",
         IFormattable number when value.GetType().IsPrimitive => number.ToString(null, CultureInfo.InvariantCulture),
-        _ => Body(value, usual is null || usual.GetType() != value.GetType() ? Activator.CreateInstance(value.GetType()) : usual),
+        _ => Body(value, usual ?? Activator.CreateInstance(value.GetType())),
     };
 }

@@ -3,8 +3,8 @@ using Xunit.v3;
 namespace Berth.Tests;
 
 /// <summary>
-/// Marks tests that need no second run on PostgreSQL and S3: those of the log, the settings or the connection. All others
-/// of the folders that <c>test.sh</c> names run on both engines.
+/// Marks tests that need no second run on PostgreSQL and S3: those of the log, the settings or the connection. All
+/// others of the folders that <c>test.sh</c> names run on both engines.
 /// </summary>
 [AttributeUsage(AttributeTargets.Class | AttributeTargets.Method)]
 internal sealed class OnceAttribute : Attribute, ITraitAttribute
@@ -13,8 +13,8 @@ internal sealed class OnceAttribute : Attribute, ITraitAttribute
 }
 
 /// <summary>
-/// Marks tests that reach into the registry's own objects, or set what the settings' checks refuse: they can't run on the
-/// published program.
+/// Marks tests that reach into the registry's own objects, or set what the settings' checks refuse: they can't run on
+/// the published program.
 /// </summary>
 [AttributeUsage(AttributeTargets.Class | AttributeTargets.Method)]
 internal sealed class InsideAttribute : Attribute, ITraitAttribute
