@@ -9,7 +9,8 @@ namespace Berth.Tests;
 internal static class BerthProgram
 {
     /// <summary>An executable, or a <c>.dll</c> for <c>dotnet</c>.</summary>
-    public static string Path { get; } = Environment.GetEnvironmentVariable("BERTH_TEST_PROGRAM") is { Length: > 0 } named
+    public static string Path { get; } =
+        Environment.GetEnvironmentVariable("BERTH_TEST_PROGRAM") is { Length: > 0 } named
         ? System.IO.Path.GetFullPath(named)
         : System.IO.Path.Combine(AppContext.BaseDirectory, "berth.dll");
 

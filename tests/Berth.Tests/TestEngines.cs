@@ -6,8 +6,8 @@ namespace Berth.Tests;
 /// <summary>
 /// Which engines the registries of a test run use where a test does not choose: <c>BERTH_TEST_DATABASE=postgres</c>
 /// takes PostgreSQL instead of SQLite, <c>BERTH_TEST_STORE=s3</c> a bucket instead of a folder, and
-/// <c>BERTH_TEST_HOST=program</c> a process of its own (<see cref="BerthProgram"/>) instead of the test's. The same tests
-/// have to pass on all.
+/// <c>BERTH_TEST_HOST=program</c> a process of its own (<see cref="BerthProgram"/>) instead of the test's. The same
+/// tests have to pass on all.
 /// </summary>
 internal static class TestEngines
 {

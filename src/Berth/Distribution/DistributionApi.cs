@@ -77,7 +77,7 @@ internal sealed partial class DistributionApi
         catch (Exception e) when (DiskFault.WordsFor(e) is { } words && !http.Response.HasStarted)
         {
             LogDiskFault(words, e.Message);
-            ForgetContent(http.Response.Headers);
+            V2Request.ForgetContent(http.Response.Headers);
             error = RegistryError.StorageFails(words);
         }
         catch (DatabaseUnavailableException e) when (!http.Response.HasStarted)
