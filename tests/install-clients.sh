@@ -64,12 +64,12 @@ update_later_suites() {
   cat >"$folder/apt/later.sources" <<SOURCES
 Types: deb
 URIs: $uri
-Suites: trixie sid
+Suites: bookworm trixie sid
 Components: main
 Targets: Packages
 Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
 SOURCES
-  later_apt update --error-on=any || die "can't reach the suites trixie and sid at $uri"
+  later_apt update --error-on=any || die "can't reach the suites bookworm, trixie and sid at $uri"
 }
 
 updated=
@@ -114,6 +114,7 @@ install_packages \
 
 once containerd-trixie unpack containerd-trixie trixie containerd
 once containerd-sid unpack containerd-sid sid containerd
+once docker-bookworm unpack docker-bookworm bookworm docker.io
 once docker-trixie unpack docker-trixie trixie docker.io docker-cli
 once docker-sid unpack docker-sid sid docker.io docker-cli docker-buildx
 once crane unpack crane sid crane
@@ -126,6 +127,8 @@ once debian.tar make_root_file_system
 
 version containerd-trixie "$folder/containerd-trixie/usr/bin/ctr" --version
 version containerd-sid "$folder/containerd-sid/usr/bin/ctr" --version
+version dockerd-bookworm "$folder/docker-bookworm/usr/sbin/dockerd" --version
+version docker-bookworm "$folder/docker-bookworm/usr/bin/docker" --version
 version dockerd-trixie "$folder/docker-trixie/usr/sbin/dockerd" --version
 version dockerd-sid "$folder/docker-sid/usr/sbin/dockerd" --version
 version docker-trixie "$folder/docker-trixie/usr/bin/docker" --version

@@ -7,6 +7,7 @@ using Berth.Distribution;
 using Berth.Oci;
 using Berth.Settings;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Berth.Bench;
 
@@ -17,20 +18,27 @@ public class HotPaths
     private const string BlobPath =
         "/v2/library/app/blobs/sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
 
-    private readonly AccessCheck access = new(settings: null, htpasswd: null);
-    private readonly HttpRequest request = new DefaultHttpContext().Request;
+    private readonly SignIn signIn = new(settings: null, htpasswd: null, tokens: null, NullLogger<SignIn>.Instance);
+    private readonly AccessRules access = new(settings: null);
+    private readonly HttpContext request = new DefaultHttpContext();
     private readonly string users = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
-    private AccessCheck userAccess = new(settings: null, htpasswd: null);
-    private readonly HttpRequest userRequest = new DefaultHttpContext().Request;
+    private SignIn userSignIn = new(settings: null, htpasswd: null, tokens: null, NullLogger<SignIn>.Instance);
+    private AccessRules userAccess = new(settings: null);
+    private readonly HttpContext userRequest = new DefaultHttpContext();
     private readonly byte[] manifest = Encoding.UTF8.GetBytes(ManifestText(layers: 10));
 
     [GlobalSetup(Target = nameof(CheckAccessOfKnownUser))]
-    public void MakeUser()
+    public async Task MakeUserAsync()
     {
         File.WriteAllText(users, "bench:$2y$04$tdrU.nyg/aTyPlxq.dBA0.8VjIAzDeOqfbLr1g9iQB2TdAHbO6k12\n");
-        userAccess = new AccessCheck(new AuthSettings(), new HtpasswdFile(users, TimeProvider.System));
-        userRequest.Headers.Authorization = "Basic " + Convert.ToBase64String("bench:bench"u8);
-        if (!CheckAccessOfKnownUser()) throw new InvalidOperationException("the password is not right");
+        var settings = new AuthSettings { Htpasswd = new HtpasswdSettings { Path = users } };
+        var file = new HtpasswdFile(
+            users, new PasswordChecks(settings.PasswordChecks, TimeProvider.System), TimeProvider.System,
+            NullLogger<HtpasswdFile>.Instance);
+        userSignIn = new SignIn(settings, file, tokens: null, NullLogger<SignIn>.Instance);
+        userAccess = new AccessRules(settings);
+        userRequest.Request.Headers.Authorization = "Basic " + Convert.ToBase64String("bench:bench"u8);
+        if (!await CheckAccessOfKnownUser()) throw new InvalidOperationException("the password is not right");
     }
 
     [GlobalCleanup(Target = nameof(CheckAccessOfKnownUser))]
@@ -44,10 +52,16 @@ public class HotPaths
     }
 
     [Benchmark(Description = "access check without users")]
-    public object? CheckAccess() => access.Decide(request, AccessAction.Pull).Actor;
+    public ValueTask<bool> CheckAccess() => IsAllowedAsync(signIn, access, request, AccessAction.Pull);
 
     [Benchmark(Description = "access check of a user whose password was right lately")]
-    public bool CheckAccessOfKnownUser() => userAccess.Decide(userRequest, AccessAction.Push).Actor is not null;
+    public ValueTask<bool> CheckAccessOfKnownUser() =>
+        IsAllowedAsync(userSignIn, userAccess, userRequest, AccessAction.Push);
+
+    private static async ValueTask<bool> IsAllowedAsync(
+        SignIn signIn, AccessRules rules, HttpContext http, AccessAction action) =>
+        await signIn.FindAsync(http) is { Caller: { } caller }
+        && await rules.AskAsync(caller, action, repository: null, default) == AccessAnswer.Allowed;
 
     [Benchmark(Description = "validation of a manifest with 10 layers")]
     public object ValidateManifest() => Manifest.Parse(manifest, MediaTypes.OciManifest);

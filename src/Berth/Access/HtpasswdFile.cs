@@ -1,96 +1,170 @@
-using System.Security.Cryptography;
-using System.Text;
-using Berth.Metadata;
+using System.Net;
+using Berth.Settings;
 
 namespace Berth.Access;
 
-/// <summary>
-/// Users and bcrypt hashes from a file that `htpasswd -B` writes, read again when it changes. A password that was right
-/// is remembered for a while under a keyed hash, since bcrypt is dear by design and clients send it with each request.
-/// </summary>
-internal sealed class HtpasswdFile(string path, TimeProvider clock)
+/// <summary>Users and bcrypt hashes from a file that <c>htpasswd -B</c> writes, read again when it changes.</summary>
+internal sealed partial class HtpasswdFile
 {
-    private static readonly TimeSpan Remembered = TimeSpan.FromMinutes(5);
-    private static readonly TimeSpan CheckedEvery = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan ReadEvery = TimeSpan.FromSeconds(1);
 
-    private readonly byte[] key = RandomNumberGenerator.GetBytes(32);
-    private volatile Content content = Load(path, clock.GetUtcNow());
+    /// <summary>A file of another kind would fill the log with its lines.</summary>
+    private const int MaxReports = 20;
 
-    public bool Verify(string user, string password)
+    private readonly string path;
+    private readonly PasswordChecks checks;
+    private readonly TimeProvider clock;
+    private readonly ILogger<HtpasswdFile> log;
+    private volatile Content content;
+    private long readAt;
+    private volatile bool isUnreadable;
+
+    /// <exception cref="StartException">The file can't be read, or nobody could sign in with what it says.</exception>
+    public HtpasswdFile(string path, PasswordChecks checks, TimeProvider clock, ILogger<HtpasswdFile> log)
+    {
+        (this.path, this.checks, this.clock, this.log) = (path, checks, clock, log);
+        readAt = clock.GetTimestamp();
+        content = new Content(Read(path));
+        Report(content.Entries);
+        if (content.Entries.Hashes.Count == 0) throw new StartException($"auth.htpasswd.path: {NobodyIn(path)}");
+    }
+
+    /// <summary>Everything to be said about the file that the settings name, for people.</summary>
+    public static IEnumerable<SettingsFault> Check(AuthSettings? settings)
+    {
+        if (settings?.Htpasswd is not { } htpasswd) yield break;
+        const string Key = "auth.htpasswd.path";
+        var path = htpasswd.Path;
+        HtpasswdEntries? entries = null;
+        StartException? unreadable = null;
+        try
+        {
+            entries = HtpasswdEntries.Parse(Read(path));
+        }
+        catch (StartException e)
+        {
+            unreadable = e;
+        }
+
+        if (entries is null)
+        {
+            yield return new SettingsFault(path, null, Key, unreadable!.Message);
+            yield break;
+        }
+
+        foreach (var (number, reason) in entries.Unusable)
+        {
+            yield return new SettingsFault(path, number, Key, reason) { Severity = Severity.Notice };
+        }
+
+        if (entries.Hashes.Count == 0) yield return new SettingsFault(path, null, Key, NobodyIn(path));
+    }
+
+    /// <summary>Is this the password of this user?</summary>
+    /// <param name="user">Any text.</param>
+    /// <param name="password">Any text; bcrypt reads the first 72 bytes of it.</param>
+    /// <param name="client">Whom the answer is for: those who ask much wait for each other first.</param>
+    /// <param name="cancellation">Gives up waiting.</param>
+    public ValueTask<PasswordAnswer> CheckAsync(
+        string user, string password, IPAddress? client, CancellationToken cancellation)
     {
         var current = Current();
-        var known = current.Hashes.TryGetValue(user, out var hash);
-        var secret = Encoding.UTF8.GetBytes($"{hash}\0{user}\0{password}");
-        var proof = Convert.ToHexString(HMACSHA256.HashData(key, secret));
-        var now = clock.GetUtcNow();
-        if (known && current.Proofs.TryGet(proof, out var until) && now < until) return true;
+        var isKnown = current.Entries.Hashes.TryGetValue(user, out var hash);
 
         // Somebody unknown costs as much as somebody known, so that names can't be told by the clock.
-        var isRight = Matches(password, hash ?? current.AnyHash) && known;
-        if (isRight) current.Proofs.Set(proof, now + Remembered, cost: 1);
-        return isRight;
+        return checks.CheckAsync(
+            user, password, hash ?? current.DecoyFor(user), isKnown, client, cancellation);
     }
 
-    private static bool Matches(string password, string hash)
+    private static string NobodyIn(string path) =>
+        $"nobody could sign in: no line of {path} has a name and a bcrypt hash; write one with htpasswd -B";
+
+    private static byte[] Read(string path)
     {
         try
         {
-            return BCrypt.Net.BCrypt.Verify(password, hash);
-        }
-        catch (BCrypt.Net.SaltParseException)
-        {
-            return false;
-        }
-    }
-
-    private Content Current()
-    {
-        var current = content;
-        var now = clock.GetUtcNow();
-        if (now - current.CheckedAt < CheckedEvery) return current;
-        var written = File.GetLastWriteTimeUtc(path);
-        if (written == current.WrittenUtc)
-        {
-            current.CheckedAt = now;
-            return current;
-        }
-
-        try
-        {
-            return content = Load(path, now);
+            return File.ReadAllBytes(path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // Somebody is replacing the file: its users stay as they were until it can be read again.
-            current.CheckedAt = now;
-            return current;
+            throw new StartException($"the file of users can't be read: {e.Message}", e);
         }
     }
 
-    private static Content Load(string path, DateTimeOffset now)
+    /// <summary>
+    /// Compares what the file says, not its times: behind links, as Kubernetes lays secrets, a file changes without a
+    /// change of its path, and tools that copy keep times.
+    /// </summary>
+    private Content Current()
     {
-        var written = File.GetLastWriteTimeUtc(path);
-        var hashes = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (var line in File.ReadLines(path))
+        var last = Interlocked.Read(ref readAt);
+        if (clock.GetElapsedTime(last) < ReadEvery
+            || Interlocked.CompareExchange(ref readAt, clock.GetTimestamp(), last) != last)
         {
-            var colon = line.IndexOf(':', StringComparison.Ordinal);
-            if (colon > 0 && line[0] != '#') hashes[line[..colon]] = line[(colon + 1)..].Trim();
+            return content;
         }
 
-        return new Content(hashes, written) { CheckedAt = now };
+        try
+        {
+            var bytes = Read(path);
+            if (isUnreadable) LogReadable(path);
+            isUnreadable = false;
+            if (content.IsMadeOf(bytes)) return content;
+            content = new Content(bytes);
+            LogChanged(path, content.Entries.Hashes.Count);
+            Report(content.Entries);
+            if (content.Entries.Hashes.Count == 0) LogNobody(NobodyIn(path));
+        }
+        catch (StartException e)
+        {
+            // Somebody is replacing the file: its users stay as they were until it can be read again.
+            if (!isUnreadable) LogUnreadable(e.Message);
+            isUnreadable = true;
+        }
+
+        return content;
     }
 
-    private sealed class Content(Dictionary<string, string> hashes, DateTime writtenUtc)
+    private void Report(HtpasswdEntries entries)
     {
-        public Dictionary<string, string> Hashes { get; } = hashes;
+        foreach (var (number, reason) in entries.Unusable.Take(MaxReports)) LogUnusable(path, number, reason);
+        if (entries.Unusable.Count > MaxReports) LogMore(path, entries.Unusable.Count - MaxReports);
+    }
 
-        public DateTime WrittenUtc { get; } = writtenUtc;
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Path}:{Line}: {Reason}")]
+    private partial void LogUnusable(string path, int line, string reason);
 
-        public DateTimeOffset CheckedAt { get; set; }
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Path}: {Count} more lines can't be used")]
+    private partial void LogMore(string path, int count);
 
-        public BoundedCache<DateTimeOffset> Proofs { get; } = new(maxCost: 10_000);
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Path} has changed, and has {Count} users now")]
+    private partial void LogChanged(string path, int count);
 
-        public string AnyHash { get; } = hashes.Values.FirstOrDefault(h => h.StartsWith("$2", StringComparison.Ordinal))
-            ?? "$2y$10$abcdefghijklmnopqrstuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu";
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Reason}")]
+    private partial void LogNobody(string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Reason}; its users stay as they were")]
+    private partial void LogUnreadable(string reason);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Path} can be read again")]
+    private partial void LogReadable(string path);
+
+    private sealed class Content(byte[] bytes)
+    {
+        private readonly byte[] bytes = bytes;
+        private string[]? decoys;
+
+        public HtpasswdEntries Entries { get; } = HtpasswdEntries.Parse(bytes);
+
+        public bool IsMadeOf(byte[] others) => bytes.AsSpan().SequenceEqual(others);
+
+        /// <summary>One of the hashes, always the same for a name: it costs what somebody's hash costs.</summary>
+        public string DecoyFor(string user)
+        {
+            decoys ??= Entries.Hashes.Count > 0
+                ? [.. Entries.Hashes.Values]
+                : ["$2a$10$abcdefghijklmnopqrstuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu"];
+            return decoys[(uint)string.GetHashCode(user, StringComparison.Ordinal) % decoys.Length];
+        }
     }
 }

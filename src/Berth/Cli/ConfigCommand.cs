@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Berth.Access;
 using Berth.Settings;
 
 namespace Berth.Cli;
@@ -13,6 +14,9 @@ internal static class ConfigCommand
         check.SetAction(parsed =>
         {
             if (SettingsOption.Load(parsed.GetValue(config)) is not { } settings) return 1;
+            var faults = HtpasswdFile.Check(settings.Auth).ToList();
+            foreach (var fault in faults) Console.Error.WriteLine(fault);
+            if (faults.Any(fault => fault.Severity == Severity.Error)) return 1;
             var place = settings.Storage.S3?.ToString() ?? Path.GetFullPath(settings.Storage.Filesystem.RootDirectory);
             Console.WriteLine($"The settings are fine: {settings.Http.Addr}, data in {place}");
             return 0;

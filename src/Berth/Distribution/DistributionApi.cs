@@ -1,6 +1,7 @@
 using Berth.Access;
 using Berth.Blobs;
 using Berth.Metadata;
+using Berth.Oci;
 using Berth.Registry;
 using Berth.Settings;
 
@@ -11,16 +12,19 @@ namespace Berth.Distribution;
 /// </summary>
 internal sealed partial class DistributionApi
 {
-    private readonly AccessCheck access;
+    private readonly SignIn signIn;
+    private readonly AccessRules access;
+    private readonly Locations locations;
     private readonly StorageSettings storage;
     private readonly ILogger<DistributionApi> log;
     private readonly Route[] routes;
 
     public DistributionApi(
         BlobEndpoints blobs, UploadEndpoints uploads, ManifestEndpoints manifests, ListEndpoints lists,
-        AccessCheck access, StorageSettings storage, ILogger<DistributionApi> log)
+        SignIn signIn, AccessRules access, Locations locations, StorageSettings storage, ILogger<DistributionApi> log)
     {
-        (this.access, this.storage, this.log) = (access, storage, log);
+        (this.signIn, this.access, this.locations) = (signIn, access, locations);
+        (this.storage, this.log) = (storage, log);
         routes =
         [
             new("GET", V2Kind.Version, AccessAction.SignIn, AnswerVersionAsync),
@@ -66,8 +70,8 @@ internal sealed partial class DistributionApi
         try
         {
             error = Find(http, path, isSound, out var route, out var target)
-                ?? Admit(http, route!, out var actor)
-                ?? await route!.Endpoint(new V2Request(http, target!, actor!));
+                ?? await AdmitAsync(http, route!, target!)
+                ?? await route!.Endpoint(new V2Request(http, target!, http.Features.Get<Caller>()!));
         }
         catch (Exception e) when (DiskFull.IsCauseOf(e) && !http.Response.HasStarted)
         {
@@ -117,23 +121,38 @@ internal sealed partial class DistributionApi
         return RegistryError.MethodNotAllowed(http.Request.Method);
     }
 
-    private RegistryError? Admit(HttpContext http, Route route, out Actor? actor)
+    /// <summary>Finds the caller, whom it leaves in the request's features, and asks whether they may.</summary>
+    private async ValueTask<RegistryError?> AdmitAsync(HttpContext http, Route route, V2Target target)
     {
-        var decision = access.Decide(http.Request, route.Action);
-        actor = decision.Actor;
-        if (actor is null)
+        RepositoryName? repository = target.HasRepository ? target.Repository : null;
+        var (caller, reason, isBusy) = await signIn.FindAsync(http);
+        if (isBusy) return RegistryError.TooManyRequests(reason!);
+        if (caller is null) return Challenge(http, AccessScope.For(route.Action, repository), reason!);
+        http.Features.Set(caller);
+        switch (await access.AskAsync(caller, route.Action, repository, http.RequestAborted))
         {
-            http.Response.Headers.WWWAuthenticate = access.Challenge;
-            return RegistryError.Unauthorized(decision.Reason!);
+            case AccessAnswer.SignIn:
+                return Challenge(http, AccessScope.For(route.Action, repository), "authentication required");
+            case AccessAnswer.Denied:
+                return RegistryError.Denied("nobody may do this without signing in, and there are no users "
+                    + "(auth.anonymous, auth.htpasswd)");
+            case AccessAnswer.Hidden:
+                return RegistryError.NameUnknown(target.Repository);
         }
 
-        http.Features.Set(actor);
         if (route.Action is AccessAction.Push or AccessAction.Delete && storage.Maintenance.ReadOnly.Enabled)
         {
             return RegistryError.ReadOnly();
         }
 
         return route.Action == AccessAction.Delete && !storage.Delete.Enabled ? RegistryError.DeleteDisabled() : null;
+    }
+
+    private RegistryError Challenge(HttpContext http, AccessScope? scope, string reason)
+    {
+        http.Response.Headers.WWWAuthenticate = signIn.ChallengeFor(
+            http, locations.AbsoluteOf(http, TokenEndpoint.Path), scope);
+        return RegistryError.Unauthorized(reason);
     }
 
     private static async Task<RegistryError?> AnswerVersionAsync(V2Request request)

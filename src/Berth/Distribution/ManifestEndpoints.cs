@@ -49,7 +49,7 @@ internal sealed class ManifestEndpoints(
         }
 
         var push = new ManifestPush(
-            request.Repository, digest, body, contentType, tags, PreconditionOf(request), request.Actor.Name);
+            request.Repository, digest, body, contentType, tags, PreconditionOf(request), request.Caller.Name);
         var result = await writer.WriteAsync(push);
         return result.Refusal switch
         {
@@ -64,7 +64,7 @@ internal sealed class ManifestEndpoints(
     {
         var reference = request.Target.Reference;
         var outcome = await removal.RemoveAsync(
-            request.Repository, reference, PreconditionOf(request), request.Actor.Name);
+            request.Repository, reference, PreconditionOf(request), request.Caller.Name);
         if (outcome == RemovalOutcome.Unknown) return RegistryError.ManifestUnknown(reference.ToString());
         if (outcome == RemovalOutcome.PreconditionFailed)
         {

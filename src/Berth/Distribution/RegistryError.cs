@@ -104,6 +104,8 @@ internal sealed record RegistryError(int Status, string Code, string Message, st
 
     public static RegistryError Unauthorized(string reason) => new(401, "UNAUTHORIZED", reason);
 
+    public static RegistryError TokenRequestInvalid(string reason) => new(400, "UNSUPPORTED", reason);
+
     public static RegistryError Denied(string reason) => new(403, "DENIED", reason);
 
     public static RegistryError TooManyRequests(string reason) =>

@@ -9,7 +9,7 @@ namespace Berth.Distribution;
 
 /// <summary>Pushing blobs (distribution-spec, end-4 to end-6, end-11, end-13, end-14).</summary>
 internal sealed partial class UploadEndpoints(
-    Uploads uploads, UploadPlaces places, BlobTable blobs, IBlobStore store, AccessCheck access, Locations locations,
+    Uploads uploads, UploadPlaces places, BlobTable blobs, IBlobStore store, AccessRules access, Locations locations,
     LimitSettings limits, ILogger<UploadEndpoints> log)
 {
     /// <summary>How many repositories are asked when a mount names none.</summary>
@@ -38,7 +38,7 @@ internal sealed partial class UploadEndpoints(
             return RegistryError.DigestInvalid("digest-algorithm must be sha256 or sha512");
         }
 
-        var id = await uploads.StartAsync(request.Repository, algorithm, request.Actor.Name, request.Aborted);
+        var id = await uploads.StartAsync(request.Repository, algorithm, request.Caller.Name, request.Aborted);
         SetLocation(request, id);
         request.Answer(StatusCodes.Status202Accepted);
         return null;
@@ -134,7 +134,7 @@ internal sealed partial class UploadEndpoints(
         using var place = places.TryTake();
         if (place is null) return TooManyUploads();
         await using var lease = await uploads.TakeNewAsync(
-            request.Repository, digest.Algorithm, request.Actor.Name, request.Aborted);
+            request.Repository, digest.Algorithm, request.Caller.Name, request.Aborted);
         lease.Expect(digest);
         return await ReceiveAsync(request, lease) ?? await CommitAsync(request, lease, digest);
     }
@@ -240,7 +240,7 @@ internal sealed partial class UploadEndpoints(
             : await blobs.RepositoriesWithAsync(digest, MountCandidates);
         foreach (var candidate in candidates)
         {
-            if (access.Decide(request.Http.Request, AccessAction.Pull).Actor is null) continue;
+            if (!await MayPullAsync(request, candidate)) continue;
             if (await blobs.FindAsync(candidate, digest) is not { } link) continue;
             if (await store.LengthOfAsync(digest) != link.SizeBytes) continue;
             await blobs.LinkAsync(request.Repository, link, upload: null);
@@ -250,6 +250,9 @@ internal sealed partial class UploadEndpoints(
 
         return false;
     }
+
+    private async ValueTask<bool> MayPullAsync(V2Request request, RepositoryName from) =>
+        await access.AskAsync(request.Caller, AccessAction.Pull, from, request.Aborted) == AccessAnswer.Allowed;
 
     private void AnswerCreated(V2Request request, Digest digest)
     {

@@ -74,6 +74,9 @@ internal sealed class V2Target(V2Kind kind)
 
     public RepositoryName Repository { get; private set; }
 
+    /// <summary>Whether the path names a repository.</summary>
+    public bool HasRepository => kind is not (V2Kind.Version or V2Kind.Catalog or V2Kind.Unknown);
+
     public Digest Digest { get; private set; }
 
     public Reference Reference { get; private set; }

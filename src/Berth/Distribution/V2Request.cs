@@ -5,7 +5,7 @@ using Microsoft.Net.Http.Headers;
 namespace Berth.Distribution;
 
 /// <summary>One request to the API, its path checked and its sender known.</summary>
-internal sealed record V2Request(HttpContext Http, V2Target Target, Actor Actor)
+internal sealed record V2Request(HttpContext Http, V2Target Target, Caller Caller)
 {
     public RepositoryName Repository => Target.Repository;
 

@@ -93,6 +93,10 @@ internal static partial class RegistryHost
         app.UseRouting();
         app.Use(Pages.OrNotFound);
         Pages.Map(app);
+        if (settings.Auth?.Htpasswd is not null)
+        {
+            app.Map(TokenEndpoint.Path, services.GetRequiredService<TokenEndpoint>().HandleAsync);
+        }
     }
 
     private static void AddLogging(WebApplicationBuilder builder, LogSettings settings, Stream? output)
@@ -132,11 +136,7 @@ internal static partial class RegistryHost
         services.AddSingleton<RepositoryTable>().AddSingleton<BlobTable>().AddSingleton<TagTable>()
             .AddSingleton<ManifestTable>().AddSingleton<UploadTable>()
             .AddSingleton<ManifestWriter>().AddSingleton<ManifestRemoval>();
-        services.AddSingleton(provider => new AccessCheck(
-            settings.Auth,
-            settings.Auth?.Htpasswd is { } users
-                ? new HtpasswdFile(users.Path, provider.GetRequiredService<TimeProvider>())
-                : null));
+        AddAccess(services, settings.Auth);
         services.AddSingleton<Locations>().AddSingleton<UploadPlaces>().AddSingleton<SmallBlobCache>()
             .AddSingleton<BlobEndpoints>().AddSingleton<UploadEndpoints>().AddSingleton<ManifestEndpoints>()
             .AddSingleton<ListEndpoints>().AddSingleton<DistributionApi>();
@@ -144,6 +144,26 @@ internal static partial class RegistryHost
         services.AddSingleton<Redirection>().AddHostedService<UploadUpkeep>();
         AddJobs(services, settings);
         services.Configure<HostOptions>(o => o.ShutdownTimeout = settings.Http.DrainTimeout);
+    }
+
+    private static void AddAccess(IServiceCollection services, AuthSettings? settings)
+    {
+        services.AddSingleton(new AccessRules(settings));
+        services.AddSingleton(provider => new PasswordChecks(
+            (settings ?? new AuthSettings()).PasswordChecks, provider.GetRequiredService<TimeProvider>()));
+        if (settings?.Htpasswd is { } users)
+        {
+            services.AddSingleton(provider => new HtpasswdFile(
+                users.Path, provider.GetRequiredService<PasswordChecks>(), provider.GetRequiredService<TimeProvider>(),
+                provider.GetRequiredService<ILogger<HtpasswdFile>>()));
+        }
+
+        services.AddSingleton<SigningKeyTable>().AddSingleton<TokenEndpoint>();
+        services.AddSingleton(provider => new AccessTokens(
+            provider.GetRequiredService<SigningKeyTable>(), settings, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new SignIn(
+            settings, provider.GetService<HtpasswdFile>(), provider.GetRequiredService<AccessTokens>(),
+            provider.GetRequiredService<ILogger<SignIn>>()));
     }
 
     private static void AddJobs(IServiceCollection services, RegistrySettings settings)

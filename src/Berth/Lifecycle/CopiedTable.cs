@@ -17,6 +17,7 @@ internal sealed record CopiedTable(string Name, IReadOnlyList<string> Key, bool 
         new("tag", ["repository_id", "name"]),
         new("tag_history", ["id"], HasIdentity: true),
         new("upload", ["id"]),
+        new("signing_key", ["purpose"]),
         new("job", ["id"], HasIdentity: true),
     ];
 }

@@ -20,7 +20,7 @@ internal sealed class RequestLog(LogSink sink)
         line.Word("status"u8, status);
         line.Field("bytes"u8, bodyBytes);
         line.Milliseconds("ms"u8, duration);
-        line.Field("actor"u8, http.Features.Get<Actor>()?.Name);
+        line.Field("actor"u8, http.Features.Get<Caller>()?.Name);
         line.Field("client"u8, http.Connection.RemoteIpAddress);
         if (request.Headers.UserAgent is [{ } agent, ..])
         {

@@ -82,6 +82,27 @@ public sealed record AuthSettings
     public AnonymousAccess Anonymous { get; init; } = AnonymousAccess.None;
 
     public HtpasswdSettings? Htpasswd { get; init; }
+
+    /// <summary>
+    /// How long the tokens are good for that clients get for a password. Default: distribution's documents have it in
+    /// their example; clients take anything below 60 s for 60 s.
+    /// </summary>
+    public TimeSpan TokenLifetime { get; init; } = TimeSpan.FromMinutes(5);
+
+    public PasswordCheckSettings PasswordChecks { get; init; } = new();
+}
+
+/// <summary>How much of the machine may go into checking passwords, which bcrypt makes dear on purpose.</summary>
+public sealed record PasswordCheckSettings
+{
+    /// <summary>Threads that check. Default: 0, one fewer than there are cores, and at least one.</summary>
+    public int Threads { get; init; }
+
+    /// <summary>The most checks that wait. Default: some seconds' work of one thread at bcrypt's usual cost.</summary>
+    public int Waiting { get; init; } = 100;
+
+    /// <summary>The most that wait for one client address. Default: more than any client asks at once.</summary>
+    public int WaitingPerClient { get; init; } = 16;
 }
 
 /// <summary>Users from a file that <c>htpasswd -B</c> writes.</summary>

@@ -95,6 +95,10 @@ internal sealed partial class SettingsCheck(
     private void CheckAuth()
     {
         if (settings.Auth is not { } auth || faults.Any(IsErrorInAuth)) return;
+        Between("auth.tokenlifetime", auth.TokenLifetime, TimeSpan.FromSeconds(1), TimeSpan.FromHours(24));
+        Between("auth.passwordchecks.threads", auth.PasswordChecks.Threads, 0, 1000);
+        Between("auth.passwordchecks.waiting", auth.PasswordChecks.Waiting, 1, 1_000_000);
+        Between("auth.passwordchecks.waitingperclient", auth.PasswordChecks.WaitingPerClient, 1, 1_000_000);
         if (auth.Htpasswd is { } htpasswd)
         {
             if (htpasswd.Path.Length == 0) Error("auth.htpasswd", "set auth.htpasswd.path to the file of users");

@@ -1,8 +1,11 @@
-using System.Diagnostics;
+using System.Net;
 using System.Runtime.InteropServices;
 using System.Text;
+using Berth.Access;
 using Berth.Settings;
 using Berth.Tests.Distribution;
+using Berth.Tests.Faults;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Berth.Tests.Access;
 
@@ -11,6 +14,8 @@ public sealed partial class HtpasswdTests : IDisposable
 {
     private const string Password = "correct horse";
     private readonly string folder = Directory.CreateTempSubdirectory("berth-users-").FullName;
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     private string UsersPath => Path.Combine(folder, "htpasswd");
 
@@ -37,7 +42,8 @@ public sealed partial class HtpasswdTests : IDisposable
                 "", "Authorization: {wrong}", "Authorization: {nobody}", "Authorization: Bearer abc",
                 "Authorization: Basic", "Authorization: Basic !!!",
                 "Authorization: Basic YW5u", $"Authorization: {Basic("ann", Password + "\0x")}",
-                $"Authorization: {Basic("", "")}",
+                $"Authorization: {Basic("", "")}", $"Authorization: {Basic("ann", "")}",
+                $"Authorization: {Basic("", Password)}",
             })
             {
                 var body = call.StartsWith("HEAD", StringComparison.Ordinal) ? "" : "UNAUTHORIZED";
@@ -85,6 +91,18 @@ public sealed partial class HtpasswdTests : IDisposable
               Authorization: none
               200
             GET /v2/a/blobs/{sha256 abcd}
+              Authorization: Basic Og==
+              200
+            HEAD /v2/a/manifests/missing
+              Authorization: Basic Og==
+              404
+            GET /v2/
+              Authorization: Basic Og==
+              401 UNAUTHORIZED
+            POST /v2/a/blobs/uploads/
+              Authorization: Basic Og==
+              401 UNAUTHORIZED
+            GET /v2/a/blobs/{sha256 abcd}
               Authorization: {wrong}
               401 UNAUTHORIZED
             GET /v2/_catalog
@@ -96,11 +114,34 @@ public sealed partial class HtpasswdTests : IDisposable
             POST /v2/a/blobs/uploads/
               Authorization: Bearer meant-for-another-registry
               401 UNAUTHORIZED
-              WWW-Authenticate: Basic realm="Harbour"
             POST /v2/b/blobs/uploads/?mount={sha256 abcd}&from=a
               401 UNAUTHORIZED
             DELETE /v2/a/blobs/{sha256 abcd}
               401 UNAUTHORIZED
+            """);
+    }
+
+    [Fact]
+    public async Task Where_there_are_no_users_and_anonymous_may_only_pull_a_push_is_denied_without_a_challenge()
+    {
+        await using var registry = await RegistryFixture.StartAsync(
+            s => s with { Auth = new AuthSettings { Anonymous = AnonymousAccess.Pull } });
+        await new Script(registry).PlayAsync(
+            $$"""
+            GET /v2/
+              200
+            GET /v2/_catalog
+              200
+            HEAD /v2/a/manifests/latest
+              404
+            POST /v2/a/blobs/uploads/
+              403 DENIED
+              WWW-Authenticate: -
+            POST /v2/a/blobs/uploads/
+              Authorization: {{Basic("ann", Password)}}
+              403 DENIED
+            DELETE /v2/a/manifests/latest
+              403 DENIED
             """);
     }
 
@@ -127,30 +168,141 @@ public sealed partial class HtpasswdTests : IDisposable
     public async Task A_changed_file_counts_a_second_later_and_a_missing_one_leaves_the_users_as_they_were()
     {
         await using var registry = await StartAsync(AnonymousAccess.None);
-        var script = new Script(registry) { ["ann"] = Basic("ann", Password), ["bob"] = Basic("bob", "new") };
-        await script.PlayAsync("GET /v2/\n Authorization: {ann}\n 200\nGET /v2/\n Authorization: {bob}\n 401");
         File.Delete(UsersPath);
-        await Task.Delay(1100, TestContext.Current.CancellationToken);
-        await script.PlayAsync("GET /v2/\n Authorization: {ann}\n 200\nGET /v2/\n Authorization: {bob}\n 401");
-        await File.WriteAllTextAsync(
-            UsersPath, $"# people\n\nbob:{Hash("new")}\n", TestContext.Current.CancellationToken);
-        await Task.Delay(1100, TestContext.Current.CancellationToken);
-        await script.PlayAsync("GET /v2/\n Authorization: {ann}\n 401\nGET /v2/\n Authorization: {bob}\n 200");
+        await Eventually.TrueAsync(async () =>
+        {
+            Assert.True(await IsLetInAsync(registry, "ann", Password));
+            return registry.Log.Any(line => line.Contains("its users stay as they were", StringComparison.Ordinal));
+        });
+        Assert.False(await IsLetInAsync(registry, "bob", "new"));
+        await File.WriteAllTextAsync(UsersPath, $"# people\n\nbob:{Hash("new")}\n", Stop);
+        await Eventually.TrueAsync(() => IsLetInAsync(registry, "bob", "new"));
+        Assert.False(await IsLetInAsync(registry, "ann", Password));
     }
 
     [Fact]
-    public async Task A_password_is_hashed_once_and_then_remembered()
+    public async Task A_file_behind_links_counts_when_what_they_lead_to_changes()
     {
-        await File.WriteAllTextAsync(
-            UsersPath, $"ann:{Hash(Password, cost: 11)}", TestContext.Current.CancellationToken);
+        // As Kubernetes lays out a secret: users -> ..data/users, ..data -> ..v1.
+        LayOut("..v1", $"ann:{Hash("old")}\n");
+        var data = Path.Combine(folder, "..data");
+        Directory.CreateSymbolicLink(data, "..v1");
+        File.CreateSymbolicLink(UsersPath, Path.Combine("..data", "htpasswd"));
         await using var registry = await StartAsync(AnonymousAccess.None, writeUsers: false);
-        var script = new Script(registry) { ["ann"] = Basic("ann", Password) };
-        var first = Stopwatch.StartNew();
-        await script.PlayAsync("GET /v2/\n Authorization: {ann}\n 200");
-        first.Stop();
-        var later = Stopwatch.StartNew();
-        for (var i = 0; i < 20; i++) await script.PlayAsync("GET /v2/\n Authorization: {ann}\n 200");
-        Assert.True(later.Elapsed < first.Elapsed * 5, $"20 requests took {later.Elapsed}, the first {first.Elapsed}");
+        Assert.True(await IsLetInAsync(registry, "ann", "old"));
+
+        LayOut("..v2", $"ann:{Hash("new")}\n");
+        Directory.CreateSymbolicLink(data + "_tmp", "..v2");
+        Directory.Move(data + "_tmp", data + "_new");
+        File.Delete(data);
+        Directory.Move(data + "_new", data);
+        await Eventually.TrueAsync(() => IsLetInAsync(registry, "ann", "new"));
+        Assert.False(await IsLetInAsync(registry, "ann", "old"));
+
+        void LayOut(string name, string users)
+        {
+            var path = Path.Combine(Directory.CreateDirectory(Path.Combine(folder, name)).FullName, "htpasswd");
+            File.WriteAllText(path, users);
+
+            // The same time and length: only the content tells.
+            File.SetLastWriteTimeUtc(path, DateTime.UnixEpoch);
+        }
+    }
+
+    [Fact]
+    public async Task A_change_counts_also_after_the_clock_was_set_back()
+    {
+        var (clock, settings) = (new SetClock(), new PasswordCheckSettings());
+        await File.WriteAllTextAsync(UsersPath, $"ann:{Hash("old")}\n", Stop);
+        var users = new HtpasswdFile(
+            UsersPath, new PasswordChecks(settings, clock), clock, NullLogger<HtpasswdFile>.Instance);
+        Assert.Equal(PasswordAnswer.Right, await users.CheckAsync("ann", "old", null, Stop));
+        clock.SetBack(TimeSpan.FromDays(1));
+        await File.WriteAllTextAsync(UsersPath, $"ann:{Hash("new")}\n", Stop);
+        clock.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(PasswordAnswer.Wrong, await users.CheckAsync("ann", "old", null, Stop));
+        Assert.Equal(PasswordAnswer.Right, await users.CheckAsync("ann", "new", null, Stop));
+    }
+
+    [Theory]
+    [InlineData("  ann:HASH  ")]
+    [InlineData("\tann:HASH\r\nbob:HASH")]
+    [InlineData("ann:HASH:a comment: of: two")]
+    [InlineData("\uFEFFann:HASH")]
+    [InlineData("ann:no-hash\nann:HASH")]
+    public async Task Lines_are_read_as_distribution_reads_them(string line)
+    {
+        foreach (var prefix in new[] { "$2y$", "$2a$", "$2b$", "$2x$", "$2$" })
+        {
+            await File.WriteAllTextAsync(UsersPath, line.Replace("HASH", prefix + Hash(Password)[4..]), Stop);
+            await using var registry = await StartAsync(AnonymousAccess.None, writeUsers: false);
+            Assert.True(await IsLetInAsync(registry, "ann", Password));
+            Assert.False(await IsLetInAsync(registry, "ann", "wrong"));
+        }
+    }
+
+    [Fact]
+    public async Task Of_a_long_password_the_first_72_bytes_count()
+    {
+        var (cut, shorter) = (new string('é', 36), new string('x', 71));
+        await File.WriteAllTextAsync(UsersPath, $"ann:{Hash(cut)}\nbob:{Hash(shorter)}\n", Stop);
+        await using var registry = await StartAsync(AnonymousAccess.None, writeUsers: false);
+        Assert.True(await IsLetInAsync(registry, "ann", cut));
+        Assert.True(await IsLetInAsync(registry, "ann", cut + "a"));
+        Assert.True(await IsLetInAsync(registry, "ann", cut + new string('b', 528)));
+        Assert.False(await IsLetInAsync(registry, "ann", cut[..35]));
+        Assert.True(await IsLetInAsync(registry, "bob", shorter));
+        Assert.False(await IsLetInAsync(registry, "bob", shorter + "x"));
+    }
+
+    [Theory]
+    [InlineData("ann:$apr1$lZL6V/ci$eIMz/iKDkbtys/uU7LEK00", 1, "MD5")]
+    [InlineData("# people\n\nann:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=", 3, "SHA-1")]
+    [InlineData("ann:$6$salt$IxDD3jeSOb5eB1CX5LBsqZFVkJdido3OUILO5Ifz5iwMuTS4XMS130MTSuDDl3aCI6WouIL9AjRbLCelDCy.g.", 1,
+        "SHA-2")]
+    [InlineData("ann:$2y$10$tooShort", 1, "cut short")]
+    [InlineData("ann:$2y$99$abcdefghijklmnopqrstuuE5pTSBqLNVeM8BNyi0PJHsFZxgsNNmu", 1, "cut short or damaged")]
+    [InlineData("ann:secret", 1, "no hash")]
+    [InlineData("ann:", 1, "nothing behind the colon")]
+    [InlineData("/etc/berth/htpasswd", 1, "no colon")]
+    [InlineData(":$2y$04$abcdefghijklmnopqrstuuE5pTSBqLNVeM8BNyi0PJHsFZxgsNNmu", 1, "no name")]
+    [InlineData("", null, "nobody could sign in")]
+    [InlineData("# nothing but this", null, "nobody could sign in")]
+    public async Task A_file_that_lets_nobody_in_stops_the_start_and_the_check_names_each_line(
+        string content, int? line, string reason)
+    {
+        await File.WriteAllTextAsync(UsersPath, content, Stop);
+        var refused = await Assert.ThrowsAsync<StartException>(
+            () => StartAsync(AnonymousAccess.None, writeUsers: false));
+        Assert.Contains("nobody could sign in", refused.Message, StringComparison.Ordinal);
+
+        var faults = HtpasswdFile.Check(SettingsOf(AnonymousAccess.None)).ToList();
+        Assert.Contains(faults, f => f.Severity == Severity.Error && f.Source == UsersPath);
+        Assert.Contains(faults, f => f.Line == line && f.Message.Contains(reason, StringComparison.Ordinal));
+        Assert.DoesNotContain(faults, f => f.Message.Contains("secret", StringComparison.Ordinal));
+
+        // Beside somebody who can sign in, it is a warning.
+        await File.WriteAllTextAsync(UsersPath, $"{content}\nbob:{Hash(Password)}\n", Stop);
+        await using var registry = await StartAsync(AnonymousAccess.None, writeUsers: false);
+        Assert.True(await IsLetInAsync(registry, "bob", Password));
+        Assert.DoesNotContain(HtpasswdFile.Check(SettingsOf(AnonymousAccess.None)), f => f.Severity == Severity.Error);
+        if (line is null) return;
+        Assert.Contains($"{UsersPath}:{line}: ", registry.Output, StringComparison.Ordinal);
+        Assert.Contains(reason, registry.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Config_check_names_the_lines_that_let_nobody_in()
+    {
+        var settings = new Dictionary<string, string> { ["REGISTRY_AUTH_HTPASSWD_PATH"] = UsersPath };
+        await File.WriteAllTextAsync(UsersPath, $"ann:{Hash(Password)}\nbob:plain\n", Stop);
+        var (code, output) = await BerthCommand.RunAsync(settings, "config", "check");
+        Assert.Equal(0, code);
+        Assert.Contains($"{UsersPath}:2: notice: auth.htpasswd.path: 'bob' has no hash", output);
+        await File.WriteAllTextAsync(UsersPath, "bob:plain\n", Stop);
+        (code, output) = await BerthCommand.RunAsync(settings, "config", "check");
+        Assert.Equal(1, code);
+        Assert.Contains($"{UsersPath}: error: auth.htpasswd.path: nobody could sign in", output);
     }
 
     [Fact]
@@ -175,19 +327,22 @@ public sealed partial class HtpasswdTests : IDisposable
 
     private async Task<RegistryFixture> StartAsync(AnonymousAccess anonymous, bool writeUsers = true)
     {
-        if (writeUsers)
-        {
-            await File.WriteAllTextAsync(UsersPath, $"ann:{Hash(Password)}\n", TestContext.Current.CancellationToken);
-        }
+        if (writeUsers) await File.WriteAllTextAsync(UsersPath, $"ann:{Hash(Password)}\n", Stop);
+        return await RegistryFixture.StartAsync(s => s with { Auth = SettingsOf(anonymous) });
+    }
 
-        return await RegistryFixture.StartAsync(s => s with
-        {
-            Auth = new AuthSettings
-            {
-                Anonymous = anonymous,
-                Htpasswd = new HtpasswdSettings { Path = UsersPath, Realm = "Harbour" },
-            },
-        });
+    private AuthSettings SettingsOf(AnonymousAccess anonymous) => new()
+    {
+        Anonymous = anonymous,
+        Htpasswd = new HtpasswdSettings { Path = UsersPath, Realm = "Harbour" },
+    };
+
+    private static async Task<bool> IsLetInAsync(RegistryFixture registry, string user, string password)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, "v2/");
+        request.Headers.TryAddWithoutValidation("Authorization", Basic(user, password));
+        using var answer = await registry.Client.SendAsync(request, Stop);
+        return answer.StatusCode == HttpStatusCode.OK;
     }
 
     private static async Task<Script> SignedScriptAsync(RegistryFixture registry)

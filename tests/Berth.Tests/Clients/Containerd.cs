@@ -79,6 +79,7 @@ public sealed class Containerd : IAsyncDisposable
             async () => (await TryRunAsync("version")).ExitCode == 0);
     }
 
-    private Task<ProgramRun> TryRunAsync(params IEnumerable<string> arguments) =>
+    /// <summary>Runs a ctr command that may fail.</summary>
+    public Task<ProgramRun> TryRunAsync(params IEnumerable<string> arguments) =>
         _client.TryRunAsync(Path.Combine(_programs, "ctr"), ["--address", $"{_folder}/socket", .. arguments]);
 }

@@ -1,0 +1,118 @@
+using System.Text.Json;
+using Berth.Oci;
+
+namespace Berth.Access;
+
+/// <summary>What a request wants to do. Each route names its action.</summary>
+[Flags]
+internal enum AccessAction
+{
+    /// <summary>Nothing but to learn that this is a registry, and to have credentials checked.</summary>
+    SignIn = 0,
+    Pull = 1,
+    Push = 2,
+    Delete = 4,
+    Catalog = 8,
+}
+
+/// <summary>
+/// A resource and what may be done with it, as in the scope of a token (distribution, "Token Scope Documentation").
+/// </summary>
+/// <param name="Type"><c>repository</c> or <c>registry</c>.</param>
+/// <param name="Name">The repository's name, or <c>catalog</c>.</param>
+/// <param name="Actions">All that may be done with it.</param>
+internal sealed record AccessScope(string Type, string Name, AccessAction Actions)
+{
+    private const string Repository = "repository";
+    private const string Registry = "registry";
+    private const string Catalog = "catalog";
+
+    private static readonly (string Name, AccessAction Action)[] RepositoryActions =
+        [("pull", AccessAction.Pull), ("push", AccessAction.Push), ("delete", AccessAction.Delete)];
+
+    /// <summary>What a client must ask for to be allowed this; null where it is nothing but to sign in.</summary>
+    public static AccessScope? For(AccessAction action, RepositoryName? repository)
+    {
+        if (action == AccessAction.Catalog) return new AccessScope(Registry, Catalog, action);
+        if (repository is not { } name) return null;
+
+        // Whoever pushes looks first what is there: distribution asks for both too.
+        var actions = action == AccessAction.Push ? AccessAction.Push | AccessAction.Pull : action;
+        return new AccessScope(Repository, name.Text, actions);
+    }
+
+    /// <summary>
+    /// Reads one <c>type:name:action,action</c>. Null for what does not exist here, which is then not granted: asking
+    /// for too much is no error.
+    /// </summary>
+    public static AccessScope? Parse(ReadOnlySpan<char> text)
+    {
+        // A name may have colons of its own.
+        var (first, last) = (text.IndexOf(':'), text.LastIndexOf(':'));
+        return first < 0 || first == last ? null : Create(text[..first], text[(first + 1)..last], text[(last + 1)..]);
+    }
+
+    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    public static AccessScope? Read(JsonElement json) => Create(
+        json.GetProperty("type").GetString(), json.GetProperty("name").GetString(),
+        string.Join(',', json.GetProperty("actions").EnumerateArray().Select(action => action.GetString())));
+
+    /// <summary>Writes an element of a token's <c>access</c>.</summary>
+    public void Write(Utf8JsonWriter json)
+    {
+        json.WriteStartObject();
+        json.WriteString("type", Type);
+        json.WriteString("name", Name);
+        json.WriteStartArray("actions");
+        foreach (var action in ActionNames()) json.WriteStringValue(action);
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+
+    /// <summary>Whether it covers this action.</summary>
+    /// <param name="action">One of them.</param>
+    /// <param name="repository">Where; null for what belongs to no repository.</param>
+    public bool Covers(AccessAction action, string? repository) =>
+        (Actions & action) == action && (action == AccessAction.Catalog
+            ? Type == Registry && Name == Catalog
+            : Type == Repository && Name == repository);
+
+    /// <summary>The repository it is about, or null.</summary>
+    public RepositoryName? Target =>
+        Type == Repository && RepositoryName.TryParse(Name, out var repository) ? repository : null;
+
+    public override string ToString() => $"{Type}:{Name}:{string.Join(',', ActionNames())}";
+
+    /// <summary>Each action of the scope by itself.</summary>
+    public IEnumerable<AccessAction> EachAction() => Type == Registry
+        ? [AccessAction.Catalog]
+        : RepositoryActions.Select(known => known.Action).Where(action => (Actions & action) != 0);
+
+    private static AccessScope? Create(
+        ReadOnlySpan<char> type, ReadOnlySpan<char> name, ReadOnlySpan<char> actions)
+    {
+        if (type is Registry && name is Catalog)
+        {
+            return actions is "*" ? new AccessScope(Registry, Catalog, AccessAction.Catalog) : null;
+        }
+
+        // repository(plugin) is deprecated, and meant the same.
+        var bracket = type.IndexOf('(');
+        if (bracket > 0) type = type[..bracket];
+        if (type is not Repository || !RepositoryName.TryParse(name, out var repository)) return null;
+        var granted = AccessAction.SignIn;
+        foreach (var part in actions.Split(','))
+        {
+            foreach (var (known, action) in RepositoryActions)
+            {
+                if (actions[part] is "*" || actions[part].SequenceEqual(known)) granted |= action;
+            }
+        }
+
+        return granted == AccessAction.SignIn ? null : new AccessScope(Repository, repository.Text, granted);
+    }
+
+    private IEnumerable<string> ActionNames() => Type == Registry
+        ? ["*"]
+        : RepositoryActions.Where(known => (Actions & known.Action) != 0).Select(known => known.Name);
+}

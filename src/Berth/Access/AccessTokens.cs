@@ -1,0 +1,133 @@
+using System.Buffers;
+using System.Buffers.Text;
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Berth.Metadata;
+using Berth.Settings;
+
+namespace Berth.Access;
+
+/// <summary>
+/// Tokens that stand for a sign-in for some minutes (distribution, "Token Authentication Implementation"): a JSON Web
+/// Token (RFC 7519) under an HMAC with a key that all nodes share. Reading one takes no database.
+/// </summary>
+internal sealed class AccessTokens(SigningKeyTable keys, AuthSettings? settings, TimeProvider clock)
+{
+    /// <summary>Who issues tokens, and whom they are for. Clients pass it back as they get it.</summary>
+    public const string ServiceName = "berth";
+
+    /// <summary>More than a token of ours can have; the server's own limit on headers is larger.</summary>
+    private const int MaxTokenChars = 16 * 1024;
+
+    /// <summary>Tokens that were read lately, in characters: some thousands of the usual length.</summary>
+    private const long KeptChars = 4 << 20;
+
+    /// <summary>
+    /// The only header there is, <c>{"alg":"HS256","typ":"JWT"}</c>: a token does not choose how it is checked.
+    /// </summary>
+    private static readonly string Header = Base64Url.EncodeToString("""{"alg":"HS256","typ":"JWT"}"""u8) + ".";
+
+    private readonly BoundedCache<ReadToken> known = new(KeptChars);
+    private byte[]? key;
+
+    public TimeSpan Lifetime { get; } = (settings ?? new AuthSettings()).TokenLifetime;
+
+    /// <exception cref="DatabaseUnavailableException">The key is not here yet, and can't be read.</exception>
+    public async ValueTask<string> IssueAsync(
+        string subject, IReadOnlyList<AccessScope> scopes, DateTimeOffset issuedAt, CancellationToken cancellation)
+    {
+        key ??= await keys.FindOrAddAsync("token", cancellation);
+        var claims = new ArrayBufferWriter<byte>(512);
+        using (var json = new Utf8JsonWriter(claims))
+        {
+            json.WriteStartObject();
+            json.WriteString("iss", ServiceName);
+            json.WriteString("aud", ServiceName);
+            json.WriteString("sub", subject);
+            json.WriteNumber("iat", issuedAt.ToUnixTimeSeconds());
+            json.WriteNumber("exp", (issuedAt + Lifetime).ToUnixTimeSeconds());
+            json.WriteString("jti", Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)));
+            json.WriteStartArray("access");
+            foreach (var scope in scopes) scope.Write(json);
+            json.WriteEndArray();
+            json.WriteEndObject();
+        }
+
+        var signed = Header + Base64Url.EncodeToString(claims.WrittenSpan);
+        return $"{signed}.{Base64Url.EncodeToString(Sign(signed))}";
+    }
+
+    /// <summary>The caller whom a token was issued to; null if it is not ours, was altered, or is too old.</summary>
+    /// <exception cref="DatabaseUnavailableException">The key is not here yet, and can't be read.</exception>
+    public ValueTask<Caller?> FindAsync(string token, CancellationToken cancellation)
+    {
+        if (token.Length > MaxTokenChars || !token.StartsWith(Header, StringComparison.Ordinal))
+        {
+            return new ValueTask<Caller?>((Caller?)null);
+        }
+
+        if (known.TryGet(token, out var read)) return new ValueTask<Caller?>(IsOver(read) ? null : read.Caller);
+        return ReadAsync(token, cancellation);
+    }
+
+    private async ValueTask<Caller?> ReadAsync(string token, CancellationToken cancellation)
+    {
+        key ??= await keys.FindOrAddAsync("token", cancellation);
+        if (!TryOpen(token, out var claims) || !TryRead(claims, out var caller, out var expires)) return null;
+        var left = expires - clock.GetUtcNow();
+        if (left <= TimeSpan.Zero) return null;
+
+        // From here on its age is told by a clock that nobody sets.
+        var read = new ReadToken(caller, clock.GetTimestamp(), left < Lifetime ? left : Lifetime);
+        known.Set(token, read, token.Length);
+        return caller;
+    }
+
+    private bool IsOver(ReadToken read) => clock.GetElapsedTime(read.ReadAt) >= read.Left;
+
+    private bool TryOpen(string token, [NotNullWhen(true)] out byte[]? claims)
+    {
+        claims = null;
+        var dot = token.LastIndexOf('.');
+        if (dot < Header.Length) return false;
+        // As texts: in base64 several texts have the same bytes, and only one of them was issued.
+        var right = Base64Url.EncodeToString(Sign(token[..dot]));
+        if (!CryptographicOperations.FixedTimeEquals(
+            MemoryMarshal.AsBytes(token.AsSpan(dot + 1)), MemoryMarshal.AsBytes(right.AsSpan())))
+        {
+            return false;
+        }
+
+        claims = Base64Url.DecodeFromChars(token.AsSpan(Header.Length, dot - Header.Length));
+        return true;
+    }
+
+    /// <summary>What we have signed is well formed; another version of Berth may have written other claims.</summary>
+    private static bool TryRead(byte[] claims, [NotNullWhen(true)] out Caller? caller, out DateTimeOffset expires)
+    {
+        (caller, expires) = (null, default);
+        using var json = JsonDocument.Parse(claims);
+        var root = json.RootElement;
+        if (!root.TryGetProperty("aud", out var audience) || !audience.ValueEquals(ServiceName)) return false;
+        expires = DateTimeOffset.FromUnixTimeSeconds(root.GetProperty("exp").GetInt64());
+        var subject = root.GetProperty("sub").GetString()!;
+        var scopes = new List<AccessScope>();
+        foreach (var scope in root.GetProperty("access").EnumerateArray())
+        {
+            if (AccessScope.Read(scope) is { } read) scopes.Add(read);
+        }
+
+        // What anonymous callers may do needs no token: theirs are for clients that ask for one.
+        caller = subject.Length == 0
+            ? Caller.AnonymousWithToken
+            : new Caller(null, CallerKind.User, subject, SignInMethod.Token, scopes);
+        return true;
+    }
+
+    private byte[] Sign(string text) => HMACSHA256.HashData(key!, Encoding.ASCII.GetBytes(text));
+
+    private sealed record ReadToken(Caller Caller, long ReadAt, TimeSpan Left);
+}

@@ -1,0 +1,189 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using Berth.Settings;
+
+namespace Berth.Access;
+
+/// <summary>
+/// Compares passwords with bcrypt hashes on few threads of its own, so that those who guess can't take the cores from
+/// pulls. Clients take turns, so that one of them can't keep the others waiting; what is asked twice at the same time
+/// is computed once.
+/// </summary>
+internal sealed partial class BcryptQueue(PasswordCheckSettings settings)
+{
+    /// <summary>Behind the requests themselves where cores are scarce; not so far that sign-ins would starve.</summary>
+    private const int Niceness = 5;
+
+    private readonly int threads =
+        settings.Threads > 0 ? settings.Threads : Math.Max(1, Environment.ProcessorCount - 1);
+
+    private readonly Lock changing = new();
+    private readonly Dictionary<string, Comparison> pending = new(StringComparer.Ordinal);
+    private readonly Dictionary<UInt128, List<Comparison>> waiting = [];
+    private readonly Queue<UInt128> turns = new();
+    private int working;
+    private int waitingCount;
+
+    /// <param name="key">Two comparisons with the same key are the same.</param>
+    /// <param name="password">Its first 72 bytes count.</param>
+    /// <param name="hash">As <see cref="HtpasswdEntries.Hashes"/> has them.</param>
+    /// <param name="client">Who waits. Addresses of one IPv6 network are one client.</param>
+    /// <param name="cancellation">Gives up waiting; what nobody waits for is not computed.</param>
+    /// <returns>Whether they match; null if too much is waiting.</returns>
+    public async ValueTask<bool?> CompareAsync(
+        string key, string password, string hash, IPAddress? client, CancellationToken cancellation)
+    {
+        Comparison? comparison;
+        lock (changing)
+        {
+            if (!pending.TryGetValue(key, out comparison))
+            {
+                comparison = new Comparison(key, password, hash);
+                if (!TryEnqueue(comparison, ClientOf(client))) return null;
+            }
+
+            comparison.Waiting++;
+        }
+
+        try
+        {
+            return await comparison.Result.Task.WaitAsync(cancellation);
+        }
+        finally
+        {
+            lock (changing) comparison.Waiting--;
+        }
+    }
+
+    private static UInt128 ClientOf(IPAddress? address)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        if (address is null || !address.TryWriteBytes(bytes, out _)) return 0;
+
+        // A client of IPv6 has 2⁶⁴ addresses to choose from.
+        if (address.AddressFamily == AddressFamily.InterNetworkV6 && !address.IsIPv4MappedToIPv6) bytes[8..].Clear();
+        return MemoryMarshal.Read<UInt128>(bytes);
+    }
+
+    private bool TryEnqueue(Comparison comparison, UInt128 client)
+    {
+        var own = waiting.GetValueOrDefault(client);
+        var ownCount = own?.Count ?? 0;
+        if (ownCount >= settings.WaitingPerClient) return false;
+        if (waitingCount >= settings.Waiting && !TryMakeRoom(ownCount)) return false;
+        if (own is null || ownCount == 0)
+        {
+            waiting[client] = own ??= [];
+            turns.Enqueue(client);
+        }
+
+        own.Add(comparison);
+        pending.Add(comparison.Key, comparison);
+        waitingCount++;
+        if (working < threads)
+        {
+            working++;
+            new Thread(Work) { IsBackground = true, Name = "bcrypt" }.Start();
+        }
+
+        return true;
+    }
+
+    /// <summary>The client with most waiting gives up its last place to one that has fewer.</summary>
+    private bool TryMakeRoom(int ownCount)
+    {
+        var most = waiting.Values.MaxBy(comparisons => comparisons.Count)!;
+        if (most.Count <= ownCount + 1) return false;
+        var last = most[^1];
+        most.RemoveAt(most.Count - 1);
+        waitingCount--;
+        pending.Remove(last.Key);
+        last.Result.SetResult(null);
+        return true;
+    }
+
+    private void Work()
+    {
+        _ = SetPriority(which: 0, who: 0, Niceness);
+        while (true)
+        {
+            Comparison? next;
+            lock (changing)
+            {
+                next = Take();
+                if (next is null)
+                {
+                    working--;
+                    return;
+                }
+            }
+
+            var matches = Matches(next.Password, next.Hash);
+            lock (changing) pending.Remove(next.Key);
+            next.Result.SetResult(matches);
+        }
+    }
+
+    /// <summary>The first comparison of the client whose turn it is, who then waits for all others' turns.</summary>
+    private Comparison? Take()
+    {
+        while (turns.TryDequeue(out var client))
+        {
+            var own = waiting[client];
+            while (own.Count > 0)
+            {
+                var first = own[0];
+                own.RemoveAt(0);
+                waitingCount--;
+                if (first.Waiting == 0)
+                {
+                    pending.Remove(first.Key);
+                    continue;
+                }
+
+                if (own.Count > 0) turns.Enqueue(client);
+                else waiting.Remove(client);
+                return first;
+            }
+
+            waiting.Remove(client);
+        }
+
+        return null;
+    }
+
+    private static bool Matches(string password, string hash)
+    {
+        try
+        {
+            // The salt may be written in several ways; the last 31 characters are the hash itself.
+            var found = BCrypt.Net.BCrypt.HashPassword(password, hash);
+            return CryptographicOperations.FixedTimeEquals(
+                MemoryMarshal.AsBytes(found.AsSpan(29)), MemoryMarshal.AsBytes(hash.AsSpan(29)));
+        }
+        catch (Exception e) when (e is BCrypt.Net.SaltParseException or ArgumentException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>The system's order of threads; on Linux a thread has a niceness of its own.</summary>
+    [LibraryImport("libc", EntryPoint = "setpriority")]
+    private static partial int SetPriority(int which, int who, int niceness);
+
+    private sealed class Comparison(string key, string password, string hash)
+    {
+        public string Key => key;
+
+        public string Password => password;
+
+        public string Hash => hash;
+
+        /// <summary>How many requests wait for the result.</summary>
+        public int Waiting { get; set; }
+
+        public TaskCompletionSource<bool?> Result { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+}

@@ -1,0 +1,94 @@
+using System.Net;
+using System.Runtime.CompilerServices;
+using System.Security.Cryptography;
+using System.Text;
+using Berth.Metadata;
+using Berth.Settings;
+
+namespace Berth.Access;
+
+/// <summary>What a password turned out to be.</summary>
+internal enum PasswordAnswer
+{
+    Right,
+    Wrong,
+
+    /// <summary>Wrong, and the same was tried before.</summary>
+    WrongAgain,
+
+    /// <summary>Nobody looked: too many checks wait already.</summary>
+    Busy,
+}
+
+/// <summary>
+/// Checks passwords against bcrypt hashes. That is dear by design, and clients send a password with each request. So
+/// answers are kept under a keyed hash of all they depend on, and the rest is worked off by <see cref="BcryptQueue"/>.
+/// </summary>
+internal sealed class PasswordChecks(PasswordCheckSettings settings, TimeProvider clock)
+{
+    /// <summary>How long a right password is remembered after its last use.</summary>
+    private static readonly TimeSpan Remembered = TimeSpan.FromMinutes(5);
+
+    /// <summary>Uses are noted no more often, so that busy cores don't write to the same memory all the time.</summary>
+    private static readonly TimeSpan NotedEvery = TimeSpan.FromSeconds(10);
+
+    /// <summary>As many answers of each kind, some 3 MB when full.</summary>
+    private const int KeptAnswers = 10_000;
+
+    private readonly byte[] key = RandomNumberGenerator.GetBytes(32);
+    private readonly BcryptQueue queue = new(settings);
+    private readonly BoundedCache<StrongBox<long>> right = new(KeptAnswers);
+    private readonly BoundedCache<bool> wrong = new(KeptAnswers);
+
+    /// <param name="user">Who signs in.</param>
+    /// <param name="password">With what.</param>
+    /// <param name="hash">The user's bcrypt hash, or anybody's for someone unknown.</param>
+    /// <param name="isKnown">False: the answer is wrong, and takes as long as any other.</param>
+    /// <param name="client">Who waits for the answer.</param>
+    /// <param name="cancellation">Gives up waiting.</param>
+    public ValueTask<PasswordAnswer> CheckAsync(
+        string user, string password, string hash, bool isKnown, IPAddress? client, CancellationToken cancellation)
+    {
+        Span<char> proof = stackalloc char[32];
+        Prove(user, password, hash, isKnown, proof);
+        if (right.TryGet(proof, out var usedAt) && IsRemembered(usedAt)) return new(PasswordAnswer.Right);
+        if (wrong.TryGet(proof, out _)) return new(PasswordAnswer.WrongAgain);
+        return CompareAsync(proof.ToString(), password, hash, isKnown, client, cancellation);
+    }
+
+    private async ValueTask<PasswordAnswer> CompareAsync(
+        string proof, string password, string hash, bool isKnown, IPAddress? client, CancellationToken cancellation)
+    {
+        if (await queue.CompareAsync(proof, password, hash, client, cancellation) is not { } matches)
+        {
+            return PasswordAnswer.Busy;
+        }
+
+        if (matches && isKnown)
+        {
+            right.Set(proof, new StrongBox<long>(clock.GetTimestamp()), cost: 1);
+            return PasswordAnswer.Right;
+        }
+
+        // What is wrong stays so for as long as the hash is the same, which the proof was made with.
+        wrong.Set(proof, true, cost: 1);
+        return PasswordAnswer.Wrong;
+    }
+
+    private bool IsRemembered(StrongBox<long> usedAt)
+    {
+        var unused = clock.GetElapsedTime(Volatile.Read(ref usedAt.Value));
+        if (unused >= Remembered) return false;
+        if (unused >= NotedEvery) Volatile.Write(ref usedAt.Value, clock.GetTimestamp());
+        return true;
+    }
+
+    /// <summary>A keyed hash, so that nobody finds passwords in a picture of the memory without the key.</summary>
+    private void Prove(string user, string password, string hash, bool isKnown, Span<char> proof)
+    {
+        var text = string.Concat(hash, isKnown ? "\0" : "\0\0", user, "\0" + password);
+        Span<byte> digest = stackalloc byte[HMACSHA256.HashSizeInBytes];
+        HMACSHA256.HashData(key, Encoding.UTF8.GetBytes(text), digest);
+        Convert.TryToHexString(digest[..(proof.Length / 2)], proof, out _);
+    }
+}

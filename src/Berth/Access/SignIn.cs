@@ -1,0 +1,136 @@
+using System.Buffers.Text;
+using System.Net;
+using System.Text;
+using Berth.Settings;
+
+namespace Berth.Access;
+
+/// <summary>Who sent a request, or why that can't be said.</summary>
+/// <param name="Caller">Null if the credentials are refused.</param>
+/// <param name="Reason">Why; null if they are not.</param>
+/// <param name="IsBusy">Nobody looked at them: the client may try again in a moment.</param>
+internal readonly record struct SignInResult(Caller? Caller, string? Reason, bool IsBusy = false)
+{
+    public static SignInResult Anonymous { get; } = new(Caller.Anonymous, null);
+
+    public static SignInResult Refused(string reason) => new(null, reason);
+}
+
+/// <summary>
+/// Finds who sent a request, from its Authorization header: Basic with a user's name and password, or Bearer with a
+/// token of <see cref="AccessTokens"/>. And asks those who sent none for it.
+/// </summary>
+internal sealed partial class SignIn(
+    AuthSettings? settings, HtpasswdFile? htpasswd, AccessTokens? tokens, ILogger<SignIn> log)
+{
+    private const string Basic = "Basic ";
+    private const string Bearer = "Bearer ";
+
+    /// <summary>More than any user name and password that a client sends.</summary>
+    private const int MaxHeaderChars = 4096;
+
+    private const int MaxLoggedNameChars = 128;
+
+    /// <summary>
+    /// docker gives up where it has no password and is asked for Basic. Where those without one may pull, it is sent
+    /// for a token, which it gets without a password too.
+    /// </summary>
+    private readonly bool asksForToken = htpasswd is not null && settings?.Anonymous == AnonymousAccess.Pull;
+
+    private readonly string basicChallenge = $"Basic realm=\"{settings?.Htpasswd?.Realm ?? "Berth"}\"";
+
+    /// <summary>The caller of a request, by whatever its Authorization header holds.</summary>
+    public ValueTask<SignInResult> FindAsync(HttpContext http)
+    {
+        // Without users there is nothing to check, and what is neither Basic nor a token of ours can't be meant for
+        // this registry: clients send their credentials for one registry to its mirrors too, which must do no harm.
+        if (htpasswd is null || http.Request.Headers.Authorization is not [{ } header])
+        {
+            return new ValueTask<SignInResult>(SignInResult.Anonymous);
+        }
+
+        return header.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase)
+            ? FindByTokenAsync(header[Bearer.Length..].Trim(), http.RequestAborted)
+            : FindByPasswordAsync(http);
+    }
+
+    /// <summary>The same where only a name and password count.</summary>
+    public ValueTask<SignInResult> FindByPasswordAsync(HttpContext http)
+    {
+        if (http.Request.Headers.Authorization is not [{ } header]
+            || !header.StartsWith(Basic, StringComparison.OrdinalIgnoreCase))
+        {
+            return new ValueTask<SignInResult>(SignInResult.Anonymous);
+        }
+
+        return TryReadBasic(header, out var user, out var password)
+            ? CheckAsync(http, user, password)
+            : new ValueTask<SignInResult>(SignInResult.Refused("unsupported credentials"));
+    }
+
+    /// <summary>The caller with this name and password; nobody in particular where both are empty.</summary>
+    public ValueTask<SignInResult> CheckAsync(HttpContext http, string user, string password) =>
+        // podman, buildah and skopeo send such a pair when nobody is logged in.
+        user.Length == 0 && password.Length == 0
+            ? new ValueTask<SignInResult>(SignInResult.Anonymous)
+            : CheckPasswordAsync(http, user, password);
+
+    /// <summary>The challenge that goes with a 401 (RFC 9110, section 11.6.1; RFC 6750, section 3).</summary>
+    /// <param name="http">The request, whose caller may have been found.</param>
+    /// <param name="tokenUrl">Where tokens are to be had.</param>
+    /// <param name="scope">What the token must be good for, or null.</param>
+    public string ChallengeFor(HttpContext http, string tokenUrl, AccessScope? scope)
+    {
+        if (!asksForToken) return basicChallenge;
+        var challenge = $"Bearer realm=\"{tokenUrl}\",service=\"{AccessTokens.ServiceName}\"";
+        if (scope is not null) challenge += $",scope=\"{scope}\"";
+        if (http.Request.Headers.Authorization is not [{ } header]
+            || !header.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase))
+        {
+            return challenge;
+        }
+
+        var isToken = http.Features.Get<Caller>() is { Method: SignInMethod.Token };
+        return challenge + (isToken ? ",error=\"insufficient_scope\"" : ",error=\"invalid_token\"");
+    }
+
+    private async ValueTask<SignInResult> FindByTokenAsync(string token, CancellationToken cancellation) =>
+        new(await tokens!.FindAsync(token, cancellation) ?? Caller.Anonymous, null);
+
+    private async ValueTask<SignInResult> CheckPasswordAsync(HttpContext http, string user, string password)
+    {
+        var client = http.Connection.RemoteIpAddress;
+        switch (await htpasswd!.CheckAsync(user, password, client, http.RequestAborted))
+        {
+            case PasswordAnswer.Right:
+                return new SignInResult(Caller.WithPassword(user), null);
+            case PasswordAnswer.Busy:
+                return new SignInResult(null, "too many passwords are being checked; try again in a moment", true);
+            case PasswordAnswer.Wrong:
+                // Once for each: a client that goes on with a wrong password does not fill the log.
+                LogRefused(user.Length > MaxLoggedNameChars ? user[..MaxLoggedNameChars] : user, client);
+                break;
+        }
+
+        return SignInResult.Refused("wrong user name or password");
+    }
+
+    /// <summary>RFC 7617, section 2: no control characters. A NUL would end the password early for bcrypt.</summary>
+    private static bool TryReadBasic(string header, out string user, out string password)
+    {
+        (user, password) = ("", "");
+        if (header.Length > MaxHeaderChars) return false;
+        var encoded = header.AsSpan(Basic.Length).Trim();
+        var bytes = new byte[Base64.GetMaxDecodedFromUtf8Length(encoded.Length)];
+        if (!Convert.TryFromBase64Chars(encoded, bytes, out var length)) return false;
+        var text = Encoding.UTF8.GetString(bytes, 0, length);
+        var colon = text.IndexOf(':', StringComparison.Ordinal);
+        if (colon < 0 || text.Any(char.IsControl)) return false;
+        (user, password) = (text[..colon], text[(colon + 1)..]);
+        return true;
+    }
+
+    [LoggerMessage(
+        Level = LogLevel.Warning, Message = "Sign-in failed: user={User} client={Client}: wrong user name or password")]
+    private partial void LogRefused(string user, IPAddress? client);
+}

@@ -1,0 +1,144 @@
+using System.Net;
+using System.Text;
+using Berth.Settings;
+
+namespace Berth.Tests.Access;
+
+/// <summary>Somebody guesses passwords, and nobody else feels it.</summary>
+public sealed class GuessingTests : IDisposable
+{
+    private const string Attacker = "203.0.113.66";
+    private const string Good = "198.51.100.7";
+    private readonly string folder = Directory.CreateTempSubdirectory("berth-users-").FullName;
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    public void Dispose() => Directory.Delete(folder, recursive: true);
+
+    [Fact]
+    public async Task Who_guesses_is_told_to_wait_while_others_go_on()
+    {
+        await using var registry = await StartAsync(waiting: 4, waitingPerClient: 2);
+        Assert.Equal(HttpStatusCode.OK, await SignInAsync(registry, "ann", "right", Good));
+        var guesses = Enumerable.Range(0, 60).Select(i => AskAsync(registry, "ann", $"guess {i}", Attacker)).ToList();
+
+        // Whose password was right before is not checked again; whose was not has a turn of their own.
+        for (var i = 0; i < 20; i++)
+        {
+            Assert.Equal(HttpStatusCode.OK, await SignInAsync(registry, "ann", "right", Good));
+            using var health = await registry.Client.GetAsync("healthz", Stop);
+            Assert.Equal(HttpStatusCode.OK, health.StatusCode);
+        }
+
+        Assert.Equal(HttpStatusCode.OK, await SignInAsync(registry, "bob", "right too", Good));
+        var answers = await Task.WhenAll(guesses);
+        Assert.All(answers, answer => Assert.Contains(
+            answer.StatusCode, new[] { HttpStatusCode.Unauthorized, HttpStatusCode.TooManyRequests }));
+        var refused = answers.Where(answer => answer.StatusCode == HttpStatusCode.TooManyRequests).ToList();
+        Assert.NotEmpty(refused);
+        Assert.All(refused, answer => Assert.NotNull(answer.Headers.RetryAfter));
+        Assert.Contains(answers, answer => answer.StatusCode == HttpStatusCode.Unauthorized);
+        foreach (var answer in answers) answer.Dispose();
+    }
+
+    [Fact]
+    public async Task Where_all_places_are_taken_the_one_who_took_most_gives_one_up()
+    {
+        await using var registry = await StartAsync(waiting: 6, waitingPerClient: 6, cost: 10);
+        var guesses = Enumerable.Range(0, 40).Select(i => AskAsync(registry, "ann", $"guess {i}", Attacker)).ToList();
+        await Eventually.TrueAsync(() => guesses.Any(
+            guess => guess is { IsCompletedSuccessfully: true }));
+        Assert.Equal(HttpStatusCode.OK, await SignInAsync(registry, "ann", "right", Good));
+        foreach (var answer in await Task.WhenAll(guesses)) answer.Dispose();
+    }
+
+    [Fact]
+    public async Task The_same_wrong_password_is_checked_once_and_logged_once()
+    {
+        await using var registry = await StartAsync();
+        foreach (var user in new[] { "ann", "nobody" })
+        {
+            var tries = Enumerable.Range(0, 5).Select(_ => SignInAsync(registry, user, "wrong", Good));
+            Assert.All(await Task.WhenAll(tries), status => Assert.Equal(HttpStatusCode.Unauthorized, status));
+            var before = Failures(registry, user);
+            for (var i = 0; i < 20; i++)
+            {
+                Assert.Equal(HttpStatusCode.Unauthorized, await SignInAsync(registry, user, "wrong", Good));
+            }
+
+            Assert.InRange(before, 1, 5);
+            Assert.Equal(before, Failures(registry, user));
+        }
+
+        Assert.Contains(registry.Log, line => line.Contains($"user=ann client={Good}", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_password_that_becomes_right_is_let_in_although_it_was_wrong_before()
+    {
+        await using var registry = await StartAsync();
+        Assert.Equal(HttpStatusCode.Unauthorized, await SignInAsync(registry, "ann", "next", Good));
+        Assert.Equal(HttpStatusCode.Unauthorized, await SignInAsync(registry, "carl", "next", Good));
+        WriteUsers(4, ("ann", "next"), ("carl", "next"));
+        await Eventually.TrueAsync(async () => await SignInAsync(registry, "ann", "next", Good) == HttpStatusCode.OK);
+        Assert.Equal(HttpStatusCode.OK, await SignInAsync(registry, "carl", "next", Good));
+        Assert.Equal(HttpStatusCode.Unauthorized, await SignInAsync(registry, "ann", "right", Good));
+    }
+
+    [Fact]
+    public async Task Who_hangs_up_leaves_nothing_to_be_checked()
+    {
+        await using var registry = await StartAsync(waiting: 50, waitingPerClient: 50, cost: 10);
+        using var gone = new CancellationTokenSource();
+        var guesses = Enumerable.Range(0, 40)
+            .Select(i => AskAsync(registry, "ann", $"guess {i}", Attacker, gone.Token)).ToList();
+        await Eventually.TrueAsync(() => Failures(registry, "ann") > 0);
+        await gone.CancelAsync();
+        await ((Task)Task.WhenAll(guesses)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        Assert.Equal(HttpStatusCode.OK, await SignInAsync(registry, "ann", "right", Attacker));
+        Assert.InRange(Failures(registry, "ann"), 1, 39);
+    }
+
+    private static int Failures(RegistryFixture registry, string user) => registry.Log.Count(
+        line => line.Contains($"Sign-in failed: user={user} ", StringComparison.Ordinal));
+
+    private void WriteUsers(int cost, params IEnumerable<(string Name, string Password)> users) => File.WriteAllLines(
+        Path.Combine(folder, "users"),
+        users.Select(user => $"{user.Name}:{BCrypt.Net.BCrypt.HashPassword(user.Password, cost)}"));
+
+    private Task<RegistryFixture> StartAsync(int waiting = 100, int waitingPerClient = 16, int cost = 8)
+    {
+        WriteUsers(cost, ("ann", "right"), ("bob", "right too"));
+        return RegistryFixture.StartAsync(s => s with
+        {
+            Http = s.Http with { TrustedProxies = ["127.0.0.1"] },
+            Auth = new AuthSettings
+            {
+                Htpasswd = new HtpasswdSettings { Path = Path.Combine(folder, "users") },
+                PasswordChecks = new PasswordCheckSettings
+                {
+                    Threads = 1,
+                    Waiting = waiting,
+                    WaitingPerClient = waitingPerClient,
+                },
+            },
+        });
+    }
+
+    private static async Task<HttpStatusCode> SignInAsync(
+        RegistryFixture registry, string user, string password, string client)
+    {
+        using var answer = await AskAsync(registry, user, password, client);
+        return answer.StatusCode;
+    }
+
+    private static async Task<HttpResponseMessage> AskAsync(
+        RegistryFixture registry, string user, string password, string client, CancellationToken cancellation = default)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, "v2/");
+        var credentials = Convert.ToBase64String(Encoding.UTF8.GetBytes($"{user}:{password}"));
+        request.Headers.TryAddWithoutValidation("Authorization", "Basic " + credentials);
+        request.Headers.Add("X-Forwarded-For", client);
+        return await registry.Client.SendAsync(request, cancellation == default ? Stop : cancellation);
+    }
+}

@@ -1,0 +1,43 @@
+namespace Berth.Tests.Clients;
+
+/// <summary>Docker 20.10, as Debian 12 has it.</summary>
+public sealed class OldestDockerFixture() : DockerFixture("bookworm", containerdStore: false);
+
+/// <summary>
+/// Docker logged out, with the right password and with a wrong one, where everyone may pull and where only users may.
+/// Logged out it goes on only where it is asked for a token, and logged in it sends its password only where asked.
+/// </summary>
+public abstract class DockerSignInTests(DockerFixture fixture)
+{
+    [Fact]
+    public async Task Docker_pulls_and_pushes_where_its_login_lets_it()
+    {
+        await using var registries = await SignInRegistries.StartAsync(fixture.Client);
+        var docker = fixture.Docker;
+        var known = registries.Cases.First(c => c.MayPull).Seeded;
+        await docker.RunAsync("pull", known);
+        foreach (var one in registries.Cases)
+        {
+            one.CheckPull(await docker.TryRunAsync("--config", one.ConfigFolder, "pull", one.Seeded));
+            await docker.RunAsync("tag", known, one.Pushed);
+            one.CheckPush(await docker.TryRunAsync("--config", one.ConfigFolder, "push", one.Pushed));
+            if (one.Login?.Split(':') is not [var user, var password]) continue;
+            var login = await docker.TryRunAsync(
+                "--config", fixture.Client.NewPath("config"), "login", "--username", user, "--password", password,
+                one.Address);
+            one.CheckPull(login);
+        }
+    }
+}
+
+/// <summary>Docker 20.10.</summary>
+public sealed class OldestDockerSignInTests(OldestDockerFixture fixture)
+    : DockerSignInTests(fixture), IClassFixture<OldestDockerFixture>;
+
+/// <summary>Docker 28 or later, docker's own store.</summary>
+public sealed class ClassicDockerSignInTests(ClassicDockerFixture fixture)
+    : DockerSignInTests(fixture), IClassFixture<ClassicDockerFixture>;
+
+/// <summary>Docker 28 or later, containerd's store.</summary>
+public sealed class ContainerdDockerSignInTests(ContainerdDockerFixture fixture)
+    : DockerSignInTests(fixture), IClassFixture<ContainerdDockerFixture>;

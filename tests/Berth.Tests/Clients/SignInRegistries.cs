@@ -1,0 +1,120 @@
+using System.Text;
+using Berth.Settings;
+
+namespace Berth.Tests.Clients;
+
+/// <summary>A client program in one state before one registry, and what it may do there.</summary>
+/// <param name="Name">The registry and the state, for messages.</param>
+/// <param name="Address">The registry's host and port.</param>
+/// <param name="Login"><c>name:password</c>, or null when nobody is logged in.</param>
+/// <param name="ConfigFolder">A docker configuration folder with that login in its config.json.</param>
+/// <param name="MayPull">Whether a pull succeeds.</param>
+/// <param name="MayPush">Whether a push succeeds.</param>
+internal sealed record SignInCase(
+    string Name, string Address, string? Login, string ConfigFolder, bool MayPull, bool MayPush)
+{
+    /// <summary>What programs say when a registry does not let them.</summary>
+    private static readonly string[] Refusals =
+        ["unauthorized", "denied", "401", "403", "authentication required", "authorization failed", "no basic auth"];
+
+    /// <summary>An image that is there.</summary>
+    public string Seeded => $"{Address}/{SignInRegistries.Repository}:1";
+
+    /// <summary>An image that is not there yet.</summary>
+    public string Pushed { get; } = $"{Address}/pushed/{Guid.NewGuid():N}:1";
+
+    public string ConfigFile => Path.Combine(ConfigFolder, "config.json");
+
+    public void CheckPull(ProgramRun run) => Check(run, MayPull);
+
+    public void CheckPush(ProgramRun run) => Check(run, MayPush);
+
+    private void Check(ProgramRun run, bool may)
+    {
+        var said = $"{Name}: {run.CommandLine}\nended with {run.ExitCode}\n{run.Error}{run.Output}";
+        Assert.True(run.ExitCode == 0 == may, said);
+        if (!may) Assert.True(Refusals.Any(r => said.Contains(r, StringComparison.OrdinalIgnoreCase)), said);
+    }
+}
+
+/// <summary>
+/// A registry for each way of letting people in, with an image in each, and the states in which a program may come:
+/// logged out, with the right password, with a wrong one.
+/// </summary>
+internal sealed class SignInRegistries : IAsyncDisposable
+{
+    public const string Repository = "seed/app";
+
+    private const string User = "ann";
+    private const string Right = "correct horse";
+
+
+    private readonly List<RegistryFixture> registries = [];
+    private readonly List<SignInCase> cases = [];
+
+    public IReadOnlyList<SignInCase> Cases => cases;
+
+    /// <summary>The image in each registry.</summary>
+    public OciLayout Image { get; private init; } = null!;
+
+    public static async Task<SignInRegistries> StartAsync(ClientFixture client)
+    {
+        var all = new SignInRegistries { Image = OciLayout.Write(client.NewPath("layout"), "signed in") };
+        var users = client.NewPath("users");
+        await File.WriteAllTextAsync(users, $"{User}:{BCrypt.Net.BCrypt.HashPassword(Right, workFactor: 4)}\n");
+        try
+        {
+            await all.AddAsync(client, "everyone may pull, with users", AnonymousAccess.Pull, users);
+            await all.AddAsync(client, "everyone may pull, without users", AnonymousAccess.Pull, users: null);
+            await all.AddAsync(client, "users only", AnonymousAccess.None, users);
+            return all;
+        }
+        catch
+        {
+            await all.DisposeAsync();
+            throw;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var registry in registries) await registry.DisposeAsync();
+    }
+
+    private async Task AddAsync(ClientFixture client, string name, AnonymousAccess anonymous, string? users)
+    {
+        var access = AnonymousAccess.Full;
+        var registry = await RegistryFixture.StartAsync(s => s with
+        {
+            Auth = new AuthSettings
+            {
+                Anonymous = access,
+                Htpasswd = users is null ? null : new HtpasswdSettings { Path = users },
+            },
+        });
+        registries.Add(registry);
+        await client.RunAsync(
+            client.Tools.Crane, "push", Image.Folder, $"{registry.BaseAddress.Authority}/{Repository}:1");
+        access = anonymous;
+        await registry.RestartAsync();
+        var (everyone, hasUsers) = (anonymous == AnonymousAccess.Pull, users is not null);
+        Add("logged out", login: null, everyone, mayPush: false);
+        Add("right password", $"{User}:{Right}", everyone || hasUsers, hasUsers);
+
+        // Where nobody is asked for a password, one that is meant for elsewhere does no harm.
+        Add("wrong password", $"{User}:mistyped", !hasUsers, mayPush: false);
+
+        void Add(string state, string? login, bool mayPull, bool mayPush)
+        {
+            var address = registry.BaseAddress.Authority;
+            var folder = Directory.CreateDirectory(client.NewPath("login")).FullName;
+            var auth = login is null ? "" : $$"""
+                "{{address}}":{"auth":"{{Convert.ToBase64String(Encoding.UTF8.GetBytes(login))}}"}
+                """;
+            var file = Path.Combine(folder, "config.json");
+            File.WriteAllText(file, "{\"auths\":{" + auth + "}}");
+            File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            cases.Add(new SignInCase($"{name}, {state}", address, login, folder, mayPull, mayPush));
+        }
+    }
+}
