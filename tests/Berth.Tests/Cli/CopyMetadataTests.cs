@@ -235,6 +235,9 @@ public class CopyMetadataTests
         await http.DeleteAsync($"v2/{Base.Repository}/manifests/gone", TestContext.Current.CancellationToken);
         await client.StartAsync("team/unfinished", "");
         await berth.TerminateAsync(TestContext.Current.CancellationToken);
+        await using var database = await SqliteDatabase.OpenAsync(Path.Combine(berth.DataFolder, "berth.db"));
+        await new SigningKeyTable(database, TimeProvider.System).FindOrAddAsync(
+            "token", TestContext.Current.CancellationToken);
         return berth;
     }
 
