@@ -1,7 +1,7 @@
-using System.Globalization;
 using Berth.Blobs;
 using Berth.Metadata;
 using Berth.Oci;
+using Berth.Settings;
 using Berth.Transport;
 using Microsoft.Net.Http.Headers;
 
@@ -9,7 +9,8 @@ namespace Berth.Distribution;
 
 /// <summary>Pulling and deleting blobs (distribution-spec, end-2 and end-10).</summary>
 internal sealed partial class BlobEndpoints(
-    BlobTable blobs, IBlobStore store, SmallBlobCache small, Redirection redirection, ILogger<BlobEndpoints> log)
+    BlobTable blobs, IBlobStore store, SmallBlobCache small, Redirection redirection, LimitSettings limits,
+    ILogger<BlobEndpoints> log)
 {
     public async Task<RegistryError?> GetAsync(V2Request request)
     {
@@ -28,24 +29,27 @@ internal sealed partial class BlobEndpoints(
             return null;
         }
 
-        if (content is not null && await redirection.AddressForAsync(request, content) is { } address)
-        {
-            Redirect(request, address);
-            return null;
-        }
-
-        if (!TryReadRange(request, etag, link.SizeBytes, out var range))
+        if (!TryReadRange(request, etag, link.SizeBytes, out var range, out var several))
         {
             request.ForgetContent();
             request.Response.Headers.ContentRange = $"bytes */{link.SizeBytes}";
             return RegistryError.RangeNotSatisfiable(link.SizeBytes);
         }
 
-        var (offset, count) = StartAnswer(request, range, link.SizeBytes);
+        // S3 answers several ranges with the whole blob, so these are served from here.
+        if (several is null && content is not null
+            && await redirection.AddressForAsync(request, content) is { } address)
+        {
+            Redirect(request, address);
+            return null;
+        }
+
         held ??= small.Keep(digest, content!);
-        if (held is null) await SendAsync(request, content!, offset, count);
-        else await request.Response.BodyWriter.WriteAsync(held.AsMemory((int)offset, (int)count), request.Aborted);
+        if (several is null) await SendAsync(StartAnswer(request, range, link.SizeBytes));
+        else await new MultipartRanges(several, link.SizeBytes).SendAsync(request, SendAsync);
         return null;
+
+        Task SendAsync(ByteRange part) => BlobEndpoints.SendAsync(request, held, content, part);
     }
 
     public async Task<RegistryError?> HeadAsync(V2Request request)
@@ -83,31 +87,39 @@ internal sealed partial class BlobEndpoints(
     }
 
     /// <summary>Sets status, length and range; returns the part of the blob that is asked for.</summary>
-    private static (long Offset, long Count) StartAnswer(V2Request request, ByteRange? range, long length)
+    private static ByteRange StartAnswer(V2Request request, ByteRange? range, long length)
     {
         request.Response.ContentLength = length;
-        if (range is not { } part) return (0, length);
+        if (range is not { } part) return new ByteRange(0, length);
         request.Response.ContentLength = part.Count;
         request.Response.StatusCode = StatusCodes.Status206PartialContent;
-        request.Response.Headers.ContentRange = string.Create(
-            CultureInfo.InvariantCulture, $"bytes {part.Offset}-{part.Offset + part.Count - 1}/{length}");
-        return (part.Offset, part.Count);
+        request.Response.Headers.ContentRange = part.HeaderOf(length);
+        return part;
     }
 
-    private static async Task SendAsync(V2Request request, BlobContent content, long offset, long count)
+    /// <summary>Sends a part of what is held in memory, or else of the open content.</summary>
+    private static async Task SendAsync(V2Request request, byte[]? held, BlobContent? content, ByteRange part)
     {
-        if (content.File is { } file && await FileSending.TrySendAsync(request.Http, file, offset, count)) return;
-        await content.CopyToAsync(request.Response.BodyWriter, offset, count, request.Aborted);
+        var (offset, count) = (part.Offset, part.Count);
+        var output = request.Response.BodyWriter;
+        if (held is not null) await output.WriteAsync(held.AsMemory((int)offset, (int)count), request.Aborted);
+        else if (content!.File is not { } file || !await FileSending.TrySendAsync(request.Http, file, offset, count))
+            await content.CopyToAsync(output, offset, count, request.Aborted);
     }
 
     /// <summary>If-Range with another entity tag asks for the whole (RFC 9110, 13.1.5).</summary>
-    private static bool TryReadRange(V2Request request, string etag, long length, out ByteRange? range)
+    private bool TryReadRange(
+        V2Request request, string etag, long length, out ByteRange? range, out List<ByteRange>? several)
     {
-        range = null;
+        (range, several) = (null, null);
         var headers = request.Http.Request.Headers;
         if (headers.Range is not [{ } header]) return true;
         if (headers.IfRange is [{ } ifRange] && ifRange != etag) return true;
-        return ByteRange.TryRead(header, length, out range);
+        if (!header.Contains(',', StringComparison.Ordinal)) return ByteRange.TryRead(header, length, out range);
+        if (!ByteRange.TryReadSeveral(header, length, limits.RangesPerPull, out var parts)) return false;
+        if (parts.Count == 1) range = parts[0];
+        else if (parts.Count > 1) several = parts;
+        return true;
     }
 
     private static void SetHeaders(V2Request request, Digest digest, string etag)

@@ -9,33 +9,104 @@ internal readonly record struct ByteRange(long Offset, long Count)
 {
     private const string Unit = "bytes=";
 
+    private enum Spec
+    {
+        /// <summary>Not written as a range is.</summary>
+        None,
+
+        /// <summary>A range of bytes that are not there.</summary>
+        Outside,
+        Inside,
+    }
+
+    /// <summary>The value of Content-Range for this part of <paramref name="length"/> bytes.</summary>
+    public string HeaderOf(long length) =>
+        string.Create(CultureInfo.InvariantCulture, $"bytes {Offset}-{Offset + Count - 1}/{length}");
+
     /// <summary>
-    /// False where the header asks for bytes that are not there (416). A header that is no single byte range counts as
-    /// absent, and so does any range of nothing: then <paramref name="range"/> is null and the whole blob is the right
-    /// answer.
+    /// Reads a header that asks for one range. False where it asks for bytes that are not there (416). A header that is
+    /// no byte range counts as absent, and so does any range of nothing: then <paramref name="range"/> is null and the
+    /// whole blob is the right answer.
     /// </summary>
     public static bool TryRead(ReadOnlySpan<char> header, long length, out ByteRange? range)
     {
         range = null;
-        if (length == 0) return true;
-        if (!header.StartsWith(Unit, StringComparison.OrdinalIgnoreCase) || header.Contains(',')) return true;
-        var text = header[Unit.Length..].Trim();
-        var dash = text.IndexOf('-');
-        if (dash < 0) return true;
-        var (hasFirst, hasLast) = (TryRead(text[..dash], out var first), TryRead(text[(dash + 1)..], out var last));
-        if (hasFirst && !hasLast && dash + 1 < text.Length) return true;
-        if (!hasFirst && (dash > 0 || !hasLast)) return true;
-        if (!hasFirst)
+        if (length == 0 || !header.StartsWith(Unit, StringComparison.OrdinalIgnoreCase)) return true;
+        var spec = ReadSpec(header[Unit.Length..].Trim(), length, out var found);
+        if (spec == Spec.Inside) range = found;
+        return spec != Spec.Outside;
+    }
+
+    /// <summary>
+    /// Reads a header that asks for several ranges. False where all lie outside (416). Those that overlap or touch
+    /// become one; the rest stay in the order they were asked for (RFC 9110, 15.3.7.2). Where the header counts as
+    /// absent there are none: it is malformed, or more than <paramref name="maxParts"/> are left.
+    /// </summary>
+    public static bool TryReadSeveral(
+        ReadOnlySpan<char> header, long length, int maxParts, out List<ByteRange> parts)
+    {
+        parts = [];
+        if (length == 0 || !header.StartsWith(Unit, StringComparison.OrdinalIgnoreCase)) return true;
+        var list = header[Unit.Length..];
+        var isOutside = false;
+        foreach (var element in list.Split(','))
         {
-            if (last == 0) return false;
-            range = new ByteRange(Math.Max(0, length - last), Math.Min(last, length));
+            var text = list[element].Trim();
+            if (text.IsEmpty) continue;
+            var spec = ReadSpec(text, length, out var part);
+            isOutside |= spec == Spec.Outside;
+            if (spec == Spec.Inside) parts.Add(part);
+            if (spec != Spec.None) continue;
+            parts.Clear();
             return true;
         }
 
-        if (first >= length || (hasLast && last < first)) return false;
+        if (parts.Count == 0) return !isOutside;
+        parts = Joined(parts);
+        if (parts.Count > maxParts) parts.Clear();
+        return true;
+    }
+
+    private static List<ByteRange> Joined(List<ByteRange> parts)
+    {
+        var joined = new List<(ByteRange Part, int Order)>(parts.Count);
+        foreach (var (part, order) in parts.Select((part, i) => (part, i)).OrderBy(p => p.part.Offset))
+        {
+            if (joined is [.., var before] && part.Offset <= before.Part.Offset + before.Part.Count)
+            {
+                var end = Math.Max(before.Part.Offset + before.Part.Count, part.Offset + part.Count);
+                var both = new ByteRange(before.Part.Offset, end - before.Part.Offset);
+                joined[^1] = (both, Math.Min(before.Order, order));
+            }
+            else
+            {
+                joined.Add((part, order));
+            }
+        }
+
+        return [.. joined.OrderBy(j => j.Order).Select(j => j.Part)];
+    }
+
+    /// <summary><c>0-99</c>, <c>100-</c>, or <c>-100</c> for the last bytes.</summary>
+    private static Spec ReadSpec(ReadOnlySpan<char> text, long length, out ByteRange range)
+    {
+        range = default;
+        var dash = text.IndexOf('-');
+        if (dash < 0) return Spec.None;
+        var (hasFirst, hasLast) = (TryRead(text[..dash], out var first), TryRead(text[(dash + 1)..], out var last));
+        if (hasFirst && !hasLast && dash + 1 < text.Length) return Spec.None;
+        if (!hasFirst && (dash > 0 || !hasLast)) return Spec.None;
+        if (!hasFirst)
+        {
+            if (last == 0) return Spec.Outside;
+            range = new ByteRange(Math.Max(0, length - last), Math.Min(last, length));
+            return Spec.Inside;
+        }
+
+        if (first >= length || (hasLast && last < first)) return Spec.Outside;
         var end = hasLast ? Math.Min(last, length - 1) : length - 1;
         range = new ByteRange(first, end - first + 1);
-        return true;
+        return Spec.Inside;
     }
 
     /// <summary>

@@ -15,18 +15,20 @@ internal sealed class ListEndpoints(
     Database database, RepositoryTable repositories, ManifestTable manifests, Locations locations,
     CatalogSettings catalog, LimitSettings limits)
 {
+    /// <summary>How many names are read at once of a list that is answered whole.</summary>
+    private const int ChunkEntries = 1000;
+
     private static readonly JsonWriterOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     public async Task<RegistryError?> TagsAsync(V2Request request)
     {
-        if (ReadPage(request, limits.PageEntries, out var page) is { } error) return error;
+        if (ReadPage(request, limits.PageEntries, limits.ListEntries, out var page) is { } error) return error;
         if (await repositories.FindAsync(request.Repository) is not { } id) return Unknown();
-        var tags = page.Count == 0
-            ? []
-            : await database.ReadAsync(s => TagTable.ListAsync(s, id, page.Last, page.Count + 1));
-        if (tags.Count == 0 && !await repositories.HasContentAsync(id)) return Unknown();
-        LinkNext(request, page, tags, tag => tag);
-        await WriteNamesAsync(request, "tags", tags, json => json.WriteString("name", request.Repository.Text));
+        var tags = new NameList("tags", (last, count, skip) =>
+            database.ReadAsync(s => TagTable.ListAsync(s, id, last, count, skip)));
+        var first = await tags.ReadFirstAsync(page);
+        if (first.Count == 0 && !await repositories.HasContentAsync(id)) return Unknown();
+        await AnswerAsync(request, page, tags, first);
         return null;
 
         RegistryError Unknown() => RegistryError.NameUnknown(request.Repository);
@@ -34,21 +36,16 @@ internal sealed class ListEndpoints(
 
     public async Task<RegistryError?> CatalogAsync(V2Request request)
     {
-        if (ReadPage(request, catalog.MaxEntries, out var page) is { } error) return error;
-        var names = page.Count == 0 ? [] : await repositories.ListAsync(page.Last, page.Count + 1);
-        LinkNext(request, page, names, name => name);
-        await WriteNamesAsync(request, "repositories", names, _ => { });
+        if (ReadPage(request, catalog.MaxEntries, catalog.ListEntries, out var page) is { } error) return error;
+        var names = new NameList("repositories", repositories.ListAsync);
+        await AnswerAsync(request, page, names, await names.ReadFirstAsync(page));
         return null;
     }
 
     public async Task<RegistryError?> ReferrersAsync(V2Request request)
     {
-        if (ReadPage(request, limits.PageEntries, out var page) is { } error) return error;
-        if (string.IsNullOrEmpty(request.Query("n")))
-        {
-            page = page with { Count = Math.Min(page.Count, limits.DefaultPageEntries) };
-        }
-
+        var usual = Math.Min(limits.PageEntries, limits.DefaultPageEntries);
+        if (ReadPage(request, limits.PageEntries, usual, out var page) is { } error) return error;
         var type = TypeOf(request);
         var found = page.Count == 0 || type?.Contains('\0') == true
             ? []
@@ -60,35 +57,104 @@ internal sealed class ListEndpoints(
             page = page with { Count = Math.Min(page.Count, found.Count - 1) };
         }
 
-        LinkNext(request, page, found, referrer => referrer.Digest.Text);
+        if (found.Count > page.Count)
+        {
+            found.RemoveAt(found.Count - 1);
+            LinkNext(request, page.Count, found[^1].Digest.Text);
+        }
+
         if (type is not null) request.Response.Headers["OCI-Filters-Applied"] = "artifactType";
         await WriteAsync(request, MediaTypes.OciIndex, json => WriteIndex(json, found));
         return null;
     }
 
-    /// <summary>
-    /// Without n, tags and catalog give as much as one page may hold: clients that don't page expect all there is.
-    /// </summary>
-    private static RegistryError? ReadPage(V2Request request, int maxEntries, out Page page)
+    /// <param name="request">Whose n and last are read.</param>
+    /// <param name="maxEntries">The largest n.</param>
+    /// <param name="wholeEntries">How much is answered without n.</param>
+    /// <param name="page">What is asked for.</param>
+    private static RegistryError? ReadPage(V2Request request, int maxEntries, int wholeEntries, out Page page)
     {
         // No name has a zero in it, so what stands behind one makes no difference; PostgreSQL takes none.
-        page = new Page((request.Query("last") ?? "").Split('\0')[0], maxEntries);
+        var last = (request.Query("last") ?? "").Split('\0')[0];
+        page = new Page(last, Math.Min(ChunkEntries, wholeEntries), wholeEntries);
         if (request.Query("n") is not { Length: > 0 } text) return null;
         if (!long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var count))
         {
             return RegistryError.PageSizeInvalid(text);
         }
 
-        page = page with { Count = (int)Math.Min(count, maxEntries) };
+        page = page with { Count = (int)Math.Min(count, maxEntries), WholeEntries = null };
         return null;
     }
 
-    /// <summary>One entry more than the page was asked for: it goes, and says that there is a next page.</summary>
-    private void LinkNext<T>(V2Request request, Page page, List<T> entries, Func<T, string> nameOf)
+    /// <summary>
+    /// Answers a page, or without n the whole list: many clients never follow a Link. It is read and sent in chunks,
+    /// so that memory does not grow with it.
+    /// </summary>
+    private async Task AnswerAsync(V2Request request, Page page, NameList list, List<string> first)
     {
-        if (entries.Count <= page.Count) return;
-        entries.RemoveAt(entries.Count - 1);
-        var query = $"?n={page.Count}&last={Uri.EscapeDataString(nameOf(entries[^1]))}";
+        var hasMore = first.Count > page.Count;
+        if (hasMore) first.RemoveAt(first.Count - 1);
+        string? end = null;
+        if (hasMore && page.WholeEntries > page.Count)
+        {
+            // The last entry that is answered, and one behind it if there is any: the header goes out first.
+            var around = await list.ReadAsync(page.Last, 2, page.WholeEntries.Value - 1);
+            if (around.Count == 2) LinkNext(request, n: null, end = around[0]);
+            await StreamAsync(request, list, first, end);
+            return;
+        }
+
+        if (hasMore) LinkNext(request, page.WholeEntries is null ? page.Count : null, first[^1]);
+        await WriteAsync(request, "application/json", json =>
+        {
+            WriteHead(request, list, json);
+            foreach (var name in first) json.WriteStringValue(name);
+            json.WriteEndArray();
+            json.WriteEndObject();
+        });
+    }
+
+    /// <param name="request">The request to answer.</param>
+    /// <param name="list">What is listed.</param>
+    /// <param name="names">The first names, which are read already.</param>
+    /// <param name="end">The last name to answer; null for all.</param>
+    private static async Task StreamAsync(V2Request request, NameList list, List<string> names, string? end)
+    {
+        var output = request.Response.BodyWriter;
+        request.Response.ContentType = "application/json";
+        using var json = new Utf8JsonWriter(output, Relaxed);
+        WriteHead(request, list, json);
+        while (names.Count > 0)
+        {
+            foreach (var name in names)
+            {
+                if (end is null || string.CompareOrdinal(name, end) <= 0) json.WriteStringValue(name);
+            }
+
+            json.Flush();
+            var flushed = await output.FlushAsync(request.Aborted);
+            if (flushed.IsCompleted) throw new OperationCanceledException("the client went away");
+            if (end is not null && string.CompareOrdinal(names[^1], end) >= 0) break;
+            names = await list.ReadAsync(names[^1], ChunkEntries, skip: 0);
+        }
+
+        json.WriteEndArray();
+        json.WriteEndObject();
+        json.Flush();
+        await output.FlushAsync(request.Aborted);
+    }
+
+    private static void WriteHead(V2Request request, NameList list, Utf8JsonWriter json)
+    {
+        json.WriteStartObject();
+        if (request.Target.Kind == V2Kind.Tags) json.WriteString("name", request.Repository.Text);
+        json.WriteStartArray(list.Field);
+    }
+
+    private void LinkNext(V2Request request, int? n, string last)
+    {
+        var query = $"?{(n is null ? "" : $"n={n}&")}last={Uri.EscapeDataString(last)}";
         if (TypeOf(request) is { } type) query += $"&artifactType={Uri.EscapeDataString(type)}";
         var next = locations.Of(request.Http, PathOf(request) + query);
         request.Response.Headers.Link = $"<{next}>; rel=\"next\"";
@@ -104,18 +170,6 @@ internal sealed class ListEndpoints(
         V2Kind.Tags => $"/v2/{request.Repository}/tags/list",
         _ => $"/v2/{request.Repository}/referrers/{request.Target.Digest}",
     };
-
-    private static Task WriteNamesAsync(
-        V2Request request, string field, List<string> names, Action<Utf8JsonWriter> writeHead) => WriteAsync(
-        request, "application/json", json =>
-        {
-            json.WriteStartObject();
-            writeHead(json);
-            json.WriteStartArray(field);
-            foreach (var name in names) json.WriteStringValue(name);
-            json.WriteEndArray();
-            json.WriteEndObject();
-        });
 
     private static void WriteIndex(Utf8JsonWriter json, List<Referrer> referrers)
     {
@@ -152,5 +206,21 @@ internal sealed class ListEndpoints(
         await request.Response.BodyWriter.WriteAsync(buffer.WrittenMemory, request.Aborted);
     }
 
-    private readonly record struct Page(string Last, int Count);
+    /// <summary>What a request asks for.</summary>
+    /// <param name="Last">Only names behind this.</param>
+    /// <param name="Count">Entries to read at first.</param>
+    /// <param name="WholeEntries">The most entries to answer where no n was given; null where one was.</param>
+    private readonly record struct Page(string Last, int Count, int? WholeEntries);
+
+    /// <summary>A list of names in ordinal order.</summary>
+    /// <param name="Field">Its name in the answer.</param>
+    /// <param name="ReadAsync">Reads up to a number of names behind a name, after passing over some.</param>
+    private sealed record NameList(string Field, NameReading ReadAsync)
+    {
+        /// <summary>One entry more than the page has tells that there is more.</summary>
+        public ValueTask<List<string>> ReadFirstAsync(Page page) =>
+            page.Count == 0 ? new([]) : ReadAsync(page.Last, page.Count + 1, skip: 0);
+    }
+
+    private delegate ValueTask<List<string>> NameReading(string last, int count, int skip);
 }

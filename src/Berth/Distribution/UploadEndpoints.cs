@@ -4,6 +4,7 @@ using Berth.Metadata;
 using Berth.Oci;
 using Berth.Registry;
 using Berth.Settings;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace Berth.Distribution;
 
@@ -20,12 +21,7 @@ internal sealed partial class UploadEndpoints(
     {
         if (request.Query("mount") is { } mount)
         {
-            if (!Digest.TryParse(mount, out var mounted))
-            {
-                return RegistryError.DigestInvalid($"'{mount}' is not a digest");
-            }
-
-            if (await TryMountAsync(request, mounted)) return null;
+            if (Digest.TryParse(mount, out var mounted) && await TryMountAsync(request, mounted)) return null;
         }
         else if (request.Query("digest") is { } text)
         {
@@ -178,7 +174,7 @@ internal sealed partial class UploadEndpoints(
     {
         stated = null;
         var http = request.Http.Request;
-        if (http.Headers.ContentRange.Count == 0) return null;
+        if (http.Headers.ContentRange.Count == 0 || IsEmptyEnd(request.Http)) return null;
         if (http.Headers.ContentRange is not [{ } header] || !ByteRange.TryReadContentRange(header, out var range))
         {
             return RegistryError.UploadInvalid("Content-Range must be given once and look like 0-1023");
@@ -199,6 +195,11 @@ internal sealed partial class UploadEndpoints(
         stated = range.Count;
         return null;
     }
+
+    /// <summary>Clients repeat the range of the whole on a closing PUT that brings nothing more.</summary>
+    private static bool IsEmptyEnd(HttpContext http) =>
+        HttpMethods.IsPut(http.Request.Method) && (http.Request.ContentLength == 0
+            || http.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: false });
 
     private async Task<RegistryError?> CommitAsync(V2Request request, UploadLease lease, Digest digest)
     {

@@ -19,13 +19,13 @@ internal sealed class RepositoryTable(Database database, TimeProvider clock)
     }
 
     /// <summary>Names after <paramref name="last"/> in ordinal order, of repositories that hold a manifest.</summary>
-    public ValueTask<List<string>> ListAsync(string last, int count) => database.ReadAsync(s => s.AllAsync(
+    public ValueTask<List<string>> ListAsync(string last, int count, int skip) => database.ReadAsync(s => s.AllAsync(
         """
         SELECT name FROM repository r
         WHERE name > $1 AND EXISTS (SELECT 1 FROM manifest m WHERE m.repository_id = r.id)
-        ORDER BY name LIMIT $2
+        ORDER BY name LIMIT $2 OFFSET $3
         """,
-        row => row.GetString(0), last, count));
+        row => row.GetString(0), last, count, skip));
 
     /// <summary>
     /// Whether anything was pushed: an upload that never ended leaves a row, but no repository to be seen.

@@ -8,11 +8,12 @@ internal sealed class TagTable(TimeProvider clock)
     public static ValueTask<string?> FindAsync(Session session, long repositoryId, Tag tag) => session.TextAsync(
         "SELECT digest FROM tag WHERE repository_id = $1 AND name = $2", repositoryId, tag.Text);
 
-    /// <summary>Names after <paramref name="last"/> in ordinal order.</summary>
-    public static ValueTask<List<string>> ListAsync(Session session, long repositoryId, string last, int count) =>
+    /// <summary>Names after <paramref name="last"/> in ordinal order, but for the first ones.</summary>
+    public static ValueTask<List<string>> ListAsync(
+        Session session, long repositoryId, string last, int count, int skip) =>
         session.AllAsync(
-            "SELECT name FROM tag WHERE repository_id = $1 AND name > $2 ORDER BY name LIMIT $3",
-            row => row.GetString(0), repositoryId, last, count);
+            "SELECT name FROM tag WHERE repository_id = $1 AND name > $2 ORDER BY name LIMIT $3 OFFSET $4",
+            row => row.GetString(0), repositoryId, last, count, skip);
 
     public async ValueTask MoveAsync(Session session, long repositoryId, Tag tag, Digest digest, string actor)
     {

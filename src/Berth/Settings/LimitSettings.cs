@@ -18,6 +18,17 @@ public sealed record LimitSettings
     /// <summary>The largest page of tags and of referrers, in entries. Default: distribution's for tags.</summary>
     public int PageEntries { get; init; } = 1000;
 
+    /// <summary>
+    /// The most tags in one answer when the client names no number, in entries. Distribution: no limit. Default: some
+    /// 5 MB of JSON.
+    /// </summary>
+    public int ListEntries { get; init; } = 100_000;
+
+    /// <summary>
+    /// The most parts of a blob in one answer; who asks for more gets the whole. Default: Apache's for ranges.
+    /// </summary>
+    public int RangesPerPull { get; init; } = 200;
+
     /// <summary>A page of referrers when the client names no size, in entries; never more than the largest.</summary>
     public int DefaultPageEntries { get; init; } = 100;
 

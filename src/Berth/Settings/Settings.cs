@@ -161,4 +161,9 @@ public sealed record CatalogSettings
 {
     /// <summary>The largest page of <c>/v2/_catalog</c>, in entries. Default: distribution's.</summary>
     public int MaxEntries { get; init; } = 1000;
+
+    /// <summary>
+    /// The most repositories in one answer when the client names no number, in entries. Default: that of tags.
+    /// </summary>
+    public int ListEntries { get; init; } = 100_000;
 }

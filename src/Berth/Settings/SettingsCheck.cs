@@ -186,6 +186,9 @@ internal sealed partial class SettingsCheck(
         var limits = settings.Limits;
         Between("catalog.maxentries", settings.Catalog.MaxEntries, 1, 100_000);
         Between("limits.tagsperpush", limits.TagsPerPush, LimitSettings.LeastTagsPerPush, 10_000);
+        Between("catalog.listentries", settings.Catalog.ListEntries, 1, 10_000_000);
+        Between("limits.listentries", limits.ListEntries, 1, 10_000_000);
+        Between("limits.rangesperpull", limits.RangesPerPull, 1, 10_000);
         Between("limits.pageentries", limits.PageEntries, 1, 100_000);
         Between("limits.defaultpageentries", limits.DefaultPageEntries, 1, 100_000);
         Between("limits.referencespermanifest", limits.ReferencesPerManifest, 1, 1_000_000);

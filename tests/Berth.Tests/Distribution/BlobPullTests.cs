@@ -86,7 +86,7 @@ public class BlobPullTests
     [InlineData("bytes=")]
     [InlineData("bytes=-")]
     [InlineData("bytes=a-b")]
-    [InlineData("bytes=0-5,7-9")]
+    [InlineData("bytes=0-5,7")]
     [InlineData("bytes=0-99999999999999999999")]
     [InlineData("0-5")]
     public async Task A_range_that_is_none_gets_the_whole_blob(string range)

@@ -244,7 +244,12 @@ public class BlobPushTests
             POST /v2/a/blobs/uploads/?digest-algorithm=md5
               400 DIGEST_INVALID
             POST /v2/a/blobs/uploads/?mount=rubbish&from=b
-              400 DIGEST_INVALID
+              202
+              Location: {instead}
+            HEAD {instead}
+              204
+              Range: 0-0
+              Docker-Upload-UUID: {id}
             POST /v2/a/blobs/uploads/
               202
               Location: {upload}

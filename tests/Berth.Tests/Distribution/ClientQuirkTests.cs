@@ -6,6 +6,33 @@ namespace Berth.Tests.Distribution;
 /// <summary>What particular clients send and expect beyond the spec, call by call as they do it.</summary>
 public class ClientQuirkTests
 {
+    [Theory]
+    [InlineData("0-3")]
+    [InlineData("bytes 0-3/4")]
+    [InlineData("4-3")]
+    public async Task A_closing_put_that_brings_nothing_may_name_the_range_of_the_whole(string range)
+    {
+        await using var registry = await RegistryFixture.StartAsync();
+        var script = new Script(registry) { ["range"] = range };
+        await script.PlayAsync(
+            """
+            POST /v2/a/blobs/uploads/
+              202
+              Location: {upload}
+            PATCH {upload}
+              Content-Range: 0-3
+              > abcd
+              202
+            HEAD {upload}
+              204
+              Range: 0-3
+              Location: {upload}
+            PUT {upload}?digest={sha256 abcd}
+              Content-Range: {range}
+              201
+            """);
+    }
+
     [Fact]
     public async Task Docker_takes_a_layers_size_from_the_range_after_one_stream_and_finishes_with_an_empty_put()
     {

@@ -115,6 +115,38 @@ public partial class GrammarTests
     }
 
     [Fact]
+    public void Several_ranges_cover_what_was_asked_for_and_never_touch()
+    {
+        var random = new Random(16);
+        for (var i = 0; i < Rounds; i++)
+        {
+            var length = random.Next(1, 60);
+            var asked = new bool[length];
+            var specs = new List<string>();
+            for (var (left, count) = (random.Next(2, 9), 0); count < left; count++)
+            {
+                var (first, last) = (random.Next(70), random.Next(70));
+                if (last < first) (first, last) = (last, first);
+                specs.Add($"{first}-{last}");
+                for (var at = first; at <= last && at < length; at++) asked[at] = true;
+            }
+
+            var isInside = ByteRange.TryReadSeveral(
+                "bytes=" + string.Join(random.Next(2) == 0 ? "," : " , ", specs), length, 100, out var parts);
+            Assert.Equal(asked.Contains(true), isInside);
+            var covered = new int[length + 1];
+            foreach (var part in parts)
+            {
+                for (var at = part.Offset; at < part.Offset + part.Count; at++) covered[at]++;
+            }
+
+            Assert.Equal(asked, covered[..length].Select(c => c == 1));
+            var ends = parts.Select(p => p.Offset + p.Count).ToHashSet();
+            Assert.DoesNotContain(parts, p => ends.Contains(p.Offset));
+        }
+    }
+
+    [Fact]
     public void A_chunks_range_is_what_it_says_or_refused()
     {
         string[] pieces =
