@@ -24,9 +24,6 @@ internal sealed partial class FileBlobStore : IBlobStore
     /// </summary>
     private const long PromoteAtOnceBytes = 1024 * 1024;
 
-    /// <summary>How many blobs are synced at once: each holds a thread, and a disk gains nothing from more.</summary>
-    private const int PromotionsAtOnce = 16;
-
     private readonly ConcurrentDictionary<Digest, StagedBlob> staged = new();
     private readonly ConcurrentDictionary<string, bool> durableFolders = new(StringComparer.Ordinal);
     private readonly string blobs;
@@ -35,17 +32,20 @@ internal sealed partial class FileBlobStore : IBlobStore
     private readonly bool writesDirectly;
     private readonly TimeProvider clock;
     private readonly ILogger log;
-    private readonly TaskFactory promoting = new(
-        new ConcurrentExclusiveSchedulerPair(TaskScheduler.Default, PromotionsAtOnce).ConcurrentScheduler);
+    private readonly TaskFactory promoting;
 
     /// <param name="root">The folder, made when missing.</param>
     /// <param name="writesDirectly">Whether large blobs go past the page cache.</param>
     /// <param name="clock">The time; the system's if null.</param>
     /// <param name="log">Where failures of the disk are told; nowhere if null.</param>
+    /// <param name="concurrentSyncs">How many blobs are synced at once: each holds a thread.</param>
     public FileBlobStore(
-        string root, bool writesDirectly = true, TimeProvider? clock = null, ILogger<FileBlobStore>? log = null)
+        string root, bool writesDirectly = true, TimeProvider? clock = null, ILogger<FileBlobStore>? log = null,
+        int concurrentSyncs = 16)
     {
         Name = root;
+        promoting = new TaskFactory(
+            new ConcurrentExclusiveSchedulerPair(TaskScheduler.Default, concurrentSyncs).ConcurrentScheduler);
         this.writesDirectly = writesDirectly;
         this.clock = clock ?? TimeProvider.System;
         this.log = log ?? NullLogger<FileBlobStore>.Instance;
@@ -130,6 +130,17 @@ internal sealed partial class FileBlobStore : IBlobStore
     public ValueTask<long?> LengthOfAsync(Digest digest) => ValueTask.FromResult(Locate(digest, FileLength.Of));
 
     public ValueTask<BlobContent?> OpenAsync(Digest digest) => ValueTask.FromResult(Locate(digest, Open));
+
+    /// <summary>A staged blob first gets its place: then there is one file to remove.</summary>
+    public async Task DeleteAsync(Digest digest, CancellationToken cancellation)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        if (staged.TryGetValue(digest, out var blob)) await PromoteAsync(blob);
+        var path = BlobPath(digest);
+        if (!File.Exists(path)) return;
+        File.Delete(path);
+        DiskSync.Folder(Path.GetDirectoryName(path)!);
+    }
 
     public IAsyncEnumerable<Digest> ListAsync(CancellationToken cancellation) => List().ToAsyncEnumerable();
 

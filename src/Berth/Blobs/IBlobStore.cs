@@ -42,6 +42,9 @@ internal interface IBlobStore
     /// <summary>Opens a blob, or returns null where it is not there.</summary>
     ValueTask<BlobContent?> OpenAsync(Digest digest);
 
+    /// <summary>Removes a blob for good, if it is there. The caller makes sure that nothing needs it.</summary>
+    Task DeleteAsync(Digest digest, CancellationToken cancellation);
+
     /// <summary>Digests of all durable blobs, in no order.</summary>
     IAsyncEnumerable<Digest> ListAsync(CancellationToken cancellation);
 

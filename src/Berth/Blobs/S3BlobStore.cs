@@ -100,14 +100,14 @@ internal sealed partial class S3BlobStore : IBlobStore, IDisposable
         lengths.Add(digest, length);
     }
 
-    /// <summary>What the store has is durable.</summary>
+    /// <summary>What the store has is durable, and only the store can tell: nothing remembered counts here.</summary>
     public async Task<IReadOnlyDictionary<Digest, long>> MakeDurableAsync(IReadOnlyCollection<Digest> digests)
     {
         var durable = new ConcurrentDictionary<Digest, long>();
         var parallel = new ParallelOptions { MaxDegreeOfParallelism = ParallelQuestions };
         await Parallel.ForEachAsync(digests, parallel, async (digest, _) =>
         {
-            if (await LengthOfAsync(digest) is { } length) durable[digest] = length;
+            if (await AskLengthAsync(digest) is { } length) durable[digest] = length;
         });
         return durable;
     }
@@ -115,14 +115,19 @@ internal sealed partial class S3BlobStore : IBlobStore, IDisposable
     public async ValueTask<long?> LengthOfAsync(Digest digest)
     {
         if (lengths.Find(digest) is { } known) return known;
-        if (await objects.FindAsync(KeyOf(digest)) is not { } found) return null;
-        lengths.Add(digest, found.SizeBytes);
-        return found.SizeBytes;
+        return await AskLengthAsync(digest);
     }
 
     public async ValueTask<BlobContent?> OpenAsync(Digest digest) => await LengthOfAsync(digest) is { } length
         ? new S3BlobContent(objects, KeyOf(digest), length, () => lengths.Remove(digest))
         : null;
+
+    public async Task DeleteAsync(Digest digest, CancellationToken cancellation)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        await objects.DeleteAsync(KeyOf(digest));
+        lengths.Remove(digest);
+    }
 
     public async IAsyncEnumerable<Digest> ListAsync([EnumeratorCancellation] CancellationToken cancellation)
     {
@@ -181,6 +186,18 @@ internal sealed partial class S3BlobStore : IBlobStore, IDisposable
     {
         objects.Dispose();
         uploading.Memory.Dispose();
+    }
+
+    private async ValueTask<long?> AskLengthAsync(Digest digest)
+    {
+        if (await objects.FindAsync(KeyOf(digest)) is { } found)
+        {
+            lengths.Add(digest, found.SizeBytes);
+            return found.SizeBytes;
+        }
+
+        lengths.Remove(digest);
+        return null;
     }
 
     private static string NameOf(Digest digest) => digest.Algorithm == DigestAlgorithm.Sha512 ? "sha512" : "sha256";

@@ -1,6 +1,6 @@
 using Berth.Blobs;
-using Berth.Metadata;
 using Berth.Oci;
+using Berth.Registry;
 using Berth.Settings;
 using Berth.Transport;
 using Microsoft.Net.Http.Headers;
@@ -8,18 +8,20 @@ using Microsoft.Net.Http.Headers;
 namespace Berth.Distribution;
 
 /// <summary>Pulling and deleting blobs (distribution-spec, end-2 and end-10).</summary>
-internal sealed partial class BlobEndpoints(
-    BlobTable blobs, IBlobStore store, SmallBlobCache small, Redirection redirection, LimitSettings limits,
-    ILogger<BlobEndpoints> log)
+internal sealed class BlobEndpoints(
+    RepositoryBlobs blobs, SmallBlobCache small, Redirection redirection, LimitSettings limits)
 {
     public async Task<RegistryError?> GetAsync(V2Request request)
     {
         var digest = request.Target.Digest;
-        if (await blobs.FindAsync(request.Repository, digest) is not { } link) return RegistryError.BlobUnknown(digest);
         var held = small.Find(digest);
-        using var content = held is null ? await store.OpenAsync(digest) : null;
-        var length = held is null ? content?.Length : await store.LengthOfAsync(digest);
-        if (!IsWhole(link, length)) return RegistryError.BlobUnknown(digest);
+        using var content = held is null
+            ? await blobs.OpenAsync(request.Repository, digest, request.Aborted)
+            : null;
+        var length = held is null
+            ? content?.Length
+            : (await blobs.FindAsync(request.Repository, digest, request.Aborted))?.SizeBytes;
+        if (length is not { } sizeBytes) return RegistryError.BlobUnknown(digest);
         var etag = EntityTags.Of(digest);
         if (request.IsNotWhatMatches(etag)) return RegistryError.NotWhatMatches(digest);
         SetHeaders(request, digest, etag);
@@ -29,11 +31,11 @@ internal sealed partial class BlobEndpoints(
             return null;
         }
 
-        if (!TryReadRange(request, etag, link.SizeBytes, out var range, out var several))
+        if (!TryReadRange(request, etag, sizeBytes, out var range, out var several))
         {
             request.ForgetContent();
-            request.Response.Headers.ContentRange = $"bytes */{link.SizeBytes}";
-            return RegistryError.RangeNotSatisfiable(link.SizeBytes);
+            request.Response.Headers.ContentRange = $"bytes */{sizeBytes}";
+            return RegistryError.RangeNotSatisfiable(sizeBytes);
         }
 
         // S3 answers several ranges with the whole blob, so these are served from here.
@@ -45,8 +47,8 @@ internal sealed partial class BlobEndpoints(
         }
 
         held ??= small.Keep(digest, content!);
-        if (several is null) await SendAsync(StartAnswer(request, range, link.SizeBytes));
-        else await new MultipartRanges(several, link.SizeBytes).SendAsync(request, SendAsync);
+        if (several is null) await SendAsync(StartAnswer(request, range, sizeBytes));
+        else await new MultipartRanges(several, sizeBytes).SendAsync(request, SendAsync);
         return null;
 
         Task SendAsync(ByteRange part) => BlobEndpoints.SendAsync(request, held, content, part);
@@ -55,8 +57,11 @@ internal sealed partial class BlobEndpoints(
     public async Task<RegistryError?> HeadAsync(V2Request request)
     {
         var digest = request.Target.Digest;
-        var link = await blobs.FindAsync(request.Repository, digest);
-        if (link is null || !IsWhole(link, await store.LengthOfAsync(digest))) return RegistryError.BlobUnknown(digest);
+        if (await blobs.FindAsync(request.Repository, digest, request.Aborted) is not { } link)
+        {
+            return RegistryError.BlobUnknown(digest);
+        }
+
         var etag = EntityTags.Of(digest);
         if (request.IsNotWhatMatches(etag)) return RegistryError.NotWhatMatches(digest);
         SetHeaders(request, digest, etag);
@@ -67,7 +72,7 @@ internal sealed partial class BlobEndpoints(
 
     public async Task<RegistryError?> DeleteAsync(V2Request request)
     {
-        if (!await blobs.UnlinkAsync(request.Repository, request.Target.Digest))
+        if (!await blobs.UnlinkAsync(request.Repository, request.Target.Digest, request.Aborted))
         {
             return RegistryError.BlobUnknown(request.Target.Digest);
         }
@@ -131,16 +136,4 @@ internal sealed partial class BlobEndpoints(
         headers.CacheControl = "max-age=31536000, immutable";
         request.Response.ContentType = MediaTypes.OctetStream;
     }
-
-    /// <summary>A file that is missing or has another length counts as absent, so that a push replaces it.</summary>
-    private bool IsWhole(BlobLink link, long? length)
-    {
-        if (length == link.SizeBytes) return true;
-        LogDamaged(link.Digest, link.SizeBytes, length);
-        return false;
-    }
-
-    [LoggerMessage(Level = LogLevel.Error, Message =
-        "Blob {Digest} should have {Expected} bytes and has {Found}: answering 404 until it is pushed again")]
-    private partial void LogDamaged(Digest digest, long expected, long? found);
 }

@@ -50,7 +50,7 @@ internal sealed class ManifestEndpoints(
 
         var push = new ManifestPush(
             request.Repository, digest, body, contentType, tags, PreconditionOf(request), request.Caller.Name);
-        var result = await writer.WriteAsync(push);
+        var result = await writer.WriteAsync(push, request.Aborted);
         return result.Refusal switch
         {
             ManifestRefusal.Invalid => RegistryError.ManifestInvalid(result.Reason),
@@ -64,7 +64,7 @@ internal sealed class ManifestEndpoints(
     {
         var reference = request.Target.Reference;
         var outcome = await removal.RemoveAsync(
-            request.Repository, reference, PreconditionOf(request), request.Caller.Name);
+            request.Repository, reference, PreconditionOf(request), request.Caller.Name, request.Aborted);
         if (outcome == RemovalOutcome.Unknown) return RegistryError.ManifestUnknown(reference.ToString());
         if (outcome == RemovalOutcome.PreconditionFailed)
         {

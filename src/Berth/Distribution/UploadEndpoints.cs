@@ -10,8 +10,8 @@ namespace Berth.Distribution;
 
 /// <summary>Pushing blobs (distribution-spec, end-4 to end-6, end-11, end-13, end-14).</summary>
 internal sealed partial class UploadEndpoints(
-    Uploads uploads, UploadPlaces places, BlobTable blobs, IBlobStore store, AccessRules access, Locations locations,
-    LimitSettings limits, ILogger<UploadEndpoints> log)
+    Uploads uploads, UploadPlaces places, RepositoryBlobs blobs, BlobTable links, AccessRules access,
+    Locations locations, LimitSettings limits, ILogger<UploadEndpoints> log)
 {
     /// <summary>How many repositories are asked when a mount names none.</summary>
     private const int MountCandidates = 100;
@@ -86,8 +86,7 @@ internal sealed partial class UploadEndpoints(
     private async Task<RegistryError?> FinishAgainAsync(V2Request request)
     {
         if (request.Target.Upload is null || !Digest.TryParse(request.Query("digest"), out var digest)
-            || await blobs.FindAsync(request.Repository, digest) is not { } link
-            || await store.LengthOfAsync(digest) != link.SizeBytes)
+            || await blobs.FindAsync(request.Repository, digest, request.Aborted) is null)
         {
             return RegistryError.UploadUnknown();
         }
@@ -238,13 +237,11 @@ internal sealed partial class UploadEndpoints(
     {
         List<RepositoryName> candidates = request.Query("from") is { } text
             ? RepositoryName.TryParse(text, out var from) ? [from] : []
-            : await blobs.RepositoriesWithAsync(digest, MountCandidates);
+            : await links.RepositoriesWithAsync(digest, MountCandidates);
         foreach (var candidate in candidates)
         {
             if (!await MayPullAsync(request, candidate)) continue;
-            if (await blobs.FindAsync(candidate, digest) is not { } link) continue;
-            if (await store.LengthOfAsync(digest) != link.SizeBytes) continue;
-            await blobs.LinkAsync(request.Repository, link, upload: null);
+            if (!await blobs.MountAsync(candidate, request.Repository, digest, request.Aborted)) continue;
             AnswerCreated(request, digest);
             return true;
         }

@@ -130,11 +130,12 @@ internal static partial class RegistryHost
             settings.Limits.ManifestCacheBytes,
             cache => database.Listen(
                 cache.Hear, cache.ForgetAll, provider.GetRequiredService<ILogger<AnswerCache>>())));
-        AddBlobStore(services, settings.Storage, folder);
+        AddBlobStore(services, settings, folder);
         if (settings.Storage.IsShared) services.AddSingleton<Uploads, SharedUploads>();
         else services.AddSingleton<Uploads, LocalUploads>();
         services.AddSingleton<RepositoryTable>().AddSingleton<BlobTable>().AddSingleton<TagTable>()
             .AddSingleton<ManifestTable>().AddSingleton<UploadTable>()
+            .AddSingleton<RepositoryChanges>().AddSingleton<RepositoryBlobs>()
             .AddSingleton<ManifestWriter>().AddSingleton<ManifestRemoval>();
         AddAccess(services, settings.Auth);
         services.AddSingleton<Locations>().AddSingleton<UploadPlaces>().AddSingleton<SmallBlobCache>()
@@ -177,8 +178,9 @@ internal static partial class RegistryHost
         }
     }
 
-    private static void AddBlobStore(IServiceCollection services, StorageSettings storage, DataFolder? folder)
+    private static void AddBlobStore(IServiceCollection services, RegistrySettings settings, DataFolder? folder)
     {
+        var storage = settings.Storage;
         if (storage.S3 is { } s3)
         {
             services.AddSingleton<IBlobStore>(provider => new S3BlobStore(
@@ -189,7 +191,7 @@ internal static partial class RegistryHost
 
         services.AddSingleton(provider => new FileBlobStore(
             folder!.Root, storage.Filesystem.DirectWrites, provider.GetRequiredService<TimeProvider>(),
-            provider.GetRequiredService<ILogger<FileBlobStore>>()));
+            provider.GetRequiredService<ILogger<FileBlobStore>>(), settings.Limits.ConcurrentSyncs));
         services.AddSingleton<IBlobStore>(provider => provider.GetRequiredService<FileBlobStore>());
         services.AddHostedService<BlobSettling>();
     }

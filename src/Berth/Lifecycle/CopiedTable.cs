@@ -10,6 +10,8 @@ internal sealed record CopiedTable(string Name, IReadOnlyList<string> Key, bool 
     public static IReadOnlyList<CopiedTable> All { get; } =
     [
         new("repository", ["id"], HasIdentity: true),
+        new("account", ["id"], HasIdentity: true),
+        new("blob", ["digest"]),
         new("repository_blob", ["repository_id", "digest"]),
         new("manifest_body", ["digest"]),
         new("manifest", ["repository_id", "digest"]),

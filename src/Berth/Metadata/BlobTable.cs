@@ -44,42 +44,32 @@ internal sealed class BlobTable(Database database, RepositoryTable repositories,
             """,
             row => RepositoryName.TryParse(row.GetString(0), out var name) ? name : default, digest.Text, count));
 
-    /// <summary>Links a blob, and ends the upload that brought it, if any, in the same transaction.</summary>
-    public async Task LinkAsync(RepositoryName repository, BlobLink blob, UploadId? upload)
-    {
-        await database.WriteAsync(
-            async session =>
-            {
-                var id = await repositories.FindOrAddAsync(session, repository);
-                await session.RunAsync(
-                    """
-                    INSERT INTO repository_blob (repository_id, digest, size_bytes, linked_at) VALUES ($1, $2, $3, $4)
-                    ON CONFLICT (repository_id, digest) DO UPDATE SET size_bytes = $3, linked_at = $4
-                    """,
-                    id, blob.Digest.Text, blob.SizeBytes, clock.GetUtcNow().ToUnixTimeMilliseconds());
-                if (upload is not null) await session.RunAsync("DELETE FROM upload WHERE id = $1", upload.Value.Text);
-                return true;
-            },
-            isDurable: false);
-        cache.Forget(repository.Text, KeyOf(repository, blob.Digest));
-    }
+    /// <summary>Whether a blob is linked in a repository.</summary>
+    public static async ValueTask<bool> IsLinkedAsync(Session session, RepositoryName repository, Digest digest) =>
+        await RepositoryTable.FindAsync(session, repository) is { } id
+        && await FindAsync(session, id, digest) is not null;
+
+    /// <summary>Records a blob that is in the store, or keeps it from being collected.</summary>
+    public async ValueTask KeepAsync(Session session, BlobLink blob) => await session.RunAsync(
+        """
+        INSERT INTO blob (digest, size_bytes, stored_at) VALUES ($1, $2, $3)
+        ON CONFLICT (digest) DO UPDATE SET condemned_at = NULL
+        """,
+        blob.Digest.Text, blob.SizeBytes, clock.GetUtcNow().ToUnixTimeMilliseconds());
+
+    /// <summary>Links a blob that <see cref="KeepAsync"/> has recorded in the same write.</summary>
+    public async ValueTask LinkAsync(Session session, long repositoryId, BlobLink blob) => await session.RunAsync(
+        """
+        INSERT INTO repository_blob (repository_id, digest, size_bytes, linked_at) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (repository_id, digest) DO UPDATE SET size_bytes = $3, linked_at = $4
+        """,
+        repositoryId, blob.Digest.Text, blob.SizeBytes, clock.GetUtcNow().ToUnixTimeMilliseconds());
 
     /// <summary>Unlinks a blob. False if it was not linked.</summary>
-    public async Task<bool> UnlinkAsync(RepositoryName repository, Digest digest)
-    {
-        if (await repositories.FindAsync(repository) is not { } id) return false;
-        var removed = await database.WriteAsync(
-            async session =>
-            {
-                await session.LockAsync(repository, isShared: false);
-                await session.AnnounceAsync(AnswerCache.NoticeOf(repository.Text, [KeyOf(repository, digest)]));
-                return await session.RunAsync(
-                    "DELETE FROM repository_blob WHERE repository_id = $1 AND digest = $2", id, digest.Text);
-            },
-            isDurable: true);
-        cache.Forget(repository.Text, KeyOf(repository, digest));
-        return removed > 0;
-    }
+    public static async ValueTask<bool> UnlinkAsync(Session session, long repositoryId, Digest digest) =>
+        await session.RunAsync(
+            "DELETE FROM repository_blob WHERE repository_id = $1 AND digest = $2", repositoryId, digest.Text) > 0;
 
-    private static string KeyOf(RepositoryName repository, Digest digest) => $"{repository.Text}/blobs/{digest.Text}";
+    /// <summary>Under which a blob's link is cached.</summary>
+    public static string KeyOf(RepositoryName repository, Digest digest) => $"{repository.Text}/blobs/{digest.Text}";
 }

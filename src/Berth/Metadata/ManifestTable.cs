@@ -111,14 +111,6 @@ internal sealed class ManifestTable(
             id, subject.Text, last, artifactType, count));
     }
 
-    /// <summary>Tells other nodes, with the write that it is part of, which references changed.</summary>
-    public static ValueTask AnnounceAsync(
-        Session session, RepositoryName repository, IEnumerable<string> references) =>
-        session.AnnounceAsync(AnswerCache.NoticeOf(repository.Text, references.Select(r => KeyOf(repository, r))));
-
-    public void Forget(RepositoryName repository, IEnumerable<string> references) =>
-        cache.Forget(repository.Text, references.Select(r => KeyOf(repository, r)));
-
     private async ValueTask<StoredManifest?> LoadAsync(RepositoryName repository, Reference reference)
     {
         if (await repositories.FindAsync(repository) is not { } id) return null;
@@ -134,6 +126,7 @@ internal sealed class ManifestTable(
         });
     }
 
-    private static string KeyOf(RepositoryName repository, string reference) =>
+    /// <summary>Under which a tag's or a digest's manifest is cached.</summary>
+    public static string KeyOf(RepositoryName repository, string reference) =>
         $"{repository.Text}/manifests/{reference}";
 }

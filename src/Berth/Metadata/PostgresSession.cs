@@ -13,6 +13,21 @@ internal sealed class PostgresSession(NpgsqlConnection connection) : Session
         ("{text}", "TEXT COLLATE \"C\""),
         ("{bytes}", "BYTEA"),
         ("{clustered}", ""),
+        (
+            "{listing triggers}",
+            """
+            CREATE FUNCTION manifest_lists() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                UPDATE repository SET listed = 1 WHERE id = NEW.repository_id AND listed = 0;
+                RETURN NULL;
+            END $$;
+            CREATE TRIGGER manifest_lists AFTER INSERT ON manifest FOR EACH ROW EXECUTE FUNCTION manifest_lists();
+            CREATE FUNCTION manifest_unlists() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                UPDATE repository SET listed = 0 WHERE id = OLD.repository_id
+                    AND NOT EXISTS (SELECT 1 FROM manifest m WHERE m.repository_id = OLD.repository_id);
+                RETURN NULL;
+            END $$;
+            CREATE TRIGGER manifest_unlists AFTER DELETE ON manifest FOR EACH ROW EXECUTE FUNCTION manifest_unlists();
+            """),
     ];
 
     public override string ForUpdate => " FOR UPDATE";

@@ -5,6 +5,10 @@ namespace Berth.Metadata;
 /// <summary>The repositories. A row comes with the first upload, and is listed once it holds a manifest.</summary>
 internal sealed class RepositoryTable(Database database, TimeProvider clock)
 {
+    /// <summary>A walk over an index of its own, in which only listed repositories are.</summary>
+    public const string ListStatement =
+        "SELECT name FROM repository WHERE name > $1 AND listed = 1 ORDER BY name LIMIT $2 OFFSET $3";
+
     private readonly BoundedCache<long> ids = new(maxCost: 100_000);
 
     public ValueTask<long?> FindAsync(RepositoryName name) =>
@@ -19,13 +23,8 @@ internal sealed class RepositoryTable(Database database, TimeProvider clock)
     }
 
     /// <summary>Names after <paramref name="last"/> in ordinal order, of repositories that hold a manifest.</summary>
-    public ValueTask<List<string>> ListAsync(string last, int count, int skip) => database.ReadAsync(s => s.AllAsync(
-        """
-        SELECT name FROM repository r
-        WHERE name > $1 AND EXISTS (SELECT 1 FROM manifest m WHERE m.repository_id = r.id)
-        ORDER BY name LIMIT $2 OFFSET $3
-        """,
-        row => row.GetString(0), last, count, skip));
+    public ValueTask<List<string>> ListAsync(string last, int count, int skip) =>
+        database.ReadAsync(s => s.AllAsync(ListStatement, row => row.GetString(0), last, count, skip));
 
     /// <summary>
     /// Whether anything was pushed: an upload that never ended leaves a row, but no repository to be seen.

@@ -47,6 +47,17 @@ internal sealed class SqliteSession : Session, IDisposable
         ("{text}", "TEXT"),
         ("{bytes}", "BLOB"),
         ("{clustered}", "WITHOUT ROWID"),
+        (
+            "{listing triggers}",
+            """
+            CREATE TRIGGER manifest_lists AFTER INSERT ON manifest BEGIN
+                UPDATE repository SET listed = 1 WHERE id = NEW.repository_id AND listed = 0;
+            END;
+            CREATE TRIGGER manifest_unlists AFTER DELETE ON manifest BEGIN
+                UPDATE repository SET listed = 0 WHERE id = OLD.repository_id
+                    AND NOT EXISTS (SELECT 1 FROM manifest m WHERE m.repository_id = OLD.repository_id);
+            END;
+            """),
     ];
 
     /// <summary>There is one writer.</summary>

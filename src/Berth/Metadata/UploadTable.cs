@@ -62,6 +62,10 @@ internal sealed class UploadTable(Database database, RepositoryTable repositorie
     /// <summary>Ends an upload. Returns it as it was, or null where there was none.</summary>
     public Task<UploadRow?> RemoveAsync(UploadId id) => RemoveAsync(id, "version >= $2", 0);
 
+    /// <summary>Ends an upload in the caller's write.</summary>
+    public static async ValueTask EndAsync(Session session, UploadId id) =>
+        await session.RunAsync("DELETE FROM upload WHERE id = $1", id.Text);
+
     /// <summary>Ends an upload, unless another request has claimed it since. Returns it as it was.</summary>
     public Task<UploadRow?> RemoveHeldAsync(UploadId id, long version) => RemoveAsync(id, "version = $2", version);
 

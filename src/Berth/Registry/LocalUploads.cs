@@ -11,7 +11,7 @@ namespace Berth.Registry;
 /// hash; how far one came is the length of its file.
 /// </summary>
 internal sealed partial class LocalUploads(
-    UploadTable table, BlobTable blobs, IBlobStore store, StorageSettings storage, TimeProvider clock,
+    UploadTable table, RepositoryBlobs blobs, IBlobStore store, StorageSettings storage, TimeProvider clock,
     ILogger<LocalUploads> log)
     : Uploads(table, blobs, store, log)
 {

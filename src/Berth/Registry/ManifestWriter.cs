@@ -48,7 +48,7 @@ internal sealed record ManifestResult(
 /// with everything it needs.
 /// </summary>
 internal sealed class ManifestWriter(
-    Database database, RepositoryTable repositories, ManifestTable manifests, TagTable tags, IBlobStore store,
+    RepositoryChanges changes, ManifestTable manifests, TagTable tags, IBlobStore store, RepositoryBlobs blobs,
     ValidationSettings validation, LimitSettings limits)
 {
     /// <summary>A pattern takes time in proportion to the URL, whatever was written into the settings.</summary>
@@ -58,7 +58,9 @@ internal sealed class ManifestWriter(
     private readonly Regex[] allowedUrls = [.. validation.Manifests.Urls.Allow.Select(p => new Regex(p, UrlPattern))];
     private readonly Regex[] deniedUrls = [.. validation.Manifests.Urls.Deny.Select(p => new Regex(p, UrlPattern))];
 
-    public async Task<ManifestResult> WriteAsync(ManifestPush push)
+    /// <param name="push">What to record.</param>
+    /// <param name="cancellation">Gives up, unless the commit has begun.</param>
+    public async Task<ManifestResult> WriteAsync(ManifestPush push, CancellationToken cancellation)
     {
         Manifest manifest;
         try
@@ -71,27 +73,23 @@ internal sealed class ManifestWriter(
         }
 
         if (Fault(manifest) is { } fault) return ManifestResult.Invalid(fault);
-        var needed = needs.Of(manifest);
-        var result = await WriteAsync(push, manifest, needed);
-        if (result.Refusal == ManifestRefusal.None)
-        {
-            manifests.Forget(push.Repository, Changed(push));
-        }
-
-        return result;
+        return await WriteAsync(push, manifest, needs.Of(manifest), cancellation);
     }
 
     /// <summary>A blob that was pushed again while the others were made durable is one more to wait for.</summary>
     private async Task<ManifestResult> WriteAsync(
-        ManifestPush push, Manifest manifest, IReadOnlyList<ManifestReference> needed)
+        ManifestPush push, Manifest manifest, IReadOnlyList<ManifestReference> needed, CancellationToken cancellation)
     {
+        // What is found here must hold until the commit: nobody may delete meanwhile, nor move what is compared.
+        var hold = push.Precondition is null ? RepositoryLock.Shared : RepositoryLock.Exclusive;
         var digests = needed.Select(n => n.Target.Digest).Distinct().ToList();
         var durable = await store.MakeDurableAsync(digests);
         while (true)
         {
             var known = durable;
-            var result = await database.WriteAsync(
-                session => WriteAsync(session, push, manifest, needed, known), isDurable: true);
+            var result = await changes.RunAsync(
+                push.Repository, hold, isDurable: true,
+                change => WriteAsync(change, push, manifest, needed, known), cancellation);
             if (result.Refusal != ManifestRefusal.ReferencesUnknown) return result;
             durable = await store.MakeDurableAsync(digests);
             if (durable.Count == known.Count) return result;
@@ -99,14 +97,13 @@ internal sealed class ManifestWriter(
     }
 
     private async ValueTask<ManifestResult> WriteAsync(
-        Session session, ManifestPush push, Manifest manifest, IReadOnlyList<ManifestReference> needed,
+        RepositoryChange change, ManifestPush push, Manifest manifest, IReadOnlyList<ManifestReference> needed,
         IReadOnlyDictionary<Digest, long> durable)
     {
-        // What is found here must hold until the commit: nobody may delete meanwhile, nor move what is compared.
-        await session.LockAsync(push.Repository, isShared: push.Precondition is null);
+        var session = change.Session;
 
         // A refusal must not even leave an empty repository behind.
-        var known = await RepositoryTable.FindAsync(session, push.Repository) ?? -1;
+        var known = await change.FindIdAsync() ?? -1;
         if (push.Precondition is { } holds)
         {
             foreach (var current in await CurrentDigestsAsync(session, known, push))
@@ -117,21 +114,19 @@ internal sealed class ManifestWriter(
 
         var missing = await FindMissingAsync(session, known, needed, durable);
         if (missing.Count > 0) return ManifestResult.Unknown(missing);
-        var repositoryId = await repositories.FindOrAddAsync(session, push.Repository);
+        var repositoryId = await change.GetIdAsync();
         await manifests.AddAsync(session, repositoryId, push.Digest, manifest, push.Body, push.Actor);
+        change.NoteManifest(push.Digest.Text);
 
         // In one order, so that no two pushes wait for each other's tags.
         foreach (var tag in push.Tags.OrderBy(t => t.Text, StringComparer.Ordinal))
         {
             await tags.MoveAsync(session, repositoryId, tag, push.Digest, push.Actor);
+            change.NoteManifest(tag.Text);
         }
 
-        await ManifestTable.AnnounceAsync(session, push.Repository, Changed(push));
         return ManifestResult.Written(manifest);
     }
-
-    private static IEnumerable<string> Changed(ManifestPush push) =>
-        push.Tags.Select(t => t.Text).Append(push.Digest.Text);
 
     /// <summary>The present digest of each tag that will move; of a push by digest, of that manifest.</summary>
     private static async ValueTask<List<string?>> CurrentDigestsAsync(
@@ -148,10 +143,10 @@ internal sealed class ManifestWriter(
     }
 
     /// <summary>
-    /// Digests that the repository has not. Children of an index may be blobs too: build caches list their layers
+    /// Digests that the repository does not have. Children of an index may be blobs too: build caches list their layers
     /// there.
     /// </summary>
-    private static async ValueTask<List<string>> FindMissingAsync(
+    private async ValueTask<List<string>> FindMissingAsync(
         Session session, long repositoryId, IReadOnlyList<ManifestReference> needed,
         IReadOnlyDictionary<Digest, long> durable)
     {
@@ -161,8 +156,10 @@ internal sealed class ManifestWriter(
         var links = await BlobTable.FindAllAsync(session, repositoryId, needed.Select(n => n.Target.Digest));
         return [.. needed.Select(n => n.Target.Digest).Distinct()
             .Where(d => !present.Contains(d)
-                && !(links.TryGetValue(d, out var size) && durable.TryGetValue(d, out var length) && size == length))
+                && !(links.TryGetValue(d, out var size) && blobs.IsWhole(new BlobLink(d, size), LengthOf(d))))
             .Select(d => d.Text)];
+
+        long? LengthOf(Digest digest) => durable.TryGetValue(digest, out var length) ? length : null;
     }
 
     private string? Fault(Manifest manifest)

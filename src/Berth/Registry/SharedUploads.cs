@@ -10,7 +10,8 @@ namespace Berth.Registry;
 /// it stays in memory between requests. A request claims the row, which gives it a new version, and releases it with
 /// the state it leaves. A request that hangs on a node which lost touch finds a newer version, and changes nothing.
 /// </summary>
-internal sealed class SharedUploads(UploadTable table, BlobTable blobs, IBlobStore store, ILogger<SharedUploads> log)
+internal sealed class SharedUploads(
+    UploadTable table, RepositoryBlobs blobs, IBlobStore store, ILogger<SharedUploads> log)
     : Uploads(table, blobs, store, log)
 {
     /// <summary>Those that requests to this node are writing to; null while one is being claimed.</summary>

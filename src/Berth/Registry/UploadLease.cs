@@ -89,7 +89,7 @@ internal abstract partial class UploadLease(Uploads uploads, BlobUpload content)
         hasEnded = true;
         try
         {
-            await uploads.Blobs.LinkAsync(content.Repository, link, content.Id);
+            await uploads.Blobs.LinkAsync(content.Repository, link, content.Id, CancellationToken.None);
         }
         catch
         {

@@ -8,11 +8,11 @@ namespace Berth.Registry;
 /// The uploads in progress. The table knows which exist. A request that wants to change one takes it as a lease, which
 /// one request at a time can have.
 /// </summary>
-internal abstract class Uploads(UploadTable table, BlobTable blobs, IBlobStore store, ILogger log) : IDisposable
+internal abstract class Uploads(UploadTable table, RepositoryBlobs blobs, IBlobStore store, ILogger log) : IDisposable
 {
     public UploadTable Table => table;
 
-    public BlobTable Blobs => blobs;
+    public RepositoryBlobs Blobs => blobs;
 
     public IBlobStore Store => store;
 

@@ -38,6 +38,12 @@ public sealed record LimitSettings
     /// <summary>The most upload sessions that are being written at once.</summary>
     public int ConcurrentUploads { get; init; } = 1000;
 
+    /// <summary>
+    /// How many blobs are synced to the disk at once. Default: Berth's own; each holds a thread, and disks gain
+    /// nothing from more.
+    /// </summary>
+    public int ConcurrentSyncs { get; init; } = 16;
+
     /// <summary>A request body slower than this is cut off. Default: Kestrel's. 0: never.</summary>
     public int MinimumBodyBytesPerSecond { get; init; } = 240;
 

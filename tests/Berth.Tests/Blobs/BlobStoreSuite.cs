@@ -201,6 +201,24 @@ public abstract class BlobStoreSuite : IAsyncLifetime
         Assert.Equal(content, await ReadAsync(Store, digest));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_deleted_blob_is_gone_until_it_is_pushed_again(bool isDurable)
+    {
+        var (content, other) = (Bytes(1, 1000), Bytes(2, 1000));
+        var digest = await PushWholeAsync(Store, content);
+        var kept = await PushWholeAsync(Store, other);
+        if (isDurable) await Store.MakeDurableAsync([digest, kept]);
+        for (var i = 0; i < 2; i++) await Store.DeleteAsync(digest, Stop);
+        Assert.Null(await Store.LengthOfAsync(digest));
+        Assert.Null(await Store.OpenAsync(digest));
+        Assert.Equal([kept], (await Store.MakeDurableAsync([digest, kept])).Keys);
+        await PushWholeAsync(Store, content);
+        Assert.Equal(content, await ReadAsync(Store, digest));
+        Assert.Equal(other, await ReadAsync(Store, kept));
+    }
+
     [Fact]
     public async Task A_store_in_good_health_says_so()
     {

@@ -21,6 +21,7 @@ public class CopyMetadataTests
         await using var postgres = await PostgresServer.CreateDatabaseAsync();
         var first = Path.Combine(berth.DataFolder, "berth.db");
         var second = Path.Combine(berth.DataFolder, "back.db");
+        await AddAccountAsync(first);
 
         var (exitCode, output) = await CopyCommand.RunAsync(first, CopyCommand.UrlOf(postgres));
         Assert.True(exitCode == 0, output);
@@ -45,7 +46,7 @@ public class CopyMetadataTests
         var url = CopyCommand.UrlOf(postgres);
         const string Inserting = """
             SELECT count(*) FROM pg_stat_activity
-            WHERE datname = current_database() AND query LIKE 'INSERT INTO tag%'
+            WHERE datname = current_database() AND query LIKE 'INSERT INTO %'
             """;
 
         await CopyCommand.KillAsync(file, url, async () => await CopyCommand.NumberAsync(postgres, Inserting) > 0);
@@ -258,6 +259,15 @@ public class CopyMetadataTests
         await client.PushAsync(added);
         Assert.True(await client.IsWholeAsync(added));
         await berth.TerminateAsync(TestContext.Current.CancellationToken);
+    }
+
+    private static async Task AddAccountAsync(string file)
+    {
+        await using var database = await SqliteDatabase.OpenBesideAsync(file);
+        await database.WriteAsync(
+            session => session.RunAsync(
+                "INSERT INTO account (kind, name, created_at) VALUES ('person', 'Zoë', 1795640000000)"),
+            isDurable: true);
     }
 
     private static async Task<string> FilledAsync(TemporaryFolder folder)

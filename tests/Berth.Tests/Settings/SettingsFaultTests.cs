@@ -148,6 +148,7 @@ public sealed class SettingsFaultTests : IDisposable
     [InlineData("limits: {pageentries: 10, defaultpageentries: 11}")]
     [InlineData("limits: {bodyrategraceperiod: 1s}")]
     [InlineData("limits: {concurrentuploads: 0}")]
+    [InlineData("limits: {concurrentsyncs: 0}")]
     [InlineData("catalog: {maxentries: 0}")]
     [InlineData("storage: {maintenance: {uploadpurging: {interval: 0}}}")]
     [InlineData("version: 0.2")]

@@ -1,0 +1,111 @@
+using System.Collections.Concurrent;
+using Berth.Blobs;
+using Berth.Metadata;
+using Berth.Oci;
+
+namespace Berth.Registry;
+
+/// <summary>
+/// The blobs of repositories: the one place that says whether a blob is linked in a repository and whole in the store,
+/// and that links and unlinks blobs.
+/// </summary>
+internal sealed partial class RepositoryBlobs(
+    BlobTable table, IBlobStore store, RepositoryChanges changes, ILogger<RepositoryBlobs> log)
+{
+    /// <summary>How many damaged blobs are remembered as logged.</summary>
+    private const int MaxDamaged = 1000;
+
+    /// <summary>Damaged blobs that were logged already. A push of the blob takes it out.</summary>
+    private readonly ConcurrentDictionary<Digest, bool> damaged = new();
+
+    /// <summary>The blob's link, or null where it is not linked here or not whole in the store.</summary>
+    public async ValueTask<BlobLink?> FindAsync(
+        RepositoryName repository, Digest digest, CancellationToken cancellation) =>
+        await table.FindAsync(repository, digest) is { } link && IsWhole(link, await store.LengthOfAsync(digest))
+            ? link
+            : null;
+
+    /// <summary>
+    /// The blob's content for reading, which the caller disposes; null where it is not linked here or not whole.
+    /// </summary>
+    public async ValueTask<BlobContent?> OpenAsync(
+        RepositoryName repository, Digest digest, CancellationToken cancellation)
+    {
+        if (await table.FindAsync(repository, digest) is not { } link) return null;
+        var content = await store.OpenAsync(digest);
+        if (IsWhole(link, content?.Length)) return content;
+        content?.Dispose();
+        return null;
+    }
+
+    /// <summary>
+    /// Whether the store has of a linked blob what it should. A blob that is missing or has another length counts as
+    /// absent, so that clients push it again.
+    /// </summary>
+    /// <param name="link">The link.</param>
+    /// <param name="length">How many bytes the store has; null where it has none of them.</param>
+    public bool IsWhole(BlobLink link, long? length)
+    {
+        if (length == link.SizeBytes) return true;
+        if (damaged.Count >= MaxDamaged) damaged.Clear();
+        if (damaged.TryAdd(link.Digest, true)) LogDamaged(link.Digest, link.SizeBytes, length);
+        return false;
+    }
+
+    /// <summary>
+    /// Links a blob that the store has made of an upload. The upload's row goes in the transaction that links the blob.
+    /// </summary>
+    public async Task LinkAsync(
+        RepositoryName repository, BlobLink link, UploadId upload, CancellationToken cancellation)
+    {
+        await LinkAsync(repository, link, from: null, upload, cancellation);
+        damaged.TryRemove(link.Digest, out _);
+    }
+
+    /// <summary>Links a blob of one repository in another. False if the first does not have it whole.</summary>
+    public async Task<bool> MountAsync(
+        RepositoryName from, RepositoryName to, Digest digest, CancellationToken cancellation) =>
+        await FindAsync(from, digest, cancellation) is { } link
+        && await LinkAsync(to, link, from, upload: null, cancellation);
+
+    /// <summary>Unlinks a blob; its content stays. False if it was not linked.</summary>
+    public Task<bool> UnlinkAsync(RepositoryName repository, Digest digest, CancellationToken cancellation) =>
+        changes.RunAsync(
+            repository, RepositoryLock.Exclusive, isDurable: true,
+            async change =>
+            {
+                if (await change.FindIdAsync() is not { } id
+                    || !await BlobTable.UnlinkAsync(change.Session, id, digest))
+                {
+                    return false;
+                }
+
+                change.NoteUnlinked(digest);
+                return true;
+            },
+            cancellation);
+
+    private Task<bool> LinkAsync(
+        RepositoryName repository, BlobLink link, RepositoryName? from, UploadId? upload,
+        CancellationToken cancellation) => changes.RunAsync(
+            repository, RepositoryLock.None, isDurable: false,
+            async change =>
+            {
+                // The blob's row first, which a collector locks before it looks for links.
+                await table.KeepAsync(change.Session, link);
+                if (from is { } source && !await BlobTable.IsLinkedAsync(change.Session, source, link.Digest))
+                {
+                    return false;
+                }
+
+                await table.LinkAsync(change.Session, await change.GetIdAsync(), link);
+                if (upload is { } id) await UploadTable.EndAsync(change.Session, id);
+                change.NoteLinked(link.Digest);
+                return true;
+            },
+            cancellation);
+
+    [LoggerMessage(Level = LogLevel.Error, Message =
+        "Blob {Digest} should have {Expected} bytes and has {Found}: answering 404 until it is pushed again")]
+    private partial void LogDamaged(Digest digest, long expected, long? found);
+}

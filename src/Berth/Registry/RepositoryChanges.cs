@@ -1,0 +1,106 @@
+using System.Diagnostics;
+using Berth.Metadata;
+using Berth.Oci;
+
+namespace Berth.Registry;
+
+/// <summary>Against which other changes of the same repository a change is protected until it commits.</summary>
+internal enum RepositoryLock
+{
+    /// <summary>None: it relies on nothing that it reads.</summary>
+    None,
+
+    /// <summary>Against those that remove something.</summary>
+    Shared,
+
+    /// <summary>Against all that take a lock.</summary>
+    Exclusive,
+}
+
+/// <summary>
+/// The one way to change what a repository answers:
+/// <code>
+/// begin ► lock ► change, noting what is different ► announce to other nodes ► commit ► forget cached answers
+/// </code>
+/// Everything up to the commit is one transaction. What must happen if and only if the change does, such as a job, is
+/// written by the change in its session.
+/// </summary>
+internal sealed class RepositoryChanges(Database database, RepositoryTable repositories, AnswerCache cache)
+{
+    /// <param name="repository">What is changed. It need not exist yet.</param>
+    /// <param name="hold">What must not happen to it meanwhile.</param>
+    /// <param name="isDurable">Whether the change must survive a power cut once the task has ended.</param>
+    /// <param name="change">May run more than once, and has no effects but on the database.</param>
+    /// <param name="cancellation">Gives up, unless the commit has begun.</param>
+    public async Task<T> RunAsync<T>(
+        RepositoryName repository, RepositoryLock hold, bool isDurable, Func<RepositoryChange, ValueTask<T>> change,
+        CancellationToken cancellation)
+    {
+        RepositoryChange? last = null;
+        try
+        {
+            return await database.WriteAsync(
+                async session =>
+                {
+                    var attempt = last = new RepositoryChange(session, repository, repositories, hold);
+                    if (hold != RepositoryLock.None)
+                    {
+                        await session.LockAsync(repository, isShared: hold == RepositoryLock.Shared);
+                    }
+
+                    var result = await change(attempt);
+                    await attempt.AnnounceAsync();
+                    return result;
+                },
+                isDurable);
+        }
+        finally
+        {
+            // After a failure too: a commit whose answer was lost may have happened.
+            if (last?.Keys is { Count: > 0 } keys) cache.Forget(repository.Text, keys);
+        }
+    }
+}
+
+/// <summary>A change of one repository while it is being made, and what it has changed so far.</summary>
+internal sealed class RepositoryChange(
+    Session session, RepositoryName repository, RepositoryTable repositories, RepositoryLock hold)
+{
+    private readonly List<string> keys = [];
+    private bool isNewsToOthers;
+
+    public Session Session => session;
+
+    public RepositoryName Repository => repository;
+
+    /// <summary>The keys of cached answers that are no longer true.</summary>
+    public IReadOnlyList<string> Keys => keys;
+
+    /// <summary>The repository's id, or null where it does not exist.</summary>
+    public ValueTask<long?> FindIdAsync() => RepositoryTable.FindAsync(session, repository);
+
+    /// <summary>The repository's id; the repository is added where it does not exist.</summary>
+    public ValueTask<long> GetIdAsync() => repositories.FindOrAddAsync(session, repository);
+
+    /// <summary>A tag or a manifest was written or removed.</summary>
+    public void NoteManifest(string reference)
+    {
+        Debug.Assert(hold != RepositoryLock.None, "manifests and tags are changed under the repository's lock");
+        keys.Add(ManifestTable.KeyOf(repository, reference));
+        isNewsToOthers = true;
+    }
+
+    /// <summary>A blob was linked. Other nodes need not hear of it: none keeps that a blob is not there.</summary>
+    public void NoteLinked(Digest blob) => keys.Add(BlobTable.KeyOf(repository, blob));
+
+    public void NoteUnlinked(Digest blob)
+    {
+        Debug.Assert(hold == RepositoryLock.Exclusive, "pushes rely on links that they found");
+        keys.Add(BlobTable.KeyOf(repository, blob));
+        isNewsToOthers = true;
+    }
+
+    public ValueTask AnnounceAsync() => isNewsToOthers
+        ? session.AnnounceAsync(AnswerCache.NoticeOf(repository.Text, keys))
+        : ValueTask.CompletedTask;
+}
