@@ -9,8 +9,8 @@ namespace Berth.Hosting;
 /// are apart: on a full or read-only disk pulls go on.
 /// </summary>
 internal sealed class Readiness(
-    Database database, IBlobStore store, AnswerCache cache, IHostApplicationLifetime lifetime, TimeProvider clock,
-    DataFolder? folder = null)
+    Database database, IBlobStore store, AnswerCache cache, IHostApplicationLifetime lifetime, StopSignals signals,
+    TimeProvider clock, DataFolder? folder = null)
 {
     private static readonly TimeSpan Remembered = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
@@ -24,7 +24,7 @@ internal sealed class Readiness(
     /// <summary>Null when all is well, else the reason in words.</summary>
     public async Task<string?> FindProblemAsync(bool forPulls)
     {
-        if (lifetime.ApplicationStopping.IsCancellationRequested) return "the registry is stopping";
+        if (signals.IsStopping || lifetime.ApplicationStopping.IsCancellationRequested) return "the registry is stopping";
         try
         {
             var answer = forPulls ? pulls.Ask(clock, CheckPullsAsync) : pushes.Ask(clock, CheckPushesAsync);

@@ -7,7 +7,6 @@ using Berth.Metadata;
 using Berth.Registry;
 using Berth.Settings;
 using Berth.Transport;
-using Microsoft.AspNetCore.Connections;
 
 namespace Berth.Hosting;
 
@@ -20,10 +19,9 @@ internal static partial class RegistryHost
     public static async Task<WebApplication> BuildAsync(RegistrySettings settings, Stream? logOutput = null)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore();
-        builder.WebHost.UseSockets(Listener.Configure);
-        builder.WebHost.ConfigureKestrel(kestrel => Listener.Configure(kestrel, settings));
-        builder.Services.AddSingleton<IMemoryPoolFactory<byte>, BlockPool>();
+        Listener.AddTo(builder.WebHost, settings);
+        builder.Services.AddSingleton<StopSignals>()
+            .AddSingleton<IHostLifetime>(provider => provider.GetRequiredService<StopSignals>());
         AddLogging(builder, settings.Log, logOutput);
         var folder = DataFolder.Open(settings);
         try
@@ -70,6 +68,7 @@ internal static partial class RegistryHost
             throw;
         }
 
+        await WarmUp.RunAsync(app.Services);
         await app.WaitForShutdownAsync(cancellation);
     }
 
@@ -84,6 +83,8 @@ internal static partial class RegistryHost
             next,
             new AnswerHeaders(settings.Http),
             settings.Log.AccessLog.Disabled ? null : new RequestLog(services.GetRequiredService<LogSink>()),
+            settings.Limits,
+            services.GetRequiredService<TimeProvider>(),
             services.GetRequiredService<ILogger<RequestBoundary>>()).HandleAsync);
         if (Preflight.IsWanted(settings.Http)) app.Use(next => new Preflight(next).HandleAsync);
         if (settings.Http.Prefix != "/") app.Use(next => new PathPrefix(next, settings.Http).HandleAsync);
@@ -114,7 +115,8 @@ internal static partial class RegistryHost
 
         // The server's own words per request, for which it would also start an Activity each time.
         builder.Logging.AddFilter("Microsoft", settings.Level == LogLevelName.Error ? LogLevel.Error : LogLevel.Warning)
-            .AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
+            .AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None)
+            .AddFilter(RefusalLogger.Category, settings.AccessLog.Disabled ? LogLevel.None : LogLevel.Debug);
     }
 
     private static void AddRegistry(

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Berth.Distribution;
 using Berth.Logging;
+using Berth.Settings;
 using Berth.Transport;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -11,22 +12,30 @@ namespace Berth.Hosting;
 /// in the log, and writes the request's line.
 /// </summary>
 internal sealed partial class RequestBoundary(
-    RequestDelegate next, AnswerHeaders headers, RequestLog? requests, ILogger<RequestBoundary> log)
+    RequestDelegate next, AnswerHeaders headers, RequestLog? requests, LimitSettings limits, TimeProvider clock,
+    ILogger<RequestBoundary> log)
 {
     /// <summary>nginx's number for a client that went away. It is only logged: there is nobody to send it to.</summary>
     private const int ClientGone = 499;
 
     private static readonly TimeSpan MomentUntilToldGone = TimeSpan.FromMilliseconds(200);
 
+    /// <summary>As Kestrel's.</summary>
+    private static readonly TimeSpan LongestEndOfBody = TimeSpan.FromSeconds(5);
+
     public async Task HandleAsync(HttpContext http)
     {
         var started = Stopwatch.GetTimestamp();
+        var hasBody = HasBody(http.Request);
+        var connection = http.Features.Get<OpenConnection>();
+        connection?.BeginRequest(hasBody);
         headers.Set(http);
         var body = requests is null ? null : Count(http);
         int status;
         try
         {
-            await next(http);
+            if (hasBody && FindUnknownCoding(http.Request) is { } unknown) await unknown.WriteAsync(http.Response);
+            else await next(http);
             status = await IsCutOffAsync(http, body) ? ClientGone : http.Response.StatusCode;
         }
         catch (Exception e)
@@ -35,6 +44,52 @@ internal sealed partial class RequestBoundary(
         }
 
         requests?.Write(http, status, body!.Bytes, Stopwatch.GetElapsedTime(started));
+        if (hasBody && status >= StatusCodes.Status400BadRequest) await EndBodyAsync(http);
+        connection?.EndRequest();
+    }
+
+    /// <summary>On HTTP/2 a refused body ends by itself, with its stream.</summary>
+    private static bool HasBody(HttpRequest request) =>
+        request.ContentLength > 0 || request.Headers.TransferEncoding.Count > 0;
+
+    /// <summary>RFC 9112, 6.1: a transfer coding that is not understood is answered with 501.</summary>
+    private static RegistryError? FindUnknownCoding(HttpRequest request)
+    {
+        var codings = request.Headers.TransferEncoding;
+        if (codings.Count == 0) return null;
+        if (codings is [{ } only] && only.Trim().Equals("chunked", StringComparison.OrdinalIgnoreCase)) return null;
+        request.HttpContext.Response.Headers.Connection = "close";
+        return new RegistryError(
+            StatusCodes.Status501NotImplemented, "UNSUPPORTED", "the only transfer coding that is understood is chunked");
+    }
+
+    /// <summary>
+    /// Reads what the client may still be sending after its request was refused, or it would see a broken connection
+    /// instead of the answer. There are bounds to that.
+    /// </summary>
+    private async Task EndBodyAsync(HttpContext http)
+    {
+        if (HttpProtocol.IsHttp2(http.Request.Protocol) || http.RequestAborted.IsCancellationRequested) return;
+
+        // Who asked first sends nothing, now that the answer is no, and Kestrel knows.
+        if (http.Request.Headers.Expect.Count > 0) return;
+        using var limit = new CancellationTokenSource(LongestEndOfBody, clock);
+        try
+        {
+            for (var left = limits.RefusedBodyBytes; left >= 0;)
+            {
+                var read = await http.Request.BodyReader.ReadAsync(limit.Token);
+                left -= read.Buffer.Length;
+                http.Request.BodyReader.AdvanceTo(read.Buffer.End);
+                if (read.IsCompleted) return;
+            }
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException or InvalidOperationException)
+        {
+            // The framing is wrong, the client is gone or too slow, or somebody reads already: there is no next request.
+        }
+
+        http.Abort();
     }
 
     private static CountedBody Count(HttpContext http)
@@ -46,6 +101,7 @@ internal sealed partial class RequestBoundary(
 
     private async Task<int> AnswerAsync(HttpContext http, Exception e)
     {
+        e = FindBadFraming(e) ?? e;
         if (e is OperationCanceledException or IOException && await IsGoneAsync(http.RequestAborted))
         {
             http.Abort();
@@ -75,6 +131,12 @@ internal sealed partial class RequestBoundary(
         await error.WriteAsync(http.Response);
         return error.Status;
     }
+
+    /// <summary>Kestrel has its own exception for bad chunks, but not for a size that is no 32-bit number.</summary>
+    private static BadHttpRequestException? FindBadFraming(Exception e) =>
+        e is IOException { InnerException: OverflowException }
+            ? new BadHttpRequestException("the size of a chunk is too large", StatusCodes.Status400BadRequest, e)
+            : null;
 
     /// <summary>The client went away, and has less of the answer than it was promised.</summary>
     private static ValueTask<bool> IsCutOffAsync(HttpContext http, CountedBody? body) =>

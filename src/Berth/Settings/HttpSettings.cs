@@ -34,6 +34,12 @@ public sealed record HttpSettings
     /// <summary>How long requests may go on after a stop signal. Distribution: 0, at once.</summary>
     public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(60);
 
+    /// <summary>
+    /// How long connections are still taken after a stop signal, while <c>/readyz</c> says 503: the time that load
+    /// balancers need to notice. Default: 0, at once.
+    /// </summary>
+    public TimeSpan ShutdownDelay { get; init; }
+
     public TlsSettings Tls { get; init; } = new();
 
     /// <summary>Headers that every answer carries.</summary>

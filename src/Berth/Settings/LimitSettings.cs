@@ -47,20 +47,52 @@ public sealed record LimitSettings
     /// <summary>A request body slower than this is cut off. Default: Kestrel's. 0: never.</summary>
     public int MinimumBodyBytesPerSecond { get; init; } = 240;
 
-    /// <summary>How long a body may be slower than that. Default: Kestrel's.</summary>
-    public TimeSpan BodyRateGracePeriod { get; init; } = TimeSpan.FromSeconds(5);
+    /// <summary>
+    /// How long a body may be slower than that. Default: Berth's own. BuildKit opens a request long before it has bytes
+    /// to send, and does not retry a 408.
+    /// </summary>
+    public TimeSpan BodyRateGracePeriod { get; init; } = TimeSpan.FromSeconds(60);
 
     /// <summary>The largest blob. Default: distribution's, which is 0: no limit.</summary>
     public long MaximumUploadBytes { get; init; }
 
-    /// <summary>The most connections at once. Default: Kestrel's, which is 0 here: no limit.</summary>
+    /// <summary>
+    /// The most connections at once. Default: 0, as many as half the memory holds at 256 KiB each, and as leave every
+    /// second descriptor to a file. When there are so many, new ones take the place of idle ones.
+    /// </summary>
     public int ConcurrentConnections { get; init; }
+
+    /// <summary>
+    /// The most connections of one client address, trusted proxies excepted. Default: 0, half of those of all.
+    /// </summary>
+    public int ConnectionsPerClient { get; init; }
+
+    /// <summary>
+    /// How long a connection may be idle. Default: above the 600 s for which Google's and the 60 to 620 s for which
+    /// other load balancers keep theirs, so that it is they who close it.
+    /// </summary>
+    public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromMinutes(11);
+
+    /// <summary>
+    /// How long a client may read nothing of an answer. Default: about as long as Linux tries to reach one that is gone
+    /// (tcp_retries2); proxies that buffer and runtimes that unpack pause for minutes.
+    /// </summary>
+    public TimeSpan ReaderStallTimeout { get; init; } = TimeSpan.FromMinutes(15);
 
     /// <summary>Memory for manifests that were just served. 0: none are kept.</summary>
     public long ManifestCacheBytes { get; init; } = 64 << 20;
 
     /// <summary>Memory for blobs below 64 KiB that were just served, such as image configs. 0: none are kept.</summary>
     public long BlobCacheBytes { get; init; } = 16 << 20;
+
+    /// <summary>The most bytes of a request's headers together. Default: twice Kestrel's; tokens may be large.</summary>
+    public long RequestHeaderBytes { get; init; } = 64 << 10;
+
+    /// <summary>
+    /// How much of a body is still read after its request was refused, so that the client sees the answer, in bytes.
+    /// Default: Berth's own. A client that sends more is cut off.
+    /// </summary>
+    public long RefusedBodyBytes { get; init; } = 16 << 20;
 
     /// <summary>How long a request's headers may take to arrive. Default: Kestrel's.</summary>
     public int RequestHeadersTimeoutSeconds { get; init; } = 30;

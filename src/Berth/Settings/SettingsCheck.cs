@@ -80,6 +80,7 @@ internal sealed partial class SettingsCheck(
         if (http.Secret is not null)
             Notice("http.secret", "not needed: no state is signed into locations");
         Between("http.draintimeout", http.DrainTimeout, TimeSpan.Zero, LongestWait);
+        Between("http.shutdowndelay", http.ShutdownDelay, TimeSpan.Zero, TimeSpan.FromHours(1));
         for (var i = 0; i < http.TrustedProxies.Count; i++)
             MustBeNetwork($"http.trustedproxies.{i}", http.TrustedProxies[i]);
 
@@ -196,6 +197,11 @@ internal sealed partial class SettingsCheck(
         Between("limits.concurrentsyncs", limits.ConcurrentSyncs, 1, 1000);
         Between("limits.minimumbodybytespersecond", limits.MinimumBodyBytesPerSecond, 0, int.MaxValue);
         Between("limits.concurrentconnections", limits.ConcurrentConnections, 0, int.MaxValue);
+        Between("limits.connectionsperclient", limits.ConnectionsPerClient, 0, int.MaxValue);
+        Between("limits.idletimeout", limits.IdleTimeout, TimeSpan.FromSeconds(1), LongestWait);
+        Between("limits.readerstalltimeout", limits.ReaderStallTimeout, ShortestGracePeriod, LongestWait);
+        BytesBetween("limits.requestheaderbytes", limits.RequestHeaderBytes, 4 << 10, 1 << 20);
+        BytesBetween("limits.refusedbodybytes", limits.RefusedBodyBytes, 0, 1L << 40);
         Between("limits.requestheaderstimeoutseconds", limits.RequestHeadersTimeoutSeconds, 1, 3600);
         Between("limits.bodyrategraceperiod", limits.BodyRateGracePeriod, ShortestGracePeriod, LongestWait);
         BytesBetween("limits.manifestbytes", limits.ManifestBytes, LimitSettings.LeastManifestBytes, 256 << 20);

@@ -18,7 +18,8 @@ namespace Berth.Transport;
 ///   4. Advance(n) ───► counts n body bytes ─────► drops them
 /// </code>
 /// Step 2 relies on a transport whose pipe pauses at its second byte (<see cref="TransportWriteBufferBytes"/>): a flush
-/// then returns only once the socket has taken everything. Step 4 keeps Kestrel's count of Content-Length right, and so
+/// then returns only once the socket has taken everything. During step 3 Kestrel watches nothing, so
+/// <see cref="OpenConnections"/> cuts off a client that reads nothing for <c>limits.readerstalltimeout</c>. Step 4 keeps Kestrel's count of Content-Length right, and so
 /// keep-alive and pipelined requests.
 /// </summary>
 internal sealed class FileSending
@@ -32,17 +33,12 @@ internal sealed class FileSending
     /// <summary>One call to sendfile(2) takes less than 2 GiB.</summary>
     private const int SliceBytes = 1 << 30;
 
-    /// <summary>A client that takes no byte for so long is gone: Kestrel can't watch what it does not send.</summary>
-    private const int StallMilliseconds = 120_000;
-
-    private const int TcpLevel = 6;
-    private const int TcpUserTimeout = 18;
-
     private readonly Socket socket;
     private readonly DiscardingWriter writer;
-    private bool isWatched;
+    private readonly OpenConnection? connection;
 
-    private FileSending(Socket socket, DiscardingWriter writer) => (this.socket, this.writer) = (socket, writer);
+    private FileSending(Socket socket, DiscardingWriter writer, OpenConnection? connection) =>
+        (this.socket, this.writer, this.connection) = (socket, writer, connection);
 
     /// <summary>Prepares the connections of an endpoint without TLS.</summary>
     public static void Attach(ListenOptions endpoint) => endpoint.Use(next => connection =>
@@ -51,7 +47,7 @@ internal sealed class FileSending
         {
             var writer = new DiscardingWriter(connection.Transport.Output);
             connection.Transport = new Duplex(connection.Transport.Input, writer);
-            connection.Features.Set(new FileSending(socket, writer));
+            connection.Features.Set(new FileSending(socket, writer, connection.Features.Get<OpenConnection>()));
         }
 
         return next(connection);
@@ -111,7 +107,7 @@ internal sealed class FileSending
         var sent = 0L;
         try
         {
-            WatchForStalls();
+            connection?.BeginSending();
             while (sent < count)
             {
                 var slice = (int)Math.Min(count - sent, SliceBytes);
@@ -124,22 +120,12 @@ internal sealed class FileSending
         {
             // A socket that Kestrel has closed meanwhile says so in the last two ways.
         }
+        finally
+        {
+            connection?.EndSending();
+        }
 
         return sent;
-    }
-
-    private void WatchForStalls()
-    {
-        if (isWatched) return;
-        socket.SetRawSocketOption(TcpLevel, TcpUserTimeout, BitConverter.GetBytes(StallMilliseconds));
-        isWatched = true;
-    }
-
-    private sealed class Duplex(PipeReader input, PipeWriter output) : IDuplexPipe
-    {
-        public PipeReader Input { get; } = input;
-
-        public PipeWriter Output { get; } = output;
     }
 
     /// <summary>Passes everything on, but for the bytes that went out another way.</summary>

@@ -20,33 +20,19 @@ internal sealed class Forwarding(RequestDelegate next, HttpSettings settings)
     private static readonly SearchValues<char> HostChars =
         SearchValues.Create("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_.:[]");
 
+<<<<<<< HEAD
     private readonly IPNetwork[] trusted = [.. settings.TrustedProxies.Select(ParseNetwork)];
+=======
+    private static readonly SearchValues<char> PrefixChars =
+        SearchValues.Create("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_.~/");
+
+    private readonly TrustedProxies trusted = new(settings.TrustedProxies);
+>>>>>>> 6c3e613 (Bound the connections by memory and descriptors, and let idle and slow ones make room for new ones)
 
     public Task HandleAsync(HttpContext http)
     {
-        if (IsTrusted(http.Connection.RemoteIpAddress)) Apply(http);
+        if (trusted.Contains(http.Connection.RemoteIpAddress)) Apply(http);
         return next(http);
-    }
-
-    private static IPNetwork ParseNetwork(string text)
-    {
-        if (IPAddress.TryParse(text, out var ip)) return new IPNetwork(ip, ip.GetAddressBytes().Length * 8);
-        return IPNetwork.TryParse(text, out var network)
-            ? network
-            : throw new StartException(
-                $"http.trustedproxies: '{text}' is neither an address nor a range like 10.0.0.0/8");
-    }
-
-    private bool IsTrusted(IPAddress? address)
-    {
-        if (address is null) return false;
-        if (address.IsIPv4MappedToIPv6) address = address.MapToIPv4();
-        foreach (var network in trusted)
-        {
-            if (network.Contains(address)) return true;
-        }
-
-        return false;
     }
 
     private void Apply(HttpContext http)
@@ -64,7 +50,7 @@ internal sealed class Forwarding(RequestDelegate next, HttpSettings settings)
             if (IsHost(hop.Host)) request.Host = new HostString(hop.Host!);
             if (hop.For is null || !TryParseClient(hop.For, out var client)) return;
             http.Connection.RemoteIpAddress = client;
-            if (!IsTrusted(client)) return;
+            if (!trusted.Contains(client)) return;
         }
     }
 

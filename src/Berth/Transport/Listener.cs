@@ -1,5 +1,8 @@
 using System.Net;
+using Berth.Oci;
 using Berth.Settings;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 
@@ -8,6 +11,27 @@ namespace Berth.Transport;
 /// <summary>Where and how Kestrel listens.</summary>
 internal static class Listener
 {
+    /// <summary>How much one connection may have sent that nobody has read yet, in bytes.</summary>
+    public const long ReceiveBufferBytes = 256 * 1024;
+
+    /// <summary>Connections that wait until they are accepted; the kernel may allow fewer (net.core.somaxconn).</summary>
+    private const int Backlog = 4096;
+
+    /// <summary>The longest path and query without tags, in bytes. Default: Kestrel's.</summary>
+    private const int LineBytesWithoutTags = 8192;
+
+    /// <summary>Adds the server to the host, as the settings want it.</summary>
+    public static void AddTo(IWebHostBuilder host, RegistrySettings settings)
+    {
+        host.UseKestrelCore();
+        host.UseSockets(sockets => Configure(sockets, settings.Limits));
+        host.ConfigureKestrel(kestrel => Configure(kestrel, settings));
+        host.ConfigureServices(services => services
+            .AddSingleton<IMemoryPoolFactory<byte>, BlockPool>()
+            .AddSingleton<OpenConnections>()
+            .AddSingleton<IConnectionListenerFactory, BoundedListening>());
+    }
+
     /// <summary>
     /// A request runs on the thread of the pool that took it from its socket, and its answer is sent from there too:
     /// by default each of the two steps changes the thread, and with few cores it is these changes that make the slow
@@ -15,24 +39,32 @@ internal static class Listener
     /// something to read are handed out to the pool's threads one by one. It does keep its own connection from
     /// receiving: where that matters, as in an upload, the work goes to another thread.
     /// </summary>
-    public static void Configure(SocketTransportOptions sockets)
+    private static void Configure(SocketTransportOptions sockets, LimitSettings limits)
     {
         sockets.UnsafePreferInlineScheduling = true;
         sockets.MaxWriteBufferSize = FileSending.TransportWriteBufferBytes;
+        sockets.MaxReadBufferSize = Math.Max(ReceiveBufferBytes, RequestLineBytes(limits) + limits.RequestHeaderBytes);
+        sockets.Backlog = Backlog;
     }
 
-    public static void Configure(KestrelServerOptions kestrel, RegistrySettings settings)
+    private static void Configure(KestrelServerOptions kestrel, RegistrySettings settings)
     {
         var limits = settings.Limits;
         kestrel.AddServerHeader = false;
         kestrel.AllowSynchronousIO = false;
         kestrel.Limits.MaxRequestBodySize = null;
-        kestrel.Limits.MaxConcurrentConnections =
-            limits.ConcurrentConnections > 0 ? limits.ConcurrentConnections : null;
+        kestrel.Limits.MaxRequestLineSize = RequestLineBytes(limits);
+        kestrel.Limits.MaxRequestHeadersTotalSize = (int)limits.RequestHeaderBytes;
+        kestrel.Limits.MaxRequestBufferSize =
+            Math.Max(ReceiveBufferBytes, RequestLineBytes(limits) + limits.RequestHeaderBytes);
+        kestrel.Limits.KeepAliveTimeout = limits.IdleTimeout;
         kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(limits.RequestHeadersTimeoutSeconds);
         kestrel.Limits.MinRequestBodyDataRate = limits.MinimumBodyBytesPerSecond > 0
             ? new MinDataRate(limits.MinimumBodyBytesPerSecond, limits.BodyRateGracePeriod)
             : null;
+
+        // The rate is Kestrel's default. What counts is that each write has the whole time for a reader that stands still.
+        kestrel.Limits.MinResponseDataRate = new MinDataRate(240, limits.ReaderStallTimeout);
         if (!ListenAddress.TryParse(settings.Http.Addr, out var address))
         {
             throw new StartException($"http.addr '{settings.Http.Addr}' is no address: write one like 127.0.0.1:5000");
@@ -47,8 +79,13 @@ internal static class Listener
         void Speak(ListenOptions listen) => ChooseProtocols(listen, settings.Http);
     }
 
+    /// <summary>All the tags of one push stand in its query, each up to 128 characters behind <c>&amp;tag=</c>.</summary>
+    private static int RequestLineBytes(LimitSettings limits) =>
+        LineBytesWithoutTags + (limits.TagsPerPush * ("&tag=".Length + Tag.MaxLength));
+
     private static void ChooseProtocols(ListenOptions listen, HttpSettings http)
     {
+        LeaveAtTheEnd(listen, isTls: http.Tls.Certificate is not null);
         listen.Protocols = HttpProtocols.Http1;
         if (http.Tls.Certificate is not null)
         {
@@ -65,5 +102,26 @@ internal static class Listener
 
             FileSending.Attach(listen);
         }
+
+        Http10Input.Attach(listen);
+    }
+
+    private static void LeaveAtTheEnd(ListenOptions listen, bool isTls)
+    {
+        var connections = listen.ApplicationServices.GetRequiredService<OpenConnections>();
+        listen.Use(next => async connection =>
+        {
+            var place = connection.Features.GetRequiredFeature<OpenConnection>();
+            try
+            {
+                // TLS receives here what the transport received before.
+                if (isTls) OpenConnection.Current = place;
+                await next(connection);
+            }
+            finally
+            {
+                connections.Remove(place);
+            }
+        });
     }
 }

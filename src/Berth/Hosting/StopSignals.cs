@@ -1,0 +1,106 @@
+using System.Runtime.InteropServices;
+using Berth.Settings;
+using Berth.Transport;
+
+namespace Berth.Hosting;
+
+/// <summary>
+/// What SIGTERM, SIGINT and SIGQUIT do. The first one stops in order, and says so at each step:
+/// <list type="number">
+/// <item><c>/readyz</c> answers 503; for <c>http.shutdowndelay</c> connections are still taken;</item>
+/// <item>the port closes, and running requests may go on for <c>http.draintimeout</c>;</item>
+/// <item>everything is closed.</item>
+/// </list>
+/// A second one ends the process at once, as it would without this.
+/// </summary>
+internal sealed partial class StopSignals(
+    IHostApplicationLifetime lifetime, HttpSettings http, OpenConnections connections, TimeProvider clock,
+    ILogger<StopSignals> log) : IHostLifetime, IDisposable
+{
+    private static readonly TimeSpan ReportedEvery = TimeSpan.FromSeconds(5);
+
+    private readonly List<PosixSignalRegistration> registrations = [];
+    private int received;
+
+    /// <summary>A signal has come.</summary>
+    public bool IsStopping => Volatile.Read(ref received) > 0;
+
+    public Task WaitForStartAsync(CancellationToken cancellationToken)
+    {
+        foreach (var signal in new[] { PosixSignal.SIGTERM, PosixSignal.SIGINT, PosixSignal.SIGQUIT })
+        {
+            registrations.Add(PosixSignalRegistration.Create(signal, Hear));
+        }
+
+        return Task.CompletedTask;
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public void Dispose()
+    {
+        foreach (var registration in registrations) registration.Dispose();
+    }
+
+    private void Hear(PosixSignalContext signal)
+    {
+        if (Interlocked.Increment(ref received) > 1)
+        {
+            // Without the log, which may have no time left to be written.
+            Console.Error.WriteLine($"berth: a second signal ({signal.Signal}): ends at once");
+            return;
+        }
+
+        signal.Cancel = true;
+        _ = StopInOrderAsync(signal.Signal);
+    }
+
+    private async Task StopInOrderAsync(PosixSignal signal)
+    {
+        var running = connections.RunningRequests;
+        LogReceived(signal, running);
+        if (http.ShutdownDelay > TimeSpan.Zero)
+        {
+            LogDelays(http.ShutdownDelay);
+            await Task.Delay(http.ShutdownDelay, clock, lifetime.ApplicationStopping)
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        var began = clock.GetTimestamp();
+        running = connections.RunningRequests;
+        LogCloses(running, http.DrainTimeout);
+        lifetime.ApplicationStopped.Register(() =>
+        {
+            var took = clock.GetElapsedTime(began);
+            LogStopped(took);
+        });
+        lifetime.StopApplication();
+        while (true)
+        {
+            await Task.Delay(ReportedEvery, clock, lifetime.ApplicationStopped)
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (lifetime.ApplicationStopped.IsCancellationRequested) return;
+            running = connections.RunningRequests;
+            var left = http.DrainTimeout - clock.GetElapsedTime(began);
+            LogWaits(running, left);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message =
+        "{Signal} received: no longer ready, {Requests} requests are running. A second signal ends at once")]
+    private partial void LogReceived(PosixSignal signal, int requests);
+
+    [LoggerMessage(Level = LogLevel.Information, Message =
+        "Connections are still taken for {Delay} (http.shutdowndelay)")]
+    private partial void LogDelays(TimeSpan delay);
+
+    [LoggerMessage(Level = LogLevel.Information, Message =
+        "The port closes: waiting for {Requests} requests, {Limit} at most (http.draintimeout)")]
+    private partial void LogCloses(int requests, TimeSpan limit);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Still waiting for {Requests} requests, {Left} at most")]
+    private partial void LogWaits(int requests, TimeSpan left);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Stopped after {Time}")]
+    private partial void LogStopped(TimeSpan time);
+}

@@ -1,0 +1,186 @@
+using System.Net;
+using System.Net.Sockets;
+using Berth.Settings;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+
+namespace Berth.Transport;
+
+/// <summary>Whether there is room for one more connection.</summary>
+internal enum Room
+{
+    /// <summary>Yes, maybe because others were closed.</summary>
+    Yes,
+
+    /// <summary>Not now: every connection is at work.</summary>
+    NotNow,
+
+    /// <summary>Not for this client, which has its share and is at work on all of it.</summary>
+    NotForClient,
+}
+
+/// <summary>
+/// All open connections. When there are as many as memory and descriptors allow, a new one takes the place of another:
+/// <list type="number">
+/// <item>of one without a request, such as an idle one, or one with half a header;</item>
+/// <item>of a transfer that is slower than any working client's.</item>
+/// </list>
+/// Of these, the client with the most connections loses first, and the longest idle or the slowest of its own.
+/// </summary>
+internal sealed class OpenConnections : IDisposable
+{
+    /// <summary>Below this a transfer gives way when there is no room. A modem of 1998 was faster.</summary>
+    private const double SlowBytesPerSecond = 4096;
+
+    /// <summary>Closing several at a time keeps the search for them cheap.</summary>
+    private const int ShareClosedAtOnce = 64;
+
+    private static readonly TimeSpan LeastAgeOfSlow = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestBetweenLooks = TimeSpan.FromSeconds(15);
+
+    private readonly ConnectionBounds bounds;
+    private readonly TrustedProxies proxies;
+    private readonly TimeProvider clock;
+    private readonly TimeSpan stallLimit;
+    private readonly ITimer stallWatch;
+    private readonly Lock changing = new();
+    private readonly Dictionary<string, OpenConnection> open = new(StringComparer.Ordinal);
+    private readonly Dictionary<IPAddress, ConnectedClient> clients = [];
+    private int unfinished;
+    private long closedForRoom;
+
+    public OpenConnections(HttpSettings http, LimitSettings limits, TimeProvider clock)
+    {
+        this.clock = clock;
+        bounds = ConnectionBounds.Of(limits);
+        proxies = new TrustedProxies(http.TrustedProxies);
+        stallLimit = limits.ReaderStallTimeout;
+        var interval = TimeSpan.FromTicks(Math.Min(stallLimit.Ticks / 4, LongestBetweenLooks.Ticks));
+        stallWatch = clock.CreateTimer(_ => CloseStalled(), null, interval, interval);
+    }
+
+    public ConnectionBounds Bounds => bounds;
+
+    /// <summary>How many connections had to make room since the start.</summary>
+    public long ClosedForRoom => Interlocked.Read(ref closedForRoom);
+
+    /// <summary>How many requests are running.</summary>
+    public int RunningRequests
+    {
+        get
+        {
+            lock (changing) return open.Values.Sum(c => c.Running);
+        }
+    }
+
+    /// <summary>Finds room for one more connection of this client, and closes others for it where it must.</summary>
+    /// <param name="address">The client's.</param>
+    /// <param name="isShort">The process is at its last descriptors.</param>
+    public Room MakeRoom(IPAddress address, bool isShort)
+    {
+        List<OpenConnection> leaving = [];
+        try
+        {
+            lock (changing)
+            {
+                if (unfinished >= bounds.All + (bounds.All / 4)) return Room.NotNow;
+                if (clients.TryGetValue(KeyOf(address), out var client)
+                    && !client.IsProxy && client.Count >= bounds.PerClient)
+                {
+                    ChooseLeaving(open.Values.Where(c => c.Client == client), bounds.PerClient, leaving);
+                    if (leaving.Count == 0) return Room.NotForClient;
+                }
+
+                if (open.Count < bounds.All && !isShort) return Room.Yes;
+                ChooseLeaving(open.Values, bounds.All, leaving);
+                return leaving.Count > 0 ? Room.Yes : Room.NotNow;
+            }
+        }
+        finally
+        {
+            foreach (var connection in leaving) connection.Close("its place was needed");
+            Interlocked.Add(ref closedForRoom, leaving.Count);
+        }
+    }
+
+    /// <summary>Begins to receive from an accepted socket.</summary>
+    public ConnectionContext Open(Socket socket, IPAddress address, SocketConnectionContextFactory factory)
+    {
+        ConnectedClient? client;
+        lock (changing)
+        {
+            var key = KeyOf(address);
+            if (!clients.TryGetValue(key, out client))
+            {
+                clients.Add(key, client = new ConnectedClient(address, proxies.Contains(address)));
+            }
+
+            client.Count++;
+            unfinished++;
+        }
+
+        var connection = new OpenConnection(socket, client, clock);
+        var context = connection.Start(factory);
+        lock (changing) open.Add(context.ConnectionId, connection);
+        return context;
+    }
+
+    /// <summary>The server has finished with the connection, and its memory is free.</summary>
+    public void Remove(OpenConnection connection)
+    {
+        lock (changing)
+        {
+            unfinished--;
+            Forget(connection);
+        }
+    }
+
+    /// <summary>The address of the client on a connection, by the server's name for the connection.</summary>
+    public IPAddress? FindClient(string connectionId)
+    {
+        lock (changing) return open.TryGetValue(connectionId, out var connection) ? connection.Client.Address : null;
+    }
+
+    public void Dispose() => stallWatch.Dispose();
+
+    /// <summary>Who has an IPv6 address has 2⁶⁴ of them: they count as one.</summary>
+    private static IPAddress KeyOf(IPAddress address)
+    {
+        if (address.AddressFamily != AddressFamily.InterNetworkV6) return address;
+        if (address.IsIPv4MappedToIPv6) return address.MapToIPv4();
+        Span<byte> bytes = stackalloc byte[16];
+        address.TryWriteBytes(bytes, out _);
+        bytes[8..].Clear();
+        return new IPAddress(bytes);
+    }
+
+    private void ChooseLeaving(IEnumerable<OpenConnection> candidates, int bound, List<OpenConnection> leaving)
+    {
+        var count = Math.Max(1, bound / ShareClosedAtOnce);
+        List<OpenConnection> chosen = [.. candidates.Where(c => c.Running == 0)
+            .OrderByDescending(c => c.Client.Greed).ThenBy(c => c.HasAnswered).ThenBy(c => c.IdleSince).Take(count)];
+        if (chosen.Count == 0)
+        {
+            chosen = [.. candidates.Where(c => c.Age >= LeastAgeOfSlow)
+                .Select(c => (Connection: c, Speed: c.BytesPerSecond)).Where(c => c.Speed < SlowBytesPerSecond)
+                .OrderByDescending(c => c.Connection.Client.Greed).ThenBy(c => c.Speed).Take(count)
+                .Select(c => c.Connection)];
+        }
+
+        foreach (var connection in chosen) Forget(connection);
+        leaving.AddRange(chosen);
+    }
+
+    private void Forget(OpenConnection connection)
+    {
+        if (!open.Remove(connection.Context.ConnectionId)) return;
+        if (--connection.Client.Count == 0) clients.Remove(KeyOf(connection.Client.Address));
+    }
+
+    private void CloseStalled()
+    {
+        List<OpenConnection> stalled;
+        lock (changing) stalled = [.. open.Values.Where(c => c.IsStalled(stallLimit))];
+        foreach (var connection in stalled) connection.Close("the client has read nothing for too long");
+    }
+}

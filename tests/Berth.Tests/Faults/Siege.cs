@@ -1,0 +1,142 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using Berth.Transport;
+
+namespace Berth.Tests.Faults;
+
+/// <summary>What somebody without a password does to a Berth, from the same address as its good clients.</summary>
+internal sealed class Siege(Uri address, string blobPath) : IDisposable
+{
+    private const int Openers = 4;
+
+    private readonly ConcurrentQueue<Socket> held = new();
+    private readonly CancellationTokenSource over = new();
+
+    /// <summary>How many connections were opened.</summary>
+    public int Opened { get; private set; }
+
+    private static string PathOf(string method, string path, string headers) =>
+        $"{method} {path} HTTP/1.1\r\nHost: siege\r\n{headers}\r\n";
+
+    /// <summary>Begins, and returns once the most connections are held for the first time.</summary>
+    public async Task BeginAsync(SiegeKind kind)
+    {
+        Descriptors.Raise();
+        var (most, opening) = kind switch
+        {
+            SiegeKind.HalfHeaders => (4000, "GET /v2/ HTTP/1.1\r\nHost: siege\r\nX-Half: "),
+            SiegeKind.IdleConnections => (1200, ""),
+            SiegeKind.ReadersThatNeverRead => (600, PathOf("GET", blobPath, "")),
+            SiegeKind.BadChunks => (64, ""),
+            SiegeKind.ManifestsThatNeverCome => (400, PathOf(
+                "PUT", "/v2/siege/manifests/v1",
+                "Content-Type: application/vnd.oci.image.manifest.v1+json\r\nContent-Length: 4194304\r\n")
+                + new string(' ', 3000)),
+            SiegeKind.WrongPasswords => (32, ""),
+            _ => (1050, ""),
+        };
+        var filled = new TaskCompletionSource();
+        for (var i = 0; i < Openers; i++) _ = Task.Run(() => OpenAsync(kind, opening, most, filled), over.Token);
+        await filled.Task.WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken);
+    }
+
+    public void Dispose()
+    {
+        over.Cancel();
+        while (held.TryDequeue(out var socket)) socket.Dispose();
+        over.Dispose();
+    }
+
+    private async Task OpenAsync(SiegeKind kind, string opening, int most, TaskCompletionSource filled)
+    {
+        var stop = over.Token;
+        for (var i = 0; !stop.IsCancellationRequested; i++)
+        {
+            // The oldest goes, whether the server has closed it or not: there are always new ones.
+            if (held.Count >= most)
+            {
+                filled.TrySetResult();
+                if (held.TryDequeue(out var oldest)) oldest.Dispose();
+                await Task.Delay(2, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+
+            var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+            held.Enqueue(socket);
+            try
+            {
+                await socket.ConnectAsync(address.Host, address.Port, stop);
+                Opened++;
+                if (opening.Length > 0) await socket.SendAsync(Encoding.ASCII.GetBytes(opening), stop);
+                if (kind is SiegeKind.BadChunks) _ = SendBadChunksAsync(socket, i, stop);
+                if (kind is SiegeKind.WrongPasswords) _ = GuessAsync(socket, stop);
+                if (kind is SiegeKind.SlowUploads) _ = DribbleAsync(socket, stop);
+            }
+            catch (Exception e) when (e is SocketException or OperationCanceledException or ObjectDisposedException)
+            {
+                // Closed by the server, or the siege is over.
+            }
+        }
+    }
+
+    private static async Task SendBadChunksAsync(Socket socket, int number, CancellationToken stop)
+    {
+        string[] chunks = ["80000000\r\nx", "zz\r\n", "5\r\nabcdefgh", "5;" + new string('x', 9000), "FFFFFFFFFFFFFFFF\r\n"];
+        var head = PathOf("PUT", "/v2/siege/manifests/v1",
+            "Content-Type: application/vnd.oci.image.manifest.v1+json\r\nTransfer-Encoding: chunked\r\n");
+        await TalkAsync(socket, head + chunks[number % chunks.Length], stop);
+    }
+
+    private static async Task GuessAsync(Socket socket, CancellationToken stop)
+    {
+        var login = Convert.ToBase64String(Encoding.ASCII.GetBytes($"good:{Guid.NewGuid()}"));
+        while (await TalkAsync(socket, PathOf("GET", "/v2/", $"Authorization: Basic {login}\r\n"), stop))
+        {
+        }
+    }
+
+    /// <summary>An upload at 300 bytes a second, just above what counts as none.</summary>
+    private static async Task DribbleAsync(Socket socket, CancellationToken stop)
+    {
+        var digest = new string('0', 64);
+        var head = PathOf("POST", $"/v2/siege/blobs/uploads/?digest=sha256:{digest}", "Content-Length: 10000000\r\n");
+        try
+        {
+            await socket.SendAsync(Encoding.ASCII.GetBytes(head), stop);
+            for (var part = new byte[150]; !stop.IsCancellationRequested; await Task.Delay(500, stop))
+            {
+                await socket.SendAsync(part, stop);
+            }
+        }
+        catch (Exception e) when (e is SocketException or OperationCanceledException or ObjectDisposedException)
+        {
+            // Closed by the server, or the siege is over.
+        }
+    }
+
+    private static async Task<bool> TalkAsync(Socket socket, string text, CancellationToken stop)
+    {
+        try
+        {
+            await socket.SendAsync(Encoding.ASCII.GetBytes(text), stop);
+            return await socket.ReceiveAsync(new byte[4096], stop) > 0;
+        }
+        catch (Exception e) when (e is SocketException or OperationCanceledException or ObjectDisposedException)
+        {
+            return false;
+        }
+    }
+}
+
+/// <summary>The ways of a siege.</summary>
+public enum SiegeKind
+{
+    HalfHeaders,
+    IdleConnections,
+    BadChunks,
+    ReadersThatNeverRead,
+    ManifestsThatNeverCome,
+    WrongPasswords,
+    SlowUploads,
+}

@@ -1,0 +1,92 @@
+using System.Diagnostics;
+using System.Net;
+
+namespace Berth.Tests.Faults;
+
+/// <summary>On a small machine a stranger can neither end nor starve the process.</summary>
+[Collection(FaultTests.Name)]
+public class SiegeTests(ITestOutputHelper output)
+{
+    private const int MiB = 1024 * 1024;
+
+    private static readonly TimeSpan Duration =
+        TimeSpan.FromSeconds(Environment.GetEnvironmentVariable("BERTH_TEST_LONG") == "1" ? 60 : 5);
+
+    private static readonly TestImage Image = new(
+        "library/app", "v1", new TestBlob(1, 10_000), [new TestBlob(2, 300_000)], MountedFrom: null);
+
+    private static readonly TestBlob Large = new(3, 8 * MiB);
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData(SiegeKind.HalfHeaders)]
+    [InlineData(SiegeKind.IdleConnections)]
+    [InlineData(SiegeKind.BadChunks)]
+    [InlineData(SiegeKind.ReadersThatNeverRead)]
+    public async Task A_good_client_is_served_as_ever_in_256_MiB_and_1024_descriptors(SiegeKind kind)
+    {
+        using var machine = new Confinement();
+        await using var berth = await BerthProcess.StartAsync(machine.Apply, Cancellation);
+        using var http = berth.CreateClient();
+        var client = new ImageClient(http, new Random(1));
+        await client.PushAsync(Image);
+        await client.PushWholeAsync("library/app", Large);
+        await client.IsWholeAsync(Image);
+        var process = new ProcessView(berth.ProcessId);
+        var before = process.ResidentBytes;
+        List<double> pulls = [];
+        List<double> health = [];
+        var pushes = 0;
+        using (var siege = new Siege(berth.BaseAddress, $"/v2/library/app/blobs/{Large.Digest}"))
+        {
+            await siege.BeginAsync(kind);
+            for (var lasted = Stopwatch.StartNew(); lasted.Elapsed < Duration;)
+            {
+                for (var i = 0; i < 10; i++) pulls.Add(await MeasureAsync(() => client.IsWholeAsync(Image)));
+                health.Add(await MeasureAsync(() => AskHealthAsync(berth)));
+                await client.PushAsync(Image with { Tag = $"v{++pushes}", Config = new TestBlob(100 + pushes, 5000) });
+            }
+
+            output.WriteLine($"{siege.Opened} connections were opened, in {machine.Description}");
+        }
+
+        output.WriteLine(
+            $"{pulls.Count} pulls: median {At(pulls, 0.5):f1} ms, p99 {At(pulls, 0.99):f1} ms; {pushes} pushes; "
+            + $"health: median {At(health, 0.5):f1} ms, p99 {At(health, 0.99):f1} ms; memory before "
+            + $"{before / MiB} MiB, at the end {process.ResidentBytes / MiB} MiB");
+        Assert.Equal(0, machine.KillCount);
+        Assert.InRange(At(pulls, 0.99), 0, 200);
+        Assert.InRange(At(health, 0.99), 0, 100);
+        await Eventually.TrueAsync(
+            TimeSpan.FromMinutes(1), async () =>
+            {
+                await Task.Delay(500, Cancellation);
+                await client.IsWholeAsync(Image);
+                return process.ResidentBytes < before + (48 * MiB);
+            });
+        Assert.Equal(0, await berth.TerminateAsync(Cancellation));
+        Assert.DoesNotContain(" error ", berth.Output, StringComparison.Ordinal);
+    }
+
+    /// <summary>On a connection of its own, as whatever watches over a service asks.</summary>
+    private static async Task AskHealthAsync(BerthProcess berth)
+    {
+        using var http = berth.CreateClient();
+        using var answer = await http.GetAsync(new Uri("healthz", UriKind.Relative), Cancellation);
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+    }
+
+    private static async Task<double> MeasureAsync(Func<Task> act)
+    {
+        var watch = Stopwatch.StartNew();
+        await act();
+        return watch.Elapsed.TotalMilliseconds;
+    }
+
+    private static double At(List<double> values, double part)
+    {
+        var sorted = values.Order().ToList();
+        return sorted[(int)Math.Min(sorted.Count - 1, part * sorted.Count)];
+    }
+}
