@@ -24,7 +24,8 @@ internal sealed class Readiness(
     /// <summary>Null when all is well, else the reason in words.</summary>
     public async Task<string?> FindProblemAsync(bool forPulls)
     {
-        if (signals.IsStopping || lifetime.ApplicationStopping.IsCancellationRequested) return "the registry is stopping";
+        var isStopping = signals.IsStopping || lifetime.ApplicationStopping.IsCancellationRequested;
+        if (isStopping) return "the registry is stopping";
         try
         {
             var answer = forPulls ? pulls.Ask(clock, CheckPullsAsync) : pushes.Ask(clock, CheckPushesAsync);

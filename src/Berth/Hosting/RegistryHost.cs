@@ -104,7 +104,7 @@ internal static partial class RegistryHost
     {
         builder.Services.AddSingleton(provider =>
             new LogSink(new LogFormat(settings, provider.GetRequiredService<TimeProvider>()), output));
-        builder.Services.AddSingleton<ILoggerProvider, LineLoggers>();
+        builder.Services.AddSingleton<ILoggerProvider, LineLoggers>().AddSingleton<ILoggerProvider, RefusalLog>();
         builder.Logging.SetMinimumLevel(settings.Level switch
         {
             LogLevelName.Error => LogLevel.Error,
@@ -116,7 +116,8 @@ internal static partial class RegistryHost
         // The server's own words per request, for which it would also start an Activity each time.
         builder.Logging.AddFilter("Microsoft", settings.Level == LogLevelName.Error ? LogLevel.Error : LogLevel.Warning)
             .AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None)
-            .AddFilter(RefusalLogger.Category, settings.AccessLog.Disabled ? LogLevel.None : LogLevel.Debug);
+            .AddFilter<LineLoggers>(RefusalLog.Category, LogLevel.None)
+            .AddFilter<RefusalLog>(RefusalLog.Category, settings.AccessLog.Disabled ? LogLevel.None : LogLevel.Debug);
     }
 
     private static void AddRegistry(

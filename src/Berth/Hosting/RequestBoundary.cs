@@ -60,7 +60,7 @@ internal sealed partial class RequestBoundary(
         if (codings is [{ } only] && only.Trim().Equals("chunked", StringComparison.OrdinalIgnoreCase)) return null;
         request.HttpContext.Response.Headers.Connection = "close";
         return new RegistryError(
-            StatusCodes.Status501NotImplemented, "UNSUPPORTED", "the only transfer coding that is understood is chunked");
+            StatusCodes.Status501NotImplemented, "UNSUPPORTED", "no transfer coding but chunked is understood");
     }
 
     /// <summary>
@@ -86,7 +86,7 @@ internal sealed partial class RequestBoundary(
         }
         catch (Exception e) when (e is IOException or OperationCanceledException or InvalidOperationException)
         {
-            // The framing is wrong, the client is gone or too slow, or somebody reads already: there is no next request.
+            // The framing is wrong, the client is gone or slow, or somebody reads already: there is no next request.
         }
 
         http.Abort();

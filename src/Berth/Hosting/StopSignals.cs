@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Berth.Logging;
 using Berth.Settings;
 using Berth.Transport;
 
@@ -15,7 +16,7 @@ namespace Berth.Hosting;
 /// </summary>
 internal sealed partial class StopSignals(
     IHostApplicationLifetime lifetime, HttpSettings http, OpenConnections connections, TimeProvider clock,
-    ILogger<StopSignals> log) : IHostLifetime, IDisposable
+    LogSink sink, ILogger<StopSignals> log) : IHostLifetime, IDisposable
 {
     private static readonly TimeSpan ReportedEvery = TimeSpan.FromSeconds(5);
 
@@ -46,8 +47,9 @@ internal sealed partial class StopSignals(
     {
         if (Interlocked.Increment(ref received) > 1)
         {
-            // Without the log, which may have no time left to be written.
-            Console.Error.WriteLine($"berth: a second signal ({signal.Signal}): ends at once");
+            // What waits to be written has no other chance.
+            LogSecond(signal.Signal);
+            sink.Dispose();
             return;
         }
 
@@ -100,6 +102,9 @@ internal sealed partial class StopSignals(
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Still waiting for {Requests} requests, {Left} at most")]
     private partial void LogWaits(int requests, TimeSpan left);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "A second signal, {Signal}: ends at once")]
+    private partial void LogSecond(PosixSignal signal);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Stopped after {Time}")]
     private partial void LogStopped(TimeSpan time);

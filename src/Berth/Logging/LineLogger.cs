@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using Berth.Transport;
 
 namespace Berth.Logging;
 
@@ -28,14 +27,12 @@ internal sealed class LineLogger(string category, LogSink sink) : ILogger
 }
 
 /// <summary>Makes the loggers of all categories.</summary>
-internal sealed class LineLoggers(LogSink sink, OpenConnections connections) : ILoggerProvider
+internal sealed class LineLoggers(LogSink sink) : ILoggerProvider
 {
-    private readonly ConcurrentDictionary<string, ILogger> loggers = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, LineLogger> loggers = new(StringComparer.Ordinal);
 
     public ILogger CreateLogger(string categoryName) =>
-        loggers.GetOrAdd(
-            categoryName,
-            name => name == RefusalLogger.Category ? new RefusalLogger(sink, connections) : new LineLogger(name, sink));
+        loggers.GetOrAdd(categoryName, static (name, sink) => new LineLogger(name, sink), sink);
 
     /// <summary>The sink outlives the loggers: others write to it too.</summary>
     public void Dispose()

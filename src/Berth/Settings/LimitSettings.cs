@@ -85,7 +85,7 @@ public sealed record LimitSettings
     /// <summary>Memory for blobs below 64 KiB that were just served, such as image configs. 0: none are kept.</summary>
     public long BlobCacheBytes { get; init; } = 16 << 20;
 
-    /// <summary>The most bytes of a request's headers together. Default: twice Kestrel's; tokens may be large.</summary>
+    /// <summary>The most bytes of a request's headers. Default: twice Kestrel's, since tokens may be large.</summary>
     public long RequestHeaderBytes { get; init; } = 64 << 10;
 
     /// <summary>

@@ -104,7 +104,11 @@ internal sealed class BlockPool : MemoryPool<byte>, IMemoryPoolFactory<byte>
 
         public void DropUnused()
         {
-            for (var i = Volatile.Read(ref unused); i > 0 && idle.TryPop(out _); i--) Interlocked.Decrement(ref idleCount);
+            for (var i = Volatile.Read(ref unused); i > 0 && idle.TryPop(out _); i--)
+            {
+                Interlocked.Decrement(ref idleCount);
+            }
+
             Volatile.Write(ref unused, Volatile.Read(ref idleCount));
         }
     }

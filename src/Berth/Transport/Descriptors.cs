@@ -10,7 +10,7 @@ internal static partial class Descriptors
     /// <summary>What counts where the system states no limit, or can't be asked.</summary>
     private const long Many = 1 << 20;
 
-    /// <summary>Raises the soft limit to the hard one, as far as that is allowed, and returns what is in force.</summary>
+    /// <summary>Raises the soft limit to the hard one where it may, and returns what is in force.</summary>
     public static long Raise()
     {
         if (!OperatingSystem.IsLinux() || GetLimit(OpenFiles, out var limit) != 0) return Many;

@@ -1,5 +1,4 @@
 using System.Net;
-using Berth.Oci;
 using Berth.Settings;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http.Features;
@@ -14,8 +13,11 @@ internal static class Listener
     /// <summary>How much one connection may have sent that nobody has read yet, in bytes.</summary>
     public const long ReceiveBufferBytes = 256 * 1024;
 
-    /// <summary>Connections that wait until they are accepted; the kernel may allow fewer (net.core.somaxconn).</summary>
+    /// <summary>Connections that wait to be accepted. The kernel may allow fewer (net.core.somaxconn).</summary>
     private const int Backlog = 4096;
+
+    /// <summary>128 characters, the most a tag may have, behind <c>&amp;tag=</c>.</summary>
+    private const int BytesPerTag = 133;
 
     /// <summary>The longest path and query without tags, in bytes. Default: Kestrel's.</summary>
     private const int LineBytesWithoutTags = 8192;
@@ -63,7 +65,7 @@ internal static class Listener
             ? new MinDataRate(limits.MinimumBodyBytesPerSecond, limits.BodyRateGracePeriod)
             : null;
 
-        // The rate is Kestrel's default. What counts is that each write has the whole time for a reader that stands still.
+        // The rate is Kestrel's default. What counts is that each write has the whole time if the reader stands still.
         kestrel.Limits.MinResponseDataRate = new MinDataRate(240, limits.ReaderStallTimeout);
         if (!ListenAddress.TryParse(settings.Http.Addr, out var address))
         {
@@ -79,9 +81,9 @@ internal static class Listener
         void Speak(ListenOptions listen) => ChooseProtocols(listen, settings.Http);
     }
 
-    /// <summary>All the tags of one push stand in its query, each up to 128 characters behind <c>&amp;tag=</c>.</summary>
+    /// <summary>All the tags of one push stand in its query.</summary>
     private static int RequestLineBytes(LimitSettings limits) =>
-        LineBytesWithoutTags + (limits.TagsPerPush * ("&tag=".Length + Tag.MaxLength));
+        LineBytesWithoutTags + (limits.TagsPerPush * BytesPerTag);
 
     private static void ChooseProtocols(ListenOptions listen, HttpSettings http)
     {

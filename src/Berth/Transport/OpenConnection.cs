@@ -10,13 +10,13 @@ internal sealed class OpenConnection(Socket socket, ConnectedClient client, Time
 {
     private static readonly AsyncLocal<OpenConnection?> Flowing = new();
 
-    private readonly long openedAt = clock.GetTimestamp();
     private long idleSince = clock.GetTimestamp();
     private int running;
     private volatile bool hasBody;
     private volatile bool isSending;
+    private long lookedAt = clock.GetTimestamp();
     private long progressAt;
-    private long acknowledged;
+    private TcpProgress progress;
 
     /// <summary>The connection whose bytes this code receives, where it is the transport's.</summary>
     public static OpenConnection? Current
@@ -39,10 +39,20 @@ internal sealed class OpenConnection(Socket socket, ConnectedClient client, Time
     /// <summary>How many requests run; on HTTP/2 it may be many.</summary>
     public int Running => Volatile.Read(ref running);
 
-    /// <summary>When the last request ended, or the connection began: a timestamp of the clock.</summary>
-    public long IdleSince => Volatile.Read(ref idleSince);
+    /// <summary>Since the last request ended, or the connection began.</summary>
+    public TimeSpan IdleFor => clock.GetElapsedTime(Volatile.Read(ref idleSince));
 
-    public TimeSpan Age => clock.GetElapsedTime(openedAt);
+    /// <summary>The kernel sends a file over it, and Kestrel watches nothing.</summary>
+    public bool IsSending => isSending;
+
+    /// <summary>
+    /// What it carried lately in both directions, as of the last look. Who receives is judged by what it did in that
+    /// time; who sends may pause, since it may be we who are slow.
+    /// </summary>
+    public double BytesPerSecond { get; private set; } = double.MaxValue;
+
+    /// <summary>How long a client that is being sent a file has acknowledged nothing, as of the last look.</summary>
+    public TimeSpan StalledFor => isSending ? clock.GetElapsedTime(Volatile.Read(ref progressAt)) : TimeSpan.Zero;
 
     /// <summary>Begins to receive.</summary>
     public ConnectionContext Start(SocketConnectionContextFactory factory)
@@ -67,7 +77,6 @@ internal sealed class OpenConnection(Socket socket, ConnectedClient client, Time
         if (Interlocked.Decrement(ref running) == 0) hasBody = false;
     }
 
-    /// <summary>From now on the kernel sends a file, and Kestrel watches nothing.</summary>
     public void BeginSending()
     {
         Volatile.Write(ref progressAt, clock.GetTimestamp());
@@ -76,21 +85,18 @@ internal sealed class OpenConnection(Socket socket, ConnectedClient client, Time
 
     public void EndSending() => isSending = false;
 
-    /// <summary>A file is being sent, and the client has acknowledged nothing for so long.</summary>
-    public bool IsStalled(TimeSpan limit)
+    /// <summary>Asks the kernel how far it came.</summary>
+    public void Look()
     {
-        if (!isSending || TcpProgress.Of(socket) is not { } progress) return false;
-        if (progress.AcknowledgedBytes != acknowledged)
-        {
-            acknowledged = progress.AcknowledgedBytes;
-            Volatile.Write(ref progressAt, clock.GetTimestamp());
-        }
-
-        return clock.GetElapsedTime(Volatile.Read(ref progressAt)) >= limit;
+        var now = clock.GetTimestamp();
+        var seconds = clock.GetElapsedTime(lookedAt, now).TotalSeconds;
+        if (seconds < 0.1 || TcpProgress.Of(socket) is not { } current) return;
+        var speed = (current.TotalBytes - progress.TotalBytes) / seconds;
+        var lately = BytesPerSecond < double.MaxValue ? BytesPerSecond / 4 : 0;
+        BytesPerSecond = isSending ? speed : Math.Max(speed, lately);
+        if (current.AcknowledgedBytes != progress.AcknowledgedBytes) Volatile.Write(ref progressAt, now);
+        (progress, lookedAt) = (current, now);
     }
-
-    /// <summary>What it has carried in both directions, on average since it was opened.</summary>
-    public double BytesPerSecond => (TcpProgress.Of(socket)?.TotalBytes ?? 0) / Math.Max(1, Age.TotalSeconds);
 
     public void Close(string reason) => Context.Abort(new ConnectionAbortedException(reason));
 }

@@ -22,27 +22,33 @@ internal enum Room
 /// <summary>
 /// All open connections. When there are as many as memory and descriptors allow, a new one takes the place of another:
 /// <list type="number">
-/// <item>of one without a request, such as an idle one, or one with half a header;</item>
-/// <item>of a transfer that is slower than any working client's.</item>
+/// <item>of one with half a header or without a request, unless its last one is just over;</item>
+/// <item>of a transfer that is slower than any working client's;</item>
+/// <item>of one whose last request is just over.</item>
 /// </list>
 /// Of these, the client with the most connections loses first, and the longest idle or the slowest of its own.
 /// </summary>
 internal sealed class OpenConnections : IDisposable
 {
-    /// <summary>Below this a transfer gives way when there is no room. A modem of 1998 was faster.</summary>
-    private const double SlowBytesPerSecond = 4096;
+    /// <summary>Below this a transfer gives way when there is no room: half a megabit, in bytes per second.</summary>
+    private const double SlowBytesPerSecond = 64 * 1024;
 
     /// <summary>Closing several at a time keeps the search for them cheap.</summary>
     private const int ShareClosedAtOnce = 64;
 
-    private static readonly TimeSpan LeastAgeOfSlow = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan LongestBetweenLooks = TimeSpan.FromSeconds(15);
+    /// <summary>Between two requests of one pull or push it is less.</summary>
+    private static readonly TimeSpan LongIdle = TimeSpan.FromSeconds(5);
+
+    /// <summary>Nobody has to go between two requests that follow each other at once.</summary>
+    private static readonly TimeSpan LeastIdle = TimeSpan.FromMilliseconds(500);
+
+    private static readonly TimeSpan LongestBetweenLooks = TimeSpan.FromSeconds(1);
 
     private readonly ConnectionBounds bounds;
     private readonly TrustedProxies proxies;
     private readonly TimeProvider clock;
     private readonly TimeSpan stallLimit;
-    private readonly ITimer stallWatch;
+    private readonly ITimer looking;
     private readonly Lock changing = new();
     private readonly Dictionary<string, OpenConnection> open = new(StringComparer.Ordinal);
     private readonly Dictionary<IPAddress, ConnectedClient> clients = [];
@@ -56,7 +62,7 @@ internal sealed class OpenConnections : IDisposable
         proxies = new TrustedProxies(http.TrustedProxies);
         stallLimit = limits.ReaderStallTimeout;
         var interval = TimeSpan.FromTicks(Math.Min(stallLimit.Ticks / 4, LongestBetweenLooks.Ticks));
-        stallWatch = clock.CreateTimer(_ => CloseStalled(), null, interval, interval);
+        looking = clock.CreateTimer(_ => Look(), null, interval, interval);
     }
 
     public ConnectionBounds Bounds => bounds;
@@ -112,7 +118,7 @@ internal sealed class OpenConnections : IDisposable
             var key = KeyOf(address);
             if (!clients.TryGetValue(key, out client))
             {
-                clients.Add(key, client = new ConnectedClient(address, proxies.Contains(address)));
+                clients.Add(key, client = new ConnectedClient(address, IsProxy(address)));
             }
 
             client.Count++;
@@ -141,13 +147,17 @@ internal sealed class OpenConnections : IDisposable
         lock (changing) return open.TryGetValue(connectionId, out var connection) ? connection.Client.Address : null;
     }
 
-    public void Dispose() => stallWatch.Dispose();
+    public void Dispose() => looking.Dispose();
+
+    /// <summary>Who connects from this machine is one, most likely.</summary>
+    private bool IsProxy(IPAddress address) => IPAddress.IsLoopback(address) || proxies.Contains(address);
 
     /// <summary>Who has an IPv6 address has 2⁶⁴ of them: they count as one.</summary>
     private static IPAddress KeyOf(IPAddress address)
     {
         if (address.AddressFamily != AddressFamily.InterNetworkV6) return address;
         if (address.IsIPv4MappedToIPv6) return address.MapToIPv4();
+        if (IPAddress.IsLoopback(address)) return address;
         Span<byte> bytes = stackalloc byte[16];
         address.TryWriteBytes(bytes, out _);
         bytes[8..].Clear();
@@ -157,16 +167,19 @@ internal sealed class OpenConnections : IDisposable
     private void ChooseLeaving(IEnumerable<OpenConnection> candidates, int bound, List<OpenConnection> leaving)
     {
         var count = Math.Max(1, bound / ShareClosedAtOnce);
-        List<OpenConnection> chosen = [.. candidates.Where(c => c.Running == 0)
-            .OrderByDescending(c => c.Client.Greed).ThenBy(c => c.HasAnswered).ThenBy(c => c.IdleSince).Take(count)];
+        List<OpenConnection> idle = [.. candidates.Where(c => c.Running == 0)
+            .OrderByDescending(c => c.Client.Greed).ThenBy(c => c.HasAnswered).ThenByDescending(c => c.IdleFor)];
+        List<OpenConnection> chosen =
+            [.. idle.Where(c => c.IdleFor >= (c.HasAnswered ? LongIdle : LeastIdle)).Take(count)];
         if (chosen.Count == 0)
         {
-            chosen = [.. candidates.Where(c => c.Age >= LeastAgeOfSlow)
-                .Select(c => (Connection: c, Speed: c.BytesPerSecond)).Where(c => c.Speed < SlowBytesPerSecond)
-                .OrderByDescending(c => c.Connection.Client.Greed).ThenBy(c => c.Speed).Take(count)
-                .Select(c => c.Connection)];
+            chosen = [.. candidates.Where(c => c.Running > 0 && c.BytesPerSecond < SlowBytesPerSecond)
+                .OrderByDescending(c => c.Client.Greed).ThenBy(c => c.BytesPerSecond).Take(count)];
         }
 
+        // A few new ones are about to send a request, and many are a flood.
+        if (chosen.Count == 0 && idle.Count(c => !c.HasAnswered) > bound / 8) chosen = [.. idle.Take(count)];
+        if (chosen.Count == 0) chosen = [.. idle.Where(c => c.IdleFor >= LeastIdle).Take(count)];
         foreach (var connection in chosen) Forget(connection);
         leaving.AddRange(chosen);
     }
@@ -177,10 +190,23 @@ internal sealed class OpenConnections : IDisposable
         if (--connection.Client.Count == 0) clients.Remove(KeyOf(connection.Client.Address));
     }
 
-    private void CloseStalled()
+    /// <summary>Nobody's speed matters while there is room for twice as many.</summary>
+    private bool IsFilling => open.Count * 2 > bounds.All || clients.Values.Any(c => c.Count * 2 > bounds.PerClient);
+
+    /// <summary>Looks how far each transfer came since the last look.</summary>
+    private void Look()
     {
-        List<OpenConnection> stalled;
-        lock (changing) stalled = [.. open.Values.Where(c => c.IsStalled(stallLimit))];
+        List<OpenConnection> stalled = [];
+        lock (changing)
+        {
+            var isFilling = IsFilling;
+            foreach (var connection in open.Values)
+            {
+                if (isFilling ? connection.Running > 0 : connection.IsSending) connection.Look();
+                if (connection.StalledFor >= stallLimit) stalled.Add(connection);
+            }
+        }
+
         foreach (var connection in stalled) connection.Close("the client has read nothing for too long");
     }
 }

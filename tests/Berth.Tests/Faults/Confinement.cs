@@ -28,9 +28,11 @@ internal sealed class Confinement : IDisposable
         : $"a control group of version {(isVersion2 ? 2 : 1)}";
 
     /// <summary>How often the group's processes were ended for want of memory; 0 without a group.</summary>
-    public long KillCount => group is null ? 0 : File.ReadLines(Path.Combine(group, isVersion2 ? "memory.events" : "memory.oom_control"))
-        .Where(l => l.StartsWith("oom_kill ", StringComparison.Ordinal))
-        .Sum(l => long.Parse(l["oom_kill ".Length..], CultureInfo.InvariantCulture));
+    public long KillCount => group is null
+        ? 0
+        : File.ReadLines(Path.Combine(group, isVersion2 ? "memory.events" : "memory.oom_control"))
+            .Where(l => l.StartsWith("oom_kill ", StringComparison.Ordinal))
+            .Sum(l => long.Parse(l["oom_kill ".Length..], CultureInfo.InvariantCulture));
 
     /// <summary>Makes a Berth start in it: the shell that starts one reads the script first.</summary>
     public void Apply(IDictionary<string, string> settings)

@@ -51,6 +51,8 @@ internal sealed class Siege(Uri address, string blobPath) : IDisposable
 
     private async Task OpenAsync(SiegeKind kind, string opening, int most, TaskCompletionSource filled)
     {
+        // Each new reader is sent what the sockets hold, which is much: many a second would be a flood of another kind.
+        var pause = TimeSpan.FromMilliseconds(kind is SiegeKind.ReadersThatNeverRead ? 40 : 2);
         var stop = over.Token;
         for (var i = 0; !stop.IsCancellationRequested; i++)
         {
@@ -59,7 +61,7 @@ internal sealed class Siege(Uri address, string blobPath) : IDisposable
             {
                 filled.TrySetResult();
                 if (held.TryDequeue(out var oldest)) oldest.Dispose();
-                await Task.Delay(2, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await Task.Delay(pause, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
 
             var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
@@ -82,7 +84,8 @@ internal sealed class Siege(Uri address, string blobPath) : IDisposable
 
     private static async Task SendBadChunksAsync(Socket socket, int number, CancellationToken stop)
     {
-        string[] chunks = ["80000000\r\nx", "zz\r\n", "5\r\nabcdefgh", "5;" + new string('x', 9000), "FFFFFFFFFFFFFFFF\r\n"];
+        string[] chunks =
+            ["80000000\r\nx", "zz\r\n", "5\r\nabcdefgh", "5;" + new string('x', 9000), "FFFFFFFFFFFFFFFF\r\n"];
         var head = PathOf("PUT", "/v2/siege/manifests/v1",
             "Content-Type: application/vnd.oci.image.manifest.v1+json\r\nTransfer-Encoding: chunked\r\n");
         await TalkAsync(socket, head + chunks[number % chunks.Length], stop);

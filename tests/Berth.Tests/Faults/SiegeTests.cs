@@ -32,7 +32,8 @@ public class SiegeTests(ITestOutputHelper output)
         var client = new ImageClient(http, new Random(1));
         await client.PushAsync(Image);
         await client.PushWholeAsync("library/app", Large);
-        await client.IsWholeAsync(Image);
+        List<double> calm = [];
+        for (var i = 0; i < 100; i++) calm.Add(await MeasureAsync(() => client.IsWholeAsync(Image)));
         var process = new ProcessView(berth.ProcessId);
         var before = process.ResidentBytes;
         List<double> pulls = [];
@@ -41,23 +42,30 @@ public class SiegeTests(ITestOutputHelper output)
         using (var siege = new Siege(berth.BaseAddress, $"/v2/library/app/blobs/{Large.Digest}"))
         {
             await siege.BeginAsync(kind);
+            await Eventually.TrueAsync(async () => await MeasureAsync(() => AskHealthAsync(berth)) < 50);
             for (var lasted = Stopwatch.StartNew(); lasted.Elapsed < Duration;)
             {
-                for (var i = 0; i < 10; i++) pulls.Add(await MeasureAsync(() => client.IsWholeAsync(Image)));
-                health.Add(await MeasureAsync(() => AskHealthAsync(berth)));
-                await client.PushAsync(Image with { Tag = $"v{++pushes}", Config = new TestBlob(100 + pushes, 5000) });
+                for (var i = 0; i < 10; i++)
+                {
+                    pulls.Add(await MeasureAsync(() => client.IsWholeAsync(Image)));
+                    health.Add(await MeasureAsync(() => AskHealthAsync(berth)));
+                }
+
+                pushes++;
+                await client.PushAsync(Image with { Tag = $"push-{pushes}", Config = new TestBlob(100 + pushes, 5000) });
             }
 
             output.WriteLine($"{siege.Opened} connections were opened, in {machine.Description}");
         }
 
         output.WriteLine(
-            $"{pulls.Count} pulls: median {At(pulls, 0.5):f1} ms, p99 {At(pulls, 0.99):f1} ms; {pushes} pushes; "
-            + $"health: median {At(health, 0.5):f1} ms, p99 {At(health, 0.99):f1} ms; memory before "
-            + $"{before / MiB} MiB, at the end {process.ResidentBytes / MiB} MiB");
+            $"{pulls.Count} pulls: {Describe(pulls)}; in calm: {Describe(calm)}; {pushes} pushes; health: "
+            + $"{Describe(health)}; memory: {before / MiB} MiB, then {process.ResidentBytes / MiB} MiB");
         Assert.Equal(0, machine.KillCount);
-        Assert.InRange(At(pulls, 0.99), 0, 200);
-        Assert.InRange(At(health, 0.99), 0, 100);
+
+        // A machine that is busy with something else is slow in calm too.
+        Assert.InRange(At(pulls, 0.99), 0, Math.Max(200, 4 * At(calm, 0.99)));
+        Assert.InRange(At(health, 0.99), 0, Math.Max(100, 4 * At(calm, 0.99)));
         await Eventually.TrueAsync(
             TimeSpan.FromMinutes(1), async () =>
             {
@@ -83,6 +91,9 @@ public class SiegeTests(ITestOutputHelper output)
         await act();
         return watch.Elapsed.TotalMilliseconds;
     }
+
+    private static string Describe(List<double> values) =>
+        $"median {At(values, 0.5):f1} ms, p99 {At(values, 0.99):f1} ms, most {values.Max():f1} ms";
 
     private static double At(List<double> values, double part)
     {

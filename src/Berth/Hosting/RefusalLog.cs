@@ -1,16 +1,24 @@
+using Berth.Logging;
 using Berth.Transport;
+using Microsoft.Extensions.Logging.Abstractions;
 
-namespace Berth.Logging;
+namespace Berth.Hosting;
 
 /// <summary>
 /// The line of a request that the server itself refuses, because it is no HTTP or larger than the limits: no handler
 /// ever sees it. Kestrel says so to one logger, at the level of debugging and with nothing but the connection's name.
 /// </summary>
-internal sealed class RefusalLogger(LogSink sink, OpenConnections connections) : ILogger
+internal sealed class RefusalLog(LogSink sink, OpenConnections connections) : ILoggerProvider, ILogger
 {
     public const string Category = "Microsoft.AspNetCore.Server.Kestrel.BadRequests";
 
     private const string Refused = "ConnectionBadRequest";
+
+    public ILogger CreateLogger(string categoryName) => categoryName == Category ? this : NullLogger.Instance;
+
+    public void Dispose()
+    {
+    }
 
     public IDisposable? BeginScope<TState>(TState state)
         where TState : notnull => null;
