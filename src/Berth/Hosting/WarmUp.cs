@@ -26,7 +26,7 @@ internal static class WarmUp
         SHA256.HashData([]);
         try
         {
-            await services.GetRequiredService<Readiness>().FindProblemAsync();
+            await services.GetRequiredService<Readiness>().FindProblemAsync(forPulls: false);
             foreach (var path in Paths)
             {
                 var http = new DefaultHttpContext { RequestServices = services };

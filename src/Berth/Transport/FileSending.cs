@@ -19,8 +19,8 @@ namespace Berth.Transport;
 /// </code>
 /// Step 2 relies on a transport whose pipe pauses at its second byte (<see cref="TransportWriteBufferBytes"/>): a flush
 /// then returns only once the socket has taken everything. During step 3 Kestrel watches nothing, so
-/// <see cref="OpenConnections"/> cuts off a client that reads nothing for <c>limits.readerstalltimeout</c>. Step 4 keeps
-/// Kestrel's count of Content-Length right, and so keep-alive and pipelined requests.
+/// <see cref="OpenConnections"/> cuts off a client that reads nothing for <c>limits.readerstalltimeout</c>. Step 4
+/// keeps Kestrel's count of Content-Length right, and so keep-alive and pipelined requests.
 /// </summary>
 internal sealed class FileSending
 {

@@ -20,14 +20,7 @@ internal sealed class Forwarding(RequestDelegate next, HttpSettings settings)
     private static readonly SearchValues<char> HostChars =
         SearchValues.Create("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_.:[]");
 
-<<<<<<< HEAD
-    private readonly IPNetwork[] trusted = [.. settings.TrustedProxies.Select(ParseNetwork)];
-=======
-    private static readonly SearchValues<char> PrefixChars =
-        SearchValues.Create("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_.~/");
-
     private readonly TrustedProxies trusted = new(settings.TrustedProxies);
->>>>>>> 6c3e613 (Bound the connections by memory and descriptors, and let idle and slow ones make room for new ones)
 
     public Task HandleAsync(HttpContext http)
     {

@@ -52,7 +52,8 @@ public class SiegeTests(ITestOutputHelper output)
                 }
 
                 pushes++;
-                await client.PushAsync(Image with { Tag = $"push-{pushes}", Config = new TestBlob(100 + pushes, 5000) });
+                var config = new TestBlob(100 + pushes, 5000);
+                await client.PushAsync(Image with { Tag = $"push-{pushes}", Config = config });
             }
 
             output.WriteLine($"{siege.Opened} connections were opened, in {machine.Description}");
