@@ -33,7 +33,7 @@ internal static class WarmUp
                 http.Request.Method = HttpMethods.Get;
                 http.Request.Path = path;
                 http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget = path;
-                await api.HandleAsync(http);
+                await api.HandleAsync(http, _ => Task.CompletedTask);
             }
         }
         catch (Exception e) when (e is DbException or DatabaseUnavailableException or IOException)
