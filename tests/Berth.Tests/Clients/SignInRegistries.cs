@@ -15,7 +15,10 @@ internal sealed record SignInCase(
 {
     /// <summary>What programs say when a registry does not let them.</summary>
     private static readonly string[] Refusals =
-        ["unauthorized", "denied", "401", "403", "authentication required", "authorization failed", "no basic auth"];
+    [
+        "unauthorized", "denied", "401", "403", "authentication required", "authorization failed", "no basic auth",
+        "without signing in", "invalid username/password", "wrong user name or password", "basic credential not found",
+    ];
 
     /// <summary>An image that is there.</summary>
     public string Seeded => $"{Address}/{SignInRegistries.Repository}:1";
@@ -25,7 +28,13 @@ internal sealed record SignInCase(
 
     public string ConfigFile => Path.Combine(ConfigFolder, "config.json");
 
+    /// <summary>Whether a pull succeeds without a login.</summary>
+    public bool MayAnyonePull { get; init; }
+
     public void CheckPull(ProgramRun run) => Check(run, MayPull);
+
+    /// <summary>The same of a program that keeps its password to itself until it is asked for one.</summary>
+    public void CheckPullUnasked(ProgramRun run) => Check(run, MayPull || MayAnyonePull);
 
     public void CheckPush(ProgramRun run) => Check(run, MayPush);
 
@@ -114,7 +123,10 @@ internal sealed class SignInRegistries : IAsyncDisposable
             var file = Path.Combine(folder, "config.json");
             File.WriteAllText(file, "{\"auths\":{" + auth + "}}");
             File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-            cases.Add(new SignInCase($"{name}, {state}", address, login, folder, mayPull, mayPush));
+            cases.Add(new SignInCase($"{name}, {state}", address, login, folder, mayPull, mayPush)
+            {
+                MayAnyonePull = everyone,
+            });
         }
     }
 }

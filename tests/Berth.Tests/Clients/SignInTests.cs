@@ -1,16 +1,36 @@
 namespace Berth.Tests.Clients;
 
+/// <summary>The registries and the client programs, for one class of tests.</summary>
+public sealed class SignInFixture : IAsyncLifetime
+{
+    /// <summary>The programs, and their home.</summary>
+    public ClientFixture Client { get; } = new();
+
+    internal SignInRegistries Registries { get; private set; } = null!;
+
+    /// <inheritdoc/>
+    public async ValueTask InitializeAsync()
+    {
+        await Client.InitializeAsync();
+        Registries = await SignInRegistries.StartAsync(Client);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        if (Registries is not null) await Registries.DisposeAsync();
+        await Client.DisposeAsync();
+    }
+}
+
 /// <summary>
 /// Each client program logged out, with the right password and with a wrong one, where everyone may pull and where
 /// only users may.
 /// </summary>
-public sealed class SignInTests(ClientFixture client) : IClassFixture<ClientFixture>, IAsyncLifetime
+public sealed class SignInTests(SignInFixture fixture) : IClassFixture<SignInFixture>
 {
-    private SignInRegistries registries = null!;
-
-    public async ValueTask InitializeAsync() => registries = await SignInRegistries.StartAsync(client);
-
-    public ValueTask DisposeAsync() => registries.DisposeAsync();
+    private readonly ClientFixture client = fixture.Client;
+    private readonly SignInRegistries registries = fixture.Registries;
 
     [Fact]
     public Task Curl_pulls_and_pushes_where_its_password_lets_it() => ForEachAsync(
@@ -24,10 +44,11 @@ public sealed class SignInTests(ClientFixture client) : IClassFixture<ClientFixt
 
     [Fact]
     public Task Oras_pulls_and_pushes_where_its_login_lets_it() => ForEachAsync(
-        c => OrasAsync(c, "copy", "--from-plain-http", "--from-registry-config", c.ConfigFile, c.Seeded,
-            "--to-oci-layout", client.NewPath("pulled") + ":1"),
-        c => OrasAsync(c, "copy", "--from-oci-layout", registries.Image.Folder + ":1", "--to-plain-http",
-            "--to-registry-config", c.ConfigFile, c.Pushed));
+        c => OrasAsync(c, "copy", "--concurrency=1", "--from-plain-http", "--from-registry-config", c.ConfigFile,
+            c.Seeded, "--to-oci-layout", client.NewPath("pulled") + ":1"),
+        c => OrasAsync(c, "copy", "--concurrency=1", "--from-oci-layout", registries.Image.Folder + ":1",
+            "--to-plain-http", "--to-registry-config", c.ConfigFile, c.Pushed),
+        asksFirst: true);
 
     [Fact]
     public Task Skopeo_inspects_and_copies_where_its_login_lets_it() => ForEachAsync(
@@ -51,12 +72,12 @@ public sealed class SignInTests(ClientFixture client) : IClassFixture<ClientFixt
     public async Task Podman_and_buildah_pull_and_push_where_their_login_lets_them()
     {
         string[] store = ["--root", $"{client.Folder}/containers", "--runroot", $"{client.Folder}/run"];
-        foreach (var program in new[] { "podman", "buildah" })
+        foreach (var (program, always) in new[] { ("podman", "--quiet"), ("buildah", "--policy=always") })
         {
-            await client.RunAsync(program, [.. store, "pull", $"oci:{registries.Image.Folder}:1"]);
+            await client.RunAsync(program, [.. store, "pull", "--tls-verify=false", registries.Cases[0].Seeded]);
             var id = await client.RunAsync(program, [.. store, "images", "--quiet", "--no-trunc"]);
             await ForEachAsync(
-                c => client.TryRunAsync(program, [.. store, "pull", .. Options(c), c.Seeded]),
+                c => client.TryRunAsync(program, [.. store, "pull", always, .. Options(c), c.Seeded]),
                 c => client.TryRunAsync(
                     program, [.. store, "push", .. Options(c), id.Split('\n')[0], $"docker://{c.Pushed}"]));
         }
@@ -92,16 +113,22 @@ public sealed class SignInTests(ClientFixture client) : IClassFixture<ClientFixt
         await containerd.ImportAsync(registries.Image, local);
         await ForEachAsync(
             c => containerd.TryRunAsync(["images", "pull", "--plain-http", .. User(c), c.Seeded]),
-            c => containerd.TryRunAsync(["images", "push", "--plain-http", .. User(c), c.Pushed, local]));
+            c => containerd.TryRunAsync(["images", "push", "--plain-http", .. User(c), c.Pushed, local]),
+            asksFirst: true);
 
         static string[] User(SignInCase c) => c.Login is { } login ? ["--user", login] : [];
     }
 
-    private async Task ForEachAsync(Func<SignInCase, Task<ProgramRun>> pull, Func<SignInCase, Task<ProgramRun>> push)
+    /// <param name="pull">Pulls, or whatever needs the same right.</param>
+    /// <param name="push">Pushes.</param>
+    /// <param name="asksFirst">Whether the program tries without its password before.</param>
+    private async Task ForEachAsync(
+        Func<SignInCase, Task<ProgramRun>> pull, Func<SignInCase, Task<ProgramRun>> push, bool asksFirst = false)
     {
         foreach (var one in registries.Cases)
         {
-            one.CheckPull(await pull(one));
+            if (asksFirst) one.CheckPullUnasked(await pull(one));
+            else one.CheckPull(await pull(one));
             one.CheckPush(await push(one));
         }
     }
