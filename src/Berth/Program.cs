@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Berth;
 using Berth.Cli;
 
 var root = new RootCommand(
@@ -11,16 +12,16 @@ var root = new RootCommand(
       REGISTRY_HTTP_ADDR=127.0.0.1:8080 berth serve
       berth config check --config config.yml       says what is wrong with the settings
       berth verify                                 reads everything stored again and finds what is altered
+      berth jobs list --failed                     says which work in the background failed, and why
       berth migrate --check                        says what an upgrade would do to the database
       berth copy-metadata --from data/berth.db --to postgres://berth@db.example.com/berth
     """)
 {
     ServeCommand.Create(),
     ConfigCommand.Create(),
-    VerifyCommand.Create(),
     MigrateCommand.Create(),
-    CopyMetadataCommand.Create(),
 };
+foreach (var command in Slices.All.SelectMany(slice => slice.Commands)) root.Add(command);
 
 // Signals are the host's: it lets requests end for http.draintimeout, and not for the 2 seconds given here.
 return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });

@@ -52,6 +52,10 @@ internal sealed class RegistryFixture : IAsyncDisposable
     /// <summary>What the registry wrote to its output so far, over all starts.</summary>
     public string Output => output.Text;
 
+    /// <summary>The database as other programs find it by their environment; empty where it is a file.</summary>
+    public IReadOnlyDictionary<string, string> DatabaseVariables =>
+        database?.Variables ?? new Dictionary<string, string>();
+
     /// <summary>Where blobs lie, if not in the data folder.</summary>
     public S3Bucket? Bucket { get; private set; }
 

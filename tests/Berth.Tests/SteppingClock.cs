@@ -5,7 +5,7 @@ namespace Berth.Tests;
 /// <summary>A clock that a test moves, and whose wall time can step apart from the time that passes.</summary>
 internal sealed class SteppingClock : TimeProvider
 {
-    private readonly FakeTimeProvider passing = new(DateTimeOffset.UtcNow);
+    private readonly FakeTimeProvider passing = new(DateTimeOffset.FromUnixTimeSeconds(1_800_000_000));
 
     /// <summary>How far the wall clock has been set ahead, or back where negative.</summary>
     public TimeSpan Step { get; set; }

@@ -1,7 +1,6 @@
 using Berth.Access;
 using Berth.Blobs;
 using Berth.Distribution;
-using Berth.Jobs;
 using Berth.Logging;
 using Berth.Metadata;
 using Berth.Registry;
@@ -98,6 +97,8 @@ internal static partial class RegistryHost
         {
             app.Map(TokenEndpoint.Path, services.GetRequiredService<TokenEndpoint>().HandleAsync);
         }
+
+        foreach (var slice in Slices.All) slice.Map(app, settings);
     }
 
     private static void AddLogging(WebApplicationBuilder builder, LogSettings settings, Stream? output)
@@ -146,7 +147,7 @@ internal static partial class RegistryHost
             .AddSingleton<ListEndpoints>().AddSingleton<DistributionApi>();
         services.AddSingleton<ServerCertificate>().AddSingleton<Readiness>();
         services.AddSingleton<Redirection>().AddHostedService<UploadUpkeep>();
-        AddJobs(services, settings);
+        foreach (var slice in Slices.All) slice.AddServices(services, settings);
         services.Configure<HostOptions>(o => o.ShutdownTimeout = settings.Http.DrainTimeout);
     }
 
@@ -168,17 +169,6 @@ internal static partial class RegistryHost
         services.AddSingleton(provider => new SignIn(
             settings, provider.GetService<HtpasswdFile>(), provider.GetRequiredService<AccessTokens>(),
             provider.GetRequiredService<ILogger<SignIn>>()));
-    }
-
-    private static void AddJobs(IServiceCollection services, RegistrySettings settings)
-    {
-        services.AddSingleton(settings.Jobs).AddSingleton<JobTable>().AddSingleton<JobRunner>();
-        services.AddHostedService(provider => provider.GetRequiredService<JobRunner>());
-        var storage = settings.Storage;
-        if (storage.Maintenance.UploadPurging.Enabled || storage.IsShared)
-        {
-            services.AddSingleton<Job, PurgeUploadsJob>();
-        }
     }
 
     private static void AddBlobStore(IServiceCollection services, RegistrySettings settings, DataFolder? folder)

@@ -19,6 +19,6 @@ internal static class Backoff
     /// <summary>A time up to a fifth shorter or longer.</summary>
     public static TimeSpan About(TimeSpan time) => time * Between(0.8, 1.2);
 
-    private static double Between(double least, double most) =>
+    public static double Between(double least, double most) =>
         least + (most - least) * RandomNumberGenerator.GetInt32(1001) / 1000;
 }

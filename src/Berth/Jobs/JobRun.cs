@@ -27,13 +27,20 @@ internal sealed partial class JobRun(
     public async Task RunAsync(long claimedAt, CancellationToken stopping)
     {
         using var lease = new CancellationTokenSource(Left(claimedAt), clock);
-        using var run = CancellationTokenSource.CreateLinkedTokenSource(lease.Token, stopping);
+        using var late = new CancellationTokenSource(job.TimeLimit, clock);
+        using var run = CancellationTokenSource.CreateLinkedTokenSource(lease.Token, stopping, late.Token);
         using var over = new CancellationTokenSource();
         var renewing = RenewAsync(lease, over.Token);
         Exception? failure = null;
         try
         {
+            // One that ended its nodes is not begun another time.
+            if (IsLastFailure(claim.Failures - 1)) throw new InvalidOperationException("the node died that ran it");
             await job.RunAsync(claim.Payload, run.Token);
+        }
+        catch (OperationCanceledException) when (late.IsCancellationRequested)
+        {
+            failure = new TimeoutException($"it took longer than {job.TimeLimit}");
         }
         catch (Exception e)
         {
@@ -71,16 +78,29 @@ internal sealed partial class JobRun(
     {
         if (failure is null)
         {
-            return () => job.Interval is { } interval
-                ? table.RepeatAsync(claim, interval)
+            return () => job.Schedule is { } schedule
+                ? table.RepeatAsync(claim, schedule.Rest)
                 : table.CompleteAsync(claim);
         }
 
-        if (stopping.IsCancellationRequested || lost.IsCancellationRequested) return () => table.ReleaseAsync(claim);
+        var isOver = failure is TimeoutException || !(stopping.IsCancellationRequested || lost.IsCancellationRequested);
+        if (!isOver) return () => table.ReleaseAsync(claim);
+        var error = $"{failure.GetType().Name}: {failure.Message}";
+        if (IsLastFailure(claim.Failures))
+        {
+            LogDead(failure, claim.Kind, claim.Id, claim.Failures + 1);
+            return () => table.BuryAsync(claim, error);
+        }
+
         var rest = Backoff.After(claim.Failures);
         LogFailed(failure, claim.Kind, claim.Id, rest);
-        return () => table.FailAsync(claim, rest, $"{failure.GetType().Name}: {failure.Message}");
+        return () => table.FailAsync(claim, rest, error);
     }
+
+    /// <summary>What is done again and again is never given up.</summary>
+    /// <param name="failuresBefore">How often it failed before the failure that is asked about.</param>
+    private bool IsLastFailure(long failuresBefore) =>
+        job.Schedule is null && failuresBefore + 1 >= settings.Attempts;
 
     private async Task RenewAsync(CancellationTokenSource lease, CancellationToken over)
     {
@@ -121,6 +141,9 @@ internal sealed partial class JobRun(
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Job {Kind} {Id} failed, and is tried again in {Rest}")]
     private partial void LogFailed(Exception e, string kind, long id, TimeSpan rest);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Job {Kind} {Id} failed {Times} times, and is given up")]
+    private partial void LogDead(Exception e, string kind, long id, long times);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Job {Kind} {Id} was lost: another node runs it again")]
     private partial void LogLost(string kind, long id);

@@ -4,8 +4,9 @@ using Berth.Settings;
 namespace Berth.Jobs;
 
 /// <summary>
-/// Runs the jobs of the cluster on this node, some at a time: whatever is due and of a kind that this node knows. When
-/// the node stops it cancels them and gives them back, so that others need not wait for its leases to end.
+/// Runs the jobs of the cluster on this node, some at a time: whatever is due and of a kind that this node knows. Each
+/// lane has its own places, so that heavy work delays nobody who waits. When the node stops it cancels its jobs and
+/// gives them back, so that others need not wait for its leases to end.
 /// </summary>
 internal sealed partial class JobRunner : BackgroundService, IHostedLifecycleService
 {
@@ -18,20 +19,29 @@ internal sealed partial class JobRunner : BackgroundService, IHostedLifecycleSer
     private readonly Dictionary<string, Job> jobs;
     private readonly JobTable table;
     private readonly JobSettings settings;
+    private readonly Database database;
     private readonly TimeProvider clock;
     private readonly ILoggerFactory logs;
     private readonly ILogger<JobRunner> log;
-    private readonly SemaphoreSlim places;
+    private readonly LanePlaces[] lanes;
     private readonly CancellationTokenSource stopping = new();
     private TaskCompletionSource woken = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public JobRunner(
-        IEnumerable<Job> jobs, JobTable table, JobSettings settings, TimeProvider clock, ILoggerFactory logs)
+        IEnumerable<Job> jobs, JobTable table, JobSettings settings, Database database, TimeProvider clock,
+        ILoggerFactory logs)
     {
         this.jobs = jobs.ToDictionary(job => job.Kind, StringComparer.Ordinal);
-        (this.table, this.settings, this.clock, this.logs) = (table, settings, clock, logs);
+        (this.table, this.settings, this.database) = (table, settings, database);
+        (this.clock, this.logs) = (clock, logs);
         log = logs.CreateLogger<JobRunner>();
-        places = new SemaphoreSlim(settings.Concurrent);
+        lanes =
+        [
+            PlacesOf(Lane.Default, settings.Concurrent),
+            PlacesOf(Lane.Maintenance, settings.ConcurrentMaintenance),
+            PlacesOf(Lane.Heavy, settings.ConcurrentHeavy),
+        ];
+        database.JobsAdded += Wake;
     }
 
     /// <summary>Looks for jobs now: one was added, or ended.</summary>
@@ -42,6 +52,7 @@ internal sealed partial class JobRunner : BackgroundService, IHostedLifecycleSer
 
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
+        database.JobsAdded -= Wake;
         await stopping.CancelAsync();
         using var patience = new CancellationTokenSource(PatienceWithJobs, clock);
         await base.StopAsync(patience.Token);
@@ -57,7 +68,7 @@ internal sealed partial class JobRunner : BackgroundService, IHostedLifecycleSer
     {
         base.Dispose();
         stopping.Dispose();
-        places.Dispose();
+        foreach (var lane in lanes) lane.Free.Dispose();
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -86,64 +97,68 @@ internal sealed partial class JobRunner : BackgroundService, IHostedLifecycleSer
         }
 
         // All places are free once every job has ended.
-        for (var i = 0; i < settings.Concurrent; i++) await places.WaitAsync(CancellationToken.None);
+        foreach (var lane in lanes)
+        {
+            for (var i = 0; i < lane.Count; i++) await lane.Free.WaitAsync(CancellationToken.None);
+        }
     }
 
     private async Task ScheduleAsync()
     {
         foreach (var job in jobs.Values)
         {
-            if (job.Interval is { } interval) await table.EnsureAsync(job.Kind, interval);
+            if (job.Schedule is { } schedule) await table.EnsureAsync(job.Kind, schedule.First, schedule.Longest);
         }
     }
 
     /// <summary>
-    /// Starts jobs as long as any are due and there are places for them. A job that ends wakes the node, so with all
-    /// places taken it can rest.
+    /// Starts jobs as long as any are due in lanes with free places. A job that ends wakes the node, so with all places
+    /// taken it can rest.
     /// </summary>
     /// <returns>How long nothing will be due, at most <paramref name="longest"/>.</returns>
     private async Task<TimeSpan> StartDueAsync(TimeSpan longest)
     {
         while (!stopping.IsCancellationRequested)
         {
+            // Places are taken here alone: one that is free now is free when the claim comes back.
+            List<string> kinds = [.. lanes.Where(lane => lane.Free.CurrentCount > 0).SelectMany(lane => lane.Kinds)];
+            if (kinds.Count == 0) return longest;
+
             // An idle node only reads.
-            if (await table.NextDueAsync(jobs.Keys) is not { } due) return longest;
-            var left = due - clock.GetUtcNow();
+            if (await table.NextDueAsync(kinds) is not { } left) return longest;
             if (left > TimeSpan.Zero) return left < longest ? left : longest;
-            if (!places.Wait(0)) return longest;
-            var isStarted = false;
-            try
-            {
-                isStarted = await StartNextAsync();
-            }
-            finally
-            {
-                if (!isStarted) places.Release();
-            }
 
             // Another node is taking it at this moment.
-            if (!isStarted) return Moment;
+            if (!await StartNextAsync(kinds)) return Moment;
         }
 
         return TimeSpan.Zero;
     }
 
-    private async Task<bool> StartNextAsync()
+    private async Task<bool> StartNextAsync(List<string> kinds)
     {
         var claimedAt = clock.GetTimestamp();
-        if (await table.ClaimAsync(jobs.Keys, node, settings.Lease) is not { } claim) return false;
-        var run = new JobRun(claim, jobs[claim.Kind], table, settings, clock, logs.CreateLogger<JobRun>());
-        _ = Task.Run(() => RunAsync(run, claimedAt));
+        if (await table.ClaimAsync(kinds, node, settings.Lease) is not { } claim) return false;
+        var job = jobs[claim.Kind];
+        var place = lanes.First(lane => lane.Kinds.Contains(claim.Kind)).Free;
+        place.Wait(0);
+        var run = new JobRun(claim, job, table, settings, clock, logs.CreateLogger<JobRun>());
+        _ = Task.Run(() => RunAsync(run, claimedAt, place));
         return true;
     }
 
-    private async Task RunAsync(JobRun run, long claimedAt)
+    private async Task RunAsync(JobRun run, long claimedAt, SemaphoreSlim place)
     {
         await run.RunAsync(claimedAt, stopping.Token);
-        places.Release();
+        place.Release();
         Wake();
     }
 
+    private LanePlaces PlacesOf(Lane lane, int count) => new(
+        [.. jobs.Values.Where(job => job.Lane == lane).Select(job => job.Kind)], new SemaphoreSlim(count), count);
+
     [LoggerMessage(Level = LogLevel.Warning, Message = "The database could not be asked for jobs: {Reason}")]
     private partial void LogNotAsked(string reason);
+
+    private sealed record LanePlaces(IReadOnlyList<string> Kinds, SemaphoreSlim Free, int Count);
 }

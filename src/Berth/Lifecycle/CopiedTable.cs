@@ -21,6 +21,7 @@ internal sealed record CopiedTable(string Name, IReadOnlyList<string> Key, bool 
         new("upload", ["id"]),
         new("signing_key", ["purpose"]),
         new("job", ["id"], HasIdentity: true),
+        new("job_history", ["id"], HasIdentity: true),
     ];
 }
 

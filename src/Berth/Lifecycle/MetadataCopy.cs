@@ -57,6 +57,7 @@ internal sealed class MetadataCopy(Database source, Database target)
     private async Task RequireEmptyAsync(Session to)
     {
         await to.RunAsync($"DELETE FROM {ScheduledJobs}");
+        await to.RunAsync("DELETE FROM job_history");
         foreach (var table in CopiedTable.All)
         {
             if (await to.NumberAsync($"SELECT 1 FROM {table.Name} LIMIT 1") is null) continue;

@@ -8,6 +8,9 @@ namespace Berth.Metadata;
 /// </summary>
 internal abstract class Database : IAsyncDisposable
 {
+    /// <summary>Jobs were added, here or by another node. Not every job is told of.</summary>
+    public event Action? JobsAdded;
+
     /// <summary>Where it is, for people.</summary>
     public abstract string Name { get; }
 
@@ -67,6 +70,8 @@ internal abstract class Database : IAsyncDisposable
     public virtual PostgresListener? Listen(Action<string> forget, Action forgetAll, ILogger log) => null;
 
     public abstract ValueTask DisposeAsync();
+
+    protected void TellOfJobs() => JobsAdded?.Invoke();
 }
 
 /// <summary>Someone else uses the database, who must not.</summary>

@@ -1,5 +1,3 @@
-using System.Data.Common;
-
 namespace Berth.Metadata;
 
 /// <summary>A job that one node runs, for as long as its lease lasts.</summary>
@@ -7,87 +5,163 @@ namespace Berth.Metadata;
 /// <param name="Kind">What is to be done.</param>
 /// <param name="Payload">To what; its form is the kind's own.</param>
 /// <param name="Attempt">Grows with each claim: who holds an older one can't change the job any more.</param>
-/// <param name="Failures">How often it has failed since it last succeeded.</param>
-internal sealed record ClaimedJob(long Id, string Kind, string Payload, long Attempt, long Failures);
+/// <param name="Failures">How often it failed, or its node died, since it last succeeded.</param>
+/// <param name="Node">Who runs it.</param>
+/// <param name="StartedAt">When it was claimed, in milliseconds since 1970.</param>
+internal sealed record ClaimedJob(
+    long Id, string Kind, string Payload, long Attempt, long Failures, string Node, long StartedAt);
 
 /// <summary>
 /// Work that outlives requests, shared by all nodes. A job runs at least once, and never on two nodes at the same time
-/// as long as their clocks differ by less than what is left of a lease when its holder gives up (a third of it, see
-/// <c>JobRun</c>). With clocks further apart, one may begin while the other still runs; even then only the later one
-/// can complete the job.
+/// as long as its holder notices within a third of a lease that it gave up (see <c>JobRun</c>). Even if it does not,
+/// only the later one can complete the job.
 /// </summary>
-internal sealed class JobTable(Database database, TimeProvider clock)
+internal sealed class JobTable(Database database, JobClock clock)
 {
-    private const int MaxErrorLength = 1000;
-
-    /// <summary>Adds a job in the caller's write: it is there if and only if that commits.</summary>
-    public static async ValueTask AddAsync(Session session, string kind, string payload, DateTimeOffset due) =>
-        await session.RunAsync(
-            "INSERT INTO job (kind, payload, due_at) VALUES ($1, $2, $3)",
-            kind, payload, due.ToUnixTimeMilliseconds());
+    private const int MaxTextLength = 1000;
 
     /// <summary>
-    /// Makes sure that there is the one job of this kind. A new one is due at once, one that rests is due within
-    /// <paramref name="interval"/>.
+    /// Adds a job in the caller's write: it is there if and only if that commits, and then all nodes are woken.
     /// </summary>
-    public Task EnsureAsync(string kind, TimeSpan interval) => database.WriteAsync(
-        session => session.RunAsync(
-            """
-            INSERT INTO job (kind, unique_key, payload, due_at) VALUES ($1, $1, '', $2)
-            ON CONFLICT (unique_key) DO UPDATE SET due_at = $3 WHERE job.leased_by IS NULL AND job.due_at > $3
-            """,
-            kind, At(TimeSpan.Zero), At(interval)),
-        isDurable: false);
+    /// <param name="session">The caller's write.</param>
+    /// <param name="kind">What is to be done.</param>
+    /// <param name="payload">To what. It stands in the history: no secrets.</param>
+    /// <param name="wait">How long it is not due yet.</param>
+    public async ValueTask AddAsync(Session session, string kind, string payload, TimeSpan wait = default)
+    {
+        await session.RunAsync(
+            "INSERT INTO job (kind, payload, due_at) VALUES ($1, $2, $3)",
+            kind, payload, After(wait, await clock.NowAsync(session)));
+        await session.WakeJobsAsync();
+    }
 
-    /// <summary>When the next job of these kinds can be claimed; null where there is none.</summary>
-    public async ValueTask<DateTimeOffset?> NextDueAsync(IReadOnlyCollection<string> kinds) =>
-        await database.ReadAsync(s => s.NumberAsync(
-            $"SELECT due_at FROM job WHERE kind IN ({s.TextsIn("$1")}) ORDER BY due_at LIMIT 1",
-            Session.ToTexts(kinds))) is { } due ? DateTimeOffset.FromUnixTimeMilliseconds(due) : null;
+    /// <summary>Makes sure that there is the one job of a kind that is done again and again.</summary>
+    /// <param name="kind">Which.</param>
+    /// <param name="first">Until when a new one rests, from now.</param>
+    /// <param name="longest">The longest rest of one that is there, from now.</param>
+    public Task EnsureAsync(
+        string kind, Func<DateTimeOffset, TimeSpan> first, Func<DateTimeOffset, TimeSpan> longest) =>
+        database.WriteAsync(
+            async session =>
+            {
+                var now = await clock.NowAsync(session);
+                var time = DateTimeOffset.FromUnixTimeMilliseconds(now);
+                return await session.RunAsync(
+                    """
+                    INSERT INTO job (kind, unique_key, payload, due_at) VALUES ($1, $1, '', $2)
+                    ON CONFLICT (unique_key) DO UPDATE SET due_at = $3
+                    WHERE job.leased_by IS NULL AND job.due_at > $3
+                    """,
+                    kind, After(first(time), now), After(longest(time), now));
+            },
+            isDurable: false);
 
-    /// <summary>Takes the job of these kinds that has been due for longest; null where none is due.</summary>
+    /// <summary>How long until the next job of these kinds can be claimed; null where there is none.</summary>
+    public ValueTask<TimeSpan?> NextDueAsync(IReadOnlyCollection<string> kinds) =>
+        database.ReadAsync<TimeSpan?>(async session =>
+        {
+            var due = await session.NumberAsync(
+                $"SELECT due_at FROM job WHERE kind IN ({session.TextsIn("$1")}) ORDER BY due_at LIMIT 1",
+                Session.ToTexts(kinds));
+            return due is null ? null : TimeSpan.FromMilliseconds(due.Value - await clock.NowAsync(session));
+        });
+
+    /// <summary>
+    /// Takes the job of these kinds that has been due for longest; null where none is due. Where its lease ended, its
+    /// node died with it, and that counts as a failure: a job that ends every node must not be tried for ever.
+    /// </summary>
     public Task<ClaimedJob?> ClaimAsync(IReadOnlyCollection<string> kinds, string node, TimeSpan lease) =>
         database.WriteAsync(
-            session => session.FirstAsync(
-                $"""
-                UPDATE job SET due_at = $2, leased_by = $3, attempt = attempt + 1
-                WHERE id = (
-                    SELECT id FROM job WHERE due_at <= $1 AND kind IN ({session.TextsIn("$4")})
-                    ORDER BY due_at, id LIMIT 1{session.ForUpdateSkipLocked})
-                RETURNING id, kind, payload, attempt, failures
-                """,
-                Read, At(TimeSpan.Zero), At(lease), node, Session.ToTexts(kinds)),
+            async session =>
+            {
+                var now = await clock.NowAsync(session);
+                return await session.FirstAsync(
+                    $"""
+                    UPDATE job SET due_at = $2, leased_by = $3, attempt = attempt + 1,
+                        failures = failures + CASE WHEN leased_by IS NULL THEN 0 ELSE 1 END
+                    WHERE id = (
+                        SELECT id FROM job WHERE due_at <= $1 AND kind IN ({session.TextsIn("$4")})
+                        ORDER BY due_at, id LIMIT 1{session.ForUpdateSkipLocked})
+                    RETURNING id, kind, payload, attempt, failures
+                    """,
+                    row => new ClaimedJob(
+                        row.GetInt64(0), row.GetString(1), row.GetString(2), row.GetInt64(3), row.GetInt64(4),
+                        node, now),
+                    now, After(lease, now), node, Session.ToTexts(kinds));
+            },
             isDurable: false);
 
     /// <summary>Keeps a job for another lease from now on. False if it was lost.</summary>
     public Task<bool> RenewAsync(ClaimedJob job, TimeSpan lease) =>
-        ChangeAsync("UPDATE job SET due_at = $3", job, At(lease));
+        ChangeAsync("UPDATE job SET due_at = $3", job, now => [After(lease, now)]);
 
     /// <summary>Ends a job that is done. False if it was lost, and runs elsewhere.</summary>
-    public Task<bool> CompleteAsync(ClaimedJob job) => ChangeAsync("DELETE FROM job", job);
+    public Task<bool> CompleteAsync(ClaimedJob job) => ChangeAsync("DELETE FROM job", job, _ => [], JobOutcome.Done);
 
     /// <summary>Lets a job that is done rest until it runs again. False if it was lost.</summary>
-    public Task<bool> RepeatAsync(ClaimedJob job, TimeSpan rest) => ChangeAsync(
-        "UPDATE job SET due_at = $3, leased_by = NULL, failures = 0, last_error = NULL", job, At(rest));
+    public Task<bool> RepeatAsync(ClaimedJob job, Func<DateTimeOffset, TimeSpan> rest) => ChangeAsync(
+        "UPDATE job SET due_at = $3, leased_by = NULL, failures = 0, last_error = NULL", job,
+        now => [After(rest(DateTimeOffset.FromUnixTimeMilliseconds(now)), now)], JobOutcome.Done);
 
     /// <summary>Lets a job that failed rest until it is tried again. False if it was lost.</summary>
     public Task<bool> FailAsync(ClaimedJob job, TimeSpan rest, string error) => ChangeAsync(
-        "UPDATE job SET due_at = $3, leased_by = NULL, failures = failures + 1, last_error = $4",
-        job, At(rest), error.Length > MaxErrorLength ? error[..MaxErrorLength] : error);
+        "UPDATE job SET due_at = $3, leased_by = NULL, failures = failures + 1, last_error = $4", job,
+        now => [After(rest, now), Cut(error)], JobOutcome.Failed, error);
+
+    /// <summary>Ends a job that failed too often: only its history tells of it. False if it was lost.</summary>
+    public Task<bool> BuryAsync(ClaimedJob job, string error) =>
+        ChangeAsync("DELETE FROM job", job, _ => [], JobOutcome.Dead, error);
 
     /// <summary>Gives a job back that was not done: another node can take it at once. False if it was lost.</summary>
     public Task<bool> ReleaseAsync(ClaimedJob job) =>
-        ChangeAsync("UPDATE job SET due_at = $3, leased_by = NULL", job, At(TimeSpan.Zero));
+        ChangeAsync("UPDATE job SET due_at = $3, leased_by = NULL", job, now => [now]);
+
+    /// <summary>Removes of the history what is older, and all but the last entries.</summary>
+    public Task TrimHistoryAsync(TimeSpan age, int entries) => database.WriteAsync(
+        async session =>
+        {
+            var now = await clock.NowAsync(session);
+            await session.RunAsync("DELETE FROM job_history WHERE ended_at < $1", After(-age, now));
+            return await session.RunAsync(
+                """
+                DELETE FROM job_history
+                WHERE id <= (SELECT id FROM job_history ORDER BY id DESC LIMIT 1 OFFSET $1)
+                """,
+                entries);
+        },
+        isDurable: false);
 
     /// <summary>Changes a job in the hands of who claimed it: neither lost since, nor given back.</summary>
-    private async Task<bool> ChangeAsync(string sql, ClaimedJob job, params object?[] more) =>
-        await database.WriteAsync(
-            session => session.RunAsync(
-                $"{sql} WHERE id = $1 AND attempt = $2 AND leased_by IS NOT NULL", [job.Id, job.Attempt, .. more]),
-            isDurable: false) > 0;
+    /// <param name="change">With the further values as $3, $4, ….</param>
+    /// <param name="job">Which.</param>
+    /// <param name="values">What the change needs, from the time now.</param>
+    /// <param name="outcome">How the run ended, for the history; null where it goes on or did not count.</param>
+    /// <param name="error">Why it failed.</param>
+    private Task<bool> ChangeAsync(
+        string change, ClaimedJob job, Func<long, object?[]> values, JobOutcome? outcome = null,
+        string? error = null) =>
+        database.WriteAsync(
+            async session =>
+            {
+                var now = await clock.NowAsync(session);
+                var changed = await session.RunAsync(
+                    $"{change} WHERE id = $1 AND attempt = $2 AND leased_by IS NOT NULL",
+                    [job.Id, job.Attempt, .. values(now)]);
+                if (changed > 0 && outcome is { } how) await NoteAsync(session, job, how, now, error);
+                return changed > 0;
+            },
+            isDurable: false);
 
-    private long At(TimeSpan fromNow) => (clock.GetUtcNow() + fromNow).ToUnixTimeMilliseconds();
+    private static async ValueTask NoteAsync(
+        Session session, ClaimedJob job, JobOutcome outcome, long now, string? error) => await session.RunAsync(
+        """
+        INSERT INTO job_history (job_id, kind, payload, outcome, attempt, node, started_at, ended_at, error)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        """,
+        job.Id, job.Kind, Cut(job.Payload), JobOutcomes.NameOf(outcome), job.Attempt, job.Node, job.StartedAt, now,
+        error is null ? null : Cut(error));
 
-    private static ClaimedJob Read(DbDataReader row) => new(
-        row.GetInt64(0), row.GetString(1), row.GetString(2), row.GetInt64(3), row.GetInt64(4));
+    private static string Cut(string text) => text.Length > MaxTextLength ? text[..MaxTextLength] : text;
+
+    private static long After(TimeSpan time, long now) => now + (long)time.TotalMilliseconds;
 }

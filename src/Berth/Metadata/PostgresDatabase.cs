@@ -107,7 +107,7 @@ internal sealed class PostgresDatabase : Database
     public override Task<List<string>> CheckAsync() => Task.FromResult<List<string>>([]);
 
     public override PostgresListener Listen(Action<string> forget, Action forgetAll, ILogger log) =>
-        new PostgresListener(settings, forget, forgetAll, clock, log);
+        new PostgresListener(settings, forget, forgetAll, TellOfJobs, clock, log);
 
     public override ValueTask DisposeAsync() => source.DisposeAsync();
 

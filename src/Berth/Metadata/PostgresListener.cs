@@ -13,6 +13,7 @@ namespace Berth.Metadata;
 internal sealed partial class PostgresListener : IAsyncDisposable
 {
     public const string Channel = "berth_changes";
+    public const string JobsChannel = "berth_jobs";
 
     private static readonly Counter<long> Losses = Meters.Berth.CreateCounter<long>(
         "berth.cluster.listener.losses", description: "How often the connection that hears other nodes was lost.");
@@ -23,6 +24,7 @@ internal sealed partial class PostgresListener : IAsyncDisposable
     private readonly PostgresSettings settings;
     private readonly Action<string> forget;
     private readonly Action forgetAll;
+    private readonly Action wakeJobs;
     private readonly TimeProvider clock;
     private readonly ILogger log;
     private readonly CancellationTokenSource end = new();
@@ -32,9 +34,11 @@ internal sealed partial class PostgresListener : IAsyncDisposable
     private bool isLost;
 
     public PostgresListener(
-        PostgresSettings settings, Action<string> forget, Action forgetAll, TimeProvider clock, ILogger log)
+        PostgresSettings settings, Action<string> forget, Action forgetAll, Action wakeJobs, TimeProvider clock,
+        ILogger log)
     {
-        (this.settings, this.forget, this.forgetAll, this.clock, this.log) = (settings, forget, forgetAll, clock, log);
+        (this.settings, this.clock, this.log) = (settings, clock, log);
+        (this.forget, this.forgetAll, this.wakeJobs) = (forget, forgetAll, wakeJobs);
         startedAt = clock.GetTimestamp();
         listening = Task.Run(ListenAlwaysAsync);
     }
@@ -96,12 +100,17 @@ internal sealed partial class PostgresListener : IAsyncDisposable
             CommandTimeout = Math.Max(1, (int)settings.CacheStaleness.TotalSeconds),
         };
         await using var connection = new NpgsqlConnection(options.ToString());
-        connection.Notification += (_, notice) => forget(notice.Payload);
+        connection.Notification += (_, notice) =>
+        {
+            if (notice.Channel == JobsChannel) wakeJobs();
+            else forget(notice.Payload);
+        };
         await connection.OpenAsync(end.Token);
-        await RunAsync(connection, $"LISTEN {Channel}", end.Token);
+        await RunAsync(connection, $"LISTEN {Channel}; LISTEN {JobsChannel}", end.Token);
 
         // What was written before is not told any more.
         forgetAll();
+        wakeJobs();
         if (isLost) LogFound();
         isLost = false;
         Listening.Add(1);

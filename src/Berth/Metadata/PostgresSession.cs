@@ -49,6 +49,11 @@ internal sealed class PostgresSession(NpgsqlConnection connection) : Session
     public override async ValueTask AnnounceAsync(string notice) =>
         await RunAsync("SELECT pg_notify($1, $2)", PostgresListener.Channel, notice);
 
+    public override async ValueTask WakeJobsAsync() =>
+        await RunAsync("SELECT pg_notify($1, '')", PostgresListener.JobsChannel);
+
+    public override string? ServerTime => "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)";
+
     public override async ValueTask ContinueIdentitiesAsync(string table) => await NumberAsync(
         $"""
         SELECT setval(pg_get_serial_sequence($1, 'id'), (SELECT coalesce(max(id), 0) + 1 FROM {table}), false)

@@ -61,6 +61,12 @@ internal abstract class Session
     /// <summary>Tells other nodes of a change, once the write that it is part of has committed.</summary>
     public abstract ValueTask AnnounceAsync(string notice);
 
+    /// <summary>Wakes all nodes for jobs, once the write that added them has committed.</summary>
+    public abstract ValueTask WakeJobsAsync();
+
+    /// <summary>The server's clock in SQL, in milliseconds since 1970; null where there is no server.</summary>
+    public abstract string? ServerTime { get; }
+
     /// <summary>Lets a table give its next rows ids above those of rows that came with theirs.</summary>
     public abstract ValueTask ContinueIdentitiesAsync(string table);
 

@@ -141,6 +141,8 @@ internal sealed class SqliteDatabase : Database
             foreach (var write in batch) await RunInSavepointAsync(writer, write);
             await writer.RunAsync("COMMIT");
             foreach (var write in batch) write.Complete();
+            if (writer.HasNewJobs) TellOfJobs();
+            writer.HasNewJobs = false;
         }
         catch (Exception e)
         {

@@ -73,6 +73,17 @@ internal sealed class SqliteSession : Session, IDisposable
     /// <summary>There are no other nodes.</summary>
     public override ValueTask AnnounceAsync(string notice) => ValueTask.CompletedTask;
 
+    /// <summary>Jobs were added since this was last set to false.</summary>
+    public bool HasNewJobs { get; set; }
+
+    public override ValueTask WakeJobsAsync()
+    {
+        HasNewJobs = true;
+        return ValueTask.CompletedTask;
+    }
+
+    public override string? ServerTime => null;
+
     /// <summary>They go on after the largest that a row was ever given.</summary>
     public override ValueTask ContinueIdentitiesAsync(string table) => ValueTask.CompletedTask;
 

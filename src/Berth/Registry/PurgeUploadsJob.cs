@@ -21,7 +21,9 @@ internal sealed partial class PurgeUploadsJob(
 
     public override string Kind => "purge-uploads";
 
-    public override TimeSpan? Interval => settings.Interval;
+    public override Lane Lane => Lane.Maintenance;
+
+    public override Schedule Schedule { get; } = Schedule.Every(storage.Maintenance.UploadPurging.Interval);
 
     public override async Task RunAsync(string payload, CancellationToken cancellation)
     {

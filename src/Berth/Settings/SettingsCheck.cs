@@ -13,6 +13,9 @@ internal sealed partial class SettingsCheck(
     /// <summary>How timers and time-outs of the platform bound a wait: below 2³² ms, 49.7 days.</summary>
     private static readonly TimeSpan LongestWait = TimeSpan.FromHours(1000);
 
+    /// <summary>What is kept for longer is an archive.</summary>
+    private static readonly TimeSpan LongestAge = TimeSpan.FromDays(3650);
+
     /// <summary>Kestrel looks at the rate of a body once a second.</summary>
     private static readonly TimeSpan ShortestGracePeriod = TimeSpan.FromMilliseconds(1001);
 
@@ -178,6 +181,11 @@ internal sealed partial class SettingsCheck(
     {
         var jobs = settings.Jobs;
         Between("jobs.concurrent", jobs.Concurrent, 1, 1000);
+        Between("jobs.concurrentmaintenance", jobs.ConcurrentMaintenance, 1, 1000);
+        Between("jobs.concurrentheavy", jobs.ConcurrentHeavy, 1, 1000);
+        Between("jobs.attempts", jobs.Attempts, 1, 1000);
+        Between("jobs.historyage", jobs.HistoryAge, TimeSpan.FromMinutes(1), LongestAge);
+        Between("jobs.historyentries", jobs.HistoryEntries, 0, 1_000_000);
         Between("jobs.pollinterval", jobs.PollInterval, TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1));
         Between("jobs.lease", jobs.Lease, TimeSpan.FromSeconds(10), TimeSpan.FromHours(1));
     }

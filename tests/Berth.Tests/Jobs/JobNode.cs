@@ -2,6 +2,7 @@ using Berth.Jobs;
 using Berth.Metadata;
 using Berth.Oci;
 using Berth.Settings;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Berth.Tests.Jobs;
@@ -11,12 +12,22 @@ internal sealed class JobNode : IAsyncDisposable
 {
     private bool isStopped;
 
-    public JobNode(Database database, Job job, JobSettings? settings = null)
+    public JobNode(Database database, Job job, JobSettings? settings = null, TimeProvider? clock = null)
+        : this(database, [job], settings, clock)
+    {
+    }
+
+    /// <param name="database">What it shares with others.</param>
+    /// <param name="jobs">What it knows.</param>
+    /// <param name="settings">How it works.</param>
+    /// <param name="clock">A clock that the test moves.</param>
+    public JobNode(Database database, Job[] jobs, JobSettings? settings, TimeProvider? clock)
     {
         Database = new WatchedDatabase(database);
-        Table = new JobTable(Database, TimeProvider.System);
+        Table = new JobTable(Database, new JobClock(clock ?? TimeProvider.System, isOwn: clock is not null));
         Runner = new JobRunner(
-            [job], Table, settings ?? new JobSettings(), TimeProvider.System, NullLoggerFactory.Instance);
+            jobs, Table, settings ?? new JobSettings(), Database, clock ?? TimeProvider.System,
+            NullLoggerFactory.Instance);
     }
 
     public WatchedDatabase Database { get; }
@@ -37,10 +48,17 @@ internal sealed class JobNode : IAsyncDisposable
 }
 
 /// <summary>A database that others share, as a node sees it that can lose touch.</summary>
-internal sealed class WatchedDatabase(Database inner) : Database
+internal sealed class WatchedDatabase : Database
 {
+    private readonly Database inner;
     private int reads;
     private int writes;
+
+    public WatchedDatabase(Database inner)
+    {
+        this.inner = inner;
+        inner.JobsAdded += TellOfJobs;
+    }
 
     public bool IsCutOff { get; set; }
 
@@ -64,6 +82,9 @@ internal sealed class WatchedDatabase(Database inner) : Database
         return inner.WriteAsync(change, isDurable);
     }
 
+    public override PostgresListener? Listen(Action<string> forget, Action forgetAll, ILogger log) =>
+        inner.Listen(forget, forgetAll, log);
+
     public override Task UseAloneAsync(Func<Session, Task> work) => inner.UseAloneAsync(work);
 
     public override Task<List<string>> CheckAsync() => inner.CheckAsync();
@@ -72,11 +93,18 @@ internal sealed class WatchedDatabase(Database inner) : Database
 }
 
 /// <summary>A job that does what a test says.</summary>
-internal sealed class ScriptedJob(Func<string, CancellationToken, Task> work, TimeSpan? interval = null) : Job
+internal sealed class ScriptedJob(
+    Func<string, CancellationToken, Task> work, TimeSpan? interval = null, string kind = "scripted",
+    Lane lane = Lane.Default, Schedule? schedule = null, TimeSpan? timeLimit = null)
+    : Job
 {
-    public override string Kind => "scripted";
+    public override string Kind => kind;
 
-    public override TimeSpan? Interval => interval;
+    public override Lane Lane => lane;
+
+    public override Schedule? Schedule => schedule ?? (interval is { } time ? Schedule.Every(time) : null);
+
+    public override TimeSpan TimeLimit => timeLimit ?? TimeSpan.FromHours(1);
 
     public override Task RunAsync(string payload, CancellationToken cancellation) => work(payload, cancellation);
 }

@@ -21,7 +21,7 @@ public sealed class JobTableTests : IAsyncLifetime
         await Assert.ThrowsAsync<InvalidOperationException>(() => node.Database.WriteAsync<bool>(
             async session =>
             {
-                await JobTable.AddAsync(session, "scan", "lost", node.Clock.Now);
+                await node.Table.AddAsync(session, "scan", "lost");
                 throw new InvalidOperationException("this write fails");
             },
             isDurable: true));
@@ -39,7 +39,7 @@ public sealed class JobTableTests : IAsyncLifetime
         await node.AddAsync("purge", "second", TimeSpan.FromSeconds(2));
         await node.AddAsync("scan", "fourth", TimeSpan.FromSeconds(4));
         Assert.Null(await node.ClaimAsync());
-        Assert.Equal(node.Clock.Now + TimeSpan.FromSeconds(1), await node.Table.NextDueAsync(Kinds));
+        Assert.Equal(TimeSpan.FromSeconds(1), await node.Table.NextDueAsync(Kinds));
         node.Clock.Advance(TimeSpan.FromSeconds(3));
         foreach (var payload in new[] { "first", "second", "third" })
         {
@@ -97,7 +97,7 @@ public sealed class JobTableTests : IAsyncLifetime
         var job = (await other.ClaimAsync())!;
         Assert.False(await slow.Table.RenewAsync(lost, Lease));
         Assert.False(await slow.Table.CompleteAsync(lost));
-        Assert.False(await slow.Table.RepeatAsync(lost, TimeSpan.Zero));
+        Assert.False(await slow.Table.RepeatAsync(lost, _ => TimeSpan.Zero));
         Assert.False(await slow.Table.FailAsync(lost, TimeSpan.Zero, "too late"));
         Assert.False(await slow.Table.ReleaseAsync(lost));
         Assert.Null(await other.ClaimAsync());
@@ -140,13 +140,14 @@ public sealed class JobTableTests : IAsyncLifetime
         var nodes = new List<Node>();
         for (var i = 0; i < 5; i++) nodes.Add(await NodeAsync());
         var hour = TimeSpan.FromHours(1);
-        await Task.WhenAll(nodes.Select(n => Task.Run(() => n.Table.EnsureAsync("purge", hour))));
+        await Task.WhenAll(nodes.Select(n => Task.Run(
+            () => n.Table.EnsureAsync("purge", _ => TimeSpan.Zero, _ => hour))));
         var claims = await Task.WhenAll(nodes.Select(n => Task.Run(n.ClaimAsync)));
         var job = claims.Single(c => c is not null)!;
-        await nodes[1].Table.EnsureAsync("purge", hour);
+        await nodes[1].Table.EnsureAsync("purge", _ => TimeSpan.Zero, _ => hour);
         Assert.True(await nodes[0].Table.FailAsync(job, TimeSpan.Zero, "for once"));
         job = (await nodes[0].ClaimAsync())!;
-        Assert.True(await nodes[0].Table.RepeatAsync(job, hour));
+        Assert.True(await nodes[0].Table.RepeatAsync(job, _ => hour));
         Assert.Null(await nodes[0].ClaimAsync());
         nodes[0].Clock.Advance(hour);
         Assert.Equal(0, (await nodes[0].ClaimAsync())!.Failures);
@@ -156,14 +157,13 @@ public sealed class JobTableTests : IAsyncLifetime
     public async Task A_shorter_interval_counts_from_the_next_start_and_a_start_puts_nothing_off()
     {
         var node = await NodeAsync();
-        await node.Table.EnsureAsync("purge", TimeSpan.FromDays(1));
-        Assert.True(await node.Table.RepeatAsync((await node.ClaimAsync())!, TimeSpan.FromDays(1)));
-        await node.Table.EnsureAsync("purge", TimeSpan.FromHours(1));
-        var due = node.Clock.Now + TimeSpan.FromHours(1);
-        Assert.Equal(due, await node.Table.NextDueAsync(Kinds));
+        await node.Table.EnsureAsync("purge", _ => TimeSpan.Zero, _ => TimeSpan.FromDays(1));
+        Assert.True(await node.Table.RepeatAsync((await node.ClaimAsync())!, _ => TimeSpan.FromDays(1)));
+        await node.Table.EnsureAsync("purge", _ => TimeSpan.Zero, _ => TimeSpan.FromHours(1));
+        Assert.Equal(TimeSpan.FromHours(1), await node.Table.NextDueAsync(Kinds));
         node.Clock.Advance(TimeSpan.FromMinutes(50));
-        await node.Table.EnsureAsync("purge", TimeSpan.FromHours(1));
-        Assert.Equal(due, await node.Table.NextDueAsync(Kinds));
+        await node.Table.EnsureAsync("purge", _ => TimeSpan.Zero, _ => TimeSpan.FromHours(1));
+        Assert.Equal(TimeSpan.FromMinutes(10), await node.Table.NextDueAsync(Kinds));
     }
 
     private async Task<Node> NodeAsync() => new(await shared.OpenAsync());
@@ -173,12 +173,12 @@ public sealed class JobTableTests : IAsyncLifetime
         public Node(Database database)
         {
             Database = database;
-            Table = new JobTable(database, Clock);
+            Table = new JobTable(database, new JobClock(Clock, isOwn: true));
         }
 
         public Database Database { get; }
 
-        public HandClock Clock { get; } = new();
+        public SteppingClock Clock { get; } = new();
 
         public JobTable Table { get; }
 
@@ -186,20 +186,11 @@ public sealed class JobTableTests : IAsyncLifetime
             await Database.WriteAsync(
                 async session =>
                 {
-                    await JobTable.AddAsync(session, kind, payload, Clock.Now + fromNow);
+                    await Table.AddAsync(session, kind, payload, fromNow);
                     return true;
                 },
                 isDurable: false);
 
         public Task<ClaimedJob?> ClaimAsync() => Table.ClaimAsync(Kinds, "node", Lease);
-    }
-
-    private sealed class HandClock : TimeProvider
-    {
-        public DateTimeOffset Now { get; private set; } = DateTimeOffset.FromUnixTimeSeconds(1_800_000_000);
-
-        public void Advance(TimeSpan time) => Now += time;
-
-        public override DateTimeOffset GetUtcNow() => Now;
     }
 }

@@ -1,0 +1,68 @@
+using System.CommandLine;
+using System.Globalization;
+using Berth.Hosting;
+using Berth.Metadata;
+using Berth.Settings;
+using Microsoft.Data.Sqlite;
+using Npgsql;
+
+namespace Berth.Cli;
+
+/// <summary><c>berth jobs list</c>: what waits, what runs and how it ended, also while a server runs.</summary>
+internal static class JobsCommand
+{
+    private const string TimeFormat = "yyyy-MM-dd HH:mm:ss";
+
+    public static Command Create()
+    {
+        var config = SettingsOption.Create();
+        var failed = new Option<bool>("--failed") { Description = "Only those that failed." };
+        var limit = new Option<int>("--limit")
+        {
+            Description = "How many of each list at most.", DefaultValueFactory = _ => 50,
+        };
+        var list = new Command("list", "List what waits and runs, and how the last jobs ended. Times are in UTC.")
+        {
+            config, failed, limit,
+        };
+        list.SetAction(async (parsed, _) =>
+        {
+            if (SettingsOption.Load(parsed.GetValue(config)) is not { } settings) return 2;
+            try
+            {
+                await ListAsync(settings, parsed.GetValue(failed), Math.Max(1, parsed.GetValue(limit)));
+                return 0;
+            }
+            catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException
+                or SqliteException or NpgsqlException or DatabaseUnavailableException)
+            {
+                await Console.Error.WriteLineAsync($"berth jobs list: {e.Message}");
+                return 2;
+            }
+        });
+        return new Command("jobs", "What the registry does besides answering requests.") { list };
+    }
+
+    private static async Task ListAsync(RegistrySettings settings, bool failedOnly, int limit)
+    {
+        await using var database = await Database.OpenBesideAsync(
+            settings.Database, DataFolder.DatabasePathOf(settings), TimeProvider.System);
+        var history = new JobHistory(database);
+        foreach (var job in await history.QueuedAsync(failedOnly, limit))
+        {
+            Console.WriteLine(job.Node is { } node
+                ? $"running  {"",-20} {job.Kind} on {node}"
+                : $"waiting  until {Write(job.Due)} {job.Kind}");
+            if (job.Error is not null) Console.WriteLine($"         failed {job.Failures} times, last: {job.Error}");
+        }
+
+        foreach (var job in await history.EndedAsync(failedOnly, limit))
+        {
+            var took = (job.Ended - job.Started).TotalSeconds.ToString("F1", CultureInfo.InvariantCulture);
+            Console.WriteLine($"{job.Outcome,-8} {Write(job.Ended)}  {job.Kind} after {took} s on {job.Node}");
+            if (job.Error is not null) Console.WriteLine($"         attempt {job.Attempt}: {job.Error}");
+        }
+    }
+
+    private static string Write(DateTimeOffset time) => time.ToString(TimeFormat, CultureInfo.InvariantCulture);
+}

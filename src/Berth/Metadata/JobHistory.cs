@@ -1,0 +1,68 @@
+using System.Data.Common;
+
+namespace Berth.Metadata;
+
+/// <summary>How a run of a job ended.</summary>
+internal enum JobOutcome
+{
+    Done,
+
+    /// <summary>It is tried again.</summary>
+    Failed,
+
+    /// <summary>It failed too often, and is not tried again.</summary>
+    Dead,
+}
+
+/// <summary>The names of outcomes in the database, which never change.</summary>
+internal static class JobOutcomes
+{
+    public static string NameOf(JobOutcome outcome) => outcome switch
+    {
+        JobOutcome.Done => "done",
+        JobOutcome.Failed => "failed",
+        _ => "dead",
+    };
+}
+
+/// <summary>A job that waits or runs.</summary>
+/// <param name="Kind">What is to be done.</param>
+/// <param name="Node">Who runs it; null where it waits.</param>
+/// <param name="Due">When it is due, or its lease ends.</param>
+/// <param name="Failures">How often it failed since it last succeeded.</param>
+/// <param name="Error">Why it failed last.</param>
+internal sealed record QueuedJob(string Kind, string? Node, DateTimeOffset Due, long Failures, string? Error);
+
+/// <summary>A run of a job that ended.</summary>
+internal sealed record EndedJob(
+    string Kind, string Outcome, long Attempt, string Node, DateTimeOffset Started, DateTimeOffset Ended,
+    string? Error);
+
+/// <summary>What waits, what runs and what ended, for people to read.</summary>
+internal sealed class JobHistory(Database database)
+{
+    public ValueTask<List<QueuedJob>> QueuedAsync(bool failedOnly, int most) => database.ReadAsync(s => s.AllAsync(
+        $"""
+        SELECT kind, leased_by, due_at, failures, last_error FROM job
+        {(failedOnly ? "WHERE failures > 0" : "")} ORDER BY due_at, id LIMIT $1
+        """,
+        row => new QueuedJob(
+            row.GetString(0), TextOf(row, 1), TimeOf(row, 2), row.GetInt64(3), TextOf(row, 4)),
+        most));
+
+    /// <summary>The last ones first.</summary>
+    public ValueTask<List<EndedJob>> EndedAsync(bool failedOnly, int most) => database.ReadAsync(s => s.AllAsync(
+        $"""
+        SELECT kind, outcome, attempt, node, started_at, ended_at, error FROM job_history
+        {(failedOnly ? "WHERE outcome <> 'done'" : "")} ORDER BY id DESC LIMIT $1
+        """,
+        row => new EndedJob(
+            row.GetString(0), row.GetString(1), row.GetInt64(2), row.GetString(3), TimeOf(row, 4), TimeOf(row, 5),
+            TextOf(row, 6)),
+        most));
+
+    private static string? TextOf(DbDataReader row, int column) => row.IsDBNull(column) ? null : row.GetString(column);
+
+    private static DateTimeOffset TimeOf(DbDataReader row, int column) =>
+        DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(column));
+}
