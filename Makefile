@@ -28,6 +28,6 @@ bench-quick:
 	dotnet run -c Release --project bench/Berth.Bench -- compare --quick \
 		$(if $(ONLY),--only $(ONLY)) $(if $(PROGRAM),--program $(PROGRAM))
 
-# One program for machines without .NET: artifacts/publish/berth
+# One program for machines without .NET: artifacts/publish/berth. Does nothing where no source is newer.
 publish:
-	dotnet publish src/Berth -c Release -r linux-x64 -o artifacts/publish
+	tests/publish.sh

@@ -89,6 +89,15 @@ public sealed partial class TidyTests
         select $"{file.Path}:{index + 1}: {file.Lines[index]}");
 
     [Fact]
+    public void Every_setting_has_a_row_in_the_table_of_its_record() => Empty(
+        from file in Program
+        where file.Slice == "Settings" && file.Lines.Any(line => line.Contains(" Keys { get; }"))
+        from line in file.Lines
+        let property = Setting().Match(line).Groups[1].Value
+        where property.Length > 0 && !file.Lines.Any(row => row.Contains($"s => s.{property},"))
+        select $"{file.Path}: no row for {property}");
+
+    [Fact]
     public void Only_the_command_line_and_the_log_write_to_the_console() => Empty(
         from file in Program
         where file.Slice is not ("Cli" or "Logging" or "")
@@ -186,6 +195,9 @@ public sealed partial class TidyTests
         heading.TrimStart('#').Trim().ToLowerInvariant()
             .Where(c => char.IsLetterOrDigit(c) || c is ' ' or '-' or '_')
             .Select(c => c == ' ' ? '-' : c));
+
+    [GeneratedRegex(@"^    public \S.* (\w+) \{ get; init; \}")]
+    private static partial Regex Setting();
 
     [GeneratedRegex(@"\bBerth\.([A-Z]\w+)\b")]
     private static partial Regex BerthNamespace();

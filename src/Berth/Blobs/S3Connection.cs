@@ -39,7 +39,7 @@ internal static class S3Connection
     {
         var config = new AmazonS3Config
         {
-            ForcePathStyle = settings.ForcePathStyle,
+            ForcePathStyle = settings.HasBucketInPath,
             UseDualstackEndpoint = settings.UseDualStack,
             UseAccelerateEndpoint = settings.Accelerate,
             UseFIPSEndpoint = settings.UseFipsEndpoint,

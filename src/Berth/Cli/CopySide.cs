@@ -1,6 +1,6 @@
-using System.Text.Json;
 using Berth.Hosting;
 using Berth.Metadata;
+using Berth.Oci;
 using Berth.Settings;
 
 namespace Berth.Cli;
@@ -115,5 +115,5 @@ internal static class CopySide
     }
 
     /// <summary>Variables are read as YAML, of which quoted JSON is a part.</summary>
-    private static string Quoted(string value) => JsonSerializer.Serialize(value);
+    private static string Quoted(string value) => TextJson.Quote(value);
 }

@@ -1,15 +1,22 @@
+using System.Runtime.InteropServices;
 using Berth.Settings;
 
 namespace Berth.Hosting;
 
 /// <summary>The folder that holds everything, locked against a second Berth while this one uses it.</summary>
-internal sealed class DataFolder : IDisposable
+internal sealed partial class DataFolder : IDisposable
 {
+    // Linux: W_OK and X_OK.
+    private const int ForWritingAndEntering = 2 | 1;
+
     private const string LockName = "berth.lock";
+    private const long LeastMemoryBytes = 1L << 30;
 
     private readonly FileStream held;
+    private readonly bool isRemovedAtEnd;
 
-    private DataFolder(string root, FileStream held) => (Root, this.held) = (root, held);
+    private DataFolder(string root, FileStream held, bool isRemovedAtEnd) =>
+        (Root, this.held, this.isRemovedAtEnd) = (root, held, isRemovedAtEnd);
 
     public string Root { get; }
 
@@ -17,18 +24,25 @@ internal sealed class DataFolder : IDisposable
         settings.Database.Path ?? Path.Combine(RootOf(settings), "berth.db");
 
     /// <summary>Null where the settings leave nothing for it to hold.</summary>
-    /// <exception cref="StartException">Another Berth uses the folder, or it can't be written.</exception>
+    /// <exception cref="StartException">
+    /// Another Berth or another program uses the folder, or it can't be written.
+    /// </exception>
     public static DataFolder? Open(RegistrySettings settings)
     {
         if (settings.Storage.S3 is not null && settings.Database.Host is not null) return null;
         var root = RootOf(settings);
+        var isInMemory = settings.Storage.InMemory is not null;
         try
         {
+            // One that was killed had this process's number.
+            if (isInMemory && Directory.Exists(root)) Directory.Delete(root, recursive: true);
+            ForeignFolder.Refuse(root, settings.Database.Host is null ? DatabasePathOf(settings) : null);
+
             // What is in it is nobody else's business: private images, and who pushed them.
             Directory.CreateDirectory(root, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
             var held = new FileStream(
                 Path.Combine(root, LockName), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-            return new DataFolder(root, held);
+            return new DataFolder(root, held, isInMemory);
         }
         catch (UnauthorizedAccessException e)
         {
@@ -78,10 +92,45 @@ internal sealed class DataFolder : IDisposable
         File.Delete(probe);
     }
 
-    public void Dispose() => held.Dispose();
+    public void Dispose()
+    {
+        held.Dispose();
+        if (isRemovedAtEnd) Directory.Delete(Root, recursive: true);
+    }
 
-    private static string RootOf(RegistrySettings settings) =>
-        Path.GetFullPath(settings.Storage.Filesystem.RootDirectory);
+    /// <summary>Where the settings put it.</summary>
+    public static string RootOf(RegistrySettings settings) => settings.Storage.InMemory is null
+        ? Path.GetFullPath(settings.Storage.Filesystem.RootDirectory)
+        : Path.Combine(MemoryFolder(), $"berth-{Environment.ProcessId}");
+
+    /// <summary>The folder, if it is needed and this user can't write there or make it; else null.</summary>
+    public static string? FindUnwritable(RegistrySettings settings)
+    {
+        if (settings.Storage.S3 is not null && settings.Database.Host is not null) return null;
+        var root = RootOf(settings);
+        var present = root;
+        while (!Directory.Exists(present)) present = Path.GetDirectoryName(present)!;
+        return Access(present, ForWritingAndEntering) == 0 ? null : root;
+    }
+
+    [LibraryImport("libc", EntryPoint = "access", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Access(string path, int mode);
+
+    /// <summary>That of the machine's memory, if it is more than the 64 MiB that containers get.</summary>
+    private static string MemoryFolder()
+    {
+        const string Memory = "/dev/shm";
+        try
+        {
+            if (new DriveInfo(Memory).TotalSize >= LeastMemoryBytes) return Memory;
+        }
+        catch (IOException)
+        {
+            // There is none.
+        }
+
+        return Path.GetTempPath();
+    }
 
     /// <summary>EWOULDBLOCK from flock, as .NET reports it.</summary>
     private static bool IsLocked(IOException e) => e.HResult is 11 or unchecked((int)0x80070020);

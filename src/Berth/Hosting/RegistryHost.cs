@@ -78,10 +78,11 @@ internal static partial class RegistryHost
     {
         var services = app.Services;
         if (settings.Http.TrustedProxies.Count > 0) app.Use(next => new Forwarding(next, settings.Http).HandleAsync);
+        var hasRequestLog = !settings.Log.AccessLog.Disabled && settings.Log.Level >= LogLevelName.Info;
         app.Use(next => new RequestBoundary(
             next,
             new AnswerHeaders(settings.Http),
-            settings.Log.AccessLog.Disabled ? null : new RequestLog(services.GetRequiredService<LogSink>()),
+            hasRequestLog ? new RequestLog(services.GetRequiredService<LogSink>()) : null,
             settings.Limits,
             services.GetRequiredService<TimeProvider>(),
             services.GetRequiredService<ILogger<RequestBoundary>>()).HandleAsync);

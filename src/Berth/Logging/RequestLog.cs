@@ -3,8 +3,8 @@ using Berth.Access;
 namespace Berth.Logging;
 
 /// <summary>
-/// One line for each request. Neither queries nor Authorization are in it: both may hold secrets. It does not follow
-/// <c>log.level</c>, as in distribution: <c>log.accesslog.disabled</c> switches it off.
+/// One line for each request, of level info. Neither queries nor Authorization are in it: both may hold secrets.
+/// <c>log.accesslog.disabled</c> switches it off, and so does a <c>log.level</c> above info.
 /// </summary>
 internal sealed class RequestLog(LogSink sink)
 {

@@ -1,5 +1,4 @@
 using System.Data.Common;
-using System.Text.Json;
 using Berth.Oci;
 
 namespace Berth.Metadata;
@@ -74,7 +73,7 @@ internal abstract class Session
     public abstract string TextsIn(string parameter);
 
     /// <summary>Many texts as one parameter: a JSON array.</summary>
-    public static string ToTexts(IEnumerable<string> texts) => JsonSerializer.Serialize(texts);
+    public static string ToTexts(IEnumerable<string> texts) => TextJson.Write(texts);
 
     /// <summary>
     /// Runs statements without parameters, prepared anew: migrations, and pragmas that act when prepared.

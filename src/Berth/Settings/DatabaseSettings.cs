@@ -58,6 +58,26 @@ public sealed record DatabaseSettings
     /// How long cached manifests and blob links still answer while the database does not. 0: not at all.
     /// </summary>
     public TimeSpan ServeCachedFor { get; init; } = TimeSpan.FromMinutes(1);
+
+    internal static SettingsTable<DatabaseSettings> Keys { get; } = new SettingsTable<DatabaseSettings>()
+        .Text("path", s => s.Path, (s, v) => s with { Path = v })
+        .Text("host", s => s.Host, (s, v) => s with { Host = v })
+        .Number("port", s => s.Port, (s, v) => s with { Port = v })
+        .Text("user", s => s.User, (s, v) => s with { User = v })
+        .Text("password", s => s.Password, (s, v) => s with { Password = v })
+        .Text("dbname", s => s.DbName, (s, v) => s with { DbName = v })
+        .Text("sslmode", s => s.SslMode, (s, v) => s with { SslMode = v })
+        .Text("sslrootcert", s => s.SslRootCert, (s, v) => s with { SslRootCert = v })
+        .Text("sslcert", s => s.SslCert, (s, v) => s with { SslCert = v })
+        .Text("sslkey", s => s.SslKey, (s, v) => s with { SslKey = v })
+        .Duration("connecttimeout", s => s.ConnectTimeout, (s, v) => s with { ConnectTimeout = v })
+        .Duration("querytimeout", s => s.QueryTimeout, (s, v) => s with { QueryTimeout = v })
+        .Switch("preparedstatements", s => s.PreparedStatements, (s, v) => s with { PreparedStatements = v })
+        .Section("pool", PoolSettings.Keys, s => s.Pool, (s, v) => s with { Pool = v })
+        .Number("retries", s => s.Retries, (s, v) => s with { Retries = v })
+        .Duration("retrydelay", s => s.RetryDelay, (s, v) => s with { RetryDelay = v })
+        .Duration("cachestaleness", s => s.CacheStaleness, (s, v) => s with { CacheStaleness = v })
+        .Duration("servecachedfor", s => s.ServeCachedFor, (s, v) => s with { ServeCachedFor = v });
 }
 
 /// <summary>The connections to PostgreSQL that one node keeps.</summary>
@@ -71,4 +91,9 @@ public sealed record PoolSettings
 
     /// <summary>How long any connection is used. 0: for ever.</summary>
     public TimeSpan MaxLifetime { get; init; } = TimeSpan.FromHours(1);
+
+    internal static SettingsTable<PoolSettings> Keys { get; } = new SettingsTable<PoolSettings>()
+        .Number("maxopen", s => s.MaxOpen, (s, v) => s with { MaxOpen = v })
+        .Duration("maxidletime", s => s.MaxIdleTime, (s, v) => s with { MaxIdleTime = v })
+        .Duration("maxlifetime", s => s.MaxLifetime, (s, v) => s with { MaxLifetime = v });
 }

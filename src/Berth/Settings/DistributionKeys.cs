@@ -4,76 +4,120 @@ namespace Berth.Settings;
 internal static class DistributionKeys
 {
     /// <param name="Key">A key, or a section with everything in it.</param>
-    /// <param name="Message">What the user should do.</param>
+    /// <param name="Message">What is missing, and what the user should do.</param>
     /// <param name="Severity">A notice where leaving the key in place changes nothing.</param>
     /// <param name="Same">The value that says what Berth does anyway, about which there is nothing to report.</param>
-    private sealed record Entry(string Key, string Message, Severity Severity = Severity.Error, string? Same = null);
+    /// <param name="IsChoice">One of several, and chosen by being named, even if nothing is in it.</param>
+    /// <param name="Needs">The key in the section without which distribution does not use it.</param>
+    private sealed record Entry(
+        string Key,
+        string Message,
+        Severity Severity = Severity.Error,
+        string? Same = null,
+        bool IsChoice = false,
+        string? Needs = null);
 
     private static readonly Entry[] Entries =
     [
         Store("azure", "Azure"),
-        Store("gcs", "Google Cloud Storage"),
         Store("swift", "Swift"),
         Store("oss", "OSS"),
-        new("storage.inmemory",
-            "storage in memory is not supported in this version; point storage.filesystem.rootdirectory at a tmpfs"),
+        new("storage.gcs",
+            "Berth reaches Google Cloud Storage by its S3 interface: make an HMAC key for the service account "
+            + "(gcloud storage hmac create), and set storage.s3 with that accesskey and secretkey, the same bucket "
+            + "and rootdirectory, region: auto, and regionendpoint: https://storage.googleapis.com",
+            IsChoice: true),
         Unneeded("storage.filesystem.maxthreads", "Berth needs no cap on threads"),
         Unneeded("storage.tag", "tags are read from an index, not by walking folders"),
+        Unneeded("storage.parallelwalk", "no folders are walked"),
+        Unneeded("storage.s3.parallelwalk", "no folders are walked"),
         Unneeded("storage.cache.blobdescriptorsize", "limits.manifestcachebytes bounds the cache"),
-        new("storage.cache.layerinfo", "use storage.cache.blobdescriptor: inmemory", Same: "inmemory"),
-        new("auth.token", "an outside token server is not supported in this version; use auth.htpasswd"),
-        new("auth.silly", "it protects nothing and is not supported; use auth.htpasswd"),
-        new("proxy", "pulling through from an upstream is not supported in this version; remove this section"),
-        new("notifications", "notifications are not supported in this version; remove this section"),
-        new("redis", "Berth needs no Redis and cannot use one; remove this section"),
-        new("middleware", "middleware is not supported; remove this section"),
-        new("reporting", "reporting to outside trackers is not supported; remove this section"),
-        new("policy", "repository classes are not supported in this version; remove this section"),
-        new("http.debug", "a second port for debugging is not supported in this version; remove this section"),
+        new("auth.token",
+            "Berth takes no tokens of another server yet; use auth.htpasswd, and remove this section",
+            IsChoice: true),
+        new("auth.silly", "it protects nothing and is not supported; use auth.htpasswd", IsChoice: true),
+        new("proxy",
+            "Berth does not pull through from another registry yet; remove this section and copy the images here, "
+            + "or leave this cache to registry:2",
+            Needs: "remoteurl"),
+        new("notifications",
+            "Berth sends no notifications yet; remove the endpoints, or mark each of them disabled: true",
+            Needs: "endpoints"),
+        Unneeded("redis", "each node caches in its own memory, and nodes tell each other what changed"),
+        new("middleware",
+            "Berth has no middleware; remove this section. For redirects to another host, see storage.redirect"),
+        new("reporting", "nothing is reported to outside trackers; errors stand in the log", Severity.Notice),
+        new("policy", "Berth does not tell classes of repositories apart; remove this section"),
         new("http.tls.letsencrypt",
-            "certificates from Let's Encrypt are not supported in this version; "
-            + "set http.tls.certificate and http.tls.key, or end TLS at a proxy"),
-        new("http.tls.ciphersuites", "the system's TLS library chooses the cipher suites; remove this key"),
+            "Berth gets no certificates from Let's Encrypt yet; set http.tls.certificate and http.tls.key to files "
+            + "that a client such as certbot renews, or end TLS at a proxy such as Caddy"),
+        new("http.tls.ciphersuites",
+            "the system's TLS library chooses the cipher suites: see CipherString in its openssl.cnf",
+            Severity.Notice),
         new("http.tls.clientauth",
             "with http.tls.clientcas a client's certificate is always required and verified; remove this key",
             Same: "require-and-verify-client-cert"),
-        new("http.net", "only TCP is supported in this version; remove this key and set http.addr", Same: "tcp"),
-        new("log.hooks", "log hooks are not supported; send the log to what watches your other logs"),
-        new("log.reportcaller", "log lines name no caller; remove this key", Same: "false"),
-        new("loglevel", "use log.level, as distribution's own documentation says"),
-        new("tags.maxtags", "use limits.pageentries"),
-        new("tags", "use limits.pageentries"),
-        new("validation.enabled", "to check nothing, leave out the rules; remove this key", Same: "true"),
-        new("validation.disabled", "to check nothing, leave out the rules; remove this key", Same: "false"),
-        new("compatibility", "schema 1 manifests are not supported; remove this section"),
-        new("compatibility.schema1.enabled", "schema 1 manifests are not supported; remove this key", Same: "false"),
+        new("http.net", "Berth listens on TCP only; remove this key and set http.addr", Same: "tcp"),
+        new("log.hooks", "the log sends no mail; have what collects your other logs watch it", Severity.Notice),
+        new("log.reportcaller", "log lines name no caller", Severity.Notice, Same: "false"),
+        new("tags", "tags.maxtags is limits.pageentries here; there is nothing else in this section"),
+        new("compatibility",
+            "schema 1 manifests are not supported: push such images again with a client of today", Severity.Notice),
+        new("compatibility.schema1.enabled",
+            "schema 1 manifests are not supported: push such images again with a client of today",
+            Severity.Notice, Same: "false"),
         Unneeded("health.storagedriver", "/readyz always checks the store"),
-        new("health", "checks of other things are not supported in this version; /readyz checks the store; remove it"),
+        new("health", "/readyz checks the store and nothing else yet; remove the checks of other things"),
     ];
 
     /// <summary>Says what is to be said about a key that Berth does not have, or about the keys in it.</summary>
     /// <param name="key">The key in lower case.</param>
     /// <param name="node">Its value.</param>
     /// <param name="faults">Where to say it.</param>
-    public static void ReportOrUnknown(string key, SettingsNode node, List<SettingsFault> faults)
+    public static void Report(string key, SettingsNode node, List<SettingsFault> faults)
     {
-        if (node is MappingNode { Entries.Count: > 0 } section && Entries.Any(e => IsUnder(e.Key, key)))
+        // What people anchor to use it elsewhere in their file, and what they comment out so.
+        if (key[(key.LastIndexOf('.') + 1)..].StartsWith("x-", StringComparison.Ordinal)) return;
+        var entry = Entries.Where(e => e.Key == key || IsUnder(key, e.Key)).MaxBy(e => e.Key.Length);
+        var hasInner = Entries.Any(e => IsUnder(e.Key, key));
+        if ((entry is not null || hasInner) && entry?.IsChoice != true && IsAbsent(node)) return;
+        if (node is MappingNode { Entries.Count: > 0 } section && (hasInner || (section.IsOfVariable && entry is null)))
         {
             foreach (var (name, inner) in section.Entries)
-                ReportOrUnknown(SettingsKey.Join(key, name.ToLowerInvariant()), inner, faults);
+                Report(SettingsKey.Join(key, name.ToLowerInvariant()), inner, faults);
             return;
         }
 
-        var entry = Entries.Where(e => e.Key == key || IsUnder(key, e.Key)).MaxBy(e => e.Key.Length);
         if (entry?.Same is { } same && node is ScalarNode scalar && SaysTheSame(scalar.Text, same)) return;
-        faults.Add(new SettingsFault(node.Origin.Source, node.Origin.Line, key, entry?.Message ?? Unknown(key, node))
-        {
-            Severity = entry?.Severity ?? Severity.Error,
-        });
+        if (entry is null) Add(node, key, Severity.Error, Unknown(key, node));
+        else if (entry.Needs is not { } needs) Add(node, key, entry.Severity, entry.Message);
+        else if ((node as MappingNode)?.Entries.GetValueOrDefault(needs) is { } needed && !IsAbsent(needed))
+            Add(needed, SettingsKey.Join(key, needs), entry.Severity, entry.Message);
+        else Add(node, key, Severity.Notice, $"of no meaning without {entry.Key}.{needs}");
+
+        void Add(SettingsNode at, string name, Severity severity, string message) =>
+            faults.Add(new SettingsFault(at.Origin.Source, at.Origin.Line, name, message) { Severity = severity });
     }
 
+    /// <summary>
+    /// Empty, or switched off: a section that says <c>disabled: true</c> or <c>enabled: false</c>, or holds nothing but
+    /// such.
+    /// </summary>
+    private static bool IsAbsent(SettingsNode node) => node switch
+    {
+        SequenceNode list => list.Items.TrueForAll(IsAbsent),
+        MappingNode section => Says(section, "disabled", true) || Says(section, "enabled", false)
+            || section.Entries.Values.All(IsAbsent),
+        _ => node.IsEmpty,
+    };
+
+    private static bool Says(MappingNode section, string name, bool value) =>
+        section.Entries.GetValueOrDefault(name) is ScalarNode scalar && SettingsText.ParseSwitch(scalar.Text) == value;
+
     private static Entry Store(string name, string product) => new(
-        $"storage.{name}", $"storage in {product} is not supported in this version; use storage.filesystem");
+        $"storage.{name}",
+        $"storage in {product} is not supported in this version; use storage.filesystem or storage.s3",
+        IsChoice: true);
 
     private static Entry Unneeded(string key, string reason) => new(
         key, $"not needed: {reason}", Severity.Notice);

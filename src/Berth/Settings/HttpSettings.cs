@@ -50,8 +50,25 @@ public sealed record HttpSettings
 
     public H2cSettings H2c { get; init; } = new();
 
+    public DebugSettings Debug { get; init; } = new();
+
     /// <summary>IP addresses or CIDR ranges of the proxies whose <c>X-Forwarded-*</c> headers are believed.</summary>
     public IReadOnlyList<string> TrustedProxies { get; init; } = [];
+
+    internal static SettingsTable<HttpSettings> Keys { get; } = new SettingsTable<HttpSettings>()
+        .Text("addr", s => s.Addr, (s, v) => s with { Addr = v })
+        .Text("host", s => s.Host, (s, v) => s with { Host = v })
+        .Text("prefix", s => s.Prefix, (s, v) => s with { Prefix = v })
+        .Switch("relativeurls", s => s.RelativeUrls, (s, v) => s with { RelativeUrls = v })
+        .Text("secret", s => s.Secret, (s, v) => s with { Secret = v })
+        .Duration("draintimeout", s => s.DrainTimeout, (s, v) => s with { DrainTimeout = v })
+        .Section("tls", TlsSettings.Keys, s => s.Tls, (s, v) => s with { Tls = v })
+        .MapOfTexts("headers", s => s.Headers, (s, v) => s with { Headers = v })
+        .Section("http2", Http2Settings.Keys, s => s.Http2, (s, v) => s with { Http2 = v })
+        .Section("h2c", H2cSettings.Keys, s => s.H2c, (s, v) => s with { H2c = v })
+        .Section("debug", DebugSettings.Keys, s => s.Debug, (s, v) => s with { Debug = v })
+        .Texts("trustedproxies", s => s.TrustedProxies, (s, v) => s with { TrustedProxies = v })
+        .Duration("shutdowndelay", s => s.ShutdownDelay, (s, v) => s with { ShutdownDelay = v });
 }
 
 /// <summary>The certificate of the registry. Without one it speaks plain HTTP.</summary>
@@ -68,16 +85,55 @@ public sealed record TlsSettings
 
     /// <summary><c>tls1.2</c> or <c>tls1.3</c>. Default: distribution's.</summary>
     public string MinimumTls { get; init; } = "tls1.2";
+
+    internal static SettingsTable<TlsSettings> Keys { get; } = new SettingsTable<TlsSettings>()
+        .Text("certificate", s => s.Certificate, (s, v) => s with { Certificate = v })
+        .Text("key", s => s.Key, (s, v) => s with { Key = v })
+        .Texts("clientcas", s => s.ClientCas, (s, v) => s with { ClientCas = v })
+        .Text("minimumtls", s => s.MinimumTls, (s, v) => s with { MinimumTls = v });
 }
 
 /// <summary>HTTP/2 over TLS.</summary>
 public sealed record Http2Settings
 {
     public bool Disabled { get; init; }
+
+    internal static SettingsTable<Http2Settings> Keys { get; } = new SettingsTable<Http2Settings>()
+        .Switch("disabled", s => s.Disabled, (s, v) => s with { Disabled = v });
 }
 
 /// <summary>HTTP/2 without TLS, for a proxy in front that speaks it.</summary>
 public sealed record H2cSettings
 {
     public bool Enabled { get; init; }
+
+    internal static SettingsTable<H2cSettings> Keys { get; } = new SettingsTable<H2cSettings>()
+        .Switch("enabled", s => s.Enabled, (s, v) => s with { Enabled = v });
+}
+
+/// <summary>A second address, for those who watch the registry. It must not be reached by its users.</summary>
+public sealed record DebugSettings
+{
+    /// <summary>As <see cref="HttpSettings.Addr"/>. Null: no second address.</summary>
+    public string? Addr { get; init; }
+
+    public PrometheusSettings Prometheus { get; init; } = new();
+
+    internal static SettingsTable<DebugSettings> Keys { get; } = new SettingsTable<DebugSettings>()
+        .Text("addr", s => s.Addr, (s, v) => s with { Addr = v })
+        .Section("prometheus", PrometheusSettings.Keys, s => s.Prometheus, (s, v) => s with { Prometheus = v });
+}
+
+/// <summary>Metrics in Prometheus' text format, at <see cref="DebugSettings.Addr"/>.</summary>
+public sealed record PrometheusSettings
+{
+    /// <summary>Default: distribution's.</summary>
+    public bool Enabled { get; init; }
+
+    /// <summary>Default: distribution's.</summary>
+    public string Path { get; init; } = "/metrics";
+
+    internal static SettingsTable<PrometheusSettings> Keys { get; } = new SettingsTable<PrometheusSettings>()
+        .Switch("enabled", s => s.Enabled, (s, v) => s with { Enabled = v })
+        .Text("path", s => s.Path, (s, v) => s with { Path = v });
 }

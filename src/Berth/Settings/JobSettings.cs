@@ -30,4 +30,14 @@ public sealed record JobSettings
 
     /// <summary>How many runs the history keeps at most; at some 300 bytes each.</summary>
     public int HistoryEntries { get; init; } = 10_000;
+
+    internal static SettingsTable<JobSettings> Keys { get; } = new SettingsTable<JobSettings>()
+        .Number("concurrent", s => s.Concurrent, (s, v) => s with { Concurrent = v })
+        .Duration("pollinterval", s => s.PollInterval, (s, v) => s with { PollInterval = v })
+        .Duration("lease", s => s.Lease, (s, v) => s with { Lease = v })
+        .Number("concurrentmaintenance", s => s.ConcurrentMaintenance, (s, v) => s with { ConcurrentMaintenance = v })
+        .Number("concurrentheavy", s => s.ConcurrentHeavy, (s, v) => s with { ConcurrentHeavy = v })
+        .Number("attempts", s => s.Attempts, (s, v) => s with { Attempts = v })
+        .Duration("historyage", s => s.HistoryAge, (s, v) => s with { HistoryAge = v })
+        .Number("historyentries", s => s.HistoryEntries, (s, v) => s with { HistoryEntries = v });
 }

@@ -96,4 +96,29 @@ public sealed record LimitSettings
 
     /// <summary>How long a request's headers may take to arrive. Default: Kestrel's.</summary>
     public int RequestHeadersTimeoutSeconds { get; init; } = 30;
+
+    internal static SettingsTable<LimitSettings> Keys { get; } = new SettingsTable<LimitSettings>()
+        .Size("manifestbytes", s => s.ManifestBytes, (s, v) => s with { ManifestBytes = v })
+        .Number("tagsperpush", s => s.TagsPerPush, (s, v) => s with { TagsPerPush = v })
+        .Number("pageentries", s => s.PageEntries, (s, v) => s with { PageEntries = v })
+        .Number("defaultpageentries", s => s.DefaultPageEntries, (s, v) => s with { DefaultPageEntries = v })
+        .Number("listentries", s => s.ListEntries, (s, v) => s with { ListEntries = v })
+        .Number("rangesperpull", s => s.RangesPerPull, (s, v) => s with { RangesPerPull = v })
+        .Number("referencespermanifest", s => s.ReferencesPerManifest, (s, v) => s with { ReferencesPerManifest = v })
+        .Number("concurrentsyncs", s => s.ConcurrentSyncs, (s, v) => s with { ConcurrentSyncs = v })
+        .Number("concurrentuploads", s => s.ConcurrentUploads, (s, v) => s with { ConcurrentUploads = v })
+        .Number("minimumbodybytespersecond", s => s.MinimumBodyBytesPerSecond,
+            (s, v) => s with { MinimumBodyBytesPerSecond = v })
+        .Duration("bodyrategraceperiod", s => s.BodyRateGracePeriod, (s, v) => s with { BodyRateGracePeriod = v })
+        .Size("maximumuploadbytes", s => s.MaximumUploadBytes, (s, v) => s with { MaximumUploadBytes = v })
+        .Number("concurrentconnections", s => s.ConcurrentConnections, (s, v) => s with { ConcurrentConnections = v })
+        .Size("manifestcachebytes", s => s.ManifestCacheBytes, (s, v) => s with { ManifestCacheBytes = v })
+        .Size("blobcachebytes", s => s.BlobCacheBytes, (s, v) => s with { BlobCacheBytes = v })
+        .Number("requestheaderstimeoutseconds", s => s.RequestHeadersTimeoutSeconds,
+            (s, v) => s with { RequestHeadersTimeoutSeconds = v })
+        .Number("connectionsperclient", s => s.ConnectionsPerClient, (s, v) => s with { ConnectionsPerClient = v })
+        .Duration("idletimeout", s => s.IdleTimeout, (s, v) => s with { IdleTimeout = v })
+        .Duration("readerstalltimeout", s => s.ReaderStallTimeout, (s, v) => s with { ReaderStallTimeout = v })
+        .Size("requestheaderbytes", s => s.RequestHeaderBytes, (s, v) => s with { RequestHeaderBytes = v })
+        .Size("refusedbodybytes", s => s.RefusedBodyBytes, (s, v) => s with { RefusedBodyBytes = v });
 }

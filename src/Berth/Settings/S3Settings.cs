@@ -17,8 +17,13 @@ public sealed record S3Settings
     /// <summary>The URL of a store that is not Amazon's.</summary>
     public string? RegionEndpoint { get; init; }
 
-    /// <summary>The bucket's name stands in the path, not before the host's name.</summary>
-    public bool ForcePathStyle { get; init; }
+    /// <summary>
+    /// Whether the bucket's name stands in the path, not before the host's name. Null: where
+    /// <see cref="RegionEndpoint"/> is given, as in distribution.
+    /// </summary>
+    public bool? ForcePathStyle { get; init; }
+
+    internal bool HasBucketInPath => ForcePathStyle ?? RegionEndpoint is not null;
 
     /// <summary>It must be given, and exist at start.</summary>
     public string Bucket { get; init; } = "";
@@ -96,6 +101,39 @@ public sealed record S3Settings
     public override string ToString() => RootDirectory.Trim('/') is { Length: > 0 } prefix
         ? $"s3://{Bucket}/{prefix}"
         : $"s3://{Bucket}";
+
+    internal static SettingsTable<S3Settings> Keys { get; } = new SettingsTable<S3Settings>()
+        .Text("accesskey", s => s.AccessKey, (s, v) => s with { AccessKey = v })
+        .Text("secretkey", s => s.SecretKey, (s, v) => s with { SecretKey = v })
+        .Text("region", s => s.Region, (s, v) => s with { Region = v })
+        .Text("regionendpoint", s => s.RegionEndpoint, (s, v) => s with { RegionEndpoint = v })
+        .Switch("forcepathstyle", s => s.ForcePathStyle, (s, v) => s with { ForcePathStyle = v })
+        .Synonym("pathstyle", "forcepathstyle")
+        .Text("bucket", s => s.Bucket, (s, v) => s with { Bucket = v })
+        .Switch("encrypt", s => s.Encrypt, (s, v) => s with { Encrypt = v })
+        .Text("keyid", s => s.KeyId, (s, v) => s with { KeyId = v })
+        .Switch("secure", s => s.Secure, (s, v) => s with { Secure = v })
+        .Switch("skipverify", s => s.SkipVerify, (s, v) => s with { SkipVerify = v })
+        .Switch("v4auth", s => s.V4Auth, (s, v) => s with { V4Auth = v })
+        .Size("chunksize", s => s.ChunkSize, (s, v) => s with { ChunkSize = v })
+        .Size("multipartcopychunksize", s => s.MultipartCopyChunkSize, (s, v) => s with { MultipartCopyChunkSize = v })
+        .Number("multipartcopymaxconcurrency", s => s.MultipartCopyMaxConcurrency,
+            (s, v) => s with { MultipartCopyMaxConcurrency = v })
+        .Size("multipartcopythresholdsize", s => s.MultipartCopyThresholdSize,
+            (s, v) => s with { MultipartCopyThresholdSize = v })
+        .Text("rootdirectory", s => s.RootDirectory, (s, v) => s with { RootDirectory = v })
+        .Text("storageclass", s => s.StorageClass, (s, v) => s with { StorageClass = v })
+        .Text("useragent", s => s.UserAgent, (s, v) => s with { UserAgent = v })
+        .Text("objectacl", s => s.ObjectAcl, (s, v) => s with { ObjectAcl = v })
+        .Switch("usedualstack", s => s.UseDualStack, (s, v) => s with { UseDualStack = v })
+        .Switch("accelerate", s => s.Accelerate, (s, v) => s with { Accelerate = v })
+        .Switch("usefipsendpoint", s => s.UseFipsEndpoint, (s, v) => s with { UseFipsEndpoint = v })
+        .Text("loglevel", s => s.LogLevel, (s, v) => s with { LogLevel = v })
+        .Text("sessiontoken", s => s.SessionToken, (s, v) => s with { SessionToken = v })
+        .Switch("equalparts", s => s.EqualParts, (s, v) => s with { EqualParts = v })
+        .Size("uploadmemorybytes", s => s.UploadMemoryBytes, (s, v) => s with { UploadMemoryBytes = v })
+        .Number("retries", s => s.Retries, (s, v) => s with { Retries = v })
+        .Duration("timeout", s => s.Timeout, (s, v) => s with { Timeout = v });
 }
 
 /// <summary>Which clients fetch blobs from the store itself.</summary>
@@ -128,4 +166,10 @@ public sealed record RedirectSettings
 
     /// <summary>How long an address is good for. Default: distribution's.</summary>
     public TimeSpan Validity { get; init; } = TimeSpan.FromMinutes(20);
+
+    internal static SettingsTable<RedirectSettings> Keys { get; } = new SettingsTable<RedirectSettings>()
+        .Switch("disable", s => s.Disable, (s, v) => s with { Disable = v })
+        .Choice("mode", s => s.Mode, (s, v) => s with { Mode = v })
+        .Texts("networks", s => s.Networks, (s, v) => s with { Networks = v })
+        .Duration("validity", s => s.Validity, (s, v) => s with { Validity = v });
 }

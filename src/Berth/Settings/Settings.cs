@@ -28,6 +28,18 @@ public sealed record RegistrySettings
     public JobSettings Jobs { get; init; } = new();
 
     public LimitSettings Limits { get; init; } = new();
+
+    internal static SettingsTable<RegistrySettings> Keys { get; } = new SettingsTable<RegistrySettings>()
+        .Text("version", s => s.Version, (s, v) => s with { Version = v })
+        .Section("log", LogSettings.Keys, s => s.Log, (s, v) => s with { Log = v })
+        .Section("http", HttpSettings.Keys, s => s.Http, (s, v) => s with { Http = v })
+        .Section("storage", StorageSettings.Keys, s => s.Storage, (s, v) => s with { Storage = v })
+        .Section("database", DatabaseSettings.Keys, s => s.Database, (s, v) => s with { Database = v })
+        .Section("auth", AuthSettings.Keys, s => s.Auth, (s, v) => s with { Auth = v })
+        .Section("validation", ValidationSettings.Keys, s => s.Validation, (s, v) => s with { Validation = v })
+        .Section("catalog", CatalogSettings.Keys, s => s.Catalog, (s, v) => s with { Catalog = v })
+        .Section("jobs", JobSettings.Keys, s => s.Jobs, (s, v) => s with { Jobs = v })
+        .Section("limits", LimitSettings.Keys, s => s.Limits, (s, v) => s with { Limits = v });
 }
 
 /// <summary>The least severe message that is written.</summary>
@@ -59,12 +71,23 @@ public sealed record LogSettings
 
     /// <summary>Names and values that every line carries.</summary>
     public IReadOnlyDictionary<string, string> Fields { get; init; } = new Dictionary<string, string>();
+
+    internal static SettingsTable<LogSettings> Keys { get; } = new SettingsTable<LogSettings>()
+        .Choice(
+            "level", s => s.Level, (s, v) => s with { Level = v }, ("warning", LogLevelName.Warn),
+            ("fatal", LogLevelName.Error), ("panic", LogLevelName.Error), ("trace", LogLevelName.Debug))
+        .Choice("formatter", s => s.Formatter, (s, v) => s with { Formatter = v }, ("logstash", LogFormatter.Json))
+        .Section("accesslog", AccessLogSettings.Keys, s => s.AccessLog, (s, v) => s with { AccessLog = v })
+        .Map("fields", s => s.Fields, (s, v) => s with { Fields = v });
 }
 
 /// <summary>The line that each request leaves in the log.</summary>
 public sealed record AccessLogSettings
 {
     public bool Disabled { get; init; }
+
+    internal static SettingsTable<AccessLogSettings> Keys { get; } = new SettingsTable<AccessLogSettings>()
+        .Switch("disabled", s => s.Disabled, (s, v) => s with { Disabled = v });
 }
 
 /// <summary>What a request without credentials may do.</summary>
@@ -90,6 +113,14 @@ public sealed record AuthSettings
     public TimeSpan TokenLifetime { get; init; } = TimeSpan.FromMinutes(5);
 
     public PasswordCheckSettings PasswordChecks { get; init; } = new();
+
+    internal static SettingsTable<AuthSettings> Keys { get; } = new SettingsTable<AuthSettings>()
+        .Choice("anonymous", s => s.Anonymous, (s, v) => s with { Anonymous = v })
+        .Section("htpasswd", HtpasswdSettings.Keys, s => s.Htpasswd, (s, v) => s with { Htpasswd = v })
+        .Duration("tokenlifetime", s => s.TokenLifetime, (s, v) => s with { TokenLifetime = v })
+        .Section(
+            "passwordchecks", PasswordCheckSettings.Keys, s => s.PasswordChecks,
+            (s, v) => s with { PasswordChecks = v });
 }
 
 /// <summary>How much of the machine may go into checking passwords, which bcrypt makes dear on purpose.</summary>
@@ -103,6 +134,11 @@ public sealed record PasswordCheckSettings
 
     /// <summary>The most that wait for one client address. Default: more than any client asks at once.</summary>
     public int WaitingPerClient { get; init; } = 16;
+
+    internal static SettingsTable<PasswordCheckSettings> Keys { get; } = new SettingsTable<PasswordCheckSettings>()
+        .Number("threads", s => s.Threads, (s, v) => s with { Threads = v })
+        .Number("waiting", s => s.Waiting, (s, v) => s with { Waiting = v })
+        .Number("waitingperclient", s => s.WaitingPerClient, (s, v) => s with { WaitingPerClient = v });
 }
 
 /// <summary>Users from a file that <c>htpasswd -B</c> writes.</summary>
@@ -113,12 +149,29 @@ public sealed record HtpasswdSettings
 
     /// <summary>The file of <c>name:bcrypt</c> lines. It must be given, and exist at start.</summary>
     public string Path { get; init; } = "";
+
+    internal static SettingsTable<HtpasswdSettings> Keys { get; } = new SettingsTable<HtpasswdSettings>()
+        .Text("realm", s => s.Realm, (s, v) => s with { Realm = v })
+        .Text("path", s => s.Path, (s, v) => s with { Path = v });
 }
 
 /// <summary>What is checked of content that is pushed.</summary>
 public sealed record ValidationSettings
 {
+    /// <summary>Do not apply what follows. Digests, forms and references are checked all the same.</summary>
+    public bool Disabled { get; init; }
+
     public ManifestValidationSettings Manifests { get; init; } = new();
+
+    internal static ValidationSettings Nothing { get; } = new()
+    {
+        Disabled = true,
+        Manifests = new() { Indexes = new() { Platforms = "none" } },
+    };
+
+    internal static SettingsTable<ValidationSettings> Keys { get; } = new SettingsTable<ValidationSettings>()
+        .Switch("disabled", s => s.Disabled, (s, v) => s with { Disabled = v })
+        .Section("manifests", ManifestValidationSettings.Keys, s => s.Manifests, (s, v) => s with { Manifests = v });
 }
 
 /// <summary>What is checked of manifests, besides their form.</summary>
@@ -127,6 +180,11 @@ public sealed record ManifestValidationSettings
     public IndexValidationSettings Indexes { get; init; } = new();
 
     public UrlValidationSettings Urls { get; init; } = new();
+
+    internal static SettingsTable<ManifestValidationSettings> Keys { get; } =
+        new SettingsTable<ManifestValidationSettings>()
+        .Section("indexes", IndexValidationSettings.Keys, s => s.Indexes, (s, v) => s with { Indexes = v })
+        .Section("urls", UrlValidationSettings.Keys, s => s.Urls, (s, v) => s with { Urls = v });
 }
 
 /// <summary>Which children of an index must be in the repository when the index is pushed.</summary>
@@ -138,6 +196,10 @@ public sealed record IndexValidationSettings
     public string Platforms { get; init; } = "all";
 
     public IReadOnlyList<PlatformSettings> PlatformList { get; init; } = [];
+
+    internal static SettingsTable<IndexValidationSettings> Keys { get; } = new SettingsTable<IndexValidationSettings>()
+        .Text("platforms", s => s.Platforms, (s, v) => s with { Platforms = v })
+        .Sections("platformlist", PlatformSettings.Keys, s => s.PlatformList, (s, v) => s with { PlatformList = v });
 }
 
 /// <summary>A platform by the names of image-spec, image-index.md.</summary>
@@ -146,6 +208,10 @@ public sealed record PlatformSettings
     public string Architecture { get; init; } = "";
 
     public string Os { get; init; } = "";
+
+    internal static SettingsTable<PlatformSettings> Keys { get; } = new SettingsTable<PlatformSettings>()
+        .Text("architecture", s => s.Architecture, (s, v) => s with { Architecture = v })
+        .Text("os", s => s.Os, (s, v) => s with { Os = v });
 }
 
 /// <summary>Regular expressions for the URLs that descriptors of pushed manifests may carry.</summary>
@@ -154,6 +220,10 @@ public sealed record UrlValidationSettings
     public IReadOnlyList<string> Allow { get; init; } = [];
 
     public IReadOnlyList<string> Deny { get; init; } = [];
+
+    internal static SettingsTable<UrlValidationSettings> Keys { get; } = new SettingsTable<UrlValidationSettings>()
+        .Texts("allow", s => s.Allow, (s, v) => s with { Allow = v })
+        .Texts("deny", s => s.Deny, (s, v) => s with { Deny = v });
 }
 
 /// <summary>The list of repositories.</summary>
@@ -166,4 +236,8 @@ public sealed record CatalogSettings
     /// The most repositories in one answer when the client names no number, in entries. Default: that of tags.
     /// </summary>
     public int ListEntries { get; init; } = 100_000;
+
+    internal static SettingsTable<CatalogSettings> Keys { get; } = new SettingsTable<CatalogSettings>()
+        .Number("maxentries", s => s.MaxEntries, (s, v) => s with { MaxEntries = v })
+        .Number("listentries", s => s.ListEntries, (s, v) => s with { ListEntries = v });
 }

@@ -33,11 +33,19 @@ internal sealed partial class SettingsCheck
         const string Key = "storage.maintenance.uploadpurging";
         Between(Key + ".age", purging.Age, TimeSpan.FromMinutes(1), TimeSpan.FromDays(36_500));
         Between(Key + ".interval", purging.Interval, TimeSpan.FromSeconds(1), LongestWait);
-        if (settings.Storage.Cache.BlobDescriptor is { } cache
-            && !cache.Equals("inmemory", StringComparison.OrdinalIgnoreCase))
+        switch (settings.Storage.Cache.BlobDescriptor?.ToLowerInvariant())
         {
-            Error("storage.cache.blobdescriptor", "only inmemory is supported, and Berth does that without the key");
+            case null or "inmemory":
+                break;
+            case "redis":
+                Notice("storage.cache.blobdescriptor", "Berth needs no Redis, and caches in memory");
+                break;
+            case var cache:
+                Error("storage.cache.blobdescriptor", $"must be inmemory or redis, not '{cache}'");
+                break;
         }
+
+        CheckInMemory();
 
         if (settings.Storage.S3 is { } s3)
         {
@@ -49,17 +57,36 @@ internal sealed partial class SettingsCheck
         CheckRedirect();
     }
 
+    private void CheckInMemory()
+    {
+        if (settings.Storage.InMemory is null) return;
+        Notice("storage.inmemory", "whatever is pushed is gone when Berth ends: for tests only");
+        if (settings.Storage.S3 is not null)
+            Error("storage.inmemory", "storage.s3 is another place for the same; give one of them");
+        if (settings.Database is { Path: not null } or { Host: not null })
+            Error("storage.inmemory", "a database that lasts knows of content that does not; remove database too");
+        if (origins.ContainsKey("storage.filesystem.rootdirectory"))
+            Notice("storage.filesystem.rootdirectory", "of no meaning with storage.inmemory");
+    }
+
     private void CheckPlace(S3Settings s3)
     {
         if (s3.Bucket.Length == 0) Error("storage.s3.bucket", "set it to the name of a bucket");
         if (s3.RegionEndpoint is { } endpoint)
         {
             if (!IsEndpoint(endpoint))
+            {
                 Error("storage.s3.regionendpoint", "must be a host or a URL, such as https://s3.example.com");
-            if (s3.UseDualStack || s3.Accelerate || s3.UseFipsEndpoint)
+            }
+            else if (s3.UseDualStack || s3.Accelerate || s3.UseFipsEndpoint)
             {
                 Error("storage.s3.regionendpoint", "usedualstack, accelerate and usefipsendpoint choose among "
                     + "Amazon's own addresses: remove them or this key");
+            }
+            else if (s3.ForcePathStyle is null)
+            {
+                Notice("storage.s3.regionendpoint", "the bucket's name goes into the path, as with registry:2; set "
+                    + "storage.s3.forcepathstyle to true to say so, or to false to have it before the host's name");
             }
         }
         else if (string.IsNullOrEmpty(s3.Region))

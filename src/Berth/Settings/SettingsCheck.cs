@@ -1,4 +1,5 @@
 using System.Net;
+using System.Runtime.InteropServices;
 using System.Text.RegularExpressions;
 
 namespace Berth.Settings;
@@ -15,6 +16,10 @@ internal sealed partial class SettingsCheck(
 
     /// <summary>What is kept for longer is an archive.</summary>
     private static readonly TimeSpan LongestAge = TimeSpan.FromDays(3650);
+
+    // Linux: R_OK and EACCES.
+    private const int ForReading = 4;
+    private const int NotPermitted = 13;
 
     /// <summary>Kestrel looks at the rate of a body once a second.</summary>
     private static readonly TimeSpan ShortestGracePeriod = TimeSpan.FromMilliseconds(1001);
@@ -68,9 +73,12 @@ internal sealed partial class SettingsCheck(
             Error("http.tls.clientcas", "clients show certificates over TLS only; set http.tls.certificate too");
         MustExist("http.tls.certificate", tls.Certificate);
         MustExist("http.tls.key", tls.Key);
-        for (var i = 0; i < tls.ClientCas.Count; i++) MustExist($"http.tls.clientcas.{i}", tls.ClientCas[i]);
-        if (tls.MinimumTls is not ("tls1.2" or "tls1.3"))
+        for (var i = 0; i < tls.ClientCas.Count; i++) CheckClientCa($"http.tls.clientcas.{i}", tls.ClientCas[i]);
+        if (tls.MinimumTls is "tls1.0" or "tls1.1")
+            Notice("http.tls.minimumtls", "Berth speaks no TLS before 1.2, which is what counts here");
+        else if (tls.MinimumTls is not ("tls1.2" or "tls1.3"))
             Error("http.tls.minimumtls", $"must be tls1.2 or tls1.3, not '{tls.MinimumTls}'");
+        if (tls is { Certificate: { } certificate, Key: { } key }) MustBelongTogether(certificate, key);
     }
 
     private void CheckHttp()
@@ -82,6 +90,7 @@ internal sealed partial class SettingsCheck(
             Error("http.prefix", "must be a path such as /hub/, of letters, digits, '-', '_', '.' and '/'");
         if (http.Secret is not null)
             Notice("http.secret", "not needed: no state is signed into locations");
+        CheckDebug();
         Between("http.draintimeout", http.DrainTimeout, TimeSpan.Zero, LongestWait);
         Between("http.shutdowndelay", http.ShutdownDelay, TimeSpan.Zero, TimeSpan.FromHours(1));
         for (var i = 0; i < http.TrustedProxies.Count; i++)
@@ -94,6 +103,24 @@ internal sealed partial class SettingsCheck(
             if (values.Any(value => value.Any(c => c is < ' ' or > '~')))
                 Error($"http.headers.{name.ToLowerInvariant()}", "an HTTP header holds printable ASCII only");
         }
+    }
+
+    private void CheckDebug()
+    {
+        var debug = settings.Http.Debug;
+        if (debug.Addr is null)
+        {
+            if (debug.Prometheus.Enabled)
+                Notice("http.debug.prometheus.enabled", "set http.debug.addr too: metrics are served there only");
+            return;
+        }
+
+        if (!ListenAddress.TryParse(debug.Addr, out var address))
+            Error("http.debug.addr", $"'{debug.Addr}' is no address to listen on; write 127.0.0.1:5001 or :5001");
+        else if (address.Port != 0 && ListenAddress.TryParse(settings.Http.Addr, out var own) && own == address)
+            Error("http.debug.addr", "is http.addr; give it a port of its own");
+        var path = debug.Prometheus.Path;
+        if (!IsPrefix(path)) Error("http.debug.prometheus.path", $"'{path}' is no path; write /metrics");
     }
 
     private void CheckAuth()
@@ -236,7 +263,19 @@ internal sealed partial class SettingsCheck(
 
     private void MustExist(string key, string? path, string advice = "")
     {
-        if (path is not null && !File.Exists(path)) Error(key, $"there is no file '{path}'{advice}");
+        if (path is null) return;
+        if (Directory.Exists(path))
+        {
+            Error(key, $"'{path}' is a folder, not a file");
+        }
+        else if (Access(path, ForReading) != 0)
+        {
+            var isHidden = Marshal.GetLastPInvokeError() == NotPermitted;
+            Error(key, isHidden
+                ? $"{Environment.UserName} may not read '{path}': give this user the right, or, with systemd, hand the "
+                    + "file over with LoadCredential="
+                : $"there is no file '{path}'{advice}");
+        }
     }
 
     // Distribution's expressions are RE2's, whose time is linear too; what either refuses is about the same.
@@ -273,6 +312,10 @@ internal sealed partial class SettingsCheck(
         Error(key, $"must be from {SettingsText.WriteSize(least)} to {SettingsText.WriteSize(most)}, "
             + $"not {SettingsText.WriteSize(value)}");
     }
+
+    /// <summary>access(2), which asks without opening: a pipe would wait for its writer.</summary>
+    [LibraryImport("libc", EntryPoint = "access", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Access(string path, int mode);
 
     private void Error(string key, string message) => Report(key, message, Severity.Error);
 

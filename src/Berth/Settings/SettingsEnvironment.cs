@@ -25,21 +25,26 @@ internal sealed partial class SettingsEnvironment(MappingNode root, List<Setting
     private void Apply(string name, string value)
     {
         var segments = name[SettingsKey.VariablePrefix.Length..].ToLowerInvariant().Split('_');
+        var type = Walk(segments, out var stoppedIn);
         var key = string.Join('.', segments);
-        if (TypeAt(segments) is { } type)
+        if (type is not null)
         {
             if (Read(name, value, key, type) is { } node) Put(segments, key, node);
-            root.ExpandChoices();
-            return;
+        }
+        else
+        {
+            // A key that Berth does not have is laid over its section in the file, where distribution may have it.
+            var written = SettingsYaml.ReadVariable(value, name, []) ?? new ScalarNode(new Origin(name, null), value);
+            if (stoppedIn is SectionType) Put(segments, key, written);
+            else DistributionKeys.Report(key, written, faults);
         }
 
-        var written = SettingsYaml.ReadVariable(value, name, []) ?? new ScalarNode(new Origin(name, null), value);
-        DistributionKeys.ReportOrUnknown(key, written, faults);
+        DistributionForms.Normalize(root, faults);
     }
 
-    private SettingsNode? Read(string name, string value, string key, Type type)
+    private SettingsNode? Read(string name, string value, string key, SettingsType type)
     {
-        var isSingle = !IsContainer(type);
+        var isSingle = type is SingleType;
         var node = SettingsYaml.ReadVariable(value, name, isSingle ? [] : faults);
         if (isSingle) return node as ScalarNode ?? new ScalarNode(new Origin(name, null), value);
         if (node is null) faults.Add(new SettingsFault(name, null, key, "this is not YAML"));
@@ -49,12 +54,12 @@ internal sealed partial class SettingsEnvironment(MappingNode root, List<Setting
     private void Put(string[] segments, string key, SettingsNode node)
     {
         SettingsNode at = root;
-        var type = typeof(RegistrySettings);
-        foreach (var segment in segments[..^1])
+        SettingsType? type = RegistrySettings.Keys;
+        for (var i = 0; i < segments.Length - 1; i++)
         {
-            type = Step(type, segment)!;
-            var next = Container(Get(at, segment), type, node.Origin);
-            if (!TrySet(at, segment, key, next)) return;
+            type = type?.Inner(segments[i]);
+            var next = Container(Get(at, segments[i]), type, segments[i + 1], node.Origin);
+            if (!TrySet(at, segments[i], key, next)) return;
             at = next;
         }
 
@@ -89,35 +94,38 @@ internal sealed partial class SettingsEnvironment(MappingNode root, List<Setting
         return true;
     }
 
-    private static SettingsNode Container(SettingsNode? present, Type type, Origin origin) =>
-        SettingsKey.ItemType(type) is null
-            ? present as MappingNode ?? new MappingNode(origin)
-            : present as SequenceNode ?? new SequenceNode(origin);
-
-    private static bool IsContainer(Type type) =>
-        SettingsKey.IsRecord(type) || SettingsKey.ItemType(type) is not null || SettingsKey.ValueType(type) is not null;
-
-    private static Type? TypeAt(string[] segments)
+    private static SettingsNode Container(SettingsNode? present, SettingsType? type, string inner, Origin origin)
     {
-        var type = typeof(RegistrySettings);
-        foreach (var segment in segments)
+        if (type is IListType) return present as SequenceNode ?? new SequenceNode(origin);
+        if (type is null && present is SequenceNode && Index(inner) >= 0) return present;
+        return present as MappingNode ?? new MappingNode(origin) { IsOfVariable = true };
+    }
+
+    /// <summary>The type of a key, whose segments get the names of the tables. Null if there is no such key.</summary>
+    /// <param name="segments">The key.</param>
+    /// <param name="stoppedIn">Where there is nothing of the next segment's name; null if it has none.</param>
+    private static SettingsType? Walk(string[] segments, out SettingsType? stoppedIn)
+    {
+        SettingsType type = RegistrySettings.Keys;
+        stoppedIn = null;
+        for (var i = 0; i < segments.Length; i++)
         {
-            if (segment.Length == 0 || Step(type, segment) is not { } inner) return null;
-            type = inner;
+            if (segments[i].Length == 0) return null;
+            if (type is SectionType section) segments[i] = section.Canonical(segments[i]);
+            if (type.Inner(segments[i]) is { } inner)
+            {
+                type = inner;
+                continue;
+            }
+
+            stoppedIn = Array.Exists(segments, segment => segment.Length == 0) ? null : type;
+            return null;
         }
 
         return type;
     }
 
-    private static Type? Step(Type type, string name)
-    {
-        if (SettingsKey.IsRecord(type)) return SettingsKey.Property(type, name)?.PropertyType;
-        if (SettingsKey.ItemType(type) is { } item) return Index(name) >= 0 ? item : null;
-        return SettingsKey.ValueType(type);
-    }
-
-    private static int Index(string name) =>
-        int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var index) ? index : -1;
+    private static int Index(string name) => SettingsText.ParseIndex(name);
 
     /// <summary>Sections before their parts, and _2 before _10.</summary>
     private static int CompareNames(string left, string right)

@@ -25,7 +25,7 @@ public static class SettingsFile
         var file = path is null ? new MappingNode(default) : Read(path, faults);
 
         var root = file ?? new MappingNode(default);
-        root.ExpandChoices();
+        DistributionForms.Normalize(root, faults);
         new SettingsEnvironment(root, faults).Apply(environment);
         var binder = new SettingsBinder(faults);
         var settings = binder.Bind(root);
@@ -37,6 +37,7 @@ public static class SettingsFile
             .ThenBy(fault => fault.Source, StringComparer.Ordinal)
             .ThenBy(fault => fault.Line ?? 0)
             .ToList();
+        if (settings.Validation.Disabled) settings = settings with { Validation = ValidationSettings.Nothing };
         return new SettingsResult(inOrder.Any(f => f.Severity == Severity.Error) ? null : settings, inOrder);
     }
 

@@ -1,47 +1,22 @@
-using System.Reflection;
-
 namespace Berth.Settings;
 
-/// <summary>A key that can be set, found by walking the settings' records.</summary>
+/// <summary>A key that can be set, as the tables of the settings' records have it.</summary>
 /// <param name="Path">As in <c>http.addr</c>; <c>[]</c> stands for the entries of a list of sections.</param>
-/// <param name="Type">The property's type.</param>
+/// <param name="IsSection">Whether it only holds other keys.</param>
 /// <param name="Default">The value without a file and an environment.</param>
-internal sealed record SettingsKey(string Path, Type Type, object? Default)
+internal sealed record SettingsKey(string Path, bool IsSection, object? Default)
 {
     public const string VariablePrefix = "REGISTRY_";
 
-    /// <summary>Every key, in the order of the records.</summary>
-    public static IReadOnlyList<SettingsKey> All { get; } =
-        [.. KeysUnder(typeof(RegistrySettings), new RegistrySettings(), "")];
-
-    public bool IsSection => IsRecord(Type);
+    /// <summary>Every key, in the order of the tables.</summary>
+    public static IReadOnlyList<SettingsKey> All { get; } = [.. KeysUnder(RegistrySettings.Keys, null, "")];
 
     public string Variable => VariableFor(Path);
 
     public static string VariableFor(string path) =>
         VariablePrefix + path.Replace("[]", ".0", StringComparison.Ordinal).Replace('.', '_').ToUpperInvariant();
 
-    public static string NameOf(PropertyInfo property) => property.Name.ToLowerInvariant();
-
     public static string Join(string path, string name) => path.Length == 0 ? name : $"{path}.{name}";
-
-    public static bool IsRecord(Type type) =>
-        type.IsClass && type != typeof(string) && type.Namespace == typeof(SettingsKey).Namespace;
-
-    public static PropertyInfo? Property(Type record, string name) => record.GetProperty(
-        name, BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly | BindingFlags.IgnoreCase);
-
-    /// <summary>The type of a list's items, or null for what is no list.</summary>
-    public static Type? ItemType(Type type) =>
-        type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IReadOnlyList<>)
-            ? type.GetGenericArguments()[0]
-            : null;
-
-    /// <summary>The type of a dictionary's values, or null for what is no dictionary.</summary>
-    public static Type? ValueType(Type type) =>
-        type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IReadOnlyDictionary<,>)
-            ? type.GetGenericArguments()[1]
-            : null;
 
     /// <summary>The key a user may have meant, or null when none is near.</summary>
     public static string? Nearest(string path)
@@ -59,19 +34,19 @@ internal sealed record SettingsKey(string Path, Type Type, object? Default)
 
     private static string LastName(string path) => path[(path.LastIndexOf('.') + 1)..];
 
-    private static IEnumerable<SettingsKey> KeysUnder(Type record, object values, string path)
+    private static IEnumerable<SettingsKey> KeysUnder(SectionType section, object? record, string path)
     {
-        foreach (var property in record.GetProperties(BindingFlags.Public | BindingFlags.Instance))
+        foreach (var (name, type, value) in section.Read(record))
         {
-            var name = Join(path, NameOf(property));
-            var type = property.PropertyType;
-            var value = property.GetValue(values);
-            var section = IsRecord(type) ? type : null;
-            yield return new SettingsKey(name, type, value);
-            if (ItemType(type) is { } item && IsRecord(item)) (section, name) = (item, name + "[]");
-            if (section is null) continue;
-            var inner = section == type ? value : null;
-            foreach (var key in KeysUnder(section, inner ?? Activator.CreateInstance(section)!, name)) yield return key;
+            var key = Join(path, name);
+            yield return new SettingsKey(key, type is SectionType, value);
+            var inner = type switch
+            {
+                SectionType keys => KeysUnder(keys, value, key),
+                IListType { Item: SectionType keys } => KeysUnder(keys, null, key + "[]"),
+                _ => [],
+            };
+            foreach (var innerKey in inner) yield return innerKey;
         }
     }
 

@@ -37,17 +37,6 @@ internal sealed class MappingNode(Origin origin) : SettingsNode(origin)
 
     public override string Kind => "a section";
 
-    /// <summary>
-    /// Distribution lets a section name its only choice: <c>auth: htpasswd</c>, <c>REGISTRY_STORAGE=filesystem</c>.
-    /// </summary>
-    public void ExpandChoices()
-    {
-        foreach (var name in (ReadOnlySpan<string>)["auth", "storage"])
-        {
-            if (!Entries.TryGetValue(name, out var node) || node is not ScalarNode { IsEmpty: false } choice) continue;
-            var section = new MappingNode(choice.Origin);
-            section.Entries[choice.Text] = new MappingNode(choice.Origin);
-            Entries[name] = section;
-        }
-    }
+    /// <summary>Whether it is there for the sake of a variable whose name leads through it.</summary>
+    public bool IsOfVariable { get; init; }
 }

@@ -68,6 +68,10 @@ internal static class SettingsText
         return false;
     }
 
+    /// <summary>The place in a list that a name is the number of, or -1.</summary>
+    public static int ParseIndex(string name) =>
+        int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var index) ? index : -1;
+
     /// <summary>YAML 1.1's words, as Go's YAML reads them.</summary>
     public static bool? ParseSwitch(string text) => text.ToLowerInvariant() switch
     {

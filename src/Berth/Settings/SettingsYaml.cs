@@ -115,9 +115,16 @@ internal sealed class SettingsYaml
     private MappingNode ReadMapping(string section, int depth, Origin origin)
     {
         var mapping = new MappingNode(origin);
+        var merged = new List<MappingNode>();
         while (!_parser.TryConsume<MappingEnd>(out _))
         {
             if (!_parser.TryConsume<Scalar>(out var name)) throw Failure(_parser.Current!, "a key must be a name");
+            if (name is { Value: "<<", Style: ScalarStyle.Plain })
+            {
+                merged.AddRange(ReadMerged(section, depth, name));
+                continue;
+            }
+
             var key = SettingsKey.Join(section, name.Value.ToLowerInvariant());
             var keyOrigin = OriginOf(name);
             var value = ReadNode(key, depth + 1, keyOrigin);
@@ -127,7 +134,20 @@ internal sealed class SettingsYaml
             _faults.Add(new SettingsFault(_source, keyOrigin.Line, key, "this key is given twice" + where));
         }
 
+        // What is written here goes before what is merged, and the first of these before the next.
+        foreach (var (name, value) in merged.SelectMany(section => section.Entries))
+            mapping.Entries.TryAdd(name, value);
         return mapping;
+    }
+
+    /// <summary>The sections after <c>&lt;&lt;:</c>, YAML's merge key: one, or a list of them.</summary>
+    private IEnumerable<MappingNode> ReadMerged(string section, int depth, Scalar name)
+    {
+        var node = ReadNode(section, depth + 1, keyOrigin: null);
+        List<SettingsNode> nodes = node is SequenceNode list ? list.Items : [node];
+        return nodes.TrueForAll(n => n is MappingNode)
+            ? nodes.Cast<MappingNode>()
+            : throw Failure(name, "after << there must be a section, or a list of sections");
     }
 
     private SettingsNode Anchored(AnchorAlias alias) => _anchors.TryGetValue(alias.Value.Value, out var node)

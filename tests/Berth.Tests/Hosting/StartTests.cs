@@ -60,9 +60,20 @@ public sealed class StartTests : IDisposable
     {
         var file = Path.Combine(folder, "cert.pem");
         await File.WriteAllTextAsync(file, "no certificate", Stop);
-        await AssertRefusesAsync(
-            "127.0.0.1:0", "data", $"http.tls: {file} can't be used",
-            ("REGISTRY_HTTP_TLS_CERTIFICATE", file), ("REGISTRY_HTTP_TLS_KEY", file));
+        using var berth = new ServeProcess(
+            folder, "127.0.0.1:0", "data", ("REGISTRY_HTTP_TLS_CERTIFICATE", file), ("REGISTRY_HTTP_TLS_KEY", file));
+        var error = await berth.Error.ReadToEndAsync(Stop);
+        Assert.Equal(1, await berth.WaitForExitAsync());
+        Assert.StartsWith(
+            $"REGISTRY_HTTP_TLS_CERTIFICATE: error: http.tls.certificate: '{file}' holds no certificate",
+            Assert.Single(error.TrimEnd().Split('\n')), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_folder_of_registry2_is_told_in_one_line_with_what_to_do()
+    {
+        Directory.CreateDirectory(Path.Combine(folder, "data", "docker", "registry", "v2"));
+        await AssertRefusesAsync("127.0.0.1:0", "data", "holds the data of a registry:2");
     }
 
     public void Dispose() => Directory.Delete(folder, recursive: true);

@@ -1,0 +1,104 @@
+using System.Globalization;
+
+namespace Berth.Settings;
+
+/// <summary>What a key takes: a single value, a list, names with values, or a section of keys.</summary>
+internal abstract class SettingsType
+{
+    /// <summary>The type of what has this name, or this number, in it; null where nothing can have it.</summary>
+    public virtual SettingsType? Inner(string name) => null;
+
+    /// <summary>The value, or null after a fault: the key then keeps its default.</summary>
+    public abstract object? Bind(SettingsNode node, string key, SettingsBinder binder);
+}
+
+/// <summary>A single value.</summary>
+/// <param name="parse">Reads it; null for a text that is none.</param>
+/// <param name="expected">Ends the sentence "must be …, not 'x'".</param>
+internal sealed class SingleType(Func<string, object?> parse, string expected) : SettingsType
+{
+    public static readonly SingleType Text = new(text => text, "a text");
+
+    public static readonly SingleType Switch = new(text => SettingsText.ParseSwitch(text), "true or false");
+
+    public static readonly SingleType Number = new(
+        text => int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number)
+            ? number : null,
+        "a whole number");
+
+    public static readonly SingleType Duration = new(
+        text => SettingsText.TryParseDuration(text, out var duration) ? duration : null,
+        "a duration with a unit, such as 30s, 90m or 1h30m");
+
+    public static readonly SingleType Size = new(
+        text => SettingsText.TryParseSize(text, out var bytes) ? bytes : null,
+        "a number of bytes, such as 4194304 or 4MiB");
+
+    /// <param name="synonyms">Words that other programs have for some of them.</param>
+    public static SingleType Choice<T>(params (string Word, T Meaning)[] synonyms) where T : struct, Enum
+    {
+        var choices = Enum.GetNames<T>().Zip(Enum.GetValues<T>())
+            .ToDictionary(c => c.First, c => c.Second, StringComparer.OrdinalIgnoreCase);
+        var expected = "one of " + string.Join(", ", choices.Keys).ToLowerInvariant();
+        foreach (var (word, meaning) in synonyms) choices.Add(word, meaning);
+        return new SingleType(text => choices.TryGetValue(text, out var value) ? value : null, expected);
+    }
+
+    public override object? Bind(SettingsNode node, string key, SettingsBinder binder)
+    {
+        if (node is not ScalarNode { Text: var text })
+            return binder.Misfit(node, key, $"must be a single value, not {node.Kind}");
+        return parse(text) ?? binder.Misfit(node, key, $"must be {expected}, not '{text}'");
+    }
+}
+
+/// <summary>A list; where its entries are single values, one of them may stand alone.</summary>
+internal sealed class ListType<T>(SettingsType item) : SettingsType, IListType
+{
+    public SettingsType Item => item;
+
+    public override SettingsType? Inner(string name) => SettingsText.ParseIndex(name) >= 0 ? item : null;
+
+    public override object? Bind(SettingsNode node, string key, SettingsBinder binder)
+    {
+        if (node is ScalarNode && item is SingleType)
+            return item.Bind(node, key, binder) is T single ? new[] { single } : null;
+        if (node is not SequenceNode { Items: var nodes })
+            return binder.Misfit(node, key, $"must be a list, as in [one, two], not {node.Kind}");
+        var items = new T[nodes.Count];
+        for (var i = 0; i < items.Length; i++)
+        {
+            var itemKey = SettingsKey.Join(key, i.ToString(CultureInfo.InvariantCulture));
+            if (nodes[i].IsEmpty) return binder.Misfit(nodes[i], itemKey, "this entry of the list is empty");
+            if (binder.Bind(item, nodes[i], itemKey) is not T bound) return null;
+            items[i] = bound;
+        }
+
+        return items;
+    }
+}
+
+/// <summary>A list, whatever is in it.</summary>
+internal interface IListType
+{
+    SettingsType Item { get; }
+}
+
+/// <summary>Names of the user's choice, each with a value.</summary>
+internal sealed class MapType<T>(SettingsType value) : SettingsType
+{
+    public override SettingsType? Inner(string name) => value;
+
+    public override object? Bind(SettingsNode node, string key, SettingsBinder binder)
+    {
+        if (node is not MappingNode { Entries: var entries })
+            return binder.Misfit(node, key, $"must be a section of names and values, not {node.Kind}");
+        var map = new Dictionary<string, T>(StringComparer.OrdinalIgnoreCase);
+        foreach (var (name, inner) in entries)
+        {
+            if (binder.Bind(value, inner, SettingsKey.Join(key, name)) is T bound) map.Add(name, bound);
+        }
+
+        return map;
+    }
+}
