@@ -72,10 +72,10 @@ internal sealed class BlobEndpoints(
 
     public async Task<RegistryError?> DeleteAsync(V2Request request)
     {
-        if (!await blobs.UnlinkAsync(request.Repository, request.Target.Digest, request.Aborted))
-        {
-            return RegistryError.BlobUnknown(request.Target.Digest);
-        }
+        var digest = request.Target.Digest;
+        var result = await blobs.UnlinkAsync(request.Repository, digest, request.Aborted);
+        if (result.NeededBy is { } image) return RegistryError.BlobNeeded(digest, image);
+        if (!result.IsUnlinked) return RegistryError.BlobUnknown(digest);
 
         request.Answer(StatusCodes.Status202Accepted);
         return null;
@@ -135,5 +135,6 @@ internal sealed class BlobEndpoints(
         headers.AcceptRanges = "bytes";
         headers.CacheControl = "max-age=31536000, immutable";
         request.Response.ContentType = MediaTypes.OctetStream;
+        request.SetInert();
     }
 }

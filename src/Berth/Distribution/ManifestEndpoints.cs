@@ -8,7 +8,8 @@ namespace Berth.Distribution;
 
 /// <summary>Pulling, pushing and deleting manifests (distribution-spec, end-3, end-7 and end-9).</summary>
 internal sealed class ManifestEndpoints(
-    ManifestTable manifests, ManifestWriter writer, ManifestRemoval removal, Locations locations, LimitSettings limits)
+    ManifestTable manifests, ManifestWriter writer, ManifestRemoval removal, ManifestBodies bodies,
+    Locations locations, LimitSettings limits)
 {
     /// <summary>A header line longer than this may trouble proxies: tags beyond it get a line of their own.</summary>
     private const int MaxTagsPerHeader = 20;
@@ -29,13 +30,20 @@ internal sealed class ManifestEndpoints(
     public async Task<RegistryError?> PutAsync(V2Request request)
     {
         if (TagsOf(request, out var tags) is { } tagError) return tagError;
-        var body = await ReadBodyAsync(request);
-        if (body is null)
+        using var body = await bodies.ReadAsync(
+            request.Http.Request.BodyReader, request.Http.Request.ContentLength, request.Aborted);
+        return body.Refusal switch
         {
-            return RegistryError.TooLarge(
-                $"manifests may have at most {limits.ManifestBytes} bytes (limits.manifestbytes)");
-        }
+            BodyRefusal.TooLarge => RegistryError.TooLarge(
+                $"manifests may have at most {limits.ManifestBytes} bytes (limits.manifestbytes)"),
+            BodyRefusal.NoRoom => RegistryError.TooManyRequests(
+                "other manifests have taken the memory for their bodies (limits.manifestmemorybytes)"),
+            _ => await PutAsync(request, body.Bytes, tags),
+        };
+    }
 
+    private async Task<RegistryError?> PutAsync(V2Request request, byte[] body, List<Tag> tags)
+    {
         var expected = request.Target.Reference.Digest;
         var digest = Digest.Of(expected?.Algorithm ?? DigestAlgorithm.Sha256, body);
         if (expected is { } e && e != digest)
@@ -89,6 +97,7 @@ internal sealed class ManifestEndpoints(
         request.SetDigest(manifest.Digest);
         request.Response.Headers.ETag = etag;
         request.Response.ContentType = manifest.MediaType;
+        request.SetInert();
         if (request.IsNotModified(etag)) request.Answer(StatusCodes.Status304NotModified);
         else request.Response.ContentLength = manifest.Body.Length;
         return (manifest, null);
@@ -125,29 +134,6 @@ internal sealed class ManifestEndpoints(
         }
 
         return null;
-    }
-
-    /// <summary>The whole body, or null where it is larger than the limit.</summary>
-    private async Task<byte[]?> ReadBodyAsync(V2Request request)
-    {
-        var http = request.Http.Request;
-        if (http.ContentLength > limits.ManifestBytes) return null;
-        if (http.ContentLength is { } length)
-        {
-            var body = new byte[length];
-            await http.Body.ReadExactlyAsync(body, request.Aborted);
-            return body;
-        }
-
-        using var buffer = new MemoryStream();
-        var chunk = new byte[64 * 1024];
-        while (await http.Body.ReadAsync(chunk, request.Aborted) is > 0 and var read)
-        {
-            if (buffer.Length + read > limits.ManifestBytes) return null;
-            buffer.Write(chunk, 0, read);
-        }
-
-        return buffer.ToArray();
     }
 
     private static bool TryReadContentType(V2Request request, out string? contentType)

@@ -102,6 +102,10 @@ internal sealed record RegistryError(int Status, string Code, string Message, st
     public static RegistryError DeleteDisabled() =>
         new(405, "UNSUPPORTED", "deletion is switched off (storage.delete.enabled)");
 
+    public static RegistryError BlobNeeded(Digest digest, string image) => new(405, "DENIED",
+        $"the image {image} of this repository needs the blob: delete the image first (storage.delete.neededblobs)",
+        digest.Text);
+
     public static RegistryError Unauthorized(string reason) => new(401, "UNAUTHORIZED", reason);
 
     public static RegistryError TokenRequestInvalid(string reason) => new(400, "UNSUPPORTED", reason);

@@ -38,6 +38,13 @@ internal sealed record V2Request(HttpContext Http, V2Target Target, Caller Calle
         headers.Remove("Docker-Content-Digest");
     }
 
+    /// <summary>What was pushed is data: no browser may guess another type of it, or run anything in it.</summary>
+    public void SetInert()
+    {
+        Response.Headers.XContentTypeOptions = "nosniff";
+        Response.Headers.ContentSecurityPolicy = "sandbox; default-src 'none'";
+    }
+
     public void SetDigest(Digest digest) => Response.Headers["Docker-Content-Digest"] = digest.Text;
 
     /// <summary>True if the client asked for other content than this in If-Match (RFC 9110, 13.1.1).</summary>

@@ -144,6 +144,7 @@ internal static partial class RegistryHost
             .AddSingleton<ManifestWriter>().AddSingleton<ManifestRemoval>();
         AddAccess(services, settings.Auth);
         services.AddSingleton<Locations>().AddSingleton<UploadPlaces>().AddSingleton<SmallBlobCache>()
+            .AddSingleton<ManifestBodies>()
             .AddSingleton<BlobEndpoints>().AddSingleton<UploadEndpoints>().AddSingleton<ManifestEndpoints>()
             .AddSingleton<ListEndpoints>().AddSingleton<DistributionApi>();
         services.AddSingleton<ServerCertificate>().AddSingleton<Readiness>();

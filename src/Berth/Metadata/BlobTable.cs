@@ -65,10 +65,9 @@ internal sealed class BlobTable(Database database, RepositoryTable repositories,
         """,
         repositoryId, blob.Digest.Text, blob.SizeBytes, clock.GetUtcNow().ToUnixTimeMilliseconds());
 
-    /// <summary>Unlinks a blob. False if it was not linked.</summary>
-    public static async ValueTask<bool> UnlinkAsync(Session session, long repositoryId, Digest digest) =>
+    public static async ValueTask UnlinkAsync(Session session, long repositoryId, Digest digest) =>
         await session.RunAsync(
-            "DELETE FROM repository_blob WHERE repository_id = $1 AND digest = $2", repositoryId, digest.Text) > 0;
+            "DELETE FROM repository_blob WHERE repository_id = $1 AND digest = $2", repositoryId, digest.Text);
 
     /// <summary>Under which a blob's link is cached.</summary>
     public static string KeyOf(RepositoryName repository, Digest digest) => $"{repository.Text}/blobs/{digest.Text}";

@@ -57,13 +57,18 @@ internal sealed class ManifestTable(
             repositoryId, digest.Text, manifest.MediaType, body.Length, manifest.ArtifactType,
             manifest.Subject?.Digest.Text, manifest.Subject is null ? null : manifest.AnnotationsJson,
             clock.GetUtcNow().ToUnixTimeMilliseconds(), actor);
-        await session.RunEachAsync(
-            """
-            INSERT INTO manifest_reference (repository_id, manifest_digest, target_digest, kind)
-            VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING
-            """,
-            [.. manifest.References.Select(r =>
-                new object?[] { repositoryId, digest.Text, r.Target.Digest.Text, r.Kind.ToString() })]);
+
+        // One statement for each kind of reference, however many there are, and rows in the order of their index.
+        foreach (var kind in manifest.References.GroupBy(r => r.Kind, r => r.Target.Digest.Text))
+        {
+            await session.RunAsync(
+                $"""
+                INSERT INTO manifest_reference (repository_id, manifest_digest, target_digest, kind)
+                SELECT $1, $2, target.*, $3 FROM ({session.TextsIn("$4")}) AS target WHERE true
+                ON CONFLICT DO NOTHING
+                """,
+                repositoryId, digest.Text, kind.Key.ToString(), Session.ToTexts(kind.Order(StringComparer.Ordinal)));
+        }
     }
 
     /// <summary>Removes a manifest, its references and every tag on it; returns those tags.</summary>
@@ -87,6 +92,19 @@ internal sealed class ManifestTable(
             digest.Text);
         return untagged;
     }
+
+    /// <summary>A manifest that needs a blob, as <c>tag (digest)</c> or its digest; null where none does.</summary>
+    public static ValueTask<string?> FindUserAsync(Session session, long repositoryId, Digest blob) =>
+        session.TextAsync(
+            """
+            SELECT coalesce(
+                (SELECT t.name || ' (' || t.digest || ')' FROM tag t
+                    WHERE t.repository_id = r.repository_id AND t.digest = r.manifest_digest LIMIT 1),
+                r.manifest_digest)
+            FROM manifest_reference r WHERE r.repository_id = $1 AND r.target_digest = $2 AND r.kind <> 'Subject'
+            LIMIT 1
+            """,
+            repositoryId, blob.Text);
 
     /// <summary>
     /// Referrers of a subject after <paramref name="last"/> by digest (distribution-spec, "Listing Referrers"), up to

@@ -25,22 +25,38 @@ public sealed record Manifest(
     /// </summary>
     /// <param name="body">The bytes as pushed.</param>
     /// <param name="contentType">The request's media type without parameters, or null.</param>
+    /// <param name="maxReferences">The most descriptors and URLs in it.</param>
     /// <exception cref="ManifestFormatException">The body is not what its type says; the message says why.</exception>
-    public static Manifest Parse(ReadOnlyMemory<byte> body, string? contentType)
+    public static Manifest Parse(
+        ReadOnlySpan<byte> body, string? contentType, int maxReferences = int.MaxValue)
     {
         if (contentType is not null && MediaTypes.IsSchema1(contentType)) throw Schema1(contentType);
-        var known = contentType is null || IsKnown(contentType);
+        var isNamed = contentType is not null && !MediaTypes.IsGeneric(contentType);
+        if (isNamed && !MediaTypes.IsApplication(contentType!))
+        {
+            throw new ManifestFormatException($"'{contentType}': manifests have a media type under application/");
+        }
+
+        var mustBeJson = isNamed ? IsKnown(contentType!) : contentType is null || MediaTypes.SaysNothing(contentType);
         try
         {
-            using var json = JsonDocument.Parse(body);
-            if (json.RootElement.ValueKind == JsonValueKind.Object) return Read(json.RootElement, contentType, known);
-            if (known) throw new ManifestFormatException("a manifest must be a JSON object");
+            var outline = ManifestOutline.Read(body);
+            if (!outline.IsObject)
+            {
+                return mustBeJson ? throw new ManifestFormatException("a manifest must be a JSON object") : Opaque();
+            }
+
+            var mediaType = isNamed ? Named(contentType!, outline) : Stated(contentType, outline);
+            if (mediaType is null) return Opaque();
+            var isKnown = IsKnown(mediaType);
+            if (isKnown) outline.RequireShapeOf(mediaType);
+            return ManifestReader.Read(body, mediaType, isKnown, maxReferences);
         }
-        catch (JsonException e) when (known)
+        catch (JsonException e) when (mustBeJson)
         {
             throw new ManifestFormatException($"the manifest is not valid JSON: {e.Message}");
         }
-        catch (InvalidOperationException) when (known)
+        catch (InvalidOperationException) when (mustBeJson)
         {
             // JSON may escape half a surrogate pair, which is no text.
             throw new ManifestFormatException("the manifest has a text that is not valid Unicode");
@@ -48,38 +64,41 @@ public sealed record Manifest(
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             // A type Berth does not know may be anything: its bytes are kept, and nothing is read out of them.
+            return Opaque();
         }
 
-        return new Manifest(contentType ?? MediaTypes.OctetStream, null, null, [], null);
+        Manifest Opaque() => new(contentType!, null, null, [], null);
     }
 
-    private static Manifest Read(JsonElement root, string? contentType, bool known)
+    /// <summary>The type that the request names, with which the body must agree.</summary>
+    private static string Named(string contentType, ManifestOutline outline)
     {
-        var reader = new ManifestReader(root, isStrict: known);
-        var stated = reader.Text("mediaType");
-        if (stated is not null && MediaTypes.IsSchema1(stated)) throw Schema1(stated);
-        if (known && reader.SchemaVersion() == 1) throw Schema1(MediaTypes.DockerSchema1);
-        if (known && contentType is not null && stated is not null && stated != contentType)
+        if (outline.MediaType is { } stated && !stated.Equals(contentType, StringComparison.OrdinalIgnoreCase))
         {
-            throw new ManifestFormatException(
+            throw MediaTypes.IsSchema1(stated) ? Schema1(stated) : new ManifestFormatException(
                 $"the body's mediaType '{stated}' is not the request's Content-Type '{contentType}'");
         }
 
-        if (contentType is null && stated is not null && !MediaTypes.IsValid(stated))
+        if (IsKnown(contentType) && outline.SchemaVersion == 1) throw Schema1(MediaTypes.DockerSchema1);
+        return contentType;
+    }
+
+    /// <summary>The type that the body states, or shows by its fields; null where neither tells.</summary>
+    private static string? Stated(string? contentType, ManifestOutline outline)
+    {
+        if (outline.MediaType is { } stated)
         {
-            throw new ManifestFormatException("the body's mediaType is not a media type");
+            if (MediaTypes.IsSchema1(stated)) throw Schema1(stated);
+            if (MediaTypes.IsValid(stated) && MediaTypes.IsApplication(stated)) return MediaTypes.Canonical(stated);
+            throw new ManifestFormatException("the body's mediaType is not a media type under application/");
         }
 
-        var mediaType = contentType ?? stated
-            ?? (reader.Has("manifests") ? MediaTypes.OciIndex : MediaTypes.OciManifest);
-        if (IsKnown(mediaType)) reader.RequireShapeOf(mediaType);
-        var references = reader.References();
-        return new Manifest(
-            mediaType,
-            reader.ArtifactType(mediaType),
-            references.FirstOrDefault(r => r.Kind == ReferenceKind.Subject)?.Target,
-            references,
-            reader.AnnotationsJson());
+        var saysNothing = contentType is null || MediaTypes.SaysNothing(contentType);
+        if (saysNothing && outline.SchemaVersion == 1) throw Schema1(MediaTypes.DockerSchema1);
+        var looksKnown = outline.SchemaVersion == 2
+            && (outline.HasConfig || outline.HasLayers || outline.HasManifests);
+        if (!saysNothing && !looksKnown) return null;
+        return outline.HasManifests ? MediaTypes.OciIndex : MediaTypes.OciManifest;
     }
 
     private static bool IsKnown(string mediaType) =>

@@ -1,108 +1,184 @@
+using System.Text;
 using System.Text.Json;
 
 namespace Berth.Oci;
 
 /// <summary>
-/// Reads the fields of one manifest's JSON. Strict for known types; otherwise takes what it can make sense of.
+/// Reads the references and annotations of a manifest without building its whole document, so that memory grows with
+/// what is kept and not with what was sent. Strict for known types; otherwise takes what it can make sense of.
+/// A field that is given twice counts as it was given last.
 /// </summary>
-internal readonly struct ManifestReader(JsonElement root, bool isStrict)
+internal ref struct ManifestReader
 {
-    public bool Has(string field) => root.TryGetProperty(field, out var value) && value.ValueKind != JsonValueKind.Null;
+    private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    public string? Text(string field) => Text(root, field);
+    private readonly ReadOnlySpan<byte> body;
+    private readonly bool isStrict;
+    private readonly int maxReferences;
+    private Utf8JsonReader json;
+    private int found;
+    private Descriptor? config;
+    private Descriptor? subject;
+    private List<Descriptor> layers = [];
+    private List<Descriptor> blobs = [];
+    private List<Descriptor> children = [];
+    private string? artifactType;
+    private (int Start, int End) annotations;
 
-    public int? SchemaVersion() =>
-        root.TryGetProperty("schemaVersion", out var value)
-        && value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var version) ? version : null;
-
-    /// <summary>
-    /// A body with the fields of both an image and an index could be served as either: it is refused.
-    /// </summary>
-    public void RequireShapeOf(string mediaType)
+    private ManifestReader(ReadOnlySpan<byte> body, bool isStrict, int maxReferences)
     {
-        if (mediaType == MediaTypes.OciArtifact) return;
-        if (SchemaVersion() != 2) throw new ManifestFormatException("schemaVersion must be 2");
-        if (MediaTypes.IsIndex(mediaType))
-        {
-            if (Has("layers")) throw Ambiguous("an index", "layers");
-            if (!Has("manifests")) throw new ManifestFormatException("an index must have 'manifests'");
-            return;
-        }
+        this.body = body;
+        this.isStrict = isStrict;
+        this.maxReferences = maxReferences;
+        json = new Utf8JsonReader(body);
+    }
 
-        if (Has("manifests")) throw Ambiguous("an image manifest", "manifests");
-        if (!Has("config")) throw new ManifestFormatException("an image manifest must have a 'config'");
-        if (!Has("layers")) throw new ManifestFormatException("an image manifest must have 'layers'");
+    /// <exception cref="ManifestFormatException">Of a strict reader: a field is not what it must be.</exception>
+    /// <exception cref="JsonException">The body is not JSON.</exception>
+    /// <exception cref="InvalidOperationException">A text in it is not valid Unicode.</exception>
+    public static Manifest Read(ReadOnlySpan<byte> body, string mediaType, bool isStrict, int maxReferences)
+    {
+        var reader = new ManifestReader(body, isStrict, maxReferences);
+        reader.ReadFields();
+        return new Manifest(
+            mediaType, reader.ArtifactTypeOf(mediaType), reader.subject, reader.References(),
+            reader.subject is null ? null : reader.AnnotationsJson());
+    }
+
+    private void ReadFields()
+    {
+        json.Read();
+        while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
+        {
+            var field = ManifestOutline.FieldOf(ref json);
+            json.Read();
+            switch (field)
+            {
+                case ManifestField.Config: config = ReadOne("config"); break;
+                case ManifestField.Layers: layers = ReadList("layers"); break;
+                case ManifestField.Blobs: blobs = ReadList("blobs"); break;
+                case ManifestField.Manifests: children = ReadList("manifests"); break;
+                case ManifestField.Subject: subject = ReadOne("subject"); break;
+                case ManifestField.ArtifactType: artifactType = ManifestOutline.TextOf(ref json); break;
+                case ManifestField.Annotations: annotations = ReadAnnotations(); break;
+                default: json.Skip(); break;
+            }
+        }
+    }
+
+    private readonly List<ManifestReference> References()
+    {
+        var all = new List<ManifestReference>(layers.Count + blobs.Count + children.Count + 2);
+        if (config is not null) all.Add(new(ReferenceKind.Config, config));
+        foreach (var layer in layers) all.Add(new(ReferenceKind.Layer, layer));
+        foreach (var blob in blobs) all.Add(new(ReferenceKind.Layer, blob));
+        foreach (var child in children) all.Add(new(ReferenceKind.Child, child));
+        if (subject is not null) all.Add(new(ReferenceKind.Subject, subject));
+        return all;
     }
 
     /// <summary>
     /// distribution-spec, "Listing Referrers": an image without artifactType counts as its config's type.
     /// </summary>
-    public string? ArtifactType(string mediaType)
+    private readonly string? ArtifactTypeOf(string mediaType)
     {
-        var type = Text("artifactType");
-        if (string.IsNullOrEmpty(type) && MediaTypes.IsImageManifest(mediaType)
-            && root.TryGetProperty("config", out var config) && config.ValueKind == JsonValueKind.Object)
-        {
-            type = Text(config, "mediaType");
-        }
-
-        if (type?.Any(char.IsControl) != true) return type;
+        var type = artifactType;
+        if (string.IsNullOrEmpty(type) && MediaTypes.IsImageManifest(mediaType)) type = config?.MediaType;
+        if (string.IsNullOrEmpty(type)) return null;
+        if (!type.Any(char.IsControl)) return type;
         return isStrict ? throw new ManifestFormatException("the artifact's type has control characters") : null;
     }
 
-    public string? AnnotationsJson()
+    private readonly string? AnnotationsJson()
     {
-        if (!Has("annotations")) return null;
-        var annotations = root.GetProperty("annotations");
-        if (annotations.ValueKind == JsonValueKind.Object
-            && annotations.EnumerateObject().All(a => a.Value.ValueKind == JsonValueKind.String))
+        if (annotations.End == 0) return null;
+        try
         {
-            return annotations.EnumerateObject().Any() ? annotations.GetRawText() : null;
+            return Utf8.GetString(body[annotations.Start..annotations.End]);
+        }
+        catch (DecoderFallbackException e)
+        {
+            throw new InvalidOperationException("the annotations are not valid Unicode", e);
+        }
+    }
+
+    /// <summary>Where they stand in the body; nowhere if there are none.</summary>
+    private (int Start, int End) ReadAnnotations()
+    {
+        if (json.TokenType == JsonTokenType.Null) return default;
+        var start = (int)json.TokenStartIndex;
+        var (isMap, count) = (json.TokenType == JsonTokenType.StartObject, 0);
+        if (isMap)
+        {
+            while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
+            {
+                json.Read();
+                isMap &= json.TokenType == JsonTokenType.String;
+                json.Skip();
+                count++;
+            }
+        }
+        else
+        {
+            json.Skip();
         }
 
-        return isStrict ? throw new ManifestFormatException("'annotations' must map texts to texts") : null;
+        if (!isMap && isStrict) throw new ManifestFormatException("'annotations' must map texts to texts");
+        return isMap && count > 0 ? (start, (int)json.BytesConsumed) : default;
     }
 
-    public List<ManifestReference> References()
-    {
-        var found = new List<ManifestReference>();
-        AddOne(found, "config", ReferenceKind.Config);
-        AddAll(found, "layers", ReferenceKind.Layer);
-        AddAll(found, "blobs", ReferenceKind.Layer);
-        AddAll(found, "manifests", ReferenceKind.Child);
-        AddOne(found, "subject", ReferenceKind.Subject);
-        return found;
-    }
+    private Descriptor? ReadOne(string field) => json.TokenType == JsonTokenType.Null ? null : Read(field);
 
-    private void AddOne(List<ManifestReference> found, string field, ReferenceKind kind)
+    private List<Descriptor> ReadList(string field)
     {
-        if (Has(field) && Read(root.GetProperty(field), field) is { } descriptor) found.Add(new(kind, descriptor));
-    }
-
-    private void AddAll(List<ManifestReference> found, string field, ReferenceKind kind)
-    {
-        if (!Has(field)) return;
-        var items = root.GetProperty(field);
-        if (items.ValueKind != JsonValueKind.Array)
+        if (json.TokenType == JsonTokenType.Null) return [];
+        if (json.TokenType != JsonTokenType.StartArray)
         {
             if (isStrict) throw new ManifestFormatException($"'{field}' must be a list");
-            return;
+            json.Skip();
+            return [];
         }
 
-        foreach (var item in items.EnumerateArray())
+        var list = new List<Descriptor>();
+        while (json.Read() && json.TokenType != JsonTokenType.EndArray)
         {
-            if (Read(item, field) is { } descriptor) found.Add(new(kind, descriptor));
+            if (Read(field) is { } descriptor) list.Add(descriptor);
         }
+
+        return list;
     }
 
-    private Descriptor? Read(JsonElement item, string field)
+    private Descriptor? Read(string field)
     {
-        if (item.ValueKind == JsonValueKind.Object
-            && Text(item, "digest") is { } text && Digest.TryParse(text, out var digest)
-            && item.TryGetProperty("size", out var size)
-            && size.ValueKind == JsonValueKind.Number && size.TryGetInt64(out var sizeBytes) && sizeBytes >= 0)
+        var (mediaType, digest, sizeBytes) = ("", (Digest?)null, -1L);
+        List<string>? urls = null;
+        Platform? platform = null;
+        if (json.TokenType != JsonTokenType.StartObject)
         {
-            return new Descriptor(Text(item, "mediaType") ?? "", digest, sizeBytes, Urls(item), PlatformOf(item));
+            json.Skip();
+        }
+        else
+        {
+            while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
+            {
+                var name = ManifestOutline.FieldOf(ref json);
+                json.Read();
+                switch (name)
+                {
+                    case ManifestField.MediaType: mediaType = ManifestOutline.TextOf(ref json) ?? ""; break;
+                    case ManifestField.Digest: digest = ReadDigest(); break;
+                    case ManifestField.Size: sizeBytes = ReadNumber(); break;
+                    case ManifestField.Urls: urls = ReadUrls(); break;
+                    case ManifestField.Platform: platform = ReadPlatform(); break;
+                    default: json.Skip(); break;
+                }
+            }
+        }
+
+        if (digest is { } known && sizeBytes >= 0)
+        {
+            Count();
+            return new Descriptor(mediaType, known, sizeBytes, urls is null ? [] : urls, platform);
         }
 
         return isStrict
@@ -111,21 +187,61 @@ internal readonly struct ManifestReader(JsonElement root, bool isStrict)
             : null;
     }
 
-    private static List<string> Urls(JsonElement item) =>
-        item.TryGetProperty("urls", out var urls) && urls.ValueKind == JsonValueKind.Array
-            ? [.. urls.EnumerateArray().Where(u => u.ValueKind == JsonValueKind.String).Select(u => u.GetString()!)]
-            : [];
+    private Digest? ReadDigest() =>
+        ManifestOutline.TextOf(ref json) is { } text && Digest.TryParse(text, out var digest) ? digest : null;
 
-    private static Platform? PlatformOf(JsonElement item) =>
-        item.TryGetProperty("platform", out var platform) && platform.ValueKind == JsonValueKind.Object
-            ? new Platform(Text(platform, "architecture") ?? "", Text(platform, "os") ?? "")
-            : null;
+    private long ReadNumber()
+    {
+        if (json.TokenType == JsonTokenType.Number) return json.TryGetInt64(out var number) ? number : -1;
+        json.Skip();
+        return -1;
+    }
 
-    private static string? Text(JsonElement element, string field) =>
-        element.TryGetProperty(field, out var value) && value.ValueKind == JsonValueKind.String
-            ? value.GetString()
-            : null;
+    private List<string>? ReadUrls()
+    {
+        if (json.TokenType != JsonTokenType.StartArray)
+        {
+            json.Skip();
+            return null;
+        }
 
-    private static ManifestFormatException Ambiguous(string kind, string field) =>
-        new($"{kind} must not have '{field}': the document could be read as two types");
+        var urls = new List<string>();
+        while (json.Read() && json.TokenType != JsonTokenType.EndArray)
+        {
+            if (ManifestOutline.TextOf(ref json) is not { } url) continue;
+            Count();
+            urls.Add(url);
+        }
+
+        return urls;
+    }
+
+    private Platform? ReadPlatform()
+    {
+        if (json.TokenType != JsonTokenType.StartObject)
+        {
+            json.Skip();
+            return null;
+        }
+
+        var (architecture, os) = ("", "");
+        while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
+        {
+            var name = ManifestOutline.FieldOf(ref json);
+            json.Read();
+            if (name == ManifestField.Architecture) architecture = ManifestOutline.TextOf(ref json) ?? "";
+            else if (name == ManifestField.Os) os = ManifestOutline.TextOf(ref json) ?? "";
+            else json.Skip();
+        }
+
+        return new Platform(architecture, os);
+    }
+
+    /// <summary>URLs count too: each is kept until it was compared with what the settings allow.</summary>
+    private void Count()
+    {
+        if (++found <= maxReferences) return;
+        throw new ManifestFormatException(
+            $"the manifest has more than {maxReferences} references (limits.referencespermanifest)");
+    }
 }

@@ -39,6 +39,23 @@ public static class MediaTypes
     public static bool IsValid(ReadOnlySpan<char> text) =>
         text.IndexOf('/') is var slash && slash > 0 && IsName(text[..slash]) && IsName(text[(slash + 1)..]);
 
+    /// <summary>Whether a type is one that manifests may have: browsers run nothing of it.</summary>
+    public static bool IsApplication(string mediaType) =>
+        mediaType.StartsWith("application/", StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>
+    /// Types that clients send for want of a better one. A body that states its own type is of that type.
+    /// </summary>
+    public static bool IsGeneric(string mediaType) =>
+        SaysNothing(mediaType)
+        || mediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase)
+        || mediaType.Equals(OctetStream, StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>Generic types that no manifest is kept as: curl's for any body, and plain text.</summary>
+    public static bool SaysNothing(string mediaType) =>
+        mediaType.Equals("application/x-www-form-urlencoded", StringComparison.OrdinalIgnoreCase)
+        || mediaType.Equals("text/plain", StringComparison.OrdinalIgnoreCase);
+
     public static bool IsIndex(string mediaType) => mediaType is OciIndex or DockerManifestList;
 
     public static bool IsImageManifest(string mediaType) => mediaType is OciManifest or DockerManifest;

@@ -65,7 +65,7 @@ internal sealed class ManifestWriter(
         Manifest manifest;
         try
         {
-            manifest = Manifest.Parse(push.Body, push.ContentType);
+            manifest = Manifest.Parse(push.Body, push.ContentType, limits.ReferencesPerManifest);
         }
         catch (ManifestFormatException e)
         {
@@ -164,12 +164,6 @@ internal sealed class ManifestWriter(
 
     private string? Fault(Manifest manifest)
     {
-        if (manifest.References.Count > limits.ReferencesPerManifest)
-        {
-            return $"the manifest has {manifest.References.Count} references; at most {limits.ReferencesPerManifest} "
-                + "are allowed (limits.referencespermanifest)";
-        }
-
         var refused = manifest.References.SelectMany(r => r.Target.Urls).FirstOrDefault(url => !IsAllowed(url));
         return refused is null ? null : $"the layer URL '{refused}' is not allowed (validation.manifests.urls)";
     }

@@ -2,15 +2,22 @@ using System.Collections.Concurrent;
 using Berth.Blobs;
 using Berth.Metadata;
 using Berth.Oci;
+using Berth.Settings;
 
 namespace Berth.Registry;
+
+/// <summary>What became of a wish to unlink a blob.</summary>
+/// <param name="IsUnlinked">It was linked, and is no more.</param>
+/// <param name="NeededBy">The manifest for which it was kept, by its tag if it has one; or null.</param>
+internal sealed record UnlinkResult(bool IsUnlinked, string? NeededBy);
 
 /// <summary>
 /// The blobs of repositories: the one place that says whether a blob is linked in a repository and whole in the store,
 /// and that links and unlinks blobs.
 /// </summary>
 internal sealed partial class RepositoryBlobs(
-    BlobTable table, IBlobStore store, RepositoryChanges changes, ILogger<RepositoryBlobs> log)
+    BlobTable table, IBlobStore store, RepositoryChanges changes, StorageSettings storage,
+    ILogger<RepositoryBlobs> log)
 {
     /// <summary>How many damaged blobs are remembered as logged.</summary>
     private const int MaxDamaged = 1000;
@@ -68,20 +75,30 @@ internal sealed partial class RepositoryBlobs(
         await FindAsync(from, digest, cancellation) is { } link
         && await LinkAsync(to, link, from, upload: null, cancellation);
 
-    /// <summary>Unlinks a blob; its content stays. False if it was not linked.</summary>
-    public Task<bool> UnlinkAsync(RepositoryName repository, Digest digest, CancellationToken cancellation) =>
-        changes.RunAsync(
+    /// <summary>
+    /// Unlinks a blob; its content stays. One that a manifest of the repository references is kept, unless
+    /// <c>storage.delete.neededblobs</c> says otherwise.
+    /// </summary>
+    public Task<UnlinkResult> UnlinkAsync(
+        RepositoryName repository, Digest digest, CancellationToken cancellation) => changes.RunAsync(
             repository, RepositoryLock.Exclusive, isDurable: true,
             async change =>
             {
                 if (await change.FindIdAsync() is not { } id
-                    || !await BlobTable.UnlinkAsync(change.Session, id, digest))
+                    || await BlobTable.FindAsync(change.Session, id, digest) is null)
                 {
-                    return false;
+                    return new UnlinkResult(IsUnlinked: false, NeededBy: null);
                 }
 
+                if (!storage.Delete.NeededBlobs
+                    && await ManifestTable.FindUserAsync(change.Session, id, digest) is { } user)
+                {
+                    return new UnlinkResult(IsUnlinked: false, NeededBy: user);
+                }
+
+                await BlobTable.UnlinkAsync(change.Session, id, digest);
                 change.NoteUnlinked(digest);
-                return true;
+                return new UnlinkResult(IsUnlinked: true, NeededBy: null);
             },
             cancellation);
 

@@ -12,6 +12,12 @@ public sealed record LimitSettings
     /// <summary>The largest manifest. Default and minimum: distribution-spec says a registry must take 4 MB.</summary>
     public long ManifestBytes { get; init; } = LeastManifestBytes;
 
+    /// <summary>
+    /// Memory for bodies of manifests that are being pushed. Default: Berth's own, 16 of the largest; beyond it pushes
+    /// are told to come again. Twice the largest manifest at least, whatever is set.
+    /// </summary>
+    public long ManifestMemoryBytes { get; init; } = 64 << 20;
+
     /// <summary>The most tags one manifest push may set. Default: ten times the spec's minimum.</summary>
     public int TagsPerPush { get; init; } = 100;
 
@@ -99,6 +105,7 @@ public sealed record LimitSettings
 
     internal static SettingsTable<LimitSettings> Keys { get; } = new SettingsTable<LimitSettings>()
         .Size("manifestbytes", s => s.ManifestBytes, (s, v) => s with { ManifestBytes = v })
+        .Size("manifestmemorybytes", s => s.ManifestMemoryBytes, (s, v) => s with { ManifestMemoryBytes = v })
         .Number("tagsperpush", s => s.TagsPerPush, (s, v) => s with { TagsPerPush = v })
         .Number("pageentries", s => s.PageEntries, (s, v) => s with { PageEntries = v })
         .Number("defaultpageentries", s => s.DefaultPageEntries, (s, v) => s with { DefaultPageEntries = v })

@@ -240,6 +240,7 @@ internal sealed partial class SettingsCheck(
         Between("limits.requestheaderstimeoutseconds", limits.RequestHeadersTimeoutSeconds, 1, 3600);
         Between("limits.bodyrategraceperiod", limits.BodyRateGracePeriod, ShortestGracePeriod, LongestWait);
         BytesBetween("limits.manifestbytes", limits.ManifestBytes, LimitSettings.LeastManifestBytes, 256 << 20);
+        BytesBetween("limits.manifestmemorybytes", limits.ManifestMemoryBytes, 1 << 20, 1L << 40);
         BytesBetween("limits.manifestcachebytes", limits.ManifestCacheBytes, 0, 1L << 40);
         BytesBetween("limits.blobcachebytes", limits.BlobCacheBytes, 0, 1L << 40);
         // A page that is larger than the largest only matters to someone who wrote both.

@@ -62,8 +62,15 @@ public sealed record DeleteSettings
     /// <summary>Whether tags, manifests and blobs can be deleted over the API. Distribution: false.</summary>
     public bool Enabled { get; init; } = true;
 
+    /// <summary>
+    /// Whether a blob can be deleted while a manifest of its repository references it, which breaks the image.
+    /// Distribution: true.
+    /// </summary>
+    public bool NeededBlobs { get; init; }
+
     internal static SettingsTable<DeleteSettings> Keys { get; } = new SettingsTable<DeleteSettings>()
-        .Switch("enabled", s => s.Enabled, (s, v) => s with { Enabled = v });
+        .Switch("enabled", s => s.Enabled, (s, v) => s with { Enabled = v })
+        .Switch("neededblobs", s => s.NeededBlobs, (s, v) => s with { NeededBlobs = v });
 }
 
 /// <summary>What happens to the store beside requests.</summary>

@@ -216,7 +216,7 @@ public class ManifestPushTests
         "application/vnd.example.thing+json",
         """{"layers":7,"config":[],"manifests":{},"subject":"x","annotations":3}""")]
     [InlineData("application/json", """{"schemaVersion":2}""")]
-    [InlineData("text/plain", "no JSON at all")]
+    [InlineData("application/octet-stream", "no JSON at all")]
     [InlineData("application/vnd.example.list+json", "[]")]
     [InlineData("application/vnd.example.text+json", "\"text\"")]
     public async Task A_manifest_of_a_type_that_Berth_does_not_know_is_kept_as_pushed(string type, string body)
