@@ -108,7 +108,9 @@ internal sealed partial class SignIn(
                 return new SignInResult(null, "too many passwords are being checked; try again in a moment", true);
             case PasswordAnswer.Wrong:
                 // Once for each: a client that goes on with a wrong password does not fill the log.
-                LogRefused(user.Length > MaxLoggedNameChars ? user[..MaxLoggedNameChars] : user, client);
+                LogRefused(
+                    user.Length > MaxLoggedNameChars ? user[..MaxLoggedNameChars] : user,
+                    client is { IsIPv4MappedToIPv6: true } ? client.MapToIPv4() : client);
                 break;
         }
 

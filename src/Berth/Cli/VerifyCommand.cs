@@ -111,28 +111,33 @@ internal static class VerifyCommand
     private static void PrintSummary(VerificationReport report, bool isDryRun)
     {
         Console.WriteLine(
-            $"Read {report.BlobsRead:N0} blobs ({Bytes(report.BytesRead)}) and {report.ManifestsRead:N0} manifests.");
+            $"Read {Count(report.BlobsRead, "blob")} ({Bytes(report.BytesRead)}) and "
+            + $"{Count(report.ManifestsRead, "manifest")}.");
         if (report.UnlinkedFiles > 0)
         {
-            Console.WriteLine($"{report.UnlinkedFiles:N0} files ({Bytes(report.UnlinkedBytes)}) that no repository "
-                + "links: they are harmless, and go with the next garbage collection.");
+            Console.WriteLine($"{Count(report.UnlinkedFiles, "file")} ({Bytes(report.UnlinkedBytes)}) that no "
+                + "repository links: harmless, and gone with the next garbage collection.");
         }
 
         if (report.UnfinishedLinks > 0)
         {
             Console.WriteLine(
-                $"{report.UnfinishedLinks:N0} blobs of pushes that were cut off are missing: no manifest needs them.");
+                $"{Count(report.UnfinishedLinks, "blob")} missing of pushes that were cut off: no manifest needs them.");
         }
 
         if (report.QuarantineFiles > 0)
         {
-            Console.WriteLine(
-                $"{report.QuarantineFiles:N0} files lie in quarantine. Once their images work again, delete them.");
+            var lie = report.QuarantineFiles == 1 ? "lies" : "lie";
+            Console.WriteLine($"{Count(report.QuarantineFiles, "file")} {lie} in quarantine: "
+                + "to be deleted once the images work again.");
         }
 
         if (report.FaultsFound == 0) Console.WriteLine("Everything is as it was pushed.");
-        else Console.WriteLine($"Found {report.FaultsFound:N0} faults{(isDryRun ? "; nothing was changed" : "")}.");
+        else
+            Console.WriteLine($"Found {Count(report.FaultsFound, "fault")}{(isDryRun ? "; nothing was changed" : "")}.");
     }
+
+    private static string Count(long count, string noun) => $"{count:N0} {noun}{(count == 1 ? "" : "s")}";
 
     private static string Bytes(long count) => count switch
     {

@@ -24,6 +24,8 @@ internal sealed class LogLine
     private static readonly SearchValues<char> Bare = SearchValues.Create(Printable);
     private static readonly SearchValues<char> Quotable = SearchValues.Create(Printable + " ");
 
+    private static ReadOnlySpan<byte> MappedPrefix => "::ffff:"u8;
+
     [ThreadStatic]
     private static LogLine? ofThread;
 
@@ -62,7 +64,7 @@ internal sealed class LogLine
     }
 
     /// <summary>A value that speaks for itself: it has a name in JSON only.</summary>
-    public void Word(ReadOnlySpan<byte> name, string value)
+    public void Word(ReadOnlySpan<byte> name, ReadOnlySpan<char> value)
     {
         Name(name, isNamed: false);
         Value(value);
@@ -93,8 +95,13 @@ internal sealed class LogLine
         if (value is null) return;
         Name(name, isNamed: true);
         if (isJson) Add("\""u8);
-        value.TryFormat(Room(64), out var written);
-        length += written;
+        var room = Room(64);
+        value.TryFormat(room, out var written);
+
+        // On a socket for both versions of IP, clients of the old one have addresses like ::ffff:192.0.2.1.
+        var skipped = value.IsIPv4MappedToIPv6 ? MappedPrefix.Length : 0;
+        room[skipped..written].CopyTo(room);
+        length += written - skipped;
         if (isJson) Add("\""u8);
     }
 

@@ -1,4 +1,5 @@
 using Berth.Access;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace Berth.Logging;
 
@@ -16,7 +17,7 @@ internal sealed class RequestLog(LogSink sink)
         var request = http.Request;
         var line = LogLine.Start(sink.Format, LogLevel.Information);
         line.Word("method"u8, request.Method);
-        line.Word("path"u8, request.Path.Value ?? "");
+        line.Word("path"u8, PathOf(http));
         line.Word("status"u8, status);
         line.Field("bytes"u8, bodyBytes);
         line.Milliseconds("ms"u8, duration);
@@ -27,7 +28,20 @@ internal sealed class RequestLog(LogSink sink)
             line.Field("agent"u8, agent.AsSpan(0, Math.Min(agent.Length, MaxAgentChars)));
         }
 
+        if (status == StatusCodes.Status201Created)
+        {
+            line.Field("digest"u8, http.Response.Headers["Docker-Content-Digest"].ToString());
+        }
+
         line.Field("id"u8, http.TraceIdentifier);
         sink.Write(line.End(sink.Format));
+    }
+
+    /// <summary>The path as the client sent it, escapes and dots included.</summary>
+    private static ReadOnlySpan<char> PathOf(HttpContext http)
+    {
+        var target = http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget.AsSpan();
+        if (target.IndexOf('?') is >= 0 and var query) target = target[..query];
+        return target is ['/', ..] or "*" ? target : http.Request.Path.Value;
     }
 }

@@ -55,7 +55,9 @@ internal sealed partial class RepositoryBlobs(
     {
         if (length == link.SizeBytes) return true;
         if (damaged.Count >= MaxDamaged) damaged.Clear();
-        if (damaged.TryAdd(link.Digest, true)) LogDamaged(link.Digest, link.SizeBytes, length);
+        if (!damaged.TryAdd(link.Digest, true)) return false;
+        if (length is { } found) LogDamaged(link.Digest, link.SizeBytes, found);
+        else LogMissing(link.Digest, link.SizeBytes);
         return false;
     }
 
@@ -124,5 +126,9 @@ internal sealed partial class RepositoryBlobs(
 
     [LoggerMessage(Level = LogLevel.Error, Message =
         "Blob {Digest} should have {Expected} bytes and has {Found}: answering 404 until it is pushed again")]
-    private partial void LogDamaged(Digest digest, long expected, long? found);
+    private partial void LogDamaged(Digest digest, long expected, long found);
+
+    [LoggerMessage(Level = LogLevel.Error, Message =
+        "Blob {Digest} of {Expected} bytes is missing: answering 404 until it is pushed again")]
+    private partial void LogMissing(Digest digest, long expected);
 }

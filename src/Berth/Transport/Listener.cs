@@ -92,6 +92,7 @@ internal static class Listener
         if (http.Tls.Certificate is not null)
         {
             if (!http.Http2.Disabled) listen.Protocols = HttpProtocols.Http1AndHttp2;
+            listen.RefusePlainHttp();
             listen.UseCertificate(listen.ApplicationServices.GetRequiredService<ServerCertificate>());
         }
         else

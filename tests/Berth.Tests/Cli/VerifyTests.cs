@@ -18,7 +18,7 @@ public class VerifyTests
         await using var berth = await PushAsync();
         var (exitCode, output) = await BerthCommand.RunAsync(berth.DataFolder, "verify");
         Assert.Equal(0, exitCode);
-        Assert.Contains("Read 3 blobs (77 KiB) and 1 manifests.", output, StringComparison.Ordinal);
+        Assert.Contains("Read 3 blobs (77 KiB) and 1 manifest.", output, StringComparison.Ordinal);
         Assert.Contains("Everything is as it was pushed.", output, StringComparison.Ordinal);
     }
 
@@ -41,7 +41,7 @@ public class VerifyTests
         var (exitCode, output) = await BerthCommand.RunAsync(settings, "verify");
         Assert.True(exitCode == 0, output);
         Assert.Contains($"Verifying s3://{bucket.Name}", output, StringComparison.Ordinal);
-        Assert.Contains("Read 3 blobs (77 KiB) and 1 manifests.", output, StringComparison.Ordinal);
+        Assert.Contains("Read 3 blobs (77 KiB) and 1 manifest.", output, StringComparison.Ordinal);
 
         var digest = Digest.Parse(Image.Layers[1].Digest);
         await bucket.PutAsync(S3BlobStore.KeyOf(digest), new string('x', 9_000));
@@ -112,7 +112,7 @@ public class VerifyTests
         Assert.True(await client.IsWholeAsync(Image));
         (exitCode, output) = await BerthCommand.RunAsync(berth.DataFolder, "verify");
         Assert.Equal(0, exitCode);
-        Assert.Contains("1 files lie in quarantine", output, StringComparison.Ordinal);
+        Assert.Contains("1 file lies in quarantine", output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -162,7 +162,7 @@ public class VerifyTests
         await File.WriteAllBytesAsync(stray, new TestBlob(77, 1234).Content, TestContext.Current.CancellationToken);
         var (exitCode, output) = await BerthCommand.RunAsync(berth.DataFolder, "verify");
         Assert.Equal(0, exitCode);
-        Assert.Contains("1 files (1,234 bytes) that no repository links", output, StringComparison.Ordinal);
+        Assert.Contains("1 file (1,234 bytes) that no repository links", output, StringComparison.Ordinal);
     }
 
     [Theory]

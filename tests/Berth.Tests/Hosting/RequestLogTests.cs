@@ -1,6 +1,9 @@
+using System.Net;
 using System.Net.Http.Headers;
+using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Berth.Logging;
 using Berth.Settings;
 
 namespace Berth.Tests.Hosting;
@@ -8,6 +11,8 @@ namespace Berth.Tests.Hosting;
 [Once]
 public sealed class RequestLogTests
 {
+    private const string Index = "application/vnd.oci.image.index.v1+json";
+
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
@@ -72,10 +77,52 @@ public sealed class RequestLogTests
             + $"User-Agent: a\tb\"c\r\nAuthorization: Basic {credentials}\r\nConnection: close\r\n\r\n");
         await connection.ReadUntilAsync("no end");
         var line = await LineAsync(registry, "tags/list");
-        Assert.Contains(@"GET ""/v2/a\u000a\u001b[31mb/\u202e\""/tags/list"" 400 ", line, StringComparison.Ordinal);
+        Assert.Contains(" GET /v2/a%0A%1B%5B31mb/%E2%80%AE%22/tags/list 400 ", line, StringComparison.Ordinal);
         Assert.Contains(@"agent=""a\u0009b\""c""", line, StringComparison.Ordinal);
         Assert.DoesNotContain("hunter2", registry.Output, StringComparison.Ordinal);
         Assert.DoesNotContain(credentials, registry.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_path_stands_there_as_it_was_sent()
+    {
+        await using var registry = await RegistryFixture.StartAsync();
+        using var connection = await RawConnection.OpenAsync(registry.BaseAddress);
+        await connection.SendAsync("GET /v2/a/../b//%2e%2e/tags/list?n=1 HTTP/1.1\r\nHost: x\r\n\r\n");
+        await connection.ReadAnswerAsync();
+        Assert.Contains(
+            " GET /v2/a/../b//%2e%2e/tags/list 400 ", await LineAsync(registry, "tags/list"), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("v2/a/blobs/uploads/?digest=sha256:", "POST")]
+    [InlineData("v2/a/manifests/sha256:", "PUT")]
+    public async Task A_push_says_which_digest_it_brought(string path, string method)
+    {
+        await using var registry = await RegistryFixture.StartAsync();
+        var content = Encoding.UTF8.GetBytes($$"""{"schemaVersion":2,"manifests":[],"mediaType":"{{Index}}"}""");
+        var hex = Convert.ToHexStringLower(SHA256.HashData(content));
+        using var body = new ByteArrayContent(content);
+        body.Headers.ContentType = new MediaTypeHeaderValue(Index);
+        using var request = new HttpRequestMessage(new HttpMethod(method), path + hex) { Content = body };
+        using var answer = await registry.Client.SendAsync(request, Stop);
+        Assert.Equal(HttpStatusCode.Created, answer.StatusCode);
+        Assert.Contains($" digest=sha256:{hex} ", await LineAsync(registry, method), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("::ffff:192.0.2.1", "192.0.2.1")]
+    [InlineData("192.0.2.1", "192.0.2.1")]
+    [InlineData("2001:db8::ffff:1", "2001:db8::ffff:1")]
+    public void An_address_stands_there_as_people_write_it(string address, string written)
+    {
+        foreach (var isJson in new[] { false, true })
+        {
+            var line = LogLine.Start(isJson);
+            line.Field("client"u8, IPAddress.Parse(address));
+            var expected = isJson ? $",\"client\":\"{written}\"" : $" client={written}";
+            Assert.Equal(expected, Encoding.UTF8.GetString(line.Written));
+        }
     }
 
     [Fact]

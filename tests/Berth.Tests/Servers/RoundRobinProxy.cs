@@ -32,6 +32,22 @@ internal sealed class RoundRobinProxy : IAsyncDisposable
         return new RoundRobinProxy(script, port);
     }
 
+    /// <summary>An nginx with this server block alone, in which <c>PORT</c> stands for its port.</summary>
+    public static async Task<RoundRobinProxy> StartAsync(string block)
+    {
+        var port = LoopbackPorts.Free();
+        var file = Path.GetTempFileName();
+        try
+        {
+            await File.WriteAllTextAsync(file, block.Replace("PORT", $"{port}", StringComparison.Ordinal));
+            return new RoundRobinProxy(await ServerScript.StartAsync("nginx.sh", [$"{port}", "-", file]), port);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
     /// <summary>A line for each request so far: <c>METHOD target status server</c>.</summary>
     public async Task<IReadOnlyList<string>> CallsAsync() =>
         await File.ReadAllLinesAsync(Path.Combine(script.Folder, "access.log"));

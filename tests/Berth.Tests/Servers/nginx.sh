@@ -5,7 +5,7 @@
 #   nginx.sh PORT MAX_FAILS ADDRESS...
 #
 # Says "ready FOLDER" once it listens. FOLDER/access.log has a line for each request: method, target, status and the
-# server that answered. MAX_FAILS is nginx's: after so many failures it leaves a server out for ten seconds; 0: never.
+# server that answered. With "-" for MAX_FAILS, the one ADDRESS is a file with a server block of its own. MAX_FAILS is nginx's: after so many failures it leaves a server out for ten seconds; 0: never.
 set -eEuo pipefail
 port=$1 max_fails=$2
 shift 2
@@ -63,10 +63,29 @@ http {
 CONF
 }
 
+use_block() {
+  cat <<CONF
+daemon off;
+worker_processes 1;
+pid $folder/pid;
+error_log $folder/error.log;
+events { worker_connections 4096; }
+http {
+  access_log off;
+  client_body_temp_path $folder/client;
+  proxy_temp_path $folder/proxy;
+  fastcgi_temp_path $folder/fastcgi;
+  uwsgi_temp_path $folder/uwsgi;
+  scgi_temp_path $folder/scgi;
+  include $1;
+}
+CONF
+}
+
 exec 3>&1 >"$folder/out" 2>&1 4<&0 </dev/null
 trap leave EXIT
 trap 'cat "$folder/out" "$folder/error.log" >&3 || true' ERR
-configure "$@" >"$folder/nginx.conf"
+if [ "$max_fails" = - ]; then use_block "$1"; else configure "$@"; fi >"$folder/nginx.conf"
 PATH=$PATH:/usr/sbin:/sbin
 setpriv --pdeathsig TERM nginx -p "$folder" -e "$folder/error.log" -c "$folder/nginx.conf" &
 for ((try = 0; try < 200; try++)); do

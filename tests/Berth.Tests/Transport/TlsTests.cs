@@ -35,6 +35,20 @@ public sealed class TlsTests : IDisposable
         Assert.Equal("HTTP/1.1 200 OK", await reader.ReadLineAsync(Stop));
     }
 
+    [Theory]
+    [InlineData("GET /v2/ HTTP/1.1\r\nHost: localhost\r\n\r\n")]
+    [InlineData("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")]
+    public async Task Plain_HTTP_is_told_that_this_is_HTTPS(string request)
+    {
+        await using var registry = await StartAsync();
+        using var connection = await RawConnection.OpenAsync(registry);
+        await connection.SendAsync(request);
+        var answer = await connection.ReadAnswerAsync();
+        Assert.Equal(400, answer.Status);
+        Assert.Contains("HTTPS", answer.Text, StringComparison.Ordinal);
+        await RequestLogTests.LineAsync(registry, "Plain HTTP to the TLS port: client=127.0.0.1");
+    }
+
     [Fact]
     public async Task HTTP_2_can_be_switched_off()
     {

@@ -1,0 +1,63 @@
+using System.Net;
+using System.Text;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+
+namespace Berth.Transport;
+
+/// <summary>
+/// Tells a client that speaks plain HTTP to a port with TLS what is wrong, and the log too. TLS begins with the byte 22
+/// (RFC 8446, 5.1) and a request with a letter. Without this, the connection would just break.
+/// </summary>
+internal static partial class PlainOnTls
+{
+    private const string Advice = "This port speaks HTTPS: use an address with https://\n";
+
+    private static readonly byte[] Answer = Encoding.ASCII.GetBytes(
+        $"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: {Advice.Length}\r\n"
+        + $"Connection: close\r\n\r\n{Advice}");
+
+    public static void RefusePlainHttp(this ListenOptions listen)
+    {
+        var log = listen.ApplicationServices.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(PlainOnTls));
+        var timeout = listen.KestrelServerOptions.Limits.RequestHeadersTimeout;
+        listen.Use(next => async connection =>
+        {
+            if (await IsPlainAsync(connection, timeout) is not { } isPlain) return;
+            if (!isPlain)
+            {
+                await next(connection);
+                return;
+            }
+
+            var client = (connection.RemoteEndPoint as IPEndPoint)?.Address;
+            LogPlain(log, client is { IsIPv4MappedToIPv6: true } ? client.MapToIPv4() : client);
+            await connection.Transport.Output.WriteAsync(Answer, connection.ConnectionClosed);
+        });
+    }
+
+    /// <summary>Looks at the first byte, and leaves it to TLS. Null: the client went away or is too slow.</summary>
+    private static async Task<bool?> IsPlainAsync(ConnectionContext connection, TimeSpan timeout)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(connection.ConnectionClosed);
+        limit.CancelAfter(timeout);
+        var input = connection.Transport.Input;
+        try
+        {
+            var read = await input.ReadAsync(limit.Token);
+            if (read.Buffer.IsEmpty) return null;
+            var isPlain = char.IsAsciiLetter((char)read.Buffer.FirstSpan[0]);
+
+            // A request is read to its end as far as it came: a connection closed with bytes unread loses the answer.
+            input.AdvanceTo(isPlain ? read.Buffer.End : read.Buffer.Start);
+            return isPlain;
+        }
+        catch (Exception e) when (e is OperationCanceledException or IOException)
+        {
+            return null;
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Plain HTTP to the TLS port: client={Client}")]
+    private static partial void LogPlain(ILogger log, IPAddress? client);
+}
