@@ -126,6 +126,27 @@ public sealed class RequestLogTests
     }
 
     [Fact]
+    public async Task A_blob_whose_file_is_gone_is_said_to_be_missing()
+    {
+        await using var registry = await RegistryFixture.StartOnFilesAsync();
+        var content = new byte[2_000_000];
+        var digest = "sha256:" + Convert.ToHexStringLower(SHA256.HashData(content));
+        using var body = new ByteArrayContent(content);
+        using var pushed = await registry.Client.PostAsync($"v2/a/blobs/uploads/?digest={digest}", body, Stop);
+        foreach (var folder in new[] { "blobs", "uploads" })
+        {
+            var files = Directory.EnumerateFiles(
+                Path.Combine(registry.DataFolder, folder), "*", SearchOption.AllDirectories);
+            foreach (var file in files.ToList()) File.Delete(file);
+        }
+
+        using var answer = await registry.Client.GetAsync($"v2/a/blobs/{digest}", Stop);
+        Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
+        await LineAsync(registry, $" error Blob {digest} of 2000000 bytes is missing: answering 404");
+        Assert.DoesNotContain("(null)", registry.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task The_server_itself_says_nothing_of_requests_even_when_debugging()
     {
         await using var registry = await RegistryFixture.StartAsync(
