@@ -121,8 +121,8 @@ internal static class VerifyCommand
 
         if (report.UnfinishedLinks > 0)
         {
-            Console.WriteLine(
-                $"{Count(report.UnfinishedLinks, "blob")} missing of pushes that were cut off: no manifest needs them.");
+            Console.WriteLine($"{Count(report.UnfinishedLinks, "blob")} missing of pushes that were cut off: "
+                + "no manifest needs them.");
         }
 
         if (report.QuarantineFiles > 0)
@@ -132,9 +132,10 @@ internal static class VerifyCommand
                 + "to be deleted once the images work again.");
         }
 
-        if (report.FaultsFound == 0) Console.WriteLine("Everything is as it was pushed.");
-        else
-            Console.WriteLine($"Found {Count(report.FaultsFound, "fault")}{(isDryRun ? "; nothing was changed" : "")}.");
+        var unchanged = isDryRun ? "; nothing was changed" : "";
+        Console.WriteLine(report.FaultsFound == 0
+            ? "Everything is as it was pushed."
+            : $"Found {Count(report.FaultsFound, "fault")}{unchanged}.");
     }
 
     private static string Count(long count, string noun) => $"{count:N0} {noun}{(count == 1 ? "" : "s")}";
