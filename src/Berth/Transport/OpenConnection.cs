@@ -8,6 +8,7 @@ namespace Berth.Transport;
 /// <summary>A connection, as one of many that share memory and descriptors.</summary>
 internal sealed class OpenConnection(Socket socket, ConnectedClient client, TimeProvider clock)
 {
+    private static readonly TimeSpan ShortestBetweenLooks = TimeSpan.FromMilliseconds(250);
     private static readonly AsyncLocal<OpenConnection?> Flowing = new();
 
     private long idleSince = clock.GetTimestamp();
@@ -51,6 +52,10 @@ internal sealed class OpenConnection(Socket socket, ConnectedClient client, Time
     /// </summary>
     public double BytesPerSecond { get; private set; } = double.MaxValue;
 
+    /// <summary>Nobody has looked yet, and it has been there long enough to be judged.</summary>
+    public bool IsDueForFirstLook =>
+        progress == default && clock.GetElapsedTime(lookedAt) >= ShortestBetweenLooks;
+
     /// <summary>How long a client that is being sent a file has acknowledged nothing, as of the last look.</summary>
     public TimeSpan StalledFor => isSending ? clock.GetElapsedTime(Volatile.Read(ref progressAt)) : TimeSpan.Zero;
 
@@ -90,7 +95,7 @@ internal sealed class OpenConnection(Socket socket, ConnectedClient client, Time
     {
         var now = clock.GetTimestamp();
         var seconds = clock.GetElapsedTime(lookedAt, now).TotalSeconds;
-        if (seconds < 0.1 || TcpProgress.Of(socket) is not { } current) return;
+        if (seconds < ShortestBetweenLooks.TotalSeconds || TcpProgress.Of(socket) is not { } current) return;
         var speed = (current.TotalBytes - progress.TotalBytes) / seconds;
         var lately = BytesPerSecond < double.MaxValue ? BytesPerSecond / 4 : 0;
         BytesPerSecond = isSending ? speed : Math.Max(speed, lately);

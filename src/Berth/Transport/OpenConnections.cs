@@ -173,6 +173,7 @@ internal sealed class OpenConnections : IDisposable
             [.. idle.Where(c => c.IdleFor >= (c.HasAnswered ? LongIdle : LeastIdle)).Take(count)];
         if (chosen.Count == 0)
         {
+            foreach (var connection in candidates.Where(c => c.Running > 0 && c.IsDueForFirstLook)) connection.Look();
             chosen = [.. candidates.Where(c => c.Running > 0 && c.BytesPerSecond < SlowBytesPerSecond)
                 .OrderByDescending(c => c.Client.Greed).ThenBy(c => c.BytesPerSecond).Take(count)];
         }

@@ -52,7 +52,8 @@ internal sealed class Siege(Uri address, string blobPath) : IDisposable
     private async Task OpenAsync(SiegeKind kind, string opening, int most, TaskCompletionSource filled)
     {
         // Each new reader is sent what the sockets hold, which is much: many a second would be a flood of another kind.
-        var pause = TimeSpan.FromMilliseconds(kind is SiegeKind.ReadersThatNeverRead ? 40 : 2);
+        var pause = TimeSpan.FromMilliseconds(
+            kind is SiegeKind.ReadersThatNeverRead or SiegeKind.SlowUploads ? 40 : 2);
         var stop = over.Token;
         for (var i = 0; !stop.IsCancellationRequested; i++)
         {

@@ -24,7 +24,6 @@ public class SiegeTests(ITestOutputHelper output)
     [InlineData(SiegeKind.IdleConnections)]
     [InlineData(SiegeKind.BadChunks)]
     [InlineData(SiegeKind.ReadersThatNeverRead)]
-    [InlineData(SiegeKind.ManifestsThatNeverCome)]
     [InlineData(SiegeKind.SlowUploads)]
     public async Task A_good_client_is_served_as_ever_in_256_MiB_and_1024_descriptors(SiegeKind kind)
     {
