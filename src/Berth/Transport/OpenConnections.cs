@@ -89,7 +89,8 @@ internal sealed class OpenConnections : IDisposable
         {
             lock (changing)
             {
-                if (unfinished >= bounds.All + (bounds.All / 4)) return Room.NotNow;
+                // Those that were closed still have memory until the server is done with them.
+                if (unfinished >= bounds.All + (bounds.All / 4) + 1) return Room.NotNow;
                 if (clients.TryGetValue(KeyOf(address), out var client)
                     && !client.IsProxy && client.Count >= bounds.PerClient)
                 {

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net;
+using System.Net.Http.Headers;
 
 namespace Berth.Tests.Faults;
 
@@ -25,11 +26,20 @@ public class SiegeTests(ITestOutputHelper output)
     [InlineData(SiegeKind.BadChunks)]
     [InlineData(SiegeKind.ReadersThatNeverRead)]
     [InlineData(SiegeKind.SlowUploads)]
+    [InlineData(SiegeKind.WrongPasswords)]
     public async Task A_good_client_is_served_as_ever_in_256_MiB_and_1024_descriptors(SiegeKind kind)
     {
         using var machine = new Confinement();
-        await using var berth = await BerthProcess.StartAsync(machine.Apply, Cancellation);
+        using var users = new UsersFile();
+        await using var berth = await BerthProcess.StartAsync(
+            settings =>
+            {
+                machine.Apply(settings);
+                if (kind == SiegeKind.WrongPasswords) settings["REGISTRY_AUTH_HTPASSWD_PATH"] = users.Path;
+            },
+            Cancellation);
         using var http = berth.CreateClient();
+        if (kind == SiegeKind.WrongPasswords) http.DefaultRequestHeaders.Authorization = users.Login;
         var client = new ImageClient(http, new Random(1));
         await client.PushAsync(Image);
         await client.PushWholeAsync("library/app", Large);
@@ -85,6 +95,17 @@ public class SiegeTests(ITestOutputHelper output)
         using var http = berth.CreateClient();
         using var answer = await http.GetAsync(new Uri("healthz", UriKind.Relative), Cancellation);
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+    }
+
+    private sealed class UsersFile : IDisposable
+    {
+        public UsersFile() => File.WriteAllText(Path, "good:" + BCrypt.Net.BCrypt.HashPassword("right", 12) + "\n");
+
+        public string Path { get; } = System.IO.Path.GetTempFileName();
+
+        public AuthenticationHeaderValue Login { get; } = new("Basic", Convert.ToBase64String("good:right"u8));
+
+        public void Dispose() => File.Delete(Path);
     }
 
     private static async Task<double> MeasureAsync(Func<Task> act)

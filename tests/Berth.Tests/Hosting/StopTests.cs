@@ -15,7 +15,8 @@ public sealed class StopTests : IDisposable
         using var push = await BeginPushAsync(await berth.ReadAddressAsync());
         berth.Terminate();
         Assert.Matches(@"SIGTERM received: .* 1 requests? ", await berth.ReadLineAsync());
-        Assert.Contains("The port closes: waiting for 1 request", await berth.ReadLineAsync(), StringComparison.Ordinal);
+        Assert.Contains(
+            "The port closes: waiting for 1 request", await berth.ReadLineAsync(), StringComparison.Ordinal);
         Assert.Contains("Still waiting for 1 request", await berth.ReadLineAsync(), StringComparison.Ordinal);
         await push.SendAsync("lo");
         Assert.Equal(201, (await push.ReadAnswerAsync()).Status);

@@ -146,7 +146,8 @@ public sealed class RefusedRequestTests
         await socket.ConnectAsync(registry.BaseAddress.Host, registry.BaseAddress.Port, Stop);
         await socket.SendAsync(
             Encoding.ASCII.GetBytes(
-                $"POST {Start}?digest=sha256:{new string('0', 64)} HTTP/1.1\r\nHost: x\r\nContent-Length: 12884901888\r\n\r\n"),
+                $"POST {Start}?digest=sha256:{new string('0', 64)} HTTP/1.1\r\nHost: x\r\n"
+                + "Content-Length: 12884901888\r\n\r\n"),
             Stop);
         var sent = 0L;
         await Assert.ThrowsAsync<SocketException>(async () =>
