@@ -71,6 +71,9 @@ public sealed partial class BerthProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>What a start waits for: <c>readyz</c>, or a part of it where only that can become true.</summary>
+    public string ReadyPath { get; set; } = "readyz";
+
     private Process Running => _process ?? throw new InvalidOperationException("Berth is not running.");
 
     /// <summary>Starts Berth and waits until it is ready.</summary>
@@ -104,6 +107,7 @@ public sealed partial class BerthProcess : IAsyncDisposable
     /// <exception cref="InvalidOperationException">Berth runs already, ended, or wasn't ready in time.</exception>
     public async Task StartAgainAsync(CancellationToken cancellationToken = default)
     {
+        if (_process is { HasExited: true }) Forget();
         if (_process is not null)
         {
             throw new InvalidOperationException("Berth is running already.");
@@ -209,7 +213,7 @@ public sealed partial class BerthProcess : IAsyncDisposable
     {
         using var client = CreateClient();
         var waited = Stopwatch.StartNew();
-        while (!await IsReadyAsync(client, cancellationToken))
+        while (!await IsReadyAsync(client, ReadyPath, cancellationToken))
         {
             if (process.HasExited)
             {
@@ -226,11 +230,12 @@ public sealed partial class BerthProcess : IAsyncDisposable
         }
     }
 
-    private static async Task<bool> IsReadyAsync(HttpClient client, CancellationToken cancellationToken)
+    private static async Task<bool> IsReadyAsync(
+        HttpClient client, string readyPath, CancellationToken cancellationToken)
     {
         try
         {
-            using var response = await client.GetAsync(new Uri("readyz", UriKind.Relative), cancellationToken);
+            using var response = await client.GetAsync(new Uri(readyPath, UriKind.Relative), cancellationToken);
             return response.StatusCode == HttpStatusCode.OK;
         }
         catch (HttpRequestException)

@@ -26,6 +26,8 @@ internal sealed partial class FileBlobStore : IBlobStore
 
     private readonly ConcurrentDictionary<Digest, StagedBlob> staged = new();
     private readonly ConcurrentDictionary<string, bool> durableFolders = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<Digest, bool> unreadable = new();
+    private volatile bool hasUnreadable;
     private readonly string blobs;
     private readonly string uploads;
     private readonly string quarantine;
@@ -34,7 +36,7 @@ internal sealed partial class FileBlobStore : IBlobStore
     private readonly ILogger log;
     private readonly TaskFactory promoting;
 
-    /// <param name="root">The folder, made when missing.</param>
+    /// <param name="root">The folder, made when missing, unless it can only be read.</param>
     /// <param name="writesDirectly">Whether large blobs go past the page cache.</param>
     /// <param name="clock">The time; the system's if null.</param>
     /// <param name="log">Where failures of the disk are told; nowhere if null.</param>
@@ -52,6 +54,7 @@ internal sealed partial class FileBlobStore : IBlobStore
         blobs = Path.Combine(root, "blobs");
         uploads = Path.Combine(root, "uploads");
         quarantine = Path.Combine(root, "quarantine");
+        if (!FolderAccess.IsWritable(root) && Directory.Exists(blobs)) return;
         foreach (var folder in new[] { blobs, uploads, quarantine }) Directory.CreateDirectory(folder);
         DiskSync.Folder(root);
     }
@@ -127,9 +130,14 @@ internal sealed partial class FileBlobStore : IBlobStore
     /// <summary>Digests of what was answered with 201 and is not durable yet.</summary>
     public IEnumerable<Digest> Staged => staged.Keys;
 
-    public ValueTask<long?> LengthOfAsync(Digest digest) => ValueTask.FromResult(Locate(digest, FileLength.Of));
+    /// <summary>One that could not be opened lately is opened here too: a HEAD tells what a GET would.</summary>
+    public ValueTask<long?> LengthOfAsync(Digest digest)
+    {
+        if (hasUnreadable && unreadable.ContainsKey(digest)) OpenNoted(digest)?.Dispose();
+        return ValueTask.FromResult(Locate(digest, FileLength.Of));
+    }
 
-    public ValueTask<BlobContent?> OpenAsync(Digest digest) => ValueTask.FromResult(Locate(digest, Open));
+    public ValueTask<BlobContent?> OpenAsync(Digest digest) => ValueTask.FromResult(OpenNoted(digest));
 
     /// <summary>A staged blob first gets its place: then there is one file to remove.</summary>
     public async Task DeleteAsync(Digest digest, CancellationToken cancellation)
@@ -184,7 +192,8 @@ internal sealed partial class FileBlobStore : IBlobStore
         }
     }
 
-    public Task<int> CountQuarantinedAsync() => Task.FromResult(Directory.EnumerateFiles(quarantine).Count());
+    public Task<int> CountQuarantinedAsync() => Task.FromResult(
+        Directory.Exists(quarantine) ? Directory.EnumerateFiles(quarantine, "sha*").Count() : 0);
 
     /// <summary>
     /// What was just pushed goes before a file of that name, which it may be meant to heal. A staged blob may get its
@@ -201,6 +210,22 @@ internal sealed partial class FileBlobStore : IBlobStore
         }
 
         return look(BlobPath(digest));
+    }
+
+    private BlobContent? OpenNoted(Digest digest)
+    {
+        try
+        {
+            var content = Locate(digest, Open);
+            if (hasUnreadable) unreadable.TryRemove(digest, out _);
+            return content;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            unreadable[digest] = true;
+            hasUnreadable = true;
+            throw;
+        }
     }
 
     private IEnumerable<Digest> List()

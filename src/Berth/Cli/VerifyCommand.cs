@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using Berth.Blobs;
+using Berth.Disk;
 using Berth.Hosting;
 using Berth.Lifecycle;
 using Berth.Metadata;
@@ -55,9 +56,17 @@ internal static class VerifyCommand
         IBlobStore store = settings.Storage.S3 is { } s3
             ? new S3BlobStore(s3, TimeProvider.System, NullLogger<S3BlobStore>.Instance)
             : new FileBlobStore(Path.GetFullPath(settings.Storage.Filesystem.RootDirectory));
+        isDryRun |= settings.Storage.S3 is null && !FolderAccess.IsWritable(store.Name);
         var verification = new Verification(
             database, store, settings.Validation, TimeProvider.System, isDryRun);
         Console.WriteLine($"Verifying {store.Name}");
+        foreach (var log in DroppedLog.Kept(DataFolder.DatabasePathOf(settings)))
+        {
+            verification.Report.AddFault(
+                $"the database lost committed changes at a start, since its write-ahead log was damaged: {log} is a "
+                + "copy of it; push again what is missing, then delete the copy");
+        }
+
         var work = Task.Run(() => verification.RunAsync(cancellation), cancellation);
         if (AnsiConsole.Profile.Capabilities.Interactive && !Console.IsOutputRedirected)
         {

@@ -16,15 +16,17 @@ internal sealed partial class DistributionApi
     private readonly AccessRules access;
     private readonly Locations locations;
     private readonly StorageSettings storage;
+    private readonly PushGate gate;
     private readonly ILogger<DistributionApi> log;
     private readonly Route[] routes;
 
     public DistributionApi(
         BlobEndpoints blobs, UploadEndpoints uploads, ManifestEndpoints manifests, ListEndpoints lists,
-        SignIn signIn, AccessRules access, Locations locations, StorageSettings storage, ILogger<DistributionApi> log)
+        SignIn signIn, AccessRules access, Locations locations, StorageSettings storage, PushGate gate,
+        ILogger<DistributionApi> log)
     {
         (this.signIn, this.access, this.locations) = (signIn, access, locations);
-        (this.storage, this.log) = (storage, log);
+        (this.storage, this.gate, this.log) = (storage, gate, log);
         routes =
         [
             new("GET", V2Kind.Version, AccessAction.SignIn, AnswerVersionAsync),
@@ -143,6 +145,11 @@ internal sealed partial class DistributionApi
         if (route.Action is AccessAction.Push or AccessAction.Delete && storage.Maintenance.ReadOnly.Enabled)
         {
             return RegistryError.ReadOnly();
+        }
+
+        if (route.Action is AccessAction.Push or AccessAction.Delete && gate.Reason is not null)
+        {
+            return RegistryError.PushesRefused();
         }
 
         return route.Action == AccessAction.Delete && !storage.Delete.Enabled ? RegistryError.DeleteDisabled() : null;

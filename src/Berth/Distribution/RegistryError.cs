@@ -121,6 +121,12 @@ internal sealed record RegistryError(int Status, string Code, string Message, st
             RetryAfterSeconds = 60,
         };
 
+    public static RegistryError PushesRefused() =>
+        new(503, "UNAVAILABLE", "the registry takes no pushes at the moment, only pulls: /readyz and its log say why")
+        {
+            RetryAfterSeconds = 5,
+        };
+
     /// <param name="words">What the system says, without paths.</param>
     public static RegistryError StorageFails(string words) =>
         new(503, "UNAVAILABLE", $"the registry's disk or database fails ({words}): nothing was changed; try again")

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Berth.Disk;
 using Berth.Settings;
 
 namespace Berth.Hosting;
@@ -12,13 +13,27 @@ internal sealed partial class DataFolder : IDisposable
     private const string LockName = "berth.lock";
     private const long LeastMemoryBytes = 1L << 30;
 
-    private readonly FileStream held;
+    private readonly string lockPath;
     private readonly bool isRemovedAtEnd;
+    private FileStream? held;
+    private FileIdentity? identity;
 
-    private DataFolder(string root, FileStream held, bool isRemovedAtEnd) =>
-        (Root, this.held, this.isRemovedAtEnd) = (root, held, isRemovedAtEnd);
+    /// <param name="root">Its path.</param>
+    /// <param name="held">Its lock; null where nothing can be written, which needs none.</param>
+    /// <param name="isRemovedAtEnd">Whether it goes with the process.</param>
+    private DataFolder(string root, FileStream? held, bool isRemovedAtEnd)
+    {
+        Root = root;
+        lockPath = Path.Combine(root, LockName);
+        this.held = held;
+        this.isRemovedAtEnd = isRemovedAtEnd;
+        identity = held is null ? null : FileIdentity.Of(lockPath);
+    }
 
     public string Root { get; }
+
+    /// <summary>Whether it lies on a file system that takes no writes: then there are only pulls.</summary>
+    public bool IsReadOnly => held is null;
 
     public static string DatabasePathOf(RegistrySettings settings) =>
         settings.Database.Path ?? Path.Combine(RootOf(settings), "berth.db");
@@ -32,6 +47,7 @@ internal sealed partial class DataFolder : IDisposable
         if (settings.Storage.S3 is not null && settings.Database.Host is not null) return null;
         var root = RootOf(settings);
         var isInMemory = settings.Storage.InMemory is not null;
+        if (FolderAccess.IsOnReadOnlyFileSystem(root)) return new DataFolder(root, held: null, isRemovedAtEnd: false);
         try
         {
             // One that was killed had this process's number.
@@ -40,9 +56,7 @@ internal sealed partial class DataFolder : IDisposable
 
             // What is in it is nobody else's business: private images, and who pushed them.
             Directory.CreateDirectory(root, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-            var held = new FileStream(
-                Path.Combine(root, LockName), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-            return new DataFolder(root, held, isInMemory);
+            return new DataFolder(root, Lock(Path.Combine(root, LockName)), isInMemory);
         }
         catch (UnauthorizedAccessException e)
         {
@@ -83,20 +97,54 @@ internal sealed partial class DataFolder : IDisposable
         }
     }
 
-    /// <summary>Writes a byte, which fails where nothing can be written any more.</summary>
+    /// <summary>Writes and syncs a byte, which fails where nothing can be written any more.</summary>
     /// <exception cref="IOException">The folder is gone, full or read-only.</exception>
     public void Probe()
     {
         var probe = Path.Combine(Root, "berth.probe");
-        File.WriteAllBytes(probe, [1]);
+        using (var file = File.OpenHandle(probe, FileMode.Create, FileAccess.Write, FileShare.ReadWrite))
+        {
+            RandomAccess.Write(file, [1], fileOffset: 0);
+            DiskSync.File(file, probe);
+        }
+
         File.Delete(probe);
+    }
+
+    /// <summary>
+    /// Looks whether the folder is still this Berth's alone. A lock file that is gone is made again, and taken.
+    /// </summary>
+    /// <returns>Why nothing may be written, or null.</returns>
+    public string? FindLoss()
+    {
+        if (held is null) return "the data folder is on a read-only file system";
+        if (FileIdentity.Of(lockPath) == identity) return null;
+        if (!Directory.Exists(Root)) return $"the data folder is gone: {Root}";
+        try
+        {
+            var taken = Lock(lockPath);
+            held.Dispose();
+            (held, identity) = (taken, FileIdentity.Of(lockPath));
+            return null;
+        }
+        catch (IOException e) when (IsLocked(e))
+        {
+            return $"the lock file was removed, and another Berth uses the data folder {Root} now: stop one of them";
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return $"the lock file is gone, and can't be made again: {e.Message}";
+        }
     }
 
     public void Dispose()
     {
-        held.Dispose();
+        held?.Dispose();
         if (isRemovedAtEnd) Directory.Delete(Root, recursive: true);
     }
+
+    private static FileStream Lock(string path) =>
+        new(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
 
     /// <summary>Where the settings put it.</summary>
     public static string RootOf(RegistrySettings settings) => settings.Storage.InMemory is null

@@ -1,6 +1,7 @@
 using System.Data.Common;
 using Berth.Blobs;
 using Berth.Metadata;
+using Berth.Registry;
 
 namespace Berth.Hosting;
 
@@ -9,7 +10,7 @@ namespace Berth.Hosting;
 /// are apart: on a full or read-only disk pulls go on.
 /// </summary>
 internal sealed class Readiness(
-    Database database, IBlobStore store, AnswerCache cache, IHostApplicationLifetime lifetime, StopSignals signals,
+    Database database, IBlobStore store, AnswerCache cache, PushGate gate, StopSignals signals,
     TimeProvider clock, DataFolder? folder = null)
 {
     private static readonly TimeSpan Remembered = TimeSpan.FromSeconds(1);
@@ -54,6 +55,7 @@ internal sealed class Readiness(
 
     private async Task<string?> CheckPushesAsync()
     {
+        if (gate.Reason is { } closed) return closed;
         try
         {
             folder?.Probe();

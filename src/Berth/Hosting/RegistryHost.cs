@@ -1,5 +1,6 @@
 using Berth.Access;
 using Berth.Blobs;
+using Berth.Disk;
 using Berth.Distribution;
 using Berth.Logging;
 using Berth.Metadata;
@@ -23,10 +24,16 @@ internal static partial class RegistryHost
             .AddSingleton<IHostLifetime>(provider => provider.GetRequiredService<StopSignals>());
         AddLogging(builder, settings.Log, logOutput);
         var folder = DataFolder.Open(settings);
+        string? dropped;
         try
         {
-            var database = await Database.OpenAsync(
-                settings.Database, DataFolder.DatabasePathOf(settings), TimeProvider.System);
+            var path = DataFolder.DatabasePathOf(settings);
+            var isOnSqlite = settings.Database.Host is null;
+            var isReadOnly = isOnSqlite && FolderAccess.IsOnReadOnlyFileSystem(Path.GetDirectoryName(path)!);
+            dropped = isOnSqlite && !isReadOnly ? DroppedLog.SetAside(path, TimeProvider.System) : null;
+            var database = isReadOnly
+                ? await SqliteDatabase.OpenReadOnlyAsync(path)
+                : await Database.OpenAsync(settings.Database, path, TimeProvider.System);
             AddRegistry(builder.Services, settings, folder, database);
         }
         catch
@@ -36,6 +43,7 @@ internal static partial class RegistryHost
         }
 
         var app = builder.Build();
+        if (dropped is not null) LogDropped(app.Logger, dropped);
 
         // The services end in the reverse of the order in which they were first asked for.
         _ = app.Services.GetRequiredService<LogSink>();
@@ -147,9 +155,13 @@ internal static partial class RegistryHost
             .AddSingleton<ManifestBodies>()
             .AddSingleton<BlobEndpoints>().AddSingleton<UploadEndpoints>().AddSingleton<ManifestEndpoints>()
             .AddSingleton<ListEndpoints>().AddSingleton<DistributionApi>();
-        services.AddSingleton<ServerCertificate>().AddSingleton<Readiness>();
-        services.AddSingleton<Redirection>().AddHostedService<UploadUpkeep>();
+        services.AddSingleton<ServerCertificate>().AddSingleton<Readiness>().AddSingleton<PushGate>();
+        services.AddSingleton<Redirection>();
+        var before = services.Count;
+        services.AddHostedService<UploadUpkeep>();
         foreach (var slice in Slices.All) slice.AddServices(services, settings);
+        if (folder is { IsReadOnly: true }) RemoveHosted(services, before);
+        if (folder is not null) services.AddHostedService<DataFolderWatch>();
         services.Configure<HostOptions>(o => o.ShutdownTimeout = settings.Http.DrainTimeout);
     }
 
@@ -173,6 +185,15 @@ internal static partial class RegistryHost
             provider.GetRequiredService<ILogger<SignIn>>()));
     }
 
+    /// <summary>Where nothing can be written, nothing runs that would.</summary>
+    private static void RemoveHosted(IServiceCollection services, int first)
+    {
+        for (var i = services.Count - 1; i >= first; i--)
+        {
+            if (services[i].ServiceType == typeof(IHostedService)) services.RemoveAt(i);
+        }
+    }
+
     private static void AddBlobStore(IServiceCollection services, RegistrySettings settings, DataFolder? folder)
     {
         var storage = settings.Storage;
@@ -190,6 +211,9 @@ internal static partial class RegistryHost
         services.AddSingleton<IBlobStore>(provider => provider.GetRequiredService<FileBlobStore>());
         services.AddHostedService<BlobSettling>();
     }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Dropped}")]
+    private static partial void LogDropped(ILogger log, string dropped);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Berth {Version} listens on {Urls}, data in {Store}")]
     private static partial void LogStarted(ILogger log, string version, string urls, string store);

@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using Berth.Disk;
 using Berth.Oci;
 using Microsoft.Data.Sqlite;
 
@@ -13,36 +14,60 @@ internal sealed class SqliteDatabase : Database
 {
     private const int MaxWritesPerCommit = 256;
 
+    /// <summary>A file that is checked within a tenth of a second, on a slow disk within a second.</summary>
+    private const long MostCheckedBytes = 32 << 20;
+
     private readonly Channel<PendingWrite> writes = Channel.CreateBounded<PendingWrite>(
         new BoundedChannelOptions(4096) { SingleReader = true });
 
     private readonly SqliteSessionPool readers;
-    private SqliteSession? writer;
+    private readonly SqliteWriter? writer;
     private readonly Task writing;
-    private bool isWriterDurable;
 
-    private SqliteDatabase(string path)
+    /// <param name="path">The file.</param>
+    /// <param name="isReadOnly">Whether it lies where nothing can be written.</param>
+    private SqliteDatabase(string path, bool isReadOnly)
     {
-        readers = new SqliteSessionPool(() => SqliteSession.Open(path));
         Name = path;
+        writer = isReadOnly ? null : new SqliteWriter(path);
+        readers = new SqliteSessionPool(() =>
+        {
+            writer?.RequireSameFile();
+            return isReadOnly ? SqliteSession.OpenUnwritable(path) : SqliteSession.OpenExisting(path);
+        });
         writing = Task.Run(WriteAllAsync);
     }
 
     public override string Name { get; }
 
     /// <summary>Opens the file, creating it and bringing its tables up to date where needed.</summary>
-    /// <exception cref="InvalidDataException">The file was written by a newer Berth.</exception>
+    /// <exception cref="InvalidDataException">The file was written by a newer Berth, or is damaged.</exception>
     public static async Task<SqliteDatabase> OpenAsync(string path)
     {
-        using (var session = SqliteSession.Open(path))
+        try
         {
+            using var session = SqliteSession.Open(path);
             session.RunScript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
             await session.RunAsync("BEGIN IMMEDIATE");
             await Migrations.ApplyAsync(session);
             await session.RunAsync("COMMIT");
+            await RequireSoundAsync(session, path);
+        }
+        catch (SqliteException e) when (e.SqliteErrorCode == SQLitePCL.raw.SQLITE_CORRUPT)
+        {
+            throw Damaged(path, e.Message);
         }
 
-        return new SqliteDatabase(path);
+        return new SqliteDatabase(path, isReadOnly: false);
+    }
+
+    /// <summary>Opens a file on a file system that can't be written: only reads will work.</summary>
+    /// <exception cref="InvalidDataException">It is not there, or its tables are another version's.</exception>
+    public static async Task<SqliteDatabase> OpenReadOnlyAsync(string path)
+    {
+        if (!File.Exists(path)) throw new InvalidDataException($"there is no database at {path}");
+        using (var session = SqliteSession.OpenUnwritable(path)) await Migrations.RequireCurrentAsync(session);
+        return new SqliteDatabase(path, isReadOnly: true);
     }
 
     /// <summary>Tells which migrations the file lacks: all of them where there is none.</summary>
@@ -59,13 +84,15 @@ internal sealed class SqliteDatabase : Database
     public static async Task<SqliteDatabase> OpenBesideAsync(string path)
     {
         if (!File.Exists(path)) throw new InvalidDataException($"there is no database at {path}");
+        var folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
+        if (!FolderAccess.IsWritable(folder)) return await OpenReadOnlyAsync(path);
         using (var session = SqliteSession.Open(path)) await Migrations.RequireCurrentAsync(session);
-        return new SqliteDatabase(path);
+        return new SqliteDatabase(path, isReadOnly: false);
     }
 
     public override async ValueTask<T> ReadAsync<T>(Func<Session, ValueTask<T>> query)
     {
-        var session = readers.Take();
+        var session = await readers.TakeAsync();
         try
         {
             return await query(session);
@@ -88,7 +115,6 @@ internal sealed class SqliteDatabase : Database
         // This database's own idle connections would be in the way too.
         readers.Dispose();
         writer?.Dispose();
-        writer = null;
         using var session = OpenAlone();
         await work(session);
         await session.RunAsync("COMMIT");
@@ -104,9 +130,33 @@ internal sealed class SqliteDatabase : Database
     {
         writes.Writer.Complete();
         await writing;
-        writer?.Dispose();
+        try
+        {
+            if (writer is not null) await writer.WriteLogAgainAsync();
+        }
+        catch (Exception e) when (e is IOException or SqliteException)
+        {
+            // Closing would bring a log into the database that may be none: it stays, and the next start checks it.
+            return;
+        }
+
         readers.Dispose();
+        writer?.Dispose();
     }
+
+    /// <summary>
+    /// A small file is read through, and of a large one the ends of each table and index: a damaged one must not take
+    /// more. `berth verify` reads all of it.
+    /// </summary>
+    private static async Task RequireSoundAsync(SqliteSession session, string path)
+    {
+        if (new FileInfo(path).Length > MostCheckedBytes) await session.TouchTablesAsync();
+        else if (await session.TextAsync("PRAGMA quick_check(1)") is { } fault and not "ok") throw Damaged(path, fault);
+    }
+
+    private static InvalidDataException Damaged(string path, string fault) => new(
+        $"the database {path} is damaged ({fault}): restore it from a backup; `berth verify` tells what is damaged, "
+        + "and `berth copy-metadata` copies what can still be read to another database");
 
     private SqliteSession OpenAlone()
     {
@@ -133,43 +183,31 @@ internal sealed class SqliteDatabase : Database
 
     private async Task CommitAsync(List<PendingWrite> batch)
     {
+        if (writer is null)
+        {
+            var refusal = new DatabaseUnavailableException($"the database {Name} is open for reading only");
+            foreach (var write in batch) write.Fail(refusal);
+            return;
+        }
+
+        SqliteSession session;
         try
         {
-            writer ??= SqliteSession.Open(Name);
-            SetDurability(writer, batch.Exists(w => w.IsDurable));
-            await writer.RunAsync("BEGIN IMMEDIATE");
-            foreach (var write in batch) await RunInSavepointAsync(writer, write);
-            await writer.RunAsync("COMMIT");
-            foreach (var write in batch) write.Complete();
-            if (writer.HasNewJobs) TellOfJobs();
-            writer.HasNewJobs = false;
+            session = await writer.BeginAsync(batch.Exists(w => w.IsDurable));
+            foreach (var write in batch) await RunInSavepointAsync(session, write);
+            await writer.CommitAsync();
         }
         catch (Exception e)
         {
-            await RollBackAsync();
+            await writer.RollBackAsync(e);
             foreach (var write in batch) write.Fail(e);
+            return;
         }
-    }
 
-    /// <summary>Where even this fails, the next commit can't begin either, and comes here again.</summary>
-    private async Task RollBackAsync()
-    {
-        try
-        {
-            if (writer is { IsInTransaction: true }) await writer.RunAsync("ROLLBACK");
-        }
-        catch (SqliteException)
-        {
-            // The writes fail with the cause of it.
-        }
-    }
-
-    /// <summary>FULL syncs the write-ahead log at commit, with all that earlier commits left in it.</summary>
-    private void SetDurability(SqliteSession session, bool isDurable)
-    {
-        if (isDurable == isWriterDurable) return;
-        session.RunScript(isDurable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
-        isWriterDurable = isDurable;
+        foreach (var write in batch) write.Complete();
+        if (session.HasNewJobs) TellOfJobs();
+        session.HasNewJobs = false;
+        await writer.CheckpointAsync();
     }
 
     private static async Task RunInSavepointAsync(SqliteSession session, PendingWrite write)

@@ -21,13 +21,47 @@ internal sealed class SqliteSession : Session, IDisposable
 
     public bool IsInTransaction => SQLitePCL.raw.sqlite3_get_autocommit(connection.Handle) == 0;
 
-    public static SqliteSession Open(string path) => Open(path, PatienceSeconds);
+    /// <summary>Opens the file, which is made where there is none.</summary>
+    public static SqliteSession Open(string path) => Open(path, PatienceSeconds, SqliteOpenMode.ReadWriteCreate);
+
+    /// <summary>Opens a file that is there.</summary>
+    /// <exception cref="SqliteException">SQLITE_CANTOPEN: it is not.</exception>
+    public static SqliteSession OpenExisting(string path) => Open(path, PatienceSeconds, SqliteOpenMode.ReadWrite);
+
+    /// <summary>
+    /// Opens a file on a file system that can't be written. With a log beside it SQLite reads both, if the log's index
+    /// is there too; without one it takes the file as one that nobody changes.
+    /// </summary>
+    /// <exception cref="InvalidDataException">The log can't be read there.</exception>
+    public static SqliteSession OpenUnwritable(string path)
+    {
+        var log = new FileInfo(WriteAheadLog.PathOf(path));
+        if (!log.Exists || log.Length == 0)
+        {
+            var address = new Uri(Path.GetFullPath(path)).AbsoluteUri;
+            return Open($"{address}?immutable=1", PatienceSeconds, SqliteOpenMode.ReadOnly);
+        }
+
+        var session = Open(path, PatienceSeconds, SqliteOpenMode.ReadOnly);
+        try
+        {
+            session.RunScript("SELECT count(*) FROM sqlite_master");
+            return session;
+        }
+        catch (SqliteException e)
+        {
+            session.Dispose();
+            throw new InvalidDataException(
+                $"the database {path} can't be written, and its log {log.Name} can't be read there ({e.Message}): "
+                + "copy both to a folder that can be written", e);
+        }
+    }
 
     /// <summary>Opens the file and begins a transaction, during which no other connection can use it.</summary>
     /// <exception cref="SqliteException">SQLITE_BUSY: another connection is using the file.</exception>
     public static SqliteSession OpenAlone(string path)
     {
-        var session = Open(path, patienceSeconds: 1);
+        var session = Open(path, patienceSeconds: 1, SqliteOpenMode.ReadWriteCreate);
         try
         {
             session.RunScript("PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL");
@@ -107,18 +141,40 @@ internal sealed class SqliteSession : Session, IDisposable
         command.ExecuteNonQuery();
     }
 
+    /// <summary>Reads the first and the last row of each table, which finds what stops every use of it.</summary>
+    public async ValueTask TouchTablesAsync()
+    {
+        foreach (var table in await AllAsync(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
+            row => row.GetString(0)))
+        {
+            RunScript($"SELECT * FROM \"{table}\" LIMIT 1");
+        }
+
+        foreach (var (table, column) in await AllAsync(
+            """
+            SELECT m.name, c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c
+            WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND c.pk = 1
+            """,
+            row => (row.GetString(0), row.GetString(1))))
+        {
+            await NumberAsync($"SELECT max(\"{column}\") IS NULL FROM \"{table}\"");
+        }
+    }
+
     public void Dispose()
     {
         foreach (var command in commands.Values) command.Dispose();
         connection.Dispose();
     }
 
-    private static SqliteSession Open(string path, int patienceSeconds)
+    private static SqliteSession Open(string path, int patienceSeconds, SqliteOpenMode mode)
     {
         // The driver goes on asking for its time-out after SQLite's own ended.
         var options = new SqliteConnectionStringBuilder
         {
             DataSource = path,
+            Mode = mode,
             Pooling = false,
             DefaultTimeout = patienceSeconds,
         };
@@ -157,9 +213,34 @@ internal sealed class SqliteSession : Session, IDisposable
 /// <summary>Idle sessions for reading.</summary>
 internal sealed class SqliteSessionPool(Func<SqliteSession> open) : IDisposable
 {
-    private readonly ConcurrentBag<SqliteSession> idle = [];
+    private const int Attempts = 100;
+    private static readonly TimeSpan BetweenAttempts = TimeSpan.FromMilliseconds(10);
 
-    public SqliteSession Take() => idle.TryTake(out var session) ? session : open();
+    private readonly ConcurrentBag<SqliteSession> idle = [];
+    private int opened;
+
+    /// <summary>
+    /// Takes an idle one, or opens one more. Where that fails, as without a descriptor left, it waits a second for one
+    /// that comes back, if there are any.
+    /// </summary>
+    public async ValueTask<SqliteSession> TakeAsync()
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            if (idle.TryTake(out var session)) return session;
+            try
+            {
+                session = open();
+                Interlocked.Increment(ref opened);
+                return session;
+            }
+            catch (Exception e) when (e is SqliteException or DatabaseUnavailableException
+                && attempt < Attempts && Volatile.Read(ref opened) > 0)
+            {
+                await Task.Delay(BetweenAttempts);
+            }
+        }
+    }
 
     public void Return(SqliteSession session) => idle.Add(session);
 

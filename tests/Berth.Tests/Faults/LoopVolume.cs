@@ -44,6 +44,9 @@ internal sealed partial class LoopVolume : IDisposable
         Mount();
     }
 
+    /// <summary>Takes no writes from now on. Nothing on it may be open for writing.</summary>
+    public void MakeReadOnly() => Run("mount", "-o", "remount,ro", Path);
+
     public void Dispose()
     {
         try

@@ -70,54 +70,52 @@ public class StagedBlobTests
         await RequireWholeAfterKillAsync(berth, Image);
     }
 
-    public static TheoryData<DiskCalls, int, string, string> PassingFaults => new()
-    {
-        { DiskCalls.Open, DiskFaults.TooManyFiles, "/uploads/", "503" },
-        { DiskCalls.Open, DiskFaults.InputOutput, "/uploads/", "503" },
-        { DiskCalls.Sync, DiskFaults.InputOutput, "/uploads/", "503" },
-        { DiskCalls.Sync, DiskFaults.NoSpace, "/uploads/", "507" },
-        { DiskCalls.Sync, DiskFaults.QuotaExceeded, "/uploads/", "507" },
-        { DiskCalls.Sync, DiskFaults.InputOutput, "/blobs/", "503" },
-        { DiskCalls.Rename, DiskFaults.NoSpace, "/blobs/", "507" },
-        { DiskCalls.Rename, DiskFaults.InputOutput, "/blobs/", "503" },
-        { DiskCalls.MakeFolder, DiskFaults.NoSpace, "/blobs/", "507" },
-        { DiskCalls.MakeFolder, DiskFaults.ReadOnlyFileSystem, "/blobs/", "503" },
-    };
+    private static readonly (DiskCalls Call, int Error, string Path, int Status)[] PassingFaults =
+    [
+        (DiskCalls.Open, DiskFaults.TooManyFiles, "/uploads/", 503),
+        (DiskCalls.Open, DiskFaults.InputOutput, "/uploads/", 503),
+        (DiskCalls.Sync, DiskFaults.InputOutput, "/uploads/", 503),
+        (DiskCalls.Sync, DiskFaults.NoSpace, "/uploads/", 507),
+        (DiskCalls.Sync, DiskFaults.QuotaExceeded, "/uploads/", 507),
+        (DiskCalls.Sync, DiskFaults.InputOutput, "/blobs/", 503),
+        (DiskCalls.Rename, DiskFaults.NoSpace, "/blobs/", 507),
+        (DiskCalls.Rename, DiskFaults.InputOutput, "/blobs/", 503),
+        (DiskCalls.MakeFolder, DiskFaults.NoSpace, "/blobs/", 507),
+        (DiskCalls.MakeFolder, DiskFaults.ReadOnlyFileSystem, "/blobs/", 503),
+    ];
 
     /// <summary>Two clients push the same blobs, as those do who build on the same base.</summary>
-    [Theory]
-    [MemberData(nameof(PassingFaults))]
-    public async Task What_fails_on_the_way_of_a_blob_to_the_disk_is_tried_again(
-        DiskCalls call, int error, string path, string status)
+    [Fact]
+    public async Task What_fails_on_the_way_of_a_blob_to_the_disk_is_tried_again()
     {
         using var faults = new DiskFaults();
         await using var berth = await faults.StartAsync();
         using var http = berth.CreateClient();
         var client = new ImageClient(http, new Random(1));
-        var other = Image with { Repository = "library/other" };
-        faults.Inject(DiskCalls.Rename, DiskFaults.InputOutput, "/blobs/");
-        foreach (var image in new[] { Image, other })
+        var images = new List<TestImage>();
+        foreach (var (call, error, path, status) in PassingFaults)
         {
-            foreach (var blob in image.Blobs) await client.PushWholeAsync(image.Repository, blob);
+            var seed = 10 * (images.Count + 1);
+            var one = Image with { Tag = $"v{seed}", Config = new(seed, 500), Layers = [new(seed + 1, 70_000)] };
+            var other = one with { Repository = "library/other" };
+            faults.Inject(DiskCalls.Rename, DiskFaults.InputOutput, "/blobs/");
+            foreach (var blob in one.Blobs) await client.PushWholeAsync(one.Repository, blob);
+            foreach (var blob in one.Blobs) await client.PushWholeAsync(other.Repository, blob);
+
+            faults.Inject(call, error, path);
+            await RequireRefusalAsync(client, one, status);
+            await RequireRefusalAsync(client, other, status);
+            Assert.True(faults.Hits > 0, $"{call} {path}");
+            faults.Stop();
+            foreach (var image in new[] { one, other })
+            {
+                foreach (var blob in image.Blobs) await client.PullBlobAsync(image.Repository, blob);
+                await client.PushManifestAsync(image);
+                images.Add(image);
+            }
         }
 
-        faults.Inject(call, error, path);
-        foreach (var image in new[] { Image, other })
-        {
-            var refusal = await Assert.ThrowsAsync<UnexpectedAnswerException>(() => client.PushManifestAsync(image));
-            Assert.Contains($"was answered {status}", refusal.Message, StringComparison.Ordinal);
-        }
-
-        Assert.True(faults.Hits > 0);
-        faults.Stop();
-        foreach (var image in new[] { Image, other })
-        {
-            foreach (var blob in image.Blobs) await client.PullBlobAsync(image.Repository, blob);
-            await client.PushManifestAsync(image);
-        }
-
-        await RequireWholeAfterKillAsync(berth, Image);
-        await RequireWholeAfterKillAsync(berth, other);
+        await RequireWholeAfterKillAsync(berth, [.. images]);
     }
 
     [Fact]
@@ -168,11 +166,18 @@ public class StagedBlobTests
         return answer.StatusCode;
     }
 
-    private static async Task RequireWholeAfterKillAsync(BerthProcess berth, TestImage image)
+    private static async Task RequireRefusalAsync(ImageClient client, TestImage image, int status)
+    {
+        var refusal = await Assert.ThrowsAsync<UnexpectedAnswerException>(() => client.PushManifestAsync(image));
+        Assert.Contains($"was answered {status}", refusal.Message, StringComparison.Ordinal);
+    }
+
+    private static async Task RequireWholeAfterKillAsync(BerthProcess berth, params TestImage[] images)
     {
         await berth.KillAsync();
         await berth.StartAgainAsync(Stop);
         using var http = berth.CreateClient();
-        Assert.True(await new ImageClient(http, new Random(1)).IsWholeAsync(image));
+        var client = new ImageClient(http, new Random(1));
+        foreach (var image in images) Assert.True(await client.IsWholeAsync(image));
     }
 }
