@@ -10,8 +10,8 @@ namespace Berth.Hosting;
 /// are apart: on a full or read-only disk pulls go on.
 /// </summary>
 internal sealed class Readiness(
-    Database database, IBlobStore store, AnswerCache cache, PushGate gate, StopSignals signals,
-    TimeProvider clock, DataFolder? folder = null)
+    Database database, IBlobStore store, AnswerCache cache, PushGate gate, IHostApplicationLifetime lifetime,
+    StopSignals signals, TimeProvider clock, DataFolder? folder = null)
 {
     private static readonly TimeSpan Remembered = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
