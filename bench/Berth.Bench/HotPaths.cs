@@ -96,11 +96,12 @@ public class UploadPipeline : IDisposable
         var path = Path.Combine(folder, "upload");
         _ = RepositoryName.TryParse("bench", out var repository);
         using var upload = new FileBlobUpload(
-            UploadId.New(), repository, DigestAlgorithm.Sha256, path, isDirect: true);
+            UploadId.New(), repository, DigestAlgorithm.Sha256, path, isDirect: true, state: null);
         var sending = SendAsync(pipe.Writer);
-        await upload.AppendAsync(pipe.Reader, long.MaxValue);
+        await upload.AppendAsync(pipe.Reader, long.MaxValue, CancellationToken.None);
         await sending;
-        var digest = (await upload.ComputeDigestAsync(DigestAlgorithm.Sha256)).Text;
+        var digest = (await upload.ComputeDigestAsync(
+            DigestAlgorithm.Sha256, read: null, CancellationToken.None)).Text;
         File.Delete(path);
         return digest;
     }

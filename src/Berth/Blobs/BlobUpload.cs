@@ -28,14 +28,15 @@ internal abstract class BlobUpload(UploadId id, RepositoryName repository, Diges
     public Digest? Expected { get; set; }
 
     /// <summary>
-    /// What another node needs in order to go on, after <see cref="SuspendAsync"/>; null where none could.
+    /// What whoever opens the upload again needs in order to resume it, after <see cref="SuspendAsync"/>; null where
+    /// that is nothing.
     /// </summary>
     public virtual string? State => null;
 
     /// <summary>
     /// Asks whether no other request has claimed the upload since this one did; null where none could have.
     /// </summary>
-    public Func<ValueTask<bool>>? IsHeldAsync { get; set; }
+    public Func<CancellationToken, ValueTask<bool>>? IsHeldAsync { get; set; }
 
     public bool IsClosed => isClosed;
 
@@ -51,14 +52,17 @@ internal abstract class BlobUpload(UploadId id, RepositoryName repository, Diges
 
     /// <summary>
     /// Appends a request's body, straight from the server's buffers: while a batch is stored, the server receives the
-    /// next one. Whatever arrived before a failure stays, so that a client can go on from <see cref="Offset"/>.
+    /// next one. Whatever arrived before a failure stays, so that a client can resume at <see cref="Offset"/>.
     /// </summary>
+    /// <param name="body">The body.</param>
+    /// <param name="maxBytes">How large the upload may get.</param>
+    /// <param name="cancellation">Ends it for another reason than that the client went away.</param>
     /// <exception cref="UploadTooLargeException">The upload would grow above <paramref name="maxBytes"/>.</exception>
-    public async Task AppendAsync(PipeReader body, long maxBytes)
+    public async Task AppendAsync(PipeReader body, long maxBytes, CancellationToken cancellation)
     {
         try
         {
-            await StoreAllAsync(body, maxBytes);
+            await StoreAllAsync(body, maxBytes, cancellation);
         }
         finally
         {
@@ -67,13 +71,17 @@ internal abstract class BlobUpload(UploadId id, RepositoryName repository, Diges
     }
 
     /// <summary>Forgets everything since <see cref="BeginRequest"/>, and nothing else.</summary>
-    public abstract ValueTask RewindAsync();
+    public abstract ValueTask RewindAsync(CancellationToken cancellation);
 
     /// <summary>Puts what was received where any node finds it, at the end of a request.</summary>
-    public virtual ValueTask SuspendAsync() => ValueTask.CompletedTask;
+    public virtual ValueTask SuspendAsync(CancellationToken cancellation) => ValueTask.CompletedTask;
 
     /// <summary>The digest of what was received.</summary>
-    public abstract ValueTask<Digest> ComputeDigestAsync(DigestAlgorithm algorithm);
+    /// <param name="algorithm">Which.</param>
+    /// <param name="read">Called with the length of each piece that has to be read again for it.</param>
+    /// <param name="cancellation">Ends the reading.</param>
+    public abstract ValueTask<Digest> ComputeDigestAsync(
+        DigestAlgorithm algorithm, Action<int>? read, CancellationToken cancellation);
 
     /// <summary>Closes the upload. What was received stays in the store.</summary>
     public void Dispose()
@@ -87,24 +95,26 @@ internal abstract class BlobUpload(UploadId id, RepositoryName repository, Diges
     /// Stores a batch that is not empty, and moves <see cref="Offset"/> behind it. The thread that brought it receives
     /// the next one as soon as it is let go.
     /// </summary>
-    protected abstract ValueTask StoreAsync(ReadOnlySequence<byte> batch);
+    protected abstract ValueTask StoreAsync(ReadOnlySequence<byte> batch, CancellationToken cancellation);
 
     /// <summary>Ends what stored batches left under way.</summary>
     protected virtual ValueTask SettleAsync() => ValueTask.CompletedTask;
 
     protected abstract void Close();
 
-    private async Task StoreAllAsync(PipeReader body, long maxBytes)
+    private async Task StoreAllAsync(PipeReader body, long maxBytes, CancellationToken cancellation)
     {
+        // A read that is given a token and cancelled stays open in the server. This ends one with an empty result.
+        await using var stopping = cancellation.UnsafeRegister(
+            static body => ((PipeReader)body!).CancelPendingRead(), body);
         while (true)
         {
-            // Never cancelled, which would leave the server reading. When the client goes, the body ends by itself.
             var result = await body.ReadAtLeastAsync(BatchBytes, CancellationToken.None);
             var batch = result.Buffer;
             try
             {
                 if (Offset + batch.Length > maxBytes) throw UploadTooLargeException.Above(maxBytes);
-                if (!batch.IsEmpty) await StoreAsync(batch);
+                if (!batch.IsEmpty) await StoreAsync(batch, cancellation);
             }
             finally
             {
@@ -113,6 +123,7 @@ internal abstract class BlobUpload(UploadId id, RepositoryName repository, Diges
             }
 
             if (result.IsCompleted) return;
+            cancellation.ThrowIfCancellationRequested();
         }
     }
 }

@@ -63,15 +63,16 @@ internal sealed partial class FileBlobStore : IBlobStore
 
     /// <summary>Nothing is created on the disk before the first byte; the file alone says how far it came.</summary>
     public ValueTask<BlobUpload> OpenUploadAsync(
-        UploadId id, RepositoryName repository, DigestAlgorithm algorithm, string? state)
+        UploadId id, RepositoryName repository, DigestAlgorithm algorithm, string? state,
+        CancellationToken cancellation)
     {
-        var upload = new FileBlobUpload(id, repository, algorithm, UploadPath(id), writesDirectly);
+        var upload = new FileBlobUpload(id, repository, algorithm, UploadPath(id), writesDirectly, state);
         if (upload.Offset == 0 || !IsStaged(upload.Path)) return ValueTask.FromResult<BlobUpload>(upload);
         upload.Dispose();
         throw new StoreUnavailableException($"upload {id} has become a blob that is not durable yet");
     }
 
-    public Task DeleteUploadAsync(UploadId id, string? state)
+    public Task DeleteUploadAsync(UploadId id, string? state, CancellationToken cancellation)
     {
         if (!IsStaged(UploadPath(id))) File.Delete(UploadPath(id));
         return Task.CompletedTask;
@@ -89,7 +90,7 @@ internal sealed partial class FileBlobStore : IBlobStore
         }
     }
 
-    public Task CommitAsync(BlobUpload upload, Digest digest)
+    public Task CommitAsync(BlobUpload upload, Digest digest, CancellationToken cancellation)
     {
         var received = (FileBlobUpload)upload;
         received.CreateFile();

@@ -1,13 +1,12 @@
 using System.Buffers;
-using System.Security.Cryptography;
 using Berth.Oci;
 using Microsoft.Win32.SafeHandles;
 
 namespace Berth.Blobs;
 
 /// <summary>
-/// An upload in a file that grows at its end. The hash runs along while one process writes from the start; after a
-/// restart, or for another algorithm, it is taken again from the file.
+/// An upload in a file that grows at its end. The hash runs along, and is written down with the upload when that is
+/// closed in order. What it has not taken, after a crash or for another algorithm, is read from the file at the end.
 /// </summary>
 internal sealed class FileBlobUpload : BlobUpload
 {
@@ -17,34 +16,55 @@ internal sealed class FileBlobUpload : BlobUpload
     /// </summary>
     private const long DirectFromBytes = 8 * 1024 * 1024;
 
+    /// <summary>What is read at once for the hash, in bytes.</summary>
+    private const int ReadBytes = 1024 * 1024;
+
     private bool isDirect;
     private SafeFileHandle? file;
     private DirectWriter? direct;
-    private IncrementalHash? hash;
+    private ResumableHash hash;
+    private long hashed;
+    private bool isHashCurrent;
 
+    /// <param name="id">Which.</param>
+    /// <param name="repository">Where it was begun.</param>
+    /// <param name="algorithm">What it will most likely be checked with.</param>
+    /// <param name="path">Its file, which need not be there yet.</param>
+    /// <param name="isDirect">Whether what is large goes past the page cache.</param>
+    /// <param name="state">What <see cref="State"/> was when it was closed last; null for a new one.</param>
     public FileBlobUpload(
-        UploadId id, RepositoryName repository, DigestAlgorithm algorithm, string path, bool isDirect)
+        UploadId id, RepositoryName repository, DigestAlgorithm algorithm, string path, bool isDirect, string? state)
         : base(id, repository, algorithm)
     {
         Path = path;
         this.isDirect = isDirect;
         var written = new FileInfo(path);
         Offset = written.Exists ? written.Length : 0;
-        if (Offset == 0) hash = Digest.StartHash(algorithm);
+        (hash, hashed) = FileUploadState.Read(state, Offset) ?? (ResumableHash.Start(algorithm), 0);
+        isHashCurrent = hashed == Offset;
     }
 
     public string Path { get; }
 
-    public override ValueTask RewindAsync()
+    public override string? State => FileUploadState.Write(hash, hashed);
+
+    public override ValueTask RewindAsync(CancellationToken cancellation)
     {
         if (BegunAt < Offset && !IsClosed) Forget(BegunAt);
         return ValueTask.CompletedTask;
     }
 
-    public override ValueTask<Digest> ComputeDigestAsync(DigestAlgorithm algorithm) => ValueTask.FromResult(
-        hash is not null && algorithm == Algorithm
-            ? Digest.FromHash(algorithm, hash.GetCurrentHash())
-            : FileBlobContent.ComputeDigest(File(), algorithm));
+    /// <summary>
+    /// Where the file has to be read, no thread is held for all that time, and what was read before the client went
+    /// away need not be read again.
+    /// </summary>
+    public override async ValueTask<Digest> ComputeDigestAsync(
+        DigestAlgorithm algorithm, Action<int>? read, CancellationToken cancellation)
+    {
+        if (algorithm != hash.Algorithm) StartHash(algorithm);
+        if (!isHashCurrent) await ReadHashAsync(read, cancellation);
+        return hash.Current();
+    }
 
     /// <summary>Makes sure the file is there, also for a blob of no bytes.</summary>
     public void CreateFile() => _ = File();
@@ -52,10 +72,10 @@ internal sealed class FileBlobUpload : BlobUpload
     protected override void Close()
     {
         file?.Dispose();
-        hash?.Dispose();
+        hash.Dispose();
     }
 
-    protected override async ValueTask StoreAsync(ReadOnlySequence<byte> batch)
+    protected override async ValueTask StoreAsync(ReadOnlySequence<byte> batch, CancellationToken cancellation)
     {
         try
         {
@@ -64,7 +84,7 @@ internal sealed class FileBlobUpload : BlobUpload
         }
         catch (IOException)
         {
-            // The hash is ahead of the file: it starts again from what was kept.
+            // The hash is ahead of the file.
             if (!IsClosed) Forget(direct?.Written ?? Offset);
             throw;
         }
@@ -119,8 +139,39 @@ internal sealed class FileBlobUpload : BlobUpload
     {
         RandomAccess.SetLength(File(), offset);
         Offset = offset;
-        hash?.Dispose();
-        hash = offset == 0 ? Digest.StartHash(Algorithm) : null;
+        if (hashed > offset) StartHash(Algorithm);
+        isHashCurrent = hashed == offset;
+    }
+
+    private void StartHash(DigestAlgorithm algorithm)
+    {
+        hash.Dispose();
+        (hash, hashed, isHashCurrent) = (ResumableHash.Start(algorithm), 0, Offset == 0);
+    }
+
+    private async Task ReadHashAsync(Action<int>? read, CancellationToken cancellation)
+    {
+        var buffer = ArrayPool<byte>.Shared.Rent(ReadBytes);
+        try
+        {
+            while (hashed < Offset)
+            {
+                await Task.Yield();
+                cancellation.ThrowIfCancellationRequested();
+                var count = RandomAccess.Read(
+                    File(), buffer.AsSpan(0, (int)Math.Min(ReadBytes, Offset - hashed)), hashed);
+                if (count == 0) throw new UploadLostException($"{Path} has {hashed} of {Offset} bytes");
+                hash.Append(buffer.AsSpan(0, count));
+                hashed += count;
+                read?.Invoke(count);
+            }
+
+            isHashCurrent = true;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
     }
 
     private void Write(ReadOnlySequence<byte> batch)
@@ -133,7 +184,12 @@ internal sealed class FileBlobUpload : BlobUpload
         }
     }
 
-    private void Hash(ReadOnlyMemory<byte> bytes) => hash?.AppendData(bytes.Span);
+    private void Hash(ReadOnlyMemory<byte> bytes)
+    {
+        if (!isHashCurrent) return;
+        hash.Append(bytes.Span);
+        hashed += bytes.Length;
+    }
 
     private SafeFileHandle File() => file ??= System.IO.File.OpenHandle(
         Path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);

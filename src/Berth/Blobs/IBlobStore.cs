@@ -13,11 +13,13 @@ internal interface IBlobStore
     /// <param name="repository">Where it was begun.</param>
     /// <param name="algorithm">What it will most likely be checked with.</param>
     /// <param name="state">What <see cref="BlobUpload.State"/> was when it was last left; null for a new one.</param>
+    /// <param name="cancellation">Ends the waiting.</param>
     ValueTask<BlobUpload> OpenUploadAsync(
-        UploadId id, RepositoryName repository, DigestAlgorithm algorithm, string? state);
+        UploadId id, RepositoryName repository, DigestAlgorithm algorithm, string? state,
+        CancellationToken cancellation);
 
     /// <summary>Forgets what a closed upload received.</summary>
-    Task DeleteUploadAsync(UploadId id, string? state);
+    Task DeleteUploadAsync(UploadId id, string? state, CancellationToken cancellation);
 
     /// <summary>
     /// Removes what was left by uploads that nobody owns, of which nothing was written since <paramref name="since"/>.
@@ -28,7 +30,7 @@ internal interface IBlobStore
     /// <summary>Makes a blob of an upload whose digest was checked: it answers from now on.</summary>
     /// <exception cref="UploadLostException">What it received is not in the store any more.</exception>
     /// <exception cref="UploadTakenException">Another request has claimed it.</exception>
-    Task CommitAsync(BlobUpload upload, Digest digest);
+    Task CommitAsync(BlobUpload upload, Digest digest, CancellationToken cancellation);
 
     /// <summary>Makes blobs survive a power cut, and tells the lengths in bytes of those that do.</summary>
     /// <exception cref="IOException">

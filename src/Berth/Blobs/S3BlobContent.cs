@@ -35,14 +35,14 @@ internal sealed class S3BlobContent(S3Objects objects, string key, long length, 
             cancellation);
 
     /// <summary>Reads the whole into a buffer that has room for it.</summary>
-    public Task ReadAsync(PartBuffer buffer) => ReadAsync(
+    public Task ReadAsync(PartBuffer buffer, CancellationToken cancellation) => ReadAsync(
         0, length, wanted => buffer.Room(wanted),
         read =>
         {
             buffer.Advance(read);
             return ValueTask.CompletedTask;
         },
-        CancellationToken.None);
+        cancellation);
 
     public override async Task<Digest> ComputeDigestAsync(
         DigestAlgorithm algorithm, Action<int> read, CancellationToken cancellation)

@@ -54,17 +54,18 @@ internal sealed partial class S3BlobStore : IBlobStore, IDisposable
     public static string KeyOf(Digest digest) => $"{Blobs}{NameOf(digest)}/{digest.Hex.AsSpan(0, 2)}/{digest.Hex}";
 
     public ValueTask<BlobUpload> OpenUploadAsync(
-        UploadId id, RepositoryName repository, DigestAlgorithm algorithm, string? state) =>
+        UploadId id, RepositoryName repository, DigestAlgorithm algorithm, string? state,
+        CancellationToken cancellation) =>
         ValueTask.FromResult<BlobUpload>(new S3BlobUpload(id, repository, algorithm, state, uploading));
 
     /// <summary>What can't be removed now goes with the orphans.</summary>
-    public async Task DeleteUploadAsync(UploadId id, string? state)
+    public async Task DeleteUploadAsync(UploadId id, string? state, CancellationToken cancellation)
     {
         try
         {
             var left = S3UploadState.Parse(state);
-            if (left.Multipart is { } multipart) await objects.AbortAsync(left.Whole!, multipart);
-            foreach (var key in left.Keys) await objects.DeleteAsync(key);
+            if (left.Multipart is { } multipart) await objects.AbortAsync(left.Whole!, multipart, cancellation);
+            foreach (var key in left.Keys) await objects.DeleteAsync(key, cancellation);
         }
         catch (IOException e)
         {
@@ -82,21 +83,21 @@ internal sealed partial class S3BlobStore : IBlobStore, IDisposable
                 ? multipart.StartedAt < since && !await isOwned(id)
                 : multipart.Key.StartsWith(Blobs, StringComparison.Ordinal)
                     && multipart.StartedAt < since && multipart.StartedAt < longAgo;
-            if (isOrphan) await objects.AbortAsync(multipart.Key, multipart.Id);
+            if (isOrphan) await objects.AbortAsync(multipart.Key, multipart.Id, cancellation);
         }
 
         await foreach (var found in objects.ListAsync(Uploads, cancellation))
         {
             if (found.WrittenAt < since && TryReadUpload(found.Key, out var id) && !await isOwned(id))
-                await objects.DeleteAsync(found.Key);
+                await objects.DeleteAsync(found.Key, cancellation);
         }
     }
 
-    public async Task CommitAsync(BlobUpload upload, Digest digest)
+    public async Task CommitAsync(BlobUpload upload, Digest digest, CancellationToken cancellation)
     {
         var received = (S3BlobUpload)upload;
         var length = received.Offset;
-        await received.PublishAsync(digest, KeyOf(digest));
+        await received.PublishAsync(digest, KeyOf(digest), cancellation);
         lengths.Add(digest, length);
     }
 
@@ -149,9 +150,10 @@ internal sealed partial class S3BlobStore : IBlobStore, IDisposable
         try
         {
             await uploading.Copying.CopyAsync(
-                key, $"{Quarantine}{NameOf(digest)}-{digest.Hex}", altered.Length, etag);
+                key, $"{Quarantine}{NameOf(digest)}-{digest.Hex}", altered.Length,
+                CancellationToken.None, etag);
             if ((await objects.FindAsync(key))?.ETag != etag) return false;
-            await objects.DeleteAsync(key, etag);
+            await objects.DeleteAsync(key, CancellationToken.None, etag);
         }
         catch (AmazonS3Exception e) when (e.StatusCode is HttpStatusCode.PreconditionFailed or HttpStatusCode.NotFound)
         {

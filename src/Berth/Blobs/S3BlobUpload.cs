@@ -62,21 +62,21 @@ internal sealed class S3BlobUpload : BlobUpload
 
     public override string? State => left == S3UploadState.Empty ? null : left.Write();
 
-    public override async ValueTask RewindAsync()
+    public override async ValueTask RewindAsync(CancellationToken cancellation)
     {
-        if (!IsClosed) await FallBackAsync();
+        if (!IsClosed) await FallBackAsync(cancellation);
     }
 
-    public override async ValueTask SuspendAsync()
+    public override async ValueTask SuspendAsync(CancellationToken cancellation)
     {
-        if (isBroken || direct is not null) await FallBackAsync();
+        if (isBroken || direct is not null) await FallBackAsync(cancellation);
         if (buffer is { Length: >= PartSizes.LeastBytes } && multipart is not null && !store.Sizes.AreEqual)
         {
-            await SendPartAsync();
+            await SendPartAsync(cancellation);
         }
         else if (buffer is { Length: > 0 })
         {
-            await PutTailAsync();
+            await PutTailAsync(cancellation);
         }
 
         while (sending.Count > 0) await TakeSentAsync();
@@ -84,10 +84,11 @@ internal sealed class S3BlobUpload : BlobUpload
         left = new S3UploadState(
             Offset, multipart, whole, S3UploadState.Pack(etags), tail, tailBytes,
             Stale: left.Tail == tail ? null : left.Tail, hash?.Save());
-        await DeleteGarbageAsync();
+        await DeleteGarbageAsync(cancellation);
     }
 
-    public override async ValueTask<Digest> ComputeDigestAsync(DigestAlgorithm algorithm)
+    public override async ValueTask<Digest> ComputeDigestAsync(
+        DigestAlgorithm algorithm, Action<int>? read, CancellationToken cancellation)
     {
         if (Offset == 0) return Digest.Of(algorithm, []);
         if (hash?.Algorithm == algorithm) return hash.Current();
@@ -95,14 +96,14 @@ internal sealed class S3BlobUpload : BlobUpload
         {
             if (multipart is null)
             {
-                await TakeTailAsync();
+                await TakeTailAsync(cancellation);
                 using var again = ResumableHash.Start(algorithm);
                 foreach (var piece in buffer!.Pieces()) again.Append(piece.Span);
                 return again.Current();
             }
 
-            await CompleteAsync();
-            return await ReadWholeAsync(algorithm);
+            await CompleteAsync(cancellation);
+            return await ReadWholeAsync(algorithm, read, cancellation);
         }
         catch (Exception e)
         {
@@ -114,13 +115,13 @@ internal sealed class S3BlobUpload : BlobUpload
     /// <summary>Puts what was received under its digest, which is known to be right, and closes the upload.</summary>
     /// <exception cref="UploadLostException">It is not in the store any more.</exception>
     /// <exception cref="UploadTakenException">Another request has claimed the upload.</exception>
-    public async Task PublishAsync(Digest digest, string key)
+    public async Task PublishAsync(Digest digest, string key, CancellationToken cancellation)
     {
         try
         {
-            if (multipart is null) await PublishSmallAsync(key);
-            else if (direct is null) await PublishWholeAsync(digest, key);
-            else if (direct == digest) await CompleteAsync();
+            if (multipart is null) await PublishSmallAsync(key, cancellation);
+            else if (direct is null) await PublishWholeAsync(digest, key, cancellation);
+            else if (direct == digest) await CompleteAsync(cancellation);
             else throw new UploadLostException($"the parts lie under {direct}");
         }
         catch (Exception e)
@@ -134,8 +135,8 @@ internal sealed class S3BlobUpload : BlobUpload
         if (whole is not null) garbage.Add(whole);
         var skipped = multipart is not null && !isWhole ? multipart : null;
         Dispose();
-        if (skipped is not null) await AbortAsync(skipped);
-        await DeleteGarbageAsync();
+        if (skipped is not null) await AbortAsync(skipped, cancellation);
+        await DeleteGarbageAsync(cancellation);
     }
 
     protected override void Close()
@@ -145,18 +146,18 @@ internal sealed class S3BlobUpload : BlobUpload
         hash?.Dispose();
     }
 
-    protected override async ValueTask StoreAsync(ReadOnlySequence<byte> batch)
+    protected override async ValueTask StoreAsync(ReadOnlySequence<byte> batch, CancellationToken cancellation)
     {
         try
         {
             if (batch.Length >= BatchBytes) await Task.Yield();
             if (Offset == 0) hash ??= ResumableHash.Start(Expected?.Algorithm ?? Algorithm);
-            if (IsInTheWay) await PutTailAsync();
-            await TakeTailAsync();
+            if (IsInTheWay) await PutTailAsync(cancellation);
+            await TakeTailAsync(cancellation);
             foreach (var segment in batch)
             {
                 hash?.Append(segment.Span);
-                await GatherAsync(segment);
+                await GatherAsync(segment, cancellation);
             }
 
             Offset += batch.Length;
@@ -177,14 +178,14 @@ internal sealed class S3BlobUpload : BlobUpload
     private int NextNumber => etags.Count + sending.Count + 1;
 
     /// <summary>A full part leaves only once more bytes come: what fits into one needs no multipart upload.</summary>
-    private async Task GatherAsync(ReadOnlyMemory<byte> data)
+    private async Task GatherAsync(ReadOnlyMemory<byte> data, CancellationToken cancellation)
     {
         while (!data.IsEmpty)
         {
-            if (buffer is not null && buffer.Length >= store.Sizes.SizeOf(NextNumber)) await SendPartAsync();
+            if (buffer?.Length >= store.Sizes.SizeOf(NextNumber)) await SendPartAsync(cancellation);
             buffer ??= new PartBuffer();
             var size = store.Sizes.SizeOf(NextNumber);
-            if (buffer.Length + data.Length > PartBuffer.FreeBytes) await ReserveAsync(size);
+            if (buffer.Length + data.Length > PartBuffer.FreeBytes) await ReserveAsync(size, cancellation);
             var count = (int)Math.Min(data.Length, size - buffer.Length);
             buffer.Append(data.Span[..count]);
             data = data[count..];
@@ -195,7 +196,7 @@ internal sealed class S3BlobUpload : BlobUpload
     /// Whoever has parts on their way waits for those first, and only then in line: nobody takes memory twice while
     /// others have none.
     /// </summary>
-    private async ValueTask ReserveAsync(long bytes)
+    private async ValueTask ReserveAsync(long bytes, CancellationToken cancellation)
     {
         if (buffer!.Reservation is not null) return;
         while ((buffer.Reservation = store.Memory.TryReserve(bytes)) is null && sending.Count > 0)
@@ -203,11 +204,11 @@ internal sealed class S3BlobUpload : BlobUpload
             await TakeSentAsync();
         }
 
-        buffer.Reservation ??= await store.Memory.ReserveAsync(bytes);
+        buffer.Reservation ??= await store.Memory.ReserveAsync(bytes, cancellation);
         reservedAt = store.Clock.GetTimestamp();
     }
 
-    private async ValueTask SendPartAsync()
+    private async ValueTask SendPartAsync(CancellationToken cancellation)
     {
         var number = NextNumber;
         if (number > PartSizes.MaximumParts)
@@ -221,7 +222,7 @@ internal sealed class S3BlobUpload : BlobUpload
         {
             direct = BegunAt == 0 ? Expected : null;
             whole = direct is null ? S3UploadState.NewKey(Id, "whole") : null;
-            multipart = await store.Objects.StartMultipartAsync(Key);
+            multipart = await store.Objects.StartMultipartAsync(Key, cancellation);
         }
 
         while (sending.Count >= PartsInFlight) await TakeSentAsync();
@@ -229,11 +230,12 @@ internal sealed class S3BlobUpload : BlobUpload
         buffer = null;
     }
 
+    /// <summary>What is on its way counts, whatever becomes of the request.</summary>
     private async Task<string> SendAsync(string key, string id, int number, PartBuffer part)
     {
         try
         {
-            return await store.Objects.UploadPartAsync(key, id, number, part);
+            return await store.Objects.UploadPartAsync(key, id, number, part, CancellationToken.None);
         }
         finally
         {
@@ -248,72 +250,72 @@ internal sealed class S3BlobUpload : BlobUpload
         etags.Add(etag);
     }
 
-    private async Task PutTailAsync()
+    private async Task PutTailAsync(CancellationToken cancellation)
     {
         var key = S3UploadState.NewKey(Id, "tail");
-        await store.Objects.PutAsync(key, buffer!);
+        await store.Objects.PutAsync(key, buffer!, cancellation);
         (tail, tailBytes) = (key, buffer!.Length);
         buffer.Dispose();
         buffer = null;
     }
 
-    private async ValueTask TakeTailAsync()
+    private async ValueTask TakeTailAsync(CancellationToken cancellation)
     {
         if (tail is not { } key) return;
         buffer = new PartBuffer();
-        if (tailBytes > PartBuffer.FreeBytes) await ReserveAsync(store.Sizes.SizeOf(NextNumber));
+        if (tailBytes > PartBuffer.FreeBytes) await ReserveAsync(store.Sizes.SizeOf(NextNumber), cancellation);
         using var content = new S3BlobContent(store.Objects, key, tailBytes);
-        await content.ReadAsync(buffer);
+        await content.ReadAsync(buffer, cancellation);
         tail = null;
         if (key != left.Tail) garbage.Add(key);
     }
 
-    private async Task PublishSmallAsync(string key)
+    private async Task PublishSmallAsync(string key, CancellationToken cancellation)
     {
         if (tail is not null && buffer is null)
         {
-            var found = await store.Objects.FindAsync(key);
-            if (found?.SizeBytes != Offset) await store.Copying.CopyAsync(tail, key, Offset);
+            var found = await store.Objects.FindAsync(key, cancellation);
+            if (found?.SizeBytes != Offset) await store.Copying.CopyAsync(tail, key, Offset, cancellation);
             return;
         }
 
         using var empty = new PartBuffer();
-        await store.Objects.PutAsync(key, buffer ?? empty);
+        await store.Objects.PutAsync(key, buffer ?? empty, cancellation);
     }
 
-    private async Task PublishWholeAsync(Digest digest, string key)
+    private async Task PublishWholeAsync(Digest digest, string key, CancellationToken cancellation)
     {
-        if (!isWhole && (await store.Objects.FindAsync(key))?.SizeBytes == Offset) return;
-        await CompleteAsync();
-        if (isDoubtful && await ReadWholeAsync(digest.Algorithm) != digest)
+        if (!isWhole && (await store.Objects.FindAsync(key, cancellation))?.SizeBytes == Offset) return;
+        await CompleteAsync(cancellation);
+        if (isDoubtful && await ReadWholeAsync(digest.Algorithm, read: null, cancellation) != digest)
         {
             throw new UploadLostException("another request has completed the upload with other bytes");
         }
 
         // Whoever claimed it before this point could have replaced a part with another one of the same tag.
-        if (IsHeldAsync is { } ask && !await ask()) throw new UploadTakenException();
-        await store.Copying.CopyAsync(Key, key, Offset);
-        if ((await store.Objects.FindAsync(key))?.SizeBytes != Offset)
+        if (IsHeldAsync is { } ask && !await ask(cancellation)) throw new UploadTakenException();
+        await store.Copying.CopyAsync(Key, key, Offset, cancellation);
+        if ((await store.Objects.FindAsync(key, cancellation))?.SizeBytes != Offset)
         {
             throw new StoreUnavailableException($"{key} was copied and is not whole");
         }
     }
 
     /// <summary>Sends what is left as the last part, and puts the parts together.</summary>
-    private async Task CompleteAsync()
+    private async Task CompleteAsync(CancellationToken cancellation)
     {
         if (isWhole) return;
         try
         {
-            if (buffer is { Length: > 0 }) await SendPartAsync();
+            if (buffer is { Length: > 0 }) await SendPartAsync(cancellation);
             while (sending.Count > 0) await TakeSentAsync();
             if (tail is not null)
             {
                 etags.Add(await store.Objects.CopyPartAsync(
-                    Key, multipart!, NextNumber, tail, piece: null, tailBytes));
+                    Key, multipart!, NextNumber, tail, piece: null, tailBytes, cancellation));
             }
 
-            await store.Objects.CompleteAsync(Key, multipart!, etags, Offset);
+            await store.Objects.CompleteAsync(Key, multipart!, etags, Offset, cancellation);
         }
         catch (Exception e) when (e is UploadLostException or AmazonS3Exception { StatusCode: HttpStatusCode.NotFound })
         {
@@ -325,19 +327,20 @@ internal sealed class S3BlobUpload : BlobUpload
             throw new UploadLostException($"parts of {Key} were replaced: {e.Message}");
         }
 
-        var size = (await store.Objects.FindAsync(Key))?.SizeBytes;
+        var size = (await store.Objects.FindAsync(Key, cancellation))?.SizeBytes;
         if (size != Offset) throw new UploadLostException($"{Key} has {size?.ToString() ?? "no"} of {Offset} bytes");
         isWhole = true;
     }
 
-    private async Task<Digest> ReadWholeAsync(DigestAlgorithm algorithm)
+    private async Task<Digest> ReadWholeAsync(
+        DigestAlgorithm algorithm, Action<int>? read, CancellationToken cancellation)
     {
         using var content = new S3BlobContent(store.Objects, Key, Offset);
-        return await content.ComputeDigestAsync(algorithm, static _ => { }, CancellationToken.None);
+        return await content.ComputeDigestAsync(algorithm, read ?? (static _ => { }), cancellation);
     }
 
     /// <summary>Back to what the database has.</summary>
-    private async Task FallBackAsync()
+    private async Task FallBackAsync(CancellationToken cancellation)
     {
         while (sending.TryDequeue(out var sent))
         {
@@ -346,10 +349,10 @@ internal sealed class S3BlobUpload : BlobUpload
 
         buffer?.Dispose();
         buffer = null;
-        if (multipart is not null && multipart != left.Multipart && !isWhole) await AbortAsync(multipart);
+        if (multipart is not null && multipart != left.Multipart && !isWhole) await AbortAsync(multipart, cancellation);
         garbage.UnionWith(new[] { whole, tail }.OfType<string>().Except(left.Keys));
         Load();
-        await DeleteGarbageAsync();
+        await DeleteGarbageAsync(cancellation);
         isStoreAway = false;
     }
 
@@ -364,17 +367,25 @@ internal sealed class S3BlobUpload : BlobUpload
         (isBroken, isWhole, isDoubtful) = (false, false, false);
     }
 
-    /// <summary>What can't be removed now goes with the store's orphans.</summary>
-    private async Task DeleteGarbageAsync()
+    private Task DeleteGarbageAsync(CancellationToken cancellation) => TryRemoveAsync(async () =>
+    {
+        foreach (var key in garbage) await store.Objects.DeleteAsync(key, cancellation, isPatient: !isStoreAway);
+        garbage.Clear();
+    });
+
+    private Task AbortAsync(string id, CancellationToken cancellation) =>
+        TryRemoveAsync(() => store.Objects.AbortAsync(Key, id, cancellation, isPatient: !isStoreAway));
+
+    /// <summary>What can't be removed now, which is logged where it was tried, goes with the store's orphans.</summary>
+    private static async Task TryRemoveAsync(Func<Task> removal)
     {
         try
         {
-            foreach (var key in garbage) await store.Objects.DeleteAsync(key, isPatient: !isStoreAway);
-            garbage.Clear();
+            await removal();
         }
         catch (IOException)
         {
-            // Logged where it was tried.
+            // See above.
         }
     }
 
@@ -383,17 +394,5 @@ internal sealed class S3BlobUpload : BlobUpload
     {
         isBroken = true;
         isStoreAway = e is StoreUnavailableException;
-    }
-
-    private async Task AbortAsync(string id)
-    {
-        try
-        {
-            await store.Objects.AbortAsync(Key, id, isPatient: !isStoreAway);
-        }
-        catch (IOException)
-        {
-            // Logged where it was tried.
-        }
     }
 }

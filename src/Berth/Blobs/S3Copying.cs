@@ -10,34 +10,42 @@ internal sealed class S3Copying(S3Objects objects, S3Settings settings)
     /// <param name="from">The object.</param>
     /// <param name="to">Where to.</param>
     /// <param name="bytes">How many bytes it has.</param>
+    /// <param name="cancellation">Ends the waiting.</param>
     /// <param name="etag">What it must still be; null for whatever it is.</param>
-    public Task CopyAsync(string from, string to, long bytes, string? etag = null) =>
+    public Task CopyAsync(
+        string from, string to, long bytes, CancellationToken cancellation, string? etag = null) =>
         bytes <= settings.MultipartCopyThresholdSize || bytes == 0
-            ? objects.CopyAsync(from, to, bytes, etag)
-            : CopyPartsAsync(from, to, bytes, etag);
+            ? objects.CopyAsync(from, to, bytes, cancellation, etag)
+            : CopyPartsAsync(from, to, bytes, etag, cancellation);
 
-    private async Task CopyPartsAsync(string from, string to, long bytes, string? etag)
+    private async Task CopyPartsAsync(
+        string from, string to, long bytes, string? etag, CancellationToken cancellation)
     {
         var partBytes = Math.Max(
             settings.MultipartCopyChunkSize, (bytes + PartSizes.MaximumParts - 1) / PartSizes.MaximumParts);
         var etags = new string[(bytes + partBytes - 1) / partBytes];
-        var id = await objects.StartMultipartAsync(to);
+        var id = await objects.StartMultipartAsync(to, cancellation);
         try
         {
-            var parallel = new ParallelOptions { MaxDegreeOfParallelism = settings.MultipartCopyMaxConcurrency };
-            await Parallel.ForAsync(0, etags.Length, parallel, async (index, _) =>
+            var parallel = new ParallelOptions
+            {
+                MaxDegreeOfParallelism = settings.MultipartCopyMaxConcurrency,
+                CancellationToken = cancellation,
+            };
+            await Parallel.ForAsync(0, etags.Length, parallel, async (index, stop) =>
             {
                 var offset = index * partBytes;
                 var count = Math.Min(partBytes, bytes - offset);
-                etags[index] = await objects.CopyPartAsync(to, id, index + 1, from, (offset, count), count, etag);
+                etags[index] = await objects.CopyPartAsync(
+                    to, id, index + 1, from, (offset, count), count, stop, etag);
             });
-            await CompleteAsync(to, id, etags, bytes);
+            await CompleteAsync(to, id, etags, bytes, cancellation);
         }
         catch
         {
             try
             {
-                await objects.AbortAsync(to, id);
+                await objects.AbortAsync(to, id, CancellationToken.None);
             }
             catch (IOException)
             {
@@ -49,15 +57,16 @@ internal sealed class S3Copying(S3Objects objects, S3Settings settings)
     }
 
     /// <summary>An answer that was lost is known by what is there now.</summary>
-    private async Task CompleteAsync(string to, string id, string[] etags, long bytes)
+    private async Task CompleteAsync(
+        string to, string id, string[] etags, long bytes, CancellationToken cancellation)
     {
         try
         {
-            await objects.CompleteAsync(to, id, etags, bytes);
+            await objects.CompleteAsync(to, id, etags, bytes, cancellation);
         }
         catch (AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.NotFound)
         {
-            if ((await objects.FindAsync(to))?.SizeBytes != bytes) throw;
+            if ((await objects.FindAsync(to, cancellation))?.SizeBytes != bytes) throw;
         }
     }
 }

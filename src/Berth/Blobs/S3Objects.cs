@@ -100,7 +100,7 @@ internal sealed class S3Objects : IDisposable
         }));
 
     /// <summary>Writes an object at once.</summary>
-    public Task PutAsync(string key, PartBuffer content) => calls.RunAsync(
+    public Task PutAsync(string key, PartBuffer content, CancellationToken cancellation) => calls.RunAsync(
         $"write {key}",
         stop =>
         {
@@ -118,20 +118,24 @@ internal sealed class S3Objects : IDisposable
             if (KeyId is { } keyId) request.ServerSideEncryptionKeyManagementServiceKeyId = keyId;
             return client.PutObjectAsync(request, stop);
         },
-        content.Length);
+        content.Length,
+        cancellation: cancellation);
 
     /// <summary>Deletes an object, if it is there.</summary>
     /// <param name="key">The object.</param>
+    /// <param name="cancellation">Ends the waiting.</param>
     /// <param name="etag">What it must still be, where the store can tell; null for whatever it is.</param>
     /// <param name="isPatient">False: one try only.</param>
-    public async Task DeleteAsync(string key, string? etag = null, bool isPatient = true)
+    public async Task DeleteAsync(
+        string key, CancellationToken cancellation, string? etag = null, bool isPatient = true)
     {
         var request = new DeleteObjectRequest { BucketName = settings.Bucket, Key = prefix + key, IfMatch = etag };
         await RemoveAsync(() => calls.RunAsync(
-            $"delete {key}", stop => client.DeleteObjectAsync(request, stop), isPatient: isPatient));
+            $"delete {key}", stop => client.DeleteObjectAsync(request, stop), isPatient: isPatient,
+            cancellation: cancellation));
     }
 
-    public async Task<string> StartMultipartAsync(string key)
+    public async Task<string> StartMultipartAsync(string key, CancellationToken cancellation)
     {
         var request = new InitiateMultipartUploadRequest
         {
@@ -144,12 +148,14 @@ internal sealed class S3Objects : IDisposable
         if (Encryption is { } method) request.ServerSideEncryptionMethod = method;
         if (KeyId is { } keyId) request.ServerSideEncryptionKeyManagementServiceKeyId = keyId;
         return (await calls.RunAsync(
-            $"begin {key}", stop => client.InitiateMultipartUploadAsync(request, stop))).UploadId;
+            $"begin {key}", stop => client.InitiateMultipartUploadAsync(request, stop),
+            cancellation: cancellation)).UploadId;
     }
 
     /// <summary>Uploads a part. Returns its entity tag.</summary>
     /// <exception cref="UploadLostException">The multipart upload is not there any more.</exception>
-    public Task<string> UploadPartAsync(string key, string id, int number, PartBuffer content) => OrLostAsync(
+    public Task<string> UploadPartAsync(
+        string key, string id, int number, PartBuffer content, CancellationToken cancellation) => OrLostAsync(
         key,
         async () => (await calls.RunAsync(
             $"write part {number} of {key}",
@@ -165,13 +171,14 @@ internal sealed class S3Objects : IDisposable
                     DisablePayloadSigning = isSecure,
                 },
                 stop),
-            content.Length)).ETag);
+            content.Length,
+            cancellation: cancellation)).ETag);
 
     /// <summary>Makes a part of an object, or of a piece of it, without moving it. Returns its entity tag.</summary>
     /// <exception cref="UploadLostException">The multipart upload, or the object, is not there any more.</exception>
     public Task<string> CopyPartAsync(
         string key, string id, int number, string from, (long Offset, long Count)? piece, long bytes,
-        string? etag = null) => OrLostAsync(
+        CancellationToken cancellation, string? etag = null) => OrLostAsync(
         key,
         async () =>
         {
@@ -187,13 +194,16 @@ internal sealed class S3Objects : IDisposable
             if (etag is not null) request.ETagToMatch = [etag];
             if (piece is var (offset, count)) (request.FirstByte, request.LastByte) = (offset, offset + count - 1);
             return (await calls.RunAsync(
-                $"copy part {number} of {key}", stop => client.CopyPartAsync(request, stop), bytes)).ETag;
+                $"copy part {number} of {key}", stop => client.CopyPartAsync(request, stop), bytes,
+                cancellation: cancellation)).ETag;
         });
 
     /// <summary>Puts a multipart upload together from exactly the parts that its entity tags name.</summary>
     /// <exception cref="AmazonS3Exception">NoSuchUpload: it was ended before, perhaps by a try of this very call.
     /// InvalidPart: a part is another one than was uploaded here.</exception>
-    public Task CompleteAsync(string key, string id, IReadOnlyList<string> etags, long bytes) => calls.RunAsync(
+    public Task CompleteAsync(
+        string key, string id, IReadOnlyList<string> etags, long bytes, CancellationToken cancellation) =>
+        calls.RunAsync(
         $"complete {key}",
         stop => client.CompleteMultipartUploadAsync(
             new CompleteMultipartUploadRequest
@@ -204,10 +214,11 @@ internal sealed class S3Objects : IDisposable
                 PartETags = [.. etags.Select((etag, index) => new PartETag(index + 1, etag))],
             },
             stop),
-        bytes);
+        bytes,
+        cancellation: cancellation);
 
     /// <summary>Forgets a multipart upload and its parts, if it is there.</summary>
-    public async Task AbortAsync(string key, string id, bool isPatient = true)
+    public async Task AbortAsync(string key, string id, CancellationToken cancellation, bool isPatient = true)
     {
         var request = new AbortMultipartUploadRequest
         {
@@ -216,11 +227,13 @@ internal sealed class S3Objects : IDisposable
             UploadId = id,
         };
         await RemoveAsync(() => calls.RunAsync(
-            $"abort {key}", stop => client.AbortMultipartUploadAsync(request, stop), isPatient: isPatient));
+            $"abort {key}", stop => client.AbortMultipartUploadAsync(request, stop), isPatient: isPatient,
+            cancellation: cancellation));
     }
 
     /// <summary>Copies an object of at most 5 GiB in one step, without moving it.</summary>
-    public Task CopyAsync(string from, string to, long bytes, string? etag = null) => calls.RunAsync(
+    public Task CopyAsync(
+        string from, string to, long bytes, CancellationToken cancellation, string? etag = null) => calls.RunAsync(
         $"copy {from} to {to}",
         stop =>
         {
@@ -238,7 +251,8 @@ internal sealed class S3Objects : IDisposable
             if (KeyId is { } keyId) request.ServerSideEncryptionKeyManagementServiceKeyId = keyId;
             return client.CopyObjectAsync(request, stop);
         },
-        bytes);
+        bytes,
+        cancellation: cancellation);
 
     /// <summary>All objects under a prefix, page by page.</summary>
     public async IAsyncEnumerable<S3Object> ListAsync(

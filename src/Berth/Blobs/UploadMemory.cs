@@ -33,7 +33,8 @@ internal sealed class UploadMemory : IDisposable
     private int Permits { get; }
 
     /// <summary>Waits in line for memory. Dispose of it to give it back.</summary>
-    public async ValueTask<IDisposable> ReserveAsync(long bytes) => await limiter.AcquireAsync(PermitsFor(bytes));
+    public async ValueTask<IDisposable> ReserveAsync(long bytes, CancellationToken cancellation) =>
+        await limiter.AcquireAsync(PermitsFor(bytes), cancellation);
 
     /// <summary>Memory that is free at once, or null.</summary>
     public IDisposable? TryReserve(long bytes)

@@ -46,7 +46,7 @@ internal sealed class BlobEndpoints(
             return null;
         }
 
-        held ??= small.Keep(digest, content!);
+        held ??= await small.KeepAsync(digest, content!, request.Aborted);
         if (several is null) await SendAsync(StartAnswer(request, range, sizeBytes));
         else await new MultipartRanges(several, sizeBytes).SendAsync(request, SendAsync);
         return null;

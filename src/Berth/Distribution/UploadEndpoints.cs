@@ -4,6 +4,7 @@ using Berth.Metadata;
 using Berth.Oci;
 using Berth.Registry;
 using Berth.Settings;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace Berth.Distribution;
@@ -43,14 +44,14 @@ internal sealed partial class UploadEndpoints(
     /// <summary>PATCH: appends a chunk, or a stream of unknown length.</summary>
     public async Task<RegistryError?> AppendAsync(V2Request request)
     {
-        using var place = places.TryTake();
-        if (place is null) return TooManyUploads();
+        if (TakePlace(request, out var place) is { } refusal) return refusal;
+        using var held = place;
         var taking = await TakeAsync(request);
         if (taking.Lease is not { } lease) return Refusal(taking);
         await using (lease)
         {
-            if (await ReceiveAsync(request, lease) is { } error) return error;
-            if (!await lease.KeepAsync()) return RegistryError.UploadBusy();
+            if (await ReceiveAsync(request, place, lease) is { } error) return error;
+            if (!await lease.KeepAsync(CancellationToken.None)) return RegistryError.UploadBusy();
             SetLocation(request, lease.Id);
             SetRange(request, lease.Offset);
             request.Answer(StatusCodes.Status202Accepted);
@@ -61,8 +62,8 @@ internal sealed partial class UploadEndpoints(
     /// <summary>PUT: takes what may be left, checks the digest, and makes a blob of the upload.</summary>
     public async Task<RegistryError?> FinishAsync(V2Request request)
     {
-        using var place = places.TryTake();
-        if (place is null) return TooManyUploads();
+        if (TakePlace(request, out var place) is { } refusal) return refusal;
+        using var held = place;
         var taking = await TakeAsync(request);
         if (taking.Lease is not { } lease) return taking.IsBusy ? Refusal(taking) : await FinishAgainAsync(request);
         await using (lease)
@@ -75,7 +76,7 @@ internal sealed partial class UploadEndpoints(
             // A body that breaks off is undone: nobody tells the client how far it came, so it sends all of it again.
             lease.Otherwise = UploadEnd.Restore;
             lease.Expect(digest);
-            return await ReceiveAsync(request, lease) ?? await CommitAsync(request, lease, digest);
+            return await ReceiveAsync(request, place, lease) ?? await CommitAsync(request, lease, digest);
         }
     }
 
@@ -117,7 +118,7 @@ internal sealed partial class UploadEndpoints(
         if (taking.Lease is not { } lease) return Refusal(taking);
         await using (lease)
         {
-            await lease.DiscardAsync();
+            await lease.DiscardAsync(CancellationToken.None);
             request.Answer(StatusCodes.Status204NoContent);
             return null;
         }
@@ -126,12 +127,12 @@ internal sealed partial class UploadEndpoints(
     /// <summary>POST with a digest: the whole blob in one request, which leaves no upload behind.</summary>
     private async Task<RegistryError?> TakeWholeAsync(V2Request request, Digest digest)
     {
-        using var place = places.TryTake();
-        if (place is null) return TooManyUploads();
+        if (TakePlace(request, out var place) is { } refusal) return refusal;
+        using var held = place;
         await using var lease = await uploads.TakeNewAsync(
             request.Repository, digest.Algorithm, request.Caller.Name, request.Aborted);
         lease.Expect(digest);
-        return await ReceiveAsync(request, lease) ?? await CommitAsync(request, lease, digest);
+        return await ReceiveAsync(request, place, lease) ?? await CommitAsync(request, lease, digest);
     }
 
     private async ValueTask<UploadTaking> TakeAsync(V2Request request) => request.Target.Upload is { } id
@@ -142,13 +143,24 @@ internal sealed partial class UploadEndpoints(
         taking.IsBusy ? RegistryError.UploadBusy() : RegistryError.UploadUnknown();
 
     /// <summary>Appends the request's body, if it is the one that comes next.</summary>
-    private async Task<RegistryError?> ReceiveAsync(V2Request request, UploadLease lease)
+    private async Task<RegistryError?> ReceiveAsync(V2Request request, UploadPlace place, UploadLease lease)
     {
         var begun = lease.Offset;
         if (CheckRange(request, begun, out var stated) is { } error) return error;
         try
         {
-            await lease.AppendAsync(request.Http.Request.BodyReader, MaxBytes);
+            place.ReceivedBytes = () => lease.Offset - begun;
+            await lease.AppendAsync(request.Http.Request.BodyReader, MaxBytes, place.Evicted);
+        }
+        catch (OperationCanceledException) when (place.Evicted.IsCancellationRequested)
+        {
+            return RegistryError.TooManyRequests("others wait for a place, and this client has the most uploads");
+        }
+        catch (Exception e) when (e is ConnectionResetException or OperationCanceledException)
+        {
+            // The server takes the read that failed for one that goes on, and would complain when the request ends.
+            request.Http.Abort();
+            throw;
         }
         catch (UploadTooLargeException e)
         {
@@ -164,7 +176,7 @@ internal sealed partial class UploadEndpoints(
         if (stated is null || stated == received) return null;
 
         // A body of unknown length turned out other than its Content-Range said: none of it counts.
-        await lease.RewindAsync();
+        await lease.RewindAsync(CancellationToken.None);
         return RegistryError.SizeInvalid($"Content-Range has {stated} bytes and the body {received}");
     }
 
@@ -204,15 +216,15 @@ internal sealed partial class UploadEndpoints(
     {
         try
         {
-            var found = await lease.ComputeDigestAsync(digest.Algorithm);
+            var found = await lease.ComputeDigestAsync(digest.Algorithm, request.Aborted);
             if (found != digest)
             {
-                await lease.DiscardAsync();
+                await lease.DiscardAsync(CancellationToken.None);
                 return RegistryError.DigestInvalid(
                     $"the {lease.Offset} bytes received have the digest {found}, not {digest}");
             }
 
-            await lease.CommitAsync(digest);
+            await lease.CommitAsync(digest, CancellationToken.None);
         }
         catch (UploadLostException e)
         {
@@ -281,6 +293,11 @@ internal sealed partial class UploadEndpoints(
     [LoggerMessage(Level = LogLevel.Warning, Message = "Upload {Id} is lost: {Reason}")]
     private partial void LogLost(UploadId id, string reason);
 
-    private RegistryError TooManyUploads() => RegistryError.TooManyRequests(
-        $"{limits.ConcurrentUploads} uploads are being written already (limits.concurrentuploads)");
+    private RegistryError? TakePlace(V2Request request, out UploadPlace place)
+    {
+        var account = request.Caller.Kind == CallerKind.Anonymous ? null : request.Caller.Name;
+        var taken = places.TryTake(request.Http.Connection.RemoteIpAddress, account, out var refusal);
+        place = taken!;
+        return taken is null ? RegistryError.TooManyRequests(refusal) : null;
+    }
 }

@@ -50,6 +50,11 @@ internal sealed class UploadTable(Database database, RepositoryTable repositorie
             id.Text, state, version, Now),
         isDurable: false) > 0;
 
+    /// <summary>Writes down, or takes away with null, what the store needs in order to open an upload again.</summary>
+    public Task SetStateAsync(UploadId id, string? state) => database.WriteAsync(
+        session => session.RunAsync("UPDATE upload SET state = $2 WHERE id = $1", id.Text, state),
+        isDurable: false);
+
     /// <summary>Whether nobody has claimed an upload since it had this version.</summary>
     public async ValueTask<bool> IsHeldAsync(UploadId id, long version) => await database.ReadAsync(
         s => s.NumberAsync("SELECT version FROM upload WHERE id = $1", id.Text)) == version;

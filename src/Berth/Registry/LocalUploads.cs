@@ -8,12 +8,13 @@ namespace Berth.Registry;
 
 /// <summary>
 /// Uploads to a folder that only this process uses. Those that were written to lately stay open, with their running
-/// hash; how far one came is the length of its file.
+/// hash; how far one came is the length of its file. The row of one that is closed may have its hash as it was then; it
+/// goes from there before the file is written again, so that it is never another content's.
 /// </summary>
 internal sealed partial class LocalUploads(
     UploadTable table, RepositoryBlobs blobs, IBlobStore store, StorageSettings storage, TimeProvider clock,
     ILogger<LocalUploads> log)
-    : Uploads(table, blobs, store, log)
+    : Uploads(table, blobs, store, clock, log)
 {
     private static readonly TimeSpan LongestUnrecorded = TimeSpan.FromMinutes(10);
 
@@ -27,12 +28,12 @@ internal sealed partial class LocalUploads(
 
     public override async Task<UploadId> StartAsync(
         RepositoryName repository, DigestAlgorithm algorithm, string startedBy, CancellationToken cancellation) =>
-        (await AddAsync(repository, algorithm, startedBy)).Content.Id;
+        (await AddAsync(repository, algorithm, startedBy, cancellation)).Content.Id;
 
     public override async Task<UploadLease> TakeNewAsync(
         RepositoryName repository, DigestAlgorithm algorithm, string startedBy, CancellationToken cancellation)
     {
-        var upload = await AddAsync(repository, algorithm, startedBy);
+        var upload = await AddAsync(repository, algorithm, startedBy, cancellation);
         _ = upload.TryHold();
         return new Lease(this, upload) { Otherwise = UploadEnd.Discard };
     }
@@ -40,13 +41,13 @@ internal sealed partial class LocalUploads(
     public override async ValueTask<UploadTaking> TakeAsync(
         RepositoryName repository, UploadId id, CancellationToken cancellation)
     {
-        if (await FindAsync(repository, id) is not { } upload) return UploadTaking.Unknown;
+        if (await FindAsync(repository, id, cancellation) is not { } upload) return UploadTaking.Unknown;
         return upload.TryHold() ? new UploadTaking(new Lease(this, upload)) : UploadTaking.Busy;
     }
 
     public override async ValueTask<long?> FindOffsetAsync(
         RepositoryName repository, UploadId id, CancellationToken cancellation) =>
-        (await FindAsync(repository, id))?.Content.Offset;
+        (await FindAsync(repository, id, cancellation))?.Content.Offset;
 
     public override async Task ExpireAsync(UploadId id, TimeSpan age, CancellationToken cancellation)
     {
@@ -63,7 +64,7 @@ internal sealed partial class LocalUploads(
             isOver = await Table.RemoveIdleAsync(id, age) is not null;
             if (!isOver) return;
             upload?.Content.Dispose();
-            await Store.DeleteUploadAsync(id, state: null);
+            await Store.DeleteUploadAsync(id, state: null, cancellation);
         }
         finally
         {
@@ -79,14 +80,20 @@ internal sealed partial class LocalUploads(
         }
     }
 
-    public override Task CloseIdleAsync(TimeSpan idle, CancellationToken cancellation)
+    public override async Task CloseIdleAsync(TimeSpan idle, CancellationToken cancellation)
     {
         foreach (var upload in open.Values)
         {
-            if (clock.GetElapsedTime(upload.ActiveAt) >= idle && upload.TryHold()) LetGo(upload, isOver: true);
+            if (Clock.GetElapsedTime(upload.ActiveAt) < idle || !upload.TryHold()) continue;
+            try
+            {
+                if (upload.Content.State is { } state) await Table.SetStateAsync(upload.Content.Id, state);
+            }
+            finally
+            {
+                LetGo(upload, isOver: true);
+            }
         }
-
-        return Task.CompletedTask;
     }
 
     public override void Dispose()
@@ -95,24 +102,29 @@ internal sealed partial class LocalUploads(
         base.Dispose();
     }
 
-    private async Task<OpenUpload> AddAsync(RepositoryName repository, DigestAlgorithm algorithm, string startedBy)
+    private async Task<OpenUpload> AddAsync(
+        RepositoryName repository, DigestAlgorithm algorithm, string startedBy, CancellationToken cancellation)
     {
         var row = new UploadRow(UploadId.New(), repository, algorithm, State: null, Version: 0);
         await Table.AddAsync(row, startedBy);
-        return await OpenAsync(row);
+        return await OpenAsync(row, cancellation);
     }
 
-    private async ValueTask<OpenUpload?> FindAsync(RepositoryName repository, UploadId id)
+    private async ValueTask<OpenUpload?> FindAsync(
+        RepositoryName repository, UploadId id, CancellationToken cancellation)
     {
         if (open.TryGetValue(id, out var known)) return known.Content.Repository == repository ? known : null;
-        return await Table.FindAsync(id) is { } row && row.Repository == repository ? await OpenAsync(row) : null;
+        if (await Table.FindAsync(id) is not { } row || row.Repository != repository) return null;
+        if (row.State is not null) await Table.SetStateAsync(id, state: null);
+        return await OpenAsync(row, cancellation);
     }
 
     /// <summary>Of two requests that open the same upload at once, both get the one that came first.</summary>
-    private async ValueTask<OpenUpload> OpenAsync(UploadRow row)
+    private async ValueTask<OpenUpload> OpenAsync(UploadRow row, CancellationToken cancellation)
     {
-        var content = await Store.OpenUploadAsync(row.Id, row.Repository, row.Algorithm, row.State);
-        var opened = new OpenUpload(content, clock.GetTimestamp());
+        var content = await Store.OpenUploadAsync(
+            row.Id, row.Repository, row.Algorithm, row.State, cancellation);
+        var opened = new OpenUpload(content, Clock.GetTimestamp());
         var kept = open.GetOrAdd(row.Id, opened);
         if (kept != opened) content.Dispose();
         return kept;
@@ -136,12 +148,12 @@ internal sealed partial class LocalUploads(
     /// </summary>
     private async Task RecordActivityAsync(OpenUpload upload)
     {
-        upload.ActiveAt = clock.GetTimestamp();
-        if (clock.GetElapsedTime(upload.RecordedAt) < recordedEvery) return;
+        upload.ActiveAt = Clock.GetTimestamp();
+        if (Clock.GetElapsedTime(upload.RecordedAt) < recordedEvery) return;
         try
         {
             await Table.TouchAsync(upload.Content.Id);
-            upload.RecordedAt = clock.GetTimestamp();
+            upload.RecordedAt = Clock.GetTimestamp();
         }
         catch (Exception e) when (e is DatabaseUnavailableException || DiskFull.IsCauseOf(e))
         {
@@ -179,17 +191,17 @@ internal sealed partial class LocalUploads(
     private sealed class Lease(LocalUploads uploads, OpenUpload upload)
         : UploadLease(uploads, upload.Content)
     {
-        protected override async Task<bool> RecordAsync()
+        protected override async Task<bool> RecordAsync(CancellationToken cancellation)
         {
             await uploads.RecordActivityAsync(upload);
             return true;
         }
 
         /// <summary>The bytes go first: on a full disk the row may need the space in order to go too.</summary>
-        protected override async Task DeleteAsync()
+        protected override async Task DeleteAsync(CancellationToken cancellation)
         {
             Content.Dispose();
-            await uploads.Store.DeleteUploadAsync(Id, state: null);
+            await uploads.Store.DeleteUploadAsync(Id, state: null, cancellation);
             await uploads.Table.RemoveAsync(Id);
         }
 

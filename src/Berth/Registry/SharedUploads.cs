@@ -11,8 +11,8 @@ namespace Berth.Registry;
 /// the state it leaves. A request that hangs on a node which lost touch finds a newer version, and changes nothing.
 /// </summary>
 internal sealed class SharedUploads(
-    UploadTable table, RepositoryBlobs blobs, IBlobStore store, ILogger<SharedUploads> log)
-    : Uploads(table, blobs, store, log)
+    UploadTable table, RepositoryBlobs blobs, IBlobStore store, TimeProvider clock, ILogger<SharedUploads> log)
+    : Uploads(table, blobs, store, clock, log)
 {
     /// <summary>Those that requests to this node are writing to; null while one is being claimed.</summary>
     private readonly ConcurrentDictionary<UploadId, Lease?> held = new();
@@ -24,7 +24,7 @@ internal sealed class SharedUploads(
     public override async Task<UploadLease> TakeNewAsync(
         RepositoryName repository, DigestAlgorithm algorithm, string startedBy, CancellationToken cancellation)
     {
-        var lease = await OpenAsync(await AddAsync(repository, algorithm, startedBy));
+        var lease = await OpenAsync(await AddAsync(repository, algorithm, startedBy), cancellation);
         lease.Otherwise = UploadEnd.Discard;
         return lease;
     }
@@ -36,7 +36,7 @@ internal sealed class SharedUploads(
         Lease? lease = null;
         try
         {
-            if (await Table.ClaimAsync(id, repository) is { } row) lease = await OpenAsync(row);
+            if (await Table.ClaimAsync(id, repository) is { } row) lease = await OpenAsync(row, cancellation);
         }
         finally
         {
@@ -51,14 +51,16 @@ internal sealed class SharedUploads(
     {
         if (await Table.FindAsync(id) is not { } row || row.Repository != repository) return null;
         if (held.TryGetValue(id, out var lease) && lease?.Version == row.Version) return lease.Offset;
-        using var content = await Store.OpenUploadAsync(row.Id, row.Repository, row.Algorithm, row.State);
+        using var content = await Store.OpenUploadAsync(
+            row.Id, row.Repository, row.Algorithm, row.State, cancellation);
         return content.Offset;
     }
 
     public override async Task ExpireAsync(UploadId id, TimeSpan age, CancellationToken cancellation)
     {
         if (held.ContainsKey(id)) await Table.TouchAsync(id);
-        else if (await Table.RemoveIdleAsync(id, age) is { } row) await Store.DeleteUploadAsync(id, row.State);
+        else if (await Table.RemoveIdleAsync(id, age) is { } row)
+            await Store.DeleteUploadAsync(id, row.State, cancellation);
     }
 
     public override async Task RecordActivityAsync(CancellationToken cancellation)
@@ -73,11 +75,12 @@ internal sealed class SharedUploads(
         return row;
     }
 
-    private async ValueTask<Lease> OpenAsync(UploadRow row)
+    private async ValueTask<Lease> OpenAsync(UploadRow row, CancellationToken cancellation)
     {
-        var content = await Store.OpenUploadAsync(row.Id, row.Repository, row.Algorithm, row.State);
+        var content = await Store.OpenUploadAsync(
+            row.Id, row.Repository, row.Algorithm, row.State, cancellation);
         content.BeginRequest();
-        content.IsHeldAsync = () => Table.IsHeldAsync(row.Id, row.Version);
+        content.IsHeldAsync = _ => Table.IsHeldAsync(row.Id, row.Version);
         var lease = new Lease(this, content, row.Version);
         held[row.Id] = lease;
         return lease;
@@ -88,19 +91,19 @@ internal sealed class SharedUploads(
     {
         public long Version => version;
 
-        protected override async Task<bool> RecordAsync()
+        protected override async Task<bool> RecordAsync(CancellationToken cancellation)
         {
-            await Content.SuspendAsync();
+            await Content.SuspendAsync(cancellation);
             return await uploads.Table.ReleaseAsync(Id, Content.State, version);
         }
 
         /// <summary>What only this request knows of goes first, and the row while it is still its own.</summary>
-        protected override async Task DeleteAsync()
+        protected override async Task DeleteAsync(CancellationToken cancellation)
         {
-            await Content.RewindAsync();
+            await Content.RewindAsync(cancellation);
             if (await uploads.Table.RemoveHeldAsync(Id, version) is { } row)
             {
-                await uploads.Store.DeleteUploadAsync(Id, row.State);
+                await uploads.Store.DeleteUploadAsync(Id, row.State, cancellation);
             }
         }
 

@@ -28,8 +28,12 @@ internal enum UploadEnd
 /// </summary>
 internal abstract partial class UploadLease(Uploads uploads, BlobUpload content) : IAsyncDisposable
 {
+    private static readonly TimeSpan ReportedEvery = TimeSpan.FromSeconds(10);
+
     private bool hasEnded;
     private bool hasLetGo;
+    private long readAgain;
+    private long reportedAt;
 
     public UploadId Id => content.Id;
 
@@ -50,11 +54,11 @@ internal abstract partial class UploadLease(Uploads uploads, BlobUpload content)
     /// <summary>Appends a request's body. Whatever arrived before a failure counts.</summary>
     /// <exception cref="UploadTooLargeException">The upload would grow above <paramref name="maxBytes"/>.</exception>
     /// <exception cref="UploadLostException">What it received before is not in the store any more.</exception>
-    public async Task AppendAsync(PipeReader body, long maxBytes)
+    public async Task AppendAsync(PipeReader body, long maxBytes, CancellationToken cancellation)
     {
         try
         {
-            await content.AppendAsync(body, maxBytes);
+            await content.AppendAsync(body, maxBytes, cancellation);
         }
         catch (Exception e)
         {
@@ -64,20 +68,21 @@ internal abstract partial class UploadLease(Uploads uploads, BlobUpload content)
     }
 
     /// <summary>Takes back what this request has appended.</summary>
-    public ValueTask RewindAsync() => content.RewindAsync();
+    public ValueTask RewindAsync(CancellationToken cancellation) => content.RewindAsync(cancellation);
 
-    /// <summary>The digest of everything received.</summary>
-    public ValueTask<Digest> ComputeDigestAsync(DigestAlgorithm algorithm) => content.ComputeDigestAsync(algorithm);
+    /// <summary>The digest of everything received. What has to be read again for it is told in the log.</summary>
+    public ValueTask<Digest> ComputeDigestAsync(DigestAlgorithm algorithm, CancellationToken cancellation) =>
+        content.ComputeDigestAsync(algorithm, ReportRead, cancellation);
 
     /// <summary>Makes a blob of the upload, whose digest was checked, and links it in the repository.</summary>
     /// <exception cref="UploadLostException">What it received is not in the store any more.</exception>
     /// <exception cref="UploadTakenException">Another request has taken the upload.</exception>
-    public async Task CommitAsync(Digest digest)
+    public async Task CommitAsync(Digest digest, CancellationToken cancellation)
     {
         var link = new BlobLink(digest, content.Offset);
         try
         {
-            await uploads.Store.CommitAsync(content, digest);
+            await uploads.Store.CommitAsync(content, digest, cancellation);
         }
         catch (Exception e)
         {
@@ -104,13 +109,13 @@ internal abstract partial class UploadLease(Uploads uploads, BlobUpload content)
     }
 
     /// <summary>Ends the request's work; later requests resume. False if another one has taken the upload.</summary>
-    public async Task<bool> KeepAsync()
+    public async Task<bool> KeepAsync(CancellationToken cancellation)
     {
         hasEnded = true;
         var isOver = true;
         try
         {
-            var isKept = await RecordAsync();
+            var isKept = await RecordAsync(cancellation);
             isOver = false;
             return isKept;
         }
@@ -121,12 +126,12 @@ internal abstract partial class UploadLease(Uploads uploads, BlobUpload content)
     }
 
     /// <summary>Ends the upload, and deletes what it received.</summary>
-    public async Task DiscardAsync()
+    public async Task DiscardAsync(CancellationToken cancellation)
     {
         hasEnded = true;
         try
         {
-            await DeleteAsync();
+            await DeleteAsync(cancellation);
         }
         finally
         {
@@ -140,9 +145,11 @@ internal abstract partial class UploadLease(Uploads uploads, BlobUpload content)
         if (hasEnded) return;
         try
         {
-            if (Otherwise is UploadEnd.Restore && !content.IsClosed) await content.RewindAsync();
-            if (Otherwise is UploadEnd.Discard) await DiscardAsync();
-            else if (Otherwise is not UploadEnd.Abandon && !content.IsClosed) await KeepAsync();
+            // No token: the client may be gone, and this is what has to happen then.
+            var cancellation = CancellationToken.None;
+            if (Otherwise is UploadEnd.Restore && !content.IsClosed) await content.RewindAsync(cancellation);
+            if (Otherwise is UploadEnd.Discard) await DiscardAsync(cancellation);
+            else if (Otherwise is not UploadEnd.Abandon && !content.IsClosed) await KeepAsync(cancellation);
         }
         catch (Exception e)
         {
@@ -155,10 +162,10 @@ internal abstract partial class UploadLease(Uploads uploads, BlobUpload content)
     }
 
     /// <summary>Puts down how far the upload came. False if another request has taken it.</summary>
-    protected abstract Task<bool> RecordAsync();
+    protected abstract Task<bool> RecordAsync(CancellationToken cancellation);
 
     /// <summary>Removes the upload from the store and from the table.</summary>
-    protected abstract Task DeleteAsync();
+    protected abstract Task DeleteAsync(CancellationToken cancellation);
 
     /// <summary>Ends the hold in this process. It must not fail.</summary>
     /// <param name="isOver">Nothing of the upload may stay open here.</param>
@@ -171,6 +178,14 @@ internal abstract partial class UploadLease(Uploads uploads, BlobUpload content)
         LetGo(isOver);
     }
 
+    private void ReportRead(int bytes)
+    {
+        readAgain += bytes;
+        if (reportedAt != 0 && uploads.Clock.GetElapsedTime(reportedAt) < ReportedEvery) return;
+        reportedAt = uploads.Clock.GetTimestamp();
+        LogReadAgain(uploads.Log, content.Id, readAgain, content.Offset);
+    }
+
     /// <summary>
     /// A client begins anew after a full disk: each try would leave its part behind, and the disk would stay full.
     /// </summary>
@@ -180,6 +195,10 @@ internal abstract partial class UploadLease(Uploads uploads, BlobUpload content)
         UploadLostException or UploadTooLargeException => UploadEnd.Discard,
         _ => DiskFull.IsCauseOf(e) ? UploadEnd.Discard : Otherwise,
     };
+
+    [LoggerMessage(Level = LogLevel.Information, Message =
+        "Upload {Id} was interrupted: reading it again for its digest, {Bytes} bytes so far of at most {Total}")]
+    private static partial void LogReadAgain(ILogger log, UploadId id, long bytes, long total);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Upload {Id} could not be ended ({End}) and expires: {Reason}")]
     private static partial void LogFailedEnd(ILogger log, UploadId id, UploadEnd end, string reason);

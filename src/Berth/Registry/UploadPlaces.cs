@@ -1,19 +1,141 @@
+using System.Buffers.Binary;
+using System.Net;
 using Berth.Settings;
 
 namespace Berth.Registry;
 
-/// <summary>Bounds how many uploads are written at once (<c>limits.concurrentuploads</c>).</summary>
-internal sealed class UploadPlaces(LimitSettings limits) : IDisposable
+/// <summary>
+/// Bounds how many uploads are written at once: by one client address, by one account, and by all together. Where all
+/// places are taken, whoever has the most gives up the slowest of them to somebody who has fewer. So one client with a
+/// thousand uploads that hardly move keeps nobody else from pushing.
+/// </summary>
+internal sealed class UploadPlaces(LimitSettings limits, TimeProvider clock)
 {
-    private readonly SemaphoreSlim free = new(limits.ConcurrentUploads);
+    /// <summary>An upload that has only begun has no rate worth comparing.</summary>
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(5);
 
-    /// <summary>A place, to be given back with Dispose; null where all are taken.</summary>
-    public IDisposable? TryTake() => free.Wait(0) ? new Place(free) : null;
+    private readonly Lock changing = new();
+    private readonly HashSet<UploadPlace> taken = [];
+    private readonly Dictionary<UInt128, int> clients = [];
+    private readonly Dictionary<string, int> accounts = new(StringComparer.Ordinal);
 
-    public void Dispose() => free.Dispose();
-
-    private sealed class Place(SemaphoreSlim free) : IDisposable
+    /// <summary>A place, to be given back with Dispose; null where this client has to wait.</summary>
+    /// <param name="address">Where the request comes from.</param>
+    /// <param name="account">Whom it comes from; null for those who did not sign in.</param>
+    /// <param name="refusal">Which limit is reached, where there is no place.</param>
+    public UploadPlace? TryTake(IPAddress? address, string? account, out string refusal)
     {
-        public void Dispose() => free.Release();
+        refusal = "";
+        var place = new UploadPlace(this, ClientOf(address), account, clock.GetTimestamp());
+        lock (changing)
+        {
+            if (account is not null && accounts.GetValueOrDefault(account) >= limits.UploadsPerAccount)
+            {
+                refusal = $"this account writes {limits.UploadsPerAccount} uploads already (limits.uploadsperaccount)";
+            }
+            else if (clients.GetValueOrDefault(place.Client) >= limits.UploadsPerClient)
+            {
+                refusal = $"this client writes {limits.UploadsPerClient} uploads already (limits.uploadsperclient)";
+            }
+
+            if (refusal.Length > 0) return null;
+            var evicted = taken.Count < limits.ConcurrentUploads ? null : FindGreediest(place.Client);
+            if (evicted is null && taken.Count >= limits.ConcurrentUploads)
+            {
+                refusal = $"{limits.ConcurrentUploads} uploads are being written already (limits.concurrentuploads)";
+                return null;
+            }
+
+            if (evicted is not null)
+            {
+                Remove(evicted);
+                evicted.Evict();
+            }
+
+            taken.Add(place);
+            Count(place, 1);
+        }
+
+        return place;
     }
+
+    /// <summary>Takes a place back. Whoever was evicted has given it back already.</summary>
+    /// <param name="place">Which.</param>
+    /// <param name="end">Ends what the place needed, while nobody evicts it.</param>
+    public void Release(UploadPlace place, Action end)
+    {
+        lock (changing)
+        {
+            Remove(place);
+            end();
+        }
+    }
+
+    /// <summary>The slowest upload of the client with the most, if it has two more than this one.</summary>
+    private UploadPlace? FindGreediest(UInt128 client)
+    {
+        var (greediest, most) = clients.MaxBy(c => c.Value);
+        if (most < clients.GetValueOrDefault(client) + 2) return null;
+        var theirs = taken.Where(p => p.Client == greediest).ToList();
+        return theirs.Where(p => clock.GetElapsedTime(p.TakenAt) >= Grace).MinBy(RateOf)
+            ?? theirs.MaxBy(p => p.TakenAt);
+    }
+
+    private double RateOf(UploadPlace place) =>
+        (place.ReceivedBytes?.Invoke() ?? 0) / Math.Max(0.001, clock.GetElapsedTime(place.TakenAt).TotalSeconds);
+
+    private void Remove(UploadPlace place)
+    {
+        if (taken.Remove(place)) Count(place, -1);
+    }
+
+    private void Count(UploadPlace place, int change)
+    {
+        Change(clients, place.Client, change);
+        if (place.Account is { } account) Change(accounts, account, change);
+    }
+
+    private static void Change<T>(Dictionary<T, int> counts, T whose, int change)
+        where T : notnull
+    {
+        var count = counts.GetValueOrDefault(whose) + change;
+        if (count > 0) counts[whose] = count;
+        else counts.Remove(whose);
+    }
+
+    /// <summary>Whoever has an IPv6 address has all those of its network of 64 bits.</summary>
+    private static UInt128 ClientOf(IPAddress? address)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        bytes.Clear();
+        if (address is null) return 0;
+        if (address.IsIPv4MappedToIPv6) address = address.MapToIPv4();
+        address.TryWriteBytes(bytes, out var length);
+        if (length == bytes.Length) bytes[8..].Clear();
+        return BinaryPrimitives.ReadUInt128BigEndian(bytes);
+    }
+}
+
+/// <summary>One of the uploads that are written at once.</summary>
+internal sealed class UploadPlace(UploadPlaces places, UInt128 client, string? account, long takenAt) : IDisposable
+{
+    private readonly CancellationTokenSource eviction = new();
+
+    public UInt128 Client => client;
+
+    public string? Account => account;
+
+    /// <summary>A timestamp of the clock.</summary>
+    public long TakenAt => takenAt;
+
+    /// <summary>Tells how many bytes the request has brought; null before it brings any.</summary>
+    public Func<long>? ReceivedBytes { get; set; }
+
+    /// <summary>Cancelled when somebody else needs the place more.</summary>
+    public CancellationToken Evicted => eviction.Token;
+
+    /// <summary>Returns at once: what this ends goes on on another thread.</summary>
+    public void Evict() => _ = eviction.CancelAsync();
+
+    public void Dispose() => places.Release(this, eviction.Dispose);
 }

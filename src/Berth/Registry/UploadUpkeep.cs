@@ -38,6 +38,13 @@ internal sealed partial class UploadUpkeep(
         while (await timer.WaitForNextTickAsync(stoppingToken));
     }
 
+    /// <summary>After the last request, so that a start after this one need not read uploads again.</summary>
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken);
+        await AttemptAsync(() => uploads.CloseIdleAsync(TimeSpan.Zero, cancellationToken));
+    }
+
     /// <summary>A full disk must not end the process: the next round tries again.</summary>
     private async Task AttemptAsync(Func<Task> round)
     {

@@ -8,13 +8,17 @@ namespace Berth.Registry;
 /// The uploads in progress. The table knows which exist. A request that wants to change one takes it as a lease, which
 /// one request at a time can have.
 /// </summary>
-internal abstract class Uploads(UploadTable table, RepositoryBlobs blobs, IBlobStore store, ILogger log) : IDisposable
+internal abstract class Uploads(
+    UploadTable table, RepositoryBlobs blobs, IBlobStore store, TimeProvider clock, ILogger log)
+    : IDisposable
 {
     public UploadTable Table => table;
 
     public RepositoryBlobs Blobs => blobs;
 
     public IBlobStore Store => store;
+
+    public TimeProvider Clock => clock;
 
     public ILogger Log => log;
 
@@ -40,7 +44,10 @@ internal abstract class Uploads(UploadTable table, RepositoryBlobs blobs, IBlobS
     /// <summary>Records which uploads are being written, so that none of them looks abandoned.</summary>
     public abstract Task RecordActivityAsync(CancellationToken cancellation);
 
-    /// <summary>Closes the files of uploads that nobody used for a while. They open again when needed.</summary>
+    /// <summary>
+    /// Closes the files of uploads that nobody used for a while, all that rest where this is zero, and writes down
+    /// what makes opening them again cheap.
+    /// </summary>
     public virtual Task CloseIdleAsync(TimeSpan idle, CancellationToken cancellation) => Task.CompletedTask;
 
     public virtual void Dispose()

@@ -41,8 +41,19 @@ public sealed record LimitSettings
     /// <summary>The most descriptors in one manifest. Default: Berth's own; it bounds what one push writes.</summary>
     public int ReferencesPerManifest { get; init; } = 10_000;
 
-    /// <summary>The most upload sessions that are being written at once.</summary>
+    /// <summary>
+    /// The most uploads that are being written at once. Beyond it, whoever has the most gives up the slowest of them.
+    /// </summary>
     public int ConcurrentUploads { get; init; } = 1000;
+
+    /// <summary>
+    /// Of these, the most from one address (of IPv6: one network of 64 bits). Default: Berth's own, a quarter; a build
+    /// farm behind one address pushes some five layers a job.
+    /// </summary>
+    public int UploadsPerClient { get; init; } = 250;
+
+    /// <summary>Of these, the most of one signed-in account. Default: Berth's own, half.</summary>
+    public int UploadsPerAccount { get; init; } = 500;
 
     /// <summary>
     /// How many blobs are synced to the disk at once. Default: Berth's own; each holds a thread, and disks gain

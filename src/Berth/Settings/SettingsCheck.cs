@@ -229,6 +229,8 @@ internal sealed partial class SettingsCheck(
         Between("limits.defaultpageentries", limits.DefaultPageEntries, 1, 100_000);
         Between("limits.referencespermanifest", limits.ReferencesPerManifest, 1, 1_000_000);
         Between("limits.concurrentuploads", limits.ConcurrentUploads, 1, 1_000_000);
+        Between("limits.uploadsperclient", limits.UploadsPerClient, 1, 1_000_000);
+        Between("limits.uploadsperaccount", limits.UploadsPerAccount, 1, 1_000_000);
         Between("limits.concurrentsyncs", limits.ConcurrentSyncs, 1, 1000);
         Between("limits.minimumbodybytespersecond", limits.MinimumBodyBytesPerSecond, 0, int.MaxValue);
         Between("limits.concurrentconnections", limits.ConcurrentConnections, 0, int.MaxValue);

@@ -113,7 +113,7 @@ public abstract class BlobStoreSuite : IAsyncLifetime
         await AppendAsync(upload, kept);
         await NextRequestAsync(upload);
         await AppendAsync(upload, Bytes(3, (2 * Part) + 50));
-        await upload.RewindAsync();
+        await upload.RewindAsync(Stop);
         Assert.Equal(kept.Length, upload.Offset);
         await NextRequestAsync(upload);
         await AppendAsync(upload, rest);
@@ -129,7 +129,7 @@ public abstract class BlobStoreSuite : IAsyncLifetime
         await AppendAsync(upload, Bytes(1, 60));
         await NextRequestAsync(upload);
         await Assert.ThrowsAsync<UploadTooLargeException>(() => upload.AppendAsync(
-            System.IO.Pipelines.PipeReader.Create(new MemoryStream(Bytes(2, 41))), 100));
+            System.IO.Pipelines.PipeReader.Create(new MemoryStream(Bytes(2, 41))), 100, Stop));
     }
 
     [Fact]
@@ -142,7 +142,7 @@ public abstract class BlobStoreSuite : IAsyncLifetime
         await NextRequestAsync(upload);
         upload.Dispose();
         Assert.NotEqual(0, await CountLeftAsync());
-        await Store.DeleteUploadAsync(upload.Id, upload.State);
+        await Store.DeleteUploadAsync(upload.Id, upload.State, Stop);
         Assert.Equal(0, await CountLeftAsync());
     }
 

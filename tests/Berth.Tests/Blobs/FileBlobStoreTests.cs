@@ -42,7 +42,7 @@ public sealed class FileBlobStoreTests : BlobStoreSuite
         var upload = await StoreUse.OpenAsync(Store, id);
         Assert.Equal(10 << 20, upload.Offset);
         await StoreUse.AppendAsync(upload, StoreUse.Bytes(2, 2 << 20));
-        await upload.RewindAsync();
+        await upload.RewindAsync(TestContext.Current.CancellationToken);
         Assert.Equal(10 << 20, upload.Offset);
         await StoreUse.AppendAsync(upload, content[(10 << 20)..]);
         var digest = StoreUse.DigestOf(content);

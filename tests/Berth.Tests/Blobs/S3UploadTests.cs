@@ -35,7 +35,7 @@ public sealed class S3UploadTests : IAsyncLifetime
             var upload = await OpenAsync(Node(), id, state);
             Assert.Equal(offset, upload.Offset);
             await AppendAsync(upload, content[offset..(offset + size)]);
-            await upload.SuspendAsync();
+            await upload.SuspendAsync(Stop);
             (state, offset) = (upload.State, offset + size);
             upload.Dispose();
         }
@@ -51,11 +51,11 @@ public sealed class S3UploadTests : IAsyncLifetime
         var content = Bytes(1, (2 * Part) + 100);
         var upload = await OpenAsync(Node());
         await AppendAsync(upload, content);
-        await upload.SuspendAsync();
+        await upload.SuspendAsync(Stop);
         var bare = (S3UploadState.Parse(upload.State) with { Hash = null }).Write();
         var wrong = await OpenAsync(Node(), UploadId.New());
         await AppendAsync(wrong, content[1..]);
-        Assert.NotEqual(DigestOf(content), await wrong.ComputeDigestAsync(DigestAlgorithm.Sha256));
+        Assert.NotEqual(DigestOf(content), await wrong.ComputeDigestAsync(DigestAlgorithm.Sha256, read: null, Stop));
         await FinishAsync(Node(), await OpenAsync(Node(), upload.Id, bare), DigestOf(content));
         Assert.Equal(content, await ReadAsync(Node(), DigestOf(content)));
     }
@@ -66,7 +66,7 @@ public sealed class S3UploadTests : IAsyncLifetime
         var content = Bytes(1, (4 * Part) + 9);
         var first = await OpenAsync(Node());
         await AppendAsync(first, content[..(Part + 9)]);
-        await first.SuspendAsync();
+        await first.SuspendAsync(Stop);
         var state = first.State;
         await AppendAsync(first, content[(Part + 9)..]);
         first.Dispose();
@@ -86,13 +86,13 @@ public sealed class S3UploadTests : IAsyncLifetime
         var (lost, state) = await BeginAsync(start);
         await AppendAsync(lost, rest);
         // Its parts are all there before the other one replaces them.
-        await lost.SuspendAsync();
+        await lost.SuspendAsync(Stop);
         var winner = await OpenAsync(Node(), lost.Id, state);
         await AppendAsync(winner, other);
-        await winner.SuspendAsync();
+        await winner.SuspendAsync(Stop);
         var digest = DigestOf([.. start, .. rest]);
-        Assert.Equal(digest, await lost.ComputeDigestAsync(DigestAlgorithm.Sha256));
-        await Assert.ThrowsAsync<UploadLostException>(() => Node().CommitAsync(lost, digest));
+        Assert.Equal(digest, await lost.ComputeDigestAsync(DigestAlgorithm.Sha256, read: null, Stop));
+        await Assert.ThrowsAsync<UploadLostException>(() => Node().CommitAsync(lost, digest, Stop));
         Assert.Null(await Node().LengthOfAsync(digest));
         var won = DigestOf([.. start, .. other]);
         await FinishAsync(Node(), winner, won);
@@ -105,16 +105,16 @@ public sealed class S3UploadTests : IAsyncLifetime
         var (start, rest, other) = (Bytes(1, Part + 9), Bytes(2, 2 * Part), Bytes(3, 2 * Part));
         var (late, state) = await BeginAsync(start);
         await AppendAsync(late, rest);
-        await late.SuspendAsync();
+        await late.SuspendAsync(Stop);
         var first = await OpenAsync(Node(), late.Id, state);
         await AppendAsync(first, other);
         // Completes with other bytes of the same length, and fails before they are copied.
-        first.IsHeldAsync = () => ValueTask.FromResult(false);
+        first.IsHeldAsync = _ => ValueTask.FromResult(false);
         await Assert.ThrowsAsync<UploadTakenException>(
             () => FinishAsync(Node(), first, DigestOf([.. start, .. other])));
         var digest = DigestOf([.. start, .. rest]);
-        Assert.Equal(digest, await late.ComputeDigestAsync(DigestAlgorithm.Sha256));
-        await Assert.ThrowsAsync<UploadLostException>(() => Node().CommitAsync(late, digest));
+        Assert.Equal(digest, await late.ComputeDigestAsync(DigestAlgorithm.Sha256, read: null, Stop));
+        await Assert.ThrowsAsync<UploadLostException>(() => Node().CommitAsync(late, digest, Stop));
         Assert.Null(await Node().LengthOfAsync(digest));
         Assert.Null(await Node().LengthOfAsync(DigestOf([.. start, .. other])));
     }
@@ -127,8 +127,8 @@ public sealed class S3UploadTests : IAsyncLifetime
         await AppendAsync(late, rest);
         var first = await OpenAsync(Node(), late.Id, state);
         await AppendAsync(first, other);
-        first.IsHeldAsync = () => ValueTask.FromResult(false);
-        late.IsHeldAsync = async () =>
+        first.IsHeldAsync = _ => ValueTask.FromResult(false);
+        late.IsHeldAsync = async _ =>
         {
             // Between the end of its parts and their copy, somebody else ends those of the same upload.
             await Assert.ThrowsAsync<UploadTakenException>(
@@ -145,7 +145,7 @@ public sealed class S3UploadTests : IAsyncLifetime
     {
         var content = Bytes(1, (2 * Part) + 100);
         var (first, state) = await BeginAsync(content);
-        first.IsHeldAsync = () => throw new StoreUnavailableException("the node dies after it has completed");
+        first.IsHeldAsync = _ => throw new StoreUnavailableException("the node dies after it has completed");
         await Assert.ThrowsAsync<StoreUnavailableException>(() => FinishAsync(Node(), first, DigestOf(content)));
         var again = await OpenAsync(Node(), first.Id, state);
         await FinishAsync(Node(), again, DigestOf(content));
@@ -176,8 +176,8 @@ public sealed class S3UploadTests : IAsyncLifetime
         upload.Expected = claimed;
         await AppendAsync(upload, content);
         Assert.StartsWith("blobs/", Assert.Single(await bucket.UploadsAsync()).Key, StringComparison.Ordinal);
-        Assert.Equal(DigestOf(content), await upload.ComputeDigestAsync(DigestAlgorithm.Sha256));
-        await upload.RewindAsync();
+        Assert.Equal(DigestOf(content), await upload.ComputeDigestAsync(DigestAlgorithm.Sha256, read: null, Stop));
+        await upload.RewindAsync(Stop);
         Assert.Equal(0, upload.Offset);
         Assert.Null(upload.State);
         Assert.Null(await Node().LengthOfAsync(claimed));

@@ -26,27 +26,27 @@ internal static class StoreUse
         IBlobStore store, UploadId? id = null, string? state = null,
         DigestAlgorithm algorithm = DigestAlgorithm.Sha256)
     {
-        var upload = await store.OpenUploadAsync(id ?? UploadId.New(), Repository, algorithm, state);
+        var upload = await store.OpenUploadAsync(id ?? UploadId.New(), Repository, algorithm, state, Stop);
         upload.BeginRequest();
         return upload;
     }
 
     /// <summary>One request's body.</summary>
     public static Task AppendAsync(BlobUpload upload, byte[] content) =>
-        upload.AppendAsync(PipeReader.Create(new MemoryStream(content)), long.MaxValue);
+        upload.AppendAsync(PipeReader.Create(new MemoryStream(content)), long.MaxValue, Stop);
 
     /// <summary>Ends a request, and begins another one on the same upload.</summary>
     public static async Task NextRequestAsync(BlobUpload upload)
     {
-        await upload.SuspendAsync();
+        await upload.SuspendAsync(Stop);
         upload.BeginRequest();
     }
 
     /// <summary>Checks and publishes, as the final PUT does.</summary>
     public static async Task FinishAsync(IBlobStore store, BlobUpload upload, Digest digest)
     {
-        Assert.Equal(digest, await upload.ComputeDigestAsync(digest.Algorithm));
-        await store.CommitAsync(upload, digest);
+        Assert.Equal(digest, await upload.ComputeDigestAsync(digest.Algorithm, read: null, Stop));
+        await store.CommitAsync(upload, digest, Stop);
     }
 
     /// <summary>Pushes in one request whose digest is told first.</summary>

@@ -96,8 +96,8 @@ public sealed class SharedStoreTests : IAsyncLifetime
             Assert.Equal($"0-{Math.Max(0, (accepted.Count * BodyBytes) - 1)}", await RangeAsync(nodes[0], upload));
             var row = await nodes[0].Services.GetRequiredService<UploadTable>().FindAsync(IdOf(upload));
             var stored = await nodes[0].Services.GetRequiredService<IBlobStore>().OpenUploadAsync(
-                row!.Id, row.Repository, row.Algorithm, row.State);
-            var found = await stored.ComputeDigestAsync(DigestAlgorithm.Sha256);
+                row!.Id, row.Repository, row.Algorithm, row.State, Stop);
+            var found = await stored.ComputeDigestAsync(DigestAlgorithm.Sha256, read: null, Stop);
             var orders = OrdersOf(accepted).Select(order => StoreUse.DigestOf([.. order.SelectMany(b => b)]));
             Assert.Contains(found, orders);
             Assert.Equal(HttpStatusCode.Created, await PutAsync(nodes[1], upload, found.Text, []));
@@ -121,7 +121,7 @@ public sealed class SharedStoreTests : IAsyncLifetime
         var store = nodes[0].Services.GetRequiredService<IBlobStore>();
         var orphan = await StoreUse.OpenAsync(store);
         await StoreUse.AppendAsync(orphan, StoreUse.Bytes(1, (2 * Part) + 10));
-        await orphan.SuspendAsync();
+        await orphan.SuspendAsync(Stop);
         Assert.Single(await bucket.UploadsAsync());
         await AssertSweptAsync("what nobody owns is gone from the store");
     }

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Berth.Oci;
 using Berth.Settings;
+using Berth.Tests.Servers;
 
 namespace Berth.Tests.Distribution;
 
@@ -107,11 +108,44 @@ public sealed class SmallBlobTests
             digests.Add(Digest.Of(DigestAlgorithm.Sha256, content));
             await FileOfAsync(registry, await PushAsync(registry, content));
             using var blob = await store.OpenAsync(digests[^1]);
-            Assert.Equal(limit > 0, small.Keep(digests[^1], blob!) is not null);
+            Assert.Equal(limit > 0, await small.KeepAsync(digests[^1], blob!, Stop) is not null);
         }
 
         var kept = digests.Count(d => small.Find(d) is not null);
         Assert.InRange(kept, limit > 0 ? 1 : 0, limit / 60_000);
+    }
+
+    [Fact]
+    public async Task A_small_blob_of_a_bucket_is_read_from_it_once_however_many_ask()
+    {
+        FaultProxy? proxy = null;
+        await using var registry = await RegistryFixture.StartOnS3Async(s =>
+        {
+            proxy = FaultProxy.StartHttp(new Uri(s.Storage.S3!.RegionEndpoint!));
+            var s3 = s.Storage.S3 with { RegionEndpoint = proxy.Address.ToString() };
+            return s with { Storage = s.Storage with { S3 = s3 } };
+        });
+        await using var closing = proxy!;
+        var content = RandomNumberGenerator.GetBytes(10_000);
+        var path = await PushAsync(registry, content);
+        var reads = proxy!.Inject(
+            new Fault.Wait(TimeSpan.FromMilliseconds(100)),
+            requests: line => line.StartsWith("GET ", StringComparison.Ordinal)
+                && line.Contains("/blobs/sha256/", StringComparison.Ordinal));
+        var answers = await Task.WhenAll(
+            Enumerable.Range(0, 32).Select(_ => registry.Client.GetByteArrayAsync(path, Stop)));
+        Assert.All(answers, answer => Assert.Equal(content, answer));
+        Assert.Equal(content[2..5], await RangeAsync(registry, path, 2, 4));
+        Assert.Equal(1, reads.Hits);
+    }
+
+    private static async Task<byte[]> RangeAsync(RegistryFixture registry, string path, int from, int to)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, path);
+        request.Headers.Range = new(from, to);
+        using var answer = await registry.Client.SendAsync(request, Stop);
+        Assert.Equal(HttpStatusCode.PartialContent, answer.StatusCode);
+        return await answer.Content.ReadAsByteArrayAsync(Stop);
     }
 
     private static async Task<string> PushAsync(RegistryFixture registry, byte[] content)

@@ -1,0 +1,154 @@
+using System.Net.Sockets;
+using System.Text;
+using Berth.Metadata;
+using Berth.Oci;
+using Berth.Tests.Blobs;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Berth.Tests.Distribution;
+
+/// <summary>Bodies that break off, lie about themselves or never end, and what a later request finds.</summary>
+public class UploadBodyTests
+{
+    private const int MiB = 1024 * 1024;
+    private const int HangingUp = 400;
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData("0-3", "0-3")]
+    [InlineData("0-3", "4-7")]
+    [InlineData("0-3, 4-7", null)]
+    public async Task A_chunk_that_says_twice_where_it_belongs_is_refused(string first, string? second)
+    {
+        await using var registry = await RegistryFixture.StartAsync();
+        var upload = await StartAsync(registry);
+        using var connection = await RawConnection.OpenAsync(registry);
+        await connection.SendAsync($"PATCH {upload} HTTP/1.1\r\nHost: a\r\nContent-Range: {first}\r\n"
+            + (second is null ? "" : $"Content-Range: {second}\r\n") + "Content-Length: 4\r\n\r\nabcd");
+        Assert.Equal(400, (await connection.ReadAnswerAsync()).Status);
+        await new Script(registry) { ["upload"] = upload }.PlayAsync(
+            "PUT {upload}?digest={sha256 abcd}\n Content-Range: 0-3\n > abcd\n 201");
+    }
+
+    [Theory]
+    [InlineData("Content-Length: 4294967296", "")]
+    [InlineData("Transfer-Encoding: chunked", "100000\r\n")]
+    public async Task After_a_413_a_client_that_sends_on_is_cut_off(string framing, string chunk)
+    {
+        await using var registry = await RegistryFixture.StartAsync(
+            s => s with { Limits = s.Limits with { MaximumUploadBytes = 1000, RefusedBodyBytes = MiB } });
+        using var connection = await RawConnection.OpenAsync(registry);
+        await connection.SendAsync(
+            $"PATCH {await StartAsync(registry)} HTTP/1.1\r\nHost: a\r\n{framing}\r\n\r\n");
+        var end = chunk.Length > 0 ? "\r\n"u8 : [];
+        var piece = (byte[])[.. Encoding.Latin1.GetBytes(chunk), .. new byte[MiB], .. end];
+        var reading = connection.ReadAnswerAsync();
+        var sent = 0;
+        await Assert.ThrowsAsync<SocketException>(async () =>
+        {
+            for (; sent < 512; sent++) await connection.SendAsync(piece);
+        });
+        Assert.InRange(sent, 1, 64);
+        Assert.Equal(413, (await reading).Status);
+    }
+
+    [Fact]
+    public async Task After_a_413_whose_body_ends_soon_the_connection_goes_on()
+    {
+        await using var registry = await RegistryFixture.StartAsync(
+            s => s with { Limits = s.Limits with { MaximumUploadBytes = 1000 } });
+        using var connection = await RawConnection.OpenAsync(registry);
+        await connection.SendAsync(
+            $"PATCH {await StartAsync(registry)} HTTP/1.1\r\nHost: a\r\nContent-Length: {2 * MiB}\r\n\r\n");
+        await connection.SendAsync(new byte[2 * MiB]);
+        Assert.Equal(413, (await connection.ReadAnswerAsync()).Status);
+        await connection.SendAsync("GET /v2/ HTTP/1.1\r\nHost: a\r\n\r\n");
+        Assert.Equal(200, (await connection.ReadAnswerAsync()).Status);
+    }
+
+    [Theory]
+    [InlineData("Content-Length: 1000000", "")]
+    [InlineData("Transfer-Encoding: chunked", "f4240\r\n")]
+    public async Task Clients_that_hang_up_in_the_middle_of_a_chunk_leave_no_read_open(string framing, string chunk)
+    {
+        await using var registry = await RegistryFixture.StartAsync(
+            s => s with { Limits = s.Limits with { UploadsPerClient = HangingUp } });
+        var (uploads, connections) = (new List<string>(), new List<RawConnection>());
+        for (var i = 0; i < HangingUp; i++)
+        {
+            uploads.Add(await StartAsync(registry));
+            connections.Add(await RawConnection.OpenAsync(registry));
+            await connections[i].SendAsync(
+                $"PATCH {uploads[i]} HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n{framing}\r\n\r\n");
+            await connections[i].ReadSomeAsync();
+            await connections[i].SendAsync(chunk);
+            await connections[i].SendAsync(new byte[10_000]);
+        }
+
+        foreach (var connection in connections) connection.Reset();
+        foreach (var upload in uploads)
+        {
+            await Eventually.TrueAsync(() =>
+                registry.Output.Contains($"PATCH {upload} ", StringComparison.Ordinal));
+        }
+
+        await new Script(registry) { ["upload"] = uploads[0] }.PlayAsync("DELETE {upload}\n 204");
+        Assert.DoesNotContain(registry.Log, l => l.Contains("already in progress", StringComparison.Ordinal));
+        Assert.DoesNotContain(registry.Log, l => l.StartsWith("Warning", StringComparison.Ordinal));
+        Assert.DoesNotContain(registry.Log, l => l.StartsWith("Error", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("nothing", false)]
+    [InlineData("its row loses the hash", true)]
+    [InlineData("the machine restarts", true)]
+    [InlineData("its file grows", true)]
+    public async Task After_a_restart_in_order_an_upload_goes_on_without_being_read_again(
+        string fault, bool isReadAgain)
+    {
+        await using var registry = await RegistryFixture.StartOnFilesAsync();
+        var content = StoreUse.Bytes(1, 3 * MiB);
+        var script = new Script(registry) { ["upload"] = await StartAsync(registry) };
+        script.Give("content", content);
+        script.Give("start", content[..MiB]);
+        await script.PlayAsync("PATCH {upload}\n > {start}\n 202");
+        await registry.RestartAsync();
+        Assert.True(UploadId.TryParse(script["upload"].Split('/')[^1], out var id));
+        var table = registry.Services.GetRequiredService<UploadTable>();
+        var sent = MiB;
+        switch (fault)
+        {
+            case "its row loses the hash":
+                await table.SetStateAsync(id, state: null);
+                break;
+            case "the machine restarts":
+                var state = (await table.FindAsync(id))!.State!;
+                await table.SetStateAsync(id, "another" + state);
+                break;
+            case "its file grows":
+                sent += 1000;
+                await File.AppendAllBytesAsync(
+                    Path.Combine(registry.DataFolder, "uploads", id.Text), content[MiB..sent], Stop);
+                break;
+        }
+
+        script.Give("rest", content[sent..]);
+        await script.PlayAsync(
+            """
+            PUT {upload}?digest={sha256 content}
+              > {rest}
+              201
+            GET /v2/a/blobs/{sha256 content}
+              200
+              < {content}
+            """);
+        Assert.Equal(isReadAgain, registry.Log.Any(l => l.Contains("reading it again", StringComparison.Ordinal)));
+    }
+
+    private static async Task<string> StartAsync(RegistryFixture registry)
+    {
+        using var answer = await registry.Client.PostAsync("v2/a/blobs/uploads/", null, Stop);
+        return answer.Headers.Location!.OriginalString;
+    }
+}
