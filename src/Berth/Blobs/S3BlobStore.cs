@@ -125,8 +125,7 @@ internal sealed partial class S3BlobStore : IBlobStore, IDisposable
 
     public async Task DeleteAsync(Digest digest, CancellationToken cancellation)
     {
-        cancellation.ThrowIfCancellationRequested();
-        await objects.DeleteAsync(KeyOf(digest));
+        await objects.DeleteAsync(KeyOf(digest), cancellation);
         lengths.Remove(digest);
     }
 

@@ -68,7 +68,7 @@ internal static class S3Connection
 
     private static AWSCredentials? CredentialsOf(S3Settings settings) => settings switch
     {
-        { AccessKey: null or "" } => null,
+        { AccessKey: null or "" } => S3WebIdentity.Find(settings),
         { SessionToken: { Length: > 0 } token } =>
             new SessionAWSCredentials(settings.AccessKey, settings.SecretKey, token),
         _ => new BasicAWSCredentials(settings.AccessKey, settings.SecretKey),

@@ -3,6 +3,7 @@ using Berth.Distribution;
 using Berth.Logging;
 using Berth.Settings;
 using Berth.Transport;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace Berth.Hosting;
@@ -102,7 +103,8 @@ internal sealed partial class RequestBoundary(
     private async Task<int> AnswerAsync(HttpContext http, Exception e)
     {
         e = FindBadFraming(e) ?? e;
-        if (e is OperationCanceledException or IOException && await IsGoneAsync(http.RequestAborted))
+        if (e is ConnectionResetException
+            || (e is OperationCanceledException or IOException && await IsGoneAsync(http.RequestAborted)))
         {
             http.Abort();
             return ClientGone;
