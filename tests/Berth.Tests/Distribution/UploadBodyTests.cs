@@ -100,8 +100,8 @@ public class UploadBodyTests
         }
 
         await new Script(registry) { ["upload"] = uploads[0] }.PlayAsync("DELETE {upload}\n 204");
-        Assert.Empty(registry.Log.Where(l => l.StartsWith("Warning", StringComparison.Ordinal)));
-        Assert.Empty(registry.Log.Where(l => l.StartsWith("Error", StringComparison.Ordinal)));
+        Assert.DoesNotContain(registry.Log, l => l.StartsWith("Warning", StringComparison.Ordinal));
+        Assert.DoesNotContain(registry.Log, l => l.StartsWith("Error", StringComparison.Ordinal));
     }
 
     /// <summary>
