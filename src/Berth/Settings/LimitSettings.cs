@@ -125,6 +125,8 @@ public sealed record LimitSettings
         .Number("referencespermanifest", s => s.ReferencesPerManifest, (s, v) => s with { ReferencesPerManifest = v })
         .Number("concurrentsyncs", s => s.ConcurrentSyncs, (s, v) => s with { ConcurrentSyncs = v })
         .Number("concurrentuploads", s => s.ConcurrentUploads, (s, v) => s with { ConcurrentUploads = v })
+        .Number("uploadsperclient", s => s.UploadsPerClient, (s, v) => s with { UploadsPerClient = v })
+        .Number("uploadsperaccount", s => s.UploadsPerAccount, (s, v) => s with { UploadsPerAccount = v })
         .Number("minimumbodybytespersecond", s => s.MinimumBodyBytesPerSecond,
             (s, v) => s with { MinimumBodyBytesPerSecond = v })
         .Duration("bodyrategraceperiod", s => s.BodyRateGracePeriod, (s, v) => s with { BodyRateGracePeriod = v })
