@@ -88,6 +88,8 @@ internal sealed partial class FileBlobStore
                 return true;
             }
 
+            // Later uploads may have made it superfluous meanwhile, and removed it: then nothing is wrong with it.
+            if (!blob.Files.Contains(file)) return false;
             LogDamaged(blob.Digest, blob.SizeBytes, RandomAccess.GetLength(handle));
             TryDelete(file.Path);
         }

@@ -89,8 +89,11 @@ public class FuzzTests
         var requests = new RandomRequests(random);
         var connection = await RawConnection.OpenAsync(registry);
         var statuses = new HashSet<int>();
-        for (var (clock, i) = (Stopwatch.StartNew(), 0); clock.Elapsed < Limit && i < 4000; i++)
+        int[] wanted = [200, 201, 202, 204, 400, 404, 405, 416];
+        for (var (clock, i) = (Stopwatch.StartNew(), 0); i < 4000; i++)
         {
+            // A busy machine gets more time, until every kind of answer came.
+            if (clock.Elapsed > Limit && (wanted.All(statuses.Contains) || clock.Elapsed > 6 * Limit)) break;
             var (request, isHead) = requests.Next();
             await connection.SendAsync(request);
             var answer = await connection.TryReadAnswerAsync(hasBody: !isHead);
@@ -107,7 +110,6 @@ public class FuzzTests
         }
 
         connection.Dispose();
-        int[] wanted = [200, 201, 202, 204, 400, 404, 405, 416];
         Assert.True(
             wanted.All(statuses.Contains),
             $"{requests.Count} requests reached only {string.Join(' ', statuses.Order())}");

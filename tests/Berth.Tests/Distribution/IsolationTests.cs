@@ -73,7 +73,10 @@ public class IsolationTests
     [Fact]
     public async Task A_blob_answers_only_in_repositories_where_it_was_pushed()
     {
-        await using var registry = await RegistryFixture.StartAsync();
+        await using var registry = await RegistryFixture.StartAsync(s => s with
+        {
+            Storage = s.Storage with { Delete = s.Storage.Delete with { NeededBlobs = true } },
+        });
         var script = await Images.ScriptAsync(registry, "a", "b");
         await script.PlayAsync(
             """
