@@ -27,6 +27,7 @@ public class SiegeTests(ITestOutputHelper output)
     [InlineData(SiegeKind.ReadersThatNeverRead)]
     [InlineData(SiegeKind.SlowUploads)]
     [InlineData(SiegeKind.WrongPasswords)]
+    [InlineData(SiegeKind.ManifestsThatNeverCome)]
     public async Task A_good_client_is_served_as_ever_in_256_MiB_and_1024_descriptors(SiegeKind kind)
     {
         using var machine = new Confinement();
