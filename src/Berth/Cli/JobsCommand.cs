@@ -25,16 +25,17 @@ internal static class JobsCommand
         {
             config, failed, limit,
         };
-        list.SetAction(async (parsed, _) =>
+        list.SetAction(async (parsed, cancellation) =>
         {
             if (SettingsOption.Load(parsed.GetValue(config)) is not { } settings) return 2;
             try
             {
-                await ListAsync(settings, parsed.GetValue(failed), Math.Max(1, parsed.GetValue(limit)));
+                await ListAsync(
+                    settings, parsed.GetValue(failed), Math.Max(1, parsed.GetValue(limit)), cancellation);
                 return 0;
             }
             catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException
-                or SqliteException or NpgsqlException or DatabaseUnavailableException)
+                or SqliteException or NpgsqlException or DatabaseUnavailableException or OperationCanceledException)
             {
                 await Console.Error.WriteLineAsync($"berth jobs list: {e.Message}");
                 return 2;
@@ -43,12 +44,13 @@ internal static class JobsCommand
         return new Command("jobs", "What the registry does besides answering requests.") { list };
     }
 
-    private static async Task ListAsync(RegistrySettings settings, bool failedOnly, int limit)
+    private static async Task ListAsync(
+        RegistrySettings settings, bool failedOnly, int limit, CancellationToken cancellation)
     {
         await using var database = await Database.OpenBesideAsync(
             settings.Database, DataFolder.DatabasePathOf(settings), TimeProvider.System);
         var history = new JobHistory(database);
-        foreach (var job in await history.QueuedAsync(failedOnly, limit))
+        foreach (var job in await history.QueuedAsync(failedOnly, limit, cancellation))
         {
             Console.WriteLine(job.Node is { } node
                 ? $"running  {"",-20} {job.Kind} on {node}"
@@ -56,7 +58,7 @@ internal static class JobsCommand
             if (job.Error is not null) Console.WriteLine($"         failed {job.Failures} times, last: {job.Error}");
         }
 
-        foreach (var job in await history.EndedAsync(failedOnly, limit))
+        foreach (var job in await history.EndedAsync(failedOnly, limit, cancellation))
         {
             var took = (job.Ended - job.Started).TotalSeconds.ToString("F1", CultureInfo.InvariantCulture);
             Console.WriteLine($"{job.Outcome,-8} {Write(job.Ended)}  {job.Kind} after {took} s on {job.Node}");

@@ -23,11 +23,11 @@ internal sealed class ListEndpoints(
     public async Task<RegistryError?> TagsAsync(V2Request request)
     {
         if (ReadPage(request, limits.PageEntries, limits.ListEntries, out var page) is { } error) return error;
-        if (await repositories.FindAsync(request.Repository) is not { } id) return Unknown();
+        if (await repositories.FindAsync(request.Repository, request.Aborted) is not { } id) return Unknown();
         var tags = new NameList("tags", (last, count, skip) =>
-            database.ReadAsync(s => TagTable.ListAsync(s, id, last, count, skip)));
+            database.ReadAsync(s => TagTable.ListAsync(s, id, last, count, skip), request.Aborted));
         var first = await tags.ReadFirstAsync(page);
-        if (first.Count == 0 && !await repositories.HasContentAsync(id)) return Unknown();
+        if (first.Count == 0 && !await repositories.HasContentAsync(id, request.Aborted)) return Unknown();
         await AnswerAsync(request, page, tags, first);
         return null;
 
@@ -37,7 +37,8 @@ internal sealed class ListEndpoints(
     public async Task<RegistryError?> CatalogAsync(V2Request request)
     {
         if (ReadPage(request, catalog.MaxEntries, catalog.ListEntries, out var page) is { } error) return error;
-        var names = new NameList("repositories", repositories.ListAsync);
+        var names = new NameList("repositories", (last, count, skip) =>
+            repositories.ListAsync(last, count, skip, request.Aborted));
         await AnswerAsync(request, page, names, await names.ReadFirstAsync(page));
         return null;
     }
@@ -50,7 +51,8 @@ internal sealed class ListEndpoints(
         var found = page.Count == 0 || type?.Contains('\0') == true
             ? []
             : await manifests.ReferrersAsync(
-                request.Repository, request.Target.Digest, type, page.Last, page.Count + 1, limits.ManifestBytes);
+                request.Repository, request.Target.Digest, type, page.Last, page.Count + 1, limits.ManifestBytes,
+                request.Aborted);
         if (found.Count > 1 && found.Sum(r => (long)r.Length) > limits.ManifestBytes)
         {
             // Annotations may be as long as a manifest: the page ends before it takes more than one.

@@ -87,7 +87,7 @@ internal sealed class ManifestEndpoints(
     private async ValueTask<(StoredManifest? Manifest, RegistryError? Error)> AnswerAsync(V2Request request)
     {
         var reference = request.Target.Reference;
-        if (await manifests.FindAsync(request.Repository, reference) is not { } manifest)
+        if (await manifests.FindAsync(request.Repository, reference, request.Aborted) is not { } manifest)
         {
             return (null, RegistryError.ManifestUnknown(reference.ToString()));
         }

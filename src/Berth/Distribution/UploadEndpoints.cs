@@ -249,7 +249,7 @@ internal sealed partial class UploadEndpoints(
     {
         List<RepositoryName> candidates = request.Query("from") is { } text
             ? RepositoryName.TryParse(text, out var from) ? [from] : []
-            : await links.RepositoriesWithAsync(digest, MountCandidates);
+            : await links.RepositoriesWithAsync(digest, MountCandidates, request.Aborted);
         foreach (var candidate in candidates)
         {
             if (!await MayPullAsync(request, candidate)) continue;

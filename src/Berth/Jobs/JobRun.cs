@@ -79,22 +79,22 @@ internal sealed partial class JobRun(
         if (failure is null)
         {
             return () => job.Schedule is { } schedule
-                ? table.RepeatAsync(claim, schedule.Rest)
-                : table.CompleteAsync(claim);
+                ? table.RepeatAsync(claim, schedule.Rest, lost)
+                : table.CompleteAsync(claim, lost);
         }
 
         var isOver = failure is TimeoutException || !(stopping.IsCancellationRequested || lost.IsCancellationRequested);
-        if (!isOver) return () => table.ReleaseAsync(claim);
+        if (!isOver) return () => table.ReleaseAsync(claim, lost);
         var error = $"{failure.GetType().Name}: {failure.Message}";
         if (IsLastFailure(claim.Failures))
         {
             LogDead(failure, claim.Kind, claim.Id, claim.Failures + 1);
-            return () => table.BuryAsync(claim, error);
+            return () => table.BuryAsync(claim, error, lost);
         }
 
         var rest = Backoff.After(claim.Failures);
         LogFailed(failure, claim.Kind, claim.Id, rest);
-        return () => table.FailAsync(claim, rest, error);
+        return () => table.FailAsync(claim, rest, error, lost);
     }
 
     /// <summary>What is done again and again is never given up.</summary>
@@ -110,7 +110,7 @@ internal sealed partial class JobRun(
             try
             {
                 var askedAt = clock.GetTimestamp();
-                if (await table.RenewAsync(claim, settings.Lease)) lease.CancelAfter(Left(askedAt));
+                if (await table.RenewAsync(claim, settings.Lease, lease.Token)) lease.CancelAfter(Left(askedAt));
                 else await lease.CancelAsync();
             }
             catch (Exception e)

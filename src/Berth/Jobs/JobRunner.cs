@@ -87,8 +87,9 @@ internal sealed partial class JobRunner : BackgroundService, IHostedLifecycleSer
                 isScheduled = true;
                 rest = await StartDueAsync(rest);
             }
-            catch (Exception e) when (e is not OperationCanceledException)
+            catch (Exception e)
             {
+                if (stopping.IsCancellationRequested) break;
                 LogNotAsked(e.Message);
             }
 
@@ -107,7 +108,8 @@ internal sealed partial class JobRunner : BackgroundService, IHostedLifecycleSer
     {
         foreach (var job in jobs.Values)
         {
-            if (job.Schedule is { } schedule) await table.EnsureAsync(job.Kind, schedule.First, schedule.Longest);
+            if (job.Schedule is not { } schedule) continue;
+            await table.EnsureAsync(job.Kind, schedule.First, schedule.Longest, stopping.Token);
         }
     }
 
@@ -125,7 +127,7 @@ internal sealed partial class JobRunner : BackgroundService, IHostedLifecycleSer
             if (kinds.Count == 0) return longest;
 
             // An idle node only reads.
-            if (await table.NextDueAsync(kinds) is not { } left) return longest;
+            if (await table.NextDueAsync(kinds, stopping.Token) is not { } left) return longest;
             if (left > TimeSpan.Zero) return left < longest ? left : longest;
 
             // Another node is taking it at this moment.
@@ -138,7 +140,7 @@ internal sealed partial class JobRunner : BackgroundService, IHostedLifecycleSer
     private async Task<bool> StartNextAsync(List<string> kinds)
     {
         var claimedAt = clock.GetTimestamp();
-        if (await table.ClaimAsync(kinds, node, settings.Lease) is not { } claim) return false;
+        if (await table.ClaimAsync(kinds, node, settings.Lease, stopping.Token) is not { } claim) return false;
         var job = jobs[claim.Kind];
         var place = lanes.First(lane => lane.Kinds.Contains(claim.Kind)).Free;
         place.Wait(0);

@@ -13,5 +13,5 @@ internal sealed class TrimJobHistoryJob(JobTable table, JobSettings settings) : 
     public override Schedule Schedule { get; } = Schedule.Every(TimeSpan.FromHours(1));
 
     public override Task RunAsync(string payload, CancellationToken cancellation) =>
-        table.TrimHistoryAsync(settings.HistoryAge, settings.HistoryEntries);
+        table.TrimHistoryAsync(settings.HistoryAge, settings.HistoryEntries, cancellation);
 }

@@ -44,7 +44,7 @@ internal sealed class MetadataCopy(Database source, Database target)
                 foreach (var table in CopiedTable.All) await CopyAsync(from, to, table, cancellation);
                 foreach (var table in CopiedTable.All) tables.Add(await CompareAsync(from, to, table, cancellation));
                 if (!tables.TrueForAll(t => t.IsSame)) throw new CopyDiffersException();
-            }));
+            }, cancellation), cancellation);
         }
         catch (CopyDiffersException)
         {

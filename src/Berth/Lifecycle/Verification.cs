@@ -23,11 +23,15 @@ internal sealed class Verification(
 
     private readonly ManifestNeeds needs = new(validation);
 
+    /// <summary>Ends the run, given when it begins.</summary>
+    private CancellationToken ending;
+
     public VerificationReport Report { get; } = new();
 
     public async Task RunAsync(CancellationToken cancellation)
     {
-        Report.TotalBytes = await database.ReadAsync(s => s.NumberAsync(
+        ending = cancellation;
+        Report.TotalBytes = await ReadAsync(s => s.NumberAsync(
             "SELECT sum(bytes) FROM (SELECT max(size_bytes) AS bytes FROM repository_blob GROUP BY digest) AS blob"))
             ?? 0;
         await CheckDatabaseAsync();
@@ -45,8 +49,8 @@ internal sealed class Verification(
 
     private async Task CheckDatabaseAsync()
     {
-        foreach (var line in await database.CheckAsync()) Report.AddFault($"the database is damaged: {line}");
-        var withoutBody = await database.ReadAsync(s => s.AllAsync(
+        foreach (var line in await database.CheckAsync(ending)) Report.AddFault($"the database is damaged: {line}");
+        var withoutBody = await ReadAsync(s => s.AllAsync(
             """
             SELECT r.name, m.digest FROM manifest m JOIN repository r ON r.id = m.repository_id
             WHERE NOT EXISTS (SELECT 1 FROM manifest_body b WHERE b.digest = m.digest) LIMIT 1000
@@ -56,7 +60,20 @@ internal sealed class Verification(
         {
             Report.AddFault($"manifest {manifest} has lost its content: push it again");
         }
+
+        var differing = await ReadAsync(s => s.AllAsync(
+            """
+            SELECT DISTINCT b.digest FROM blob b JOIN repository_blob l ON l.digest = b.digest
+            WHERE l.size_bytes <> b.size_bytes LIMIT 1000
+            """,
+            row => row.GetString(0)));
+        foreach (var digest in differing)
+        {
+            Report.AddFault($"the database has two sizes for blob {digest}: push it again");
+        }
     }
+
+    private ValueTask<T> ReadAsync<T>(Func<Session, ValueTask<T>> query) => database.ReadAsync(query, ending);
 
     private async Task CheckBlobAsync(Digest digest, CancellationToken cancellation)
     {
@@ -129,7 +146,7 @@ internal sealed class Verification(
 
             // Someone may be deleting it just now, or pushing again what was set aside.
             if (missing.Count == 0 || (missing = await FindMissingAsync(repository, missing)).Count == 0) continue;
-            if (!await database.ReadAsync(s => ManifestTable.ExistsAsync(s, repository, digest))) continue;
+            if (!await ReadAsync(s => ManifestTable.ExistsAsync(s, repository, digest))) continue;
             Report.AddFault($"manifest {name}@{digest} is incomplete, push the image again. Missing: "
                 + string.Join(", ", missing.Select(m => m.Target.Digest.Text).Distinct()));
         }
@@ -151,7 +168,7 @@ internal sealed class Verification(
     private async ValueTask<List<ManifestReference>> FindMissingAsync(long repository, List<ManifestReference> needed)
     {
         var digests = needed.ConvertAll(n => n.Target.Digest);
-        var (manifests, links) = await database.ReadAsync(async s => (
+        var (manifests, links) = await ReadAsync(async s => (
             await ManifestTable.FindAllAsync(s, repository, digests),
             await BlobTable.FindAllAsync(s, repository, digests)));
         var missing = new List<ManifestReference>();
@@ -167,14 +184,14 @@ internal sealed class Verification(
     }
 
     private ValueTask<List<(long Repository, string Name, string MediaType)>> UsesOfAsync(Digest digest) =>
-        database.ReadAsync(s => s.AllAsync(
+        ReadAsync(s => s.AllAsync(
             """
             SELECT m.repository_id, r.name, m.media_type FROM manifest m JOIN repository r ON r.id = m.repository_id
             WHERE m.digest = $1
             """,
             row => (row.GetInt64(0), row.GetString(1), row.GetString(2)), digest.Text));
 
-    private ValueTask<Link?> LinkOfAsync(Digest digest) => database.ReadAsync(s => s.FirstAsync(
+    private ValueTask<Link?> LinkOfAsync(Digest digest) => ReadAsync(s => s.FirstAsync(
         """
         SELECT min(size_bytes), max(size_bytes), max(linked_at) FROM repository_blob WHERE digest = $1
         HAVING count(*) > 0
@@ -182,7 +199,7 @@ internal sealed class Verification(
         row => new Link(row.GetInt64(0), row.GetInt64(1), DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(2))),
         digest.Text));
 
-    private ValueTask<string?> RepositoryThatNeedsAsync(Digest digest) => database.ReadAsync(s => s.TextAsync(
+    private ValueTask<string?> RepositoryThatNeedsAsync(Digest digest) => ReadAsync(s => s.TextAsync(
         """
         SELECT r.name FROM repository_blob b
         JOIN manifest_reference m ON m.repository_id = b.repository_id AND m.target_digest = b.digest
@@ -191,13 +208,13 @@ internal sealed class Verification(
         """,
         digest.Text));
 
-    private IAsyncEnumerable<Digest> LinksAsync() => PagesAsync("", last => database.ReadAsync(s => s.AllAsync(
+    private IAsyncEnumerable<Digest> LinksAsync() => PagesAsync("", last => ReadAsync(s => s.AllAsync(
         "SELECT DISTINCT digest FROM repository_blob WHERE digest > $1 ORDER BY digest LIMIT $2",
         row => Digest.Parse(row.GetString(0)), last, LinksPerPage)), digest => digest.Text);
 
     private IAsyncEnumerable<(Digest Digest, byte[] Body)> BodiesAsync() => PagesAsync(
         "",
-        last => database.ReadAsync(s => s.AllAsync(
+        last => ReadAsync(s => s.AllAsync(
             "SELECT digest, body FROM manifest_body WHERE digest > $1 ORDER BY digest LIMIT $2",
             row => (Digest.Parse(row.GetString(0)), (byte[])row.GetValue(1)), last, BodiesPerPage)),
         m => m.Item1.Text);

@@ -8,13 +8,14 @@ internal sealed record BlobLink(Digest Digest, long SizeBytes);
 /// <summary>Which blobs answer in which repository.</summary>
 internal sealed class BlobTable(Database database, RepositoryTable repositories, AnswerCache cache, TimeProvider clock)
 {
-    public ValueTask<BlobLink?> FindAsync(RepositoryName repository, Digest digest) => cache.GetOrLoadAsync(
-        repository.Text,
-        KeyOf(repository, digest),
-        async () => await repositories.FindAsync(repository) is { } id
-            ? await database.ReadAsync(s => FindAsync(s, id, digest))
-            : null,
-        _ => 32);
+    public ValueTask<BlobLink?> FindAsync(
+        RepositoryName repository, Digest digest, CancellationToken cancellation) => cache.GetOrLoadAsync(
+            repository.Text,
+            KeyOf(repository, digest),
+            async () => await repositories.FindAsync(repository, cancellation) is { } id
+                ? await database.ReadAsync(s => FindAsync(s, id, digest), cancellation)
+                : null,
+            _ => 32);
 
     public static async ValueTask<BlobLink?> FindAsync(Session session, long repositoryId, Digest digest) =>
         await session.NumberAsync(
@@ -36,13 +37,15 @@ internal sealed class BlobTable(Database database, RepositoryTable repositories,
     }
 
     /// <summary>Names of repositories in which the blob is linked, some at most.</summary>
-    public ValueTask<List<RepositoryName>> RepositoriesWithAsync(Digest digest, int count) =>
-        database.ReadAsync(s => s.AllAsync(
-            """
-            SELECT r.name FROM repository_blob b JOIN repository r ON r.id = b.repository_id
-            WHERE b.digest = $1 LIMIT $2
-            """,
-            row => RepositoryName.TryParse(row.GetString(0), out var name) ? name : default, digest.Text, count));
+    public ValueTask<List<RepositoryName>> RepositoriesWithAsync(
+        Digest digest, int count, CancellationToken cancellation) => database.ReadAsync(
+            s => s.AllAsync(
+                """
+                SELECT r.name FROM repository_blob b JOIN repository r ON r.id = b.repository_id
+                WHERE b.digest = $1 LIMIT $2
+                """,
+                row => RepositoryName.TryParse(row.GetString(0), out var name) ? name : default, digest.Text, count),
+            cancellation);
 
     /// <summary>Whether a blob is linked in a repository.</summary>
     public static async ValueTask<bool> IsLinkedAsync(Session session, RepositoryName repository, Digest digest) =>
@@ -53,7 +56,7 @@ internal sealed class BlobTable(Database database, RepositoryTable repositories,
     public async ValueTask KeepAsync(Session session, BlobLink blob) => await session.RunAsync(
         """
         INSERT INTO blob (digest, size_bytes, stored_at) VALUES ($1, $2, $3)
-        ON CONFLICT (digest) DO UPDATE SET condemned_at = NULL
+        ON CONFLICT (digest) DO UPDATE SET size_bytes = $2, condemned_at = NULL
         """,
         blob.Digest.Text, blob.SizeBytes, clock.GetUtcNow().ToUnixTimeMilliseconds());
 

@@ -43,25 +43,28 @@ internal abstract class Database : IAsyncDisposable
 
     /// <summary>Runs a read. It sees every write whose task ended before it began.</summary>
     /// <exception cref="DatabaseUnavailableException">The database can't be asked at the moment.</exception>
-    public abstract ValueTask<T> ReadAsync<T>(Func<Session, ValueTask<T>> query);
+    public abstract ValueTask<T> ReadAsync<T>(
+        Func<Session, ValueTask<T>> query, CancellationToken cancellation = default);
 
     /// <summary>
     /// Runs a write in a transaction. All its effects are committed when the task ends; a throw undoes them.
     /// A durable write survives a power cut together with every write before it; others survive a crash of the process.
     /// It may run more than once, where the database gave up the first try: it must have no effects of its own.
+    /// A cancelled write has done nothing, unless it was late: then it is done, and the task says so.
     /// </summary>
     /// <exception cref="DatabaseUnavailableException">The database can't be asked at the moment.</exception>
-    public abstract Task<T> WriteAsync<T>(Func<Session, ValueTask<T>> change, bool isDurable);
+    public abstract Task<T> WriteAsync<T>(
+        Func<Session, ValueTask<T>> change, bool isDurable, CancellationToken cancellation = default);
 
     /// <summary>
     /// Runs work in one transaction, from whose beginning to whose end no server can use the database: one that runs
     /// is found, one that starts fails or waits. A throw undoes the work.
     /// </summary>
     /// <exception cref="DatabaseInUseException">A server uses it.</exception>
-    public abstract Task UseAloneAsync(Func<Session, Task> work);
+    public abstract Task UseAloneAsync(Func<Session, Task> work, CancellationToken cancellation);
 
     /// <summary>What the engine itself finds wrong with its data, a line each.</summary>
-    public abstract Task<List<string>> CheckAsync();
+    public abstract Task<List<string>> CheckAsync(CancellationToken cancellation);
 
     /// <summary>Begins to hear what other nodes change; null where there are none.</summary>
     /// <param name="forget">Called with each notice of <see cref="Session.AnnounceAsync"/>.</param>

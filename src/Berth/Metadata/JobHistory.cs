@@ -41,17 +41,19 @@ internal sealed record EndedJob(
 /// <summary>What waits, what runs and what ended, for people to read.</summary>
 internal sealed class JobHistory(Database database)
 {
-    public ValueTask<List<QueuedJob>> QueuedAsync(bool failedOnly, int most) => database.ReadAsync(s => s.AllAsync(
+    public ValueTask<List<QueuedJob>> QueuedAsync(
+        bool failedOnly, int most, CancellationToken cancellation) => database.ReadAsync(s => s.AllAsync(
         $"""
         SELECT kind, leased_by, due_at, failures, last_error FROM job
         {(failedOnly ? "WHERE failures > 0" : "")} ORDER BY due_at, id LIMIT $1
         """,
         row => new QueuedJob(
             row.GetString(0), TextOf(row, 1), TimeOf(row, 2), row.GetInt64(3), TextOf(row, 4)),
-        most));
+        most), cancellation);
 
     /// <summary>The last ones first.</summary>
-    public ValueTask<List<EndedJob>> EndedAsync(bool failedOnly, int most) => database.ReadAsync(s => s.AllAsync(
+    public ValueTask<List<EndedJob>> EndedAsync(
+        bool failedOnly, int most, CancellationToken cancellation) => database.ReadAsync(s => s.AllAsync(
         $"""
         SELECT kind, outcome, attempt, node, started_at, ended_at, error FROM job_history
         {(failedOnly ? "WHERE outcome <> 'done'" : "")} ORDER BY id DESC LIMIT $1
@@ -59,7 +61,7 @@ internal sealed class JobHistory(Database database)
         row => new EndedJob(
             row.GetString(0), row.GetString(1), row.GetInt64(2), row.GetString(3), TimeOf(row, 4), TimeOf(row, 5),
             TextOf(row, 6)),
-        most));
+        most), cancellation);
 
     private static string? TextOf(DbDataReader row, int column) => row.IsDBNull(column) ? null : row.GetString(column);
 

@@ -39,8 +39,10 @@ internal sealed class JobTable(Database database, JobClock clock)
     /// <param name="kind">Which.</param>
     /// <param name="first">Until when a new one rests, from now.</param>
     /// <param name="longest">The longest rest of one that is there, from now.</param>
+    /// <param name="cancellation">Gives up, unless the change has begun.</param>
     public Task EnsureAsync(
-        string kind, Func<DateTimeOffset, TimeSpan> first, Func<DateTimeOffset, TimeSpan> longest) =>
+        string kind, Func<DateTimeOffset, TimeSpan> first, Func<DateTimeOffset, TimeSpan> longest,
+        CancellationToken cancellation) =>
         database.WriteAsync(
             async session =>
             {
@@ -54,23 +56,24 @@ internal sealed class JobTable(Database database, JobClock clock)
                     """,
                     kind, After(first(time), now), After(longest(time), now));
             },
-            isDurable: false);
+            isDurable: false, cancellation);
 
     /// <summary>How long until the next job of these kinds can be claimed; null where there is none.</summary>
-    public ValueTask<TimeSpan?> NextDueAsync(IReadOnlyCollection<string> kinds) =>
+    public ValueTask<TimeSpan?> NextDueAsync(IReadOnlyCollection<string> kinds, CancellationToken cancellation) =>
         database.ReadAsync<TimeSpan?>(async session =>
         {
             var due = await session.NumberAsync(
                 $"SELECT due_at FROM job WHERE kind IN ({session.TextsIn("$1")}) ORDER BY due_at LIMIT 1",
                 Session.ToTexts(kinds));
             return due is null ? null : TimeSpan.FromMilliseconds(due.Value - await clock.NowAsync(session));
-        });
+        }, cancellation);
 
     /// <summary>
     /// Takes the job of these kinds that has been due for longest; null where none is due. Where its lease ended, its
     /// node died with it, and that counts as a failure: a job that ends every node must not be tried for ever.
     /// </summary>
-    public Task<ClaimedJob?> ClaimAsync(IReadOnlyCollection<string> kinds, string node, TimeSpan lease) =>
+    public Task<ClaimedJob?> ClaimAsync(
+        IReadOnlyCollection<string> kinds, string node, TimeSpan lease, CancellationToken cancellation) =>
         database.WriteAsync(
             async session =>
             {
@@ -89,35 +92,39 @@ internal sealed class JobTable(Database database, JobClock clock)
                         node, now),
                     now, After(lease, now), node, Session.ToTexts(kinds));
             },
-            isDurable: false);
+            isDurable: false, cancellation);
 
     /// <summary>Keeps a job for another lease from now on. False if it was lost.</summary>
-    public Task<bool> RenewAsync(ClaimedJob job, TimeSpan lease) =>
-        ChangeAsync("UPDATE job SET due_at = $3", job, now => [After(lease, now)]);
+    public Task<bool> RenewAsync(ClaimedJob job, TimeSpan lease, CancellationToken cancellation) =>
+        ChangeAsync("UPDATE job SET due_at = $3", job, now => [After(lease, now)], null, null, cancellation);
 
     /// <summary>Ends a job that is done. False if it was lost, and runs elsewhere.</summary>
-    public Task<bool> CompleteAsync(ClaimedJob job) => ChangeAsync("DELETE FROM job", job, _ => [], JobOutcome.Done);
+    public Task<bool> CompleteAsync(ClaimedJob job, CancellationToken cancellation) =>
+        ChangeAsync("DELETE FROM job", job, _ => [], JobOutcome.Done, null, cancellation);
 
     /// <summary>Lets a job that is done rest until it runs again. False if it was lost.</summary>
-    public Task<bool> RepeatAsync(ClaimedJob job, Func<DateTimeOffset, TimeSpan> rest) => ChangeAsync(
+    public Task<bool> RepeatAsync(
+        ClaimedJob job, Func<DateTimeOffset, TimeSpan> rest, CancellationToken cancellation) => ChangeAsync(
         "UPDATE job SET due_at = $3, leased_by = NULL, failures = 0, last_error = NULL", job,
-        now => [After(rest(DateTimeOffset.FromUnixTimeMilliseconds(now)), now)], JobOutcome.Done);
+        now => [After(rest(DateTimeOffset.FromUnixTimeMilliseconds(now)), now)], JobOutcome.Done, null, cancellation);
 
     /// <summary>Lets a job that failed rest until it is tried again. False if it was lost.</summary>
-    public Task<bool> FailAsync(ClaimedJob job, TimeSpan rest, string error) => ChangeAsync(
+    public Task<bool> FailAsync(
+        ClaimedJob job, TimeSpan rest, string error, CancellationToken cancellation) => ChangeAsync(
         "UPDATE job SET due_at = $3, leased_by = NULL, failures = failures + 1, last_error = $4", job,
-        now => [After(rest, now), Cut(error)], JobOutcome.Failed, error);
+        now => [After(rest, now), Cut(error)], JobOutcome.Failed, error, cancellation);
 
     /// <summary>Ends a job that failed too often: only its history tells of it. False if it was lost.</summary>
-    public Task<bool> BuryAsync(ClaimedJob job, string error) =>
-        ChangeAsync("DELETE FROM job", job, _ => [], JobOutcome.Dead, error);
+    public Task<bool> BuryAsync(ClaimedJob job, string error, CancellationToken cancellation) =>
+        ChangeAsync("DELETE FROM job", job, _ => [], JobOutcome.Dead, error, cancellation);
 
     /// <summary>Gives a job back that was not done: another node can take it at once. False if it was lost.</summary>
-    public Task<bool> ReleaseAsync(ClaimedJob job) =>
-        ChangeAsync("UPDATE job SET due_at = $3, leased_by = NULL", job, now => [now]);
+    public Task<bool> ReleaseAsync(ClaimedJob job, CancellationToken cancellation) =>
+        ChangeAsync("UPDATE job SET due_at = $3, leased_by = NULL", job, now => [now], null, null, cancellation);
 
     /// <summary>Removes of the history what is older, and all but the last entries.</summary>
-    public Task TrimHistoryAsync(TimeSpan age, int entries) => database.WriteAsync(
+    public Task TrimHistoryAsync(
+        TimeSpan age, int entries, CancellationToken cancellation) => database.WriteAsync(
         async session =>
         {
             var now = await clock.NowAsync(session);
@@ -129,7 +136,7 @@ internal sealed class JobTable(Database database, JobClock clock)
                 """,
                 entries);
         },
-        isDurable: false);
+        isDurable: false, cancellation);
 
     /// <summary>Changes a job in the hands of who claimed it: neither lost since, nor given back.</summary>
     /// <param name="change">With the further values as $3, $4, ….</param>
@@ -137,9 +144,10 @@ internal sealed class JobTable(Database database, JobClock clock)
     /// <param name="values">What the change needs, from the time now.</param>
     /// <param name="outcome">How the run ended, for the history; null where it goes on or did not count.</param>
     /// <param name="error">Why it failed.</param>
+    /// <param name="cancellation">Gives up, unless the change has begun.</param>
     private Task<bool> ChangeAsync(
-        string change, ClaimedJob job, Func<long, object?[]> values, JobOutcome? outcome = null,
-        string? error = null) =>
+        string change, ClaimedJob job, Func<long, object?[]> values, JobOutcome? outcome, string? error,
+        CancellationToken cancellation) =>
         database.WriteAsync(
             async session =>
             {
@@ -150,7 +158,7 @@ internal sealed class JobTable(Database database, JobClock clock)
                 if (changed > 0 && outcome is { } how) await NoteAsync(session, job, how, now, error);
                 return changed > 0;
             },
-            isDurable: false);
+            isDurable: false, cancellation);
 
     private static async ValueTask NoteAsync(
         Session session, ClaimedJob job, JobOutcome outcome, long now, string? error) => await session.RunAsync(

@@ -20,8 +20,10 @@ internal sealed class ManifestTable(
     /// <summary>Bodies above this size, in bytes, are read from the database each time.</summary>
     private const int MaxCachedBytes = 1024 * 1024;
 
-    public ValueTask<StoredManifest?> FindAsync(RepositoryName repository, Reference reference) => cache.GetOrLoadAsync(
-        repository.Text, KeyOf(repository, reference.ToString()), () => LoadAsync(repository, reference),
+    public ValueTask<StoredManifest?> FindAsync(
+        RepositoryName repository, Reference reference, CancellationToken cancellation) => cache.GetOrLoadAsync(
+        repository.Text, KeyOf(repository, reference.ToString()),
+        () => LoadAsync(repository, reference, cancellation),
         m => m.Body.Length <= MaxCachedBytes ? m.Body.Length + 400 : long.MaxValue / 2);
 
     public static async ValueTask<bool> ExistsAsync(Session session, long repositoryId, Digest digest) =>
@@ -111,9 +113,10 @@ internal sealed class ManifestTable(
     /// the one with which they are longer than <paramref name="maxLength"/> together, in characters.
     /// </summary>
     public async ValueTask<List<Referrer>> ReferrersAsync(
-        RepositoryName repository, Digest subject, string? artifactType, string last, int count, long maxLength)
+        RepositoryName repository, Digest subject, string? artifactType, string last, int count, long maxLength,
+        CancellationToken cancellation)
     {
-        if (await repositories.FindAsync(repository) is not { } id) return [];
+        if (await repositories.FindAsync(repository, cancellation) is not { } id) return [];
         var length = 0L;
         return await database.ReadAsync(s => s.UntilAsync(
             """
@@ -126,12 +129,13 @@ internal sealed class ManifestTable(
                 Digest.Parse(row.GetString(0)), row.GetString(1), row.GetInt64(2),
                 row.IsDBNull(3) ? null : row.GetString(3), row.IsDBNull(4) ? null : row.GetString(4)),
             referrer => (length += referrer.Length) > maxLength && length > referrer.Length,
-            id, subject.Text, last, artifactType, count));
+            id, subject.Text, last, artifactType, count), cancellation);
     }
 
-    private async ValueTask<StoredManifest?> LoadAsync(RepositoryName repository, Reference reference)
+    private async ValueTask<StoredManifest?> LoadAsync(
+        RepositoryName repository, Reference reference, CancellationToken cancellation)
     {
-        if (await repositories.FindAsync(repository) is not { } id) return null;
+        if (await repositories.FindAsync(repository, cancellation) is not { } id) return null;
         return await database.ReadAsync(async session =>
         {
             var digest = reference.Digest?.Text ?? await TagTable.FindAsync(session, id, reference.Tag!.Value);
@@ -141,7 +145,7 @@ internal sealed class ManifestTable(
                 WHERE m.repository_id = $1 AND m.digest = $2
                 """,
                 row => new StoredManifest(Digest.Parse(digest), row.GetString(0), (byte[])row.GetValue(1)), id, digest);
-        });
+        }, cancellation);
     }
 
     /// <summary>Under which a tag's or a digest's manifest is cached.</summary>

@@ -63,48 +63,55 @@ internal sealed class PostgresDatabase : Database
             return true;
         }));
 
-    public override ValueTask<T> ReadAsync<T>(Func<Session, ValueTask<T>> query) => new(AttemptAsync(
-        async attempt =>
-        {
-            await using var connection = await TakeAsync(attempt);
-            return await query(new PostgresSession(connection));
-        }));
+    public override ValueTask<T> ReadAsync<T>(
+        Func<Session, ValueTask<T>> query, CancellationToken cancellation = default) => new(AttemptAsync(
+            async attempt =>
+            {
+                await using var connection = await TakeAsync(attempt, cancellation);
+                return await query(new PostgresSession(connection) { Cancellation = cancellation });
+            },
+            cancellation));
 
-    /// <summary>Each commit is durable: PostgreSQL groups those that come together by itself.</summary>
-    public override Task<T> WriteAsync<T>(Func<Session, ValueTask<T>> change, bool isDurable) => AttemptAsync(
-        async attempt =>
-        {
-            await using var connection = await TakeAsync(attempt);
-            await using var transaction = await connection.BeginTransactionAsync();
-            var result = await change(new PostgresSession(connection));
-            attempt.IsCommitting = true;
-            await transaction.CommitAsync();
-            return result;
-        });
+    /// <summary>
+    /// Each commit is durable: PostgreSQL groups those that come together by itself. One that has begun is not
+    /// cancelled, since nobody could tell whether it happened.
+    /// </summary>
+    public override Task<T> WriteAsync<T>(
+        Func<Session, ValueTask<T>> change, bool isDurable, CancellationToken cancellation = default) => AttemptAsync(
+            async attempt =>
+            {
+                await using var connection = await TakeAsync(attempt, cancellation);
+                await using var transaction = await connection.BeginTransactionAsync(cancellation);
+                var result = await change(new PostgresSession(connection) { Cancellation = cancellation });
+                attempt.IsCommitting = true;
+                await transaction.CommitAsync(CancellationToken.None);
+                return result;
+            },
+            cancellation);
 
     /// <summary>
     /// Servers take the schema's lock when they start, and each that runs keeps a connection open for listening.
     /// </summary>
-    public override async Task UseAloneAsync(Func<Session, Task> work)
+    public override async Task UseAloneAsync(Func<Session, Task> work, CancellationToken cancellation)
     {
         // This process's own idle connections are not to be found.
         source.Clear();
-        await using var connection = await source.OpenConnectionAsync();
-        await using var transaction = await connection.BeginTransactionAsync();
-        var session = new PostgresSession(connection);
+        await using var connection = await source.OpenConnectionAsync(cancellation);
+        await using var transaction = await connection.BeginTransactionAsync(cancellation);
+        var session = new PostgresSession(connection) { Cancellation = cancellation };
         await LockSchemaAsync(session);
         for (var waited = 0; await CountOthersAsync(session) > 0; waited++)
         {
             if (waited == 20) throw new DatabaseInUseException($"servers use the database {Name}: stop them first");
-            await Task.Delay(TimeSpan.FromMilliseconds(100), clock);
+            await Task.Delay(TimeSpan.FromMilliseconds(100), clock, cancellation);
         }
 
         await work(session);
-        await transaction.CommitAsync();
+        await transaction.CommitAsync(CancellationToken.None);
     }
 
     /// <summary>PostgreSQL checks its pages itself, where its data_checksums are on.</summary>
-    public override Task<List<string>> CheckAsync() => Task.FromResult<List<string>>([]);
+    public override Task<List<string>> CheckAsync(CancellationToken cancellation) => Task.FromResult<List<string>>([]);
 
     public override PostgresListener Listen(Action<string> forget, Action forgetAll, ILogger log) =>
         new PostgresListener(settings, forget, forgetAll, TellOfJobs, clock, log);
@@ -147,9 +154,9 @@ internal sealed class PostgresDatabase : Database
         }
     }
 
-    private async Task<NpgsqlConnection> TakeAsync(Attempt attempt)
+    private async Task<NpgsqlConnection> TakeAsync(Attempt attempt, CancellationToken cancellation)
     {
-        var connection = await source.OpenConnectionAsync();
+        var connection = await source.OpenConnectionAsync(cancellation);
         attempt.IsConnected = true;
 
         // Whoever tried whether the database is back has its answer: nobody need wait for the statement too.
@@ -157,7 +164,7 @@ internal sealed class PostgresDatabase : Database
         return connection;
     }
 
-    private async Task<T> AttemptAsync<T>(Func<Attempt, Task<T>> work)
+    private async Task<T> AttemptAsync<T>(Func<Attempt, Task<T>> work, CancellationToken cancellation)
     {
         var isProbe = Enter();
         try
@@ -177,7 +184,7 @@ internal sealed class PostgresDatabase : Database
                     if (IsOfTheConnection(e, attempt)) Note(e, isAway: number > 0 || !attempt.IsConnected);
                     if (isLast) throw new DatabaseUnavailableException(e.Message, e);
 
-                    await Task.Delay(settings.RetryDelay * (number + 1), clock);
+                    await Task.Delay(settings.RetryDelay * (number + 1), clock, cancellation);
                 }
             }
         }

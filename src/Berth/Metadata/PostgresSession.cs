@@ -71,13 +71,13 @@ internal sealed class PostgresSession(NpgsqlConnection connection) : Session
             batch.BatchCommands.Add(command);
         }
 
-        await batch.ExecuteNonQueryAsync();
+        await batch.ExecuteNonQueryAsync(Cancellation);
     }
 
     public override async ValueTask RunScriptAsync(string sql)
     {
         await using var command = new NpgsqlCommand(sql, connection);
-        await command.ExecuteNonQueryAsync();
+        await command.ExecuteNonQueryAsync(Cancellation);
     }
 
     protected override DbCommand Prepare(string sql, ReadOnlySpan<object?> parameters)

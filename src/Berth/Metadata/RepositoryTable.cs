@@ -11,8 +11,8 @@ internal sealed class RepositoryTable(Database database, TimeProvider clock)
 
     private readonly BoundedCache<long> ids = new(maxCost: 100_000);
 
-    public ValueTask<long?> FindAsync(RepositoryName name) =>
-        ids.TryGet(name.Text, out var cached) ? new ValueTask<long?>(cached) : LoadAsync(name);
+    public ValueTask<long?> FindAsync(RepositoryName name, CancellationToken cancellation) =>
+        ids.TryGet(name.Text, out var cached) ? new ValueTask<long?>(cached) : LoadAsync(name, cancellation);
 
     public async ValueTask<long> FindOrAddAsync(Session session, RepositoryName name)
     {
@@ -23,25 +23,27 @@ internal sealed class RepositoryTable(Database database, TimeProvider clock)
     }
 
     /// <summary>Names after <paramref name="last"/> in ordinal order, of repositories that hold a manifest.</summary>
-    public ValueTask<List<string>> ListAsync(string last, int count, int skip) =>
-        database.ReadAsync(s => s.AllAsync(ListStatement, row => row.GetString(0), last, count, skip));
+    public ValueTask<List<string>> ListAsync(string last, int count, int skip, CancellationToken cancellation) =>
+        database.ReadAsync(s => s.AllAsync(ListStatement, row => row.GetString(0), last, count, skip), cancellation);
 
     /// <summary>
     /// Whether anything was pushed: an upload that never ended leaves a row, but no repository to be seen.
     /// </summary>
-    public async ValueTask<bool> HasContentAsync(long id) => await database.ReadAsync(s => s.NumberAsync(
-        """
-        SELECT EXISTS (SELECT 1 FROM manifest WHERE repository_id = $1)
-            OR EXISTS (SELECT 1 FROM repository_blob WHERE repository_id = $1)
-        """,
-        id)) == 1;
+    public async ValueTask<bool> HasContentAsync(long id, CancellationToken cancellation) => await database.ReadAsync(
+        s => s.NumberAsync(
+            """
+            SELECT EXISTS (SELECT 1 FROM manifest WHERE repository_id = $1)
+                OR EXISTS (SELECT 1 FROM repository_blob WHERE repository_id = $1)
+            """,
+            id),
+        cancellation) == 1;
 
     public static ValueTask<long?> FindAsync(Session session, RepositoryName name) =>
         session.NumberAsync("SELECT id FROM repository WHERE name = $1", name.Text);
 
-    private async ValueTask<long?> LoadAsync(RepositoryName name)
+    private async ValueTask<long?> LoadAsync(RepositoryName name, CancellationToken cancellation)
     {
-        var id = await database.ReadAsync(s => FindAsync(s, name));
+        var id = await database.ReadAsync(s => FindAsync(s, name), cancellation);
         if (id is { } found) ids.Set(name.Text, found, cost: 1);
         return id;
     }

@@ -9,6 +9,9 @@ namespace Berth.Metadata;
 /// </summary>
 internal abstract class Session
 {
+    /// <summary>Ends the statements of the read or write that uses this connection now.</summary>
+    public CancellationToken Cancellation { get; set; }
+
     /// <summary>Runs a statement and returns how many rows it changed.</summary>
     public ValueTask<int> RunAsync(string sql, params ReadOnlySpan<object?> parameters) =>
         RunAsync(Prepare(sql, parameters));
@@ -89,7 +92,7 @@ internal abstract class Session
     {
         try
         {
-            return await command.ExecuteNonQueryAsync();
+            return await command.ExecuteNonQueryAsync(Cancellation);
         }
         finally
         {
@@ -101,9 +104,9 @@ internal abstract class Session
     {
         try
         {
-            await using var reader = await command.ExecuteReaderAsync();
+            await using var reader = await command.ExecuteReaderAsync(Cancellation);
             var rows = new List<T>();
-            while (await reader.ReadAsync())
+            while (await reader.ReadAsync(Cancellation))
             {
                 rows.Add(read(reader));
                 if (isLast(rows[^1])) break;
@@ -121,8 +124,8 @@ internal abstract class Session
     {
         try
         {
-            await using var reader = await command.ExecuteReaderAsync();
-            return await reader.ReadAsync() ? read(reader) : none;
+            await using var reader = await command.ExecuteReaderAsync(Cancellation);
+            return await reader.ReadAsync(Cancellation) ? read(reader) : none;
         }
         finally
         {

@@ -12,8 +12,7 @@ internal sealed class SigningKeyTable(Database database, TimeProvider clock)
     /// <exception cref="DatabaseUnavailableException">The database can't be asked at the moment.</exception>
     public async Task<byte[]> FindOrAddAsync(string purpose, CancellationToken cancellation)
     {
-        cancellation.ThrowIfCancellationRequested();
-        if (await database.ReadAsync(session => FindAsync(session, purpose)) is { } known) return known;
+        if (await database.ReadAsync(session => FindAsync(session, purpose), cancellation) is { } known) return known;
         var made = RandomNumberGenerator.GetBytes(KeyBytes);
         return await database.WriteAsync(
             async session =>
@@ -25,7 +24,7 @@ internal sealed class SigningKeyTable(Database database, TimeProvider clock)
                     purpose, made, clock.GetUtcNow().ToUnixTimeMilliseconds());
                 return (await FindAsync(session, purpose))!;
             },
-            isDurable: true);
+            isDurable: true, cancellation);
     }
 
     private static ValueTask<byte[]?> FindAsync(Session session, string purpose) => session.FirstAsync(

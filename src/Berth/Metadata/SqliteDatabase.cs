@@ -90,28 +90,39 @@ internal sealed class SqliteDatabase : Database
         return new SqliteDatabase(path, isReadOnly: false);
     }
 
-    public override async ValueTask<T> ReadAsync<T>(Func<Session, ValueTask<T>> query)
+    public override async ValueTask<T> ReadAsync<T>(
+        Func<Session, ValueTask<T>> query, CancellationToken cancellation = default)
     {
         var session = await readers.TakeAsync();
+        session.Cancellation = cancellation;
         try
         {
             return await query(session);
         }
         finally
         {
+            session.Cancellation = CancellationToken.None;
             readers.Return(session);
         }
     }
 
-    public override async Task<T> WriteAsync<T>(Func<Session, ValueTask<T>> change, bool isDurable)
+    /// <summary>
+    /// Who gives up leaves the queue. A write that has begun goes on: its batch belongs to others too.
+    /// </summary>
+    public override async Task<T> WriteAsync<T>(
+        Func<Session, ValueTask<T>> change, bool isDurable, CancellationToken cancellation = default)
     {
         var pending = new PendingWrite<T>(change, isDurable);
-        await writes.Writer.WriteAsync(pending);
+        await using var leaving = cancellation.UnsafeRegister(
+            static (write, token) => ((PendingWrite)write!).TryCancel(token), pending);
+        await writes.Writer.WriteAsync(pending, cancellation);
         return await pending.Completion.Task;
     }
 
-    public override async Task UseAloneAsync(Func<Session, Task> work)
+    public override async Task UseAloneAsync(Func<Session, Task> work, CancellationToken cancellation)
     {
+        cancellation.ThrowIfCancellationRequested();
+
         // This database's own idle connections would be in the way too.
         readers.Dispose();
         writer?.Dispose();
@@ -120,9 +131,10 @@ internal sealed class SqliteDatabase : Database
         await session.RunAsync("COMMIT");
     }
 
-    public override async Task<List<string>> CheckAsync()
+    public override async Task<List<string>> CheckAsync(CancellationToken cancellation)
     {
-        var lines = await ReadAsync(s => s.AllAsync("PRAGMA quick_check(20)", row => row.GetString(0)));
+        var lines = await ReadAsync(
+            s => s.AllAsync("PRAGMA quick_check(20)", row => row.GetString(0)), cancellation);
         return lines.FindAll(line => line != "ok");
     }
 
@@ -175,7 +187,12 @@ internal sealed class SqliteDatabase : Database
         var batch = new List<PendingWrite>(MaxWritesPerCommit);
         while (await writes.Reader.WaitToReadAsync())
         {
-            while (batch.Count < MaxWritesPerCommit && writes.Reader.TryRead(out var write)) batch.Add(write);
+            while (batch.Count < MaxWritesPerCommit && writes.Reader.TryRead(out var write))
+            {
+                if (write.TryBegin()) batch.Add(write);
+            }
+
+            if (batch.Count == 0) continue;
             await CommitAsync(batch);
             batch.Clear();
         }
@@ -228,13 +245,25 @@ internal sealed class SqliteDatabase : Database
 
     private abstract class PendingWrite(bool isDurable)
     {
+        private int hasBegunOrLeft;
+
         public bool IsDurable { get; } = isDurable;
+
+        /// <summary>Begins the write, which nobody can cancel from now on. False if somebody has.</summary>
+        public bool TryBegin() => Interlocked.Exchange(ref hasBegunOrLeft, 1) == 0;
+
+        public void TryCancel(CancellationToken cancellation)
+        {
+            if (Interlocked.Exchange(ref hasBegunOrLeft, 1) == 0) Leave(cancellation);
+        }
 
         public abstract Task RunAsync(Session session);
 
         public abstract void Complete();
 
         public abstract void Fail(Exception e);
+
+        protected abstract void Leave(CancellationToken cancellation);
     }
 
     private sealed class PendingWrite<T>(Func<Session, ValueTask<T>> change, bool isDurable) : PendingWrite(isDurable)
@@ -248,5 +277,7 @@ internal sealed class SqliteDatabase : Database
         public override void Complete() => Completion.TrySetResult(result);
 
         public override void Fail(Exception e) => Completion.TrySetException(e);
+
+        protected override void Leave(CancellationToken cancellation) => Completion.TrySetCanceled(cancellation);
     }
 }

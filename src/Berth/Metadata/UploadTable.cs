@@ -18,7 +18,8 @@ internal sealed class UploadTable(Database database, RepositoryTable repositorie
     private const string Columns =
         "u.algorithm, u.state, u.version, (SELECT r.name FROM repository r WHERE r.id = u.repository_id)";
 
-    public async Task AddAsync(UploadRow upload, string startedBy) => await database.WriteAsync(
+    public async Task AddAsync(
+        UploadRow upload, string startedBy, CancellationToken cancellation) => await database.WriteAsync(
         async session => await session.RunAsync(
             """
             INSERT INTO upload (id, repository_id, algorithm, started_by, active_at, state, version)
@@ -26,14 +27,16 @@ internal sealed class UploadTable(Database database, RepositoryTable repositorie
             """,
             upload.Id.Text, await repositories.FindOrAddAsync(session, upload.Repository), upload.Algorithm.ToString(),
             startedBy, Now, upload.State, upload.Version),
-        isDurable: false);
+        isDurable: false, cancellation);
 
-    public ValueTask<UploadRow?> FindAsync(UploadId id) => database.ReadAsync(s => s.FirstAsync(
-        $"SELECT {Columns} FROM upload u WHERE u.id = $1", row => Read(id, row), id.Text));
+    public ValueTask<UploadRow?> FindAsync(UploadId id, CancellationToken cancellation) => database.ReadAsync(
+        s => s.FirstAsync($"SELECT {Columns} FROM upload u WHERE u.id = $1", row => Read(id, row), id.Text),
+        cancellation);
 
     /// <summary>Takes an upload for one request: whoever took it before can't release it any more.</summary>
     /// <returns>The upload with its new version, or null where the repository has none.</returns>
-    public Task<UploadRow?> ClaimAsync(UploadId id, RepositoryName repository) => database.WriteAsync(
+    public Task<UploadRow?> ClaimAsync(
+        UploadId id, RepositoryName repository, CancellationToken cancellation) => database.WriteAsync(
         session => session.FirstAsync(
             """
             UPDATE upload SET version = version + 1, active_at = $3
@@ -41,52 +44,60 @@ internal sealed class UploadTable(Database database, RepositoryTable repositorie
             RETURNING algorithm, state, version, $2
             """,
             row => Read(id, row), id.Text, repository.Text, Now),
-        isDurable: false);
+        isDurable: false, cancellation);
 
     /// <summary>Leaves an upload as a request has brought it. False if another request has claimed it since.</summary>
-    public async Task<bool> ReleaseAsync(UploadId id, string? state, long version) => await database.WriteAsync(
+    public async Task<bool> ReleaseAsync(
+        UploadId id, string? state, long version, CancellationToken cancellation) => await database.WriteAsync(
         session => session.RunAsync(
             "UPDATE upload SET state = $2, version = version + 1, active_at = $4 WHERE id = $1 AND version = $3",
             id.Text, state, version, Now),
-        isDurable: false) > 0;
+        isDurable: false, cancellation) > 0;
 
     /// <summary>Writes down, or takes away with null, what the store needs in order to open an upload again.</summary>
-    public Task SetStateAsync(UploadId id, string? state) => database.WriteAsync(
+    public Task SetStateAsync(UploadId id, string? state, CancellationToken cancellation) => database.WriteAsync(
         session => session.RunAsync("UPDATE upload SET state = $2 WHERE id = $1", id.Text, state),
-        isDurable: false);
+        isDurable: false, cancellation);
 
     /// <summary>Whether nobody has claimed an upload since it had this version.</summary>
-    public async ValueTask<bool> IsHeldAsync(UploadId id, long version) => await database.ReadAsync(
-        s => s.NumberAsync("SELECT version FROM upload WHERE id = $1", id.Text)) == version;
+    public async ValueTask<bool> IsHeldAsync(UploadId id, long version, CancellationToken cancellation) =>
+        await database.ReadAsync(
+            s => s.NumberAsync("SELECT version FROM upload WHERE id = $1", id.Text), cancellation) == version;
 
     /// <summary>Puts off the upload's expiry: it was active just now.</summary>
-    public Task TouchAsync(UploadId id) => database.WriteAsync(
+    public Task TouchAsync(UploadId id, CancellationToken cancellation) => database.WriteAsync(
         session => session.RunAsync("UPDATE upload SET active_at = $2 WHERE id = $1", id.Text, Now),
-        isDurable: false);
+        isDurable: false, cancellation);
 
     /// <summary>Ends an upload. Returns it as it was, or null where there was none.</summary>
-    public Task<UploadRow?> RemoveAsync(UploadId id) => RemoveAsync(id, "version >= $2", 0);
+    public Task<UploadRow?> RemoveAsync(UploadId id, CancellationToken cancellation) =>
+        RemoveAsync(id, "version >= $2", 0, cancellation);
 
     /// <summary>Ends an upload in the caller's write.</summary>
     public static async ValueTask EndAsync(Session session, UploadId id) =>
         await session.RunAsync("DELETE FROM upload WHERE id = $1", id.Text);
 
     /// <summary>Ends an upload, unless another request has claimed it since. Returns it as it was.</summary>
-    public Task<UploadRow?> RemoveHeldAsync(UploadId id, long version) => RemoveAsync(id, "version = $2", version);
+    public Task<UploadRow?> RemoveHeldAsync(UploadId id, long version, CancellationToken cancellation) =>
+        RemoveAsync(id, "version = $2", version, cancellation);
 
     /// <summary>Ends an upload, unless it was active within <paramref name="age"/>. Returns it as it was.</summary>
-    public Task<UploadRow?> RemoveIdleAsync(UploadId id, TimeSpan age) =>
-        RemoveAsync(id, "active_at < $2", Before(age));
+    public Task<UploadRow?> RemoveIdleAsync(UploadId id, TimeSpan age, CancellationToken cancellation) =>
+        RemoveAsync(id, "active_at < $2", Before(age), cancellation);
 
     /// <summary>
     /// Uploads without activity for longer than <paramref name="age"/>, the oldest first, some at most.
     /// </summary>
-    public ValueTask<List<UploadId>> IdleAsync(TimeSpan age, int count) => database.ReadAsync(s => s.AllAsync(
-        "SELECT id FROM upload WHERE active_at < $1 ORDER BY active_at, id LIMIT $2",
-        row => UploadId.TryParse(row.GetString(0), out var id) ? id : default,
-        Before(age), count));
+    public ValueTask<List<UploadId>> IdleAsync(
+        TimeSpan age, int count, CancellationToken cancellation) => database.ReadAsync(
+        s => s.AllAsync(
+            "SELECT id FROM upload WHERE active_at < $1 ORDER BY active_at, id LIMIT $2",
+            row => UploadId.TryParse(row.GetString(0), out var id) ? id : default,
+            Before(age), count),
+        cancellation);
 
-    private Task<UploadRow?> RemoveAsync(UploadId id, string condition, long bound) => database.WriteAsync(
+    private Task<UploadRow?> RemoveAsync(
+        UploadId id, string condition, long bound, CancellationToken cancellation) => database.WriteAsync(
         session => session.FirstAsync(
             $"""
             DELETE FROM upload WHERE id = $1 AND {condition}
@@ -94,7 +105,7 @@ internal sealed class UploadTable(Database database, RepositoryTable repositorie
                 (SELECT r.name FROM repository r WHERE r.id = upload.repository_id)
             """,
             row => Read(id, row), id.Text, bound),
-        isDurable: false);
+        isDurable: false, cancellation);
 
     private long Before(TimeSpan age) => (clock.GetUtcNow() - age).ToUnixTimeMilliseconds();
 

@@ -54,14 +54,14 @@ internal sealed partial class LocalUploads(
         open.TryGetValue(id, out var upload);
         if (upload?.TryHold() == false)
         {
-            await Table.TouchAsync(id);
+            await Table.TouchAsync(id, cancellation);
             return;
         }
 
         var isOver = false;
         try
         {
-            isOver = await Table.RemoveIdleAsync(id, age) is not null;
+            isOver = await Table.RemoveIdleAsync(id, age, cancellation) is not null;
             if (!isOver) return;
             upload?.Content.Dispose();
             await Store.DeleteUploadAsync(id, state: null, cancellation);
@@ -76,7 +76,7 @@ internal sealed partial class LocalUploads(
     {
         foreach (var upload in open.Values)
         {
-            if (upload.IsHeld) await RecordActivityAsync(upload);
+            if (upload.IsHeld) await RecordActivityAsync(upload, cancellation);
         }
     }
 
@@ -87,7 +87,10 @@ internal sealed partial class LocalUploads(
             if (Clock.GetElapsedTime(upload.ActiveAt) < idle || !upload.TryHold()) continue;
             try
             {
-                if (upload.Content.State is { } state) await Table.SetStateAsync(upload.Content.Id, state);
+                if (upload.Content.State is { } state)
+                {
+                    await Table.SetStateAsync(upload.Content.Id, state, cancellation);
+                }
             }
             finally
             {
@@ -106,7 +109,7 @@ internal sealed partial class LocalUploads(
         RepositoryName repository, DigestAlgorithm algorithm, string startedBy, CancellationToken cancellation)
     {
         var row = new UploadRow(UploadId.New(), repository, algorithm, State: null, Version: 0);
-        await Table.AddAsync(row, startedBy);
+        await Table.AddAsync(row, startedBy, cancellation);
         return await OpenAsync(row, cancellation);
     }
 
@@ -114,8 +117,8 @@ internal sealed partial class LocalUploads(
         RepositoryName repository, UploadId id, CancellationToken cancellation)
     {
         if (open.TryGetValue(id, out var known)) return known.Content.Repository == repository ? known : null;
-        if (await Table.FindAsync(id) is not { } row || row.Repository != repository) return null;
-        if (row.State is not null) await Table.SetStateAsync(id, state: null);
+        if (await Table.FindAsync(id, cancellation) is not { } row || row.Repository != repository) return null;
+        if (row.State is not null) await Table.SetStateAsync(id, state: null, cancellation);
         return await OpenAsync(row, cancellation);
     }
 
@@ -146,13 +149,13 @@ internal sealed partial class LocalUploads(
     /// <summary>
     /// Puts off the expiry of an upload. What arrived counts whether or not this can be written down just now.
     /// </summary>
-    private async Task RecordActivityAsync(OpenUpload upload)
+    private async Task RecordActivityAsync(OpenUpload upload, CancellationToken cancellation)
     {
         upload.ActiveAt = Clock.GetTimestamp();
         if (Clock.GetElapsedTime(upload.RecordedAt) < recordedEvery) return;
         try
         {
-            await Table.TouchAsync(upload.Content.Id);
+            await Table.TouchAsync(upload.Content.Id, cancellation);
             upload.RecordedAt = Clock.GetTimestamp();
         }
         catch (Exception e) when (e is DatabaseUnavailableException || DiskFull.IsCauseOf(e))
@@ -193,7 +196,7 @@ internal sealed partial class LocalUploads(
     {
         protected override async Task<bool> RecordAsync(CancellationToken cancellation)
         {
-            await uploads.RecordActivityAsync(upload);
+            await uploads.RecordActivityAsync(upload, cancellation);
             return true;
         }
 
@@ -202,7 +205,7 @@ internal sealed partial class LocalUploads(
         {
             Content.Dispose();
             await uploads.Store.DeleteUploadAsync(Id, state: null, cancellation);
-            await uploads.Table.RemoveAsync(Id);
+            await uploads.Table.RemoveAsync(Id, cancellation);
         }
 
         protected override void LetGo(bool isOver) => uploads.LetGo(upload, isOver);

@@ -31,12 +31,14 @@ internal sealed partial class PurgeUploadsJob(
 
         // What is younger may belong to an upload that another node is just ending.
         if (!storage.IsShared || settings is { Enabled: true, DryRun: true }) return;
-        await store.RemoveOrphansAsync(clock.GetUtcNow() - settings.Age, IsOwnedAsync, cancellation);
+        await store.RemoveOrphansAsync(
+            clock.GetUtcNow() - settings.Age, async id => await table.FindAsync(id, cancellation) is not null,
+            cancellation);
     }
 
     private async Task PurgeAsync(CancellationToken cancellation)
     {
-        while (await table.IdleAsync(settings.Age, PageSize) is { Count: > 0 } idle)
+        while (await table.IdleAsync(settings.Age, PageSize, cancellation) is { Count: > 0 } idle)
         {
             foreach (var id in idle)
             {
@@ -48,8 +50,6 @@ internal sealed partial class PurgeUploadsJob(
             if (settings.DryRun) return;
         }
     }
-
-    private async ValueTask<bool> IsOwnedAsync(UploadId id) => await table.FindAsync(id) is not null;
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Upload {Id} expired (dry run: {DryRun})")]
     private partial void LogExpired(UploadId id, bool dryRun);

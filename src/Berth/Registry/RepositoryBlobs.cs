@@ -28,7 +28,8 @@ internal sealed partial class RepositoryBlobs(
     /// <summary>The blob's link, or null where it is not linked here or not whole in the store.</summary>
     public async ValueTask<BlobLink?> FindAsync(
         RepositoryName repository, Digest digest, CancellationToken cancellation) =>
-        await table.FindAsync(repository, digest) is { } link && IsWhole(link, await store.LengthOfAsync(digest))
+        await table.FindAsync(repository, digest, cancellation) is { } link
+        && IsWhole(link, await store.LengthOfAsync(digest))
             ? link
             : null;
 
@@ -38,7 +39,7 @@ internal sealed partial class RepositoryBlobs(
     public async ValueTask<BlobContent?> OpenAsync(
         RepositoryName repository, Digest digest, CancellationToken cancellation)
     {
-        if (await table.FindAsync(repository, digest) is not { } link) return null;
+        if (await table.FindAsync(repository, digest, cancellation) is not { } link) return null;
         var content = await store.OpenAsync(digest);
         if (IsWhole(link, content?.Length)) return content;
         content?.Dispose();

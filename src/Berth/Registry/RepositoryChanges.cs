@@ -52,7 +52,7 @@ internal sealed class RepositoryChanges(Database database, RepositoryTable repos
                     await attempt.AnnounceAsync();
                     return result;
                 },
-                isDurable);
+                isDurable, cancellation);
         }
         finally
         {

@@ -19,12 +19,12 @@ internal sealed class SharedUploads(
 
     public override async Task<UploadId> StartAsync(
         RepositoryName repository, DigestAlgorithm algorithm, string startedBy, CancellationToken cancellation) =>
-        (await AddAsync(repository, algorithm, startedBy)).Id;
+        (await AddAsync(repository, algorithm, startedBy, cancellation)).Id;
 
     public override async Task<UploadLease> TakeNewAsync(
         RepositoryName repository, DigestAlgorithm algorithm, string startedBy, CancellationToken cancellation)
     {
-        var lease = await OpenAsync(await AddAsync(repository, algorithm, startedBy), cancellation);
+        var lease = await OpenAsync(await AddAsync(repository, algorithm, startedBy, cancellation), cancellation);
         lease.Otherwise = UploadEnd.Discard;
         return lease;
     }
@@ -36,7 +36,8 @@ internal sealed class SharedUploads(
         Lease? lease = null;
         try
         {
-            if (await Table.ClaimAsync(id, repository) is { } row) lease = await OpenAsync(row, cancellation);
+            var row = await Table.ClaimAsync(id, repository, cancellation);
+            if (row is not null) lease = await OpenAsync(row, cancellation);
         }
         finally
         {
@@ -49,7 +50,7 @@ internal sealed class SharedUploads(
     public override async ValueTask<long?> FindOffsetAsync(
         RepositoryName repository, UploadId id, CancellationToken cancellation)
     {
-        if (await Table.FindAsync(id) is not { } row || row.Repository != repository) return null;
+        if (await Table.FindAsync(id, cancellation) is not { } row || row.Repository != repository) return null;
         if (held.TryGetValue(id, out var lease) && lease?.Version == row.Version) return lease.Offset;
         using var content = await Store.OpenUploadAsync(
             row.Id, row.Repository, row.Algorithm, row.State, cancellation);
@@ -58,20 +59,21 @@ internal sealed class SharedUploads(
 
     public override async Task ExpireAsync(UploadId id, TimeSpan age, CancellationToken cancellation)
     {
-        if (held.ContainsKey(id)) await Table.TouchAsync(id);
-        else if (await Table.RemoveIdleAsync(id, age) is { } row)
+        if (held.ContainsKey(id)) await Table.TouchAsync(id, cancellation);
+        else if (await Table.RemoveIdleAsync(id, age, cancellation) is { } row)
             await Store.DeleteUploadAsync(id, row.State, cancellation);
     }
 
     public override async Task RecordActivityAsync(CancellationToken cancellation)
     {
-        foreach (var id in held.Keys) await Table.TouchAsync(id);
+        foreach (var id in held.Keys) await Table.TouchAsync(id, cancellation);
     }
 
-    private async Task<UploadRow> AddAsync(RepositoryName repository, DigestAlgorithm algorithm, string startedBy)
+    private async Task<UploadRow> AddAsync(
+        RepositoryName repository, DigestAlgorithm algorithm, string startedBy, CancellationToken cancellation)
     {
         var row = new UploadRow(UploadId.New(), repository, algorithm, State: null, Version: 0);
-        await Table.AddAsync(row, startedBy);
+        await Table.AddAsync(row, startedBy, cancellation);
         return row;
     }
 
@@ -80,7 +82,7 @@ internal sealed class SharedUploads(
         var content = await Store.OpenUploadAsync(
             row.Id, row.Repository, row.Algorithm, row.State, cancellation);
         content.BeginRequest();
-        content.IsHeldAsync = _ => Table.IsHeldAsync(row.Id, row.Version);
+        content.IsHeldAsync = stop => Table.IsHeldAsync(row.Id, row.Version, stop);
         var lease = new Lease(this, content, row.Version);
         held[row.Id] = lease;
         return lease;
@@ -94,14 +96,14 @@ internal sealed class SharedUploads(
         protected override async Task<bool> RecordAsync(CancellationToken cancellation)
         {
             await Content.SuspendAsync(cancellation);
-            return await uploads.Table.ReleaseAsync(Id, Content.State, version);
+            return await uploads.Table.ReleaseAsync(Id, Content.State, version, cancellation);
         }
 
         /// <summary>What only this request knows of goes first, and the row while it is still its own.</summary>
         protected override async Task DeleteAsync(CancellationToken cancellation)
         {
             await Content.RewindAsync(cancellation);
-            if (await uploads.Table.RemoveHeldAsync(Id, version) is { } row)
+            if (await uploads.Table.RemoveHeldAsync(Id, version, cancellation) is { } row)
             {
                 await uploads.Store.DeleteUploadAsync(Id, row.State, cancellation);
             }

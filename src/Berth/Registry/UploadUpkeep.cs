@@ -24,7 +24,8 @@ internal sealed partial class UploadUpkeep(
         var started = clock.GetUtcNow();
         if (!storage.IsShared)
         {
-            await AttemptAsync(() => store.RemoveOrphansAsync(started, IsOwnedAsync, stoppingToken));
+            await AttemptAsync(() => store.RemoveOrphansAsync(
+                started, async id => await table.FindAsync(id, stoppingToken) is not null, stoppingToken));
         }
 
         // Several rounds before an upload that is being written could look abandoned.
@@ -57,8 +58,6 @@ internal sealed partial class UploadUpkeep(
             LogFailure(e);
         }
     }
-
-    private async ValueTask<bool> IsOwnedAsync(UploadId id) => await table.FindAsync(id) is not null;
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The upkeep of uploads failed; it is tried again within a minute")]
     private partial void LogFailure(Exception e);

@@ -9,6 +9,8 @@ namespace Berth.Tests.Cli;
 
 public class CopyMetadataTests
 {
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
     private static readonly TestImage Base = new(
         "library/app", "v1", new(1, 500), [new TestBlob(2, 70_000), new TestBlob(3, 9_000)], MountedFrom: null);
 
@@ -81,7 +83,7 @@ public class CopyMetadataTests
                     CREATE TRIGGER alter_one AFTER INSERT ON tag WHEN new.name = 'v2'
                     BEGIN UPDATE tag SET moved_by = 'someone else' WHERE name = 'v2'; END
                     """),
-                isDurable: true);
+                isDurable: true, Stop);
         }
 
         var (exitCode, output) = await CopyCommand.RunAsync(file, target);
@@ -209,16 +211,16 @@ public class CopyMetadataTests
         await using var database = await SqliteDatabase.OpenAsync(folder.File("berth.db"));
         var names = await database.ReadAsync(s => s.AllAsync(
             "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'",
-            row => row.GetString(0)));
+            row => row.GetString(0)), Stop);
         Assert.Equal(
             names.Where(n => n != "schema_migration").Order(), CopiedTable.All.Select(table => table.Name).Order());
         foreach (var table in CopiedTable.All)
         {
             Assert.Equal(table.Key, await database.ReadAsync(s => s.AllAsync(
                 $"SELECT name FROM pragma_table_info('{table.Name}') WHERE pk > 0 ORDER BY pk",
-                row => row.GetString(0))));
+                row => row.GetString(0)), Stop));
             Assert.Equal(table.HasIdentity ? 1 : null, await database.ReadAsync(s => s.NumberAsync(
-                "SELECT 1 FROM sqlite_master WHERE name = $1 AND sql LIKE '%AUTOINCREMENT%'", table.Name)));
+                "SELECT 1 FROM sqlite_master WHERE name = $1 AND sql LIKE '%AUTOINCREMENT%'", table.Name), Stop));
         }
     }
 

@@ -6,13 +6,15 @@ namespace Berth.Tests.Cli;
 
 public class JobsTests
 {
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
     [Fact]
     public async Task Jobs_that_wait_and_how_others_ended_are_listed_while_the_server_runs()
     {
         await using var registry = await RegistryFixture.StartAsync();
         var table = registry.Services.GetRequiredService<JobTable>();
-        await EndAsync(registry, "good", job => table.CompleteAsync(job));
-        await EndAsync(registry, "bad", job => table.BuryAsync(job, "IOException: the disk is on fire"));
+        await EndAsync(registry, "good", job => table.CompleteAsync(job, Stop));
+        await EndAsync(registry, "bad", job => table.BuryAsync(job, "IOException: the disk is on fire", Stop));
         await AddAsync(registry, "later", TimeSpan.FromDays(1));
         var (exitCode, all) = await ListAsync(registry);
         Assert.True(exitCode == 0, all);
@@ -54,7 +56,7 @@ public class JobsTests
     {
         await AddAsync(registry, kind);
         var job = await registry.Services.GetRequiredService<JobTable>()
-            .ClaimAsync([kind], "a-node", TimeSpan.FromMinutes(1));
+            .ClaimAsync([kind], "a-node", TimeSpan.FromMinutes(1), Stop);
         Assert.True(await end(job!));
     }
 

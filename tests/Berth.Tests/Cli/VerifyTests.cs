@@ -9,6 +9,8 @@ namespace Berth.Tests.Cli;
 
 public class VerifyTests
 {
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
     private static readonly TestImage Image = new(
         "library/app", "v1", new(1, 500), [new TestBlob(2, 70_000), new TestBlob(3, 9_000)], MountedFrom: null);
 
@@ -176,7 +178,7 @@ public class VerifyTests
         await berth.TerminateAsync(TestContext.Current.CancellationToken);
         await using (var database = await SqliteDatabase.OpenBesideAsync(Path.Combine(berth.DataFolder, "berth.db")))
         {
-            await database.WriteAsync(session => session.RunAsync(damage), isDurable: true);
+            await database.WriteAsync(session => session.RunAsync(damage), isDurable: true, Stop);
         }
 
         var (exitCode, output) = await BerthCommand.RunAsync(berth.DataFolder, "verify");

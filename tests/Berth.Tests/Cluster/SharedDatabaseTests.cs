@@ -54,7 +54,7 @@ public class SharedDatabaseTests
         (await SharedDatabase.PushAsync(a, Tag, 1)).Dispose();
         Assert.Equal(SharedDatabase.DigestOf(1), (await SharedDatabase.PullAsync(b, Tag)).Digest);
         var ended = await database.ReadAsync(s => s.AllAsync(
-            "SELECT pg_terminate_backend(pid) " + listening, row => row.GetBoolean(0)));
+            "SELECT pg_terminate_backend(pid) " + listening, row => row.GetBoolean(0)), Stop);
         Assert.Equal(2, ended.Count);
         (await SharedDatabase.PushAsync(a, Tag, 2)).Dispose();
         await Eventually.TrueAsync(

@@ -94,7 +94,7 @@ public sealed class SharedStoreTests : IAsyncLifetime
             // Those that were accepted came one after another, in an order that only the content tells.
             var accepted = bodies.Where((_, n) => answers[n].Status == HttpStatusCode.Accepted).ToList();
             Assert.Equal($"0-{Math.Max(0, (accepted.Count * BodyBytes) - 1)}", await RangeAsync(nodes[0], upload));
-            var row = await nodes[0].Services.GetRequiredService<UploadTable>().FindAsync(IdOf(upload));
+            var row = await nodes[0].Services.GetRequiredService<UploadTable>().FindAsync(IdOf(upload), Stop);
             var stored = await nodes[0].Services.GetRequiredService<IBlobStore>().OpenUploadAsync(
                 row!.Id, row.Repository, row.Algorithm, row.State, Stop);
             var found = await stored.ComputeDigestAsync(DigestAlgorithm.Sha256, read: null, Stop);
@@ -131,7 +131,7 @@ public sealed class SharedStoreTests : IAsyncLifetime
     {
         Assert.All(nodes, node => Assert.False(Directory.Exists(node.DataFolder)));
         Assert.Equal("""{"status":"ok"}""", await nodes[0].Client.GetStringAsync("readyz", Stop));
-        await nodes[0].Services.GetRequiredService<Database>().ReadAsync(s => s.NumberAsync("SELECT 1"));
+        await nodes[0].Services.GetRequiredService<Database>().ReadAsync(s => s.NumberAsync("SELECT 1"), Stop);
     }
 
     /// <summary>A node that removes what is abandoned at once leaves nothing of uploads in the store.</summary>

@@ -6,6 +6,8 @@ namespace Berth.Tests.Distribution;
 /// <summary>Which repositories the catalog lists, and what it costs to find them.</summary>
 public class CatalogMarkTests
 {
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
     [Fact]
     public async Task A_repository_is_listed_from_its_first_manifest_to_its_last()
     {
@@ -70,7 +72,7 @@ public class CatalogMarkTests
                 "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off");
             return await session.AllAsync(
                 $"EXPLAIN {RepositoryTable.ListStatement}", row => row.GetString(0), "", 2, 0);
-        });
+        }, Stop);
         var step = Assert.Single(plan, line => line.Contains("repository", StringComparison.Ordinal)
             && !line.Contains("Cond", StringComparison.Ordinal));
         Assert.Contains("repository_listed", step, StringComparison.Ordinal);

@@ -9,6 +9,8 @@ namespace Berth.Tests.Distribution;
 /// <summary>Bodies of manifests that are large, slow or never come.</summary>
 public class ManifestBodyTests
 {
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
     private const int Declared = 4 << 20;
 
     [Fact]
@@ -143,7 +145,7 @@ public class ManifestBodyTests
         var database = registry.Services.GetRequiredService<Database>();
         var kinds = await database.ReadAsync(s => s.AllAsync(
             "SELECT kind, count(*) FROM manifest_reference GROUP BY kind ORDER BY kind",
-            row => $"{row.GetString(0)} {row.GetInt64(1)}"));
+            row => $"{row.GetString(0)} {row.GetInt64(1)}"), Stop);
         Assert.Equal(["Config 1", $"Layer {Layers}"], kinds);
     }
 

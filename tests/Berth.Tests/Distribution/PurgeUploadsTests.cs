@@ -11,6 +11,8 @@ namespace Berth.Tests.Distribution;
 [Inside]
 public class PurgeUploadsTests
 {
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
     private static readonly UploadPurgingSettings Quick = new()
     {
         Age = TimeSpan.FromSeconds(1),
@@ -60,7 +62,7 @@ public class PurgeUploadsTests
         var told = $"Upload {upload} expired (dry run: True)";
         await Eventually.TrueAsync(() => registry.Log.Any(line => line.Contains(told, StringComparison.Ordinal)));
         Assert.True(File.Exists(left));
-        Assert.NotNull(await registry.Services.GetRequiredService<UploadTable>().FindAsync(upload));
+        Assert.NotNull(await registry.Services.GetRequiredService<UploadTable>().FindAsync(upload, Stop));
     }
 
     [Fact]
@@ -70,7 +72,7 @@ public class PurgeUploadsTests
             s => Purging(s, Quick with { Enabled = false }, isShared: true));
         var (old, upload) = (Leave(registry, UploadId.New(), TimeSpan.FromHours(1)), await StartAsync(registry));
         await Task.Delay(TimeSpan.FromSeconds(2.5), TestContext.Current.CancellationToken);
-        Assert.NotNull(await registry.Services.GetRequiredService<UploadTable>().FindAsync(upload));
+        Assert.NotNull(await registry.Services.GetRequiredService<UploadTable>().FindAsync(upload, Stop));
         Assert.False(File.Exists(old));
     }
 
@@ -81,7 +83,7 @@ public class PurgeUploadsTests
         var id = await StartAsync(registry);
         var uploads = registry.Services.GetRequiredService<Uploads>();
         await uploads.ExpireAsync(id, TimeSpan.FromHours(1), TestContext.Current.CancellationToken);
-        Assert.NotNull(await registry.Services.GetRequiredService<UploadTable>().FindAsync(id));
+        Assert.NotNull(await registry.Services.GetRequiredService<UploadTable>().FindAsync(id, Stop));
         await new Script(registry).PlayAsync($"PATCH /v2/a/blobs/uploads/{id}\n > abcd\n 202");
         await Task.Delay(20, TestContext.Current.CancellationToken);
         await uploads.ExpireAsync(id, TimeSpan.FromMilliseconds(1), TestContext.Current.CancellationToken);

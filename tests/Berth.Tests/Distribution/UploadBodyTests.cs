@@ -149,11 +149,11 @@ public class UploadBodyTests
         switch (fault)
         {
             case "its row loses the hash":
-                await table.SetStateAsync(id, state: null);
+                await table.SetStateAsync(id, state: null, Stop);
                 break;
             case "the machine restarts":
-                var state = (await table.FindAsync(id))!.State!;
-                await table.SetStateAsync(id, "another" + state);
+                var state = (await table.FindAsync(id, Stop))!.State!;
+                await table.SetStateAsync(id, "another" + state, Stop);
                 break;
             case "its file grows":
                 sent += 1000;

@@ -22,7 +22,7 @@ public sealed class FaultTests
             Http = s.Http with { Headers = new Dictionary<string, IReadOnlyList<string>> { ["X-Mine"] = ["1"] } },
         });
         await registry.Services.GetRequiredService<Database>().WriteAsync(
-            session => session.RunAsync("ALTER TABLE repository RENAME TO elsewhere"), isDurable: false);
+            session => session.RunAsync("ALTER TABLE repository RENAME TO elsewhere"), isDurable: false, Stop);
         using var answer = await registry.Client.GetAsync("v2/a/tags/list", Stop);
         var id = answer.Headers.GetValues("X-Request-Id").Single();
         Assert.Equal(HttpStatusCode.InternalServerError, answer.StatusCode);

@@ -57,7 +57,7 @@ public sealed class HealthTests
     {
         await using var registry = await RegistryFixture.StartAsync();
         await registry.Services.GetRequiredService<Database>().WriteAsync(
-            session => session.RunAsync("ALTER TABLE repository RENAME TO elsewhere"), isDurable: false);
+            session => session.RunAsync("ALTER TABLE repository RENAME TO elsewhere"), isDurable: false, Stop);
         await AssertUnavailableAsync(registry, "the database does not answer");
         Assert.Equal("""{"status":"ok"}""", await registry.Client.GetStringAsync("healthz", Stop));
     }

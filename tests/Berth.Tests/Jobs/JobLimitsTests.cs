@@ -9,6 +9,8 @@ namespace Berth.Tests.Jobs;
 /// <summary>What a job may take of a node, how often it is tried, and what is remembered.</summary>
 public sealed class JobLimitsTests : IAsyncLifetime
 {
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
     /// <summary>Leases do not end while time goes by faster than the database answers.</summary>
     private static readonly JobSettings Patient = new() { Lease = TimeSpan.FromDays(30) };
 
@@ -59,7 +61,7 @@ public sealed class JobLimitsTests : IAsyncLifetime
         await node.StartAsync();
         await UntilAsync(async () => await CountAsync(node, "job") == 0);
         Assert.Equal(3, runs);
-        var ended = await new JobHistory(node.Database).EndedAsync(failedOnly: true, 10);
+        var ended = await new JobHistory(node.Database).EndedAsync(failedOnly: true, 10, Stop);
         Assert.Equal(["dead", "failed", "failed"], ended.Select(e => e.Outcome));
         Assert.Equal("InvalidDataException: for the 3. time", ended[0].Error);
         Assert.Equal(3, ended[0].Attempt);
@@ -74,13 +76,13 @@ public sealed class JobLimitsTests : IAsyncLifetime
         await AddAsync(node, "scripted");
         for (var death = 0; death < 3; death++)
         {
-            Assert.NotNull(await node.Table.ClaimAsync(["scripted"], "one that dies", lease));
+            Assert.NotNull(await node.Table.ClaimAsync(["scripted"], "one that dies", lease, Stop));
             clock.Advance(lease);
         }
 
         await node.StartAsync();
         await UntilAsync(async () => await CountAsync(node, "job") == 0);
-        var ended = Assert.Single(await new JobHistory(node.Database).EndedAsync(failedOnly: false, 10));
+        var ended = Assert.Single(await new JobHistory(node.Database).EndedAsync(failedOnly: false, 10, Stop));
         Assert.Equal(
             ("dead", "InvalidOperationException: the node died that ran it"), (ended.Outcome, ended.Error));
     }
@@ -110,7 +112,7 @@ public sealed class JobLimitsTests : IAsyncLifetime
         await AddAsync(node, "scripted");
         await node.StartAsync();
         await UntilAsync(async () => await CountAsync(node, "job_history") == 1);
-        var ended = Assert.Single(await new JobHistory(node.Database).EndedAsync(failedOnly: true, 10));
+        var ended = Assert.Single(await new JobHistory(node.Database).EndedAsync(failedOnly: true, 10, Stop));
         Assert.Equal("TimeoutException: it took longer than 02:00:00", ended.Error);
         Assert.InRange(ended.Ended - ended.Started, TimeSpan.FromHours(2), TimeSpan.FromHours(8));
     }
@@ -183,16 +185,16 @@ public sealed class JobLimitsTests : IAsyncLifetime
         for (var i = 0; i < 10; i++)
         {
             await AddAsync(node, "scripted");
-            var claim = await node.Table.ClaimAsync(["scripted"], "node", TimeSpan.FromMinutes(1));
-            Assert.True(await node.Table.CompleteAsync(claim!));
+            var claim = await node.Table.ClaimAsync(["scripted"], "node", TimeSpan.FromMinutes(1), Stop);
+            Assert.True(await node.Table.CompleteAsync(claim!, Stop));
             clock.Advance(TimeSpan.FromDays(1));
         }
 
-        await node.Table.TrimHistoryAsync(TimeSpan.FromDays(7.5), entries: 1000);
+        await node.Table.TrimHistoryAsync(TimeSpan.FromDays(7.5), entries: 1000, Stop);
         Assert.Equal(7, await CountAsync(node, "job_history"));
-        await node.Table.TrimHistoryAsync(TimeSpan.FromDays(100), entries: 4);
+        await node.Table.TrimHistoryAsync(TimeSpan.FromDays(100), entries: 4, Stop);
         Assert.Equal(4, await CountAsync(node, "job_history"));
-        await node.Table.TrimHistoryAsync(TimeSpan.FromDays(100), entries: 0);
+        await node.Table.TrimHistoryAsync(TimeSpan.FromDays(100), entries: 0, Stop);
         Assert.Equal(0, await CountAsync(node, "job_history"));
     }
 

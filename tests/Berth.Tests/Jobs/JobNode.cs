@@ -68,26 +68,30 @@ internal sealed class WatchedDatabase : Database
 
     public override string Name => inner.Name;
 
-    public override ValueTask<T> ReadAsync<T>(Func<Session, ValueTask<T>> query)
+    public override ValueTask<T> ReadAsync<T>(
+        Func<Session, ValueTask<T>> query, CancellationToken cancellation = default)
     {
         Interlocked.Increment(ref reads);
         if (IsCutOff) throw new DatabaseUnavailableException("cut off");
-        return inner.ReadAsync(query);
+        return inner.ReadAsync(query, cancellation);
     }
 
-    public override Task<T> WriteAsync<T>(Func<Session, ValueTask<T>> change, bool isDurable)
+    public override Task<T> WriteAsync<T>(
+        Func<Session, ValueTask<T>> change, bool isDurable, CancellationToken cancellation = default)
     {
         Interlocked.Increment(ref writes);
         if (IsCutOff) throw new DatabaseUnavailableException("cut off");
-        return inner.WriteAsync(change, isDurable);
+        return inner.WriteAsync(change, isDurable, cancellation);
     }
 
     public override PostgresListener? Listen(Action<string> forget, Action forgetAll, ILogger log) =>
         inner.Listen(forget, forgetAll, log);
 
-    public override Task UseAloneAsync(Func<Session, Task> work) => inner.UseAloneAsync(work);
+    public override Task UseAloneAsync(Func<Session, Task> work, CancellationToken cancellation) =>
+        inner.UseAloneAsync(work, cancellation);
 
-    public override Task<List<string>> CheckAsync() => inner.CheckAsync();
+    public override Task<List<string>> CheckAsync(CancellationToken cancellation) =>
+        inner.CheckAsync(cancellation);
 
     public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
 }

@@ -11,6 +11,8 @@ namespace Berth.Tests.Jobs;
 /// <summary>Nodes that share jobs, with leases short enough to see them end.</summary>
 public sealed class JobRunnerTests : IAsyncLifetime
 {
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
     private static readonly JobSettings Quick = new()
     {
         PollInterval = TimeSpan.FromMilliseconds(100),
@@ -179,8 +181,8 @@ public sealed class JobRunnerTests : IAsyncLifetime
         await Eventually.TrueAsync(async () => await node.Database.ReadAsync(s => s.TextAsync(Noted)) is not null);
         Assert.Equal(
             "InvalidOperationException: the disk is on fire",
-            await node.Database.ReadAsync(s => s.TextAsync(Noted)));
-        var rest = (await node.Table.NextDueAsync(["scripted"]))!.Value;
+            await node.Database.ReadAsync(s => s.TextAsync(Noted), Stop));
+        var rest = (await node.Table.NextDueAsync(["scripted"], Stop))!.Value;
         Assert.InRange(rest, Backoff.First / 2 - TimeSpan.FromSeconds(2), Backoff.First);
     }
 
@@ -246,7 +248,7 @@ public sealed class JobRunnerTests : IAsyncLifetime
                 await node.Table.AddAsync(session, "scripted", "x", TimeSpan.FromDays(1));
                 return true;
             },
-            isDurable: false);
+            isDurable: false, Stop);
         var since = Stopwatch.StartNew();
         await node.StartAsync();
         await Task.Delay(1000, TestContext.Current.CancellationToken);

@@ -5,6 +5,8 @@ namespace Berth.Tests.Metadata;
 /// <summary>What nodes can rely on that share jobs. Each node here has a clock of its own, set by hand.</summary>
 public sealed class JobTableTests : IAsyncLifetime
 {
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
     private static readonly TimeSpan Lease = TimeSpan.FromMinutes(1);
     private static readonly string[] Kinds = ["scan", "purge"];
 
@@ -24,7 +26,7 @@ public sealed class JobTableTests : IAsyncLifetime
                 await node.Table.AddAsync(session, "scan", "lost");
                 throw new InvalidOperationException("this write fails");
             },
-            isDurable: true));
+            isDurable: true, Stop));
         Assert.Null(await node.ClaimAsync());
         await node.AddAsync("scan", "kept");
         Assert.Equal("kept", (await node.ClaimAsync())!.Payload);
@@ -39,7 +41,7 @@ public sealed class JobTableTests : IAsyncLifetime
         await node.AddAsync("purge", "second", TimeSpan.FromSeconds(2));
         await node.AddAsync("scan", "fourth", TimeSpan.FromSeconds(4));
         Assert.Null(await node.ClaimAsync());
-        Assert.Equal(TimeSpan.FromSeconds(1), await node.Table.NextDueAsync(Kinds));
+        Assert.Equal(TimeSpan.FromSeconds(1), await node.Table.NextDueAsync(Kinds, Stop));
         node.Clock.Advance(TimeSpan.FromSeconds(3));
         foreach (var payload in new[] { "first", "second", "third" })
         {
@@ -55,8 +57,8 @@ public sealed class JobTableTests : IAsyncLifetime
         var (old, updated) = (await NodeAsync(), await NodeAsync());
         await updated.AddAsync("new-kind", "x");
         Assert.Null(await old.ClaimAsync());
-        Assert.Null(await old.Table.NextDueAsync(Kinds));
-        Assert.NotNull(await updated.Table.ClaimAsync(["new-kind"], "updated", Lease));
+        Assert.Null(await old.Table.NextDueAsync(Kinds, Stop));
+        Assert.NotNull(await updated.Table.ClaimAsync(["new-kind"], "updated", Lease, Stop));
     }
 
     [Fact]
@@ -80,7 +82,7 @@ public sealed class JobTableTests : IAsyncLifetime
         await one.AddAsync("scan", "x");
         var job = await one.ClaimAsync();
         foreach (var clock in new[] { one.Clock, other.Clock }) clock.Advance(Lease * 0.9);
-        Assert.True(await one.Table.RenewAsync(job!, Lease));
+        Assert.True(await one.Table.RenewAsync(job!, Lease, Stop));
         other.Clock.Advance(Lease * 0.9);
         Assert.Null(await other.ClaimAsync());
         other.Clock.Advance(Lease * 0.1);
@@ -95,15 +97,15 @@ public sealed class JobTableTests : IAsyncLifetime
         var lost = (await slow.ClaimAsync())!;
         other.Clock.Advance(Lease);
         var job = (await other.ClaimAsync())!;
-        Assert.False(await slow.Table.RenewAsync(lost, Lease));
-        Assert.False(await slow.Table.CompleteAsync(lost));
-        Assert.False(await slow.Table.RepeatAsync(lost, _ => TimeSpan.Zero));
-        Assert.False(await slow.Table.FailAsync(lost, TimeSpan.Zero, "too late"));
-        Assert.False(await slow.Table.ReleaseAsync(lost));
+        Assert.False(await slow.Table.RenewAsync(lost, Lease, Stop));
+        Assert.False(await slow.Table.CompleteAsync(lost, Stop));
+        Assert.False(await slow.Table.RepeatAsync(lost, _ => TimeSpan.Zero, Stop));
+        Assert.False(await slow.Table.FailAsync(lost, TimeSpan.Zero, "too late", Stop));
+        Assert.False(await slow.Table.ReleaseAsync(lost, Stop));
         Assert.Null(await other.ClaimAsync());
-        Assert.True(await other.Table.RenewAsync(job, Lease));
-        Assert.True(await other.Table.CompleteAsync(job));
-        Assert.Null(await other.Table.NextDueAsync(Kinds));
+        Assert.True(await other.Table.RenewAsync(job, Lease, Stop));
+        Assert.True(await other.Table.CompleteAsync(job, Stop));
+        Assert.Null(await other.Table.NextDueAsync(Kinds, Stop));
     }
 
     [Fact]
@@ -112,8 +114,8 @@ public sealed class JobTableTests : IAsyncLifetime
         var (one, other) = (await NodeAsync(), await NodeAsync());
         await one.AddAsync("scan", "x");
         var job = (await one.ClaimAsync())!;
-        Assert.True(await one.Table.ReleaseAsync(job));
-        Assert.False(await one.Table.RenewAsync(job, Lease));
+        Assert.True(await one.Table.ReleaseAsync(job, Stop));
+        Assert.False(await one.Table.RenewAsync(job, Lease, Stop));
         Assert.Equal(0, (await other.ClaimAsync())!.Failures);
     }
 
@@ -123,15 +125,15 @@ public sealed class JobTableTests : IAsyncLifetime
         var node = await NodeAsync();
         await node.AddAsync("scan", "x");
         var job = (await node.ClaimAsync())!;
-        Assert.True(await node.Table.FailAsync(job, TimeSpan.FromSeconds(10), new string('e', 5000)));
-        Assert.False(await node.Table.RenewAsync(job, Lease));
+        Assert.True(await node.Table.FailAsync(job, TimeSpan.FromSeconds(10), new string('e', 5000), Stop));
+        Assert.False(await node.Table.RenewAsync(job, Lease, Stop));
         node.Clock.Advance(TimeSpan.FromSeconds(9));
         Assert.Null(await node.ClaimAsync());
         node.Clock.Advance(TimeSpan.FromSeconds(1));
         Assert.Equal(1, (await node.ClaimAsync())!.Failures);
         Assert.Equal(
             new string('e', 1000),
-            await node.Database.ReadAsync(s => s.TextAsync("SELECT last_error FROM job")));
+            await node.Database.ReadAsync(s => s.TextAsync("SELECT last_error FROM job"), Stop));
     }
 
     [Fact]
@@ -141,13 +143,13 @@ public sealed class JobTableTests : IAsyncLifetime
         for (var i = 0; i < 5; i++) nodes.Add(await NodeAsync());
         var hour = TimeSpan.FromHours(1);
         await Task.WhenAll(nodes.Select(n => Task.Run(
-            () => n.Table.EnsureAsync("purge", _ => TimeSpan.Zero, _ => hour))));
+            () => n.Table.EnsureAsync("purge", _ => TimeSpan.Zero, _ => hour, Stop))));
         var claims = await Task.WhenAll(nodes.Select(n => Task.Run(n.ClaimAsync)));
         var job = claims.Single(c => c is not null)!;
-        await nodes[1].Table.EnsureAsync("purge", _ => TimeSpan.Zero, _ => hour);
-        Assert.True(await nodes[0].Table.FailAsync(job, TimeSpan.Zero, "for once"));
+        await nodes[1].Table.EnsureAsync("purge", _ => TimeSpan.Zero, _ => hour, Stop);
+        Assert.True(await nodes[0].Table.FailAsync(job, TimeSpan.Zero, "for once", Stop));
         job = (await nodes[0].ClaimAsync())!;
-        Assert.True(await nodes[0].Table.RepeatAsync(job, _ => hour));
+        Assert.True(await nodes[0].Table.RepeatAsync(job, _ => hour, Stop));
         Assert.Null(await nodes[0].ClaimAsync());
         nodes[0].Clock.Advance(hour);
         Assert.Equal(0, (await nodes[0].ClaimAsync())!.Failures);
@@ -157,13 +159,13 @@ public sealed class JobTableTests : IAsyncLifetime
     public async Task A_shorter_interval_counts_from_the_next_start_and_a_start_puts_nothing_off()
     {
         var node = await NodeAsync();
-        await node.Table.EnsureAsync("purge", _ => TimeSpan.Zero, _ => TimeSpan.FromDays(1));
-        Assert.True(await node.Table.RepeatAsync((await node.ClaimAsync())!, _ => TimeSpan.FromDays(1)));
-        await node.Table.EnsureAsync("purge", _ => TimeSpan.Zero, _ => TimeSpan.FromHours(1));
-        Assert.Equal(TimeSpan.FromHours(1), await node.Table.NextDueAsync(Kinds));
+        await node.Table.EnsureAsync("purge", _ => TimeSpan.Zero, _ => TimeSpan.FromDays(1), Stop);
+        Assert.True(await node.Table.RepeatAsync((await node.ClaimAsync())!, _ => TimeSpan.FromDays(1), Stop));
+        await node.Table.EnsureAsync("purge", _ => TimeSpan.Zero, _ => TimeSpan.FromHours(1), Stop);
+        Assert.Equal(TimeSpan.FromHours(1), await node.Table.NextDueAsync(Kinds, Stop));
         node.Clock.Advance(TimeSpan.FromMinutes(50));
-        await node.Table.EnsureAsync("purge", _ => TimeSpan.Zero, _ => TimeSpan.FromHours(1));
-        Assert.Equal(TimeSpan.FromMinutes(10), await node.Table.NextDueAsync(Kinds));
+        await node.Table.EnsureAsync("purge", _ => TimeSpan.Zero, _ => TimeSpan.FromHours(1), Stop);
+        Assert.Equal(TimeSpan.FromMinutes(10), await node.Table.NextDueAsync(Kinds, Stop));
     }
 
     private async Task<Node> NodeAsync() => new(await shared.OpenAsync());
@@ -191,6 +193,6 @@ public sealed class JobTableTests : IAsyncLifetime
                 },
                 isDurable: false);
 
-        public Task<ClaimedJob?> ClaimAsync() => Table.ClaimAsync(Kinds, "node", Lease);
+        public Task<ClaimedJob?> ClaimAsync() => Table.ClaimAsync(Kinds, "node", Lease, Stop);
     }
 }
