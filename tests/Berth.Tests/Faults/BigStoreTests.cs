@@ -34,7 +34,11 @@ public class BigStoreTests(ITestOutputHelper output)
             async session =>
             {
                 await session.RunAsync(
-                    $"{Numbers} INSERT INTO repository SELECT i + 1, 'team/app-' || i, 0 FROM n", 999);
+                    $"""
+                    {Numbers} INSERT INTO repository (id, name, created_at)
+                    SELECT i + 1, 'team/app-' || i, 0 FROM n
+                    """,
+                    999);
                 await session.RunAsync(
                     $"{Numbers} INSERT INTO manifest_body SELECT {Name}, zeroblob(700) FROM n", Manifests - 1);
                 await session.RunAsync(
@@ -44,9 +48,16 @@ public class BigStoreTests(ITestOutputHelper output)
                     """,
                     Manifests - 1);
                 await session.RunAsync(
-                    $"{Numbers} INSERT INTO tag SELECT 1 + i % 1000, 'v' || i, {Name}, 0, '' FROM n", Manifests - 1);
+                    $"""
+                    {Numbers} INSERT INTO tag (repository_id, name, digest, moved_at, moved_by)
+                    SELECT 1 + i % 1000, 'v' || i, {Name}, 0, '' FROM n
+                    """,
+                    Manifests - 1);
                 await session.RunAsync(
-                    $"{Numbers} INSERT INTO repository_blob SELECT 1 + i % 1000, {Name}, 1000, 0 FROM n",
+                    $"""
+                    {Numbers} INSERT INTO repository_blob (repository_id, digest, size_bytes, linked_at)
+                    SELECT 1 + i % 1000, {Name}, 1000, 0 FROM n
+                    """,
                     3 * Manifests - 1);
                 return await session.RunAsync(
                     $"""
