@@ -1,6 +1,7 @@
 using Berth.Jobs;
 using Berth.Lifecycle;
 using Berth.Registry;
+using Berth.Telemetry;
 
 namespace Berth;
 
@@ -12,5 +13,6 @@ internal static class Slices
         new JobsSlice(),
         new UploadPurgingSlice(),
         new LifecycleSlice(),
+        new TelemetrySlice(),
     ];
 }

@@ -6,6 +6,7 @@ using Berth.Logging;
 using Berth.Metadata;
 using Berth.Registry;
 using Berth.Settings;
+using Berth.Telemetry;
 using Berth.Transport;
 
 namespace Berth.Hosting;
@@ -34,6 +35,7 @@ internal static partial class RegistryHost
             var database = isReadOnly
                 ? await SqliteDatabase.OpenReadOnlyAsync(path)
                 : await Database.OpenAsync(settings.Database, path, TimeProvider.System);
+            if (TelemetrySlice.IsWanted(settings)) database = new MeasuredDatabase(database);
             AddRegistry(builder.Services, settings, folder, database);
         }
         catch
@@ -47,6 +49,7 @@ internal static partial class RegistryHost
 
         // The services end in the reverse of the order in which they were first asked for.
         _ = app.Services.GetRequiredService<LogSink>();
+        _ = app.Services.GetService<TelemetryExport>();
         _ = app.Services.GetService<DataFolder>();
         _ = app.Services.GetRequiredService<Database>();
         var store = app.Services.GetRequiredService<IBlobStore>();
@@ -85,6 +88,8 @@ internal static partial class RegistryHost
     private static void Handle(WebApplication app, RegistrySettings settings)
     {
         var services = app.Services;
+        if (TelemetrySlice.IsWanted(settings))
+            app.Use(next => new RequestMeter(next, settings.Http.Prefix).HandleAsync);
         if (settings.Http.TrustedProxies.Count > 0) app.Use(next => new Forwarding(next, settings.Http).HandleAsync);
         var hasRequestLog = !settings.Log.AccessLog.Disabled && settings.Log.Level >= LogLevelName.Info;
         app.Use(next => new RequestBoundary(
@@ -199,18 +204,22 @@ internal static partial class RegistryHost
         var storage = settings.Storage;
         if (storage.S3 is { } s3)
         {
-            services.AddSingleton<IBlobStore>(provider => new S3BlobStore(
+            services.AddSingleton(provider => new S3BlobStore(
                 s3, provider.GetRequiredService<TimeProvider>(),
                 provider.GetRequiredService<ILogger<S3BlobStore>>()));
+            services.AddSingleton(provider => Measured(provider.GetRequiredService<S3BlobStore>(), settings));
             return;
         }
 
         services.AddSingleton(provider => new FileBlobStore(
             folder!.Root, storage.Filesystem.DirectWrites, provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<FileBlobStore>>(), settings.Limits.ConcurrentSyncs));
-        services.AddSingleton<IBlobStore>(provider => provider.GetRequiredService<FileBlobStore>());
+        services.AddSingleton(provider => Measured(provider.GetRequiredService<FileBlobStore>(), settings));
         services.AddHostedService<BlobSettling>();
     }
+
+    private static IBlobStore Measured(IBlobStore store, RegistrySettings settings) =>
+        TelemetrySlice.IsWanted(settings) ? new MeasuredBlobStore(store) : store;
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Dropped}")]
     private static partial void LogDropped(ILogger log, string dropped);

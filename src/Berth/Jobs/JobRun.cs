@@ -1,5 +1,7 @@
+using System.Diagnostics.Metrics;
 using Berth.Metadata;
 using Berth.Settings;
+using Berth.Telemetry;
 
 namespace Berth.Jobs;
 
@@ -16,6 +18,9 @@ namespace Berth.Jobs;
 internal sealed partial class JobRun(
     ClaimedJob claim, Job job, JobTable table, JobSettings settings, TimeProvider clock, ILogger<JobRun> log)
 {
+    private static readonly Histogram<double> Durations = Meters.Duration(
+        "berth.job.duration", "Runs of jobs that ended.");
+
     private static readonly TimeSpan RestBeforeNotingAgain = TimeSpan.FromSeconds(1);
 
     private readonly TimeSpan renewEvery = settings.Lease / 6;
@@ -48,9 +53,13 @@ internal sealed partial class JobRun(
         }
 
         // While it can't be noted how the run ended, the job is still kept from running elsewhere.
-        await NoteAsync(NoteOf(failure, lease.Token, stopping), lease.Token);
+        var (outcome, note) = EndOf(failure, lease.Token, stopping);
+        await NoteAsync(note, lease.Token);
         await over.CancelAsync();
         await renewing;
+        Durations.Record(
+            clock.GetElapsedTime(claimedAt).TotalSeconds,
+            new("berth.job.kind", claim.Kind), new("berth.job.outcome", outcome));
     }
 
     private async Task NoteAsync(Func<Task<bool>> note, CancellationToken lost)
@@ -73,28 +82,29 @@ internal sealed partial class JobRun(
         LogLost(claim.Kind, claim.Id);
     }
 
-    /// <summary>How the run's end is told to the table.</summary>
-    private Func<Task<bool>> NoteOf(Exception? failure, CancellationToken lost, CancellationToken stopping)
+    /// <summary>How the run ended, and how the table is told.</summary>
+    private (string Outcome, Func<Task<bool>> Note) EndOf(
+        Exception? failure, CancellationToken lost, CancellationToken stopping)
     {
         if (failure is null)
         {
-            return () => job.Schedule is { } schedule
+            return ("done", () => job.Schedule is { } schedule
                 ? table.RepeatAsync(claim, schedule.Rest, lost)
-                : table.CompleteAsync(claim, lost);
+                : table.CompleteAsync(claim, lost));
         }
 
         var isOver = failure is TimeoutException || !(stopping.IsCancellationRequested || lost.IsCancellationRequested);
-        if (!isOver) return () => table.ReleaseAsync(claim, lost);
+        if (!isOver) return ("released", () => table.ReleaseAsync(claim, lost));
         var error = $"{failure.GetType().Name}: {failure.Message}";
         if (IsLastFailure(claim.Failures))
         {
             LogDead(failure, claim.Kind, claim.Id, claim.Failures + 1);
-            return () => table.BuryAsync(claim, error, lost);
+            return ("dead", () => table.BuryAsync(claim, error, lost));
         }
 
         var rest = Backoff.After(claim.Failures);
         LogFailed(failure, claim.Kind, claim.Id, rest);
-        return () => table.FailAsync(claim, rest, error, lost);
+        return ("failed", () => table.FailAsync(claim, rest, error, lost));
     }
 
     /// <summary>What is done again and again is never given up.</summary>

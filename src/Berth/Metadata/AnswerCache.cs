@@ -1,3 +1,6 @@
+using System.Diagnostics.Metrics;
+using Berth.Telemetry;
+
 namespace Berth.Metadata;
 
 /// <summary>
@@ -11,6 +14,12 @@ internal sealed class AnswerCache : IAsyncDisposable
     private const int MaxNoticeLength = 7900;
 
     private const string Everything = "*";
+
+    private static readonly Counter<long> Lookups = Meters.Berth.CreateCounter<long>(
+        "berth.cache.lookups", "{lookup}", "Questions that the cache may answer, by whether it did.");
+
+    private static readonly KeyValuePair<string, object?> Hit = new("berth.cache.result", "hit");
+    private static readonly KeyValuePair<string, object?> Miss = new("berth.cache.result", "miss");
 
     private readonly BoundedCache<object> entries;
     private readonly Stripe[] stripes = [.. Enumerable.Range(0, 256).Select(_ => new Stripe())];
@@ -46,9 +55,9 @@ internal sealed class AnswerCache : IAsyncDisposable
         where T : class
     {
         var cached = Find<T>(key);
-        return cached is not null && peers?.IsInTouch != false
-            ? new ValueTask<T?>(cached)
-            : LoadAsync(repository, key, cached, load, sizeBytes);
+        var isHit = cached is not null && peers?.IsInTouch != false;
+        if (Lookups.Enabled) Lookups.Add(1, isHit ? Hit : Miss);
+        return isHit ? new ValueTask<T?>(cached) : LoadAsync(repository, key, cached, load, sizeBytes);
     }
 
     /// <summary>Forgets keys after a write to their repository committed and before its client hears of it.</summary>

@@ -1,0 +1,48 @@
+using Berth.Oci;
+using Berth.Telemetry;
+
+namespace Berth.Blobs;
+
+/// <summary>A store whose calls are measured, where somebody wants to know.</summary>
+internal sealed class MeasuredBlobStore(IBlobStore inner) : IBlobStore
+{
+    private readonly OperationMeter meter = new(
+        Meters.Duration("berth.store.operation.duration", "Calls to the blob store, without the reading of blobs."),
+        new("berth.store.kind", inner is FileBlobStore ? "folder" : "s3"), "berth.store.operation");
+
+    public string Name => inner.Name;
+
+    public ValueTask<BlobUpload> OpenUploadAsync(
+        UploadId id, RepositoryName repository, DigestAlgorithm algorithm, string? state,
+        CancellationToken cancellation) =>
+        meter.RunAsync("open_upload", () => inner.OpenUploadAsync(id, repository, algorithm, state, cancellation));
+
+    public Task DeleteUploadAsync(UploadId id, string? state, CancellationToken cancellation) =>
+        meter.RunAsync("delete_upload", () => inner.DeleteUploadAsync(id, state, cancellation));
+
+    public Task RemoveOrphansAsync(
+        DateTimeOffset since, Func<UploadId, ValueTask<bool>> isOwned, CancellationToken cancellation) =>
+        meter.RunAsync("remove_orphans", () => inner.RemoveOrphansAsync(since, isOwned, cancellation));
+
+    public Task CommitAsync(BlobUpload upload, Digest digest, CancellationToken cancellation) =>
+        meter.RunAsync("commit", () => inner.CommitAsync(upload, digest, cancellation));
+
+    public async Task<IReadOnlyDictionary<Digest, long>> MakeDurableAsync(IReadOnlyCollection<Digest> digests) =>
+        await meter.RunAsync("make_durable", async () => await inner.MakeDurableAsync(digests));
+
+    public ValueTask<long?> LengthOfAsync(Digest digest) =>
+        meter.RunAsync("length", () => inner.LengthOfAsync(digest));
+
+    public ValueTask<BlobContent?> OpenAsync(Digest digest) => meter.RunAsync("open", () => inner.OpenAsync(digest));
+
+    public Task DeleteAsync(Digest digest, CancellationToken cancellation) =>
+        meter.RunAsync("delete", () => inner.DeleteAsync(digest, cancellation));
+
+    public IAsyncEnumerable<Digest> ListAsync(CancellationToken cancellation) => inner.ListAsync(cancellation);
+
+    public Task<bool> QuarantineAsync(Digest digest, BlobContent altered) => inner.QuarantineAsync(digest, altered);
+
+    public Task<int> CountQuarantinedAsync() => inner.CountQuarantinedAsync();
+
+    public ValueTask<string?> FindProblemAsync(bool forPulls) => inner.FindProblemAsync(forPulls);
+}

@@ -1,0 +1,88 @@
+using System.Net;
+using Berth.Settings;
+using Berth.Telemetry;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.Options;
+
+namespace Berth.Hosting;
+
+/// <summary>
+/// The second address, <c>http.debug.addr</c>: health, and metrics where Prometheus is to fetch them. A server of its
+/// own, so that nothing of it is ever reached by the registry's address, and no request there has to ask which it is.
+/// Without sign-in: who may reach it is the network's to say.
+/// </summary>
+internal sealed class DebugServer(
+    RegistrySettings settings, Readiness readiness, IServiceProvider services, ILoggerFactory logs)
+    : IHostedService, IDisposable
+{
+    /// <summary>Those who watch a registry are few.</summary>
+    private const int MostConnections = 100;
+
+    private KestrelServer? server;
+
+    /// <summary>Where it listens, once it does.</summary>
+    public string Address => server!.Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.Single();
+
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        var addr = settings.Http.Debug.Addr!;
+        var options = new KestrelServerOptions { AddServerHeader = false, ApplicationServices = services };
+        options.Limits.MaxConcurrentConnections = MostConnections;
+        options.Limits.MaxRequestBodySize = 0;
+        Listen(options, addr);
+        server = new KestrelServer(
+            Options.Create(options),
+            new SocketTransportFactory(Options.Create(new SocketTransportOptions()), logs), logs);
+        try
+        {
+            await server.StartAsync(new Handler(Build()), cancellationToken);
+        }
+        catch (IOException e)
+        {
+            throw new StartException(
+                $"can't listen on {addr} ({e.Message}): set http.debug.addr to another address", e);
+        }
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) =>
+        server?.StopAsync(cancellationToken) ?? Task.CompletedTask;
+
+    public void Dispose() => server?.Dispose();
+
+    private RequestDelegate Build()
+    {
+        var app = new ApplicationBuilder(services);
+        app.Use(next => new HealthEndpoints(next, readiness).HandleAsync);
+        if (settings.Http.Debug.Prometheus.Enabled)
+        {
+            app.UseOpenTelemetryPrometheusScrapingEndpoint(
+                services.GetRequiredService<TelemetryExport>().Metrics, predicate: null,
+                settings.Http.Debug.Prometheus.Path, configureBranchedPipeline: null, optionsName: null);
+        }
+
+        return app.Build();
+    }
+
+    private static void Listen(KestrelServerOptions options, string addr)
+    {
+        if (!ListenAddress.TryParse(addr, out var address)) throw new StartException($"{addr} is no address");
+        if (address.Host.Length == 0) options.ListenAnyIP(address.Port);
+        else if (IPAddress.TryParse(address.Host, out var ip)) options.Listen(ip, address.Port);
+        else options.ListenLocalhost(address.Port);
+    }
+
+    private sealed class Handler(RequestDelegate handle) : IHttpApplication<HttpContext>
+    {
+        public HttpContext CreateContext(IFeatureCollection contextFeatures) => new DefaultHttpContext(contextFeatures);
+
+        public Task ProcessRequestAsync(HttpContext context) => handle(context);
+
+        public void DisposeContext(HttpContext context, Exception? exception)
+        {
+        }
+    }
+}
