@@ -65,8 +65,11 @@ internal sealed class Siege(Uri address, string blobPath) : IDisposable
                 await Task.Delay(pause, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
 
-            var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+            var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
             held.Enqueue(socket);
+
+            // Uploads are bounded for each address: a stranger has one of their own.
+            if (kind is SiegeKind.SlowUploads) socket.Bind(new IPEndPoint(IPAddress.Parse("127.0.0.2"), 0));
             try
             {
                 await socket.ConnectAsync(address.Host, address.Port, stop);
