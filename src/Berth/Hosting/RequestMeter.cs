@@ -14,16 +14,21 @@ internal sealed class RequestMeter(RequestDelegate next, string prefix)
     private static readonly Histogram<double> Durations = Meters.Duration(
         "http.server.request.duration", "Requests, until the last byte of the answer was handed on.");
 
-    private static readonly UpDownCounter<long> Active = Meters.Berth.CreateUpDownCounter<long>(
-        "http.server.active_requests", "{request}", "Requests that are being answered.");
-
-    private static readonly Counter<long> Received = Meters.Berth.CreateCounter<long>(
-        "berth.http.received", "By", "Bytes of bodies that clients announced.");
-
-    private static readonly Counter<long> Sent = Meters.Berth.CreateCounter<long>(
-        "berth.http.sent", "By", "Bytes of bodies that clients were promised.");
+    private static readonly Tally Active = new();
+    private static readonly Tally Received = new();
+    private static readonly Tally Sent = new();
 
     private static readonly object[] Statuses = [.. Enumerable.Range(0, 600).Select(status => (object)status)];
+
+    static RequestMeter()
+    {
+        Meters.Berth.CreateObservableUpDownCounter(
+            "http.server.active_requests", () => Active.Value, "{request}", "Requests that are being answered.");
+        Meters.Berth.CreateObservableCounter(
+            "berth.http.received", () => Received.Value, "By", "Bytes of bodies that clients announced.");
+        Meters.Berth.CreateObservableCounter(
+            "berth.http.sent", () => Sent.Value, "By", "Bytes of bodies that clients were promised.");
+    }
 
     public async Task HandleAsync(HttpContext http)
     {
@@ -31,9 +36,7 @@ internal sealed class RequestMeter(RequestDelegate next, string prefix)
         var (request, response) = (http.Request, http.Response);
         var method = MethodOf(request.Method);
         var route = RouteOf(http);
-        var scheme = new KeyValuePair<string, object?>("url.scheme", request.Scheme);
-        var tags = new TagList { { "http.request.method", method }, scheme };
-        Active.Add(1, tags);
+        Active.Add(1);
         using var span = route is "/healthz" or "/readyz" ? null : Start(http, method, route);
         var status = StatusCodes.Status500InternalServerError;
         try
@@ -43,10 +46,10 @@ internal sealed class RequestMeter(RequestDelegate next, string prefix)
         }
         finally
         {
-            Active.Add(-1, tags);
+            Active.Add(-1);
+            var tags = new TagList { { "http.request.method", method }, { "url.scheme", request.Scheme } };
             if (route is not null) tags.Add("http.route", route);
             tags.Add("http.response.status_code", status < Statuses.Length ? Statuses[status] : status);
-            tags.Add("network.protocol.version", HttpProtocol.IsHttp2(request.Protocol) ? "2" : "1.1");
             if (http.RequestAborted.IsCancellationRequested) tags.Add("error.type", "client_gone");
             else if (status >= 500) tags.Add("error.type", $"{status}");
             Durations.Record(Stopwatch.GetElapsedTime(startedAt).TotalSeconds, tags);

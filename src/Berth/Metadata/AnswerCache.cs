@@ -15,11 +15,11 @@ internal sealed class AnswerCache : IAsyncDisposable
 
     private const string Everything = "*";
 
-    private static readonly Counter<long> Lookups = Meters.Berth.CreateCounter<long>(
-        "berth.cache.lookups", "{lookup}", "Questions that the cache may answer, by whether it did.");
+    private static readonly Tally Hits = new();
+    private static readonly Tally Misses = new();
 
-    private static readonly KeyValuePair<string, object?> Hit = new("berth.cache.result", "hit");
-    private static readonly KeyValuePair<string, object?> Miss = new("berth.cache.result", "miss");
+    private static readonly ObservableCounter<long> Lookups = Meters.Berth.CreateObservableCounter(
+        "berth.cache.lookups", ReadLookups, "{lookup}", "Questions that the cache may answer, by whether it did.");
 
     private readonly BoundedCache<object> entries;
     private readonly Stripe[] stripes = [.. Enumerable.Range(0, 256).Select(_ => new Stripe())];
@@ -56,7 +56,7 @@ internal sealed class AnswerCache : IAsyncDisposable
     {
         var cached = Find<T>(key);
         var isHit = cached is not null && peers?.IsInTouch != false;
-        if (Lookups.Enabled) Lookups.Add(1, isHit ? Hit : Miss);
+        if (Lookups.Enabled) (isHit ? Hits : Misses).Add(1);
         return isHit ? new ValueTask<T?>(cached) : LoadAsync(repository, key, cached, load, sizeBytes);
     }
 
@@ -124,6 +124,12 @@ internal sealed class AnswerCache : IAsyncDisposable
             if (stripe.Version == version) entries.Set(key, value, sizeBytes + key.Length * 2 + 200);
         }
     }
+
+    private static IEnumerable<Measurement<long>> ReadLookups() =>
+    [
+        new(Hits.Value, new KeyValuePair<string, object?>("berth.cache.result", "hit")),
+        new(Misses.Value, new KeyValuePair<string, object?>("berth.cache.result", "miss")),
+    ];
 
     private Stripe StripeOf(string repository) => stripes[(uint)repository.GetHashCode() % stripes.Length];
 
