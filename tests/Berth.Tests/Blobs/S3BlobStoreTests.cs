@@ -12,6 +12,17 @@ public class S3BlobStoreTests : BlobStoreSuite
 {
     private Servers.S3Bucket bucket = null!;
 
+    [Fact]
+    public async Task A_blob_that_was_there_a_moment_ago_is_durable_only_if_the_store_still_has_it()
+    {
+        var kept = await StoreUse.PushWholeAsync(Store, StoreUse.Bytes(1, 1000));
+        var deleted = await StoreUse.PushWholeAsync(Store, StoreUse.Bytes(2, 1000));
+        Assert.Equal(1000, await Store.LengthOfAsync(deleted));
+        using (var elsewhere = Open()) await elsewhere.DeleteAsync(deleted, StoreUse.Stop);
+        Assert.Equal([kept], (await Store.MakeDurableAsync([kept, deleted])).Keys);
+        Assert.Null(await Store.LengthOfAsync(deleted));
+    }
+
     private protected override async Task RemoveAsync()
     {
         ((S3BlobStore)Store).Dispose();
@@ -23,10 +34,12 @@ public class S3BlobStoreTests : BlobStoreSuite
     private protected override async ValueTask<IBlobStore> CreateAsync()
     {
         bucket = await S3Server.CreateBucketAsync();
-        return new S3BlobStore(
-            Configure(TestEngines.SettingsOf(bucket) with { ChunkSize = 5 << 20 }),
-            TimeProvider.System, NullLogger<S3BlobStore>.Instance);
+        return Open();
     }
+
+    private S3BlobStore Open() => new(
+        Configure(TestEngines.SettingsOf(bucket) with { ChunkSize = 5 << 20 }),
+        TimeProvider.System, NullLogger<S3BlobStore>.Instance);
 
     private protected override async Task<int> CountLeftAsync() =>
         (await bucket.KeysAsync()).Count(key => key.Contains("uploads/", StringComparison.Ordinal))
