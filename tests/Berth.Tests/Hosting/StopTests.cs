@@ -40,11 +40,18 @@ public sealed class StopTests : IDisposable
     public async Task A_load_balancer_has_the_time_of_the_setting_to_notice()
     {
         using var berth = new ServeProcess(
-            folder, "127.0.0.1:0", "data", ("REGISTRY_HTTP_SHUTDOWNDELAY", "2s"));
+            folder, "127.0.0.1:0", "data", ("REGISTRY_HTTP_SHUTDOWNDELAY", "3s"));
         var address = await berth.ReadAddressAsync();
         Assert.Equal(200, await StatusOfAsync("readyz"));
         berth.Terminate();
-        await berth.ReadLineAsync();
+
+        // The lines of the requests before it may still be on their way.
+        for (var line = "-"; !line.Contains("Connections are still taken", StringComparison.Ordinal);)
+        {
+            Assert.NotEmpty(line);
+            line = await berth.ReadLineAsync();
+        }
+
         Assert.Equal(503, await StatusOfAsync("readyz"));
         Assert.Equal(200, await StatusOfAsync("v2/"));
         Assert.Equal(200, await StatusOfAsync("healthz"));
