@@ -9,11 +9,13 @@ namespace Berth.Tests.Cluster;
 public sealed class ThreeNodesTests(ClientFixture client, ITestOutputHelper output)
     : IClassFixture<ClientFixture>, IAsyncLifetime
 {
-    private const int ScriptedPushes = 470;
-    private const int RealPushes = 30;
-    private const int Pulls = 2000;
     private const int Pushers = 3;
     private const int Pullers = 2;
+
+    private static readonly int ScriptedPushes = TestRounds.Of(usual: 120, all: 470);
+    private static readonly int RealPushes = TestRounds.Of(usual: 10, all: 30);
+    private static readonly int Pulls = TestRounds.Of(usual: 500, all: 2000);
+    private static readonly int LeastKills = TestRounds.Of(usual: 2, all: 5);
 
     private readonly List<BerthProcess> nodes = [];
     private readonly ConcurrentQueue<TestImage> acknowledged = new();
@@ -63,7 +65,7 @@ public sealed class ThreeNodesTests(ClientFixture client, ITestOutputHelper outp
 
         output.WriteLine($"{acknowledged.Count + pushedByPrograms.Count} pushes, {Pulls} pulls, {kills} kills, "
             + $"{handler.Retried} requests sent again");
-        Assert.True(kills >= 5, $"{kills} kills are too few to tell");
+        Assert.True(kills >= LeastKills, $"{kills} kills are too few to tell");
         Assert.Equal(ScriptedPushes, acknowledged.Count);
         await AssertWholeAsync();
     }
