@@ -32,7 +32,7 @@ public class DamagedLogTests
 
         Flip(log, HeaderBytes + frames / 3 * FrameBytes + 2000);
         await berth.StartAgainAsync(Stop);
-        Assert.Contains(Alarm, berth.Output, StringComparison.Ordinal);
+        await Eventually.TrueAsync(() => berth.Output.Contains(Alarm, StringComparison.Ordinal));
         var copy = Assert.Single(Directory.GetFiles(Path.Combine(berth.DataFolder, "quarantine"), "berth.db-wal-*"));
         var (exitCode, output) = await BerthCommand.RunAsync(berth.DataFolder, "verify");
         Assert.Equal(1, exitCode);

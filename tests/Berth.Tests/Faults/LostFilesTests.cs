@@ -120,8 +120,8 @@ public class LostFilesTests
         Assert.True(await images.IsWholeAsync(Image));
         await RequireReadyForPullsOnlyAsync(client, "read-only file system");
         await RequireRefusalAsync(() => images.PushAsync(Next));
-        Assert.Contains("Pushes are refused: the data folder is on a read-only file system", berth.Output,
-            StringComparison.Ordinal);
+        const string Told = "Pushes are refused: the data folder is on a read-only file system";
+        await Eventually.TrueAsync(() => berth.Output.Contains(Told, StringComparison.Ordinal));
         Assert.DoesNotContain("Unexpected error", berth.Output, StringComparison.Ordinal);
 
         var (exitCode, output) = await BerthCommand.RunAsync(Path.Combine(volume.Path, "data"), "verify");

@@ -64,8 +64,8 @@ public class StagedBlobTests
         Assert.Contains("was answered 404", refusal.Message, StringComparison.Ordinal);
         Assert.Contains("MANIFEST_BLOB_UNKNOWN", refusal.Message, StringComparison.Ordinal);
         Assert.Contains(Image.Layers[0].Digest, refusal.Message, StringComparison.Ordinal);
-        Assert.Contains(
-            $"Blob {Image.Layers[0].Digest} should have 70000 bytes", berth.Output, StringComparison.Ordinal);
+        var damage = $"Blob {Image.Layers[0].Digest} should have 70000 bytes";
+        await Eventually.TrueAsync(() => berth.Output.Contains(damage, StringComparison.Ordinal));
         await client.PushWhatIsMissingAsync(Image);
         await RequireWholeAfterKillAsync(berth, Image);
     }
@@ -130,7 +130,7 @@ public class StagedBlobTests
         await client.PushWholeAsync(image.Repository, image.Layers[0]);
         await Eventually.TrueAsync(() => berth.Output.Contains(
             $"Blob {image.Layers[0].Digest} is not durable yet: ", StringComparison.Ordinal));
-        Assert.Contains("Input/output error", berth.Output, StringComparison.Ordinal);
+        await Eventually.TrueAsync(() => berth.Output.Contains("Input/output error", StringComparison.Ordinal));
         await client.PushWhatIsMissingAsync(image);
         await RequireWholeAfterKillAsync(berth, image);
     }
