@@ -134,7 +134,7 @@ BERTH_TEST_DATABASE=postgres BERTH_TEST_STORE=s3 run_tests cluster \
 if [ -n "${BERTH_TEST_PROGRAM:-}" ]; then
   echo "With the published program:"
   BERTH_TEST_HOST=program run_tests program \
-    -namespace Berth.Tests.Distribution -namespace Berth.Tests.Transport -trait- runs=inside \
+    -namespace Berth.Tests.Distribution -trait- runs=inside \
     ${options[@]+"${options[@]}"}
 fi
 

@@ -95,7 +95,8 @@ internal sealed class RegistryFixture : IAsyncDisposable
         if (Bucket is not null) return await Bucket.LengthsAsync(under + "/");
         var path = Path.Combine(DataFolder, under);
         return !Directory.Exists(path) ? [] :
-            [.. new DirectoryInfo(path).EnumerateFiles("*", SearchOption.AllDirectories).Select(f => f.Length)];
+            [.. new DirectoryInfo(path).EnumerateFiles("*", SearchOption.AllDirectories)
+                .Where(f => f.Name != "berth.probe").Select(f => f.Length)];
     }
 
     /// <summary>Whether some of an upload has arrived that has not ended.</summary>

@@ -4,6 +4,7 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Berth.Tests.Distribution;
 
 /// <summary>Which repositories the catalog lists, and what it costs to find them.</summary>
+[Inside]
 public class CatalogMarkTests
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;

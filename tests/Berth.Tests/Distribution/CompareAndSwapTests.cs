@@ -8,6 +8,7 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Berth.Tests.Distribution;
 
 /// <summary>If-Match and If-None-Match on pushes and deletions (RFC 9110, section 13.1), and who wins a race.</summary>
+[Inside]
 public class CompareAndSwapTests
 {
     [Fact]

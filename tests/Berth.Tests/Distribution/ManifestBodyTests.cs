@@ -7,6 +7,7 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Berth.Tests.Distribution;
 
 /// <summary>Bodies of manifests that are large, slow or never come.</summary>
+[Inside]
 public class ManifestBodyTests
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;

@@ -7,6 +7,7 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Berth.Tests.Distribution;
 
 /// <summary>What someone without a password learns from a private registry, by every route that there is.</summary>
+[Inside]
 public sealed class StrangerTests : IDisposable
 {
     private static readonly string[] Methods =

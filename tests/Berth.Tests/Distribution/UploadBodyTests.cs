@@ -14,6 +14,7 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Berth.Tests.Distribution;
 
 /// <summary>Bodies that break off, lie about themselves or never end, and what a later request finds.</summary>
+[Inside]
 public class UploadBodyTests
 {
     private const int MiB = 1024 * 1024;

@@ -8,6 +8,7 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Berth.Tests.Distribution;
 
 /// <summary>However a request on an upload ends, and whatever fails meanwhile, the upload is free afterwards.</summary>
+[Inside]
 public class UploadLeaseTests
 {
     private const int Half = 300_000;

@@ -11,6 +11,7 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Berth.Tests.Distribution;
 
 /// <summary>Uploads that are interrupted, go on later, are too many or too slow.</summary>
+[Inside]
 public class UploadTests
 {
     private const int Half = 750_000;

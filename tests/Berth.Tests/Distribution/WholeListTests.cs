@@ -5,6 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Berth.Tests.Distribution;
 
 /// <summary>Lists without <c>n</c>: many simple clients take the first answer for all there is.</summary>
+[Inside]
 public sealed class WholeListTests
 {
     private const int Count = 2500;

@@ -7,6 +7,7 @@ using Microsoft.Extensions.Hosting;
 
 namespace Berth.Tests.Hosting;
 
+[Inside]
 public sealed class DrainTests : IDisposable
 {
     private readonly string folder = Directory.CreateTempSubdirectory("berth-drain-").FullName;
