@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Berth.Settings;
@@ -21,8 +20,8 @@ internal sealed partial class BcryptQueue(PasswordCheckSettings settings)
 
     private readonly Lock changing = new();
     private readonly Dictionary<string, Comparison> pending = new(StringComparer.Ordinal);
-    private readonly Dictionary<UInt128, List<Comparison>> waiting = [];
-    private readonly Queue<UInt128> turns = new();
+    private readonly Dictionary<IPAddress, List<Comparison>> waiting = [];
+    private readonly Queue<IPAddress> turns = new();
     private int working;
     private int waitingCount;
 
@@ -41,7 +40,7 @@ internal sealed partial class BcryptQueue(PasswordCheckSettings settings)
             if (!pending.TryGetValue(key, out comparison))
             {
                 comparison = new Comparison(key, password, hash);
-                if (!TryEnqueue(comparison, ClientOf(client))) return null;
+                if (!TryEnqueue(comparison, ClientNetwork.Of(client))) return null;
             }
 
             comparison.Waiting++;
@@ -57,17 +56,7 @@ internal sealed partial class BcryptQueue(PasswordCheckSettings settings)
         }
     }
 
-    private static UInt128 ClientOf(IPAddress? address)
-    {
-        Span<byte> bytes = stackalloc byte[16];
-        if (address is null || !address.TryWriteBytes(bytes, out _)) return 0;
-
-        // A client of IPv6 has 2⁶⁴ addresses to choose from.
-        if (address.AddressFamily == AddressFamily.InterNetworkV6 && !address.IsIPv4MappedToIPv6) bytes[8..].Clear();
-        return MemoryMarshal.Read<UInt128>(bytes);
-    }
-
-    private bool TryEnqueue(Comparison comparison, UInt128 client)
+    private bool TryEnqueue(Comparison comparison, IPAddress client)
     {
         var own = waiting.GetValueOrDefault(client);
         var ownCount = own?.Count ?? 0;

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Net;
 using Berth.Settings;
 
@@ -16,7 +15,7 @@ internal sealed class UploadPlaces(LimitSettings limits, TimeProvider clock)
 
     private readonly Lock changing = new();
     private readonly HashSet<UploadPlace> taken = [];
-    private readonly Dictionary<UInt128, int> clients = [];
+    private readonly Dictionary<IPAddress, int> clients = [];
     private readonly Dictionary<string, int> accounts = new(StringComparer.Ordinal);
 
     /// <summary>A place, to be given back with Dispose; null where this client has to wait.</summary>
@@ -26,7 +25,7 @@ internal sealed class UploadPlaces(LimitSettings limits, TimeProvider clock)
     public UploadPlace? TryTake(IPAddress? address, string? account, out string refusal)
     {
         refusal = "";
-        var place = new UploadPlace(this, ClientOf(address), account, clock.GetTimestamp());
+        var place = new UploadPlace(this, ClientNetwork.Of(address), account, clock.GetTimestamp());
         lock (changing)
         {
             if (account is not null && accounts.GetValueOrDefault(account) >= limits.UploadsPerAccount)
@@ -72,11 +71,11 @@ internal sealed class UploadPlaces(LimitSettings limits, TimeProvider clock)
     }
 
     /// <summary>The slowest upload of the client with the most, if it has two more than this one.</summary>
-    private UploadPlace? FindGreediest(UInt128 client)
+    private UploadPlace? FindGreediest(IPAddress client)
     {
         var (greediest, most) = clients.MaxBy(c => c.Value);
         if (most < clients.GetValueOrDefault(client) + 2) return null;
-        var theirs = taken.Where(p => p.Client == greediest).ToList();
+        var theirs = taken.Where(p => p.Client.Equals(greediest)).ToList();
         return theirs.Where(p => clock.GetElapsedTime(p.TakenAt) >= Grace).MinBy(RateOf)
             ?? theirs.MaxBy(p => p.TakenAt);
     }
@@ -102,26 +101,14 @@ internal sealed class UploadPlaces(LimitSettings limits, TimeProvider clock)
         if (count > 0) counts[whose] = count;
         else counts.Remove(whose);
     }
-
-    /// <summary>Whoever has an IPv6 address has all those of its network of 64 bits.</summary>
-    private static UInt128 ClientOf(IPAddress? address)
-    {
-        Span<byte> bytes = stackalloc byte[16];
-        bytes.Clear();
-        if (address is null) return 0;
-        if (address.IsIPv4MappedToIPv6) address = address.MapToIPv4();
-        address.TryWriteBytes(bytes, out var length);
-        if (length == bytes.Length) bytes[8..].Clear();
-        return BinaryPrimitives.ReadUInt128BigEndian(bytes);
-    }
 }
 
 /// <summary>One of the uploads that are written at once.</summary>
-internal sealed class UploadPlace(UploadPlaces places, UInt128 client, string? account, long takenAt) : IDisposable
+internal sealed class UploadPlace(UploadPlaces places, IPAddress client, string? account, long takenAt) : IDisposable
 {
     private readonly CancellationTokenSource eviction = new();
 
-    public UInt128 Client => client;
+    public IPAddress Client => client;
 
     public string? Account => account;
 

@@ -91,7 +91,7 @@ internal sealed class OpenConnections : IDisposable
             {
                 // Those that were closed still have memory until the server is done with them.
                 if (unfinished >= bounds.All + (bounds.All / 4) + 1) return Room.NotNow;
-                if (clients.TryGetValue(KeyOf(address), out var client)
+                if (clients.TryGetValue(ClientNetwork.Of(address), out var client)
                     && !client.IsProxy && client.Count >= bounds.PerClient)
                 {
                     ChooseLeaving(open.Values.Where(c => c.Client == client), bounds.PerClient, leaving);
@@ -116,7 +116,7 @@ internal sealed class OpenConnections : IDisposable
         ConnectedClient? client;
         lock (changing)
         {
-            var key = KeyOf(address);
+            var key = ClientNetwork.Of(address);
             if (!clients.TryGetValue(key, out client))
             {
                 clients.Add(key, client = new ConnectedClient(address, IsProxy(address)));
@@ -153,18 +153,6 @@ internal sealed class OpenConnections : IDisposable
     /// <summary>Who connects from this machine is one, most likely.</summary>
     private bool IsProxy(IPAddress address) => IPAddress.IsLoopback(address) || proxies.Contains(address);
 
-    /// <summary>Who has an IPv6 address has 2⁶⁴ of them: they count as one.</summary>
-    private static IPAddress KeyOf(IPAddress address)
-    {
-        if (address.AddressFamily != AddressFamily.InterNetworkV6) return address;
-        if (address.IsIPv4MappedToIPv6) return address.MapToIPv4();
-        if (IPAddress.IsLoopback(address)) return address;
-        Span<byte> bytes = stackalloc byte[16];
-        address.TryWriteBytes(bytes, out _);
-        bytes[8..].Clear();
-        return new IPAddress(bytes);
-    }
-
     private void ChooseLeaving(IEnumerable<OpenConnection> candidates, int bound, List<OpenConnection> leaving)
     {
         var count = Math.Max(1, bound / ShareClosedAtOnce);
@@ -189,7 +177,7 @@ internal sealed class OpenConnections : IDisposable
     private void Forget(OpenConnection connection)
     {
         if (!open.Remove(connection.Context.ConnectionId)) return;
-        if (--connection.Client.Count == 0) clients.Remove(KeyOf(connection.Client.Address));
+        if (--connection.Client.Count == 0) clients.Remove(ClientNetwork.Of(connection.Client.Address));
     }
 
     /// <summary>Nobody's speed matters while there is room for twice as many.</summary>
