@@ -76,7 +76,7 @@ publish() {
 print_slowest() {
   echo "The slowest classes, in seconds:"
   cat "$results"/*.xml | grep -o '<test [^>]*' |
-    sed -n 's/.* type="\([^"]*\)".* time="\([0-9.]*\)".*/\1 \2/p' |
+    sed -n 's/.* time="\([0-9.]*\)".* type="\([^"]*\)".*/\2 \1/p' |
     awk '{ sum[$1] += $2 } END { for (c in sum) printf "%8.1f  %s\n", sum[c], c }' | sort -rn | head -n 10
 }
 

@@ -14,6 +14,8 @@ public sealed class RoundRobinProxyTests
         await using var proxy = await RoundRobinProxy.StartAsync([first.Address, second.Address, third.Address]);
         using var client = new HttpClient { BaseAddress = proxy.BaseAddress };
         for (var i = 0; i < 6; i++) Assert.Equal(HttpStatusCode.OK, await StatusAsync(client));
+        // nginx writes the line of a request after its answer.
+        await Eventually.TrueAsync(async () => (await proxy.CallsAsync()).Count >= 6);
         var servers = (await proxy.CallsAsync()).Select(call => call.Split(' ')[3]).ToList();
         Assert.Equal(
             [.. new[] { first.Address, second.Address, third.Address }.Order(StringComparer.Ordinal)],
