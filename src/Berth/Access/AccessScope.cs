@@ -69,6 +69,9 @@ internal sealed record AccessScope(string Type, string Name, AccessAction Action
         json.WriteEndObject();
     }
 
+    /// <summary>More than <see cref="Write"/> writes: names have no characters that JSON escapes.</summary>
+    public int MostBytes => Name.Length + 128;
+
     /// <summary>Whether it covers this action.</summary>
     /// <param name="action">One of them.</param>
     /// <param name="repository">Where; null for what belongs to no repository.</param>

@@ -19,8 +19,11 @@ internal sealed class AccessTokens(SigningKeyTable keys, AuthSettings? settings,
     /// <summary>Who issues tokens, and whom they are for. Clients pass it back as they get it.</summary>
     public const string ServiceName = "berth";
 
-    /// <summary>More than a token of ours can have; the server's own limit on headers is larger.</summary>
+    /// <summary>As many as a token of ours can have; the server's own limit on headers is larger.</summary>
     private const int MaxTokenChars = 16 * 1024;
+
+    /// <summary>What is left of it for the claims, which base64 makes longer by a third.</summary>
+    private const int MaxClaimBytes = (MaxTokenChars / 4 * 3) - 512;
 
     /// <summary>Tokens that were read lately, in characters: some thousands of the usual length.</summary>
     private const long KeptChars = 4 << 20;
@@ -35,11 +38,13 @@ internal sealed class AccessTokens(SigningKeyTable keys, AuthSettings? settings,
 
     public TimeSpan Lifetime { get; } = (settings ?? new AuthSettings()).TokenLifetime;
 
+    /// <summary>A token that is good for these scopes, or for the first of them, as many as it has room for.</summary>
     /// <exception cref="DatabaseUnavailableException">The key is not here yet, and can't be read.</exception>
-    public async ValueTask<string> IssueAsync(
+    public async ValueTask<IssuedToken> IssueAsync(
         string subject, IReadOnlyList<AccessScope> scopes, DateTimeOffset issuedAt, CancellationToken cancellation)
     {
         key ??= await keys.FindOrAddAsync("token", cancellation);
+        var granted = new List<AccessScope>();
         var claims = new ArrayBufferWriter<byte>(512);
         using (var json = new Utf8JsonWriter(claims))
         {
@@ -51,13 +56,19 @@ internal sealed class AccessTokens(SigningKeyTable keys, AuthSettings? settings,
             json.WriteNumber("exp", (issuedAt + Lifetime).ToUnixTimeSeconds());
             json.WriteString("jti", Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)));
             json.WriteStartArray("access");
-            foreach (var scope in scopes) scope.Write(json);
+            foreach (var scope in scopes)
+            {
+                if (json.BytesCommitted + json.BytesPending + scope.MostBytes > MaxClaimBytes) break;
+                scope.Write(json);
+                granted.Add(scope);
+            }
+
             json.WriteEndArray();
             json.WriteEndObject();
         }
 
         var signed = Header + Base64Url.EncodeToString(claims.WrittenSpan);
-        return $"{signed}.{Base64Url.EncodeToString(Sign(signed))}";
+        return new IssuedToken($"{signed}.{Base64Url.EncodeToString(Sign(signed))}", granted);
     }
 
     /// <summary>The caller whom a token was issued to; null if it is not ours, was altered, or is too old.</summary>
@@ -131,3 +142,6 @@ internal sealed class AccessTokens(SigningKeyTable keys, AuthSettings? settings,
 
     private sealed record ReadToken(Caller Caller, long ReadAt, TimeSpan Left);
 }
+
+/// <summary>A token as its client gets it, and all that it is good for.</summary>
+internal sealed record IssuedToken(string Text, IReadOnlyList<AccessScope> Scopes);

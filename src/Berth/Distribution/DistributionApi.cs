@@ -1,6 +1,4 @@
 using Berth.Access;
-using Berth.Blobs;
-using Berth.Metadata;
 using Berth.Oci;
 using Berth.Registry;
 using Berth.Settings;
@@ -10,7 +8,7 @@ namespace Berth.Distribution;
 /// <summary>
 /// The API under <c>/v2/</c>: what may be asked, what right it takes, and who answers. The table is its documentation.
 /// </summary>
-internal sealed partial class DistributionApi
+internal sealed class DistributionApi
 {
     private readonly SignIn signIn;
     private readonly AccessRules access;
@@ -75,27 +73,9 @@ internal sealed partial class DistributionApi
                 ?? await AdmitAsync(http, route!, target!)
                 ?? await route!.Endpoint(new V2Request(http, target!, http.Features.Get<Caller>()!));
         }
-        catch (Exception e) when (DiskFull.IsCauseOf(e) && !http.Response.HasStarted)
+        catch (Exception e) when (!http.Response.HasStarted && StorageFailure.Of(e) is { } failure)
         {
-            LogDiskFull(e.Message);
-            error = RegistryError.StorageFull();
-        }
-        catch (Exception e) when (DiskFault.WordsFor(e) is { } words && !http.Response.HasStarted)
-        {
-            LogDiskFault(words, e.Message);
-            V2Request.ForgetContent(http.Response.Headers);
-            error = RegistryError.StorageFails(words);
-        }
-        catch (DatabaseUnavailableException e) when (!http.Response.HasStarted)
-        {
-            LogDatabaseAway(e.Message);
-            error = RegistryError.Unavailable();
-        }
-        catch (StoreUnavailableException) when (!http.Response.HasStarted)
-        {
-            // The store has logged it.
-            V2Request.ForgetContent(http.Response.Headers);
-            error = RegistryError.StoreUnavailable();
+            error = failure.Report(http.Response, log);
         }
 
         if (error is not null) await error.WriteAsync(http.Response);
@@ -173,15 +153,6 @@ internal sealed partial class DistributionApi
 
         return null;
     }
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "The disk is full: {Reason}")]
-    private partial void LogDiskFull(string reason);
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "The storage fails ({Words}): {Reason}")]
-    private partial void LogDiskFault(string words, string reason);
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "The database does not answer: {Reason}")]
-    private partial void LogDatabaseAway(string reason);
 
     private sealed record Route(
         string Method, V2Kind Kind, AccessAction Action, Func<V2Request, Task<RegistryError?>> Endpoint);

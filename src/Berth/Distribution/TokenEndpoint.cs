@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Globalization;
 using System.Text.Json;
 using Berth.Access;
-using Berth.Metadata;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Net.Http.Headers;
 
@@ -13,7 +12,8 @@ namespace Berth.Distribution;
 /// Specification" and "OAuth2 Token Authentication"). With a user's name and password the token is that user's;
 /// without, it is good for what everyone may do. Granting less than was asked is no error.
 /// </summary>
-internal sealed class TokenEndpoint(SignIn signIn, AccessRules access, AccessTokens tokens, TimeProvider clock)
+internal sealed class TokenEndpoint(
+    SignIn signIn, AccessRules access, AccessTokens tokens, TimeProvider clock, ILogger<TokenEndpoint> log)
 {
     public const string Path = "/token";
 
@@ -35,9 +35,9 @@ internal sealed class TokenEndpoint(SignIn signIn, AccessRules access, AccessTok
                 _ => RefuseMethod(http),
             };
         }
-        catch (DatabaseUnavailableException) when (!http.Response.HasStarted)
+        catch (Exception e) when (!http.Response.HasStarted && StorageFailure.Of(e) is { } failure)
         {
-            error = RegistryError.Unavailable();
+            error = failure.Report(http.Response, log);
         }
 
         if (error is not null) await error.WriteAsync(http.Response);
@@ -112,7 +112,7 @@ internal sealed class TokenEndpoint(SignIn signIn, AccessRules access, AccessTok
 
         var now = clock.GetUtcNow();
         var subject = caller.Kind == CallerKind.Anonymous ? "" : caller.Name;
-        await WriteAsync(http, await tokens.IssueAsync(subject, granted, now, http.RequestAborted), granted, now);
+        await WriteAsync(http, await tokens.IssueAsync(subject, granted, now, http.RequestAborted), now);
         return null;
     }
 
@@ -131,18 +131,18 @@ internal sealed class TokenEndpoint(SignIn signIn, AccessRules access, AccessTok
         return allowed == AccessAction.SignIn ? null : scope with { Actions = allowed };
     }
 
-    private async Task WriteAsync(HttpContext http, string token, List<AccessScope> granted, DateTimeOffset issuedAt)
+    private async Task WriteAsync(HttpContext http, IssuedToken token, DateTimeOffset issuedAt)
     {
         var answer = new ArrayBufferWriter<byte>(1024);
         using (var json = new Utf8JsonWriter(answer))
         {
             json.WriteStartObject();
-            json.WriteString("token", token);
-            json.WriteString("access_token", token);
+            json.WriteString("token", token.Text);
+            json.WriteString("access_token", token.Text);
             json.WriteNumber("expires_in", (long)tokens.Lifetime.TotalSeconds);
             json.WriteString("issued_at", issuedAt.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'",
                 CultureInfo.InvariantCulture));
-            json.WriteString("scope", string.Join(' ', granted));
+            json.WriteString("scope", string.Join(' ', token.Scopes));
             json.WriteEndObject();
         }
 

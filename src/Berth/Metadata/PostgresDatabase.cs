@@ -237,9 +237,13 @@ internal sealed class PostgresDatabase : Database
     private static bool IsPoolEmpty(Exception e) =>
         IsTimeout(e) && e.Message.StartsWith("The connection pool has been exhausted", StringComparison.Ordinal);
 
-    private static bool IsPassing(Exception e) =>
-        e is NpgsqlException { IsTransient: true } or SocketException or TimeoutException
-        || e.InnerException is SocketException or TimeoutException or EndOfStreamException || IsTimeout(e);
+    private static bool IsPassing(Exception e) => e switch
+    {
+        // The driver counts it among them, but it lasts until somebody makes room.
+        PostgresException { SqlState: PostgresErrorCodes.DiskFull } => false,
+        NpgsqlException { IsTransient: true } or SocketException or TimeoutException => true,
+        _ => e.InnerException is SocketException or TimeoutException or EndOfStreamException || IsTimeout(e),
+    };
 
     /// <summary>Time is up: by Berth's limit, or by the server's own <c>statement_timeout</c>.</summary>
     private static bool IsTimeout(Exception e) => e is TimeoutException

@@ -1,5 +1,5 @@
-using Berth.Metadata;
 using Microsoft.Data.Sqlite;
+using Npgsql;
 
 namespace Berth.Registry;
 
@@ -16,6 +16,7 @@ internal static class DiskFull
         IOException io => (io.HResult & 0xFFFF) is NoSpace or QuotaExceeded,
         SqliteException sqlite =>
             sqlite.SqliteErrorCode == SqliteFull || sqlite.SqliteExtendedErrorCode == SqliteIndexCannotGrow,
+        PostgresException postgres => postgres.SqlState == PostgresErrorCodes.DiskFull,
         _ => false,
     };
 }

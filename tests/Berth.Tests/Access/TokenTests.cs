@@ -237,6 +237,26 @@ public sealed class TokenTests : IDisposable
     }
 
     [Fact]
+    public async Task A_token_for_very_much_is_good_for_the_first_of_it_and_says_so()
+    {
+        await using var registry = await StartAsync(AnonymousAccess.None);
+        var scopes = string.Join(
+            '+', Enumerable.Range(10, 90).Select(n => $"repository:{new string('a', 253)}{n}:pull,push,delete"));
+        using var form = new StringContent(
+            "grant_type=password&username=ann&password=correct+horse&scope=repository:a:push+" + scopes,
+            Encoding.ASCII, "application/x-www-form-urlencoded");
+        using var answer = await registry.Client.PostAsync("token", form, Stop);
+        var json = JsonNode.Parse(await answer.Content.ReadAsStringAsync(Stop))!;
+        using var push = await PushAsync(registry, (string)json["token"]!);
+        Assert.Equal(HttpStatusCode.Accepted, push.StatusCode);
+        var granted = ((string)json["scope"]!).Split(' ');
+        Assert.Equal("repository:a:push", granted[0]);
+        Assert.InRange(granted.Length, 30, 89);
+        var token = Encoding.UTF8.GetString(Base64Url.DecodeFromChars(((string)json["token"]!).Split('.')[1]));
+        Assert.Equal(granted.Length, JsonNode.Parse(token)!["access"]!.AsArray().Count);
+    }
+
+    [Fact]
     public async Task A_token_that_was_altered_or_not_issued_here_is_worth_nothing()
     {
         await using var registry = await StartAsync(AnonymousAccess.None);
@@ -262,7 +282,7 @@ public sealed class TokenTests : IDisposable
         await using var registry = await StartAsync(AnonymousAccess.None);
         var (keys, clock) = (registry.Services.GetRequiredService<SigningKeyTable>(), new SetClock());
         var tokens = new AccessTokens(keys, new AuthSettings(), clock);
-        var token = await tokens.IssueAsync("ann", [], clock.GetUtcNow(), Stop);
+        var token = (await tokens.IssueAsync("ann", [], clock.GetUtcNow(), Stop)).Text;
         Assert.Equal("ann", (await tokens.FindAsync(token, Stop))!.Name);
         clock.Advance(TimeSpan.FromMinutes(4));
         Assert.NotNull(await tokens.FindAsync(token, Stop));
@@ -275,9 +295,9 @@ public sealed class TokenTests : IDisposable
         var issuer = registry.Services.GetRequiredService<AccessTokens>();
         var yesterday = TimeProvider.System.GetUtcNow() - TimeSpan.FromDays(1);
         AccessScope[] scopes = [AccessScope.Parse("repository:a:push")!];
-        await IsRefusedAsync(registry, await issuer.IssueAsync("ann", scopes, yesterday, Stop));
+        await IsRefusedAsync(registry, (await issuer.IssueAsync("ann", scopes, yesterday, Stop)).Text);
         using var fresh = await PushAsync(
-            registry, await issuer.IssueAsync("ann", scopes, TimeProvider.System.GetUtcNow(), Stop));
+            registry, (await issuer.IssueAsync("ann", scopes, TimeProvider.System.GetUtcNow(), Stop)).Text);
         Assert.Equal(HttpStatusCode.Accepted, fresh.StatusCode);
     }
 

@@ -1,4 +1,8 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text;
 using Berth.Disk;
+using Berth.Tests.Servers;
 
 namespace Berth.Tests.Faults;
 
@@ -8,6 +12,8 @@ public class FullDiskTests(ITestOutputHelper output)
     private const int MiB = 1024 * 1024;
     private static readonly TestImage Old = new(
         "library/old", "v1", new TestBlob(1, 500), [new TestBlob(2, 2 * MiB)], MountedFrom: null);
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
     public async Task A_full_disk_refuses_pushes_with_507_and_serves_pulls_and_recovers_without_a_restart()
@@ -50,6 +56,74 @@ public class FullDiskTests(ITestOutputHelper output)
         await client.PushAsync(Old);
         LeaveFree(volume, 0);
 
+        var tagged = await TagUntilRefusedAsync(client);
+        await Eventually.TrueAsync(() => berth.Output.Contains("database or disk is full", StringComparison.Ordinal));
+        foreach (var image in tagged.Append(Old)) Assert.True(await client.IsWholeAsync(image));
+
+        File.Delete(Filler(volume));
+        foreach (var image in tagged.Append(Old with { Tag = "after" }))
+        {
+            await client.PushManifestAsync(image);
+            Assert.True(await client.IsWholeAsync(image));
+        }
+    }
+
+    [Fact]
+    public async Task PostgreSQL_on_a_full_disk_refuses_tags_with_507_and_takes_them_again_later()
+    {
+        using var volume = new LoopVolume(mebibytes: 64);
+        File.SetUnixFileMode(Path.GetDirectoryName(volume.Path)!, (UnixFileMode)0b111_101_101);
+        var tables = Directory.CreateDirectory(Path.Combine(volume.Path, "tables")).FullName;
+        LoopVolume.Run("chown", "postgres", tables);
+        await using var database = await (await PostgresServer.SharedAsync()).CreateDatabaseInAsync(tables);
+        await using var berth = await BerthProcess.StartAsync(
+            settings =>
+            {
+                foreach (var (name, value) in database.Variables) settings[name] = value;
+            },
+            Stop);
+        using var http = berth.CreateClient();
+        var client = new ImageClient(http, new Random(1));
+        await client.PushAsync(Old);
+        LeaveFree(volume, 0);
+        var tagged = await TagUntilRefusedAsync(client);
+        await Eventually.TrueAsync(() => berth.Output.Contains("The disk is full: 53100", StringComparison.Ordinal));
+        foreach (var image in tagged.Append(Old)) Assert.True(await client.IsWholeAsync(image));
+
+        File.Delete(Filler(volume));
+        await client.PushManifestAsync(Old with { Tag = "after" });
+    }
+
+    [Theory]
+    [InlineData(DiskFaults.NoSpace, HttpStatusCode.InsufficientStorage, "the registry's disk is full")]
+    [InlineData(DiskFaults.InputOutput, HttpStatusCode.ServiceUnavailable, "the registry's disk or database fails")]
+    public async Task A_disk_that_takes_nothing_is_told_also_to_who_asks_for_a_token(
+        int error, HttpStatusCode status, string words)
+    {
+        using var faults = new DiskFaults();
+        await using var berth = await faults.StartAsync(settings =>
+        {
+            var users = settings["REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY"] + ".users";
+            File.WriteAllText(users, $"ann:{BCrypt.Net.BCrypt.HashPassword("pass", workFactor: 4)}\n");
+            settings["REGISTRY_AUTH_HTPASSWD_PATH"] = users;
+        });
+        using var http = berth.CreateClient();
+        http.DefaultRequestHeaders.Authorization =
+            new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.ASCII.GetBytes("ann:pass")));
+        faults.Inject(DiskCalls.Write | DiskCalls.Sync, error, "berth.db");
+        using (var refused = await http.GetAsync("token?scope=repository:a:pull", Stop))
+        {
+            Assert.Equal(status, refused.StatusCode);
+            Assert.Contains(words, await refused.Content.ReadAsStringAsync(Stop), StringComparison.Ordinal);
+        }
+
+        faults.Stop();
+        using var granted = await http.GetAsync("token?scope=repository:a:pull", Stop);
+        Assert.Equal(HttpStatusCode.OK, granted.StatusCode);
+    }
+
+    private static async Task<List<TestImage>> TagUntilRefusedAsync(ImageClient client)
+    {
         var tagged = new List<TestImage>();
         await RequireRefusalAsync(async () =>
         {
@@ -60,15 +134,7 @@ public class FullDiskTests(ITestOutputHelper output)
                 tagged.Add(image);
             }
         });
-        await Eventually.TrueAsync(() => berth.Output.Contains("database or disk is full", StringComparison.Ordinal));
-        foreach (var image in tagged.Append(Old)) Assert.True(await client.IsWholeAsync(image));
-
-        File.Delete(Filler(volume));
-        foreach (var image in tagged.Append(Old with { Tag = "after" }))
-        {
-            await client.PushManifestAsync(image);
-            Assert.True(await client.IsWholeAsync(image));
-        }
+        return tagged;
     }
 
     private static async Task<List<TestImage>> PushUntilRefusedAsync(ImageClient client)
@@ -120,6 +186,5 @@ public class FullDiskTests(ITestOutputHelper output)
     private static string DataIn(LoopVolume volume) => Path.Combine(volume.Path, "data");
 
     private static Task<BerthProcess> StartAsync(LoopVolume volume) => BerthProcess.StartAsync(
-        settings => settings["REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY"] = DataIn(volume),
-        TestContext.Current.CancellationToken);
+        settings => settings["REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY"] = DataIn(volume), Stop);
 }

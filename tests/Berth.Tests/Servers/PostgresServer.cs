@@ -73,6 +73,16 @@ internal sealed class PostgresServer : IAsyncDisposable
         return new PostgresDatabase(this, name);
     }
 
+    /// <summary>A new, empty database whose tables lie in a folder of one's own, which it needs for itself.</summary>
+    public async Task<PostgresDatabase> CreateDatabaseInAsync(string folder)
+    {
+        var database = new PostgresDatabase(this, $"berth_{Guid.NewGuid():N}");
+        await ExecuteAsync($"CREATE TABLESPACE {database.Name} LOCATION '{folder}'");
+        await ExecuteAsync(
+            $"CREATE DATABASE {database.Name} OWNER {User} TEMPLATE template0 TABLESPACE {database.Name}");
+        return database;
+    }
+
     /// <summary>Ends every connection to a database, as an administrator or a failing network does.</summary>
     public Task DisconnectAsync(string database) => ExecuteAsync(
         $"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'");
@@ -96,8 +106,11 @@ internal sealed class PostgresServer : IAsyncDisposable
         await script.DisposeAsync();
     }
 
-    internal async Task DropAsync(string database) =>
+    internal async Task DropAsync(string database)
+    {
         await ExecuteAsync($"DROP DATABASE IF EXISTS {database} WITH (FORCE)");
+        await ExecuteAsync($"DROP TABLESPACE IF EXISTS {database}");
+    }
 
     private async Task ExecuteAsync(string statement)
     {
