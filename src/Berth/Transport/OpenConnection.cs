@@ -15,9 +15,15 @@ internal sealed class OpenConnection(Socket socket, ConnectedClient client, Time
     private int running;
     private volatile bool hasBody;
     private volatile bool isSending;
-    private long lookedAt = clock.GetTimestamp();
+    private long begun;
+    private long begunAt;
     private long progressAt;
+
+    // What Look found: nothing else writes it.
+    private long lookedAt;
+    private long lookedAtRequest;
     private TcpProgress progress;
+    private double bytesPerSecond = double.MaxValue;
 
     /// <summary>The connection whose bytes this code receives, where it is the transport's.</summary>
     public static OpenConnection? Current
@@ -47,14 +53,14 @@ internal sealed class OpenConnection(Socket socket, ConnectedClient client, Time
     public bool IsSending => isSending;
 
     /// <summary>
-    /// What it carried lately in both directions, as of the last look. Who receives is judged by what it did in that
-    /// time; who sends may pause, since it may be we who are slow.
+    /// What it carried lately in both directions, as of the last look; not of the time before this request. Who
+    /// receives is judged by what it did in that time; who sends may pause, since it may be we who are slow.
     /// </summary>
-    public double BytesPerSecond { get; private set; } = double.MaxValue;
+    public double BytesPerSecond => IsNewRequest ? double.MaxValue : bytesPerSecond;
 
-    /// <summary>Nobody has looked yet, and it has been there long enough to be judged.</summary>
+    /// <summary>Nobody has looked at this request yet, and it has run long enough to be judged.</summary>
     public bool IsDueForFirstLook =>
-        progress == default && clock.GetElapsedTime(lookedAt) >= ShortestBetweenLooks;
+        IsNewRequest && clock.GetElapsedTime(Volatile.Read(ref begunAt)) >= ShortestBetweenLooks;
 
     /// <summary>How long a client that is being sent a file has acknowledged nothing, as of the last look.</summary>
     public TimeSpan StalledFor => isSending ? clock.GetElapsedTime(Volatile.Read(ref progressAt)) : TimeSpan.Zero;
@@ -71,6 +77,12 @@ internal sealed class OpenConnection(Socket socket, ConnectedClient client, Time
 
     public void BeginRequest(bool withBody)
     {
+        if (Running == 0)
+        {
+            Volatile.Write(ref begunAt, clock.GetTimestamp());
+            Interlocked.Increment(ref begun);
+        }
+
         Interlocked.Increment(ref running);
         if (withBody) hasBody = true;
     }
@@ -90,18 +102,30 @@ internal sealed class OpenConnection(Socket socket, ConnectedClient client, Time
 
     public void EndSending() => isSending = false;
 
-    /// <summary>Asks the kernel how far it came.</summary>
+    /// <summary>Asks the kernel how far it came, some time after the last look. One look at a time.</summary>
     public void Look()
     {
-        var now = clock.GetTimestamp();
-        var seconds = clock.GetElapsedTime(lookedAt, now).TotalSeconds;
+        var (now, request) = (clock.GetTimestamp(), Volatile.Read(ref begun));
+        var isNew = request != lookedAtRequest;
+        var since = isNew ? Volatile.Read(ref begunAt) : lookedAt;
+        var seconds = clock.GetElapsedTime(since, now).TotalSeconds;
         if (seconds < ShortestBetweenLooks.TotalSeconds || TcpProgress.Of(socket) is not { } current) return;
-        var speed = (current.TotalBytes - progress.TotalBytes) / seconds;
-        var lately = BytesPerSecond < double.MaxValue ? BytesPerSecond / 4 : 0;
-        BytesPerSecond = isSending ? speed : Math.Max(speed, lately);
+
+        // Before its first request a connection carries next to nothing. What it had carried before a later one
+        // nobody has asked.
+        if (isNew) bytesPerSecond = double.MaxValue;
+        if (!isNew || request == 1)
+        {
+            var speed = (current.TotalBytes - progress.TotalBytes) / seconds;
+            var lately = bytesPerSecond < double.MaxValue ? bytesPerSecond / 4 : 0;
+            bytesPerSecond = isSending ? speed : Math.Max(speed, lately);
+        }
+
         if (current.AcknowledgedBytes != progress.AcknowledgedBytes) Volatile.Write(ref progressAt, now);
-        (progress, lookedAt) = (current, now);
+        (progress, lookedAt, lookedAtRequest) = (current, now, request);
     }
+
+    private bool IsNewRequest => Volatile.Read(ref begun) != lookedAtRequest;
 
     public void Close(string reason) => Context.Abort(new ConnectionAbortedException(reason));
 }

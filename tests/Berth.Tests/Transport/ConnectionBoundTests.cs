@@ -58,6 +58,30 @@ public sealed class ConnectionBoundTests : IAsyncDisposable
         Assert.False(atWork.ConnectionClosed.IsCancellationRequested);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public async Task A_transfer_is_not_judged_by_the_time_before_its_request(int requestsBefore)
+    {
+        Bound(all: 1);
+        var connection = await OpenAsync(Stranger);
+        for (var i = 0; i < requestsBefore; i++)
+        {
+            Begin(connection);
+            connection.Features.Get<OpenConnection>()!.EndRequest();
+        }
+
+        clock.Advance(TimeSpan.FromMinutes(10));
+        Begin(connection);
+        await clients[0].SendAsync(new byte[128 * 1024], TestContext.Current.CancellationToken);
+        await Eventually.TrueAsync(() => TcpProgress.Of(clients[0])!.Value.AcknowledgedBytes >= 128 * 1024);
+        clock.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(Room.NotNow, connections!.MakeRoom(Other, isShort: false));
+        clock.Advance(TimeSpan.FromSeconds(10));
+        Assert.Equal(Room.Yes, connections.MakeRoom(Other, isShort: false));
+        await Eventually.TrueAsync(() => connection.ConnectionClosed.IsCancellationRequested);
+    }
+
     [Fact]
     public async Task When_all_are_at_work_a_new_one_waits()
     {
