@@ -5,6 +5,9 @@ namespace Berth.Transport;
 /// <summary>What one proxy said: whom it took the request from, and what the request looked like there.</summary>
 internal readonly record struct ForwardedHop(string? For, string? Proto, string? Host)
 {
+    /// <summary>How many of a <c>Forwarded</c> are kept, the nearest. Proxies in a row are a handful.</summary>
+    private const int MaxHops = 100;
+
     /// <summary>The nearest proxy's hop first. A <c>Forwarded</c> that breaks its grammar counts as none.</summary>
     public static List<ForwardedHop> ReadNearestFirst(IHeaderDictionary headers)
     {
@@ -31,8 +34,8 @@ internal readonly record struct ForwardedHop(string? For, string? Proto, string?
     /// <summary><c>for="[2001:db8::1]:4711";proto=https, for=10.0.0.1</c> (RFC 7239, section 4).</summary>
     private static List<ForwardedHop> ReadForwarded(StringValues values)
     {
-        var hops = new List<ForwardedHop>();
-        if (values.Count == 0) return hops;
+        if (values.Count == 0) return [];
+        var hops = new Queue<ForwardedHop>();
         var rest = values.ToString().AsSpan();
         var hop = default(ForwardedHop);
         while (true)
@@ -42,9 +45,10 @@ internal readonly record struct ForwardedHop(string? For, string? Proto, string?
             rest = rest.TrimStart(" \t");
             if (rest.IsEmpty || rest[0] == ',')
             {
-                hops.Insert(0, hop);
+                if (hops.Count == MaxHops) hops.Dequeue();
+                hops.Enqueue(hop);
                 hop = default;
-                if (rest.IsEmpty) return hops;
+                if (rest.IsEmpty) return [.. hops.Reverse()];
             }
             else if (rest[0] != ';')
             {

@@ -1,6 +1,8 @@
 using Berth.Tests.Hosting;
 using System.Net;
 using Berth.Settings;
+using Berth.Transport;
+using Microsoft.AspNetCore.Http;
 
 namespace Berth.Tests.Transport;
 
@@ -35,6 +37,18 @@ public sealed class ForwardingTests
         var (location, line) = await PostAsync(registry, headers);
         Assert.StartsWith(url + "v2/a/blobs/uploads/", location, StringComparison.Ordinal);
         Assert.Contains($" client={client} ", line, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Of_a_chain_without_end_the_nearest_hops_are_read()
+    {
+        var headers = new HeaderDictionary
+        {
+            ["Forwarded"] = string.Concat(Enumerable.Repeat(",", 30_000)) + "for=192.0.2.1, for=10.1.1.1",
+        };
+        var hops = ForwardedHop.ReadNearestFirst(headers);
+        Assert.Equal(["10.1.1.1", "192.0.2.1", null], hops.Take(3).Select(hop => hop.For));
+        Assert.Equal(100, hops.Count);
     }
 
     [Theory]
