@@ -1,6 +1,6 @@
-using System.Net;
 using Berth.Settings;
 using Berth.Telemetry;
+using Berth.Transport;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http.Features;
@@ -33,7 +33,8 @@ internal sealed class DebugServer(
         var options = new KestrelServerOptions { AddServerHeader = false, ApplicationServices = services };
         options.Limits.MaxConcurrentConnections = MostConnections;
         options.Limits.MaxRequestBodySize = 0;
-        Listen(options, addr);
+        if (!ListenAddress.TryParse(addr, out var address)) throw new StartException($"{addr} is no address");
+        Listener.Listen(options, address, _ => { });
         server = new KestrelServer(
             Options.Create(options),
             new SocketTransportFactory(Options.Create(new SocketTransportOptions()), logs), logs);
@@ -65,14 +66,6 @@ internal sealed class DebugServer(
         }
 
         return app.Build();
-    }
-
-    private static void Listen(KestrelServerOptions options, string addr)
-    {
-        if (!ListenAddress.TryParse(addr, out var address)) throw new StartException($"{addr} is no address");
-        if (address.Host.Length == 0) options.ListenAnyIP(address.Port);
-        else if (IPAddress.TryParse(address.Host, out var ip)) options.Listen(ip, address.Port);
-        else options.ListenLocalhost(address.Port);
     }
 
     private sealed class Handler(RequestDelegate handle) : IHttpApplication<HttpContext>

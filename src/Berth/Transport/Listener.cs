@@ -72,13 +72,17 @@ internal static class Listener
             throw new StartException($"http.addr '{settings.Http.Addr}' is no address: write one like 127.0.0.1:5000");
         }
 
-        // Kestrel can't choose one free port for both loopback addresses.
-        if (address is { Host: "localhost", Port: 0 }) kestrel.Listen(IPAddress.Loopback, 0, Speak);
-        else if (address.Host is "localhost") kestrel.ListenLocalhost(address.Port, Speak);
-        else if (address.Host.Length == 0) kestrel.ListenAnyIP(address.Port, Speak);
-        else kestrel.Listen(IPAddress.Parse(address.Host), address.Port, Speak);
+        Listen(kestrel, address, listen => ChooseProtocols(listen, settings.Http));
+    }
 
-        void Speak(ListenOptions listen) => ChooseProtocols(listen, settings.Http);
+    /// <summary>Listens where an address says.</summary>
+    public static void Listen(KestrelServerOptions kestrel, ListenAddress address, Action<ListenOptions> configure)
+    {
+        // Kestrel can't choose one free port for both loopback addresses.
+        if (address is { Host: "localhost", Port: 0 }) kestrel.Listen(IPAddress.Loopback, 0, configure);
+        else if (address.Host is "localhost") kestrel.ListenLocalhost(address.Port, configure);
+        else if (address.Host.Length == 0) kestrel.ListenAnyIP(address.Port, configure);
+        else kestrel.Listen(IPAddress.Parse(address.Host), address.Port, configure);
     }
 
     /// <summary>All the tags of one push stand in its query.</summary>

@@ -51,6 +51,14 @@ public sealed partial class MetricsTests
     }
 
     [Fact]
+    public async Task The_debug_address_may_be_any_free_port_of_localhost()
+    {
+        await using var registry = await StartAsync(address: "localhost:0");
+        using var debug = DebugClient(registry);
+        Assert.Equal("""{"status":"ok"}""", await debug.GetStringAsync("healthz", Stop));
+    }
+
+    [Fact]
     public async Task Without_prometheus_the_debug_address_has_health_alone()
     {
         await using var registry = await StartAsync(p => p with { Enabled = false });
