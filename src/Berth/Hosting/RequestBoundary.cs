@@ -30,23 +30,29 @@ internal sealed partial class RequestBoundary(
         var hasBody = HasBody(http.Request);
         var connection = http.Features.Get<OpenConnection>();
         connection?.BeginRequest(hasBody);
-        headers.Set(http);
-        var body = requests is null ? null : Count(http);
-        int status;
         try
         {
-            if (hasBody && FindUnknownCoding(http.Request) is { } unknown) await unknown.WriteAsync(http.Response);
-            else await next(http);
-            status = await IsCutOffAsync(http, body) ? ClientGone : http.Response.StatusCode;
-        }
-        catch (Exception e)
-        {
-            status = await AnswerAsync(http, e);
-        }
+            headers.Set(http);
+            var body = requests is null ? null : Count(http);
+            int status;
+            try
+            {
+                if (hasBody && FindUnknownCoding(http.Request) is { } unknown) await unknown.WriteAsync(http.Response);
+                else await next(http);
+                status = await IsCutOffAsync(http, body) ? ClientGone : http.Response.StatusCode;
+            }
+            catch (Exception e)
+            {
+                status = await AnswerAsync(http, e);
+            }
 
-        requests?.Write(http, status, body!.Bytes, Stopwatch.GetElapsedTime(started));
-        if (hasBody && status >= StatusCodes.Status400BadRequest) await EndBodyAsync(http);
-        connection?.EndRequest();
+            requests?.Write(http, status, body!.Bytes, Stopwatch.GetElapsedTime(started));
+            if (hasBody && status >= StatusCodes.Status400BadRequest) await EndBodyAsync(http);
+        }
+        finally
+        {
+            connection?.EndRequest();
+        }
     }
 
     /// <summary>On HTTP/2 a refused body ends by itself, with its stream.</summary>

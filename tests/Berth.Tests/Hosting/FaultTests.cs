@@ -1,8 +1,14 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text.Json;
+using Berth.Hosting;
 using Berth.Metadata;
+using Berth.Settings;
+using Berth.Transport;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Berth.Tests.Hosting;
 
@@ -41,6 +47,22 @@ public sealed class FaultTests
             registry.Output,
             StringComparison.Ordinal);
         Assert.Contains("\n       at Berth.Metadata.", registry.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_request_that_can_not_even_be_answered_is_over_for_its_connection_too()
+    {
+        using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        var client = new ConnectedClient(IPAddress.Loopback, isProxy: false);
+        var connection = new OpenConnection(socket, client, TimeProvider.System);
+        var http = new DefaultHttpContext();
+        http.Features.Set(connection);
+        http.Response.Body = new MemoryStream([]);
+        var boundary = new RequestBoundary(
+            _ => throw new InvalidOperationException("unforeseen"), new AnswerHeaders(new HttpSettings()),
+            requests: null, new LimitSettings(), TimeProvider.System, NullLogger<RequestBoundary>.Instance);
+        await Assert.ThrowsAsync<NotSupportedException>(() => boundary.HandleAsync(http));
+        Assert.Equal(0, connection.Running);
     }
 
     [Fact]
