@@ -39,8 +39,7 @@ internal sealed partial class JobRun(
         Exception? failure = null;
         try
         {
-            // One that ended its nodes is not begun another time.
-            if (IsLastFailure(claim.Failures - 1)) throw new InvalidOperationException("the node died that ran it");
+            if (IsDeadWithNode) throw new InvalidOperationException("the node died that ran it");
             await job.RunAsync(claim.Payload, run.Token);
         }
         catch (OperationCanceledException) when (late.IsCancellationRequested)
@@ -54,7 +53,7 @@ internal sealed partial class JobRun(
 
         // While it can't be noted how the run ended, the job is still kept from running elsewhere.
         var (outcome, note) = EndOf(failure, lease.Token, stopping);
-        await NoteAsync(note, lease.Token);
+        if (!await IsNotedAsync(note, lease.Token)) outcome = "lost";
         await over.CancelAsync();
         await renewing;
         Durations.Record(
@@ -62,14 +61,15 @@ internal sealed partial class JobRun(
             new("berth.job.kind", claim.Kind), new("berth.job.outcome", outcome));
     }
 
-    private async Task NoteAsync(Func<Task<bool>> note, CancellationToken lost)
+    /// <returns>False if the job was lost: how this run ended does not count.</returns>
+    private async Task<bool> IsNotedAsync(Func<Task<bool>> note, CancellationToken lost)
     {
         while (!lost.IsCancellationRequested)
         {
             try
             {
                 if (!await note()) break;
-                return;
+                return true;
             }
             catch (Exception e)
             {
@@ -80,6 +80,7 @@ internal sealed partial class JobRun(
         }
 
         LogLost(claim.Kind, claim.Id);
+        return false;
     }
 
     /// <summary>How the run ended, and how the table is told.</summary>
@@ -98,7 +99,8 @@ internal sealed partial class JobRun(
         var error = $"{failure.GetType().Name}: {failure.Message}";
         if (IsLastFailure(claim.Failures))
         {
-            LogDead(failure, claim.Kind, claim.Id, claim.Failures + 1);
+            // The claim has counted the end of the node already.
+            LogDead(failure, claim.Kind, claim.Id, IsDeadWithNode ? claim.Failures : claim.Failures + 1);
             return ("dead", () => table.BuryAsync(claim, error, lost));
         }
 
@@ -106,6 +108,9 @@ internal sealed partial class JobRun(
         LogFailed(failure, claim.Kind, claim.Id, rest);
         return ("failed", () => table.FailAsync(claim, rest, error, lost));
     }
+
+    /// <summary>Whether it ended so many nodes that it is not begun another time.</summary>
+    private bool IsDeadWithNode => IsLastFailure(claim.Failures - 1);
 
     /// <summary>What is done again and again is never given up.</summary>
     /// <param name="failuresBefore">How often it failed before the failure that is asked about.</param>

@@ -1,8 +1,12 @@
 using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
 using Berth.Jobs;
 using Berth.Metadata;
 using Berth.Settings;
+using Berth.Telemetry;
 using Berth.Tests.Metadata;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Berth.Tests.Jobs;
 
@@ -85,6 +89,52 @@ public sealed class JobLimitsTests : IAsyncLifetime
         var ended = Assert.Single(await new JobHistory(node.Database).EndedAsync(failedOnly: false, 10, Stop));
         Assert.Equal(
             ("dead", "InvalidOperationException: the node died that ran it"), (ended.Outcome, ended.Error));
+    }
+
+    [Theory]
+    [InlineData(1, "failed 1 times")]
+    [InlineData(3, "failed 3 times")]
+    public async Task The_log_tells_how_often_a_job_failed_that_is_given_up(int attempts, string said)
+    {
+        var lease = TimeSpan.FromMinutes(1);
+        await using var node = await NodeAsync(Patient, new ScriptedJob((_, _) => Task.CompletedTask));
+        await AddAsync(node, "scripted");
+        for (var death = 0; death < attempts; death++)
+        {
+            Assert.NotNull(await node.Table.ClaimAsync(["scripted"], "one that dies", lease, Stop));
+            clock.Advance(lease);
+        }
+
+        var log = new RunLog();
+        await RunAsync(
+            node, (await node.Table.ClaimAsync(["scripted"], "another", lease, Stop))!, attempts, log);
+        Assert.Contains(log.Lines, line => line.Contains(said, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_run_whose_job_another_node_took_is_counted_as_lost()
+    {
+        var outcomes = new ConcurrentQueue<string>();
+        using var listener = new MeterListener();
+        listener.InstrumentPublished = (instrument, l) =>
+        {
+            if (instrument.Name == "berth.job.duration" && instrument.Meter == Meters.Berth)
+                l.EnableMeasurementEvents(instrument);
+        };
+        listener.SetMeasurementEventCallback<double>((_, _, tags, _) =>
+        {
+            if (tags[0].Value is "taken") outcomes.Enqueue($"{tags[1].Value}");
+        });
+        listener.Start();
+        var lease = TimeSpan.FromMinutes(1);
+        await using var node = await NodeAsync(Patient, new ScriptedJob((_, _) => Task.CompletedTask, kind: "taken"));
+        await AddAsync(node, "taken");
+        var lost = await node.Table.ClaimAsync(["taken"], "slow", lease, Stop);
+        clock.Advance(lease);
+        var taken = await node.Table.ClaimAsync(["taken"], "quick", lease, Stop);
+        await RunAsync(node, lost!, attempts: 9, NullLogger<JobRun>.Instance);
+        await RunAsync(node, taken!, attempts: 9, NullLogger<JobRun>.Instance);
+        Assert.Equal(["lost", "done"], outcomes);
     }
 
     [Fact]
@@ -201,6 +251,10 @@ public sealed class JobLimitsTests : IAsyncLifetime
     private async Task<JobNode> NodeAsync(JobSettings settings, params Job[] jobs) =>
         new(await shared.OpenAsync(), jobs, settings, clock);
 
+    private Task RunAsync(JobNode node, ClaimedJob claim, int attempts, ILogger<JobRun> log) => new JobRun(
+        claim, new ScriptedJob((_, _) => Task.CompletedTask), node.Table, Patient with { Attempts = attempts }, clock,
+        log).RunAsync(clock.GetTimestamp(), Stop);
+
     private Task UntilAsync(Func<bool> isTrue) => UntilAsync(() => Task.FromResult(isTrue()));
 
     /// <summary>Lets time go by until something is so.</summary>
@@ -220,4 +274,18 @@ public sealed class JobLimitsTests : IAsyncLifetime
 
     private static async Task<long> CountAsync(JobNode node, string table) =>
         await node.Database.ReadAsync(s => s.NumberAsync($"SELECT count(*) FROM {table}")) ?? 0;
+
+    private sealed class RunLog : ILogger<JobRun>
+    {
+        public List<string> Lines { get; } = [];
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter) => Lines.Add(formatter(state, exception));
+    }
 }
