@@ -29,7 +29,7 @@ internal sealed class VerificationReport
     /// <summary>Altered blobs that were set aside now.</summary>
     public long Quarantined => Volatile.Read(ref quarantined);
 
-    /// <summary>Files that no repository links: garbage collection is about to take them.</summary>
+    /// <summary>Files that no repository links. Nothing removes them yet.</summary>
     public long UnlinkedFiles => Volatile.Read(ref unlinkedFiles);
 
     public long UnlinkedBytes => Volatile.Read(ref unlinkedBytes);
