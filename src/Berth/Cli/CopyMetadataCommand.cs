@@ -1,12 +1,10 @@
 using System.CommandLine;
-using System.Diagnostics;
 using Berth.Hosting;
 using Berth.Lifecycle;
 using Berth.Metadata;
 using Berth.Settings;
 using Microsoft.Data.Sqlite;
 using Npgsql;
-using Spectre.Console;
 
 namespace Berth.Cli;
 
@@ -18,9 +16,6 @@ namespace Berth.Cli;
 internal static class CopyMetadataCommand
 {
     private const string Forms = "a settings file (.yml), postgres://user@host:port/database, or a SQLite file";
-
-    private static readonly TimeSpan BetweenDraws = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan BetweenLines = TimeSpan.FromSeconds(10);
 
     public static Command Create()
     {
@@ -83,36 +78,16 @@ internal static class CopyMetadataCommand
     private static async Task<List<ComparedTable>> CopyAsync(MetadataCopy copy, CancellationToken cancellation)
     {
         var work = Task.Run(() => copy.RunAsync(cancellation), cancellation);
-        if (AnsiConsole.Profile.Capabilities.Interactive && !Console.IsOutputRedirected) await DrawAsync(work, copy);
-        else await PrintAsync(work, copy);
-        return await work;
-    }
-
-    private static Task DrawAsync(Task work, MetadataCopy copy) => AnsiConsole.Progress()
-        .Columns(
-            new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
-        .StartAsync(async context =>
-        {
-            var bar = context.AddTask("Starting");
-            while (!work.IsCompleted)
+        await WorkDisplay.ShowAsync(
+            work, "Starting", [],
+            bar =>
             {
                 bar.MaxValue = copy.RowsToDo;
                 bar.Value = Math.Min(copy.RowsDone, bar.MaxValue);
                 if (copy.Step.Length > 0) bar.Description = copy.Step;
-                await Task.WhenAny(work, Task.Delay(BetweenDraws));
-            }
-
-            bar.Value = bar.MaxValue;
-        });
-
-    private static async Task PrintAsync(Task work, MetadataCopy copy)
-    {
-        for (var since = Stopwatch.StartNew(); !work.IsCompleted; await Task.WhenAny(work, Task.Delay(BetweenDraws)))
-        {
-            if (since.Elapsed < BetweenLines) continue;
-            since.Restart();
-            Console.WriteLine($"{copy.Step}: {100 * copy.RowsDone / copy.RowsToDo} %");
-        }
+            },
+            () => $"{copy.Step}: {100 * copy.RowsDone / copy.RowsToDo} %");
+        return await work;
     }
 
     private static void Print(List<ComparedTable> tables)

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Diagnostics;
 using Berth.Blobs;
 using Berth.Disk;
 using Berth.Hosting;
@@ -19,9 +18,6 @@ namespace Berth.Cli;
 /// </summary>
 internal static class VerifyCommand
 {
-    private static readonly TimeSpan BetweenDraws = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan BetweenLines = TimeSpan.FromSeconds(10);
-
     public static Command Create()
     {
         var config = SettingsOption.Create();
@@ -56,7 +52,7 @@ internal static class VerifyCommand
         IBlobStore store = settings.Storage.S3 is { } s3
             ? new S3BlobStore(s3, TimeProvider.System, NullLogger<S3BlobStore>.Instance)
             : new FileBlobStore(Path.GetFullPath(settings.Storage.Filesystem.RootDirectory));
-        isDryRun |= settings.Storage.S3 is null && !FolderAccess.IsWritable(store.Name);
+        isDryRun |= settings.Storage.S3 is null && !PathAccess.IsWritable(store.Name);
         var verification = new Verification(
             database, store, settings.Validation, TimeProvider.System, isDryRun);
         Console.WriteLine($"Verifying {store.Name}");
@@ -68,49 +64,26 @@ internal static class VerifyCommand
         }
 
         var work = Task.Run(() => verification.RunAsync(cancellation), cancellation);
-        if (AnsiConsole.Profile.Capabilities.Interactive && !Console.IsOutputRedirected)
-        {
-            await DrawAsync(work, verification.Report);
-        }
-        else
-        {
-            await PrintAsync(work, verification.Report);
-        }
-
+        await ShowAsync(work, verification.Report);
         await work;
         PrintFaults(verification.Report, Console.WriteLine);
         PrintSummary(verification.Report, isDryRun);
         return verification.Report.FaultsFound == 0 ? 0 : 1;
     }
 
-    private static Task DrawAsync(Task work, VerificationReport report) => AnsiConsole.Progress()
-        .Columns(
-            new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new DownloadedColumn(),
-            new TransferSpeedColumn(), new RemainingTimeColumn())
-        .StartAsync(async context =>
+    private static Task ShowAsync(Task work, VerificationReport report) => WorkDisplay.ShowAsync(
+        work, "Blobs", [new DownloadedColumn(), new TransferSpeedColumn()],
+        bar =>
         {
-            var bar = context.AddTask("Blobs");
-            while (!work.IsCompleted)
-            {
-                bar.MaxValue = Math.Max(1, report.TotalBytes);
-                bar.Value = Math.Min(report.BytesRead, bar.MaxValue);
-                if (report.ManifestsRead > 0) bar.Description = $"Manifests {report.ManifestsRead:N0}";
-                PrintFaults(report, text => AnsiConsole.MarkupLineInterpolated($"[red]{text}[/]"));
-                await Task.WhenAny(work, Task.Delay(BetweenDraws));
-            }
-        });
-
-    private static async Task PrintAsync(Task work, VerificationReport report)
-    {
-        for (var since = Stopwatch.StartNew(); !work.IsCompleted; await Task.WhenAny(work, Task.Delay(BetweenDraws)))
-        {
-            PrintFaults(report, Console.WriteLine);
-            if (since.Elapsed < BetweenLines) continue;
-            since.Restart();
-            Console.WriteLine($"{Bytes(report.BytesRead)} of {Bytes(report.TotalBytes)} read, "
-                + $"{report.ManifestsRead:N0} manifests checked");
-        }
-    }
+            bar.MaxValue = Math.Max(1, report.TotalBytes);
+            bar.Value = Math.Min(report.BytesRead, bar.MaxValue);
+            if (report.ManifestsRead > 0) bar.Description = $"Manifests {report.ManifestsRead:N0}";
+        },
+        () => $"{Bytes(report.BytesRead)} of {Bytes(report.TotalBytes)} read, "
+            + $"{report.ManifestsRead:N0} manifests checked",
+        isColoured => PrintFaults(
+            report,
+            isColoured ? text => AnsiConsole.MarkupLineInterpolated($"[red]{text}[/]") : Console.WriteLine));
 
     private static void PrintFaults(VerificationReport report, Action<string> print)
     {
@@ -125,7 +98,7 @@ internal static class VerifyCommand
         if (report.UnlinkedFiles > 0)
         {
             Console.WriteLine($"{Count(report.UnlinkedFiles, "file")} ({Bytes(report.UnlinkedBytes)}) that no "
-                + "repository links: harmless, and gone with the next garbage collection.");
+                + "repository links: harmless; Berth does not remove such files yet.");
         }
 
         if (report.UnfinishedLinks > 0)

@@ -1,0 +1,57 @@
+using System.Diagnostics;
+using Spectre.Console;
+
+namespace Berth.Cli;
+
+/// <summary>Shows how far long work has come: a progress bar on a terminal, a line now and then elsewhere.</summary>
+internal static class WorkDisplay
+{
+    private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan BetweenLines = TimeSpan.FromSeconds(10);
+
+    /// <summary>Shows work until it is over. How it ended is for the caller to see.</summary>
+    /// <param name="work">What runs.</param>
+    /// <param name="title">What stands before the bar at first.</param>
+    /// <param name="unit">Further columns, in the unit of the work.</param>
+    /// <param name="draw">Brings the bar up to date.</param>
+    /// <param name="line">What is printed instead of the bar.</param>
+    /// <param name="tell">Prints what was found since it was called last; with colours on a terminal.</param>
+    public static Task ShowAsync(
+        Task work, string title, ProgressColumn[] unit, Action<ProgressTask> draw, Func<string> line,
+        Action<bool>? tell = null) => AnsiConsole.Profile.Capabilities.Interactive && !Console.IsOutputRedirected
+            ? DrawAsync(work, title, unit, draw, tell)
+            : PrintAsync(work, line, tell);
+
+    private static Task DrawAsync(
+        Task work, string title, ProgressColumn[] unit, Action<ProgressTask> draw, Action<bool>? tell) =>
+        AnsiConsole.Progress()
+            .Columns(
+            [
+                new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), .. unit,
+                new RemainingTimeColumn(),
+            ])
+            .StartAsync(async context =>
+            {
+                var bar = context.AddTask(title);
+                while (!work.IsCompleted)
+                {
+                    draw(bar);
+                    tell?.Invoke(true);
+                    await Task.WhenAny(work, Task.Delay(BetweenLooks));
+                }
+
+                draw(bar);
+                if (work.IsCompletedSuccessfully) bar.Value = bar.MaxValue;
+            });
+
+    private static async Task PrintAsync(Task work, Func<string> line, Action<bool>? tell)
+    {
+        for (var since = Stopwatch.StartNew(); !work.IsCompleted; await Task.WhenAny(work, Task.Delay(BetweenLooks)))
+        {
+            tell?.Invoke(false);
+            if (since.Elapsed < BetweenLines) continue;
+            since.Restart();
+            Console.WriteLine(line());
+        }
+    }
+}
