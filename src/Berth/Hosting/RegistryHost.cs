@@ -45,21 +45,20 @@ internal static partial class RegistryHost
         }
 
         var app = builder.Build();
-        if (dropped is not null) LogDropped(app.Logger, dropped);
-
-        // The services end in the reverse of the order in which they were first asked for.
-        _ = app.Services.GetRequiredService<LogSink>();
-        _ = app.Services.GetService<TelemetryExport>();
-        _ = app.Services.GetService<DataFolder>();
-        _ = app.Services.GetRequiredService<Database>();
-        var store = app.Services.GetRequiredService<IBlobStore>();
-        Handle(app, settings);
-        app.Lifetime.ApplicationStarted.Register(() =>
+        try
         {
-            var urls = string.Join(", ", app.Urls);
-            LogStarted(app.Logger, Version, urls, store.Name);
-        });
-        return app;
+            if (dropped is not null) LogDropped(app.Logger, dropped);
+            Prepare(app, settings);
+            return app;
+        }
+        catch
+        {
+            // What nobody has asked for yet would not end with the rest.
+            _ = app.Services.GetService<DataFolder>();
+            _ = app.Services.GetRequiredService<Database>();
+            await app.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>Serves until a signal comes, and then for as long as running requests need.</summary>
@@ -80,6 +79,22 @@ internal static partial class RegistryHost
 
         await WarmUp.RunAsync(app.Services);
         await app.WaitForShutdownAsync(cancellation);
+    }
+
+    private static void Prepare(WebApplication app, RegistrySettings settings)
+    {
+        // The services end in the reverse of the order in which they were first asked for.
+        _ = app.Services.GetRequiredService<LogSink>();
+        _ = app.Services.GetService<TelemetryExport>();
+        _ = app.Services.GetService<DataFolder>();
+        _ = app.Services.GetRequiredService<Database>();
+        var store = app.Services.GetRequiredService<IBlobStore>();
+        Handle(app, settings);
+        app.Lifetime.ApplicationStarted.Register(() =>
+        {
+            var urls = string.Join(", ", app.Urls);
+            LogStarted(app.Logger, Version, urls, store.Name);
+        });
     }
 
     private static string Version => typeof(RegistryHost).Assembly.GetName().Version!.ToString(fieldCount: 3);

@@ -1,5 +1,9 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Text.RegularExpressions;
+using Berth.Hosting;
+using Berth.Settings;
+using Berth.Tests.Servers;
 
 namespace Berth.Tests.Hosting;
 
@@ -74,6 +78,38 @@ public sealed class StartTests : IDisposable
     {
         Directory.CreateDirectory(Path.Combine(folder, "data", "docker", "registry", "v2"));
         await AssertRefusesAsync("127.0.0.1:0", "data", "holds the data of a registry:2");
+    }
+
+    [Fact]
+    public async Task A_start_that_fails_lets_go_of_the_data_folder()
+    {
+        var settings = new RegistrySettings
+        {
+            Storage = new StorageSettings
+            {
+                Filesystem = new FilesystemSettings { RootDirectory = Path.Combine(folder, "data") },
+            },
+        };
+        var nobody = new AuthSettings { Htpasswd = new HtpasswdSettings { Path = Path.Combine(folder, "missing") } };
+        var failure = await Assert.ThrowsAsync<StartException>(
+            () => RegistryHost.BuildAsync(settings with { Auth = nobody }, Stream.Null));
+        Assert.Contains("the file of users", failure.Message, StringComparison.Ordinal);
+        await using var registry = await RegistryHost.BuildAsync(settings, Stream.Null);
+    }
+
+    [Fact]
+    public async Task The_code_of_pulls_is_loaded_before_the_first_one_also_where_there_are_users()
+    {
+        var (users, debug) = (Path.Combine(folder, "users"), $"127.0.0.1:{LoopbackPorts.Free()}");
+        await File.WriteAllTextAsync(users, $"ann:{BCrypt.Net.BCrypt.HashPassword("x", workFactor: 4)}\n", Stop);
+        using var berth = new ServeProcess(
+            folder, "127.0.0.1:0", "data", ("REGISTRY_AUTH_HTPASSWD_PATH", users), ("REGISTRY_HTTP_DEBUG_ADDR", debug),
+            ("REGISTRY_HTTP_DEBUG_PROMETHEUS_ENABLED", "true"));
+        await berth.ReadAddressAsync();
+        using var http = new HttpClient();
+        await Eventually.TrueAsync(async () => Regex.IsMatch(
+            await http.GetStringAsync($"http://{debug}/metrics", Stop),
+            @"berth_cache_lookups_total\{[^}]*""miss""[^}]*\} [1-9]"));
     }
 
     public void Dispose() => Directory.Delete(folder, recursive: true);
