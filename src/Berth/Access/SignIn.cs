@@ -110,7 +110,7 @@ internal sealed partial class SignIn(
                 // Once for each: a client that goes on with a wrong password does not fill the log.
                 LogRefused(
                     user.Length > MaxLoggedNameChars ? user[..MaxLoggedNameChars] : user,
-                    client is { IsIPv4MappedToIPv6: true } ? client.MapToIPv4() : client);
+                    ClientNetwork.Unmapped(client));
                 break;
         }
 

@@ -54,7 +54,7 @@ internal sealed partial class FileBlobStore : IBlobStore
         blobs = Path.Combine(root, "blobs");
         uploads = Path.Combine(root, "uploads");
         quarantine = Path.Combine(root, "quarantine");
-        if (!FolderAccess.IsWritable(root) && Directory.Exists(blobs)) return;
+        if (!PathAccess.IsWritable(root) && Directory.Exists(blobs)) return;
         foreach (var folder in new[] { blobs, uploads, quarantine }) Directory.CreateDirectory(folder);
         DiskSync.Folder(root);
     }

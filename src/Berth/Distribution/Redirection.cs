@@ -29,8 +29,8 @@ internal sealed class Redirection(StorageSettings storage)
     private bool IsInside(IPAddress? client)
     {
         if (client is null) return false;
-        if (client.IsIPv4MappedToIPv6) client = client.MapToIPv4();
-        return networks.Any(network => network.Contains(client));
+        var address = ClientNetwork.Unmapped(client);
+        return networks.Any(network => network.Contains(address));
     }
 
     private static IPNetwork ParseNetwork(string text) => IPAddress.TryParse(text, out var address)

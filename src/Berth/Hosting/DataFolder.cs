@@ -1,15 +1,11 @@
-using System.Runtime.InteropServices;
 using Berth.Disk;
 using Berth.Settings;
 
 namespace Berth.Hosting;
 
 /// <summary>The folder that holds everything, locked against a second Berth while this one uses it.</summary>
-internal sealed partial class DataFolder : IDisposable
+internal sealed class DataFolder : IDisposable
 {
-    // Linux: W_OK and X_OK.
-    private const int ForWritingAndEntering = 2 | 1;
-
     private const string LockName = "berth.lock";
     private const long LeastMemoryBytes = 1L << 30;
 
@@ -47,7 +43,7 @@ internal sealed partial class DataFolder : IDisposable
         if (settings.Storage.S3 is not null && settings.Database.Host is not null) return null;
         var root = RootOf(settings);
         var isInMemory = settings.Storage.InMemory is not null;
-        if (FolderAccess.IsOnReadOnlyFileSystem(root)) return new DataFolder(root, held: null, isRemovedAtEnd: false);
+        if (PathAccess.IsOnReadOnlyFileSystem(root)) return new DataFolder(root, held: null, isRemovedAtEnd: false);
         try
         {
             // One that was killed had this process's number.
@@ -158,11 +154,8 @@ internal sealed partial class DataFolder : IDisposable
         var root = RootOf(settings);
         var present = root;
         while (!Directory.Exists(present)) present = Path.GetDirectoryName(present)!;
-        return Access(present, ForWritingAndEntering) == 0 ? null : root;
+        return PathAccess.IsOpenToWrite(present) ? null : root;
     }
-
-    [LibraryImport("libc", EntryPoint = "access", StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int Access(string path, int mode);
 
     /// <summary>That of the machine's memory, if it is more than the 64 MiB that containers get.</summary>
     private static string MemoryFolder()

@@ -30,7 +30,7 @@ internal static partial class RegistryHost
         {
             var path = DataFolder.DatabasePathOf(settings);
             var isOnSqlite = settings.Database.Host is null;
-            var isReadOnly = isOnSqlite && FolderAccess.IsOnReadOnlyFileSystem(Path.GetDirectoryName(path)!);
+            var isReadOnly = isOnSqlite && PathAccess.IsOnReadOnlyFileSystem(Path.GetDirectoryName(path)!);
             dropped = isOnSqlite && !isReadOnly ? DroppedLog.SetAside(path, TimeProvider.System) : null;
             var database = isReadOnly
                 ? await SqliteDatabase.OpenReadOnlyAsync(path)

@@ -3,6 +3,7 @@ using System.Buffers.Text;
 using System.Globalization;
 using System.Net;
 using System.Text;
+using Berth.Settings;
 
 namespace Berth.Logging;
 
@@ -23,8 +24,6 @@ internal sealed class LogLine
 
     private static readonly SearchValues<char> Bare = SearchValues.Create(Printable);
     private static readonly SearchValues<char> Quotable = SearchValues.Create(Printable + " ");
-
-    private static ReadOnlySpan<byte> MappedPrefix => "::ffff:"u8;
 
     [ThreadStatic]
     private static LogLine? ofThread;
@@ -95,13 +94,8 @@ internal sealed class LogLine
         if (value is null) return;
         Name(name, isNamed: true);
         if (isJson) Add("\""u8);
-        var room = Room(64);
-        value.TryFormat(room, out var written);
-
-        // On a socket for both versions of IP, clients of the old one have addresses like ::ffff:192.0.2.1.
-        var skipped = value.IsIPv4MappedToIPv6 ? MappedPrefix.Length : 0;
-        room[skipped..written].CopyTo(room);
-        length += written - skipped;
+        ClientNetwork.Unmapped(value).TryFormat(Room(64), out var written);
+        length += written;
         if (isJson) Add("\""u8);
     }
 

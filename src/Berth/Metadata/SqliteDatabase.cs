@@ -85,7 +85,7 @@ internal sealed class SqliteDatabase : Database
     {
         if (!File.Exists(path)) throw new InvalidDataException($"there is no database at {path}");
         var folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
-        if (!FolderAccess.IsWritable(folder)) return await OpenReadOnlyAsync(path);
+        if (!PathAccess.IsWritable(folder)) return await OpenReadOnlyAsync(path);
         using (var session = SqliteSession.Open(path)) await Migrations.RequireCurrentAsync(session);
         return new SqliteDatabase(path, isReadOnly: false);
     }

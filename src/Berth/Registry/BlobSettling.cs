@@ -11,14 +11,20 @@ internal sealed partial class BlobSettling(FileBlobStore store, TimeProvider clo
     : BackgroundService
 {
     private static readonly TimeSpan Rest = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan BetweenRounds = TimeSpan.FromSeconds(1);
 
     /// <summary>How often it is tried at the end, on a disk that refuses.</summary>
     private const int LastAttempts = 3;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1), clock);
-        while (await WaitAsync(timer, stoppingToken)) await store.PromoteStagedAsync(Rest);
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            await store.PromoteStagedAsync(Rest);
+            await Task.Delay(BetweenRounds, clock, stoppingToken)
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
         for (var attempt = 0; attempt < LastAttempts && store.Staged.Any(); attempt++)
         {
             if (attempt > 0) await Task.Delay(Rest, clock, CancellationToken.None);
@@ -30,18 +36,6 @@ internal sealed partial class BlobSettling(FileBlobStore store, TimeProvider clo
 
     /// <summary>Runs to its end even after the time for stopping: what was answered with 201 must stay.</summary>
     public override Task StopAsync(CancellationToken cancellationToken) => base.StopAsync(CancellationToken.None);
-
-    private static async Task<bool> WaitAsync(PeriodicTimer timer, CancellationToken stopping)
-    {
-        try
-        {
-            return await timer.WaitForNextTickAsync(stopping);
-        }
-        catch (OperationCanceledException)
-        {
-            return false;
-        }
-    }
 
     [LoggerMessage(Level = LogLevel.Error, Message =
         "Blob {Digest} could not be made durable before the stop, and no manifest needs it: it has to be pushed again")]

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Net.Sockets;
 
@@ -13,12 +14,19 @@ internal static class ClientNetwork
     public static IPAddress Of(IPAddress? address)
     {
         if (address is null) return IPAddress.None;
+        address = Unmapped(address);
         if (address.AddressFamily != AddressFamily.InterNetworkV6) return address;
-        if (address.IsIPv4MappedToIPv6) return address.MapToIPv4();
         if (IPAddress.IsLoopback(address)) return address;
         Span<byte> bytes = stackalloc byte[16];
         address.TryWriteBytes(bytes, out _);
         bytes[8..].Clear();
         return new IPAddress(bytes);
     }
+
+    /// <summary>
+    /// A socket for both versions of IP shows IPv4 clients at addresses like ::ffff:192.0.2.1, which is 192.0.2.1.
+    /// </summary>
+    [return: NotNullIfNotNull(nameof(address))]
+    public static IPAddress? Unmapped(IPAddress? address) =>
+        address is { IsIPv4MappedToIPv6: true } ? address.MapToIPv4() : address;
 }

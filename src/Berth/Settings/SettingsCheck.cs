@@ -1,6 +1,6 @@
 using System.Net;
-using System.Runtime.InteropServices;
 using System.Text.RegularExpressions;
+using Berth.Disk;
 
 namespace Berth.Settings;
 
@@ -16,10 +16,6 @@ internal sealed partial class SettingsCheck(
 
     /// <summary>What is kept for longer is an archive.</summary>
     private static readonly TimeSpan LongestAge = TimeSpan.FromDays(3650);
-
-    // Linux: R_OK and EACCES.
-    private const int ForReading = 4;
-    private const int NotPermitted = 13;
 
     /// <summary>Kestrel looks at the rate of a body once a second.</summary>
     private static readonly TimeSpan ShortestGracePeriod = TimeSpan.FromMilliseconds(1001);
@@ -271,9 +267,8 @@ internal sealed partial class SettingsCheck(
         {
             Error(key, $"'{path}' is a folder, not a file");
         }
-        else if (Access(path, ForReading) != 0)
+        else if (!PathAccess.IsReadable(path, out var isHidden))
         {
-            var isHidden = Marshal.GetLastPInvokeError() == NotPermitted;
             Error(key, isHidden
                 ? $"{Environment.UserName} may not read '{path}': give this user the right, or, with systemd, hand the "
                     + "file over with LoadCredential="
@@ -315,10 +310,6 @@ internal sealed partial class SettingsCheck(
         Error(key, $"must be from {SettingsText.WriteSize(least)} to {SettingsText.WriteSize(most)}, "
             + $"not {SettingsText.WriteSize(value)}");
     }
-
-    /// <summary>access(2), which asks without opening: a pipe would wait for its writer.</summary>
-    [LibraryImport("libc", EntryPoint = "access", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int Access(string path, int mode);
 
     private void Error(string key, string message) => Report(key, message, Severity.Error);
 

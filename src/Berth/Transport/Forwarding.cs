@@ -53,9 +53,7 @@ internal sealed class Forwarding(RequestDelegate next, HttpSettings settings)
     /// <summary>An address with or without a port. Names such as <c>unknown</c> and <c>_hidden</c> are none.</summary>
     private static bool TryParseClient(string text, out IPAddress? address)
     {
-        address = null;
-        if (IPEndPoint.TryParse(text, out var endpoint)) address = endpoint.Address;
-        if (address is { IsIPv4MappedToIPv6: true }) address = address.MapToIPv4();
+        address = IPEndPoint.TryParse(text, out var endpoint) ? ClientNetwork.Unmapped(endpoint.Address) : null;
         return address is not null;
     }
 }

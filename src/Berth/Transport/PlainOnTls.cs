@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text;
+using Berth.Settings;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
@@ -31,7 +32,7 @@ internal static partial class PlainOnTls
             }
 
             var client = (connection.RemoteEndPoint as IPEndPoint)?.Address;
-            LogPlain(log, client is { IsIPv4MappedToIPv6: true } ? client.MapToIPv4() : client);
+            LogPlain(log, ClientNetwork.Unmapped(client));
             await connection.Transport.Output.WriteAsync(Answer, connection.ConnectionClosed);
         });
     }

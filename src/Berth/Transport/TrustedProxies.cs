@@ -11,7 +11,7 @@ internal sealed class TrustedProxies(IReadOnlyList<string> settings)
     public bool Contains(IPAddress? address)
     {
         if (address is null) return false;
-        if (address.IsIPv4MappedToIPv6) address = address.MapToIPv4();
+        address = ClientNetwork.Unmapped(address);
         foreach (var network in networks)
         {
             if (network.Contains(address)) return true;

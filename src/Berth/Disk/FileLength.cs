@@ -1,14 +1,13 @@
 using System.Runtime.InteropServices;
 
-namespace Berth.Blobs;
+namespace Berth.Disk;
 
 /// <summary>
-/// Lengths of files by statx(2), whose record is the same on every machine: one call, where .NET's own way takes two
-/// and several objects. Each HEAD of a blob asks for one.
+/// Lengths of files: one call of the system, where .NET's own way takes two and several objects. Each HEAD of a blob
+/// asks for one.
 /// </summary>
 internal static partial class FileLength
 {
-    private const int CurrentFolder = -100;
     private const uint TypeOwnerAndSize = 0x20B;
     private const int NotPermitted = 1; // EPERM
     private const int NoSuchFile = 2;
@@ -16,7 +15,6 @@ internal static partial class FileLength
     private const int NoSuchCall = 38; // ENOSYS
 
     // struct statx, from linux/stat.h.
-    private const int RecordBytes = 256;
     private const int OwnerAt = 20;
     private const int ModeAt = 28;
     private const int SizeAt = 40;
@@ -35,8 +33,8 @@ internal static partial class FileLength
     /// <exception cref="UnauthorizedAccessException">The file may not be read.</exception>
     public static long? Of(string path)
     {
-        Span<byte> record = stackalloc byte[RecordBytes];
-        if (StatX(CurrentFolder, path, 0, TypeOwnerAndSize, ref MemoryMarshal.GetReference(record)) == 0)
+        Span<byte> record = stackalloc byte[FileRecord.Bytes];
+        if (FileRecord.TryRead(path, TypeOwnerAndSize, record))
         {
             var mode = BitConverter.ToUInt16(record[ModeAt..]);
             if ((mode & TypeBits) != RegularFile) return null;
@@ -72,9 +70,6 @@ internal static partial class FileLength
         var file = new FileInfo(path);
         return file.Exists ? file.Length : null;
     }
-
-    [LibraryImport("libc", EntryPoint = "statx", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
-    private static partial int StatX(int folder, string path, int flags, uint mask, ref byte record);
 
     [LibraryImport("libc", EntryPoint = "geteuid")]
     private static partial uint GetEffectiveUserId();
