@@ -4,13 +4,19 @@ using Berth.Settings;
 namespace Berth;
 
 /// <summary>
-/// A part of Berth that stands on the registry and on which the registry does not stand: its services, jobs, pages and
-/// commands in one place. <see cref="Slices"/> lists them; ARCHITECTURE.md shows how to add one.
+/// A part of Berth with all that it adds, in one place: services, jobs, pages and commands. <see cref="Slices"/> lists them; ARCHITECTURE.md shows how to add one.
 /// </summary>
 internal abstract class Slice
 {
     /// <summary>Adds its services; its jobs are among them, as <see cref="Jobs.Job"/>.</summary>
     public virtual void AddServices(IServiceCollection services, RegistrySettings settings)
+    {
+    }
+
+    /// <summary>
+    /// Adds its hosted services that write. Not called where the data folder is read-only.
+    /// </summary>
+    public virtual void AddWriters(IServiceCollection services, RegistrySettings settings)
     {
     }
 

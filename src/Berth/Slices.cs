@@ -1,3 +1,4 @@
+using Berth.Access;
 using Berth.Jobs;
 using Berth.Lifecycle;
 using Berth.Registry;
@@ -5,13 +6,16 @@ using Berth.Telemetry;
 
 namespace Berth;
 
-/// <summary>All slices there are, in the order in which their services are added.</summary>
+/// <summary>
+/// All slices there are. What they run in the background starts in this order and stops in the reverse.
+/// </summary>
 internal static class Slices
 {
     public static IReadOnlyList<Slice> All { get; } =
     [
+        new AccessSlice(),
+        new UploadsSlice(),
         new JobsSlice(),
-        new UploadPurgingSlice(),
         new LifecycleSlice(),
         new TelemetrySlice(),
     ];

@@ -1,4 +1,3 @@
-using Berth.Access;
 using Berth.Blobs;
 using Berth.Disk;
 using Berth.Distribution;
@@ -122,11 +121,6 @@ internal static partial class RegistryHost
         app.UseRouting();
         app.Use(Pages.OrNotFound);
         Pages.Map(app);
-        if (settings.Auth?.Htpasswd is not null)
-        {
-            app.Map(TokenEndpoint.Path, services.GetRequiredService<TokenEndpoint>().HandleAsync);
-        }
-
         foreach (var slice in Slices.All) slice.Map(app, settings);
     }
 
@@ -170,48 +164,21 @@ internal static partial class RegistryHost
             .AddSingleton<ManifestTable>().AddSingleton<UploadTable>()
             .AddSingleton<RepositoryChanges>().AddSingleton<RepositoryBlobs>()
             .AddSingleton<ManifestWriter>().AddSingleton<ManifestRemoval>();
-        AddAccess(services, settings.Auth);
         services.AddSingleton<Locations>().AddSingleton<UploadPlaces>().AddSingleton<SmallBlobCache>()
             .AddSingleton<ManifestBodies>()
             .AddSingleton<BlobEndpoints>().AddSingleton<UploadEndpoints>().AddSingleton<ManifestEndpoints>()
             .AddSingleton<ListEndpoints>().AddSingleton<DistributionApi>();
         services.AddSingleton<ServerCertificate>().AddSingleton<Readiness>().AddSingleton<PushGate>();
         services.AddSingleton<Redirection>();
-        var before = services.Count;
-        services.AddHostedService<UploadUpkeep>();
-        foreach (var slice in Slices.All) slice.AddServices(services, settings);
-        if (folder is { IsReadOnly: true }) RemoveHosted(services, before);
+        var isReadOnly = folder is { IsReadOnly: true };
+        foreach (var slice in Slices.All)
+        {
+            slice.AddServices(services, settings);
+            if (!isReadOnly) slice.AddWriters(services, settings);
+        }
+
         if (folder is not null) services.AddHostedService<DataFolderWatch>();
         services.Configure<HostOptions>(o => o.ShutdownTimeout = settings.Http.DrainTimeout);
-    }
-
-    private static void AddAccess(IServiceCollection services, AuthSettings? settings)
-    {
-        services.AddSingleton(new AccessRules(settings));
-        services.AddSingleton(provider => new PasswordChecks(
-            (settings ?? new AuthSettings()).PasswordChecks, provider.GetRequiredService<TimeProvider>()));
-        if (settings?.Htpasswd is { } users)
-        {
-            services.AddSingleton(provider => new HtpasswdFile(
-                users.Path, provider.GetRequiredService<PasswordChecks>(), provider.GetRequiredService<TimeProvider>(),
-                provider.GetRequiredService<ILogger<HtpasswdFile>>()));
-        }
-
-        services.AddSingleton<SigningKeyTable>().AddSingleton<TokenEndpoint>();
-        services.AddSingleton(provider => new AccessTokens(
-            provider.GetRequiredService<SigningKeyTable>(), settings, provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton(provider => new SignIn(
-            settings, provider.GetService<HtpasswdFile>(), provider.GetRequiredService<AccessTokens>(),
-            provider.GetRequiredService<ILogger<SignIn>>()));
-    }
-
-    /// <summary>Where nothing can be written, nothing runs that would.</summary>
-    private static void RemoveHosted(IServiceCollection services, int first)
-    {
-        for (var i = services.Count - 1; i >= first; i--)
-        {
-            if (services[i].ServiceType == typeof(IHostedService)) services.RemoveAt(i);
-        }
     }
 
     private static void AddBlobStore(IServiceCollection services, RegistrySettings settings, DataFolder? folder)

@@ -12,9 +12,11 @@ internal sealed class JobsSlice : Slice
     {
         services.AddSingleton(settings.Jobs).AddSingleton<JobTable>().AddSingleton<JobRunner>();
         services.AddSingleton(provider => new JobClock(provider.GetRequiredService<TimeProvider>()));
-        services.AddHostedService(provider => provider.GetRequiredService<JobRunner>());
         services.AddSingleton<Job, TrimJobHistoryJob>();
     }
+
+    public override void AddWriters(IServiceCollection services, RegistrySettings settings) =>
+        services.AddHostedService(provider => provider.GetRequiredService<JobRunner>());
 
     public override IEnumerable<Command> Commands => [JobsCommand.Create()];
 }

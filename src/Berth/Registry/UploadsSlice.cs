@@ -3,8 +3,8 @@ using Berth.Settings;
 
 namespace Berth.Registry;
 
-/// <summary>The end of uploads that nobody goes on with.</summary>
-internal sealed class UploadPurgingSlice : Slice
+/// <summary>What happens to uploads between requests: idle ones are closed, and abandoned ones removed.</summary>
+internal sealed class UploadsSlice : Slice
 {
     public override void AddServices(IServiceCollection services, RegistrySettings settings)
     {
@@ -13,4 +13,7 @@ internal sealed class UploadPurgingSlice : Slice
             services.AddSingleton<Job, PurgeUploadsJob>();
         }
     }
+
+    public override void AddWriters(IServiceCollection services, RegistrySettings settings) =>
+        services.AddHostedService<UploadUpkeep>();
 }
