@@ -1,4 +1,5 @@
 using System.Net;
+using Berth.Tests.Servers;
 
 namespace Berth.Tests.Faults;
 
@@ -107,7 +108,8 @@ public class LostFilesTests
     public async Task On_a_read_only_file_system_Berth_starts_for_pulls_and_verify_works(bool wasKilled)
     {
         using var volume = new LoopVolume(mebibytes: 64);
-        await using var berth = await StartAsync(volume);
+        var debugPort = LoopbackPorts.Free();
+        await using var berth = await StartAsync(volume, debugPort);
         using (var http = berth.CreateClient()) await new ImageClient(http, new Random(1)).PushAsync(Image);
         if (wasKilled) await berth.KillAsync();
         else await berth.TerminateAsync(Stop);
@@ -123,6 +125,12 @@ public class LostFilesTests
         const string Told = "Pushes are refused: the data folder is on a read-only file system";
         await Eventually.TrueAsync(() => berth.Output.Contains(Told, StringComparison.Ordinal));
         Assert.DoesNotContain("Unexpected error", berth.Output, StringComparison.Ordinal);
+
+        // What writes nothing runs all the same.
+        using (var debug = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{debugPort}/") })
+        {
+            Assert.Equal("""{"status":"ok"}""", await debug.GetStringAsync("healthz", Stop));
+        }
 
         var (exitCode, output) = await BerthCommand.RunAsync(Path.Combine(volume.Path, "data"), "verify");
         Assert.True(exitCode == 0, output);
@@ -213,6 +221,11 @@ public class LostFilesTests
         return answer.StatusCode;
     }
 
-    private static Task<BerthProcess> StartAsync(LoopVolume volume) => BerthProcess.StartAsync(
-        settings => settings["REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY"] = Path.Combine(volume.Path, "data"), Stop);
+    private static Task<BerthProcess> StartAsync(LoopVolume volume, int? debugPort = null) => BerthProcess.StartAsync(
+        settings =>
+        {
+            settings["REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY"] = Path.Combine(volume.Path, "data");
+            if (debugPort is not null) settings["REGISTRY_HTTP_DEBUG_ADDR"] = $"127.0.0.1:{debugPort}";
+        },
+        Stop);
 }
