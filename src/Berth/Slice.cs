@@ -4,7 +4,8 @@ using Berth.Settings;
 namespace Berth;
 
 /// <summary>
-/// A part of Berth with all that it adds, in one place: services, jobs, pages and commands. <see cref="Slices"/> lists them; ARCHITECTURE.md shows how to add one.
+/// A part of Berth with all that it adds, in one place: services, jobs, pages and commands. <see cref="Slices"/> lists
+/// them; ARCHITECTURE.md shows how to add one.
 /// </summary>
 internal abstract class Slice
 {
