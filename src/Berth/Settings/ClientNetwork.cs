@@ -4,12 +4,12 @@ using System.Net.Sockets;
 
 namespace Berth.Settings;
 
-/// <summary>Whom the limits for one client count as one.</summary>
+/// <summary>What the per-client limits count as one client.</summary>
 internal static class ClientNetwork
 {
     /// <summary>
-    /// An IPv4 address as it is. Who has an IPv6 address has the 2⁶⁴ of its network: they count as one, except on this
-    /// machine.
+    /// An IPv4 address as it is. Whoever has one IPv6 address has the other 2⁶⁴ of its /64 too, so they count as one,
+    /// except on this machine.
     /// </summary>
     public static IPAddress Of(IPAddress? address)
     {

@@ -26,36 +26,36 @@ public sealed record DatabaseSettings
     /// </summary>
     public string SslMode { get; init; } = "prefer";
 
-    /// <summary>The file of the authorities that the server's certificate is checked against.</summary>
+    /// <summary>File with the CA certificates that the server's certificate is verified against.</summary>
     public string? SslRootCert { get; init; }
 
-    /// <summary>The file of the certificate that Berth shows.</summary>
+    /// <summary>File with the client certificate that Berth presents.</summary>
     public string? SslCert { get; init; }
 
     public string? SslKey { get; init; }
 
-    /// <summary>The longest wait for a connection, whether a new one or a free one of the pool.</summary>
+    /// <summary>The longest wait for a connection, whether new or from the pool.</summary>
     public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>The longest wait for the answer to one statement.</summary>
     public TimeSpan QueryTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>Whether statements are prepared; not through a pooler that gives connections per transaction.</summary>
+    /// <summary>Whether statements are prepared. Turn it off behind a pooler in transaction mode.</summary>
     public bool PreparedStatements { get; init; } = true;
 
     public PoolSettings Pool { get; init; } = new();
 
-    /// <summary>How often a statement or transaction is tried again after a failure that passes.</summary>
+    /// <summary>How often a statement or transaction is retried after a transient failure.</summary>
     public int Retries { get; init; } = 3;
 
-    /// <summary>The rest before the first new try; each later one rests that much longer.</summary>
+    /// <summary>The delay before the first retry; each later retry waits that much longer.</summary>
     public TimeSpan RetryDelay { get; init; } = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>How old an answer from the cache may be where other nodes' changes can't be heard.</summary>
+    /// <summary>How stale a cached answer may be while this node does not hear other nodes' changes.</summary>
     public TimeSpan CacheStaleness { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>
-    /// How long cached manifests and blob links still answer while the database does not. 0: not at all.
+    /// How long cached manifests and blob links are still used while the database is unavailable. 0: not at all.
     /// </summary>
     public TimeSpan ServeCachedFor { get; init; } = TimeSpan.FromMinutes(1);
 
@@ -83,7 +83,7 @@ public sealed record DatabaseSettings
 /// <summary>The connections to PostgreSQL that one node keeps.</summary>
 public sealed record PoolSettings
 {
-    /// <summary>The most connections at once, beside one that listens.</summary>
+    /// <summary>The most connections at once, besides the one that listens.</summary>
     public int MaxOpen { get; init; } = 50;
 
     /// <summary>How long an idle connection is kept.</summary>

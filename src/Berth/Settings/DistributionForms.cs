@@ -1,9 +1,9 @@
 namespace Berth.Settings;
 
-/// <summary>The ways in which distribution lets the same thing be written, brought to the one in the tables.</summary>
+/// <summary>Rewrites the alternative spellings that distribution accepts into the one in the tables.</summary>
 internal static class DistributionForms
 {
-    /// <summary>Keys that have another place here. What is written in the right place goes before it.</summary>
+    /// <summary>Keys that have moved. A value given under the new key takes precedence.</summary>
     private static readonly (string From, string To)[] Moved =
     [
         ("loglevel", "log.level"),
@@ -42,7 +42,7 @@ internal static class DistributionForms
         root.Entries[name] = section;
     }
 
-    /// <summary>Removes a key, and its section if nothing else is in it.</summary>
+    /// <summary>Removes a key, and its section if that is then empty.</summary>
     private static SettingsNode? Take(MappingNode root, string path)
     {
         var dot = path.IndexOf('.');

@@ -1,13 +1,13 @@
 namespace Berth.Settings;
 
-/// <summary>Keys that distribution's configuration has and Berth's has not, with what to do about each.</summary>
+/// <summary>Keys that distribution has and Berth does not, with what to do about each.</summary>
 internal static class DistributionKeys
 {
     /// <param name="Key">A key, or a section with everything in it.</param>
-    /// <param name="Message">What is missing, and what the user should do.</param>
+    /// <param name="Message">What is missing, and what to do instead.</param>
     /// <param name="Severity">A notice where leaving the key in place changes nothing.</param>
-    /// <param name="Same">The value that says what Berth does anyway, about which there is nothing to report.</param>
-    /// <param name="IsChoice">One of several, and chosen by being named, even if nothing is in it.</param>
+    /// <param name="Same">The value that asks for what Berth does anyway: nothing to report.</param>
+    /// <param name="IsChoice">One of several alternatives, chosen by being present even if it is empty.</param>
     /// <param name="Needs">The key in the section without which distribution does not use it.</param>
     private sealed record Entry(
         string Key,
@@ -46,7 +46,7 @@ internal static class DistributionKeys
         Unneeded("redis", "each node caches in its own memory, and nodes tell each other what changed"),
         new("middleware",
             "Berth has no middleware; remove this section. For redirects to another host, see storage.redirect"),
-        new("reporting", "nothing is reported to outside trackers; errors stand in the log", Severity.Notice),
+        new("reporting", "nothing is reported to external trackers; errors are in the log", Severity.Notice),
         new("policy", "Berth does not tell classes of repositories apart; remove this section"),
         new("http.tls.letsencrypt",
             "Berth gets no certificates from Let's Encrypt yet; set http.tls.certificate and http.tls.key to files "
@@ -58,25 +58,25 @@ internal static class DistributionKeys
             "with http.tls.clientcas a client's certificate is always required and verified; remove this key",
             Same: "require-and-verify-client-cert"),
         new("http.net", "Berth listens on TCP only; remove this key and set http.addr", Same: "tcp"),
-        new("log.hooks", "the log sends no mail; have what collects your other logs watch it", Severity.Notice),
+        new("log.hooks", "the log sends no mail; use whatever watches your other logs", Severity.Notice),
         new("log.reportcaller", "log lines name no caller", Severity.Notice, Same: "false"),
         new("tags", "tags.maxtags is limits.pageentries here; there is nothing else in this section"),
         new("compatibility",
-            "schema 1 manifests are not supported: push such images again with a client of today", Severity.Notice),
+            "schema 1 manifests are not supported: push such images again with a current client", Severity.Notice),
         new("compatibility.schema1.enabled",
-            "schema 1 manifests are not supported: push such images again with a client of today",
+            "schema 1 manifests are not supported: push such images again with a current client",
             Severity.Notice, Same: "false"),
         Unneeded("health.storagedriver", "/readyz always checks the store"),
         new("health", "/readyz checks the store and nothing else yet; remove the checks of other things"),
     ];
 
-    /// <summary>Says what is to be said about a key that Berth does not have, or about the keys in it.</summary>
+    /// <summary>Reports a key that Berth does not have, or the keys in it.</summary>
     /// <param name="key">The key in lower case.</param>
     /// <param name="node">Its value.</param>
-    /// <param name="faults">Where to say it.</param>
+    /// <param name="faults">Receives the report.</param>
     public static void Report(string key, SettingsNode node, List<SettingsFault> faults)
     {
-        // What people anchor to use it elsewhere in their file, and what they comment out so.
+        // Extension keys: anchors to be used elsewhere in the file, or sections that were commented out this way.
         if (key[(key.LastIndexOf('.') + 1)..].StartsWith("x-", StringComparison.Ordinal)) return;
         var entry = Entries.Where(e => e.Key == key || IsUnder(key, e.Key)).MaxBy(e => e.Key.Length);
         var hasInner = Entries.Any(e => IsUnder(e.Key, key));
@@ -93,15 +93,15 @@ internal static class DistributionKeys
         else if (entry.Needs is not { } needs) Add(node, key, entry.Severity, entry.Message);
         else if ((node as MappingNode)?.Entries.GetValueOrDefault(needs) is { } needed && !IsAbsent(needed))
             Add(needed, SettingsKey.Join(key, needs), entry.Severity, entry.Message);
-        else Add(node, key, Severity.Notice, $"of no meaning without {entry.Key}.{needs}");
+        else Add(node, key, Severity.Notice, $"has no effect without {entry.Key}.{needs}");
 
         void Add(SettingsNode at, string name, Severity severity, string message) =>
             faults.Add(new SettingsFault(at.Origin.Source, at.Origin.Line, name, message) { Severity = severity });
     }
 
     /// <summary>
-    /// Empty, or switched off: a section that says <c>disabled: true</c> or <c>enabled: false</c>, or holds nothing but
-    /// such.
+    /// Empty, or switched off: a section with <c>disabled: true</c> or <c>enabled: false</c>, or with nothing but such
+    /// sections.
     /// </summary>
     private static bool IsAbsent(SettingsNode node) => node switch
     {

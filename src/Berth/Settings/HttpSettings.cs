@@ -10,14 +10,14 @@ public sealed record HttpSettings
     public string Addr { get; init; } = "127.0.0.1:5000";
 
     /// <summary>
-    /// The URL clients reach the registry at. When set and <see cref="RelativeUrls"/> is false,
-    /// <c>Location</c> headers are absolute with it.
+    /// The URL at which clients reach the registry. When set and <see cref="RelativeUrls"/> is false, <c>Location</c>
+    /// headers begin with it.
     /// </summary>
     public string? Host { get; init; }
 
     /// <summary>
-    /// Path before <c>/v2/</c> that clients reach the registry at, such as <c>/hub/</c>. It answers there and at the
-    /// root, so a proxy may take the prefix off or leave it; <c>Location</c> headers have it.
+    /// Path before <c>/v2/</c> at which clients reach the registry, such as <c>/hub/</c>. It answers there and at the
+    /// root, so a proxy may strip the prefix or keep it; <c>Location</c> headers include it.
     /// </summary>
     public string Prefix { get; init; } = "/";
 
@@ -27,22 +27,24 @@ public sealed record HttpSettings
     public bool RelativeUrls { get; init; } = true;
 
     /// <summary>
-    /// Distribution's key for the state it signs into locations. Berth keeps that state, and needs none.
+    /// Distribution's key for signing upload state into locations. Berth keeps that state itself and needs no key.
     /// </summary>
     public string? Secret { get; init; }
 
-    /// <summary>How long requests may go on after a stop signal. Distribution: 0, at once.</summary>
+    /// <summary>
+    /// How long running requests may take to finish after a stop signal. Distribution: 0, cut off at once.
+    /// </summary>
     public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(60);
 
     /// <summary>
-    /// How long connections are still taken after a stop signal, while <c>/readyz</c> says 503: the time that load
-    /// balancers need to notice. Default: 0, at once.
+    /// How long connections are still accepted after a stop signal, while <c>/readyz</c> answers 503, so that load
+    /// balancers notice. Default: 0, not at all.
     /// </summary>
     public TimeSpan ShutdownDelay { get; init; }
 
     public TlsSettings Tls { get; init; } = new();
 
-    /// <summary>Headers that every answer carries.</summary>
+    /// <summary>Headers added to every response.</summary>
     public IReadOnlyDictionary<string, IReadOnlyList<string>> Headers { get; init; } =
         new Dictionary<string, IReadOnlyList<string>>();
 
@@ -52,7 +54,7 @@ public sealed record HttpSettings
 
     public DebugSettings Debug { get; init; } = new();
 
-    /// <summary>IP addresses or CIDR ranges of the proxies whose <c>X-Forwarded-*</c> headers are believed.</summary>
+    /// <summary>IP addresses or CIDR ranges of the proxies whose <c>X-Forwarded-*</c> headers are trusted.</summary>
     public IReadOnlyList<string> TrustedProxies { get; init; } = [];
 
     internal static SettingsTable<HttpSettings> Keys { get; } = new SettingsTable<HttpSettings>()
@@ -80,7 +82,7 @@ public sealed record TlsSettings
     /// <summary>PEM file of the certificate's private key.</summary>
     public string? Key { get; init; }
 
-    /// <summary>PEM files. When there is one, a client must show a certificate that one of them issued.</summary>
+    /// <summary>PEM files. If there are any, a client must present a certificate issued by one of them.</summary>
     public IReadOnlyList<string> ClientCas { get; init; } = [];
 
     /// <summary><c>tls1.2</c> or <c>tls1.3</c>. Default: distribution's.</summary>
@@ -102,7 +104,7 @@ public sealed record Http2Settings
         .Switch("disabled", s => s.Disabled, (s, v) => s with { Disabled = v });
 }
 
-/// <summary>HTTP/2 without TLS, for a proxy in front that speaks it.</summary>
+/// <summary>HTTP/2 without TLS, for a proxy in front that uses it.</summary>
 public sealed record H2cSettings
 {
     public bool Enabled { get; init; }
@@ -111,7 +113,7 @@ public sealed record H2cSettings
         .Switch("enabled", s => s.Enabled, (s, v) => s with { Enabled = v });
 }
 
-/// <summary>A second address, for those who watch the registry. It must not be reached by its users.</summary>
+/// <summary>A second address, for operators. Users must not be able to reach it.</summary>
 public sealed record DebugSettings
 {
     /// <summary>As <see cref="HttpSettings.Addr"/>. Null: no second address.</summary>

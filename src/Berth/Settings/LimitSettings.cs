@@ -1,20 +1,24 @@
 namespace Berth.Settings;
 
-/// <summary>How much of everything. Bytes may be written as a number or as <c>4MiB</c>.</summary>
+/// <summary>Limits. Bytes may be written as a number or as <c>4MiB</c>.</summary>
 public sealed record LimitSettings
 {
-    /// <summary>4 MiB, the least that is allowed here.</summary>
+    /// <summary>4 MiB, the smallest value allowed.</summary>
     public const long LeastManifestBytes = 4 << 20;
 
-    /// <summary>The least tags in one push that distribution-spec ("Pushing Manifests") lets a registry take.</summary>
+    /// <summary>
+    /// The fewest tags per push that a registry must accept (distribution-spec, "Pushing Manifests").
+    /// </summary>
     public const int LeastTagsPerPush = 10;
 
-    /// <summary>The largest manifest. Default and minimum: distribution-spec says a registry must take 4 MB.</summary>
+    /// <summary>
+    /// The largest manifest. Default and minimum: distribution-spec says a registry must accept 4 MB.
+    /// </summary>
     public long ManifestBytes { get; init; } = LeastManifestBytes;
 
     /// <summary>
-    /// Memory for bodies of manifests that are being pushed. Default: Berth's own, 16 of the largest; beyond it pushes
-    /// are told to come again. Twice the largest manifest at least, whatever is set.
+    /// Memory for the bodies of manifests being pushed. Default: Berth's own, 16 of the largest; beyond it, pushes are
+    /// told to retry. Never less than twice the largest manifest.
     /// </summary>
     public long ManifestMemoryBytes { get; init; } = 64 << 20;
 
@@ -25,39 +29,41 @@ public sealed record LimitSettings
     public int PageEntries { get; init; } = 1000;
 
     /// <summary>
-    /// The most tags in one answer when the client names no number, in entries. Distribution: no limit. Default: some
-    /// 5 MB of JSON.
+    /// The most tags in one answer when the client sends no <c>n</c>. Distribution: no limit. Default: some 5 MB of
+    /// JSON.
     /// </summary>
     public int ListEntries { get; init; } = 100_000;
 
     /// <summary>
-    /// The most parts of a blob in one answer; who asks for more gets the whole. Default: Apache's for ranges.
+    /// The most ranges of a blob in one answer; a request for more gets the whole blob. Default: Apache's.
     /// </summary>
     public int RangesPerPull { get; init; } = 200;
 
-    /// <summary>A page of referrers when the client names no size, in entries; never more than the largest.</summary>
+    /// <summary>
+    /// Entries in a page of referrers when the client sends no <c>n</c>; never more than the largest page.
+    /// </summary>
     public int DefaultPageEntries { get; init; } = 100;
 
     /// <summary>The most descriptors in one manifest. Default: Berth's own; it bounds what one push writes.</summary>
     public int ReferencesPerManifest { get; init; } = 10_000;
 
     /// <summary>
-    /// The most uploads that are being written at once. Beyond it, whoever has the most gives up the slowest of them.
+    /// The most uploads being written at once. Beyond it, the client with the most gives up its slowest.
     /// </summary>
     public int ConcurrentUploads { get; init; } = 1000;
 
     /// <summary>
-    /// Of these, the most from one address (of IPv6: one network of 64 bits). Default: Berth's own, a quarter; a build
-    /// farm behind one address pushes some five layers a job.
+    /// Of these, the most from one address (IPv6: one /64). Default: Berth's own, a quarter; a build farm behind one
+    /// address pushes some five layers per job.
     /// </summary>
     public int UploadsPerClient { get; init; } = 250;
 
-    /// <summary>Of these, the most of one signed-in account. Default: Berth's own, half.</summary>
+    /// <summary>Of these, the most by one signed-in account. Default: Berth's own, half.</summary>
     public int UploadsPerAccount { get; init; } = 500;
 
     /// <summary>
-    /// How many blobs are synced to the disk at once. Default: Berth's own; each holds a thread, and disks gain
-    /// nothing from more.
+    /// How many blobs are synced to disk at once. Default: Berth's own; each takes a thread, and disks gain nothing
+    /// from more.
     /// </summary>
     public int ConcurrentSyncs { get; init; } = 16;
 
@@ -65,8 +71,8 @@ public sealed record LimitSettings
     public int MinimumBodyBytesPerSecond { get; init; } = 240;
 
     /// <summary>
-    /// How long a body may be slower than that. Default: Berth's own. BuildKit opens a request long before it has bytes
-    /// to send, and does not retry a 408.
+    /// How long a body may stay below that rate. Default: Berth's own. BuildKit opens a request long before it has
+    /// bytes to send, and does not retry after a 408.
     /// </summary>
     public TimeSpan BodyRateGracePeriod { get; init; } = TimeSpan.FromSeconds(60);
 
@@ -74,32 +80,32 @@ public sealed record LimitSettings
     public long MaximumUploadBytes { get; init; }
 
     /// <summary>
-    /// The most connections at once. Default: 0, as many as half the memory holds at 256 KiB each, and as leave every
-    /// second descriptor to a file. When there are so many, new ones take the place of idle ones.
+    /// The most connections at once. Default: 0, as many as fit into half the memory at 256 KiB each and into half the
+    /// file descriptors. At the limit, new ones replace idle ones.
     /// </summary>
     public int ConcurrentConnections { get; init; }
 
     /// <summary>
-    /// The most connections of one client address, trusted proxies excepted. Default: 0, half of those of all.
+    /// The most connections from one client address, trusted proxies excepted. Default: 0, half of the total.
     /// </summary>
     public int ConnectionsPerClient { get; init; }
 
     /// <summary>
-    /// How long a connection may be idle. Default: above the 600 s for which Google's and the 60 to 620 s for which
-    /// other load balancers keep theirs, so that it is they who close it.
+    /// How long a connection may be idle. Default: longer than load balancers keep theirs (Google's 600 s, others 60 to
+    /// 620 s), so that they are the ones to close it.
     /// </summary>
     public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromMinutes(11);
 
     /// <summary>
-    /// How long a client may read nothing of an answer. Default: about as long as Linux tries to reach one that is gone
+    /// How long a client may stop reading an answer. Default: about as long as Linux retries a peer that is gone
     /// (tcp_retries2); proxies that buffer and runtimes that unpack pause for minutes.
     /// </summary>
     public TimeSpan ReaderStallTimeout { get; init; } = TimeSpan.FromMinutes(15);
 
-    /// <summary>Memory for manifests that were just served. 0: none are kept.</summary>
+    /// <summary>Memory for recently served manifests. 0: none are kept.</summary>
     public long ManifestCacheBytes { get; init; } = 64 << 20;
 
-    /// <summary>Memory for blobs below 64 KiB that were just served, such as image configs. 0: none are kept.</summary>
+    /// <summary>Memory for recently served blobs below 64 KiB, such as image configs. 0: none are kept.</summary>
     public long BlobCacheBytes { get; init; } = 16 << 20;
 
     /// <summary>The most bytes of a request's headers. Default: twice Kestrel's, since tokens may be large.</summary>

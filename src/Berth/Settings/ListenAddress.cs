@@ -47,7 +47,7 @@ public readonly record struct ListenAddress(string Host, int Port, bool IsLoopba
         if (host is ['[', .. var inner, ']'])
             return IPAddress.TryParse(inner, out ip!) && inner.Contains(':') && !inner.Contains('[');
 
-        // IPAddress also takes "1" and "0x7f.1"; nobody means those.
+        // IPAddress also parses "1" and "0x7f.1"; nobody means those.
         return IPAddress.TryParse(host, out ip!) && host.SequenceEqual(ip.ToString()) && !host.Contains(':');
     }
 }

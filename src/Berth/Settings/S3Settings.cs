@@ -1,31 +1,31 @@
 namespace Berth.Settings;
 
 /// <summary>
-/// Content in a bucket of S3 or of a store that speaks its protocol. Names, meanings and defaults are those of
-/// distribution's driver, down to <see cref="LogLevel"/>; what follows is Berth's own.
+/// Blobs in a bucket of S3 or a compatible store. Names, meanings and defaults are those of distribution's driver, down
+/// to <see cref="LogLevel"/>; the rest is Berth's own.
 /// </summary>
 public sealed record S3Settings
 {
-    /// <summary>Without a key, credentials come from the usual chain of AWS's clients.</summary>
+    /// <summary>Without a key, credentials come from AWS's default chain.</summary>
     public string? AccessKey { get; init; }
 
     public string? SecretKey { get; init; }
 
-    /// <summary>Needed, unless <see cref="RegionEndpoint"/> is given.</summary>
+    /// <summary>Required, unless <see cref="RegionEndpoint"/> is given.</summary>
     public string? Region { get; init; }
 
     /// <summary>The URL of a store that is not Amazon's.</summary>
     public string? RegionEndpoint { get; init; }
 
     /// <summary>
-    /// Whether the bucket's name stands in the path, not before the host's name. Null: where
-    /// <see cref="RegionEndpoint"/> is given, as in distribution.
+    /// Whether the bucket's name goes into the path instead of the host name. Null: if <see cref="RegionEndpoint"/> is
+    /// given, as in distribution.
     /// </summary>
     public bool? ForcePathStyle { get; init; }
 
     internal bool HasBucketInPath => ForcePathStyle ?? RegionEndpoint is not null;
 
-    /// <summary>It must be given, and exist at start.</summary>
+    /// <summary>Required; it must exist at startup.</summary>
     public string Bucket { get; init; } = "";
 
     /// <summary>The store encrypts what it keeps.</summary>
@@ -34,10 +34,10 @@ public sealed record S3Settings
     /// <summary>With <see cref="Encrypt"/>: the key of AWS KMS. Null: the store's own.</summary>
     public string? KeyId { get; init; }
 
-    /// <summary>Speak TLS. Of no meaning where <see cref="RegionEndpoint"/> has a scheme.</summary>
+    /// <summary>Use TLS. Ignored if <see cref="RegionEndpoint"/> has a scheme.</summary>
     public bool Secure { get; init; } = true;
 
-    /// <summary>Believe any certificate.</summary>
+    /// <summary>Accept any certificate.</summary>
     public bool SkipVerify { get; init; }
 
     /// <summary>Signatures of version 4, the only ones there are.</summary>
@@ -46,7 +46,7 @@ public sealed record S3Settings
     /// <summary>The size of an upload's first parts, in bytes. Later ones may grow: <see cref="EqualParts"/>.</summary>
     public long ChunkSize { get; init; } = 10 << 20;
 
-    /// <summary>The size of a part when the store copies, in bytes.</summary>
+    /// <summary>The part size of copies inside the store, in bytes.</summary>
     public long MultipartCopyChunkSize { get; init; } = 32 << 20;
 
     /// <summary>How many parts of one blob the store copies at once.</summary>
@@ -58,46 +58,46 @@ public sealed record S3Settings
     /// <summary>What every key begins with.</summary>
     public string RootDirectory { get; init; } = "";
 
-    /// <summary>In capitals, as in S3's own documentation; <c>NONE</c> for stores that know of no classes.</summary>
+    /// <summary>In capitals, as in S3's own documentation; <c>NONE</c> for stores without storage classes.</summary>
     public string StorageClass { get; init; } = "STANDARD";
 
-    /// <summary>What is added to the <c>User-Agent</c> of requests to the store.</summary>
+    /// <summary>Added to the <c>User-Agent</c> of requests to the store.</summary>
     public string? UserAgent { get; init; }
 
-    /// <summary>A canned access control list, which every object gets.</summary>
+    /// <summary>The canned ACL of every object.</summary>
     public string ObjectAcl { get; init; } = "private";
 
-    /// <summary>Amazon's addresses that have IPv6 too.</summary>
+    /// <summary>Amazon's dual-stack endpoints (IPv6).</summary>
     public bool UseDualStack { get; init; }
 
     /// <summary>Amazon's accelerated transfer.</summary>
     public bool Accelerate { get; init; }
 
-    /// <summary>Amazon's addresses whose cryptography follows FIPS 140.</summary>
+    /// <summary>Amazon's FIPS 140 endpoints.</summary>
     public bool UseFipsEndpoint { get; init; }
 
     /// <summary>Distribution's key for its client's own log, which Berth's client does not have.</summary>
     public string LogLevel { get; init; } = "off";
 
-    /// <summary>The token that belongs to temporary keys.</summary>
+    /// <summary>The session token of temporary credentials.</summary>
     public string? SessionToken { get; init; }
 
     /// <summary>
-    /// All parts of an upload but the last have <see cref="ChunkSize"/>, as some stores demand; 10,000 of them are the
-    /// largest blob.
+    /// All parts of an upload but the last are <see cref="ChunkSize"/>, as some stores require. The largest blob is
+    /// then 10,000 of them.
     /// </summary>
     public bool EqualParts { get; init; }
 
-    /// <summary>Memory for parts on their way to the store, of all uploads together, in bytes.</summary>
+    /// <summary>Memory for parts on their way to the store, shared by all uploads, in bytes.</summary>
     public long UploadMemoryBytes { get; init; } = 256 << 20;
 
-    /// <summary>How often a request to the store is repeated that failed for a reason that may pass.</summary>
+    /// <summary>How often a request to the store is retried after a transient failure.</summary>
     public int Retries { get; init; } = 6;
 
-    /// <summary>How long the store may be silent before a request is given up, or repeated.</summary>
+    /// <summary>How long the store may be silent before a request is given up or retried.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Where it is, and none of the secrets.</summary>
+    /// <summary>The bucket's location, without any secrets.</summary>
     public override string ToString() => RootDirectory.Trim('/') is { Length: > 0 } prefix
         ? $"s3://{Bucket}/{prefix}"
         : $"s3://{Bucket}";
@@ -148,23 +148,23 @@ public enum RedirectMode
     /// <summary>Those in <see cref="RedirectSettings.Networks"/>.</summary>
     Inside,
 
-    /// <summary>Those elsewhere.</summary>
+    /// <summary>Those outside of them.</summary>
     Outside,
 }
 
-/// <summary>Sending clients to the store for blobs, with an address that is signed for a while. S3 only.</summary>
+/// <summary>Redirecting clients to the store for blobs, with a signed URL that expires. S3 only.</summary>
 public sealed record RedirectSettings
 {
     /// <summary>Distribution's key: the same as <see cref="RedirectMode.Never"/>.</summary>
     public bool Disable { get; init; }
 
-    /// <summary>Default: distribution's way.</summary>
+    /// <summary>Default: what distribution does.</summary>
     public RedirectMode Mode { get; init; } = RedirectMode.Always;
 
     /// <summary>IP addresses or CIDR ranges.</summary>
     public IReadOnlyList<string> Networks { get; init; } = [];
 
-    /// <summary>How long an address is good for. Default: distribution's.</summary>
+    /// <summary>How long a signed URL is valid. Default: distribution's.</summary>
     public TimeSpan Validity { get; init; } = TimeSpan.FromMinutes(20);
 
     internal static SettingsTable<RedirectSettings> Keys { get; } = new SettingsTable<RedirectSettings>()

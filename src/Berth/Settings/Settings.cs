@@ -69,7 +69,7 @@ public sealed record LogSettings
 
     public AccessLogSettings AccessLog { get; init; } = new();
 
-    /// <summary>Names and values that every line carries.</summary>
+    /// <summary>Names and values added to every line.</summary>
     public IReadOnlyDictionary<string, string> Fields { get; init; } = new Dictionary<string, string>();
 
     internal static SettingsTable<LogSettings> Keys { get; } = new SettingsTable<LogSettings>()
@@ -81,7 +81,7 @@ public sealed record LogSettings
         .Map("fields", s => s.Fields, (s, v) => s with { Fields = v });
 }
 
-/// <summary>The line that each request leaves in the log.</summary>
+/// <summary>The log line of each request.</summary>
 public sealed record AccessLogSettings
 {
     public bool Disabled { get; init; }
@@ -107,8 +107,8 @@ public sealed record AuthSettings
     public HtpasswdSettings? Htpasswd { get; init; }
 
     /// <summary>
-    /// How long the tokens are good for that clients get for a password. Default: distribution's documents have it in
-    /// their example; clients take anything below 60 s for 60 s.
+    /// How long the tokens that clients get for a password are valid. Default: the example in distribution's
+    /// documentation. Clients treat anything below 60 s as 60 s.
     /// </summary>
     public TimeSpan TokenLifetime { get; init; } = TimeSpan.FromMinutes(5);
 
@@ -123,16 +123,18 @@ public sealed record AuthSettings
             (s, v) => s with { PasswordChecks = v });
 }
 
-/// <summary>How much of the machine may go into checking passwords, which bcrypt makes dear on purpose.</summary>
+/// <summary>How much of the machine may go into checking passwords, which bcrypt makes expensive on purpose.</summary>
 public sealed record PasswordCheckSettings
 {
-    /// <summary>Threads that check. Default: 0, one fewer than there are cores, and at least one.</summary>
+    /// <summary>Threads that check passwords. Default: 0, one fewer than there are cores, but at least one.</summary>
     public int Threads { get; init; }
 
-    /// <summary>The most checks that wait. Default: some seconds' work of one thread at bcrypt's usual cost.</summary>
+    /// <summary>
+    /// The most checks that wait. Default: a few seconds' work for one thread at bcrypt's usual cost.
+    /// </summary>
     public int Waiting { get; init; } = 100;
 
-    /// <summary>The most that wait for one client address. Default: more than any client asks at once.</summary>
+    /// <summary>The most that wait per client address. Default: more than any client asks for at once.</summary>
     public int WaitingPerClient { get; init; } = 16;
 
     internal static SettingsTable<PasswordCheckSettings> Keys { get; } = new SettingsTable<PasswordCheckSettings>()
@@ -147,7 +149,7 @@ public sealed record HtpasswdSettings
     /// <summary>The realm of the Basic challenge (RFC 7617).</summary>
     public string Realm { get; init; } = "Berth";
 
-    /// <summary>The file of <c>name:bcrypt</c> lines. It must be given, and exist at start.</summary>
+    /// <summary>The file of <c>name:bcrypt</c> lines. Required; it must exist at startup.</summary>
     public string Path { get; init; } = "";
 
     internal static SettingsTable<HtpasswdSettings> Keys { get; } = new SettingsTable<HtpasswdSettings>()
@@ -155,10 +157,10 @@ public sealed record HtpasswdSettings
         .Text("path", s => s.Path, (s, v) => s with { Path = v });
 }
 
-/// <summary>What is checked of content that is pushed.</summary>
+/// <summary>How pushed content is validated.</summary>
 public sealed record ValidationSettings
 {
-    /// <summary>Do not apply what follows. Digests, forms and references are checked all the same.</summary>
+    /// <summary>Skip the checks below. Digests, formats and references are checked all the same.</summary>
     public bool Disabled { get; init; }
 
     public ManifestValidationSettings Manifests { get; init; } = new();
@@ -174,7 +176,7 @@ public sealed record ValidationSettings
         .Section("manifests", ManifestValidationSettings.Keys, s => s.Manifests, (s, v) => s with { Manifests = v });
 }
 
-/// <summary>What is checked of manifests, besides their form.</summary>
+/// <summary>What is checked in manifests besides their format.</summary>
 public sealed record ManifestValidationSettings
 {
     public IndexValidationSettings Indexes { get; init; } = new();
@@ -202,7 +204,7 @@ public sealed record IndexValidationSettings
         .Sections("platformlist", PlatformSettings.Keys, s => s.PlatformList, (s, v) => s with { PlatformList = v });
 }
 
-/// <summary>A platform by the names of image-spec, image-index.md.</summary>
+/// <summary>A platform, named as in image-spec, image-index.md.</summary>
 public sealed record PlatformSettings
 {
     public string Architecture { get; init; } = "";
@@ -232,9 +234,7 @@ public sealed record CatalogSettings
     /// <summary>The largest page of <c>/v2/_catalog</c>, in entries. Default: distribution's.</summary>
     public int MaxEntries { get; init; } = 1000;
 
-    /// <summary>
-    /// The most repositories in one answer when the client names no number, in entries. Default: that of tags.
-    /// </summary>
+    /// <summary>The most repositories in one answer when the client sends no <c>n</c>. Default: as for tags.</summary>
     public int ListEntries { get; init; } = 100_000;
 
     internal static SettingsTable<CatalogSettings> Keys { get; } = new SettingsTable<CatalogSettings>()

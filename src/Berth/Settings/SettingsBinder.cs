@@ -1,9 +1,12 @@
 namespace Berth.Settings;
 
-/// <summary>Turns nodes into the settings' records; every misfit is a fault, and its key keeps its default.</summary>
+/// <summary>
+/// Binds nodes to the settings' records. A value that does not fit is reported as a fault, and its key keeps its
+/// default.
+/// </summary>
 internal sealed class SettingsBinder(List<SettingsFault> faults)
 {
-    /// <summary>Where each key that was given was written.</summary>
+    /// <summary>Where each given key was written.</summary>
     public Dictionary<string, Origin> Origins { get; } = new(StringComparer.Ordinal);
 
     public RegistrySettings Bind(MappingNode root) =>

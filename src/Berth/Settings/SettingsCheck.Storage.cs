@@ -2,7 +2,7 @@ using System.Net;
 
 namespace Berth.Settings;
 
-/// <summary>The part of the checks that looks at the store.</summary>
+/// <summary>The checks of the store.</summary>
 internal sealed partial class SettingsCheck
 {
     /// <summary>What S3 allows: 5 MiB to 5 GiB for any part but the last.</summary>
@@ -10,7 +10,7 @@ internal sealed partial class SettingsCheck
 
     private const long MostPartBytes = 5L << 30;
 
-    /// <summary>Those that give an object back at once (S3's API, PutObject, x-amz-storage-class).</summary>
+    /// <summary>Those from which an object can be read at once (S3's API, PutObject, x-amz-storage-class).</summary>
     private static readonly string[] StorageClasses =
     [
         "NONE", "STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "OUTPOSTS",
@@ -24,7 +24,7 @@ internal sealed partial class SettingsCheck
         "bucket-owner-full-control",
     ];
 
-    /// <summary>Signatures of version 4 are good for a week at most, and clocks differ.</summary>
+    /// <summary>Version 4 signatures are valid for a week at most, and clocks differ.</summary>
     private static readonly TimeSpan LongestSignature = TimeSpan.FromHours(167);
 
     private void CheckStorage()
@@ -62,16 +62,16 @@ internal sealed partial class SettingsCheck
         if (settings.Storage.InMemory is null) return;
         Notice("storage.inmemory", "whatever is pushed is gone when Berth ends: for tests only");
         if (settings.Storage.S3 is not null)
-            Error("storage.inmemory", "storage.s3 is another place for the same; give one of them");
+            Error("storage.inmemory", "storage.s3 is given too; remove one of them");
         if (settings.Database is { Path: not null } or { Host: not null })
-            Error("storage.inmemory", "a database that lasts knows of content that does not; remove database too");
+            Error("storage.inmemory", "the database would outlive the content it describes; remove database too");
         if (origins.ContainsKey("storage.filesystem.rootdirectory"))
-            Notice("storage.filesystem.rootdirectory", "of no meaning with storage.inmemory");
+            Notice("storage.filesystem.rootdirectory", "has no effect with storage.inmemory");
     }
 
     private void CheckPlace(S3Settings s3)
     {
-        if (s3.Bucket.Length == 0) Error("storage.s3.bucket", "set it to the name of a bucket");
+        if (s3.Bucket.Length == 0) Error("storage.s3.bucket", "set this to the name of a bucket");
         if (s3.RegionEndpoint is { } endpoint)
         {
             if (!IsEndpoint(endpoint))
@@ -80,18 +80,18 @@ internal sealed partial class SettingsCheck
             }
             else if (s3.UseDualStack || s3.Accelerate || s3.UseFipsEndpoint)
             {
-                Error("storage.s3.regionendpoint", "usedualstack, accelerate and usefipsendpoint choose among "
-                    + "Amazon's own addresses: remove them or this key");
+                Error("storage.s3.regionendpoint", "usedualstack, accelerate and usefipsendpoint select among "
+                    + "Amazon's own endpoints: remove them or this key");
             }
             else if (s3.ForcePathStyle is null)
             {
                 Notice("storage.s3.regionendpoint", "the bucket's name goes into the path, as with registry:2; set "
-                    + "storage.s3.forcepathstyle to true to say so, or to false to have it before the host's name");
+                    + "storage.s3.forcepathstyle to true to confirm this, or to false to put it into the host name");
             }
         }
         else if (string.IsNullOrEmpty(s3.Region))
         {
-            Error("storage.s3.region", "set it to the bucket's region, such as eu-central-1, "
+            Error("storage.s3.region", "set this to the bucket's region, such as eu-central-1, "
                 + "or set storage.s3.regionendpoint to the URL of another store");
         }
 
@@ -102,27 +102,27 @@ internal sealed partial class SettingsCheck
         }
         else if (s3.SessionToken is not null && string.IsNullOrEmpty(s3.AccessKey))
         {
-            Error("storage.s3.sessiontoken", "a token belongs to an accesskey and a secretkey");
+            Error("storage.s3.sessiontoken", "a session token needs an accesskey and a secretkey");
         }
 
         if (origins.ContainsKey("storage.filesystem.rootdirectory"))
         {
-            Notice("storage.filesystem.rootdirectory", "with storage.s3 no content goes into this folder; "
-                + "only the database and its lock lie there");
+            Notice("storage.filesystem.rootdirectory", "with storage.s3, no blobs go into this folder; "
+                + "it holds only the database and its lock");
         }
     }
 
     private void CheckWords(S3Settings s3)
     {
-        if (!s3.V4Auth) Error("storage.s3.v4auth", "only signatures of version 4 are supported; remove this key");
+        if (!s3.V4Auth) Error("storage.s3.v4auth", "only version 4 signatures are supported; remove this key");
         if (!s3.LogLevel.Equals("off", StringComparison.OrdinalIgnoreCase)
             && SettingsText.ParseSwitch(s3.LogLevel) is not false)
         {
-            Notice("storage.s3.loglevel", "the client has no log of its own; log.level: debug tells of its retries");
+            Notice("storage.s3.loglevel", "the client has no log of its own; log.level: debug shows its retries");
         }
 
         if (s3.KeyId is not null && !s3.Encrypt)
-            Notice("storage.s3.keyid", "without storage.s3.encrypt: true, nothing is encrypted with it");
+            Notice("storage.s3.keyid", "has no effect without storage.s3.encrypt: true");
         if (!StorageClasses.Contains(s3.StorageClass.ToUpperInvariant()))
             Error("storage.s3.storageclass", $"must be one of {string.Join(", ", StorageClasses)}");
         if (!ObjectAcls.Contains(s3.ObjectAcl))
@@ -159,12 +159,12 @@ internal sealed partial class SettingsCheck
         if (isByAddress && redirect.Networks.Count == 0)
             Error("storage.redirect.mode", "with inside or outside, storage.redirect.networks must name the networks");
         if (!isByAddress && redirect.Networks.Count > 0)
-            Notice("storage.redirect.networks", "of no meaning unless storage.redirect.mode is inside or outside");
+            Notice("storage.redirect.networks", "has no effect unless storage.redirect.mode is inside or outside");
         if (redirect.Disable && redirect.Mode != RedirectMode.Never && origins.ContainsKey("storage.redirect.mode"))
             Error("storage.redirect.disable", "contradicts storage.redirect.mode; remove one of them");
         Between("storage.redirect.validity", redirect.Validity, TimeSpan.FromSeconds(10), LongestSignature);
         if (settings.Storage.S3 is null && origins.ContainsKey("storage.redirect.mode"))
-            Notice("storage.redirect.mode", "of no meaning without storage.s3: a folder has no address of its own");
+            Notice("storage.redirect.mode", "has no effect without storage.s3: a folder has no URL to redirect to");
     }
 
     private static bool IsEndpoint(string text)

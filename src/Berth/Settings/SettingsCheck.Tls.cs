@@ -3,7 +3,7 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace Berth.Settings;
 
-/// <summary>The part of the checks that looks into certificates.</summary>
+/// <summary>The checks of certificates.</summary>
 internal sealed partial class SettingsCheck
 {
     private void MustBelongTogether(string certificatePath, string keyPath)
@@ -14,7 +14,7 @@ internal sealed partial class SettingsCheck
             using var certificate = X509Certificate2.CreateFromPem(File.ReadAllText(certificatePath));
             var end = certificate.NotAfter.ToUniversalTime();
             if (end < TimeProvider.System.GetUtcNow())
-                Notice("http.tls.certificate", $"it was good until {end:yyyy-MM-dd}; clients refuse it");
+                Notice("http.tls.certificate", $"it expired on {end:yyyy-MM-dd}; clients refuse it");
         }
         catch (Exception e) when (IsBadPem(e))
         {

@@ -5,16 +5,16 @@ using Berth.Disk;
 namespace Berth.Settings;
 
 /// <summary>
-/// Checks what a type alone cannot: ranges, files that must exist, keys that need each other. It reports everything
-/// it finds.
+/// Checks what types cannot: ranges, files that must exist, keys that depend on each other. It reports everything it
+/// finds.
 /// </summary>
 internal sealed partial class SettingsCheck(
     RegistrySettings settings, IReadOnlyDictionary<string, Origin> origins, List<SettingsFault> faults)
 {
-    /// <summary>How timers and time-outs of the platform bound a wait: below 2³² ms, 49.7 days.</summary>
+    /// <summary>The platform's timers and timeouts are limited to 2³² ms, 49.7 days.</summary>
     private static readonly TimeSpan LongestWait = TimeSpan.FromHours(1000);
 
-    /// <summary>What is kept for longer is an archive.</summary>
+    /// <summary>Anything kept longer is an archive.</summary>
     private static readonly TimeSpan LongestAge = TimeSpan.FromDays(3650);
 
     /// <summary>Kestrel looks at the rate of a body once a second.</summary>
@@ -22,7 +22,7 @@ internal sealed partial class SettingsCheck(
 
     public void Run()
     {
-        if (settings.Version != "0.1") Error("version", "only 0.1 is known");
+        if (settings.Version != "0.1") Error("version", "must be 0.1, the only version there is");
         CheckAddress();
         CheckTls();
         CheckHttp();
@@ -39,7 +39,7 @@ internal sealed partial class SettingsCheck(
         var addr = settings.Http.Addr;
         if (!ListenAddress.TryParse(addr, out var address))
         {
-            Error("http.addr", $"'{addr}' is no address to listen on; write :5000, 127.0.0.1:5000, [::1]:5000 or "
+            Error("http.addr", $"'{addr}' is not an address to listen on; write :5000, 127.0.0.1:5000, [::1]:5000 or "
                 + "localhost:5000");
             return;
         }
@@ -71,7 +71,7 @@ internal sealed partial class SettingsCheck(
         MustExist("http.tls.key", tls.Key);
         for (var i = 0; i < tls.ClientCas.Count; i++) CheckClientCa($"http.tls.clientcas.{i}", tls.ClientCas[i]);
         if (tls.MinimumTls is "tls1.0" or "tls1.1")
-            Notice("http.tls.minimumtls", "Berth speaks no TLS before 1.2, which is what counts here");
+            Notice("http.tls.minimumtls", "Berth does not support TLS before 1.2; 1.2 is used");
         else if (tls.MinimumTls is not ("tls1.2" or "tls1.3"))
             Error("http.tls.minimumtls", $"must be tls1.2 or tls1.3, not '{tls.MinimumTls}'");
         if (tls is { Certificate: { } certificate, Key: { } key }) MustBelongTogether(certificate, key);
@@ -95,7 +95,7 @@ internal sealed partial class SettingsCheck(
         foreach (var (name, values) in http.Headers)
         {
             if (name.Length == 0 || !name.All(c => char.IsAsciiLetterOrDigit(c) || "!#$%&'*+-.^_`|~".Contains(c)))
-                Error($"http.headers.{name.ToLowerInvariant()}", "this is no name of an HTTP header (RFC 9110, 5.1)");
+                Error($"http.headers.{name.ToLowerInvariant()}", "not a valid HTTP header name (RFC 9110, 5.1)");
             if (values.Any(value => value.Any(c => c is < ' ' or > '~')))
                 Error($"http.headers.{name.ToLowerInvariant()}", "an HTTP header holds printable ASCII only");
         }
@@ -107,16 +107,16 @@ internal sealed partial class SettingsCheck(
         if (debug.Addr is null)
         {
             if (debug.Prometheus.Enabled)
-                Notice("http.debug.prometheus.enabled", "set http.debug.addr too: metrics are served there only");
+                Notice("http.debug.prometheus.enabled", "set http.debug.addr too: metrics are served only there");
             return;
         }
 
         if (!ListenAddress.TryParse(debug.Addr, out var address))
-            Error("http.debug.addr", $"'{debug.Addr}' is no address to listen on; write 127.0.0.1:5001 or :5001");
+            Error("http.debug.addr", $"'{debug.Addr}' is not an address to listen on; write 127.0.0.1:5001 or :5001");
         else if (address.Port != 0 && ListenAddress.TryParse(settings.Http.Addr, out var own) && own == address)
-            Error("http.debug.addr", "is http.addr; give it a port of its own");
+            Error("http.debug.addr", "is the same as http.addr; give it a port of its own");
         var path = debug.Prometheus.Path;
-        if (!IsPrefix(path)) Error("http.debug.prometheus.path", $"'{path}' is no path; write /metrics");
+        if (!IsPrefix(path)) Error("http.debug.prometheus.path", $"'{path}' is not a path; write /metrics");
     }
 
     private void CheckAuth()
@@ -150,7 +150,7 @@ internal sealed partial class SettingsCheck(
         }
 
         if (database.Host.Length == 0) Error("database.host", "must be the name or address of a PostgreSQL server");
-        if (database.Path is not null) Error("database.path", "is SQLite's and database.host PostgreSQL's; give one");
+        if (database.Path is not null) Error("database.path", "is for SQLite, database.host for PostgreSQL; give one");
         if (settings.Storage.S3 is null)
         {
             Notice("database.host", "blobs lie in a folder of this machine: let only one node use the database, "
@@ -241,7 +241,7 @@ internal sealed partial class SettingsCheck(
         BytesBetween("limits.manifestmemorybytes", limits.ManifestMemoryBytes, 1 << 20, 1L << 40);
         BytesBetween("limits.manifestcachebytes", limits.ManifestCacheBytes, 0, 1L << 40);
         BytesBetween("limits.blobcachebytes", limits.BlobCacheBytes, 0, 1L << 40);
-        // A page that is larger than the largest only matters to someone who wrote both.
+        // A default page larger than the largest page is only a mistake if both were written.
         if (origins.ContainsKey("limits.defaultpageentries") && limits.DefaultPageEntries > limits.PageEntries)
             Error("limits.defaultpageentries", $"must not be larger than limits.pageentries, {limits.PageEntries}");
     }
@@ -256,7 +256,7 @@ internal sealed partial class SettingsCheck(
         part => part is not ("" or "." or ".." or "v2")
             && part.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.')));
 
-    // What is wrong in the section already explains why it lets nobody in.
+    // A fault inside the section already explains why it lets nobody in.
     private static bool IsErrorInAuth(SettingsFault fault) =>
         fault.Severity == Severity.Error && fault.Key.StartsWith("auth.", StringComparison.Ordinal);
 
@@ -270,13 +270,13 @@ internal sealed partial class SettingsCheck(
         else if (!PathAccess.IsReadable(path, out var isHidden))
         {
             Error(key, isHidden
-                ? $"{Environment.UserName} may not read '{path}': give this user the right, or, with systemd, hand the "
-                    + "file over with LoadCredential="
+                ? $"{Environment.UserName} may not read '{path}': grant this user access or, with systemd, pass "
+                    + "the file with LoadCredential="
                 : $"there is no file '{path}'{advice}");
         }
     }
 
-    // Distribution's expressions are RE2's, whose time is linear too; what either refuses is about the same.
+    // Distribution uses RE2, whose running time is linear too; both reject about the same expressions.
     private void MustCompile(string key, IReadOnlyList<string> patterns)
     {
         for (var i = 0; i < patterns.Count; i++)
@@ -287,7 +287,7 @@ internal sealed partial class SettingsCheck(
             }
             catch (Exception e) when (e is ArgumentException or NotSupportedException)
             {
-                Error($"{key}.{i}", $"'{patterns[i]}' is no regular expression that Berth can use: {e.Message}");
+                Error($"{key}.{i}", $"'{patterns[i]}' is not a regular expression that Berth can use: {e.Message}");
             }
         }
     }
@@ -315,7 +315,7 @@ internal sealed partial class SettingsCheck(
 
     private void Notice(string key, string message) => Report(key, message, Severity.Notice);
 
-    // A key that was not written itself is reported at the section it would be in.
+    // A key that was not written is reported at the section it would be in.
     private void Report(string key, string message, Severity severity)
     {
         Origin? origin = null;

@@ -4,13 +4,13 @@ using System.Text.RegularExpressions;
 namespace Berth.Settings;
 
 /// <summary>
-/// Lays the environment over the file by distribution's rule: <c>REGISTRY_</c> and the path of the key in upper
-/// case, joined with <c>_</c>; the entry of a list by its number, that of a map by its name; the value is YAML, so
-/// that a variable may also hold a whole section. A longer name overrides a part of a shorter one.
+/// Applies the environment on top of the file by distribution's rule: <c>REGISTRY_</c> and the key's path in upper
+/// case, joined with <c>_</c>; list entries by number, map entries by name. The value is YAML, so a variable may hold a
+/// whole section. A longer name overrides part of a shorter one.
 /// </summary>
 internal sealed partial class SettingsEnvironment(MappingNode root, List<SettingsFault> faults)
 {
-    /// <summary>Where distribution's image says which file to read. The one variable that is no key.</summary>
+    /// <summary>Where distribution's image names the file to read. The only variable that is not a key.</summary>
     public const string PathVariable = "REGISTRY_CONFIGURATION_PATH";
 
     public void Apply(IReadOnlyDictionary<string, string> environment)
@@ -33,7 +33,7 @@ internal sealed partial class SettingsEnvironment(MappingNode root, List<Setting
         }
         else
         {
-            // A key that Berth does not have is laid over its section in the file, where distribution may have it.
+            // A key that Berth does not have goes into its section of the file, where distribution may know it.
             var written = SettingsYaml.ReadVariable(value, name, []) ?? new ScalarNode(new Origin(name, null), value);
             if (stoppedIn is SectionType) Put(segments, key, written);
             else DistributionKeys.Report(key, written, faults);
@@ -101,9 +101,11 @@ internal sealed partial class SettingsEnvironment(MappingNode root, List<Setting
         return present as MappingNode ?? new MappingNode(origin) { IsOfVariable = true };
     }
 
-    /// <summary>The type of a key, whose segments get the names of the tables. Null if there is no such key.</summary>
+    /// <summary>
+    /// The type of a key; its segments are replaced by the tables' names. Null if there is no such key.
+    /// </summary>
     /// <param name="segments">The key.</param>
-    /// <param name="stoppedIn">Where there is nothing of the next segment's name; null if it has none.</param>
+    /// <param name="stoppedIn">The section that lacks the next segment; null if none does.</param>
     private static SettingsType? Walk(string[] segments, out SettingsType? stoppedIn)
     {
         SettingsType type = RegistrySettings.Keys;
@@ -127,7 +129,7 @@ internal sealed partial class SettingsEnvironment(MappingNode root, List<Setting
 
     private static int Index(string name) => SettingsText.ParseIndex(name);
 
-    /// <summary>Sections before their parts, and _2 before _10.</summary>
+    /// <summary>Sections before their keys, and _2 before _10.</summary>
     private static int CompareNames(string left, string right)
     {
         var (a, b) = (left.Split('_'), right.Split('_'));
@@ -141,7 +143,8 @@ internal sealed partial class SettingsEnvironment(MappingNode root, List<Setting
         return a.Length != b.Length ? a.Length.CompareTo(b.Length) : string.CompareOrdinal(left, right);
     }
 
-    // Kubernetes gives every pod such variables for each service near it; one called "registry" makes these.
+    // Kubernetes sets such variables in every pod for each service in its namespace; a service called "registry" yields
+    // these.
     private static bool IsServiceLink(string name, string value) =>
         ServiceLinkName().IsMatch(name)
         || (name.EndsWith("_PORT", StringComparison.Ordinal) && ServiceLinkValue().IsMatch(value));

@@ -10,7 +10,7 @@ public enum Severity
     Notice,
 }
 
-/// <summary>One thing to say about the settings. Never holds a value that could be a secret.</summary>
+/// <summary>One finding about the settings. Never holds a value that could be a secret.</summary>
 /// <param name="Source">The file's path, or the name of an environment variable.</param>
 /// <param name="Line">The line in the file, from 1; null for the environment and for whole files.</param>
 /// <param name="Key">The key, as in <c>http.addr</c>; empty when the file cannot be read at all.</param>

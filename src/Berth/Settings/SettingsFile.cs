@@ -5,14 +5,14 @@ namespace Berth.Settings;
 /// <summary>Reads the settings from a file and the environment.</summary>
 public static class SettingsFile
 {
-    /// <summary>1 MiB: a configuration is some kilobytes; whatever is larger is another file.</summary>
+    /// <summary>1 MiB: a configuration has some kilobytes; anything larger is some other file.</summary>
     private const long MaximumFileBytes = 1 << 20;
 
     /// <summary>
     /// Reads everything and reports all faults at once. Never throws for what the file or the environment holds.
     /// </summary>
     /// <param name="path">
-    /// The file. Null: the one that <c>REGISTRY_CONFIGURATION_PATH</c> names; without that, none.
+    /// The file. Null: the one named by <c>REGISTRY_CONFIGURATION_PATH</c>, if any.
     /// </param>
     /// <param name="environment">Variables beginning with <c>REGISTRY_</c> count, and override the file.</param>
     public static SettingsResult Load(string? path, IReadOnlyDictionary<string, string> environment)
@@ -29,7 +29,7 @@ public static class SettingsFile
         new SettingsEnvironment(root, faults).Apply(environment);
         var binder = new SettingsBinder(faults);
         var settings = binder.Bind(root);
-        // Of a file that could not be read, nobody knows what it would have set.
+        // If the file could not be read, it is unknown what it would have set.
         if (file is not null) new SettingsCheck(settings, binder.Origins, faults).Run();
 
         var inOrder = faults

@@ -1,9 +1,9 @@
 namespace Berth.Settings;
 
-/// <summary>A key that can be set, as the tables of the settings' records have it.</summary>
+/// <summary>A key that can be set, as listed in the tables of the settings' records.</summary>
 /// <param name="Path">As in <c>http.addr</c>; <c>[]</c> stands for the entries of a list of sections.</param>
 /// <param name="IsSection">Whether it only holds other keys.</param>
-/// <param name="Default">The value without a file and an environment.</param>
+/// <param name="Default">The value when neither the file nor the environment sets it.</param>
 internal sealed record SettingsKey(string Path, bool IsSection, object? Default)
 {
     public const string VariablePrefix = "REGISTRY_";
@@ -28,7 +28,7 @@ internal sealed record SettingsKey(string Path, bool IsSection, object? Default)
         return best.Distance <= Math.Max(2, best.Path.Length / 5) ? best.Path : null;
     }
 
-    // A key with the right name in the wrong section is as near as two typing errors.
+    // A key with the right name in the wrong section counts as two typos.
     private static int Misplaced(string path, SettingsKey key) =>
         !key.IsSection && LastName(path) == LastName(key.Path) ? 2 : int.MaxValue;
 

@@ -11,7 +11,7 @@ internal abstract class SettingsNode(Origin origin)
     /// <summary>What to call it in a message.</summary>
     public abstract string Kind { get; }
 
-    /// <summary>A key with nothing behind it: as if it was not there.</summary>
+    /// <summary>A key without a value: treated as absent.</summary>
     public virtual bool IsEmpty => false;
 }
 
@@ -37,6 +37,6 @@ internal sealed class MappingNode(Origin origin) : SettingsNode(origin)
 
     public override string Kind => "a section";
 
-    /// <summary>Whether it is there for the sake of a variable whose name leads through it.</summary>
+    /// <summary>Whether it exists only because a variable's name leads through it.</summary>
     public bool IsOfVariable { get; init; }
 }

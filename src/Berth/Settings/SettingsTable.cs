@@ -3,16 +3,16 @@ namespace Berth.Settings;
 /// <summary>A section of keys: a record of the settings.</summary>
 internal abstract class SectionType : SettingsType
 {
-    /// <summary>Its keys by name, each with the value that a record of this type has, or its default has.</summary>
+    /// <summary>Its keys by name, each with its value in a record of this type, or in the default one.</summary>
     public abstract IEnumerable<(string Name, SettingsType Type, object? Value)> Read(object? record);
 
-    /// <summary>A key's name in this table: another name for it, if there is one, is replaced.</summary>
+    /// <summary>A key's name in this table; synonyms are replaced.</summary>
     public abstract string Canonical(string name);
 }
 
 /// <summary>
-/// The keys of one record, a row for each: its name, how to read it and how to write it. Each record has one, named
-/// <c>Keys</c>; a property without a row can't be set, and fails the tests.
+/// The keys of one record, one row each: name, how to read it and how to write it. Each record has a table named
+/// <c>Keys</c>. A property without a row can't be set, and fails the tests.
 /// </summary>
 internal sealed class SettingsTable<T> : SectionType where T : class, new()
 {

@@ -8,7 +8,7 @@ internal static class SettingsText
 {
     private static readonly SearchValues<char> Digits = SearchValues.Create("0123456789.");
 
-    // Those of Go's time.ParseDuration, the longest last.
+    // The units of Go's time.ParseDuration, the longest last.
     private static readonly (string Unit, decimal Ticks)[] DurationUnits =
     [
         ("ns", 0.01m),
@@ -21,7 +21,7 @@ internal static class SettingsText
         ("h", TimeSpan.TicksPerHour),
     ];
 
-    // "B" ends the others, so it comes after them.
+    // "B" is a suffix of the others, so it comes after them.
     private static readonly (string Unit, long Bytes)[] SizeUnits =
     [
         ("KiB", 1L << 10), ("MiB", 1L << 20), ("GiB", 1L << 30), ("TiB", 1L << 40), ("B", 1), ("", 1),
@@ -68,11 +68,11 @@ internal static class SettingsText
         return false;
     }
 
-    /// <summary>The place in a list that a name is the number of, or -1.</summary>
+    /// <summary>The list index that a name stands for, or -1.</summary>
     public static int ParseIndex(string name) =>
         int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var index) ? index : -1;
 
-    /// <summary>YAML 1.1's words, as Go's YAML reads them.</summary>
+    /// <summary>YAML 1.1's booleans, as Go's YAML reads them.</summary>
     public static bool? ParseSwitch(string text) => text.ToLowerInvariant() switch
     {
         "true" or "yes" or "on" or "y" => true,

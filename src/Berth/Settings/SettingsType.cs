@@ -5,7 +5,7 @@ namespace Berth.Settings;
 /// <summary>What a key takes: a single value, a list, names with values, or a section of keys.</summary>
 internal abstract class SettingsType
 {
-    /// <summary>The type of what has this name, or this number, in it; null where nothing can have it.</summary>
+    /// <summary>The type of the entry with this name or number; null if there can be none.</summary>
     public virtual SettingsType? Inner(string name) => null;
 
     /// <summary>The value, or null after a fault: the key then keeps its default.</summary>
@@ -13,11 +13,11 @@ internal abstract class SettingsType
 }
 
 /// <summary>A single value.</summary>
-/// <param name="parse">Reads it; null for a text that is none.</param>
+/// <param name="parse">Parses it; null if the text is invalid.</param>
 /// <param name="expected">Ends the sentence "must be …, not 'x'".</param>
 internal sealed class SingleType(Func<string, object?> parse, string expected) : SettingsType
 {
-    public static readonly SingleType Text = new(text => text, "a text");
+    public static readonly SingleType Text = new(text => text, "text");
 
     public static readonly SingleType Switch = new(text => SettingsText.ParseSwitch(text), "true or false");
 
@@ -34,7 +34,7 @@ internal sealed class SingleType(Func<string, object?> parse, string expected) :
         text => SettingsText.TryParseSize(text, out var bytes) ? bytes : null,
         "a number of bytes, such as 4194304 or 4MiB");
 
-    /// <param name="synonyms">Words that other programs have for some of them.</param>
+    /// <param name="synonyms">Other programs' words for some of the values.</param>
     public static SingleType Choice<T>(params (string Word, T Meaning)[] synonyms) where T : struct, Enum
     {
         var choices = Enum.GetNames<T>().Zip(Enum.GetValues<T>())
@@ -52,7 +52,7 @@ internal sealed class SingleType(Func<string, object?> parse, string expected) :
     }
 }
 
-/// <summary>A list; where its entries are single values, one of them may stand alone.</summary>
+/// <summary>A list. If its entries are single values, one may stand alone.</summary>
 internal sealed class ListType<T>(SettingsType item) : SettingsType, IListType
 {
     public SettingsType Item => item;
@@ -78,13 +78,13 @@ internal sealed class ListType<T>(SettingsType item) : SettingsType, IListType
     }
 }
 
-/// <summary>A list, whatever is in it.</summary>
+/// <summary>A list of any type.</summary>
 internal interface IListType
 {
     SettingsType Item { get; }
 }
 
-/// <summary>Names of the user's choice, each with a value.</summary>
+/// <summary>Names chosen by the user, each with a value.</summary>
 internal sealed class MapType<T>(SettingsType value) : SettingsType
 {
     public override SettingsType? Inner(string name) => value;

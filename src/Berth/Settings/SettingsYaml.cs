@@ -9,10 +9,12 @@ namespace Berth.Settings;
 /// </summary>
 internal sealed class SettingsYaml
 {
-    /// <summary>No setting is deeper than six; the rest is room for a message instead of a crash.</summary>
+    /// <summary>
+    /// No setting is deeper than six levels; the rest leaves room for an error message instead of a crash.
+    /// </summary>
     private const int MaximumDepth = 32;
 
-    /// <summary>Aliases multiply: this ends the ones that were made to.</summary>
+    /// <summary>Aliases can multiply exponentially; this stops those that were made to.</summary>
     private const int MaximumNodes = 20_000;
 
     private readonly Parser _parser;
@@ -30,7 +32,7 @@ internal sealed class SettingsYaml
         _faults = faults;
     }
 
-    /// <summary>The one document in a file; null, and a fault, when it is no YAML.</summary>
+    /// <summary>The one document in a file; null, with a fault, if it is not YAML.</summary>
     public static SettingsNode? ReadFile(string text, string source, List<SettingsFault> faults)
     {
         try
@@ -44,7 +46,7 @@ internal sealed class SettingsYaml
         }
     }
 
-    /// <summary>The value of an environment variable; null when it is no YAML.</summary>
+    /// <summary>The value of an environment variable; null if it is not YAML.</summary>
     public static SettingsNode? ReadVariable(string text, string name, List<SettingsFault> faults)
     {
         try
@@ -59,7 +61,7 @@ internal sealed class SettingsYaml
 
     private static int LineOf(Mark mark) => (int)Math.Clamp(mark.Line, 1, int.MaxValue);
 
-    // On some damaged input YamlDotNet finds its own state impossible instead of the input wrong.
+    // On some malformed input YamlDotNet fails with an internal error instead of a YamlException.
     private SettingsNode Read()
     {
         try
@@ -81,12 +83,12 @@ internal sealed class SettingsYaml
         var root = ReadNode("", depth: 0, keyOrigin: null);
         _parser.Consume<DocumentEnd>();
         if (_parser.Accept<StreamEnd>(out var end)) return root;
-        throw Failure(_parser.Current ?? end!, "there must be one document only");
+        throw Failure(_parser.Current ?? end!, "there must be only one document");
     }
 
     /// <param name="key">The key whose value this is, or the list it is in.</param>
-    /// <param name="depth">How many sections are around this one.</param>
-    /// <param name="keyOrigin">Where its key is, the line a user looks for; null for list items.</param>
+    /// <param name="depth">How deep this section is nested.</param>
+    /// <param name="keyOrigin">Where its key is, which is the line users look for; null for list items.</param>
     private SettingsNode ReadNode(string key, int depth, Origin? keyOrigin)
     {
         var start = _parser.Consume<ParsingEvent>();
@@ -134,7 +136,7 @@ internal sealed class SettingsYaml
             _faults.Add(new SettingsFault(_source, keyOrigin.Line, key, "this key is given twice" + where));
         }
 
-        // What is written here goes before what is merged, and the first of these before the next.
+        // Keys written here take precedence over merged ones, and earlier merges over later ones.
         foreach (var (name, value) in merged.SelectMany(section => section.Entries))
             mapping.Entries.TryAdd(name, value);
         return mapping;
@@ -152,9 +154,9 @@ internal sealed class SettingsYaml
 
     private SettingsNode Anchored(AnchorAlias alias) => _anchors.TryGetValue(alias.Value.Value, out var node)
         ? node
-        : throw Failure(alias, "an alias names an anchor that is not finished before it");
+        : throw Failure(alias, "an alias refers to an anchor that is not complete before it");
 
-    // Each alias gets nodes of its own: a variable that changes one place must not change the other.
+    // Each alias gets its own nodes: a variable that changes one place must not change the other.
     private SettingsNode Copy(SettingsNode node, Origin origin, ParsingEvent alias)
     {
         Count(alias);

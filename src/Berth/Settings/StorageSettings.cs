@@ -1,14 +1,14 @@
 namespace Berth.Settings;
 
-/// <summary>Where content is kept, and how it is looked after.</summary>
+/// <summary>Where content is kept, and how it is maintained.</summary>
 public sealed record StorageSettings
 {
     public FilesystemSettings Filesystem { get; init; } = new();
 
-    /// <summary>Null where there is no such section: content lies in the folder.</summary>
+    /// <summary>Null if there is no such section: content is kept in the folder.</summary>
     public S3Settings? S3 { get; init; }
 
-    /// <summary>Null where there is no such section. Content then is gone when Berth ends.</summary>
+    /// <summary>Null if there is no such section. If there is one, content is gone when Berth exits.</summary>
     public InMemorySettings? InMemory { get; init; }
 
     public RedirectSettings Redirect { get; init; } = new();
@@ -19,7 +19,7 @@ public sealed record StorageSettings
 
     public CacheSettings Cache { get; init; } = new();
 
-    /// <summary>Whether other nodes use the same store, and any of them may go on with an upload.</summary>
+    /// <summary>Whether other nodes share the store, so that any of them may resume an upload.</summary>
     internal bool IsShared { get => field || S3 is not null; init; }
 
     internal static SettingsTable<StorageSettings> Keys { get; } = new SettingsTable<StorageSettings>()
@@ -33,13 +33,15 @@ public sealed record StorageSettings
         .Section("cache", CacheSettings.Keys, s => s.Cache, (s, v) => s with { Cache = v });
 }
 
-/// <summary>Content in a folder; with S3, only what is not content.</summary>
+/// <summary>Content in a folder; with S3, only the database.</summary>
 public sealed record FilesystemSettings
 {
-    /// <summary>The folder of everything stored, made when it is missing. Relative to the working folder.</summary>
+    /// <summary>
+    /// The folder that holds everything stored, created if missing. Relative to the working directory.
+    /// </summary>
     public string RootDirectory { get; init; } = "data";
 
-    /// <summary>Whether large blobs are written past the kernel's page cache, where the file system can.</summary>
+    /// <summary>Whether large blobs bypass the kernel's page cache, if the file system supports it.</summary>
     public bool DirectWrites { get; init; } = true;
 
     internal static SettingsTable<FilesystemSettings> Keys { get; } = new SettingsTable<FilesystemSettings>()
@@ -48,8 +50,8 @@ public sealed record FilesystemSettings
 }
 
 /// <summary>
-/// Everything in a folder of the machine's memory, or of its temporary files where there is little of it, that is
-/// removed at the end: for tests.
+/// Everything in a folder in memory, or among the temporary files if there is little memory, that is removed on exit:
+/// for tests.
 /// </summary>
 public sealed record InMemorySettings
 {
@@ -73,7 +75,7 @@ public sealed record DeleteSettings
         .Switch("neededblobs", s => s.NeededBlobs, (s, v) => s with { NeededBlobs = v });
 }
 
-/// <summary>What happens to the store beside requests.</summary>
+/// <summary>Maintenance of the store, independent of requests.</summary>
 public sealed record MaintenanceSettings
 {
     public UploadPurgingSettings UploadPurging { get; init; } = new();
@@ -86,7 +88,7 @@ public sealed record MaintenanceSettings
         .Section("readonly", ReadOnlySettings.Keys, s => s.ReadOnly, (s, v) => s with { ReadOnly = v });
 }
 
-/// <summary>When uploads that nobody finished are removed. All defaults: distribution's.</summary>
+/// <summary>When abandoned uploads are removed. All defaults: distribution's.</summary>
 public sealed record UploadPurgingSettings
 {
     public bool Enabled { get; init; } = true;
@@ -107,10 +109,10 @@ public sealed record UploadPurgingSettings
         .Switch("dryrun", s => s.DryRun, (s, v) => s with { DryRun = v });
 }
 
-/// <summary>A registry that only answers pulls.</summary>
+/// <summary>A registry that serves only pulls.</summary>
 public sealed record ReadOnlySettings
 {
-    /// <summary>Refuse whatever writes.</summary>
+    /// <summary>Refuse everything that writes.</summary>
     public bool Enabled { get; init; }
 
     internal static SettingsTable<ReadOnlySettings> Keys { get; } = new SettingsTable<ReadOnlySettings>()
