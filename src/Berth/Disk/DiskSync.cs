@@ -5,7 +5,7 @@ namespace Berth.Disk;
 
 /// <summary>
 /// Makes files, and the names in folders, durable with fsync(2). The result is checked: the runtime's own calls
-/// (<c>RandomAccess.FlushToDisk</c>, <c>FileStream.Flush(true)</c>) report nothing when the disk refuses.
+/// (<c>RandomAccess.FlushToDisk</c>, <c>FileStream.Flush(true)</c>) hide failures.
 /// </summary>
 internal static unsafe partial class DiskSync
 {
@@ -18,8 +18,8 @@ internal static unsafe partial class DiskSync
 
     /// <summary>Makes a file's bytes durable.</summary>
     /// <exception cref="SyncFailedException">
-    /// The disk refused. The kernel may have dropped the bytes, and calls them written from now on: they can't be
-    /// trusted, and syncing them again proves nothing.
+    /// The sync failed. The kernel may have dropped the bytes and marked their pages clean: they can't be trusted, and
+    /// a later sync that succeeds proves nothing.
     /// </exception>
     public static void File(SafeFileHandle file, string path)
     {
@@ -37,7 +37,7 @@ internal static unsafe partial class DiskSync
 
     /// <summary>Makes the names in a folder durable.</summary>
     /// <exception cref="IOException">The folder could not be opened.</exception>
-    /// <exception cref="SyncFailedException">The disk refused.</exception>
+    /// <exception cref="SyncFailedException">The sync failed.</exception>
     public static void Folder(string folder)
     {
         var descriptor = Open(folder, ReadOnly);

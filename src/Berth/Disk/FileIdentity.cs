@@ -13,7 +13,7 @@ internal readonly record struct FileIdentity(uint DeviceMajor, uint DeviceMinor,
     private const int DeviceMajorAt = 136;
     private const int DeviceMinorAt = 140;
 
-    /// <summary>Null where there is no file, or the disk does not tell.</summary>
+    /// <summary>Null if there is no file, or it can't be read.</summary>
     public static FileIdentity? Of(string path)
     {
         Span<byte> record = stackalloc byte[FileRecord.Bytes];

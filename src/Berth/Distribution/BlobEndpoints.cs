@@ -38,7 +38,7 @@ internal sealed class BlobEndpoints(
             return RegistryError.RangeNotSatisfiable(sizeBytes);
         }
 
-        // S3 answers several ranges with the whole blob, so these are served from here.
+        // S3 answers multiple ranges with the whole blob, so Berth serves these itself.
         if (several is null && content is not null
             && await redirection.AddressForAsync(request, content) is { } address)
         {
@@ -81,7 +81,7 @@ internal sealed class BlobEndpoints(
         return null;
     }
 
-    /// <summary>The address is for this client and this moment: no cache may give it to another one.</summary>
+    /// <summary>The signed URL is for this client and this moment: no cache may give it to others.</summary>
     private static void Redirect(V2Request request, Uri address)
     {
         var headers = request.Response.Headers;
@@ -91,7 +91,7 @@ internal sealed class BlobEndpoints(
         request.Answer(StatusCodes.Status307TemporaryRedirect);
     }
 
-    /// <summary>Sets status, length and range; returns the part of the blob that is asked for.</summary>
+    /// <summary>Sets status, length and range; returns the requested part of the blob.</summary>
     private static ByteRange StartAnswer(V2Request request, ByteRange? range, long length)
     {
         request.Response.ContentLength = length;
@@ -102,7 +102,7 @@ internal sealed class BlobEndpoints(
         return part;
     }
 
-    /// <summary>Sends a part of what is held in memory, or else of the open content.</summary>
+    /// <summary>Sends a range of the bytes held in memory, or else of the open content.</summary>
     private static async Task SendAsync(V2Request request, byte[]? held, BlobContent? content, ByteRange part)
     {
         var (offset, count) = (part.Offset, part.Count);
@@ -112,7 +112,7 @@ internal sealed class BlobEndpoints(
             await content.CopyToAsync(output, offset, count, request.Aborted);
     }
 
-    /// <summary>If-Range with another entity tag asks for the whole (RFC 9110, 13.1.5).</summary>
+    /// <summary>If-Range with another entity tag asks for the whole blob (RFC 9110, 13.1.5).</summary>
     private bool TryReadRange(
         V2Request request, string etag, long length, out ByteRange? range, out List<ByteRange>? several)
     {

@@ -11,10 +11,10 @@ internal readonly record struct ByteRange(long Offset, long Count)
 
     private enum Spec
     {
-        /// <summary>Not written as a range is.</summary>
+        /// <summary>Not a valid range.</summary>
         None,
 
-        /// <summary>A range of bytes that are not there.</summary>
+        /// <summary>A range outside the content.</summary>
         Outside,
         Inside,
     }
@@ -24,9 +24,9 @@ internal readonly record struct ByteRange(long Offset, long Count)
         string.Create(CultureInfo.InvariantCulture, $"bytes {Offset}-{Offset + Count - 1}/{length}");
 
     /// <summary>
-    /// Reads a header that asks for one range. False where it asks for bytes that are not there (416). A header that is
-    /// no byte range counts as absent, and so does any range of nothing: then <paramref name="range"/> is null and the
-    /// whole blob is the right answer.
+    /// Parses a header with one range. False if it lies outside the content (416). A header that is not a byte range is
+    /// ignored, as is any range of empty content: then <paramref name="range"/> is null and the whole blob is the right
+    /// answer.
     /// </summary>
     public static bool TryRead(ReadOnlySpan<char> header, long length, out ByteRange? range)
     {
@@ -38,9 +38,9 @@ internal readonly record struct ByteRange(long Offset, long Count)
     }
 
     /// <summary>
-    /// Reads a header that asks for several ranges. False where all lie outside (416). Those that overlap or touch
-    /// become one; the rest stay in the order they were asked for (RFC 9110, 15.3.7.2). Where the header counts as
-    /// absent there are none: it is malformed, or more than <paramref name="maxParts"/> are left.
+    /// Parses a header with several ranges. False if all lie outside (416). Ranges that overlap or touch are merged;
+    /// the rest keep the requested order (RFC 9110, 15.3.7.2). None if the header is ignored because it is malformed or
+    /// more than <paramref name="maxParts"/> are left.
     /// </summary>
     public static bool TryReadSeveral(
         ReadOnlySpan<char> header, long length, int maxParts, out List<ByteRange> parts)
@@ -110,8 +110,8 @@ internal readonly record struct ByteRange(long Offset, long Count)
     }
 
     /// <summary>
-    /// Reads an upload's Content-Range: <c>0-1023</c>, as the distribution-spec has it, or HTTP's
-    /// <c>bytes 0-1023/2048</c>. False where it is neither, or runs backwards.
+    /// Parses an upload's Content-Range: <c>0-1023</c>, as in the distribution-spec, or HTTP's <c>bytes
+    /// 0-1023/2048</c>. False if it is neither, or runs backwards.
     /// </summary>
     public static bool TryReadContentRange(ReadOnlySpan<char> header, out ByteRange range)
     {

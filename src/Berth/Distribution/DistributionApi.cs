@@ -6,7 +6,7 @@ using Berth.Settings;
 namespace Berth.Distribution;
 
 /// <summary>
-/// The API under <c>/v2/</c>: what may be asked, what right it takes, and who answers. The table is its documentation.
+/// The API under <c>/v2/</c>: the routes, the right each requires, and the handlers. The table is its documentation.
 /// </summary>
 internal sealed class DistributionApi
 {
@@ -55,14 +55,14 @@ internal sealed class DistributionApi
     public IEnumerable<(string Method, V2Kind Kind, AccessAction Action)> Table =>
         routes.Select(route => (route.Method, route.Kind, route.Action));
 
-    /// <summary>Answers what is under <c>/v2/</c>, and leaves the rest to what comes next.</summary>
+    /// <summary>Handles requests under <c>/v2/</c>, and passes the rest on.</summary>
     public Task HandleAsync(HttpContext http, RequestDelegate next)
     {
         var isSound = SentPath.TryRead(http, out var path);
         return V2Path.IsUnder(path) ? AnswerAsync(http, path, isSound) : next(http);
     }
 
-    /// <summary>Finds the route, checks access, calls the endpoint, writes the error if one comes.</summary>
+    /// <summary>Finds the route, checks access, calls the endpoint, and writes the error if there is one.</summary>
     private async Task AnswerAsync(HttpContext http, string path, bool isSound)
     {
         http.Response.Headers["Docker-Distribution-Api-Version"] = "registry/2.0";
@@ -86,7 +86,7 @@ internal sealed class DistributionApi
     {
         (route, target) = (null, null);
         var path = V2Path.Parse(text);
-        if (!isSound) return RegistryError.Malformed(path.Kind, "the path has a % that begins no escape");
+        if (!isSound) return RegistryError.Malformed(path.Kind, "the path has a % that does not begin an escape");
         var method = http.Request.Method;
         if (V2Target.Check(path, method, out target) is { } error) return error;
         foreach (var candidate in routes)
@@ -103,7 +103,7 @@ internal sealed class DistributionApi
         return RegistryError.MethodNotAllowed(http.Request.Method);
     }
 
-    /// <summary>Finds the caller, whom it leaves in the request's features, and asks whether they may.</summary>
+    /// <summary>Finds the caller, stores them in the request's features, and checks whether they may do this.</summary>
     private async ValueTask<RegistryError?> AdmitAsync(HttpContext http, Route route, V2Target target)
     {
         RepositoryName? repository = target.HasRepository ? target.Repository : null;
@@ -116,7 +116,7 @@ internal sealed class DistributionApi
             case AccessAnswer.SignIn:
                 return Challenge(http, AccessScope.For(route.Action, repository), "authentication required");
             case AccessAnswer.Denied:
-                return RegistryError.Denied("nobody may do this without signing in, and there are no users "
+                return RegistryError.Denied("this requires signing in, and there are no users "
                     + "(auth.anonymous, auth.htpasswd)");
             case AccessAnswer.Hidden:
                 return RegistryError.NameUnknown(target.Repository);

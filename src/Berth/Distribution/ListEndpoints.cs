@@ -15,7 +15,7 @@ internal sealed class ListEndpoints(
     Database database, RepositoryTable repositories, ManifestTable manifests, Locations locations,
     CatalogSettings catalog, LimitSettings limits)
 {
-    /// <summary>How many names are read at once of a list that is answered whole.</summary>
+    /// <summary>How many names of a whole list are read at a time.</summary>
     private const int ChunkEntries = 1000;
 
     private static readonly JsonWriterOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
@@ -55,7 +55,7 @@ internal sealed class ListEndpoints(
                 request.Aborted);
         if (found.Count > 1 && found.Sum(r => (long)r.Length) > limits.ManifestBytes)
         {
-            // Annotations may be as long as a manifest: the page ends before it takes more than one.
+            // Annotations may be as long as a manifest: the page ends before its size exceeds one manifest.
             page = page with { Count = Math.Min(page.Count, found.Count - 1) };
         }
 
@@ -70,13 +70,13 @@ internal sealed class ListEndpoints(
         return null;
     }
 
-    /// <param name="request">Whose n and last are read.</param>
+    /// <param name="request">The request, whose n and last are read.</param>
     /// <param name="maxEntries">The largest n.</param>
-    /// <param name="wholeEntries">How much is answered without n.</param>
-    /// <param name="page">What is asked for.</param>
+    /// <param name="wholeEntries">The most entries without n.</param>
+    /// <param name="page">The requested page.</param>
     private static RegistryError? ReadPage(V2Request request, int maxEntries, int wholeEntries, out Page page)
     {
-        // No name has a zero in it, so what stands behind one makes no difference; PostgreSQL takes none.
+        // No name contains a NUL, so anything after one makes no difference; PostgreSQL rejects them.
         var last = (request.Query("last") ?? "").Split('\0')[0];
         page = new Page(last, Math.Min(ChunkEntries, wholeEntries), wholeEntries);
         if (request.Query("n") is not { Length: > 0 } text) return null;
@@ -90,8 +90,8 @@ internal sealed class ListEndpoints(
     }
 
     /// <summary>
-    /// Answers a page, or without n the whole list: many clients never follow a Link. It is read and sent in chunks,
-    /// so that memory does not grow with it.
+    /// Sends a page or, without n, the whole list: many clients never follow a Link. The list is read and sent in
+    /// chunks, so that memory does not grow with it.
     /// </summary>
     private async Task AnswerAsync(V2Request request, Page page, NameList list, List<string> first)
     {
@@ -100,7 +100,7 @@ internal sealed class ListEndpoints(
         string? end = null;
         if (hasMore && page.WholeEntries > page.Count)
         {
-            // The last entry that is answered, and one behind it if there is any: the header goes out first.
+            // The last entry to send, and the next one if there is any: the Link header goes out first.
             var around = await list.ReadAsync(page.Last, 2, page.WholeEntries.Value - 1);
             if (around.Count == 2) LinkNext(request, n: null, end = around[0]);
             await StreamAsync(request, list, first, end);
@@ -119,8 +119,8 @@ internal sealed class ListEndpoints(
 
     /// <param name="request">The request to answer.</param>
     /// <param name="list">What is listed.</param>
-    /// <param name="names">The first names, which are read already.</param>
-    /// <param name="end">The last name to answer; null for all.</param>
+    /// <param name="names">The first names, already read.</param>
+    /// <param name="end">The last name to send; null for all.</param>
     private static async Task StreamAsync(V2Request request, NameList list, List<string> names, string? end)
     {
         var output = request.Response.BodyWriter;
@@ -162,7 +162,7 @@ internal sealed class ListEndpoints(
         request.Response.Headers.Link = $"<{next}>; rel=\"next\"";
     }
 
-    /// <summary>A plus that the client did not escape reads as a space; no media type has spaces.</summary>
+    /// <summary>An unescaped plus is read as a space; no media type has spaces.</summary>
     private static string? TypeOf(V2Request request) =>
         request.Query("artifactType") is { Length: > 0 } type ? type.Replace(' ', '+') : null;
 
@@ -208,18 +208,18 @@ internal sealed class ListEndpoints(
         await request.Response.BodyWriter.WriteAsync(buffer.WrittenMemory, request.Aborted);
     }
 
-    /// <summary>What a request asks for.</summary>
-    /// <param name="Last">Only names behind this.</param>
-    /// <param name="Count">Entries to read at first.</param>
-    /// <param name="WholeEntries">The most entries to answer where no n was given; null where one was.</param>
+    /// <summary>The page that a request asks for.</summary>
+    /// <param name="Last">Only names after this one.</param>
+    /// <param name="Count">Entries to read first.</param>
+    /// <param name="WholeEntries">The most entries to send if no n was given; null if one was.</param>
     private readonly record struct Page(string Last, int Count, int? WholeEntries);
 
     /// <summary>A list of names in ordinal order.</summary>
     /// <param name="Field">Its name in the answer.</param>
-    /// <param name="ReadAsync">Reads up to a number of names behind a name, after passing over some.</param>
+    /// <param name="ReadAsync">Reads up to a number of names after a name, skipping some first.</param>
     private sealed record NameList(string Field, NameReading ReadAsync)
     {
-        /// <summary>One entry more than the page has tells that there is more.</summary>
+        /// <summary>One entry more than the page holds tells whether there are more.</summary>
         public ValueTask<List<string>> ReadFirstAsync(Page page) =>
             page.Count == 0 ? new([]) : ReadAsync(page.Last, page.Count + 1, skip: 0);
     }

@@ -4,9 +4,8 @@ using Berth.Settings;
 namespace Berth.Distribution;
 
 /// <summary>
-/// Writes Location and Link headers: relative to the host by default, so that no proxy can make them wrong; else with
-/// <c>http.host</c> before them, or the scheme and host that the request came by. <c>http.prefix</c> stands before
-/// each path.
+/// Writes Location and Link headers: relative to the host by default, so that no proxy can break them; otherwise with
+/// <c>http.host</c>, or the request's scheme and host. Every path begins with <c>http.prefix</c>.
 /// </summary>
 internal sealed class Locations(HttpSettings settings)
 {
@@ -16,13 +15,13 @@ internal sealed class Locations(HttpSettings settings)
     public string Of(HttpContext http, string path) =>
         settings.RelativeUrls ? prefix + path : AbsoluteOf(http, path);
 
-    /// <summary>The same with scheme and host in any case, where a relative one means nothing.</summary>
+    /// <summary>Always with scheme and host, for places where a relative URL means nothing.</summary>
     public string AbsoluteOf(HttpContext http, string path)
     {
         var request = http.Request;
         if (host is not null) return host + prefix + path;
 
-        // A request of HTTP/1.0 may name no host.
+        // An HTTP/1.0 request may lack a host.
         var local = http.Connection;
         var named = request.Host.HasValue
             ? request.Host.Value

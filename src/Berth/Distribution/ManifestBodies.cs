@@ -4,7 +4,7 @@ using Berth.Settings;
 
 namespace Berth.Distribution;
 
-/// <summary>Why a manifest's body was not read to its end.</summary>
+/// <summary>Why a manifest's body was not read completely.</summary>
 internal enum BodyRefusal
 {
     None,
@@ -12,28 +12,28 @@ internal enum BodyRefusal
     /// <summary>It is larger than a manifest may be.</summary>
     TooLarge,
 
-    /// <summary>The bodies of other pushes have taken the memory that there is for them.</summary>
+    /// <summary>The bodies of other pushes use all the memory set aside for them.</summary>
     NoRoom,
 }
 
 /// <summary>
-/// Reads the bodies of manifests that are pushed. A body takes memory as it arrives, whatever its Content-Length says,
-/// and all of them together are bounded (<c>limits.manifestmemorybytes</c>). Large ones may take half of that: however
-/// many of them are sent slowly, there is room for the usual ones.
+/// Reads the bodies of pushed manifests. A body takes memory as it arrives, whatever its Content-Length says, and their
+/// total is bounded (<c>limits.manifestmemorybytes</c>). Large ones may take half of that, so that any number of slow
+/// large ones leaves room for the usual ones.
 /// </summary>
 internal sealed class ManifestBodies(LimitSettings limits)
 {
-    /// <summary>More than manifests have, apart from those with thousands of references, in bytes.</summary>
+    /// <summary>The size of usual manifests, in bytes: only those with thousands of references are larger.</summary>
     private const int UsualBytes = 256 * 1024;
 
     private const int FirstBytes = 4096;
 
     private long used;
 
-    /// <summary>How many bytes are taken now.</summary>
+    /// <summary>How many bytes are in use now.</summary>
     public long UsedBytes => Volatile.Read(ref used);
 
-    /// <summary>Reads a body. Its memory counts until the caller disposes of it.</summary>
+    /// <summary>Reads a body. Its memory counts until the caller disposes it.</summary>
     public async Task<ManifestBody> ReadAsync(PipeReader reader, long? contentLength, CancellationToken cancellation)
     {
         var body = new ManifestBody(this);

@@ -11,7 +11,7 @@ internal sealed class ManifestEndpoints(
     ManifestTable manifests, ManifestWriter writer, ManifestRemoval removal, ManifestBodies bodies,
     Locations locations, LimitSettings limits)
 {
-    /// <summary>A header line longer than this may trouble proxies: tags beyond it get a line of their own.</summary>
+    /// <summary>Longer header lines may trouble proxies: further tags go onto another line.</summary>
     private const int MaxTagsPerHeader = 20;
 
     public async Task<RegistryError?> GetAsync(V2Request request)
@@ -37,7 +37,7 @@ internal sealed class ManifestEndpoints(
             BodyRefusal.TooLarge => RegistryError.TooLarge(
                 $"manifests may have at most {limits.ManifestBytes} bytes (limits.manifestbytes)"),
             BodyRefusal.NoRoom => RegistryError.TooManyRequests(
-                "other manifests have taken the memory for their bodies (limits.manifestmemorybytes)"),
+                "other manifests use all the memory for manifest bodies (limits.manifestmemorybytes)"),
             _ => await PutAsync(request, body.Bytes, tags),
         };
     }
@@ -76,14 +76,14 @@ internal sealed class ManifestEndpoints(
         if (outcome == RemovalOutcome.Unknown) return RegistryError.ManifestUnknown(reference.ToString());
         if (outcome == RemovalOutcome.PreconditionFailed)
         {
-            return RegistryError.PreconditionFailed("it was changed meanwhile");
+            return RegistryError.PreconditionFailed("it was changed in the meantime");
         }
 
         request.Answer(StatusCodes.Status202Accepted);
         return null;
     }
 
-    /// <summary>Sets status and headers of a pull; the body is for GET to write, if the status is 200.</summary>
+    /// <summary>Sets status and headers of a pull; GET writes the body if the status is 200.</summary>
     private async ValueTask<(StoredManifest? Manifest, RegistryError? Error)> AnswerAsync(V2Request request)
     {
         var reference = request.Target.Reference;
@@ -146,8 +146,8 @@ internal sealed class ManifestEndpoints(
     }
 
     /// <summary>
-    /// If-Match and If-None-Match make a push or a deletion compare-and-swap (RFC 9110, 13.1): of the digest that the
-    /// tag has now, or null where there is none, the function says whether the request may go on.
+    /// If-Match and If-None-Match turn a push or deletion into a compare-and-swap (RFC 9110, 13.1). Given the tag's
+    /// current digest, or null if there is none, the function tells whether the request may proceed.
     /// </summary>
     private static Func<string?, bool>? PreconditionOf(V2Request request)
     {

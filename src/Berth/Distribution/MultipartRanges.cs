@@ -6,7 +6,7 @@ namespace Berth.Distribution;
 
 /// <summary>
 /// Several ranges of a blob in one answer, <c>multipart/byteranges</c> (RFC 9110, 14.6). The bytes between the parts
-/// are made before anything is sent, so the answer has a Content-Length.
+/// are built before anything is sent, so the answer has a Content-Length.
 /// </summary>
 internal sealed class MultipartRanges
 {
@@ -15,7 +15,7 @@ internal sealed class MultipartRanges
     private readonly byte[][] heads;
     private readonly byte[] end;
 
-    /// <param name="parts">Two at least, none of which touches another.</param>
+    /// <param name="parts">At least two, none of which touch.</param>
     /// <param name="length">The blob's length in bytes.</param>
     public MultipartRanges(IReadOnlyList<ByteRange> parts, long length)
     {

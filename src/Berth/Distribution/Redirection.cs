@@ -4,15 +4,13 @@ using Berth.Settings;
 
 namespace Berth.Distribution;
 
-/// <summary>
-/// Decides which clients fetch a blob from the store itself, at an address that is signed for a while.
-/// </summary>
+/// <summary>Decides which clients fetch a blob from the store itself, at a signed URL that expires.</summary>
 internal sealed class Redirection(StorageSettings storage)
 {
     private readonly RedirectSettings settings = storage.Redirect;
     private readonly IPNetwork[] networks = [.. storage.Redirect.Networks.Select(ParseNetwork)];
 
-    /// <summary>Where the client should go, or null if it is served from here.</summary>
+    /// <summary>Where to redirect the client, or null if Berth serves the blob itself.</summary>
     public ValueTask<Uri?> AddressForAsync(V2Request request, BlobContent content) =>
         storage.S3 is not null && IsMeant(request.Http.Connection.RemoteIpAddress)
             ? content.SignAddressAsync(settings.Validity)

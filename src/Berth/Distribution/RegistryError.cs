@@ -6,24 +6,24 @@ using Berth.Oci;
 namespace Berth.Distribution;
 
 /// <summary>
-/// An answer that is an error, in the form of distribution-spec, "Error Codes". One factory for each case; endpoints
-/// return it, and <see cref="WriteAsync"/> is the one place that writes it.
+/// An error response (distribution-spec, "Error Codes"). There is one factory per case; endpoints return it, and <see
+/// cref="WriteAsync"/> is the only place that writes it.
 /// </summary>
 internal sealed record RegistryError(int Status, string Code, string Message, string? Detail = null)
 {
     private static readonly JsonWriterOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    /// <summary>Where one error is true of several things: it is listed once for each.</summary>
+    /// <summary>If one error applies to several things, it is listed once for each.</summary>
     public IReadOnlyList<string> Details { get; init; } = [];
 
-    /// <summary>Seconds after which trying again makes sense.</summary>
+    /// <summary>Seconds after which a retry makes sense.</summary>
     public int? RetryAfterSeconds { get; init; }
 
     public static RegistryError NotFound() => new(404, "NOT_FOUND", "the API has no such path");
 
     /// <summary>
-    /// A request that breaks the rules of HTTP, in the words of what it asked for. No code of the specification means
-    /// this for lists; <c>UNSUPPORTED</c> comes nearest.
+    /// A request that violates HTTP, with the error code of what it asked for. The specification has no such code for
+    /// lists; <c>UNSUPPORTED</c> comes closest.
     /// </summary>
     public static RegistryError Malformed(V2Kind kind, string reason, int status = StatusCodes.Status400BadRequest)
     {
@@ -43,13 +43,13 @@ internal sealed record RegistryError(int Status, string Code, string Message, st
         new(405, "UNSUPPORTED", $"{method} is not supported here");
 
     public static RegistryError NameInvalid(string name) => new(400, "NAME_INVALID",
-        "invalid repository name: lower-case letters and digits, joined by '.', '_', '__' or '-', parted by '/'", name);
+        "invalid repository name: use lower-case letters and digits, joined by '.', '_', '__', '-' or '/'", name);
 
     public static RegistryError NameUnknown(RepositoryName name) =>
         new(404, "NAME_UNKNOWN", "repository name not known to registry", name.Text);
 
     public static RegistryError TagInvalid(string tag) => new(400, "TAG_INVALID",
-        "invalid tag: at most 128 letters, digits, '_', '.' and '-', the first no '.' or '-'", tag);
+        "invalid tag: use at most 128 letters, digits, '_', '.' and '-', not beginning with '.' or '-'", tag);
 
     public static RegistryError DigestInvalid(string reason) => new(400, "DIGEST_INVALID", reason);
 
@@ -67,7 +67,7 @@ internal sealed record RegistryError(int Status, string Code, string Message, st
         new(409, "BLOB_UPLOAD_INVALID", "another request is writing to this upload") { RetryAfterSeconds = 1 };
 
     public static RegistryError UploadOutOfOrder(long offset) =>
-        new(416, "RANGE_INVALID", $"the upload goes on at byte {offset}");
+        new(416, "RANGE_INVALID", $"the upload resumes at byte {offset}");
 
     public static RegistryError TooLarge(string reason) => new(413, "SIZE_INVALID", reason);
 
@@ -89,7 +89,7 @@ internal sealed record RegistryError(int Status, string Code, string Message, st
         new(414, "TAG_INVALID", $"at most {limit} tags in one push (limits.tagsperpush)");
 
     public static RegistryError NotWhatMatches(Digest digest) =>
-        PreconditionFailed($"If-Match names other content than {digest}");
+        PreconditionFailed($"If-Match does not match {digest}");
 
     public static RegistryError PreconditionFailed(string reason) => new(412, "DENIED", reason);
 
@@ -103,7 +103,7 @@ internal sealed record RegistryError(int Status, string Code, string Message, st
         new(405, "UNSUPPORTED", "deletion is switched off (storage.delete.enabled)");
 
     public static RegistryError BlobNeeded(Digest digest, string image) => new(405, "DENIED",
-        $"the image {image} of this repository needs the blob: delete the image first (storage.delete.neededblobs)",
+        $"the image {image} in this repository needs the blob: delete the image first (storage.delete.neededblobs)",
         digest.Text);
 
     public static RegistryError Unauthorized(string reason) => new(401, "UNAUTHORIZED", reason);
@@ -122,14 +122,14 @@ internal sealed record RegistryError(int Status, string Code, string Message, st
         };
 
     public static RegistryError PushesRefused() =>
-        new(503, "UNAVAILABLE", "the registry takes no pushes at the moment, only pulls: /readyz and its log say why")
+        new(503, "UNAVAILABLE", "the registry accepts only pulls at the moment: /readyz and its log say why")
         {
             RetryAfterSeconds = 5,
         };
 
-    /// <param name="words">What the system says, without paths.</param>
+    /// <param name="words">The system's error message, without paths.</param>
     public static RegistryError StorageFails(string words) =>
-        new(503, "UNAVAILABLE", $"the registry's disk or database fails ({words}): nothing was changed; try again")
+        new(503, "UNAVAILABLE", $"the registry's disk or database failed ({words}): nothing was changed; try again")
         {
             RetryAfterSeconds = 5,
         };
@@ -141,7 +141,7 @@ internal sealed record RegistryError(int Status, string Code, string Message, st
         };
 
     public static RegistryError StoreUnavailable() =>
-        new(503, "UNAVAILABLE", "the registry's store does not answer: nothing was changed; try again")
+        new(503, "UNAVAILABLE", "the registry's blob store does not respond: nothing was changed; try again")
         {
             RetryAfterSeconds = 5,
         };
@@ -149,7 +149,7 @@ internal sealed record RegistryError(int Status, string Code, string Message, st
     public static RegistryError Unknown(string id) =>
         new(500, "UNKNOWN", $"unexpected error; the registry's log has the cause under the id {id}", id);
 
-    /// <summary>Writes the answer. Bytes of a body that nobody read are drained or cut off by the server.</summary>
+    /// <summary>Writes the response. The server drains an unread request body, or cuts it off.</summary>
     public Task WriteAsync(HttpResponse response)
     {
         var body = ToJson();

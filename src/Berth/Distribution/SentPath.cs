@@ -4,16 +4,16 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Berth.Distribution;
 
 /// <summary>
-/// The path of a request as its client wrote it. The server's own <see cref="HttpRequest.Path"/> has <c>..</c> resolved
-/// already, and so may name another repository than the client, or a proxy in front that decides by the path, saw.
-/// Here escapes are decoded once, <c>%2F</c> among them, slashes in a row count as one, and dots stay what they are:
-/// no part of any name.
+/// The path of a request as the client sent it. In the server's own <see cref="HttpRequest.Path"/>, <c>..</c> is
+/// already resolved, so it may name another repository than the one that the client, or a proxy that authorizes by
+/// path, saw. Here escapes are decoded once, including <c>%2F</c>, repeated slashes count as one, and dot segments
+/// stay: no name contains them.
 /// </summary>
 internal static class SentPath
 {
     /// <summary>
-    /// False where an escape is none (RFC 3986, 2.1). <paramref name="path"/> is empty where the target is no path
-    /// (<c>OPTIONS *</c>), and otherwise without the prefix that the pipeline has taken off.
+    /// False if an escape is invalid (RFC 3986, 2.1). <paramref name="path"/> is empty if the target is not a path
+    /// (<c>OPTIONS *</c>), and otherwise lacks the prefix that the pipeline has stripped.
     /// </summary>
     public static bool TryRead(HttpContext http, out string path)
     {
@@ -26,7 +26,7 @@ internal static class SentPath
         return isSound;
     }
 
-    /// <summary>Nothing was decoded, resolved or left out: the ordinary case, for which nothing is copied.</summary>
+    /// <summary>Nothing was decoded, resolved or removed: the ordinary case, which copies nothing.</summary>
     private static bool IsAsSent(ReadOnlySpan<char> raw, ReadOnlySpan<char> prefix, ReadOnlySpan<char> path)
     {
         if (!raw.StartsWith(prefix, StringComparison.Ordinal)) return false;
@@ -45,9 +45,7 @@ internal static class SentPath
         return target.IndexOf('/') is >= 0 and var slash ? target[slash..] : "/";
     }
 
-    /// <summary>
-    /// Bytes beyond ASCII become characters beyond ASCII, whatever they would mean: no name has any.
-    /// </summary>
+    /// <summary>Non-ASCII bytes become non-ASCII characters, whichever they are: no name has any.</summary>
     private static bool TryDecode(ReadOnlySpan<char> sent, out string path)
     {
         var (text, length, isSound) = (new char[sent.Length], 0, true);

@@ -10,14 +10,14 @@ using Microsoft.Win32.SafeHandles;
 namespace Berth.Distribution;
 
 /// <summary>
-/// The bytes of small blobs that were recently pulled, such as the configs of images, so that a pull opens no file and
-/// asks no store. Only bytes that have the digest they are kept under come in: a blob that something altered stays a
-/// matter between the client and <c>berth verify</c>, and a good one that replaces it is never answered with the
-/// altered bytes. That the blob is still there, whole, is for the caller to check at each pull.
+/// The bytes of recently pulled small blobs, such as image configs, so that a pull opens no file and asks no store.
+/// Bytes are only cached if they match their digest: corrupt content is left for the client and <c>berth verify</c> to
+/// find, and never outlives the good blob that replaces it. The caller checks on each pull that the blob still exists
+/// and is complete.
 /// </summary>
 internal sealed class SmallBlobCache(LimitSettings limits)
 {
-    /// <summary>Above this a file goes out by itself, more cheaply than any copy.</summary>
+    /// <summary>Larger blobs are sent straight from the file, which is cheaper than any copy.</summary>
     public const long LargestBytes = FileSending.MinimumBytes - 1;
 
     /// <summary>What an entry takes besides its content.</summary>
@@ -25,13 +25,13 @@ internal sealed class SmallBlobCache(LimitSettings limits)
 
     private readonly BoundedCache<byte[]> contents = new(limits.BlobCacheBytes);
 
-    /// <summary>Those that are being read from a store now, so that many who ask at once cause one read.</summary>
+    /// <summary>Blobs being loaded from the store, so that concurrent requests cause one read.</summary>
     private readonly ConcurrentDictionary<Digest, Lazy<Task<byte[]?>>> loading = new();
 
     public byte[]? Find(Digest digest) => contents.TryGet(digest.Text, out var content) ? content : null;
 
-    /// <summary>Reads and keeps a blob; null where it is not small, or altered.</summary>
-    /// <exception cref="StoreUnavailableException">The store does not give it.</exception>
+    /// <summary>Reads and caches a blob; null if it is too large, or corrupt.</summary>
+    /// <exception cref="StoreUnavailableException">The store can't read it.</exception>
     public ValueTask<byte[]?> KeepAsync(Digest digest, BlobContent blob, CancellationToken cancellation)
     {
         if (blob.Length > LargestBytes || limits.BlobCacheBytes == 0) return ValueTask.FromResult<byte[]?>(null);
@@ -46,7 +46,7 @@ internal sealed class SmallBlobCache(LimitSettings limits)
         return RandomAccess.Read(file, content, fileOffset: 0) == length ? KeepRight(digest, content) : null;
     }
 
-    /// <summary>No token: others wait for the same. The store bounds its own time.</summary>
+    /// <summary>No cancellation token: others wait for the same result. The store has its own timeout.</summary>
     private async Task<byte[]?> LoadAsync(Digest digest, BlobContent blob)
     {
         try

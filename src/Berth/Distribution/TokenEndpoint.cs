@@ -8,16 +8,16 @@ using Microsoft.Net.Http.Headers;
 namespace Berth.Distribution;
 
 /// <summary>
-/// <c>/token</c>: gives out the tokens that a Bearer challenge asks for (distribution, "Token Authentication
-/// Specification" and "OAuth2 Token Authentication"). With a user's name and password the token is that user's;
-/// without, it is good for what everyone may do. Granting less than was asked is no error.
+/// <c>/token</c>: issues the tokens that a Bearer challenge asks for (distribution, "Token Authentication
+/// Specification" and "OAuth2 Token Authentication"). With a user's name and password, the token is that user's;
+/// without, it grants what everyone may do. Granting less than requested is not an error.
 /// </summary>
 internal sealed class TokenEndpoint(
     SignIn signIn, AccessRules access, AccessTokens tokens, TimeProvider clock, ILogger<TokenEndpoint> log)
 {
     public const string Path = "/token";
 
-    /// <summary>What a client may ask for at once. A push with many mounts asks for some ten.</summary>
+    /// <summary>The most scopes per request. A push with many mounts asks for some ten.</summary>
     private const int MaxScopes = 100;
 
     private const int MaxFormBytes = 64 * 1024;
@@ -49,14 +49,14 @@ internal sealed class TokenEndpoint(
         return RegistryError.MethodNotAllowed(http.Request.Method);
     }
 
-    /// <summary>What docker, podman, crane and oras do: credentials in the header, scopes in the query.</summary>
+    /// <summary>As docker, podman, crane and oras ask: credentials in the header, scopes in the query.</summary>
     private async Task<RegistryError?> AnswerGetAsync(HttpContext http)
     {
         var found = await signIn.FindByPasswordAsync(http);
         return await AnswerAsync(http, found, [.. http.Request.Query["scope"]]);
     }
 
-    /// <summary>What containerd does first: a form with everything in it (RFC 6749, section 4.3).</summary>
+    /// <summary>As containerd asks first: a form with everything in it (RFC 6749, section 4.3).</summary>
     private async Task<RegistryError?> AnswerPostAsync(HttpContext http)
     {
         if (!MediaTypeHeaderValue.TryParse(http.Request.ContentType, out var type)
@@ -83,7 +83,7 @@ internal sealed class TokenEndpoint(
         if (form["grant_type"] != "password")
         {
             return form["grant_type"] == "refresh_token"
-                ? Refuse(http, "this registry gives out no refresh tokens; sign in with a password")
+                ? Refuse(http, "this registry issues no refresh tokens; sign in with a password")
                 : RegistryError.TokenRequestInvalid("grant_type must be password");
         }
 
@@ -101,7 +101,7 @@ internal sealed class TokenEndpoint(
         http.Features.Set(caller);
         var words = string.Join(' ', asked).Split(' ', StringSplitOptions.RemoveEmptyEntries);
 
-        // Whoever asks for nothing wants to know whether their name and password are right.
+        // A request without a scope checks whether a name and password are right.
         if (caller.Kind == CallerKind.Anonymous && words.Length == 0) return Refuse(http, "authentication required");
         var granted = new List<AccessScope>();
         foreach (var word in words.Take(MaxScopes))

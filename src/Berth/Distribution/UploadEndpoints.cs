@@ -14,10 +14,10 @@ internal sealed partial class UploadEndpoints(
     Uploads uploads, UploadPlaces places, RepositoryBlobs blobs, BlobTable links, AccessRules access,
     Locations locations, LimitSettings limits, ILogger<UploadEndpoints> log)
 {
-    /// <summary>How many repositories are asked when a mount names none.</summary>
+    /// <summary>How many repositories are tried when a mount names none.</summary>
     private const int MountCandidates = 100;
 
-    /// <summary>POST: mounts a blob, takes a whole one, or begins an upload.</summary>
+    /// <summary>POST: mounts a blob, accepts a whole one, or starts an upload.</summary>
     public async Task<RegistryError?> StartAsync(V2Request request)
     {
         if (request.Query("mount") is { } mount)
@@ -59,7 +59,7 @@ internal sealed partial class UploadEndpoints(
         }
     }
 
-    /// <summary>PUT: takes what may be left, checks the digest, and makes a blob of the upload.</summary>
+    /// <summary>PUT: appends the rest, checks the digest, and turns the upload into a blob.</summary>
     public async Task<RegistryError?> FinishAsync(V2Request request)
     {
         if (TakePlace(request, out var place) is { } refusal) return refusal;
@@ -73,7 +73,8 @@ internal sealed partial class UploadEndpoints(
                 return RegistryError.DigestInvalid("the query must have digest=… with a sha256 or sha512 digest");
             }
 
-            // A body that breaks off is undone: nobody tells the client how far it came, so it sends all of it again.
+            // If the body breaks off, what it appended is undone: the client is not told how far it came, so it resends
+            // all of it.
             lease.Otherwise = UploadEnd.Restore;
             lease.Expect(digest);
             return await ReceiveAsync(request, place, lease) ?? await CommitAsync(request, lease, digest);
@@ -81,8 +82,8 @@ internal sealed partial class UploadEndpoints(
     }
 
     /// <summary>
-    /// Whether the upload is gone because it became the blob, and only the answer was lost: on a connection that broke
-    /// or a node that died. Then this is the answer.
+    /// Answers a repeated PUT: the upload is gone because it became the blob, and only the first answer was lost with a
+    /// connection or a node.
     /// </summary>
     private async Task<RegistryError?> FinishAgainAsync(V2Request request)
     {
@@ -96,7 +97,7 @@ internal sealed partial class UploadEndpoints(
         return null;
     }
 
-    /// <summary>GET: tells how far the upload came.</summary>
+    /// <summary>GET: reports how far the upload came.</summary>
     public async Task<RegistryError?> StatusAsync(V2Request request)
     {
         if (request.Target.Upload is not { } id
@@ -111,7 +112,7 @@ internal sealed partial class UploadEndpoints(
         return null;
     }
 
-    /// <summary>DELETE: ends the upload and deletes its bytes.</summary>
+    /// <summary>DELETE: cancels the upload and deletes its bytes.</summary>
     public async Task<RegistryError?> CancelAsync(V2Request request)
     {
         var taking = await TakeAsync(request);
@@ -142,7 +143,7 @@ internal sealed partial class UploadEndpoints(
     private static RegistryError Refusal(UploadTaking taking) =>
         taking.IsBusy ? RegistryError.UploadBusy() : RegistryError.UploadUnknown();
 
-    /// <summary>Appends the request's body, if it is the one that comes next.</summary>
+    /// <summary>Appends the request's body, if it is the next chunk.</summary>
     private async Task<RegistryError?> ReceiveAsync(V2Request request, UploadPlace place, UploadLease lease)
     {
         var begun = lease.Offset;
@@ -154,11 +155,11 @@ internal sealed partial class UploadEndpoints(
         }
         catch (OperationCanceledException) when (place.Evicted.IsCancellationRequested)
         {
-            return RegistryError.TooManyRequests("others wait for a place, and this client has the most uploads");
+            return RegistryError.TooManyRequests("others are waiting, and this client has the most uploads");
         }
         catch (Exception e) when (e is ConnectionResetException or OperationCanceledException)
         {
-            // The server takes the read that failed for one that goes on, and would complain when the request ends.
+            // The server believes that the failed read is still pending, and would complain when the request ends.
             request.Http.Abort();
             throw;
         }
@@ -175,12 +176,12 @@ internal sealed partial class UploadEndpoints(
         var received = lease.Offset - begun;
         if (stated is null || stated == received) return null;
 
-        // A body of unknown length turned out other than its Content-Range said: none of it counts.
+        // A body of unknown length did not match its Content-Range: none of it counts.
         await lease.RewindAsync(CancellationToken.None);
         return RegistryError.SizeInvalid($"Content-Range has {stated} bytes and the body {received}");
     }
 
-    /// <summary>Compares Content-Range, where there is one, with what the upload needs next.</summary>
+    /// <summary>Compares Content-Range, if given, with what the upload needs next.</summary>
     private RegistryError? CheckRange(V2Request request, long offset, out long? stated)
     {
         stated = null;
@@ -207,7 +208,7 @@ internal sealed partial class UploadEndpoints(
         return null;
     }
 
-    /// <summary>Clients repeat the range of the whole on a closing PUT that brings nothing more.</summary>
+    /// <summary>On a final PUT without a body, clients repeat the range of the whole upload.</summary>
     private static bool IsEmptyEnd(HttpContext http) =>
         HttpMethods.IsPut(http.Request.Method) && (http.Request.ContentLength == 0
             || http.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: false });
@@ -242,8 +243,9 @@ internal sealed partial class UploadEndpoints(
     }
 
     /// <summary>
-    /// Links a blob from a repository that the client may pull. Whatever is in the way of that, the answer is an upload
-    /// instead: clients give up on any error here (distribution-spec, "Mounting a blob from another repository").
+    /// Links a blob from a repository that the client may pull from. If that fails for any reason, the answer is an
+    /// upload instead: clients give up on any error here (distribution-spec, "Mounting a blob from another
+    /// repository").
     /// </summary>
     private async Task<bool> TryMountAsync(V2Request request, Digest digest)
     {
@@ -278,7 +280,7 @@ internal sealed partial class UploadEndpoints(
         request.Response.Headers["Docker-Upload-UUID"] = id.Text;
     }
 
-    /// <summary>docker takes a layer's size from this header, which has no unit; nothing yet is 0-0 too.</summary>
+    /// <summary>docker reads a layer's size from this header, which has no unit; an empty upload is 0-0 too.</summary>
     private static void SetRange(V2Request request, long offset) =>
         request.Response.Headers.Range = $"0-{Math.Max(0, offset - 1)}";
 

@@ -33,7 +33,7 @@ internal readonly ref struct V2Path(V2Kind kind, ReadOnlySpan<char> name, ReadOn
 
     public ReadOnlySpan<char> Last { get; } = last;
 
-    /// <summary>Whether the API answers this path, be it with an error.</summary>
+    /// <summary>Whether the API answers this path, even if with an error.</summary>
     public static bool IsUnder(ReadOnlySpan<char> path) =>
         path is "/v2" || path.StartsWith(Root, StringComparison.Ordinal);
 
@@ -67,7 +67,7 @@ internal readonly ref struct V2Path(V2Kind kind, ReadOnlySpan<char> name, ReadOn
     }
 }
 
-/// <summary>The path's parts after they were checked: which of them is set, the kind tells.</summary>
+/// <summary>The validated parts of a path. The kind determines which of them are set.</summary>
 internal sealed class V2Target(V2Kind kind)
 {
     public V2Kind Kind => kind;
@@ -81,10 +81,10 @@ internal sealed class V2Target(V2Kind kind)
 
     public Reference Reference { get; private set; }
 
-    /// <summary>An upload's id, or null where the text can't be one: then no such upload exists.</summary>
+    /// <summary>An upload's id; null if the text can't be one, so that no such upload exists.</summary>
     public UploadId? Upload { get; private set; }
 
-    /// <summary>What is wrong with the first bad part of the path; null, and all parts set, if none is.</summary>
+    /// <summary>The error for the first invalid part of the path; null, with all parts set, if there is none.</summary>
     public static RegistryError? Check(in V2Path path, string method, out V2Target target)
     {
         target = new V2Target(path.Kind);
@@ -113,7 +113,7 @@ internal sealed class V2Target(V2Kind kind)
     }
 
     /// <summary>
-    /// A name that no manifest can have is a 404 to readers, and an error only to those who write it.
+    /// A reference that no manifest can have is a 404 for readers, and a 400 only for writers.
     /// </summary>
     private RegistryError? ReadReference(ReadOnlySpan<char> text, string method)
     {

@@ -4,7 +4,7 @@ using Microsoft.Net.Http.Headers;
 
 namespace Berth.Distribution;
 
-/// <summary>One request to the API, its path checked and its sender known.</summary>
+/// <summary>One request to the API, with its path validated and its sender known.</summary>
 internal sealed record V2Request(HttpContext Http, V2Target Target, Caller Caller)
 {
     public RepositoryName Repository => Target.Repository;
@@ -26,7 +26,9 @@ internal sealed record V2Request(HttpContext Http, V2Target Target, Caller Calle
         }
     }
 
-    /// <summary>Takes back what was said of content that does not come: nobody may cache an error for it.</summary>
+    /// <summary>
+    /// Removes headers that describe content which is not sent: nobody may cache an error as that content.
+    /// </summary>
     public void ForgetContent() => ForgetContent(Response.Headers);
 
     public static void ForgetContent(IHeaderDictionary headers)
@@ -38,7 +40,7 @@ internal sealed record V2Request(HttpContext Http, V2Target Target, Caller Calle
         headers.Remove("Docker-Content-Digest");
     }
 
-    /// <summary>What was pushed is data: no browser may guess another type of it, or run anything in it.</summary>
+    /// <summary>Pushed content is data: no browser may sniff its type or run anything in it.</summary>
     public void SetInert()
     {
         Response.Headers.XContentTypeOptions = "nosniff";
@@ -47,7 +49,7 @@ internal sealed record V2Request(HttpContext Http, V2Target Target, Caller Calle
 
     public void SetDigest(Digest digest) => Response.Headers["Docker-Content-Digest"] = digest.Text;
 
-    /// <summary>True if the client asked for other content than this in If-Match (RFC 9110, 13.1.1).</summary>
+    /// <summary>True if the request's If-Match does not match this content (RFC 9110, 13.1.1).</summary>
     public bool IsNotWhatMatches(string etag)
     {
         var wanted = Http.Request.Headers.IfMatch;
@@ -59,7 +61,7 @@ internal sealed record V2Request(HttpContext Http, V2Target Target, Caller Calle
         return wanted.Count > 0;
     }
 
-    /// <summary>True if the client named this content in If-None-Match: it has it already (RFC 9110, 13.1.2).</summary>
+    /// <summary>True if If-None-Match names this content: the client already has it (RFC 9110, 13.1.2).</summary>
     public bool IsNotModified(string etag)
     {
         foreach (var value in Http.Request.Headers.IfNoneMatch)
@@ -77,7 +79,8 @@ internal static class EntityTags
     public static string Of(Digest digest) => $"\"{digest.Text}\"";
 
     /// <summary>
-    /// True if the list is <c>*</c> or has the tag; weak ones count, since content under a digest never differs.
+    /// True if the list is <c>*</c> or contains the tag. Weak tags match too, since content under a digest never
+    /// changes.
     /// </summary>
     public static bool Match(ReadOnlySpan<char> list, ReadOnlySpan<char> etag)
     {

@@ -32,7 +32,7 @@ public readonly record struct Digest
     /// <summary>The part after the colon.</summary>
     public string Hex => Text[Sha256Prefix.Length..];
 
-    /// <summary>True for the digest of no bytes at all, the only one whose blob may be empty.</summary>
+    /// <summary>True for the digest of zero bytes, the only one whose blob may be empty.</summary>
     public bool IsOfNothing => this == Of(Algorithm, []);
 
     public static bool TryParse(ReadOnlySpan<char> text, out Digest digest)
@@ -43,7 +43,7 @@ public readonly record struct Digest
         return true;
     }
 
-    /// <exception cref="FormatException">The text is no digest of a registered algorithm.</exception>
+    /// <exception cref="FormatException">The text is not a digest of a registered algorithm.</exception>
     public static Digest Parse(string text) =>
         IsValid(text) ? new Digest(text) : throw new FormatException($"'{text}' is not a digest.");
 

@@ -3,8 +3,8 @@ using System.Text.Json;
 namespace Berth.Oci;
 
 /// <summary>
-/// What Berth reads out of a manifest. The bytes themselves are kept as pushed; this is only their meaning
-/// (image-spec, manifest.md and image-index.md).
+/// What Berth reads from a manifest. The bytes themselves are kept as pushed (image-spec, manifest.md and
+/// image-index.md).
 /// </summary>
 /// <param name="MediaType">The type it was pushed as, or the one its body states.</param>
 /// <param name="ArtifactType">The manifest's own artifact type, or an image's config media type.</param>
@@ -19,9 +19,9 @@ public sealed record Manifest(
     string? AnnotationsJson)
 {
     /// <summary>
-    /// Reads a manifest. Types that Berth does not know may be anything, JSON or not; of those that it knows the
-    /// shape is checked, and a body that could be read as two types is refused (image-spec, "mediaType" and
-    /// distribution-spec's advice on ambiguous documents).
+    /// Parses a manifest. Unknown types may be anything, JSON or not. For known types the shape is checked, and a body
+    /// that could be read as two types is refused (image-spec, "mediaType" and distribution-spec's advice on ambiguous
+    /// documents).
     /// </summary>
     /// <param name="body">The bytes as pushed.</param>
     /// <param name="contentType">The request's media type without parameters, or null.</param>
@@ -34,7 +34,7 @@ public sealed record Manifest(
         var isNamed = contentType is not null && !MediaTypes.IsGeneric(contentType);
         if (isNamed && !MediaTypes.IsApplication(contentType!))
         {
-            throw new ManifestFormatException($"'{contentType}': manifests have a media type under application/");
+            throw new ManifestFormatException($"'{contentType}': a manifest's media type must begin with application/");
         }
 
         var mustBeJson = isNamed ? IsKnown(contentType!) : contentType is null || MediaTypes.SaysNothing(contentType);
@@ -58,19 +58,19 @@ public sealed record Manifest(
         }
         catch (InvalidOperationException) when (mustBeJson)
         {
-            // JSON may escape half a surrogate pair, which is no text.
-            throw new ManifestFormatException("the manifest has a text that is not valid Unicode");
+            // JSON can escape half a surrogate pair, which is not valid text.
+            throw new ManifestFormatException("the manifest has a string that is not valid Unicode");
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            // A type Berth does not know may be anything: its bytes are kept, and nothing is read out of them.
+            // An unknown type may be anything: its bytes are kept, and nothing is read from them.
             return Opaque();
         }
 
         Manifest Opaque() => new(contentType!, null, null, [], null);
     }
 
-    /// <summary>The type that the request names, with which the body must agree.</summary>
+    /// <summary>The type that the request states, which the body must agree with.</summary>
     private static string Named(string contentType, ManifestOutline outline)
     {
         if (outline.MediaType is { } stated && !stated.Equals(contentType, StringComparison.OrdinalIgnoreCase))
@@ -83,7 +83,7 @@ public sealed record Manifest(
         return contentType;
     }
 
-    /// <summary>The type that the body states, or shows by its fields; null where neither tells.</summary>
+    /// <summary>The type that the body states, or that its fields imply; null if neither tells.</summary>
     private static string? Stated(string? contentType, ManifestOutline outline)
     {
         if (outline.MediaType is { } stated)

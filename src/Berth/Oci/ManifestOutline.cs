@@ -23,17 +23,19 @@ internal enum ManifestField
     Os,
 }
 
-/// <summary>What tells a manifest's type: the fields that stand at the top, and what two of them say.</summary>
-/// <param name="IsObject">The body is a JSON object. If not, there is nothing else to tell.</param>
+/// <summary>
+/// What identifies a manifest's type: which top-level fields there are, and the values of two of them.
+/// </summary>
+/// <param name="IsObject">Whether the body is a JSON object. If not, nothing else is set.</param>
 /// <param name="SchemaVersion">The number, or null.</param>
 /// <param name="MediaType">The text, or null.</param>
-/// <param name="HasConfig">There is such a field, and it is not null.</param>
+/// <param name="HasConfig">Whether the field is there and not null.</param>
 /// <param name="HasLayers">The same.</param>
 /// <param name="HasManifests">The same.</param>
 internal readonly record struct ManifestOutline(
     bool IsObject, int? SchemaVersion, string? MediaType, bool HasConfig, bool HasLayers, bool HasManifests)
 {
-    /// <summary>Reads the whole body, so that it is known to be JSON.</summary>
+    /// <summary>Reads the whole body, which verifies that it is JSON.</summary>
     /// <exception cref="JsonException">The body is not JSON.</exception>
     /// <exception cref="InvalidOperationException">A text in it is not valid Unicode.</exception>
     public static ManifestOutline Read(ReadOnlySpan<byte> body)
@@ -63,7 +65,7 @@ internal readonly record struct ManifestOutline(
     }
 
     /// <summary>
-    /// A body with the fields of both an image and an index could be served as either: it is refused.
+    /// Refuses a body with the fields of both an image and an index, which could be served as either.
     /// </summary>
     public void RequireShapeOf(string mediaType)
     {
@@ -79,7 +81,7 @@ internal readonly record struct ManifestOutline(
         if (!HasConfig) throw new ManifestFormatException("an image manifest must have a 'config'");
     }
 
-    /// <summary>The field at whose name the reader stands.</summary>
+    /// <summary>The field whose name the reader is at.</summary>
     public static ManifestField FieldOf(ref Utf8JsonReader json) => json switch
     {
         _ when json.ValueTextEquals("mediaType"u8) => ManifestField.MediaType,
@@ -100,7 +102,7 @@ internal readonly record struct ManifestOutline(
         _ => ManifestField.Other,
     };
 
-    /// <summary>The text at which the reader stands; null, and skipped, where it is something else.</summary>
+    /// <summary>The string that the reader is at; if it is something else, null, and the value is skipped.</summary>
     public static string? TextOf(ref Utf8JsonReader json)
     {
         if (json.TokenType == JsonTokenType.String) return json.GetString();

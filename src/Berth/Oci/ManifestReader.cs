@@ -4,9 +4,9 @@ using System.Text.Json;
 namespace Berth.Oci;
 
 /// <summary>
-/// Reads the references and annotations of a manifest without building its whole document, so that memory grows with
-/// what is kept and not with what was sent. Strict for known types; otherwise takes what it can make sense of.
-/// A field that is given twice counts as it was given last.
+/// Reads the references and annotations of a manifest without building the whole document, so that memory grows with
+/// what is kept and not with what was sent. Strict for known types; lenient for others. If a field is given twice, the
+/// last one counts.
 /// </summary>
 internal ref struct ManifestReader
 {
@@ -33,7 +33,7 @@ internal ref struct ManifestReader
         json = new Utf8JsonReader(body);
     }
 
-    /// <exception cref="ManifestFormatException">Of a strict reader: a field is not what it must be.</exception>
+    /// <exception cref="ManifestFormatException">If strict: a field is invalid.</exception>
     /// <exception cref="JsonException">The body is not JSON.</exception>
     /// <exception cref="InvalidOperationException">A text in it is not valid Unicode.</exception>
     public static Manifest Read(ReadOnlySpan<byte> body, string mediaType, bool isStrict, int maxReferences)
@@ -102,7 +102,7 @@ internal ref struct ManifestReader
         }
     }
 
-    /// <summary>Where they stand in the body; nowhere if there are none.</summary>
+    /// <summary>Their position in the body; empty if there are none.</summary>
     private (int Start, int End) ReadAnnotations()
     {
         if (json.TokenType == JsonTokenType.Null) return default;
@@ -123,7 +123,7 @@ internal ref struct ManifestReader
             json.Skip();
         }
 
-        if (!isMap && isStrict) throw new ManifestFormatException("'annotations' must map texts to texts");
+        if (!isMap && isStrict) throw new ManifestFormatException("'annotations' must map strings to strings");
         return isMap && count > 0 ? (start, (int)json.BytesConsumed) : default;
     }
 
@@ -237,7 +237,7 @@ internal ref struct ManifestReader
         return new Platform(architecture, os);
     }
 
-    /// <summary>URLs count too: each is kept until it was compared with what the settings allow.</summary>
+    /// <summary>URLs count too: each is kept until it has been checked against the settings.</summary>
     private void Count()
     {
         if (++found <= maxReferences) return;

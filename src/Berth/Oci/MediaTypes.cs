@@ -3,7 +3,7 @@ using System.Buffers;
 namespace Berth.Oci;
 
 /// <summary>
-/// The media types whose meaning Berth knows; all others are stored as they come (image-spec, media-types.md).
+/// The media types that Berth understands; all others are stored as they are (image-spec, media-types.md).
 /// </summary>
 public static class MediaTypes
 {
@@ -29,29 +29,29 @@ public static class MediaTypes
         [OciManifest, OciIndex, OciArtifact, DockerManifest, DockerManifestList, DockerSchema1, DockerSchema1Signed];
 
     /// <summary>
-    /// The usual spelling of a type that Berth knows: case does not count in media types (RFC 6838, section 4.2), and
-    /// none that is checked may pass unchecked for it.
+    /// The canonical spelling of a known type. Media types are case-insensitive (RFC 6838, section 4.2), and another
+    /// spelling must not bypass a check.
     /// </summary>
     public static string Canonical(string mediaType) =>
         Array.Find(Known, known => known.Equals(mediaType, StringComparison.OrdinalIgnoreCase)) ?? mediaType;
 
-    /// <summary>Whether a text is a media type without parameters (RFC 6838, section 4.2).</summary>
+    /// <summary>Whether the text is a media type without parameters (RFC 6838, section 4.2).</summary>
     public static bool IsValid(ReadOnlySpan<char> text) =>
         text.IndexOf('/') is var slash && slash > 0 && IsName(text[..slash]) && IsName(text[(slash + 1)..]);
 
-    /// <summary>Whether a type is one that manifests may have: browsers run nothing of it.</summary>
+    /// <summary>Whether manifests may have this type: one that browsers don't run.</summary>
     public static bool IsApplication(string mediaType) =>
         mediaType.StartsWith("application/", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>
-    /// Types that clients send for want of a better one. A body that states its own type is of that type.
+    /// Types that clients send for lack of a better one. If the body states its own type, that one counts.
     /// </summary>
     public static bool IsGeneric(string mediaType) =>
         SaysNothing(mediaType)
         || mediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase)
         || mediaType.Equals(OctetStream, StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>Generic types that no manifest is kept as: curl's for any body, and plain text.</summary>
+    /// <summary>Generic types that no manifest is stored as: curl's default for any body, and plain text.</summary>
     public static bool SaysNothing(string mediaType) =>
         mediaType.Equals("application/x-www-form-urlencoded", StringComparison.OrdinalIgnoreCase)
         || mediaType.Equals("text/plain", StringComparison.OrdinalIgnoreCase);

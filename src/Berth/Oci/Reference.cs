@@ -37,7 +37,7 @@ public readonly record struct Reference
 
     public Digest? Digest { get; }
 
-    /// <summary>A text with a colon can only be a digest, since tags have none.</summary>
+    /// <summary>Anything with a colon can only be a digest, since tags have none.</summary>
     public static bool TryParse(ReadOnlySpan<char> text, out Reference reference)
     {
         reference = default;

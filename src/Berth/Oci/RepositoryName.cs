@@ -6,7 +6,7 @@ namespace Berth.Oci;
 /// </summary>
 public readonly record struct RepositoryName
 {
-    /// <summary>Longest name in characters: what distribution and its clients hold to.</summary>
+    /// <summary>Longest name in characters: the limit of distribution and its clients.</summary>
     public const int MaxLength = 255;
 
     private RepositoryName(string text) => Text = text;

@@ -3,12 +3,12 @@ using System.Text.Json.Serialization;
 
 namespace Berth.Oci;
 
-/// <summary>Texts as JSON, without the reflection that a program compiled ahead of time has not.</summary>
+/// <summary>Strings as JSON, without reflection, which ahead-of-time compilation does not support.</summary>
 [JsonSerializable(typeof(string))]
 [JsonSerializable(typeof(IEnumerable<string>))]
 internal sealed partial class TextJson : JsonSerializerContext
 {
-    /// <summary>In quotes, and escaped.</summary>
+    /// <summary>Quoted and escaped.</summary>
     public static string Quote(string text) => JsonSerializer.Serialize(text, Default.String);
 
     /// <summary>An array.</summary>

@@ -4,8 +4,8 @@ using Berth.Oci;
 namespace Berth.Registry;
 
 /// <summary>
-/// Makes blobs durable that no manifest asked for yet, a moment after they came, and all of them at the end. What the
-/// disk refuses is tried again, less and less often.
+/// Makes blobs durable that no manifest has needed yet: a moment after they arrive, and all of them at shutdown.
+/// Failures are retried with a growing delay.
 /// </summary>
 internal sealed partial class BlobSettling(FileBlobStore store, TimeProvider clock, ILogger<BlobSettling> log)
     : BackgroundService
@@ -13,7 +13,7 @@ internal sealed partial class BlobSettling(FileBlobStore store, TimeProvider clo
     private static readonly TimeSpan Rest = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan BetweenRounds = TimeSpan.FromSeconds(1);
 
-    /// <summary>How often it is tried at the end, on a disk that refuses.</summary>
+    /// <summary>How often it is tried at shutdown if the disk fails.</summary>
     private const int LastAttempts = 3;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -34,10 +34,10 @@ internal sealed partial class BlobSettling(FileBlobStore store, TimeProvider clo
         foreach (var digest in store.Staged) LogLost(digest);
     }
 
-    /// <summary>Runs to its end even after the time for stopping: what was answered with 201 must stay.</summary>
+    /// <summary>Runs to completion even after the shutdown timeout: what was answered with 201 must be kept.</summary>
     public override Task StopAsync(CancellationToken cancellationToken) => base.StopAsync(CancellationToken.None);
 
     [LoggerMessage(Level = LogLevel.Error, Message =
-        "Blob {Digest} could not be made durable before the stop, and no manifest needs it: it has to be pushed again")]
+        "Blob {Digest} could not be made durable before shutdown, and no manifest needs it: it has to be pushed again")]
     private partial void LogLost(Digest digest);
 }

@@ -5,17 +5,17 @@ using static SQLitePCL.raw;
 namespace Berth.Registry;
 
 /// <summary>
-/// Tells failures of the disk under the blobs and the database, which may pass, from what nobody foresaw.
+/// Tells disk failures under the blobs and the database, which may be transient, from unexpected errors.
 /// </summary>
 internal static class DiskFault
 {
     private const int PermissionDenied = 13; // EACCES
     private const int NoSuchFile = 2; // ENOENT
 
-    /// <summary>The highest error number of Linux, which .NET's exceptions carry as it is.</summary>
+    /// <summary>Linux's highest error number. .NET's exceptions carry these numbers unchanged.</summary>
     private const int LastErrorNumber = 4095;
 
-    /// <summary>The system's words for it, without paths: they go to clients. Null for other failures.</summary>
+    /// <summary>The system's message, without paths, since it is sent to clients. Null for other failures.</summary>
     public static string? WordsFor(Exception e) => e switch
     {
         UnauthorizedAccessException => WordsFor(PermissionDenied),

@@ -7,9 +7,9 @@ using Berth.Settings;
 namespace Berth.Registry;
 
 /// <summary>
-/// Uploads to a folder that only this process uses. Those that were written to lately stay open, with their running
-/// hash; how far one came is the length of its file. The row of one that is closed may have its hash as it was then; it
-/// goes from there before the file is written again, so that it is never another content's.
+/// Uploads to a folder that only this process uses. Those recently written to stay open, with their running hash; the
+/// length of the file tells how far an upload came. The row of a closed upload may hold its saved hash, which is
+/// removed before the file is written again, so that it never belongs to other content.
 /// </summary>
 internal sealed partial class LocalUploads(
     UploadTable table, RepositoryBlobs blobs, IBlobStore store, StorageSettings storage, TimeProvider clock,
@@ -19,7 +19,7 @@ internal sealed partial class LocalUploads(
     private static readonly TimeSpan LongestUnrecorded = TimeSpan.FromMinutes(10);
 
     /// <summary>
-    /// Activity is recorded at most this often, and often enough that no upload in use looks abandoned.
+    /// Activity is recorded at most this often, yet often enough that no upload in use looks abandoned.
     /// </summary>
     private readonly TimeSpan recordedEvery =
         TimeSpan.FromTicks(Math.Min(LongestUnrecorded.Ticks, storage.Maintenance.UploadPurging.Age.Ticks / 4));
@@ -122,7 +122,7 @@ internal sealed partial class LocalUploads(
         return await OpenAsync(row, cancellation);
     }
 
-    /// <summary>Of two requests that open the same upload at once, both get the one that came first.</summary>
+    /// <summary>If two requests open the same upload at once, both get the first one's.</summary>
     private async ValueTask<OpenUpload> OpenAsync(UploadRow row, CancellationToken cancellation)
     {
         var content = await Store.OpenUploadAsync(
@@ -141,13 +141,13 @@ internal sealed partial class LocalUploads(
             return;
         }
 
-        // It stays held, so that whoever found it before it went can't write to it.
+        // It stays held, so that nobody who found it before it was removed can write to it.
         open.TryRemove(KeyValuePair.Create(upload.Content.Id, upload));
         upload.Content.Dispose();
     }
 
     /// <summary>
-    /// Puts off the expiry of an upload. What arrived counts whether or not this can be written down just now.
+    /// Postpones an upload's expiry, best effort: what arrived counts even if this can't be recorded.
     /// </summary>
     private async Task RecordActivityAsync(OpenUpload upload, CancellationToken cancellation)
     {
@@ -164,7 +164,7 @@ internal sealed partial class LocalUploads(
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The activity of upload {Id} is not recorded: {Reason}")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The activity of upload {Id} could not be recorded: {Reason}")]
     private static partial void LogUnrecorded(ILogger log, UploadId id, string reason);
 
     private sealed class OpenUpload(BlobUpload content, long openedAt)
@@ -176,7 +176,7 @@ internal sealed partial class LocalUploads(
         /// <summary>A timestamp of the clock.</summary>
         public long ActiveAt { get; set; } = openedAt;
 
-        /// <summary>When the table last heard that it was active, as a timestamp of the clock.</summary>
+        /// <summary>When its activity was last recorded, as a timestamp of the clock.</summary>
         public long RecordedAt { get; set; } = openedAt;
 
         public bool IsHeld => Volatile.Read(ref held) != 0;
@@ -200,7 +200,7 @@ internal sealed partial class LocalUploads(
             return true;
         }
 
-        /// <summary>The bytes go first: on a full disk the row may need the space in order to go too.</summary>
+        /// <summary>The bytes are deleted first: on a full disk, deleting the row may need the space.</summary>
         protected override async Task DeleteAsync(CancellationToken cancellation)
         {
             Content.Dispose();

@@ -5,8 +5,8 @@ using Berth.Settings;
 namespace Berth.Registry;
 
 /// <summary>
-/// What has to be in a manifest's repository: of images config and layers, of indexes the children that the settings
-/// name.
+/// What has to be in a manifest's repository: the config and layers of an image, and the children of an index that the
+/// settings require.
 /// </summary>
 internal sealed class ManifestNeeds(ValidationSettings validation)
 {

@@ -3,7 +3,7 @@ using Berth.Oci;
 
 namespace Berth.Registry;
 
-/// <summary>What became of a request to delete.</summary>
+/// <summary>The outcome of a deletion.</summary>
 internal enum RemovalOutcome
 {
     Removed,
@@ -12,16 +12,16 @@ internal enum RemovalOutcome
 }
 
 /// <summary>
-/// Deletes what a reference names: a tag alone, or a manifest with all tags that point to it. What a manifest
-/// referenced stays for garbage collection to judge.
+/// Deletes a tag alone, or a manifest with all tags that point to it. What a manifest referenced is left to garbage
+/// collection.
 /// </summary>
 internal sealed class ManifestRemoval(RepositoryChanges changes, ManifestTable manifests, TagTable tags)
 {
     /// <param name="repository">Where.</param>
     /// <param name="reference">The tag or the manifest.</param>
-    /// <param name="precondition">Whether to go on, given the digest that the reference has now; or null.</param>
+    /// <param name="precondition">Whether to proceed, given the reference's current digest; or null.</param>
     /// <param name="actor">Who deletes.</param>
-    /// <param name="cancellation">Gives up, unless the commit has begun.</param>
+    /// <param name="cancellation">Cancels, unless the commit has begun.</param>
     public Task<RemovalOutcome> RemoveAsync(
         RepositoryName repository, Reference reference, Func<string?, bool>? precondition, string actor,
         CancellationToken cancellation) => changes.RunAsync(

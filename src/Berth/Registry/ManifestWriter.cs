@@ -12,7 +12,7 @@ namespace Berth.Registry;
 /// <param name="Body">The bytes, kept as they are.</param>
 /// <param name="ContentType">The media type the client named, or null.</param>
 /// <param name="Tags">Tags to move to it; none for a push by digest.</param>
-/// <param name="Precondition">What must hold of the present state, or null.</param>
+/// <param name="Precondition">What must hold for the current state, or null.</param>
 /// <param name="Actor">Who pushes.</param>
 internal sealed record ManifestPush(
     RepositoryName Repository, Digest Digest, byte[] Body, string? ContentType, IReadOnlyList<Tag> Tags,
@@ -27,7 +27,7 @@ internal enum ManifestRefusal
     PreconditionFailed,
 }
 
-/// <summary>What became of a push. Of a refused one, nothing was changed.</summary>
+/// <summary>The outcome of a push. A refused one changes nothing.</summary>
 internal sealed record ManifestResult(
     ManifestRefusal Refusal, string Reason, IReadOnlyList<string> Missing, Manifest? Manifest)
 {
@@ -51,7 +51,7 @@ internal sealed class ManifestWriter(
     RepositoryChanges changes, ManifestTable manifests, TagTable tags, IBlobStore store, RepositoryBlobs blobs,
     ValidationSettings validation, LimitSettings limits)
 {
-    /// <summary>A pattern takes time in proportion to the URL, whatever was written into the settings.</summary>
+    /// <summary>Matching takes linear time, whatever pattern is in the settings.</summary>
     private const RegexOptions UrlPattern = RegexOptions.NonBacktracking | RegexOptions.CultureInvariant;
 
     private readonly ManifestNeeds needs = new(validation);
@@ -59,7 +59,7 @@ internal sealed class ManifestWriter(
     private readonly Regex[] deniedUrls = [.. validation.Manifests.Urls.Deny.Select(p => new Regex(p, UrlPattern))];
 
     /// <param name="push">What to record.</param>
-    /// <param name="cancellation">Gives up, unless the commit has begun.</param>
+    /// <param name="cancellation">Cancels, unless the commit has begun.</param>
     public async Task<ManifestResult> WriteAsync(ManifestPush push, CancellationToken cancellation)
     {
         Manifest manifest;
@@ -76,11 +76,11 @@ internal sealed class ManifestWriter(
         return await WriteAsync(push, manifest, needs.Of(manifest), cancellation);
     }
 
-    /// <summary>A blob that was pushed again while the others were made durable is one more to wait for.</summary>
+    /// <summary>Retries if a blob was pushed again while the others were made durable.</summary>
     private async Task<ManifestResult> WriteAsync(
         ManifestPush push, Manifest manifest, IReadOnlyList<ManifestReference> needed, CancellationToken cancellation)
     {
-        // What is found here must hold until the commit: nobody may delete meanwhile, nor move what is compared.
+        // What is read here must hold until the commit: nobody may delete it, or move the tags that are compared.
         var hold = push.Precondition is null ? RepositoryLock.Shared : RepositoryLock.Exclusive;
         var digests = needed.Select(n => n.Target.Digest).Distinct().ToList();
         var durable = await store.MakeDurableAsync(digests);
@@ -118,7 +118,7 @@ internal sealed class ManifestWriter(
         await manifests.AddAsync(session, repositoryId, push.Digest, manifest, push.Body, push.Actor);
         change.NoteManifest(push.Digest.Text);
 
-        // In one order, so that no two pushes wait for each other's tags.
+        // In a fixed order, so that no two pushes deadlock on each other's tags.
         foreach (var tag in push.Tags.OrderBy(t => t.Text, StringComparer.Ordinal))
         {
             await tags.MoveAsync(session, repositoryId, tag, push.Digest, push.Actor);
@@ -128,7 +128,7 @@ internal sealed class ManifestWriter(
         return ManifestResult.Written(manifest);
     }
 
-    /// <summary>The present digest of each tag that will move; of a push by digest, of that manifest.</summary>
+    /// <summary>The current digest of each tag that will move; for a push by digest, of that manifest.</summary>
     private static async ValueTask<List<string?>> CurrentDigestsAsync(
         Session session, long repositoryId, ManifestPush push)
     {
@@ -143,7 +143,7 @@ internal sealed class ManifestWriter(
     }
 
     /// <summary>
-    /// Digests that the repository does not have. Children of an index may be blobs too: build caches list their layers
+    /// Digests missing from the repository. Children of an index may be blobs too: build caches list their layers
     /// there.
     /// </summary>
     private async ValueTask<List<string>> FindMissingAsync(

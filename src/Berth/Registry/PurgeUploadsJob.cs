@@ -7,8 +7,8 @@ using Berth.Settings;
 namespace Berth.Registry;
 
 /// <summary>
-/// Ends uploads that nobody resumed for <c>storage.maintenance.uploadpurging.age</c>. From a store that nodes share it
-/// also removes what no upload owns, as a node leaves it that dies.
+/// Ends uploads that were not resumed for <c>storage.maintenance.uploadpurging.age</c>. In a shared store it also
+/// removes orphans, which a node leaves behind when it dies.
 /// </summary>
 internal sealed partial class PurgeUploadsJob(
     UploadTable table, Uploads uploads, IBlobStore store, StorageSettings storage, TimeProvider clock,
@@ -29,7 +29,7 @@ internal sealed partial class PurgeUploadsJob(
     {
         if (settings.Enabled) await PurgeAsync(cancellation);
 
-        // What is younger may belong to an upload that another node is just ending.
+        // Anything younger may belong to an upload that another node is finishing.
         if (!storage.IsShared || settings is { Enabled: true, DryRun: true }) return;
         await store.RemoveOrphansAsync(
             clock.GetUtcNow() - settings.Age, async id => await table.FindAsync(id, cancellation) is not null,

@@ -1,11 +1,11 @@
 namespace Berth.Registry;
 
-/// <summary>Why pushes are refused at the moment, if they are. Pulls go on.</summary>
+/// <summary>Why pushes are refused at the moment, if they are. Pulls continue.</summary>
 internal sealed class PushGate
 {
     private volatile string? reason;
 
-    /// <summary>For the log and for <c>/readyz</c>; null where pushes are welcome.</summary>
+    /// <summary>For the log and <c>/readyz</c>; null if pushes are accepted.</summary>
     public string? Reason
     {
         get => reason;

@@ -6,26 +6,26 @@ using Berth.Settings;
 
 namespace Berth.Registry;
 
-/// <summary>What became of a wish to unlink a blob.</summary>
-/// <param name="IsUnlinked">It was linked, and is no more.</param>
-/// <param name="NeededBy">The manifest for which it was kept, by its tag if it has one; or null.</param>
+/// <summary>The outcome of unlinking a blob.</summary>
+/// <param name="IsUnlinked">It was linked and no longer is.</param>
+/// <param name="NeededBy">The manifest that still needs it, by its tag if it has one; or null.</param>
 internal sealed record UnlinkResult(bool IsUnlinked, string? NeededBy);
 
 /// <summary>
-/// The blobs of repositories: the one place that says whether a blob is linked in a repository and whole in the store,
-/// and that links and unlinks blobs.
+/// The blobs of repositories: the only place that links and unlinks blobs, and that decides whether a blob is linked in
+/// a repository and complete in the store.
 /// </summary>
 internal sealed partial class RepositoryBlobs(
     BlobTable table, IBlobStore store, RepositoryChanges changes, StorageSettings storage,
     ILogger<RepositoryBlobs> log)
 {
-    /// <summary>How many damaged blobs are remembered as logged.</summary>
+    /// <summary>How many damaged blobs are remembered as already logged.</summary>
     private const int MaxDamaged = 1000;
 
-    /// <summary>Damaged blobs that were logged already. A push of the blob takes it out.</summary>
+    /// <summary>Damaged blobs that were already logged. Pushing the blob removes it.</summary>
     private readonly ConcurrentDictionary<Digest, bool> damaged = new();
 
-    /// <summary>The blob's link, or null where it is not linked here or not whole in the store.</summary>
+    /// <summary>The blob's link, or null if it is not linked here or not complete in the store.</summary>
     public async ValueTask<BlobLink?> FindAsync(
         RepositoryName repository, Digest digest, CancellationToken cancellation) =>
         await table.FindAsync(repository, digest, cancellation) is { } link
@@ -33,9 +33,7 @@ internal sealed partial class RepositoryBlobs(
             ? link
             : null;
 
-    /// <summary>
-    /// The blob's content for reading, which the caller disposes; null where it is not linked here or not whole.
-    /// </summary>
+    /// <summary>The blob's content, which the caller disposes; null if it is not linked here or not complete.</summary>
     public async ValueTask<BlobContent?> OpenAsync(
         RepositoryName repository, Digest digest, CancellationToken cancellation)
     {
@@ -47,11 +45,11 @@ internal sealed partial class RepositoryBlobs(
     }
 
     /// <summary>
-    /// Whether the store has of a linked blob what it should. A blob that is missing or has another length counts as
-    /// absent, so that clients push it again.
+    /// Whether the store has all of a linked blob. A blob that is missing or has the wrong length counts as absent, so
+    /// that clients push it again.
     /// </summary>
     /// <param name="link">The link.</param>
-    /// <param name="length">How many bytes the store has; null where it has none of them.</param>
+    /// <param name="length">The length in the store, in bytes; null if it is missing.</param>
     public bool IsWhole(BlobLink link, long? length)
     {
         if (length == link.SizeBytes) return true;
@@ -62,9 +60,7 @@ internal sealed partial class RepositoryBlobs(
         return false;
     }
 
-    /// <summary>
-    /// Links a blob that the store has made of an upload. The upload's row goes in the transaction that links the blob.
-    /// </summary>
+    /// <summary>Links a blob that was just uploaded. The upload's row is deleted in the same transaction.</summary>
     public async Task LinkAsync(
         RepositoryName repository, BlobLink link, UploadId upload, CancellationToken cancellation)
     {
@@ -72,7 +68,9 @@ internal sealed partial class RepositoryBlobs(
         damaged.TryRemove(link.Digest, out _);
     }
 
-    /// <summary>Links a blob of one repository in another. False if the first does not have it whole.</summary>
+    /// <summary>
+    /// Links a blob of one repository in another. False if the first does not have it, or not completely.
+    /// </summary>
     public async Task<bool> MountAsync(
         RepositoryName from, RepositoryName to, Digest digest, CancellationToken cancellation) =>
         await FindAsync(from, digest, cancellation) is { } link
@@ -111,7 +109,7 @@ internal sealed partial class RepositoryBlobs(
             repository, RepositoryLock.None, isDurable: false,
             async change =>
             {
-                // The blob's row first, which a collector locks before it looks for links.
+                // The blob's row first: the collector locks it before looking for links.
                 await table.KeepAsync(change.Session, link);
                 if (from is { } source && !await BlobTable.IsLinkedAsync(change.Session, source, link.Digest))
                 {
@@ -126,7 +124,7 @@ internal sealed partial class RepositoryBlobs(
             cancellation);
 
     [LoggerMessage(Level = LogLevel.Error, Message =
-        "Blob {Digest} should have {Expected} bytes and has {Found}: answering 404 until it is pushed again")]
+        "Blob {Digest} has {Found} bytes instead of {Expected}: answering 404 until it is pushed again")]
     private partial void LogDamaged(Digest digest, long expected, long found);
 
     [LoggerMessage(Level = LogLevel.Error, Message =

@@ -4,34 +4,34 @@ using Berth.Oci;
 
 namespace Berth.Registry;
 
-/// <summary>Against which other changes of the same repository a change is protected until it commits.</summary>
+/// <summary>Which other changes to the same repository are excluded until a change commits.</summary>
 internal enum RepositoryLock
 {
-    /// <summary>None: it relies on nothing that it reads.</summary>
+    /// <summary>None: it does not depend on what it reads.</summary>
     None,
 
-    /// <summary>Against those that remove something.</summary>
+    /// <summary>Those that remove something.</summary>
     Shared,
 
-    /// <summary>Against all that take a lock.</summary>
+    /// <summary>All that take a lock.</summary>
     Exclusive,
 }
 
 /// <summary>
-/// The one way to change what a repository answers:
+/// The only way to change what a repository serves:
 /// <code>
 /// begin ► lock ► change, noting what is different ► announce to other nodes ► commit ► forget cached answers
 /// </code>
-/// Everything up to the commit is one transaction. What must happen if and only if the change does, such as a job, is
-/// written by the change in its session.
+/// Everything up to the commit is one transaction. Anything that must happen if and only if the change does, such as
+/// adding a job, is written in the change's session.
 /// </summary>
 internal sealed class RepositoryChanges(Database database, RepositoryTable repositories, AnswerCache cache)
 {
     /// <param name="repository">What is changed. It need not exist yet.</param>
-    /// <param name="hold">What must not happen to it meanwhile.</param>
-    /// <param name="isDurable">Whether the change must survive a power cut once the task has ended.</param>
-    /// <param name="change">May run more than once, and has no effects but on the database.</param>
-    /// <param name="cancellation">Gives up, unless the commit has begun.</param>
+    /// <param name="hold">What must not happen to it in the meantime.</param>
+    /// <param name="isDurable">Whether the change must survive a power cut once the task has completed.</param>
+    /// <param name="change">May run more than once, so it must have no effects outside the database.</param>
+    /// <param name="cancellation">Cancels, unless the commit has begun.</param>
     public async Task<T> RunAsync<T>(
         RepositoryName repository, RepositoryLock hold, bool isDurable, Func<RepositoryChange, ValueTask<T>> change,
         CancellationToken cancellation)
@@ -62,7 +62,7 @@ internal sealed class RepositoryChanges(Database database, RepositoryTable repos
     }
 }
 
-/// <summary>A change of one repository while it is being made, and what it has changed so far.</summary>
+/// <summary>A change in progress to one repository, and what it has changed so far.</summary>
 internal sealed class RepositoryChange(
     Session session, RepositoryName repository, RepositoryTable repositories, RepositoryLock hold)
 {
@@ -73,13 +73,13 @@ internal sealed class RepositoryChange(
 
     public RepositoryName Repository => repository;
 
-    /// <summary>The keys of cached answers that are no longer true.</summary>
+    /// <summary>The keys of cached answers that are now stale.</summary>
     public IReadOnlyList<string> Keys => keys;
 
     /// <summary>The repository's id, or null where it does not exist.</summary>
     public ValueTask<long?> FindIdAsync() => RepositoryTable.FindAsync(session, repository);
 
-    /// <summary>The repository's id; the repository is added where it does not exist.</summary>
+    /// <summary>The repository's id; the repository is added if it does not exist.</summary>
     public ValueTask<long> GetIdAsync() => repositories.FindOrAddAsync(session, repository);
 
     /// <summary>A tag or a manifest was written or removed.</summary>
@@ -90,12 +90,12 @@ internal sealed class RepositoryChange(
         isNewsToOthers = true;
     }
 
-    /// <summary>A blob was linked. Other nodes need not hear of it: none keeps that a blob is not there.</summary>
+    /// <summary>A blob was linked. Other nodes need not be told: none caches that a blob is absent.</summary>
     public void NoteLinked(Digest blob) => keys.Add(BlobTable.KeyOf(repository, blob));
 
     public void NoteUnlinked(Digest blob)
     {
-        Debug.Assert(hold == RepositoryLock.Exclusive, "pushes rely on links that they found");
+        Debug.Assert(hold == RepositoryLock.Exclusive, "pushes rely on the links they have read");
         keys.Add(BlobTable.KeyOf(repository, blob));
         isNewsToOthers = true;
     }

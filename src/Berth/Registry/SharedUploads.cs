@@ -6,15 +6,15 @@ using Berth.Oci;
 namespace Berth.Registry;
 
 /// <summary>
-/// Uploads to a store that nodes share. The row of an upload holds all that any node needs to resume it, so nothing of
-/// it stays in memory between requests. A request claims the row, which gives it a new version, and releases it with
-/// the state it leaves. A request that hangs on a node which lost touch finds a newer version, and changes nothing.
+/// Uploads to a store that nodes share. An upload's row holds all that any node needs to resume it, so nothing stays in
+/// memory between requests. A request claims the row, which raises its version, and releases it with the new state. A
+/// stale request, on a node that lost contact, finds a newer version and changes nothing.
 /// </summary>
 internal sealed class SharedUploads(
     UploadTable table, RepositoryBlobs blobs, IBlobStore store, TimeProvider clock, ILogger<SharedUploads> log)
     : Uploads(table, blobs, store, clock, log)
 {
-    /// <summary>Those that requests to this node are writing to; null while one is being claimed.</summary>
+    /// <summary>Uploads being written by requests to this node; null while one is being claimed.</summary>
     private readonly ConcurrentDictionary<UploadId, Lease?> held = new();
 
     public override async Task<UploadId> StartAsync(
@@ -99,7 +99,7 @@ internal sealed class SharedUploads(
             return await uploads.Table.ReleaseAsync(Id, Content.State, version, cancellation);
         }
 
-        /// <summary>What only this request knows of goes first, and the row while it is still its own.</summary>
+        /// <summary>First what only this request knows about, then the row, if it still holds it.</summary>
         protected override async Task DeleteAsync(CancellationToken cancellation)
         {
             await Content.RewindAsync(cancellation);

@@ -5,26 +5,26 @@ using Berth.Oci;
 
 namespace Berth.Registry;
 
-/// <summary>How a lease ends that its request did not end itself.</summary>
+/// <summary>How a lease ends if its request did not end it explicitly.</summary>
 internal enum UploadEnd
 {
-    /// <summary>What arrived stays, and the client resumes behind it.</summary>
+    /// <summary>What arrived is kept, and the client can resume from there.</summary>
     Keep,
 
-    /// <summary>The upload goes back to what it was when the request began.</summary>
+    /// <summary>The upload is reset to its state before the request.</summary>
     Restore,
 
     /// <summary>The upload is over, and its bytes are deleted.</summary>
     Discard,
 
-    /// <summary>The upload belongs to another request now: nothing of it may be changed.</summary>
+    /// <summary>The upload now belongs to another request: nothing may be changed.</summary>
     Abandon,
 }
 
 /// <summary>
-/// One request's exclusive hold on an upload. It ends once, as committed, kept or discarded; disposing of it ends it in
-/// any case. However it ends, and even if the database or the disk fails meanwhile, this process lets go of the upload
-/// and gives its memory back: at worst the row stays until it expires.
+/// One request's exclusive lease on an upload. It ends once, as committed, kept or discarded; disposing it ends it in
+/// any case. However it ends, and even if the database or the disk fails, this process releases the upload and its
+/// memory: at worst the row stays until it expires.
 /// </summary>
 internal abstract partial class UploadLease(Uploads uploads, BlobUpload content) : IAsyncDisposable
 {
@@ -37,23 +37,23 @@ internal abstract partial class UploadLease(Uploads uploads, BlobUpload content)
 
     public UploadId Id => content.Id;
 
-    /// <summary>How many bytes the upload has, in bytes.</summary>
+    /// <summary>The upload's length in bytes.</summary>
     public long Offset => content.Offset;
 
-    /// <summary>What becomes of the upload where the request ends without a decision, as after an error.</summary>
+    /// <summary>How the lease ends if the request does not end it explicitly, such as after an error.</summary>
     public UploadEnd Otherwise { get; set; }
 
     protected BlobUpload Content => content;
 
-    /// <summary>Says what the whole upload should be; of use only before the first byte.</summary>
+    /// <summary>States the digest that the whole upload should have; only useful before the first byte.</summary>
     public void Expect(Digest digest)
     {
         if (content.Offset == 0) content.Expected = digest;
     }
 
-    /// <summary>Appends a request's body. Whatever arrived before a failure counts.</summary>
+    /// <summary>Appends a request's body. Bytes received before a failure count.</summary>
     /// <exception cref="UploadTooLargeException">The upload would grow above <paramref name="maxBytes"/>.</exception>
-    /// <exception cref="UploadLostException">What it received before is not in the store any more.</exception>
+    /// <exception cref="UploadLostException">What it received before is no longer in the store.</exception>
     public async Task AppendAsync(PipeReader body, long maxBytes, CancellationToken cancellation)
     {
         try
@@ -67,16 +67,16 @@ internal abstract partial class UploadLease(Uploads uploads, BlobUpload content)
         }
     }
 
-    /// <summary>Takes back what this request has appended.</summary>
+    /// <summary>Discards what this request has appended.</summary>
     public ValueTask RewindAsync(CancellationToken cancellation) => content.RewindAsync(cancellation);
 
-    /// <summary>The digest of everything received. What has to be read again for it is told in the log.</summary>
+    /// <summary>The digest of everything received. If content has to be read again for it, the log says so.</summary>
     public ValueTask<Digest> ComputeDigestAsync(DigestAlgorithm algorithm, CancellationToken cancellation) =>
         content.ComputeDigestAsync(algorithm, ReportRead, cancellation);
 
-    /// <summary>Makes a blob of the upload, whose digest was checked, and links it in the repository.</summary>
-    /// <exception cref="UploadLostException">What it received is not in the store any more.</exception>
-    /// <exception cref="UploadTakenException">Another request has taken the upload.</exception>
+    /// <summary>Turns the upload, whose digest was checked, into a blob and links it in the repository.</summary>
+    /// <exception cref="UploadLostException">What it received is no longer in the store.</exception>
+    /// <exception cref="UploadTakenException">Another request has claimed the upload.</exception>
     public async Task CommitAsync(Digest digest, CancellationToken cancellation)
     {
         var link = new BlobLink(digest, content.Offset);
@@ -90,7 +90,7 @@ internal abstract partial class UploadLease(Uploads uploads, BlobUpload content)
             throw;
         }
 
-        // The row goes in the transaction that links the blob. Until then no other request may open the upload.
+        // The row is deleted in the transaction that links the blob. Until then no other request may open the upload.
         hasEnded = true;
         try
         {
@@ -98,7 +98,7 @@ internal abstract partial class UploadLease(Uploads uploads, BlobUpload content)
         }
         catch
         {
-            // The row stays. Its client may begin again from nothing, so the staged bytes must leave the upload's file.
+            // The row stays. The client may start over, so the staged bytes must leave the upload's file.
             await uploads.Store.MakeDurableAsync([digest]);
             throw;
         }
@@ -108,7 +108,9 @@ internal abstract partial class UploadLease(Uploads uploads, BlobUpload content)
         }
     }
 
-    /// <summary>Ends the request's work; later requests resume. False if another one has taken the upload.</summary>
+    /// <summary>
+    /// Ends the lease so that later requests can resume. False if another request has claimed the upload.
+    /// </summary>
     public async Task<bool> KeepAsync(CancellationToken cancellation)
     {
         hasEnded = true;
@@ -139,13 +141,13 @@ internal abstract partial class UploadLease(Uploads uploads, BlobUpload content)
         }
     }
 
-    /// <summary>Ends the lease as <see cref="Otherwise"/> says. Its own failure is only logged.</summary>
+    /// <summary>Ends the lease as <see cref="Otherwise"/> says. A failure is only logged.</summary>
     public async ValueTask DisposeAsync()
     {
         if (hasEnded) return;
         try
         {
-            // No token: the client may be gone, and this is what has to happen then.
+            // No cancellation token: this must also happen if the client is gone.
             var cancellation = CancellationToken.None;
             if (Otherwise is UploadEnd.Restore && !content.IsClosed) await content.RewindAsync(cancellation);
             if (Otherwise is UploadEnd.Discard) await DiscardAsync(cancellation);
@@ -161,14 +163,14 @@ internal abstract partial class UploadLease(Uploads uploads, BlobUpload content)
         }
     }
 
-    /// <summary>Puts down how far the upload came. False if another request has taken it.</summary>
+    /// <summary>Records how far the upload came. False if another request has claimed it.</summary>
     protected abstract Task<bool> RecordAsync(CancellationToken cancellation);
 
     /// <summary>Removes the upload from the store and from the table.</summary>
     protected abstract Task DeleteAsync(CancellationToken cancellation);
 
-    /// <summary>Ends the hold in this process. It must not fail.</summary>
-    /// <param name="isOver">Nothing of the upload may stay open here.</param>
+    /// <summary>Releases the upload in this process. It must not fail.</summary>
+    /// <param name="isOver">Whether nothing of the upload may stay open.</param>
     protected abstract void LetGo(bool isOver);
 
     private void LetGoOnce(bool isOver)
@@ -187,7 +189,7 @@ internal abstract partial class UploadLease(Uploads uploads, BlobUpload content)
     }
 
     /// <summary>
-    /// A client begins anew after a full disk: each try would leave its part behind, and the disk would stay full.
+    /// After a full disk clients start over: each attempt would leave its bytes behind, and the disk would stay full.
     /// </summary>
     private UploadEnd EndAfter(Exception e) => e switch
     {
@@ -200,6 +202,7 @@ internal abstract partial class UploadLease(Uploads uploads, BlobUpload content)
         "Upload {Id} was interrupted: reading it again for its digest, {Bytes} bytes so far of at most {Total}")]
     private static partial void LogReadAgain(ILogger log, UploadId id, long bytes, long total);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Upload {Id} could not be ended ({End}) and expires: {Reason}")]
+    [LoggerMessage(
+        Level = LogLevel.Warning, Message = "Upload {Id} could not be ended ({End}) and will expire: {Reason}")]
     private static partial void LogFailedEnd(ILogger log, UploadId id, UploadEnd end, string reason);
 }

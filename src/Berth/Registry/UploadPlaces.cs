@@ -4,13 +4,13 @@ using Berth.Settings;
 namespace Berth.Registry;
 
 /// <summary>
-/// Bounds how many uploads are written at once: by one client address, by one account, and by all together. Where all
-/// places are taken, whoever has the most gives up the slowest of them to somebody who has fewer. So one client with a
-/// thousand uploads that hardly move keeps nobody else from pushing.
+/// Limits how many uploads are written at once: per client address, per account, and in total. If all places are taken,
+/// the client with the most gives up its slowest to one with fewer. So a client with a thousand slow uploads keeps
+/// nobody else from pushing.
 /// </summary>
 internal sealed class UploadPlaces(LimitSettings limits, TimeProvider clock)
 {
-    /// <summary>An upload that has only begun has no rate worth comparing.</summary>
+    /// <summary>An upload that has just begun has no meaningful rate yet.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(5);
 
     private readonly Lock changing = new();
@@ -18,10 +18,10 @@ internal sealed class UploadPlaces(LimitSettings limits, TimeProvider clock)
     private readonly Dictionary<IPAddress, int> clients = [];
     private readonly Dictionary<string, int> accounts = new(StringComparer.Ordinal);
 
-    /// <summary>A place, to be given back with Dispose; null where this client has to wait.</summary>
+    /// <summary>A place, released by Dispose; null if this client has to wait.</summary>
     /// <param name="address">Where the request comes from.</param>
-    /// <param name="account">Whom it comes from; null for those who did not sign in.</param>
-    /// <param name="refusal">Which limit is reached, where there is no place.</param>
+    /// <param name="account">Whose it is; null for anonymous clients.</param>
+    /// <param name="refusal">Which limit was reached, if there is no place.</param>
     public UploadPlace? TryTake(IPAddress? address, string? account, out string refusal)
     {
         refusal = "";
@@ -30,18 +30,18 @@ internal sealed class UploadPlaces(LimitSettings limits, TimeProvider clock)
         {
             if (account is not null && accounts.GetValueOrDefault(account) >= limits.UploadsPerAccount)
             {
-                refusal = $"this account writes {limits.UploadsPerAccount} uploads already (limits.uploadsperaccount)";
+                refusal = $"this account already writes {limits.UploadsPerAccount} uploads (limits.uploadsperaccount)";
             }
             else if (clients.GetValueOrDefault(place.Client) >= limits.UploadsPerClient)
             {
-                refusal = $"this client writes {limits.UploadsPerClient} uploads already (limits.uploadsperclient)";
+                refusal = $"this client already writes {limits.UploadsPerClient} uploads (limits.uploadsperclient)";
             }
 
             if (refusal.Length > 0) return null;
             var evicted = taken.Count < limits.ConcurrentUploads ? null : FindGreediest(place.Client);
             if (evicted is null && taken.Count >= limits.ConcurrentUploads)
             {
-                refusal = $"{limits.ConcurrentUploads} uploads are being written already (limits.concurrentuploads)";
+                refusal = $"{limits.ConcurrentUploads} uploads are already being written (limits.concurrentuploads)";
                 return null;
             }
 
@@ -58,9 +58,9 @@ internal sealed class UploadPlaces(LimitSettings limits, TimeProvider clock)
         return place;
     }
 
-    /// <summary>Takes a place back. Whoever was evicted has given it back already.</summary>
+    /// <summary>Releases a place. An evicted one was already released.</summary>
     /// <param name="place">Which.</param>
-    /// <param name="end">Ends what the place needed, while nobody evicts it.</param>
+    /// <param name="end">Runs under the lock, so that no eviction can interfere.</param>
     public void Release(UploadPlace place, Action end)
     {
         lock (changing)
@@ -103,7 +103,7 @@ internal sealed class UploadPlaces(LimitSettings limits, TimeProvider clock)
     }
 }
 
-/// <summary>One of the uploads that are written at once.</summary>
+/// <summary>The place of one upload being written.</summary>
 internal sealed class UploadPlace(UploadPlaces places, IPAddress client, string? account, long takenAt) : IDisposable
 {
     private readonly CancellationTokenSource eviction = new();
@@ -115,13 +115,13 @@ internal sealed class UploadPlace(UploadPlaces places, IPAddress client, string?
     /// <summary>A timestamp of the clock.</summary>
     public long TakenAt => takenAt;
 
-    /// <summary>Tells how many bytes the request has brought; null before it brings any.</summary>
+    /// <summary>How many bytes the request has received; null before any.</summary>
     public Func<long>? ReceivedBytes { get; set; }
 
-    /// <summary>Cancelled when somebody else needs the place more.</summary>
+    /// <summary>Cancelled when the place goes to another client.</summary>
     public CancellationToken Evicted => eviction.Token;
 
-    /// <summary>Returns at once: what this ends goes on on another thread.</summary>
+    /// <summary>Returns at once; the cancellation runs on another thread.</summary>
     public void Evict() => _ = eviction.CancelAsync();
 
     public void Dispose() => places.Release(this, eviction.Dispose);

@@ -6,9 +6,9 @@ using Berth.Settings;
 namespace Berth.Registry;
 
 /// <summary>
-/// What each node does for the uploads it has open: it closes idle ones, and records which are being written, so that
-/// none of them looks abandoned to <see cref="PurgeUploadsJob"/>. At its start it removes from a folder of its own
-/// what an earlier process left.
+/// Maintains this node's open uploads: closes idle ones, and records which are being written, so that they don't look
+/// abandoned to <see cref="PurgeUploadsJob"/>. If the folder is this node's own, it removes at startup what an earlier
+/// process left.
 /// </summary>
 internal sealed partial class UploadUpkeep(
     UploadTable table, Uploads uploads, IBlobStore store, StorageSettings storage, TimeProvider clock,
@@ -28,7 +28,7 @@ internal sealed partial class UploadUpkeep(
                 started, async id => await table.FindAsync(id, stoppingToken) is not null, stoppingToken));
         }
 
-        // Several rounds before an upload that is being written could look abandoned.
+        // Several rounds before an upload in use could look abandoned.
         var round = storage.Maintenance.UploadPurging.Age / 8;
         using var timer = new PeriodicTimer(round < LongestRound ? round : LongestRound, clock);
         do
@@ -39,14 +39,14 @@ internal sealed partial class UploadUpkeep(
         while (await timer.WaitForNextTickAsync(stoppingToken));
     }
 
-    /// <summary>After the last request, so that a start after this one need not read uploads again.</summary>
+    /// <summary>After the last request, so that the next start need not read uploads again.</summary>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         await base.StopAsync(cancellationToken);
         await AttemptAsync(() => uploads.CloseIdleAsync(TimeSpan.Zero, cancellationToken));
     }
 
-    /// <summary>A full disk must not end the process: the next round tries again.</summary>
+    /// <summary>A full disk must not end the process: the next round retries.</summary>
     private async Task AttemptAsync(Func<Task> round)
     {
         try
@@ -59,6 +59,6 @@ internal sealed partial class UploadUpkeep(
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "The upkeep of uploads failed; it is tried again within a minute")]
+    [LoggerMessage(Level = LogLevel.Error, Message = "Maintenance of uploads failed; it is retried within a minute")]
     private partial void LogFailure(Exception e);
 }

@@ -5,8 +5,8 @@ using Berth.Oci;
 namespace Berth.Registry;
 
 /// <summary>
-/// The uploads in progress. The table knows which exist. A request that wants to change one takes it as a lease, which
-/// one request at a time can have.
+/// The uploads in progress. The table records which exist. To change one, a request takes a lease on it; only one
+/// request at a time can hold it.
 /// </summary>
 internal abstract class Uploads(
     UploadTable table, RepositoryBlobs blobs, IBlobStore store, TimeProvider clock, ILogger log)
@@ -22,11 +22,11 @@ internal abstract class Uploads(
 
     public ILogger Log => log;
 
-    /// <summary>Begins an upload that later requests go on with.</summary>
+    /// <summary>Starts an upload that later requests continue.</summary>
     public abstract Task<UploadId> StartAsync(
         RepositoryName repository, DigestAlgorithm algorithm, string startedBy, CancellationToken cancellation);
 
-    /// <summary>Begins an upload that this request finishes; it is discarded where the request does not.</summary>
+    /// <summary>Starts an upload that this request finishes; otherwise it is discarded.</summary>
     public abstract Task<UploadLease> TakeNewAsync(
         RepositoryName repository, DigestAlgorithm algorithm, string startedBy, CancellationToken cancellation);
 
@@ -34,7 +34,7 @@ internal abstract class Uploads(
     public abstract ValueTask<UploadTaking> TakeAsync(
         RepositoryName repository, UploadId id, CancellationToken cancellation);
 
-    /// <summary>How many bytes an upload of this repository has received; null where there is no such upload.</summary>
+    /// <summary>How many bytes an upload of this repository has received; null if there is no such upload.</summary>
     public abstract ValueTask<long?> FindOffsetAsync(
         RepositoryName repository, UploadId id, CancellationToken cancellation);
 
@@ -45,8 +45,8 @@ internal abstract class Uploads(
     public abstract Task RecordActivityAsync(CancellationToken cancellation);
 
     /// <summary>
-    /// Closes the files of uploads that nobody used for a while, all that rest where this is zero, and writes down
-    /// what makes opening them again cheap.
+    /// Closes uploads that have been idle for this long (zero: all that are not in use), and saves what makes reopening
+    /// them cheap.
     /// </summary>
     public virtual Task CloseIdleAsync(TimeSpan idle, CancellationToken cancellation) => Task.CompletedTask;
 
@@ -55,7 +55,7 @@ internal abstract class Uploads(
     }
 }
 
-/// <summary>What became of a request's wish to write to an upload: a lease, or the reason why not.</summary>
+/// <summary>The result of taking an upload: a lease, or the reason why there is none.</summary>
 internal readonly record struct UploadTaking(UploadLease? Lease, bool IsBusy = false)
 {
     /// <summary>The repository has no such upload.</summary>
