@@ -7,7 +7,7 @@ namespace Berth.Access;
 [Flags]
 internal enum AccessAction
 {
-    /// <summary>Nothing but to learn that this is a registry, and to have credentials checked.</summary>
+    /// <summary>Only to learn that this is a registry, and to have credentials checked.</summary>
     SignIn = 0,
     Pull = 1,
     Push = 2,
@@ -30,20 +30,20 @@ internal sealed record AccessScope(string Type, string Name, AccessAction Action
     private static readonly (string Name, AccessAction Action)[] RepositoryActions =
         [("pull", AccessAction.Pull), ("push", AccessAction.Push), ("delete", AccessAction.Delete)];
 
-    /// <summary>What a client must ask for to be allowed this; null where it is nothing but to sign in.</summary>
+    /// <summary>The scope that a client must ask for; null if signing in is enough.</summary>
     public static AccessScope? For(AccessAction action, RepositoryName? repository)
     {
         if (action == AccessAction.Catalog) return new AccessScope(Registry, Catalog, action);
         if (repository is not { } name) return null;
 
-        // Whoever pushes looks first what is there: distribution asks for both too.
+        // A push first checks what is there; distribution asks for both too.
         var actions = action == AccessAction.Push ? AccessAction.Push | AccessAction.Pull : action;
         return new AccessScope(Repository, name.Text, actions);
     }
 
     /// <summary>
-    /// Reads one <c>type:name:action,action</c>. Null for what does not exist here, which is then not granted: asking
-    /// for too much is no error.
+    /// Parses one <c>type:name:action,action</c>. Null for what does not exist here, which is then not granted: asking
+    /// for too much is not an error.
     /// </summary>
     public static AccessScope? Parse(ReadOnlySpan<char> text)
     {
@@ -74,19 +74,19 @@ internal sealed record AccessScope(string Type, string Name, AccessAction Action
 
     /// <summary>Whether it covers this action.</summary>
     /// <param name="action">One of them.</param>
-    /// <param name="repository">Where; null for what belongs to no repository.</param>
+    /// <param name="repository">Where; null if it concerns no repository.</param>
     public bool Covers(AccessAction action, string? repository) =>
         (Actions & action) == action && (action == AccessAction.Catalog
             ? Type == Registry && Name == Catalog
             : Type == Repository && Name == repository);
 
-    /// <summary>The repository it is about, or null.</summary>
+    /// <summary>The repository it concerns, or null.</summary>
     public RepositoryName? Target =>
         Type == Repository && RepositoryName.TryParse(Name, out var repository) ? repository : null;
 
     public override string ToString() => $"{Type}:{Name}:{string.Join(',', ActionNames())}";
 
-    /// <summary>Each action of the scope by itself.</summary>
+    /// <summary>The scope's actions, one by one.</summary>
     public IEnumerable<AccessAction> EachAction() => Type == Registry
         ? [AccessAction.Catalog]
         : RepositoryActions.Select(known => known.Action).Where(action => (Actions & action) != 0);
@@ -99,7 +99,7 @@ internal sealed record AccessScope(string Type, string Name, AccessAction Action
             return actions is "*" ? new AccessScope(Registry, Catalog, AccessAction.Catalog) : null;
         }
 
-        // repository(plugin) is deprecated, and meant the same.
+        // repository(plugin) is deprecated, with the same meaning.
         var bracket = type.IndexOf('(');
         if (bracket > 0) type = type[..bracket];
         if (type is not Repository || !RepositoryName.TryParse(name, out var repository)) return null;

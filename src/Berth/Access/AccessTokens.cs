@@ -11,12 +11,12 @@ using Berth.Settings;
 namespace Berth.Access;
 
 /// <summary>
-/// Tokens that stand for a sign-in for some minutes (distribution, "Token Authentication Implementation"): a JSON Web
-/// Token (RFC 7519) under an HMAC with a key that all nodes share. Reading one takes no database.
+/// Tokens that replace a sign-in for some minutes (distribution, "Token Authentication Implementation"): a JSON Web
+/// Token (RFC 7519), signed by HMAC with a key that all nodes share. Verifying one needs no database.
 /// </summary>
 internal sealed class AccessTokens(SigningKeyTable keys, AuthSettings? settings, TimeProvider clock)
 {
-    /// <summary>Who issues tokens, and whom they are for. Clients pass it back as they get it.</summary>
+    /// <summary>The issuer and audience of tokens. Clients pass it back unchanged.</summary>
     public const string ServiceName = "berth";
 
     /// <summary>As many as a token of ours can have; the server's own limit on headers is larger.</summary>
@@ -29,7 +29,7 @@ internal sealed class AccessTokens(SigningKeyTable keys, AuthSettings? settings,
     private const long KeptChars = 4 << 20;
 
     /// <summary>
-    /// The only header there is, <c>{"alg":"HS256","typ":"JWT"}</c>: a token does not choose how it is checked.
+    /// The only header accepted, <c>{"alg":"HS256","typ":"JWT"}</c>: a token does not choose how it is verified.
     /// </summary>
     private static readonly string Header = Base64Url.EncodeToString("""{"alg":"HS256","typ":"JWT"}"""u8) + ".";
 
@@ -71,8 +71,10 @@ internal sealed class AccessTokens(SigningKeyTable keys, AuthSettings? settings,
         return new IssuedToken($"{signed}.{Base64Url.EncodeToString(Sign(signed))}", granted);
     }
 
-    /// <summary>The caller whom a token was issued to; null if it is not ours, was altered, or is too old.</summary>
-    /// <exception cref="DatabaseUnavailableException">The key is not here yet, and can't be read.</exception>
+    /// <summary>
+    /// The caller whom a token was issued to; null if it is not ours, was tampered with, or has expired.
+    /// </summary>
+    /// <exception cref="DatabaseUnavailableException">The key has not been loaded yet, and can't be read.</exception>
     public ValueTask<Caller?> FindAsync(string token, CancellationToken cancellation)
     {
         if (token.Length > MaxTokenChars || !token.StartsWith(Header, StringComparison.Ordinal))
@@ -91,7 +93,7 @@ internal sealed class AccessTokens(SigningKeyTable keys, AuthSettings? settings,
         var left = expires - clock.GetUtcNow();
         if (left <= TimeSpan.Zero) return null;
 
-        // From here on its age is told by a clock that nobody sets.
+        // From here on its age is measured by a monotonic clock.
         var read = new ReadToken(caller, clock.GetTimestamp(), left < Lifetime ? left : Lifetime);
         known.Set(token, read, token.Length);
         return caller;
@@ -104,7 +106,7 @@ internal sealed class AccessTokens(SigningKeyTable keys, AuthSettings? settings,
         claims = null;
         var dot = token.LastIndexOf('.');
         if (dot < Header.Length) return false;
-        // As texts: in base64 several texts have the same bytes, and only one of them was issued.
+        // Compared as text: in base64, several texts decode to the same bytes, and only one of them was issued.
         var right = Base64Url.EncodeToString(Sign(token[..dot]));
         if (!CryptographicOperations.FixedTimeEquals(
             MemoryMarshal.AsBytes(token.AsSpan(dot + 1)), MemoryMarshal.AsBytes(right.AsSpan())))
@@ -116,7 +118,7 @@ internal sealed class AccessTokens(SigningKeyTable keys, AuthSettings? settings,
         return true;
     }
 
-    /// <summary>What we have signed is well formed; another version of Berth may have written other claims.</summary>
+    /// <summary>What we signed is well-formed, but another version of Berth may have written other claims.</summary>
     private static bool TryRead(byte[] claims, [NotNullWhen(true)] out Caller? caller, out DateTimeOffset expires)
     {
         (caller, expires) = (null, default);
@@ -131,7 +133,7 @@ internal sealed class AccessTokens(SigningKeyTable keys, AuthSettings? settings,
             if (AccessScope.Read(scope) is { } read) scopes.Add(read);
         }
 
-        // What anonymous callers may do needs no token: theirs are for clients that ask for one.
+        // Anonymous callers need no token: theirs are for clients that insist on one.
         caller = subject.Length == 0
             ? Caller.AnonymousWithToken
             : new Caller(null, CallerKind.User, subject, SignInMethod.Token, scopes);

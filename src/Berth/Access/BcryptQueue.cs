@@ -6,13 +6,13 @@ using Berth.Settings;
 namespace Berth.Access;
 
 /// <summary>
-/// Compares passwords with bcrypt hashes on few threads of its own, so that those who guess can't take the cores from
-/// pulls. Clients take turns, so that one of them can't keep the others waiting; what is asked twice at the same time
-/// is computed once.
+/// Compares passwords with bcrypt hashes on a few threads of its own, so that password guessing can't take the cores
+/// from pulls. Clients take turns, so that none can keep the others waiting. Identical concurrent comparisons are
+/// computed once.
 /// </summary>
 internal sealed partial class BcryptQueue(PasswordCheckSettings settings)
 {
-    /// <summary>Behind the requests themselves where cores are scarce; not so far that sign-ins would starve.</summary>
+    /// <summary>Lower priority than requests if cores are scarce, but not so low that sign-ins starve.</summary>
     private const int Niceness = 5;
 
     private readonly int threads =
@@ -25,12 +25,12 @@ internal sealed partial class BcryptQueue(PasswordCheckSettings settings)
     private int working;
     private int waitingCount;
 
-    /// <param name="key">Two comparisons with the same key are the same.</param>
-    /// <param name="password">Its first 72 bytes count.</param>
+    /// <param name="key">Comparisons with the same key are identical.</param>
+    /// <param name="password">Only its first 72 bytes count.</param>
     /// <param name="hash">As <see cref="HtpasswdEntries.Hashes"/> has them.</param>
-    /// <param name="client">Who waits. Addresses of one IPv6 network are one client.</param>
-    /// <param name="cancellation">Gives up waiting; what nobody waits for is not computed.</param>
-    /// <returns>Whether they match; null if too much is waiting.</returns>
+    /// <param name="client">Who waits. The addresses of one IPv6 network are one client.</param>
+    /// <param name="cancellation">Stops waiting; a comparison that nobody waits for is not computed.</param>
+    /// <returns>Whether they match; null if too many are waiting.</returns>
     public async ValueTask<bool?> CompareAsync(
         string key, string password, string hash, IPAddress? client, CancellationToken cancellation)
     {
@@ -80,7 +80,7 @@ internal sealed partial class BcryptQueue(PasswordCheckSettings settings)
         return true;
     }
 
-    /// <summary>The client with most waiting gives up its last place to one that has fewer.</summary>
+    /// <summary>The client with the most waiting gives up its last place to one with fewer.</summary>
     private bool TryMakeRoom(int ownCount)
     {
         var most = waiting.Values.MaxBy(comparisons => comparisons.Count)!;
@@ -115,7 +115,9 @@ internal sealed partial class BcryptQueue(PasswordCheckSettings settings)
         }
     }
 
-    /// <summary>The first comparison of the client whose turn it is, who then waits for all others' turns.</summary>
+    /// <summary>
+    /// The first comparison of the client whose turn it is; that client then goes to the back of the line.
+    /// </summary>
     private Comparison? Take()
     {
         while (turns.TryDequeue(out var client))
@@ -147,7 +149,7 @@ internal sealed partial class BcryptQueue(PasswordCheckSettings settings)
     {
         try
         {
-            // The salt may be written in several ways; the last 31 characters are the hash itself.
+            // A salt has several encodings; the last 31 characters are the hash itself.
             var found = BCrypt.Net.BCrypt.HashPassword(password, hash);
             return CryptographicOperations.FixedTimeEquals(
                 MemoryMarshal.AsBytes(found.AsSpan(29)), MemoryMarshal.AsBytes(hash.AsSpan(29)));
@@ -158,7 +160,7 @@ internal sealed partial class BcryptQueue(PasswordCheckSettings settings)
         }
     }
 
-    /// <summary>The system's order of threads; on Linux a thread has a niceness of its own.</summary>
+    /// <summary>The thread's scheduling priority; on Linux each thread has its own niceness.</summary>
     [LibraryImport("libc", EntryPoint = "setpriority")]
     private static partial int SetPriority(int which, int who, int niceness);
 

@@ -3,12 +3,13 @@ using System.Text;
 
 namespace Berth.Access;
 
-/// <summary>A line of an htpasswd file that lets nobody in, and why, in words that tell no secret.</summary>
+/// <summary>A line of an htpasswd file that can't be used, and why, without revealing secrets.</summary>
 internal readonly record struct UnusableLine(int Number, string Reason);
 
 /// <summary>
-/// What an htpasswd file says, read as distribution reads it: lines are trimmed, blank ones and those that begin with
-/// <c>#</c> are skipped, the first colon ends the name, and what follows the 60 characters of a hash is a comment.
+/// The entries of an htpasswd file, parsed as distribution does: lines are trimmed, blank ones and those that begin
+/// with <c>#</c> are skipped, the first colon ends the name, and anything after the 60 characters of a hash is a
+/// comment.
 /// </summary>
 internal sealed class HtpasswdEntries
 {
@@ -24,8 +25,8 @@ internal sealed class HtpasswdEntries
     private readonly List<UnusableLine> unusable = [];
 
     /// <summary>
-    /// Each name's bcrypt hash, as <c>$2a$</c>: the letters after the 2 tell of faults that programs once had, and
-    /// distribution gives them no meaning.
+    /// Each name's bcrypt hash, as <c>$2a$</c>: the letter after the 2 marks bugs that programs once had, and
+    /// distribution ignores it.
     /// </summary>
     public IReadOnlyDictionary<string, string> Hashes => hashes;
 
@@ -57,7 +58,7 @@ internal sealed class HtpasswdEntries
         if (!TryReadBcrypt(line[(colon + 1)..], out var hash)) return Explain(name, line[(colon + 1)..]) + Advice;
         var isFirst = hashes.TryAdd(name, hash);
         hashes[name] = hash;
-        return isFirst ? null : $"'{name}' stands in the file before; this line counts, and the earlier one does not";
+        return isFirst ? null : $"'{name}' is in the file twice; this line counts, and the earlier one is ignored";
     }
 
     private static bool TryReadBcrypt(ReadOnlySpan<char> text, out string hash)
@@ -85,9 +86,9 @@ internal sealed class HtpasswdEntries
             ['$', 'a', 'p', 'r', '1', '$', ..] or ['$', '1', '$', ..] => "an MD5 hash",
             ['{', 'S', 'H', 'A', '}', ..] => "a SHA-1 hash without salt",
             ['$', '5', '$', ..] or ['$', '6', '$', ..] => "a SHA-2 hash of crypt",
-            [] => "nothing behind the colon",
-            _ => "no hash that is known here",
+            [] => "nothing after the colon",
+            _ => "no known hash",
         };
-        return $"'{name}' has {kind}, and only bcrypt is read";
+        return $"'{name}' has {kind}, but only bcrypt is supported";
     }
 }

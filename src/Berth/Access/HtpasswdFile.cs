@@ -3,12 +3,12 @@ using Berth.Settings;
 
 namespace Berth.Access;
 
-/// <summary>Users and bcrypt hashes from a file that <c>htpasswd -B</c> writes, read again when it changes.</summary>
+/// <summary>Users and bcrypt hashes from a file that <c>htpasswd -B</c> writes, reloaded when it changes.</summary>
 internal sealed partial class HtpasswdFile
 {
     private static readonly TimeSpan ReadEvery = TimeSpan.FromSeconds(1);
 
-    /// <summary>A file of another kind would fill the log with its lines.</summary>
+    /// <summary>So that the wrong kind of file does not fill the log.</summary>
     private const int MaxReports = 20;
 
     private readonly string path;
@@ -19,7 +19,7 @@ internal sealed partial class HtpasswdFile
     private long readAt;
     private volatile bool isUnreadable;
 
-    /// <exception cref="StartException">The file can't be read, or nobody could sign in with what it says.</exception>
+    /// <exception cref="StartException">The file can't be read, or nobody could sign in with it.</exception>
     public HtpasswdFile(string path, PasswordChecks checks, TimeProvider clock, ILogger<HtpasswdFile> log)
     {
         (this.path, this.checks, this.clock, this.log) = (path, checks, clock, log);
@@ -29,7 +29,7 @@ internal sealed partial class HtpasswdFile
         if (content.Entries.Hashes.Count == 0) throw new StartException($"auth.htpasswd.path: {NobodyIn(path)}");
     }
 
-    /// <summary>Everything to be said about the file that the settings name, for people.</summary>
+    /// <summary>Everything wrong with the file that the settings name.</summary>
     public static IEnumerable<SettingsFault> Check(AuthSettings? settings)
     {
         if (settings?.Htpasswd is not { } htpasswd) yield break;
@@ -60,18 +60,18 @@ internal sealed partial class HtpasswdFile
         if (entries.Hashes.Count == 0) yield return new SettingsFault(path, null, Key, NobodyIn(path));
     }
 
-    /// <summary>Is this the password of this user?</summary>
+    /// <summary>Checks a user's password.</summary>
     /// <param name="user">Any text.</param>
     /// <param name="password">Any text; bcrypt reads the first 72 bytes of it.</param>
-    /// <param name="client">Whom the answer is for: those who ask much wait for each other first.</param>
-    /// <param name="cancellation">Gives up waiting.</param>
+    /// <param name="client">Whom the answer is for: a client's checks wait for each other.</param>
+    /// <param name="cancellation">Stops waiting.</param>
     public ValueTask<PasswordAnswer> CheckAsync(
         string user, string password, IPAddress? client, CancellationToken cancellation)
     {
         var current = Current();
         var isKnown = current.Entries.Hashes.TryGetValue(user, out var hash);
 
-        // Somebody unknown costs as much as somebody known, so that names can't be told by the clock.
+        // An unknown user costs as much as a known one, so that timing does not reveal names.
         return checks.CheckAsync(
             user, password, hash ?? current.DecoyFor(user), isKnown, client, cancellation);
     }
@@ -87,13 +87,13 @@ internal sealed partial class HtpasswdFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new StartException($"the file of users can't be read: {e.Message}", e);
+            throw new StartException($"the users file can't be read: {e.Message}", e);
         }
     }
 
     /// <summary>
-    /// Compares what the file says, not its times: behind links, as Kubernetes lays secrets, a file changes without a
-    /// change of its path, and tools that copy keep times.
+    /// Compares contents, not times: with Kubernetes' symlinked secrets the file behind a path changes, and copy tools
+    /// may preserve times.
     /// </summary>
     private Content Current()
     {
@@ -117,7 +117,7 @@ internal sealed partial class HtpasswdFile
         }
         catch (StartException e)
         {
-            // Somebody is replacing the file: its users stay as they were until it can be read again.
+            // The file is being replaced: the previous users stay valid until it can be read again.
             if (!isUnreadable) LogUnreadable(e.Message);
             isUnreadable = true;
         }
@@ -137,13 +137,13 @@ internal sealed partial class HtpasswdFile
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Path}: {Count} more lines can't be used")]
     private partial void LogMore(string path, int count);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "{Path} has changed, and has {Count} users now")]
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Path} changed and now has {Count} users")]
     private partial void LogChanged(string path, int count);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Reason}")]
     private partial void LogNobody(string reason);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "{Reason}; its users stay as they were")]
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Reason}; its previous users stay valid")]
     private partial void LogUnreadable(string reason);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "{Path} can be read again")]
@@ -158,7 +158,7 @@ internal sealed partial class HtpasswdFile
 
         public bool IsMadeOf(byte[] others) => bytes.AsSpan().SequenceEqual(others);
 
-        /// <summary>One of the hashes, always the same for a name: it costs what somebody's hash costs.</summary>
+        /// <summary>One of the real hashes, always the same one for a name, so that it costs as much as any.</summary>
         public string DecoyFor(string user)
         {
             decoys ??= Entries.Hashes.Count > 0

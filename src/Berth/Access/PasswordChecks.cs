@@ -7,32 +7,34 @@ using Berth.Settings;
 
 namespace Berth.Access;
 
-/// <summary>What a password turned out to be.</summary>
+/// <summary>The result of a password check.</summary>
 internal enum PasswordAnswer
 {
     Right,
     Wrong,
 
-    /// <summary>Wrong, and the same was tried before.</summary>
+    /// <summary>Wrong, and tried before.</summary>
     WrongAgain,
 
-    /// <summary>Nobody looked: too many checks wait already.</summary>
+    /// <summary>Not checked: too many checks are waiting.</summary>
     Busy,
 }
 
 /// <summary>
-/// Checks passwords against bcrypt hashes. That is dear by design, and clients send a password with each request. So
-/// answers are kept under a keyed hash of all they depend on, and the rest is worked off by <see cref="BcryptQueue"/>.
+/// Checks passwords against bcrypt hashes. That is expensive by design, and clients send a password with each request.
+/// So answers are cached under a keyed hash of all they depend on, and the rest goes to <see cref="BcryptQueue"/>.
 /// </summary>
 internal sealed class PasswordChecks(PasswordCheckSettings settings, TimeProvider clock)
 {
     /// <summary>How long a right password is remembered after its last use.</summary>
     private static readonly TimeSpan Remembered = TimeSpan.FromMinutes(5);
 
-    /// <summary>Uses are noted no more often, so that busy cores don't write to the same memory all the time.</summary>
+    /// <summary>
+    /// How often at most a use is recorded, so that busy cores don't keep writing to the same memory.
+    /// </summary>
     private static readonly TimeSpan NotedEvery = TimeSpan.FromSeconds(10);
 
-    /// <summary>As many answers of each kind, some 3 MB when full.</summary>
+    /// <summary>Cached answers of each kind, some 3 MB when full.</summary>
     private const int KeptAnswers = 10_000;
 
     private readonly byte[] key = RandomNumberGenerator.GetBytes(32);
@@ -40,12 +42,12 @@ internal sealed class PasswordChecks(PasswordCheckSettings settings, TimeProvide
     private readonly BoundedCache<StrongBox<long>> right = new(KeptAnswers);
     private readonly BoundedCache<bool> wrong = new(KeptAnswers);
 
-    /// <param name="user">Who signs in.</param>
-    /// <param name="password">With what.</param>
-    /// <param name="hash">The user's bcrypt hash, or anybody's for someone unknown.</param>
-    /// <param name="isKnown">False: the answer is wrong, and takes as long as any other.</param>
+    /// <param name="user">The user name.</param>
+    /// <param name="password">The password.</param>
+    /// <param name="hash">The user's bcrypt hash, or someone else's for an unknown user.</param>
+    /// <param name="isKnown">False: the answer is "wrong", and takes as long as any other.</param>
     /// <param name="client">Who waits for the answer.</param>
-    /// <param name="cancellation">Gives up waiting.</param>
+    /// <param name="cancellation">Stops waiting.</param>
     public ValueTask<PasswordAnswer> CheckAsync(
         string user, string password, string hash, bool isKnown, IPAddress? client, CancellationToken cancellation)
     {
@@ -70,7 +72,7 @@ internal sealed class PasswordChecks(PasswordCheckSettings settings, TimeProvide
             return PasswordAnswer.Right;
         }
 
-        // What is wrong stays so for as long as the hash is the same, which the proof was made with.
+        // A wrong password stays wrong as long as the hash is the same, and the proof includes the hash.
         wrong.Set(proof, true, cost: 1);
         return PasswordAnswer.Wrong;
     }
@@ -83,7 +85,7 @@ internal sealed class PasswordChecks(PasswordCheckSettings settings, TimeProvide
         return true;
     }
 
-    /// <summary>A keyed hash, so that nobody finds passwords in a picture of the memory without the key.</summary>
+    /// <summary>A keyed hash, so that a memory dump reveals no passwords without the key.</summary>
     private void Prove(string user, string password, string hash, bool isKnown, Span<char> proof)
     {
         var text = string.Concat(hash, isKnown ? "\0" : "\0\0", user, "\0" + password);

@@ -5,10 +5,10 @@ using Berth.Settings;
 
 namespace Berth.Access;
 
-/// <summary>Who sent a request, or why that can't be said.</summary>
+/// <summary>Who sent a request, or why the credentials were refused.</summary>
 /// <param name="Caller">Null if the credentials are refused.</param>
-/// <param name="Reason">Why; null if they are not.</param>
-/// <param name="IsBusy">Nobody looked at them: the client may try again in a moment.</param>
+/// <param name="Reason">Why they are refused; null if they are not.</param>
+/// <param name="IsBusy">They were not checked: the client may retry in a moment.</param>
 internal readonly record struct SignInResult(Caller? Caller, string? Reason, bool IsBusy = false)
 {
     public static SignInResult Anonymous { get; } = new(Caller.Anonymous, null);
@@ -17,8 +17,8 @@ internal readonly record struct SignInResult(Caller? Caller, string? Reason, boo
 }
 
 /// <summary>
-/// Finds who sent a request, from its Authorization header: Basic with a user's name and password, or Bearer with a
-/// token of <see cref="AccessTokens"/>. And asks those who sent none for it.
+/// Finds who sent a request from its Authorization header: Basic with a user's name and password, or Bearer with a
+/// token of <see cref="AccessTokens"/>. Writes the challenge for requests without valid credentials.
 /// </summary>
 internal sealed partial class SignIn(
     AuthSettings? settings, HtpasswdFile? htpasswd, AccessTokens? tokens, ILogger<SignIn> log)
@@ -32,18 +32,18 @@ internal sealed partial class SignIn(
     private const int MaxLoggedNameChars = 128;
 
     /// <summary>
-    /// docker gives up where it has no password and is asked for Basic. Where those without one may pull, it is sent
-    /// for a token, which it gets without a password too.
+    /// docker gives up if it is asked for Basic and has no password. If pulling needs no password, it is sent for a
+    /// token, which it gets without one.
     /// </summary>
     private readonly bool asksForToken = htpasswd is not null && settings?.Anonymous == AnonymousAccess.Pull;
 
     private readonly string basicChallenge = $"Basic realm=\"{settings?.Htpasswd?.Realm ?? "Berth"}\"";
 
-    /// <summary>The caller of a request, by whatever its Authorization header holds.</summary>
+    /// <summary>The caller of a request, by its Authorization header.</summary>
     public ValueTask<SignInResult> FindAsync(HttpContext http)
     {
-        // Without users there is nothing to check, and what is neither Basic nor a token of ours can't be meant for
-        // this registry: clients send their credentials for one registry to its mirrors too, which must do no harm.
+        // Without users there is nothing to check. Anything but Basic and our own tokens can't be meant for this
+        // registry: clients also send the credentials for one registry to its mirrors, which must do no harm.
         if (htpasswd is null || http.Request.Headers.Authorization is not [{ } header])
         {
             return new ValueTask<SignInResult>(SignInResult.Anonymous);
@@ -54,7 +54,7 @@ internal sealed partial class SignIn(
             : FindByPasswordAsync(http);
     }
 
-    /// <summary>The same where only a name and password count.</summary>
+    /// <summary>The same, but accepts only a name and password.</summary>
     public ValueTask<SignInResult> FindByPasswordAsync(HttpContext http)
     {
         if (http.Request.Headers.Authorization is not [{ } header]
@@ -68,17 +68,17 @@ internal sealed partial class SignIn(
             : new ValueTask<SignInResult>(SignInResult.Refused("unsupported credentials"));
     }
 
-    /// <summary>The caller with this name and password; nobody in particular where both are empty.</summary>
+    /// <summary>The caller with this name and password; anonymous if both are empty.</summary>
     public ValueTask<SignInResult> CheckAsync(HttpContext http, string user, string password) =>
-        // podman, buildah and skopeo send such a pair when nobody is logged in.
+        // podman, buildah and skopeo send this when nobody is logged in.
         user.Length == 0 && password.Length == 0
             ? new ValueTask<SignInResult>(SignInResult.Anonymous)
             : CheckPasswordAsync(http, user, password);
 
     /// <summary>The challenge that goes with a 401 (RFC 9110, section 11.6.1; RFC 6750, section 3).</summary>
     /// <param name="http">The request, whose caller may have been found.</param>
-    /// <param name="tokenUrl">Where tokens are to be had.</param>
-    /// <param name="scope">What the token must be good for, or null.</param>
+    /// <param name="tokenUrl">Where to get tokens.</param>
+    /// <param name="scope">What the token must allow, or null.</param>
     public string ChallengeFor(HttpContext http, string tokenUrl, AccessScope? scope)
     {
         if (!asksForToken) return basicChallenge;
@@ -107,7 +107,7 @@ internal sealed partial class SignIn(
             case PasswordAnswer.Busy:
                 return new SignInResult(null, "too many passwords are being checked; try again in a moment", true);
             case PasswordAnswer.Wrong:
-                // Once for each: a client that goes on with a wrong password does not fill the log.
+                // Logged once per password: a client that keeps using a wrong one does not fill the log.
                 LogRefused(
                     user.Length > MaxLoggedNameChars ? user[..MaxLoggedNameChars] : user,
                     ClientNetwork.Unmapped(client));

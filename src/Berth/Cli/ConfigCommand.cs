@@ -13,7 +13,7 @@ internal static class ConfigCommand
         var config = SettingsOption.Create();
         var account = new Option<string?>("--as")
         {
-            Description = "Check as this user, by name or number: whether that user may read every file that is named. "
+            Description = "Check as this user (name or number) whether that user can read every file in the settings. "
                 + "For root only.",
         };
         var check = new Command("check", "Check the settings and list every fault with its file and line.")

@@ -9,9 +9,9 @@ using Npgsql;
 namespace Berth.Cli;
 
 /// <summary>
-/// <c>berth copy-metadata</c>: copies a registry's metadata from SQLite to PostgreSQL, back, or between two of a kind.
-/// Exits with 0 if the copy equals its source, 1 if it does not (and then nothing of it is kept), and 2 if it could not
-/// run.
+/// <c>berth copy-metadata</c>: copies a registry's metadata from SQLite to PostgreSQL, back, or between two databases
+/// of a kind. Exits with 0 if the copy equals its source, 1 if it does not (and then nothing of it is kept), and 2 if
+/// it could not run.
 /// </summary>
 internal static class CopyMetadataCommand
 {
@@ -23,8 +23,8 @@ internal static class CopyMetadataCommand
         var to = new Option<string>("--to") { Description = $"An empty database: {Forms}.", Required = true };
         var command = new Command(
             "copy-metadata",
-            "Copy the metadata into an empty database, of SQLite or PostgreSQL, and compare both. Servers must be "
-            + "stopped. Blobs stay where they are. Passwords are taken from settings files, PGPASSWORD or ~/.pgpass.")
+            "Copy the metadata into an empty SQLite or PostgreSQL database and compare both. Servers must be "
+            + "stopped. Blobs are not copied. Passwords come from settings files, PGPASSWORD or ~/.pgpass.")
         {
             from, to,
         };
@@ -55,7 +55,7 @@ internal static class CopyMetadataCommand
         {
             throw new InvalidDataException(
                 $"--from and --to are the same database, {CopySide.PlaceOf(from)}; variables like "
-                + "REGISTRY_DATABASE_HOST go before both settings files");
+                + "REGISTRY_DATABASE_HOST override both settings files");
         }
 
         var held = new List<IDisposable>();

@@ -17,7 +17,7 @@ internal static class CopySide
     private static readonly string[] UrlSettings = ["host", "sslmode", "sslrootcert", "sslcert", "sslkey"];
 
     /// <summary>Finds the settings of a database. Prints what is wrong with them, and then returns null.</summary>
-    /// <exception cref="InvalidDataException">It can't be named like that.</exception>
+    /// <exception cref="InvalidDataException">The name is invalid.</exception>
     public static RegistrySettings? Find(string name)
     {
         var settings = name switch
@@ -54,13 +54,13 @@ internal static class CopySide
         }
     }
 
-    /// <summary>Opens a database that must be there, with tables of this version.</summary>
+    /// <summary>Opens a database that must exist, with tables of this version.</summary>
     /// <exception cref="StartException">It can't be opened.</exception>
     public static Task<Database> OpenSourceAsync(RegistrySettings settings) => OpenAsync(
         settings,
         () => Database.OpenBesideAsync(settings.Database, DataFolder.DatabasePathOf(settings), TimeProvider.System));
 
-    /// <summary>Opens a database, making its tables where they are missing.</summary>
+    /// <summary>Opens a database, creating its tables if they are missing.</summary>
     /// <exception cref="StartException">It can't be opened.</exception>
     public static Task<Database> OpenTargetAsync(RegistrySettings settings) => OpenAsync(
         settings,
@@ -87,11 +87,11 @@ internal static class CopySide
     private static Dictionary<string, string> VariablesOfUrl(string text)
     {
         const string Form = "write postgres://user@host:5432/database?sslmode=require";
-        if (!Uri.TryCreate(text, UriKind.Absolute, out var url)) throw new InvalidDataException($"no URL: {Form}");
+        if (!Uri.TryCreate(text, UriKind.Absolute, out var url)) throw new InvalidDataException($"not a URL: {Form}");
         if (url.UserInfo.Contains(':'))
         {
             throw new InvalidDataException(
-                "a password on the command line can be read by others: put it into PGPASSWORD, ~/.pgpass or a "
+                "others can read a password on the command line: put it into PGPASSWORD, ~/.pgpass or a "
                 + "settings file");
         }
 
@@ -109,11 +109,11 @@ internal static class CopySide
             values[key] = value;
         }
 
-        if (values["host"].Length == 0) throw new InvalidDataException($"the URL names no host: {Form}");
+        if (values["host"].Length == 0) throw new InvalidDataException($"the URL has no host: {Form}");
         return values.Where(v => v.Value.Length > 0).ToDictionary(
             v => SettingsKey.VariableFor("database." + v.Key), v => Quoted(v.Value));
     }
 
-    /// <summary>Variables are read as YAML, of which quoted JSON is a part.</summary>
+    /// <summary>Variables are parsed as YAML, which includes JSON strings.</summary>
     private static string Quoted(string value) => TextJson.Quote(value);
 }

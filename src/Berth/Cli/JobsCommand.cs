@@ -8,7 +8,7 @@ using Npgsql;
 
 namespace Berth.Cli;
 
-/// <summary><c>berth jobs list</c>: what waits, what runs and how it ended, also while a server runs.</summary>
+/// <summary><c>berth jobs list</c>: what is waiting, running and finished. Works beside a running server.</summary>
 internal static class JobsCommand
 {
     private const string TimeFormat = "yyyy-MM-dd HH:mm:ss";
@@ -19,9 +19,9 @@ internal static class JobsCommand
         var failed = new Option<bool>("--failed") { Description = "Only those that failed." };
         var limit = new Option<int>("--limit")
         {
-            Description = "How many of each list at most.", DefaultValueFactory = _ => 50,
+            Description = "The most entries of each list.", DefaultValueFactory = _ => 50,
         };
-        var list = new Command("list", "List what waits and runs, and how the last jobs ended. Times are in UTC.")
+        var list = new Command("list", "List waiting and running jobs, and how the last ones ended. Times are in UTC.")
         {
             config, failed, limit,
         };
@@ -41,7 +41,7 @@ internal static class JobsCommand
                 return 2;
             }
         });
-        return new Command("jobs", "What the registry does besides answering requests.") { list };
+        return new Command("jobs", "Background jobs of the registry.") { list };
     }
 
     private static async Task ListAsync(

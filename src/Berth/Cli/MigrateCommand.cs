@@ -8,14 +8,14 @@ namespace Berth.Cli;
 
 /// <summary>
 /// <c>berth migrate</c>: brings the database's tables up to date, as <c>berth serve</c> does when it starts. With
-/// <c>--check</c> it only says what would happen, and exits with 0 if nothing, 1 if something, 2 if it can't tell.
+/// <c>--check</c> it only reports what would be done, and exits with 0 if nothing, 1 if something, 2 if it can't tell.
 /// </summary>
 internal static class MigrateCommand
 {
     public static Command Create()
     {
         var config = SettingsOption.Create();
-        var check = new Option<bool>("--check") { Description = "Only say what would be done; change nothing." };
+        var check = new Option<bool>("--check") { Description = "Only report what would be done; change nothing." };
         var command = new Command(
             "migrate", "Bring the database's tables up to date, as `berth serve` does when it starts.")
         {
@@ -58,11 +58,11 @@ internal static class MigrateCommand
         }
 
         await using var database = await Database.OpenAsync(settings.Database, path, TimeProvider.System);
-        Console.WriteLine("The database is up to date now.");
+        Console.WriteLine("The database is now up to date.");
         return 0;
     }
 
     private static string EffectOf(Migration migration) => migration.Oldest == migration.Number
-        ? "stop older nodes first, they can't work with its tables"
-        : $"nodes that know migration {migration.Oldest} or later may go on beside it";
+        ? "stop older nodes first: they can't use the new tables"
+        : $"nodes that know migration {migration.Oldest} or later may keep running";
 }

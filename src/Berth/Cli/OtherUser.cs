@@ -3,11 +3,13 @@ using System.Runtime.InteropServices;
 
 namespace Berth.Cli;
 
-/// <summary>Makes this process that of another user, for good: it may then read what that user may read.</summary>
+/// <summary>
+/// Turns this process into one of another user, irrevocably, so that it can read exactly what that user can.
+/// </summary>
 internal static partial class OtherUser
 {
     /// <param name="account">A name, or a number, or two numbers as <c>uid:gid</c>.</param>
-    /// <returns>Why not, or null.</returns>
+    /// <returns>Why it failed, or null.</returns>
     public static string? Become(string account)
     {
         if (!TryFind(account, out var uid, out var gid)) return $"there is no user {account} on this machine";

@@ -7,8 +7,8 @@ namespace Berth.Cli;
 internal static class ServeCommand
 {
     /// <summary>
-    /// Threads wait for disks and for SQLite: with one for each core, as the pool begins, a few large pushes leave
-    /// cores idle until it has found that out.
+    /// Threads wait for disks and for SQLite. The pool starts with one per core, so a few large pushes would leave
+    /// cores idle until it grows.
     /// </summary>
     private const int MinimumThreads = 16;
 

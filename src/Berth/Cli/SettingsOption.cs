@@ -4,18 +4,18 @@ using Berth.Settings;
 
 namespace Berth.Cli;
 
-/// <summary>The option that names the settings file, and the loading that every command begins with.</summary>
+/// <summary>The option that names the settings file, and how every command loads it.</summary>
 internal static class SettingsOption
 {
     public static Option<string?> Create() => new("--config", "-c")
     {
-        Description = "Settings file (YAML). Environment variables like REGISTRY_HTTP_ADDR go before it.",
+        Description = "Settings file (YAML). Environment variables like REGISTRY_HTTP_ADDR override it.",
     };
 
-    /// <summary>Loads the settings, prints every fault there is, and returns null if any of them is an error.</summary>
+    /// <summary>Loads the settings and prints all faults. Returns null if any of them is an error.</summary>
     public static RegistrySettings? Load(string? path) => Load(path, ReadEnvironment());
 
-    /// <summary>The same with variables of one's own instead of the environment's.</summary>
+    /// <summary>The same with the given variables instead of the environment's.</summary>
     public static RegistrySettings? Load(string? path, IReadOnlyDictionary<string, string> environment)
     {
         var result = SettingsFile.Load(path, environment);

@@ -13,8 +13,8 @@ using Spectre.Console;
 namespace Berth.Cli;
 
 /// <summary>
-/// <c>berth verify</c>: reads everything stored again, and exits with 0 if all is well, 1 if anything was found, and 2
-/// if it could not run.
+/// <c>berth verify</c>: reads everything stored. Exits with 0 if all is well, 1 if anything is wrong, and 2 if it could
+/// not run.
 /// </summary>
 internal static class VerifyCommand
 {
@@ -23,7 +23,7 @@ internal static class VerifyCommand
         var config = SettingsOption.Create();
         var dryRun = new Option<bool>("--dry-run") { Description = "Only report; leave altered blobs where they are." };
         var command = new Command(
-            "verify", "Read everything stored again and find what is altered or missing, also while a server runs.")
+            "verify", "Read everything stored and report what is altered or missing. Works beside a running server.")
         {
             config, dryRun,
         };
@@ -46,7 +46,7 @@ internal static class VerifyCommand
 
     private static async Task<int> RunAsync(RegistrySettings settings, bool isDryRun, CancellationToken cancellation)
     {
-        // The database first: where there is none, no store is begun either.
+        // The database first: if there is none, no store is created either.
         await using var database = await Database.OpenBesideAsync(
             settings.Database, DataFolder.DatabasePathOf(settings), TimeProvider.System);
         IBlobStore store = settings.Storage.S3 is { } s3
@@ -59,8 +59,8 @@ internal static class VerifyCommand
         foreach (var log in DroppedLog.Kept(DataFolder.DatabasePathOf(settings)))
         {
             verification.Report.AddFault(
-                $"the database lost committed changes at a start, since its write-ahead log was damaged: {log} is a "
-                + "copy of it; push again what is missing, then delete the copy");
+                $"the database lost committed changes at startup, because its write-ahead log was damaged: {log} is "
+                + "a copy of it; push again what is missing, then delete the copy");
         }
 
         var work = Task.Run(() => verification.RunAsync(cancellation), cancellation);
@@ -103,15 +103,15 @@ internal static class VerifyCommand
 
         if (report.UnfinishedLinks > 0)
         {
-            Console.WriteLine($"{Count(report.UnfinishedLinks, "blob")} missing of pushes that were cut off: "
+            Console.WriteLine($"{Count(report.UnfinishedLinks, "blob")} missing from interrupted pushes: "
                 + "no manifest needs them.");
         }
 
         if (report.QuarantineFiles > 0)
         {
-            var lie = report.QuarantineFiles == 1 ? "lies" : "lie";
-            Console.WriteLine($"{Count(report.QuarantineFiles, "file")} {lie} in quarantine: "
-                + "to be deleted once the images work again.");
+            var (are, them) = report.QuarantineFiles == 1 ? ("is", "it") : ("are", "them");
+            Console.WriteLine($"{Count(report.QuarantineFiles, "file")} {are} in quarantine: "
+                + $"delete {them} once the images work again.");
         }
 
         var unchanged = isDryRun ? "; nothing was changed" : "";

@@ -11,7 +11,7 @@ namespace Berth.Distribution;
 
 /// <summary>
 /// The bytes of recently pulled small blobs, such as image configs, so that a pull opens no file and asks no store.
-/// Bytes are only cached if they match their digest: corrupt content is left for the client and <c>berth verify</c> to
+/// Bytes are only cached if they match their digest: altered content is left for the client and <c>berth verify</c> to
 /// find, and never outlives the good blob that replaces it. The caller checks on each pull that the blob still exists
 /// and is complete.
 /// </summary>
@@ -30,7 +30,7 @@ internal sealed class SmallBlobCache(LimitSettings limits)
 
     public byte[]? Find(Digest digest) => contents.TryGet(digest.Text, out var content) ? content : null;
 
-    /// <summary>Reads and caches a blob; null if it is too large, or corrupt.</summary>
+    /// <summary>Reads and caches a blob; null if it is too large, or altered.</summary>
     /// <exception cref="StoreUnavailableException">The store can't read it.</exception>
     public ValueTask<byte[]?> KeepAsync(Digest digest, BlobContent blob, CancellationToken cancellation)
     {

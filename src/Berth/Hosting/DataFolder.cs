@@ -15,8 +15,8 @@ internal sealed class DataFolder : IDisposable
     private FileIdentity? identity;
 
     /// <param name="root">Its path.</param>
-    /// <param name="held">Its lock; null where nothing can be written, which needs none.</param>
-    /// <param name="isRemovedAtEnd">Whether it goes with the process.</param>
+    /// <param name="held">Its lock; null if the folder is read-only, which needs none.</param>
+    /// <param name="isRemovedAtEnd">Whether it is removed at exit.</param>
     private DataFolder(string root, FileStream? held, bool isRemovedAtEnd)
     {
         Root = root;
@@ -28,15 +28,15 @@ internal sealed class DataFolder : IDisposable
 
     public string Root { get; }
 
-    /// <summary>Whether it lies on a file system that takes no writes: then there are only pulls.</summary>
+    /// <summary>Whether it is on a read-only file system: then there are only pulls.</summary>
     public bool IsReadOnly => held is null;
 
     public static string DatabasePathOf(RegistrySettings settings) =>
         settings.Database.Path ?? Path.Combine(RootOf(settings), "berth.db");
 
-    /// <summary>Null where the settings leave nothing for it to hold.</summary>
+    /// <summary>Opens the folder; null if the settings need none.</summary>
     /// <exception cref="StartException">
-    /// Another Berth or another program uses the folder, or it can't be written.
+    /// Another Berth or another program uses the folder, or it is not writable.
     /// </exception>
     public static DataFolder? Open(RegistrySettings settings)
     {
@@ -46,18 +46,18 @@ internal sealed class DataFolder : IDisposable
         if (PathAccess.IsOnReadOnlyFileSystem(root)) return new DataFolder(root, held: null, isRemovedAtEnd: false);
         try
         {
-            // One that was killed had this process's number.
+            // Left by a process that was killed and had the same id.
             if (isInMemory && Directory.Exists(root)) Directory.Delete(root, recursive: true);
             ForeignFolder.Refuse(root, settings.Database.Host is null ? DatabasePathOf(settings) : null);
 
-            // What is in it is nobody else's business: private images, and who pushed them.
+            // Private: it holds private images, and who pushed them.
             Directory.CreateDirectory(root, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
             return new DataFolder(root, Lock(Path.Combine(root, LockName)), isInMemory);
         }
         catch (UnauthorizedAccessException e)
         {
             throw new StartException(
-                $"{Environment.UserName} may not write to the data folder {root}: give it to this user (chown), "
+                $"{Environment.UserName} may not write to the data folder {root}: chown it to this user, "
                 + "or set storage.filesystem.rootdirectory to another one", e);
         }
         catch (IOException e) when (IsLocked(e))
@@ -74,7 +74,7 @@ internal sealed class DataFolder : IDisposable
         }
     }
 
-    /// <summary>Keeps servers out of a folder that one has used. Null where none has.</summary>
+    /// <summary>Locks a folder that a server has used, to keep servers out. Null if none has.</summary>
     /// <exception cref="StartException">A server uses it.</exception>
     public static IDisposable? HoldUsed(string folder)
     {
@@ -93,7 +93,7 @@ internal sealed class DataFolder : IDisposable
         }
     }
 
-    /// <summary>Writes and syncs a byte, which fails where nothing can be written any more.</summary>
+    /// <summary>Writes and syncs a byte, to find out whether the folder is still writable.</summary>
     /// <exception cref="IOException">The folder is gone, full or read-only.</exception>
     public void Probe()
     {
@@ -108,9 +108,9 @@ internal sealed class DataFolder : IDisposable
     }
 
     /// <summary>
-    /// Looks whether the folder is still this Berth's alone. A lock file that is gone is made again, and taken.
+    /// Checks that the folder is still exclusively this Berth's. A removed lock file is recreated and locked.
     /// </summary>
-    /// <returns>Why nothing may be written, or null.</returns>
+    /// <returns>Why nothing must be written, or null.</returns>
     public string? FindLoss()
     {
         if (held is null) return "the data folder is on a read-only file system";
@@ -125,11 +125,11 @@ internal sealed class DataFolder : IDisposable
         }
         catch (IOException e) when (IsLocked(e))
         {
-            return $"the lock file was removed, and another Berth uses the data folder {Root} now: stop one of them";
+            return $"the lock file was removed, and another Berth now uses the data folder {Root}: stop one of them";
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return $"the lock file is gone, and can't be made again: {e.Message}";
+            return $"the lock file is gone, and can't be recreated: {e.Message}";
         }
     }
 
@@ -147,7 +147,7 @@ internal sealed class DataFolder : IDisposable
         ? Path.GetFullPath(settings.Storage.Filesystem.RootDirectory)
         : Path.Combine(MemoryFolder(), $"berth-{Environment.ProcessId}");
 
-    /// <summary>The folder, if it is needed and this user can't write there or make it; else null.</summary>
+    /// <summary>The folder, if it is needed and this user can't write to it or create it; otherwise null.</summary>
     public static string? FindUnwritable(RegistrySettings settings)
     {
         if (settings.Storage.S3 is not null && settings.Database.Host is not null) return null;

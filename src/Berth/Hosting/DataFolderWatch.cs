@@ -3,8 +3,8 @@ using Berth.Registry;
 namespace Berth.Hosting;
 
 /// <summary>
-/// Looks every two seconds whether the data folder is still there and still this Berth's alone, and closes the gate for
-/// pushes where it is not: what they write would be lost, or would cross with another Berth's.
+/// Checks every two seconds that the data folder still exists and is exclusively this Berth's. If not, pushes are
+/// refused: what they write would be lost, or would conflict with another Berth's writes.
 /// </summary>
 internal sealed partial class DataFolderWatch(
     DataFolder folder, PushGate gate, TimeProvider clock, ILogger<DataFolderWatch> log)
@@ -36,6 +36,6 @@ internal sealed partial class DataFolderWatch(
     [LoggerMessage(Level = LogLevel.Error, Message = "Pushes are refused: {Reason}")]
     private partial void LogClosed(string reason);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Pushes are taken again")]
+    [LoggerMessage(Level = LogLevel.Information, Message = "Pushes are accepted again")]
     private partial void LogOpen();
 }

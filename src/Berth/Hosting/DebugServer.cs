@@ -11,15 +11,15 @@ using Microsoft.Extensions.Options;
 namespace Berth.Hosting;
 
 /// <summary>
-/// The second address, <c>http.debug.addr</c>: health, and metrics where Prometheus is to fetch them. A server of its
-/// own, so that nothing of it is ever reached by the registry's address, and no request there has to ask which it is.
-/// Without sign-in: who may reach it is the network's to say.
+/// The second address, <c>http.debug.addr</c>: health, and metrics if Prometheus is enabled. It is a separate server,
+/// so that none of it can be reached at the registry's address, and requests there need not be told apart. It has no
+/// sign-in: the network decides who can reach it.
 /// </summary>
 internal sealed class DebugServer(
     RegistrySettings settings, Readiness readiness, IServiceProvider services, ILoggerFactory logs)
     : IHostedService, IDisposable
 {
-    /// <summary>Those who watch a registry are few.</summary>
+    /// <summary>Only operators connect here.</summary>
     private const int MostConnections = 100;
 
     private KestrelServer? server;

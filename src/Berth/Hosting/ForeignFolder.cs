@@ -3,7 +3,7 @@ using Berth.Settings;
 namespace Berth.Hosting;
 
 /// <summary>
-/// Keeps Berth out of a folder that holds something else: it would be an empty registry in the midst of it.
+/// Keeps Berth out of a folder that holds something else: it would start an empty registry among those files.
 /// </summary>
 internal static class ForeignFolder
 {
@@ -11,7 +11,7 @@ internal static class ForeignFolder
         + "storage.filesystem.rootdirectory to an empty folder, run both, and copy the images as "
         + "docs/moving-from-registry2.md says";
 
-    /// <summary>What Berth puts there, what disks and snapshots do, and what keeps an empty folder in git.</summary>
+    /// <summary>What Berth, file systems and snapshots create, and what keeps an empty folder in git.</summary>
     private static readonly HashSet<string> Tolerated =
     [
         "berth.lock", "berth.db", "berth.db-wal", "berth.db-shm", "berth.db-journal", "berth.probe",
@@ -19,7 +19,8 @@ internal static class ForeignFolder
     ];
 
     /// <param name="root">The data folder, which need not be there.</param>
-    /// <param name="database">The SQLite file, if there is one. Where it and the lock are, Berth has been.</param>
+    /// <param name="database">The SQLite file, if there is one. If it and the lock exist, the folder is
+    /// Berth's.</param>
     /// <exception cref="StartException">Something else is in the folder.</exception>
     public static void Refuse(string root, string? database)
     {
@@ -30,7 +31,7 @@ internal static class ForeignFolder
         if (FindLayout(root) is { } layout)
             throw new StartException($"{root} holds OCI layouts, as zot's data does ({layout}). {Advice}");
 
-        // SQLite's file may have any name, in this folder too.
+        // The SQLite file may have any name, even in this folder.
         var name = Path.GetFileName(database) ?? "berth.db";
         var other = new DirectoryInfo(root).EnumerateFileSystemInfos()
             .FirstOrDefault(e => !Tolerated.Contains(e.Name) && !e.Name.StartsWith(name, StringComparison.Ordinal));

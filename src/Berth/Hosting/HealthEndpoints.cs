@@ -4,8 +4,8 @@ using Berth.Distribution;
 namespace Berth.Hosting;
 
 /// <summary>
-/// <c>/healthz</c>: the process lives. <c>/readyz</c>: it can do its work, and is not about to stop;
-/// <c>/readyz?for=pull</c> and <c>?for=push</c> ask for one kind of work. Open to everyone; they tell nothing else.
+/// <c>/healthz</c>: the process is alive. <c>/readyz</c>: it can do its work, and is not about to stop;
+/// <c>/readyz?for=pull</c> and <c>?for=push</c> ask about one kind of work. Open to everyone; they reveal nothing else.
 /// </summary>
 internal sealed class HealthEndpoints(RequestDelegate next, Readiness readiness)
 {

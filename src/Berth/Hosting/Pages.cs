@@ -3,8 +3,8 @@ using System.Text;
 namespace Berth.Hosting;
 
 /// <summary>
-/// What is not the API, by endpoint routing: so far the words that meet a browser, and a plain 404. Open to everyone;
-/// they tell nothing of what is stored.
+/// What is not the API, by endpoint routing: so far a front page for browsers, and a plain 404. Open to everyone; they
+/// reveal nothing of what is stored.
 /// </summary>
 internal static class Pages
 {
@@ -26,7 +26,7 @@ internal static class Pages
     public static void Map(IEndpointRouteBuilder routes) =>
         routes.MapMethods("/", ["GET", "HEAD"], http => WriteAsync(http, StatusCodes.Status200OK, Front));
 
-    /// <summary>Answers what no route has taken.</summary>
+    /// <summary>Answers requests that match no route.</summary>
     public static RequestDelegate OrNotFound(RequestDelegate next) => http =>
         http.GetEndpoint() is null ? WriteAsync(http, StatusCodes.Status404NotFound, Missing) : next(http);
 

@@ -3,8 +3,8 @@ using Berth.Settings;
 namespace Berth.Hosting;
 
 /// <summary>
-/// Takes <c>http.prefix</c> off the paths that have it. The others are answered too: they come through a proxy that
-/// has taken it off, or ask for the node's health.
+/// Strips <c>http.prefix</c> from paths that have it. Other paths are served too: they come through a proxy that has
+/// stripped it, or are health checks.
 /// </summary>
 internal sealed class PathPrefix(RequestDelegate next, HttpSettings settings)
 {

@@ -3,9 +3,9 @@ using Berth.Settings;
 namespace Berth.Hosting;
 
 /// <summary>
-/// Answers <c>OPTIONS</c> on every path where <c>http.headers</c> lets pages of other origins in: browsers ask so
-/// before each request that carries credentials, without them, and take only a 2xx for a yes (Fetch, "CORS protocol").
-/// The headers themselves are on every answer.
+/// Answers <c>OPTIONS</c> on every path if <c>http.headers</c> allows other origins: browsers send it, without
+/// credentials, before each request that carries them, and only a 2xx counts as a yes (Fetch, "CORS protocol"). The
+/// headers themselves are on every response.
 /// </summary>
 internal sealed class Preflight(RequestDelegate next)
 {

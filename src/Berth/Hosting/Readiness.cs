@@ -6,8 +6,8 @@ using Berth.Registry;
 namespace Berth.Hosting;
 
 /// <summary>
-/// Whether Berth can do its work, asked of the database, the disk and the store once a second at most. Pulls and pushes
-/// are apart: on a full or read-only disk pulls go on.
+/// Whether Berth can do its work. Checks the database, the disk and the store at most once a second. Pulls and pushes
+/// are checked separately: on a full or read-only disk, pulls continue.
 /// </summary>
 internal sealed class Readiness(
     Database database, IBlobStore store, AnswerCache cache, PushGate gate, IHostApplicationLifetime lifetime,
@@ -19,10 +19,10 @@ internal sealed class Readiness(
     private readonly Question pulls = new();
     private readonly Question pushes = new();
 
-    /// <summary>What makes Berth slow though it can do its work; null when nothing does.</summary>
+    /// <summary>What slows Berth down although it can do its work; null if nothing does.</summary>
     public string? FindWarning() => cache.FindProblem();
 
-    /// <summary>Null when all is well, else the reason in words.</summary>
+    /// <summary>Null if all is well, otherwise the reason as text.</summary>
     public async Task<string?> FindProblemAsync(bool forPulls)
     {
         var isStopping = signals.IsStopping || lifetime.ApplicationStopping.IsCancellationRequested;
@@ -67,7 +67,7 @@ internal sealed class Readiness(
 
         try
         {
-            // A transaction without a change: it goes the way of all writes, and finds what is in their way.
+            // A transaction without changes: it takes the path of all writes, and finds what blocks them.
             await database.WriteAsync(
                 session => session.NumberAsync("SELECT 1 FROM repository LIMIT 1"), isDurable: false);
         }
@@ -79,7 +79,7 @@ internal sealed class Readiness(
         return await store.FindProblemAsync(forPulls: false);
     }
 
-    /// <summary>One at a time: a disk that hangs must not collect threads.</summary>
+    /// <summary>One check at a time: a hanging disk must not tie up more and more threads.</summary>
     private sealed class Question
     {
         private readonly Lock asking = new();

@@ -5,8 +5,8 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Berth.Hosting;
 
 /// <summary>
-/// The line of a request that the server itself refuses, because it is no HTTP or larger than the limits: no handler
-/// ever sees it. Kestrel says so to one logger, at the level of debugging and with nothing but the connection's name.
+/// The log line of a request that the server itself refuses, because it is not valid HTTP or exceeds a limit: no
+/// handler ever sees it. Kestrel only reports it to one logger, at debug level, with just the connection's id.
 /// </summary>
 internal sealed class RefusalLog(LogSink sink, OpenConnections connections) : ILoggerProvider, ILogger
 {

@@ -14,8 +14,8 @@ namespace Berth.Hosting;
 internal static partial class RegistryHost
 {
     /// <param name="settings">Checked settings.</param>
-    /// <param name="logOutput">Where the log goes; the standard output if null.</param>
-    /// <exception cref="StartException">The settings ask for what this machine does not give.</exception>
+    /// <param name="logOutput">Where the log goes; standard output if null.</param>
+    /// <exception cref="StartException">The settings ask for something that this machine does not offer.</exception>
     public static async Task<WebApplication> BuildAsync(RegistrySettings settings, Stream? logOutput = null)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
@@ -60,10 +60,11 @@ internal static partial class RegistryHost
         }
     }
 
-    /// <summary>Serves until a signal comes, and then for as long as running requests need.</summary>
+    /// <summary>Serves until a signal arrives, then drains running requests.</summary>
     public static async Task RunAsync(WebApplication app, CancellationToken cancellation)
     {
-        // A part that can't be made, as with a broken database, throws here: a host can't be stopped without its parts.
+        // A part that can't be created, such as a broken database, throws here: a host can't be stopped without its
+        // parts.
         _ = app.Services.GetRequiredService<IEnumerable<IHostedService>>();
         try
         {
@@ -71,7 +72,7 @@ internal static partial class RegistryHost
         }
         catch
         {
-            // Some parts run already: told to stop they end quietly.
+            // Some parts are already running: stop them cleanly.
             await app.StopAsync(CancellationToken.None);
             throw;
         }
@@ -98,7 +99,7 @@ internal static partial class RegistryHost
 
     private static string Version => typeof(RegistryHost).Assembly.GetName().Version!.ToString(fieldCount: 3);
 
-    /// <summary>The way of every request, from the outside in.</summary>
+    /// <summary>The pipeline of every request, from the outside in.</summary>
     private static void Handle(WebApplication app, RegistrySettings settings)
     {
         var services = app.Services;
@@ -137,7 +138,7 @@ internal static partial class RegistryHost
             _ => LogLevel.Debug,
         });
 
-        // The server's own words per request, for which it would also start an Activity each time.
+        // The server's own messages per request, for which it would also start an Activity each time.
         builder.Logging.AddFilter("Microsoft", settings.Level == LogLevelName.Error ? LogLevel.Error : LogLevel.Warning)
             .AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None)
             .AddFilter<LineLoggers>(RefusalLog.Category, LogLevel.None)

@@ -9,14 +9,14 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Berth.Hosting;
 
 /// <summary>
-/// The outermost of what handles a request: gives it its headers, answers what nobody foresaw with a 500 whose id is
-/// in the log, and writes the request's line.
+/// The outermost handler of a request: adds the headers of every response, answers unexpected errors with a 500 whose
+/// id is in the log, and writes the request's log line.
 /// </summary>
 internal sealed partial class RequestBoundary(
     RequestDelegate next, AnswerHeaders headers, RequestLog? requests, LimitSettings limits, TimeProvider clock,
     ILogger<RequestBoundary> log)
 {
-    /// <summary>nginx's number for a client that went away. It is only logged: there is nobody to send it to.</summary>
+    /// <summary>nginx's status for a client that went away. It is only logged, never sent.</summary>
     private const int ClientGone = 499;
 
     private static readonly TimeSpan MomentUntilToldGone = TimeSpan.FromMilliseconds(200);
@@ -55,7 +55,7 @@ internal sealed partial class RequestBoundary(
         }
     }
 
-    /// <summary>On HTTP/2 a refused body ends by itself, with its stream.</summary>
+    /// <summary>On HTTP/2 a refused body ends with its stream.</summary>
     private static bool HasBody(HttpRequest request) =>
         request.ContentLength > 0 || request.Headers.TransferEncoding.Count > 0;
 
@@ -67,18 +67,18 @@ internal sealed partial class RequestBoundary(
         if (codings is [{ } only] && only.Trim().Equals("chunked", StringComparison.OrdinalIgnoreCase)) return null;
         request.HttpContext.Response.Headers.Connection = "close";
         return new RegistryError(
-            StatusCodes.Status501NotImplemented, "UNSUPPORTED", "no transfer coding but chunked is understood");
+            StatusCodes.Status501NotImplemented, "UNSUPPORTED", "the only supported transfer coding is chunked");
     }
 
     /// <summary>
-    /// Reads what the client may still be sending after its request was refused, or it would see a broken connection
-    /// instead of the answer. There are bounds to that.
+    /// Drains what the client may still be sending after its request was refused; otherwise it would see a broken
+    /// connection instead of the answer. This is bounded.
     /// </summary>
     private async Task EndBodyAsync(HttpContext http)
     {
         if (HttpProtocol.IsHttp2(http.Request.Protocol) || http.RequestAborted.IsCancellationRequested) return;
 
-        // Who asked first sends nothing, now that the answer is no, and Kestrel knows.
+        // A client that sent Expect sends nothing now that the answer is no, and Kestrel knows that.
         if (http.Request.Headers.Expect.Count > 0) return;
         using var limit = new CancellationTokenSource(LongestEndOfBody, clock);
         try
@@ -93,7 +93,8 @@ internal sealed partial class RequestBoundary(
         }
         catch (Exception e) when (e is IOException or OperationCanceledException or InvalidOperationException)
         {
-            // The framing is wrong, the client is gone or slow, or somebody reads already: there is no next request.
+            // The framing is wrong, the client is gone or slow, or the body is already being read: there is no next
+            // request.
         }
 
         http.Abort();
@@ -129,7 +130,7 @@ internal sealed partial class RequestBoundary(
 
         if (http.Response.HasStarted)
         {
-            // The client must not take what it has for the whole.
+            // The client must not take a partial response for the whole.
             http.Abort();
             return error.Status;
         }
@@ -140,19 +141,19 @@ internal sealed partial class RequestBoundary(
         return error.Status;
     }
 
-    /// <summary>Kestrel has its own exception for bad chunks, but not for a size that is no 32-bit number.</summary>
+    /// <summary>Kestrel has its own exception for bad chunks, but not for a chunk size beyond 32 bits.</summary>
     private static BadHttpRequestException? FindBadFraming(Exception e) =>
         e is IOException { InnerException: OverflowException }
             ? new BadHttpRequestException("the size of a chunk is too large", StatusCodes.Status400BadRequest, e)
             : null;
 
-    /// <summary>The client went away, and has less of the answer than it was promised.</summary>
+    /// <summary>The client went away before it got the whole response.</summary>
     private static ValueTask<bool> IsCutOffAsync(HttpContext http, CountedBody? body) =>
         body?.Bytes < http.Response.ContentLength && !HttpMethods.IsHead(http.Request.Method)
             ? new ValueTask<bool>(IsGoneAsync(http.RequestAborted))
             : ValueTask.FromResult(false);
 
-    /// <summary>Kestrel says that the client is gone a moment after reading and writing begin to fail.</summary>
+    /// <summary>Kestrel reports that the client is gone a moment after reads and writes begin to fail.</summary>
     private static async Task<bool> IsGoneAsync(CancellationToken aborted)
     {
         await Task.Delay(MomentUntilToldGone, aborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

@@ -6,13 +6,13 @@ using Berth.Telemetry;
 namespace Berth.Hosting;
 
 /// <summary>
-/// Measures each request and begins its span, by OpenTelemetry's conventions for HTTP servers. It is on the way of a
-/// request only where somebody wants to know.
+/// Measures each request and starts its span, by OpenTelemetry's conventions for HTTP servers. It is in the pipeline
+/// only if telemetry is enabled.
 /// </summary>
 internal sealed class RequestMeter(RequestDelegate next, string prefix)
 {
     private static readonly Histogram<double> Durations = Meters.Duration(
-        "http.server.request.duration", "Requests, until the last byte of the answer was handed on.");
+        "http.server.request.duration", "Duration of requests, until the last byte of the response was passed on.");
 
     private static readonly Tally Active = new();
     private static readonly Tally Received = new();
@@ -23,11 +23,11 @@ internal sealed class RequestMeter(RequestDelegate next, string prefix)
     static RequestMeter()
     {
         Meters.Berth.CreateObservableUpDownCounter(
-            "http.server.active_requests", () => Active.Value, "{request}", "Requests that are being answered.");
+            "http.server.active_requests", () => Active.Value, "{request}", "Requests in progress.");
         Meters.Berth.CreateObservableCounter(
-            "berth.http.received", () => Received.Value, "By", "Bytes of bodies that clients announced.");
+            "berth.http.received", () => Received.Value, "By", "Bytes of request bodies, by Content-Length.");
         Meters.Berth.CreateObservableCounter(
-            "berth.http.sent", () => Sent.Value, "By", "Bytes of bodies that clients were promised.");
+            "berth.http.sent", () => Sent.Value, "By", "Bytes of response bodies, by Content-Length.");
     }
 
     public async Task HandleAsync(HttpContext http)
@@ -77,7 +77,7 @@ internal sealed class RequestMeter(RequestDelegate next, string prefix)
         if (status >= 500) span.SetStatus(ActivityStatusCode.Error);
     }
 
-    /// <summary>What clients make up must not become labels.</summary>
+    /// <summary>Methods invented by clients must not become labels.</summary>
     private static string MethodOf(string method) =>
         HttpMethods.IsGet(method) ? HttpMethods.Get
         : HttpMethods.IsHead(method) ? HttpMethods.Head

@@ -6,10 +6,10 @@ using Berth.Transport;
 namespace Berth.Hosting;
 
 /// <summary>
-/// What SIGTERM, SIGINT and SIGQUIT do. The first one stops in order, and says so at each step:
+/// Handles SIGTERM, SIGINT and SIGQUIT. The first one shuts down gracefully, and logs each step:
 /// <list type="number">
-/// <item><c>/readyz</c> answers 503; for <c>http.shutdowndelay</c> connections are still taken;</item>
-/// <item>the port closes, and running requests may go on for <c>http.draintimeout</c>;</item>
+/// <item><c>/readyz</c> answers 503; for <c>http.shutdowndelay</c> connections are still accepted;</item>
+/// <item>the port closes, and running requests get <c>http.draintimeout</c> to finish;</item>
 /// <item>everything is closed.</item>
 /// </list>
 /// A second one ends the process at once, as it would without this.
@@ -47,7 +47,7 @@ internal sealed partial class StopSignals(
     {
         if (Interlocked.Increment(ref received) > 1)
         {
-            // What waits to be written has no other chance.
+            // Last chance to write pending log lines.
             LogSecond(signal.Signal);
             sink.Dispose();
             return;
@@ -89,11 +89,11 @@ internal sealed partial class StopSignals(
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message =
-        "{Signal} received: no longer ready, {Requests} requests are running. A second signal ends at once")]
+        "{Signal} received: no longer ready, {Requests} requests are running. A second signal stops at once")]
     private partial void LogReceived(PosixSignal signal, int requests);
 
     [LoggerMessage(Level = LogLevel.Information, Message =
-        "Connections are still taken for {Delay} (http.shutdowndelay)")]
+        "Connections are still accepted for {Delay} (http.shutdowndelay)")]
     private partial void LogDelays(TimeSpan delay);
 
     [LoggerMessage(Level = LogLevel.Information, Message =
@@ -103,7 +103,7 @@ internal sealed partial class StopSignals(
     [LoggerMessage(Level = LogLevel.Information, Message = "Still waiting for {Requests} requests, {Left} at most")]
     private partial void LogWaits(int requests, TimeSpan left);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "A second signal, {Signal}: ends at once")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "A second signal, {Signal}: stopping at once")]
     private partial void LogSecond(PosixSignal signal);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Stopped after {Time}")]

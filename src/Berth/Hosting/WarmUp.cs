@@ -8,8 +8,8 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Berth.Hosting;
 
 /// <summary>
-/// Asks the registry for what it does not have, once at the start. Code, libraries and files that are needed to answer
-/// are loaded then, and not for the first time when descriptors or memory are short.
+/// Requests something that does not exist, once at startup. This loads the code, libraries and files needed to answer,
+/// so that they are not first loaded when descriptors or memory are short.
 /// </summary>
 internal static class WarmUp
 {
@@ -32,7 +32,7 @@ internal static class WarmUp
         }
         catch (Exception e) when (e is DbException or DatabaseUnavailableException or IOException)
         {
-            // Whoever asks next hears of it, and /readyz says so.
+            // The next request will fail the same way, and /readyz says so.
         }
     }
 

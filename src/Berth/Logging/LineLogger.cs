@@ -5,7 +5,7 @@ namespace Berth.Logging;
 /// <summary>Writes the messages of one category to the sink.</summary>
 internal sealed class LineLogger(string category, LogSink sink) : ILogger
 {
-    /// <summary>The host's words for a start that failed: the command says it in one line.</summary>
+    /// <summary>The host's message for a failed start, which the command reports in one line.</summary>
     private const string StartFailed = "HostedServiceStartupFaulted";
 
     public IDisposable? BeginScope<TState>(TState state)
@@ -34,7 +34,7 @@ internal sealed class LineLoggers(LogSink sink) : ILoggerProvider
     public ILogger CreateLogger(string categoryName) =>
         loggers.GetOrAdd(categoryName, static (name, sink) => new LineLogger(name, sink), sink);
 
-    /// <summary>The sink outlives the loggers: others write to it too.</summary>
+    /// <summary>The sink outlives the loggers, since others write to it too.</summary>
     public void Dispose()
     {
     }

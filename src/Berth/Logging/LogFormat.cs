@@ -2,7 +2,7 @@ using Berth.Settings;
 
 namespace Berth.Logging;
 
-/// <summary>How a line looks: <c>log.formatter</c>, and the <c>log.fields</c> that end every line.</summary>
+/// <summary>The format of lines: <c>log.formatter</c>, and the <c>log.fields</c> at the end of every line.</summary>
 internal sealed class LogFormat
 {
     private readonly TimeProvider clock;
@@ -20,6 +20,6 @@ internal sealed class LogFormat
 
     public DateTimeOffset Now => clock.GetUtcNow();
 
-    /// <summary>The fields as every line ends with them, in UTF-8.</summary>
+    /// <summary>The fields at the end of every line, in UTF-8.</summary>
     public byte[] Fields { get; }
 }

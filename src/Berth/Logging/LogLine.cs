@@ -8,16 +8,16 @@ using Berth.Settings;
 namespace Berth.Logging;
 
 /// <summary>
-/// One line in the making, in UTF-8, in a buffer that each thread has for itself. Use it to its end without awaiting:
+/// Builds one line, in UTF-8, in a per-thread buffer. Finish it without awaiting:
 /// <code>
 /// 2026-11-21T05:14:39.123Z info GET /v2/ 200 bytes=2 ms=0.123 client=127.0.0.1
 /// {"time":"2026-11-21T05:14:39.123Z","level":"info","method":"GET","path":"/v2/","status":200,"bytes":2,…}
 /// </code>
-/// Whatever comes from outside is escaped as JSON escapes it, so that nobody can write lines of their own.
+/// External input is escaped as in JSON, so that nobody can inject lines.
 /// </summary>
 internal sealed class LogLine
 {
-    /// <summary>ASCII without the two that a quoted string escapes.</summary>
+    /// <summary>Printable ASCII without the two characters that a quoted string escapes.</summary>
     private const string Printable =
         "!#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[]^_`abcdefghijklmnopqrstuvwxyz{|}~";
     private const int KeptBytes = 64 * 1024;
@@ -34,7 +34,7 @@ internal sealed class LogLine
 
     public ReadOnlySpan<byte> Written => bytes.AsSpan(0, length);
 
-    /// <summary>A line of this thread, empty as yet.</summary>
+    /// <summary>This thread's line, still empty.</summary>
     public static LogLine Start(bool isJson)
     {
         var line = ofThread ??= new LogLine();
@@ -54,7 +54,7 @@ internal sealed class LogLine
         return line;
     }
 
-    /// <summary>A sentence; readers of text see no name before it.</summary>
+    /// <summary>The message; in text it has no name.</summary>
     public void Message(ReadOnlySpan<char> text)
     {
         Name("message"u8, isNamed: false);
@@ -62,7 +62,7 @@ internal sealed class LogLine
         else Escape(text);
     }
 
-    /// <summary>A value that speaks for itself: it has a name in JSON only.</summary>
+    /// <summary>A self-explanatory value: it has a name only in JSON.</summary>
     public void Word(ReadOnlySpan<byte> name, ReadOnlySpan<char> value)
     {
         Name(name, isNamed: false);
@@ -75,7 +75,7 @@ internal sealed class LogLine
         Number(value);
     }
 
-    /// <summary>A name and a value; nothing where there is no value.</summary>
+    /// <summary>A name and a value; nothing if there is no value.</summary>
     public void Field(ReadOnlySpan<byte> name, ReadOnlySpan<char> value)
     {
         if (value.IsEmpty) return;
@@ -128,7 +128,7 @@ internal sealed class LogLine
         Value(value);
     }
 
-    /// <summary>An exception with its stack: further lines for people, one more field in JSON.</summary>
+    /// <summary>An exception with its stack trace: further lines in text, one more field in JSON.</summary>
     public void Trace(Exception e)
     {
         var text = e.ToString();
@@ -146,7 +146,7 @@ internal sealed class LogLine
         }
     }
 
-    /// <summary>The whole line with its end.</summary>
+    /// <summary>The whole line with its line end.</summary>
     public ReadOnlySpan<byte> End(LogFormat format, Exception? e = null)
     {
         Add(format.Fields);
@@ -235,7 +235,7 @@ internal sealed class LogLine
     {
         Utf8Formatter.TryFormat(utc, Room(32), out var written, new StandardFormat('O'));
 
-        // 'O' has seven digits of a second; three are read.
+        // 'O' writes seven fractional digits; three are enough.
         length += written - 5;
         Add("Z"u8);
     }

@@ -1,12 +1,12 @@
 namespace Berth.Logging;
 
 /// <summary>
-/// Takes whole lines and writes them to the output from a thread of its own, many at a time. Where the output blocks,
-/// lines are dropped and counted: requests never wait for their log.
+/// Takes whole lines and writes them to the output on its own thread, many at a time. If the output blocks, lines are
+/// dropped and counted: requests never wait for the log.
 /// </summary>
 internal sealed class LogSink : IDisposable
 {
-    /// <summary>What may wait for the output: some 20,000 lines.</summary>
+    /// <summary>The most that waits for the output: some 20,000 lines.</summary>
     public const int MaxPendingBytes = 4 * 1024 * 1024;
 
     private static readonly TimeSpan RestBetweenWrites = TimeSpan.FromMilliseconds(10);
@@ -15,7 +15,7 @@ internal sealed class LogSink : IDisposable
     private readonly Lock filling = new();
     private readonly AutoResetEvent somethingToDo = new(initialState: false);
 
-    /// <summary>Set once, and waited for a hundred times a second: it must not spin meanwhile.</summary>
+    /// <summary>Set once, and polled a hundred times a second: it must not spin.</summary>
     private readonly ManualResetEventSlim stopping = new(initialState: false, spinCount: 0);
 
     private readonly LogFormat format;
@@ -27,7 +27,7 @@ internal sealed class LogSink : IDisposable
     private long dropped;
 
     /// <param name="format">How lines look.</param>
-    /// <param name="output">Where they go; the standard output if null.</param>
+    /// <param name="output">Where they go; standard output if null.</param>
     public LogSink(LogFormat format, Stream? output)
     {
         (this.format, this.output) = (format, output ?? Console.OpenStandardOutput());
@@ -62,7 +62,7 @@ internal sealed class LogSink : IDisposable
         if (wasEmpty) somethingToDo.Set();
     }
 
-    /// <summary>Writes what waits, for a second at most.</summary>
+    /// <summary>Writes pending lines, for at most a second.</summary>
     public void Dispose()
     {
         stopping.Set();
@@ -110,7 +110,7 @@ internal sealed class LogSink : IDisposable
     private ReadOnlySpan<byte> DescribeLoss(long lost)
     {
         var line = LogLine.Start(format, LogLevel.Warning);
-        line.Message("the output was too slow for the log: lines were dropped");
+        line.Message("the log output was too slow: lines were dropped");
         line.Field("dropped"u8, lost);
         return line.End(format);
     }

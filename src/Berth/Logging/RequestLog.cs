@@ -4,12 +4,12 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Berth.Logging;
 
 /// <summary>
-/// One line for each request, of level info. Neither queries nor Authorization are in it: both may hold secrets.
-/// <c>log.accesslog.disabled</c> switches it off, and so does a <c>log.level</c> above info.
+/// One line per request, at level info. It contains neither the query nor Authorization, which may hold secrets.
+/// <c>log.accesslog.disabled</c> switches it off, as does a <c>log.level</c> above info.
 /// </summary>
 internal sealed class RequestLog(LogSink sink)
 {
-    /// <summary>More of a User-Agent tells nobody anything.</summary>
+    /// <summary>The rest of a longer User-Agent is of no use.</summary>
     private const int MaxAgentChars = 256;
 
     public void Write(HttpContext http, int status, long bodyBytes, TimeSpan duration)

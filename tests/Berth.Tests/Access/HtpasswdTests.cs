@@ -263,7 +263,7 @@ public sealed partial class HtpasswdTests : IDisposable
     [InlineData("ann:$2y$10$tooShort", 1, "cut short")]
     [InlineData("ann:$2y$99$abcdefghijklmnopqrstuuE5pTSBqLNVeM8BNyi0PJHsFZxgsNNmu", 1, "cut short or damaged")]
     [InlineData("ann:secret", 1, "no hash")]
-    [InlineData("ann:", 1, "nothing behind the colon")]
+    [InlineData("ann:", 1, "nothing after the colon")]
     [InlineData("/etc/berth/htpasswd", 1, "no colon")]
     [InlineData(":$2y$04$abcdefghijklmnopqrstuuE5pTSBqLNVeM8BNyi0PJHsFZxgsNNmu", 1, "no name")]
     [InlineData("", null, "nobody could sign in")]

@@ -114,7 +114,7 @@ public class VerifyTests
         Assert.True(await client.IsWholeAsync(Image));
         (exitCode, output) = await BerthCommand.RunAsync(berth.DataFolder, "verify");
         Assert.Equal(0, exitCode);
-        Assert.Contains("1 file lies in quarantine", output, StringComparison.Ordinal);
+        Assert.Contains("1 file is in quarantine", output, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -90,7 +90,7 @@ public class UpgradeTests(ITestOutputHelper output)
         Assert.DoesNotContain("never shown", said, StringComparison.Ordinal);
         (exitCode, said) = await BerthCommand.RunAsync(settings, "serve");
         Assert.Equal(1, exitCode);
-        Assert.Contains("check that it runs, and the settings under database", said, StringComparison.Ordinal);
+        Assert.Contains("check that it is running, and the settings under database", said, StringComparison.Ordinal);
     }
 
     /// <summary>Pushes and pulls one manifest after another; none may fail.</summary>

@@ -179,7 +179,7 @@ public sealed partial class DiskFaultMatrixTests(ITestOutputHelper output)
         {
             var status = Status().Match(e.Message).Groups[1].Value;
             Count(status);
-            var cause = status == "507" ? "disk is full" : "fails (";
+            var cause = status == "507" ? "disk is full" : "failed (";
             if (status is "503" or "507" && e.Message.Contains(cause, StringComparison.Ordinal)) return;
             throw;
         }
