@@ -5,8 +5,8 @@ using Berth.Oci;
 namespace Berth.Blobs;
 
 /// <summary>
-/// Content on its way into the store: bytes that are appended until the client says that this was all.
-/// Not safe for use by two requests at once.
+/// Content on its way into the store: bytes are appended until the client says that it is complete. Not safe for use by
+/// two requests at once.
 /// </summary>
 internal abstract class BlobUpload(UploadId id, RepositoryName repository, DigestAlgorithm algorithm) : IDisposable
 {
@@ -21,29 +21,28 @@ internal abstract class BlobUpload(UploadId id, RepositoryName repository, Diges
 
     public DigestAlgorithm Algorithm => algorithm;
 
-    /// <summary>How many bytes were received so far.</summary>
+    /// <summary>How many bytes have been received so far.</summary>
     public long Offset { get; protected set; }
 
-    /// <summary>What the client said before the first byte that the whole is; null where it has not.</summary>
+    /// <summary>The digest that the client announced before the first byte; null if it did not.</summary>
     public Digest? Expected { get; set; }
 
     /// <summary>
-    /// What whoever opens the upload again needs in order to resume it, after <see cref="SuspendAsync"/>; null where
-    /// that is nothing.
+    /// What is needed to reopen and resume the upload, after <see cref="SuspendAsync"/>; null if nothing is.
     /// </summary>
     public virtual string? State => null;
 
     /// <summary>
-    /// Asks whether no other request has claimed the upload since this one did; null where none could have.
+    /// Tells whether this request still holds the upload, or another has claimed it since; null if none could have.
     /// </summary>
     public Func<CancellationToken, ValueTask<bool>>? IsHeldAsync { get; set; }
 
     public bool IsClosed => isClosed;
 
-    /// <summary>Where the request that writes now found the upload, in bytes.</summary>
+    /// <summary>The upload's length when the current request began, in bytes.</summary>
     protected long BegunAt { get; private set; }
 
-    /// <summary>Called before each request that writes, by whoever sees to it that there is one at a time.</summary>
+    /// <summary>Called before each request that writes, by the code that admits one at a time.</summary>
     public void BeginRequest()
     {
         BegunAt = Offset;
@@ -52,11 +51,11 @@ internal abstract class BlobUpload(UploadId id, RepositoryName repository, Diges
 
     /// <summary>
     /// Appends a request's body, straight from the server's buffers: while a batch is stored, the server receives the
-    /// next one. Whatever arrived before a failure stays, so that a client can resume at <see cref="Offset"/>.
+    /// next one. Whatever arrived before a failure is kept, so that a client can resume at <see cref="Offset"/>.
     /// </summary>
     /// <param name="body">The body.</param>
     /// <param name="maxBytes">How large the upload may get.</param>
-    /// <param name="cancellation">Ends it for another reason than that the client went away.</param>
+    /// <param name="cancellation">Ends it for a reason other than the client going away.</param>
     /// <exception cref="UploadTooLargeException">The upload would grow above <paramref name="maxBytes"/>.</exception>
     public async Task AppendAsync(PipeReader body, long maxBytes, CancellationToken cancellation)
     {
@@ -70,15 +69,15 @@ internal abstract class BlobUpload(UploadId id, RepositoryName repository, Diges
         }
     }
 
-    /// <summary>Forgets everything since <see cref="BeginRequest"/>, and nothing else.</summary>
+    /// <summary>Discards everything since <see cref="BeginRequest"/>, and nothing else.</summary>
     public abstract ValueTask RewindAsync(CancellationToken cancellation);
 
-    /// <summary>Puts what was received where any node finds it, at the end of a request.</summary>
+    /// <summary>At the end of a request, stores what was received where any node can find it.</summary>
     public virtual ValueTask SuspendAsync(CancellationToken cancellation) => ValueTask.CompletedTask;
 
     /// <summary>The digest of what was received.</summary>
     /// <param name="algorithm">Which.</param>
-    /// <param name="read">Called with the length of each piece that has to be read again for it.</param>
+    /// <param name="read">Called with the length of each piece that has to be read again.</param>
     /// <param name="cancellation">Ends the reading.</param>
     public abstract ValueTask<Digest> ComputeDigestAsync(
         DigestAlgorithm algorithm, Action<int>? read, CancellationToken cancellation);
@@ -92,19 +91,19 @@ internal abstract class BlobUpload(UploadId id, RepositoryName repository, Diges
     }
 
     /// <summary>
-    /// Stores a batch that is not empty, and moves <see cref="Offset"/> behind it. The thread that brought it receives
-    /// the next one as soon as it is let go.
+    /// Stores a non-empty batch and advances <see cref="Offset"/>. The calling thread receives the next batch as soon
+    /// as this yields.
     /// </summary>
     protected abstract ValueTask StoreAsync(ReadOnlySequence<byte> batch, CancellationToken cancellation);
 
-    /// <summary>Ends what stored batches left under way.</summary>
+    /// <summary>Completes work that stored batches left in flight.</summary>
     protected virtual ValueTask SettleAsync() => ValueTask.CompletedTask;
 
     protected abstract void Close();
 
     private async Task StoreAllAsync(PipeReader body, long maxBytes, CancellationToken cancellation)
     {
-        // A read that is given a token and cancelled stays open in the server. This ends one with an empty result.
+        // Cancelling a read by its token leaves it pending in the server. This ends it with an empty result.
         await using var stopping = cancellation.UnsafeRegister(
             static body => ((PipeReader)body!).CancelPendingRead(), body);
         while (true)
@@ -118,7 +117,8 @@ internal abstract class BlobUpload(UploadId id, RepositoryName repository, Diges
             }
             finally
             {
-                // Also after a failure: the server drops the connection, and the answer, over a read that never ended.
+                // Also after a failure: if a read never ended, the server drops the connection and with it the
+                // response.
                 body.AdvanceTo(batch.End);
             }
 

@@ -5,10 +5,10 @@ using Microsoft.Win32.SafeHandles;
 namespace Berth.Blobs;
 
 /// <summary>
-/// Appends to a file past the kernel's page cache (O_DIRECT): a layer that is synced anyway is then not copied into
-/// memory page by page first, which costs more than the hash. Of two buffers one is filled by the thread that
-/// receives, while two others hash and write what is in the other one. The kernel takes only whole pages at whole
-/// pages' positions; what a file begins or ends with beside them goes the ordinary way.
+/// Appends to a file, bypassing the kernel's page cache (O_DIRECT): a layer that is synced anyway need not be copied
+/// into the cache page by page first, which costs more than hashing. There are two buffers: the receiving thread fills
+/// one while two others hash and write the other. The kernel only accepts whole pages at page-aligned positions;
+/// unaligned bytes at either end are written the ordinary way.
 /// </summary>
 internal sealed partial class DirectWriter : IAsyncDisposable
 {
@@ -28,8 +28,8 @@ internal sealed partial class DirectWriter : IAsyncDisposable
 
     /// <param name="ordinary">The file, opened the ordinary way; the caller closes it.</param>
     /// <param name="direct">The same file, opened for direct writes.</param>
-    /// <param name="position">Where to go on, in bytes.</param>
-    /// <param name="hash">Gets all bytes in their order, a part at a time.</param>
+    /// <param name="position">Where to continue, in bytes.</param>
+    /// <param name="hash">Receives all bytes in order, a part at a time.</param>
     internal DirectWriter(
         SafeFileHandle ordinary, SafeFileHandle direct, long position, Action<ReadOnlyMemory<byte>> hash)
     {
@@ -37,10 +37,10 @@ internal sealed partial class DirectWriter : IAsyncDisposable
         Written = position;
     }
 
-    /// <summary>The end of what is in the file, in bytes.</summary>
+    /// <summary>How far the file is written, in bytes.</summary>
     public long Written { get; private set; }
 
-    /// <summary>O_DIRECT, where it is known.</summary>
+    /// <summary>O_DIRECT; 0 if unknown for this architecture.</summary>
     private static int DirectFlag => RuntimeInformation.ProcessArchitecture switch
     {
         Architecture.X64 => 0x4000,
@@ -48,11 +48,11 @@ internal sealed partial class DirectWriter : IAsyncDisposable
         _ => 0,
     };
 
-    /// <summary>Null where the system or the file system knows no such way.</summary>
+    /// <summary>Null if the system or the file system does not support it.</summary>
     /// <param name="file">The same file, opened the ordinary way.</param>
     /// <param name="path">The file's path.</param>
-    /// <param name="position">Where to go on, in bytes.</param>
-    /// <param name="hash">Gets all bytes in their order, a part at a time.</param>
+    /// <param name="position">Where to continue, in bytes.</param>
+    /// <param name="hash">Receives all bytes in order, a part at a time.</param>
     public static DirectWriter? TryOpen(
         SafeFileHandle file, string path, long position, Action<ReadOnlyMemory<byte>> hash)
     {
@@ -75,7 +75,7 @@ internal sealed partial class DirectWriter : IAsyncDisposable
     {
         while (!bytes.IsEmpty)
         {
-            // A first buffer that begins beside a page ends at one.
+            // A first buffer that starts unaligned ends on a page boundary.
             var capacity = filling.Memory.Length - (int)(position % PageBuffer.PageBytes);
             var part = bytes.Slice(0, Math.Min(capacity - filled, bytes.Length));
             part.CopyTo(filling.Memory.Span[filled..]);
@@ -86,7 +86,7 @@ internal sealed partial class DirectWriter : IAsyncDisposable
     }
 
     /// <summary>
-    /// Returns once everything is hashed, and in the file, where a process after this one finds it.
+    /// Returns once everything is hashed and in the file, where a later process can find it.
     /// </summary>
     /// <exception cref="IOException">Something could not be written.</exception>
     public async ValueTask DrainAsync()
@@ -95,10 +95,10 @@ internal sealed partial class DirectWriter : IAsyncDisposable
         await storing;
     }
 
-    /// <summary>Must follow upon the end of the last call. What was not drained is lost.</summary>
+    /// <summary>Call only after the last call has completed. What was not drained is lost.</summary>
     public async ValueTask DisposeAsync()
     {
-        // The buffer is another upload's afterwards.
+        // Afterwards another upload gets the buffer.
         await storing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         direct.Dispose();
         filling.Return();
@@ -123,7 +123,7 @@ internal sealed partial class DirectWriter : IAsyncDisposable
         Written = start + bytes.Length;
     }
 
-    /// <summary>Some file systems take the flag and refuse the write.</summary>
+    /// <summary>Some file systems accept the flag but refuse the write.</summary>
     private bool TryWriteDirectly(ReadOnlySpan<byte> bytes, long start)
     {
         try

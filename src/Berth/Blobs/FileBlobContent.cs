@@ -11,8 +11,8 @@ internal sealed class FileBlobContent(SafeFileHandle file) : BlobContent
     private const int ChunkBytes = 256 * 1024;
 
     /// <summary>
-    /// After so many bytes a copy lets its thread go. Each time wakes another thread, which at every chunk costs a
-    /// quarter of the copy's CPU time.
+    /// How many bytes a copy sends before it yields its thread. Each yield wakes another thread; doing so at every
+    /// chunk would cost a quarter of the copy's CPU time.
     /// </summary>
     private const int YieldBytes = 4 * 1024 * 1024;
 
@@ -20,10 +20,10 @@ internal sealed class FileBlobContent(SafeFileHandle file) : BlobContent
 
     public override SafeFileHandle File => file;
 
-    /// <summary>When the file got its content.</summary>
+    /// <summary>When the file was last written.</summary>
     public DateTime WrittenUtc => System.IO.File.GetLastWriteTimeUtc(file);
 
-    /// <summary>Reads a whole file for its digest.</summary>
+    /// <summary>Reads a whole file to compute its digest.</summary>
     public static Digest ComputeDigest(
         SafeFileHandle file, DigestAlgorithm algorithm,
         Action<int>? read = null, CancellationToken cancellation = default)
@@ -66,8 +66,8 @@ internal sealed class FileBlobContent(SafeFileHandle file) : BlobContent
             var flushed = await output.FlushAsync(cancellation);
             if (flushed.IsCompleted) throw new OperationCanceledException("the client went away");
 
-            // A connection that takes everything at once, or is cut, would keep this thread to the end of the blob; it
-            // may be the one that has to hear of the cut.
+            // A connection that never blocks, or is cut, would occupy this thread until the end of the blob; the thread
+            // may be the one needed to notice the cut.
             if (count > 0 && offset / YieldBytes != (offset - read) / YieldBytes) await Task.Yield();
         }
     }

@@ -5,12 +5,12 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Berth.Blobs;
 
-/// <summary>How a staged blob becomes durable.</summary>
+/// <summary>Promotion: how a staged blob becomes durable.</summary>
 internal sealed partial class FileBlobStore
 {
     private const int CopyBytes = 256 * 1024;
 
-    /// <summary>An upload that is not kept beside later ones goes at once: each is whole.</summary>
+    /// <summary>An upload superseded by later ones is deleted at once: each of them is complete.</summary>
     private StagedBlob Stage(Digest digest, long sizeBytes, StagedFile file)
     {
         while (true)
@@ -26,13 +26,15 @@ internal sealed partial class FileBlobStore
         }
     }
 
-    /// <summary>Whether a file is no upload any more. It keeps the upload's name until it is durable.</summary>
+    /// <summary>
+    /// Whether a file is a staged blob and no longer an upload. It keeps the upload's name until it is durable.
+    /// </summary>
     private bool IsStaged(string path) => staged.Values.Any(blob => blob.Files.Any(file => file.Path == path));
 
     private Task PromoteAsync(StagedBlob blob) =>
         blob.PromoteAsync(() => promoting.StartNew(() => Promote(blob), CancellationToken.None));
 
-    /// <summary>For blobs that no request waits for. What fails is tried again.</summary>
+    /// <summary>For blobs that no request waits for. Failures are retried later.</summary>
     private async Task PromoteInBackgroundAsync(StagedBlob blob)
     {
         try
@@ -45,7 +47,7 @@ internal sealed partial class FileBlobStore
         }
     }
 
-    /// <summary>The latest file first, until one got the blob's name, or none is any good.</summary>
+    /// <summary>Tries the latest file first, until one gets the blob's name or none is left.</summary>
     private void Promote(StagedBlob blob)
     {
         var folder = Path.GetDirectoryName(BlobPath(blob.Digest))!;
@@ -72,9 +74,9 @@ internal sealed partial class FileBlobStore
     }
 
     /// <summary>
-    /// Data before name: sync the file, check its size, rename it. False where the file is damaged.
+    /// Data before name: sync the file, check its size, rename it. False if the file is damaged.
     /// </summary>
-    /// <exception cref="IOException">It could not be done now; the file is kept.</exception>
+    /// <exception cref="IOException">It failed for now; the file is kept.</exception>
     private bool TryPlace(StagedBlob blob, StagedFile file)
     {
         try
@@ -88,7 +90,7 @@ internal sealed partial class FileBlobStore
                 return true;
             }
 
-            // Later uploads may have made it superfluous meanwhile, and removed it: then nothing is wrong with it.
+            // Later uploads may have superseded and removed it: then nothing is wrong with it.
             if (!blob.Files.Contains(file)) return false;
             LogDamaged(blob.Digest, blob.SizeBytes, RandomAccess.GetLength(handle));
             TryDelete(file.Path);
@@ -116,8 +118,8 @@ internal sealed partial class FileBlobStore
     }
 
     /// <summary>
-    /// Writes what can be read of a file that could not be synced into a new one, and syncs that. Null where it is not
-    /// what was pushed.
+    /// Copies a file that could not be synced into a new one, and syncs that. Null if what it reads is not what was
+    /// pushed.
     /// </summary>
     private string? CopyChecked(Digest digest, SafeFileHandle source)
     {
@@ -153,7 +155,7 @@ internal sealed partial class FileBlobStore
         return null;
     }
 
-    /// <summary>What can't be removed now is removed at the next start, as every file that no upload owns.</summary>
+    /// <summary>Best effort: a file that can't be deleted now is removed at the next start, like all orphans.</summary>
     private static void TryDelete(string path)
     {
         try
@@ -162,20 +164,20 @@ internal sealed partial class FileBlobStore
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // It takes space, and nothing else.
+            // It only takes up space.
         }
     }
 
     [LoggerMessage(Level = LogLevel.Error, Message =
-        "Blob {Digest} is not durable yet: {Reason}. It is kept, and tried again in {RestSeconds} s")]
+        "Blob {Digest} is not durable yet: {Reason}. It is kept, and retried in {RestSeconds} s")]
     private partial void LogNotDurable(Digest digest, string reason, double restSeconds);
 
     [LoggerMessage(Level = LogLevel.Error, Message =
-        "Blob {Digest} should have {Expected} bytes and has {Found}, or other content: this copy of it is dropped, and "
-        + "the next manifest that needs the blob asks for it")]
+        "Blob {Digest} should have {Expected} bytes but has {Found}, or other content: this copy is dropped, and the "
+            + "blob has to be pushed again")]
     private partial void LogDamaged(Digest digest, long expected, long found);
 
     [LoggerMessage(Level = LogLevel.Error, Message =
-        "Blob {Digest} was removed by another program before it was durable, from {Path}: it has to be pushed again")]
+        "Blob {Digest} was removed from {Path} by another program before it was durable: it has to be pushed again")]
     private partial void LogGone(Digest digest, string path);
 }

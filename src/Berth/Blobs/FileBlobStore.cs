@@ -12,16 +12,14 @@ namespace Berth.Blobs;
 /// uploads/0123…               an upload, or a staged blob: whole, verified, not yet durable
 /// quarantine/sha256-abcdef…   what `berth verify` found altered
 /// </code>
-/// A blob gets its name only once its bytes are on the disk, so no crash leaves a name with wrong content behind.
-/// To spare an fsync for each blob of an image, an upload that ended is <em>staged</em>: it answers at once from where
-/// it lies, and becomes durable when a manifest needs it, or a moment later. Whatever fails on that way is tried again:
-/// only a file that is known to be damaged is dropped, by its length or its digest.
+/// A blob gets its name only once its bytes are on the disk, so no crash leaves a name with wrong content behind. To
+/// avoid an fsync for each blob of an image, a finished upload is first <em>staged</em>: it is served at once from the
+/// upload's file, and becomes durable when a manifest needs it, or a moment later. Failures on the way are retried: a
+/// file is dropped only if its length or digest shows that it is damaged.
 /// </summary>
 internal sealed partial class FileBlobStore : IBlobStore
 {
-    /// <summary>
-    /// Larger blobs start for the disk at once, so that the manifest after them has less to wait for.
-    /// </summary>
+    /// <summary>Larger blobs are promoted at once, so that their manifest has less to wait for.</summary>
     private const long PromoteAtOnceBytes = 1024 * 1024;
 
     private readonly ConcurrentDictionary<Digest, StagedBlob> staged = new();
@@ -36,11 +34,11 @@ internal sealed partial class FileBlobStore : IBlobStore
     private readonly ILogger log;
     private readonly TaskFactory promoting;
 
-    /// <param name="root">The folder, made when missing, unless it can only be read.</param>
-    /// <param name="writesDirectly">Whether large blobs go past the page cache.</param>
+    /// <param name="root">The folder, created if missing, unless it is read-only.</param>
+    /// <param name="writesDirectly">Whether large blobs bypass the page cache.</param>
     /// <param name="clock">The time; the system's if null.</param>
-    /// <param name="log">Where failures of the disk are told; nowhere if null.</param>
-    /// <param name="concurrentSyncs">How many blobs are synced at once: each holds a thread.</param>
+    /// <param name="log">Where disk failures are logged; nowhere if null.</param>
+    /// <param name="concurrentSyncs">How many blobs are synced at once: each takes a thread.</param>
     public FileBlobStore(
         string root, bool writesDirectly = true, TimeProvider? clock = null, ILogger<FileBlobStore>? log = null,
         int concurrentSyncs = 16)
@@ -61,7 +59,9 @@ internal sealed partial class FileBlobStore : IBlobStore
 
     public string Name { get; }
 
-    /// <summary>Nothing is created on the disk before the first byte; the file alone says how far it came.</summary>
+    /// <summary>
+    /// Creates nothing on disk before the first byte; the file's length alone tells how far the upload came.
+    /// </summary>
     public ValueTask<BlobUpload> OpenUploadAsync(
         UploadId id, RepositoryName repository, DigestAlgorithm algorithm, string? state,
         CancellationToken cancellation)
@@ -78,7 +78,7 @@ internal sealed partial class FileBlobStore : IBlobStore
         return Task.CompletedTask;
     }
 
-    /// <summary>An upload is staged before its session ends, so the session is asked for first.</summary>
+    /// <summary>An upload is staged before its session ends, so the session is checked first.</summary>
     public async Task RemoveOrphansAsync(
         DateTimeOffset since, Func<UploadId, ValueTask<bool>> isOwned, CancellationToken cancellation)
     {
@@ -122,16 +122,18 @@ internal sealed partial class FileBlobStore : IBlobStore
     }
 
     /// <summary>
-    /// Makes every staged blob durable that has been staged for at least <paramref name="age"/>. One that fails stays
-    /// staged, and rests for a while that doubles with each failure.
+    /// Promotes every blob that has been staged for at least <paramref name="age"/>. One that fails stays staged, with
+    /// exponential backoff.
     /// </summary>
     public Task PromoteStagedAsync(TimeSpan age) => Task.WhenAll(
         staged.Values.Where(b => b.IsDue(age)).Select(PromoteInBackgroundAsync));
 
-    /// <summary>Digests of what was answered with 201 and is not durable yet.</summary>
+    /// <summary>Digests of blobs that were answered with 201 but are not durable yet.</summary>
     public IEnumerable<Digest> Staged => staged.Keys;
 
-    /// <summary>One that could not be opened lately is opened here too: a HEAD tells what a GET would.</summary>
+    /// <summary>
+    /// A blob that recently could not be opened is opened here too, so that a HEAD reports what a GET would.
+    /// </summary>
     public ValueTask<long?> LengthOfAsync(Digest digest)
     {
         if (hasUnreadable && unreadable.ContainsKey(digest)) OpenNoted(digest)?.Dispose();
@@ -140,7 +142,7 @@ internal sealed partial class FileBlobStore : IBlobStore
 
     public ValueTask<BlobContent?> OpenAsync(Digest digest) => ValueTask.FromResult(OpenNoted(digest));
 
-    /// <summary>A staged blob first gets its place: then there is one file to remove.</summary>
+    /// <summary>A staged blob is promoted first, so that there is only one file to remove.</summary>
     public async Task DeleteAsync(Digest digest, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
@@ -153,7 +155,7 @@ internal sealed partial class FileBlobStore : IBlobStore
 
     public IAsyncEnumerable<Digest> ListAsync(CancellationToken cancellation) => List().ToAsyncEnumerable();
 
-    /// <summary>Only the very file that was found altered, known by the time it was written, is moved.</summary>
+    /// <summary>Moves only the file that was found altered, identified by its modification time.</summary>
     public Task<bool> QuarantineAsync(Digest digest, BlobContent altered)
     {
         var path = BlobPath(digest);
@@ -168,9 +170,9 @@ internal sealed partial class FileBlobStore : IBlobStore
         return Task.FromResult(isSame);
     }
 
-    /// <summary>For pushes a file is written as an upload is, and synced: only that shows a failing disk.</summary>
+    /// <summary>For pushes, a file is written and synced like an upload: only that reveals a failing disk.</summary>
     public ValueTask<string?> FindProblemAsync(bool forPulls) => ValueTask.FromResult(
-        !Directory.Exists(blobs) ? $"the folder of the blobs is gone: {blobs}" : forPulls ? null : Probe());
+        !Directory.Exists(blobs) ? $"the blobs folder is gone: {blobs}" : forPulls ? null : Probe());
 
     private string? Probe()
     {
@@ -197,8 +199,8 @@ internal sealed partial class FileBlobStore : IBlobStore
         Directory.Exists(quarantine) ? Directory.EnumerateFiles(quarantine, "sha*").Count() : 0);
 
     /// <summary>
-    /// What was just pushed goes before a file of that name, which it may be meant to heal. A staged blob may get its
-    /// name while it is looked for: then it is found there.
+    /// A staged blob takes precedence over a file of that name, which it may be meant to repair. If it gets its name
+    /// during the search, it is found there.
     /// </summary>
     private T? Locate<T>(Digest digest, Func<string, T?> look)
     {
@@ -244,7 +246,7 @@ internal sealed partial class FileBlobStore : IBlobStore
     {
         try
         {
-            // Asynchronous, because only such handles can be handed to a socket.
+            // Asynchronous, because only such handles can be passed to a socket.
             return new FileBlobContent(File.OpenHandle(
                 path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete,
                 FileOptions.Asynchronous));
@@ -255,7 +257,7 @@ internal sealed partial class FileBlobStore : IBlobStore
         }
     }
 
-    /// <summary>The folder a manifest's blob lies in, where nothing in this process's life has synced it yet.</summary>
+    /// <summary>The folder of a manifest's blob, if this process has not synced it yet.</summary>
     private string? FolderToSync(Digest digest)
     {
         var folder = Path.GetDirectoryName(BlobPath(digest))!;
@@ -263,8 +265,8 @@ internal sealed partial class FileBlobStore : IBlobStore
     }
 
     /// <summary>
-    /// Each folder is synced with its parents once in a process's life: an earlier one may have died between the name
-    /// of a blob and its sync.
+    /// Syncs each folder, with its parents, once per process: an earlier process may have died between renaming a blob
+    /// and syncing the folder.
     /// </summary>
     private void SyncOnce(string folder)
     {
@@ -276,7 +278,7 @@ internal sealed partial class FileBlobStore : IBlobStore
         durableFolders.TryAdd(folder, true);
     }
 
-    /// <summary>A folder that could not be synced is not durable until a later sync works.</summary>
+    /// <summary>A folder that could not be synced is not durable until a later sync succeeds.</summary>
     private void FlushNames(string folder)
     {
         try

@@ -5,18 +5,18 @@ using Microsoft.Win32.SafeHandles;
 namespace Berth.Blobs;
 
 /// <summary>
-/// An upload in a file that grows at its end. The hash runs along, and is written down with the upload when that is
-/// closed in order. What it has not taken, after a crash or for another algorithm, is read from the file at the end.
+/// An upload in an append-only file. The hash is computed as bytes arrive, and saved when the upload is closed cleanly.
+/// What it has not covered, after a crash or for another algorithm, is read from the file at the end.
 /// </summary>
 internal sealed class FileBlobUpload : BlobUpload
 {
     /// <summary>
-    /// What lies behind this in a large blob is written past the page cache. Small ones stay in memory, from where they
-    /// are pulled soon.
+    /// Beyond this, a large blob bypasses the page cache. Small ones stay in the cache, since they are likely to be
+    /// pulled soon.
     /// </summary>
     private const long DirectFromBytes = 8 * 1024 * 1024;
 
-    /// <summary>What is read at once for the hash, in bytes.</summary>
+    /// <summary>How much is read at a time for the hash, in bytes.</summary>
     private const int ReadBytes = 1024 * 1024;
 
     private bool isDirect;
@@ -27,11 +27,11 @@ internal sealed class FileBlobUpload : BlobUpload
     private bool isHashCurrent;
 
     /// <param name="id">Which.</param>
-    /// <param name="repository">Where it was begun.</param>
-    /// <param name="algorithm">What it will most likely be checked with.</param>
-    /// <param name="path">Its file, which need not be there yet.</param>
-    /// <param name="isDirect">Whether what is large goes past the page cache.</param>
-    /// <param name="state">What <see cref="State"/> was when it was closed last; null for a new one.</param>
+    /// <param name="repository">Where it was started.</param>
+    /// <param name="algorithm">The algorithm that its digest will most likely have.</param>
+    /// <param name="path">Its file, which need not exist yet.</param>
+    /// <param name="isDirect">Whether large blobs bypass the page cache.</param>
+    /// <param name="state">Its <see cref="State"/> when it was last closed; null for a new one.</param>
     public FileBlobUpload(
         UploadId id, RepositoryName repository, DigestAlgorithm algorithm, string path, bool isDirect, string? state)
         : base(id, repository, algorithm)
@@ -55,7 +55,7 @@ internal sealed class FileBlobUpload : BlobUpload
     }
 
     /// <summary>
-    /// Where the file has to be read, no thread is held for all that time, and what was read before the client went
+    /// If the file has to be read, this does not occupy a thread all the time, and what was read before the client went
     /// away need not be read again.
     /// </summary>
     public override async ValueTask<Digest> ComputeDigestAsync(
@@ -66,7 +66,7 @@ internal sealed class FileBlobUpload : BlobUpload
         return hash.Current();
     }
 
-    /// <summary>Makes sure the file is there, also for a blob of no bytes.</summary>
+    /// <summary>Makes sure the file exists, even for an empty blob.</summary>
     public void CreateFile() => _ = File();
 
     protected override void Close()
@@ -123,7 +123,7 @@ internal sealed class FileBlobUpload : BlobUpload
     }
 
     /// <summary>
-    /// While a batch is hashed here it is written on another thread, and the one that brought it receives the next.
+    /// Hashes the batch here while another thread writes it and the calling thread receives the next one.
     /// </summary>
     private async ValueTask StoreOrdinarilyAsync(ReadOnlySequence<byte> batch)
     {

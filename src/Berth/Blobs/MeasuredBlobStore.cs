@@ -3,11 +3,11 @@ using Berth.Telemetry;
 
 namespace Berth.Blobs;
 
-/// <summary>A store whose calls are measured, where somebody wants to know.</summary>
+/// <summary>A store whose calls are measured, if telemetry is enabled.</summary>
 internal sealed class MeasuredBlobStore(IBlobStore inner) : IBlobStore
 {
     private readonly OperationMeter meter = new(
-        Meters.Duration("berth.store.operation.duration", "Calls to the blob store, without the reading of blobs."),
+        Meters.Duration("berth.store.operation.duration", "Calls to the blob store, excluding reads of blob content."),
         new("berth.store.kind", inner is FileBlobStore ? "folder" : "s3"), "berth.store.operation");
 
     public string Name => inner.Name;

@@ -4,12 +4,12 @@ using System.Runtime.CompilerServices;
 namespace Berth.Blobs;
 
 /// <summary>
-/// Memory that begins at a page's boundary and does not move. The first uploads get large buffers, which a disk writes
-/// fastest, and those beside them small ones, so that many uploads at once stay within bounds.
+/// Pinned, page-aligned memory. The first uploads get large buffers, which disks write fastest; further concurrent ones
+/// get small ones, so that memory stays bounded.
 /// </summary>
 internal sealed class PageBuffer
 {
-    /// <summary>A multiple of every disk's block.</summary>
+    /// <summary>A multiple of every disk's block size.</summary>
     public const int PageBytes = 4096;
 
     /// <summary>At most 32 MiB of them are in use at once.</summary>
@@ -36,7 +36,7 @@ internal sealed class PageBuffer
         (int)(-(nint)Unsafe.AsPointer(ref array[0]) & (PageBytes - 1));
 
     /// <summary>
-    /// Gives out buffers of one size, up to a number, and keeps idle ones for reuse; those above a bound are left to
+    /// Hands out a limited number of buffers of one size and keeps idle ones for reuse; those above a bound are left to
     /// the garbage collector.
     /// </summary>
     private sealed class Shelf(int bufferBytes, int maxInUse)
@@ -48,7 +48,7 @@ internal sealed class PageBuffer
 
         public int BufferBytes => bufferBytes;
 
-        /// <summary>Null where as many as may be are in use.</summary>
+        /// <summary>Null if the maximum is in use.</summary>
         public PageBuffer? TryTake()
         {
             if (Interlocked.Increment(ref inUse) <= maxInUse)

@@ -3,12 +3,12 @@ using System.Buffers;
 namespace Berth.Blobs;
 
 /// <summary>
-/// Bytes that wait to become a part: in blocks of 1 MiB, as they come. The first <see cref="FreeBytes"/> need no
-/// <see cref="Reservation"/>, so that small blobs wait for nobody.
+/// Bytes gathered for the next part, in blocks of 1 MiB as they arrive. The first <see cref="FreeBytes"/> need no <see
+/// cref="Reservation"/>, so that small blobs never wait for memory.
 /// </summary>
 internal sealed class PartBuffer : IDisposable
 {
-    /// <summary>Room for most configs and signatures; 1000 uploads (limits.concurrentuploads) make 64 MiB.</summary>
+    /// <summary>Enough for most configs and signatures; 1000 uploads (limits.concurrentuploads) make 64 MiB.</summary>
     public const int FreeBytes = 64 * 1024;
 
     private const int BlockBytes = 1 << 20;
@@ -18,7 +18,7 @@ internal sealed class PartBuffer : IDisposable
 
     public long Length { get; private set; }
 
-    /// <summary>The memory that was set aside for it; given back with the buffer.</summary>
+    /// <summary>The memory reserved for it, released with the buffer.</summary>
     public IDisposable? Reservation { get; set; }
 
     public void Append(ReadOnlySpan<byte> data)
@@ -76,7 +76,7 @@ internal sealed class PartBuffer : IDisposable
         Reservation = null;
     }
 
-    /// <summary>A stream over blocks of different lengths, of which only a beginning may be filled.</summary>
+    /// <summary>A stream over blocks of different lengths; the last one may be partly filled.</summary>
     private sealed class Reader(List<byte[]> blocks, long length) : Stream
     {
         private long position;

@@ -3,17 +3,17 @@ using Berth.Settings;
 namespace Berth.Blobs;
 
 /// <summary>
-/// How large the parts of an upload are. S3 takes 10,000 of them. Those of 10 MiB would make 98 GiB; so every 48th
-/// part is 1 MiB larger than the one before, which makes 1.1 TiB with parts of at most 218 MiB, and leaves the parts of
-/// blobs of usual sizes small. The size follows from the number alone: a request that goes on where another broke off
-/// cuts the same bytes into the same parts.
+/// The sizes of an upload's parts. S3 allows 10,000 of them, which at 10 MiB would be 98 GiB. So every 48th part is 1
+/// MiB larger than the one before: this allows 1.1 TiB with parts of at most 218 MiB, and keeps the parts of typical
+/// blobs small. The size depends on the part number alone, so a request that resumes an upload cuts the same bytes into
+/// the same parts.
 /// </summary>
 internal sealed class PartSizes(S3Settings settings)
 {
-    /// <summary>What S3 takes.</summary>
+    /// <summary>S3's limit.</summary>
     public const int MaximumParts = 10_000;
 
-    /// <summary>What S3 takes for any part but the last, in bytes.</summary>
+    /// <summary>S3's minimum for any part but the last, in bytes.</summary>
     public const long LeastBytes = 5 << 20;
 
     private const long StepBytes = 1 << 20;

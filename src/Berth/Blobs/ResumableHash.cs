@@ -6,9 +6,9 @@ using Berth.Oci;
 namespace Berth.Blobs;
 
 /// <summary>
-/// A hash whose state can be written down and taken up by another process, which the platform's own can't: OpenSSL's
-/// SHA256_… and SHA512_… work on a plain structure. Where OpenSSL is not there, or its structures are others, the
-/// platform's hash does the same work and nothing can be written down.
+/// A hash whose state can be saved and resumed by another process, which .NET's own can't: OpenSSL's SHA256_… and
+/// SHA512_… work on a plain struct. If OpenSSL is missing, or its structs differ, .NET's hash does the work and the
+/// state can't be saved.
 /// </summary>
 internal sealed unsafe class ResumableHash : IDisposable
 {
@@ -32,9 +32,9 @@ internal sealed unsafe class ResumableHash : IDisposable
 
     public DigestAlgorithm Algorithm { get; }
 
-    /// <summary>A hash of nothing yet.</summary>
+    /// <summary>Starts a new hash.</summary>
     /// <param name="algorithm">Which.</param>
-    /// <param name="isResumable">False: the platform's, as where there is no OpenSSL.</param>
+    /// <param name="isResumable">False: uses .NET's hash, as if there were no OpenSSL.</param>
     public static ResumableHash Start(DigestAlgorithm algorithm, bool isResumable = true)
     {
         var hash = new ResumableHash(algorithm, isResumable ? FunctionsOf(algorithm) : null);
@@ -42,7 +42,7 @@ internal sealed unsafe class ResumableHash : IDisposable
         return hash;
     }
 
-    /// <summary>Goes on from what <see cref="Save"/> wrote. Null where that can't be.</summary>
+    /// <summary>Resumes from what <see cref="Save"/> wrote. Null if that is impossible.</summary>
     public static ResumableHash? Resume(string? text)
     {
         if (text?.Split(':', 2) is not [var name, var encoded]) return null;
@@ -60,13 +60,13 @@ internal sealed unsafe class ResumableHash : IDisposable
         else functions.Append(state, data);
     }
 
-    /// <summary>The digest of what came so far. The hash can go on.</summary>
+    /// <summary>The digest so far. Hashing can continue.</summary>
     public Digest Current() => functions is null
         ? Digest.FromHash(Algorithm, platform!.GetCurrentHash())
         : functions.End((byte[])state.Clone());
 
     /// <summary>
-    /// The state as text, for <see cref="Resume"/> on a machine of the same byte order; null where it can't be written.
+    /// The state as text, for <see cref="Resume"/> on a machine of the same byte order; null if it can't be saved.
     /// </summary>
     public string? Save() => functions is null ? null : $"{Algorithm}:{Base64Url.EncodeToString(state)}";
 
@@ -140,7 +140,7 @@ internal sealed unsafe class ResumableHash : IDisposable
             return Digest.FromHash(Algorithm, hash);
         }
 
-        /// <summary>Room beyond the structure shows whether it is larger than what is known of it.</summary>
+        /// <summary>Space beyond the struct reveals whether it is larger than expected.</summary>
         private bool IsRight()
         {
             const byte Mark = 0xA5;

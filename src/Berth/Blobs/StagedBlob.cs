@@ -2,21 +2,21 @@ using Berth.Oci;
 
 namespace Berth.Blobs;
 
-/// <summary>One whole upload of a staged blob.</summary>
+/// <summary>One complete upload of a staged blob.</summary>
 internal sealed class StagedFile(string path)
 {
     public string Path => path;
 
     /// <summary>
-    /// Whether a sync of it failed. The kernel then calls pages clean that may never have reached the disk: what it
-    /// reads back has to be checked, and written anew.
+    /// Whether a sync of it failed. The kernel may then have marked pages clean that never reached the disk: the
+    /// content has to be read, checked and written to a new file.
     /// </summary>
     public bool IsSuspect { get; set; }
 }
 
 /// <summary>
-/// A blob that was answered with 201 and is not durable yet. Each push brings a file of its own, and the last two are
-/// kept until one is durable: the later one may be there because the earlier one was damaged.
+/// A blob that was answered with 201 but is not durable yet. Each push brings its own file, and the last two are kept
+/// until one is durable: the later one may exist because the earlier one was damaged.
 /// </summary>
 internal sealed class StagedBlob(Digest digest, long sizeBytes, TimeProvider clock)
 {
@@ -35,10 +35,10 @@ internal sealed class StagedBlob(Digest digest, long sizeBytes, TimeProvider clo
 
     public long SizeBytes => sizeBytes;
 
-    /// <summary>From the latest to the earliest.</summary>
+    /// <summary>Latest first.</summary>
     public IReadOnlyList<StagedFile> Files => Volatile.Read(ref files);
 
-    /// <summary>How long it rests after its last failure; twice as long with each.</summary>
+    /// <summary>The delay after the last failure; doubles with each failure.</summary>
     public TimeSpan Rest
     {
         get
@@ -49,7 +49,9 @@ internal sealed class StagedBlob(Digest digest, long sizeBytes, TimeProvider clo
         }
     }
 
-    /// <summary>Whether it was staged for so long, and no failure was too recent; it always is for no time.</summary>
+    /// <summary>
+    /// Whether it has been staged for this long, and is not backing off from a failure; always true for an age of zero.
+    /// </summary>
     public bool IsDue(TimeSpan age)
     {
         lock (guard)
@@ -59,9 +61,7 @@ internal sealed class StagedBlob(Digest digest, long sizeBytes, TimeProvider clo
         }
     }
 
-    /// <summary>
-    /// Adds a file, and returns those that it makes superfluous. Null where the blob has ended meanwhile.
-    /// </summary>
+    /// <summary>Adds a file, and returns those it supersedes. Null if the blob is no longer staged.</summary>
     public IReadOnlyList<StagedFile>? TryAdd(StagedFile file)
     {
         lock (guard)
@@ -73,7 +73,7 @@ internal sealed class StagedBlob(Digest digest, long sizeBytes, TimeProvider clo
         }
     }
 
-    /// <summary>Takes out a file that is no good. False where it was superfluous already.</summary>
+    /// <summary>Removes a damaged file. False if it had already been superseded.</summary>
     public bool Remove(StagedFile file)
     {
         lock (guard)
@@ -84,7 +84,9 @@ internal sealed class StagedBlob(Digest digest, long sizeBytes, TimeProvider clo
         }
     }
 
-    /// <summary>Takes out a file that got its name, and returns the earlier ones, which are superfluous now.</summary>
+    /// <summary>
+    /// Removes the file that got the blob's name, and returns the earlier ones, which are now superseded.
+    /// </summary>
     public IReadOnlyList<StagedFile> Complete(StagedFile file)
     {
         lock (guard)
@@ -97,8 +99,7 @@ internal sealed class StagedBlob(Digest digest, long sizeBytes, TimeProvider clo
     }
 
     /// <summary>
-    /// Runs <paramref name="promote"/> unless it runs already: then its end is what all wait for. After a failure the
-    /// next call tries again.
+    /// Runs <paramref name="promote"/>, or joins the run in progress. After a failure the next call retries.
     /// </summary>
     public Task PromoteAsync(Func<Task> promote)
     {

@@ -3,9 +3,9 @@ using System.Threading.RateLimiting;
 namespace Berth.Blobs;
 
 /// <summary>
-/// The memory that parts on their way to a store may take, of all uploads together. Who wants some waits in line. A
-/// part's whole size is reserved before it is filled, and nobody waits for more while a part that it holds needs
-/// anything but the store: so each gets its turn.
+/// The memory for parts on their way to a store, shared by all uploads, first come, first served. A part's whole size
+/// is reserved before it is filled, and no upload waits for more memory while its own parts depend on anything but the
+/// store. So everyone gets a turn.
 /// </summary>
 internal sealed class UploadMemory : IDisposable
 {
@@ -24,19 +24,19 @@ internal sealed class UploadMemory : IDisposable
         });
     }
 
-    /// <summary>Whether somebody waits for memory.</summary>
+    /// <summary>Whether anyone is waiting for memory.</summary>
     public bool IsContended => limiter.GetStatistics() is { CurrentQueuedCount: > 0 };
 
-    /// <summary>How many bytes nobody has.</summary>
+    /// <summary>How many bytes are free.</summary>
     public long FreeBytes => (limiter.GetStatistics()?.CurrentAvailablePermits ?? 0) * BytesPerPermit;
 
     private int Permits { get; }
 
-    /// <summary>Waits in line for memory. Dispose of it to give it back.</summary>
+    /// <summary>Waits in line for memory. Dispose it to release it.</summary>
     public async ValueTask<IDisposable> ReserveAsync(long bytes, CancellationToken cancellation) =>
         await limiter.AcquireAsync(PermitsFor(bytes), cancellation);
 
-    /// <summary>Memory that is free at once, or null.</summary>
+    /// <summary>Memory if it is free right now, or null.</summary>
     public IDisposable? TryReserve(long bytes)
     {
         var lease = limiter.AttemptAcquire(PermitsFor(bytes));

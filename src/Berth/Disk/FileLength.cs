@@ -26,10 +26,10 @@ internal static partial class FileLength
     private static readonly uint UserId = GetEffectiveUserId();
 
     /// <summary>
-    /// A file's length in bytes, or null where there is none. One that this user may not read fails here as it does
-    /// when it is opened, so that a HEAD tells what a GET would.
+    /// A file's length in bytes, or null if there is none. Fails for a file that this user may not read, as opening it
+    /// would, so that a HEAD reports what a GET would.
     /// </summary>
-    /// <exception cref="IOException">The disk does not tell.</exception>
+    /// <exception cref="IOException">The file can't be examined.</exception>
     /// <exception cref="UnauthorizedAccessException">The file may not be read.</exception>
     public static long? Of(string path)
     {
@@ -47,24 +47,24 @@ internal static partial class FileLength
         {
             NoSuchFile or NoFolderOnTheWay => null,
             NotPermitted or NoSuchCall => AskSlowly(path),
-            _ => throw new IOException($"cannot look at '{path}': {Marshal.GetPInvokeErrorMessage(error)}", error),
+            _ => throw new IOException($"cannot stat '{path}': {Marshal.GetPInvokeErrorMessage(error)}", error),
         };
     }
 
     private static bool IsReadableByAll(int mode) => (mode & ReadableByOthers) != 0;
 
-    /// <summary>Whether the file belongs to another user than the one this process runs as.</summary>
+    /// <summary>Whether the file belongs to a different user than this process.</summary>
     private static bool IsOthers(ReadOnlySpan<byte> record) =>
         BitConverter.ToUInt32(record[OwnerAt..]) != UserId;
 
-    /// <summary>Rights have many sources; opening the file asks them all.</summary>
+    /// <summary>Permissions have many sources; opening the file checks them all.</summary>
     private static void RequireReadable(string path)
     {
         using var file = File.OpenHandle(
             path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
     }
 
-    /// <summary>Some old sandboxes refuse the call itself.</summary>
+    /// <summary>Some old sandboxes forbid the system call.</summary>
     private static long? AskSlowly(string path)
     {
         var file = new FileInfo(path);

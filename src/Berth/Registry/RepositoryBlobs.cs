@@ -124,7 +124,7 @@ internal sealed partial class RepositoryBlobs(
             cancellation);
 
     [LoggerMessage(Level = LogLevel.Error, Message =
-        "Blob {Digest} has {Found} bytes instead of {Expected}: answering 404 until it is pushed again")]
+        "Blob {Digest} should have {Expected} bytes but has {Found}: answering 404 until it is pushed again")]
     private partial void LogDamaged(Digest digest, long expected, long found);
 
     [LoggerMessage(Level = LogLevel.Error, Message =
