@@ -4,13 +4,13 @@ using Berth.Telemetry;
 namespace Berth.Metadata;
 
 /// <summary>
-/// What the database answered lately, under keys that begin with a repository's name. A value read before a write
-/// committed is never stored after it: each write advances its repository's stripe, and a load stores its answer only
-/// if the stripe stood still meanwhile. Other nodes' writes come as notices (<see cref="PostgresListener"/>).
+/// A cache of recent answers from the database, under keys that begin with a repository's name. A value read before a
+/// write committed is never stored after it: each write advances its repository's stripe, and a load stores its answer
+/// only if the stripe has not moved. Other nodes' writes arrive as notices (<see cref="PostgresListener"/>).
 /// </summary>
 internal sealed class AnswerCache : IAsyncDisposable
 {
-    /// <summary>PostgreSQL takes less than 8,000 bytes. Names and keys are ASCII.</summary>
+    /// <summary>PostgreSQL's limit is just below 8,000 bytes. Names and keys are ASCII.</summary>
     private const int MaxNoticeLength = 7900;
 
     private const string Everything = "*";
@@ -19,36 +19,36 @@ internal sealed class AnswerCache : IAsyncDisposable
     private static readonly Tally Misses = new();
 
     private static readonly ObservableCounter<long> Lookups = Meters.Berth.CreateObservableCounter(
-        "berth.cache.lookups", ReadLookups, "{lookup}", "Questions that the cache may answer, by whether it did.");
+        "berth.cache.lookups", ReadLookups, "{lookup}", "Cache lookups, by hit or miss.");
 
     private readonly BoundedCache<object> entries;
     private readonly Stripe[] stripes = [.. Enumerable.Range(0, 256).Select(_ => new Stripe())];
     private readonly PostgresListener? peers;
 
-    /// <param name="maxBytes">Upper bound of the values' sizes together, in bytes.</param>
-    /// <param name="listen">Begins to hear of other nodes' writes, where there are any.</param>
+    /// <param name="maxBytes">Upper bound of the values' total size, in bytes.</param>
+    /// <param name="listen">Starts listening for other nodes' writes, if there are any.</param>
     public AnswerCache(long maxBytes, Func<AnswerCache, PostgresListener?>? listen = null)
     {
         entries = new BoundedCache<object>(maxBytes);
         peers = listen?.Invoke(this);
     }
 
-    /// <summary>What other nodes have to be told of a write for <see cref="Hear"/>.</summary>
+    /// <summary>The notice that tells other nodes of a write, for <see cref="Hear"/>.</summary>
     public static string NoticeOf(string repository, IEnumerable<string> keys)
     {
         var notice = string.Join('\n', keys.Prepend(repository));
         return notice.Length <= MaxNoticeLength ? notice : Everything;
     }
 
-    /// <summary>Why the cache does not answer at the moment, in words; null where it does.</summary>
+    /// <summary>Why the cache is not used at the moment; null if it is.</summary>
     public string? FindProblem() => peers?.FindProblem();
 
     public T? Find<T>(ReadOnlySpan<char> key)
         where T : class => entries.TryGet(key, out var value) ? value as T : null;
 
     /// <summary>
-    /// Takes the answer from the cache, or loads it and keeps it unless it is null. Without touch to the other nodes,
-    /// what is cached answers only where the database can't (<c>database.servecachedfor</c>).
+    /// Takes the answer from the cache, or loads it and caches it unless it is null. If the other nodes can't be heard,
+    /// cached answers are only used while the database is unavailable (<c>database.servecachedfor</c>).
     /// </summary>
     public ValueTask<T?> GetOrLoadAsync<T>(
         string repository, string key, Func<ValueTask<T?>> load, Func<T, long> sizeBytes)
@@ -60,7 +60,7 @@ internal sealed class AnswerCache : IAsyncDisposable
         return isHit ? new ValueTask<T?>(cached) : LoadAsync(repository, key, cached, load, sizeBytes);
     }
 
-    /// <summary>Forgets keys after a write to their repository committed and before its client hears of it.</summary>
+    /// <summary>Evicts keys after a write to their repository has committed and before its client is told.</summary>
     public void Forget(string repository, params IEnumerable<string> keys)
     {
         var stripe = StripeOf(repository);
@@ -71,7 +71,7 @@ internal sealed class AnswerCache : IAsyncDisposable
         }
     }
 
-    /// <summary>Forgets what another node's notice names.</summary>
+    /// <summary>Evicts what another node's notice names.</summary>
     public void Hear(string notice)
     {
         if (notice == Everything)

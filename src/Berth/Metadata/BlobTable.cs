@@ -5,7 +5,7 @@ namespace Berth.Metadata;
 /// <summary>A blob's link in a repository.</summary>
 internal sealed record BlobLink(Digest Digest, long SizeBytes);
 
-/// <summary>Which blobs answer in which repository.</summary>
+/// <summary>Which blobs are linked in which repository.</summary>
 internal sealed class BlobTable(Database database, RepositoryTable repositories, AnswerCache cache, TimeProvider clock)
 {
     public ValueTask<BlobLink?> FindAsync(
@@ -22,7 +22,7 @@ internal sealed class BlobTable(Database database, RepositoryTable repositories,
             "SELECT size_bytes FROM repository_blob WHERE repository_id = $1 AND digest = $2",
             repositoryId, digest.Text) is { } size ? new BlobLink(digest, size) : null;
 
-    /// <summary>Those of the blobs that are linked in a repository, and their sizes in bytes.</summary>
+    /// <summary>The blobs among these that are linked in a repository, with their sizes in bytes.</summary>
     public static async ValueTask<Dictionary<Digest, long>> FindAllAsync(
         Session session, long repositoryId, IEnumerable<Digest> digests)
     {
@@ -36,7 +36,7 @@ internal sealed class BlobTable(Database database, RepositoryTable repositories,
         return links.ToDictionary(link => link.Digest, link => link.SizeBytes);
     }
 
-    /// <summary>Names of repositories in which the blob is linked, some at most.</summary>
+    /// <summary>Names of repositories in which the blob is linked, up to a limit.</summary>
     public ValueTask<List<RepositoryName>> RepositoriesWithAsync(
         Digest digest, int count, CancellationToken cancellation) => database.ReadAsync(
             s => s.AllAsync(
@@ -72,6 +72,6 @@ internal sealed class BlobTable(Database database, RepositoryTable repositories,
         await session.RunAsync(
             "DELETE FROM repository_blob WHERE repository_id = $1 AND digest = $2", repositoryId, digest.Text);
 
-    /// <summary>Under which a blob's link is cached.</summary>
+    /// <summary>The cache key of a blob's link.</summary>
     public static string KeyOf(RepositoryName repository, Digest digest) => $"{repository.Text}/blobs/{digest.Text}";
 }

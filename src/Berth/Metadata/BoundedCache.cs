@@ -4,11 +4,11 @@ using System.Diagnostics.CodeAnalysis;
 namespace Berth.Metadata;
 
 /// <summary>
-/// A cache of two generations: new entries and those in use go into the young one; when it is full it becomes the old
-/// one, and what nobody asked for meanwhile is dropped with the generation before. Close to least-recently-used, with
-/// reads that take no lock.
+/// A cache of two generations: new entries and those in use go into the young one. When it is full it becomes the old
+/// one, and the previous old generation is dropped with all entries that were not used since. Approximates LRU, with
+/// lock-free reads.
 /// </summary>
-/// <param name="maxCost">What both generations may hold together, in the unit that callers give costs in.</param>
+/// <param name="maxCost">The most that both generations may hold together, in the unit of the callers' costs.</param>
 internal sealed class BoundedCache<T>(long maxCost)
 {
     private readonly Lock turning = new();
@@ -59,7 +59,7 @@ internal sealed class BoundedCache<T>(long maxCost)
     }
 
     /// <summary>
-    /// Under the lock that <see cref="Remove"/> takes, so that what was removed meanwhile does not come back.
+    /// Takes the same lock as <see cref="Remove"/>, so that a concurrently removed entry does not come back.
     /// </summary>
     private void Promote(string key)
     {

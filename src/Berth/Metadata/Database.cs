@@ -8,10 +8,10 @@ namespace Berth.Metadata;
 /// </summary>
 internal abstract class Database : IAsyncDisposable
 {
-    /// <summary>Jobs were added, here or by another node. Not every job is told of.</summary>
+    /// <summary>Jobs were added, here or by another node. Best effort: some additions go unnoticed.</summary>
     public event Action? JobsAdded;
 
-    /// <summary>Where it is, for people.</summary>
+    /// <summary>Its location, for people.</summary>
     public abstract string Name { get; }
 
     /// <summary>Opens the database that the settings name, creating its tables or bringing them up to date.</summary>
@@ -19,57 +19,58 @@ internal abstract class Database : IAsyncDisposable
     /// <param name="sqlitePath">The file, where the settings name no server.</param>
     /// <param name="clock">The time.</param>
     /// <exception cref="InvalidDataException">The tables are those of a newer Berth.</exception>
-    /// <exception cref="DatabaseUnavailableException">The server does not answer.</exception>
+    /// <exception cref="DatabaseUnavailableException">The server does not respond.</exception>
     public static async Task<Database> OpenAsync(DatabaseSettings settings, string sqlitePath, TimeProvider clock) =>
         settings.Host is null
             ? await SqliteDatabase.OpenAsync(sqlitePath)
             : await PostgresDatabase.OpenAsync(settings, clock);
 
-    /// <summary>Tells which migrations <see cref="OpenAsync"/> would apply, in order.</summary>
+    /// <summary>The migrations that <see cref="OpenAsync"/> would apply, in order.</summary>
     /// <exception cref="InvalidDataException">The tables are those of a newer Berth.</exception>
-    /// <exception cref="DatabaseUnavailableException">The server does not answer.</exception>
+    /// <exception cref="DatabaseUnavailableException">The server does not respond.</exception>
     public static Task<List<Migration>> FindPendingAsync(
         DatabaseSettings settings, string sqlitePath, TimeProvider clock) => settings.Host is null
             ? SqliteDatabase.FindPendingAsync(sqlitePath)
             : PostgresDatabase.FindPendingAsync(settings, clock);
 
-    /// <summary>Opens the database beside servers that may use it: nothing is created or changed.</summary>
-    /// <exception cref="InvalidDataException">It is not there, or its tables are another version's.</exception>
-    /// <exception cref="DatabaseUnavailableException">The server does not answer.</exception>
+    /// <summary>Opens the database beside servers that may be using it: nothing is created or changed.</summary>
+    /// <exception cref="InvalidDataException">It does not exist, or its tables are of another version.</exception>
+    /// <exception cref="DatabaseUnavailableException">The server does not respond.</exception>
     public static async Task<Database> OpenBesideAsync(
         DatabaseSettings settings, string sqlitePath, TimeProvider clock) => settings.Host is null
             ? await SqliteDatabase.OpenBesideAsync(sqlitePath)
             : await PostgresDatabase.OpenBesideAsync(settings, clock);
 
-    /// <summary>Runs a read. It sees every write whose task ended before it began.</summary>
-    /// <exception cref="DatabaseUnavailableException">The database can't be asked at the moment.</exception>
+    /// <summary>Runs a read. It sees every write whose task completed before it began.</summary>
+    /// <exception cref="DatabaseUnavailableException">The database is unavailable at the moment.</exception>
     public abstract ValueTask<T> ReadAsync<T>(
         Func<Session, ValueTask<T>> query, CancellationToken cancellation = default);
 
     /// <summary>
-    /// Runs a write in a transaction. All its effects are committed when the task ends; a throw undoes them.
-    /// A durable write survives a power cut together with every write before it; others survive a crash of the process.
-    /// It may run more than once, where the database gave up the first try: it must have no effects of its own.
-    /// A cancelled write has done nothing, unless it was late: then it is done, and the task says so.
+    /// Runs a write in a transaction. All its effects are committed when the task completes; an exception rolls them
+    /// back. A durable write survives a power cut, together with every write before it; others survive a crash of the
+    /// process. It may run more than once, if the database aborted the first attempt, so it must have no side effects.
+    /// A cancelled write has done nothing, unless the cancellation came too late: then it is done, and the task
+    /// succeeds.
     /// </summary>
-    /// <exception cref="DatabaseUnavailableException">The database can't be asked at the moment.</exception>
+    /// <exception cref="DatabaseUnavailableException">The database is unavailable at the moment.</exception>
     public abstract Task<T> WriteAsync<T>(
         Func<Session, ValueTask<T>> change, bool isDurable, CancellationToken cancellation = default);
 
     /// <summary>
-    /// Runs work in one transaction, from whose beginning to whose end no server can use the database: one that runs
-    /// is found, one that starts fails or waits. A throw undoes the work.
+    /// Runs work in one transaction with exclusive use of the database: a running server is detected, and one that
+    /// starts fails or waits. An exception rolls the work back.
     /// </summary>
-    /// <exception cref="DatabaseInUseException">A server uses it.</exception>
+    /// <exception cref="DatabaseInUseException">A server is using it.</exception>
     public abstract Task UseAloneAsync(Func<Session, Task> work, CancellationToken cancellation);
 
-    /// <summary>What the engine itself finds wrong with its data, a line each.</summary>
+    /// <summary>What the engine itself finds wrong with its data, one line each.</summary>
     public abstract Task<List<string>> CheckAsync(CancellationToken cancellation);
 
-    /// <summary>Begins to hear what other nodes change; null where there are none.</summary>
+    /// <summary>Starts listening for other nodes' changes; null if there are none.</summary>
     /// <param name="forget">Called with each notice of <see cref="Session.AnnounceAsync"/>.</param>
     /// <param name="forgetAll">Called when notices may have been lost.</param>
-    /// <param name="log">Where it is said that the other nodes can't be heard.</param>
+    /// <param name="log">Where it is logged that other nodes can't be heard.</param>
     public virtual PostgresListener? Listen(Action<string> forget, Action forgetAll, ILogger log) => null;
 
     public abstract ValueTask DisposeAsync();
@@ -77,8 +78,8 @@ internal abstract class Database : IAsyncDisposable
     protected void TellOfJobs() => JobsAdded?.Invoke();
 }
 
-/// <summary>Someone else uses the database, who must not.</summary>
+/// <summary>Someone else is using the database, and must not.</summary>
 internal sealed class DatabaseInUseException(string message) : Exception(message);
 
-/// <summary>The database does not answer. The same request may succeed in a moment.</summary>
+/// <summary>The database does not respond. The same request may succeed in a moment.</summary>
 internal sealed class DatabaseUnavailableException(string message, Exception? cause = null) : Exception(message, cause);

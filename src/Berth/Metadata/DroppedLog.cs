@@ -4,13 +4,13 @@ using Berth.Disk;
 namespace Berth.Metadata;
 
 /// <summary>
-/// A write-ahead log from which SQLite is about to drop committed changes is copied aside before it is opened, into
-/// <c>quarantine/</c> beside the database. <c>berth verify</c> reports the copy for as long as it lies there.
+/// Before a write-ahead log is opened from which SQLite would drop committed changes, it is copied into
+/// <c>quarantine/</c> beside the database. <c>berth verify</c> reports the copy for as long as it is there.
 /// </summary>
 internal static class DroppedLog
 {
-    /// <summary>Looks at the log that the last process left. Returns what to tell, or null where all is well.</summary>
-    /// <exception cref="IOException">The log can't be read, or copied.</exception>
+    /// <summary>Examines the log left by the last process. Returns what to report, or null if all is well.</summary>
+    /// <exception cref="IOException">The log can't be read or copied.</exception>
     public static string? SetAside(string database, TimeProvider clock)
     {
         var log = WriteAheadLog.PathOf(database);
@@ -22,11 +22,11 @@ internal static class DroppedLog
         using (var file = File.OpenHandle(copy, FileMode.Open, FileAccess.ReadWrite)) DiskSync.File(file, copy);
         DiskSync.Folder(folder);
         return $"The write-ahead log of the database is damaged after frame {scan.WholeFrames}: SQLite drops the "
-            + $"{scan.DroppedFrames} frames behind it, with {scan.DroppedCommits} committed changes or more. Manifests "
-            + $"and tags that were pushed last are missing, and have to be pushed again. A copy of the log is {copy}";
+            + $"{scan.DroppedFrames} frames after it, with at least {scan.DroppedCommits} committed changes. Manifests "
+            + $"and tags pushed last are missing and have to be pushed again. A copy of the log is in {copy}";
     }
 
-    /// <summary>Copies of damaged logs that lie beside a database.</summary>
+    /// <summary>Copies of damaged logs kept beside a database.</summary>
     public static IEnumerable<string> Kept(string database)
     {
         var folder = FolderOf(database);

@@ -1,12 +1,12 @@
 namespace Berth.Metadata;
 
 /// <summary>
-/// The time by which jobs are due and leases end. Nodes that share a PostgreSQL take its clock, so that theirs may
-/// differ. On SQLite it is this process's own: the wall time at its start, and from then on the time that passed, so
-/// that a step of the wall clock neither hurries a job nor puts it off.
+/// The clock by which jobs are due and leases expire. Nodes that share a PostgreSQL use its clock, since theirs may
+/// differ. On SQLite it is this process's own: the wall time at its start plus the time elapsed since, so that a step
+/// of the wall clock neither hastens nor delays a job.
 /// </summary>
 /// <param name="clock">This process's clock.</param>
-/// <param name="isOwn">True: this process's clock also where the database has one.</param>
+/// <param name="isOwn">True: uses this process's clock even if the database has one.</param>
 internal sealed class JobClock(TimeProvider clock, bool isOwn = false)
 {
     private readonly long startedAt = clock.GetTimestamp();

@@ -7,10 +7,10 @@ internal enum JobOutcome
 {
     Done,
 
-    /// <summary>It is tried again.</summary>
+    /// <summary>It will be retried.</summary>
     Failed,
 
-    /// <summary>It failed too often, and is not tried again.</summary>
+    /// <summary>It failed too often, and is not retried.</summary>
     Dead,
 }
 
@@ -25,20 +25,20 @@ internal static class JobOutcomes
     };
 }
 
-/// <summary>A job that waits or runs.</summary>
+/// <summary>A job that is waiting or running.</summary>
 /// <param name="Kind">What is to be done.</param>
-/// <param name="Node">Who runs it; null where it waits.</param>
-/// <param name="Due">When it is due, or its lease ends.</param>
+/// <param name="Node">Who runs it; null if it is waiting.</param>
+/// <param name="Due">When it is due, or its lease expires.</param>
 /// <param name="Failures">How often it failed since it last succeeded.</param>
-/// <param name="Error">Why it failed last.</param>
+/// <param name="Error">Why it last failed.</param>
 internal sealed record QueuedJob(string Kind, string? Node, DateTimeOffset Due, long Failures, string? Error);
 
-/// <summary>A run of a job that ended.</summary>
+/// <summary>A finished run of a job.</summary>
 internal sealed record EndedJob(
     string Kind, string Outcome, long Attempt, string Node, DateTimeOffset Started, DateTimeOffset Ended,
     string? Error);
 
-/// <summary>What waits, what runs and what ended, for people to read.</summary>
+/// <summary>Waiting, running and finished jobs, for people to read.</summary>
 internal sealed class JobHistory(Database database)
 {
     public ValueTask<List<QueuedJob>> QueuedAsync(
@@ -51,7 +51,7 @@ internal sealed class JobHistory(Database database)
             row.GetString(0), TextOf(row, 1), TimeOf(row, 2), row.GetInt64(3), TextOf(row, 4)),
         most), cancellation);
 
-    /// <summary>The last ones first.</summary>
+    /// <summary>The latest first.</summary>
     public ValueTask<List<EndedJob>> EndedAsync(
         bool failedOnly, int most, CancellationToken cancellation) => database.ReadAsync(s => s.AllAsync(
         $"""

@@ -1,10 +1,10 @@
 namespace Berth.Metadata;
 
-/// <summary>A job that one node runs, for as long as its lease lasts.</summary>
+/// <summary>A job that a node has claimed, for as long as its lease lasts.</summary>
 /// <param name="Id">Which.</param>
 /// <param name="Kind">What is to be done.</param>
-/// <param name="Payload">To what; its form is the kind's own.</param>
-/// <param name="Attempt">Grows with each claim: who holds an older one can't change the job any more.</param>
+/// <param name="Payload">Its arguments, in a form of the kind's own.</param>
+/// <param name="Attempt">Grows with each claim: a holder with an older attempt can no longer change the job.</param>
 /// <param name="Failures">How often it failed, or its node died, since it last succeeded.</param>
 /// <param name="Node">Who runs it.</param>
 /// <param name="StartedAt">When it was claimed, in milliseconds since 1970.</param>
@@ -12,21 +12,21 @@ internal sealed record ClaimedJob(
     long Id, string Kind, string Payload, long Attempt, long Failures, string Node, long StartedAt);
 
 /// <summary>
-/// Work that outlives requests, shared by all nodes. A job runs at least once, and never on two nodes at the same time
-/// as long as its holder notices within a third of a lease that it gave up (see <c>JobRun</c>). Even if it does not,
-/// only the later one can complete the job.
+/// Work that outlives requests, shared by all nodes. A job runs at least once, and never on two nodes at once as long
+/// as its holder notices within a third of a lease that its run was cancelled (see <c>JobRun</c>). Even if it does not,
+/// only the later holder can complete the job.
 /// </summary>
 internal sealed class JobTable(Database database, JobClock clock)
 {
     private const int MaxTextLength = 1000;
 
     /// <summary>
-    /// Adds a job in the caller's write: it is there if and only if that commits, and then all nodes are woken.
+    /// Adds a job in the caller's write: it exists if and only if that commits, and then all nodes are woken.
     /// </summary>
     /// <param name="session">The caller's write.</param>
     /// <param name="kind">What is to be done.</param>
-    /// <param name="payload">To what. It stands in the history: no secrets.</param>
-    /// <param name="wait">How long it is not due yet.</param>
+    /// <param name="payload">Its arguments. They appear in the history, so no secrets.</param>
+    /// <param name="wait">The delay until it is due.</param>
     public async ValueTask AddAsync(Session session, string kind, string payload, TimeSpan wait = default)
     {
         await session.RunAsync(
@@ -35,11 +35,11 @@ internal sealed class JobTable(Database database, JobClock clock)
         await session.WakeJobsAsync();
     }
 
-    /// <summary>Makes sure that there is the one job of a kind that is done again and again.</summary>
+    /// <summary>Makes sure that the one job of a recurring kind exists.</summary>
     /// <param name="kind">Which.</param>
-    /// <param name="first">Until when a new one rests, from now.</param>
-    /// <param name="longest">The longest rest of one that is there, from now.</param>
-    /// <param name="cancellation">Gives up, unless the change has begun.</param>
+    /// <param name="first">The delay of a new one.</param>
+    /// <param name="longest">The longest delay allowed for an existing one.</param>
+    /// <param name="cancellation">Cancels, unless the change has begun.</param>
     public Task EnsureAsync(
         string kind, Func<DateTimeOffset, TimeSpan> first, Func<DateTimeOffset, TimeSpan> longest,
         CancellationToken cancellation) =>
@@ -58,7 +58,7 @@ internal sealed class JobTable(Database database, JobClock clock)
             },
             isDurable: false, cancellation);
 
-    /// <summary>How long until the next job of these kinds can be claimed; null where there is none.</summary>
+    /// <summary>How long until the next job of these kinds can be claimed; null if there is none.</summary>
     public ValueTask<TimeSpan?> NextDueAsync(IReadOnlyCollection<string> kinds, CancellationToken cancellation) =>
         database.ReadAsync<TimeSpan?>(async session =>
         {
@@ -69,8 +69,8 @@ internal sealed class JobTable(Database database, JobClock clock)
         }, cancellation);
 
     /// <summary>
-    /// Takes the job of these kinds that has been due for longest; null where none is due. Where its lease ended, its
-    /// node died with it, and that counts as a failure: a job that ends every node must not be tried for ever.
+    /// Claims the job of these kinds that has been due longest; null if none is due. If its lease expired, its node
+    /// died while running it, which counts as a failure: a job that kills every node must not be retried for ever.
     /// </summary>
     public Task<ClaimedJob?> ClaimAsync(
         IReadOnlyCollection<string> kinds, string node, TimeSpan lease, CancellationToken cancellation) =>
@@ -94,35 +94,35 @@ internal sealed class JobTable(Database database, JobClock clock)
             },
             isDurable: false, cancellation);
 
-    /// <summary>Keeps a job for another lease from now on. False if it was lost.</summary>
+    /// <summary>Renews the lease of a job. False if it was lost.</summary>
     public Task<bool> RenewAsync(ClaimedJob job, TimeSpan lease, CancellationToken cancellation) =>
         ChangeAsync("UPDATE job SET due_at = $3", job, now => [After(lease, now)], null, null, cancellation);
 
-    /// <summary>Ends a job that is done. False if it was lost, and runs elsewhere.</summary>
+    /// <summary>Completes a job. False if it was lost to another node.</summary>
     public Task<bool> CompleteAsync(ClaimedJob job, CancellationToken cancellation) =>
         ChangeAsync("DELETE FROM job", job, _ => [], JobOutcome.Done, null, cancellation);
 
-    /// <summary>Lets a job that is done rest until it runs again. False if it was lost.</summary>
+    /// <summary>Records success of a recurring job, and schedules its next run. False if it was lost.</summary>
     public Task<bool> RepeatAsync(
         ClaimedJob job, Func<DateTimeOffset, TimeSpan> rest, CancellationToken cancellation) => ChangeAsync(
         "UPDATE job SET due_at = $3, leased_by = NULL, failures = 0, last_error = NULL", job,
         now => [After(rest(DateTimeOffset.FromUnixTimeMilliseconds(now)), now)], JobOutcome.Done, null, cancellation);
 
-    /// <summary>Lets a job that failed rest until it is tried again. False if it was lost.</summary>
+    /// <summary>Records a failure, and schedules the retry. False if it was lost.</summary>
     public Task<bool> FailAsync(
         ClaimedJob job, TimeSpan rest, string error, CancellationToken cancellation) => ChangeAsync(
         "UPDATE job SET due_at = $3, leased_by = NULL, failures = failures + 1, last_error = $4", job,
         now => [After(rest, now), Cut(error)], JobOutcome.Failed, error, cancellation);
 
-    /// <summary>Ends a job that failed too often: only its history tells of it. False if it was lost.</summary>
+    /// <summary>Removes a job that failed too often; only the history remains. False if it was lost.</summary>
     public Task<bool> BuryAsync(ClaimedJob job, string error, CancellationToken cancellation) =>
         ChangeAsync("DELETE FROM job", job, _ => [], JobOutcome.Dead, error, cancellation);
 
-    /// <summary>Gives a job back that was not done: another node can take it at once. False if it was lost.</summary>
+    /// <summary>Releases an unfinished job, so that another node can claim it at once. False if it was lost.</summary>
     public Task<bool> ReleaseAsync(ClaimedJob job, CancellationToken cancellation) =>
         ChangeAsync("UPDATE job SET due_at = $3, leased_by = NULL", job, now => [now], null, null, cancellation);
 
-    /// <summary>Removes of the history what is older, and all but the last entries.</summary>
+    /// <summary>Removes history that is too old, and all but the latest entries.</summary>
     public Task TrimHistoryAsync(
         TimeSpan age, int entries, CancellationToken cancellation) => database.WriteAsync(
         async session =>
@@ -138,13 +138,13 @@ internal sealed class JobTable(Database database, JobClock clock)
         },
         isDurable: false, cancellation);
 
-    /// <summary>Changes a job in the hands of who claimed it: neither lost since, nor given back.</summary>
-    /// <param name="change">With the further values as $3, $4, ….</param>
+    /// <summary>Changes a job that its holder still has: it was neither lost nor released since.</summary>
+    /// <param name="change">The statement, with the values as $3, $4, ….</param>
     /// <param name="job">Which.</param>
-    /// <param name="values">What the change needs, from the time now.</param>
-    /// <param name="outcome">How the run ended, for the history; null where it goes on or did not count.</param>
+    /// <param name="values">The values, computed from the current time.</param>
+    /// <param name="outcome">How the run ended, for the history; null if it continues or does not count.</param>
     /// <param name="error">Why it failed.</param>
-    /// <param name="cancellation">Gives up, unless the change has begun.</param>
+    /// <param name="cancellation">Cancels, unless the change has begun.</param>
     private Task<bool> ChangeAsync(
         string change, ClaimedJob job, Func<long, object?[]> values, JobOutcome? outcome, string? error,
         CancellationToken cancellation) =>

@@ -1,23 +1,23 @@
 namespace Berth.Metadata;
 
 /// <summary>
-/// The rhythm of a listening connection: one question a second, and between two questions a wait for notices. The
-/// driver takes whole milliseconds and reads 0 as "for ever", so a wait is never given less than one; and one that
-/// outlasts its turn all the same is ended, and counts as a broken connection.
+/// The loop of a listening connection: a probe every second, and waits for notices in between. The driver takes whole
+/// milliseconds and treats 0 as "for ever", so a wait gets at least one. A wait that still overruns is aborted, and
+/// counts as a broken connection.
 /// </summary>
 internal static class ListeningTurns
 {
     public static readonly TimeSpan AskEvery = TimeSpan.FromSeconds(1);
 
-    /// <summary>How long after its turn a wait is ended by force.</summary>
+    /// <summary>How long after its time is up a wait is aborted.</summary>
     public static readonly TimeSpan Overtime = TimeSpan.FromSeconds(1);
 
     /// <summary>Runs turn after turn until something throws.</summary>
-    /// <param name="ask">Asks the server something, and throws where it does not answer.</param>
-    /// <param name="waitMilliseconds">Waits for a notice, at most so many milliseconds: 1 or more.</param>
-    /// <param name="heard">Called with the timestamp of each question that was answered.</param>
+    /// <param name="ask">Probes the server, and throws if it does not respond.</param>
+    /// <param name="waitMilliseconds">Waits for a notice, for at most this many milliseconds, 1 or more.</param>
+    /// <param name="heard">Called with the timestamp of each probe that was answered.</param>
     /// <param name="clock">The time.</param>
-    /// <param name="end">Nobody needs to listen any more.</param>
+    /// <param name="end">Ends the loop.</param>
     /// <exception cref="TimeoutException">A wait did not end in time.</exception>
     public static async Task RunAsync(
         Func<CancellationToken, Task> ask, Func<int, CancellationToken, Task> waitMilliseconds, Action<long> heard,

@@ -9,7 +9,7 @@ internal sealed record StoredManifest(Digest Digest, string MediaType, byte[] Bo
 internal sealed record Referrer(
     Digest Digest, string MediaType, long SizeBytes, string? ArtifactType, string? AnnotationsJson)
 {
-    /// <summary>What its pusher made it take in a list, in characters.</summary>
+    /// <summary>The length of its client-supplied fields, in characters.</summary>
     public int Length => (ArtifactType?.Length ?? 0) + (AnnotationsJson?.Length ?? 0);
 }
 
@@ -17,7 +17,7 @@ internal sealed record Referrer(
 internal sealed class ManifestTable(
     Database database, RepositoryTable repositories, TagTable tags, AnswerCache cache, TimeProvider clock)
 {
-    /// <summary>Bodies above this size, in bytes, are read from the database each time.</summary>
+    /// <summary>Larger bodies, in bytes, are read from the database each time.</summary>
     private const int MaxCachedBytes = 1024 * 1024;
 
     public ValueTask<StoredManifest?> FindAsync(
@@ -30,7 +30,7 @@ internal sealed class ManifestTable(
         await session.NumberAsync(
             "SELECT 1 FROM manifest WHERE repository_id = $1 AND digest = $2", repositoryId, digest.Text) is not null;
 
-    /// <summary>Those of the manifests that a repository has.</summary>
+    /// <summary>The manifests among these that a repository has.</summary>
     public static async ValueTask<HashSet<Digest>> FindAllAsync(
         Session session, long repositoryId, IEnumerable<Digest> digests) => [.. await session.AllAsync(
             $"SELECT digest FROM manifest WHERE repository_id = $1 AND digest IN ({session.TextsIn("$2")})",
@@ -60,7 +60,7 @@ internal sealed class ManifestTable(
             manifest.Subject?.Digest.Text, manifest.Subject is null ? null : manifest.AnnotationsJson,
             clock.GetUtcNow().ToUnixTimeMilliseconds(), actor);
 
-        // One statement for each kind of reference, however many there are, and rows in the order of their index.
+        // One statement per kind of reference, however many there are, with rows in index order.
         foreach (var kind in manifest.References.GroupBy(r => r.Kind, r => r.Target.Digest.Text))
         {
             await session.RunAsync(
@@ -83,7 +83,7 @@ internal sealed class ManifestTable(
         await session.RunAsync(
             "DELETE FROM manifest WHERE repository_id = $1 AND digest = $2", repositoryId, digest.Text);
 
-        // The row is locked by a statement of its own, so that the next one sees who took the body up meanwhile.
+        // A separate statement locks the row, so that the next one sees concurrent references to the body.
         await session.TextAsync(
             $"SELECT digest FROM manifest_body WHERE digest = $1{session.ForUpdate}", digest.Text);
         await session.RunAsync(
@@ -95,7 +95,7 @@ internal sealed class ManifestTable(
         return untagged;
     }
 
-    /// <summary>A manifest that needs a blob, as <c>tag (digest)</c> or its digest; null where none does.</summary>
+    /// <summary>A manifest that needs a blob, as <c>tag (digest)</c> or its digest; null if none does.</summary>
     public static ValueTask<string?> FindUserAsync(Session session, long repositoryId, Digest blob) =>
         session.TextAsync(
             """
@@ -109,8 +109,8 @@ internal sealed class ManifestTable(
             repositoryId, blob.Text);
 
     /// <summary>
-    /// Referrers of a subject after <paramref name="last"/> by digest (distribution-spec, "Listing Referrers"), up to
-    /// the one with which they are longer than <paramref name="maxLength"/> together, in characters.
+    /// Referrers of a subject after <paramref name="last"/> by digest (distribution-spec, "Listing Referrers"),
+    /// including the one that makes their total length exceed <paramref name="maxLength"/> characters.
     /// </summary>
     public async ValueTask<List<Referrer>> ReferrersAsync(
         RepositoryName repository, Digest subject, string? artifactType, string last, int count, long maxLength,
@@ -148,7 +148,7 @@ internal sealed class ManifestTable(
         }, cancellation);
     }
 
-    /// <summary>Under which a tag's or a digest's manifest is cached.</summary>
+    /// <summary>The cache key of a tag's or a digest's manifest.</summary>
     public static string KeyOf(RepositoryName repository, string reference) =>
         $"{repository.Text}/manifests/{reference}";
 }

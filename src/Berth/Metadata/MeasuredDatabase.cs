@@ -2,7 +2,7 @@ using Berth.Telemetry;
 
 namespace Berth.Metadata;
 
-/// <summary>A database whose reads and writes are measured, where somebody wants to know.</summary>
+/// <summary>A database whose reads and writes are measured, if telemetry is enabled.</summary>
 internal sealed class MeasuredDatabase : Database
 {
     private readonly Database inner;
@@ -13,7 +13,7 @@ internal sealed class MeasuredDatabase : Database
         this.inner = inner;
         inner.JobsAdded += TellOfJobs;
         meter = new OperationMeter(
-            Meters.Duration("db.client.operation.duration", "Reads and writes, with waits and new tries."),
+            Meters.Duration("db.client.operation.duration", "Reads and writes, including waits and retries."),
             new("db.system.name", inner is SqliteDatabase ? "sqlite" : "postgresql"), "db.operation.name");
     }
 

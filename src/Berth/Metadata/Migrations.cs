@@ -4,12 +4,12 @@ using System.Text.RegularExpressions;
 namespace Berth.Metadata;
 
 /// <summary>One numbered script of <c>Migrations/</c>.</summary>
-/// <param name="Number">Its place, from 1 without gaps.</param>
-/// <param name="Name">The file's name without its ending.</param>
+/// <param name="Number">Its position, from 1 without gaps.</param>
+/// <param name="Name">The file's name without its extension.</param>
 /// <param name="Oldest">
-/// The script says <c>-- oldest: N</c>: a Berth whose last migration is N works on the tables that this one leaves. A
-/// script that only adds keeps N low, so that old nodes go on beside new ones; one that removes raises it, in a version
-/// after the one that stopped using what goes.
+/// From the script's <c>-- oldest: N</c>: a Berth whose last migration is N can work with the resulting tables. A
+/// script that only adds keeps N low, so that old nodes can run beside new ones. One that removes something raises N,
+/// at the earliest in the version after the one that stopped using it.
 /// </param>
 /// <param name="Sql">Statements, with the engines' differences in braces.</param>
 internal sealed record Migration(int Number, string Name, int Oldest, string Sql);
@@ -17,10 +17,10 @@ internal sealed record Migration(int Number, string Name, int Oldest, string Sql
 /// <summary>Brings the tables up to date from the numbered scripts in <c>Migrations/</c>.</summary>
 internal static partial class Migrations
 {
-    /// <summary>All that this Berth knows, in order.</summary>
+    /// <summary>All migrations that this Berth knows, in order.</summary>
     public static IReadOnlyList<Migration> Known { get; } = Read();
 
-    /// <summary>Those that a database lacks.</summary>
+    /// <summary>The migrations that a database lacks.</summary>
     /// <exception cref="InvalidDataException">A newer Berth has left tables that this one can't work with.</exception>
     public static async ValueTask<List<Migration>> FindPendingAsync(Session session)
     {
@@ -29,10 +29,10 @@ internal static partial class Migrations
         var oldest = await session.NumberAsync("SELECT max(oldest) FROM schema_migration") ?? 0;
         if (oldest <= Known.Count) return [.. Known.Skip((int)applied)];
         throw new InvalidDataException(
-            $"the database is at migration {applied}, and this Berth knows {Known.Count}: run a newer Berth");
+            $"the database is at migration {applied}, but this Berth only knows {Known.Count}: run a newer Berth");
     }
 
-    /// <summary>Applies what is missing, in the caller's transaction and under its lock.</summary>
+    /// <summary>Applies the missing ones, in the caller's transaction and under its lock.</summary>
     /// <exception cref="InvalidDataException">A newer Berth has left tables that this one can't work with.</exception>
     public static async ValueTask ApplyAsync(Session session)
     {
@@ -50,12 +50,12 @@ internal static partial class Migrations
         }
     }
 
-    /// <exception cref="InvalidDataException">The tables are not those that this Berth works with.</exception>
+    /// <exception cref="InvalidDataException">The tables are not those of this Berth.</exception>
     public static async ValueTask RequireCurrentAsync(Session session)
     {
         if (await FindPendingAsync(session) is not { Count: > 0 } pending) return;
         throw new InvalidDataException(
-            $"the database lacks migration {pending[0].Name}: let `berth serve` of the same version run on it first");
+            $"the database lacks migration {pending[0].Name}: start `berth serve` of the same version on it first");
     }
 
     private static List<Migration> Read()

@@ -6,14 +6,14 @@ using Npgsql;
 namespace Berth.Metadata;
 
 /// <summary>
-/// The metadata in PostgreSQL, which any number of nodes share. Writes run beside each other at READ COMMITTED: what
-/// one reads and relies on until its commit it keeps in place with <see cref="Session.LockAsync"/>. Whatever fails
-/// for a reason that passes is tried again, and after that reported as <see cref="DatabaseUnavailableException"/>;
-/// while the database is away requests learn so at once, without each waiting for a connection of its own.
+/// The metadata in PostgreSQL, shared by any number of nodes. Writes run concurrently at READ COMMITTED; what a write
+/// reads and relies on until its commit, it protects with <see cref="Session.LockAsync"/>. Transient failures are
+/// retried, and then reported as <see cref="DatabaseUnavailableException"/>. While the database is away, requests fail
+/// at once instead of each waiting for a connection.
 /// </summary>
 internal sealed class PostgresDatabase : Database
 {
-    /// <summary>How long nobody tries after a connection failed.</summary>
+    /// <summary>How long no connection is attempted after one failed.</summary>
     private static readonly TimeSpan RestAfterFailure = TimeSpan.FromMilliseconds(500);
 
     private readonly NpgsqlDataSource source;
@@ -33,7 +33,7 @@ internal sealed class PostgresDatabase : Database
 
     /// <summary>Connects, and brings the tables up to date unless another node is doing it or has done it.</summary>
     /// <exception cref="InvalidDataException">The tables are those of a newer Berth.</exception>
-    /// <exception cref="DatabaseUnavailableException">The server does not answer.</exception>
+    /// <exception cref="DatabaseUnavailableException">The server does not respond.</exception>
     public static Task<PostgresDatabase> OpenAsync(DatabaseSettings settings, TimeProvider clock) => ConnectAsync(
         settings, clock, database => database.WriteAsync(
             async session =>
@@ -44,18 +44,18 @@ internal sealed class PostgresDatabase : Database
             },
             isDurable: true));
 
-    /// <summary>Tells which migrations the database lacks.</summary>
+    /// <summary>The migrations that the database lacks.</summary>
     /// <exception cref="InvalidDataException">The tables are those of a newer Berth.</exception>
-    /// <exception cref="DatabaseUnavailableException">The server does not answer.</exception>
+    /// <exception cref="DatabaseUnavailableException">The server does not respond.</exception>
     public static async Task<List<Migration>> FindPendingAsync(DatabaseSettings settings, TimeProvider clock)
     {
         await using var database = new PostgresDatabase(new PostgresSettings(settings), clock);
         return await database.ReadAsync(Migrations.FindPendingAsync);
     }
 
-    /// <summary>Connects to tables that are up to date already: nothing is created or changed.</summary>
-    /// <exception cref="InvalidDataException">The tables are another version's.</exception>
-    /// <exception cref="DatabaseUnavailableException">The server does not answer.</exception>
+    /// <summary>Connects to tables that are already up to date: nothing is created or changed.</summary>
+    /// <exception cref="InvalidDataException">The tables are of another version.</exception>
+    /// <exception cref="DatabaseUnavailableException">The server does not respond.</exception>
     public static Task<PostgresDatabase> OpenBesideAsync(DatabaseSettings settings, TimeProvider clock) => ConnectAsync(
         settings, clock, async database => await database.ReadAsync(async session =>
         {
@@ -73,8 +73,8 @@ internal sealed class PostgresDatabase : Database
             cancellation));
 
     /// <summary>
-    /// Each commit is durable: PostgreSQL groups those that come together by itself. One that has begun is not
-    /// cancelled, since nobody could tell whether it happened.
+    /// Every commit is durable: PostgreSQL groups concurrent ones by itself. A commit that has begun is not cancelled,
+    /// since nobody could tell whether it happened.
     /// </summary>
     public override Task<T> WriteAsync<T>(
         Func<Session, ValueTask<T>> change, bool isDurable, CancellationToken cancellation = default) => AttemptAsync(
@@ -90,11 +90,11 @@ internal sealed class PostgresDatabase : Database
             cancellation);
 
     /// <summary>
-    /// Servers take the schema's lock when they start, and each that runs keeps a connection open for listening.
+    /// Servers take the schema lock when they start, and keep a connection open for listening while they run.
     /// </summary>
     public override async Task UseAloneAsync(Func<Session, Task> work, CancellationToken cancellation)
     {
-        // This process's own idle connections are not to be found.
+        // Must not find this process's own idle connections.
         source.Clear();
         await using var connection = await source.OpenConnectionAsync(cancellation);
         await using var transaction = await connection.BeginTransactionAsync(cancellation);
@@ -110,7 +110,7 @@ internal sealed class PostgresDatabase : Database
         await transaction.CommitAsync(CancellationToken.None);
     }
 
-    /// <summary>PostgreSQL checks its pages itself, where its data_checksums are on.</summary>
+    /// <summary>PostgreSQL checks its pages itself if data_checksums is on.</summary>
     public override Task<List<string>> CheckAsync(CancellationToken cancellation) => Task.FromResult<List<string>>([]);
 
     public override PostgresListener Listen(Action<string> forget, Action forgetAll, ILogger log) =>
@@ -118,17 +118,17 @@ internal sealed class PostgresDatabase : Database
 
     public override ValueTask DisposeAsync() => source.DisposeAsync();
 
-    /// <summary>One node after another; none waits long for those that serve on the old tables.</summary>
+    /// <summary>One node at a time; none waits long for nodes that serve with the old tables.</summary>
     private static async ValueTask LockSchemaAsync(Session session)
     {
         await session.RunAsync("SELECT pg_advisory_xact_lock(hashtextextended('berth schema', 1))");
         await session.RunAsync("SET LOCAL lock_timeout = '5s'");
     }
 
-    /// <summary>Connections of servers, and of commands beside them. Those that just ended stay for a moment.</summary>
+    /// <summary>Connections of servers and commands. Those that just ended remain visible for a moment.</summary>
     private static async ValueTask<long> CountOthersAsync(Session session)
     {
-        // A transaction sees the same list again and again, unless it asks for a new one.
+        // Within a transaction the list is a snapshot, unless a new one is requested.
         await session.RunAsync("SELECT pg_stat_clear_snapshot()");
         return await session.NumberAsync(
             """
@@ -159,7 +159,7 @@ internal sealed class PostgresDatabase : Database
         var connection = await source.OpenConnectionAsync(cancellation);
         attempt.IsConnected = true;
 
-        // Whoever tried whether the database is back has its answer: nobody need wait for the statement too.
+        // The probe has shown that the database is back: nobody need wait for its statement too.
         if (failure is not null) failure = null;
         return connection;
     }
@@ -178,7 +178,7 @@ internal sealed class PostgresDatabase : Database
                 }
                 catch (Exception e) when (IsPassing(e))
                 {
-                    // A commit that was cut off may have happened: only who knows the request can repeat it.
+                    // A commit that was cut off may have happened: only the client can safely repeat its request.
                     var isLast = number >= settings.Retries || IsTimeout(e)
                         || (attempt.IsCommitting && !IsUndone(e));
                     if (IsOfTheConnection(e, attempt)) Note(e, isAway: number > 0 || !attempt.IsConnected);
@@ -194,8 +194,8 @@ internal sealed class PostgresDatabase : Database
         }
     }
 
-    /// <summary>While the database is away one request at a time tries whether it is back.</summary>
-    /// <returns>Whether this one does.</returns>
+    /// <summary>While the database is away, one request at a time probes whether it is back.</summary>
+    /// <returns>Whether this request is the probe.</returns>
     private bool Enter()
     {
         if (failure is not { } reason) return false;
@@ -208,12 +208,12 @@ internal sealed class PostgresDatabase : Database
     }
 
     /// <summary>
-    /// A connection of the pool may have ended long ago without the database being away: one that fails says little,
-    /// the fresh one after it says it all.
+    /// A pooled connection may have been closed long ago although the database is fine: its failure says little, but
+    /// that of the fresh one after it says everything.
     /// </summary>
     private void Note(Exception e, bool isAway)
     {
-        // The pool's connections break together: the next one may be as old.
+        // Pooled connections break together: the next one may be just as old.
         source.Clear();
         if (!isAway) return;
         Volatile.Write(
@@ -222,8 +222,8 @@ internal sealed class PostgresDatabase : Database
     }
 
     /// <summary>
-    /// A statement that takes too long, a wait for the pool, and what else the server itself answered with are no sign
-    /// that the database is away: they fail the request that met them, and nobody else's.
+    /// A slow statement, a wait for the pool, and other errors reported by the server do not mean that the database is
+    /// away: they fail only the request that met them.
     /// </summary>
     private static bool IsOfTheConnection(Exception e, Attempt attempt) => e switch
     {
@@ -233,7 +233,7 @@ internal sealed class PostgresDatabase : Database
         _ => !IsPoolEmpty(e),
     };
 
-    /// <summary>The driver has no other sign of it than its words.</summary>
+    /// <summary>The driver has no error code for it, only the message.</summary>
     private static bool IsPoolEmpty(Exception e) =>
         IsTimeout(e) && e.Message.StartsWith("The connection pool has been exhausted", StringComparison.Ordinal);
 
@@ -245,7 +245,7 @@ internal sealed class PostgresDatabase : Database
         _ => e.InnerException is SocketException or TimeoutException or EndOfStreamException || IsTimeout(e),
     };
 
-    /// <summary>Time is up: by Berth's limit, or by the server's own <c>statement_timeout</c>.</summary>
+    /// <summary>A timeout: Berth's own, or the server's <c>statement_timeout</c>.</summary>
     private static bool IsTimeout(Exception e) => e is TimeoutException
         or PostgresException { SqlState: PostgresErrorCodes.QueryCanceled }
         || e.InnerException is TimeoutException;

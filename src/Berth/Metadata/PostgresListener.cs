@@ -5,10 +5,9 @@ using Npgsql;
 namespace Berth.Metadata;
 
 /// <summary>
-/// Hears from PostgreSQL what other nodes changed, on a connection of its own (LISTEN/NOTIFY). A notice can be lost
-/// only with that connection, and the connection is asked every second whether it lives: a node that has had no answer
-/// for <c>database.cachestaleness</c> stops answering from its cache, and forgets all of it when it hears again. No
-/// answer is thus older than that time, whatever breaks.
+/// Receives other nodes' changes from PostgreSQL on its own connection (LISTEN/NOTIFY). Notices can only be lost with
+/// that connection, which is probed every second. A node that had no response for <c>database.cachestaleness</c> stops
+/// answering from its cache, and clears it once it hears again. So no answer is staler than that, whatever breaks.
 /// </summary>
 internal sealed partial class PostgresListener : IAsyncDisposable
 {
@@ -19,7 +18,7 @@ internal sealed partial class PostgresListener : IAsyncDisposable
         "berth.cluster.listener.losses", description: "How often the connection that hears other nodes was lost.");
 
     private static readonly UpDownCounter<long> Listening = Meters.Berth.CreateUpDownCounter<long>(
-        "berth.cluster.listener.connections", description: "1 while other nodes' changes are heard, else 0.");
+        "berth.cluster.listener.connections", description: "1 while other nodes' changes are heard, otherwise 0.");
 
     private readonly PostgresSettings settings;
     private readonly Action<string> forget;
@@ -43,16 +42,18 @@ internal sealed partial class PostgresListener : IAsyncDisposable
         listening = Task.Run(ListenAlwaysAsync);
     }
 
-    /// <summary>Whether every write of another node, but for the last moments', is known here.</summary>
+    /// <summary>Whether all writes of other nodes, except for the last moments', are known here.</summary>
     public bool IsInTouch => HeardWithin(settings.CacheStaleness);
 
-    /// <summary>Whether the cache may still answer though the database does not.</summary>
+    /// <summary>Whether cached answers may still be used although the database is unavailable.</summary>
     public bool MayServeWithoutDatabase => HeardWithin(settings.ServeCachedFor);
 
-    /// <summary>In words, that other nodes have not been heard for longer than the settings allow; else null.</summary>
+    /// <summary>
+    /// A message if other nodes have not been heard for longer than the settings allow; otherwise null.
+    /// </summary>
     public string? FindProblem() => IsInTouch || clock.GetElapsedTime(startedAt) < settings.CacheStaleness
         ? null
-        : "the database does not tell what other nodes change, so nothing is answered from the cache";
+        : "the database does not announce changes by other nodes, so the cache is not used";
 
     public async ValueTask DisposeAsync()
     {
@@ -108,7 +109,7 @@ internal sealed partial class PostgresListener : IAsyncDisposable
         await connection.OpenAsync(end.Token);
         await RunAsync(connection, $"LISTEN {Channel}; LISTEN {JobsChannel}", end.Token);
 
-        // What was written before is not told any more.
+        // Earlier writes will not be announced again.
         forgetAll();
         wakeJobs();
         if (isLost) LogFound();
@@ -135,9 +136,9 @@ internal sealed partial class PostgresListener : IAsyncDisposable
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message =
-        "The database does not tell what other nodes change, so nothing is answered from the cache: {Reason}")]
+        "The database does not announce changes by other nodes, so the cache is not used: {Reason}")]
     private partial void LogLost(string reason);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "The database tells again what other nodes change")]
+    [LoggerMessage(Level = LogLevel.Information, Message = "The database announces changes by other nodes again")]
     private partial void LogFound();
 }

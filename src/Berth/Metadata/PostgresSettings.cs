@@ -3,16 +3,16 @@ using Npgsql;
 
 namespace Berth.Metadata;
 
-/// <summary>The settings as the driver takes them.</summary>
+/// <summary>The settings in the driver's form.</summary>
 internal sealed class PostgresSettings(DatabaseSettings settings)
 {
-    /// <summary>Statements that are prepared on each connection at most; Berth has fewer.</summary>
+    /// <summary>The most statements prepared per connection; Berth has fewer.</summary>
     private const int PreparedStatements = 200;
 
-    /// <summary>What PostgreSQL lists Berth's connections under.</summary>
+    /// <summary>The name under which PostgreSQL lists Berth's connections.</summary>
     public const string ApplicationName = "berth";
 
-    /// <summary>Where the database is, for people: without the password.</summary>
+    /// <summary>The database's location, for people, without the password.</summary>
     public string Name { get; } = $"postgres://{settings.User}@{settings.Host}:{settings.Port}/{settings.DbName}";
 
     public int Retries { get; } = settings.Retries;

@@ -2,10 +2,10 @@ using Berth.Oci;
 
 namespace Berth.Metadata;
 
-/// <summary>The repositories. A row comes with the first upload, and is listed once it holds a manifest.</summary>
+/// <summary>The repositories. A row is added by the first upload, and listed once it holds a manifest.</summary>
 internal sealed class RepositoryTable(Database database, TimeProvider clock)
 {
-    /// <summary>A walk over an index of its own, in which only listed repositories are.</summary>
+    /// <summary>Walks a dedicated index that contains only listed repositories.</summary>
     public const string ListStatement =
         "SELECT name FROM repository WHERE name > $1 AND listed = 1 ORDER BY name LIMIT $2 OFFSET $3";
 
@@ -26,9 +26,7 @@ internal sealed class RepositoryTable(Database database, TimeProvider clock)
     public ValueTask<List<string>> ListAsync(string last, int count, int skip, CancellationToken cancellation) =>
         database.ReadAsync(s => s.AllAsync(ListStatement, row => row.GetString(0), last, count, skip), cancellation);
 
-    /// <summary>
-    /// Whether anything was pushed: an upload that never ended leaves a row, but no repository to be seen.
-    /// </summary>
+    /// <summary>Whether anything was pushed: an unfinished upload leaves a row, but no visible repository.</summary>
     public async ValueTask<bool> HasContentAsync(long id, CancellationToken cancellation) => await database.ReadAsync(
         s => s.NumberAsync(
             """

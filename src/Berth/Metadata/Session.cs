@@ -9,14 +9,14 @@ namespace Berth.Metadata;
 /// </summary>
 internal abstract class Session
 {
-    /// <summary>Ends the statements of the read or write that uses this connection now.</summary>
+    /// <summary>Cancels the statements of the current read or write.</summary>
     public CancellationToken Cancellation { get; set; }
 
     /// <summary>Runs a statement and returns how many rows it changed.</summary>
     public ValueTask<int> RunAsync(string sql, params ReadOnlySpan<object?> parameters) =>
         RunAsync(Prepare(sql, parameters));
 
-    /// <summary>Runs a statement once for each row of parameters, in one trip to the database where it can.</summary>
+    /// <summary>Runs a statement once per row of parameters, in one round trip if possible.</summary>
     public abstract ValueTask RunEachAsync(string sql, IReadOnlyCollection<object?[]> rows);
 
     /// <summary>Runs a query and returns its rows, read by <paramref name="read"/>.</summary>
@@ -24,7 +24,9 @@ internal abstract class Session
         string sql, Func<DbDataReader, T> read, params ReadOnlySpan<object?> parameters) =>
         ReadAsync(Prepare(sql, parameters), read, _ => false);
 
-    /// <summary>Runs a query and returns its rows up to the first of which <paramref name="isLast"/> is true.</summary>
+    /// <summary>
+    /// Runs a query and returns its rows up to the first for which <paramref name="isLast"/> is true.
+    /// </summary>
     public ValueTask<List<T>> UntilAsync<T>(
         string sql, Func<DbDataReader, T> read, Func<T, bool> isLast, params ReadOnlySpan<object?> parameters) =>
         ReadAsync(Prepare(sql, parameters), read, isLast);
@@ -38,24 +40,24 @@ internal abstract class Session
     public ValueTask<long?> NumberAsync(string sql, params ReadOnlySpan<object?> parameters) => ReadFirstAsync(
         Prepare(sql, parameters), (long?)null, row => row.IsDBNull(0) ? null : Convert.ToInt64(row.GetValue(0)));
 
-    /// <summary>Runs a query for one text, or null where there is no row.</summary>
+    /// <summary>Runs a query for one string, or null if there is no row.</summary>
     public ValueTask<string?> TextAsync(string sql, params ReadOnlySpan<object?> parameters) => ReadFirstAsync(
         Prepare(sql, parameters), null, row => row.IsDBNull(0) ? null : row.GetString(0));
 
-    /// <summary>What stands in braces in the migrations.</summary>
+    /// <summary>The values of the placeholders in braces in the migrations.</summary>
     public abstract IReadOnlyList<(string Placeholder, string Sql)> Dialect { get; }
 
-    /// <summary>Ends a query whose rows no other write may change until this one ends.</summary>
+    /// <summary>Suffix of a query that locks its rows against other writes until this one ends.</summary>
     public abstract string ForUpdate { get; }
 
-    /// <summary>The same for a query that passes over rows which another write changes at this moment.</summary>
+    /// <summary>The same for a query that skips rows locked by another write.</summary>
     public abstract string ForUpdateSkipLocked { get; }
 
     /// <summary>
-    /// Keeps other writes that lock the same from going on until this one ends. SQLite has one writer anyway.
+    /// Blocks other writes that take the same lock until this one ends. SQLite has only one writer anyway.
     /// </summary>
-    /// <param name="repository">The repository, which may not be there yet.</param>
-    /// <param name="isShared">True: only against those that lock it alone.</param>
+    /// <param name="repository">The repository, which need not exist yet.</param>
+    /// <param name="isShared">True: only excludes exclusive holders.</param>
     public abstract ValueTask LockAsync(RepositoryName repository, bool isShared);
 
     public abstract ValueTask<bool> HasTableAsync(string name);
@@ -69,13 +71,13 @@ internal abstract class Session
     /// <summary>The server's clock in SQL, in milliseconds since 1970; null where there is no server.</summary>
     public abstract string? ServerTime { get; }
 
-    /// <summary>Lets a table give its next rows ids above those of rows that came with theirs.</summary>
+    /// <summary>Makes a table number its next rows above those inserted with explicit ids.</summary>
     public abstract ValueTask ContinueIdentitiesAsync(string table);
 
-    /// <summary>The query that yields the texts in a parameter made by <see cref="ToTexts"/>.</summary>
+    /// <summary>The query that yields the strings in a parameter made by <see cref="ToTexts"/>.</summary>
     public abstract string TextsIn(string parameter);
 
-    /// <summary>Many texts as one parameter: a JSON array.</summary>
+    /// <summary>Many strings as one parameter: a JSON array.</summary>
     public static string ToTexts(IEnumerable<string> texts) => TextJson.Write(texts);
 
     /// <summary>
@@ -85,7 +87,7 @@ internal abstract class Session
 
     protected abstract DbCommand Prepare(string sql, ReadOnlySpan<object?> parameters);
 
-    /// <summary>Gives back what <see cref="Prepare"/> gave out, once it ran.</summary>
+    /// <summary>Returns a command from <see cref="Prepare"/> after use.</summary>
     protected abstract void Release(DbCommand command);
 
     private async ValueTask<int> RunAsync(DbCommand command)

@@ -2,14 +2,16 @@ using System.Security.Cryptography;
 
 namespace Berth.Metadata;
 
-/// <summary>Keys that all nodes sign with and that outlive them. Each is made by the first who asks for it.</summary>
+/// <summary>
+/// Signing keys shared by all nodes, which survive restarts. Each is created by the first node that needs it.
+/// </summary>
 internal sealed class SigningKeyTable(Database database, TimeProvider clock)
 {
     private const int KeyBytes = 32;
 
-    /// <param name="purpose">What it signs. A key has one use only.</param>
+    /// <param name="purpose">What it signs. Each key has only one use.</param>
     /// <param name="cancellation">Gives up.</param>
-    /// <exception cref="DatabaseUnavailableException">The database can't be asked at the moment.</exception>
+    /// <exception cref="DatabaseUnavailableException">The database is unavailable at the moment.</exception>
     public async Task<byte[]> FindOrAddAsync(string purpose, CancellationToken cancellation)
     {
         if (await database.ReadAsync(session => FindAsync(session, purpose), cancellation) is { } known) return known;

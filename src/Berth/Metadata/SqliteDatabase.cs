@@ -6,15 +6,15 @@ using Microsoft.Data.Sqlite;
 namespace Berth.Metadata;
 
 /// <summary>
-/// The metadata in a SQLite file. Reads run on pooled connections. Writes run one after another on a single connection,
-/// and those that wait together share one transaction, each behind its own savepoint: a commit costs one fsync however
-/// many clients push.
+/// The metadata in a SQLite file. Reads run on pooled connections. Writes run one after another on a single connection.
+/// Those waiting at the same time share one transaction, each behind its own savepoint, so a commit costs one fsync
+/// however many clients push.
 /// </summary>
 internal sealed class SqliteDatabase : Database
 {
     private const int MaxWritesPerCommit = 256;
 
-    /// <summary>A file that is checked within a tenth of a second, on a slow disk within a second.</summary>
+    /// <summary>Up to this size, the check takes a tenth of a second, or a second on a slow disk.</summary>
     private const long MostCheckedBytes = 32 << 20;
 
     private readonly Channel<PendingWrite> writes = Channel.CreateBounded<PendingWrite>(
@@ -25,7 +25,7 @@ internal sealed class SqliteDatabase : Database
     private readonly Task writing;
 
     /// <param name="path">The file.</param>
-    /// <param name="isReadOnly">Whether it lies where nothing can be written.</param>
+    /// <param name="isReadOnly">Whether it is on a read-only file system.</param>
     private SqliteDatabase(string path, bool isReadOnly)
     {
         Name = path;
@@ -61,8 +61,8 @@ internal sealed class SqliteDatabase : Database
         return new SqliteDatabase(path, isReadOnly: false);
     }
 
-    /// <summary>Opens a file on a file system that can't be written: only reads will work.</summary>
-    /// <exception cref="InvalidDataException">It is not there, or its tables are another version's.</exception>
+    /// <summary>Opens a file on a read-only file system: only reads will work.</summary>
+    /// <exception cref="InvalidDataException">It does not exist, or its tables are of another version.</exception>
     public static async Task<SqliteDatabase> OpenReadOnlyAsync(string path)
     {
         if (!File.Exists(path)) throw new InvalidDataException($"there is no database at {path}");
@@ -70,7 +70,7 @@ internal sealed class SqliteDatabase : Database
         return new SqliteDatabase(path, isReadOnly: true);
     }
 
-    /// <summary>Tells which migrations the file lacks: all of them where there is none.</summary>
+    /// <summary>The migrations that the file lacks: all of them if it does not exist.</summary>
     /// <exception cref="InvalidDataException">The file was written by a newer Berth.</exception>
     public static async Task<List<Migration>> FindPendingAsync(string path)
     {
@@ -79,8 +79,8 @@ internal sealed class SqliteDatabase : Database
         return await Migrations.FindPendingAsync(session);
     }
 
-    /// <summary>Opens the file beside a server that may use it: nothing is created or brought up to date.</summary>
-    /// <exception cref="InvalidDataException">It is not there, or its tables are another version's.</exception>
+    /// <summary>Opens the file beside a server that may be using it: nothing is created or migrated.</summary>
+    /// <exception cref="InvalidDataException">It does not exist, or its tables are of another version.</exception>
     public static async Task<SqliteDatabase> OpenBesideAsync(string path)
     {
         if (!File.Exists(path)) throw new InvalidDataException($"there is no database at {path}");
@@ -107,7 +107,7 @@ internal sealed class SqliteDatabase : Database
     }
 
     /// <summary>
-    /// Who gives up leaves the queue. A write that has begun goes on: its batch belongs to others too.
+    /// A cancelled write leaves the queue. One that has begun continues: others share its batch.
     /// </summary>
     public override async Task<T> WriteAsync<T>(
         Func<Session, ValueTask<T>> change, bool isDurable, CancellationToken cancellation = default)
@@ -123,7 +123,7 @@ internal sealed class SqliteDatabase : Database
     {
         cancellation.ThrowIfCancellationRequested();
 
-        // This database's own idle connections would be in the way too.
+        // This database's own idle connections would block it too.
         readers.Dispose();
         writer?.Dispose();
         using var session = OpenAlone();
@@ -148,7 +148,7 @@ internal sealed class SqliteDatabase : Database
         }
         catch (Exception e) when (e is IOException or SqliteException)
         {
-            // Closing would bring a log into the database that may be none: it stays, and the next start checks it.
+            // Closing would checkpoint a log that may be damaged: it is left, and the next start checks it.
             return;
         }
 
@@ -157,8 +157,8 @@ internal sealed class SqliteDatabase : Database
     }
 
     /// <summary>
-    /// A small file is read through, and of a large one the ends of each table and index: a damaged one must not take
-    /// more. `berth verify` reads all of it.
+    /// Reads all of a small file, but only the ends of each table and index of a large one, to keep startup fast.
+    /// `berth verify` reads everything.
     /// </summary>
     private static async Task RequireSoundAsync(SqliteSession session, string path)
     {
@@ -167,7 +167,7 @@ internal sealed class SqliteDatabase : Database
     }
 
     private static InvalidDataException Damaged(string path, string fault) => new(
-        $"the database {path} is damaged ({fault}): restore it from a backup; `berth verify` tells what is damaged, "
+        $"the database {path} is damaged ({fault}): restore it from a backup; `berth verify` shows what is damaged, "
         + "and `berth copy-metadata` copies what can still be read to another database");
 
     private SqliteSession OpenAlone()
@@ -178,7 +178,7 @@ internal sealed class SqliteDatabase : Database
         }
         catch (SqliteException e) when (e.SqliteErrorCode is SQLitePCL.raw.SQLITE_BUSY or SQLitePCL.raw.SQLITE_LOCKED)
         {
-            throw new DatabaseInUseException($"another program uses the database {Name}: stop it first");
+            throw new DatabaseInUseException($"another program is using the database {Name}: stop it first");
         }
     }
 
@@ -202,7 +202,7 @@ internal sealed class SqliteDatabase : Database
     {
         if (writer is null)
         {
-            var refusal = new DatabaseUnavailableException($"the database {Name} is open for reading only");
+            var refusal = new DatabaseUnavailableException($"the database {Name} is open read-only");
             foreach (var write in batch) write.Fail(refusal);
             return;
         }
@@ -249,7 +249,7 @@ internal sealed class SqliteDatabase : Database
 
         public bool IsDurable { get; } = isDurable;
 
-        /// <summary>Begins the write, which nobody can cancel from now on. False if somebody has.</summary>
+        /// <summary>Begins the write, which can't be cancelled from now on. False if it already was.</summary>
         public bool TryBegin() => Interlocked.Exchange(ref hasBegunOrLeft, 1) == 0;
 
         public void TryCancel(CancellationToken cancellation)

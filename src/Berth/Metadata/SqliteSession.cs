@@ -6,7 +6,7 @@ using Microsoft.Data.Sqlite;
 namespace Berth.Metadata;
 
 /// <summary>
-/// A connection to a SQLite file with its prepared commands. Its tasks are done when they are returned.
+/// A connection to a SQLite file with its prepared commands. Its methods return completed tasks.
 /// </summary>
 internal sealed class SqliteSession : Session, IDisposable
 {
@@ -21,16 +21,16 @@ internal sealed class SqliteSession : Session, IDisposable
 
     public bool IsInTransaction => SQLitePCL.raw.sqlite3_get_autocommit(connection.Handle) == 0;
 
-    /// <summary>Opens the file, which is made where there is none.</summary>
+    /// <summary>Opens the file, creating it if missing.</summary>
     public static SqliteSession Open(string path) => Open(path, PatienceSeconds, SqliteOpenMode.ReadWriteCreate);
 
-    /// <summary>Opens a file that is there.</summary>
-    /// <exception cref="SqliteException">SQLITE_CANTOPEN: it is not.</exception>
+    /// <summary>Opens an existing file.</summary>
+    /// <exception cref="SqliteException">SQLITE_CANTOPEN: it does not exist.</exception>
     public static SqliteSession OpenExisting(string path) => Open(path, PatienceSeconds, SqliteOpenMode.ReadWrite);
 
     /// <summary>
-    /// Opens a file on a file system that can't be written. With a log beside it SQLite reads both, if the log's index
-    /// is there too; without one it takes the file as one that nobody changes.
+    /// Opens a file on a read-only file system. If there is a log, SQLite reads both, provided that the log's index
+    /// exists too; without a log, the file is opened as immutable.
     /// </summary>
     /// <exception cref="InvalidDataException">The log can't be read there.</exception>
     public static SqliteSession OpenUnwritable(string path)
@@ -52,8 +52,8 @@ internal sealed class SqliteSession : Session, IDisposable
         {
             session.Dispose();
             throw new InvalidDataException(
-                $"the database {path} can't be written, and its log {log.Name} can't be read there ({e.Message}): "
-                + "copy both to a folder that can be written", e);
+                $"the database {path} is read-only, and its log {log.Name} can't be read there ({e.Message}): "
+                + "copy both to a writable folder", e);
         }
     }
 
@@ -118,7 +118,7 @@ internal sealed class SqliteSession : Session, IDisposable
 
     public override string? ServerTime => null;
 
-    /// <summary>They go on after the largest that a row was ever given.</summary>
+    /// <summary>They continue after the largest id ever used.</summary>
     public override ValueTask ContinueIdentitiesAsync(string table) => ValueTask.CompletedTask;
 
     public override async ValueTask RunEachAsync(string sql, IReadOnlyCollection<object?[]> rows)
@@ -141,7 +141,9 @@ internal sealed class SqliteSession : Session, IDisposable
         command.ExecuteNonQuery();
     }
 
-    /// <summary>Reads the first and the last row of each table, which finds what stops every use of it.</summary>
+    /// <summary>
+    /// Reads the first and the last row of each table and index, which finds damage that prevents any use.
+    /// </summary>
     public async ValueTask TouchTablesAsync()
     {
         foreach (var table in await AllAsync(
@@ -170,7 +172,7 @@ internal sealed class SqliteSession : Session, IDisposable
 
     private static SqliteSession Open(string path, int patienceSeconds, SqliteOpenMode mode)
     {
-        // The driver goes on asking for its time-out after SQLite's own ended.
+        // The driver keeps retrying for its own timeout after SQLite's has expired.
         var options = new SqliteConnectionStringBuilder
         {
             DataSource = path,
@@ -206,7 +208,7 @@ internal sealed class SqliteSession : Session, IDisposable
 
     protected override void Release(DbCommand command)
     {
-        // It stays prepared for the next time.
+        // It stays prepared for reuse.
     }
 }
 
@@ -220,8 +222,8 @@ internal sealed class SqliteSessionPool(Func<SqliteSession> open) : IDisposable
     private int opened;
 
     /// <summary>
-    /// Takes an idle one, or opens one more. Where that fails, as without a descriptor left, it waits a second for one
-    /// that comes back, if there are any.
+    /// Takes an idle session, or opens another. If that fails, for example for lack of descriptors, waits up to a
+    /// second for one to be returned, if there are any.
     /// </summary>
     public async ValueTask<SqliteSession> TakeAsync()
     {

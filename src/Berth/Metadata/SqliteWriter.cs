@@ -4,12 +4,12 @@ using Microsoft.Data.Sqlite;
 namespace Berth.Metadata;
 
 /// <summary>
-/// The one connection that writes to a SQLite file. It looks after what SQLite passes over in silence: a sync of the
-/// log that failed during a checkpoint, and files that were removed or replaced while they are open.
+/// The one connection that writes to a SQLite file. It handles what SQLite silently ignores: a failed sync of the log
+/// during a checkpoint, and files that are removed or replaced while open.
 /// </summary>
 internal sealed class SqliteWriter(string path) : IDisposable
 {
-    /// <summary>When the log is brought into the database: at some 4 MiB, as SQLite does by default.</summary>
+    /// <summary>When the log is checkpointed: at some 4 MiB, as SQLite does by default.</summary>
     private const long FramesBeforeCheckpoint = 1000;
 
     private readonly FileIdentity? database = FileIdentity.Of(path);
@@ -19,14 +19,15 @@ internal sealed class SqliteWriter(string path) : IDisposable
     private bool isDurable;
 
     /// <summary>
-    /// Whether a write or sync has failed since the log was last known to be on the disk. The kernel then calls pages
-    /// clean that it may never have written, and a later sync that succeeds would vouch for nothing.
+    /// Whether a write or sync has failed since the log was last known to be on disk. The kernel may then have marked
+    /// pages clean that it never wrote, so a later successful sync proves nothing.
     /// </summary>
     private bool isLogSuspect;
 
     /// <summary>Begins a transaction.</summary>
     /// <param name="mustBeDurable">Whether its commit has to survive a power cut, with all commits before it.</param>
-    /// <exception cref="IOException">The disk refuses what an earlier failure makes necessary.</exception>
+    /// <exception cref="IOException">The disk fails again while the log is being repaired after an earlier
+    /// failure.</exception>
     public async Task<SqliteSession> BeginAsync(bool mustBeDurable)
     {
         session ??= await OpenAsync();
@@ -37,7 +38,7 @@ internal sealed class SqliteWriter(string path) : IDisposable
     }
 
     /// <exception cref="DatabaseUnavailableException">
-    /// The files are not those that were opened: what was written is in none that a later start would find.
+    /// The files are no longer those that were opened: a later start would not find what was written.
     /// </exception>
     public async Task CommitAsync()
     {
@@ -46,7 +47,7 @@ internal sealed class SqliteWriter(string path) : IDisposable
         if (FileIdentity.Of(logPath) != log) throw Replaced(logPath);
     }
 
-    /// <summary>Requires that a new connection would open the same file as those that are open.</summary>
+    /// <summary>Requires that a new connection would open the same file as the existing ones.</summary>
     /// <exception cref="DatabaseUnavailableException">It would not.</exception>
     public void RequireSameFile()
     {
@@ -54,7 +55,7 @@ internal sealed class SqliteWriter(string path) : IDisposable
     }
 
     /// <summary>
-    /// Undoes the transaction, if one is open. Where even this fails, the next one can't begin either, and its writes
+    /// Rolls back the transaction, if one is open. If even this fails, the next one can't begin either, and its writes
     /// fail with the cause.
     /// </summary>
     public async Task RollBackAsync(Exception cause)
@@ -71,8 +72,7 @@ internal sealed class SqliteWriter(string path) : IDisposable
     }
 
     /// <summary>
-    /// Brings a log that has grown long into the database. SQLite would do so within a commit, and keep to itself that
-    /// a sync failed on the way.
+    /// Checkpoints a log that has grown long. SQLite would do so within a commit, and hide a failed sync.
     /// </summary>
     public async Task CheckpointAsync()
     {
@@ -84,15 +84,15 @@ internal sealed class SqliteWriter(string path) : IDisposable
         }
         catch (SqliteException e)
         {
-            // Nothing that was acknowledged depends on it: the log keeps everything until a later try.
+            // Nothing acknowledged depends on it: the log keeps everything until a later attempt.
             NoteFailure(e);
         }
     }
 
     /// <summary>
-    /// Makes sure that the log is on the disk after a failure: writes it again and syncs it, while no one else can.
+    /// After a failure, makes sure that the log is on disk: rewrites and syncs it while holding the write lock.
     /// </summary>
-    /// <exception cref="IOException">The disk still refuses, or parts of the log are lost.</exception>
+    /// <exception cref="IOException">The disk still fails, or parts of the log are lost.</exception>
     public async Task WriteLogAgainAsync()
     {
         if (!isLogSuspect || session is null) return;
@@ -124,7 +124,7 @@ internal sealed class SqliteWriter(string path) : IDisposable
             opened.RunScript("PRAGMA wal_autocheckpoint = 0");
             isDurable = false;
 
-            // The first read makes the log's file; SQLite syncs its name, and does not look whether that worked.
+            // The first read creates the log file; SQLite syncs its name without checking the result.
             await opened.NumberAsync("SELECT count(*) FROM sqlite_master");
             DiskSync.Folder(Path.GetDirectoryName(Path.GetFullPath(path))!);
             log = FileIdentity.Of(logPath);
@@ -137,7 +137,7 @@ internal sealed class SqliteWriter(string path) : IDisposable
         }
     }
 
-    /// <summary>FULL syncs the write-ahead log at commit, with all that earlier commits left in it.</summary>
+    /// <summary>FULL syncs the write-ahead log at commit, including everything from earlier commits.</summary>
     private void SetDurability(bool mustBeDurable)
     {
         if (mustBeDurable == isDurable) return;
@@ -145,7 +145,7 @@ internal sealed class SqliteWriter(string path) : IDisposable
         isDurable = mustBeDurable;
     }
 
-    /// <summary>How many frames the log has, and how many of them are in the database.</summary>
+    /// <summary>How many frames the log has, and how many of them have been checkpointed.</summary>
     private async Task<(long Frames, long Done)> StateOfLogAsync(string pragma)
     {
         var rows = await session!.AllAsync(pragma, row => (row.GetInt64(1), row.GetInt64(2)));
@@ -158,6 +158,6 @@ internal sealed class SqliteWriter(string path) : IDisposable
     }
 
     private static DatabaseUnavailableException Replaced(string file) => new(
-        $"{file} was removed or replaced while Berth has it open, and what is written now would be lost: stop Berth, "
-        + "put the file back from a backup, and start it again");
+        $"{file} was removed or replaced while Berth had it open, and further writes would be lost: stop Berth, "
+        + "restore the file from a backup, and start it again");
 }

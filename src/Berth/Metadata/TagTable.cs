@@ -8,7 +8,7 @@ internal sealed class TagTable(TimeProvider clock)
     public static ValueTask<string?> FindAsync(Session session, long repositoryId, Tag tag) => session.TextAsync(
         "SELECT digest FROM tag WHERE repository_id = $1 AND name = $2", repositoryId, tag.Text);
 
-    /// <summary>Names after <paramref name="last"/> in ordinal order, but for the first ones.</summary>
+    /// <summary>Names after <paramref name="last"/> in ordinal order, skipping some first.</summary>
     public static ValueTask<List<string>> ListAsync(
         Session session, long repositoryId, string last, int count, int skip) =>
         session.AllAsync(

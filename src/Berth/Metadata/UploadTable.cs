@@ -3,16 +3,16 @@ using Berth.Oci;
 
 namespace Berth.Metadata;
 
-/// <summary>An upload as other nodes and later starts know it.</summary>
+/// <summary>An upload's record, for other nodes and later starts.</summary>
 /// <param name="Id">Which.</param>
-/// <param name="Repository">Where it was begun.</param>
-/// <param name="Algorithm">What it will most likely be checked with.</param>
-/// <param name="State">What its blob store needs in order to go on; null where the store knows by itself.</param>
-/// <param name="Version">Grows with each claim and each release: who holds an older one has lost the upload.</param>
+/// <param name="Repository">Where it was started.</param>
+/// <param name="Algorithm">The algorithm that its digest will most likely have.</param>
+/// <param name="State">What the blob store needs to resume it; null if the store needs nothing.</param>
+/// <param name="Version">Grows with each claim and release: a holder with an older version has lost the upload.</param>
 internal sealed record UploadRow(
     UploadId Id, RepositoryName Repository, DigestAlgorithm Algorithm, string? State, long Version);
 
-/// <summary>The uploads that were started and not ended.</summary>
+/// <summary>The uploads in progress.</summary>
 internal sealed class UploadTable(Database database, RepositoryTable repositories, TimeProvider clock)
 {
     private const string Columns =
@@ -33,8 +33,8 @@ internal sealed class UploadTable(Database database, RepositoryTable repositorie
         s => s.FirstAsync($"SELECT {Columns} FROM upload u WHERE u.id = $1", row => Read(id, row), id.Text),
         cancellation);
 
-    /// <summary>Takes an upload for one request: whoever took it before can't release it any more.</summary>
-    /// <returns>The upload with its new version, or null where the repository has none.</returns>
+    /// <summary>Claims an upload for one request: the previous holder can no longer release it.</summary>
+    /// <returns>The upload with its new version, or null if the repository has no such upload.</returns>
     public Task<UploadRow?> ClaimAsync(
         UploadId id, RepositoryName repository, CancellationToken cancellation) => database.WriteAsync(
         session => session.FirstAsync(
@@ -46,7 +46,7 @@ internal sealed class UploadTable(Database database, RepositoryTable repositorie
             row => Read(id, row), id.Text, repository.Text, Now),
         isDurable: false, cancellation);
 
-    /// <summary>Leaves an upload as a request has brought it. False if another request has claimed it since.</summary>
+    /// <summary>Releases an upload with its new state. False if another request has claimed it since.</summary>
     public async Task<bool> ReleaseAsync(
         UploadId id, string? state, long version, CancellationToken cancellation) => await database.WriteAsync(
         session => session.RunAsync(
@@ -54,22 +54,22 @@ internal sealed class UploadTable(Database database, RepositoryTable repositorie
             id.Text, state, version, Now),
         isDurable: false, cancellation) > 0;
 
-    /// <summary>Writes down, or takes away with null, what the store needs in order to open an upload again.</summary>
+    /// <summary>Saves what the store needs to reopen an upload, or removes it (null).</summary>
     public Task SetStateAsync(UploadId id, string? state, CancellationToken cancellation) => database.WriteAsync(
         session => session.RunAsync("UPDATE upload SET state = $2 WHERE id = $1", id.Text, state),
         isDurable: false, cancellation);
 
-    /// <summary>Whether nobody has claimed an upload since it had this version.</summary>
+    /// <summary>Whether nobody has claimed an upload since this version.</summary>
     public async ValueTask<bool> IsHeldAsync(UploadId id, long version, CancellationToken cancellation) =>
         await database.ReadAsync(
             s => s.NumberAsync("SELECT version FROM upload WHERE id = $1", id.Text), cancellation) == version;
 
-    /// <summary>Puts off the upload's expiry: it was active just now.</summary>
+    /// <summary>Postpones the upload's expiry: it was just active.</summary>
     public Task TouchAsync(UploadId id, CancellationToken cancellation) => database.WriteAsync(
         session => session.RunAsync("UPDATE upload SET active_at = $2 WHERE id = $1", id.Text, Now),
         isDurable: false, cancellation);
 
-    /// <summary>Ends an upload. Returns it as it was, or null where there was none.</summary>
+    /// <summary>Ends an upload. Returns it as it was, or null if there was none.</summary>
     public Task<UploadRow?> RemoveAsync(UploadId id, CancellationToken cancellation) =>
         RemoveAsync(id, "version >= $2", 0, cancellation);
 
@@ -85,9 +85,7 @@ internal sealed class UploadTable(Database database, RepositoryTable repositorie
     public Task<UploadRow?> RemoveIdleAsync(UploadId id, TimeSpan age, CancellationToken cancellation) =>
         RemoveAsync(id, "active_at < $2", Before(age), cancellation);
 
-    /// <summary>
-    /// Uploads without activity for longer than <paramref name="age"/>, the oldest first, some at most.
-    /// </summary>
+    /// <summary>Uploads idle for longer than <paramref name="age"/>, the oldest first, up to a limit.</summary>
     public ValueTask<List<UploadId>> IdleAsync(
         TimeSpan age, int count, CancellationToken cancellation) => database.ReadAsync(
         s => s.AllAsync(

@@ -4,17 +4,17 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Berth.Metadata;
 
-/// <summary>What a scan of a write-ahead log has found.</summary>
-/// <param name="WholeFrames">How many frames SQLite will take: those before the first that is not whole.</param>
-/// <param name="DroppedFrames">Those that it will drop although they were committed.</param>
-/// <param name="DroppedCommits">How many transactions these are, at least.</param>
+/// <summary>The result of scanning a write-ahead log.</summary>
+/// <param name="WholeFrames">How many frames SQLite will use: those before the first damaged one.</param>
+/// <param name="DroppedFrames">How many committed frames it will drop.</param>
+/// <param name="DroppedCommits">The least number of transactions in these.</param>
 internal sealed record LogScan(long WholeFrames, long DroppedFrames, long DroppedCommits);
 
 /// <summary>
 /// SQLite's write-ahead log as a file (sqlite.org/fileformat2.html, section 4): a header of 32 bytes, then frames, each
 /// a header of 24 bytes and a page. Each frame has a checksum over itself and all before it, so SQLite stops at the
-/// first that does not fit, and drops the rest without a word. That is right for the torn end of a power cut. It is a
-/// loss where a bit has changed in the middle.
+/// first mismatch and silently drops the rest. That is right for a tail torn by a power cut, but loses data if a bit
+/// flips in the middle.
 /// </summary>
 internal static class WriteAheadLog
 {
@@ -26,9 +26,7 @@ internal static class WriteAheadLog
 
     public static string PathOf(string database) => database + "-wal";
 
-    /// <summary>
-    /// Looks for committed frames behind one that does not fit. Null where there is no log, or an empty one.
-    /// </summary>
+    /// <summary>Looks for committed frames after a damaged one. Null if there is no log, or an empty one.</summary>
     /// <exception cref="IOException">The log can't be read.</exception>
     public static LogScan? Scan(string path)
     {
@@ -40,17 +38,17 @@ internal static class WriteAheadLog
         if (!header.AsSpan().ContainsAnyExcept((byte)0)) return null;
         if (Log.TryRead(file, header) is { } log) return log.Scan();
 
-        // SQLite ignores a log without a good header: of what it held, nobody can tell what was committed.
+        // SQLite ignores a log with a bad header: it is unknown what in it was committed.
         return new LogScan(0, (RandomAccess.GetLength(file) - HeaderBytes) / (FrameHeaderBytes + 4096), 1);
     }
 
     /// <summary>
-    /// After a sync that failed: writes the same bytes into the log's first frames again, so that the kernel has them
-    /// to write once more, cuts off what follows them, and syncs. The caller holds the database's write lock.
+    /// After a failed sync: rewrites the log's first frames with the same bytes, so that the kernel writes them again,
+    /// truncates the rest, and syncs. The caller holds the database's write lock.
     /// </summary>
     /// <param name="path">The log.</param>
     /// <param name="frames">How many frames SQLite relies on.</param>
-    /// <exception cref="IOException">It could not be done, or the kernel has lost some of them.</exception>
+    /// <exception cref="IOException">It failed, or the kernel has lost some of them.</exception>
     public static void WriteAgain(string path, long frames)
     {
         using var file = File.OpenHandle(
@@ -69,7 +67,7 @@ internal static class WriteAheadLog
             {
                 throw new IOException(
                     $"the write-ahead log {path} lost {frames - found} of {frames} frames when the disk failed: stop "
-                    + "Berth, and start it again once the disk works; what is lost is told then");
+                    + "Berth, and start it again once the disk works; it then reports what is lost");
             }
 
             RandomAccess.Write(file, header, 0);
@@ -89,7 +87,7 @@ internal static class WriteAheadLog
         }
     }
 
-    /// <summary>A log whose header is good.</summary>
+    /// <summary>A log with a valid header.</summary>
     private sealed class Log
     {
         private readonly SafeFileHandle file;
@@ -127,8 +125,8 @@ internal static class WriteAheadLog
             for (; whole < frames && Fits(Read(frame, whole), sum); whole++) sum = SumIn(frame);
             if (whole >= frames - 1 || IsUnwritten(frame)) return new LogScan(whole, 0, 0);
 
-            // A frame behind the bad one is held against the checksum that stands in the one before it, and the first
-            // of them also against what that should have been.
+            // A frame after the bad one is checked against the checksum stored in its predecessor, and the first of
+            // them also against what that should have been.
             var (stated, right) = (SumIn(frame), SumOf(frame, sum));
             var (commits, last) = (0L, 0L);
             for (var number = whole + 1; number < frames; number++)
@@ -145,7 +143,9 @@ internal static class WriteAheadLog
             return new LogScan(whole, commits == 0 ? 0 : last - whole + 1, commits);
         }
 
-        /// <summary>Writes the frames again that still fit, and ends the file there. Returns their number.</summary>
+        /// <summary>
+        /// Rewrites the frames that are still valid, and truncates the file there. Returns their number.
+        /// </summary>
         public long WriteAgain(long count)
         {
             var frame = new byte[FrameBytes];
@@ -168,7 +168,7 @@ internal static class WriteAheadLog
             return frame;
         }
 
-        /// <summary>Whether a frame is of this log, and goes on from a checksum.</summary>
+        /// <summary>Whether a frame belongs to this log and continues from a checksum.</summary>
         private bool Fits(ReadOnlySpan<byte> frame, (uint, uint) sum) =>
             Word(frame, 8) == salt1 && Word(frame, 12) == salt2 && Word(frame, 0) != 0
             && SumOf(frame, sum) == SumIn(frame);
@@ -177,8 +177,8 @@ internal static class WriteAheadLog
             Sum(frame[FrameHeaderBytes..], Sum(frame[..8], sum, isBigEndian), isBigEndian);
 
         /// <summary>
-        /// Whether a frame's header never reached the disk: then there are zeros, or a frame from before the log was
-        /// begun again, when both salts changed.
+        /// Whether a frame's header never reached the disk: then it is zeros, or a frame from before the log was
+        /// restarted, when both salts changed.
         /// </summary>
         private bool IsUnwritten(ReadOnlySpan<byte> frame) =>
             !frame[..FrameHeaderBytes].ContainsAnyExcept((byte)0)

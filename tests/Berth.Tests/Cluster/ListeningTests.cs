@@ -49,11 +49,11 @@ public class ListeningTests
         await Eventually.TrueAsync(
             TimeSpan.FromSeconds(15),
             async () => await node.Client.GetStringAsync("readyz", Stop) ==
-                """{"status":"ok","warning":"the database does not tell what other nodes change, """
-                + "so nothing is answered from the cache\"}",
+                """{"status":"ok","warning":"the database does not announce changes by other nodes, """
+                + "so the cache is not used\"}",
             "the warning in /readyz");
         Assert.Equal(HttpStatusCode.OK, (await SharedDatabase.PullAsync(node, Tag)).Status);
-        Assert.Contains(node.Log, line => line.Contains("does not tell what other nodes", StringComparison.Ordinal));
+        Assert.Contains(node.Log, line => line.Contains("does not announce changes by other nodes", StringComparison.Ordinal));
         await hanging.CancelAsync();
         await deafening;
         await Eventually.TrueAsync(

@@ -117,7 +117,7 @@ public class SlowDatabaseTests
 
         private async Task<long> AskAsync(string sql)
         {
-            // A transaction sees the same list again and again, unless it asks for a new one.
+            // Within a transaction the list is a snapshot, unless a new one is requested.
             await using var fresh = new NpgsqlCommand("SELECT pg_stat_clear_snapshot()", connection);
             await fresh.ExecuteNonQueryAsync(Stop);
             await using var command = new NpgsqlCommand(sql, connection);
