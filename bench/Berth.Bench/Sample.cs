@@ -47,7 +47,7 @@ internal sealed record Spread(IReadOnlyList<double> Values)
 /// <param name="IsAtLeast">The figure shall be at least the limit; otherwise at most.</param>
 /// <param name="Limit">In the unit.</param>
 /// <param name="Unit">What stands behind the figures, such as "× nginx".</param>
-/// <param name="Measured">Null where it could not be measured.</param>
+/// <param name="Measured">Null if it could not be measured.</param>
 internal sealed record Goal(string Work, string What, bool IsAtLeast, double Limit, string Unit, Spread? Measured)
 {
     public string Wanted => $"{What} {(IsAtLeast ? "≥" : "≤")} {Spread.Text(Limit)} {Unit}";

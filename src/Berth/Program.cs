@@ -7,13 +7,13 @@ var root = new RootCommand(
     Berth, a self-hosted container registry.
 
     Examples:
-      berth serve                                  on 127.0.0.1:5000, keeping everything in ./data
+      berth serve                                  on 127.0.0.1:5000, with data in ./data
       berth serve --config /etc/berth/config.yml   with settings from a file
       REGISTRY_HTTP_ADDR=127.0.0.1:8080 berth serve
       berth config check --config config.yml       says what is wrong with the settings
-      berth verify                                 reads everything stored again and finds what is altered
-      berth jobs list --failed                     says which work in the background failed, and why
-      berth migrate --check                        says what an upgrade would do to the database
+      berth verify                                 reads everything stored and reports what is altered
+      berth jobs list --failed                     shows which background jobs failed, and why
+      berth migrate --check                        shows what an upgrade would do to the database
       berth copy-metadata --from data/berth.db --to postgres://berth@db.example.com/berth
     """)
 {
@@ -23,5 +23,5 @@ var root = new RootCommand(
 };
 foreach (var command in Slices.All.SelectMany(slice => slice.Commands)) root.Add(command);
 
-// Signals are the host's: it lets requests end for http.draintimeout, and not for the 2 seconds given here.
+// The host handles signals: it drains requests for http.draintimeout, not for the 2 seconds of this library.
 return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });

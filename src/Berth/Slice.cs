@@ -26,6 +26,6 @@ internal abstract class Slice
     {
     }
 
-    /// <summary>What the command line can do by it.</summary>
+    /// <summary>Its commands on the command line.</summary>
     public virtual IEnumerable<Command> Commands => [];
 }

@@ -9,7 +9,7 @@ internal sealed record RawAnswer(int Status, string Head, byte[] Body)
 {
     public string Text => Encoding.UTF8.GetString(Body);
 
-    /// <summary>A header's value, or null where it is absent.</summary>
+    /// <summary>A header's value, or null if it is absent.</summary>
     public string? Header(string name) => Head.Split("\r\n")
         .FirstOrDefault(l => l.StartsWith(name + ":", StringComparison.OrdinalIgnoreCase))?[(name.Length + 1)..].Trim();
 }

@@ -11,24 +11,24 @@ namespace Berth.Jobs;
 /// 0          1/6   2/6   3/6   4/6                6/6
 /// claim      renew renew renew give up            another node may claim
 /// </code>
-/// Each renewal that succeeds begins a lease anew. A node that could not renew for two thirds of it cancels its run, so
-/// that the run has ended when another begins, even if the other node's clock is ahead by what is left: a third of the
-/// lease, less the time that the run takes to notice.
+/// Each successful renewal starts a new lease. A node that could not renew for two thirds of it cancels its run, so
+/// that the run has ended before another begins. The remaining third covers clock skew between nodes, and the time that
+/// the run takes to notice its cancellation.
 /// </summary>
 internal sealed partial class JobRun(
     ClaimedJob claim, Job job, JobTable table, JobSettings settings, TimeProvider clock, ILogger<JobRun> log)
 {
     private static readonly Histogram<double> Durations = Meters.Duration(
-        "berth.job.duration", "Runs of jobs that ended.");
+        "berth.job.duration", "Duration of finished job runs.");
 
     private static readonly TimeSpan RestBeforeNotingAgain = TimeSpan.FromSeconds(1);
 
     private readonly TimeSpan renewEvery = settings.Lease / 6;
     private readonly TimeSpan giveUpAfter = settings.Lease * 2 / 3;
 
-    /// <summary>Does the work and notes how it ended. Throws nothing.</summary>
+    /// <summary>Does the work and records how it ended. Does not throw.</summary>
     /// <param name="claimedAt">The clock's timestamp before the claim.</param>
-    /// <param name="stopping">The node stops: the job is given back.</param>
+    /// <param name="stopping">The node is stopping: the job is released.</param>
     public async Task RunAsync(long claimedAt, CancellationToken stopping)
     {
         using var lease = new CancellationTokenSource(Left(claimedAt), clock);
@@ -51,7 +51,7 @@ internal sealed partial class JobRun(
             failure = e;
         }
 
-        // While it can't be noted how the run ended, the job is still kept from running elsewhere.
+        // Keeps renewing the lease until the outcome is recorded, so that the job does not run elsewhere.
         var (outcome, note) = EndOf(failure, lease.Token, stopping);
         if (!await IsNotedAsync(note, lease.Token)) outcome = "lost";
         await over.CancelAsync();
@@ -83,7 +83,7 @@ internal sealed partial class JobRun(
         return false;
     }
 
-    /// <summary>How the run ended, and how the table is told.</summary>
+    /// <summary>How the run ended, and how to record it.</summary>
     private (string Outcome, Func<Task<bool>> Note) EndOf(
         Exception? failure, CancellationToken lost, CancellationToken stopping)
     {
@@ -135,7 +135,7 @@ internal sealed partial class JobRun(
         }
     }
 
-    /// <summary>What is left until this node gives up, of a lease that was asked for at a timestamp.</summary>
+    /// <summary>The time until this node gives up a lease that it requested at this timestamp.</summary>
     private TimeSpan Left(long askedAt)
     {
         var left = giveUpAfter - clock.GetElapsedTime(askedAt);
@@ -154,18 +154,18 @@ internal sealed partial class JobRun(
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Job {Kind} {Id} failed, and is tried again in {Rest}")]
+    [LoggerMessage(Level = LogLevel.Error, Message = "Job {Kind} {Id} failed, and is retried in {Rest}")]
     private partial void LogFailed(Exception e, string kind, long id, TimeSpan rest);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Job {Kind} {Id} failed {Times} times, and is given up")]
     private partial void LogDead(Exception e, string kind, long id, long times);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Job {Kind} {Id} was lost: another node runs it again")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Job {Kind} {Id} was lost: another node may run it again")]
     private partial void LogLost(string kind, long id);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The lease of job {Kind} {Id} could not be renewed: {Reason}")]
     private partial void LogNotRenewed(string kind, long id, string reason);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The end of job {Kind} {Id} could not be noted: {Reason}")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The end of job {Kind} {Id} could not be recorded: {Reason}")]
     private partial void LogNotNoted(string kind, long id, string reason);
 }

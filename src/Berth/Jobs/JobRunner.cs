@@ -4,13 +4,13 @@ using Berth.Settings;
 namespace Berth.Jobs;
 
 /// <summary>
-/// Runs the jobs of the cluster on this node, some at a time: whatever is due and of a kind that this node knows. Each
-/// lane has its own places, so that heavy work delays nobody who waits. When the node stops it cancels its jobs and
-/// gives them back, so that others need not wait for its leases to end.
+/// Runs the cluster's jobs on this node: whatever is due and of a kind that this node knows. Each lane has its own
+/// places, so that heavy work does not delay jobs that somebody is waiting for. When the node stops, it cancels its
+/// jobs and releases them, so that others need not wait for the leases to expire.
 /// </summary>
 internal sealed partial class JobRunner : BackgroundService, IHostedLifecycleService
 {
-    /// <summary>How long a stop waits for jobs to end, however long the requests before them took.</summary>
+    /// <summary>How long a stop waits for jobs to end, regardless of how long draining requests took.</summary>
     private static readonly TimeSpan PatienceWithJobs = TimeSpan.FromSeconds(5);
 
     private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(100);
@@ -44,10 +44,10 @@ internal sealed partial class JobRunner : BackgroundService, IHostedLifecycleSer
         database.JobsAdded += Wake;
     }
 
-    /// <summary>Looks for jobs now: one was added, or ended.</summary>
+    /// <summary>Polls for jobs now: one was added, or ended.</summary>
     public void Wake() => Volatile.Read(ref woken).TrySetResult();
 
-    /// <summary>Before the requests under way get time to end: jobs need none of it.</summary>
+    /// <summary>Runs before requests are drained: jobs get none of that time.</summary>
     public Task StoppingAsync(CancellationToken cancellationToken) => stopping.CancelAsync();
 
     public override async Task StopAsync(CancellationToken cancellationToken)
@@ -78,7 +78,7 @@ internal sealed partial class JobRunner : BackgroundService, IHostedLifecycleSer
         var isScheduled = false;
         while (!stopping.IsCancellationRequested)
         {
-            // Whoever wakes this node from here on ends its next rest, even before that begins.
+            // A wake-up from here on ends the next wait, even one that has not begun.
             Volatile.Write(ref woken, new(TaskCreationOptions.RunContinuationsAsynchronously));
             var rest = Backoff.About(settings.PollInterval);
             try
@@ -97,7 +97,7 @@ internal sealed partial class JobRunner : BackgroundService, IHostedLifecycleSer
                 .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
-        // All places are free once every job has ended.
+        // When all places are free, every job has ended.
         foreach (var lane in lanes)
         {
             for (var i = 0; i < lane.Count; i++) await lane.Free.WaitAsync(CancellationToken.None);
@@ -114,15 +114,15 @@ internal sealed partial class JobRunner : BackgroundService, IHostedLifecycleSer
     }
 
     /// <summary>
-    /// Starts jobs as long as any are due in lanes with free places. A job that ends wakes the node, so with all places
-    /// taken it can rest.
+    /// Starts jobs as long as any are due in lanes with free places. A job that ends wakes the node, so it can wait
+    /// while all places are taken.
     /// </summary>
-    /// <returns>How long nothing will be due, at most <paramref name="longest"/>.</returns>
+    /// <returns>How long until the next job is due, at most <paramref name="longest"/>.</returns>
     private async Task<TimeSpan> StartDueAsync(TimeSpan longest)
     {
         while (!stopping.IsCancellationRequested)
         {
-            // Places are taken here alone: one that is free now is free when the claim comes back.
+            // Places are only taken here: one that is free now is still free after the claim.
             List<string> kinds = [.. lanes.Where(lane => lane.Free.CurrentCount > 0).SelectMany(lane => lane.Kinds)];
             if (kinds.Count == 0) return longest;
 
@@ -130,7 +130,7 @@ internal sealed partial class JobRunner : BackgroundService, IHostedLifecycleSer
             if (await table.NextDueAsync(kinds, stopping.Token) is not { } left) return longest;
             if (left > TimeSpan.Zero) return left < longest ? left : longest;
 
-            // Another node is taking it at this moment.
+            // Another node is claiming it right now.
             if (!await StartNextAsync(kinds)) return Moment;
         }
 
@@ -159,7 +159,7 @@ internal sealed partial class JobRunner : BackgroundService, IHostedLifecycleSer
     private LanePlaces PlacesOf(Lane lane, int count) => new(
         [.. jobs.Values.Where(job => job.Lane == lane).Select(job => job.Kind)], new SemaphoreSlim(count), count);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The database could not be asked for jobs: {Reason}")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Polling the database for jobs failed: {Reason}")]
     private partial void LogNotAsked(string reason);
 
     private sealed record LanePlaces(IReadOnlyList<string> Kinds, SemaphoreSlim Free, int Count);

@@ -2,26 +2,26 @@ using Cronos;
 
 namespace Berth.Jobs;
 
-/// <summary>When what one node of the cluster does again and again is due.</summary>
+/// <summary>When a recurring job is due.</summary>
 internal abstract class Schedule
 {
     /// <summary>
-    /// So long a rest from one run to the next, less up to a tenth, so that registries which were started together
-    /// drift apart. A new one runs at once.
+    /// A fixed interval between runs, with a jitter of up to minus a tenth, so that registries started together drift
+    /// apart. A new job runs at once.
     /// </summary>
     public static Schedule Every(TimeSpan interval) => new Interval(interval);
 
     /// <summary>At the times of a cron expression of five fields, in UTC, up to half a minute late.</summary>
-    /// <exception cref="FormatException">It is none.</exception>
+    /// <exception cref="FormatException">The expression is invalid.</exception>
     public static Schedule Cron(string expression) => new Times(CronExpression.Parse(expression));
 
-    /// <summary>How long one that never ran waits.</summary>
+    /// <summary>The delay of a job that has never run.</summary>
     public abstract TimeSpan First(DateTimeOffset now);
 
-    /// <summary>How long one that ran rests.</summary>
+    /// <summary>The delay after a run.</summary>
     public abstract TimeSpan Rest(DateTimeOffset now);
 
-    /// <summary>The longest it may rest, whatever it rested by before.</summary>
+    /// <summary>The longest delay possible, even if another schedule applied before.</summary>
     public abstract TimeSpan Longest(DateTimeOffset now);
 
     private sealed class Interval(TimeSpan interval) : Schedule
@@ -37,7 +37,7 @@ internal abstract class Schedule
     {
         private static readonly TimeSpan Latest = TimeSpan.FromSeconds(30);
 
-        /// <summary>A time that never comes, such as 30 February, is as far as a timer can see.</summary>
+        /// <summary>For a time that never comes, such as 30 February.</summary>
         private static readonly TimeSpan Never = TimeSpan.FromDays(365);
 
         public override TimeSpan First(DateTimeOffset now) => Rest(now);

@@ -3,10 +3,10 @@ namespace Berth.Lifecycle;
 /// <summary>A table that is copied.</summary>
 /// <param name="Name">Its name.</param>
 /// <param name="Key">The columns of its primary key, in order.</param>
-/// <param name="HasIdentity">The database numbers its rows.</param>
+/// <param name="HasIdentity">Whether the database numbers its rows.</param>
 internal sealed record CopiedTable(string Name, IReadOnlyList<string> Key, bool HasIdentity = false)
 {
-    /// <summary>All tables but the list of migrations, those before others that refer to them.</summary>
+    /// <summary>All tables except the list of migrations, each before those that refer to it.</summary>
     public static IReadOnlyList<CopiedTable> All { get; } =
     [
         new("repository", ["id"], HasIdentity: true),
@@ -28,7 +28,7 @@ internal sealed record CopiedTable(string Name, IReadOnlyList<string> Key, bool 
 /// <summary>What a table holds: how many rows, and a digest of all of them.</summary>
 internal sealed record TableContent(long Rows, string Digest);
 
-/// <summary>A table on both sides after its copying.</summary>
+/// <summary>A table on both sides after copying.</summary>
 internal sealed record ComparedTable(string Name, TableContent Source, TableContent Target)
 {
     public bool IsSame => Source == Target;

@@ -3,7 +3,7 @@ using Berth.Cli;
 
 namespace Berth.Lifecycle;
 
-/// <summary>What is done to everything stored: verification, and copies of the metadata.</summary>
+/// <summary>Operations on everything stored: verification, and copying the metadata.</summary>
 internal sealed class LifecycleSlice : Slice
 {
     public override IEnumerable<Command> Commands => [VerifyCommand.Create(), CopyMetadataCommand.Create()];

@@ -5,32 +5,32 @@ namespace Berth.Lifecycle;
 /// <summary>
 /// Copies all metadata from one database into another, empty one, of the same engine or not:
 /// <code>
-/// source: keep servers out ───────────────────────────────────────────────────────────► let go
+/// source: keep servers out ───────────────────────────────────────────────────────────► release
 /// target:    keep servers out ► is it empty? ► rows, page by page ► compare both ► commit
 /// </code>
-/// The target sees one transaction: whatever happens before its end leaves it as empty as it was.
+/// The target sees one transaction: if anything fails before its end, the target stays empty.
 /// </summary>
 internal sealed class MetadataCopy(Database source, Database target)
 {
     /// <summary>
-    /// Rows of the one job of a kind. Every server makes them at its start: nothing was done here because of them.
+    /// The rows of recurring jobs. Every server creates them at startup, so they don't count as content.
     /// </summary>
     private const string ScheduledJobs = "job WHERE unique_key IS NOT NULL";
 
     private long rowsDone;
     private volatile string step = "";
 
-    /// <summary>Every row is copied once, and then read on both sides.</summary>
+    /// <summary>Every row is copied once, and then read back on both sides.</summary>
     public long RowsToDo { get; private set; } = 1;
 
     public long RowsDone => Volatile.Read(ref rowsDone);
 
-    /// <summary>What is being done, for people.</summary>
+    /// <summary>The current step, for people.</summary>
     public string Step => step;
 
     /// <summary>Copies, and keeps the copy only if it equals the source.</summary>
-    /// <returns>What was compared, in the tables' order.</returns>
-    /// <exception cref="DatabaseInUseException">A server uses one of the databases.</exception>
+    /// <returns>The comparison, in the tables' order.</returns>
+    /// <exception cref="DatabaseInUseException">A server is using one of the databases.</exception>
     /// <exception cref="InvalidDataException">The target is not empty.</exception>
     public async Task<List<ComparedTable>> RunAsync(CancellationToken cancellation)
     {
@@ -48,7 +48,7 @@ internal sealed class MetadataCopy(Database source, Database target)
         }
         catch (CopyDiffersException)
         {
-            // It was thrown to undo the copy. What differs is told by the tables.
+            // Thrown to roll back the copy. The tables show what differs.
         }
 
         return tables;
@@ -62,7 +62,7 @@ internal sealed class MetadataCopy(Database source, Database target)
         {
             if (await to.NumberAsync($"SELECT 1 FROM {table.Name} LIMIT 1") is null) continue;
             throw new InvalidDataException(
-                $"there is metadata in {target.Name} already (table {table.Name}): copy into an empty database");
+                $"there is already metadata in {target.Name} (table {table.Name}): copy into an empty database");
         }
     }
 

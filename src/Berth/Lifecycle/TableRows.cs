@@ -8,7 +8,7 @@ using Berth.Metadata;
 namespace Berth.Lifecycle;
 
 /// <summary>
-/// All rows of a table, whichever engine holds it: pages by key, each of them small however large the bodies in it are.
+/// All rows of a table, on either engine: pages by key, each of them small even if the bodies are large.
 /// </summary>
 internal sealed class TableRows(Session session, CopiedTable table)
 {
@@ -20,7 +20,7 @@ internal sealed class TableRows(Session session, CopiedTable table)
     /// <summary>The names of its columns, in one order for both sides.</summary>
     public async ValueTask<List<string>> ColumnsAsync()
     {
-        // An empty table has no row to read them from: it is joined to one that has nothing to do with it.
+        // An empty table has no row to read them from, so it is outer-joined to a dummy row.
         var names = await session.FirstAsync(
             $"SELECT * FROM (SELECT 1 AS one) AS other LEFT JOIN {table.Name} ON 1 = 0",
             row => Enumerable.Range(1, row.FieldCount - 1).Select(row.GetName).ToList());
@@ -52,10 +52,10 @@ internal sealed class TableRows(Session session, CopiedTable table)
     }
 
     /// <summary>
-    /// Counts and hashes all rows. The digest is the sum of the rows' SHA-256, so that it does not depend on the order
-    /// in which an engine sorts texts.
+    /// Counts and hashes all rows. The digest is the sum of the rows' SHA-256, so it does not depend on how an engine
+    /// sorts text.
     /// </summary>
-    /// <param name="addRows">Told how many rows were read, page by page.</param>
+    /// <param name="addRows">Called with the number of rows read, page by page.</param>
     /// <param name="cancellation">Ends the reading.</param>
     public async Task<TableContent> ReadContentAsync(Action<int> addRows, CancellationToken cancellation)
     {
@@ -75,7 +75,7 @@ internal sealed class TableRows(Session session, CopiedTable table)
             addRows(page.Count);
         }
 
-        // Rows that the pages passed over would be missing on both sides.
+        // Rows skipped by the paging would be missing on both sides.
         var counted = await CountAsync();
         if (counted == rows) return new TableContent(rows, Convert.ToHexStringLower(sum));
         throw new InvalidDataException($"{table.Name} has {counted} rows, of which {rows} were found by their keys");
@@ -91,7 +91,7 @@ internal sealed class TableRows(Session session, CopiedTable table)
     private static long LengthOf(object?[] row) =>
         row.Sum(value => value switch { string text => text.Length, byte[] bytes => bytes.Length, _ => 8L });
 
-    /// <summary>Each value with its column, its kind and its length: no two rows look the same to the hash.</summary>
+    /// <summary>Each value with its column, type and length, so that different rows never hash alike.</summary>
     private static void Append(IncrementalHash hash, string column, object? value)
     {
         var (kind, bytes) = value switch
@@ -106,7 +106,7 @@ internal sealed class TableRows(Session session, CopiedTable table)
         hash.AppendData(bytes);
     }
 
-    /// <summary>Adds one number of 256 bits to another, without what is too large.</summary>
+    /// <summary>Adds two 256-bit numbers, modulo 2²⁵⁶.</summary>
     private static void Add(Span<byte> sum, ReadOnlySpan<byte> more)
     {
         UInt128 carry = 0;

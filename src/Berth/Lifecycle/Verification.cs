@@ -7,23 +7,25 @@ using Berth.Settings;
 namespace Berth.Lifecycle;
 
 /// <summary>
-/// Reads everything stored again and compares it with its digests and with what the database says of it. Runs beside a
-/// server: what looks wrong is looked at twice, and what is only young gets time to arrive.
+/// Reads everything stored and compares it with its digests and with the database. Runs beside a server: anything that
+/// looks wrong is checked twice, and anything recent gets time to settle.
 /// </summary>
 internal sealed class Verification(
     Database database, IBlobStore store, ValidationSettings validation, TimeProvider clock, bool isDryRun)
 {
-    /// <summary>A server makes a blob durable within three seconds of its answer; its link is there before.</summary>
+    /// <summary>
+    /// A server makes a blob durable within three seconds of its response; the link exists before that.
+    /// </summary>
     private static readonly TimeSpan TimeToSettle = TimeSpan.FromSeconds(10);
 
     private const int LinksPerPage = 1000;
 
-    /// <summary>Bodies have up to 4 MiB each (limits.manifestbytes), and a page is held in memory.</summary>
+    /// <summary>Bodies are up to 4 MiB each (limits.manifestbytes), and a page is held in memory.</summary>
     private const int BodiesPerPage = 16;
 
     private readonly ManifestNeeds needs = new(validation);
 
-    /// <summary>Ends the run, given when it begins.</summary>
+    /// <summary>Cancels the run; set when it begins.</summary>
     private CancellationToken ending;
 
     public VerificationReport Report { get; } = new();
@@ -144,7 +146,7 @@ internal sealed class Verification(
         {
             var missing = await FindMissingAsync(repository, NeedsOf(body, mediaType));
 
-            // Someone may be deleting it just now, or pushing again what was set aside.
+            // Someone may be deleting it right now, or pushing again what was quarantined.
             if (missing.Count == 0 || (missing = await FindMissingAsync(repository, missing)).Count == 0) continue;
             if (!await ReadAsync(s => ManifestTable.ExistsAsync(s, repository, digest))) continue;
             Report.AddFault($"manifest {name}@{digest} is incomplete, push the image again. Missing: "
@@ -152,7 +154,7 @@ internal sealed class Verification(
         }
     }
 
-    /// <summary>A body that was taken once and would be refused by now needs nothing that is known.</summary>
+    /// <summary>The needs of a body that was once accepted but would now be refused are unknown.</summary>
     private List<ManifestReference> NeedsOf(byte[] body, string mediaType)
     {
         try

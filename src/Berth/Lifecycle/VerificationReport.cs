@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 
 namespace Berth.Lifecycle;
 
-/// <summary>What a verification has read and found so far. Many threads add to it while one prints it.</summary>
+/// <summary>What a verification has read and found so far. Many threads add to it while one prints.</summary>
 internal sealed class VerificationReport
 {
     private readonly ConcurrentQueue<string> faults = new();
@@ -15,7 +15,7 @@ internal sealed class VerificationReport
     private long unlinkedBytes;
     private long unfinishedLinks;
 
-    /// <summary>Bytes of all linked blobs together, the goal of <see cref="BytesRead"/>.</summary>
+    /// <summary>Total bytes of all linked blobs, which <see cref="BytesRead"/> approaches.</summary>
     public long TotalBytes { get; set; }
 
     public long BytesRead => Volatile.Read(ref bytesRead);
@@ -26,7 +26,7 @@ internal sealed class VerificationReport
 
     public long FaultsFound => Volatile.Read(ref faultsFound);
 
-    /// <summary>Altered blobs that were set aside now.</summary>
+    /// <summary>Altered blobs quarantined by this run.</summary>
     public long Quarantined => Volatile.Read(ref quarantined);
 
     /// <summary>Files that no repository links. Nothing removes them yet.</summary>
@@ -34,10 +34,10 @@ internal sealed class VerificationReport
 
     public long UnlinkedBytes => Volatile.Read(ref unlinkedBytes);
 
-    /// <summary>Linked blobs that are not there and that no manifest needs: pushes were cut off.</summary>
+    /// <summary>Linked blobs that are missing and that no manifest needs: left by interrupted pushes.</summary>
     public long UnfinishedLinks => Volatile.Read(ref unfinishedLinks);
 
-    /// <summary>Files in quarantine at the end, earlier ones too.</summary>
+    /// <summary>Files in quarantine at the end, including earlier ones.</summary>
     public int QuarantineFiles { get; set; }
 
     public void AddBytes(int count) => Interlocked.Add(ref bytesRead, count);
@@ -62,6 +62,6 @@ internal sealed class VerificationReport
         faults.Enqueue(text);
     }
 
-    /// <summary>Takes the next fault that was not yet taken.</summary>
+    /// <summary>Dequeues the next fault.</summary>
     public bool TryTakeFault(out string? text) => faults.TryDequeue(out text);
 }

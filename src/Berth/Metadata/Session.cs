@@ -31,12 +31,12 @@ internal abstract class Session
         string sql, Func<DbDataReader, T> read, Func<T, bool> isLast, params ReadOnlySpan<object?> parameters) =>
         ReadAsync(Prepare(sql, parameters), read, isLast);
 
-    /// <summary>Runs a query and returns its first row, or null where there is none.</summary>
+    /// <summary>Runs a query and returns its first row, or null if there is none.</summary>
     public ValueTask<T?> FirstAsync<T>(
         string sql, Func<DbDataReader, T> read, params ReadOnlySpan<object?> parameters)
         where T : class => ReadFirstAsync(Prepare(sql, parameters), (T?)null, read);
 
-    /// <summary>Runs a query for one number, or null where there is no row.</summary>
+    /// <summary>Runs a query for one number, or null if there is no row.</summary>
     public ValueTask<long?> NumberAsync(string sql, params ReadOnlySpan<object?> parameters) => ReadFirstAsync(
         Prepare(sql, parameters), (long?)null, row => row.IsDBNull(0) ? null : Convert.ToInt64(row.GetValue(0)));
 
@@ -68,7 +68,7 @@ internal abstract class Session
     /// <summary>Wakes all nodes for jobs, once the write that added them has committed.</summary>
     public abstract ValueTask WakeJobsAsync();
 
-    /// <summary>The server's clock in SQL, in milliseconds since 1970; null where there is no server.</summary>
+    /// <summary>The server's clock in SQL, in milliseconds since 1970; null if there is no server.</summary>
     public abstract string? ServerTime { get; }
 
     /// <summary>Makes a table number its next rows above those inserted with explicit ids.</summary>

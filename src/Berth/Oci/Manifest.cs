@@ -10,7 +10,7 @@ namespace Berth.Oci;
 /// <param name="ArtifactType">The manifest's own artifact type, or an image's config media type.</param>
 /// <param name="Subject">What this manifest refers to, which makes it a referrer.</param>
 /// <param name="References">Config, layers, children and subject in the body's order.</param>
-/// <param name="AnnotationsJson">The annotations as compact JSON, or null where there are none.</param>
+/// <param name="AnnotationsJson">The annotations as compact JSON, or null if there are none.</param>
 public sealed record Manifest(
     string MediaType,
     string? ArtifactType,

@@ -76,7 +76,7 @@ internal sealed class RepositoryChange(
     /// <summary>The keys of cached answers that are now stale.</summary>
     public IReadOnlyList<string> Keys => keys;
 
-    /// <summary>The repository's id, or null where it does not exist.</summary>
+    /// <summary>The repository's id, or null if it does not exist.</summary>
     public ValueTask<long?> FindIdAsync() => RepositoryTable.FindAsync(session, repository);
 
     /// <summary>The repository's id; the repository is added if it does not exist.</summary>

@@ -4,8 +4,8 @@ using System.Diagnostics.Metrics;
 namespace Berth.Telemetry;
 
 /// <summary>
-/// The one meter and the one source of spans. Names are those of OpenTelemetry's semantic conventions where it has any,
-/// and else begin with <c>berth.</c>. No repository's name is a label: there may be a million.
+/// The one meter and the one source of spans. Names are those of OpenTelemetry's semantic conventions if there are any,
+/// and otherwise begin with <c>berth.</c>. Repository names are never labels: there may be a million.
 /// </summary>
 internal static class Meters
 {
@@ -15,7 +15,7 @@ internal static class Meters
 
     public static readonly ActivitySource Spans = new(Name);
 
-    /// <summary>The conventions' buckets for HTTP, and more above them: a large blob takes minutes.</summary>
+    /// <summary>The conventions' buckets for HTTP, plus larger ones: a large blob takes minutes.</summary>
     private static readonly InstrumentAdvice<double> Seconds = new()
     {
         HistogramBucketBoundaries =

@@ -3,8 +3,8 @@ using System.Diagnostics.Metrics;
 
 namespace Berth.Telemetry;
 
-/// <summary>Measures calls to one other system, and tells them to a trace.</summary>
-/// <param name="durations">Where their seconds go.</param>
+/// <summary>Measures calls to another system, and records them as spans.</summary>
+/// <param name="durations">The histogram of their durations.</param>
 /// <param name="system">The label that names the system.</param>
 /// <param name="operationLabel">The name of the label for the operation.</param>
 internal sealed class OperationMeter(

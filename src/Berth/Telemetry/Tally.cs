@@ -1,8 +1,8 @@
 namespace Berth.Telemetry;
 
 /// <summary>
-/// A number that requests change and a collection reads. An instrument that is told of each change looks up its labels
-/// each time, which costs ten times as much.
+/// A counter that requests change and a collection reads. An instrument updated on each change looks up its labels each
+/// time, which costs ten times as much.
 /// </summary>
 internal sealed class Tally
 {

@@ -6,8 +6,8 @@ using OpenTelemetry.Trace;
 namespace Berth.Telemetry;
 
 /// <summary>
-/// Who takes what is measured: Prometheus, which fetches it, and a collector, to which it is sent where OpenTelemetry's
-/// own variables (<c>OTEL_EXPORTER_OTLP_ENDPOINT</c> and its kin) name one. With neither, nothing is measured.
+/// Exports measurements: Prometheus scrapes them, and a collector receives them if OpenTelemetry's own variables
+/// (<c>OTEL_EXPORTER_OTLP_ENDPOINT</c> and the like) name one. With neither, nothing is measured.
 /// </summary>
 internal sealed class TelemetryExport : IDisposable
 {
@@ -21,8 +21,8 @@ internal sealed class TelemetryExport : IDisposable
 
     public MeterProvider Metrics { get; }
 
-    /// <summary>Null where nobody wants anything.</summary>
-    /// <param name="forPrometheus">Whether metrics are fetched.</param>
+    /// <summary>Null if nothing is to be exported.</summary>
+    /// <param name="forPrometheus">Whether Prometheus scrapes metrics.</param>
     /// <param name="version">Berth's.</param>
     public static TelemetryExport? Start(bool forPrometheus, string version)
     {
@@ -48,7 +48,7 @@ internal sealed class TelemetryExport : IDisposable
         Metrics.Dispose();
     }
 
-    /// <summary>The driver measures each statement; Berth each read and write, on both engines alike.</summary>
+    /// <summary>The driver measures each statement; Berth measures each read and write, on both engines.</summary>
     private static bool IsMeasuredTwice(string meter, string instrument) =>
         meter == "Npgsql" && instrument == "db.client.operation.duration";
 

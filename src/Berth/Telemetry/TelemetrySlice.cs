@@ -3,7 +3,7 @@ using Berth.Settings;
 
 namespace Berth.Telemetry;
 
-/// <summary>The debug address, and who takes what is measured.</summary>
+/// <summary>The debug address, and the export of measurements.</summary>
 internal sealed class TelemetrySlice : Slice
 {
     /// <summary>Whether anything is measured at all.</summary>

@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 
 namespace Berth.Transport;
 
-/// <summary>Takes connections from one listening socket, as long as there is room for them.</summary>
+/// <summary>Accepts connections from one listening socket, as long as there is room for them.</summary>
 internal sealed partial class AcceptLoop(
     Socket listening, SocketConnectionContextFactory factory, OpenConnections connections, bool saysWhy,
     TimeProvider clock, ILogger<AcceptLoop> log) : IConnectionListener
@@ -28,7 +28,7 @@ internal sealed partial class AcceptLoop(
 
     public EndPoint EndPoint { get; } = listening.LocalEndPoint!;
 
-    /// <summary>Null once the socket was closed.</summary>
+    /// <summary>Null once the socket has been closed.</summary>
     public async ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default)
     {
         while (true)
@@ -49,7 +49,7 @@ internal sealed partial class AcceptLoop(
             {
                 accepted?.Dispose();
 
-                // Anything else is a client that went away while it waited.
+                // Anything else is a client that went away while waiting.
                 if (e.SocketErrorCode is SocketError.TooManyOpenSockets or SocketError.NoBufferSpaceAvailable)
                 {
                     connections.MakeRoom(IPAddress.None, isShort: true);
@@ -79,7 +79,7 @@ internal sealed partial class AcceptLoop(
         {
             var room = connections.MakeRoom(address, isShort);
             if (room == Room.Yes) break;
-            Report(room == Room.NotNow ? "all are at work" : $"{address} has its share of them");
+            Report(room == Room.NotNow ? "all are busy" : $"{address} has its share of them");
             if (room == Room.NotForClient)
             {
                 Refuse(accepted);
@@ -90,7 +90,7 @@ internal sealed partial class AcceptLoop(
             unbound.Token.ThrowIfCancellationRequested();
         }
 
-        if (connections.ClosedForRoom != closed) Report("idle or slow ones make room for new ones");
+        if (connections.ClosedForRoom != closed) Report("closing idle or slow ones for new ones");
         return connections.Open(accepted, address, factory);
     }
 
@@ -122,7 +122,7 @@ internal sealed partial class AcceptLoop(
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message =
-        "Connections are at their bound, {All} in all and {PerClient} for one client (limits.concurrentconnections, "
-        + "limits.connectionsperclient): {Reason}. {Closed} were closed for others since the start")]
+        "Connections are at their limit, {All} in total and {PerClient} per client (limits.concurrentconnections, "
+        + "limits.connectionsperclient): {Reason}. {Closed} have been closed for others since the start")]
     private partial void LogFull(int all, int perClient, string reason, long closed);
 }

@@ -6,19 +6,19 @@ namespace Berth.Transport;
 
 /// <summary>
 /// Memory for what the server receives and sends. Large blocks of 64 KiB carry a gigabyte of layer with a sixteenth of
-/// the calls that Kestrel's 4 KiB need. Small ones are for connections that have not shown a body, because thousands
-/// of those may sit there with half a header each, and for everybody once the large ones are all in use.
-/// Blocks are pinned arrays. Those that stay idle are given back.
+/// the calls that Kestrel's 4 KiB need. Small ones are for connections without a request body so far, because thousands
+/// of those may sit there with half a header each, and for everyone once all large ones are in use. Blocks are pinned
+/// arrays. Those that stay idle are released.
 /// </summary>
 internal sealed class BlockPool : MemoryPool<byte>, IMemoryPoolFactory<byte>
 {
     private const int LargeBytes = 64 * 1024;
     private const int SmallBytes = 4 * 1024;
 
-    /// <summary>32 MiB. More transfers than this at a time run at the speed of small blocks.</summary>
+    /// <summary>32 MiB. Any further concurrent transfers run at the speed of small blocks.</summary>
     private const int MostLargeBlocks = 512;
 
-    /// <summary>On a small machine large blocks take at most this part of its memory.</summary>
+    /// <summary>On a small machine large blocks take at most this fraction of its memory.</summary>
     private const int LargeShareOfMemory = 16;
 
     private static readonly TimeSpan TrimmedEvery = TimeSpan.FromSeconds(10);
@@ -85,7 +85,7 @@ internal sealed class BlockPool : MemoryPool<byte>, IMemoryPoolFactory<byte>
         private readonly ConcurrentStack<Block> idle = new();
         private int idleCount;
 
-        /// <summary>The fewest idle blocks since the last look: so many were not needed.</summary>
+        /// <summary>The fewest idle blocks since the last trim: that many were not needed.</summary>
         private int unused;
 
         public Block Take(BlockPool pool)

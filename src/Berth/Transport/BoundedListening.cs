@@ -9,8 +9,8 @@ using Microsoft.Extensions.Options;
 namespace Berth.Transport;
 
 /// <summary>
-/// Kestrel's sockets, with an accept loop of our own: Kestrel's takes connections until memory is gone, and when the
-/// descriptors are gone (EMFILE) it tries again at once and for ever.
+/// Kestrel's sockets, with our own accept loop: Kestrel's accepts connections until memory runs out, and when
+/// descriptors run out (EMFILE) it retries at once and for ever.
 /// </summary>
 internal sealed class BoundedListening(
     IOptions<SocketTransportOptions> sockets, OpenConnections connections, HttpSettings http, TimeProvider clock,

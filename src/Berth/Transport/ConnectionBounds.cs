@@ -3,14 +3,14 @@ using Berth.Settings;
 namespace Berth.Transport;
 
 /// <summary>How many connections may be open at once.</summary>
-/// <param name="All">Of all clients together.</param>
-/// <param name="PerClient">Of one client address.</param>
-/// <param name="LastDescriptor">A socket with a greater number than this has one of the last descriptors.</param>
+/// <param name="All">In total.</param>
+/// <param name="PerClient">Per client address.</param>
+/// <param name="LastDescriptor">A socket with a higher number than this has one of the last descriptors.</param>
 internal readonly record struct ConnectionBounds(int All, int PerClient, long LastDescriptor)
 {
     /// <summary>
-    /// What a connection may take when its client means harm, in bytes: a full receive buffer and headers. An idle one
-    /// takes a twentieth of that.
+    /// What a malicious client's connection may take, in bytes: a full receive buffer and headers. An idle one takes a
+    /// twentieth of that.
     /// </summary>
     private const long BytesPerConnection = Listener.ReceiveBufferBytes;
 
@@ -20,8 +20,8 @@ internal readonly record struct ConnectionBounds(int All, int PerClient, long La
     private const int LeastConnections = 16;
 
     /// <summary>
-    /// Without a setting: what fits into half of the memory, and leaves each connection a second descriptor for the
-    /// file that is pulled or pushed over it. One client address may have half of that.
+    /// By default: what fits into half of the memory, and leaves each connection a second descriptor for the file that
+    /// is pulled or pushed over it. One client address may have half of that.
     /// </summary>
     public static ConnectionBounds Of(LimitSettings limits)
     {

@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace Berth.Transport;
 
-/// <summary>Counts the bytes of an answer's body on their way to the connection.</summary>
+/// <summary>Counts the bytes of a response body on their way to the connection.</summary>
 internal sealed class CountedBody(IHttpResponseBodyFeature inner) : PipeWriter, IHttpResponseBodyFeature
 {
     private readonly PipeWriter output = inner.Writer;

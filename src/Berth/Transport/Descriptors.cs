@@ -7,10 +7,10 @@ internal static partial class Descriptors
 {
     private const int OpenFiles = 7;
 
-    /// <summary>What counts where the system states no limit, or can't be asked.</summary>
+    /// <summary>Used if the system has no limit, or can't be asked.</summary>
     private const long Many = 1 << 20;
 
-    /// <summary>Raises the soft limit to the hard one where it may, and returns what is in force.</summary>
+    /// <summary>Raises the soft limit to the hard one if it can, and returns the effective limit.</summary>
     public static long Raise()
     {
         if (!OperatingSystem.IsLinux() || GetLimit(OpenFiles, out var limit) != 0) return Many;

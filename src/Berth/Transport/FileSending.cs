@@ -9,7 +9,7 @@ namespace Berth.Transport;
 
 /// <summary>
 /// Sends parts of files with sendfile(2) on HTTP/1.1 connections without TLS, so that a blob's bytes never pass through
-/// this process. Kestrel has no such call; this is how it is taught one:
+/// this process. Kestrel can't do this by itself; this is how it works around that:
 /// <code>
 ///   handler            Kestrel                    this writer          transport's pipe     socket
 ///   1. StartAsync ───► writes the head ─────────► passes it on ──────► sends it ──────────► head
@@ -18,9 +18,9 @@ namespace Berth.Transport;
 ///   4. Advance(n) ───► counts n body bytes ─────► drops them
 /// </code>
 /// Step 2 relies on a transport whose pipe pauses at its second byte (<see cref="TransportWriteBufferBytes"/>): a flush
-/// then returns only once the socket has taken everything. During step 3 Kestrel watches nothing, so
-/// <see cref="OpenConnections"/> cuts off a client that reads nothing for <c>limits.readerstalltimeout</c>. Step 4
-/// keeps Kestrel's count of Content-Length right, and so keep-alive and pipelined requests.
+/// then returns only once the socket has taken everything. During step 3 Kestrel enforces no timeout, so <see
+/// cref="OpenConnections"/> cuts off a client that reads nothing for <c>limits.readerstalltimeout</c>. Step 4 keeps
+/// Kestrel's count of Content-Length right, and with it keep-alive and pipelining.
 /// </summary>
 internal sealed class FileSending
 {
@@ -55,10 +55,10 @@ internal sealed class FileSending
 
     /// <summary>
     /// Sends the part as the response's body, whose Content-Length must be set to <paramref name="count"/>. False, with
-    /// nothing done, where this connection or a part so small takes the ordinary way.
+    /// nothing sent, if this connection or so small a part takes the ordinary way.
     /// </summary>
     /// <exception cref="EndOfStreamException">
-    /// The file ended early: the connection has to be cut, so that nobody takes what came for the whole.
+    /// The file ended early: the connection has to be cut, so that the client does not take it for the whole.
     /// </exception>
     public static async ValueTask<bool> TrySendAsync(HttpContext http, SafeFileHandle file, long offset, long count)
     {
@@ -75,7 +75,7 @@ internal sealed class FileSending
             return true;
         }
 
-        // The writer goes on discarding: whatever Kestrel may still have for this connection must not follow a part.
+        // The writer keeps discarding: nothing that Kestrel may still write must follow a partial body.
         if (RandomAccess.GetLength(file) < offset + count)
         {
             throw new EndOfStreamException("the blob's file is shorter than it was");
@@ -85,7 +85,7 @@ internal sealed class FileSending
         return true;
     }
 
-    /// <summary>Lets everyone who counts the body's bytes know of those that went past them.</summary>
+    /// <summary>Tells everyone who counts the body's bytes about those that bypassed them.</summary>
     private void Count(HttpContext http, long bytes)
     {
         writer.IsDiscarding = true;
@@ -97,11 +97,11 @@ internal sealed class FileSending
     }
 
     /// <summary>
-    /// Returns how much was sent, in bytes: less than asked where the client went away, or the file ended early.
+    /// Returns how many bytes were sent: fewer than requested if the client went away, or the file ended early.
     /// </summary>
     private async Task<long> SendAsync(SafeFileHandle file, long offset, long count)
     {
-        // Not disposed: the handle is the caller's.
+        // Not disposed: the handle belongs to the caller.
         var stream = new FileStream(file, FileAccess.Read, bufferSize: 0, isAsync: true);
         using var packets = new PacketSending();
         var sent = 0L;
@@ -118,7 +118,7 @@ internal sealed class FileSending
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException or NotSupportedException)
         {
-            // A socket that Kestrel has closed meanwhile says so in the last two ways.
+            // The last two occur if Kestrel has closed the socket in the meantime.
         }
         finally
         {
@@ -128,7 +128,7 @@ internal sealed class FileSending
         return sent;
     }
 
-    /// <summary>Passes everything on, but for the bytes that went out another way.</summary>
+    /// <summary>Passes everything on, except for the bytes that were sent another way.</summary>
     private sealed class DiscardingWriter(PipeWriter inner) : PipeWriter
     {
         private static readonly byte[] Scrap = new byte[4096];
@@ -165,7 +165,7 @@ internal sealed class FileSending
         private TaskCompletionSource sent = new();
 
         /// <summary>
-        /// Returns how much was sent, in bytes: less than asked where the client left or the file ended.
+        /// Returns how many bytes were sent: fewer than requested if the client left or the file ended.
         /// </summary>
         public async Task<int> SendAsync(Socket socket, SendPacketsElement element)
         {

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Primitives;
 
 namespace Berth.Transport;
 
-/// <summary>What one proxy said: whom it took the request from, and what the request looked like there.</summary>
+/// <summary>What one proxy reported: whom it got the request from, and what the request looked like there.</summary>
 internal readonly record struct ForwardedHop(string? For, string? Proto, string? Host)
 {
     /// <summary>How many of a <c>Forwarded</c> are kept, the nearest. Proxies in a row are a handful.</summary>
@@ -72,7 +72,7 @@ internal readonly record struct ForwardedHop(string? For, string? Proto, string?
         return true;
     }
 
-    /// <summary>A token, or a quoted string; no value of ours needs a backslash in one.</summary>
+    /// <summary>A token, or a quoted string; none of these values needs a backslash.</summary>
     private static bool TryTakeValue(ref ReadOnlySpan<char> rest, out string value)
     {
         value = "";

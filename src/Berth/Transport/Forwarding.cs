@@ -5,10 +5,11 @@ using Berth.Settings;
 namespace Berth.Transport;
 
 /// <summary>
-/// Believes what trusted proxies say of the request they took: <c>X-Forwarded-For</c>, <c>-Proto</c> and <c>-Host</c>,
-/// or <c>Forwarded</c> (RFC 7239) where there is none of those. Each proxy adds at the right, so they are read from
-/// there for as long as the one who wrote is trusted; whatever an untrusted client put at the left never counts. A
-/// path before <c>/v2/</c> comes from <c>http.prefix</c> alone: proxies pass a client's <c>X-Forwarded-Prefix</c> on.
+/// Applies what trusted proxies report about the original request: <c>X-Forwarded-For</c>, <c>-Proto</c> and
+/// <c>-Host</c>, or <c>Forwarded</c> (RFC 7239) if there are none of those. Each proxy appends on the right, so they
+/// are read from there for as long as their writer is trusted; whatever an untrusted client put on the left never
+/// counts. A path before <c>/v2/</c> only comes from <c>http.prefix</c>: proxies pass on a client's
+/// <c>X-Forwarded-Prefix</c>.
 /// </summary>
 internal sealed class Forwarding(RequestDelegate next, HttpSettings settings)
 {
@@ -50,7 +51,9 @@ internal sealed class Forwarding(RequestDelegate next, HttpSettings settings)
     private static bool IsHost(string? text) =>
         text is { Length: > 0 and <= 261 } && !text.AsSpan().ContainsAnyExcept(HostChars);
 
-    /// <summary>An address with or without a port. Names such as <c>unknown</c> and <c>_hidden</c> are none.</summary>
+    /// <summary>
+    /// An address with or without a port. Names such as <c>unknown</c> and <c>_hidden</c> are not addresses.
+    /// </summary>
     private static bool TryParseClient(string text, out IPAddress? address)
     {
         address = IPEndPoint.TryParse(text, out var endpoint) ? ClientNetwork.Unmapped(endpoint.Address) : null;

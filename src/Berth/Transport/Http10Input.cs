@@ -6,13 +6,13 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 namespace Berth.Transport;
 
 /// <summary>
-/// A request of HTTP/1.0 that states no length has no body (RFC 9112, 6.3). Kestrel refuses a POST or PUT like that, so
-/// it is shown one with <c>Content-Length: 0</c>. Only the first request of a connection is looked at: those that ask
-/// so, such as nginx by default, send one.
+/// An HTTP/1.0 request without a length has no body (RFC 9112, 6.3). Kestrel refuses such a POST or PUT, so this adds
+/// <c>Content-Length: 0</c>. Only the first request of a connection is examined: clients of HTTP/1.0, such as nginx by
+/// default, send only one.
 /// </summary>
 internal sealed class Http10Input : PipeReader
 {
-    /// <summary>Whoever sends more than this before the headers end gets Kestrel's answer to that, in bytes.</summary>
+    /// <summary>If the headers are longer, they are left to Kestrel, in bytes.</summary>
     private const int MostHeadBytes = 16 * 1024;
 
     private readonly PipeReader received;
@@ -44,7 +44,7 @@ internal sealed class Http10Input : PipeReader
     {
         if (hidden is { } all)
         {
-            // Kestrel saw a part that it can't use. It is to be called when more comes, and sees it all again then.
+            // Kestrel saw an incomplete head. It is called again when more arrives, and then sees everything.
             hidden = null;
             inner.AdvanceTo(all.Start, all.End);
             return;
@@ -69,7 +69,7 @@ internal sealed class Http10Input : PipeReader
         var head = new SequenceReader<byte>(result.Buffer);
         if (!head.TryReadTo(out ReadOnlySequence<byte> line, "\r\n"u8))
         {
-            // Without its end Kestrel leaves the line alone, whatever it is.
+            // Kestrel does not use a line without its end.
             isDecided = result.IsCompleted || result.Buffer.Length > MostHeadBytes;
             return result;
         }

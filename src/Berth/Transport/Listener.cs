@@ -10,19 +10,19 @@ namespace Berth.Transport;
 /// <summary>Where and how Kestrel listens.</summary>
 internal static class Listener
 {
-    /// <summary>How much one connection may have sent that nobody has read yet, in bytes.</summary>
+    /// <summary>How many received bytes of one connection may be unread.</summary>
     public const long ReceiveBufferBytes = 256 * 1024;
 
-    /// <summary>Connections that wait to be accepted. The kernel may allow fewer (net.core.somaxconn).</summary>
+    /// <summary>Connections waiting to be accepted. The kernel may allow fewer (net.core.somaxconn).</summary>
     private const int Backlog = 4096;
 
-    /// <summary>128 characters, the most a tag may have, behind <c>&amp;tag=</c>.</summary>
+    /// <summary>128 characters, the longest tag, after <c>&amp;tag=</c>.</summary>
     private const int BytesPerTag = 133;
 
     /// <summary>The longest path and query without tags, in bytes. Default: Kestrel's.</summary>
     private const int LineBytesWithoutTags = 8192;
 
-    /// <summary>Adds the server to the host, as the settings want it.</summary>
+    /// <summary>Adds the server to the host, configured by the settings.</summary>
     public static void AddTo(IWebHostBuilder host, RegistrySettings settings)
     {
         host.UseKestrelCore();
@@ -35,11 +35,11 @@ internal static class Listener
     }
 
     /// <summary>
-    /// A request runs on the thread of the pool that took it from its socket, and its answer is sent from there too:
-    /// by default each of the two steps changes the thread, and with few cores it is these changes that make the slow
-    /// ones among many quick answers slow. A request that takes its time holds up nobody else, since sockets with
-    /// something to read are handed out to the pool's threads one by one. It does keep its own connection from
-    /// receiving: where that matters, as in an upload, the work goes to another thread.
+    /// A request runs on the pool thread that read it from its socket, and its response is sent from there too. By
+    /// default each of the two steps switches threads, and with few cores these switches cause the tail latency of
+    /// quick requests. A slow request does not hold up others, since readable sockets are handed out to the pool's
+    /// threads one by one. But it keeps its own connection from receiving: where that matters, as in an upload, the
+    /// work moves to another thread.
     /// </summary>
     private static void Configure(SocketTransportOptions sockets, LimitSettings limits)
     {
@@ -65,11 +65,13 @@ internal static class Listener
             ? new MinDataRate(limits.MinimumBodyBytesPerSecond, limits.BodyRateGracePeriod)
             : null;
 
-        // The rate is Kestrel's default. What counts is that each write has the whole time if the reader stands still.
+        // The rate is Kestrel's default. What matters is that each write gets the whole grace period if the reader
+        // stalls.
         kestrel.Limits.MinResponseDataRate = new MinDataRate(240, limits.ReaderStallTimeout);
         if (!ListenAddress.TryParse(settings.Http.Addr, out var address))
         {
-            throw new StartException($"http.addr '{settings.Http.Addr}' is no address: write one like 127.0.0.1:5000");
+            throw new StartException(
+                $"http.addr '{settings.Http.Addr}' is not an address: write one like 127.0.0.1:5000");
         }
 
         Listen(kestrel, address, listen => ChooseProtocols(listen, settings.Http));
@@ -85,7 +87,7 @@ internal static class Listener
         else kestrel.Listen(IPAddress.Parse(address.Host), address.Port, configure);
     }
 
-    /// <summary>All the tags of one push stand in its query.</summary>
+    /// <summary>All tags of one push are in its query.</summary>
     private static int RequestLineBytes(LimitSettings limits) =>
         LineBytesWithoutTags + (limits.TagsPerPush * BytesPerTag);
 
@@ -121,7 +123,7 @@ internal static class Listener
             var place = connection.Features.GetRequiredFeature<OpenConnection>();
             try
             {
-                // TLS receives here what the transport received before.
+                // TLS reads here what the transport has received.
                 if (isTls) OpenConnection.Current = place;
                 await next(connection);
             }

@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 
 namespace Berth.Transport;
 
-/// <summary>A connection, as one of many that share memory and descriptors.</summary>
+/// <summary>One of many connections that share memory and descriptors.</summary>
 internal sealed class OpenConnection(Socket socket, ConnectedClient client, TimeProvider clock)
 {
     private static readonly TimeSpan ShortestBetweenLooks = TimeSpan.FromMilliseconds(250);
@@ -25,7 +25,7 @@ internal sealed class OpenConnection(Socket socket, ConnectedClient client, Time
     private TcpProgress progress;
     private double bytesPerSecond = double.MaxValue;
 
-    /// <summary>The connection whose bytes this code receives, where it is the transport's.</summary>
+    /// <summary>The connection for which the transport is receiving in this context.</summary>
     public static OpenConnection? Current
     {
         get => Flowing.Value;
@@ -37,19 +37,19 @@ internal sealed class OpenConnection(Socket socket, ConnectedClient client, Time
 
     public ConnectedClient Client => client;
 
-    /// <summary>It has brought at least one whole request.</summary>
+    /// <summary>It has completed at least one request.</summary>
     public bool HasAnswered { get; private set; }
 
-    /// <summary>A request with a body is running: large blocks pay.</summary>
+    /// <summary>A request with a body is running: large blocks pay off.</summary>
     public bool HasBody => hasBody;
 
-    /// <summary>How many requests run; on HTTP/2 it may be many.</summary>
+    /// <summary>How many requests are running; on HTTP/2 there may be many.</summary>
     public int Running => Volatile.Read(ref running);
 
-    /// <summary>Since the last request ended, or the connection began.</summary>
+    /// <summary>The time since the last request ended, or the connection began.</summary>
     public TimeSpan IdleFor => clock.GetElapsedTime(Volatile.Read(ref idleSince));
 
-    /// <summary>The kernel sends a file over it, and Kestrel watches nothing.</summary>
+    /// <summary>The kernel is sending a file over it, and Kestrel enforces no timeout.</summary>
     public bool IsSending => isSending;
 
     /// <summary>
@@ -62,10 +62,10 @@ internal sealed class OpenConnection(Socket socket, ConnectedClient client, Time
     public bool IsDueForFirstLook =>
         IsNewRequest && clock.GetElapsedTime(Volatile.Read(ref begunAt)) >= ShortestBetweenLooks;
 
-    /// <summary>How long a client that is being sent a file has acknowledged nothing, as of the last look.</summary>
+    /// <summary>How long a client that is being sent a file has acknowledged nothing, as of the last check.</summary>
     public TimeSpan StalledFor => isSending ? clock.GetElapsedTime(Volatile.Read(ref progressAt)) : TimeSpan.Zero;
 
-    /// <summary>Begins to receive.</summary>
+    /// <summary>Starts receiving.</summary>
     public ConnectionContext Start(SocketConnectionContextFactory factory)
     {
         Current = this;
@@ -130,17 +130,17 @@ internal sealed class OpenConnection(Socket socket, ConnectedClient client, Time
     public void Close(string reason) => Context.Abort(new ConnectionAbortedException(reason));
 }
 
-/// <summary>Everybody at one address.</summary>
+/// <summary>All clients at one address.</summary>
 internal sealed class ConnectedClient(IPAddress address, bool isProxy)
 {
     public IPAddress Address => address;
 
-    /// <summary>A trusted proxy: many clients, whose connections nobody can tell apart here.</summary>
+    /// <summary>A trusted proxy: many clients whose connections can't be told apart.</summary>
     public bool IsProxy => isProxy;
 
     /// <summary>How many connections are open.</summary>
     public int Count { get; set; }
 
-    /// <summary>How much of the whole it takes. A proxy counts as the most modest.</summary>
+    /// <summary>Its share of the connections. A proxy counts as zero.</summary>
     public int Greed => isProxy ? 0 : Count;
 }

@@ -9,37 +9,38 @@ namespace Berth.Transport;
 /// <summary>Whether there is room for one more connection.</summary>
 internal enum Room
 {
-    /// <summary>Yes, maybe because others were closed.</summary>
+    /// <summary>Yes, possibly because others were closed.</summary>
     Yes,
 
-    /// <summary>Not now: every connection is at work.</summary>
+    /// <summary>Not now: every connection is busy.</summary>
     NotNow,
 
-    /// <summary>Not for this client, which has its share and is at work on all of it.</summary>
+    /// <summary>Not for this client, whose share is used up by busy connections.</summary>
     NotForClient,
 }
 
 /// <summary>
-/// All open connections. When there are as many as memory and descriptors allow, a new one takes the place of another:
+/// All open connections. When there are as many as memory and descriptors allow, a new one replaces another, in this
+/// order:
 /// <list type="number">
-/// <item>of one with half a header or without a request, unless its last one is just over;</item>
-/// <item>of a transfer that is slower than any working client's;</item>
-/// <item>of one whose last request is just over.</item>
+/// <item>one with half a header or without a request, unless its last request has just ended;</item>
+/// <item>a transfer slower than that of any working client;</item>
+/// <item>one whose last request has just ended.</item>
 /// </list>
-/// Of these, the client with the most connections loses first, and the longest idle or the slowest of its own.
+/// Among these, the client with the most connections loses its longest idle or slowest one first.
 /// </summary>
 internal sealed class OpenConnections : IDisposable
 {
-    /// <summary>Below this a transfer gives way when there is no room: half a megabit, in bytes per second.</summary>
+    /// <summary>Slower transfers give way when there is no room: half a megabit, in bytes per second.</summary>
     private const double SlowBytesPerSecond = 64 * 1024;
 
     /// <summary>Closing several at a time keeps the search for them cheap.</summary>
     private const int ShareClosedAtOnce = 64;
 
-    /// <summary>Between two requests of one pull or push it is less.</summary>
+    /// <summary>Pauses between the requests of one pull or push are shorter.</summary>
     private static readonly TimeSpan LongIdle = TimeSpan.FromSeconds(5);
 
-    /// <summary>Nobody has to go between two requests that follow each other at once.</summary>
+    /// <summary>No connection is closed between two requests in quick succession.</summary>
     private static readonly TimeSpan LeastIdle = TimeSpan.FromMilliseconds(500);
 
     private static readonly TimeSpan LongestBetweenLooks = TimeSpan.FromSeconds(1);
@@ -67,7 +68,7 @@ internal sealed class OpenConnections : IDisposable
 
     public ConnectionBounds Bounds => bounds;
 
-    /// <summary>How many connections had to make room since the start.</summary>
+    /// <summary>How many connections have been closed to make room since the start.</summary>
     public long ClosedForRoom => Interlocked.Read(ref closedForRoom);
 
     /// <summary>How many requests are running.</summary>
@@ -79,9 +80,9 @@ internal sealed class OpenConnections : IDisposable
         }
     }
 
-    /// <summary>Finds room for one more connection of this client, and closes others for it where it must.</summary>
+    /// <summary>Finds room for one more connection of this client, closing others if necessary.</summary>
     /// <param name="address">The client's.</param>
-    /// <param name="isShort">The process is at its last descriptors.</param>
+    /// <param name="isShort">The process is almost out of descriptors.</param>
     public Room MakeRoom(IPAddress address, bool isShort)
     {
         List<OpenConnection> leaving = [];
@@ -89,7 +90,7 @@ internal sealed class OpenConnections : IDisposable
         {
             lock (changing)
             {
-                // Those that were closed still have memory until the server is done with them.
+                // Closed connections hold their memory until the server is done with them.
                 if (unfinished >= bounds.All + (bounds.All / 4) + 1) return Room.NotNow;
                 if (clients.TryGetValue(ClientNetwork.Of(address), out var client)
                     && !client.IsProxy && client.Count >= bounds.PerClient)
@@ -105,12 +106,12 @@ internal sealed class OpenConnections : IDisposable
         }
         finally
         {
-            foreach (var connection in leaving) connection.Close("its place was needed");
+            foreach (var connection in leaving) connection.Close("its place was needed for another");
             Interlocked.Add(ref closedForRoom, leaving.Count);
         }
     }
 
-    /// <summary>Begins to receive from an accepted socket.</summary>
+    /// <summary>Starts receiving from an accepted socket.</summary>
     public ConnectionContext Open(Socket socket, IPAddress address, SocketConnectionContextFactory factory)
     {
         ConnectedClient? client;
@@ -142,7 +143,7 @@ internal sealed class OpenConnections : IDisposable
         }
     }
 
-    /// <summary>The address of the client on a connection, by the server's name for the connection.</summary>
+    /// <summary>The client's address, by the server's id for the connection.</summary>
     public IPAddress? FindClient(string connectionId)
     {
         lock (changing) return open.TryGetValue(connectionId, out var connection) ? connection.Client.Address : null;
@@ -150,7 +151,7 @@ internal sealed class OpenConnections : IDisposable
 
     public void Dispose() => looking.Dispose();
 
-    /// <summary>Who connects from this machine is one, most likely.</summary>
+    /// <summary>A client on this machine most likely is one.</summary>
     private bool IsProxy(IPAddress address) => IPAddress.IsLoopback(address) || proxies.Contains(address);
 
     private void ChooseLeaving(IEnumerable<OpenConnection> candidates, int bound, List<OpenConnection> leaving)
@@ -167,7 +168,7 @@ internal sealed class OpenConnections : IDisposable
                 .OrderByDescending(c => c.Client.Greed).ThenBy(c => c.BytesPerSecond).Take(count)];
         }
 
-        // A few new ones are about to send a request, and many are a flood.
+        // A few new connections are about to send a request; many are a flood.
         if (chosen.Count == 0 && idle.Count(c => !c.HasAnswered) > bound / 8) chosen = [.. idle.Take(count)];
         if (chosen.Count == 0) chosen = [.. idle.Where(c => c.IdleFor >= LeastIdle).Take(count)];
         foreach (var connection in chosen) Forget(connection);
@@ -180,10 +181,10 @@ internal sealed class OpenConnections : IDisposable
         if (--connection.Client.Count == 0) clients.Remove(ClientNetwork.Of(connection.Client.Address));
     }
 
-    /// <summary>Nobody's speed matters while there is room for twice as many.</summary>
+    /// <summary>Speed does not matter while there is room for twice as many.</summary>
     private bool IsFilling => open.Count * 2 > bounds.All || clients.Values.Any(c => c.Count * 2 > bounds.PerClient);
 
-    /// <summary>Looks how far each transfer came since the last look.</summary>
+    /// <summary>Checks each transfer's progress since the last check.</summary>
     private void Look()
     {
         List<OpenConnection> stalled = [];

@@ -7,8 +7,8 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 namespace Berth.Transport;
 
 /// <summary>
-/// Tells a client that speaks plain HTTP to a port with TLS what is wrong, and the log too. TLS begins with the byte 22
-/// (RFC 8446, 5.1) and a request with a letter. Without this, the connection would just break.
+/// Tells a client that speaks plain HTTP to a TLS port what is wrong, and logs it. TLS begins with byte 22 (RFC 8446,
+/// 5.1), a request with a letter. Without this, the connection would just break.
 /// </summary>
 internal static partial class PlainOnTls
 {
@@ -37,7 +37,7 @@ internal static partial class PlainOnTls
         });
     }
 
-    /// <summary>Looks at the first byte, and leaves it to TLS. Null: the client went away or is too slow.</summary>
+    /// <summary>Peeks at the first byte, and leaves it for TLS. Null: the client went away or is too slow.</summary>
     private static async Task<bool?> IsPlainAsync(ConnectionContext connection, TimeSpan timeout)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(connection.ConnectionClosed);
@@ -49,7 +49,7 @@ internal static partial class PlainOnTls
             if (read.Buffer.IsEmpty) return null;
             var isPlain = char.IsAsciiLetter((char)read.Buffer.FirstSpan[0]);
 
-            // A request is read to its end as far as it came: a connection closed with bytes unread loses the answer.
+            // Consumes what arrived of a request: closing a connection with unread bytes would lose the response.
             input.AdvanceTo(isPlain ? read.Buffer.End : read.Buffer.Start);
             return isPlain;
         }

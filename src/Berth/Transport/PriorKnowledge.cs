@@ -9,9 +9,9 @@ using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 namespace Berth.Transport;
 
 /// <summary>
-/// HTTP/2 beside HTTP/1.1 on one port without TLS (RFC 9113, 3.3). Kestrel chooses between them by what TLS agreed on
-/// only, so without TLS somebody else must look at a connection's first bytes: those of HTTP/2 are always
-/// <c>PRI * HTTP/2.0</c>. Such a connection is then marked as one that agreed on h2.
+/// HTTP/2 beside HTTP/1.1 on one port without TLS (RFC 9113, 3.3). Kestrel only chooses between them by TLS
+/// negotiation, so without TLS this looks at a connection's first bytes: HTTP/2 always begins with <c>PRI *
+/// HTTP/2.0</c>. Such a connection is then marked as if it had negotiated h2.
 /// </summary>
 internal static class PriorKnowledge
 {
@@ -19,7 +19,7 @@ internal static class PriorKnowledge
 
     public static void UsePriorKnowledge(this ListenOptions listen)
     {
-        // Kestrel takes a marked connection for https, while its requests rightly say http.
+        // Kestrel takes a marked connection for https, while its requests correctly say http.
         listen.KestrelServerOptions.AllowAlternateSchemes = true;
         var timeout = listen.KestrelServerOptions.Limits.RequestHeadersTimeout;
         listen.Use(next => async connection =>
@@ -36,7 +36,7 @@ internal static class PriorKnowledge
         });
     }
 
-    /// <summary>Looks at the first bytes and leaves them there. Null: the client went away or is too slow.</summary>
+    /// <summary>Peeks at the first bytes. Null: the client went away or is too slow.</summary>
     private static async Task<bool?> IsHttp2Async(ConnectionContext connection, TimeSpan timeout)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(connection.ConnectionClosed);
@@ -50,7 +50,7 @@ internal static class PriorKnowledge
                 var isHttp2 = StartsWithPreface(read.Buffer);
                 if (isHttp2 is null && read.IsCompleted) return null;
 
-                // What counts as examined would not be offered to Kestrel until more comes.
+                // Bytes marked as examined would not be given to Kestrel until more arrive.
                 input.AdvanceTo(read.Buffer.Start, isHttp2 is null ? read.Buffer.End : read.Buffer.Start);
                 if (isHttp2 is not null) return isHttp2;
             }
@@ -61,7 +61,7 @@ internal static class PriorKnowledge
         }
     }
 
-    /// <summary>Null while it can't be told.</summary>
+    /// <summary>Null while it is undecided.</summary>
     private static bool? StartsWithPreface(ReadOnlySequence<byte> received)
     {
         Span<byte> first = stackalloc byte[14];

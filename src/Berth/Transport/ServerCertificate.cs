@@ -9,8 +9,8 @@ using Microsoft.AspNetCore.Server.Kestrel.Https;
 namespace Berth.Transport;
 
 /// <summary>
-/// TLS from PEM files, read again when they change: at a handshake, once a second at most. Files that are broken then
-/// change nothing but the log.
+/// TLS from PEM files, reloaded when they change: at a handshake, at most once a second. Broken files are only logged,
+/// and the previous certificate stays.
 /// </summary>
 internal sealed partial class ServerCertificate
 {
@@ -26,7 +26,7 @@ internal sealed partial class ServerCertificate
     private Stamp[] stamps;
     private long checkedAt;
 
-    /// <exception cref="StartException">A file can't be read or does not hold what it should.</exception>
+    /// <exception cref="StartException">A file can't be read or is invalid.</exception>
     public ServerCertificate(HttpSettings http, TimeProvider clock, ILogger<ServerCertificate> log)
     {
         (settings, hasHttp2, this.clock, this.log) = (http.Tls, !http.Http2.Disabled, clock, log);
@@ -44,7 +44,7 @@ internal sealed partial class ServerCertificate
         checkedAt = clock.GetTimestamp();
     }
 
-    /// <summary>What to show the next client.</summary>
+    /// <summary>What to present to the next client.</summary>
     public SslServerAuthenticationOptions Current()
     {
         if (clock.GetElapsedTime(Volatile.Read(ref checkedAt)) < CheckedEvery || !reloading.TryEnter()) return current;
@@ -68,7 +68,7 @@ internal sealed partial class ServerCertificate
             var found = ReadStamps();
             if (found.AsSpan().SequenceEqual(stamps)) return;
 
-            // Noted even if loading fails, or the log would have the same error every second.
+            // Recorded even if loading fails; otherwise the same error would be logged every second.
             stamps = found;
             current = Load();
             LogReloaded(settings.Certificate!);
@@ -148,16 +148,16 @@ internal sealed partial class ServerCertificate
         return [.. files.OfType<string>().Select(Stamp.Of)];
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "The certificate {Path} was read again")]
+    [LoggerMessage(Level = LogLevel.Information, Message = "The certificate {Path} was reloaded")]
     private partial void LogReloaded(string path);
 
     [LoggerMessage(Level = LogLevel.Error, Message =
-        "The certificate {Path} changed and can't be used, so the one before stays: {Reason}")]
+        "The certificate {Path} changed but can't be used, so the previous one stays: {Reason}")]
     private partial void LogBroken(string path, string reason);
 
     private readonly record struct Stamp(DateTime WrittenUtc, long Length)
     {
-        /// <summary>Through an open file: a path's time is that of a link, whose target may change.</summary>
+        /// <summary>Uses an open file: a path's time would be that of a symlink, whose target may change.</summary>
         public static Stamp Of(string path)
         {
             using var file = File.OpenHandle(path);

@@ -4,8 +4,8 @@ using System.Net.Sockets;
 namespace Berth.Transport;
 
 /// <summary>
-/// How many bytes a peer has acknowledged and sent, from the kernel's own count (tcp(7), TCP_INFO): asked when it
-/// matters, so that nothing has to be counted while bytes flow.
+/// How many bytes a peer has acknowledged and sent, from the kernel's counters (tcp(7), TCP_INFO): queried when needed,
+/// so that nothing has to be counted while bytes flow.
 /// </summary>
 internal readonly record struct TcpProgress(long AcknowledgedBytes, long ReceivedBytes)
 {
@@ -16,7 +16,7 @@ internal readonly record struct TcpProgress(long AcknowledgedBytes, long Receive
 
     public long TotalBytes => AcknowledgedBytes + ReceivedBytes;
 
-    /// <summary>Null where the kernel does not tell, or the socket is closed.</summary>
+    /// <summary>Null if the kernel does not tell, or the socket is closed.</summary>
     public static TcpProgress? Of(Socket socket)
     {
         if (!OperatingSystem.IsLinux()) return null;

@@ -15,7 +15,7 @@ internal sealed record Exchange(int Line, string Request)
 
     public List<(string Name, string Value)> ExpectedHeaders { get; } = [];
 
-    /// <summary>The answer's body, or null where any will do.</summary>
+    /// <summary>The answer's body, or null if any will do.</summary>
     public string? ExpectedBody { get; set; }
 
     /// <summary>Reads a script; see <see cref="Script"/> for how it is written.</summary>

@@ -88,7 +88,7 @@ public sealed class JobLimitsTests : IAsyncLifetime
         await UntilAsync(async () => await CountAsync(node, "job") == 0);
         var ended = Assert.Single(await new JobHistory(node.Database).EndedAsync(failedOnly: false, 10, Stop));
         Assert.Equal(
-            ("dead", "InvalidOperationException: the node died that ran it"), (ended.Outcome, ended.Error));
+            ("dead", "InvalidOperationException: the node running it died"), (ended.Outcome, ended.Error));
     }
 
     [Theory]
