@@ -2,12 +2,12 @@ using System.Globalization;
 
 namespace Berth.Bench;
 
-/// <summary>What `compare` was asked for on the command line.</summary>
-/// <param name="Quick">One round of small sizes, to see that it works; nothing is written.</param>
-/// <param name="Rounds">How often each measurement is taken, after one that does not count.</param>
-/// <param name="Mebibytes">How long the large blob is.</param>
+/// <summary>The command line options of `compare`.</summary>
+/// <param name="Quick">One round with small sizes, as a smoke test; nothing is written.</param>
+/// <param name="Rounds">How often each measurement is taken, after a warm-up.</param>
+/// <param name="Mebibytes">The size of the large blob.</param>
 /// <param name="Program">The published program, or null for the build beside this one.</param>
-/// <param name="Only">Names of the works to do; none means all.</param>
+/// <param name="Only">Names of the workloads to run; none means all.</param>
 internal sealed record BenchOptions(
     bool Quick, int Rounds, int Mebibytes, string? Program, IReadOnlyList<string> Only)
 {
@@ -24,13 +24,13 @@ internal sealed record BenchOptions(
 
     public int Referrers => Quick ? 1_000 : 10_000;
 
-    /// <summary>After this the run is broken off.</summary>
+    /// <summary>After this the run is aborted.</summary>
     public TimeSpan Deadline => TimeSpan.FromMinutes(Quick ? 6 : 25);
 
-    /// <summary>Only a whole run is written down.</summary>
+    /// <summary>Only a complete run is written to the page.</summary>
     public bool IsWritten => !Quick && Only.Count == 0;
 
-    /// <exception cref="ArgumentException">With what is wrong.</exception>
+    /// <exception cref="ArgumentException">The options are invalid.</exception>
     public static BenchOptions Parse(string[] arguments)
     {
         var options = new BenchOptions(arguments.Contains("--quick"), 0, 0, null, []);
@@ -40,7 +40,7 @@ internal sealed record BenchOptions(
             if (arguments[i] == "--quick") continue;
             var value = i + 1 < arguments.Length
                 ? arguments[i + 1]
-                : throw new ArgumentException($"{arguments[i]} needs a value, or is not known: {Usage}");
+                : throw new ArgumentException($"{arguments[i]} needs a value, or is unknown: {Usage}");
             options = arguments[i++] switch
             {
                 "--rounds" => options with { Rounds = Number(value, 1) },
@@ -48,7 +48,7 @@ internal sealed record BenchOptions(
                 "--program" when File.Exists(value) => options with { Program = Path.GetFullPath(value) },
                 "--program" => throw new ArgumentException($"there is no program {value}"),
                 "--only" => options with { Only = value.Split(',') },
-                var unknown => throw new ArgumentException($"{unknown} is not known: {Usage}"),
+                var unknown => throw new ArgumentException($"{unknown} is unknown: {Usage}"),
             };
         }
 

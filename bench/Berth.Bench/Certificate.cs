@@ -4,7 +4,7 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace Berth.Bench;
 
-/// <summary>A certificate of this run, the same for every server, as PEM files.</summary>
+/// <summary>The certificate of this run, shared by all servers, as PEM files.</summary>
 internal sealed record Certificate(X509Certificate2 Content, string ChainPath, string KeyPath)
 {
     public static async Task<Certificate> CreateAsync(string folder)

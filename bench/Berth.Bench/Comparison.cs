@@ -4,12 +4,13 @@ using System.Runtime.InteropServices;
 namespace Berth.Bench;
 
 /// <summary>
-/// The same work against Berth and every peer found on this machine, in turn in one run, held against the project's
-/// goals. Ratios between columns hold; absolute figures depend on the machine. Writes docs/performance.md.
+/// Runs the same workloads against Berth and every peer found on this machine, alternating in one run, and compares the
+/// results with the project's goals. Ratios between columns are meaningful; absolute figures depend on the machine.
+/// Writes docs/performance.md.
 /// </summary>
 internal static class Comparison
 {
-    /// <summary>All there is, in the order of the report.</summary>
+    /// <summary>All workloads, in the order of the report.</summary>
     private static readonly (string Name, Func<Workbench, Task> RunAsync)[] Works =
     [
         ("pull", PullWork.RunAsync),
@@ -33,7 +34,7 @@ internal static class Comparison
             var options = BenchOptions.Parse(arguments);
             foreach (var name in options.Only.Except(Works.Select(w => w.Name)))
             {
-                throw new ArgumentException($"{name} is no work: {string.Join(", ", Works.Select(w => w.Name))}");
+                throw new ArgumentException($"{name} is no workload: {string.Join(", ", Works.Select(w => w.Name))}");
             }
 
             deadline.CancelAfter(options.Deadline);
@@ -46,7 +47,7 @@ internal static class Comparison
         }
         catch (OperationCanceledException)
         {
-            await Console.Error.WriteLineAsync("broken off: by a signal, or because it took too long");
+            await Console.Error.WriteLineAsync("aborted: by a signal, or because it took too long");
             return 3;
         }
         finally
@@ -91,8 +92,8 @@ internal static class Comparison
         }
 
         foreach (var name in peers.Absent) bench.Report.Note($"{name} is not installed here, so it is not compared.");
-        bench.Report.Note("While servers were measured, all else on the machine, the kernel's own threads included,"
-            + $" took {bench.Load.OtherCores:0.00} cores.");
+        bench.Report.Note("During the measurements, everything else on the machine, kernel threads included,"
+            + $" used {bench.Load.OtherCores:0.00} cores.");
         bench.Report.Note($"The run took {Stopwatch.GetElapsedTime(started).TotalMinutes:0.0} minutes.");
         var text = await PerformancePage.DescribeRunAsync(bench) + bench.Report.ToMarkdown();
         Console.WriteLine(text);
@@ -100,7 +101,7 @@ internal static class Comparison
         return bench.Report.IsWhole ? 0 : 1;
     }
 
-    /// <summary>Each server holds the large blob, and some more of it while it is pushed to.</summary>
+    /// <summary>Each server holds the large blob, and more while it is being pushed to.</summary>
     private static void RequireRoom(string root, BenchOptions options)
     {
         var needed = 20L * options.Mebibytes * 1024 * 1024;
@@ -108,7 +109,7 @@ internal static class Comparison
         if (free < needed)
         {
             throw new ArgumentException(
-                $"{root} has {free >> 30} GiB free, and this needs {needed >> 30} GiB; TMPDIR names another folder");
+                $"{root} has {free >> 30} GiB free, but this needs {needed >> 30} GiB; set TMPDIR to another folder");
         }
     }
 }

@@ -11,7 +11,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Berth.Bench;
 
-/// <summary>The pieces that every request or every byte passes. Allocations are part of the result.</summary>
+/// <summary>The code that every request or every byte passes through. Allocations are part of the result.</summary>
 [MemoryDiagnoser]
 public class HotPaths
 {
@@ -44,7 +44,7 @@ public class HotPaths
     [GlobalCleanup(Target = nameof(CheckAccessOfKnownUser))]
     public void RemoveUser() => File.Delete(users);
 
-    [Benchmark(Description = "path of a blob into its parts")]
+    [Benchmark(Description = "parsing the path of a blob")]
     public object ParsePath()
     {
         _ = V2Target.Check(V2Path.Parse(BlobPath), "GET", out var target);
@@ -54,7 +54,7 @@ public class HotPaths
     [Benchmark(Description = "access check without users")]
     public ValueTask<bool> CheckAccess() => IsAllowedAsync(signIn, access, request, AccessAction.Pull);
 
-    [Benchmark(Description = "access check of a user whose password was right lately")]
+    [Benchmark(Description = "access check of a user with a cached password")]
     public ValueTask<bool> CheckAccessOfKnownUser() =>
         IsAllowedAsync(userSignIn, userAccess, userRequest, AccessAction.Push);
 
@@ -79,7 +79,7 @@ public class HotPaths
     }
 }
 
-/// <summary>An upload's way from the server's buffers through the hash to the file, 64 MiB at a time.</summary>
+/// <summary>An upload from the server's buffers through the hash to the file, 64 MiB at a time.</summary>
 [MemoryDiagnoser]
 public class UploadPipeline : IDisposable
 {

@@ -4,8 +4,8 @@ using System.Text;
 namespace Berth.Bench;
 
 /// <summary>
-/// Pages of 100 from random places of long lists, in a small and a large store, and the start on the large one. Berth
-/// alone: the peers take minutes to be filled, and some pages of theirs take seconds.
+/// Pages of 100 from random positions in long lists, in a small and a large store, and startup on the large one. Berth
+/// alone: filling the peers takes minutes, and some of their pages take seconds.
 /// </summary>
 internal static class ListWork
 {
@@ -68,7 +68,7 @@ internal static class ListWork
 
     private static string Count(int count) => count.ToString("N0", CultureInfo.InvariantCulture);
 
-    /// <summary>A file of pages that begin anywhere but at the very end.</summary>
+    /// <summary>A file of pages that begin anywhere except at the very end.</summary>
     private static string WritePaths(Workbench bench, string file, int count, Func<int, string> pathOf)
     {
         var random = new Random(1);
@@ -90,7 +90,7 @@ internal static class ListWork
         foreach (var (pages, options) in new (string, string[])[]
         {
             ("random pages of 100", ["-f", path]),
-            ("the first page as clients ask for it", [$"/v2/referred/referrers/{digest}"]),
+            ("the first page as clients request it", [$"/v2/referred/referrers/{digest}"]),
         })
         {
             var taken = await bench.RoundsAsync([server], s => RequestAsync(bench, s, 1, options));

@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace Berth.Bench;
 
-/// <summary>The load tools beside this project, compiled for the run.</summary>
+/// <summary>The load generators in this project, compiled for the run.</summary>
 internal sealed class Load(string folder, CancellationToken stop)
 {
     private double measuredSeconds;
@@ -13,7 +13,7 @@ internal sealed class Load(string folder, CancellationToken stop)
 
     private string TlsPull => Path.Combine(folder, "tlspull");
 
-    /// <summary>Whether TLS can be spoken; else what to install.</summary>
+    /// <summary>Null if TLS can be used; otherwise what to install.</summary>
     public string? TlsFault { get; private set; }
 
     public static async Task<Load> BuildAsync(string sources, string folder, CancellationToken stop)
@@ -45,7 +45,7 @@ internal sealed class Load(string folder, CancellationToken stop)
     public Task<Sample> PullTlsAsync(Server server, params string[] arguments) =>
         MeasureAsync(server, "GBps", TlsPull, arguments);
 
-    /// <summary>The same bytes written to files of a folder, by this machine's kernel alone.</summary>
+    /// <summary>Writes the same bytes to files in a folder, without any server.</summary>
     public async Task<Sample> WriteFilesAsync(string target, string file, bool fsync, IEnumerable<string> slices)
     {
         string[] options = fsync ? ["--fsync"] : [];
@@ -60,7 +60,7 @@ internal sealed class Load(string folder, CancellationToken stop)
             BusyCores: cores);
     }
 
-    /// <exception cref="InvalidOperationException">The program failed; with what it wrote.</exception>
+    /// <exception cref="InvalidOperationException">The program failed; the message has its output.</exception>
     public async Task<string> RunAsync(string program, params string[] arguments)
     {
         var start = new ProcessStartInfo(program, arguments)
@@ -85,7 +85,9 @@ internal sealed class Load(string folder, CancellationToken stop)
         }
     }
 
-    /// <summary>What neither the servers nor the load tools did while they were measured, in cores.</summary>
+    /// <summary>
+    /// The CPU used by everything but the servers and load generators during the measurements, in cores.
+    /// </summary>
     public double OtherCores => otherSeconds / measuredSeconds;
 
     private async Task<Sample> MeasureAsync(Server server, string field, string program, string[] arguments)

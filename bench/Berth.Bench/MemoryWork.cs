@@ -1,8 +1,8 @@
 namespace Berth.Bench;
 
 /// <summary>
-/// Resident memory of a server that just started, and the most it takes beyond that under each load. A fresh server
-/// for each load and each round; the peers, which have no goal here, once.
+/// Resident memory of a freshly started server, and the peak increase under each load. A fresh server for each load and
+/// each round; the peers, which have no goal here, only once.
 /// </summary>
 internal static class MemoryWork
 {
@@ -44,9 +44,9 @@ internal static class MemoryWork
         }
 
         bench.Report.Add("resident memory, idle: MiB", idle);
-        bench.Report.Add($"the most beyond that in {Uploads} uploads of 100 MiB at once: MiB", uploads);
-        bench.Report.Add($"the most beyond that in {Pulls} pulls of {bench.Size} at once: MiB", pulls);
-        bench.Report.Add($"the most beyond that in {Pulls} pulls over HTTPS at once, for 5 s: MiB", tlsPulls);
+        bench.Report.Add($"peak increase during {Uploads} uploads of 100 MiB at once: MiB", uploads);
+        bench.Report.Add($"peak increase during {Pulls} pulls of {bench.Size} at once: MiB", pulls);
+        bench.Report.Add($"peak increase during {Pulls} pulls over HTTPS at once, for 5 s: MiB", tlsPulls);
         AddGoal(bench, "memory, idle", 120, "MiB", idle);
         AddGoal(bench, $"memory, {Uploads} uploads of 100 MiB at once", 128, "MiB more", uploads);
         AddGoal(bench, $"memory, {Pulls} pulls of {bench.Size} at once", 32, "MiB more", pulls);

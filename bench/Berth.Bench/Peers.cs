@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 
 namespace Berth.Bench;
 
-/// <summary>Berth and the other servers found on this machine: how each is started, on a folder of its own.</summary>
+/// <summary>Berth and the other servers found on this machine: how each is started, on its own folder.</summary>
 internal sealed partial class Peers(string root, string? berth, CancellationToken stop)
 {
     public const string Berth = "berth";
@@ -32,7 +32,7 @@ internal sealed partial class Peers(string root, string? berth, CancellationToke
         }, stop);
     }
 
-    /// <summary>All that are there, Berth first.</summary>
+    /// <summary>Starts all of them, Berth first.</summary>
     public async Task<Fleet> StartAllAsync(Certificate? tls = null)
     {
         var fleet = new Fleet();
@@ -48,7 +48,7 @@ internal sealed partial class Peers(string root, string? berth, CancellationToke
         }
     }
 
-    /// <summary>What the peers say of their version.</summary>
+    /// <summary>The peers' versions, as they report them.</summary>
     public async Task<string> VersionsAsync()
     {
         var versions = new List<string>();
@@ -146,10 +146,10 @@ internal sealed partial class Peers(string root, string? berth, CancellationToke
     private static partial Regex Version();
 }
 
-/// <summary>Servers that run beside each other on the same machine.</summary>
+/// <summary>Servers running side by side on the same machine.</summary>
 internal sealed class Fleet : List<Server>, IAsyncDisposable
 {
-    /// <summary>Those that take pushes.</summary>
+    /// <summary>Those that accept pushes.</summary>
     public IEnumerable<Server> Registries => this.Where(s => !s.IsFileServer);
 
     public async ValueTask DisposeAsync()

@@ -30,20 +30,19 @@ internal static partial class PerformancePage
         await File.WriteAllTextAsync(path, text.ToString());
     }
 
-    /// <summary>How it was measured, and on what.</summary>
+    /// <summary>Describes the measurement and the machine.</summary>
     public static async Task<string> DescribeRunAsync(Workbench bench)
     {
         var program = bench.Options.Program is null ? "the build that `dotnet run` makes" : "the published program";
         return $"""
-            Written by `make bench-compare`, which measures the same work against each server in turn, in one run, on
+            Written by `make bench-compare`, which runs the same workloads against all servers in turn, in one run, on
             {Machine()}, client included, over loopback.
-            Berth is {program}, {Version()}; beside it {await bench.Peers.VersionsAsync()}.
+            Berth is {program}, {Version()}; the others are {await bench.Peers.VersionsAsync()}.
 
-            A figure is the median of {bench.Options.Rounds} rounds (lowest–highest), after a round that does not count.
-            Ratios are taken round by round, and hold better than the figures do. A verdict follows from the median.
-            nginx serves the same bytes as plain files with `sendfile`: the limit of what a pull can cost. CPU is the
-            server's, its children's included. Access logs are off in the peers; Berth writes its own, as it does by
-            default.
+            Figures are medians of {bench.Options.Rounds} rounds (lowest–highest), after a warm-up round.
+            Ratios are computed per round, and are more stable than the figures. Verdicts are based on the median.
+            nginx serves the same bytes as plain files with `sendfile`: the lower bound of what a pull can cost. CPU is
+            that of the server and its children. The peers' access logs are off; Berth's is on, as by default.
 
 
             """;
@@ -78,7 +77,7 @@ internal static partial class PerformancePage
     private static string Field(string file, string name) =>
         File.ReadLines(file).FirstOrDefault(l => l.StartsWith(name, StringComparison.Ordinal))?[name.Length..] ?? "0";
 
-    /// <summary>With the first digits of the commit.</summary>
+    /// <summary>Includes the first digits of the commit.</summary>
     private static string Version() => typeof(Oci.Digest).Assembly
         .GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion is { Length: > 17 } version
             ? version[..17]

@@ -6,12 +6,12 @@ using BenchmarkDotNet.Running;
 
 namespace Berth.Bench;
 
-/// <summary>All BenchmarkDotNet benches, and their table in docs/performance.md.</summary>
+/// <summary>All BenchmarkDotNet benchmarks, and their table in docs/performance.md.</summary>
 internal static class Pieces
 {
     public static async Task<int> RunAsync()
     {
-        // On a machine that is never quite still, a hundred iterations say no more than twenty.
+        // On a machine that is never quite idle, a hundred iterations tell no more than twenty.
         var config = DefaultConfig.Instance.WithOptions(ConfigOptions.StopOnFirstError)
             .WithBuildTimeout(TimeSpan.FromMinutes(10))
             .AddJob(Job.Default.WithMaxIterationCount(20).AsDefault());
@@ -21,7 +21,7 @@ internal static class Pieces
             Written by `make bench`, with BenchmarkDotNet on {PerformancePage.Machine()}.
             Time is the mean (half of its 99.9 % interval); allocations are those of one operation.
 
-            | piece | time | allocated |
+            | operation | time | allocated |
             | --- | --- | --- |
 
             """);

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Berth.Bench;
 
-/// <summary>What /proc says of a process and its children, and of the machine.</summary>
+/// <summary>What /proc reports about a process and its children, and about the machine.</summary>
 internal static class ProcessFigures
 {
     private const double TicksPerSecond = 100;
@@ -14,7 +14,7 @@ internal static class ProcessFigures
         return fields.Length == 0 ? 0 : (Number(fields[11]) + Number(fields[12])) / TicksPerSecond;
     });
 
-    /// <summary>Seconds of all cores, since the machine started, neither idle nor waiting for the disk.</summary>
+    /// <summary>Seconds that all cores were busy since boot, excluding I/O wait.</summary>
     public static double BusyCoreSeconds()
     {
         var fields = File.ReadLines("/proc/stat").First().Split(' ', Split);
@@ -24,7 +24,7 @@ internal static class ProcessFigures
 
     public static double ResidentMebibytes(int processId) => Family(processId).Sum(id => StatusOf(id, "VmRSS:"));
 
-    /// <summary>The most resident memory since <see cref="ForgetPeak"/>.</summary>
+    /// <summary>The peak resident memory since <see cref="ForgetPeak"/>.</summary>
     public static double PeakMebibytes(int processId) => Family(processId).Sum(id => StatusOf(id, "VmHWM:"));
 
     public static void ForgetPeak(int processId)
@@ -36,7 +36,7 @@ internal static class ProcessFigures
         .Select(path => int.TryParse(Path.GetFileName(path), out var id) ? id : 0)
         .Where(id => id == processId || (StatOf(id) is [_, var parent, ..] && Number(parent) == processId))];
 
-    /// <summary>The fields of /proc/ID/stat after the program's name, or none where the process ended.</summary>
+    /// <summary>The fields of /proc/ID/stat after the program's name, or none if the process has ended.</summary>
     private static string[] StatOf(int processId)
     {
         try

@@ -1,6 +1,6 @@
 namespace Berth.Bench;
 
-/// <summary>Large blobs over plain HTTP/1.1. The client discards what comes in the kernel.</summary>
+/// <summary>Large blobs over plain HTTP/1.1. The client discards the data in the kernel.</summary>
 internal static class PullWork
 {
     public static async Task RunAsync(Workbench bench)
@@ -8,7 +8,7 @@ internal static class PullWork
         await using var fleet = await bench.Peers.StartAllAsync();
         foreach (var connections in new[] { 1, 4 })
         {
-            // CPU time is counted in hundredths of a second: one sample is as much on one connection as on four.
+            // CPU time is counted in hundredths of a second, so a sample on one connection moves as much as on four.
             var times = 4 / connections;
             var work = $"pull {bench.Size}, {connections} at once";
             var taken = await bench.RoundsAsync(fleet, server => bench.Load.MeasureAsync(
@@ -50,13 +50,13 @@ internal static class TlsPullWork
             bench.Report.AddRatio(work, "server CPU per GiB", false, 1.3, taken, Peers.Nginx, s => s.CpuSeconds);
         }
 
-        bench.Report.Note($"HTTPS is HTTP/1.1 with TLS 1.3 and {Suite}, on one P-256 certificate. Each server's answer"
-            + " is first decrypted and its digest checked; in the measured pulls the client decrypts only the head and"
-            + " discards the rest as it came, so that the client is not the limit.");
+        bench.Report.Note($"HTTPS is HTTP/1.1 with TLS 1.3 and {Suite}, with one P-256 certificate. Each server's"
+            + " response is first decrypted and its digest checked; in the measured pulls the client decrypts only the head and"
+            + " discards the rest, so that it is not the bottleneck.");
     }
 }
 
-/// <summary>A large blob in pieces, over kept connections, beside the whole of it in the same round.</summary>
+/// <summary>A large blob in ranges, over persistent connections, and the whole of it in the same round.</summary>
 internal static class RangeWork
 {
     public static async Task RunAsync(Workbench bench)
@@ -77,7 +77,7 @@ internal static class RangeWork
                 var shares = taken.ToDictionary(
                     t => t.Key, t => Spread.OfRatios(t.Value, beside[t.Key][1..], s => s.Value));
                 bench.Report.Add(
-                    $"{work}: share of its own whole pulls",
+                    $"{work}: relative to its own whole pulls",
                     shares.ToDictionary(s => s.Key, s => s.Value.Values.Select(v => new Sample(v)).ToList()));
                 bench.Report.Add(new Goal(work, "throughput", true, 0.95, "× whole pulls", shares[Peers.Berth]));
                 bench.Report.AddRatio(work, "throughput", true, 0.95, taken, Peers.Nginx, s => s.Value);

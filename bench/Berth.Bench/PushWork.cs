@@ -1,6 +1,6 @@
 namespace Berth.Bench;
 
-/// <summary>Large blobs up, one at a time and four at once. After each push the disk is let come to rest.</summary>
+/// <summary>Uploads of large blobs, one at a time and four at once. After each push the disk is synced.</summary>
 internal static class PushWork
 {
     private const int AtOnce = 4;
@@ -24,7 +24,7 @@ internal static class PushWork
         await PushFourAsync(bench, fleet[0], kept);
     }
 
-    /// <summary>The same bytes in one push, in four at once, and written by the kernel alone.</summary>
+    /// <summary>The same bytes in one push, in four at once, and written without a server.</summary>
     private static async Task PushFourAsync(Workbench bench, Server berth, HashSet<string> kept)
     {
         var quarters = bench.File.Slices(AtOnce, bench.File.Length / AtOnce);
@@ -41,8 +41,8 @@ internal static class PushWork
         foreach (var (row, samples) in new[]
         {
             (work, four),
-            ("the same bytes in one push beside it", one[1..]),
-            ($"the same bytes written to {AtOnce} files by no server", plain[1..]),
+            ("the same bytes in one push", one[1..]),
+            ($"the same bytes written to {AtOnce} files without a server", plain[1..]),
             ("the same, each file synced", synced[1..]),
         })
         {
@@ -50,7 +50,7 @@ internal static class PushWork
             bench.Report.Add($"{row}: GB/s", taken, Cost.BusyCores, bench.Gibibytes);
         }
 
-        // Either of two limits will do: the disk's is what counts where that is reached, and else the other.
+        // Either of two goals counts: the disk's if its limit is reached, otherwise the other.
         var toOne = Spread.OfRatios(four, one[1..], s => s.Value);
         var toDisk = Spread.OfRatios(four, synced[1..], s => s.Value);
         bench.Report.Add(toOne.Median >= 1.5 || toDisk.Median < 0.95
@@ -77,7 +77,7 @@ internal static class PushWork
         var sample = await bench.Load.MeasureAsync(
             server, "GBps", ["push", "-r", "bench/push", "-f", bench.File.Path, .. options, .. digests]);
 
-        // What was pushed goes when it lies on the disk, so that many rounds need no more room than one.
+        // What was pushed is deleted once it is on disk, so that many rounds need no more space than one.
         await bench.Load.RunAsync("sync", "-f", bench.Root);
         await Task.Delay(500, bench.Stop);
         foreach (var path in LargeFiles(server.Folder).Except(kept)) File.Delete(path);

@@ -2,7 +2,7 @@ using System.Text;
 
 namespace Berth.Bench;
 
-/// <summary>What stands beside a row's value in each cell.</summary>
+/// <summary>What is shown besides a row's value in each cell.</summary>
 internal enum Cost
 {
     None,
@@ -11,7 +11,7 @@ internal enum Cost
     BusyCores,
 }
 
-/// <summary>The goals with their verdicts, then one row for each work and one column for each server.</summary>
+/// <summary>The goals with their verdicts, then one row per workload and one column per server.</summary>
 internal sealed class Report(string[] servers)
 {
     private readonly List<Goal> goals = [];
@@ -21,8 +21,8 @@ internal sealed class Report(string[] servers)
     public bool IsWhole { get; private set; } = true;
 
     /// <param name="work">What is done, with the unit of its value.</param>
-    /// <param name="samples">Of each server that did it.</param>
-    /// <param name="cost">What else of the samples is shown.</param>
+    /// <param name="samples">The samples of each server.</param>
+    /// <param name="cost">What else is shown of the samples.</param>
     /// <param name="gibibytes">How much a sample moves.</param>
     public void Add(
         string work, IReadOnlyDictionary<string, List<Sample>> samples, Cost cost = Cost.None, double gibibytes = 1)
@@ -38,7 +38,7 @@ internal sealed class Report(string[] servers)
         Console.Error.WriteLine(Line(goal));
     }
 
-    /// <summary>A goal against another server: not measured where that is not on this machine.</summary>
+    /// <summary>A goal relative to another server: not measured if that is not on this machine.</summary>
     public void AddRatio(
         string work, string what, bool isAtLeast, double limit, IReadOnlyDictionary<string, List<Sample>> samples,
         string other, Func<Sample, double> valueOf) => Add(new Goal(
@@ -51,20 +51,20 @@ internal sealed class Report(string[] servers)
         Console.Error.WriteLine(note);
     }
 
-    /// <summary>A work that broke: the others go on.</summary>
+    /// <summary>A workload that failed: the others continue.</summary>
     public void Fail(string work, Exception fault)
     {
         IsWhole = false;
-        Note($"The work `{work}` failed: {fault.Message.Trim().ReplaceLineEndings(" ")}");
+        Note($"The workload `{work}` failed: {fault.Message.Trim().ReplaceLineEndings(" ")}");
     }
 
     public string ToMarkdown()
     {
         var text = new StringBuilder();
-        text.Append("### Goals\n\n| work | goal | measured | verdict |\n| --- | --- | --- | --- |\n");
+        text.Append("### Goals\n\n| workload | goal | measured | verdict |\n| --- | --- | --- | --- |\n");
         foreach (var goal in goals) text.Append(Line(goal)).Append('\n');
         text.Append("\n### Side by side\n\n");
-        text.Append($"| work | {string.Join(" | ", servers)} |\n");
+        text.Append($"| workload | {string.Join(" | ", servers)} |\n");
         text.Append($"| --- |{string.Concat(servers.Select(_ => " --- |"))}\n");
         foreach (var row in rows) text.Append(row).Append('\n');
         text.Append("\n### Notes\n\n");

@@ -1,6 +1,6 @@
 namespace Berth.Bench;
 
-/// <summary>Many small answers over 32 connections.</summary>
+/// <summary>Many small requests over 32 connections.</summary>
 internal static class RequestWork
 {
     public static async Task RunAsync(Workbench bench)
@@ -40,7 +40,7 @@ internal static class RequestWork
             server, "rps", ["req", "-c", "32", "-d", bench.Options.RequestSeconds, "-H", Seed.Accept, .. options]);
 }
 
-/// <summary>Images of three layers of 10 KB, config and manifest, as clients push them.</summary>
+/// <summary>Images with three layers of 10 KB, a config and a manifest, pushed as clients do.</summary>
 internal static class ImageWork
 {
     private static int pushes;

@@ -3,10 +3,10 @@ using System.Globalization;
 namespace Berth.Bench;
 
 /// <summary>One measurement: what the client saw, and what it cost the server.</summary>
-/// <param name="Value">In the work's own unit.</param>
+/// <param name="Value">In the workload's unit.</param>
 /// <param name="CpuSeconds">User and system time of the server and its children.</param>
-/// <param name="P99Milliseconds">99th percentile of the answers, where the work has many.</param>
-/// <param name="BusyCores">Cores that did anything meanwhile, on the whole machine, client included.</param>
+/// <param name="P99Milliseconds">99th percentile of the response times, if there are many.</param>
+/// <param name="BusyCores">Cores busy during the sample, on the whole machine, client included.</param>
 internal sealed record Sample(
     double Value, double CpuSeconds = 0, double? P99Milliseconds = null, double BusyCores = 0);
 
@@ -19,7 +19,7 @@ internal sealed record Spread(IReadOnlyList<double> Values)
 
     public double Highest => Values.Max();
 
-    /// <summary>Round by round, since what disturbs one round disturbs both servers.</summary>
+    /// <summary>Computed per round, since a disturbance affects both servers in a round.</summary>
     public static Spread OfRatios(
         IReadOnlyList<Sample> own, IReadOnlyList<Sample> other, Func<Sample, double> valueOf) =>
         new([.. own.Zip(other, (a, b) => valueOf(a) / valueOf(b))]);
@@ -41,12 +41,12 @@ internal sealed record Spread(IReadOnlyList<double> Values)
     }
 }
 
-/// <summary>What the project wants of a work, and how far it came. The verdict follows from the median.</summary>
-/// <param name="Work">The work it is about.</param>
-/// <param name="What">The figure that is held against the limit.</param>
-/// <param name="IsAtLeast">The figure shall be at least the limit; otherwise at most.</param>
+/// <summary>The project's goal for a workload, and the result. The verdict is based on the median.</summary>
+/// <param name="Work">The workload.</param>
+/// <param name="What">The figure that is compared with the limit.</param>
+/// <param name="IsAtLeast">True: the figure must be at least the limit; otherwise at most.</param>
 /// <param name="Limit">In the unit.</param>
-/// <param name="Unit">What stands behind the figures, such as "× nginx".</param>
+/// <param name="Unit">What follows the figures, such as "× nginx".</param>
 /// <param name="Measured">Null if it could not be measured.</param>
 internal sealed record Goal(string Work, string What, bool IsAtLeast, double Limit, string Unit, Spread? Measured)
 {
@@ -61,7 +61,7 @@ internal sealed record Goal(string Work, string What, bool IsAtLeast, double Lim
             if (Measured is null || IsMet is not { } isMet) return "not measured";
             var everywhere = Measured.Values.All(v => Holds(v) == isMet);
             if (everywhere) return isMet ? "met" : "**not met**";
-            return isMet ? "met, but not in each round" : "**not met**, but in some rounds";
+            return isMet ? "met, but not in every round" : "**not met**, except in some rounds";
         }
     }
 

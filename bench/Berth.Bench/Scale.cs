@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 
 namespace Berth.Bench;
 
-/// <summary>All figures of a registry with so many manifests.</summary>
+/// <summary>All figures of a registry with a given number of manifests.</summary>
 internal sealed record ScaleRun(
     int Manifests, List<ScaleFigure> Figures, List<ScaleTable> Tables, double ReadyMilliseconds, double Load);
 
@@ -41,7 +41,7 @@ internal static class Scale
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
-            await Console.Error.WriteLineAsync("broken off by a signal");
+            await Console.Error.WriteLineAsync("aborted by a signal");
             return 3;
         }
         finally
@@ -69,7 +69,7 @@ internal static class Scale
         await database.CreateAsync(stop);
         await using (await StartAsync("0"))
         {
-            // It has made the tables.
+            // It has created the tables.
         }
 
         await ScaleSeed.FillAsync(database, size, stop);

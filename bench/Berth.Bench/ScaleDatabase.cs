@@ -5,7 +5,7 @@ using Npgsql;
 
 namespace Berth.Bench;
 
-/// <summary>A PostgreSQL of the run's own, gone with it, and the database that is being measured in it.</summary>
+/// <summary>A temporary PostgreSQL for the run, and the database being measured in it.</summary>
 internal sealed class ScaleDatabase : IAsyncDisposable
 {
     private const string Password = "bench";
@@ -59,7 +59,7 @@ internal sealed class ScaleDatabase : IAsyncDisposable
         }
     }
 
-    /// <summary>Goes on with a new, empty database; the one before is dropped.</summary>
+    /// <summary>Switches to a new, empty database; the previous one is dropped.</summary>
     public async Task CreateAsync(CancellationToken stop)
     {
         var old = name;
@@ -91,8 +91,8 @@ internal sealed class ScaleDatabase : IAsyncDisposable
     }
 
     /// <summary>
-    /// Statements on tables that Berth has sent so far, without those that its jobs send by themselves. BEGIN, COMMIT
-    /// and what the driver says to a connection don't count.
+    /// Statements on tables that Berth has sent so far, excluding those of background jobs. BEGIN, COMMIT and the
+    /// driver's own statements don't count.
     /// </summary>
     public async Task<long> CountStatementsAsync(CancellationToken stop) => (await ReadAsync(
         """
@@ -136,7 +136,7 @@ internal sealed class ScaleDatabase : IAsyncDisposable
         Password = Password,
         Database = name,
         SslMode = SslMode.Disable,
-        // Foreign keys are not checked, so that loading is quick.
+        // Foreign keys are not checked, for fast loading.
         Options = "-c session_replication_role=replica",
     });
 

@@ -24,10 +24,10 @@ internal static class ScalePage
     {
         var text = new StringBuilder($"""
             Measured on {PerformancePage.Machine()}:
-            client, Berth and PostgreSQL 15 (256 MB of shared buffers, no waiting for the disk) over loopback. One
-            request at a time at {ScaleRequests.Places} random places, a hundred of which are the warm-up. Medians, and
-            p99 beside them. Berth keeps no answers, except in the row that says so. Load of the machine after each
-            size, of which the bench itself is about one: {Loads(runs)}.
+            client, Berth and PostgreSQL 15 (256 MB of shared buffers, fsync off) over loopback. One request at a time
+            at {ScaleRequests.Places} random positions, the first hundred of them as warm-up. Medians and p99. Berth's
+            cache is off, except in the row that says so. Load average after each size, about one of which is the bench
+            itself: {Loads(runs)}.
 
 
             """);
@@ -43,7 +43,7 @@ internal static class ScalePage
         }
 
         var ready = runs.Select(r => Text(r.ReadyMilliseconds));
-        text.Append($"| first answer after the start | | {string.Join(" | ", ready)} |\n\n");
+        text.Append($"| first answer after startup | | {string.Join(" | ", ready)} |\n\n");
         AppendTables(text, runs[^1]);
         var bytes = runs.Select(r => $"{Text(BytesOf(r))} at {Count(r.Manifests)}");
         text.Append($"\nBytes per image with indexes: {string.Join(", ", bytes)} manifests.\n");
@@ -59,7 +59,7 @@ internal static class ScalePage
                 + $" | {Each(table.IndexBytes)} |");
         }
 
-        text.Append($"\n| together | {Each(run.Tables.Sum(t => t.Rows))} | {Each(run.Tables.Sum(t => t.HeapBytes))}"
+        text.Append($"\n| total | {Each(run.Tables.Sum(t => t.Rows))} | {Each(run.Tables.Sum(t => t.HeapBytes))}"
             + $" | {Each(run.Tables.Sum(t => t.IndexBytes))} |\n");
 
         string Each(long count) => Text(count / (double)run.Manifests);

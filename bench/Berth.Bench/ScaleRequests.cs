@@ -5,18 +5,18 @@ using System.Text;
 
 namespace Berth.Bench;
 
-/// <summary>A kind of request at some size of the registry.</summary>
-/// <param name="Name">What is asked.</param>
-/// <param name="MedianMilliseconds">From sending to the whole answer, one request at a time.</param>
-/// <param name="P99Milliseconds">One of a hundred takes at least that long.</param>
-/// <param name="Statements">Statements on tables that one of them takes.</param>
+/// <summary>The figures of one kind of request at one size of the registry.</summary>
+/// <param name="Name">The request.</param>
+/// <param name="MedianMilliseconds">From sending to the complete response, one request at a time.</param>
+/// <param name="P99Milliseconds">One in a hundred takes at least that long.</param>
+/// <param name="Statements">Statements on tables per request.</param>
 internal sealed record ScaleFigure(
     string Name, double MedianMilliseconds, double P99Milliseconds, double Statements);
 
-/// <summary>Asks a server for what lies at random places, one request at a time.</summary>
+/// <summary>Sends requests for random entries, one at a time.</summary>
 internal sealed class ScaleRequests(Server server, ScaleDatabase database, int manifests, CancellationToken stop)
 {
-    /// <summary>Images taken: the first of them for the warm-up, the rest measured.</summary>
+    /// <summary>Images used: the first ones for the warm-up, the rest measured.</summary>
     public const int Places = 500;
 
     private const int WarmUp = 100;
@@ -28,7 +28,7 @@ internal sealed class ScaleRequests(Server server, ScaleDatabase database, int m
 
     private readonly Random random = new(2);
 
-    /// <summary>All that is measured, where the server keeps no answers.</summary>
+    /// <summary>Everything measured without the server's cache.</summary>
     public async Task<List<ScaleFigure>> MeasureAsync(List<ScalePlace> places)
     {
         PlaceFiles(places);
@@ -53,7 +53,7 @@ internal sealed class ScaleRequests(Server server, ScaleDatabase database, int m
         ];
     }
 
-    /// <summary>What the server has in its cache.</summary>
+    /// <summary>Requests answered from the server's cache.</summary>
     public async Task<ScaleFigure> MeasureCachedAsync(List<ScalePlace> places)
     {
         foreach (var place in places) await SendAsync(Get($"/v2/{place.Repository}/manifests/{place.Tag}"));
@@ -91,7 +91,7 @@ internal sealed class ScaleRequests(Server server, ScaleDatabase database, int m
 
     private static HttpRequestMessage Get(string path) => new(HttpMethod.Get, path);
 
-    /// <summary>An image like the one there, of the same blobs.</summary>
+    /// <summary>A new image with the blobs of an existing one.</summary>
     private static HttpRequestMessage Push(ScalePlace place)
     {
         var descriptors = place.Blobs.Select((blob, i) =>
@@ -112,7 +112,7 @@ internal sealed class ScaleRequests(Server server, ScaleDatabase database, int m
 
     private string AnyHex() => random.Next(0xe0).ToString("x2", CultureInfo.InvariantCulture);
 
-    /// <summary>The server looks whether the blobs of these images are there; nothing reads them.</summary>
+    /// <summary>The server checks whether the blobs of these images exist; nothing reads them.</summary>
     private void PlaceFiles(List<ScalePlace> places)
     {
         foreach (var (digest, length) in places.SelectMany(p => p.Blobs))

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Berth.Bench;
 
-/// <summary>An image that is there, at a random place of the tables.</summary>
+/// <summary>An existing image, at a random position in the tables.</summary>
 /// <param name="Number">From 1; its blobs and its tag are named after it.</param>
 /// <param name="Repository">The repository's name.</param>
 /// <param name="Digest">The manifest's.</param>
@@ -16,12 +16,12 @@ internal sealed record ScalePlace(int Number, string Repository, string Digest)
         k => (Seed.DigestOf(Encoding.UTF8.GetBytes($"blob {Number} {k}")), 1000 + k))];
 }
 
-/// <summary>How much one table takes, of the heap with its long values and of its indexes.</summary>
+/// <summary>The size of one table: heap (with TOAST) and indexes.</summary>
 internal sealed record ScaleTable(string Name, long Rows, long HeapBytes, long IndexBytes);
 
 /// <summary>
-/// Fills Berth's tables as pushes would: a tenth of the images in one repository, as many referrers of one subject as
-/// there may be, up to 10,000, and the rest spread over 998 repositories. No two images share a blob.
+/// Fills Berth's tables as pushes would: a tenth of the images in one repository, up to 10,000 referrers of one
+/// subject, and the rest spread over 998 repositories. No two images share a blob.
 /// </summary>
 internal static class ScaleSeed
 {
@@ -43,7 +43,7 @@ internal static class ScaleSeed
 
     public static string TagOf(int number) => string.Create(CultureInfo.InvariantCulture, $"v{number:00000000}");
 
-    /// <summary>Fills tables that are there and empty, and leaves them as vacuum and analyze do.</summary>
+    /// <summary>Fills existing, empty tables, then vacuums and analyzes them.</summary>
     public static async Task FillAsync(ScaleDatabase database, int manifests, CancellationToken stop)
     {
         await database.ExecuteAsync(Preparation, stop);
@@ -59,7 +59,7 @@ internal static class ScaleSeed
         foreach (var table in Tables) await database.ExecuteAsync($"VACUUM ANALYZE {table}", stop);
     }
 
-    /// <summary>Images from anywhere, the same in each run.</summary>
+    /// <summary>Random images, the same in each run.</summary>
     public static async Task<List<ScalePlace>> PlacesAsync(
         ScaleDatabase database, int manifests, int count, CancellationToken stop)
     {
@@ -112,7 +112,7 @@ internal static class ScaleSeed
             FROM generate_series(1, 3) k $$
         """;
 
-    /// <summary>Those of one string run one after another, the strings beside each other.</summary>
+    /// <summary>Statements in one string run sequentially; the strings run in parallel.</summary>
     private static readonly string[] Statements =
     [
         """

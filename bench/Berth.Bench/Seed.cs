@@ -4,12 +4,12 @@ using System.Text;
 
 namespace Berth.Bench;
 
-/// <summary>What every server holds before it is measured.</summary>
+/// <summary>What every server contains before it is measured.</summary>
 internal sealed record Seed(long LargeBytes, string LargeDigest, byte[] Small, byte[] Manifest)
 {
     private const string ManifestType = "application/vnd.docker.distribution.manifest.v2+json";
 
-    /// <summary>Without it distribution answers with schema 1, or not at all.</summary>
+    /// <summary>Without it distribution answers with schema 1, or an error.</summary>
     public const string Accept = "Accept: " + ManifestType;
 
     public string LargePath => $"/v2/bench/blobs/{LargeDigest}";
@@ -85,10 +85,12 @@ internal sealed record Seed(long LargeBytes, string LargeDigest, byte[] Small, b
     }
 }
 
-/// <summary>A part of the file that is pushed as one blob.</summary>
+/// <summary>The part of the file that is pushed as one blob.</summary>
 internal readonly record struct Slice(long Offset, long Length);
 
-/// <summary>A file of random bytes. Each push takes bytes that no server has seen, else it may skip work.</summary>
+/// <summary>
+/// A file of random bytes. Each push uses bytes that no server has seen; otherwise it might skip work.
+/// </summary>
 internal sealed class PushFile(string path, long length)
 {
     private const int BlockBytes = 1024 * 1024;
@@ -112,11 +114,11 @@ internal sealed class PushFile(string path, long length)
         return new PushFile(path, (long)mebibytes * BlockBytes);
     }
 
-    /// <summary>Two or more slices of a length, spread over the file; they overlap where there is no room.</summary>
+    /// <summary>Two or more slices of a given length, spread over the file; they overlap if there is no room.</summary>
     public Slice[] Slices(int count, long each) =>
         [.. Enumerable.Range(0, count).Select(i => new Slice((length - each) / (count - 1) * i, each))];
 
-    /// <summary>Makes each slice new by some bytes of it, and says their digests: OFFSET:LENGTH:DIGEST.</summary>
+    /// <summary>Changes some bytes of each slice, and returns their digests: OFFSET:LENGTH:DIGEST.</summary>
     public string[] Renew(params Slice[] slices)
     {
         using var file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite);

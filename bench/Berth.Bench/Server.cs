@@ -5,7 +5,7 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace Berth.Bench;
 
-/// <summary>A server under load, started for it on a free port of this machine with a folder of its own.</summary>
+/// <summary>A server under test, started on a free port with its own folder.</summary>
 internal sealed class Server : IAsyncDisposable
 {
     private readonly Process process;
@@ -28,15 +28,15 @@ internal sealed class Server : IAsyncDisposable
     /// <summary>From the start of the process to its first answer.</summary>
     public TimeSpan ReadyAfter { get; private set; }
 
-    /// <summary>Serves files only: the limit of what a pull can cost.</summary>
+    /// <summary>Only serves files: the lower bound of what a pull can cost.</summary>
     public bool IsFileServer => Name == "nginx";
 
-    /// <summary>Speaks to this server, over TLS with the run's own certificate.</summary>
+    /// <summary>A client of this server, over TLS with the run's certificate.</summary>
     public HttpClient Client => client;
 
     /// <summary>Starts a program and waits until it answers.</summary>
     /// <param name="name">Its column in the report.</param>
-    /// <param name="folder">Where its data lies.</param>
+    /// <param name="folder">Where its data is kept.</param>
     /// <param name="tls">Its certificate where it speaks HTTPS.</param>
     /// <param name="describe">Its command line and environment, given the port.</param>
     /// <param name="stop">Ends the waiting.</param>
@@ -69,7 +69,7 @@ internal sealed class Server : IAsyncDisposable
     public static bool IsInstalled(string program) => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':')
         .Append("/usr/sbin").Any(folder => File.Exists(Path.Combine(folder, program)));
 
-    /// <summary>Asks it to stop, and makes it where it does not within some seconds.</summary>
+    /// <summary>Asks it to stop, and kills it if it does not within some seconds.</summary>
     public async ValueTask DisposeAsync()
     {
         client.Dispose();

@@ -1,17 +1,17 @@
 namespace Berth.Bench;
 
-/// <summary>What every work of the comparison uses.</summary>
+/// <summary>What every workload of the comparison uses.</summary>
 internal sealed record Workbench(
     BenchOptions Options, string Root, Peers Peers, Load Load, PushFile File, Seed Seed, Report Report,
     CancellationToken Stop)
 {
     public double Gibibytes => Options.Mebibytes / 1024.0;
 
-    /// <summary>Of the large blob.</summary>
+    /// <summary>The size of the large blob.</summary>
     public string Size => Gibibytes % 1 == 0 ? $"{Gibibytes} GiB" : $"{Options.Mebibytes} MiB";
 
     /// <summary>
-    /// The same work on one server after the other, round by round. The first round warms up and does not count.
+    /// Runs the same workload on one server after the other, round by round. The first round is a warm-up.
     /// </summary>
     public async Task<Dictionary<string, List<Sample>>> RoundsAsync(
         IEnumerable<Server> servers, Func<Server, Task<Sample>> measure)
