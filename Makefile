@@ -7,13 +7,13 @@ run:
 test:
 	./test.sh
 
-# What a commit must pass quickly: a build without warnings, formatted sources, and the rules of STYLE.md.
+# A quick check for every commit: a build without warnings, formatting, and the rules of STYLE.md.
 check:
 	dotnet build Berth.slnx -c Release --nologo --verbosity quiet
 	dotnet format whitespace Berth.slnx --no-restore --verify-no-changes
 	tests/Berth.Tests/bin/Release/net10.0/Berth.Tests -noLogo -class Berth.Tests.TidyTests
 
-# The hot pieces by themselves, with what they allocate: one section of docs/performance.md.
+# The hot paths by themselves, with their allocations: one section of docs/performance.md.
 bench:
 	dotnet run -c Release --project bench/Berth.Bench -- pieces
 
@@ -22,12 +22,12 @@ bench:
 bench-compare: publish
 	dotnet run -c Release --project bench/Berth.Bench -- compare --program artifacts/publish/berth
 
-# The same in small, to see that all of it works, or what a change does to one work. Writes nothing.
+# A short version of it, to check that it works, or to measure a change on one workload. Writes nothing.
 # make bench-quick ONLY=pull,range PROGRAM=artifacts/publish/berth
 bench-quick:
 	dotnet run -c Release --project bench/Berth.Bench -- compare --quick \
 		$(if $(ONLY),--only $(ONLY)) $(if $(PROGRAM),--program $(PROGRAM))
 
-# One program for machines without .NET: artifacts/publish/berth. Does nothing where no source is newer.
+# One program for machines without .NET: artifacts/publish/berth. Does nothing if no source is newer.
 publish:
 	tests/publish.sh

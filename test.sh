@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Builds Berth and runs its tests: all of them on SQLite and a folder, those of what the engines do once more on
-# PostgreSQL and S3, those of the API once more on the published program. Tests that run Berth as a process run the
+# Builds Berth and runs its tests: all of them on SQLite and a folder, those that depend on the engines again on
+# PostgreSQL and S3, those of the API again on the published program. Tests that run Berth as a process run the
 # published one. The last line is "N passed, N failed, N skipped"; the exit code is 0 only if tests ran and none failed.
 #
 #   ./test.sh                              all of them
 #   ./test.sh --filter Range               those whose namespace, class or name has Range in it
 #   ./test.sh -class- Berth.Tests.X        any option of the xunit.v3 runner (-? lists them)
 #
-# Made for Debian 12 with the .NET 10 SDK, as root: what the tests use and the machine lacks is installed from Debian.
+# For Debian 12 with the .NET 10 SDK, as root: whatever the tests need and the machine lacks is installed from Debian.
 # BERTH_TEST_MINUTES (default 75) ends a run that hangs, after naming the tests that hang.
 # BERTH_TEST_LONG=1 runs all rounds of kills, power cuts and faults, for a release: some hours.
-# BERTH_TEST_PROGRAM names a published program that is there already; with options given, none is published.
+# BERTH_TEST_PROGRAM names an existing published program; with options given, none is published.
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 exec 2>&1 </dev/null
@@ -18,7 +18,7 @@ exec 2>&1 </dev/null
 minutes=${BERTH_TEST_MINUTES:-75}
 [ "${BERTH_TEST_LONG:-}" != 1 ] || minutes=${BERTH_TEST_MINUTES:-600}
 results=artifacts/tests
-# Most tests wait more than they work.
+# Most tests wait more than they compute.
 threads=${BERTH_TEST_THREADS:-4}
 passed=0 failed=0 skipped=0
 
@@ -56,7 +56,7 @@ PROGRAMS
     die "apt-get could not install ${missing[*]}"
 }
 
-# Before the tests, which would install them too: then no time limit of a test runs meanwhile.
+# Before the tests, which would install them too, so that this does not count against a test's time limit.
 install_programs() {
   tests/install-servers.sh || die "the servers that the tests start are missing"
   tests/install-deploy-tools.sh || die "what checks the files in deploy/ is missing"
@@ -72,7 +72,7 @@ publish() {
   export BERTH_TEST_PROGRAM=$PWD/artifacts/publish/berth
 }
 
-# The ten classes whose tests took longest together, of all runs.
+# The ten classes whose tests took longest in total, over all runs.
 print_slowest() {
   echo "The slowest classes, in seconds:"
   cat "$results"/*.xml | grep -o '<test [^>]*' |
@@ -106,7 +106,7 @@ options=()
 while [ $# -gt 0 ]; do
   case $1 in
     --filter)
-      [ $# -ge 2 ] || die "--filter wants a part of a name"
+      [ $# -ge 2 ] || die "--filter needs part of a name"
       options+=(-method "*$2*")
       shift 2
       ;;

@@ -4,7 +4,7 @@
 #
 #   deploy/publish-arm64.sh [FOLDER]
 #
-# Wants clang, lld and llvm (for llvm-objcopy), and apt's sources of the Debian whose C library the program is to need.
+# Needs clang, lld and llvm (for llvm-objcopy), and apt sources of the Debian whose C library the program will need.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 folder=${1:-artifacts/publish-arm64}
@@ -21,7 +21,7 @@ unpack_sysroot() {
   (cd "$work" && "${apt[@]}" download libc6 libc6-dev libgcc-12-dev libgcc-s1 linux-libc-dev zlib1g zlib1g-dev)
   local package
   for package in "$work"/*.deb; do dpkg -x "$package" "$work/root"; done
-  # Links to /lib would lead out of it.
+  # Symlinks to /lib would lead out of it.
   local link
   find "$work/root" -type l -lname '/*' | while read -r link; do
     ln -sfnr "$work/root$(readlink "$link")" "$link"

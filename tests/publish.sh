@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Publishes Berth as its users run it, compiled ahead of time, unless what lies there is newer than every source.
+# Publishes Berth as its users run it, compiled ahead of time, unless the existing program is newer than every source.
 #
 #   tests/publish.sh [FOLDER]    the default is artifacts/publish
 #
-# Wants clang and zlib1g-dev; installs them as root on Debian.
+# Needs clang and zlib1g-dev; installs them as root on Debian.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 folder=${1:-artifacts/publish}
@@ -25,7 +25,7 @@ install_missing() {
   exec 8>&-
 }
 
-# Folders too: one that lost a file is newer than what was made with it.
+# Folders too: one that lost a file is newer than what was built with it.
 is_current() {
   [ -x "$folder/berth" ] || return 1
   local newer

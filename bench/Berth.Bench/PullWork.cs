@@ -51,8 +51,8 @@ internal static class TlsPullWork
         }
 
         bench.Report.Note($"HTTPS is HTTP/1.1 with TLS 1.3 and {Suite}, with one P-256 certificate. Each server's"
-            + " response is first decrypted and its digest checked; in the measured pulls the client decrypts only the head and"
-            + " discards the rest, so that it is not the bottleneck.");
+            + " response is first decrypted and its digest checked; in the measured pulls the client decrypts only the"
+            + " head and discards the rest, so that it is not the bottleneck.");
     }
 }
 

@@ -1,6 +1,6 @@
 -- oldest: 1
--- Names in braces are the engines' differences, filled in from Session.Dialect.
--- Times are milliseconds since 1970 in UTC. Digests are texts like sha256:….
+-- Names in braces are placeholders for differences between the engines, filled in from Session.Dialect.
+-- Times are milliseconds since 1970 in UTC. Digests are strings like sha256:….
 
 CREATE TABLE repository (
     id {identity},
@@ -8,7 +8,7 @@ CREATE TABLE repository (
     created_at BIGINT NOT NULL
 );
 
--- A blob answers in a repository only where it is linked. The content lies in the blob store.
+-- A blob is only served in repositories that link it. The content is in the blob store.
 CREATE TABLE repository_blob (
     repository_id BIGINT NOT NULL REFERENCES repository (id),
     digest {text} NOT NULL,
@@ -18,7 +18,7 @@ CREATE TABLE repository_blob (
 ) {clustered};
 CREATE INDEX repository_blob_by_digest ON repository_blob (digest, repository_id);
 
--- The bytes of manifests, once for all repositories.
+-- The bytes of manifests, shared by all repositories.
 CREATE TABLE manifest_body (
     digest {text} PRIMARY KEY,
     body {bytes} NOT NULL
@@ -71,7 +71,7 @@ CREATE TABLE tag_history (
 );
 CREATE INDEX tag_history_by_tag ON tag_history (repository_id, name, id);
 
--- The state is what the blob store needs to go on elsewhere; the version tells who claimed the upload last.
+-- The state is what the blob store needs to resume elsewhere; the version tells who claimed the upload last.
 CREATE TABLE upload (
     id {text} PRIMARY KEY,
     repository_id BIGINT NOT NULL REFERENCES repository (id),
@@ -83,9 +83,9 @@ CREATE TABLE upload (
 );
 CREATE INDEX upload_by_activity ON upload (active_at, id);
 
--- Work that outlives a request. A claim puts due_at off to the end of its lease, so that the job of a node that died is
--- due again by itself, and counts attempt up: who holds an older attempt has lost the job. Of jobs with one unique_key
--- there is one in the cluster.
+-- Work that outlives a request. A claim moves due_at to the end of its lease, so that a dead node's job becomes due
+-- again by itself, and increments attempt: a holder with an older attempt has lost the job. At most one job in the
+-- cluster has a given unique_key.
 CREATE TABLE job (
     id {identity},
     kind TEXT NOT NULL,

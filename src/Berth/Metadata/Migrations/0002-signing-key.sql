@@ -1,5 +1,5 @@
 -- oldest: 1
--- Keys that all nodes sign with. Whoever reads this table can make tokens for anybody.
+-- Signing keys shared by all nodes. Whoever can read this table can forge tokens for anyone.
 
 CREATE TABLE signing_key (
     purpose {text} PRIMARY KEY,

@@ -1,6 +1,6 @@
 -- oldest: 1
--- A blob in the store. Who links it clears condemned_at in the same transaction: a collector that condemned it looks
--- again before it deletes.
+-- A blob in the store. Linking it clears condemned_at in the same transaction: a collector that condemned it checks
+-- again before deleting.
 CREATE TABLE blob (
     digest {text} PRIMARY KEY,
     size_bytes BIGINT NOT NULL,
@@ -20,7 +20,7 @@ CREATE TABLE account (
 );
 
 -- Only repositories that hold a manifest are listed, and the list is a page over this index however many others there
--- are. The database keeps the mark itself, because versions that do not know it may write beside this one.
+-- are. Triggers maintain the mark, because older versions that do not know it may write beside this one.
 ALTER TABLE repository ADD COLUMN listed BIGINT NOT NULL DEFAULT 0;
 UPDATE repository SET listed = 1 WHERE EXISTS (SELECT 1 FROM manifest m WHERE m.repository_id = repository.id);
 CREATE INDEX repository_listed ON repository (name) WHERE listed = 1;

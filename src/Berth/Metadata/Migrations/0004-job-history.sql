@@ -1,5 +1,5 @@
 -- oldest: 1
--- How runs of jobs ended. It is bounded: a job removes what is old, or more than the settings keep.
+-- How runs of jobs ended. It is bounded: a job removes what is older, or more, than the settings allow.
 CREATE TABLE job_history (
     id {identity},
     job_id BIGINT NOT NULL,
