@@ -99,7 +99,7 @@ internal sealed class RegistryFixture : IAsyncDisposable
                 .Where(f => f.Name != "berth.probe").Select(f => f.Length)];
     }
 
-    /// <summary>Whether some of an upload has arrived that has not ended.</summary>
+    /// <summary>Whether part of an unfinished upload has arrived.</summary>
     public async Task<bool> IsReceivingAsync() => app?.Services.GetRequiredService<IBlobStore>() is S3BlobStore store
         ? store.Memory.FreeBytes < new S3Settings().UploadMemoryBytes
         : await StoredAsync("uploads") is [> 0, ..];

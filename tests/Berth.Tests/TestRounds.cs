@@ -1,7 +1,7 @@
 namespace Berth.Tests;
 
 /// <summary>
-/// How long tests go on that find more the longer they run: kills, power cuts, floods. <c>BERTH_TEST_LONG=1</c>, set
+/// How long tests run that find more the longer they run: kills, power cuts, floods. <c>BERTH_TEST_LONG=1</c>, set
 /// before a release, runs all of it.
 /// </summary>
 internal static class TestRounds

@@ -2,12 +2,12 @@ using System.Text.RegularExpressions;
 
 namespace Berth.Tests;
 
-/// <summary>The rules of STYLE.md and the arrows of ARCHITECTURE.md, held by tests.</summary>
+/// <summary>The rules of STYLE.md and the dependencies of ARCHITECTURE.md, enforced by tests.</summary>
 public sealed partial class TidyTests
 {
     /// <summary>
-    /// What each folder of src/Berth may use of the others. Null: everything but the command line. A …Slice.cs puts
-    /// together what belongs to its folder, and may use everything.
+    /// Which other folders each folder of src/Berth may use. Null: everything except the command line. A …Slice.cs
+    /// wires up its folder, and may use everything.
     /// </summary>
     private static readonly Dictionary<string, string[]?> Arrows = new()
     {
@@ -28,7 +28,7 @@ public sealed partial class TidyTests
         ["Cli"] = null,
     };
 
-    /// <summary>The files in which the words that other files must not have are listed.</summary>
+    /// <summary>The files that list the words forbidden in other files.</summary>
     private static readonly string[] RuleFiles = ["tests/Berth.Tests/TidyTests.cs", "STYLE.md"];
 
     [Fact]
@@ -105,7 +105,7 @@ public sealed partial class TidyTests
         select match);
 
     [Fact]
-    public void Nothing_is_left_for_later_in_a_comment() => Empty(
+    public void No_comment_defers_work() => Empty(
         Unruled.SelectMany(f => f.Matches(new Regex(@"\b(TODO|FIXME|HACK|XXX|NotImplementedException)\b"))));
 
     [Fact]

@@ -16,7 +16,7 @@ public sealed class GuessingTests : IDisposable
     public void Dispose() => Directory.Delete(folder, recursive: true);
 
     [Fact]
-    public async Task Who_guesses_is_told_to_wait_while_others_go_on()
+    public async Task A_client_that_guesses_is_told_to_wait_while_others_are_served()
     {
         await using var registry = await StartAsync(waiting: 100, waitingPerClient: 4);
         Assert.Equal(HttpStatusCode.OK, await SignInAsync(registry, "ann", "right", Good));
@@ -44,7 +44,7 @@ public sealed class GuessingTests : IDisposable
     }
 
     [Fact]
-    public async Task Where_all_places_are_taken_the_one_who_took_most_gives_one_up()
+    public async Task When_all_places_are_taken_the_client_with_the_most_gives_one_up()
     {
         await using var registry = await StartAsync(waiting: 6, waitingPerClient: 6);
         var guesses = Enumerable.Range(0, 40).Select(i => AskAsync(registry, "slow", $"guess {i}", Attacker)).ToList();
@@ -87,7 +87,7 @@ public sealed class GuessingTests : IDisposable
     }
 
     [Fact]
-    public async Task Who_hangs_up_leaves_nothing_to_be_checked()
+    public async Task A_client_that_hangs_up_leaves_nothing_to_be_checked()
     {
         await using var registry = await StartAsync(waiting: 400, waitingPerClient: 400);
         using var gone = new CancellationTokenSource();

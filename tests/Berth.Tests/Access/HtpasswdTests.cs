@@ -122,7 +122,7 @@ public sealed partial class HtpasswdTests : IDisposable
     }
 
     [Fact]
-    public async Task Where_there_are_no_users_and_anonymous_may_only_pull_a_push_is_denied_without_a_challenge()
+    public async Task Without_users_an_anonymous_push_is_denied_without_a_challenge_if_anonymous_may_only_pull()
     {
         await using var registry = await RegistryFixture.StartAsync(
             s => s with { Auth = new AuthSettings { Anonymous = AnonymousAccess.Pull } });
@@ -181,7 +181,7 @@ public sealed partial class HtpasswdTests : IDisposable
     }
 
     [Fact]
-    public async Task A_file_behind_links_counts_when_what_they_lead_to_changes()
+    public async Task A_file_behind_symlinks_is_reloaded_when_their_target_changes()
     {
         // As Kubernetes lays out a secret: users -> ..data/users, ..data -> ..v1.
         LayOut("..v1", $"ann:{Hash("old")}\n");
@@ -210,7 +210,7 @@ public sealed partial class HtpasswdTests : IDisposable
     }
 
     [Fact]
-    public async Task A_change_counts_also_after_the_clock_was_set_back()
+    public async Task A_change_takes_effect_even_after_the_clock_was_set_back()
     {
         var (clock, settings) = (new SetClock(), new PasswordCheckSettings());
         await File.WriteAllTextAsync(UsersPath, $"ann:{Hash("old")}\n", Stop);
@@ -242,7 +242,7 @@ public sealed partial class HtpasswdTests : IDisposable
     }
 
     [Fact]
-    public async Task Of_a_long_password_the_first_72_bytes_count()
+    public async Task Only_the_first_72_bytes_of_a_password_count()
     {
         var (cut, shorter) = (new string('é', 36), new string('x', 71));
         await File.WriteAllTextAsync(UsersPath, $"ann:{Hash(cut)}\nbob:{Hash(shorter)}\n", Stop);
@@ -292,7 +292,7 @@ public sealed partial class HtpasswdTests : IDisposable
     }
 
     [Fact]
-    public async Task Config_check_names_the_lines_that_let_nobody_in()
+    public async Task Config_check_names_the_unusable_lines()
     {
         var settings = new Dictionary<string, string> { ["REGISTRY_AUTH_HTPASSWD_PATH"] = UsersPath };
         await File.WriteAllTextAsync(UsersPath, $"ann:{Hash(Password)}\nbob:plain\n", Stop);

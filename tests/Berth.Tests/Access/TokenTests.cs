@@ -24,7 +24,7 @@ public sealed class TokenTests : IDisposable
     public void Dispose() => Directory.Delete(folder, recursive: true);
 
     [Fact]
-    public async Task Who_is_logged_out_gets_a_token_that_pulls_and_is_asked_to_sign_in_for_a_push()
+    public async Task A_logged_out_client_gets_a_token_for_pulls_and_is_asked_to_sign_in_for_a_push()
     {
         await using var registry = await StartAsync();
         var script = new Script(registry) { ["right"] = Basic("ann", Password), ["asks"] = ChallengeOf(registry) };
@@ -277,7 +277,7 @@ public sealed class TokenTests : IDisposable
     }
 
     [Fact]
-    public async Task A_token_ends_with_its_time_also_where_it_was_seen_before()
+    public async Task A_token_expires_on_time_even_if_it_was_seen_before()
     {
         await using var registry = await StartAsync(AnonymousAccess.None);
         var (keys, clock) = (registry.Services.GetRequiredService<SigningKeyTable>(), new SetClock());
@@ -312,7 +312,7 @@ public sealed class TokenTests : IDisposable
     }
 
     [Fact]
-    public async Task A_token_of_one_node_is_good_on_another()
+    public async Task A_token_of_one_node_is_valid_on_another()
     {
         await using var database = await PostgresServer.CreateDatabaseAsync();
         await using var first = await StartAsync(AnonymousAccess.None, database: TestEngines.SettingsOf(database));
@@ -326,7 +326,7 @@ public sealed class TokenTests : IDisposable
     }
 
     [Fact]
-    public async Task The_challenge_leads_to_the_address_that_the_client_knows()
+    public async Task The_challenge_names_the_address_that_the_client_used()
     {
         await using var proxied = await StartAsync(http: h => h with { TrustedProxies = ["127.0.0.1"] });
         await new Script(proxied).PlayAsync(

@@ -66,7 +66,7 @@ public abstract class BlobStoreSuite : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_was_never_pushed_is_not_there()
+    public async Task What_was_never_pushed_does_not_exist()
     {
         var digest = DigestOf(Bytes(1, 10));
         Assert.Null(await Store.LengthOfAsync(digest));
@@ -76,7 +76,7 @@ public abstract class BlobStoreSuite : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Durable_blobs_are_told_with_their_lengths()
+    public async Task Durable_blobs_are_returned_with_their_lengths()
     {
         var pushed = new List<Digest>();
         for (var size = 1; size <= 40; size++) pushed.Add(await PushWholeAsync(Store, Bytes(size, size)));
@@ -147,7 +147,7 @@ public abstract class BlobStoreSuite : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_nobody_owns_is_removed_once_it_is_old_enough()
+    public async Task Orphans_are_removed_once_they_are_old_enough()
     {
         var (owned, orphan) = (await OpenAsync(Store), await OpenAsync(Store));
         foreach (var upload in new[] { owned, orphan })
@@ -169,7 +169,7 @@ public abstract class BlobStoreSuite : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Altered_content_is_set_aside_and_a_push_replaces_it()
+    public async Task Altered_content_is_quarantined_and_a_push_replaces_it()
     {
         var content = Bytes(1, 1000);
         var digest = await PushWholeAsync(Store, content);
@@ -188,7 +188,7 @@ public abstract class BlobStoreSuite : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Content_that_was_replaced_since_it_was_read_is_not_set_aside()
+    public async Task Content_that_was_replaced_since_it_was_read_is_not_quarantined()
     {
         var content = Bytes(1, 1000);
         var digest = await PushWholeAsync(Store, content);

@@ -31,7 +31,7 @@ public sealed class FileBlobStoreTests : BlobStoreSuite
     }
 
     [Fact]
-    public async Task A_large_upload_goes_on_in_another_process_and_can_be_rewound()
+    public async Task A_large_upload_resumes_in_another_process_and_can_be_rewound()
     {
         var content = StoreUse.Bytes(1, 21 << 20);
         var id = UploadId.New();
@@ -52,7 +52,7 @@ public sealed class FileBlobStoreTests : BlobStoreSuite
 
     /// <summary>Some file systems accept the flag and refuse the write; this file refuses all in that way.</summary>
     [Fact]
-    public async Task What_cannot_be_written_directly_is_written_the_ordinary_way()
+    public async Task Refused_direct_writes_fall_back_to_ordinary_ones()
     {
         var content = StoreUse.Bytes(1, 3_000_000);
         var path = Path.Combine(folder.FullName, "file");

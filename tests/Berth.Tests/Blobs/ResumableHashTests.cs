@@ -9,7 +9,7 @@ public sealed class ResumableHashTests
 
     [Theory]
     [MemberData(nameof(Algorithms))]
-    public void A_hash_that_is_written_down_and_taken_up_again_and_again_comes_out_right(DigestAlgorithm algorithm)
+    public void A_hash_that_is_saved_and_resumed_repeatedly_is_right(DigestAlgorithm algorithm)
     {
         var random = new Random(7);
         for (var round = 0; round < 200; round++)
@@ -33,7 +33,7 @@ public sealed class ResumableHashTests
 
     [Theory]
     [MemberData(nameof(Algorithms))]
-    public void Without_OpenSSL_the_platform_hashes_and_nothing_is_written_down(DigestAlgorithm algorithm)
+    public void Without_OpenSSL_the_platform_hashes_and_no_state_is_saved(DigestAlgorithm algorithm)
     {
         using var hash = ResumableHash.Start(algorithm, isResumable: false);
         hash.Append("ab"u8);
@@ -51,7 +51,7 @@ public sealed class ResumableHashTests
     [InlineData("Sha256:!!!!")]
     [InlineData("Sha1:AAAA")]
     [InlineData("7:AAAA")]
-    public void What_is_no_state_is_not_taken_up(string? text) => Assert.Null(ResumableHash.Resume(text));
+    public void An_invalid_state_is_not_resumed(string? text) => Assert.Null(ResumableHash.Resume(text));
 
     [Fact]
     public void A_state_is_short() =>

@@ -46,7 +46,7 @@ public sealed class S3UploadTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Without_a_hash_that_can_be_handed_over_the_store_is_read_again()
+    public async Task Without_a_resumable_hash_the_store_is_read_again()
     {
         var content = Bytes(1, (2 * Part) + 100);
         var upload = await OpenAsync(Node());
@@ -61,7 +61,7 @@ public sealed class S3UploadTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_a_node_that_died_had_stored_is_written_over_by_the_one_that_goes_on()
+    public async Task Parts_stored_by_a_dead_node_are_overwritten_by_the_node_that_resumes()
     {
         var content = Bytes(1, (4 * Part) + 9);
         var first = await OpenAsync(Node());
@@ -100,7 +100,7 @@ public sealed class S3UploadTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Who_finds_the_upload_completed_by_another_reads_what_it_holds()
+    public async Task An_upload_completed_by_another_request_is_read_back()
     {
         var (start, rest, other) = (Bytes(1, Part + 9), Bytes(2, 2 * Part), Bytes(3, 2 * Part));
         var (late, state) = await BeginAsync(start);
@@ -120,7 +120,7 @@ public sealed class S3UploadTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Two_that_begin_parts_for_one_upload_do_not_meet_in_one_place()
+    public async Task Two_requests_that_start_parts_for_one_upload_use_different_keys()
     {
         var (start, rest, other) = (Bytes(1, 9), Bytes(2, 2 * Part), Bytes(3, 2 * Part));
         var (late, state) = await BeginAsync(start);
@@ -141,7 +141,7 @@ public sealed class S3UploadTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_commit_whose_answer_was_lost_succeeds_when_it_is_tried_again()
+    public async Task A_commit_whose_answer_was_lost_succeeds_when_it_is_retried()
     {
         var content = Bytes(1, (2 * Part) + 100);
         var (first, state) = await BeginAsync(content);
@@ -168,7 +168,7 @@ public sealed class S3UploadTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Parts_at_a_blobs_own_place_never_become_a_blob_that_is_not_right()
+    public async Task Parts_at_a_blobs_own_key_never_become_a_wrong_blob()
     {
         var content = Bytes(1, (2 * Part) + 100);
         var claimed = DigestOf(Bytes(2, 10));

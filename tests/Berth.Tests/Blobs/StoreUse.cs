@@ -49,7 +49,7 @@ internal static class StoreUse
         await store.CommitAsync(upload, digest, Stop);
     }
 
-    /// <summary>Pushes in one request whose digest is told first.</summary>
+    /// <summary>Pushes in one request whose digest is announced.</summary>
     public static async Task<Digest> PushWholeAsync(IBlobStore store, byte[] content)
     {
         var digest = DigestOf(content);

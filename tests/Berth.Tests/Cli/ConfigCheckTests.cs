@@ -37,7 +37,7 @@ public sealed class ConfigCheckTests : IDisposable
     }
 
     [Fact]
-    public async Task Settings_that_are_fine_are_said_to_be_and_the_data_folder_named()
+    public async Task Valid_settings_are_confirmed_with_the_data_folder()
     {
         var run = await CheckAsync();
         Assert.Equal(0, run.ExitCode);
@@ -68,7 +68,7 @@ public sealed class ConfigCheckTests : IDisposable
         (await CheckAsync("--as", "65534")).Error, StringComparison.Ordinal);
 
     [Fact]
-    public async Task A_user_that_does_not_exist_is_said_not_to() => Assert.Contains(
+    public async Task A_user_that_does_not_exist_is_reported() => Assert.Contains(
         "there is no user nosuchuser", (await CheckAsync("--as", "nosuchuser")).Error, StringComparison.Ordinal);
 
     [Fact]
@@ -107,7 +107,7 @@ public sealed class ConfigCheckTests : IDisposable
 
     private void Write(string name, string text) => File.WriteAllText(Path.Combine(folder, name), text);
 
-    /// <summary>The program lies in the folder too: the user must be able to load the rest of it.</summary>
+    /// <summary>The program is copied into the folder too, so that the user can load all of it.</summary>
     private async Task<ProgramRun> CheckAsync(params string[] options)
     {
         var program = Directory.CreateDirectory(Path.Combine(folder, "program")).FullName;

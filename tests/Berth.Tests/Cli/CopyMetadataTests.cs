@@ -93,7 +93,7 @@ public class CopyMetadataTests
     }
 
     [Fact]
-    public async Task A_target_in_which_there_is_something_is_refused_and_stays_as_it_is()
+    public async Task A_target_that_is_not_empty_is_refused_and_stays_as_it_is()
     {
         using var folder = new TemporaryFolder();
         var (file, target) = (folder.File("berth.db"), folder.File("target.db"));
@@ -190,7 +190,7 @@ public class CopyMetadataTests
     [InlineData("{folder}/filled.db", "postgres://berth@127.0.0.1:1/x", "can't be used")]
     [InlineData("{folder}/filled.db", "{folder}/missing.yml", "this file cannot be read")]
     [InlineData("{folder}/filled.db", "{folder}/no/such/folder.db", "can't be used")]
-    public async Task What_can_not_be_copied_is_refused_with_the_reason(string from, string to, string reason)
+    public async Task An_impossible_copy_is_refused_with_the_reason(string from, string to, string reason)
     {
         using var folder = new TemporaryFolder();
         await FilledAsync(folder);
@@ -340,7 +340,7 @@ public class CopyMetadataTests
         return await database.ReadAsync(read);
     }
 
-    /// <summary>SQLite unless said otherwise, whichever engine the run is for.</summary>
+    /// <summary>SQLite by default, whichever engine the test run uses.</summary>
     private static Action<IDictionary<string, string>> Variables(IReadOnlyDictionary<string, string> more) => all =>
     {
         foreach (var name in all.Keys.Where(n => n.StartsWith("REGISTRY_DATABASE_", StringComparison.Ordinal)).ToList())

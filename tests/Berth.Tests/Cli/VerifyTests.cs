@@ -25,7 +25,7 @@ public class VerifyTests
     }
 
     [Fact]
-    public async Task A_bucket_is_verified_and_what_is_altered_in_it_set_aside()
+    public async Task A_bucket_is_verified_and_altered_blobs_in_it_are_quarantined()
     {
         await using var bucket = await S3Server.CreateBucketAsync();
         await using var berth = await BerthProcess.StartAsync(
@@ -118,7 +118,7 @@ public class VerifyTests
     }
 
     [Fact]
-    public async Task A_blob_that_was_pushed_again_since_it_was_read_is_not_set_aside()
+    public async Task A_blob_that_was_pushed_again_since_it_was_read_is_not_quarantined()
     {
         await using var berth = await PushAsync();
         var file = StoredFiles.BlobIn(berth.DataFolder, Image.Layers[0]);

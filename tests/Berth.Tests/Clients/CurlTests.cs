@@ -33,7 +33,7 @@ public sealed class CurlTests(ClientFixture client) : IClassFixture<ClientFixtur
     }
 
     [Fact]
-    public async Task An_image_put_together_with_curl_is_pulled_by_another_client()
+    public async Task An_image_assembled_with_curl_is_pulled_by_another_client()
     {
         var (layer, layerDigest) = await WriteBlobAsync(1000);
         var config = client.NewPath("config");

@@ -5,7 +5,7 @@ public sealed class OldestDockerFixture() : DockerFixture("bookworm", containerd
 
 /// <summary>
 /// Docker logged out, with the right password and with a wrong one, where everyone may pull and where only users may.
-/// Logged out it goes on only where it is asked for a token, and logged in it sends its password only where asked.
+/// Logged out, it only continues if it is asked for a token; logged in, it only sends its password if asked.
 /// </summary>
 public abstract class DockerSignInTests(DockerFixture fixture, bool asksFirst)
 {

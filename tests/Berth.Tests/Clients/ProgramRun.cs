@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Berth.Tests.Clients;
 
-/// <summary>What a program said and how it ended.</summary>
+/// <summary>A program's output and exit code.</summary>
 /// <param name="CommandLine">What was run, for messages.</param>
 /// <param name="ExitCode">The program's exit code.</param>
 /// <param name="Output">Its standard output.</param>

@@ -110,7 +110,7 @@ internal sealed class SignInRegistries : IAsyncDisposable
         Add("logged out", login: null, everyone, mayPush: false);
         Add("right password", $"{User}:{Right}", everyone || hasUsers, hasUsers);
 
-        // Where nobody is asked for a password, one that is meant for elsewhere does no harm.
+        // If nobody is asked for a password, one for another registry does no harm.
         Add("wrong password", $"{User}:mistyped", !hasUsers, mayPush: false);
 
         void Add(string state, string? login, bool mayPull, bool mayPush)

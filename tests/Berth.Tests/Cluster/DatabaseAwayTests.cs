@@ -13,7 +13,7 @@ public class DatabaseAwayTests(ITestOutputHelper output)
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task While_the_database_is_away_pushes_fail_fast_and_cached_pulls_go_on_and_then_all_is_well_again()
+    public async Task While_the_database_is_away_pushes_fail_fast_and_cached_pulls_continue_and_then_all_is_well_again()
     {
         await using var server = await PostgresServer.StartAsync();
         await using var database = await server.CreateOwnDatabaseAsync();

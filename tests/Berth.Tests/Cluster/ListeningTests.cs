@@ -5,7 +5,7 @@ using Npgsql;
 
 namespace Berth.Tests.Cluster;
 
-/// <summary>A node's ear for the others: what it costs, and what is said where it is deaf.</summary>
+/// <summary>Listening to other nodes: what it costs, and what a node reports when it can't hear them.</summary>
 public class ListeningTests
 {
     private const string Tag = "v2/team/app/manifests/latest";
@@ -36,7 +36,7 @@ public class ListeningTests
     }
 
     [Fact]
-    public async Task A_node_that_does_not_hear_the_others_says_so_and_goes_on_serving()
+    public async Task A_node_that_does_not_hear_the_others_says_so_and_keeps_serving()
     {
         await using var database = await PostgresServer.CreateDatabaseAsync();
         await using var node = await RegistryFixture.StartAsync(s => s with

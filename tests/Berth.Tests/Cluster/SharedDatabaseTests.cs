@@ -16,7 +16,7 @@ public class SharedDatabaseTests
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task What_one_node_changes_the_others_do_not_answer_from_their_caches()
+    public async Task Changes_by_one_node_are_not_hidden_by_the_caches_of_the_others()
     {
         await using var shared = await SharedDatabase.CreateAsync();
         await using var a = await StartPatientNodeAsync(shared);

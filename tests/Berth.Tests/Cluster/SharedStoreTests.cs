@@ -37,7 +37,7 @@ public sealed class SharedStoreTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_upload_begun_on_one_node_goes_on_at_a_second_and_ends_at_a_third()
+    public async Task An_upload_started_on_one_node_continues_on_a_second_and_ends_on_a_third()
     {
         var content = StoreUse.Bytes(1, (3 * Part) + 500);
         var digest = StoreUse.DigestOf(content);
@@ -116,7 +116,7 @@ public sealed class SharedStoreTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_a_dead_node_left_without_a_row_is_swept()
+    public async Task Orphans_of_a_dead_node_are_removed()
     {
         var store = nodes[0].Services.GetRequiredService<IBlobStore>();
         var orphan = await StoreUse.OpenAsync(store);

@@ -14,7 +14,7 @@ public sealed class CaddyTests : IAsyncDisposable
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Requests_go_round_the_nodes_and_past_one_that_died()
+    public async Task Requests_go_to_the_nodes_in_turn_and_skip_a_dead_one()
     {
         await using var first = await BerthProcess.StartAsync(null, Cancellation);
         await using var second = await BerthProcess.StartAsync(null, Cancellation);

@@ -17,7 +17,7 @@ public sealed class ComposeTests : IDisposable
         .ToDictionary(parts => parts[0], parts => parts[1].Length > 0 ? parts[1] : $"value-of-{parts[0]}");
 
     [Fact]
-    public async Task Compose_takes_the_file_with_the_example_filled_in()
+    public async Task Compose_accepts_the_file_with_the_example_filled_in()
     {
         var run = await ComposeAsync(DotEnv);
         var services = YamlNodes.Parse(run.OutputOfSuccess()).Single().At("services");
@@ -39,7 +39,7 @@ public sealed class ComposeTests : IDisposable
     }
 
     [Fact]
-    public async Task Berth_takes_the_settings_of_each_node_without_an_error()
+    public async Task Berth_accepts_the_settings_of_each_node_without_an_error()
     {
         var compose = YamlNodes.Parse((await ComposeAsync(DotEnv)).OutputOfSuccess()).Single();
         foreach (var node in Nodes)

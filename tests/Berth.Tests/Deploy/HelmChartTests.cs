@@ -81,7 +81,7 @@ public sealed class HelmChartTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Installations))]
-    public async Task Berth_takes_the_settings_without_an_error(string name, string[] values)
+    public async Task Berth_accepts_the_settings_without_an_error(string name, string[] values)
     {
         var chart = await RenderedChart.RenderAsync(values);
         var result = chart.LoadSettings(root, ForeignSecrets);
@@ -151,7 +151,7 @@ public sealed class HelmChartTests : IDisposable
     }
 
     [Fact]
-    public async Task Nodes_start_anew_when_a_password_changes()
+    public async Task Nodes_restart_when_a_password_changes()
     {
         var before = await RenderedChart.RenderAsync(Cluster);
         var after = await RenderedChart.RenderAsync([.. Cluster, "database.password=other"]);

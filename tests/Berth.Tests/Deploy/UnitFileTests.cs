@@ -6,7 +6,7 @@ namespace Berth.Tests.Deploy;
 public sealed class UnitFileTests
 {
     [Fact]
-    public async Task Systemd_takes_the_unit()
+    public async Task Systemd_accepts_the_unit()
     {
         var folder = Directory.CreateTempSubdirectory("berth-unit-").FullName;
         try

@@ -89,7 +89,7 @@ public class BlobPullTests
     [InlineData("bytes=0-5,7")]
     [InlineData("bytes=0-99999999999999999999")]
     [InlineData("0-5")]
-    public async Task A_range_that_is_none_gets_the_whole_blob(string range)
+    public async Task An_invalid_range_gets_the_whole_blob(string range)
     {
         await using var registry = await RegistryFixture.StartAsync();
         var script = await WithBlobAsync(registry, 3000);
@@ -139,7 +139,7 @@ public class BlobPullTests
     [Theory]
     [InlineData("/v2/a/blobs/{sha256 layer}", "{sha256 layer}")]
     [InlineData("/v2/a/manifests/latest", "{sha256 image}")]
-    public async Task A_pull_that_asks_for_other_content_than_there_is_is_refused(string path, string digest)
+    public async Task A_pull_whose_condition_does_not_match_is_refused(string path, string digest)
     {
         await using var registry = await RegistryFixture.StartAsync();
         var script = await Images.ScriptAsync(registry, "a");
@@ -234,7 +234,7 @@ public class BlobPullTests
     }
 
     [Fact]
-    public async Task Clients_that_hang_up_during_a_pull_leave_the_registry_well()
+    public async Task Clients_that_hang_up_during_a_pull_do_no_harm()
     {
         await using var registry = await RegistryFixture.StartAsync();
         const int Size = 8_000_000;

@@ -171,7 +171,7 @@ public class BlobPushTests
     }
 
     [Fact]
-    public async Task A_chunk_that_is_not_what_it_says_is_refused_and_the_upload_goes_on()
+    public async Task A_chunk_that_is_not_what_it_says_is_refused_and_the_upload_survives()
     {
         await using var registry = await RegistryFixture.StartAsync();
         var script = new Script(registry);

@@ -10,7 +10,7 @@ public class ClientQuirkTests
     [InlineData("0-3")]
     [InlineData("bytes 0-3/4")]
     [InlineData("4-3")]
-    public async Task A_closing_put_that_brings_nothing_may_name_the_range_of_the_whole(string range)
+    public async Task A_final_put_without_a_body_may_name_the_range_of_the_whole(string range)
     {
         await using var registry = await RegistryFixture.StartAsync();
         var script = new Script(registry) { ["range"] = range };

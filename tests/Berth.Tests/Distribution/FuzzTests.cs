@@ -35,7 +35,7 @@ public class FuzzTests
     [Theory]
     [InlineData(31)]
     [InlineData(32)]
-    public async Task Whatever_manifest_is_taken_is_served_as_pushed(int seed)
+    public async Task Every_accepted_manifest_is_served_as_pushed(int seed)
     {
         await using var registry = await RegistryFixture.StartAsync();
         var script = await Images.ScriptAsync(registry, "a");
@@ -45,7 +45,7 @@ public class FuzzTests
         using var connection = await RawConnection.OpenAsync(registry);
         var taken = 0;
 
-        // A slow machine goes on past the limit until enough were taken.
+        // A slow machine continues past the limit until enough were accepted.
         for (var (clock, i) = (Stopwatch.StartNew(), 0); i < 1500 && (clock.Elapsed < Limit || taken <= 50); i++)
         {
             var (type, body) = (mutation.Type(), mutation.Manifest());
@@ -93,7 +93,7 @@ public class FuzzTests
         var statuses = new HashSet<int>();
         int[] wanted = [200, 201, 202, 204, 400, 404, 405, 416];
 
-        // A slow machine goes on past the limit until it has met each kind of answer.
+        // A slow machine continues past the limit until it has seen each kind of answer.
         for (var (clock, i) = (Stopwatch.StartNew(), 0);
             i < 4000 && (clock.Elapsed < Limit || !wanted.All(statuses.Contains)); i++)
         {

@@ -71,7 +71,7 @@ public class IsolationTests
     }
 
     [Fact]
-    public async Task A_blob_answers_only_in_repositories_where_it_was_pushed()
+    public async Task A_blob_is_served_only_in_repositories_where_it_was_pushed()
     {
         await using var registry = await RegistryFixture.StartAsync(s => s with
         {

@@ -25,7 +25,7 @@ public class ListTests
     }
 
     [Fact]
-    public async Task A_page_larger_than_the_limit_is_cut_and_goes_on_by_its_link()
+    public async Task A_page_larger_than_the_limit_is_cut_and_continues_by_its_link()
     {
         await using var registry = await WithTagsAsync(s => s with { Limits = s.Limits with { PageEntries = 4 } });
         foreach (var query in new[] { "?n=100", "?n=4" })
@@ -37,7 +37,7 @@ public class ListTests
     }
 
     [Fact]
-    public async Task Pages_are_as_asked_for()
+    public async Task Pages_are_as_requested()
     {
         await using var registry = await WithTagsAsync(s => s);
         await new Script(registry).PlayAsync(

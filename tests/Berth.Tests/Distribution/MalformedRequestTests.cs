@@ -1,6 +1,6 @@
 namespace Berth.Tests.Distribution;
 
-/// <summary>Requests that break the rules of HTTP, and are answered in the words of what they asked for.</summary>
+/// <summary>Requests that violate HTTP, and get the error code of what they asked for.</summary>
 public sealed class MalformedRequestTests
 {
     [Theory]

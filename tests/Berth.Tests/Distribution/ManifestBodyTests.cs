@@ -41,7 +41,7 @@ public class ManifestBodyTests
     }
 
     [Fact]
-    public async Task Large_bodies_beyond_the_memory_for_them_are_told_to_come_again_and_usual_ones_are_taken()
+    public async Task Large_bodies_beyond_the_memory_for_them_are_told_to_retry_and_usual_ones_are_accepted()
     {
         await using var registry = await RegistryFixture.StartAsync(s => s with
         {

@@ -92,7 +92,7 @@ public class ManifestPushTests
     [Theory]
     [InlineData(100, "201")]
     [InlineData(101, "414 TAG_INVALID")]
-    public async Task A_push_takes_a_hundred_tags_and_no_more(int count, string status)
+    public async Task A_push_accepts_a_hundred_tags_and_no_more(int count, string status)
     {
         await using var registry = await RegistryFixture.StartAsync();
         var script = await Images.ScriptAsync(registry, "a");
@@ -174,7 +174,7 @@ public class ManifestPushTests
     }
 
     [Fact]
-    public async Task Manifests_of_four_megabytes_are_taken_and_larger_ones_refused()
+    public async Task Manifests_of_four_megabytes_are_accepted_and_larger_ones_refused()
     {
         await using var registry = await RegistryFixture.StartAsync();
         var script = await Images.ScriptAsync(registry, "a");
@@ -291,7 +291,7 @@ public class ManifestPushTests
     }
 
     [Fact]
-    public async Task Unusual_manifests_are_taken()
+    public async Task Unusual_manifests_are_accepted()
     {
         await using var registry = await RegistryFixture.StartAsync();
         var script = await Images.ScriptAsync(registry, "a");

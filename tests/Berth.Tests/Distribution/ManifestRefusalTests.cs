@@ -98,7 +98,7 @@ public class ManifestRefusalTests
     }
 
     [Fact]
-    public async Task Only_urls_that_the_settings_allow_may_stand_in_a_manifest()
+    public async Task A_manifest_may_only_have_urls_that_the_settings_allow()
     {
         await using var registry = await RegistryFixture.StartAsync(s => s with
         {

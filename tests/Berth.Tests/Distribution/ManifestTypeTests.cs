@@ -37,7 +37,7 @@ public class ManifestTypeTests
 
     [Theory]
     [MemberData(nameof(Generic))]
-    public async Task An_image_sent_with_a_generic_type_is_what_its_body_says_and_needs_its_blobs(
+    public async Task An_image_sent_with_a_generic_type_gets_the_type_in_its_body_and_needs_its_blobs(
         string header, string body, string type)
     {
         await using var registry = await RegistryFixture.StartAsync();
@@ -66,7 +66,7 @@ public class ManifestTypeTests
     [InlineData(MediaTypes.OciManifest, "\"annotations\":null")]
     [InlineData(MediaTypes.OciManifest, "\"layers\":[],\"subject\":null")]
     [InlineData(MediaTypes.DockerManifest, "\"layers\":null")]
-    public async Task An_image_without_layers_is_taken(string type, string fields)
+    public async Task An_image_without_layers_is_accepted(string type, string fields)
     {
         await using var registry = await RegistryFixture.StartAsync();
         var script = await Images.ScriptAsync(registry, "a");
@@ -80,7 +80,7 @@ public class ManifestTypeTests
     [InlineData(MediaTypes.OciIndex, ",\"manifests\":null")]
     [InlineData(MediaTypes.DockerManifestList, ",\"manifests\":null")]
     [InlineData(MediaTypes.DockerManifestList, ",\"annotations\":null")]
-    public async Task An_index_without_manifests_is_taken(string type, string fields)
+    public async Task An_index_without_manifests_is_accepted(string type, string fields)
     {
         await using var registry = await RegistryFixture.StartAsync();
         var script = await Images.ScriptAsync(registry);

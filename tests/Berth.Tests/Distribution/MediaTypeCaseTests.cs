@@ -7,7 +7,7 @@ namespace Berth.Tests.Distribution;
 public sealed class MediaTypeCaseTests
 {
     [Fact]
-    public async Task A_known_type_is_checked_however_its_letters_are_cased()
+    public async Task A_known_type_is_checked_whatever_its_case()
     {
         await using var registry = await RegistryFixture.StartAsync();
         using var body = new ByteArrayContent(Encoding.UTF8.GetBytes("""{"schemaVersion":2,"manifests":7}"""));

@@ -66,7 +66,7 @@ public sealed class MultipartRangeTests
     [InlineData("bytes=,")]
     [InlineData("items=0-1,3-4")]
     [InlineData("bytes=0-0,2-2,4-4,6-6")]
-    public async Task Too_many_ranges_and_those_that_are_none_get_the_whole_blob(string header)
+    public async Task Too_many_or_invalid_ranges_get_the_whole_blob(string header)
     {
         await using var registry = await RegistryFixture.StartAsync(
             s => s with { Limits = s.Limits with { RangesPerPull = 3 } });
@@ -97,7 +97,7 @@ public sealed class MultipartRangeTests
     }
 
     [Fact]
-    public async Task Several_ranges_are_served_from_here_although_pulls_are_sent_to_the_store()
+    public async Task Several_ranges_are_served_by_Berth_although_pulls_are_redirected()
     {
         await using var registry = await RegistryFixture.StartOnS3Async(s => s with
         {
@@ -111,7 +111,7 @@ public sealed class MultipartRangeTests
     }
 
     [Fact]
-    public async Task A_client_that_leaves_between_the_parts_leaves_the_registry_well()
+    public async Task A_client_that_leaves_between_the_parts_does_no_harm()
     {
         await using var registry = await RegistryFixture.StartAsync();
         var (path, content) = await PushAsync(registry, 20_000_000);

@@ -47,7 +47,7 @@ public sealed partial class OtherWaysOutTests : IDisposable
     [Theory]
     [MemberData(nameof(Ways))]
     [InlineData("http", "1.1")]
-    public async Task The_log_tells_how_many_bytes_of_a_blob_went_out(string scheme, string version)
+    public async Task The_log_says_how_many_bytes_of_a_blob_were_sent(string scheme, string version)
     {
         await using var registry = await StartAsync(scheme);
         using var client = Connect(registry, version);
@@ -67,7 +67,7 @@ public sealed partial class OtherWaysOutTests : IDisposable
     [Theory]
     [MemberData(nameof(Ways))]
     [InlineData("http", "1.1")]
-    public async Task The_log_tells_how_far_a_client_came_that_left_in_the_middle(string scheme, string version)
+    public async Task The_log_says_how_far_a_client_came_that_left_in_the_middle(string scheme, string version)
     {
         await using var registry = await StartAsync(scheme);
         var huge = RandomNumberGenerator.GetBytes(64 * 1024 * 1024);

@@ -7,7 +7,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Berth.Tests.Distribution;
 
-/// <summary>Uploads that nobody goes on with, and files that no upload owns any more.</summary>
+/// <summary>Abandoned uploads, and files that no upload owns any more.</summary>
 [Inside]
 public class PurgeUploadsTests
 {
@@ -20,7 +20,7 @@ public class PurgeUploadsTests
     };
 
     [Fact]
-    public async Task A_start_removes_what_an_earlier_process_left_and_keeps_uploads_that_can_go_on()
+    public async Task A_start_removes_what_an_earlier_process_left_and_keeps_uploads_that_can_resume()
     {
         await using var registry = await RegistryFixture.StartOnFilesAsync();
         var script = new Script(registry);
@@ -54,7 +54,7 @@ public class PurgeUploadsTests
     }
 
     [Fact]
-    public async Task A_dry_run_only_tells_what_would_go()
+    public async Task A_dry_run_only_reports_what_would_be_removed()
     {
         await using var registry = await RegistryFixture.StartOnFilesAsync(
             s => Purging(s, Quick with { DryRun = true }, isShared: true));
@@ -77,7 +77,7 @@ public class PurgeUploadsTests
     }
 
     [Fact]
-    public async Task An_upload_that_another_node_went_on_with_does_not_expire()
+    public async Task An_upload_that_another_node_has_resumed_does_not_expire()
     {
         await using var registry = await RegistryFixture.StartOnFilesAsync();
         var id = await StartAsync(registry);

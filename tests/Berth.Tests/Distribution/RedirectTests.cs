@@ -12,7 +12,7 @@ public sealed class RedirectTests
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task A_pull_is_sent_to_the_store_which_serves_the_blob_and_parts_of_it()
+    public async Task A_pull_is_redirected_to_the_store_which_serves_the_blob_and_parts_of_it()
     {
         await using var registry = await StartAsync(new RedirectSettings());
         using var answer = await registry.Client.GetAsync(LayerPath, Stop);
@@ -36,7 +36,7 @@ public sealed class RedirectTests
     }
 
     [Fact]
-    public async Task An_address_is_good_for_as_long_as_the_setting_says()
+    public async Task A_signed_address_is_valid_for_as_long_as_the_setting_says()
     {
         await using var registry = await StartAsync(new RedirectSettings { Validity = TimeSpan.FromMinutes(5) });
         using var answer = await registry.Client.GetAsync(LayerPath, Stop);
@@ -44,7 +44,7 @@ public sealed class RedirectTests
     }
 
     [Fact]
-    public async Task What_needs_no_content_is_answered_here()
+    public async Task Requests_without_content_are_not_redirected()
     {
         await using var registry = await StartAsync(new RedirectSettings());
         await new Script(registry).PlayAsync(
@@ -71,7 +71,7 @@ public sealed class RedirectTests
     [InlineData(RedirectMode.Inside, false, "10.0.0.0/8", false)]
     [InlineData(RedirectMode.Outside, false, "127.0.0.0/8", false)]
     [InlineData(RedirectMode.Outside, false, "10.0.0.0/8", true)]
-    public async Task The_settings_say_who_is_sent_to_the_store(
+    public async Task The_settings_say_who_is_redirected_to_the_store(
         RedirectMode mode, bool isDisabled, string network, bool isSent)
     {
         await using var registry = await StartAsync(new RedirectSettings

@@ -107,7 +107,7 @@ public class ReferrerTests
     }
 
     [Fact]
-    public async Task Referrers_in_one_repository_are_not_told_in_another()
+    public async Task Referrers_in_one_repository_are_not_listed_in_another()
     {
         await using var registry = await RegistryFixture.StartAsync();
         var script = await Images.ScriptAsync(registry, "a", "b");

@@ -43,7 +43,7 @@ public sealed partial class SentPathTests
     [InlineData("/v2/team/%2F/app/blobs/uploads/", "/v2/team/app/")]
     [InlineData("http://host/v2/team/blobs/uploads/", "/v2/team/")]
     [InlineData("http://host/v2//team%2Fapp/blobs/uploads/?x=/a", "/v2/team/app/")]
-    public async Task An_escaped_slash_is_a_slash_and_several_are_one(string target, string place)
+    public async Task An_escaped_slash_is_a_slash_and_repeated_ones_count_as_one(string target, string place)
     {
         await using var registry = await RegistryFixture.StartAsync();
         var answer = await AskAsync(registry, "POST", target);
@@ -93,7 +93,7 @@ public sealed partial class SentPathTests
     [InlineData("/v2/a/referrers/sha256:%f", "DIGEST_INVALID")]
     [InlineData("/v2/a/blobs/uploads/%xy", "BLOB_UPLOAD_INVALID")]
     [InlineData("/v2/%", "UNSUPPORTED")]
-    public async Task An_escape_that_is_none_is_refused_with_the_code_of_what_was_asked(string target, string? code)
+    public async Task An_invalid_escape_is_refused_with_the_code_of_what_was_asked(string target, string? code)
     {
         await using var registry = await RegistryFixture.StartAsync();
         var answer = await AskAsync(registry, "GET", target);
@@ -102,7 +102,7 @@ public sealed partial class SentPathTests
     }
 
     [Fact]
-    public async Task Targets_that_are_no_path_have_an_answer()
+    public async Task Targets_that_are_not_paths_are_answered()
     {
         await using var registry = await RegistryFixture.StartAsync();
         Assert.Equal(405, (await AskAsync(registry, "OPTIONS", "*")).Status);
@@ -111,7 +111,7 @@ public sealed partial class SentPathTests
     }
 
     [Fact]
-    public async Task Of_any_path_the_repository_that_answers_is_the_one_it_spells()
+    public async Task The_repository_that_answers_a_path_is_always_the_one_it_spells()
     {
         string[] pieces =
             ["a", "a", "a", "b", "b", "c1", "c1", "/", "/", "/", ".", "..", "%2e", "%2E%2e", "%2f", "%2F", "%25",
@@ -180,7 +180,7 @@ public sealed partial class SentPathTests
     }
 
     [Fact]
-    public async Task A_prefix_stands_behind_the_host_in_absolute_addresses()
+    public async Task A_prefix_follows_the_host_in_absolute_addresses()
     {
         await using var registry = await RegistryFixture.StartAsync(s => s with
         {

@@ -5,14 +5,14 @@ using System.Security.Cryptography;
 namespace Berth.Tests.Distribution;
 
 /// <summary>
-/// Requests run on the threads that receive them. One that the disk does not let go on must hold up nobody else.
+/// Requests run on the threads that receive them. One that blocks on the disk must not hold up others.
 /// </summary>
 public sealed class SlowDiskTests
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task A_blob_that_the_disk_does_not_give_holds_up_no_other_client()
+    public async Task A_blob_on_a_hanging_disk_holds_up_no_other_client()
     {
         await using var registry = await RegistryFixture.StartOnFilesAsync();
         using var stuck = await StuckPull.StartAsync(registry);
@@ -32,7 +32,7 @@ public sealed class SlowDiskTests
         Assert.False(answer.IsSuccessStatusCode);
     }
 
-    /// <summary>A pull that waits in open(2): a pipe lies where the blob's file was, and nobody writes to it.</summary>
+    /// <summary>A pull that blocks in open(2): the blob's file is replaced by a pipe that nobody writes to.</summary>
     private sealed class StuckPull(string file, Task<HttpResponseMessage> answer) : IDisposable
     {
         private FileStream? writer;

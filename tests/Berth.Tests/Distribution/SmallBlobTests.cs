@@ -73,7 +73,7 @@ public sealed class SmallBlobTests
     }
 
     [Fact]
-    public async Task A_blob_in_memory_answers_only_where_it_is_linked()
+    public async Task A_blob_in_memory_is_served_only_where_it_is_linked()
     {
         await using var registry = await RegistryFixture.StartOnFilesAsync();
         var path = await PushAsync(registry, RandomNumberGenerator.GetBytes(10_000));
@@ -95,7 +95,7 @@ public sealed class SmallBlobTests
     [Theory]
     [InlineData(0)]
     [InlineData(1 << 20)]
-    public async Task What_is_kept_is_bounded_by_the_setting_and_0_keeps_nothing(long limit)
+    public async Task The_cache_is_limited_by_the_setting_and_0_keeps_nothing(long limit)
     {
         await using var registry = await RegistryFixture.StartOnFilesAsync(
             s => s with { Limits = s.Limits with { BlobCacheBytes = limit } });

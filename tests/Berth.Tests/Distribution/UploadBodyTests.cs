@@ -13,7 +13,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Berth.Tests.Distribution;
 
-/// <summary>Bodies that break off, lie about themselves or never end, and what a later request finds.</summary>
+/// <summary>Bodies that break off, are not what they claim or never end, and what a later request finds.</summary>
 [Inside]
 public class UploadBodyTests
 {
@@ -41,7 +41,7 @@ public class UploadBodyTests
     [Theory]
     [InlineData("Content-Length: 4294967296", "")]
     [InlineData("Transfer-Encoding: chunked", "100000\r\n")]
-    public async Task After_a_413_a_client_that_sends_on_is_cut_off(string framing, string chunk)
+    public async Task After_a_413_a_client_that_keeps_sending_is_cut_off(string framing, string chunk)
     {
         await using var registry = await RegistryFixture.StartAsync(
             s => s with { Limits = s.Limits with { MaximumUploadBytes = 1000, RefusedBodyBytes = MiB } });
@@ -61,7 +61,7 @@ public class UploadBodyTests
     }
 
     [Fact]
-    public async Task After_a_413_whose_body_ends_soon_the_connection_goes_on()
+    public async Task After_a_413_whose_body_ends_soon_the_connection_stays_usable()
     {
         await using var registry = await RegistryFixture.StartAsync(
             s => s with { Limits = s.Limits with { MaximumUploadBytes = 1000 } });
@@ -77,7 +77,7 @@ public class UploadBodyTests
     [Theory]
     [InlineData("Content-Length: 1000000", "")]
     [InlineData("Transfer-Encoding: chunked", "f4240\r\n")]
-    public async Task Clients_that_hang_up_in_the_middle_of_a_chunk_leave_no_read_open(string framing, string chunk)
+    public async Task Clients_that_hang_up_in_the_middle_of_a_chunk_leave_no_read_pending(string framing, string chunk)
     {
         await using var registry = await RegistryFixture.StartAsync(
             s => s with { Limits = s.Limits with { UploadsPerClient = HangingUp } });
@@ -134,7 +134,7 @@ public class UploadBodyTests
     [InlineData("its row loses the hash", true)]
     [InlineData("the machine restarts", true)]
     [InlineData("its file grows", true)]
-    public async Task After_a_restart_in_order_an_upload_goes_on_without_being_read_again(
+    public async Task After_a_clean_restart_an_upload_resumes_without_being_read_again(
         string fault, bool isReadAgain)
     {
         await using var registry = await RegistryFixture.StartOnFilesAsync();

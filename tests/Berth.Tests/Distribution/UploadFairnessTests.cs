@@ -31,7 +31,7 @@ public class UploadFairnessTests
     }
 
     [Fact]
-    public async Task A_client_above_its_own_bound_waits_while_others_push()
+    public async Task A_client_above_its_own_limit_waits_while_others_push()
     {
         await using var registry = await RegistryFixture.StartAsync(
             s => s with { Limits = s.Limits with { UploadsPerClient = 2 } });
@@ -45,7 +45,7 @@ public class UploadFairnessTests
     }
 
     [Fact]
-    public void An_account_is_bounded_from_however_many_addresses_it_comes()
+    public void An_account_is_limited_however_many_addresses_it_uses()
     {
         var places = new UploadPlaces(new LimitSettings { UploadsPerAccount = 3 }, TimeProvider.System);
         var taken = Enumerable.Range(1, 3).Select(n => places.TryTake(Address(n), "robot", out _)!).ToList();
@@ -58,7 +58,7 @@ public class UploadFairnessTests
     }
 
     [Fact]
-    public void The_slowest_upload_of_whoever_has_the_most_goes_first_and_all_of_an_IPv6_network_are_one()
+    public void The_client_with_the_most_uploads_loses_its_slowest_and_an_IPv6_network_is_one_client()
     {
         var clock = new HandClock();
         var places = new UploadPlaces(new LimitSettings { ConcurrentUploads = 5 }, clock);

@@ -7,7 +7,9 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Berth.Tests.Distribution;
 
-/// <summary>However a request on an upload ends, and whatever fails meanwhile, the upload is free afterwards.</summary>
+/// <summary>
+/// However a request on an upload ends, and whatever fails on the way, the upload is released afterwards.
+/// </summary>
 [Inside]
 public class UploadLeaseTests
 {
@@ -35,7 +37,7 @@ public class UploadLeaseTests
 
     [Theory]
     [MemberData(nameof(Ends))]
-    public async Task An_upload_whose_request_ends_while_the_database_fails_is_free_once_it_is_back(
+    public async Task An_upload_whose_request_ends_while_the_database_fails_is_released_once_it_is_back(
         string store, string request, bool isHungUp)
     {
         await using var registry = store == "bucket"

@@ -10,7 +10,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Berth.Tests.Distribution;
 
-/// <summary>Uploads that are interrupted, go on later, are too many or too slow.</summary>
+/// <summary>Uploads that are interrupted, resumed, too many or too slow.</summary>
 [Inside]
 public class UploadTests
 {
@@ -20,7 +20,7 @@ public class UploadTests
     [Theory]
     [InlineData("sha256")]
     [InlineData("sha512")]
-    public async Task An_upload_goes_on_after_a_restart(string algorithm)
+    public async Task An_upload_resumes_after_a_restart(string algorithm)
     {
         await using var registry = await RegistryFixture.StartAsync();
         var script = new Script(registry);
@@ -65,7 +65,7 @@ public class UploadTests
     [InlineData(10, false)]
     [InlineData(700_000, true)]
     [InlineData(700_000, false)]
-    public async Task A_client_that_hangs_up_during_a_chunk_goes_on_from_what_the_status_says(int sent, bool isReset)
+    public async Task A_client_that_hangs_up_during_a_chunk_resumes_from_the_reported_offset(int sent, bool isReset)
     {
         await using var registry = await RegistryFixture.StartAsync();
         var upload = await StartAsync(registry);
@@ -156,7 +156,7 @@ public class UploadTests
     }
 
     [Fact]
-    public async Task Blobs_above_the_limit_are_refused_and_those_at_it_taken()
+    public async Task Blobs_above_the_limit_are_refused_and_those_at_it_accepted()
     {
         await using var registry =
             await RegistryFixture.StartAsync(s => s with { Limits = s.Limits with { MaximumUploadBytes = 8 } });
@@ -189,7 +189,7 @@ public class UploadTests
     }
 
     [Fact]
-    public async Task More_uploads_at_once_than_allowed_are_put_off()
+    public async Task More_uploads_at_once_than_allowed_are_told_to_retry()
     {
         await using var registry =
             await RegistryFixture.StartAsync(s => s with { Limits = s.Limits with { ConcurrentUploads = 1 } });
@@ -216,7 +216,7 @@ public class UploadTests
     }
 
     [Fact]
-    public async Task A_client_that_sends_too_slowly_is_cut_off_and_may_go_on_later()
+    public async Task A_client_that_sends_too_slowly_is_cut_off_and_may_resume_later()
     {
         await using var registry = await RegistryFixture.StartAsync(s => s with
         {
@@ -239,7 +239,7 @@ public class UploadTests
 
     [Inside]
     [Fact]
-    public async Task Uploads_that_rest_too_long_expire_and_those_in_use_do_not()
+    public async Task Uploads_that_are_idle_too_long_expire_and_those_in_use_do_not()
     {
         await using var registry = await RegistryFixture.StartAsync(s => s with
         {
@@ -279,7 +279,7 @@ public class UploadTests
     [InlineData("PATCH")]
     [InlineData("PUT")]
     [InlineData("POST")]
-    public async Task Closing_resting_uploads_leaves_those_alone_that_are_being_written(string method)
+    public async Task Closing_idle_uploads_leaves_those_being_written_alone(string method)
     {
         await using var registry = await RegistryFixture.StartAsync();
         var content = Content[..600_000];
@@ -298,7 +298,7 @@ public class UploadTests
 
     [Inside]
     [Fact]
-    public async Task An_upload_whose_file_was_closed_for_a_while_goes_on()
+    public async Task An_upload_whose_file_was_closed_for_a_while_resumes()
     {
         await using var registry = await RegistryFixture.StartAsync();
         var script = new Script(registry) { ["upload"] = await StartAsync(registry) };

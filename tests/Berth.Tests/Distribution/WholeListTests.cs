@@ -23,7 +23,7 @@ public sealed class WholeListTests
     [InlineData("?n=", 100_000, Count)]
     [InlineData("?last=t0009", 100_000, Count - 10)]
     [InlineData("?n=2000", 100_000, 1000, 1000, 500)]
-    public async Task All_tags_come_in_one_answer_up_to_a_bound_and_the_rest_by_links(
+    public async Task All_tags_come_in_one_answer_up_to_a_limit_and_the_rest_by_links(
         string query, int bound, params int[] pages)
     {
         await using var registry = await RegistryFixture.StartAsync(
@@ -35,7 +35,7 @@ public sealed class WholeListTests
     }
 
     [Fact]
-    public async Task A_long_list_is_sent_while_it_is_read_and_the_connection_goes_on()
+    public async Task A_long_list_is_streamed_and_the_connection_stays_usable()
     {
         await using var registry = await RegistryFixture.StartAsync();
         await FillAsync(registry);
@@ -56,7 +56,7 @@ public sealed class WholeListTests
     [InlineData("", 4, 4, 2)]
     [InlineData("?n=2", 100, 2, 2, 2)]
     [InlineData("?n=50", 100, 3, 3)]
-    public async Task The_catalog_does_so_too(string query, int bound, params int[] pages)
+    public async Task The_catalog_comes_whole_too(string query, int bound, params int[] pages)
     {
         await using var registry = await RegistryFixture.StartAsync(
             s => s with { Catalog = new CatalogSettings { MaxEntries = 3, ListEntries = bound } });

@@ -11,7 +11,7 @@ public class DamagedBlobTests
     [Theory]
     [InlineData(0)]
     [InlineData(4096)]
-    public async Task A_truncated_blob_answers_404_and_a_push_heals_it(long lengthBytes)
+    public async Task A_truncated_blob_answers_404_and_a_push_repairs_it(long lengthBytes)
     {
         await using var berth = await BerthProcess.StartAsync(cancellationToken: TestContext.Current.CancellationToken);
         using var http = berth.CreateClient();
@@ -31,7 +31,7 @@ public class DamagedBlobTests
     }
 
     [Fact]
-    public async Task A_blob_that_lost_its_file_answers_404_and_a_push_heals_it()
+    public async Task A_blob_that_lost_its_file_answers_404_and_a_push_repairs_it()
     {
         await using var berth = await BerthProcess.StartAsync(cancellationToken: TestContext.Current.CancellationToken);
         using var http = berth.CreateClient();
@@ -44,7 +44,7 @@ public class DamagedBlobTests
     }
 
     [Fact]
-    public async Task An_altered_blob_is_healed_by_a_push_even_before_anyone_noticed()
+    public async Task An_altered_blob_is_repaired_by_a_push_even_before_anyone_notices()
     {
         await using var berth = await BerthProcess.StartAsync(cancellationToken: TestContext.Current.CancellationToken);
         using var http = berth.CreateClient();

@@ -15,7 +15,7 @@ public class DamagedLogTests
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task A_bit_flipped_in_the_log_is_told_at_the_start_and_by_verify()
+    public async Task A_bit_flipped_in_the_log_is_reported_at_startup_and_by_verify()
     {
         await using var berth = await PushAndKillAsync();
         var log = Path.Combine(berth.DataFolder, "berth.db-wal");
@@ -39,7 +39,7 @@ public class DamagedLogTests
         Assert.Contains(copy, output, StringComparison.Ordinal);
         Assert.Contains("lost committed changes", output, StringComparison.Ordinal);
 
-        // It is told once, and by `verify` until somebody has seen to it.
+        // It is reported once at startup, and by `verify` until somebody removes the copy.
         File.Delete(copy);
         await berth.KillAsync();
         await berth.StartAgainAsync(Stop);
@@ -47,7 +47,7 @@ public class DamagedLogTests
     }
 
     [Fact]
-    public async Task A_torn_end_of_the_log_is_no_alarm()
+    public async Task A_torn_end_of_the_log_raises_no_alarm()
     {
         await using var berth = await PushAndKillAsync();
         var log = Path.Combine(berth.DataFolder, "berth.db-wal");
@@ -78,7 +78,7 @@ public class DamagedLogTests
     }
 
     [Fact]
-    public async Task A_log_whose_sync_failed_is_written_again_before_anything_is_built_on_it()
+    public async Task A_log_whose_sync_failed_is_rewritten_before_anything_depends_on_it()
     {
         var folder = Directory.CreateTempSubdirectory("berth-test-").FullName;
         var path = Path.Combine(folder, "a.db");

@@ -47,7 +47,7 @@ public class FullDiskTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public async Task A_database_that_cannot_grow_refuses_tags_with_507_and_takes_them_again_later()
+    public async Task A_database_that_cannot_grow_refuses_tags_with_507_and_accepts_them_again_later()
     {
         using var volume = new LoopVolume(mebibytes: 64);
         await using var berth = await StartAsync(volume);

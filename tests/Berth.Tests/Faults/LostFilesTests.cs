@@ -4,7 +4,7 @@ using Berth.Tests.Servers;
 namespace Berth.Tests.Faults;
 
 /// <summary>
-/// A data folder that was removed, replaced, or can't be written: pushes are refused with a reason, pulls go on.
+/// A data folder that was removed, replaced, or can't be written: pushes are refused with a reason, pulls continue.
 /// </summary>
 [Collection(FaultTests.Name)]
 public class LostFilesTests
@@ -39,7 +39,7 @@ public class LostFilesTests
     }
 
     [Fact]
-    public async Task A_lock_file_that_is_removed_is_made_again_and_keeps_a_second_Berth_out()
+    public async Task A_lock_file_that_is_removed_is_recreated_and_keeps_a_second_Berth_out()
     {
         await using var berth = await BerthProcess.StartAsync(cancellationToken: Stop);
         var file = Path.Combine(berth.DataFolder, "berth.lock");
@@ -84,7 +84,7 @@ public class LostFilesTests
     }
 
     [Fact]
-    public async Task A_folder_of_uploads_that_takes_no_files_is_told_and_pulls_go_on()
+    public async Task An_unwritable_uploads_folder_is_reported_and_pulls_continue()
     {
         using var volume = new LoopVolume(mebibytes: 64);
         await using var berth = await StartAsync(volume);

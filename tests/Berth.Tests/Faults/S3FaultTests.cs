@@ -73,7 +73,7 @@ public sealed class S3FaultTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task While_the_store_is_away_requests_fail_soon_and_everything_goes_on_afterwards()
+    public async Task While_the_store_is_away_requests_fail_fast_and_afterwards_everything_works_again()
     {
         var content = StoreUse.Bytes(1, (2 * Part) + 300);
         var digest = StoreUse.DigestOf(content);
@@ -129,7 +129,7 @@ public sealed class S3FaultTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_blob_whose_reading_always_breaks_is_cut_off_and_never_taken_for_whole()
+    public async Task A_blob_whose_reads_always_break_is_cut_off_and_never_taken_for_complete()
     {
         var content = StoreUse.Bytes(1, 2_000_000);
         var path = await PushAsync(content);
@@ -148,7 +148,7 @@ public sealed class S3FaultTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_pull_that_breaks_again_and_again_goes_on_where_it_broke()
+    public async Task A_pull_that_breaks_repeatedly_resumes_where_it_broke()
     {
         var content = StoreUse.Bytes(1, 3_000_000);
         var path = await PushAsync(content);

@@ -28,7 +28,7 @@ public class SiegeTests(ITestOutputHelper output)
     [InlineData(SiegeKind.SlowUploads)]
     [InlineData(SiegeKind.WrongPasswords)]
     [InlineData(SiegeKind.ManifestsThatNeverCome)]
-    public async Task A_good_client_is_served_as_ever_in_256_MiB_and_1024_descriptors(SiegeKind kind)
+    public async Task A_good_client_is_served_as_usual_in_256_MiB_and_1024_descriptors(SiegeKind kind)
     {
         using var machine = new Confinement();
         using var users = new UsersFile();

@@ -19,7 +19,7 @@ public class StagedBlobTests
     [Theory]
     [InlineData(70_000)]
     [InlineData(Large)]
-    public async Task A_blob_that_is_damaged_before_it_is_durable_is_healed_by_pushing_it_again(int lengthBytes)
+    public async Task A_blob_that_is_damaged_before_it_is_durable_is_repaired_by_pushing_it_again(int lengthBytes)
     {
         var image = Image with { Layers = [new TestBlob(2, lengthBytes)] };
         using var faults = new DiskFaults();
@@ -86,7 +86,7 @@ public class StagedBlobTests
 
     /// <summary>Two clients push the same blobs, as those do who build on the same base.</summary>
     [Fact]
-    public async Task What_fails_on_the_way_of_a_blob_to_the_disk_is_tried_again()
+    public async Task Failures_while_a_blob_becomes_durable_are_retried()
     {
         using var faults = new DiskFaults();
         await using var berth = await faults.StartAsync();
@@ -119,7 +119,7 @@ public class StagedBlobTests
     }
 
     [Fact]
-    public async Task A_large_blob_whose_sync_fails_after_its_201_is_told_in_the_log_and_kept()
+    public async Task A_large_blob_whose_sync_fails_after_its_201_is_logged_and_kept()
     {
         var image = Image with { Layers = [new TestBlob(2, Large)] };
         using var faults = new DiskFaults();

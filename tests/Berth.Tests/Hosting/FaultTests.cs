@@ -21,7 +21,7 @@ public sealed class FaultTests
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task What_nobody_foresaw_is_a_500_whose_id_is_in_the_log_with_the_stack()
+    public async Task An_unexpected_error_is_a_500_whose_id_is_in_the_log_with_the_stack()
     {
         await using var registry = await RegistryFixture.StartAsync(s => s with
         {

@@ -33,7 +33,7 @@ public sealed class ForeignFolderTests : IDisposable
     [InlineData(".snapshot/hourly.0/x .gitkeep")]
     [InlineData("blobs/sha256/ab/abcd")]
     [InlineData("berth.lock")]
-    public async Task What_a_disk_or_Berth_puts_there_is_nothing_foreign(string files)
+    public async Task Files_of_file_systems_and_of_Berth_are_not_foreign(string files)
     {
         Make(files);
         await StartAsync();

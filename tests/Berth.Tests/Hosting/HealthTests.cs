@@ -32,13 +32,13 @@ public sealed class HealthTests
         Directory.Move(registry.DataFolder, registry.DataFolder + "-away");
         await AssertUnavailableAsync(registry, "the data folder is gone");
         Directory.Move(registry.DataFolder + "-away", registry.DataFolder);
-        // The watch may have closed the gate meanwhile, and opens it at its next look.
+        // The watch may have closed the gate in the meantime, and opens it at its next check.
         await Eventually.TrueAsync(async () => await IsReadyAsync(registry));
         Assert.False(File.Exists(Path.Combine(registry.DataFolder, "berth.probe")));
     }
 
     [Fact]
-    public async Task The_disk_is_asked_once_a_second_however_often_somebody_wants_to_know()
+    public async Task The_disk_is_checked_once_a_second_however_often_somebody_asks()
     {
         await using var registry = await RegistryFixture.StartOnFilesAsync();
         var clock = new StillClock();

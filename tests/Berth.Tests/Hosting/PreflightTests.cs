@@ -36,7 +36,7 @@ public sealed class PreflightTests
     }
 
     [Fact]
-    public async Task Without_such_headers_nobody_is_let_in_by_asking()
+    public async Task Without_such_headers_preflight_requests_are_refused()
     {
         await using var registry = await StartAsync([]);
         using var request = new HttpRequestMessage(HttpMethod.Options, "v2/a/tags/list");

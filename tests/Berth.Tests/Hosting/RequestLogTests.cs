@@ -84,7 +84,7 @@ public sealed class RequestLogTests
     }
 
     [Fact]
-    public async Task A_path_stands_there_as_it_was_sent()
+    public async Task A_path_is_logged_as_it_was_sent()
     {
         await using var registry = await RegistryFixture.StartAsync();
         using var connection = await RawConnection.OpenAsync(registry.BaseAddress);
@@ -114,7 +114,7 @@ public sealed class RequestLogTests
     [InlineData("::ffff:192.0.2.1", "192.0.2.1")]
     [InlineData("192.0.2.1", "192.0.2.1")]
     [InlineData("2001:db8::ffff:1", "2001:db8::ffff:1")]
-    public void An_address_stands_there_as_people_write_it(string address, string written)
+    public void An_address_is_written_as_people_write_it(string address, string written)
     {
         foreach (var isJson in new[] { false, true })
         {
@@ -126,7 +126,7 @@ public sealed class RequestLogTests
     }
 
     [Fact]
-    public async Task A_blob_whose_file_is_gone_is_said_to_be_missing()
+    public async Task A_blob_whose_file_is_gone_is_reported_as_missing()
     {
         await using var registry = await RegistryFixture.StartOnFilesAsync();
         var content = new byte[2_000_000];

@@ -27,7 +27,7 @@ public sealed class StartTests : IDisposable
     }
 
     [Fact]
-    public async Task A_port_that_is_in_use_is_told_in_one_line()
+    public async Task A_port_that_is_in_use_is_reported_in_one_line()
     {
         using var other = new TcpListener(IPAddress.Loopback, 0);
         other.Start();
@@ -36,7 +36,7 @@ public sealed class StartTests : IDisposable
     }
 
     [Fact]
-    public async Task A_second_Berth_on_the_same_folder_is_told_in_one_line()
+    public async Task A_second_Berth_on_the_same_folder_is_reported_in_one_line()
     {
         using var first = new ServeProcess(folder, "127.0.0.1:0", "data");
         await first.ReadLineAsync();
@@ -48,11 +48,11 @@ public sealed class StartTests : IDisposable
     [Theory]
     [InlineData("/sys/berth")]
     [InlineData("/dev/null/berth")]
-    public Task A_folder_that_cannot_be_written_is_told_in_one_line(string path) =>
+    public Task A_folder_that_cannot_be_written_is_reported_in_one_line(string path) =>
         AssertRefusesAsync("127.0.0.1:0", path, $"the data folder {path}");
 
     [Fact]
-    public async Task A_database_that_is_none_is_told_in_one_line()
+    public async Task An_invalid_database_is_reported_in_one_line()
     {
         Directory.CreateDirectory(Path.Combine(folder, "data"));
         await File.WriteAllTextAsync(Path.Combine(folder, "data", "berth.db"), new string('x', 5000), Stop);
@@ -60,7 +60,7 @@ public sealed class StartTests : IDisposable
     }
 
     [Fact]
-    public async Task A_certificate_that_cannot_be_read_is_told_in_one_line()
+    public async Task A_certificate_that_cannot_be_read_is_reported_in_one_line()
     {
         var file = Path.Combine(folder, "cert.pem");
         await File.WriteAllTextAsync(file, "no certificate", Stop);
@@ -74,7 +74,7 @@ public sealed class StartTests : IDisposable
     }
 
     [Fact]
-    public async Task A_folder_of_registry2_is_told_in_one_line_with_what_to_do()
+    public async Task A_folder_of_registry2_is_reported_in_one_line_with_what_to_do()
     {
         Directory.CreateDirectory(Path.Combine(folder, "data", "docker", "registry", "v2"));
         await AssertRefusesAsync("127.0.0.1:0", "data", "holds the data of a registry:2");
@@ -128,7 +128,7 @@ public sealed class StartTests : IDisposable
     }
 
     [Fact]
-    public async Task A_new_data_folder_is_for_nobody_else_on_the_machine()
+    public async Task A_new_data_folder_is_private()
     {
         await using var registry = await RegistryFixture.StartOnFilesAsync();
         var others = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute

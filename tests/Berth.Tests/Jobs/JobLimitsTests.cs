@@ -26,7 +26,7 @@ public sealed class JobLimitsTests : IAsyncLifetime
     public ValueTask DisposeAsync() => shared.DisposeAsync();
 
     [Fact]
-    public async Task Heavy_jobs_take_no_place_of_those_that_someone_waits_for()
+    public async Task Heavy_jobs_take_no_places_from_jobs_that_someone_waits_for()
     {
         var (heavyMayEnd, heavyRunning, quickRuns) = (new TaskCompletionSource(), 0, 0);
         await using var node = await NodeAsync(
@@ -54,7 +54,7 @@ public sealed class JobLimitsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_job_that_always_fails_is_given_up_after_its_attempts_and_stands_in_the_history()
+    public async Task A_job_that_always_fails_is_given_up_after_its_attempts_and_is_in_the_history()
     {
         var runs = 0;
         await using var node = await NodeAsync(
@@ -72,7 +72,7 @@ public sealed class JobLimitsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_job_that_ends_every_node_that_runs_it_is_given_up_too()
+    public async Task A_job_that_kills_every_node_that_runs_it_is_given_up_too()
     {
         var lease = TimeSpan.FromMinutes(1);
         await using var node = await NodeAsync(
@@ -138,7 +138,7 @@ public sealed class JobLimitsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_is_done_again_and_again_is_never_given_up()
+    public async Task A_recurring_job_is_never_given_up()
     {
         var runs = 0;
         await using var node = await NodeAsync(
@@ -153,7 +153,7 @@ public sealed class JobLimitsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_run_that_takes_too_long_is_cancelled_and_has_failed()
+    public async Task A_run_that_takes_too_long_is_cancelled_and_counts_as_failed()
     {
         await using var node = await NodeAsync(
             Patient with { Attempts = 1 },
@@ -170,7 +170,7 @@ public sealed class JobLimitsTests : IAsyncLifetime
     [Theory]
     [InlineData(1)]
     [InlineData(-1)]
-    public async Task A_step_of_the_clock_by_a_day_neither_hurries_a_job_nor_puts_it_off(int days)
+    public async Task A_step_of_the_clock_by_a_day_neither_hastens_nor_delays_a_job(int days)
     {
         var runs = new ConcurrentQueue<long>();
         await using var node = await NodeAsync(

@@ -66,7 +66,7 @@ public sealed class JobRunnerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_job_of_a_node_that_lost_touch_ends_there_before_it_begins_elsewhere()
+    public async Task The_job_of_a_disconnected_node_ends_there_before_it_starts_elsewhere()
     {
         var events = new ConcurrentQueue<string>();
         await using var lost = await NodeAsync(
@@ -94,7 +94,7 @@ public sealed class JobRunnerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_a_node_did_with_a_job_that_it_lost_does_not_count()
+    public async Task The_result_of_a_node_that_lost_its_job_does_not_count()
     {
         var (hasBegun, mayEnd) = (new TaskCompletionSource(), new TaskCompletionSource());
         await using var slow = await NodeAsync(
@@ -121,7 +121,7 @@ public sealed class JobRunnerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_end_of_a_job_is_noted_once_the_database_answers_again()
+    public async Task The_end_of_a_job_is_recorded_once_the_database_is_back()
     {
         var runs = 0;
         JobNode? node = null;
@@ -144,7 +144,7 @@ public sealed class JobRunnerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_node_that_stops_cancels_its_jobs_and_gives_them_back_at_once()
+    public async Task A_node_that_stops_cancels_its_jobs_and_releases_them_at_once()
     {
         var hasBegun = new TaskCompletionSource();
         var stopping = await NodeAsync(new ScriptedJob(async (_, cancellation) =>
@@ -171,7 +171,7 @@ public sealed class JobRunnerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_job_that_fails_is_tried_again_after_a_rest()
+    public async Task A_job_that_fails_is_retried_after_a_delay()
     {
         await using var node = await NodeAsync(
             new ScriptedJob((_, _) => throw new InvalidOperationException("the disk is on fire")), Quick);
@@ -187,7 +187,7 @@ public sealed class JobRunnerTests : IAsyncLifetime
     }
 
     [Fact]
-    public void The_rest_doubles_with_each_failure_and_differs_between_nodes_up_to_an_hour()
+    public void The_delay_doubles_with_each_failure_up_to_an_hour_with_jitter_between_nodes()
     {
         for (var failures = 0; failures < 100; failures++)
         {
@@ -199,7 +199,7 @@ public sealed class JobRunnerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_is_done_again_and_again_is_done_by_one_node_at_a_time()
+    public async Task A_recurring_job_is_run_by_one_node_at_a_time()
     {
         var (runs, running, mostAtOnce) = (0, 0, 0);
         var job = new ScriptedJob(
@@ -221,7 +221,7 @@ public sealed class JobRunnerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_job_that_is_added_is_begun_at_once()
+    public async Task A_job_that_is_added_is_started_at_once()
     {
         var ran = new TaskCompletionSource();
         await using var node = await NodeAsync(
@@ -239,7 +239,7 @@ public sealed class JobRunnerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_idle_node_asks_once_in_a_poll_interval_and_writes_nothing()
+    public async Task An_idle_node_polls_once_per_interval_and_writes_nothing()
     {
         await using var node = await NodeAsync(new ScriptedJob((_, _) => Task.CompletedTask), Quick);
         await node.Database.WriteAsync(

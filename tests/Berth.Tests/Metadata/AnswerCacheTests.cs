@@ -2,7 +2,7 @@ using Berth.Metadata;
 
 namespace Berth.Tests.Metadata;
 
-/// <summary>The caches before the database: bounded, and never behind it.</summary>
+/// <summary>The caches in front of the database: bounded, and never stale.</summary>
 [Once]
 public class AnswerCacheTests
 {
@@ -47,7 +47,7 @@ public class AnswerCacheTests
     }
 
     [Fact]
-    public async Task What_was_loaded_before_a_write_is_not_kept_after_it()
+    public async Task What_was_loaded_before_a_write_is_not_cached_after_it()
     {
         var cache = new AnswerCache(maxBytes: 100_000);
         var found = await cache.GetOrLoadAsync(
@@ -66,7 +66,7 @@ public class AnswerCacheTests
     }
 
     [Fact]
-    public async Task What_is_absent_is_asked_for_again()
+    public async Task Absence_is_not_cached()
     {
         var cache = new AnswerCache(maxBytes: 100_000);
         Assert.Null(await cache.GetOrLoadAsync(
@@ -75,7 +75,7 @@ public class AnswerCacheTests
     }
 
     [Fact]
-    public void A_cache_keeps_no_more_than_its_bound()
+    public void A_cache_keeps_no_more_than_its_limit()
     {
         var cache = new BoundedCache<string>(maxCost: 1000);
         var random = new Random(5);

@@ -44,7 +44,7 @@ public sealed class CancellationTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_write_that_is_given_up_before_it_begins_is_not_done_and_its_neighbours_are()
+    public async Task A_write_cancelled_before_it_begins_is_not_done_and_its_neighbours_are()
     {
         using var end = new CancellationTokenSource();
         var begun = new TaskCompletionSource();
@@ -71,7 +71,7 @@ public sealed class CancellationTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_queued_write_leaves_at_once_when_it_is_given_up()
+    public async Task A_queued_write_leaves_at_once_when_it_is_cancelled()
     {
         using var end = new CancellationTokenSource();
         var begun = new TaskCompletionSource();
@@ -97,7 +97,7 @@ public sealed class CancellationTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_write_that_is_given_up_in_the_middle_is_done_whole_or_not_at_all()
+    public async Task A_write_cancelled_in_the_middle_is_done_completely_or_not_at_all()
     {
         for (var i = 0; i < 3; i++)
         {

@@ -62,7 +62,7 @@ public sealed class JobTableTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_claimed_job_is_nobody_elses_until_its_lease_ends()
+    public async Task A_claimed_job_is_not_available_to_others_until_its_lease_ends()
     {
         var (one, other) = (await NodeAsync(), await NodeAsync());
         await one.AddAsync("scan", "x");
@@ -109,7 +109,7 @@ public sealed class JobTableTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_job_that_was_given_back_can_be_taken_at_once_and_not_be_renewed()
+    public async Task A_released_job_can_be_claimed_at_once_and_not_renewed()
     {
         var (one, other) = (await NodeAsync(), await NodeAsync());
         await one.AddAsync("scan", "x");
@@ -120,7 +120,7 @@ public sealed class JobTableTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_failed_job_rests_and_keeps_why_it_failed()
+    public async Task A_failed_job_backs_off_and_keeps_its_error()
     {
         var node = await NodeAsync();
         await node.AddAsync("scan", "x");
@@ -137,7 +137,7 @@ public sealed class JobTableTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_one_node_does_again_and_again_is_one_job_however_many_nodes_start()
+    public async Task A_recurring_job_exists_once_however_many_nodes_start()
     {
         var nodes = new List<Node>();
         for (var i = 0; i < 5; i++) nodes.Add(await NodeAsync());

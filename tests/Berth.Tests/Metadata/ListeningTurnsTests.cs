@@ -8,7 +8,7 @@ public class ListeningTurnsTests
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task The_database_is_asked_every_second_for_weeks_whatever_is_left_of_a_second_after_a_notice()
+    public async Task The_database_is_probed_every_second_for_weeks_whatever_is_left_of_a_second_after_a_notice()
     {
         const int Turns = 100_000;
         var clock = new FakeTimeProvider();
@@ -61,7 +61,7 @@ public class ListeningTurnsTests
     }
 
     [Fact]
-    public async Task A_step_of_the_wall_clock_neither_stops_the_questions_nor_hurries_them()
+    public async Task A_step_of_the_wall_clock_neither_stops_nor_hastens_the_probes()
     {
         var clock = new SteppingClock();
         using var end = CancellationTokenSource.CreateLinkedTokenSource(Stop);

@@ -115,7 +115,7 @@ public partial class GrammarTests
     }
 
     [Fact]
-    public void Several_ranges_cover_what_was_asked_for_and_never_touch()
+    public void Several_ranges_cover_what_was_requested_and_never_touch()
     {
         var random = new Random(16);
         for (var i = 0; i < Rounds; i++)

@@ -34,14 +34,14 @@ public sealed class RepositoryChangesTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_was_cached_of_it_is_forgotten()
+    public async Task What_was_cached_of_it_is_evicted()
     {
         await ChangeAsync();
         Assert.Null(cache.Find<string>(Key));
     }
 
     [Fact]
-    public async Task What_was_cached_is_forgotten_too_where_nobody_knows_whether_the_change_was_committed()
+    public async Task The_cache_is_also_cleared_if_it_is_unknown_whether_the_change_was_committed()
     {
         database.LosesAnswers = true;
         await Assert.ThrowsAsync<DatabaseUnavailableException>(ChangeAsync);
@@ -73,7 +73,7 @@ public sealed class RepositoryChangesTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Whoever_links_a_blob_keeps_it_from_being_collected()
+    public async Task Linking_a_blob_keeps_it_from_being_collected()
     {
         await using var registry = await RegistryFixture.StartAsync();
         var script = await Distribution.Images.ScriptAsync(registry, "a");

@@ -44,7 +44,7 @@ internal sealed class FaultProxy : IAsyncDisposable
     public TimeSpan Delay { get; set; }
 
     /// <summary>
-    /// Connections are taken, and neither bytes nor endings go through. When it ends, what was held up goes on.
+    /// Connections are accepted, but neither bytes nor closes pass through. When it ends, what was held back continues.
     /// </summary>
     public bool IsBlackHole
     {
@@ -287,7 +287,7 @@ internal sealed class FaultProxy : IAsyncDisposable
         return await answers.CopyAnswerBodyAsync(head, toHead, send, ending.Token) && !head.Closes;
     }
 
-    /// <summary>Answers without the server. A body that the client holds back is not asked for.</summary>
+    /// <summary>Answers without the server. A body that the client holds back (Expect) is not requested.</summary>
     /// <returns>Whether the connection can take another request.</returns>
     private async Task<bool> AnswerAsync(Socket client, HttpFraming requests, HttpHead head, int status)
     {

@@ -21,7 +21,7 @@ public sealed class FaultProxyTests
         var part = new byte[PartBytes];
         part.AsSpan().Fill(7);
 
-        // In chunks, each signed, after the store said that it wants the body.
+        // In signed chunks, after the store has asked for the body.
         await PutAsync(client, bucket, "a +ä/b", "hello");
         var upload = await client.InitiateMultipartUploadAsync(bucket.Name, "big", Cancellation);
         var first = await client.UploadPartAsync(Part(1), Cancellation);

@@ -46,7 +46,7 @@ internal sealed class PostgresServer : IAsyncDisposable
     /// <summary>What the server wrote to its log so far.</summary>
     public Task<string> ReadLogAsync() => File.ReadAllTextAsync(Path.Combine(script.Folder, "log"));
 
-    /// <summary>Starts a server of one's own and waits until it answers.</summary>
+    /// <summary>Starts a private server and waits until it answers.</summary>
     /// <param name="durable">It writes through to the disk, which a kill of its process does not need.</param>
     public static async Task<PostgresServer> StartAsync(bool durable = false)
     {
@@ -119,7 +119,7 @@ internal sealed class PostgresServer : IAsyncDisposable
     }
 }
 
-/// <summary>An empty database of one test. It is dropped with the object, whoever is still connected.</summary>
+/// <summary>An empty database for one test. It is dropped with the object, even if clients are connected.</summary>
 internal sealed class PostgresDatabase(PostgresServer server, string name) : IAsyncDisposable
 {
     public PostgresServer Server => server;

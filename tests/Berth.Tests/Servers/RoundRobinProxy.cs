@@ -1,8 +1,8 @@
 namespace Berth.Tests.Servers;
 
 /// <summary>
-/// A real nginx on loopback that gives each request to the next of several servers, whoever asks. It neither buffers
-/// bodies nor tries a request again elsewhere: what a server refuses or breaks off reaches the client.
+/// A real nginx on loopback that sends requests to several servers in turn, regardless of the client. It neither
+/// buffers bodies nor tries a request again elsewhere: what a server refuses or breaks off reaches the client.
 /// </summary>
 internal sealed class RoundRobinProxy : IAsyncDisposable
 {

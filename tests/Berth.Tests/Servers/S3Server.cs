@@ -36,7 +36,7 @@ internal sealed class S3Server : IAsyncDisposable
     /// <summary>A client for tests to look into the store with.</summary>
     public AmazonS3Client Client { get; }
 
-    /// <summary>Starts a store of one's own and waits until it answers.</summary>
+    /// <summary>Starts a private store and waits until it answers.</summary>
     public static async Task<S3Server> StartAsync()
     {
         var (port, tlsPort, monitorPort) = (LoopbackPorts.Free(), LoopbackPorts.Free(), LoopbackPorts.Free());

@@ -112,7 +112,7 @@ public sealed class ServerTests
     [Theory]
     [InlineData("postgres.sh", "password", "fast")]
     [InlineData("ceph.sh", "TLS", "MONITOR", "ACCESS", "secret")]
-    public async Task Servers_and_their_folder_end_with_whoever_holds_them(string name, params string[] arguments)
+    public async Task Servers_and_their_folder_end_with_their_owner(string name, params string[] arguments)
     {
         var ports = arguments.Select(a => a is "TLS" or "MONITOR" ? $"{LoopbackPorts.Free()}" : a);
         var script = await ServerScript.StartAsync(name, [$"{LoopbackPorts.Free()}", .. ports]);

@@ -19,7 +19,7 @@ public sealed class Registry2FilesTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Files))]
-    public void A_file_of_registry2_starts_or_is_told_why_not(string name)
+    public void A_file_of_registry2_works_or_is_refused_with_the_reason(string name)
     {
         var result = Load(name);
         var isStarting = result.Settings is not null ? "starts" : "does not start";
@@ -30,7 +30,7 @@ public sealed class Registry2FilesTests : IDisposable
     }
 
     [Fact]
-    public void What_is_merged_yields_to_what_is_written_beside_it()
+    public void Merged_keys_yield_to_written_ones()
     {
         var settings = Load("anchors").Settings!;
         Assert.Equal("production", settings.Storage.S3!.Bucket);
@@ -80,7 +80,7 @@ public sealed class Registry2FilesTests : IDisposable
     [InlineData("http: {debug: {addr: '127.0.0.1:5000'}}", "http.debug.addr")]
     [InlineData("storage: {inmemory: {}, s3: {bucket: b, region: r}}", "storage.inmemory")]
     [InlineData("storage: {cache: {blobdescriptor: memcached}}", "storage.cache.blobdescriptor")]
-    public void Another_form_of_a_key_is_checked_as_the_key_is(string yaml, string key) => Assert.Contains(
+    public void Another_spelling_of_a_key_is_checked_like_the_key(string yaml, string key) => Assert.Contains(
         _folder.Load(yaml).Faults, fault => fault.Key == key && fault.Severity == Severity.Error);
 
     public void Dispose()

@@ -50,7 +50,7 @@ public sealed class S3SettingsTests : IDisposable
     }
 
     [Fact]
-    public void Without_a_section_blobs_lie_in_the_folder() =>
+    public void Without_a_section_blobs_are_kept_in_the_folder() =>
         Assert.False(_folder.Load("version: 0.1").Settings!.Storage.IsShared);
 
     [Theory]
@@ -74,7 +74,7 @@ public sealed class S3SettingsTests : IDisposable
     [InlineData(Place + ", uploadmemorybytes: 9MiB", "storage.s3.uploadmemorybytes")]
     [InlineData(Place + ", retries: -1", "storage.s3.retries")]
     [InlineData(Place + ", timeout: 0.5s", "storage.s3.timeout")]
-    public void What_cannot_work_is_said(string yaml, string key)
+    public void Settings_that_cannot_work_are_reported(string yaml, string key)
     {
         var fault = Assert.Single(_folder.Load($"storage: {{s3: {{{yaml}}}}}").Faults);
         Assert.Equal((key, Severity.Error), (fault.Key, fault.Severity));
@@ -87,7 +87,7 @@ public sealed class S3SettingsTests : IDisposable
     [InlineData("s3: {" + Place + "}, filesystem: {rootdirectory: d}", "storage.filesystem.rootdirectory")]
     [InlineData("redirect: {mode: always}", "storage.redirect.mode")]
     [InlineData("redirect: {networks: [10.0.0.0/8]}", "storage.redirect.networks")]
-    public void What_changes_less_than_it_seems_is_noticed(string yaml, string key)
+    public void Settings_with_less_effect_than_it_seems_are_a_notice(string yaml, string key)
     {
         var result = _folder.Load($"storage: {{{yaml}}}");
         var fault = Assert.Single(result.Faults);
@@ -101,7 +101,7 @@ public sealed class S3SettingsTests : IDisposable
     [InlineData("mode: outside, networks: [10.0.0.0/99]", "storage.redirect.networks.0")]
     [InlineData("validity: 8000h", "storage.redirect.validity")]
     [InlineData("disable: true, mode: always", "storage.redirect.disable")]
-    public void Redirects_that_cannot_work_are_said(string yaml, string key)
+    public void Redirects_that_cannot_work_are_reported(string yaml, string key)
     {
         var result = _folder.Load($"storage: {{s3: {{{Place}}}, redirect: {{{yaml}}}}}");
         var fault = Assert.Single(result.Faults);

@@ -58,7 +58,7 @@ public sealed class SettingsFaultTests : IDisposable
     [InlineData("http: {net: unix}", "http.net")]
     [InlineData("health: {file: [{file: f}]}", "health.file")]
     [InlineData("policy: {repository: {classes: [image]}}", "policy")]
-    public void A_key_of_distribution_that_Berth_lacks_is_said_to_be_missing(string yaml, string key)
+    public void A_key_of_distribution_that_Berth_lacks_is_reported_as_missing(string yaml, string key)
     {
         var fault = Assert.Single(_folder.Load(yaml).Faults);
         Assert.Equal(key, fault.Key);
@@ -83,7 +83,7 @@ public sealed class SettingsFaultTests : IDisposable
     [InlineData("policy: {repository: {classes: []}}")]
     [InlineData("auth: none")]
     [InlineData("x-shared: {a: b}")]
-    public void A_key_that_asks_for_what_Berth_does_anyway_needs_no_word(string yaml) =>
+    public void A_key_that_asks_for_what_Berth_does_anyway_is_not_reported(string yaml) =>
         Assert.Empty(_folder.Load(yaml).Faults);
 
     [Theory]
@@ -99,7 +99,7 @@ public sealed class SettingsFaultTests : IDisposable
     [InlineData("proxy: {username: u}")]
     [InlineData("notifications: {events: {includereferences: true}}")]
     [InlineData("reporting: {newrelic: {licensekey: k}}")]
-    public void A_key_that_changes_nothing_is_noticed_and_does_not_stop_the_start(string yaml)
+    public void A_key_without_effect_is_a_notice_and_does_not_prevent_startup(string yaml)
     {
         var result = _folder.Load(yaml);
         Assert.Equal(Severity.Notice, Assert.Single(result.Faults).Severity);
@@ -107,7 +107,7 @@ public sealed class SettingsFaultTests : IDisposable
     }
 
     [Fact]
-    public void A_database_that_nodes_may_share_beside_a_folder_that_they_may_not_is_noticed()
+    public void A_shared_database_with_a_local_folder_is_a_notice()
     {
         var alone = _folder.Load("database: {host: db}");
         var fault = Assert.Single(alone.Faults);

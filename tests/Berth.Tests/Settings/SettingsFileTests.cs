@@ -29,7 +29,7 @@ public sealed class SettingsFileTests : IDisposable
     private readonly SettingsFolder _folder = new();
 
     [Fact]
-    public void Without_file_and_environment_the_defaults_hold_and_nothing_is_wrong()
+    public void Without_file_and_environment_the_defaults_apply_without_faults()
     {
         var result = SettingsFolder.LoadVariables();
         Assert.Empty(result.Faults);
@@ -62,7 +62,7 @@ public sealed class SettingsFileTests : IDisposable
     }
 
     [Fact]
-    public void The_configuration_that_registry2_ships_lacks_nothing_but_a_word_on_access()
+    public void The_configuration_that_registry2_ships_only_lacks_a_decision_on_access()
     {
         var fault = Assert.Single(_folder.Load(Registry2Config).Faults, f => f.Severity == Severity.Error);
         Assert.Equal("http.addr", fault.Key);
@@ -136,7 +136,7 @@ public sealed class SettingsFileTests : IDisposable
         Assert.Equal("127.0.0.1:9", _folder.Load("HTTP: {Addr: '127.0.0.1:9'}").Settings!.Http.Addr);
 
     [Fact]
-    public void A_text_that_is_no_YAML_is_a_fine_value_for_a_single_key() => Assert.Equal(
+    public void A_text_that_is_not_YAML_is_valid_for_a_single_key() => Assert.Equal(
         "/data/{odd", SettingsFolder.LoadVariables("REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY=/data/{odd")
             .Settings!.Storage.Filesystem.RootDirectory);
 
@@ -169,7 +169,7 @@ public sealed class SettingsFileTests : IDisposable
     }
 
     [Fact]
-    public void Aliases_are_values_of_their_own()
+    public void Aliases_are_independent_values()
     {
         var settings = _folder.Load(
             "validation: {manifests: {urls: {allow: &list [a], deny: *list}}}",
@@ -195,7 +195,7 @@ public sealed class SettingsFileTests : IDisposable
     [InlineData("1.2.3s")]
     [InlineData("9999999999999h")]
     [InlineData("s")]
-    public void What_is_no_duration_is_a_fault(string text) =>
+    public void An_invalid_duration_is_a_fault(string text) =>
         Assert.Equal("http.draintimeout", Assert.Single(_folder.Load($"http: {{draintimeout: {text}}}").Faults).Key);
 
     [Theory]
@@ -211,7 +211,7 @@ public sealed class SettingsFileTests : IDisposable
     [InlineData("-1")]
     [InlineData("99999999TiB")]
     [InlineData("1.5GiB")]
-    public void What_is_no_size_is_a_fault(string text) => Assert.Equal(
+    public void An_invalid_size_is_a_fault(string text) => Assert.Equal(
         "limits.manifestbytes", Assert.Single(_folder.Load($"limits: {{manifestbytes: {text}}}").Faults).Key);
 
     public void Dispose() => _folder.Dispose();

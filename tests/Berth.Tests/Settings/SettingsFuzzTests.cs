@@ -77,7 +77,7 @@ public sealed class SettingsFuzzTests : IDisposable
     }
 
     [Fact]
-    public void Aliases_that_double_thirty_times_are_a_fault()
+    public void Exponentially_growing_aliases_are_a_fault()
     {
         var lines = Enumerable.Range(1, 30).Select(i => $"k{i}: &a{i} [*a{i - 1}, *a{i - 1}]");
         var result = _folder.Load("k0: &a0 [x]\n" + string.Join('\n', lines));

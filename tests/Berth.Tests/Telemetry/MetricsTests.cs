@@ -18,7 +18,7 @@ public sealed partial class MetricsTests
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task What_passes_is_counted_and_fetched_at_the_debug_address_by_route_and_not_by_name()
+    public async Task Requests_are_counted_by_route_and_not_by_name_at_the_debug_address()
     {
         await using var registry = await StartAsync();
         await UseAsync(registry);
@@ -77,7 +77,7 @@ public sealed partial class MetricsTests
     }
 
     [Fact]
-    public async Task Where_nobody_wants_to_know_nothing_is_measured()
+    public async Task Nothing_is_measured_unless_it_is_exported()
     {
         await using var registry = await RegistryFixture.StartAsync();
         Assert.Null(registry.Services.GetService<TelemetryExport>());
@@ -95,7 +95,7 @@ public sealed partial class MetricsTests
     }
 
     [Fact]
-    public async Task Every_query_of_the_dashboard_asks_for_metrics_and_labels_that_there_are()
+    public async Task Every_query_of_the_dashboard_uses_existing_metrics_and_labels()
     {
         await using var registry = await StartAsync();
         await UseAsync(registry);

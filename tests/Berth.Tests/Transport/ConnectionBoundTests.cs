@@ -26,7 +26,7 @@ public sealed class ConnectionBoundTests : IAsyncDisposable
     private OpenConnections? connections;
 
     [Fact]
-    public async Task A_new_connection_takes_the_place_of_the_longest_idle_one_of_the_client_with_the_most()
+    public async Task A_new_connection_replaces_the_longest_idle_one_of_the_client_with_the_most()
     {
         Bound(all: 4);
         var modest = await OpenAsync(Other);
@@ -41,7 +41,7 @@ public sealed class ConnectionBoundTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_transfer_that_stands_still_goes_before_one_that_has_just_begun_and_before_a_client_at_work()
+    public async Task A_stalled_transfer_is_closed_before_a_new_one_and_before_a_busy_client()
     {
         Bound(all: 3);
         var slow = await OpenAsync(Stranger);
@@ -83,7 +83,7 @@ public sealed class ConnectionBoundTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task When_all_are_at_work_a_new_one_waits()
+    public async Task When_all_are_busy_a_new_one_waits()
     {
         Bound(all: 2);
         Begin(await OpenAsync(Stranger));
@@ -116,7 +116,7 @@ public sealed class ConnectionBoundTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task At_the_last_descriptors_an_idle_one_goes_although_there_are_few()
+    public async Task With_the_last_descriptors_in_use_an_idle_connection_is_closed_although_there_are_few()
     {
         Bound(all: 100);
         var idle = await OpenAsync(Stranger);

@@ -40,7 +40,7 @@ public sealed class FileSendingTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Requests_sent_ahead_on_one_connection_are_answered_in_order()
+    public async Task Pipelined_requests_on_one_connection_are_answered_in_order()
     {
         using var connection = await ConnectAsync();
         var get = $"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n";

@@ -54,7 +54,7 @@ public sealed class ForwardingTests
     [Theory]
     [InlineData("X-Forwarded-For: 192.0.2.1|X-Forwarded-Proto: https|X-Forwarded-Host: evil|X-Forwarded-Prefix: /evil")]
     [InlineData("Forwarded: for=192.0.2.1;proto=https;host=evil")]
-    public async Task Anybody_else_is_not_believed(string headers)
+    public async Task Nobody_else_is_trusted(string headers)
     {
         await using var registry = await StartAsync("192.0.2.0/24");
         var (location, line) = await PostAsync(registry, headers + "|X-Request-Id: mine");

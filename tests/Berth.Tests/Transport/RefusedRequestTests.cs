@@ -79,7 +79,7 @@ public sealed class RefusedRequestTests
     [InlineData("gzip\r\nTransfer-Encoding: chunked", 501)]
     [InlineData("gzip", 400)]
     [InlineData("Chunked", 202)]
-    public async Task A_transfer_coding_that_is_not_understood_is_not_implemented(string coding, int status)
+    public async Task An_unknown_transfer_coding_is_not_implemented(string coding, int status)
     {
         await using var registry = await RegistryFixture.StartAsync();
         using var connection = await RawConnection.OpenAsync(registry);
@@ -96,7 +96,7 @@ public sealed class RefusedRequestTests
     [InlineData("-1\r\nx")]
     [InlineData("5\r\nabcdefgh\r\n0\r\n\r\n")]
     [InlineData("\r\n")]
-    public async Task Chunks_that_are_none_are_a_bad_request(string chunk)
+    public async Task Malformed_chunks_are_a_bad_request(string chunk)
     {
         await using var registry = await RegistryFixture.StartAsync();
         using var started = await registry.Client.PostAsync(Start, null, Stop);
@@ -136,7 +136,7 @@ public sealed class RefusedRequestTests
     }
 
     [Fact]
-    public async Task A_client_that_goes_on_sending_after_a_refusal_is_cut_off()
+    public async Task A_client_that_keeps_sending_after_a_refusal_is_cut_off()
     {
         await using var registry = await RegistryFixture.StartAsync(s => s with
         {
@@ -161,7 +161,7 @@ public sealed class RefusedRequestTests
     }
 
     [Fact]
-    public async Task A_client_whose_refused_body_is_small_goes_on_with_its_connection()
+    public async Task A_client_whose_refused_body_is_small_keeps_its_connection()
     {
         await using var registry = await RegistryFixture.StartAsync(s => s with
         {
