@@ -85,9 +85,7 @@ internal sealed partial class DirectWriter : IAsyncDisposable
         }
     }
 
-    /// <summary>
-    /// Returns once everything is hashed and in the file, where a later process can find it.
-    /// </summary>
+    /// <summary>Returns once everything is hashed and in the file, where a later process can find it.</summary>
     /// <exception cref="IOException">Something could not be written.</exception>
     public async ValueTask DrainAsync()
     {

@@ -73,9 +73,7 @@ internal sealed partial class FileBlobStore
         }
     }
 
-    /// <summary>
-    /// Data before name: sync the file, check its size, rename it. False if the file is damaged.
-    /// </summary>
+    /// <summary>Data before name: sync the file, check its size, rename it. False if the file is damaged.</summary>
     /// <exception cref="IOException">It failed for now; the file is kept.</exception>
     private bool TryPlace(StagedBlob blob, StagedFile file)
     {

@@ -112,9 +112,7 @@ internal sealed class V2Target(V2Kind kind)
         return null;
     }
 
-    /// <summary>
-    /// A reference that no manifest can have is a 404 for readers, and a 400 only for writers.
-    /// </summary>
+    /// <summary>A reference that no manifest can have is a 404 for readers, and a 400 only for writers.</summary>
     private RegistryError? ReadReference(ReadOnlySpan<char> text, string method)
     {
         if (Reference.TryParse(text, out var reference))

@@ -106,9 +106,7 @@ internal sealed class SqliteDatabase : Database
         }
     }
 
-    /// <summary>
-    /// A cancelled write leaves the queue. One that has begun continues: others share its batch.
-    /// </summary>
+    /// <summary>A cancelled write leaves the queue. One that has begun continues: others share its batch.</summary>
     public override async Task<T> WriteAsync<T>(
         Func<Session, ValueTask<T>> change, bool isDurable, CancellationToken cancellation = default)
     {

@@ -5,9 +5,7 @@ using Microsoft.Data.Sqlite;
 
 namespace Berth.Metadata;
 
-/// <summary>
-/// A connection to a SQLite file with its prepared commands. Its methods return completed tasks.
-/// </summary>
+/// <summary>A connection to a SQLite file with its prepared commands. Its methods return completed tasks.</summary>
 internal sealed class SqliteSession : Session, IDisposable
 {
     private const int PatienceSeconds = 10;

@@ -12,9 +12,7 @@ public sealed record JobSettings
     /// <summary>The same for jobs that keep a core or a disk busy for a long time.</summary>
     public int ConcurrentHeavy { get; init; } = 1;
 
-    /// <summary>
-    /// How often an idle node polls for jobs that it was not notified of, with a jitter of a fifth.
-    /// </summary>
+    /// <summary>How often an idle node polls for jobs that it was not notified of, with a jitter of a fifth.</summary>
     public TimeSpan PollInterval { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>How long after a node dies its jobs are taken over by others.</summary>
