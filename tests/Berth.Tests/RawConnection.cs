@@ -14,7 +14,9 @@ internal sealed record RawAnswer(int Status, string Head, byte[] Body)
         .FirstOrDefault(l => l.StartsWith(name + ":", StringComparison.OrdinalIgnoreCase))?[(name.Length + 1)..].Trim();
 }
 
-/// <summary>A connection on which a test says every byte: for clients that hang up, dawdle or talk rubbish.</summary>
+/// <summary>
+/// A connection on which a test controls every byte: for clients that hang up, stall or send garbage.
+/// </summary>
 internal sealed class RawConnection : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
@@ -106,7 +108,7 @@ internal sealed class RawConnection : IDisposable
         return count;
     }
 
-    /// <summary>Goes away as a client that crashed: the server sees a reset.</summary>
+    /// <summary>Disconnects like a crashed client: the server sees a reset.</summary>
     public void Reset()
     {
         socket.LingerState = new LingerOption(true, 0);

@@ -6,7 +6,7 @@ using Berth.Settings;
 
 namespace Berth.Tests;
 
-/// <summary>Settings as a file: what is not as by default, in JSON, which is YAML too.</summary>
+/// <summary>Settings as a file: everything that is not the default, in JSON, which is also YAML.</summary>
 internal static class SettingsFileText
 {
     public static string Of(RegistrySettings settings) => Body(settings, new RegistrySettings { Version = "" });

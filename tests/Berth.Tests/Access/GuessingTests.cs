@@ -4,7 +4,7 @@ using Berth.Settings;
 
 namespace Berth.Tests.Access;
 
-/// <summary>Somebody guesses passwords, and nobody else feels it.</summary>
+/// <summary>Password guessing, which must not affect anyone else.</summary>
 public sealed class GuessingTests : IDisposable
 {
     private const string Attacker = "203.0.113.66";
@@ -25,7 +25,7 @@ public sealed class GuessingTests : IDisposable
         Assert.Equal(HttpStatusCode.OK, await SignInAsync(registry, "bob", "right too", Good));
         Assert.Contains(guesses, guess => !guess.IsCompleted);
 
-        // Whose password was right before is not checked again; whose was not has a turn of their own.
+        // A password that was right before is not checked again; other clients get their turn.
         for (var i = 0; i < 20; i++)
         {
             Assert.Equal(HttpStatusCode.OK, await SignInAsync(registry, "ann", "right", Good));
@@ -97,7 +97,7 @@ public sealed class GuessingTests : IDisposable
         await gone.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Task.WhenAll(guesses));
 
-        // Behind all of the guesses this would take longer than its client waits.
+        // Queued after all guesses, this would take longer than its client waits.
         Assert.Equal(HttpStatusCode.OK, await SignInAsync(registry, "ann", "right", Attacker));
     }
 

@@ -13,7 +13,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Berth.Tests.Access;
 
-/// <summary>Tokens for clients that know no other way to come without a password.</summary>
+/// <summary>Tokens, for clients that need one to pull without a password.</summary>
 public sealed class TokenTests : IDisposable
 {
     private const string Password = "correct horse";
@@ -287,7 +287,7 @@ public sealed class TokenTests : IDisposable
         clock.Advance(TimeSpan.FromMinutes(4));
         Assert.NotNull(await tokens.FindAsync(token, Stop));
 
-        // Whoever sets the clock back does not lengthen it.
+        // Setting the clock back does not extend it.
         clock.SetBack(TimeSpan.FromDays(1));
         clock.Advance(TimeSpan.FromMinutes(2));
         Assert.Null(await tokens.FindAsync(token, Stop));

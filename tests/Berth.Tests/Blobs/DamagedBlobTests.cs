@@ -86,7 +86,7 @@ public class DamagedBlobTests
         if (registry.Bucket is { } bucket)
         {
             await bucket.PutAsync(S3BlobStore.KeyOf(LayerDigest), content);
-            // What was there a moment ago is believed to be there still.
+            // A blob that existed a moment ago is assumed to still exist.
             await registry.RestartAsync();
             return;
         }

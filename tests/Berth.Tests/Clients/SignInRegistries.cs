@@ -33,7 +33,7 @@ internal sealed record SignInCase(
 
     public void CheckPull(ProgramRun run) => Check(run, MayPull);
 
-    /// <summary>The same of a program that keeps its password to itself until it is asked for one.</summary>
+    /// <summary>The same for a program that sends its password only when asked.</summary>
     public void CheckPullUnasked(ProgramRun run) => Check(run, MayPull || MayAnyonePull);
 
     public void CheckPush(ProgramRun run) => Check(run, MayPush);
@@ -47,8 +47,8 @@ internal sealed record SignInCase(
 }
 
 /// <summary>
-/// A registry for each way of letting people in, with an image in each, and the states in which a program may come:
-/// logged out, with the right password, with a wrong one.
+/// A registry for each access mode, with an image in each, and the states that a client may be in: logged out, with the
+/// right password, with a wrong one.
 /// </summary>
 internal sealed class SignInRegistries : IAsyncDisposable
 {

@@ -10,7 +10,8 @@ internal sealed class NewerTables(PostgresDatabase database)
     private int migrations = Migrations.Known.Count;
 
     /// <summary>Applies the next migration beside running nodes, in one transaction, as a starting node does.</summary>
-    /// <param name="oldest">The last migration that a version must know to go on beside it; null: this one.</param>
+    /// <param name="oldest">The last migration that a version must know to keep running beside it; null: this
+    /// one.</param>
     /// <param name="sql">What it does.</param>
     public async Task MigrateAsync(int? oldest, string sql)
     {

@@ -3,10 +3,9 @@ using System.Net;
 namespace Berth.Tests.Cluster;
 
 /// <summary>
-/// What a sound client does where one of several nodes is away: it sends the same request again. It follows redirects
-/// to where blobs lie. A chunk that arrived
-/// though its answer did not is told by the range in the refusal of the second (distribution-spec, "Pushing a blob in
-/// chunks").
+/// What a good client does if one of several nodes is down: it retries the request. It follows redirects to blobs. If a
+/// chunk arrived but its answer was lost, the range in the refusal of the retry says so (distribution-spec, "Pushing a
+/// blob in chunks").
 /// </summary>
 internal sealed class RetryingHandler() : DelegatingHandler(
     new SocketsHttpHandler { AllowAutoRedirect = true, UseCookies = false, UseProxy = false })

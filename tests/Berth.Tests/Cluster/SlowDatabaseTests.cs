@@ -5,7 +5,7 @@ using Npgsql;
 
 namespace Berth.Tests.Cluster;
 
-/// <summary>A PostgreSQL that is there and slow.</summary>
+/// <summary>A PostgreSQL that is up, but slow.</summary>
 public class SlowDatabaseTests
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;

@@ -140,7 +140,7 @@ public sealed class ThreeNodesTests(ClientFixture client, ITestOutputHelper outp
         }
     }
 
-    /// <summary>All that was acknowledged is whole on any node, and nothing stored is altered or missing.</summary>
+    /// <summary>Everything acknowledged is complete on any node, and nothing stored is altered or missing.</summary>
     private async Task AssertWholeAsync()
     {
         await Task.WhenAll(nodes.Select(async (node, place) =>

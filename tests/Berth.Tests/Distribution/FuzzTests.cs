@@ -5,7 +5,9 @@ using Berth.Oci;
 
 namespace Berth.Tests.Distribution;
 
-/// <summary>Rubbish through the real pipeline: never a 500, never a hang, and whatever was taken is served.</summary>
+/// <summary>
+/// Garbage through the real pipeline: never a 500, never a hang, and whatever was accepted is served.
+/// </summary>
 public class FuzzTests
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(TestEngines.IsS3 ? 12 : 4);

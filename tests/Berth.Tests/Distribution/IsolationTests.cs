@@ -1,6 +1,6 @@
 namespace Berth.Tests.Distribution;
 
-/// <summary>What is in one repository, and what is not for that reason in another.</summary>
+/// <summary>Content in one repository is not thereby in another.</summary>
 public class IsolationTests
 {
     [Fact]

@@ -3,7 +3,7 @@ using Berth.Oci;
 
 namespace Berth.Tests.Distribution;
 
-/// <summary>Which media type a manifest gets, and that none can be used against who looks at it.</summary>
+/// <summary>Which media type a manifest gets, and that none can be used to attack its readers.</summary>
 public class ManifestTypeTests
 {
     private const string DockerImage =

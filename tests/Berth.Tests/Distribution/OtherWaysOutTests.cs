@@ -9,7 +9,7 @@ namespace Berth.Tests.Distribution;
 
 /// <summary>
 /// Large blobs where the kernel can't send the file by itself, and what the log says of each way: over TLS or HTTP/2 a
-/// file sent past them would arrive as rubbish.
+/// file sent past them would arrive as garbage.
 /// </summary>
 public sealed partial class OtherWaysOutTests : IDisposable
 {

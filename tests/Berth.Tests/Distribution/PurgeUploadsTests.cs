@@ -100,7 +100,7 @@ public class PurgeUploadsTests
             },
         };
 
-    /// <summary>A file of an upload, as a process leaves it that dies.</summary>
+    /// <summary>A file of an upload, as left by a process that died.</summary>
     private static string Leave(RegistryFixture registry, UploadId id, TimeSpan age)
     {
         var file = Path.Combine(registry.DataFolder, "uploads", id.Text);

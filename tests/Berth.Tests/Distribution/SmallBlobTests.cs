@@ -7,7 +7,9 @@ using Berth.Tests.Servers;
 
 namespace Berth.Tests.Distribution;
 
-/// <summary>Small blobs are answered from memory after their first pull, which nothing but the time may tell.</summary>
+/// <summary>
+/// Small blobs are served from memory after their first pull, which must not be observable except by timing.
+/// </summary>
 [Inside]
 public sealed class SmallBlobTests
 {

@@ -106,8 +106,8 @@ public class UploadBodyTests
     }
 
     /// <summary>
-    /// The server would try to read the rest of the body, over a read that it takes for one that goes on, and log that
-    /// with a stack trace: on a busy machine it hears of the broken connection later than the read does.
+    /// The server would try to read the rest of the body over a read that it believes to be pending, and log that with
+    /// a stack trace: on a busy machine it learns of the broken connection later than the read does.
     /// </summary>
     [Fact]
     public async Task A_request_whose_connection_breaks_is_aborted_before_it_ends_and_its_upload_is_free()

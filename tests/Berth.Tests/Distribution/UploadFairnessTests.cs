@@ -6,7 +6,7 @@ using Berth.Tests.Blobs;
 
 namespace Berth.Tests.Distribution;
 
-/// <summary>How the places of uploads are shared out, and what clients do that take more than their share.</summary>
+/// <summary>How upload places are shared, and what happens to clients that take more than their share.</summary>
 public class UploadFairnessTests
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
@@ -78,7 +78,7 @@ public class UploadFairnessTests
         Assert.NotNull(places.TryTake(Address(1), null, out _));
         Assert.True(greedy[0].Evicted.IsCancellationRequested);
 
-        // Two and two and one: nobody has two more than who asks.
+        // Two, two and one: nobody has two more than the client that asks.
         Assert.Null(places.TryTake(Address(2), null, out var refusal));
         Assert.Contains("limits.concurrentuploads", refusal, StringComparison.Ordinal);
         greedy[2].Dispose();

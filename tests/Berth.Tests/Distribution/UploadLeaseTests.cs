@@ -65,7 +65,8 @@ public class UploadLeaseTests
         await AssertFreeAsync(registry);
         await new Script(registry) { ["upload"] = upload }.PlayAsync("DELETE {upload}\n 204\nGET {upload}\n 404");
 
-        // What a request put into a bucket and could not tell the table of is swept like what a dead node leaves.
+        // What a request stored in a bucket but could not record in the table is removed like the orphans of a dead
+        // node.
         await registry.Services.GetRequiredService<IBlobStore>().RemoveOrphansAsync(
             TimeProvider.System.GetUtcNow().AddHours(1), _ => ValueTask.FromResult(false), Stop);
         Assert.Empty(await registry.StoredAsync("uploads"));

@@ -4,8 +4,8 @@ using System.Security.Cryptography;
 namespace Berth.Tests.Faults;
 
 /// <summary>
-/// A big blob that is never in memory as a whole: a number, then the same block again and again. May break off, as a
-/// client does that loses its network.
+/// A big blob that is never in memory as a whole: a number, then the same block again and again. May break off, like a
+/// client that loses its network.
 /// </summary>
 internal sealed class BigContent : HttpContent
 {

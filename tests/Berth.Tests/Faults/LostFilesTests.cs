@@ -50,7 +50,7 @@ public class LostFilesTests
         await new ImageClient(http, new Random(1)).PushAsync(Image);
     }
 
-    /// <summary>Here a test holds the lock, as a second Berth does that started at the right moment.</summary>
+    /// <summary>The test holds the lock, like a second Berth that started at the right moment.</summary>
     [Fact]
     public async Task A_second_Berth_that_got_hold_of_the_folder_ends_the_pushes_of_the_first()
     {

@@ -1,8 +1,8 @@
 namespace Berth.Tests.Faults;
 
 /// <summary>
-/// Several pushers at once, until the registry dies under them. Knows which images were acknowledged and which were cut
-/// off, and holds the registry to it.
+/// Several concurrent pushers, until the registry dies. Records which images were acknowledged and which were cut off,
+/// and checks the registry against that.
 /// </summary>
 internal sealed class PushingCrowd(int seed)
 {
@@ -43,8 +43,8 @@ internal sealed class PushingCrowd(int seed)
     }
 
     /// <summary>
-    /// What was acknowledged since the last check is whole. What was cut off is whole or not there, and is whole once
-    /// it was pushed again.
+    /// What was acknowledged since the last check is complete. What was cut off is complete or absent, and is complete
+    /// once it has been pushed again.
     /// </summary>
     public async Task CheckRecentAsync(BerthProcess berth)
     {
@@ -60,7 +60,7 @@ internal sealed class PushingCrowd(int seed)
         }
     }
 
-    /// <summary>All that was ever acknowledged is whole.</summary>
+    /// <summary>Everything ever acknowledged is complete.</summary>
     public async Task CheckAllAsync(BerthProcess berth)
     {
         using var http = berth.CreateClient();

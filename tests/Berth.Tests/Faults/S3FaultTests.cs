@@ -60,8 +60,8 @@ public sealed class S3FaultTests : IAsyncLifetime
         Assert.All(injected, series => Assert.NotEqual(0, series.Hits));
         foreach (var series in injected) series.Dispose();
 
-        // A call whose answer is lost, or later than the client waits, may have been heard: what it began at a blob's
-        // own place is swept once no request can be at it any more.
+        // A call whose answer is lost or too late may have taken effect: what it began at a blob's own key is removed
+        // once no request can be using it any more.
         proxy.Delay = TimeSpan.Zero;
         await registry.Services.GetRequiredService<IBlobStore>().RemoveOrphansAsync(
             TimeProvider.System.GetUtcNow().AddHours(1), _ => ValueTask.FromResult(false), Stop);

@@ -76,7 +76,7 @@ public class SiegeTests(ITestOutputHelper output)
             + $"{Describe(health)}; memory: {before / MiB} MiB, then {process.ResidentBytes / MiB} MiB");
         Assert.Equal(0, machine.KillCount);
 
-        // A machine that is busy with something else is slow in calm too. The slowest of a short run says little.
+        // A busy machine is slow without an attack too. The slowest request of a short run says little.
         var part = TestRounds.IsLong ? 0.99 : 0.9;
         Assert.InRange(At(pulls, part), 0, Math.Max(200, 4 * At(calm, 0.99)));
         Assert.InRange(At(health, part), 0, Math.Max(100, 4 * At(calm, 0.99)));

@@ -84,7 +84,7 @@ public class StagedBlobTests
         (DiskCalls.MakeFolder, DiskFaults.ReadOnlyFileSystem, "/blobs/", 503),
     ];
 
-    /// <summary>Two clients push the same blobs, as those do who build on the same base.</summary>
+    /// <summary>Two clients push the same blobs, as builds on the same base image do.</summary>
     [Fact]
     public async Task Failures_while_a_blob_becomes_durable_are_retried()
     {

@@ -10,7 +10,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Berth.Tests.Jobs;
 
-/// <summary>What a job may take of a node, how often it is tried, and what is remembered.</summary>
+/// <summary>Limits on a job's time and attempts, and its history.</summary>
 public sealed class JobLimitsTests : IAsyncLifetime
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;

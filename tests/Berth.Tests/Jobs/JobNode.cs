@@ -17,9 +17,9 @@ internal sealed class JobNode : IAsyncDisposable
     {
     }
 
-    /// <param name="database">What it shares with others.</param>
-    /// <param name="jobs">What it knows.</param>
-    /// <param name="settings">How it works.</param>
+    /// <param name="database">The shared database.</param>
+    /// <param name="jobs">The jobs that it knows.</param>
+    /// <param name="settings">Its settings.</param>
     /// <param name="clock">A clock that the test moves.</param>
     public JobNode(Database database, Job[] jobs, JobSettings? settings, TimeProvider? clock)
     {
@@ -47,7 +47,7 @@ internal sealed class JobNode : IAsyncDisposable
     }
 }
 
-/// <summary>A database that others share, as a node sees it that can lose touch.</summary>
+/// <summary>A shared database, as seen by a node that can lose contact.</summary>
 internal sealed class WatchedDatabase : Database
 {
     private readonly Database inner;

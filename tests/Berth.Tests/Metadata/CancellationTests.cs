@@ -2,7 +2,7 @@ using Berth.Metadata;
 
 namespace Berth.Tests.Metadata;
 
-/// <summary>Reads and writes that their callers give up.</summary>
+/// <summary>Reads and writes that their callers cancel.</summary>
 public sealed class CancellationTests : IAsyncLifetime
 {
     private readonly TestDatabase shared = new();

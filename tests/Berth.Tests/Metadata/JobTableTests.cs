@@ -2,7 +2,7 @@ using Berth.Metadata;
 
 namespace Berth.Tests.Metadata;
 
-/// <summary>What nodes can rely on that share jobs. Each node here has a clock of its own, set by hand.</summary>
+/// <summary>What nodes that share jobs can rely on. Each node here has its own clock, set by hand.</summary>
 public sealed class JobTableTests : IAsyncLifetime
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;

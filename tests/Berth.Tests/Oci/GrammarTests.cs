@@ -6,7 +6,7 @@ using Berth.Oci;
 
 namespace Berth.Tests.Oci;
 
-/// <summary>The parsers at the edge, held against the specs' own grammars on random texts.</summary>
+/// <summary>The parsers at the edge, compared with the specs' own grammars on random texts.</summary>
 public partial class GrammarTests
 {
     private const int Rounds = 100_000;

@@ -7,7 +7,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Berth.Tests.Registry;
 
-/// <summary>What holds for every change of a repository, whatever becomes of it.</summary>
+/// <summary>What holds for every change of a repository, however it ends.</summary>
 public sealed class RepositoryChangesTests : IAsyncLifetime
 {
     private readonly TestDatabase shared = new();

@@ -6,7 +6,7 @@ using System.Text;
 namespace Berth.Tests.Servers;
 
 /// <summary>
-/// A proxy on loopback before one server, through which everything goes unchanged until a test wants it otherwise.
+/// A proxy on loopback in front of one server, which passes everything unchanged until a test injects faults.
 /// Before an HTTP server it knows requests, and a fault concerns a request; else it concerns a connection.
 /// </summary>
 internal sealed class FaultProxy : IAsyncDisposable
@@ -143,7 +143,7 @@ internal sealed class FaultProxy : IAsyncDisposable
             }
             catch (Exception e) when (e is OperationCanceledException or SocketException)
             {
-                // The end, or a client that left before it was taken.
+                // The end, or a client that left before it was accepted.
             }
         }
     }

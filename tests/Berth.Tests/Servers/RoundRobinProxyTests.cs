@@ -2,7 +2,7 @@ using System.Net;
 
 namespace Berth.Tests.Servers;
 
-/// <summary>That requests go round the nodes, and that nothing is tried again or kept back.</summary>
+/// <summary>That requests are distributed in turn, and that nothing is retried or buffered.</summary>
 public sealed class RoundRobinProxyTests
 {
     [Fact]

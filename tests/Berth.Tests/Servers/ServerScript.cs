@@ -23,7 +23,7 @@ internal sealed class ServerScript : IAsyncDisposable
         this.name = name;
     }
 
-    /// <summary>The temporary folder in which everything of the servers lies.</summary>
+    /// <summary>The temporary folder with everything of the servers.</summary>
     public string Folder { get; private set; } = "";
 
     /// <summary>Starts a script and waits until its servers answer. What is missing is installed.</summary>

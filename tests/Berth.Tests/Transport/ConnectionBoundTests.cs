@@ -9,7 +9,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace Berth.Tests.Transport;
 
-/// <summary>Who has to make room when there are as many connections as may be.</summary>
+/// <summary>Which connections make room when the limit is reached.</summary>
 public sealed class ConnectionBoundTests : IAsyncDisposable
 {
     private static readonly IPAddress Stranger = IPAddress.Parse("203.0.113.7");

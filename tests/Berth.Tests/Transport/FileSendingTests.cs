@@ -5,7 +5,7 @@ using System.Text;
 
 namespace Berth.Tests.Transport;
 
-/// <summary>Large blobs go out by the kernel, past the server's own counting: nothing of that may show.</summary>
+/// <summary>The kernel sends large blobs, bypassing the server's own counting, which must not be observable.</summary>
 public sealed class FileSendingTests : IAsyncLifetime
 {
     private const int LargeBytes = 8 * 1024 * 1024;
