@@ -87,7 +87,7 @@ internal sealed class HtpasswdEntries
             ['{', 'S', 'H', 'A', '}', ..] => "a SHA-1 hash without salt",
             ['$', '5', '$', ..] or ['$', '6', '$', ..] => "a SHA-2 hash of crypt",
             [] => "nothing after the colon",
-            _ => "no known hash",
+            _ => "no hash of a known kind",
         };
         return $"'{name}' has {kind}, but only bcrypt is supported";
     }

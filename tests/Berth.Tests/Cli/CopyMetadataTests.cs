@@ -186,7 +186,7 @@ public class CopyMetadataTests
     [InlineData("{folder}/filled.db", "postgres://berth:secret@127.0.0.1/x", "put it into PGPASSWORD")]
     [InlineData("{folder}/filled.db", "postgres://berth@127.0.0.1/x?sslmod=require", "'sslmod' is not known")]
     [InlineData("{folder}/filled.db", "postgres://berth@127.0.0.1/x?sslmode=never", "must be one of disable, allow")]
-    [InlineData("{folder}/filled.db", "postgres:///x", "names no host")]
+    [InlineData("{folder}/filled.db", "postgres:///x", "has no host")]
     [InlineData("{folder}/filled.db", "postgres://berth@127.0.0.1:1/x", "can't be used")]
     [InlineData("{folder}/filled.db", "{folder}/missing.yml", "this file cannot be read")]
     [InlineData("{folder}/filled.db", "{folder}/no/such/folder.db", "can't be used")]
