@@ -46,7 +46,7 @@ public sealed class StopTests : IDisposable
         berth.Terminate();
 
         // The lines of the requests before it may still be on their way.
-        for (var line = "-"; !line.Contains("Connections are still taken", StringComparison.Ordinal);)
+        for (var line = "-"; !line.Contains("Connections are still accepted", StringComparison.Ordinal);)
         {
             Assert.NotEmpty(line);
             line = await berth.ReadLineAsync();
