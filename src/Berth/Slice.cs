@@ -21,7 +21,7 @@ internal abstract class Slice
     {
     }
 
-    /// <summary>What it answers besides <c>/v2/</c>, by endpoint routing.</summary>
+    /// <summary>Adds its routes outside <c>/v2/</c>.</summary>
     public virtual void Map(IEndpointRouteBuilder routes, RegistrySettings settings)
     {
     }

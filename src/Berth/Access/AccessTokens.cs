@@ -25,7 +25,7 @@ internal sealed class AccessTokens(SigningKeyTable keys, AuthSettings? settings,
     /// <summary>What is left of it for the claims, which base64 makes longer by a third.</summary>
     private const int MaxClaimBytes = (MaxTokenChars / 4 * 3) - 512;
 
-    /// <summary>Tokens that were read lately, in characters: some thousands of the usual length.</summary>
+    /// <summary>The cache of recently verified tokens, in characters: some thousands of the usual length.</summary>
     private const long KeptChars = 4 << 20;
 
     /// <summary>
@@ -39,7 +39,7 @@ internal sealed class AccessTokens(SigningKeyTable keys, AuthSettings? settings,
     public TimeSpan Lifetime { get; } = (settings ?? new AuthSettings()).TokenLifetime;
 
     /// <summary>A token that is good for these scopes, or for the first of them, as many as it has room for.</summary>
-    /// <exception cref="DatabaseUnavailableException">The key is not here yet, and can't be read.</exception>
+    /// <exception cref="DatabaseUnavailableException">The key has not been loaded yet, and can't be read.</exception>
     public async ValueTask<IssuedToken> IssueAsync(
         string subject, IReadOnlyList<AccessScope> scopes, DateTimeOffset issuedAt, CancellationToken cancellation)
     {

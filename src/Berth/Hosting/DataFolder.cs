@@ -157,7 +157,7 @@ internal sealed class DataFolder : IDisposable
         return PathAccess.IsOpenToWrite(present) ? null : root;
     }
 
-    /// <summary>That of the machine's memory, if it is more than the 64 MiB that containers get.</summary>
+    /// <summary>The folder in memory, if it is larger than the 64 MiB that containers get by default.</summary>
     private static string MemoryFolder()
     {
         const string Memory = "/dev/shm";

@@ -33,7 +33,7 @@ internal sealed class DebugServer(
         var options = new KestrelServerOptions { AddServerHeader = false, ApplicationServices = services };
         options.Limits.MaxConcurrentConnections = MostConnections;
         options.Limits.MaxRequestBodySize = 0;
-        if (!ListenAddress.TryParse(addr, out var address)) throw new StartException($"{addr} is no address");
+        if (!ListenAddress.TryParse(addr, out var address)) throw new StartException($"{addr} is not an address");
         Listener.Listen(options, address, _ => { });
         server = new KestrelServer(
             Options.Create(options),

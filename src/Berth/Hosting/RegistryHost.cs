@@ -83,7 +83,7 @@ internal static partial class RegistryHost
 
     private static void Prepare(WebApplication app, RegistrySettings settings)
     {
-        // The services end in the reverse of the order in which they were first asked for.
+        // Services are disposed in the reverse order of their creation.
         _ = app.Services.GetRequiredService<LogSink>();
         _ = app.Services.GetService<TelemetryExport>();
         _ = app.Services.GetService<DataFolder>();

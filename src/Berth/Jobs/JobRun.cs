@@ -39,7 +39,7 @@ internal sealed partial class JobRun(
         Exception? failure = null;
         try
         {
-            if (IsDeadWithNode) throw new InvalidOperationException("the node died that ran it");
+            if (IsDeadWithNode) throw new InvalidOperationException("the node running it died");
             await job.RunAsync(claim.Payload, run.Token);
         }
         catch (OperationCanceledException) when (late.IsCancellationRequested)
@@ -112,8 +112,8 @@ internal sealed partial class JobRun(
     /// <summary>Whether it ended so many nodes that it is not begun another time.</summary>
     private bool IsDeadWithNode => IsLastFailure(claim.Failures - 1);
 
-    /// <summary>What is done again and again is never given up.</summary>
-    /// <param name="failuresBefore">How often it failed before the failure that is asked about.</param>
+    /// <summary>Recurring jobs are never given up.</summary>
+    /// <param name="failuresBefore">How often it failed before the failure in question.</param>
     private bool IsLastFailure(long failuresBefore) =>
         job.Schedule is null && failuresBefore + 1 >= settings.Attempts;
 

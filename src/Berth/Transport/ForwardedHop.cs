@@ -8,7 +8,7 @@ internal readonly record struct ForwardedHop(string? For, string? Proto, string?
     /// <summary>How many of a <c>Forwarded</c> are kept, the nearest. Proxies in a row are a handful.</summary>
     private const int MaxHops = 100;
 
-    /// <summary>The nearest proxy's hop first. A <c>Forwarded</c> that breaks its grammar counts as none.</summary>
+    /// <summary>The nearest proxy's hop first. A malformed <c>Forwarded</c> is ignored.</summary>
     public static List<ForwardedHop> ReadNearestFirst(IHeaderDictionary headers)
     {
         var clients = Split(headers["X-Forwarded-For"]);
