@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Berth.Disk;
 
-/// <summary>What statx(2) says of the file at a path. Its record is the same on every machine.</summary>
+/// <summary>What statx(2) reports about the file at a path. Its struct is the same on every architecture.</summary>
 internal static partial class FileRecord
 {
     /// <summary>The length of struct statx, from linux/stat.h.</summary>
@@ -10,8 +10,8 @@ internal static partial class FileRecord
 
     private const int CurrentFolder = -100;
 
-    /// <summary>Fills a record; where it fails, the last P/Invoke error says why.</summary>
-    /// <param name="path">Links are followed.</param>
+    /// <summary>Fills a record; if it fails, the last P/Invoke error says why.</summary>
+    /// <param name="path">The path; symlinks are followed.</param>
     /// <param name="wanted">The fields, as STATX_….</param>
     /// <param name="record"><see cref="Bytes"/> long.</param>
     public static bool TryRead(string path, uint wanted, Span<byte> record) =>

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Berth.Disk;
 
 /// <summary>
-/// What this process may do with a file or folder, by access(2), which neither writes nor opens anything to find out:
-/// a pipe would wait for its writer.
+/// What this process may do with a file or folder, by access(2), which neither writes nor opens it: opening a pipe
+/// would wait for its writer.
 /// </summary>
 internal static partial class PathAccess
 {
@@ -16,11 +16,11 @@ internal static partial class PathAccess
 
     public static bool IsWritable(string path) => Access(path, ToWrite) == 0;
 
-    /// <summary>Whether files can be made in a folder.</summary>
+    /// <summary>Whether files can be created in a folder.</summary>
     public static bool IsOpenToWrite(string folder) => Access(folder, ToWrite | ToEnter) == 0;
 
     /// <param name="path">The file.</param>
-    /// <param name="isForbidden">This user may not read it. Otherwise it can't be read for want of a file.</param>
+    /// <param name="isForbidden">The file exists, but this user may not read it. Otherwise there is no file.</param>
     public static bool IsReadable(string path, out bool isForbidden)
     {
         var isReadable = Access(path, ToRead) == 0;
@@ -28,7 +28,7 @@ internal static partial class PathAccess
         return isReadable;
     }
 
-    /// <summary>Whether the file system itself takes no writes, whoever asks.</summary>
+    /// <summary>Whether the file system is read-only for everyone.</summary>
     public static bool IsOnReadOnlyFileSystem(string path) =>
         Access(path, ToWrite) != 0 && Marshal.GetLastPInvokeError() == ReadOnlyFileSystem;
 

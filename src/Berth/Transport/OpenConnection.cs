@@ -53,12 +53,12 @@ internal sealed class OpenConnection(Socket socket, ConnectedClient client, Time
     public bool IsSending => isSending;
 
     /// <summary>
-    /// What it carried lately in both directions, as of the last look; not of the time before this request. Who
-    /// receives is judged by what it did in that time; who sends may pause, since it may be we who are slow.
+    /// Its recent rate in both directions, as of the last check, excluding the time before this request. A receiving
+    /// client is judged by its rate in that time; a sending one may pause, since we may be the slow side.
     /// </summary>
     public double BytesPerSecond => IsNewRequest ? double.MaxValue : bytesPerSecond;
 
-    /// <summary>Nobody has looked at this request yet, and it has run long enough to be judged.</summary>
+    /// <summary>This request has not been checked yet, but has run long enough to be judged.</summary>
     public bool IsDueForFirstLook =>
         IsNewRequest && clock.GetElapsedTime(Volatile.Read(ref begunAt)) >= ShortestBetweenLooks;
 
