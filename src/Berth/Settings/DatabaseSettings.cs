@@ -62,7 +62,7 @@ public sealed record DatabaseSettings
     internal static SettingsTable<DatabaseSettings> Keys { get; } = new SettingsTable<DatabaseSettings>()
         .Text("path", s => s.Path, (s, v) => s with { Path = v })
         .Text("host", s => s.Host, (s, v) => s with { Host = v })
-        .Number("port", s => s.Port, (s, v) => s with { Port = v })
+        .Number("port", s => s.Port, (s, v) => s with { Port = v }, 1, 65_535)
         .Text("user", s => s.User, (s, v) => s with { User = v })
         .Text("password", s => s.Password, (s, v) => s with { Password = v })
         .Text("dbname", s => s.DbName, (s, v) => s with { DbName = v })
@@ -70,14 +70,19 @@ public sealed record DatabaseSettings
         .Text("sslrootcert", s => s.SslRootCert, (s, v) => s with { SslRootCert = v })
         .Text("sslcert", s => s.SslCert, (s, v) => s with { SslCert = v })
         .Text("sslkey", s => s.SslKey, (s, v) => s with { SslKey = v })
-        .Duration("connecttimeout", s => s.ConnectTimeout, (s, v) => s with { ConnectTimeout = v })
-        .Duration("querytimeout", s => s.QueryTimeout, (s, v) => s with { QueryTimeout = v })
+        .Duration("connecttimeout", s => s.ConnectTimeout,
+            (s, v) => s with { ConnectTimeout = v }, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1))
+        .Duration("querytimeout", s => s.QueryTimeout,
+            (s, v) => s with { QueryTimeout = v }, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1))
         .Switch("preparedstatements", s => s.PreparedStatements, (s, v) => s with { PreparedStatements = v })
         .Section("pool", PoolSettings.Keys, s => s.Pool, (s, v) => s with { Pool = v })
-        .Number("retries", s => s.Retries, (s, v) => s with { Retries = v })
-        .Duration("retrydelay", s => s.RetryDelay, (s, v) => s with { RetryDelay = v })
-        .Duration("cachestaleness", s => s.CacheStaleness, (s, v) => s with { CacheStaleness = v })
-        .Duration("servecachedfor", s => s.ServeCachedFor, (s, v) => s with { ServeCachedFor = v });
+        .Number("retries", s => s.Retries, (s, v) => s with { Retries = v }, 0, 100)
+        .Duration("retrydelay", s => s.RetryDelay,
+            (s, v) => s with { RetryDelay = v }, TimeSpan.Zero, TimeSpan.FromMinutes(1))
+        .Duration("cachestaleness", s => s.CacheStaleness,
+            (s, v) => s with { CacheStaleness = v }, TimeSpan.FromSeconds(2), TimeSpan.FromHours(1))
+        .Duration("servecachedfor", s => s.ServeCachedFor,
+            (s, v) => s with { ServeCachedFor = v }, TimeSpan.Zero, SettingsBounds.LongestWait);
 }
 
 /// <summary>The connections to PostgreSQL that one node keeps.</summary>
@@ -93,7 +98,9 @@ public sealed record PoolSettings
     public TimeSpan MaxLifetime { get; init; } = TimeSpan.FromHours(1);
 
     internal static SettingsTable<PoolSettings> Keys { get; } = new SettingsTable<PoolSettings>()
-        .Number("maxopen", s => s.MaxOpen, (s, v) => s with { MaxOpen = v })
-        .Duration("maxidletime", s => s.MaxIdleTime, (s, v) => s with { MaxIdleTime = v })
-        .Duration("maxlifetime", s => s.MaxLifetime, (s, v) => s with { MaxLifetime = v });
+        .Number("maxopen", s => s.MaxOpen, (s, v) => s with { MaxOpen = v }, 1, 10_000)
+        .Duration("maxidletime", s => s.MaxIdleTime,
+            (s, v) => s with { MaxIdleTime = v }, TimeSpan.FromSeconds(10), SettingsBounds.LongestWait)
+        .Duration("maxlifetime", s => s.MaxLifetime,
+            (s, v) => s with { MaxLifetime = v }, TimeSpan.Zero, SettingsBounds.LongestWait);
 }

@@ -63,14 +63,16 @@ public sealed record HttpSettings
         .Text("prefix", s => s.Prefix, (s, v) => s with { Prefix = v })
         .Switch("relativeurls", s => s.RelativeUrls, (s, v) => s with { RelativeUrls = v })
         .Text("secret", s => s.Secret, (s, v) => s with { Secret = v })
-        .Duration("draintimeout", s => s.DrainTimeout, (s, v) => s with { DrainTimeout = v })
+        .Duration("draintimeout", s => s.DrainTimeout,
+            (s, v) => s with { DrainTimeout = v }, TimeSpan.Zero, SettingsBounds.LongestWait)
         .Section("tls", TlsSettings.Keys, s => s.Tls, (s, v) => s with { Tls = v })
         .MapOfTexts("headers", s => s.Headers, (s, v) => s with { Headers = v })
         .Section("http2", Http2Settings.Keys, s => s.Http2, (s, v) => s with { Http2 = v })
         .Section("h2c", H2cSettings.Keys, s => s.H2c, (s, v) => s with { H2c = v })
         .Section("debug", DebugSettings.Keys, s => s.Debug, (s, v) => s with { Debug = v })
         .Texts("trustedproxies", s => s.TrustedProxies, (s, v) => s with { TrustedProxies = v })
-        .Duration("shutdowndelay", s => s.ShutdownDelay, (s, v) => s with { ShutdownDelay = v });
+        .Duration("shutdowndelay", s => s.ShutdownDelay,
+            (s, v) => s with { ShutdownDelay = v }, TimeSpan.Zero, TimeSpan.FromHours(1));
 }
 
 /// <summary>The certificate of the registry. Without one it speaks plain HTTP.</summary>

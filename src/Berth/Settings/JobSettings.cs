@@ -31,12 +31,16 @@ public sealed record JobSettings
     public int HistoryEntries { get; init; } = 10_000;
 
     internal static SettingsTable<JobSettings> Keys { get; } = new SettingsTable<JobSettings>()
-        .Number("concurrent", s => s.Concurrent, (s, v) => s with { Concurrent = v })
-        .Duration("pollinterval", s => s.PollInterval, (s, v) => s with { PollInterval = v })
-        .Duration("lease", s => s.Lease, (s, v) => s with { Lease = v })
-        .Number("concurrentmaintenance", s => s.ConcurrentMaintenance, (s, v) => s with { ConcurrentMaintenance = v })
-        .Number("concurrentheavy", s => s.ConcurrentHeavy, (s, v) => s with { ConcurrentHeavy = v })
-        .Number("attempts", s => s.Attempts, (s, v) => s with { Attempts = v })
-        .Duration("historyage", s => s.HistoryAge, (s, v) => s with { HistoryAge = v })
-        .Number("historyentries", s => s.HistoryEntries, (s, v) => s with { HistoryEntries = v });
+        .Number("concurrent", s => s.Concurrent, (s, v) => s with { Concurrent = v }, 1, 1000)
+        .Duration("pollinterval", s => s.PollInterval,
+            (s, v) => s with { PollInterval = v }, TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1))
+        .Duration("lease", s => s.Lease,
+            (s, v) => s with { Lease = v }, TimeSpan.FromSeconds(10), TimeSpan.FromHours(1))
+        .Number("concurrentmaintenance", s => s.ConcurrentMaintenance,
+            (s, v) => s with { ConcurrentMaintenance = v }, 1, 1000)
+        .Number("concurrentheavy", s => s.ConcurrentHeavy, (s, v) => s with { ConcurrentHeavy = v }, 1, 1000)
+        .Number("attempts", s => s.Attempts, (s, v) => s with { Attempts = v }, 1, 1000)
+        .Duration("historyage", s => s.HistoryAge,
+            (s, v) => s with { HistoryAge = v }, TimeSpan.FromMinutes(1), SettingsBounds.LongestAge)
+        .Number("historyentries", s => s.HistoryEntries, (s, v) => s with { HistoryEntries = v }, 0, 1_000_000);
 }

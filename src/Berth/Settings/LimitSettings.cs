@@ -121,30 +121,42 @@ public sealed record LimitSettings
     public int RequestHeadersTimeoutSeconds { get; init; } = 30;
 
     internal static SettingsTable<LimitSettings> Keys { get; } = new SettingsTable<LimitSettings>()
-        .Size("manifestbytes", s => s.ManifestBytes, (s, v) => s with { ManifestBytes = v })
-        .Size("manifestmemorybytes", s => s.ManifestMemoryBytes, (s, v) => s with { ManifestMemoryBytes = v })
-        .Number("tagsperpush", s => s.TagsPerPush, (s, v) => s with { TagsPerPush = v })
-        .Number("pageentries", s => s.PageEntries, (s, v) => s with { PageEntries = v })
-        .Number("defaultpageentries", s => s.DefaultPageEntries, (s, v) => s with { DefaultPageEntries = v })
-        .Number("listentries", s => s.ListEntries, (s, v) => s with { ListEntries = v })
-        .Number("rangesperpull", s => s.RangesPerPull, (s, v) => s with { RangesPerPull = v })
-        .Number("referencespermanifest", s => s.ReferencesPerManifest, (s, v) => s with { ReferencesPerManifest = v })
-        .Number("concurrentsyncs", s => s.ConcurrentSyncs, (s, v) => s with { ConcurrentSyncs = v })
-        .Number("concurrentuploads", s => s.ConcurrentUploads, (s, v) => s with { ConcurrentUploads = v })
-        .Number("uploadsperclient", s => s.UploadsPerClient, (s, v) => s with { UploadsPerClient = v })
-        .Number("uploadsperaccount", s => s.UploadsPerAccount, (s, v) => s with { UploadsPerAccount = v })
+        .Size("manifestbytes", s => s.ManifestBytes,
+            (s, v) => s with { ManifestBytes = v }, LeastManifestBytes, 256 << 20)
+        .Size("manifestmemorybytes", s => s.ManifestMemoryBytes,
+            (s, v) => s with { ManifestMemoryBytes = v }, 1 << 20, 1L << 40)
+        .Number("tagsperpush", s => s.TagsPerPush, (s, v) => s with { TagsPerPush = v }, LeastTagsPerPush, 10_000)
+        .Number("pageentries", s => s.PageEntries, (s, v) => s with { PageEntries = v }, 1, 100_000)
+        .Number("defaultpageentries", s => s.DefaultPageEntries,
+            (s, v) => s with { DefaultPageEntries = v }, 1, 100_000)
+        .Number("listentries", s => s.ListEntries, (s, v) => s with { ListEntries = v }, 1, 10_000_000)
+        .Number("rangesperpull", s => s.RangesPerPull, (s, v) => s with { RangesPerPull = v }, 1, 10_000)
+        .Number("referencespermanifest", s => s.ReferencesPerManifest,
+            (s, v) => s with { ReferencesPerManifest = v }, 1, 1_000_000)
+        .Number("concurrentsyncs", s => s.ConcurrentSyncs, (s, v) => s with { ConcurrentSyncs = v }, 1, 1000)
+        .Number("concurrentuploads", s => s.ConcurrentUploads, (s, v) => s with { ConcurrentUploads = v }, 1, 1_000_000)
+        .Number("uploadsperclient", s => s.UploadsPerClient, (s, v) => s with { UploadsPerClient = v }, 1, 1_000_000)
+        .Number("uploadsperaccount", s => s.UploadsPerAccount, (s, v) => s with { UploadsPerAccount = v }, 1, 1_000_000)
         .Number("minimumbodybytespersecond", s => s.MinimumBodyBytesPerSecond,
-            (s, v) => s with { MinimumBodyBytesPerSecond = v })
-        .Duration("bodyrategraceperiod", s => s.BodyRateGracePeriod, (s, v) => s with { BodyRateGracePeriod = v })
-        .Size("maximumuploadbytes", s => s.MaximumUploadBytes, (s, v) => s with { MaximumUploadBytes = v })
-        .Number("concurrentconnections", s => s.ConcurrentConnections, (s, v) => s with { ConcurrentConnections = v })
-        .Size("manifestcachebytes", s => s.ManifestCacheBytes, (s, v) => s with { ManifestCacheBytes = v })
-        .Size("blobcachebytes", s => s.BlobCacheBytes, (s, v) => s with { BlobCacheBytes = v })
+            (s, v) => s with { MinimumBodyBytesPerSecond = v }, 0, int.MaxValue)
+        .Duration("bodyrategraceperiod", s => s.BodyRateGracePeriod,
+            (s, v) => s with { BodyRateGracePeriod = v }, SettingsBounds.ShortestGracePeriod,
+            SettingsBounds.LongestWait)
+        .Size("maximumuploadbytes", s => s.MaximumUploadBytes,
+            (s, v) => s with { MaximumUploadBytes = v }, 0, long.MaxValue)
+        .Number("concurrentconnections", s => s.ConcurrentConnections,
+            (s, v) => s with { ConcurrentConnections = v }, 0, int.MaxValue)
+        .Size("manifestcachebytes", s => s.ManifestCacheBytes, (s, v) => s with { ManifestCacheBytes = v }, 0, 1L << 40)
+        .Size("blobcachebytes", s => s.BlobCacheBytes, (s, v) => s with { BlobCacheBytes = v }, 0, 1L << 40)
         .Number("requestheaderstimeoutseconds", s => s.RequestHeadersTimeoutSeconds,
-            (s, v) => s with { RequestHeadersTimeoutSeconds = v })
-        .Number("connectionsperclient", s => s.ConnectionsPerClient, (s, v) => s with { ConnectionsPerClient = v })
-        .Duration("idletimeout", s => s.IdleTimeout, (s, v) => s with { IdleTimeout = v })
-        .Duration("readerstalltimeout", s => s.ReaderStallTimeout, (s, v) => s with { ReaderStallTimeout = v })
-        .Size("requestheaderbytes", s => s.RequestHeaderBytes, (s, v) => s with { RequestHeaderBytes = v })
-        .Size("refusedbodybytes", s => s.RefusedBodyBytes, (s, v) => s with { RefusedBodyBytes = v });
+            (s, v) => s with { RequestHeadersTimeoutSeconds = v }, 1, 3600)
+        .Number("connectionsperclient", s => s.ConnectionsPerClient,
+            (s, v) => s with { ConnectionsPerClient = v }, 0, int.MaxValue)
+        .Duration("idletimeout", s => s.IdleTimeout,
+            (s, v) => s with { IdleTimeout = v }, TimeSpan.FromSeconds(1), SettingsBounds.LongestWait)
+        .Duration("readerstalltimeout", s => s.ReaderStallTimeout,
+            (s, v) => s with { ReaderStallTimeout = v }, SettingsBounds.ShortestGracePeriod, SettingsBounds.LongestWait)
+        .Size("requestheaderbytes", s => s.RequestHeaderBytes,
+            (s, v) => s with { RequestHeaderBytes = v }, 4 << 10, 1 << 20)
+        .Size("refusedbodybytes", s => s.RefusedBodyBytes, (s, v) => s with { RefusedBodyBytes = v }, 0, 1L << 40);
 }

@@ -6,6 +6,11 @@ namespace Berth.Settings;
 /// </summary>
 public sealed record S3Settings
 {
+    /// <summary>What S3 allows: 5 MiB to 5 GiB for any part but the last.</summary>
+    private const long LeastPartBytes = 5 << 20;
+
+    private const long MostPartBytes = 5L << 30;
+
     /// <summary>Without a key, credentials come from AWS's default chain.</summary>
     public string? AccessKey { get; init; }
 
@@ -115,12 +120,14 @@ public sealed record S3Settings
         .Switch("secure", s => s.Secure, (s, v) => s with { Secure = v })
         .Switch("skipverify", s => s.SkipVerify, (s, v) => s with { SkipVerify = v })
         .Switch("v4auth", s => s.V4Auth, (s, v) => s with { V4Auth = v })
-        .Size("chunksize", s => s.ChunkSize, (s, v) => s with { ChunkSize = v })
-        .Size("multipartcopychunksize", s => s.MultipartCopyChunkSize, (s, v) => s with { MultipartCopyChunkSize = v })
+        .Size("chunksize", s => s.ChunkSize,
+            (s, v) => s with { ChunkSize = v }, LeastPartBytes, MostPartBytes)
+        .Size("multipartcopychunksize", s => s.MultipartCopyChunkSize,
+            (s, v) => s with { MultipartCopyChunkSize = v }, LeastPartBytes, MostPartBytes)
         .Number("multipartcopymaxconcurrency", s => s.MultipartCopyMaxConcurrency,
-            (s, v) => s with { MultipartCopyMaxConcurrency = v })
+            (s, v) => s with { MultipartCopyMaxConcurrency = v }, 1, 10_000)
         .Size("multipartcopythresholdsize", s => s.MultipartCopyThresholdSize,
-            (s, v) => s with { MultipartCopyThresholdSize = v })
+            (s, v) => s with { MultipartCopyThresholdSize = v }, 0, MostPartBytes)
         .Text("rootdirectory", s => s.RootDirectory, (s, v) => s with { RootDirectory = v })
         .Text("storageclass", s => s.StorageClass, (s, v) => s with { StorageClass = v })
         .Text("useragent", s => s.UserAgent, (s, v) => s with { UserAgent = v })
@@ -131,9 +138,11 @@ public sealed record S3Settings
         .Text("loglevel", s => s.LogLevel, (s, v) => s with { LogLevel = v })
         .Text("sessiontoken", s => s.SessionToken, (s, v) => s with { SessionToken = v })
         .Switch("equalparts", s => s.EqualParts, (s, v) => s with { EqualParts = v })
-        .Size("uploadmemorybytes", s => s.UploadMemoryBytes, (s, v) => s with { UploadMemoryBytes = v })
-        .Number("retries", s => s.Retries, (s, v) => s with { Retries = v })
-        .Duration("timeout", s => s.Timeout, (s, v) => s with { Timeout = v });
+        .Size("uploadmemorybytes", s => s.UploadMemoryBytes,
+            (s, v) => s with { UploadMemoryBytes = v }, LeastPartBytes, 1L << 40)
+        .Number("retries", s => s.Retries, (s, v) => s with { Retries = v }, 0, 100)
+        .Duration("timeout", s => s.Timeout,
+            (s, v) => s with { Timeout = v }, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1));
 }
 
 /// <summary>Which clients fetch blobs from the store itself.</summary>
@@ -171,5 +180,6 @@ public sealed record RedirectSettings
         .Switch("disable", s => s.Disable, (s, v) => s with { Disable = v })
         .Choice("mode", s => s.Mode, (s, v) => s with { Mode = v })
         .Texts("networks", s => s.Networks, (s, v) => s with { Networks = v })
-        .Duration("validity", s => s.Validity, (s, v) => s with { Validity = v });
+        .Duration("validity", s => s.Validity,
+            (s, v) => s with { Validity = v }, TimeSpan.FromSeconds(10), SettingsBounds.LongestSignature);
 }

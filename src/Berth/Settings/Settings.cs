@@ -117,7 +117,8 @@ public sealed record AuthSettings
     internal static SettingsTable<AuthSettings> Keys { get; } = new SettingsTable<AuthSettings>()
         .Choice("anonymous", s => s.Anonymous, (s, v) => s with { Anonymous = v })
         .Section("htpasswd", HtpasswdSettings.Keys, s => s.Htpasswd, (s, v) => s with { Htpasswd = v })
-        .Duration("tokenlifetime", s => s.TokenLifetime, (s, v) => s with { TokenLifetime = v })
+        .Duration("tokenlifetime", s => s.TokenLifetime,
+            (s, v) => s with { TokenLifetime = v }, TimeSpan.FromSeconds(1), TimeSpan.FromHours(24))
         .Section(
             "passwordchecks", PasswordCheckSettings.Keys, s => s.PasswordChecks,
             (s, v) => s with { PasswordChecks = v });
@@ -138,9 +139,9 @@ public sealed record PasswordCheckSettings
     public int WaitingPerClient { get; init; } = 16;
 
     internal static SettingsTable<PasswordCheckSettings> Keys { get; } = new SettingsTable<PasswordCheckSettings>()
-        .Number("threads", s => s.Threads, (s, v) => s with { Threads = v })
-        .Number("waiting", s => s.Waiting, (s, v) => s with { Waiting = v })
-        .Number("waitingperclient", s => s.WaitingPerClient, (s, v) => s with { WaitingPerClient = v });
+        .Number("threads", s => s.Threads, (s, v) => s with { Threads = v }, 0, 1000)
+        .Number("waiting", s => s.Waiting, (s, v) => s with { Waiting = v }, 1, 1_000_000)
+        .Number("waitingperclient", s => s.WaitingPerClient, (s, v) => s with { WaitingPerClient = v }, 1, 1_000_000);
 }
 
 /// <summary>Users from a file that <c>htpasswd -B</c> writes.</summary>
@@ -238,6 +239,6 @@ public sealed record CatalogSettings
     public int ListEntries { get; init; } = 100_000;
 
     internal static SettingsTable<CatalogSettings> Keys { get; } = new SettingsTable<CatalogSettings>()
-        .Number("maxentries", s => s.MaxEntries, (s, v) => s with { MaxEntries = v })
-        .Number("listentries", s => s.ListEntries, (s, v) => s with { ListEntries = v });
+        .Number("maxentries", s => s.MaxEntries, (s, v) => s with { MaxEntries = v }, 1, 100_000)
+        .Number("listentries", s => s.ListEntries, (s, v) => s with { ListEntries = v }, 1, 10_000_000);
 }

@@ -5,11 +5,6 @@ namespace Berth.Settings;
 /// <summary>The checks of the store.</summary>
 internal sealed partial class SettingsCheck
 {
-    /// <summary>What S3 allows: 5 MiB to 5 GiB for any part but the last.</summary>
-    private const long LeastPartBytes = 5 << 20;
-
-    private const long MostPartBytes = 5L << 30;
-
     /// <summary>Those from which an object can be read at once (S3's API, PutObject, x-amz-storage-class).</summary>
     private static readonly string[] StorageClasses =
     [
@@ -24,15 +19,8 @@ internal sealed partial class SettingsCheck
         "bucket-owner-full-control",
     ];
 
-    /// <summary>Version 4 signatures are valid for a week at most, and clocks differ.</summary>
-    private static readonly TimeSpan LongestSignature = TimeSpan.FromHours(167);
-
     private void CheckStorage()
     {
-        var purging = settings.Storage.Maintenance.UploadPurging;
-        const string Key = "storage.maintenance.uploadpurging";
-        Between(Key + ".age", purging.Age, TimeSpan.FromMinutes(1), TimeSpan.FromDays(36_500));
-        Between(Key + ".interval", purging.Interval, TimeSpan.FromSeconds(1), LongestWait);
         switch (settings.Storage.Cache.BlobDescriptor?.ToLowerInvariant())
         {
             case null or "inmemory":
@@ -135,19 +123,11 @@ internal sealed partial class SettingsCheck
 
     private void CheckSizes(S3Settings s3)
     {
-        BytesBetween("storage.s3.chunksize", s3.ChunkSize, LeastPartBytes, MostPartBytes);
-        BytesBetween("storage.s3.multipartcopychunksize", s3.MultipartCopyChunkSize, LeastPartBytes, MostPartBytes);
-        BytesBetween("storage.s3.multipartcopythresholdsize", s3.MultipartCopyThresholdSize, 0, MostPartBytes);
-        Between("storage.s3.multipartcopymaxconcurrency", s3.MultipartCopyMaxConcurrency, 1, 10_000);
-        Between("storage.s3.retries", s3.Retries, 0, 100);
-        Between("storage.s3.timeout", s3.Timeout, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1));
         if (s3.UploadMemoryBytes < s3.ChunkSize)
         {
             Error("storage.s3.uploadmemorybytes",
                 $"must hold at least one part of storage.s3.chunksize, {SettingsText.WriteSize(s3.ChunkSize)}");
         }
-
-        BytesBetween("storage.s3.uploadmemorybytes", s3.UploadMemoryBytes, LeastPartBytes, 1L << 40);
     }
 
     private void CheckRedirect()
@@ -162,7 +142,6 @@ internal sealed partial class SettingsCheck
             Notice("storage.redirect.networks", "has no effect unless storage.redirect.mode is inside or outside");
         if (redirect.Disable && redirect.Mode != RedirectMode.Never && origins.ContainsKey("storage.redirect.mode"))
             Error("storage.redirect.disable", "contradicts storage.redirect.mode; remove one of them");
-        Between("storage.redirect.validity", redirect.Validity, TimeSpan.FromSeconds(10), LongestSignature);
         if (settings.Storage.S3 is null && origins.ContainsKey("storage.redirect.mode"))
             Notice("storage.redirect.mode", "has no effect without storage.s3: a folder has no URL to redirect to");
     }

@@ -5,21 +5,12 @@ using Berth.Disk;
 namespace Berth.Settings;
 
 /// <summary>
-/// Checks what types cannot: ranges, files that must exist, keys that depend on each other. It reports everything it
-/// finds.
+/// Checks what a key's type and range cannot: files that must exist, keys that depend on each other. It reports
+/// everything it finds.
 /// </summary>
 internal sealed partial class SettingsCheck(
     RegistrySettings settings, IReadOnlyDictionary<string, Origin> origins, List<SettingsFault> faults)
 {
-    /// <summary>The platform's timers and timeouts are limited to 2³² ms, 49.7 days.</summary>
-    private static readonly TimeSpan LongestWait = TimeSpan.FromHours(1000);
-
-    /// <summary>Anything kept longer is an archive.</summary>
-    private static readonly TimeSpan LongestAge = TimeSpan.FromDays(3650);
-
-    /// <summary>Kestrel looks at the rate of a body once a second.</summary>
-    private static readonly TimeSpan ShortestGracePeriod = TimeSpan.FromMilliseconds(1001);
-
     public void Run()
     {
         if (settings.Version != "0.1") Error("version", "must be 0.1, the only version there is");
@@ -30,7 +21,6 @@ internal sealed partial class SettingsCheck(
         CheckStorage();
         CheckDatabase();
         CheckValidation();
-        CheckJobs();
         CheckLimits();
     }
 
@@ -87,8 +77,6 @@ internal sealed partial class SettingsCheck(
         if (http.Secret is not null)
             Notice("http.secret", "not needed: no state is signed into locations");
         CheckDebug();
-        Between("http.draintimeout", http.DrainTimeout, TimeSpan.Zero, LongestWait);
-        Between("http.shutdowndelay", http.ShutdownDelay, TimeSpan.Zero, TimeSpan.FromHours(1));
         for (var i = 0; i < http.TrustedProxies.Count; i++)
             MustBeNetwork($"http.trustedproxies.{i}", http.TrustedProxies[i]);
 
@@ -122,10 +110,6 @@ internal sealed partial class SettingsCheck(
     private void CheckAuth()
     {
         if (settings.Auth is not { } auth || faults.Any(IsErrorInAuth)) return;
-        Between("auth.tokenlifetime", auth.TokenLifetime, TimeSpan.FromSeconds(1), TimeSpan.FromHours(24));
-        Between("auth.passwordchecks.threads", auth.PasswordChecks.Threads, 0, 1000);
-        Between("auth.passwordchecks.waiting", auth.PasswordChecks.Waiting, 1, 1_000_000);
-        Between("auth.passwordchecks.waitingperclient", auth.PasswordChecks.WaitingPerClient, 1, 1_000_000);
         if (auth.Htpasswd is { } htpasswd)
         {
             if (htpasswd.Path.Length == 0) Error("auth.htpasswd", "set auth.htpasswd.path to the file of users");
@@ -166,16 +150,6 @@ internal sealed partial class SettingsCheck(
         MustExist("database.sslrootcert", database.SslRootCert);
         MustExist("database.sslcert", database.SslCert);
         MustExist("database.sslkey", database.SslKey);
-        Between("database.port", database.Port, 1, 65_535);
-        Between("database.connecttimeout", database.ConnectTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1));
-        Between("database.querytimeout", database.QueryTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1));
-        Between("database.pool.maxopen", database.Pool.MaxOpen, 1, 10_000);
-        Between("database.pool.maxidletime", database.Pool.MaxIdleTime, TimeSpan.FromSeconds(10), LongestWait);
-        Between("database.pool.maxlifetime", database.Pool.MaxLifetime, TimeSpan.Zero, LongestWait);
-        Between("database.retries", database.Retries, 0, 100);
-        Between("database.retrydelay", database.RetryDelay, TimeSpan.Zero, TimeSpan.FromMinutes(1));
-        Between("database.cachestaleness", database.CacheStaleness, TimeSpan.FromSeconds(2), TimeSpan.FromHours(1));
-        Between("database.servecachedfor", database.ServeCachedFor, TimeSpan.Zero, LongestWait);
     }
 
     private static bool IsForPostgres(string key) => key.StartsWith("database.", StringComparison.Ordinal)
@@ -200,47 +174,9 @@ internal sealed partial class SettingsCheck(
         MustCompile("validation.manifests.urls.deny", urls.Deny);
     }
 
-    private void CheckJobs()
-    {
-        var jobs = settings.Jobs;
-        Between("jobs.concurrent", jobs.Concurrent, 1, 1000);
-        Between("jobs.concurrentmaintenance", jobs.ConcurrentMaintenance, 1, 1000);
-        Between("jobs.concurrentheavy", jobs.ConcurrentHeavy, 1, 1000);
-        Between("jobs.attempts", jobs.Attempts, 1, 1000);
-        Between("jobs.historyage", jobs.HistoryAge, TimeSpan.FromMinutes(1), LongestAge);
-        Between("jobs.historyentries", jobs.HistoryEntries, 0, 1_000_000);
-        Between("jobs.pollinterval", jobs.PollInterval, TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1));
-        Between("jobs.lease", jobs.Lease, TimeSpan.FromSeconds(10), TimeSpan.FromHours(1));
-    }
-
     private void CheckLimits()
     {
         var limits = settings.Limits;
-        Between("catalog.maxentries", settings.Catalog.MaxEntries, 1, 100_000);
-        Between("limits.tagsperpush", limits.TagsPerPush, LimitSettings.LeastTagsPerPush, 10_000);
-        Between("catalog.listentries", settings.Catalog.ListEntries, 1, 10_000_000);
-        Between("limits.listentries", limits.ListEntries, 1, 10_000_000);
-        Between("limits.rangesperpull", limits.RangesPerPull, 1, 10_000);
-        Between("limits.pageentries", limits.PageEntries, 1, 100_000);
-        Between("limits.defaultpageentries", limits.DefaultPageEntries, 1, 100_000);
-        Between("limits.referencespermanifest", limits.ReferencesPerManifest, 1, 1_000_000);
-        Between("limits.concurrentuploads", limits.ConcurrentUploads, 1, 1_000_000);
-        Between("limits.uploadsperclient", limits.UploadsPerClient, 1, 1_000_000);
-        Between("limits.uploadsperaccount", limits.UploadsPerAccount, 1, 1_000_000);
-        Between("limits.concurrentsyncs", limits.ConcurrentSyncs, 1, 1000);
-        Between("limits.minimumbodybytespersecond", limits.MinimumBodyBytesPerSecond, 0, int.MaxValue);
-        Between("limits.concurrentconnections", limits.ConcurrentConnections, 0, int.MaxValue);
-        Between("limits.connectionsperclient", limits.ConnectionsPerClient, 0, int.MaxValue);
-        Between("limits.idletimeout", limits.IdleTimeout, TimeSpan.FromSeconds(1), LongestWait);
-        Between("limits.readerstalltimeout", limits.ReaderStallTimeout, ShortestGracePeriod, LongestWait);
-        BytesBetween("limits.requestheaderbytes", limits.RequestHeaderBytes, 4 << 10, 1 << 20);
-        BytesBetween("limits.refusedbodybytes", limits.RefusedBodyBytes, 0, 1L << 40);
-        Between("limits.requestheaderstimeoutseconds", limits.RequestHeadersTimeoutSeconds, 1, 3600);
-        Between("limits.bodyrategraceperiod", limits.BodyRateGracePeriod, ShortestGracePeriod, LongestWait);
-        BytesBetween("limits.manifestbytes", limits.ManifestBytes, LimitSettings.LeastManifestBytes, 256 << 20);
-        BytesBetween("limits.manifestmemorybytes", limits.ManifestMemoryBytes, 1 << 20, 1L << 40);
-        BytesBetween("limits.manifestcachebytes", limits.ManifestCacheBytes, 0, 1L << 40);
-        BytesBetween("limits.blobcachebytes", limits.BlobCacheBytes, 0, 1L << 40);
         // A default page larger than the largest page is only a mistake if both were written.
         if (origins.ContainsKey("limits.defaultpageentries") && limits.DefaultPageEntries > limits.PageEntries)
             Error("limits.defaultpageentries", $"must not be larger than limits.pageentries, {limits.PageEntries}");
@@ -290,25 +226,6 @@ internal sealed partial class SettingsCheck(
                 Error($"{key}.{i}", $"'{patterns[i]}' is not a regular expression that Berth can use: {e.Message}");
             }
         }
-    }
-
-    private void Between(string key, int value, int least, int most)
-    {
-        if (value < least || value > most) Error(key, $"must be from {least} to {most}, not {value}");
-    }
-
-    private void Between(string key, TimeSpan value, TimeSpan least, TimeSpan most)
-    {
-        if (value >= least && value <= most) return;
-        Error(key, $"must be from {SettingsText.Write(least)} to {SettingsText.Write(most)}, "
-            + $"not {SettingsText.Write(value)}");
-    }
-
-    private void BytesBetween(string key, long value, long least, long most)
-    {
-        if (value >= least && value <= most) return;
-        Error(key, $"must be from {SettingsText.WriteSize(least)} to {SettingsText.WriteSize(most)}, "
-            + $"not {SettingsText.WriteSize(value)}");
     }
 
     private void Error(string key, string message) => Report(key, message, Severity.Error);

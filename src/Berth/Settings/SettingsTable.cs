@@ -27,15 +27,16 @@ internal sealed class SettingsTable<T> : SectionType where T : class, new()
     public SettingsTable<T> Switch(string name, Func<T, bool?> read, Func<T, bool, T> write) =>
         Add(name, SingleType.Switch, record => read(record), write);
 
-    public SettingsTable<T> Number(string name, Func<T, int> read, Func<T, int, T> write) =>
-        Add(name, SingleType.Number, record => read(record), write);
+    public SettingsTable<T> Number(string name, Func<T, int> read, Func<T, int, T> write, int least, int most) =>
+        Add(name, SingleType.Number(least, most), record => read(record), write);
 
-    public SettingsTable<T> Duration(string name, Func<T, TimeSpan> read, Func<T, TimeSpan, T> write) =>
-        Add(name, SingleType.Duration, record => read(record), write);
+    public SettingsTable<T> Duration(
+        string name, Func<T, TimeSpan> read, Func<T, TimeSpan, T> write, TimeSpan least, TimeSpan most) =>
+        Add(name, SingleType.Duration(least, most), record => read(record), write);
 
     /// <summary>A number of bytes.</summary>
-    public SettingsTable<T> Size(string name, Func<T, long> read, Func<T, long, T> write) =>
-        Add(name, SingleType.Size, record => read(record), write);
+    public SettingsTable<T> Size(string name, Func<T, long> read, Func<T, long, T> write, long least, long most) =>
+        Add(name, SingleType.Size(least, most), record => read(record), write);
 
     public SettingsTable<T> Choice<TEnum>(
         string name, Func<T, TEnum> read, Func<T, TEnum, T> write, params (string Word, TEnum Meaning)[] synonyms)

@@ -15,24 +15,26 @@ internal abstract class SettingsType
 /// <summary>A single value.</summary>
 /// <param name="parse">Parses it; null if the text is invalid.</param>
 /// <param name="expected">Ends the sentence "must be …, not 'x'".</param>
-internal sealed class SingleType(Func<string, object?> parse, string expected) : SettingsType
+/// <param name="findFault">What is wrong with a value that was read; null for nothing.</param>
+internal sealed class SingleType(
+    Func<string, object?> parse, string expected, Func<object, string?>? findFault = null) : SettingsType
 {
     public static readonly SingleType Text = new(text => text, "text");
 
     public static readonly SingleType Switch = new(text => SettingsText.ParseSwitch(text), "true or false");
 
-    public static readonly SingleType Number = new(
+    public static SingleType Number(int least, int most) => Range(
         text => int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number)
             ? number : null,
-        "a whole number");
+        "a whole number", least, most, number => number.ToString(CultureInfo.InvariantCulture));
 
-    public static readonly SingleType Duration = new(
+    public static SingleType Duration(TimeSpan least, TimeSpan most) => Range(
         text => SettingsText.TryParseDuration(text, out var duration) ? duration : null,
-        "a duration with a unit, such as 30s, 90m or 1h30m");
+        "a duration with a unit, such as 30s, 90m or 1h30m", least, most, SettingsText.Write);
 
-    public static readonly SingleType Size = new(
+    public static SingleType Size(long least, long most) => Range(
         text => SettingsText.TryParseSize(text, out var bytes) ? bytes : null,
-        "a number of bytes, such as 4194304 or 4MiB");
+        "a number of bytes, such as 4194304 or 4MiB", least, most, SettingsText.WriteSize);
 
     /// <param name="synonyms">Other programs' words for some of the values.</param>
     public static SingleType Choice<T>(params (string Word, T Meaning)[] synonyms) where T : struct, Enum
@@ -48,8 +50,17 @@ internal sealed class SingleType(Func<string, object?> parse, string expected) :
     {
         if (node is not ScalarNode { Text: var text })
             return binder.Misfit(node, key, $"must be a single value, not {node.Kind}");
-        return parse(text) ?? binder.Misfit(node, key, $"must be {expected}, not '{text}'");
+        if (parse(text) is not { } value) return binder.Misfit(node, key, $"must be {expected}, not '{text}'");
+        return findFault?.Invoke(value) is { } fault ? binder.Misfit(node, key, fault) : value;
     }
+
+    private static SingleType Range<T>(
+        Func<string, object?> parse, string expected, T least, T most, Func<T, string> write)
+        where T : IComparable<T> => new(parse, expected, value => value is T given && IsIn(given, least, most)
+            ? null : $"must be from {write(least)} to {write(most)}, not {write((T)value)}");
+
+    private static bool IsIn<T>(T value, T least, T most) where T : IComparable<T> =>
+        value.CompareTo(least) >= 0 && value.CompareTo(most) <= 0;
 }
 
 /// <summary>A list. If its entries are single values, one may stand alone.</summary>

@@ -104,8 +104,9 @@ public sealed record UploadPurgingSettings
 
     internal static SettingsTable<UploadPurgingSettings> Keys { get; } = new SettingsTable<UploadPurgingSettings>()
         .Switch("enabled", s => s.Enabled, (s, v) => s with { Enabled = v })
-        .Duration("age", s => s.Age, (s, v) => s with { Age = v })
-        .Duration("interval", s => s.Interval, (s, v) => s with { Interval = v })
+        .Duration("age", s => s.Age, (s, v) => s with { Age = v }, TimeSpan.FromMinutes(1), TimeSpan.FromDays(36_500))
+        .Duration("interval", s => s.Interval,
+            (s, v) => s with { Interval = v }, TimeSpan.FromSeconds(1), SettingsBounds.LongestWait)
         .Switch("dryrun", s => s.DryRun, (s, v) => s with { DryRun = v });
 }
 
