@@ -96,7 +96,7 @@ public class FullDiskTests(ITestOutputHelper output)
 
     [Theory]
     [InlineData(DiskFaults.NoSpace, HttpStatusCode.InsufficientStorage, "the registry's disk is full")]
-    [InlineData(DiskFaults.InputOutput, HttpStatusCode.ServiceUnavailable, "the registry's disk or database fails")]
+    [InlineData(DiskFaults.InputOutput, HttpStatusCode.ServiceUnavailable, "the registry's disk or database failed")]
     public async Task A_disk_that_takes_nothing_is_told_also_to_who_asks_for_a_token(
         int error, HttpStatusCode status, string words)
     {
