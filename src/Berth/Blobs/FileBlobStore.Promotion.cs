@@ -13,12 +13,13 @@ internal sealed partial class FileBlobStore
     /// <summary>An upload superseded by later ones is deleted at once: each of them is complete.</summary>
     private StagedBlob Stage(Digest digest, long sizeBytes, StagedFile file)
     {
+        stagedFiles[file.Path] = file;
         while (true)
         {
             var blob = staged.GetOrAdd(digest, d => new StagedBlob(d, sizeBytes, clock));
             if (blob.TryAdd(file) is { } superfluous)
             {
-                foreach (var other in superfluous) TryDelete(other.Path);
+                foreach (var other in superfluous) Drop(other);
                 return blob;
             }
 
@@ -29,7 +30,16 @@ internal sealed partial class FileBlobStore
     /// <summary>
     /// Whether a file is a staged blob and no longer an upload. It keeps the upload's name until it is durable.
     /// </summary>
-    private bool IsStaged(string path) => staged.Values.Any(blob => blob.Files.Any(file => file.Path == path));
+    private bool IsStaged(string path) => stagedFiles.ContainsKey(path);
+
+    private void Drop(StagedFile file)
+    {
+        TryDelete(file.Path);
+        Forget(file);
+    }
+
+    /// <summary>Its path may already belong to an upload again, or to a later staged file.</summary>
+    private void Forget(StagedFile file) => stagedFiles.TryRemove(KeyValuePair.Create(file.Path, file));
 
     private Task PromoteAsync(StagedBlob blob) =>
         blob.PromoteAsync(() => promoting.StartNew(() => Promote(blob), CancellationToken.None));
@@ -47,30 +57,35 @@ internal sealed partial class FileBlobStore
         }
     }
 
-    /// <summary>Tries the latest file first, until one gets the blob's name or none is left.</summary>
+    /// <summary>
+    /// Tries the latest file first, until one gets the blob's name or none is left. The blob stays staged until its name
+    /// is synced too, so that whoever needs the blob waits for that, and a sync that fails is retried.
+    /// </summary>
     private void Promote(StagedBlob blob)
     {
         var folder = Path.GetDirectoryName(BlobPath(blob.Digest))!;
-        SyncOnce(folder);
-        try
+        folders.MakeDurable(folder);
+        do
         {
             while (blob.Files is [var file, ..])
             {
                 if (TryPlace(blob, file))
                 {
-                    foreach (var earlier in blob.Complete(file)) TryDelete(earlier.Path);
-                    FlushNames(folder);
+                    foreach (var earlier in blob.Complete(file)) Drop(earlier);
                 }
                 else
                 {
                     blob.Remove(file);
                 }
+
+                Forget(file);
             }
+
+            if (blob.HasUnsyncedName) folders.Sync(folder);
+            blob.HasUnsyncedName = false;
         }
-        finally
-        {
-            if (blob.Files.Count == 0) staged.TryRemove(KeyValuePair.Create(blob.Digest, blob));
-        }
+        while (!blob.TryEnd());
+        staged.TryRemove(KeyValuePair.Create(blob.Digest, blob));
     }
 
     /// <summary>Data before name: sync the file, check its size, rename it. False if the file is damaged.</summary>
@@ -83,6 +98,7 @@ internal sealed partial class FileBlobStore
             var path = file.IsSuspect ? CopyChecked(blob.Digest, handle) : Sync(file, handle);
             if (path is not null && FileLength.Of(path) == blob.SizeBytes)
             {
+                blob.HasUnsyncedName = true;
                 File.Move(path, BlobPath(blob.Digest), overwrite: true);
                 if (file.IsSuspect) TryDelete(file.Path);
                 return true;

@@ -23,7 +23,8 @@ internal sealed partial class FileBlobStore : IBlobStore
     private const long PromoteAtOnceBytes = 1024 * 1024;
 
     private readonly ConcurrentDictionary<Digest, StagedBlob> staged = new();
-    private readonly ConcurrentDictionary<string, bool> durableFolders = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, StagedFile> stagedFiles = new(StringComparer.Ordinal);
+    private readonly BlobFolders folders;
     private readonly ConcurrentDictionary<Digest, bool> unreadable = new();
     private volatile bool hasUnreadable;
     private readonly string blobs;
@@ -50,6 +51,7 @@ internal sealed partial class FileBlobStore : IBlobStore
         this.clock = clock ?? TimeProvider.System;
         this.log = log ?? NullLogger<FileBlobStore>.Instance;
         blobs = Path.Combine(root, "blobs");
+        folders = new BlobFolders(blobs, DiskSync.Folder);
         uploads = Path.Combine(root, "uploads");
         quarantine = Path.Combine(root, "quarantine");
         if (!PathAccess.IsWritable(root) && Directory.Exists(blobs)) return;
@@ -100,25 +102,40 @@ internal sealed partial class FileBlobStore : IBlobStore
         return Task.CompletedTask;
     }
 
+    /// <summary>Looks again after each wait: what was pushed meanwhile has to be waited for too.</summary>
     public async Task<IReadOnlyDictionary<Digest, long>> MakeDurableAsync(IReadOnlyCollection<Digest> digests)
     {
-        List<Task>? syncs = null;
-        HashSet<string>? folders = null;
-        foreach (var digest in digests)
+        while (true)
         {
-            if (staged.TryGetValue(digest, out var blob)) (syncs ??= []).Add(PromoteAsync(blob));
-            else if (FolderToSync(digest) is { } folder) (folders ??= []).Add(folder);
-        }
+            var durable = new Dictionary<Digest, long>();
+            List<Task>? syncs = null;
+            HashSet<string>? unsynced = null;
+            foreach (var digest in digests)
+            {
+                var path = BlobPath(digest);
+                var folder = Path.GetDirectoryName(path)!;
+                long? length = null;
+                if (!staged.TryGetValue(digest, out var blob))
+                {
+                    // A blob that has its name counts if whatever gave it that has ended since, and well.
+                    length = FileLength.Of(path);
+                    staged.TryGetValue(digest, out blob);
+                }
 
-        if (folders is not null) (syncs ??= []).Add(Task.Run(() => folders.ToList().ForEach(SyncOnce)));
-        if (syncs is not null) await Task.WhenAll(syncs);
-        var durable = new Dictionary<Digest, long>();
-        foreach (var digest in digests)
-        {
-            if (FileLength.Of(BlobPath(digest)) is { } length) durable[digest] = length;
-        }
+                if (blob is not null) (syncs ??= []).Add(PromoteAsync(blob));
+                else if (length is not null && !folders.IsDurable(folder)) (unsynced ??= []).Add(folder);
+                else if (length is { } found) durable[digest] = found;
+            }
 
-        return durable;
+            if (syncs is null && unsynced is null) return durable;
+            if (unsynced is not null) (syncs ??= []).Add(Task.Run(() => MakeDurable(unsynced)));
+            await Task.WhenAll(syncs!);
+        }
+    }
+
+    private void MakeDurable(HashSet<string> unsynced)
+    {
+        foreach (var folder in unsynced) folders.MakeDurable(folder);
     }
 
     /// <summary>
@@ -150,7 +167,7 @@ internal sealed partial class FileBlobStore : IBlobStore
         var path = BlobPath(digest);
         if (!File.Exists(path)) return;
         File.Delete(path);
-        DiskSync.Folder(Path.GetDirectoryName(path)!);
+        folders.Sync(Path.GetDirectoryName(path)!);
     }
 
     public IAsyncEnumerable<Digest> ListAsync(CancellationToken cancellation) => List().ToAsyncEnumerable();
@@ -165,8 +182,8 @@ internal sealed partial class FileBlobStore : IBlobStore
         File.Move(path, aside, overwrite: true);
         var isSame = File.GetLastWriteTimeUtc(aside) == writtenUtc;
         if (!isSame) File.Move(aside, path, overwrite: true);
+        folders.Sync(Path.GetDirectoryName(path)!);
         DiskSync.Folder(quarantine);
-        DiskSync.Folder(Path.GetDirectoryName(path)!);
         return Task.FromResult(isSame);
     }
 
@@ -254,41 +271,6 @@ internal sealed partial class FileBlobStore : IBlobStore
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
             return null;
-        }
-    }
-
-    /// <summary>The folder of a manifest's blob, if this process has not synced it yet.</summary>
-    private string? FolderToSync(Digest digest)
-    {
-        var folder = Path.GetDirectoryName(BlobPath(digest))!;
-        return !durableFolders.ContainsKey(folder) && Directory.Exists(folder) ? folder : null;
-    }
-
-    /// <summary>
-    /// Syncs each folder, with its parents, once per process: an earlier process may have died between renaming a blob
-    /// and syncing the folder.
-    /// </summary>
-    private void SyncOnce(string folder)
-    {
-        if (durableFolders.ContainsKey(folder)) return;
-        Directory.CreateDirectory(folder);
-        DiskSync.Folder(folder);
-        DiskSync.Folder(Path.GetDirectoryName(folder)!);
-        DiskSync.Folder(blobs);
-        durableFolders.TryAdd(folder, true);
-    }
-
-    /// <summary>A folder that could not be synced is not durable until a later sync succeeds.</summary>
-    private void FlushNames(string folder)
-    {
-        try
-        {
-            DiskSync.Folder(folder);
-        }
-        catch (IOException)
-        {
-            durableFolders.TryRemove(folder, out _);
-            throw;
         }
     }
 

@@ -35,6 +35,12 @@ internal sealed class StagedBlob(Digest digest, long sizeBytes, TimeProvider clo
 
     public long SizeBytes => sizeBytes;
 
+    /// <summary>
+    /// Whether one of its files got the blob's name, or may have got it, and the folder was not synced since. Only the
+    /// promotion changes it.
+    /// </summary>
+    public bool HasUnsyncedName { get; set; }
+
     /// <summary>Latest first.</summary>
     public IReadOnlyList<StagedFile> Files => Volatile.Read(ref files);
 
@@ -73,15 +79,10 @@ internal sealed class StagedBlob(Digest digest, long sizeBytes, TimeProvider clo
         }
     }
 
-    /// <summary>Removes a damaged file. False if it had already been superseded.</summary>
-    public bool Remove(StagedFile file)
+    /// <summary>Removes a damaged file.</summary>
+    public void Remove(StagedFile file)
     {
-        lock (guard)
-        {
-            var isThere = files.Contains(file);
-            Keep([.. files.Where(f => f != file)]);
-            return isThere;
-        }
+        lock (guard) Volatile.Write(ref files, [.. files.Where(f => f != file)]);
     }
 
     /// <summary>
@@ -93,9 +94,17 @@ internal sealed class StagedBlob(Digest digest, long sizeBytes, TimeProvider clo
         {
             var later = files.TakeWhile(f => f != file).ToArray();
             var earlier = files.Skip(later.Length + 1).ToList();
-            Keep(later);
+            Volatile.Write(ref files, later);
             return earlier;
         }
+    }
+
+    /// <summary>
+    /// Ends the blob: no file can be added any more. False if one was added meanwhile.
+    /// </summary>
+    public bool TryEnd()
+    {
+        lock (guard) return isEnded = files.Length == 0 && !HasUnsyncedName;
     }
 
     /// <summary>
@@ -105,8 +114,8 @@ internal sealed class StagedBlob(Digest digest, long sizeBytes, TimeProvider clo
     {
         lock (guard)
         {
-            if (isEnded) return Task.CompletedTask;
-            return promotion is { IsCompleted: false } ? promotion : promotion = TryAsync(promote);
+            if (promotion is { IsCompleted: false }) return promotion;
+            return isEnded ? Task.CompletedTask : promotion = TryAsync(promote);
         }
     }
 
@@ -121,11 +130,5 @@ internal sealed class StagedBlob(Digest digest, long sizeBytes, TimeProvider clo
             lock (guard) (failures, failedAt) = (failures + 1, clock.GetTimestamp());
             throw;
         }
-    }
-
-    private void Keep(StagedFile[] kept)
-    {
-        Volatile.Write(ref files, kept);
-        isEnded = kept.Length == 0;
     }
 }

@@ -34,6 +34,9 @@ internal sealed class DiskFaults : IDisposable
     /// <summary>Not an error: half of the bytes are written.</summary>
     public const int ShortWrite = 0;
 
+    /// <summary>Not an error yet: the call waits, for <see cref="FailHeld"/> or <see cref="Stop"/>.</summary>
+    public const int Held = -1;
+
     private const int RuleBytes = 264;
     private const int PathAt = 20;
 
@@ -80,6 +83,17 @@ internal sealed class DiskFaults : IDisposable
         rule.Write(16, 0);
         rule.Write(0, (int)calls);
     }
+
+    /// <summary>Lets go of held calls but those on such files.</summary>
+    /// <param name="path">What the file's path contains; it begins with what the rule has.</param>
+    public void HoldOnly(string path)
+    {
+        var text = Encoding.UTF8.GetBytes(path);
+        rule.WriteArray(PathAt, text, 0, text.Length);
+    }
+
+    /// <summary>Lets the calls fail that are held, and those that would be.</summary>
+    public void FailHeld(int error) => rule.Write(4, error);
 
     /// <summary>Lets everything work again.</summary>
     public void Stop() => rule.Write(0, 0);

@@ -160,15 +160,101 @@ public class StagedBlobTests
         await RequireWholeAfterKillAsync(berth, Image with { Tag = "v2", Layers = [new TestBlob(3, 9000)] });
     }
 
+    /// <summary>The usual moment of a manifest: its large blobs are on their way to the disk.</summary>
+    [Fact]
+    public async Task A_manifest_waits_for_the_sync_of_a_name_that_its_blob_has_already()
+    {
+        var image = Image with { Layers = [new TestBlob(2, Large)] };
+        using var faults = new DiskFaults();
+        await using var berth = await faults.StartAsync();
+        using var http = berth.CreateClient();
+        var client = new ImageClient(http, new Random(1));
+        await client.PushWholeAsync(image.Repository, image.Config);
+
+        // The folder is synced once when it is made, and again when the blob has its name.
+        faults.Inject(DiskCalls.Sync, DiskFaults.Held, FolderOf(image.Layers[0]), skip: 1);
+        await client.PushWholeAsync(image.Repository, image.Layers[0]);
+        await Eventually.TrueAsync(() => faults.Hits == 1);
+        Assert.True(File.Exists(StoredFiles.BlobIn(berth.DataFolder, image.Layers[0])));
+        await RequireRefusalAsync(client, image, 503, whileHeld: async () =>
+        {
+            // The manifest's push has looked at both blobs once one of them is durable.
+            await Eventually.TrueAsync(() => File.Exists(StoredFiles.BlobIn(berth.DataFolder, image.Config)));
+            await FailHeldAsync(faults, http);
+        });
+
+        // Nor later, until that folder was synced.
+        await RequireRefusalAsync(client, image, 503);
+        faults.Stop();
+        await client.PushManifestAsync(image);
+        await RequireWholeAfterKillAsync(berth, image);
+    }
+
+    [Fact]
+    public async Task A_manifest_waits_for_a_blob_that_is_pushed_while_it_waits_for_others()
+    {
+        var image = Image with { Layers = [new TestBlob(2, Large)] };
+        var folder = FolderOf(image.Layers[0]);
+        var neighbour = Enumerable.Range(1000, 100_000).Select(seed => new TestBlob(seed, 100))
+            .First(blob => FolderOf(blob) == folder);
+        using var faults = new DiskFaults();
+        await using var berth = await faults.StartAsync();
+        using var http = berth.CreateClient();
+        var client = new ImageClient(http, new Random(1));
+        await client.PushAsync(Image with { Tag = "neighbour", Config = neighbour });
+        await client.PushWholeAsync(image.Repository, image.Config);
+
+        // First the folder of the config, when it is made, then that of the layer, which is there, and has its name.
+        faults.Inject(DiskCalls.Sync, DiskFaults.Held, "/blobs/sha256/");
+        await RequireRefusalAsync(client, image, 503, whileHeld: async () =>
+        {
+            await Eventually.TrueAsync(() => faults.Hits == 1);
+            await client.PushWholeAsync(image.Repository, image.Layers[0]);
+            await Eventually.TrueAsync(() => faults.Hits == 2);
+            faults.HoldOnly(folder);
+            await Eventually.TrueAsync(() => StoredFiles.UploadsIn(berth.DataFolder) == 0);
+            await FailHeldAsync(faults, http);
+        });
+        faults.Stop();
+        await client.PushManifestAsync(image);
+        await RequireWholeAfterKillAsync(berth, image);
+    }
+
+    [Fact]
+    public async Task A_name_whose_sync_fails_is_synced_again_though_no_manifest_needs_it()
+    {
+        var blob = new TestBlob(2, Large);
+        using var faults = new DiskFaults();
+        await using var berth = await faults.StartAsync();
+        using var http = berth.CreateClient();
+        var client = new ImageClient(http, new Random(1));
+        faults.Inject(DiskCalls.Sync, DiskFaults.InputOutput, FolderOf(blob), skip: 1);
+        await client.PushWholeAsync("library/app", blob);
+        await Eventually.TrueAsync(() => faults.Hits > 1);
+        await client.PullBlobAsync("library/app", blob);
+    }
+
+    private static string FolderOf(TestBlob blob) => $"/blobs/sha256/{blob.Digest["sha256:".Length..][..2]}";
+
+    /// <summary>Lets a held call fail, some requests later: one that does not wait would be answered before.</summary>
+    private static async Task FailHeldAsync(DiskFaults faults, HttpClient http)
+    {
+        for (var i = 0; i < 20; i++) await StatusAsync(http, "v2/");
+        faults.FailHeld(DiskFaults.InputOutput);
+    }
+
     private static async Task<HttpStatusCode> StatusAsync(HttpClient http, string path)
     {
         using var answer = await http.GetAsync(path, Stop);
         return answer.StatusCode;
     }
 
-    private static async Task RequireRefusalAsync(ImageClient client, TestImage image, int status)
+    private static async Task RequireRefusalAsync(
+        ImageClient client, TestImage image, int status, Func<Task>? whileHeld = null)
     {
-        var refusal = await Assert.ThrowsAsync<UnexpectedAnswerException>(() => client.PushManifestAsync(image));
+        var push = client.PushManifestAsync(image);
+        if (whileHeld is not null) await whileHeld();
+        var refusal = await Assert.ThrowsAsync<UnexpectedAnswerException>(() => push);
         Assert.Contains($"was answered {status}", refusal.Message, StringComparison.Ordinal);
     }
 
