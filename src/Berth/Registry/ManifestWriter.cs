@@ -76,7 +76,7 @@ internal sealed class ManifestWriter(
         return await WriteAsync(push, manifest, needs.Of(manifest), cancellation);
     }
 
-    /// <summary>Retries if a blob was pushed again while the others were made durable.</summary>
+    /// <summary>Retries if a blob was pushed, or pushed again, while the others were made durable.</summary>
     private async Task<ManifestResult> WriteAsync(
         ManifestPush push, Manifest manifest, IReadOnlyList<ManifestReference> needed, CancellationToken cancellation)
     {
@@ -87,18 +87,24 @@ internal sealed class ManifestWriter(
         while (true)
         {
             var known = durable;
+            var damaged = new List<BlobLink>();
             var result = await changes.RunAsync(
                 push.Repository, hold, isDurable: true,
-                change => WriteAsync(change, push, manifest, needed, known), cancellation);
+                change => WriteAsync(change, push, manifest, needed, known, damaged), cancellation);
             if (result.Refusal != ManifestRefusal.ReferencesUnknown) return result;
             durable = await store.MakeDurableAsync(digests);
-            if (durable.Count == known.Count) return result;
+            if (durable.Count != known.Count || durable.Except(known).Any()) continue;
+            foreach (var link in damaged) blobs.NoteDamaged(link, LengthIn(known, link.Digest));
+            return result;
         }
     }
 
+    private static long? LengthIn(IReadOnlyDictionary<Digest, long> durable, Digest digest) =>
+        durable.TryGetValue(digest, out var length) ? length : null;
+
     private async ValueTask<ManifestResult> WriteAsync(
         RepositoryChange change, ManifestPush push, Manifest manifest, IReadOnlyList<ManifestReference> needed,
-        IReadOnlyDictionary<Digest, long> durable)
+        IReadOnlyDictionary<Digest, long> durable, List<BlobLink> damaged)
     {
         var session = change.Session;
 
@@ -112,7 +118,7 @@ internal sealed class ManifestWriter(
             }
         }
 
-        var missing = await FindMissingAsync(session, known, needed, durable);
+        var missing = await FindMissingAsync(session, known, needed, durable, damaged);
         if (missing.Count > 0) return ManifestResult.Unknown(missing);
         var repositoryId = await change.GetIdAsync();
         await manifests.AddAsync(session, repositoryId, push.Digest, manifest, push.Body, push.Actor);
@@ -146,20 +152,30 @@ internal sealed class ManifestWriter(
     /// Digests missing from the repository. Children of an index may be blobs too: build caches list their layers
     /// there.
     /// </summary>
-    private async ValueTask<List<string>> FindMissingAsync(
+    /// <param name="session">The transaction.</param>
+    /// <param name="repositoryId">Which repository; none has -1.</param>
+    /// <param name="needed">What it should have.</param>
+    /// <param name="durable">The lengths of what is in the store.</param>
+    /// <param name="damaged">Is filled with those that are linked, but missing in the store or of the wrong length.</param>
+    private static async ValueTask<List<string>> FindMissingAsync(
         Session session, long repositoryId, IReadOnlyList<ManifestReference> needed,
-        IReadOnlyDictionary<Digest, long> durable)
+        IReadOnlyDictionary<Digest, long> durable, List<BlobLink> damaged)
     {
+        damaged.Clear();
         if (needed.Count == 0) return [];
         var children = needed.Where(n => n.Kind == ReferenceKind.Child).Select(n => n.Target.Digest).ToList();
         var present = children.Count == 0 ? [] : await ManifestTable.FindAllAsync(session, repositoryId, children);
         var links = await BlobTable.FindAllAsync(session, repositoryId, needed.Select(n => n.Target.Digest));
-        return [.. needed.Select(n => n.Target.Digest).Distinct()
-            .Where(d => !present.Contains(d)
-                && !(links.TryGetValue(d, out var size) && blobs.IsWhole(new BlobLink(d, size), LengthOf(d))))
-            .Select(d => d.Text)];
+        var missing = new List<string>();
+        foreach (var digest in needed.Select(n => n.Target.Digest).Distinct().Where(d => !present.Contains(d)))
+        {
+            var isLinked = links.TryGetValue(digest, out var size);
+            if (isLinked && LengthIn(durable, digest) == size) continue;
+            if (isLinked) damaged.Add(new BlobLink(digest, size));
+            missing.Add(digest.Text);
+        }
 
-        long? LengthOf(Digest digest) => durable.TryGetValue(digest, out var length) ? length : null;
+        return missing;
     }
 
     private string? Fault(Manifest manifest)

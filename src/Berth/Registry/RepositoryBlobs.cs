@@ -50,14 +50,20 @@ internal sealed partial class RepositoryBlobs(
     /// </summary>
     /// <param name="link">The link.</param>
     /// <param name="length">The length in the store, in bytes; null if it is missing.</param>
-    public bool IsWhole(BlobLink link, long? length)
+    private bool IsWhole(BlobLink link, long? length)
     {
         if (length == link.SizeBytes) return true;
+        NoteDamaged(link, length);
+        return false;
+    }
+
+    /// <summary>Logs, once, that a linked blob is missing in the store or has the wrong length.</summary>
+    public void NoteDamaged(BlobLink link, long? length)
+    {
         if (damaged.Count >= MaxDamaged) damaged.Clear();
-        if (!damaged.TryAdd(link.Digest, true)) return false;
+        if (!damaged.TryAdd(link.Digest, true)) return;
         if (length is { } found) LogDamaged(link.Digest, link.SizeBytes, found);
         else LogMissing(link.Digest, link.SizeBytes);
-        return false;
     }
 
     /// <summary>Links a blob that was just uploaded. The upload's row is deleted in the same transaction.</summary>
