@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace Berth.Transport;
+namespace Berth.Disk;
 
 /// <summary>How many files and sockets this process may have open (getrlimit(2), RLIMIT_NOFILE).</summary>
 internal static partial class Descriptors

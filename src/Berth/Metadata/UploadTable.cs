@@ -9,14 +9,21 @@ namespace Berth.Metadata;
 /// <param name="Algorithm">The algorithm that its digest will most likely have.</param>
 /// <param name="State">What the blob store needs to resume it; null if the store needs nothing.</param>
 /// <param name="Version">Grows with each claim and release: a holder with an older version has lost the upload.</param>
+/// <param name="ActiveAt">When it was last used, as far as that was recorded.</param>
 internal sealed record UploadRow(
-    UploadId Id, RepositoryName Repository, DigestAlgorithm Algorithm, string? State, long Version);
+    UploadId Id, RepositoryName Repository, DigestAlgorithm Algorithm, string? State, long Version,
+    DateTimeOffset ActiveAt);
+
+/// <summary>An upload that looks abandoned. It is also a place in the list of them, oldest first.</summary>
+/// <param name="Id">Which.</param>
+/// <param name="ActiveAt">When it was last used, in milliseconds since 1970.</param>
+internal sealed record IdleUpload(UploadId Id, long ActiveAt);
 
 /// <summary>The uploads in progress.</summary>
 internal sealed class UploadTable(Database database, RepositoryTable repositories, TimeProvider clock)
 {
     private const string Columns =
-        "u.algorithm, u.state, u.version, (SELECT r.name FROM repository r WHERE r.id = u.repository_id)";
+        "u.algorithm, u.state, u.version, (SELECT r.name FROM repository r WHERE r.id = u.repository_id), u.active_at";
 
     public async Task AddAsync(
         UploadRow upload, string startedBy, CancellationToken cancellation) => await database.WriteAsync(
@@ -26,7 +33,7 @@ internal sealed class UploadTable(Database database, RepositoryTable repositorie
             VALUES ($1, $2, $3, $4, $5, $6, $7)
             """,
             upload.Id.Text, await repositories.FindOrAddAsync(session, upload.Repository), upload.Algorithm.ToString(),
-            startedBy, Now, upload.State, upload.Version),
+            startedBy, upload.ActiveAt.ToUnixTimeMilliseconds(), upload.State, upload.Version),
         isDurable: false, cancellation);
 
     public ValueTask<UploadRow?> FindAsync(UploadId id, CancellationToken cancellation) => database.ReadAsync(
@@ -41,7 +48,7 @@ internal sealed class UploadTable(Database database, RepositoryTable repositorie
             """
             UPDATE upload SET version = version + 1, active_at = $3
             WHERE id = $1 AND repository_id = (SELECT r.id FROM repository r WHERE r.name = $2)
-            RETURNING algorithm, state, version, $2
+            RETURNING algorithm, state, version, $2, active_at
             """,
             row => Read(id, row), id.Text, repository.Text, Now),
         isDurable: false, cancellation);
@@ -55,8 +62,15 @@ internal sealed class UploadTable(Database database, RepositoryTable repositorie
         isDurable: false, cancellation) > 0;
 
     /// <summary>Saves what the store needs to reopen an upload, or removes it (null).</summary>
-    public Task SetStateAsync(UploadId id, string? state, CancellationToken cancellation) => database.WriteAsync(
-        session => session.RunAsync("UPDATE upload SET state = $2 WHERE id = $1", id.Text, state),
+    /// <param name="id">Which.</param>
+    /// <param name="state">What the store needs.</param>
+    /// <param name="activeAt">When the upload was last used.</param>
+    /// <param name="cancellation">Gives up, unless the commit has begun.</param>
+    public Task SetStateAsync(
+        UploadId id, string? state, DateTimeOffset activeAt, CancellationToken cancellation) => database.WriteAsync(
+        session => session.RunAsync(
+            "UPDATE upload SET state = $2, active_at = $3 WHERE id = $1",
+            id.Text, state, activeAt.ToUnixTimeMilliseconds()),
         isDurable: false, cancellation);
 
     /// <summary>Whether nobody has claimed an upload since this version.</summary>
@@ -85,13 +99,21 @@ internal sealed class UploadTable(Database database, RepositoryTable repositorie
     public Task<UploadRow?> RemoveIdleAsync(UploadId id, TimeSpan age, CancellationToken cancellation) =>
         RemoveAsync(id, "active_at < $2", Before(age), cancellation);
 
-    /// <summary>Uploads idle for longer than <paramref name="age"/>, the oldest first, up to a limit.</summary>
-    public ValueTask<List<UploadId>> IdleAsync(
-        TimeSpan age, int count, CancellationToken cancellation) => database.ReadAsync(
+    /// <summary>A page of the uploads that are idle for longer than <paramref name="age"/>, the oldest first.</summary>
+    /// <param name="age">How long.</param>
+    /// <param name="after">The last one of the page before; null for the first page.</param>
+    /// <param name="count">The size of the page.</param>
+    /// <param name="cancellation">Ends the query.</param>
+    public ValueTask<List<IdleUpload>> IdleAsync(
+        TimeSpan age, IdleUpload? after, int count, CancellationToken cancellation) => database.ReadAsync(
         s => s.AllAsync(
-            "SELECT id FROM upload WHERE active_at < $1 ORDER BY active_at, id LIMIT $2",
-            row => UploadId.TryParse(row.GetString(0), out var id) ? id : default,
-            Before(age), count),
+            """
+            SELECT id, active_at FROM upload WHERE active_at < $1 AND (active_at, id) > ($2, $3)
+            ORDER BY active_at, id LIMIT $4
+            """,
+            row => new IdleUpload(
+                UploadId.TryParse(row.GetString(0), out var id) ? id : default, row.GetInt64(1)),
+            Before(age), after?.ActiveAt ?? 0, after?.Id.Text ?? "", count),
         cancellation);
 
     private Task<UploadRow?> RemoveAsync(
@@ -100,7 +122,7 @@ internal sealed class UploadTable(Database database, RepositoryTable repositorie
             $"""
             DELETE FROM upload WHERE id = $1 AND {condition}
             RETURNING algorithm, state, version,
-                (SELECT r.name FROM repository r WHERE r.id = upload.repository_id)
+                (SELECT r.name FROM repository r WHERE r.id = upload.repository_id), active_at
             """,
             row => Read(id, row), id.Text, bound),
         isDurable: false, cancellation);
@@ -113,6 +135,6 @@ internal sealed class UploadTable(Database database, RepositoryTable repositorie
         RepositoryName.TryParse(row.GetString(3), out var name)
             ? new UploadRow(
                 id, name, Enum.Parse<DigestAlgorithm>(row.GetString(0)), row.IsDBNull(1) ? null : row.GetString(1),
-                row.GetInt64(2))
+                row.GetInt64(2), DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(4)))
             : throw new InvalidDataException($"upload {id} belongs to an invalid repository name");
 }

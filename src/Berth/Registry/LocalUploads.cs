@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Berth.Blobs;
+using Berth.Disk;
 using Berth.Metadata;
 using Berth.Oci;
 using Berth.Settings;
@@ -7,13 +8,13 @@ using Berth.Settings;
 namespace Berth.Registry;
 
 /// <summary>
-/// Uploads to a folder that only this process uses. Those recently written to stay open, with their running hash; the
-/// length of the file tells how far an upload came. The row of a closed upload may hold its saved hash, which is
-/// removed before the file is written again, so that it never belongs to other content.
+/// Uploads to a folder that only this process uses. Some of those recently written to stay open, with their running
+/// hash; the length of the file tells how far an upload came. The row of a closed upload may hold its saved hash, which
+/// is removed before the file is written again, so that it never belongs to other content.
 /// </summary>
 internal sealed partial class LocalUploads(
-    UploadTable table, RepositoryBlobs blobs, IBlobStore store, StorageSettings storage, TimeProvider clock,
-    ILogger<LocalUploads> log)
+    UploadTable table, RepositoryBlobs blobs, IBlobStore store, StorageSettings storage, LimitSettings limits,
+    TimeProvider clock, ILogger<LocalUploads> log)
     : Uploads(table, blobs, store, clock, log)
 {
     private static readonly TimeSpan LongestUnrecorded = TimeSpan.FromMinutes(10);
@@ -24,47 +25,65 @@ internal sealed partial class LocalUploads(
     private readonly TimeSpan recordedEvery =
         TimeSpan.FromTicks(Math.Min(LongestUnrecorded.Ticks, storage.Maintenance.UploadPurging.Age.Ticks / 4));
 
+    /// <summary>How many may rest open. Each takes a descriptor: no more than a sixteenth of all.</summary>
+    private readonly int mostAtRest = (int)Math.Clamp(Descriptors.Raise() / 16, 1, limits.ConcurrentUploads);
+
     private readonly ConcurrentDictionary<UploadId, OpenUpload> open = new();
 
     public override async Task<UploadId> StartAsync(
         RepositoryName repository, DigestAlgorithm algorithm, string startedBy, CancellationToken cancellation) =>
-        (await AddAsync(repository, algorithm, startedBy, cancellation)).Content.Id;
+        (await AddAsync(repository, algorithm, startedBy, cancellation)).Id;
 
     public override async Task<UploadLease> TakeNewAsync(
         RepositoryName repository, DigestAlgorithm algorithm, string startedBy, CancellationToken cancellation)
     {
-        var upload = await AddAsync(repository, algorithm, startedBy, cancellation);
+        var upload = await OpenAsync(await AddAsync(repository, algorithm, startedBy, cancellation), cancellation);
         _ = upload.TryHold();
+        open[upload.Content.Id] = upload;
         return new Lease(this, upload) { Otherwise = UploadEnd.Discard };
     }
 
     public override async ValueTask<UploadTaking> TakeAsync(
         RepositoryName repository, UploadId id, CancellationToken cancellation)
     {
-        if (await FindAsync(repository, id, cancellation) is not { } upload) return UploadTaking.Unknown;
-        return upload.TryHold() ? new UploadTaking(new Lease(this, upload)) : UploadTaking.Busy;
+        while (await FindAsync(repository, id, cancellation) is { } upload)
+        {
+            if (upload.TryHold()) return new UploadTaking(new Lease(this, upload));
+            if (upload.Closing is not { } closing) return UploadTaking.Busy;
+            await closing.WaitAsync(cancellation);
+        }
+
+        return UploadTaking.Unknown;
     }
 
+    /// <summary>Does not keep the upload open: a client that asks may not resume it.</summary>
     public override async ValueTask<long?> FindOffsetAsync(
-        RepositoryName repository, UploadId id, CancellationToken cancellation) =>
-        (await FindAsync(repository, id, cancellation))?.Content.Offset;
+        RepositoryName repository, UploadId id, CancellationToken cancellation)
+    {
+        if (open.TryGetValue(id, out var known)) return known.IsIn(repository) ? known.Content.Offset : null;
+        if (await Table.FindAsync(id, cancellation) is not { } row || row.Repository != repository) return null;
+        using var content = await Store.OpenUploadAsync(
+            row.Id, row.Repository, row.Algorithm, state: null, cancellation);
+        return content.Offset;
+    }
 
-    public override async Task ExpireAsync(UploadId id, TimeSpan age, CancellationToken cancellation)
+    public override async Task<bool> ExpireAsync(UploadId id, TimeSpan age, CancellationToken cancellation)
     {
         open.TryGetValue(id, out var upload);
         if (upload?.TryHold() == false)
         {
             await Table.TouchAsync(id, cancellation);
-            return;
+            return false;
         }
 
         var isOver = false;
         try
         {
             isOver = await Table.RemoveIdleAsync(id, age, cancellation) is not null;
-            if (!isOver) return;
+            if (!isOver) return false;
             upload?.Content.Dispose();
             await Store.DeleteUploadAsync(id, state: null, cancellation);
+            return true;
         }
         finally
         {
@@ -84,18 +103,7 @@ internal sealed partial class LocalUploads(
     {
         foreach (var upload in open.Values)
         {
-            if (Clock.GetElapsedTime(upload.ActiveAt) < idle || !upload.TryHold()) continue;
-            try
-            {
-                if (upload.Content.State is { } state)
-                {
-                    await Table.SetStateAsync(upload.Content.Id, state, cancellation);
-                }
-            }
-            finally
-            {
-                LetGo(upload, isOver: true);
-            }
+            if (Clock.GetElapsedTime(upload.ActiveAt) >= idle) await CloseAsync(upload, cancellation);
         }
     }
 
@@ -105,32 +113,80 @@ internal sealed partial class LocalUploads(
         base.Dispose();
     }
 
-    private async Task<OpenUpload> AddAsync(
+    private async Task<UploadRow> AddAsync(
         RepositoryName repository, DigestAlgorithm algorithm, string startedBy, CancellationToken cancellation)
     {
-        var row = new UploadRow(UploadId.New(), repository, algorithm, State: null, Version: 0);
+        var row = new UploadRow(
+            UploadId.New(), repository, algorithm, State: null, Version: 0, Clock.GetUtcNow());
         await Table.AddAsync(row, startedBy, cancellation);
-        return await OpenAsync(row, cancellation);
+        return row;
     }
 
     private async ValueTask<OpenUpload?> FindAsync(
         RepositoryName repository, UploadId id, CancellationToken cancellation)
     {
-        if (open.TryGetValue(id, out var known)) return known.Content.Repository == repository ? known : null;
+        if (open.TryGetValue(id, out var known)) return known.IsIn(repository) ? known : null;
         if (await Table.FindAsync(id, cancellation) is not { } row || row.Repository != repository) return null;
-        if (row.State is not null) await Table.SetStateAsync(id, state: null, cancellation);
-        return await OpenAsync(row, cancellation);
+        if (row.State is not null)
+        {
+            row = row with { ActiveAt = Clock.GetUtcNow() };
+            await Table.SetStateAsync(id, state: null, row.ActiveAt, cancellation);
+        }
+
+        // If two requests open the same upload at once, both get the first one's.
+        var opened = await OpenAsync(row, cancellation);
+        var kept = open.GetOrAdd(id, opened);
+        if (kept != opened) opened.Content.Dispose();
+        return kept;
     }
 
-    /// <summary>If two requests open the same upload at once, both get the first one's.</summary>
     private async ValueTask<OpenUpload> OpenAsync(UploadRow row, CancellationToken cancellation)
     {
         var content = await Store.OpenUploadAsync(
             row.Id, row.Repository, row.Algorithm, row.State, cancellation);
-        var opened = new OpenUpload(content, Clock.GetTimestamp());
-        var kept = open.GetOrAdd(row.Id, opened);
-        if (kept != opened) content.Dispose();
-        return kept;
+        return new OpenUpload(content, Clock.GetTimestamp(), TimestampOf(row.ActiveAt));
+    }
+
+    /// <summary>Makes room for one more upload at rest: closes those that have rested longest.</summary>
+    private async Task MakeRoomAsync()
+    {
+        if (open.Count <= mostAtRest) return;
+        var resting = open.Select(pair => pair.Value).Where(upload => upload.IsResting).ToList();
+        foreach (var upload in resting.OrderBy(u => u.ActiveAt).Take(resting.Count + 1 - mostAtRest))
+        {
+            try
+            {
+                await CloseAsync(upload, CancellationToken.None);
+            }
+            catch (Exception e)
+            {
+                LogUnrecorded(Log, upload.Content.Id, e.Message);
+            }
+        }
+    }
+
+    /// <summary>Closes an upload if it rests, and saves its hash and the time of its last use.</summary>
+    private async Task CloseAsync(OpenUpload upload, CancellationToken cancellation)
+    {
+        if (!upload.TryBeginClosing()) return;
+        try
+        {
+            var state = upload.Content.State;
+            if (state is null && upload.ActiveAt <= upload.RecordedAt) return;
+            var activeAt = Clock.GetUtcNow() - Clock.GetElapsedTime(upload.ActiveAt);
+            await Table.SetStateAsync(upload.Content.Id, state, activeAt, cancellation);
+        }
+        finally
+        {
+            LetGo(upload, isOver: true);
+        }
+    }
+
+    /// <summary>A time of the wall clock as a timestamp; a time in the future counts as now.</summary>
+    private long TimestampOf(DateTimeOffset time)
+    {
+        var secondsAgo = Math.Max(0, (Clock.GetUtcNow() - time).TotalSeconds);
+        return Clock.GetTimestamp() - (long)(secondsAgo * Clock.TimestampFrequency);
     }
 
     private void LetGo(OpenUpload upload, bool isOver)
@@ -144,6 +200,7 @@ internal sealed partial class LocalUploads(
         // It stays held, so that nobody who found it before it was removed can write to it.
         open.TryRemove(KeyValuePair.Create(upload.Content.Id, upload));
         upload.Content.Dispose();
+        upload.NoteClosed();
     }
 
     /// <summary>
@@ -167,9 +224,17 @@ internal sealed partial class LocalUploads(
     [LoggerMessage(Level = LogLevel.Warning, Message = "The activity of upload {Id} could not be recorded: {Reason}")]
     private static partial void LogUnrecorded(ILogger log, UploadId id, string reason);
 
-    private sealed class OpenUpload(BlobUpload content, long openedAt)
+    private sealed class OpenUpload(BlobUpload content, long openedAt, long recordedAt)
     {
-        private int held;
+        private readonly TaskCompletionSource closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private int use;
+
+        private enum Use
+        {
+            Rests,
+            IsHeld,
+            IsClosing,
+        }
 
         public BlobUpload Content { get; } = content;
 
@@ -177,18 +242,34 @@ internal sealed partial class LocalUploads(
         public long ActiveAt { get; set; } = openedAt;
 
         /// <summary>When its activity was last recorded, as a timestamp of the clock.</summary>
-        public long RecordedAt { get; set; } = openedAt;
+        public long RecordedAt { get; set; } = recordedAt;
 
-        public bool IsHeld => Volatile.Read(ref held) != 0;
+        public bool IsResting => State == Use.Rests;
+
+        public bool IsHeld => State == Use.IsHeld;
+
+        /// <summary>Completes when it can be opened again; null if it is not being closed.</summary>
+        public Task? Closing => State == Use.IsClosing ? closed.Task : null;
+
+        private Use State => (Use)Volatile.Read(ref use);
+
+        public bool IsIn(RepositoryName repository) => Content.Repository == repository;
 
         public bool TryHold()
         {
-            if (Interlocked.CompareExchange(ref held, 1, 0) != 0) return false;
+            if (!TryBegin(Use.IsHeld)) return false;
             Content.BeginRequest();
             return true;
         }
 
-        public void Release() => Volatile.Write(ref held, 0);
+        public bool TryBeginClosing() => TryBegin(Use.IsClosing);
+
+        public void Release() => Volatile.Write(ref use, (int)Use.Rests);
+
+        public void NoteClosed() => closed.TrySetResult();
+
+        private bool TryBegin(Use next) =>
+            Interlocked.CompareExchange(ref use, (int)next, (int)Use.Rests) == (int)Use.Rests;
     }
 
     private sealed class Lease(LocalUploads uploads, OpenUpload upload)
@@ -197,6 +278,7 @@ internal sealed partial class LocalUploads(
         protected override async Task<bool> RecordAsync(CancellationToken cancellation)
         {
             await uploads.RecordActivityAsync(upload, cancellation);
+            await uploads.MakeRoomAsync();
             return true;
         }
 

@@ -36,18 +36,22 @@ internal sealed partial class PurgeUploadsJob(
             cancellation);
     }
 
+    /// <summary>Each page begins behind the one before, so that a dry run gets to the end too.</summary>
     private async Task PurgeAsync(CancellationToken cancellation)
     {
-        while (await table.IdleAsync(settings.Age, PageSize, cancellation) is { Count: > 0 } idle)
+        IdleUpload? last = null;
+        while (await table.IdleAsync(settings.Age, last, PageSize, cancellation) is { Count: > 0 } idle)
         {
-            foreach (var id in idle)
+            foreach (var (id, _) in idle)
             {
                 cancellation.ThrowIfCancellationRequested();
-                LogExpired(id, settings.DryRun);
-                if (!settings.DryRun) await uploads.ExpireAsync(id, settings.Age, cancellation);
+                if (settings.DryRun || await uploads.ExpireAsync(id, settings.Age, cancellation))
+                {
+                    LogExpired(id, settings.DryRun);
+                }
             }
 
-            if (settings.DryRun) return;
+            last = idle[^1];
         }
     }
 

@@ -57,11 +57,17 @@ internal sealed class SharedUploads(
         return content.Offset;
     }
 
-    public override async Task ExpireAsync(UploadId id, TimeSpan age, CancellationToken cancellation)
+    public override async Task<bool> ExpireAsync(UploadId id, TimeSpan age, CancellationToken cancellation)
     {
-        if (held.ContainsKey(id)) await Table.TouchAsync(id, cancellation);
-        else if (await Table.RemoveIdleAsync(id, age, cancellation) is { } row)
-            await Store.DeleteUploadAsync(id, row.State, cancellation);
+        if (held.ContainsKey(id))
+        {
+            await Table.TouchAsync(id, cancellation);
+            return false;
+        }
+
+        if (await Table.RemoveIdleAsync(id, age, cancellation) is not { } row) return false;
+        await Store.DeleteUploadAsync(id, row.State, cancellation);
+        return true;
     }
 
     public override async Task RecordActivityAsync(CancellationToken cancellation)
@@ -72,7 +78,8 @@ internal sealed class SharedUploads(
     private async Task<UploadRow> AddAsync(
         RepositoryName repository, DigestAlgorithm algorithm, string startedBy, CancellationToken cancellation)
     {
-        var row = new UploadRow(UploadId.New(), repository, algorithm, State: null, Version: 0);
+        var row = new UploadRow(
+            UploadId.New(), repository, algorithm, State: null, Version: 0, Clock.GetUtcNow());
         await Table.AddAsync(row, startedBy, cancellation);
         return row;
     }

@@ -18,6 +18,9 @@ internal sealed partial class UploadUpkeep(
     private static readonly TimeSpan IdleBeforeClosing = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan LongestRound = TimeSpan.FromMinutes(1);
 
+    /// <summary>How long a stop spends on uploads, no matter how long the requests before it took.</summary>
+    private static readonly TimeSpan PatienceAtEnd = TimeSpan.FromSeconds(5);
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         await Task.Yield();
@@ -42,8 +45,16 @@ internal sealed partial class UploadUpkeep(
     /// <summary>After the last request, so that the next start need not read uploads again.</summary>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
-        await base.StopAsync(cancellationToken);
-        await AttemptAsync(() => uploads.CloseIdleAsync(TimeSpan.Zero, cancellationToken));
+        using var patience = new CancellationTokenSource(PatienceAtEnd, clock);
+        await base.StopAsync(patience.Token);
+        try
+        {
+            await uploads.CloseIdleAsync(TimeSpan.Zero, patience.Token);
+        }
+        catch (Exception e)
+        {
+            LogNotNoted(e);
+        }
     }
 
     /// <summary>A full disk must not end the process: the next round retries.</summary>
@@ -61,4 +72,8 @@ internal sealed partial class UploadUpkeep(
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Maintenance of uploads failed; it is retried within a minute")]
     private partial void LogFailure(Exception e);
+
+    [LoggerMessage(Level = LogLevel.Error, Message =
+        "Not all uploads could be closed cleanly; those that could not are read again when they are resumed")]
+    private partial void LogNotNoted(Exception e);
 }

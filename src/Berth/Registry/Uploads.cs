@@ -38,8 +38,8 @@ internal abstract class Uploads(
     public abstract ValueTask<long?> FindOffsetAsync(
         RepositoryName repository, UploadId id, CancellationToken cancellation);
 
-    /// <summary>Ends an upload that looks abandoned, unless it is in use after all.</summary>
-    public abstract Task ExpireAsync(UploadId id, TimeSpan age, CancellationToken cancellation);
+    /// <summary>Ends an upload that looks abandoned. False if it is in use after all, or gone.</summary>
+    public abstract Task<bool> ExpireAsync(UploadId id, TimeSpan age, CancellationToken cancellation);
 
     /// <summary>Records which uploads are being written, so that none of them looks abandoned.</summary>
     public abstract Task RecordActivityAsync(CancellationToken cancellation);

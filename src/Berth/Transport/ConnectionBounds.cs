@@ -1,3 +1,4 @@
+using Berth.Disk;
 using Berth.Settings;
 
 namespace Berth.Transport;

@@ -1,8 +1,10 @@
 using Berth.Distribution;
+using Berth.Jobs;
 using Berth.Metadata;
 using Berth.Oci;
 using Berth.Registry;
 using Berth.Settings;
+using Berth.Tests.Blobs;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Berth.Tests.Distribution;
@@ -66,6 +68,34 @@ public class PurgeUploadsTests
     }
 
     [Fact]
+    public async Task A_dry_run_tells_of_all_uploads_that_would_go_each_time()
+    {
+        await using var registry = await RegistryFixture.StartOnFilesAsync(
+            s => Purging(s, Quick with { DryRun = true, Interval = TimeSpan.FromHours(1) }, isShared: true));
+        var begun = new List<UploadId>();
+        for (var i = 0; i < 250; i++) begun.Add(await AddAsync(registry, TimeSpan.FromHours(1 + i % 3)));
+        var job = registry.Services.GetServices<Job>().OfType<PurgeUploadsJob>().Single();
+        await job.RunAsync("", Stop);
+        var log = string.Join('\n', registry.Log);
+        Assert.All(begun, id => Assert.Contains($"Upload {id} expired (dry run: True)", log, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task An_upload_that_is_in_use_after_all_is_not_called_expired()
+    {
+        await using var registry = await RegistryFixture.StartAsync();
+        var id = await AddAsync(registry, TimeSpan.FromDays(30));
+        var table = registry.Services.GetRequiredService<UploadTable>();
+        var taking = await registry.Services.GetRequiredService<Uploads>().TakeAsync(StoreUse.Repository, id, Stop);
+        await using var lease = taking.Lease!;
+        await table.SetStateAsync(id, state: null, TimeProvider.System.GetUtcNow() - TimeSpan.FromDays(30), Stop);
+        Assert.NotEmpty(await table.IdleAsync(TimeSpan.FromDays(29), after: null, 1, Stop));
+        await registry.Services.GetServices<Job>().OfType<PurgeUploadsJob>().Single().RunAsync("", Stop);
+        Assert.NotNull(await table.FindAsync(id, Stop));
+        Assert.DoesNotContain(registry.Log, line => line.Contains("expired", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task Nothing_expires_where_purging_is_switched_off()
     {
         await using var registry = await RegistryFixture.StartOnFilesAsync(
@@ -88,6 +118,16 @@ public class PurgeUploadsTests
         await Task.Delay(20, TestContext.Current.CancellationToken);
         await uploads.ExpireAsync(id, TimeSpan.FromMilliseconds(1), TestContext.Current.CancellationToken);
         await new Script(registry).PlayAsync($"PATCH /v2/a/blobs/uploads/{id}\n > efgh\n 404 BLOB_UPLOAD_UNKNOWN");
+    }
+
+    /// <summary>The row of an upload that nobody has used since.</summary>
+    private static async Task<UploadId> AddAsync(RegistryFixture registry, TimeSpan age)
+    {
+        var row = new UploadRow(
+            UploadId.New(), StoreUse.Repository, DigestAlgorithm.Sha256, State: null, Version: 0,
+            TimeProvider.System.GetUtcNow() - age);
+        await registry.Services.GetRequiredService<UploadTable>().AddAsync(row, "somebody", Stop);
+        return row.Id;
     }
 
     private static RegistrySettings Purging(RegistrySettings settings, UploadPurgingSettings purging, bool isShared) =>

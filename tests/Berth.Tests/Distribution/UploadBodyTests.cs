@@ -150,11 +150,11 @@ public class UploadBodyTests
         switch (fault)
         {
             case "its row loses the hash":
-                await table.SetStateAsync(id, state: null, Stop);
+                await table.SetStateAsync(id, state: null, TimeProvider.System.GetUtcNow(), Stop);
                 break;
             case "the machine restarts":
                 var state = (await table.FindAsync(id, Stop))!.State!;
-                await table.SetStateAsync(id, "another" + state, Stop);
+                await table.SetStateAsync(id, "another" + state, TimeProvider.System.GetUtcNow(), Stop);
                 break;
             case "its file grows":
                 sent += 1000;

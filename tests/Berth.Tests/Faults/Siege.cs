@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
-using Berth.Transport;
+using Berth.Disk;
 
 namespace Berth.Tests.Faults;
 

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Headers;
@@ -89,6 +90,40 @@ public class SiegeTests(ITestOutputHelper output)
             });
         Assert.Equal(0, await berth.TerminateAsync(Cancellation));
         Assert.DoesNotContain(" error ", berth.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Three_thousand_uploads_that_rest_take_little_and_can_all_be_resumed()
+    {
+        using var machine = new Confinement();
+        await using var berth = await BerthProcess.StartAsync(machine.Apply, Cancellation);
+        using var http = berth.CreateClient();
+        var client = new ImageClient(http, new Random(1));
+        var clients = new ParallelOptions { MaxDegreeOfParallelism = 8, CancellationToken = Cancellation };
+        var process = new ProcessView(berth.ProcessId);
+        var before = process.ResidentBytes;
+        ConcurrentBag<Uri> begun = [];
+        await Parallel.ForAsync(0, 3000, clients, async (_, stop) =>
+        {
+            var location = await client.StartAsync("library/app", "");
+            using var answer = await http.PatchAsync(location, new ByteArrayContent([1]), stop);
+            Assert.Equal(HttpStatusCode.Accepted, answer.StatusCode);
+            begun.Add(answer.Headers.Location!);
+        });
+        output.WriteLine($"memory: {before / MiB} MiB, then {process.ResidentBytes / MiB} MiB");
+        await client.PushAsync(Image);
+        Assert.True(await client.IsWholeAsync(Image));
+        var digest = TestBlob.DigestOf([1, 2]);
+        await Parallel.ForEachAsync(begun, clients, async (location, stop) =>
+        {
+            using var answer = await http.PutAsync(
+                $"{location.OriginalString}?digest={digest}", new ByteArrayContent([2]), stop);
+            Assert.Equal(HttpStatusCode.Created, answer.StatusCode);
+        });
+        Assert.Equal(0, machine.KillCount);
+        Assert.Equal(0, await berth.TerminateAsync(Cancellation));
+        Assert.DoesNotContain(" error ", berth.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("reading it again", berth.Output, StringComparison.Ordinal);
     }
 
     /// <summary>On a connection of its own, as whatever watches over a service asks.</summary>

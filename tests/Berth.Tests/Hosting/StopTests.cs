@@ -1,3 +1,4 @@
+using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 
@@ -6,6 +7,8 @@ namespace Berth.Tests.Hosting;
 /// <summary>What an operator sees of a stop.</summary>
 public sealed class StopTests : IDisposable
 {
+    private static readonly string Hello = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes("hello")));
+
     private readonly string folder = Directory.CreateTempSubdirectory("berth-stop-").FullName;
 
     [Fact]
@@ -22,6 +25,38 @@ public sealed class StopTests : IDisposable
         Assert.Equal(201, (await push.ReadAnswerAsync()).Status);
         Assert.Equal(0, await berth.WaitForExitAsync());
         Assert.Contains(" Stopped after ", await berth.Output.ReadToEndAsync(Stop), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_stop_whose_requests_do_not_end_in_time_is_in_order_and_keeps_what_rests()
+    {
+        string upload;
+        using (var berth = new ServeProcess(folder, "127.0.0.1:0", "data", ("REGISTRY_HTTP_DRAINTIMEOUT", "1s")))
+        {
+            var address = await berth.ReadAddressAsync();
+            using var http = new HttpClient { BaseAddress = address };
+            using var begun = await http.PostAsync("v2/a/blobs/uploads/", null, Stop);
+            upload = begun.Headers.Location!.OriginalString;
+            using var patched = await http.PatchAsync(upload, new StringContent("hel"), Stop);
+            Assert.Equal(HttpStatusCode.Accepted, patched.StatusCode);
+            using var push = await BeginPushAsync(address);
+            berth.Terminate();
+            Assert.Equal(0, await berth.WaitForExitAsync());
+            var output = await berth.Output.ReadToEndAsync(Stop);
+            Assert.DoesNotContain(" error ", output, StringComparison.Ordinal);
+            Assert.Contains(" Stopped after ", output, StringComparison.Ordinal);
+            Assert.Empty(await berth.Error.ReadToEndAsync(Stop));
+        }
+
+        using var again = new ServeProcess(folder, "127.0.0.1:0", "data");
+        using var client = new HttpClient { BaseAddress = await again.ReadAddressAsync() };
+        using var finished = await client.PutAsync(
+            $"{upload}?digest=sha256:{Hello}", new StringContent("lo"), Stop);
+        Assert.Equal(HttpStatusCode.Created, finished.StatusCode);
+        again.Terminate();
+        Assert.Equal(0, await again.WaitForExitAsync());
+        Assert.DoesNotContain(
+            "reading it again", await again.Output.ReadToEndAsync(Stop), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -74,9 +109,8 @@ public sealed class StopTests : IDisposable
     private static async Task<RawConnection> BeginPushAsync(Uri address)
     {
         var push = await RawConnection.OpenAsync(address);
-        var digest = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes("hello")));
         await push.SendAsync(
-            $"POST /v2/a/blobs/uploads/?digest=sha256:{digest} HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
+            $"POST /v2/a/blobs/uploads/?digest=sha256:{Hello} HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
             + "Content-Length: 5\r\n\r\n");
         await push.ReadUntilAsync("100 Continue\r\n\r\n");
         await push.SendAsync("hel");
