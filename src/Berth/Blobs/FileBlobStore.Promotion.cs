@@ -58,8 +58,8 @@ internal sealed partial class FileBlobStore
     }
 
     /// <summary>
-    /// Tries the latest file first, until one gets the blob's name or none is left. The blob stays staged until its name
-    /// is synced too, so that whoever needs the blob waits for that, and a sync that fails is retried.
+    /// Tries the latest file first, until one gets the blob's name or none is left. The blob stays staged until its
+    /// name is synced too, so that whoever needs the blob waits for that, and a sync that fails is retried.
     /// </summary>
     private void Promote(StagedBlob blob)
     {

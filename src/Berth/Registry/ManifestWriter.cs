@@ -156,7 +156,7 @@ internal sealed class ManifestWriter(
     /// <param name="repositoryId">Which repository; none has -1.</param>
     /// <param name="needed">What it should have.</param>
     /// <param name="durable">The lengths of what is in the store.</param>
-    /// <param name="damaged">Is filled with those that are linked, but missing in the store or of the wrong length.</param>
+    /// <param name="damaged">Takes those that are linked, but missing in the store or of the wrong length.</param>
     private static async ValueTask<List<string>> FindMissingAsync(
         Session session, long repositoryId, IReadOnlyList<ManifestReference> needed,
         IReadOnlyDictionary<Digest, long> durable, List<BlobLink> damaged)

@@ -37,7 +37,7 @@ public class ManifestWriterTests
             Assert.Equal([StoreWithDamage.Layer.Text], result.Missing);
         }
 
-        Assert.Single(registry.Log, line => line.Contains("should have 5 bytes and has 1:", StringComparison.Ordinal));
+        Assert.Single(registry.Log, line => line.Contains("should have 5 bytes but has 1:", StringComparison.Ordinal));
     }
 
     private static Task<ManifestResult> PushAsync(RegistryFixture registry, bool isHealed)
