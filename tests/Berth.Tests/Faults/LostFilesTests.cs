@@ -62,7 +62,7 @@ public class LostFilesTests
         using (new FileStream(other, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None))
         {
             File.Move(other, Path.Combine(berth.DataFolder, "berth.lock"), overwrite: true);
-            await RequireReadyForPullsOnlyAsync(http, "another Berth uses the data folder");
+            await RequireReadyForPullsOnlyAsync(http, "another Berth now uses the data folder");
             await RequireRefusalAsync(() => client.PushAsync(Next));
             Assert.True(await client.IsWholeAsync(Image));
         }
