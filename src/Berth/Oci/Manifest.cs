@@ -34,7 +34,7 @@ public sealed record Manifest(
         var isNamed = contentType is not null && !MediaTypes.IsGeneric(contentType);
         if (isNamed && !MediaTypes.IsApplication(contentType!))
         {
-            throw new ManifestFormatException($"'{contentType}': a manifest's media type must begin with application/");
+            throw new ManifestFormatException($"'{contentType}': a manifest needs a media type under application/");
         }
 
         var mustBeJson = isNamed ? IsKnown(contentType!) : contentType is null || MediaTypes.SaysNothing(contentType);

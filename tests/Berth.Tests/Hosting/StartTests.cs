@@ -93,7 +93,7 @@ public sealed class StartTests : IDisposable
         var nobody = new AuthSettings { Htpasswd = new HtpasswdSettings { Path = Path.Combine(folder, "missing") } };
         var failure = await Assert.ThrowsAsync<StartException>(
             () => RegistryHost.BuildAsync(settings with { Auth = nobody }, Stream.Null));
-        Assert.Contains("the file of users", failure.Message, StringComparison.Ordinal);
+        Assert.Contains("the users file", failure.Message, StringComparison.Ordinal);
         await using var registry = await RegistryHost.BuildAsync(settings, Stream.Null);
     }
 
