@@ -1,5 +1,6 @@
 #!/bin/bash
-# Installs the servers that the tests start: PostgreSQL, Ceph's S3 gateway with what it stands on, and nginx.
+# Installs the servers that the tests start: PostgreSQL and a pooler before it, Ceph's S3 gateway with what it stands
+# on, and nginx.
 #
 #   tests/install-servers.sh
 #
@@ -19,6 +20,7 @@ missing() {
   done <<'PROGRAMS' | sort -u
 postgres postgresql-15
 pg_isready postgresql-client-15
+pgbouncer pgbouncer
 ceph-mon ceph-mon
 ceph-osd ceph-osd
 radosgw radosgw

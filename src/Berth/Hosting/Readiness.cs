@@ -67,9 +67,11 @@ internal sealed class Readiness(
 
         try
         {
-            // A transaction without changes: it takes the path of all writes, and finds what blocks them.
+            // A transaction without changes: it takes the path of all writes, and finds what blocks them. A PostgreSQL
+            // that takes no writes refuses to lock rows, even none.
             await database.WriteAsync(
-                session => session.NumberAsync("SELECT 1 FROM repository LIMIT 1"), isDurable: false);
+                session => session.NumberAsync("SELECT 1 FROM repository WHERE id < 0" + session.ForUpdate),
+                isDurable: false);
         }
         catch (Exception e) when (e is DbException or DatabaseUnavailableException or IOException)
         {

@@ -114,7 +114,7 @@ internal sealed class PostgresDatabase : Database
     public override Task<List<string>> CheckAsync(CancellationToken cancellation) => Task.FromResult<List<string>>([]);
 
     public override PostgresListener Listen(Action<string> forget, Action forgetAll, ILogger log) =>
-        new PostgresListener(settings, forget, forgetAll, TellOfJobs, clock, log);
+        new PostgresListener(settings, forget, forgetAll, TellOfJobs, NotifyAsync, clock, log);
 
     public override ValueTask DisposeAsync() => source.DisposeAsync();
 
@@ -154,6 +154,16 @@ internal sealed class PostgresDatabase : Database
         }
     }
 
+    private async Task NotifyAsync(string channel, CancellationToken cancellation)
+    {
+        await using var connection = await source.OpenConnectionAsync(cancellation);
+        await using var command = new NpgsqlCommand("SELECT pg_notify($1, '')", connection)
+        {
+            Parameters = { new NpgsqlParameter { Value = channel } },
+        };
+        await command.ExecuteNonQueryAsync(cancellation);
+    }
+
     private async Task<NpgsqlConnection> TakeAsync(Attempt attempt, CancellationToken cancellation)
     {
         var connection = await source.OpenConnectionAsync(cancellation);
@@ -176,12 +186,13 @@ internal sealed class PostgresDatabase : Database
                 {
                     return await work(attempt);
                 }
-                catch (Exception e) when (IsPassing(e))
+                catch (Exception e) when (IsPassing(e) || (!attempt.IsConnected && e is NpgsqlException))
                 {
                     // A commit that was cut off may have happened: only the client can safely repeat its request.
                     var isLast = number >= settings.Retries || IsTimeout(e)
                         || (attempt.IsCommitting && !IsUndone(e));
-                    if (IsOfTheConnection(e, attempt)) Note(e, isAway: number > 0 || !attempt.IsConnected);
+                    if (IsReadOnly(e)) source.Clear();
+                    else if (IsOfTheConnection(e, attempt)) Note(e, isAway: number > 0 || !attempt.IsConnected);
                     if (isLast) throw new DatabaseUnavailableException(e.Message, e);
 
                     await Task.Delay(settings.RetryDelay * (number + 1), clock, cancellation);
@@ -242,8 +253,16 @@ internal sealed class PostgresDatabase : Database
         // The driver counts it among them, but it lasts until somebody makes room.
         PostgresException { SqlState: PostgresErrorCodes.DiskFull } => false,
         NpgsqlException { IsTransient: true } or SocketException or TimeoutException => true,
-        _ => e.InnerException is SocketException or TimeoutException or EndOfStreamException || IsTimeout(e),
+        _ => e.InnerException is SocketException or TimeoutException or EndOfStreamException || IsTimeout(e)
+            || IsReadOnly(e),
     };
+
+    /// <summary>
+    /// The server takes no writes: it is a standby, or was made one. Another may have taken over its name, which only
+    /// new connections reach. Reads work all the same.
+    /// </summary>
+    private static bool IsReadOnly(Exception e) =>
+        e is PostgresException { SqlState: PostgresErrorCodes.ReadOnlySqlTransaction };
 
     /// <summary>A timeout: Berth's own, or the server's <c>statement_timeout</c>.</summary>
     private static bool IsTimeout(Exception e) => e is TimeoutException

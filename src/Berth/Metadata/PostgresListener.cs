@@ -6,8 +6,9 @@ namespace Berth.Metadata;
 
 /// <summary>
 /// Receives other nodes' changes from PostgreSQL on its own connection (LISTEN/NOTIFY). Notices can only be lost with
-/// that connection, which is probed every second. A node that had no response for <c>database.cachestaleness</c> stops
-/// answering from its cache, and clears it once it hears again. So no answer is staler than that, whatever breaks.
+/// that connection, which is tried with a first notice and then probed every second. A node that had no response for
+/// <c>database.cachestaleness</c> stops answering from its cache, and clears it once it hears again. So no answer is
+/// staler than that, whatever breaks.
 /// </summary>
 internal sealed partial class PostgresListener : IAsyncDisposable
 {
@@ -24,6 +25,7 @@ internal sealed partial class PostgresListener : IAsyncDisposable
     private readonly Action<string> forget;
     private readonly Action forgetAll;
     private readonly Action wakeJobs;
+    private readonly Func<string, CancellationToken, Task> notify;
     private readonly TimeProvider clock;
     private readonly ILogger log;
     private readonly CancellationTokenSource end = new();
@@ -32,11 +34,18 @@ internal sealed partial class PostgresListener : IAsyncDisposable
     private long heardAt = long.MinValue;
     private bool isLost;
 
+    /// <param name="settings">Where the database is.</param>
+    /// <param name="forget">Takes another node's notice.</param>
+    /// <param name="forgetAll">Called when notices may have been missed.</param>
+    /// <param name="wakeJobs">Called when jobs were added.</param>
+    /// <param name="notify">Sends a notice to a channel, over another connection than the one that listens.</param>
+    /// <param name="clock">The time.</param>
+    /// <param name="log">Where losses are told.</param>
     public PostgresListener(
-        PostgresSettings settings, Action<string> forget, Action forgetAll, Action wakeJobs, TimeProvider clock,
-        ILogger log)
+        PostgresSettings settings, Action<string> forget, Action forgetAll, Action wakeJobs,
+        Func<string, CancellationToken, Task> notify, TimeProvider clock, ILogger log)
     {
-        (this.settings, this.clock, this.log) = (settings, clock, log);
+        (this.settings, this.notify, this.clock, this.log) = (settings, notify, clock, log);
         (this.forget, this.forgetAll, this.wakeJobs) = (forget, forgetAll, wakeJobs);
         startedAt = clock.GetTimestamp();
         listening = Task.Run(ListenAlwaysAsync);
@@ -101,13 +110,19 @@ internal sealed partial class PostgresListener : IAsyncDisposable
             CommandTimeout = Math.Max(1, (int)settings.CacheStaleness.TotalSeconds),
         };
         await using var connection = new NpgsqlConnection(options.ToString());
+
+        // This connection's own channel: nobody else need hear the trial.
+        var (trial, isHeard) = ($"berth_trial_{Guid.NewGuid():N}", false);
         connection.Notification += (_, notice) =>
         {
-            if (notice.Channel == JobsChannel) wakeJobs();
+            if (notice.Channel == trial) isHeard = true;
+            else if (notice.Channel == JobsChannel) wakeJobs();
             else forget(notice.Payload);
         };
         await connection.OpenAsync(end.Token);
-        await RunAsync(connection, $"LISTEN {Channel}; LISTEN {JobsChannel}", end.Token);
+        await RunAsync(connection, $"LISTEN {Channel}; LISTEN {JobsChannel}; LISTEN {trial}", end.Token);
+        await notify(trial, end.Token);
+        while (!isHeard) await RequireNoticeAsync(connection);
 
         // Earlier writes will not be announced again.
         forgetAll();
@@ -127,6 +142,18 @@ internal sealed partial class PostgresListener : IAsyncDisposable
         {
             Listening.Add(-1);
         }
+    }
+
+    /// <summary>
+    /// A pooler that gives out connections by transaction takes a LISTEN, answers every question, and keeps the notices
+    /// to itself.
+    /// </summary>
+    private async Task RequireNoticeAsync(NpgsqlConnection connection)
+    {
+        var patience = Math.Max(1000, (int)settings.CacheStaleness.TotalMilliseconds);
+        if (await connection.WaitAsync(patience, end.Token)) return;
+        throw new TimeoutException(
+            "notices do not arrive; behind a pooler that gives out connections by transaction nobody can listen");
     }
 
     private static async Task RunAsync(NpgsqlConnection connection, string sql, CancellationToken cancellation)

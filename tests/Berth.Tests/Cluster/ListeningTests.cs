@@ -61,6 +61,28 @@ public class ListeningTests
             async () => await node.Client.GetStringAsync("readyz", Stop) == """{"status":"ok"}""", "no warning");
     }
 
+    [Fact]
+    public async Task Behind_a_pooler_by_transaction_a_node_hears_nothing_and_so_answers_nothing_from_its_cache()
+    {
+        await using var database = await SharedDatabase.CreateAsync();
+        await using var pooler = await TransactionPooler.StartAsync(await PostgresServer.SharedAsync());
+        await using var first = await StartNodeAsync();
+        await using var second = await StartNodeAsync();
+        for (var i = 0; i < 20; i++)
+        {
+            (await SharedDatabase.PushAsync(first, Tag, i)).Dispose();
+            Assert.Equal(SharedDatabase.DigestOf(i), (await SharedDatabase.PullAsync(second, Tag)).Digest);
+            await Task.Delay(100, Stop);
+        }
+
+        await Eventually.TrueAsync(
+            () => second.Log.Any(line => line.Contains("behind a pooler", StringComparison.Ordinal)));
+        Assert.Contains("does not tell", await second.Client.GetStringAsync("readyz", Stop), StringComparison.Ordinal);
+
+        Task<RegistryFixture> StartNodeAsync() => database.StartNodeAsync(
+            pooler.Port, d => d with { PreparedStatements = false, CacheStaleness = TimeSpan.FromSeconds(2) });
+    }
+
     /// <summary>Ends the listening connection as often as the node opens it.</summary>
     private static async Task DeafenAsync(PostgresDatabase database, CancellationToken end)
     {

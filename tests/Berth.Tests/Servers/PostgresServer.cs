@@ -87,6 +87,9 @@ internal sealed class PostgresServer : IAsyncDisposable
     public Task DisconnectAsync(string database) => ExecuteAsync(
         $"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'");
 
+    /// <summary>Lets Berth's account log in, or not. Who is connected stays so.</summary>
+    public Task LetInAsync(bool mayLogIn) => ExecuteAsync($"ALTER ROLE {User} {(mayLogIn ? "LOGIN" : "NOLOGIN")}");
+
     /// <summary>Stops the server: it ends all connections and refuses new ones. What it holds stays.</summary>
     public Task StopAsync() => script.DoAsync("stop");
 
