@@ -10,14 +10,17 @@ namespace Berth.Settings;
 /// </summary>
 internal sealed partial class SettingsEnvironment(MappingNode root, List<SettingsFault> faults)
 {
-    /// <summary>Where distribution's image names the file to read. The only variable that is not a key.</summary>
+    /// <summary>Where distribution's image names the file to read.</summary>
     public const string PathVariable = "REGISTRY_CONFIGURATION_PATH";
+
+    /// <summary>Where podman, buildah and skopeo find their passwords.</summary>
+    private const string PodmansVariable = "REGISTRY_AUTH_FILE";
 
     public void Apply(IReadOnlyDictionary<string, string> environment)
     {
         var variables = environment
             .Where(v => v.Key.StartsWith(SettingsKey.VariablePrefix, StringComparison.Ordinal))
-            .Where(v => v.Key != PathVariable && !IsServiceLink(v.Key, v.Value))
+            .Where(v => v.Key is not (PathVariable or PodmansVariable) && !IsServiceLink(v.Key, v.Value))
             .OrderBy(v => v.Key, Comparer<string>.Create(CompareNames));
         foreach (var (name, value) in variables) Apply(name, value);
     }

@@ -157,6 +157,14 @@ public sealed class SettingsFileTests : IDisposable
             "REGISTRY_PORT_5000_TCP_PROTO=tcp", "REGISTRY_UI_PORT=tcp://10.0.0.2:80").Faults);
 
     [Fact]
+    public void Where_podman_keeps_its_passwords_is_no_setting()
+    {
+        var loaded = SettingsFolder.LoadVariables("REGISTRY_AUTH_FILE=/run/user/0/containers/auth.json");
+        Assert.Empty(loaded.Faults);
+        Assert.Null(loaded.Settings!.Auth);
+    }
+
+    [Fact]
     public void A_port_of_ones_own_in_the_environment_is_not_taken_for_one_of_those() =>
         Assert.Single(SettingsFolder.LoadVariables("REGISTRY_HTTP_PORT=5000").Faults);
 
