@@ -12,6 +12,12 @@ internal sealed class SqliteWriter(string path) : IDisposable
     /// <summary>When the log is checkpointed: at some 4 MiB, as SQLite does by default.</summary>
     private const long FramesBeforeCheckpoint = 1000;
 
+    /// <summary>
+    /// What of the log's file is kept when SQLite begins it anew. It outgrows this while somebody else reads the
+    /// database for long, as a copying program does, and would keep that size until the last connection closes.
+    /// </summary>
+    private const long KeptLogBytes = 16 << 20;
+
     private readonly FileIdentity? database = FileIdentity.Of(path);
     private readonly string logPath = WriteAheadLog.PathOf(path);
     private FileIdentity? log;
@@ -121,7 +127,7 @@ internal sealed class SqliteWriter(string path) : IDisposable
         var opened = SqliteSession.OpenExisting(path);
         try
         {
-            opened.RunScript("PRAGMA wal_autocheckpoint = 0");
+            opened.RunScript($"PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = {KeptLogBytes}");
             isDurable = false;
 
             // The first read creates the log file; SQLite syncs its name without checking the result.
