@@ -6,6 +6,7 @@ namespace Berth.Hosting;
 /// <summary>
 /// <c>/healthz</c>: the process is alive. <c>/readyz</c>: it can do its work, and is not about to stop;
 /// <c>/readyz?for=pull</c> and <c>?for=push</c> ask about one kind of work. Open to everyone; they reveal nothing else.
+/// <c>OPTIONS</c> works too: it is HAProxy's default health check.
 /// </summary>
 internal sealed class HealthEndpoints(RequestDelegate next, Readiness readiness)
 {
@@ -16,7 +17,9 @@ internal sealed class HealthEndpoints(RequestDelegate next, Readiness readiness)
         var method = http.Request.Method;
         if (!HttpMethods.IsGet(method) && !HttpMethods.IsHead(method))
         {
-            return RegistryError.MethodNotAllowed(method).WriteAsync(http.Response);
+            http.Response.Headers.Allow = "GET, HEAD, OPTIONS";
+            if (!HttpMethods.IsOptions(method))
+                return RegistryError.MethodNotAllowed(method).WriteAsync(http.Response);
         }
 
         return path == "/healthz" ? AnswerAsync(http, problem: null, warning: null) : AnswerReadyAsync(http);

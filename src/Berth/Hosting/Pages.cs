@@ -23,12 +23,24 @@ internal static class Pages
 
     private static readonly byte[] Missing = "There is no such page. The registry's API is under /v2/.\n"u8.ToArray();
 
-    public static void Map(IEndpointRouteBuilder routes) =>
+    public static void Map(IEndpointRouteBuilder routes)
+    {
         routes.MapMethods("/", ["GET", "HEAD"], http => WriteAsync(http, StatusCodes.Status200OK, Front));
+
+        // HAProxy's default health check.
+        routes.MapMethods("/", ["OPTIONS"], Allow);
+    }
 
     /// <summary>Answers requests that match no route.</summary>
     public static RequestDelegate OrNotFound(RequestDelegate next) => http =>
         http.GetEndpoint() is null ? WriteAsync(http, StatusCodes.Status404NotFound, Missing) : next(http);
+
+    private static Task Allow(HttpContext http)
+    {
+        http.Response.Headers.Allow = "GET, HEAD, OPTIONS";
+        http.Response.StatusCode = StatusCodes.Status204NoContent;
+        return Task.CompletedTask;
+    }
 
     private static Task WriteAsync(HttpContext http, int status, byte[] text)
     {

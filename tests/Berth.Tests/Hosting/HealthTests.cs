@@ -25,6 +25,20 @@ public sealed class HealthTests
         Assert.Equal(HttpStatusCode.MethodNotAllowed, post.StatusCode);
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("healthz")]
+    [InlineData("readyz")]
+    public async Task HAProxys_usual_question_is_answered(string path)
+    {
+        await using var registry = await RegistryFixture.StartAsync();
+        using var connection = await RawConnection.OpenAsync(registry.Client.BaseAddress!);
+        await connection.SendAsync($"OPTIONS /{path} HTTP/1.0\r\n\r\n");
+        Assert.InRange((await connection.ReadAnswerAsync()).Status, 200, 299);
+        using var options = await registry.Client.SendAsync(new HttpRequestMessage(HttpMethod.Options, path), Stop);
+        Assert.Equal(["GET", "HEAD", "OPTIONS"], options.Content.Headers.Allow.Order());
+    }
+
     [Fact]
     public async Task It_is_not_ready_while_the_folder_is_gone_and_ready_again_after()
     {
