@@ -12,7 +12,8 @@ namespace Berth.Hosting;
 /// <item>the port closes, and running requests get <c>http.draintimeout</c> to finish;</item>
 /// <item>everything is closed.</item>
 /// </list>
-/// A second one ends the process at once, as it would without this.
+/// A second one ends the process at once, as it would without this. SIGHUP is one of them where a terminal has closed;
+/// elsewhere it asks a server to read its files again, and must not end one that does so by itself.
 /// </summary>
 internal sealed partial class StopSignals(
     IHostApplicationLifetime lifetime, HttpSettings http, OpenConnections connections, TimeProvider clock,
@@ -21,6 +22,7 @@ internal sealed partial class StopSignals(
     private static readonly TimeSpan ReportedEvery = TimeSpan.FromSeconds(5);
 
     private readonly List<PosixSignalRegistration> registrations = [];
+    private readonly bool hasTerminal = !Console.IsInputRedirected;
     private int received;
 
     /// <summary>A signal has come.</summary>
@@ -33,6 +35,7 @@ internal sealed partial class StopSignals(
             registrations.Add(PosixSignalRegistration.Create(signal, Hear));
         }
 
+        registrations.Add(PosixSignalRegistration.Create(PosixSignal.SIGHUP, HearHangUp));
         return Task.CompletedTask;
     }
 
@@ -55,6 +58,18 @@ internal sealed partial class StopSignals(
 
         signal.Cancel = true;
         _ = StopInOrderAsync(signal.Signal);
+    }
+
+    private void HearHangUp(PosixSignalContext signal)
+    {
+        if (hasTerminal)
+        {
+            Hear(signal);
+            return;
+        }
+
+        signal.Cancel = true;
+        LogHangUp();
     }
 
     private async Task StopInOrderAsync(PosixSignal signal)
@@ -91,6 +106,11 @@ internal sealed partial class StopSignals(
     [LoggerMessage(Level = LogLevel.Information, Message =
         "{Signal} received: no longer ready, {Requests} requests are running. A second signal stops at once")]
     private partial void LogReceived(PosixSignal signal, int requests);
+
+    [LoggerMessage(Level = LogLevel.Information, Message =
+        "SIGHUP changes nothing: users and certificates are read again when they change, and other settings need a "
+        + "restart")]
+    private partial void LogHangUp();
 
     [LoggerMessage(Level = LogLevel.Information, Message =
         "Connections are still accepted for {Delay} (http.shutdowndelay)")]

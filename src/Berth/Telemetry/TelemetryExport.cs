@@ -14,6 +14,9 @@ internal sealed class TelemetryExport : IDisposable
     private static readonly string[] Sources =
         [Meters.Name, "System.Runtime", "Microsoft.AspNetCore.Server.Kestrel", "Npgsql"];
 
+    /// <summary>How long a collector that does not answer may hold up the end of the process.</summary>
+    private const int LongestGoodbyeMilliseconds = 2000;
+
     private readonly TracerProvider? traces;
 
     private TelemetryExport(MeterProvider metrics, TracerProvider? traces) =>
@@ -44,6 +47,9 @@ internal sealed class TelemetryExport : IDisposable
 
     public void Dispose()
     {
+        // Both at once; either one would wait for five seconds by itself.
+        Parallel.Invoke(
+            () => traces?.Shutdown(LongestGoodbyeMilliseconds), () => Metrics.Shutdown(LongestGoodbyeMilliseconds));
         traces?.Dispose();
         Metrics.Dispose();
     }

@@ -13,6 +13,9 @@ internal sealed partial class ServeProcess : IDisposable
     {
         var start = BerthProgram.Prepare("serve");
         start.WorkingDirectory = folder;
+
+        // As under a supervisor, wherever the tests run.
+        start.RedirectStandardInput = true;
         start.Environment["REGISTRY_HTTP_ADDR"] = addr;
         start.Environment["REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY"] = data;
         foreach (var (name, value) in settings) start.Environment[name] = value;
@@ -31,9 +34,19 @@ internal sealed partial class ServeProcess : IDisposable
 
     public void Terminate() => Assert.Equal(0, Signal(process.Id, 15));
 
+    public void HangUp() => Assert.Equal(0, Signal(process.Id, 1));
+
     public async Task<int> WaitForExitAsync()
     {
         await process.WaitForExitAsync();
+        return process.ExitCode;
+    }
+
+    /// <exception cref="OperationCanceledException">It has not ended by then.</exception>
+    public async Task<int> ExitWithinAsync(TimeSpan limit)
+    {
+        using var ending = new CancellationTokenSource(limit);
+        await process.WaitForExitAsync(ending.Token);
         return process.ExitCode;
     }
 

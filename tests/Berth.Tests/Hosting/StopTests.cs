@@ -72,6 +72,19 @@ public sealed class StopTests : IDisposable
     }
 
     [Fact]
+    public async Task A_hang_up_without_a_terminal_ends_nothing()
+    {
+        using var berth = new ServeProcess(folder, "127.0.0.1:0", "data");
+        using var push = await BeginPushAsync(await berth.ReadAddressAsync());
+        berth.HangUp();
+        Assert.Contains("SIGHUP changes nothing", await berth.ReadLineAsync(), StringComparison.Ordinal);
+        await push.SendAsync("lo");
+        Assert.Equal(201, (await push.ReadAnswerAsync()).Status);
+        berth.Terminate();
+        Assert.Equal(0, await berth.WaitForExitAsync());
+    }
+
+    [Fact]
     public async Task A_load_balancer_has_the_time_of_the_setting_to_notice()
     {
         using var berth = new ServeProcess(

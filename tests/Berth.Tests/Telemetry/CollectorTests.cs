@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
 using System.Net;
+using System.Net.Sockets;
 using System.Text;
+using Berth.Tests.Hosting;
 using Berth.Tests.Servers;
 
 namespace Berth.Tests.Telemetry;
@@ -35,6 +37,26 @@ public sealed class CollectorTests
         Assert.True(collector.Has("/v1/traces", "\x0a\xf7\x65\x19\x16\xcd\x43\xdd\x84\x48\xeb\x21\x1c\x80\x31\x9c"));
         await Eventually.TrueAsync(() => collector.Has("/v1/traces", "db.operation.name"));
         await Eventually.TrueAsync(() => collector.Has("/v1/metrics", "http.server.request.duration"));
+    }
+
+    [Fact]
+    public async Task A_collector_that_does_not_answer_leaves_a_stop_the_time_that_docker_gives()
+    {
+        using var silent = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        silent.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        silent.Listen();
+        var folder = Directory.CreateTempSubdirectory("berth-collector-");
+        using var berth = new ServeProcess(
+            folder.FullName, "127.0.0.1:0", "data",
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", $"http://{silent.LocalEndPoint}"),
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"));
+        using var http = new HttpClient { BaseAddress = await berth.ReadAddressAsync() };
+        await http.GetStringAsync("v2/", Stop);
+        berth.Terminate();
+
+        // "docker stop" kills after ten seconds.
+        Assert.Equal(0, await berth.ExitWithinAsync(TimeSpan.FromSeconds(9)));
+        folder.Delete(recursive: true);
     }
 
     /// <summary>Takes whatever it is sent.</summary>
