@@ -28,8 +28,8 @@ internal sealed partial class SettingsCheck
         }
         catch (Exception e) when (IsBadPem(e))
         {
-            Error("http.tls.key", $"'{keyPath}' is not the key of '{certificatePath}', in PEM format and without a "
-                + $"passphrase: {e.Message}");
+            Error("http.tls.key", $"'{keyPath}' is not the key of '{certificatePath}', an RSA or ECDSA key in PEM "
+                + $"format without a passphrase: {e.Message}");
         }
     }
 

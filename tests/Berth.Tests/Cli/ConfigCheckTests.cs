@@ -78,6 +78,7 @@ public sealed class ConfigCheckTests : IDisposable
         var foreign = Fault(certificates.Certificate, others.Key);
         Assert.Equal("http.tls.key", foreign.Key);
         Assert.Contains("is not the key of", foreign.Message, StringComparison.Ordinal);
+        Assert.Contains("an RSA or ECDSA key", foreign.Message, StringComparison.Ordinal);
         Assert.Equal("http.tls.key", Fault(certificates.Certificate, certificates.Certificate).Key);
         Assert.Equal("http.tls.certificate", Fault(certificates.Key, certificates.Key).Key);
         Assert.Equal("http.tls.certificate", Fault(Path.Combine(folder, "users"), certificates.Key).Key);
