@@ -111,7 +111,7 @@ internal sealed partial class PostgresListener : IAsyncDisposable
         };
         await using var connection = new NpgsqlConnection(options.ToString());
 
-        // This connection's own channel: nobody else need hear the trial.
+        // A channel of this connection's own, so that no other node receives the trial.
         var (trial, isHeard) = ($"berth_trial_{Guid.NewGuid():N}", false);
         connection.Notification += (_, notice) =>
         {
@@ -144,16 +144,13 @@ internal sealed partial class PostgresListener : IAsyncDisposable
         }
     }
 
-    /// <summary>
-    /// A pooler that gives out connections by transaction takes a LISTEN, answers every question, and keeps the notices
-    /// to itself.
-    /// </summary>
+    /// <summary>A pooler in transaction mode accepts a LISTEN, answers every probe, and drops the notices.</summary>
     private async Task RequireNoticeAsync(NpgsqlConnection connection)
     {
         var patience = Math.Max(1000, (int)settings.CacheStaleness.TotalMilliseconds);
         if (await connection.WaitAsync(patience, end.Token)) return;
         throw new TimeoutException(
-            "notices do not arrive; behind a pooler that gives out connections by transaction nobody can listen");
+            "notices do not arrive; LISTEN does not work behind a pooler in transaction mode");
     }
 
     private static async Task RunAsync(NpgsqlConnection connection, string sql, CancellationToken cancellation)

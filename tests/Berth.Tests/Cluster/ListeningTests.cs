@@ -62,7 +62,7 @@ public class ListeningTests
     }
 
     [Fact]
-    public async Task Behind_a_pooler_by_transaction_a_node_hears_nothing_and_so_answers_nothing_from_its_cache()
+    public async Task Behind_a_pooler_in_transaction_mode_a_node_does_not_use_its_cache()
     {
         await using var database = await SharedDatabase.CreateAsync();
         await using var pooler = await TransactionPooler.StartAsync(await PostgresServer.SharedAsync());
@@ -76,8 +76,9 @@ public class ListeningTests
         }
 
         await Eventually.TrueAsync(
-            () => second.Log.Any(line => line.Contains("behind a pooler", StringComparison.Ordinal)));
-        Assert.Contains("does not tell", await second.Client.GetStringAsync("readyz", Stop), StringComparison.Ordinal);
+            () => second.Log.Any(line => line.Contains("pooler in transaction mode", StringComparison.Ordinal)));
+        Assert.Contains(
+            "does not announce", await second.Client.GetStringAsync("readyz", Stop), StringComparison.Ordinal);
 
         Task<RegistryFixture> StartNodeAsync() => database.StartNodeAsync(
             pooler.Port, d => d with { PreparedStatements = false, CacheStaleness = TimeSpan.FromSeconds(2) });
