@@ -189,7 +189,7 @@ public class PathTests
               200
             POST /
               405
-              Allow: GET, HEAD
+              Allow: GET, HEAD, OPTIONS
             GET /index.html
               404
             """);

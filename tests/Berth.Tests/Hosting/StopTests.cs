@@ -77,7 +77,6 @@ public sealed class StopTests : IDisposable
         using var berth = new ServeProcess(folder, "127.0.0.1:0", "data");
         using var push = await BeginPushAsync(await berth.ReadAddressAsync());
         berth.HangUp();
-        Assert.Contains("SIGHUP changes nothing", await berth.ReadLineAsync(), StringComparison.Ordinal);
         await push.SendAsync("lo");
         Assert.Equal(201, (await push.ReadAnswerAsync()).Status);
         berth.Terminate();
