@@ -100,9 +100,10 @@ internal sealed class RegistryFixture : IAsyncDisposable
     }
 
     /// <summary>Whether part of an unfinished upload has arrived.</summary>
-    public async Task<bool> IsReceivingAsync() => app?.Services.GetRequiredService<IBlobStore>() is S3BlobStore store
-        ? store.Memory.FreeBytes < new S3Settings().UploadMemoryBytes
-        : await StoredAsync("uploads") is [> 0, ..];
+    public async Task<bool> IsReceivingAsync() =>
+        app?.Services.GetRequiredService<IBlobStore>() is ObjectBlobStore store
+            ? store.Memory.FreeBytes < new S3Settings().UploadMemoryBytes
+            : await StoredAsync("uploads") is [> 0, ..];
 
     /// <summary>Stops the registry in order and starts it on the same folder.</summary>
     public async Task RestartAsync()

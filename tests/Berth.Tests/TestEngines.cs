@@ -1,5 +1,7 @@
+using Berth.Blobs;
 using Berth.Settings;
 using Berth.Tests.Servers;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Berth.Tests;
 
@@ -27,6 +29,10 @@ internal static class TestEngines
         AccessKey = S3Server.AccessKey,
         SecretKey = S3Server.SecretKey,
     };
+
+    /// <summary>A store of blobs by itself.</summary>
+    public static ObjectBlobStore Open(S3Settings settings) => ObjectBlobStore.Open(
+        new StorageSettings { S3 = settings }, TimeProvider.System, NullLogger<ObjectBlobStore>.Instance)!;
 
     /// <summary>Berth's settings for a database of the tests' own server.</summary>
     public static DatabaseSettings SettingsOf(PostgresDatabase database) => new()

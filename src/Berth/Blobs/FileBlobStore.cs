@@ -103,10 +103,12 @@ internal sealed partial class FileBlobStore : IBlobStore
     }
 
     /// <summary>Looks again after each wait: what was pushed meanwhile has to be waited for too.</summary>
-    public async Task<IReadOnlyDictionary<Digest, long>> MakeDurableAsync(IReadOnlyCollection<Digest> digests)
+    public async Task<IReadOnlyDictionary<Digest, long>> MakeDurableAsync(
+        IReadOnlyCollection<Digest> digests, CancellationToken cancellation)
     {
         while (true)
         {
+            cancellation.ThrowIfCancellationRequested();
             var durable = new Dictionary<Digest, long>();
             List<Task>? syncs = null;
             HashSet<string>? unsynced = null;
@@ -128,8 +130,8 @@ internal sealed partial class FileBlobStore : IBlobStore
             }
 
             if (syncs is null && unsynced is null) return durable;
-            if (unsynced is not null) (syncs ??= []).Add(Task.Run(() => MakeDurable(unsynced)));
-            await Task.WhenAll(syncs!);
+            if (unsynced is not null) (syncs ??= []).Add(Task.Run(() => MakeDurable(unsynced), CancellationToken.None));
+            await Task.WhenAll(syncs!).WaitAsync(cancellation);
         }
     }
 
@@ -151,13 +153,14 @@ internal sealed partial class FileBlobStore : IBlobStore
     /// <summary>
     /// A blob that recently could not be opened is opened here too, so that a HEAD reports what a GET would.
     /// </summary>
-    public ValueTask<long?> LengthOfAsync(Digest digest)
+    public ValueTask<long?> LengthOfAsync(Digest digest, CancellationToken cancellation)
     {
         if (hasUnreadable && unreadable.ContainsKey(digest)) OpenNoted(digest)?.Dispose();
         return ValueTask.FromResult(Locate(digest, FileLength.Of));
     }
 
-    public ValueTask<BlobContent?> OpenAsync(Digest digest) => ValueTask.FromResult(OpenNoted(digest));
+    public ValueTask<BlobContent?> OpenAsync(Digest digest, CancellationToken cancellation) =>
+        ValueTask.FromResult(OpenNoted(digest));
 
     /// <summary>A staged blob is promoted first, so that there is only one file to remove.</summary>
     public async Task DeleteAsync(Digest digest, CancellationToken cancellation)
@@ -173,7 +176,7 @@ internal sealed partial class FileBlobStore : IBlobStore
     public IAsyncEnumerable<Digest> ListAsync(CancellationToken cancellation) => List().ToAsyncEnumerable();
 
     /// <summary>Moves only the file that was found altered, identified by its modification time.</summary>
-    public Task<bool> QuarantineAsync(Digest digest, BlobContent altered)
+    public Task<bool> QuarantineAsync(Digest digest, BlobContent altered, CancellationToken cancellation)
     {
         var path = BlobPath(digest);
         var writtenUtc = ((FileBlobContent)altered).WrittenUtc;
@@ -188,7 +191,7 @@ internal sealed partial class FileBlobStore : IBlobStore
     }
 
     /// <summary>For pushes, a file is written and synced like an upload: only that reveals a failing disk.</summary>
-    public ValueTask<string?> FindProblemAsync(bool forPulls) => ValueTask.FromResult(
+    public ValueTask<string?> FindProblemAsync(bool forPulls, CancellationToken cancellation) => ValueTask.FromResult(
         !Directory.Exists(blobs) ? $"the blobs folder is gone: {blobs}" : forPulls ? null : Probe());
 
     private string? Probe()
@@ -212,7 +215,7 @@ internal sealed partial class FileBlobStore : IBlobStore
         }
     }
 
-    public Task<int> CountQuarantinedAsync() => Task.FromResult(
+    public Task<int> CountQuarantinedAsync(CancellationToken cancellation) => Task.FromResult(
         Directory.Exists(quarantine) ? Directory.EnumerateFiles(quarantine, "sha*").Count() : 0);
 
     /// <summary>

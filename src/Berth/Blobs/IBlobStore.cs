@@ -33,16 +33,19 @@ internal interface IBlobStore
     Task CommitAsync(BlobUpload upload, Digest digest, CancellationToken cancellation);
 
     /// <summary>Makes blobs survive a power cut, and tells the lengths in bytes of those that do.</summary>
+    /// <param name="digests">Which.</param>
+    /// <param name="cancellation">Ends the waiting. What has begun goes on, and its end is the same.</param>
     /// <exception cref="IOException">
     /// The disk refused. What was answered with 201 is kept, and the same call may succeed later.
     /// </exception>
-    Task<IReadOnlyDictionary<Digest, long>> MakeDurableAsync(IReadOnlyCollection<Digest> digests);
+    Task<IReadOnlyDictionary<Digest, long>> MakeDurableAsync(
+        IReadOnlyCollection<Digest> digests, CancellationToken cancellation);
 
     /// <summary>A blob's length in bytes, or null where it is not there.</summary>
-    ValueTask<long?> LengthOfAsync(Digest digest);
+    ValueTask<long?> LengthOfAsync(Digest digest, CancellationToken cancellation);
 
     /// <summary>Opens a blob, or returns null where it is not there.</summary>
-    ValueTask<BlobContent?> OpenAsync(Digest digest);
+    ValueTask<BlobContent?> OpenAsync(Digest digest, CancellationToken cancellation);
 
     /// <summary>Removes a blob for good, if it is there. The caller makes sure that nothing needs it.</summary>
     Task DeleteAsync(Digest digest, CancellationToken cancellation);
@@ -54,14 +57,15 @@ internal interface IBlobStore
     /// Sets altered content aside, so that it stops answering and a push can replace it. False if a push has put
     /// something else in its place since it was opened.
     /// </summary>
-    Task<bool> QuarantineAsync(Digest digest, BlobContent altered);
+    Task<bool> QuarantineAsync(Digest digest, BlobContent altered, CancellationToken cancellation);
 
     /// <summary>How many blobs were set aside and are still kept.</summary>
-    Task<int> CountQuarantinedAsync();
+    Task<int> CountQuarantinedAsync(CancellationToken cancellation);
 
     /// <summary>Null when the store can be used, else the reason in words.</summary>
     /// <param name="forPulls">True: only what pulls need is tried, and nothing is written.</param>
-    ValueTask<string?> FindProblemAsync(bool forPulls);
+    /// <param name="cancellation">Ends the waiting.</param>
+    ValueTask<string?> FindProblemAsync(bool forPulls, CancellationToken cancellation);
 
     /// <summary>Where it is, for people.</summary>
     string Name { get; }

@@ -8,7 +8,7 @@ internal sealed class MeasuredBlobStore(IBlobStore inner) : IBlobStore
 {
     private readonly OperationMeter meter = new(
         Meters.Duration("berth.store.operation.duration", "Calls to the blob store, excluding reads of blob content."),
-        new("berth.store.kind", inner is FileBlobStore ? "folder" : "s3"), "berth.store.operation");
+        new("berth.store.kind", inner is ObjectBlobStore objects ? objects.Kind : "folder"), "berth.store.operation");
 
     public string Name => inner.Name;
 
@@ -27,22 +27,27 @@ internal sealed class MeasuredBlobStore(IBlobStore inner) : IBlobStore
     public Task CommitAsync(BlobUpload upload, Digest digest, CancellationToken cancellation) =>
         meter.RunAsync("commit", () => inner.CommitAsync(upload, digest, cancellation));
 
-    public async Task<IReadOnlyDictionary<Digest, long>> MakeDurableAsync(IReadOnlyCollection<Digest> digests) =>
-        await meter.RunAsync("make_durable", async () => await inner.MakeDurableAsync(digests));
+    public async Task<IReadOnlyDictionary<Digest, long>> MakeDurableAsync(
+        IReadOnlyCollection<Digest> digests, CancellationToken cancellation) =>
+        await meter.RunAsync("make_durable", async () => await inner.MakeDurableAsync(digests, cancellation));
 
-    public ValueTask<long?> LengthOfAsync(Digest digest) =>
-        meter.RunAsync("length", () => inner.LengthOfAsync(digest));
+    public ValueTask<long?> LengthOfAsync(Digest digest, CancellationToken cancellation) =>
+        meter.RunAsync("length", () => inner.LengthOfAsync(digest, cancellation));
 
-    public ValueTask<BlobContent?> OpenAsync(Digest digest) => meter.RunAsync("open", () => inner.OpenAsync(digest));
+    public ValueTask<BlobContent?> OpenAsync(Digest digest, CancellationToken cancellation) =>
+        meter.RunAsync("open", () => inner.OpenAsync(digest, cancellation));
 
     public Task DeleteAsync(Digest digest, CancellationToken cancellation) =>
         meter.RunAsync("delete", () => inner.DeleteAsync(digest, cancellation));
 
     public IAsyncEnumerable<Digest> ListAsync(CancellationToken cancellation) => inner.ListAsync(cancellation);
 
-    public Task<bool> QuarantineAsync(Digest digest, BlobContent altered) => inner.QuarantineAsync(digest, altered);
+    public Task<bool> QuarantineAsync(Digest digest, BlobContent altered, CancellationToken cancellation) =>
+        inner.QuarantineAsync(digest, altered, cancellation);
 
-    public Task<int> CountQuarantinedAsync() => inner.CountQuarantinedAsync();
+    public Task<int> CountQuarantinedAsync(CancellationToken cancellation) =>
+        inner.CountQuarantinedAsync(cancellation);
 
-    public ValueTask<string?> FindProblemAsync(bool forPulls) => inner.FindProblemAsync(forPulls);
+    public ValueTask<string?> FindProblemAsync(bool forPulls, CancellationToken cancellation) =>
+        inner.FindProblemAsync(forPulls, cancellation);
 }

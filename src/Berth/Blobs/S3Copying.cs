@@ -1,5 +1,3 @@
-using System.Net;
-using Amazon.S3;
 using Berth.Settings;
 
 namespace Berth.Blobs;
@@ -15,7 +13,7 @@ internal sealed class S3Copying(S3Objects objects, S3Settings settings)
     public Task CopyAsync(
         string from, string to, long bytes, CancellationToken cancellation, string? etag = null) =>
         bytes <= settings.MultipartCopyThresholdSize || bytes == 0
-            ? objects.CopyAsync(from, to, bytes, cancellation, etag)
+            ? objects.CopyOnceAsync(from, to, bytes, etag, cancellation)
             : CopyPartsAsync(from, to, bytes, etag, cancellation);
 
     private async Task CopyPartsAsync(
@@ -64,7 +62,7 @@ internal sealed class S3Copying(S3Objects objects, S3Settings settings)
         {
             await objects.CompleteAsync(to, id, etags, bytes, cancellation);
         }
-        catch (AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.NotFound)
+        catch (UploadLostException)
         {
             if ((await objects.FindAsync(to, cancellation))?.SizeBytes != bytes) throw;
         }

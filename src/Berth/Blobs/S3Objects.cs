@@ -6,51 +6,75 @@ using Berth.Settings;
 
 namespace Berth.Blobs;
 
-/// <summary>An object as the store tells of it, without its content.</summary>
-internal sealed record S3Object(string Key, long SizeBytes, string ETag, DateTimeOffset WrittenAt);
-
-/// <summary>A multipart upload that was neither completed nor aborted.</summary>
-internal sealed record S3Multipart(string Key, string Id, DateTimeOffset StartedAt);
-
-/// <summary>
-/// The objects of one bucket, under keys that begin with the settings' prefix, which callers neither give nor see.
-/// </summary>
-internal sealed class S3Objects : IDisposable
+/// <summary>The objects of a bucket of S3, or of a store that speaks its protocol.</summary>
+internal sealed class S3Objects : ObjectStore
 {
     private readonly S3Settings settings;
     private readonly AmazonS3Client client;
     private readonly S3Calls calls;
+    private readonly S3Copying copying;
     private readonly string prefix;
     private readonly bool isSecure;
     private readonly TimeProvider clock;
 
     public S3Objects(S3Settings settings, TimeProvider clock, ILogger log)
+        : this(settings, clock, new S3Calls(settings, clock, log))
     {
-        (this.settings, this.clock) = (settings, clock);
+    }
+
+    private S3Objects(S3Settings settings, TimeProvider clock, S3Calls calls)
+        : base(calls)
+    {
+        (this.settings, this.clock, this.calls) = (settings, clock, calls);
         client = S3Connection.Open(settings);
-        calls = new S3Calls(settings, clock, log);
+        copying = new S3Copying(this, settings);
+        Sizes = new PartSizes(settings.ChunkSize, settings.UploadMemoryBytes, settings.EqualParts);
         var root = settings.RootDirectory.Trim('/');
         prefix = root.Length == 0 ? "" : root + "/";
         isSecure = S3Connection.IsSecure(settings);
     }
 
-    /// <summary>Where it is, for people.</summary>
-    public string Name => settings.ToString();
+    public override string Kind => "s3";
 
-    /// <summary>Asks the store for something small.</summary>
-    public Task ProbeAsync() => calls.RunAsync($"look into the bucket {settings.Bucket}", stop =>
-        client.ListObjectsV2Async(
-            new ListObjectsV2Request { BucketName = settings.Bucket, Prefix = prefix + "blobs/", MaxKeys = 1 }, stop));
+    public override string Name => settings.ToString();
 
-    /// <summary>An object, or null where there is none.</summary>
-    public async Task<S3Object?> FindAsync(string key, CancellationToken cancellation = default)
+    public override PartSizes Sizes { get; }
+
+    public override long UploadMemoryBytes => settings.UploadMemoryBytes;
+
+    public override bool KeepsUploadsApart => true;
+
+    public override bool CopiesParts => true;
+
+    public override async Task ProbeAsync(CancellationToken cancellation)
+    {
+        var request = new ListObjectsV2Request
+        {
+            BucketName = settings.Bucket,
+            Prefix = prefix + "blobs/",
+            MaxKeys = 1,
+        };
+        try
+        {
+            await calls.RunAsync(
+                $"look into the bucket {settings.Bucket}", stop => client.ListObjectsV2Async(request, stop),
+                cancellation: cancellation);
+        }
+        catch (AmazonS3Exception e)
+        {
+            throw new StoreUnavailableException(e.Message, e);
+        }
+    }
+
+    public override async Task<StoredObject?> FindAsync(string key, CancellationToken cancellation)
     {
         var request = new GetObjectMetadataRequest { BucketName = settings.Bucket, Key = prefix + key };
         try
         {
             var found = await calls.RunAsync(
                 $"find {key}", stop => client.GetObjectMetadataAsync(request, stop), cancellation: cancellation);
-            return new S3Object(key, found.ContentLength, found.ETag, found.LastModified ?? DateTimeOffset.MinValue);
+            return new StoredObject(
+                key, found.ContentLength, found.ETag, found.LastModified ?? DateTimeOffset.MinValue);
         }
         catch (AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.NotFound)
         {
@@ -58,38 +82,30 @@ internal sealed class S3Objects : IDisposable
         }
     }
 
-    /// <summary>Opens a part of an object. Only the answer's beginning is repeated where it fails.</summary>
-    /// <param name="key">The object.</param>
-    /// <param name="offset">The first byte.</param>
-    /// <param name="count">How many bytes, at least one.</param>
-    /// <param name="etag">What the object must still be; null for whatever it is.</param>
-    /// <param name="cancellation">Ends the waiting.</param>
-    public Task<GetObjectResponse> OpenAsync(
-        string key, long offset, long count, string? etag, CancellationToken cancellation) => calls.RunAsync(
-        $"read {key}",
-        stop => client.GetObjectAsync(
-            new GetObjectRequest
-            {
-                BucketName = settings.Bucket,
-                Key = prefix + key,
-                ByteRange = new ByteRange(offset, offset + count - 1),
-                EtagToMatch = etag,
-            },
-            stop),
-        cancellation: cancellation);
+    public override async Task<ObjectReading?> OpenAsync(
+        string key, long offset, long count, string? etag, CancellationToken cancellation)
+    {
+        var request = new GetObjectRequest
+        {
+            BucketName = settings.Bucket,
+            Key = prefix + key,
+            ByteRange = new ByteRange(offset, offset + count - 1),
+            EtagToMatch = etag,
+        };
+        try
+        {
+            var answer = await calls.RunAsync(
+                $"read {key}", stop => client.GetObjectAsync(request, stop), cancellation: cancellation);
+            return new ObjectReading(answer.ResponseStream, answer.ContentLength, answer.ETag, answer);
+        }
+        catch (AmazonS3Exception e) when (e.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.PreconditionFailed
+            or HttpStatusCode.RequestedRangeNotSatisfiable)
+        {
+            return null;
+        }
+    }
 
-    /// <summary>
-    /// Reads from what <see cref="OpenAsync"/> gave, for as long as the store may be silent. 0: the connection broke.
-    /// </summary>
-    public Task<int> ReadAsync(Stream stream, Memory<byte> memory, string key, CancellationToken cancellation) =>
-        calls.ReadAsync(stream, memory, key, cancellation);
-
-    /// <summary>Waits before a broken reading is gone on with. False: it broke too often.</summary>
-    public Task<bool> WaitToReadOnAsync(string key, int failures, CancellationToken cancellation) =>
-        calls.WaitToReadOnAsync(key, failures, cancellation);
-
-    /// <summary>An address at which anyone can read an object for a while.</summary>
-    public async Task<Uri> SignAsync(string key, TimeSpan validity) => new(
+    public override async Task<Uri?> SignAsync(string key, TimeSpan validity) => new(
         await client.GetPreSignedURLAsync(new GetPreSignedUrlRequest
         {
             BucketName = settings.Bucket,
@@ -99,8 +115,7 @@ internal sealed class S3Objects : IDisposable
             Expires = (clock.GetUtcNow() + validity).UtcDateTime,
         }));
 
-    /// <summary>Writes an object at once.</summary>
-    public Task PutAsync(string key, PartBuffer content, CancellationToken cancellation) => calls.RunAsync(
+    public override Task PutAsync(string key, PartBuffer content, CancellationToken cancellation) => calls.RunAsync(
         $"write {key}",
         stop =>
         {
@@ -121,21 +136,16 @@ internal sealed class S3Objects : IDisposable
         content.Length,
         cancellation: cancellation);
 
-    /// <summary>Deletes an object, if it is there.</summary>
-    /// <param name="key">The object.</param>
-    /// <param name="cancellation">Ends the waiting.</param>
-    /// <param name="etag">What it must still be, where the store can tell; null for whatever it is.</param>
-    /// <param name="isPatient">False: one try only.</param>
-    public async Task DeleteAsync(
+    public override Task<bool> DeleteAsync(
         string key, CancellationToken cancellation, string? etag = null, bool isPatient = true)
     {
         var request = new DeleteObjectRequest { BucketName = settings.Bucket, Key = prefix + key, IfMatch = etag };
-        await RemoveAsync(() => calls.RunAsync(
+        return RemoveAsync(() => calls.RunAsync(
             $"delete {key}", stop => client.DeleteObjectAsync(request, stop), isPatient: isPatient,
             cancellation: cancellation));
     }
 
-    public async Task<string> StartMultipartAsync(string key, CancellationToken cancellation)
+    public override async Task<string> StartMultipartAsync(string key, CancellationToken cancellation)
     {
         var request = new InitiateMultipartUploadRequest
         {
@@ -152,9 +162,7 @@ internal sealed class S3Objects : IDisposable
             cancellation: cancellation)).UploadId;
     }
 
-    /// <summary>Uploads a part. Returns its entity tag.</summary>
-    /// <exception cref="UploadLostException">The multipart upload is not there any more.</exception>
-    public Task<string> UploadPartAsync(
+    public override Task<string> UploadPartAsync(
         string key, string id, int number, PartBuffer content, CancellationToken cancellation) => OrLostAsync(
         key,
         async () => (await calls.RunAsync(
@@ -173,6 +181,10 @@ internal sealed class S3Objects : IDisposable
                 stop),
             content.Length,
             cancellation: cancellation)).ETag);
+
+    public override Task<string> CopyPartAsync(
+        string key, string id, int number, string from, long bytes, CancellationToken cancellation) =>
+        CopyPartAsync(key, id, number, from, piece: null, bytes, cancellation);
 
     /// <summary>Makes a part of an object, or of a piece of it, without moving it. Returns its entity tag.</summary>
     /// <exception cref="UploadLostException">The multipart upload, or the object, is not there any more.</exception>
@@ -198,27 +210,22 @@ internal sealed class S3Objects : IDisposable
                 cancellation: cancellation)).ETag;
         });
 
-    /// <summary>Puts a multipart upload together from exactly the parts that its entity tags name.</summary>
-    /// <exception cref="AmazonS3Exception">NoSuchUpload: it was ended before, perhaps by a try of this very call.
-    /// InvalidPart: a part is another one than was uploaded here.</exception>
-    public Task CompleteAsync(
-        string key, string id, IReadOnlyList<string> etags, long bytes, CancellationToken cancellation) =>
-        calls.RunAsync(
-        $"complete {key}",
-        stop => client.CompleteMultipartUploadAsync(
-            new CompleteMultipartUploadRequest
-            {
-                BucketName = settings.Bucket,
-                Key = prefix + key,
-                UploadId = id,
-                PartETags = [.. etags.Select((etag, index) => new PartETag(index + 1, etag))],
-            },
-            stop),
-        bytes,
-        cancellation: cancellation);
+    public override Task CompleteAsync(
+        string key, string id, IReadOnlyList<string> etags, long bytes, CancellationToken cancellation)
+    {
+        var request = new CompleteMultipartUploadRequest
+        {
+            BucketName = settings.Bucket,
+            Key = prefix + key,
+            UploadId = id,
+            PartETags = [.. etags.Select((etag, index) => new PartETag(index + 1, etag))],
+        };
+        return OrLostAsync(key, async () => (await calls.RunAsync(
+            $"complete {key}", stop => client.CompleteMultipartUploadAsync(request, stop), bytes,
+            cancellation: cancellation)).ETag);
+    }
 
-    /// <summary>Forgets a multipart upload and its parts, if it is there.</summary>
-    public async Task AbortAsync(string key, string id, CancellationToken cancellation, bool isPatient = true)
+    public override Task AbortAsync(string key, string id, CancellationToken cancellation, bool isPatient = true)
     {
         var request = new AbortMultipartUploadRequest
         {
@@ -226,14 +233,28 @@ internal sealed class S3Objects : IDisposable
             Key = prefix + key,
             UploadId = id,
         };
-        await RemoveAsync(() => calls.RunAsync(
+        return RemoveAsync(() => calls.RunAsync(
             $"abort {key}", stop => client.AbortMultipartUploadAsync(request, stop), isPatient: isPatient,
             cancellation: cancellation));
     }
 
-    /// <summary>Copies an object of at most 5 GiB in one step, without moving it.</summary>
-    public Task CopyAsync(
-        string from, string to, long bytes, CancellationToken cancellation, string? etag = null) => calls.RunAsync(
+    public override async Task<bool> CopyAsync(
+        string from, string to, long bytes, CancellationToken cancellation, string? etag = null)
+    {
+        try
+        {
+            await copying.CopyAsync(from, to, bytes, cancellation, etag);
+            return true;
+        }
+        catch (AmazonS3Exception e) when (e.StatusCode is HttpStatusCode.PreconditionFailed or HttpStatusCode.NotFound)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Copies an object of at most 5 GiB in one step.</summary>
+    public Task CopyOnceAsync(
+        string from, string to, long bytes, string? etag, CancellationToken cancellation) => calls.RunAsync(
         $"copy {from} to {to}",
         stop =>
         {
@@ -254,8 +275,7 @@ internal sealed class S3Objects : IDisposable
         bytes,
         cancellation: cancellation);
 
-    /// <summary>All objects under a prefix, page by page.</summary>
-    public async IAsyncEnumerable<S3Object> ListAsync(
+    public override async IAsyncEnumerable<StoredObject> ListAsync(
         string under, [EnumeratorCancellation] CancellationToken cancellation)
     {
         var request = new ListObjectsV2Request { BucketName = settings.Bucket, Prefix = prefix + under };
@@ -265,7 +285,7 @@ internal sealed class S3Objects : IDisposable
                 $"list {under}", stop => client.ListObjectsV2Async(request, stop), cancellation: cancellation);
             foreach (var found in page.S3Objects ?? [])
             {
-                yield return new S3Object(
+                yield return new StoredObject(
                     found.Key[prefix.Length..], found.Size ?? 0, found.ETag,
                     found.LastModified ?? DateTimeOffset.MaxValue);
             }
@@ -275,8 +295,7 @@ internal sealed class S3Objects : IDisposable
         while (request.ContinuationToken is not null);
     }
 
-    /// <summary>All multipart uploads in progress, page by page.</summary>
-    public async IAsyncEnumerable<S3Multipart> ListMultipartsAsync(
+    public override async IAsyncEnumerable<MultipartUpload> ListMultipartsAsync(
         [EnumeratorCancellation] CancellationToken cancellation)
     {
         var request = new ListMultipartUploadsRequest { BucketName = settings.Bucket, Prefix = prefix };
@@ -287,7 +306,7 @@ internal sealed class S3Objects : IDisposable
                 "list uploads", stop => client.ListMultipartUploadsAsync(request, stop), cancellation: cancellation);
             foreach (var found in page.MultipartUploads ?? [])
             {
-                yield return new S3Multipart(
+                yield return new MultipartUpload(
                     found.Key[prefix.Length..], found.UploadId, found.Initiated ?? DateTimeOffset.MaxValue);
             }
 
@@ -297,9 +316,7 @@ internal sealed class S3Objects : IDisposable
         while (isMore);
     }
 
-    public void Dispose() => client.Dispose();
-
-    private const string ContentType = "application/octet-stream";
+    public override void Dispose() => client.Dispose();
 
     /// <summary>What is the store's own default is not sent: some stores refuse to be told it.</summary>
     private S3StorageClass? StorageClass => settings.StorageClass.ToUpperInvariant() is var name
@@ -312,16 +329,19 @@ internal sealed class S3Objects : IDisposable
 
     private string? KeyId => settings.Encrypt ? settings.KeyId : null;
 
-    private static async Task RemoveAsync(Func<Task> call)
+    /// <summary>What should be gone and is gone is well. False where something else is there.</summary>
+    private static async Task<bool> RemoveAsync(Func<Task> call)
     {
         try
         {
             await call();
         }
-        catch (AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.NotFound)
+        catch (AmazonS3Exception e) when (e.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.PreconditionFailed)
         {
-            // What should be gone is gone.
+            return e.StatusCode == HttpStatusCode.NotFound;
         }
+
+        return true;
     }
 
     private static async Task<string> OrLostAsync(string key, Func<Task<string>> call)
@@ -330,9 +350,10 @@ internal sealed class S3Objects : IDisposable
         {
             return await call();
         }
-        catch (AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.NotFound)
+        catch (AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.NotFound
+            || e.ErrorCode is "InvalidPart" or "InvalidPartOrder")
         {
-            throw new UploadLostException($"{key} is not in progress any more: {e.Message}");
+            throw new UploadLostException($"{key} is not in progress any more, or has other parts: {e.Message}");
         }
     }
 }

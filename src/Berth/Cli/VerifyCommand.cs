@@ -49,10 +49,10 @@ internal static class VerifyCommand
         // The database first: if there is none, no store is created either.
         await using var database = await Database.OpenBesideAsync(
             settings.Database, DataFolder.DatabasePathOf(settings), TimeProvider.System);
-        IBlobStore store = settings.Storage.S3 is { } s3
-            ? new S3BlobStore(s3, TimeProvider.System, NullLogger<S3BlobStore>.Instance)
-            : new FileBlobStore(Path.GetFullPath(settings.Storage.Filesystem.RootDirectory));
-        isDryRun |= settings.Storage.S3 is null && !PathAccess.IsWritable(store.Name);
+        IBlobStore? remote = ObjectBlobStore.Open(
+            settings.Storage, TimeProvider.System, NullLogger<ObjectBlobStore>.Instance);
+        var store = remote ?? new FileBlobStore(Path.GetFullPath(settings.Storage.Filesystem.RootDirectory));
+        isDryRun |= remote is null && !PathAccess.IsWritable(store.Name);
         var verification = new Verification(
             database, store, settings.Validation, TimeProvider.System, isDryRun);
         Console.WriteLine($"Verifying {store.Name}");

@@ -12,7 +12,7 @@ internal sealed class Redirection(StorageSettings storage)
 
     /// <summary>Where to redirect the client, or null if Berth serves the blob itself.</summary>
     public ValueTask<Uri?> AddressForAsync(V2Request request, BlobContent content) =>
-        storage.S3 is not null && IsMeant(request.Http.Connection.RemoteIpAddress)
+        storage.IsRemote && IsMeant(request.Http.Connection.RemoteIpAddress)
             ? content.SignAddressAsync(settings.Validity)
             : ValueTask.FromResult<Uri?>(null);
 

@@ -40,7 +40,7 @@ internal sealed class DataFolder : IDisposable
     /// </exception>
     public static DataFolder? Open(RegistrySettings settings)
     {
-        if (settings.Storage.S3 is not null && settings.Database.Host is not null) return null;
+        if (settings.Storage.IsRemote && settings.Database.Host is not null) return null;
         var root = RootOf(settings);
         var isInMemory = settings.Storage.InMemory is not null;
         if (PathAccess.IsOnReadOnlyFileSystem(root)) return new DataFolder(root, held: null, isRemovedAtEnd: false);
@@ -150,7 +150,7 @@ internal sealed class DataFolder : IDisposable
     /// <summary>The folder, if it is needed and this user can't write to it or create it; otherwise null.</summary>
     public static string? FindUnwritable(RegistrySettings settings)
     {
-        if (settings.Storage.S3 is not null && settings.Database.Host is not null) return null;
+        if (settings.Storage.IsRemote && settings.Database.Host is not null) return null;
         var root = RootOf(settings);
         var present = root;
         while (!Directory.Exists(present)) present = Path.GetDirectoryName(present)!;

@@ -50,7 +50,7 @@ internal sealed class Readiness(
             return $"the database does not answer: {e.Message}";
         }
 
-        return await store.FindProblemAsync(forPulls: true);
+        return await store.FindProblemAsync(forPulls: true, lifetime.ApplicationStopping);
     }
 
     private async Task<string?> CheckPushesAsync()
@@ -78,7 +78,7 @@ internal sealed class Readiness(
             return $"the database can't be written: {e.Message}";
         }
 
-        return await store.FindProblemAsync(forPulls: false);
+        return await store.FindProblemAsync(forPulls: false, lifetime.ApplicationStopping);
     }
 
     /// <summary>One check at a time: a hanging disk must not tie up more and more threads.</summary>

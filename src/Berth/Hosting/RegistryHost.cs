@@ -185,12 +185,12 @@ internal static partial class RegistryHost
     private static void AddBlobStore(IServiceCollection services, RegistrySettings settings, DataFolder? folder)
     {
         var storage = settings.Storage;
-        if (storage.S3 is { } s3)
+        if (storage.IsRemote)
         {
-            services.AddSingleton(provider => new S3BlobStore(
-                s3, provider.GetRequiredService<TimeProvider>(),
-                provider.GetRequiredService<ILogger<S3BlobStore>>()));
-            services.AddSingleton(provider => Measured(provider.GetRequiredService<S3BlobStore>(), settings));
+            services.AddSingleton(provider => ObjectBlobStore.Open(
+                storage, provider.GetRequiredService<TimeProvider>(),
+                provider.GetRequiredService<ILogger<ObjectBlobStore>>())!);
+            services.AddSingleton(provider => Measured(provider.GetRequiredService<ObjectBlobStore>(), settings));
             return;
         }
 

@@ -46,7 +46,7 @@ internal sealed class Verification(
             store.ListAsync(cancellation), parallel, (digest, stop) => new ValueTask(CheckBlobAsync(digest, stop)));
         await Parallel.ForEachAsync(LinksAsync(), parallel, CheckLinkAsync);
         await Parallel.ForEachAsync(BodiesAsync(), parallel, (body, _) => CheckManifestAsync(body.Digest, body.Body));
-        Report.QuarantineFiles = await store.CountQuarantinedAsync();
+        Report.QuarantineFiles = await store.CountQuarantinedAsync(cancellation);
     }
 
     private async Task CheckDatabaseAsync()
@@ -81,7 +81,7 @@ internal sealed class Verification(
     {
         try
         {
-            using var content = await store.OpenAsync(digest);
+            using var content = await store.OpenAsync(digest, cancellation);
             if (content is null) return;
             var found = await content.ComputeDigestAsync(digest.Algorithm, Report.AddBytes, cancellation);
             Report.AddBlob();
@@ -100,7 +100,7 @@ internal sealed class Verification(
         {
             Report.AddFault($"blob {digest} is altered: its content has the digest {found}");
         }
-        else if (await store.QuarantineAsync(digest, content))
+        else if (await store.QuarantineAsync(digest, content, ending))
         {
             Report.AddQuarantined();
             Report.AddFault(
@@ -114,7 +114,7 @@ internal sealed class Verification(
         var settled = link.LinkedAt + TimeToSettle - clock.GetUtcNow();
         if (settled > TimeSpan.Zero) await Task.Delay(settled, clock, cancellation);
         if (await LinkOfAsync(digest) is not { } later || await IsWholeAsync(digest, later)) return;
-        if (await store.LengthOfAsync(digest) is { } length)
+        if (await store.LengthOfAsync(digest, ending) is { } length)
         {
             Report.AddFault($"blob {digest} has {length} bytes and should have {later.LargestBytes}: push it again");
         }
@@ -129,7 +129,8 @@ internal sealed class Verification(
     }
 
     private async ValueTask<bool> IsWholeAsync(Digest digest, Link link) =>
-        await store.LengthOfAsync(digest) is { } length && length == link.SmallestBytes && length == link.LargestBytes;
+        await store.LengthOfAsync(digest, ending) is { } length
+        && length == link.SmallestBytes && length == link.LargestBytes;
 
     private async ValueTask CheckManifestAsync(Digest digest, byte[] body)
     {
@@ -178,7 +179,7 @@ internal sealed class Verification(
         {
             var digest = need.Target.Digest;
             if (need.Kind == ReferenceKind.Child && manifests.Contains(digest)) continue;
-            if (links.TryGetValue(digest, out var size) && await store.LengthOfAsync(digest) == size) continue;
+            if (links.TryGetValue(digest, out var size) && await store.LengthOfAsync(digest, ending) == size) continue;
             missing.Add(need);
         }
 

@@ -83,7 +83,7 @@ internal sealed class ManifestWriter(
         // What is read here must hold until the commit: nobody may delete it, or move the tags that are compared.
         var hold = push.Precondition is null ? RepositoryLock.Shared : RepositoryLock.Exclusive;
         var digests = needed.Select(n => n.Target.Digest).Distinct().ToList();
-        var durable = await store.MakeDurableAsync(digests);
+        var durable = await store.MakeDurableAsync(digests, cancellation);
         while (true)
         {
             var known = durable;
@@ -92,7 +92,7 @@ internal sealed class ManifestWriter(
                 push.Repository, hold, isDurable: true,
                 change => WriteAsync(change, push, manifest, needed, known, damaged), cancellation);
             if (result.Refusal != ManifestRefusal.ReferencesUnknown) return result;
-            durable = await store.MakeDurableAsync(digests);
+            durable = await store.MakeDurableAsync(digests, cancellation);
             if (durable.Count != known.Count || durable.Except(known).Any()) continue;
             foreach (var link in damaged) blobs.NoteDamaged(link, LengthIn(known, link.Digest));
             return result;

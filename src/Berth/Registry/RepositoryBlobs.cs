@@ -29,7 +29,7 @@ internal sealed partial class RepositoryBlobs(
     public async ValueTask<BlobLink?> FindAsync(
         RepositoryName repository, Digest digest, CancellationToken cancellation) =>
         await table.FindAsync(repository, digest, cancellation) is { } link
-        && IsWhole(link, await store.LengthOfAsync(digest))
+        && IsWhole(link, await store.LengthOfAsync(digest, cancellation))
             ? link
             : null;
 
@@ -38,7 +38,7 @@ internal sealed partial class RepositoryBlobs(
         RepositoryName repository, Digest digest, CancellationToken cancellation)
     {
         if (await table.FindAsync(repository, digest, cancellation) is not { } link) return null;
-        var content = await store.OpenAsync(digest);
+        var content = await store.OpenAsync(digest, cancellation);
         if (IsWhole(link, content?.Length)) return content;
         content?.Dispose();
         return null;

@@ -99,7 +99,7 @@ internal abstract partial class UploadLease(Uploads uploads, BlobUpload content)
         catch
         {
             // The row stays. The client may start over, so the staged bytes must leave the upload's file.
-            await uploads.Store.MakeDurableAsync([digest]);
+            await uploads.Store.MakeDurableAsync([digest], CancellationToken.None);
             throw;
         }
         finally

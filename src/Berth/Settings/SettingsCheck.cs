@@ -135,7 +135,7 @@ internal sealed partial class SettingsCheck(
 
         if (database.Host.Length == 0) Error("database.host", "must be the name or address of a PostgreSQL server");
         if (database.Path is not null) Error("database.path", "is for SQLite, database.host for PostgreSQL; give one");
-        if (settings.Storage.S3 is null)
+        if (!settings.Storage.IsRemote)
         {
             Notice("database.host", "blobs lie in a folder of this machine: let only one node use the database, "
                 + "or set storage.s3");

@@ -19,8 +19,11 @@ public sealed record StorageSettings
 
     public CacheSettings Cache { get; init; } = new();
 
+    /// <summary>Whether content is stored elsewhere than in a folder.</summary>
+    internal bool IsRemote => S3 is not null;
+
     /// <summary>Whether other nodes share the store, so that any of them may resume an upload.</summary>
-    internal bool IsShared { get => field || S3 is not null; init; }
+    internal bool IsShared { get => field || IsRemote; init; }
 
     internal static SettingsTable<StorageSettings> Keys { get; } = new SettingsTable<StorageSettings>()
         .Section("filesystem", FilesystemSettings.Keys, s => s.Filesystem, (s, v) => s with { Filesystem = v })

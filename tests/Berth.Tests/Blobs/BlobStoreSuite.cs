@@ -29,7 +29,7 @@ public abstract class BlobStoreSuite : IAsyncLifetime
     {
         var content = Bytes(size, size);
         var digest = await PushWholeAsync(Store, content);
-        Assert.Equal(size, await Store.LengthOfAsync(digest));
+        Assert.Equal(size, await Store.LengthOfAsync(digest, Stop));
         Assert.Equal(content, await ReadAsync(Store, digest));
         Assert.Equal(0, await CountLeftAsync());
     }
@@ -69,9 +69,9 @@ public abstract class BlobStoreSuite : IAsyncLifetime
     public async Task What_was_never_pushed_does_not_exist()
     {
         var digest = DigestOf(Bytes(1, 10));
-        Assert.Null(await Store.LengthOfAsync(digest));
-        Assert.Null(await Store.OpenAsync(digest));
-        Assert.Empty(await Store.MakeDurableAsync([digest]));
+        Assert.Null(await Store.LengthOfAsync(digest, Stop));
+        Assert.Null(await Store.OpenAsync(digest, Stop));
+        Assert.Empty(await Store.MakeDurableAsync([digest], Stop));
         Assert.Empty(await ListAsync(Store));
     }
 
@@ -80,7 +80,7 @@ public abstract class BlobStoreSuite : IAsyncLifetime
     {
         var pushed = new List<Digest>();
         for (var size = 1; size <= 40; size++) pushed.Add(await PushWholeAsync(Store, Bytes(size, size)));
-        var durable = await Store.MakeDurableAsync([.. pushed, DigestOf(Bytes(0, 99))]);
+        var durable = await Store.MakeDurableAsync([.. pushed, DigestOf(Bytes(0, 99))], Stop);
         Assert.Equal(Enumerable.Range(1, 40).Select(n => (long)n), pushed.Select(d => durable[d]));
         Assert.Equal(40, durable.Count);
         Assert.Equal(pushed.Select(d => d.Text).Order(), (await ListAsync(Store)).Select(d => d.Text).Order());
@@ -173,16 +173,16 @@ public abstract class BlobStoreSuite : IAsyncLifetime
     {
         var content = Bytes(1, 1000);
         var digest = await PushWholeAsync(Store, content);
-        await Store.MakeDurableAsync([digest]);
+        await Store.MakeDurableAsync([digest], Stop);
         await AlterAsync(digest, Bytes(2, 1000));
-        using (var altered = await Store.OpenAsync(digest))
+        using (var altered = await Store.OpenAsync(digest, Stop))
         {
             Assert.NotEqual(digest, await altered!.ComputeDigestAsync(digest.Algorithm, _ => { }, Stop));
-            Assert.True(await Store.QuarantineAsync(digest, altered));
+            Assert.True(await Store.QuarantineAsync(digest, altered, Stop));
         }
 
-        Assert.Null(await Store.LengthOfAsync(digest));
-        Assert.Equal(1, await Store.CountQuarantinedAsync());
+        Assert.Null(await Store.LengthOfAsync(digest, Stop));
+        Assert.Equal(1, await Store.CountQuarantinedAsync(Stop));
         await PushWholeAsync(Store, content);
         Assert.Equal(content, await ReadAsync(Store, digest));
     }
@@ -192,12 +192,12 @@ public abstract class BlobStoreSuite : IAsyncLifetime
     {
         var content = Bytes(1, 1000);
         var digest = await PushWholeAsync(Store, content);
-        await Store.MakeDurableAsync([digest]);
+        await Store.MakeDurableAsync([digest], Stop);
         await AlterAsync(digest, Bytes(2, 1000));
-        using var altered = await Store.OpenAsync(digest);
+        using var altered = await Store.OpenAsync(digest, Stop);
         await altered!.ComputeDigestAsync(digest.Algorithm, _ => { }, Stop);
         await AlterAsync(digest, content);
-        Assert.False(await Store.QuarantineAsync(digest, altered));
+        Assert.False(await Store.QuarantineAsync(digest, altered, Stop));
         Assert.Equal(content, await ReadAsync(Store, digest));
     }
 
@@ -209,11 +209,11 @@ public abstract class BlobStoreSuite : IAsyncLifetime
         var (content, other) = (Bytes(1, 1000), Bytes(2, 1000));
         var digest = await PushWholeAsync(Store, content);
         var kept = await PushWholeAsync(Store, other);
-        if (isDurable) await Store.MakeDurableAsync([digest, kept]);
+        if (isDurable) await Store.MakeDurableAsync([digest, kept], Stop);
         for (var i = 0; i < 2; i++) await Store.DeleteAsync(digest, Stop);
-        Assert.Null(await Store.LengthOfAsync(digest));
-        Assert.Null(await Store.OpenAsync(digest));
-        Assert.Equal([kept], (await Store.MakeDurableAsync([digest, kept])).Keys);
+        Assert.Null(await Store.LengthOfAsync(digest, Stop));
+        Assert.Null(await Store.OpenAsync(digest, Stop));
+        Assert.Equal([kept], (await Store.MakeDurableAsync([digest, kept], Stop)).Keys);
         await PushWholeAsync(Store, content);
         Assert.Equal(content, await ReadAsync(Store, digest));
         Assert.Equal(other, await ReadAsync(Store, kept));
@@ -222,8 +222,8 @@ public abstract class BlobStoreSuite : IAsyncLifetime
     [Fact]
     public async Task A_store_in_good_health_says_so()
     {
-        Assert.Null(await Store.FindProblemAsync(forPulls: true));
-        Assert.Null(await Store.FindProblemAsync(forPulls: false));
+        Assert.Null(await Store.FindProblemAsync(forPulls: true, Stop));
+        Assert.Null(await Store.FindProblemAsync(forPulls: false, Stop));
         Assert.Equal(0, await CountLeftAsync());
     }
 

@@ -85,7 +85,7 @@ public class DamagedBlobTests
         var content = damage switch { "deleted" => null, "truncated" => "lay", "emptied" => "", _ => "layers" };
         if (registry.Bucket is { } bucket)
         {
-            await bucket.PutAsync(S3BlobStore.KeyOf(LayerDigest), content);
+            await bucket.PutAsync(ObjectBlobStore.KeyOf(LayerDigest), content);
             // A blob that existed a moment ago is assumed to still exist.
             await registry.RestartAsync();
             return;

@@ -3,7 +3,6 @@ using Berth.Blobs;
 using Berth.Oci;
 using Berth.Settings;
 using Berth.Tests.Servers;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Berth.Tests.Blobs;
 
@@ -17,15 +16,15 @@ public class S3BlobStoreTests : BlobStoreSuite
     {
         var kept = await StoreUse.PushWholeAsync(Store, StoreUse.Bytes(1, 1000));
         var deleted = await StoreUse.PushWholeAsync(Store, StoreUse.Bytes(2, 1000));
-        Assert.Equal(1000, await Store.LengthOfAsync(deleted));
+        Assert.Equal(1000, await Store.LengthOfAsync(deleted, StoreUse.Stop));
         using (var elsewhere = Open()) await elsewhere.DeleteAsync(deleted, StoreUse.Stop);
-        Assert.Equal([kept], (await Store.MakeDurableAsync([kept, deleted])).Keys);
-        Assert.Null(await Store.LengthOfAsync(deleted));
+        Assert.Equal([kept], (await Store.MakeDurableAsync([kept, deleted], StoreUse.Stop)).Keys);
+        Assert.Null(await Store.LengthOfAsync(deleted, StoreUse.Stop));
     }
 
     private protected override async Task RemoveAsync()
     {
-        ((S3BlobStore)Store).Dispose();
+        ((ObjectBlobStore)Store).Dispose();
         await bucket.DisposeAsync();
     }
 
@@ -37,9 +36,8 @@ public class S3BlobStoreTests : BlobStoreSuite
         return Open();
     }
 
-    private S3BlobStore Open() => new(
-        Configure(TestEngines.SettingsOf(bucket) with { ChunkSize = 5 << 20 }),
-        TimeProvider.System, NullLogger<S3BlobStore>.Instance);
+    private ObjectBlobStore Open() => TestEngines.Open(
+        Configure(TestEngines.SettingsOf(bucket) with { ChunkSize = 5 << 20 }));
 
     private protected override async Task<int> CountLeftAsync() =>
         (await bucket.KeysAsync()).Count(key => key.Contains("uploads/", StringComparison.Ordinal))
@@ -51,8 +49,8 @@ public class S3BlobStoreTests : BlobStoreSuite
             {
                 BucketName = bucket.Name,
                 Key = Configure(new S3Settings()).RootDirectory.Trim('/') is { Length: > 0 } root
-                    ? $"{root}/{S3BlobStore.KeyOf(digest)}"
-                    : S3BlobStore.KeyOf(digest),
+                    ? $"{root}/{ObjectBlobStore.KeyOf(digest)}"
+                    : ObjectBlobStore.KeyOf(digest),
                 InputStream = new MemoryStream(content),
             },
             StoreUse.Stop);

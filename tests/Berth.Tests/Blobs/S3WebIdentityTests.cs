@@ -4,7 +4,6 @@ using Berth.Settings;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Berth.Tests.Blobs;
 
@@ -43,8 +42,8 @@ public sealed class S3WebIdentityTests : IAsyncLifetime
     {
         await File.WriteAllTextAsync(tokenFile, "first\n", StoreUse.Stop);
         using var store = Open();
-        Assert.Null(await store.LengthOfAsync(StoreUse.DigestOf([1])));
-        Assert.Null(await store.LengthOfAsync(StoreUse.DigestOf([2])));
+        Assert.Null(await store.LengthOfAsync(StoreUse.DigestOf([1]), StoreUse.Stop));
+        Assert.Null(await store.LengthOfAsync(StoreUse.DigestOf([2]), StoreUse.Stop));
         var form = Assert.Single(asked);
         Assert.Equal("AssumeRoleWithWebIdentity", form["Action"]);
         Assert.Equal("arn:aws:iam::1:role/registry", form["RoleArn"]);
@@ -58,16 +57,16 @@ public sealed class S3WebIdentityTests : IAsyncLifetime
         expires = TimeProvider.System.GetUtcNow().AddMinutes(2).ToString("yyyy-MM-ddTHH:mm:ssZ", null);
         await File.WriteAllTextAsync(tokenFile, "first", StoreUse.Stop);
         using var store = Open();
-        Assert.Null(await store.LengthOfAsync(StoreUse.DigestOf([1])));
+        Assert.Null(await store.LengthOfAsync(StoreUse.DigestOf([1]), StoreUse.Stop));
         await File.WriteAllTextAsync(tokenFile, "second", StoreUse.Stop);
         await Eventually.TrueAsync(async () =>
         {
-            Assert.Null(await store.LengthOfAsync(StoreUse.DigestOf([2])));
+            Assert.Null(await store.LengthOfAsync(StoreUse.DigestOf([2]), StoreUse.Stop));
             return signed.Last() == "ASIA-second token-of-second";
         });
     }
 
-    private S3BlobStore Open() => new(
+    private ObjectBlobStore Open() => TestEngines.Open(
         new S3Settings
         {
             Bucket = "registry",
@@ -75,9 +74,7 @@ public sealed class S3WebIdentityTests : IAsyncLifetime
             RegionEndpoint = amazon.Urls.Single(),
             ForcePathStyle = true,
             Retries = 0,
-        },
-        TimeProvider.System,
-        NullLogger<S3BlobStore>.Instance);
+        });
 
     /// <summary>Gives credentials that are named after the token, and has no object.</summary>
     private async Task AnswerAsync(HttpContext http)

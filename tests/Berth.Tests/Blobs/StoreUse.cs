@@ -77,7 +77,7 @@ internal static class StoreUse
 
     public static async Task<byte[]> ReadAsync(IBlobStore store, Digest digest, long offset = 0, long? count = null)
     {
-        using var content = await store.OpenAsync(digest);
+        using var content = await store.OpenAsync(digest, Stop);
         Assert.NotNull(content);
         using var memory = new MemoryStream();
         var output = PipeWriter.Create(memory, new StreamPipeWriterOptions(leaveOpen: true));

@@ -46,7 +46,7 @@ public class VerifyTests
         Assert.Contains("Read 3 blobs (77 KiB) and 1 manifest.", output, StringComparison.Ordinal);
 
         var digest = Digest.Parse(Image.Layers[1].Digest);
-        await bucket.PutAsync(S3BlobStore.KeyOf(digest), new string('x', 9_000));
+        await bucket.PutAsync(ObjectBlobStore.KeyOf(digest), new string('x', 9_000));
         (exitCode, output) = await BerthCommand.RunAsync(settings, "verify", "--dry-run");
         Assert.Equal(1, exitCode);
         Assert.Contains("nothing was changed", output, StringComparison.Ordinal);
@@ -54,7 +54,7 @@ public class VerifyTests
         Assert.Equal(1, exitCode);
         Assert.Contains("moved to quarantine, push it again", output, StringComparison.Ordinal);
         Assert.Contains($"quarantine/sha256-{digest.Hex}", await bucket.KeysAsync());
-        Assert.DoesNotContain(S3BlobStore.KeyOf(digest), await bucket.KeysAsync());
+        Assert.DoesNotContain(ObjectBlobStore.KeyOf(digest), await bucket.KeysAsync());
     }
 
     [Fact]
@@ -123,10 +123,11 @@ public class VerifyTests
         await using var berth = await PushAsync();
         var file = StoredFiles.BlobIn(berth.DataFolder, Image.Layers[0]);
         var store = new FileBlobStore(berth.DataFolder);
-        using var readBefore = await store.OpenAsync(Digest.Parse(Image.Layers[0].Digest));
+        var digest = Digest.Parse(Image.Layers[0].Digest);
+        using var readBefore = await store.OpenAsync(digest, TestContext.Current.CancellationToken);
         using var http = berth.CreateClient();
         await new ImageClient(http, new Random(1)).PushAsync(Image);
-        Assert.False(await store.QuarantineAsync(Digest.Parse(Image.Layers[0].Digest), readBefore!));
+        Assert.False(await store.QuarantineAsync(digest, readBefore!, TestContext.Current.CancellationToken));
         Assert.True(File.Exists(file));
     }
 

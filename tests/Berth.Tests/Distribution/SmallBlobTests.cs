@@ -109,7 +109,7 @@ public sealed class SmallBlobTests
             var content = Encoding.UTF8.GetBytes($"{i}:{new string('x', 60_000)}");
             digests.Add(Digest.Of(DigestAlgorithm.Sha256, content));
             await FileOfAsync(registry, await PushAsync(registry, content));
-            using var blob = await store.OpenAsync(digests[^1]);
+            using var blob = await store.OpenAsync(digests[^1], TestContext.Current.CancellationToken);
             Assert.Equal(limit > 0, await small.KeepAsync(digests[^1], blob!, Stop) is not null);
         }
 

@@ -133,6 +133,6 @@ public class UploadLeaseTests
         await registry.Services.GetRequiredService<Database>().WriteAsync(s => s.RunAsync(sql), isDurable: false);
 
     private static Task AssertFreeAsync(RegistryFixture registry) => Eventually.TrueAsync(() =>
-        registry.Services.GetRequiredService<IBlobStore>() is not S3BlobStore store
+        registry.Services.GetRequiredService<IBlobStore>() is not ObjectBlobStore store
         || store.Memory.FreeBytes == new S3Settings().UploadMemoryBytes);
 }

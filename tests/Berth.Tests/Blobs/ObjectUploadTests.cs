@@ -2,17 +2,16 @@ using Berth.Blobs;
 using Berth.Oci;
 using Berth.Settings;
 using Berth.Tests.Servers;
-using Microsoft.Extensions.Logging.Abstractions;
 using static Berth.Tests.Blobs.StoreUse;
 
 namespace Berth.Tests.Blobs;
 
 /// <summary>Uploads to a bucket that several nodes have a part in. A node is a store of its own here.</summary>
-public sealed class S3UploadTests : IAsyncLifetime
+public sealed class ObjectUploadTests : IAsyncLifetime
 {
     private const int Part = 5 << 20;
 
-    private readonly List<S3BlobStore> nodes = [];
+    private readonly List<ObjectBlobStore> nodes = [];
     private S3Bucket bucket = null!;
 
     public async ValueTask InitializeAsync() => bucket = await S3Server.CreateBucketAsync();
@@ -52,7 +51,7 @@ public sealed class S3UploadTests : IAsyncLifetime
         var upload = await OpenAsync(Node());
         await AppendAsync(upload, content);
         await upload.SuspendAsync(Stop);
-        var bare = (S3UploadState.Parse(upload.State) with { Hash = null }).Write();
+        var bare = (ObjectUploadState.Parse(upload.State) with { Hash = null }).Write();
         var wrong = await OpenAsync(Node(), UploadId.New());
         await AppendAsync(wrong, content[1..]);
         Assert.NotEqual(DigestOf(content), await wrong.ComputeDigestAsync(DigestAlgorithm.Sha256, read: null, Stop));
@@ -93,7 +92,7 @@ public sealed class S3UploadTests : IAsyncLifetime
         var digest = DigestOf([.. start, .. rest]);
         Assert.Equal(digest, await lost.ComputeDigestAsync(DigestAlgorithm.Sha256, read: null, Stop));
         await Assert.ThrowsAsync<UploadLostException>(() => Node().CommitAsync(lost, digest, Stop));
-        Assert.Null(await Node().LengthOfAsync(digest));
+        Assert.Null(await Node().LengthOfAsync(digest, Stop));
         var won = DigestOf([.. start, .. other]);
         await FinishAsync(Node(), winner, won);
         Assert.Equal((byte[])[.. start, .. other], await ReadAsync(Node(), won));
@@ -115,8 +114,8 @@ public sealed class S3UploadTests : IAsyncLifetime
         var digest = DigestOf([.. start, .. rest]);
         Assert.Equal(digest, await late.ComputeDigestAsync(DigestAlgorithm.Sha256, read: null, Stop));
         await Assert.ThrowsAsync<UploadLostException>(() => Node().CommitAsync(late, digest, Stop));
-        Assert.Null(await Node().LengthOfAsync(digest));
-        Assert.Null(await Node().LengthOfAsync(DigestOf([.. start, .. other])));
+        Assert.Null(await Node().LengthOfAsync(digest, Stop));
+        Assert.Null(await Node().LengthOfAsync(DigestOf([.. start, .. other]), Stop));
     }
 
     [Fact]
@@ -158,12 +157,12 @@ public sealed class S3UploadTests : IAsyncLifetime
     {
         var content = Bytes(1, (2 * Part) + 100);
         var digest = await PushWholeAsync(Node(), content);
-        var before = await Node().OpenAsync(digest);
+        var before = await Node().OpenAsync(digest, Stop);
         await before!.ComputeDigestAsync(digest.Algorithm, _ => { }, Stop);
         await PushPiecesAsync(Node(), content[..Part], content[Part..]);
-        var after = await Node().OpenAsync(digest);
+        var after = await Node().OpenAsync(digest, Stop);
         await after!.ComputeDigestAsync(digest.Algorithm, _ => { }, Stop);
-        Assert.Equal(((S3BlobContent)before).ETag, ((S3BlobContent)after).ETag);
+        Assert.Equal(((ObjectBlobContent)before).ETag, ((ObjectBlobContent)after).ETag);
         await AssertNothingIsLeftAsync();
     }
 
@@ -180,7 +179,7 @@ public sealed class S3UploadTests : IAsyncLifetime
         await upload.RewindAsync(Stop);
         Assert.Equal(0, upload.Offset);
         Assert.Null(upload.State);
-        Assert.Null(await Node().LengthOfAsync(claimed));
+        Assert.Null(await Node().LengthOfAsync(claimed, Stop));
         await AssertNothingIsLeftAsync();
     }
 
@@ -249,11 +248,10 @@ public sealed class S3UploadTests : IAsyncLifetime
         await Assert.ThrowsAsync<StoreUnavailableException>(() => PushWholeAsync(strict, content));
     }
 
-    private S3BlobStore Node(Func<S3Settings, S3Settings>? configure = null)
+    private ObjectBlobStore Node(Func<S3Settings, S3Settings>? configure = null)
     {
         var settings = TestEngines.SettingsOf(bucket) with { ChunkSize = Part };
-        var node = new S3BlobStore(
-            configure?.Invoke(settings) ?? settings, TimeProvider.System, NullLogger<S3BlobStore>.Instance);
+        var node = TestEngines.Open(configure?.Invoke(settings) ?? settings);
         nodes.Add(node);
         return node;
     }

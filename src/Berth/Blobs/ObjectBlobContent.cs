@@ -1,8 +1,5 @@
 using System.Buffers;
 using System.IO.Pipelines;
-using System.Net;
-using Amazon.S3;
-using Amazon.S3.Model;
 using Berth.Oci;
 
 namespace Berth.Blobs;
@@ -12,7 +9,8 @@ namespace Berth.Blobs;
 /// <param name="key">Under what.</param>
 /// <param name="length">Its length in bytes.</param>
 /// <param name="onGone">Called when it turns out not to be there.</param>
-internal sealed class S3BlobContent(S3Objects objects, string key, long length, Action? onGone = null) : BlobContent
+internal sealed class ObjectBlobContent(ObjectStore objects, string key, long length, Action? onGone = null)
+    : BlobContent
 {
     private const int ChunkBytes = 256 * 1024;
 
@@ -88,7 +86,7 @@ internal sealed class S3BlobContent(S3Objects objects, string key, long length, 
             {
                 var memory = room((int)Math.Min(ChunkBytes, count));
                 if (memory.Length > count) memory = memory[..(int)count];
-                var read = await objects.ReadAsync(reading.ResponseStream, memory, key, cancellation);
+                var read = await objects.ReadAsync(reading.Content, memory, key, cancellation);
                 if (read == 0) break;
                 await take(read);
                 offset += read;
@@ -101,25 +99,16 @@ internal sealed class S3BlobContent(S3Objects objects, string key, long length, 
         }
     }
 
-    private async Task<GetObjectResponse> OpenAsync(long offset, long count, CancellationToken cancellation)
+    private async Task<ObjectReading> OpenAsync(long offset, long count, CancellationToken cancellation)
     {
-        try
+        var opened = await objects.OpenAsync(key, offset, count, ETag, cancellation);
+        if (opened?.SizeBytes == count)
         {
-            var opened = await objects.OpenAsync(key, offset, count, ETag, cancellation);
-            if (opened.ContentLength == count)
-            {
-                ETag = opened.ETag;
-                return opened;
-            }
-
-            opened.Dispose();
-        }
-        catch (AmazonS3Exception e) when (e.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.PreconditionFailed
-            or HttpStatusCode.RequestedRangeNotSatisfiable)
-        {
-            // Answered below.
+            ETag = opened.ETag;
+            return opened;
         }
 
+        opened?.Dispose();
         onGone?.Invoke();
         throw new StoreUnavailableException($"{key} is not what it was");
     }

@@ -1,22 +1,20 @@
 using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
-using System.Net;
-using Amazon.S3;
 using Berth.Oci;
 using Berth.Settings;
 
 namespace Berth.Blobs;
 
 /// <summary>
-/// Blobs in a bucket, which any number of nodes use at once:
+/// Blobs in a bucket or a container, which any number of nodes use at once:
 /// <code>
 /// blobs/sha256/ab/abcdef…      a whole blob, under its digest
-/// uploads/0123…/…              what uploads received, see <see cref="S3BlobUpload"/>
+/// uploads/0123…/…              what uploads received, see <see cref="ObjectBlobUpload"/>
 /// quarantine/sha256-abcdef…    what `berth verify` found altered
 /// </code>
 /// The store makes an object durable before it answers, so nothing is staged here.
 /// </summary>
-internal sealed partial class S3BlobStore : IBlobStore, IDisposable
+internal sealed partial class ObjectBlobStore : IBlobStore, IDisposable
 {
     private const string Blobs = "blobs/";
     private const string Uploads = "uploads/";
@@ -30,21 +28,25 @@ internal sealed partial class S3BlobStore : IBlobStore, IDisposable
     /// </summary>
     private static readonly TimeSpan LongestRequest = TimeSpan.FromDays(7);
 
-    private readonly S3Objects objects;
-    private readonly S3Uploading uploading;
+    private readonly ObjectStore objects;
+    private readonly ObjectUploading uploading;
     private readonly KnownLengths lengths;
     private readonly TimeProvider clock;
     private readonly ILogger log;
 
-    public S3BlobStore(S3Settings settings, TimeProvider clock, ILogger<S3BlobStore> log)
+    public ObjectBlobStore(ObjectStore objects, TimeProvider clock, ILogger<ObjectBlobStore> log)
     {
-        (this.clock, this.log) = (clock, log);
-        objects = new S3Objects(settings, clock, log);
+        (this.objects, this.clock, this.log) = (objects, clock, log);
         lengths = new KnownLengths(clock);
-        uploading = new S3Uploading(
-            objects, new S3Copying(objects, settings), new UploadMemory(settings.UploadMemoryBytes),
-            new PartSizes(settings), clock);
+        uploading = new ObjectUploading(objects, new UploadMemory(objects.UploadMemoryBytes), objects.Sizes, clock);
     }
+
+    /// <summary>The store that the settings name, or null where that is a folder.</summary>
+    public static ObjectBlobStore? Open(StorageSettings settings, TimeProvider clock, ILogger<ObjectBlobStore> log) =>
+        settings.S3 is { } s3 ? new ObjectBlobStore(new S3Objects(s3, clock, log), clock, log) : null;
+
+    /// <summary>What kind of store it is, in one word.</summary>
+    public string Kind => objects.Kind;
 
     public string Name => objects.Name;
 
@@ -56,14 +58,14 @@ internal sealed partial class S3BlobStore : IBlobStore, IDisposable
     public ValueTask<BlobUpload> OpenUploadAsync(
         UploadId id, RepositoryName repository, DigestAlgorithm algorithm, string? state,
         CancellationToken cancellation) =>
-        ValueTask.FromResult<BlobUpload>(new S3BlobUpload(id, repository, algorithm, state, uploading));
+        ValueTask.FromResult<BlobUpload>(new ObjectBlobUpload(id, repository, algorithm, state, uploading));
 
     /// <summary>What can't be removed now goes with the orphans.</summary>
     public async Task DeleteUploadAsync(UploadId id, string? state, CancellationToken cancellation)
     {
         try
         {
-            var left = S3UploadState.Parse(state);
+            var left = ObjectUploadState.Parse(state);
             if (left.Multipart is { } multipart) await objects.AbortAsync(left.Whole!, multipart, cancellation);
             foreach (var key in left.Keys) await objects.DeleteAsync(key, cancellation);
         }
@@ -95,33 +97,39 @@ internal sealed partial class S3BlobStore : IBlobStore, IDisposable
 
     public async Task CommitAsync(BlobUpload upload, Digest digest, CancellationToken cancellation)
     {
-        var received = (S3BlobUpload)upload;
+        var received = (ObjectBlobUpload)upload;
         var length = received.Offset;
         await received.PublishAsync(digest, KeyOf(digest), cancellation);
         lengths.Add(digest, length);
     }
 
     /// <summary>What the store has is durable, and only the store can tell: nothing remembered counts here.</summary>
-    public async Task<IReadOnlyDictionary<Digest, long>> MakeDurableAsync(IReadOnlyCollection<Digest> digests)
+    public async Task<IReadOnlyDictionary<Digest, long>> MakeDurableAsync(
+        IReadOnlyCollection<Digest> digests, CancellationToken cancellation)
     {
         var durable = new ConcurrentDictionary<Digest, long>();
-        var parallel = new ParallelOptions { MaxDegreeOfParallelism = ParallelQuestions };
-        await Parallel.ForEachAsync(digests, parallel, async (digest, _) =>
+        var parallel = new ParallelOptions
         {
-            if (await AskLengthAsync(digest) is { } length) durable[digest] = length;
+            MaxDegreeOfParallelism = ParallelQuestions,
+            CancellationToken = cancellation,
+        };
+        await Parallel.ForEachAsync(digests, parallel, async (digest, stop) =>
+        {
+            if (await AskLengthAsync(digest, stop) is { } length) durable[digest] = length;
         });
         return durable;
     }
 
-    public async ValueTask<long?> LengthOfAsync(Digest digest)
+    public async ValueTask<long?> LengthOfAsync(Digest digest, CancellationToken cancellation)
     {
         if (lengths.Find(digest) is { } known) return known;
-        return await AskLengthAsync(digest);
+        return await AskLengthAsync(digest, cancellation);
     }
 
-    public async ValueTask<BlobContent?> OpenAsync(Digest digest) => await LengthOfAsync(digest) is { } length
-        ? new S3BlobContent(objects, KeyOf(digest), length, () => lengths.Remove(digest))
-        : null;
+    public async ValueTask<BlobContent?> OpenAsync(Digest digest, CancellationToken cancellation) =>
+        await LengthOfAsync(digest, cancellation) is { } length
+            ? new ObjectBlobContent(objects, KeyOf(digest), length, () => lengths.Remove(digest))
+            : null;
 
     public async Task DeleteAsync(Digest digest, CancellationToken cancellation)
     {
@@ -142,42 +150,33 @@ internal sealed partial class S3BlobStore : IBlobStore, IDisposable
     }
 
     /// <summary>Only the very object that was found altered, known by its entity tag, is moved.</summary>
-    public async Task<bool> QuarantineAsync(Digest digest, BlobContent altered)
+    public async Task<bool> QuarantineAsync(Digest digest, BlobContent altered, CancellationToken cancellation)
     {
         var key = KeyOf(digest);
-        var etag = ((S3BlobContent)altered).ETag;
-        try
-        {
-            await uploading.Copying.CopyAsync(
-                key, $"{Quarantine}{NameOf(digest)}-{digest.Hex}", altered.Length,
-                CancellationToken.None, etag);
-            if ((await objects.FindAsync(key))?.ETag != etag) return false;
-            await objects.DeleteAsync(key, CancellationToken.None, etag);
-        }
-        catch (AmazonS3Exception e) when (e.StatusCode is HttpStatusCode.PreconditionFailed or HttpStatusCode.NotFound)
-        {
-            return false;
-        }
-
+        var aside = $"{Quarantine}{NameOf(digest)}-{digest.Hex}";
+        var etag = ((ObjectBlobContent)altered).ETag;
+        if (!await objects.CopyAsync(key, aside, altered.Length, cancellation, etag)) return false;
+        if ((await objects.FindAsync(key, cancellation))?.ETag != etag) return false;
+        if (!await objects.DeleteAsync(key, CancellationToken.None, etag)) return false;
         lengths.Remove(digest);
         return true;
     }
 
-    public async Task<int> CountQuarantinedAsync()
+    public async Task<int> CountQuarantinedAsync(CancellationToken cancellation)
     {
         var count = 0;
-        await foreach (var _ in objects.ListAsync(Quarantine, CancellationToken.None)) count++;
+        await foreach (var _ in objects.ListAsync(Quarantine, cancellation)) count++;
         return count;
     }
 
-    public async ValueTask<string?> FindProblemAsync(bool forPulls)
+    public async ValueTask<string?> FindProblemAsync(bool forPulls, CancellationToken cancellation)
     {
         try
         {
-            await objects.ProbeAsync();
+            await objects.ProbeAsync(cancellation);
             return null;
         }
-        catch (Exception e) when (e is IOException or AmazonS3Exception)
+        catch (IOException e)
         {
             return e.Message;
         }
@@ -189,9 +188,9 @@ internal sealed partial class S3BlobStore : IBlobStore, IDisposable
         uploading.Memory.Dispose();
     }
 
-    private async ValueTask<long?> AskLengthAsync(Digest digest)
+    private async ValueTask<long?> AskLengthAsync(Digest digest, CancellationToken cancellation)
     {
-        if (await objects.FindAsync(KeyOf(digest)) is { } found)
+        if (await objects.FindAsync(KeyOf(digest), cancellation) is { } found)
         {
             lengths.Add(digest, found.SizeBytes);
             return found.SizeBytes;

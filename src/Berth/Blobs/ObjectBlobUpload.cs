@@ -1,19 +1,14 @@
 using System.Buffers;
-using System.Net;
-using Amazon.S3;
 using Berth.Oci;
 
 namespace Berth.Blobs;
-
-/// <summary>What the uploads of one store share.</summary>
-internal sealed record S3Uploading(
-    S3Objects Objects, S3Copying Copying, UploadMemory Memory, PartSizes Sizes, TimeProvider Clock);
 
 /// <summary>
 /// An upload in parts. Bytes gather in memory until they make a part, and parts are sent while the next one gathers.
 /// <code>
 /// blobs/sha256/ab/abcdef…     fits in one part: written at once, when its digest is known to be right
-///                             larger, and its digest was told beforehand: the parts' own place
+///                             larger, and its digest was told beforehand: the parts' own place, where the store
+///                             keeps uploads apart
 /// uploads/0123…/whole-4567…   larger, digest told at the end: the parts' place until then; copied by the store
 /// uploads/0123…/tail-89ab…    bytes after the last part at the end of a request, when others will follow
 /// </code>
@@ -22,7 +17,7 @@ internal sealed record S3Uploading(
 /// it is known who wrote it: parts are completed by the tags that were told when this upload sent them, and after that
 /// the database is asked whether anyone else has claimed the upload meanwhile, who could have replaced parts.
 /// </summary>
-internal sealed class S3BlobUpload : BlobUpload
+internal sealed class ObjectBlobUpload : BlobUpload
 {
     /// <summary>More connections hardly make one upload faster, and each of them holds a part in memory.</summary>
     private const int PartsInFlight = 4;
@@ -30,12 +25,12 @@ internal sealed class S3BlobUpload : BlobUpload
     /// <summary>How long a slow client may hold memory that others wait for.</summary>
     private static readonly TimeSpan LongestHold = TimeSpan.FromSeconds(5);
 
-    private readonly S3Uploading store;
+    private readonly ObjectUploading store;
     private readonly Queue<Task<string>> sending = new();
     private readonly HashSet<string> garbage = new(StringComparer.Ordinal);
 
     /// <summary>What the database has: where the request began, and what a failure falls back to.</summary>
-    private S3UploadState left;
+    private ObjectUploadState left;
 
     private List<string> etags = [];
     private string? multipart;
@@ -51,16 +46,16 @@ internal sealed class S3BlobUpload : BlobUpload
     private bool isWhole;
     private bool isDoubtful;
 
-    public S3BlobUpload(
-        UploadId id, RepositoryName repository, DigestAlgorithm algorithm, string? state, S3Uploading store)
+    public ObjectBlobUpload(
+        UploadId id, RepositoryName repository, DigestAlgorithm algorithm, string? state, ObjectUploading store)
         : base(id, repository, algorithm)
     {
         this.store = store;
-        left = S3UploadState.Parse(state);
+        left = ObjectUploadState.Parse(state);
         Load();
     }
 
-    public override string? State => left == S3UploadState.Empty ? null : left.Write();
+    public override string? State => left == ObjectUploadState.Empty ? null : left.Write();
 
     public override async ValueTask RewindAsync(CancellationToken cancellation)
     {
@@ -81,8 +76,8 @@ internal sealed class S3BlobUpload : BlobUpload
 
         while (sending.Count > 0) await TakeSentAsync();
         if (left.Stale is { } stale) garbage.Add(stale);
-        left = new S3UploadState(
-            Offset, multipart, whole, S3UploadState.Pack(etags), tail, tailBytes,
+        left = new ObjectUploadState(
+            Offset, multipart, whole, ObjectUploadState.Pack(etags), tail, tailBytes,
             Stale: left.Tail == tail ? null : left.Tail, hash?.Save());
         await DeleteGarbageAsync(cancellation);
     }
@@ -173,7 +168,7 @@ internal sealed class S3BlobUpload : BlobUpload
     private bool IsInTheWay => buffer?.Reservation is not null && store.Memory.IsContended
         && store.Clock.GetElapsedTime(reservedAt) > LongestHold;
 
-    private string Key => direct is { } digest ? S3BlobStore.KeyOf(digest) : whole!;
+    private string Key => direct is { } digest ? ObjectBlobStore.KeyOf(digest) : whole!;
 
     private int NextNumber => etags.Count + sending.Count + 1;
 
@@ -215,13 +210,13 @@ internal sealed class S3BlobUpload : BlobUpload
         {
             throw new UploadTooLargeException(
                 $"the blob has more than {PartSizes.MaximumParts} parts of the size that the store is sent "
-                + "(storage.s3.chunksize)");
+                + $"(storage.{store.Objects.Kind}.chunksize)");
         }
 
         if (multipart is null)
         {
-            direct = BegunAt == 0 ? Expected : null;
-            whole = direct is null ? S3UploadState.NewKey(Id, "whole") : null;
+            direct = BegunAt == 0 && store.Objects.KeepsUploadsApart ? Expected : null;
+            whole = direct is null ? ObjectUploadState.NewKey(Id, "whole") : null;
             multipart = await store.Objects.StartMultipartAsync(Key, cancellation);
         }
 
@@ -252,7 +247,7 @@ internal sealed class S3BlobUpload : BlobUpload
 
     private async Task PutTailAsync(CancellationToken cancellation)
     {
-        var key = S3UploadState.NewKey(Id, "tail");
+        var key = ObjectUploadState.NewKey(Id, "tail");
         await store.Objects.PutAsync(key, buffer!, cancellation);
         (tail, tailBytes) = (key, buffer!.Length);
         buffer.Dispose();
@@ -264,7 +259,7 @@ internal sealed class S3BlobUpload : BlobUpload
         if (tail is not { } key) return;
         buffer = new PartBuffer();
         if (tailBytes > PartBuffer.FreeBytes) await ReserveAsync(store.Sizes.SizeOf(NextNumber), cancellation);
-        using var content = new S3BlobContent(store.Objects, key, tailBytes);
+        using var content = new ObjectBlobContent(store.Objects, key, tailBytes);
         await content.ReadAsync(buffer, cancellation);
         tail = null;
         if (key != left.Tail) garbage.Add(key);
@@ -275,7 +270,7 @@ internal sealed class S3BlobUpload : BlobUpload
         if (tail is not null && buffer is null)
         {
             var found = await store.Objects.FindAsync(key, cancellation);
-            if (found?.SizeBytes != Offset) await store.Copying.CopyAsync(tail, key, Offset, cancellation);
+            if (found?.SizeBytes != Offset) await CopyAsync(tail, key, cancellation);
             return;
         }
 
@@ -294,48 +289,53 @@ internal sealed class S3BlobUpload : BlobUpload
 
         // Whoever claimed it before this point could have replaced a part with another one of the same tag.
         if (IsHeldAsync is { } ask && !await ask(cancellation)) throw new UploadTakenException();
-        await store.Copying.CopyAsync(Key, key, Offset, cancellation);
+        await CopyAsync(Key, key, cancellation);
         if ((await store.Objects.FindAsync(key, cancellation))?.SizeBytes != Offset)
         {
             throw new StoreUnavailableException($"{key} was copied and is not whole");
         }
     }
 
+    private async Task CopyAsync(string from, string to, CancellationToken cancellation)
+    {
+        if (await store.Objects.CopyAsync(from, to, Offset, cancellation)) return;
+        throw new UploadLostException($"{from} is not in the store any more");
+    }
+
     /// <summary>Sends what is left as the last part, and puts the parts together.</summary>
     private async Task CompleteAsync(CancellationToken cancellation)
     {
         if (isWhole) return;
+        UploadLostException? loss = null;
         try
         {
+            if (!store.Objects.CopiesParts) await TakeTailAsync(cancellation);
             if (buffer is { Length: > 0 }) await SendPartAsync(cancellation);
             while (sending.Count > 0) await TakeSentAsync();
             if (tail is not null)
             {
                 etags.Add(await store.Objects.CopyPartAsync(
-                    Key, multipart!, NextNumber, tail, piece: null, tailBytes, cancellation));
+                    Key, multipart!, NextNumber, tail, tailBytes, cancellation));
             }
 
             await store.Objects.CompleteAsync(Key, multipart!, etags, Offset, cancellation);
         }
-        catch (Exception e) when (e is UploadLostException or AmazonS3Exception { StatusCode: HttpStatusCode.NotFound })
+        catch (UploadLostException e)
         {
             // An earlier try may have done it, whose answer was lost. What lies there then has to be read again.
             isDoubtful = true;
-        }
-        catch (AmazonS3Exception e) when (e.ErrorCode is "InvalidPart" or "InvalidPartOrder")
-        {
-            throw new UploadLostException($"parts of {Key} were replaced: {e.Message}");
+            loss = e;
         }
 
         var size = (await store.Objects.FindAsync(Key, cancellation))?.SizeBytes;
-        if (size != Offset) throw new UploadLostException($"{Key} has {size?.ToString() ?? "no"} of {Offset} bytes");
+        if (size != Offset) throw loss ?? new UploadLostException($"{Key} has {size ?? 0} of {Offset} bytes");
         isWhole = true;
     }
 
     private async Task<Digest> ReadWholeAsync(
         DigestAlgorithm algorithm, Action<int>? read, CancellationToken cancellation)
     {
-        using var content = new S3BlobContent(store.Objects, Key, Offset);
+        using var content = new ObjectBlobContent(store.Objects, Key, Offset);
         return await content.ComputeDigestAsync(algorithm, read ?? (static _ => { }), cancellation);
     }
 

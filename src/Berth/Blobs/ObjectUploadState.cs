@@ -16,7 +16,7 @@ namespace Berth.Blobs;
 /// <param name="TailBytes">How many bytes that has.</param>
 /// <param name="Stale">The tail before, which can go once this state is the one that counts.</param>
 /// <param name="Hash">The hash of all bytes, to be taken up; null where it is taken again at the end.</param>
-internal sealed record S3UploadState(
+internal sealed record ObjectUploadState(
     [property: JsonPropertyName("o")] long Offset,
     [property: JsonPropertyName("m")] string? Multipart,
     [property: JsonPropertyName("w")] string? Whole,
@@ -29,15 +29,15 @@ internal sealed record S3UploadState(
     private const int Md5HexLength = 32;
 
     /// <summary>An upload that has not begun.</summary>
-    public static S3UploadState Empty { get; } = new(0, null, null, "", null, 0, null, null);
+    public static ObjectUploadState Empty { get; } = new(0, null, null, "", null, 0, null, null);
 
     /// <exception cref="UploadLostException">The text is no state.</exception>
-    public static S3UploadState Parse(string? text)
+    public static ObjectUploadState Parse(string? text)
     {
         if (text is null) return Empty;
         try
         {
-            return JsonSerializer.Deserialize(text, S3UploadJson.Default.S3UploadState) ?? Empty;
+            return JsonSerializer.Deserialize(text, ObjectUploadJson.Default.ObjectUploadState) ?? Empty;
         }
         catch (JsonException e)
         {
@@ -51,7 +51,7 @@ internal sealed record S3UploadState(
     /// <summary>A new key for an upload's bytes: nothing that another request does late can replace them.</summary>
     public static string NewKey(UploadId id, string kind) => $"uploads/{id}/{kind}-{UploadId.New()}";
 
-    public string Write() => JsonSerializer.Serialize(this, S3UploadJson.Default.S3UploadState);
+    public string Write() => JsonSerializer.Serialize(this, ObjectUploadJson.Default.ObjectUploadState);
 
     /// <summary>Most stores' tags are 16 bytes in hexadecimal: 22 characters of base64 hold them.</summary>
     public static string Pack(IEnumerable<string> etags) => string.Join(',', etags.Select(Pack));
@@ -73,5 +73,5 @@ internal sealed record S3UploadState(
 
 /// <summary>Keeps reflection out of reading and writing states.</summary>
 [JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault)]
-[JsonSerializable(typeof(S3UploadState))]
-internal sealed partial class S3UploadJson : JsonSerializerContext;
+[JsonSerializable(typeof(ObjectUploadState))]
+internal sealed partial class ObjectUploadJson : JsonSerializerContext;
