@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds Berth and runs its tests: all of them on SQLite and a folder, those that depend on the engines again on
-# PostgreSQL and S3, those of the API again on the published program. Tests that run Berth as a process run the
+# PostgreSQL and S3, some of those again on Azure, those of the API again on the published program. Tests that run Berth
+# as a process run the
 # published one. The last line is "N passed, N failed, N skipped"; the exit code is 0 only if tests ran and none failed.
 #
 #   ./test.sh                              all of them
@@ -131,6 +132,11 @@ echo "With PostgreSQL and S3:"
 BERTH_TEST_DATABASE=postgres BERTH_TEST_STORE=s3 run_tests cluster \
   -namespace Berth.Tests.Distribution -namespace Berth.Tests.Registry -namespace Berth.Tests.Metadata \
   -namespace Berth.Tests.Jobs -namespace Berth.Tests.Hosting -trait- runs=once ${options[@]+"${options[@]}"}
+echo "With Azure:"
+BERTH_TEST_STORE=azure run_tests azure \
+  -class Berth.Tests.Distribution.BlobPushTests -class Berth.Tests.Distribution.BlobPullTests \
+  -class Berth.Tests.Distribution.UploadTests -class Berth.Tests.Distribution.ManifestPushTests \
+  -class Berth.Tests.Cluster.SharedStoreTests -trait- runs=once ${options[@]+"${options[@]}"}
 if [ -n "${BERTH_TEST_PROGRAM:-}" ]; then
   echo "With the published program:"
   BERTH_TEST_HOST=program run_tests program \

@@ -1,12 +1,16 @@
 #!/bin/bash
 # Installs the servers that the tests start: PostgreSQL and a pooler before it, Ceph's S3 gateway with what it stands
-# on, and nginx.
+# on, nginx, and Azurite, Microsoft's emulator of Azure's store.
 #
-#   tests/install-servers.sh
+#   tests/install-servers.sh [FOLDER]    Azurite's place; the default is ${XDG_CACHE_HOME:-$HOME/.cache}/berth-servers
 #
 # Takes no time when the programs are there, wherever they came from; else it wants root on Debian 12. None of the
 # packages' own system services is started: the tests start servers of their own, on loopback, in temporary folders.
 set -euo pipefail
+
+# The last one that runs on Debian's Node.js.
+azurite_package=azurite@3.35.0
+folder=${1:-${XDG_CACHE_HOME:-$HOME/.cache}/berth-servers}
 
 die() {
   echo "install-servers: $*" >&2
@@ -26,34 +30,55 @@ ceph-osd ceph-osd
 radosgw radosgw
 ceph ceph-common
 nginx nginx-light
+node nodejs
 curl curl
 openssl openssl
 setpriv util-linux
 PROGRAMS
+  [ -d "$folder/$azurite_package" ] || command -v npm >/dev/null || echo npm
 }
 
+install_packages() {
+  [ "$(id -u)" = 0 ] || die "not root, and these Debian packages are missing: $*"
+  # One of the tests' installers at a time: apt's lists have a lock that nobody waits for.
+  exec 8>/tmp/berth-apt.lock
+  flock 8
+  export DEBIAN_FRONTEND=noninteractive
+  local policy=/usr/sbin/policy-rc.d attempt
+  if [ ! -e $policy ]; then
+    printf '#!/bin/sh\nexit 101\n' >$policy
+    chmod 755 $policy
+    trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+  fi
+
+  # Whoever else updates the lists right now is done soon.
+  for attempt in 1 2 3 4 5 6; do
+    apt-get update -qq --error-on=any && break
+    [ "$attempt" -lt 6 ] || die "apt-get update failed"
+    sleep 10
+  done
+  apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=600 "$@" >/dev/null ||
+    die "apt-get could not install $*"
+  exec 8>&-
+}
+
+# In another place first, so that half of it is never taken for the whole.
+install_azurite() {
+  local work=$folder/new
+  rm -rf "$work"
+  mkdir -p "$work"
+  npm install --prefix "$work" --silent --no-save --no-package-lock --no-audit --no-fund --omit=optional \
+    --ignore-scripts "$azurite_package" >/dev/null || die "npm can't install $azurite_package"
+  mv "$work" "$folder/$azurite_package"
+}
+
+mkdir -p "$folder"
+exec 9>"$folder/lock"
+flock 9
+
 readarray -t packages < <(missing)
-[ ${#packages[@]} -gt 0 ] || exit 0
-[ "$(id -u)" = 0 ] || die "not root, and these Debian packages are missing: ${packages[*]}"
-
-# One of the tests' installers at a time: apt's lists have a lock that nobody waits for.
-exec 8>/tmp/berth-apt.lock
-flock 8
-export DEBIAN_FRONTEND=noninteractive
-policy=/usr/sbin/policy-rc.d
-if [ ! -e $policy ]; then
-  printf '#!/bin/sh\nexit 101\n' >$policy
-  chmod 755 $policy
-  trap 'rm -f $policy' EXIT
-fi
-
-# Whoever else updates the lists right now is done soon.
-for attempt in 1 2 3 4 5 6; do
-  apt-get update -qq --error-on=any && break
-  [ "$attempt" -lt 6 ] || die "apt-get update failed"
-  sleep 10
-done
-apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=600 "${packages[@]}" >/dev/null ||
-  die "apt-get could not install ${packages[*]}"
+[ ${#packages[@]} -eq 0 ] || install_packages "${packages[@]}"
 readarray -t packages < <(missing)
 [ ${#packages[@]} -eq 0 ] || die "these packages are installed and still lack their programs: ${packages[*]}"
+[ -d "$folder/$azurite_package" ] || install_azurite
+ln -sfn "$azurite_package" "$folder/azurite"

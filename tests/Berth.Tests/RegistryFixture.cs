@@ -57,27 +57,31 @@ internal sealed class RegistryFixture : IAsyncDisposable
         database?.Variables ?? new Dictionary<string, string>();
 
     /// <summary>Where blobs lie, if not in the data folder.</summary>
-    public S3Bucket? Bucket { get; private set; }
+    public StoreBucket? Bucket { get; private set; }
 
     /// <summary>A registry over a folder, whatever the others of this run have.</summary>
     public static Task<RegistryFixture> StartOnFilesAsync(
-        Func<RegistrySettings, RegistrySettings>? configure = null) => StartAsync(configure, isOnS3: false);
+        Func<RegistrySettings, RegistrySettings>? configure = null) => StartAsync(configure, store: null);
 
     /// <summary>A registry over a bucket, whatever the others of this run have.</summary>
     public static Task<RegistryFixture> StartOnS3Async(
-        Func<RegistrySettings, RegistrySettings>? configure = null) => StartAsync(configure, isOnS3: true);
+        Func<RegistrySettings, RegistrySettings>? configure = null) => StartAsync(configure, "s3");
+
+    /// <summary>A registry over a bucket of a kind, <c>s3</c> or <c>azure</c>.</summary>
+    public static Task<RegistryFixture> StartOnAsync(
+        string store, Func<RegistrySettings, RegistrySettings>? configure = null) => StartAsync(configure, store);
 
     /// <param name="configure">Changes the settings; the address and the stores are set before it runs.</param>
     public static Task<RegistryFixture> StartAsync(Func<RegistrySettings, RegistrySettings>? configure = null) =>
-        StartAsync(configure, TestEngines.IsS3);
+        StartAsync(configure, TestEngines.Store);
 
     private static async Task<RegistryFixture> StartAsync(
-        Func<RegistrySettings, RegistrySettings>? configure, bool isOnS3)
+        Func<RegistrySettings, RegistrySettings>? configure, string? store)
     {
         var fixture = new RegistryFixture(configure);
         try
         {
-            if (isOnS3) fixture.Bucket = await S3Server.CreateBucketAsync();
+            if (store is not null) fixture.Bucket = await TestEngines.CreateBucketAsync(store);
             if (TestEngines.IsPostgres) fixture.database = await PostgresServer.CreateDatabaseAsync();
             await fixture.OpenAsync();
             return fixture;
@@ -162,11 +166,8 @@ internal sealed class RegistryFixture : IAsyncDisposable
     }
 
     /// <summary>Blobs in the bucket, and no redirects to it: the tests that mean those ask for them.</summary>
-    private StorageSettings InBucket(StorageSettings storage) => storage with
-    {
-        S3 = TestEngines.SettingsOf(Bucket!),
-        Redirect = new RedirectSettings { Disable = true },
-    };
+    private StorageSettings InBucket(StorageSettings storage) =>
+        Bucket!.In(storage) with { Redirect = new RedirectSettings { Disable = true } };
 
     private async Task CloseAsync()
     {

@@ -43,7 +43,12 @@ internal sealed partial class ObjectBlobStore : IBlobStore, IDisposable
 
     /// <summary>The store that the settings name, or null where that is a folder.</summary>
     public static ObjectBlobStore? Open(StorageSettings settings, TimeProvider clock, ILogger<ObjectBlobStore> log) =>
-        settings.S3 is { } s3 ? new ObjectBlobStore(new S3Objects(s3, clock, log), clock, log) : null;
+        settings switch
+        {
+            { S3: { } s3 } => new ObjectBlobStore(new S3Objects(s3, clock, log), clock, log),
+            { Azure: { } azure } => new ObjectBlobStore(new AzureObjects(azure, clock, log), clock, log),
+            _ => null,
+        };
 
     /// <summary>What kind of store it is, in one word.</summary>
     public string Kind => objects.Kind;

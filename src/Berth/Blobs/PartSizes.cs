@@ -2,9 +2,9 @@ namespace Berth.Blobs;
 
 /// <summary>
 /// The sizes of an upload's parts. S3 allows 10,000 of them, Azure 50,000. At 10 MiB, 10,000 would be 98 GiB. So every
-/// 48th part is 1 MiB larger than the one before: this allows 1.1 TiB with parts of at most 218 MiB, and keeps the parts
-/// of typical blobs small. The size depends on the part number alone, so a request that resumes an upload cuts the same
-/// bytes into the same parts.
+/// 48th part is 1 MiB larger than the one before: this allows 1.1 TiB with parts of at most 218 MiB, and keeps the
+/// parts of typical blobs small. The size depends on the part number alone, so a request that resumes an upload cuts
+/// the same bytes into the same parts.
 /// </summary>
 /// <param name="firstBytes">The size of the first parts.</param>
 /// <param name="memoryBytes">The memory that parts of all uploads share.</param>

@@ -33,7 +33,8 @@ internal static class ConfigCommand
         if (faults.Any(fault => fault.Severity == Severity.Error)) return 1;
         if (account is not null && DataFolder.FindUnwritable(settings) is { } folder)
             return Fail($"berth: {account} may not write to the data folder {folder}");
-        var place = settings.Storage.S3?.ToString() ?? DataFolder.RootOf(settings);
+        var storage = settings.Storage;
+        var place = storage.S3?.ToString() ?? storage.Azure?.ToString() ?? DataFolder.RootOf(settings);
         Console.WriteLine($"The settings are fine: {settings.Http.Addr}, data in {place}");
         return 0;
     }

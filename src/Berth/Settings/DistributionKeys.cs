@@ -19,7 +19,6 @@ internal static class DistributionKeys
 
     private static readonly Entry[] Entries =
     [
-        Store("azure", "Azure"),
         Store("swift", "Swift"),
         Store("oss", "OSS"),
         new("storage.gcs",
@@ -31,6 +30,9 @@ internal static class DistributionKeys
         Unneeded("storage.tag", "tags are read from an index, not by walking folders"),
         Unneeded("storage.parallelwalk", "no folders are walked"),
         Unneeded("storage.s3.parallelwalk", "no folders are walked"),
+        Unneeded("storage.azure.retry_delay", "waits double from 0.1 to 5 seconds"),
+        Unneeded("storage.azure.copy_status_poll_max_retry", "a copy is waited for as long as its size may take"),
+        Unneeded("storage.azure.copy_status_poll_delay", "waits double from 0.1 to 5 seconds"),
         Unneeded("storage.cache.blobdescriptorsize", "limits.manifestcachebytes bounds the cache"),
         new("auth.token",
             "Berth takes no tokens of another server yet; use auth.htpasswd, and remove this section",
@@ -116,7 +118,7 @@ internal static class DistributionKeys
 
     private static Entry Store(string name, string product) => new(
         $"storage.{name}",
-        $"storage in {product} is not supported in this version; use storage.filesystem or storage.s3",
+        $"storage in {product} is not supported in this version; use storage.filesystem, storage.s3 or storage.azure",
         IsChoice: true);
 
     private static Entry Unneeded(string key, string reason) => new(

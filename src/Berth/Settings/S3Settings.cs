@@ -161,7 +161,7 @@ public enum RedirectMode
     Outside,
 }
 
-/// <summary>Redirecting clients to the store for blobs, with a signed URL that expires. S3 only.</summary>
+/// <summary>Redirecting clients to the store for blobs, with a signed URL that expires. S3 and Azure only.</summary>
 public sealed record RedirectSettings
 {
     /// <summary>Distribution's key: the same as <see cref="RedirectMode.Never"/>.</summary>

@@ -42,6 +42,13 @@ internal sealed partial class SettingsCheck
             CheckSizes(s3);
         }
 
+        if (settings.Storage.Azure is { } azure)
+        {
+            CheckAzure(azure);
+            if (settings.Storage.S3 is not null)
+                Error("storage.azure", "storage.s3 is given too; remove one of them");
+        }
+
         CheckRedirect();
     }
 
@@ -49,8 +56,12 @@ internal sealed partial class SettingsCheck
     {
         if (settings.Storage.InMemory is null) return;
         Notice("storage.inmemory", "whatever is pushed is gone when Berth ends: for tests only");
-        if (settings.Storage.S3 is not null)
-            Error("storage.inmemory", "storage.s3 is given too; remove one of them");
+        if (settings.Storage.IsRemote)
+        {
+            var other = settings.Storage.S3 is null ? "azure" : "s3";
+            Error("storage.inmemory", $"storage.{other} is given too; remove one of them");
+        }
+
         if (settings.Database is { Path: not null } or { Host: not null })
             Error("storage.inmemory", "the database would outlive the content it describes; remove database too");
         if (origins.ContainsKey("storage.filesystem.rootdirectory"))
@@ -93,11 +104,14 @@ internal sealed partial class SettingsCheck
             Error("storage.s3.sessiontoken", "a session token needs an accesskey and a secretkey");
         }
 
-        if (origins.ContainsKey("storage.filesystem.rootdirectory"))
-        {
-            Notice("storage.filesystem.rootdirectory", "with storage.s3, no blobs go into this folder; "
-                + "it holds only the database and its lock");
-        }
+        NoticeFolder("storage.s3");
+    }
+
+    private void NoticeFolder(string place)
+    {
+        if (!origins.ContainsKey("storage.filesystem.rootdirectory")) return;
+        Notice("storage.filesystem.rootdirectory",
+            $"with {place}, no blobs go into this folder; it holds only the database and its lock");
     }
 
     private void CheckWords(S3Settings s3)
@@ -123,10 +137,15 @@ internal sealed partial class SettingsCheck
 
     private void CheckSizes(S3Settings s3)
     {
-        if (s3.UploadMemoryBytes < s3.ChunkSize)
+        MustHoldOnePart("storage.s3", s3.UploadMemoryBytes, s3.ChunkSize);
+    }
+
+    private void MustHoldOnePart(string place, long memoryBytes, long partBytes)
+    {
+        if (memoryBytes < partBytes)
         {
-            Error("storage.s3.uploadmemorybytes",
-                $"must hold at least one part of storage.s3.chunksize, {SettingsText.WriteSize(s3.ChunkSize)}");
+            Error($"{place}.uploadmemorybytes",
+                $"must hold at least one part of {place}.chunksize, {SettingsText.WriteSize(partBytes)}");
         }
     }
 
@@ -142,8 +161,11 @@ internal sealed partial class SettingsCheck
             Notice("storage.redirect.networks", "has no effect unless storage.redirect.mode is inside or outside");
         if (redirect.Disable && redirect.Mode != RedirectMode.Never && origins.ContainsKey("storage.redirect.mode"))
             Error("storage.redirect.disable", "contradicts storage.redirect.mode; remove one of them");
-        if (settings.Storage.S3 is null && origins.ContainsKey("storage.redirect.mode"))
-            Notice("storage.redirect.mode", "has no effect without storage.s3: a folder has no URL to redirect to");
+        if (!settings.Storage.IsRemote && origins.ContainsKey("storage.redirect.mode"))
+        {
+            Notice("storage.redirect.mode",
+                "has no effect without storage.s3 or storage.azure: a folder has no URL to redirect to");
+        }
     }
 
     private static bool IsEndpoint(string text)

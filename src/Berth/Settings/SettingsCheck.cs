@@ -138,7 +138,7 @@ internal sealed partial class SettingsCheck(
         if (!settings.Storage.IsRemote)
         {
             Notice("database.host", "blobs lie in a folder of this machine: let only one node use the database, "
-                + "or set storage.s3");
+                + "or set storage.s3 or storage.azure");
         }
 
         if (database.SslMode is not ("disable" or "allow" or "prefer" or "require" or "verify-ca" or "verify-full"))

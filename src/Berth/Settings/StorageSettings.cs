@@ -8,6 +8,9 @@ public sealed record StorageSettings
     /// <summary>Null if there is no such section: content is kept in the folder.</summary>
     public S3Settings? S3 { get; init; }
 
+    /// <summary>Null if there is no such section: content is kept in the folder, or in S3.</summary>
+    public AzureSettings? Azure { get; init; }
+
     /// <summary>Null if there is no such section. If there is one, content is gone when Berth exits.</summary>
     public InMemorySettings? InMemory { get; init; }
 
@@ -20,7 +23,7 @@ public sealed record StorageSettings
     public CacheSettings Cache { get; init; } = new();
 
     /// <summary>Whether content is stored elsewhere than in a folder.</summary>
-    internal bool IsRemote => S3 is not null;
+    internal bool IsRemote => S3 is not null || Azure is not null;
 
     /// <summary>Whether other nodes share the store, so that any of them may resume an upload.</summary>
     internal bool IsShared { get => field || IsRemote; init; }
@@ -28,6 +31,7 @@ public sealed record StorageSettings
     internal static SettingsTable<StorageSettings> Keys { get; } = new SettingsTable<StorageSettings>()
         .Section("filesystem", FilesystemSettings.Keys, s => s.Filesystem, (s, v) => s with { Filesystem = v })
         .Section("s3", S3Settings.Keys, s => s.S3, (s, v) => s with { S3 = v })
+        .Section("azure", AzureSettings.Keys, s => s.Azure, (s, v) => s with { Azure = v })
         .Section("inmemory", InMemorySettings.Keys, s => s.InMemory, (s, v) => s with { InMemory = v })
         .Synonym("s3aws", "s3")
         .Section("redirect", RedirectSettings.Keys, s => s.Redirect, (s, v) => s with { Redirect = v })
@@ -36,7 +40,7 @@ public sealed record StorageSettings
         .Section("cache", CacheSettings.Keys, s => s.Cache, (s, v) => s with { Cache = v });
 }
 
-/// <summary>Content in a folder; with S3, only the database.</summary>
+/// <summary>Content in a folder; with S3 or Azure, only the database.</summary>
 public sealed record FilesystemSettings
 {
     /// <summary>

@@ -1,3 +1,4 @@
+using System.Text;
 using Berth.Blobs;
 using Berth.Oci;
 using Berth.Tests.Distribution;
@@ -85,7 +86,8 @@ public class DamagedBlobTests
         var content = damage switch { "deleted" => null, "truncated" => "lay", "emptied" => "", _ => "layers" };
         if (registry.Bucket is { } bucket)
         {
-            await bucket.PutAsync(ObjectBlobStore.KeyOf(LayerDigest), content);
+            await bucket.PutAsync(
+                ObjectBlobStore.KeyOf(LayerDigest), content is null ? null : Encoding.UTF8.GetBytes(content));
             // A blob that existed a moment ago is assumed to still exist.
             await registry.RestartAsync();
             return;

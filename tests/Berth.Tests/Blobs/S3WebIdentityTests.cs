@@ -66,15 +66,17 @@ public sealed class S3WebIdentityTests : IAsyncLifetime
         });
     }
 
-    private ObjectBlobStore Open() => TestEngines.Open(
-        new S3Settings
+    private ObjectBlobStore Open() => TestEngines.Open(new StorageSettings
+    {
+        S3 = new S3Settings
         {
             Bucket = "registry",
             Region = "eu-central-1",
             RegionEndpoint = amazon.Urls.Single(),
             ForcePathStyle = true,
             Retries = 0,
-        });
+        },
+    });
 
     /// <summary>Gives credentials that are named after the token, and has no object.</summary>
     private async Task AnswerAsync(HttpContext http)

@@ -24,10 +24,12 @@ public class VerifyTests
         Assert.Contains("Everything is as it was pushed.", output, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public async Task A_bucket_is_verified_and_altered_blobs_in_it_are_quarantined()
+    [Theory]
+    [InlineData("s3", "s3://")]
+    [InlineData("azure", "azure://berthtests/")]
+    public async Task A_bucket_is_verified_and_altered_blobs_in_it_are_quarantined(string kind, string place)
     {
-        await using var bucket = await S3Server.CreateBucketAsync();
+        await using var bucket = await TestEngines.CreateBucketAsync(kind);
         await using var berth = await BerthProcess.StartAsync(
             settings =>
             {
@@ -42,11 +44,11 @@ public class VerifyTests
         };
         var (exitCode, output) = await BerthCommand.RunAsync(settings, "verify");
         Assert.True(exitCode == 0, output);
-        Assert.Contains($"Verifying s3://{bucket.Name}", output, StringComparison.Ordinal);
+        Assert.Contains($"Verifying {place}{bucket.Name}", output, StringComparison.Ordinal);
         Assert.Contains("Read 3 blobs (77 KiB) and 1 manifest.", output, StringComparison.Ordinal);
 
         var digest = Digest.Parse(Image.Layers[1].Digest);
-        await bucket.PutAsync(ObjectBlobStore.KeyOf(digest), new string('x', 9_000));
+        await bucket.PutAsync(ObjectBlobStore.KeyOf(digest), new byte[9_000]);
         (exitCode, output) = await BerthCommand.RunAsync(settings, "verify", "--dry-run");
         Assert.Equal(1, exitCode);
         Assert.Contains("nothing was changed", output, StringComparison.Ordinal);

@@ -1,6 +1,8 @@
+using System.Globalization;
 using System.Net;
 using Berth.Oci;
 using Berth.Settings;
+using Microsoft.AspNetCore.WebUtilities;
 
 namespace Berth.Tests.Distribution;
 
@@ -11,10 +13,12 @@ public sealed class RedirectTests
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
-    [Fact]
-    public async Task A_pull_is_redirected_to_the_store_which_serves_the_blob_and_parts_of_it()
+    [Theory]
+    [InlineData("s3")]
+    [InlineData("azure")]
+    public async Task A_pull_is_redirected_to_the_store_which_serves_the_blob_and_parts_of_it(string store)
     {
-        await using var registry = await StartAsync(new RedirectSettings());
+        await using var registry = await StartAsync(new RedirectSettings(), store);
         using var answer = await registry.Client.GetAsync(LayerPath, Stop);
         Assert.Equal(HttpStatusCode.TemporaryRedirect, answer.StatusCode);
         Assert.Equal(Digest.Of(DigestAlgorithm.Sha256, "layer"u8).Text, Header(answer, "Docker-Content-Digest"));
@@ -22,7 +26,7 @@ public sealed class RedirectTests
         Assert.Null(answer.Headers.ETag);
         Assert.Equal(0, answer.Content.Headers.ContentLength);
         var address = answer.Headers.Location!;
-        Assert.Equal(registry.Bucket!.Server.Endpoint.Port, address.Port);
+        Assert.Equal(registry.Bucket!.Address.Port, address.Port);
 
         using var http = new HttpClient();
         Assert.Equal("layer", await http.GetStringAsync(address, Stop));
@@ -41,6 +45,19 @@ public sealed class RedirectTests
         await using var registry = await StartAsync(new RedirectSettings { Validity = TimeSpan.FromMinutes(5) });
         using var answer = await registry.Client.GetAsync(LayerPath, Stop);
         Assert.Matches("X-Amz-Expires=30[01]&", answer.Headers.Location!.Query);
+    }
+
+    [Fact]
+    public async Task A_signed_URL_of_Azure_allows_reading_one_blob_until_the_setting_says()
+    {
+        await using var registry = await StartAsync(
+            new RedirectSettings { Validity = TimeSpan.FromMinutes(5) }, "azure");
+        using var answer = await registry.Client.GetAsync(LayerPath, Stop);
+        var signed = QueryHelpers.ParseQuery(answer.Headers.Location!.Query);
+        Assert.Equal("r in b", $"{signed["sp"]} in {signed["sr"]}");
+        var left = DateTimeOffset.Parse(signed["se"].Single()!, CultureInfo.InvariantCulture)
+            - TimeProvider.System.GetUtcNow();
+        Assert.InRange(left, TimeSpan.FromMinutes(4.5), TimeSpan.FromMinutes(5.1));
     }
 
     [Fact]
@@ -85,10 +102,10 @@ public sealed class RedirectTests
         if (!isSent) Assert.Equal("layer", await answer.Content.ReadAsStringAsync(Stop));
     }
 
-    private static async Task<RegistryFixture> StartAsync(RedirectSettings redirect)
+    private static async Task<RegistryFixture> StartAsync(RedirectSettings redirect, string store = "s3")
     {
-        var registry = await RegistryFixture.StartOnS3Async(
-            s => s with { Storage = s.Storage with { Redirect = redirect } });
+        var registry = await RegistryFixture.StartOnAsync(
+            store, s => s with { Storage = s.Storage with { Redirect = redirect } });
         await new Script(registry).PlayAsync("POST /v2/a/blobs/uploads/?digest={sha256 layer}\n > layer\n 201");
         return registry;
     }

@@ -1,5 +1,4 @@
 using System.Net;
-using Berth.Tests.Servers;
 
 namespace Berth.Tests.Faults;
 
@@ -35,15 +34,17 @@ public class MemoryTests(ITestOutputHelper output)
         Assert.InRange(growth, 0, 128L * MiB);
     }
 
-    [Fact]
-    public async Task Uploads_to_a_bucket_and_pulls_from_it_take_no_more_memory_than_the_settings_give()
+    [Theory]
+    [InlineData("s3")]
+    [InlineData("azure")]
+    public async Task Uploads_to_a_bucket_and_pulls_from_it_take_no_more_memory_than_the_settings_give(string kind)
     {
-        await using var bucket = await S3Server.CreateBucketAsync();
+        await using var bucket = await TestEngines.CreateBucketAsync(kind);
         await using var berth = await BerthProcess.StartAsync(
             settings =>
             {
                 foreach (var (name, value) in bucket.Variables) settings[name] = value;
-                settings["REGISTRY_STORAGE_S3_UPLOADMEMORYBYTES"] = "64MiB";
+                settings[$"REGISTRY_STORAGE_{kind.ToUpperInvariant()}_UPLOADMEMORYBYTES"] = "64MiB";
                 settings["REGISTRY_STORAGE_REDIRECT_DISABLE"] = "true";
             },
             Cancellation);

@@ -1,6 +1,7 @@
 using Amazon.Runtime;
 using Amazon.S3;
 using Amazon.S3.Model;
+using Berth.Settings;
 
 namespace Berth.Tests.Servers;
 
@@ -85,15 +86,18 @@ internal sealed class S3Server : IAsyncDisposable
     }
 }
 
-/// <summary>An empty bucket of one test. It is deleted with the object, with everything in it.</summary>
-internal sealed class S3Bucket(S3Server server, string name) : IAsyncDisposable
+/// <summary>An empty bucket of one test.</summary>
+internal sealed class S3Bucket(S3Server server, string name) : StoreBucket
 {
     public S3Server Server => server;
 
-    public string Name => name;
+    public override string Kind => "s3";
 
-    /// <summary>Berth's settings for this bucket, by the names they have in the environment.</summary>
-    public IReadOnlyDictionary<string, string> Variables => new Dictionary<string, string>
+    public override string Name => name;
+
+    public override Uri Address => server.Endpoint;
+
+    public override IReadOnlyDictionary<string, string> Variables => new Dictionary<string, string>
     {
         ["REGISTRY_STORAGE_S3_REGION"] = S3Server.Region,
         ["REGISTRY_STORAGE_S3_REGIONENDPOINT"] = server.Endpoint.ToString().TrimEnd('/'),
@@ -103,40 +107,53 @@ internal sealed class S3Bucket(S3Server server, string name) : IAsyncDisposable
         ["REGISTRY_STORAGE_S3_SECRETKEY"] = S3Server.SecretKey,
     };
 
-    /// <summary>The keys of all objects.</summary>
-    public async Task<IReadOnlyList<string>> KeysAsync() => [.. (await ListAsync("")).Select(o => o.Key)];
-
-    /// <summary>The lengths in bytes of the objects whose keys begin with something.</summary>
-    public async Task<IReadOnlyList<long>> LengthsAsync(string prefix) =>
-        [.. (await ListAsync(prefix)).Select(o => o.Size ?? 0)];
-
-    private async Task<List<S3Object>> ListAsync(string prefix)
+    public override StorageSettings In(StorageSettings storage, StoreOptions? options = null)
     {
-        var objects = new List<S3Object>();
+        var usual = new S3Settings();
+        return storage with
+        {
+            S3 = usual with
+            {
+                Region = S3Server.Region,
+                RegionEndpoint = (options?.Proxy ?? Address).ToString(),
+                ForcePathStyle = true,
+                Bucket = name,
+                AccessKey = S3Server.AccessKey,
+                SecretKey = S3Server.SecretKey,
+                ChunkSize = options?.ChunkBytes ?? usual.ChunkSize,
+                UploadMemoryBytes = options?.MemoryBytes ?? usual.UploadMemoryBytes,
+                Timeout = options?.Timeout ?? usual.Timeout,
+                RootDirectory = options?.RootDirectory ?? usual.RootDirectory,
+            },
+        };
+    }
+
+    public override async Task<IReadOnlyList<(string Key, long Bytes)>> ListAsync(string prefix)
+    {
+        var objects = new List<(string, long)>();
         var request = new ListObjectsV2Request { BucketName = name, Prefix = prefix };
         do
         {
             var page = await server.Client.ListObjectsV2Async(request);
-            objects.AddRange(page.S3Objects ?? []);
+            objects.AddRange((page.S3Objects ?? []).Select(o => (o.Key, o.Size ?? 0)));
             request.ContinuationToken = page.NextContinuationToken;
         }
         while (request.ContinuationToken is not null);
         return objects;
     }
 
-    /// <summary>Writes an object, or deletes it where there is no content.</summary>
-    public Task PutAsync(string key, string? content) => content is null
+    public override Task PutAsync(string key, byte[]? content) => content is null
         ? server.Client.DeleteObjectAsync(name, key)
-        : server.Client.PutObjectAsync(new PutObjectRequest { BucketName = name, Key = key, ContentBody = content });
+        : server.Client.PutObjectAsync(
+            new PutObjectRequest { BucketName = name, Key = key, InputStream = new MemoryStream(content) });
 
-    /// <summary>Key and id of all multipart uploads that are neither completed nor aborted.</summary>
-    public async Task<IReadOnlyList<(string Key, string UploadId)>> UploadsAsync()
+    public override async Task<IReadOnlyList<(string Key, string UploadId)>> UploadsAsync()
     {
         var page = await server.Client.ListMultipartUploadsAsync(name);
         return [.. (page.MultipartUploads ?? []).Select(u => (u.Key, u.UploadId))];
     }
 
-    public async ValueTask DisposeAsync()
+    public override async ValueTask DisposeAsync()
     {
         while (await UploadsAsync() is { Count: > 0 } uploads)
         {

@@ -111,6 +111,8 @@ public sealed class ServerTests
 
     [Theory]
     [InlineData("postgres.sh", "password", "fast")]
+    [InlineData("azurite.sh", "http", "account", "a2V5")]
+    [InlineData("azurite.sh", "https", "account", "a2V5")]
     [InlineData("ceph.sh", "TLS", "MONITOR", "ACCESS", "secret")]
     public async Task Servers_and_their_folder_end_with_their_owner(string name, params string[] arguments)
     {

@@ -47,7 +47,7 @@ public sealed class SettingsFaultTests : IDisposable
         Assert.Equal("there is no such key", Assert.Single(_folder.Load("zebra: 1").Faults).Message);
 
     [Theory]
-    [InlineData("storage: {azure: {container: c}}", "storage.azure")]
+    [InlineData("storage: {swift: {container: c}}", "storage.swift")]
     [InlineData("storage: {gcs: {bucket: b}}", "storage.gcs")]
     [InlineData("auth: {token: {realm: r}}", "auth.token")]
     [InlineData("auth: {silly: {realm: r}}", "auth.silly")]

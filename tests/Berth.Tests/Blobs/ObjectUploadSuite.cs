@@ -7,19 +7,21 @@ using static Berth.Tests.Blobs.StoreUse;
 namespace Berth.Tests.Blobs;
 
 /// <summary>Uploads to a bucket that several nodes have a part in. A node is a store of its own here.</summary>
-public sealed class ObjectUploadTests : IAsyncLifetime
+public abstract class ObjectUploadSuite(string kind) : IAsyncLifetime
 {
-    private const int Part = 5 << 20;
+    private protected const int Part = 5 << 20;
 
     private readonly List<ObjectBlobStore> nodes = [];
-    private S3Bucket bucket = null!;
 
-    public async ValueTask InitializeAsync() => bucket = await S3Server.CreateBucketAsync();
+    private protected StoreBucket Bucket { get; private set; } = null!;
+
+    public async ValueTask InitializeAsync() => Bucket = await TestEngines.CreateBucketAsync(kind);
 
     public async ValueTask DisposeAsync()
     {
         foreach (var node in nodes) node.Dispose();
-        await bucket.DisposeAsync();
+        await Bucket.DisposeAsync();
+        GC.SuppressFinalize(this);
     }
 
     [Fact]
@@ -76,26 +78,6 @@ public sealed class ObjectUploadTests : IAsyncLifetime
         await FinishAsync(Node(), second, DigestOf(content));
         Assert.Equal(content, await ReadAsync(Node(), DigestOf(content)));
         await AssertNothingIsLeftAsync();
-    }
-
-    [Fact]
-    public async Task Of_two_that_write_to_one_upload_the_one_whose_parts_were_replaced_fails()
-    {
-        var (start, rest, other) = (Bytes(1, Part + 9), Bytes(2, 2 * Part), Bytes(3, 2 * Part));
-        var (lost, state) = await BeginAsync(start);
-        await AppendAsync(lost, rest);
-        // Its parts are all there before the other one replaces them.
-        await lost.SuspendAsync(Stop);
-        var winner = await OpenAsync(Node(), lost.Id, state);
-        await AppendAsync(winner, other);
-        await winner.SuspendAsync(Stop);
-        var digest = DigestOf([.. start, .. rest]);
-        Assert.Equal(digest, await lost.ComputeDigestAsync(DigestAlgorithm.Sha256, read: null, Stop));
-        await Assert.ThrowsAsync<UploadLostException>(() => Node().CommitAsync(lost, digest, Stop));
-        Assert.Null(await Node().LengthOfAsync(digest, Stop));
-        var won = DigestOf([.. start, .. other]);
-        await FinishAsync(Node(), winner, won);
-        Assert.Equal((byte[])[.. start, .. other], await ReadAsync(Node(), won));
     }
 
     [Fact]
@@ -167,26 +149,9 @@ public sealed class ObjectUploadTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Parts_at_a_blobs_own_key_never_become_a_wrong_blob()
-    {
-        var content = Bytes(1, (2 * Part) + 100);
-        var claimed = DigestOf(Bytes(2, 10));
-        var upload = await OpenAsync(Node());
-        upload.Expected = claimed;
-        await AppendAsync(upload, content);
-        Assert.StartsWith("blobs/", Assert.Single(await bucket.UploadsAsync()).Key, StringComparison.Ordinal);
-        Assert.Equal(DigestOf(content), await upload.ComputeDigestAsync(DigestAlgorithm.Sha256, read: null, Stop));
-        await upload.RewindAsync(Stop);
-        Assert.Equal(0, upload.Offset);
-        Assert.Null(upload.State);
-        Assert.Null(await Node().LengthOfAsync(claimed, Stop));
-        await AssertNothingIsLeftAsync();
-    }
-
-    [Fact]
     public async Task Many_uploads_share_little_memory_and_all_arrive()
     {
-        var node = Node(s => s with { UploadMemoryBytes = 10 << 20 });
+        var node = Node(10 << 20);
         var contents = Enumerable.Range(0, 12).Select(seed => Bytes(seed, (2 * Part) + seed)).ToList();
         var least = node.Memory.FreeBytes;
         using var watching = new CancellationTokenSource();
@@ -211,7 +176,7 @@ public sealed class ObjectUploadTests : IAsyncLifetime
     [Fact]
     public async Task A_slow_upload_makes_room_for_those_that_wait()
     {
-        var node = Node(s => s with { UploadMemoryBytes = 5 << 20 });
+        var node = Node(5 << 20);
         var slow = await OpenAsync(node);
         await AppendAsync(slow, Bytes(1, 300_000));
         Assert.Equal(0, node.Memory.FreeBytes);
@@ -227,7 +192,7 @@ public sealed class ObjectUploadTests : IAsyncLifetime
     [Fact]
     public async Task Small_blobs_wait_for_no_memory()
     {
-        var node = Node(s => s with { UploadMemoryBytes = 5 << 20 });
+        var node = Node(5 << 20);
         var holder = await OpenAsync(node);
         await AppendAsync(holder, Bytes(1, 300_000));
         await PushWholeAsync(node, Bytes(2, PartBuffer.FreeBytes));
@@ -236,28 +201,18 @@ public sealed class ObjectUploadTests : IAsyncLifetime
         Assert.Equal(5 << 20, node.Memory.FreeBytes);
     }
 
-    [Fact]
-    public async Task Over_TLS_parts_arrive_as_they_were_without_being_signed_each()
-    {
-        var node = Node(s => s with { RegionEndpoint = bucket.Server.TlsEndpoint.ToString(), SkipVerify = true });
-        var content = Bytes(1, (2 * Part) + 100);
-        Assert.Equal(content, await ReadAsync(node, await PushWholeAsync(node, content)));
-        var other = Bytes(2, (2 * Part) + 100);
-        Assert.Equal(other, await ReadAsync(node, await PushPiecesAsync(node, other[..Part], other[Part..])));
-        var strict = Node(s => s with { RegionEndpoint = bucket.Server.TlsEndpoint.ToString(), Retries = 0 });
-        await Assert.ThrowsAsync<StoreUnavailableException>(() => PushWholeAsync(strict, content));
-    }
+    private protected ObjectBlobStore Node(long? memoryBytes = null) =>
+        Node(Bucket.In(new StorageSettings(), new StoreOptions(Part, memoryBytes)));
 
-    private ObjectBlobStore Node(Func<S3Settings, S3Settings>? configure = null)
+    private protected ObjectBlobStore Node(StorageSettings settings)
     {
-        var settings = TestEngines.SettingsOf(bucket) with { ChunkSize = Part };
-        var node = TestEngines.Open(configure?.Invoke(settings) ?? settings);
+        var node = TestEngines.Open(settings);
         nodes.Add(node);
         return node;
     }
 
     /// <summary>An upload after its first request, and what the database has of it.</summary>
-    private async Task<(BlobUpload Upload, string State)> BeginAsync(byte[] content)
+    private protected async Task<(BlobUpload Upload, string State)> BeginAsync(byte[] content)
     {
         var upload = await OpenAsync(Node());
         await AppendAsync(upload, content);
@@ -265,9 +220,9 @@ public sealed class ObjectUploadTests : IAsyncLifetime
         return (upload, upload.State!);
     }
 
-    private async Task AssertNothingIsLeftAsync()
+    private protected async Task AssertNothingIsLeftAsync()
     {
-        Assert.DoesNotContain(await bucket.KeysAsync(), k => k.StartsWith("uploads/", StringComparison.Ordinal));
-        Assert.Empty(await bucket.UploadsAsync());
+        Assert.DoesNotContain(await Bucket.KeysAsync(), k => k.StartsWith("uploads/", StringComparison.Ordinal));
+        Assert.Empty(await Bucket.UploadsAsync());
     }
 }

@@ -1,0 +1,83 @@
+using Azure;
+using Azure.Core;
+using Azure.Core.Pipeline;
+using Azure.Storage;
+using Azure.Storage.Blobs;
+using Berth.Settings;
+
+namespace Berth.Blobs;
+
+/// <summary>The client of a container of Azure, and how Berth signs in there.</summary>
+/// <param name="Service">The account.</param>
+/// <param name="Container">The container.</param>
+/// <param name="Key">The account's key; null where Berth signs in otherwise.</param>
+/// <param name="Sas">The shared access signature, without a question mark; null where Berth signs in otherwise.</param>
+internal sealed record AzureConnection(
+    BlobServiceClient Service, BlobContainerClient Container, StorageSharedKeyCredential? Key, string? Sas)
+{
+    public static AzureConnection Open(AzureSettings settings)
+    {
+        var address = new Uri(settings.Endpoint);
+        var options = OptionsOf(settings);
+        var type = settings.Credentials.Type;
+        if (type is null or AzureCredentialSettings.SharedKey && settings.AccountKey is { } key)
+        {
+            var credential = new StorageSharedKeyCredential(settings.AccountName, key);
+            return Of(new BlobServiceClient(address, credential, options), credential, sas: null);
+        }
+
+        if (type is null && settings.SasToken is { } token)
+        {
+            var sas = token.TrimStart('?');
+            return Of(new BlobServiceClient(address, new AzureSasCredential(sas), options), key: null, sas);
+        }
+
+        return Of(new BlobServiceClient(address, AzureIdentity.Open(settings), options), key: null, sas: null);
+
+        AzureConnection Of(BlobServiceClient service, StorageSharedKeyCredential? key, string? sas) =>
+            new(service, service.GetBlobContainerClient(settings.Container), key, sas);
+    }
+
+    private static BlobClientOptions OptionsOf(AzureSettings settings)
+    {
+        var http = new HttpClient(HandlerOf(settings)) { Timeout = Timeout.InfiniteTimeSpan };
+        var options = new BlobClientOptions { Transport = new HttpClientTransport(http) };
+        // AzureCalls repeats, and gives each attempt its time.
+        options.Retry.MaxRetries = 0;
+        options.Retry.NetworkTimeout = Timeout.InfiniteTimeSpan;
+        options.Diagnostics.IsLoggingEnabled = false;
+        options.Diagnostics.IsDistributedTracingEnabled = false;
+        options.Diagnostics.ApplicationId = "berth";
+        options.AddPolicy(new ReadingTimeout(settings.Timeout), HttpPipelinePosition.PerCall);
+        return options;
+    }
+
+    private static SocketsHttpHandler HandlerOf(AzureSettings settings)
+    {
+        var handler = new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false,
+            UseCookies = false,
+            ConnectTimeout = settings.Timeout,
+            // So that a store whose address changes is found again.
+            PooledConnectionLifetime = TimeSpan.FromMinutes(5),
+        };
+        if (settings.SkipVerify)
+        {
+#pragma warning disable CA5359 // The setting asks for it, and says so in a notice.
+            handler.SslOptions.RemoteCertificateValidationCallback = (_, _, _, _) => true;
+#pragma warning restore CA5359
+        }
+
+        return handler;
+    }
+
+    /// <summary>If a download breaks, the client retries it by itself, and only this limits its time.</summary>
+    private sealed class ReadingTimeout(TimeSpan timeout) : HttpPipelineSynchronousPolicy
+    {
+        public override void OnSendingRequest(HttpMessage message)
+        {
+            if (message.Request.Method == RequestMethod.Get) message.NetworkTimeout = timeout;
+        }
+    }
+}
