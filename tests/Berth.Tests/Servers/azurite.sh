@@ -32,7 +32,7 @@ start() {
       -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout "$folder/server.key" -out "$folder/server.crt"
     options+=(--cert "$folder/server.crt" --key "$folder/server.key" --oauth basic)
   fi
-  AZURITE_ACCOUNTS="$account:$key" setpriv --pdeathsig KILL node "$program" "${options[@]}" &
+  TMPDIR=$folder AZURITE_ACCOUNTS="$account:$key" setpriv --pdeathsig KILL node "$program" "${options[@]}" &
   for ((try = 0; try < 300; try++)); do
     # Any answer will do: a stranger is refused.
     if curl -s -k -o "$folder/answer" --noproxy '*' -m 5 "$scheme://127.0.0.1:$port/$account"; then return 0; fi
