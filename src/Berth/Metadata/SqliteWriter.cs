@@ -133,7 +133,7 @@ internal sealed class SqliteWriter(string path) : IDisposable
             // The first read creates the log file; SQLite syncs its name without checking the result.
             await opened.NumberAsync("SELECT count(*) FROM sqlite_master");
             DiskSync.Folder(Path.GetDirectoryName(Path.GetFullPath(path))!);
-            log = FileIdentity.Of(logPath);
+            log = FileIdentity.Of(logPath) ?? throw Replaced(logPath);
             return opened;
         }
         catch

@@ -79,8 +79,10 @@ public sealed class HealthTests
     private static async Task<bool> IsReadyAsync(RegistryFixture registry)
     {
         using var answer = await registry.Client.GetAsync("readyz", Stop);
-        return answer.IsSuccessStatusCode
-            && await answer.Content.ReadAsStringAsync(Stop) == """{"status":"ok"}""";
+        var text = await answer.Content.ReadAsStringAsync(Stop);
+        if (text == """{"status":"ok"}""") return true;
+        TestContext.Current.TestOutputHelper?.WriteLine(text);
+        return false;
     }
 
     private static async Task AssertUnavailableAsync(RegistryFixture registry, string reason)
