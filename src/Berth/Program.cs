@@ -23,5 +23,8 @@ var root = new RootCommand(
 };
 foreach (var command in Slices.All.SelectMany(slice => slice.Commands)) root.Add(command);
 
+var parsed = root.Parse(args);
+if (UsageError.Report(parsed)) return UsageError.ExitCode;
+
 // The host handles signals: it drains requests for http.draintimeout, not for the 2 seconds of this library.
-return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
+return await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });

@@ -21,6 +21,11 @@ internal static class JobsCommand
         {
             Description = "The most entries of each list.", DefaultValueFactory = _ => 50,
         };
+        limit.Validators.Add(result =>
+        {
+            if (result.Tokens is [var given] && !(int.TryParse(given.Value, out var entries) && entries > 0))
+                result.AddError($"--limit must be a number above 0, not '{given.Value}'.");
+        });
         var list = new Command("list", "List waiting and running jobs, and how the last ones ended. Times are in UTC.")
         {
             config, failed, limit,
@@ -30,8 +35,7 @@ internal static class JobsCommand
             if (SettingsOption.Load(parsed.GetValue(config)) is not { } settings) return 2;
             try
             {
-                await ListAsync(
-                    settings, parsed.GetValue(failed), Math.Max(1, parsed.GetValue(limit)), cancellation);
+                await ListAsync(settings, parsed.GetValue(failed), parsed.GetValue(limit), cancellation);
                 return 0;
             }
             catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException
@@ -50,7 +54,11 @@ internal static class JobsCommand
         await using var database = await Database.OpenBesideAsync(
             settings.Database, DataFolder.DatabasePathOf(settings), TimeProvider.System);
         var history = new JobHistory(database);
-        foreach (var job in await history.QueuedAsync(failedOnly, limit, cancellation))
+        var queued = await history.QueuedAsync(failedOnly, limit, cancellation);
+        var ended = await history.EndedAsync(failedOnly, limit, cancellation);
+        if (queued.Count + ended.Count == 0)
+            Console.WriteLine(failedOnly ? "No job has failed." : "There are no jobs.");
+        foreach (var job in queued)
         {
             Console.WriteLine(job.Node is { } node
                 ? $"running  {"",-20} {job.Kind} on {node}"
@@ -58,7 +66,7 @@ internal static class JobsCommand
             if (job.Error is not null) Console.WriteLine($"         failed {job.Failures} times, last: {job.Error}");
         }
 
-        foreach (var job in await history.EndedAsync(failedOnly, limit, cancellation))
+        foreach (var job in ended)
         {
             var took = (job.Ended - job.Started).TotalSeconds.ToString("F1", CultureInfo.InvariantCulture);
             Console.WriteLine($"{job.Outcome,-8} {Write(job.Ended)}  {job.Kind} after {took} s on {job.Node}");

@@ -49,14 +49,19 @@ internal static class MigrateCommand
             return 0;
         }
 
-        Console.WriteLine($"{name} lacks {pending.Count} of {Migrations.Known.Count} migrations:");
-        foreach (var migration in pending) Console.WriteLine($"  {migration.Name}: {EffectOf(migration)}");
+        var isNew = pending.Count == Migrations.Known.Count;
+        var what = isNew ? "has no tables yet: it lacks" : "lacks";
+        Console.WriteLine($"{name} {what} {pending.Count} of {Migrations.Known.Count} migrations:");
+        foreach (var migration in pending)
+            Console.WriteLine($"  {migration.Name}" + (isNew ? "" : $": {EffectOf(migration)}"));
         if (isCheck)
         {
             Console.WriteLine("Nothing was changed.");
             return 1;
         }
 
+        if (settings.Database.Host is null && !Directory.Exists(Path.GetDirectoryName(path)))
+            throw new DirectoryNotFoundException($"there is no folder for {path}; `berth serve` creates it");
         await using var database = await Database.OpenAsync(settings.Database, path, TimeProvider.System);
         Console.WriteLine("The database is now up to date.");
         return 0;

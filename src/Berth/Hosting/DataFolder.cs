@@ -57,7 +57,8 @@ internal sealed class DataFolder : IDisposable
         catch (UnauthorizedAccessException e)
         {
             throw new StartException(
-                $"{Environment.UserName} may not write to the data folder {root}: chown it to this user, "
+                $"{Environment.UserName} may not write to the data folder {root}: "
+                + (Directory.Exists(root) ? "chown it to this user, " : "create it and chown it to this user, ")
                 + "or set storage.filesystem.rootdirectory to another one", e);
         }
         catch (IOException e) when (IsLocked(e))

@@ -88,8 +88,8 @@ internal sealed partial class StopSignals(
         LogCloses(running, http.DrainTimeout);
         lifetime.ApplicationStopped.Register(() =>
         {
-            var took = clock.GetElapsedTime(began);
-            LogStopped(took);
+            var seconds = clock.GetElapsedTime(began).TotalSeconds;
+            LogStopped(seconds);
         });
         lifetime.StopApplication();
         while (true)
@@ -126,6 +126,6 @@ internal sealed partial class StopSignals(
     [LoggerMessage(Level = LogLevel.Warning, Message = "A second signal, {Signal}: stopping at once")]
     private partial void LogSecond(PosixSignal signal);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Stopped after {Time}")]
-    private partial void LogStopped(TimeSpan time);
+    [LoggerMessage(Level = LogLevel.Information, Message = "Stopped after {Seconds:F1} s")]
+    private partial void LogStopped(double seconds);
 }

@@ -133,6 +133,8 @@ internal static class DistributionKeys
 
     private static string Unknown(string key, SettingsNode node)
     {
+        if (key.StartsWith("storage./", StringComparison.Ordinal))
+            return "there is no such key; to name a folder, set storage.filesystem.rootdirectory";
         if (SettingsKey.Nearest(key) is not { } nearest) return "there is no such key";
         var isVariable = node.Origin.Source.StartsWith(SettingsKey.VariablePrefix, StringComparison.Ordinal);
         return $"there is no such key; did you mean {(isVariable ? SettingsKey.VariableFor(nearest) : nearest)}?";

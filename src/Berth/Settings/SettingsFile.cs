@@ -66,6 +66,14 @@ public static class SettingsFile
         {
             faults.Add(new SettingsFault(path, null, "", "this file is not text in UTF-8"));
         }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            faults.Add(new SettingsFault(path, null, "", "there is no such file"));
+        }
+        catch (UnauthorizedAccessException) when (Directory.Exists(path))
+        {
+            faults.Add(new SettingsFault(path, null, "", "this is a folder, not a file"));
+        }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {
             faults.Add(new SettingsFault(path, null, "", "this file cannot be read: " + e.Message));

@@ -11,6 +11,18 @@ internal sealed record SettingsKey(string Path, bool IsSection, object? Default)
     /// <summary>Every key, in the order of the tables.</summary>
     public static IReadOnlyList<SettingsKey> All { get; } = [.. KeysUnder(RegistrySettings.Keys, null, "")];
 
+    // Words for the same that are too far from the key for a typo, or nearer to another key.
+    private static readonly Dictionary<string, string> OtherNames = new(StringComparer.Ordinal)
+    {
+        ["address"] = "http.addr",
+        ["adress"] = "http.addr",
+        ["bind"] = "http.addr",
+        ["listen"] = "http.addr",
+        ["port"] = "http.addr",
+        ["root"] = "storage.filesystem.rootdirectory",
+        ["users"] = "auth.htpasswd.path",
+    };
+
     public string Variable => VariableFor(Path);
 
     public static string VariableFor(string path) =>
@@ -22,6 +34,7 @@ internal sealed record SettingsKey(string Path, bool IsSection, object? Default)
     public static string? Nearest(string path)
     {
         path = path.ToLowerInvariant();
+        if (OtherNames.TryGetValue(LastName(path), out var meant)) return meant;
         var best = All
             .Select(key => (key.Path, Distance: Math.Min(Distance(path, key.Path), Misplaced(path, key))))
             .MinBy(candidate => candidate.Distance);
@@ -51,7 +64,7 @@ internal sealed record SettingsKey(string Path, bool IsSection, object? Default)
     }
 
     /// <summary>How many letters to add, drop, change or swap with their neighbour.</summary>
-    private static int Distance(string a, string b)
+    public static int Distance(string a, string b)
     {
         var (before, last, row) = (new int[b.Length + 1], new int[b.Length + 1], new int[b.Length + 1]);
         for (var j = 0; j <= b.Length; j++) last[j] = j;

@@ -41,7 +41,8 @@ internal sealed class SettingsYaml
         }
         catch (YamlException e)
         {
-            faults.Add(new SettingsFault(source, LineOf(e.Start), "", "this is not YAML: " + e.Message));
+            faults.Add(TabFault(text, source)
+                ?? new SettingsFault(source, LineOf(e.Start), "", "this is not YAML: " + e.Message));
             return null;
         }
     }
@@ -57,6 +58,15 @@ internal sealed class SettingsYaml
         {
             return null;
         }
+    }
+
+    // YamlDotNet reports a tab on the line where its section begins.
+    private static SettingsFault? TabFault(string text, string source)
+    {
+        var line = text.Split('\n').Index().FirstOrDefault(l => l.Item.TrimStart(' ').StartsWith('\t'));
+        return line.Item is null
+            ? null
+            : new SettingsFault(source, line.Index + 1, "", "this is not YAML: indent with spaces, not with tabs");
     }
 
     private static int LineOf(Mark mark) => (int)Math.Clamp(mark.Line, 1, int.MaxValue);

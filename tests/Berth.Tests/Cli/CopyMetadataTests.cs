@@ -188,7 +188,7 @@ public class CopyMetadataTests
     [InlineData("{folder}/filled.db", "postgres://berth@127.0.0.1/x?sslmode=never", "must be one of disable, allow")]
     [InlineData("{folder}/filled.db", "postgres:///x", "has no host")]
     [InlineData("{folder}/filled.db", "postgres://berth@127.0.0.1:1/x", "can't be used")]
-    [InlineData("{folder}/filled.db", "{folder}/missing.yml", "this file cannot be read")]
+    [InlineData("{folder}/filled.db", "{folder}/missing.yml", "there is no such file")]
     [InlineData("{folder}/filled.db", "{folder}/no/such/folder.db", "can't be used")]
     public async Task An_impossible_copy_is_refused_with_the_reason(string from, string to, string reason)
     {

@@ -22,6 +22,7 @@ public class JobsTests
         Assert.Contains("attempt 1: IOException: the disk is on fire", all, StringComparison.Ordinal);
         Assert.Matches("waiting  until [-0-9]{10} [:0-9]{8} later\n", all);
         var (_, failed) = await ListAsync(registry, "--failed");
+        Assert.DoesNotContain("No job has failed", failed, StringComparison.Ordinal);
         Assert.Contains("dead ", failed, StringComparison.Ordinal);
         Assert.DoesNotContain("good", failed, StringComparison.Ordinal);
         Assert.DoesNotContain("later", failed, StringComparison.Ordinal);

@@ -29,6 +29,8 @@ public sealed class SettingsFaultTests : IDisposable
     [InlineData("storage: {filesystem: {rootdir: x}}", "storage.filesystem.rootdirectory")]
     [InlineData("addr: ':5000'", "http.addr")]
     [InlineData("limits: {manifestsbyte: 1}", "limits.manifestbytes")]
+    [InlineData("http: {port: 5000}", "http.addr")]
+    [InlineData("http: {address: ':5000'}", "http.addr")]
     public void An_unknown_key_names_the_one_that_was_meant(string yaml, string meant)
     {
         var fault = Assert.Single(_folder.Load(yaml).Faults);
@@ -40,6 +42,20 @@ public sealed class SettingsFaultTests : IDisposable
     public void An_unknown_variable_names_the_one_that_was_meant() => Assert.EndsWith(
         "did you mean REGISTRY_STORAGE_DELETE_ENABLED?",
         Assert.Single(SettingsFolder.LoadVariables("REGISTRY_STORAGE_DELETE_ENABLE=true").Faults).Message,
+        StringComparison.Ordinal);
+
+    [Fact]
+    public void A_tab_is_reported_on_its_own_line()
+    {
+        var fault = Assert.Single(_folder.Load("version: 0.1\nhttp:\n\taddr: x").Faults);
+        Assert.Equal(3, fault.Line);
+        Assert.EndsWith("indent with spaces, not with tabs", fault.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_folder_in_place_of_a_driver_is_told_its_key() => Assert.EndsWith(
+        "set storage.filesystem.rootdirectory",
+        Assert.Single(_folder.Load("storage: /var/lib/berth").Faults).Message,
         StringComparison.Ordinal);
 
     [Fact]
