@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds Berth and runs its tests: all of them on SQLite and a folder, those that depend on the engines again on
 # PostgreSQL and S3, some of those again on Azure, those of the API again on the published program. Tests that run Berth
-# as a process run the
-# published one. The last line is "N passed, N failed, N skipped"; the exit code is 0 only if tests ran and none failed.
+# as a process run the published one. The last line is "N passed, N failed, N skipped"; the exit code is 0 only if tests
+# ran and none failed.
 #
 #   ./test.sh                              all of them
 #   ./test.sh --filter Range               those whose namespace, class or name has Range in it
