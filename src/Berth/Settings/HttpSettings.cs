@@ -106,7 +106,10 @@ public sealed record Http2Settings
         .Switch("disabled", s => s.Disabled, (s, v) => s with { Disabled = v });
 }
 
-/// <summary>HTTP/2 without TLS, for a proxy in front that uses it.</summary>
+/// <summary>
+/// HTTP/2 without TLS, for a proxy in front that uses it. Clients must not reach it directly: such connections have no
+/// bound on the memory of compressed headers.
+/// </summary>
 public sealed record H2cSettings
 {
     public bool Enabled { get; init; }

@@ -59,6 +59,7 @@ internal static class Listener
         kestrel.Limits.MaxRequestHeadersTotalSize = (int)limits.RequestHeaderBytes;
         kestrel.Limits.MaxRequestBufferSize =
             Math.Max(ReceiveBufferBytes, RequestLineBytes(limits) + limits.RequestHeaderBytes);
+        kestrel.Limits.Http2.MaxStreamsPerConnection = ConnectionBounds.StreamsPerConnection;
         kestrel.Limits.KeepAliveTimeout = limits.IdleTimeout;
         kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(limits.RequestHeadersTimeoutSeconds);
         kestrel.Limits.MinRequestBodyDataRate = limits.MinimumBodyBytesPerSecond > 0

@@ -43,6 +43,9 @@ internal sealed class OpenConnection(Socket socket, ConnectedClient client, Time
     /// <summary>A request with a body is running: large blocks pay off.</summary>
     public bool HasBody => hasBody;
 
+    /// <summary>It has one of the places for HTTP/2, which <see cref="OpenConnections"/> counts.</summary>
+    public bool HasHttp2Place { get; set; }
+
     /// <summary>How many requests are running; on HTTP/2 there may be many.</summary>
     public int Running => Volatile.Read(ref running);
 

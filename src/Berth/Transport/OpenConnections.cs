@@ -54,6 +54,7 @@ internal sealed class OpenConnections : IDisposable
     private readonly Dictionary<string, OpenConnection> open = new(StringComparer.Ordinal);
     private readonly Dictionary<IPAddress, ConnectedClient> clients = [];
     private int unfinished;
+    private int withHttp2;
     private long closedForRoom;
 
     public OpenConnections(HttpSettings http, LimitSettings limits, TimeProvider clock)
@@ -140,6 +141,30 @@ internal sealed class OpenConnections : IDisposable
         {
             unfinished--;
             Forget(connection);
+        }
+
+        ReturnHttp2Place(connection);
+    }
+
+    /// <summary>Takes one of the places for HTTP/2; false if there is none.</summary>
+    public bool TryTakeHttp2Place(OpenConnection connection)
+    {
+        lock (changing)
+        {
+            if (connection.HasHttp2Place) return true;
+            if (withHttp2 >= bounds.WithHttp2) return false;
+            withHttp2++;
+            return connection.HasHttp2Place = true;
+        }
+    }
+
+    /// <summary>It has ended, or speaks HTTP/1.1.</summary>
+    public void ReturnHttp2Place(OpenConnection connection)
+    {
+        lock (changing)
+        {
+            if (connection.HasHttp2Place) withHttp2--;
+            connection.HasHttp2Place = false;
         }
     }
 

@@ -3,7 +3,9 @@ using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Berth.Settings;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 
 namespace Berth.Transport;
@@ -22,7 +24,7 @@ internal sealed partial class ServerCertificate
     private readonly TimeProvider clock;
     private readonly ILogger log;
     private readonly Lock reloading = new();
-    private volatile SslServerAuthenticationOptions current;
+    private volatile Offers current;
     private Stamp[] stamps;
     private long checkedAt;
 
@@ -44,10 +46,21 @@ internal sealed partial class ServerCertificate
         checkedAt = clock.GetTimestamp();
     }
 
+    /// <summary>Whether HTTP/2 is offered to clients at all.</summary>
+    public bool HasHttp2 => hasHttp2;
+
     /// <summary>What to present to the next client.</summary>
-    public SslServerAuthenticationOptions Current()
+    /// <param name="withHttp2">Offer HTTP/2 besides HTTP/1.1.</param>
+    public SslServerAuthenticationOptions Current(bool withHttp2)
     {
-        if (clock.GetElapsedTime(Volatile.Read(ref checkedAt)) < CheckedEvery || !reloading.TryEnter()) return current;
+        ReloadIfDue();
+        var offers = current;
+        return withHttp2 ? offers.Both : offers.Http11;
+    }
+
+    private void ReloadIfDue()
+    {
+        if (clock.GetElapsedTime(Volatile.Read(ref checkedAt)) < CheckedEvery || !reloading.TryEnter()) return;
         try
         {
             ReloadIfChanged();
@@ -57,8 +70,6 @@ internal sealed partial class ServerCertificate
             Volatile.Write(ref checkedAt, clock.GetTimestamp());
             reloading.Exit();
         }
-
-        return current;
     }
 
     private void ReloadIfChanged()
@@ -82,32 +93,37 @@ internal sealed partial class ServerCertificate
     private static bool IsBadFile(Exception e) =>
         e is IOException or UnauthorizedAccessException or CryptographicException or InvalidDataException;
 
-    private SslServerAuthenticationOptions Load()
+    private Offers Load()
     {
         var certificate = Read(settings.Certificate!, path => X509Certificate2.CreateFromPemFile(path, settings.Key));
         var chain = Read(settings.Certificate!, ReadCertificates);
-        var options = new SslServerAuthenticationOptions
+        X509Certificate2Collection? issuers = null;
+        SslCertificateTrust? trust = null;
+        if (settings.ClientCas.Count > 0)
+        {
+            issuers = [];
+            foreach (var file in settings.ClientCas) issuers.AddRange(Read(file, ReadCertificates));
+            trust = SslCertificateTrust.CreateForX509Collection(issuers, sendTrustInHandshake: true);
+        }
+
+        var context = SslStreamCertificateContext.Create(certificate, chain, offline: true, trust);
+        return new Offers(
+            Offer(context, issuers, [SslApplicationProtocol.Http2, SslApplicationProtocol.Http11]),
+            Offer(context, issuers, [SslApplicationProtocol.Http11]));
+    }
+
+    private SslServerAuthenticationOptions Offer(
+        SslStreamCertificateContext context, X509Certificate2Collection? issuers,
+        List<SslApplicationProtocol> protocols) => new()
         {
             EnabledSslProtocols =
                 settings.MinimumTls == "tls1.3" ? SslProtocols.Tls13 : SslProtocols.Tls12 | SslProtocols.Tls13,
             CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
-            ApplicationProtocols = hasHttp2
-                ? [SslApplicationProtocol.Http2, SslApplicationProtocol.Http11]
-                : [SslApplicationProtocol.Http11],
+            ApplicationProtocols = protocols,
+            ClientCertificateRequired = issuers is not null,
+            CertificateChainPolicy = issuers is null ? null : PolicyOf(issuers),
+            ServerCertificateContext = context,
         };
-        SslCertificateTrust? trust = null;
-        if (settings.ClientCas.Count > 0)
-        {
-            var issuers = new X509Certificate2Collection();
-            foreach (var file in settings.ClientCas) issuers.AddRange(Read(file, ReadCertificates));
-            options.ClientCertificateRequired = true;
-            options.CertificateChainPolicy = PolicyOf(issuers);
-            trust = SslCertificateTrust.CreateForX509Collection(issuers, sendTrustInHandshake: true);
-        }
-
-        options.ServerCertificateContext = SslStreamCertificateContext.Create(certificate, chain, offline: true, trust);
-        return options;
-    }
 
     private static X509ChainPolicy PolicyOf(X509Certificate2Collection issuers)
     {
@@ -155,6 +171,9 @@ internal sealed partial class ServerCertificate
         "The certificate {Path} changed but can't be used, so the previous one stays: {Reason}")]
     private partial void LogBroken(string path, string reason);
 
+    /// <summary>The same certificate, with HTTP/2 and without.</summary>
+    private sealed record Offers(SslServerAuthenticationOptions Both, SslServerAuthenticationOptions Http11);
+
     private readonly record struct Stamp(DateTime WrittenUtc, long Length)
     {
         /// <summary>Uses an open file: a path's time would be that of a symlink, whose target may change.</summary>
@@ -168,9 +187,27 @@ internal sealed partial class ServerCertificate
 
 internal static class ServerCertificateExtensions
 {
-    public static void UseCertificate(this ListenOptions listen, ServerCertificate certificate) =>
+    /// <summary>A client that comes when all places for HTTP/2 are taken gets HTTP/1.1.</summary>
+    public static void UseCertificate(this ListenOptions listen, ServerCertificate certificate)
+    {
+        var connections = listen.ApplicationServices.GetRequiredService<OpenConnections>();
         listen.UseHttps(new TlsHandshakeCallbackOptions
         {
-            OnConnection = _ => ValueTask.FromResult(certificate.Current()),
+            OnConnection = handshake => ValueTask.FromResult(certificate.Current(
+                certificate.HasHttp2 && connections.TryTakeHttp2Place(PlaceOf(handshake.Connection.Features)))),
         });
+        listen.Use(next => connection =>
+        {
+            var agreed = connection.Features.Get<ITlsApplicationProtocolFeature>()?.ApplicationProtocol;
+            if (agreed?.Span.SequenceEqual(SslApplicationProtocol.Http2.Protocol.Span) != true)
+            {
+                connections.ReturnHttp2Place(PlaceOf(connection.Features));
+            }
+
+            return next(connection);
+        });
+    }
+
+    private static OpenConnection PlaceOf(IFeatureCollection features) =>
+        features.GetRequiredFeature<OpenConnection>();
 }

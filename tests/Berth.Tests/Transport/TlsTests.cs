@@ -5,6 +5,7 @@ using System.Net.Sockets;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 using Berth.Settings;
+using Berth.Transport;
 
 namespace Berth.Tests.Transport;
 
@@ -57,6 +58,33 @@ public sealed class TlsTests : IDisposable
         using var client = Connect(registry, out _);
         using var answer = await client.GetAsync("v2/", Stop);
         Assert.Equal(HttpVersion.Version11, answer.Version);
+    }
+
+    /// <summary>Each stream of a connection may hold 64 KiB of headers that cost its client 30 bytes.</summary>
+    [Fact]
+    public async Task As_many_connections_speak_HTTP_2_as_memory_allows_and_the_rest_HTTP_1_1()
+    {
+        var limits = new LimitSettings { RequestHeaderBytes = 1 << 20 };
+        var most = ConnectionBounds.Of(limits).WithHttp2;
+        await using var registry = await StartAsync(change: null, limits);
+        List<SslStream> open = [];
+        open.Add(await HandshakeAsync(registry, SslProtocols.None, SslApplicationProtocol.Http11));
+        for (var i = 0; i <= most; i++)
+        {
+            open.Add(await HandshakeAsync(
+                registry, SslProtocols.None, SslApplicationProtocol.Http2, SslApplicationProtocol.Http11));
+        }
+
+        var agreed = open.ConvertAll(stream => stream.NegotiatedApplicationProtocol);
+        Assert.Equal(most, agreed.Count(protocol => protocol == SslApplicationProtocol.Http2));
+        Assert.Equal(SslApplicationProtocol.Http11, agreed[^1]);
+        foreach (var stream in open) await stream.DisposeAsync();
+        await Eventually.TrueAsync(async () =>
+        {
+            await using var next = await HandshakeAsync(
+                registry, SslProtocols.None, SslApplicationProtocol.Http2, SslApplicationProtocol.Http11);
+            return next.NegotiatedApplicationProtocol == SslApplicationProtocol.Http2;
+        });
     }
 
     [Theory]
@@ -140,14 +168,15 @@ public sealed class TlsTests : IDisposable
     /// <summary>The files are looked at once a second at most.</summary>
     private static Task WaitUntilCheckedAsync() => Task.Delay(1100, Stop);
 
-    private Task<RegistryFixture> StartAsync(Func<HttpSettings, HttpSettings>? change = null) =>
+    private Task<RegistryFixture> StartAsync(
+        Func<HttpSettings, HttpSettings>? change = null, LimitSettings? limits = null) =>
         RegistryFixture.StartAsync(settings =>
         {
             var http = settings.Http with
             {
                 Tls = new TlsSettings { Certificate = files.Certificate, Key = files.Key },
             };
-            return settings with { Http = change?.Invoke(http) ?? http };
+            return settings with { Http = change?.Invoke(http) ?? http, Limits = limits ?? settings.Limits };
         });
 
     private static HttpClient Connect(RegistryFixture registry, out Shown shown, X509Certificate2? own = null)
@@ -174,14 +203,21 @@ public sealed class TlsTests : IDisposable
         };
     }
 
-    private static async Task<SslStream> HandshakeAsync(RegistryFixture registry, SslProtocols protocols)
+    private static async Task<SslStream> HandshakeAsync(
+        RegistryFixture registry, SslProtocols protocols, params SslApplicationProtocol[] offered)
     {
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
         await socket.ConnectAsync(registry.BaseAddress.Host, registry.BaseAddress.Port, Stop);
         var stream = new SslStream(
             new NetworkStream(socket, ownsSocket: true), false, (_, shown, _, _) => shown?.Subject == "CN=localhost");
         await stream.AuthenticateAsClientAsync(
-            new SslClientAuthenticationOptions { TargetHost = "localhost", EnabledSslProtocols = protocols }, Stop);
+            new SslClientAuthenticationOptions
+            {
+                TargetHost = "localhost",
+                EnabledSslProtocols = protocols,
+                ApplicationProtocols = [.. offered],
+            },
+            Stop);
         return stream;
     }
 
