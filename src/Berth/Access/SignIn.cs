@@ -109,8 +109,8 @@ internal sealed partial class SignIn(
             case PasswordAnswer.Wrong:
                 // Logged once per password: a client that keeps using a wrong one does not fill the log.
                 LogRefused(
-                    user.Length > MaxLoggedNameChars ? user[..MaxLoggedNameChars] : user,
-                    ClientNetwork.Unmapped(client));
+                    ClientNetwork.Unmapped(client),
+                    user.Length > MaxLoggedNameChars ? user[..MaxLoggedNameChars] : user);
                 break;
         }
 
@@ -132,7 +132,8 @@ internal sealed partial class SignIn(
         return true;
     }
 
+    /// <summary>The name comes last: it may look like an address, and whoever bans addresses takes the first.</summary>
     [LoggerMessage(
-        Level = LogLevel.Warning, Message = "Sign-in failed: user={User} client={Client}: wrong user name or password")]
-    private partial void LogRefused(string user, IPAddress? client);
+        Level = LogLevel.Warning, Message = "Sign-in failed: wrong user name or password: client={Client} user={User}")]
+    private partial void LogRefused(IPAddress? client, string user);
 }

@@ -101,8 +101,19 @@ public sealed class GuessingTests : IDisposable
         Assert.Equal(HttpStatusCode.OK, await SignInAsync(registry, "ann", "right", Attacker));
     }
 
+    [Fact]
+    public async Task A_name_cannot_put_another_address_before_that_of_its_client_in_the_log()
+    {
+        await using var registry = await StartAsync();
+        await SignInAsync(registry, $"x client={Good}", "wrong", Attacker);
+        await Eventually.TrueAsync(() => Failures(registry, $"x client={Good}") == 1);
+        var line = registry.Log.Single(l => l.Contains("Sign-in failed", StringComparison.Ordinal));
+        Assert.StartsWith($"client={Attacker} ", line[line.IndexOf("client=", StringComparison.Ordinal)..]);
+    }
+
     private static int Failures(RegistryFixture registry, string user) => registry.Log.Count(
-        line => line.Contains($"Sign-in failed: user={user} ", StringComparison.Ordinal));
+        line => line.Contains("Sign-in failed", StringComparison.Ordinal)
+            && line.EndsWith($" user={user}", StringComparison.Ordinal));
 
     private void WriteUsers(params IEnumerable<(string Name, string Password, int Cost)> users) => File.WriteAllLines(
         Path.Combine(folder, "users"),
