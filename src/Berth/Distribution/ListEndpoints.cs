@@ -205,7 +205,7 @@ internal sealed class ListEndpoints(
         using (var json = new Utf8JsonWriter(buffer, Relaxed)) write(json);
         request.Response.ContentType = contentType;
         request.Response.ContentLength = buffer.WrittenCount;
-        await request.Response.BodyWriter.WriteAsync(buffer.WrittenMemory, request.Aborted);
+        await AnswerBody.SendAsync(request.Response.BodyWriter, buffer.WrittenMemory, request.Aborted);
     }
 
     /// <summary>The page that a request asks for.</summary>

@@ -19,7 +19,7 @@ internal sealed class ManifestEndpoints(
         var (manifest, error) = await AnswerAsync(request);
         if (manifest is not null && request.Response.StatusCode == StatusCodes.Status200OK)
         {
-            await request.Response.BodyWriter.WriteAsync(manifest.Body, request.Aborted);
+            await AnswerBody.SendAsync(request.Response.BodyWriter, manifest.Body, request.Aborted);
         }
 
         return error;
