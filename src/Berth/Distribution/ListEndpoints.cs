@@ -13,10 +13,21 @@ namespace Berth.Distribution;
 /// </summary>
 internal sealed class ListEndpoints(
     Database database, RepositoryTable repositories, ManifestTable manifests, Locations locations,
-    CatalogSettings catalog, LimitSettings limits)
+    LargeAnswers answers, CatalogSettings catalog, LimitSettings limits) : IDisposable
 {
+    /// <summary>
+    /// The annotations of a page of referrers, in characters, unless a single one has more: the next page has the rest.
+    /// </summary>
+    private const int ReferrerPageLength = 256 * 1024;
+
+    /// <summary>What building a page of referrers may take, in bytes: one whose annotations fill a manifest.</summary>
+    private const long LargestPageBytes = 128 << 20;
+
     /// <summary>How many names of a whole list are read at a time.</summary>
     private const int ChunkEntries = 1000;
+
+    private readonly SemaphoreSlim buildingPages = new((int)Math.Clamp(
+        GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / LargestPageBytes, 1, 8L * Environment.ProcessorCount));
 
     private static readonly JsonWriterOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -28,8 +39,7 @@ internal sealed class ListEndpoints(
             database.ReadAsync(s => TagTable.ListAsync(s, id, last, count, skip), request.Aborted));
         var first = await tags.ReadFirstAsync(page);
         if (first.Count == 0 && !await repositories.HasContentAsync(id, request.Aborted)) return Unknown();
-        await AnswerAsync(request, page, tags, first);
-        return null;
+        return await AnswerAsync(request, page, tags, first);
 
         RegistryError Unknown() => RegistryError.NameUnknown(request.Repository);
     }
@@ -39,23 +49,41 @@ internal sealed class ListEndpoints(
         if (ReadPage(request, catalog.MaxEntries, catalog.ListEntries, out var page) is { } error) return error;
         var names = new NameList("repositories", (last, count, skip) =>
             repositories.ListAsync(last, count, skip, request.Aborted));
-        await AnswerAsync(request, page, names, await names.ReadFirstAsync(page));
-        return null;
+        return await AnswerAsync(request, page, names, await names.ReadFirstAsync(page));
     }
 
     public async Task<RegistryError?> ReferrersAsync(V2Request request)
     {
         var usual = Math.Min(limits.PageEntries, limits.DefaultPageEntries);
         if (ReadPage(request, limits.PageEntries, usual, out var page) is { } error) return error;
+        ReadOnlyMemory<byte> index;
+        await buildingPages.WaitAsync(request.Aborted);
+        try
+        {
+            index = await BuildReferrersAsync(request, page);
+        }
+        finally
+        {
+            buildingPages.Release();
+        }
+
+        return await SendAsync(request, MediaTypes.OciIndex, index);
+    }
+
+    public void Dispose() => buildingPages.Dispose();
+
+    /// <summary>A page of referrers, which is all that is left of them in memory.</summary>
+    private async Task<ReadOnlyMemory<byte>> BuildReferrersAsync(V2Request request, Page page)
+    {
         var type = TypeOf(request);
         var found = page.Count == 0 || type?.Contains('\0') == true
             ? []
             : await manifests.ReferrersAsync(
-                request.Repository, request.Target.Digest, type, page.Last, page.Count + 1, limits.ManifestBytes,
+                request.Repository, request.Target.Digest, type, page.Last, page.Count + 1, ReferrerPageLength,
                 request.Aborted);
-        if (found.Count > 1 && found.Sum(r => (long)r.Length) > limits.ManifestBytes)
+        if (found.Count > 1 && found.Sum(r => (long)r.Length) > ReferrerPageLength)
         {
-            // Annotations may be as long as a manifest: the page ends before its size exceeds one manifest.
+            // Annotations may be as long as a manifest: the page ends before the one that makes it too long.
             page = page with { Count = Math.Min(page.Count, found.Count - 1) };
         }
 
@@ -66,8 +94,7 @@ internal sealed class ListEndpoints(
         }
 
         if (type is not null) request.Response.Headers["OCI-Filters-Applied"] = "artifactType";
-        await WriteAsync(request, MediaTypes.OciIndex, json => WriteIndex(json, found));
-        return null;
+        return Build(json => WriteIndex(json, found), found.Sum(r => 512 + r.Length));
     }
 
     /// <param name="request">The request, whose n and last are read.</param>
@@ -93,7 +120,7 @@ internal sealed class ListEndpoints(
     /// Sends a page or, without n, the whole list: many clients never follow a Link. The list is read and sent in
     /// chunks, so that memory does not grow with it.
     /// </summary>
-    private async Task AnswerAsync(V2Request request, Page page, NameList list, List<string> first)
+    private async Task<RegistryError?> AnswerAsync(V2Request request, Page page, NameList list, List<string> first)
     {
         var hasMore = first.Count > page.Count;
         if (hasMore) first.RemoveAt(first.Count - 1);
@@ -104,17 +131,17 @@ internal sealed class ListEndpoints(
             var around = await list.ReadAsync(page.Last, 2, page.WholeEntries.Value - 1);
             if (around.Count == 2) LinkNext(request, n: null, end = around[0]);
             await StreamAsync(request, list, first, end);
-            return;
+            return null;
         }
 
         if (hasMore) LinkNext(request, page.WholeEntries is null ? page.Count : null, first[^1]);
-        await WriteAsync(request, "application/json", json =>
+        return await SendAsync(request, "application/json", Build(json =>
         {
             WriteHead(request, list, json);
             foreach (var name in first) json.WriteStringValue(name);
             json.WriteEndArray();
             json.WriteEndObject();
-        });
+        }));
     }
 
     /// <param name="request">The request to answer.</param>
@@ -199,13 +226,22 @@ internal sealed class ListEndpoints(
         json.WriteEndObject();
     }
 
-    private static async Task WriteAsync(V2Request request, string contentType, Action<Utf8JsonWriter> write)
+    private static ReadOnlyMemory<byte> Build(Action<Utf8JsonWriter> write, int length = 0)
     {
-        var buffer = new ArrayBufferWriter<byte>(4096);
+        var buffer = new ArrayBufferWriter<byte>(4096 + length);
         using (var json = new Utf8JsonWriter(buffer, Relaxed)) write(json);
+        return buffer.WrittenMemory;
+    }
+
+    private async Task<RegistryError?> SendAsync(
+        V2Request request, string contentType, ReadOnlyMemory<byte> content)
+    {
+        using var hold = content.Length > AnswerBody.PieceBytes ? answers.TryHold(content) : null;
+        if (hold is null && content.Length > AnswerBody.PieceBytes) return LargeAnswers.NoRoom(request.Response);
         request.Response.ContentType = contentType;
-        request.Response.ContentLength = buffer.WrittenCount;
-        await AnswerBody.SendAsync(request.Response.BodyWriter, buffer.WrittenMemory, request.Aborted);
+        request.Response.ContentLength = content.Length;
+        await AnswerBody.SendAsync(request.Response.BodyWriter, content, request.Aborted);
+        return null;
     }
 
     /// <summary>The page that a request asks for.</summary>

@@ -9,7 +9,7 @@ namespace Berth.Distribution;
 /// <summary>Pulling, pushing and deleting manifests (distribution-spec, end-3, end-7 and end-9).</summary>
 internal sealed class ManifestEndpoints(
     ManifestTable manifests, ManifestWriter writer, ManifestRemoval removal, ManifestBodies bodies,
-    Locations locations, LimitSettings limits)
+    LargeAnswers answers, Locations locations, LimitSettings limits)
 {
     /// <summary>Longer header lines may trouble proxies: further tags go onto another line.</summary>
     private const int MaxTagsPerHeader = 20;
@@ -17,12 +17,10 @@ internal sealed class ManifestEndpoints(
     public async Task<RegistryError?> GetAsync(V2Request request)
     {
         var (manifest, error) = await AnswerAsync(request);
-        if (manifest is not null && request.Response.StatusCode == StatusCodes.Status200OK)
-        {
-            await AnswerBody.SendAsync(request.Response.BodyWriter, manifest.Body, request.Aborted);
-        }
-
-        return error;
+        if (manifest is null || request.Response.StatusCode != StatusCodes.Status200OK) return error;
+        if (manifest.Body.Length > AnswerBody.PieceBytes) return await SendLargeAsync(request, manifest);
+        await AnswerBody.SendAsync(request.Response.BodyWriter, manifest.Body, request.Aborted);
+        return null;
     }
 
     public async Task<RegistryError?> HeadAsync(V2Request request) => (await AnswerAsync(request)).Error;
@@ -84,6 +82,14 @@ internal sealed class ManifestEndpoints(
     }
 
     /// <summary>Sets status and headers of a pull; GET writes the body if the status is 200.</summary>
+    private async Task<RegistryError?> SendLargeAsync(V2Request request, StoredManifest manifest)
+    {
+        using var hold = answers.TryHold(manifest.Digest, manifest.Body);
+        if (hold is null) return LargeAnswers.NoRoom(request.Response);
+        await AnswerBody.SendAsync(request.Response.BodyWriter, hold.Bytes, request.Aborted);
+        return null;
+    }
+
     private async ValueTask<(StoredManifest? Manifest, RegistryError? Error)> AnswerAsync(V2Request request)
     {
         var reference = request.Target.Reference;

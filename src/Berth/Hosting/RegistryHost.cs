@@ -141,6 +141,9 @@ internal static partial class RegistryHost
         // The server's own messages per request, for which it would also start an Activity each time.
         builder.Logging.AddFilter("Microsoft", settings.Level == LogLevelName.Error ? LogLevel.Error : LogLevel.Warning)
             .AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None)
+
+            // Whatever a client does wrong on HTTP/2 would be an error with a stack trace, as often as it likes.
+            .AddFilter("Microsoft.AspNetCore.Server.Kestrel.Http2", LogLevel.Critical)
             .AddFilter<LineLoggers>(RefusalLog.Category, LogLevel.None)
             .AddFilter<RefusalLog>(RefusalLog.Category, settings.AccessLog.Disabled ? LogLevel.None : LogLevel.Debug);
     }
@@ -166,7 +169,7 @@ internal static partial class RegistryHost
             .AddSingleton<RepositoryChanges>().AddSingleton<RepositoryBlobs>()
             .AddSingleton<ManifestWriter>().AddSingleton<ManifestRemoval>();
         services.AddSingleton<Locations>().AddSingleton<UploadPlaces>().AddSingleton<SmallBlobCache>()
-            .AddSingleton<ManifestBodies>()
+            .AddSingleton<ManifestBodies>().AddSingleton<LargeAnswers>()
             .AddSingleton<BlobEndpoints>().AddSingleton<UploadEndpoints>().AddSingleton<ManifestEndpoints>()
             .AddSingleton<ListEndpoints>().AddSingleton<DistributionApi>();
         services.AddSingleton<ServerCertificate>().AddSingleton<Readiness>().AddSingleton<PushGate>();
