@@ -17,7 +17,7 @@ internal sealed record SignInCase(
     private static readonly string[] Refusals =
     [
         "unauthorized", "denied", "401", "403", "authentication required", "authorization failed", "no basic auth",
-        "without signing in", "invalid username/password", "wrong user name or password", "basic credential not found",
+        "requires signing in", "invalid username/password", "wrong user name or password", "basic credential not found",
     ];
 
     /// <summary>An image that is there.</summary>
