@@ -15,9 +15,10 @@ internal sealed record Referrer(
 
 /// <summary>The manifests of repositories, their references, and the tags by which they are found.</summary>
 internal sealed class ManifestTable(
-    Database database, RepositoryTable repositories, TagTable tags, AnswerCache cache, TimeProvider clock)
+    Database database, RepositoryTable repositories, TagTable tags, AnswerCache cache, LargeBodies large,
+    TimeProvider clock)
 {
-    /// <summary>Larger bodies, in bytes, are read from the database each time.</summary>
+    /// <summary>Larger bodies, in bytes, are not cached.</summary>
     private const int MaxCachedBytes = 1024 * 1024;
 
     public ValueTask<StoredManifest?> FindAsync(
@@ -136,17 +137,29 @@ internal sealed class ManifestTable(
         RepositoryName repository, Reference reference, CancellationToken cancellation)
     {
         if (await repositories.FindAsync(repository, cancellation) is not { } id) return null;
-        return await database.ReadAsync(async session =>
+        var found = await database.ReadAsync(async session =>
         {
             var digest = reference.Digest?.Text ?? await TagTable.FindAsync(session, id, reference.Tag!.Value);
             return digest is null ? null : await session.FirstAsync(
                 """
-                SELECT m.media_type, b.body FROM manifest m JOIN manifest_body b ON b.digest = m.digest
+                SELECT m.media_type, CASE WHEN m.size_bytes <= $3 THEN b.body END
+                FROM manifest m JOIN manifest_body b ON b.digest = m.digest
                 WHERE m.repository_id = $1 AND m.digest = $2
                 """,
-                row => new StoredManifest(Digest.Parse(digest), row.GetString(0), (byte[])row.GetValue(1)), id, digest);
+                row => new StoredManifest(
+                    Digest.Parse(digest), row.GetString(0), row.IsDBNull(1) ? [] : (byte[])row.GetValue(1)),
+                id, digest, MaxCachedBytes);
         }, cancellation);
+        if (found is not { Body.Length: 0 }) return found;
+        var body = await large.GetOrLoadAsync(
+            found.Digest, () => LoadBodyAsync(found.Digest, cancellation), cancellation);
+        return body is null ? null : found with { Body = body };
     }
+
+    private ValueTask<byte[]?> LoadBodyAsync(Digest digest, CancellationToken cancellation) => database.ReadAsync(
+        session => session.FirstAsync(
+            "SELECT body FROM manifest_body WHERE digest = $1", row => (byte[])row.GetValue(0), digest.Text),
+        cancellation);
 
     /// <summary>The cache key of a tag's or a digest's manifest.</summary>
     public static string KeyOf(RepositoryName repository, string reference) =>
