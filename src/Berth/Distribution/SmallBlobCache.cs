@@ -51,6 +51,8 @@ internal sealed class SmallBlobCache(LimitSettings limits)
     {
         try
         {
+            // Another load may have ended since the caller looked.
+            if (Find(digest) is { } known) return known;
             var content = new byte[blob.Length];
             var output = PipeWriter.Create(new MemoryStream(content));
             await blob.CopyToAsync(output, 0, content.Length, CancellationToken.None);
