@@ -40,7 +40,7 @@ internal sealed record AzureConnection(
 
     private static BlobClientOptions OptionsOf(AzureSettings settings)
     {
-        var http = new HttpClient(HandlerOf(settings)) { Timeout = Timeout.InfiniteTimeSpan };
+        var http = StoreHttpClient.Create(settings.Timeout, settings.SkipVerify);
         var options = new BlobClientOptions { Transport = new HttpClientTransport(http) };
         // AzureCalls repeats, and gives each attempt its time.
         options.Retry.MaxRetries = 0;
@@ -50,26 +50,6 @@ internal sealed record AzureConnection(
         options.Diagnostics.ApplicationId = "berth";
         options.AddPolicy(new ReadingTimeout(settings.Timeout), HttpPipelinePosition.PerCall);
         return options;
-    }
-
-    private static SocketsHttpHandler HandlerOf(AzureSettings settings)
-    {
-        var handler = new SocketsHttpHandler
-        {
-            AllowAutoRedirect = false,
-            UseCookies = false,
-            ConnectTimeout = settings.Timeout,
-            // So that a store whose address changes is found again.
-            PooledConnectionLifetime = TimeSpan.FromMinutes(5),
-        };
-        if (settings.SkipVerify)
-        {
-#pragma warning disable CA5359 // The setting asks for it, and says so in a notice.
-            handler.SslOptions.RemoteCertificateValidationCallback = (_, _, _, _) => true;
-#pragma warning restore CA5359
-        }
-
-        return handler;
     }
 
     /// <summary>If a download breaks, the client retries it by itself, and only this limits its time.</summary>

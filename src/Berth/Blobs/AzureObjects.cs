@@ -45,8 +45,7 @@ internal sealed class AzureObjects : ObjectStore
         connection = AzureConnection.Open(settings);
         addresses = new AzureAddresses(connection, settings, calls, clock);
         Sizes = new PartSizes(settings.ChunkSize, settings.UploadMemoryBytes);
-        var root = settings.RootDirectory.Trim('/');
-        prefix = root.Length == 0 ? "" : root + "/";
+        prefix = PrefixOf(settings.RootDirectory);
     }
 
     public override string Kind => "azure";

@@ -130,4 +130,8 @@ internal abstract class ObjectStore(ObjectCalls calls) : IDisposable
     public abstract IAsyncEnumerable<MultipartUpload> ListMultipartsAsync(CancellationToken cancellation);
 
     public abstract void Dispose();
+
+    /// <summary>What every key begins with, of the setting that names the place.</summary>
+    protected static string PrefixOf(string rootDirectory) =>
+        rootDirectory.Trim('/') is { Length: > 0 } root ? root + "/" : "";
 }

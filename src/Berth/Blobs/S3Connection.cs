@@ -76,25 +76,8 @@ internal static class S3Connection
 
     private sealed class Connections(S3Settings settings) : HttpClientFactory
     {
-        public override HttpClient CreateHttpClient(IClientConfig clientConfig)
-        {
-            var handler = new SocketsHttpHandler
-            {
-                AllowAutoRedirect = false,
-                UseCookies = false,
-                ConnectTimeout = settings.Timeout,
-                // So that a store whose address changes is found again.
-                PooledConnectionLifetime = TimeSpan.FromMinutes(5),
-            };
-            if (settings.SkipVerify)
-            {
-#pragma warning disable CA5359 // The setting asks for it, and says so in a notice.
-                handler.SslOptions.RemoteCertificateValidationCallback = (_, _, _, _) => true;
-#pragma warning restore CA5359
-            }
-
-            return new HttpClient(handler) { Timeout = System.Threading.Timeout.InfiniteTimeSpan };
-        }
+        public override HttpClient CreateHttpClient(IClientConfig clientConfig) =>
+            StoreHttpClient.Create(settings.Timeout, settings.SkipVerify);
 
         public override bool UseSDKHttpClientCaching(IClientConfig clientConfig) => false;
     }

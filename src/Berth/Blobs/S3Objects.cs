@@ -29,8 +29,7 @@ internal sealed class S3Objects : ObjectStore
         client = S3Connection.Open(settings);
         copying = new S3Copying(this, settings);
         Sizes = new PartSizes(settings.ChunkSize, settings.UploadMemoryBytes, settings.EqualParts);
-        var root = settings.RootDirectory.Trim('/');
-        prefix = root.Length == 0 ? "" : root + "/";
+        prefix = PrefixOf(settings.RootDirectory);
         isSecure = S3Connection.IsSecure(settings);
     }
 
