@@ -8,6 +8,8 @@ namespace Berth.Tests.Hosting;
 [Inside]
 public sealed class HealthTests
 {
+    private const string Ok = """{"status":"ok"}""";
+
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Theory]
@@ -18,7 +20,7 @@ public sealed class HealthTests
     public async Task A_registry_in_good_health_says_so(string path)
     {
         await using var registry = await RegistryFixture.StartAsync();
-        Assert.Equal("""{"status":"ok"}""", await registry.Client.GetStringAsync(path, Stop));
+        Assert.Equal(Ok, await registry.Client.GetStringAsync(path, Stop));
         using var head = await registry.Client.SendAsync(new HttpRequestMessage(HttpMethod.Head, path), Stop);
         Assert.Equal(HttpStatusCode.OK, head.StatusCode);
         using var post = await registry.Client.PostAsync(path, null, Stop);
@@ -47,7 +49,13 @@ public sealed class HealthTests
         await AssertUnavailableAsync(registry, "the data folder is gone");
         Directory.Move(registry.DataFolder + "-away", registry.DataFolder);
         // The watch may have closed the gate in the meantime, and opens it at its next check.
-        await Eventually.TrueAsync(async () => await IsReadyAsync(registry));
+        var last = "";
+        await Eventually.TrueAsync(async () =>
+        {
+            var answer = await AskReadyAsync(registry);
+            if (answer != last) TestContext.Current.TestOutputHelper?.WriteLine(last = answer);
+            return answer == Ok;
+        });
         Assert.False(File.Exists(Path.Combine(registry.DataFolder, "berth.probe")));
     }
 
@@ -73,16 +81,13 @@ public sealed class HealthTests
         await registry.Services.GetRequiredService<Database>().WriteAsync(
             session => session.RunAsync("ALTER TABLE repository RENAME TO elsewhere"), isDurable: false, Stop);
         await AssertUnavailableAsync(registry, "the database does not answer");
-        Assert.Equal("""{"status":"ok"}""", await registry.Client.GetStringAsync("healthz", Stop));
+        Assert.Equal(Ok, await registry.Client.GetStringAsync("healthz", Stop));
     }
 
-    private static async Task<bool> IsReadyAsync(RegistryFixture registry)
+    private static async Task<string> AskReadyAsync(RegistryFixture registry)
     {
         using var answer = await registry.Client.GetAsync("readyz", Stop);
-        var text = await answer.Content.ReadAsStringAsync(Stop);
-        if (text == """{"status":"ok"}""") return true;
-        TestContext.Current.TestOutputHelper?.WriteLine(text);
-        return false;
+        return await answer.Content.ReadAsStringAsync(Stop);
     }
 
     private static async Task AssertUnavailableAsync(RegistryFixture registry, string reason)
