@@ -5,7 +5,8 @@ namespace Berth.Distribution;
 
 /// <summary>
 /// Bounds the memory of large answers while their clients read them (<c>limits.manifestmemorybytes</c>): each is in
-/// memory as a whole, for as long as its client takes. All readers of a manifest share its bytes.
+/// memory as a whole, for as long as its client takes. All readers of a manifest share its bytes, which are loaded only
+/// once there is room for them.
 /// </summary>
 internal sealed class LargeAnswers(LimitSettings limits)
 {
@@ -22,22 +23,30 @@ internal sealed class LargeAnswers(LimitSettings limits)
     /// <summary>Room for an answer until the caller disposes it; null if other answers take all the room.</summary>
     public Hold? TryHold(ReadOnlyMemory<byte> answer)
     {
-        lock (changing) return TryTake(answer.Length) ? new Hold(this, answer, manifest: null) : null;
-    }
-
-    /// <summary>The same for a manifest.</summary>
-    public Hold? TryHold(Digest digest, byte[] body)
-    {
         lock (changing)
         {
-            if (!manifests.TryGetValue(digest, out var shared))
-            {
-                if (!TryTake(body.Length)) return null;
-                manifests.Add(digest, shared = new Shared(digest, body));
-            }
+            return TryTake(answer.Length) ? new Hold(answer, () => Release(answer.Length)) : null;
+        }
+    }
 
-            shared.Readers++;
-            return new Hold(this, shared.Body, shared);
+    /// <summary>The same for a manifest. The first of its readers loads it.</summary>
+    /// <param name="digest">The manifest's digest.</param>
+    /// <param name="bytes">Its size, in bytes.</param>
+    /// <param name="load">Loads its bytes, which may be gone: then the hold has none.</param>
+    /// <param name="cancellation">Ends the wait, not the loading: others may be waiting for the same bytes.</param>
+    public async ValueTask<Hold?> TryHoldAsync(
+        Digest digest, long bytes, Func<ValueTask<byte[]?>> load, CancellationToken cancellation)
+    {
+        if (Enter(digest, bytes, load) is not { } shared) return null;
+        try
+        {
+            var body = await shared.Body.WaitAsync(cancellation);
+            return new Hold(body?.AsMemory(), () => Leave(shared));
+        }
+        catch
+        {
+            Leave(shared);
+            throw;
         }
     }
 
@@ -50,6 +59,47 @@ internal sealed class LargeAnswers(LimitSettings limits)
             "other clients are reading large answers, which use all the memory for them (limits.manifestmemorybytes)");
     }
 
+    private Shared? Enter(Digest digest, long bytes, Func<ValueTask<byte[]?>> load)
+    {
+        lock (changing)
+        {
+            if (!manifests.TryGetValue(digest, out var shared))
+            {
+                if (!TryTake(bytes)) return null;
+                manifests.Add(digest, shared = new Shared(digest, bytes));
+                shared.Body = LoadAsync(shared, load);
+            }
+
+            shared.Readers++;
+            return shared;
+        }
+    }
+
+    /// <summary>Counts as a reader: the room is taken until the bytes are there, even if everybody has left.</summary>
+    private async Task<byte[]?> LoadAsync(Shared shared, Func<ValueTask<byte[]?>> load)
+    {
+        shared.Readers++;
+        await Task.Yield();
+        try
+        {
+            return await load();
+        }
+        finally
+        {
+            Leave(shared);
+        }
+    }
+
+    private void Leave(Shared shared)
+    {
+        lock (changing)
+        {
+            if (--shared.Readers > 0) return;
+            manifests.Remove(shared.Digest);
+            used -= shared.Bytes;
+        }
+    }
+
     private bool TryTake(long bytes)
     {
         if (used + bytes > mostBytes) return false;
@@ -57,43 +107,35 @@ internal sealed class LargeAnswers(LimitSettings limits)
         return true;
     }
 
-    private void Release(Hold hold)
+    private void Release(long bytes)
     {
-        lock (changing)
-        {
-            if (hold.Manifest is { } shared)
-            {
-                if (--shared.Readers > 0) return;
-                manifests.Remove(shared.Digest);
-            }
-
-            used -= hold.Bytes.Length;
-        }
+        lock (changing) used -= bytes;
     }
 
     /// <summary>An answer that has room.</summary>
-    internal sealed class Hold(LargeAnswers answers, ReadOnlyMemory<byte> bytes, Shared? manifest) : IDisposable
+    internal sealed class Hold(ReadOnlyMemory<byte>? bytes, Action release) : IDisposable
     {
         private bool isDisposed;
 
-        public ReadOnlyMemory<byte> Bytes => bytes;
-
-        internal Shared? Manifest => manifest;
+        /// <summary>Null if the manifest is gone.</summary>
+        public ReadOnlyMemory<byte>? Bytes => bytes;
 
         public void Dispose()
         {
             if (isDisposed) return;
             isDisposed = true;
-            answers.Release(this);
+            release();
         }
     }
 
     /// <summary>A manifest that clients are reading.</summary>
-    internal sealed class Shared(Digest digest, byte[] body)
+    private sealed class Shared(Digest digest, long bytes)
     {
         public Digest Digest => digest;
 
-        public byte[] Body => body;
+        public long Bytes => bytes;
+
+        public Task<byte[]?> Body { get; set; } = null!;
 
         public int Readers { get; set; }
     }

@@ -18,8 +18,8 @@ internal sealed class ManifestEndpoints(
     {
         var (manifest, error) = await AnswerAsync(request);
         if (manifest is null || request.Response.StatusCode != StatusCodes.Status200OK) return error;
-        if (manifest.Body.Length > AnswerBody.PieceBytes) return await SendLargeAsync(request, manifest);
-        await AnswerBody.SendAsync(request.Response.BodyWriter, manifest.Body, request.Aborted);
+        if (manifest.SizeBytes > AnswerBody.PieceBytes) return await SendLargeAsync(request, manifest);
+        await AnswerBody.SendAsync(request.Response.BodyWriter, manifest.Body!, request.Aborted);
         return null;
     }
 
@@ -81,15 +81,23 @@ internal sealed class ManifestEndpoints(
         return null;
     }
 
-    /// <summary>Sets status and headers of a pull; GET writes the body if the status is 200.</summary>
     private async Task<RegistryError?> SendLargeAsync(V2Request request, StoredManifest manifest)
     {
-        using var hold = answers.TryHold(manifest.Digest, manifest.Body);
+        using var hold = await answers.TryHoldAsync(
+            manifest.Digest, manifest.SizeBytes,
+            () => manifest.Body is { } body ? new(body) : manifests.LoadBodyAsync(manifest.Digest), request.Aborted);
         if (hold is null) return LargeAnswers.NoRoom(request.Response);
-        await AnswerBody.SendAsync(request.Response.BodyWriter, hold.Bytes, request.Aborted);
+        if (hold.Bytes is not { } bytes)
+        {
+            request.Response.Headers.ETag = default;
+            return RegistryError.ManifestUnknown(request.Target.Reference.ToString());
+        }
+
+        await AnswerBody.SendAsync(request.Response.BodyWriter, bytes, request.Aborted);
         return null;
     }
 
+    /// <summary>Sets status and headers of a pull; GET writes the body if the status is 200.</summary>
     private async ValueTask<(StoredManifest? Manifest, RegistryError? Error)> AnswerAsync(V2Request request)
     {
         var reference = request.Target.Reference;
@@ -105,7 +113,7 @@ internal sealed class ManifestEndpoints(
         request.Response.ContentType = manifest.MediaType;
         request.SetInert();
         if (request.IsNotModified(etag)) request.Answer(StatusCodes.Status304NotModified);
-        else request.Response.ContentLength = manifest.Body.Length;
+        else request.Response.ContentLength = manifest.SizeBytes;
         return (manifest, null);
     }
 

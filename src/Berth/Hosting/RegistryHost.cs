@@ -165,7 +165,7 @@ internal static partial class RegistryHost
         if (settings.Storage.IsShared) services.AddSingleton<Uploads, SharedUploads>();
         else services.AddSingleton<Uploads, LocalUploads>();
         services.AddSingleton<RepositoryTable>().AddSingleton<BlobTable>().AddSingleton<TagTable>()
-            .AddSingleton<LargeBodies>().AddSingleton<ManifestTable>().AddSingleton<UploadTable>()
+            .AddSingleton<ManifestTable>().AddSingleton<UploadTable>()
             .AddSingleton<RepositoryChanges>().AddSingleton<RepositoryBlobs>()
             .AddSingleton<ManifestWriter>().AddSingleton<ManifestRemoval>();
         services.AddSingleton<Locations>().AddSingleton<UploadPlaces>().AddSingleton<SmallBlobCache>()

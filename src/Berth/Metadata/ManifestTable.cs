@@ -3,7 +3,9 @@ using Berth.Oci;
 namespace Berth.Metadata;
 
 /// <summary>A manifest as it is served: the bytes that were pushed and the type they were pushed as.</summary>
-internal sealed record StoredManifest(Digest Digest, string MediaType, byte[] Body);
+/// <param name="SizeBytes">Its size, in bytes.</param>
+/// <param name="Body">Null if it is too large to be cached: <see cref="ManifestTable.LoadBodyAsync"/> loads it.</param>
+internal sealed record StoredManifest(Digest Digest, string MediaType, long SizeBytes, byte[]? Body);
 
 /// <summary>A manifest that refers to a subject, as the referrers API lists it.</summary>
 internal sealed record Referrer(
@@ -15,8 +17,7 @@ internal sealed record Referrer(
 
 /// <summary>The manifests of repositories, their references, and the tags by which they are found.</summary>
 internal sealed class ManifestTable(
-    Database database, RepositoryTable repositories, TagTable tags, AnswerCache cache, LargeBodies large,
-    TimeProvider clock)
+    Database database, RepositoryTable repositories, TagTable tags, AnswerCache cache, TimeProvider clock)
 {
     /// <summary>Larger bodies, in bytes, are not cached.</summary>
     private const int MaxCachedBytes = 1024 * 1024;
@@ -25,7 +26,12 @@ internal sealed class ManifestTable(
         RepositoryName repository, Reference reference, CancellationToken cancellation) => cache.GetOrLoadAsync(
         repository.Text, KeyOf(repository, reference.ToString()),
         () => LoadAsync(repository, reference, cancellation),
-        m => m.Body.Length <= MaxCachedBytes ? m.Body.Length + 400 : long.MaxValue / 2);
+        m => 400 + (m.Body?.Length ?? 0));
+
+    /// <summary>The body of a manifest; null if there is none.</summary>
+    public ValueTask<byte[]?> LoadBodyAsync(Digest digest) => database.ReadAsync(
+        session => session.FirstAsync(
+            "SELECT body FROM manifest_body WHERE digest = $1", row => (byte[])row.GetValue(0), digest.Text));
 
     public static async ValueTask<bool> ExistsAsync(Session session, long repositoryId, Digest digest) =>
         await session.NumberAsync(
@@ -137,29 +143,21 @@ internal sealed class ManifestTable(
         RepositoryName repository, Reference reference, CancellationToken cancellation)
     {
         if (await repositories.FindAsync(repository, cancellation) is not { } id) return null;
-        var found = await database.ReadAsync(async session =>
+        return await database.ReadAsync(async session =>
         {
             var digest = reference.Digest?.Text ?? await TagTable.FindAsync(session, id, reference.Tag!.Value);
             return digest is null ? null : await session.FirstAsync(
                 """
-                SELECT m.media_type, CASE WHEN m.size_bytes <= $3 THEN b.body END
+                SELECT m.media_type, m.size_bytes, CASE WHEN m.size_bytes <= $3 THEN b.body END
                 FROM manifest m JOIN manifest_body b ON b.digest = m.digest
                 WHERE m.repository_id = $1 AND m.digest = $2
                 """,
                 row => new StoredManifest(
-                    Digest.Parse(digest), row.GetString(0), row.IsDBNull(1) ? [] : (byte[])row.GetValue(1)),
+                    Digest.Parse(digest), row.GetString(0), row.GetInt64(1),
+                    row.IsDBNull(2) ? null : (byte[])row.GetValue(2)),
                 id, digest, MaxCachedBytes);
         }, cancellation);
-        if (found is not { Body.Length: 0 }) return found;
-        var body = await large.GetOrLoadAsync(
-            found.Digest, () => LoadBodyAsync(found.Digest, cancellation), cancellation);
-        return body is null ? null : found with { Body = body };
     }
-
-    private ValueTask<byte[]?> LoadBodyAsync(Digest digest, CancellationToken cancellation) => database.ReadAsync(
-        session => session.FirstAsync(
-            "SELECT body FROM manifest_body WHERE digest = $1", row => (byte[])row.GetValue(0), digest.Text),
-        cancellation);
 
     /// <summary>The cache key of a tag's or a digest's manifest.</summary>
     public static string KeyOf(RepositoryName repository, string reference) =>

@@ -16,13 +16,13 @@ public sealed class LargeAnswersTests
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
-    public void Readers_of_a_manifest_share_its_bytes_and_others_find_room_once_they_are_done()
+    public async Task Readers_of_a_manifest_share_its_bytes_and_others_find_room_once_they_are_done()
     {
         var answers = new LargeAnswers(Limits);
         var body = new byte[5 << 20];
         var digest = Digest.Of(DigestAlgorithm.Sha256, body);
-        var first = answers.TryHold(digest, body)!;
-        var second = answers.TryHold(digest, (byte[])body.Clone())!;
+        var first = (await answers.TryHoldAsync(digest, body.Length, () => new(body), Stop))!;
+        var second = (await answers.TryHoldAsync(digest, body.Length, () => throw new IOException(), Stop))!;
         Assert.Equal(first.Bytes, second.Bytes);
         Assert.Equal(body.Length, answers.UsedBytes);
         Assert.Null(answers.TryHold(new byte[5 << 20]));
@@ -34,6 +34,44 @@ public sealed class LargeAnswersTests
         Assert.Equal(0, answers.UsedBytes);
         using var other = answers.TryHold(new byte[5 << 20]);
         Assert.NotNull(other);
+    }
+
+    [Fact]
+    public async Task A_manifest_is_loaded_once_and_only_if_there_is_room()
+    {
+        var answers = new LargeAnswers(Limits);
+        var digest = Digest.Of(DigestAlgorithm.Sha256, "large"u8);
+        var arrives = new TaskCompletionSource<byte[]?>();
+        using var first = new CancellationTokenSource();
+        var goes = answers.TryHoldAsync(digest, 5 << 20, () => new(arrives.Task), first.Token).AsTask();
+        var stays = answers.TryHoldAsync(digest, 5 << 20, () => throw new IOException(), Stop).AsTask();
+        var other = Digest.Of(DigestAlgorithm.Sha256, "other"u8);
+        Assert.Null(await answers.TryHoldAsync(other, 5 << 20, () => throw new IOException(), Stop));
+
+        await first.CancelAsync();
+        await Assert.ThrowsAsync<TaskCanceledException>(() => goes);
+        arrives.SetResult([1]);
+        var hold = (await stays)!;
+        Assert.Equal([1], hold.Bytes!.Value.ToArray());
+        hold.Dispose();
+        Assert.Equal(0, answers.UsedBytes);
+    }
+
+    [Fact]
+    public async Task A_manifest_that_is_gone_or_can_not_be_loaded_keeps_no_room()
+    {
+        var answers = new LargeAnswers(Limits);
+        var digest = Digest.Of(DigestAlgorithm.Sha256, "large"u8);
+        using (var gone = (await answers.TryHoldAsync(digest, 5 << 20, () => new((byte[]?)null), Stop))!)
+        {
+            Assert.Null(gone.Bytes);
+        }
+
+        await Assert.ThrowsAsync<IOException>(async () =>
+            await answers.TryHoldAsync(digest, 5 << 20, () => throw new IOException(), Stop));
+        Assert.Equal(0, answers.UsedBytes);
+        using var hold = await answers.TryHoldAsync(digest, 5 << 20, () => new(new byte[] { 1 }), Stop);
+        Assert.Equal([1], hold!.Bytes!.Value.ToArray());
     }
 
     [Fact]
