@@ -50,7 +50,9 @@ public sealed partial class BerthProcess : IAsyncDisposable
     public string Address { get; }
 
     /// <summary>The root of the registry, with a slash at the end.</summary>
-    public Uri BaseAddress => new($"http://{Address}/");
+    public Uri BaseAddress => new($"{(HasTls ? "https" : "http")}://{Address}/");
+
+    private bool HasTls => _settings.ContainsKey("REGISTRY_HTTP_TLS_CERTIFICATE");
 
     /// <summary>Where this Berth keeps everything. It outlives <see cref="KillAsync"/> and a restart.</summary>
     public string DataFolder { get; }
@@ -156,13 +158,15 @@ public sealed partial class BerthProcess : IAsyncDisposable
     }
 
     /// <summary>
-    /// A client of this Berth that shows each answer as it came: no redirects followed, no cookies, no proxy.
+    /// A client of this Berth that shows each answer as it came: no redirects followed, no cookies, no proxy, any
+    /// certificate taken.
     /// </summary>
-    public HttpClient CreateClient() =>
-        new(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = false })
-        {
-            BaseAddress = BaseAddress,
-        };
+    public HttpClient CreateClient()
+    {
+        var handler = new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = false };
+        handler.SslOptions.RemoteCertificateValidationCallback = (_, shown, _, _) => shown is not null;
+        return new HttpClient(handler) { BaseAddress = BaseAddress };
+    }
 
     /// <summary>Kills Berth if it runs, and removes its folder.</summary>
     public async ValueTask DisposeAsync()

@@ -181,6 +181,7 @@ internal static partial class RegistryHost
             if (!isReadOnly) slice.AddWriters(services, settings);
         }
 
+        services.AddHostedService<MemoryRelease>();
         if (folder is not null) services.AddHostedService<DataFolderWatch>();
         services.Configure<HostOptions>(o => o.ShutdownTimeout = settings.Http.DrainTimeout);
     }

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Security.Cryptography;
+using System.Text;
 
 namespace Berth.Tests.Faults;
 
@@ -45,6 +46,25 @@ internal sealed class ImageClient(HttpClient http, Random random)
     {
         using var answer = await PutManifestAsync(image);
         await ExpectAsync(answer, HttpStatusCode.Created);
+    }
+
+    /// <summary>Pushes an index that refers to a subject and has an annotation of this length.</summary>
+    /// <returns>Its digest.</returns>
+    public async Task<string> PushAnnotatedAsync(string repository, string subject, int length)
+    {
+        const string Index = "application/vnd.oci.image.index.v1+json";
+        var body = Encoding.ASCII.GetBytes(
+            $$$"""
+            {"schemaVersion":2,"mediaType":"{{{Index}}}","manifests":[],
+            "subject":{"mediaType":"{{{Index}}}","digest":"{{{subject}}}","size":2},
+            "annotations":{"note":"{{{new string('x', length)}}}"}}
+            """);
+        var digest = TestBlob.DigestOf(body);
+        using var content = Bytes(body);
+        content.Headers.ContentType = new MediaTypeHeaderValue(Index);
+        using var answer = await http.PutAsync($"v2/{repository}/manifests/{digest}", content);
+        await ExpectAsync(answer, HttpStatusCode.Created);
+        return digest;
     }
 
     private async Task<bool> TryPushManifestAsync(TestImage image)

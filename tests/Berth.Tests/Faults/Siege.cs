@@ -7,7 +7,7 @@ using Berth.Disk;
 namespace Berth.Tests.Faults;
 
 /// <summary>What somebody without a password does to a Berth, from the same address as its good clients.</summary>
-internal sealed class Siege(Uri address, string blobPath) : IDisposable
+internal sealed class Siege(Uri address, IReadOnlyList<string> paths) : IDisposable
 {
     private const int Openers = 4;
 
@@ -28,7 +28,9 @@ internal sealed class Siege(Uri address, string blobPath) : IDisposable
         {
             SiegeKind.HalfHeaders => (4000, "GET /v2/ HTTP/1.1\r\nHost: siege\r\nX-Half: "),
             SiegeKind.IdleConnections => (1200, ""),
-            SiegeKind.ReadersThatNeverRead => (600, PathOf("GET", blobPath, "")),
+            SiegeKind.ReadersThatNeverRead => (600, ""),
+            SiegeKind.ManifestsThatNobodyReads or SiegeKind.ReferrersThatNobodyReads => (300, ""),
+            SiegeKind.CompressedHeaders => (60, ""),
             SiegeKind.BadChunks => (64, ""),
             SiegeKind.ManifestsThatNeverCome => (400, PathOf(
                 "PUT", "/v2/siege/manifests/v1",
@@ -53,7 +55,7 @@ internal sealed class Siege(Uri address, string blobPath) : IDisposable
     {
         // Each new reader is sent what the sockets hold, which is much: many a second would be a flood of another kind.
         var pause = TimeSpan.FromMilliseconds(
-            kind is SiegeKind.ReadersThatNeverRead or SiegeKind.SlowUploads ? 40 : 2);
+            kind is SiegeKind.ReadersThatNeverRead or SiegeKind.SlowUploads or SiegeKind.CompressedHeaders ? 40 : 2);
         var stop = over.Token;
         for (var i = 0; !stop.IsCancellationRequested; i++)
         {
@@ -74,17 +76,23 @@ internal sealed class Siege(Uri address, string blobPath) : IDisposable
             {
                 await socket.ConnectAsync(address.Host, address.Port, stop);
                 Opened++;
+                if (kind is SiegeKind.CompressedHeaders) await HeaderBomb.SendAsync(socket, paths[0], stop);
+                if (IsReading(kind)) opening = PathOf("GET", paths[i % paths.Count], "");
                 if (opening.Length > 0) await socket.SendAsync(Encoding.ASCII.GetBytes(opening), stop);
                 if (kind is SiegeKind.BadChunks) _ = SendBadChunksAsync(socket, i, stop);
                 if (kind is SiegeKind.WrongPasswords) _ = GuessAsync(socket, stop);
                 if (kind is SiegeKind.SlowUploads) _ = DribbleAsync(socket, stop);
             }
-            catch (Exception e) when (e is SocketException or OperationCanceledException or ObjectDisposedException)
+            catch (Exception e) when (
+                e is SocketException or OperationCanceledException or ObjectDisposedException or IOException)
             {
                 // Closed by the server, or the siege is over.
             }
         }
     }
+
+    private static bool IsReading(SiegeKind kind) => kind is SiegeKind.ReadersThatNeverRead
+        or SiegeKind.ManifestsThatNobodyReads or SiegeKind.ReferrersThatNobodyReads;
 
     private static async Task SendBadChunksAsync(Socket socket, int number, CancellationToken stop)
     {
@@ -146,4 +154,7 @@ public enum SiegeKind
     ManifestsThatNeverCome,
     WrongPasswords,
     SlowUploads,
+    ManifestsThatNobodyReads,
+    ReferrersThatNobodyReads,
+    CompressedHeaders,
 }

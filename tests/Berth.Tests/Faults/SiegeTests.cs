@@ -29,15 +29,22 @@ public class SiegeTests(ITestOutputHelper output)
     [InlineData(SiegeKind.SlowUploads)]
     [InlineData(SiegeKind.WrongPasswords)]
     [InlineData(SiegeKind.ManifestsThatNeverCome)]
+    [InlineData(SiegeKind.ManifestsThatNobodyReads)]
+    [InlineData(SiegeKind.ReferrersThatNobodyReads)]
+    [InlineData(SiegeKind.CompressedHeaders)]
     public async Task A_good_client_is_served_as_usual_in_256_MiB_and_1024_descriptors(SiegeKind kind)
     {
         using var machine = new Confinement();
         using var users = new UsersFile();
+        using var files = new CertificateFolder();
         await using var berth = await BerthProcess.StartAsync(
             settings =>
             {
                 machine.Apply(settings);
                 if (kind == SiegeKind.WrongPasswords) settings["REGISTRY_AUTH_HTPASSWD_PATH"] = users.Path;
+                if (kind != SiegeKind.CompressedHeaders) return;
+                settings["REGISTRY_HTTP_TLS_CERTIFICATE"] = files.Certificate;
+                settings["REGISTRY_HTTP_TLS_KEY"] = files.Key;
             },
             Cancellation);
         using var http = berth.CreateClient();
@@ -52,7 +59,7 @@ public class SiegeTests(ITestOutputHelper output)
         List<double> pulls = [];
         List<double> health = [];
         var pushes = 0;
-        using (var siege = new Siege(berth.BaseAddress, $"/v2/library/app/blobs/{Large.Digest}"))
+        using (var siege = new Siege(berth.BaseAddress, await PathsAsync(kind, client)))
         {
             await siege.BeginAsync(kind);
             await Eventually.TrueAsync(async () => await MeasureAsync(() => AskHealthAsync(berth)) < 50);
@@ -124,6 +131,27 @@ public class SiegeTests(ITestOutputHelper output)
         Assert.Equal(0, await berth.TerminateAsync(Cancellation));
         Assert.DoesNotContain(" error ", berth.Output, StringComparison.Ordinal);
         Assert.DoesNotContain("reading it again", berth.Output, StringComparison.Ordinal);
+    }
+
+    /// <summary>What those ask for who don't read.</summary>
+    private static async Task<List<string>> PathsAsync(SiegeKind kind, ImageClient client)
+    {
+        if (kind is not (SiegeKind.ManifestsThatNobodyReads or SiegeKind.ReferrersThatNobodyReads))
+        {
+            return [$"/v2/library/app/blobs/{Large.Digest}"];
+        }
+
+        List<string> paths = [];
+        for (var i = 0; i < 12; i++)
+        {
+            var subject = TestBlob.DigestOf(BitConverter.GetBytes(i));
+            var manifest = await client.PushAnnotatedAsync("library/app", subject, (4 * MiB) - 500);
+            paths.Add(kind is SiegeKind.ManifestsThatNobodyReads
+                ? $"/v2/library/app/manifests/{manifest}"
+                : $"/v2/library/app/referrers/{subject}");
+        }
+
+        return paths;
     }
 
     /// <summary>On a connection of its own, as whatever watches over a service asks.</summary>

@@ -39,6 +39,11 @@ public abstract class StoreFaultSuite(string kind) : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
+        foreach (var line in registry.Log.Where(l => l.Contains("The store failed to", StringComparison.Ordinal)))
+        {
+            TestContext.Current.TestOutputHelper?.WriteLine(line);
+        }
+
         await registry.DisposeAsync();
         await proxy.DisposeAsync();
         await bucket.DisposeAsync();
@@ -185,18 +190,19 @@ public abstract class StoreFaultSuite(string kind) : IAsyncLifetime
     private static bool IsRead(string request) =>
         request.StartsWith("GET ", StringComparison.Ordinal) && request.Contains("/blobs/", StringComparison.Ordinal);
 
+    /// <summary>Rare enough that no call meets a failure in each of its seven attempts by chance.</summary>
     private FaultSeries[] Inject(string fault)
     {
         switch (fault)
         {
             case "slow down":
-                return [proxy.Inject(new Fault.Answer(503), every: 3)];
+                return [proxy.Inject(new Fault.Answer(503), every: 5)];
             case "internal error":
-                return [proxy.Inject(new Fault.Answer(500), every: 3)];
+                return [proxy.Inject(new Fault.Answer(500), every: 5)];
             case "dropped":
-                return [proxy.Inject(new Fault.Drop(), every: 4)];
+                return [proxy.Inject(new Fault.Drop(), every: 5)];
             case "answers lost":
-                return [proxy.Inject(new Fault.DropAnswer(), every: 4)];
+                return [proxy.Inject(new Fault.DropAnswer(), every: 5)];
             case "cut short":
                 return [proxy.Inject(new Fault.Truncate(50_000), every: 2, requests: IsRead)];
             case "late":
@@ -205,8 +211,8 @@ public abstract class StoreFaultSuite(string kind) : IAsyncLifetime
             default:
                 return
                 [
-                    proxy.Inject(new Fault.Answer(503), every: 5), proxy.Inject(new Fault.Drop(), every: 7),
-                    proxy.Inject(new Fault.DropAnswer(), every: 6),
+                    proxy.Inject(new Fault.Answer(503), every: 15), proxy.Inject(new Fault.Drop(), every: 17),
+                    proxy.Inject(new Fault.DropAnswer(), every: 16),
                     proxy.Inject(new Fault.Truncate(90_000), every: 3, requests: IsRead),
                 ];
         }
