@@ -1,15 +1,37 @@
+using System.Runtime.InteropServices;
+
 namespace Berth.Hosting;
 
 /// <summary>
-/// Gives memory back after a burst. The runtime collects garbage only when something is allocated: after a flood, an
-/// idle server would keep all of it, and a small machine would lack the room for the next one.
+/// Gives memory back after a burst. The runtime collects garbage only when something is allocated, and glibc keeps
+/// freed blocks as large as the largest that it has seen: after a flood, an idle server would keep the memory, and a
+/// small machine would lack the room for the next one.
 /// </summary>
-internal sealed class MemoryRelease(TimeProvider clock) : BackgroundService
+internal sealed partial class MemoryRelease(TimeProvider clock) : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(15);
 
     /// <summary>A smaller heap, as a fraction of the memory, is left alone.</summary>
     private const int LeastShareOfMemory = 5;
+
+    private const int MmapThreshold = -3; // M_MMAP_THRESHOLD of mallopt(3)
+
+    /// <summary>Larger blocks, of SQLite above all, go back to the system as soon as they are freed.</summary>
+    private const int MappedBytes = 256 * 1024;
+
+    public override Task StartAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            _ = SetOption(MmapThreshold, MappedBytes);
+        }
+        catch (EntryPointNotFoundException)
+        {
+            // Only glibc has the option, and only glibc needs it.
+        }
+
+        return base.StartAsync(cancellationToken);
+    }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -25,4 +47,7 @@ internal sealed class MemoryRelease(TimeProvider clock) : BackgroundService
             most = Math.Max(least, GC.GetGCMemoryInfo().TotalCommittedBytes * 3 / 2);
         }
     }
+
+    [LibraryImport("libc", EntryPoint = "mallopt")]
+    private static partial int SetOption(int option, int value);
 }

@@ -29,7 +29,11 @@ internal static class HeaderBomb
         using var bytes = new MemoryStream();
         bytes.Write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8);
         WriteFrame(bytes, type: 4, flags: 0, stream: 0, [0, 4, 0, 0, 0, 0]);
-        for (var i = 0; i < Streams; i++) WriteFrame(bytes, type: 1, flags: 5, stream: (2 * i) + 1, Headers(path, i == 0));
+        for (var i = 0; i < Streams; i++)
+        {
+            WriteFrame(bytes, type: 1, flags: 5, stream: (2 * i) + 1, Headers(path, isFirst: i == 0));
+        }
+
         await tls.WriteAsync(bytes.ToArray(), stop);
     }
 
