@@ -11,6 +11,9 @@ internal sealed class OpenConnection(Socket socket, ConnectedClient client, Time
     private static readonly TimeSpan ShortestBetweenLooks = TimeSpan.FromMilliseconds(250);
     private static readonly AsyncLocal<OpenConnection?> Flowing = new();
 
+    /// <summary>So many requests that arrived at once are answered before other connections get the thread.</summary>
+    private const int RequestsPerTurn = 4;
+
     private long idleSince = clock.GetTimestamp();
     private int running;
     private volatile bool hasBody;
@@ -48,6 +51,12 @@ internal sealed class OpenConnection(Socket socket, ConnectedClient client, Time
 
     /// <summary>How many requests are running; on HTTP/2 there may be many.</summary>
     public int Running => Volatile.Read(ref running);
+
+    /// <summary>
+    /// Kestrel answers requests that were sent ahead one after the other, without giving way: before this one, other
+    /// connections should get the thread.
+    /// </summary>
+    public bool HasHadItsTurn => begun % RequestsPerTurn == 0;
 
     /// <summary>The time since the last request ended, or the connection began.</summary>
     public TimeSpan IdleFor => clock.GetElapsedTime(Volatile.Read(ref idleSince));

@@ -37,6 +37,7 @@ internal sealed class Siege(Uri address, IReadOnlyList<string> paths) : IDisposa
                 "Content-Type: application/vnd.oci.image.manifest.v1+json\r\nContent-Length: 4194304\r\n")
                 + new string(' ', 3000)),
             SiegeKind.WrongPasswords => (32, ""),
+            SiegeKind.PipelinedRequests => (16, ""),
             _ => (1050, ""),
         };
         var filled = new TaskCompletionSource();
@@ -55,7 +56,9 @@ internal sealed class Siege(Uri address, IReadOnlyList<string> paths) : IDisposa
     {
         // Each new reader is sent what the sockets hold, which is much: many a second would be a flood of another kind.
         var pause = TimeSpan.FromMilliseconds(
-            kind is SiegeKind.ReadersThatNeverRead or SiegeKind.SlowUploads or SiegeKind.CompressedHeaders ? 40 : 2);
+            kind is SiegeKind.ReadersThatNeverRead or SiegeKind.SlowUploads or SiegeKind.CompressedHeaders
+                ? 40
+                : kind is SiegeKind.PipelinedRequests ? 1000 : 2);
         var stop = over.Token;
         for (var i = 0; !stop.IsCancellationRequested; i++)
         {
@@ -81,6 +84,7 @@ internal sealed class Siege(Uri address, IReadOnlyList<string> paths) : IDisposa
                 if (opening.Length > 0) await socket.SendAsync(Encoding.ASCII.GetBytes(opening), stop);
                 if (kind is SiegeKind.BadChunks) _ = SendBadChunksAsync(socket, i, stop);
                 if (kind is SiegeKind.WrongPasswords) _ = GuessAsync(socket, stop);
+                if (kind is SiegeKind.PipelinedRequests) Pipeline(socket);
                 if (kind is SiegeKind.SlowUploads) _ = DribbleAsync(socket, stop);
             }
             catch (Exception e) when (
@@ -109,6 +113,33 @@ internal sealed class Siege(Uri address, IReadOnlyList<string> paths) : IDisposa
         while (await TalkAsync(socket, PathOf("GET", "/v2/", $"Authorization: Basic {login}\r\n"), stop))
         {
         }
+    }
+
+    /// <summary>
+    /// A thousand requests at a time on one connection, as fast as they are answered. On threads of their own: the
+    /// tests' pool is for the good client.
+    /// </summary>
+    private static void Pipeline(Socket socket)
+    {
+        var requests = Encoding.ASCII.GetBytes(string.Concat(Enumerable.Repeat(PathOf("GET", "/v2/", ""), 1000)));
+        var answers = new byte[1 << 20];
+        StartThread(() => socket.Send(requests) > 0);
+        StartThread(() => socket.Receive(answers) > 0);
+
+        static void StartThread(Func<bool> step) => new Thread(() =>
+        {
+            try
+            {
+                while (step())
+                {
+                }
+            }
+            catch (Exception e) when (e is SocketException or ObjectDisposedException)
+            {
+                // Closed by the server, or the siege is over.
+            }
+        })
+        { IsBackground = true }.Start();
     }
 
     /// <summary>An upload at 300 bytes a second, just above what counts as none.</summary>
@@ -157,4 +188,5 @@ public enum SiegeKind
     ManifestsThatNobodyReads,
     ReferrersThatNobodyReads,
     CompressedHeaders,
+    PipelinedRequests,
 }

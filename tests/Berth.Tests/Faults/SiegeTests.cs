@@ -32,6 +32,7 @@ public class SiegeTests(ITestOutputHelper output)
     [InlineData(SiegeKind.ManifestsThatNobodyReads)]
     [InlineData(SiegeKind.ReferrersThatNobodyReads)]
     [InlineData(SiegeKind.CompressedHeaders)]
+    [InlineData(SiegeKind.PipelinedRequests)]
     public async Task A_good_client_is_served_as_usual_in_256_MiB_and_1024_descriptors(SiegeKind kind)
     {
         using var machine = new Confinement();
