@@ -8,7 +8,6 @@ namespace Berth.Distribution;
 internal sealed class Redirection(StorageSettings storage)
 {
     private readonly RedirectSettings settings = storage.Redirect;
-    private readonly IPNetwork[] networks = [.. storage.Redirect.Networks.Select(ParseNetwork)];
 
     /// <summary>Where to redirect the client, or null if Berth serves the blob itself.</summary>
     public ValueTask<Uri?> AddressForAsync(V2Request request, BlobContent content) =>
@@ -24,14 +23,5 @@ internal sealed class Redirection(StorageSettings storage)
         _ => false,
     };
 
-    private bool IsInside(IPAddress? client)
-    {
-        if (client is null) return false;
-        var address = ClientNetwork.Unmapped(client);
-        return networks.Any(network => network.Contains(address));
-    }
-
-    private static IPNetwork ParseNetwork(string text) => IPAddress.TryParse(text, out var address)
-        ? new IPNetwork(address, address.GetAddressBytes().Length * 8)
-        : IPNetwork.Parse(text);
+    private bool IsInside(IPAddress? client) => ClientNetwork.IsIn(settings.Networks, client);
 }

@@ -23,6 +23,19 @@ internal static class ClientNetwork
         return new IPAddress(bytes);
     }
 
+    /// <summary>Whether an address is in one of these networks.</summary>
+    public static bool IsIn(IReadOnlyList<IPNetwork> networks, IPAddress? address)
+    {
+        if (address is null) return false;
+        address = Unmapped(address);
+        for (var i = 0; i < networks.Count; i++)
+        {
+            if (networks[i].Contains(address)) return true;
+        }
+
+        return false;
+    }
+
     /// <summary>
     /// A socket for both versions of IP shows IPv4 clients at addresses like ::ffff:192.0.2.1, which is 192.0.2.1.
     /// </summary>

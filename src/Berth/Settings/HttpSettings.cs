@@ -1,3 +1,5 @@
+using System.Net;
+
 namespace Berth.Settings;
 
 /// <summary>How the registry is reached.</summary>
@@ -55,7 +57,7 @@ public sealed record HttpSettings
     public DebugSettings Debug { get; init; } = new();
 
     /// <summary>IP addresses or CIDR ranges of the proxies whose <c>X-Forwarded-*</c> headers are trusted.</summary>
-    public IReadOnlyList<string> TrustedProxies { get; init; } = [];
+    public IReadOnlyList<IPNetwork> TrustedProxies { get; init; } = [];
 
     internal static SettingsTable<HttpSettings> Keys { get; } = new SettingsTable<HttpSettings>()
         .Text("addr", s => s.Addr, (s, v) => s with { Addr = v })
@@ -70,7 +72,7 @@ public sealed record HttpSettings
         .Section("http2", Http2Settings.Keys, s => s.Http2, (s, v) => s with { Http2 = v })
         .Section("h2c", H2cSettings.Keys, s => s.H2c, (s, v) => s with { H2c = v })
         .Section("debug", DebugSettings.Keys, s => s.Debug, (s, v) => s with { Debug = v })
-        .Texts("trustedproxies", s => s.TrustedProxies, (s, v) => s with { TrustedProxies = v })
+        .Networks("trustedproxies", s => s.TrustedProxies, (s, v) => s with { TrustedProxies = v })
         .Duration("shutdowndelay", s => s.ShutdownDelay,
             (s, v) => s with { ShutdownDelay = v }, TimeSpan.Zero, TimeSpan.FromHours(1));
 }

@@ -1,3 +1,5 @@
+using System.Net;
+
 namespace Berth.Settings;
 
 /// <summary>
@@ -171,7 +173,7 @@ public sealed record RedirectSettings
     public RedirectMode Mode { get; init; } = RedirectMode.Always;
 
     /// <summary>IP addresses or CIDR ranges.</summary>
-    public IReadOnlyList<string> Networks { get; init; } = [];
+    public IReadOnlyList<IPNetwork> Networks { get; init; } = [];
 
     /// <summary>How long a signed URL is valid. Default: distribution's.</summary>
     public TimeSpan Validity { get; init; } = TimeSpan.FromMinutes(20);
@@ -179,7 +181,7 @@ public sealed record RedirectSettings
     internal static SettingsTable<RedirectSettings> Keys { get; } = new SettingsTable<RedirectSettings>()
         .Switch("disable", s => s.Disable, (s, v) => s with { Disable = v })
         .Choice("mode", s => s.Mode, (s, v) => s with { Mode = v })
-        .Texts("networks", s => s.Networks, (s, v) => s with { Networks = v })
+        .Networks("networks", s => s.Networks, (s, v) => s with { Networks = v })
         .Duration("validity", s => s.Validity,
             (s, v) => s with { Validity = v }, TimeSpan.FromSeconds(10), SettingsBounds.LongestSignature);
 }

@@ -1,5 +1,3 @@
-using System.Net;
-
 namespace Berth.Settings;
 
 /// <summary>The checks of the store.</summary>
@@ -152,10 +150,8 @@ internal sealed partial class SettingsCheck
     private void CheckRedirect()
     {
         var redirect = settings.Storage.Redirect;
-        for (var i = 0; i < redirect.Networks.Count; i++)
-            MustBeNetwork($"storage.redirect.networks.{i}", redirect.Networks[i]);
         var isByAddress = redirect.Mode is RedirectMode.Inside or RedirectMode.Outside;
-        if (isByAddress && redirect.Networks.Count == 0)
+        if (isByAddress && redirect.Networks.Count == 0 && !HasErrorIn("storage.redirect.networks"))
             Error("storage.redirect.mode", "with inside or outside, storage.redirect.networks must name the networks");
         if (!isByAddress && redirect.Networks.Count > 0)
             Notice("storage.redirect.networks", "has no effect unless storage.redirect.mode is inside or outside");
@@ -172,11 +168,5 @@ internal sealed partial class SettingsCheck
     {
         var url = text.Contains("://", StringComparison.Ordinal) ? text : "https://" + text;
         return IsRoot(url.TrimEnd('/'));
-    }
-
-    private void MustBeNetwork(string key, string text)
-    {
-        if (!IPAddress.TryParse(text, out _) && !IPNetwork.TryParse(text, out _))
-            Error(key, $"'{text}' is neither an IP address nor a range such as 10.0.0.0/8");
     }
 }

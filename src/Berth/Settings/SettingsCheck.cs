@@ -77,8 +77,6 @@ internal sealed partial class SettingsCheck(
         if (http.Secret is not null)
             Notice("http.secret", "not needed: no state is signed into locations");
         CheckDebug();
-        for (var i = 0; i < http.TrustedProxies.Count; i++)
-            MustBeNetwork($"http.trustedproxies.{i}", http.TrustedProxies[i]);
 
         foreach (var (name, values) in http.Headers)
         {
@@ -109,7 +107,7 @@ internal sealed partial class SettingsCheck(
 
     private void CheckAuth()
     {
-        if (settings.Auth is not { } auth || faults.Any(IsErrorInAuth)) return;
+        if (settings.Auth is not { } auth || HasErrorIn("auth")) return;
         if (auth.Htpasswd is { } htpasswd)
         {
             if (htpasswd.Path.Length == 0) Error("auth.htpasswd", "set auth.htpasswd.path to the file of users");
@@ -192,9 +190,9 @@ internal sealed partial class SettingsCheck(
         part => part is not ("" or "." or ".." or "v2")
             && part.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.')));
 
-    // A fault inside the section already explains why it lets nobody in.
-    private static bool IsErrorInAuth(SettingsFault fault) =>
-        fault.Severity == Severity.Error && fault.Key.StartsWith("auth.", StringComparison.Ordinal);
+    // Such an error already explains why a section lets nobody in, or a list is empty.
+    private bool HasErrorIn(string key) => faults.Any(fault => fault.Severity == Severity.Error
+        && (fault.Key == key || fault.Key.StartsWith(key + ".", StringComparison.Ordinal)));
 
     private void MustExist(string key, string? path, string advice = "")
     {

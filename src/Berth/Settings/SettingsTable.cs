@@ -1,3 +1,5 @@
+using System.Net;
+
 namespace Berth.Settings;
 
 /// <summary>A section of keys: a record of the settings.</summary>
@@ -46,6 +48,11 @@ internal sealed class SettingsTable<T> : SectionType where T : class, new()
     public SettingsTable<T> Texts(
         string name, Func<T, IReadOnlyList<string>> read, Func<T, IReadOnlyList<string>, T> write) =>
         Add(name, new ListType<string>(SingleType.Text), read, write);
+
+    /// <summary>IP addresses and CIDR ranges.</summary>
+    public SettingsTable<T> Networks(
+        string name, Func<T, IReadOnlyList<IPNetwork>> read, Func<T, IReadOnlyList<IPNetwork>, T> write) =>
+        Add(name, new ListType<IPNetwork>(SingleType.Network), read, write);
 
     public SettingsTable<T> Map(
         string name,

@@ -1,9 +1,10 @@
 using System.Buffers;
 using System.Globalization;
+using System.Net;
 
 namespace Berth.Settings;
 
-/// <summary>How durations, sizes and switches are written.</summary>
+/// <summary>How durations, sizes, networks and switches are written.</summary>
 internal static class SettingsText
 {
     private static readonly SearchValues<char> Digits = SearchValues.Create("0123456789.");
@@ -66,6 +67,14 @@ internal static class SettingsText
 
         bytes = 0;
         return false;
+    }
+
+    /// <summary>An IP address, which is a network of one, or a CIDR range.</summary>
+    public static bool TryParseNetwork(string text, out IPNetwork network)
+    {
+        if (!IPAddress.TryParse(text, out var address)) return IPNetwork.TryParse(text, out network);
+        network = new IPNetwork(address, address.GetAddressBytes().Length * 8);
+        return true;
     }
 
     /// <summary>The list index that a name stands for, or -1.</summary>

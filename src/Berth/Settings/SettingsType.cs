@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 
 namespace Berth.Settings;
 
@@ -22,6 +23,11 @@ internal sealed class SingleType(
     public static readonly SingleType Text = new(text => text, "text");
 
     public static readonly SingleType Switch = new(text => SettingsText.ParseSwitch(text), "true or false");
+
+    public static readonly SingleType Network = new(
+        text => SettingsText.TryParseNetwork(text, out var network) ? network : text, "text",
+        value => value is IPNetwork
+            ? null : $"'{value}' is neither an IP address nor a range such as 10.0.0.0/8");
 
     public static SingleType Number(int least, int most) => Range(
         text => int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number)
@@ -76,16 +82,15 @@ internal sealed class ListType<T>(SettingsType item) : SettingsType, IListType
             return item.Bind(node, key, binder) is T single ? new[] { single } : null;
         if (node is not SequenceNode { Items: var nodes })
             return binder.Misfit(node, key, $"must be a list, as in [one, two], not {node.Kind}");
-        var items = new T[nodes.Count];
-        for (var i = 0; i < items.Length; i++)
+        var items = new List<T>(nodes.Count);
+        for (var i = 0; i < nodes.Count; i++)
         {
             var itemKey = SettingsKey.Join(key, i.ToString(CultureInfo.InvariantCulture));
-            if (nodes[i].IsEmpty) return binder.Misfit(nodes[i], itemKey, "this entry of the list is empty");
-            if (binder.Bind(item, nodes[i], itemKey) is not T bound) return null;
-            items[i] = bound;
+            if (nodes[i].IsEmpty) binder.Misfit(nodes[i], itemKey, "this entry of the list is empty");
+            else if (binder.Bind(item, nodes[i], itemKey) is T bound) items.Add(bound);
         }
 
-        return items;
+        return items.Count == nodes.Count ? items : null;
     }
 }
 

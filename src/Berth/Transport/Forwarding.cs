@@ -21,13 +21,13 @@ internal sealed class Forwarding(RequestDelegate next, HttpSettings settings)
     private static readonly SearchValues<char> HostChars =
         SearchValues.Create("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_.:[]");
 
-    private readonly TrustedProxies trusted = new(settings.TrustedProxies);
-
     public Task HandleAsync(HttpContext http)
     {
-        if (trusted.Contains(http.Connection.RemoteIpAddress)) Apply(http);
+        if (IsTrusted(http.Connection.RemoteIpAddress)) Apply(http);
         return next(http);
     }
+
+    private bool IsTrusted(IPAddress? address) => ClientNetwork.IsIn(settings.TrustedProxies, address);
 
     private void Apply(HttpContext http)
     {
@@ -44,7 +44,7 @@ internal sealed class Forwarding(RequestDelegate next, HttpSettings settings)
             if (IsHost(hop.Host)) request.Host = new HostString(hop.Host!);
             if (hop.For is null || !TryParseClient(hop.For, out var client)) return;
             http.Connection.RemoteIpAddress = client;
-            if (!trusted.Contains(client)) return;
+            if (!IsTrusted(client)) return;
         }
     }
 

@@ -46,7 +46,7 @@ internal sealed class OpenConnections : IDisposable
     private static readonly TimeSpan LongestBetweenLooks = TimeSpan.FromSeconds(1);
 
     private readonly ConnectionBounds bounds;
-    private readonly TrustedProxies proxies;
+    private readonly IReadOnlyList<IPNetwork> proxies;
     private readonly TimeProvider clock;
     private readonly TimeSpan stallLimit;
     private readonly ITimer looking;
@@ -61,7 +61,7 @@ internal sealed class OpenConnections : IDisposable
     {
         this.clock = clock;
         bounds = ConnectionBounds.Of(limits);
-        proxies = new TrustedProxies(http.TrustedProxies);
+        proxies = http.TrustedProxies;
         stallLimit = limits.ReaderStallTimeout;
         var interval = TimeSpan.FromTicks(Math.Min(stallLimit.Ticks / 4, LongestBetweenLooks.Ticks));
         looking = clock.CreateTimer(_ => Look(), null, interval, interval);
@@ -177,7 +177,7 @@ internal sealed class OpenConnections : IDisposable
     public void Dispose() => looking.Dispose();
 
     /// <summary>A client on this machine most likely is one.</summary>
-    private bool IsProxy(IPAddress address) => IPAddress.IsLoopback(address) || proxies.Contains(address);
+    private bool IsProxy(IPAddress address) => IPAddress.IsLoopback(address) || ClientNetwork.IsIn(proxies, address);
 
     private void ChooseLeaving(IEnumerable<OpenConnection> candidates, int bound, List<OpenConnection> leaving)
     {

@@ -124,7 +124,7 @@ public sealed class GuessingTests : IDisposable
         WriteUsers(("ann", "right", 4), ("bob", "right too", 4), ("slow", "right", 11));
         return RegistryFixture.StartAsync(s => s with
         {
-            Http = s.Http with { TrustedProxies = ["127.0.0.1"] },
+            Http = s.Http with { TrustedProxies = [new IPNetwork(IPAddress.Loopback, 32)] },
             Auth = new AuthSettings
             {
                 Htpasswd = new HtpasswdSettings { Path = Path.Combine(folder, "users") },

@@ -328,7 +328,8 @@ public sealed class TokenTests : IDisposable
     [Fact]
     public async Task The_challenge_names_the_address_that_the_client_used()
     {
-        await using var proxied = await StartAsync(http: h => h with { TrustedProxies = ["127.0.0.1"] });
+        await using var proxied = await StartAsync(
+            http: h => h with { TrustedProxies = [new IPNetwork(IPAddress.Loopback, 32)] });
         await new Script(proxied).PlayAsync(
             """
             GET /v2/

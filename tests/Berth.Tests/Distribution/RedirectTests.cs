@@ -95,7 +95,7 @@ public sealed class RedirectTests
         {
             Mode = mode,
             Disable = isDisabled,
-            Networks = network.Length == 0 ? [] : [network],
+            Networks = SettingsText.TryParseNetwork(network, out var parsed) ? [parsed] : [],
         });
         using var answer = await registry.Client.GetAsync(LayerPath, Stop);
         Assert.Equal(isSent ? HttpStatusCode.TemporaryRedirect : HttpStatusCode.OK, answer.StatusCode);

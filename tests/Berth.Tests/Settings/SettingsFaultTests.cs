@@ -58,6 +58,22 @@ public sealed class SettingsFaultTests : IDisposable
         Assert.Single(_folder.Load("storage: /var/lib/berth").Faults).Message,
         StringComparison.Ordinal);
 
+    [Theory]
+    [InlineData("http: {trustedproxies: [10.0.0.0/33, 10.0.0.1, proxy]}", "http.trustedproxies", 2)]
+    [InlineData("http: {trustedproxies: proxy}", "http.trustedproxies", 1)]
+    [InlineData("storage: {s3: {bucket: b, region: r}, redirect: {mode: inside, networks: ['::/129', a]}}",
+        "storage.redirect.networks", 2)]
+    [InlineData("storage: {s3: {bucket: b, region: r}, redirect: {mode: inside, networks: a}}",
+        "storage.redirect.networks", 1)]
+    public void Each_network_that_is_none_is_reported(string yaml, string key, int count)
+    {
+        var faults = _folder.Load(yaml).Faults;
+        Assert.Equal(count, faults.Count);
+        Assert.All(faults, fault => Assert.StartsWith(key, fault.Key, StringComparison.Ordinal));
+        Assert.All(faults, fault => Assert.EndsWith(
+            "is neither an IP address nor a range such as 10.0.0.0/8", fault.Message, StringComparison.Ordinal));
+    }
+
     [Fact]
     public void A_key_like_no_other_gets_no_advice() =>
         Assert.Equal("there is no such key", Assert.Single(_folder.Load("zebra: 1").Faults).Message);

@@ -1,3 +1,4 @@
+using System.Net;
 using Berth.Settings;
 
 namespace Berth.Tests.Settings;
@@ -117,7 +118,8 @@ public sealed class SettingsFileTests : IDisposable
     {
         var variables = Enumerable.Range(0, 12).Select(i => $"REGISTRY_HTTP_TRUSTEDPROXIES_{i}=10.0.0.{i}").ToArray();
         var settings = _folder.Load("http: {trustedproxies: [192.0.2.1, 192.0.2.2]}", variables).Settings!;
-        Assert.Equal(Enumerable.Range(0, 12).Select(i => $"10.0.0.{i}"), settings.Http.TrustedProxies);
+        Assert.Equal(
+            Enumerable.Range(0, 12).Select(i => IPNetwork.Parse($"10.0.0.{i}/32")), settings.Http.TrustedProxies);
     }
 
     [Fact]

@@ -138,7 +138,7 @@ public sealed class ConnectionBoundTests : IAsyncDisposable
     {
         listener.Start();
         connections = new OpenConnections(
-            new HttpSettings { TrustedProxies = [Proxy.ToString()] },
+            new HttpSettings { TrustedProxies = [new IPNetwork(Proxy, 32)] },
             new LimitSettings { ConcurrentConnections = all, ConnectionsPerClient = perClient > 0 ? perClient : all },
             clock);
     }

@@ -22,7 +22,14 @@ public sealed class DocumentedProxyTests
     public async Task Nothing_that_a_client_says_of_its_way_gets_into_an_address_or_the_log(string header)
     {
         await using var registry = await RegistryFixture.StartAsync(
-            s => s with { Http = s.Http with { TrustedProxies = ["127.0.0.1"], RelativeUrls = false } });
+            s => s with
+            {
+                Http = s.Http with
+                {
+                    TrustedProxies = [new IPNetwork(IPAddress.Loopback, 32)],
+                    RelativeUrls = false,
+                },
+            });
         await using var nginx = await RoundRobinProxy.StartAsync(Block(registry.BaseAddress.Authority));
         using var client = new HttpClient(new SocketsHttpHandler { UseProxy = false, ConnectCallback = ConnectAsync });
         var script = await Images.ScriptAsync(registry, "a");

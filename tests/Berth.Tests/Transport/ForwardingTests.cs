@@ -94,7 +94,13 @@ public sealed class ForwardingTests
     }
 
     private static Task<RegistryFixture> StartAsync(params string[] trusted) => RegistryFixture.StartAsync(
-        s => s with { Http = s.Http with { RelativeUrls = false, TrustedProxies = trusted } });
+        s => s with { Http = s.Http with { RelativeUrls = false, TrustedProxies = [.. trusted.Select(Network)] } });
+
+    private static IPNetwork Network(string text)
+    {
+        Assert.True(SettingsText.TryParseNetwork(text, out var network), text);
+        return network;
+    }
 
     private static async Task<(string Location, string Line)> PostAsync(RegistryFixture registry, string headers)
     {
