@@ -4,7 +4,7 @@ using Berth.Settings;
 
 namespace Berth.Access;
 
-/// <summary>Who asks, whether they may, and tokens for those who signed in.</summary>
+/// <summary>Sign-in, the rules of who may do what, and tokens.</summary>
 internal sealed class AccessSlice : Slice
 {
     public override void AddServices(IServiceCollection services, RegistrySettings settings)

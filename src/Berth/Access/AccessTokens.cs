@@ -19,7 +19,7 @@ internal sealed class AccessTokens(SigningKeyTable keys, AuthSettings? settings,
     /// <summary>The issuer and audience of tokens. Clients pass it back unchanged.</summary>
     public const string ServiceName = "berth";
 
-    /// <summary>As many as a token of ours can have; the server's own limit on headers is larger.</summary>
+    /// <summary>The most characters in a token; the server's own limit on headers is larger.</summary>
     private const int MaxTokenChars = 16 * 1024;
 
     /// <summary>What is left of it for the claims, which base64 makes longer by a third.</summary>

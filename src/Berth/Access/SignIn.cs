@@ -132,7 +132,7 @@ internal sealed partial class SignIn(
         return true;
     }
 
-    /// <summary>The name comes last: it may look like an address, and whoever bans addresses takes the first.</summary>
+    /// <summary>The name comes last: it may look like an address, and tools that ban addresses use the first.</summary>
     [LoggerMessage(
         Level = LogLevel.Warning, Message = "Sign-in failed: wrong user name or password: client={Client} user={User}")]
     private partial void LogRefused(IPAddress? client, string user);

@@ -6,26 +6,26 @@ using Berth.Settings;
 namespace Berth.Blobs;
 
 /// <summary>
-/// Addresses at which a blob can be read for a while: signed with the account's key, or with a key that Azure gives an
-/// identity for some days. Where Berth itself only has a signature, it could but pass that on, which allows more than
-/// reading: nobody gets that but the store.
+/// Signed URLs at which a blob can be read until they expire. They are signed with the account's key or, for an
+/// identity, with a user delegation key. If Berth itself only has a shared access signature, clients get no URL: that
+/// signature allows more than reading, so it is only sent to the store.
 /// </summary>
 internal sealed class AzureAddresses(
     AzureConnection connection, AzureSettings settings, AzureCalls calls, TimeProvider clock) : IDisposable
 {
-    /// <summary>How far the store's clock may be behind.</summary>
+    /// <summary>How far the store's clock may be behind ours.</summary>
     private static readonly TimeSpan ClockSkew = TimeSpan.FromMinutes(15);
 
-    /// <summary>Azure allows seven days from a key's beginning.</summary>
+    /// <summary>Azure lets a user delegation key be valid for at most seven days from its start time.</summary>
     private static readonly TimeSpan LongestKey = TimeSpan.FromDays(7) - ClockSkew;
 
-    /// <summary>How much longer a key is good for than the first address that is signed with it.</summary>
+    /// <summary>How much longer a key is valid than the first URL signed with it, so that keys are reused.</summary>
     private static readonly TimeSpan KeyReserve = TimeSpan.FromDays(1);
 
     private readonly SemaphoreSlim renewing = new(1);
     private UserDelegationKey? key;
 
-    /// <summary>An address for anyone; null where none can be given.</summary>
+    /// <summary>A signed URL for clients; null if Berth can't sign.</summary>
     public async Task<Uri?> SignAsync(BlockBlobClient blob, TimeSpan validity, CancellationToken cancellation)
     {
         if (connection.Sas is not null) return null;
@@ -43,7 +43,8 @@ internal sealed class AzureAddresses(
     }
 
     /// <summary>
-    /// An address for the store itself, in order to copy: what is in the same account it reads as who asks may read.
+    /// A URL for the store itself, as the source of a copy. Within an account, the store reads the source with the
+    /// request's own credentials; only a shared access signature has to be part of the URL.
     /// </summary>
     public Uri ForCopy(BlockBlobClient blob) =>
         connection.Sas is { } sas ? new UriBuilder(blob.Uri) { Query = sas }.Uri : blob.Uri;
@@ -59,7 +60,7 @@ internal sealed class AzureAddresses(
             if (key is not null && key.SignedExpiresOn >= now + validity) return key;
             var life = validity + KeyReserve < LongestKey ? validity + KeyReserve : LongestKey;
             key = (await calls.RunAsync(
-                "give a key to sign with",
+                "get a key for signing",
                 stop => connection.Service.GetUserDelegationKeyAsync(now - ClockSkew, now + life, stop),
                 cancellation: cancellation)).Value;
             return key;

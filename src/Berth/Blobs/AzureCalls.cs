@@ -5,35 +5,35 @@ using Berth.Settings;
 
 namespace Berth.Blobs;
 
-/// <summary>What failures of Azure mean.</summary>
+/// <summary>Classifies failures of calls to Azure.</summary>
 internal sealed class AzureCalls(AzureSettings settings, TimeProvider clock, ILogger log)
     : ObjectCalls(settings.Retries, settings.Timeout, clock, log)
 {
-    /// <summary>Refusals of an account or a container that is not there, whoever asks for whatever blob.</summary>
+    /// <summary>404s for a missing account or container, rather than a missing blob.</summary>
     private static readonly string[] Absences =
         ["ContainerNotFound", "ContainerBeingDeleted", "ContainerDisabled", "ResourceNotFound", "AccountNotFound"];
 
     /// <summary>
-    /// A copy to the same place that has not ended yet will have done so after a while. The client finds no XML where
-    /// something between it and the store answers to a HEAD.
+    /// PendingCopyOperation: an earlier copy to the same blob is still running, and will end. XmlException: something
+    /// between the client and the store, such as a proxy, answered instead of the store.
     /// </summary>
-    protected override bool IsPassing(Exception e) => e switch
+    protected override bool IsTransient(Exception e) => e switch
     {
         RequestFailedException { ErrorCode: "PendingCopyOperation" } => true,
         RequestFailedException { Status: 0 or 408 or 429 } => true,
         RequestFailedException { Status: >= 500 } => !IsFull(e),
         AggregateException or XmlException => true,
-        _ => base.IsPassing(e),
+        _ => base.IsTransient(e),
     };
 
-    /// <summary>The client asks again by itself where a reading broke, and may be refused.</summary>
+    /// <summary>The client resumes broken downloads by itself, and that request may fail too.</summary>
     protected override bool IsBreak(Exception e) => e is RequestFailedException || base.IsBreak(e);
 
     protected override bool IsRefusal(Exception e) => e is RequestFailedException refusal && !IsAnswer(refusal);
 
     protected override bool IsFull(Exception e) => e is RequestFailedException { Status: 507 };
 
-    /// <summary>The first line: the others hold headers, and the request's id.</summary>
+    /// <summary>Only the first line of the message: the others are the response's headers.</summary>
     protected override string ReasonOf(Exception e) => e is RequestFailedException { Status: > 0 } told
         ? $"{told.Status} {told.ErrorCode ?? "without a code"}, {FirstLineOf(told.Message)}"
         : FirstLineOf(e.Message);

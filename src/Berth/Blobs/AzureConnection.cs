@@ -7,11 +7,11 @@ using Berth.Settings;
 
 namespace Berth.Blobs;
 
-/// <summary>The client of a container of Azure, and how Berth signs in there.</summary>
+/// <summary>The client for a container in Azure, and Berth's credentials for it.</summary>
 /// <param name="Service">The account.</param>
 /// <param name="Container">The container.</param>
-/// <param name="Key">The account's key; null where Berth signs in otherwise.</param>
-/// <param name="Sas">The shared access signature, without a question mark; null where Berth signs in otherwise.</param>
+/// <param name="Key">The account's key; null with other credentials.</param>
+/// <param name="Sas">The shared access signature, without a question mark; null with other credentials.</param>
 internal sealed record AzureConnection(
     BlobServiceClient Service, BlobContainerClient Container, StorageSharedKeyCredential? Key, string? Sas)
 {
@@ -42,7 +42,7 @@ internal sealed record AzureConnection(
     {
         var http = StoreHttpClient.Create(settings.Timeout, settings.SkipVerify);
         var options = new BlobClientOptions { Transport = new HttpClientTransport(http) };
-        // AzureCalls repeats, and gives each attempt its time.
+        // AzureCalls does the retries and timeouts.
         options.Retry.MaxRetries = 0;
         options.Retry.NetworkTimeout = Timeout.InfiniteTimeSpan;
         options.Diagnostics.IsLoggingEnabled = false;
@@ -52,7 +52,7 @@ internal sealed record AzureConnection(
         return options;
     }
 
-    /// <summary>If a download breaks, the client retries it by itself, and only this limits its time.</summary>
+    /// <summary>The client resumes a broken download by itself, which only this timeout limits.</summary>
     private sealed class ReadingTimeout(TimeSpan timeout) : HttpPipelineSynchronousPolicy
     {
         public override void OnSendingRequest(HttpMessage message)

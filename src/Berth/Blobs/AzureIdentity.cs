@@ -6,7 +6,7 @@ using Berth.Settings;
 namespace Berth.Blobs;
 
 /// <summary>
-/// Tokens for an identity that Microsoft Entra ID knows, from one of:
+/// Access tokens for an identity in Microsoft Entra ID, from one of:
 /// <code>
 /// storage.azure.credentials                      an application and its secret
 /// AZURE_TENANT_ID, …_CLIENT_ID, …_CLIENT_SECRET  the same
@@ -29,7 +29,7 @@ internal sealed class AzureIdentity : TokenCredential
 
     private AzureIdentity(Func<CancellationToken, Task<HttpRequestMessage>> ask) => this.ask = ask;
 
-    /// <summary>The identity that the settings, the environment or the machine give.</summary>
+    /// <summary>The identity from the settings, the environment or the machine.</summary>
     public static AzureIdentity Open(AzureSettings settings)
     {
         var given = settings.Credentials;
@@ -59,7 +59,7 @@ internal sealed class AzureIdentity : TokenCredential
         using var request = await ask(cancellationToken);
         using var answer = await Http.SendAsync(request, cancellationToken);
         var text = await answer.Content.ReadAsStringAsync(cancellationToken);
-        // What refuses now may be renewing its keys: it is asked again, as the store is.
+        // A refusal may be temporary, such as while keys are rotated. So it is reported as a failure that is retried.
         if (!answer.IsSuccessStatusCode)
         {
             throw new HttpRequestException(
@@ -72,7 +72,7 @@ internal sealed class AzureIdentity : TokenCredential
     private static AzureIdentity OfSecret(string tenant, string client, string secret) =>
         new(_ => Task.FromResult(AskDirectory(tenant, client, ("client_secret", secret))));
 
-    /// <summary>The file is read each time: the cluster renews it.</summary>
+    /// <summary>The file is read each time, because the cluster rotates the token in it.</summary>
     private static AzureIdentity OfTokenFile(string tenant, string client, string file) => new(
         async cancellation => AskDirectory(
             tenant, client, ("client_assertion_type", Assertion),
@@ -105,7 +105,7 @@ internal sealed class AzureIdentity : TokenCredential
     {
         using var json = JsonDocument.Parse(text);
         var root = json.RootElement;
-        // Numbers, or texts that hold numbers, depending on who answers.
+        // Some sources send numbers, others numbers as strings.
         var until = root.TryGetProperty("expires_in", out var span)
             ? TimeProvider.System.GetUtcNow().AddSeconds(NumberIn(span))
             : DateTimeOffset.FromUnixTimeSeconds(NumberIn(root.GetProperty("expires_on")));

@@ -9,22 +9,22 @@ using Berth.Settings;
 namespace Berth.Blobs;
 
 /// <summary>
-/// The blobs of a container of Azure. There are no multipart uploads, but blocks that wait at a blob's name until a
-/// list of them is committed, and anyone may commit one. Here is what makes the one of the other:
+/// The blobs of a container in Azure. Azure has no multipart uploads. It has blocks: they stay uncommitted under a
+/// blob's name until a list of them is committed, which any client may do. Multipart uploads are mapped to blocks:
 /// <code>
-/// begin      an empty blob, whose entity tag is the upload's name
-/// part       a block under a new random id, which is the part's entity tag: none ever replaces another
-/// complete   the list of blocks, if the blob still has that tag: one commit succeeds, and nothing changes it later
-/// abort      delete the blob, if it still has that tag; its blocks go too
+/// start      write an empty blob; its ETag is the upload's id
+/// part       stage a block with a new random id, which is the part's ETag; so no part can replace another
+/// complete   commit the list of blocks, if the blob still has that ETag; so only one commit can succeed
+/// abort      delete the blob, if it still has that ETag; this deletes its blocks too
 /// </code>
-/// What is begun is to be seen, so it needs a name of its own.
+/// The empty blob is visible, so an upload needs a key of its own, different from the finished blob's.
 /// </summary>
 internal sealed class AzureObjects : ObjectStore
 {
     private const int BlockIdBytes = 16;
 
-    private static readonly TimeSpan FirstLook = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan LongestBetweenLooks = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan FirstPollDelay = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan LongestPollDelay = TimeSpan.FromSeconds(5);
 
     private readonly AzureSettings settings;
     private readonly AzureConnection connection;
@@ -58,14 +58,14 @@ internal sealed class AzureObjects : ObjectStore
 
     public override bool KeepsUploadsApart => false;
 
-    /// <summary>It could, but Microsoft's emulator can't; the bytes of a tail are few.</summary>
+    /// <summary>Azure can do it, but its emulator can't. A tail is small, so little is gained.</summary>
     public override bool CopiesParts => false;
 
     public override async Task ProbeAsync(CancellationToken cancellation)
     {
         try
         {
-            await PageAsync("blobs/", next: null, count: 1, $"look into {settings.Container}", cancellation);
+            await PageAsync("blobs/", next: null, count: 1, $"list the container {settings.Container}", cancellation);
         }
         catch (RequestFailedException e)
         {
@@ -113,14 +113,14 @@ internal sealed class AzureObjects : ObjectStore
         WriteAsync(key, content, cancellation);
 
     public override async Task<bool> DeleteAsync(
-        string key, CancellationToken cancellation, string? etag = null, bool isPatient = true)
+        string key, CancellationToken cancellation, string? etag = null, bool mayRetry = true)
     {
         try
         {
             await calls.RunAsync(
                 $"delete {key}",
                 stop => Blob(key).DeleteIfExistsAsync(DeleteSnapshotsOption.IncludeSnapshots, If(etag), stop),
-                isPatient: isPatient, cancellation: cancellation);
+                mayRetry: mayRetry, cancellation: cancellation);
             return true;
         }
         catch (RequestFailedException e) when (e.Status is 404 or 412)
@@ -138,7 +138,7 @@ internal sealed class AzureObjects : ObjectStore
         }
         catch (RequestFailedException e) when (e.Status is 409 or 412)
         {
-            // A try of this very call, whose answer was lost: nobody else knows the name.
+            // An earlier attempt of this call succeeded, but its answer was lost: nobody else knows this key.
             return (await FindAsync(key, cancellation))?.ETag ?? throw new UploadLostException($"{key} is gone");
         }
     }
@@ -168,12 +168,12 @@ internal sealed class AzureObjects : ObjectStore
         }
         catch (RequestFailedException e)
         {
-            throw new UploadLostException($"{key} is not in progress any more, or lacks blocks: {e.ErrorCode}");
+            throw new UploadLostException($"{key} is no longer in progress, or lacks blocks: {e.ErrorCode}");
         }
     }
 
-    public override Task AbortAsync(string key, string id, CancellationToken cancellation, bool isPatient = true) =>
-        DeleteAsync(key, cancellation, id, isPatient);
+    public override Task AbortAsync(string key, string id, CancellationToken cancellation, bool mayRetry = true) =>
+        DeleteAsync(key, cancellation, id, mayRetry);
 
     public override async Task<bool> CopyAsync(
         string from, string to, long bytes, CancellationToken cancellation, string? etag = null)
@@ -210,7 +210,7 @@ internal sealed class AzureObjects : ObjectStore
         while (!string.IsNullOrEmpty(next));
     }
 
-    /// <summary>What is in progress is a blob.</summary>
+    /// <summary>None: an upload in progress is listed as a blob.</summary>
     public override IAsyncEnumerable<MultipartUpload> ListMultipartsAsync(CancellationToken cancellation) =>
         AsyncEnumerable.Empty<MultipartUpload>();
 
@@ -239,18 +239,18 @@ internal sealed class AzureObjects : ObjectStore
         return written.Value.ETag.ToString("H");
     }
 
-    /// <summary>A copy within an account is done at once or goes on by itself.</summary>
+    /// <summary>A copy within an account completes at once, or continues in the background and is polled.</summary>
     private async Task<bool> CopyAsync(Uri source, string to, string? etag, CancellationToken cancellation)
     {
         var options = new BlobCopyFromUriOptions { SourceConditions = If(etag) };
         var copying = await Blob(to).StartCopyFromUriAsync(source, options, cancellation);
         if (copying.GetRawResponse().Headers.TryGetValue("x-ms-copy-status", out var status) && status == "success")
             return true;
-        for (var wait = FirstLook; ; wait = wait * 2 < LongestBetweenLooks ? wait * 2 : LongestBetweenLooks)
+        for (var wait = FirstPollDelay; ; wait = wait * 2 < LongestPollDelay ? wait * 2 : LongestPollDelay)
         {
             await Task.Delay(wait, clock, cancellation);
             var target = (await Blob(to).GetPropertiesAsync(conditions: null, cancellation)).Value;
-            // Another copy to the same place may have come after it: the caller looks at what is there.
+            // If a later copy to the same blob has replaced this one, the caller checks the result.
             if (target.BlobCopyStatus == CopyStatus.Success || target.CopyId != copying.Id) return true;
             if (target.BlobCopyStatus != CopyStatus.Pending)
                 throw new IOException($"the copy ended as {target.BlobCopyStatus}: {target.CopyStatusDescription}");

@@ -4,26 +4,27 @@ using Berth.Disk;
 namespace Berth.Blobs;
 
 /// <summary>
-/// Which folders of blobs have all their names on the disk. Each is synced with its parents once in a process's life,
-/// since an earlier process may have died between the name of a blob and its sync; and again after a sync of it failed.
+/// Tracks which folders of blobs have all their names on the disk. Each folder is synced with its parents once per
+/// process, since an earlier process may have died after renaming a blob and before the sync; and again after a failed
+/// sync.
 /// </summary>
-/// <param name="root">What they lie under.</param>
-/// <param name="sync">Syncs a folder, or throws; <see cref="DiskSync.Folder"/> but in tests.</param>
+/// <param name="root">The folder that contains them.</param>
+/// <param name="sync">Syncs a folder, or throws; <see cref="DiskSync.Folder"/> except in tests.</param>
 internal sealed class BlobFolders(string root, Action<string> sync)
 {
     private readonly ConcurrentDictionary<string, State> states = new(StringComparer.Ordinal);
 
     public bool IsDurable(string folder) => states.TryGetValue(folder, out var state) && state.IsDurable;
 
-    /// <summary>Makes a folder that may be missing, and sees to it that it is durable.</summary>
-    /// <exception cref="IOException">The disk refused.</exception>
+    /// <summary>Creates a folder if it is missing, and makes it durable.</summary>
+    /// <exception cref="IOException">A sync failed.</exception>
     public void MakeDurable(string folder)
     {
         var state = StateOf(folder);
         while (!state.IsDurable)
         {
-            // A sync that began before a name was made says nothing about that name, even where it ends after the sync
-            // that failed for it.
+            // This sync may have started before a blob got its name, and so not cover it. If the sync for that name
+            // fails in the meantime, the success of this one must not hide that failure.
             var failures = state.Failures;
             Directory.CreateDirectory(folder);
             Sync(folder);
@@ -33,8 +34,8 @@ internal sealed class BlobFolders(string root, Action<string> sync)
         }
     }
 
-    /// <summary>Makes the names in a folder durable that were made or removed just now.</summary>
-    /// <exception cref="IOException">The disk refused: the folder is not durable until a later sync works.</exception>
+    /// <summary>Makes the names durable that were just added to a folder or removed from it.</summary>
+    /// <exception cref="IOException">The sync failed: the folder is not durable until a later one succeeds.</exception>
     public void Sync(string folder)
     {
         try
@@ -58,10 +59,10 @@ internal sealed class BlobFolders(string root, Action<string> sync)
 
         public bool IsDurable => isDurable;
 
-        /// <summary>How many syncs of it have failed.</summary>
+        /// <summary>How many syncs have failed.</summary>
         public int Failures => failures;
 
-        /// <summary>Only if no sync has failed since there were so many failures.</summary>
+        /// <summary>Has no effect if a sync has failed since <paramref name="failuresBefore"/> was read.</summary>
         public void NoteDurable(int failuresBefore)
         {
             lock (changing) isDurable = failures == failuresBefore;

@@ -10,7 +10,7 @@ namespace Berth.Blobs;
 /// </summary>
 internal abstract class BlobUpload(UploadId id, RepositoryName repository, DigestAlgorithm algorithm) : IDisposable
 {
-    /// <summary>Enough to be worth a second thread, in bytes.</summary>
+    /// <summary>From this size, in bytes, a batch is worth a second thread.</summary>
     protected const int BatchBytes = 256 * 1024;
 
     private volatile bool isClosed;
@@ -55,7 +55,7 @@ internal abstract class BlobUpload(UploadId id, RepositoryName repository, Diges
     /// </summary>
     /// <param name="body">The body.</param>
     /// <param name="maxBytes">How large the upload may get.</param>
-    /// <param name="cancellation">Ends it for a reason other than the client going away.</param>
+    /// <param name="cancellation">Cancels for reasons other than the client going away.</param>
     /// <exception cref="UploadTooLargeException">The upload would grow above <paramref name="maxBytes"/>.</exception>
     public async Task AppendAsync(PipeReader body, long maxBytes, CancellationToken cancellation)
     {
@@ -78,7 +78,7 @@ internal abstract class BlobUpload(UploadId id, RepositoryName repository, Diges
     /// <summary>The digest of what was received.</summary>
     /// <param name="algorithm">Which.</param>
     /// <param name="read">Called with the length of each piece that has to be read again.</param>
-    /// <param name="cancellation">Ends the reading.</param>
+    /// <param name="cancellation">Cancels.</param>
     public abstract ValueTask<Digest> ComputeDigestAsync(
         DigestAlgorithm algorithm, Action<int>? read, CancellationToken cancellation);
 

@@ -132,8 +132,8 @@ internal sealed partial class FileBlobStore
     }
 
     /// <summary>
-    /// Copies a file that could not be synced into a new one, and syncs that. Null if what it reads is not what was
-    /// pushed.
+    /// Copies a file that could not be synced into a new one, and syncs that. Null if the content no longer matches the
+    /// digest.
     /// </summary>
     private string? CopyChecked(Digest digest, SafeFileHandle source)
     {

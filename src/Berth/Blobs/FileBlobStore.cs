@@ -8,8 +8,8 @@ namespace Berth.Blobs;
 /// <summary>
 /// Blobs in a folder:
 /// <code>
-/// blobs/sha256/ab/abcdef…     a whole blob, durable, under its digest
-/// uploads/0123…               an upload, or a staged blob: whole, verified, not yet durable
+/// blobs/sha256/ab/abcdef…     a complete blob, durable, under its digest
+/// uploads/0123…               an upload, or a staged blob: complete, verified, not yet durable
 /// quarantine/sha256-abcdef…   what `berth verify` found altered
 /// </code>
 /// A blob gets its name only once its bytes are on the disk, so no crash leaves a name with wrong content behind. To
@@ -102,7 +102,7 @@ internal sealed partial class FileBlobStore : IBlobStore
         return Task.CompletedTask;
     }
 
-    /// <summary>Looks again after each wait: what was pushed meanwhile has to be waited for too.</summary>
+    /// <summary>Looks again after each wait: a blob may have been pushed again in the meantime.</summary>
     public async Task<IReadOnlyDictionary<Digest, long>> MakeDurableAsync(
         IReadOnlyCollection<Digest> digests, CancellationToken cancellation)
     {
@@ -119,7 +119,7 @@ internal sealed partial class FileBlobStore : IBlobStore
                 long? length = null;
                 if (!staged.TryGetValue(digest, out var blob))
                 {
-                    // A blob that has its name counts if whatever gave it that has ended since, and well.
+                    // The name alone is not enough: the promotion that gave it must have completed too.
                     length = FileLength.Of(path);
                     staged.TryGetValue(digest, out blob);
                 }

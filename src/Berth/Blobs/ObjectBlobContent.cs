@@ -4,11 +4,11 @@ using Berth.Oci;
 
 namespace Berth.Blobs;
 
-/// <summary>A blob in a store: read piece by piece, and gone on with where the connection breaks.</summary>
-/// <param name="objects">Where it lies.</param>
-/// <param name="key">Under what.</param>
+/// <summary>A blob in an object store. A read resumes where the connection broke.</summary>
+/// <param name="objects">The store.</param>
+/// <param name="key">Its key.</param>
 /// <param name="length">Its length in bytes.</param>
-/// <param name="onGone">Called when it turns out not to be there.</param>
+/// <param name="onGone">Called if the object turns out to be missing or different.</param>
 internal sealed class ObjectBlobContent(ObjectStore objects, string key, long length, Action? onGone = null)
     : BlobContent
 {
@@ -16,7 +16,7 @@ internal sealed class ObjectBlobContent(ObjectStore objects, string key, long le
 
     public override long Length => length;
 
-    /// <summary>The entity tag of what was read; null before.</summary>
+    /// <summary>The ETag of the object that was read; null before the first read.</summary>
     public string? ETag { get; private set; }
 
     public override async ValueTask<Uri?> SignAddressAsync(TimeSpan validity) => await objects.SignAsync(key, validity);
@@ -32,7 +32,7 @@ internal sealed class ObjectBlobContent(ObjectStore objects, string key, long le
             },
             cancellation);
 
-    /// <summary>Reads the whole into a buffer that has room for it.</summary>
+    /// <summary>Reads the whole blob into a buffer.</summary>
     public Task ReadAsync(PartBuffer buffer, CancellationToken cancellation) => ReadAsync(
         0, length, wanted => buffer.Room(wanted),
         read =>
@@ -71,7 +71,8 @@ internal sealed class ObjectBlobContent(ObjectStore objects, string key, long le
     }
 
     /// <summary>
-    /// What a connection brought before it broke counts; another one goes on behind it, as long as each brings some.
+    /// Each connection resumes where the last one broke. Only connections in a row that bring no byte count as
+    /// failures.
     /// </summary>
     private async Task ReadAsync(
         long offset, long count, Func<int, Memory<byte>> room, Func<int, ValueTask> take,
@@ -94,8 +95,8 @@ internal sealed class ObjectBlobContent(ObjectStore objects, string key, long le
             }
 
             failures = count < before ? 0 : failures + 1;
-            if (count > 0 && !await objects.WaitToReadOnAsync(key, failures, cancellation))
-                throw new StoreUnavailableException($"reading {key} breaks off at byte {offset}");
+            if (count > 0 && !await objects.WaitBeforeRetryAsync(key, failures, cancellation))
+                throw new StoreUnavailableException($"reading {key} failed at byte {offset}");
         }
     }
 
@@ -110,6 +111,6 @@ internal sealed class ObjectBlobContent(ObjectStore objects, string key, long le
 
         opened?.Dispose();
         onGone?.Invoke();
-        throw new StoreUnavailableException($"{key} is not what it was");
+        throw new StoreUnavailableException($"{key} is missing or has changed");
     }
 }

@@ -6,13 +6,13 @@ using Berth.Settings;
 namespace Berth.Blobs;
 
 /// <summary>
-/// Blobs in a bucket or a container, which any number of nodes use at once:
+/// Blobs in a bucket or a container that any number of nodes share:
 /// <code>
-/// blobs/sha256/ab/abcdef…      a whole blob, under its digest
+/// blobs/sha256/ab/abcdef…      a complete blob, under its digest
 /// uploads/0123…/…              what uploads received, see <see cref="ObjectBlobUpload"/>
 /// quarantine/sha256-abcdef…    what `berth verify` found altered
 /// </code>
-/// The store makes an object durable before it answers, so nothing is staged here.
+/// An object is durable once the store has acknowledged it, so nothing is staged here.
 /// </summary>
 internal sealed partial class ObjectBlobStore : IBlobStore, IDisposable
 {
@@ -20,11 +20,12 @@ internal sealed partial class ObjectBlobStore : IBlobStore, IDisposable
     private const string Uploads = "uploads/";
     private const string Quarantine = "quarantine/";
 
-    /// <summary>Questions about blobs of one manifest that are asked at once.</summary>
-    private const int ParallelQuestions = 16;
+    /// <summary>How many blobs of one manifest are looked up at once.</summary>
+    private const int ParallelLookups = 16;
 
     /// <summary>
-    /// A multipart upload at a blob's own place belongs to a request that no table names: so long a request can't be.
+    /// A multipart upload at a blob's own key belongs to a single request, and no table records it. It is an orphan
+    /// once it is older than any request can be.
     /// </summary>
     private static readonly TimeSpan LongestRequest = TimeSpan.FromDays(7);
 
@@ -41,7 +42,7 @@ internal sealed partial class ObjectBlobStore : IBlobStore, IDisposable
         uploading = new ObjectUploading(objects, new UploadMemory(objects.UploadMemoryBytes), objects.Sizes, clock);
     }
 
-    /// <summary>The store that the settings name, or null where that is a folder.</summary>
+    /// <summary>The object store in the settings, or null if blobs go into a folder.</summary>
     public static ObjectBlobStore? Open(StorageSettings settings, TimeProvider clock, ILogger<ObjectBlobStore> log) =>
         settings switch
         {
@@ -50,7 +51,7 @@ internal sealed partial class ObjectBlobStore : IBlobStore, IDisposable
             _ => null,
         };
 
-    /// <summary>What kind of store it is, in one word.</summary>
+    /// <summary>The kind of store, in one word.</summary>
     public string Kind => objects.Kind;
 
     public string Name => objects.Name;
@@ -65,7 +66,7 @@ internal sealed partial class ObjectBlobStore : IBlobStore, IDisposable
         CancellationToken cancellation) =>
         ValueTask.FromResult<BlobUpload>(new ObjectBlobUpload(id, repository, algorithm, state, uploading));
 
-    /// <summary>What can't be removed now goes with the orphans.</summary>
+    /// <summary>Best effort: what can't be deleted now is deleted later, with the orphans.</summary>
     public async Task DeleteUploadAsync(UploadId id, string? state, CancellationToken cancellation)
     {
         try
@@ -108,19 +109,19 @@ internal sealed partial class ObjectBlobStore : IBlobStore, IDisposable
         lengths.Add(digest, length);
     }
 
-    /// <summary>What the store has is durable, and only the store can tell: nothing remembered counts here.</summary>
+    /// <summary>Asks the store each time. Cached lengths don't count: the blob may be gone.</summary>
     public async Task<IReadOnlyDictionary<Digest, long>> MakeDurableAsync(
         IReadOnlyCollection<Digest> digests, CancellationToken cancellation)
     {
         var durable = new ConcurrentDictionary<Digest, long>();
         var parallel = new ParallelOptions
         {
-            MaxDegreeOfParallelism = ParallelQuestions,
+            MaxDegreeOfParallelism = ParallelLookups,
             CancellationToken = cancellation,
         };
         await Parallel.ForEachAsync(digests, parallel, async (digest, stop) =>
         {
-            if (await AskLengthAsync(digest, stop) is { } length) durable[digest] = length;
+            if (await FetchLengthAsync(digest, stop) is { } length) durable[digest] = length;
         });
         return durable;
     }
@@ -128,7 +129,7 @@ internal sealed partial class ObjectBlobStore : IBlobStore, IDisposable
     public async ValueTask<long?> LengthOfAsync(Digest digest, CancellationToken cancellation)
     {
         if (lengths.Find(digest) is { } known) return known;
-        return await AskLengthAsync(digest, cancellation);
+        return await FetchLengthAsync(digest, cancellation);
     }
 
     public async ValueTask<BlobContent?> OpenAsync(Digest digest, CancellationToken cancellation) =>
@@ -154,7 +155,7 @@ internal sealed partial class ObjectBlobStore : IBlobStore, IDisposable
         }
     }
 
-    /// <summary>Only the very object that was found altered, known by its entity tag, is moved.</summary>
+    /// <summary>Moves only the object that was found altered, identified by its ETag.</summary>
     public async Task<bool> QuarantineAsync(Digest digest, BlobContent altered, CancellationToken cancellation)
     {
         var key = KeyOf(digest);
@@ -193,7 +194,7 @@ internal sealed partial class ObjectBlobStore : IBlobStore, IDisposable
         uploading.Memory.Dispose();
     }
 
-    private async ValueTask<long?> AskLengthAsync(Digest digest, CancellationToken cancellation)
+    private async ValueTask<long?> FetchLengthAsync(Digest digest, CancellationToken cancellation)
     {
         if (await objects.FindAsync(KeyOf(digest), cancellation) is { } found)
         {
@@ -213,6 +214,6 @@ internal sealed partial class ObjectBlobStore : IBlobStore, IDisposable
         return key.Split('/') is ["uploads", var name, _] && UploadId.TryParse(name, out id);
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Upload {Id} left something in the store: {Reason}")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Upload {Id} could not be deleted completely: {Reason}")]
     private partial void LogLeftBehind(UploadId id, string reason);
 }

@@ -4,33 +4,33 @@ using Berth.Oci;
 namespace Berth.Blobs;
 
 /// <summary>
-/// An upload in parts. Bytes gather in memory until they make a part, and parts are sent while the next one gathers.
+/// An upload to an object store. Bytes are buffered until they make a part; parts are sent while the next one fills.
 /// <code>
-/// blobs/sha256/ab/abcdef…     fits in one part: written at once, when its digest is known to be right
-///                             larger, and its digest was told beforehand: the parts' own place, where the store
-///                             keeps uploads apart
-/// uploads/0123…/whole-4567…   larger, digest told at the end: the parts' place until then; copied by the store
-/// uploads/0123…/tail-89ab…    bytes after the last part at the end of a request, when others will follow
+/// blobs/sha256/ab/abcdef…     a small blob, which fits in one part: written once its digest is verified. A large blob
+///                             whose digest the client announced: its multipart upload, if the store keeps uploads to
+///                             the same key apart
+/// uploads/0123…/whole-4567…   any other large blob: its multipart upload, copied to the blob's key by the store
+/// uploads/0123…/tail-89ab…    the bytes after the last full part, between requests
 /// </code>
-/// A multipart upload at a blob's own place belongs to one request, which completes or aborts it. One at
-/// <c>whole-…</c> may be gone on with by any node, from the state in the database. Nobody trusts what lies there unless
-/// it is known who wrote it: parts are completed by the tags that were told when this upload sent them, and after that
-/// the database is asked whether anyone else has claimed the upload meanwhile, who could have replaced parts.
+/// A multipart upload at a blob's own key belongs to one request, which completes or aborts it. One at <c>whole-…</c>
+/// can be resumed by any node, from the state in the database. What is at that key is only trusted if this upload wrote
+/// it: it is completed with the ETags that were returned for its own parts. Then, before the copy, the database is
+/// asked whether another request has claimed the upload since, as that one could have replaced parts.
 /// </summary>
 internal sealed class ObjectBlobUpload : BlobUpload
 {
-    /// <summary>More connections hardly make one upload faster, and each of them holds a part in memory.</summary>
+    /// <summary>More would hardly make one upload faster, and each holds a part in memory.</summary>
     private const int PartsInFlight = 4;
 
-    /// <summary>How long a slow client may hold memory that others wait for.</summary>
+    /// <summary>How long a slow client may hold memory while others wait for some.</summary>
     private static readonly TimeSpan LongestHold = TimeSpan.FromSeconds(5);
 
     private readonly ObjectUploading store;
     private readonly Queue<Task<string>> sending = new();
     private readonly HashSet<string> garbage = new(StringComparer.Ordinal);
 
-    /// <summary>What the database has: where the request began, and what a failure falls back to.</summary>
-    private ObjectUploadState left;
+    /// <summary>The state in the database, as it was when the request began. A failure falls back to it.</summary>
+    private ObjectUploadState saved;
 
     private List<string> etags = [];
     private string? multipart;
@@ -42,20 +42,20 @@ internal sealed class ObjectBlobUpload : BlobUpload
     private PartBuffer? buffer;
     private long reservedAt;
     private bool isBroken;
-    private bool isStoreAway;
+    private bool isStoreDown;
     private bool isWhole;
-    private bool isDoubtful;
+    private bool isUnverified;
 
     public ObjectBlobUpload(
         UploadId id, RepositoryName repository, DigestAlgorithm algorithm, string? state, ObjectUploading store)
         : base(id, repository, algorithm)
     {
         this.store = store;
-        left = ObjectUploadState.Parse(state);
+        saved = ObjectUploadState.Parse(state);
         Load();
     }
 
-    public override string? State => left == ObjectUploadState.Empty ? null : left.Write();
+    public override string? State => saved == ObjectUploadState.Empty ? null : saved.Write();
 
     public override async ValueTask RewindAsync(CancellationToken cancellation)
     {
@@ -74,11 +74,11 @@ internal sealed class ObjectBlobUpload : BlobUpload
             await PutTailAsync(cancellation);
         }
 
-        while (sending.Count > 0) await TakeSentAsync();
-        if (left.Stale is { } stale) garbage.Add(stale);
-        left = new ObjectUploadState(
+        while (sending.Count > 0) await AwaitOldestPartAsync();
+        if (saved.Stale is { } stale) garbage.Add(stale);
+        saved = new ObjectUploadState(
             Offset, multipart, whole, ObjectUploadState.Pack(etags), tail, tailBytes,
-            Stale: left.Tail == tail ? null : left.Tail, hash?.Save());
+            Stale: saved.Tail == tail ? null : saved.Tail, hash?.Save());
         await DeleteGarbageAsync(cancellation);
     }
 
@@ -91,7 +91,7 @@ internal sealed class ObjectBlobUpload : BlobUpload
         {
             if (multipart is null)
             {
-                await TakeTailAsync(cancellation);
+                await LoadTailAsync(cancellation);
                 using var again = ResumableHash.Start(algorithm);
                 foreach (var piece in buffer!.Pieces()) again.Append(piece.Span);
                 return again.Current();
@@ -107,8 +107,8 @@ internal sealed class ObjectBlobUpload : BlobUpload
         }
     }
 
-    /// <summary>Puts what was received under its digest, which is known to be right, and closes the upload.</summary>
-    /// <exception cref="UploadLostException">It is not in the store any more.</exception>
+    /// <summary>Publishes what was received under its digest, which was verified, and closes the upload.</summary>
+    /// <exception cref="UploadLostException">It is no longer in the store.</exception>
     /// <exception cref="UploadTakenException">Another request has claimed the upload.</exception>
     public async Task PublishAsync(Digest digest, string key, CancellationToken cancellation)
     {
@@ -117,7 +117,7 @@ internal sealed class ObjectBlobUpload : BlobUpload
             if (multipart is null) await PublishSmallAsync(key, cancellation);
             else if (direct is null) await PublishWholeAsync(digest, key, cancellation);
             else if (direct == digest) await CompleteAsync(cancellation);
-            else throw new UploadLostException($"the parts lie under {direct}");
+            else throw new UploadLostException($"the parts were uploaded for {direct}");
         }
         catch (Exception e)
         {
@@ -125,7 +125,7 @@ internal sealed class ObjectBlobUpload : BlobUpload
             throw;
         }
 
-        garbage.UnionWith(left.Keys);
+        garbage.UnionWith(saved.Keys);
         if (tail is not null) garbage.Add(tail);
         if (whole is not null) garbage.Add(whole);
         var skipped = multipart is not null && !isWhole ? multipart : null;
@@ -147,12 +147,12 @@ internal sealed class ObjectBlobUpload : BlobUpload
         {
             if (batch.Length >= BatchBytes) await Task.Yield();
             if (Offset == 0) hash ??= ResumableHash.Start(Expected?.Algorithm ?? Algorithm);
-            if (IsInTheWay) await PutTailAsync(cancellation);
-            await TakeTailAsync(cancellation);
+            if (MustYieldMemory) await PutTailAsync(cancellation);
+            await LoadTailAsync(cancellation);
             foreach (var segment in batch)
             {
                 hash?.Append(segment.Span);
-                await GatherAsync(segment, cancellation);
+                await BufferAsync(segment, cancellation);
             }
 
             Offset += batch.Length;
@@ -164,16 +164,18 @@ internal sealed class ObjectBlobUpload : BlobUpload
         }
     }
 
-    /// <summary>Whether others wait for the memory that this slow upload holds.</summary>
-    private bool IsInTheWay => buffer?.Reservation is not null && store.Memory.IsContended
+    /// <summary>Whether this slow upload holds memory that others wait for.</summary>
+    private bool MustYieldMemory => buffer?.Reservation is not null && store.Memory.IsContended
         && store.Clock.GetElapsedTime(reservedAt) > LongestHold;
 
     private string Key => direct is { } digest ? ObjectBlobStore.KeyOf(digest) : whole!;
 
     private int NextNumber => etags.Count + sending.Count + 1;
 
-    /// <summary>A full part leaves only once more bytes come: what fits into one needs no multipart upload.</summary>
-    private async Task GatherAsync(ReadOnlyMemory<byte> data, CancellationToken cancellation)
+    /// <summary>
+    /// A full part is only sent once more bytes arrive: a blob that fits in one part needs no multipart upload.
+    /// </summary>
+    private async Task BufferAsync(ReadOnlyMemory<byte> data, CancellationToken cancellation)
     {
         while (!data.IsEmpty)
         {
@@ -188,15 +190,15 @@ internal sealed class ObjectBlobUpload : BlobUpload
     }
 
     /// <summary>
-    /// Whoever has parts on their way waits for those first, and only then in line: nobody takes memory twice while
-    /// others have none.
+    /// An upload first waits for its own parts in flight, and only then in line for memory: none holds several parts
+    /// while it waits and others have none.
     /// </summary>
     private async ValueTask ReserveAsync(long bytes, CancellationToken cancellation)
     {
         if (buffer!.Reservation is not null) return;
         while ((buffer.Reservation = store.Memory.TryReserve(bytes)) is null && sending.Count > 0)
         {
-            await TakeSentAsync();
+            await AwaitOldestPartAsync();
         }
 
         buffer.Reservation ??= await store.Memory.ReserveAsync(bytes, cancellation);
@@ -209,8 +211,7 @@ internal sealed class ObjectBlobUpload : BlobUpload
         if (number > PartSizes.MaximumParts)
         {
             throw new UploadTooLargeException(
-                $"the blob has more than {PartSizes.MaximumParts} parts of the size that the store is sent "
-                + $"(storage.{store.Objects.Kind}.chunksize)");
+                $"the blob has more than {PartSizes.MaximumParts} parts (storage.{store.Objects.Kind}.chunksize)");
         }
 
         if (multipart is null)
@@ -220,12 +221,12 @@ internal sealed class ObjectBlobUpload : BlobUpload
             multipart = await store.Objects.StartMultipartAsync(Key, cancellation);
         }
 
-        while (sending.Count >= PartsInFlight) await TakeSentAsync();
+        while (sending.Count >= PartsInFlight) await AwaitOldestPartAsync();
         sending.Enqueue(SendAsync(Key, multipart, number, buffer!));
         buffer = null;
     }
 
-    /// <summary>What is on its way counts, whatever becomes of the request.</summary>
+    /// <summary>Not cancelled with the request: a part that was received counts.</summary>
     private async Task<string> SendAsync(string key, string id, int number, PartBuffer part)
     {
         try
@@ -238,7 +239,7 @@ internal sealed class ObjectBlobUpload : BlobUpload
         }
     }
 
-    private async ValueTask TakeSentAsync()
+    private async ValueTask AwaitOldestPartAsync()
     {
         var etag = await sending.Peek();
         _ = sending.Dequeue();
@@ -254,7 +255,7 @@ internal sealed class ObjectBlobUpload : BlobUpload
         buffer = null;
     }
 
-    private async ValueTask TakeTailAsync(CancellationToken cancellation)
+    private async ValueTask LoadTailAsync(CancellationToken cancellation)
     {
         if (tail is not { } key) return;
         buffer = new PartBuffer();
@@ -262,7 +263,7 @@ internal sealed class ObjectBlobUpload : BlobUpload
         using var content = new ObjectBlobContent(store.Objects, key, tailBytes);
         await content.ReadAsync(buffer, cancellation);
         tail = null;
-        if (key != left.Tail) garbage.Add(key);
+        if (key != saved.Tail) garbage.Add(key);
     }
 
     private async Task PublishSmallAsync(string key, CancellationToken cancellation)
@@ -282,36 +283,36 @@ internal sealed class ObjectBlobUpload : BlobUpload
     {
         if (!isWhole && (await store.Objects.FindAsync(key, cancellation))?.SizeBytes == Offset) return;
         await CompleteAsync(cancellation);
-        if (isDoubtful && await ReadWholeAsync(digest.Algorithm, read: null, cancellation) != digest)
+        if (isUnverified && await ReadWholeAsync(digest.Algorithm, read: null, cancellation) != digest)
         {
-            throw new UploadLostException("another request has completed the upload with other bytes");
+            throw new UploadLostException("another request completed the upload with different bytes");
         }
 
-        // Whoever claimed it before this point could have replaced a part with another one of the same tag.
+        // A request that claimed the upload before this point could have replaced a part by one with the same ETag.
         if (IsHeldAsync is { } ask && !await ask(cancellation)) throw new UploadTakenException();
         await CopyAsync(Key, key, cancellation);
         if ((await store.Objects.FindAsync(key, cancellation))?.SizeBytes != Offset)
         {
-            throw new StoreUnavailableException($"{key} was copied and is not whole");
+            throw new StoreUnavailableException($"{key} is incomplete after the copy");
         }
     }
 
     private async Task CopyAsync(string from, string to, CancellationToken cancellation)
     {
         if (await store.Objects.CopyAsync(from, to, Offset, cancellation)) return;
-        throw new UploadLostException($"{from} is not in the store any more");
+        throw new UploadLostException($"{from} is no longer in the store");
     }
 
-    /// <summary>Sends what is left as the last part, and puts the parts together.</summary>
+    /// <summary>Sends the rest as the last part, and completes the multipart upload.</summary>
     private async Task CompleteAsync(CancellationToken cancellation)
     {
         if (isWhole) return;
         UploadLostException? loss = null;
         try
         {
-            if (!store.Objects.CopiesParts) await TakeTailAsync(cancellation);
+            if (!store.Objects.CopiesParts) await LoadTailAsync(cancellation);
             if (buffer is { Length: > 0 }) await SendPartAsync(cancellation);
-            while (sending.Count > 0) await TakeSentAsync();
+            while (sending.Count > 0) await AwaitOldestPartAsync();
             if (tail is not null)
             {
                 etags.Add(await store.Objects.CopyPartAsync(
@@ -322,8 +323,9 @@ internal sealed class ObjectBlobUpload : BlobUpload
         }
         catch (UploadLostException e)
         {
-            // An earlier try may have done it, whose answer was lost. What lies there then has to be read again.
-            isDoubtful = true;
+            // An earlier attempt may have succeeded, and its answer may have been lost. Then the content is verified by
+            // reading it again.
+            isUnverified = true;
             loss = e;
         }
 
@@ -339,7 +341,7 @@ internal sealed class ObjectBlobUpload : BlobUpload
         return await content.ComputeDigestAsync(algorithm, read ?? (static _ => { }), cancellation);
     }
 
-    /// <summary>Back to what the database has.</summary>
+    /// <summary>Falls back to the state in the database.</summary>
     private async Task FallBackAsync(CancellationToken cancellation)
     {
         while (sending.TryDequeue(out var sent))
@@ -349,34 +351,34 @@ internal sealed class ObjectBlobUpload : BlobUpload
 
         buffer?.Dispose();
         buffer = null;
-        if (multipart is not null && multipart != left.Multipart && !isWhole) await AbortAsync(multipart, cancellation);
-        garbage.UnionWith(new[] { whole, tail }.OfType<string>().Except(left.Keys));
+        if (multipart is { } id && id != saved.Multipart && !isWhole) await AbortAsync(id, cancellation);
+        garbage.UnionWith(new[] { whole, tail }.OfType<string>().Except(saved.Keys));
         Load();
         await DeleteGarbageAsync(cancellation);
-        isStoreAway = false;
+        isStoreDown = false;
     }
 
     private void Load()
     {
         hash?.Dispose();
-        hash = ResumableHash.Resume(left.Hash);
+        hash = ResumableHash.Resume(saved.Hash);
         (Offset, multipart, whole, tail, tailBytes) =
-            (left.Offset, left.Multipart, left.Whole, left.Tail, left.TailBytes);
-        etags = left.UnpackETags();
+            (saved.Offset, saved.Multipart, saved.Whole, saved.Tail, saved.TailBytes);
+        etags = saved.UnpackETags();
         direct = null;
-        (isBroken, isWhole, isDoubtful) = (false, false, false);
+        (isBroken, isWhole, isUnverified) = (false, false, false);
     }
 
     private Task DeleteGarbageAsync(CancellationToken cancellation) => TryRemoveAsync(async () =>
     {
-        foreach (var key in garbage) await store.Objects.DeleteAsync(key, cancellation, isPatient: !isStoreAway);
+        foreach (var key in garbage) await store.Objects.DeleteAsync(key, cancellation, mayRetry: !isStoreDown);
         garbage.Clear();
     });
 
     private Task AbortAsync(string id, CancellationToken cancellation) =>
-        TryRemoveAsync(() => store.Objects.AbortAsync(Key, id, cancellation, isPatient: !isStoreAway));
+        TryRemoveAsync(() => store.Objects.AbortAsync(Key, id, cancellation, mayRetry: !isStoreDown));
 
-    /// <summary>What can't be removed now, which is logged where it was tried, goes with the store's orphans.</summary>
+    /// <summary>Best effort: what can't be deleted now is deleted later, with the store's orphans.</summary>
     private static async Task TryRemoveAsync(Func<Task> removal)
     {
         try
@@ -385,14 +387,14 @@ internal sealed class ObjectBlobUpload : BlobUpload
         }
         catch (IOException)
         {
-            // See above.
+            // The call has logged it.
         }
     }
 
-    /// <summary>A store that is away keeps the client waiting once, not for the cleaning up too.</summary>
+    /// <summary>If the store is down, the client waits for the retries once, and not again for the cleanup.</summary>
     private void NoteFailure(Exception e)
     {
         isBroken = true;
-        isStoreAway = e is StoreUnavailableException;
+        isStoreDown = e is StoreUnavailableException;
     }
 }

@@ -3,48 +3,48 @@ using System.Security.Cryptography;
 namespace Berth.Blobs;
 
 /// <summary>
-/// Runs calls to the store: each with a time limit, again after a failure that may pass, with a wait that doubles and
-/// is in part left to chance, so that nodes do not come back all at once. What fails for good is an
-/// <see cref="IOException"/>, but for the few answers that callers ask for by name.
+/// Calls the store with a timeout, and retries transient failures with exponential backoff and jitter. A call that
+/// fails in the end throws an <see cref="IOException"/>, except for errors that callers handle, such as a missing
+/// object.
 /// </summary>
-/// <param name="retries">How often a call is repeated.</param>
-/// <param name="timeout">How long the store may be silent.</param>
-/// <param name="clock">Whose time counts.</param>
-/// <param name="log">Where failures are told.</param>
+/// <param name="retries">How often a call is retried.</param>
+/// <param name="timeout">How long the store may take to answer, or pause while it sends.</param>
+/// <param name="clock">The clock for the backoff.</param>
+/// <param name="log">Gets failures and retries.</param>
 internal abstract partial class ObjectCalls(int retries, TimeSpan timeout, TimeProvider clock, ILogger log)
 {
-    /// <summary>No connection worth having is slower: a call that carries bytes gets time for them.</summary>
+    /// <summary>The timeout grows with the bytes that a call moves, as if the network were this slow.</summary>
     private const long LeastBytesPerSecond = 128 * 1024;
 
-    private const int NoSpace = 28; // ENOSPC, by which a full store is known as a full disk is
+    private const int NoSpace = 28; // ENOSPC: a full store is handled like a full disk
 
-    private static readonly TimeSpan FirstWait = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan LongestForBytes = TimeSpan.FromHours(1);
 
-    /// <param name="what">What is done to what, for the log and for people.</param>
+    /// <param name="what">What the call does, for messages: "the store failed to …".</param>
     /// <param name="call">One attempt.</param>
     /// <param name="bytes">How many bytes it moves.</param>
-    /// <param name="isPatient">False: one try only.</param>
-    /// <param name="cancellation">Ends the waiting.</param>
+    /// <param name="mayRetry">False for a single attempt.</param>
+    /// <param name="cancellation">Cancels.</param>
     public async Task<T> RunAsync<T>(
-        string what, Func<CancellationToken, Task<T>> call, long bytes = 0, bool isPatient = true,
+        string what, Func<CancellationToken, Task<T>> call, long bytes = 0, bool mayRetry = true,
         CancellationToken cancellation = default)
     {
         for (var attempt = 0; ; attempt++)
         {
-            using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-            patience.CancelAfter(TimeFor(bytes));
+            using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+            deadline.CancelAfter(TimeFor(bytes));
             try
             {
-                return await call(patience.Token);
+                return await call(deadline.Token);
             }
-            catch (Exception e) when (IsPassing(e) && !cancellation.IsCancellationRequested)
+            catch (Exception e) when (IsTransient(e) && !cancellation.IsCancellationRequested)
             {
                 var reason = e is OperationCanceledException ? "it did not answer in time" : ReasonOf(e);
-                if (!isPatient || attempt >= retries) throw Unavailable(what, reason, e);
+                if (!mayRetry || attempt >= retries) throw Unavailable(what, reason, e);
                 LogRetry(what, reason, attempt + 1);
-                await Task.Delay(WaitAfter(attempt), clock, cancellation);
+                await Task.Delay(DelayAfter(attempt), clock, cancellation);
             }
             catch (Exception e) when (IsRefusal(e))
             {
@@ -54,14 +54,14 @@ internal abstract partial class ObjectCalls(int retries, TimeSpan timeout, TimeP
         }
     }
 
-    /// <summary>Reads some bytes of an answer. 0 where it ended, or broke, or was silent for too long.</summary>
+    /// <summary>Reads some bytes of a response. 0 if it ended, broke or stalled.</summary>
     public async Task<int> ReadAsync(Stream stream, Memory<byte> memory, string key, CancellationToken cancellation)
     {
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        patience.CancelAfter(timeout);
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        deadline.CancelAfter(timeout);
         try
         {
-            return await stream.ReadAsync(memory, patience.Token);
+            return await stream.ReadAsync(memory, deadline.Token);
         }
         catch (Exception e) when (IsBreak(e) && !cancellation.IsCancellationRequested)
         {
@@ -71,33 +71,33 @@ internal abstract partial class ObjectCalls(int retries, TimeSpan timeout, TimeP
         }
     }
 
-    /// <summary>Waits before a broken reading is gone on with. False: it broke too often.</summary>
-    public async Task<bool> WaitToReadOnAsync(string key, int failures, CancellationToken cancellation)
+    /// <summary>Waits before a broken read is resumed. False if there are no retries left.</summary>
+    public async Task<bool> WaitBeforeRetryAsync(string key, int failures, CancellationToken cancellation)
     {
         if (failures > retries)
         {
-            LogFailure($"read {key}", "the connection breaks each time");
+            LogFailure($"read {key}", "the connection broke each time");
             return false;
         }
 
-        if (failures > 0) await Task.Delay(WaitAfter(failures - 1), clock, cancellation);
+        if (failures > 0) await Task.Delay(DelayAfter(failures - 1), clock, cancellation);
         return true;
     }
 
     /// <summary>
-    /// A failure that the same call may not meet again: of the network, of a store that is busy, or of credentials
-    /// that are being renewed. What the store refuses for a reason of its own is none.
+    /// Whether a failure is transient, so that the call is retried: a network error, a busy store, credentials that are
+    /// being renewed.
     /// </summary>
-    protected virtual bool IsPassing(Exception e) =>
+    protected virtual bool IsTransient(Exception e) =>
         e is HttpRequestException or IOException or OperationCanceledException;
 
-    /// <summary>A failure while an answer is read, behind which another one can go on.</summary>
-    protected virtual bool IsBreak(Exception e) => IsPassing(e);
+    /// <summary>Whether a failure broke off a read, so that another request can resume it.</summary>
+    protected virtual bool IsBreak(Exception e) => IsTransient(e);
 
-    /// <summary>A refusal by the store that means nothing to who asked.</summary>
+    /// <summary>Whether the store refused a call with an error that callers don't handle.</summary>
     protected abstract bool IsRefusal(Exception e);
 
-    /// <summary>Whether the store has no room.</summary>
+    /// <summary>Whether the store is full, or a quota is used up.</summary>
     protected abstract bool IsFull(Exception e);
 
     protected virtual string ReasonOf(Exception e) => e.Message;
@@ -108,11 +108,11 @@ internal abstract partial class ObjectCalls(int retries, TimeSpan timeout, TimeP
         return timeout + (forBytes < LongestForBytes ? forBytes : LongestForBytes);
     }
 
-    /// <summary>Between half of the doubling wait and the whole of it.</summary>
-    private static TimeSpan WaitAfter(int attempt)
+    /// <summary>Exponential backoff. The jitter, of up to half, keeps nodes from retrying in step.</summary>
+    private static TimeSpan DelayAfter(int attempt)
     {
-        var wait = attempt < 10 ? FirstWait * (1 << attempt) : LongestWait;
-        var most = (int)(wait < LongestWait ? wait : LongestWait).TotalMilliseconds;
+        var delay = attempt < 10 ? FirstDelay * (1 << attempt) : LongestDelay;
+        var most = (int)(delay < LongestDelay ? delay : LongestDelay).TotalMilliseconds;
         return TimeSpan.FromMilliseconds(RandomNumberGenerator.GetInt32(most / 2, most + 1));
     }
 
@@ -122,7 +122,7 @@ internal abstract partial class ObjectCalls(int retries, TimeSpan timeout, TimeP
         return new StoreUnavailableException($"the store failed to {what}: {reason}", cause);
     }
 
-    [LoggerMessage(Level = LogLevel.Debug, Message = "The store failed to {What} ({Reason}); try {Count} follows")]
+    [LoggerMessage(Level = LogLevel.Debug, Message = "The store failed to {What} ({Reason}); retry {Count}")]
     private partial void LogRetry(string what, string reason, int count);
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "Reading {Key} broke off: {Reason}")]

@@ -6,16 +6,16 @@ using Berth.Oci;
 namespace Berth.Blobs;
 
 /// <summary>
-/// What any node needs in order to go on with an upload, as one line of text. It grows by some 23 characters a part.
+/// What any node needs to resume an upload, as one line of text, which grows by some 23 characters per part.
 /// </summary>
 /// <param name="Offset">How many bytes were received.</param>
-/// <param name="Multipart">The store's name of the multipart upload; null before the first part.</param>
-/// <param name="Whole">Where that becomes an object; a place of its own.</param>
-/// <param name="ETags">The parts' entity tags, in order, packed.</param>
-/// <param name="Tail">The object with the bytes after the last part; null where there are none.</param>
-/// <param name="TailBytes">How many bytes that has.</param>
-/// <param name="Stale">The tail before, which can go once this state is the one that counts.</param>
-/// <param name="Hash">The hash of all bytes, to be taken up; null where it is taken again at the end.</param>
+/// <param name="Multipart">The id of the multipart upload; null before the first part.</param>
+/// <param name="Whole">The key of the multipart upload, which no other upload uses.</param>
+/// <param name="ETags">The parts' ETags, in order, packed.</param>
+/// <param name="Tail">The key of the object with the bytes after the last part; null if there are none.</param>
+/// <param name="TailBytes">The length of the tail in bytes.</param>
+/// <param name="Stale">The key of the previous tail, which can be deleted once this state is saved.</param>
+/// <param name="Hash">The running hash; null if the content has to be read again at the end.</param>
 internal sealed record ObjectUploadState(
     [property: JsonPropertyName("o")] long Offset,
     [property: JsonPropertyName("m")] string? Multipart,
@@ -28,10 +28,10 @@ internal sealed record ObjectUploadState(
 {
     private const int Md5HexLength = 32;
 
-    /// <summary>An upload that has not begun.</summary>
+    /// <summary>The state of a new upload.</summary>
     public static ObjectUploadState Empty { get; } = new(0, null, null, "", null, 0, null, null);
 
-    /// <exception cref="UploadLostException">The text is no state.</exception>
+    /// <exception cref="UploadLostException">The text can't be parsed.</exception>
     public static ObjectUploadState Parse(string? text)
     {
         if (text is null) return Empty;
@@ -45,15 +45,15 @@ internal sealed record ObjectUploadState(
         }
     }
 
-    /// <summary>The objects that the upload may have.</summary>
+    /// <summary>The keys of objects that the upload may have written.</summary>
     public IEnumerable<string> Keys => new[] { Whole, Tail, Stale }.OfType<string>();
 
-    /// <summary>A new key for an upload's bytes: nothing that another request does late can replace them.</summary>
+    /// <summary>A unique key for an upload's bytes, so that a stale request can't overwrite them.</summary>
     public static string NewKey(UploadId id, string kind) => $"uploads/{id}/{kind}-{UploadId.New()}";
 
     public string Write() => JsonSerializer.Serialize(this, ObjectUploadJson.Default.ObjectUploadState);
 
-    /// <summary>Most stores' tags are 16 bytes in hexadecimal: 22 characters of base64 hold them.</summary>
+    /// <summary>Most stores' ETags are 16 bytes in hexadecimal, which take 22 characters in base64.</summary>
     public static string Pack(IEnumerable<string> etags) => string.Join(',', etags.Select(Pack));
 
     public List<string> UnpackETags() => ETags.Length == 0 ? [] : [.. ETags.Split(',').Select(Unpack)];
@@ -71,7 +71,7 @@ internal sealed record ObjectUploadState(
         : $"\"{Convert.ToHexStringLower(Base64Url.DecodeFromChars(packed))}\"";
 }
 
-/// <summary>Keeps reflection out of reading and writing states.</summary>
+/// <summary>Reads and writes states without reflection.</summary>
 [JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault)]
 [JsonSerializable(typeof(ObjectUploadState))]
 internal sealed partial class ObjectUploadJson : JsonSerializerContext;

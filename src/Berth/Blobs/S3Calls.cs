@@ -4,21 +4,21 @@ using Berth.Settings;
 
 namespace Berth.Blobs;
 
-/// <summary>What failures of S3 mean.</summary>
+/// <summary>Classifies failures of calls to S3.</summary>
 internal sealed class S3Calls(S3Settings settings, TimeProvider clock, ILogger log)
     : ObjectCalls(settings.Retries, settings.Timeout, clock, log)
 {
-    /// <summary>Answers about one object or upload, which mean something to who asked.</summary>
+    /// <summary>Errors about one object or upload, which callers handle.</summary>
     private static readonly string[] Answers =
         ["NoSuchKey", "NoSuchUpload", "InvalidPart", "InvalidPartOrder", "PreconditionFailed", "InvalidRange"];
 
-    protected override bool IsPassing(Exception e) => e switch
+    protected override bool IsTransient(Exception e) => e switch
     {
         AmazonServiceException { StatusCode: HttpStatusCode.TooManyRequests or HttpStatusCode.RequestTimeout } => true,
         AmazonServiceException { ErrorCode: "SlowDown" or "RequestTimeout" or "ExpiredToken" } => true,
         AmazonServiceException { StatusCode: var status } => !IsFull(e) && ((int)status >= 500 || (int)status < 400),
         AmazonClientException => true,
-        _ => base.IsPassing(e),
+        _ => base.IsTransient(e),
     };
 
     protected override string ReasonOf(Exception e) =>

@@ -5,10 +5,10 @@ using Berth.Settings;
 
 namespace Berth.Blobs;
 
-/// <summary>Makes the client of the store from the settings.</summary>
+/// <summary>Creates the S3 client from the settings.</summary>
 internal static class S3Connection
 {
-    /// <summary>What a store of another maker is signed for that has no regions.</summary>
+    /// <summary>The region in signatures for stores other than Amazon's, which often have no regions.</summary>
     private const string AnyRegion = "us-east-1";
 
     public static AmazonS3Client Open(S3Settings settings)
@@ -43,10 +43,10 @@ internal static class S3Connection
             UseDualstackEndpoint = settings.UseDualStack,
             UseAccelerateEndpoint = settings.Accelerate,
             UseFIPSEndpoint = settings.UseFipsEndpoint,
-            // S3Calls repeats, and gives each attempt its time.
+            // S3Calls does the retries and timeouts.
             MaxErrorRetry = 0,
             Timeout = System.Threading.Timeout.InfiniteTimeSpan,
-            // Stores other than Amazon's refuse the checksums that the client would add by itself.
+            // Some stores other than Amazon's refuse the checksums that the client adds by default.
             RequestChecksumCalculation = RequestChecksumCalculation.WHEN_REQUIRED,
             ResponseChecksumValidation = ResponseChecksumValidation.WHEN_REQUIRED,
             HttpClientFactory = new Connections(settings),

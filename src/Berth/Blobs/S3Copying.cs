@@ -2,14 +2,14 @@ using Berth.Settings;
 
 namespace Berth.Blobs;
 
-/// <summary>Has the store copy objects: in one step, or large ones in parts, several at once.</summary>
+/// <summary>Has the store copy objects: small ones in one request, large ones in parallel parts.</summary>
 internal sealed class S3Copying(S3Objects objects, S3Settings settings)
 {
-    /// <param name="from">The object.</param>
-    /// <param name="to">Where to.</param>
-    /// <param name="bytes">How many bytes it has.</param>
-    /// <param name="cancellation">Ends the waiting.</param>
-    /// <param name="etag">What it must still be; null for whatever it is.</param>
+    /// <param name="from">The object's key.</param>
+    /// <param name="to">The copy's key.</param>
+    /// <param name="bytes">The object's length in bytes.</param>
+    /// <param name="cancellation">Cancels.</param>
+    /// <param name="etag">The ETag that the object must have; null for any.</param>
     public Task CopyAsync(
         string from, string to, long bytes, CancellationToken cancellation, string? etag = null) =>
         bytes <= settings.MultipartCopyThresholdSize || bytes == 0
@@ -47,14 +47,14 @@ internal sealed class S3Copying(S3Objects objects, S3Settings settings)
             }
             catch (IOException)
             {
-                // Logged where it was tried; it goes with the store's orphans.
+                // The call has logged it. What is left is deleted with the store's orphans.
             }
 
             throw;
         }
     }
 
-    /// <summary>An answer that was lost is known by what is there now.</summary>
+    /// <summary>If an earlier attempt succeeded and its answer was lost, the copy is there.</summary>
     private async Task CompleteAsync(
         string to, string id, string[] etags, long bytes, CancellationToken cancellation)
     {

@@ -6,7 +6,7 @@ using Berth.Settings;
 
 namespace Berth.Blobs;
 
-/// <summary>The objects of a bucket of S3, or of a store that speaks its protocol.</summary>
+/// <summary>The objects in a bucket of Amazon S3 or a compatible store.</summary>
 internal sealed class S3Objects : ObjectStore
 {
     private readonly S3Settings settings;
@@ -56,7 +56,7 @@ internal sealed class S3Objects : ObjectStore
         try
         {
             await calls.RunAsync(
-                $"look into the bucket {settings.Bucket}", stop => client.ListObjectsV2Async(request, stop),
+                $"list the bucket {settings.Bucket}", stop => client.ListObjectsV2Async(request, stop),
                 cancellation: cancellation);
         }
         catch (AmazonS3Exception e)
@@ -136,11 +136,11 @@ internal sealed class S3Objects : ObjectStore
         cancellation: cancellation);
 
     public override Task<bool> DeleteAsync(
-        string key, CancellationToken cancellation, string? etag = null, bool isPatient = true)
+        string key, CancellationToken cancellation, string? etag = null, bool mayRetry = true)
     {
         var request = new DeleteObjectRequest { BucketName = settings.Bucket, Key = prefix + key, IfMatch = etag };
         return RemoveAsync(() => calls.RunAsync(
-            $"delete {key}", stop => client.DeleteObjectAsync(request, stop), isPatient: isPatient,
+            $"delete {key}", stop => client.DeleteObjectAsync(request, stop), mayRetry: mayRetry,
             cancellation: cancellation));
     }
 
@@ -157,7 +157,7 @@ internal sealed class S3Objects : ObjectStore
         if (Encryption is { } method) request.ServerSideEncryptionMethod = method;
         if (KeyId is { } keyId) request.ServerSideEncryptionKeyManagementServiceKeyId = keyId;
         return (await calls.RunAsync(
-            $"begin {key}", stop => client.InitiateMultipartUploadAsync(request, stop),
+            $"start the upload of {key}", stop => client.InitiateMultipartUploadAsync(request, stop),
             cancellation: cancellation)).UploadId;
     }
 
@@ -183,12 +183,12 @@ internal sealed class S3Objects : ObjectStore
 
     public override Task<string> CopyPartAsync(
         string key, string id, int number, string from, long bytes, CancellationToken cancellation) =>
-        CopyPartAsync(key, id, number, from, piece: null, bytes, cancellation);
+        CopyPartAsync(key, id, number, from, range: null, bytes, cancellation);
 
-    /// <summary>Makes a part of an object, or of a piece of it, without moving it. Returns its entity tag.</summary>
-    /// <exception cref="UploadLostException">The multipart upload, or the object, is not there any more.</exception>
+    /// <summary>Has the store copy an object, or a range of it, into a part. Returns the part's ETag.</summary>
+    /// <exception cref="UploadLostException">The multipart upload or the object no longer exists.</exception>
     public Task<string> CopyPartAsync(
-        string key, string id, int number, string from, (long Offset, long Count)? piece, long bytes,
+        string key, string id, int number, string from, (long Offset, long Count)? range, long bytes,
         CancellationToken cancellation, string? etag = null) => OrLostAsync(
         key,
         async () =>
@@ -203,7 +203,7 @@ internal sealed class S3Objects : ObjectStore
                 PartNumber = number,
             };
             if (etag is not null) request.ETagToMatch = [etag];
-            if (piece is var (offset, count)) (request.FirstByte, request.LastByte) = (offset, offset + count - 1);
+            if (range is var (offset, count)) (request.FirstByte, request.LastByte) = (offset, offset + count - 1);
             return (await calls.RunAsync(
                 $"copy part {number} of {key}", stop => client.CopyPartAsync(request, stop), bytes,
                 cancellation: cancellation)).ETag;
@@ -224,7 +224,7 @@ internal sealed class S3Objects : ObjectStore
             cancellation: cancellation)).ETag);
     }
 
-    public override Task AbortAsync(string key, string id, CancellationToken cancellation, bool isPatient = true)
+    public override Task AbortAsync(string key, string id, CancellationToken cancellation, bool mayRetry = true)
     {
         var request = new AbortMultipartUploadRequest
         {
@@ -233,7 +233,7 @@ internal sealed class S3Objects : ObjectStore
             UploadId = id,
         };
         return RemoveAsync(() => calls.RunAsync(
-            $"abort {key}", stop => client.AbortMultipartUploadAsync(request, stop), isPatient: isPatient,
+            $"abort the upload of {key}", stop => client.AbortMultipartUploadAsync(request, stop), mayRetry: mayRetry,
             cancellation: cancellation));
     }
 
@@ -251,7 +251,7 @@ internal sealed class S3Objects : ObjectStore
         }
     }
 
-    /// <summary>Copies an object of at most 5 GiB in one step.</summary>
+    /// <summary>Copies an object of at most 5 GiB in one request.</summary>
     public Task CopyOnceAsync(
         string from, string to, long bytes, string? etag, CancellationToken cancellation) => calls.RunAsync(
         $"copy {from} to {to}",
@@ -317,7 +317,7 @@ internal sealed class S3Objects : ObjectStore
 
     public override void Dispose() => client.Dispose();
 
-    /// <summary>What is the store's own default is not sent: some stores refuse to be told it.</summary>
+    /// <summary>Null for the store's default: some stores refuse the header even with that value.</summary>
     private S3StorageClass? StorageClass => settings.StorageClass.ToUpperInvariant() is var name
         && name is "STANDARD" or "NONE" ? null : S3StorageClass.FindValue(name);
 
@@ -328,7 +328,7 @@ internal sealed class S3Objects : ObjectStore
 
     private string? KeyId => settings.Encrypt ? settings.KeyId : null;
 
-    /// <summary>What should be gone and is gone is well. False where something else is there.</summary>
+    /// <summary>Deleting what is already gone succeeds. False if there is another object.</summary>
     private static async Task<bool> RemoveAsync(Func<Task> call)
     {
         try
@@ -352,7 +352,7 @@ internal sealed class S3Objects : ObjectStore
         catch (AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.NotFound
             || e.ErrorCode is "InvalidPart" or "InvalidPartOrder")
         {
-            throw new UploadLostException($"{key} is not in progress any more, or has other parts: {e.Message}");
+            throw new UploadLostException($"{key} is no longer in progress, or its parts differ: {e.Message}");
         }
     }
 }

@@ -7,9 +7,10 @@ using Berth.Settings;
 namespace Berth.Blobs;
 
 /// <summary>
-/// Credentials of a role that a web identity may take, as EKS gives one to a service account: the token is in a file
-/// that the cluster renews, and Amazon's token service gives credentials for it, which are renewed before they expire.
-/// The client library finds this service by reflection, which a program compiled ahead of time does not have.
+/// Credentials of a role that is assumed with a web identity token, such as that of a service account on EKS. The
+/// cluster rotates the token in a file, and Amazon's STS exchanges it for credentials, which are renewed before they
+/// expire. The client library has the same, but finds STS by reflection, which fails in a program compiled ahead of
+/// time.
 /// </summary>
 internal sealed class S3WebIdentity : RefreshingAWSCredentials
 {
@@ -39,7 +40,7 @@ internal sealed class S3WebIdentity : RefreshingAWSCredentials
         service = new AmazonSecurityTokenServiceClient(new AnonymousAWSCredentials(), config);
     }
 
-    /// <summary>Null where the environment names no such identity.</summary>
+    /// <summary>Null if the environment names no role or token.</summary>
     public static S3WebIdentity? Find(S3Settings settings) =>
         Environment.GetEnvironmentVariable("AWS_ROLE_ARN") is { Length: > 0 } role
         && Environment.GetEnvironmentVariable("AWS_WEB_IDENTITY_TOKEN_FILE") is { Length: > 0 } tokenFile

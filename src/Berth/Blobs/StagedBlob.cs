@@ -99,9 +99,7 @@ internal sealed class StagedBlob(Digest digest, long sizeBytes, TimeProvider clo
         }
     }
 
-    /// <summary>
-    /// Ends the blob: no file can be added any more. False if one was added meanwhile.
-    /// </summary>
+    /// <summary>Ends the blob, so that no file can be added. False if there is work left.</summary>
     public bool TryEnd()
     {
         lock (guard) return isEnded = files.Length == 0 && !HasUnsyncedName;

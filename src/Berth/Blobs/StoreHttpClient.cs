@@ -1,7 +1,7 @@
 namespace Berth.Blobs;
 
 /// <summary>
-/// How the clients of all object stores connect. They limit no request's time: <see cref="ObjectCalls"/> does.
+/// Creates the HTTP client for any object store. It has no timeout for requests: <see cref="ObjectCalls"/> has.
 /// </summary>
 internal static class StoreHttpClient
 {
@@ -14,12 +14,12 @@ internal static class StoreHttpClient
             AllowAutoRedirect = false,
             UseCookies = false,
             ConnectTimeout = timeout,
-            // So that a store whose address changes is found again.
+            // Notices changes in DNS.
             PooledConnectionLifetime = TimeSpan.FromMinutes(5),
         };
         if (skipVerify)
         {
-#pragma warning disable CA5359 // The setting asks for it, and says so in a notice.
+#pragma warning disable CA5359 // The setting asks for it, and a notice warns of it.
             handler.SslOptions.RemoteCertificateValidationCallback = (_, _, _, _) => true;
 #pragma warning restore CA5359
         }

@@ -1,6 +1,6 @@
 namespace Berth.Blobs;
 
-/// <summary>The store can't do what it is asked at the moment. The same request may succeed later.</summary>
+/// <summary>The store is unavailable at the moment. The same request may succeed later.</summary>
 internal sealed class StoreUnavailableException(string message, Exception? cause = null) : IOException(message, cause);
 
 /// <summary>
@@ -8,5 +8,5 @@ internal sealed class StoreUnavailableException(string message, Exception? cause
 /// </summary>
 internal sealed class UploadLostException(string message) : IOException(message);
 
-/// <summary>Another request has claimed the upload: nothing this one did counts.</summary>
+/// <summary>Another request has claimed the upload, so this one must not change anything.</summary>
 internal sealed class UploadTakenException() : IOException("another request has claimed the upload");

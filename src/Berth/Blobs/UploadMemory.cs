@@ -4,8 +4,8 @@ namespace Berth.Blobs;
 
 /// <summary>
 /// The memory for parts on their way to a store, shared by all uploads, first come, first served. A part's whole size
-/// is reserved before it is filled, and no upload waits for more memory while its own parts depend on anything but the
-/// store. So everyone gets a turn.
+/// is reserved before it is filled, and an upload that waits in line holds no memory for other parts. So every upload
+/// gets its turn.
 /// </summary>
 internal sealed class UploadMemory : IDisposable
 {

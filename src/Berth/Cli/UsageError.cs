@@ -12,7 +12,7 @@ internal static class UsageError
 {
     public const int ExitCode = 2;
 
-    /// <summary>Prints what is wrong; false if nothing is, or if no more than a command is missing.</summary>
+    /// <summary>Prints what is wrong. False if nothing is, or if only the command is missing.</summary>
     public static bool Report(ParseResult parsed)
     {
         var command = parsed.CommandResult.Command;

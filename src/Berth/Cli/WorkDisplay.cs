@@ -3,19 +3,19 @@ using Spectre.Console;
 
 namespace Berth.Cli;
 
-/// <summary>Shows how far long work has come: a progress bar on a terminal, a line now and then elsewhere.</summary>
+/// <summary>Shows the progress of long work: a bar on a terminal, and otherwise a line now and then.</summary>
 internal static class WorkDisplay
 {
     private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan BetweenLines = TimeSpan.FromSeconds(10);
 
-    /// <summary>Shows work until it is over. How it ended is for the caller to see.</summary>
-    /// <param name="work">What runs.</param>
-    /// <param name="title">What stands before the bar at first.</param>
+    /// <summary>Shows progress until the work ends. The caller checks how it ended.</summary>
+    /// <param name="work">The work.</param>
+    /// <param name="title">The bar's initial title.</param>
     /// <param name="unit">Further columns, in the unit of the work.</param>
-    /// <param name="draw">Brings the bar up to date.</param>
-    /// <param name="line">What is printed instead of the bar.</param>
-    /// <param name="tell">Prints what was found since it was called last; with colours on a terminal.</param>
+    /// <param name="draw">Updates the bar.</param>
+    /// <param name="line">The line printed instead of a bar.</param>
+    /// <param name="tell">Prints what was found since its last call, with colours on a terminal.</param>
     public static Task ShowAsync(
         Task work, string title, ProgressColumn[] unit, Action<ProgressTask> draw, Func<string> line,
         Action<bool>? tell = null) => AnsiConsole.Profile.Capabilities.Interactive && !Console.IsOutputRedirected

@@ -20,7 +20,7 @@ internal sealed class LargeAnswers(LimitSettings limits)
     /// <summary>How many bytes are in use now.</summary>
     public long UsedBytes => Volatile.Read(ref used);
 
-    /// <summary>Room for an answer until the caller disposes it; null if other answers take all the room.</summary>
+    /// <summary>Takes room for an answer until the hold is disposed; null if there is no room.</summary>
     public Hold? TryHold(ReadOnlyMemory<byte> answer)
     {
         lock (changing)
@@ -32,8 +32,8 @@ internal sealed class LargeAnswers(LimitSettings limits)
     /// <summary>The same for a manifest. The first of its readers loads it.</summary>
     /// <param name="digest">The manifest's digest.</param>
     /// <param name="bytes">Its size, in bytes.</param>
-    /// <param name="load">Loads its bytes, which may be gone: then the hold has none.</param>
-    /// <param name="cancellation">Ends the wait, not the loading: others may be waiting for the same bytes.</param>
+    /// <param name="load">Loads its bytes; null if the manifest is gone.</param>
+    /// <param name="cancellation">Cancels the wait, not the load: others may be waiting for the same bytes.</param>
     public async ValueTask<Hold?> TryHoldAsync(
         Digest digest, long bytes, Func<ValueTask<byte[]?>> load, CancellationToken cancellation)
     {
@@ -50,7 +50,7 @@ internal sealed class LargeAnswers(LimitSettings limits)
         }
     }
 
-    /// <summary>The refusal, for an answer whose headers were set already.</summary>
+    /// <summary>The error if there is no room. Removes headers that were set for the content.</summary>
     public static RegistryError NoRoom(HttpResponse response)
     {
         response.Headers.ETag = default;
@@ -75,7 +75,7 @@ internal sealed class LargeAnswers(LimitSettings limits)
         }
     }
 
-    /// <summary>Counts as a reader: the room is taken until the bytes are there, even if everybody has left.</summary>
+    /// <summary>Counts as a reader: the room stays taken until the load ends, even if all clients have left.</summary>
     private async Task<byte[]?> LoadAsync(Shared shared, Func<ValueTask<byte[]?>> load)
     {
         shared.Readers++;
@@ -112,7 +112,7 @@ internal sealed class LargeAnswers(LimitSettings limits)
         lock (changing) used -= bytes;
     }
 
-    /// <summary>An answer that has room.</summary>
+    /// <summary>An answer for which room was taken.</summary>
     internal sealed class Hold(ReadOnlyMemory<byte>? bytes, Action release) : IDisposable
     {
         private bool isDisposed;

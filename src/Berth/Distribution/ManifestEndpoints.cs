@@ -11,7 +11,7 @@ internal sealed class ManifestEndpoints(
     ManifestTable manifests, ManifestWriter writer, ManifestRemoval removal, ManifestBodies bodies,
     LargeAnswers answers, Locations locations, LimitSettings limits)
 {
-    /// <summary>Longer header lines may trouble proxies: further tags go onto another line.</summary>
+    /// <summary>Some proxies reject longer header lines, so further tags go into another one.</summary>
     private const int MaxTagsPerHeader = 20;
 
     public async Task<RegistryError?> GetAsync(V2Request request)

@@ -5,14 +5,14 @@ using Berth.Registry;
 namespace Berth.Distribution;
 
 /// <summary>
-/// What the disk, the database or the store threw while a request was answered. Anything else is unexpected, and a 500.
+/// A failure of the disk, the database or the store during a request. All other exceptions are unexpected, and a 500.
 /// </summary>
-/// <param name="answer">What the client hears of it.</param>
-/// <param name="problem">What the log says before the reason; null where it was logged already.</param>
-/// <param name="reason">The exception's words, which may name paths and hosts: for the log alone.</param>
+/// <param name="answer">The response.</param>
+/// <param name="problem">What the log says before the reason; null if it was logged already.</param>
+/// <param name="reason">The exception's message, only for the log: it may name paths and hosts.</param>
 internal sealed partial class StorageFailure(RegistryError answer, string? problem, string reason)
 {
-    /// <summary>Null for what nobody foresaw.</summary>
+    /// <summary>Null for unexpected exceptions.</summary>
     public static StorageFailure? Of(Exception e) => e switch
     {
         _ when DiskFull.IsCauseOf(e) => new(RegistryError.StorageFull(), "The disk is full", e.Message),
@@ -23,8 +23,8 @@ internal sealed partial class StorageFailure(RegistryError answer, string? probl
         _ => null,
     };
 
-    /// <summary>Logs the failure, and takes back what the answer already said of content.</summary>
-    /// <returns>The answer instead.</returns>
+    /// <summary>Logs the failure, and removes headers that describe content.</summary>
+    /// <returns>The response to send instead.</returns>
     public RegistryError Report(HttpResponse response, ILogger log)
     {
         if (problem is not null) LogFailure(log, problem, reason);

@@ -18,7 +18,7 @@ internal static class ForeignFolder
         "blobs", "uploads", "quarantine", "lost+found", ".snapshot", ".snapshots", ".zfs", ".gitkeep", ".keep",
     ];
 
-    /// <param name="root">The data folder, which need not be there.</param>
+    /// <param name="root">The data folder, which need not exist.</param>
     /// <param name="database">The SQLite file, if there is one. If it and the lock exist, the folder is
     /// Berth's.</param>
     /// <exception cref="StartException">Something else is in the folder.</exception>

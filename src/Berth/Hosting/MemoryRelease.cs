@@ -3,20 +3,20 @@ using System.Runtime.InteropServices;
 namespace Berth.Hosting;
 
 /// <summary>
-/// Gives memory back after a burst. The runtime collects garbage only when something is allocated, and glibc keeps
-/// freed blocks as large as the largest that it has seen: after a flood, an idle server would keep the memory, and a
-/// small machine would lack the room for the next one.
+/// Returns memory to the system after a burst. The runtime only collects garbage when something is allocated, and
+/// glibc raises its threshold for returning blocks as it sees larger ones. Otherwise an idle server would keep the
+/// memory after a flood, and a small machine would lack it for the next one.
 /// </summary>
 internal sealed partial class MemoryRelease(TimeProvider clock) : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(15);
 
-    /// <summary>A smaller heap, as a fraction of the memory, is left alone.</summary>
+    /// <summary>Heaps below this fraction of the memory are left alone.</summary>
     private const int LeastShareOfMemory = 5;
 
     private const int MmapThreshold = -3; // M_MMAP_THRESHOLD of mallopt(3)
 
-    /// <summary>Larger blocks, of SQLite above all, go back to the system as soon as they are freed.</summary>
+    /// <summary>Larger blocks, mostly SQLite's, are returned to the system as soon as they are freed.</summary>
     private const int MappedBytes = 256 * 1024;
 
     public override Task StartAsync(CancellationToken cancellationToken)
@@ -43,7 +43,7 @@ internal sealed partial class MemoryRelease(TimeProvider clock) : BackgroundServ
             if (GC.GetGCMemoryInfo().TotalCommittedBytes < most) continue;
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
 
-            // What it could not free is in use: the next one waits until there is half as much again.
+            // What is left is in use: the next collection waits until the heap has grown by half.
             most = Math.Max(least, GC.GetGCMemoryInfo().TotalCommittedBytes * 3 / 2);
         }
     }

@@ -3,7 +3,7 @@ using System.Text;
 namespace Berth.Hosting;
 
 /// <summary>
-/// What is not the API, by endpoint routing: so far a front page for browsers, and a plain 404. Open to everyone; they
+/// Everything outside the API, by endpoint routing: a front page for browsers, and a plain 404. Open to everyone; they
 /// reveal nothing of what is stored.
 /// </summary>
 internal static class Pages

@@ -52,7 +52,7 @@ internal static partial class RegistryHost
         }
         catch
         {
-            // What nobody has asked for yet would not end with the rest.
+            // A service that nothing has resolved yet would not be disposed.
             _ = app.Services.GetService<DataFolder>();
             _ = app.Services.GetRequiredService<Database>();
             await app.DisposeAsync();
@@ -142,7 +142,7 @@ internal static partial class RegistryHost
         builder.Logging.AddFilter("Microsoft", settings.Level == LogLevelName.Error ? LogLevel.Error : LogLevel.Warning)
             .AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None)
 
-            // Whatever a client does wrong on HTTP/2 would be an error with a stack trace, as often as it likes.
+            // Otherwise a client could fill the log with stack traces by violating HTTP/2.
             .AddFilter("Microsoft.AspNetCore.Server.Kestrel.Http2", LogLevel.Critical)
             .AddFilter<LineLoggers>(RefusalLog.Category, LogLevel.None)
             .AddFilter<RefusalLog>(RefusalLog.Category, settings.AccessLog.Disabled ? LogLevel.None : LogLevel.Debug);

@@ -12,8 +12,8 @@ namespace Berth.Hosting;
 /// <item>the port closes, and running requests get <c>http.draintimeout</c> to finish;</item>
 /// <item>everything is closed.</item>
 /// </list>
-/// A second one ends the process at once, as it would without this. SIGHUP is one of them where a terminal has closed;
-/// elsewhere it asks a server to read its files again, and must not end one that does so by itself.
+/// A second one ends the process at once, as if it were not handled. SIGHUP counts as one if a terminal was closed;
+/// otherwise it asks a server to reload its files, which Berth does by itself, so it is ignored.
 /// </summary>
 internal sealed partial class StopSignals(
     IHostApplicationLifetime lifetime, HttpSettings http, OpenConnections connections, TimeProvider clock,
@@ -25,7 +25,7 @@ internal sealed partial class StopSignals(
     private readonly bool hasTerminal = !Console.IsInputRedirected;
     private int received;
 
-    /// <summary>A signal has come.</summary>
+    /// <summary>Set once a signal has arrived.</summary>
     public bool IsStopping => Volatile.Read(ref received) > 0;
 
     public Task WaitForStartAsync(CancellationToken cancellationToken)

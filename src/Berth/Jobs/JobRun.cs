@@ -99,7 +99,7 @@ internal sealed partial class JobRun(
         var error = $"{failure.GetType().Name}: {failure.Message}";
         if (IsLastFailure(claim.Failures))
         {
-            // The claim has counted the end of the node already.
+            // The claim has already counted the death of the node as a failure.
             LogDead(failure, claim.Kind, claim.Id, IsDeadWithNode ? claim.Failures : claim.Failures + 1);
             return ("dead", () => table.BuryAsync(claim, error, lost));
         }
@@ -109,7 +109,7 @@ internal sealed partial class JobRun(
         return ("failed", () => table.FailAsync(claim, rest, error, lost));
     }
 
-    /// <summary>Whether it ended so many nodes that it is not begun another time.</summary>
+    /// <summary>Whether so many nodes died while running it that it is not run again.</summary>
     private bool IsDeadWithNode => IsLastFailure(claim.Failures - 1);
 
     /// <summary>Recurring jobs are never given up.</summary>

@@ -70,7 +70,7 @@ internal sealed class JobTable(Database database, JobClock clock)
 
     /// <summary>
     /// Claims the job of these kinds that has been due longest; null if none is due. If its lease expired, its node
-    /// died while running it, which counts as a failure: a job that kills every node must not be retried for ever.
+    /// died while running it, which counts as a failure: a job that kills every node must not be retried forever.
     /// </summary>
     public Task<ClaimedJob?> ClaimAsync(
         IReadOnlyCollection<string> kinds, string node, TimeSpan lease, CancellationToken cancellation) =>

@@ -2,7 +2,7 @@ namespace Berth.Metadata;
 
 /// <summary>
 /// The loop of a listening connection: a probe every second, and waits for notices in between. The driver takes whole
-/// milliseconds and treats 0 as "for ever", so a wait gets at least one. A wait that still overruns is aborted, and
+/// milliseconds and treats 0 as "forever", so a wait gets at least one. A wait that still overruns is aborted, and
 /// counts as a broken connection.
 /// </summary>
 internal static class ListeningTurns

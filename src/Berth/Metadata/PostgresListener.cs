@@ -6,7 +6,7 @@ namespace Berth.Metadata;
 
 /// <summary>
 /// Receives other nodes' changes from PostgreSQL on its own connection (LISTEN/NOTIFY). Notices can only be lost with
-/// that connection, which is tried with a first notice and then probed every second. A node that had no response for
+/// that connection, which is tested with a first notice and then probed every second. A node that had no response for
 /// <c>database.cachestaleness</c> stops answering from its cache, and clears it once it hears again. So no answer is
 /// staler than that, whatever breaks.
 /// </summary>
@@ -40,7 +40,7 @@ internal sealed partial class PostgresListener : IAsyncDisposable
     /// <param name="wakeJobs">Called when jobs were added.</param>
     /// <param name="notify">Sends a notice to a channel, over another connection than the one that listens.</param>
     /// <param name="clock">The time.</param>
-    /// <param name="log">Where losses are told.</param>
+    /// <param name="log">Gets lost and restored connections.</param>
     public PostgresListener(
         PostgresSettings settings, Action<string> forget, Action forgetAll, Action wakeJobs,
         Func<string, CancellationToken, Task> notify, TimeProvider clock, ILogger log)

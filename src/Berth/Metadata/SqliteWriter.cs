@@ -13,8 +13,9 @@ internal sealed class SqliteWriter(string path) : IDisposable
     private const long FramesBeforeCheckpoint = 1000;
 
     /// <summary>
-    /// What of the log's file is kept when SQLite begins it anew. It outgrows this while somebody else reads the
-    /// database for long, as a copying program does, and would keep that size until the last connection closes.
+    /// The size to which SQLite truncates the log's file when it restarts the log. The file outgrows it while another
+    /// program, such as a backup, reads the database for long, and would keep that size until the last connection
+    /// closes.
     /// </summary>
     private const long KeptLogBytes = 16 << 20;
 

@@ -5,7 +5,7 @@ using static SQLitePCL.raw;
 namespace Berth.Registry;
 
 /// <summary>
-/// Tells disk failures under the blobs and the database, which may be transient, from unexpected errors.
+/// Recognizes disk failures under the blobs and the database, which may be transient.
 /// </summary>
 internal static class DiskFault
 {

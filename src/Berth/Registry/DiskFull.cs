@@ -3,7 +3,7 @@ using Npgsql;
 
 namespace Berth.Registry;
 
-/// <summary>Tells a full disk, or a used up quota, from other failures.</summary>
+/// <summary>Recognizes a full disk or an exhausted quota.</summary>
 internal static class DiskFull
 {
     private const int NoSpace = 28; // ENOSPC, as .NET reports it in the low half of the result code

@@ -25,8 +25,8 @@ internal sealed partial class LocalUploads(
     private readonly TimeSpan recordedEvery =
         TimeSpan.FromTicks(Math.Min(LongestUnrecorded.Ticks, storage.Maintenance.UploadPurging.Age.Ticks / 4));
 
-    /// <summary>How many may rest open. Each takes a descriptor: no more than a sixteenth of all.</summary>
-    private readonly int mostAtRest = (int)Math.Clamp(Descriptors.Raise() / 16, 1, limits.ConcurrentUploads);
+    /// <summary>How many idle uploads stay open. Each takes a descriptor; they get a sixteenth of all.</summary>
+    private readonly int mostIdle = (int)Math.Clamp(Descriptors.Raise() / 16, 1, limits.ConcurrentUploads);
 
     private readonly ConcurrentDictionary<UploadId, OpenUpload> open = new();
 
@@ -147,12 +147,12 @@ internal sealed partial class LocalUploads(
         return new OpenUpload(content, Clock.GetTimestamp(), TimestampOf(row.ActiveAt));
     }
 
-    /// <summary>Makes room for one more upload at rest: closes those that have rested longest.</summary>
+    /// <summary>Makes room for one more idle upload by closing those that have been idle longest.</summary>
     private async Task MakeRoomAsync()
     {
-        if (open.Count <= mostAtRest) return;
-        var resting = open.Select(pair => pair.Value).Where(upload => upload.IsResting).ToList();
-        foreach (var upload in resting.OrderBy(u => u.ActiveAt).Take(resting.Count + 1 - mostAtRest))
+        if (open.Count <= mostIdle) return;
+        var idle = open.Select(pair => pair.Value).Where(upload => upload.IsIdle).ToList();
+        foreach (var upload in idle.OrderBy(u => u.ActiveAt).Take(idle.Count + 1 - mostIdle))
         {
             try
             {
@@ -165,7 +165,7 @@ internal sealed partial class LocalUploads(
         }
     }
 
-    /// <summary>Closes an upload if it rests, and saves its hash and the time of its last use.</summary>
+    /// <summary>Closes an upload if it is idle, and saves its hash and the time of its last use.</summary>
     private async Task CloseAsync(OpenUpload upload, CancellationToken cancellation)
     {
         if (!upload.TryBeginClosing()) return;
@@ -244,7 +244,7 @@ internal sealed partial class LocalUploads(
         /// <summary>When its activity was last recorded, as a timestamp of the clock.</summary>
         public long RecordedAt { get; set; } = recordedAt;
 
-        public bool IsResting => State == Use.Rests;
+        public bool IsIdle => State == Use.Rests;
 
         public bool IsHeld => State == Use.IsHeld;
 

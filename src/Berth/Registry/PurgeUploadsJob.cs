@@ -36,7 +36,7 @@ internal sealed partial class PurgeUploadsJob(
             cancellation);
     }
 
-    /// <summary>Each page begins behind the one before, so that a dry run gets to the end too.</summary>
+    /// <summary>Each page starts after the previous one, so that a dry run, which deletes nothing, ends too.</summary>
     private async Task PurgeAsync(CancellationToken cancellation)
     {
         IdleUpload? last = null;

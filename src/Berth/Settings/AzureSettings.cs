@@ -11,48 +11,48 @@ public sealed record AzureSettings
     /// <summary>Azure's limit for a block.</summary>
     private const long MostBlockBytes = 4000L << 20;
 
-    /// <summary>It must be given.</summary>
+    /// <summary>Required.</summary>
     public string AccountName { get; init; } = "";
 
     /// <summary>One of the account's two keys, in base64.</summary>
     public string? AccountKey { get; init; }
 
-    /// <summary>It must be given, and exist at start.</summary>
+    /// <summary>Required; it must exist at startup.</summary>
     public string Container { get; init; } = "";
 
     public AzureCredentialSettings Credentials { get; init; } = new();
 
-    /// <summary>What every blob's name begins with.</summary>
+    /// <summary>The prefix of every blob's name.</summary>
     public string RootDirectory { get; init; } = "";
 
-    /// <summary>The end of the store's host name, which is another one in national clouds.</summary>
+    /// <summary>The end of the store's host name, which differs in national clouds.</summary>
     public string Realm { get; init; } = "core.windows.net";
 
-    /// <summary>The store's URL. Null: it follows from the account and the realm.</summary>
+    /// <summary>The store's URL. Null: derived from the account and the realm.</summary>
     public string? ServiceUrl { get; init; }
 
-    /// <summary>Believe any certificate.</summary>
+    /// <summary>Accept any certificate.</summary>
     public bool SkipVerify { get; init; }
 
-    /// <summary>A shared access signature, with which the store is reached instead of a key.</summary>
+    /// <summary>A shared access signature, used instead of a key.</summary>
     public string? SasToken { get; init; }
 
     /// <summary>The size of an upload's first blocks, in bytes. Later ones grow.</summary>
     public long ChunkSize { get; init; } = 10 << 20;
 
-    /// <summary>Memory for blocks on their way to the store, of all uploads together, in bytes.</summary>
+    /// <summary>Memory for blocks on their way to the store, shared by all uploads, in bytes.</summary>
     public long UploadMemoryBytes { get; init; } = 256 << 20;
 
-    /// <summary>How often a request to the store is repeated that failed for a reason that may pass.</summary>
+    /// <summary>How often a request to the store is retried after a transient failure.</summary>
     public int Retries { get; init; } = 6;
 
-    /// <summary>How long the store may be silent before a request is given up, or repeated.</summary>
+    /// <summary>How long the store may be silent before a request is given up or retried.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>The store's URL, without a slash at its end.</summary>
+    /// <summary>The store's URL, without a trailing slash.</summary>
     internal string Endpoint => (ServiceUrl ?? $"https://{AccountName}.blob.{Realm}").TrimEnd('/');
 
-    /// <summary>Where it is, and none of the secrets.</summary>
+    /// <summary>The container's location, without any secrets.</summary>
     public override string ToString() => RootDirectory.Trim('/') is { Length: > 0 } prefix
         ? $"azure://{AccountName}/{Container}/{prefix}"
         : $"azure://{AccountName}/{Container}";
@@ -78,7 +78,7 @@ public sealed record AzureSettings
             (s, v) => s with { Timeout = v }, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1));
 }
 
-/// <summary>Who Berth is for Azure, where it is not the account's key that says so.</summary>
+/// <summary>How Berth signs in to Azure, unless it uses the account's key.</summary>
 public sealed record AzureCredentialSettings
 {
     internal const string SharedKey = "shared_key";
@@ -87,20 +87,20 @@ public sealed record AzureCredentialSettings
 
     /// <summary>
     /// <c>shared_key</c>, <c>client_secret</c> or <c>default_credentials</c>. Null: the account's key or the shared
-    /// access signature where there is one, else the default credentials.
+    /// access signature if there is one, otherwise the default credentials.
     /// </summary>
     public string? Type { get; init; }
 
-    /// <summary>With <c>client_secret</c>: the application.</summary>
+    /// <summary>With <c>client_secret</c>: the application's client id.</summary>
     public string? ClientId { get; init; }
 
-    /// <summary>With <c>client_secret</c>: the directory that knows it.</summary>
+    /// <summary>With <c>client_secret</c>: the id of the application's tenant.</summary>
     public string? TenantId { get; init; }
 
     /// <summary>With <c>client_secret</c>: its secret.</summary>
     public string? Secret { get; init; }
 
-    /// <summary>None of the secrets.</summary>
+    /// <summary>Without any secrets.</summary>
     public override string ToString() => Type ?? "";
 
     internal static SettingsTable<AzureCredentialSettings> Keys { get; } = new SettingsTable<AzureCredentialSettings>()

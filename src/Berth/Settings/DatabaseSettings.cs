@@ -1,7 +1,7 @@
 namespace Berth.Settings;
 
 /// <summary>
-/// Where the metadata lies: in a SQLite file, or in PostgreSQL where <see cref="Host"/> is given. The keys for
+/// Where the metadata is stored: in a SQLite file, or in PostgreSQL if <see cref="Host"/> is given. The keys for
 /// PostgreSQL are those that other registries with a metadata database have.
 /// </summary>
 public sealed record DatabaseSettings
@@ -94,7 +94,7 @@ public sealed record PoolSettings
     /// <summary>How long an idle connection is kept.</summary>
     public TimeSpan MaxIdleTime { get; init; } = TimeSpan.FromMinutes(5);
 
-    /// <summary>How long any connection is used. 0: for ever.</summary>
+    /// <summary>How long any connection is used. 0: forever.</summary>
     public TimeSpan MaxLifetime { get; init; } = TimeSpan.FromHours(1);
 
     internal static SettingsTable<PoolSettings> Keys { get; } = new SettingsTable<PoolSettings>()

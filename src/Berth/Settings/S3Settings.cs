@@ -62,7 +62,7 @@ public sealed record S3Settings
     /// <summary>Larger objects are copied in parts, in bytes.</summary>
     public long MultipartCopyThresholdSize { get; init; } = 32 << 20;
 
-    /// <summary>What every key begins with.</summary>
+    /// <summary>The prefix of every key.</summary>
     public string RootDirectory { get; init; } = "";
 
     /// <summary>In capitals, as in S3's own documentation; <c>NONE</c> for stores without storage classes.</summary>
@@ -159,7 +159,7 @@ public enum RedirectMode
     /// <summary>Those in <see cref="RedirectSettings.Networks"/>.</summary>
     Inside,
 
-    /// <summary>Those outside of them.</summary>
+    /// <summary>Those outside of these networks.</summary>
     Outside,
 }
 

@@ -1,6 +1,6 @@
 namespace Berth.Settings;
 
-/// <summary>The part of the checks that looks at a container of Azure.</summary>
+/// <summary>The checks of a container in Azure.</summary>
 internal sealed partial class SettingsCheck
 {
     private static readonly string[] CredentialTypes =

@@ -135,7 +135,7 @@ internal sealed partial class SettingsCheck(
         if (database.Path is not null) Error("database.path", "is for SQLite, database.host for PostgreSQL; give one");
         if (!settings.Storage.IsRemote)
         {
-            Notice("database.host", "blobs lie in a folder of this machine: let only one node use the database, "
+            Notice("database.host", "blobs are stored in a folder on this machine: let only one node use the database, "
                 + "or set storage.s3 or storage.azure");
         }
 

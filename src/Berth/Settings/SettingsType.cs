@@ -6,7 +6,7 @@ namespace Berth.Settings;
 /// <summary>What a key takes: a single value, a list, names with values, or a section of keys.</summary>
 internal abstract class SettingsType
 {
-    /// <summary>The type of the entry with this name or number; null if there can be none.</summary>
+    /// <summary>The type of the entry with this name or number; null if there can't be one.</summary>
     public virtual SettingsType? Inner(string name) => null;
 
     /// <summary>The value, or null after a fault: the key then keeps its default.</summary>

@@ -10,7 +10,7 @@ namespace Berth.Transport;
 
 /// <summary>
 /// Kestrel's sockets, with our own accept loop: Kestrel's accepts connections until memory runs out, and when
-/// descriptors run out (EMFILE) it retries at once and for ever.
+/// descriptors run out (EMFILE) it retries at once and forever.
 /// </summary>
 internal sealed class BoundedListening(
     IOptions<SocketTransportOptions> sockets, OpenConnections connections, HttpSettings http, TimeProvider clock,

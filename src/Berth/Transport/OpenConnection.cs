@@ -114,7 +114,7 @@ internal sealed class OpenConnection(Socket socket, ConnectedClient client, Time
 
     public void EndSending() => isSending = false;
 
-    /// <summary>Asks the kernel how far it came, some time after the last look. One look at a time.</summary>
+    /// <summary>Updates the rates from the kernel's counters, at most every so often. Calls must not overlap.</summary>
     public void Look()
     {
         var (now, request) = (clock.GetTimestamp(), Volatile.Read(ref begun));
@@ -123,8 +123,8 @@ internal sealed class OpenConnection(Socket socket, ConnectedClient client, Time
         var seconds = clock.GetElapsedTime(since, now).TotalSeconds;
         if (seconds < ShortestBetweenLooks.TotalSeconds || TcpProgress.Of(socket) is not { } current) return;
 
-        // Before its first request a connection carries next to nothing. What it had carried before a later one
-        // nobody has asked.
+        // Bytes before the first request are negligible. Before a later one their number is unknown, so that request
+        // gets no rate until the next look.
         if (isNew) bytesPerSecond = double.MaxValue;
         if (!isNew || request == 1)
         {
