@@ -72,7 +72,13 @@ internal static class SettingsText
     /// <summary>An IP address, which is a network of one, or a CIDR range.</summary>
     public static bool TryParseNetwork(string text, out IPNetwork network)
     {
-        if (!IPAddress.TryParse(text, out var address)) return IPNetwork.TryParse(text, out network);
+        network = default;
+        var host = text.Split('/')[0];
+        if (!IPAddress.TryParse(host, out var address)) return false;
+
+        // IPAddress also parses "10" and "0x7f.1"; nobody means those.
+        if (!host.Contains(':', StringComparison.Ordinal) && host != address.ToString()) return false;
+        if (host.Length < text.Length) return IPNetwork.TryParse(text, out network);
         network = new IPNetwork(address, address.GetAddressBytes().Length * 8);
         return true;
     }

@@ -46,6 +46,20 @@ public sealed class HelmChartTests : IDisposable
             "a cluster with the credentials of its surroundings",
             ["database.host=db", "s3.bucket=b", "auth.anonymous=full", "podDisruptionBudget.enabled=false"]
         },
+        {
+            "a cluster on Azure",
+            [
+                "database.host=db", "azure.accountname=a", "azure.container=registry", "azure.rootdirectory=/berth",
+                "azure.accountkey=a2V5", "auth.anonymous=pull",
+            ]
+        },
+        {
+            "a cluster on Azure with a secret of its own",
+            [
+                "database.host=db", "azure.accountname=a", "azure.container=registry", "azure.existingSecret=azure",
+                "auth.anonymous=pull",
+            ]
+        },
         { "one node", Single },
         {
             "one node on a claim of its own, with users",
@@ -56,6 +70,7 @@ public sealed class HelmChartTests : IDisposable
     private static Dictionary<string, string> ForeignSecrets => new()
     {
         ["db/password"] = "p",
+        ["azure/accountkey"] = "a2V5",
         ["keys/accesskey"] = "a",
         ["keys/secretkey"] = "s",
         ["users/users"] = "alice:$2y$05$abcdefghijklmnopqrstuv",
@@ -163,7 +178,8 @@ public sealed class HelmChartTests : IDisposable
     [Theory]
     [InlineData("set auth.htpasswd.users", "database.host=h", "s3.bucket=b")]
     [InlineData("database.host must be set", "s3.bucket=b", "auth.anonymous=full")]
-    [InlineData("s3.bucket must be set", "database.host=h", "auth.anonymous=full")]
+    [InlineData("s3.bucket or azure.container must be set", "database.host=h", "auth.anonymous=full")]
+    [InlineData("azure.accountname must be set", "database.host=h", "azure.container=c", "auth.anonymous=full")]
     [InlineData("s3.secretkey must be set", "database.host=h", "s3.bucket=b", "auth.anonymous=full", "s3.accesskey=a")]
     [InlineData("additional properties 'hots' not allowed", "database.hots=h")]
     [InlineData("mode", "mode=double")]

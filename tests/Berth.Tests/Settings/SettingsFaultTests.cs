@@ -63,6 +63,7 @@ public sealed class SettingsFaultTests : IDisposable
     [InlineData("http: {trustedproxies: proxy}", "http.trustedproxies", 1)]
     [InlineData("storage: {s3: {bucket: b, region: r}, redirect: {mode: inside, networks: ['::/129', a]}}",
         "storage.redirect.networks", 2)]
+    [InlineData("http: {trustedproxies: [10, 0x7f.1, 10/8, 10.1.0.0/8/1]}", "http.trustedproxies", 4)]
     [InlineData("storage: {s3: {bucket: b, region: r}, redirect: {mode: inside, networks: a}}",
         "storage.redirect.networks", 1)]
     public void Each_network_that_is_none_is_reported(string yaml, string key, int count)

@@ -12,7 +12,11 @@
 {{- $_ := set $made "storage" (dict "filesystem" (dict "rootdirectory" "/var/lib/berth")) -}}
 {{- else -}}
 {{- $_ := set $made "database" (include "berth.database" . | fromYaml) -}}
+{{- if .Values.azure.container -}}
+{{- $_ := set $made "storage" (dict "azure" (include "berth.azure" . | fromYaml)) -}}
+{{- else -}}
 {{- $_ := set $made "storage" (dict "s3" (include "berth.s3" . | fromYaml)) -}}
+{{- end -}}
 {{- end -}}
 {{- toYaml (mergeOverwrite $made (deepCopy .Values.config)) -}}
 {{- end -}}
@@ -33,7 +37,7 @@ sslrootcert: /etc/berth/config/database-ca.pem
 {{- define "berth.s3" -}}
 {{- with .Values.s3 -}}
 region: {{ required "s3.region must be set in cluster mode" .region | quote }}
-bucket: {{ required "s3.bucket must be set in cluster mode" .bucket | quote }}
+bucket: {{ required "s3.bucket or azure.container must be set in cluster mode" .bucket | quote }}
 {{- with .regionendpoint }}
 regionendpoint: {{ . | quote }}
 {{- end }}
@@ -42,6 +46,16 @@ forcepathstyle: {{ .forcepathstyle }}
 rootdirectory: {{ . | quote }}
 {{- end }}
 encrypt: {{ .encrypt }}
+{{- end -}}
+{{- end -}}
+
+{{- define "berth.azure" -}}
+{{- with .Values.azure -}}
+accountname: {{ required "azure.accountname must be set with azure.container" .accountname | quote }}
+container: {{ .container | quote }}
+{{- with .rootdirectory }}
+rootdirectory: {{ . | quote }}
+{{- end }}
 {{- end -}}
 {{- end -}}
 
@@ -69,6 +83,15 @@ encrypt: {{ .encrypt }}
     secretKeyRef:
       name: {{ .existingSecret | default $own }}
       key: {{ if .existingSecret }}{{ .existingSecretSecretKey }}{{ else }}s3-secretkey{{ end }}
+{{- end }}
+{{- end }}
+{{- with .Values.azure -}}
+{{- if or .accountkey .existingSecret }}
+- name: REGISTRY_STORAGE_AZURE_ACCOUNTKEY
+  valueFrom:
+    secretKeyRef:
+      name: {{ .existingSecret | default $own }}
+      key: {{ if .existingSecret }}{{ .existingSecretKey }}{{ else }}azure-accountkey{{ end }}
 {{- end }}
 {{- end }}
 {{- end -}}
