@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text;
+using Berth.Access;
 using Berth.Settings;
 
 namespace Berth.Tests.Access;
@@ -9,6 +10,8 @@ public sealed class GuessingTests : IDisposable
 {
     private const string Attacker = "203.0.113.66";
     private const string Good = "198.51.100.7";
+    private const string Quick = "$2a$04$abcdefghijklmnopqrstuuE5pTSBqLNVeM8BNyi0PJHsFZxgsNNmu";
+    private const string Slow = "$2a$15$abcdefghijklmnopqrstuuE5pTSBqLNVeM8BNyi0PJHsFZxgsNNmu";
     private readonly string folder = Directory.CreateTempSubdirectory("berth-users-").FullName;
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
@@ -51,6 +54,48 @@ public sealed class GuessingTests : IDisposable
         await Eventually.TrueAsync(() => guesses.Any(guess => guess.IsCompletedSuccessfully));
         Assert.Equal(HttpStatusCode.OK, await SignInAsync(registry, "ann", "right", Good));
         foreach (var answer in await Task.WhenAll(guesses)) answer.Dispose();
+    }
+
+    [Fact]
+    public async Task A_client_with_one_check_waiting_keeps_its_place()
+    {
+        var queue = new BcryptQueue(new PasswordCheckSettings { Threads = 1, Waiting = 2, WaitingPerClient = 1 });
+        var first = CompareAsync("first", Attacker, Slow);
+        var second = first;
+        await Eventually.TrueAsync(() => !(second = CompareAsync("second", Attacker)).IsCompleted);
+        var third = CompareAsync("third", Good);
+        Assert.Null(await CompareAsync("fourth", Good));
+        Assert.Null(await CompareAsync("fifth", "192.0.2.1"));
+        Assert.Equal([false, false, false], await Task.WhenAll(first, second, third));
+
+        Task<bool?> CompareAsync(string password, string client, string hash = Quick) =>
+            queue.CompareAsync(password, password, hash, IPAddress.Parse(client), Stop).AsTask();
+    }
+
+    [Fact]
+    public async Task A_right_password_is_forgotten_five_minutes_after_its_last_use()
+    {
+        var clock = new SetClock();
+        var checks = new PasswordChecks(
+            new PasswordCheckSettings { Threads = 1, Waiting = 1, WaitingPerClient = 1 }, clock);
+        var right = BCrypt.Net.BCrypt.HashPassword("right", 4);
+        Assert.Equal(PasswordAnswer.Right, await CheckAsync("right", right));
+
+        // While others take all places, only a remembered password is let in.
+        var (working, waiting) = (CheckAsync("one guess", Slow), Task.FromResult(PasswordAnswer.Busy));
+        await Eventually.TrueAsync(() => !(waiting = CheckAsync("another", Quick)).IsCompleted);
+        for (var i = 0; i < 3; i++)
+        {
+            clock.Advance(TimeSpan.FromMinutes(4));
+            Assert.Equal(PasswordAnswer.Right, await CheckAsync("right", right));
+        }
+
+        clock.Advance(TimeSpan.FromMinutes(5));
+        Assert.Equal(PasswordAnswer.Busy, await CheckAsync("right", right));
+        await Task.WhenAll(working, waiting);
+
+        Task<PasswordAnswer> CheckAsync(string password, string hash) =>
+            checks.CheckAsync("ann", password, hash, isKnown: true, client: null, Stop).AsTask();
     }
 
     [Fact]

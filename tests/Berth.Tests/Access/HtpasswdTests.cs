@@ -73,6 +73,7 @@ public sealed partial class HtpasswdTests : IDisposable
     {
         await using var registry = await StartAsync(AnonymousAccess.Pull);
         var script = await SignedScriptAsync(registry);
+        (script["no password"], script["no name"]) = (Basic("ann", ""), Basic("", Password));
         await script.PlayAsync(
             """
             GET /v2/
@@ -104,6 +105,12 @@ public sealed partial class HtpasswdTests : IDisposable
               401 UNAUTHORIZED
             GET /v2/a/blobs/{sha256 abcd}
               Authorization: {wrong}
+              401 UNAUTHORIZED
+            GET /v2/a/blobs/{sha256 abcd}
+              Authorization: {no password}
+              401 UNAUTHORIZED
+            GET /v2/a/blobs/{sha256 abcd}
+              Authorization: {no name}
               401 UNAUTHORIZED
             GET /v2/_catalog
               200
@@ -251,6 +258,7 @@ public sealed partial class HtpasswdTests : IDisposable
         Assert.True(await IsLetInAsync(registry, "ann", cut + "a"));
         Assert.True(await IsLetInAsync(registry, "ann", cut + new string('b', 528)));
         Assert.False(await IsLetInAsync(registry, "ann", cut[..35]));
+        Assert.False(await IsLetInAsync(registry, "ann", cut + new string('b', 4096)));
         Assert.True(await IsLetInAsync(registry, "bob", shorter));
         Assert.False(await IsLetInAsync(registry, "bob", shorter + "x"));
     }
@@ -262,6 +270,7 @@ public sealed partial class HtpasswdTests : IDisposable
         "SHA-2")]
     [InlineData("ann:$2y$10$tooShort", 1, "cut short")]
     [InlineData("ann:$2y$99$abcdefghijklmnopqrstuuE5pTSBqLNVeM8BNyi0PJHsFZxgsNNmu", 1, "cut short or damaged")]
+    [InlineData("ann:$2y$04$abcdefghijklmnopqrstuuE5pTSBqLNVeM8BN,i0PJHsFZxgsNNmu", 1, "cut short or damaged")]
     [InlineData("ann:secret", 1, "no hash")]
     [InlineData("ann:", 1, "nothing after the colon")]
     [InlineData("/etc/berth/htpasswd", 1, "no colon")]

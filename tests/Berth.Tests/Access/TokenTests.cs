@@ -267,7 +267,10 @@ public sealed class TokenTests : IDisposable
         var more = Base64Url.EncodeToString(Encoding.UTF8.GetBytes(claims.Replace("\"a\"", "\"b\"")));
         var otherKey = Base64Url.EncodeToString(
             HMACSHA256.HashData(new byte[32], Encoding.ASCII.GetBytes($"{parts[0]}.{parts[1]}")));
-        await IsRefusedAsync(registry,
+        var key = await registry.Services.GetRequiredService<SigningKeyTable>().FindOrAddAsync("token", Stop);
+        var elsewhere = $"{parts[0]}.{Base64Url.EncodeToString(Encoding.UTF8.GetBytes(claims.Replace("aud", "for")))}";
+        var signed = Base64Url.EncodeToString(HMACSHA256.HashData(key, Encoding.ASCII.GetBytes(elsewhere)));
+        await IsRefusedAsync(registry, $"{elsewhere}.{signed}",
             $"{parts[0]}.{more}.{parts[2]}", $"{none}.{parts[1]}.", $"{none}.{parts[1]}.{parts[2]}",
             $"{parts[0]}.{parts[1]}.{otherKey}", $"{parts[0]}.{parts[1]}.", $"{parts[0]}.{parts[1]}", $"{parts[0]}..",
             $"{parts[0]}.", parts[0], token[..^1], token + "A", token + ".", token + "=", $"{token}.{parts[2]}",

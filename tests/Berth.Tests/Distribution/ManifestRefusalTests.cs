@@ -15,8 +15,11 @@ public class ManifestRefusalTests
         { MediaTypes.OciManifest, """{"schemaVersion":2}""", "'config'" },
         { MediaTypes.OciManifest, Images.Oci(",\"manifests\":[]"), "two types" },
         { MediaTypes.OciIndex, Images.Index("", ",\"layers\":[]"), "two types" },
+        { MediaTypes.DockerManifestList, """{"schemaVersion":2,"layers":[]}""", "two types" },
+        { MediaTypes.OciManifest, Images.Oci(",\"layers\":{}"), "'layers' must be a list" },
         { MediaTypes.OciIndex, Images.Oci(), "Content-Type" },
         { MediaTypes.OciIndex, Images.Index("7"), "descriptor" },
+        { MediaTypes.OciArtifact, """{"blobs":[7]}""", "descriptor" },
         { MediaTypes.OciManifest, Images.Oci(",\"subject\":{\"digest\":\"sha256:1\",\"size\":1}"), "descriptor" },
         { MediaTypes.OciManifest, Images.Oci(",\"annotations\":{\"a\":1}"), "annotations" },
         { MediaTypes.OciManifest, Images.Oci(",\"artifactType\":\"a/b\\u0000\""), "control characters" },
@@ -44,6 +47,7 @@ public class ManifestRefusalTests
         { "", """{"schemaVersion":2,"mediaType":"rubbish"}""", "not a media type" },
         { "", """{"schemaVersion":2,"mediaType":"a/b\r\nX-Injected: yes"}""", "not a media type" },
         { "", """{"schemaVersion":2,"mediaType":"a/\u00e9"}""", "not a media type" },
+        { "", """{"schemaVersion":2,"mediaType":"application/\u00e9"}""", "not a media type" },
     };
 
     [Theory]

@@ -38,6 +38,30 @@ public partial class GrammarTests
         for (var length = 0; length < 300; length++) Assert.False(Digest.TryParse(new string('a', length), out _));
     }
 
+    [Theory]
+    [InlineData(DigestAlgorithm.Sha256, 64)]
+    [InlineData(DigestAlgorithm.Sha512, 128)]
+    public void A_digest_tells_its_algorithm_and_whether_it_is_of_nothing(DigestAlgorithm algorithm, int hexLength)
+    {
+        var nothing = Digest.Of(algorithm, []);
+        Assert.Equal((algorithm, hexLength, true), (nothing.Algorithm, nothing.Hex.Length, nothing.IsOfNothing));
+        using var hash = Digest.StartHash(algorithm);
+        hash.AppendData("a"u8);
+        var something = Digest.FromHash(algorithm, hash.GetHashAndReset());
+        Assert.Equal((Digest.Of(algorithm, "a"u8), false), (something, something.IsOfNothing));
+    }
+
+    [Fact]
+    public void Media_types_are_valid_exactly_when_the_grammar_of_RFC_6838_matches() => Compare(
+        ["/", "a", "application/", "vnd.a+json", "!#$&-^_.", new('x', 126), ";", "é", " ", "\r"], 4,
+        text => MediaTypeGrammar().IsMatch(text), text => MediaTypes.IsValid(text));
+
+    [Fact]
+    public void Upload_ids_parse_exactly_when_they_are_32_lower_case_hexadecimal_digits() => Compare(
+        [new('0', 31), new('f', 30), "a", "9", "g", "A", "-", "é"], 3,
+        text => UploadIdGrammar().IsMatch(text),
+        text => UploadId.TryParse(text, out var id) && id.Text == text);
+
     [Fact]
     public void A_path_is_read_back_as_it_was_put_together()
     {
@@ -214,6 +238,12 @@ public partial class GrammarTests
 
     [GeneratedRegex(@"\A(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})\z")]
     private static partial Regex DigestGrammar();
+
+    [GeneratedRegex(@"\A[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}\z")]
+    private static partial Regex MediaTypeGrammar();
+
+    [GeneratedRegex(@"\A[0-9a-f]{32}\z")]
+    private static partial Regex UploadIdGrammar();
 
     [GeneratedRegex(@"\Abytes=\s*([0-9]*)-([0-9]*)\s*\z", RegexOptions.IgnoreCase)]
     private static partial Regex RangeGrammar();

@@ -6,7 +6,7 @@ using Berth.Registry;
 using Berth.Settings;
 using Berth.Tests.Blobs;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Logging;
 
 namespace Berth.Tests.Registry;
 
@@ -24,9 +24,7 @@ public class LocalUploadsTests
     {
         await using var registry = await RegistryFixture.StartOnFilesAsync();
         var clock = new SteppingClock();
-        var table = new UploadTable(
-            registry.Services.GetRequiredService<Database>(), registry.Services.GetRequiredService<RepositoryTable>(),
-            clock);
+        var table = TableOf(registry, clock);
         using var uploads = Create(registry, table, clock);
         var id = await uploads.StartAsync(StoreUse.Repository, DigestAlgorithm.Sha256, "somebody", Stop);
         for (var passed = TimeSpan.Zero; passed < 2 * Age; passed += TimeSpan.FromMinutes(6))
@@ -42,19 +40,91 @@ public class LocalUploadsTests
             clock.Advance(TimeSpan.FromMinutes(6));
             await uploads.CloseIdleAsync(TimeSpan.FromMinutes(5), Stop);
             Assert.Empty(await table.IdleAsync(Age, after: null, 10, Stop));
+
+            // The hash of what arrived is kept, for whoever goes on.
+            Assert.Equal(bytesEachTime > 0, (await table.FindAsync(id, Stop))!.State is not null);
         }
 
         clock.Advance(Age);
         Assert.Single(await table.IdleAsync(Age, after: null, 10, Stop));
         Assert.True(await uploads.ExpireAsync(id, Age, Stop));
+        Assert.Empty(await registry.StoredAsync("uploads"));
     }
 
-    private static LocalUploads Create(RegistryFixture registry, UploadTable table, TimeProvider clock) => new(
+    [Fact]
+    public async Task An_upload_in_one_request_does_not_expire_however_long_that_takes()
+    {
+        await using var registry = await RegistryFixture.StartOnFilesAsync();
+        var clock = new SteppingClock();
+        var table = TableOf(registry, clock);
+        using var uploads = Create(registry, table, clock);
+        await using var lease = await uploads.TakeNewAsync(
+            StoreUse.Repository, DigestAlgorithm.Sha256, "somebody", Stop);
+        clock.Advance(2 * Age);
+        Assert.False(await uploads.ExpireAsync(lease.Id, Age, Stop));
+        clock.Advance(2 * Age);
+        await uploads.RecordActivityAsync(Stop);
+        await uploads.CloseIdleAsync(TimeSpan.Zero, Stop);
+        Assert.Empty(await table.IdleAsync(Age, after: null, 10, Stop));
+        Assert.True((await uploads.TakeAsync(StoreUse.Repository, lease.Id, Stop)).IsBusy);
+        await lease.DiscardAsync(Stop);
+        Assert.Equal(UploadTaking.Unknown, await uploads.TakeAsync(StoreUse.Repository, lease.Id, Stop));
+        Assert.Empty(await registry.StoredAsync("uploads"));
+    }
+
+    [Fact]
+    public async Task An_upload_whose_request_just_ends_stays_open_for_the_next_one()
+    {
+        await using var registry = await RegistryFixture.StartOnFilesAsync();
+        var clock = new SteppingClock();
+        var table = TableOf(registry, clock);
+        using var uploads = Create(registry, table, clock);
+        var id = await uploads.StartAsync(StoreUse.Repository, DigestAlgorithm.Sha256, "somebody", Stop);
+        var content = StoreUse.Bytes(1, 1000);
+        await using (var lease = (await uploads.TakeAsync(StoreUse.Repository, id, Stop)).Lease)
+        {
+            await lease!.AppendAsync(PipeReader.Create(new MemoryStream(content)), long.MaxValue, Stop);
+        }
+
+        await using (var next = (await uploads.TakeAsync(StoreUse.Repository, id, Stop)).Lease)
+        {
+            Assert.Equal(StoreUse.DigestOf(content), await next!.ComputeDigestAsync(DigestAlgorithm.Sha256, Stop));
+            Assert.DoesNotContain(registry.Log, line => line.Contains("reading it again", StringComparison.Ordinal));
+        }
+
+        await uploads.CloseIdleAsync(TimeSpan.Zero, Stop);
+        Assert.NotNull((await table.FindAsync(id, Stop))!.State);
+    }
+
+    [Fact]
+    public async Task An_upload_does_not_expire_soon_after_a_request_however_short_the_age_is()
+    {
+        await using var registry = await RegistryFixture.StartOnFilesAsync();
+        var (clock, age) = (new SteppingClock(), TimeSpan.FromMinutes(8));
+        var table = TableOf(registry, clock);
+        using var uploads = Create(registry, table, clock, age);
+        var id = await uploads.StartAsync(StoreUse.Repository, DigestAlgorithm.Sha256, "somebody", Stop);
+        clock.Advance(TimeSpan.FromMinutes(7));
+        await using (var lease = (await uploads.TakeAsync(StoreUse.Repository, id, Stop)).Lease)
+        {
+            Assert.True(await lease!.KeepAsync(Stop));
+        }
+
+        clock.Advance(TimeSpan.FromMinutes(2));
+        Assert.Empty(await table.IdleAsync(age, after: null, 10, Stop));
+    }
+
+    private static UploadTable TableOf(RegistryFixture registry, TimeProvider clock) => new(
+        registry.Services.GetRequiredService<Database>(), registry.Services.GetRequiredService<RepositoryTable>(),
+        clock);
+
+    private static LocalUploads Create(
+        RegistryFixture registry, UploadTable table, TimeProvider clock, TimeSpan? age = null) => new(
         table, registry.Services.GetRequiredService<RepositoryBlobs>(),
         registry.Services.GetRequiredService<IBlobStore>(),
         new StorageSettings
         {
-            Maintenance = new MaintenanceSettings { UploadPurging = new UploadPurgingSettings { Age = Age } },
+            Maintenance = new MaintenanceSettings { UploadPurging = new UploadPurgingSettings { Age = age ?? Age } },
         },
-        new LimitSettings(), clock, NullLogger<LocalUploads>.Instance);
+        new LimitSettings(), clock, registry.Services.GetRequiredService<ILogger<LocalUploads>>());
 }

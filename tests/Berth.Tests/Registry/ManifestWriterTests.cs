@@ -30,7 +30,7 @@ public class ManifestWriterTests
     {
         await using var registry = await RegistryFixture.StartAsync();
         await Images.ScriptAsync(registry, "a");
-        for (var i = 0; i < 2; i++)
+        for (var i = 0; i < 3; i++)
         {
             var result = await PushAsync(registry, isHealed: false);
             Assert.Equal(ManifestRefusal.ReferencesUnknown, result.Refusal);
