@@ -74,6 +74,7 @@ public sealed partial class HtpasswdTests : IDisposable
         await using var registry = await StartAsync(AnonymousAccess.Pull);
         var script = await SignedScriptAsync(registry);
         (script["no password"], script["no name"]) = (Basic("ann", ""), Basic("", Password));
+        script["too long"] = Basic("ann", new string('x', 4096));
         await script.PlayAsync(
             """
             GET /v2/
@@ -111,6 +112,9 @@ public sealed partial class HtpasswdTests : IDisposable
               401 UNAUTHORIZED
             GET /v2/a/blobs/{sha256 abcd}
               Authorization: {no name}
+              401 UNAUTHORIZED
+            GET /v2/a/blobs/{sha256 abcd}
+              Authorization: {too long}
               401 UNAUTHORIZED
             GET /v2/_catalog
               200
