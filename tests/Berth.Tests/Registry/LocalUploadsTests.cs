@@ -86,12 +86,17 @@ public class LocalUploadsTests
             await lease!.AppendAsync(PipeReader.Create(new MemoryStream(content)), long.MaxValue, Stop);
         }
 
+        clock.Advance(TimeSpan.FromMinutes(11));
         await using (var next = (await uploads.TakeAsync(StoreUse.Repository, id, Stop)).Lease)
         {
             Assert.Equal(StoreUse.DigestOf(content), await next!.ComputeDigestAsync(DigestAlgorithm.Sha256, Stop));
             Assert.DoesNotContain(registry.Log, line => line.Contains("reading it again", StringComparison.Ordinal));
         }
 
+        // An upload that is open has no hash in its row.
+        clock.Advance(TimeSpan.FromMinutes(2));
+        await uploads.CloseIdleAsync(TimeSpan.FromMinutes(5), Stop);
+        Assert.Null((await table.FindAsync(id, Stop))!.State);
         await uploads.CloseIdleAsync(TimeSpan.Zero, Stop);
         Assert.NotNull((await table.FindAsync(id, Stop))!.State);
     }
