@@ -19,7 +19,8 @@ internal static class JobsCommand
         var failed = new Option<bool>("--failed") { Description = "Only those that failed." };
         var limit = new Option<int>("--limit")
         {
-            Description = "The most entries of each list.", DefaultValueFactory = _ => 50,
+            Description = "The most entries of each list.",
+            DefaultValueFactory = _ => 50,
         };
         limit.Validators.Add(result =>
         {

@@ -72,8 +72,11 @@ public class SharedDatabaseTests
         await using var a = await shared.StartNodeAsync();
         await using var b = await shared.StartNodeAsync(proxy.Port, d => d with
         {
-            CacheStaleness = TimeSpan.FromSeconds(2), ServeCachedFor = TimeSpan.Zero,
-            ConnectTimeout = TimeSpan.FromSeconds(1), QueryTimeout = TimeSpan.FromSeconds(1), Retries = 0,
+            CacheStaleness = TimeSpan.FromSeconds(2),
+            ServeCachedFor = TimeSpan.Zero,
+            ConnectTimeout = TimeSpan.FromSeconds(1),
+            QueryTimeout = TimeSpan.FromSeconds(1),
+            Retries = 0,
         });
         (await SharedDatabase.PushAsync(a, Tag, 1)).Dispose();
         await SharedDatabase.PullAsync(b, Tag);

@@ -38,8 +38,10 @@ public class SlowDatabaseTests
         await using var database = await PostgresServer.CreateDatabaseAsync();
         await using var node = await StartAsync(database, d => d with
         {
+            Pool = d.Pool with { MaxOpen = 2 },
+
             // A connection is opened within this time even on a busy machine.
-            Pool = d.Pool with { MaxOpen = 2 }, ConnectTimeout = TimeSpan.FromSeconds(5),
+            ConnectTimeout = TimeSpan.FromSeconds(5),
         });
         (await SharedDatabase.PushAsync(node, "v2/a/manifests/t", 1)).Dispose();
         Task<HttpResponseMessage>[] slow;

@@ -28,7 +28,10 @@ public sealed class StrangerTests : IDisposable
         var there = await FillAsync(registry);
         var missing = there with
         {
-            Name = "never/pushed", Tag = "absent", Digest = "sha256:" + new string('0', 64), Upload = new('0', 32),
+            Name = "never/pushed",
+            Tag = "absent",
+            Digest = "sha256:" + new string('0', 64),
+            Upload = new('0', 32),
         };
         var kinds = registry.Services.GetRequiredService<DistributionApi>().Table.Select(r => r.Kind).Distinct();
         var credentials = new[] { null, "Basic Og==", "Basic YW5uOndyb25n", "Bearer abc", "rubbish" };
@@ -121,7 +124,8 @@ public sealed class StrangerTests : IDisposable
         {
             Auth = new AuthSettings
             {
-                Anonymous = AnonymousAccess.None, Htpasswd = new HtpasswdSettings { Path = users },
+                Anonymous = AnonymousAccess.None,
+                Htpasswd = new HtpasswdSettings { Path = users },
             },
             Http = isForBrowsers ? s.Http with { Headers = headers } : s.Http,
         });
