@@ -14,6 +14,9 @@ internal sealed partial class MemoryRelease(TimeProvider clock) : BackgroundServ
     /// <summary>Heaps below this fraction of the memory are left alone.</summary>
     private const int LeastShareOfMemory = 5;
 
+    /// <summary>How many intervals are left out after a collection that freed little.</summary>
+    private const int PausesAfterNothing = 2;
+
     private const int MmapThreshold = -3; // M_MMAP_THRESHOLD of mallopt(3)
 
     /// <summary>Larger blocks, mostly SQLite's, are returned to the system as soon as they are freed.</summary>
@@ -36,15 +39,16 @@ internal sealed partial class MemoryRelease(TimeProvider clock) : BackgroundServ
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         var least = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / LeastShareOfMemory;
-        var most = least;
+        var pauses = 0;
         using var timer = new PeriodicTimer(Interval, clock);
         while (await timer.WaitForNextTickAsync(stoppingToken))
         {
-            if (GC.GetGCMemoryInfo().TotalCommittedBytes < most) continue;
+            var committed = GC.GetGCMemoryInfo().TotalCommittedBytes;
+            if (committed < least || pauses-- > 0) continue;
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
 
-            // What is left is in use: the next collection waits until the heap has grown by half.
-            most = Math.Max(least, GC.GetGCMemoryInfo().TotalCommittedBytes * 3 / 2);
+            // Where most of the memory is in use, collections are in vain, and rarer.
+            pauses = GC.GetGCMemoryInfo().TotalCommittedBytes > committed * 3 / 4 ? PausesAfterNothing : 0;
         }
     }
 

@@ -32,7 +32,7 @@ internal sealed partial class RequestBoundary(
         connection?.BeginRequest(hasBody);
         try
         {
-            if (connection is { HasHadItsTurn: true }) await Task.Yield();
+            if (connection is { IsPipelined: true }) await Task.Yield();
             headers.Set(http);
             var body = requests is null ? null : Count(http);
             int status;

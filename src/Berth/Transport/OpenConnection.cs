@@ -11,8 +11,8 @@ internal sealed class OpenConnection(Socket socket, ConnectedClient client, Time
     private static readonly TimeSpan ShortestBetweenLooks = TimeSpan.FromMilliseconds(250);
     private static readonly AsyncLocal<OpenConnection?> Flowing = new();
 
-    /// <summary>So many requests that arrived at once are answered before other connections get the thread.</summary>
-    private const int RequestsPerTurn = 4;
+    /// <summary>No client can have seen an answer and sent its next request within this time.</summary>
+    private static readonly TimeSpan ShortestRoundTrip = TimeSpan.FromMicroseconds(50);
 
     private long idleSince = clock.GetTimestamp();
     private int running;
@@ -53,10 +53,10 @@ internal sealed class OpenConnection(Socket socket, ConnectedClient client, Time
     public int Running => Volatile.Read(ref running);
 
     /// <summary>
-    /// Kestrel answers requests that were sent ahead one after the other, without giving way: before this one, other
-    /// connections should get the thread.
+    /// The last request to begin had been sent before the previous one was answered. Kestrel answers such requests one
+    /// after the other without giving way, so other connections should get the thread first.
     /// </summary>
-    public bool HasHadItsTurn => begun % RequestsPerTurn == 0;
+    public bool IsPipelined { get; private set; }
 
     /// <summary>The time since the last request ended, or the connection began.</summary>
     public TimeSpan IdleFor => clock.GetElapsedTime(Volatile.Read(ref idleSince));
@@ -91,7 +91,9 @@ internal sealed class OpenConnection(Socket socket, ConnectedClient client, Time
     {
         if (Running == 0)
         {
-            Volatile.Write(ref begunAt, clock.GetTimestamp());
+            var now = clock.GetTimestamp();
+            IsPipelined = HasAnswered && clock.GetElapsedTime(Volatile.Read(ref idleSince), now) < ShortestRoundTrip;
+            Volatile.Write(ref begunAt, now);
             Interlocked.Increment(ref begun);
         }
 

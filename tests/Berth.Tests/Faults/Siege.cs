@@ -1,13 +1,14 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 using System.Text;
 using Berth.Disk;
 
 namespace Berth.Tests.Faults;
 
 /// <summary>What somebody without a password does to a Berth, from the same address as its good clients.</summary>
-internal sealed class Siege(Uri address, IReadOnlyList<string> paths) : IDisposable
+internal sealed partial class Siege(Uri address, IReadOnlyList<string> paths) : IDisposable
 {
     private const int Openers = 4;
 
@@ -116,8 +117,8 @@ internal sealed class Siege(Uri address, IReadOnlyList<string> paths) : IDisposa
     }
 
     /// <summary>
-    /// A thousand requests at a time on one connection, as fast as they are answered. On threads of their own: the
-    /// tests' pool is for the good client.
+    /// A thousand requests at a time on one connection, as fast as they are answered. On threads of their own, since the
+    /// tests' pool is for the good client, and of the lowest priority, since an attacker has a processor of their own.
     /// </summary>
     private static void Pipeline(Socket socket)
     {
@@ -128,6 +129,7 @@ internal sealed class Siege(Uri address, IReadOnlyList<string> paths) : IDisposa
 
         static void StartThread(Func<bool> step) => new Thread(() =>
         {
+            _ = SetPriority(0, 0, 19);
             try
             {
                 while (step())
@@ -141,6 +143,9 @@ internal sealed class Siege(Uri address, IReadOnlyList<string> paths) : IDisposa
         })
         { IsBackground = true }.Start();
     }
+
+    [LibraryImport("libc", EntryPoint = "setpriority")]
+    private static partial int SetPriority(int which, int thread, int nice);
 
     /// <summary>An upload at 300 bytes a second, just above what counts as none.</summary>
     private static async Task DribbleAsync(Socket socket, CancellationToken stop)
