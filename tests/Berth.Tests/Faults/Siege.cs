@@ -117,8 +117,9 @@ internal sealed partial class Siege(Uri address, IReadOnlyList<string> paths) : 
     }
 
     /// <summary>
-    /// A thousand requests at a time on one connection, as fast as they are answered. On threads of their own, since the
-    /// tests' pool is for the good client, and of the lowest priority, since an attacker has a processor of their own.
+    /// A thousand requests at a time on one connection, as fast as they are answered. On threads of their own, since
+    /// the tests' pool is for the good client, and of the lowest priority, since an attacker has a processor of their
+    /// own.
     /// </summary>
     private static void Pipeline(Socket socket)
     {

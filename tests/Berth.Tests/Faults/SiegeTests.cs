@@ -42,13 +42,7 @@ public class SiegeTests(ITestOutputHelper output)
             settings =>
             {
                 machine.Apply(settings);
-                if (kind == SiegeKind.WrongPasswords) settings["REGISTRY_AUTH_HTPASSWD_PATH"] = users.Path;
-
-                // The tests read the log: they would be slowed down by their own flood.
-                if (kind == SiegeKind.PipelinedRequests) settings["REGISTRY_LOG_ACCESSLOG_DISABLED"] = "true";
-                if (kind != SiegeKind.CompressedHeaders) return;
-                settings["REGISTRY_HTTP_TLS_CERTIFICATE"] = files.Certificate;
-                settings["REGISTRY_HTTP_TLS_KEY"] = files.Key;
+                Configure(kind, settings, users, files);
             },
             Cancellation);
         using var http = berth.CreateClient();
@@ -138,6 +132,18 @@ public class SiegeTests(ITestOutputHelper output)
         Assert.Equal(0, await berth.TerminateAsync(Cancellation));
         Assert.DoesNotContain(" error ", berth.Output, StringComparison.Ordinal);
         Assert.DoesNotContain("reading it again", berth.Output, StringComparison.Ordinal);
+    }
+
+    private static void Configure(
+        SiegeKind kind, IDictionary<string, string> settings, UsersFile users, CertificateFolder files)
+    {
+        if (kind == SiegeKind.WrongPasswords) settings["REGISTRY_AUTH_HTPASSWD_PATH"] = users.Path;
+
+        // The tests read the log: they would be slowed down by their own flood.
+        if (kind == SiegeKind.PipelinedRequests) settings["REGISTRY_LOG_ACCESSLOG_DISABLED"] = "true";
+        if (kind != SiegeKind.CompressedHeaders) return;
+        settings["REGISTRY_HTTP_TLS_CERTIFICATE"] = files.Certificate;
+        settings["REGISTRY_HTTP_TLS_KEY"] = files.Key;
     }
 
     /// <summary>What those ask for who don't read.</summary>
