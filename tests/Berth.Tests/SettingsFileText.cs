@@ -1,5 +1,6 @@
 using System.Collections;
 using System.Globalization;
+using System.Net;
 using System.Text;
 using System.Text.Json;
 using Berth.Settings;
@@ -30,6 +31,7 @@ internal static class SettingsFileText
         string text => JsonSerializer.Serialize(text),
         bool flag => flag ? "true" : "false",
         TimeSpan time => $"\"{time.TotalMilliseconds.ToString(CultureInfo.InvariantCulture)}ms\"",
+        IPNetwork network => $"\"{network}\"",
         Enum name => $"\"{name.ToString().ToLowerInvariant()}\"",
         IDictionary map => "{" + string.Join(",", map.Keys.Cast<string>().Select(
             key => $"{JsonSerializer.Serialize(key)}:{Value(map[key]!, null)}")) + "}",
