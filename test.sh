@@ -100,6 +100,14 @@ list_failed() {
     sort -u
 }
 
+# run_runner FILE THREADS OPTION...: runs tests and writes their results to a file.
+run_runner() {
+  local file=$1 count=$2
+  shift 2
+  timeout --kill-after=30 "${minutes}m" tests/Berth.Tests/bin/Release/net10.0/Berth.Tests \
+    -noLogo -noColor -longRunning 120 -maxThreads "$count" -result-xml "$file" "$@"
+}
+
 # run_again NAME: in CI, repeats a few failed tests alone. Those that then pass count as passed, and are listed at the
 # end: a test that depends on the machine's load is a defect to mend, but no reason to refuse a change.
 run_again() {
@@ -108,8 +116,7 @@ run_again() {
   [ "${CI:-}" = true ] && [ "$count" -gt 0 ] && [ "$count" -le 5 ] || return 0
   while read -r method; do methods+=(-method "$method"); done < <(list_failed "$first")
   echo "The $count that failed, again:"
-  timeout --kill-after=30 "${minutes}m" tests/Berth.Tests/bin/Release/net10.0/Berth.Tests \
-    -noLogo -noColor -longRunning 120 -maxThreads 1 -result-xml "$again" "${methods[@]}"
+  run_runner "$again" 1 "${methods[@]}"
   [ -s "$again" ] && [ "$(attribute "$again" passed)" -gt 0 ] || return 0
   local still
   still=$(($(attribute "$again" failed) + $(attribute "$again" errors)))
@@ -129,8 +136,7 @@ attribute() {
 run_tests() {
   local name=$1 file=$results/$1.xml code
   shift
-  timeout --kill-after=30 "${minutes}m" tests/Berth.Tests/bin/Release/net10.0/Berth.Tests \
-    -noLogo -noColor -longRunning 120 -maxThreads "$threads" -result-xml "$file" "$@"
+  run_runner "$file" "$threads" "$@"
   code=$?
   [ $code -ne 124 ] && [ $code -ne 137 ] || die "the tests did not end within $minutes minutes (BERTH_TEST_MINUTES)"
   [ -s "$file" ] || die "the tests ended with exit code $code and left no results"

@@ -236,8 +236,9 @@ internal sealed class ListEndpoints(
     private async Task<RegistryError?> SendAsync(
         V2Request request, string contentType, ReadOnlyMemory<byte> content)
     {
-        using var hold = content.Length > AnswerBody.PieceBytes ? answers.TryHold(content) : null;
-        if (hold is null && content.Length > AnswerBody.PieceBytes) return LargeAnswers.NoRoom(request.Response);
+        var isLarge = content.Length > AnswerBody.PieceBytes;
+        using var hold = isLarge ? answers.TryHold(content) : null;
+        if (isLarge && hold is null) return LargeAnswers.NoRoom(request.Response);
         request.Response.ContentType = contentType;
         request.Response.ContentLength = content.Length;
         await AnswerBody.SendAsync(request.Response.BodyWriter, content, request.Aborted);

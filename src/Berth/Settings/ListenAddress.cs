@@ -45,9 +45,8 @@ public readonly record struct ListenAddress(string Host, int Port, bool IsLoopba
     private static bool TryParseHost(ReadOnlySpan<char> host, out IPAddress ip)
     {
         if (host is ['[', .. var inner, ']'])
-            return IPAddress.TryParse(inner, out ip!) && inner.Contains(':') && !inner.Contains('[');
+            return SettingsText.TryParseAddress(inner, out ip) && inner.Contains(':') && !inner.Contains('[');
 
-        // IPAddress also parses "1" and "0x7f.1"; nobody means those.
-        return IPAddress.TryParse(host, out ip!) && host.SequenceEqual(ip.ToString()) && !host.Contains(':');
+        return SettingsText.TryParseAddress(host, out ip) && !host.Contains(':');
     }
 }

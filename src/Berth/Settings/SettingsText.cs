@@ -69,15 +69,16 @@ internal static class SettingsText
         return false;
     }
 
+    /// <summary>An IP address. <see cref="IPAddress"/> also parses "10" and "0x7f.1"; nobody means those.</summary>
+    public static bool TryParseAddress(ReadOnlySpan<char> text, out IPAddress address) =>
+        IPAddress.TryParse(text, out address!) && (text.Contains(':') || text.SequenceEqual(address.ToString()));
+
     /// <summary>An IP address, which is a network of one, or a CIDR range.</summary>
     public static bool TryParseNetwork(string text, out IPNetwork network)
     {
         network = default;
         var host = text.Split('/')[0];
-        if (!IPAddress.TryParse(host, out var address)) return false;
-
-        // IPAddress also parses "10" and "0x7f.1"; nobody means those.
-        if (!host.Contains(':', StringComparison.Ordinal) && host != address.ToString()) return false;
+        if (!TryParseAddress(host, out var address)) return false;
         if (host.Length < text.Length) return IPNetwork.TryParse(text, out network);
         network = new IPNetwork(address, address.GetAddressBytes().Length * 8);
         return true;

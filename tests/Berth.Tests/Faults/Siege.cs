@@ -56,10 +56,12 @@ internal sealed partial class Siege(Uri address, IReadOnlyList<string> paths) : 
     private async Task OpenAsync(SiegeKind kind, string opening, int most, TaskCompletionSource filled)
     {
         // Each new reader is sent what the sockets hold, which is much: many a second would be a flood of another kind.
-        var pause = TimeSpan.FromMilliseconds(
-            kind is SiegeKind.ReadersThatNeverRead or SiegeKind.SlowUploads or SiegeKind.CompressedHeaders
-                ? 40
-                : kind is SiegeKind.PipelinedRequests ? 1000 : 2);
+        var pause = TimeSpan.FromMilliseconds(kind switch
+        {
+            SiegeKind.ReadersThatNeverRead or SiegeKind.SlowUploads or SiegeKind.CompressedHeaders => 40,
+            SiegeKind.PipelinedRequests => 1000,
+            _ => 2,
+        });
         var stop = over.Token;
         for (var i = 0; !stop.IsCancellationRequested; i++)
         {
