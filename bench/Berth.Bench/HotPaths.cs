@@ -4,6 +4,7 @@ using BenchmarkDotNet.Attributes;
 using Berth.Access;
 using Berth.Blobs;
 using Berth.Distribution;
+using Berth.Identity;
 using Berth.Oci;
 using Berth.Settings;
 using Microsoft.AspNetCore.Http;

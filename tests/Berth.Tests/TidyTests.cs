@@ -18,10 +18,12 @@ public sealed partial class TidyTests
         ["Blobs"] = ["Oci", "Disk", "Settings", "Telemetry"],
         ["Metadata"] = ["Oci", "Disk", "Settings", "Telemetry"],
         ["Access"] = ["Oci", "Metadata", "Settings"],
+        ["Identity"] = ["Oci", "Access", "Metadata", "Settings"],
         ["Jobs"] = ["Oci", "Metadata", "Settings", "Telemetry"],
         ["Registry"] = ["Oci", "Disk", "Blobs", "Metadata", "Jobs", "Settings"],
         ["Transport"] = ["Disk", "Settings"],
-        ["Distribution"] = ["Oci", "Blobs", "Metadata", "Registry", "Transport", "Access", "Settings"],
+        ["Distribution"] =
+            ["Oci", "Blobs", "Metadata", "Registry", "Transport", "Access", "Identity", "Settings"],
         ["Lifecycle"] = ["Oci", "Blobs", "Metadata", "Registry", "Settings"],
         ["Logging"] = ["Oci", "Blobs", "Metadata", "Access", "Settings", "Distribution"],
         ["Hosting"] = null,

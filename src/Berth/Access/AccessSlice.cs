@@ -1,4 +1,5 @@
 using Berth.Distribution;
+using Berth.Identity;
 using Berth.Metadata;
 using Berth.Settings;
 

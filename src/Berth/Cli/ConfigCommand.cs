@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Berth.Access;
 using Berth.Hosting;
+using Berth.Identity;
 using Berth.Settings;
 
 namespace Berth.Cli;

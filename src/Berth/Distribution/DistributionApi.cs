@@ -1,4 +1,5 @@
 using Berth.Access;
+using Berth.Identity;
 using Berth.Oci;
 using Berth.Registry;
 using Berth.Settings;

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text;
 using Berth.Access;
+using Berth.Identity;
 using Berth.Settings;
 
 namespace Berth.Tests.Access;

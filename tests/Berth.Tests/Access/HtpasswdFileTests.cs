@@ -1,5 +1,6 @@
 using System.Text;
 using Berth.Access;
+using Berth.Identity;
 using Berth.Settings;
 using Microsoft.Extensions.Logging;
 

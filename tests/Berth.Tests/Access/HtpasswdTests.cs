@@ -2,6 +2,7 @@ using System.Net;
 using System.Runtime.InteropServices;
 using System.Text;
 using Berth.Access;
+using Berth.Identity;
 using Berth.Settings;
 using Berth.Tests.Distribution;
 using Berth.Tests.Faults;

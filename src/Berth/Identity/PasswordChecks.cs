@@ -5,7 +5,7 @@ using System.Text;
 using Berth.Metadata;
 using Berth.Settings;
 
-namespace Berth.Access;
+namespace Berth.Identity;
 
 /// <summary>The result of a password check.</summary>
 internal enum PasswordAnswer

@@ -1,9 +1,10 @@
 using System.Buffers.Text;
 using System.Net;
 using System.Text;
+using Berth.Access;
 using Berth.Settings;
 
-namespace Berth.Access;
+namespace Berth.Identity;
 
 /// <summary>Who sent a request, or why the credentials were refused.</summary>
 /// <param name="Caller">Null if the credentials are refused.</param>

@@ -1,7 +1,7 @@
 using System.Net;
 using Berth.Settings;
 
-namespace Berth.Access;
+namespace Berth.Identity;
 
 /// <summary>Users and bcrypt hashes from a file that <c>htpasswd -B</c> writes, reloaded when it changes.</summary>
 internal sealed partial class HtpasswdFile

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Berth.Settings;
 
-namespace Berth.Access;
+namespace Berth.Identity;
 
 /// <summary>
 /// Compares passwords with bcrypt hashes on a few threads of its own, so that password guessing can't take the cores

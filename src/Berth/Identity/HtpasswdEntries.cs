@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Text;
 
-namespace Berth.Access;
+namespace Berth.Identity;
 
 /// <summary>A line of an htpasswd file that can't be used, and why, without revealing secrets.</summary>
 internal readonly record struct UnusableLine(int Number, string Reason);
