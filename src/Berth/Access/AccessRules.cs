@@ -1,3 +1,4 @@
+using Berth.Metadata;
 using Berth.Oci;
 using Berth.Settings;
 
@@ -11,7 +12,7 @@ internal enum AccessAnswer
     /// <summary>Not with these credentials, or without any; others may work. 401 with a challenge.</summary>
     SignIn,
 
-    /// <summary>Not by anybody who could sign in here. 403.</summary>
+    /// <summary>Not by this caller. 403.</summary>
     Denied,
 
     /// <summary>The caller must not even learn that it exists. 404.</summary>
@@ -19,33 +20,114 @@ internal enum AccessAnswer
 }
 
 /// <summary>
-/// Decides what a caller may do. Users of the htpasswd file may do everything, as in distribution; others what
-/// <c>auth.anonymous</c> says. Without an auth section, which the settings allow only on loopback, everyone may do
-/// everything.
+/// Decides what a caller may do. An account may do what its grants, its memberships and the settings' rules say;
+/// everyone may pull from public repositories, unless <c>auth.anonymous</c> says otherwise; users of the htpasswd file
+/// may do everything, as in distribution, unless the settings have rules. Without an auth section, which on other
+/// addresses than loopback means local users, everyone may do everything.
 /// </summary>
-internal sealed class AccessRules(AuthSettings? settings)
+internal sealed class AccessRules(
+    AuthSettings? settings, SettingsRules rules, KnownRights known, TimeProvider clock)
 {
-    private readonly AnonymousAccess anonymous = settings?.Anonymous ?? AnonymousAccess.Full;
-    private readonly bool hasUsers = settings?.Htpasswd is not null;
+    private const AccessAction Reading = AccessAction.Pull | AccessAction.Catalog;
+
+    private readonly AnonymousAccess anonymous = settings?.AnonymousOrDefault ?? AnonymousAccess.Full;
+    private readonly bool hasUsers = settings?.HasUsers == true;
 
     /// <summary>May this caller do this?</summary>
     /// <param name="caller">Who asks.</param>
-    /// <param name="action">What for.</param>
+    /// <param name="action">What for: one of them.</param>
     /// <param name="repository">Where; null if it concerns no repository.</param>
     /// <param name="cancellation">The answer may come from the database.</param>
-    public ValueTask<AccessAnswer> AskAsync(
+    /// <exception cref="DatabaseUnavailableException">The caller's rights are not remembered, and can't be read.
+    /// </exception>
+    public async ValueTask<AccessAnswer> AskAsync(
         Caller caller, AccessAction action, RepositoryName? repository, CancellationToken cancellation)
-    {
-        cancellation.ThrowIfCancellationRequested();
-        return new ValueTask<AccessAnswer>(Answer(caller, action, repository));
-    }
-
-    private AccessAnswer Answer(Caller caller, AccessAction action, RepositoryName? repository)
     {
         // What is allowed without credentials is allowed with any: clients send what they have.
         if (IsOpen(action)) return AccessAnswer.Allowed;
-        if (caller.Kind == CallerKind.User && IsCovered(caller, action, repository)) return AccessAnswer.Allowed;
-        return hasUsers ? AccessAnswer.SignIn : AccessAnswer.Denied;
+        if (caller.Kind == CallerKind.Anonymous)
+        {
+            if (await MayEveryoneAsync(caller, action, repository, cancellation)) return AccessAnswer.Allowed;
+            return hasUsers ? AccessAnswer.SignIn : AccessAnswer.Denied;
+        }
+
+        var rights = await RightsOfAsync(caller, cancellation);
+        if (!rights.AreValid) return AccessAnswer.SignIn;
+        if (action == AccessAction.SignIn) return AccessAnswer.Allowed;
+        if (action == AccessAction.Catalog || repository is not { } name)
+        {
+            return IsCovered(caller, action, null) ? AccessAnswer.Allowed : AccessAnswer.SignIn;
+        }
+
+        if (Find(caller, rights, action, name.Text) is null
+            && !await MayEveryoneAsync(caller, action, repository, cancellation))
+        {
+            return action == AccessAction.Pull ? AccessAnswer.Hidden : AccessAnswer.Denied;
+        }
+
+        if (!IsWithinLimits(caller, action, name.Text)) return Refuse(action);
+        return IsCovered(caller, action, name.Text) ? AccessAnswer.Allowed : AccessAnswer.SignIn;
+    }
+
+    /// <summary>What a caller may do, as far as it does not depend on the repository.</summary>
+    /// <exception cref="DatabaseUnavailableException">It is not remembered, and can't be read.</exception>
+    public async ValueTask<CallerRights> RightsOfAsync(Caller caller, CancellationToken cancellation)
+    {
+        if (caller.Id is not { } id)
+        {
+            return new CallerRights(true, null, caller.OwnGrants ?? [], IsUnrestricted(caller));
+        }
+
+        var account = await known.FindAsync(id, cancellation);
+        if (account is null || !account.IsActive(clock.GetUtcNow())) return CallerRights.Over;
+        if (caller.SecretId is { } secret
+            && (await known.FindTokenAsync(secret, cancellation) is not { } token || token.IsOver(clock.GetUtcNow())))
+        {
+            return CallerRights.Over;
+        }
+
+        return new CallerRights(true, account, account.Grants, account.Role == RegistryRole.Administrator);
+    }
+
+    /// <summary>The repositories that a caller may pull from; null for all of them.</summary>
+    public async ValueTask<VisibleNames?> VisibleAsync(Caller caller, CancellationToken cancellation)
+    {
+        if (IsOpen(AccessAction.Pull)) return null;
+        var rights = await RightsOfAsync(caller, cancellation);
+        var limits = caller.Limits;
+        var isAll = rights.MayEverything || rights.Account?.Role == RegistryRole.Auditor;
+        if (isAll && limits is null) return null;
+        var grants = isAll
+            ? [new Grant(NamePattern.All, Reading, "")]
+            : rights.Grants.Concat(rules.For(caller, rights.Groups))
+                .Where(grant => (grant.Actions & AccessAction.Pull) != 0).ToList();
+        return new VisibleNames(
+            [.. grants.Select(grant => grant.Names).Distinct()], WithPublic: MayReadPublic(caller),
+            name => limits is null || IsWithin(limits, AccessAction.Pull, name));
+    }
+
+    /// <summary>Why a caller may do this: the grant, or null if they may not.</summary>
+    public async ValueTask<string?> ExplainAsync(
+        Caller caller, AccessAction action, RepositoryName repository, CancellationToken cancellation)
+    {
+        if (IsOpen(action)) return "everyone may (auth.anonymous)";
+        var rights = await RightsOfAsync(caller, cancellation);
+        if (!rights.AreValid) return null;
+        if (!IsWithinLimits(caller, action, repository.Text)) return null;
+        if (Find(caller, rights, action, repository.Text) is { } grant) return grant.Through;
+        return await MayEveryoneAsync(caller, action, repository, cancellation) ? "the repository is public" : null;
+    }
+
+    private Grant? Find(Caller caller, CallerRights rights, AccessAction action, string repository)
+    {
+        if (rights.MayEverything) return rights.Account is null ? Grants.OfFile : Grants.OfAdministrator;
+        if (rights.Account?.Role == RegistryRole.Auditor && action == AccessAction.Pull) return Grants.OfAuditor;
+        foreach (var grant in rights.Grants)
+        {
+            if (grant.Covers(action, repository)) return grant;
+        }
+
+        return rules.Find(caller, rights.Groups, action, repository);
     }
 
     /// <summary>
@@ -59,14 +141,72 @@ internal sealed class AccessRules(AuthSettings? settings)
         _ => false,
     };
 
-    private static bool IsCovered(Caller caller, AccessAction action, RepositoryName? repository)
+    private async ValueTask<bool> MayEveryoneAsync(
+        Caller caller, AccessAction action, RepositoryName? repository, CancellationToken cancellation)
     {
-        if (caller.Scopes is not { } scopes || action == AccessAction.SignIn) return true;
-        foreach (var scope in scopes)
+        if (repository is not { } name) return false;
+        if (rules.Find(Caller.Anonymous, [], action, name.Text) is not null) return true;
+        return action == AccessAction.Pull && MayReadPublic(caller)
+            && await known.IsPublicAsync(name.Text, cancellation);
+    }
+
+    private bool MayReadPublic(Caller caller) =>
+        anonymous >= AnonymousAccess.Public || caller.Kind != CallerKind.Anonymous;
+
+    /// <summary>Users of a file may do everything, unless there are rules that say who may do what.</summary>
+    private bool IsUnrestricted(Caller caller) =>
+        caller is { Kind: CallerKind.User, OwnGrants: null } && !rules.AreAny;
+
+    private static AccessAnswer Refuse(AccessAction action) =>
+        action == AccessAction.Pull ? AccessAnswer.Hidden : AccessAnswer.Denied;
+
+    private static bool IsWithinLimits(Caller caller, AccessAction action, string repository) =>
+        caller.Limits is not { } limits || IsWithin(limits, action, repository);
+
+    private static bool IsWithin(IReadOnlyList<Grant> limits, AccessAction action, string repository)
+    {
+        foreach (var limit in limits)
         {
-            if (scope.Covers(action, repository?.Text)) return true;
+            if (limit.Covers(action, repository)) return true;
         }
 
         return false;
     }
+
+    private static bool IsCovered(Caller caller, AccessAction action, string? repository)
+    {
+        if (caller.Scopes is not { } scopes) return true;
+        foreach (var scope in scopes)
+        {
+            if (scope.Covers(action, repository)) return true;
+        }
+
+        return false;
+    }
+
+    private static class Grants
+    {
+        public static readonly Grant OfFile = new(NamePattern.All, default, "users of the htpasswd file may do everything");
+        public static readonly Grant OfAdministrator = new(NamePattern.All, default, "administrators may do everything");
+        public static readonly Grant OfAuditor = new(NamePattern.All, default, "auditors may read everything");
+    }
 }
+
+/// <summary>What a caller may do, as far as it does not depend on the repository.</summary>
+/// <param name="AreValid">False if the account or the secret is gone, disabled or over.</param>
+/// <param name="Account">The account's; null for callers without one.</param>
+/// <param name="Grants">What they may do in repositories.</param>
+/// <param name="MayEverything">Whether they may do everything in all of them.</param>
+internal sealed record CallerRights(bool AreValid, Rights? Account, IReadOnlyList<Grant> Grants, bool MayEverything)
+{
+    public static CallerRights Over { get; } = new(false, null, [], false);
+
+    public IReadOnlyList<string> Groups => Account?.Groups ?? [];
+}
+
+/// <summary>Which repositories a caller may pull from.</summary>
+/// <param name="Patterns">Those with names that one of these matches.</param>
+/// <param name="WithPublic">Whether public ones are among them.</param>
+/// <param name="IsWithinLimits">What the caller's credentials allow at most.</param>
+internal sealed record VisibleNames(
+    IReadOnlyList<NamePattern> Patterns, bool WithPublic, Func<string, bool> IsWithinLimits);

@@ -13,6 +13,12 @@ internal enum AccessAction
     Push = 2,
     Delete = 4,
     Catalog = 8,
+
+    /// <summary>Change what a repository shows of itself, and to whom.</summary>
+    Manage = 16,
+
+    /// <summary>Decide who may do what in it.</summary>
+    Own = 32,
 }
 
 /// <summary>
@@ -96,7 +102,8 @@ internal sealed record AccessScope(string Type, string Name, AccessAction Action
     {
         if (type is Registry && name is Catalog)
         {
-            return actions is "*" ? new AccessScope(Registry, Catalog, AccessAction.Catalog) : null;
+            // docker search asks for "search", which shows the same as the whole list.
+            return actions is "*" or "search" ? new AccessScope(Registry, Catalog, AccessAction.Catalog) : null;
         }
 
         // repository(plugin) is deprecated, with the same meaning.

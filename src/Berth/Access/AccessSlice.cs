@@ -10,29 +10,62 @@ internal sealed class AccessSlice : Slice
 {
     public override void AddServices(IServiceCollection services, RegistrySettings settings)
     {
-        var auth = settings.Auth;
-        services.AddSingleton(new AccessRules(auth));
+        var auth = settings.Auth ?? new AuthSettings();
+        services.AddSingleton(provider => new AccessVersion(
+            provider.GetRequiredService<Database>(), settings.Database.ServeCachedFor,
+            provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<KnownRights>().AddSingleton<AccessChanges>();
+        services.AddSingleton(provider => new AccessRules(
+            settings.Auth, new SettingsRules(settings.Access), provider.GetRequiredService<KnownRights>(),
+            provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new TokenKeys(
+            provider.GetRequiredService<Database>(), auth.TokenKeyAge, auth.TokenLifetime,
+            provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new AccessTokens(
+            provider.GetRequiredService<TokenKeys>(), auth, provider.GetRequiredService<TimeProvider>()));
+        AddIdentity(services, auth);
+        services.AddSingleton<TokenEndpoint>();
+    }
+
+    public override void AddWriters(IServiceCollection services, RegistrySettings settings)
+    {
+        services.AddHostedService(provider => provider.GetRequiredService<TokenUses>());
+        if (settings.Auth is not { Local: { Enabled: true } local }) return;
+        services.AddSingleton(provider => new FirstAdministrator(
+            local, provider.GetRequiredService<Database>(), provider.GetRequiredService<AccessChanges>(),
+            provider.GetRequiredService<LocalUsers>(), provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<FirstAdministrator>>()));
+        services.AddHostedService(provider => provider.GetRequiredService<FirstAdministrator>());
+    }
+
+    public override void Map(IEndpointRouteBuilder routes, RegistrySettings settings)
+    {
+        if (settings.Auth?.HasUsers != true) return;
+        var endpoint = routes.ServiceProvider.GetRequiredService<TokenEndpoint>();
+        routes.Map(TokenEndpoint.Path, endpoint.HandleAsync);
+        routes.MapMethods(TokenEndpoint.KeysPath, ["GET", "HEAD"], endpoint.AnswerKeysAsync);
+    }
+
+    private static void AddIdentity(IServiceCollection services, AuthSettings auth)
+    {
         services.AddSingleton(provider => new PasswordChecks(
-            (auth ?? new AuthSettings()).PasswordChecks, provider.GetRequiredService<TimeProvider>()));
-        if (auth?.Htpasswd is { } users)
+            auth.PasswordChecks, provider.GetRequiredService<TimeProvider>()));
+        if (auth.Htpasswd is { } users)
         {
             services.AddSingleton(provider => new HtpasswdFile(
                 users.Path, provider.GetRequiredService<PasswordChecks>(), provider.GetRequiredService<TimeProvider>(),
                 provider.GetRequiredService<ILogger<HtpasswdFile>>()));
         }
 
-        services.AddSingleton<SigningKeyTable>().AddSingleton<TokenEndpoint>();
-        services.AddSingleton(provider => new AccessTokens(
-            provider.GetRequiredService<SigningKeyTable>(), auth, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new LocalUsers(
+            auth.Local, provider.GetRequiredService<KnownRights>(), provider.GetRequiredService<PasswordChecks>()));
+        services.AddSingleton<TokenUses>().AddSingleton<SecretTokens>();
+        services.AddSingleton(provider => new RefreshTokens(
+            provider.GetRequiredService<Database>(), auth.RefreshTokenLifetime,
+            provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => new SignIn(
-            auth, provider.GetService<HtpasswdFile>(), provider.GetRequiredService<AccessTokens>(),
+            auth, provider.GetService<HtpasswdFile>(), provider.GetRequiredService<LocalUsers>(),
+            provider.GetRequiredService<SecretTokens>(), provider.GetRequiredService<AccessTokens>(),
             provider.GetRequiredService<ILogger<SignIn>>()));
-    }
-
-    public override void Map(IEndpointRouteBuilder routes, RegistrySettings settings)
-    {
-        if (settings.Auth?.Htpasswd is null) return;
-        routes.Map(
-            TokenEndpoint.Path, routes.ServiceProvider.GetRequiredService<TokenEndpoint>().HandleAsync);
     }
 }

@@ -1,60 +1,62 @@
 using System.Buffers;
 using System.Buffers.Text;
 using System.Diagnostics.CodeAnalysis;
-using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Berth.Metadata;
+using Berth.Oci;
 using Berth.Settings;
+using Microsoft.IdentityModel.JsonWebTokens;
+using Microsoft.IdentityModel.Tokens;
 
 namespace Berth.Access;
 
 /// <summary>
 /// Tokens that replace a sign-in for some minutes (distribution, "Token Authentication Implementation"): a JSON Web
-/// Token (RFC 7519), signed by HMAC with a key that all nodes share. Verifying one needs no database.
+/// Token (RFC 7519), signed with ES256. One that was verified before is not verified again.
 /// </summary>
-internal sealed class AccessTokens(SigningKeyTable keys, AuthSettings? settings, TimeProvider clock)
+internal sealed class AccessTokens(TokenKeys keys, AuthSettings settings, TimeProvider clock)
 {
-    /// <summary>The issuer and audience of tokens. Clients pass it back unchanged.</summary>
-    public const string ServiceName = "berth";
-
     /// <summary>The most characters in a token; the server's own limit on headers is larger.</summary>
     private const int MaxTokenChars = 16 * 1024;
 
     /// <summary>What is left of it for the claims, which base64 makes longer by a third.</summary>
-    private const int MaxClaimBytes = (MaxTokenChars / 4 * 3) - 512;
+    private const int MaxClaimBytes = (MaxTokenChars / 4 * 3) - 1024;
 
     /// <summary>The cache of recently verified tokens, in characters: some thousands of the usual length.</summary>
     private const long KeptChars = 4 << 20;
 
-    /// <summary>
-    /// The only header accepted, <c>{"alg":"HS256","typ":"JWT"}</c>: a token does not choose how it is verified.
-    /// </summary>
-    private static readonly string Header = Base64Url.EncodeToString("""{"alg":"HS256","typ":"JWT"}"""u8) + ".";
+    private static readonly JsonWebTokenHandler Handler = new() { MaximumTokenSizeInBytes = MaxTokenChars };
 
     private readonly BoundedCache<ReadToken> known = new(KeptChars);
-    private byte[]? key;
 
-    public TimeSpan Lifetime { get; } = (settings ?? new AuthSettings()).TokenLifetime;
+    /// <summary>The audience of tokens for this registry. Clients pass it back unchanged.</summary>
+    public string Service => settings.Service;
+
+    public TimeSpan Lifetime => settings.TokenLifetime;
+
+    /// <summary>The audience for a service that a client names: a trusted one, or this registry.</summary>
+    public string AudienceFor(string? service) =>
+        service is not null && settings.OtherServices.Contains(service) ? service : Service;
 
     /// <summary>A token that is good for these scopes, or for the first of them, as many as it has room for.</summary>
-    /// <exception cref="DatabaseUnavailableException">The key has not been loaded yet, and can't be read.</exception>
+    /// <param name="caller">Whose.</param>
+    /// <param name="audience">For which service.</param>
+    /// <param name="scopes">What it is to allow.</param>
+    /// <param name="issuedAt">From when.</param>
+    /// <param name="cancellation">Gives up.</param>
+    /// <exception cref="DatabaseUnavailableException">No key is known, and none can be read.</exception>
     public async ValueTask<IssuedToken> IssueAsync(
-        string subject, IReadOnlyList<AccessScope> scopes, DateTimeOffset issuedAt, CancellationToken cancellation)
+        Caller caller, string audience, IReadOnlyList<AccessScope> scopes, DateTimeOffset issuedAt,
+        CancellationToken cancellation)
     {
-        key ??= await keys.FindOrAddAsync("token", cancellation);
         var granted = new List<AccessScope>();
         var claims = new ArrayBufferWriter<byte>(512);
         using (var json = new Utf8JsonWriter(claims))
         {
             json.WriteStartObject();
-            json.WriteString("iss", ServiceName);
-            json.WriteString("aud", ServiceName);
-            json.WriteString("sub", subject);
-            json.WriteNumber("iat", issuedAt.ToUnixTimeSeconds());
-            json.WriteNumber("exp", (issuedAt + Lifetime).ToUnixTimeSeconds());
-            json.WriteString("jti", Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)));
+            WriteClaims(json, caller, audience, issuedAt);
             json.WriteStartArray("access");
             foreach (var scope in scopes)
             {
@@ -67,66 +69,92 @@ internal sealed class AccessTokens(SigningKeyTable keys, AuthSettings? settings,
             json.WriteEndObject();
         }
 
-        var signed = Header + Base64Url.EncodeToString(claims.WrittenSpan);
-        return new IssuedToken($"{signed}.{Base64Url.EncodeToString(Sign(signed))}", granted);
+        var key = (await keys.AllAsync(cancellation))[0];
+        var text = Handler.CreateToken(Encoding.UTF8.GetString(claims.WrittenSpan), key.Credentials);
+        return new IssuedToken(text, granted);
     }
 
-    /// <summary>
-    /// The caller whom a token was issued to; null if it is not ours, was tampered with, or has expired.
-    /// </summary>
-    /// <exception cref="DatabaseUnavailableException">The key has not been loaded yet, and can't be read.</exception>
-    public ValueTask<Caller?> FindAsync(string token, CancellationToken cancellation)
+    /// <summary>The caller whom a token was issued to; null if it is not ours, was tampered with, or is over.</summary>
+    /// <param name="token">Any text.</param>
+    /// <param name="patience">How long after its end it still counts.</param>
+    /// <param name="cancellation">Gives up.</param>
+    /// <exception cref="DatabaseUnavailableException">No key is known, and none can be read.</exception>
+    public ValueTask<Caller?> FindAsync(string token, TimeSpan patience, CancellationToken cancellation)
     {
-        if (token.Length > MaxTokenChars || !token.StartsWith(Header, StringComparison.Ordinal))
+        if (token.Length > MaxTokenChars) return new ValueTask<Caller?>((Caller?)null);
+        return known.TryGet(token, out var read)
+            ? new ValueTask<Caller?>(IsOver(read, patience) ? null : read.Caller)
+            : ReadAsync(token, patience, cancellation);
+    }
+
+    private void WriteClaims(Utf8JsonWriter json, Caller caller, string audience, DateTimeOffset issuedAt)
+    {
+        json.WriteString("iss", settings.Issuer);
+        json.WriteString("sub", caller.Kind == CallerKind.Anonymous ? "" : caller.Name);
+        json.WriteString("aud", audience);
+        json.WriteNumber("iat", issuedAt.ToUnixTimeSeconds());
+        json.WriteNumber("nbf", issuedAt.ToUnixTimeSeconds());
+        json.WriteNumber("exp", (issuedAt + Lifetime).ToUnixTimeSeconds());
+        json.WriteString("jti", Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)));
+        json.WriteString("kind", Roles.Word(caller.Kind));
+        if (caller.Id is { } account) json.WriteNumber("account", account);
+        if (caller.SecretId is { } secret) json.WriteNumber("secret", secret);
+    }
+
+    private async ValueTask<Caller?> ReadAsync(string token, TimeSpan patience, CancellationToken cancellation)
+    {
+        if (!TryParse(token, out var parsed)) return null;
+        if (await keys.FindAsync(parsed.Kid, cancellation) is not { } key) return null;
+        var result = await Handler.ValidateTokenAsync(parsed, new TokenValidationParameters
         {
-            return new ValueTask<Caller?>((Caller?)null);
-        }
+            IssuerSigningKey = key.Key,
+            TryAllIssuerSigningKeys = false,
+            ValidAlgorithms = [SecurityAlgorithms.EcdsaSha256],
+            ValidIssuer = settings.Issuer,
+            ValidAudience = Service,
 
-        if (known.TryGet(token, out var read)) return new ValueTask<Caller?>(IsOver(read) ? null : read.Caller);
-        return ReadAsync(token, cancellation);
-    }
-
-    private async ValueTask<Caller?> ReadAsync(string token, CancellationToken cancellation)
-    {
-        key ??= await keys.FindOrAddAsync("token", cancellation);
-        if (!TryOpen(token, out var claims) || !TryRead(claims, out var caller, out var expires)) return null;
-        var left = expires - clock.GetUtcNow();
-        if (left <= TimeSpan.Zero) return null;
+            // Checked below by our own clock, and again at each use.
+            ValidateLifetime = false,
+        });
+        if (!result.IsValid || !TryRead(parsed, out var caller, out var expires)) return null;
 
         // From here on its age is measured by a monotonic clock.
+        var left = expires - clock.GetUtcNow();
         var read = new ReadToken(caller, clock.GetTimestamp(), left < Lifetime ? left : Lifetime);
         known.Set(token, read, token.Length);
-        return caller;
+        return IsOver(read, patience) ? null : caller;
     }
 
-    private bool IsOver(ReadToken read) => clock.GetElapsedTime(read.ReadAt) >= read.Left;
+    private bool IsOver(ReadToken read, TimeSpan patience) => clock.GetElapsedTime(read.ReadAt) >= read.Left + patience;
 
-    private bool TryOpen(string token, [NotNullWhen(true)] out byte[]? claims)
+    /// <summary>Before any key is looked up: most texts that are not tokens end here.</summary>
+    private static bool TryParse(string token, [NotNullWhen(true)] out JsonWebToken? parsed)
     {
-        claims = null;
-        var dot = token.LastIndexOf('.');
-        if (dot < Header.Length) return false;
-        // Compared as text: in base64, several texts decode to the same bytes, and only one of them was issued.
-        var right = Base64Url.EncodeToString(Sign(token[..dot]));
-        if (!CryptographicOperations.FixedTimeEquals(
-            MemoryMarshal.AsBytes(token.AsSpan(dot + 1)), MemoryMarshal.AsBytes(right.AsSpan())))
+        parsed = null;
+        try
+        {
+            parsed = new JsonWebToken(token);
+            return parsed.Alg == SecurityAlgorithms.EcdsaSha256 && parsed.Kid is { Length: > 0 and <= 100 };
+        }
+        catch (Exception e) when (e is ArgumentException or SecurityTokenException or JsonException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>What we signed is well-formed, but another version of Berth may have written other claims.</summary>
+    private static bool TryRead(JsonWebToken token, [NotNullWhen(true)] out Caller? caller, out DateTimeOffset expires)
+    {
+        (caller, expires) = (null, default);
+        using var json = JsonDocument.Parse(Base64Url.DecodeFromChars(token.EncodedPayload));
+        var root = json.RootElement;
+        if (!root.TryGetProperty("kind", out var word)
+            || !Enum.TryParse<CallerKind>(word.GetString(), ignoreCase: true, out var kind))
         {
             return false;
         }
 
-        claims = Base64Url.DecodeFromChars(token.AsSpan(Header.Length, dot - Header.Length));
-        return true;
-    }
-
-    /// <summary>What we signed is well-formed, but another version of Berth may have written other claims.</summary>
-    private static bool TryRead(byte[] claims, [NotNullWhen(true)] out Caller? caller, out DateTimeOffset expires)
-    {
-        (caller, expires) = (null, default);
-        using var json = JsonDocument.Parse(claims);
-        var root = json.RootElement;
-        if (!root.TryGetProperty("aud", out var audience) || !audience.ValueEquals(ServiceName)) return false;
         expires = DateTimeOffset.FromUnixTimeSeconds(root.GetProperty("exp").GetInt64());
-        var subject = root.GetProperty("sub").GetString()!;
         var scopes = new List<AccessScope>();
         foreach (var scope in root.GetProperty("access").EnumerateArray())
         {
@@ -134,13 +162,24 @@ internal sealed class AccessTokens(SigningKeyTable keys, AuthSettings? settings,
         }
 
         // Anonymous callers need no token: theirs are for clients that insist on one.
-        caller = subject.Length == 0
+        caller = kind == CallerKind.Anonymous
             ? Caller.AnonymousWithToken
-            : new Caller(null, CallerKind.User, subject, SignInMethod.Token, scopes);
+            : new Caller(NumberOf(root, "account"), kind, root.GetProperty("sub").GetString()!, SignInMethod.Token)
+            {
+                Scopes = scopes,
+                SecretId = NumberOf(root, "secret"),
+                OwnGrants = kind == CallerKind.Workload ? [.. scopes.Select(GrantOf).OfType<Grant>()] : null,
+            };
         return true;
     }
 
-    private byte[] Sign(string text) => HMACSHA256.HashData(key!, Encoding.ASCII.GetBytes(text));
+    /// <summary>What a workload may do is known only when it signs in, so its token says all of it.</summary>
+    private static Grant? GrantOf(AccessScope scope) => scope.Target is { } repository
+        ? new Grant(NamePattern.ForRepository(repository), scope.Actions, "the access token allows it")
+        : null;
+
+    private static long? NumberOf(JsonElement claims, string name) =>
+        claims.TryGetProperty(name, out var number) ? number.GetInt64() : null;
 
     private sealed record ReadToken(Caller Caller, long ReadAt, TimeSpan Left);
 }

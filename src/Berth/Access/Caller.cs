@@ -5,6 +5,10 @@ internal enum CallerKind
 {
     Anonymous,
     User,
+    Robot,
+
+    /// <summary>A job of an issuer that is trusted: it has no account, and its rights come with its token.</summary>
+    Workload,
 }
 
 /// <summary>How a caller proved who they are.</summary>
@@ -12,6 +16,14 @@ internal enum SignInMethod
 {
     None,
     Password,
+
+    /// <summary>A personal or robot token in place of a password.</summary>
+    Secret,
+
+    /// <summary>A token of a trusted issuer in place of a password.</summary>
+    Keyless,
+
+    /// <summary>An access token of this registry.</summary>
     Token,
 }
 
@@ -20,14 +32,25 @@ internal enum SignInMethod
 /// <param name="Kind">What they are.</param>
 /// <param name="Name">Their name, for logs and for columns that record who did something.</param>
 /// <param name="Method">How they signed in.</param>
-/// <param name="Scopes">What the credentials are limited to; null if they allow all that the caller may do.</param>
-internal sealed record Caller(
-    long? Id, CallerKind Kind, string Name, SignInMethod Method, IReadOnlyList<AccessScope>? Scopes = null)
+internal sealed record Caller(long? Id, CallerKind Kind, string Name, SignInMethod Method)
 {
+    /// <summary>What the access token is limited to; null if it is none.</summary>
+    public IReadOnlyList<AccessScope>? Scopes { get; init; }
+
+    /// <summary>What the personal or robot token is limited to; null if it allows all that the account may do.</summary>
+    public IReadOnlyList<Grant>? Limits { get; init; }
+
+    /// <summary>The personal, robot or refresh token that they signed in with, now or for their access token.</summary>
+    public long? SecretId { get; init; }
+
+    /// <summary>All that a caller without an account may do, where it is known from the credentials.</summary>
+    public IReadOnlyList<Grant>? OwnGrants { get; init; }
+
     public static Caller Anonymous { get; } = new(null, CallerKind.Anonymous, "anonymous", SignInMethod.None);
 
     /// <summary>A caller who got a token without signing in.</summary>
     public static Caller AnonymousWithToken { get; } = Anonymous with { Method = SignInMethod.Token };
 
+    /// <summary>A user of a file, who has no account.</summary>
     public static Caller WithPassword(string name) => new(null, CallerKind.User, name, SignInMethod.Password);
 }

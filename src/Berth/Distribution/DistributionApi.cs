@@ -108,7 +108,7 @@ internal sealed class DistributionApi
     private async ValueTask<RegistryError?> AdmitAsync(HttpContext http, Route route, V2Target target)
     {
         RepositoryName? repository = target.HasRepository ? target.Repository : null;
-        var (caller, reason, isBusy) = await signIn.FindAsync(http);
+        var (caller, reason, isBusy) = await signIn.FindAsync(http, isOfUpload: target.Kind == V2Kind.Upload);
         if (isBusy) return RegistryError.TooManyRequests(reason!);
         if (caller is null) return Challenge(http, AccessScope.For(route.Action, repository), reason!);
         http.Features.Set(caller);
@@ -117,8 +117,7 @@ internal sealed class DistributionApi
             case AccessAnswer.SignIn:
                 return Challenge(http, AccessScope.For(route.Action, repository), "authentication required");
             case AccessAnswer.Denied:
-                return RegistryError.Denied("this requires signing in, and there are no users "
-                    + "(auth.anonymous, auth.htpasswd)");
+                return RefuseAction(caller, route.Action, target);
             case AccessAnswer.Hidden:
                 return RegistryError.NameUnknown(target.Repository);
         }
@@ -135,6 +134,11 @@ internal sealed class DistributionApi
 
         return route.Action == AccessAction.Delete && !storage.Delete.Enabled ? RegistryError.DeleteDisabled() : null;
     }
+
+    private static RegistryError RefuseAction(Caller caller, AccessAction action, V2Target target) =>
+        caller.Kind == CallerKind.Anonymous
+            ? RegistryError.Denied("this requires signing in, and there are no users (auth.anonymous, auth.local)")
+            : RegistryError.Denied($"{caller.Name} may not {Roles.Write(action)} in {target.Repository}");
 
     private RegistryError Challenge(HttpContext http, AccessScope? scope, string reason)
     {

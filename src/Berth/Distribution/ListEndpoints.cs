@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Berth.Access;
 using Berth.Metadata;
 using Berth.Oci;
 using Berth.Settings;
@@ -13,7 +14,7 @@ namespace Berth.Distribution;
 /// </summary>
 internal sealed class ListEndpoints(
     Database database, RepositoryTable repositories, ManifestTable manifests, Locations locations,
-    LargeAnswers answers, CatalogSettings catalog, LimitSettings limits) : IDisposable
+    LargeAnswers answers, AccessRules access, CatalogSettings catalog, LimitSettings limits) : IDisposable
 {
     /// <summary>
     /// The annotations of a page of referrers, in characters, unless a single one has more: the next page has the rest.
@@ -47,8 +48,10 @@ internal sealed class ListEndpoints(
     public async Task<RegistryError?> CatalogAsync(V2Request request)
     {
         if (ReadPage(request, catalog.MaxEntries, catalog.ListEntries, out var page) is { } error) return error;
-        var names = new NameList("repositories", (last, count, skip) =>
-            repositories.ListAsync(last, count, skip, request.Aborted));
+        var visible = await access.VisibleAsync(request.Caller, request.Aborted);
+        var names = new NameList("repositories", visible is null
+            ? (last, count, skip) => repositories.ListAsync(last, count, skip, request.Aborted)
+            : new VisibleCatalog(database, visible, request.Aborted).ReadAsync);
         return await AnswerAsync(request, page, names, await names.ReadFirstAsync(page));
     }
 

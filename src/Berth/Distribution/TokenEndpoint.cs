@@ -10,31 +10,69 @@ namespace Berth.Distribution;
 
 /// <summary>
 /// <c>/token</c>: issues the tokens that a Bearer challenge asks for (distribution, "Token Authentication
-/// Specification" and "OAuth2 Token Authentication"). With a user's name and password, the token is that user's;
-/// without, it grants what everyone may do. Granting less than requested is not an error.
+/// Specification" and "OAuth2 Token Authentication"). With a user's name and password, or a refresh token, the token is
+/// that user's; without, it grants what everyone may do. Granting less than requested is not an error.
 /// </summary>
 internal sealed class TokenEndpoint(
-    SignIn signIn, AccessRules access, AccessTokens tokens, TimeProvider clock, ILogger<TokenEndpoint> log)
+    SignIn signIn, AccessRules access, AccessTokens tokens, TokenKeys keys, RefreshTokens refreshing,
+    TimeProvider clock, ILogger<TokenEndpoint> log)
 {
     public const string Path = "/token";
+
+    /// <summary>The public keys, for other registries that trust these tokens (RFC 7517).</summary>
+    public const string KeysPath = "/.well-known/jwks.json";
 
     /// <summary>The most scopes per request. A push with many mounts asks for some ten.</summary>
     private const int MaxScopes = 100;
 
     private const int MaxFormBytes = 64 * 1024;
 
-    public async Task HandleAsync(HttpContext http)
+    /// <summary>What a client asks for.</summary>
+    /// <param name="Scopes">Scopes, one or several in each.</param>
+    /// <param name="Service">For which registry.</param>
+    /// <param name="Client">The program that asks.</param>
+    /// <param name="IsOffline">Whether it wants a refresh token too.</param>
+    private sealed record Wish(string?[] Scopes, string? Service, string? Client, bool IsOffline);
+
+    public Task HandleAsync(HttpContext http) => AnswerAsync(http, () => http.Request.Method switch
+    {
+        "GET" => AnswerGetAsync(http),
+        "POST" => AnswerPostAsync(http),
+        _ => Task.FromResult<RegistryError?>(RefuseMethod(http)),
+    });
+
+    /// <summary>Publishes the keys with which tokens are verified.</summary>
+    public Task AnswerKeysAsync(HttpContext http) => AnswerAsync(http, async () =>
+    {
+        var all = await keys.AllAsync(http.RequestAborted);
+        await WriteAsync(http, json =>
+        {
+            json.WriteStartArray("keys");
+            foreach (var key in all)
+            {
+                json.WriteStartObject();
+                json.WriteString("kty", "EC");
+                json.WriteString("crv", "P-256");
+                json.WriteString("use", "sig");
+                json.WriteString("alg", "ES256");
+                json.WriteString("kid", key.Id);
+                json.WriteString("x", key.X);
+                json.WriteString("y", key.Y);
+                json.WriteEndObject();
+            }
+
+            json.WriteEndArray();
+        });
+        return null;
+    });
+
+    private async Task AnswerAsync(HttpContext http, Func<Task<RegistryError?>> answer)
     {
         http.Response.Headers.CacheControl = "no-store";
         RegistryError? error;
         try
         {
-            error = http.Request.Method switch
-            {
-                "GET" => await AnswerGetAsync(http),
-                "POST" => await AnswerPostAsync(http),
-                _ => RefuseMethod(http),
-            };
+            error = await answer();
         }
         catch (Exception e) when (!http.Response.HasStarted && StorageFailure.Of(e) is { } failure)
         {
@@ -54,7 +92,9 @@ internal sealed class TokenEndpoint(
     private async Task<RegistryError?> AnswerGetAsync(HttpContext http)
     {
         var found = await signIn.FindByPasswordAsync(http);
-        return await AnswerAsync(http, found, [.. http.Request.Query["scope"]]);
+        var query = http.Request.Query;
+        return await AnswerAsync(http, found, new Wish(
+            [.. query["scope"]], query["service"], query["client_id"], query["offline_token"] == "true"));
     }
 
     /// <summary>As containerd asks first: a form with everything in it (RFC 6749, section 4.3).</summary>
@@ -81,18 +121,29 @@ internal sealed class TokenEndpoint(
             return RegistryError.TokenRequestInvalid(e.Message);
         }
 
-        if (form["grant_type"] != "password")
+        var wish = new Wish([.. form["scope"]], form["service"], form["client_id"], form["access_type"] == "offline");
+        switch (form["grant_type"].ToString())
         {
-            return form["grant_type"] == "refresh_token"
-                ? Refuse(http, "this registry issues no refresh tokens; sign in with a password")
-                : RegistryError.TokenRequestInvalid("grant_type must be password");
+            case "password":
+                var found = await signIn.CheckAsync(http, form["username"].ToString(), form["password"].ToString());
+                return await AnswerAsync(http, found, wish);
+            case "refresh_token":
+                return await RefreshAsync(http, form["refresh_token"].ToString(), wish);
+            default:
+                return RegistryError.TokenRequestInvalid("grant_type must be password or refresh_token");
         }
-
-        var found = await signIn.CheckAsync(http, form["username"].ToString(), form["password"].ToString());
-        return await AnswerAsync(http, found, [.. form["scope"]]);
     }
 
-    private async Task<RegistryError?> AnswerAsync(HttpContext http, SignInResult found, string?[] asked)
+    private async Task<RegistryError?> RefreshAsync(HttpContext http, string text, Wish wish)
+    {
+        var caller = await signIn.FindByRefreshAsync(http, text);
+        if (caller is null) return Refuse(http, "the refresh token is not valid any more; sign in again");
+        http.Features.Set(caller);
+        await IssueAsync(http, caller, wish, text);
+        return null;
+    }
+
+    private async Task<RegistryError?> AnswerAsync(HttpContext http, SignInResult found, Wish wish)
     {
         if (found.Caller is not { } caller)
         {
@@ -100,22 +151,48 @@ internal sealed class TokenEndpoint(
         }
 
         http.Features.Set(caller);
-        var words = string.Join(' ', asked).Split(' ', StringSplitOptions.RemoveEmptyEntries);
 
         // A request without a scope checks whether a name and password are right.
-        if (caller.Kind == CallerKind.Anonymous && words.Length == 0) return Refuse(http, "authentication required");
+        if (caller.Kind == CallerKind.Anonymous)
+        {
+            if (WordsOf(wish).Length == 0) return Refuse(http, "authentication required");
+        }
+        else if (!(await access.RightsOfAsync(caller, http.RequestAborted)).AreValid)
+        {
+            return Refuse(http, "this account is disabled, or has expired");
+        }
+
+        var refresh = wish.IsOffline ? await refreshing.IssueAsync(caller, wish.Client, http.RequestAborted) : null;
+        await IssueAsync(http, caller, wish, refresh);
+        return null;
+    }
+
+    private async Task IssueAsync(HttpContext http, Caller caller, Wish wish, string? refresh)
+    {
         var granted = new List<AccessScope>();
-        foreach (var word in words.Take(MaxScopes))
+        foreach (var word in WordsOf(wish).Take(MaxScopes))
         {
             if (AccessScope.Parse(word) is not { } scope) continue;
             if (await GrantAsync(caller, scope, http.RequestAborted) is { } allowed) granted.Add(allowed);
         }
 
         var now = clock.GetUtcNow();
-        var subject = caller.Kind == CallerKind.Anonymous ? "" : caller.Name;
-        await WriteAsync(http, await tokens.IssueAsync(subject, granted, now, http.RequestAborted), now);
-        return null;
+        var audience = tokens.AudienceFor(wish.Service);
+        var token = await tokens.IssueAsync(caller, audience, granted, now, http.RequestAborted);
+        await WriteAsync(http, json =>
+        {
+            json.WriteString("token", token.Text);
+            json.WriteString("access_token", token.Text);
+            json.WriteNumber("expires_in", (long)tokens.Lifetime.TotalSeconds);
+            json.WriteString("issued_at", now.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'",
+                CultureInfo.InvariantCulture));
+            json.WriteString("scope", string.Join(' ', token.Scopes));
+            if (refresh is not null) json.WriteString("refresh_token", refresh);
+        });
     }
+
+    private static string[] WordsOf(Wish wish) =>
+        string.Join(' ', wish.Scopes).Split(' ', StringSplitOptions.RemoveEmptyEntries);
 
     private async ValueTask<AccessScope?> GrantAsync(
         Caller caller, AccessScope scope, CancellationToken cancellation)
@@ -132,29 +209,24 @@ internal sealed class TokenEndpoint(
         return allowed == AccessAction.SignIn ? null : scope with { Actions = allowed };
     }
 
-    private async Task WriteAsync(HttpContext http, IssuedToken token, DateTimeOffset issuedAt)
+    private static async Task WriteAsync(HttpContext http, Action<Utf8JsonWriter> write)
     {
         var answer = new ArrayBufferWriter<byte>(1024);
         using (var json = new Utf8JsonWriter(answer))
         {
             json.WriteStartObject();
-            json.WriteString("token", token.Text);
-            json.WriteString("access_token", token.Text);
-            json.WriteNumber("expires_in", (long)tokens.Lifetime.TotalSeconds);
-            json.WriteString("issued_at", issuedAt.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'",
-                CultureInfo.InvariantCulture));
-            json.WriteString("scope", string.Join(' ', token.Scopes));
+            write(json);
             json.WriteEndObject();
         }
 
         http.Response.ContentType = "application/json";
         http.Response.ContentLength = answer.WrittenCount;
-        await http.Response.BodyWriter.WriteAsync(answer.WrittenMemory);
+        if (!HttpMethods.IsHead(http.Request.Method)) await http.Response.BodyWriter.WriteAsync(answer.WrittenMemory);
     }
 
-    private static RegistryError Refuse(HttpContext http, string reason)
+    private RegistryError Refuse(HttpContext http, string reason)
     {
-        http.Response.Headers.WWWAuthenticate = $"Basic realm=\"{AccessTokens.ServiceName}\"";
+        http.Response.Headers.WWWAuthenticate = $"Basic realm=\"{tokens.Service}\"";
         return RegistryError.Unauthorized(reason);
     }
 }

@@ -1,6 +1,7 @@
 using Berth.Blobs;
 using Berth.Disk;
 using Berth.Distribution;
+using Berth.Identity;
 using Berth.Logging;
 using Berth.Metadata;
 using Berth.Registry;
@@ -61,7 +62,10 @@ internal static partial class RegistryHost
     }
 
     /// <summary>Serves until a signal arrives, then drains running requests.</summary>
-    public static async Task RunAsync(WebApplication app, CancellationToken cancellation)
+    /// <param name="app">What <see cref="BuildAsync"/> made.</param>
+    /// <param name="console">Where a password that was made up is shown, this once and nowhere else.</param>
+    /// <param name="cancellation">Stops too.</param>
+    public static async Task RunAsync(WebApplication app, TextWriter console, CancellationToken cancellation)
     {
         // A part that can't be created, such as a broken database, throws here: a host can't be stopped without its
         // parts.
@@ -75,6 +79,17 @@ internal static partial class RegistryHost
             // Some parts are already running: stop them cleanly.
             await app.StopAsync(CancellationToken.None);
             throw;
+        }
+
+        if (app.Services.GetService<FirstAdministrator>()?.Made is var (name, password))
+        {
+            await console.WriteLineAsync(
+                $"""
+
+                  The administrator's name is {name}, and the password {password}
+                  It is shown only this once. To set another: berth user password {name}
+
+                """);
         }
 
         await WarmUp.RunAsync(app.Services);

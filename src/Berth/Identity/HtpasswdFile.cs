@@ -60,6 +60,9 @@ internal sealed partial class HtpasswdFile
         if (entries.Hashes.Count == 0) yield return new SettingsFault(path, null, Key, NobodyIn(path));
     }
 
+    /// <summary>Whether the file has a user with this name.</summary>
+    public bool Knows(string user) => Current().Entries.Hashes.ContainsKey(user);
+
     /// <summary>Checks a user's password.</summary>
     /// <param name="user">Any text.</param>
     /// <param name="password">Any text; bcrypt reads the first 72 bytes of it.</param>

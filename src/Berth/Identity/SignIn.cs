@@ -18,11 +18,13 @@ internal readonly record struct SignInResult(Caller? Caller, string? Reason, boo
 }
 
 /// <summary>
-/// Finds who sent a request from its Authorization header: Basic with a user's name and password, or Bearer with a
-/// token of <see cref="AccessTokens"/>. Writes the challenge for requests without valid credentials.
+/// Finds who sent a request from its Authorization header: Basic with a user's name and a password or what stands for
+/// one, or Bearer with a token of <see cref="AccessTokens"/>. Writes the challenge for requests without valid
+/// credentials.
 /// </summary>
 internal sealed partial class SignIn(
-    AuthSettings? settings, HtpasswdFile? htpasswd, AccessTokens? tokens, ILogger<SignIn> log)
+    AuthSettings settings, HtpasswdFile? htpasswd, LocalUsers users, SecretTokens secrets, AccessTokens tokens,
+    ILogger<SignIn> log)
 {
     private const string Basic = "Basic ";
     private const string Bearer = "Bearer ";
@@ -33,25 +35,28 @@ internal sealed partial class SignIn(
     private const int MaxLoggedNameChars = 128;
 
     /// <summary>
-    /// docker gives up if it is asked for Basic and has no password. If pulling needs no password, it is sent for a
+    /// docker gives up if it is asked for Basic and has no password. If some pulls need no password, it is sent for a
     /// token, which it gets without one.
     /// </summary>
-    private readonly bool asksForToken = htpasswd is not null && settings?.Anonymous == AnonymousAccess.Pull;
+    private readonly bool asksForToken = settings.HasUsers
+        && (settings.Local.Enabled || settings.AnonymousOrDefault != AnonymousAccess.None);
 
-    private readonly string basicChallenge = $"Basic realm=\"{settings?.Htpasswd?.Realm ?? "Berth"}\"";
+    private readonly string basicChallenge = $"Basic realm=\"{settings.Htpasswd?.Realm ?? "Berth"}\"";
 
     /// <summary>The caller of a request, by its Authorization header.</summary>
-    public ValueTask<SignInResult> FindAsync(HttpContext http)
+    /// <param name="http">The request.</param>
+    /// <param name="isOfUpload">Whether it goes on with an upload: then a token may have expired since.</param>
+    public ValueTask<SignInResult> FindAsync(HttpContext http, bool isOfUpload = false)
     {
         // Without users there is nothing to check. Anything but Basic and our own tokens can't be meant for this
         // registry: clients also send the credentials for one registry to its mirrors, which must do no harm.
-        if (htpasswd is null || http.Request.Headers.Authorization is not [{ } header])
+        if (!settings.HasUsers || http.Request.Headers.Authorization is not [{ } header])
         {
             return new ValueTask<SignInResult>(SignInResult.Anonymous);
         }
 
         return header.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase)
-            ? FindByTokenAsync(header[Bearer.Length..].Trim(), http.RequestAborted)
+            ? FindByTokenAsync(http, header[Bearer.Length..].Trim(), isOfUpload)
             : FindByPasswordAsync(http);
     }
 
@@ -76,6 +81,10 @@ internal sealed partial class SignIn(
             ? new ValueTask<SignInResult>(SignInResult.Anonymous)
             : CheckPasswordAsync(http, user, password);
 
+    /// <summary>The caller with a refresh token; null if it is not valid.</summary>
+    public ValueTask<Caller?> FindByRefreshAsync(HttpContext http, string token) =>
+        secrets.FindByRefreshAsync(token, AddressOf(http), http.RequestAborted);
+
     /// <summary>The challenge that goes with a 401 (RFC 9110, section 11.6.1; RFC 6750, section 3).</summary>
     /// <param name="http">The request, whose caller may have been found.</param>
     /// <param name="tokenUrl">Where to get tokens.</param>
@@ -83,7 +92,7 @@ internal sealed partial class SignIn(
     public string ChallengeFor(HttpContext http, string tokenUrl, AccessScope? scope)
     {
         if (!asksForToken) return basicChallenge;
-        var challenge = $"Bearer realm=\"{tokenUrl}\",service=\"{AccessTokens.ServiceName}\"";
+        var challenge = $"Bearer realm=\"{tokenUrl}\",service=\"{settings.Service}\"";
         if (scope is not null) challenge += $",scope=\"{scope}\"";
         if (http.Request.Headers.Authorization is not [{ } header]
             || !header.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase))
@@ -95,28 +104,70 @@ internal sealed partial class SignIn(
         return challenge + (isToken ? ",error=\"insufficient_scope\"" : ",error=\"invalid_token\"");
     }
 
-    private async ValueTask<SignInResult> FindByTokenAsync(string token, CancellationToken cancellation) =>
-        new(await tokens!.FindAsync(token, cancellation) ?? Caller.Anonymous, null);
+    private async ValueTask<SignInResult> FindByTokenAsync(HttpContext http, string token, bool isOfUpload)
+    {
+        // A program may send a personal token either way.
+        if (TokenSecret.IsMeant(token))
+        {
+            return await secrets.FindAsync(user: null, token, AddressOf(http), http.RequestAborted) is { } known
+                ? new SignInResult(known, null)
+                : SignInResult.Anonymous;
+        }
+
+        var patience = isOfUpload ? settings.UploadTokenGrace : TimeSpan.Zero;
+        var caller = await tokens.FindAsync(token, patience, http.RequestAborted);
+        var isGone = caller is { Id: null, Kind: CallerKind.User } && htpasswd?.Knows(caller.Name) != true;
+        return new SignInResult(isGone ? Caller.Anonymous : caller ?? Caller.Anonymous, null);
+    }
 
     private async ValueTask<SignInResult> CheckPasswordAsync(HttpContext http, string user, string password)
     {
         var client = http.Connection.RemoteIpAddress;
-        switch (await htpasswd!.CheckAsync(user, password, client, http.RequestAborted))
+        if (TokenSecret.IsMeant(password))
+        {
+            if (await secrets.FindAsync(user, password, AddressOf(http), http.RequestAborted) is { } known)
+                return new SignInResult(known, null);
+            LogRefused(ClientNetwork.Unmapped(client), Shortened(user));
+            return SignInResult.Refused("this token is not valid, or not for this user name");
+        }
+
+        var (answer, caller) = await CheckPasswordAsync(user, password, client, http.RequestAborted);
+        switch (answer)
         {
             case PasswordAnswer.Right:
-                return new SignInResult(Caller.WithPassword(user), null);
+                return new SignInResult(caller, null);
             case PasswordAnswer.Busy:
                 return new SignInResult(null, "too many passwords are being checked; try again in a moment", true);
             case PasswordAnswer.Wrong:
                 // Logged once per password: a client that keeps using a wrong one does not fill the log.
-                LogRefused(
-                    ClientNetwork.Unmapped(client),
-                    user.Length > MaxLoggedNameChars ? user[..MaxLoggedNameChars] : user);
+                LogRefused(ClientNetwork.Unmapped(client), Shortened(user));
                 break;
         }
 
         return SignInResult.Refused("wrong user name or password");
     }
+
+    /// <summary>The file comes first: whoever may write it decides about the names in it.</summary>
+    private async ValueTask<(PasswordAnswer Answer, Caller? Caller)> CheckPasswordAsync(
+        string user, string password, IPAddress? client, CancellationToken cancellation)
+    {
+        if (htpasswd is not null && (!users.IsEnabled || htpasswd.Knows(user)))
+        {
+            return (await htpasswd.CheckAsync(user, password, client, cancellation), Caller.WithPassword(user));
+        }
+
+        var (answer, account) = await users.CheckAsync(user, password, client, cancellation);
+        if (account is null) return (answer, null);
+        return account.IsDisabled
+            ? (PasswordAnswer.WrongAgain, null)
+            : (answer, new Caller(account.Id, CallerKind.User, account.Name, SignInMethod.Password));
+    }
+
+    private static string Shortened(string user) =>
+        user.Length > MaxLoggedNameChars ? user[..MaxLoggedNameChars] : user;
+
+    private static string? AddressOf(HttpContext http) =>
+        ClientNetwork.Unmapped(http.Connection.RemoteIpAddress)?.ToString();
 
     /// <summary>RFC 7617, section 2: no control characters. A NUL would end the password early for bcrypt.</summary>
     private static bool TryReadBasic(string header, out string user, out string password)

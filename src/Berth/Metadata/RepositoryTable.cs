@@ -17,8 +17,14 @@ internal sealed class RepositoryTable(Database database, TimeProvider clock)
     public async ValueTask<long> FindOrAddAsync(Session session, RepositoryName name)
     {
         if (await FindAsync(session, name) is { } id) return id;
-        await session.RunAsync("INSERT INTO repository (name, created_at) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-            name.Text, clock.GetUtcNow().ToUnixTimeMilliseconds());
+        var isPublic = await session.NumberAsync(
+            """
+            INSERT INTO repository (name, created_at, is_public)
+            VALUES ($1, $2, coalesce((SELECT makes_public FROM account WHERE name = $3), 0))
+            ON CONFLICT DO NOTHING RETURNING is_public
+            """,
+            name.Text, clock.GetUtcNow().ToUnixTimeMilliseconds(), name.Namespace);
+        if (isPublic == 1) await AccessVersion.AdvanceAsync(session);
         return (await FindAsync(session, name))!.Value;
     }
 
@@ -35,6 +41,27 @@ internal sealed class RepositoryTable(Database database, TimeProvider clock)
             """,
             id),
         cancellation) == 1;
+
+    /// <summary>Names of public repositories after <paramref name="last"/>, by an index that has no others.</summary>
+    public static ValueTask<List<string>> ListPublicAsync(Session session, string last, int count) =>
+        session.AllAsync(
+            "SELECT name FROM repository WHERE name > $1 AND is_public = 1 AND listed = 1 ORDER BY name LIMIT $2",
+            row => row.GetString(0), last, count);
+
+    /// <summary>
+    /// Names after <paramref name="last"/> in ordinal order, from one and before another, of repositories that hold a
+    /// manifest.
+    /// </summary>
+    public static ValueTask<List<string>> ListBetweenAsync(
+        Session session, string last, string start, string end, int count) => session.AllAsync(
+            """
+            SELECT name FROM repository WHERE name > $1 AND name >= $2 AND name < $3 AND listed = 1
+            ORDER BY name LIMIT $4
+            """,
+            row => row.GetString(0), last, start, end, count);
+
+    public static async ValueTask<bool> IsPublicAsync(Session session, string name) =>
+        await session.NumberAsync("SELECT is_public FROM repository WHERE name = $1", name) == 1;
 
     public static ValueTask<long?> FindAsync(Session session, RepositoryName name) =>
         session.NumberAsync("SELECT id FROM repository WHERE name = $1", name.Text);

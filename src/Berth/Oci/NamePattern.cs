@@ -32,6 +32,19 @@ internal sealed record NamePattern
         }
     }
 
+    /// <summary>All names that it matches lie from the first, and before the second, in ordinal order.</summary>
+    public (string Start, string End) Range
+    {
+        get
+        {
+            var wildcard = Text.IndexOf('*', StringComparison.Ordinal);
+            var start = wildcard < 0 ? Text : Text[..wildcard].TrimEnd('/');
+
+            // No name has a character below the first of these or above the second.
+            return (start, start + (wildcard < 0 ? '\u0001' : '\u007f'));
+        }
+    }
+
     /// <summary>Whether it matches exactly one name.</summary>
     public bool IsExact => !Text.Contains('*');
 

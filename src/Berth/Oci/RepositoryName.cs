@@ -13,6 +13,9 @@ public readonly record struct RepositoryName
 
     public string Text { get; }
 
+    /// <summary>The first path component: the namespace that the repository is in.</summary>
+    public string Namespace => Text.Split('/')[0];
+
     public static bool TryParse(ReadOnlySpan<char> text, out RepositoryName name)
     {
         name = default;

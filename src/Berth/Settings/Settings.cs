@@ -18,8 +18,16 @@ public sealed record RegistrySettings
 
     public DatabaseSettings Database { get; init; } = new();
 
-    /// <summary>Null when there is no such section: everyone may do everything, on a loopback address only.</summary>
+    /// <summary>
+    /// Null when there is no such section: on a loopback address everyone may do everything, and elsewhere there are
+    /// local users, and nothing is public.
+    /// </summary>
     public AuthSettings? Auth { get; init; }
+
+    /// <summary>Rights of users, groups and everyone, for those who want none in the database.</summary>
+    public IReadOnlyList<AccessRuleSettings> Access { get; init; } = [];
+
+    public RepositorySettings Repositories { get; init; } = new();
 
     public ValidationSettings Validation { get; init; } = new();
 
@@ -36,6 +44,8 @@ public sealed record RegistrySettings
         .Section("storage", StorageSettings.Keys, s => s.Storage, (s, v) => s with { Storage = v })
         .Section("database", DatabaseSettings.Keys, s => s.Database, (s, v) => s with { Database = v })
         .Section("auth", AuthSettings.Keys, s => s.Auth, (s, v) => s with { Auth = v })
+        .Sections("access", AccessRuleSettings.Keys, s => s.Access, (s, v) => s with { Access = v })
+        .Section("repositories", RepositorySettings.Keys, s => s.Repositories, (s, v) => s with { Repositories = v })
         .Section("validation", ValidationSettings.Keys, s => s.Validation, (s, v) => s with { Validation = v })
         .Section("catalog", CatalogSettings.Keys, s => s.Catalog, (s, v) => s with { Catalog = v })
         .Section("jobs", JobSettings.Keys, s => s.Jobs, (s, v) => s with { Jobs = v })
@@ -88,74 +98,6 @@ public sealed record AccessLogSettings
 
     internal static SettingsTable<AccessLogSettings> Keys { get; } = new SettingsTable<AccessLogSettings>()
         .Switch("disabled", s => s.Disabled, (s, v) => s with { Disabled = v });
-}
-
-/// <summary>What a request without credentials may do.</summary>
-public enum AnonymousAccess
-{
-    None,
-    Pull,
-    Full,
-}
-
-/// <summary>Who may do what. At least one of its keys must be given.</summary>
-public sealed record AuthSettings
-{
-    /// <summary>Default: nothing, as with distribution's htpasswd.</summary>
-    public AnonymousAccess Anonymous { get; init; } = AnonymousAccess.None;
-
-    public HtpasswdSettings? Htpasswd { get; init; }
-
-    /// <summary>
-    /// How long the tokens that clients get for a password are valid. Default: the example in distribution's
-    /// documentation. Clients treat anything below 60 s as 60 s.
-    /// </summary>
-    public TimeSpan TokenLifetime { get; init; } = TimeSpan.FromMinutes(5);
-
-    public PasswordCheckSettings PasswordChecks { get; init; } = new();
-
-    internal static SettingsTable<AuthSettings> Keys { get; } = new SettingsTable<AuthSettings>()
-        .Choice("anonymous", s => s.Anonymous, (s, v) => s with { Anonymous = v })
-        .Section("htpasswd", HtpasswdSettings.Keys, s => s.Htpasswd, (s, v) => s with { Htpasswd = v })
-        .Duration("tokenlifetime", s => s.TokenLifetime,
-            (s, v) => s with { TokenLifetime = v }, TimeSpan.FromSeconds(1), TimeSpan.FromHours(24))
-        .Section(
-            "passwordchecks", PasswordCheckSettings.Keys, s => s.PasswordChecks,
-            (s, v) => s with { PasswordChecks = v });
-}
-
-/// <summary>How much of the machine may go into checking passwords, which bcrypt makes expensive on purpose.</summary>
-public sealed record PasswordCheckSettings
-{
-    /// <summary>Threads that check passwords. Default: 0, one fewer than there are cores, but at least one.</summary>
-    public int Threads { get; init; }
-
-    /// <summary>
-    /// The most checks that wait. Default: a few seconds' work for one thread at bcrypt's usual cost.
-    /// </summary>
-    public int Waiting { get; init; } = 100;
-
-    /// <summary>The most that wait per client address. Default: more than any client asks for at once.</summary>
-    public int WaitingPerClient { get; init; } = 16;
-
-    internal static SettingsTable<PasswordCheckSettings> Keys { get; } = new SettingsTable<PasswordCheckSettings>()
-        .Number("threads", s => s.Threads, (s, v) => s with { Threads = v }, 0, 1000)
-        .Number("waiting", s => s.Waiting, (s, v) => s with { Waiting = v }, 1, 1_000_000)
-        .Number("waitingperclient", s => s.WaitingPerClient, (s, v) => s with { WaitingPerClient = v }, 1, 1_000_000);
-}
-
-/// <summary>Users from a file that <c>htpasswd -B</c> writes.</summary>
-public sealed record HtpasswdSettings
-{
-    /// <summary>The realm of the Basic challenge (RFC 7617).</summary>
-    public string Realm { get; init; } = "Berth";
-
-    /// <summary>The file of <c>name:bcrypt</c> lines. Required; it must exist at startup.</summary>
-    public string Path { get; init; } = "";
-
-    internal static SettingsTable<HtpasswdSettings> Keys { get; } = new SettingsTable<HtpasswdSettings>()
-        .Text("realm", s => s.Realm, (s, v) => s with { Realm = v })
-        .Text("path", s => s.Path, (s, v) => s with { Path = v });
 }
 
 /// <summary>How pushed content is validated.</summary>

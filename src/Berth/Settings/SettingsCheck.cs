@@ -41,10 +41,9 @@ internal sealed partial class SettingsCheck(
         }
         else if (settings.Auth is null)
         {
-            Error("http.addr", $"anyone who reaches {address} could push and delete. "
-                + "Set auth.htpasswd.path (REGISTRY_AUTH_HTPASSWD_PATH) to a file of users; "
-                + "or, if everyone should, write auth.anonymous: full (REGISTRY_AUTH_ANONYMOUS=full); "
-                + $"or listen on this machine only, with http.addr: 127.0.0.1:{address.Port}");
+            Notice("http.addr", $"there is no auth section and others can reach {address}, so users must sign in: "
+                + "the first start makes an administrator. If everyone should push and delete, "
+                + "write auth.anonymous: full (REGISTRY_AUTH_ANONYMOUS=full)");
         }
     }
 
@@ -115,10 +114,25 @@ internal sealed partial class SettingsCheck(
             if (htpasswd.Realm.Any(c => c is < ' ' or > '~' or '"' or '\\'))
                 Error("auth.htpasswd.realm", "must be printable ASCII without quotes and backslashes");
         }
-        else if (auth.Anonymous == AnonymousAccess.None)
+
+        if (!auth.HasUsers && auth.AnonymousOrDefault is AnonymousAccess.None or AnonymousAccess.Public)
         {
-            Error("auth", "nobody could do anything; set auth.htpasswd.path, or auth.anonymous to pull or full");
+            Error("auth", "nobody could do anything; set auth.local.enabled, auth.htpasswd.path, "
+                + "or auth.anonymous to pull or full");
         }
+
+        if (auth.Local is { AdminPassword: not null, AdminPasswordFile: not null })
+            Error("auth.local.adminpasswordfile", "give the password or its file, not both");
+        MustExist("auth.local.adminpasswordfile", auth.Local.AdminPasswordFile);
+        MustBePlain("auth.issuer", auth.Issuer);
+        MustBePlain("auth.service", auth.Service);
+        for (var i = 0; i < auth.OtherServices.Count; i++) MustBePlain($"auth.otherservices.{i}", auth.OtherServices[i]);
+    }
+
+    private void MustBePlain(string key, string text)
+    {
+        if (text.Length == 0 || text.Any(c => c is <= ' ' or > '~' or '"' or '\\' or ','))
+            Error(key, "must be printable ASCII without spaces, commas, quotes and backslashes");
     }
 
     private void CheckDatabase()

@@ -37,6 +37,8 @@ public static class SettingsFile
             .ThenBy(fault => fault.Source, StringComparer.Ordinal)
             .ThenBy(fault => fault.Line ?? 0)
             .ToList();
+        if (settings.Auth is null && ListenAddress.TryParse(settings.Http.Addr, out var address) && !address.IsLoopback)
+            settings = settings with { Auth = AuthSettings.LocalUsers };
         if (settings.Validation.Disabled) settings = settings with { Validation = ValidationSettings.Nothing };
         return new SettingsResult(inOrder.Any(f => f.Severity == Severity.Error) ? null : settings, inOrder);
     }

@@ -45,6 +45,12 @@ internal sealed class SettingsTable<T> : SectionType where T : class, new()
         where TEnum : struct, Enum =>
         Add(name, SingleType.Choice(synonyms), record => read(record), write);
 
+    /// <summary>One that has no default of its own.</summary>
+    public SettingsTable<T> Choice<TEnum>(
+        string name, Func<T, TEnum?> read, Func<T, TEnum, T> write, params (string Word, TEnum Meaning)[] synonyms)
+        where TEnum : struct, Enum =>
+        Add(name, SingleType.Choice(synonyms), record => read(record), write);
+
     public SettingsTable<T> Texts(
         string name, Func<T, IReadOnlyList<string>> read, Func<T, IReadOnlyList<string>, T> write) =>
         Add(name, new ListType<string>(SingleType.Text), read, write);

@@ -239,9 +239,37 @@ public class CopyMetadataTests
         await client.StartAsync("team/unfinished", "");
         await berth.TerminateAsync(TestContext.Current.CancellationToken);
         await using var database = await SqliteDatabase.OpenAsync(Path.Combine(berth.DataFolder, "berth.db"));
-        await new SigningKeyTable(database, TimeProvider.System).FindOrAddAsync(
-            "token", TestContext.Current.CancellationToken);
+        await database.WriteAsync(FillAccountsAsync, isDurable: true, TestContext.Current.CancellationToken);
         return berth;
+    }
+
+    /// <summary>A row in each table of accounts and rights.</summary>
+    private static async ValueTask<bool> FillAccountsAsync(Session session)
+    {
+        var now = TimeProvider.System.GetUtcNow();
+        var ann = (await AccountTable.AddAsync(session, new AccountRow(0, AccountKinds.User, "ann")))!.Id;
+        var team = (await AccountTable.AddAsync(session, new AccountRow(0, AccountKinds.Organization, "team")))!.Id;
+        await AccountTable.AddAsync(session, new AccountRow(0, AccountKinds.Robot, "robot.ci") { OwnerId = team });
+        await IdentityTable.AddAsync(session, new IdentityRow("ldap", "1", ann, "ann", now));
+        await IdentityTable.SetGroupsAsync(session, ann, "ldap", ["dev"]);
+        await GrantTable.PutAsync(session, ann, null, "team", new GrantRow(0, "", null, "team/**", "pull", now, ""));
+        await TokenTable.AddAsync(session, new TokenRow(0, ann, TokenKinds.Personal, "laptop"), "hash");
+        await TokenKeyTable.AddUnlessAsync(session, new TokenKeyRow("key", [1, 2], now), now);
+        await AccessVersion.AdvanceAsync(session);
+        foreach (var statement in new[]
+        {
+            "INSERT INTO signing_key (purpose, secret, created_at) VALUES ('token', x'01', 1)",
+            "INSERT INTO organization_member VALUES (2, 1, 'owner', 1, 'x')",
+            "INSERT INTO team (organization_id, name, description, created_at, created_by, version) "
+                + "VALUES (2, 'dev', '', 1, 'x', 1)",
+            "INSERT INTO team_member VALUES (1, 1)",
+            "INSERT INTO team_group VALUES (1, 'ldap', 'dev')",
+        })
+        {
+            await session.RunAsync(statement);
+        }
+
+        return true;
     }
 
     /// <summary>Pulls what was pushed before, and pushes something new: a repository, a tag and its history.</summary>

@@ -1,0 +1,71 @@
+using Berth.Oci;
+using Berth.Settings;
+
+namespace Berth.Access;
+
+/// <summary>The rules of the settings' <c>access</c> section: who may do what in which repositories.</summary>
+internal sealed class SettingsRules
+{
+    private readonly List<(Subject Who, Grant Grant)> rules = [];
+
+    /// <param name="settings">Checked rules.</param>
+    public SettingsRules(IReadOnlyList<AccessRuleSettings> settings)
+    {
+        for (var i = 0; i < settings.Count; i++)
+        {
+            var actions = Roles.TryRead(settings[i].Actions) ?? AccessAction.SignIn;
+            foreach (var name in settings[i].Names)
+            {
+                if (!NamePattern.TryParse(name, out var pattern)) continue;
+                var grant = new Grant(
+                    pattern, actions, $"rule {i + 1} of the settings allows {Roles.Write(actions)} in {pattern}");
+                rules.AddRange(settings[i].Allow.Select(Subject.TryParse).OfType<Subject>().Select(who => (who, grant)));
+            }
+        }
+    }
+
+    /// <summary>Whether there are any: without them, the users of a file may do everything.</summary>
+    public bool AreAny => rules.Count > 0;
+
+    /// <summary>The rule that allows a caller this, or null.</summary>
+    /// <param name="caller">Who asks.</param>
+    /// <param name="groups">Their groups.</param>
+    /// <param name="action">What for.</param>
+    /// <param name="repository">Where.</param>
+    public Grant? Find(Caller caller, IReadOnlyList<string> groups, AccessAction action, string repository)
+    {
+        foreach (var (who, grant) in rules)
+        {
+            if (who.Is(caller, groups) && grant.Covers(action, repository)) return grant;
+        }
+
+        return null;
+    }
+
+    /// <summary>All rules for a caller.</summary>
+    public IEnumerable<Grant> For(Caller caller, IReadOnlyList<string> groups) =>
+        rules.Where(rule => rule.Who.Is(caller, groups)).Select(rule => rule.Grant);
+
+    /// <summary>Whom a rule is for.</summary>
+    /// <param name="Kind">The word before the colon, or the whole.</param>
+    /// <param name="Name">The name after it, or an empty string.</param>
+    internal sealed record Subject(string Kind, string Name)
+    {
+        /// <summary>Null if it is neither <c>user:NAME</c>, <c>group:NAME</c>, <c>users</c> nor <c>anyone</c>.</summary>
+        public static Subject? TryParse(string text)
+        {
+            var colon = text.IndexOf(':', StringComparison.Ordinal);
+            if (colon < 0) return text is "users" or "anyone" ? new Subject(text, "") : null;
+            var subject = new Subject(text[..colon], text[(colon + 1)..]);
+            return subject is { Kind: "user" or "group", Name.Length: > 0 } ? subject : null;
+        }
+
+        public bool Is(Caller caller, IReadOnlyList<string> groups) => Kind switch
+        {
+            "anyone" => true,
+            "users" => caller.Kind != CallerKind.Anonymous,
+            "user" => caller.Kind != CallerKind.Anonymous && caller.Kind != CallerKind.Workload && caller.Name == Name,
+            _ => groups.Contains(Name),
+        };
+    }
+}

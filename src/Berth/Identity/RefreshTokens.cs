@@ -1,0 +1,46 @@
+using Berth.Access;
+using Berth.Metadata;
+
+namespace Berth.Identity;
+
+/// <summary>
+/// Refresh tokens: what docker keeps instead of a password. Only users who signed in with their password get one: a
+/// personal or robot token can be kept itself.
+/// </summary>
+internal sealed class RefreshTokens(Database database, TimeSpan lifetime, TimeProvider clock)
+{
+    /// <summary>The most that a user has; the oldest give way. People have some machines, and forget to log out.</summary>
+    private const int MaxPerUser = 50;
+
+    private const int MaxClientChars = 100;
+
+    /// <summary>A new token for a caller, or null if they get none.</summary>
+    /// <param name="caller">Who signed in.</param>
+    /// <param name="client">The program that will keep it.</param>
+    /// <param name="cancellation">Gives up.</param>
+    /// <exception cref="DatabaseUnavailableException">The database is unavailable at the moment.</exception>
+    public async ValueTask<string?> IssueAsync(Caller caller, string? client, CancellationToken cancellation)
+    {
+        if (caller is not { Id: { } account, Kind: CallerKind.User, Method: SignInMethod.Password }) return null;
+        var secret = TokenSecret.Make(TokenKinds.Refresh);
+        var now = clock.GetUtcNow();
+        var name = client is { Length: > 0 } ? client[..Math.Min(client.Length, MaxClientChars)] : "unknown";
+        var token = new TokenRow(0, account, TokenKinds.Refresh, name)
+        {
+            Hint = secret.Hint,
+            CreatedAt = now,
+            CreatedBy = caller.Name,
+            ExpiresAt = now + lifetime,
+        };
+
+        // No node can remember anything of a token that is new, so nobody need be told.
+        return await database.WriteAsync(
+            async session =>
+            {
+                await TokenTable.AddAsync(session, token, secret.Hash);
+                await TokenTable.KeepNewestAsync(session, account, TokenKinds.Refresh, MaxPerUser);
+                return secret.Text;
+            },
+            isDurable: true, cancellation);
+    }
+}

@@ -1,0 +1,75 @@
+using Berth.Access;
+using Berth.Metadata;
+using Berth.Oci;
+
+namespace Berth.Identity;
+
+/// <summary>Personal and robot tokens, which clients send in place of a password, and refresh tokens.</summary>
+internal sealed class SecretTokens(KnownRights known, TokenUses uses, TimeProvider clock)
+{
+    /// <summary>Callers are made once for each token, not for each request.</summary>
+    private readonly BoundedCache<Kept> callers = new(maxCost: 10_000);
+
+    private sealed record Kept(TokenRow Token, AccountRow Account, Caller Caller);
+
+    /// <summary>The caller with a personal or robot token; null if it is not valid, or not this user's.</summary>
+    /// <param name="user">The user name that was sent with it; null if none was.</param>
+    /// <param name="text">The secret, or anything else.</param>
+    /// <param name="client">From where.</param>
+    /// <param name="cancellation">Gives up.</param>
+    /// <exception cref="DatabaseUnavailableException">It is not remembered, and can't be read.</exception>
+    public async ValueTask<Caller?> FindAsync(
+        string? user, string text, string? client, CancellationToken cancellation)
+    {
+        if (!TokenSecret.TryParse(text, out var secret)) return null;
+        var caller = await FindAsync(secret, TokenKinds.Personal, client, cancellation)
+            ?? await FindAsync(secret, TokenKinds.Robot, client, cancellation);
+        return user is null || string.Equals(user, caller?.Name, StringComparison.OrdinalIgnoreCase) ? caller : null;
+    }
+
+    /// <summary>The caller with a refresh token; null if it is not valid.</summary>
+    /// <exception cref="DatabaseUnavailableException">It is not remembered, and can't be read.</exception>
+    public async ValueTask<Caller?> FindByRefreshAsync(string text, string? client, CancellationToken cancellation) =>
+        TokenSecret.TryParse(text, out var secret)
+            ? await FindAsync(secret, TokenKinds.Refresh, client, cancellation)
+            : null;
+
+    private async ValueTask<Caller?> FindAsync(
+        TokenSecret secret, string kind, string? client, CancellationToken cancellation)
+    {
+        var now = clock.GetUtcNow();
+        if (await known.FindTokenAsync(secret.Hash, cancellation) is not { } token) return null;
+        if (token.Kind != kind || token.IsOver(now)) return null;
+        if (await known.FindAsync(token.AccountId, cancellation) is not { } rights || !rights.IsActive(now)) return null;
+        uses.Note(token, client);
+        var key = token.Id.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        if (callers.TryGet(key, out var kept) && kept.Token == token && kept.Account == rights.Account)
+        {
+            return kept.Caller;
+        }
+
+        var caller = new Caller(
+            token.AccountId, rights.Account.Kind == AccountKinds.Robot ? CallerKind.Robot : CallerKind.User,
+            rights.Account.Name, SignInMethod.Secret)
+        {
+            SecretId = token.Id,
+            Limits = LimitsOf(token),
+        };
+        callers.Set(key, new Kept(token, rights.Account, caller), cost: 1);
+        return caller;
+    }
+
+    private static List<Grant>? LimitsOf(TokenRow token)
+    {
+        if (token is { Actions: null, Patterns: null }) return null;
+        var actions = token.Actions is { } names ? Roles.Read(names) : (AccessAction)int.MaxValue;
+        if (token.Patterns is not { } patterns) return [new Grant(NamePattern.All, actions, $"token {token.Name}")];
+        var limits = new List<Grant>();
+        foreach (var text in patterns.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+        {
+            if (NamePattern.TryParse(text, out var pattern)) limits.Add(new Grant(pattern, actions, $"token {token.Name}"));
+        }
+
+        return limits;
+    }
+}

@@ -1,0 +1,192 @@
+namespace Berth.Settings;
+
+/// <summary>What a request without credentials may do.</summary>
+public enum AnonymousAccess
+{
+    None,
+
+    /// <summary>Pull from public repositories.</summary>
+    Public,
+
+    /// <summary>Pull everything.</summary>
+    Pull,
+
+    /// <summary>Everything, as may everyone else.</summary>
+    Full,
+}
+
+/// <summary>Who may do what. At least one of its keys must be given.</summary>
+public sealed record AuthSettings
+{
+    /// <summary>
+    /// Default: <c>public</c> with local users, since no repository is public until somebody makes it so; otherwise
+    /// nothing, as with distribution's htpasswd.
+    /// </summary>
+    public AnonymousAccess? Anonymous { get; init; }
+
+    public HtpasswdSettings? Htpasswd { get; init; }
+
+    public LocalSettings Local { get; init; } = new();
+
+    /// <summary>Local users, and nothing public.</summary>
+    internal static AuthSettings LocalUsers { get; } = new() { Local = new() { Enabled = true } };
+
+    /// <summary>What a request without credentials may do, the default included.</summary>
+    internal AnonymousAccess AnonymousOrDefault =>
+        Anonymous ?? (Local.Enabled ? AnonymousAccess.Public : AnonymousAccess.None);
+
+    /// <summary>Whether there is anybody who could sign in.</summary>
+    internal bool HasUsers => Htpasswd is not null || Local.Enabled;
+
+    /// <summary>
+    /// How long the tokens that clients get for a password are valid. Default: the example in distribution's
+    /// documentation. Clients treat anything below 60 s as 60 s.
+    /// </summary>
+    public TimeSpan TokenLifetime { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>
+    /// How long a token stays good for the rest of an upload that it began: a request is judged when it starts, and an
+    /// upload is many requests. Default: what 100 GiB take at 20 Mbit/s.
+    /// </summary>
+    public TimeSpan UploadTokenGrace { get; init; } = TimeSpan.FromHours(12);
+
+    /// <summary>How long a client may get tokens without the password again. Default: a quarter.</summary>
+    public TimeSpan RefreshTokenLifetime { get; init; } = TimeSpan.FromDays(90);
+
+    /// <summary>After how long a new key signs tokens. Default: what NIST SP 800-57 allows for much use, by far.</summary>
+    public TimeSpan TokenKeyAge { get; init; } = TimeSpan.FromDays(90);
+
+    /// <summary>The issuer of tokens. Other registries that trust them name it too.</summary>
+    public string Issuer { get; init; } = "berth";
+
+    /// <summary>The audience of tokens for this registry.</summary>
+    public string Service { get; init; } = "berth";
+
+    /// <summary>The audiences of other registries that trust this one's tokens.</summary>
+    public IReadOnlyList<string> OtherServices { get; init; } = [];
+
+    public PasswordCheckSettings PasswordChecks { get; init; } = new();
+
+    internal static SettingsTable<AuthSettings> Keys { get; } = new SettingsTable<AuthSettings>()
+        .Choice("anonymous", s => s.Anonymous, (s, v) => s with { Anonymous = v })
+        .Section("htpasswd", HtpasswdSettings.Keys, s => s.Htpasswd, (s, v) => s with { Htpasswd = v })
+        .Section("local", LocalSettings.Keys, s => s.Local, (s, v) => s with { Local = v })
+        .Duration("tokenlifetime", s => s.TokenLifetime,
+            (s, v) => s with { TokenLifetime = v }, TimeSpan.FromSeconds(1), TimeSpan.FromHours(24))
+        .Duration("uploadtokengrace", s => s.UploadTokenGrace,
+            (s, v) => s with { UploadTokenGrace = v }, TimeSpan.Zero, TimeSpan.FromDays(30))
+        .Duration("refreshtokenlifetime", s => s.RefreshTokenLifetime,
+            (s, v) => s with { RefreshTokenLifetime = v }, TimeSpan.FromMinutes(1), TimeSpan.FromDays(3650))
+        .Duration("tokenkeyage", s => s.TokenKeyAge,
+            (s, v) => s with { TokenKeyAge = v }, TimeSpan.FromHours(1), TimeSpan.FromDays(3650))
+        .Text("issuer", s => s.Issuer, (s, v) => s with { Issuer = v })
+        .Text("service", s => s.Service, (s, v) => s with { Service = v })
+        .Texts("otherservices", s => s.OtherServices, (s, v) => s with { OtherServices = v })
+        .Section(
+            "passwordchecks", PasswordCheckSettings.Keys, s => s.PasswordChecks,
+            (s, v) => s with { PasswordChecks = v });
+}
+
+/// <summary>How much of the machine may go into checking passwords, which bcrypt makes expensive on purpose.</summary>
+public sealed record PasswordCheckSettings
+{
+    /// <summary>Threads that check passwords. Default: 0, one fewer than there are cores, but at least one.</summary>
+    public int Threads { get; init; }
+
+    /// <summary>
+    /// The most checks that wait. Default: a few seconds' work for one thread at bcrypt's usual cost.
+    /// </summary>
+    public int Waiting { get; init; } = 100;
+
+    /// <summary>The most that wait per client address. Default: more than any client asks for at once.</summary>
+    public int WaitingPerClient { get; init; } = 16;
+
+    internal static SettingsTable<PasswordCheckSettings> Keys { get; } = new SettingsTable<PasswordCheckSettings>()
+        .Number("threads", s => s.Threads, (s, v) => s with { Threads = v }, 0, 1000)
+        .Number("waiting", s => s.Waiting, (s, v) => s with { Waiting = v }, 1, 1_000_000)
+        .Number("waitingperclient", s => s.WaitingPerClient, (s, v) => s with { WaitingPerClient = v }, 1, 1_000_000);
+}
+
+/// <summary>Users from a file that <c>htpasswd -B</c> writes.</summary>
+public sealed record HtpasswdSettings
+{
+    /// <summary>The realm of the Basic challenge (RFC 7617).</summary>
+    public string Realm { get; init; } = "Berth";
+
+    /// <summary>The file of <c>name:bcrypt</c> lines. Required; it must exist at startup.</summary>
+    public string Path { get; init; } = "";
+
+    internal static SettingsTable<HtpasswdSettings> Keys { get; } = new SettingsTable<HtpasswdSettings>()
+        .Text("realm", s => s.Realm, (s, v) => s with { Realm = v })
+        .Text("path", s => s.Path, (s, v) => s with { Path = v });
+}
+
+/// <summary>Users in the database.</summary>
+public sealed record LocalSettings
+{
+    public bool Enabled { get; init; }
+
+    /// <summary>The name of the administrator that the first start makes.</summary>
+    public string AdminName { get; init; } = "admin";
+
+    /// <summary>Their password. Default: none; one is made up and printed.</summary>
+    public string? AdminPassword { get; init; }
+
+    /// <summary>The file with it, as a mounted secret. Its end of line does not count.</summary>
+    public string? AdminPasswordFile { get; init; }
+
+    /// <summary>
+    /// The cost of bcrypt: each step doubles the time of a check. Default: what htpasswd -B has with -C 10, some 60 ms.
+    /// </summary>
+    public int BcryptCost { get; init; } = 10;
+
+    /// <summary>The shortest password, in characters. Default: NIST SP 800-63B, section 3.1.1.2.</summary>
+    public int MinPasswordLength { get; init; } = 8;
+
+    internal static SettingsTable<LocalSettings> Keys { get; } = new SettingsTable<LocalSettings>()
+        .Switch("enabled", s => s.Enabled, (s, v) => s with { Enabled = v })
+        .Text("adminname", s => s.AdminName, (s, v) => s with { AdminName = v })
+        .Text("adminpassword", s => s.AdminPassword, (s, v) => s with { AdminPassword = v })
+        .Text("adminpasswordfile", s => s.AdminPasswordFile, (s, v) => s with { AdminPasswordFile = v })
+        .Number("bcryptcost", s => s.BcryptCost, (s, v) => s with { BcryptCost = v }, 4, 20)
+        .Number("minpasswordlength", s => s.MinPasswordLength, (s, v) => s with { MinPasswordLength = v }, 1, 72);
+}
+
+/// <summary>A rule of who may do what in which repositories.</summary>
+public sealed record AccessRuleSettings
+{
+    /// <summary>
+    /// Whom it is for: <c>user:NAME</c>, <c>group:NAME</c> of a directory, <c>users</c> for all who signed in, or
+    /// <c>anyone</c>.
+    /// </summary>
+    public IReadOnlyList<string> Allow { get; init; } = [];
+
+    /// <summary>Some of <c>pull</c>, <c>push</c>, <c>delete</c>, <c>manage</c> and <c>own</c>.</summary>
+    public IReadOnlyList<string> Actions { get; init; } = [];
+
+    /// <summary>Patterns of repository names: <c>*</c> within a path component, <c>**</c> across them.</summary>
+    public IReadOnlyList<string> Names { get; init; } = [];
+
+    internal static SettingsTable<AccessRuleSettings> Keys { get; } = new SettingsTable<AccessRuleSettings>()
+        .Texts("allow", s => s.Allow, (s, v) => s with { Allow = v })
+        .Texts("actions", s => s.Actions, (s, v) => s with { Actions = v })
+        .Texts("names", s => s.Names, (s, v) => s with { Names = v });
+}
+
+/// <summary>How repositories and namespaces come to be.</summary>
+public sealed record RepositorySettings
+{
+    /// <summary>Whether the first push makes a repository. Default: as with distribution.</summary>
+    public bool CreateOnPush { get; init; } = true;
+
+    /// <summary>
+    /// Whether a user's first push to a namespace that nobody has makes it an organization of theirs. Default: no; a
+    /// typing error would make one.
+    /// </summary>
+    public bool CreateNamespaceOnPush { get; init; }
+
+    internal static SettingsTable<RepositorySettings> Keys { get; } = new SettingsTable<RepositorySettings>()
+        .Switch("createonpush", s => s.CreateOnPush, (s, v) => s with { CreateOnPush = v })
+        .Switch(
+            "createnamespaceonpush", s => s.CreateNamespaceOnPush, (s, v) => s with { CreateNamespaceOnPush = v });
+}
