@@ -12,7 +12,7 @@ public sealed partial class TidyTests
     private static readonly Dictionary<string, string[]?> Arrows = new()
     {
         ["Oci"] = [],
-        ["Settings"] = ["Disk"],
+        ["Settings"] = ["Disk", "Oci"],
         ["Disk"] = [],
         ["Telemetry"] = [],
         ["Blobs"] = ["Oci", "Disk", "Settings", "Telemetry"],

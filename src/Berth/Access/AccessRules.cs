@@ -47,7 +47,8 @@ internal sealed class AccessRules(
         if (IsOpen(action)) return AccessAnswer.Allowed;
         if (caller.Kind == CallerKind.Anonymous)
         {
-            if (await MayEveryoneAsync(caller, action, repository, cancellation)) return AccessAnswer.Allowed;
+            var isAllowed = repository is { } place && await MayEveryoneAsync(caller, action, place, cancellation);
+            if (isAllowed) return AccessAnswer.Allowed;
             return hasUsers ? AccessAnswer.SignIn : AccessAnswer.Denied;
         }
 
@@ -59,14 +60,15 @@ internal sealed class AccessRules(
             return IsCovered(caller, action, null) ? AccessAnswer.Allowed : AccessAnswer.SignIn;
         }
 
-        if (Find(caller, rights, action, name.Text) is null
-            && !await MayEveryoneAsync(caller, action, repository, cancellation))
-        {
+        var isGranted = Find(caller, rights, action, name.Text) is not null;
+        var isWithinLimits = IsWithinLimits(caller, action, name.Text);
+        var isCovered = IsCovered(caller, action, name.Text);
+        if (isGranted && isWithinLimits && isCovered) return AccessAnswer.Allowed;
+        if (await MayEveryoneAsync(Caller.Anonymous, action, name, cancellation)) return AccessAnswer.Allowed;
+        isGranted = isGranted || await MayEveryoneAsync(caller, action, name, cancellation);
+        if (!isGranted || !isWithinLimits)
             return action == AccessAction.Pull ? AccessAnswer.Hidden : AccessAnswer.Denied;
-        }
-
-        if (!IsWithinLimits(caller, action, name.Text)) return Refuse(action);
-        return IsCovered(caller, action, name.Text) ? AccessAnswer.Allowed : AccessAnswer.SignIn;
+        return isCovered ? AccessAnswer.Allowed : AccessAnswer.SignIn;
     }
 
     /// <summary>What a caller may do, as far as it does not depend on the repository.</summary>
@@ -142,9 +144,8 @@ internal sealed class AccessRules(
     };
 
     private async ValueTask<bool> MayEveryoneAsync(
-        Caller caller, AccessAction action, RepositoryName? repository, CancellationToken cancellation)
+        Caller caller, AccessAction action, RepositoryName name, CancellationToken cancellation)
     {
-        if (repository is not { } name) return false;
         if (rules.Find(Caller.Anonymous, [], action, name.Text) is not null) return true;
         return action == AccessAction.Pull && MayReadPublic(caller)
             && await known.IsPublicAsync(name.Text, cancellation);
@@ -156,9 +157,6 @@ internal sealed class AccessRules(
     /// <summary>Users of a file may do everything, unless there are rules that say who may do what.</summary>
     private bool IsUnrestricted(Caller caller) =>
         caller is { Kind: CallerKind.User, OwnGrants: null } && !rules.AreAny;
-
-    private static AccessAnswer Refuse(AccessAction action) =>
-        action == AccessAction.Pull ? AccessAnswer.Hidden : AccessAnswer.Denied;
 
     private static bool IsWithinLimits(Caller caller, AccessAction action, string repository) =>
         caller.Limits is not { } limits || IsWithin(limits, action, repository);
@@ -186,9 +184,11 @@ internal sealed class AccessRules(
 
     private static class Grants
     {
-        public static readonly Grant OfFile = new(NamePattern.All, default, "users of the htpasswd file may do everything");
-        public static readonly Grant OfAdministrator = new(NamePattern.All, default, "administrators may do everything");
-        public static readonly Grant OfAuditor = new(NamePattern.All, default, "auditors may read everything");
+        public static readonly Grant OfFile = Everywhere("users of the htpasswd file may do everything");
+        public static readonly Grant OfAdministrator = Everywhere("administrators may do everything");
+        public static readonly Grant OfAuditor = Everywhere("auditors may read everything");
+
+        private static Grant Everywhere(string through) => new(NamePattern.All, AccessAction.SignIn, through);
     }
 }
 

@@ -84,7 +84,7 @@ internal sealed record AccessScope(string Type, string Name, AccessAction Action
     public bool Covers(AccessAction action, string? repository) =>
         (Actions & action) == action && (action == AccessAction.Catalog
             ? Type == Registry && Name == Catalog
-            : Type == Repository && Name == repository);
+            : Type == Repository && (Name == repository || IsOfficial(action, repository)));
 
     /// <summary>The repository it concerns, or null.</summary>
     public RepositoryName? Target =>
@@ -121,6 +121,12 @@ internal sealed record AccessScope(string Type, string Name, AccessAction Action
 
         return granted == AccessAction.SignIn ? null : new AccessScope(Repository, repository.Text, granted);
     }
+
+    /// <summary>A client that pulls <c>nginx</c> may get <c>library/nginx</c>, and asks for no other scope.</summary>
+    private bool IsOfficial(AccessAction action, string? repository) => action == AccessAction.Pull
+        && repository is not null && repository.Length == OfficialNames.Prefix.Length + Name.Length
+        && repository.StartsWith(OfficialNames.Prefix, StringComparison.Ordinal)
+        && repository.EndsWith(Name, StringComparison.Ordinal);
 
     private IEnumerable<string> ActionNames() => Type == Registry
         ? ["*"]

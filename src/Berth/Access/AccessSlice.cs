@@ -14,7 +14,7 @@ internal sealed class AccessSlice : Slice
         services.AddSingleton(provider => new AccessVersion(
             provider.GetRequiredService<Database>(), settings.Database.ServeCachedFor,
             provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton<KnownRights>().AddSingleton<AccessChanges>();
+        services.AddSingleton<KnownRights>().AddSingleton<AccessChanges>().AddSingleton<OfficialNames>();
         services.AddSingleton(provider => new AccessRules(
             settings.Auth, new SettingsRules(settings.Access), provider.GetRequiredService<KnownRights>(),
             provider.GetRequiredService<TimeProvider>()));
@@ -49,7 +49,8 @@ internal sealed class AccessSlice : Slice
     private static void AddIdentity(IServiceCollection services, AuthSettings auth)
     {
         services.AddSingleton(provider => new PasswordChecks(
-            auth.PasswordChecks, provider.GetRequiredService<TimeProvider>()));
+            auth.PasswordChecks, provider.GetRequiredService<FailedSignIns>(),
+            provider.GetRequiredService<TimeProvider>()));
         if (auth.Htpasswd is { } users)
         {
             services.AddSingleton(provider => new HtpasswdFile(
@@ -59,6 +60,8 @@ internal sealed class AccessSlice : Slice
 
         services.AddSingleton(provider => new LocalUsers(
             auth.Local, provider.GetRequiredService<KnownRights>(), provider.GetRequiredService<PasswordChecks>()));
+        services.AddSingleton(provider => new FailedSignIns(
+            auth.FailedSignIns, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<TokenUses>().AddSingleton<SecretTokens>();
         services.AddSingleton(provider => new RefreshTokens(
             provider.GetRequiredService<Database>(), auth.RefreshTokenLifetime,
@@ -66,6 +69,6 @@ internal sealed class AccessSlice : Slice
         services.AddSingleton(provider => new SignIn(
             auth, provider.GetService<HtpasswdFile>(), provider.GetRequiredService<LocalUsers>(),
             provider.GetRequiredService<SecretTokens>(), provider.GetRequiredService<AccessTokens>(),
-            provider.GetRequiredService<ILogger<SignIn>>()));
+            provider.GetRequiredService<FailedSignIns>(), provider.GetRequiredService<ILogger<SignIn>>()));
     }
 }

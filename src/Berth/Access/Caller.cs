@@ -37,7 +37,7 @@ internal sealed record Caller(long? Id, CallerKind Kind, string Name, SignInMeth
     /// <summary>What the access token is limited to; null if it is none.</summary>
     public IReadOnlyList<AccessScope>? Scopes { get; init; }
 
-    /// <summary>What the personal or robot token is limited to; null if it allows all that the account may do.</summary>
+    /// <summary>What the personal token is limited to; null if it allows all that the account may do.</summary>
     public IReadOnlyList<Grant>? Limits { get; init; }
 
     /// <summary>The personal, robot or refresh token that they signed in with, now or for their access token.</summary>

@@ -27,8 +27,8 @@ internal sealed record Rights(
 }
 
 /// <summary>
-/// Accounts, rights and visibility as the database has them, remembered for as long as <see cref="AccessVersion"/> stays
-/// the same. So a request with known credentials reads no database.
+/// Accounts, rights and visibility as the database has them, remembered for as long as <see cref="AccessVersion"/>
+/// stays the same. So a request with known credentials reads no database.
 /// </summary>
 internal sealed class KnownRights(Database database, AccessVersion version)
 {
@@ -50,7 +50,7 @@ internal sealed class KnownRights(Database database, AccessVersion version)
     public ValueTask<AccountRow?> FindAccountAsync(string name, CancellationToken cancellation) => GetAsync(
         $"account/{name}", session => AccountTable.FindAsync(session, name), cancellation);
 
-    /// <summary>A personal, robot or refresh token that is neither revoked nor replaced, but may have expired.</summary>
+    /// <summary>A personal, robot or refresh token that was not revoked, but may have expired.</summary>
     public ValueTask<TokenRow?> FindTokenAsync(long id, CancellationToken cancellation) => GetAsync(
         $"token/{id}", session => TokenTable.FindAsync(session, id), cancellation);
 

@@ -1,6 +1,6 @@
 namespace Berth.Access;
 
-/// <summary>What somebody is in an organization, or in the repositories of a pattern. Each includes those before it.</summary>
+/// <summary>What somebody is in an organization or in some repositories. Each includes those before it.</summary>
 internal enum Role
 {
     /// <summary>Belongs to the organization; may do what the grants of its teams allow.</summary>

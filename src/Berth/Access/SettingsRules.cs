@@ -19,7 +19,10 @@ internal sealed class SettingsRules
                 if (!NamePattern.TryParse(name, out var pattern)) continue;
                 var grant = new Grant(
                     pattern, actions, $"rule {i + 1} of the settings allows {Roles.Write(actions)} in {pattern}");
-                rules.AddRange(settings[i].Allow.Select(Subject.TryParse).OfType<Subject>().Select(who => (who, grant)));
+                foreach (var who in settings[i].Allow)
+                {
+                    if (Subject.TryParse(who) is { } subject) rules.Add((subject, grant));
+                }
             }
         }
     }
@@ -51,7 +54,7 @@ internal sealed class SettingsRules
     /// <param name="Name">The name after it, or an empty string.</param>
     internal sealed record Subject(string Kind, string Name)
     {
-        /// <summary>Null if it is neither <c>user:NAME</c>, <c>group:NAME</c>, <c>users</c> nor <c>anyone</c>.</summary>
+        /// <summary>Parses <c>user:NAME</c>, <c>group:NAME</c>, <c>users</c> or <c>anyone</c>.</summary>
         public static Subject? TryParse(string text)
         {
             var colon = text.IndexOf(':', StringComparison.Ordinal);

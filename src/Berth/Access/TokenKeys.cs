@@ -6,8 +6,8 @@ namespace Berth.Access;
 
 /// <summary>
 /// The keys that sign access tokens: on the curve P-256, in the database, so that all nodes have the same. A new one is
-/// made every <c>auth.tokenkeyage</c>; it signs only once all nodes must have seen it, and the one before it is kept for
-/// as long as a token that it signed may be valid.
+/// made every <c>auth.tokenkeyage</c>; it signs only once all nodes must have seen it, and the one before it is kept
+/// until the next, or for as long as a token that it signed may be valid.
 /// </summary>
 internal sealed class TokenKeys(Database database, TimeSpan maxAge, TimeSpan tokenLifetime, TimeProvider clock)
     : IDisposable
@@ -79,7 +79,8 @@ internal sealed class TokenKeys(Database database, TimeSpan maxAge, TimeSpan tok
             async session =>
             {
                 await TokenKeyTable.AddUnlessAsync(session, made, now - maxAge);
-                await TokenKeyTable.RemoveBeforeAsync(session, now - maxAge - PublishedFirst - tokenLifetime);
+                if (rows.Count > 0 && now - rows[0].CreatedAt > PublishedFirst + tokenLifetime)
+                    await TokenKeyTable.RemoveBeforeAsync(session, rows[0].CreatedAt);
                 return await TokenKeyTable.AllAsync(session);
             },
             isDurable: true, cancellation);

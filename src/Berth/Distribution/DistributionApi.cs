@@ -1,5 +1,6 @@
 using Berth.Access;
 using Berth.Identity;
+using Berth.Metadata;
 using Berth.Oci;
 using Berth.Registry;
 using Berth.Settings;
@@ -13,6 +14,9 @@ internal sealed class DistributionApi
 {
     private readonly SignIn signIn;
     private readonly AccessRules access;
+    private readonly OfficialNames official;
+    private readonly RepositoryTable repositories;
+    private readonly RepositorySettings creation;
     private readonly Locations locations;
     private readonly StorageSettings storage;
     private readonly PushGate gate;
@@ -21,11 +25,12 @@ internal sealed class DistributionApi
 
     public DistributionApi(
         BlobEndpoints blobs, UploadEndpoints uploads, ManifestEndpoints manifests, ListEndpoints lists,
-        SignIn signIn, AccessRules access, Locations locations, StorageSettings storage, PushGate gate,
-        ILogger<DistributionApi> log)
+        SignIn signIn, AccessRules access, OfficialNames official, RepositoryTable repositories, Locations locations,
+        StorageSettings storage, RepositorySettings creation, PushGate gate, ILogger<DistributionApi> log)
     {
-        (this.signIn, this.access, this.locations) = (signIn, access, locations);
-        (this.storage, this.gate, this.log) = (storage, gate, log);
+        (this.signIn, this.access, this.official, this.locations) = (signIn, access, official, locations);
+        (this.repositories, this.storage, this.creation) = (repositories, storage, creation);
+        (this.gate, this.log) = (gate, log);
         routes =
         [
             new("GET", V2Kind.Version, AccessAction.SignIn, AnswerVersionAsync),
@@ -70,9 +75,7 @@ internal sealed class DistributionApi
         RegistryError? error;
         try
         {
-            error = Find(http, path, isSound, out var route, out var target)
-                ?? await AdmitAsync(http, route!, target!)
-                ?? await route!.Endpoint(new V2Request(http, target!, http.Features.Get<Caller>()!));
+            error = Find(http, path, isSound, out var route, out var target) ?? await AdmitAsync(http, route!, target!);
         }
         catch (Exception e) when (!http.Response.HasStarted && StorageFailure.Of(e) is { } failure)
         {
@@ -104,35 +107,48 @@ internal sealed class DistributionApi
         return RegistryError.MethodNotAllowed(http.Request.Method);
     }
 
-    /// <summary>Finds the caller, stores them in the request's features, and checks whether they may do this.</summary>
-    private async ValueTask<RegistryError?> AdmitAsync(HttpContext http, Route route, V2Target target)
+    /// <summary>
+    /// Finds the caller, stores them in the request's features, and lets the endpoint answer if they may do this.
+    /// </summary>
+    private async Task<RegistryError?> AdmitAsync(HttpContext http, Route route, V2Target target)
     {
-        RepositoryName? repository = target.HasRepository ? target.Repository : null;
-        var (caller, reason, isBusy) = await signIn.FindAsync(http, isOfUpload: target.Kind == V2Kind.Upload);
-        if (isBusy) return RegistryError.TooManyRequests(reason!);
-        if (caller is null) return Challenge(http, AccessScope.For(route.Action, repository), reason!);
+        var found = await signIn.FindAsync(http, isOfUpload: target.Kind == V2Kind.Upload);
+        if (found.IsBusy) return RegistryError.TooManyRequests(found.Reason!, found.RetryAfter);
+        RepositoryName? asked = target.HasRepository ? target.Repository : null;
+        if (found.Caller is not { } caller)
+            return Challenge(http, AccessScope.For(route.Action, asked), found.Reason!);
         http.Features.Set(caller);
-        switch (await access.AskAsync(caller, route.Action, repository, http.RequestAborted))
+        if (asked is { } name && route.Action == AccessAction.Pull)
+        {
+            var meant = await official.ResolveAsync(caller, name, http.RequestAborted);
+            if (meant != name) target = target.In(meant);
+        }
+
+        switch (await access.AskAsync(
+            caller, route.Action, asked is null ? null : target.Repository, http.RequestAborted))
         {
             case AccessAnswer.SignIn:
-                return Challenge(http, AccessScope.For(route.Action, repository), "authentication required");
+                return Challenge(http, AccessScope.For(route.Action, asked), "authentication required");
             case AccessAnswer.Denied:
                 return RefuseAction(caller, route.Action, target);
             case AccessAnswer.Hidden:
                 return RegistryError.NameUnknown(target.Repository);
         }
 
-        if (route.Action is AccessAction.Push or AccessAction.Delete && storage.Maintenance.ReadOnly.Enabled)
-        {
-            return RegistryError.ReadOnly();
-        }
+        return await RefuseWriteAsync(http, route.Action, target)
+            ?? await route.Endpoint(new V2Request(http, target, caller));
+    }
 
-        if (route.Action is AccessAction.Push or AccessAction.Delete && gate.Reason is not null)
-        {
-            return RegistryError.PushesRefused();
-        }
-
-        return route.Action == AccessAction.Delete && !storage.Delete.Enabled ? RegistryError.DeleteDisabled() : null;
+    /// <summary>The error if nobody may write this now; null for reads.</summary>
+    private async ValueTask<RegistryError?> RefuseWriteAsync(HttpContext http, AccessAction action, V2Target target)
+    {
+        if (action is not (AccessAction.Push or AccessAction.Delete)) return null;
+        if (storage.Maintenance.ReadOnly.Enabled) return RegistryError.ReadOnly();
+        if (gate.Reason is not null) return RegistryError.PushesRefused();
+        if (action == AccessAction.Delete) return storage.Delete.Enabled ? null : RegistryError.DeleteDisabled();
+        return creation.CreateOnPush || await repositories.FindAsync(target.Repository, http.RequestAborted) is not null
+            ? null
+            : RegistryError.RepositoryNotMade(target.Repository);
     }
 
     private static RegistryError RefuseAction(Caller caller, AccessAction action, V2Target target) =>

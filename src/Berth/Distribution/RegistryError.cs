@@ -48,6 +48,9 @@ internal sealed record RegistryError(int Status, string Code, string Message, st
     public static RegistryError NameUnknown(RepositoryName name) =>
         new(404, "NAME_UNKNOWN", "repository name not known to registry", name.Text);
 
+    public static RegistryError RepositoryNotMade(RepositoryName name) => new(404, "NAME_UNKNOWN",
+        "the repository does not exist, and pushes do not make any here (repositories.createonpush)", name.Text);
+
     public static RegistryError TagInvalid(string tag) => new(400, "TAG_INVALID",
         "invalid tag: use at most 128 letters, digits, '_', '.' and '-', not beginning with '.' or '-'", tag);
 
@@ -112,8 +115,11 @@ internal sealed record RegistryError(int Status, string Code, string Message, st
 
     public static RegistryError Denied(string reason) => new(403, "DENIED", reason);
 
-    public static RegistryError TooManyRequests(string reason) =>
-        new(429, "TOOMANYREQUESTS", reason) { RetryAfterSeconds = 1 };
+    public static RegistryError TooManyRequests(string reason, TimeSpan? retryAfter = null) =>
+        new(429, "TOOMANYREQUESTS", reason)
+        {
+            RetryAfterSeconds = (int)Math.Ceiling(Math.Max(1, retryAfter?.TotalSeconds ?? 1)),
+        };
 
     public static RegistryError StorageFull() =>
         new(507, "UNAVAILABLE", "the registry's disk is full: nothing was changed; free space and push again")

@@ -14,8 +14,8 @@ namespace Berth.Distribution;
 /// that user's; without, it grants what everyone may do. Granting less than requested is not an error.
 /// </summary>
 internal sealed class TokenEndpoint(
-    SignIn signIn, AccessRules access, AccessTokens tokens, TokenKeys keys, RefreshTokens refreshing,
-    TimeProvider clock, ILogger<TokenEndpoint> log)
+    SignIn signIn, AccessRules access, OfficialNames official, AccessTokens tokens, TokenKeys keys,
+    RefreshTokens refreshing, TimeProvider clock, ILogger<TokenEndpoint> log)
 {
     public const string Path = "/token";
 
@@ -147,7 +147,9 @@ internal sealed class TokenEndpoint(
     {
         if (found.Caller is not { } caller)
         {
-            return found.IsBusy ? RegistryError.TooManyRequests(found.Reason!) : Refuse(http, found.Reason!);
+            return found.IsBusy
+                ? RegistryError.TooManyRequests(found.Reason!, found.RetryAfter)
+                : Refuse(http, found.Reason!);
         }
 
         http.Features.Set(caller);
@@ -200,10 +202,10 @@ internal sealed class TokenEndpoint(
         var allowed = AccessAction.SignIn;
         foreach (var action in scope.EachAction())
         {
-            if (await access.AskAsync(caller, action, scope.Target, cancellation) == AccessAnswer.Allowed)
-            {
-                allowed |= action;
-            }
+            var target = action == AccessAction.Pull && scope.Target is { } name
+                ? await official.ResolveAsync(caller, name, cancellation)
+                : scope.Target;
+            if (await access.AskAsync(caller, action, target, cancellation) == AccessAnswer.Allowed) allowed |= action;
         }
 
         return allowed == AccessAction.SignIn ? null : scope with { Actions = allowed };

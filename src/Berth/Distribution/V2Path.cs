@@ -84,6 +84,10 @@ internal sealed class V2Target(V2Kind kind)
     /// <summary>An upload's id; null if the text can't be one, so that no such upload exists.</summary>
     public UploadId? Upload { get; private set; }
 
+    /// <summary>The same in another repository.</summary>
+    public V2Target In(RepositoryName repository) =>
+        new(kind) { Repository = repository, Digest = Digest, Reference = Reference, Upload = Upload };
+
     /// <summary>The error for the first invalid part of the path; null, with all parts set, if there is none.</summary>
     public static RegistryError? Check(in V2Path path, string method, out V2Target target)
     {

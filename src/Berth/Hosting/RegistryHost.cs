@@ -167,7 +167,8 @@ internal static partial class RegistryHost
         IServiceCollection services, RegistrySettings settings, DataFolder? folder, Database database)
     {
         services.AddSingleton(settings).AddSingleton(settings.Http).AddSingleton(settings.Storage)
-            .AddSingleton(settings.Limits).AddSingleton(settings.Validation).AddSingleton(settings.Catalog);
+            .AddSingleton(settings.Limits).AddSingleton(settings.Validation).AddSingleton(settings.Catalog)
+            .AddSingleton(settings.Repositories);
         services.AddRoutingCore();
         services.AddSingleton(TimeProvider.System);
         if (folder is not null) services.AddSingleton(_ => folder);

@@ -13,7 +13,8 @@ internal sealed class LocalUsers(LocalSettings settings, KnownRights known, Pass
     private const int MaxPasswordBytes = 72;
 
     /// <summary>A hash that costs as much as real ones, so that timing does not reveal which names exist.</summary>
-    private readonly string decoy = HashPrefix(settings.BcryptCost) + "abcdefghijklmnopqrstuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu";
+    private readonly string decoy =
+        $"$2a${settings.BcryptCost:00}$abcdefghijklmnopqrstuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu";
 
     public bool IsEnabled => settings.Enabled;
 
@@ -47,6 +48,4 @@ internal sealed class LocalUsers(LocalSettings settings, KnownRights known, Pass
 
     /// <summary>The hash to keep of a password. Takes some 60 ms at the usual cost.</summary>
     public string Hash(string password) => BCrypt.Net.BCrypt.HashPassword(password, settings.BcryptCost);
-
-    private static string HashPrefix(int cost) => $"$2a${cost:00}$";
 }

@@ -18,13 +18,16 @@ internal enum PasswordAnswer
 
     /// <summary>Not checked: too many checks are waiting.</summary>
     Busy,
+
+    /// <summary>Not checked: too many wrong ones were tried.</summary>
+    Slowed,
 }
 
 /// <summary>
 /// Checks passwords against bcrypt hashes. That is expensive by design, and clients send a password with each request.
 /// So answers are cached under a keyed hash of all they depend on, and the rest goes to <see cref="BcryptQueue"/>.
 /// </summary>
-internal sealed class PasswordChecks(PasswordCheckSettings settings, TimeProvider clock)
+internal sealed class PasswordChecks(PasswordCheckSettings settings, FailedSignIns failed, TimeProvider clock)
 {
     /// <summary>How long a right password is remembered after its last use.</summary>
     private static readonly TimeSpan Remembered = TimeSpan.FromMinutes(5);
@@ -55,11 +58,14 @@ internal sealed class PasswordChecks(PasswordCheckSettings settings, TimeProvide
         Prove(user, password, hash, isKnown, proof);
         if (right.TryGet(proof, out var usedAt) && IsRemembered(usedAt)) return new(PasswordAnswer.Right);
         if (wrong.TryGet(proof, out _)) return new(PasswordAnswer.WrongAgain);
-        return CompareAsync(proof.ToString(), password, hash, isKnown, client, cancellation);
+        return failed.FindWait(user, client) is null
+            ? CompareAsync(proof.ToString(), user, password, hash, isKnown, client, cancellation)
+            : new(PasswordAnswer.Slowed);
     }
 
     private async ValueTask<PasswordAnswer> CompareAsync(
-        string proof, string password, string hash, bool isKnown, IPAddress? client, CancellationToken cancellation)
+        string proof, string user, string password, string hash, bool isKnown, IPAddress? client,
+        CancellationToken cancellation)
     {
         if (await queue.CompareAsync(proof, password, hash, client, cancellation) is not { } matches)
         {
@@ -68,12 +74,14 @@ internal sealed class PasswordChecks(PasswordCheckSettings settings, TimeProvide
 
         if (matches && isKnown)
         {
+            failed.NoteRight(user, client);
             right.Set(proof, new StrongBox<long>(clock.GetTimestamp()), cost: 1);
             return PasswordAnswer.Right;
         }
 
         // A wrong password stays wrong as long as the hash is the same, and the proof includes the hash.
         wrong.Set(proof, true, cost: 1);
+        failed.NoteWrong(user, client);
         return PasswordAnswer.Wrong;
     }
 

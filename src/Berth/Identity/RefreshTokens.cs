@@ -9,7 +9,7 @@ namespace Berth.Identity;
 /// </summary>
 internal sealed class RefreshTokens(Database database, TimeSpan lifetime, TimeProvider clock)
 {
-    /// <summary>The most that a user has; the oldest give way. People have some machines, and forget to log out.</summary>
+    /// <summary>The most that a user has; the oldest give way. People have some machines, and never log out.</summary>
     private const int MaxPerUser = 50;
 
     private const int MaxClientChars = 100;

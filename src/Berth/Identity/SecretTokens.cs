@@ -40,7 +40,8 @@ internal sealed class SecretTokens(KnownRights known, TokenUses uses, TimeProvid
         var now = clock.GetUtcNow();
         if (await known.FindTokenAsync(secret.Hash, cancellation) is not { } token) return null;
         if (token.Kind != kind || token.IsOver(now)) return null;
-        if (await known.FindAsync(token.AccountId, cancellation) is not { } rights || !rights.IsActive(now)) return null;
+        var rights = await known.FindAsync(token.AccountId, cancellation);
+        if (rights?.IsActive(now) != true) return null;
         uses.Note(token, client);
         var key = token.Id.ToString(System.Globalization.CultureInfo.InvariantCulture);
         if (callers.TryGet(key, out var kept) && kept.Token == token && kept.Account == rights.Account)
@@ -63,11 +64,10 @@ internal sealed class SecretTokens(KnownRights known, TokenUses uses, TimeProvid
     {
         if (token is { Actions: null, Patterns: null }) return null;
         var actions = token.Actions is { } names ? Roles.Read(names) : (AccessAction)int.MaxValue;
-        if (token.Patterns is not { } patterns) return [new Grant(NamePattern.All, actions, $"token {token.Name}")];
         var limits = new List<Grant>();
-        foreach (var text in patterns.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+        foreach (var text in (token.Patterns ?? NamePattern.All.Text).Split(' ', StringSplitOptions.RemoveEmptyEntries))
         {
-            if (NamePattern.TryParse(text, out var pattern)) limits.Add(new Grant(pattern, actions, $"token {token.Name}"));
+            if (NamePattern.TryParse(text, out var pattern)) limits.Add(new Grant(pattern, actions, token.Name));
         }
 
         return limits;

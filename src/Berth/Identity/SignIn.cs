@@ -12,6 +12,9 @@ namespace Berth.Identity;
 /// <param name="IsBusy">They were not checked: the client may retry in a moment.</param>
 internal readonly record struct SignInResult(Caller? Caller, string? Reason, bool IsBusy = false)
 {
+    /// <summary>After how long a retry makes sense, if they were not checked.</summary>
+    public TimeSpan RetryAfter { get; init; }
+
     public static SignInResult Anonymous { get; } = new(Caller.Anonymous, null);
 
     public static SignInResult Refused(string reason) => new(null, reason);
@@ -24,7 +27,7 @@ internal readonly record struct SignInResult(Caller? Caller, string? Reason, boo
 /// </summary>
 internal sealed partial class SignIn(
     AuthSettings settings, HtpasswdFile? htpasswd, LocalUsers users, SecretTokens secrets, AccessTokens tokens,
-    ILogger<SignIn> log)
+    FailedSignIns failed, ILogger<SignIn> log)
 {
     private const string Basic = "Basic ";
     private const string Bearer = "Bearer ";
@@ -137,7 +140,15 @@ internal sealed partial class SignIn(
             case PasswordAnswer.Right:
                 return new SignInResult(caller, null);
             case PasswordAnswer.Busy:
-                return new SignInResult(null, "too many passwords are being checked; try again in a moment", true);
+                return new SignInResult(null, "too many passwords are being checked; try again in a moment", true)
+                {
+                    RetryAfter = TimeSpan.FromSeconds(1),
+                };
+            case PasswordAnswer.Slowed:
+                return new SignInResult(null, "too many wrong passwords; try again in a while", true)
+                {
+                    RetryAfter = failed.FindWait(user, client) ?? TimeSpan.Zero,
+                };
             case PasswordAnswer.Wrong:
                 // Logged once per password: a client that keeps using a wrong one does not fill the log.
                 LogRefused(ClientNetwork.Unmapped(client), Shortened(user));

@@ -15,7 +15,7 @@ internal static class TokenKeyTable
         row => new TokenKeyRow(
             row.GetString(0), row.GetFieldValue<byte[]>(1), DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(2))));
 
-    /// <summary>Adds a key unless one was made after <paramref name="since"/>: nodes may try at the same time.</summary>
+    /// <summary>Adds a key, unless another node has added one since a time.</summary>
     public static async ValueTask AddUnlessAsync(Session session, TokenKeyRow key, DateTimeOffset since) =>
         await session.RunAsync(
             """

@@ -53,7 +53,7 @@ public sealed record AuthSettings
     /// <summary>How long a client may get tokens without the password again. Default: a quarter.</summary>
     public TimeSpan RefreshTokenLifetime { get; init; } = TimeSpan.FromDays(90);
 
-    /// <summary>After how long a new key signs tokens. Default: what NIST SP 800-57 allows for much use, by far.</summary>
+    /// <summary>After how long a new key signs tokens. Default: a quarter.</summary>
     public TimeSpan TokenKeyAge { get; init; } = TimeSpan.FromDays(90);
 
     /// <summary>The issuer of tokens. Other registries that trust them name it too.</summary>
@@ -66,6 +66,8 @@ public sealed record AuthSettings
     public IReadOnlyList<string> OtherServices { get; init; } = [];
 
     public PasswordCheckSettings PasswordChecks { get; init; } = new();
+
+    public FailedSignInSettings FailedSignIns { get; init; } = new();
 
     internal static SettingsTable<AuthSettings> Keys { get; } = new SettingsTable<AuthSettings>()
         .Choice("anonymous", s => s.Anonymous, (s, v) => s with { Anonymous = v })
@@ -84,7 +86,37 @@ public sealed record AuthSettings
         .Texts("otherservices", s => s.OtherServices, (s, v) => s with { OtherServices = v })
         .Section(
             "passwordchecks", PasswordCheckSettings.Keys, s => s.PasswordChecks,
-            (s, v) => s with { PasswordChecks = v });
+            (s, v) => s with { PasswordChecks = v })
+        .Section(
+            "failedsignins", FailedSignInSettings.Keys, s => s.FailedSignIns,
+            (s, v) => s with { FailedSignIns = v });
+}
+
+/// <summary>How many different wrong passwords somebody may try before they have to wait.</summary>
+public sealed record FailedSignInSettings
+{
+    /// <summary>In which time. Whoever tried too many waits for its end. Default: what people put up with.</summary>
+    public TimeSpan Window { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>For one account from one address. Default: more than anyone mistypes.</summary>
+    public int PerAccount { get; init; } = 10;
+
+    /// <summary>For all accounts from one address. Default: an office behind one address, on a Monday.</summary>
+    public int PerAddress { get; init; } = 100;
+
+    /// <summary>
+    /// For one account from all addresses from which its user has not signed in before. Default: as for an address.
+    /// </summary>
+    public int PerAccountFromAnywhere { get; init; } = 100;
+
+    internal static SettingsTable<FailedSignInSettings> Keys { get; } = new SettingsTable<FailedSignInSettings>()
+        .Duration(
+            "window", s => s.Window, (s, v) => s with { Window = v }, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1))
+        .Number("peraccount", s => s.PerAccount, (s, v) => s with { PerAccount = v }, 1, 1_000_000)
+        .Number("peraddress", s => s.PerAddress, (s, v) => s with { PerAddress = v }, 1, 1_000_000)
+        .Number(
+            "peraccountfromanywhere", s => s.PerAccountFromAnywhere,
+            (s, v) => s with { PerAccountFromAnywhere = v }, 1, 1_000_000);
 }
 
 /// <summary>How much of the machine may go into checking passwords, which bcrypt makes expensive on purpose.</summary>
@@ -136,7 +168,7 @@ public sealed record LocalSettings
     public string? AdminPasswordFile { get; init; }
 
     /// <summary>
-    /// The cost of bcrypt: each step doubles the time of a check. Default: what htpasswd -B has with -C 10, some 60 ms.
+    /// The cost of bcrypt: each step doubles the time of a check. Default: OWASP's least, some 60 ms on one core.
     /// </summary>
     public int BcryptCost { get; init; } = 10;
 

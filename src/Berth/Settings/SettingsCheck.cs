@@ -18,6 +18,7 @@ internal sealed partial class SettingsCheck(
         CheckTls();
         CheckHttp();
         CheckAuth();
+        CheckAccess();
         CheckStorage();
         CheckDatabase();
         CheckValidation();
@@ -126,7 +127,7 @@ internal sealed partial class SettingsCheck(
         MustExist("auth.local.adminpasswordfile", auth.Local.AdminPasswordFile);
         MustBePlain("auth.issuer", auth.Issuer);
         MustBePlain("auth.service", auth.Service);
-        for (var i = 0; i < auth.OtherServices.Count; i++) MustBePlain($"auth.otherservices.{i}", auth.OtherServices[i]);
+        foreach (var other in auth.OtherServices) MustBePlain("auth.otherservices", other);
     }
 
     private void MustBePlain(string key, string text)

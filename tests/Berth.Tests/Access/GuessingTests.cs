@@ -78,7 +78,8 @@ public sealed class GuessingTests : IDisposable
     {
         var clock = new SetClock();
         var checks = new PasswordChecks(
-            new PasswordCheckSettings { Threads = 1, Waiting = 1, WaitingPerClient = 1 }, clock);
+            new PasswordCheckSettings { Threads = 1, Waiting = 1, WaitingPerClient = 1 },
+            new FailedSignIns(new FailedSignInSettings(), clock), clock);
         var right = BCrypt.Net.BCrypt.HashPassword("right", 4);
         Assert.Equal(PasswordAnswer.Right, await CheckAsync("right", right));
 

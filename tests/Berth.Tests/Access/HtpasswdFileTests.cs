@@ -96,7 +96,9 @@ public sealed class HtpasswdFileTests : IDisposable
     private async Task<HtpasswdFile> OpenAsync(params string[] lines)
     {
         await File.WriteAllLinesAsync(UsersPath, lines, Stop);
-        return new HtpasswdFile(UsersPath, new PasswordChecks(new PasswordCheckSettings(), clock), clock, log);
+        var checks = new PasswordChecks(
+            new PasswordCheckSettings(), new FailedSignIns(new FailedSignInSettings(), clock), clock);
+        return new HtpasswdFile(UsersPath, checks, clock, log);
     }
 
     private async Task<PasswordAnswer> ChangeAsync(HtpasswdFile users, params string[] lines)

@@ -224,10 +224,12 @@ public sealed partial class HtpasswdTests : IDisposable
     [Fact]
     public async Task A_change_takes_effect_even_after_the_clock_was_set_back()
     {
-        var (clock, settings) = (new SetClock(), new PasswordCheckSettings());
+        var clock = new SetClock();
+        var checks = new PasswordChecks(
+            new PasswordCheckSettings(), new FailedSignIns(new FailedSignInSettings(), clock), clock);
         await File.WriteAllTextAsync(UsersPath, $"ann:{Hash("old")}\n", Stop);
         var users = new HtpasswdFile(
-            UsersPath, new PasswordChecks(settings, clock), clock, NullLogger<HtpasswdFile>.Instance);
+            UsersPath, checks, clock, NullLogger<HtpasswdFile>.Instance);
         Assert.Equal(PasswordAnswer.Right, await users.CheckAsync("ann", "old", null, Stop));
         clock.SetBack(TimeSpan.FromDays(1));
         await File.WriteAllTextAsync(UsersPath, $"ann:{Hash("new")}\n", Stop);

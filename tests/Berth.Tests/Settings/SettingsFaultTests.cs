@@ -162,18 +162,34 @@ public sealed class SettingsFaultTests : IDisposable
     }
 
     [Theory]
-    [InlineData(":0", "", true)]
-    [InlineData("0.0.0.0:0", "", true)]
+    [InlineData(":0", "", false)]
+    [InlineData("0.0.0.0:0", "", false)]
     [InlineData("localhost:0", "", false)]
     [InlineData("[::1]:0", "", false)]
     [InlineData(":0", "auth: {anonymous: pull}", false)]
     [InlineData(":0", "auth: {anonymous: full}", false)]
     [InlineData("127.0.0.1:0", "auth: {anonymous: none}", true)]
+    [InlineData("127.0.0.1:0", "auth: {anonymous: public}", true)]
+    [InlineData("127.0.0.1:0", "auth: {local: {enabled: false}}", true)]
+    [InlineData("127.0.0.1:0", "auth: {local: {enabled: true}}", false)]
     [InlineData("127.0.0.1:0", "auth:", true)]
     [InlineData("127.0.0.1:0", "auth: {htpasswd: {path: /no/such/file}}", true)]
     [InlineData("127.0.0.1:0", "auth: {htpasswd: }", true)]
     public void Nobody_is_let_in_or_locked_out_by_accident(string addr, string auth, bool isRefused) =>
         Assert.Equal(isRefused, _folder.Load($"http: {{addr: '{addr}'}}\n{auth}").Settings is null);
+
+    [Theory]
+    [InlineData(":0", true)]
+    [InlineData("192.0.2.1:5000", true)]
+    [InlineData("127.0.0.1:0", false)]
+    [InlineData("localhost:0", false)]
+    public void Without_an_auth_section_there_are_local_users_wherever_others_can_reach_it(string addr, bool hasUsers)
+    {
+        var result = _folder.Load($"http: {{addr: '{addr}'}}");
+        Assert.Equal(hasUsers, result.Settings!.Auth is { Local.Enabled: true });
+        Assert.Equal(hasUsers ? AnonymousAccess.Public : null, result.Settings.Auth?.AnonymousOrDefault);
+        Assert.Equal(hasUsers, result.Faults.Any(f => f is { Key: "http.addr", Severity: Severity.Notice }));
+    }
 
     [Theory]
     [InlineData("http: {tls: {certificate: CERT}}")]

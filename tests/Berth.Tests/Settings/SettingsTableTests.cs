@@ -24,7 +24,7 @@ public sealed class SettingsTableTests
 
     private static void AssertSets(Type record, object defaults, PropertyInfo property, SettingsType type)
     {
-        if (Other(property.GetValue(defaults), type) is not { } node) return;
+        if (Other(property, property.GetValue(defaults), type) is not { } node) return;
         var section = new MappingNode(default);
         section.Entries[property.Name] = node;
         var faults = new List<SettingsFault>();
@@ -38,7 +38,7 @@ public sealed class SettingsTableTests
     }
 
     /// <summary>A value that is not the default; null for lists and sections.</summary>
-    private static ScalarNode? Other(object? value, SettingsType type)
+    private static ScalarNode? Other(PropertyInfo property, object? value, SettingsType type)
     {
         if (type is not SingleType) return null;
         return new ScalarNode(default, value switch
@@ -49,6 +49,8 @@ public sealed class SettingsTableTests
             long bytes => $"{bytes + 1}",
             TimeSpan duration => SettingsText.Write(duration + TimeSpan.FromSeconds(1)),
             Enum word => Enum.GetNames(word.GetType()).First(name => name != word.ToString()),
+            null when Nullable.GetUnderlyingType(property.PropertyType) is { IsEnum: true } words =>
+                Enum.GetNames(words)[0],
             _ => "true",
         });
     }

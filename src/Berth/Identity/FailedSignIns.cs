@@ -1,0 +1,83 @@
+using System.Net;
+using Berth.Metadata;
+using Berth.Settings;
+
+namespace Berth.Identity;
+
+/// <summary>
+/// Slows down the guessing of passwords. Each wrong guess counts, not each use of a wrong password: a client with a
+/// mistyped one guesses once. Who guesses is told by network, so that nobody can lock out a user elsewhere: only an
+/// account that is guessed at from everywhere is closed to networks from which its user has not signed in before.
+/// </summary>
+internal sealed class FailedSignIns(FailedSignInSettings settings, TimeProvider clock)
+{
+    /// <summary>Networks and accounts that are watched: some 10 MB when full.</summary>
+    private const int KeptCounts = 50_000;
+
+    private readonly BoundedCache<Count> counts = new(KeptCounts);
+    private readonly BoundedCache<object> proven = new(KeptCounts);
+
+    /// <summary>How long this client has to wait before it may guess again; null if it need not.</summary>
+    public TimeSpan? FindWait(string account, IPAddress? client)
+    {
+        var keys = new Keys(account, client);
+        var wait = Longest(WaitOf(keys.Network, settings.PerAddress), WaitOf(keys.Both, settings.PerAccount));
+        return proven.TryGet(keys.Both, out _)
+            ? wait
+            : Longest(wait, WaitOf(keys.Account, settings.PerAccountFromAnywhere));
+    }
+
+    public void NoteWrong(string account, IPAddress? client)
+    {
+        var keys = new Keys(account, client);
+        Add(keys.Network);
+        Add(keys.Both);
+        Add(keys.Account);
+    }
+
+    public void NoteRight(string account, IPAddress? client)
+    {
+        var pair = new Keys(account, client).Both;
+        if (!proven.TryGet(pair, out _)) proven.Set(pair, pair, cost: 1);
+    }
+
+    private static TimeSpan? Longest(TimeSpan? one, TimeSpan? other) => one > other || other is null ? one : other;
+
+    private TimeSpan? WaitOf(string key, int most)
+    {
+        if (!counts.TryGet(key, out var count)) return null;
+        lock (count)
+        {
+            var age = clock.GetElapsedTime(count.Since);
+            return count.Wrong >= most && age < settings.Window ? settings.Window - age : null;
+        }
+    }
+
+    private void Add(string key)
+    {
+        if (!counts.TryGet(key, out var count)) counts.Set(key, count = new Count(), cost: 1);
+        lock (count)
+        {
+            if (count.Wrong == 0 || clock.GetElapsedTime(count.Since) >= settings.Window)
+                (count.Since, count.Wrong) = (clock.GetTimestamp(), 0);
+            count.Wrong++;
+        }
+    }
+
+    /// <summary>What is counted for one guess. Names are what somebody typed, in any case.</summary>
+    private readonly struct Keys(string account, IPAddress? client)
+    {
+        public string Network { get; } = $"from {ClientNetwork.Of(client)}";
+
+        public string Account { get; } = $"for {account.ToLowerInvariant()}";
+
+        public string Both => $"{Network} {Account}";
+    }
+
+    private sealed class Count
+    {
+        public long Since { get; set; }
+
+        public int Wrong { get; set; }
+    }
+}
