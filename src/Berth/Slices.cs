@@ -1,4 +1,5 @@
 using Berth.Access;
+using Berth.Audit;
 using Berth.Jobs;
 using Berth.Lifecycle;
 using Berth.Registry;
@@ -13,6 +14,7 @@ internal static class Slices
 {
     public static IReadOnlyList<Slice> All { get; } =
     [
+        new AuditSlice(),
         new AccessSlice(),
         new UploadsSlice(),
         new JobsSlice(),

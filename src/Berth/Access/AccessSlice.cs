@@ -1,3 +1,4 @@
+using Berth.Audit;
 using Berth.Distribution;
 using Berth.Identity;
 using Berth.Metadata;
@@ -69,6 +70,7 @@ internal sealed class AccessSlice : Slice
         services.AddSingleton(provider => new SignIn(
             auth, provider.GetService<HtpasswdFile>(), provider.GetRequiredService<LocalUsers>(),
             provider.GetRequiredService<SecretTokens>(), provider.GetRequiredService<AccessTokens>(),
-            provider.GetRequiredService<FailedSignIns>(), provider.GetRequiredService<ILogger<SignIn>>()));
+            provider.GetRequiredService<FailedSignIns>(), provider.GetRequiredService<AuditLog>(),
+            provider.GetRequiredService<ILogger<SignIn>>()));
     }
 }

@@ -20,17 +20,19 @@ internal sealed class DistributionApi
     private readonly Locations locations;
     private readonly StorageSettings storage;
     private readonly PushGate gate;
+    private readonly AuditTrail trail;
     private readonly ILogger<DistributionApi> log;
     private readonly Route[] routes;
 
     public DistributionApi(
         BlobEndpoints blobs, UploadEndpoints uploads, ManifestEndpoints manifests, ListEndpoints lists,
         SignIn signIn, AccessRules access, OfficialNames official, RepositoryTable repositories, Locations locations,
-        StorageSettings storage, RepositorySettings creation, PushGate gate, ILogger<DistributionApi> log)
+        StorageSettings storage, RepositorySettings creation, PushGate gate, AuditTrail trail,
+        ILogger<DistributionApi> log)
     {
         (this.signIn, this.access, this.official, this.locations) = (signIn, access, official, locations);
         (this.repositories, this.storage, this.creation) = (repositories, storage, creation);
-        (this.gate, this.log) = (gate, log);
+        (this.gate, this.trail, this.log) = (gate, trail, log);
         routes =
         [
             new("GET", V2Kind.Version, AccessAction.SignIn, AnswerVersionAsync),
@@ -130,13 +132,17 @@ internal sealed class DistributionApi
             case AccessAnswer.SignIn:
                 return Challenge(http, AccessScope.For(route.Action, asked), "authentication required");
             case AccessAnswer.Denied:
-                return RefuseAction(caller, route.Action, target);
+                var refusal = RefuseAction(caller, route.Action, target);
+                trail.Note(http, route.Action, target, refusal);
+                return refusal;
             case AccessAnswer.Hidden:
                 return RegistryError.NameUnknown(target.Repository);
         }
 
-        return await RefuseWriteAsync(http, route.Action, target)
+        var error = await RefuseWriteAsync(http, route.Action, target)
             ?? await route.Endpoint(new V2Request(http, target, caller));
+        trail.Note(http, route.Action, target, error);
+        return error;
     }
 
     /// <summary>The error if nobody may write this now; null for reads.</summary>

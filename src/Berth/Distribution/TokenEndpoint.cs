@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Globalization;
 using System.Text.Json;
 using Berth.Access;
+using Berth.Audit;
 using Berth.Identity;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Net.Http.Headers;
@@ -15,7 +16,7 @@ namespace Berth.Distribution;
 /// </summary>
 internal sealed class TokenEndpoint(
     SignIn signIn, AccessRules access, OfficialNames official, AccessTokens tokens, TokenKeys keys,
-    RefreshTokens refreshing, TimeProvider clock, ILogger<TokenEndpoint> log)
+    RefreshTokens refreshing, AuditLog audit, TimeProvider clock, ILogger<TokenEndpoint> log)
 {
     public const string Path = "/token";
 
@@ -164,6 +165,8 @@ internal sealed class TokenEndpoint(
             return Refuse(http, "this account is disabled, or has expired");
         }
 
+        if (caller.Kind != CallerKind.Anonymous)
+            audit.Note(http, "sign-in", isDone: true, entry => entry with { Detail = wish.Client });
         var refresh = wish.IsOffline ? await refreshing.IssueAsync(caller, wish.Client, http.RequestAborted) : null;
         await IssueAsync(http, caller, wish, refresh);
         return null;

@@ -187,7 +187,7 @@ internal static partial class RegistryHost
         services.AddSingleton<Locations>().AddSingleton<UploadPlaces>().AddSingleton<SmallBlobCache>()
             .AddSingleton<ManifestBodies>().AddSingleton<LargeAnswers>()
             .AddSingleton<BlobEndpoints>().AddSingleton<UploadEndpoints>().AddSingleton<ManifestEndpoints>()
-            .AddSingleton<ListEndpoints>().AddSingleton<DistributionApi>();
+            .AddSingleton<ListEndpoints>().AddSingleton<AuditTrail>().AddSingleton<DistributionApi>();
         services.AddSingleton<ServerCertificate>().AddSingleton<Readiness>().AddSingleton<PushGate>();
         services.AddSingleton<Redirection>();
         var isReadOnly = folder is { IsReadOnly: true };

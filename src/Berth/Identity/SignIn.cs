@@ -2,6 +2,7 @@ using System.Buffers.Text;
 using System.Net;
 using System.Text;
 using Berth.Access;
+using Berth.Audit;
 using Berth.Settings;
 
 namespace Berth.Identity;
@@ -27,7 +28,7 @@ internal readonly record struct SignInResult(Caller? Caller, string? Reason, boo
 /// </summary>
 internal sealed partial class SignIn(
     AuthSettings settings, HtpasswdFile? htpasswd, LocalUsers users, SecretTokens secrets, AccessTokens tokens,
-    FailedSignIns failed, ILogger<SignIn> log)
+    FailedSignIns failed, AuditLog audit, ILogger<SignIn> log)
 {
     private const string Basic = "Basic ";
     private const string Bearer = "Bearer ";
@@ -131,6 +132,7 @@ internal sealed partial class SignIn(
             if (await secrets.FindAsync(user, password, AddressOf(http), http.RequestAborted) is { } known)
                 return new SignInResult(known, null);
             LogRefused(ClientNetwork.Unmapped(client), Shortened(user));
+            audit.NoteFailedSignIn(http, user, "token not valid");
             return SignInResult.Refused("this token is not valid, or not for this user name");
         }
 
@@ -152,6 +154,7 @@ internal sealed partial class SignIn(
             case PasswordAnswer.Wrong:
                 // Logged once per password: a client that keeps using a wrong one does not fill the log.
                 LogRefused(ClientNetwork.Unmapped(client), Shortened(user));
+                audit.NoteFailedSignIn(http, user, "wrong user name or password");
                 break;
         }
 

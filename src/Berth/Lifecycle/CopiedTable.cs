@@ -21,6 +21,7 @@ internal sealed record CopiedTable(string Name, IReadOnlyList<string> Key, bool 
         new("token", ["id"], HasIdentity: true),
         new("token_key", ["id"]),
         new("access_version", ["id"]),
+        new("audit_entry", ["id"], HasIdentity: true),
         new("blob", ["digest"]),
         new("repository_blob", ["repository_id", "digest"]),
         new("manifest_body", ["digest"]),

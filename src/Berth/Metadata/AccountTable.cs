@@ -76,6 +76,14 @@ internal static class AccountTable
     public static ValueTask<AccountRow?> FindAsync(Session session, long id) =>
         session.FirstAsync($"SELECT {Columns} FROM account WHERE id = $1", Read, id);
 
+    /// <summary>The only user with an e-mail address; null if there are several, or none.</summary>
+    public static async ValueTask<AccountRow?> FindByEmailAsync(Session session, string email)
+    {
+        var found = await session.AllAsync(
+            $"SELECT {Columns} FROM account WHERE email = $1 AND kind = $2 LIMIT 2", Read, email, AccountKinds.User);
+        return found is [var only] ? only : null;
+    }
+
     /// <summary>Accounts of a kind with names after <paramref name="last"/>, in ordinal order.</summary>
     public static ValueTask<List<AccountRow>> ListAsync(Session session, string kind, string last, int count) =>
         session.AllAsync(

@@ -67,6 +67,12 @@ public sealed record AuthSettings
 
     public PasswordCheckSettings PasswordChecks { get; init; } = new();
 
+    /// <summary>
+    /// Which existing account a user of a directory gets at the first sign-in. Default: none; whoever can choose a name
+    /// or an address there would get that user's rights.
+    /// </summary>
+    public LinkRule Link { get; init; } = LinkRule.None;
+
     public FailedSignInSettings FailedSignIns { get; init; } = new();
 
     internal static SettingsTable<AuthSettings> Keys { get; } = new SettingsTable<AuthSettings>()
@@ -84,6 +90,7 @@ public sealed record AuthSettings
         .Text("issuer", s => s.Issuer, (s, v) => s with { Issuer = v })
         .Text("service", s => s.Service, (s, v) => s with { Service = v })
         .Texts("otherservices", s => s.OtherServices, (s, v) => s with { OtherServices = v })
+        .Choice("link", s => s.Link, (s, v) => s with { Link = v })
         .Section(
             "passwordchecks", PasswordCheckSettings.Keys, s => s.PasswordChecks,
             (s, v) => s with { PasswordChecks = v })
@@ -117,6 +124,18 @@ public sealed record FailedSignInSettings
         .Number(
             "peraccountfromanywhere", s => s.PerAccountFromAnywhere,
             (s, v) => s with { PerAccountFromAnywhere = v }, 1, 1_000_000);
+}
+
+/// <summary>Which account a user of another directory gets at the first sign-in, if it is not a new one.</summary>
+public enum LinkRule
+{
+    None,
+
+    /// <summary>The one with the e-mail address that the directory has verified.</summary>
+    VerifiedEmail,
+
+    /// <summary>The one with the same name: for those who trust the directory to give out names.</summary>
+    Name,
 }
 
 /// <summary>How much of the machine may go into checking passwords, which bcrypt makes expensive on purpose.</summary>

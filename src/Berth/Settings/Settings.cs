@@ -27,6 +27,8 @@ public sealed record RegistrySettings
     /// <summary>Rights of users, groups and everyone, for those who want none in the database.</summary>
     public IReadOnlyList<AccessRuleSettings> Access { get; init; } = [];
 
+    public AuditSettings Audit { get; init; } = new();
+
     public RepositorySettings Repositories { get; init; } = new();
 
     public ValidationSettings Validation { get; init; } = new();
@@ -45,6 +47,7 @@ public sealed record RegistrySettings
         .Section("database", DatabaseSettings.Keys, s => s.Database, (s, v) => s with { Database = v })
         .Section("auth", AuthSettings.Keys, s => s.Auth, (s, v) => s with { Auth = v })
         .Sections("access", AccessRuleSettings.Keys, s => s.Access, (s, v) => s with { Access = v })
+        .Section("audit", AuditSettings.Keys, s => s.Audit, (s, v) => s with { Audit = v })
         .Section("repositories", RepositorySettings.Keys, s => s.Repositories, (s, v) => s with { Repositories = v })
         .Section("validation", ValidationSettings.Keys, s => s.Validation, (s, v) => s with { Validation = v })
         .Section("catalog", CatalogSettings.Keys, s => s.Catalog, (s, v) => s with { Catalog = v })

@@ -11,6 +11,8 @@ internal sealed partial class SettingsCheck
     {
         if (settings.Access.Count > 0 && settings.Auth is { HasUsers: false })
             Notice("access", "there are no users to tell apart; set auth.local.enabled or auth.htpasswd.path");
+        if (settings.Audit.Syslog is { } syslog && !IsSyslog(syslog))
+            Error("audit.syslog", $"'{syslog}' must be an address such as udp://logs.example.com:514 or tcp://…:601");
         for (var i = 0; i < settings.Access.Count; i++) CheckRule($"access.{i}", settings.Access[i]);
     }
 
@@ -28,6 +30,9 @@ internal sealed partial class SettingsCheck
         if (rule.Allow.Contains("anyone") && rule.Actions.Any(action => action != "pull"))
             Notice($"{key}.allow", "with anyone, those who can reach the port may do this without signing in");
     }
+
+    private static bool IsSyslog(string text) => Uri.TryCreate(text, UriKind.Absolute, out var address)
+        && address is { Scheme: "udp" or "tcp", Port: > 0, PathAndQuery: "/" or "" } && address.Host.Length > 0;
 
     private static bool IsSubject(string text) => text is "users" or "anyone"
         || (text.Split(':', 2) is ["user" or "group", { Length: > 0 }]);

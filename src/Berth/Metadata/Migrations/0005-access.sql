@@ -16,6 +16,7 @@ ALTER TABLE account ADD COLUMN created_by TEXT NOT NULL DEFAULT '';
 ALTER TABLE account ADD COLUMN version BIGINT NOT NULL DEFAULT 1;
 CREATE INDEX account_by_kind ON account (kind, name);
 CREATE INDEX account_by_owner ON account (owner_id, name) WHERE owner_id IS NOT NULL;
+CREATE INDEX account_by_email ON account (email) WHERE email IS NOT NULL;
 CREATE INDEX account_of_staff ON account (role, name) WHERE role IS NOT NULL;
 
 -- Which accounts of other directories a user signs in with.

@@ -1,0 +1,24 @@
+using Berth.Jobs;
+using Berth.Metadata;
+using Berth.Settings;
+
+namespace Berth.Audit;
+
+/// <summary>The log of who did what.</summary>
+internal sealed class AuditSlice : Slice
+{
+    public override void AddServices(IServiceCollection services, RegistrySettings settings)
+    {
+        var audit = settings.Audit;
+        services.AddSingleton(audit);
+        if (audit.File is { } path) services.AddSingleton<AuditSink>(_ => new AuditFile(path));
+        if (audit.Syslog is { } server) services.AddSingleton<AuditSink>(_ => new AuditSyslog(new Uri(server)));
+        services.AddSingleton<AuditLog>();
+        services.AddSingleton<Job, TrimAuditJob>();
+    }
+
+    public override void AddWriters(IServiceCollection services, RegistrySettings settings)
+    {
+        if (settings.Audit.Enabled) services.AddHostedService(provider => provider.GetRequiredService<AuditLog>());
+    }
+}

@@ -1,0 +1,94 @@
+using System.Text;
+using Berth.Access;
+using Berth.Metadata;
+using Berth.Settings;
+
+namespace Berth.Identity;
+
+/// <summary>
+/// The accounts of users whom other systems vouch for. The first sign-in makes one, or links the one that the settings'
+/// rule finds; each one follows the user's groups there.
+/// </summary>
+internal sealed partial class ExternalAccounts(
+    LinkRule rule, Database database, AccessChanges changes, TimeProvider clock, ILogger<ExternalAccounts> log)
+{
+    private const int MaxGroups = 1000;
+
+    /// <summary>The account of a user who has just signed in; null, with the reason, if there can't be one.</summary>
+    /// <exception cref="DatabaseUnavailableException">The database is unavailable at the moment.</exception>
+    public async Task<(AccountRow? Account, string? Reason)> FindOrAddAsync(
+        ExternalUser user, CancellationToken cancellation)
+    {
+        var known = await database.ReadAsync(session => FindAsync(session, user), cancellation);
+        if (known is { } found && found.Groups.SequenceEqual(GroupsOf(user))) return (found.Account, null);
+        return await changes.RunAsync(session => LinkAsync(session, user), cancellation);
+    }
+
+    private static async ValueTask<Known?> FindAsync(Session session, ExternalUser user)
+    {
+        if (await IdentityTable.FindAsync(session, user.Source, user.Subject) is not { } identity) return null;
+        return await AccountTable.FindAsync(session, identity.AccountId) is { } account
+            ? new Known(account, await IdentityTable.GroupsOfAsync(session, account.Id, user.Source))
+            : null;
+    }
+
+    private async ValueTask<(AccountRow? Account, string? Reason)> LinkAsync(Session session, ExternalUser user)
+    {
+        var account = (await FindAsync(session, user))?.Account;
+        if (account is null)
+        {
+            (account, var reason) = await FindOrMakeAsync(session, user);
+            if (account is null) return (null, reason);
+            await IdentityTable.AddAsync(
+                session, new IdentityRow(user.Source, user.Subject, account.Id, user.Name, clock.GetUtcNow()));
+            LogLinked(user.Name, user.Source, account.Name);
+        }
+
+        await IdentityTable.SetGroupsAsync(session, account.Id, user.Source, GroupsOf(user));
+        return (account, null);
+    }
+
+    /// <summary>An existing account only if the rule allows it: a name alone proves nothing.</summary>
+    private async ValueTask<(AccountRow? Account, string? Reason)> FindOrMakeAsync(Session session, ExternalUser user)
+    {
+        if (rule == LinkRule.VerifiedEmail && user is { IsEmailVerified: true, Email: { Length: > 0 } email }
+            && await AccountTable.FindByEmailAsync(session, email) is { } owner)
+        {
+            return (owner, null);
+        }
+
+        if (NameFor(user.Name) is not { } name || name.IsRobot)
+            return (null, $"'{user.Name}' can't be a user's name here");
+        var taken = await AccountTable.FindAsync(session, name.Text);
+        if (taken is { Kind: AccountKinds.User } && rule == LinkRule.Name) return (taken, null);
+        if (taken is not null)
+            return (null, $"the name {name} is taken by another account; an administrator can link them");
+        var added = await AccountTable.AddAsync(session, new AccountRow(0, AccountKinds.User, name.Text)
+        {
+            FullName = user.DisplayName,
+            Email = user.Email,
+            CreatedAt = clock.GetUtcNow(),
+            CreatedBy = $"first sign-in with {user.Source}",
+        });
+        return added is null ? (null, $"the name {name} was just taken; sign in again") : (added, null);
+    }
+
+    /// <summary>
+    /// The name as an account's: in lower case, without what follows an @, and with a dash for what no name may hold.
+    /// </summary>
+    public static AccountName? NameFor(string name)
+    {
+        var text = new StringBuilder();
+        foreach (var c in name.Split('@')[0].ToLowerInvariant())
+            text.Append(char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '.' or '_' or '-' ? c : '-');
+        return AccountName.TryParse(text.ToString().Trim('.', '_', '-'), out var parsed) ? parsed : null;
+    }
+
+    private static IEnumerable<string> GroupsOf(ExternalUser user) =>
+        user.Groups.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).Take(MaxGroups);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{User} of {Source} now signs in as {Account}")]
+    private partial void LogLinked(string user, string source, string account);
+
+    private sealed record Known(AccountRow Account, IReadOnlyList<string> Groups);
+}
