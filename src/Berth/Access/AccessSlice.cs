@@ -24,6 +24,8 @@ internal sealed class AccessSlice : Slice
             provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => new AccessTokens(
             provider.GetRequiredService<TokenKeys>(), auth, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new RateLimits(
+            settings.RateLimits, provider.GetRequiredService<TimeProvider>()));
         AddIdentity(services, auth);
         services.AddSingleton<TokenEndpoint>();
     }

@@ -20,6 +20,7 @@ internal sealed class DistributionApi
     private readonly Locations locations;
     private readonly StorageSettings storage;
     private readonly PushGate gate;
+    private readonly RateLimits rates;
     private readonly AuditTrail trail;
     private readonly ILogger<DistributionApi> log;
     private readonly Route[] routes;
@@ -27,12 +28,12 @@ internal sealed class DistributionApi
     public DistributionApi(
         BlobEndpoints blobs, UploadEndpoints uploads, ManifestEndpoints manifests, ListEndpoints lists,
         SignIn signIn, AccessRules access, OfficialNames official, RepositoryTable repositories, Locations locations,
-        StorageSettings storage, RepositorySettings creation, PushGate gate, AuditTrail trail,
+        StorageSettings storage, RepositorySettings creation, PushGate gate, RateLimits rates, AuditTrail trail,
         ILogger<DistributionApi> log)
     {
         (this.signIn, this.access, this.official, this.locations) = (signIn, access, official, locations);
         (this.repositories, this.storage, this.creation) = (repositories, storage, creation);
-        (this.gate, this.trail, this.log) = (gate, trail, log);
+        (this.gate, this.rates, this.trail, this.log) = (gate, rates, trail, log);
         routes =
         [
             new("GET", V2Kind.Version, AccessAction.SignIn, AnswerVersionAsync),
@@ -120,6 +121,7 @@ internal sealed class DistributionApi
         if (found.Caller is not { } caller)
             return Challenge(http, AccessScope.For(route.Action, asked), found.Reason!);
         http.Features.Set(caller);
+        if (CountRequest(http, caller, route) is { } wait) return RegistryError.RateExceeded(wait);
         if (asked is { } name && route.Action == AccessAction.Pull)
         {
             var meant = await official.ResolveAsync(caller, name, http.RequestAborted);
@@ -144,6 +146,18 @@ internal sealed class DistributionApi
         trail.Note(http, route.Action, target, error);
         return error;
     }
+
+    /// <summary>How long the caller must wait if they sent too many requests; null if they did not.</summary>
+    private TimeSpan? CountRequest(HttpContext http, Caller caller, Route route) => rates.Take(
+        http, caller,
+        (route.Kind, route.Method) switch
+        {
+            (V2Kind.Manifest, "GET" or "HEAD") => RateLimitKind.Pull,
+            (V2Kind.Manifest, "PUT") => RateLimitKind.Push,
+            (V2Kind.Catalog or V2Kind.Tags or V2Kind.Referrers, _) => RateLimitKind.List,
+            _ => RateLimitKind.All,
+        },
+        isFree: route.Method == "HEAD");
 
     /// <summary>The error if nobody may write this now; null for reads.</summary>
     private async ValueTask<RegistryError?> RefuseWriteAsync(HttpContext http, AccessAction action, V2Target target)

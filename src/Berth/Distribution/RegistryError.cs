@@ -121,6 +121,9 @@ internal sealed record RegistryError(int Status, string Code, string Message, st
             RetryAfterSeconds = (int)Math.Ceiling(Math.Max(1, retryAfter?.TotalSeconds ?? 1)),
         };
 
+    public static RegistryError RateExceeded(TimeSpan wait) =>
+        TooManyRequests("you have reached the limit of requests (ratelimits)", wait);
+
     public static RegistryError StorageFull() =>
         new(507, "UNAVAILABLE", "the registry's disk is full: nothing was changed; free space and push again")
         {

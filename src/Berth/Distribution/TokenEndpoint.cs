@@ -4,6 +4,7 @@ using System.Text.Json;
 using Berth.Access;
 using Berth.Audit;
 using Berth.Identity;
+using Berth.Settings;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Net.Http.Headers;
 
@@ -16,7 +17,7 @@ namespace Berth.Distribution;
 /// </summary>
 internal sealed class TokenEndpoint(
     SignIn signIn, AccessRules access, OfficialNames official, AccessTokens tokens, TokenKeys keys,
-    RefreshTokens refreshing, AuditLog audit, TimeProvider clock, ILogger<TokenEndpoint> log)
+    RefreshTokens refreshing, RateLimits rates, AuditLog audit, TimeProvider clock, ILogger<TokenEndpoint> log)
 {
     public const string Path = "/token";
 
@@ -140,6 +141,7 @@ internal sealed class TokenEndpoint(
         var caller = await signIn.FindByRefreshAsync(http, text);
         if (caller is null) return Refuse(http, "the refresh token is not valid any more; sign in again");
         http.Features.Set(caller);
+        if (rates.Take(http, caller, RateLimitKind.Token) is { } wait) return RegistryError.RateExceeded(wait);
         await IssueAsync(http, caller, wish, text);
         return null;
     }
@@ -154,6 +156,7 @@ internal sealed class TokenEndpoint(
         }
 
         http.Features.Set(caller);
+        if (rates.Take(http, caller, RateLimitKind.Token) is { } wait) return RegistryError.RateExceeded(wait);
 
         // A request without a scope checks whether a name and password are right.
         if (caller.Kind == CallerKind.Anonymous)

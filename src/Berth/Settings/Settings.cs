@@ -27,6 +27,9 @@ public sealed record RegistrySettings
     /// <summary>Rights of users, groups and everyone, for those who want none in the database.</summary>
     public IReadOnlyList<AccessRuleSettings> Access { get; init; } = [];
 
+    /// <summary>How many requests somebody may send. Default: as many as they like.</summary>
+    public IReadOnlyList<RateLimitSettings> RateLimits { get; init; } = [];
+
     public AuditSettings Audit { get; init; } = new();
 
     public RepositorySettings Repositories { get; init; } = new();
@@ -47,6 +50,7 @@ public sealed record RegistrySettings
         .Section("database", DatabaseSettings.Keys, s => s.Database, (s, v) => s with { Database = v })
         .Section("auth", AuthSettings.Keys, s => s.Auth, (s, v) => s with { Auth = v })
         .Sections("access", AccessRuleSettings.Keys, s => s.Access, (s, v) => s with { Access = v })
+        .Sections("ratelimits", RateLimitSettings.Keys, s => s.RateLimits, (s, v) => s with { RateLimits = v })
         .Section("audit", AuditSettings.Keys, s => s.Audit, (s, v) => s with { Audit = v })
         .Section("repositories", RepositorySettings.Keys, s => s.Repositories, (s, v) => s with { Repositories = v })
         .Section("validation", ValidationSettings.Keys, s => s.Validation, (s, v) => s with { Validation = v })
