@@ -28,6 +28,8 @@ public sealed record AuthSettings
 
     public LocalSettings Local { get; init; } = new();
 
+    public LdapSettings? Ldap { get; init; }
+
     /// <summary>Local users, and nothing public.</summary>
     internal static AuthSettings LocalUsers { get; } = new() { Local = new() { Enabled = true } };
 
@@ -36,7 +38,7 @@ public sealed record AuthSettings
         Anonymous ?? (Local.Enabled ? AnonymousAccess.Public : AnonymousAccess.None);
 
     /// <summary>Whether there is anybody who could sign in.</summary>
-    internal bool HasUsers => Htpasswd is not null || Local.Enabled;
+    internal bool HasUsers => Htpasswd is not null || Local.Enabled || Ldap is not null;
 
     /// <summary>
     /// How long the tokens that clients get for a password are valid. Default: the example in distribution's
@@ -79,6 +81,7 @@ public sealed record AuthSettings
         .Choice("anonymous", s => s.Anonymous, (s, v) => s with { Anonymous = v })
         .Section("htpasswd", HtpasswdSettings.Keys, s => s.Htpasswd, (s, v) => s with { Htpasswd = v })
         .Section("local", LocalSettings.Keys, s => s.Local, (s, v) => s with { Local = v })
+        .Section("ldap", LdapSettings.Keys, s => s.Ldap, (s, v) => s with { Ldap = v })
         .Duration("tokenlifetime", s => s.TokenLifetime,
             (s, v) => s with { TokenLifetime = v }, TimeSpan.FromSeconds(1), TimeSpan.FromHours(24))
         .Duration("uploadtokengrace", s => s.UploadTokenGrace,

@@ -119,7 +119,7 @@ internal sealed partial class SettingsCheck(
         if (!auth.HasUsers && auth.AnonymousOrDefault is AnonymousAccess.None or AnonymousAccess.Public)
         {
             Error("auth", "nobody could do anything; set auth.local.enabled, auth.htpasswd.path, "
-                + "or auth.anonymous to pull or full");
+                + "auth.ldap, or auth.anonymous to pull or full");
         }
 
         if (auth.Local is { AdminPassword: not null, AdminPasswordFile: not null })
@@ -128,6 +128,7 @@ internal sealed partial class SettingsCheck(
         MustBePlain("auth.issuer", auth.Issuer);
         MustBePlain("auth.service", auth.Service);
         foreach (var other in auth.OtherServices) MustBePlain("auth.otherservices", other);
+        if (auth.Ldap is { } ldap) CheckLdap(ldap);
     }
 
     private void MustBePlain(string key, string text)
