@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs the servers that the tests start: PostgreSQL and a pooler before it, Ceph's S3 gateway with what it stands
-# on, nginx, and Azurite, Microsoft's emulator of Azure's store.
+# on, nginx, OpenLDAP, and Azurite, Microsoft's emulator of Azure's store.
 #
 #   tests/install-servers.sh [FOLDER]    Azurite's place; the default is ${XDG_CACHE_HOME:-$HOME/.cache}/berth-servers
 #
@@ -30,6 +30,8 @@ ceph-osd ceph-osd
 radosgw radosgw
 ceph ceph-common
 nginx nginx-light
+slapd slapd
+ldapmodify ldap-utils
 node nodejs
 curl curl
 openssl openssl
