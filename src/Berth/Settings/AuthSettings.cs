@@ -77,6 +77,9 @@ public sealed record AuthSettings
 
     public FailedSignInSettings FailedSignIns { get; init; } = new();
 
+    /// <summary>Whose tokens are accepted as passwords. Null: nobody's.</summary>
+    public KeylessSettings? Keyless { get; init; }
+
     internal static SettingsTable<AuthSettings> Keys { get; } = new SettingsTable<AuthSettings>()
         .Choice("anonymous", s => s.Anonymous, (s, v) => s with { Anonymous = v })
         .Section("htpasswd", HtpasswdSettings.Keys, s => s.Htpasswd, (s, v) => s with { Htpasswd = v })
@@ -99,7 +102,8 @@ public sealed record AuthSettings
             (s, v) => s with { PasswordChecks = v })
         .Section(
             "failedsignins", FailedSignInSettings.Keys, s => s.FailedSignIns,
-            (s, v) => s with { FailedSignIns = v });
+            (s, v) => s with { FailedSignIns = v })
+        .Section("keyless", KeylessSettings.Keys, s => s.Keyless, (s, v) => s with { Keyless = v });
 }
 
 /// <summary>How many different wrong passwords somebody may try before they have to wait.</summary>

@@ -116,10 +116,11 @@ internal sealed partial class SettingsCheck(
                 Error("auth.htpasswd.realm", "must be printable ASCII without quotes and backslashes");
         }
 
-        if (!auth.HasUsers && auth.AnonymousOrDefault is AnonymousAccess.None or AnonymousAccess.Public)
+        if (auth.Keyless is { } keyless) CheckKeyless(keyless);
+        else if (!auth.HasUsers && auth.AnonymousOrDefault is AnonymousAccess.None or AnonymousAccess.Public)
         {
             Error("auth", "nobody could do anything; set auth.local.enabled, auth.htpasswd.path, "
-                + "auth.ldap, or auth.anonymous to pull or full");
+                + "auth.ldap, auth.keyless.issuers, or auth.anonymous to pull or full");
         }
 
         if (auth.Local is { AdminPassword: not null, AdminPasswordFile: not null })

@@ -1,0 +1,122 @@
+using System.Globalization;
+using System.Text;
+using Berth.Settings;
+
+namespace Berth.Identity;
+
+/// <summary>Reads the rules of the settings, and tells people about tokens.</summary>
+internal static class KeylessRules
+{
+    private const int MaxNameChars = 200;
+    private const int MaxFactChars = 400;
+
+    /// <summary>
+    /// Issuers of which everyone in the world gets tokens, and the claims of which a rule needs at least one.
+    /// </summary>
+    private static readonly (string Url, string[] Claims)[] PublicIssuers =
+    [
+        ("https://token.actions.githubusercontent.com",
+        [
+            "sub", "repository", "repository_id", "repository_owner", "repository_owner_id", "job_workflow_ref",
+            "workflow_ref", "enterprise", "enterprise_id",
+        ]),
+        ("https://gitlab.com",
+            ["sub", "project_path", "project_id", "namespace_path", "namespace_id", "ci_config_ref_uri"]),
+        ("https://accounts.google.com", ["sub", "email", "hd", "azp", "google"]),
+    ];
+
+    /// <summary>The rules that can be used.</summary>
+    /// <param name="settings">All issuers.</param>
+    /// <param name="faults">What is wrong with the others, and with files.</param>
+    public static IReadOnlyList<KeylessRule> Read(KeylessSettings settings, out List<SettingsFault> faults)
+    {
+        var (rules, found) = (new List<KeylessRule>(), new List<SettingsFault>());
+        for (var i = 0; i < settings.Issuers.Count; i++)
+        {
+            var issuer = settings.Issuers[i];
+            var key = $"auth.keyless.issuers.{i}";
+            CheckFiles(issuer, settings, key, found);
+            if (issuer.Rules.Count == 0)
+                Report(key, "has no rules here, so these settings allow its tokens nothing", Severity.Notice);
+            for (var j = 0; j < issuer.Rules.Count; j++)
+            {
+                var ruleKey = $"{key}.rules.{j}";
+                var rule = KeylessRule.Read(
+                    issuer.Name, issuer.Rules[j], $"rule {j + 1} of issuer {issuer.Name}",
+                    (part, reason) => Report($"{ruleKey}.{part}", reason, Severity.Error));
+                if (rule is null) continue;
+                rules.Add(rule);
+                if (IsForEveryone(issuer, rule))
+                {
+                    Report(ruleKey + ".if", "compares no claim that says whose token it is, such as "
+                        + "repository_owner: anyone in the world can get a token that matches", Severity.Error);
+                }
+            }
+        }
+
+        faults = found;
+        return rules;
+
+        void Report(string key, string message, Severity severity) =>
+            found.Add(new SettingsFault(SettingsKey.VariableFor(key), null, key, message) { Severity = severity });
+    }
+
+    /// <summary>What a token says of itself.</summary>
+    public static IReadOnlyList<(string Name, string Value)> FactsOf(SentToken token)
+    {
+        var facts = new List<(string, string)> { ("alg", Shown(token.Algorithm)) };
+        if (token.KeyId is { } id) facts.Add(("kid", Shown(id)));
+        foreach (var name in (ReadOnlySpan<string>)["iss", "sub", "aud"])
+        {
+            if (token.Claims.TryGetProperty(name, out var value)) facts.Add((name, Shown(value.ToString())));
+        }
+
+        foreach (var (name, time) in ((string, DateTimeOffset?)[])
+            [("iat", token.IssuedAt), ("nbf", token.NotBefore), ("exp", token.Expires)])
+        {
+            if (time is { } at) facts.Add((name, at.ToString("u", CultureInfo.InvariantCulture)));
+        }
+
+        return facts;
+    }
+
+    /// <summary>A name from claims, without what could change how the text around it looks.</summary>
+    public static string Printable(string name, int maxChars = MaxNameChars)
+    {
+        var text = new StringBuilder(Math.Min(name.Length, maxChars));
+        foreach (var rune in name.EnumerateRunes())
+        {
+            if (text.Length + rune.Utf16SequenceLength > maxChars) break;
+            var isHidden = Rune.IsControl(rune) || Rune.GetUnicodeCategory(rune) is UnicodeCategory.Format
+                or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator or UnicodeCategory.PrivateUse;
+            text.Append(isHidden ? "?" : rune.ToString());
+        }
+
+        return text.ToString();
+    }
+
+    private static void CheckFiles(
+        KeylessIssuerSettings issuer, KeylessSettings limits, string key, List<SettingsFault> faults)
+    {
+        Try(issuer.Jwks, ".jwks", path => IssuerKeys.ReadFile(path, limits.ResponseBytes));
+        Try(issuer.Ca, ".ca", IssuerDocuments.ReadCa);
+
+        void Try(string? path, string part, Func<string, object> read)
+        {
+            try
+            {
+                if (path is not null) read(path);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
+            {
+                faults.Add(new SettingsFault(path!, null, key + part, e.Message));
+            }
+        }
+    }
+
+    private static bool IsForEveryone(KeylessIssuerSettings issuer, KeylessRule rule) =>
+        Array.Find(PublicIssuers, known => known.Url == issuer.Url.TrimEnd('/')) is { Url: not null } found
+        && !rule.Condition.Claims.Intersect(found.Claims, StringComparer.Ordinal).Any();
+
+    private static string Shown(string value) => Printable(value, MaxFactChars);
+}
