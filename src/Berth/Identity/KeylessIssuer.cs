@@ -33,19 +33,22 @@ internal sealed class KeylessIssuer(
     public IssuerKeys Keys { get; } = new(settings, limits, clock, log);
 
     /// <summary>What is wrong with a token that names this issuer, but for its signature; null if nothing is.</summary>
-    public string? FindFault(SentToken token)
+    /// <param name="token">The token.</param>
+    /// <param name="patience">How long ago it may have expired.</param>
+    public string? FindFault(SentToken token, TimeSpan patience)
     {
         if (!Algorithms.Contains(token.Algorithm)) return "the token is signed in a way that is not accepted";
         if (token.Subject.Length == 0) return "the token names no subject";
         if (!token.IsFor(settings.Audience))
             return $"the token is meant for others: request it for the audience {settings.Audience[0]}";
-        return FindFaultOfTime(token);
+        return FindFaultOfTime(token, patience);
     }
 
     /// <summary>Whether a key made the token's signature. Asks for all the rest once more.</summary>
     /// <param name="token">Without a fault.</param>
     /// <param name="keys">Those that its header allows.</param>
-    public async Task<bool> HasSignedAsync(SentToken token, List<JsonWebKey> keys)
+    /// <param name="patience">How long ago it may have expired.</param>
+    public async Task<bool> HasSignedAsync(SentToken token, List<JsonWebKey> keys, TimeSpan patience)
     {
         var checks = new TokenValidationParameters
         {
@@ -54,19 +57,19 @@ internal sealed class KeylessIssuer(
             IgnoreTrailingSlashWhenValidatingAudience = false,
             ValidAlgorithms = Algorithms,
             RequireSignedTokens = true,
-            LifetimeValidator = (_, _, _, _) => FindFaultOfTime(token) is null,
+            LifetimeValidator = (_, _, _, _) => FindFaultOfTime(token, patience) is null,
             IssuerSigningKeyResolver = (_, _, _, _) => keys,
             CryptoProviderFactory = Signatures,
         };
         return (await Tokens.ValidateTokenAsync(token.Text, checks)).IsValid;
     }
 
-    private string? FindFaultOfTime(SentToken token)
+    private string? FindFaultOfTime(SentToken token, TimeSpan patience)
     {
         var (now, skew) = (clock.GetUtcNow(), limits.ClockSkew);
         if (token.Expires is not { } expires) return "the token never expires";
         if (token.IssuedAt is not { } issued) return "the token does not say when it was issued";
-        if (expires <= now - skew) return $"the token expired at {Write(expires)}, and it is {Write(now)}";
+        if (expires <= now - skew - patience) return $"the token expired at {Write(expires)}, and it is {Write(now)}";
         if (issued > now + skew || token.NotBefore > now + skew)
             return $"the token is not valid yet: it is {Write(now)} here, so a clock is wrong";
         return expires - issued > limits.MaximumLifetime

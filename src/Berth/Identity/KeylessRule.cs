@@ -8,9 +8,6 @@ namespace Berth.Identity;
 /// <summary>What tokens of an issuer with certain claims may do.</summary>
 internal sealed class KeylessRule
 {
-    private static readonly (string Name, AccessAction Action)[] KnownActions =
-        [("pull", AccessAction.Pull), ("push", AccessAction.Push), ("delete", AccessAction.Delete)];
-
     private readonly ClaimTemplate? user;
 
     private KeylessRule(
@@ -44,23 +41,16 @@ internal sealed class KeylessRule
         ClaimTemplate? user = null;
         if (text.User is { } name && !ClaimTemplate.TryParse(name, out user, out fault)) Report("user", fault);
 
-        var actions = AccessAction.SignIn;
-        foreach (var word in text.Actions)
-        {
-            var known = Array.Find(KnownActions, each => each.Name == word);
-            if (known.Name is null) Report("actions", $"'{word}' is not one of pull, push, delete");
-            actions |= known.Action;
-        }
-
+        var actions = Roles.TryRead(text.Actions) ?? AccessAction.SignIn;
+        if (actions == AccessAction.SignIn) Report("actions", "must be some of pull, push, delete, manage and own");
         var grants = new List<Grant>();
         foreach (var pattern in text.Names)
         {
             if (NamePattern.TryParse(pattern, out var names)) grants.Add(new Grant(names, actions, through));
-            else Report("names", $"'{pattern}' is no pattern for names of repositories, such as acme/**");
+            else Report("names", $"'{pattern}' is no pattern of repository names, such as acme/**");
         }
 
-        if (text.Actions.Count == 0) Report("actions", "set it to some of pull, push, delete");
-        if (text.Names.Count == 0) Report("names", "set it to patterns for names of repositories, such as acme/**");
+        if (text.Names.Count == 0) Report("names", "must be patterns of repository names, such as acme/**");
         return isRight ? new KeylessRule(issuer, condition!, grants, user, through) : null;
 
         void Report(string part, string reason)

@@ -54,13 +54,21 @@ internal sealed class KeylessTokens
     /// <summary>Who sent a token.</summary>
     /// <param name="token">Any text.</param>
     /// <param name="cancellation">Stops waiting for the issuer.</param>
-    public async ValueTask<KeylessAnswer> CheckAsync(string token, CancellationToken cancellation)
+    public ValueTask<KeylessAnswer> CheckAsync(string token, CancellationToken cancellation) =>
+        CheckAsync(token, TimeSpan.Zero, cancellation);
+
+    /// <summary>The same for a request that may come later than the token expires.</summary>
+    /// <param name="token">Any text.</param>
+    /// <param name="patience">How long ago it may have expired: it may do so during an upload that it began.</param>
+    /// <param name="cancellation">Stops waiting for the issuer.</param>
+    public async ValueTask<KeylessAnswer> CheckAsync(
+        string token, TimeSpan patience, CancellationToken cancellation)
     {
         if (token.Length > SentToken.MaxChars) return KeylessAnswer.Refused("the token is too long");
         var proof = Prove(token);
         if (known.TryGet(proof, out var verified))
         {
-            if (clock.GetElapsedTime(verified.VerifiedAt) >= verified.Left)
+            if (clock.GetElapsedTime(verified.VerifiedAt) >= verified.Left + patience)
                 return KeylessAnswer.Refused("the token has expired");
             var keys = await verified.Issuer.Keys.CurrentAsync(cancellation);
             if (keys is null) return Away(verified.Issuer);
@@ -70,9 +78,9 @@ internal sealed class KeylessTokens
         if (!SentToken.TryParse(token, out var sent, out var reason)) return KeylessAnswer.Refused(reason);
         if (!issuers.TryGetValue(sent.Issuer, out var issuer))
             return KeylessAnswer.Refused("the token is from an issuer that is not trusted here");
-        return issuer.FindFault(sent) is { } fault
+        return issuer.FindFault(sent, patience) is { } fault
             ? KeylessAnswer.Refused(fault)
-            : await VerifyAsync(proof, sent, issuer, cancellation);
+            : await VerifyAsync(proof, sent, issuer, patience, cancellation);
     }
 
     /// <summary>Why a token gets the answer it gets.</summary>
@@ -101,14 +109,14 @@ internal sealed class KeylessTokens
     }
 
     private async ValueTask<KeylessAnswer> VerifyAsync(
-        string proof, SentToken sent, KeylessIssuer issuer, CancellationToken cancellation)
+        string proof, SentToken sent, KeylessIssuer issuer, TimeSpan patience, CancellationToken cancellation)
     {
         if (await issuer.Keys.CurrentAsync(cancellation) is not { } keys) return Away(issuer);
         if (!keys.Knows(sent.KeyId)) keys = await issuer.Keys.NewerAsync(keys, cancellation);
         var able = keys.For(sent.KeyId, sent.Algorithm);
         if (able.Count == 0)
             return KeylessAnswer.Refused($"the token is signed with a key that issuer {issuer.Name} does not have");
-        if (!await issuer.HasSignedAsync(sent, able))
+        if (!await issuer.HasSignedAsync(sent, able, patience))
             return KeylessAnswer.Refused($"the token's signature is not by issuer {issuer.Name}");
 
         // From here on its age is measured by a monotonic clock.

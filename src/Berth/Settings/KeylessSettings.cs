@@ -101,10 +101,10 @@ public sealed record KeylessRuleSettings
     /// <summary>A condition on the claims: <c>repository == "acme/*" and ref == "refs/heads/main"</c>.</summary>
     public string If { get; init; } = "";
 
-    /// <summary><c>pull</c>, <c>push</c>, <c>delete</c>.</summary>
+    /// <summary>Some of <c>pull</c>, <c>push</c>, <c>delete</c>, <c>manage</c> and <c>own</c>.</summary>
     public IReadOnlyList<string> Actions { get; init; } = [];
 
-    /// <summary>Patterns for the names of repositories.</summary>
+    /// <summary>Patterns of repository names: <c>*</c> within a path component, <c>**</c> across them.</summary>
     public IReadOnlyList<string> Names { get; init; } = [];
 
     /// <summary>

@@ -1,6 +1,6 @@
 namespace Berth.Settings;
 
-/// <summary>The checks of issuers whose tokens are accepted. Their rules are checked where they are parsed.</summary>
+/// <summary>The checks of issuers whose tokens are accepted. Conditions are checked where they are parsed.</summary>
 internal sealed partial class SettingsCheck
 {
     private const string IssuersKey = "auth.keyless.issuers";
@@ -37,6 +37,15 @@ internal sealed partial class SettingsCheck
         {
             Error(key + ".audience", "must be what the tokens are requested for, such as registry.example.com; "
                 + "otherwise tokens meant for others would be accepted");
+        }
+
+        for (var i = 0; i < issuer.Rules.Count; i++)
+        {
+            var rule = issuer.Rules[i];
+            if (rule.If.Length == 0)
+                Error($"{key}.rules.{i}.if", "must be a condition on claims, such as repository == \"acme/*\"");
+            var rights = new AccessRuleSettings { Allow = ["users"], Actions = rule.Actions, Names = rule.Names };
+            CheckRule($"{key}.rules.{i}", rights);
         }
 
         MustExist(key + ".jwks", issuer.Jwks, "; kubectl get --raw /openid/v1/jwks writes that of a cluster");

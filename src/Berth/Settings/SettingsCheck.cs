@@ -116,7 +116,10 @@ internal sealed partial class SettingsCheck(
                 Error("auth.htpasswd.realm", "must be printable ASCII without quotes and backslashes");
         }
 
-        if (auth.Keyless is { } keyless) CheckKeyless(keyless);
+        if (auth.Keyless is { } keyless)
+        {
+            CheckKeyless(keyless);
+        }
         else if (!auth.HasUsers && auth.AnonymousOrDefault is AnonymousAccess.None or AnonymousAccess.Public)
         {
             Error("auth", "nobody could do anything; set auth.local.enabled, auth.htpasswd.path, "

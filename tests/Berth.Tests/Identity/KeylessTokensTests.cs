@@ -147,6 +147,25 @@ public sealed class KeylessTokensTests
     }
 
     [Fact]
+    public async Task An_upload_may_go_on_after_its_token_expired()
+    {
+        await using var setup = await KeylessSetup.StartAsync();
+        var (seen, other) = (setup.Token(), setup.Token(claims: ("sub", "other")));
+        await setup.AcceptAsync(seen);
+        setup.Clock.Advance(TimeSpan.FromMinutes(30));
+        foreach (var token in new[] { seen, other })
+        {
+            Assert.Contains("expired", await setup.RefuseAsync(token), StringComparison.Ordinal);
+            Assert.Equal(KeylessOutcome.Accepted, await AskAsync(token, minutes: 25));
+            Assert.Equal(KeylessOutcome.Refused, await AskAsync(token, minutes: 24));
+            await setup.RefuseAsync(token);
+        }
+
+        async Task<KeylessOutcome> AskAsync(string token, int minutes) =>
+            (await setup.Tokens.CheckAsync(token, TimeSpan.FromMinutes(minutes), Stop)).Outcome;
+    }
+
+    [Fact]
     public async Task A_clock_that_is_set_back_does_not_prolong_a_token()
     {
         await using var setup = await KeylessSetup.StartAsync();

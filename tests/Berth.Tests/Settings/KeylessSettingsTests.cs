@@ -61,6 +61,13 @@ public sealed class KeylessSettingsTests : IDisposable
     [InlineData("issuers: [{" + Issuer + "}], maximumkeyage: 30m", "auth.keyless.maximumkeyage")]
     [InlineData("issuers: [{" + Issuer + "}], clockskew: 1h", "auth.keyless.clockskew")]
     [InlineData("issuers: [{" + Issuer + ", rules: [{unless: x}]}]", "auth.keyless.issuers.0.rules.0.unless")]
+    [InlineData("issuers: [{" + Issuer + ", rules: [{actions: pull, names: a}]}]",
+        "auth.keyless.issuers.0.rules.0.if")]
+    [InlineData("issuers: [{" + Issuer + ", rules: [{if: x, names: a}]}]", "auth.keyless.issuers.0.rules.0.actions")]
+    [InlineData("issuers: [{" + Issuer + ", rules: [{if: x, actions: fetch, names: a}]}]",
+        "auth.keyless.issuers.0.rules.0.actions")]
+    [InlineData("issuers: [{" + Issuer + ", rules: [{if: x, actions: pull, names: A/b}]}]",
+        "auth.keyless.issuers.0.rules.0.names")]
     public void Settings_that_cannot_work_are_reported(string yaml, string key)
     {
         var file = _folder.Write("file", "x");
