@@ -49,6 +49,17 @@ internal sealed class AccessSlice : Slice
         routes.MapMethods(TokenEndpoint.KeysPath, ["GET", "HEAD"], endpoint.AnswerKeysAsync);
     }
 
+    private static void AddDirectory(IServiceCollection services, LdapSettings settings)
+    {
+        services.AddSingleton(provider => new LdapDirectory(
+            settings, provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<LdapDirectory>>()));
+        services.AddSingleton(provider => new DirectoryUsers(
+            settings, provider.GetRequiredService<LdapDirectory>(), provider.GetRequiredService<ExternalAccounts>(),
+            provider.GetRequiredService<FailedSignIns>(), provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<DirectoryUsers>>()));
+    }
+
     private static void AddIdentity(IServiceCollection services, AuthSettings auth)
     {
         services.AddSingleton(provider => new PasswordChecks(
@@ -61,10 +72,24 @@ internal sealed class AccessSlice : Slice
                 provider.GetRequiredService<ILogger<HtpasswdFile>>()));
         }
 
+        if (auth.Keyless is { } keyless)
+        {
+            services.AddSingleton(provider => new KeylessTokens(
+                keyless, provider.GetRequiredService<TimeProvider>(),
+                provider.GetRequiredService<ILogger<KeylessTokens>>()));
+        }
+
+        if (auth.Ldap is { } ldap) AddDirectory(services, ldap);
+        services.AddSingleton(provider => new ExternalAccounts(
+            auth.Link, provider.GetRequiredService<Database>(), provider.GetRequiredService<AccessChanges>(),
+            provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<ExternalAccounts>>()));
         services.AddSingleton(provider => new LocalUsers(
             auth.Local, provider.GetRequiredService<KnownRights>(), provider.GetRequiredService<PasswordChecks>()));
         services.AddSingleton(provider => new FailedSignIns(
             auth.FailedSignIns, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new CertificateUsers(
+            auth.ClientCertificate, provider.GetService<HtpasswdFile>(),
+            provider.GetRequiredService<KnownRights>()));
         services.AddSingleton<TokenUses>().AddSingleton<SecretTokens>();
         services.AddSingleton(provider => new RefreshTokens(
             provider.GetRequiredService<Database>(), auth.RefreshTokenLifetime,
@@ -72,6 +97,8 @@ internal sealed class AccessSlice : Slice
         services.AddSingleton(provider => new SignIn(
             auth, provider.GetService<HtpasswdFile>(), provider.GetRequiredService<LocalUsers>(),
             provider.GetRequiredService<SecretTokens>(), provider.GetRequiredService<AccessTokens>(),
+            provider.GetService<KeylessTokens>(), provider.GetService<DirectoryUsers>(),
+            provider.GetRequiredService<CertificateUsers>(),
             provider.GetRequiredService<FailedSignIns>(), provider.GetRequiredService<AuditLog>(),
             provider.GetRequiredService<ILogger<SignIn>>()));
     }

@@ -23,6 +23,9 @@ internal enum SignInMethod
     /// <summary>A token of a trusted issuer in place of a password.</summary>
     Keyless,
 
+    /// <summary>A certificate, over TLS.</summary>
+    Certificate,
+
     /// <summary>An access token of this registry.</summary>
     Token,
 }

@@ -116,7 +116,7 @@ internal sealed class DistributionApi
     private async Task<RegistryError?> AdmitAsync(HttpContext http, Route route, V2Target target)
     {
         var found = await signIn.FindAsync(http, isOfUpload: target.Kind == V2Kind.Upload);
-        if (found.IsBusy) return RegistryError.TooManyRequests(found.Reason!, found.RetryAfter);
+        if (found.IsBusy) return RegistryError.NotChecked(found);
         RepositoryName? asked = target.HasRepository ? target.Repository : null;
         if (found.Caller is not { } caller)
             return Challenge(http, AccessScope.For(route.Action, asked), found.Reason!);

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Berth.Identity;
 using Berth.Oci;
 
 namespace Berth.Distribution;
@@ -120,6 +121,11 @@ internal sealed record RegistryError(int Status, string Code, string Message, st
         {
             RetryAfterSeconds = (int)Math.Ceiling(Math.Max(1, retryAfter?.TotalSeconds ?? 1)),
         };
+
+    /// <summary>Credentials that could not be checked now.</summary>
+    public static RegistryError NotChecked(SignInResult found) => found.IsAway
+        ? new(503, "UNAVAILABLE", found.Reason!) { RetryAfterSeconds = 5 }
+        : TooManyRequests(found.Reason!, found.RetryAfter);
 
     public static RegistryError RateExceeded(TimeSpan wait) =>
         TooManyRequests("you have reached the limit of requests (ratelimits)", wait);

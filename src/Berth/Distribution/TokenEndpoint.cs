@@ -150,9 +150,7 @@ internal sealed class TokenEndpoint(
     {
         if (found.Caller is not { } caller)
         {
-            return found.IsBusy
-                ? RegistryError.TooManyRequests(found.Reason!, found.RetryAfter)
-                : Refuse(http, found.Reason!);
+            return found.IsBusy ? RegistryError.NotChecked(found) : Refuse(http, found.Reason!);
         }
 
         http.Features.Set(caller);

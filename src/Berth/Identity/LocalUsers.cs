@@ -18,6 +18,11 @@ internal sealed class LocalUsers(LocalSettings settings, KnownRights known, Pass
 
     public bool IsEnabled => settings.Enabled;
 
+    /// <summary>Whether a user has a password here.</summary>
+    public async ValueTask<bool> HasPasswordAsync(string name, CancellationToken cancellation) =>
+        AccountName.TryParse(name, out var parsed)
+        && await known.FindAccountAsync(parsed.Text, cancellation) is { PasswordHash: not null };
+
     /// <summary>Checks a user's password.</summary>
     /// <param name="name">The name as it was typed.</param>
     /// <param name="password">Any text.</param>

@@ -21,6 +21,9 @@ internal enum PasswordAnswer
 
     /// <summary>Not checked: too many wrong ones were tried.</summary>
     Slowed,
+
+    /// <summary>Not checked: whoever knows is away.</summary>
+    Unavailable,
 }
 
 /// <summary>

@@ -16,9 +16,17 @@ internal readonly record struct SignInResult(Caller? Caller, string? Reason, boo
     /// <summary>After how long a retry makes sense, if they were not checked.</summary>
     public TimeSpan RetryAfter { get; init; }
 
+    /// <summary>They could not be checked since the directory or issuer that knows them is away.</summary>
+    public bool IsAway { get; init; }
+
     public static SignInResult Anonymous { get; } = new(Caller.Anonymous, null);
 
     public static SignInResult Refused(string reason) => new(null, reason);
+
+    public static SignInResult Away(string reason) => new(null, reason, IsBusy: true) { IsAway = true };
+
+    public static SignInResult Busy(string reason, TimeSpan retryAfter) =>
+        new(null, reason, IsBusy: true) { RetryAfter = retryAfter };
 }
 
 /// <summary>
@@ -28,22 +36,26 @@ internal readonly record struct SignInResult(Caller? Caller, string? Reason, boo
 /// </summary>
 internal sealed partial class SignIn(
     AuthSettings settings, HtpasswdFile? htpasswd, LocalUsers users, SecretTokens secrets, AccessTokens tokens,
-    FailedSignIns failed, AuditLog audit, ILogger<SignIn> log)
+    KeylessTokens? keyless, DirectoryUsers? directory, CertificateUsers certificates, FailedSignIns failed,
+    AuditLog audit, ILogger<SignIn> log)
 {
     private const string Basic = "Basic ";
     private const string Bearer = "Bearer ";
 
-    /// <summary>More than any user name and password that a client sends.</summary>
-    private const int MaxHeaderChars = 4096;
+    /// <summary>More than any user name and password that a client sends, be it a token of an issuer.</summary>
+    private const int MaxHeaderChars = 24 * 1024;
 
     private const int MaxLoggedNameChars = 128;
+    private const string WrongPassword = "wrong user name or password";
+
+    private static readonly TimeSpan RetrySoon = TimeSpan.FromSeconds(1);
 
     /// <summary>
     /// docker gives up if it is asked for Basic and has no password. If some pulls need no password, it is sent for a
     /// token, which it gets without one.
     /// </summary>
-    private readonly bool asksForToken = settings.HasUsers
-        && (settings.Local.Enabled || settings.AnonymousOrDefault != AnonymousAccess.None);
+    private readonly bool asksForToken = settings.HasAccounts || settings.Keyless is not null
+        || (settings.HasUsers && settings.AnonymousOrDefault != AnonymousAccess.None);
 
     private readonly string basicChallenge = $"Basic realm=\"{settings.Htpasswd?.Realm ?? "Berth"}\"";
 
@@ -54,18 +66,21 @@ internal sealed partial class SignIn(
     {
         // Without users there is nothing to check. Anything but Basic and our own tokens can't be meant for this
         // registry: clients also send the credentials for one registry to its mirrors, which must do no harm.
-        if (!settings.HasUsers || http.Request.Headers.Authorization is not [{ } header])
+        if (!settings.HasUsers) return new ValueTask<SignInResult>(SignInResult.Anonymous);
+        if (http.Request.Headers.Authorization is not [{ } header])
         {
-            return new ValueTask<SignInResult>(SignInResult.Anonymous);
+            return certificates.AreUsed
+                ? certificates.FindAsync(http)
+                : new ValueTask<SignInResult>(SignInResult.Anonymous);
         }
 
         return header.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase)
             ? FindByTokenAsync(http, header[Bearer.Length..].Trim(), isOfUpload)
-            : FindByPasswordAsync(http);
+            : FindByPasswordAsync(http, isOfUpload);
     }
 
     /// <summary>The same, but accepts only a name and password.</summary>
-    public ValueTask<SignInResult> FindByPasswordAsync(HttpContext http)
+    public ValueTask<SignInResult> FindByPasswordAsync(HttpContext http, bool isOfUpload = false)
     {
         if (http.Request.Headers.Authorization is not [{ } header]
             || !header.StartsWith(Basic, StringComparison.OrdinalIgnoreCase))
@@ -74,16 +89,21 @@ internal sealed partial class SignIn(
         }
 
         return TryReadBasic(header, out var user, out var password)
-            ? CheckAsync(http, user, password)
+            ? CheckAsync(http, user, password, isOfUpload)
             : new ValueTask<SignInResult>(SignInResult.Refused("unsupported credentials"));
     }
 
     /// <summary>The caller with this name and password; anonymous if both are empty.</summary>
-    public ValueTask<SignInResult> CheckAsync(HttpContext http, string user, string password) =>
+    public ValueTask<SignInResult> CheckAsync(
+        HttpContext http, string user, string password, bool isOfUpload = false)
+    {
         // podman, buildah and skopeo send this when nobody is logged in.
-        user.Length == 0 && password.Length == 0
-            ? new ValueTask<SignInResult>(SignInResult.Anonymous)
+        if (user.Length == 0 && password.Length == 0) return new ValueTask<SignInResult>(SignInResult.Anonymous);
+        if (TokenSecret.IsMeant(password)) return CheckSecretAsync(http, user, password);
+        return keyless is not null && KeylessTokens.LooksLikeToken(password)
+            ? CheckKeylessAsync(http, password, isOfUpload)
             : CheckPasswordAsync(http, user, password);
+    }
 
     /// <summary>The caller with a refresh token; null if it is not valid.</summary>
     public ValueTask<Caller?> FindByRefreshAsync(HttpContext http, string token) =>
@@ -124,57 +144,76 @@ internal sealed partial class SignIn(
         return new SignInResult(isGone ? Caller.Anonymous : caller ?? Caller.Anonymous, null);
     }
 
+    private async ValueTask<SignInResult> CheckSecretAsync(HttpContext http, string user, string secret)
+    {
+        if (await secrets.FindAsync(user, secret, AddressOf(http), http.RequestAborted) is { } known)
+            return new SignInResult(known, null);
+        return Refuse(http, user, "this token is not valid, or not for this user name");
+    }
+
+    /// <summary>The user name does not matter: the token says who it is.</summary>
+    private async ValueTask<SignInResult> CheckKeylessAsync(HttpContext http, string token, bool isOfUpload)
+    {
+        var patience = isOfUpload ? settings.UploadTokenGrace : TimeSpan.Zero;
+        var answer = await keyless!.CheckAsync(token, patience, http.RequestAborted);
+        if (answer.Outcome == KeylessOutcome.Unavailable) return SignInResult.Away(answer.Reason!);
+        if (answer.Identity is not { } identity) return Refuse(http, "", answer.Reason!);
+        return new SignInResult(
+            new Caller(null, CallerKind.Workload, identity.User, SignInMethod.Keyless) { OwnGrants = identity.Grants },
+            null);
+    }
+
     private async ValueTask<SignInResult> CheckPasswordAsync(HttpContext http, string user, string password)
     {
         var client = http.Connection.RemoteIpAddress;
-        if (TokenSecret.IsMeant(password))
-        {
-            if (await secrets.FindAsync(user, password, AddressOf(http), http.RequestAborted) is { } known)
-                return new SignInResult(known, null);
-            LogRefused(ClientNetwork.Unmapped(client), Shortened(user));
-            audit.NoteFailedSignIn(http, user, "token not valid");
-            return SignInResult.Refused("this token is not valid, or not for this user name");
-        }
-
         var (answer, caller) = await CheckPasswordAsync(user, password, client, http.RequestAborted);
-        switch (answer)
+        return answer switch
         {
-            case PasswordAnswer.Right:
-                return new SignInResult(caller, null);
-            case PasswordAnswer.Busy:
-                return new SignInResult(null, "too many passwords are being checked; try again in a moment", true)
-                {
-                    RetryAfter = TimeSpan.FromSeconds(1),
-                };
-            case PasswordAnswer.Slowed:
-                return new SignInResult(null, "too many wrong passwords; try again in a while", true)
-                {
-                    RetryAfter = failed.FindWait(user, client) ?? TimeSpan.Zero,
-                };
-            case PasswordAnswer.Wrong:
-                // Logged once per password: a client that keeps using a wrong one does not fill the log.
-                LogRefused(ClientNetwork.Unmapped(client), Shortened(user));
-                audit.NoteFailedSignIn(http, user, "wrong user name or password");
-                break;
-        }
+            PasswordAnswer.Right => new SignInResult(caller, null),
+            PasswordAnswer.Busy => SignInResult.Busy("too many passwords are being checked; try again", RetrySoon),
+            PasswordAnswer.Slowed => SignInResult.Busy(
+                "too many wrong passwords; try again in a while", failed.FindWait(user, client) ?? RetrySoon),
+            PasswordAnswer.Unavailable => SignInResult.Away("the directory of users is away; try again in a moment"),
 
-        return SignInResult.Refused("wrong user name or password");
+            // Noted once per password: a client that keeps using a wrong one does not fill the log.
+            PasswordAnswer.Wrong => Refuse(http, user, WrongPassword),
+            _ => SignInResult.Refused(WrongPassword),
+        };
     }
 
-    /// <summary>The file comes first: whoever may write it decides about the names in it.</summary>
+    /// <summary>
+    /// The file comes first, since whoever may write it decides about the names in it; then the user's own password,
+    /// and then the directory.
+    /// </summary>
     private async ValueTask<(PasswordAnswer Answer, Caller? Caller)> CheckPasswordAsync(
         string user, string password, IPAddress? client, CancellationToken cancellation)
     {
-        if (htpasswd is not null && (!users.IsEnabled || htpasswd.Knows(user)))
+        if (htpasswd is not null && ((!users.IsEnabled && directory is null) || htpasswd.Knows(user)))
         {
             return (await htpasswd.CheckAsync(user, password, client, cancellation), Caller.WithPassword(user));
         }
 
-        var (answer, account) = await users.CheckAsync(user, password, client, cancellation);
-        if (account is null) return (answer, null);
-        return account.IsDisabled
-            ? (PasswordAnswer.WrongAgain, null)
-            : (answer, new Caller(account.Id, CallerKind.User, account.Name, SignInMethod.Password));
+        var answer = PasswordAnswer.Wrong;
+        if (directory is null || (users.IsEnabled && await users.HasPasswordAsync(user, cancellation)))
+        {
+            (answer, var account) = await users.CheckAsync(user, password, client, cancellation);
+            if (account is { IsDisabled: true }) return (PasswordAnswer.WrongAgain, null);
+            if (account is not null) return (answer, UserOf(account.Id, account.Name));
+        }
+
+        if (directory is null || answer is not (PasswordAnswer.Wrong or PasswordAnswer.WrongAgain))
+            return (answer, null);
+        (answer, var id, var name) = await directory.CheckAsync(user, password, client, cancellation);
+        return (answer, id is null ? null : UserOf(id.Value, name!));
+    }
+
+    private static Caller UserOf(long id, string name) => new(id, CallerKind.User, name, SignInMethod.Password);
+
+    private SignInResult Refuse(HttpContext http, string user, string reason)
+    {
+        LogRefused(reason, ClientNetwork.Unmapped(http.Connection.RemoteIpAddress), Shortened(user));
+        audit.NoteFailedSignIn(http, user, reason);
+        return SignInResult.Refused(reason);
     }
 
     private static string Shortened(string user) =>
@@ -200,6 +239,6 @@ internal sealed partial class SignIn(
 
     /// <summary>The name comes last: it may look like an address, and tools that ban addresses use the first.</summary>
     [LoggerMessage(
-        Level = LogLevel.Warning, Message = "Sign-in failed: wrong user name or password: client={Client} user={User}")]
-    private partial void LogRefused(IPAddress? client, string user);
+        Level = LogLevel.Warning, Message = "Sign-in failed: {Reason}: client={Client} user={User}")]
+    private partial void LogRefused(string reason, IPAddress? client, string user);
 }

@@ -35,10 +35,14 @@ public sealed record AuthSettings
 
     /// <summary>What a request without credentials may do, the default included.</summary>
     internal AnonymousAccess AnonymousOrDefault =>
-        Anonymous ?? (Local.Enabled ? AnonymousAccess.Public : AnonymousAccess.None);
+        Anonymous ?? (HasAccounts ? AnonymousAccess.Public : AnonymousAccess.None);
 
     /// <summary>Whether there is anybody who could sign in.</summary>
-    internal bool HasUsers => Htpasswd is not null || Local.Enabled || Ldap is not null;
+    internal bool HasUsers => Htpasswd is not null || HasAccounts || Keyless is not null
+        || ClientCertificate != CertificateName.None;
+
+    /// <summary>Whether users have accounts in the database.</summary>
+    internal bool HasAccounts => Local.Enabled || Ldap is not null;
 
     /// <summary>
     /// How long the tokens that clients get for a password are valid. Default: the example in distribution's
@@ -75,6 +79,12 @@ public sealed record AuthSettings
     /// </summary>
     public LinkRule Link { get; init; } = LinkRule.None;
 
+    /// <summary>
+    /// Which name in a client's certificate (<c>http.tls.clientcas</c>) is the user's. Default: none; the certificate
+    /// only lets the client connect.
+    /// </summary>
+    public CertificateName ClientCertificate { get; init; } = CertificateName.None;
+
     public FailedSignInSettings FailedSignIns { get; init; } = new();
 
     /// <summary>Whose tokens are accepted as passwords. Null: nobody's.</summary>
@@ -96,6 +106,7 @@ public sealed record AuthSettings
         .Text("issuer", s => s.Issuer, (s, v) => s with { Issuer = v })
         .Text("service", s => s.Service, (s, v) => s with { Service = v })
         .Texts("otherservices", s => s.OtherServices, (s, v) => s with { OtherServices = v })
+        .Choice("clientcertificate", s => s.ClientCertificate, (s, v) => s with { ClientCertificate = v })
         .Choice("link", s => s.Link, (s, v) => s with { Link = v })
         .Section(
             "passwordchecks", PasswordCheckSettings.Keys, s => s.PasswordChecks,
@@ -131,6 +142,21 @@ public sealed record FailedSignInSettings
         .Number(
             "peraccountfromanywhere", s => s.PerAccountFromAnywhere,
             (s, v) => s with { PerAccountFromAnywhere = v }, 1, 1_000_000);
+}
+
+/// <summary>A name in a certificate.</summary>
+public enum CertificateName
+{
+    None,
+
+    /// <summary>The subject's common name.</summary>
+    CommonName,
+
+    /// <summary>The e-mail address; what follows the @ does not count.</summary>
+    Email,
+
+    /// <summary>The first DNS name.</summary>
+    Dns,
 }
 
 /// <summary>Which account a user of another directory gets at the first sign-in, if it is not a new one.</summary>

@@ -116,11 +116,10 @@ internal sealed partial class SettingsCheck(
                 Error("auth.htpasswd.realm", "must be printable ASCII without quotes and backslashes");
         }
 
-        if (auth.Keyless is { } keyless)
-        {
-            CheckKeyless(keyless);
-        }
-        else if (!auth.HasUsers && auth.AnonymousOrDefault is AnonymousAccess.None or AnonymousAccess.Public)
+        if (auth.Keyless is { } keyless) CheckKeyless(keyless);
+        if (auth.ClientCertificate != CertificateName.None && settings.Http.Tls.ClientCas.Count == 0)
+            Error("auth.clientcertificate", "clients show certificates only with http.tls.clientcas");
+        if (!auth.HasUsers && auth.AnonymousOrDefault is AnonymousAccess.None or AnonymousAccess.Public)
         {
             Error("auth", "nobody could do anything; set auth.local.enabled, auth.htpasswd.path, "
                 + "auth.ldap, auth.keyless.issuers, or auth.anonymous to pull or full");

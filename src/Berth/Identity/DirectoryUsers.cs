@@ -1,0 +1,85 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+using Berth.Metadata;
+using Berth.Settings;
+
+namespace Berth.Identity;
+
+/// <summary>
+/// Users of a directory that speaks LDAP. What it said of a password is remembered for a while, under a keyed hash:
+/// clients send the password with each request, and a directory may lock out a user whose client repeats a wrong one.
+/// </summary>
+internal sealed partial class DirectoryUsers(
+    LdapSettings settings, LdapDirectory directory, ExternalAccounts accounts, FailedSignIns failed,
+    TimeProvider clock, ILogger<DirectoryUsers> log)
+{
+    /// <summary>Answers that are remembered, some 3 MB when full.</summary>
+    private const int KeptAnswers = 10_000;
+
+    private readonly byte[] key = RandomNumberGenerator.GetBytes(32);
+    private readonly BoundedCache<Remembered> answers = new(KeptAnswers);
+
+    /// <summary>Asks the directory, unless its answer is remembered.</summary>
+    /// <param name="user">The name as it was typed.</param>
+    /// <param name="password">Any text.</param>
+    /// <param name="client">From where.</param>
+    /// <param name="cancellation">Stops waiting.</param>
+    /// <returns>The answer, with the account if it is right.</returns>
+    public ValueTask<(PasswordAnswer Answer, long? AccountId, string? Name)> CheckAsync(
+        string user, string password, IPAddress? client, CancellationToken cancellation)
+    {
+        var proof = ProofOf(user, password);
+        if (answers.TryGet(proof, out var known) && clock.GetElapsedTime(known.At) < settings.RememberFor)
+        {
+            var answer = known.AccountId is null ? PasswordAnswer.WrongAgain : PasswordAnswer.Right;
+            return new((answer, known.AccountId, known.Name));
+        }
+
+        return failed.FindWait(user, client) is null
+            ? AskAsync(proof, user, password, client, cancellation)
+            : new((PasswordAnswer.Slowed, null, null));
+    }
+
+    private async ValueTask<(PasswordAnswer Answer, long? AccountId, string? Name)> AskAsync(
+        string proof, string user, string password, IPAddress? client, CancellationToken cancellation)
+    {
+        var at = clock.GetTimestamp();
+        var answer = await directory.CheckAsync(user, password, cancellation);
+        switch (answer.Outcome)
+        {
+            case LdapOutcome.Busy:
+                return (PasswordAnswer.Busy, null, null);
+            case LdapOutcome.Unavailable:
+                LogAway(answer.Reason!);
+                return (PasswordAnswer.Unavailable, null, null);
+            case LdapOutcome.Wrong:
+                failed.NoteWrong(user, client);
+                answers.Set(proof, new Remembered(at, null, null), cost: 1);
+                return (PasswordAnswer.Wrong, null, null);
+        }
+
+        failed.NoteRight(user, client);
+        var (account, reason) = await accounts.FindOrAddAsync(answer.User!, cancellation);
+        if (account is null)
+        {
+            LogNoAccount(user, reason!);
+            return (PasswordAnswer.WrongAgain, null, null);
+        }
+
+        answers.Set(proof, new Remembered(at, account.Id, account.Name), cost: 1);
+        return (PasswordAnswer.Right, account.Id, account.Name);
+    }
+
+    /// <summary>A keyed hash, so that a memory dump reveals no passwords without the key.</summary>
+    private string ProofOf(string user, string password) => Convert.ToHexString(
+        HMACSHA256.HashData(key, Encoding.UTF8.GetBytes($"{user}\0{password}")).AsSpan(0, 16));
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The directory can't be asked: {Reason}")]
+    private partial void LogAway(string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{User} signed in to the directory, but not here: {Reason}")]
+    private partial void LogNoAccount(string user, string reason);
+
+    private sealed record Remembered(long At, long? AccountId, string? Name);
+}
