@@ -175,7 +175,7 @@ run_tests default ${options[@]+"${options[@]}"}
 echo "With PostgreSQL and S3:"
 BERTH_TEST_DATABASE=postgres BERTH_TEST_STORE=s3 run_tests cluster \
   -namespace Berth.Tests.Distribution -namespace Berth.Tests.Registry -namespace Berth.Tests.Metadata \
-  -namespace Berth.Tests.Jobs -namespace Berth.Tests.Hosting -trait- runs=once ${options[@]+"${options[@]}"}
+  -namespace Berth.Tests.Jobs -namespace Berth.Tests.Hosting -namespace Berth.Tests.Api -trait- runs=once ${options[@]+"${options[@]}"}
 echo "With Azure:"
 BERTH_TEST_STORE=azure run_tests azure \
   -class Berth.Tests.Distribution.BlobPushTests -class Berth.Tests.Distribution.BlobPullTests \

@@ -1,5 +1,6 @@
 using Berth.Access;
 using Berth.Audit;
+using Berth.Api;
 using Berth.Jobs;
 using Berth.Lifecycle;
 using Berth.Registry;
@@ -16,6 +17,7 @@ internal static class Slices
     [
         new AuditSlice(),
         new AccessSlice(),
+        new ApiSlice(),
         new UploadsSlice(),
         new JobsSlice(),
         new LifecycleSlice(),

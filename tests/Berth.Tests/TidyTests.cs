@@ -25,6 +25,7 @@ public sealed partial class TidyTests
         ["Transport"] = ["Disk", "Settings"],
         ["Distribution"] =
             ["Oci", "Blobs", "Metadata", "Registry", "Transport", "Access", "Audit", "Identity", "Settings"],
+        ["Api"] = ["Oci", "Metadata", "Registry", "Access", "Audit", "Identity", "Settings", "Distribution"],
         ["Lifecycle"] = ["Oci", "Blobs", "Metadata", "Registry", "Settings"],
         ["Logging"] = ["Oci", "Blobs", "Metadata", "Access", "Settings", "Distribution"],
         ["Hosting"] = null,

@@ -1,0 +1,83 @@
+using System.Reflection;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Microsoft.AspNetCore.Http.Json;
+using Microsoft.AspNetCore.Http.Metadata;
+using Microsoft.Extensions.Options;
+
+namespace Berth.Api;
+
+/// <summary>What a handler answers: a value as JSON, or an error.</summary>
+internal sealed class ApiAnswer<T> : IResult, IEndpointMetadataProvider
+    where T : class
+{
+    private readonly T? value;
+    private readonly ApiError? error;
+
+    private ApiAnswer(T? value, ApiError? error) => (this.value, this.error) = (value, error);
+
+    /// <summary>Whether it is an answer to a request that made something.</summary>
+    public bool IsNew { get; init; }
+
+    /// <summary>The version of what is answered, for If-Match; null if it has none.</summary>
+    public long? Version { get; init; }
+
+    public static implicit operator ApiAnswer<T>(T value) => new(value, null);
+
+    public static implicit operator ApiAnswer<T>(ApiError error) => new(null, error);
+
+    /// <summary>Made: 201.</summary>
+    public static ApiAnswer<T> Made(T value, long? version = null) =>
+        new(value, null) { IsNew = true, Version = version };
+
+    /// <summary>With an ETag.</summary>
+    public static ApiAnswer<T> Of(T value, long version) => new(value, null) { Version = version };
+
+    public static void PopulateMetadata(MethodInfo method, EndpointBuilder builder) =>
+        builder.Metadata.Add(
+            new ProducesResponseTypeMetadata(StatusCodes.Status200OK, typeof(T), ["application/json"]));
+
+    public async Task ExecuteAsync(HttpContext httpContext)
+    {
+        var response = httpContext.Response;
+        if (error is not null)
+        {
+            await error.WriteAsync(response);
+            return;
+        }
+
+        var options = httpContext.RequestServices.GetRequiredService<IOptions<JsonOptions>>().Value;
+        var type = (JsonTypeInfo<T>)options.SerializerOptions.GetTypeInfo(typeof(T));
+        var body = JsonSerializer.SerializeToUtf8Bytes(value!, type);
+        response.StatusCode = IsNew ? StatusCodes.Status201Created : StatusCodes.Status200OK;
+        response.ContentType = "application/json";
+        response.ContentLength = body.Length;
+        if (Version is { } version) response.Headers.ETag = $"\"{version}\"";
+        await response.Body.WriteAsync(body, httpContext.RequestAborted);
+    }
+}
+
+/// <summary>What a handler answers that has nothing to say: 204, or an error.</summary>
+internal sealed class ApiDone : IResult, IEndpointMetadataProvider
+{
+    private readonly ApiError? error;
+
+    private ApiDone(ApiError? error) => this.error = error;
+
+    public static ApiDone Done { get; } = new(null);
+
+    public static implicit operator ApiDone(ApiError? error) => new(error);
+
+    public static void PopulateMetadata(MethodInfo method, EndpointBuilder builder) =>
+        builder.Metadata.Add(new ProducesResponseTypeMetadata(StatusCodes.Status204NoContent, typeof(void)));
+
+    public Task ExecuteAsync(HttpContext httpContext)
+    {
+        if (error is not null) return error.WriteAsync(httpContext.Response);
+        httpContext.Response.StatusCode = StatusCodes.Status204NoContent;
+        return Task.CompletedTask;
+    }
+}
+
+/// <summary>A list, or a page of one: then a Link header has where the next one is.</summary>
+internal sealed record Listed<T>(IReadOnlyList<T> Items);

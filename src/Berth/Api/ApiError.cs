@@ -1,0 +1,79 @@
+using System.Globalization;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Berth.Distribution;
+
+namespace Berth.Api;
+
+/// <summary>
+/// An error of the API: problem details (RFC 9457). There is one factory per case; handlers return it, and <see
+/// cref="WriteAsync"/> is the only place that writes it.
+/// </summary>
+/// <param name="Status">The HTTP status.</param>
+/// <param name="Title">What kind of error it is, always the same words.</param>
+/// <param name="Detail">What is wrong with this request.</param>
+internal sealed record ApiError(int Status, string Title, string Detail) : IResult
+{
+    public const string MediaType = "application/problem+json";
+
+    private static readonly ApiJson Relaxed = new(new JsonSerializerOptions(JsonSerializerDefaults.Web)
+    {
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    });
+
+    private int? RetryAfterSeconds { get; init; }
+
+    public static ApiError Invalid(string detail) => new(400, "The request is invalid", detail);
+
+    public static ApiError SignIn(string detail) => new(401, "Sign in", detail);
+
+    public static ApiError Denied(string detail) => new(403, "Not allowed", detail);
+
+    /// <summary>It does not exist, or this caller must not learn whether it does.</summary>
+    public static ApiError NotFound(string what) => new(404, "Not found", $"there is no {what}");
+
+    public static ApiError NoSuchPath() => new(404, "Not found", "the API has no such path; see /api/v1/openapi.json");
+
+    public static ApiError MethodNotAllowed(string method) =>
+        new(405, "The method is not supported", $"{method} is not supported here");
+
+    public static ApiError Conflict(string detail) => new(409, "It conflicts with what is there", detail);
+
+    public static ApiError Changed() => new(
+        412, "It was changed", "its version is not the one in If-Match: read it again, and repeat the change on that");
+
+    public static ApiError TooLarge(int limitBytes) =>
+        new(413, "The body is too large", $"a request has at most {limitBytes / 1024} KiB");
+
+    public static ApiError NotJson() =>
+        new(415, "The body is not JSON", "send the body with Content-Type: application/json");
+
+    public static ApiError Busy(string detail) =>
+        new(429, "Too many requests", detail) { RetryAfterSeconds = 1 };
+
+    public static ApiError Unexpected(string id) => new(
+        500, "An unexpected error", $"the registry's log has the cause under the id {id}");
+
+    /// <summary>A failure of the storage, which the distribution API has words for.</summary>
+    public static ApiError Of(RegistryError failure) =>
+        new(failure.Status, "The storage fails", failure.Message) { RetryAfterSeconds = failure.RetryAfterSeconds };
+
+    public Task ExecuteAsync(HttpContext httpContext) => WriteAsync(httpContext.Response);
+
+    public Task WriteAsync(HttpResponse response)
+    {
+        var body = JsonSerializer.SerializeToUtf8Bytes(
+            new Problem(Title, Status, Detail), Relaxed.Problem);
+        response.StatusCode = Status;
+        response.ContentType = MediaType;
+        response.ContentLength = body.Length;
+        if (RetryAfterSeconds is { } seconds)
+            response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
+        return HttpMethods.IsHead(response.HttpContext.Request.Method)
+            ? Task.CompletedTask
+            : response.Body.WriteAsync(body).AsTask();
+    }
+}
+
+/// <summary>Problem details (RFC 9457).</summary>
+internal sealed record Problem(string Title, int Status, string Detail);

@@ -1,0 +1,218 @@
+using System.Globalization;
+using System.Text.Json;
+using Berth.Access;
+using Berth.Distribution;
+using Berth.Identity;
+using Berth.Metadata;
+using Berth.Oci;
+using Berth.Settings;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Berth.Api;
+
+/// <summary>
+/// What every request to the API passes first: finds who sent it, and checks the right that its route requires, before
+/// anything of it is read. Also turns what goes wrong later into an error that says so.
+/// </summary>
+/// <param name="signIn">Finds the caller; null for a command on the machine itself, which is the operator's.</param>
+/// <param name="access">Decides.</param>
+/// <param name="database">Who is what in an organization.</param>
+/// <param name="auth">Whether there is anybody who could sign in.</param>
+/// <param name="log">Unexpected errors.</param>
+internal sealed partial class ApiGate(
+    Func<SignIn>? signIn, AccessRules access, Database database, AuthSettings? auth, ILogger<ApiGate> log)
+{
+    /// <summary>More than any request needs: the longest list in one is that of a robot's grants.</summary>
+    public const int MaxBodyBytes = 64 * 1024;
+
+    private const string Challenge = "Basic realm=\"Berth\"";
+
+    /// <summary>Whoever can open the database can do everything already.</summary>
+    private static readonly ApiCaller Operator = new(
+        Caller.WithPassword("operator"), new CallerRights(true, null, [], MayEverything: true), IsAdministrator: true);
+
+    public async Task HandleAsync(HttpContext http, RequiredRight required, RequestDelegate next)
+    {
+        SetHeaders(http.Response);
+        ApiError? error;
+        try
+        {
+            error = await AdmitAsync(http, required) ?? Check(http);
+            if (error is null) await next(http);
+        }
+        catch (BadHttpRequestException e) when (!http.Response.HasStarted)
+        {
+            error = Explain(e);
+        }
+        catch (Exception e) when (!http.Response.HasStarted && StorageFailure.Of(e) is { } failure)
+        {
+            error = ApiError.Of(failure.Report(http.Response, log));
+        }
+        catch (Exception e) when (!http.Response.HasStarted && !IsOfConnection(e))
+        {
+            LogUnexpected(e, http.TraceIdentifier);
+            error = ApiError.Unexpected(http.TraceIdentifier);
+        }
+
+        if (error is not null) await error.WriteAsync(http.Response);
+    }
+
+    /// <summary>Answers are about one caller at one moment, and never pages.</summary>
+    public static void SetHeaders(HttpResponse response)
+    {
+        response.Headers.CacheControl = "no-store";
+        response.Headers.XContentTypeOptions = "nosniff";
+    }
+
+    private static ApiError? Check(HttpContext http)
+    {
+        // The server's own limit would also keep it from reading what a client that was refused is still sending.
+        if (http.Request.ContentLength > MaxBodyBytes) return ApiError.TooLarge(MaxBodyBytes);
+        if (http.Request.ContentLength is null
+            && http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
+        {
+            limit.MaxRequestBodySize = MaxBodyBytes;
+        }
+
+        if (http.Request.Query["n"] is [{ } n]
+            && !(int.TryParse(n, NumberStyles.None, CultureInfo.InvariantCulture, out var count) && count > 0))
+        {
+            return ApiError.Invalid("n must be a number above 0");
+        }
+
+        // A browser that knows a password sends it with forms of other sites too, but tells that it does.
+        return !HttpMethods.IsGet(http.Request.Method) && http.Request.Headers["Sec-Fetch-Site"] == "cross-site"
+            ? ApiError.Denied("the request comes from a page of another site")
+            : null;
+    }
+
+    private async ValueTask<ApiError?> AdmitAsync(HttpContext http, RequiredRight required)
+    {
+        if (signIn is null)
+        {
+            http.Features.Set(Operator);
+            return required.Right == ApiRight.Self ? ApiError.Denied("the operator has no account") : null;
+        }
+
+        var (caller, reason, isBusy) = await signIn().FindAsync(http);
+        if (isBusy) return ApiError.Busy(reason!);
+        if (caller is null) return AskToSignIn(http, reason!);
+        if (caller.Kind == CallerKind.Anonymous && http.Request.Headers.Authorization.Count > 0)
+            return AskToSignIn(http, "these credentials are not valid here");
+        if (caller.Method == SignInMethod.Token)
+            return AskToSignIn(http, "tokens of /token are for /v2/: use a password or a personal token");
+        http.Features.Set(caller);
+        var rights = await access.RightsOfAsync(caller, http.RequestAborted);
+        if (!rights.AreValid) return AskToSignIn(http, "this account is disabled, or has expired");
+        var found = new ApiCaller(caller, rights, rights.Account?.Role == RegistryRole.Administrator);
+        http.Features.Set(found);
+        if (required.Action is { } action) return await AdmitAsync(http, found, action);
+        if (caller.Kind == CallerKind.Anonymous) return AskToSignIn(http, "this requires signing in");
+        if (required.Right == ApiRight.SignedIn) return null;
+        return caller.Limits is not null
+            ? ApiError.Denied("this token is limited to what it may do in repositories")
+            : await CheckAsync(http, found, required.Right);
+    }
+
+    private async ValueTask<ApiError?> CheckAsync(HttpContext http, ApiCaller caller, ApiRight right)
+    {
+        switch (right)
+        {
+            case ApiRight.Self:
+                return caller.Rights.Account is not null && caller.Caller.Kind == CallerKind.User
+                    ? null : ApiError.Denied("this is for users with an account");
+            case ApiRight.Account:
+                return caller.Rights.Account is not null || caller.Rights.MayEverything
+                    ? null : ApiError.Denied("this is for callers with an account");
+            case ApiRight.Staff:
+                return caller.IsStaff ? null : ApiError.Denied("this is for administrators and auditors");
+            case ApiRight.Administrator:
+                return caller.IsAdministrator ? null : ApiError.Denied("this is for administrators");
+        }
+
+        if (caller.IsAdministrator) return null;
+        var role = caller.Rights.Account is { Account.Id: var id }
+            && AccountName.TryParse(http.GetRouteValue("organization") as string, out var name)
+                ? await database.ReadAsync(
+                    session => OrganizationTable.RoleOfAsync(session, name.Text, id), http.RequestAborted)
+                : null;
+        if (role is null && !caller.IsStaff) return ApiError.NotFound("such organization");
+        return right == ApiRight.Member || role == Roles.Word(Role.Owner)
+            ? null : ApiError.Denied("this is for owners of the organization");
+    }
+
+    /// <summary>What is asked for in a repository: one that may not be pulled from is not there.</summary>
+    private async ValueTask<ApiError?> AdmitAsync(HttpContext http, ApiCaller caller, AccessAction action)
+    {
+        RepositoryName? repository = null;
+        if (action != AccessAction.Catalog)
+        {
+            if (!RepositoryName.TryParse(http.GetRouteValue("name") as string, out var name))
+                return ApiError.NotFound("such repository");
+            repository = name;
+            if (await AskAsync(http, caller, AccessAction.Pull, repository) is { } refusal) return refusal;
+            if (action == AccessAction.Pull) return null;
+        }
+
+        return await AskAsync(http, caller, action, repository);
+    }
+
+    /// <summary>Whether a caller may do this in a repository; null if so.</summary>
+    public async ValueTask<ApiError?> AskAsync(
+        HttpContext http, ApiCaller caller, AccessAction action, RepositoryName? repository)
+    {
+        if (signIn is null) return null;
+        return await access.AskAsync(caller.Caller, action, repository, http.RequestAborted) switch
+        {
+            AccessAnswer.Allowed => null,
+            AccessAnswer.SignIn => AskToSignIn(http, "this requires signing in"),
+            AccessAnswer.Hidden => ApiError.NotFound("such repository"),
+            _ when caller.Caller.Kind == CallerKind.Anonymous =>
+                ApiError.Denied("this requires signing in, and there are no users (auth.local)"),
+            _ => ApiError.Denied($"{caller.Name} may not {Roles.Write(action)} in {repository}"),
+        };
+    }
+
+    private ApiError AskToSignIn(HttpContext http, string reason)
+    {
+        if (auth?.HasUsers != true)
+            return ApiError.Denied("this requires signing in, and there are no users (auth.local)");
+        http.Response.Headers.WWWAuthenticate = Challenge;
+        return ApiError.SignIn(reason);
+    }
+
+    private static ApiError Explain(BadHttpRequestException e) => e.StatusCode switch
+    {
+        StatusCodes.Status413PayloadTooLarge => ApiError.TooLarge(MaxBodyBytes),
+        StatusCodes.Status415UnsupportedMediaType => ApiError.NotJson(),
+        _ when e.InnerException is JsonException json => ApiError.Invalid(Explain(json)),
+        _ when e.Message.Contains("from body", StringComparison.Ordinal) =>
+            ApiError.Invalid("a body of JSON is missing"),
+        _ => ApiError.Invalid(e.Message),
+    };
+
+    /// <summary>The library names its own types, which mean nothing to a caller.</summary>
+    private static string Explain(JsonException e)
+    {
+        var at = e.Path is { Length: > 2 } path ? $" at {path[2..]}" : "";
+        var quoted = e.Message.Split('\'');
+        return e.Message switch
+        {
+            _ when e.Message.Contains("could not be mapped", StringComparison.Ordinal) && quoted.Length > 1 =>
+                $"there is no field '{quoted[1]}'",
+            _ when e.Message.Contains("missing required", StringComparison.Ordinal) =>
+                $"these fields are missing: {string.Join(", ", quoted.Skip(3).Where((_, i) => i % 2 == 0))}",
+            _ when e.Message.Contains("could not be converted", StringComparison.Ordinal) =>
+                $"the value{at} is of the wrong type, or not one of those that there are",
+            _ when e.Message.Contains("doesn't allow", StringComparison.Ordinal) => $"the value{at} must not be null",
+            _ => $"the body is not the JSON that is expected{at}",
+        };
+    }
+
+    private static bool IsOfConnection(Exception e) =>
+        e is OperationCanceledException or ConnectionResetException or IOException;
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Unexpected error in request {Id}")]
+    private partial void LogUnexpected(Exception e, string id);
+}

@@ -1,0 +1,68 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Berth.Access;
+
+namespace Berth.Api;
+
+/// <summary>All that the API reads and writes, with code generated for it.</summary>
+[JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
+[JsonSerializable(typeof(long))]
+[JsonSerializable(typeof(string))]
+[JsonSerializable(typeof(Problem))]
+[JsonSerializable(typeof(MeView))]
+[JsonSerializable(typeof(MeChange))]
+[JsonSerializable(typeof(PasswordChange))]
+[JsonSerializable(typeof(Listed<IdentityView>))]
+[JsonSerializable(typeof(Listed<TokenView>))]
+[JsonSerializable(typeof(NewToken))]
+[JsonSerializable(typeof(MadeToken))]
+[JsonSerializable(typeof(Rotation))]
+[JsonSerializable(typeof(Listed<SessionView>))]
+[JsonSerializable(typeof(Listed<UserView>))]
+[JsonSerializable(typeof(UserView))]
+[JsonSerializable(typeof(NewUser))]
+[JsonSerializable(typeof(MadeUser))]
+[JsonSerializable(typeof(UserChange))]
+[JsonSerializable(typeof(NewPassword))]
+[JsonSerializable(typeof(MadePassword))]
+[JsonSerializable(typeof(Listed<OrganizationView>))]
+[JsonSerializable(typeof(NewOrganization))]
+[JsonSerializable(typeof(OrganizationChange))]
+[JsonSerializable(typeof(Listed<MemberView>))]
+[JsonSerializable(typeof(Membership))]
+[JsonSerializable(typeof(Listed<TeamView>))]
+[JsonSerializable(typeof(NewTeam))]
+[JsonSerializable(typeof(TeamChange))]
+[JsonSerializable(typeof(Listed<TeamMemberView>))]
+[JsonSerializable(typeof(Listed<TeamGroup>))]
+[JsonSerializable(typeof(Listed<GrantView>))]
+[JsonSerializable(typeof(NewGrant))]
+[JsonSerializable(typeof(Listed<RobotView>))]
+[JsonSerializable(typeof(NewRobot))]
+[JsonSerializable(typeof(RobotChange))]
+[JsonSerializable(typeof(MadeRobot))]
+[JsonSerializable(typeof(Listed<RepositoryView>))]
+[JsonSerializable(typeof(NewRepository))]
+[JsonSerializable(typeof(RepositoryChange))]
+[JsonSerializable(typeof(Explanation))]
+internal sealed partial class ApiJson : JsonSerializerContext
+{
+    /// <summary>Strict, so that a misspelled field is an error and not ignored.</summary>
+    public static void Set(JsonSerializerOptions options)
+    {
+        options.TypeInfoResolverChain.Insert(0, Default);
+        var words = JsonNamingPolicy.CamelCase;
+        options.Converters.Add(new JsonStringEnumConverter<Role>(words, allowIntegerValues: false));
+        options.Converters.Add(new JsonStringEnumConverter<RegistryRole>(words, allowIntegerValues: false));
+        options.UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow;
+        options.AllowDuplicateProperties = false;
+        options.RespectNullableAnnotations = true;
+        options.RespectRequiredConstructorParameters = true;
+        options.NumberHandling = JsonNumberHandling.Strict;
+        options.DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull;
+        options.PropertyNameCaseInsensitive = false;
+        options.MaxDepth = 32;
+        options.Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping;
+    }
+}

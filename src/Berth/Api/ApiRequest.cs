@@ -1,0 +1,79 @@
+using System.Globalization;
+using Berth.Access;
+using Berth.Distribution;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Berth.Api;
+
+/// <summary>Who asks, and what they may do in the registry as a whole.</summary>
+/// <param name="Caller">Who.</param>
+/// <param name="Rights">What they may do in repositories.</param>
+/// <param name="IsAdministrator">Whether they may do everything.</param>
+internal sealed record ApiCaller(Caller Caller, CallerRights Rights, bool IsAdministrator)
+{
+    /// <summary>Whether they may see everything.</summary>
+    public bool IsStaff => IsAdministrator || Rights.Account?.Role == RegistryRole.Auditor;
+
+    public string Name => Caller.Name;
+}
+
+/// <summary>A page of a list, as a request asks for it: <c>?n=…&amp;last=…</c>.</summary>
+/// <param name="Last">Only what comes after this.</param>
+/// <param name="Count">The most entries.</param>
+internal readonly record struct Page(string Last, int Count)
+{
+    /// <summary>A page without n: a screenful or two.</summary>
+    public const int UsualEntries = 100;
+
+    /// <summary>The largest n: what distribution's catalog has.</summary>
+    public const int MostEntries = 1000;
+
+    /// <summary>The last entry's number, where a list is ordered by numbers.</summary>
+    public long LastId =>
+        long.TryParse(Last, NumberStyles.None, CultureInfo.InvariantCulture, out var id) ? id : 0;
+}
+
+/// <summary>What handlers need of a request.</summary>
+internal static class ApiRequest
+{
+    /// <summary>Who asks. <see cref="ApiGate"/> has found them.</summary>
+    public static ApiCaller Caller(this HttpContext http) => http.Features.GetRequiredFeature<ApiCaller>();
+
+    /// <summary>The page that is asked for. A number of entries that is none was refused before.</summary>
+    public static Page Page(this HttpContext http)
+    {
+        var query = http.Request.Query;
+        var count = int.TryParse(query["n"], NumberStyles.None, CultureInfo.InvariantCulture, out var n)
+            ? Math.Clamp(n, 1, Api.Page.MostEntries) : Api.Page.UsualEntries;
+
+        // No name contains a NUL; PostgreSQL rejects them.
+        return new Page(query["last"].ToString().Split('\0')[0], count);
+    }
+
+    /// <summary>
+    /// Answers a page of what was read with one entry more than it holds, which tells whether there are more.
+    /// </summary>
+    public static Listed<T> Answer<T>(
+        this HttpContext http, Page page, List<T> read, Func<T, string> keyOf)
+    {
+        if (read.Count <= page.Count) return new Listed<T>(read);
+        read.RemoveRange(page.Count, read.Count - page.Count);
+        var query = string.Concat(http.Request.Query
+            .Where(pair => pair.Key is not ("n" or "last"))
+            .Select(pair => $"&{Uri.EscapeDataString(pair.Key)}={Uri.EscapeDataString(pair.Value.ToString())}"));
+        var locations = http.RequestServices.GetRequiredService<Locations>();
+        var next = locations.Of(
+            http,
+            $"{http.Request.Path.ToUriComponent()}?n={page.Count}&last={Uri.EscapeDataString(keyOf(read[^1]))}{query}");
+        http.Response.Headers.Link = $"<{next}>; rel=\"next\"";
+        return new Listed<T>(read);
+    }
+
+    /// <summary>Whether a change applies to this version: If-Match names it, or is missing (RFC 9110).</summary>
+    public static bool IsFor(this HttpContext http, long version)
+    {
+        var values = http.Request.Headers.IfMatch;
+        return values.Count == 0 || values.ToString().Split(',').Select(tag => tag.Trim())
+            .Any(tag => tag == "*" || tag == $"\"{version}\"");
+    }
+}

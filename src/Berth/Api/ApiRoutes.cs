@@ -1,0 +1,188 @@
+namespace Berth.Api;
+
+/// <summary>
+/// All routes of the API, and the right that each requires. The table is its documentation. <c>handler:</c> tells a
+/// handler that answers something from one that writes it itself.
+/// </summary>
+internal static class ApiRoutes
+{
+    public const string Prefix = "/api/v1";
+
+    private const string Organization = "/organizations/{organization}";
+    private const string Team = Organization + "/teams/{team}";
+
+    public static void Map(IEndpointRouteBuilder routes)
+    {
+        var api = routes.MapGroup(Prefix);
+        var services = routes.ServiceProvider;
+        MapMe(api, services);
+        MapUsers(api, services);
+        MapOrganizations(api, services.GetRequiredService<OrganizationEndpoints>());
+        MapTeams(api, services.GetRequiredService<TeamEndpoints>());
+        MapGrants(api, services);
+        MapRobots(api, services.GetRequiredService<RobotEndpoints>());
+        MapRepositories(api, services.GetRequiredService<RepositoryEndpoints>());
+        api.Map("/{**rest}", RefuseAsync).WithMetadata(new RequiredRight(ApiRight.Everyone));
+    }
+
+    private static void MapMe(RouteGroupBuilder api, IServiceProvider services)
+    {
+        var me = services.GetRequiredService<MeEndpoints>();
+        api.MapGet("/me", handler: me.GetAsync).Requires(ApiRight.SignedIn, "Who the caller is");
+        api.MapPatch("/me", me.ChangeAsync).Requires(ApiRight.Self, "Change one's own account").Versioned();
+        api.MapPut("/me/password", me.SetPasswordAsync).Requires(ApiRight.Self, "Change one's own password");
+        api.MapGet("/me/identities", handler: me.IdentitiesAsync)
+            .Requires(ApiRight.Self, "List accounts of other directories to sign in with");
+        api.MapDelete("/me/identities/{source}/{**subject}", me.UnlinkAsync)
+            .Requires(ApiRight.Self, "Stop signing in with an account of another directory");
+
+        var tokens = services.GetRequiredService<PersonalTokenEndpoints>();
+        api.MapGet("/me/tokens", handler: tokens.ListMineAsync)
+            .Requires(ApiRight.Self, "List one's own tokens").Lists();
+        api.MapPost("/me/tokens", tokens.AddMineAsync).Requires(ApiRight.Self, "Make a token").Makes();
+        api.MapDelete("/me/tokens/{id:long}", tokens.RemoveMineAsync).Requires(ApiRight.Self, "Revoke a token");
+        api.MapPost("/me/tokens/{id:long}/rotate", tokens.RotateAsync)
+            .Requires(ApiRight.Self, "Replace a token by a new one").Makes();
+
+        var sessions = services.GetRequiredService<SessionEndpoints>();
+        api.MapGet("/me/sessions", handler: sessions.ListMineAsync)
+            .Requires(ApiRight.Self, "List the programs that stay signed in").Lists();
+        api.MapDelete("/me/sessions", handler: sessions.RemoveAllMineAsync)
+            .Requires(ApiRight.Self, "Sign all programs out");
+        api.MapDelete("/me/sessions/{id:long}", sessions.RemoveMineAsync)
+            .Requires(ApiRight.Self, "Sign a program out");
+    }
+
+    private static void MapUsers(RouteGroupBuilder api, IServiceProvider services)
+    {
+        var users = services.GetRequiredService<UserEndpoints>();
+        api.MapGet("/users", handler: users.ListAsync).Requires(ApiRight.Staff, "List users").Lists();
+        api.MapPost("/users", users.AddAsync).Requires(ApiRight.Administrator, "Make a user").Makes();
+        api.MapGet("/users/{name}", users.GetAsync).Requires(ApiRight.Staff, "Show a user");
+        api.MapPatch("/users/{name}", users.ChangeAsync)
+            .Requires(ApiRight.Administrator, "Change a user").Versioned();
+        api.MapDelete("/users/{name}", users.RemoveAsync)
+            .Requires(ApiRight.Administrator, "Delete a user").Versioned();
+        api.MapPut("/users/{name}/password", users.SetPasswordAsync)
+            .Requires(ApiRight.Administrator, "Set a user's password").Versioned();
+
+        var tokens = services.GetRequiredService<PersonalTokenEndpoints>();
+        api.MapGet("/users/{name}/tokens", tokens.ListAsync).Requires(ApiRight.Staff, "List a user's tokens").Lists();
+        api.MapPost("/users/{name}/tokens", tokens.AddAsync)
+            .Requires(ApiRight.Administrator, "Make a token for a user").Makes();
+        api.MapDelete("/users/{name}/tokens/{id:long}", tokens.RemoveAsync)
+            .Requires(ApiRight.Administrator, "Revoke a user's token");
+
+        var sessions = services.GetRequiredService<SessionEndpoints>();
+        api.MapGet("/users/{name}/sessions", sessions.ListAsync)
+            .Requires(ApiRight.Staff, "List the programs that stay signed in as a user").Lists();
+        api.MapDelete("/users/{name}/sessions", sessions.RemoveAllAsync)
+            .Requires(ApiRight.Administrator, "Sign a user out everywhere");
+        api.MapDelete("/users/{name}/sessions/{id:long}", sessions.RemoveAsync)
+            .Requires(ApiRight.Administrator, "Sign a user out of a program");
+    }
+
+    private static void MapOrganizations(RouteGroupBuilder api, OrganizationEndpoints organizations)
+    {
+        api.MapGet("/organizations", handler: organizations.ListAsync)
+            .Requires(ApiRight.Account, "List organizations: for staff all, for others their own").Lists();
+        api.MapPost("/organizations", organizations.AddAsync)
+            .Requires(ApiRight.Administrator, "Make an organization").Makes();
+        api.MapGet(Organization, organizations.GetAsync).Requires(ApiRight.Member, "Show an organization");
+        api.MapPatch(Organization, organizations.ChangeAsync)
+            .Requires(ApiRight.Owner, "Change an organization").Versioned();
+        api.MapDelete(Organization, organizations.RemoveAsync)
+            .Requires(ApiRight.Owner, "Delete an organization that has no repositories").Versioned();
+        api.MapGet(Organization + "/members", organizations.MembersAsync)
+            .Requires(ApiRight.Member, "List the members of an organization").Lists();
+        api.MapPut(Organization + "/members/{user}", organizations.PutMemberAsync)
+            .Requires(ApiRight.Owner, "Add a member, or change their role");
+        api.MapDelete(Organization + "/members/{user}", organizations.RemoveMemberAsync)
+            .Requires(ApiRight.Owner, "Remove a member");
+    }
+
+    private static void MapTeams(RouteGroupBuilder api, TeamEndpoints teams)
+    {
+        api.MapGet(Organization + "/teams", teams.ListAsync).Requires(ApiRight.Member, "List teams").Lists();
+        api.MapPost(Organization + "/teams", teams.AddAsync).Requires(ApiRight.Owner, "Make a team").Makes();
+        api.MapGet(Team, teams.GetAsync).Requires(ApiRight.Member, "Show a team");
+        api.MapPatch(Team, teams.ChangeAsync).Requires(ApiRight.Owner, "Change a team").Versioned();
+        api.MapDelete(Team, teams.RemoveAsync).Requires(ApiRight.Owner, "Delete a team with its grants").Versioned();
+        api.MapGet(Team + "/members", teams.MembersAsync)
+            .Requires(ApiRight.Member, "List the members of a team").Lists();
+        api.MapPut(Team + "/members/{user}", teams.AddMemberAsync).Requires(ApiRight.Owner, "Add a member");
+        api.MapDelete(Team + "/members/{user}", teams.RemoveMemberAsync).Requires(ApiRight.Owner, "Remove a member");
+        api.MapGet(Team + "/groups", teams.GroupsAsync)
+            .Requires(ApiRight.Member, "List the groups of other directories whose members are in the team");
+        api.MapPost(Team + "/groups", teams.AddGroupAsync)
+            .Requires(ApiRight.Owner, "Take in the members of a group of another directory");
+        api.MapDelete(Team + "/groups/{source}/{**group}", teams.RemoveGroupAsync)
+            .Requires(ApiRight.Owner, "Take in the members of a group no more");
+    }
+
+    private static void MapGrants(RouteGroupBuilder api, IServiceProvider services)
+    {
+        var grants = services.GetRequiredService<GrantEndpoints>();
+        api.MapGet("/grants", handler: grants.ListAsync)
+            .Requires(ApiRight.Account, "List the grants in a namespace, or of a user, a robot or a team")
+            .Lists("namespace", "user", "robot", "team");
+        api.MapPost("/grants", grants.AddAsync)
+            .Requires(ApiRight.Account, "Allow something, in repositories that the caller owns").Makes();
+        api.MapDelete("/grants/{id:long}", grants.RemoveAsync)
+            .Requires(ApiRight.Account, "Take a grant back, in repositories that the caller owns");
+        api.MapGet("/access/explain", services.GetRequiredService<AccessEndpoints>().ExplainAsync)
+            .Requires(ApiRight.Account, "What somebody may do in a repository, and why");
+    }
+
+    private static void MapRobots(RouteGroupBuilder api, RobotEndpoints robots)
+    {
+        api.MapGet("/robots", robots.ListAsync)
+            .Requires(ApiRight.Account, "List the robots of a namespace, or of the registry").Lists();
+        api.MapPost("/robots", robots.AddAsync)
+            .Requires(ApiRight.Account, "Make a robot in a namespace that the caller owns").Makes();
+        api.MapGet("/robots/{name}", robots.GetAsync).Requires(ApiRight.Account, "Show a robot");
+        api.MapPatch("/robots/{name}", robots.ChangeAsync).Requires(ApiRight.Account, "Change a robot").Versioned();
+        api.MapDelete("/robots/{name}", robots.RemoveAsync).Requires(ApiRight.Account, "Delete a robot").Versioned();
+        api.MapPost("/robots/{name}/rotate", robots.RotateAsync)
+            .Requires(ApiRight.Account, "Give a robot a new secret").Makes();
+    }
+
+    private static void MapRepositories(RouteGroupBuilder api, RepositoryEndpoints repositories)
+    {
+        api.MapGet("/repositories", repositories.ListAsync).Requires(ApiRight.Catalog, "List repositories").Lists();
+        api.MapPost("/repositories", repositories.AddAsync)
+            .Requires(ApiRight.SignedIn, "Make a repository that the caller may push to, without a push").Makes();
+        api.MapGet("/repositories/{**name}", repositories.GetAsync).Requires(ApiRight.Pull, "Show a repository");
+        api.MapPatch("/repositories/{**name}", repositories.ChangeAsync)
+            .Requires(ApiRight.Manage, "Change a repository");
+    }
+
+    /// <summary>A path that there is not, or not with this method.</summary>
+    private static Task RefuseAsync(HttpContext http)
+    {
+        ApiGate.SetHeaders(http.Response);
+        var path = http.Request.Path.Value!.Split('/');
+        var methods = http.RequestServices.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
+            .Where(route => route.Metadata.GetMetadata<RequiredRight>() is not null && IsAt(route, path))
+            .SelectMany(route => route.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods ?? [])
+            .Distinct().Order(StringComparer.Ordinal).ToList();
+        if (methods.Count == 0) return ApiError.NoSuchPath().WriteAsync(http.Response);
+
+        // With this method there is a route: it was passed over because of the body's type.
+        if (methods.Contains(http.Request.Method)) return ApiError.NotJson().WriteAsync(http.Response);
+        http.Response.Headers.Allow = string.Join(", ", methods);
+        return ApiError.MethodNotAllowed(http.Request.Method).WriteAsync(http.Response);
+    }
+
+    private static bool IsAt(RouteEndpoint route, string[] path)
+    {
+        var segments = ("/" + route.RoutePattern.RawText!.TrimStart('/')).Split('/');
+        for (var i = 0; i < segments.Length; i++)
+        {
+            if (segments[i].StartsWith("{**", StringComparison.Ordinal)) return path.Length > i;
+            if (i >= path.Length || (segments[i] != path[i] && !segments[i].StartsWith('{'))) return false;
+        }
+
+        return path.Length == segments.Length;
+    }
+}

@@ -1,0 +1,45 @@
+using Berth.Access;
+using Berth.Identity;
+using Berth.Metadata;
+using Berth.Settings;
+
+namespace Berth.Api;
+
+/// <summary>The REST API for accounts, rights and repositories, and the commands that speak it.</summary>
+internal sealed class ApiSlice : Slice
+{
+    public override void AddServices(IServiceCollection services, RegistrySettings settings)
+    {
+        AddEndpoints(services, settings, isOperator: false);
+        services.AddSingleton<ApiDocument>();
+        ApiDocument.AddTo(services, settings.Http);
+    }
+
+    public override void Map(IEndpointRouteBuilder routes, RegistrySettings settings)
+    {
+        ApiRoutes.Map(routes);
+        var open = routes.MapGroup(ApiRoutes.Prefix);
+        open.MapGet("/openapi.json", http => http.RequestServices.GetRequiredService<ApiDocument>().AnswerAsync(http))
+            .WithMetadata(new RequiredRight(ApiRight.Everyone));
+        ApiExplorer.Map(open);
+    }
+
+    /// <param name="services">Where to add them.</param>
+    /// <param name="settings">The settings.</param>
+    /// <param name="isOperator">Whether all requests come from a command on this machine, which may do everything.
+    /// </param>
+    public static void AddEndpoints(IServiceCollection services, RegistrySettings settings, bool isOperator)
+    {
+        services.ConfigureHttpJsonOptions(options => ApiJson.Set(options.SerializerOptions));
+        services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
+        services.AddSingleton(provider => new ApiGate(
+            isOperator ? null : provider.GetRequiredService<SignIn>, provider.GetRequiredService<AccessRules>(),
+            provider.GetRequiredService<Database>(), settings.Auth, provider.GetRequiredService<ILogger<ApiGate>>()));
+        services.AddSingleton(_ => new Ownership(new SettingsRules(settings.Access)));
+        services.AddSingleton<ApiChanges>().AddSingleton<NewPasswords>();
+        services.AddSingleton<MeEndpoints>().AddSingleton<UserEndpoints>().AddSingleton<PersonalTokenEndpoints>()
+            .AddSingleton<SessionEndpoints>().AddSingleton<OrganizationEndpoints>().AddSingleton<TeamEndpoints>()
+            .AddSingleton<GrantEndpoints>().AddSingleton<RobotEndpoints>().AddSingleton<RepositoryEndpoints>()
+            .AddSingleton<AccessEndpoints>();
+    }
+}

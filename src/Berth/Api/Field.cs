@@ -1,0 +1,72 @@
+using Berth.Access;
+using Berth.Oci;
+
+namespace Berth.Api;
+
+/// <summary>Checks the fields of requests that are text.</summary>
+internal static class Field
+{
+    /// <summary>More than any name or address that people have.</summary>
+    private const int MaxChars = 200;
+
+    /// <summary>What is wrong with one of some optional texts; null if nothing is.</summary>
+    public static ApiError? FindFault(params ReadOnlySpan<(string Name, string? Text)> fields)
+    {
+        foreach (var (name, text) in fields)
+        {
+            if (text is null) continue;
+            if (text.Length > MaxChars) return ApiError.Invalid($"{name} has at most {MaxChars} characters");
+            if (text.Any(char.IsControl)) return ApiError.Invalid($"{name} has no control characters");
+            if (name == "email" && text.Length > 0 && !IsAddress(text))
+                return ApiError.Invalid($"'{text}' is no e-mail address");
+        }
+
+        return null;
+    }
+
+    /// <summary>A changed text: null leaves what is there, and an empty one removes it.</summary>
+    public static string? Change(string? present, string? sent) => sent switch
+    {
+        null => present,
+        "" => null,
+        _ => sent,
+    };
+
+    /// <summary>Reads patterns of repositories.</summary>
+    public static ApiError? TryRead(IEnumerable<string> texts, out List<NamePattern> patterns)
+    {
+        patterns = [];
+        foreach (var text in texts)
+        {
+            if (!NamePattern.TryParse(text, out var pattern)) return InvalidPattern(text);
+            patterns.Add(pattern);
+        }
+
+        return null;
+    }
+
+    /// <summary>Reads what a grant allows: a role or actions, and not both.</summary>
+    public static ApiError? TryRead(Role? role, IReadOnlyList<string>? names, out AccessAction actions)
+    {
+        actions = AccessAction.SignIn;
+        if (role is null == names is null) return ApiError.Invalid("give either role or actions");
+        if (role == Role.Member) return ApiError.Invalid("member is a role in an organization, and allows nothing");
+        if (role is { } known) actions = Roles.ActionsOf(known);
+        else if (Roles.TryRead(names!) is { } read) actions = read;
+        else return InvalidActions();
+        return null;
+    }
+
+    public static ApiError InvalidActions() =>
+        ApiError.Invalid("actions are one or more of pull, push, delete, manage and own");
+
+    public static ApiError InvalidPattern(string text) => ApiError.Invalid(
+        $"'{text}' matches no repository: write a name, with * for anything in a path component and ** across them");
+
+    public static ApiError InvalidName(string text) => ApiError.Invalid(
+        $"'{text}' can't be a name: use at most {AccountName.MaxLength} lower-case letters and digits, with single "
+        + "'.', '_' or dashes between");
+
+    private static bool IsAddress(string text) =>
+        text.IndexOf('@', StringComparison.Ordinal) is > 0 and var at && at < text.Length - 1 && !text.Contains(' ');
+}

@@ -1,0 +1,113 @@
+using Berth.Access;
+using Berth.Identity;
+using Berth.Metadata;
+using Berth.Settings;
+using Microsoft.AspNetCore.Mvc;
+
+namespace Berth.Api;
+
+/// <summary>Who the caller is.</summary>
+internal sealed record MeView(
+    string Name, string Kind, RegistryRole Role, string? FullName, string? Email, bool HasPassword,
+    IReadOnlyList<MembershipView> Organizations, IReadOnlyList<string> Groups, bool IsLimited, long? Version);
+
+/// <summary>An organization that a user is a member of.</summary>
+internal sealed record MembershipView(string Organization, Role Role);
+
+/// <summary>A change of one's own account. What is missing stays as it is; an empty text removes it.</summary>
+internal sealed record MeChange(string? FullName = null, string? Email = null);
+
+/// <summary>A change of one's own password.</summary>
+internal sealed record PasswordChange(string Current, string New);
+
+/// <summary>An account of another directory with which a user signs in.</summary>
+internal sealed record IdentityView(string Source, string Subject, string Name, DateTimeOffset LinkedAt);
+
+/// <summary><c>/me</c>: what users do with their own account.</summary>
+internal sealed class MeEndpoints(Database database, ApiChanges changes, LocalUsers users, NewPasswords passwords)
+{
+    public async Task<ApiAnswer<MeView>> GetAsync(HttpContext http)
+    {
+        var caller = http.Caller();
+        var account = caller.Rights.Account?.Account;
+        var organizations = account is null
+            ? []
+            : await database.ReadAsync(
+                session => OrganizationTable.MembershipsAsync(session, account.Id), http.RequestAborted);
+        var me = new MeView(
+            caller.Name, Roles.Word(caller.Caller.Kind), RoleOf(caller), account?.FullName, account?.Email,
+            account?.PasswordHash is not null,
+            [.. organizations.Select(m => new MembershipView(m.Organization, OrganizationEndpoints.RoleOf(m.Role)))],
+            caller.Rights.Groups, caller.Caller.Limits is not null, account?.Version);
+        return account is null ? me : ApiAnswer<MeView>.Of(me, account.Version);
+    }
+
+    public async Task<ApiAnswer<UserView>> ChangeAsync(HttpContext http, [FromBody] MeChange sent)
+    {
+        if (Field.FindFault(("fullName", sent.FullName), ("email", sent.Email)) is { } fault) return fault;
+        return await changes.RunAsync<ApiAnswer<UserView>>(
+            async session =>
+            {
+                if (await AccountTable.FindAsync(session, IdOf(http)) is not { } row) return UserEndpoints.NotFound();
+                if (!http.IsFor(row.Version)) return ApiError.Changed();
+                var changed = await AccountTable.UpdateAsync(session, row with
+                {
+                    FullName = Field.Change(row.FullName, sent.FullName),
+                    Email = Field.Change(row.Email, sent.Email),
+                });
+                return ApiAnswer<UserView>.Of(UserView.Of(changed), changed.Version);
+            },
+            http.RequestAborted);
+    }
+
+    /// <summary>Changes the password. Docker, which keeps something in place of it, must log in again.</summary>
+    public async Task<ApiDone> SetPasswordAsync(HttpContext http, [FromBody] PasswordChange sent)
+    {
+        if (http.Caller().Rights.Account!.Account.PasswordHash is null)
+            return ApiError.Conflict("this account has no password here");
+        if (passwords.FindFault(sent.New) is { } weak) return weak;
+        var client = ClientNetwork.Unmapped(http.Connection.RemoteIpAddress);
+        var (answer, _) = await users.CheckAsync(http.Caller().Name, sent.Current, client, http.RequestAborted);
+        if (answer == PasswordAnswer.Busy)
+            return ApiError.Busy("too many passwords are being checked; try again in a moment");
+        if (answer != PasswordAnswer.Right) return ApiError.Denied("the current password is not right");
+        var hash = await passwords.HashAsync(sent.New, http.RequestAborted);
+        return await changes.RunAsync(
+            async session =>
+            {
+                if (await AccountTable.FindAsync(session, IdOf(http)) is not { } row) return UserEndpoints.NotFound();
+                await AccountTable.UpdateAsync(session, row with { PasswordHash = hash });
+                await TokenTable.RemoveAllAsync(session, row.Id, TokenKinds.Refresh);
+                return null;
+            },
+            http.RequestAborted);
+    }
+
+    public async Task<ApiAnswer<Listed<IdentityView>>> IdentitiesAsync(HttpContext http)
+    {
+        var rows = await database.ReadAsync(
+            session => IdentityTable.ListAsync(session, IdOf(http)), http.RequestAborted);
+        return new Listed<IdentityView>(
+            [.. rows.Select(row => new IdentityView(row.Source, row.Subject, row.Name, row.LinkedAt))]);
+    }
+
+    public async Task<ApiDone> UnlinkAsync(HttpContext http, string source, string subject) => await changes.RunAsync(
+        async session =>
+        {
+            var id = IdOf(http);
+            var all = await IdentityTable.ListAsync(session, id);
+            if (!all.Exists(identity => identity.Source == source && identity.Subject == subject))
+                return ApiError.NotFound("such identity");
+            if (all.Count == 1 && await AccountTable.FindAsync(session, id) is { PasswordHash: null })
+                return ApiError.Conflict("it is the only way to sign in to this account: set a password first");
+            await IdentityTable.RemoveAsync(session, id, source, subject);
+            return null;
+        },
+        http.RequestAborted);
+
+    /// <summary>The caller's account, which the right <see cref="ApiRight.Self"/> requires.</summary>
+    public static long IdOf(HttpContext http) => http.Caller().Rights.Account!.Account.Id;
+
+    private static RegistryRole RoleOf(ApiCaller caller) =>
+        caller.IsAdministrator ? RegistryRole.Administrator : caller.Rights.Account?.Role ?? RegistryRole.None;
+}

@@ -1,0 +1,31 @@
+using Berth.Access;
+using Berth.Oci;
+
+namespace Berth.Api;
+
+/// <summary>What a caller may decide for others: no more than they may do themselves.</summary>
+/// <param name="rules">The settings' rules, which give rights too.</param>
+internal sealed class Ownership(SettingsRules rules)
+{
+    private const AccessAction Everything =
+        AccessAction.Pull | AccessAction.Push | AccessAction.Delete | AccessAction.Manage | AccessAction.Own;
+
+    /// <summary>What a caller may do in all repositories that a pattern matches.</summary>
+    public AccessAction ActionsIn(ApiCaller caller, NamePattern names)
+    {
+        if (caller.IsAdministrator || caller.Rights.MayEverything) return Everything;
+        var actions = AccessAction.SignIn;
+        foreach (var grant in caller.Rights.Grants.Concat(rules.For(caller.Caller, caller.Rights.Groups)))
+        {
+            if (grant.Names.Covers(names)) actions |= grant.Actions;
+        }
+
+        return actions;
+    }
+
+    /// <summary>Whether a caller decides who may do what in all repositories that a pattern matches.</summary>
+    public bool Owns(ApiCaller caller, NamePattern names) => (ActionsIn(caller, names) & AccessAction.Own) != 0;
+
+    /// <summary>The same for a namespace.</summary>
+    public bool Owns(ApiCaller caller, string space) => Owns(caller, NamePattern.ForNamespace(space));
+}

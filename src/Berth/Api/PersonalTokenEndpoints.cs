@@ -1,0 +1,182 @@
+using Berth.Access;
+using Berth.Metadata;
+using Microsoft.AspNetCore.Mvc;
+
+namespace Berth.Api;
+
+/// <summary>A token, which is used in place of a password.</summary>
+/// <param name="Id">Its number.</param>
+/// <param name="Name">What its owner calls it.</param>
+/// <param name="Hint">The last characters of its secret.</param>
+/// <param name="Actions">What it allows at most; null: all that its owner may do.</param>
+/// <param name="Names">Patterns of the repositories that it is good for; null: all.</param>
+/// <param name="CreatedAt">When it was made.</param>
+/// <param name="CreatedBy">By whom.</param>
+/// <param name="ExpiresAt">Until when it is good; null: for ever.</param>
+/// <param name="UsedAt">When it was last used, to the minute.</param>
+/// <param name="UsedFrom">The address from which it was last used.</param>
+internal sealed record TokenView(
+    long Id, string Name, string Hint, IReadOnlyList<string>? Actions, IReadOnlyList<string>? Names,
+    DateTimeOffset CreatedAt, string CreatedBy, DateTimeOffset? ExpiresAt, DateTimeOffset? UsedAt, string? UsedFrom)
+{
+    public static TokenView Of(TokenRow row) => new(
+        row.Id, row.Name, row.Hint, row.Actions?.Split(','),
+        row.Patterns?.Split(' ', StringSplitOptions.RemoveEmptyEntries), row.CreatedAt, row.CreatedBy, row.ExpiresAt,
+        row.UsedAt, row.UsedFrom);
+}
+
+/// <summary>A token to be made.</summary>
+internal sealed record NewToken(
+    string Name, IReadOnlyList<string>? Actions = null, IReadOnlyList<string>? Names = null,
+    DateTimeOffset? ExpiresAt = null);
+
+/// <summary>A token that was made, with its secret: this is the only time that it is shown.</summary>
+internal sealed record MadeToken(TokenView Token, string Secret);
+
+/// <summary>How long the secrets that are replaced stay good. Without it, they end at once.</summary>
+internal sealed record Rotation(int OverlapSeconds = 0);
+
+/// <summary>
+/// <c>/me/tokens</c> and <c>/users/{name}/tokens</c>: personal tokens, which are used in place of a password.
+/// </summary>
+internal sealed class PersonalTokenEndpoints(Database database, ApiChanges changes, TimeProvider clock)
+{
+    /// <summary>People have some machines and programs.</summary>
+    private const int MaxPerUser = 200;
+
+    /// <summary>Patterns are stored in one line.</summary>
+    private const int MaxPatterns = 50;
+
+    public Task<ApiAnswer<Listed<TokenView>>> ListMineAsync(HttpContext http) =>
+        ListAsync(http, session => AccountTable.FindAsync(session, MeEndpoints.IdOf(http)));
+
+    public Task<ApiAnswer<Listed<TokenView>>> ListAsync(HttpContext http, string name) =>
+        ListAsync(http, session => UserEndpoints.FindAsync(session, name));
+
+    public Task<ApiAnswer<MadeToken>> AddMineAsync(HttpContext http, [FromBody] NewToken sent) =>
+        AddAsync(http, sent, session => AccountTable.FindAsync(session, MeEndpoints.IdOf(http)));
+
+    public Task<ApiAnswer<MadeToken>> AddAsync(HttpContext http, string name, [FromBody] NewToken sent) =>
+        AddAsync(http, sent, session => UserEndpoints.FindAsync(session, name));
+
+    public Task<ApiDone> RemoveMineAsync(HttpContext http, long id) =>
+        RemoveAsync(http, id, session => AccountTable.FindAsync(session, MeEndpoints.IdOf(http)));
+
+    public Task<ApiDone> RemoveAsync(HttpContext http, string name, long id) =>
+        RemoveAsync(http, id, session => UserEndpoints.FindAsync(session, name));
+
+    /// <summary>Makes a token like another, which ends after a while: until then, both are good.</summary>
+    public async Task<ApiAnswer<MadeToken>> RotateAsync(HttpContext http, long id, [FromBody] Rotation sent)
+    {
+        if (FindFault(sent) is { } fault) return fault;
+        var secret = TokenSecret.Make(TokenKinds.Personal);
+        return await changes.RunAsync<ApiAnswer<MadeToken>>(
+            async session =>
+            {
+                if (await FindAsync(session, MeEndpoints.IdOf(http), id) is not { } old) return NotFound();
+                var now = clock.GetUtcNow();
+                var expiry = old.ExpiresAt is { } end ? now + (end - old.CreatedAt) : (DateTimeOffset?)null;
+                if (await LimitAsync(session, http, expiry) is { } limit) expiry = limit;
+                var token = await TokenTable.AddAsync(
+                    session,
+                    old with
+                    {
+                        Hint = secret.Hint, CreatedAt = now, CreatedBy = http.Caller().Name, ExpiresAt = expiry,
+                        UsedAt = null, UsedFrom = null,
+                    },
+                    secret.Hash);
+                await EndAsync(session, old, now.AddSeconds(sent.OverlapSeconds), now);
+                return ApiAnswer<MadeToken>.Made(new MadeToken(TokenView.Of(token), secret.Text));
+            },
+            http.RequestAborted);
+    }
+
+    public static ApiError? FindFault(Rotation sent) => sent.OverlapSeconds is >= 0 and <= 90 * 24 * 3600
+        ? null : ApiError.Invalid("overlapSeconds is between 0 and 90 days");
+
+    /// <summary>Makes a token end at a time, unless it ends before.</summary>
+    public static async ValueTask EndAsync(Session session, TokenRow token, DateTimeOffset at, DateTimeOffset now)
+    {
+        if (at <= now) await TokenTable.RemoveAsync(session, token.Id);
+        else if (token.ExpiresAt is not { } end || end > at) await TokenTable.SetExpiryAsync(session, token.Id, at);
+    }
+
+    private async Task<ApiAnswer<Listed<TokenView>>> ListAsync(
+        HttpContext http, Func<Session, ValueTask<AccountRow?>> find)
+    {
+        var page = http.Page();
+        var rows = await database.ReadAsync(
+            async session => await find(session) is { } account
+                ? await TokenTable.ListAsync(session, account.Id, TokenKinds.Personal, page.LastId, page.Count + 1)
+                : null,
+            http.RequestAborted);
+        return rows is null
+            ? UserEndpoints.NotFound()
+            : http.Answer(page, rows.ConvertAll(TokenView.Of), token => $"{token.Id}");
+    }
+
+    private async Task<ApiAnswer<MadeToken>> AddAsync(
+        HttpContext http, NewToken sent, Func<Session, ValueTask<AccountRow?>> find)
+    {
+        var now = clock.GetUtcNow();
+        if (Check(sent, now) is { } fault) return fault;
+        var secret = TokenSecret.Make(TokenKinds.Personal);
+        return await changes.RunAsync<ApiAnswer<MadeToken>>(
+            async session =>
+            {
+                if (await find(session) is not { } account) return UserEndpoints.NotFound();
+                if (await TokenTable.CountAsync(session, account.Id, TokenKinds.Personal) >= MaxPerUser)
+                    return ApiError.Conflict($"a user has at most {MaxPerUser} tokens: remove some first");
+                if (await LimitAsync(session, http, sent.ExpiresAt) is { } limit)
+                    return ApiError.Denied($"a token made with this one must expire by {limit:u}, as it does");
+                var token = new TokenRow(0, account.Id, TokenKinds.Personal, sent.Name)
+                {
+                    Hint = secret.Hint,
+                    Actions = sent.Actions is null ? null : Roles.Write(Roles.TryRead(sent.Actions)!.Value),
+                    Patterns = sent.Names is null ? null : string.Join(' ', sent.Names),
+                    CreatedAt = now,
+                    CreatedBy = http.Caller().Name,
+                    ExpiresAt = sent.ExpiresAt?.ToUniversalTime(),
+                };
+                var added = await TokenTable.AddAsync(session, token, secret.Hash);
+                return ApiAnswer<MadeToken>.Made(new MadeToken(TokenView.Of(added), secret.Text));
+            },
+            http.RequestAborted);
+    }
+
+    private async Task<ApiDone> RemoveAsync(HttpContext http, long id, Func<Session, ValueTask<AccountRow?>> find) =>
+        await changes.RunAsync(
+            async session =>
+            {
+                if (await find(session) is not { } account) return UserEndpoints.NotFound();
+                if (await FindAsync(session, account.Id, id) is null) return NotFound();
+                await TokenTable.RemoveAsync(session, id);
+                return null;
+            },
+            http.RequestAborted);
+
+    /// <summary>
+    /// The end of the token that is used, if the new one would outlive it: a stolen token must not make itself last.
+    /// </summary>
+    private static async ValueTask<DateTimeOffset?> LimitAsync(
+        Session session, HttpContext http, DateTimeOffset? expiry) =>
+        http.Caller().Caller.SecretId is { } used && await TokenTable.FindAsync(session, used) is { ExpiresAt: { } end }
+            && !(expiry <= end) ? end : null;
+
+    private static ApiError? Check(NewToken sent, DateTimeOffset now)
+    {
+        if (sent.Name.Length == 0) return ApiError.Invalid("name is empty: say what the token is for");
+        if (Field.FindFault(("name", sent.Name)) is { } fault) return fault;
+        if (sent.Actions is not null && Roles.TryRead(sent.Actions) is null) return Field.InvalidActions();
+        if (sent.Names is { Count: 0 or > MaxPatterns })
+            return ApiError.Invalid($"names are at least one and at most {MaxPatterns} patterns");
+        if (sent.Names is not null && Field.TryRead(sent.Names, out _) is { } invalid) return invalid;
+        return sent.ExpiresAt <= now ? ApiError.Invalid("expiresAt is in the past") : null;
+    }
+
+    private static async ValueTask<TokenRow?> FindAsync(Session session, long accountId, long id) =>
+        await TokenTable.FindAsync(session, id) is { Kind: TokenKinds.Personal } token && token.AccountId == accountId
+            ? token : null;
+
+    private static ApiError NotFound() => ApiError.NotFound("such token");
+}

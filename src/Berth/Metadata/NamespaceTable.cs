@@ -1,0 +1,51 @@
+using System.Data.Common;
+
+namespace Berth.Metadata;
+
+/// <summary>A repository, as its owners see it.</summary>
+internal sealed record RepositoryRow(string Name, DateTimeOffset CreatedAt, bool IsPublic, bool IsEmpty);
+
+/// <summary>What lies in a namespace: repositories, robots and grants.</summary>
+internal static class NamespaceTable
+{
+    private const string Columns = "name, created_at, is_public, listed FROM repository";
+
+    /// <summary>Whether anything was pushed to it, or is being pushed.</summary>
+    public static async ValueTask<bool> HasRepositoriesAsync(Session session, string space) =>
+        await session.NumberAsync(
+            "SELECT 1 FROM repository WHERE name = $1 OR (name > $2 AND name < $3) LIMIT 1",
+            space, space + "/", space + "0") is not null;
+
+    public static ValueTask<RepositoryRow?> FindAsync(Session session, string name) =>
+        session.FirstAsync($"SELECT {Columns} WHERE name = $1", Read, name);
+
+    /// <summary>Those of these repositories that exist, in the order of their names.</summary>
+    public static ValueTask<List<RepositoryRow>> FindAllAsync(Session session, IEnumerable<string> names) =>
+        session.AllAsync(
+            $"SELECT {Columns} WHERE name IN ({session.TextsIn("$1")}) ORDER BY name", Read, Session.ToTexts(names));
+
+    public static async ValueTask SetPublicAsync(Session session, string name, bool isPublic) =>
+        await session.RunAsync("UPDATE repository SET is_public = $2 WHERE name = $1", name, isPublic ? 1 : 0);
+
+    /// <summary>Removes an account with its robots, and all grants in its namespace.</summary>
+    public static async ValueTask RemoveOwnerAsync(Session session, AccountRow account)
+    {
+        var robots = await session.AllAsync(
+            "SELECT id FROM account WHERE owner_id = $1", row => row.GetInt64(0), account.Id);
+        foreach (var robot in robots) await AccountTable.RemoveAsync(session, robot);
+
+        // Somebody else may have the name one day.
+        await session.RunAsync("DELETE FROM access_grant WHERE namespace = $1", account.Name);
+        await AccountTable.RemoveAsync(session, account.Id);
+    }
+
+    /// <summary>The registry's own robots with names after one.</summary>
+    public static ValueTask<List<string>> RegistryRobotsAsync(Session session, string last, int count) =>
+        session.AllAsync(
+            "SELECT name FROM account WHERE kind = $1 AND owner_id IS NULL AND name > $2 ORDER BY name LIMIT $3",
+            row => row.GetString(0), AccountKinds.Robot, last, count);
+
+    private static RepositoryRow Read(DbDataReader row) => new(
+        row.GetString(0), DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(1)),
+        Convert.ToInt64(row.GetValue(2)) != 0, Convert.ToInt64(row.GetValue(3)) == 0);
+}

@@ -1,0 +1,108 @@
+using System.Globalization;
+
+namespace Berth.Tests.Api;
+
+/// <summary>Robots.</summary>
+[Collection(ApiTests.Name)]
+public sealed class RobotTests(ApiRegistry api)
+{
+    [Fact]
+    public async Task An_owner_makes_a_robot_that_works_in_their_namespace()
+    {
+        var name = api.Name("robot.r");
+        var made = (await api.AskAsync(
+            "ann", "POST", "/robots",
+            $$"""{"name":"{{name}}","namespace":"acme","grants":[{"names":"acme/ci/**","role":"writer"}]}""")).Is(201);
+        var secret = made.Of("secret");
+        Assert.StartsWith("berth_rob_", secret);
+        Assert.Equal(("acme", "ann"), (made.Of("robot.namespace"), made.Of("robot.createdBy")));
+        var me = (await api.AskAsync(secret, "GET", "/me")).Is(200);
+        Assert.Equal((name, "robot"), (me.Of("name"), me.Of("kind")));
+        (await api.AskAsync(secret, "POST", "/repositories", $$"""{"name":"acme/ci/{{name}}"}""")).Is(201);
+        (await api.AskAsync(secret, "POST", "/repositories", """{"name":"acme/app"}""")).Is(403);
+        (await api.AskAsync(secret, "GET", "/me/tokens")).Is(403);
+
+        var listed = (await api.AskAsync("ann", "GET", "/robots?namespace=acme")).Is(200);
+        Assert.Contains(name, listed.All());
+        Assert.DoesNotContain(secret, listed.Text);
+        (await api.AskAsync("bob", "GET", "/robots?namespace=acme")).Is(404, "no such namespace");
+        foreach (var (who, status) in new[] { ("bob", 404), ("ann", 200), ("aud", 200), (secret, 200) })
+            (await api.AskAsync(who, "GET", $"/robots/{name}")).Is(status);
+        (await api.AskAsync(secret, "DELETE", $"/robots/{name}")).Is(403, "does not manage");
+        (await api.AskAsync("bob", "DELETE", $"/robots/{name}")).Is(404);
+        (await api.AskAsync("ann", "PATCH", $"/robots/{name}", """{"isDisabled":true}""", "\"1\"")).Is(200);
+        (await api.AskAsync(secret, "GET", "/me")).Is(401);
+        (await api.AskAsync("ann", "DELETE", $"/robots/{name}", match: "\"2\"")).Is(204);
+    }
+
+    [Fact]
+    public async Task Both_secrets_work_while_one_replaces_the_other()
+    {
+        var name = api.Name("robot.r");
+        var body = $$"""{"name":"{{name}}","namespace":"acme"}""";
+        var old = (await api.AskAsync("ann", "POST", "/robots", body)).Is(201).Of("secret");
+        var rotated = (await api.AskAsync(
+            "ann", "POST", $"/robots/{name}/rotate", """{"overlapSeconds":600}""")).Is(201);
+        foreach (var secret in new[] { old, rotated.Of("secret") }) (await api.AskAsync(secret, "GET", "/me")).Is(200);
+        Assert.Equal(2, rotated.Json.GetProperty("robot").GetProperty("secrets").GetArrayLength());
+        var last = (await api.AskAsync("ann", "POST", $"/robots/{name}/rotate", "{}")).Is(201).Of("secret");
+        foreach (var secret in new[] { old, rotated.Of("secret") }) (await api.AskAsync(secret, "GET", "/me")).Is(401);
+        (await api.AskAsync(last, "GET", "/me")).Is(200);
+        (await api.AskAsync("bob", "POST", $"/robots/{name}/rotate", "{}")).Is(404);
+    }
+
+    [Fact]
+    public async Task A_robot_makes_robots_with_no_more_than_it_has()
+    {
+        var (maker, made) = (api.Name("robot.m"), api.Name("robot.c"));
+        var end = DateTimeOffset.Parse("2099-01-01T00:00:00Z", CultureInfo.InvariantCulture);
+        var secret = (await api.AskAsync(
+            "ann", "POST", "/robots",
+            $$"""
+            {"name":"{{maker}}","namespace":"acme","mayMakeRobots":true,"expiresAt":"{{end:o}}",
+            "grants":[{"names":"acme/ci/**","role":"writer"}]}
+            """)).Is(201).Of("secret");
+        Task<ApiResult> Make(string grant, DateTimeOffset? expiry, string more = "", string space = "acme") =>
+            api.AskAsync(
+                secret, "POST", "/robots",
+                $$"""
+                {"name":"{{made}}","namespace":"{{space}}"{{more}},
+                {{(expiry is { } e ? $"\"expiresAt\":\"{e:o}\"," : "")}}
+                "grants":[{"names":"{{grant}}","role":"reader"}]}
+                """);
+        (await Make("acme/ci/x", null)).Is(403, "expires no later");
+        (await Make("acme/ci/x", end.AddDays(1))).Is(403, "expires no later");
+        (await Make("acme/app", end)).Is(403, "may not pull in all of acme/app");
+        (await Make("acme/ci/x", end, ",\"mayMakeRobots\":true")).Is(403, "makes none");
+        (await Make("ann/x", end, space: "ann")).Is(403, "its own namespace");
+        var child = (await Make("acme/ci/x", end)).Is(201).Of("secret");
+        (await api.AskAsync(child, "POST", "/robots", """{"name":"robot.z","namespace":"acme"}""")).Is(404);
+        (await api.AskAsync(secret, "PATCH", $"/robots/{made}", $$"""{"expiresAt":"{{end.AddDays(1):o}}"}""")).Is(403);
+        (await api.AskAsync(secret, "DELETE", $"/robots/{made}")).Is(204);
+    }
+
+    [Theory]
+    [InlineData("""{"name":"ci","namespace":"acme"}""", 400, "begin with robot.")]
+    [InlineData("""{"name":"robot.q","namespace":"acme","grants":[{"names":"b/x","role":"reader"}]}""", 400, "within")]
+    [InlineData("""{"name":"robot.q","namespace":"acme","grants":[{"names":"**","role":"reader"}]}""", 400, "within")]
+    [InlineData("""{"name":"robot.q","namespace":"acme","grants":[{"names":"acme/x"}]}""", 400, "role or actions")]
+    [InlineData("""{"name":"robot.q","namespace":"bob"}""", 404, "no such namespace")]
+    [InlineData("""{"name":"robot.q"}""", 403, "for administrators")]
+    [InlineData("""{"name":"robot.q","namespace":"acme","expiresAt":"2001-01-01T00:00:00Z"}""", 400, "in the past")]
+    public async Task What_can_not_be_a_robot_is_refused(string body, int status, string words) =>
+        (await api.AskAsync("ann", "POST", "/robots", body)).Is(status, words);
+
+    [Fact]
+    public async Task Robots_of_the_registry_are_for_administrators()
+    {
+        var name = api.Name("robot.g");
+        var made = await api.MakeAsync(
+            "/robots", $$"""{"name":"{{name}}","grants":[{"names":"**","role":"reader"}]}""");
+        Assert.False(made.GetProperty("robot").TryGetProperty("namespace", out _));
+        Assert.Contains(name, (await api.AskAsync("aud", "GET", "/robots")).Is(200).All());
+        (await api.AskAsync("ann", "GET", "/robots")).Is(403);
+        (await api.AskAsync("aud", "DELETE", $"/robots/{name}")).Is(403);
+        (await api.AskAsync("admin", "POST", "/robots", """{"name":"robot.q","namespace":"none"}""")).Is(404);
+        (await api.AskAsync("admin", "DELETE", $"/robots/{name}")).Is(204);
+    }
+}
