@@ -13,6 +13,11 @@ var root = new RootCommand(
       berth config check --config config.yml       says what is wrong with the settings
       berth verify                                 reads everything stored and reports what is altered
       berth jobs list --failed                     shows which background jobs failed, and why
+      berth user add ann --admin                   makes an administrator, and the database if there is none
+      berth user password admin                    gets a locked-out administrator in again
+      berth org add acme --owner ann               a namespace that several users share
+      berth grant add acme/dev acme/** --role writer
+      berth access explain ann acme/app            shows what somebody may do, and why
       berth migrate --check                        shows what an upgrade would do to the database
       berth copy-metadata --from data/berth.db --to postgres://berth@db.example.com/berth
     """)

@@ -45,11 +45,11 @@ internal sealed partial class ApiGate(
         {
             error = Explain(e);
         }
-        catch (Exception e) when (!http.Response.HasStarted && StorageFailure.Of(e) is { } failure)
+        catch (Exception e) when (IsAnswered(http) && StorageFailure.Of(e) is { } failure)
         {
             error = ApiError.Of(failure.Report(http.Response, log));
         }
-        catch (Exception e) when (!http.Response.HasStarted && !IsOfConnection(e))
+        catch (Exception e) when (IsAnswered(http) && !IsOfConnection(e))
         {
             LogUnexpected(e, http.TraceIdentifier);
             error = ApiError.Unexpected(http.TraceIdentifier);
@@ -209,6 +209,9 @@ internal sealed partial class ApiGate(
             _ => $"the body is not the JSON that is expected{at}",
         };
     }
+
+    /// <summary>A command prints what went wrong itself.</summary>
+    private bool IsAnswered(HttpContext http) => !http.Response.HasStarted && signIn is not null;
 
     private static bool IsOfConnection(Exception e) =>
         e is OperationCanceledException or ConnectionResetException or IOException;

@@ -15,14 +15,16 @@ internal static class ApiRoutes
     {
         var api = routes.MapGroup(Prefix);
         var services = routes.ServiceProvider;
-        MapMe(api, services);
-        MapUsers(api, services);
-        MapOrganizations(api, services.GetRequiredService<OrganizationEndpoints>());
-        MapTeams(api, services.GetRequiredService<TeamEndpoints>());
-        MapGrants(api, services);
-        MapRobots(api, services.GetRequiredService<RobotEndpoints>());
-        MapRepositories(api, services.GetRequiredService<RepositoryEndpoints>());
+        MapMe(Tagged("me"), services);
+        MapUsers(Tagged("users"), services);
+        MapOrganizations(Tagged("organizations"), services.GetRequiredService<OrganizationEndpoints>());
+        MapTeams(Tagged("teams"), services.GetRequiredService<TeamEndpoints>());
+        MapGrants(Tagged("grants"), services);
+        MapRobots(Tagged("robots"), services.GetRequiredService<RobotEndpoints>());
+        MapRepositories(Tagged("repositories"), services.GetRequiredService<RepositoryEndpoints>());
         api.Map("/{**rest}", RefuseAsync).WithMetadata(new RequiredRight(ApiRight.Everyone));
+
+        RouteGroupBuilder Tagged(string tag) => api.MapGroup("").WithTags(tag);
     }
 
     private static void MapMe(RouteGroupBuilder api, IServiceProvider services)

@@ -1,4 +1,6 @@
+using System.CommandLine;
 using Berth.Access;
+using Berth.Cli;
 using Berth.Identity;
 using Berth.Metadata;
 using Berth.Settings;
@@ -23,6 +25,12 @@ internal sealed class ApiSlice : Slice
             .WithMetadata(new RequiredRight(ApiRight.Everyone));
         ApiExplorer.Map(open);
     }
+
+    public override IEnumerable<Command> Commands =>
+    [
+        UserCommand.Create(), OrganizationCommand.Create(), TeamCommand.Create(), GrantCommand.Create(),
+        TokenCommand.Create(), RobotCommand.Create(), RepositoryCommand.Create(), AccessCommand.Create(),
+    ];
 
     /// <param name="services">Where to add them.</param>
     /// <param name="settings">The settings.</param>

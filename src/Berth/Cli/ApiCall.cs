@@ -1,0 +1,129 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Spectre.Console;
+
+namespace Berth.Cli;
+
+/// <summary>One run of a command that speaks the API: what was given to it, whom it asks, and how it answers.</summary>
+/// <param name="Parsed">The command line.</param>
+/// <param name="Api">The API.</param>
+/// <param name="IsJson">Whether the API's JSON is printed.</param>
+/// <param name="Cancellation">Gives up.</param>
+internal sealed record ApiCall(ParseResult Parsed, ApiConnection Api, bool IsJson, CancellationToken Cancellation)
+{
+    private const string TimeFormat = "yyyy-MM-dd HH:mm";
+
+    /// <summary>What was given for an argument, ready for a path.</summary>
+    public string PathOf(Argument<string> argument) => Uri.EscapeDataString(Parsed.GetValue(argument)!);
+
+    /// <summary>Asks, and prints the answer as JSON, or says something to people.</summary>
+    public async Task DoAsync(string method, string path, JsonObject? body, Func<JsonElement, string> say)
+    {
+        var answer = await Api.AskAsync(method, path, body, Cancellation);
+        Console.WriteLine(IsJson ? answer.GetRawText() : say(answer));
+    }
+
+    /// <summary>Prints a whole list, as JSON or as a table.</summary>
+    /// <param name="path">Its path.</param>
+    /// <param name="columns">Headings, and what is below them.</param>
+    public async Task ListAsync(
+        string path, params IReadOnlyList<(string Heading, Func<JsonElement, string> Cell)> columns)
+    {
+        var rows = await Api.ListAsync(path, Cancellation);
+        if (IsJson)
+        {
+            Console.WriteLine($"{{\"items\":[{string.Join(',', rows.Select(row => row.GetRawText()))}]}}");
+            return;
+        }
+
+        Print(
+            [.. columns.Select(column => column.Heading)],
+            [.. rows.Select(row => columns.Select(column => column.Cell(row)).ToArray())]);
+    }
+
+    /// <summary>Prints one thing, a line for each field that it has.</summary>
+    public async Task ShowAsync(
+        string path, params IReadOnlyList<(string Heading, Func<JsonElement, string> Cell)> fields)
+    {
+        var answer = await Api.AskAsync("GET", path, body: null, Cancellation);
+        if (IsJson)
+        {
+            Console.WriteLine(answer.GetRawText());
+            return;
+        }
+
+        var width = fields.Max(field => field.Heading.Length);
+        foreach (var (heading, cell) in fields)
+        {
+            if (cell(answer) is { Length: > 0 } text) Console.WriteLine($"{heading.PadRight(width)}  {text}");
+        }
+    }
+
+    /// <summary>Prints a table: with lines on a terminal, plain elsewhere.</summary>
+    public static void Print(string[] headings, IReadOnlyList<string[]> rows)
+    {
+        if (AnsiConsole.Profile.Capabilities.Interactive && !Console.IsOutputRedirected)
+        {
+            var table = new Table().RoundedBorder();
+            foreach (var heading in headings) table.AddColumn(new TableColumn(new Text(heading)));
+            foreach (var row in rows) table.AddRow(row.Select(cell => new Text(cell)));
+            AnsiConsole.Write(table);
+            return;
+        }
+
+        var all = rows.Prepend(headings).ToList();
+        var widths = headings.Select((_, i) => all.Max(row => row[i].Length)).ToArray();
+        foreach (var row in all)
+            Console.WriteLine(string.Join("  ", row.Select((cell, i) => cell.PadRight(widths[i]))).TrimEnd());
+    }
+
+    /// <summary>What a field has, for people.</summary>
+    public static Func<JsonElement, string> Field(string name) => json =>
+        !json.TryGetProperty(name, out var value) ? "" : value.ValueKind switch
+        {
+            JsonValueKind.True => "yes",
+            JsonValueKind.False => "no",
+            JsonValueKind.Array => string.Join(", ", value.EnumerateArray().Select(item => item.ToString())),
+            _ => value.ToString(),
+        };
+
+    /// <summary>A time, in UTC.</summary>
+    public static Func<JsonElement, string> Time(string name, string missing = "") => json =>
+        json.TryGetProperty(name, out var value)
+            ? value.GetDateTimeOffset().UtcDateTime.ToString(TimeFormat, CultureInfo.InvariantCulture)
+            : missing;
+
+    /// <summary>Several texts with commas between; null if none were given.</summary>
+    public static JsonArray? ArrayOf(string? texts) => texts is null
+        ? null
+        : new JsonArray([.. texts.Split(',', StringSplitOptions.TrimEntries).Select(text => (JsonNode?)text)]);
+
+    /// <summary>A time from now, as in <c>90d</c>, <c>12h</c> or <c>30m</c>.</summary>
+    /// <exception cref="InvalidDataException">It is none.</exception>
+    public static TimeSpan DurationOf(string text)
+    {
+        var isNumber = int.TryParse(
+            text.AsSpan(0, Math.Max(0, text.Length - 1)), NumberStyles.None, CultureInfo.InvariantCulture, out var n);
+        return (isNumber ? text[^1] : ' ') switch
+        {
+            'd' => TimeSpan.FromDays(n),
+            'h' => TimeSpan.FromHours(n),
+            'm' => TimeSpan.FromMinutes(n),
+            's' => TimeSpan.FromSeconds(n),
+            _ => throw new InvalidDataException($"'{text}' is no duration: write 90d, 12h, 30m or 10s"),
+        };
+    }
+
+    /// <summary>When something expires: a duration from now, or a date; null if none was given.</summary>
+    /// <exception cref="InvalidDataException">It is neither.</exception>
+    public static JsonNode? ExpiryOf(string? text)
+    {
+        if (text is null) return null;
+        var isDate = DateTimeOffset.TryParse(
+            text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var date);
+        var at = isDate && text.Contains('-') ? date : TimeProvider.System.GetUtcNow() + DurationOf(text);
+        return at.UtcDateTime.ToString("O", CultureInfo.InvariantCulture);
+    }
+}

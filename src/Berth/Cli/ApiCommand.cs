@@ -1,0 +1,113 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Net.Http.Headers;
+using Berth.Metadata;
+using Berth.Settings;
+using Microsoft.Data.Sqlite;
+using Npgsql;
+
+namespace Berth.Cli;
+
+/// <summary>
+/// A command that speaks the API: to a server, or on the database where it lies. Exits with 0 if it was done, 1 if the
+/// API refused it, and 2 if it could not run.
+/// </summary>
+internal static class ApiCommand
+{
+    /// <param name="name">The command.</param>
+    /// <param name="description">What it does.</param>
+    /// <param name="run">Does it.</param>
+    /// <param name="symbols">Its arguments and options, besides those that all have.</param>
+    public static Command Create(
+        string name, string description, Func<ApiCall, Task> run, params IReadOnlyList<Symbol> symbols) =>
+        Create(name, description, mayCreate: false, run, symbols);
+
+    /// <summary>The same for a command that may make the database.</summary>
+    public static Command Create(
+        string name, string description, bool mayCreate, Func<ApiCall, Task> run, IReadOnlyList<Symbol> symbols)
+    {
+        var command = new Command(name, description);
+        foreach (var symbol in symbols)
+        {
+            if (symbol is Argument argument) command.Add(argument);
+            else command.Add((Option)symbol);
+        }
+
+        var options = new ApiOptions();
+        options.AddTo(command);
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            try
+            {
+                if (await OpenAsync(options, parsed, mayCreate, cancellation) is not { } api) return 2;
+                await using var opened = api;
+                await run(new ApiCall(parsed, api, parsed.GetValue(options.Json), cancellation));
+                return 0;
+            }
+            catch (ApiRefusalException e)
+            {
+                await Console.Error.WriteLineAsync($"{NameOf(parsed)}: {e.Message}");
+                return 1;
+            }
+            catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException
+                or SqliteException or NpgsqlException or DatabaseUnavailableException or StartException
+                or HttpRequestException or OperationCanceledException)
+            {
+                await Console.Error.WriteLineAsync($"{NameOf(parsed)}: {e.Message}");
+                return 2;
+            }
+        });
+        return command;
+    }
+
+    /// <summary>A command that has others.</summary>
+    public static Command Group(string name, string description, params ReadOnlySpan<Command> commands)
+    {
+        var group = new Command(name, description);
+        foreach (var command in commands) group.Add(command);
+        return group;
+    }
+
+    public static Argument<string> Argument(string name, string description) =>
+        new(name) { Description = description };
+
+    public static Option<string?> Text(string name, string description) => new(name) { Description = description };
+
+    public static Option<bool> Switch(string name, string description) => new(name) { Description = description };
+
+    private static async Task<ApiConnection?> OpenAsync(
+        ApiOptions options, ParseResult parsed, bool mayCreate, CancellationToken cancellation)
+    {
+        if (parsed.GetValue(options.Server) is { } server)
+        {
+            return new ApiConnection(
+                ApiConnection.AddressOf(server), await ReadCredentialsAsync(parsed.GetValue(options.User), cancellation),
+                parsed.GetValue(options.Authority));
+        }
+
+        if (parsed.GetValue(options.User) is not null || parsed.GetValue(options.Authority) is not null)
+            throw new InvalidDataException("--user and --ca are for a --server; without it, nobody signs in");
+        if (SettingsOption.Load(parsed.GetValue(options.Config)) is not { } settings) return null;
+        return new ApiConnection(await LocalApi.OpenAsync(settings, mayCreate, cancellation));
+    }
+
+    private static async Task<AuthenticationHeaderValue> ReadCredentialsAsync(
+        string? user, CancellationToken cancellation)
+    {
+        if (Environment.GetEnvironmentVariable("BERTH_TOKEN") is { Length: > 0 } token)
+            return user is null ? new AuthenticationHeaderValue("Bearer", token) : ApiConnection.Basic(user, token);
+        if (user is null) throw new InvalidDataException("name who signs in with --user, or set BERTH_TOKEN");
+        var password = Environment.GetEnvironmentVariable("BERTH_PASSWORD") is { Length: > 0 } given
+            ? given
+            : await StandardInput.ReadPasswordAsync($"Password of {user}: ", cancellation);
+        return ApiConnection.Basic(user, password);
+    }
+
+    private static string NameOf(ParseResult parsed)
+    {
+        var names = new List<string>();
+        for (var part = parsed.CommandResult; part is not null; part = part.Parent as CommandResult)
+            names.Insert(0, part.Parent is null ? "berth" : part.Command.Name);
+        return string.Join(' ', names);
+    }
+}

@@ -1,0 +1,154 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Security;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Berth.Api;
+
+namespace Berth.Cli;
+
+/// <summary>The API answered an error, which the message has in words.</summary>
+internal sealed class ApiRefusalException(string message) : Exception(message);
+
+/// <summary>A connection to the API: to a server, or to the database on this machine.</summary>
+internal sealed class ApiConnection : IAsyncDisposable
+{
+    private static readonly TimeSpan LongestRequest = TimeSpan.FromSeconds(100);
+
+    private readonly HttpClient client;
+    private readonly LocalApi? local;
+
+    /// <param name="local">The API on this machine.</param>
+    public ApiConnection(LocalApi local)
+    {
+        this.local = local;
+        client = new HttpClient(local.Server, disposeHandler: false)
+        {
+            BaseAddress = new Uri("http://localhost" + ApiRoutes.Prefix + "/"),
+        };
+    }
+
+    /// <param name="server">Its address, which may have a path.</param>
+    /// <param name="credentials">Who signs in.</param>
+    /// <param name="authority">The file with the certificates that are trusted; null for the system's.</param>
+    /// <exception cref="InvalidDataException">The file can't be used.</exception>
+    public ApiConnection(Uri server, AuthenticationHeaderValue credentials, string? authority)
+    {
+        client = new HttpClient(new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false,
+            UseCookies = false,
+            SslOptions = new SslClientAuthenticationOptions { CertificateChainPolicy = PolicyOf(authority) },
+        })
+        {
+            BaseAddress = new Uri(server.GetLeftPart(UriPartial.Path).TrimEnd('/') + ApiRoutes.Prefix + "/"),
+            Timeout = LongestRequest,
+        };
+        client.DefaultRequestHeaders.Authorization = credentials;
+    }
+
+    /// <summary>Whether it is the operator who asks, on the database itself.</summary>
+    public bool IsLocal => local is not null;
+
+    /// <summary>Asks, and returns what was answered; an empty object if nothing was.</summary>
+    /// <param name="method">The method.</param>
+    /// <param name="path">What comes after <c>/api/v1/</c>.</param>
+    /// <param name="body">What is sent, or null.</param>
+    /// <param name="cancellation">Gives up.</param>
+    /// <exception cref="ApiRefusalException">The answer is an error.</exception>
+    /// <exception cref="HttpRequestException">The server can't be reached.</exception>
+    public async Task<JsonElement> AskAsync(
+        string method, string path, JsonObject? body, CancellationToken cancellation) =>
+        (await SendAsync(method, new Uri(client.BaseAddress!, path), body, cancellation)).Json;
+
+    /// <summary>All entries of a list, page by page.</summary>
+    public async Task<List<JsonElement>> ListAsync(string path, CancellationToken cancellation)
+    {
+        var all = new List<JsonElement>();
+        for (var next = new Uri(client.BaseAddress!, path); next is not null;)
+        {
+            var (json, link) = await SendAsync("GET", next, body: null, cancellation);
+            all.AddRange(json.GetProperty("items").EnumerateArray());
+
+            // Only the path of it, so that a password is sent to nobody else.
+            next = link is null ? null : new Uri(client.BaseAddress!, new Uri(next, link).PathAndQuery);
+        }
+
+        return all;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        client.Dispose();
+        if (local is not null) await local.DisposeAsync();
+    }
+
+    /// <summary>Reads the address of a server.</summary>
+    /// <exception cref="InvalidDataException">It can't be used.</exception>
+    public static Uri AddressOf(string server)
+    {
+        if (!Uri.TryCreate(server, UriKind.Absolute, out var address) || address.Scheme is not ("https" or "http"))
+            throw new InvalidDataException($"'{server}' is no address: write https://registry.example.com");
+        return address.Scheme == "https" || address.IsLoopback
+            ? address
+            : throw new InvalidDataException(
+                "without TLS others could read the password: write https://, or run the command on the server");
+    }
+
+    /// <summary>Credentials of a name and password.</summary>
+    public static AuthenticationHeaderValue Basic(string user, string password) =>
+        new("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{user}:{password}")));
+
+    private async Task<(JsonElement Json, string? Next)> SendAsync(
+        string method, Uri address, JsonObject? body, CancellationToken cancellation)
+    {
+        using var request = new HttpRequestMessage(new HttpMethod(method), address);
+        if (body is not null)
+            request.Content = new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json");
+        using var answer = await client.SendAsync(request, cancellation);
+        var text = await answer.Content.ReadAsStringAsync(cancellation);
+        if (!answer.IsSuccessStatusCode) throw new ApiRefusalException(Explain(answer.StatusCode, text));
+        using var json = JsonDocument.Parse(text.Length == 0 ? "{}" : text);
+        var link = answer.Headers.TryGetValues("Link", out var links) ? links.First().Split('<', '>')[1] : null;
+        return (json.RootElement.Clone(), link);
+    }
+
+    private static string Explain(HttpStatusCode status, string text)
+    {
+        try
+        {
+            using var json = JsonDocument.Parse(text);
+            if (json.RootElement.TryGetProperty("detail", out var detail)) return detail.GetString() ?? text;
+        }
+        catch (JsonException)
+        {
+            // Something else answers there.
+        }
+
+        return $"the server answered {(int)status}: is it a Berth?";
+    }
+
+    private static X509ChainPolicy? PolicyOf(string? authority)
+    {
+        if (authority is null) return null;
+        var policy = new X509ChainPolicy
+        {
+            TrustMode = X509ChainTrustMode.CustomRootTrust,
+            RevocationMode = X509RevocationMode.NoCheck,
+        };
+        try
+        {
+            policy.CustomTrustStore.ImportFromPemFile(authority);
+        }
+        catch (CryptographicException e)
+        {
+            throw new InvalidDataException($"{authority} has no certificates that can be read: {e.Message}", e);
+        }
+
+        if (policy.CustomTrustStore.Count == 0) throw new InvalidDataException($"{authority} has no certificates");
+        return policy;
+    }
+}

@@ -1,0 +1,89 @@
+using Berth.Access;
+using Berth.Api;
+using Berth.Distribution;
+using Berth.Hosting;
+using Berth.Metadata;
+using Berth.Settings;
+using Microsoft.AspNetCore.Hosting.Server;
+
+namespace Berth.Cli;
+
+/// <summary>
+/// The API in this process, on the database where it lies, beside servers that may be using it. Whoever can open the
+/// database can do everything already, so nobody signs in.
+/// </summary>
+internal sealed class LocalApi : IAsyncDisposable
+{
+    private readonly WebApplication app;
+    private readonly DataFolder? folder;
+
+    private LocalApi(WebApplication app, DataFolder? folder, LocalServer server) =>
+        (this.app, this.folder, Server) = (app, folder, server);
+
+    /// <summary>The way to it.</summary>
+    public LocalServer Server { get; }
+
+    /// <param name="settings">Where the database is.</param>
+    /// <param name="mayCreate">Whether a database that does not exist yet is made.</param>
+    /// <param name="cancellation">Gives up.</param>
+    /// <exception cref="InvalidDataException">There is no database, or its tables are of another version.</exception>
+    /// <exception cref="StartException">The data folder is in use, or can't be used.</exception>
+    /// <exception cref="DatabaseUnavailableException">The server does not respond.</exception>
+    public static async Task<LocalApi> OpenAsync(
+        RegistrySettings settings, bool mayCreate, CancellationToken cancellation)
+    {
+        var path = DataFolder.DatabasePathOf(settings);
+        var isNew = mayCreate && settings.Database.Host is null && !File.Exists(path);
+
+        // A server that starts at the same time would make the database too.
+        var folder = isNew ? DataFolder.Open(settings) : null;
+        try
+        {
+            var database = isNew
+                ? await Database.OpenAsync(settings.Database, path, TimeProvider.System)
+                : await Database.OpenBesideAsync(settings.Database, path, TimeProvider.System);
+            var server = new LocalServer();
+            var app = Build(settings, database, server);
+            await app.StartAsync(cancellation);
+            return new LocalApi(app, folder, server);
+        }
+        catch
+        {
+            folder?.Dispose();
+            throw;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await app.DisposeAsync();
+        folder?.Dispose();
+    }
+
+    private static WebApplication Build(RegistrySettings settings, Database database, LocalServer server)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        var services = builder.Services;
+        services.AddSingleton<IServer>(server).AddSingleton<IHostLifetime, NoLifetime>();
+        services.AddRoutingCore();
+        services.AddSingleton(settings).AddSingleton(settings.Http).AddSingleton(settings.Storage)
+            .AddSingleton(TimeProvider.System).AddSingleton(_ => database).AddSingleton<RepositoryTable>()
+            .AddSingleton<Locations>();
+        new AccessSlice().AddServices(services, settings);
+        ApiSlice.AddEndpoints(services, settings, isOperator: true);
+        var app = builder.Build();
+
+        // What nothing has asked for would not be closed.
+        _ = app.Services.GetRequiredService<Database>();
+        ApiRoutes.Map(app);
+        return app;
+    }
+
+    /// <summary>The command decides when it ends.</summary>
+    private sealed class NoLifetime : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+}

@@ -1,0 +1,104 @@
+using System.CommandLine;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace Berth.Cli;
+
+/// <summary><c>berth robot</c>: accounts for programs.</summary>
+internal static class RobotCommand
+{
+    private static readonly Argument<string> Name = ApiCommand.Argument("NAME", "The robot's name: robot.something.");
+
+    public static Command Create()
+    {
+        var space = ApiCommand.Text("--namespace", "Those of a namespace; without it, those of the registry.");
+        var overlap = ApiCommand.Text("--overlap", "How long the old secret stays good, such as 10m.");
+        return ApiCommand.Group(
+            "robot", "Robots: accounts for programs.",
+            CreateAdd(),
+            ApiCommand.Create(
+                "list", "List robots.",
+                call => call.ListAsync(
+                    call.Parsed.GetValue(space) is { } name
+                        ? $"robots?namespace={Uri.EscapeDataString(name)}" : "robots",
+                    ("NAME", ApiCall.Field("name")), ("NAMESPACE", ApiCall.Field("namespace")), ("GRANTS", GrantsOf),
+                    ("DISABLED", ApiCall.Field("isDisabled")), ("EXPIRES", ApiCall.Time("expiresAt", "never")),
+                    ("LAST USED", LastUseOf)),
+                space),
+            ApiCommand.Create(
+                "show", "Show a robot.",
+                call => call.ShowAsync(
+                    $"robots/{call.PathOf(Name)}", ("Name", ApiCall.Field("name")),
+                    ("Namespace", ApiCall.Field("namespace")), ("Description", ApiCall.Field("description")),
+                    ("Grants", GrantsOf), ("May make robots", ApiCall.Field("mayMakeRobots")),
+                    ("Disabled", ApiCall.Field("isDisabled")), ("Expires", ApiCall.Time("expiresAt", "never")),
+                    ("Last used", LastUseOf), ("Since", ApiCall.Time("createdAt")),
+                    ("Made by", ApiCall.Field("createdBy"))),
+                Name),
+            ApiCommand.Create(
+                "rotate", "Give a robot a new secret.",
+                call =>
+                {
+                    var seconds = ApiCall.DurationOf(call.Parsed.GetValue(overlap) ?? "0s").TotalSeconds;
+                    return call.DoAsync(
+                        "POST", $"robots/{call.PathOf(Name)}/rotate",
+                        new JsonObject { ["overlapSeconds"] = (int)seconds }, Tell);
+                },
+                Name, overlap),
+            ApiCommand.Create(
+                "delete", "Delete a robot.",
+                call => call.DoAsync(
+                    "DELETE", $"robots/{call.PathOf(Name)}", null, _ => $"{call.Parsed.GetValue(Name)} was deleted."),
+                Name));
+    }
+
+    private static Command CreateAdd()
+    {
+        var space = ApiCommand.Text("--namespace", "Whose it is; without it, it is the registry's.");
+        var description = ApiCommand.Text("--description", "What it is for.");
+        var grants = new Option<string[]>("--grant")
+        {
+            Description = "What it may do where: acme/**=writer or acme/app=pull,push. May be given several times.",
+        };
+        var expires = ApiCommand.Text("--expires", "When it ends: a date, or a duration such as 90d.");
+        var maker = ApiCommand.Switch("--may-make-robots", "It may make robots that may do no more than it does.");
+        return ApiCommand.Create(
+            "add", "Make a robot.",
+            call => call.DoAsync(
+                "POST", "robots",
+                new JsonObject
+                {
+                    ["name"] = call.Parsed.GetValue(Name),
+                    ["namespace"] = call.Parsed.GetValue(space),
+                    ["description"] = call.Parsed.GetValue(description),
+                    ["grants"] = new JsonArray([.. (call.Parsed.GetValue(grants) ?? []).Select(GrantOf)]),
+                    ["expiresAt"] = ApiCall.ExpiryOf(call.Parsed.GetValue(expires)),
+                    ["mayMakeRobots"] = call.Parsed.GetValue(maker),
+                },
+                Tell),
+            Name, space, description, grants, expires, maker);
+    }
+
+    private static JsonNode GrantOf(string text)
+    {
+        if (text.Split('=') is not [var names, var what])
+            throw new InvalidDataException($"'{text}' is no grant: write acme/**=writer or acme/app=pull,push");
+        var isRole = what is "reader" or "writer" or "maintainer" or "owner";
+        return isRole
+            ? new JsonObject { ["names"] = names, ["role"] = what }
+            : new JsonObject { ["names"] = names, ["actions"] = ApiCall.ArrayOf(what) };
+    }
+
+    private static string GrantsOf(JsonElement robot) => string.Join(
+        ' ', robot.GetProperty("grants").EnumerateArray().Select(grant =>
+            $"{grant.GetProperty("names")}={(ApiCall.Field("role")(grant) is { Length: > 0 } role
+                ? role : ApiCall.Field("actions")(grant).Replace(" ", "", StringComparison.Ordinal))}"));
+
+    private static string LastUseOf(JsonElement robot) => robot.GetProperty("secrets").EnumerateArray()
+        .Select(secret => ApiCall.Time("usedAt")(secret)).DefaultIfEmpty("").Max() is { Length: > 0 } last
+            ? last : "never";
+
+    private static string Tell(JsonElement made) =>
+        $"The user name is {made.GetProperty("robot").GetProperty("name")}.\n"
+        + $"The secret, which is shown only this once: {made.GetProperty("secret")}";
+}

@@ -1,0 +1,63 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+
+namespace Berth.Cli;
+
+/// <summary><c>berth token</c>: tokens that are used in place of a user's password.</summary>
+internal static class TokenCommand
+{
+    private static readonly Argument<string> User = ApiCommand.Argument("USER", "Whose: oneself, or somebody else.");
+
+    public static Command Create()
+    {
+        var name = ApiCommand.Argument("NAME", "What it is for.");
+        var actions = ApiCommand.Text("--actions", "What it allows at most, such as pull or pull,push.");
+        var names = ApiCommand.Text("--names", "Patterns of the repositories that it is good for: a/b,c/**.");
+        var expires = ApiCommand.Text("--expires", "When it ends: a date, or a duration such as 90d.");
+        var id = ApiCommand.Argument("ID", "Its number, as `berth token list` shows it.");
+        return ApiCommand.Group(
+            "token", "Personal tokens, which are used in place of a password.",
+            ApiCommand.Create(
+                "add", "Make a token.",
+                async call => await call.DoAsync(
+                    "POST", await PathOfAsync(call),
+                    new JsonObject
+                    {
+                        ["name"] = call.Parsed.GetValue(name),
+                        ["actions"] = ApiCall.ArrayOf(call.Parsed.GetValue(actions)),
+                        ["names"] = ApiCall.ArrayOf(call.Parsed.GetValue(names)),
+                        ["expiresAt"] = ApiCall.ExpiryOf(call.Parsed.GetValue(expires)),
+                    },
+                    made => $"Token {made.GetProperty("token").GetProperty("id")} was made.\n"
+                        + $"The secret, which is shown only this once: {made.GetProperty("secret")}"),
+                User, name, actions, names, expires),
+            ApiCommand.Create(
+                "list", "List a user's tokens.",
+                async call => await call.ListAsync(
+                    await PathOfAsync(call), ("ID", ApiCall.Field("id")), ("NAME", ApiCall.Field("name")),
+                    ("ENDS WITH", ApiCall.Field("hint")), ("ACTIONS", ApiCall.Field("actions")),
+                    ("NAMES", ApiCall.Field("names")), ("EXPIRES", ApiCall.Time("expiresAt", "never")),
+                    ("LAST USED", ApiCall.Time("usedAt", "never"))),
+                User),
+            ApiCommand.Create(
+                "revoke", "Revoke a token.",
+                async call => await call.DoAsync(
+                    "DELETE", $"{await PathOfAsync(call)}/{call.PathOf(id)}", null,
+                    _ => $"Token {call.Parsed.GetValue(id)} is revoked."),
+                User, id));
+    }
+
+    /// <summary>Users do this for themselves, and administrators for everyone.</summary>
+    private static async Task<string> PathOfAsync(ApiCall call)
+    {
+        if (!call.Api.IsLocal)
+        {
+            var me = await call.Api.AskAsync("GET", "me", body: null, call.Cancellation);
+            var isOwn = string.Equals(
+                me.GetProperty("name").GetString(), call.Parsed.GetValue(User), StringComparison.OrdinalIgnoreCase);
+            if (isOwn) return "me/tokens";
+        }
+
+        return $"users/{call.PathOf(User)}/tokens";
+    }
+}

@@ -1,0 +1,93 @@
+using System.CommandLine;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace Berth.Cli;
+
+/// <summary>
+/// <c>berth user</c>: users. <c>berth user password admin</c> on the machine itself lets a locked-out operator in
+/// again, also beside a running server.
+/// </summary>
+internal static class UserCommand
+{
+    private static readonly Option<bool> PasswordStdin = ApiCommand.Switch(
+        "--password-stdin", "Read the password from the standard input. Without it, one is made up and shown.");
+
+    private static readonly Argument<string> Name = ApiCommand.Argument("NAME", "The user's name.");
+
+    public static Command Create() => ApiCommand.Group(
+        "user", "Users of the registry.",
+        CreateAdd(),
+        ApiCommand.Create("list", "List users.", call => call.ListAsync(
+            "users", ("NAME", ApiCall.Field("name")), ("ROLE", RoleOf), ("FULL NAME", ApiCall.Field("fullName")),
+            ("E-MAIL", ApiCall.Field("email")), ("DISABLED", ApiCall.Field("isDisabled")),
+            ("SINCE", ApiCall.Time("createdAt")))),
+        ApiCommand.Create(
+            "show", "Show a user.",
+            call => call.ShowAsync(
+                $"users/{call.PathOf(Name)}", ("Name", ApiCall.Field("name")), ("Full name", ApiCall.Field("fullName")),
+                ("E-mail", ApiCall.Field("email")), ("Role", RoleOf), ("Disabled", ApiCall.Field("isDisabled")),
+                ("Has a password", ApiCall.Field("hasPassword")), ("Since", ApiCall.Time("createdAt")),
+                ("Made by", ApiCall.Field("createdBy"))),
+            Name),
+        ApiCommand.Create(
+            "disable", "Keep a user out, and sign them out everywhere.", call => SetAsync(call, true), Name),
+        ApiCommand.Create("enable", "Let a disabled user in again.", call => SetAsync(call, false), Name),
+        ApiCommand.Create("password", "Set a user's password.", SetPasswordAsync, Name, PasswordStdin),
+        ApiCommand.Create(
+            "delete", "Delete a user whose namespace has no repositories.",
+            call => call.DoAsync("DELETE", $"users/{call.PathOf(Name)}", null, _ => $"{NameOf(call)} was deleted."),
+            Name));
+
+    private static Command CreateAdd()
+    {
+        var admin = ApiCommand.Switch("--admin", "Make them an administrator.");
+        var auditor = ApiCommand.Switch("--auditor", "Let them see everything.");
+        var fullName = ApiCommand.Text("--full-name", "Their name for people.");
+        var email = ApiCommand.Text("--email", "Their e-mail address.");
+        return ApiCommand.Create(
+            "add", "Make a user. Makes the database too, if there is none yet.", mayCreate: true,
+            async call =>
+            {
+                var parsed = call.Parsed;
+                var role = parsed.GetValue(admin) ? "administrator" : parsed.GetValue(auditor) ? "auditor" : "none";
+                var body = new JsonObject
+                {
+                    ["name"] = NameOf(call),
+                    ["password"] = await ReadPasswordAsync(call),
+                    ["fullName"] = parsed.GetValue(fullName),
+                    ["email"] = parsed.GetValue(email),
+                    ["role"] = role,
+                };
+                await call.DoAsync(
+                    "POST", "users", body,
+                    made => $"The user {made.GetProperty("user").GetProperty("name")} was made." + Tell(made));
+            },
+            [Name, admin, auditor, fullName, email, PasswordStdin]);
+    }
+
+    private static string NameOf(ApiCall call) => call.Parsed.GetValue(Name)!;
+
+    private static string RoleOf(JsonElement user) =>
+        ApiCall.Field("role")(user) is var role and not "none" ? role : "";
+
+    private static Task SetAsync(ApiCall call, bool isDisabled) => call.DoAsync(
+        "PATCH", $"users/{call.PathOf(Name)}", new JsonObject { ["isDisabled"] = isDisabled },
+        user => $"{user.GetProperty("name")} is now {(isDisabled ? "disabled" : "enabled")}.");
+
+    private static async Task SetPasswordAsync(ApiCall call)
+    {
+        var body = new JsonObject { ["password"] = await ReadPasswordAsync(call) };
+        await call.DoAsync(
+            "PUT", $"users/{call.PathOf(Name)}/password", body,
+            made => $"The password of {NameOf(call)} was set; docker must log in again." + Tell(made));
+    }
+
+    private static async Task<string?> ReadPasswordAsync(ApiCall call) => call.Parsed.GetValue(PasswordStdin)
+        ? await StandardInput.ReadPasswordAsync($"New password of {NameOf(call)}: ", call.Cancellation)
+        : null;
+
+    private static string Tell(JsonElement made) => made.TryGetProperty("password", out var password)
+        ? $"\nThe password, which is shown only this once: {password}"
+        : "";
+}

@@ -1,0 +1,210 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text.Json;
+using Berth.Settings;
+using Berth.Tests.Api;
+
+namespace Berth.Tests.Cli;
+
+/// <summary>The commands that speak the API, on the database and to the server.</summary>
+public sealed class AccountCommandTests
+{
+    private const string Password = ApiRegistry.Password;
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_command_does_the_same_on_the_database_and_through_the_server()
+    {
+        await using var registry = await RegistryFixture.StartAsync(s => s with { Auth = ApiRegistry.Auth });
+        var berth = new AccountCommand(registry);
+        (await berth.TellAsync(Password + "\n", "user", "add", "ann", "--full-name", "Ann", "--password-stdin")).Is(0);
+        var made = (await berth.AskAsync("admin", Password, "user", "add", "bob")).Is(0);
+        Assert.StartsWith("The user bob was made.\nThe password, which is shown only this once: ", made.Output);
+        (await berth.AskAsync("bob", made.Secret, "user", "list")).Is(1);
+
+        await berth.RunAsync("org", "add", "acme", "--owner", "ann");
+        (await berth.AskAsync("ann", Password, "org", "member", "add", "acme", "bob")).Is(0);
+        (await berth.AskAsync("ann", Password, "team", "add", "acme/dev", "--description", "All of us")).Is(0);
+        (await berth.AskAsync("ann", Password, "team", "member", "add", "acme/dev", "bob")).Is(0);
+        (await berth.RunAsync("team", "group", "add", "acme/dev", "ldap", "cn=dev,dc=x")).Is(0);
+        var grant = (await berth.AskAsync("ann", Password, "grant", "add", "acme/dev", "acme/**", "--role", "writer"))
+            .Is(0);
+        Assert.StartsWith("acme/dev may pull, push in acme/** now", grant.Output);
+        var token = (await berth.AskAsync(
+            "ann", Password, "token", "add", "ann", "laptop", "--actions", "pull", "--expires", "90d")).Is(0);
+        var robot = (await berth.AskAsync(
+            "ann", Password, "robot", "add", "robot.ci", "--namespace", "acme", "--grant", "acme/ci/*=writer",
+            "--grant", "acme/app=pull,delete")).Is(0);
+        Assert.Equal("robot.ci", await NameOfAsync(registry, robot.Secret));
+        (await berth.AskAsync(null, token.Secret, "token", "list", "ann")).Is(1);
+
+        var both = new[]
+        {
+            "user list", "user show ann", "org list", "org show acme", "org member list acme", "team list acme",
+            "team member list acme/dev", "team group list acme/dev", "grant list --namespace acme",
+            "grant list --of acme/dev", "token list ann", "robot list --namespace acme", "robot show robot.ci",
+            "repo list", "access explain bob acme/app", "user list --json", "access explain bob acme/app --json",
+        };
+        await Parallel.ForEachAsync(both, Stop, async (command, _) =>
+        {
+            var here = (await berth.RunAsync(command.Split(' '))).Is(0);
+            var there = (await berth.AskAsync("admin", Password, command.Split(' '))).Is(0);
+            Assert.Equal(here.Output, there.Output);
+        });
+        var explained = (await berth.RunAsync("access", "explain", "bob", "acme/app")).Output;
+        Assert.Matches("\npush    yes      team acme/dev may pull,push in acme/\\*\\*\ndelete  no\n", explained);
+        var shown = (await berth.RunAsync("robot", "show", "robot.ci")).Output;
+        Assert.Contains("acme/app=pull,delete acme/ci/*=writer", shown);
+    }
+
+    [Fact]
+    public async Task A_locked_out_operator_gets_in_again_beside_a_running_server()
+    {
+        await using var registry = await RegistryFixture.StartAsync(s => s with { Auth = ApiRegistry.Auth });
+        var berth = new AccountCommand(registry);
+        var set = (await berth.RunAsync("user", "password", "admin")).Is(0);
+        await Eventually.TrueAsync(async () => await NameOfAsync(registry, $"admin:{set.Secret}") == "admin");
+        Assert.Null(await NameOfAsync(registry, "admin"));
+        (await berth.TellAsync("battery staple\n", "user", "password", "admin", "--password-stdin")).Is(0);
+        await Eventually.TrueAsync(async () => await NameOfAsync(registry, "admin:battery staple") == "admin");
+    }
+
+    [Fact]
+    public async Task The_rest_of_the_commands_do_what_they_say()
+    {
+        await using var registry = await RegistryFixture.StartAsync(s => s with { Auth = ApiRegistry.Auth });
+        var berth = new AccountCommand(registry);
+        async Task<string> Do(string command) => (await berth.RunAsync(command.Split(' '))).Is(0).Output;
+        await Do("user add ann --auditor");
+        Assert.Equal("ann is now disabled.\n", await Do("user disable ann"));
+        Assert.Contains("Disabled        yes", await Do("user show ann"));
+        await Do("user enable ann");
+        await Do("org add acme --public");
+        await Do("org member add acme ann --role owner");
+        await Do("team add acme/dev");
+        await Do("team member add acme/dev ann");
+        await Do("team member remove acme/dev ann");
+        await Do("team group add acme/dev ldap cn=a/b");
+        await Do("team group remove acme/dev ldap cn=a/b");
+        await Do("team delete acme/dev");
+        await Do("org member remove acme ann");
+        await Do("grant add ann acme/app --actions pull,push");
+        var grants = JsonDocument.Parse(await Do("grant list --of ann --json")).RootElement.GetProperty("items");
+        await Do($"grant remove {grants[0].GetProperty("id")}");
+        await Do("token add ann ci");
+        var tokens = JsonDocument.Parse(await Do("token list ann --json")).RootElement.GetProperty("items");
+        await Do($"token revoke ann {tokens[0].GetProperty("id")}");
+        Assert.DoesNotContain("ci", await Do("token list ann"));
+        var secret = (await berth.RunAsync("robot", "add", "robot.ci", "--namespace", "acme")).Is(0).Secret;
+        var next = (await berth.RunAsync("robot", "rotate", "robot.ci", "--overlap", "10m")).Is(0).Secret;
+        foreach (var one in new[] { secret, next })
+            await Eventually.TrueAsync(async () => await NameOfAsync(registry, one) == "robot.ci");
+        await Do("robot delete robot.ci");
+        await Do("org delete acme");
+        await Do("user delete ann");
+        Assert.DoesNotContain("ann", await Do("user list"));
+    }
+
+    [Fact]
+    public async Task The_first_user_makes_the_database()
+    {
+        var folder = Directory.CreateTempSubdirectory("berth-test-");
+        var settings = new Dictionary<string, string>
+        {
+            ["REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY"] = Path.Combine(folder.FullName, "data"),
+            ["REGISTRY_AUTH_LOCAL_ENABLED"] = "true",
+            ["REGISTRY_AUTH_LOCAL_BCRYPTCOST"] = "4",
+        };
+        try
+        {
+            var before = (await AccountCommand.RunAsync(settings, "", "user", "list")).Is(2);
+            Assert.Contains("berth user list: there is no database at", before.Errors);
+            (await AccountCommand.RunAsync(settings, "", "user", "add", "ann", "--admin")).Is(0);
+            var listed = (await AccountCommand.RunAsync(settings, "", "user", "list")).Is(0);
+            Assert.Matches(@"^NAME +ROLE .* +SINCE\nann +administrator +no +20", listed.Output);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task What_goes_wrong_is_said_in_words()
+    {
+        await using var registry = await RegistryFixture.StartAsync(s => s with { Auth = ApiRegistry.Auth });
+        var berth = new AccountCommand(registry);
+        async Task Fails(int exitCode, string words, string command)
+        {
+            var result = (await berth.RunAsync(command.Split(' '))).Is(exitCode);
+            Assert.Contains(words, result.Errors);
+            Assert.Single(result.Errors.TrimEnd().Split('\n'));
+        }
+
+        await Fails(1, "berth user add: the name admin is taken", "user add admin");
+        await Fails(1, "berth user show: there is no such user", "user show nobody");
+        await Fails(1, "the last administrator", "user disable admin");
+        await Fails(2, "give either --namespace or --of", "grant list");
+        await Fails(2, "no duration", "token add admin ci --expires soon");
+        await Fails(2, "write the team as organization/team", "team delete dev");
+        await Fails(2, "no password in the standard input", "user password admin --password-stdin");
+        await Fails(2, "without TLS others could read the password", "user list --server http://203.0.113.7 --user x");
+        await Fails(2, "name who signs in with --user", "user list --server https://localhost:1");
+        await Fails(2, "--user and --ca are for a --server", "user list --user admin");
+        var wrong = (await berth.AskAsync("admin", "nonsense", "user", "list")).Is(1);
+        Assert.Equal("berth user list: wrong user name or password\n", wrong.Errors);
+    }
+
+    [Fact]
+    public async Task A_server_with_a_certificate_of_its_own_is_reached_with_ca()
+    {
+        var folder = Directory.CreateTempSubdirectory("berth-test-");
+        var (certificate, key) = (Path.Combine(folder.FullName, "cert.pem"), Path.Combine(folder.FullName, "key.pem"));
+        try
+        {
+            using var one = IssueToLoopback();
+            using var other = IssueToLoopback();
+            await File.WriteAllTextAsync(certificate, one.ExportCertificatePem(), Stop);
+            await File.WriteAllTextAsync(key, one.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem(), Stop);
+            await File.WriteAllTextAsync(certificate + ".other", other.ExportCertificatePem(), Stop);
+            await using var registry = await RegistryFixture.StartAsync(s => s with
+            {
+                Auth = ApiRegistry.Auth,
+                Http = s.Http with { Tls = new TlsSettings { Certificate = certificate, Key = key } },
+            });
+            var berth = new AccountCommand(registry);
+            (await berth.AskAsync("admin", Password, "user", "list", "--ca", certificate)).Is(0);
+            (await berth.AskAsync("admin", Password, "user", "list")).Is(2);
+            (await berth.AskAsync("admin", Password, "user", "list", "--ca", certificate + ".other")).Is(2);
+            (await berth.AskAsync("admin", Password, "user", "list", "--ca", key)).Is(2);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    private static X509Certificate2 IssueToLoopback()
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest("CN=berth", key, HashAlgorithmName.SHA256);
+        var names = new SubjectAlternativeNameBuilder();
+        names.AddIpAddress(IPAddress.Loopback);
+        request.CertificateExtensions.Add(names.Build());
+        var now = TimeProvider.System.GetUtcNow();
+        return request.CreateSelfSigned(now.AddHours(-1), now.AddHours(1));
+    }
+
+    /// <summary>Who signs in with credentials, as the server sees it; null for nobody.</summary>
+    private static async Task<string?> NameOfAsync(RegistryFixture registry, string who)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/api/v1/me");
+        request.Headers.Authorization = ApiRegistry.HeaderOf(who);
+        using var answer = await registry.Client.SendAsync(request, Stop);
+        if (!answer.IsSuccessStatusCode) return null;
+        using var json = JsonDocument.Parse(await answer.Content.ReadAsStringAsync(Stop));
+        return json.RootElement.GetProperty("name").GetString();
+    }
+}
