@@ -48,15 +48,22 @@ internal sealed record ApiError(int Status, string Title, string Detail) : IResu
     public static ApiError NotJson() =>
         new(415, "The body is not JSON", "send the body with Content-Type: application/json");
 
-    public static ApiError Busy(string detail) =>
-        new(429, "Too many requests", detail) { RetryAfterSeconds = 1 };
-
     public static ApiError Unexpected(string id) => new(
         500, "An unexpected error", $"the registry's log has the cause under the id {id}");
 
-    /// <summary>A failure of the storage, which the distribution API has words for.</summary>
-    public static ApiError Of(RegistryError failure) =>
-        new(failure.Status, "The storage fails", failure.Message) { RetryAfterSeconds = failure.RetryAfterSeconds };
+    /// <summary>What the distribution API has words for: a failure of the storage, or too many requests.</summary>
+    public static ApiError Of(RegistryError failure) => new(
+        failure.Status,
+        failure.Status switch
+        {
+            StatusCodes.Status429TooManyRequests => "Too many requests",
+            < StatusCodes.Status500InternalServerError => "The request is invalid",
+            _ => "The storage fails",
+        },
+        failure.Message)
+    {
+        RetryAfterSeconds = failure.RetryAfterSeconds,
+    };
 
     public Task ExecuteAsync(HttpContext httpContext) => WriteAsync(httpContext.Response);
 

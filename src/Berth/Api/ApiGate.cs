@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Berth.Access;
+using Berth.Audit;
 using Berth.Distribution;
 using Berth.Identity;
 using Berth.Metadata;
@@ -19,9 +20,12 @@ namespace Berth.Api;
 /// <param name="access">Decides.</param>
 /// <param name="database">Who is what in an organization.</param>
 /// <param name="auth">Whether there is anybody who could sign in.</param>
+/// <param name="rates">How many requests somebody may send.</param>
+/// <param name="audit">Gets what was changed, or denied, and what staff looked at.</param>
 /// <param name="log">Unexpected errors.</param>
 internal sealed partial class ApiGate(
-    Func<SignIn>? signIn, AccessRules access, Database database, AuthSettings? auth, ILogger<ApiGate> log)
+    Func<SignIn>? signIn, AccessRules access, Database database, AuthSettings? auth, RateLimits rates, AuditLog audit,
+    ILogger<ApiGate> log)
 {
     /// <summary>More than any request needs: the longest list in one is that of a robot's grants.</summary>
     public const int MaxBodyBytes = 64 * 1024;
@@ -56,6 +60,22 @@ internal sealed partial class ApiGate(
         }
 
         if (error is not null) await error.WriteAsync(http.Response);
+        Note(http, required);
+    }
+
+    /// <summary>Notes changes, refusals, and what only staff may read.</summary>
+    private void Note(HttpContext http, RequiredRight required)
+    {
+        var isChange = !HttpMethods.IsGet(http.Request.Method) && !HttpMethods.IsHead(http.Request.Method);
+        var isDenied = http.Response.StatusCode == StatusCodes.Status403Forbidden;
+        var isDone = http.Response.StatusCode < StatusCodes.Status400BadRequest;
+        if (!isDenied && !(isDone && (isChange || required.Right == ApiRight.Staff))) return;
+        var route = (http.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText?.Replace("**", "");
+        audit.Note(http, $"{http.Request.Method} {route}", isDone, entry => entry with
+        {
+            Repository = required.Action is null ? null : http.GetRouteValue("name") as string,
+            Target = string.Join('/', http.Request.RouteValues.Values) is { Length: > 0 } target ? target : null,
+        });
     }
 
     /// <summary>Answers are about one caller at one moment, and never pages.</summary>
@@ -92,17 +112,20 @@ internal sealed partial class ApiGate(
         if (signIn is null)
         {
             http.Features.Set(Operator);
+            http.Features.Set(Operator.Caller);
             return required.Right == ApiRight.Self ? ApiError.Denied("the operator has no account") : null;
         }
 
-        var (caller, reason, isBusy) = await signIn().FindAsync(http);
-        if (isBusy) return ApiError.Busy(reason!);
-        if (caller is null) return AskToSignIn(http, reason!);
+        var sent = await signIn().FindAsync(http);
+        if (sent.IsBusy) return ApiError.Of(RegistryError.NotChecked(sent));
+        if (sent.Caller is not { } caller) return AskToSignIn(http, sent.Reason!);
         if (caller.Kind == CallerKind.Anonymous && http.Request.Headers.Authorization.Count > 0)
             return AskToSignIn(http, "these credentials are not valid here");
         if (caller.Method == SignInMethod.Token)
             return AskToSignIn(http, "tokens of /token are for /v2/: use a password or a personal token");
         http.Features.Set(caller);
+        if (rates.Take(http, caller, RateLimitKind.Api) is { } wait)
+            return ApiError.Of(RegistryError.RateExceeded(wait));
         var rights = await access.RightsOfAsync(caller, http.RequestAborted);
         if (!rights.AreValid) return AskToSignIn(http, "this account is disabled, or has expired");
         var found = new ApiCaller(caller, rights, rights.Account?.Role == RegistryRole.Administrator);

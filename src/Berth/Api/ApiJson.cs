@@ -46,6 +46,7 @@ namespace Berth.Api;
 [JsonSerializable(typeof(NewRepository))]
 [JsonSerializable(typeof(RepositoryChange))]
 [JsonSerializable(typeof(Explanation))]
+[JsonSerializable(typeof(Listed<AuditView>))]
 internal sealed partial class ApiJson : JsonSerializerContext
 {
     /// <summary>Strict, so that a misspelled field is an error and not ignored.</summary>

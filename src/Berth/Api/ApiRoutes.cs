@@ -22,6 +22,8 @@ internal static class ApiRoutes
         MapGrants(Tagged("grants"), services);
         MapRobots(Tagged("robots"), services.GetRequiredService<RobotEndpoints>());
         MapRepositories(Tagged("repositories"), services.GetRequiredService<RepositoryEndpoints>());
+        Tagged("audit").MapGet("/audit", handler: services.GetRequiredService<AuditEndpoints>().ListAsync)
+            .Requires(ApiRight.Staff, "Show who did what, the newest first").Lists(AuditEndpoints.Filters);
         api.Map("/{**rest}", RefuseAsync).WithMetadata(new RequiredRight(ApiRight.Everyone));
 
         RouteGroupBuilder Tagged(string tag) => api.MapGroup("").WithTags(tag);

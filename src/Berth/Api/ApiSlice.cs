@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Berth.Access;
+using Berth.Audit;
 using Berth.Cli;
 using Berth.Identity;
 using Berth.Metadata;
@@ -30,6 +31,7 @@ internal sealed class ApiSlice : Slice
     [
         UserCommand.Create(), OrganizationCommand.Create(), TeamCommand.Create(), GrantCommand.Create(),
         TokenCommand.Create(), RobotCommand.Create(), RepositoryCommand.Create(), AccessCommand.Create(),
+        AuditCommand.Create(),
     ];
 
     /// <param name="services">Where to add them.</param>
@@ -42,12 +44,13 @@ internal sealed class ApiSlice : Slice
         services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
         services.AddSingleton(provider => new ApiGate(
             isOperator ? null : provider.GetRequiredService<SignIn>, provider.GetRequiredService<AccessRules>(),
-            provider.GetRequiredService<Database>(), settings.Auth, provider.GetRequiredService<ILogger<ApiGate>>()));
+            provider.GetRequiredService<Database>(), settings.Auth, provider.GetRequiredService<RateLimits>(),
+            provider.GetRequiredService<AuditLog>(), provider.GetRequiredService<ILogger<ApiGate>>()));
         services.AddSingleton(_ => new Ownership(new SettingsRules(settings.Access)));
         services.AddSingleton<ApiChanges>().AddSingleton<NewPasswords>();
         services.AddSingleton<MeEndpoints>().AddSingleton<UserEndpoints>().AddSingleton<PersonalTokenEndpoints>()
             .AddSingleton<SessionEndpoints>().AddSingleton<OrganizationEndpoints>().AddSingleton<TeamEndpoints>()
             .AddSingleton<GrantEndpoints>().AddSingleton<RobotEndpoints>().AddSingleton<RepositoryEndpoints>()
-            .AddSingleton<AccessEndpoints>();
+            .AddSingleton<AccessEndpoints>().AddSingleton<AuditEndpoints>();
     }
 }

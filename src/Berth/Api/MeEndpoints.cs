@@ -1,4 +1,5 @@
 using Berth.Access;
+using Berth.Distribution;
 using Berth.Identity;
 using Berth.Metadata;
 using Berth.Settings;
@@ -69,7 +70,7 @@ internal sealed class MeEndpoints(Database database, ApiChanges changes, LocalUs
         var client = ClientNetwork.Unmapped(http.Connection.RemoteIpAddress);
         var (answer, _) = await users.CheckAsync(http.Caller().Name, sent.Current, client, http.RequestAborted);
         if (answer == PasswordAnswer.Busy)
-            return ApiError.Busy("too many passwords are being checked; try again in a moment");
+            return ApiError.Of(RegistryError.TooManyRequests("too many passwords are being checked; try again"));
         if (answer != PasswordAnswer.Right) return ApiError.Denied("the current password is not right");
         var hash = await passwords.HashAsync(sent.New, http.RequestAborted);
         return await changes.RunAsync(

@@ -80,9 +80,8 @@ internal static class ApiCommand
     {
         if (parsed.GetValue(options.Server) is { } server)
         {
-            return new ApiConnection(
-                ApiConnection.AddressOf(server), await ReadCredentialsAsync(parsed.GetValue(options.User), cancellation),
-                parsed.GetValue(options.Authority));
+            var credentials = await ReadCredentialsAsync(parsed.GetValue(options.User), cancellation);
+            return new ApiConnection(ApiConnection.AddressOf(server), credentials, parsed.GetValue(options.Authority));
         }
 
         if (parsed.GetValue(options.User) is not null || parsed.GetValue(options.Authority) is not null)

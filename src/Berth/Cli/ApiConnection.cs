@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Security;
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
@@ -68,16 +69,22 @@ internal sealed class ApiConnection : IAsyncDisposable
     public async Task<List<JsonElement>> ListAsync(string path, CancellationToken cancellation)
     {
         var all = new List<JsonElement>();
+        await foreach (var entry in EachAsync(path, cancellation)) all.Add(entry);
+        return all;
+    }
+
+    /// <summary>The same, one by one.</summary>
+    public async IAsyncEnumerable<JsonElement> EachAsync(
+        string path, [EnumeratorCancellation] CancellationToken cancellation)
+    {
         for (var next = new Uri(client.BaseAddress!, path); next is not null;)
         {
             var (json, link) = await SendAsync("GET", next, body: null, cancellation);
-            all.AddRange(json.GetProperty("items").EnumerateArray());
+            foreach (var entry in json.GetProperty("items").EnumerateArray()) yield return entry;
 
             // Only the path of it, so that a password is sent to nobody else.
             next = link is null ? null : new Uri(client.BaseAddress!, new Uri(next, link).PathAndQuery);
         }
-
-        return all;
     }
 
     public async ValueTask DisposeAsync()

@@ -1,5 +1,6 @@
 using Berth.Access;
 using Berth.Api;
+using Berth.Audit;
 using Berth.Distribution;
 using Berth.Hosting;
 using Berth.Metadata;
@@ -56,6 +57,7 @@ internal sealed class LocalApi : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        await app.Services.GetRequiredService<AuditLog>().WriteWaitingAsync(CancellationToken.None);
         await app.DisposeAsync();
         folder?.Dispose();
     }
@@ -69,6 +71,7 @@ internal sealed class LocalApi : IAsyncDisposable
         services.AddSingleton(settings).AddSingleton(settings.Http).AddSingleton(settings.Storage)
             .AddSingleton(TimeProvider.System).AddSingleton(_ => database).AddSingleton<RepositoryTable>()
             .AddSingleton<Locations>();
+        new AuditSlice().AddServices(services, settings);
         new AccessSlice().AddServices(services, settings);
         ApiSlice.AddEndpoints(services, settings, isOperator: true);
         var app = builder.Build();

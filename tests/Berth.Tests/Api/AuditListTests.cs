@@ -1,0 +1,58 @@
+using Berth.Audit;
+using Berth.Tests.Cli;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Berth.Tests.Api;
+
+/// <summary>The audit log over REST and on the command line.</summary>
+[Collection(ApiTests.Name)]
+[Inside]
+public sealed class AuditListTests(ApiRegistry api)
+{
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task What_was_changed_or_denied_is_listed_to_staff_only_and_page_by_page()
+    {
+        var name = await api.UserAsync();
+        (await api.AskAsync(name, "POST", "/users", """{"name":"x"}""")).Is(403);
+        (await api.AskAsync("admin", "PATCH", $"/users/{name}", """{"fullName":"N"}""")).Is(200);
+        (await api.AskAsync("admin", "PATCH", $"/users/{name}-no", """{"fullName":"N"}""")).Is(404);
+        (await api.AskAsync("aud", "GET", $"/users/{name}")).Is(200);
+        await api.Registry.Services.GetRequiredService<AuditLog>().WriteWaitingAsync(Stop);
+
+        var denied = (await api.AskAsync("aud", "GET", $"/audit?actor={name}")).Is(200);
+        Assert.Equal(["POST /api/v1/users"], denied.All("action"));
+        Assert.Equal(["denied"], denied.All("result"));
+        var changes = (await api.AskAsync("admin", "GET", "/audit?action=PATCH%20/api/v1/users/{name}")).Is(200);
+        Assert.Equal(name, changes.All("target")[0]);
+        Assert.DoesNotContain($"{name}-no", changes.All("target"));
+        var reads = await api.AskAsync("aud", "GET", "/audit?actor=aud&action=GET%20/api/v1/users/{name}");
+        Assert.Equal(name, reads.Is(200).All("target")[0]);
+
+        var first = (await api.AskAsync("aud", "GET", "/audit?n=2")).Is(200);
+        var second = (await api.AskAsync("aud", "GET", $"/audit?n=2&last={first.All("id")[1]}")).Is(200);
+        Assert.Contains("rel=\"next\"", first.Headers["Link"], StringComparison.Ordinal);
+        Assert.True(long.Parse(second.All("id")[0]) < long.Parse(first.All("id")[1]));
+        Assert.Empty((await api.AskAsync("aud", "GET", "/audit?until=2020-01-01T00:00:00Z")).Is(200).All("id"));
+        (await api.AskAsync("aud", "GET", "/audit?since=yesterday")).Is(400);
+        (await api.AskAsync("ann", "GET", "/audit")).Is(403);
+        (await api.AskAsync(null, "GET", "/audit")).Is(401);
+    }
+
+    [Fact]
+    public async Task The_command_line_shows_and_exports_it_and_its_own_changes_are_in_it()
+    {
+        var berth = new AccountCommand(api.Registry);
+        var name = api.Name("c");
+        (await berth.RunAsync("user", "add", name)).Is(0);
+        var listed = (await berth.RunAsync("audit", "list", "--actor", "operator", "--since", "1h")).Is(0);
+        Assert.Matches(@"^TIME +ACTION +RESULT +ACTOR", listed.Output);
+        Assert.Contains("POST /api/v1/users", listed.Output, StringComparison.Ordinal);
+        var exported = (await berth.AskAsync("admin", ApiRegistry.Password, "audit", "export", "--actor", "operator"))
+            .Is(0);
+        Assert.All(
+            exported.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries),
+            line => Assert.Matches(@"^\{""id"":\d+,""time"":"".*\}$", line));
+    }
+}
