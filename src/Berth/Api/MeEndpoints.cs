@@ -27,6 +27,8 @@ internal sealed record IdentityView(string Source, string Subject, string Name, 
 /// <summary><c>/me</c>: what users do with their own account.</summary>
 internal sealed class MeEndpoints(Database database, ApiChanges changes, LocalUsers users, NewPasswords passwords)
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
     public async Task<ApiAnswer<MeView>> GetAsync(HttpContext http)
     {
         var caller = http.Caller();
@@ -69,8 +71,9 @@ internal sealed class MeEndpoints(Database database, ApiChanges changes, LocalUs
         if (passwords.FindFault(sent.New) is { } weak) return weak;
         var client = ClientNetwork.Unmapped(http.Connection.RemoteIpAddress);
         var (answer, _) = await users.CheckAsync(http.Caller().Name, sent.Current, client, http.RequestAborted);
-        if (answer == PasswordAnswer.Busy)
-            return ApiError.Of(RegistryError.TooManyRequests("too many passwords are being checked; try again"));
+        if (answer is PasswordAnswer.Busy or PasswordAnswer.Slowed)
+            return ApiError.Of(
+                RegistryError.TooManyRequests("too many passwords were tried; try again in a while", Patience));
         if (answer != PasswordAnswer.Right) return ApiError.Denied("the current password is not right");
         var hash = await passwords.HashAsync(sent.New, http.RequestAborted);
         return await changes.RunAsync(

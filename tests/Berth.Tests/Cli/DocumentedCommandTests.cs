@@ -1,0 +1,85 @@
+using System.Diagnostics;
+using System.Text;
+using System.Text.RegularExpressions;
+using Berth.Tests.Api;
+
+namespace Berth.Tests.Cli;
+
+/// <summary>The commands of docs/accounts.md and docs/api-v1.md, in a real shell, in the order of the pages.</summary>
+public sealed partial class DocumentedCommandTests
+{
+    private const string Address = "https://registry.example.com";
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task The_commands_of_the_page_on_accounts_work_as_they_stand()
+    {
+        await using var registry = await RegistryFixture.StartAsync(s => s with { Auth = ApiRegistry.Auth });
+        foreach (var user in new[] { "bob", "eve" }) await AddUserAsync(registry, user);
+        var blocks = BlocksOf("docs/accounts.md");
+        Assert.True(blocks.Count >= 5);
+
+        // The repository that a command shows to all was pushed before.
+        var script = string.Join('\n', blocks).Replace(
+            "berth repo visibility", "make_repository acme/web\nberth repo visibility", StringComparison.Ordinal);
+        var berth = string.Join(' ', BerthProgram.CommandOf(BerthProgram.Path));
+        await RunAsync(
+            registry,
+            $$"""
+            berth() { {{berth}} "$@" <<<'battery staple'; }
+            make_repository() {
+              curl -sf -u 'admin:{{ApiRegistry.Password}}' -H 'Content-Type: application/json' \
+                -d "{\"name\":\"$1\"}" {{registry.BaseAddress}}api/v1/repositories
+            }
+            {{script}}
+            """);
+    }
+
+    [Fact]
+    public async Task The_requests_of_the_page_on_the_api_work_as_they_stand()
+    {
+        await using var registry = await RegistryFixture.StartAsync(s => s with { Auth = ApiRegistry.Auth });
+        foreach (var user in new[] { "ann", "bob" }) await AddUserAsync(registry, user);
+        var token = await new AccountCommand(registry).RunAsync("token", "add", "ann", "shell");
+        var script = string.Join('\n', BlocksOf("docs/api-v1.md"))
+            .Replace(Address, registry.BaseAddress.ToString().TrimEnd('/'), StringComparison.Ordinal)
+            .Replace("PASSWORD", $"'{ApiRegistry.Password}'", StringComparison.Ordinal);
+        await RunAsync(
+            registry,
+            $$"""
+            curl() { command curl --fail-with-body -sS "$@"; }
+            BERTH_TOKEN={{token.Is(0).Secret}}
+            {{script}}
+            """);
+    }
+
+    private static List<string> BlocksOf(string page) =>
+        [.. Block().Matches(string.Join('\n', SourceTree.Files.Single(f => f.Path == page).Lines))
+            .Select(match => match.Groups[1].Value)];
+
+    private static async Task AddUserAsync(RegistryFixture registry, string name) => (await new AccountCommand(registry)
+        .TellAsync(ApiRegistry.Password + "\n", "user", "add", name, "--password-stdin")).Is(0);
+
+    private static async Task RunAsync(RegistryFixture registry, string script)
+    {
+        var start = new ProcessStartInfo("bash", ["-ec", script + "\n"])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        foreach (var (name, value) in registry.DatabaseVariables) start.Environment[name] = value;
+        start.Environment["REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY"] = registry.DataFolder;
+        start.Environment["REGISTRY_AUTH_LOCAL_ENABLED"] = "true";
+        start.Environment["REGISTRY_AUTH_LOCAL_BCRYPTCOST"] = "4";
+        using var process = Process.Start(start)!;
+        var output = process.StandardOutput.ReadToEndAsync(Stop);
+        var errors = process.StandardError.ReadToEndAsync(Stop);
+        await process.WaitForExitAsync(Stop);
+        var said = new StringBuilder(await output).Append(await errors).ToString();
+        Assert.True(process.ExitCode == 0, $"{said}\nfrom:\n{script}");
+    }
+
+    [GeneratedRegex("```sh\n(.*?)\n```", RegexOptions.Singleline)]
+    private static partial Regex Block();
+}
