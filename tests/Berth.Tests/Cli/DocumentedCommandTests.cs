@@ -29,7 +29,7 @@ public sealed partial class DocumentedCommandTests
             $$"""
             berth() { {{berth}} "$@" <<<'battery staple'; }
             make_repository() {
-              curl -sf -u 'admin:{{ApiRegistry.Password}}' -H 'Content-Type: application/json' \
+              curl -sf -u 'root:battery staple' -H 'Content-Type: application/json' \
                 -d "{\"name\":\"$1\"}" {{registry.BaseAddress}}api/v1/repositories
             }
             {{script}}
