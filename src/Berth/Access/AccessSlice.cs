@@ -16,6 +16,9 @@ internal sealed class AccessSlice : Slice
             provider.GetRequiredService<Database>(), settings.Database.ServeCachedFor,
             provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<KnownRights>().AddSingleton<AccessChanges>().AddSingleton<OfficialNames>();
+        services.AddSingleton(provider => new NewNamespaces(
+            settings.Repositories, provider.GetRequiredService<Database>(),
+            provider.GetRequiredService<AccessChanges>(), provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => new AccessRules(
             settings.Auth, new SettingsRules(settings.Access), provider.GetRequiredService<KnownRights>(),
             provider.GetRequiredService<TimeProvider>()));

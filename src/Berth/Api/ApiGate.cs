@@ -18,7 +18,6 @@ namespace Berth.Api;
 /// </summary>
 /// <param name="signIn">Finds the caller; null for a command on the machine itself, which is the operator's.</param>
 /// <param name="access">Decides.</param>
-/// <param name="rates">Counts requests.</param>
 /// <param name="database">Who is what in an organization.</param>
 /// <param name="auth">Whether there is anybody who could sign in.</param>
 /// <param name="rates">How many requests somebody may send.</param>

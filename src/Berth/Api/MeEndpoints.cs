@@ -72,8 +72,11 @@ internal sealed class MeEndpoints(Database database, ApiChanges changes, LocalUs
         var client = ClientNetwork.Unmapped(http.Connection.RemoteIpAddress);
         var (answer, _) = await users.CheckAsync(http.Caller().Name, sent.Current, client, http.RequestAborted);
         if (answer is PasswordAnswer.Busy or PasswordAnswer.Slowed)
+        {
             return ApiError.Of(
                 RegistryError.TooManyRequests("too many passwords were tried; try again in a while", Patience));
+        }
+
         if (answer != PasswordAnswer.Right) return ApiError.Denied("the current password is not right");
         var hash = await passwords.HashAsync(sent.New, http.RequestAborted);
         return await changes.RunAsync(

@@ -25,6 +25,7 @@ internal sealed partial class AuditLog : BackgroundService
     private readonly TimeProvider clock;
     private readonly ILogger<AuditLog> log;
     private readonly Channel<AuditEntry> waiting;
+    private readonly SemaphoreSlim writing = new(1, 1);
     private long dropped;
     private long reportedAt = long.MinValue;
 
@@ -78,27 +79,42 @@ internal sealed partial class AuditLog : BackgroundService
     public override void Dispose()
     {
         foreach (var sink in sinks) sink.Dispose();
+        writing.Dispose();
         base.Dispose();
     }
 
-    /// <summary>Writes all that is waiting.</summary>
+    /// <summary>Writes all that is waiting, after what is being written.</summary>
     public async Task WriteWaitingAsync(CancellationToken cancellation)
     {
-        while (true)
+        await writing.WaitAsync(cancellation);
+        try
         {
-            var batch = new List<AuditEntry>();
-            while (batch.Count < MaxBatch && waiting.Reader.TryRead(out var entry)) batch.Add(entry);
-            if (batch.Count == 0) return;
-            await AttemptAsync("the database", () => database.WriteAsync(
-                async session =>
-                {
-                    await AuditTable.AddAsync(session, batch);
-                    return true;
-                },
-                isDurable: false, cancellation));
-            foreach (var sink in sinks)
-                await AttemptAsync(sink.Name, () => sink.WriteAsync(batch, cancellation));
+            while (TakeBatch() is { Count: > 0 } batch) await WriteAsync(batch, cancellation);
         }
+        finally
+        {
+            writing.Release();
+        }
+    }
+
+    private List<AuditEntry> TakeBatch()
+    {
+        var batch = new List<AuditEntry>();
+        while (batch.Count < MaxBatch && waiting.Reader.TryRead(out var entry)) batch.Add(entry);
+        return batch;
+    }
+
+    private async Task WriteAsync(List<AuditEntry> batch, CancellationToken cancellation)
+    {
+        await AttemptAsync("the database", () => database.WriteAsync(
+            async session =>
+            {
+                await AuditTable.AddAsync(session, batch);
+                return true;
+            },
+            isDurable: false, cancellation));
+        foreach (var sink in sinks)
+            await AttemptAsync(sink.Name, () => sink.WriteAsync(batch, cancellation));
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

@@ -20,6 +20,7 @@ internal sealed class DistributionApi
     private readonly Locations locations;
     private readonly StorageSettings storage;
     private readonly PushGate gate;
+    private readonly NewNamespaces spaces;
     private readonly RateLimits rates;
     private readonly AuditTrail trail;
     private readonly ILogger<DistributionApi> log;
@@ -28,12 +29,12 @@ internal sealed class DistributionApi
     public DistributionApi(
         BlobEndpoints blobs, UploadEndpoints uploads, ManifestEndpoints manifests, ListEndpoints lists,
         SignIn signIn, AccessRules access, OfficialNames official, RepositoryTable repositories, Locations locations,
-        StorageSettings storage, RepositorySettings creation, PushGate gate, RateLimits rates, AuditTrail trail,
-        ILogger<DistributionApi> log)
+        StorageSettings storage, RepositorySettings creation, PushGate gate, NewNamespaces spaces, RateLimits rates,
+        AuditTrail trail, ILogger<DistributionApi> log)
     {
         (this.signIn, this.access, this.official, this.locations) = (signIn, access, official, locations);
         (this.repositories, this.storage, this.creation) = (repositories, storage, creation);
-        (this.gate, this.rates, this.trail, this.log) = (gate, rates, trail, log);
+        (this.gate, this.spaces, this.rates, this.trail, this.log) = (gate, spaces, rates, trail, log);
         routes =
         [
             new("GET", V2Kind.Version, AccessAction.SignIn, AnswerVersionAsync),
@@ -128,8 +129,7 @@ internal sealed class DistributionApi
             if (meant != name) target = target.In(meant);
         }
 
-        switch (await access.AskAsync(
-            caller, route.Action, asked is null ? null : target.Repository, http.RequestAborted))
+        switch (await AskAsync(http, caller, route.Action, asked is null ? null : target.Repository))
         {
             case AccessAnswer.SignIn:
                 return Challenge(http, AccessScope.For(route.Action, asked), "authentication required");
@@ -145,6 +145,17 @@ internal sealed class DistributionApi
             ?? await route.Endpoint(new V2Request(http, target, caller));
         trail.Note(http, route.Action, target, error);
         return error;
+    }
+
+    /// <summary>Whether a caller may do this, if need be by making the namespace.</summary>
+    private async ValueTask<AccessAnswer> AskAsync(
+        HttpContext http, Caller caller, AccessAction action, RepositoryName? repository)
+    {
+        var answer = await access.AskAsync(caller, action, repository, http.RequestAborted);
+        if (answer != AccessAnswer.Denied || repository is not { } name) return answer;
+        if (!await spaces.MayMakeAsync(caller, action, name, http.RequestAborted)) return answer;
+        await spaces.MakeAsync(caller, name, http.RequestAborted);
+        return await access.AskAsync(caller, action, repository, http.RequestAborted);
     }
 
     /// <summary>How long the caller must wait if they sent too many requests; null if they did not.</summary>

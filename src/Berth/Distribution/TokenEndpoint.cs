@@ -17,7 +17,8 @@ namespace Berth.Distribution;
 /// </summary>
 internal sealed class TokenEndpoint(
     SignIn signIn, AccessRules access, OfficialNames official, AccessTokens tokens, TokenKeys keys,
-    RefreshTokens refreshing, RateLimits rates, AuditLog audit, TimeProvider clock, ILogger<TokenEndpoint> log)
+    NewNamespaces spaces, RefreshTokens refreshing, RateLimits rates, AuditLog audit, TimeProvider clock,
+    ILogger<TokenEndpoint> log)
 {
     public const string Path = "/token";
 
@@ -209,8 +210,13 @@ internal sealed class TokenEndpoint(
             var target = action == AccessAction.Pull && scope.Target is { } name
                 ? await official.ResolveAsync(caller, name, cancellation)
                 : scope.Target;
-            if (await access.AskAsync(caller, action, target, cancellation) == AccessAnswer.Allowed) allowed |= action;
+            var isAllowed = await access.AskAsync(caller, action, target, cancellation) == AccessAnswer.Allowed
+                || (target is { } place && await spaces.MayMakeAsync(caller, action, place, cancellation));
+            if (isAllowed) allowed |= action;
         }
+
+        // Who pushes to a new namespace checks first what is there.
+        if ((allowed & AccessAction.Push) != 0) allowed |= scope.Actions & AccessAction.Pull;
 
         return allowed == AccessAction.SignIn ? null : scope with { Actions = allowed };
     }

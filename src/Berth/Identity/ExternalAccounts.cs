@@ -63,6 +63,10 @@ internal sealed partial class ExternalAccounts(
         if (taken is { Kind: AccountKinds.User } && rule == LinkRule.Name) return (taken, null);
         if (taken is not null)
             return (null, $"the name {name} is taken by another account; an administrator can link them");
+
+        // The user would own what others have pushed there.
+        if (await NamespaceTable.HasRepositoriesAsync(session, name.Text))
+            return (null, $"there are repositories in the namespace {name}; an administrator can make the user");
         var added = await AccountTable.AddAsync(session, new AccountRow(0, AccountKinds.User, name.Text)
         {
             FullName = user.DisplayName,

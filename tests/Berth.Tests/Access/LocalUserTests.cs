@@ -207,6 +207,76 @@ public sealed class LocalUserTests
         await script.PlayAsync("GET /v2/nginx/blobs/{sha256 own}\n Authorization: {ann}\n 200\n < own");
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_first_push_makes_a_namespace_only_if_the_settings_say_so(bool makes)
+    {
+        await using var registry = await StartAsync(settings: s => s with
+        {
+            Repositories = new() { CreateNamespaceOnPush = makes },
+        });
+        var accounts = new AccountsOf(registry);
+        var ann = await accounts.AddUserAsync("ann", "of green gables");
+        await accounts.AddUserAsync("bob", "the builder");
+        var (_, limited) = await accounts.AddTokenAsync(ann, patterns: "limited/**");
+        var script = new Script(registry)
+        {
+            ["ann"] = Basic("ann", "of green gables"),
+            ["bob"] = Basic("bob", "the builder"),
+            ["limited"] = Basic("ann", limited),
+            ["admin"] = Basic("admin", AdminPassword),
+            ["status"] = makes ? "202" : "403",
+        };
+        await PushAsync(script, "old/app", "admin");
+        script["token"] = await accounts.BearerAsync(script["ann"], "repository:new/app:pull,push");
+        await script.PlayAsync(script.Filled(
+            """
+            POST /v2/limited/app/blobs/uploads/
+              Authorization: {limited}
+              403
+            POST /v2/old/app/blobs/uploads/
+              Authorization: {ann}
+              403
+            POST /v2/bob/app/blobs/uploads/
+              Authorization: {ann}
+              403
+            POST /v2/new/app/blobs/uploads/
+              Authorization: {token}
+              {status}
+            POST /v2/new/app/blobs/uploads/
+              Authorization: {bob}
+              403
+            POST /v2/new/other/blobs/uploads/
+              Authorization: {ann}
+              {status}
+            """));
+    }
+
+    [Fact]
+    public async Task Without_creation_on_push_only_what_was_made_before_takes_pushes()
+    {
+        await using var registry = await StartAsync(settings: s => s with
+        {
+            Repositories = new() { CreateOnPush = false },
+        });
+        var script = new Script(registry) { ["admin"] = Basic("admin", AdminPassword) };
+        await script.PlayAsync(
+            """
+            POST /v2/team/app/blobs/uploads/
+              Authorization: {admin}
+              404 NAME_UNKNOWN
+            POST /api/v1/repositories
+              Authorization: {admin}
+              Content-Type: application/json
+              > {"name":"team/app"}
+              201
+            POST /v2/team/app/blobs/uploads/
+              Authorization: {admin}
+              202
+            """);
+    }
+
     internal static Task PushAsync(Script script, string repository, string who) => script.PlayAsync(
         $"POST /v2/{repository}/blobs/uploads/?digest={{sha256 abcd}}\n Authorization: {{{who}}}\n > abcd\n 201");
 
