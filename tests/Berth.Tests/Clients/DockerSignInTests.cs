@@ -27,7 +27,7 @@ public abstract class DockerSignInTests(DockerFixture fixture, bool asksFirst)
             var login = await docker.TryRunAsync(
                 "--config", fixture.Client.NewPath("config"), "login", "--username", user, "--password", password,
                 one.Address);
-            one.CheckPull(login);
+            one.CheckLogin(login);
         }
     }
 }

@@ -1,4 +1,6 @@
+using System.Net.Http.Headers;
 using System.Text;
+using System.Text.Json.Nodes;
 using Berth.Settings;
 
 namespace Berth.Tests.Clients;
@@ -18,10 +20,14 @@ internal sealed record SignInCase(
     [
         "unauthorized", "denied", "401", "403", "authentication required", "authorization failed", "no basic auth",
         "requires signing in", "invalid username/password", "wrong user name or password", "basic credential not found",
+        "may not", "name unknown", "name_unknown", "not found", "not known to registry",
     ];
 
     /// <summary>An image that is there.</summary>
-    public string Seeded => $"{Address}/{SignInRegistries.Repository}:1";
+    public string Seeded => $"{Address}/{Repository}:1";
+
+    /// <summary>Where it is.</summary>
+    public string Repository { get; init; } = SignInRegistries.Repository;
 
     /// <summary>An image that is not there yet.</summary>
     public string Pushed { get; } = $"{Address}/pushed/{Guid.NewGuid():N}:1";
@@ -31,12 +37,17 @@ internal sealed record SignInCase(
     /// <summary>Whether a pull succeeds without a login.</summary>
     public bool MayAnyonePull { get; init; }
 
+    /// <summary>Whether the login itself succeeds.</summary>
+    public bool MayLogIn { get; init; } = MayPull;
+
     public void CheckPull(ProgramRun run) => Check(run, MayPull);
 
     /// <summary>The same for a program that sends its password only when asked.</summary>
     public void CheckPullUnasked(ProgramRun run) => Check(run, MayPull || MayAnyonePull);
 
     public void CheckPush(ProgramRun run) => Check(run, MayPush);
+
+    public void CheckLogin(ProgramRun run) => Check(run, MayLogIn);
 
     private void Check(ProgramRun run, bool may)
     {
@@ -54,9 +65,9 @@ internal sealed class SignInRegistries : IAsyncDisposable
 {
     public const string Repository = "seed/app";
 
+    private const string PublicRepository = "open/app";
     private const string User = "ann";
     private const string Right = "correct horse";
-
 
     private readonly List<RegistryFixture> registries = [];
     private readonly List<SignInCase> cases = [];
@@ -76,6 +87,7 @@ internal sealed class SignInRegistries : IAsyncDisposable
             await all.AddAsync(client, "everyone may pull, with users", AnonymousAccess.Pull, users);
             await all.AddAsync(client, "everyone may pull, without users", AnonymousAccess.Pull, users: null);
             await all.AddAsync(client, "users only", AnonymousAccess.None, users);
+            await all.AddLocalAsync(client);
             return all;
         }
         catch
@@ -113,20 +125,88 @@ internal sealed class SignInRegistries : IAsyncDisposable
         // If nobody is asked for a password, one for another registry does no harm.
         Add("wrong password", $"{User}:mistyped", !hasUsers, mayPush: false);
 
-        void Add(string state, string? login, bool mayPull, bool mayPush)
-        {
-            var address = registry.BaseAddress.Authority;
-            var folder = Directory.CreateDirectory(client.NewPath("login")).FullName;
-            var auth = login is null ? "" : $$"""
-                "{{address}}":{"auth":"{{Convert.ToBase64String(Encoding.UTF8.GetBytes(login))}}"}
-                """;
-            var file = Path.Combine(folder, "config.json");
-            File.WriteAllText(file, "{\"auths\":{" + auth + "}}");
-            File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-            cases.Add(new SignInCase($"{name}, {state}", address, login, folder, mayPull, mayPush)
+        void Add(string state, string? login, bool mayPull, bool mayPush) =>
+            cases.Add(CaseOf(client, registry, $"{name}, {state}", login, mayPull, mayPush) with
             {
                 MayAnyonePull = everyone,
             });
+    }
+
+    /// <summary>Users, robots and tokens in the database, and a public repository beside the private one.</summary>
+    private async Task AddLocalAsync(ClientFixture client)
+    {
+        var registry = await RegistryFixture.StartAsync(s => s with
+        {
+            Auth = new AuthSettings
+            {
+                Local = new LocalSettings { Enabled = true, AdminPassword = Right, BcryptCost = 4 },
+            },
+        });
+        registries.Add(registry);
+        var owner = CaseOf(client, registry, "local users, administrator", $"admin:{Right}", true, true);
+        foreach (var name in new[] { Repository, PublicRepository })
+        {
+            await client.RunAsync(
+                "env", $"DOCKER_CONFIG={owner.ConfigFolder}", client.Tools.Crane, "push", Image.Folder,
+                $"{owner.Address}/{name}:1");
+        }
+
+        await AskAsync(HttpMethod.Patch, $"repositories/{PublicRepository}", """{"isPublic":true}""");
+        await AskAsync(HttpMethod.Post, "users", $$"""{"name":"eve","password":"{{Right}}"}""");
+        var robot = await AskAsync(HttpMethod.Post, "robots", """
+            {"name":"robot.reader","grants":[{"names":"seed/**","actions":["pull"]}]}
+            """);
+        var gone = await AskAsync(HttpMethod.Post, "robots", """
+            {"name":"robot.gone","grants":[{"names":"**","actions":["pull","push"]}]}
+            """);
+        await AskAsync(HttpMethod.Delete, "robots/robot.gone", null);
+        var token = await AskAsync(HttpMethod.Post, "users/admin/tokens", """{"name":"laptop"}""");
+        cases.Add(owner);
+        Add("logged out", null, false, false);
+        Add("token", $"admin:{token}", true, true);
+        Add("robot that reads", $"robot.reader:{robot}", true, false);
+        Add("robot that is gone", $"robot.gone:{gone}", false, false);
+        cases.Add(CaseOf(client, registry, "local users, stranger", $"eve:{Right}", false, false) with
+        {
+            MayLogIn = true,
+        });
+        foreach (var login in new[] { null, $"eve:{Right}" })
+        {
+            cases.Add(CaseOf(client, registry, $"public repository, {login}", login, true, false) with
+            {
+                MayAnyonePull = true,
+                Repository = PublicRepository,
+            });
+        }
+
+        void Add(string state, string? login, bool mayPull, bool mayPush) =>
+            cases.Add(CaseOf(client, registry, $"local users, {state}", login, mayPull, mayPush));
+
+        async Task<string?> AskAsync(HttpMethod method, string path, string? body)
+        {
+            using var request = new HttpRequestMessage(method, "api/v1/" + path);
+            request.Headers.Authorization = new AuthenticationHeaderValue("Basic", Encoded($"admin:{Right}"));
+            if (body is not null) request.Content = new StringContent(body, Encoding.UTF8, "application/json");
+            using var answer = await registry.Client.SendAsync(request);
+            var text = await answer.Content.ReadAsStringAsync();
+            Assert.True(answer.IsSuccessStatusCode, text);
+            return text.Length == 0 ? null : (string?)JsonNode.Parse(text)!["secret"];
         }
     }
+
+    private static SignInCase CaseOf(
+        ClientFixture client, RegistryFixture registry, string name, string? login, bool mayPull, bool mayPush)
+    {
+        var address = registry.BaseAddress.Authority;
+        var folder = Directory.CreateDirectory(client.NewPath("login")).FullName;
+        var auth = login is null ? "" : $$"""
+            "{{address}}":{"auth":"{{Encoded(login)}}"}
+            """;
+        var file = Path.Combine(folder, "config.json");
+        File.WriteAllText(file, "{\"auths\":{" + auth + "}}");
+        File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        return new SignInCase(name, address, login, folder, mayPull, mayPush);
+    }
+
+    private static string Encoded(string text) => Convert.ToBase64String(Encoding.UTF8.GetBytes(text));
 }

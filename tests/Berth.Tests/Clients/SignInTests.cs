@@ -34,7 +34,7 @@ public sealed class SignInTests(SignInFixture fixture) : IClassFixture<SignInFix
 
     [Fact]
     public Task Curl_pulls_and_pushes_where_its_password_lets_it() => ForEachAsync(
-        c => CurlAsync(c, $"http://{c.Address}/v2/{SignInRegistries.Repository}/manifests/1"),
+        c => CurlAsync(c, $"http://{c.Address}/v2/{c.Repository}/manifests/1"),
         c => CurlAsync(c, "-X", "POST", $"http://{c.Address}/v2/pushed/curl/blobs/uploads/"));
 
     [Fact]
@@ -97,7 +97,7 @@ public sealed class SignInTests(SignInFixture fixture) : IClassFixture<SignInFix
             string[] options = program == "oras"
                 ? ["--plain-http", "--registry-config", client.NewPath("config")]
                 : ["--tls-verify=false", "--authfile", client.NewPath("auth")];
-            one.CheckPull(await client.TryRunAsync(
+            one.CheckLogin(await client.TryRunAsync(
                 program == "oras" ? client.Tools.Oras : program,
                 ["login", .. options, "--username", login[0], "--password", login[1], one.Address]));
         }
