@@ -65,12 +65,14 @@ internal sealed class ApiDocument([FromKeyedServices(ApiDocument.Name)] IOpenApi
         {
             ["password"] = new OpenApiSecurityScheme
             {
-                Type = SecuritySchemeType.Http, Scheme = "basic",
+                Type = SecuritySchemeType.Http,
+                Scheme = "basic",
                 Description = "A user's name, with a password or a personal token; or a robot's, with its secret.",
             },
             ["token"] = new OpenApiSecurityScheme
             {
-                Type = SecuritySchemeType.Http, Scheme = "bearer",
+                Type = SecuritySchemeType.Http,
+                Scheme = "bearer",
                 Description = "A personal token or a robot's secret.",
             },
         };
@@ -103,7 +105,9 @@ internal sealed class ApiDocument([FromKeyedServices(ApiDocument.Name)] IOpenApi
                 Schema = name == "n"
                     ? new OpenApiSchema
                     {
-                        Type = JsonSchemaType.Integer, Minimum = "1", Default = JsonValue.Create(Page.UsualEntries),
+                        Type = JsonSchemaType.Integer,
+                        Minimum = "1",
+                        Default = JsonValue.Create(Page.UsualEntries),
                     }
                     : new OpenApiSchema { Type = JsonSchemaType.String },
             });

@@ -81,8 +81,12 @@ internal sealed class PersonalTokenEndpoints(Database database, ApiChanges chang
                     session,
                     old with
                     {
-                        Hint = secret.Hint, CreatedAt = now, CreatedBy = http.Caller().Name, ExpiresAt = expiry,
-                        UsedAt = null, UsedFrom = null,
+                        Hint = secret.Hint,
+                        CreatedAt = now,
+                        CreatedBy = http.Caller().Name,
+                        ExpiresAt = expiry,
+                        UsedAt = null,
+                        UsedFrom = null,
                     },
                     secret.Hash);
                 await EndAsync(session, old, now.AddSeconds(sent.OverlapSeconds), now);
