@@ -2,13 +2,16 @@ using System.IO.Pipelines;
 using System.Text;
 using BenchmarkDotNet.Attributes;
 using Berth.Access;
+using Berth.Audit;
 using Berth.Blobs;
 using Berth.Distribution;
 using Berth.Identity;
+using Berth.Metadata;
 using Berth.Oci;
 using Berth.Settings;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 
 namespace Berth.Bench;
 
@@ -19,31 +22,33 @@ public class HotPaths
     private const string BlobPath =
         "/v2/library/app/blobs/sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
 
-    private readonly SignIn signIn = new(settings: null, htpasswd: null, tokens: null, NullLogger<SignIn>.Instance);
-    private readonly AccessRules access = new(settings: null);
     private readonly HttpContext request = new DefaultHttpContext();
-    private readonly string users = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
-    private SignIn userSignIn = new(settings: null, htpasswd: null, tokens: null, NullLogger<SignIn>.Instance);
-    private AccessRules userAccess = new(settings: null);
     private readonly HttpContext userRequest = new DefaultHttpContext();
     private readonly byte[] manifest = Encoding.UTF8.GetBytes(ManifestText(layers: 10));
+    private string folder = "";
+    private ServiceProvider parts = null!;
+    private SignIn signIn = null!;
+    private AccessRules access = null!;
+
+    [GlobalSetup(Target = nameof(CheckAccess))]
+    public Task OpenAsync() => OpenAsync(auth: null);
 
     [GlobalSetup(Target = nameof(CheckAccessOfKnownUser))]
-    public async Task MakeUserAsync()
+    public async Task OpenWithUserAsync()
     {
+        var users = Path.Combine(Directory.CreateTempSubdirectory("berth-bench-").FullName, "users");
         File.WriteAllText(users, "bench:$2y$04$tdrU.nyg/aTyPlxq.dBA0.8VjIAzDeOqfbLr1g9iQB2TdAHbO6k12\n");
-        var settings = new AuthSettings { Htpasswd = new HtpasswdSettings { Path = users } };
-        var file = new HtpasswdFile(
-            users, new PasswordChecks(settings.PasswordChecks, TimeProvider.System), TimeProvider.System,
-            NullLogger<HtpasswdFile>.Instance);
-        userSignIn = new SignIn(settings, file, tokens: null, NullLogger<SignIn>.Instance);
-        userAccess = new AccessRules(settings);
+        await OpenAsync(new AuthSettings { Htpasswd = new HtpasswdSettings { Path = users } });
         userRequest.Request.Headers.Authorization = "Basic " + Convert.ToBase64String("bench:bench"u8);
         if (!await CheckAccessOfKnownUser()) throw new InvalidOperationException("the password is not right");
     }
 
-    [GlobalCleanup(Target = nameof(CheckAccessOfKnownUser))]
-    public void RemoveUser() => File.Delete(users);
+    [GlobalCleanup(Targets = [nameof(CheckAccess), nameof(CheckAccessOfKnownUser)])]
+    public async Task CloseAsync()
+    {
+        await parts.DisposeAsync();
+        Directory.Delete(folder, recursive: true);
+    }
 
     [Benchmark(Description = "parsing the path of a blob")]
     public object ParsePath()
@@ -57,7 +62,21 @@ public class HotPaths
 
     [Benchmark(Description = "access check of a user with a cached password")]
     public ValueTask<bool> CheckAccessOfKnownUser() =>
-        IsAllowedAsync(userSignIn, userAccess, userRequest, AccessAction.Push);
+        IsAllowedAsync(signIn, access, userRequest, AccessAction.Push);
+
+    private async Task OpenAsync(AuthSettings? auth)
+    {
+        folder = Directory.CreateTempSubdirectory("berth-bench-").FullName;
+        var settings = new RegistrySettings { Auth = auth };
+        var database = await SqliteDatabase.OpenAsync(Path.Combine(folder, "berth.db"));
+        var services = new ServiceCollection().AddLogging().AddSingleton(TimeProvider.System)
+            .AddSingleton<Database>(_ => database).AddSingleton<RepositoryTable>();
+        new AuditSlice().AddServices(services, settings);
+        new AccessSlice().AddServices(services, settings);
+        parts = services.BuildServiceProvider();
+        _ = parts.GetRequiredService<Database>();
+        (signIn, access) = (parts.GetRequiredService<SignIn>(), parts.GetRequiredService<AccessRules>());
+    }
 
     private static async ValueTask<bool> IsAllowedAsync(
         SignIn signIn, AccessRules rules, HttpContext http, AccessAction action) =>

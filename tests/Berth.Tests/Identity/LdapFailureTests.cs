@@ -166,7 +166,10 @@ public sealed class LdapFailureTests : IAsyncLifetime
         await using var hanging = new ScriptedDirectory();
         var settings = server.Settings with
         {
-            Servers = [hanging.Url], Timeout = 2 * Limit, Connections = 3, Waiting = 5,
+            Servers = [hanging.Url],
+            Timeout = 2 * Limit,
+            Connections = 3,
+            Waiting = 5,
         };
         using var directory = new LdapDirectory(settings, TimeProvider.System, log);
         var answers = Enumerable.Range(0, 20)
