@@ -1,7 +1,11 @@
 using System.Text;
+using System.Text.RegularExpressions;
 using Berth.Access;
+using Berth.Api;
 using Berth.Distribution;
 using Berth.Metadata;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using static Berth.Tests.Access.AccountsOf;
 
@@ -91,6 +95,47 @@ public sealed class LeakWalkTests
     }
 
     [Fact]
+    public async Task The_rest_api_answers_for_what_is_hidden_as_for_what_is_absent()
+    {
+        await using var registry = await StartAsync();
+        var walk = await Walk.StartAsync(registry);
+        await new AccountsOf(registry).AddOrganizationAsync("team");
+        var leaks = new List<string>();
+        var routes = registry.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
+            .Where(route => route.Metadata.GetMetadata<RequiredRight>() is { Right: not ApiRight.Everyone })
+            .SelectMany(route => MethodsOf(route).Select(method => (Method: method, Path: PathOf(route))))
+            .Append(("GET", "/api/v1/grants?namespace={0}"))
+            .Append(("GET", "/api/v1/robots?namespace={0}"))
+            .Append(("GET", "/api/v1/repositories?namespace={0}"))
+            .Append(("GET", "/api/v1/access/explain?user=stranger&repository={0}/app"))
+            .Where(route => route.Path.Contains("{0}")).ToList();
+        foreach (var (method, path) in routes)
+        {
+            foreach (var actor in walk.Actors.Where(a => !a.MaySee))
+            {
+                var hidden = await walk.AskAsync(actor, method, string.Format(path, "team"));
+                var absent = await walk.AskAsync(actor, method, string.Format(path, "gone"));
+                if (hidden.Like("team") != absent.Like("gone"))
+                    leaks.Add($"{actor.Name}: {method} {path}\n{hidden}\n{absent}");
+            }
+        }
+
+        Assert.True(leaks.Count == 0, string.Join("\n\n", leaks.Take(10)));
+        Assert.InRange(routes.Count, 30, 1000);
+
+        static IReadOnlyList<string> MethodsOf(RouteEndpoint route) =>
+            route.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods ?? [];
+
+        // The first parameter is what may be hidden; the others name what is nowhere.
+        static string PathOf(RouteEndpoint route)
+        {
+            var path = "/" + route.RoutePattern.RawText!.TrimStart('/').Replace("{**name}", "{0}/app");
+            path = new Regex(@"\{(organization|name)\}").Replace(path, "{0}", 1);
+            return Regex.Replace(Regex.Replace(path, @"\{\w+:long\}", "1"), @"\{\**[a-z]\w*\}", "nobody");
+        }
+    }
+
+    [Fact]
     public async Task Nothing_outside_the_distribution_api_tells_what_is_stored()
     {
         await using var registry = await StartAsync();
@@ -171,6 +216,8 @@ public sealed class LeakWalkTests
             if (actor.Authorization is not null)
                 request.Headers.TryAddWithoutValidation("Authorization", actor.Authorization);
             if (method is "PUT" or "PATCH" or "POST") request.Content = new ByteArrayContent([]);
+            if (path.StartsWith("/api/", StringComparison.Ordinal) && request.Content is not null)
+                request.Content = new StringContent("{}", Encoding.UTF8, "application/json");
             using var response = await registry.Client.SendAsync(request, Stop);
             var headers = response.Headers.Concat(response.Content.Headers)
                 .Where(h => !OfTheMoment.Contains(h.Key, StringComparer.OrdinalIgnoreCase))
