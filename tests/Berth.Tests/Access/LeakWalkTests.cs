@@ -101,14 +101,15 @@ public sealed class LeakWalkTests
         var walk = await Walk.StartAsync(registry);
         await new AccountsOf(registry).AddOrganizationAsync("team");
         var leaks = new List<string>();
-        var routes = registry.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
+        var endpoints = registry.Services.GetRequiredService<EndpointDataSource>().Endpoints;
+        List<(string Method, string Path)> routes = [.. endpoints.OfType<RouteEndpoint>()
             .Where(route => route.Metadata.GetMetadata<RequiredRight>() is { Right: not ApiRight.Everyone })
             .SelectMany(route => MethodsOf(route).Select(method => (Method: method, Path: PathOf(route))))
             .Append(("GET", "/api/v1/grants?namespace={0}"))
             .Append(("GET", "/api/v1/robots?namespace={0}"))
             .Append(("GET", "/api/v1/repositories?namespace={0}"))
             .Append(("GET", "/api/v1/access/explain?user=stranger&repository={0}/app"))
-            .Where(route => route.Path.Contains("{0}")).ToList();
+            .Where(route => route.Item2.Contains("{0}"))];
         foreach (var (method, path) in routes)
         {
             foreach (var actor in walk.Actors.Where(a => !a.MaySee))
