@@ -19,6 +19,9 @@ internal sealed partial class AuditLog : BackgroundService
     private static readonly TimeSpan WriteEvery = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan ReportEvery = TimeSpan.FromMinutes(1);
 
+    /// <summary>How long a stop spends on entries, no matter how long the requests before it took.</summary>
+    private static readonly TimeSpan PatienceAtEnd = TimeSpan.FromSeconds(5);
+
     private readonly AuditSettings settings;
     private readonly Database database;
     private readonly IReadOnlyList<AuditSink> sinks;
@@ -72,8 +75,9 @@ internal sealed partial class AuditLog : BackgroundService
 
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
-        await base.StopAsync(cancellationToken);
-        await WriteWaitingAsync(cancellationToken);
+        using var patience = new CancellationTokenSource(PatienceAtEnd, clock);
+        await base.StopAsync(patience.Token);
+        await AttemptAsync("their places before the end", () => WriteWaitingAsync(patience.Token));
     }
 
     public override void Dispose()
@@ -122,7 +126,9 @@ internal sealed partial class AuditLog : BackgroundService
         while (await waiting.Reader.WaitToReadAsync(stoppingToken))
         {
             await Task.Delay(WriteEvery, clock, stoppingToken);
-            await WriteWaitingAsync(stoppingToken);
+
+            // A stop waits for a batch that has begun.
+            await WriteWaitingAsync(CancellationToken.None);
             var lost = Interlocked.Exchange(ref dropped, 0);
             if (lost > 0) LogDropped(lost);
         }
@@ -143,7 +149,7 @@ internal sealed partial class AuditLog : BackgroundService
         {
             await write();
         }
-        catch (Exception e) when (e is not OperationCanceledException)
+        catch (Exception e)
         {
             if (reportedAt != long.MinValue && clock.GetElapsedTime(reportedAt) < ReportEvery) return;
             reportedAt = clock.GetTimestamp();

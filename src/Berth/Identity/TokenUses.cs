@@ -11,6 +11,9 @@ internal sealed partial class TokenUses(Database database, TimeProvider clock, I
 {
     private static readonly TimeSpan WriteEvery = TimeSpan.FromMinutes(1);
 
+    /// <summary>How long a stop spends on it, no matter how long the requests before it took.</summary>
+    private static readonly TimeSpan PatienceAtEnd = TimeSpan.FromSeconds(2);
+
     /// <summary>Tokens used in a minute. More are recorded another time.</summary>
     private const int MaxUses = 100_000;
 
@@ -41,8 +44,9 @@ internal sealed partial class TokenUses(Database database, TimeProvider clock, I
 
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
-        await base.StopAsync(cancellationToken);
-        await TryWriteAsync(cancellationToken);
+        using var patience = new CancellationTokenSource(PatienceAtEnd, clock);
+        await base.StopAsync(patience.Token);
+        await TryWriteAsync(patience.Token);
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -57,7 +61,7 @@ internal sealed partial class TokenUses(Database database, TimeProvider clock, I
         {
             await WriteAsync(cancellation);
         }
-        catch (Exception e) when (e is not OperationCanceledException)
+        catch (Exception e)
         {
             // A minute's uses are lost, and nothing else.
             LogLost(e.Message);

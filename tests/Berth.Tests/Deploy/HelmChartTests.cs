@@ -61,6 +61,7 @@ public sealed class HelmChartTests : IDisposable
             ]
         },
         { "one node", Single },
+        { "one node with users in the database", ["mode=single"] },
         {
             "one node on a claim of its own, with users",
             [.. Single, "persistence.existingClaim=mine", "auth.htpasswd.users=a:$2y$05$b", "ingress.enabled=true"]
@@ -162,7 +163,7 @@ public sealed class HelmChartTests : IDisposable
         Assert.Equal("false", chart.Container.Text("securityContext.allowPrivilegeEscalation"));
         Assert.Equal("ALL", chart.Container.Text("securityContext.capabilities.drop.0"));
         Assert.Equal("false", chart.Pod.Text("spec.automountServiceAccountToken"));
-        Assert.DoesNotContain("secret", chart.One("ConfigMap").Text("data.config.yml") ?? "", StringComparison.Ordinal);
+        Assert.DoesNotContain("secret", chart.One("ConfigMap").Map("data")["config.yml"], StringComparison.Ordinal);
     }
 
     [Fact]
@@ -176,7 +177,18 @@ public sealed class HelmChartTests : IDisposable
     }
 
     [Theory]
-    [InlineData("set auth.htpasswd.users", "database.host=h", "s3.bucket=b")]
+    [InlineData(true)]
+    [InlineData(false, "auth.htpasswd.users=a:$2y$05$b")]
+    [InlineData(false, "auth.anonymous=pull")]
+    [InlineData(true, "auth.htpasswd.users=a:$2y$05$b", "auth.local.enabled=true")]
+    public async Task Without_any_other_users_they_are_in_the_database(bool areInDatabase, params string[] values)
+    {
+        var chart = await RenderedChart.RenderAsync(["mode=single", .. values]);
+        var config = chart.One("ConfigMap").Map("data")["config.yml"];
+        Assert.Equal(areInDatabase, config.Contains("local:", StringComparison.Ordinal));
+    }
+
+    [Theory]
     [InlineData("database.host must be set", "s3.bucket=b", "auth.anonymous=full")]
     [InlineData("s3.bucket or azure.container must be set", "database.host=h", "auth.anonymous=full")]
     [InlineData("azure.accountname must be set", "database.host=h", "azure.container=c", "auth.anonymous=full")]

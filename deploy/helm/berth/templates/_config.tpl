@@ -1,11 +1,15 @@
 {{- /* Berth's settings file as the values make it. Nothing secret is in it. */ -}}
 {{- define "berth.config" -}}
-{{- $auth := dict "anonymous" .Values.auth.anonymous -}}
+{{- $auth := dict -}}
+{{- if .Values.auth.anonymous -}}
+{{- $_ := set $auth "anonymous" .Values.auth.anonymous -}}
+{{- end -}}
 {{- if include "berth.usersSecret" . -}}
 {{- $_ := set $auth "htpasswd" (dict "realm" "Berth" "path" "/etc/berth/auth/users") -}}
 {{- end -}}
-{{- if and (eq .Values.auth.anonymous "none") (not (hasKey $auth "htpasswd")) -}}
-{{- fail "set auth.htpasswd.users or auth.htpasswd.existingSecret, or let auth.anonymous be pull or full" -}}
+{{- /* One command gives a secured registry: without any other users, they are in the database. */ -}}
+{{- if or .Values.auth.local.enabled (not (or (hasKey $auth "htpasswd") (has .Values.auth.anonymous (list "pull" "full")))) -}}
+{{- $_ := set $auth "local" (dict "enabled" true) -}}
 {{- end -}}
 {{- $made := dict "version" 0.1 "http" (dict "addr" ":5000") "auth" $auth -}}
 {{- if eq .Values.mode "single" -}}
