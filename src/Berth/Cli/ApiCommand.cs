@@ -80,8 +80,9 @@ internal static class ApiCommand
     {
         if (parsed.GetValue(options.Server) is { } server)
         {
+            var address = ApiConnection.AddressOf(server);
             var credentials = await ReadCredentialsAsync(parsed.GetValue(options.User), cancellation);
-            return new ApiConnection(ApiConnection.AddressOf(server), credentials, parsed.GetValue(options.Authority));
+            return new ApiConnection(address, credentials, parsed.GetValue(options.Authority));
         }
 
         if (parsed.GetValue(options.User) is not null || parsed.GetValue(options.Authority) is not null)

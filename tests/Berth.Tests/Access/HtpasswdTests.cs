@@ -265,7 +265,7 @@ public sealed partial class HtpasswdTests : IDisposable
         Assert.True(await IsLetInAsync(registry, "ann", cut + "a"));
         Assert.True(await IsLetInAsync(registry, "ann", cut + new string('b', 528)));
         Assert.False(await IsLetInAsync(registry, "ann", cut[..35]));
-        Assert.False(await IsLetInAsync(registry, "ann", cut + new string('b', 4096)));
+        Assert.False(await IsLetInAsync(registry, "ann", cut + new string('b', 24_000)));
         Assert.True(await IsLetInAsync(registry, "bob", shorter));
         Assert.False(await IsLetInAsync(registry, "bob", shorter + "x"));
     }
