@@ -1,6 +1,7 @@
 using Berth.Access;
 using Berth.Audit;
 using Berth.Api;
+using Berth.Identity;
 using Berth.Jobs;
 using Berth.Lifecycle;
 using Berth.Registry;
@@ -17,6 +18,7 @@ internal static class Slices
     [
         new AuditSlice(),
         new AccessSlice(),
+        new SessionSlice(),
         new ApiSlice(),
         new UploadsSlice(),
         new JobsSlice(),

@@ -101,8 +101,8 @@ internal sealed class AccessSlice : Slice
             auth, provider.GetService<HtpasswdFile>(), provider.GetRequiredService<LocalUsers>(),
             provider.GetRequiredService<SecretTokens>(), provider.GetRequiredService<AccessTokens>(),
             provider.GetService<KeylessTokens>(), provider.GetService<DirectoryUsers>(),
-            provider.GetRequiredService<CertificateUsers>(),
-            provider.GetRequiredService<FailedSignIns>(), provider.GetRequiredService<AuditLog>(),
-            provider.GetRequiredService<ILogger<SignIn>>()));
+            provider.GetRequiredService<CertificateUsers>(), provider.GetRequiredService<BrowserSessions>(),
+            provider.GetRequiredService<BrowserCookies>(), provider.GetRequiredService<FailedSignIns>(),
+            provider.GetRequiredService<AuditLog>(), provider.GetRequiredService<ILogger<SignIn>>()));
     }
 }

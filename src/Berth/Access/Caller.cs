@@ -28,6 +28,9 @@ internal enum SignInMethod
 
     /// <summary>An access token of this registry.</summary>
     Token,
+
+    /// <summary>The cookie of a browser that is signed in.</summary>
+    Session,
 }
 
 /// <summary>Who a request comes from. Determined once per request; many requests may share one object.</summary>

@@ -58,6 +58,10 @@ internal sealed class KnownRights(Database database, AccessVersion version)
     public ValueTask<TokenRow?> FindTokenAsync(string hash, CancellationToken cancellation) => GetAsync(
         $"hash/{hash}", session => TokenTable.FindAsync(session, hash), cancellation);
 
+    /// <summary>A browser that is signed in, by the hash of its cookie; it may have expired.</summary>
+    public ValueTask<SessionRow?> FindSessionAsync(string hash, CancellationToken cancellation) => GetAsync(
+        $"session/{hash}", session => SessionTable.FindAsync(session, hash), cancellation);
+
     public async ValueTask<bool> IsPublicAsync(string repository, CancellationToken cancellation) => await GetAsync(
         $"public/{repository}",
         async session => await RepositoryTable.IsPublicAsync(session, repository) ? "public" : null,

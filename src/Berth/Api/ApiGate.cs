@@ -116,7 +116,7 @@ internal sealed partial class ApiGate(
             return required.Right == ApiRight.Self ? ApiError.Denied("the operator has no account") : null;
         }
 
-        var sent = await signIn().FindAsync(http);
+        var sent = await signIn().FindInBrowserAsync(http);
         if (sent.IsBusy) return ApiError.Of(RegistryError.NotChecked(sent));
         if (sent.Caller is not { } caller) return AskToSignIn(http, sent.Reason!);
         if (caller.Kind == CallerKind.Anonymous && http.Request.Headers.Authorization.Count > 0)

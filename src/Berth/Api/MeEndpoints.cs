@@ -63,7 +63,8 @@ internal sealed class MeEndpoints(Database database, ApiChanges changes, LocalUs
             http.RequestAborted);
     }
 
-    /// <summary>Changes the password. Docker, which keeps something in place of it, must log in again.</summary>
+    /// <summary>Changes the password. Docker, which keeps something in place of it, and browsers must sign in again.
+    /// </summary>
     public async Task<ApiDone> SetPasswordAsync(HttpContext http, [FromBody] PasswordChange sent)
     {
         if (http.Caller().Rights.Account!.Account.PasswordHash is null)
@@ -85,6 +86,7 @@ internal sealed class MeEndpoints(Database database, ApiChanges changes, LocalUs
                 if (await AccountTable.FindAsync(session, IdOf(http)) is not { } row) return UserEndpoints.NotFound();
                 await AccountTable.UpdateAsync(session, row with { PasswordHash = hash });
                 await TokenTable.RemoveAllAsync(session, row.Id, TokenKinds.Refresh);
+                await SessionTable.RemoveAllAsync(session, row.Id);
                 return null;
             },
             http.RequestAborted);

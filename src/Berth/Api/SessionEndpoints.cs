@@ -54,6 +54,7 @@ internal sealed class SessionEndpoints(Database database, ApiChanges changes)
                 if (id is not { } one)
                 {
                     await TokenTable.RemoveAllAsync(session, account.Id, TokenKinds.Refresh);
+                    await SessionTable.RemoveAllAsync(session, account.Id);
                     return null;
                 }
 

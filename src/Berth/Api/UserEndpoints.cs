@@ -83,7 +83,12 @@ internal sealed class UserEndpoints(Database database, ApiChanges changes, NewPa
                 if (!http.IsFor(row.Version)) return ApiError.Changed();
                 var changed = Change(row, sent);
                 if (await LeavesNobodyAsync(session, row, changed)) return LastAdministrator();
-                if (changed.IsDisabled) await TokenTable.RemoveAllAsync(session, row.Id, TokenKinds.Refresh);
+                if (changed.IsDisabled)
+                {
+                    await TokenTable.RemoveAllAsync(session, row.Id, TokenKinds.Refresh);
+                    await SessionTable.RemoveAllAsync(session, row.Id);
+                }
+
                 changed = await AccountTable.UpdateAsync(session, changed);
                 return ApiAnswer<UserView>.Of(UserView.Of(changed), changed.Version);
             },
@@ -117,6 +122,7 @@ internal sealed class UserEndpoints(Database database, ApiChanges changes, NewPa
                 if (!http.IsFor(row.Version)) return ApiError.Changed();
                 await AccountTable.UpdateAsync(session, row with { PasswordHash = hash });
                 await TokenTable.RemoveAllAsync(session, row.Id, TokenKinds.Refresh);
+                await SessionTable.RemoveAllAsync(session, row.Id);
                 return new MadePassword(sent.Password is null ? password : null);
             },
             http.RequestAborted);

@@ -54,13 +54,13 @@ internal sealed partial class ExternalAccounts(
         if (rule == LinkRule.VerifiedEmail && user is { IsEmailVerified: true, Email: { Length: > 0 } email }
             && await AccountTable.FindByEmailAsync(session, email) is { } owner)
         {
-            return (owner, null);
+            return UnlessStaff(owner);
         }
 
         if (NameFor(user.Name) is not { } name || name.IsRobot)
             return (null, $"'{user.Name}' can't be a user's name here");
         var taken = await AccountTable.FindAsync(session, name.Text);
-        if (taken is { Kind: AccountKinds.User } && rule == LinkRule.Name) return (taken, null);
+        if (taken is { Kind: AccountKinds.User } && rule == LinkRule.Name) return UnlessStaff(taken);
         if (taken is not null)
             return (null, $"the name {name} is taken by another account; an administrator can link them");
 
@@ -70,12 +70,21 @@ internal sealed partial class ExternalAccounts(
         var added = await AccountTable.AddAsync(session, new AccountRow(0, AccountKinds.User, name.Text)
         {
             FullName = user.DisplayName,
-            Email = user.Email,
+
+            // Addresses decide who gets an account, so nobody must get one for somebody else's.
+            Email = user.IsEmailVerified ? user.Email : null,
             CreatedAt = clock.GetUtcNow(),
             CreatedBy = $"first sign-in with {user.Source}",
         });
         return added is null ? (null, $"the name {name} was just taken; sign in again") : (added, null);
     }
+
+    /// <summary>
+    /// An account, unless it has a role in the registry: whoever can make up users of the other system would have it.
+    /// </summary>
+    private static (AccountRow? Account, string? Reason) UnlessStaff(AccountRow account) => account.Role is null
+        ? (account, null)
+        : (null, $"{account.Name} is {account.Role} of the registry, and such accounts are not linked by themselves");
 
     /// <summary>
     /// The name as an account's: in lower case, without what follows an @, and with a dash for what no name may hold.

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
@@ -17,13 +18,7 @@ internal sealed class IssuerDocuments : IDocumentRetriever, IDisposable
     /// <exception cref="InvalidDataException">The file of CAs can't be used.</exception>
     public IssuerDocuments(KeylessIssuerSettings issuer, KeylessSettings limits)
     {
-        var handler = new SocketsHttpHandler
-        {
-            AllowAutoRedirect = false,
-            UseCookies = false,
-            ConnectTimeout = limits.Timeout,
-        };
-        if (issuer.Ca is { } ca) handler.SslOptions.CertificateChainPolicy = PolicyOf(ReadCa(ca));
+        var handler = HandlerFor(issuer.Ca, limits.Timeout);
 
         // The caller's token has the time limit, which is for all documents together.
         client = new HttpClient(handler)
@@ -37,6 +32,27 @@ internal sealed class IssuerDocuments : IDocumentRetriever, IDisposable
                 new AuthenticationHeaderValue("Bearer", File.ReadAllText(file).Trim());
         }
     }
+
+    /// <summary>For requests to an issuer: they go nowhere else.</summary>
+    /// <param name="ca">The file with the CAs that its certificate may come from; null for the system's.</param>
+    /// <param name="timeout">How long connecting may take.</param>
+    /// <exception cref="InvalidDataException">There is no certificate in the file.</exception>
+    public static SocketsHttpHandler HandlerFor(string? ca, TimeSpan timeout)
+    {
+        var handler = new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false,
+            UseCookies = false,
+            ConnectTimeout = timeout,
+        };
+        if (ca is not null) handler.SslOptions.CertificateChainPolicy = PolicyOf(ReadCa(ca));
+        return handler;
+    }
+
+    /// <summary>Whether something secret may be sent to an address: over HTTPS, or over HTTP on this machine.</summary>
+    public static bool TryReadAddress(string? address, [NotNullWhen(true)] out Uri? url) =>
+        Uri.TryCreate(address, UriKind.Absolute, out url)
+        && (url.Scheme == Uri.UriSchemeHttps || (url.Scheme == Uri.UriSchemeHttp && url.IsLoopback));
 
     /// <exception cref="InvalidDataException">There is no certificate in it.</exception>
     public static X509Certificate2Collection ReadCa(string path)
@@ -60,12 +76,8 @@ internal sealed class IssuerDocuments : IDocumentRetriever, IDisposable
     /// <exception cref="InvalidDataException">The address is not over HTTPS.</exception>
     public async Task<string> GetDocumentAsync(string address, CancellationToken cancel)
     {
-        if (!Uri.TryCreate(address, UriKind.Absolute, out var url)
-            || (url.Scheme != Uri.UriSchemeHttps && !(url.Scheme == Uri.UriSchemeHttp && url.IsLoopback)))
-        {
+        if (!TryReadAddress(address, out var url))
             throw new InvalidDataException($"{address} is no address over HTTPS");
-        }
-
         using var answer = await client.GetAsync(url, cancel);
         if (!answer.IsSuccessStatusCode)
             throw new HttpRequestException($"{url} answered {(int)answer.StatusCode}");

@@ -31,6 +31,9 @@ internal sealed partial class IssuerKeys(
     private long triedAt;
     private long? refetchedAt;
 
+    /// <summary>What the issuer said of itself when its keys were read; null before, or with a file.</summary>
+    public OpenIdConnectConfiguration? Document { get; private set; }
+
     /// <summary>The keys, after reading them if they are due. Null if there are none and the issuer is away.</summary>
     public ValueTask<IssuerKeySet?> CurrentAsync(CancellationToken cancellation) =>
         held is { } current && AgeOf(current) < limits.RefreshInterval
@@ -145,7 +148,9 @@ internal sealed partial class IssuerKeys(
         // OpenID Connect Discovery 1.0, section 4.3.
         if (found.Issuer != issuer.Url)
             throw new InvalidDataException($"it says that it is {found.Issuer}, so url must be that");
-        return IssuerKeySet.From(found.JsonWebKeySet);
+        var keys = IssuerKeySet.From(found.JsonWebKeySet);
+        Document = found;
+        return keys;
     }
 
     private string ReasonOf(Exception e)

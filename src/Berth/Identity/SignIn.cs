@@ -36,8 +36,8 @@ internal readonly record struct SignInResult(Caller? Caller, string? Reason, boo
 /// </summary>
 internal sealed partial class SignIn(
     AuthSettings settings, HtpasswdFile? htpasswd, LocalUsers users, SecretTokens secrets, AccessTokens tokens,
-    KeylessTokens? keyless, DirectoryUsers? directory, CertificateUsers certificates, FailedSignIns failed,
-    AuditLog audit, ILogger<SignIn> log)
+    KeylessTokens? keyless, DirectoryUsers? directory, CertificateUsers certificates, BrowserSessions sessions,
+    BrowserCookies cookies, FailedSignIns failed, AuditLog audit, ILogger<SignIn> log)
 {
     private const string Basic = "Basic ";
     private const string Bearer = "Bearer ";
@@ -78,6 +78,28 @@ internal sealed partial class SignIn(
             ? FindByTokenAsync(http, header[Bearer.Length..].Trim(), isOfUpload)
             : FindByPasswordAsync(http, isOfUpload);
     }
+
+    /// <summary>
+    /// The same, and the caller of a browser that is signed in: for the API and pages, not for <c>/v2/</c>. A browser
+    /// sends its cookie along with whatever a page makes it send, so to change something it must be our own page.
+    /// </summary>
+    public async ValueTask<SignInResult> FindInBrowserAsync(HttpContext http)
+    {
+        if (http.Request.Headers.Authorization.Count > 0 || !BrowserSessions.IsIn(http.Request)
+            || await sessions.FindAsync(http) is not { } caller)
+        {
+            return await FindAsync(http);
+        }
+
+        var method = http.Request.Method;
+        return HttpMethods.IsGet(method) || HttpMethods.IsHead(method) || IsOfOwnPage(http)
+            ? new SignInResult(caller, null)
+            : SignInResult.Refused("the request comes from a page of another site, or does not say from which");
+    }
+
+    /// <summary>Whether a browser says that a page of this registry made it send a request.</summary>
+    public bool IsOfOwnPage(HttpContext http) =>
+        RequestOrigins.Of(http.Request, cookies.Host) == RequestOrigin.Own;
 
     /// <summary>The same, but accepts only a name and password.</summary>
     public ValueTask<SignInResult> FindByPasswordAsync(HttpContext http, bool isOfUpload = false)

@@ -19,6 +19,8 @@ internal sealed record CopiedTable(string Name, IReadOnlyList<string> Key, bool 
         new("team_group", ["team_id", "source", "name"]),
         new("access_grant", ["id"], HasIdentity: true),
         new("token", ["id"], HasIdentity: true),
+        new("session", ["hash"]),
+        new("device_request", ["hash"]),
         new("token_key", ["id"]),
         new("access_version", ["id"]),
         new("audit_entry", ["id"], HasIdentity: true),

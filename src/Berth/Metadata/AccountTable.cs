@@ -58,6 +58,8 @@ internal static class AccountTable
     private static readonly string[] Removals =
     [
         "DELETE FROM token WHERE account_id = $1",
+        "DELETE FROM session WHERE account_id = $1",
+        "DELETE FROM device_request WHERE account_id = $1",
         "DELETE FROM access_grant WHERE account_id = $1",
         "DELETE FROM access_grant WHERE team_id IN (SELECT id FROM team WHERE organization_id = $1)",
         "DELETE FROM team_member WHERE account_id = $1",

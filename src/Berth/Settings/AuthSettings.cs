@@ -30,6 +30,12 @@ public sealed record AuthSettings
 
     public LdapSettings? Ldap { get; init; }
 
+    /// <summary>At whose pages people sign in with their browser.</summary>
+    public IReadOnlyList<OpenIdSettings> Oidc { get; init; } = [];
+
+    /// <summary>How long browsers stay signed in.</summary>
+    public SessionSettings Sessions { get; init; } = new();
+
     /// <summary>Local users, and nothing public.</summary>
     internal static AuthSettings LocalUsers { get; } = new() { Local = new() { Enabled = true } };
 
@@ -42,7 +48,7 @@ public sealed record AuthSettings
         || ClientCertificate != CertificateName.None;
 
     /// <summary>Whether users have accounts in the database.</summary>
-    internal bool HasAccounts => Local.Enabled || Ldap is not null;
+    internal bool HasAccounts => Local.Enabled || Ldap is not null || Oidc.Count > 0;
 
     /// <summary>
     /// How long the tokens that clients get for a password are valid. Default: the example in distribution's
@@ -95,6 +101,8 @@ public sealed record AuthSettings
         .Section("htpasswd", HtpasswdSettings.Keys, s => s.Htpasswd, (s, v) => s with { Htpasswd = v })
         .Section("local", LocalSettings.Keys, s => s.Local, (s, v) => s with { Local = v })
         .Section("ldap", LdapSettings.Keys, s => s.Ldap, (s, v) => s with { Ldap = v })
+        .Sections("oidc", OpenIdSettings.Keys, s => s.Oidc, (s, v) => s with { Oidc = v })
+        .Section("sessions", SessionSettings.Keys, s => s.Sessions, (s, v) => s with { Sessions = v })
         .Duration("tokenlifetime", s => s.TokenLifetime,
             (s, v) => s with { TokenLifetime = v }, TimeSpan.FromSeconds(1), TimeSpan.FromHours(24))
         .Duration("uploadtokengrace", s => s.UploadTokenGrace,

@@ -117,12 +117,13 @@ internal sealed partial class SettingsCheck(
         }
 
         if (auth.Keyless is { } keyless) CheckKeyless(keyless);
+        CheckOpenId(auth.Oidc);
         if (auth.ClientCertificate != CertificateName.None && settings.Http.Tls.ClientCas.Count == 0)
             Error("auth.clientcertificate", "clients show certificates only with http.tls.clientcas");
         if (!auth.HasUsers && auth.AnonymousOrDefault is AnonymousAccess.None or AnonymousAccess.Public)
         {
             Error("auth", "nobody could do anything; set auth.local.enabled, auth.htpasswd.path, "
-                + "auth.ldap, auth.keyless.issuers, or auth.anonymous to pull or full");
+                + "auth.ldap, auth.oidc, auth.keyless.issuers, or auth.anonymous to pull or full");
         }
 
         if (auth.Local is { AdminPassword: not null, AdminPasswordFile: not null })

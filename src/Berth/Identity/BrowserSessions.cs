@@ -1,0 +1,136 @@
+using System.Buffers.Text;
+using System.Security.Cryptography;
+using System.Text;
+using Berth.Access;
+using Berth.Metadata;
+using Berth.Settings;
+
+namespace Berth.Identity;
+
+/// <summary>
+/// Browsers that are signed in. A browser keeps 256 random bits in a cookie, and the database their hash. Each sign-in
+/// makes new ones, so nobody can prepare a cookie for somebody else.
+/// </summary>
+internal sealed class BrowserSessions(
+    SessionSettings settings, BrowserCookies cookies, Database database, AccessChanges changes, KnownRights known,
+    TimeProvider clock)
+{
+    public const string Cookie = "berth_session";
+
+    private const int SecretBytes = 32;
+
+    /// <summary>The most that a user has; the oldest give way. People have some browsers, and never sign out.</summary>
+    private const int MaxPerUser = 50;
+
+    private const int MaxAgentChars = 256;
+
+    private const string CookiePath = "/";
+
+    /// <summary>A request must not wait for a write each time.</summary>
+    private static readonly TimeSpan NotedEvery = TimeSpan.FromMinutes(1);
+
+    private readonly BoundedCache<Use> uses = new(maxCost: 20_000);
+
+    private sealed record Use(DateTimeOffset At);
+
+    /// <summary>Whether the browser has a cookie, valid or not.</summary>
+    public static bool IsIn(HttpRequest request) => request.Cookies.ContainsKey(Cookie);
+
+    /// <summary>The caller whose browser this is; null if it is not signed in, or not any more.</summary>
+    /// <exception cref="DatabaseUnavailableException">It is not remembered, and can't be read.</exception>
+    public async ValueTask<Caller?> FindAsync(HttpContext http)
+    {
+        if (await FindSessionAsync(http) is not { } row) return null;
+        var rights = await known.FindAsync(row.AccountId, http.RequestAborted);
+        return rights?.IsActive(clock.GetUtcNow()) == true
+            ? new Caller(row.AccountId, CallerKind.User, rights.Account.Name, SignInMethod.Session)
+            : null;
+    }
+
+    /// <summary>The session of a browser, whose account may be disabled.</summary>
+    public async ValueTask<SessionRow?> FindSessionAsync(HttpContext http)
+    {
+        if (HashOf(http.Request) is not { } hash) return null;
+        var now = clock.GetUtcNow();
+        if (await known.FindSessionAsync(hash, http.RequestAborted) is not { } row || now >= row.ExpiresAt) return null;
+        var usedAt = uses.TryGet(hash, out var use) && use.At > row.UsedAt ? use.At : row.UsedAt;
+        if (now - usedAt >= settings.Idle)
+        {
+            // What is remembered may be old: another node may have served this browser since.
+            var current = await database.ReadAsync(s => SessionTable.FindAsync(s, hash), http.RequestAborted);
+            if (current is null || now - current.UsedAt >= settings.Idle) return null;
+            usedAt = current.UsedAt;
+        }
+
+        if (now - usedAt >= NotedEvery) await NoteUseAsync(hash, now, http.RequestAborted);
+        return row;
+    }
+
+    /// <summary>Signs a browser in, whoever was before.</summary>
+    /// <param name="http">The request whose answer sets the cookie.</param>
+    /// <param name="accountId">Who signed in.</param>
+    /// <param name="source">With what.</param>
+    /// <exception cref="DatabaseUnavailableException">The database is unavailable at the moment.</exception>
+    public async Task<SessionRow> BeginAsync(HttpContext http, long accountId, string source)
+    {
+        var secret = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(SecretBytes));
+        var now = clock.GetUtcNow();
+        var agent = http.Request.Headers.UserAgent.ToString();
+        var row = new SessionRow(HashOf(secret), accountId, source)
+        {
+            CreatedAt = now,
+            ExpiresAt = now + settings.Lifetime,
+            UsedAt = now,
+            Address = ClientNetwork.Unmapped(http.Connection.RemoteIpAddress)?.ToString(),
+            Agent = agent.Length == 0 ? null : agent[..Math.Min(agent.Length, MaxAgentChars)],
+        };
+        var former = HashOf(http.Request);
+        await changes.RunAsync(
+            async session =>
+            {
+                if (former is not null) await SessionTable.RemoveAsync(session, former);
+                await SessionTable.RemoveExpiredAsync(session, now);
+                await SessionTable.AddAsync(session, row);
+                foreach (var old in (await SessionTable.ListAsync(session, accountId, MaxPerUser * 2)).Skip(MaxPerUser))
+                    await SessionTable.RemoveAsync(session, old.Hash);
+                return true;
+            },
+            http.RequestAborted);
+        cookies.Set(http, Cookie, secret, CookiePath, settings.Lifetime);
+        return row;
+    }
+
+    /// <summary>Signs a browser out. Does nothing if it is not signed in.</summary>
+    public async Task EndAsync(HttpContext http)
+    {
+        if (HashOf(http.Request) is { } hash)
+            await changes.RunAsync(session => SessionTable.RemoveAsync(session, hash), http.RequestAborted);
+        cookies.Remove(http, Cookie, CookiePath);
+    }
+
+    private async ValueTask NoteUseAsync(string hash, DateTimeOffset now, CancellationToken cancellation)
+    {
+        uses.Set(hash, new Use(now), cost: 1);
+        try
+        {
+            await database.WriteAsync(
+                async session =>
+                {
+                    await SessionTable.NoteUseAsync(session, hash, now);
+                    return true;
+                },
+                isDurable: false, cancellation);
+        }
+        catch (DatabaseUnavailableException)
+        {
+            // The browser may have to sign in again earlier, and nothing else.
+        }
+    }
+
+    private static string? HashOf(HttpRequest request) =>
+        request.Cookies[Cookie] is { } secret && Base64Url.GetEncodedLength(SecretBytes) == secret.Length
+            ? HashOf(secret) : null;
+
+    private static string HashOf(string secret) =>
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(secret)));
+}
