@@ -1,8 +1,8 @@
 #!/bin/bash
 # Installs the servers that the tests start: PostgreSQL and a pooler before it, Ceph's S3 gateway with what it stands
-# on, nginx, OpenLDAP, and Azurite, Microsoft's emulator of Azure's store.
+# on, nginx, OpenLDAP, and from npm Azurite, Microsoft's emulator of Azure's store, and an OpenID provider.
 #
-#   tests/install-servers.sh [FOLDER]    Azurite's place; the default is ${XDG_CACHE_HOME:-$HOME/.cache}/berth-servers
+#   tests/install-servers.sh [FOLDER]    npm's place; the default is ${XDG_CACHE_HOME:-$HOME/.cache}/berth-servers
 #
 # Takes no time when the programs are there, wherever they came from; else it wants root on Debian 12. None of the
 # packages' own system services is started: the tests start servers of their own, on loopback, in temporary folders.
@@ -10,6 +10,7 @@ set -euo pipefail
 
 # The last one that runs on Debian's Node.js.
 azurite_package=azurite@3.35.0
+oidc_package=oidc-provider@9.13.3
 folder=${1:-${XDG_CACHE_HOME:-$HOME/.cache}/berth-servers}
 
 die() {
@@ -37,7 +38,7 @@ curl curl
 openssl openssl
 setpriv util-linux
 PROGRAMS
-  [ -d "$folder/$azurite_package" ] || command -v npm >/dev/null || echo npm
+  [ -d "$folder/$azurite_package" ] && [ -d "$folder/$oidc_package" ] || command -v npm >/dev/null || echo npm
 }
 
 install_packages() {
@@ -65,13 +66,14 @@ install_packages() {
 }
 
 # In another place first, so that half of it is never taken for the whole.
-install_azurite() {
+install_from_npm() {
   local work=$folder/new
   rm -rf "$work"
   mkdir -p "$work"
   npm install --prefix "$work" --silent --no-save --no-package-lock --no-audit --no-fund --omit=optional \
-    --ignore-scripts "$azurite_package" >/dev/null || die "npm can't install $azurite_package"
-  mv "$work" "$folder/$azurite_package"
+    --ignore-scripts "$1" >/dev/null || die "npm can't install $1"
+  mv "$work" "$folder/$1"
+  ln -sfn "$1" "$folder/${1%@*}"
 }
 
 mkdir -p "$folder"
@@ -82,5 +84,6 @@ readarray -t packages < <(missing)
 [ ${#packages[@]} -eq 0 ] || install_packages "${packages[@]}"
 readarray -t packages < <(missing)
 [ ${#packages[@]} -eq 0 ] || die "these packages are installed and still lack their programs: ${packages[*]}"
-[ -d "$folder/$azurite_package" ] || install_azurite
-ln -sfn "$azurite_package" "$folder/azurite"
+for package in "$azurite_package" "$oidc_package"; do
+  [ -d "$folder/$package" ] || install_from_npm "$package"
+done

@@ -254,6 +254,8 @@ public class CopyMetadataTests
         await IdentityTable.SetGroupsAsync(session, ann, "ldap", ["dev"]);
         await GrantTable.PutAsync(session, ann, null, "team", new GrantRow(0, "", null, "team/**", "pull", now, ""));
         await TokenTable.AddAsync(session, new TokenRow(0, ann, TokenKinds.Personal, "laptop"), "hash");
+        await SessionTable.AddAsync(session, new SessionRow("hash", ann, "password"));
+        await DeviceTable.AddAsync(session, new DeviceRow("hash", "code", "laptop"));
         await TokenKeyTable.AddUnlessAsync(session, new TokenKeyRow("key", [1, 2], now), now);
         await AccessVersion.AdvanceAsync(session);
         foreach (var statement in new[]

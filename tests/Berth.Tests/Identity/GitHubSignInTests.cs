@@ -1,0 +1,128 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
+using System.Web;
+using Berth.Settings;
+using Berth.Tests.Access;
+using Microsoft.AspNetCore.Http;
+
+namespace Berth.Tests.Identity;
+
+/// <summary>Sign-in at a GitHub of the tests' own.</summary>
+[Inside]
+public sealed class GitHubSignInTests
+{
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_user_of_GitHub_has_its_organizations_and_teams_as_groups()
+    {
+        await using var server = await TestIssuer.StartAsync();
+        var hub = new Hub();
+        server.Misbehaviour = hub.AnswerAsync;
+        await using var registry = await StartAsync(server.Url);
+        using var browser = new TestBrowser(registry);
+        var sent = await BeginAsync(browser);
+        Assert.Equal("read:user user:email read:org", sent["scope"]);
+        using var answer = await browser.GetAsync($"auth/github/callback?code=good&state={sent["state"]}");
+        Assert.Equal(HttpStatusCode.SeeOther, answer.StatusCode);
+        Assert.Equal("mona-lisa", await browser.WhoAsync());
+        using var me = await browser.GetAsync("api/v1/me");
+        var json = await me.Content.ReadFromJsonAsync<JsonElement>(Stop);
+        Assert.Equal("mona@example.org", json.GetProperty("email").GetString());
+        var groups = json.GetProperty("groups").EnumerateArray().Select(group => group.GetString()).ToList();
+        Assert.Equal(1 + Hub.Organizations, groups.Count);
+        Assert.Contains("org-1/release-crew", groups);
+        Assert.Contains($"org-{Hub.Organizations}", groups);
+        Assert.All(hub.Asked, request => Assert.Equal("Bearer gho_token", request.Authorization));
+        Assert.All(hub.Asked, request => Assert.Equal("berth", request.Agent));
+    }
+
+    [Theory]
+    [InlineData("bad")]
+    [InlineData("")]
+    public async Task A_code_that_GitHub_does_not_know_signs_nobody_in(string code)
+    {
+        await using var server = await TestIssuer.StartAsync();
+        server.Misbehaviour = new Hub().AnswerAsync;
+        await using var registry = await StartAsync(server.Url);
+        using var browser = new TestBrowser(registry);
+        var state = (await BeginAsync(browser))["state"];
+        await OpenIdSignInTests.AssertRefusedAsync(
+            browser, new Uri(registry.BaseAddress, $"auth/github/callback?code={code}&state={state}"),
+            HttpStatusCode.Forbidden);
+    }
+
+    [Fact]
+    public async Task Only_members_of_the_required_team_sign_in()
+    {
+        await using var server = await TestIssuer.StartAsync();
+        server.Misbehaviour = new Hub().AnswerAsync;
+        await using var registry = await StartAsync(server.Url, required: "org-2/release-crew");
+        using var browser = new TestBrowser(registry);
+        var state = (await BeginAsync(browser))["state"];
+        await OpenIdSignInTests.AssertRefusedAsync(
+            browser, new Uri(registry.BaseAddress, $"auth/github/callback?code=good&state={state}"),
+            HttpStatusCode.Forbidden);
+    }
+
+    private static Task<RegistryFixture> StartAsync(string url, string? required = null) =>
+        AccountsOf.StartAsync(auth => auth with
+        {
+            Oidc =
+            [
+                new OpenIdSettings
+                {
+                    Name = "github", Kind = OpenIdKind.GitHub, Issuer = url, ClientId = "id", ClientSecret = "secret",
+                    RequiredGroup = required,
+                },
+            ],
+        });
+
+    private static async Task<Dictionary<string, string>> BeginAsync(TestBrowser browser)
+    {
+        using var answer = await browser.GetAsync("auth/github/start");
+        Assert.EndsWith("/login/oauth/authorize", answer.Headers.Location!.AbsolutePath);
+        var query = HttpUtility.ParseQueryString(answer.Headers.Location.Query);
+        return query.AllKeys.ToDictionary(key => key!, key => query[key]!);
+    }
+
+    /// <summary>As GitHub answers, where an error has the status 200.</summary>
+    private sealed class Hub
+    {
+        public const int Organizations = 130;
+
+        public List<(string? Authorization, string? Agent)> Asked { get; } = [];
+
+        public Task AnswerAsync(HttpContext http)
+        {
+            if (http.Request.Path == "/login/oauth/access_token")
+            {
+                var form = http.Request.Form;
+                var isGood = form["code"] == "good" && form["client_secret"] == "secret"
+                    && form["code_verifier"].ToString().Length == 43
+                    && http.Request.Headers.Accept == "application/json";
+                return http.Response.WriteAsync(isGood
+                    ? """{"access_token":"gho_token","token_type":"bearer","scope":"read:org"}"""
+                    : """{"error":"bad_verification_code","error_description":"The code is incorrect."}""");
+            }
+
+            Asked.Add((http.Request.Headers.Authorization, http.Request.Headers.UserAgent));
+            var page = int.TryParse(http.Request.Query["page"], out var number) ? number : 1;
+            return http.Response.WriteAsync(http.Request.Path.Value switch
+            {
+                "/api/v3/user" => """{"login":"Mona-Lisa","id":42,"name":"Mona","email":"shown@example.org"}""",
+                "/api/v3/user/emails" =>
+                    """
+                    [{"email":"unverified@example.org","primary":false,"verified":false},
+                     {"email":"second@example.org","primary":false,"verified":true},
+                     {"email":"mona@example.org","primary":true,"verified":true}]
+                    """,
+                "/api/v3/user/orgs" => $"[{string.Join(',', Enumerable.Range(1, Organizations)
+                    .Skip((page - 1) * 100).Take(100).Select(n => $$"""{"login":"org-{{n}}"}"""))}]",
+                "/api/v3/user/teams" => """[{"slug":"release-crew","organization":{"login":"org-1"}}]""",
+                _ => "{}",
+            });
+        }
+    }
+}
