@@ -1,5 +1,7 @@
+using System.CommandLine;
 using Berth.Access;
 using Berth.Audit;
+using Berth.Cli;
 using Berth.Distribution;
 using Berth.Metadata;
 using Berth.Settings;
@@ -21,6 +23,12 @@ internal sealed class SessionSlice : Slice
             auth, provider.GetRequiredService<SignIn>(), provider.GetRequiredService<BrowserSessions>(),
             provider.GetRequiredService<BrowserCookies>(), provider.GetRequiredService<AccessRules>(),
             provider.GetRequiredService<RateLimits>(), provider.GetRequiredService<AuditLog>()));
+        services.AddSingleton<DeviceSignIn>();
+        services.AddSingleton(provider => new DevicePages(
+            auth, provider.GetRequiredService<DeviceSignIn>(), provider.GetRequiredService<SignIn>(),
+            provider.GetRequiredService<BrowserSessions>(), provider.GetRequiredService<BrowserCookies>(),
+            provider.GetRequiredService<FailedSignIns>(), provider.GetRequiredService<RateLimits>(),
+            provider.GetRequiredService<AuditLog>(), provider.GetRequiredService<Locations>().AbsoluteOf));
         services.AddSingleton(provider => new SignInPages(
             SystemsOf(auth, provider), provider.GetRequiredService<BrowserCookies>(),
             provider.GetRequiredService<BrowserSessions>(), provider.GetRequiredService<ExternalAccounts>(),
@@ -34,16 +42,22 @@ internal sealed class SessionSlice : Slice
         if (settings.Auth is not { HasAccounts: true }) return;
         var log = routes.ServiceProvider.GetRequiredService<ILogger<SessionPages>>();
         var sessions = routes.ServiceProvider.GetRequiredService<SessionPages>();
+        var devices = routes.ServiceProvider.GetRequiredService<DevicePages>();
         var pages = routes.ServiceProvider.GetRequiredService<SignInPages>();
         Map("GET", "/auth/session", sessions.AnswerSessionAsync);
         Map("POST", "/auth/password", sessions.SignInAsync);
         Map("POST", "/auth/logout", sessions.SignOutAsync);
+        Map("GET", DevicePages.Path, devices.ShowAsync);
+        Map("POST", DevicePages.Path, devices.PostAsync);
+        Map("POST", DevicePages.Path + "/token", devices.AnswerTokenAsync);
         Map("GET", "/auth/{system}/start", pages.StartAsync);
         Map("GET", "/auth/{system}/callback", pages.FinishAsync);
 
         void Map(string method, string path, RequestDelegate answer) =>
             routes.MapMethods(path, [method], http => AnswerAsync(http, answer, log));
     }
+
+    public override IEnumerable<Command> Commands => [LoginCommand.Create()];
 
     private static List<BrowserSignIn> SystemsOf(AuthSettings auth, IServiceProvider provider)
     {

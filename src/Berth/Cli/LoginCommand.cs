@@ -1,0 +1,154 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace Berth.Cli;
+
+/// <summary>
+/// <c>berth login</c>: gets a personal token for this machine, which a person confirms in a browser (RFC 8628), and
+/// keeps it. Exits with 1 if it was refused, and 2 if it could not run.
+/// </summary>
+internal static class LoginCommand
+{
+    private const int MaxAnswerBytes = 64 * 1024;
+
+    private static readonly TimeSpan LongestRequest = TimeSpan.FromSeconds(30);
+
+    public static Command Create()
+    {
+        var server = new Argument<string>("SERVER")
+        {
+            Description = "The registry's address, such as https://registry.example.com.",
+        };
+        var name = new Option<string?>("--name") { Description = "What the token is called. Default: this machine." };
+        var command = new Command("login", "Get a personal token for this machine by signing in with a browser.")
+        {
+            server, name,
+        };
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            try
+            {
+                var address = ApiConnection.AddressOf(parsed.GetValue(server)!);
+                return await RunAsync(
+                    address, parsed.GetValue(name) ?? Environment.MachineName, TimeProvider.System, cancellation);
+            }
+            catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException
+                or HttpRequestException or OperationCanceledException or JsonException)
+            {
+                await Console.Error.WriteLineAsync($"berth login: {e.Message}");
+                return 2;
+            }
+        });
+        return command;
+    }
+
+    private static async Task<int> RunAsync(
+        Uri server, string name, TimeProvider clock, CancellationToken cancellation)
+    {
+        using var client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false })
+        {
+            BaseAddress = new Uri(server.GetLeftPart(UriPartial.Path).TrimEnd('/') + "/"),
+            Timeout = LongestRequest,
+            MaxResponseContentBufferSize = MaxAnswerBytes,
+        };
+        var begun = await PostAsync(client, "auth/device", "name", name, cancellation);
+        if (TextOf(begun, "device_code") is not { } secret)
+            throw new InvalidDataException(TextOf(begun, "detail") ?? "the server did not answer as a Berth does");
+        Console.WriteLine(
+            $"""
+            Open this page in a browser, and check that it shows the code {TextOf(begun, "user_code")}:
+
+              {TextOf(begun, "verification_uri_complete")}
+
+            """);
+        var wait = TimeSpan.FromSeconds(Math.Clamp((int?)begun["interval"] ?? 5, 1, 60));
+        while (true)
+        {
+            await Task.Delay(wait, clock, cancellation);
+            var answer = await PostAsync(client, "auth/device/token", "device_code", secret, cancellation);
+            if (TextOf(answer, "access_token") is { } token)
+            {
+                await KeepAsync(server, answer, token, cancellation);
+                return 0;
+            }
+
+            switch (TextOf(answer, "error"))
+            {
+                case "authorization_pending":
+                    break;
+                case "slow_down":
+                    wait += TimeSpan.FromSeconds(5);
+                    break;
+                case "access_denied":
+                    await Console.Error.WriteLineAsync("berth login: it was refused");
+                    return 1;
+                default:
+                    await Console.Error.WriteLineAsync("berth login: the code has expired; run it again");
+                    return 1;
+            }
+        }
+    }
+
+    private static async Task KeepAsync(Uri server, JsonObject answer, string token, CancellationToken cancellation)
+    {
+        var path = Path.Combine(
+            Environment.GetEnvironmentVariable("XDG_CONFIG_HOME") is { Length: > 0 } folder
+                ? folder
+                : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".config"),
+            "berth", "credentials.json");
+        var user = TextOf(answer, "name") ?? "";
+        var all = File.Exists(path)
+            ? JsonNode.Parse(await File.ReadAllTextAsync(path, cancellation)) as JsonObject ?? []
+            : [];
+        all[server.GetLeftPart(UriPartial.Path).TrimEnd('/')] = new JsonObject
+        {
+            ["name"] = user,
+            ["token"] = token,
+            ["expiresAt"] = TextOf(answer, "expires_at"),
+        };
+        await WritePrivatelyAsync(path, all.ToJsonString(), cancellation);
+        Console.WriteLine(
+            $"""
+            Signed in as {user}. The token is in {path}, which only you can read.
+            For docker, give it as the password to docker login {server.Authority} -u {user}
+
+              {token}
+
+            It ends at {TextOf(answer, "expires_at")}; `berth token list {user} --server {server}` shows it.
+            """);
+    }
+
+    /// <summary>Nobody else may read it at any moment, and a full disk must not cost what was there.</summary>
+    private static async Task WritePrivatelyAsync(string path, string text, CancellationToken cancellation)
+    {
+        const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!, Private | UnixFileMode.UserExecute);
+        var fresh = string.Create(CultureInfo.InvariantCulture, $"{path}.{Environment.ProcessId}");
+        var options = new FileStreamOptions
+        {
+            Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = Private,
+        };
+        await using (var writer = new StreamWriter(fresh, options))
+        {
+            await writer.WriteAsync(text.AsMemory(), cancellation);
+        }
+
+        File.Move(fresh, path, overwrite: true);
+    }
+
+    private static async Task<JsonObject> PostAsync(
+        HttpClient client, string path, string field, string value, CancellationToken cancellation)
+    {
+        using var form = new FormUrlEncodedContent(new Dictionary<string, string> { [field] = value });
+        using var answer = await client.PostAsync(new Uri(path, UriKind.Relative), form, cancellation);
+        var text = await answer.Content.ReadAsStringAsync(cancellation);
+        if (answer.Content.Headers.ContentType?.MediaType == "application/json")
+            return JsonNode.Parse(text) as JsonObject ?? [];
+        throw new InvalidDataException($"the server answered {(int)answer.StatusCode}: has it users with accounts?");
+    }
+
+    private static string? TextOf(JsonObject json, string name) =>
+        json[name] is JsonValue value && value.TryGetValue<string>(out var text) ? text : null;
+}
