@@ -57,6 +57,9 @@ internal sealed class MeEndpoints(Database database, ApiChanges changes, LocalUs
                 {
                     FullName = Field.Change(row.FullName, sent.FullName),
                     Email = Field.Change(row.Email, sent.Email),
+
+                    // Otherwise somebody could write the address of others, who would then be given this account.
+                    IsEmailVerified = row.IsEmailVerified && (sent.Email ?? row.Email) == row.Email,
                 });
                 return ApiAnswer<UserView>.Of(UserView.Of(changed), changed.Version);
             },

@@ -56,6 +56,7 @@ internal sealed class UserEndpoints(Database database, ApiChanges changes, NewPa
         {
             FullName = Field.Change(null, sent.FullName),
             Email = Field.Change(null, sent.Email),
+            IsEmailVerified = sent.Email is { Length: > 0 },
             Role = sent.Role == RegistryRole.None ? null : Roles.Word(sent.Role),
             PasswordHash = await passwords.HashAsync(password, http.RequestAborted),
             CreatedAt = clock.GetUtcNow(),
@@ -139,6 +140,7 @@ internal sealed class UserEndpoints(Database database, ApiChanges changes, NewPa
     {
         FullName = Field.Change(row.FullName, sent.FullName),
         Email = Field.Change(row.Email, sent.Email),
+        IsEmailVerified = sent.Email is { } email ? email.Length > 0 : row.IsEmailVerified,
         Role = sent.Role switch
         {
             null => row.Role,

@@ -73,6 +73,7 @@ internal sealed partial class ExternalAccounts(
 
             // Addresses decide who gets an account, so nobody must get one for somebody else's.
             Email = user.IsEmailVerified ? user.Email : null,
+            IsEmailVerified = user is { IsEmailVerified: true, Email.Length: > 0 },
             CreatedAt = clock.GetUtcNow(),
             CreatedBy = $"first sign-in with {user.Source}",
         });

@@ -20,6 +20,11 @@ internal sealed record AccountRow(long Id, string Kind, string Name)
 
     public string? Email { get; init; }
 
+    /// <summary>
+    /// Whether an administrator or a directory that has verified it set the address. Users may write any.
+    /// </summary>
+    public bool IsEmailVerified { get; init; }
+
     /// <summary>A bcrypt hash; null if it has no password here.</summary>
     public string? PasswordHash { get; init; }
 
@@ -52,7 +57,7 @@ internal static class AccountTable
     private const string Columns =
         """
         id, kind, name, full_name, email, password_hash, role, is_disabled, expires_at, owner_id, may_make_robots,
-        makes_public, created_at, created_by, version
+        makes_public, created_at, created_by, version, is_email_verified
         """;
 
     private static readonly string[] Removals =
@@ -78,11 +83,12 @@ internal static class AccountTable
     public static ValueTask<AccountRow?> FindAsync(Session session, long id) =>
         session.FirstAsync($"SELECT {Columns} FROM account WHERE id = $1", Read, id);
 
-    /// <summary>The only user with an e-mail address; null if there are several, or none.</summary>
+    /// <summary>The only user with an e-mail address that is verified; null if there are several, or none.</summary>
     public static async ValueTask<AccountRow?> FindByEmailAsync(Session session, string email)
     {
         var found = await session.AllAsync(
-            $"SELECT {Columns} FROM account WHERE email = $1 AND kind = $2 LIMIT 2", Read, email, AccountKinds.User);
+            $"SELECT {Columns} FROM account WHERE email = $1 AND is_email_verified = 1 AND kind = $2 LIMIT 2",
+            Read, email, AccountKinds.User);
         return found is [var only] ? only : null;
     }
 
@@ -112,14 +118,14 @@ internal static class AccountTable
             """
             INSERT INTO account (
                 kind, name, full_name, email, password_hash, role, is_disabled, expires_at, owner_id, may_make_robots,
-                makes_public, created_at, created_by, version)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 1)
+                makes_public, created_at, created_by, is_email_verified, version)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 1)
             ON CONFLICT DO NOTHING RETURNING id
             """,
             account.Kind, account.Name, account.FullName, account.Email, account.PasswordHash, account.Role,
             account.IsDisabled ? 1 : 0, account.ExpiresAt?.ToUnixTimeMilliseconds(), account.OwnerId,
             account.MayMakeRobots ? 1 : 0, account.MakesPublic ? 1 : 0, account.CreatedAt.ToUnixTimeMilliseconds(),
-            account.CreatedBy);
+            account.CreatedBy, account.IsEmailVerified ? 1 : 0);
         return id is { } added ? account with { Id = added, Version = 1 } : null;
     }
 
@@ -129,12 +135,12 @@ internal static class AccountTable
         await session.RunAsync(
             """
             UPDATE account SET full_name = $2, email = $3, password_hash = $4, role = $5, is_disabled = $6,
-                expires_at = $7, may_make_robots = $8, makes_public = $9, version = version + 1
+                expires_at = $7, may_make_robots = $8, makes_public = $9, is_email_verified = $10, version = version + 1
             WHERE id = $1
             """,
             account.Id, account.FullName, account.Email, account.PasswordHash, account.Role,
             account.IsDisabled ? 1 : 0, account.ExpiresAt?.ToUnixTimeMilliseconds(), account.MayMakeRobots ? 1 : 0,
-            account.MakesPublic ? 1 : 0);
+            account.MakesPublic ? 1 : 0, account.IsEmailVerified ? 1 : 0);
         return account with { Version = account.Version + 1 };
     }
 
@@ -159,6 +165,7 @@ internal static class AccountTable
         CreatedAt = DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(12)),
         CreatedBy = row.GetString(13),
         Version = row.GetInt64(14),
+        IsEmailVerified = row.GetInt64(15) != 0,
     };
 
     private static string? TextOf(DbDataReader row, int column) => row.IsDBNull(column) ? null : row.GetString(column);

@@ -263,13 +263,37 @@ public sealed class OpenIdSignInTests
         await using var registry = await StartOnAsync(auth => auth with { Oidc = [server.Settings], Link = link });
         var accounts = new AccountsOf(registry);
         await accounts.AddUserAsync("owner", "a local password");
-        await accounts.SetAsync("owner", account => account with { Email = $"{user}@example.org", Role = role });
+        await accounts.SetAsync("owner", account => account with
+        {
+            Email = $"{user}@example.org", IsEmailVerified = true, Role = role,
+        });
         using var browser = new TestBrowser(registry);
         using var answer = await browser.SignInAsync(user);
         Assert.Equal(isLinked ? "owner" : role is null ? user : null, await browser.WhoAsync());
         if (role is null) return;
         Assert.Contains(registry.Log, line => line.Contains(
             $"owner is {role} of the registry, and such accounts are not linked", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task An_address_that_a_user_wrote_catches_nobody_and_one_by_an_administrator_counts(bool isByAdmin)
+    {
+        var server = await OidcServer.SharedAsync();
+        await using var registry = await StartOnAsync(
+            auth => auth with { Oidc = [server.Settings], Link = LinkRule.VerifiedEmail });
+        await new AccountsOf(registry).AddUserAsync("waiting", "a local password");
+        using var request = new HttpRequestMessage(
+            HttpMethod.Patch, new Uri(registry.BaseAddress, isByAdmin ? "api/v1/users/waiting" : "api/v1/me"));
+        request.Headers.TryAddWithoutValidation(
+            "Authorization", isByAdmin ? Basic("admin", AdminPassword) : Basic("waiting", "a local password"));
+        request.Content = JsonContent.Create(new { email = "alice@example.org" });
+        using var changed = await registry.Client.SendAsync(request, Stop);
+        Assert.Equal(HttpStatusCode.OK, changed.StatusCode);
+        using var browser = new TestBrowser(registry);
+        await browser.SignInAsync("alice");
+        Assert.Equal(isByAdmin ? "waiting" : "alice", await browser.WhoAsync());
     }
 
     [Fact]

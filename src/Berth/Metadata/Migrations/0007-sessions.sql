@@ -27,3 +27,6 @@ CREATE TABLE device_request (
 ) {clustered};
 CREATE INDEX device_request_by_account ON device_request (account_id) WHERE account_id IS NOT NULL;
 CREATE INDEX device_request_by_expiry ON device_request (expires_at);
+
+-- Whether an administrator or a directory that has verified it set the address. Users may write any into their account.
+ALTER TABLE account ADD COLUMN is_email_verified BIGINT NOT NULL DEFAULT 0;
