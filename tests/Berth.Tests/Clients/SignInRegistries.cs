@@ -20,7 +20,7 @@ internal sealed record SignInCase(
     [
         "unauthorized", "denied", "401", "403", "authentication required", "authorization failed", "no basic auth",
         "requires signing in", "invalid username/password", "wrong user name or password", "basic credential not found",
-        "may not", "name unknown", "name_unknown", "not found", "not known to registry",
+        "may not", "this token is not valid", "name unknown", "name_unknown", "not found", "not known to registry",
     ];
 
     /// <summary>An image that is there.</summary>
