@@ -62,7 +62,7 @@ internal sealed partial class ExternalAccounts(
         var taken = await AccountTable.FindAsync(session, name.Text);
         if (taken is { Kind: AccountKinds.User } && rule == LinkRule.Name) return UnlessStaff(taken);
         if (taken is not null)
-            return (null, $"the name {name} is taken by another account; an administrator can link them");
+            return (null, $"the name {name} is taken by another account here");
 
         // The user would own what others have pushed there.
         if (await NamespaceTable.HasRepositoriesAsync(session, name.Text))
