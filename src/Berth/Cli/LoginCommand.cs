@@ -128,7 +128,9 @@ internal static class LoginCommand
         var fresh = string.Create(CultureInfo.InvariantCulture, $"{path}.{Environment.ProcessId}");
         var options = new FileStreamOptions
         {
-            Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = Private,
+            Mode = FileMode.CreateNew,
+            Access = FileAccess.Write,
+            UnixCreateMode = Private,
         };
         await using (var writer = new StreamWriter(fresh, options))
         {

@@ -176,14 +176,14 @@ public sealed class CredentialTests
     [Fact]
     public async Task An_upload_goes_on_with_the_token_that_began_it_and_nothing_new_begins_with_it()
     {
-        await using var registry = await StartAsync(auth => auth with { TokenLifetime = TimeSpan.FromSeconds(1) });
+        await using var registry = await StartAsync(auth => auth with { TokenLifetime = TimeSpan.FromSeconds(4) });
         var accounts = new AccountsOf(registry);
         await accounts.AddUserAsync("ann", "of green gables");
         var script = new Script(registry);
         script["token"] = await accounts.BearerAsync(Basic("ann", "of green gables"), "repository:ann/a:pull,push");
         await script.PlayAsync(
             "POST /v2/ann/a/blobs/uploads/\n Authorization: {token}\n 202\n Location: {upload}");
-        await Task.Delay(TimeSpan.FromSeconds(1.2), Stop);
+        await Task.Delay(TimeSpan.FromSeconds(4.2), Stop);
         await script.PlayAsync(
             """
             POST /v2/ann/a/blobs/uploads/

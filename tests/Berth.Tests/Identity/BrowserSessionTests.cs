@@ -219,7 +219,9 @@ public sealed class BrowserSessionTests
     private static HttpContent Body(string name, string password, bool isForm, string? returnTo) => isForm
         ? new FormUrlEncodedContent(new Dictionary<string, string>
         {
-            ["name"] = name, ["password"] = password, ["return"] = returnTo ?? "",
+            ["name"] = name,
+            ["password"] = password,
+            ["return"] = returnTo ?? "",
         })
         : JsonContent.Create(new { name, password });
 }

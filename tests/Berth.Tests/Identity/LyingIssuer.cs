@@ -95,7 +95,9 @@ internal sealed class LyingIssuer : IAsyncDisposable
                 Claims(claims);
                 await http.Response.WriteAsync(new JsonObject
                 {
-                    ["access_token"] = "secret-access", ["token_type"] = "Bearer", ["id_token"] = Sign(claims),
+                    ["access_token"] = "secret-access",
+                    ["token_type"] = "Bearer",
+                    ["id_token"] = Sign(claims),
                 }.ToJsonString());
                 return;
             default:

@@ -101,7 +101,8 @@ public sealed class LyingIssuerTests
             {
                 http.Response.StatusCode = 500;
                 return Task.CompletedTask;
-            },
+            }
+            ,
         };
         if (fault == "nobody") await issuer.DisposeAsync();
         Assert.Equal(HttpStatusCode.ServiceUnavailable, await FinishAsync(browser, sent));
@@ -151,7 +152,9 @@ public sealed class LyingIssuerTests
         };
         await using var registry = await StartAsync(issuer.Settings with
         {
-            NameClaim = "email", GroupsClaim = "realm_access.roles", RequiredGroup = "team-a",
+            NameClaim = "email",
+            GroupsClaim = "realm_access.roles",
+            RequiredGroup = "team-a",
         });
         using var browser = new TestBrowser(registry);
         await FinishAsync(browser, await issuer.BeginAsync(browser));

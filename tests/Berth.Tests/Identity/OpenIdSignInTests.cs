@@ -47,7 +47,8 @@ public sealed class OpenIdSignInTests
         var server = await OidcServer.SharedAsync();
         await using var registry = await StartAsync(server.Settings with
         {
-            ClientId = "registry-es256", ClientSecret = "registry-es256-secret",
+            ClientId = "registry-es256",
+            ClientSecret = "registry-es256-secret",
         });
         using var browser = new TestBrowser(registry);
         await browser.SignInAsync("bob");
@@ -265,7 +266,9 @@ public sealed class OpenIdSignInTests
         await accounts.AddUserAsync("owner", "a local password");
         await accounts.SetAsync("owner", account => account with
         {
-            Email = $"{user}@example.org", IsEmailVerified = true, Role = role,
+            Email = $"{user}@example.org",
+            IsEmailVerified = true,
+            Role = role,
         });
         using var browser = new TestBrowser(registry);
         using var answer = await browser.SignInAsync(user);
