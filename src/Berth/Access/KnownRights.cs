@@ -13,17 +13,6 @@ internal sealed record Rights(
 {
     /// <summary>Whether it may still do anything.</summary>
     public bool IsActive(DateTimeOffset now) => !Account.IsDisabled && (Account.ExpiresAt is not { } end || now < end);
-
-    /// <summary>The grant that allows this, or null.</summary>
-    public Grant? Find(AccessAction action, string repository)
-    {
-        foreach (var grant in Grants)
-        {
-            if (grant.Covers(action, repository)) return grant;
-        }
-
-        return null;
-    }
 }
 
 /// <summary>

@@ -41,9 +41,6 @@ internal sealed record Rotation(int OverlapSeconds = 0);
 /// </summary>
 internal sealed class PersonalTokenEndpoints(Database database, ApiChanges changes, TimeProvider clock)
 {
-    /// <summary>People have some machines and programs.</summary>
-    private const int MaxPerUser = 200;
-
     /// <summary>Patterns are stored in one line.</summary>
     private const int MaxPatterns = 50;
 
@@ -129,8 +126,8 @@ internal sealed class PersonalTokenEndpoints(Database database, ApiChanges chang
             async session =>
             {
                 if (await find(session) is not { } account) return UserEndpoints.NotFound();
-                if (await TokenTable.CountAsync(session, account.Id, TokenKinds.Personal) >= MaxPerUser)
-                    return ApiError.Conflict($"a user has at most {MaxPerUser} tokens: remove some first");
+                if (await TokenTable.CountAsync(session, account.Id, TokenKinds.Personal) >= TokenKinds.MaxPersonal)
+                    return ApiError.Conflict($"a user has at most {TokenKinds.MaxPersonal} tokens: remove some first");
                 if (await LimitAsync(session, http, sent.ExpiresAt) is { } limit)
                     return ApiError.Denied($"a token made with this one must expire by {limit:u}, as it does");
                 var token = new TokenRow(0, account.Id, TokenKinds.Personal, sent.Name)

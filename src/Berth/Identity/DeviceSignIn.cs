@@ -45,9 +45,6 @@ internal sealed class DeviceSignIn(Database database, AccessChanges changes, Kno
     /// <summary>The most that wait: anybody can ask. The codes are so many that none is ever guessed.</summary>
     private const int MaxWaiting = 10_000;
 
-    /// <summary>As for tokens that are made otherwise.</summary>
-    private const int MaxTokens = 200;
-
     /// <summary>RFC 8628, section 6.1: no vowels, so no words, and nothing that looks like something else.</summary>
     private const string Letters = "BCDFGHJKLMNPQRSTVWXZ";
 
@@ -134,7 +131,7 @@ internal sealed class DeviceSignIn(Database database, AccessChanges changes, Kno
             async session =>
             {
                 if (!await DeviceTable.RemoveAsync(session, row.Hash)) return DeviceAnswer.Expired;
-                if (await TokenTable.CountAsync(session, account.Id, TokenKinds.Personal) >= MaxTokens)
+                if (await TokenTable.CountAsync(session, account.Id, TokenKinds.Personal) >= TokenKinds.MaxPersonal)
                     return DeviceAnswer.Denied;
                 await TokenTable.AddAsync(session, token, secret.Hash);
                 return DeviceAnswer.Allowed;

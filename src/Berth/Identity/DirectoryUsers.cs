@@ -1,6 +1,4 @@
 using System.Net;
-using System.Security.Cryptography;
-using System.Text;
 using Berth.Metadata;
 using Berth.Settings;
 
@@ -17,7 +15,7 @@ internal sealed partial class DirectoryUsers(
     /// <summary>Answers that are remembered, some 3 MB when full.</summary>
     private const int KeptAnswers = 10_000;
 
-    private readonly byte[] key = RandomNumberGenerator.GetBytes(32);
+    private readonly KeyedHash proofs = new();
     private readonly BoundedCache<Remembered> answers = new(KeptAnswers);
 
     /// <summary>Asks the directory, unless its answer is remembered.</summary>
@@ -29,7 +27,7 @@ internal sealed partial class DirectoryUsers(
     public ValueTask<(PasswordAnswer Answer, long? AccountId, string? Name)> CheckAsync(
         string user, string password, IPAddress? client, CancellationToken cancellation)
     {
-        var proof = ProofOf(user, password);
+        var proof = proofs.Of($"{user}\0{password}");
         if (answers.TryGet(proof, out var known) && clock.GetElapsedTime(known.At) < settings.RememberFor)
         {
             var answer = known.AccountId is null ? PasswordAnswer.WrongAgain : PasswordAnswer.Right;
@@ -70,10 +68,6 @@ internal sealed partial class DirectoryUsers(
         answers.Set(proof, new Remembered(at, account.Id, account.Name), cost: 1);
         return (PasswordAnswer.Right, account.Id, account.Name);
     }
-
-    /// <summary>A keyed hash, so that a memory dump reveals no passwords without the key.</summary>
-    private string ProofOf(string user, string password) => Convert.ToHexString(
-        HMACSHA256.HashData(key, Encoding.UTF8.GetBytes($"{user}\0{password}")).AsSpan(0, 16));
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The directory can't be asked: {Reason}")]
     private partial void LogAway(string reason);

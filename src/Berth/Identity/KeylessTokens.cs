@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-using System.Security.Cryptography;
 using System.Text.Json;
 using Berth.Access;
 using Berth.Metadata;
@@ -17,7 +15,7 @@ internal sealed class KeylessTokens
     /// <summary>The cache of verified tokens, in characters: some thousands of the usual length.</summary>
     private const long KeptChars = 8 << 20;
 
-    private readonly byte[] secret = RandomNumberGenerator.GetBytes(32);
+    private readonly KeyedHash proofs = new();
     private readonly BoundedCache<Verified> known = new(KeptChars);
     private readonly Dictionary<string, KeylessIssuer> issuers;
     private readonly IReadOnlyList<KeylessRule> ownRules;
@@ -65,7 +63,7 @@ internal sealed class KeylessTokens
         string token, TimeSpan patience, CancellationToken cancellation)
     {
         if (token.Length > SentToken.MaxChars) return KeylessAnswer.Refused("the token is too long");
-        var proof = Prove(token);
+        var proof = proofs.Of(token);
         if (known.TryGet(proof, out var verified))
         {
             if (clock.GetElapsedTime(verified.VerifiedAt) >= verified.Left + patience)
@@ -159,14 +157,6 @@ internal sealed class KeylessTokens
 
     private static KeylessAnswer Away(KeylessIssuer issuer) => KeylessAnswer.Unavailable(
         $"the token can't be checked: the keys of issuer {issuer.Name} can't be read; try again in a moment");
-
-    /// <summary>A keyed hash, so that the cache holds no tokens.</summary>
-    private string Prove(string token)
-    {
-        Span<byte> digest = stackalloc byte[HMACSHA256.HashSizeInBytes];
-        HMACSHA256.HashData(secret, MemoryMarshal.AsBytes(token.AsSpan()), digest);
-        return Convert.ToHexString(digest);
-    }
 
     /// <summary>A token whose signature was verified, without the signature.</summary>
     private sealed record Verified(

@@ -1,7 +1,5 @@
 using System.Net;
 using System.Runtime.CompilerServices;
-using System.Security.Cryptography;
-using System.Text;
 using Berth.Metadata;
 using Berth.Settings;
 
@@ -43,7 +41,7 @@ internal sealed class PasswordChecks(PasswordCheckSettings settings, FailedSignI
     /// <summary>Cached answers of each kind, some 3 MB when full.</summary>
     private const int KeptAnswers = 10_000;
 
-    private readonly byte[] key = RandomNumberGenerator.GetBytes(32);
+    private readonly KeyedHash proofs = new();
     private readonly BcryptQueue queue = new(settings);
     private readonly BoundedCache<StrongBox<long>> right = new(KeptAnswers);
     private readonly BoundedCache<bool> wrong = new(KeptAnswers);
@@ -58,7 +56,7 @@ internal sealed class PasswordChecks(PasswordCheckSettings settings, FailedSignI
         string user, string password, string hash, bool isKnown, IPAddress? client, CancellationToken cancellation)
     {
         Span<char> proof = stackalloc char[32];
-        Prove(user, password, hash, isKnown, proof);
+        proofs.Write(string.Concat(hash, isKnown ? "\0" : "\0\0", user, "\0" + password), proof);
         if (right.TryGet(proof, out var usedAt) && IsRemembered(usedAt)) return new(PasswordAnswer.Right);
         if (wrong.TryGet(proof, out _)) return new(PasswordAnswer.WrongAgain);
         return failed.FindWait(user, client) is null
@@ -94,14 +92,5 @@ internal sealed class PasswordChecks(PasswordCheckSettings settings, FailedSignI
         if (unused >= Remembered) return false;
         if (unused >= NotedEvery) Volatile.Write(ref usedAt.Value, clock.GetTimestamp());
         return true;
-    }
-
-    /// <summary>A keyed hash, so that a memory dump reveals no passwords without the key.</summary>
-    private void Prove(string user, string password, string hash, bool isKnown, Span<char> proof)
-    {
-        var text = string.Concat(hash, isKnown ? "\0" : "\0\0", user, "\0" + password);
-        Span<byte> digest = stackalloc byte[HMACSHA256.HashSizeInBytes];
-        HMACSHA256.HashData(key, Encoding.UTF8.GetBytes(text), digest);
-        Convert.TryToHexString(digest[..(proof.Length / 2)], proof, out _);
     }
 }

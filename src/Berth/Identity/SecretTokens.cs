@@ -22,8 +22,7 @@ internal sealed class SecretTokens(KnownRights known, TokenUses uses, TimeProvid
         string? user, string text, string? client, CancellationToken cancellation)
     {
         if (!TokenSecret.TryParse(text, out var secret)) return null;
-        var caller = await FindAsync(secret, TokenKinds.Personal, client, cancellation)
-            ?? await FindAsync(secret, TokenKinds.Robot, client, cancellation);
+        var caller = await FindAsync(secret, isRefresh: false, client, cancellation);
         return user is null || string.Equals(user, caller?.Name, StringComparison.OrdinalIgnoreCase) ? caller : null;
     }
 
@@ -31,15 +30,15 @@ internal sealed class SecretTokens(KnownRights known, TokenUses uses, TimeProvid
     /// <exception cref="DatabaseUnavailableException">It is not remembered, and can't be read.</exception>
     public async ValueTask<Caller?> FindByRefreshAsync(string text, string? client, CancellationToken cancellation) =>
         TokenSecret.TryParse(text, out var secret)
-            ? await FindAsync(secret, TokenKinds.Refresh, client, cancellation)
+            ? await FindAsync(secret, isRefresh: true, client, cancellation)
             : null;
 
     private async ValueTask<Caller?> FindAsync(
-        TokenSecret secret, string kind, string? client, CancellationToken cancellation)
+        TokenSecret secret, bool isRefresh, string? client, CancellationToken cancellation)
     {
         var now = clock.GetUtcNow();
         if (await known.FindTokenAsync(secret.Hash, cancellation) is not { } token) return null;
-        if (token.Kind != kind || token.IsOver(now)) return null;
+        if (token.Kind == TokenKinds.Refresh != isRefresh || token.IsOver(now)) return null;
         var rights = await known.FindAsync(token.AccountId, cancellation);
         if (rights?.IsActive(now) != true) return null;
         uses.Note(token, client);

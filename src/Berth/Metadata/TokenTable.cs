@@ -8,6 +8,9 @@ internal static class TokenKinds
     /// <summary>A user's, in place of the password.</summary>
     public const string Personal = "personal";
 
+    /// <summary>The most of them that a user has, however they were made.</summary>
+    public const int MaxPersonal = 200;
+
     /// <summary>A robot's only credentials.</summary>
     public const string Robot = "robot";
 
@@ -105,10 +108,6 @@ internal static class TokenTable
     /// <summary>Revokes an account's tokens of a kind.</summary>
     public static async ValueTask RemoveAllAsync(Session session, long accountId, string kind) =>
         await session.RunAsync("DELETE FROM token WHERE account_id = $1 AND kind = $2", accountId, kind);
-
-    /// <summary>Deletes what expired before a time.</summary>
-    public static ValueTask<int> RemoveExpiredAsync(Session session, DateTimeOffset before) => session.RunAsync(
-        "DELETE FROM token WHERE expires_at IS NOT NULL AND expires_at < $1", before.ToUnixTimeMilliseconds());
 
     /// <summary>Records uses. One that is older than what is recorded changes nothing.</summary>
     public static ValueTask NoteUsesAsync(Session session, IEnumerable<TokenUse> uses) => session.RunEachAsync(

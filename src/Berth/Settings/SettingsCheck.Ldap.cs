@@ -64,22 +64,6 @@ internal sealed partial class SettingsCheck
         }
     }
 
-    private void CheckCa(string key, string path)
-    {
-        MustExist(key, path);
-        if (HasErrorIn(key)) return;
-        try
-        {
-            var certificates = new X509Certificate2Collection();
-            certificates.ImportFromPemFile(path);
-            if (certificates.Count == 0) Error(key, $"'{path}' holds no certificate in PEM format");
-        }
-        catch (Exception e) when (IsBadPem(e))
-        {
-            Error(key, $"'{path}' holds no certificate in PEM format: {e.Message}");
-        }
-    }
-
     private void CheckBind(LdapSettings ldap)
     {
         const string Key = "auth.ldap.binddn";

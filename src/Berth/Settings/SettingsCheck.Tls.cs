@@ -35,14 +35,19 @@ internal sealed partial class SettingsCheck
 
     private void CheckClientCa(string key, string path)
     {
+        if (settings.Http.Tls.Certificate is null) MustExist(key, path);
+        else CheckCa(key, path);
+    }
+
+    private void CheckCa(string key, string path)
+    {
         MustExist(key, path);
-        if (settings.Http.Tls.Certificate is null || faults.Any(fault => fault.Key == key)) return;
+        if (HasErrorIn(key)) return;
         try
         {
             var certificates = new X509Certificate2Collection();
             certificates.ImportFromPemFile(path);
-            if (certificates.Count > 0) return;
-            Error(key, $"'{path}' holds no certificate in PEM format");
+            if (certificates.Count == 0) Error(key, $"'{path}' holds no certificate in PEM format");
         }
         catch (Exception e) when (IsBadPem(e))
         {

@@ -1,0 +1,25 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+
+namespace Berth.Identity;
+
+/// <summary>
+/// Hashes what must not be kept itself, such as passwords, with a key that only this process has: a memory dump reveals
+/// none of them without the key.
+/// </summary>
+internal sealed class KeyedHash
+{
+    private readonly byte[] key = RandomNumberGenerator.GetBytes(32);
+
+    public string Of(ReadOnlySpan<char> text) => string.Create(
+        2 * HMACSHA256.HashSizeInBytes, text, (hex, hashed) => Write(hashed, hex));
+
+    /// <param name="text">What to hash.</param>
+    /// <param name="hex">Gets as many digits of the hash as it has room for: an even number, 64 at most.</param>
+    public void Write(ReadOnlySpan<char> text, Span<char> hex)
+    {
+        Span<byte> digest = stackalloc byte[HMACSHA256.HashSizeInBytes];
+        HMACSHA256.HashData(key, MemoryMarshal.AsBytes(text), digest);
+        Convert.TryToHexString(digest[..(hex.Length / 2)], hex, out _);
+    }
+}
