@@ -30,6 +30,10 @@ internal sealed class SettingsRules
     /// <summary>Whether there are any: without them, the users of a file may do everything.</summary>
     public bool AreAny => rules.Count > 0;
 
+    /// <summary>Whether a rule is for the user with this name, or about the namespace of that name.</summary>
+    public bool Mention(string name) =>
+        rules.Exists(rule => rule.Who == new Subject("user", name) || rule.Grant.Names.Namespace == name);
+
     /// <summary>The rule that allows a caller this, or null.</summary>
     /// <param name="caller">Who asks.</param>
     /// <param name="groups">Their groups.</param>

@@ -6,9 +6,9 @@ using Berth.Metadata;
 namespace Berth.Access;
 
 /// <summary>
-/// The secret of a personal, robot or refresh token: a prefix that scanners of leaked secrets recognize, 30 random
-/// letters and digits (178 bits), and six more as a checksum, by which a typing error or another program's secret is
-/// told apart without the database.
+/// The secret of a personal, robot or refresh token, or of an invitation: a prefix that scanners of leaked secrets
+/// recognize, 30 random letters and digits (178 bits), and six more as a checksum, by which a typing error or another
+/// program's secret is told apart without the database.
 /// </summary>
 /// <param name="Text">The secret, which only its owner gets, once.</param>
 internal readonly record struct TokenSecret(string Text)
@@ -42,7 +42,7 @@ internal readonly record struct TokenSecret(string Text)
         secret = new TokenSecret(text);
         var prefix = text.LastIndexOf('_') + 1;
         return prefix > 0 && text.Length == prefix + RandomLetters + ChecksumLetters
-            && text[..prefix] is "berth_pat_" or "berth_rob_" or "berth_ref_"
+            && text[..prefix] is "berth_pat_" or "berth_rob_" or "berth_ref_" or "berth_inv_"
             && text.AsSpan(prefix).IndexOfAnyExcept(KnownLetters) < 0
             && ChecksumOf(text[..^ChecksumLetters]) == text[^ChecksumLetters..];
     }
@@ -53,6 +53,7 @@ internal readonly record struct TokenSecret(string Text)
     {
         TokenKinds.Personal => "berth_pat_",
         TokenKinds.Robot => "berth_rob_",
+        TokenKinds.Invitation => "berth_inv_",
         _ => "berth_ref_",
     };
 

@@ -113,7 +113,8 @@ internal sealed partial class ApiGate(
         {
             http.Features.Set(Operator);
             http.Features.Set(Operator.Caller);
-            return required.Right == ApiRight.Self ? ApiError.Denied("the operator has no account") : null;
+            return required.Right is ApiRight.Self or ApiRight.Recent
+                ? ApiError.Denied("the operator has no account") : null;
         }
 
         var sent = await signIn().FindInBrowserAsync(http);
@@ -143,8 +144,10 @@ internal sealed partial class ApiGate(
         switch (right)
         {
             case ApiRight.Self:
-                return caller.Rights.Account is not null && caller.Caller.Kind == CallerKind.User
-                    ? null : ApiError.Denied("this is for users with an account");
+                return CheckUser(caller);
+            case ApiRight.Recent:
+                return CheckUser(caller) ?? (await signIn!().IsRecentAsync(http, caller.Caller)
+                    ? null : ApiError.Denied("sign in again in this browser, or use the password: not a token"));
             case ApiRight.Account:
                 return caller.Rights.Account is not null || caller.Rights.MayEverything
                     ? null : ApiError.Denied("this is for callers with an account");
@@ -164,6 +167,10 @@ internal sealed partial class ApiGate(
         return right == ApiRight.Member || role == Roles.Word(Role.Owner)
             ? null : ApiError.Denied("this is for owners of the organization");
     }
+
+    private static ApiError? CheckUser(ApiCaller caller) =>
+        caller.Rights.Account is not null && caller.Caller.Kind == CallerKind.User
+            ? null : ApiError.Denied("this is for users with an account");
 
     /// <summary>What is asked for in a repository: one that may not be pulled from is not there.</summary>
     private async ValueTask<ApiError?> AdmitAsync(HttpContext http, ApiCaller caller, AccessAction action)

@@ -47,6 +47,15 @@ namespace Berth.Api;
 [JsonSerializable(typeof(RepositoryChange))]
 [JsonSerializable(typeof(Explanation))]
 [JsonSerializable(typeof(Listed<AuditView>))]
+[JsonSerializable(typeof(SecondFactorsView))]
+[JsonSerializable(typeof(NewApp))]
+[JsonSerializable(typeof(AppCode))]
+[JsonSerializable(typeof(MadeCodes))]
+[JsonSerializable(typeof(PasskeyOptions))]
+[JsonSerializable(typeof(NewPasskey))]
+[JsonSerializable(typeof(Listed<InvitationView>))]
+[JsonSerializable(typeof(NewInvitation))]
+[JsonSerializable(typeof(MadeInvitation))]
 internal sealed partial class ApiJson : JsonSerializerContext
 {
     /// <summary>Strict, so that a misspelled field is an error and not ignored.</summary>

@@ -14,6 +14,12 @@ internal enum ApiRight
     /// <summary>A user with credentials that are not limited, who asks about themselves.</summary>
     Self,
 
+    /// <summary>
+    /// The same in a browser that has just signed in, or with the password: for what an account is signed in to with.
+    /// A token that was stolen must not be able to change it.
+    /// </summary>
+    Recent,
+
     /// <summary>A user or a robot with credentials that are not limited. What is asked for decides.</summary>
     Account,
 
@@ -57,6 +63,8 @@ internal sealed record RequiredRight(ApiRight Right)
         ApiRight.Everyone => "Open to everyone.",
         ApiRight.SignedIn => "Requires: signing in.",
         ApiRight.Self => "Requires: a user's own account, with a password or a token that is not limited.",
+        ApiRight.Recent => "Requires: a user's own account, in a browser that has just signed in, or with the "
+            + "password.",
         ApiRight.Account => "Requires: an account, with a password or a token that is not limited, and the right to "
             + "what is asked for.",
         ApiRight.Staff => "Requires: an auditor or an administrator.",

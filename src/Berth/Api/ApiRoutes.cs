@@ -16,12 +16,14 @@ internal static class ApiRoutes
         var api = routes.MapGroup(Prefix);
         var services = routes.ServiceProvider;
         MapMe(Tagged("me"), services);
+        MapFactors(Tagged("me"), services.GetRequiredService<SecondFactorEndpoints>());
         MapUsers(Tagged("users"), services);
         MapOrganizations(Tagged("organizations"), services.GetRequiredService<OrganizationEndpoints>());
         MapTeams(Tagged("teams"), services.GetRequiredService<TeamEndpoints>());
         MapGrants(Tagged("grants"), services);
         MapRobots(Tagged("robots"), services.GetRequiredService<RobotEndpoints>());
         MapRepositories(Tagged("repositories"), services.GetRequiredService<RepositoryEndpoints>());
+        MapInvitations(Tagged("invitations"), services.GetRequiredService<InvitationEndpoints>());
         Tagged("audit").MapGet("/audit", handler: services.GetRequiredService<AuditEndpoints>().ListAsync)
             .Requires(ApiRight.Staff, "Show who did what, the newest first").Lists(AuditEndpoints.Filters);
         api.Map("/{**rest}", RefuseAsync).WithMetadata(new RequiredRight(ApiRight.Everyone));
@@ -50,11 +52,41 @@ internal static class ApiRoutes
 
         var sessions = services.GetRequiredService<SessionEndpoints>();
         api.MapGet("/me/sessions", handler: sessions.ListMineAsync)
-            .Requires(ApiRight.Self, "List the programs that stay signed in").Lists();
+            .Requires(ApiRight.Self, "List the browsers and programs that are signed in");
         api.MapDelete("/me/sessions", handler: sessions.RemoveAllMineAsync)
-            .Requires(ApiRight.Self, "Sign all programs out");
-        api.MapDelete("/me/sessions/{id:long}", sessions.RemoveMineAsync)
-            .Requires(ApiRight.Self, "Sign a program out");
+            .Requires(ApiRight.Self, "Sign all browsers and programs out");
+        api.MapDelete("/me/sessions/{id}", sessions.RemoveMineAsync)
+            .Requires(ApiRight.Self, "Sign a browser or a program out");
+    }
+
+    private static void MapFactors(RouteGroupBuilder api, SecondFactorEndpoints factors)
+    {
+        api.MapGet("/me/second-factors", handler: factors.GetAsync)
+            .Requires(ApiRight.Self, "Show what one signs in with besides the password");
+        api.MapPost("/me/authenticator", handler: factors.AddAppAsync)
+            .Requires(ApiRight.Recent, "Begin with an authenticator app").Makes();
+        api.MapPost("/me/authenticator/confirm", factors.ConfirmAppAsync)
+            .Requires(ApiRight.Recent, "Take the app into use, with a code that it shows");
+        api.MapDelete("/me/authenticator", handler: factors.RemoveAppAsync)
+            .Requires(ApiRight.Recent, "Remove the authenticator app");
+        api.MapPost("/me/recovery-codes", handler: factors.RenewCodesAsync)
+            .Requires(ApiRight.Recent, "Make new recovery codes in place of the old").Makes();
+        api.MapPost("/me/passkeys/options", handler: factors.AskPasskeyAsync)
+            .Requires(ApiRight.Recent, "What a browser is asked for to make a passkey");
+        api.MapPost("/me/passkeys", factors.AddPasskeyAsync).Requires(ApiRight.Recent, "Add a passkey");
+        api.MapDelete("/me/passkeys/{id}", factors.RemovePasskeyAsync).Requires(ApiRight.Recent, "Remove a passkey");
+        api.MapDelete("/users/{name}/second-factors", factors.ResetAsync)
+            .Requires(ApiRight.Administrator, "Remove all that a user signs in with besides the password");
+    }
+
+    private static void MapInvitations(RouteGroupBuilder api, InvitationEndpoints invitations)
+    {
+        api.MapGet("/invitations", handler: invitations.ListAsync)
+            .Requires(ApiRight.Administrator, "List the invitations that nobody has used yet").Lists();
+        api.MapPost("/invitations", invitations.AddAsync)
+            .Requires(ApiRight.Administrator, "Make a link with which somebody may make an account").Makes();
+        api.MapDelete("/invitations/{id:long}", invitations.RemoveAsync)
+            .Requires(ApiRight.Administrator, "Withdraw an invitation");
     }
 
     private static void MapUsers(RouteGroupBuilder api, IServiceProvider services)
@@ -79,11 +111,11 @@ internal static class ApiRoutes
 
         var sessions = services.GetRequiredService<SessionEndpoints>();
         api.MapGet("/users/{name}/sessions", sessions.ListAsync)
-            .Requires(ApiRight.Staff, "List the programs that stay signed in as a user").Lists();
+            .Requires(ApiRight.Staff, "List the browsers and programs that are signed in as a user");
         api.MapDelete("/users/{name}/sessions", sessions.RemoveAllAsync)
             .Requires(ApiRight.Administrator, "Sign a user out everywhere");
-        api.MapDelete("/users/{name}/sessions/{id:long}", sessions.RemoveAsync)
-            .Requires(ApiRight.Administrator, "Sign a user out of a program");
+        api.MapDelete("/users/{name}/sessions/{id}", sessions.RemoveAsync)
+            .Requires(ApiRight.Administrator, "Sign a user out of a browser or a program");
     }
 
     private static void MapOrganizations(RouteGroupBuilder api, OrganizationEndpoints organizations)

@@ -31,7 +31,7 @@ internal sealed class ApiSlice : Slice
     [
         UserCommand.Create(), OrganizationCommand.Create(), TeamCommand.Create(), GrantCommand.Create(),
         TokenCommand.Create(), RobotCommand.Create(), RepositoryCommand.Create(), AccessCommand.Create(),
-        AuditCommand.Create(),
+        AuditCommand.Create(), InvitationCommand.Create(),
     ];
 
     /// <param name="services">Where to add them.</param>
@@ -51,6 +51,7 @@ internal sealed class ApiSlice : Slice
         services.AddSingleton<MeEndpoints>().AddSingleton<UserEndpoints>().AddSingleton<PersonalTokenEndpoints>()
             .AddSingleton<SessionEndpoints>().AddSingleton<OrganizationEndpoints>().AddSingleton<TeamEndpoints>()
             .AddSingleton<GrantEndpoints>().AddSingleton<RobotEndpoints>().AddSingleton<RepositoryEndpoints>()
-            .AddSingleton<AccessEndpoints>().AddSingleton<AuditEndpoints>();
+            .AddSingleton<AccessEndpoints>().AddSingleton<AuditEndpoints>().AddSingleton<SecondFactorEndpoints>()
+            .AddSingleton<InvitationEndpoints>();
     }
 }

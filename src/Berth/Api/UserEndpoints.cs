@@ -8,12 +8,12 @@ namespace Berth.Api;
 /// <summary>A user.</summary>
 internal sealed record UserView(
     string Name, string? FullName, string? Email, RegistryRole Role, bool IsDisabled, bool HasPassword,
-    DateTimeOffset CreatedAt, string CreatedBy, long Version)
+    bool HasSecondFactor, DateTimeOffset CreatedAt, string CreatedBy, long Version)
 {
     public static UserView Of(AccountRow row) => new(
         row.Name, row.FullName, row.Email,
         Enum.TryParse<RegistryRole>(row.Role, ignoreCase: true, out var role) ? role : RegistryRole.None,
-        row.IsDisabled, row.PasswordHash is not null, row.CreatedAt, row.CreatedBy, row.Version);
+        row.IsDisabled, row.PasswordHash is not null, row.HasSecondFactor, row.CreatedAt, row.CreatedBy, row.Version);
 }
 
 /// <summary>A user to be made. Without a password, one is made up.</summary>

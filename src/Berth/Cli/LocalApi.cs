@@ -3,6 +3,7 @@ using Berth.Api;
 using Berth.Audit;
 using Berth.Distribution;
 using Berth.Hosting;
+using Berth.Identity;
 using Berth.Metadata;
 using Berth.Settings;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -73,6 +74,7 @@ internal sealed class LocalApi : IAsyncDisposable
             .AddSingleton<Locations>();
         new AuditSlice().AddServices(services, settings);
         new AccessSlice().AddServices(services, settings);
+        new SessionSlice().AddServices(services, settings);
         ApiSlice.AddEndpoints(services, settings, isOperator: true);
         var app = builder.Build();
 

@@ -27,13 +27,20 @@ internal static class UserCommand
             call => call.ShowAsync(
                 $"users/{call.PathOf(Name)}", ("Name", ApiCall.Field("name")), ("Full name", ApiCall.Field("fullName")),
                 ("E-mail", ApiCall.Field("email")), ("Role", RoleOf), ("Disabled", ApiCall.Field("isDisabled")),
-                ("Has a password", ApiCall.Field("hasPassword")), ("Since", ApiCall.Time("createdAt")),
+                ("Has a password", ApiCall.Field("hasPassword")),
+                ("Has a second factor", ApiCall.Field("hasSecondFactor")), ("Since", ApiCall.Time("createdAt")),
                 ("Made by", ApiCall.Field("createdBy"))),
             Name),
         ApiCommand.Create(
             "disable", "Keep a user out, and sign them out everywhere.", call => SetAsync(call, true), Name),
         ApiCommand.Create("enable", "Let a disabled user in again.", call => SetAsync(call, false), Name),
         ApiCommand.Create("password", "Set a user's password.", SetPasswordAsync, Name, PasswordStdin),
+        ApiCommand.Create(
+            "reset-factors", "Remove a user's authenticator app and passkeys, for whoever has lost them.",
+            call => call.DoAsync(
+                "DELETE", $"users/{call.PathOf(Name)}/second-factors", null,
+                _ => $"The password alone signs {NameOf(call)} in again."),
+            Name),
         ApiCommand.Create(
             "delete", "Delete a user whose namespace has no repositories.",
             call => call.DoAsync("DELETE", $"users/{call.PathOf(Name)}", null, _ => $"{NameOf(call)} was deleted."),

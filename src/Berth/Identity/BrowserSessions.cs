@@ -12,8 +12,8 @@ namespace Berth.Identity;
 /// makes new ones, so nobody can prepare a cookie for somebody else.
 /// </summary>
 internal sealed class BrowserSessions(
-    SessionSettings settings, BrowserCookies cookies, Database database, AccessChanges changes, KnownRights known,
-    TimeProvider clock)
+    SessionSettings settings, TimeSpan recent, BrowserCookies cookies, Database database, AccessChanges changes,
+    KnownRights known, TimeProvider clock)
 {
     public const string Cookie = "berth_session";
 
@@ -65,6 +65,13 @@ internal sealed class BrowserSessions(
         if (now - usedAt >= NotedEvery) await NoteUseAsync(hash, now, http.RequestAborted);
         return row;
     }
+
+    /// <summary>
+    /// Whether a browser has signed in so lately that it may change what the account signs in with: whoever finds it
+    /// open an hour later may not.
+    /// </summary>
+    public async ValueTask<bool> IsRecentAsync(HttpContext http) =>
+        await FindSessionAsync(http) is { } row && clock.GetUtcNow() - row.CreatedAt < recent;
 
     /// <summary>Signs a browser in, whoever was before.</summary>
     /// <param name="http">The request whose answer sets the cookie.</param>

@@ -11,7 +11,7 @@ namespace Berth.Identity;
 /// <c>/auth/device/token</c>, where the program waits for the answer.
 /// </summary>
 internal sealed class DevicePages(
-    AuthSettings settings, DeviceSignIn devices, SignIn signIn, BrowserSessions sessions, BrowserCookies cookies,
+    SignInForms forms, DeviceSignIn devices, SignIn signIn, BrowserSessions sessions, BrowserCookies cookies,
     FailedSignIns failed, RateLimits rates, AuditLog audit, Func<HttpContext, string, string> addressOf)
 {
     public const string Path = "/auth/device";
@@ -37,7 +37,8 @@ internal sealed class DevicePages(
         var typed = http.Request.Query["code"].ToString();
         if (await sessions.FindAsync(http) is not { } caller)
         {
-            await PageAnswer.WriteHtmlAsync(http, StatusCodes.Status200OK, "Sign in", SignInForm(typed));
+            await PageAnswer.WriteHtmlAsync(
+                http, StatusCodes.Status200OK, "Sign in", SignInForm(typed), hasScript: true);
             return;
         }
 
@@ -186,24 +187,9 @@ internal sealed class DevicePages(
         </form>
         """;
 
-    private string SignInForm(string typed)
-    {
-        var back = typed.Length == 0
-            ? cookies.PathOf(Path)
-            : $"{cookies.PathOf(Path)}?code={Uri.EscapeDataString(typed)}";
-        var links = string.Concat(settings.Oidc.Select(each =>
-            $"<p><a href=\"{cookies.PathOf(SignInPages.StartOf(each.Name))}?return={Uri.EscapeDataString(back)}\">"
-            + $"{PageAnswer.Escape(each.Title)}</a></p>\n"));
-        return !settings.Local.Enabled && settings.Ldap is null ? links : links +
-            $"""
-            <form method="post" action="{cookies.PathOf("/auth/password")}">
-            <input type="hidden" name="return" value="{PageAnswer.Escape(back)}">
-            <label>Name <input name="name" autocomplete="username"></label>
-            <label>Password <input name="password" type="password" autocomplete="current-password"></label>
-            <button>Sign in</button>
-            </form>
-            """;
-    }
+    private string SignInForm(string typed) => forms.All(typed.Length == 0
+        ? cookies.PathOf(Path)
+        : $"{cookies.PathOf(Path)}?code={Uri.EscapeDataString(typed)}");
 
     private static async Task<IFormCollection?> ReadFormAsync(HttpContext http)
     {

@@ -7,7 +7,7 @@ using Berth.Settings;
 namespace Berth.Identity;
 
 /// <summary>Users with a password in the database.</summary>
-internal sealed class LocalUsers(LocalSettings settings, KnownRights known, PasswordChecks checks)
+internal sealed class LocalUsers(LocalSettings settings, KnownRights known, PasswordChecks checks) : IDisposable
 {
     /// <summary>Bcrypt reads no more of a password.</summary>
     private const int MaxPasswordBytes = 72;
@@ -16,12 +16,19 @@ internal sealed class LocalUsers(LocalSettings settings, KnownRights known, Pass
     private readonly string decoy =
         $"$2a${settings.BcryptCost:00}$abcdefghijklmnopqrstuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu";
 
+    /// <summary>Hashing is slow on purpose, so only a few run at a time, and not on the threads of requests.</summary>
+    private readonly SemaphoreSlim hashing = new(Math.Max(1, Environment.ProcessorCount / 2));
+
     public bool IsEnabled => settings.Enabled;
 
     /// <summary>Whether a user has a password here.</summary>
     public async ValueTask<bool> HasPasswordAsync(string name, CancellationToken cancellation) =>
         AccountName.TryParse(name, out var parsed)
         && await known.FindAccountAsync(parsed.Text, cancellation) is { PasswordHash: not null };
+
+    /// <summary>Whether a password alone does not sign a user in.</summary>
+    public async ValueTask<bool> HasSecondFactorAsync(long id, CancellationToken cancellation) =>
+        (await known.FindAsync(id, cancellation))?.Account.HasSecondFactor == true;
 
     /// <summary>Checks a user's password.</summary>
     /// <param name="name">The name as it was typed.</param>
@@ -53,4 +60,20 @@ internal sealed class LocalUsers(LocalSettings settings, KnownRights known, Pass
 
     /// <summary>The hash to keep of a password. Takes some 60 ms at the usual cost.</summary>
     public string Hash(string password) => BCrypt.Net.BCrypt.HashPassword(password, settings.BcryptCost);
+
+    /// <summary>The same, beside requests.</summary>
+    public async Task<string> HashAsync(string password, CancellationToken cancellation)
+    {
+        await hashing.WaitAsync(cancellation);
+        try
+        {
+            return await Task.Run(() => Hash(password), cancellation);
+        }
+        finally
+        {
+            hashing.Release();
+        }
+    }
+
+    public void Dispose() => hashing.Dispose();
 }

@@ -16,12 +16,13 @@ internal static class PageAnswer
         return WriteAsync(http, status, "text/plain; charset=utf-8", Encoding.UTF8.GetBytes(text + "\n"));
     }
 
-    /// <summary>A page without scripts, whose forms are for this registry only.</summary>
-    public static Task WriteHtmlAsync(HttpContext http, int status, string title, string body)
+    /// <summary>A page whose forms are for this registry only, and at most with the registry's own script.</summary>
+    public static Task WriteHtmlAsync(
+        HttpContext http, int status, string title, string body, bool hasScript = false)
     {
         http.Response.Headers.ContentSecurityPolicy =
             "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; "
-            + "base-uri 'none'";
+            + "base-uri 'none'" + (hasScript ? "; script-src 'self'; connect-src 'self'" : "");
         return WriteAsync(http, status, "text/html; charset=utf-8", Encoding.UTF8.GetBytes(
             $$"""
             <!doctype html>
@@ -33,6 +34,8 @@ internal static class PageAnswer
               body { font: 1rem/1.5 system-ui, sans-serif; max-width: 34rem; margin: 3rem auto; padding: 0 1rem }
               input, button { font: inherit; padding: .3rem .6rem; margin: .2rem 0 }
               label { display: block }
+              table { border-collapse: collapse }
+              td, th { text-align: left; padding: .2rem 1rem .2rem 0 }
             </style>
             <h1>{{Escape(title)}}</h1>
             {{body}}
@@ -67,6 +70,16 @@ internal static class PageAnswer
         });
         return answer;
     }
+
+    /// <summary>Why nobody was signed in: a page, or an error for a script.</summary>
+    public static Task WriteNotSignedInAsync(
+        HttpContext http, bool isPage, int status, string reason, TimeSpan? retryAfter = null) => isPage
+            ? WriteTextAsync(http, status, $"You are not signed in: {reason}.\n\nGo back to try again.", retryAfter)
+            : WriteProblemAsync(http, status, "Not signed in", reason, retryAfter);
+
+    /// <summary>A script of this program.</summary>
+    public static Task WriteScriptAsync(HttpContext http, byte[] script) =>
+        WriteAsync(http, StatusCodes.Status200OK, "text/javascript; charset=utf-8", script);
 
     /// <summary>Sends the browser on with a GET.</summary>
     public static Task RedirectAsync(HttpContext http, string url)

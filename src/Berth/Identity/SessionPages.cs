@@ -1,24 +1,27 @@
-using System.Text.Json;
 using Berth.Access;
 using Berth.Audit;
 using Berth.Settings;
-using Microsoft.AspNetCore.Http.Features;
 
 namespace Berth.Identity;
 
 /// <summary>
-/// <c>/auth/session</c>, <c>/auth/password</c> and <c>/auth/logout</c>: who is signed in with a browser, and with what
-/// one can; sign-in with a password; sign-out.
+/// <c>/auth/sign-in</c>, <c>/auth/session</c>, <c>/auth/password</c> and <c>/auth/logout</c>: the page to sign in at;
+/// who is signed in with a browser, and with what one can; sign-in with a password; sign-out.
 /// </summary>
 internal sealed class SessionPages(
-    AuthSettings settings, SignIn signIn, BrowserSessions sessions, BrowserCookies cookies, AccessRules access,
-    RateLimits rates, AuditLog audit)
+    AuthSettings settings, SignIn signIn, BrowserSessions sessions, BrowserCookies cookies, SignInForms forms,
+    SecondFactorPages second, BrowserAdmission admission, AccessRules access, RateLimits rates, AuditLog audit)
 {
-    private const int MaxBodyBytes = 8 * 1024;
-
     private const string WrongSite = "the request comes from a page of another site";
 
-    private sealed record Sent(string Name, string Password, string? Return, bool IsForm);
+    /// <summary>All ways to sign in.</summary>
+    public Task ShowAsync(HttpContext http)
+    {
+        var back = http.Request.Query["return"].ToString();
+        return PageAnswer.WriteHtmlAsync(
+            http, StatusCodes.Status200OK, "Sign in", forms.All(ReturnPath.IsLocal(back) ? back : cookies.Root),
+            hasScript: true);
+    }
 
     /// <summary>Who is signed in; without anybody, how one can sign in.</summary>
     public async Task AnswerSessionAsync(HttpContext http)
@@ -60,7 +63,7 @@ internal sealed class SessionPages(
             return;
         }
 
-        if (await ReadAsync(http) is not { } sent)
+        if (await PageBody.ReadAsync(http) is not { } sent || !sent.Has("name") || !sent.Has("password"))
         {
             await AnswerAsync(
                 http, isForm: false, StatusCodes.Status400BadRequest,
@@ -75,7 +78,7 @@ internal sealed class SessionPages(
             return;
         }
 
-        var found = await signIn.CheckAsync(http, sent.Name, sent.Password);
+        var found = await signIn.CheckInBrowserAsync(http, sent.Text("name"), sent.Text("password"));
         if (found.IsBusy)
         {
             var status = found.IsAway ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status429TooManyRequests;
@@ -115,7 +118,7 @@ internal sealed class SessionPages(
     /// A session may do all that the account may, so what is limited gets none: a token. Users of a file have no
     /// account.
     /// </summary>
-    private async Task AdmitAsync(HttpContext http, Sent sent, Caller caller)
+    private async Task AdmitAsync(HttpContext http, PageBody sent, Caller caller)
     {
         if (caller is not { Id: { } account, Kind: CallerKind.User, Method: SignInMethod.Password })
         {
@@ -125,59 +128,23 @@ internal sealed class SessionPages(
             return;
         }
 
-        if (!(await access.RightsOfAsync(caller, http.RequestAborted)).AreValid)
+        var rights = await access.RightsOfAsync(caller, http.RequestAborted);
+        if (rights is not { AreValid: true, Account: { } known })
         {
             await AnswerAsync(
                 http, sent.IsForm, StatusCodes.Status403Forbidden, "this account is disabled, or has expired");
-            return;
         }
-
-        var row = await sessions.BeginAsync(http, account, "password");
-        http.Features.Set(caller);
-        audit.Note(http, "sign-in", isDone: true, entry => entry with { Detail = "browser" });
-        if (sent.IsForm)
+        else if (known.Account.HasSecondFactor)
         {
-            await PageAnswer.RedirectAsync(http, ReturnPath.IsLocal(sent.Return) ? sent.Return : cookies.Root);
-            return;
+            await second.AskAsync(http, known.Account, sent.Text("return"), sent.IsForm);
         }
-
-        await PageAnswer.WriteJsonAsync(http, StatusCodes.Status200OK, json =>
+        else
         {
-            json.WriteString("name", caller.Name);
-            json.WriteString("expiresAt", row.ExpiresAt);
-        });
-    }
-
-    private static async Task<Sent?> ReadAsync(HttpContext http)
-    {
-        if (http.Request.ContentLength > MaxBodyBytes) return null;
-        if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
-            limit.MaxRequestBodySize = MaxBodyBytes;
-        try
-        {
-            if (http.Request.HasFormContentType)
-            {
-                var form = await http.Request.ReadFormAsync(http.RequestAborted);
-                return new Sent(form["name"].ToString(), form["password"].ToString(), form["return"], IsForm: true);
-            }
-
-            if (http.Request.ContentType?.StartsWith("application/json", StringComparison.OrdinalIgnoreCase) != true)
-                return null;
-            using var json = await JsonDocument.ParseAsync(
-                http.Request.Body, new JsonDocumentOptions { MaxDepth = 4 }, http.RequestAborted);
-            return SignInCalls.TextOf(json.RootElement, "name") is { } name
-                && SignInCalls.TextOf(json.RootElement, "password") is { } password
-                    ? new Sent(name, password, null, IsForm: false) : null;
-        }
-        catch (Exception e) when (e is InvalidDataException or JsonException or BadHttpRequestException)
-        {
-            return null;
+            await admission.AdmitAsync(http, account, caller.Name, "password", sent.Text("return"), sent.IsForm);
         }
     }
 
     private static Task AnswerAsync(
-        HttpContext http, bool isForm, int status, string reason, TimeSpan? retryAfter = null) => isForm
-            ? PageAnswer.WriteTextAsync(
-                http, status, $"You are not signed in: {reason}.\n\nGo back to try again.", retryAfter)
-            : PageAnswer.WriteProblemAsync(http, status, "Not signed in", reason, retryAfter);
+        HttpContext http, bool isForm, int status, string reason, TimeSpan? retryAfter = null) =>
+        PageAnswer.WriteNotSignedInAsync(http, isForm, status, reason, retryAfter);
 }

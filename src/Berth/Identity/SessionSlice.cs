@@ -16,26 +16,36 @@ internal sealed class SessionSlice : Slice
         var auth = settings.Auth ?? new AuthSettings();
         services.AddSingleton(_ => new BrowserCookies(settings.Http));
         services.AddSingleton(provider => new BrowserSessions(
-            auth.Sessions, provider.GetRequiredService<BrowserCookies>(), provider.GetRequiredService<Database>(),
-            provider.GetRequiredService<AccessChanges>(), provider.GetRequiredService<KnownRights>(),
-            provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton(provider => new SessionPages(
-            auth, provider.GetRequiredService<SignIn>(), provider.GetRequiredService<BrowserSessions>(),
-            provider.GetRequiredService<BrowserCookies>(), provider.GetRequiredService<AccessRules>(),
-            provider.GetRequiredService<RateLimits>(), provider.GetRequiredService<AuditLog>()));
-        services.AddSingleton<DeviceSignIn>();
-        services.AddSingleton(provider => new DevicePages(
-            auth, provider.GetRequiredService<DeviceSignIn>(), provider.GetRequiredService<SignIn>(),
-            provider.GetRequiredService<BrowserSessions>(), provider.GetRequiredService<BrowserCookies>(),
-            provider.GetRequiredService<FailedSignIns>(), provider.GetRequiredService<RateLimits>(),
-            provider.GetRequiredService<AuditLog>(), provider.GetRequiredService<Locations>().AbsoluteOf));
+            auth.Sessions, auth.SecondFactor.RecentSignIn, provider.GetRequiredService<BrowserCookies>(),
+            provider.GetRequiredService<Database>(), provider.GetRequiredService<AccessChanges>(),
+            provider.GetRequiredService<KnownRights>(), provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(auth).AddSingleton<Func<HttpContext, string, string>>(provider =>
+            provider.GetRequiredService<Locations>().AbsoluteOf);
+        services.AddSingleton<BrowserAdmission>().AddSingleton<SignInForms>().AddSingleton<SessionPages>()
+            .AddSingleton<DeviceSignIn>().AddSingleton<DevicePages>();
         services.AddSingleton(provider => new SignInPages(
             SystemsOf(auth, provider), provider.GetRequiredService<BrowserCookies>(),
-            provider.GetRequiredService<BrowserSessions>(), provider.GetRequiredService<ExternalAccounts>(),
+            provider.GetRequiredService<BrowserAdmission>(), provider.GetRequiredService<ExternalAccounts>(),
             provider.GetRequiredService<RateLimits>(), provider.GetRequiredService<AuditLog>(),
             provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<Locations>().AbsoluteOf,
             provider.GetRequiredService<ILogger<SignInPages>>()));
+        AddFactors(services, settings, auth);
     }
+
+    /// <summary>What users sign in with besides their password, and accounts that they make themselves.</summary>
+    private static void AddFactors(IServiceCollection services, RegistrySettings settings, AuthSettings auth)
+    {
+        services.AddSingleton(auth.SecondFactor).AddSingleton(auth.Local);
+        services.AddSingleton<StepTickets>().AddSingleton<SecondFactors>().AddSingleton<Passkeys>()
+            .AddSingleton<SecondFactorPages>().AddSingleton<AccountPage>();
+        services.AddSingleton(provider => new FreeNames(
+            new SettingsRules(settings.Access), NamespacesOf(auth.Keyless), provider.GetService<HtpasswdFile>()));
+        services.AddSingleton<NewUsers>().AddSingleton<JoinPages>();
+    }
+
+    private static HashSet<string> NamespacesOf(KeylessSettings? keyless) =>
+        [.. (keyless?.Issuers ?? []).SelectMany(issuer => issuer.Rules).SelectMany(rule => rule.Names)
+            .Select(name => name.Split('/')[0])];
 
     public override void Map(IEndpointRouteBuilder routes, RegistrySettings settings)
     {
@@ -44,6 +54,20 @@ internal sealed class SessionSlice : Slice
         var sessions = routes.ServiceProvider.GetRequiredService<SessionPages>();
         var devices = routes.ServiceProvider.GetRequiredService<DevicePages>();
         var pages = routes.ServiceProvider.GetRequiredService<SignInPages>();
+        var second = routes.ServiceProvider.GetRequiredService<SecondFactorPages>();
+        var account = routes.ServiceProvider.GetRequiredService<AccountPage>();
+        var join = routes.ServiceProvider.GetRequiredService<JoinPages>();
+        Map("GET", SignInForms.Path, sessions.ShowAsync);
+        Map("GET", SignInForms.ScriptPath, second.AnswerScriptAsync);
+        Map("POST", SecondFactorPages.Path, second.PostCodeAsync);
+        Map("POST", SecondFactorPages.PasskeyPath, second.PostPasskeyAsync);
+        Map("POST", SecondFactorPages.PasskeyPath + "/options", second.AskPasskeyAsync);
+        Map("GET", AccountPage.Path, account.ShowAsync);
+        Map("POST", AccountPage.Path, account.PostAsync);
+        Map("GET", JoinPages.RegisterPath, join.ShowAsync);
+        Map("POST", JoinPages.RegisterPath, join.PostAsync);
+        Map("GET", JoinPages.JoinPath + "{secret}", join.ShowAsync);
+        Map("POST", JoinPages.JoinPath + "{secret}", join.PostAsync);
         Map("GET", "/auth/session", sessions.AnswerSessionAsync);
         Map("POST", "/auth/password", sessions.SignInAsync);
         Map("POST", "/auth/logout", sessions.SignOutAsync);

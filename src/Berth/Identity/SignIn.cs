@@ -3,6 +3,7 @@ using System.Net;
 using System.Text;
 using Berth.Access;
 using Berth.Audit;
+using Berth.Metadata;
 using Berth.Settings;
 
 namespace Berth.Identity;
@@ -48,7 +49,12 @@ internal sealed partial class SignIn(
     private const int MaxLoggedNameChars = 128;
     private const string WrongPassword = "wrong user name or password";
 
+    private const string NeedsSecondFactor =
+        "this account has a second factor, so programs sign in with a token (berth_pat_…) in place of the password";
+
     private static readonly TimeSpan RetrySoon = TimeSpan.FromSeconds(1);
+
+    private readonly BoundedCache<bool> refusedAlone = new(maxCost: 10_000);
 
     /// <summary>
     /// docker gives up if it is asked for Basic and has no password. If some pulls need no password, it is sent for a
@@ -97,6 +103,14 @@ internal sealed partial class SignIn(
             : SignInResult.Refused("the request comes from a page of another site, or does not say from which");
     }
 
+    /// <summary>Whether a caller has just proved who they are, with more than something that is kept.</summary>
+    public async ValueTask<bool> IsRecentAsync(HttpContext http, Caller caller) => caller.Method switch
+    {
+        SignInMethod.Password => true,
+        SignInMethod.Session => await sessions.IsRecentAsync(http),
+        _ => false,
+    };
+
     /// <summary>Whether a browser says that a page of this registry made it send a request.</summary>
     public bool IsOfOwnPage(HttpContext http) =>
         RequestOrigins.Of(http.Request, cookies.Host) == RequestOrigin.Own;
@@ -117,14 +131,22 @@ internal sealed partial class SignIn(
 
     /// <summary>The caller with this name and password; anonymous if both are empty.</summary>
     public ValueTask<SignInResult> CheckAsync(
-        HttpContext http, string user, string password, bool isOfUpload = false)
+        HttpContext http, string user, string password, bool isOfUpload = false) =>
+        CheckAsync(http, user, password, isOfUpload, isBrowser: false);
+
+    /// <summary>The same, where a second factor can be asked for afterwards.</summary>
+    public ValueTask<SignInResult> CheckInBrowserAsync(HttpContext http, string user, string password) =>
+        CheckAsync(http, user, password, isOfUpload: false, isBrowser: true);
+
+    private ValueTask<SignInResult> CheckAsync(
+        HttpContext http, string user, string password, bool isOfUpload, bool isBrowser)
     {
         // podman, buildah and skopeo send this when nobody is logged in.
         if (user.Length == 0 && password.Length == 0) return new ValueTask<SignInResult>(SignInResult.Anonymous);
         if (TokenSecret.IsMeant(password)) return CheckSecretAsync(http, user, password);
         return keyless is not null && KeylessTokens.LooksLikeToken(password)
             ? CheckKeylessAsync(http, password, isOfUpload)
-            : CheckPasswordAsync(http, user, password);
+            : CheckPasswordAsync(http, user, password, isBrowser);
     }
 
     /// <summary>The caller with a refresh token; null if it is not valid.</summary>
@@ -185,12 +207,15 @@ internal sealed partial class SignIn(
             null);
     }
 
-    private async ValueTask<SignInResult> CheckPasswordAsync(HttpContext http, string user, string password)
+    private async ValueTask<SignInResult> CheckPasswordAsync(
+        HttpContext http, string user, string password, bool isBrowser)
     {
         var client = http.Connection.RemoteIpAddress;
         var (answer, caller) = await CheckPasswordAsync(user, password, client, http.RequestAborted);
         return answer switch
         {
+            PasswordAnswer.Right when !isBrowser && caller?.Id is { } id
+                && await users.HasSecondFactorAsync(id, http.RequestAborted) => RefusePasswordAlone(http, caller.Name),
             PasswordAnswer.Right => new SignInResult(caller, null),
             PasswordAnswer.Busy => SignInResult.Busy("too many passwords are being checked; try again", RetrySoon),
             PasswordAnswer.Slowed => SignInResult.Busy(
@@ -236,6 +261,17 @@ internal sealed partial class SignIn(
         LogRefused(reason, ClientNetwork.Unmapped(http.Connection.RemoteIpAddress), Shortened(user));
         audit.NoteFailedSignIn(http, user, reason);
         return SignInResult.Refused(reason);
+    }
+
+    /// <summary>
+    /// Somebody who knows the password is worth a note, and a client that keeps sending it is worth no more than one.
+    /// </summary>
+    private SignInResult RefusePasswordAlone(HttpContext http, string user)
+    {
+        var key = $"{user} from {ClientNetwork.Of(http.Connection.RemoteIpAddress)}";
+        if (refusedAlone.TryGet(key, out _)) return SignInResult.Refused(NeedsSecondFactor);
+        refusedAlone.Set(key, true, cost: 1);
+        return Refuse(http, user, NeedsSecondFactor);
     }
 
     private static string Shortened(string user) =>

@@ -11,7 +11,7 @@ namespace Berth.Identity;
 /// it comes back.
 /// </summary>
 internal sealed partial class SignInPages(
-    IReadOnlyList<BrowserSignIn> systems, BrowserCookies cookies, BrowserSessions sessions, ExternalAccounts accounts,
+    IReadOnlyList<BrowserSignIn> systems, BrowserCookies cookies, BrowserAdmission admission, ExternalAccounts accounts,
     RateLimits rates, AuditLog audit, TimeProvider clock, Func<HttpContext, string, string> addressOf,
     ILogger<SignInPages> log)
 {
@@ -153,10 +153,7 @@ internal sealed partial class SignInPages(
             return;
         }
 
-        await sessions.BeginAsync(http, account.Id, user.Source);
-        http.Features.Set(new Caller(account.Id, CallerKind.User, account.Name, SignInMethod.Session));
-        audit.Note(http, "sign-in", isDone: true, entry => entry with { Detail = user.Source });
-        await PageAnswer.RedirectAsync(http, returnTo);
+        await admission.AdmitAsync(http, account.Id, account.Name, user.Source, returnTo, isPage: true);
     }
 
     /// <summary>RFC 6749, section 4.1.2.1. Whatever else was sent may be text of anybody, and is not shown.</summary>

@@ -28,6 +28,11 @@ internal sealed record AccountRow(long Id, string Kind, string Name)
     /// <summary>A bcrypt hash; null if it has no password here.</summary>
     public string? PasswordHash { get; init; }
 
+    /// <summary>
+    /// Whether a password alone does not sign in. <see cref="SecondFactorTable"/> writes it.
+    /// </summary>
+    public bool HasSecondFactor { get; init; }
+
     /// <summary>Its role in the registry, or null.</summary>
     public string? Role { get; init; }
 
@@ -57,12 +62,16 @@ internal static class AccountTable
     private const string Columns =
         """
         id, kind, name, full_name, email, password_hash, role, is_disabled, expires_at, owner_id, may_make_robots,
-        makes_public, created_at, created_by, version, is_email_verified
+        makes_public, created_at, created_by, version, is_email_verified, has_second_factor
         """;
 
     private static readonly string[] Removals =
     [
         "DELETE FROM token WHERE account_id = $1",
+        "DELETE FROM authenticator WHERE account_id = $1",
+        "DELETE FROM recovery_code WHERE account_id = $1",
+        "DELETE FROM passkey WHERE account_id = $1",
+        "DELETE FROM invitation WHERE organization_id = $1",
         "DELETE FROM session WHERE account_id = $1",
         "DELETE FROM device_request WHERE account_id = $1",
         "DELETE FROM access_grant WHERE account_id = $1",
@@ -150,7 +159,6 @@ internal static class AccountTable
         foreach (var statement in Removals) await session.RunAsync(statement, id);
     }
 
-
     private static AccountRow Read(DbDataReader row) => new(row.GetInt64(0), row.GetString(1), row.GetString(2))
     {
         FullName = TextOf(row, 3),
@@ -166,6 +174,7 @@ internal static class AccountTable
         CreatedBy = row.GetString(13),
         Version = row.GetInt64(14),
         IsEmailVerified = row.GetInt64(15) != 0,
+        HasSecondFactor = row.GetInt64(16) != 0,
     };
 
     private static string? TextOf(DbDataReader row, int column) => row.IsDBNull(column) ? null : row.GetString(column);

@@ -16,6 +16,11 @@ internal static class NamespaceTable
             "SELECT 1 FROM repository WHERE name = $1 OR (name > $2 AND name < $3) LIMIT 1",
             space, space + "/", space + "0") is not null;
 
+    /// <summary>Whether it has repositories, or somebody was granted something there.</summary>
+    public static async ValueTask<bool> IsUsedAsync(Session session, string space) =>
+        await HasRepositoriesAsync(session, space)
+        || await session.NumberAsync("SELECT 1 FROM access_grant WHERE namespace = $1 LIMIT 1", space) is not null;
+
     public static ValueTask<RepositoryRow?> FindAsync(Session session, string name) =>
         session.FirstAsync($"SELECT {Columns} WHERE name = $1", Read, name);
 

@@ -16,6 +16,9 @@ internal static class TokenKinds
 
     /// <summary>What a client keeps instead of the password, to get access tokens with.</summary>
     public const string Refresh = "refresh";
+
+    /// <summary>The secret in the link of an invitation, which is in a table of its own.</summary>
+    public const string Invitation = "invitation";
 }
 
 /// <summary>A secret of an account. The table has only its hash.</summary>

@@ -79,6 +79,8 @@ public sealed record AuthSettings
 
     public PasswordCheckSettings PasswordChecks { get; init; } = new();
 
+    public SecondFactorSettings SecondFactor { get; init; } = new();
+
     /// <summary>
     /// Which existing account a user of a directory gets at the first sign-in. Default: none; whoever can choose a name
     /// or an address there would get that user's rights.
@@ -120,6 +122,8 @@ public sealed record AuthSettings
             "passwordchecks", PasswordCheckSettings.Keys, s => s.PasswordChecks,
             (s, v) => s with { PasswordChecks = v })
         .Section(
+            "secondfactor", SecondFactorSettings.Keys, s => s.SecondFactor, (s, v) => s with { SecondFactor = v })
+        .Section(
             "failedsignins", FailedSignInSettings.Keys, s => s.FailedSignIns,
             (s, v) => s with { FailedSignIns = v })
         .Section("keyless", KeylessSettings.Keys, s => s.Keyless, (s, v) => s with { Keyless = v });
@@ -150,6 +154,36 @@ public sealed record FailedSignInSettings
         .Number(
             "peraccountfromanywhere", s => s.PerAccountFromAnywhere,
             (s, v) => s with { PerAccountFromAnywhere = v }, 1, 1_000_000);
+}
+
+/// <summary>What users sign in with besides their password: codes of an authenticator app, and passkeys.</summary>
+public sealed record SecondFactorSettings
+{
+    /// <summary>What authenticator apps and devices call this registry. Default: the host's name.</summary>
+    public string? Title { get; init; }
+
+    /// <summary>
+    /// Wrong codes after which an account has to wait. Whoever gets that far knows the password. Default: with that of
+    /// the window, 480 guesses a day, of which one in 700 days is right.
+    /// </summary>
+    public int WrongCodes { get; init; } = 5;
+
+    /// <summary>In which time. Default: what people put up with.</summary>
+    public TimeSpan Window { get; init; } = TimeSpan.FromMinutes(15);
+
+    /// <summary>
+    /// How long after a sign-in a browser may change what the account signs in with. Default: enough to find the phone.
+    /// </summary>
+    public TimeSpan RecentSignIn { get; init; } = TimeSpan.FromMinutes(15);
+
+    internal static SettingsTable<SecondFactorSettings> Keys { get; } = new SettingsTable<SecondFactorSettings>()
+        .Text("title", s => s.Title, (s, v) => s with { Title = v })
+        .Number("wrongcodes", s => s.WrongCodes, (s, v) => s with { WrongCodes = v }, 1, 1000)
+        .Duration(
+            "window", s => s.Window, (s, v) => s with { Window = v }, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1))
+        .Duration(
+            "recentsignin", s => s.RecentSignIn,
+            (s, v) => s with { RecentSignIn = v }, TimeSpan.FromMinutes(1), TimeSpan.FromDays(1));
 }
 
 /// <summary>A name in a certificate.</summary>
@@ -235,13 +269,31 @@ public sealed record LocalSettings
     /// <summary>The shortest password, in characters. Default: NIST SP 800-63B, section 3.1.1.2.</summary>
     public int MinPasswordLength { get; init; } = 8;
 
+    /// <summary>
+    /// Whether anyone who reaches the port may make an account, and push to the namespace of its name. Default: no.
+    /// </summary>
+    public bool OpenRegistration { get; init; }
+
+    /// <summary>How many accounts may be made from one network in a day. Default: a class at school.</summary>
+    public int RegistrationsPerNetwork { get; init; } = 30;
+
+    /// <summary>How long the link of an invitation is good. Default: a week.</summary>
+    public TimeSpan InvitationLifetime { get; init; } = TimeSpan.FromDays(7);
+
     internal static SettingsTable<LocalSettings> Keys { get; } = new SettingsTable<LocalSettings>()
         .Switch("enabled", s => s.Enabled, (s, v) => s with { Enabled = v })
         .Text("adminname", s => s.AdminName, (s, v) => s with { AdminName = v })
         .Text("adminpassword", s => s.AdminPassword, (s, v) => s with { AdminPassword = v })
         .Text("adminpasswordfile", s => s.AdminPasswordFile, (s, v) => s with { AdminPasswordFile = v })
         .Number("bcryptcost", s => s.BcryptCost, (s, v) => s with { BcryptCost = v }, 4, 20)
-        .Number("minpasswordlength", s => s.MinPasswordLength, (s, v) => s with { MinPasswordLength = v }, 1, 72);
+        .Number("minpasswordlength", s => s.MinPasswordLength, (s, v) => s with { MinPasswordLength = v }, 1, 72)
+        .Switch("openregistration", s => s.OpenRegistration, (s, v) => s with { OpenRegistration = v })
+        .Number(
+            "registrationspernetwork", s => s.RegistrationsPerNetwork,
+            (s, v) => s with { RegistrationsPerNetwork = v }, 1, 1_000_000)
+        .Duration(
+            "invitationlifetime", s => s.InvitationLifetime,
+            (s, v) => s with { InvitationLifetime = v }, TimeSpan.FromMinutes(1), TimeSpan.FromDays(365));
 }
 
 /// <summary>A rule of who may do what in which repositories.</summary>

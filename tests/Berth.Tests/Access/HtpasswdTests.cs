@@ -303,7 +303,7 @@ public sealed partial class HtpasswdTests : IDisposable
         Assert.True(await IsLetInAsync(registry, "bob", Password));
         Assert.DoesNotContain(HtpasswdFile.Check(SettingsOf(AnonymousAccess.None)), f => f.Severity == Severity.Error);
         if (line is null) return;
-        Assert.Contains($"{UsersPath}:{line}: ", registry.Output, StringComparison.Ordinal);
+        await Eventually.TrueAsync(() => registry.Output.Contains($"{UsersPath}:{line}: ", StringComparison.Ordinal));
         Assert.Contains(reason, registry.Output, StringComparison.Ordinal);
     }
 

@@ -1,0 +1,183 @@
+using System.Text;
+using Berth.Access;
+using Berth.Audit;
+using Berth.Metadata;
+using QRCoder;
+
+namespace Berth.Identity;
+
+/// <summary><c>/auth/account</c>: what a user signs in with besides the password, and how to change it.</summary>
+internal sealed class AccountPage(
+    SignIn signIn, BrowserSessions sessions, SecondFactors factors, Passkeys passkeys, SignInForms forms,
+    BrowserCookies cookies, KnownRights known, Database database, AuditLog audit,
+    Func<HttpContext, string, string> addressOf)
+{
+    public const string Path = "/auth/account";
+
+    private const string Title = "Signing in";
+
+    public async Task ShowAsync(HttpContext http) => await ShowAsync(http, StatusCodes.Status200OK, message: "");
+
+    public async Task PostAsync(HttpContext http)
+    {
+        if (!signIn.IsOfOwnPage(http) || !await sessions.IsRecentAsync(http)
+            || await sessions.FindAsync(http) is not { Id: { } id } caller)
+        {
+            await ShowAsync(http, StatusCodes.Status403Forbidden, Message("Sign in again to change this."));
+            return;
+        }
+
+        if (await PageBody.ReadAsync(http) is not { IsForm: true } sent)
+        {
+            await ShowAsync(http, StatusCodes.Status400BadRequest, Message("This was no form of this page."));
+            return;
+        }
+
+        var action = sent.Text("action");
+        http.Features.Set(caller);
+        var (isDone, message) = await DoAsync(http, id, caller.Name, action, sent);
+        audit.Note(http, $"POST {Path}", isDone, entry => entry with { Detail = action });
+        await ShowAsync(http, isDone ? StatusCodes.Status200OK : StatusCodes.Status400BadRequest, message);
+    }
+
+    /// <summary>The image of an address that a phone's camera reads.</summary>
+    public static string ImageOf(string address)
+    {
+        using var generator = new QRCodeGenerator();
+        using var data = generator.CreateQrCode(address, QRCodeGenerator.ECCLevel.M);
+        using var image = new SvgQRCode(data);
+        return image.GetGraphic(pixelsPerModule: 4);
+    }
+
+    private async Task<(bool IsDone, string Message)> DoAsync(
+        HttpContext http, long id, string name, string action, PageBody sent)
+    {
+        switch (action)
+        {
+            case "begin":
+                return await factors.BeginAppAsync(id, http.RequestAborted) is { } secret
+                    ? (true, NewApp(secret, name, new Uri(addressOf(http, "/")).Host))
+                    : (false, Message("There is an app already: remove it first."));
+            case "confirm":
+                return await factors.ConfirmAppAsync(id, sent.Text("code"), http.RequestAborted) is { } first
+                    ? (true, Codes(first))
+                    : (false, Message("That code is wrong, or too old: begin again."));
+            case "remove-app":
+                return (await factors.RemoveAppAsync(id, http.RequestAborted), Message("There is no app now."));
+            case "codes":
+                return await factors.RenewRecoveryCodesAsync(id, http.RequestAborted) is { } codes
+                    ? (true, Codes(codes))
+                    : (false, Message("Recovery codes are for accounts with a second factor."));
+            case "remove-passkey":
+                return (await passkeys.RemoveAsync(id, sent.Text("passkey"), http.RequestAborted),
+                    Message("The passkey is gone. Remove it on the device too."));
+            default:
+                return (false, Message("This was no form of this page."));
+        }
+    }
+
+    private async Task ShowAsync(HttpContext http, int status, string message)
+    {
+        if (await sessions.FindAsync(http) is not { Id: { } id } caller
+            || await known.FindAsync(id, http.RequestAborted) is not { } rights)
+        {
+            await PageAnswer.WriteHtmlAsync(
+                http, status, "Sign in", message + forms.All(cookies.PathOf(Path)), hasScript: true);
+            return;
+        }
+
+        var isRecent = await sessions.IsRecentAsync(http);
+        var (app, keys, left) = await database.ReadAsync(
+            async session => (
+                await SecondFactorTable.FindAuthenticatorAsync(session, id),
+                await SecondFactorTable.PasskeysAsync(session, id),
+                await SecondFactorTable.CountRecoveryCodesAsync(session, id)),
+            http.RequestAborted);
+        var page = new StringBuilder(message);
+        page.Append($"<p>You are <b>{PageAnswer.Escape(caller.Name)}</b>. ");
+        page.Append(rights.Account.HasSecondFactor
+            ? "Your password alone does not sign in; programs use tokens in its place.</p>\n"
+            : "Anyone who learns your password can sign in: add an app or a passkey.</p>\n");
+        if (!isRecent)
+        {
+            var back = Uri.EscapeDataString(cookies.PathOf(Path));
+            page.Append(
+                $"<p><a href=\"{cookies.PathOf(SignInForms.Path)}?return={back}\">Sign in again</a> "
+                + "to change anything here.</p>\n");
+        }
+
+        AppendApp(page, app is { IsConfirmed: true } ? app : null, left, rights.Account, isRecent);
+        AppendPasskeys(page, keys, isRecent);
+        await PageAnswer.WriteHtmlAsync(http, status, Title, page.ToString(), hasScript: true);
+    }
+
+    private void AppendApp(StringBuilder page, AuthenticatorRow? app, long left, AccountRow account, bool isRecent)
+    {
+        page.Append("<h2>Authenticator app</h2>\n");
+        page.Append(app is null
+            ? "<p>None: it would show a new code every 30 seconds.</p>\n"
+            : $"<p>In use since {app.CreatedAt:yyyy-MM-dd}.</p>\n");
+        if (isRecent) page.Append(app is null ? Button("begin", "Add an app") : Button("remove-app", "Remove it"));
+        if (!account.HasSecondFactor) return;
+        page.Append($"<h2>Recovery codes</h2>\n<p>{left} left. Each signs you in once, if you lose the rest.</p>\n");
+        if (isRecent) page.Append(Button("codes", "Make new ones"));
+    }
+
+    private void AppendPasskeys(StringBuilder page, List<PasskeyRow> keys, bool isRecent)
+    {
+        page.Append("<h2>Passkeys</h2>\n");
+        if (keys.Count == 0) page.Append("<p>None: with one, you sign in by touching your phone or computer.</p>\n");
+        else page.Append("<table>\n<tr><th>Name</th><th>Since</th><th>Last used</th></tr>\n");
+        foreach (var key in keys)
+        {
+            var used = key.UsedAt is { } at ? $"{at:yyyy-MM-dd}" : "never";
+            page.Append(
+                $"<tr><td>{PageAnswer.Escape(key.Name)}</td><td>{key.CreatedAt:yyyy-MM-dd}</td><td>{used}</td>");
+            if (isRecent)
+            {
+                var which = $"<input type=\"hidden\" name=\"passkey\" value=\"{PageAnswer.Escape(key.Id)}\">";
+                page.Append($"<td>{Button("remove-passkey", "Remove", which)}</td>");
+            }
+
+            page.Append("</tr>\n");
+        }
+
+        if (keys.Count > 0) page.Append("</table>\n");
+        if (!isRecent) return;
+        page.Append(
+            "<p><label>Name of the device <input data-passkey-name maxlength=\"100\"></label>\n"
+            + "<button type=\"button\" hidden data-passkey=\"add\">Add a passkey</button></p>\n" + forms.Script());
+    }
+
+    private string NewApp(byte[] secret, string name, string host)
+    {
+        var address = factors.AddressOf(secret, name, host);
+        var letters = OtpNet.Base32Encoding.ToString(secret).TrimEnd('=');
+        var typed = string.Join(' ', letters.Chunk(4).Select(part => new string(part)));
+        return $"""
+            <h2>New app</h2>
+            <p>Scan this with the app, or type <code>{typed}</code> into it.</p>
+            {ImageOf(address)}
+            <form method="post" action="{cookies.PathOf(Path)}">
+            <label>Code that it shows
+            <input name="code" inputmode="numeric" autocomplete="one-time-code" required autofocus></label>
+            <button name="action" value="confirm">Use it</button>
+            </form>
+
+            """;
+    }
+
+    private static string Codes(IReadOnlyList<string> codes) =>
+        $"""
+        <h2>New recovery codes</h2>
+        <p>Keep them where you find them without this computer and your phone. They are shown only this once.</p>
+        <pre>{string.Join('\n', codes.Select(SecondFactors.WithGaps))}</pre>
+
+        """;
+
+    private string Button(string action, string text, string more = "") =>
+        $"<form method=\"post\" action=\"{cookies.PathOf(Path)}\">{more}"
+        + $"<button name=\"action\" value=\"{action}\">{text}</button></form>\n";
+
+    private static string Message(string text) => $"<p role=\"status\">{PageAnswer.Escape(text)}</p>\n";
+}

@@ -1,0 +1,36 @@
+using Berth.Access;
+using Berth.Audit;
+
+namespace Berth.Identity;
+
+/// <summary>The last step of every sign-in with a browser.</summary>
+internal sealed class BrowserAdmission(BrowserSessions sessions, BrowserCookies cookies, AuditLog audit)
+{
+    /// <summary>Signs a browser in, notes it, and sends the browser on; a script gets JSON.</summary>
+    /// <param name="http">The request.</param>
+    /// <param name="accountId">Who.</param>
+    /// <param name="name">Their name.</param>
+    /// <param name="source">With what: <c>password</c>, <c>passkey</c>, or the source of an external user.</param>
+    /// <param name="returnTo">Where to send the browser: elsewhere than this registry is not gone to.</param>
+    /// <param name="isPage">Whether a page asks, and not a script.</param>
+    public async Task AdmitAsync(
+        HttpContext http, long accountId, string name, string source, string? returnTo, bool isPage)
+    {
+        var row = await sessions.BeginAsync(http, accountId, source);
+        http.Features.Set(new Caller(accountId, CallerKind.User, name, SignInMethod.Session));
+        audit.Note(http, "sign-in", isDone: true, entry => entry with { Detail = $"browser: {source}" });
+        var next = ReturnPath.IsLocal(returnTo) ? returnTo : cookies.Root;
+        if (isPage)
+        {
+            await PageAnswer.RedirectAsync(http, next);
+            return;
+        }
+
+        await PageAnswer.WriteJsonAsync(http, StatusCodes.Status200OK, json =>
+        {
+            json.WriteString("name", name);
+            json.WriteString("expiresAt", row.ExpiresAt);
+            json.WriteString("next", next);
+        });
+    }
+}

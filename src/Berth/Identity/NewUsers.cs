@@ -1,0 +1,119 @@
+using System.Net;
+using Berth.Access;
+using Berth.Metadata;
+using Berth.Settings;
+
+namespace Berth.Identity;
+
+/// <summary>What somebody who makes an account of their own wants.</summary>
+internal sealed record WantedAccount(string Name, string Password, string? FullName, string? Email);
+
+/// <summary>Accounts that people make for themselves: with an invitation, or where the settings let everyone.</summary>
+internal sealed class NewUsers(
+    LocalSettings settings, LocalUsers users, FreeNames names, Database database, AccessChanges changes,
+    TimeProvider clock)
+{
+    private const int MaxChars = 200;
+
+    /// <summary>Each account takes a slow hash, and a name for good.</summary>
+    private readonly FailedSignIns made = new(
+        new FailedSignInSettings
+        {
+            Window = TimeSpan.FromDays(1),
+            PerAccount = int.MaxValue,
+            PerAccountFromAnywhere = int.MaxValue,
+            PerAddress = settings.RegistrationsPerNetwork,
+        },
+        clock);
+
+    public bool IsOpen => settings is { Enabled: true, OpenRegistration: true };
+
+    /// <summary>How long a network has to wait before the next account; null if it need not.</summary>
+    public TimeSpan? FindWait(IPAddress? client) => made.FindWait("", client);
+
+    /// <summary>The invitation of a link; null if there is none, or it is used or too old.</summary>
+    public async Task<InvitationRow?> FindInvitationAsync(string secret, CancellationToken cancellation) =>
+        TokenSecret.TryParse(secret, out var parsed)
+        && await database.ReadAsync(session => InvitationTable.FindAsync(session, parsed.Hash), cancellation)
+            is { } row && clock.GetUtcNow() < row.ExpiresAt ? row : null;
+
+    /// <summary>Makes an account, and uses the invitation up.</summary>
+    /// <param name="wanted">What was typed.</param>
+    /// <param name="invitation">With which; null where registration is open.</param>
+    /// <param name="client">From where.</param>
+    /// <param name="cancellation">Gives up.</param>
+    /// <returns>The account, or what is wrong with what was typed.</returns>
+    public async Task<(AccountRow? Account, string? Fault)> MakeAsync(
+        WantedAccount wanted, InvitationRow? invitation, IPAddress? client, CancellationToken cancellation)
+    {
+        if (!AccountName.TryParse(invitation?.Name ?? wanted.Name, out var name) || name.IsRobot)
+        {
+            return (null, $"'{wanted.Name}' can't be a name: use at most {AccountName.MaxLength} lower-case letters "
+                + "and digits, with single '.', '_' or dashes between");
+        }
+
+        if (FindFault(wanted) is { } fault) return (null, fault);
+        if (invitation is null && !await database.ReadAsync(
+            session => names.IsFreeAsync(session, name), cancellation))
+        {
+            return (null, Taken(name));
+        }
+
+        if (invitation is null) made.NoteWrong("", client);
+        var account = new AccountRow(0, AccountKinds.User, name.Text)
+        {
+            PasswordHash = await users.HashAsync(wanted.Password, cancellation),
+            FullName = wanted.FullName,
+
+            // An administrator wrote that of the invitation; the other is what somebody says.
+            Email = invitation?.Email ?? wanted.Email,
+            IsEmailVerified = invitation?.Email is not null,
+            CreatedAt = clock.GetUtcNow(),
+            CreatedBy = invitation is null ? "registration" : $"invitation of {invitation.CreatedBy}",
+        };
+        return await changes.RunAsync(session => MakeAsync(session, account, name, invitation), cancellation);
+    }
+
+    private async ValueTask<(AccountRow? Account, string? Fault)> MakeAsync(
+        Session session, AccountRow account, AccountName name, InvitationRow? invitation)
+    {
+        // Of two at the same time, one gets the name and uses the invitation up.
+        await AccessVersion.AdvanceAsync(session);
+        var isFree = invitation?.Name is not null
+            ? await AccountTable.FindAsync(session, name.Text) is null
+            : await names.IsFreeAsync(session, name);
+        if (!isFree) return (null, Taken(name));
+        if (invitation is not null && !await InvitationTable.RemoveAsync(session, invitation.Id))
+            return (null, "this invitation was used already");
+        if (await AccountTable.AddAsync(session, account) is not { } added) return (null, Taken(name));
+        if (invitation is { Organization: { } organization, Role: { } role }
+            && await AccountTable.FindAsync(session, organization) is { Kind: AccountKinds.Organization } joined)
+        {
+            await OrganizationTable.PutMemberAsync(
+                session, joined.Id, added.Id, role, account.CreatedAt, invitation.CreatedBy);
+        }
+
+        return (added, null);
+    }
+
+    private string? FindFault(WantedAccount wanted)
+    {
+        foreach (var text in new[] { wanted.FullName, wanted.Email })
+        {
+            if (text is null) continue;
+            if (text.Length > MaxChars || text.Any(char.IsControl))
+                return $"names and addresses have at most {MaxChars} characters, and no control characters";
+        }
+
+        return wanted.Email is { } email && !IsAddress(email)
+            ? $"'{email}' is no e-mail address"
+            : users.FindFault(wanted.Password);
+    }
+
+    private static bool IsAddress(string text) =>
+        text.IndexOf('@', StringComparison.Ordinal) is > 0 and var at && at < text.Length - 1 && !text.Contains(' ');
+
+    /// <summary>The same for a name that somebody has and one that stands for something, which strangers need not know.
+    /// </summary>
+    private static string Taken(AccountName name) => $"the name {name} is taken or reserved: choose another";
+}
