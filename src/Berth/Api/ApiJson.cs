@@ -14,6 +14,7 @@ namespace Berth.Api;
 [JsonSerializable(typeof(MeChange))]
 [JsonSerializable(typeof(PasswordChange))]
 [JsonSerializable(typeof(Listed<IdentityView>))]
+[JsonSerializable(typeof(NewIdentity))]
 [JsonSerializable(typeof(Listed<TokenView>))]
 [JsonSerializable(typeof(NewToken))]
 [JsonSerializable(typeof(MadeToken))]

@@ -23,6 +23,7 @@ internal static class ApiRoutes
         MapGrants(Tagged("grants"), services);
         MapRobots(Tagged("robots"), services.GetRequiredService<RobotEndpoints>());
         MapRepositories(Tagged("repositories"), services.GetRequiredService<RepositoryEndpoints>());
+        MapIdentities(Tagged("identities"), services.GetRequiredService<IdentityEndpoints>());
         MapInvitations(Tagged("invitations"), services.GetRequiredService<InvitationEndpoints>());
         Tagged("audit").MapGet("/audit", handler: services.GetRequiredService<AuditEndpoints>().ListAsync)
             .Requires(ApiRight.Staff, "Show who did what, the newest first").Lists(AuditEndpoints.Filters);
@@ -37,10 +38,6 @@ internal static class ApiRoutes
         api.MapGet("/me", handler: me.GetAsync).Requires(ApiRight.SignedIn, "Who the caller is");
         api.MapPatch("/me", me.ChangeAsync).Requires(ApiRight.Self, "Change one's own account").Versioned();
         api.MapPut("/me/password", me.SetPasswordAsync).Requires(ApiRight.Self, "Change one's own password");
-        api.MapGet("/me/identities", handler: me.IdentitiesAsync)
-            .Requires(ApiRight.Self, "List accounts of other directories to sign in with");
-        api.MapDelete("/me/identities/{source}/{**subject}", me.UnlinkAsync)
-            .Requires(ApiRight.Self, "Stop signing in with an account of another directory");
 
         var tokens = services.GetRequiredService<PersonalTokenEndpoints>();
         api.MapGet("/me/tokens", handler: tokens.ListMineAsync)
@@ -77,6 +74,20 @@ internal static class ApiRoutes
         api.MapDelete("/me/passkeys/{id}", factors.RemovePasskeyAsync).Requires(ApiRight.Recent, "Remove a passkey");
         api.MapDelete("/users/{name}/second-factors", factors.ResetAsync)
             .Requires(ApiRight.Administrator, "Remove all that a user signs in with besides the password");
+    }
+
+    private static void MapIdentities(RouteGroupBuilder api, IdentityEndpoints identities)
+    {
+        api.MapGet("/me/identities", handler: identities.ListMineAsync)
+            .Requires(ApiRight.Self, "List accounts of other directories to sign in with");
+        api.MapDelete("/me/identities/{source}/{**subject}", identities.RemoveMineAsync)
+            .Requires(ApiRight.Self, "Stop signing in with an account of another directory");
+        api.MapGet("/users/{name}/identities", identities.ListAsync)
+            .Requires(ApiRight.Staff, "List accounts of other directories with which a user signs in");
+        api.MapPost("/users/{name}/identities", identities.AddAsync)
+            .Requires(ApiRight.Administrator, "Let a user sign in with an account of another directory").Makes();
+        api.MapDelete("/users/{name}/identities/{source}/{**subject}", identities.RemoveAsync)
+            .Requires(ApiRight.Administrator, "Let a user sign in so no more");
     }
 
     private static void MapInvitations(RouteGroupBuilder api, InvitationEndpoints invitations)

@@ -52,6 +52,6 @@ internal sealed class ApiSlice : Slice
             .AddSingleton<SessionEndpoints>().AddSingleton<OrganizationEndpoints>().AddSingleton<TeamEndpoints>()
             .AddSingleton<GrantEndpoints>().AddSingleton<RobotEndpoints>().AddSingleton<RepositoryEndpoints>()
             .AddSingleton<AccessEndpoints>().AddSingleton<AuditEndpoints>().AddSingleton<SecondFactorEndpoints>()
-            .AddSingleton<InvitationEndpoints>();
+            .AddSingleton<InvitationEndpoints>().AddSingleton<IdentityEndpoints>();
     }
 }

@@ -21,9 +21,6 @@ internal sealed record MeChange(string? FullName = null, string? Email = null);
 /// <summary>A change of one's own password.</summary>
 internal sealed record PasswordChange(string Current, string New);
 
-/// <summary>An account of another directory with which a user signs in.</summary>
-internal sealed record IdentityView(string Source, string Subject, string Name, DateTimeOffset LinkedAt);
-
 /// <summary><c>/me</c>: what users do with their own account.</summary>
 internal sealed class MeEndpoints(Database database, ApiChanges changes, LocalUsers users, NewPasswords passwords)
 {
@@ -94,28 +91,6 @@ internal sealed class MeEndpoints(Database database, ApiChanges changes, LocalUs
             },
             http.RequestAborted);
     }
-
-    public async Task<ApiAnswer<Listed<IdentityView>>> IdentitiesAsync(HttpContext http)
-    {
-        var rows = await database.ReadAsync(
-            session => IdentityTable.ListAsync(session, IdOf(http)), http.RequestAborted);
-        return new Listed<IdentityView>(
-            [.. rows.Select(row => new IdentityView(row.Source, row.Subject, row.Name, row.LinkedAt))]);
-    }
-
-    public async Task<ApiDone> UnlinkAsync(HttpContext http, string source, string subject) => await changes.RunAsync(
-        async session =>
-        {
-            var id = IdOf(http);
-            var all = await IdentityTable.ListAsync(session, id);
-            if (!all.Exists(identity => identity.Source == source && identity.Subject == subject))
-                return ApiError.NotFound("such identity");
-            if (all.Count == 1 && await AccountTable.FindAsync(session, id) is { PasswordHash: null })
-                return ApiError.Conflict("it is the only way to sign in to this account: set a password first");
-            await IdentityTable.RemoveAsync(session, id, source, subject);
-            return null;
-        },
-        http.RequestAborted);
 
     /// <summary>The caller's account, which the right <see cref="ApiRight.Self"/> requires.</summary>
     public static long IdOf(HttpContext http) => http.Caller().Rights.Account!.Account.Id;

@@ -35,6 +35,7 @@ internal static class UserCommand
             "disable", "Keep a user out, and sign them out everywhere.", call => SetAsync(call, true), Name),
         ApiCommand.Create("enable", "Let a disabled user in again.", call => SetAsync(call, false), Name),
         ApiCommand.Create("password", "Set a user's password.", SetPasswordAsync, Name, PasswordStdin),
+        CreateIdentity(),
         ApiCommand.Create(
             "reset-factors", "Remove a user's authenticator app and passkeys, for whoever has lost them.",
             call => call.DoAsync(
@@ -71,6 +72,41 @@ internal static class UserCommand
                     made => $"The user {made.GetProperty("user").GetProperty("name")} was made." + Tell(made));
             },
             [Name, admin, auditor, fullName, email, PasswordStdin]);
+    }
+
+    private static Command CreateIdentity()
+    {
+        var source = ApiCommand.Argument("SOURCE", "The directory: ldap, or oidc: and its name in the settings.");
+        var subject = ApiCommand.Argument("SUBJECT", "What it calls them for good, such as the claim sub.");
+        return ApiCommand.Group(
+            "identity", "Accounts of other directories with which a user signs in.",
+            ApiCommand.Create(
+                "add", "Let a user sign in with one.",
+                call => call.DoAsync(
+                    "POST", $"users/{call.PathOf(Name)}/identities",
+                    new JsonObject
+                    {
+                        ["source"] = call.Parsed.GetValue(source),
+                        ["subject"] = call.Parsed.GetValue(subject),
+                        ["name"] = call.Parsed.GetValue(subject),
+                    },
+                    _ => $"{call.Parsed.GetValue(subject)} of {call.Parsed.GetValue(source)} signs in as "
+                        + $"{NameOf(call)}."),
+                Name, source, subject),
+            ApiCommand.Create(
+                "list", "List those of a user.",
+                call => call.ListAsync(
+                    $"users/{call.PathOf(Name)}/identities", ("SOURCE", ApiCall.Field("source")),
+                    ("SUBJECT", ApiCall.Field("subject")), ("NAME", ApiCall.Field("name")),
+                    ("SINCE", ApiCall.Time("linkedAt"))),
+                Name),
+            ApiCommand.Create(
+                "remove", "Let a user sign in with one no more.",
+                call => call.DoAsync(
+                    "DELETE",
+                    $"users/{call.PathOf(Name)}/identities/{call.PathOf(source)}/{call.PathOf(subject)}", null,
+                    _ => $"{NameOf(call)} signs in with it no more."),
+                Name, source, subject));
     }
 
     private static string NameOf(ApiCall call) => call.Parsed.GetValue(Name)!;

@@ -2,15 +2,16 @@ using System.Text;
 using Berth.Access;
 using Berth.Audit;
 using Berth.Metadata;
+using Berth.Settings;
 using QRCoder;
 
 namespace Berth.Identity;
 
 /// <summary><c>/auth/account</c>: what a user signs in with besides the password, and how to change it.</summary>
 internal sealed class AccountPage(
-    SignIn signIn, BrowserSessions sessions, SecondFactors factors, Passkeys passkeys, SignInForms forms,
-    BrowserCookies cookies, KnownRights known, Database database, AuditLog audit,
-    Func<HttpContext, string, string> addressOf)
+    AuthSettings settings, SignIn signIn, BrowserSessions sessions, SecondFactors factors, Passkeys passkeys,
+    SignInForms forms, BrowserCookies cookies, KnownRights known, Database database, AccessChanges changes,
+    AuditLog audit, Func<HttpContext, string, string> addressOf)
 {
     public const string Path = "/auth/account";
 
@@ -71,6 +72,11 @@ internal sealed class AccountPage(
             case "remove-passkey":
                 return (await passkeys.RemoveAsync(id, sent.Text("passkey"), http.RequestAborted),
                     Message("The passkey is gone. Remove it on the device too."));
+            case "unlink":
+                var fault = await changes.RunAsync(
+                    session => ExternalAccounts.UnlinkAsync(session, id, sent.Text("source"), sent.Text("subject")),
+                    http.RequestAborted);
+                return (fault is null, Message(fault is null ? "You sign in so no more." : $"It stays: {fault}."));
             default:
                 return (false, Message("This was no form of this page."));
         }
@@ -87,11 +93,12 @@ internal sealed class AccountPage(
         }
 
         var isRecent = await sessions.IsRecentAsync(http);
-        var (app, keys, left) = await database.ReadAsync(
+        var (app, keys, left, linked) = await database.ReadAsync(
             async session => (
                 await SecondFactorTable.FindAuthenticatorAsync(session, id),
                 await SecondFactorTable.PasskeysAsync(session, id),
-                await SecondFactorTable.CountRecoveryCodesAsync(session, id)),
+                await SecondFactorTable.CountRecoveryCodesAsync(session, id),
+                await IdentityTable.ListAsync(session, id)),
             http.RequestAborted);
         var page = new StringBuilder(message);
         page.Append($"<p>You are <b>{PageAnswer.Escape(caller.Name)}</b>. ");
@@ -108,6 +115,7 @@ internal sealed class AccountPage(
 
         AppendApp(page, app is { IsConfirmed: true } ? app : null, left, rights.Account, isRecent);
         AppendPasskeys(page, keys, isRecent);
+        AppendLinks(page, linked, isRecent);
         await PageAnswer.WriteHtmlAsync(http, status, Title, page.ToString(), hasScript: true);
     }
 
@@ -147,6 +155,28 @@ internal sealed class AccountPage(
         page.Append(
             "<p><label>Name of the device <input data-passkey-name maxlength=\"100\"></label>\n"
             + "<button type=\"button\" hidden data-passkey=\"add\">Add a passkey</button></p>\n" + forms.Script());
+    }
+
+    private void AppendLinks(StringBuilder page, List<IdentityRow> linked, bool isRecent)
+    {
+        if (linked.Count + settings.Oidc.Count == 0) return;
+        page.Append("<h2>Other ways to sign in</h2>\n");
+        foreach (var row in linked)
+        {
+            var title = settings.Oidc.FirstOrDefault(each => each.Source == row.Source)?.Title ?? row.Source;
+            page.Append($"<p>{PageAnswer.Escape(title)}, as {PageAnswer.Escape(row.Name)}</p>\n");
+            if (!isRecent) continue;
+            page.Append(Button(
+                "unlink", "Remove", $"<input type=\"hidden\" name=\"source\" value=\"{PageAnswer.Escape(row.Source)}\">"
+                + $"<input type=\"hidden\" name=\"subject\" value=\"{PageAnswer.Escape(row.Subject)}\">"));
+        }
+
+        foreach (var each in settings.Oidc.Where(each => isRecent && !linked.Exists(row => row.Source == each.Source)))
+        {
+            page.Append(
+                $"<form method=\"post\" action=\"{cookies.PathOf($"/auth/{each.Name}/link")}\">"
+                + $"<button>Sign in with {PageAnswer.Escape(each.Title)} too</button></form>\n");
+        }
     }
 
     private string NewApp(byte[] secret, string name, string host)

@@ -24,6 +24,44 @@ internal sealed partial class ExternalAccounts(
         return await changes.RunAsync(session => LinkAsync(session, user), cancellation);
     }
 
+    /// <summary>Gives an account another way to sign in. Returns why it can't be, or null.</summary>
+    public Task<string?> LinkAsync(ExternalUser user, long accountId, CancellationToken cancellation) =>
+        changes.RunAsync(
+            async session =>
+            {
+                var fault = await LinkAsync(
+                    session, new IdentityRow(user.Source, user.Subject, accountId, user.Name, clock.GetUtcNow()));
+                if (fault is null)
+                    await IdentityTable.SetGroupsAsync(session, accountId, user.Source, GroupsOf(user));
+                return fault;
+            },
+            cancellation);
+
+    /// <summary>The same within a change, for somebody of whose groups nothing is known.</summary>
+    public static async ValueTask<string?> LinkAsync(Session session, IdentityRow identity)
+    {
+        if (await IdentityTable.FindAsync(session, identity.Source, identity.Subject) is { } present)
+        {
+            return present.AccountId == identity.AccountId
+                ? null : $"{identity.Name} of {identity.Source} signs in to another account here";
+        }
+
+        await IdentityTable.AddAsync(session, identity);
+        return null;
+    }
+
+    /// <summary>Takes a way to sign in from an account. Returns why it can't be, or null.</summary>
+    public static async ValueTask<string?> UnlinkAsync(Session session, long accountId, string source, string subject)
+    {
+        var all = await IdentityTable.ListAsync(session, accountId);
+        if (!all.Exists(identity => identity.Source == source && identity.Subject == subject))
+            return "there is no such identity";
+        if (all.Count == 1 && await AccountTable.FindAsync(session, accountId) is { PasswordHash: null })
+            return "it is the only way to sign in to this account: set a password first";
+        await IdentityTable.RemoveAsync(session, accountId, source, subject);
+        return null;
+    }
+
     private static async ValueTask<Known?> FindAsync(Session session, ExternalUser user)
     {
         if (await IdentityTable.FindAsync(session, user.Source, user.Subject) is not { } identity) return null;

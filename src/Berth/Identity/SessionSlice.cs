@@ -25,7 +25,8 @@ internal sealed class SessionSlice : Slice
             .AddSingleton<DeviceSignIn>().AddSingleton<DevicePages>();
         services.AddSingleton(provider => new SignInPages(
             SystemsOf(auth, provider), provider.GetRequiredService<BrowserCookies>(),
-            provider.GetRequiredService<BrowserAdmission>(), provider.GetRequiredService<ExternalAccounts>(),
+            provider.GetRequiredService<BrowserSessions>(), provider.GetRequiredService<BrowserAdmission>(),
+            provider.GetRequiredService<ExternalAccounts>(),
             provider.GetRequiredService<RateLimits>(), provider.GetRequiredService<AuditLog>(),
             provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<Locations>().AbsoluteOf,
             provider.GetRequiredService<ILogger<SignInPages>>()));
@@ -76,6 +77,7 @@ internal sealed class SessionSlice : Slice
         Map("POST", DevicePages.Path + "/token", devices.AnswerTokenAsync);
         Map("GET", "/auth/{system}/start", pages.StartAsync);
         Map("GET", "/auth/{system}/callback", pages.FinishAsync);
+        Map("POST", "/auth/{system}/link", pages.LinkAsync);
 
         void Map(string method, string path, RequestDelegate answer) =>
             routes.MapMethods(path, [method], http => AnswerAsync(http, answer, log));

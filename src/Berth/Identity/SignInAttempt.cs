@@ -22,11 +22,16 @@ internal sealed record SignInAttempt
     private readonly string secret;
     private readonly long startedAt;
 
-    private SignInAttempt(string page, string secret, long startedAt, string returnTo) =>
-        (this.page, this.secret, this.startedAt, ReturnTo) = (page, secret, startedAt, returnTo);
+    private SignInAttempt(string page, string secret, long startedAt, string returnTo, long linkTo) =>
+        (this.page, this.secret, this.startedAt, ReturnTo, LinkTo) = (page, secret, startedAt, returnTo, linkTo);
 
     /// <summary>The path to go to afterwards.</summary>
     public string ReturnTo { get; }
+
+    /// <summary>
+    /// The account that gets another way to sign in; 0 if it is a sign-in. The browser must still be signed in to it.
+    /// </summary>
+    public long LinkTo { get; }
 
     /// <summary>Comes back with the answer, and proves that it is for this browser (RFC 6749, section 10.12).</summary>
     public string State => Derive("state");
@@ -42,23 +47,25 @@ internal sealed record SignInAttempt
     /// <summary>For the cookie.</summary>
     public string Text => string.Create(
         CultureInfo.InvariantCulture,
-        $"{secret}.{startedAt}.{Base64Url.EncodeToString(Encoding.UTF8.GetBytes(ReturnTo))}");
+        $"{secret}.{startedAt}.{Base64Url.EncodeToString(Encoding.UTF8.GetBytes(ReturnTo))}.{LinkTo}");
 
-    public static SignInAttempt Begin(string page, string returnTo, DateTimeOffset now) => new(
-        page, Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(SecretBytes)), now.ToUnixTimeSeconds(), returnTo);
+    public static SignInAttempt Begin(string page, string returnTo, DateTimeOffset now, long linkTo = 0) => new(
+        page, Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(SecretBytes)), now.ToUnixTimeSeconds(), returnTo,
+        linkTo);
 
     /// <summary>Reads what <see cref="Text"/> wrote for the same page. False if it is too old, or no such.</summary>
     public static bool TryRead(
         string page, string? text, DateTimeOffset now, [NotNullWhen(true)] out SignInAttempt? attempt)
     {
         attempt = null;
-        if (text?.Split('.') is not [{ } secret, var time, var path]) return false;
+        if (text?.Split('.') is not [{ } secret, var time, var path, var link]) return false;
         if (secret.Length != Base64Url.GetEncodedLength(SecretBytes) || !Base64Url.IsValid(path)) return false;
         if (!long.TryParse(time, NumberStyles.None, CultureInfo.InvariantCulture, out var startedAt)) return false;
+        if (!long.TryParse(link, NumberStyles.None, CultureInfo.InvariantCulture, out var linkTo)) return false;
         var age = now.ToUnixTimeSeconds() - startedAt;
         var returnTo = Encoding.UTF8.GetString(Base64Url.DecodeFromChars(path));
         if (age < 0 || age > (long)Lifetime.TotalSeconds || !ReturnPath.IsLocal(returnTo)) return false;
-        attempt = new SignInAttempt(page, secret, startedAt, returnTo);
+        attempt = new SignInAttempt(page, secret, startedAt, returnTo, linkTo);
         return true;
     }
 
@@ -69,7 +76,7 @@ internal sealed record SignInAttempt
     private string Derive(string use) => Base64Url.EncodeToString(HMACSHA256.HashData(
         Encoding.UTF8.GetBytes(secret),
         Encoding.UTF8.GetBytes(
-            string.Create(CultureInfo.InvariantCulture, $"{use}\n{page}\n{startedAt}\n{ReturnTo}"))));
+            string.Create(CultureInfo.InvariantCulture, $"{use}\n{page}\n{startedAt}\n{LinkTo}\n{ReturnTo}"))));
 }
 
 /// <summary>Where a browser may be sent after a sign-in.</summary>

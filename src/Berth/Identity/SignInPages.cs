@@ -8,12 +8,12 @@ namespace Berth.Identity;
 
 /// <summary>
 /// <c>/auth/NAME/start</c> and <c>/auth/NAME/callback</c>: send a browser to another system's page, and sign it in when
-/// it comes back.
+/// it comes back. <c>/auth/NAME/link</c> does the same for somebody who is signed in and wants another way to do so.
 /// </summary>
 internal sealed partial class SignInPages(
-    IReadOnlyList<BrowserSignIn> systems, BrowserCookies cookies, BrowserAdmission admission, ExternalAccounts accounts,
-    RateLimits rates, AuditLog audit, TimeProvider clock, Func<HttpContext, string, string> addressOf,
-    ILogger<SignInPages> log)
+    IReadOnlyList<BrowserSignIn> systems, BrowserCookies cookies, BrowserSessions sessions, BrowserAdmission admission,
+    ExternalAccounts accounts, RateLimits rates, AuditLog audit, TimeProvider clock,
+    Func<HttpContext, string, string> addressOf, ILogger<SignInPages> log)
 {
     /// <summary>Sign-ins that ask other systems at once. Anybody can begin one, so their number has a limit.</summary>
     private const int MaxRunning = 32;
@@ -34,6 +34,33 @@ internal sealed partial class SignInPages(
             return;
         }
 
+        var wanted = http.Request.Query["return"].ToString();
+        await BeginAsync(http, system, ReturnPath.IsLocal(wanted) ? wanted : cookies.Root, linkTo: 0);
+    }
+
+    /// <summary>Only from our own page, and soon after a sign-in: whoever is linked can do all that the user can.
+    /// </summary>
+    public async Task LinkAsync(HttpContext http)
+    {
+        if (Find(http) is not { } system)
+        {
+            await AnswerMissingAsync(http);
+        }
+        else if (RequestOrigins.Of(http.Request, cookies.Host) == RequestOrigin.Own
+            && await sessions.FindAsync(http) is { Id: { } id } && await sessions.IsRecentAsync(http))
+        {
+            await BeginAsync(http, system, cookies.PathOf(AccountPage.Path), id);
+        }
+        else
+        {
+            await PageAnswer.WriteTextAsync(
+                http, StatusCodes.Status403Forbidden,
+                $"Sign in again to change this, at {addressOf(http, AccountPage.Path)}");
+        }
+    }
+
+    private async Task BeginAsync(HttpContext http, BrowserSignIn system, string returnTo, long linkTo)
+    {
         if (rates.Take(http, Caller.Anonymous, RateLimitKind.Token) is { } wait)
         {
             await PageAnswer.WriteTextAsync(
@@ -41,10 +68,8 @@ internal sealed partial class SignInPages(
             return;
         }
 
-        var wanted = http.Request.Query["return"].ToString();
         var name = system.Settings.Name;
-        var attempt = SignInAttempt.Begin(
-            name, ReturnPath.IsLocal(wanted) ? wanted : cookies.Root, clock.GetUtcNow());
+        var attempt = SignInAttempt.Begin(name, returnTo, clock.GetUtcNow(), linkTo);
         if (await system.FindPageAsync(attempt, ReturnUrlOf(http, system), http.RequestAborted) is not { } page)
         {
             await AnswerAwayAsync(http, system);
@@ -110,7 +135,7 @@ internal sealed partial class SignInPages(
 
         if (answer.User is { } user)
         {
-            await AdmitAsync(http, system, user, attempt.ReturnTo);
+            await AdmitAsync(http, system, user, attempt);
             return;
         }
 
@@ -127,7 +152,7 @@ internal sealed partial class SignInPages(
             $"What {system.Settings.Title} says of you could not be verified; the registry's log says why.");
     }
 
-    private async Task AdmitAsync(HttpContext http, BrowserSignIn system, ExternalUser user, string returnTo)
+    private async Task AdmitAsync(HttpContext http, BrowserSignIn system, ExternalUser user, SignInAttempt attempt)
     {
         var settings = system.Settings;
         var name = KeylessRules.Printable(user.Name, MaxNameChars);
@@ -137,6 +162,12 @@ internal sealed partial class SignInPages(
             await AnswerAsync(
                 http, StatusCodes.Status403Forbidden, system,
                 $"You are {name} at {settings.Title}, but only some of its users may sign in here.");
+            return;
+        }
+
+        if (attempt.LinkTo != 0)
+        {
+            await LinkAsync(http, system, user, attempt);
             return;
         }
 
@@ -153,7 +184,19 @@ internal sealed partial class SignInPages(
             return;
         }
 
-        await admission.AdmitAsync(http, account.Id, account.Name, user.Source, returnTo, isPage: true);
+        await admission.AdmitAsync(http, account.Id, account.Name, user.Source, attempt.ReturnTo, isPage: true);
+    }
+
+    private async Task LinkAsync(HttpContext http, BrowserSignIn system, ExternalUser user, SignInAttempt attempt)
+    {
+        var caller = await sessions.FindAsync(http);
+        var fault = caller?.Id == attempt.LinkTo
+            ? await accounts.LinkAsync(user, attempt.LinkTo, http.RequestAborted)
+            : "you signed out in the meantime";
+        if (caller is not null) http.Features.Set(caller);
+        audit.Note(http, "link", fault is null, entry => entry with { Detail = user.Source, Target = user.Name });
+        if (fault is null) await PageAnswer.RedirectAsync(http, attempt.ReturnTo);
+        else await PageAnswer.WriteTextAsync(http, StatusCodes.Status409Conflict, $"Nothing was linked: {fault}.");
     }
 
     /// <summary>RFC 6749, section 4.1.2.1. Whatever else was sent may be text of anybody, and is not shown.</summary>

@@ -57,9 +57,12 @@ internal sealed partial class TestBrowser(RegistryFixture registry) : IDisposabl
         await GetAsync(await BeginAsync(user, system, query));
 
     /// <summary>The same as far as the address to which the page sends the browser back.</summary>
-    public async Task<Uri> BeginAsync(string user, string system = "corp", string query = "")
+    public Task<Uri> BeginAsync(string user, string system = "corp", string query = "") =>
+        FollowAsync(user, new Uri(registry.BaseAddress, $"auth/{system}/start{query}"));
+
+    /// <summary>The same, from an address on.</summary>
+    public async Task<Uri> FollowAsync(string user, Uri url)
     {
-        var url = new Uri(registry.BaseAddress, $"auth/{system}/start{query}");
         for (var hops = 0; hops < 20; hops++)
         {
             using var answer = await Client.GetAsync(url, Stop);
