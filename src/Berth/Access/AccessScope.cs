@@ -58,10 +58,20 @@ internal sealed record AccessScope(string Type, string Name, AccessAction Action
         return first < 0 || first == last ? null : Create(text[..first], text[(first + 1)..last], text[(last + 1)..]);
     }
 
-    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
-    public static AccessScope? Read(JsonElement json) => Create(
-        json.GetProperty("type").GetString(), json.GetProperty("name").GetString(),
-        string.Join(',', json.GetProperty("actions").EnumerateArray().Select(action => action.GetString())));
+    /// <summary>Reads an element of a token's <c>access</c>. Null for what does not exist here.</summary>
+    public static AccessScope? Read(JsonElement json)
+    {
+        if (json.ValueKind != JsonValueKind.Object
+            || !json.TryGetProperty("type", out var type) || type.ValueKind != JsonValueKind.String
+            || !json.TryGetProperty("name", out var name) || name.ValueKind != JsonValueKind.String
+            || !json.TryGetProperty("actions", out var actions) || actions.ValueKind != JsonValueKind.Array)
+        {
+            return null;
+        }
+
+        var words = actions.EnumerateArray().Where(action => action.ValueKind == JsonValueKind.String);
+        return Create(type.GetString(), name.GetString(), string.Join(',', words.Select(word => word.GetString())));
+    }
 
     /// <summary>Writes an element of a token's <c>access</c>.</summary>
     public void Write(Utf8JsonWriter json)

@@ -46,10 +46,11 @@ internal sealed class AccessSlice : Slice
 
     public override void Map(IEndpointRouteBuilder routes, RegistrySettings settings)
     {
-        if (settings.Auth?.HasUsers != true) return;
+        if (settings.Auth is not { HasUsers: true, Token: null }) return;
         var endpoint = routes.ServiceProvider.GetRequiredService<TokenEndpoint>();
         routes.Map(TokenEndpoint.Path, endpoint.HandleAsync);
         routes.MapMethods(TokenEndpoint.KeysPath, ["GET", "HEAD"], endpoint.AnswerKeysAsync);
+        routes.MapMethods(TokenEndpoint.CertificatesPath, ["GET", "HEAD"], endpoint.AnswerCertificatesAsync);
     }
 
     private static void AddDirectory(IServiceCollection services, LdapSettings settings)
@@ -82,6 +83,13 @@ internal sealed class AccessSlice : Slice
                 provider.GetRequiredService<ILogger<KeylessTokens>>()));
         }
 
+        if (auth.Token is { } issuer)
+        {
+            services.AddSingleton(provider => new TrustedTokens(
+                issuer, provider.GetRequiredService<TimeProvider>(),
+                provider.GetRequiredService<ILogger<TrustedTokens>>()));
+        }
+
         if (auth.Ldap is { } ldap) AddDirectory(services, ldap);
         services.AddSingleton(provider => new ExternalAccounts(
             auth.Link, provider.GetRequiredService<Database>(), provider.GetRequiredService<AccessChanges>(),
@@ -100,7 +108,8 @@ internal sealed class AccessSlice : Slice
         services.AddSingleton(provider => new SignIn(
             auth, provider.GetService<HtpasswdFile>(), provider.GetRequiredService<LocalUsers>(),
             provider.GetRequiredService<SecretTokens>(), provider.GetRequiredService<AccessTokens>(),
-            provider.GetService<KeylessTokens>(), provider.GetService<DirectoryUsers>(),
+            provider.GetService<TrustedTokens>(), provider.GetService<KeylessTokens>(),
+            provider.GetService<DirectoryUsers>(),
             provider.GetRequiredService<CertificateUsers>(), provider.GetRequiredService<BrowserSessions>(),
             provider.GetRequiredService<BrowserCookies>(), provider.GetRequiredService<FailedSignIns>(),
             provider.GetRequiredService<AuditLog>(), provider.GetRequiredService<ILogger<SignIn>>()));

@@ -9,6 +9,9 @@ internal enum CallerKind
 
     /// <summary>A job of an issuer that is trusted: it has no account, and its rights come with its token.</summary>
     Workload,
+
+    /// <summary>Whom another token server signed in: they may do what its token says, and have no account here.</summary>
+    Token,
 }
 
 /// <summary>How a caller proved who they are.</summary>
@@ -26,7 +29,7 @@ internal enum SignInMethod
     /// <summary>A certificate, over TLS.</summary>
     Certificate,
 
-    /// <summary>An access token of this registry.</summary>
+    /// <summary>An access token, of this registry or of the token server that it trusts.</summary>
     Token,
 
     /// <summary>The cookie of a browser that is signed in.</summary>
@@ -51,6 +54,9 @@ internal sealed record Caller(long? Id, CallerKind Kind, string Name, SignInMeth
 
     /// <summary>All that a caller without an account may do, where it is known from the credentials.</summary>
     public IReadOnlyList<Grant>? OwnGrants { get; init; }
+
+    /// <summary>Whether nobody knows who it is: they have a token of another server at most.</summary>
+    public bool IsNameless => Kind == CallerKind.Anonymous || (Kind == CallerKind.Token && Name == Anonymous.Name);
 
     public static Caller Anonymous { get; } = new(null, CallerKind.Anonymous, "anonymous", SignInMethod.None);
 

@@ -40,13 +40,13 @@ internal sealed class RateLimits(IReadOnlyList<RateLimitSettings> limits, TimePr
     private static bool IsMeant(RateLimitSettings limit, Caller caller, RateLimitKind kind) =>
         (limit.Kind == RateLimitKind.All || limit.Kind == kind) && limit.For switch
         {
-            RateLimitFor.Anonymous => caller.Kind == CallerKind.Anonymous,
-            RateLimitFor.Users => caller.Kind != CallerKind.Anonymous,
+            RateLimitFor.Anonymous => caller.IsNameless,
+            RateLimitFor.Users => !caller.IsNameless,
             _ => true,
         };
 
     private string KeyOf(int index, HttpContext http, Caller caller) =>
-        limits[index].ByAddress || caller.Kind == CallerKind.Anonymous
+        limits[index].ByAddress || caller.IsNameless
             ? $"{index} from {ClientNetwork.Of(http.Connection.RemoteIpAddress)}"
             : $"{index} of {caller.Name}";
 

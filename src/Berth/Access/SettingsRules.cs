@@ -71,7 +71,7 @@ internal sealed class SettingsRules
         {
             "anyone" => true,
             "users" => caller.Kind != CallerKind.Anonymous,
-            "user" => caller.Kind != CallerKind.Anonymous && caller.Kind != CallerKind.Workload && caller.Name == Name,
+            "user" => caller.Kind is CallerKind.User or CallerKind.Robot && caller.Name == Name,
             _ => groups.Contains(Name),
         };
     }

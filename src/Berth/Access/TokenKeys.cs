@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using Berth.Metadata;
 using Microsoft.IdentityModel.Tokens;
 
@@ -89,8 +90,7 @@ internal sealed class TokenKeys(Database database, TimeSpan maxAge, TimeSpan tok
     private static TokenKeyRow Make(DateTimeOffset now)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var id = Base64UrlEncoder.Encode(new ECDsaSecurityKey(key).ComputeJwkThumbprint());
-        return new TokenKeyRow(id, key.ExportPkcs8PrivateKey(), now);
+        return new TokenKeyRow(DockerKeyId.Of(key.ExportSubjectPublicKeyInfo()), key.ExportPkcs8PrivateKey(), now);
     }
 
     private sealed record KeySet(IReadOnlyList<TokenKey> Keys, long ReadAt);
@@ -99,6 +99,9 @@ internal sealed class TokenKeys(Database database, TimeSpan maxAge, TimeSpan tok
 /// <summary>A key that signs access tokens, ready for use.</summary>
 internal sealed class TokenKey
 {
+    /// <summary>RFC 5280, section 4.1.2.5: for a certificate without a known end.</summary>
+    private static readonly DateTimeOffset NoEnd = new(9999, 12, 31, 23, 59, 59, TimeSpan.Zero);
+
     public TokenKey(TokenKeyRow row)
     {
         (Id, CreatedAt) = (row.Id, row.CreatedAt);
@@ -110,7 +113,7 @@ internal sealed class TokenKey
         (X, Y) = (Base64UrlEncoder.Encode(point.X), Base64UrlEncoder.Encode(point.Y));
     }
 
-    /// <summary>The <c>kid</c>: its thumbprint (RFC 7638).</summary>
+    /// <summary>The <c>kid</c>: in distribution 2's form, which it insists on, while others take any.</summary>
     public string Id { get; }
 
     public DateTimeOffset CreatedAt { get; }
@@ -123,4 +126,17 @@ internal sealed class TokenKey
     public string X { get; }
 
     public string Y { get; }
+
+    /// <summary>
+    /// A certificate of the key, signed by itself, for those who take keys in no other form. They know the key by it,
+    /// so nothing else in it counts; it is a new one each time.
+    /// </summary>
+    public string CertificatePem()
+    {
+        var request = new CertificateRequest("CN=Berth access tokens", Key.ECDsa, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(false, false, 0, critical: true));
+        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.DigitalSignature, true));
+        using var certificate = request.CreateSelfSigned(CreatedAt, NoEnd);
+        return certificate.ExportCertificatePem();
+    }
 }

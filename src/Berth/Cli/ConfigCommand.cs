@@ -29,7 +29,10 @@ internal static class ConfigCommand
     {
         if (account is not null && OtherUser.Become(account) is { } problem) return Fail($"berth: {problem}");
         if (SettingsOption.Load(config) is not { } settings) return 1;
-        var faults = HtpasswdFile.Check(settings.Auth).Concat(KeylessTokens.Check(settings.Auth)).ToList();
+        var faults = HtpasswdFile.Check(settings.Auth)
+            .Concat(KeylessTokens.Check(settings.Auth))
+            .Concat(TrustedTokens.Check(settings.Auth))
+            .ToList();
         foreach (var fault in faults) Console.Error.WriteLine(fault);
         if (faults.Any(fault => fault.Severity == Severity.Error)) return 1;
         if (account is not null && DataFolder.FindUnwritable(settings) is { } folder)

@@ -189,10 +189,17 @@ internal sealed class DistributionApi
 
     private RegistryError Challenge(HttpContext http, AccessScope? scope, string reason)
     {
-        http.Response.Headers.WWWAuthenticate = signIn.ChallengeFor(
-            http, locations.AbsoluteOf(http, TokenEndpoint.Path), scope);
+        http.Response.Headers.WWWAuthenticate = signIn.ChallengeFor(http, RealmFor(http), scope);
         return RegistryError.Unauthorized(reason);
     }
+
+    /// <summary>Where clients get tokens.</summary>
+    private string RealmFor(HttpContext http) => signIn.Issuer switch
+    {
+        null => locations.AbsoluteOf(http, TokenEndpoint.Path),
+        { AutoRedirect: true } issuer => locations.RootOf(http) + issuer.AutoRedirectPath,
+        { } issuer => issuer.Realm,
+    };
 
     private static async Task<RegistryError?> AnswerVersionAsync(V2Request request)
     {

@@ -16,16 +16,19 @@ internal sealed class Locations(HttpSettings settings)
         settings.RelativeUrls ? prefix + path : AbsoluteOf(http, path);
 
     /// <summary>Always with scheme and host, for places where a relative URL means nothing.</summary>
-    public string AbsoluteOf(HttpContext http, string path)
+    public string AbsoluteOf(HttpContext http, string path) => RootOf(http) + prefix + path;
+
+    /// <summary>Scheme and host by which clients reach the registry.</summary>
+    public string RootOf(HttpContext http)
     {
         var request = http.Request;
-        if (host is not null) return host + prefix + path;
+        if (host is not null) return host;
 
         // An HTTP/1.0 request may lack a host.
         var local = http.Connection;
         var named = request.Host.HasValue
             ? request.Host.Value
             : new IPEndPoint(local.LocalIpAddress ?? IPAddress.Loopback, local.LocalPort).ToString();
-        return $"{request.Scheme}://{named}{prefix}{path}";
+        return $"{request.Scheme}://{named}";
     }
 }

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using Berth.Access;
 using Berth.Audit;
@@ -24,6 +25,9 @@ internal sealed class TokenEndpoint(
 
     /// <summary>The public keys, for other registries that trust these tokens (RFC 7517).</summary>
     public const string KeysPath = "/.well-known/jwks.json";
+
+    /// <summary>The same as certificates, which distribution 2 takes in place of keys.</summary>
+    public const string CertificatesPath = "/.well-known/jwks.pem";
 
     /// <summary>The most scopes per request. A push with many mounts asks for some ten.</summary>
     private const int MaxScopes = 100;
@@ -66,6 +70,15 @@ internal sealed class TokenEndpoint(
 
             json.WriteEndArray();
         });
+        return null;
+    });
+
+    /// <summary>Publishes them as certificates.</summary>
+    public Task AnswerCertificatesAsync(HttpContext http) => AnswerAsync(http, async () =>
+    {
+        var all = await keys.AllAsync(http.RequestAborted);
+        var pem = Encoding.ASCII.GetBytes(string.Concat(all.Select(key => key.CertificatePem() + "\n")));
+        await WriteAsync(http, "application/x-pem-file", pem);
         return null;
     });
 
@@ -176,15 +189,15 @@ internal sealed class TokenEndpoint(
 
     private async Task IssueAsync(HttpContext http, Caller caller, Wish wish, string? refresh)
     {
+        var audience = tokens.AudienceFor(wish.Service);
         var granted = new List<AccessScope>();
         foreach (var word in WordsOf(wish).Take(MaxScopes))
         {
             if (AccessScope.Parse(word) is not { } scope) continue;
-            if (await GrantAsync(caller, scope, http.RequestAborted) is { } allowed) granted.Add(allowed);
+            if (await GrantAsync(caller, scope, audience, http.RequestAborted) is { } allowed) granted.Add(allowed);
         }
 
         var now = clock.GetUtcNow();
-        var audience = tokens.AudienceFor(wish.Service);
         var token = await tokens.IssueAsync(caller, audience, granted, now, http.RequestAborted);
         await WriteAsync(http, json =>
         {
@@ -202,8 +215,15 @@ internal sealed class TokenEndpoint(
         string.Join(' ', wish.Scopes).Split(' ', StringSplitOptions.RemoveEmptyEntries);
 
     private async ValueTask<AccessScope?> GrantAsync(
-        Caller caller, AccessScope scope, CancellationToken cancellation)
+        Caller caller, AccessScope scope, string audience, CancellationToken cancellation)
     {
+        // Here the catalog shows to each caller what they may pull; elsewhere, this scope shows everything.
+        if (scope.Covers(AccessAction.Catalog, null) && audience != tokens.Service
+            && await access.VisibleAsync(caller, cancellation) is not null)
+        {
+            return null;
+        }
+
         var allowed = AccessAction.SignIn;
         foreach (var action in scope.EachAction())
         {
@@ -231,9 +251,14 @@ internal sealed class TokenEndpoint(
             json.WriteEndObject();
         }
 
-        http.Response.ContentType = "application/json";
-        http.Response.ContentLength = answer.WrittenCount;
-        if (!HttpMethods.IsHead(http.Request.Method)) await http.Response.BodyWriter.WriteAsync(answer.WrittenMemory);
+        await WriteAsync(http, "application/json", answer.WrittenMemory);
+    }
+
+    private static async Task WriteAsync(HttpContext http, string type, ReadOnlyMemory<byte> body)
+    {
+        http.Response.ContentType = type;
+        http.Response.ContentLength = body.Length;
+        if (!HttpMethods.IsHead(http.Request.Method)) await http.Response.BodyWriter.WriteAsync(body);
     }
 
     private RegistryError Refuse(HttpContext http, string reason)

@@ -40,6 +40,9 @@ internal sealed record IssuerKey(string? Id, string? Algorithm, string Kind, str
     public bool Fits(string algorithm) =>
         (string.IsNullOrEmpty(Algorithm) || Algorithm == algorithm) && Kind == KindFor(algorithm);
 
+    /// <summary>Whether it is the same key, whatever its name.</summary>
+    public bool IsSameAs(IssuerKey other) => Kind == other.Kind && First == other.First && Second == other.Second;
+
     /// <summary>For the library, which makes its own objects of it for each signature.</summary>
     public JsonWebKey ToWebKey() => IsRsa
         ? new JsonWebKey { KeyId = Id, Kty = "RSA", N = First, E = Second }

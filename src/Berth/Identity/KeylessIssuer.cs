@@ -1,6 +1,5 @@
 using System.Globalization;
 using Berth.Settings;
-using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 
 namespace Berth.Identity;
@@ -9,23 +8,6 @@ namespace Berth.Identity;
 internal sealed class KeylessIssuer(
     KeylessIssuerSettings settings, KeylessSettings limits, TimeProvider clock, ILogger log)
 {
-    /// <summary>
-    /// Only those by which a public key verifies: with others, the public key could be used as a secret (RFC 8725,
-    /// section 2.1).
-    /// </summary>
-    private static readonly string[] Algorithms =
-    [
-        SecurityAlgorithms.RsaSha256, SecurityAlgorithms.RsaSha384, SecurityAlgorithms.RsaSha512,
-        SecurityAlgorithms.RsaSsaPssSha256, SecurityAlgorithms.RsaSsaPssSha384, SecurityAlgorithms.RsaSsaPssSha512,
-        SecurityAlgorithms.EcdsaSha256, SecurityAlgorithms.EcdsaSha384, SecurityAlgorithms.EcdsaSha512,
-    ];
-
-    /// <summary>The library would keep objects for keys that are long gone.</summary>
-    private static readonly CryptoProviderFactory Signatures = new() { CacheSignatureProviders = false };
-
-    private static readonly JsonWebTokenHandler Tokens =
-        new() { MapInboundClaims = false, MaximumTokenSizeInBytes = SentToken.MaxChars };
-
     public string Name => settings.Name;
 
     public string Url => settings.Url;
@@ -37,7 +19,7 @@ internal sealed class KeylessIssuer(
     /// <param name="patience">How long ago it may have expired.</param>
     public string? FindFault(SentToken token, TimeSpan patience)
     {
-        if (!Algorithms.Contains(token.Algorithm)) return "the token is signed in a way that is not accepted";
+        if (!TokenIssuerSettings.KnownAlgorithms.Contains(token.Algorithm)) return "the token is signed in a way that is not accepted";
         if (token.Subject.Length == 0) return "the token names no subject";
         if (!token.IsFor(settings.Audience))
             return $"the token is meant for others: request it for the audience {settings.Audience[0]}";
@@ -48,21 +30,9 @@ internal sealed class KeylessIssuer(
     /// <param name="token">Without a fault.</param>
     /// <param name="keys">Those that its header allows.</param>
     /// <param name="patience">How long ago it may have expired.</param>
-    public async Task<bool> HasSignedAsync(SentToken token, List<JsonWebKey> keys, TimeSpan patience)
-    {
-        var checks = new TokenValidationParameters
-        {
-            ValidIssuer = Url,
-            ValidAudiences = settings.Audience,
-            IgnoreTrailingSlashWhenValidatingAudience = false,
-            ValidAlgorithms = Algorithms,
-            RequireSignedTokens = true,
-            LifetimeValidator = (_, _, _, _) => FindFaultOfTime(token, patience) is null,
-            IssuerSigningKeyResolver = (_, _, _, _) => keys,
-            CryptoProviderFactory = Signatures,
-        };
-        return (await Tokens.ValidateTokenAsync(token.Text, checks)).IsValid;
-    }
+    public Task<bool> HasSignedAsync(SentToken token, List<JsonWebKey> keys, TimeSpan patience) =>
+        TokenSignature.IsByAsync(
+            token, keys, Url, settings.Audience, () => FindFaultOfTime(token, patience) is null);
 
     private string? FindFaultOfTime(SentToken token, TimeSpan patience)
     {

@@ -17,7 +17,8 @@ internal sealed class SentToken
     /// <summary>Claims of known issuers are three deep.</summary>
     private const int MaxDepth = 16;
 
-    private const int MaxHeaderChars = 4096;
+    /// <summary>A chain of three certificates with long RSA keys.</summary>
+    private const int MaxHeaderChars = 8192;
 
     /// <summary>The last second of the year 9999, after which the platform has no time.</summary>
     private const double LastSecond = 253_402_300_799;
@@ -31,9 +32,9 @@ internal sealed class SentToken
     private static readonly JsonDocumentOptions Strict =
         new() { AllowDuplicateProperties = false, MaxDepth = MaxDepth };
 
-    private SentToken(string text, string algorithm, string? keyId, JsonElement claims)
+    private SentToken(string text, string algorithm, string? keyId, JsonElement header, JsonElement claims)
     {
-        (Text, Algorithm, KeyId, Claims) = (text, algorithm, keyId, claims);
+        (Text, Algorithm, KeyId, Header, Claims) = (text, algorithm, keyId, header, claims);
         Issuer = TextOf("iss") ?? "";
         Subject = TextOf("sub") ?? "";
     }
@@ -45,6 +46,9 @@ internal sealed class SentToken
 
     /// <summary>The header's <c>kid</c>, any text; null if it has none.</summary>
     public string? KeyId { get; }
+
+    /// <summary>All of it, for those who look at a key or certificates that the token brings along.</summary>
+    public JsonElement Header { get; }
 
     public JsonElement Claims { get; }
 
@@ -116,7 +120,7 @@ internal sealed class SentToken
             return false;
         }
 
-        var read = new SentToken(text, algorithm, keyId, claims);
+        var read = new SentToken(text, algorithm, keyId, header, claims);
         if (!read.HasOnlyTimes("iat", "nbf", "exp")) return false;
         (token, reason) = (read, null);
         return true;
@@ -140,7 +144,7 @@ internal sealed class SentToken
 
     /// <summary>
     /// The names of the header that change how the rest is to be read (RFC 7515, section 4.1.11; RFC 7797) are refused.
-    /// Those that say where a key is (<c>jku</c>, <c>jwk</c>, <c>x5u</c>, <c>x5c</c>) are never looked at.
+    /// Those that say where a key is (<c>jku</c>, <c>x5u</c>) are never looked at.
     /// </summary>
     private static bool TryReadHeader(JsonElement header, out string algorithm, out string? keyId)
     {

@@ -32,12 +32,12 @@ internal readonly record struct SignInResult(Caller? Caller, string? Reason, boo
 
 /// <summary>
 /// Finds who sent a request from its Authorization header: Basic with a user's name and a password or what stands for
-/// one, or Bearer with a token of <see cref="AccessTokens"/>. Writes the challenge for requests without valid
-/// credentials.
+/// one, or Bearer with a token of <see cref="AccessTokens"/> or of the server that is trusted in its place. Writes the
+/// challenge for requests without valid credentials.
 /// </summary>
 internal sealed partial class SignIn(
     AuthSettings settings, HtpasswdFile? htpasswd, LocalUsers users, SecretTokens secrets, AccessTokens tokens,
-    KeylessTokens? keyless, DirectoryUsers? directory, CertificateUsers certificates, BrowserSessions sessions,
+    TrustedTokens? trusted, KeylessTokens? keyless, DirectoryUsers? directory, CertificateUsers certificates, BrowserSessions sessions,
     BrowserCookies cookies, FailedSignIns failed, AuditLog audit, ILogger<SignIn> log)
 {
     private const string Basic = "Basic ";
@@ -60,10 +60,13 @@ internal sealed partial class SignIn(
     /// docker gives up if it is asked for Basic and has no password. If some pulls need no password, it is sent for a
     /// token, which it gets without one.
     /// </summary>
-    private readonly bool asksForToken = settings.HasAccounts || settings.Keyless is not null
+    private readonly bool asksForToken = settings.HasAccounts || settings.Keyless is not null || trusted is not null
         || (settings.HasUsers && settings.AnonymousOrDefault != AnonymousAccess.None);
 
     private readonly string basicChallenge = $"Basic realm=\"{settings.Htpasswd?.Realm ?? "Berth"}\"";
+
+    /// <summary>The server that signs the tokens; null if this one does.</summary>
+    public TokenIssuerSettings? Issuer => settings.Token;
 
     /// <summary>The caller of a request, by its Authorization header.</summary>
     /// <param name="http">The request.</param>
@@ -143,6 +146,9 @@ internal sealed partial class SignIn(
     {
         // podman, buildah and skopeo send this when nobody is logged in.
         if (user.Length == 0 && password.Length == 0) return new ValueTask<SignInResult>(SignInResult.Anonymous);
+
+        // Nor has it any meaning where another server has the users.
+        if (trusted is not null && !settings.HasAccounts) return new ValueTask<SignInResult>(SignInResult.Anonymous);
         if (TokenSecret.IsMeant(password)) return CheckSecretAsync(http, user, password);
         return keyless is not null && KeylessTokens.LooksLikeToken(password)
             ? CheckKeylessAsync(http, password, isOfUpload)
@@ -160,7 +166,8 @@ internal sealed partial class SignIn(
     public string ChallengeFor(HttpContext http, string tokenUrl, AccessScope? scope)
     {
         if (!asksForToken) return basicChallenge;
-        var challenge = $"Bearer realm=\"{tokenUrl}\",service=\"{settings.Service}\"";
+        var service = Issuer is { } issuer ? issuer.Service : settings.Service;
+        var challenge = $"Bearer realm=\"{tokenUrl}\",service=\"{service}\"";
         if (scope is not null) challenge += $",scope=\"{scope}\"";
         if (http.Request.Headers.Authorization is not [{ } header]
             || !header.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase))
@@ -183,6 +190,8 @@ internal sealed partial class SignIn(
         }
 
         var patience = isOfUpload ? settings.UploadTokenGrace : TimeSpan.Zero;
+        if (trusted is not null)
+            return new SignInResult(await trusted.FindAsync(token, patience) ?? Caller.Anonymous, null);
         var caller = await tokens.FindAsync(token, patience, http.RequestAborted);
         var isGone = caller is { Id: null, Kind: CallerKind.User } && htpasswd?.Knows(caller.Name) != true;
         return new SignInResult(isGone ? Caller.Anonymous : caller ?? Caller.Anonymous, null);

@@ -44,7 +44,7 @@ public sealed record AuthSettings
         Anonymous ?? (HasAccounts ? AnonymousAccess.Public : AnonymousAccess.None);
 
     /// <summary>Whether there is anybody who could sign in.</summary>
-    internal bool HasUsers => Htpasswd is not null || HasAccounts || Keyless is not null
+    internal bool HasUsers => Htpasswd is not null || HasAccounts || Keyless is not null || Token is not null
         || ClientCertificate != CertificateName.None;
 
     /// <summary>Whether users have accounts in the database.</summary>
@@ -98,6 +98,9 @@ public sealed record AuthSettings
     /// <summary>Whose tokens are accepted as passwords. Null: nobody's.</summary>
     public KeylessSettings? Keyless { get; init; }
 
+    /// <summary>Another server whose tokens say who may do what, in place of this one's. Null: none.</summary>
+    public TokenIssuerSettings? Token { get; init; }
+
     internal static SettingsTable<AuthSettings> Keys { get; } = new SettingsTable<AuthSettings>()
         .Choice("anonymous", s => s.Anonymous, (s, v) => s with { Anonymous = v })
         .Section("htpasswd", HtpasswdSettings.Keys, s => s.Htpasswd, (s, v) => s with { Htpasswd = v })
@@ -126,7 +129,8 @@ public sealed record AuthSettings
         .Section(
             "failedsignins", FailedSignInSettings.Keys, s => s.FailedSignIns,
             (s, v) => s with { FailedSignIns = v })
-        .Section("keyless", KeylessSettings.Keys, s => s.Keyless, (s, v) => s with { Keyless = v });
+        .Section("keyless", KeylessSettings.Keys, s => s.Keyless, (s, v) => s with { Keyless = v })
+        .Section("token", TokenIssuerSettings.Keys, s => s.Token, (s, v) => s with { Token = v });
 }
 
 /// <summary>How many different wrong passwords somebody may try before they have to wait.</summary>

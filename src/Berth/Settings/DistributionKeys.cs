@@ -34,9 +34,6 @@ internal static class DistributionKeys
         Unneeded("storage.azure.copy_status_poll_max_retry", "a copy is waited for as long as its size may take"),
         Unneeded("storage.azure.copy_status_poll_delay", "waits double from 0.1 to 5 seconds"),
         Unneeded("storage.cache.blobdescriptorsize", "limits.manifestcachebytes bounds the cache"),
-        new("auth.token",
-            "Berth takes no tokens of another server yet; use auth.htpasswd, and remove this section",
-            IsChoice: true),
         new("auth.silly", "it protects nothing and is not supported; use auth.htpasswd", IsChoice: true),
         new("proxy",
             "Berth does not pull through from another registry yet; remove this section and copy the images here, "

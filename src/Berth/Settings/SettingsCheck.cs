@@ -117,6 +117,7 @@ internal sealed partial class SettingsCheck(
         }
 
         if (auth.Keyless is { } keyless) CheckKeyless(keyless);
+        if (auth.Token is { } token) CheckTokenIssuer(auth, token);
         CheckOpenId(auth.Oidc);
         if (auth.ClientCertificate != CertificateName.None && settings.Http.Tls.ClientCas.Count == 0)
             Error("auth.clientcertificate", "clients show certificates only with http.tls.clientcas");
