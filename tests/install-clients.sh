@@ -123,6 +123,7 @@ once cosign-trixie unpack cosign-trixie trixie cosign
 once cosign-sid unpack cosign-sid sid cosign
 once compose unpack compose trixie docker-compose
 once notation unpack notation sid notation
+once docker-registry unpack docker-registry bookworm docker-registry
 once debian.tar make_root_file_system
 
 version containerd-trixie "$folder/containerd-trixie/usr/bin/ctr" --version
@@ -140,6 +141,7 @@ version cosign-trixie "$folder/cosign-trixie/usr/bin/cosign" version
 version cosign-sid "$folder/cosign-sid/usr/bin/cosign" version
 version compose "$folder/compose/usr/libexec/docker/cli-plugins/docker-compose" version
 version notation "$folder/notation/usr/bin/notation" version
+version docker-registry "$folder/docker-registry/usr/bin/docker-registry" --version
 for tool in podman buildah skopeo umoci; do
   version "$tool" "$tool" --version
 done

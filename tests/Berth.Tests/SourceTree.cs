@@ -19,6 +19,29 @@ internal sealed record SourceFile(string Path, string[] Lines)
         .Select((line, index) => (line, index))
         .Where(l => pattern.IsMatch(l.line))
         .Select(l => $"{Path}:{l.index + 1}: {l.line.Trim()}");
+
+    /// <summary>The blocks of code in a language that a page has; empty: those that name none.</summary>
+    public IEnumerable<string> BlocksOf(string language)
+    {
+        List<string>? open = null;
+        var isWanted = false;
+        foreach (var line in Lines)
+        {
+            if (!line.StartsWith("```", StringComparison.Ordinal))
+            {
+                open?.Add(line);
+            }
+            else if (open is null)
+            {
+                (open, isWanted) = ([], line[3..] == language);
+            }
+            else
+            {
+                if (isWanted) yield return string.Join('\n', open);
+                open = null;
+            }
+        }
+    }
 }
 
 /// <summary>The project's text files, without what a build makes.</summary>

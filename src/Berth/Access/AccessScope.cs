@@ -100,6 +100,10 @@ internal sealed record AccessScope(string Type, string Name, AccessAction Action
     public RepositoryName? Target =>
         Type == Repository && RepositoryName.TryParse(Name, out var repository) ? repository : null;
 
+    /// <summary>The same as a right; null if it concerns no repository.</summary>
+    public Grant? ToGrant(string through) =>
+        Target is { } repository ? new Grant(NamePattern.ForRepository(repository), Actions, through) : null;
+
     public override string ToString() => $"{Type}:{Name}:{string.Join(',', ActionNames())}";
 
     /// <summary>The scope's actions, one by one.</summary>

@@ -5,7 +5,6 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Berth.Metadata;
-using Berth.Oci;
 using Berth.Settings;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
@@ -168,15 +167,14 @@ internal sealed class AccessTokens(TokenKeys keys, AuthSettings settings, TimePr
             {
                 Scopes = scopes,
                 SecretId = NumberOf(root, "secret"),
-                OwnGrants = kind == CallerKind.Workload ? [.. scopes.Select(GrantOf).OfType<Grant>()] : null,
+                OwnGrants = kind == CallerKind.Workload ? AllOf(scopes) : null,
             };
         return true;
     }
 
     /// <summary>What a workload may do is known only when it signs in, so its token says all of it.</summary>
-    private static Grant? GrantOf(AccessScope scope) => scope.Target is { } repository
-        ? new Grant(NamePattern.ForRepository(repository), scope.Actions, "the access token allows it")
-        : null;
+    private static List<Grant> AllOf(List<AccessScope> scopes) =>
+        [.. scopes.Select(scope => scope.ToGrant("the access token allows it")).OfType<Grant>()];
 
     private static long? NumberOf(JsonElement claims, string name) =>
         claims.TryGetProperty(name, out var number) ? number.GetInt64() : null;

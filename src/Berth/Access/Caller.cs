@@ -10,7 +10,7 @@ internal enum CallerKind
     /// <summary>A job of an issuer that is trusted: it has no account, and its rights come with its token.</summary>
     Workload,
 
-    /// <summary>Whom another token server signed in: they may do what its token says, and have no account here.</summary>
+    /// <summary>Whom another token server signed in: its token says what they may do; no account is here.</summary>
     Token,
 }
 

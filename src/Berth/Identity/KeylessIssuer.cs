@@ -19,7 +19,8 @@ internal sealed class KeylessIssuer(
     /// <param name="patience">How long ago it may have expired.</param>
     public string? FindFault(SentToken token, TimeSpan patience)
     {
-        if (!TokenIssuerSettings.KnownAlgorithms.Contains(token.Algorithm)) return "the token is signed in a way that is not accepted";
+        if (!TokenIssuerSettings.KnownAlgorithms.Contains(token.Algorithm))
+            return "the token is signed in a way that is not accepted";
         if (token.Subject.Length == 0) return "the token names no subject";
         if (!token.IsFor(settings.Audience))
             return $"the token is meant for others: request it for the audience {settings.Audience[0]}";

@@ -37,8 +37,8 @@ internal readonly record struct SignInResult(Caller? Caller, string? Reason, boo
 /// </summary>
 internal sealed partial class SignIn(
     AuthSettings settings, HtpasswdFile? htpasswd, LocalUsers users, SecretTokens secrets, AccessTokens tokens,
-    TrustedTokens? trusted, KeylessTokens? keyless, DirectoryUsers? directory, CertificateUsers certificates, BrowserSessions sessions,
-    BrowserCookies cookies, FailedSignIns failed, AuditLog audit, ILogger<SignIn> log)
+    TrustedTokens? trusted, KeylessTokens? keyless, DirectoryUsers? directory, CertificateUsers certificates,
+    BrowserSessions sessions, BrowserCookies cookies, FailedSignIns failed, AuditLog audit, ILogger<SignIn> log)
 {
     private const string Basic = "Basic ";
     private const string Bearer = "Bearer ";

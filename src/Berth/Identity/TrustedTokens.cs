@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Berth.Access;
 using Berth.Metadata;
-using Berth.Oci;
 using Berth.Settings;
 
 namespace Berth.Identity;
@@ -108,13 +107,9 @@ internal sealed partial class TrustedTokens
         return new Caller(null, CallerKind.Token, name, SignInMethod.Token)
         {
             Scopes = scopes,
-            OwnGrants = [.. scopes.Select(GrantOf).OfType<Grant>()],
+            OwnGrants = [.. scopes.Select(scope => scope.ToGrant("the token server allows it")).OfType<Grant>()],
         };
     }
-
-    private static Grant? GrantOf(AccessScope scope) => scope.Target is { } repository
-        ? new Grant(NamePattern.ForRepository(repository), scope.Actions, "the token server allows it")
-        : null;
 
     private TrustedKeys CurrentKeys()
     {

@@ -14,7 +14,11 @@ internal sealed partial class SettingsCheck
         if (token is { RootCertBundle: null, Jwks: null }) missing.Add("rootcertbundle or jwks (its keys)");
         if (missing.Count > 0) Error(TokenKey, $"also needs {string.Join(", ", missing)}");
         if (token is { AutoRedirect: false, Realm.Length: > 0 } && !IsHttpUrl(token.Realm))
-            Error(TokenKey + ".realm", "must be the URL at which clients get tokens, as in https://auth.example.com/token");
+        {
+            Error(
+                TokenKey + ".realm", "must be the URL where clients get tokens, such as https://auth.example.com/token");
+        }
+
         if (token.Service.Length > 0) MustBePlain(TokenKey + ".service", token.Service);
         if (!token.AutoRedirectPath.StartsWith('/') || token.AutoRedirectPath.Any(c => c is <= ' ' or > '~' or '"'))
             Error(TokenKey + ".autoredirectpath", "must be a path such as /auth/token");

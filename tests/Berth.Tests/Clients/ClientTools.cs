@@ -43,6 +43,9 @@ public sealed class ClientTools
     /// <summary>The docker command's plugin for BuildKit.</summary>
     public string Buildx => Path.Combine(_folder, "docker-sid/usr/libexec/docker/cli-plugins/docker-buildx");
 
+    /// <summary>The distribution registry.</summary>
+    public string DistributionRegistry => Path.Combine(_folder, "docker-registry/usr/bin/docker-registry");
+
     /// <summary>Docker Compose, which runs on its own too.</summary>
     public string Compose => Path.Combine(_folder, "compose/usr/libexec/docker/cli-plugins/docker-compose");
 

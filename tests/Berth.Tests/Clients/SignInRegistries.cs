@@ -1,6 +1,4 @@
-using System.Net.Http.Headers;
 using System.Text;
-using System.Text.Json.Nodes;
 using Berth.Settings;
 
 namespace Berth.Tests.Clients;
@@ -49,6 +47,21 @@ internal sealed record SignInCase(
 
     public void CheckLogin(ProgramRun run) => Check(run, MayLogIn);
 
+    /// <summary>A case whose login is in a configuration folder of its own.</summary>
+    public static SignInCase At(
+        ClientFixture client, string address, string name, string? login, bool mayPull, bool mayPush)
+    {
+        var folder = Directory.CreateDirectory(client.NewPath("login")).FullName;
+        var encoded = Convert.ToBase64String(Encoding.UTF8.GetBytes(login ?? ""));
+        var auth = login is null ? "" : $$"""
+            "{{address}}":{"auth":"{{encoded}}"}
+            """;
+        var file = Path.Combine(folder, "config.json");
+        File.WriteAllText(file, "{\"auths\":{" + auth + "}}");
+        File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        return new SignInCase(name, address, login, folder, mayPull, mayPush);
+    }
+
     private void Check(ProgramRun run, bool may)
     {
         var said = $"{Name}: {run.CommandLine}\nended with {run.ExitCode}\n{run.Error}{run.Output}";
@@ -65,7 +78,6 @@ internal sealed class SignInRegistries : IAsyncDisposable
 {
     public const string Repository = "seed/app";
 
-    private const string PublicRepository = "open/app";
     private const string User = "ann";
     private const string Right = "correct horse";
 
@@ -126,87 +138,21 @@ internal sealed class SignInRegistries : IAsyncDisposable
         Add("wrong password", $"{User}:mistyped", !hasUsers, mayPush: false);
 
         void Add(string state, string? login, bool mayPull, bool mayPush) =>
-            cases.Add(CaseOf(client, registry, $"{name}, {state}", login, mayPull, mayPush) with
-            {
-                MayAnyonePull = everyone,
-            });
+            cases.Add(
+                SignInCase.At(
+                    client, registry.BaseAddress.Authority, $"{name}, {state}", login, mayPull, mayPush) with
+                {
+                    MayAnyonePull = everyone,
+                });
     }
 
     /// <summary>Users, robots and tokens in the database, and a public repository beside the private one.</summary>
     private async Task AddLocalAsync(ClientFixture client)
     {
-        var registry = await RegistryFixture.StartAsync(s => s with
-        {
-            Auth = new AuthSettings
-            {
-                Local = new LocalSettings { Enabled = true, AdminPassword = Right, BcryptCost = 4 },
-            },
-        });
+        var registry = await RegistryFixture.StartAsync(
+            s => s with { Auth = new AuthSettings { Local = SignInAccounts.Settings } });
         registries.Add(registry);
-        var owner = CaseOf(client, registry, "local users, administrator", $"admin:{Right}", true, true);
-        foreach (var name in new[] { Repository, PublicRepository })
-        {
-            await client.RunAsync(
-                "env", $"DOCKER_CONFIG={owner.ConfigFolder}", client.Tools.Crane, "push", Image.Folder,
-                $"{owner.Address}/{name}:1");
-        }
-
-        await AskAsync(HttpMethod.Patch, $"repositories/{PublicRepository}", """{"isPublic":true}""");
-        await AskAsync(HttpMethod.Post, "users", $$"""{"name":"eve","password":"{{Right}}"}""");
-        var robot = await AskAsync(HttpMethod.Post, "robots", """
-            {"name":"robot.reader","grants":[{"names":"seed/**","actions":["pull"]}]}
-            """);
-        var gone = await AskAsync(HttpMethod.Post, "robots", """
-            {"name":"robot.gone","grants":[{"names":"**","actions":["pull","push"]}]}
-            """);
-        await AskAsync(HttpMethod.Delete, "robots/robot.gone", null);
-        var token = await AskAsync(HttpMethod.Post, "users/admin/tokens", """{"name":"laptop"}""");
-        cases.Add(owner);
-        Add("logged out", null, false, false);
-        Add("token", $"admin:{token}", true, true);
-        Add("robot that reads", $"robot.reader:{robot}", true, false);
-        Add("robot that is gone", $"robot.gone:{gone}", false, false);
-        cases.Add(CaseOf(client, registry, "local users, stranger", $"eve:{Right}", false, false) with
-        {
-            MayLogIn = true,
-        });
-        foreach (var login in new[] { null, $"eve:{Right}" })
-        {
-            cases.Add(CaseOf(client, registry, $"public repository, {login}", login, true, false) with
-            {
-                MayAnyonePull = true,
-                Repository = PublicRepository,
-            });
-        }
-
-        void Add(string state, string? login, bool mayPull, bool mayPush) =>
-            cases.Add(CaseOf(client, registry, $"local users, {state}", login, mayPull, mayPush));
-
-        async Task<string?> AskAsync(HttpMethod method, string path, string? body)
-        {
-            using var request = new HttpRequestMessage(method, "api/v1/" + path);
-            request.Headers.Authorization = new AuthenticationHeaderValue("Basic", Encoded($"admin:{Right}"));
-            if (body is not null) request.Content = new StringContent(body, Encoding.UTF8, "application/json");
-            using var answer = await registry.Client.SendAsync(request);
-            var text = await answer.Content.ReadAsStringAsync();
-            Assert.True(answer.IsSuccessStatusCode, text);
-            return text.Length == 0 ? null : (string?)JsonNode.Parse(text)!["secret"];
-        }
+        var accounts = await SignInAccounts.MakeAsync(client, registry, Image);
+        cases.AddRange(accounts.CasesAt(client, "local users", registry.BaseAddress.Authority));
     }
-
-    private static SignInCase CaseOf(
-        ClientFixture client, RegistryFixture registry, string name, string? login, bool mayPull, bool mayPush)
-    {
-        var address = registry.BaseAddress.Authority;
-        var folder = Directory.CreateDirectory(client.NewPath("login")).FullName;
-        var auth = login is null ? "" : $$"""
-            "{{address}}":{"auth":"{{Encoded(login)}}"}
-            """;
-        var file = Path.Combine(folder, "config.json");
-        File.WriteAllText(file, "{\"auths\":{" + auth + "}}");
-        File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-        return new SignInCase(name, address, login, folder, mayPull, mayPush);
-    }
-
-    private static string Encoded(string text) => Convert.ToBase64String(Encoding.UTF8.GetBytes(text));
 }

@@ -17,7 +17,8 @@ public sealed partial class KeylessDocumentTests : IDisposable
     [Fact]
     public void Each_example_of_settings_is_read_without_a_fault()
     {
-        var examples = Blocks("yaml").Where(block => block.StartsWith("auth:", StringComparison.Ordinal)).ToList();
+        var examples = Page.BlocksOf("yaml")
+            .Where(block => block.StartsWith("auth:", StringComparison.Ordinal)).ToList();
         Assert.Equal(4, examples.Count);
         using var certificates = new CertificateFolder();
         var keys = _folder.Write("keys", TestIssuer.KeySet([TestKey.First.ToJson()]));
@@ -35,33 +36,9 @@ public sealed partial class KeylessDocumentTests : IDisposable
     [Fact]
     public void Each_example_of_a_condition_is_read()
     {
-        foreach (var block in Blocks("")) Assert.True(ClaimCondition.TryParse(block, out _, out var fault), fault);
-        Assert.NotEmpty(Blocks(""));
-    }
-
-    private static List<string> Blocks(string language)
-    {
-        var blocks = new List<string>();
-        List<string>? open = null;
-        var isWanted = false;
-        foreach (var line in Page.Lines)
-        {
-            if (!line.StartsWith("```", StringComparison.Ordinal))
-            {
-                open?.Add(line);
-            }
-            else if (open is null)
-            {
-                (open, isWanted) = ([], line[3..] == language);
-            }
-            else
-            {
-                if (isWanted) blocks.Add(string.Join('\n', open));
-                open = null;
-            }
-        }
-
-        return blocks;
+        foreach (var block in Page.BlocksOf(""))
+            Assert.True(ClaimCondition.TryParse(block, out _, out var fault), fault);
+        Assert.NotEmpty(Page.BlocksOf(""));
     }
 
     [GeneratedRegex(@"^( +(?:jwks|ca|tokenfile): )\S+", RegexOptions.Multiline)]

@@ -21,7 +21,7 @@ public sealed class SignInDocumentTests : IDisposable
         _certificates.WriteServer();
         var users = _folder.Write("users", "ann:" + BCrypt.Net.BCrypt.HashPassword("x", 4));
         var examples = Examples();
-        Assert.Equal(5, examples.Count);
+        Assert.Equal(4, examples.Count);
         foreach (var example in examples)
         {
             var result = _folder.Load(example

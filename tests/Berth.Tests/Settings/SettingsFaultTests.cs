@@ -82,7 +82,6 @@ public sealed class SettingsFaultTests : IDisposable
     [Theory]
     [InlineData("storage: {swift: {container: c}}", "storage.swift")]
     [InlineData("storage: {gcs: {bucket: b}}", "storage.gcs")]
-    [InlineData("auth: {token: {realm: r}}", "auth.token")]
     [InlineData("auth: {silly: {realm: r}}", "auth.silly")]
     [InlineData("proxy: {remoteurl: 'https://registry.example.com'}", "proxy.remoteurl")]
     [InlineData("notifications: {endpoints: [{url: u}]}", "notifications.endpoints")]
