@@ -23,7 +23,7 @@ internal sealed class AccessSlice : Slice
             settings.Auth, new SettingsRules(settings.Access), provider.GetRequiredService<KnownRights>(),
             provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => new TokenKeys(
-            provider.GetRequiredService<Database>(), auth.TokenKeyAge, auth.TokenLifetime,
+            provider.GetRequiredService<Database>(), auth.TokenKeyAge, auth.TokenLifetime + auth.UploadTokenGrace,
             provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => new AccessTokens(
             provider.GetRequiredService<TokenKeys>(), auth, provider.GetRequiredService<TimeProvider>()));

@@ -8,9 +8,13 @@ namespace Berth.Access;
 /// <summary>
 /// The keys that sign access tokens: on the curve P-256, in the database, so that all nodes have the same. A new one is
 /// made every <c>auth.tokenkeyage</c>; it signs only once all nodes must have seen it, and the one before it is kept
-/// until the next, or for as long as a token that it signed may be valid.
+/// until the next, or for as long as a token that it signed may be of use.
 /// </summary>
-internal sealed class TokenKeys(Database database, TimeSpan maxAge, TimeSpan tokenLifetime, TimeProvider clock)
+/// <param name="database">Where they are kept.</param>
+/// <param name="maxAge">How long one signs.</param>
+/// <param name="longestUse">How long a token may be of use, the rest of an upload included.</param>
+/// <param name="clock">The time.</param>
+internal sealed class TokenKeys(Database database, TimeSpan maxAge, TimeSpan longestUse, TimeProvider clock)
     : IDisposable
 {
     /// <summary>How often the keys are read, so that a new one is known everywhere before it signs.</summary>
@@ -76,12 +80,14 @@ internal sealed class TokenKeys(Database database, TimeSpan maxAge, TimeSpan tok
         var rows = await database.ReadAsync(TokenKeyTable.AllAsync, cancellation);
         if (rows.Count > 0 && now - rows[0].CreatedAt < maxAge) return rows;
         var made = Make(now);
+
+        // The newest that signed all tokens that may still be of use.
+        var needed = rows.Find(row => now - row.CreatedAt > PublishedFirst + longestUse);
         return await database.WriteAsync(
             async session =>
             {
                 await TokenKeyTable.AddUnlessAsync(session, made, now - maxAge);
-                if (rows.Count > 0 && now - rows[0].CreatedAt > PublishedFirst + tokenLifetime)
-                    await TokenKeyTable.RemoveBeforeAsync(session, rows[0].CreatedAt);
+                if (needed is not null) await TokenKeyTable.RemoveBeforeAsync(session, needed.CreatedAt);
                 return await TokenKeyTable.AllAsync(session);
             },
             isDurable: true, cancellation);

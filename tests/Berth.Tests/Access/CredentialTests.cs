@@ -5,7 +5,6 @@ using Berth.Access;
 using Berth.Metadata;
 using Berth.Settings;
 using Berth.Tests.Distribution;
-using Berth.Tests.Servers;
 using static Berth.Tests.Access.AccountsOf;
 
 namespace Berth.Tests.Access;
@@ -104,27 +103,6 @@ public sealed class CredentialTests
               Authorization: {ci}
               404 NAME_UNKNOWN
             """);
-    }
-
-    [Fact]
-    public async Task A_grant_that_is_taken_away_on_one_node_is_gone_on_another_within_a_second()
-    {
-        await using var database = await PostgresServer.CreateDatabaseAsync();
-        await using var first = await StartAsync(settings: Shared);
-        await using var second = await StartAsync(settings: Shared);
-        var accounts = new AccountsOf(first);
-        var ann = await accounts.AddUserAsync("ann", "of green gables");
-        await accounts.GrantAsync(ann, "team/**", "pull,push");
-        var there = new Script(second) { ["ann"] = Basic("ann", "of green gables") };
-        await Task.Delay(TimeSpan.FromSeconds(1.1), Stop);
-        await there.PlayAsync("POST /v2/team/a/blobs/uploads/\n Authorization: {ann}\n 202");
-        await accounts.RevokeAllAsync(ann);
-        var here = new Script(first) { ["ann"] = Basic("ann", "of green gables") };
-        await here.PlayAsync("POST /v2/team/a/blobs/uploads/\n Authorization: {ann}\n 403");
-        await Task.Delay(TimeSpan.FromSeconds(1.1), Stop);
-        await there.PlayAsync("POST /v2/team/a/blobs/uploads/\n Authorization: {ann}\n 403");
-
-        RegistrySettings Shared(RegistrySettings s) => s with { Database = TestEngines.SettingsOf(database) };
     }
 
     [Fact]

@@ -1,3 +1,10 @@
+using System.Diagnostics;
+using System.Formats.Tar;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json.Nodes;
+using Berth.Settings;
+
 namespace Berth.Tests.Clients;
 
 /// <summary>Docker 20.10, as Debian 12 has it.</summary>
@@ -29,6 +36,92 @@ public abstract class DockerSignInTests(DockerFixture fixture, bool asksFirst)
                 one.Address);
             one.CheckLogin(login);
         }
+    }
+
+    [Fact]
+    public async Task A_login_keeps_a_token_in_place_of_the_password_and_gets_others_with_it()
+    {
+        await using var registry = await StartAsync(TimeSpan.FromMinutes(5));
+        await using var proxy = await RecordingProxy.StartAsync(registry.BaseAddress);
+        await SignInAccounts.AskAsync(
+            registry, HttpMethod.Post, "users", $$"""{"name":"eve","password":"{{SignInAccounts.Password}}"}""");
+        var config = await LogInAsync(proxy.Address, "eve");
+        var file = await File.ReadAllTextAsync(Path.Combine(config, "config.json"), Stop);
+        var kept = JsonNode.Parse(file)!["auths"]![proxy.Address]!;
+        Assert.StartsWith("berth_ref_", (string?)kept["identitytoken"], StringComparison.Ordinal);
+        Assert.Equal("eve:", Encoding.UTF8.GetString(Convert.FromBase64String((string)kept["auth"]!)));
+
+        var before = proxy.Calls.Count;
+        var image = await ImportAsync(proxy.Address, "eve/app", 1000);
+        await DockerAsync(config, "push", image);
+        await DockerAsync(config, "image", "rm", image);
+        await DockerAsync(config, "pull", image);
+        var calls = proxy.Calls.Skip(before).ToList();
+        Assert.Contains("POST /token 200", calls);
+        Assert.DoesNotContain(calls, call => call.StartsWith("GET /token", StringComparison.Ordinal));
+
+        // The token is worth nothing without its user.
+        await SignInAccounts.AskAsync(registry, HttpMethod.Patch, "users/eve", """{"isDisabled":true}""");
+        await DockerAsync(config, "image", "rm", image);
+        var refused = await fixture.Docker.TryRunAsync("--config", config, "pull", image);
+        Assert.True(refused.ExitCode != 0, refused.Output);
+    }
+
+    [Fact]
+    public async Task A_push_that_takes_longer_than_its_token_is_valid_succeeds()
+    {
+        var lifetime = TestRounds.Of(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(5));
+        var seconds = TestRounds.Of(4, 20);
+        const int BytesPerSecond = 200_000;
+        await using var registry = await StartAsync(lifetime);
+        await using var proxy = await RecordingProxy.StartAsync(registry.BaseAddress, BytesPerSecond);
+        var config = await LogInAsync(proxy.Address, "admin");
+        var image = await ImportAsync(proxy.Address, "admin/slow", seconds * BytesPerSecond);
+        var before = proxy.Calls.Count;
+        var took = Stopwatch.StartNew();
+        await DockerAsync(config, "push", image);
+        Assert.True(took.Elapsed > 2 * lifetime, $"a push in {took.Elapsed} shows nothing");
+        Assert.Contains(proxy.Calls.Skip(before), call =>
+            call.StartsWith("PUT /v2/admin/slow/blobs/uploads/", StringComparison.Ordinal)
+            && call.EndsWith(" 201", StringComparison.Ordinal));
+    }
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    private static Task<RegistryFixture> StartAsync(TimeSpan lifetime) => RegistryFixture.StartAsync(s => s with
+    {
+        Auth = new AuthSettings { Local = SignInAccounts.Settings, TokenLifetime = lifetime },
+    });
+
+    /// <returns>The configuration folder.</returns>
+    private async Task<string> LogInAsync(string address, string user)
+    {
+        var config = fixture.Client.NewPath("config");
+        await DockerAsync(
+            config, "login", "--username", user, "--password", SignInAccounts.Password, address);
+        return config;
+    }
+
+    private async Task DockerAsync(string config, params IEnumerable<string> arguments) =>
+        (await fixture.Docker.TryRunAsync(["--config", config, .. arguments])).OutputOfSuccess();
+
+    /// <summary>An image of random bytes, which no client can compress.</summary>
+    private async Task<string> ImportAsync(string address, string repository, int bytes)
+    {
+        var archive = fixture.Client.NewPath("image");
+        await using (var writer = new TarWriter(File.Create(archive)))
+        {
+            await writer.WriteEntryAsync(
+                new PaxTarEntry(TarEntryType.RegularFile, "bytes")
+                {
+                    DataStream = new MemoryStream(RandomNumberGenerator.GetBytes(bytes)),
+                },
+                Stop);
+        }
+
+        var image = $"{address}/{repository}:1";
+        await fixture.Docker.RunAsync("import", archive, image);
+        return image;
     }
 }
 

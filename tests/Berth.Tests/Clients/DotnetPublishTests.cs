@@ -38,30 +38,11 @@ public sealed class DotnetPublishTests(ClientFixture client) : IClassFixture<Cli
 
     private async Task PublishAsync(string repository, string property)
     {
-        var stop = TestContext.Current.CancellationToken;
-        var project = Directory.CreateDirectory(client.NewPath("hello")).FullName;
-        await File.WriteAllTextAsync(Path.Combine(project, "Program.cs"), "return 0;", stop);
-        await File.WriteAllTextAsync(Path.Combine(project, "hello.csproj"), $"""
-            <Project Sdk="Microsoft.NET.Sdk">
-              <PropertyGroup>
-                <OutputType>Exe</OutputType>
-                <TargetFramework>net10.0</TargetFramework>
-                <SelfContained>false</SelfContained>
-                <UseAppHost>false</UseAppHost>
-                <EnableRuntimePackDownload>false</EnableRuntimePackDownload>
-                <EnableAppHostPackDownload>false</EnableAppHostPackDownload>
-                {property}
-                <ContainerBaseImage>{client.Address}/dotnet/base:1</ContainerBaseImage>
-                <ContainerRegistry>{client.Address}</ContainerRegistry>
-                <ContainerRepository>{repository}</ContainerRepository>
-                <ContainerImageTag>1</ContainerImageTag>
-              </PropertyGroup>
-            </Project>
-            """, stop);
-        await client.RunAsync(
-            "env", $"DOTNET_CONTAINER_INSECURE_REGISTRIES={client.Address}", "DOTNET_CLI_USE_MSBUILD_SERVER=0",
-            "MSBUILDDISABLENODEREUSE=1", "DOTNET_NOLOGO=1",
-            "dotnet", "publish", project, "-t:PublishContainer", "-p:UseSharedCompilation=false");
+        var project = await DotnetProject.WriteAsync(client, property);
+        var run = await project.PublishAsync(
+            client.Address, "dotnet/base:1", client.Environment["DOCKER_CONFIG"],
+            DotnetProject.To(client.Address, repository));
+        run.OutputOfSuccess();
     }
 
     private async Task<JsonNode> ManifestAsync(string image) =>

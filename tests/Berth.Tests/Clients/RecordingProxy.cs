@@ -17,8 +17,11 @@ public sealed class RecordingProxy : IAsyncDisposable
     private readonly HttpClient _client;
     private readonly ConcurrentQueue<string> _calls = new();
 
-    private RecordingProxy(Uri registry)
+    private readonly int? _bytesPerSecond;
+
+    private RecordingProxy(Uri registry, int? bytesPerSecond)
     {
+        _bytesPerSecond = bytesPerSecond;
         _client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = false })
         {
             BaseAddress = registry,
@@ -38,9 +41,11 @@ public sealed class RecordingProxy : IAsyncDisposable
     public IReadOnlyCollection<string> Calls => _calls;
 
     /// <summary>Starts a proxy on a free port before the registry.</summary>
-    public static async Task<RecordingProxy> StartAsync(Uri registry)
+    /// <param name="registry">Where it passes calls on to.</param>
+    /// <param name="bytesPerSecond">How fast it passes on bodies of requests; null: as fast as it can.</param>
+    public static async Task<RecordingProxy> StartAsync(Uri registry, int? bytesPerSecond = null)
     {
-        var proxy = new RecordingProxy(registry);
+        var proxy = new RecordingProxy(registry, bytesPerSecond);
         await proxy._server.StartAsync();
         return proxy;
     }
@@ -68,7 +73,9 @@ public sealed class RecordingProxy : IAsyncDisposable
         using var request = new HttpRequestMessage(new HttpMethod(context.Request.Method), target);
         if (context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody == true)
         {
-            request.Content = new StreamContent(context.Request.Body);
+            request.Content = _bytesPerSecond is { } speed
+                ? new SlowContent(context.Request.Body, speed)
+                : new StreamContent(context.Request.Body);
         }
 
         foreach (var (name, values) in context.Request.Headers.Where(header => !HopHeaders.Contains(header.Key)))
@@ -87,6 +94,29 @@ public sealed class RecordingProxy : IAsyncDisposable
         CopyHeaders(response.Headers, context.Response);
         CopyHeaders(response.Content.Headers, context.Response);
         await response.Content.CopyToAsync(context.Response.Body, context.RequestAborted);
+    }
+
+    /// <summary>A body that takes its time.</summary>
+    private sealed class SlowContent(Stream body, int bytesPerSecond) : HttpContent
+    {
+        private const int StepsPerSecond = 10;
+
+        protected override bool TryComputeLength(out long length)
+        {
+            length = 0;
+            return false;
+        }
+
+        protected override async Task SerializeToStreamAsync(Stream stream, System.Net.TransportContext? context)
+        {
+            var step = new byte[bytesPerSecond / StepsPerSecond];
+            while (await body.ReadAtLeastAsync(step, step.Length, throwOnEndOfStream: false) is > 0 and var length)
+            {
+                await stream.WriteAsync(step.AsMemory(0, length));
+                await stream.FlushAsync();
+                if (length == step.Length) await Task.Delay(1000 / StepsPerSecond);
+            }
+        }
     }
 
     private static void CopyHeaders(HttpHeaders from, HttpResponse to)

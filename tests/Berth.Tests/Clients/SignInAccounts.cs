@@ -76,7 +76,8 @@ internal sealed class SignInAccounts
     private static async Task<string> SecretAsync(RegistryFixture registry, string path, string body) =>
         (string)JsonNode.Parse(await AskAsync(registry, HttpMethod.Post, path, body))!["secret"]!;
 
-    private static async Task<string> AskAsync(RegistryFixture registry, HttpMethod method, string path, string? body)
+    /// <summary>Asks the API, as the administrator.</summary>
+    public static async Task<string> AskAsync(RegistryFixture registry, HttpMethod method, string path, string? body)
     {
         using var request = new HttpRequestMessage(method, "api/v1/" + path);
         request.Headers.Authorization = new AuthenticationHeaderValue(

@@ -35,6 +35,9 @@ internal sealed record SignInCase(
     /// <summary>Whether a pull succeeds without a login.</summary>
     public bool MayAnyonePull { get; init; }
 
+    /// <summary>Whether the registry has its users in its database.</summary>
+    public bool IsLocal { get; init; }
+
     /// <summary>Whether the login itself succeeds.</summary>
     public bool MayLogIn { get; init; } = MayPull;
 
@@ -85,6 +88,9 @@ internal sealed class SignInRegistries : IAsyncDisposable
     private readonly List<SignInCase> cases = [];
 
     public IReadOnlyList<SignInCase> Cases => cases;
+
+    /// <summary>Those of the registry with users in its database.</summary>
+    public IEnumerable<SignInCase> LocalCases => cases.Where(c => c.IsLocal);
 
     /// <summary>The image in each registry.</summary>
     public OciLayout Image { get; private init; } = null!;
@@ -153,6 +159,7 @@ internal sealed class SignInRegistries : IAsyncDisposable
             s => s with { Auth = new AuthSettings { Local = SignInAccounts.Settings } });
         registries.Add(registry);
         var accounts = await SignInAccounts.MakeAsync(client, registry, Image);
-        cases.AddRange(accounts.CasesAt(client, "local users", registry.BaseAddress.Authority));
+        cases.AddRange(accounts.CasesAt(client, "local users", registry.BaseAddress.Authority)
+            .Select(one => one with { IsLocal = true }));
     }
 }

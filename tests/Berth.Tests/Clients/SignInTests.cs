@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace Berth.Tests.Clients;
 
 /// <summary>The registries and the client programs, for one class of tests.</summary>
@@ -117,6 +119,49 @@ public sealed class SignInTests(SignInFixture fixture) : IClassFixture<SignInFix
             asksFirst: true);
 
         static string[] User(SignInCase c) => c.Login is { } login ? ["--user", login] : [];
+    }
+
+    /// <summary>
+    /// A host in hosts.toml stands for another name, and may have a header with the login, as where no program gives
+    /// containerd one.
+    /// </summary>
+    [Fact]
+    public async Task Ctr_with_a_file_of_hosts_pulls_and_pushes_where_its_login_lets_it()
+    {
+        const string Host = "registry.example.com";
+        await using var containerd = await Containerd.StartAsync(client, "trixie");
+        await containerd.ImportAsync(registries.Image, $"{Host}/local/app:1");
+        foreach (var one in registries.Cases)
+        {
+            var (pulled, pushed) = ($"{Host}/{one.Repository}:1", $"{Host}/pushed/{Guid.NewGuid():N}:1");
+            var byOption = one.Login is { } login ? new[] { "--user", login } : [];
+            foreach (var (folder, user) in new[] { (Hosts(one, false), byOption), (Hosts(one, true), []) })
+            {
+                var pull = await containerd.TryRunAsync(["images", "pull", "--hosts-dir", folder, .. user, pulled]);
+                if (user.Length > 0 || one.Login is null) one.CheckPullUnasked(pull);
+                else one.CheckPull(pull);
+                await containerd.TryRunAsync("images", "rm", "--sync", pulled);
+                one.CheckPush(await containerd.TryRunAsync(
+                    ["images", "push", "--hosts-dir", folder, .. user, pushed, $"{Host}/local/app:1"]));
+            }
+        }
+
+        string Hosts(SignInCase one, bool withLogin)
+        {
+            var folder = client.NewPath("hosts");
+            Directory.CreateDirectory(Path.Combine(folder, Host));
+            var header = !withLogin || one.Login is null ? "" : $"""
+                [host."http://{one.Address}".header]
+                authorization = "Basic {Convert.ToBase64String(Encoding.UTF8.GetBytes(one.Login))}"
+                """;
+            File.WriteAllText(Path.Combine(folder, Host, "hosts.toml"), $"""
+                server = "http://{one.Address}"
+                [host."http://{one.Address}"]
+                capabilities = ["pull", "resolve", "push"]
+                {header}
+                """);
+            return folder;
+        }
     }
 
     /// <param name="pull">Pulls, or whatever needs the same right.</param>

@@ -12,9 +12,12 @@ internal static class DeployTools
     /// <summary>A file or folder in deploy/.</summary>
     public static string PathOf(string name) => Path.Combine(SourceTree.Root, "deploy", name);
 
+    /// <summary>Where helm is, once another program was run.</summary>
+    public static string Helm => Path.Combine(Folder, "helm");
+
     /// <summary>Runs helm, which may fail.</summary>
     public static Task<ProgramRun> HelmAsync(params IEnumerable<string> arguments) =>
-        RunAsync(Path.Combine(Folder, "helm"), arguments);
+        RunAsync(Helm, arguments);
 
     /// <summary>Runs another program, which may fail.</summary>
     /// <param name="program">Its name or path.</param>
