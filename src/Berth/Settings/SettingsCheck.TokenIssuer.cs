@@ -16,7 +16,8 @@ internal sealed partial class SettingsCheck
         if (token is { AutoRedirect: false, Realm.Length: > 0 } && !IsHttpUrl(token.Realm))
         {
             Error(
-                TokenKey + ".realm", "must be the URL where clients get tokens, such as https://auth.example.com/token");
+                TokenKey + ".realm",
+                "must be the URL where clients get tokens, such as https://auth.example.com/token");
         }
 
         if (token.Service.Length > 0) MustBePlain(TokenKey + ".service", token.Service);

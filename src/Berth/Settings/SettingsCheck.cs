@@ -130,6 +130,12 @@ internal sealed partial class SettingsCheck(
         if (auth.Local is { AdminPassword: not null, AdminPasswordFile: not null })
             Error("auth.local.adminpasswordfile", "give the password or its file, not both");
         MustExist("auth.local.adminpasswordfile", auth.Local.AdminPasswordFile);
+        if (auth.TokenLifetime < TimeSpan.FromMinutes(1))
+        {
+            Notice("auth.tokenlifetime", "docker uses a token for a minute, even if it expires sooner: what it asks "
+                + "for after that fails");
+        }
+
         MustBePlain("auth.issuer", auth.Issuer);
         MustBePlain("auth.service", auth.Service);
         foreach (var other in auth.OtherServices) MustBePlain("auth.otherservices", other);

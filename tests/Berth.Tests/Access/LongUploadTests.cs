@@ -10,7 +10,7 @@ namespace Berth.Tests.Access;
 [Inside]
 public sealed class LongUploadTests : IAsyncLifetime
 {
-    private static readonly TimeSpan Lifetime = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Lifetime = TimeSpan.FromSeconds(3);
 
     private RegistryFixture registry = null!;
 

@@ -68,22 +68,34 @@ public abstract class DockerSignInTests(DockerFixture fixture, bool asksFirst)
     }
 
     [Fact]
-    public async Task A_push_that_takes_longer_than_its_token_is_valid_succeeds()
+    public async Task An_upload_that_takes_longer_than_its_token_is_valid_succeeds()
     {
         var lifetime = TestRounds.Of(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(5));
-        var seconds = TestRounds.Of(4, 20);
+        var (push, calls) = await PushSlowlyAsync(lifetime, TestRounds.Of(4 * lifetime, TimeSpan.FromSeconds(20)));
+        Assert.True(
+            calls.Exists(call => call.StartsWith("PUT /v2/admin/slow/blobs/uploads/", StringComparison.Ordinal)
+                && call.EndsWith(" 201", StringComparison.Ordinal)),
+            $"{push.Error}\n{string.Join('\n', calls)}");
+
+        // Docker takes no token for shorter than a minute, so the rest of the push is lost, unless that is over too.
+        if (!TestRounds.IsLong) return;
+        var minute = TimeSpan.FromMinutes(1);
+        (push, calls) = await PushSlowlyAsync(minute, minute + TimeSpan.FromSeconds(15));
+        Assert.True(push.ExitCode == 0, $"{push.Error}\n{string.Join('\n', calls)}");
+    }
+
+    private async Task<(ProgramRun Push, List<string> Calls)> PushSlowlyAsync(TimeSpan lifetime, TimeSpan duration)
+    {
         const int BytesPerSecond = 200_000;
         await using var registry = await StartAsync(lifetime);
         await using var proxy = await RecordingProxy.StartAsync(registry.BaseAddress, BytesPerSecond);
         var config = await LogInAsync(proxy.Address, "admin");
-        var image = await ImportAsync(proxy.Address, "admin/slow", seconds * BytesPerSecond);
+        var image = await ImportAsync(proxy.Address, "admin/slow", (int)(duration.TotalSeconds * BytesPerSecond));
         var before = proxy.Calls.Count;
         var took = Stopwatch.StartNew();
-        await DockerAsync(config, "push", image);
-        Assert.True(took.Elapsed > 2 * lifetime, $"a push in {took.Elapsed} shows nothing");
-        Assert.Contains(proxy.Calls.Skip(before), call =>
-            call.StartsWith("PUT /v2/admin/slow/blobs/uploads/", StringComparison.Ordinal)
-            && call.EndsWith(" 201", StringComparison.Ordinal));
+        var push = await fixture.Docker.TryRunAsync("--config", config, "push", image);
+        Assert.True(took.Elapsed > lifetime, $"a push in {took.Elapsed} shows nothing");
+        return (push, [.. proxy.Calls.Skip(before)]);
     }
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
