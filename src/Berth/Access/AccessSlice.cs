@@ -101,7 +101,7 @@ internal sealed class AccessSlice : Slice
         services.AddSingleton(provider => new CertificateUsers(
             auth.ClientCertificate, provider.GetService<HtpasswdFile>(),
             provider.GetRequiredService<KnownRights>()));
-        services.AddSingleton<TokenUses>().AddSingleton<SecretTokens>();
+        services.AddSingleton<TokenUses>().AddSingleton<SecretTokens>().AddSingleton<RememberedCallers>();
         services.AddSingleton(provider => new RefreshTokens(
             provider.GetRequiredService<Database>(), auth.RefreshTokenLifetime,
             provider.GetRequiredService<TimeProvider>()));
@@ -112,6 +112,7 @@ internal sealed class AccessSlice : Slice
             provider.GetService<DirectoryUsers>(),
             provider.GetRequiredService<CertificateUsers>(), provider.GetRequiredService<BrowserSessions>(),
             provider.GetRequiredService<BrowserCookies>(), provider.GetRequiredService<FailedSignIns>(),
+            provider.GetRequiredService<AccessVersion>(), provider.GetRequiredService<RememberedCallers>(),
             provider.GetRequiredService<AuditLog>(), provider.GetRequiredService<ILogger<SignIn>>()));
     }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Berth.Metadata;
 using Berth.Oci;
 
@@ -24,6 +25,9 @@ internal sealed class KnownRights(Database database, AccessVersion version)
     /// <summary>How many answers are remembered: some 20 MB if all of them are accounts with a few grants.</summary>
     private const int KeptAnswers = 20_000;
 
+    /// <summary>A word and a number.</summary>
+    private const int KeyChars = 32;
+
     private static readonly object Nothing = new();
 
     private readonly BoundedCache<Answer> answers = new(KeptAnswers);
@@ -32,16 +36,24 @@ internal sealed class KnownRights(Database database, AccessVersion version)
 
     /// <summary>An account's rights; null if there is no such account any more.</summary>
     /// <exception cref="DatabaseUnavailableException">They are not remembered, and can't be read.</exception>
-    public ValueTask<Rights?> FindAsync(long accountId, CancellationToken cancellation) => GetAsync(
-        $"rights/{accountId}", session => LoadAsync(session, accountId), cancellation);
+    public ValueTask<Rights?> FindAsync(long accountId, CancellationToken cancellation)
+    {
+        var key = KeyOf(stackalloc char[KeyChars], "rights/", accountId);
+        return TryGet<Rights>(key, out var known)
+            ? new ValueTask<Rights?>(known) : ReadRightsAsync(key.ToString(), accountId, cancellation);
+    }
 
     /// <summary>The account with a name, which need not be one that any account could have.</summary>
     public ValueTask<AccountRow?> FindAccountAsync(string name, CancellationToken cancellation) => GetAsync(
         $"account/{name}", session => AccountTable.FindAsync(session, name), cancellation);
 
     /// <summary>A personal, robot or refresh token that was not revoked, but may have expired.</summary>
-    public ValueTask<TokenRow?> FindTokenAsync(long id, CancellationToken cancellation) => GetAsync(
-        $"token/{id}", session => TokenTable.FindAsync(session, id), cancellation);
+    public ValueTask<TokenRow?> FindTokenAsync(long id, CancellationToken cancellation)
+    {
+        var key = KeyOf(stackalloc char[KeyChars], "token/", id);
+        return TryGet<TokenRow>(key, out var known)
+            ? new ValueTask<TokenRow?>(known) : ReadTokenAsync(key.ToString(), id, cancellation);
+    }
 
     /// <summary>The same, by the hash of its secret.</summary>
     public ValueTask<TokenRow?> FindTokenAsync(string hash, CancellationToken cancellation) => GetAsync(
@@ -61,10 +73,36 @@ internal sealed class KnownRights(Database database, AccessVersion version)
     /// <param name="cancellation">Ends the reading.</param>
     private ValueTask<T?> GetAsync<T>(
         string key, Func<Session, ValueTask<T?>> load, CancellationToken cancellation)
-        where T : class => version.TryGet(out var number) && answers.TryGet(key, out var answer)
-            && answer.Version == number
-            ? new ValueTask<T?>(answer.Value as T)
+        where T : class => TryGet<T>(key, out var known)
+            ? new ValueTask<T?>(known)
             : LoadAsync(key, load, cancellation);
+
+    // Apart, so that a request whose caller is known allocates nothing here.
+    private ValueTask<Rights?> ReadRightsAsync(string key, long accountId, CancellationToken cancellation) =>
+        LoadAsync(key, session => LoadAsync(session, accountId), cancellation);
+
+    private ValueTask<TokenRow?> ReadTokenAsync(string key, long id, CancellationToken cancellation) =>
+        LoadAsync(key, session => TokenTable.FindAsync(session, id), cancellation);
+
+    private bool TryGet<T>(ReadOnlySpan<char> key, out T? value)
+        where T : class
+    {
+        value = null;
+        if (!version.TryGet(out var number) || !answers.TryGet(key, out var answer) || answer.Version != number)
+            return false;
+        value = answer.Value as T;
+        return true;
+    }
+
+    /// <param name="room">Where to write it.</param>
+    /// <param name="kind">What it is the key of.</param>
+    /// <param name="id">Which of them.</param>
+    private static ReadOnlySpan<char> KeyOf(Span<char> room, string kind, long id)
+    {
+        kind.CopyTo(room);
+        id.TryFormat(room[kind.Length..], out var length, provider: CultureInfo.InvariantCulture);
+        return room[..(kind.Length + length)];
+    }
 
     private async ValueTask<T?> LoadAsync<T>(
         string key, Func<Session, ValueTask<T?>> load, CancellationToken cancellation)

@@ -38,7 +38,8 @@ internal readonly record struct SignInResult(Caller? Caller, string? Reason, boo
 internal sealed partial class SignIn(
     AuthSettings settings, HtpasswdFile? htpasswd, LocalUsers users, SecretTokens secrets, AccessTokens tokens,
     TrustedTokens? trusted, KeylessTokens? keyless, DirectoryUsers? directory, CertificateUsers certificates,
-    BrowserSessions sessions, BrowserCookies cookies, FailedSignIns failed, AuditLog audit, ILogger<SignIn> log)
+    BrowserSessions sessions, BrowserCookies cookies, FailedSignIns failed, AccessVersion version,
+    RememberedCallers remembered, AuditLog audit, ILogger<SignIn> log)
 {
     private const string Basic = "Basic ";
     private const string Bearer = "Bearer ";
@@ -53,6 +54,9 @@ internal sealed partial class SignIn(
         "this account has a second factor, so programs sign in with a token (berth_pat_…) in place of the password";
 
     private static readonly TimeSpan RetrySoon = TimeSpan.FromSeconds(1);
+
+    /// <summary>Changes to files and directories are not counted as those of accounts are.</summary>
+    private readonly bool hasOnlyAccounts = htpasswd is null && directory is null;
 
     private readonly BoundedCache<bool> refusedAlone = new(maxCost: 10_000);
 
@@ -127,8 +131,10 @@ internal sealed partial class SignIn(
             return new ValueTask<SignInResult>(SignInResult.Anonymous);
         }
 
+        if (hasOnlyAccounts && remembered.Find(header) is { } known)
+            return new ValueTask<SignInResult>(new SignInResult(known, null));
         return TryReadBasic(header, out var user, out var password)
-            ? CheckAsync(http, user, password, isOfUpload)
+            ? CheckHeaderAsync(http, header, user, password, isOfUpload)
             : new ValueTask<SignInResult>(SignInResult.Refused("unsupported credentials"));
     }
 
@@ -140,6 +146,17 @@ internal sealed partial class SignIn(
     /// <summary>The same, where a second factor can be asked for afterwards.</summary>
     public ValueTask<SignInResult> CheckInBrowserAsync(HttpContext http, string user, string password) =>
         CheckAsync(http, user, password, isOfUpload: false, isBrowser: true);
+
+    private async ValueTask<SignInResult> CheckHeaderAsync(
+        HttpContext http, string header, string user, string password, bool isOfUpload)
+    {
+        // Before the check: a change in the meantime must count.
+        var isNumbered = version.TryGet(out var number);
+        var result = await CheckAsync(http, user, password, isOfUpload);
+        if (hasOnlyAccounts && isNumbered && result.Caller is { Id: not null, Method: SignInMethod.Password } caller)
+            remembered.Set(header, caller, number);
+        return result;
+    }
 
     private ValueTask<SignInResult> CheckAsync(
         HttpContext http, string user, string password, bool isOfUpload, bool isBrowser)
