@@ -95,6 +95,7 @@ internal sealed class ApiDocument([FromKeyedServices(ApiDocument.Name)] IOpenApi
     {
         if (context.JsonTypeInfo.Type == typeof(ExpiryChange))
             (schema.Type, schema.Format) = (JsonSchemaType.String | JsonSchemaType.Null, "date-time");
+        schema.Description ??= FieldWords.OfType(context.JsonTypeInfo.Type);
         if (context.JsonPropertyInfo is { } field)
             schema.Description ??= FieldWords.Of(field.DeclaringType, field.Name);
     }

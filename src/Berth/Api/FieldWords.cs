@@ -1,6 +1,6 @@
 namespace Berth.Api;
 
-/// <summary>What the fields of the API mean, for its description. A field of one type comes before one of all.</summary>
+/// <summary>What the fields of the API mean, for its description. Words for one type's come before those for all.</summary>
 internal static class FieldWords
 {
     private static readonly Dictionary<string, string> Words = new(StringComparer.Ordinal)
@@ -88,11 +88,6 @@ internal static class FieldWords
         ["requestId"] = "The X-Request-Id of the answer.",
         ["result"] = "done or denied.",
         ["robot"] = "The robot's name.",
-        ["role"] = "A role: each includes those before it. On repositories, reader, writer, maintainer or owner.",
-        ["MeView.role"] = "The role in the whole registry.",
-        ["NewUser.role"] = "The role in the whole registry.",
-        ["UserChange.role"] = "The role in the whole registry.",
-        ["UserView.role"] = "The role in the whole registry.",
         ["rules"] = "What each of its rules says.",
         ["scopes"] = "What an access token allows.",
         ["secret"] = "The secret, which is shown only this once.",
@@ -118,6 +113,9 @@ internal static class FieldWords
         ["TokenExplanation.user"] = "Whom the token lets in, or once did.",
         ["value"] = "What the token has there.",
         ["version"] = "Grows with each change, for If-Match.",
+        ["#RegistryRole"] = "A role in the whole registry: an auditor sees everything, and an administrator may do "
+            + "everything.",
+        ["#Role"] = "A role in an organization or in repositories. Each includes those before it.",
         ["?action"] = "Only this action.",
         ["?actor"] = "Only what this one did.",
         ["?last"] = "Only what comes after this; the Link header of a page has it.",
@@ -138,6 +136,9 @@ internal static class FieldWords
     /// <returns>Null if there are no words for it.</returns>
     public static string? Of(Type type, string field) =>
         Words.GetValueOrDefault($"{type.Name}.{field}") ?? Words.GetValueOrDefault(field);
+
+    /// <summary>What a type means.</summary>
+    public static string? OfType(Type type) => Words.GetValueOrDefault("#" + type.Name);
 
     /// <summary>What a field of a query means.</summary>
     public static string? OfQuery(string name) => Words.GetValueOrDefault("?" + name);

@@ -8,7 +8,7 @@ using Microsoft.AspNetCore.Mvc;
 namespace Berth.Api;
 
 /// <summary>What tokens of an issuer with certain claims may do (docs/sign-in-keyless.md).</summary>
-/// <param name="Id">A number; for a rule of the settings, the issuer and its place there, as in <c>github.1</c>.</param>
+/// <param name="Id">A number; for a rule of the settings, the issuer and its place there: <c>github.1</c>.</param>
 /// <param name="Source"><c>database</c>, or <c>settings</c>, where alone it can be changed.</param>
 /// <param name="Issuer">The issuer's name in the settings.</param>
 /// <param name="If">The condition on the claims.</param>
@@ -53,8 +53,8 @@ internal sealed class KeylessRuleEndpoints(
     public async Task<ApiAnswer<Listed<KeylessRuleView>>> ListAsync(HttpContext http)
     {
         var page = http.Page();
-        var isOfDatabase = page.LastId > 0;
-        var rules = isOfDatabase ? [] : ofSettings.Skip(1 + ofSettings.FindIndex(rule => rule.Id == page.Last)).ToList();
+        var place = ofSettings.FindIndex(rule => rule.Id == page.Last);
+        var rules = page.LastId > 0 ? [] : ofSettings.Skip(place + 1).Take(page.Count + 1).ToList();
         var left = page.Count + 1 - rules.Count;
         if (left > 0)
         {

@@ -104,15 +104,16 @@ internal static class LoginCommand
                 SavedTokens.NameOf(server), user, secret, isTime ? end : null,
                 authority is null ? null : Path.GetFullPath(authority)),
             cancellation);
+        var name = SavedTokens.NameOf(server);
         Console.WriteLine(
             $"""
             Signed in as {user}. The token is in {SavedTokens.FilePath}, which only you can read. Other commands
-            use it with --server {server}, until `berth logout {server}`.
+            use it with --server {name}, until `berth logout {name}`.
             For docker, give it as the password to docker login {server.Authority} -u {user}
 
               {secret}
 
-            It ends at {TextOf(answer, "expires_at")}; `berth token list {user} --server {server}` shows it.
+            It ends at {TextOf(answer, "expires_at")}; `berth token list {user} --server {name}` shows it.
             """);
     }
 

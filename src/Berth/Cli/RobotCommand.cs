@@ -58,7 +58,10 @@ internal static class RobotCommand
         var description = ApiCommand.Text("--description", "What it is for.");
         var grants = CreateGrants("These alone from now on");
         var expires = ApiCommand.Text("--expires", "When it ends: a date, a duration such as 90d, or never.");
-        var disabled = new Option<bool?>("--disabled") { Description = "true keeps it out, and false lets it in again." };
+        var disabled = new Option<bool?>("--disabled")
+        {
+            Description = "true keeps it out, and false lets it in again.",
+        };
         return ApiCommand.Create(
             "change", "Change what a robot may do, and until when. What is not given stays as it is.",
             call =>

@@ -3,7 +3,9 @@ using Berth.Metadata;
 
 namespace Berth.Identity;
 
-/// <summary>Deletes personal, robot and refresh tokens that ended longer than <c>auth.keepexpiredtokens</c> ago.</summary>
+/// <summary>
+/// Deletes personal, robot and refresh tokens that ended longer than <c>auth.keepexpiredtokens</c> ago.
+/// </summary>
 /// <param name="database">Where they are.</param>
 /// <param name="keep">How long they are still shown.</param>
 /// <param name="clock">The time.</param>
