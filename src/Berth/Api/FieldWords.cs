@@ -1,6 +1,6 @@
 namespace Berth.Api;
 
-/// <summary>What the fields of the API mean, for its description. Words for one type's come before those for all.</summary>
+/// <summary>What the fields of the API mean, for its description. Those of one type come first.</summary>
 internal static class FieldWords
 {
     private static readonly Dictionary<string, string> Words = new(StringComparer.Ordinal)

@@ -26,7 +26,8 @@ public sealed class KeylessRuleTests(KeylessRegistry api) : IClassFixture<Keyles
         Assert.Equal("ci:web/app", (await api.AskAsync($"ci:{token}", "GET", "/me")).Is(200).Of("name"));
         Assert.Equal(401, await api.PushAsync(api.Token("other/app"), "web/app"));
 
-        const string Narrower = """{"issuer":"ci","if":"repository == \"web/*\"","actions":["pull"],"names":["web/**"]}""";
+        const string Narrower =
+            """{"issuer":"ci","if":"repository == \"web/*\"","actions":["pull"],"names":["web/**"]}""";
         (await api.AskAsync("admin", "PUT", $"/keyless-rules/{id}", Narrower, "\"7\"")).Is(412);
         var replaced = (await api.AskAsync("admin", "PUT", $"/keyless-rules/{id}", Narrower, version)).Is(200);
         Assert.Equal((id, "\"2\"", "admin"), (replaced.Of("id"), replaced.Headers["ETag"], replaced.Of("createdBy")));
@@ -63,7 +64,8 @@ public sealed class KeylessRuleTests(KeylessRegistry api) : IClassFixture<Keyles
         Assert.Equal("acme/**", (await api.AskAsync("aud", "GET", "/keyless-rules/ci.1")).Is(200).Json
             .GetProperty("names")[0].GetString());
         (await api.AskAsync("admin", "DELETE", "/keyless-rules/ci.1")).Is(409, "is in the settings");
-        (await api.AskAsync("admin", "PUT", "/keyless-rules/ci.1", BodyOf("sub == \\\"x\\\""))).Is(409, "is in the settings");
+        (await api.AskAsync("admin", "PUT", "/keyless-rules/ci.1", BodyOf("sub == \\\"x\\\"")))
+            .Is(409, "is in the settings");
         foreach (var id in ids) (await api.AskAsync("admin", "DELETE", $"/keyless-rules/{id}")).Is(204);
     }
 
@@ -115,7 +117,9 @@ public sealed class KeylessRuleTests(KeylessRegistry api) : IClassFixture<Keyles
         Assert.StartsWith("Tokens of ci that match may pull, push in cli/**, base/x now (rule ", added);
         var id = added.Split("(rule ")[1].TrimEnd('\n', '.', ')');
         await Eventually.TrueAsync(async () => await api.PushAsync(token, "cli/app") == 202);
-        Assert.Matches($@"(?m)^{id} +ci +repository == ""cli/\*"" +pull, push +cli/\*\*, base/x +database", await RunAsync("keyless", "list"));
+        Assert.Matches(
+            $@"(?m)^{id} +ci +repository == ""cli/\*"" +pull, push +cli/\*\*, base/x +database",
+            await RunAsync("keyless", "list"));
         Assert.Contains("User     {repository}\n", await RunAsync("keyless", "show", id));
         var explained = await RunAsync("access", "explain", token);
         Assert.StartsWith("It is accepted.\n", explained);

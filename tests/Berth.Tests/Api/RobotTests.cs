@@ -134,7 +134,8 @@ public sealed class RobotTests(ApiRegistry api)
         Task<ApiResult> Change(string body) => api.AskAsync(secret, "PATCH", $"/robots/{made}", body);
         (await Change("""{"grants":[{"names":"acme/ci/x","role":"writer"}]}""")).Is(200);
         (await Change("""{"grants":[{"names":"acme/ci/x","role":"maintainer"}]}""")).Is(403, "may not delete,manage");
-        (await Change("""{"grants":[{"names":"acme/**","role":"reader"}]}""")).Is(403, "may not pull in all of acme/**");
+        (await Change("""{"grants":[{"names":"acme/**","role":"reader"}]}"""))
+            .Is(403, "may not pull in all of acme/**");
         (await Change("""{"expiresAt":null}""")).Is(403, "expires no later");
         (await Change("""{"expiresAt":"2099-01-01T00:00:00Z"}""")).Is(200);
         (await api.AskAsync(secret, "PATCH", $"/robots/{maker}", """{"grants":[{"names":"acme/**","role":"owner"}]}"""))

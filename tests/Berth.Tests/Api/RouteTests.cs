@@ -54,7 +54,7 @@ public sealed class RouteTests(ApiRegistry api)
                 {
                     var path = Fill(PathOf(route));
                     var answer = await api.AskAsync(
-                        caller.Length == 0 ? null : caller, method, path, method is "GET" or "HEAD" or "DELETE" ? null : "{}",
+                        caller.Length == 0 ? null : caller, method, path, BodyOf(method),
                         match: "\"0\"");
                     var why = $"{answer.Asked}: {answer.Status} {answer.Text}";
                     if (caller.Length == 0) Assert.True(answer.Status == 401, why);
@@ -78,7 +78,7 @@ public sealed class RouteTests(ApiRegistry api)
             {
                 if (right is ApiRight.Everyone) continue;
                 var answer = await api.AskAsync(
-                    secret, method, Fill(PathOf(route)), method is "GET" or "HEAD" or "DELETE" ? null : "{}");
+                    secret, method, Fill(PathOf(route)), BodyOf(method));
                 if (right is ApiRight.SignedIn or ApiRight.Catalog) Assert.NotEqual(403, answer.Status);
                 else Assert.True(answer.Status is 403 or 404, $"{answer.Asked}: {answer.Status}");
             }
@@ -180,6 +180,8 @@ public sealed class RouteTests(ApiRegistry api)
         Assert.Equal("gzip", script.Headers["Content-Encoding"]);
         Assert.Contains("createApiReference", (await api.AskAsync(null, "GET", "/docs/start.js")).Text);
     }
+
+    private static string? BodyOf(string method) => method is "GET" or "HEAD" or "DELETE" ? null : "{}";
 
     private static string PathOf(RouteEndpoint route) => "/" + route.RoutePattern.RawText!.TrimStart('/');
 
