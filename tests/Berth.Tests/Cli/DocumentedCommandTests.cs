@@ -5,7 +5,10 @@ using Berth.Tests.Api;
 
 namespace Berth.Tests.Cli;
 
-/// <summary>The commands of docs/accounts.md, docs/api-v1.md and docs/sign-in-keyless.md, in a real shell, in the order of the pages.</summary>
+/// <summary>
+/// The commands of docs/accounts.md, docs/api-v1.md and docs/sign-in-keyless.md, in a real shell, in the order of the
+/// pages.
+/// </summary>
 public sealed partial class DocumentedCommandTests
 {
     private const string Address = "https://registry.example.com";
