@@ -46,7 +46,7 @@ internal static class FieldWords
         ["hint"] = "The last characters of the secret, to tell it from others.",
         ["id"] = "Its number.",
         ["KeylessRuleView.id"] = "Its number; for one of the settings, the issuer and its place there: github.1.",
-        ["image"] = "The same as a QR code: an image, as a data: URL.",
+        ["image"] = "The same as a QR code, in SVG.",
         ["if"] = "The condition on the token's claims.",
         ["isAccepted"] = "Whether the token lets anybody in at this moment.",
         ["isAllowed"] = "Whether it is allowed.",

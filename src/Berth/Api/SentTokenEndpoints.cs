@@ -76,6 +76,8 @@ internal sealed class SentTokenEndpoints(
         };
         if (!TokenSecret.TryParse(text, out var secret))
             return new TokenExplanation(kind, false, "it is mistyped or cut off: its checksum is wrong");
+        if (text.StartsWith("berth_inv_", StringComparison.Ordinal))
+            return new TokenExplanation(kind, false, "it belongs to the link of an invitation, and signs nobody in");
         var (token, account) = await database.ReadAsync(
             async session =>
             {

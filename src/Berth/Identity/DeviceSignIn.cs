@@ -73,7 +73,8 @@ internal sealed class DeviceSignIn(
             async session =>
             {
                 await DeviceTable.RemoveExpiredAsync(session, now);
-                return await DeviceTable.CountAsync(session) < settings.Sessions.WaitingDevices && await DeviceTable.AddAsync(
+                var waiting = await DeviceTable.CountAsync(session);
+                return waiting < settings.Sessions.WaitingDevices && await DeviceTable.AddAsync(
                     session,
                     new DeviceRow(HashOf(secret), code, name)
                     {

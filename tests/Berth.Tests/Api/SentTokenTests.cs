@@ -40,6 +40,7 @@ public sealed class SentTokenTests(KeylessRegistry api) : IClassFixture<KeylessR
         await RefusedAsync(secret, "it was revoked or replaced");
         await RefusedAsync(secret[..^1], "its checksum is wrong");
         await RefusedAsync("berth_", "its checksum is wrong");
+        await RefusedAsync(TokenSecret.Make(TokenKinds.Invitation).Text, "the link of an invitation");
         var (_, old) = await Accounts.AddTokenAsync(id, expiresAt: Now.AddDays(-2));
         await RefusedAsync(old, "it expired at ");
     }
