@@ -19,7 +19,7 @@ public sealed partial class TidyTests
         ["Metadata"] = ["Oci", "Disk", "Settings", "Telemetry"],
         ["Access"] = ["Oci", "Metadata", "Settings"],
         ["Audit"] = ["Access", "Metadata", "Jobs", "Settings"],
-        ["Identity"] = ["Oci", "Access", "Audit", "Metadata", "Settings"],
+        ["Identity"] = ["Oci", "Access", "Audit", "Metadata", "Jobs", "Settings"],
         ["Jobs"] = ["Oci", "Metadata", "Settings", "Telemetry"],
         ["Registry"] = ["Oci", "Disk", "Blobs", "Metadata", "Jobs", "Settings"],
         ["Transport"] = ["Disk", "Settings"],

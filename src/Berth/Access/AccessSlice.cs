@@ -1,6 +1,7 @@
 using Berth.Audit;
 using Berth.Distribution;
 using Berth.Identity;
+using Berth.Jobs;
 using Berth.Metadata;
 using Berth.Settings;
 
@@ -31,6 +32,9 @@ internal sealed class AccessSlice : Slice
             settings.RateLimits, provider.GetRequiredService<TimeProvider>()));
         AddIdentity(services, auth);
         services.AddSingleton<TokenEndpoint>();
+        services.AddSingleton<Job>(provider => new TrimTokensJob(
+            provider.GetRequiredService<Database>(), auth.KeepExpiredTokens,
+            provider.GetRequiredService<TimeProvider>()));
     }
 
     public override void AddWriters(IServiceCollection services, RegistrySettings settings)
@@ -78,9 +82,11 @@ internal sealed class AccessSlice : Slice
 
         if (auth.Keyless is { } keyless)
         {
+            services.AddSingleton<StoredKeylessRules>();
             services.AddSingleton(provider => new KeylessTokens(
                 keyless, provider.GetRequiredService<TimeProvider>(),
-                provider.GetRequiredService<ILogger<KeylessTokens>>()));
+                provider.GetRequiredService<ILogger<KeylessTokens>>(),
+                provider.GetRequiredService<StoredKeylessRules>()));
         }
 
         if (auth.Token is { } issuer)

@@ -53,7 +53,8 @@ internal sealed class ApiAnswer<T> : IResult, IEndpointMetadataProvider
         response.ContentType = "application/json";
         response.ContentLength = body.Length;
         if (Version is { } version) response.Headers.ETag = $"\"{version}\"";
-        await response.Body.WriteAsync(body, httpContext.RequestAborted);
+        if (!HttpMethods.IsHead(httpContext.Request.Method))
+            await response.Body.WriteAsync(body, httpContext.RequestAborted);
     }
 }
 

@@ -16,11 +16,19 @@ internal sealed class ApiDocument([FromKeyedServices(ApiDocument.Name)] IOpenApi
     public static void AddTo(IServiceCollection services, HttpSettings http) => services.AddOpenApi(Name, options =>
     {
         options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_1;
-        options.ShouldInclude = route => route.ActionDescriptor.EndpointMetadata.OfType<RequiredRight>()
-            .Any(required => required.Right != ApiRight.Everyone);
+
+        // HEAD answers as GET does, without a body.
+        options.ShouldInclude = route => route.HttpMethod != HttpMethods.Head
+            && route.ActionDescriptor.EndpointMetadata.OfType<RequiredRight>()
+                .Any(required => required.Right != ApiRight.Everyone);
         options.AddDocumentTransformer((text, _, _) =>
         {
             Describe(text, http.Prefix.TrimEnd('/'));
+            return Task.CompletedTask;
+        });
+        options.AddSchemaTransformer((schema, context, _) =>
+        {
+            Describe(schema, context);
             return Task.CompletedTask;
         });
         options.AddOperationTransformer((operation, context, _) =>
@@ -83,6 +91,15 @@ internal sealed class ApiDocument([FromKeyedServices(ApiDocument.Name)] IOpenApi
         ];
     }
 
+    private static void Describe(OpenApiSchema schema, OpenApiSchemaTransformerContext context)
+    {
+        if (context.JsonTypeInfo.Type == typeof(ExpiryChange))
+            (schema.Type, schema.Format) = (JsonSchemaType.String | JsonSchemaType.Null, "date-time");
+        schema.Description ??= FieldWords.OfType(context.JsonTypeInfo.Type);
+        if (context.JsonPropertyInfo is { } field)
+            schema.Description ??= FieldWords.Of(field.DeclaringType, field.Name);
+    }
+
     private static void Describe(OpenApiOperation operation, string method, string path, IList<object> metadata)
     {
         var words = path.Split('/').Skip(2).Select(word => word.Trim('{', '}', '*'));
@@ -96,12 +113,7 @@ internal sealed class ApiDocument([FromKeyedServices(ApiDocument.Name)] IOpenApi
             {
                 Name = name,
                 In = ParameterLocation.Query,
-                Description = name switch
-                {
-                    "n" => "The most entries of the page.",
-                    "last" => "Only what comes after this; the Link header of a page has it.",
-                    _ => null,
-                },
+                Description = FieldWords.OfQuery(name),
                 Schema = name == "n"
                     ? new OpenApiSchema
                     {
@@ -111,6 +123,11 @@ internal sealed class ApiDocument([FromKeyedServices(ApiDocument.Name)] IOpenApi
                     }
                     : new OpenApiSchema { Type = JsonSchemaType.String },
             });
+        }
+
+        foreach (var known in operation.Parameters.OfType<OpenApiParameter>())
+        {
+            if (known.In == ParameterLocation.Query) known.Description ??= FieldWords.OfQuery(known.Name!);
         }
 
         if (metadata.OfType<TakesVersion>().Any())

@@ -66,7 +66,7 @@ internal sealed partial class ApiGate(
     /// <summary>Notes changes, refusals, and what only staff may read.</summary>
     private void Note(HttpContext http, RequiredRight required)
     {
-        var isChange = !HttpMethods.IsGet(http.Request.Method) && !HttpMethods.IsHead(http.Request.Method);
+        var isChange = !IsReading(http.Request.Method);
         var isDenied = http.Response.StatusCode == StatusCodes.Status403Forbidden;
         var isDone = http.Response.StatusCode < StatusCodes.Status400BadRequest;
         if (!isDenied && !(isDone && (isChange || required.Right == ApiRight.Staff))) return;
@@ -77,6 +77,8 @@ internal sealed partial class ApiGate(
             Target = string.Join('/', http.Request.RouteValues.Values) is { Length: > 0 } target ? target : null,
         });
     }
+
+    private static bool IsReading(string method) => HttpMethods.IsGet(method) || HttpMethods.IsHead(method);
 
     /// <summary>Answers are about one caller at one moment, and never pages.</summary>
     public static void SetHeaders(HttpResponse response)
@@ -102,7 +104,7 @@ internal sealed partial class ApiGate(
         }
 
         // A browser that knows a password sends it with forms of other sites too, but tells that it does.
-        return !HttpMethods.IsGet(http.Request.Method) && http.Request.Headers["Sec-Fetch-Site"] == "cross-site"
+        return !IsReading(http.Request.Method) && http.Request.Headers["Sec-Fetch-Site"] == "cross-site"
             ? ApiError.Denied("the request comes from a page of another site")
             : null;
     }

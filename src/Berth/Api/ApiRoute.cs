@@ -5,6 +5,19 @@ namespace Berth.Api;
 /// <summary>What is said of a route where it is mapped.</summary>
 internal static class ApiRoute
 {
+    /// <summary>Its routes answer HEAD wherever they answer GET (RFC 9110, section 9.3.2).</summary>
+    public static RouteGroupBuilder AnswersHead(this RouteGroupBuilder group)
+    {
+        ((IEndpointConventionBuilder)group).Add(builder =>
+        {
+            var methods = builder.Metadata.OfType<HttpMethodMetadata>().FirstOrDefault();
+            if (methods?.HttpMethods is not ["GET"]) return;
+            builder.Metadata.Remove(methods);
+            builder.Metadata.Add(new HttpMethodMetadata(["GET", "HEAD"]));
+        });
+        return group;
+    }
+
     /// <summary>The right that it requires, which is checked before anything else, and what it does.</summary>
     /// <param name="route">The route.</param>
     /// <param name="right">The right.</param>

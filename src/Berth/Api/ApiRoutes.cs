@@ -13,7 +13,7 @@ internal static class ApiRoutes
 
     public static void Map(IEndpointRouteBuilder routes)
     {
-        var api = routes.MapGroup(Prefix);
+        var api = routes.MapGroup(Prefix).AnswersHead();
         var services = routes.ServiceProvider;
         MapMe(Tagged("me"), services);
         MapFactors(Tagged("me"), services.GetRequiredService<SecondFactorEndpoints>());
@@ -21,6 +21,7 @@ internal static class ApiRoutes
         MapOrganizations(Tagged("organizations"), services.GetRequiredService<OrganizationEndpoints>());
         MapTeams(Tagged("teams"), services.GetRequiredService<TeamEndpoints>());
         MapGrants(Tagged("grants"), services);
+        MapKeylessRules(Tagged("keyless rules"), services.GetRequiredService<KeylessRuleEndpoints>());
         MapRobots(Tagged("robots"), services.GetRequiredService<RobotEndpoints>());
         MapRepositories(Tagged("repositories"), services.GetRequiredService<RepositoryEndpoints>());
         MapIdentities(Tagged("identities"), services.GetRequiredService<IdentityEndpoints>());
@@ -43,6 +44,8 @@ internal static class ApiRoutes
         api.MapGet("/me/tokens", handler: tokens.ListMineAsync)
             .Requires(ApiRight.Self, "List one's own tokens").Lists();
         api.MapPost("/me/tokens", tokens.AddMineAsync).Requires(ApiRight.Self, "Make a token").Makes();
+        api.MapDelete("/me/tokens/current", handler: tokens.RemoveCurrentAsync)
+            .Requires(ApiRight.Self, "Revoke the token with which the request is made");
         api.MapDelete("/me/tokens/{id:long}", tokens.RemoveMineAsync).Requires(ApiRight.Self, "Revoke a token");
         api.MapPost("/me/tokens/{id:long}/rotate", tokens.RotateAsync)
             .Requires(ApiRight.Self, "Replace a token by a new one").Makes();
@@ -179,6 +182,8 @@ internal static class ApiRoutes
             .Requires(ApiRight.Account, "Take a grant back, in repositories that the caller owns");
         api.MapGet("/access/explain", services.GetRequiredService<AccessEndpoints>().ExplainAsync)
             .Requires(ApiRight.Account, "What somebody may do in a repository, and why");
+        api.MapPost("/access/explain", services.GetRequiredService<SentTokenEndpoints>().ExplainAsync)
+            .Requires(ApiRight.Staff, "What a token is, and why it lets somebody in, or does not");
     }
 
     private static void MapRobots(RouteGroupBuilder api, RobotEndpoints robots)
@@ -192,6 +197,19 @@ internal static class ApiRoutes
         api.MapDelete("/robots/{name}", robots.RemoveAsync).Requires(ApiRight.Account, "Delete a robot").Versioned();
         api.MapPost("/robots/{name}/rotate", robots.RotateAsync)
             .Requires(ApiRight.Account, "Give a robot a new secret").Makes();
+    }
+
+    private static void MapKeylessRules(RouteGroupBuilder api, KeylessRuleEndpoints rules)
+    {
+        api.MapGet("/keyless-rules", handler: rules.ListAsync)
+            .Requires(ApiRight.Staff, "List what tokens of issuers may do, by the settings too").Lists();
+        api.MapPost("/keyless-rules", rules.AddAsync)
+            .Requires(ApiRight.Administrator, "Allow tokens of an issuer something").Makes();
+        api.MapGet("/keyless-rules/{id}", rules.GetAsync).Requires(ApiRight.Staff, "Show a rule");
+        api.MapPut("/keyless-rules/{id}", rules.ReplaceAsync)
+            .Requires(ApiRight.Administrator, "Replace a rule").Versioned();
+        api.MapDelete("/keyless-rules/{id}", rules.RemoveAsync)
+            .Requires(ApiRight.Administrator, "Remove a rule").Versioned();
     }
 
     private static void MapRepositories(RouteGroupBuilder api, RepositoryEndpoints repositories)

@@ -21,7 +21,7 @@ internal sealed class ApiSlice : Slice
     public override void Map(IEndpointRouteBuilder routes, RegistrySettings settings)
     {
         ApiRoutes.Map(routes);
-        var open = routes.MapGroup(ApiRoutes.Prefix);
+        var open = routes.MapGroup(ApiRoutes.Prefix).AnswersHead();
         open.MapGet("/openapi.json", http => http.RequestServices.GetRequiredService<ApiDocument>().AnswerAsync(http))
             .WithMetadata(new RequiredRight(ApiRight.Everyone));
         ApiExplorer.Map(open);
@@ -31,7 +31,7 @@ internal sealed class ApiSlice : Slice
     [
         UserCommand.Create(), OrganizationCommand.Create(), TeamCommand.Create(), GrantCommand.Create(),
         TokenCommand.Create(), RobotCommand.Create(), RepositoryCommand.Create(), AccessCommand.Create(),
-        AuditCommand.Create(), InvitationCommand.Create(),
+        KeylessCommand.Create(), AuditCommand.Create(), InvitationCommand.Create(),
     ];
 
     /// <param name="services">Where to add them.</param>
@@ -47,6 +47,13 @@ internal sealed class ApiSlice : Slice
             provider.GetRequiredService<Database>(), settings.Auth, provider.GetRequiredService<RateLimits>(),
             provider.GetRequiredService<AuditLog>(), provider.GetRequiredService<ILogger<ApiGate>>()));
         services.AddSingleton(_ => new Ownership(new SettingsRules(settings.Access)));
+        services.AddSingleton(provider => new KeylessRuleEndpoints(
+            provider.GetRequiredService<Database>(), provider.GetRequiredService<ApiChanges>(),
+            settings.Auth?.Keyless, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new SentTokenEndpoints(
+            provider.GetRequiredService<Database>(), provider.GetRequiredService<AccessRules>(),
+            provider.GetRequiredService<AccessTokens>(), provider.GetService<KeylessTokens>,
+            settings.Auth ?? new AuthSettings(), provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<ApiChanges>().AddSingleton<NewPasswords>();
         services.AddSingleton<MeEndpoints>().AddSingleton<UserEndpoints>().AddSingleton<PersonalTokenEndpoints>()
             .AddSingleton<SessionEndpoints>().AddSingleton<OrganizationEndpoints>().AddSingleton<TeamEndpoints>()

@@ -62,6 +62,21 @@ internal sealed class PersonalTokenEndpoints(Database database, ApiChanges chang
     public Task<ApiDone> RemoveAsync(HttpContext http, string name, long id) =>
         RemoveAsync(http, id, session => UserEndpoints.FindAsync(session, name));
 
+    /// <summary>Revokes the token that the request is made with, so that a program can sign itself out.</summary>
+    public async Task<ApiDone> RemoveCurrentAsync(HttpContext http)
+    {
+        if (http.Caller().Caller.SecretId is not { } id)
+            return ApiError.Conflict("the request is made without a token, so there is none to revoke");
+        return await changes.RunAsync(
+            async session =>
+            {
+                if (await FindAsync(session, MeEndpoints.IdOf(http), id) is null) return NotFound();
+                await TokenTable.RemoveAsync(session, id);
+                return null;
+            },
+            http.RequestAborted);
+    }
+
     /// <summary>Makes a token like another, which ends after a while: until then, both are good.</summary>
     public async Task<ApiAnswer<MadeToken>> RotateAsync(HttpContext http, long id, [FromBody] Rotation sent)
     {

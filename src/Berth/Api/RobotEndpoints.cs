@@ -23,9 +23,13 @@ internal sealed record NewRobot(
     string Name, string? Namespace = null, string? Description = null, IReadOnlyList<RobotGrant>? Grants = null,
     DateTimeOffset? ExpiresAt = null, bool MayMakeRobots = false);
 
-/// <summary>A change of a robot. What is missing stays as it is.</summary>
+/// <summary>
+/// A change of a robot. What is missing stays as it is; grants replace all that it has, and an expiry that is null ends
+/// never.
+/// </summary>
 internal sealed record RobotChange(
-    string? Description = null, bool? IsDisabled = null, DateTimeOffset? ExpiresAt = null);
+    string? Description = null, bool? IsDisabled = null, ExpiryChange ExpiresAt = default,
+    IReadOnlyList<RobotGrant>? Grants = null);
 
 /// <summary>A robot with its new secret: this is the only time that it is shown.</summary>
 internal sealed record MadeRobot(RobotView Robot, string Secret);
@@ -60,7 +64,7 @@ internal sealed class RobotEndpoints(
         if (Field.FindFault(("description", sent.Description)) is { } fault) return fault;
         var now = clock.GetUtcNow();
         if (sent.ExpiresAt <= now) return ApiError.Invalid("expiresAt is in the past");
-        if (Check(sent, out var grants) is { } invalid) return invalid;
+        if (Check(sent.Grants, out var grants) is { } invalid) return invalid;
         var secret = TokenSecret.Make(TokenKinds.Robot);
         return await changes.RunAsync<ApiAnswer<MadeRobot>>(
             async session =>
@@ -102,20 +106,33 @@ internal sealed class RobotEndpoints(
     public async Task<ApiAnswer<RobotView>> ChangeAsync(HttpContext http, string name, [FromBody] RobotChange sent)
     {
         if (Field.FindFault(("description", sent.Description)) is { } fault) return fault;
-        if (sent.ExpiresAt <= clock.GetUtcNow()) return ApiError.Invalid("expiresAt is in the past");
+        var now = clock.GetUtcNow();
+        if (sent.ExpiresAt.FindFault(now) is { } past) return past;
+        if (Check(sent.Grants, out var grants) is { } invalid) return invalid;
         return await changes.RunAsync<ApiAnswer<RobotView>>(
             async session =>
             {
+                var caller = http.Caller();
                 if (await FindAsync(session, name) is not { } robot) return NotFound();
-                if (await RefuseAsync(session, http.Caller(), robot) is { } refusal) return refusal;
+                if (await RefuseAsync(session, caller, robot) is { } refusal) return refusal;
                 if (!http.IsFor(robot.Version)) return ApiError.Changed();
-                if (sent.ExpiresAt is { } end && MakerOf(http.Caller()) is { ExpiresAt: { } limit } && end > limit)
+                if (sent.ExpiresAt.IsGiven && MakerOf(caller) is { ExpiresAt: { } limit }
+                    && !(sent.ExpiresAt.At <= limit))
+                {
                     return ApiError.Denied($"a robot expires no later than the one that made it, {limit:u}");
+                }
+
+                if (sent.Grants is not null
+                    && await ReplaceGrantsAsync(session, caller, robot, grants, now) is { } excess)
+                {
+                    return excess;
+                }
+
                 var changed = await AccountTable.UpdateAsync(session, robot with
                 {
                     FullName = Field.Change(robot.FullName, sent.Description),
                     IsDisabled = sent.IsDisabled ?? robot.IsDisabled,
-                    ExpiresAt = sent.ExpiresAt?.ToUniversalTime() ?? robot.ExpiresAt,
+                    ExpiresAt = sent.ExpiresAt.From(robot.ExpiresAt),
                 });
                 return ApiAnswer<RobotView>.Of(await ViewAsync(session, changed), changed.Version);
             },
@@ -200,7 +217,14 @@ internal sealed class RobotEndpoints(
                 return ApiError.Denied($"a robot expires no later than the one that made it, {end:u}");
         }
 
-        if (sent.Namespace is not null && owner is null) return ApiError.NotFound("such namespace");
+        return sent.Namespace is not null && owner is null
+            ? ApiError.NotFound("such namespace") : FindExcess(caller, owner, grants);
+    }
+
+    /// <summary>Which of these a caller may not give to a robot; null if they may give all.</summary>
+    private ApiError? FindExcess(
+        ApiCaller caller, AccountRow? owner, IEnumerable<(NamePattern Names, AccessAction Actions)> grants)
+    {
         foreach (var (names, actions) in grants)
         {
             if (owner is not null && !NamePattern.ForNamespace(owner.Name).Covers(names))
@@ -213,15 +237,41 @@ internal sealed class RobotEndpoints(
         return null;
     }
 
-    private static ApiError? Check(NewRobot sent, out List<(NamePattern Names, AccessAction Actions)> grants)
+    private static ApiError? Check(
+        IReadOnlyList<RobotGrant>? sent, out List<(NamePattern Names, AccessAction Actions)> grants)
     {
         grants = [];
-        if (sent.Grants?.Count > MaxGrants) return ApiError.Invalid($"a robot is made with at most {MaxGrants} grants");
-        foreach (var grant in sent.Grants ?? [])
+        if (sent?.Count > MaxGrants) return ApiError.Invalid($"a robot is made with at most {MaxGrants} grants");
+        foreach (var grant in sent ?? [])
         {
             if (!NamePattern.TryParse(grant.Names, out var names)) return Field.InvalidPattern(grant.Names);
             if (Field.TryRead(grant.Role, grant.Actions, out var actions) is { } fault) return fault;
             grants.Add((names, actions));
+        }
+
+        return null;
+    }
+
+    /// <summary>
+    /// Makes these a robot's only grants. What it has already, or more than that, is no gift: it may have it from
+    /// somebody who may give more.
+    /// </summary>
+    private async ValueTask<ApiError?> ReplaceGrantsAsync(
+        Session session, ApiCaller caller, AccountRow robot,
+        List<(NamePattern Names, AccessAction Actions)> grants, DateTimeOffset now)
+    {
+        var held = (await GrantTable.ListOfAsync(session, robot.Id))
+            .ToLookup(row => row.Pattern, row => (row.Id, Actions: Roles.Read(row.Actions)));
+        var owner = robot.OwnerId is { } id ? await AccountTable.FindAsync(session, id) : null;
+        var more = grants.Where(grant => !held[grant.Names.Text].Any(old => (grant.Actions & ~old.Actions) == 0));
+        if (FindExcess(caller, owner, more) is { } excess) return excess;
+        foreach (var old in held.Where(old => !grants.Exists(grant => grant.Names.Text == old.Key)).SelectMany(o => o))
+            await GrantTable.RemoveAsync(session, old.Id);
+        foreach (var (names, actions) in grants)
+        {
+            if (held[names.Text].Any(old => old.Actions == actions)) continue;
+            var grant = new GrantRow(0, null, null, names.Text, Roles.Write(actions), now, caller.Name);
+            await GrantTable.PutAsync(session, robot.Id, null, names.Namespace ?? "", grant);
         }
 
         return null;

@@ -8,25 +8,30 @@ namespace Berth.Api;
 /// <summary>A user.</summary>
 internal sealed record UserView(
     string Name, string? FullName, string? Email, RegistryRole Role, bool IsDisabled, bool HasPassword,
-    bool HasSecondFactor, DateTimeOffset CreatedAt, string CreatedBy, long Version)
+    bool HasSecondFactor, DateTimeOffset? ExpiresAt, DateTimeOffset CreatedAt, string CreatedBy, long Version)
 {
     public static UserView Of(AccountRow row) => new(
         row.Name, row.FullName, row.Email,
         Enum.TryParse<RegistryRole>(row.Role, ignoreCase: true, out var role) ? role : RegistryRole.None,
-        row.IsDisabled, row.PasswordHash is not null, row.HasSecondFactor, row.CreatedAt, row.CreatedBy, row.Version);
+        row.IsDisabled, row.PasswordHash is not null, row.HasSecondFactor, row.ExpiresAt, row.CreatedAt, row.CreatedBy,
+        row.Version);
 }
 
 /// <summary>A user to be made. Without a password, one is made up.</summary>
 internal sealed record NewUser(
     string Name, string? Password = null, string? FullName = null, string? Email = null,
-    RegistryRole Role = RegistryRole.None);
+    RegistryRole Role = RegistryRole.None, DateTimeOffset? ExpiresAt = null);
 
 /// <summary>A user who was made, with the password if it was made up: this is the only time that it is shown.</summary>
 internal sealed record MadeUser(UserView User, string? Password);
 
-/// <summary>A change of a user. What is missing stays as it is; an empty text removes what is there.</summary>
+/// <summary>
+/// A change of a user. What is missing stays as it is; an empty text removes what is there, and an expiry that is null
+/// ends never.
+/// </summary>
 internal sealed record UserChange(
-    string? FullName = null, string? Email = null, RegistryRole? Role = null, bool? IsDisabled = null);
+    string? FullName = null, string? Email = null, RegistryRole? Role = null, bool? IsDisabled = null,
+    ExpiryChange ExpiresAt = default);
 
 /// <summary>A new password. Without one, it is made up.</summary>
 internal sealed record NewPassword(string? Password = null);
@@ -50,6 +55,8 @@ internal sealed class UserEndpoints(Database database, ApiChanges changes, NewPa
     {
         if (!AccountName.TryParse(sent.Name, out var name) || name.IsRobot) return Field.InvalidName(sent.Name);
         if (Field.FindFault(("fullName", sent.FullName), ("email", sent.Email)) is { } fault) return fault;
+        var now = clock.GetUtcNow();
+        if (sent.ExpiresAt <= now) return ApiError.Invalid("expiresAt is in the past");
         if (passwords.FindFault(sent.Password) is { } weak) return weak;
         var password = sent.Password ?? NewPasswords.Make();
         var account = new AccountRow(0, AccountKinds.User, name.Text)
@@ -59,7 +66,8 @@ internal sealed class UserEndpoints(Database database, ApiChanges changes, NewPa
             IsEmailVerified = sent.Email is { Length: > 0 },
             Role = sent.Role == RegistryRole.None ? null : Roles.Word(sent.Role),
             PasswordHash = await passwords.HashAsync(password, http.RequestAborted),
-            CreatedAt = clock.GetUtcNow(),
+            ExpiresAt = sent.ExpiresAt?.ToUniversalTime(),
+            CreatedAt = now,
             CreatedBy = http.Caller().Name,
         };
         var added = await changes.RunAsync(
@@ -77,6 +85,7 @@ internal sealed class UserEndpoints(Database database, ApiChanges changes, NewPa
     public async Task<ApiAnswer<UserView>> ChangeAsync(HttpContext http, string name, [FromBody] UserChange sent)
     {
         if (Field.FindFault(("fullName", sent.FullName), ("email", sent.Email)) is { } fault) return fault;
+        if (sent.ExpiresAt.FindFault(clock.GetUtcNow()) is { } past) return past;
         return await changes.RunAsync<ApiAnswer<UserView>>(
             async session =>
             {
@@ -148,6 +157,7 @@ internal sealed class UserEndpoints(Database database, ApiChanges changes, NewPa
             { } role => Roles.Word(role),
         },
         IsDisabled = sent.IsDisabled ?? row.IsDisabled,
+        ExpiresAt = sent.ExpiresAt.From(row.ExpiresAt),
     };
 
     /// <summary>Whether nobody would be left who can make administrators.</summary>
@@ -156,8 +166,8 @@ internal sealed class UserEndpoints(Database database, ApiChanges changes, NewPa
         && await AccountTable.CountStaffAsync(session, Roles.Word(RegistryRole.Administrator)) <= 1;
 
     private static bool IsAdministrator(AccountRow row) =>
-        !row.IsDisabled && row.Role == Roles.Word(RegistryRole.Administrator);
+        row is { IsDisabled: false, ExpiresAt: null } && row.Role == Roles.Word(RegistryRole.Administrator);
 
     private static ApiError LastAdministrator() =>
-        ApiError.Conflict("this is the last administrator who is enabled: make another first");
+        ApiError.Conflict("this is the last administrator who is enabled and does not expire: make another first");
 }

@@ -1,37 +1,117 @@
 using System.CommandLine;
+using System.Text.Json;
+using System.Text.Json.Nodes;
 
 namespace Berth.Cli;
 
-/// <summary><c>berth access explain</c>: what somebody may do in a repository, and why.</summary>
+/// <summary><c>berth access explain</c>: what somebody may do in a repository, what a token is, and why.</summary>
 internal static class AccessCommand
 {
     public static Command Create()
     {
-        var user = ApiCommand.Argument("USER", "A user or a robot.");
-        var repository = ApiCommand.Argument("REPOSITORY", "The repository, which need not exist.");
+        var who = ApiCommand.Argument(
+            "WHO", "A user or a robot; or, without a repository, a token. '-' reads the token from the first line of "
+            + "the standard input, so that no other program and no history of a shell has it.");
+        var repository = new Argument<string?>("REPOSITORY")
+        {
+            Description = "The repository, which need not exist.",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
         return ApiCommand.Group(
             "access", "Who may do what, and why.",
             ApiCommand.Create(
-                "explain", "Show what somebody may do in a repository, and through which grant.",
-                async call =>
-                {
-                    var answer = await call.Api.AskAsync(
-                        "GET", $"access/explain?user={call.PathOf(user)}&repository={call.PathOf(repository)}",
-                        body: null, call.Cancellation);
-                    if (call.IsJson)
-                    {
-                        Console.WriteLine(answer.GetRawText());
-                        return;
-                    }
-
-                    ApiCall.Print(
-                        ["ACTION", "ALLOWED", "THROUGH"],
-                        [.. answer.GetProperty("actions").EnumerateArray().Select(action => new[]
-                        {
-                            ApiCall.Field("action")(action), ApiCall.Field("isAllowed")(action),
-                            ApiCall.Field("through")(action),
-                        })]);
-                },
-                user, repository));
+                "explain",
+                "Show what somebody may do in a repository, and through which grant; or whose a token is, which rule "
+                + "matched it, and for the others why not.",
+                call => call.Parsed.GetValue(repository) is { } name
+                    ? ExplainUserAsync(call, call.PathOf(who), Uri.EscapeDataString(name))
+                    : ExplainTokenAsync(call, call.Parsed.GetValue(who)!),
+                who, repository));
     }
+
+    private static async Task ExplainUserAsync(ApiCall call, string user, string repository)
+    {
+        var answer = await call.Api.AskAsync(
+            "GET", $"access/explain?user={user}&repository={repository}", body: null, call.Cancellation);
+        if (call.IsJson)
+        {
+            Console.WriteLine(answer.GetRawText());
+            return;
+        }
+
+        ApiCall.Print(
+            ["ACTION", "ALLOWED", "THROUGH"],
+            [.. answer.GetProperty("actions").EnumerateArray().Select(action => new[]
+            {
+                ApiCall.Field("action")(action), ApiCall.Field("isAllowed")(action), ApiCall.Field("through")(action),
+            })]);
+    }
+
+    private static async Task ExplainTokenAsync(ApiCall call, string text)
+    {
+        var token = text == "-" ? await StandardInput.ReadPasswordAsync("Token: ", call.Cancellation) : text;
+        var answer = await call.Api.AskAsync(
+            "POST", "access/explain", new JsonObject { ["token"] = token }, call.Cancellation);
+        if (call.IsJson) Console.WriteLine(answer.GetRawText());
+        else Tell(answer);
+    }
+
+    private static void Tell(JsonElement answer)
+    {
+        var isAccepted = answer.GetProperty("isAccepted").GetBoolean();
+        Console.WriteLine(isAccepted ? "It is accepted." : $"It is refused: {ApiCall.Field("reason")(answer)}.");
+        Show("Kind", KindOf(answer.GetProperty("kind").GetString()!));
+        Show("User", ApiCall.Field("user")(answer));
+        Show("Expires", ApiCall.Time("expiresAt")(answer));
+        if (answer.TryGetProperty("secret", out var secret))
+        {
+            Show("Name", ApiCall.Field("name")(secret));
+            Show("Number", ApiCall.Field("id")(secret));
+            Show("Only for", ApiCall.Field("actions")(secret));
+            Show("Only in", ApiCall.Field("names")(secret));
+            Show("Made", $"{ApiCall.Time("createdAt")(secret)} by {ApiCall.Field("createdBy")(secret)}");
+            Show("Last used", ApiCall.Time("usedAt", "never")(secret));
+        }
+
+        Show("Allows", ApiCall.Field("scopes")(answer));
+        foreach (var grant in ItemsOf(answer, "grants"))
+        {
+            Show("Allows", $"{ApiCall.Field("actions")(grant)} in {ApiCall.Field("names")(grant)}, by "
+                + ApiCall.Field("through")(grant));
+        }
+
+        foreach (var fact in ItemsOf(answer, "facts")) Show(ApiCall.Field("name")(fact), ApiCall.Field("value")(fact));
+        foreach (var issuer in ItemsOf(answer, "issuers")) TellOf(issuer);
+    }
+
+    private static void TellOf(JsonElement issuer)
+    {
+        var fault = ApiCall.Field("fault")(issuer);
+        var name = ApiCall.Field("name")(issuer);
+        Console.WriteLine(
+            fault.Length == 0 ? $"It is a valid token of issuer {name}." : $"Issuer {name}: {fault}.");
+        foreach (var rule in ItemsOf(issuer, "rules"))
+        {
+            var matches = rule.GetProperty("matches").GetBoolean();
+            Console.WriteLine($"  {ApiCall.Field("name")(rule)} {(matches ? "matches" : "does not match")}:");
+            Console.WriteLine($"    {ApiCall.Field("if")(rule)}");
+            foreach (var reason in rule.GetProperty("reasons").EnumerateArray()) Console.WriteLine($"    {reason}");
+        }
+    }
+
+    private static void Show(string heading, string text)
+    {
+        if (text.Length > 0) Console.WriteLine($"{heading,-9}  {text}");
+    }
+
+    private static string KindOf(string kind) => kind switch
+    {
+        "registry" => "access token of this registry",
+        "issuer" => "token of an issuer",
+        "unknown" => "",
+        _ => $"{kind} token",
+    };
+
+    private static JsonElement.ArrayEnumerator ItemsOf(JsonElement json, string name) =>
+        json.TryGetProperty(name, out var items) ? items.EnumerateArray() : default;
 }

@@ -126,4 +126,8 @@ internal sealed record ApiCall(ParseResult Parsed, ApiConnection Api, bool IsJso
         var at = isDate && text.Contains('-') ? date : TimeProvider.System.GetUtcNow() + DurationOf(text);
         return at.UtcDateTime.ToString("O", CultureInfo.InvariantCulture);
     }
+
+    /// <summary>The same for a change, in which <c>never</c> takes an end away.</summary>
+    /// <exception cref="InvalidDataException">It is none of these.</exception>
+    public static JsonNode? NewExpiryOf(string text) => text == "never" ? null : ExpiryOf(text);
 }

@@ -37,16 +37,19 @@ internal static class ApiCommand
         options.AddTo(command);
         command.SetAction(async (parsed, cancellation) =>
         {
+            SavedToken? saved = null;
             try
             {
-                if (await OpenAsync(options, parsed, mayCreate, cancellation) is not { } api) return 2;
+                saved = await FindSavedAsync(options, parsed, cancellation);
+                if (await OpenAsync(options, parsed, saved, mayCreate, cancellation) is not { } api) return 2;
                 await using var opened = api;
                 await run(new ApiCall(parsed, api, parsed.GetValue(options.Json), cancellation));
                 return 0;
             }
             catch (ApiRefusalException e)
             {
-                await Console.Error.WriteLineAsync($"{NameOf(parsed)}: {e.Message}");
+                var advice = e.IsSignIn && saved is not null ? $": {saved.Advice}" : "";
+                await Console.Error.WriteLineAsync($"{NameOf(parsed)}: {e.Message}{advice}");
                 return 1;
             }
             catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException
@@ -75,33 +78,59 @@ internal static class ApiCommand
 
     public static Option<bool> Switch(string name, string description) => new(name) { Description = description };
 
-    private static async Task<ApiConnection?> OpenAsync(
-        ApiOptions options, ParseResult parsed, bool mayCreate, CancellationToken cancellation)
+    /// <summary>The token of <c>berth login</c>, if it is to be used: whoever names credentials means those.</summary>
+    private static async Task<SavedToken?> FindSavedAsync(
+        ApiOptions options, ParseResult parsed, CancellationToken cancellation)
     {
+        if (parsed.GetValue(options.Server) is not { } server || parsed.GetValue(options.User) is not null
+            || TokenInEnvironment is not null)
+        {
+            return null;
+        }
+
+        var saved = await SavedTokens.FindAsync(ApiConnection.AddressOf(server), cancellation);
+        if (saved?.ExpiresAt is { } end && end <= TimeProvider.System.GetUtcNow())
+            throw new ApiRefusalException($"the token for {saved.Server} ended at {end:u}: {saved.Advice}");
+        return saved;
+    }
+
+    private static async Task<ApiConnection?> OpenAsync(
+        ApiOptions options, ParseResult parsed, SavedToken? saved, bool mayCreate, CancellationToken cancellation)
+    {
+        var (user, authority) = (parsed.GetValue(options.User), parsed.GetValue(options.Authority));
         if (parsed.GetValue(options.Server) is { } server)
         {
             var address = ApiConnection.AddressOf(server);
-            var credentials = await ReadCredentialsAsync(parsed.GetValue(options.User), cancellation);
-            return new ApiConnection(address, credentials, parsed.GetValue(options.Authority));
+            return saved is null
+                ? new ApiConnection(address, await ReadCredentialsAsync(user, server, cancellation), authority)
+                : new ApiConnection(address, ApiConnection.Bearer(saved.Secret), authority ?? saved.Authority);
         }
 
-        if (parsed.GetValue(options.User) is not null || parsed.GetValue(options.Authority) is not null)
+        if (user is not null || authority is not null)
             throw new InvalidDataException("--user and --ca are for a --server; without it, nobody signs in");
         if (SettingsOption.Load(parsed.GetValue(options.Config)) is not { } settings) return null;
         return new ApiConnection(await LocalApi.OpenAsync(settings, mayCreate, cancellation));
     }
 
     private static async Task<AuthenticationHeaderValue> ReadCredentialsAsync(
-        string? user, CancellationToken cancellation)
+        string? user, string server, CancellationToken cancellation)
     {
-        if (Environment.GetEnvironmentVariable("BERTH_TOKEN") is { Length: > 0 } token)
-            return user is null ? new AuthenticationHeaderValue("Bearer", token) : ApiConnection.Basic(user, token);
-        if (user is null) throw new InvalidDataException("name who signs in with --user, or set BERTH_TOKEN");
+        if (TokenInEnvironment is { } token)
+            return user is null ? ApiConnection.Bearer(token) : ApiConnection.Basic(user, token);
+        if (user is null)
+        {
+            throw new InvalidDataException(
+                $"name who signs in with --user, set BERTH_TOKEN, or run `berth login {server}`");
+        }
+
         var password = Environment.GetEnvironmentVariable("BERTH_PASSWORD") is { Length: > 0 } given
             ? given
             : await StandardInput.ReadPasswordAsync($"Password of {user}: ", cancellation);
         return ApiConnection.Basic(user, password);
     }
+
+    private static string? TokenInEnvironment =>
+        Environment.GetEnvironmentVariable("BERTH_TOKEN") is { Length: > 0 } token ? token : null;
 
     private static string NameOf(ParseResult parsed)
     {

@@ -12,7 +12,11 @@ using Berth.Api;
 namespace Berth.Cli;
 
 /// <summary>The API answered an error, which the message has in words.</summary>
-internal sealed class ApiRefusalException(string message) : Exception(message);
+internal sealed class ApiRefusalException(string message) : Exception(message)
+{
+    /// <summary>Whether the credentials are not, or no longer, good.</summary>
+    public bool IsSignIn { get; init; }
+}
 
 /// <summary>A connection to the API: to a server, or to the database on this machine.</summary>
 internal sealed class ApiConnection : IAsyncDisposable
@@ -38,12 +42,7 @@ internal sealed class ApiConnection : IAsyncDisposable
     /// <exception cref="InvalidDataException">The file can't be used.</exception>
     public ApiConnection(Uri server, AuthenticationHeaderValue credentials, string? authority)
     {
-        client = new HttpClient(new SocketsHttpHandler
-        {
-            AllowAutoRedirect = false,
-            UseCookies = false,
-            SslOptions = new SslClientAuthenticationOptions { CertificateChainPolicy = PolicyOf(authority) },
-        })
+        client = new HttpClient(HandlerFor(authority))
         {
             BaseAddress = new Uri(server.GetLeftPart(UriPartial.Path).TrimEnd('/') + ApiRoutes.Prefix + "/"),
             Timeout = LongestRequest,
@@ -109,6 +108,18 @@ internal sealed class ApiConnection : IAsyncDisposable
     public static AuthenticationHeaderValue Basic(string user, string password) =>
         new("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{user}:{password}")));
 
+    public static AuthenticationHeaderValue Bearer(string token) => new("Bearer", token);
+
+    /// <summary>How servers are reached: they send nobody, and the password, elsewhere.</summary>
+    /// <param name="authority">The file with the certificates that are trusted; null for the system's.</param>
+    /// <exception cref="InvalidDataException">The file can't be used.</exception>
+    public static SocketsHttpHandler HandlerFor(string? authority) => new()
+    {
+        AllowAutoRedirect = false,
+        UseCookies = false,
+        SslOptions = new SslClientAuthenticationOptions { CertificateChainPolicy = PolicyOf(authority) },
+    };
+
     private async Task<(JsonElement Json, string? Next)> SendAsync(
         string method, Uri address, JsonObject? body, CancellationToken cancellation)
     {
@@ -117,7 +128,14 @@ internal sealed class ApiConnection : IAsyncDisposable
             request.Content = new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json");
         using var answer = await client.SendAsync(request, cancellation);
         var text = await answer.Content.ReadAsStringAsync(cancellation);
-        if (!answer.IsSuccessStatusCode) throw new ApiRefusalException(Explain(answer.StatusCode, text));
+        if (!answer.IsSuccessStatusCode)
+        {
+            throw new ApiRefusalException(Explain(answer.StatusCode, text))
+            {
+                IsSignIn = answer.StatusCode == HttpStatusCode.Unauthorized,
+            };
+        }
+
         using var json = JsonDocument.Parse(text.Length == 0 ? "{}" : text);
         var link = answer.Headers.TryGetValues("Link", out var links) ? links.First().Split('<', '>')[1] : null;
         return (json.RootElement.Clone(), link);
@@ -150,7 +168,7 @@ internal sealed class ApiConnection : IAsyncDisposable
         {
             policy.CustomTrustStore.ImportFromPemFile(authority);
         }
-        catch (CryptographicException e)
+        catch (Exception e) when (e is CryptographicException or IOException or UnauthorizedAccessException)
         {
             throw new InvalidDataException($"{authority} has no certificates that can be read: {e.Message}", e);
         }

@@ -16,15 +16,18 @@ internal sealed class ApiOptions
     public Option<string?> User { get; } = new("--user", "-u")
     {
         Description = "Who signs in to the server, with the password in BERTH_PASSWORD or in the first line of the "
-            + "standard input. With a token in BERTH_TOKEN, nobody need be named.",
+            + "standard input. With a token in BERTH_TOKEN, or one that `berth login` got, nobody need be named.",
     };
 
-    public Option<string?> Authority { get; } = new("--ca")
+    public Option<string?> Authority { get; } = CreateAuthority();
+
+    public Option<bool> Json { get; } = new("--json") { Description = "Print what the API answers, as JSON." };
+
+    /// <summary>The option that names whose certificates are trusted.</summary>
+    public static Option<string?> CreateAuthority() => new("--ca")
     {
         Description = "File with the certificates that the server's may be signed with (PEM).",
     };
-
-    public Option<bool> Json { get; } = new("--json") { Description = "Print what the API answers, as JSON." };
 
     public void AddTo(Command command)
     {

@@ -22,9 +22,10 @@ internal static class LoginCommand
             Description = "The registry's address, such as https://registry.example.com.",
         };
         var name = new Option<string?>("--name") { Description = "What the token is called. Default: this machine." };
+        var authority = ApiOptions.CreateAuthority();
         var command = new Command("login", "Get a personal token for this machine by signing in with a browser.")
         {
-            server, name,
+            server, name, authority,
         };
         command.SetAction(async (parsed, cancellation) =>
         {
@@ -32,7 +33,8 @@ internal static class LoginCommand
             {
                 var address = ApiConnection.AddressOf(parsed.GetValue(server)!);
                 return await RunAsync(
-                    address, parsed.GetValue(name) ?? Environment.MachineName, TimeProvider.System, cancellation);
+                    address, parsed.GetValue(name) ?? Environment.MachineName, parsed.GetValue(authority),
+                    TimeProvider.System, cancellation);
             }
             catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException
                 or HttpRequestException or OperationCanceledException or JsonException)
@@ -45,9 +47,9 @@ internal static class LoginCommand
     }
 
     private static async Task<int> RunAsync(
-        Uri server, string name, TimeProvider clock, CancellationToken cancellation)
+        Uri server, string name, string? authority, TimeProvider clock, CancellationToken cancellation)
     {
-        using var client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false })
+        using var client = new HttpClient(ApiConnection.HandlerFor(authority))
         {
             BaseAddress = new Uri(server.GetLeftPart(UriPartial.Path).TrimEnd('/') + "/"),
             Timeout = LongestRequest,
@@ -70,7 +72,7 @@ internal static class LoginCommand
             var answer = await PostAsync(client, "auth/device/token", "device_code", secret, cancellation);
             if (TextOf(answer, "access_token") is { } token)
             {
-                await KeepAsync(server, answer, token, cancellation);
+                await KeepAsync(server, answer, token, authority, cancellation);
                 return 0;
             }
 
@@ -91,53 +93,28 @@ internal static class LoginCommand
         }
     }
 
-    private static async Task KeepAsync(Uri server, JsonObject answer, string token, CancellationToken cancellation)
+    private static async Task KeepAsync(
+        Uri server, JsonObject answer, string secret, string? authority, CancellationToken cancellation)
     {
-        var path = Path.Combine(
-            Environment.GetEnvironmentVariable("XDG_CONFIG_HOME") is { Length: > 0 } folder
-                ? folder
-                : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".config"),
-            "berth", "credentials.json");
         var user = TextOf(answer, "name") ?? "";
-        var all = File.Exists(path)
-            ? JsonNode.Parse(await File.ReadAllTextAsync(path, cancellation)) as JsonObject ?? []
-            : [];
-        all[server.GetLeftPart(UriPartial.Path).TrimEnd('/')] = new JsonObject
-        {
-            ["name"] = user,
-            ["token"] = token,
-            ["expiresAt"] = TextOf(answer, "expires_at"),
-        };
-        await WritePrivatelyAsync(path, all.ToJsonString(), cancellation);
+        var isTime = DateTimeOffset.TryParse(
+            TextOf(answer, "expires_at"), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var end);
+        await SavedTokens.PutAsync(
+            new SavedToken(
+                SavedTokens.NameOf(server), user, secret, isTime ? end : null,
+                authority is null ? null : Path.GetFullPath(authority)),
+            cancellation);
+        var name = SavedTokens.NameOf(server);
         Console.WriteLine(
             $"""
-            Signed in as {user}. The token is in {path}, which only you can read.
+            Signed in as {user}. The token is in {SavedTokens.FilePath}, which only you can read. Other commands
+            use it with --server {name}, until `berth logout {name}`.
             For docker, give it as the password to docker login {server.Authority} -u {user}
 
-              {token}
+              {secret}
 
-            It ends at {TextOf(answer, "expires_at")}; `berth token list {user} --server {server}` shows it.
+            It ends at {TextOf(answer, "expires_at")}; `berth token list {user} --server {name}` shows it.
             """);
-    }
-
-    /// <summary>Nobody else may read it at any moment, and a full disk must not cost what was there.</summary>
-    private static async Task WritePrivatelyAsync(string path, string text, CancellationToken cancellation)
-    {
-        const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        Directory.CreateDirectory(Path.GetDirectoryName(path)!, Private | UnixFileMode.UserExecute);
-        var fresh = string.Create(CultureInfo.InvariantCulture, $"{path}.{Environment.ProcessId}");
-        var options = new FileStreamOptions
-        {
-            Mode = FileMode.CreateNew,
-            Access = FileAccess.Write,
-            UnixCreateMode = Private,
-        };
-        await using (var writer = new StreamWriter(fresh, options))
-        {
-            await writer.WriteAsync(text.AsMemory(), cancellation);
-        }
-
-        File.Move(fresh, path, overwrite: true);
     }
 
     private static async Task<JsonObject> PostAsync(

@@ -16,6 +16,7 @@ internal static class RobotCommand
         return ApiCommand.Group(
             "robot", "Robots: accounts for programs.",
             CreateAdd(),
+            CreateChange(),
             ApiCommand.Create(
                 "list", "List robots.",
                 call => call.ListAsync(
@@ -52,14 +53,43 @@ internal static class RobotCommand
                 Name));
     }
 
+    private static Command CreateChange()
+    {
+        var description = ApiCommand.Text("--description", "What it is for.");
+        var grants = CreateGrants("These alone from now on");
+        var expires = ApiCommand.Text("--expires", "When it ends: a date, a duration such as 90d, or never.");
+        var disabled = new Option<bool?>("--disabled")
+        {
+            Description = "true keeps it out, and false lets it in again.",
+        };
+        return ApiCommand.Create(
+            "change", "Change what a robot may do, and until when. What is not given stays as it is.",
+            call =>
+            {
+                var change = new JsonObject();
+                if (call.Parsed.GetValue(description) is { } text) change["description"] = text;
+                if (call.Parsed.GetValue(grants) is { Length: > 0 } given)
+                    change["grants"] = new JsonArray([.. given.Select(GrantOf)]);
+                if (call.Parsed.GetValue(expires) is { } end) change["expiresAt"] = ApiCall.NewExpiryOf(end);
+                if (call.Parsed.GetValue(disabled) is { } isDisabled) change["isDisabled"] = isDisabled;
+                return call.DoAsync(
+                    "PATCH", $"robots/{call.PathOf(Name)}", change,
+                    robot => $"{robot.GetProperty("name")} may {GrantsOf(robot)} now, and ends: "
+                        + $"{ApiCall.Time("expiresAt", "never")(robot)}.");
+            },
+            Name, description, grants, expires, disabled);
+    }
+
+    private static Option<string[]> CreateGrants(string what) => new("--grant")
+    {
+        Description = $"{what}: acme/**=writer or acme/app=pull,push. May be given several times.",
+    };
+
     private static Command CreateAdd()
     {
         var space = ApiCommand.Text("--namespace", "Whose it is; without it, it is the registry's.");
         var description = ApiCommand.Text("--description", "What it is for.");
-        var grants = new Option<string[]>("--grant")
-        {
-            Description = "What it may do where: acme/**=writer or acme/app=pull,push. May be given several times.",
-        };
+        var grants = CreateGrants("What it may do where");
         var expires = ApiCommand.Text("--expires", "When it ends: a date, or a duration such as 90d.");
         var maker = ApiCommand.Switch("--may-make-robots", "It may make robots that may do no more than it does.");
         return ApiCommand.Create(

@@ -15,6 +15,9 @@ internal static class UserCommand
 
     private static readonly Argument<string> Name = ApiCommand.Argument("NAME", "The user's name.");
 
+    private static readonly Argument<string> When =
+        ApiCommand.Argument("WHEN", "A date, a duration such as 90d, or never.");
+
     public static Command Create() => ApiCommand.Group(
         "user", "Users of the registry.",
         CreateAdd(),
@@ -27,13 +30,20 @@ internal static class UserCommand
             call => call.ShowAsync(
                 $"users/{call.PathOf(Name)}", ("Name", ApiCall.Field("name")), ("Full name", ApiCall.Field("fullName")),
                 ("E-mail", ApiCall.Field("email")), ("Role", RoleOf), ("Disabled", ApiCall.Field("isDisabled")),
-                ("Has a password", ApiCall.Field("hasPassword")),
+                ("Expires", ApiCall.Time("expiresAt")), ("Has a password", ApiCall.Field("hasPassword")),
                 ("Has a second factor", ApiCall.Field("hasSecondFactor")), ("Since", ApiCall.Time("createdAt")),
                 ("Made by", ApiCall.Field("createdBy"))),
             Name),
         ApiCommand.Create(
             "disable", "Keep a user out, and sign them out everywhere.", call => SetAsync(call, true), Name),
         ApiCommand.Create("enable", "Let a disabled user in again.", call => SetAsync(call, false), Name),
+        ApiCommand.Create(
+            "expire", "Say when a user's account ends.",
+            call => call.DoAsync(
+                "PATCH", $"users/{call.PathOf(Name)}",
+                new JsonObject { ["expiresAt"] = ApiCall.NewExpiryOf(call.Parsed.GetValue(When)!) },
+                user => $"{user.GetProperty("name")} ends: {ApiCall.Time("expiresAt", "never")(user)}."),
+            Name, When),
         ApiCommand.Create("password", "Set a user's password.", SetPasswordAsync, Name, PasswordStdin),
         CreateIdentity(),
         ApiCommand.Create(

@@ -31,7 +31,13 @@ internal sealed record DeviceToken(string Secret, string User, DateTimeOffset Ex
 /// Sign-in of programs without a browser (RFC 8628): the program shows a code, its user confirms it in a browser that
 /// is signed in, and the program gets a personal token.
 /// </summary>
-internal sealed class DeviceSignIn(Database database, AccessChanges changes, KnownRights known, TimeProvider clock)
+/// <param name="settings">The most that wait: anybody can ask. The codes are so many that none is ever guessed.</param>
+/// <param name="database">Those that wait.</param>
+/// <param name="changes">Makes tokens.</param>
+/// <param name="known">Whether an account may still do anything.</param>
+/// <param name="clock">The time.</param>
+internal sealed class DeviceSignIn(
+    AuthSettings settings, Database database, AccessChanges changes, KnownRights known, TimeProvider clock)
 {
     /// <summary>How long a code is good.</summary>
     public static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(10);
@@ -41,9 +47,6 @@ internal sealed class DeviceSignIn(Database database, AccessChanges changes, Kno
 
     /// <summary>How long the token is good.</summary>
     public static readonly TimeSpan TokenLifetime = TimeSpan.FromDays(90);
-
-    /// <summary>The most that wait: anybody can ask. The codes are so many that none is ever guessed.</summary>
-    private const int MaxWaiting = 10_000;
 
     /// <summary>RFC 8628, section 6.1: no vowels, so no words, and nothing that looks like something else.</summary>
     private const string Letters = "BCDFGHJKLMNPQRSTVWXZ";
@@ -70,7 +73,8 @@ internal sealed class DeviceSignIn(Database database, AccessChanges changes, Kno
             async session =>
             {
                 await DeviceTable.RemoveExpiredAsync(session, now);
-                return await DeviceTable.CountAsync(session) < MaxWaiting && await DeviceTable.AddAsync(
+                var waiting = await DeviceTable.CountAsync(session);
+                return waiting < settings.Sessions.WaitingDevices && await DeviceTable.AddAsync(
                     session,
                     new DeviceRow(HashOf(secret), code, name)
                     {

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Berth.Metadata;
 using Berth.Settings;
 
 namespace Berth.Identity;
@@ -41,16 +42,10 @@ internal static class KeylessRules
             for (var j = 0; j < issuer.Rules.Count; j++)
             {
                 var ruleKey = $"{key}.rules.{j}";
-                var rule = KeylessRule.Read(
-                    issuer.Name, issuer.Rules[j], $"rule {j + 1} of issuer {issuer.Name}",
+                var rule = Read(
+                    issuer, issuer.Rules[j], $"rule {j + 1} of issuer {issuer.Name}",
                     (part, reason) => Report($"{ruleKey}.{part}", reason, Severity.Error));
-                if (rule is null) continue;
-                rules.Add(rule);
-                if (IsForEveryone(issuer, rule))
-                {
-                    Report(ruleKey + ".if", "compares no claim that says whose token it is, such as "
-                        + "repository_owner: anyone in the world can get a token that matches", Severity.Error);
-                }
+                if (rule is not null) rules.Add(rule);
             }
         }
 
@@ -60,6 +55,30 @@ internal static class KeylessRules
         void Report(string key, string message, Severity severity) =>
             found.Add(new SettingsFault(SettingsKey.VariableFor(key), null, key, message) { Severity = severity });
     }
+
+    /// <summary>Reads a rule that is in the database, or about to be.</summary>
+    /// <param name="settings">The issuers.</param>
+    /// <param name="row">The rule.</param>
+    /// <param name="report">Takes the name of each part that is wrong, and what is wrong with it.</param>
+    /// <returns>Null if anything is wrong.</returns>
+    public static KeylessRule? Read(KeylessSettings settings, KeylessRuleRow row, Action<string, string> report)
+    {
+        if (settings.Issuers.FirstOrDefault(issuer => issuer.Name == row.Issuer) is { } issuer)
+            return Read(issuer, TextOf(row), $"keyless rule {row.Id}", report);
+        report(
+            "issuer", $"'{row.Issuer}' is not in the settings: auth.keyless.issuers has "
+            + string.Join(", ", settings.Issuers.Select(each => each.Name)));
+        return null;
+    }
+
+    /// <summary>A rule in the database as the settings would have it.</summary>
+    public static KeylessRuleSettings TextOf(KeylessRuleRow row) => new()
+    {
+        If = row.Condition,
+        Actions = row.Actions.Split(','),
+        Names = row.Names.Split(' '),
+        User = row.UserName,
+    };
 
     /// <summary>What a token says of itself.</summary>
     public static IReadOnlyList<(string Name, string Value)> FactsOf(SentToken token)
@@ -112,6 +131,16 @@ internal static class KeylessRules
                 faults.Add(new SettingsFault(path!, null, key + part, e.Message));
             }
         }
+    }
+
+    private static KeylessRule? Read(
+        KeylessIssuerSettings issuer, KeylessRuleSettings text, string through, Action<string, string> report)
+    {
+        var rule = KeylessRule.Read(issuer.Name, text, through, report);
+        if (rule is null || !IsForEveryone(issuer, rule)) return rule;
+        report("if", "compares no claim that says whose token it is, such as repository_owner: anyone in the world "
+            + "can get a token that matches");
+        return null;
     }
 
     private static bool IsForEveryone(KeylessIssuerSettings issuer, KeylessRule rule) =>

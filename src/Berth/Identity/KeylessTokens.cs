@@ -21,12 +21,18 @@ internal sealed class KeylessTokens
     private readonly IReadOnlyList<KeylessRule> ownRules;
     private readonly KeylessSettings settings;
     private readonly TimeProvider clock;
+    private readonly StoredKeylessRules? stored;
     private volatile IReadOnlyList<KeylessRule> rules;
 
+    /// <param name="settings">Issuers and rules.</param>
+    /// <param name="clock">The time.</param>
+    /// <param name="log">Issuers that are away.</param>
+    /// <param name="stored">The rules in the database; null if there are none but those of the settings.</param>
     /// <exception cref="StartException">A rule or a file can't be used.</exception>
-    public KeylessTokens(KeylessSettings settings, TimeProvider clock, ILogger<KeylessTokens> log)
+    public KeylessTokens(
+        KeylessSettings settings, TimeProvider clock, ILogger<KeylessTokens> log, StoredKeylessRules? stored = null)
     {
-        (this.settings, this.clock) = (settings, clock);
+        (this.settings, this.clock, this.stored) = (settings, clock, stored);
         issuers = settings.Issuers.ToDictionary(
             issuer => issuer.Url, issuer => new KeylessIssuer(issuer, settings, clock, log), StringComparer.Ordinal);
         ownRules = KeylessRules.Read(settings, out var faults);
@@ -63,6 +69,7 @@ internal sealed class KeylessTokens
         string token, TimeSpan patience, CancellationToken cancellation)
     {
         if (token.Length > SentToken.MaxChars) return KeylessAnswer.Refused("the token is too long");
+        if (stored is not null) await stored.RefreshAsync(Take, cancellation);
         var proof = proofs.Of(token);
         if (known.TryGet(proof, out var verified))
         {
@@ -105,6 +112,10 @@ internal sealed class KeylessTokens
                     rule.Condition.WhyNot(sent.Claims)))]);
         }
     }
+
+    /// <summary>A rule that can't be used, such as one for an issuer that is gone, allows nothing.</summary>
+    private void Take(IReadOnlyList<KeylessRuleRow> rows) => ReplaceFurtherRules(
+        rows.Select(row => KeylessRules.Read(settings, row, (_, _) => { })).OfType<KeylessRule>());
 
     private async ValueTask<KeylessAnswer> VerifyAsync(
         string proof, SentToken sent, KeylessIssuer issuer, TimeSpan patience, CancellationToken cancellation)

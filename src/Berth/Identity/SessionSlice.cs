@@ -24,7 +24,7 @@ internal sealed class SessionSlice : Slice
         services.AddSingleton<BrowserAdmission>().AddSingleton<SignInForms>().AddSingleton<SessionPages>()
             .AddSingleton<DeviceSignIn>().AddSingleton<DevicePages>();
         services.AddSingleton(provider => new SignInPages(
-            SystemsOf(auth, provider), provider.GetRequiredService<BrowserCookies>(),
+            SystemsOf(auth, provider), auth.Sessions.ConcurrentSignIns, provider.GetRequiredService<BrowserCookies>(),
             provider.GetRequiredService<BrowserSessions>(), provider.GetRequiredService<BrowserAdmission>(),
             provider.GetRequiredService<ExternalAccounts>(),
             provider.GetRequiredService<RateLimits>(), provider.GetRequiredService<AuditLog>(),
@@ -83,7 +83,7 @@ internal sealed class SessionSlice : Slice
             routes.MapMethods(path, [method], http => AnswerAsync(http, answer, log));
     }
 
-    public override IEnumerable<Command> Commands => [LoginCommand.Create()];
+    public override IEnumerable<Command> Commands => [LoginCommand.Create(), LogoutCommand.Create()];
 
     private static List<BrowserSignIn> SystemsOf(AuthSettings auth, IServiceProvider provider)
     {

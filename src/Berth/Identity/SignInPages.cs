@@ -11,13 +11,10 @@ namespace Berth.Identity;
 /// it comes back. <c>/auth/NAME/link</c> does the same for somebody who is signed in and wants another way to do so.
 /// </summary>
 internal sealed partial class SignInPages(
-    IReadOnlyList<BrowserSignIn> systems, BrowserCookies cookies, BrowserSessions sessions, BrowserAdmission admission,
-    ExternalAccounts accounts, RateLimits rates, AuditLog audit, TimeProvider clock,
+    IReadOnlyList<BrowserSignIn> systems, int maxRunning, BrowserCookies cookies, BrowserSessions sessions,
+    BrowserAdmission admission, ExternalAccounts accounts, RateLimits rates, AuditLog audit, TimeProvider clock,
     Func<HttpContext, string, string> addressOf, ILogger<SignInPages> log)
 {
-    /// <summary>Sign-ins that ask other systems at once. Anybody can begin one, so their number has a limit.</summary>
-    private const int MaxRunning = 32;
-
     private const int MaxNameChars = 128;
 
     private static readonly TimeSpan RetrySoon = TimeSpan.FromSeconds(5);
@@ -109,7 +106,7 @@ internal sealed partial class SignInPages(
 
     private async Task FinishAsync(HttpContext http, BrowserSignIn system, SignInAttempt attempt)
     {
-        if (Interlocked.Increment(ref running) > MaxRunning)
+        if (Interlocked.Increment(ref running) > maxRunning)
         {
             Interlocked.Decrement(ref running);
             await AnswerAsync(

@@ -25,6 +25,7 @@ internal sealed record CopiedTable(string Name, IReadOnlyList<string> Key, bool 
         new("invitation", ["id"], HasIdentity: true),
         new("session", ["hash"]),
         new("device_request", ["hash"]),
+        new("keyless_rule", ["id"], HasIdentity: true),
         new("token_key", ["id"]),
         new("access_version", ["id"]),
         new("audit_entry", ["id"], HasIdentity: true),

@@ -113,9 +113,10 @@ internal static class AccountTable
             $"SELECT {Columns} FROM account WHERE owner_id = $1 AND name > $2 ORDER BY name LIMIT $3",
             Read, ownerId, last, count);
 
-    /// <summary>How many enabled users have a role in the registry.</summary>
+    /// <summary>How many enabled users who do not expire have a role in the registry.</summary>
     public static async ValueTask<long> CountStaffAsync(Session session, string role) => await session.NumberAsync(
-        "SELECT count(*) FROM account WHERE role = $1 AND kind = $2 AND is_disabled = 0", role, AccountKinds.User) ?? 0;
+        "SELECT count(*) FROM account WHERE role = $1 AND kind = $2 AND is_disabled = 0 AND expires_at IS NULL",
+        role, AccountKinds.User) ?? 0;
 
     public static async ValueTask<bool> HasUsersAsync(Session session) =>
         await session.NumberAsync("SELECT 1 FROM account WHERE kind = $1 LIMIT 1", AccountKinds.User) is not null;

@@ -112,6 +112,11 @@ internal static class TokenTable
     public static async ValueTask RemoveAllAsync(Session session, long accountId, string kind) =>
         await session.RunAsync("DELETE FROM token WHERE account_id = $1 AND kind = $2", accountId, kind);
 
+    /// <summary>Deletes tokens that ended before a time, at most so many.</summary>
+    public static ValueTask<int> TrimAsync(Session session, DateTimeOffset before, int count) => session.RunAsync(
+        "DELETE FROM token WHERE id IN (SELECT id FROM token WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)",
+        before.ToUnixTimeMilliseconds(), count);
+
     /// <summary>Records uses. One that is older than what is recorded changes nothing.</summary>
     public static ValueTask NoteUsesAsync(Session session, IEnumerable<TokenUse> uses) => session.RunEachAsync(
         "UPDATE token SET used_at = $2, used_from = $3 WHERE id = $1 AND (used_at IS NULL OR used_at < $2)",

@@ -65,6 +65,12 @@ public sealed record AuthSettings
     /// <summary>How long a client may get tokens without the password again. Default: a quarter.</summary>
     public TimeSpan RefreshTokenLifetime { get; init; } = TimeSpan.FromDays(90);
 
+    /// <summary>
+    /// How long personal, robot and refresh tokens are still shown after they ended, so that people see why they no
+    /// longer get in. Default: Berth's own, a month.
+    /// </summary>
+    public TimeSpan KeepExpiredTokens { get; init; } = TimeSpan.FromDays(30);
+
     /// <summary>After how long a new key signs tokens. Default: a quarter.</summary>
     public TimeSpan TokenKeyAge { get; init; } = TimeSpan.FromDays(90);
 
@@ -114,6 +120,8 @@ public sealed record AuthSettings
             (s, v) => s with { UploadTokenGrace = v }, TimeSpan.Zero, TimeSpan.FromDays(30))
         .Duration("refreshtokenlifetime", s => s.RefreshTokenLifetime,
             (s, v) => s with { RefreshTokenLifetime = v }, TimeSpan.FromMinutes(1), TimeSpan.FromDays(3650))
+        .Duration("keepexpiredtokens", s => s.KeepExpiredTokens,
+            (s, v) => s with { KeepExpiredTokens = v }, TimeSpan.Zero, TimeSpan.FromDays(36500))
         .Duration("tokenkeyage", s => s.TokenKeyAge,
             (s, v) => s with { TokenKeyAge = v }, TimeSpan.FromHours(1), TimeSpan.FromDays(3650))
         .Text("issuer", s => s.Issuer, (s, v) => s with { Issuer = v })

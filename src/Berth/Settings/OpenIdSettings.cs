@@ -107,9 +107,24 @@ public sealed record SessionSettings
     /// <summary>Without any request. Default: a long meeting.</summary>
     public TimeSpan Idle { get; init; } = TimeSpan.FromHours(2);
 
+    /// <summary>
+    /// Sign-ins that ask other systems at once; anybody can begin one. Default: Berth's own; at a second each, more
+    /// than a large company on a Monday.
+    /// </summary>
+    public int ConcurrentSignIns { get; init; } = 32;
+
+    /// <summary>
+    /// Programs that wait to be let in (<c>berth login</c>); anybody can ask. Default: Berth's own, some megabytes of
+    /// the database.
+    /// </summary>
+    public int WaitingDevices { get; init; } = 10_000;
+
     internal static SettingsTable<SessionSettings> Keys { get; } = new SettingsTable<SessionSettings>()
         .Duration("lifetime", s => s.Lifetime,
             (s, v) => s with { Lifetime = v }, TimeSpan.FromMinutes(1), TimeSpan.FromDays(365))
         .Duration("idle", s => s.Idle,
-            (s, v) => s with { Idle = v }, TimeSpan.FromMinutes(2), TimeSpan.FromDays(365));
+            (s, v) => s with { Idle = v }, TimeSpan.FromMinutes(2), TimeSpan.FromDays(365))
+        .Number("concurrentsignins", s => s.ConcurrentSignIns,
+            (s, v) => s with { ConcurrentSignIns = v }, 1, 10_000)
+        .Number("waitingdevices", s => s.WaitingDevices, (s, v) => s with { WaitingDevices = v }, 1, 1_000_000);
 }

@@ -46,6 +46,10 @@ internal sealed class AccountsOf(RegistryFixture registry)
 
     public Task<long> AddRobotAsync(string name) => AddAsync(new AccountRow(0, AccountKinds.Robot, name));
 
+    /// <summary>The number of an account.</summary>
+    public async Task<long> FindAsync(string name) =>
+        (await registry.Services.GetRequiredService<KnownRights>().FindAccountAsync(name, Stop))!.Id;
+
     public Task GrantAsync(long account, string pattern, string actions) => changes.RunAsync(
         session => GrantTable.PutAsync(
             session, account, null, pattern.Split('/')[0],

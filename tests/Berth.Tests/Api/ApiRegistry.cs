@@ -25,9 +25,12 @@ public sealed class ApiRegistry : IAsyncLifetime
         Local = new LocalSettings { Enabled = true, AdminPassword = Password, BcryptCost = 4 },
     };
 
-    public async ValueTask InitializeAsync()
+    public ValueTask InitializeAsync() => new(StartAsync(auth => auth));
+
+    /// <param name="change">Changes the settings.</param>
+    internal async Task StartAsync(Func<AuthSettings, AuthSettings> change)
     {
-        Registry = await RegistryFixture.StartAsync(s => s with { Auth = Auth });
+        Registry = await RegistryFixture.StartAsync(s => s with { Auth = change(Auth) });
         foreach (var name in new[] { "aud", "ann", "bob", "eve" })
         {
             var role = name == "aud" ? "auditor" : "none";

@@ -81,6 +81,67 @@ public sealed class RobotTests(ApiRegistry api)
         (await api.AskAsync(secret, "DELETE", $"/robots/{made}")).Is(204);
     }
 
+    [Fact]
+    public async Task What_a_robot_may_do_and_its_end_are_changed_within_what_its_maker_may_give()
+    {
+        var name = api.Name("robot.p");
+        (await api.AskAsync(
+            "ann", "POST", "/robots",
+            $$"""
+            {"name":"{{name}}","namespace":"acme","expiresAt":"2099-01-01T00:00:00Z",
+            "grants":[{"names":"acme/a","role":"writer"},{"names":"acme/b","role":"reader"}]}
+            """)).Is(201);
+        Task<ApiResult> Change(string body, string? match = null, string who = "ann") =>
+            api.AskAsync(who, "PATCH", $"/robots/{name}", body, match);
+        static string GrantsOf(ApiResult robot) => string.Join(' ', robot.Json.GetProperty("grants").EnumerateArray()
+            .Select(grant => $"{grant.GetProperty("names")}={string.Join(',', grant.GetProperty("actions")
+                .EnumerateArray().Select(action => action.GetString()))}"));
+
+        var changed = (await Change(
+            """{"grants":[{"names":"acme/a","role":"reader"},{"names":"acme/c","actions":["delete"]}]}""", "\"1\""))
+            .Is(200);
+        Assert.Equal(("acme/a=pull acme/c=delete", "\"2\""), (GrantsOf(changed), changed.Headers["ETag"]));
+        Assert.StartsWith("2099", changed.Of("expiresAt"), StringComparison.Ordinal);
+        (await Change("""{"grants":[]}""", "\"1\"")).Is(412);
+        (await Change("""{"grants":[{"names":"bob/a","role":"reader"}]}""")).Is(400, "not within the namespace");
+        (await Change("""{"grants":[{"names":"**","role":"reader"}]}""")).Is(400, "not within the namespace");
+        (await Change("""{"grants":[{"names":"acme/a"}]}""")).Is(400, "role or actions");
+        (await Change("""{"grants":[]}""", who: "bob")).Is(404);
+        (await Change("""{"expiresAt":"2001-01-01T00:00:00Z"}""")).Is(400, "in the past");
+        Assert.False((await Change("""{"expiresAt":null}""")).Is(200).Json.TryGetProperty("expiresAt", out _));
+
+        // What somebody else gave it, whoever manages it may leave to it or take away, but not give.
+        await api.MakeAsync("/grants", $$"""{"robot":"{{name}}","names":"eve/x","role":"writer"}""");
+        changed = (await Change("""{"grants":[{"names":"eve/x","role":"reader"}]}""")).Is(200);
+        Assert.Equal("eve/x=pull", GrantsOf(changed));
+        (await Change("""{"grants":[{"names":"eve/x","role":"writer"}]}""")).Is(400, "not within the namespace");
+        Assert.Equal("", GrantsOf((await Change("""{"grants":[]}""")).Is(200)));
+    }
+
+    [Fact]
+    public async Task A_robot_changes_one_that_it_made_to_no_more_than_it_has()
+    {
+        var (maker, made) = (api.Name("robot.m"), api.Name("robot.c"));
+        var secret = (await api.AskAsync(
+            "ann", "POST", "/robots",
+            $$"""
+            {"name":"{{maker}}","namespace":"acme","mayMakeRobots":true,"expiresAt":"2099-01-01T00:00:00Z",
+            "grants":[{"names":"acme/ci/**","role":"writer"}]}
+            """)).Is(201).Of("secret");
+        (await api.AskAsync(
+            secret, "POST", "/robots",
+            $$"""{"name":"{{made}}","namespace":"acme","expiresAt":"2098-01-01T00:00:00Z"}""")).Is(201);
+        Task<ApiResult> Change(string body) => api.AskAsync(secret, "PATCH", $"/robots/{made}", body);
+        (await Change("""{"grants":[{"names":"acme/ci/x","role":"writer"}]}""")).Is(200);
+        (await Change("""{"grants":[{"names":"acme/ci/x","role":"maintainer"}]}""")).Is(403, "may not delete,manage");
+        (await Change("""{"grants":[{"names":"acme/**","role":"reader"}]}"""))
+            .Is(403, "may not pull in all of acme/**");
+        (await Change("""{"expiresAt":null}""")).Is(403, "expires no later");
+        (await Change("""{"expiresAt":"2099-01-01T00:00:00Z"}""")).Is(200);
+        (await api.AskAsync(secret, "PATCH", $"/robots/{maker}", """{"grants":[{"names":"acme/**","role":"owner"}]}"""))
+            .Is(403, "does not manage");
+    }
+
     [Theory]
     [InlineData("""{"name":"ci","namespace":"acme"}""", 400, "begin with robot.")]
     [InlineData("""{"name":"robot.q","namespace":"acme","grants":[{"names":"b/x","role":"reader"}]}""", 400, "within")]

@@ -54,7 +54,7 @@ public sealed class RouteTests(ApiRegistry api)
                 {
                     var path = Fill(PathOf(route));
                     var answer = await api.AskAsync(
-                        caller.Length == 0 ? null : caller, method, path, method is "GET" or "DELETE" ? null : "{}",
+                        caller.Length == 0 ? null : caller, method, path, BodyOf(method),
                         match: "\"0\"");
                     var why = $"{answer.Asked}: {answer.Status} {answer.Text}";
                     if (caller.Length == 0) Assert.True(answer.Status == 401, why);
@@ -78,7 +78,7 @@ public sealed class RouteTests(ApiRegistry api)
             {
                 if (right is ApiRight.Everyone) continue;
                 var answer = await api.AskAsync(
-                    secret, method, Fill(PathOf(route)), method is "GET" or "DELETE" ? null : "{}");
+                    secret, method, Fill(PathOf(route)), BodyOf(method));
                 if (right is ApiRight.SignedIn or ApiRight.Catalog) Assert.NotEqual(403, answer.Status);
                 else Assert.True(answer.Status is 403 or 404, $"{answer.Asked}: {answer.Status}");
             }
@@ -101,6 +101,7 @@ public sealed class RouteTests(ApiRegistry api)
             from route in Routes
             where RightOf(route) != ApiRight.Everyone
             from method in route.Metadata.GetMetadata<HttpMethodMetadata>()!.HttpMethods
+            where method != "HEAD"
             select $"{method} {PathOf(route).Replace("**", "").Replace(":long", "")}";
         Assert.Equal(routed.Order(StringComparer.Ordinal), described.Order(StringComparer.Ordinal));
         foreach (var path in json.GetProperty("paths").EnumerateObject())
@@ -117,6 +118,43 @@ public sealed class RouteTests(ApiRegistry api)
                 if (operation.Name is "post" or "patch" && !WithoutBody.Contains(path.Name))
                     Assert.True(operation.Value.TryGetProperty("requestBody", out _), path.Name);
             }
+        }
+    }
+
+    [Fact]
+    public async Task The_description_says_what_each_field_and_filter_means()
+    {
+        var json = (await api.AskAsync(null, "GET", "/openapi.json")).Is(200).Json;
+        var fields =
+            from schema in json.GetProperty("components").GetProperty("schemas").EnumerateObject()
+            where schema.Value.TryGetProperty("properties", out _)
+            from field in schema.Value.GetProperty("properties").EnumerateObject()
+            where !field.Value.TryGetProperty("$ref", out _) && !field.Value.TryGetProperty("oneOf", out _)
+            where !field.Value.TryGetProperty("description", out _)
+            select $"{schema.Name}.{field.Name}";
+        Assert.Empty(fields);
+        var filters =
+            from path in json.GetProperty("paths").EnumerateObject()
+            from operation in path.Value.EnumerateObject()
+            where operation.Value.TryGetProperty("parameters", out _)
+            from filter in operation.Value.GetProperty("parameters").EnumerateArray()
+            where filter.GetProperty("in").GetString() == "query" && !filter.TryGetProperty("description", out _)
+            select $"{path.Name} {filter.GetProperty("name")}";
+        Assert.Empty(filters);
+    }
+
+    [Fact]
+    public async Task Head_is_answered_as_get_is_without_the_body()
+    {
+        foreach (var route in Routes.Where(route =>
+            route.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods.Contains("GET") == true))
+        {
+            var path = Fill(PathOf(route));
+            var (head, get) = (await api.AskAsync("admin", "HEAD", path), await api.AskAsync("admin", "GET", path));
+            Assert.True(head.Status == get.Status, $"{head.Asked}: {head.Status} instead of {get.Status}");
+            Assert.Equal("", head.Text);
+            foreach (var name in new[] { "Content-Type", "Content-Length", "ETag", "Link" })
+                Assert.Equal(get.Headers.GetValueOrDefault(name), head.Headers.GetValueOrDefault(name));
         }
     }
 
@@ -142,6 +180,8 @@ public sealed class RouteTests(ApiRegistry api)
         Assert.Equal("gzip", script.Headers["Content-Encoding"]);
         Assert.Contains("createApiReference", (await api.AskAsync(null, "GET", "/docs/start.js")).Text);
     }
+
+    private static string? BodyOf(string method) => method is "GET" or "HEAD" or "DELETE" ? null : "{}";
 
     private static string PathOf(RouteEndpoint route) => "/" + route.RoutePattern.RawText!.TrimStart('/');
 

@@ -61,7 +61,7 @@ public sealed class UserTests(ApiRegistry api)
     public async Task What_is_not_there_and_what_is_not_supported_is_said()
     {
         (await api.AskAsync("admin", "GET", "/nothing")).Is(404, "no such path");
-        Assert.Equal("GET, POST", (await api.AskAsync("admin", "PUT", "/users")).Is(405).Headers["Allow"]);
+        Assert.Equal("GET, HEAD, POST", (await api.AskAsync("admin", "PUT", "/users")).Is(405).Headers["Allow"]);
         (await api.AskAsync(null, "GET", "/users")).Is(401);
         Assert.Equal("Basic realm=\"Berth\"", (await api.AskAsync(null, "GET", "/me")).Headers["WWW-Authenticate"]);
         (await api.AskAsync("ann:wrong password", "GET", "/me")).Is(401, "wrong user name or password");
@@ -106,6 +106,25 @@ public sealed class UserTests(ApiRegistry api)
         (await api.AskAsync(other, "PATCH", $"/users/{other}", """{"isDisabled":true}""")).Is(409);
         (await api.AskAsync(other, "PATCH", "/users/admin", """{"role":"administrator"}""")).Is(200);
         (await api.AskAsync("admin", "DELETE", $"/users/{other}")).Is(204);
+    }
+
+    [Fact]
+    public async Task An_account_has_an_end_which_can_be_taken_away_again()
+    {
+        var (name, end) = (api.Name("u"), "2099-01-01T00:00:00+00:00");
+        var made = await api.MakeAsync(
+            "/users", $$"""{"name":"{{name}}","password":"{{ApiRegistry.Password}}","expiresAt":"{{end}}"}""");
+        Assert.Equal(end, made.GetProperty("user").GetProperty("expiresAt").GetString());
+        Task<ApiResult> Change(string body) => api.AskAsync("admin", "PATCH", $"/users/{name}", body);
+        Assert.Equal(end, (await Change("""{"fullName":"U"}""")).Is(200).Of("expiresAt"));
+        (await Change("""{"expiresAt":"2001-01-01T00:00:00Z"}""")).Is(400, "in the past");
+        (await Change("""{"expiresAt":""}""")).Is(400, "at expiresAt");
+        (await Change("""{"expiresAt":7}""")).Is(400, "at expiresAt");
+        Assert.False((await Change("""{"expiresAt":null}""")).Is(200).Json.TryGetProperty("expiresAt", out _));
+        (await api.AskAsync("admin", "PATCH", "/users/admin", $$"""{"expiresAt":"{{end}}"}"""))
+            .Is(409, "the last administrator");
+        (await api.AskAsync("admin", "POST", "/users", """{"name":"q","expiresAt":"2001-01-01T00:00:00Z"}"""))
+            .Is(400, "in the past");
     }
 
     [Fact]

@@ -80,6 +80,8 @@ public sealed class AccountCommandTests
         Assert.Equal("ann is now disabled.\n", await Do("user disable ann"));
         Assert.Contains("Disabled        yes", await Do("user show ann"));
         await Do("user enable ann");
+        Assert.Equal("ann ends: 2099-01-02 00:00.\n", await Do("user expire ann 2099-01-02"));
+        Assert.Equal("ann ends: never.\n", await Do("user expire ann never"));
         await Do("org add acme --public");
         await Do("org member add acme ann --role owner");
         await Do("team add acme/dev");
@@ -100,6 +102,12 @@ public sealed class AccountCommandTests
         var next = (await berth.RunAsync("robot", "rotate", "robot.ci", "--overlap", "10m")).Is(0).Secret;
         foreach (var one in new[] { secret, next })
             await Eventually.TrueAsync(async () => await NameOfAsync(registry, one) == "robot.ci");
+        Assert.Equal(
+            "robot.ci may acme/a=writer acme/b=delete now, and ends: 2099-01-02 00:00.\n",
+            await Do("robot change robot.ci --grant acme/a=writer --grant acme/b=delete --expires 2099-01-02"));
+        Assert.Equal(
+            "robot.ci may acme/a=writer acme/b=delete now, and ends: never.\n",
+            await Do("robot change robot.ci --expires never --disabled true"));
         await Do("robot delete robot.ci");
         await Do("org delete acme");
         await Do("user delete ann");
@@ -185,7 +193,8 @@ public sealed class AccountCommandTests
         }
     }
 
-    private static X509Certificate2 IssueToLoopback()
+    /// <summary>A certificate of its own for 127.0.0.1.</summary>
+    internal static X509Certificate2 IssueToLoopback()
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest("CN=berth", key, HashAlgorithmName.SHA256);

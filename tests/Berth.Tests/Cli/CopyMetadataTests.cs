@@ -256,6 +256,7 @@ public class CopyMetadataTests
         await TokenTable.AddAsync(session, new TokenRow(0, ann, TokenKinds.Personal, "laptop"), "hash");
         await SessionTable.AddAsync(session, new SessionRow("hash", ann, "password"));
         await DeviceTable.AddAsync(session, new DeviceRow("hash", "code", "laptop"));
+        await KeylessRuleTable.AddAsync(session, new KeylessRuleRow(0, "ci", "sub == \"x\"", "pull", "team/**"));
         await TokenKeyTable.AddUnlessAsync(session, new TokenKeyRow("key", [1, 2], now), now);
         await AccessVersion.AdvanceAsync(session);
         foreach (var statement in new[]

@@ -5,7 +5,10 @@ using Berth.Tests.Api;
 
 namespace Berth.Tests.Cli;
 
-/// <summary>The commands of docs/accounts.md and docs/api-v1.md, in a real shell, in the order of the pages.</summary>
+/// <summary>
+/// The commands of docs/accounts.md, docs/api-v1.md and docs/sign-in-keyless.md, in a real shell, in the order of the
+/// pages.
+/// </summary>
 public sealed partial class DocumentedCommandTests
 {
     private const string Address = "https://registry.example.com";
@@ -51,6 +54,26 @@ public sealed partial class DocumentedCommandTests
             curl() { command curl --fail-with-body -sS "$@"; }
             BERTH_TOKEN={{token.Is(0).Secret}}
             {{script}}
+            """);
+    }
+
+    [Fact]
+    public async Task The_commands_of_the_page_on_sign_in_without_passwords_work_as_they_stand()
+    {
+        await using var registry = await RegistryFixture.StartAsync(s => s with { Auth = ApiRegistry.Auth });
+        var berth = string.Join(' ', BerthProgram.CommandOf(BerthProgram.Path));
+        var blocks = BlocksOf("docs/sign-in-keyless.md").FindAll(
+            block => block.Contains("berth ", StringComparison.Ordinal));
+        Assert.Equal(2, blocks.Count);
+        await RunAsync(
+            registry,
+            $$"""
+            export REGISTRY_AUTH_KEYLESS_ISSUERS_0_NAME=github
+            export REGISTRY_AUTH_KEYLESS_ISSUERS_0_URL=https://token.actions.githubusercontent.com
+            export REGISTRY_AUTH_KEYLESS_ISSUERS_0_AUDIENCE=registry.example.com
+            TOKEN=eyJhbGciOiJSUzI1NiJ9.e30.e30
+            berth() { {{berth}} "$@"; }
+            {{string.Join('\n', blocks)}}
             """);
     }
 

@@ -6,6 +6,7 @@ using System.Text.RegularExpressions;
 using Berth.Access;
 using Berth.Identity;
 using Berth.Tests.Access;
+using Berth.Tests.Cli;
 using Microsoft.Extensions.DependencyInjection;
 using static Berth.Tests.Access.AccountsOf;
 
@@ -59,6 +60,16 @@ public sealed class DeviceSignInTests
         Assert.InRange(
             listed.GetProperty("expiresAt").GetDateTimeOffset() - TimeProvider.System.GetUtcNow(),
             TimeSpan.FromDays(89.9), TimeSpan.FromDays(90));
+
+        // Other commands use it, and a logout ends it.
+        var environment = new Dictionary<string, string> { ["XDG_CONFIG_HOME"] = home.FullName };
+        var server = registry.BaseAddress.ToString();
+        var mine = await AccountCommand.RunAsync(environment, "", "token", "list", "ann", "--server", server);
+        Assert.Contains("<b>laptop", mine.Is(0).Output, StringComparison.Ordinal);
+        (await AccountCommand.RunAsync(environment, "", "logout", server)).Is(0);
+        Assert.Equal("{}", await File.ReadAllTextAsync(file, Stop));
+        using var after = await browser.GetAsync("api/v1/me/tokens");
+        Assert.Empty((await after.Content.ReadFromJsonAsync<JsonElement>(Stop)).GetProperty("items").EnumerateArray());
         home.Delete(recursive: true);
     }
 
@@ -134,6 +145,17 @@ public sealed class DeviceSignInTests
         using (await DecideAsync(browser, last, "allow", browser.Origin)) Assert.NotNull(last);
         await new AccountsOf(registry).SetAsync("ann", account => account with { IsDisabled = true });
         Assert.Equal("access_denied", await PollAsync(browser, ofDisabled));
+    }
+
+    [Fact]
+    public async Task Only_so_many_programs_wait_at_once()
+    {
+        await using var registry = await AccountsOf.StartAsync(
+            auth => auth with { Sessions = new() { WaitingDevices = 1 } });
+        using var browser = new TestBrowser(registry);
+        await BeginAsync(browser);
+        using var second = await SendAsync(browser, "auth/device", ("name", "laptop"));
+        Assert.Equal(HttpStatusCode.TooManyRequests, second.StatusCode);
     }
 
     [Fact]
