@@ -167,6 +167,13 @@ install_missing
 install_programs
 dotnet build Berth.slnx -c Release -nodeReuse:false --verbosity quiet --nologo || die "the build failed"
 
+# What users, rights and sign-ins do in the database.
+accounts=()
+for class in Access.Credential Access.LeakWalk Access.LocalUser Audit.Audit Identity.BrowserSession \
+  Identity.LinkedIdentity Identity.NewUser Identity.Passkey Identity.SecondFactor; do
+  accounts+=(-class "Berth.Tests.${class}Tests")
+done
+
 rm -rf "$results"
 mkdir -p "$results"
 [ ${#options[@]} -gt 0 ] || publish
@@ -176,6 +183,8 @@ echo "With PostgreSQL and S3:"
 BERTH_TEST_DATABASE=postgres BERTH_TEST_STORE=s3 run_tests cluster \
   -namespace Berth.Tests.Distribution -namespace Berth.Tests.Registry -namespace Berth.Tests.Metadata \
   -namespace Berth.Tests.Jobs -namespace Berth.Tests.Hosting -namespace Berth.Tests.Api -trait- runs=once ${options[@]+"${options[@]}"}
+echo "Accounts and rights with PostgreSQL:"
+BERTH_TEST_DATABASE=postgres run_tests accounts "${accounts[@]}" -trait- runs=once ${options[@]+"${options[@]}"}
 echo "With Azure:"
 BERTH_TEST_STORE=azure run_tests azure \
   -class Berth.Tests.Distribution.BlobPushTests -class Berth.Tests.Distribution.BlobPullTests \
@@ -185,6 +194,8 @@ if [ -n "${BERTH_TEST_PROGRAM:-}" ]; then
   echo "With the published program:"
   BERTH_TEST_HOST=program run_tests program \
     -namespace Berth.Tests.Distribution -trait- runs=inside \
+    ${options[@]+"${options[@]}"}
+  BERTH_TEST_HOST=program run_tests program-accounts "${accounts[@]}" -trait- runs=inside \
     ${options[@]+"${options[@]}"}
 fi
 
