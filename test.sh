@@ -102,9 +102,9 @@ list_failed() {
 
 # run_runner FILE THREADS OPTION...: runs tests and writes their results to a file.
 run_runner() {
-  local file=$1 count=$2
+  local file=$1 count=$2 project=${project:-Berth.Tests}
   shift 2
-  timeout --kill-after=30 "${minutes}m" tests/Berth.Tests/bin/Release/net10.0/Berth.Tests \
+  timeout --kill-after=30 "${minutes}m" "tests/$project/bin/Release/net10.0/$project" \
     -noLogo -noColor -longRunning 120 -maxThreads "$count" -result-xml "$file" "$@"
 }
 
@@ -190,6 +190,8 @@ BERTH_TEST_STORE=azure run_tests azure \
   -class Berth.Tests.Distribution.BlobPushTests -class Berth.Tests.Distribution.BlobPullTests \
   -class Berth.Tests.Distribution.UploadTests -class Berth.Tests.Distribution.ManifestPushTests \
   -class Berth.Tests.Cluster.SharedStoreTests -trait- runs=once ${options[@]+"${options[@]}"}
+echo "With a browser:"
+project=Berth.BrowserTests run_tests browser ${options[@]+"${options[@]}"}
 if [ -n "${BERTH_TEST_PROGRAM:-}" ]; then
   echo "With the published program:"
   BERTH_TEST_HOST=program run_tests program \

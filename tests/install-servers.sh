@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs the servers that the tests start: PostgreSQL and a pooler before it, Ceph's S3 gateway with what it stands
-# on, nginx, OpenLDAP, and from npm Azurite, Microsoft's emulator of Azure's store, and an OpenID provider.
+# on, nginx, OpenLDAP, Chromium, and from npm Azurite, Microsoft's emulator of Azure's store, and an OpenID provider.
 #
 #   tests/install-servers.sh [FOLDER]    npm's place; the default is ${XDG_CACHE_HOME:-$HOME/.cache}/berth-servers
 #
@@ -36,6 +36,7 @@ ldapmodify ldap-utils
 node nodejs
 curl curl
 openssl openssl
+chromium chromium
 setpriv util-linux
 PROGRAMS
   [ -d "$folder/$azurite_package" ] && [ -d "$folder/$oidc_package" ] || command -v npm >/dev/null || echo npm

@@ -1,0 +1,52 @@
+using Microsoft.Playwright;
+
+namespace Berth.BrowserTests;
+
+/// <summary>Debian's Chromium, without a window. One for all tests; each has cookies of its own.</summary>
+public sealed class Chromium : IAsyncLifetime
+{
+    private const string Program = "/usr/bin/chromium";
+
+    /// <summary>Without these it asks its makers for this and that, which is not what is tested.</summary>
+    private static readonly string[] Quiet =
+    [
+        "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+        "--disable-component-update", "--disable-sync",
+    ];
+
+    private IPlaywright? playwright;
+    private IBrowser? browser;
+
+    public async ValueTask InitializeAsync()
+    {
+        playwright = await Playwright.CreateAsync();
+        browser = await playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions
+        {
+            ExecutablePath = Program,
+            Args = Quiet,
+        });
+    }
+
+    /// <summary>A page of a browser that nobody has used. Fails the test if the page tries to go elsewhere.</summary>
+    /// <param name="root">The registry.</param>
+    /// <param name="others">Where else it may go.</param>
+    public async Task<BrowserPage> OpenAsync(Uri root, params IReadOnlyList<string> others)
+    {
+        var context = await browser!.NewContextAsync(new BrowserNewContextOptions { BaseURL = root.ToString() });
+        context.SetDefaultTimeout(15_000);
+        return await BrowserPage.OpenAsync(context, root, others);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (browser is not null) await browser.DisposeAsync();
+        playwright?.Dispose();
+    }
+}
+
+/// <summary>The tests that share the browser.</summary>
+[CollectionDefinition(Name)]
+public sealed class BrowserTests : ICollectionFixture<Chromium>
+{
+    public const string Name = "browser";
+}
