@@ -6,7 +6,7 @@ using Berth.Tests.Api;
 namespace Berth.Tests.Cli;
 
 /// <summary>
-/// The commands of docs/accounts.md, docs/api-v1.md and docs/sign-in-keyless.md, in a real shell, in the order of the
+/// The commands of docs/accounts.md, docs/api-v1.md and of pages on signing in, in a real shell, in the order of the
 /// pages.
 /// </summary>
 public sealed partial class DocumentedCommandTests
@@ -74,6 +74,24 @@ public sealed partial class DocumentedCommandTests
             TOKEN=eyJhbGciOiJSUzI1NiJ9.e30.e30
             berth() { {{berth}} "$@"; }
             {{string.Join('\n', blocks)}}
+            """);
+    }
+
+    [Theory]
+    [InlineData("docs/second-factors.md", "berth user ")]
+    [InlineData("docs/sign-in-oidc.md", "berth user identity ")]
+    public async Task The_commands_for_users_of_a_page_on_signing_in_work_as_they_stand(string page, string command)
+    {
+        await using var registry = await RegistryFixture.StartAsync(s => s with { Auth = ApiRegistry.Auth });
+        await AddUserAsync(registry, "ann");
+        var berth = string.Join(' ', BerthProgram.CommandOf(BerthProgram.Path));
+        var block = Assert.Single(
+            BlocksOf(page), block => block.Contains(command, StringComparison.Ordinal));
+        await RunAsync(
+            registry,
+            $$"""
+            berth() { {{berth}} "$@"; }
+            {{block}}
             """);
     }
 
