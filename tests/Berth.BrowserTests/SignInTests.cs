@@ -72,7 +72,7 @@ public sealed class SignInTests(Chromium chromium)
         Assert.Equal("ann", await browser.WhoAsync());
 
         await page.GetByRole(AriaRole.Button, new() { Name = "Remove" }).ClickAsync();
-        await Assertions.Expect(page.GetByText("The passkey is gone")).ToBeVisibleAsync();
+        await Assertions.Expect(page.GetByText("The passkey is removed")).ToBeVisibleAsync();
         browser.AssertSound();
     }
 

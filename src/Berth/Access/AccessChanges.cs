@@ -4,11 +4,15 @@ namespace Berth.Access;
 
 /// <summary>
 /// The only way to change accounts, grants and tokens, so that whatever is remembered of them is read again, here at
-/// once and on other nodes within a second.
+/// once and on other nodes within a second. They run one after another, on all nodes, so that of two that each depend on
+/// what the other changes, the second sees what the first did.
 /// </summary>
 internal sealed class AccessChanges(Database database, AccessVersion version)
 {
-    /// <param name="change">May run more than once, so it must have no effects outside the database.</param>
+    /// <param name="change">
+    /// May run more than once, so it must have no effects outside the database. It is committed whatever it returns, so
+    /// one that finds a fault must find it before it has changed anything.
+    /// </param>
     /// <param name="cancellation">Cancels, unless the commit has begun.</param>
     /// <exception cref="DatabaseUnavailableException">The database is unavailable at the moment.</exception>
     public async Task<T> RunAsync<T>(Func<Session, ValueTask<T>> change, CancellationToken cancellation)
@@ -18,9 +22,9 @@ internal sealed class AccessChanges(Database database, AccessVersion version)
             return await database.WriteAsync(
                 async session =>
                 {
-                    var result = await change(session);
+                    // Its row stays locked until the end.
                     await AccessVersion.AdvanceAsync(session);
-                    return result;
+                    return await change(session);
                 },
                 isDurable: true, cancellation);
         }

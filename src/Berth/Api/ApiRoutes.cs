@@ -84,13 +84,13 @@ internal static class ApiRoutes
         api.MapGet("/me/identities", handler: identities.ListMineAsync)
             .Requires(ApiRight.Self, "List accounts of other directories to sign in with");
         api.MapDelete("/me/identities/{source}/{**subject}", identities.RemoveMineAsync)
-            .Requires(ApiRight.Self, "Stop signing in with an account of another directory");
+            .Requires(ApiRight.Recent, "Stop signing in with an account of another directory");
         api.MapGet("/users/{name}/identities", identities.ListAsync)
             .Requires(ApiRight.Staff, "List accounts of other directories with which a user signs in");
         api.MapPost("/users/{name}/identities", identities.AddAsync)
-            .Requires(ApiRight.Administrator, "Let a user sign in with an account of another directory").Makes();
+            .Requires(ApiRight.Administrator, "Link an account of another directory to a user").Makes();
         api.MapDelete("/users/{name}/identities/{source}/{**subject}", identities.RemoveAsync)
-            .Requires(ApiRight.Administrator, "Let a user sign in so no more");
+            .Requires(ApiRight.Administrator, "Unlink an account of another directory from a user");
     }
 
     private static void MapInvitations(RouteGroupBuilder api, InvitationEndpoints invitations)

@@ -48,13 +48,13 @@ internal sealed class ApiSlice : Slice
             provider.GetRequiredService<AuditLog>(), provider.GetRequiredService<ILogger<ApiGate>>()));
         services.AddSingleton(_ => new Ownership(new SettingsRules(settings.Access)));
         services.AddSingleton(provider => new KeylessRuleEndpoints(
-            provider.GetRequiredService<Database>(), provider.GetRequiredService<ApiChanges>(),
+            provider.GetRequiredService<Database>(), provider.GetRequiredService<AccessChanges>(),
             settings.Auth?.Keyless, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => new SentTokenEndpoints(
             provider.GetRequiredService<Database>(), provider.GetRequiredService<AccessRules>(),
             provider.GetRequiredService<AccessTokens>(), provider.GetService<KeylessTokens>,
             settings.Auth ?? new AuthSettings(), provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton<ApiChanges>().AddSingleton<NewPasswords>();
+        services.AddSingleton<NewPasswords>();
         services.AddSingleton<MeEndpoints>().AddSingleton<UserEndpoints>().AddSingleton<PersonalTokenEndpoints>()
             .AddSingleton<SessionEndpoints>().AddSingleton<OrganizationEndpoints>().AddSingleton<TeamEndpoints>()
             .AddSingleton<GrantEndpoints>().AddSingleton<RobotEndpoints>().AddSingleton<RepositoryEndpoints>()

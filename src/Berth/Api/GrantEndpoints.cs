@@ -33,7 +33,7 @@ internal sealed record NewGrant(
 /// more than they have.
 /// </summary>
 internal sealed class GrantEndpoints(
-    Database database, ApiChanges changes, Ownership ownership, TimeProvider clock)
+    Database database, AccessChanges changes, Ownership ownership, TimeProvider clock)
 {
     private static readonly string[] Kinds = ["namespace", "user", "robot", "team"];
 

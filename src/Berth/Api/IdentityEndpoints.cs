@@ -1,3 +1,4 @@
+using Berth.Access;
 using Berth.Identity;
 using Berth.Metadata;
 using Microsoft.AspNetCore.Mvc;
@@ -18,7 +19,7 @@ internal sealed record IdentityView(string Source, string Subject, string Name, 
 internal sealed record NewIdentity(string Source, string Subject, string Name);
 
 /// <summary><c>/me/identities</c> and <c>/users/{name}/identities</c>: with what else users sign in.</summary>
-internal sealed class IdentityEndpoints(Database database, ApiChanges changes, TimeProvider clock)
+internal sealed class IdentityEndpoints(Database database, AccessChanges changes, TimeProvider clock)
 {
     public Task<ApiAnswer<Listed<IdentityView>>> ListMineAsync(HttpContext http) =>
         ListAsync(http, session => AccountTable.FindAsync(session, MeEndpoints.IdOf(http)));

@@ -27,7 +27,7 @@ internal sealed record MadeInvitation(InvitationView Invitation, string Url);
 
 /// <summary><c>/invitations</c>: accounts that others make for themselves.</summary>
 internal sealed class InvitationEndpoints(
-    Database database, ApiChanges changes, LocalSettings settings, Locations locations, TimeProvider clock)
+    Database database, AccessChanges changes, LocalSettings settings, Locations locations, TimeProvider clock)
 {
     private static readonly TimeSpan MaxLifetime = TimeSpan.FromDays(365);
 

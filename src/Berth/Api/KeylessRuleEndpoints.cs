@@ -36,7 +36,7 @@ internal sealed record NewKeylessRule(
 /// <param name="settings">The issuers; null if no tokens are accepted.</param>
 /// <param name="clock">The time.</param>
 internal sealed class KeylessRuleEndpoints(
-    Database database, ApiChanges changes, KeylessSettings? settings, TimeProvider clock)
+    Database database, AccessChanges changes, KeylessSettings? settings, TimeProvider clock)
 {
     /// <summary>Patterns are stored in one line.</summary>
     private const int MaxPatterns = 50;

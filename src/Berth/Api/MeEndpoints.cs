@@ -22,7 +22,7 @@ internal sealed record MeChange(string? FullName = null, string? Email = null);
 internal sealed record PasswordChange(string Current, string New);
 
 /// <summary><c>/me</c>: what users do with their own account.</summary>
-internal sealed class MeEndpoints(Database database, ApiChanges changes, LocalUsers users, NewPasswords passwords)
+internal sealed class MeEndpoints(Database database, AccessChanges changes, LocalUsers users, NewPasswords passwords)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 

@@ -34,7 +34,7 @@ internal sealed record MemberView(string Name, Role Role, DateTimeOffset AddedAt
 internal sealed record Membership(Role Role);
 
 /// <summary><c>/organizations</c>: namespaces that several users share, and who belongs to them.</summary>
-internal sealed class OrganizationEndpoints(Database database, ApiChanges changes, TimeProvider clock)
+internal sealed class OrganizationEndpoints(Database database, AccessChanges changes, TimeProvider clock)
 {
     public async Task<ApiAnswer<Listed<OrganizationView>>> ListAsync(HttpContext http)
     {

@@ -39,7 +39,7 @@ internal sealed record Rotation(int OverlapSeconds = 0);
 /// <summary>
 /// <c>/me/tokens</c> and <c>/users/{name}/tokens</c>: personal tokens, which are used in place of a password.
 /// </summary>
-internal sealed class PersonalTokenEndpoints(Database database, ApiChanges changes, TimeProvider clock)
+internal sealed class PersonalTokenEndpoints(Database database, AccessChanges changes, TimeProvider clock)
 {
     /// <summary>Patterns are stored in one line.</summary>
     private const int MaxPatterns = 50;

@@ -25,7 +25,7 @@ internal sealed record RepositoryChange(bool? IsPublic = null);
 
 /// <summary><c>/repositories</c>: which there are, and who sees them.</summary>
 internal sealed class RepositoryEndpoints(
-    Database database, ApiChanges changes, RepositoryTable repositories, AccessRules access, ApiGate gate,
+    Database database, AccessChanges changes, RepositoryTable repositories, AccessRules access, ApiGate gate,
     StorageSettings storage)
 {
     /// <summary>Those that the caller may pull from, all or in a namespace.</summary>

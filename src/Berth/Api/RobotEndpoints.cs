@@ -36,7 +36,7 @@ internal sealed record MadeRobot(RobotView Robot, string Secret);
 
 /// <summary><c>/robots</c>: accounts for programs.</summary>
 internal sealed class RobotEndpoints(
-    Database database, ApiChanges changes, Ownership ownership, TimeProvider clock)
+    Database database, AccessChanges changes, Ownership ownership, TimeProvider clock)
 {
     /// <summary>Two are needed while one replaces another.</summary>
     private const int MaxSecrets = 10;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Berth.Access;
 using Berth.Identity;
 using Berth.Metadata;
 using Microsoft.AspNetCore.Mvc;
@@ -45,7 +46,7 @@ internal sealed record NewPasskey(string Ticket, string Name, JsonElement Creden
 
 /// <summary><c>/me/second-factors</c> and its parts.</summary>
 internal sealed class SecondFactorEndpoints(
-    Database database, ApiChanges changes, SecondFactors factors, Passkeys passkeys, SecondFactorPages pages)
+    Database database, AccessChanges changes, SecondFactors factors, Passkeys passkeys, SecondFactorPages pages)
 {
     public async Task<ApiAnswer<SecondFactorsView>> GetAsync(HttpContext http)
     {

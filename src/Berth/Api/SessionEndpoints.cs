@@ -1,4 +1,5 @@
 using System.Globalization;
+using Berth.Access;
 using Berth.Metadata;
 
 namespace Berth.Api;
@@ -30,7 +31,7 @@ internal sealed record SessionView(
 }
 
 /// <summary><c>/me/sessions</c> and <c>/users/{name}/sessions</c>: where a user is signed in.</summary>
-internal sealed class SessionEndpoints(Database database, ApiChanges changes, TimeProvider clock)
+internal sealed class SessionEndpoints(Database database, AccessChanges changes, TimeProvider clock)
 {
     /// <summary>More than a user has of either: the oldest give way.</summary>
     private const int MaxShown = 500;

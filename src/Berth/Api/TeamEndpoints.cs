@@ -25,7 +25,7 @@ internal sealed record TeamMemberView(string Name);
 internal sealed record TeamGroup(string Source, string Name);
 
 /// <summary><c>/organizations/{organization}/teams</c>: members of an organization who share grants.</summary>
-internal sealed class TeamEndpoints(Database database, ApiChanges changes, TimeProvider clock)
+internal sealed class TeamEndpoints(Database database, AccessChanges changes, TimeProvider clock)
 {
     public async Task<ApiAnswer<Listed<TeamView>>> ListAsync(HttpContext http, string organization)
     {

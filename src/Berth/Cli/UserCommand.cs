@@ -91,7 +91,7 @@ internal static class UserCommand
         return ApiCommand.Group(
             "identity", "Accounts of other directories with which a user signs in.",
             ApiCommand.Create(
-                "add", "Let a user sign in with one.",
+                "add", "Link one to a user.",
                 call => call.DoAsync(
                     "POST", $"users/{call.PathOf(Name)}/identities",
                     new JsonObject
@@ -111,11 +111,11 @@ internal static class UserCommand
                     ("SINCE", ApiCall.Time("linkedAt"))),
                 Name),
             ApiCommand.Create(
-                "remove", "Let a user sign in with one no more.",
+                "remove", "Unlink one from a user.",
                 call => call.DoAsync(
                     "DELETE",
                     $"users/{call.PathOf(Name)}/identities/{call.PathOf(source)}/{call.PathOf(subject)}", null,
-                    _ => $"{NameOf(call)} signs in with it no more."),
+                    _ => $"{NameOf(call)} no longer signs in with it."),
                 Name, source, subject));
     }
 

@@ -66,7 +66,7 @@ internal sealed class RequestMeter(RequestDelegate next, string prefix)
         ActivityContext.TryParse(headers.TraceParent, headers.TraceState, isRemote: true, out var caller);
         var span = Meters.Spans.StartActivity(
             route is null ? method : $"{method} {route}", ActivityKind.Server, caller);
-        span?.SetTag("url.path", http.Request.Path.Value);
+        span?.SetTag("url.path", LoggedPath.Of(http.Request.Path.Value).ToString());
         span?.SetTag("berth.request.id", http.TraceIdentifier);
         return span;
     }

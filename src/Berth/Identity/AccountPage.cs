@@ -17,6 +17,8 @@ internal sealed class AccountPage(
 
     private const string Title = "Signing in";
 
+    private const int MaxActionChars = 20;
+
     public async Task ShowAsync(HttpContext http) => await ShowAsync(http, StatusCodes.Status200OK, message: "");
 
     public async Task PostAsync(HttpContext http)
@@ -30,14 +32,16 @@ internal sealed class AccountPage(
 
         if (await PageBody.ReadAsync(http) is not { IsForm: true } sent)
         {
-            await ShowAsync(http, StatusCodes.Status400BadRequest, Message("This was no form of this page."));
+            await ShowAsync(http, StatusCodes.Status400BadRequest, Message("The request is not from this page's form: reload it."));
             return;
         }
 
         var action = sent.Text("action");
         http.Features.Set(caller);
         var (isDone, message) = await DoAsync(http, id, caller.Name, action, sent);
-        audit.Note(http, $"POST {Path}", isDone, entry => entry with { Detail = action });
+        audit.Note(
+            http, $"POST {Path}", isDone,
+            entry => entry with { Detail = action.Length > MaxActionChars ? null : action });
         await ShowAsync(http, isDone ? StatusCodes.Status200OK : StatusCodes.Status400BadRequest, message);
     }
 
@@ -64,21 +68,23 @@ internal sealed class AccountPage(
                     ? (true, Codes(first))
                     : (false, Message("That code is wrong, or too old: begin again."));
             case "remove-app":
-                return (await factors.RemoveAppAsync(id, http.RequestAborted), Message("There is no app now."));
+                return await factors.RemoveAppAsync(id, http.RequestAborted)
+                    ? (true, Message("The app is removed.")) : (false, Message("There is no app to remove."));
             case "codes":
                 return await factors.RenewRecoveryCodesAsync(id, http.RequestAborted) is { } codes
                     ? (true, Codes(codes))
                     : (false, Message("Recovery codes are for accounts with a second factor."));
             case "remove-passkey":
-                return (await passkeys.RemoveAsync(id, sent.Text("passkey"), http.RequestAborted),
-                    Message("The passkey is gone. Remove it on the device too."));
+                return await passkeys.RemoveAsync(id, sent.Text("passkey"), http.RequestAborted)
+                    ? (true, Message("The passkey is removed. Delete it on the device, too."))
+                    : (false, Message("There is no such passkey."));
             case "unlink":
                 var fault = await changes.RunAsync(
                     session => ExternalAccounts.UnlinkAsync(session, id, sent.Text("source"), sent.Text("subject")),
                     http.RequestAborted);
-                return (fault is null, Message(fault is null ? "You sign in so no more." : $"It stays: {fault}."));
+                return (fault is null, Message(fault is null ? "This account no longer signs you in." : $"It stays: {fault}."));
             default:
-                return (false, Message("This was no form of this page."));
+                return (false, Message("The request is not from this page's form: reload it."));
         }
     }
 

@@ -16,5 +16,8 @@ internal sealed class FreeNames(SettingsRules rules, IReadOnlySet<string> keyles
         !name.IsRobot && !Reserved.Contains(name.Text) && !rules.Mention(name.Text)
         && !keylessNamespaces.Contains(name.Text) && htpasswd?.Knows(name.Text) != true
         && await AccountTable.FindAsync(session, name.Text) is null
-        && !await NamespaceTable.IsUsedAsync(session, name.Text);
+        && !await NamespaceTable.IsUsedAsync(session, name.Text)
+        && !await InvitationTable.IsForAsync(session, name.Text)
+        && !(await KeylessRuleTable.ListAsync(session, 0, KeylessRuleTable.MaxRules)).Exists(
+            rule => rule.Names.Split(' ').Any(pattern => pattern.Split('/')[0] == name.Text));
 }

@@ -2,6 +2,7 @@ using Berth.Access;
 using Berth.Audit;
 using Berth.Metadata;
 using Berth.Settings;
+using Berth.Telemetry;
 
 namespace Berth.Identity;
 
@@ -12,7 +13,7 @@ namespace Berth.Identity;
 internal sealed class JoinPages(
     NewUsers users, BrowserAdmission admission, BrowserCookies cookies, RateLimits rates, AuditLog audit)
 {
-    public const string JoinPath = "/auth/join/";
+    public const string JoinPath = LoggedPath.Secret;
     public const string RegisterPath = "/auth/register";
 
     private const string Title = "Make an account";
@@ -47,18 +48,21 @@ internal sealed class JoinPages(
             return;
         }
 
-        var client = http.Connection.RemoteIpAddress;
-        if ((rates.Take(http, Caller.Anonymous, RateLimitKind.Token) ?? users.FindWait(client)) is { } wait)
-        {
-            await PageAnswer.WriteNotSignedInAsync(
-                http, sent.IsForm, StatusCodes.Status429TooManyRequests, "too many accounts were made from here", wait);
-            return;
-        }
-
         var (invitation, isOpen) = await FindAsync(http);
         if (!isOpen)
         {
             await AnswerMissingAsync(http);
+            return;
+        }
+
+        // Invitations are counted by whoever makes them.
+        var client = http.Connection.RemoteIpAddress;
+        var wait = rates.Take(http, Caller.Anonymous, RateLimitKind.Token)
+            ?? (invitation is null ? users.FindWait(client) : null);
+        if (wait is not null)
+        {
+            await PageAnswer.WriteNotSignedInAsync(
+                http, sent.IsForm, StatusCodes.Status429TooManyRequests, "too many accounts were made from here", wait);
             return;
         }
 

@@ -53,13 +53,13 @@ internal sealed class NewUsers(
         }
 
         if (FindFault(wanted) is { } fault) return (null, fault);
-        if (invitation is null && !await database.ReadAsync(
-            session => names.IsFreeAsync(session, name), cancellation))
+        if (invitation is null)
         {
-            return (null, Taken(name));
+            if (!await database.ReadAsync(session => names.IsFreeAsync(session, name), cancellation))
+                return (null, Taken(name));
+            made.NoteWrong("", client);
         }
 
-        if (invitation is null) made.NoteWrong("", client);
         var account = new AccountRow(0, AccountKinds.User, name.Text)
         {
             PasswordHash = await users.HashAsync(wanted.Password, cancellation),
@@ -77,15 +77,14 @@ internal sealed class NewUsers(
     private async ValueTask<(AccountRow? Account, string? Fault)> MakeAsync(
         Session session, AccountRow account, AccountName name, InvitationRow? invitation)
     {
-        // Of two at the same time, one gets the name and uses the invitation up.
-        await AccessVersion.AdvanceAsync(session);
         var isFree = invitation?.Name is not null
             ? await AccountTable.FindAsync(session, name.Text) is null
             : await names.IsFreeAsync(session, name);
         if (!isFree) return (null, Taken(name));
-        if (invitation is not null && !await InvitationTable.RemoveAsync(session, invitation.Id))
+        if (invitation is not null && await InvitationTable.FindAsync(session, invitation.Id) is null)
             return (null, "this invitation was used already");
         if (await AccountTable.AddAsync(session, account) is not { } added) return (null, Taken(name));
+        if (invitation is not null) await InvitationTable.RemoveAsync(session, invitation.Id);
         if (invitation is { Organization: { } organization, Role: { } role }
             && await AccountTable.FindAsync(session, organization) is { Kind: AccountKinds.Organization } joined)
         {

@@ -18,8 +18,9 @@ internal sealed record PasskeyQuestion(string Ticket, string Options);
 /// Passkeys (Web Authentication, Level 3). They sign in by themselves, since the device makes sure that it is their
 /// owner; and count as a second factor, so that the password alone does not sign in any more.
 /// </summary>
-internal sealed class Passkeys(
-    StepTickets tickets, SecondFactors factors, Database database, AccessChanges changes, TimeProvider clock)
+internal sealed partial class Passkeys(
+    StepTickets tickets, SecondFactors factors, Database database, AccessChanges changes, TimeProvider clock,
+    ILogger<Passkeys> log)
 {
     /// <summary>The most that a user has. People have some devices.</summary>
     public const int MaxPerUser = 20;
@@ -65,7 +66,11 @@ internal sealed class Passkeys(
         }
 
         if (await VerifyNewAsync(ticket, account, answer, origin, cancellation) is not { } made)
-            return "this is no answer of a device to what it was asked here";
+        {
+            return $"the device's answer is not for {origin.GetLeftPart(UriPartial.Authority)}, or can't be verified; the "
+                + "log says why (behind a proxy, set http.host)";
+        }
+
         var now = clock.GetUtcNow();
         var row = new PasskeyRow(Base64Url.EncodeToString(made.Id), account.Id, name, made.PublicKey)
         {
@@ -187,6 +192,7 @@ internal sealed class Passkeys(
         }
         catch (Exception e) when (IsOfAnswer(e))
         {
+            LogRefused(e.Message);
             return null;
         }
     }
@@ -221,6 +227,7 @@ internal sealed class Passkeys(
         }
         catch (Exception e) when (IsOfAnswer(e))
         {
+            LogRefused(e.Message);
             return null;
         }
     }
@@ -313,4 +320,7 @@ internal sealed class Passkeys(
 
         return null;
     }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "The answer of a passkey was refused: {Reason}")]
+    private partial void LogRefused(string reason);
 }

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text;
 using Berth.Access;
 using Berth.Audit;
@@ -10,10 +11,10 @@ namespace Berth.Identity;
 /// <c>/auth/second-factor</c>, the second step after a password, and <c>/auth/passkeys</c>, which is that step or the
 /// whole sign-in.
 /// </summary>
-internal sealed class SecondFactorPages(
+internal sealed partial class SecondFactorPages(
     StepTickets tickets, SecondFactors factors, Passkeys passkeys, SignInForms forms, BrowserAdmission admission,
     BrowserCookies cookies, KnownRights known, Database database, RateLimits rates, AuditLog audit, TimeProvider clock,
-    Func<HttpContext, string, string> addressOf)
+    Func<HttpContext, string, string> addressOf, ILogger<SecondFactorPages> log)
 {
     public const string Path = "/auth/second-factor";
     public const string PasskeyPath = "/auth/passkeys";
@@ -54,7 +55,7 @@ internal sealed class SecondFactorPages(
                     "too many wrong codes; try again in a while", factors.FindWait(account.Name, client) ?? RetrySoon);
                 break;
             case CodeAnswer.Wrong:
-                audit.NoteFailedSignIn(http, account.Name, "wrong code of the second factor");
+                Refuse(http, account.Name, "wrong code of the second factor");
                 await AskAsync(
                     http, ticket, account, body.Text("return"), body.IsForm, StatusCodes.Status401Unauthorized,
                     WrongCode);
@@ -97,7 +98,7 @@ internal sealed class SecondFactorPages(
             : null;
         if (id is null || await FindActiveAsync(http, id.Value) is not { } account)
         {
-            audit.NoteFailedSignIn(http, "", "a passkey that is not known, or its answer is wrong");
+            Refuse(http, "", "a passkey that is not known, or its answer is wrong");
             await AnswerAsync(
                 http, false, StatusCodes.Status401Unauthorized,
                 "this passkey is not known here, or it took too long: try again, or sign in with the password");
@@ -183,6 +184,17 @@ internal sealed class SecondFactorPages(
     private static Task AnswerAsync(
         HttpContext http, bool isPage, int status, string reason, TimeSpan? retryAfter = null) =>
         PageAnswer.WriteNotSignedInAsync(http, isPage, status, reason, retryAfter);
+
+    private void Refuse(HttpContext http, string user, string reason)
+    {
+        LogRefused(reason, ClientNetwork.Unmapped(http.Connection.RemoteIpAddress), user);
+        audit.NoteFailedSignIn(http, user, reason);
+    }
+
+    /// <summary>As <see cref="SignIn"/> writes it, for tools that ban addresses.</summary>
+    [LoggerMessage(
+        Level = LogLevel.Warning, Message = "Sign-in failed: {Reason}: client={Client} user={User}")]
+    private partial void LogRefused(string reason, IPAddress? client, string user);
 
     private static byte[] ReadScript()
     {

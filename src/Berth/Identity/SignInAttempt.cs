@@ -22,16 +22,17 @@ internal sealed record SignInAttempt
     private readonly string secret;
     private readonly long startedAt;
 
-    private SignInAttempt(string page, string secret, long startedAt, string returnTo, long linkTo) =>
+    private SignInAttempt(string page, string secret, long startedAt, string returnTo, string linkTo) =>
         (this.page, this.secret, this.startedAt, ReturnTo, LinkTo) = (page, secret, startedAt, returnTo, linkTo);
 
     /// <summary>The path to go to afterwards.</summary>
     public string ReturnTo { get; }
 
     /// <summary>
-    /// The account that gets another way to sign in; 0 if it is a sign-in. The browser must still be signed in to it.
+    /// The session whose account gets another way to sign in, by its hash, which nobody else knows; empty if it is a
+    /// sign-in.
     /// </summary>
-    public long LinkTo { get; }
+    public string LinkTo { get; }
 
     /// <summary>Comes back with the answer, and proves that it is for this browser (RFC 6749, section 10.12).</summary>
     public string State => Derive("state");
@@ -49,7 +50,7 @@ internal sealed record SignInAttempt
         CultureInfo.InvariantCulture,
         $"{secret}.{startedAt}.{Base64Url.EncodeToString(Encoding.UTF8.GetBytes(ReturnTo))}.{LinkTo}");
 
-    public static SignInAttempt Begin(string page, string returnTo, DateTimeOffset now, long linkTo = 0) => new(
+    public static SignInAttempt Begin(string page, string returnTo, DateTimeOffset now, string linkTo = "") => new(
         page, Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(SecretBytes)), now.ToUnixTimeSeconds(), returnTo,
         linkTo);
 
@@ -58,10 +59,9 @@ internal sealed record SignInAttempt
         string page, string? text, DateTimeOffset now, [NotNullWhen(true)] out SignInAttempt? attempt)
     {
         attempt = null;
-        if (text?.Split('.') is not [{ } secret, var time, var path, var link]) return false;
+        if (text?.Split('.') is not [{ } secret, var time, var path, var linkTo]) return false;
         if (secret.Length != Base64Url.GetEncodedLength(SecretBytes) || !Base64Url.IsValid(path)) return false;
         if (!long.TryParse(time, NumberStyles.None, CultureInfo.InvariantCulture, out var startedAt)) return false;
-        if (!long.TryParse(link, NumberStyles.None, CultureInfo.InvariantCulture, out var linkTo)) return false;
         var age = now.ToUnixTimeSeconds() - startedAt;
         var returnTo = Encoding.UTF8.GetString(Base64Url.DecodeFromChars(path));
         if (age < 0 || age > (long)Lifetime.TotalSeconds || !ReturnPath.IsLocal(returnTo)) return false;

@@ -32,7 +32,7 @@ internal sealed partial class SignInPages(
         }
 
         var wanted = http.Request.Query["return"].ToString();
-        await BeginAsync(http, system, ReturnPath.IsLocal(wanted) ? wanted : cookies.Root, linkTo: 0);
+        await BeginAsync(http, system, ReturnPath.IsLocal(wanted) ? wanted : cookies.Root, linkTo: "");
     }
 
     /// <summary>Only from our own page, and soon after a sign-in: whoever is linked can do all that the user can.
@@ -44,9 +44,10 @@ internal sealed partial class SignInPages(
             await AnswerMissingAsync(http);
         }
         else if (RequestOrigins.Of(http.Request, cookies.Host) == RequestOrigin.Own
-            && await sessions.FindAsync(http) is { Id: { } id } && await sessions.IsRecentAsync(http))
+            && await sessions.FindAsync(http) is not null && await sessions.IsRecentAsync(http)
+            && await sessions.FindSessionAsync(http) is { } session)
         {
-            await BeginAsync(http, system, cookies.PathOf(AccountPage.Path), id);
+            await BeginAsync(http, system, cookies.PathOf(AccountPage.Path), session.Hash);
         }
         else
         {
@@ -56,7 +57,7 @@ internal sealed partial class SignInPages(
         }
     }
 
-    private async Task BeginAsync(HttpContext http, BrowserSignIn system, string returnTo, long linkTo)
+    private async Task BeginAsync(HttpContext http, BrowserSignIn system, string returnTo, string linkTo)
     {
         if (rates.Take(http, Caller.Anonymous, RateLimitKind.Token) is { } wait)
         {
@@ -162,7 +163,7 @@ internal sealed partial class SignInPages(
             return;
         }
 
-        if (attempt.LinkTo != 0)
+        if (attempt.LinkTo.Length > 0)
         {
             await LinkAsync(http, system, user, attempt);
             return;
@@ -187,11 +188,12 @@ internal sealed partial class SignInPages(
     private async Task LinkAsync(HttpContext http, BrowserSignIn system, ExternalUser user, SignInAttempt attempt)
     {
         var caller = await sessions.FindAsync(http);
-        var fault = caller?.Id == attempt.LinkTo
-            ? await accounts.LinkAsync(user, attempt.LinkTo, http.RequestAborted)
+        var session = await sessions.FindSessionAsync(http);
+        var fault = caller is { Id: { } id } && session?.Hash == attempt.LinkTo
+            ? await accounts.LinkAsync(user, id, http.RequestAborted)
             : "you signed out in the meantime";
         if (caller is not null) http.Features.Set(caller);
-        audit.Note(http, "link", fault is null, entry => entry with { Detail = user.Source, Target = user.Name });
+        audit.Note(http, "link", fault is null, entry => entry with { Detail = user.Source, Target = KeylessRules.Printable(user.Name, MaxNameChars) });
         if (fault is null) await PageAnswer.RedirectAsync(http, attempt.ReturnTo);
         else await PageAnswer.WriteTextAsync(http, StatusCodes.Status409Conflict, $"Nothing was linked: {fault}.");
     }

@@ -1,4 +1,5 @@
 using Berth.Access;
+using Berth.Telemetry;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace Berth.Logging;
@@ -42,6 +43,6 @@ internal sealed class RequestLog(LogSink sink)
     {
         var target = http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget.AsSpan();
         if (target.IndexOf('?') is >= 0 and var query) target = target[..query];
-        return target is ['/', ..] or "*" ? target : http.Request.Path.Value;
+        return LoggedPath.Of(target is ['/', ..] or "*" ? target : http.Request.Path.Value);
     }
 }

@@ -33,6 +33,9 @@ internal static class InvitationTable
     public static ValueTask<InvitationRow?> FindAsync(Session session, string hash) =>
         session.FirstAsync($"{Rows} WHERE i.hash = $1", Read, hash);
 
+    public static ValueTask<InvitationRow?> FindAsync(Session session, long id) =>
+        session.FirstAsync($"{Rows} WHERE i.id = $1", Read, id);
+
     /// <summary>Those with numbers above <paramref name="last"/>.</summary>
     public static ValueTask<List<InvitationRow>> ListAsync(Session session, long last, int count) =>
         session.AllAsync($"{Rows} WHERE i.id > $1 ORDER BY i.id LIMIT $2", Read, last, count);
@@ -53,6 +56,10 @@ internal static class InvitationTable
             row.ExpiresAt.ToUnixTimeMilliseconds());
         return row with { Id = id!.Value };
     }
+
+    /// <summary>Whether one is for an account of this name.</summary>
+    public static async ValueTask<bool> IsForAsync(Session session, string name) =>
+        await session.NumberAsync("SELECT 1 FROM invitation WHERE name = $1 LIMIT 1", name) is not null;
 
     public static async ValueTask<bool> RemoveAsync(Session session, long id) =>
         await session.RunAsync("DELETE FROM invitation WHERE id = $1", id) > 0;

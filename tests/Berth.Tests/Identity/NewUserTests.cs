@@ -43,6 +43,12 @@ public sealed class NewUserTests(SecondFactorRegistry factors)
         using var gone = await second.GetAsync(path);
         Assert.Equal(HttpStatusCode.NotFound, gone.StatusCode);
         Assert.Equal(404, (await PostAsync(second, path, new { name = "two", password = Password })).Status);
+
+        // Whoever reads the log must not be faster than whoever was invited.
+        var secret = path.Split('/')[^1];
+        await Eventually.TrueAsync(
+            () => factors.Registry.Log.Any(line => line.Contains("/auth/join/", StringComparison.Ordinal)));
+        Assert.DoesNotContain(factors.Registry.Log, line => line.Contains(secret, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -134,6 +140,7 @@ public sealed class NewUserTests(SecondFactorRegistry factors)
     [InlineData("dev")]
     [InlineData("granted")]
     [InlineData("pushed")]
+    [InlineData("invited")]
     [InlineData("a/b")]
     [InlineData("..")]
     [InlineData("")]
@@ -145,12 +152,13 @@ public sealed class NewUserTests(SecondFactorRegistry factors)
                 "admin", HttpMethod.Post, "grants", new { user = "admin", names = "granted/**", role = "reader" });
         }
 
+        if (name == "invited") await factors.AskAsync("admin", HttpMethod.Post, "invitations", new { name });
         if (name == "pushed")
             await factors.AskAsync("admin", HttpMethod.Post, "repositories", new { name = "pushed/app" });
         using var browser = new TestBrowser(factors.Registry);
         var (status, problem) = await PostAsync(browser, "auth/register", new { name, password = Password });
         Assert.Equal(400, status);
-        if (name is "ruled" or "pushed")
+        if (name is not ("a/b" or ".." or "" or "robot.x"))
         {
             Assert.Equal(
                 $"the name {name} is taken or reserved: choose another", problem.GetProperty("detail").GetString());

@@ -174,6 +174,22 @@ public sealed partial class SecondFactorTests(SecondFactorRegistry factors)
         Assert.Equal(401, await PasskeyTests.SignInAsync(other, passkey));
     }
 
+    /// <summary>Each depends on what the other one changes: whether the password alone signs in.</summary>
+    [Fact]
+    public async Task An_app_that_goes_while_a_passkey_comes_leaves_a_second_factor()
+    {
+        for (var round = 0; round < 4; round++)
+        {
+            var user = await factors.UserAsync();
+            using var browser = await factors.SignInAsync(user);
+            await AddAppAsync(browser);
+            var removed = PostAsync(browser, "api/v1/me/authenticator", new { }, HttpMethod.Delete);
+            using var passkey = await AddPasskeyAsync(browser);
+            Assert.Equal(204, (await removed).Status);
+            Assert.Equal(401, await factors.AskAsync(user, HttpMethod.Get, "me"));
+        }
+    }
+
     [Fact]
     public async Task All_of_it_works_on_pages_without_scripts()
     {
