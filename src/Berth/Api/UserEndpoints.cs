@@ -40,7 +40,8 @@ internal sealed record NewPassword(string? Password = null);
 internal sealed record MadePassword(string? Password);
 
 /// <summary><c>/users</c>: what administrators do with users.</summary>
-internal sealed class UserEndpoints(Database database, AccessChanges changes, NewPasswords passwords, TimeProvider clock)
+internal sealed class UserEndpoints(
+    Database database, AccessChanges changes, NewPasswords passwords, TimeProvider clock)
 {
     public async Task<ApiAnswer<Listed<UserView>>> ListAsync(HttpContext http)
     {

@@ -19,6 +19,8 @@ internal sealed class AccountPage(
 
     private const int MaxActionChars = 20;
 
+    private static readonly string NotOfThisPage = Message("The request is not from this page's form: reload it.");
+
     public async Task ShowAsync(HttpContext http) => await ShowAsync(http, StatusCodes.Status200OK, message: "");
 
     public async Task PostAsync(HttpContext http)
@@ -32,7 +34,7 @@ internal sealed class AccountPage(
 
         if (await PageBody.ReadAsync(http) is not { IsForm: true } sent)
         {
-            await ShowAsync(http, StatusCodes.Status400BadRequest, Message("The request is not from this page's form: reload it."));
+            await ShowAsync(http, StatusCodes.Status400BadRequest, NotOfThisPage);
             return;
         }
 
@@ -82,9 +84,10 @@ internal sealed class AccountPage(
                 var fault = await changes.RunAsync(
                     session => ExternalAccounts.UnlinkAsync(session, id, sent.Text("source"), sent.Text("subject")),
                     http.RequestAborted);
-                return (fault is null, Message(fault is null ? "This account no longer signs you in." : $"It stays: {fault}."));
+                return fault is null
+                    ? (true, Message("This account no longer signs you in.")) : (false, Message($"It stays: {fault}."));
             default:
-                return (false, Message("The request is not from this page's form: reload it."));
+                return (false, NotOfThisPage);
         }
     }
 

@@ -67,8 +67,8 @@ internal sealed partial class Passkeys(
 
         if (await VerifyNewAsync(ticket, account, answer, origin, cancellation) is not { } made)
         {
-            return $"the device's answer is not for {origin.GetLeftPart(UriPartial.Authority)}, or can't be verified; the "
-                + "log says why (behind a proxy, set http.host)";
+            return $"the device's answer is not for {origin.GetLeftPart(UriPartial.Authority)}, or can't be verified; "
+                + "the log says why (behind a proxy, set http.host)";
         }
 
         var now = clock.GetUtcNow();

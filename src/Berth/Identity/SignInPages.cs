@@ -193,7 +193,11 @@ internal sealed partial class SignInPages(
             ? await accounts.LinkAsync(user, id, http.RequestAborted)
             : "you signed out in the meantime";
         if (caller is not null) http.Features.Set(caller);
-        audit.Note(http, "link", fault is null, entry => entry with { Detail = user.Source, Target = KeylessRules.Printable(user.Name, MaxNameChars) });
+        audit.Note(http, "link", fault is null, entry => entry with
+        {
+            Detail = user.Source,
+            Target = PlainText.Of(user.Name, MaxNameChars),
+        });
         if (fault is null) await PageAnswer.RedirectAsync(http, attempt.ReturnTo);
         else await PageAnswer.WriteTextAsync(http, StatusCodes.Status409Conflict, $"Nothing was linked: {fault}.");
     }
