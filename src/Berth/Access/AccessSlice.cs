@@ -18,7 +18,7 @@ internal sealed class AccessSlice : Slice
             provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<KnownRights>().AddSingleton<AccessChanges>().AddSingleton<OfficialNames>();
         services.AddSingleton(provider => new NewNamespaces(
-            settings.Repositories, provider.GetRequiredService<Database>(),
+            settings.Repositories, new SettingsRules(settings.Access), provider.GetRequiredService<Database>(),
             provider.GetRequiredService<AccessChanges>(), provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => new AccessRules(
             settings.Auth, new SettingsRules(settings.Access), provider.GetRequiredService<KnownRights>(),
@@ -98,7 +98,8 @@ internal sealed class AccessSlice : Slice
 
         if (auth.Ldap is { } ldap) AddDirectory(services, ldap);
         services.AddSingleton(provider => new ExternalAccounts(
-            auth.Link, provider.GetRequiredService<Database>(), provider.GetRequiredService<AccessChanges>(),
+            auth.Link, provider.GetRequiredService<FreeNames>(), provider.GetRequiredService<Database>(),
+            provider.GetRequiredService<AccessChanges>(),
             provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<ExternalAccounts>>()));
         services.AddSingleton(provider => new LocalUsers(
             auth.Local, provider.GetRequiredService<KnownRights>(), provider.GetRequiredService<PasswordChecks>()));

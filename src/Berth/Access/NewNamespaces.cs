@@ -9,7 +9,7 @@ namespace Berth.Access;
 /// <c>repositories.createnamespaceonpush</c> says so. The user is its owner.
 /// </summary>
 internal sealed class NewNamespaces(
-    RepositorySettings settings, Database database, AccessChanges changes, TimeProvider clock)
+    RepositorySettings settings, SettingsRules rules, Database database, AccessChanges changes, TimeProvider clock)
 {
     /// <summary>Whether a caller who may not push yet could by making the namespace.</summary>
     /// <exception cref="DatabaseUnavailableException">The database is unavailable at the moment.</exception>
@@ -40,7 +40,10 @@ internal sealed class NewNamespaces(
             },
             cancellation);
 
-    private static async ValueTask<bool> IsFreeAsync(Session session, string name) =>
-        await AccountTable.FindAsync(session, name) is null
-        && !await NamespaceTable.HasRepositoriesAsync(session, name);
+    /// <summary>
+    /// Nobody gets a namespace that stands for something: that of official images, or where others were given rights.
+    /// </summary>
+    private async ValueTask<bool> IsFreeAsync(Session session, string name) =>
+        name + "/" != OfficialNames.Prefix && !rules.Mention(name)
+        && await AccountTable.FindAsync(session, name) is null && !await NamespaceTable.IsUsedAsync(session, name);
 }

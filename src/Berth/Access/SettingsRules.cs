@@ -34,6 +34,10 @@ internal sealed class SettingsRules
     public bool Mention(string name) =>
         rules.Exists(rule => rule.Who == new Subject("user", name) || rule.Grant.Names.Namespace == name);
 
+    /// <summary>Whether a rule gives others than the user with this name rights in its namespace.</summary>
+    public bool GiveOthers(string name) =>
+        rules.Exists(rule => rule.Grant.Names.Namespace == name && rule.Who != new Subject("user", name));
+
     /// <summary>The rule that allows a caller this, or null.</summary>
     /// <param name="caller">Who asks.</param>
     /// <param name="groups">Their groups.</param>

@@ -103,6 +103,10 @@ internal sealed partial class ApiGate(
             return ApiError.Invalid("n must be a number above 0");
         }
 
+        // No name or number has one, and PostgreSQL takes none.
+        if (http.Request.Query.FirstOrDefault(pair => pair.Value.ToString().Contains('\0')) is { Key: { } key })
+            return ApiError.Invalid($"{PlainText.Of(key)} has no NUL characters");
+
         // A browser that knows a password sends it with forms of other sites too, but tells that it does.
         return !IsReading(http.Request.Method) && http.Request.Headers["Sec-Fetch-Site"] == "cross-site"
             ? ApiError.Denied("the request comes from a page of another site")

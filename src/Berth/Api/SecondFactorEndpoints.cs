@@ -74,7 +74,8 @@ internal sealed class SecondFactorEndpoints(
     }
 
     public async Task<ApiAnswer<MadeCodes>> ConfirmAppAsync(HttpContext http, [FromBody] AppCode sent) =>
-        await factors.ConfirmAppAsync(MeEndpoints.IdOf(http), sent.Code, http.RequestAborted) is { } codes
+        await factors.ConfirmAppAsync(
+            MeEndpoints.IdOf(http), sent.Code, BrowserSessions.HashOf(http.Request), http.RequestAborted) is { } codes
             ? new MadeCodes([.. codes.Select(SecondFactors.WithGaps)])
             : ApiError.Invalid("this code is wrong, or no app waits for one");
 
@@ -100,7 +101,8 @@ internal sealed class SecondFactorEndpoints(
         if (Field.FindFault(("name", sent.Name)) is { } fault) return fault;
         var account = http.Caller().Rights.Account!.Account;
         return await passkeys.AddAsync(
-            account, sent.Ticket, sent.Name, sent.Credential, pages.OriginOf(http), http.RequestAborted) is { } wrong
+            account, sent.Ticket, sent.Name, sent.Credential, pages.OriginOf(http),
+            BrowserSessions.HashOf(http.Request), http.RequestAborted) is { } wrong
             ? ApiError.Invalid(wrong) : null;
     }
 

@@ -148,7 +148,7 @@ internal sealed class SentTokenEndpoints(
     private static List<TokenFact> FactsOf(SentToken token) =>
         [.. KeylessRules.FactsOf(token).Select(fact => new TokenFact(fact.Name, fact.Value))];
 
-    private static string Printable(string text) => KeylessRules.Printable(text);
+    private static string Printable(string text) => PlainText.Of(text);
 
     private static string Write(DateTimeOffset time) => time.ToString("u", CultureInfo.InvariantCulture);
 }

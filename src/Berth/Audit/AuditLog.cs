@@ -1,3 +1,4 @@
+using System.Text;
 using System.Threading.Channels;
 using Berth.Access;
 using Berth.Metadata;
@@ -137,8 +138,24 @@ internal sealed partial class AuditLog : BackgroundService
     private static string? Shortened(string text, int most) =>
         text.Length == 0 ? null : text.Length > most ? text[..most] : text;
 
+    /// <summary>
+    /// Clients write parts of entries. One text that a database does not take, such as a NUL, would keep a whole batch
+    /// out of it, and hide what others did.
+    /// </summary>
+    private static string? Plain(string? text) =>
+        text is null || (Ascii.IsValid(text) && !text.Any(char.IsControl))
+            ? text : PlainText.Of(text, text.Length);
+
     private void Add(AuditEntry entry)
     {
+        entry = entry with
+        {
+            Actor = Plain(entry.Actor) ?? "",
+            Agent = Plain(entry.Agent),
+            Repository = Plain(entry.Repository),
+            Target = Plain(entry.Target),
+            Detail = Plain(entry.Detail),
+        };
         if (!waiting.Writer.TryWrite(entry)) Interlocked.Increment(ref dropped);
     }
 

@@ -224,19 +224,25 @@ internal sealed class TokenEndpoint(
             return null;
         }
 
-        var allowed = AccessAction.SignIn;
+        var (allowed, isNew) = (AccessAction.SignIn, false);
         foreach (var action in scope.EachAction())
         {
             var target = action == AccessAction.Pull && scope.Target is { } name
                 ? await official.ResolveAsync(caller, name, cancellation)
                 : scope.Target;
-            var isAllowed = await access.AskAsync(caller, action, target, cancellation) == AccessAnswer.Allowed
-                || (target is { } place && await spaces.MayMakeAsync(caller, action, place, cancellation));
-            if (isAllowed) allowed |= action;
+            if (await access.AskAsync(caller, action, target, cancellation) == AccessAnswer.Allowed)
+            {
+                allowed |= action;
+            }
+            else if (target is { } place && await spaces.MayMakeAsync(caller, action, place, cancellation))
+            {
+                (allowed, isNew) = (allowed | action, true);
+            }
         }
 
-        // Who pushes to a new namespace checks first what is there.
-        if ((allowed & AccessAction.Push) != 0) allowed |= scope.Actions & AccessAction.Pull;
+        // Who pushes to a new namespace checks first what is there. Elsewhere, who may push need not be one who may
+        // pull: this registry asks again, but another that trusts its tokens does not.
+        if (isNew) allowed |= scope.Actions & AccessAction.Pull;
 
         return allowed == AccessAction.SignIn ? null : scope with { Actions = allowed };
     }

@@ -66,7 +66,8 @@ internal sealed class AccountPage(
                     ? (true, NewApp(secret, name, new Uri(addressOf(http, "/")).Host))
                     : (false, Message("There is an app already: remove it first."));
             case "confirm":
-                return await factors.ConfirmAppAsync(id, sent.Text("code"), http.RequestAborted) is { } first
+                return await factors.ConfirmAppAsync(
+                    id, sent.Text("code"), BrowserSessions.HashOf(http.Request), http.RequestAborted) is { } first
                     ? (true, Codes(first))
                     : (false, Message("That code is wrong, or too old: begin again."));
             case "remove-app":

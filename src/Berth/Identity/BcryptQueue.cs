@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
@@ -20,8 +21,17 @@ internal sealed partial class BcryptQueue(PasswordCheckSettings settings)
 
     private readonly Lock changing = new();
     private readonly Dictionary<string, Comparison> pending = new(StringComparer.Ordinal);
+
+    /// <summary>Of each client that has a turn to come. All of its own may have given way meanwhile.</summary>
     private readonly Dictionary<IPAddress, List<Comparison>> waiting = [];
-    private readonly Queue<IPAddress> turns = new();
+
+    /// <summary>
+    /// Of clients that have guessed wrong lately, and of those that have not: the two take turns, so that many who
+    /// guess don't make others wait.
+    /// </summary>
+    private readonly Queue<IPAddress>[] turns = [new(), new()];
+
+    private int nextTurn;
     private int working;
     private int waitingCount;
 
@@ -29,17 +39,18 @@ internal sealed partial class BcryptQueue(PasswordCheckSettings settings)
     /// <param name="password">Only its first 72 bytes count.</param>
     /// <param name="hash">As <see cref="HtpasswdEntries.Hashes"/> has them.</param>
     /// <param name="client">Who waits. The addresses of one IPv6 network are one client.</param>
+    /// <param name="wrong">How often this client has guessed wrong lately.</param>
     /// <param name="cancellation">Stops waiting; a comparison that nobody waits for is not computed.</param>
     /// <returns>Whether they match; null if too many are waiting.</returns>
     public async ValueTask<bool?> CompareAsync(
-        string key, string password, string hash, IPAddress? client, CancellationToken cancellation)
+        string key, string password, string hash, IPAddress? client, int wrong, CancellationToken cancellation)
     {
         Comparison? comparison;
         lock (changing)
         {
             if (!pending.TryGetValue(key, out comparison))
             {
-                comparison = new Comparison(key, password, hash);
+                comparison = new Comparison(key, password, hash, wrong);
                 if (!TryEnqueue(comparison, ClientNetwork.Of(client))) return null;
             }
 
@@ -61,11 +72,11 @@ internal sealed partial class BcryptQueue(PasswordCheckSettings settings)
         var own = waiting.GetValueOrDefault(client);
         var ownCount = own?.Count ?? 0;
         if (ownCount >= settings.WaitingPerClient) return false;
-        if (waitingCount >= settings.Waiting && !TryMakeRoom(ownCount)) return false;
-        if (own is null || ownCount == 0)
+        if (waitingCount >= settings.Waiting && !TryMakeRoom(ownCount, comparison.Wrong)) return false;
+        if (own is null)
         {
-            waiting[client] = own ??= [];
-            turns.Enqueue(client);
+            waiting[client] = own = [];
+            TurnsFor(comparison).Enqueue(client);
         }
 
         own.Add(comparison);
@@ -80,11 +91,15 @@ internal sealed partial class BcryptQueue(PasswordCheckSettings settings)
         return true;
     }
 
-    /// <summary>The client with the most waiting gives up its last place to one with fewer.</summary>
-    private bool TryMakeRoom(int ownCount)
+    /// <summary>
+    /// The client with the most waiting gives up its last place to one with fewer. Among those with one each, who has
+    /// guessed wrong gives way to who has not: otherwise as many clients as there are places keep all others out.
+    /// </summary>
+    private bool TryMakeRoom(int ownCount, int wrong)
     {
-        var most = waiting.Values.MaxBy(comparisons => comparisons.Count)!;
-        if (most.Count <= ownCount + 1) return false;
+        var most = waiting.Values.MaxBy(
+            comparisons => (comparisons.Count, comparisons.LastOrDefault()?.Wrong))!;
+        if (most.Count <= ownCount || (most.Count == ownCount + 1 && most[^1].Wrong <= wrong)) return false;
         var last = most[^1];
         most.RemoveAt(most.Count - 1);
         waitingCount--;
@@ -120,7 +135,7 @@ internal sealed partial class BcryptQueue(PasswordCheckSettings settings)
     /// </summary>
     private Comparison? Take()
     {
-        while (turns.TryDequeue(out var client))
+        while (TryTakeTurn(out var client))
         {
             var own = waiting[client];
             while (own.Count > 0)
@@ -134,7 +149,7 @@ internal sealed partial class BcryptQueue(PasswordCheckSettings settings)
                     continue;
                 }
 
-                if (own.Count > 0) turns.Enqueue(client);
+                if (own.Count > 0) TurnsFor(own[0]).Enqueue(client);
                 else waiting.Remove(client);
                 return first;
             }
@@ -143,6 +158,14 @@ internal sealed partial class BcryptQueue(PasswordCheckSettings settings)
         }
 
         return null;
+    }
+
+    private Queue<IPAddress> TurnsFor(Comparison comparison) => turns[comparison.Wrong > 0 ? 0 : 1];
+
+    private bool TryTakeTurn([NotNullWhen(true)] out IPAddress? client)
+    {
+        nextTurn = 1 - nextTurn;
+        return turns[nextTurn].TryDequeue(out client) || turns[1 - nextTurn].TryDequeue(out client);
     }
 
     private static bool Matches(string password, string hash)
@@ -164,13 +187,16 @@ internal sealed partial class BcryptQueue(PasswordCheckSettings settings)
     [LibraryImport("libc", EntryPoint = "setpriority")]
     private static partial int SetPriority(int which, int who, int niceness);
 
-    private sealed class Comparison(string key, string password, string hash)
+    private sealed class Comparison(string key, string password, string hash, int wrong)
     {
         public string Key => key;
 
         public string Password => password;
 
         public string Hash => hash;
+
+        /// <summary>How often the client that asked first had guessed wrong.</summary>
+        public int Wrong => wrong;
 
         /// <summary>How many requests wait for the result.</summary>
         public int Waiting { get; set; }

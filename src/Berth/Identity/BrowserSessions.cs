@@ -89,7 +89,7 @@ internal sealed class BrowserSessions(
             ExpiresAt = now + settings.Lifetime,
             UsedAt = now,
             Address = ClientNetwork.Unmapped(http.Connection.RemoteIpAddress)?.ToString(),
-            Agent = agent.Length == 0 ? null : agent[..Math.Min(agent.Length, MaxAgentChars)],
+            Agent = agent.Length == 0 ? null : PlainText.Of(agent, MaxAgentChars),
         };
         var former = HashOf(http.Request);
         await changes.RunAsync(
@@ -134,7 +134,8 @@ internal sealed class BrowserSessions(
         }
     }
 
-    private static string? HashOf(HttpRequest request) =>
+    /// <summary>The hash of a browser's cookie, valid or not; null if it has none.</summary>
+    public static string? HashOf(HttpRequest request) =>
         request.Cookies[Cookie] is { } secret && Base64Url.GetEncodedLength(SecretBytes) == secret.Length
             ? HashOf(secret) : null;
 

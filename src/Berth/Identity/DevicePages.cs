@@ -113,7 +113,7 @@ internal sealed class DevicePages(
             return;
         }
 
-        var name = KeylessRules.Printable(form["name"].ToString(), MaxNameChars).Trim();
+        var name = PlainText.Of(form["name"].ToString(), MaxNameChars).Trim();
         var begun = await devices.BeginAsync(
             name.Length == 0 ? "a program" : name,
             ClientNetwork.Unmapped(http.Connection.RemoteIpAddress)?.ToString(), http.RequestAborted);

@@ -10,7 +10,8 @@ namespace Berth.Identity;
 /// rule finds; each one follows the user's groups there.
 /// </summary>
 internal sealed partial class ExternalAccounts(
-    LinkRule rule, Database database, AccessChanges changes, TimeProvider clock, ILogger<ExternalAccounts> log)
+    LinkRule rule, FreeNames names, Database database, AccessChanges changes, TimeProvider clock,
+    ILogger<ExternalAccounts> log)
 {
     private const int MaxGroups = 1000;
 
@@ -102,9 +103,11 @@ internal sealed partial class ExternalAccounts(
         if (taken is not null)
             return (null, $"the name {name} is taken by another account here");
 
-        // The user would own what others have pushed there.
+        // The user would own what is others' there.
         if (await NamespaceTable.HasRepositoriesAsync(session, name.Text))
             return (null, $"there are repositories in the namespace {name}; an administrator can make the user");
+        if (!await names.IsFreeForExternalAsync(session, name, isSamePerson: rule == LinkRule.Name))
+            return (null, $"the name {name} stands for something here already; an administrator can make the user");
         var added = await AccountTable.AddAsync(session, new AccountRow(0, AccountKinds.User, name.Text)
         {
             FullName = user.DisplayName,

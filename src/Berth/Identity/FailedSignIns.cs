@@ -16,6 +16,7 @@ internal sealed class FailedSignIns(FailedSignInSettings settings, TimeProvider 
 
     private readonly BoundedCache<Count> counts = new(KeptCounts);
     private readonly BoundedCache<object> proven = new(KeptCounts);
+    private readonly Lock guessing = new();
 
     /// <summary>How long this client has to wait before it may guess again; null if it need not.</summary>
     public TimeSpan? FindWait(string account, IPAddress? client)
@@ -33,6 +34,33 @@ internal sealed class FailedSignIns(FailedSignInSettings settings, TimeProvider 
         Add(keys.Network);
         Add(keys.Both);
         Add(keys.Account);
+    }
+
+    /// <summary>Counts a guess as wrong, until it is taken back; false, and nothing, if it has to wait.</summary>
+    public bool TryGuess(string account, IPAddress? client)
+    {
+        lock (guessing)
+        {
+            if (FindWait(account, client) is not null) return false;
+            NoteWrong(account, client);
+            return true;
+        }
+    }
+
+    /// <summary>The guess was right.</summary>
+    public void TakeBack(string account, IPAddress? client)
+    {
+        var keys = new Keys(account, client);
+        Remove(keys.Network);
+        Remove(keys.Both);
+        Remove(keys.Account);
+    }
+
+    /// <summary>How many wrong guesses have lately come from a client's network.</summary>
+    public int WrongFrom(IPAddress? client)
+    {
+        if (!counts.TryGet(new Keys("", client).Network, out var count)) return 0;
+        lock (count) return clock.GetElapsedTime(count.Since) < settings.Window ? count.Wrong : 0;
     }
 
     public void NoteRight(string account, IPAddress? client)
@@ -62,6 +90,12 @@ internal sealed class FailedSignIns(FailedSignInSettings settings, TimeProvider 
                 (count.Since, count.Wrong) = (clock.GetTimestamp(), 0);
             count.Wrong++;
         }
+    }
+
+    private void Remove(string key)
+    {
+        if (!counts.TryGet(key, out var count)) return;
+        lock (count) count.Wrong = Math.Max(0, count.Wrong - 1);
     }
 
     /// <summary>What is counted for one guess. Names are what somebody typed, in any case.</summary>

@@ -9,15 +9,33 @@ namespace Berth.Identity;
 /// </summary>
 internal sealed class FreeNames(SettingsRules rules, IReadOnlySet<string> keylessNamespaces, HtpasswdFile? htpasswd)
 {
-    private static readonly HashSet<string> Reserved = ["library", "admin", "administrator", "operator", "root"];
+    private const string Official = "library";
 
-    /// <summary>Whether nothing has this name: no account, repository, grant or rule.</summary>
+    private static readonly HashSet<string> Reserved = [Official, "admin", "administrator", "operator", "root"];
+
+    /// <summary>Whether nothing has this name: no account, invitation, repository, grant or rule.</summary>
     public async ValueTask<bool> IsFreeAsync(Session session, AccountName name) =>
         !name.IsRobot && !Reserved.Contains(name.Text) && !rules.Mention(name.Text)
-        && !keylessNamespaces.Contains(name.Text) && htpasswd?.Knows(name.Text) != true
+        && htpasswd?.Knows(name.Text) != true
         && await AccountTable.FindAsync(session, name.Text) is null
-        && !await NamespaceTable.IsUsedAsync(session, name.Text)
         && !await InvitationTable.IsForAsync(session, name.Text)
-        && !(await KeylessRuleTable.ListAsync(session, 0, KeylessRuleTable.MaxRules)).Exists(
+        && !await IsNamespaceUsedAsync(session, name);
+
+    /// <summary>
+    /// The same for a user whom another system vouches for, where people may choose their names too. Rules for a user
+    /// of that name are meant for them; what is about others is not.
+    /// </summary>
+    /// <param name="session">The change.</param>
+    /// <param name="name">The name there.</param>
+    /// <param name="isSamePerson">Whether the settings say that who has the same name is the same person.</param>
+    public async ValueTask<bool> IsFreeForExternalAsync(Session session, AccountName name, bool isSamePerson) =>
+        !name.IsRobot && name.Text != Official && !rules.GiveOthers(name.Text)
+        && (isSamePerson || htpasswd?.Knows(name.Text) != true)
+        && !await IsNamespaceUsedAsync(session, name);
+
+    /// <summary>Whether others have something in the namespace: repositories, grants, or rules for jobs of a CI.</summary>
+    private async ValueTask<bool> IsNamespaceUsedAsync(Session session, AccountName name) =>
+        keylessNamespaces.Contains(name.Text) || await NamespaceTable.IsUsedAsync(session, name.Text)
+        || (await KeylessRuleTable.ListAsync(session, 0, KeylessRuleTable.MaxRules)).Exists(
             rule => rule.Names.Split(' ').Any(pattern => pattern.Split('/')[0] == name.Text));
 }

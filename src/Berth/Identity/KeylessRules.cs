@@ -1,5 +1,5 @@
 using System.Globalization;
-using System.Text;
+using Berth.Access;
 using Berth.Metadata;
 using Berth.Settings;
 
@@ -8,7 +8,6 @@ namespace Berth.Identity;
 /// <summary>Reads the rules of the settings, and tells people about tokens.</summary>
 internal static class KeylessRules
 {
-    private const int MaxNameChars = 200;
     private const int MaxFactChars = 400;
 
     /// <summary>
@@ -99,21 +98,6 @@ internal static class KeylessRules
         return facts;
     }
 
-    /// <summary>A name from claims, without what could change how the text around it looks.</summary>
-    public static string Printable(string name, int maxChars = MaxNameChars)
-    {
-        var text = new StringBuilder(Math.Min(name.Length, maxChars));
-        foreach (var rune in name.EnumerateRunes())
-        {
-            if (text.Length + rune.Utf16SequenceLength > maxChars) break;
-            var isHidden = Rune.IsControl(rune) || Rune.GetUnicodeCategory(rune) is UnicodeCategory.Format
-                or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator or UnicodeCategory.PrivateUse;
-            text.Append(isHidden ? "?" : rune.ToString());
-        }
-
-        return text.ToString();
-    }
-
     private static void CheckFiles(
         KeylessIssuerSettings issuer, KeylessSettings limits, string key, List<SettingsFault> faults)
     {
@@ -147,5 +131,5 @@ internal static class KeylessRules
         Array.Find(PublicIssuers, known => known.Url == issuer.Url.TrimEnd('/')) is { Url: not null } found
         && !rule.Condition.Claims.Intersect(found.Claims, StringComparer.Ordinal).Any();
 
-    private static string Shown(string value) => Printable(value, MaxFactChars);
+    private static string Shown(string value) => PlainText.Of(value, MaxFactChars);
 }

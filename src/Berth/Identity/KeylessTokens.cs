@@ -159,7 +159,7 @@ internal sealed class KeylessTokens
 
         if (grants.Count == 0) return KeylessAnswer.Refused(NoRule(token.Issuer));
         return KeylessAnswer.Accepted(new KeylessIdentity(
-            token.Issuer.Name, token.Subject, $"{token.Issuer.Name}:{KeylessRules.Printable(name ?? token.Subject)}",
+            token.Issuer.Name, token.Subject, $"{token.Issuer.Name}:{PlainText.Of(name ?? token.Subject)}",
             grants, token.Expires));
     }
 

@@ -53,10 +53,10 @@ internal sealed partial class Passkeys(
         return new PasskeyQuestion(ticket.Text, OptionsForNew(ticket, account, origin, present).ToJson());
     }
 
-    /// <summary>Adds the passkey with which a browser answered.</summary>
+    /// <summary>Adds the passkey with which a browser answered, which stays signed in.</summary>
     /// <returns>What is wrong with the answer, or null.</returns>
     public async Task<string?> AddAsync(
-        AccountRow account, string ticketText, string name, JsonElement answer, Uri origin,
+        AccountRow account, string ticketText, string name, JsonElement answer, Uri origin, string? browser,
         CancellationToken cancellation)
     {
         if (await tickets.ReadAsync(StepTickets.NewPasskey, ticketText, cancellation) is not { } ticket
@@ -84,7 +84,7 @@ internal sealed partial class Passkeys(
                 if ((await SecondFactorTable.PasskeysAsync(session, account.Id)).Count >= MaxPerUser)
                     return $"a user has at most {MaxPerUser} passkeys: remove one first";
                 if (!await SecondFactorTable.AddPasskeyAsync(session, row)) return "this passkey was added before";
-                await SecondFactors.NoteAsync(session, account.Id);
+                await SecondFactors.NoteAsync(session, account.Id, browser);
                 return null;
             },
             cancellation);

@@ -68,10 +68,9 @@ internal sealed class PasswordChecks(PasswordCheckSettings settings, FailedSignI
         string proof, string user, string password, string hash, bool isKnown, IPAddress? client,
         CancellationToken cancellation)
     {
-        if (await queue.CompareAsync(proof, password, hash, client, cancellation) is not { } matches)
-        {
+        var lately = failed.WrongFrom(client);
+        if (await queue.CompareAsync(proof, password, hash, client, lately, cancellation) is not { } matches)
             return PasswordAnswer.Busy;
-        }
 
         if (matches && isKnown)
         {

@@ -24,7 +24,7 @@ internal sealed class RefreshTokens(Database database, TimeSpan lifetime, TimePr
         if (caller is not { Id: { } account, Kind: CallerKind.User, Method: SignInMethod.Password }) return null;
         var secret = TokenSecret.Make(TokenKinds.Refresh);
         var now = clock.GetUtcNow();
-        var name = client is { Length: > 0 } ? client[..Math.Min(client.Length, MaxClientChars)] : "unknown";
+        var name = client is { Length: > 0 } ? PlainText.Of(client, MaxClientChars) : "unknown";
         var token = new TokenRow(0, account, TokenKinds.Refresh, name)
         {
             Hint = secret.Hint,

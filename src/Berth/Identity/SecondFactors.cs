@@ -81,9 +81,13 @@ internal sealed class SecondFactors(
     /// <summary>
     /// Takes the new app into use, and signs out docker and others that keep something in place of the password.
     /// </summary>
+    /// <param name="accountId">Whose.</param>
+    /// <param name="code">What the app shows.</param>
+    /// <param name="browser">The hash of the browser that asks; null if it is a program.</param>
+    /// <param name="cancellation">Gives up.</param>
     /// <returns>New recovery codes; null if the code is wrong, or no app waits for one.</returns>
     public async Task<IReadOnlyList<string>?> ConfirmAppAsync(
-        long accountId, string code, CancellationToken cancellation)
+        long accountId, string code, string? browser, CancellationToken cancellation)
     {
         var recovery = MakeRecoveryCodes();
         var isConfirmed = await changes.RunAsync(
@@ -98,7 +102,7 @@ internal sealed class SecondFactors(
                 }
 
                 await SecondFactorTable.SetRecoveryCodesAsync(session, accountId, [.. recovery.Select(HashOf)]);
-                await NoteAsync(session, accountId);
+                await NoteAsync(session, accountId, browser);
                 return true;
             },
             cancellation);
@@ -134,7 +138,8 @@ internal sealed class SecondFactors(
     public async Task<CodeAnswer> CheckAsync(
         AccountRow account, string code, IPAddress? client, CancellationToken cancellation)
     {
-        if (failed.FindWait(account.Name, client) is not null) return CodeAnswer.Slowed;
+        // Counted before it is checked, so that many guesses at the same moment are no more than one after the other.
+        if (!failed.TryGuess(account.Name, client)) return CodeAnswer.Slowed;
         var typed = Normalized(code);
         var answer = CodeAnswer.Wrong;
         if (typed.Length == RecoveryLetters)
@@ -153,21 +158,31 @@ internal sealed class SecondFactors(
                 ? CodeAnswer.App : CodeAnswer.Wrong;
         }
 
-        if (answer == CodeAnswer.Wrong) failed.NoteWrong(account.Name, client);
+        if (answer != CodeAnswer.Wrong) failed.TakeBack(account.Name, client);
         return answer;
     }
 
     /// <summary>
-    /// After a change to what an account has: whether a password alone still signs in, and if not, that clients which
-    /// got something for the password alone have to sign in again. Without any factor, recovery codes are for nothing.
+    /// After a change to what an account has: whether a password alone still signs in, and if not, that clients and
+    /// browsers which got something for the password alone have to sign in again. Without any factor, recovery codes
+    /// are for nothing.
     /// </summary>
-    public static async ValueTask NoteAsync(Session session, long accountId)
+    /// <param name="session">The change.</param>
+    /// <param name="accountId">Whose.</param>
+    /// <param name="browser">The hash of the browser that makes the change, which stays signed in.</param>
+    public static async ValueTask NoteAsync(Session session, long accountId, string? browser = null)
     {
+        var before = await AccountTable.FindAsync(session, accountId);
         await SecondFactorTable.NoteAsync(session, accountId);
-        if (await AccountTable.FindAsync(session, accountId) is { HasSecondFactor: true })
-            await TokenTable.RemoveAllAsync(session, accountId, TokenKinds.Refresh);
-        else
+        if (await AccountTable.FindAsync(session, accountId) is not { HasSecondFactor: true })
+        {
             await SecondFactorTable.SetRecoveryCodesAsync(session, accountId, []);
+            return;
+        }
+
+        await TokenTable.RemoveAllAsync(session, accountId, TokenKinds.Refresh);
+        if (before is { HasSecondFactor: false })
+            await SessionTable.RemoveOthersAsync(session, accountId, browser);
     }
 
     /// <summary>The address that authenticator apps read from a QR code.</summary>

@@ -1,5 +1,6 @@
 using System.Net.Http.Headers;
 using System.Text.Json;
+using Berth.Access;
 using Berth.Settings;
 
 namespace Berth.Identity;
@@ -88,10 +89,25 @@ internal sealed class SignInCalls : IDisposable
         }
     }
 
-    /// <summary>A text in an object; null if there is none of that name.</summary>
-    public static string? TextOf(JsonElement json, string name) =>
-        json.ValueKind == JsonValueKind.Object && json.TryGetProperty(name, out var value)
-        && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+    /// <summary>A text in an object; null if there is none of that name, or it is no Unicode.</summary>
+    public static string? TextOf(JsonElement json, string name)
+    {
+        if (json.ValueKind != JsonValueKind.Object || !json.TryGetProperty(name, out var value)
+            || value.ValueKind != JsonValueKind.String)
+        {
+            return null;
+        }
+
+        try
+        {
+            return value.GetString();
+        }
+        catch (InvalidOperationException)
+        {
+            // Half a surrogate pair, or bytes that are no UTF-8: parsing does not look into texts.
+            return null;
+        }
+    }
 
     private static JsonElement? TryRead(string text)
     {
@@ -106,5 +122,5 @@ internal sealed class SignInCalls : IDisposable
     }
 
     /// <summary>What another system wrote, fit for a line of the log.</summary>
-    private static string Shortened(string text) => KeylessRules.Printable(text, MaxReasonChars);
+    private static string Shortened(string text) => PlainText.Of(text, MaxReasonChars);
 }

@@ -153,7 +153,7 @@ internal sealed partial class SignInPages(
     private async Task AdmitAsync(HttpContext http, BrowserSignIn system, ExternalUser user, SignInAttempt attempt)
     {
         var settings = system.Settings;
-        var name = KeylessRules.Printable(user.Name, MaxNameChars);
+        var name = PlainText.Of(user.Name, MaxNameChars);
         if (settings.RequiredGroup is { } required && !user.Groups.Contains(required, StringComparer.Ordinal))
         {
             Refuse(http, system, name, $"is not in the group {required} (requiredgroup)");
@@ -174,7 +174,7 @@ internal sealed partial class SignInPages(
             (account, reason) = (null, "this account is disabled, or has expired");
         if (account is null)
         {
-            reason = KeylessRules.Printable(reason!, 2 * MaxNameChars);
+            reason = PlainText.Of(reason!, 2 * MaxNameChars);
             Refuse(http, system, name, reason);
             await AnswerAsync(
                 http, StatusCodes.Status403Forbidden, system,
@@ -208,7 +208,7 @@ internal sealed partial class SignInPages(
         var title = system.Settings.Title;
         if (error == "access_denied")
             return AnswerAsync(http, StatusCodes.Status403Forbidden, system, $"You were not signed in at {title}.");
-        LogRefusedThere(system.Settings.Name, KeylessRules.Printable(error, MaxNameChars));
+        LogRefusedThere(system.Settings.Name, PlainText.Of(error, MaxNameChars));
         return AnswerAsync(
             http, StatusCodes.Status502BadGateway, system,
             $"{title} reported an error, which is in the registry's log.");

@@ -103,7 +103,7 @@ internal sealed partial class TrustedTokens
             scopes.AddRange(access.EnumerateArray().Select(AccessScope.Read).OfType<AccessScope>());
         }
 
-        var name = token.Subject.Length > 0 ? KeylessRules.Printable(token.Subject) : Caller.Anonymous.Name;
+        var name = token.Subject.Length > 0 ? PlainText.Of(token.Subject) : Caller.Anonymous.Name;
         return new Caller(null, CallerKind.Token, name, SignInMethod.Token)
         {
             Scopes = scopes,

@@ -55,6 +55,10 @@ internal static class SessionTable
     public static async ValueTask RemoveAllAsync(Session session, long accountId) =>
         await session.RunAsync("DELETE FROM session WHERE account_id = $1", accountId);
 
+    /// <summary>Signs an account out of all browsers but one.</summary>
+    public static async ValueTask RemoveOthersAsync(Session session, long accountId, string? kept) =>
+        await session.RunAsync("DELETE FROM session WHERE account_id = $1 AND hash <> $2", accountId, kept ?? "");
+
     /// <summary>Deletes what expired before a time.</summary>
     public static ValueTask<int> RemoveExpiredAsync(Session session, DateTimeOffset before) =>
         session.RunAsync("DELETE FROM session WHERE expires_at < $1", before.ToUnixTimeMilliseconds());

@@ -130,6 +130,12 @@ internal sealed partial class SettingsCheck(
         if (auth.Local is { AdminPassword: not null, AdminPasswordFile: not null })
             Error("auth.local.adminpasswordfile", "give the password or its file, not both");
         MustExist("auth.local.adminpasswordfile", auth.Local.AdminPasswordFile);
+        if (auth is { Link: LinkRule.Name, Local: { Enabled: true, OpenRegistration: true } })
+        {
+            Error("auth.link", "with auth.local.openregistration, anyone could make the account that a user of another "
+                + "directory with the same name then gets; write none or verifiedemail");
+        }
+
         if (auth.TokenLifetime < TimeSpan.FromMinutes(1))
         {
             Notice("auth.tokenlifetime", "docker uses a token for a minute, even if it expires sooner: what it asks "

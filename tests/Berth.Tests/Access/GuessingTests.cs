@@ -70,7 +70,29 @@ public sealed class GuessingTests : IDisposable
         Assert.Equal([false, false, false], await Task.WhenAll(first, second, third));
 
         Task<bool?> CompareAsync(string password, string client, string hash = Quick) =>
-            queue.CompareAsync(password, password, hash, IPAddress.Parse(client), Stop).AsTask();
+            queue.CompareAsync(password, password, hash, IPAddress.Parse(client), wrong: 0, Stop).AsTask();
+    }
+
+    [Fact]
+    public async Task Where_each_waits_for_one_check_who_has_guessed_wrong_gives_way_to_who_has_not()
+    {
+        var queue = new BcryptQueue(new PasswordCheckSettings { Threads = 1, Waiting = 2, WaitingPerClient = 1 });
+        var first = CompareAsync("first", Attacker, wrong: 9, Slow);
+        var second = first;
+        await Eventually.TrueAsync(() => !(second = CompareAsync("second", Attacker, wrong: 1)).IsCompleted);
+        var third = CompareAsync("third", "192.0.2.3", wrong: 2);
+        Assert.Null(await CompareAsync("fourth", "192.0.2.4", wrong: 2));
+        var right = CompareAsync("right", Good, wrong: 0);
+        Assert.Null(await third);
+
+        // A client that gave way comes back: it still has its turn.
+        var again = CompareAsync("again", "192.0.2.3", wrong: 0);
+        Assert.Null(await second);
+        Assert.Equal([false, false, false], await Task.WhenAll(first, right, again));
+        Assert.False(await CompareAsync("later", Attacker, wrong: 3));
+
+        Task<bool?> CompareAsync(string password, string client, int wrong, string hash = Quick) =>
+            queue.CompareAsync(password, password, hash, IPAddress.Parse(client), wrong, Stop).AsTask();
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using Berth.Settings;
 using Berth.Tests.Distribution;
 using static Berth.Tests.Access.AccountsOf;
 
@@ -215,10 +216,11 @@ public sealed class LocalUserTests
         await using var registry = await StartAsync(settings: s => s with
         {
             Repositories = new() { CreateNamespaceOnPush = makes },
+            Access = [new AccessRuleSettings { Allow = ["group:dev"], Actions = ["pull"], Names = ["ruled/**"] }],
         });
         var accounts = new AccountsOf(registry);
         var ann = await accounts.AddUserAsync("ann", "of green gables");
-        await accounts.AddUserAsync("bob", "the builder");
+        await accounts.GrantAsync(await accounts.AddUserAsync("bob", "the builder"), "granted/**", "pull");
         var (_, limited) = await accounts.AddTokenAsync(ann, patterns: "limited/**");
         var script = new Script(registry)
         {
@@ -239,6 +241,15 @@ public sealed class LocalUserTests
               Authorization: {ann}
               403
             POST /v2/bob/app/blobs/uploads/
+              Authorization: {ann}
+              403
+            POST /v2/library/app/blobs/uploads/
+              Authorization: {ann}
+              403
+            POST /v2/ruled/app/blobs/uploads/
+              Authorization: {ann}
+              403
+            POST /v2/granted/app/blobs/uploads/
               Authorization: {ann}
               403
             POST /v2/new/app/blobs/uploads/

@@ -219,6 +219,32 @@ public sealed class AuditTests
         Assert.All(written, entry => Assert.Equal(128, entry.Actor.Length));
     }
 
+    /// <summary>PostgreSQL takes neither a NUL nor half a character.</summary>
+    [Fact]
+    public async Task What_clients_write_into_an_entry_keeps_no_other_out()
+    {
+        await using var registry = await StartAsync();
+        using var request = new HttpRequestMessage(HttpMethod.Get, "v2/");
+        request.Headers.TryAddWithoutValidation("Authorization", Basic(new string('x', 127) + "\U0001F600", "wrong"));
+        request.Headers.UserAgent.ParseAdd(new string('a', 255));
+        using var first = await registry.Client.SendAsync(request, Stop);
+        using var content = new StringContent(
+            """{"name":"a\u0000b\u001b[2K\u202e","password":"wrong"}""", Encoding.UTF8, "application/json");
+        using var second = await registry.Client.PostAsync("auth/password", content, Stop);
+        using var log = new AuditLog(
+            new AuditSettings(), registry.Services.GetRequiredService<Database>(), [], TimeProvider.System,
+            NullLogger<AuditLog>.Instance);
+        var http = new Microsoft.AspNetCore.Http.DefaultHttpContext();
+        http.Request.Headers.UserAgent = new string('a', 255) + "\U0001F600";
+        log.Note(http, "test", isDone: true, entry => entry with { Detail = "a\0", Target = "\ud800" });
+        log.NoteFailedSignIn(http, "\0", "\udc00");
+        await log.WriteWaitingAsync(Stop);
+        var entries = await WrittenAsync(registry);
+        Assert.Equal(4, entries.Count);
+        Assert.Contains(entries, entry => entry.Actor == "a?b?[2K?");
+        Assert.Contains(entries, entry => entry is { Action: "test", Detail: "a?", Target: "\ufffd" });
+    }
+
     private static async Task<List<AuditEntry>> WrittenAsync(RegistryFixture registry)
     {
         await registry.Services.GetRequiredService<AuditLog>().WriteWaitingAsync(Stop);

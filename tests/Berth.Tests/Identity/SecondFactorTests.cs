@@ -83,6 +83,49 @@ public sealed partial class SecondFactorTests(SecondFactorRegistry factors)
     }
 
     [Fact]
+    public async Task Guesses_at_the_same_moment_are_no_more_than_one_after_the_other()
+    {
+        var user = await factors.UserAsync();
+        using var browser = await factors.SignInAsync(user);
+        var (secret, recovery) = await AddAppAsync(browser);
+        using var other = new TestBrowser(factors.Registry);
+        var (_, asked) = await PostAsync(other, "auth/password", new { name = user, password = Password });
+        var ticket = asked.GetProperty("ticket").GetString();
+
+        // Right ones are not counted, and of the same at the same moment one is right.
+        foreach (var code in new[] { CodeOf(secret), recovery[0] })
+        {
+            var same = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => GuessAsync(code)));
+            Assert.Single(same, status => status == 200);
+        }
+
+        var answers = await Task.WhenAll(Enumerable.Range(0, 50).Select(i => GuessAsync($"{i:000000}")));
+        Assert.Equal(1, answers.Count(status => status == 401));
+        Assert.Equal(49, answers.Count(status => status == 429));
+
+        async Task<int> GuessAsync(string code)
+        {
+            using var guesser = new TestBrowser(factors.Registry);
+            return (await PostAsync(guesser, "auth/second-factor", new { ticket, code })).Status;
+        }
+    }
+
+    [Fact]
+    public async Task What_the_password_alone_has_opened_is_closed_with_the_first_factor_and_this_browser_stays()
+    {
+        foreach (var isApp in new[] { true, false })
+        {
+            var user = await factors.UserAsync();
+            using var thief = await factors.SignInAsync(user);
+            using var browser = await factors.SignInAsync(user);
+            if (isApp) await AddAppAsync(browser);
+            else (await AddPasskeyAsync(browser)).Dispose();
+            Assert.Equal(user, await browser.WhoAsync());
+            Assert.Null(await thief.WhoAsync());
+        }
+    }
+
+    [Fact]
     public async Task An_app_counts_only_once_a_code_of_it_was_seen()
     {
         var user = await factors.UserAsync();

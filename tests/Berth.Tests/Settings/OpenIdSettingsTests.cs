@@ -54,6 +54,18 @@ public sealed class OpenIdSettingsTests : IDisposable
     }
 
     [Theory]
+    [InlineData("name", true, false)]
+    [InlineData("name", false, true)]
+    [InlineData("verifiedemail", true, true)]
+    public void Accounts_that_anyone_makes_are_linked_to_nobody_by_name(string link, bool isOpen, bool isGood)
+    {
+        var open = isOpen ? "true" : "false";
+        var faults = _folder.Load(
+            $"auth: {{oidc: [{{{System}}}], link: {link}, local: {{enabled: true, openregistration: {open}}}}}").Faults;
+        Assert.Equal(isGood ? [] : ["auth.link"], faults.Select(fault => fault.Key));
+    }
+
+    [Theory]
     [InlineData("kind: github, clientsecret: s")]
     [InlineData("kind: gitlab")]
     [InlineData("issuer: 'https://accounts.google.com'")]

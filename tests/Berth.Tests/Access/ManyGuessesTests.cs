@@ -1,0 +1,83 @@
+using System.Diagnostics;
+using System.Net;
+using Berth.Settings;
+
+namespace Berth.Tests.Access;
+
+/// <summary>
+/// Wrong passwords from a hundred addresses: less than one core is spent on them, and right ones still get in.
+/// <c>BERTH_TEST_LONG=1</c> sends 10,000 at the usual cost.
+/// </summary>
+[Inside]
+public sealed class ManyGuessesTests
+{
+    private const int Addresses = 100;
+    private const int PerAddress = 3;
+    private const string Password = "of green gables";
+
+    private static readonly int Guesses = TestRounds.Of(1500, 10_000);
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(1000)]
+    public async Task Right_passwords_get_in_while_wrong_ones_come_from_a_hundred_addresses(int names)
+    {
+        await using var registry = await StartAsync();
+        var accounts = new AccountsOf(registry);
+        for (var i = 0; i < 100; i++) await accounts.AddUserAsync($"right{i}", Password);
+        var (cpu, start) = (Process.GetCurrentProcess().TotalProcessorTime, Stopwatch.GetTimestamp());
+        var (sent, statuses) = (0, new int[600]);
+        var guessing = Task.WhenAll(Enumerable.Range(0, Addresses * PerAddress).Select(i => GuessAsync(i % Addresses)));
+        var (right, longest) = (0, TimeSpan.Zero);
+
+        // Of people who have not signed in from there before, so nothing of them is remembered.
+        while (!guessing.IsCompleted && right < 100)
+        {
+            var since = Stopwatch.GetTimestamp();
+            Assert.Equal(HttpStatusCode.OK, await AskAsync($"right{right}", Password, $"198.51.100.{right}"));
+            var took = Stopwatch.GetElapsedTime(since);
+            (right, longest) = (right + 1, took > longest ? took : longest);
+        }
+
+        await guessing;
+        var elapsed = Stopwatch.GetElapsedTime(start);
+        var used = Process.GetCurrentProcess().TotalProcessorTime - cpu;
+        TestContext.Current.TestOutputHelper!.WriteLine(
+            $"{Guesses} guesses at {names} names in {elapsed.TotalSeconds:0.0} s: {used.TotalSeconds:0.0} s of CPU, "
+            + $"{statuses[401]} looked at, {statuses[429]} told to wait; {right} right ones got in, each within "
+            + $"{longest.TotalSeconds:0.0} s");
+        Assert.True(right > 0);
+        Assert.Equal(Guesses, statuses[401] + statuses[429]);
+
+        // One account is guessed at a hundred times a minute, and no more.
+        if (names == 1) Assert.InRange(statuses[401], 1, 100 * (2 + (int)elapsed.TotalMinutes));
+
+        async Task GuessAsync(int address)
+        {
+            while (Interlocked.Increment(ref sent) is var number && number <= Guesses)
+            {
+                var status = await AskAsync($"name{number % names}", $"guess {number}", $"203.0.113.{address}");
+                Interlocked.Increment(ref statuses[(int)status]);
+            }
+        }
+
+        async Task<HttpStatusCode> AskAsync(string user, string password, string client)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, "v2/");
+            request.Headers.TryAddWithoutValidation("Authorization", TokenRegistry.Basic(user, password));
+            request.Headers.Add("X-Forwarded-For", client);
+            using var answer = await registry.Client.SendAsync(request, Stop);
+            return answer.StatusCode;
+        }
+    }
+
+    private static Task<RegistryFixture> StartAsync() => AccountsOf.StartAsync(
+        auth => auth with
+        {
+            Local = auth.Local with { BcryptCost = TestRounds.Of(6, new LocalSettings().BcryptCost) },
+            PasswordChecks = new PasswordCheckSettings { Threads = 1 },
+        },
+        s => s with { Http = s.Http with { TrustedProxies = [new IPNetwork(IPAddress.Loopback, 32)] } });
+}

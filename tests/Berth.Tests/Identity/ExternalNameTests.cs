@@ -1,0 +1,49 @@
+using Berth.Identity;
+using Berth.Settings;
+using Berth.Tests.Access;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Berth.Tests.Identity;
+
+/// <summary>
+/// Names that users bring from other systems, where they may choose them: none of them gives what is others' here.
+/// </summary>
+[Inside]
+public sealed class ExternalNameTests
+{
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData("library", false)]
+    [InlineData("Library@elsewhere", false)]
+    [InlineData("robot.x", false)]
+    [InlineData("admin", false)]
+    [InlineData("dev", false)]
+    [InlineData("granted", false)]
+    [InlineData("listed", false)]
+    [InlineData("alice", true)]
+    [InlineData("own", true)]
+    [InlineData("somebody", true)]
+    public async Task A_user_of_another_system_gets_no_name_that_stands_for_others_here(string name, bool isGiven)
+    {
+        var file = Path.Combine(Directory.CreateTempSubdirectory("berth-users-").FullName, "users");
+        await File.WriteAllTextAsync(file, $"listed:{BCrypt.Net.BCrypt.HashPassword("a password", 4)}\n", Stop);
+        await using var registry = await AccountsOf.StartAsync(
+            auth => auth with { Htpasswd = new HtpasswdSettings { Path = file } },
+            s => s with
+            {
+                Access =
+                [
+                    new AccessRuleSettings { Allow = ["group:dev"], Actions = ["pull"], Names = ["dev/**"] },
+                    new AccessRuleSettings { Allow = ["user:alice"], Actions = ["push"], Names = ["shared/**"] },
+                    new AccessRuleSettings { Allow = ["user:own"], Actions = ["push"], Names = ["own/**"] },
+                ],
+            });
+        var accounts = new AccountsOf(registry);
+        await accounts.GrantAsync(await accounts.FindAsync("admin"), "granted/**", "pull");
+        var (account, reason) = await registry.Services.GetRequiredService<ExternalAccounts>().FindOrAddAsync(
+            new ExternalUser("oidc:hub", "1", name, null, null, IsEmailVerified: false, []), Stop);
+        Assert.Equal(isGiven, account is not null);
+        Assert.Equal(isGiven, reason is null);
+    }
+}
