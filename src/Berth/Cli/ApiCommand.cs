@@ -52,9 +52,14 @@ internal static class ApiCommand
                 await Console.Error.WriteLineAsync($"{NameOf(parsed)}: {e.Message}{advice}");
                 return 1;
             }
+            catch (HttpRequestException e)
+            {
+                await Console.Error.WriteLineAsync($"{NameOf(parsed)}: {ApiConnection.Explain(e)}");
+                return 2;
+            }
             catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException
                 or SqliteException or NpgsqlException or DatabaseUnavailableException or StartException
-                or HttpRequestException or OperationCanceledException)
+                or OperationCanceledException)
             {
                 await Console.Error.WriteLineAsync($"{NameOf(parsed)}: {e.Message}");
                 return 2;
@@ -108,7 +113,7 @@ internal static class ApiCommand
 
         if (user is not null || authority is not null)
             throw new InvalidDataException("--user and --ca are for a --server; without it, nobody signs in");
-        if (SettingsOption.Load(parsed.GetValue(options.Config)) is not { } settings) return null;
+        if (SettingsOption.LoadQuietly(parsed.GetValue(options.Config)) is not { } settings) return null;
         return new ApiConnection(await LocalApi.OpenAsync(settings, mayCreate, cancellation));
     }
 
