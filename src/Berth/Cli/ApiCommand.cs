@@ -52,16 +52,11 @@ internal static class ApiCommand
                 await Console.Error.WriteLineAsync($"{NameOf(parsed)}: {e.Message}{advice}");
                 return 1;
             }
-            catch (HttpRequestException e)
-            {
-                await Console.Error.WriteLineAsync($"{NameOf(parsed)}: {ApiConnection.Explain(e)}");
-                return 2;
-            }
             catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException
                 or SqliteException or NpgsqlException or DatabaseUnavailableException or StartException
-                or OperationCanceledException)
+                or HttpRequestException or OperationCanceledException)
             {
-                await Console.Error.WriteLineAsync($"{NameOf(parsed)}: {e.Message}");
+                await Console.Error.WriteLineAsync($"{NameOf(parsed)}: {ApiConnection.Explain(e)}");
                 return 2;
             }
         });

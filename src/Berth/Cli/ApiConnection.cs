@@ -121,9 +121,11 @@ internal sealed class ApiConnection : IAsyncDisposable
     };
 
     /// <summary>Why a server can't be reached, and what to do about it.</summary>
-    public static string Explain(HttpRequestException e)
+    public static string Explain(Exception failure)
     {
-        if (e.HttpRequestError != HttpRequestError.SecureConnectionError) return e.Message;
+        if (failure is not HttpRequestException e) return failure.Message;
+        if (e.HttpRequestError != HttpRequestError.SecureConnectionError)
+            return $"the server can't be reached: {e.Message}";
         for (Exception? cause = e; cause is not null; cause = cause.InnerException)
         {
             // OpenSSL's words for an answer that is no TLS: HTTP, most of the time.

@@ -18,11 +18,8 @@ internal static class UsageError
         var command = parsed.CommandResult.Command;
         var errors = parsed.Errors.Select(error => error.Message).ToList();
         if (errors.Count == 0 || (command.Subcommands.Count > 0 && parsed.UnmatchedTokens.Count == 0)) return false;
-        if (parsed.UnmatchedTokens.Count > 0)
-            errors = [.. parsed.UnmatchedTokens.Select(token => Explain(token, command))];
-
-        // What follows a command that there is not means nothing.
-        if (command.Subcommands.Count > 0) errors = errors[..1];
+        // What follows a command or an option that there is not means nothing.
+        if (parsed.UnmatchedTokens.Count > 0) errors = [Explain(parsed.UnmatchedTokens[0], command)];
         var missing = command.Arguments.Where(argument =>
             argument.Arity.MinimumNumberOfValues > 0 && parsed.GetResult(argument)?.Tokens is not { Count: > 0 });
         if (parsed.UnmatchedTokens.Count == 0 && missing.Select(argument => argument.Name).ToList() is [_, ..] names)

@@ -9,6 +9,7 @@ public class UsageTests
     [InlineData("serv", "berth: there is no command serv; did you mean serve?\nRun `berth --help`")]
     [InlineData("help", "berth: there is no command help; did you mean --help?\n")]
     [InlineData("usr list", "berth: there is no command usr; did you mean user?\nRun `berth --help`")]
+    [InlineData("audit list --limit 3", "berth: there is no option --limit\nRun `berth audit list --help`")]
     [InlineData("user add", "berth: NAME is missing\nRun `berth user add --help`")]
     [InlineData("grant add --role reader", "berth: WHO and NAMES are missing\n")]
     [InlineData("import", "berth: there is no command import\n")]
