@@ -17,8 +17,8 @@ internal static class Pages
           docker push HOST/NAME:TAG
           docker pull HOST/NAME:TAG
 
-        HOST is this address without http:// or https://. NAME is whatever you like, such as team/app, or begins with
-        your own name, such as ann/app, if the registry has users. To sign in with a browser: /auth/sign-in.
+        HOST is this address without http:// or https://, and NAME whatever you like, such as team/app. If there are
+        users, it begins with your own name, such as ann/app. To sign in with a browser: /auth/sign-in.
 
         """);
 
