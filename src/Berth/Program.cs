@@ -16,7 +16,7 @@ var root = new RootCommand(
       berth user add ann --admin                   makes an administrator, and the database if there is none
       berth user password admin                    gets a locked-out administrator in again
       berth org add acme --owner ann               a namespace that several users share
-      berth grant add acme/dev acme/** --role writer
+      berth grant add acme/dev 'acme/**' --role writer   lets a team push there
       berth access explain ann acme/app            shows what somebody may do, and why
       berth migrate --check                        shows what an upgrade would do to the database
       berth copy-metadata --from data/berth.db --to postgres://berth@db.example.com/berth

@@ -28,6 +28,9 @@ internal enum AccessAnswer
 internal sealed class AccessRules(
     AuthSettings? settings, SettingsRules rules, KnownRights known, TimeProvider clock)
 {
+    /// <summary>Why everyone may do something.</summary>
+    public const string OpenToAll = "everyone may (auth.anonymous)";
+
     private const AccessAction Reading = AccessAction.Pull | AccessAction.Catalog;
 
     private readonly AnonymousAccess anonymous = settings?.AnonymousOrDefault ?? AnonymousAccess.Full;
@@ -114,7 +117,7 @@ internal sealed class AccessRules(
     public async ValueTask<string?> ExplainAsync(
         Caller caller, AccessAction action, RepositoryName repository, CancellationToken cancellation)
     {
-        if (IsOpen(action)) return "everyone may (auth.anonymous)";
+        if (IsOpen(action)) return OpenToAll;
         var rights = await RightsOfAsync(caller, cancellation);
         if (!rights.AreValid) return null;
         if (!IsWithinLimits(caller, action, repository.Text)) return null;

@@ -1,4 +1,5 @@
 using Berth.Access;
+using Berth.Distribution;
 using Berth.Metadata;
 using Berth.Oci;
 
@@ -20,7 +21,8 @@ internal sealed class AccessEndpoints(Database database, AccessRules access, Own
     public async Task<ApiAnswer<Explanation>> ExplainAsync(HttpContext http, string user, string repository)
     {
         var caller = http.Caller();
-        if (!RepositoryName.TryParse(repository, out var name)) return ApiError.NotFound("such repository");
+        if (!RepositoryName.TryParse(repository, out var name))
+            return ApiError.Of(RegistryError.NameInvalid(repository));
         if (!AccountName.TryParse(user, out var asked)) return UserEndpoints.NotFound();
         var isSeen = caller.IsStaff || caller.Name == asked.Text
             || ownership.Owns(caller, NamePattern.ForRepository(name));

@@ -7,6 +7,17 @@ using Microsoft.Extensions.Options;
 
 namespace Berth.Api;
 
+/// <summary>What the audit log says of a change, besides its path.</summary>
+/// <param name="Target">The name or number of what was made.</param>
+/// <param name="Detail">What it was made to be; null if the target says it all.</param>
+internal sealed record ChangeNote(string? Target, string? Detail = null);
+
+/// <summary>An answer to a change that has something to say to the audit log.</summary>
+internal interface INoted
+{
+    ChangeNote Note { get; }
+}
+
 /// <summary>What a handler answers: a value as JSON, or an error.</summary>
 internal sealed class ApiAnswer<T> : IResult, IEndpointMetadataProvider
     where T : class
@@ -46,6 +57,7 @@ internal sealed class ApiAnswer<T> : IResult, IEndpointMetadataProvider
             return;
         }
 
+        if (value is INoted noted) httpContext.Features.Set(noted.Note);
         var options = httpContext.RequestServices.GetRequiredService<IOptions<JsonOptions>>().Value;
         var type = (JsonTypeInfo<T>)options.SerializerOptions.GetTypeInfo(typeof(T));
         var body = JsonSerializer.SerializeToUtf8Bytes(value!, type);

@@ -70,12 +70,23 @@ internal sealed partial class ApiGate(
         var isDenied = http.Response.StatusCode == StatusCodes.Status403Forbidden;
         var isDone = http.Response.StatusCode < StatusCodes.Status400BadRequest;
         if (!isDenied && !(isDone && (isChange || required.Right == ApiRight.Staff))) return;
+        var note = isChange ? http.Features.Get<ChangeNote>() : null;
         var route = (http.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText?.Replace("**", "");
         audit.Note(http, $"{http.Request.Method} {route}", isDone, entry => entry with
         {
             Repository = required.Action is null ? null : http.GetRouteValue("name") as string,
-            Target = string.Join('/', http.Request.RouteValues.Values) is { Length: > 0 } target ? target : null,
+            Target = TargetOf(http, note),
+            Detail = note?.Detail,
         });
+    }
+
+    /// <summary>What the path names, and what was made there.</summary>
+    private static string? TargetOf(HttpContext http, ChangeNote? note)
+    {
+        var names = http.Request.RouteValues.Values.ToList();
+        var isMade = http.Response.StatusCode == StatusCodes.Status201Created;
+        if (isMade && note?.Target is { } made && !made.Equals(names.LastOrDefault())) names.Add(made);
+        return names.Count == 0 ? null : string.Join('/', names);
     }
 
     private static bool IsReading(string method) => HttpMethods.IsGet(method) || HttpMethods.IsHead(method);
@@ -240,10 +251,21 @@ internal sealed partial class ApiGate(
             _ when e.Message.Contains("missing required", StringComparison.Ordinal) =>
                 $"these fields are missing: {string.Join(", ", quoted.Skip(3).Where((_, i) => i % 2 == 0))}",
             _ when e.Message.Contains("could not be converted", StringComparison.Ordinal) =>
-                $"the value{at} is of the wrong type, or not one of those that there are",
+                at.EndsWith("role", StringComparison.Ordinal)
+                    // The library names the body's type, and only bodies of users have roles in the registry.
+                    ? $"the value{at} must be {(e.Message.Contains("User", StringComparison.Ordinal)
+                        ? WordsOf<RegistryRole>() : WordsOf<Role>())}"
+                    : $"the value{at} is of the wrong type, or not one of those that there are",
             _ when e.Message.Contains("doesn't allow", StringComparison.Ordinal) => $"the value{at} must not be null",
             _ => $"the body is not the JSON that is expected{at}",
         };
+    }
+
+    private static string WordsOf<T>()
+        where T : struct, Enum
+    {
+        var words = Enum.GetValues<T>().Select(value => Roles.Word(value)).ToList();
+        return $"{string.Join(", ", words[..^1])} or {words[^1]}";
     }
 
     /// <summary>A command prints what went wrong itself.</summary>

@@ -233,8 +233,14 @@ internal static class ApiRoutes
             .Distinct().Order(StringComparer.Ordinal).ToList();
         if (methods.Count == 0) return ApiError.NoSuchPath().WriteAsync(http.Response);
 
-        // With this method there is a route: it was passed over because of the body's type.
-        if (methods.Contains(http.Request.Method)) return ApiError.NotJson().WriteAsync(http.Response);
+        // With this method there is a route. It was passed over because of the body's type, or of an id that is none.
+        if (methods.Contains(http.Request.Method))
+        {
+            var error = http.Request.HasJsonContentType() || http.Request.Method is "DELETE" or "GET" or "HEAD"
+                ? ApiError.NotFound("such id: it is a number") : ApiError.NotJson();
+            return error.WriteAsync(http.Response);
+        }
+
         http.Response.Headers.Allow = string.Join(", ", methods);
         return ApiError.MethodNotAllowed(http.Request.Method).WriteAsync(http.Response);
     }

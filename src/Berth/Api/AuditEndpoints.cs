@@ -25,6 +25,8 @@ internal sealed class AuditEndpoints(Database database)
         var page = http.Page();
         if (!TryReadTime(http, "since", out var since) || !TryReadTime(http, "until", out var until))
             return ApiError.Invalid("since and until must be times such as 2026-11-26T07:00:00Z");
+        if (TextOf(http, "result") is not (null or "done" or "denied"))
+            return ApiError.Invalid("result is either done or denied");
         var filter = new AuditFilter(
             TextOf(http, "actor"), TextOf(http, "repository"), TextOf(http, "action"), TextOf(http, "result"), since,
             until);

@@ -64,7 +64,9 @@ internal static class Field
         $"'{text}' matches no repository: write a name, with * for anything in a path component and ** across them");
 
     public static ApiError InvalidName(string text) => ApiError.Invalid(
-        $"'{text}' can't be a name: use at most {AccountName.MaxLength} lower-case letters and digits, with single "
+        text.StartsWith(AccountName.RobotPrefix, StringComparison.OrdinalIgnoreCase)
+        ? $"'{text}' can't be a name: names with {AccountName.RobotPrefix} are for robots"
+        : $"'{text}' can't be a name: use at most {AccountName.MaxLength} lower-case letters and digits, with single "
         + "'.', '_' or dashes between");
 
     private static bool IsAddress(string text) =>

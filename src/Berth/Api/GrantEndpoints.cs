@@ -8,8 +8,10 @@ namespace Berth.Api;
 /// <summary>What a user, a robot or a team may do in the repositories that a pattern matches.</summary>
 internal sealed record GrantView(
     long Id, string? User, string? Robot, string? Team, string Names, Role? Role, IReadOnlyList<string> Actions,
-    DateTimeOffset CreatedAt, string CreatedBy)
+    DateTimeOffset CreatedAt, string CreatedBy) : INoted
 {
+    ChangeNote INoted.Note => new($"{Id}", $"{User ?? Robot ?? Team} may {string.Join(',', Actions)} in {Names}");
+
     public static GrantView Of(GrantRow row)
     {
         var actions = Roles.Read(row.Actions);

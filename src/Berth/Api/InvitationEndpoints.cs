@@ -23,7 +23,12 @@ internal sealed record NewInvitation(
     DateTimeOffset? ExpiresAt = null);
 
 /// <summary>An invitation with its link: this is the only time that it is shown.</summary>
-internal sealed record MadeInvitation(InvitationView Invitation, string Url);
+internal sealed record MadeInvitation(InvitationView Invitation, string Url) : INoted
+{
+    ChangeNote INoted.Note => new(
+        $"{Invitation.Id}",
+        Invitation is { Organization: { } joined, Role: { } role } ? $"{Roles.Word(role)} of {joined}" : null);
+}
 
 /// <summary><c>/invitations</c>: accounts that others make for themselves.</summary>
 internal sealed class InvitationEndpoints(
@@ -76,7 +81,12 @@ internal sealed class InvitationEndpoints(
 
     private ApiError? Check(NewInvitation sent, DateTimeOffset now)
     {
-        if (!settings.Enabled) return ApiError.Conflict("there are no users in the database (auth.local.enabled)");
+        if (!settings.Enabled)
+        {
+            return ApiError.Conflict(
+                "by these settings, nobody signs in with an account of the database (auth.local.enabled)");
+        }
+
         if (sent.Name is not null && (!AccountName.TryParse(sent.Name, out var name) || name.IsRobot))
             return Field.InvalidName(sent.Name);
         if (Field.FindFault(("email", sent.Email)) is { } fault) return fault;

@@ -6,8 +6,10 @@ namespace Berth.Api;
 
 /// <summary>An organization.</summary>
 internal sealed record OrganizationView(
-    string Name, string? FullName, bool MakesPublic, DateTimeOffset CreatedAt, string CreatedBy, long Version)
+    string Name, string? FullName, bool MakesPublic, DateTimeOffset CreatedAt, string CreatedBy, long Version) : INoted
 {
+    ChangeNote INoted.Note => new(Name);
+
     public static OrganizationView Of(AccountRow row) =>
         new(row.Name, row.FullName, row.MakesPublic, row.CreatedAt, row.CreatedBy, row.Version);
 }
@@ -24,8 +26,10 @@ internal sealed record NewOrganization(
 internal sealed record OrganizationChange(string? FullName = null, bool? MakesPublic = null);
 
 /// <summary>A member of an organization.</summary>
-internal sealed record MemberView(string Name, Role Role, DateTimeOffset AddedAt, string AddedBy)
+internal sealed record MemberView(string Name, Role Role, DateTimeOffset AddedAt, string AddedBy) : INoted
 {
+    ChangeNote INoted.Note => new(Name, Roles.Word(Role));
+
     public static MemberView Of(MemberRow row) =>
         new(row.Name, OrganizationEndpoints.RoleOf(row.Role), row.AddedAt, row.AddedBy);
 }

@@ -31,7 +31,10 @@ internal sealed record NewToken(
     DateTimeOffset? ExpiresAt = null);
 
 /// <summary>A token that was made, with its secret: this is the only time that it is shown.</summary>
-internal sealed record MadeToken(TokenView Token, string Secret);
+internal sealed record MadeToken(TokenView Token, string Secret) : INoted
+{
+    ChangeNote INoted.Note => new($"{Token.Id}", Token.Name);
+}
 
 /// <summary>How long the secrets that are replaced stay good. Without it, they end at once.</summary>
 internal sealed record Rotation(int OverlapSeconds = 0);

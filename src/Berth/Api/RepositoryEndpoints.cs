@@ -12,8 +12,10 @@ namespace Berth.Api;
 /// <param name="IsPublic">Whether everyone may pull from it.</param>
 /// <param name="IsEmpty">Whether it holds no manifest; then lists do not have it.</param>
 /// <param name="CreatedAt">Since when it exists.</param>
-internal sealed record RepositoryView(string Name, bool IsPublic, bool IsEmpty, DateTimeOffset CreatedAt)
+internal sealed record RepositoryView(string Name, bool IsPublic, bool IsEmpty, DateTimeOffset CreatedAt) : INoted
 {
+    ChangeNote INoted.Note => new(Name, IsPublic ? "public" : "private");
+
     public static RepositoryView Of(RepositoryRow row) => new(row.Name, row.IsPublic, row.IsEmpty, row.CreatedAt);
 }
 

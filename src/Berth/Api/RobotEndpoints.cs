@@ -9,7 +9,17 @@ namespace Berth.Api;
 internal sealed record RobotView(
     string Name, string? Namespace, string? Description, bool IsDisabled, DateTimeOffset? ExpiresAt,
     bool MayMakeRobots, IReadOnlyList<RobotGrant> Grants, IReadOnlyList<RobotSecret> Secrets,
-    DateTimeOffset CreatedAt, string CreatedBy, long Version);
+    DateTimeOffset CreatedAt, string CreatedBy, long Version) : INoted
+{
+    /// <summary>What it may do.</summary>
+    public ChangeNote Note() => new(
+        Name, string.Join("; ", Grants.Select(grant => $"{WhatOf(grant)} in {grant.Names}")));
+
+    ChangeNote INoted.Note => Note();
+
+    private static string WhatOf(RobotGrant grant) =>
+        grant.Role is { } role ? Roles.Word(role) : string.Join(',', grant.Actions ?? []);
+}
 
 /// <summary>What a robot may do in the repositories that a pattern matches: a role, or actions.</summary>
 internal sealed record RobotGrant(string Names, Role? Role = null, IReadOnlyList<string>? Actions = null);
@@ -32,7 +42,10 @@ internal sealed record RobotChange(
     IReadOnlyList<RobotGrant>? Grants = null);
 
 /// <summary>A robot with its new secret: this is the only time that it is shown.</summary>
-internal sealed record MadeRobot(RobotView Robot, string Secret);
+internal sealed record MadeRobot(RobotView Robot, string Secret) : INoted
+{
+    ChangeNote INoted.Note => Robot.Note();
+}
 
 /// <summary><c>/robots</c>: accounts for programs.</summary>
 internal sealed class RobotEndpoints(

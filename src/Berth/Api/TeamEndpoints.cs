@@ -6,8 +6,10 @@ namespace Berth.Api;
 
 /// <summary>A team of an organization.</summary>
 internal sealed record TeamView(
-    string Name, string Description, DateTimeOffset CreatedAt, string CreatedBy, long Version)
+    string Name, string Description, DateTimeOffset CreatedAt, string CreatedBy, long Version) : INoted
 {
+    ChangeNote INoted.Note => new(Name);
+
     public static TeamView Of(TeamRow row) =>
         new(row.Name, row.Description, row.CreatedAt, row.CreatedBy, row.Version);
 }

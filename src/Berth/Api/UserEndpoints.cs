@@ -8,8 +8,17 @@ namespace Berth.Api;
 /// <summary>A user.</summary>
 internal sealed record UserView(
     string Name, string? FullName, string? Email, RegistryRole Role, bool IsDisabled, bool HasPassword,
-    bool HasSecondFactor, DateTimeOffset? ExpiresAt, DateTimeOffset CreatedAt, string CreatedBy, long Version)
+    bool HasSecondFactor, DateTimeOffset? ExpiresAt, DateTimeOffset CreatedAt, string CreatedBy, long Version) : INoted
 {
+    /// <summary>What matters of it to who may do what.</summary>
+    public ChangeNote Note() => new(Name, string.Join(", ", new[]
+    {
+        Role == RegistryRole.None ? "" : Roles.Word(Role), IsDisabled ? "disabled" : "",
+        ExpiresAt is { } end ? $"until {end:yyyy-MM-dd HH:mm}" : "",
+    }.Where(word => word.Length > 0)) is { Length: > 0 } words ? words : null);
+
+    ChangeNote INoted.Note => Note();
+
     public static UserView Of(AccountRow row) => new(
         row.Name, row.FullName, row.Email,
         Enum.TryParse<RegistryRole>(row.Role, ignoreCase: true, out var role) ? role : RegistryRole.None,
@@ -23,7 +32,10 @@ internal sealed record NewUser(
     RegistryRole Role = RegistryRole.None, DateTimeOffset? ExpiresAt = null);
 
 /// <summary>A user who was made, with the password if it was made up: this is the only time that it is shown.</summary>
-internal sealed record MadeUser(UserView User, string? Password);
+internal sealed record MadeUser(UserView User, string? Password) : INoted
+{
+    ChangeNote INoted.Note => User.Note();
+}
 
 /// <summary>
 /// A change of a user. What is missing stays as it is; an empty text removes what is there, and an expiry that is null

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Berth.Access;
 
 namespace Berth.Cli;
 
@@ -39,12 +40,21 @@ internal static class AccessCommand
             return;
         }
 
+        var actions = answer.GetProperty("actions").EnumerateArray().ToList();
         ApiCall.Print(
             ["ACTION", "ALLOWED", "THROUGH"],
-            [.. answer.GetProperty("actions").EnumerateArray().Select(action => new[]
+            [.. actions.Select(action => new[]
             {
                 ApiCall.Field("action")(action), ApiCall.Field("isAllowed")(action), ApiCall.Field("through")(action),
             })]);
+
+        // Whoever started the server with other settings would believe it to be open.
+        if (call.Api.IsLocal && actions.Exists(action => ApiCall.Field("through")(action) == AccessRules.OpenToAll))
+        {
+            await Console.Error.WriteLineAsync(
+                "So it is by the settings of this command. If the server has others, give them here too (--config, or "
+                + "the same REGISTRY_… variables).");
+        }
     }
 
     private static async Task ExplainTokenAsync(ApiCall call, string text)
@@ -54,6 +64,8 @@ internal static class AccessCommand
             "POST", "access/explain", new JsonObject { ["token"] = token }, call.Cancellation);
         if (call.IsJson) Console.WriteLine(answer.GetRawText());
         else Tell(answer);
+        if (!call.IsJson && AccountName.TryParse(text, out _))
+            Console.WriteLine($"To ask what {text} may do, name a repository: berth access explain {text} acme/app");
     }
 
     private static void Tell(JsonElement answer)

@@ -102,7 +102,10 @@ internal sealed record ApiCall(ParseResult Parsed, ApiConnection Api, bool IsJso
 
     /// <summary>A time from now, as in <c>90d</c>, <c>12h</c> or <c>30m</c>.</summary>
     /// <exception cref="InvalidDataException">It is none.</exception>
-    public static TimeSpan DurationOf(string text)
+    public static TimeSpan DurationOf(string text) => DurationOf(text, mayBeDate: false);
+
+    /// <summary>The same where a date would do, too.</summary>
+    public static TimeSpan DurationOf(string text, bool mayBeDate)
     {
         var isNumber = int.TryParse(
             text.AsSpan(0, Math.Max(0, text.Length - 1)), NumberStyles.None, CultureInfo.InvariantCulture, out var n);
@@ -112,7 +115,8 @@ internal sealed record ApiCall(ParseResult Parsed, ApiConnection Api, bool IsJso
             'h' => TimeSpan.FromHours(n),
             'm' => TimeSpan.FromMinutes(n),
             's' => TimeSpan.FromSeconds(n),
-            _ => throw new InvalidDataException($"'{text}' is no duration: write 90d, 12h, 30m or 10s"),
+            _ => throw new InvalidDataException(
+                $"'{text}' is no duration: write 90d, 12h, 30m or 10s{(mayBeDate ? ", or a date: 2099-12-31" : "")}"),
         };
     }
 
@@ -123,7 +127,9 @@ internal sealed record ApiCall(ParseResult Parsed, ApiConnection Api, bool IsJso
         if (text is null) return null;
         var isDate = DateTimeOffset.TryParse(
             text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var date);
-        var at = isDate && text.Contains('-') ? date : TimeProvider.System.GetUtcNow() + DurationOf(text);
+        var at = isDate && text.Contains('-')
+            ? date
+            : TimeProvider.System.GetUtcNow() + DurationOf(text, mayBeDate: true);
         return at.UtcDateTime.ToString("O", CultureInfo.InvariantCulture);
     }
 

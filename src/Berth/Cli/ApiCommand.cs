@@ -56,7 +56,7 @@ internal static class ApiCommand
                 or SqliteException or NpgsqlException or DatabaseUnavailableException or StartException
                 or HttpRequestException or OperationCanceledException)
             {
-                await Console.Error.WriteLineAsync($"{NameOf(parsed)}: {e.Message}");
+                await Console.Error.WriteLineAsync($"{NameOf(parsed)}: {ApiConnection.Explain(e)}");
                 return 2;
             }
         });
@@ -108,7 +108,7 @@ internal static class ApiCommand
 
         if (user is not null || authority is not null)
             throw new InvalidDataException("--user and --ca are for a --server; without it, nobody signs in");
-        if (SettingsOption.Load(parsed.GetValue(options.Config)) is not { } settings) return null;
+        if (SettingsOption.LoadQuietly(parsed.GetValue(options.Config)) is not { } settings) return null;
         return new ApiConnection(await LocalApi.OpenAsync(settings, mayCreate, cancellation));
     }
 

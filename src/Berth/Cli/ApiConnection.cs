@@ -120,6 +120,27 @@ internal sealed class ApiConnection : IAsyncDisposable
         SslOptions = new SslClientAuthenticationOptions { CertificateChainPolicy = PolicyOf(authority) },
     };
 
+    /// <summary>Why a server can't be reached, and what to do about it.</summary>
+    public static string Explain(Exception failure)
+    {
+        if (failure is not HttpRequestException e) return failure.Message;
+        if (e.HttpRequestError != HttpRequestError.SecureConnectionError)
+            return $"the server can't be reached: {e.Message}";
+        for (Exception? cause = e; cause is not null; cause = cause.InnerException)
+        {
+            // OpenSSL's words for an answer that is no TLS: HTTP, most of the time.
+            if (cause.Message.Contains("wrong version number", StringComparison.OrdinalIgnoreCase)
+                || cause.Message.Contains("frame", StringComparison.OrdinalIgnoreCase))
+            {
+                return "the server does not speak TLS: is it http://, or another port?";
+            }
+        }
+
+        var reason = (e.InnerException ?? e).Message;
+        return $"the server's certificate is not trusted: {reason} If its CA is your own, name the CA's certificate "
+            + "with --ca";
+    }
+
     private async Task<(JsonElement Json, string? Next)> SendAsync(
         string method, Uri address, JsonObject? body, CancellationToken cancellation)
     {

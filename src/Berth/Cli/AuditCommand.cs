@@ -12,7 +12,8 @@ internal static class AuditCommand
             path,
             ("TIME", ApiCall.Time("time")), ("ACTION", ApiCall.Field("action")), ("RESULT", ApiCall.Field("result")),
             ("ACTOR", ApiCall.Field("actor")), ("ADDRESS", ApiCall.Field("address")),
-            ("REPOSITORY", ApiCall.Field("repository")), ("TARGET", ApiCall.Field("target")))),
+            ("REPOSITORY", ApiCall.Field("repository")), ("TARGET", ApiCall.Field("target")),
+            ("DETAIL", ApiCall.Field("detail")))),
         Listing("export", "Print all entries, each as a line of JSON, the newest first.", async (call, path) =>
         {
             await foreach (var entry in call.Api.EachAsync(path, call.Cancellation))
@@ -39,7 +40,11 @@ internal static class AuditCommand
         {
             if (call.Parsed.GetValue(option) is not { } text) continue;
             if (name is "since" or "until" && !text.Contains('-'))
-                text = (TimeProvider.System.GetUtcNow() - ApiCall.DurationOf(text)).UtcDateTime.ToString("O");
+            {
+                text = (TimeProvider.System.GetUtcNow() - ApiCall.DurationOf(text, mayBeDate: true)).UtcDateTime
+                    .ToString("O");
+            }
+
             query.Add($"{name}={Uri.EscapeDataString(text)}");
         }
 

@@ -52,9 +52,15 @@ internal static class InvitationCommand
     {
         var url = made.GetProperty("url").GetString()!;
         var until = ApiCall.Time("expiresAt")(made.GetProperty("invitation"));
-        var hint = new Uri(url).IsLoopback
-            ? "\nPut the registry's address in place of this one, or set http.host."
-            : "";
+        var hint = "";
+        if (new Uri(url) is { IsLoopback: true } local)
+        {
+            // Without a server there is no port either.
+            if (local.Port == 0) url = "https://REGISTRY" + local.AbsolutePath;
+            hint = $"\nPut the registry's address in place of {new Uri(url).Authority.ToUpperInvariant()}, or set "
+                + "http.host.";
+        }
+
         return $"Whoever opens this link first may make an account, until {until}:\n{url}{hint}";
     }
 }

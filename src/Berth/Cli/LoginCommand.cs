@@ -39,7 +39,7 @@ internal static class LoginCommand
             catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException
                 or HttpRequestException or OperationCanceledException or JsonException)
             {
-                await Console.Error.WriteLineAsync($"berth login: {e.Message}");
+                await Console.Error.WriteLineAsync($"berth login: {ApiConnection.Explain(e)}");
                 return 2;
             }
         });

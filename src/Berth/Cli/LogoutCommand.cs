@@ -74,7 +74,7 @@ internal static class LogoutCommand
         catch (Exception e) when (e is ApiRefusalException or HttpRequestException or InvalidDataException
             || (e is OperationCanceledException && !cancellation.IsCancellationRequested))
         {
-            return e.Message;
+            return ApiConnection.Explain(e);
         }
     }
 }

@@ -74,8 +74,8 @@ internal static class RobotCommand
                 if (call.Parsed.GetValue(disabled) is { } isDisabled) change["isDisabled"] = isDisabled;
                 return call.DoAsync(
                     "PATCH", $"robots/{call.PathOf(Name)}", change,
-                    robot => $"{robot.GetProperty("name")} may {GrantsOf(robot)} now, and ends: "
-                        + $"{ApiCall.Time("expiresAt", "never")(robot)}.");
+                    robot => $"{robot.GetProperty("name")} has now: {(GrantsOf(robot) is { Length: > 0 } all ? all
+                        : "no grants")}. It ends: {ApiCall.Time("expiresAt", "never")(robot)}.");
             },
             Name, description, grants, expires, disabled);
     }

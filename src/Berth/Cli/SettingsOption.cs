@@ -15,6 +15,17 @@ internal static class SettingsOption
     /// <summary>Loads the settings and prints all faults. Returns null if any of them is an error.</summary>
     public static RegistrySettings? Load(string? path) => Load(path, ReadEnvironment());
 
+    /// <summary>
+    /// The same for a command beside the server, to which notices are old news: only errors are printed.
+    /// </summary>
+    public static RegistrySettings? LoadQuietly(string? path)
+    {
+        var result = SettingsFile.Load(path, ReadEnvironment());
+        foreach (var fault in result.Faults.Where(fault => fault.Severity == Severity.Error))
+            Console.Error.WriteLine(fault);
+        return result.Settings;
+    }
+
     /// <summary>The same with the given variables instead of the environment's.</summary>
     public static RegistrySettings? Load(string? path, IReadOnlyDictionary<string, string> environment)
     {

@@ -18,8 +18,12 @@ internal static class UsageError
         var command = parsed.CommandResult.Command;
         var errors = parsed.Errors.Select(error => error.Message).ToList();
         if (errors.Count == 0 || (command.Subcommands.Count > 0 && parsed.UnmatchedTokens.Count == 0)) return false;
-        if (parsed.UnmatchedTokens.Count > 0)
-            errors = [.. parsed.UnmatchedTokens.Select(token => Explain(token, command))];
+        // What follows a command or an option that there is not means nothing.
+        if (parsed.UnmatchedTokens.Count > 0) errors = [Explain(parsed.UnmatchedTokens[0], command)];
+        var missing = command.Arguments.Where(argument =>
+            argument.Arity.MinimumNumberOfValues > 0 && parsed.GetResult(argument)?.Tokens is not { Count: > 0 });
+        if (parsed.UnmatchedTokens.Count == 0 && missing.Select(argument => argument.Name).ToList() is [_, ..] names)
+            errors = [$"{string.Join(" and ", names)} {(names.Count == 1 ? "is" : "are")} missing"];
         foreach (var error in errors) Console.Error.WriteLine($"berth: {error}");
         Console.Error.WriteLine($"Run `{NameOf(parsed)} --help` to see what there is.");
         return true;

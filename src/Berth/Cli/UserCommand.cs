@@ -42,7 +42,7 @@ internal static class UserCommand
             call => call.DoAsync(
                 "PATCH", $"users/{call.PathOf(Name)}",
                 new JsonObject { ["expiresAt"] = ApiCall.NewExpiryOf(call.Parsed.GetValue(When)!) },
-                user => $"{user.GetProperty("name")} ends: {ApiCall.Time("expiresAt", "never")(user)}."),
+                user => $"The account of {user.GetProperty("name")} ends: {ApiCall.Time("expiresAt", "never")(user)}."),
             Name, When),
         ApiCommand.Create("password", "Set a user's password.", SetPasswordAsync, Name, PasswordStdin),
         CreateIdentity(),

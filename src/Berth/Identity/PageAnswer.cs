@@ -33,7 +33,8 @@ internal static class PageAnswer
             <style>
               body { font: 1rem/1.5 system-ui, sans-serif; max-width: 34rem; margin: 3rem auto; padding: 0 1rem }
               input, button { font: inherit; padding: .3rem .6rem; margin: .2rem 0 }
-              label { display: block }
+              label { display: block; margin: .6rem 0 }
+              label input { display: block; box-sizing: border-box; width: 100%; max-width: 22rem }
               table { border-collapse: collapse }
               td, th { text-align: left; padding: .2rem 1rem .2rem 0 }
             </style>

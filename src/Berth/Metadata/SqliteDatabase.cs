@@ -65,7 +65,7 @@ internal sealed class SqliteDatabase : Database
     /// <exception cref="InvalidDataException">It does not exist, or its tables are of another version.</exception>
     public static async Task<SqliteDatabase> OpenReadOnlyAsync(string path)
     {
-        if (!File.Exists(path)) throw new InvalidDataException($"there is no database at {path}");
+        if (!File.Exists(path)) throw Missing(path);
         using (var session = SqliteSession.OpenUnwritable(path)) await Migrations.RequireCurrentAsync(session);
         return new SqliteDatabase(path, isReadOnly: true);
     }
@@ -83,7 +83,7 @@ internal sealed class SqliteDatabase : Database
     /// <exception cref="InvalidDataException">It does not exist, or its tables are of another version.</exception>
     public static async Task<SqliteDatabase> OpenBesideAsync(string path)
     {
-        if (!File.Exists(path)) throw new InvalidDataException($"there is no database at {path}");
+        if (!File.Exists(path)) throw Missing(path);
         var folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
         if (!PathAccess.IsWritable(folder)) return await OpenReadOnlyAsync(path);
         using (var session = SqliteSession.Open(path)) await Migrations.RequireCurrentAsync(session);
@@ -162,6 +162,15 @@ internal sealed class SqliteDatabase : Database
     {
         if (new FileInfo(path).Length > MostCheckedBytes) await session.TouchTablesAsync();
         else if (await session.TextAsync("PRAGMA quick_check(1)") is { } fault and not "ok") throw Damaged(path, fault);
+    }
+
+    private static InvalidDataException Missing(string path)
+    {
+        _ = PathAccess.IsReadable(path, out var isForbidden);
+        return new InvalidDataException(isForbidden
+            ? $"{path} can't be read by this user: run the command as the user who runs the server"
+            : $"there is no database at {path}: give the server's settings (--config, or the same REGISTRY_… "
+                + "variables), or start the server, which makes one");
     }
 
     private static InvalidDataException Damaged(string path, string fault) => new(

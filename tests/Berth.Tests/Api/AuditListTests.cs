@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Berth.Audit;
 using Berth.Tests.Cli;
 using Microsoft.Extensions.DependencyInjection;
@@ -40,9 +41,50 @@ public sealed class AuditListTests(ApiRegistry api)
         Assert.True(long.Parse(second.All("id")[0]) < long.Parse(first.All("id")[1]));
         Assert.Empty((await api.AskAsync("aud", "GET", "/audit?until=2020-01-01T00:00:00Z")).Is(200).All("id"));
         (await api.AskAsync("aud", "GET", "/audit?since=yesterday")).Is(400);
+        (await api.AskAsync("aud", "GET", "/audit?result=refused")).Is(400);
         (await api.AskAsync("ann", "GET", "/audit")).Is(403);
         (await api.AskAsync(null, "GET", "/audit")).Is(401);
     }
+
+    [Fact]
+    public async Task It_says_what_was_made_and_what_it_was_made_to_be()
+    {
+        var (who, space) = (await api.UserAsync(), api.Name("o"));
+        (await api.AskAsync("admin", "PATCH", $"/users/{who}", """{"role":"auditor"}""")).Is(200);
+        (await api.AskAsync("admin", "POST", "/organizations", $$"""{"name":"{{space}}"}""")).Is(201);
+        (await api.AskAsync("admin", "PUT", $"/organizations/{space}/members/{who}", """{"role":"writer"}""")).Is(200);
+        (await api.AskAsync("admin", "POST", $"/organizations/{space}/teams", """{"name":"dev"}""")).Is(201);
+        (await api.AskAsync(
+            "admin", "POST", "/grants", $$"""{"user":"{{who}}","names":"{{space}}/**","actions":["pull"]}""")).Is(201);
+        (await api.AskAsync("admin", "POST", $"/users/{who}/tokens", """{"name":"laptop"}""")).Is(201);
+        (await api.AskAsync(
+            "admin", "POST", "/robots",
+            $$"""{"name":"robot.{{space}}","grants":[{"names":"{{space}}/a","role":"reader"}]}""")).Is(201);
+        (await api.AskAsync("admin", "POST", $"/robots/robot.{space}/rotate", "{}")).Is(201);
+
+        async Task<string[]> NotedAsync()
+        {
+            await api.Registry.Services.GetRequiredService<AuditLog>().WriteWaitingAsync(Stop);
+            var items = (await api.AskAsync("aud", "GET", "/audit?n=200")).Is(200).Json.GetProperty("items");
+            return [.. items.EnumerateArray().Where(entry => entry.GetProperty("actor").GetString() == "admin")
+                .Select(entry => string.Join(' ', Text(entry, "action").Split(' ')[0], Text(entry, "target"),
+                    Text(entry, "detail")).TrimEnd())];
+        }
+
+        string[] noted = [];
+        await Eventually.TrueAsync(async () => (noted = await NotedAsync()).Contains($"POST robot.{space} reader in "
+            + $"{space}/a"));
+        Assert.Contains($"PATCH {who} auditor", noted);
+        Assert.Contains($"POST {space}", noted);
+        Assert.Contains($"PUT {space}/{who} writer", noted);
+        Assert.Contains($"POST {space}/dev", noted);
+        Assert.Contains(noted, one => one.EndsWith($" {who} may pull in {space}/**", StringComparison.Ordinal));
+        Assert.Contains(noted, one => one.StartsWith($"POST {who}/", StringComparison.Ordinal)
+            && one.EndsWith(" laptop", StringComparison.Ordinal));
+    }
+
+    private static string Text(JsonElement entry, string name) =>
+        entry.TryGetProperty(name, out var text) ? text.GetString()! : "";
 
     [Fact]
     public async Task The_command_line_shows_and_exports_it_and_its_own_changes_are_in_it()

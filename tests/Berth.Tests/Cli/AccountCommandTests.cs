@@ -78,10 +78,10 @@ public sealed class AccountCommandTests
         async Task<string> Do(string command) => (await berth.RunAsync(command.Split(' '))).Is(0).Output;
         await Do("user add ann --auditor");
         Assert.Equal("ann is now disabled.\n", await Do("user disable ann"));
-        Assert.Contains("Disabled        yes", await Do("user show ann"));
+        Assert.Matches("Disabled +yes", await Do("user show ann"));
         await Do("user enable ann");
-        Assert.Equal("ann ends: 2099-01-02 00:00.\n", await Do("user expire ann 2099-01-02"));
-        Assert.Equal("ann ends: never.\n", await Do("user expire ann never"));
+        Assert.Equal("The account of ann ends: 2099-01-02 00:00.\n", await Do("user expire ann 2099-01-02"));
+        Assert.Equal("The account of ann ends: never.\n", await Do("user expire ann never"));
         await Do("org add acme --public");
         await Do("org member add acme ann --role owner");
         await Do("team add acme/dev");
@@ -103,10 +103,10 @@ public sealed class AccountCommandTests
         foreach (var one in new[] { secret, next })
             await Eventually.TrueAsync(async () => await NameOfAsync(registry, one) == "robot.ci");
         Assert.Equal(
-            "robot.ci may acme/a=writer acme/b=delete now, and ends: 2099-01-02 00:00.\n",
+            "robot.ci has now: acme/a=writer acme/b=delete. It ends: 2099-01-02 00:00.\n",
             await Do("robot change robot.ci --grant acme/a=writer --grant acme/b=delete --expires 2099-01-02"));
         Assert.Equal(
-            "robot.ci may acme/a=writer acme/b=delete now, and ends: never.\n",
+            "robot.ci has now: acme/a=writer acme/b=delete. It ends: never.\n",
             await Do("robot change robot.ci --expires never --disabled true"));
         await Do("robot delete robot.ci");
         await Do("org delete acme");
@@ -128,6 +128,7 @@ public sealed class AccountCommandTests
         {
             var before = (await AccountCommand.RunAsync(settings, "", "user", "list")).Is(2);
             Assert.Contains("berth user list: there is no database at", before.Errors);
+            Assert.Contains("--config", before.Errors);
             (await AccountCommand.RunAsync(settings, "", "user", "add", "ann", "--admin")).Is(0);
             var listed = (await AccountCommand.RunAsync(settings, "", "user", "list")).Is(0);
             Assert.Matches(@"^NAME +ROLE .* +SINCE\nann +administrator +no +20", listed.Output);
@@ -155,11 +156,22 @@ public sealed class AccountCommandTests
         await Fails(1, "the last administrator", "user disable admin");
         await Fails(2, "give either --namespace or --of", "grant list");
         await Fails(2, "no duration", "token add admin ci --expires soon");
+        await Fails(2, "or a date: 2099-12-31", "audit list --since soon");
+        await Fails(1, "grant remove: there is no such id: it is a number", "grant remove x");
+        await Fails(1, "role must be member, reader, writer, maintainer or owner", "org member add a b --role admin");
+        await Fails(1, "invalid repository name", "access explain admin A/b");
         await Fails(2, "write the team as organization/team", "team delete dev");
         await Fails(2, "no password in the standard input", "user password admin --password-stdin");
         await Fails(2, "without TLS others could read the password", "user list --server http://203.0.113.7 --user x");
         await Fails(2, "name who signs in with --user", "user list --server https://localhost:1");
         await Fails(2, "--user and --ca are for a --server", "user list --user admin");
+        var address = registry.BaseAddress.ToString().Replace("http:", "https:", StringComparison.Ordinal);
+        var token = new Dictionary<string, string> { ["BERTH_TOKEN"] = "berth_pat_x" };
+        var plain = (await AccountCommand.RunAsync(token, "", "user", "list", "--server", address)).Is(2);
+        Assert.Equal(
+            "berth user list: the server does not speak TLS: is it http://, or another port?\n", plain.Errors);
+        var who = (await berth.RunAsync("access", "explain", "admin")).Is(0);
+        Assert.Contains("berth access explain admin acme/app", who.Output);
         var wrong = (await berth.AskAsync("admin", "nonsense", "user", "list")).Is(1);
         Assert.Equal("berth user list: wrong user name or password\n", wrong.Errors);
     }
@@ -183,7 +195,8 @@ public sealed class AccountCommandTests
             });
             var berth = new AccountCommand(registry);
             (await berth.AskAsync("admin", Password, "user", "list", "--ca", certificate)).Is(0);
-            (await berth.AskAsync("admin", Password, "user", "list")).Is(2);
+            var unknown = (await berth.AskAsync("admin", Password, "user", "list")).Is(2);
+            Assert.Contains("name the CA's certificate with --ca", unknown.Errors);
             (await berth.AskAsync("admin", Password, "user", "list", "--ca", certificate + ".other")).Is(2);
             (await berth.AskAsync("admin", Password, "user", "list", "--ca", key)).Is(2);
         }

@@ -6,8 +6,8 @@ using Berth.Tests.Api;
 namespace Berth.Tests.Cli;
 
 /// <summary>
-/// The commands of docs/accounts.md, docs/api-v1.md and of pages on signing in, in a real shell, in the order of the
-/// pages.
+/// The commands of docs/accounts.md, docs/api-v1.md, docs/audit.md and of pages on signing in, in a real shell, in the
+/// order of the pages.
 /// </summary>
 public sealed partial class DocumentedCommandTests
 {
@@ -19,7 +19,6 @@ public sealed partial class DocumentedCommandTests
     public async Task The_commands_of_the_page_on_accounts_work_as_they_stand()
     {
         await using var registry = await RegistryFixture.StartAsync(s => s with { Auth = ApiRegistry.Auth });
-        foreach (var user in new[] { "bob", "eve" }) await AddUserAsync(registry, user);
         var blocks = BlocksOf("docs/accounts.md");
         Assert.True(blocks.Count >= 5);
 
@@ -54,6 +53,22 @@ public sealed partial class DocumentedCommandTests
             curl() { command curl --fail-with-body -sS "$@"; }
             BERTH_TOKEN={{token.Is(0).Secret}}
             {{script}}
+            """);
+    }
+
+    [Fact]
+    public async Task The_commands_of_the_page_on_the_audit_log_work_as_they_stand()
+    {
+        await using var registry = await RegistryFixture.StartAsync(s => s with { Auth = ApiRegistry.Auth });
+        var berth = string.Join(' ', BerthProgram.CommandOf(BerthProgram.Path));
+        var block = Assert.Single(BlocksOf("docs/audit.md"));
+        await RunAsync(
+            registry,
+            $$"""
+            cd "$(mktemp -d)"
+            trap 'rm -r "$PWD"' EXIT
+            berth() { {{berth}} "$@"; }
+            {{block}}
             """);
     }
 

@@ -104,7 +104,7 @@ public sealed class SavedTokenTests : IDisposable
         var ann = await new AccountsOf(registry).AddUserAsync("ann", "a long password");
         var server = registry.BaseAddress.ToString();
         var unknown = (await RunAsync("login", server)).Is(2);
-        Assert.Contains("SSL", unknown.Errors, StringComparison.Ordinal);
+        Assert.Contains("certificate is not trusted", unknown.Errors, StringComparison.Ordinal);
 
         var start = BerthProgram.Prepare("login", server, "--ca", certificate);
         start.Environment["XDG_CONFIG_HOME"] = _home.FullName;
