@@ -4,8 +4,8 @@ namespace Berth.Access;
 
 /// <summary>
 /// The only way to change accounts, grants and tokens, so that whatever is remembered of them is read again, here at
-/// once and on other nodes within a second. They run one after another, on all nodes: of two that each depend on what the
-/// other changes, the second sees what the first did.
+/// once and on other nodes within a second. They run one after another, on all nodes: of two that each depend on what
+/// the other changes, the second sees what the first did.
 /// </summary>
 internal sealed class AccessChanges(Database database, AccessVersion version)
 {

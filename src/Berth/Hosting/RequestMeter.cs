@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using Berth.Access;
 using Berth.Distribution;
 using Berth.Telemetry;
 

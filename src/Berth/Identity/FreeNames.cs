@@ -33,7 +33,7 @@ internal sealed class FreeNames(SettingsRules rules, IReadOnlySet<string> keyles
         && (isSamePerson || htpasswd?.Knows(name.Text) != true)
         && !await IsNamespaceUsedAsync(session, name);
 
-    /// <summary>Whether others have something in the namespace: repositories, grants, or rules for jobs of a CI.</summary>
+    /// <summary>Whether others have something in the namespace: repositories, grants or keyless rules.</summary>
     private async ValueTask<bool> IsNamespaceUsedAsync(Session session, AccountName name) =>
         keylessNamespaces.Contains(name.Text) || await NamespaceTable.IsUsedAsync(session, name.Text)
         || (await KeylessRuleTable.ListAsync(session, 0, KeylessRuleTable.MaxRules)).Exists(

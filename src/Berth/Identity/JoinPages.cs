@@ -2,7 +2,6 @@ using Berth.Access;
 using Berth.Audit;
 using Berth.Metadata;
 using Berth.Settings;
-using Berth.Telemetry;
 
 namespace Berth.Identity;
 

@@ -1,5 +1,4 @@
 using Berth.Access;
-using Berth.Telemetry;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace Berth.Logging;

@@ -1,4 +1,4 @@
-namespace Berth.Telemetry;
+namespace Berth.Access;
 
 /// <summary>Paths, fit for logs and traces: the link of an invitation is as good as a password.</summary>
 internal static class LoggedPath
