@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds Berth and runs its tests: all of them on SQLite and a folder, those that depend on the engines again on
-# PostgreSQL and S3, some of those again on Azure, those of the API again on the published program. Tests that run Berth
+# PostgreSQL and S3, those of accounts again on PostgreSQL, some again on Azure, those of pages in a browser, those of
+# the API and of accounts again on the published program. Tests that run Berth
 # as a process run the published one. The last line is "N passed, N failed, N skipped"; the exit code is 0 only if tests
 # ran and none failed.
 #
