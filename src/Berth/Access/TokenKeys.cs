@@ -108,8 +108,11 @@ internal sealed class TokenKey
     /// <summary>RFC 5280, section 4.1.2.5: for a certificate without a known end.</summary>
     private static readonly DateTimeOffset NoEnd = new(9999, 12, 31, 23, 59, 59, TimeSpan.Zero);
 
+    private readonly Lazy<string> certificate;
+
     public TokenKey(TokenKeyRow row)
     {
+        certificate = new Lazy<string>(MakeCertificate);
         (Id, CreatedAt) = (row.Id, row.CreatedAt);
         var key = ECDsa.Create();
         key.ImportPkcs8PrivateKey(row.PrivateKey, out _);
@@ -134,15 +137,17 @@ internal sealed class TokenKey
     public string Y { get; }
 
     /// <summary>
-    /// A certificate of the key, signed by itself, for those who take keys in no other form. They know the key by it,
-    /// so nothing else in it counts; it is a new one each time.
+    /// A self-signed certificate of the key, for those who take keys in no other form. They look at nothing in it but
+    /// the key. Each node makes its own, once.
     /// </summary>
-    public string CertificatePem()
+    public string CertificatePem => certificate.Value;
+
+    private string MakeCertificate()
     {
         var request = new CertificateRequest("CN=Berth access tokens", Key.ECDsa, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(false, false, 0, critical: true));
         request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.DigitalSignature, true));
-        using var certificate = request.CreateSelfSigned(CreatedAt, NoEnd);
-        return certificate.ExportCertificatePem();
+        using var made = request.CreateSelfSigned(CreatedAt, NoEnd);
+        return made.ExportCertificatePem();
     }
 }

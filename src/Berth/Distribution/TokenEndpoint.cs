@@ -77,7 +77,7 @@ internal sealed class TokenEndpoint(
     public Task AnswerCertificatesAsync(HttpContext http) => AnswerAsync(http, async () =>
     {
         var all = await keys.AllAsync(http.RequestAborted);
-        var pem = Encoding.ASCII.GetBytes(string.Concat(all.Select(key => key.CertificatePem() + "\n")));
+        var pem = Encoding.ASCII.GetBytes(string.Concat(all.Select(key => key.CertificatePem + "\n")));
         await WriteAsync(http, "application/x-pem-file", pem);
         return null;
     });

@@ -44,7 +44,9 @@ internal sealed class AccountPage(
         audit.Note(
             http, $"POST {Path}", isDone,
             entry => entry with { Detail = action.Length > MaxActionChars ? null : action });
-        await ShowAsync(http, isDone ? StatusCodes.Status200OK : StatusCodes.Status400BadRequest, message);
+        await ShowAsync(
+            http, isDone ? StatusCodes.Status200OK : StatusCodes.Status400BadRequest, message,
+            isAddingApp: isDone && action == "begin");
     }
 
     /// <summary>The image of an address that a phone's camera reads.</summary>
@@ -92,7 +94,11 @@ internal sealed class AccountPage(
         }
     }
 
-    private async Task ShowAsync(HttpContext http, int status, string message)
+    /// <param name="http">The request.</param>
+    /// <param name="status">Its answer's status.</param>
+    /// <param name="message">HTML that comes first.</param>
+    /// <param name="isAddingApp">Whether that is about the app already.</param>
+    private async Task ShowAsync(HttpContext http, int status, string message, bool isAddingApp = false)
     {
         if (await sessions.FindAsync(http) is not { Id: { } id } caller
             || await known.FindAsync(id, http.RequestAborted) is not { } rights)
@@ -123,7 +129,7 @@ internal sealed class AccountPage(
                 + "to change anything here.</p>\n");
         }
 
-        AppendApp(page, app is { IsConfirmed: true } ? app : null, left, rights.Account, isRecent);
+        if (!isAddingApp) AppendApp(page, app is { IsConfirmed: true } ? app : null, left, rights.Account, isRecent);
         AppendPasskeys(page, keys, isRecent);
         AppendLinks(page, linked, isRecent);
         await PageAnswer.WriteHtmlAsync(http, status, Title, page.ToString(), hasScript: true);

@@ -68,9 +68,6 @@ internal static class AccountTable
     private static readonly string[] Removals =
     [
         "DELETE FROM token WHERE account_id = $1",
-        "DELETE FROM authenticator WHERE account_id = $1",
-        "DELETE FROM recovery_code WHERE account_id = $1",
-        "DELETE FROM passkey WHERE account_id = $1",
         "DELETE FROM invitation WHERE organization_id = $1",
         "DELETE FROM session WHERE account_id = $1",
         "DELETE FROM device_request WHERE account_id = $1",
@@ -157,6 +154,7 @@ internal static class AccountTable
     /// <summary>Removes an account with all that it was given.</summary>
     public static async ValueTask RemoveAsync(Session session, long id)
     {
+        await SecondFactorTable.RemoveAllAsync(session, id);
         foreach (var statement in Removals) await session.RunAsync(statement, id);
     }
 
