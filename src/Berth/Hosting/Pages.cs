@@ -18,7 +18,7 @@ internal static class Pages
           docker pull HOST/NAME:TAG
 
         HOST is this address without http:// or https://, and NAME whatever you like, such as team/app. If there are
-        users, it begins with your own name, such as ann/app. To sign in with a browser: /auth/sign-in.
+        users, it begins with your own name, such as maria/app. To sign in with a browser: /auth/sign-in.
 
         """);
 
