@@ -32,8 +32,10 @@ internal sealed class AccessSlice : Slice
             settings.RateLimits, provider.GetRequiredService<TimeProvider>()));
         AddIdentity(services, auth);
         services.AddSingleton<TokenEndpoint>();
-        services.AddSingleton<Job>(provider => new TrimTokensJob(
-            provider.GetRequiredService<Database>(), auth.KeepExpiredTokens,
+
+        // Nobody's rights change with tokens that have ended, so no node need be told.
+        services.AddSingleton<Job>(provider => new TrimJob(
+            "trim-tokens", provider.GetRequiredService<Database>(), auth.KeepExpiredTokens, TokenTable.TrimAsync,
             provider.GetRequiredService<TimeProvider>()));
     }
 
@@ -108,7 +110,8 @@ internal sealed class AccessSlice : Slice
         services.AddSingleton(provider => new CertificateUsers(
             auth.ClientCertificate, provider.GetService<HtpasswdFile>(),
             provider.GetRequiredService<KnownRights>()));
-        services.AddSingleton<TokenUses>().AddSingleton<SecretTokens>().AddSingleton<RememberedCallers>();
+        services.AddSingleton<TokenUses>().AddSingleton<SecretTokens>().AddSingleton<RememberedCallers>()
+            .AddSingleton<RefusedSignIns>();
         services.AddSingleton(provider => new RefreshTokens(
             provider.GetRequiredService<Database>(), auth.RefreshTokenLifetime,
             provider.GetRequiredService<TimeProvider>()));
@@ -120,6 +123,6 @@ internal sealed class AccessSlice : Slice
             provider.GetRequiredService<CertificateUsers>(), provider.GetRequiredService<BrowserSessions>(),
             provider.GetRequiredService<BrowserCookies>(), provider.GetRequiredService<FailedSignIns>(),
             provider.GetRequiredService<AccessVersion>(), provider.GetRequiredService<RememberedCallers>(),
-            provider.GetRequiredService<AuditLog>(), provider.GetRequiredService<ILogger<SignIn>>()));
+            provider.GetRequiredService<RefusedSignIns>()));
     }
 }

@@ -44,6 +44,6 @@ internal sealed class NewNamespaces(
     /// Nobody gets a namespace that stands for something: that of official images, or where others were given rights.
     /// </summary>
     private async ValueTask<bool> IsFreeAsync(Session session, string name) =>
-        name + "/" != OfficialNames.Prefix && !rules.Mention(name)
+        name != OfficialNames.Namespace && !rules.Mention(name)
         && await AccountTable.FindAsync(session, name) is null && !await NamespaceTable.IsUsedAsync(session, name);
 }

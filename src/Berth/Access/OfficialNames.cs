@@ -9,7 +9,9 @@ namespace Berth.Access;
 /// </summary>
 internal sealed class OfficialNames(AccessRules access, RepositoryTable repositories)
 {
-    public const string Prefix = "library/";
+    public const string Namespace = "library";
+
+    public const string Prefix = Namespace + "/";
 
     /// <summary>The repository that a caller means by a name that they read from.</summary>
     /// <exception cref="DatabaseUnavailableException">The database is unavailable at the moment.</exception>

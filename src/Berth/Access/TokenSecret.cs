@@ -23,8 +23,8 @@ internal readonly record struct TokenSecret(string Text)
     /// <summary>What people may see of it to tell it from others.</summary>
     public string Hint => Text[^ChecksumLetters..];
 
-    /// <summary>What the database keeps. So many random bits need no salt, and no slow hash.</summary>
-    public string Hash => Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(Text)));
+    /// <summary>What the database keeps.</summary>
+    public string Hash => SecretHash.Of(Text);
 
     /// <param name="kind">One of <see cref="TokenKinds"/>.</param>
     public static TokenSecret Make(string kind)

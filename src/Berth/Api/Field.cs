@@ -6,23 +6,9 @@ namespace Berth.Api;
 /// <summary>Checks the fields of requests that are text.</summary>
 internal static class Field
 {
-    /// <summary>More than any name or address that people have.</summary>
-    private const int MaxChars = 200;
-
     /// <summary>What is wrong with one of some optional texts; null if nothing is.</summary>
-    public static ApiError? FindFault(params ReadOnlySpan<(string Name, string? Text)> fields)
-    {
-        foreach (var (name, text) in fields)
-        {
-            if (text is null) continue;
-            if (text.Length > MaxChars) return ApiError.Invalid($"{name} has at most {MaxChars} characters");
-            if (text.Any(char.IsControl)) return ApiError.Invalid($"{name} has no control characters");
-            if (name == "email" && text.Length > 0 && !IsAddress(text))
-                return ApiError.Invalid($"'{text}' is no e-mail address");
-        }
-
-        return null;
-    }
+    public static ApiError? FindFault(params ReadOnlySpan<(string Name, string? Text)> fields) =>
+        AccountText.FindFault(fields) is { } fault ? ApiError.Invalid(fault) : null;
 
     /// <summary>A changed text: null leaves what is there, and an empty one removes it.</summary>
     public static string? Change(string? present, string? sent) => sent switch
@@ -63,12 +49,5 @@ internal static class Field
     public static ApiError InvalidPattern(string text) => ApiError.Invalid(
         $"'{text}' matches no repository: write a name, with * for anything in a path component and ** across them");
 
-    public static ApiError InvalidName(string text) => ApiError.Invalid(
-        text.StartsWith(AccountName.RobotPrefix, StringComparison.OrdinalIgnoreCase)
-        ? $"'{text}' can't be a name: names with {AccountName.RobotPrefix} are for robots"
-        : $"'{text}' can't be a name: use at most {AccountName.MaxLength} lower-case letters and digits, with single "
-        + "'.', '_' or dashes between");
-
-    private static bool IsAddress(string text) =>
-        text.IndexOf('@', StringComparison.Ordinal) is > 0 and var at && at < text.Length - 1 && !text.Contains(' ');
+    public static ApiError InvalidName(string text) => ApiError.Invalid(AccountText.FaultOfName(text));
 }

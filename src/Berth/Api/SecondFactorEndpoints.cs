@@ -3,7 +3,6 @@ using Berth.Access;
 using Berth.Identity;
 using Berth.Metadata;
 using Microsoft.AspNetCore.Mvc;
-using OtpNet;
 
 namespace Berth.Api;
 
@@ -51,16 +50,10 @@ internal sealed class SecondFactorEndpoints(
     public async Task<ApiAnswer<SecondFactorsView>> GetAsync(HttpContext http)
     {
         var id = MeEndpoints.IdOf(http);
-        return await database.ReadAsync(
-            async session =>
-            {
-                var app = await SecondFactorTable.FindAuthenticatorAsync(session, id);
-                var keys = await SecondFactorTable.PasskeysAsync(session, id);
-                return new SecondFactorsView(
-                    app is { IsConfirmed: true }, app is { IsConfirmed: true } ? app.CreatedAt : null,
-                    await SecondFactorTable.CountRecoveryCodesAsync(session, id), keys.ConvertAll(PasskeyView.Of));
-            },
-            http.RequestAborted);
+        var held = await database.ReadAsync(
+            session => SecondFactorTable.HeldByAsync(session, id), http.RequestAborted);
+        return new SecondFactorsView(
+            held.App is not null, held.App?.CreatedAt, held.RecoveryCodes, held.Passkeys.ConvertAll(PasskeyView.Of));
     }
 
     /// <summary>Begins with an app, which counts once <see cref="ConfirmAppAsync"/> was called.</summary>
@@ -69,14 +62,14 @@ internal sealed class SecondFactorEndpoints(
         if (await factors.BeginAppAsync(MeEndpoints.IdOf(http), http.RequestAborted) is not { } secret)
             return ApiError.Conflict("there is an app already: remove it first");
         var address = factors.AddressOf(secret, http.Caller().Name, pages.OriginOf(http).Host);
-        var text = Base32Encoding.ToString(secret).TrimEnd('=');
-        return ApiAnswer<NewApp>.Made(new NewApp(text, address, AccountPage.ImageOf(address)));
+        return ApiAnswer<NewApp>.Made(
+            new NewApp(SecondFactors.TextOf(secret), address, AccountPage.ImageOf(address)));
     }
 
     public async Task<ApiAnswer<MadeCodes>> ConfirmAppAsync(HttpContext http, [FromBody] AppCode sent) =>
         await factors.ConfirmAppAsync(
             MeEndpoints.IdOf(http), sent.Code, BrowserSessions.HashOf(http.Request), http.RequestAborted) is { } codes
-            ? new MadeCodes([.. codes.Select(SecondFactors.WithGaps)])
+            ? new MadeCodes([.. codes.Select(code => SecondFactors.WithGaps(code))])
             : ApiError.Invalid("this code is wrong, or no app waits for one");
 
     public async Task<ApiDone> RemoveAppAsync(HttpContext http) =>
@@ -85,7 +78,7 @@ internal sealed class SecondFactorEndpoints(
 
     public async Task<ApiAnswer<MadeCodes>> RenewCodesAsync(HttpContext http) =>
         await factors.RenewRecoveryCodesAsync(MeEndpoints.IdOf(http), http.RequestAborted) is { } codes
-            ? ApiAnswer<MadeCodes>.Made(new MadeCodes([.. codes.Select(SecondFactors.WithGaps)]))
+            ? ApiAnswer<MadeCodes>.Made(new MadeCodes([.. codes.Select(code => SecondFactors.WithGaps(code))]))
             : ApiError.Conflict("recovery codes are for accounts with a second factor");
 
     public async Task<ApiAnswer<PasskeyOptions>> AskPasskeyAsync(HttpContext http)

@@ -14,7 +14,9 @@ internal sealed class AuditSlice : Slice
         if (audit.File is { } path) services.AddSingleton<AuditSink>(_ => new AuditFile(path));
         if (audit.Syslog is { } server) services.AddSingleton<AuditSink>(_ => new AuditSyslog(new Uri(server)));
         services.AddSingleton<AuditLog>();
-        services.AddSingleton<Job, TrimAuditJob>();
+        services.AddSingleton<Job>(provider => new TrimJob(
+            "trim-audit", provider.GetRequiredService<Database>(), audit.Keep, AuditTable.TrimAsync,
+            provider.GetRequiredService<TimeProvider>()));
     }
 
     public override void AddWriters(IServiceCollection services, RegistrySettings settings)

@@ -13,7 +13,7 @@ internal static class InvitationCommand
         var email = ApiCommand.Text("--email", "The e-mail address that the account gets.");
         var organization = ApiCommand.Text("--organization", "The organization of which they become a member.");
         var role = ApiCommand.Text("--role", "In it: member (the default), reader, writer, maintainer or owner.");
-        var days = new Option<int?>("--days") { Description = "How long the link is good." };
+        var expires = ApiCommand.Text("--expires", "When the link ends: a date, or a duration such as 7d.");
         var id = ApiCommand.Argument("ID", "Its number, as `berth invitation list` shows it.");
         return ApiCommand.Group(
             "invitation", "Links with which others make accounts for themselves.",
@@ -27,11 +27,10 @@ internal static class InvitationCommand
                         ["email"] = call.Parsed.GetValue(email),
                         ["organization"] = call.Parsed.GetValue(organization),
                         ["role"] = call.Parsed.GetValue(role),
-                        ["expiresAt"] = call.Parsed.GetValue(days) is { } count
-                            ? TimeProvider.System.GetUtcNow().AddDays(count) : null,
+                        ["expiresAt"] = ApiCall.ExpiryOf(call.Parsed.GetValue(expires)),
                     },
                     Tell),
-                name, email, organization, role, days),
+                name, email, organization, role, expires),
             ApiCommand.Create(
                 "list", "List those that nobody has used yet.",
                 call => call.ListAsync(

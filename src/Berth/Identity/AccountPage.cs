@@ -109,12 +109,9 @@ internal sealed class AccountPage(
         }
 
         var isRecent = await sessions.IsRecentAsync(http);
-        var (app, keys, left, linked) = await database.ReadAsync(
+        var (held, linked) = await database.ReadAsync(
             async session => (
-                await SecondFactorTable.FindAuthenticatorAsync(session, id),
-                await SecondFactorTable.PasskeysAsync(session, id),
-                await SecondFactorTable.CountRecoveryCodesAsync(session, id),
-                await IdentityTable.ListAsync(session, id)),
+                await SecondFactorTable.HeldByAsync(session, id), await IdentityTable.ListAsync(session, id)),
             http.RequestAborted);
         var page = new StringBuilder(message);
         page.Append($"<p>You are <b>{PageAnswer.Escape(caller.Name)}</b>. ");
@@ -129,21 +126,23 @@ internal sealed class AccountPage(
                 + "to change anything here.</p>\n");
         }
 
-        if (!isAddingApp) AppendApp(page, app is { IsConfirmed: true } ? app : null, left, rights.Account, isRecent);
-        AppendPasskeys(page, keys, isRecent);
+        if (!isAddingApp) AppendApp(page, held, rights.Account, isRecent);
+        AppendPasskeys(page, held.Passkeys, isRecent);
         AppendLinks(page, linked, isRecent);
         await PageAnswer.WriteHtmlAsync(http, status, Title, page.ToString(), hasScript: true);
     }
 
-    private void AppendApp(StringBuilder page, AuthenticatorRow? app, long left, AccountRow account, bool isRecent)
+    private void AppendApp(StringBuilder page, HeldFactors held, AccountRow account, bool isRecent)
     {
+        var app = held.App;
         page.Append("<h2>Authenticator app</h2>\n");
         page.Append(app is null
             ? "<p>None: it would show a new code every 30 seconds.</p>\n"
             : $"<p>In use since {app.CreatedAt:yyyy-MM-dd}.</p>\n");
         if (isRecent) page.Append(app is null ? Button("begin", "Add an app") : Button("remove-app", "Remove it"));
         if (!account.HasSecondFactor) return;
-        page.Append($"<h2>Recovery codes</h2>\n<p>{left} left. Each signs you in once, if you lose the rest.</p>\n");
+        page.Append("<h2>Recovery codes</h2>\n");
+        page.Append($"<p>{held.RecoveryCodes} left. Each signs you in once, if you lose the rest.</p>\n");
         if (isRecent) page.Append(Button("codes", "Make new ones"));
     }
 
@@ -198,8 +197,7 @@ internal sealed class AccountPage(
     private string NewApp(byte[] secret, string name, string host)
     {
         var address = factors.AddressOf(secret, name, host);
-        var letters = OtpNet.Base32Encoding.ToString(secret).TrimEnd('=');
-        var typed = string.Join(' ', letters.Chunk(4).Select(part => new string(part)));
+        var typed = SecondFactors.WithGaps(SecondFactors.TextOf(secret), ' ');
         return $"""
             <h2>New app</h2>
             <p>Scan this with the app, or type <code>{typed}</code> into it.</p>
@@ -217,7 +215,7 @@ internal sealed class AccountPage(
         $"""
         <h2>New recovery codes</h2>
         <p>Keep them where you find them without this computer and your phone. They are shown only this once.</p>
-        <pre>{string.Join('\n', codes.Select(SecondFactors.WithGaps))}</pre>
+        <pre>{string.Join('\n', codes.Select(code => SecondFactors.WithGaps(code)))}</pre>
 
         """;
 

@@ -83,7 +83,7 @@ internal sealed class BrowserSessions(
         var secret = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(SecretBytes));
         var now = clock.GetUtcNow();
         var agent = http.Request.Headers.UserAgent.ToString();
-        var row = new SessionRow(HashOf(secret), accountId, source)
+        var row = new SessionRow(SecretHash.Of(secret), accountId, source)
         {
             CreatedAt = now,
             ExpiresAt = now + settings.Lifetime,
@@ -137,8 +137,5 @@ internal sealed class BrowserSessions(
     /// <summary>The hash of a browser's cookie, valid or not; null if it has none.</summary>
     public static string? HashOf(HttpRequest request) =>
         request.Cookies[Cookie] is { } secret && Base64Url.GetEncodedLength(SecretBytes) == secret.Length
-            ? HashOf(secret) : null;
-
-    private static string HashOf(string secret) =>
-        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(secret)));
+            ? SecretHash.Of(secret) : null;
 }

@@ -76,7 +76,7 @@ internal sealed class DeviceSignIn(
                 var waiting = await DeviceTable.CountAsync(session);
                 return waiting < settings.Sessions.WaitingDevices && await DeviceTable.AddAsync(
                     session,
-                    new DeviceRow(HashOf(secret), code, name)
+                    new DeviceRow(SecretHash.Of(secret), code, name)
                     {
                         Address = address,
                         CreatedAt = now,
@@ -105,7 +105,7 @@ internal sealed class DeviceSignIn(
     public async Task<(DeviceAnswer Answer, DeviceToken? Token)> PollAsync(
         string secret, CancellationToken cancellation)
     {
-        var (hash, now) = (HashOf(secret), clock.GetUtcNow());
+        var (hash, now) = (SecretHash.Of(secret), clock.GetUtcNow());
         if (polls.TryGet(hash, out var last) && clock.GetElapsedTime(last.At) < Interval / 2)
             return (DeviceAnswer.TooSoon, null);
         polls.Set(hash, new Polled(clock.GetTimestamp()), cost: 1);
@@ -150,7 +150,4 @@ internal sealed class DeviceSignIn(
         var code = string.Concat(typed.Where(c => c is not ('-' or ' '))).ToUpperInvariant();
         return code.Length == CodeLetters && code.All(c => Letters.Contains(c, StringComparison.Ordinal)) ? code : null;
     }
-
-    private static string HashOf(string secret) =>
-        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(secret)));
 }

@@ -9,9 +9,8 @@ namespace Berth.Identity;
 /// </summary>
 internal sealed class FreeNames(SettingsRules rules, IReadOnlySet<string> keylessNamespaces, HtpasswdFile? htpasswd)
 {
-    private const string Official = "library";
-
-    private static readonly HashSet<string> Reserved = [Official, "admin", "administrator", "operator", "root"];
+    private static readonly HashSet<string> Reserved =
+        [OfficialNames.Namespace, "admin", "administrator", "operator", "root"];
 
     /// <summary>Whether nothing has this name: no account, invitation, repository, grant or rule.</summary>
     public async ValueTask<bool> IsFreeAsync(Session session, AccountName name) =>
@@ -29,7 +28,7 @@ internal sealed class FreeNames(SettingsRules rules, IReadOnlySet<string> keyles
     /// <param name="name">The name there.</param>
     /// <param name="isSamePerson">Whether the settings say that who has the same name is the same person.</param>
     public async ValueTask<bool> IsFreeForExternalAsync(Session session, AccountName name, bool isSamePerson) =>
-        !name.IsRobot && name.Text != Official && !rules.GiveOthers(name.Text)
+        !name.IsRobot && name.Text != OfficialNames.Namespace && !rules.GiveOthers(name.Text)
         && (isSamePerson || htpasswd?.Knows(name.Text) != true)
         && !await IsNamespaceUsedAsync(session, name);
 

@@ -13,8 +13,6 @@ internal sealed class NewUsers(
     LocalSettings settings, LocalUsers users, FreeNames names, Database database, AccessChanges changes,
     TimeProvider clock)
 {
-    private const int MaxChars = 200;
-
     /// <summary>Each account takes a slow hash, and a name for good.</summary>
     private readonly FailedSignIns made = new(
         new FailedSignInSettings
@@ -47,12 +45,10 @@ internal sealed class NewUsers(
         WantedAccount wanted, InvitationRow? invitation, IPAddress? client, CancellationToken cancellation)
     {
         if (!AccountName.TryParse(invitation?.Name ?? wanted.Name, out var name) || name.IsRobot)
-        {
-            return (null, $"'{wanted.Name}' can't be a name: use at most {AccountName.MaxLength} lower-case letters "
-                + "and digits, with single '.', '_' or dashes between");
-        }
-
-        if (FindFault(wanted) is { } fault) return (null, fault);
+            return (null, AccountText.FaultOfName(wanted.Name));
+        var fault = AccountText.FindFault(("fullName", wanted.FullName), ("email", wanted.Email))
+            ?? users.FindFault(wanted.Password);
+        if (fault is not null) return (null, fault);
         if (invitation is null)
         {
             if (!await database.ReadAsync(session => names.IsFreeAsync(session, name), cancellation))
@@ -94,23 +90,6 @@ internal sealed class NewUsers(
 
         return (added, null);
     }
-
-    private string? FindFault(WantedAccount wanted)
-    {
-        foreach (var text in new[] { wanted.FullName, wanted.Email })
-        {
-            if (text is null) continue;
-            if (text.Length > MaxChars || text.Any(char.IsControl))
-                return $"names and addresses have at most {MaxChars} characters, and no control characters";
-        }
-
-        return wanted.Email is { } email && !IsAddress(email)
-            ? $"'{email}' is no e-mail address"
-            : users.FindFault(wanted.Password);
-    }
-
-    private static bool IsAddress(string text) =>
-        text.IndexOf('@', StringComparison.Ordinal) is > 0 and var at && at < text.Length - 1 && !text.Contains(' ');
 
     /// <summary>The same for a name that somebody has and one that stands for something, which strangers need not know.
     /// </summary>

@@ -1,7 +1,5 @@
-using System.Net;
 using System.Text;
 using Berth.Access;
-using Berth.Audit;
 using Berth.Metadata;
 using Berth.Settings;
 
@@ -11,10 +9,11 @@ namespace Berth.Identity;
 /// <c>/auth/second-factor</c>, the second step after a password, and <c>/auth/passkeys</c>, which is that step or the
 /// whole sign-in.
 /// </summary>
-internal sealed partial class SecondFactorPages(
+internal sealed class SecondFactorPages(
     StepTickets tickets, SecondFactors factors, Passkeys passkeys, SignInForms forms, BrowserAdmission admission,
-    BrowserCookies cookies, KnownRights known, Database database, RateLimits rates, AuditLog audit, TimeProvider clock,
-    Func<HttpContext, string, string> addressOf, ILogger<SecondFactorPages> log)
+    BrowserCookies cookies, KnownRights known, Database database, RateLimits rates, RefusedSignIns refused,
+    TimeProvider clock,
+    Func<HttpContext, string, string> addressOf)
 {
     public const string Path = "/auth/second-factor";
     public const string PasskeyPath = "/auth/passkeys";
@@ -55,7 +54,7 @@ internal sealed partial class SecondFactorPages(
                     "too many wrong codes; try again in a while", factors.FindWait(account.Name, client) ?? RetrySoon);
                 break;
             case CodeAnswer.Wrong:
-                Refuse(http, account.Name, "wrong code of the second factor");
+                refused.Note(http, account.Name, "wrong code of the second factor");
                 await AskAsync(
                     http, ticket, account, body.Text("return"), body.IsForm, StatusCodes.Status401Unauthorized,
                     WrongCode);
@@ -98,7 +97,7 @@ internal sealed partial class SecondFactorPages(
             : null;
         if (id is null || await FindActiveAsync(http, id.Value) is not { } account)
         {
-            Refuse(http, "", "a passkey that is not known, or its answer is wrong");
+            refused.Note(http, "", "a passkey that is not known, or its answer is wrong");
             await AnswerAsync(
                 http, false, StatusCodes.Status401Unauthorized,
                 "this passkey is not known here, or it took too long: try again, or sign in with the password");
@@ -126,12 +125,9 @@ internal sealed partial class SecondFactorPages(
         HttpContext http, StepTicket ticket, AccountRow account, string? returnTo, bool isPage, int status,
         string? fault)
     {
-        var (app, keys) = await database.ReadAsync(
-            async session => (
-                await SecondFactorTable.FindAuthenticatorAsync(session, account.Id),
-                await SecondFactorTable.PasskeysAsync(session, account.Id)),
-            http.RequestAborted);
-        var (hasApp, hasPasskeys) = (app is { IsConfirmed: true }, keys.Count > 0);
+        var held = await database.ReadAsync(
+            session => SecondFactorTable.HeldByAsync(session, account.Id), http.RequestAborted);
+        var (hasApp, hasPasskeys) = (held.App is not null, held.Passkeys.Count > 0);
         if (isPage)
         {
             var back = ReturnPath.IsLocal(returnTo) ? returnTo : cookies.Root;
@@ -184,17 +180,6 @@ internal sealed partial class SecondFactorPages(
     private static Task AnswerAsync(
         HttpContext http, bool isPage, int status, string reason, TimeSpan? retryAfter = null) =>
         PageAnswer.WriteNotSignedInAsync(http, isPage, status, reason, retryAfter);
-
-    private void Refuse(HttpContext http, string user, string reason)
-    {
-        LogRefused(reason, ClientNetwork.Unmapped(http.Connection.RemoteIpAddress), user);
-        audit.NoteFailedSignIn(http, user, reason);
-    }
-
-    /// <summary>As <see cref="SignIn"/> writes it, for tools that ban addresses.</summary>
-    [LoggerMessage(
-        Level = LogLevel.Warning, Message = "Sign-in failed: {Reason}: client={Client} user={User}")]
-    private partial void LogRefused(string reason, IPAddress? client, string user);
 
     private static byte[] ReadScript()
     {

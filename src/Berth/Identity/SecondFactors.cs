@@ -101,7 +101,7 @@ internal sealed class SecondFactors(
                     return false;
                 }
 
-                await SecondFactorTable.SetRecoveryCodesAsync(session, accountId, [.. recovery.Select(HashOf)]);
+                await SecondFactorTable.SetRecoveryCodesAsync(session, accountId, [.. recovery.Select(SecretHash.Of)]);
                 await NoteAsync(session, accountId, browser);
                 return true;
             },
@@ -127,7 +127,7 @@ internal sealed class SecondFactors(
             async session =>
             {
                 if (await AccountTable.FindAsync(session, accountId) is not { HasSecondFactor: true }) return false;
-                await SecondFactorTable.SetRecoveryCodesAsync(session, accountId, [.. recovery.Select(HashOf)]);
+                await SecondFactorTable.SetRecoveryCodesAsync(session, accountId, [.. recovery.Select(SecretHash.Of)]);
                 return true;
             },
             cancellation);
@@ -145,7 +145,8 @@ internal sealed class SecondFactors(
         if (typed.Length == RecoveryLetters)
         {
             answer = await changes.RunAsync(
-                session => SecondFactorTable.UseRecoveryCodeAsync(session, account.Id, HashOf(typed)), cancellation)
+                session => SecondFactorTable.UseRecoveryCodeAsync(session, account.Id, SecretHash.Of(typed)),
+                cancellation)
                 ? CodeAnswer.Recovery : CodeAnswer.Wrong;
         }
         else if (await database.ReadAsync(
@@ -192,6 +193,9 @@ internal sealed class SecondFactors(
     public string AddressOf(byte[] secret, string user, string host) =>
         new OtpUri(OtpType.Totp, secret, user, TitleFor(host)).ToString();
 
+    /// <summary>An app's secret for typing, in Base32.</summary>
+    public static string TextOf(byte[] secret) => Base32Encoding.ToString(secret).TrimEnd('=');
+
     /// <summary>What apps and devices call this registry.</summary>
     public string TitleFor(string host) => settings.Title ?? host;
 
@@ -206,9 +210,7 @@ internal sealed class SecondFactors(
     private static List<string> MakeRecoveryCodes() =>
         [.. Enumerable.Range(0, RecoveryCodes).Select(_ => RandomNumberGenerator.GetString(Letters, RecoveryLetters))];
 
-    private static string HashOf(string code) =>
-        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(code)));
-
-    /// <summary>A recovery code as people read it.</summary>
-    public static string WithGaps(string code) => string.Join('-', code.Chunk(4).Select(part => new string(part)));
+    /// <summary>A code or secret as people read it.</summary>
+    public static string WithGaps(string code, char gap = '-') =>
+        string.Join(gap, code.Chunk(4).Select(part => new string(part)));
 }

@@ -27,7 +27,8 @@ internal sealed class SessionSlice : Slice
             SystemsOf(auth, provider), auth.Sessions.ConcurrentSignIns, provider.GetRequiredService<BrowserCookies>(),
             provider.GetRequiredService<BrowserSessions>(), provider.GetRequiredService<BrowserAdmission>(),
             provider.GetRequiredService<ExternalAccounts>(),
-            provider.GetRequiredService<RateLimits>(), provider.GetRequiredService<AuditLog>(),
+            provider.GetRequiredService<RateLimits>(), provider.GetRequiredService<RefusedSignIns>(),
+            provider.GetRequiredService<AuditLog>(),
             provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<Locations>().AbsoluteOf,
             provider.GetRequiredService<ILogger<SignInPages>>()));
         AddFactors(services, settings, auth);

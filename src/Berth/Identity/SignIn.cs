@@ -2,7 +2,6 @@ using System.Buffers.Text;
 using System.Net;
 using System.Text;
 using Berth.Access;
-using Berth.Audit;
 using Berth.Metadata;
 using Berth.Settings;
 
@@ -35,11 +34,11 @@ internal readonly record struct SignInResult(Caller? Caller, string? Reason, boo
 /// one, or Bearer with a token of <see cref="AccessTokens"/> or of the server that is trusted in its place. Writes the
 /// challenge for requests without valid credentials.
 /// </summary>
-internal sealed partial class SignIn(
+internal sealed class SignIn(
     AuthSettings settings, HtpasswdFile? htpasswd, LocalUsers users, SecretTokens secrets, AccessTokens tokens,
     TrustedTokens? trusted, KeylessTokens? keyless, DirectoryUsers? directory, CertificateUsers certificates,
     BrowserSessions sessions, BrowserCookies cookies, FailedSignIns failed, AccessVersion version,
-    RememberedCallers remembered, AuditLog audit, ILogger<SignIn> log)
+    RememberedCallers remembered, RefusedSignIns refused)
 {
     private const string Basic = "Basic ";
     private const string Bearer = "Bearer ";
@@ -47,7 +46,6 @@ internal sealed partial class SignIn(
     /// <summary>More than any user name and password that a client sends, be it a token of an issuer.</summary>
     private const int MaxHeaderChars = 24 * 1024;
 
-    private const int MaxLoggedNameChars = 128;
     private const string WrongPassword = "wrong user name or password";
 
     private const string NeedsSecondFactor =
@@ -284,8 +282,7 @@ internal sealed partial class SignIn(
 
     private SignInResult Refuse(HttpContext http, string user, string reason)
     {
-        LogRefused(reason, ClientNetwork.Unmapped(http.Connection.RemoteIpAddress), Shortened(user));
-        audit.NoteFailedSignIn(http, user, reason);
+        refused.Note(http, user, reason);
         return SignInResult.Refused(reason);
     }
 
@@ -299,9 +296,6 @@ internal sealed partial class SignIn(
         refusedAlone.Set(key, true, cost: 1);
         return Refuse(http, user, NeedsSecondFactor);
     }
-
-    private static string Shortened(string user) =>
-        user.Length > MaxLoggedNameChars ? user[..MaxLoggedNameChars] : user;
 
     private static string? AddressOf(HttpContext http) =>
         ClientNetwork.Unmapped(http.Connection.RemoteIpAddress)?.ToString();
@@ -320,9 +314,4 @@ internal sealed partial class SignIn(
         (user, password) = (text[..colon], text[(colon + 1)..]);
         return true;
     }
-
-    /// <summary>The name comes last: it may look like an address, and tools that ban addresses use the first.</summary>
-    [LoggerMessage(
-        Level = LogLevel.Warning, Message = "Sign-in failed: {Reason}: client={Client} user={User}")]
-    private partial void LogRefused(string reason, IPAddress? client, string user);
 }

@@ -12,8 +12,8 @@ namespace Berth.Identity;
 /// </summary>
 internal sealed partial class SignInPages(
     IReadOnlyList<BrowserSignIn> systems, int maxRunning, BrowserCookies cookies, BrowserSessions sessions,
-    BrowserAdmission admission, ExternalAccounts accounts, RateLimits rates, AuditLog audit, TimeProvider clock,
-    Func<HttpContext, string, string> addressOf, ILogger<SignInPages> log)
+    BrowserAdmission admission, ExternalAccounts accounts, RateLimits rates, RefusedSignIns refused, AuditLog audit,
+    TimeProvider clock, Func<HttpContext, string, string> addressOf, ILogger<SignInPages> log)
 {
     private const int MaxNameChars = 128;
 
@@ -240,17 +240,8 @@ internal sealed partial class SignInPages(
             http, status, $"{text}\n\nTo try again: {addressOf(http, StartOf(system.Settings.Name))}",
             status == StatusCodes.Status503ServiceUnavailable ? RetrySoon : null);
 
-    private void Refuse(HttpContext http, BrowserSignIn system, string user, string reason)
-    {
-        var text = $"{system.Settings.Source}: {reason}";
-        LogRefused(text, ClientNetwork.Unmapped(http.Connection.RemoteIpAddress), user);
-        audit.NoteFailedSignIn(http, user, text);
-    }
-
-    /// <summary>As <see cref="SignIn"/> writes it, for tools that ban addresses.</summary>
-    [LoggerMessage(
-        Level = LogLevel.Warning, Message = "Sign-in failed: {Reason}: client={Client} user={User}")]
-    private partial void LogRefused(string reason, IPAddress? client, string user);
+    private void Refuse(HttpContext http, BrowserSignIn system, string user, string reason) =>
+        refused.Note(http, user, $"{system.Settings.Source}: {reason}");
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Nobody can sign in at {System}: {Reason}")]
     private partial void LogAway(string system, string reason);

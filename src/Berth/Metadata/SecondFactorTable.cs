@@ -34,6 +34,12 @@ internal sealed record PasskeyRow(string Id, long AccountId, string Name, byte[]
     public DateTimeOffset LastTicketAt { get; init; }
 }
 
+/// <summary>What an account is signed in to with besides its password.</summary>
+/// <param name="App">The app, if it is confirmed.</param>
+/// <param name="Passkeys">The passkeys, the oldest first.</param>
+/// <param name="RecoveryCodes">How many codes were not used yet.</param>
+internal sealed record HeldFactors(AuthenticatorRow? App, List<PasskeyRow> Passkeys, long RecoveryCodes);
+
 /// <summary>What users sign in with besides their password.</summary>
 internal static class SecondFactorTable
 {
@@ -57,6 +63,11 @@ internal static class SecondFactorTable
                 LastStep = row.GetInt64(4),
             },
             accountId);
+
+    /// <summary>All that counts for an account.</summary>
+    public static async ValueTask<HeldFactors> HeldByAsync(Session session, long accountId) => new(
+        await FindAuthenticatorAsync(session, accountId) is { IsConfirmed: true } app ? app : null,
+        await PasskeysAsync(session, accountId), await CountRecoveryCodesAsync(session, accountId));
 
     /// <summary>Puts an app in place of the one that the account has.</summary>
     public static async ValueTask PutAuthenticatorAsync(Session session, AuthenticatorRow row)
@@ -94,7 +105,7 @@ internal static class SecondFactorTable
         await session.RunAsync(
             "DELETE FROM recovery_code WHERE account_id = $1 AND hash = $2", accountId, hash) > 0;
 
-    public static async ValueTask<long> CountRecoveryCodesAsync(Session session, long accountId) =>
+    private static async ValueTask<long> CountRecoveryCodesAsync(Session session, long accountId) =>
         await session.NumberAsync("SELECT count(*) FROM recovery_code WHERE account_id = $1", accountId) ?? 0;
 
     public static ValueTask<PasskeyRow?> FindPasskeyAsync(Session session, string id) =>

@@ -1,4 +1,5 @@
 using Berth.Identity;
+using Berth.Jobs;
 using Berth.Metadata;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -25,7 +26,7 @@ public sealed class ExpiredTokenTests
             await accounts.AddTokenAsync(ann, kind, expiresAt: now.AddDays(-31));
         await accounts.AddTokenAsync(robot, TokenKinds.Robot, expiresAt: now.AddDays(-31));
         var database = registry.Services.GetRequiredService<Database>();
-        var job = new TrimTokensJob(database, TimeSpan.FromDays(30), clock);
+        var job = new TrimJob("trim-tokens", database, TimeSpan.FromDays(30), TokenTable.TrimAsync, clock);
         await job.RunAsync("", Stop);
         Assert.Equal(3, await CountAsync());
         clock.Advance(TimeSpan.FromDays(30));

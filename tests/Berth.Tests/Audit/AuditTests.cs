@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Berth.Access;
 using Berth.Audit;
+using Berth.Jobs;
 using Berth.Metadata;
 using Berth.Settings;
 using Berth.Tests.Access;
@@ -125,7 +126,7 @@ public sealed class AuditTests
         var clock = new SetClock();
         var keep = TimeSpan.FromDays(1);
         clock.Advance(start.AddHours(50) + keep - clock.GetUtcNow());
-        await new TrimAuditJob(database, new AuditSettings { Keep = keep }, clock).RunAsync("", Stop);
+        await new TrimJob("trim-audit", database, keep, AuditTable.TrimAsync, clock).RunAsync("", Stop);
         Assert.Equal(50, (await FindAsync(new AuditFilter())).Count);
 
         async Task<List<AuditEntry>> FindAsync(AuditFilter filter, long? before = null, int count = 1000) =>
