@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Runtime.InteropServices;
@@ -16,20 +17,24 @@ internal sealed partial class BcryptQueue(PasswordCheckSettings settings)
     /// <summary>Lower priority than requests if cores are scarce, but not so low that sign-ins starve.</summary>
     private const int Niceness = 5;
 
+    private const int Guessing = 0;
+    private const int Others = 1;
+
     private readonly int threads =
         settings.Threads > 0 ? settings.Threads : Math.Max(1, Environment.ProcessorCount - 1);
 
-    private readonly Lock changing = new();
+    /// <summary>No <see cref="Lock"/>, since threads that rest are woken by it.</summary>
+    private readonly object changing = new();
     private readonly Dictionary<string, Comparison> pending = new(StringComparer.Ordinal);
 
-    /// <summary>Of each client that has a turn to come. All of its own may have given way meanwhile.</summary>
-    private readonly Dictionary<IPAddress, List<Comparison>> waiting = [];
+    /// <summary>Clients that have a turn to come. All that one waits for may have given way meanwhile.</summary>
+    private readonly Dictionary<IPAddress, Client> waiting = [];
 
     /// <summary>
-    /// Of clients that have guessed wrong lately, and of those that have not: the two take turns, so that many who
-    /// guess don't make others wait.
+    /// Of clients that guess, and of those that do not: the two take turns, so that many who guess don't make others
+    /// wait.
     /// </summary>
-    private readonly Queue<IPAddress>[] turns = [new(), new()];
+    private readonly Queue<Client>[] turns = [new(), new()];
 
     private int nextTurn;
     private int working;
@@ -50,8 +55,8 @@ internal sealed partial class BcryptQueue(PasswordCheckSettings settings)
         {
             if (!pending.TryGetValue(key, out comparison))
             {
-                comparison = new Comparison(key, password, hash, wrong);
-                if (!TryEnqueue(comparison, ClientNetwork.Of(client))) return null;
+                comparison = new Comparison(key, password, hash);
+                if (!TryEnqueue(comparison, ClientNetwork.Of(client), wrong)) return null;
             }
 
             comparison.Waiting++;
@@ -67,21 +72,29 @@ internal sealed partial class BcryptQueue(PasswordCheckSettings settings)
         }
     }
 
-    private bool TryEnqueue(Comparison comparison, IPAddress client)
+    private bool TryEnqueue(Comparison comparison, IPAddress address, int wrong)
     {
-        var own = waiting.GetValueOrDefault(client);
-        var ownCount = own?.Count ?? 0;
-        if (ownCount >= settings.WaitingPerClient) return false;
-        if (waitingCount >= settings.Waiting && !TryMakeRoom(ownCount, comparison.Wrong)) return false;
-        if (own is null)
+        var isNew = !waiting.TryGetValue(address, out var client);
+        client ??= new Client(address);
+        if (client.Comparisons.Count == 0) client.Guesses = wrong;
+        if (client.Comparisons.Count >= settings.WaitingPerClient
+            || (waitingCount >= settings.Waiting && !TryMakeRoomFor(client)))
         {
-            waiting[client] = own = [];
-            TurnsFor(comparison).Enqueue(client);
+            // Who asks again at once, and has something waiting already, tries out passwords.
+            client.Guesses++;
+            return false;
         }
 
-        own.Add(comparison);
+        if (isNew)
+        {
+            waiting[address] = client;
+            turns[LaneOf(client)].Enqueue(client);
+        }
+
+        client.Comparisons.Add(comparison);
         pending.Add(comparison.Key, comparison);
         waitingCount++;
+        if (LaneOf(client) == Others) Monitor.PulseAll(changing);
         if (working < threads)
         {
             working++;
@@ -92,16 +105,17 @@ internal sealed partial class BcryptQueue(PasswordCheckSettings settings)
     }
 
     /// <summary>
-    /// The client with the most waiting gives up its last place to one with fewer. Among those with one each, who has
-    /// guessed wrong gives way to who has not: otherwise as many clients as there are places keep all others out.
+    /// The client with the most waiting gives up its last place to one with fewer. Among those with one each, who
+    /// guesses more gives way: otherwise as many clients as there are places keep all others out.
     /// </summary>
-    private bool TryMakeRoom(int ownCount, int wrong)
+    private bool TryMakeRoomFor(Client client)
     {
-        var most = waiting.Values.MaxBy(
-            comparisons => (comparisons.Count, comparisons.LastOrDefault()?.Wrong))!;
-        if (most.Count <= ownCount || (most.Count == ownCount + 1 && most[^1].Wrong <= wrong)) return false;
-        var last = most[^1];
-        most.RemoveAt(most.Count - 1);
+        var own = client.Comparisons.Count;
+        var most = waiting.Values.MaxBy(other => (other.Comparisons.Count, other.Guesses))!;
+        var count = most.Comparisons.Count;
+        if (count <= own || (count == own + 1 && most.Guesses <= client.Guesses)) return false;
+        var last = most.Comparisons[^1];
+        most.Comparisons.RemoveAt(count - 1);
         waitingCount--;
         pending.Remove(last.Key);
         last.Result.SetResult(null);
@@ -114,9 +128,10 @@ internal sealed partial class BcryptQueue(PasswordCheckSettings settings)
         while (true)
         {
             Comparison? next;
+            bool isGuess;
             lock (changing)
             {
-                next = Take();
+                next = Take(out isGuess);
                 if (next is null)
                 {
                     working--;
@@ -124,48 +139,72 @@ internal sealed partial class BcryptQueue(PasswordCheckSettings settings)
                 }
             }
 
+            var start = Stopwatch.GetTimestamp();
             var matches = Matches(next.Password, next.Hash);
             lock (changing) pending.Remove(next.Key);
             next.Result.SetResult(matches);
+            if (isGuess && !matches) Rest(Stopwatch.GetElapsedTime(start));
+        }
+    }
+
+    /// <summary>Guessing keeps a thread busy half of the time at most, but nobody else waits for that.</summary>
+    private void Rest(TimeSpan time)
+    {
+        lock (changing)
+        {
+            if (turns[Others].Count == 0) Monitor.Wait(changing, time);
         }
     }
 
     /// <summary>
     /// The first comparison of the client whose turn it is; that client then goes to the back of the line.
     /// </summary>
-    private Comparison? Take()
+    private Comparison? Take(out bool isGuess)
     {
-        while (TryTakeTurn(out var client))
+        isGuess = false;
+        while (TryTakeTurn(out var client, out var lane))
         {
-            var own = waiting[client];
-            while (own.Count > 0)
+            var own = client.Comparisons;
+            while (own.Count > 0 && own[0].Waiting == 0)
             {
-                var first = own[0];
+                pending.Remove(own[0].Key);
                 own.RemoveAt(0);
                 waitingCount--;
-                if (first.Waiting == 0)
-                {
-                    pending.Remove(first.Key);
-                    continue;
-                }
-
-                if (own.Count > 0) TurnsFor(own[0]).Enqueue(client);
-                else waiting.Remove(client);
-                return first;
             }
 
-            waiting.Remove(client);
+            if (own.Count == 0)
+            {
+                waiting.Remove(client.Address);
+                continue;
+            }
+
+            isGuess = LaneOf(client) == Guessing;
+            if (isGuess && lane == Others)
+            {
+                turns[Guessing].Enqueue(client);
+                continue;
+            }
+
+            var first = own[0];
+            own.RemoveAt(0);
+            waitingCount--;
+            if (own.Count > 0) turns[lane].Enqueue(client);
+            else waiting.Remove(client.Address);
+            return first;
         }
 
         return null;
     }
 
-    private Queue<IPAddress> TurnsFor(Comparison comparison) => turns[comparison.Wrong > 0 ? 0 : 1];
+    private static int LaneOf(Client client) => client.Guesses > 0 ? Guessing : Others;
 
-    private bool TryTakeTurn([NotNullWhen(true)] out IPAddress? client)
+    private bool TryTakeTurn([NotNullWhen(true)] out Client? client, out int lane)
     {
         nextTurn = 1 - nextTurn;
-        return turns[nextTurn].TryDequeue(out client) || turns[1 - nextTurn].TryDequeue(out client);
+        lane = nextTurn;
+        if (turns[lane].TryDequeue(out client)) return true;
+        lane = 1 - nextTurn;
+        return turns[lane].TryDequeue(out client);
     }
 
     private static bool Matches(string password, string hash)
@@ -187,16 +226,23 @@ internal sealed partial class BcryptQueue(PasswordCheckSettings settings)
     [LibraryImport("libc", EntryPoint = "setpriority")]
     private static partial int SetPriority(int which, int who, int niceness);
 
-    private sealed class Comparison(string key, string password, string hash, int wrong)
+    private sealed class Client(IPAddress address)
+    {
+        public IPAddress Address => address;
+
+        /// <summary>How often it has guessed wrong lately, or asked while it had to wait.</summary>
+        public int Guesses { get; set; }
+
+        public List<Comparison> Comparisons { get; } = [];
+    }
+
+    private sealed class Comparison(string key, string password, string hash)
     {
         public string Key => key;
 
         public string Password => password;
 
         public string Hash => hash;
-
-        /// <summary>How often the client that asked first had guessed wrong.</summary>
-        public int Wrong => wrong;
 
         /// <summary>How many requests wait for the result.</summary>
         public int Waiting { get; set; }

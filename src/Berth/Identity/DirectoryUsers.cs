@@ -15,7 +15,6 @@ internal sealed partial class DirectoryUsers(
     /// <summary>Answers that are remembered, some 3 MB when full.</summary>
     private const int KeptAnswers = 10_000;
 
-    private readonly KeyedHash proofs = new();
     private readonly BoundedCache<Remembered> answers = new(KeptAnswers);
 
     /// <summary>Asks the directory, unless its answer is remembered.</summary>
@@ -27,7 +26,7 @@ internal sealed partial class DirectoryUsers(
     public ValueTask<(PasswordAnswer Answer, long? AccountId, string? Name)> CheckAsync(
         string user, string password, IPAddress? client, CancellationToken cancellation)
     {
-        var proof = proofs.Of($"{user}\0{password}");
+        var proof = KeyedHash.Of($"{user}\0{password}");
         if (answers.TryGet(proof, out var known) && clock.GetElapsedTime(known.At) < settings.RememberFor)
         {
             var answer = known.AccountId is null ? PasswordAnswer.WrongAgain : PasswordAnswer.Right;

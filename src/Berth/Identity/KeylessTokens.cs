@@ -15,7 +15,6 @@ internal sealed class KeylessTokens
     /// <summary>The cache of verified tokens, in characters: some thousands of the usual length.</summary>
     private const long KeptChars = 8 << 20;
 
-    private readonly KeyedHash proofs = new();
     private readonly BoundedCache<Verified> known = new(KeptChars);
     private readonly Dictionary<string, KeylessIssuer> issuers;
     private readonly IReadOnlyList<KeylessRule> ownRules;
@@ -70,7 +69,7 @@ internal sealed class KeylessTokens
     {
         if (token.Length > SentToken.MaxChars) return KeylessAnswer.Refused("the token is too long");
         if (stored is not null) await stored.RefreshAsync(Take, cancellation);
-        var proof = proofs.Of(token);
+        var proof = KeyedHash.Of(token);
         if (known.TryGet(proof, out var verified))
         {
             if (clock.GetElapsedTime(verified.VerifiedAt) >= verified.Left + patience)

@@ -41,7 +41,6 @@ internal sealed class PasswordChecks(PasswordCheckSettings settings, FailedSignI
     /// <summary>Cached answers of each kind, some 3 MB when full.</summary>
     private const int KeptAnswers = 10_000;
 
-    private readonly KeyedHash proofs = new();
     private readonly BcryptQueue queue = new(settings);
     private readonly BoundedCache<StrongBox<long>> right = new(KeptAnswers);
     private readonly BoundedCache<bool> wrong = new(KeptAnswers);
@@ -56,7 +55,7 @@ internal sealed class PasswordChecks(PasswordCheckSettings settings, FailedSignI
         string user, string password, string hash, bool isKnown, IPAddress? client, CancellationToken cancellation)
     {
         Span<char> proof = stackalloc char[32];
-        proofs.Write(string.Concat(hash, isKnown ? "\0" : "\0\0", user, "\0" + password), proof);
+        KeyedHash.Write(string.Concat(hash, isKnown ? "\0" : "\0\0", user, "\0" + password), proof);
         if (right.TryGet(proof, out var usedAt) && IsRemembered(usedAt)) return new(PasswordAnswer.Right);
         if (wrong.TryGet(proof, out _)) return new(PasswordAnswer.WrongAgain);
         return failed.FindWait(user, client) is null

@@ -17,7 +17,6 @@ internal sealed class RememberedCallers(AccessVersion version, TimeProvider cloc
 
     private const int KeyChars = 32;
 
-    private readonly KeyedHash keys = new();
     private readonly BoundedCache<Answer> answers = new(Kept);
 
     private sealed record Answer(Caller Caller, long Version, long At);
@@ -26,7 +25,7 @@ internal sealed class RememberedCallers(AccessVersion version, TimeProvider cloc
     public Caller? Find(string header)
     {
         Span<char> key = stackalloc char[KeyChars];
-        keys.Write(header, key);
+        KeyedHash.Write(header, key);
         return version.TryGet(out var number) && answers.TryGet(key, out var answer) && answer.Version == number
             && clock.GetElapsedTime(answer.At) < Remembered ? answer.Caller : null;
     }
@@ -38,7 +37,7 @@ internal sealed class RememberedCallers(AccessVersion version, TimeProvider cloc
     public void Set(string header, Caller caller, long number)
     {
         Span<char> key = stackalloc char[KeyChars];
-        keys.Write(header, key);
+        KeyedHash.Write(header, key);
         answers.Set(key.ToString(), new Answer(caller, number, clock.GetTimestamp()), cost: 1);
     }
 }

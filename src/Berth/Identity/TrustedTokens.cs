@@ -20,7 +20,6 @@ internal sealed partial class TrustedTokens
     /// <summary>The cache of verified tokens, in characters: some thousands of the usual length.</summary>
     private const long KeptChars = 4 << 20;
 
-    private readonly KeyedHash proofs = new();
     private readonly BoundedCache<Verified> known = new(KeptChars);
     private readonly TokenIssuerSettings settings;
     private readonly IReadOnlyList<string> algorithms;
@@ -67,7 +66,7 @@ internal sealed partial class TrustedTokens
     {
         if (text.Length > SentToken.MaxChars) return null;
         var current = CurrentKeys();
-        var proof = proofs.Of(text);
+        var proof = KeyedHash.Of(text);
         if (known.TryGet(proof, out var seen) && seen.Keys == current && clock.GetUtcNow() < seen.KeyUntil)
             return clock.GetElapsedTime(seen.VerifiedAt) < seen.Left + patience ? seen.Caller : null;
         if (!SentToken.TryParse(text, out var token, out _) || !IsMeant(token) || !IsInTime(token, patience))

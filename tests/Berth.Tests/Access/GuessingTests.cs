@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Text;
 using Berth.Access;
@@ -12,6 +13,7 @@ public sealed class GuessingTests : IDisposable
     private const string Attacker = "203.0.113.66";
     private const string Good = "198.51.100.7";
     private const string Quick = "$2a$04$abcdefghijklmnopqrstuuE5pTSBqLNVeM8BNyi0PJHsFZxgsNNmu";
+    private const string Usual = "$2a$10$abcdefghijklmnopqrstuuE5pTSBqLNVeM8BNyi0PJHsFZxgsNNmu";
     private const string Slow = "$2a$15$abcdefghijklmnopqrstuuE5pTSBqLNVeM8BNyi0PJHsFZxgsNNmu";
     private readonly string folder = Directory.CreateTempSubdirectory("berth-users-").FullName;
 
@@ -65,9 +67,25 @@ public sealed class GuessingTests : IDisposable
         var second = first;
         await Eventually.TrueAsync(() => !(second = CompareAsync("second", Attacker)).IsCompleted);
         var third = CompareAsync("third", Good);
-        Assert.Null(await CompareAsync("fourth", Good));
-        Assert.Null(await CompareAsync("fifth", "192.0.2.1"));
+        Assert.Null(await CompareAsync("fourth", "192.0.2.1"));
         Assert.Equal([false, false, false], await Task.WhenAll(first, second, third));
+
+        Task<bool?> CompareAsync(string password, string client, string hash = Quick) =>
+            queue.CompareAsync(password, password, hash, IPAddress.Parse(client), wrong: 0, Stop).AsTask();
+    }
+
+    [Fact]
+    public async Task Who_asks_for_another_check_while_one_waits_gives_way_to_who_does_not()
+    {
+        var queue = new BcryptQueue(new PasswordCheckSettings { Threads = 1, Waiting = 2, WaitingPerClient = 1 });
+        var first = CompareAsync("first", "192.0.2.1", Slow);
+        var second = first;
+        await Eventually.TrueAsync(() => !(second = CompareAsync("second", "192.0.2.2")).IsCompleted);
+        var third = CompareAsync("third", Attacker);
+        Assert.Null(await CompareAsync("fourth", Attacker));
+        var right = CompareAsync("right", Good);
+        Assert.Null(await third);
+        Assert.Equal([false, false, false], await Task.WhenAll(first, second, right));
 
         Task<bool?> CompareAsync(string password, string client, string hash = Quick) =>
             queue.CompareAsync(password, password, hash, IPAddress.Parse(client), wrong: 0, Stop).AsTask();
@@ -90,6 +108,28 @@ public sealed class GuessingTests : IDisposable
         Assert.Null(await second);
         Assert.Equal([false, false, false], await Task.WhenAll(first, right, again));
         Assert.False(await CompareAsync("later", Attacker, wrong: 3));
+
+        Task<bool?> CompareAsync(string password, string client, int wrong, string hash = Quick) =>
+            queue.CompareAsync(password, password, hash, IPAddress.Parse(client), wrong, Stop).AsTask();
+    }
+
+    [Fact]
+    public async Task Guessing_takes_half_of_a_thread_and_nobody_else_waits_for_the_other_half()
+    {
+        var queue = new BcryptQueue(new PasswordCheckSettings { Threads = 1, Waiting = 50, WaitingPerClient = 50 });
+        Task<bool?>[] guesses = [.. Enumerable.Range(0, 6).Select(i => CompareAsync($"guess {i}", Attacker, 1, Usual))];
+        await Task.WhenAny(guesses);
+        Assert.False(await CompareAsync("right", Good, wrong: 0));
+        Assert.InRange(guesses.Count(guess => guess.IsCompleted), 1, 2);
+
+        // All of one length, so the rest takes twice as long as their comparisons.
+        var start = Stopwatch.GetTimestamp();
+        await Task.WhenAll(guesses);
+        var elapsed = Stopwatch.GetElapsedTime(start);
+        start = Stopwatch.GetTimestamp();
+        for (var i = 0; i < 3; i++) await CompareAsync($"other {i}", Good, wrong: 0, Usual);
+        var busy = Stopwatch.GetElapsedTime(start);
+        Assert.True(elapsed > busy * 1.5, $"four guesses took {elapsed}, three others {busy}");
 
         Task<bool?> CompareAsync(string password, string client, int wrong, string hash = Quick) =>
             queue.CompareAsync(password, password, hash, IPAddress.Parse(client), wrong, Stop).AsTask();
