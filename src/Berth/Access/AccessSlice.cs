@@ -18,8 +18,9 @@ internal sealed class AccessSlice : Slice
             provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<KnownRights>().AddSingleton<AccessChanges>().AddSingleton<OfficialNames>();
         services.AddSingleton(provider => new NewNamespaces(
-            settings.Repositories, new SettingsRules(settings.Access), provider.GetRequiredService<Database>(),
-            provider.GetRequiredService<AccessChanges>(), provider.GetRequiredService<TimeProvider>()));
+            settings.Repositories, provider.GetRequiredService<AvailableNames>(),
+            provider.GetRequiredService<Database>(), provider.GetRequiredService<AccessChanges>(),
+            provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => new AccessRules(
             settings.Auth, new SettingsRules(settings.Access), provider.GetRequiredService<KnownRights>(),
             provider.GetRequiredService<TimeProvider>()));
@@ -100,7 +101,7 @@ internal sealed class AccessSlice : Slice
 
         if (auth.Ldap is { } ldap) AddDirectory(services, ldap);
         services.AddSingleton(provider => new ExternalAccounts(
-            auth.Link, provider.GetRequiredService<FreeNames>(), provider.GetRequiredService<Database>(),
+            auth.Link, provider.GetRequiredService<AvailableNames>(), provider.GetRequiredService<Database>(),
             provider.GetRequiredService<AccessChanges>(),
             provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<ExternalAccounts>>()));
         services.AddSingleton(provider => new LocalUsers(

@@ -95,9 +95,9 @@ internal sealed class ApiDocument([FromKeyedServices(ApiDocument.Name)] IOpenApi
     {
         if (context.JsonTypeInfo.Type == typeof(ExpiryChange))
             (schema.Type, schema.Format) = (JsonSchemaType.String | JsonSchemaType.Null, "date-time");
-        schema.Description ??= FieldWords.OfType(context.JsonTypeInfo.Type);
+        schema.Description ??= FieldDescriptions.OfType(context.JsonTypeInfo.Type);
         if (context.JsonPropertyInfo is { } field)
-            schema.Description ??= FieldWords.Of(field.DeclaringType, field.Name);
+            schema.Description ??= FieldDescriptions.Of(field.DeclaringType, field.Name);
     }
 
     private static void Describe(OpenApiOperation operation, string method, string path, IList<object> metadata)
@@ -113,7 +113,7 @@ internal sealed class ApiDocument([FromKeyedServices(ApiDocument.Name)] IOpenApi
             {
                 Name = name,
                 In = ParameterLocation.Query,
-                Description = FieldWords.OfQuery(name),
+                Description = FieldDescriptions.OfQuery(name),
                 Schema = name == "n"
                     ? new OpenApiSchema
                     {
@@ -127,7 +127,7 @@ internal sealed class ApiDocument([FromKeyedServices(ApiDocument.Name)] IOpenApi
 
         foreach (var known in operation.Parameters.OfType<OpenApiParameter>())
         {
-            if (known.In == ParameterLocation.Query) known.Description ??= FieldWords.OfQuery(known.Name!);
+            if (known.In == ParameterLocation.Query) known.Description ??= FieldDescriptions.OfQuery(known.Name!);
         }
 
         if (metadata.OfType<TakesVersion>().Any())

@@ -117,10 +117,15 @@ internal sealed class DistributionApi
     private async Task<RegistryError?> AdmitAsync(HttpContext http, Route route, V2Target target)
     {
         var found = await signIn.FindAsync(http, isOfUpload: target.Kind == V2Kind.Upload);
-        if (found.IsBusy) return RegistryError.NotChecked(found);
         RepositoryName? asked = target.HasRepository ? target.Repository : null;
-        if (found.Caller is not { } caller)
-            return Challenge(http, AccessScope.For(route.Action, asked), found.Reason!);
+        if (found.Caller is null && !await MayAnybodyAsync(http, route.Action, asked))
+        {
+            return found.IsBusy
+                ? RegistryError.NotChecked(found)
+                : Challenge(http, AccessScope.For(route.Action, asked), found.Reason!);
+        }
+
+        var caller = found.Caller ?? Caller.Anonymous;
         http.Features.Set(caller);
         if (CountRequest(http, caller, route) is { } wait) return RegistryError.RateExceeded(wait);
         if (asked is { } name && route.Action == AccessAction.Pull)
@@ -146,6 +151,16 @@ internal sealed class DistributionApi
         trail.Note(http, route.Action, target, error);
         return error;
     }
+
+    /// <summary>
+    /// Whether anybody may pull this: then wrong credentials do no harm. Clients send what they once kept, and mirrors
+    /// send those of their upstream.
+    /// </summary>
+    private async ValueTask<bool> MayAnybodyAsync(HttpContext http, AccessAction action, RepositoryName? repository) =>
+        action == AccessAction.Pull && repository is { } name
+        && await access.AskAsync(
+            Caller.Anonymous, action, await official.ResolveAsync(Caller.Anonymous, name, http.RequestAborted),
+            http.RequestAborted) == AccessAnswer.Allowed;
 
     /// <summary>Whether a caller may do this, if need be by making the namespace.</summary>
     private async ValueTask<AccessAnswer> AskAsync(

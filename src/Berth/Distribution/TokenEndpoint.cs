@@ -162,11 +162,9 @@ internal sealed class TokenEndpoint(
 
     private async Task<RegistryError?> AnswerAsync(HttpContext http, SignInResult found, Wish wish)
     {
-        if (found.Caller is not { } caller)
-        {
+        if (found.Caller is null && !await MayAnybodyAsync(wish, http.RequestAborted))
             return found.IsBusy ? RegistryError.NotChecked(found) : Refuse(http, found.Reason!);
-        }
-
+        var caller = found.Caller ?? Caller.Anonymous;
         http.Features.Set(caller);
         if (rates.Take(http, caller, RateLimitKind.Token) is { } wait) return RegistryError.RateExceeded(wait);
 
@@ -185,6 +183,25 @@ internal sealed class TokenEndpoint(
         var refresh = wish.IsOffline ? await refreshing.IssueAsync(caller, wish.Client, http.RequestAborted) : null;
         await IssueAsync(http, caller, wish, refresh);
         return null;
+    }
+
+    /// <summary>
+    /// Whether anybody may do all that is asked for: then wrong credentials do no harm, such as those of a robot that
+    /// expired. A request without a scope is a login, which wrong credentials must fail.
+    /// </summary>
+    private async ValueTask<bool> MayAnybodyAsync(Wish wish, CancellationToken cancellation)
+    {
+        var words = WordsOf(wish);
+        if (words.Length is 0 or > MaxScopes) return false;
+        var audience = tokens.AudienceFor(wish.Service);
+        foreach (var word in words)
+        {
+            if (AccessScope.Parse(word) is not { } scope) return false;
+            var granted = await GrantAsync(Caller.Anonymous, scope, audience, cancellation);
+            if (granted?.Actions != scope.Actions) return false;
+        }
+
+        return true;
     }
 
     private async Task IssueAsync(HttpContext http, Caller caller, Wish wish, string? refresh)

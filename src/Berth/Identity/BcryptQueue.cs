@@ -34,9 +34,9 @@ internal sealed partial class BcryptQueue(PasswordCheckSettings settings)
     /// Of clients that guess, and of those that do not: the two take turns, so that many who guess don't make others
     /// wait.
     /// </summary>
-    private readonly Queue<Client>[] turns = [new(), new()];
+    private readonly Queue<Client>[] lanes = [new(), new()];
 
-    private int nextTurn;
+    private int lastLane;
     private int working;
     private int waitingCount;
 
@@ -88,7 +88,7 @@ internal sealed partial class BcryptQueue(PasswordCheckSettings settings)
         if (isNew)
         {
             waiting[address] = client;
-            turns[LaneOf(client)].Enqueue(client);
+            lanes[LaneOf(client)].Enqueue(client);
         }
 
         client.Comparisons.Add(comparison);
@@ -115,9 +115,7 @@ internal sealed partial class BcryptQueue(PasswordCheckSettings settings)
         var count = most.Comparisons.Count;
         if (count <= own || (count == own + 1 && most.Guesses <= client.Guesses)) return false;
         var last = most.Comparisons[^1];
-        most.Comparisons.RemoveAt(count - 1);
-        waitingCount--;
-        pending.Remove(last.Key);
+        Remove(most, count - 1);
         last.Result.SetResult(null);
         return true;
     }
@@ -152,60 +150,65 @@ internal sealed partial class BcryptQueue(PasswordCheckSettings settings)
     {
         lock (changing)
         {
-            if (turns[Others].Count == 0) Monitor.Wait(changing, time);
+            if (lanes[Others].Count == 0) Monitor.Wait(changing, time);
         }
+    }
+
+    /// <summary>The lanes take turns, as long as somebody waits in both.</summary>
+    private Comparison? Take(out bool isGuess)
+    {
+        // The second may have moved clients to the first.
+        for (var attempt = 0; attempt < 3; attempt++)
+        {
+            lastLane = 1 - lastLane;
+            isGuess = lastLane == Guessing;
+            if (TakeFrom(lastLane) is { } next) return next;
+        }
+
+        isGuess = false;
+        return null;
     }
 
     /// <summary>
     /// The first comparison of the client whose turn it is; that client then goes to the back of the line.
     /// </summary>
-    private Comparison? Take(out bool isGuess)
+    private Comparison? TakeFrom(int lane)
     {
-        isGuess = false;
-        while (TryTakeTurn(out var client, out var lane))
+        while (lanes[lane].TryDequeue(out var client))
         {
             var own = client.Comparisons;
-            while (own.Count > 0 && own[0].Waiting == 0)
-            {
-                pending.Remove(own[0].Key);
-                own.RemoveAt(0);
-                waitingCount--;
-            }
-
+            while (own.Count > 0 && own[0].Waiting == 0) Remove(client, 0);
             if (own.Count == 0)
             {
                 waiting.Remove(client.Address);
-                continue;
             }
-
-            isGuess = LaneOf(client) == Guessing;
-            if (isGuess && lane == Others)
+            else if (LaneOf(client) != lane)
             {
-                turns[Guessing].Enqueue(client);
-                continue;
+                lanes[LaneOf(client)].Enqueue(client);
             }
-
-            var first = own[0];
-            own.RemoveAt(0);
-            waitingCount--;
-            if (own.Count > 0) turns[lane].Enqueue(client);
-            else waiting.Remove(client.Address);
-            return first;
+            else
+            {
+                var first = own[0];
+                own.RemoveAt(0);
+                waitingCount--;
+                if (own.Count > 0) lanes[lane].Enqueue(client);
+                else waiting.Remove(client.Address);
+                return first;
+            }
         }
 
         return null;
     }
 
-    private static int LaneOf(Client client) => client.Guesses > 0 ? Guessing : Others;
-
-    private bool TryTakeTurn([NotNullWhen(true)] out Client? client, out int lane)
+    /// <summary>Takes a comparison out that will not be computed.</summary>
+    private void Remove(Client client, int index)
     {
-        nextTurn = 1 - nextTurn;
-        lane = nextTurn;
-        if (turns[lane].TryDequeue(out client)) return true;
-        lane = 1 - nextTurn;
-        return turns[lane].TryDequeue(out client);
+        pending.Remove(client.Comparisons[index].Key);
+        client.Comparisons.RemoveAt(index);
+        waitingCount--;
     }
+
+    private static int LaneOf(Client client) => client.Guesses > 0 ? Guessing : Others;
 
     private static bool Matches(string password, string hash)
     {

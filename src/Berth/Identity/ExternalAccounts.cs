@@ -10,7 +10,7 @@ namespace Berth.Identity;
 /// rule finds; each one follows the user's groups there.
 /// </summary>
 internal sealed partial class ExternalAccounts(
-    LinkRule rule, FreeNames names, Database database, AccessChanges changes, TimeProvider clock,
+    LinkRule rule, AvailableNames names, Database database, AccessChanges changes, TimeProvider clock,
     ILogger<ExternalAccounts> log)
 {
     private const int MaxGroups = 1000;

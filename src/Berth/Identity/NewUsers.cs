@@ -10,7 +10,7 @@ internal sealed record WantedAccount(string Name, string Password, string? FullN
 
 /// <summary>Accounts that people make for themselves: with an invitation, or where the settings let everyone.</summary>
 internal sealed class NewUsers(
-    LocalSettings settings, LocalUsers users, FreeNames names, Database database, AccessChanges changes,
+    LocalSettings settings, LocalUsers users, AvailableNames names, Database database, AccessChanges changes,
     TimeProvider clock)
 {
     /// <summary>Each account takes a slow hash, and a name for good.</summary>

@@ -40,7 +40,7 @@ internal sealed class SessionSlice : Slice
         services.AddSingleton(auth.SecondFactor).AddSingleton(auth.Local);
         services.AddSingleton<StepTickets>().AddSingleton<SecondFactors>().AddSingleton<Passkeys>()
             .AddSingleton<SecondFactorPages>().AddSingleton<AccountPage>();
-        services.AddSingleton(provider => new FreeNames(
+        services.AddSingleton(provider => new AvailableNames(
             new SettingsRules(settings.Access), NamespacesOf(auth.Keyless), provider.GetService<HtpasswdFile>()));
         services.AddSingleton<NewUsers>().AddSingleton<JoinPages>();
     }

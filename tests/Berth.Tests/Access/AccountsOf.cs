@@ -56,6 +56,11 @@ internal sealed class AccountsOf(RegistryFixture registry)
             new GrantRow(0, null, null, pattern, actions, Now, "test")),
         Stop);
 
+    public Task AddKeylessRuleAsync(string names) => changes.RunAsync(
+        session => KeylessRuleTable.AddAsync(
+            session, new KeylessRuleRow(0, "github", "ref == \"refs/heads/main\"", "push", names)),
+        Stop);
+
     public Task RevokeAllAsync(long account) => changes.RunAsync(
         session => session.RunAsync("DELETE FROM access_grant WHERE account_id = $1", account), Stop);
 

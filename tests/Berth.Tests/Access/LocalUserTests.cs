@@ -164,6 +164,60 @@ public sealed class LocalUserTests
     }
 
     [Fact]
+    public async Task A_wrong_password_keeps_nobody_from_what_everybody_may_pull()
+    {
+        await using var registry = await StartAsync();
+        var accounts = new AccountsOf(registry);
+        await accounts.AddOrganizationAsync("open", makesPublic: true);
+        var script = new Script(registry)
+        {
+            ["admin"] = Basic("admin", AdminPassword),
+            ["wrong"] = Basic("admin", "of blue gables"),
+        };
+        await PushAsync(script, "open/app", "admin");
+        await PushAsync(script, "closed/app", "admin");
+        await script.PlayAsync(
+            """
+            GET /v2/open/app/blobs/{sha256 abcd}
+              Authorization: {wrong}
+              200
+            HEAD /v2/open/app/blobs/{sha256 abcd}
+              Authorization: Basic !!!
+              200
+            POST /v2/open/app/blobs/uploads/
+              Authorization: {wrong}
+              401 UNAUTHORIZED
+            GET /v2/closed/app/blobs/{sha256 abcd}
+              Authorization: {wrong}
+              401 UNAUTHORIZED
+            GET /v2/absent/app/blobs/{sha256 abcd}
+              Authorization: {wrong}
+              401 UNAUTHORIZED
+            GET /v2/
+              Authorization: {wrong}
+              401 UNAUTHORIZED
+            GET /token?scope=repository:open/app:pull
+              Authorization: {wrong}
+              200
+            GET /token?scope=repository:open/app:pull,push
+              Authorization: {wrong}
+              401 UNAUTHORIZED
+            GET /token?scope=repository:open/app:*
+              Authorization: {wrong}
+              401 UNAUTHORIZED
+            GET /token?scope=repository:open/app:pull&scope=repository:closed/app:pull
+              Authorization: {wrong}
+              401 UNAUTHORIZED
+            GET /token?scope=junk
+              Authorization: {wrong}
+              401 UNAUTHORIZED
+            GET /token
+              Authorization: {wrong}
+              401 UNAUTHORIZED
+            """);
+    }
+
+    [Fact]
     public async Task A_name_without_a_namespace_finds_the_official_image()
     {
         await using var registry = await StartAsync();
@@ -219,6 +273,7 @@ public sealed class LocalUserTests
             Access = [new AccessRuleSettings { Allow = ["group:dev"], Actions = ["pull"], Names = ["ruled/**"] }],
         });
         var accounts = new AccountsOf(registry);
+        await accounts.AddKeylessRuleAsync("acme/app deployed/**");
         var ann = await accounts.AddUserAsync("ann", "of green gables");
         await accounts.GrantAsync(await accounts.AddUserAsync("bob", "the builder"), "granted/**", "pull");
         var (_, limited) = await accounts.AddTokenAsync(ann, patterns: "limited/**");
@@ -250,6 +305,9 @@ public sealed class LocalUserTests
               Authorization: {ann}
               403
             POST /v2/granted/app/blobs/uploads/
+              Authorization: {ann}
+              403
+            POST /v2/deployed/app/blobs/uploads/
               Authorization: {ann}
               403
             POST /v2/new/app/blobs/uploads/

@@ -170,7 +170,7 @@ public sealed class TokenTests
             GET /token?service=berth&account=ann
               Authorization: Basic Og==
               401 UNAUTHORIZED
-            GET /token?service=berth&scope=repository:a:pull
+            GET /token?service=berth&scope=repository:a:push
               Authorization: {wrong}
               401 UNAUTHORIZED
             GET /token?service=berth&account=ann&client_id=docker&offline_token=true

@@ -7,7 +7,8 @@ namespace Berth.Identity;
 /// Which names people may choose for an account of their own. A user owns the namespace of the name, and rules may be
 /// for a user of that name, so nobody gets one that already stands for something.
 /// </summary>
-internal sealed class FreeNames(SettingsRules rules, IReadOnlySet<string> keylessNamespaces, HtpasswdFile? htpasswd)
+internal sealed class AvailableNames(
+    SettingsRules rules, IReadOnlySet<string> keylessNamespaces, HtpasswdFile? htpasswd)
 {
     private static readonly HashSet<string> Reserved =
         [OfficialNames.Namespace, "admin", "administrator", "operator", "root"];
@@ -18,7 +19,7 @@ internal sealed class FreeNames(SettingsRules rules, IReadOnlySet<string> keyles
         && htpasswd?.Knows(name.Text) != true
         && await AccountTable.FindAsync(session, name.Text) is null
         && !await InvitationTable.IsForAsync(session, name.Text)
-        && !await IsNamespaceUsedAsync(session, name);
+        && !await IsNamespaceUsedAsync(session, name.Text);
 
     /// <summary>
     /// The same for a user whom another system vouches for, where people may choose their names too. Rules for a user
@@ -30,11 +31,18 @@ internal sealed class FreeNames(SettingsRules rules, IReadOnlySet<string> keyles
     public async ValueTask<bool> IsFreeForExternalAsync(Session session, AccountName name, bool isSamePerson) =>
         !name.IsRobot && name.Text != OfficialNames.Namespace && !rules.GiveOthers(name.Text)
         && (isSamePerson || htpasswd?.Knows(name.Text) != true)
+        && !await IsNamespaceUsedAsync(session, name.Text);
+
+    /// <summary>
+    /// Whether who pushes to this namespace first may have it: no account has its name, and nobody has rights there.
+    /// </summary>
+    public async ValueTask<bool> IsFreeNamespaceAsync(Session session, string name) =>
+        name != OfficialNames.Namespace && !rules.Mention(name) && await AccountTable.FindAsync(session, name) is null
         && !await IsNamespaceUsedAsync(session, name);
 
     /// <summary>Whether others have something in the namespace: repositories, grants or keyless rules.</summary>
-    private async ValueTask<bool> IsNamespaceUsedAsync(Session session, AccountName name) =>
-        keylessNamespaces.Contains(name.Text) || await NamespaceTable.IsUsedAsync(session, name.Text)
+    private async ValueTask<bool> IsNamespaceUsedAsync(Session session, string name) =>
+        keylessNamespaces.Contains(name) || await NamespaceTable.IsUsedAsync(session, name)
         || (await KeylessRuleTable.ListAsync(session, 0, KeylessRuleTable.MaxRules)).Exists(
-            rule => rule.Names.Split(' ').Any(pattern => pattern.Split('/')[0] == name.Text));
+            rule => rule.Names.Split(' ').Any(pattern => pattern.Split('/')[0] == name));
 }

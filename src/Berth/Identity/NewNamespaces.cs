@@ -1,15 +1,16 @@
+using Berth.Access;
 using Berth.Metadata;
 using Berth.Oci;
 using Berth.Settings;
 
-namespace Berth.Access;
+namespace Berth.Identity;
 
 /// <summary>
 /// Makes an organization of a namespace that nobody has when a user first pushes to it, if
 /// <c>repositories.createnamespaceonpush</c> says so. The user is its owner.
 /// </summary>
 internal sealed class NewNamespaces(
-    RepositorySettings settings, SettingsRules rules, Database database, AccessChanges changes, TimeProvider clock)
+    RepositorySettings settings, AvailableNames names, Database database, AccessChanges changes, TimeProvider clock)
 {
     /// <summary>Whether a caller who may not push yet could by making the namespace.</summary>
     /// <exception cref="DatabaseUnavailableException">The database is unavailable at the moment.</exception>
@@ -18,7 +19,7 @@ internal sealed class NewNamespaces(
         settings.CreateNamespaceOnPush && action == AccessAction.Push
         && caller is { Id: not null, Kind: CallerKind.User, Limits: null }
         && AccountName.TryParse(repository.Namespace, out var name) && !name.IsRobot
-        && await database.ReadAsync(session => IsFreeAsync(session, name.Text), cancellation);
+        && await database.ReadAsync(session => names.IsFreeNamespaceAsync(session, name.Text), cancellation);
 
     /// <summary>Makes it, unless it was made in the meantime.</summary>
     /// <exception cref="DatabaseUnavailableException">The database is unavailable at the moment.</exception>
@@ -32,18 +33,11 @@ internal sealed class NewNamespaces(
                     CreatedAt = now,
                     CreatedBy = caller.Name,
                 };
-                if (!await IsFreeAsync(session, account.Name)) return false;
+                if (!await names.IsFreeNamespaceAsync(session, repository.Namespace)) return false;
                 if (await AccountTable.AddAsync(session, account) is not { } made) return false;
                 await OrganizationTable.PutMemberAsync(
                     session, made.Id, caller.Id!.Value, Roles.Word(Role.Owner), now, caller.Name);
                 return true;
             },
             cancellation);
-
-    /// <summary>
-    /// Nobody gets a namespace that stands for something: that of official images, or where others were given rights.
-    /// </summary>
-    private async ValueTask<bool> IsFreeAsync(Session session, string name) =>
-        name != OfficialNames.Namespace && !rules.Mention(name)
-        && await AccountTable.FindAsync(session, name) is null && !await NamespaceTable.IsUsedAsync(session, name);
 }

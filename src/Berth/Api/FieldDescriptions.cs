@@ -1,7 +1,7 @@
 namespace Berth.Api;
 
 /// <summary>What the fields of the API mean, for its description. Those of one type come first.</summary>
-internal static class FieldWords
+internal static class FieldDescriptions
 {
     private static readonly Dictionary<string, string> Words = new(StringComparer.Ordinal)
     {
@@ -20,6 +20,7 @@ internal static class FieldWords
         ["agent"] = "The client's User-Agent.",
         ["appSince"] = "Since when there is an authenticator app; absent: there is none.",
         ["client"] = "What the program calls itself.",
+        ["SessionView.client"] = "The browser's User-Agent, or what the program calls itself.",
         ["code"] = "The code that the authenticator app shows.",
         ["createdAt"] = "When it was made.",
         ["createdBy"] = "By whom.",
@@ -33,6 +34,7 @@ internal static class FieldWords
         ["RobotChange.expiresAt"] = "When it ends; null: never.",
         ["UserChange.expiresAt"] = "When the account ends; null: never.",
         ["SessionView.expiresAt"] = "When it ends.",
+        ["NewInvitation.expiresAt"] = "When it ends; without it, after the time that the settings say.",
         ["facts"] = "What a JSON Web Token says of itself, whether it is true or not.",
         ["fault"] = "Why it can't be used; absent: it can.",
         ["ExplainedIssuer.fault"] = "Why the token is no valid one of this issuer; absent: it is.",
@@ -45,6 +47,8 @@ internal static class FieldWords
         ["hasSecondFactor"] = "Whether something besides the password must confirm a sign-in.",
         ["hint"] = "The last characters of the secret, to tell it from others.",
         ["id"] = "Its number.",
+        ["PasskeyView.id"] = "The credential's id, in base64url.",
+        ["SessionView.id"] = "A program's number; of a browser, b and a part of the hash of its cookie.",
         ["KeylessRuleView.id"] = "Its number; for one of the settings, the issuer and its place there: github.1.",
         ["image"] = "The same as a QR code, in SVG.",
         ["if"] = "The condition on the token's claims.",
@@ -103,6 +107,7 @@ internal static class FieldWords
         ["TokenExplanation.secret"] = "What is known of a personal, robot or refresh token.",
         ["secrets"] = "Its secrets, as far as they are shown.",
         ["source"] = "Where it comes from: the directory's name in the settings.",
+        ["NewIdentity.source"] = "Where it comes from: ldap, or the name of a sign-in in the settings.",
         ["KeylessRuleView.source"] = "database; or settings, where alone it can be changed.",
         ["SessionView.source"] = "How the browser signed in; absent for programs.",
         ["status"] = "The HTTP status.",
@@ -110,7 +115,8 @@ internal static class FieldWords
         ["target"] = "What was acted on.",
         ["team"] = "The team, as organization/team.",
         ["through"] = "Through which grant or rule; absent: not at all.",
-        ["ticket"] = "What ties the answer to the question; it is good once, and for a short while.",
+        ["PasskeyOptions.ticket"] = "To be sent with the passkey; it is good once, and for some minutes.",
+        ["ticket"] = "As it came with the options; it is good once, and for some minutes.",
         ["time"] = "When.",
         ["title"] = "What kind of error it is, always in the same words.",
         ["token"] = "The token.",
