@@ -20,15 +20,16 @@ internal sealed class RegistryFixture : IAsyncDisposable
 {
     private readonly string folder;
     private readonly Func<RegistrySettings, RegistrySettings>? configure;
+    private readonly TimeProvider? clock;
     private readonly RecordedLog log = new();
     private readonly RecordedOutput output = new();
     private PostgresDatabase? database;
     private WebApplication? app;
     private ProgramRegistry? program;
 
-    private RegistryFixture(Func<RegistrySettings, RegistrySettings>? configure)
+    private RegistryFixture(Func<RegistrySettings, RegistrySettings>? configure, TimeProvider? clock)
     {
-        this.configure = configure;
+        (this.configure, this.clock) = (configure, clock);
         folder = Directory.CreateTempSubdirectory("berth-test-").FullName;
         DataFolder = Path.Combine(folder, "data");
     }
@@ -72,13 +73,16 @@ internal sealed class RegistryFixture : IAsyncDisposable
         string store, Func<RegistrySettings, RegistrySettings>? configure = null) => StartAsync(configure, store);
 
     /// <param name="configure">Changes the settings; the address and the stores are set before it runs.</param>
-    public static Task<RegistryFixture> StartAsync(Func<RegistrySettings, RegistrySettings>? configure = null) =>
-        StartAsync(configure, TestEngines.Store);
+    /// <param name="clock">What the time is for the registry; null: what it is. A process of its own has no other.
+    /// </param>
+    public static Task<RegistryFixture> StartAsync(
+        Func<RegistrySettings, RegistrySettings>? configure = null, TimeProvider? clock = null) =>
+        StartAsync(configure, TestEngines.Store, clock);
 
     private static async Task<RegistryFixture> StartAsync(
-        Func<RegistrySettings, RegistrySettings>? configure, string? store)
+        Func<RegistrySettings, RegistrySettings>? configure, string? store, TimeProvider? clock = null)
     {
-        var fixture = new RegistryFixture(configure);
+        var fixture = new RegistryFixture(configure, clock);
         try
         {
             if (store is not null) fixture.Bucket = await TestEngines.CreateBucketAsync(store);
@@ -152,7 +156,7 @@ internal sealed class RegistryFixture : IAsyncDisposable
 
     private async Task<Uri> OpenInsideAsync(RegistrySettings settings)
     {
-        app = await RegistryHost.BuildAsync(settings, output);
+        app = await RegistryHost.BuildAsync(settings, output, clock);
         app.Services.GetRequiredService<ILoggerFactory>().AddProvider(log);
         await app.StartAsync();
         var addresses = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!;

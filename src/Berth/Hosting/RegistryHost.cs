@@ -16,8 +16,10 @@ internal static partial class RegistryHost
 {
     /// <param name="settings">Checked settings.</param>
     /// <param name="logOutput">Where the log goes; standard output if null.</param>
+    /// <param name="clock">The time of all of it but the database; the machine's if null.</param>
     /// <exception cref="StartException">The settings ask for something that this machine does not offer.</exception>
-    public static async Task<WebApplication> BuildAsync(RegistrySettings settings, Stream? logOutput = null)
+    public static async Task<WebApplication> BuildAsync(
+        RegistrySettings settings, Stream? logOutput = null, TimeProvider? clock = null)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         Listener.AddTo(builder.WebHost, settings);
@@ -36,7 +38,7 @@ internal static partial class RegistryHost
                 ? await SqliteDatabase.OpenReadOnlyAsync(path)
                 : await Database.OpenAsync(settings.Database, path, TimeProvider.System);
             if (TelemetrySlice.IsWanted(settings)) database = new MeasuredDatabase(database);
-            AddRegistry(builder.Services, settings, folder, database);
+            AddRegistry(builder.Services, settings, folder, database, clock ?? TimeProvider.System);
         }
         catch
         {
@@ -164,13 +166,14 @@ internal static partial class RegistryHost
     }
 
     private static void AddRegistry(
-        IServiceCollection services, RegistrySettings settings, DataFolder? folder, Database database)
+        IServiceCollection services, RegistrySettings settings, DataFolder? folder, Database database,
+        TimeProvider clock)
     {
         services.AddSingleton(settings).AddSingleton(settings.Http).AddSingleton(settings.Storage)
             .AddSingleton(settings.Limits).AddSingleton(settings.Validation).AddSingleton(settings.Catalog)
             .AddSingleton(settings.Repositories);
         services.AddRoutingCore();
-        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton(clock);
         if (folder is not null) services.AddSingleton(_ => folder);
         services.AddSingleton(_ => database);
         services.AddSingleton(provider => new AnswerCache(

@@ -3,20 +3,24 @@ namespace Berth.Tests.Access;
 /// <summary>A clock that a test sets. Its time of day can go back, as that of machines can; timestamps can't.</summary>
 internal sealed class SetClock : TimeProvider
 {
-    private DateTimeOffset now = System.GetUtcNow();
+    private readonly DateTimeOffset start = System.GetUtcNow();
+    private long passed;
     private long ticks = 1;
+
+    /// <summary>How much later it is at each look at the time of day, for those who tell moments apart by it.</summary>
+    public TimeSpan PerLook { get; init; }
 
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 
-    public override DateTimeOffset GetUtcNow() => now;
+    public override DateTimeOffset GetUtcNow() => start + new TimeSpan(Interlocked.Add(ref passed, PerLook.Ticks));
 
-    public override long GetTimestamp() => ticks;
+    public override long GetTimestamp() => Interlocked.Read(ref ticks);
 
     public void Advance(TimeSpan time)
     {
-        now += time;
-        ticks += time.Ticks;
+        Interlocked.Add(ref passed, time.Ticks);
+        Interlocked.Add(ref ticks, time.Ticks);
     }
 
-    public void SetBack(TimeSpan time) => now -= time;
+    public void SetBack(TimeSpan time) => Interlocked.Add(ref passed, -time.Ticks);
 }

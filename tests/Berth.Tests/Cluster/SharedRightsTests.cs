@@ -1,6 +1,10 @@
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Text.Json;
 using Berth.Settings;
 using Berth.Tests.Access;
 using Berth.Tests.Distribution;
+using Berth.Tests.Identity;
 using Berth.Tests.Servers;
 using static Berth.Tests.Access.AccountsOf;
 
@@ -15,6 +19,7 @@ public sealed class SharedRightsTests : IAsyncLifetime
     private readonly List<RegistryFixture> nodes = [];
     private PostgresDatabase database = null!;
     private StoreBucket bucket = null!;
+    private TestIssuer issuer = null!;
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
@@ -22,19 +27,24 @@ public sealed class SharedRightsTests : IAsyncLifetime
     {
         database = await PostgresServer.CreateDatabaseAsync();
         bucket = await TestEngines.CreateBucketAsync(TestEngines.Store ?? "s3");
+        issuer = await TestIssuer.StartAsync();
+        var trusted = new KeylessIssuerSettings { Name = "ci", Url = issuer.Url, Audience = [TestIssuer.Audience] };
         for (var i = 0; i < 3; i++)
         {
-            nodes.Add(await StartAsync(settings: s => s with
-            {
-                Database = TestEngines.SettingsOf(database),
-                Storage = bucket.In(s.Storage) with { Redirect = new RedirectSettings { Disable = true } },
-            }));
+            nodes.Add(await StartAsync(
+                auth => auth with { Keyless = new KeylessSettings { Issuers = [trusted] } },
+                s => s with
+                {
+                    Database = TestEngines.SettingsOf(database),
+                    Storage = bucket.In(s.Storage) with { Redirect = new RedirectSettings { Disable = true } },
+                }));
         }
     }
 
     public async ValueTask DisposeAsync()
     {
         foreach (var node in nodes) await node.DisposeAsync();
+        await issuer.DisposeAsync();
         await bucket.DisposeAsync();
         await database.DisposeAsync();
     }
@@ -71,6 +81,47 @@ public sealed class SharedRightsTests : IAsyncLifetime
         await accounts.SetAsync("ann", account => account with { IsDisabled = true });
         await Task.Delay(Stated, Stop);
         foreach (var node in nodes) await PatchAsync(node, bearer, upload, 401);
+    }
+
+    [Fact]
+    public async Task A_keyless_rule_that_is_made_or_changed_on_one_node_holds_on_the_others_within_a_second()
+    {
+        var token = Basic("ci", TestIssuer.Token(issuer.Claims(TimeProvider.System, ("repository", "team/app"))));
+        foreach (var node in nodes) await PostAsync(node, token, 401);
+        var id = await SendAsync(nodes[0], HttpMethod.Post, "", "pull", "push");
+        await PostAsync(nodes[0], token, 202);
+        await Task.Delay(Stated, Stop);
+        foreach (var node in nodes) await PostAsync(node, token, 202);
+
+        await SendAsync(nodes[1], HttpMethod.Put, id, "pull");
+        await PostAsync(nodes[1], token, 403);
+        await Task.Delay(Stated, Stop);
+        foreach (var node in nodes) await PostAsync(node, token, 403);
+
+        await SendAsync(nodes[2], HttpMethod.Delete, id);
+        await PostAsync(nodes[2], token, 401);
+        await Task.Delay(Stated, Stop);
+        foreach (var node in nodes) await PostAsync(node, token, 401);
+    }
+
+    /// <returns>The rule's number.</returns>
+    private static async Task<string> SendAsync(
+        RegistryFixture node, HttpMethod method, string id, params string[] actions)
+    {
+        using var request = new HttpRequestMessage(method, $"api/v1/keyless-rules/{id}".TrimEnd('/'));
+        request.Headers.Authorization = AuthenticationHeaderValue.Parse(Basic("admin", AdminPassword));
+        var rule = new Dictionary<string, object>
+        {
+            ["issuer"] = "ci",
+            ["if"] = "repository == \"team/*\"",
+            ["actions"] = actions,
+            ["names"] = new[] { "team/**" },
+        };
+        if (actions.Length > 0) request.Content = JsonContent.Create(rule);
+        using var answer = await node.Client.SendAsync(request, Stop);
+        var text = await answer.Content.ReadAsStringAsync(Stop);
+        Assert.True(answer.IsSuccessStatusCode, text);
+        return text.Length > 0 ? JsonDocument.Parse(text).RootElement.GetProperty("id").GetString()! : id;
     }
 
     /// <returns>Where an upload that was begun is.</returns>

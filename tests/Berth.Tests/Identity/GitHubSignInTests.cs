@@ -66,9 +66,45 @@ public sealed class GitHubSignInTests
             HttpStatusCode.Forbidden);
     }
 
-    private static Task<RegistryFixture> StartAsync(string url, string? required = null) =>
+    [Fact]
+    public async Task Only_as_many_sign_ins_as_the_settings_allow_ask_other_systems_at_once()
+    {
+        await using var server = await TestIssuer.StartAsync();
+        var hub = new Hub { Waits = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously) };
+        server.Misbehaviour = hub.AnswerAsync;
+        await using var registry = await StartAsync(server.Url, concurrent: 2);
+        var browsers = Enumerable.Range(0, 3).Select(_ => new TestBrowser(registry)).ToList();
+        var running = new List<Task<HttpResponseMessage>>();
+        foreach (var browser in browsers[..2]) running.Add(FinishAsync(browser));
+        await Eventually.TrueAsync(() => hub.Waiting == 2);
+        using (var refused = await FinishAsync(browsers[2]))
+        {
+            Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
+            Assert.Equal(TimeSpan.FromSeconds(5), refused.Headers.RetryAfter!.Delta);
+            Assert.Contains("Too many people", await refused.Content.ReadAsStringAsync(Stop), StringComparison.Ordinal);
+        }
+
+        hub.Waits.SetResult();
+        foreach (var each in running)
+        {
+            using var answer = await each;
+            Assert.Equal(HttpStatusCode.SeeOther, answer.StatusCode);
+        }
+
+        using (var later = await FinishAsync(browsers[2])) Assert.Equal(HttpStatusCode.SeeOther, later.StatusCode);
+        foreach (var browser in browsers) browser.Dispose();
+
+        async Task<HttpResponseMessage> FinishAsync(TestBrowser browser)
+        {
+            var state = (await BeginAsync(browser))["state"];
+            return await browser.GetAsync($"auth/github/callback?code=good&state={state}");
+        }
+    }
+
+    private static Task<RegistryFixture> StartAsync(string url, string? required = null, int concurrent = 32) =>
         AccountsOf.StartAsync(auth => auth with
         {
+            Sessions = new SessionSettings { ConcurrentSignIns = concurrent },
             Oidc =
             [
                 new OpenIdSettings
@@ -92,24 +128,35 @@ public sealed class GitHubSignInTests
     {
         public const int Organizations = 130;
 
+        private int waiting;
+
         public List<(string? Authorization, string? Agent)> Asked { get; } = [];
 
-        public Task AnswerAsync(HttpContext http)
+        /// <summary>What it waits for before it answers; null: nothing.</summary>
+        public TaskCompletionSource? Waits { get; init; }
+
+        /// <summary>How many requests have come.</summary>
+        public int Waiting => waiting;
+
+        public async Task AnswerAsync(HttpContext http)
         {
+            Interlocked.Increment(ref waiting);
+            if (Waits is not null) await Waits.Task.WaitAsync(http.RequestAborted);
             if (http.Request.Path == "/login/oauth/access_token")
             {
                 var form = http.Request.Form;
                 var isGood = form["code"] == "good" && form["client_secret"] == "secret"
                     && form["code_verifier"].ToString().Length == 43
                     && http.Request.Headers.Accept == "application/json";
-                return http.Response.WriteAsync(isGood
+                await http.Response.WriteAsync(isGood
                     ? """{"access_token":"gho_token","token_type":"bearer","scope":"read:org"}"""
                     : """{"error":"bad_verification_code","error_description":"The code is incorrect."}""");
+                return;
             }
 
             Asked.Add((http.Request.Headers.Authorization, http.Request.Headers.UserAgent));
             var page = int.TryParse(http.Request.Query["page"], out var number) ? number : 1;
-            return http.Response.WriteAsync(http.Request.Path.Value switch
+            await http.Response.WriteAsync(http.Request.Path.Value switch
             {
                 "/api/v3/user" => """{"login":"Mona-Lisa","id":42,"name":"Mona","email":"shown@example.org"}""",
                 "/api/v3/user/emails" =>

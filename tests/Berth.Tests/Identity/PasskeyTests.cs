@@ -179,7 +179,7 @@ public sealed class PasskeyTests(SecondFactorRegistry factors)
         return status;
     }
 
-    private static JsonObject AnswerTo(JsonElement question, TestPasskey passkey, string? challenge = null) => new()
+    internal static JsonObject AnswerTo(JsonElement question, TestPasskey passkey, string? challenge = null) => new()
     {
         ["ticket"] = question.GetProperty("ticket").GetString(),
         ["credential"] = passkey.Sign(question.GetProperty("options"), challenge),

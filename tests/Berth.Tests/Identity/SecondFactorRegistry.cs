@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Berth.Settings;
+using Berth.Tests.Access;
 using OtpNet;
 
 namespace Berth.Tests.Identity;
@@ -13,9 +14,19 @@ public sealed class SecondFactorRegistry : IAsyncLifetime
 {
     public const string Password = "a good password";
 
+    /// <summary>How long the codes of an app stay the same.</summary>
+    private static readonly TimeSpan Step = TimeSpan.FromSeconds(30);
+
     private int made;
 
     internal RegistryFixture Registry { get; private set; } = null!;
+
+    /// <summary>
+    /// The registry's clock, which only a test moves on; null where the registry is a process of its own. An answer of
+    /// a passkey must be later than the last one, by a millisecond.
+    /// </summary>
+    internal SetClock? Clock { get; } =
+        TestEngines.IsProgram ? null : new SetClock { PerLook = TimeSpan.FromMilliseconds(1) };
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
@@ -38,7 +49,8 @@ public sealed class SecondFactorRegistry : IAsyncLifetime
             [
                 new AccessRuleSettings { Allow = ["user:ruled"], Actions = ["push"], Names = ["dev/**"] },
             ],
-        });
+        },
+        Clock);
 
     public ValueTask DisposeAsync() => Registry.DisposeAsync();
 
@@ -85,8 +97,9 @@ public sealed class SecondFactorRegistry : IAsyncLifetime
     }
 
     /// <summary>Adds an app to a user's account, and answers what makes its codes, and the recovery codes.</summary>
-    internal static async Task<(byte[] Secret, List<string> Recovery)> AddAppAsync(TestBrowser browser)
+    internal async Task<(byte[] Secret, List<string> Recovery)> AddAppAsync(TestBrowser browser)
     {
+        await BeginStepAsync();
         var (status, app) = await PostAsync(browser, "api/v1/me/authenticator", new { });
         Assert.Equal(201, status);
         var secret = Base32Encoding.ToBytes(app.GetProperty("secret").GetString());
@@ -115,8 +128,18 @@ public sealed class SecondFactorRegistry : IAsyncLifetime
     /// <summary>
     /// The code that an app shows, whose clock is some steps ahead or behind: one of each is accepted, each code once.
     /// </summary>
-    internal static string CodeOf(byte[] secret, int steps = 0) =>
-        new Totp(secret).ComputeTotp(TimeProvider.System.GetUtcNow().UtcDateTime.AddSeconds(30 * steps));
+    internal string CodeOf(byte[] secret, int steps = 0) =>
+        new Totp(secret).ComputeTotp((Now + (Step * steps)).UtcDateTime);
+
+    private DateTimeOffset Now => (Clock ?? TimeProvider.System).GetUtcNow();
+
+    /// <summary>Waits for a moment after which the codes of apps stay the same for a test.</summary>
+    internal async Task BeginStepAsync()
+    {
+        var left = Step - new TimeSpan(Now.UtcTicks % Step.Ticks);
+        if (Clock is not null) Clock.Advance(left);
+        else if (left < Step / 5) await Task.Delay(left, Stop);
+    }
 }
 
 /// <summary>The tests that share the registry.</summary>

@@ -24,7 +24,7 @@ public sealed partial class SecondFactorTests(SecondFactorRegistry factors)
         var refresh = await RefreshTokenAsync(user);
         Assert.Equal(200, await factors.AskAsync(user, HttpMethod.Get, "me"));
 
-        var (secret, _) = await AddAppAsync(browser);
+        var (secret, _) = await factors.AddAppAsync(browser);
         Assert.Equal(401, await factors.AskAsync(user, HttpMethod.Get, "me"));
         Assert.Equal(200, await factors.AskAsync(user, HttpMethod.Get, "me", password: token));
         var (wire, text) = await GetAsync(user, Password, "v2/");
@@ -43,7 +43,7 @@ public sealed partial class SecondFactorTests(SecondFactorRegistry factors)
         (status, _) = await PostAsync(other, "auth/second-factor", new { ticket, code = "000000" });
         Assert.Equal(401, status);
         Assert.Null(await other.WhoAsync());
-        (status, _) = await PostAsync(other, "auth/second-factor", new { ticket, code = CodeOf(secret) });
+        (status, _) = await PostAsync(other, "auth/second-factor", new { ticket, code = factors.CodeOf(secret) });
         Assert.Equal(200, status);
         Assert.Equal(user, await other.WhoAsync());
     }
@@ -53,12 +53,12 @@ public sealed partial class SecondFactorTests(SecondFactorRegistry factors)
     {
         var user = await factors.UserAsync();
         using var browser = await factors.SignInAsync(user);
-        var (secret, recovery) = await AddAppAsync(browser);
+        var (secret, recovery) = await factors.AddAppAsync(browser);
         Assert.Equal(10, recovery.Count);
-        Assert.Equal(200, await FinishAsync(user, CodeOf(secret)));
-        Assert.Equal(401, await FinishAsync(user, CodeOf(secret)));
-        Assert.Equal(401, await FinishAsync(user, CodeOf(secret, -1)));
-        Assert.Equal(200, await FinishAsync(user, CodeOf(secret, 1)));
+        Assert.Equal(200, await FinishAsync(user, factors.CodeOf(secret)));
+        Assert.Equal(401, await FinishAsync(user, factors.CodeOf(secret)));
+        Assert.Equal(401, await FinishAsync(user, factors.CodeOf(secret, -1)));
+        Assert.Equal(200, await FinishAsync(user, factors.CodeOf(secret, 1)));
         Assert.Equal(200, await FinishAsync(user, recovery[0].ToUpperInvariant().Replace('-', ' ')));
         Assert.Equal(401, await FinishAsync(user, recovery[0]));
         using var left = await browser.GetAsync("api/v1/me/second-factors");
@@ -72,10 +72,10 @@ public sealed partial class SecondFactorTests(SecondFactorRegistry factors)
     {
         var user = await factors.UserAsync();
         using var browser = await factors.SignInAsync(user);
-        var (secret, recovery) = await AddAppAsync(browser);
+        var (secret, recovery) = await factors.AddAppAsync(browser);
         using var passkey = await AddPasskeyAsync(browser);
         for (var guess = 0; guess < 5; guess++) Assert.Equal(401, await FinishAsync(user, $"00000{guess}"));
-        Assert.Equal(429, await FinishAsync(user, CodeOf(secret)));
+        Assert.Equal(429, await FinishAsync(user, factors.CodeOf(secret)));
         Assert.Equal(429, await FinishAsync(user, recovery[0]));
         using var other = new TestBrowser(factors.Registry);
         Assert.Equal(200, await PasskeyTests.SignInAsync(other, passkey));
@@ -87,13 +87,13 @@ public sealed partial class SecondFactorTests(SecondFactorRegistry factors)
     {
         var user = await factors.UserAsync();
         using var browser = await factors.SignInAsync(user);
-        var (secret, recovery) = await AddAppAsync(browser);
+        var (secret, recovery) = await factors.AddAppAsync(browser);
         using var other = new TestBrowser(factors.Registry);
         var (_, asked) = await PostAsync(other, "auth/password", new { name = user, password = Password });
         var ticket = asked.GetProperty("ticket").GetString();
 
         // Right ones are not counted, and of the same at the same moment one is right.
-        foreach (var code in new[] { CodeOf(secret), recovery[0] })
+        foreach (var code in new[] { factors.CodeOf(secret), recovery[0] })
         {
             var same = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => GuessAsync(code)));
             Assert.Single(same, status => status == 200);
@@ -118,7 +118,7 @@ public sealed partial class SecondFactorTests(SecondFactorRegistry factors)
             var user = await factors.UserAsync();
             using var thief = await factors.SignInAsync(user);
             using var browser = await factors.SignInAsync(user);
-            if (isApp) await AddAppAsync(browser);
+            if (isApp) await factors.AddAppAsync(browser);
             else (await AddPasskeyAsync(browser)).Dispose();
             Assert.Equal(user, await browser.WhoAsync());
             Assert.Null(await thief.WhoAsync());
@@ -142,7 +142,7 @@ public sealed partial class SecondFactorTests(SecondFactorRegistry factors)
         }
 
         Assert.Equal(200, await factors.AskAsync(user, HttpMethod.Get, "me"));
-        await AddAppAsync(browser);
+        await factors.AddAppAsync(browser);
         (status, _) = await PostAsync(browser, "api/v1/me/authenticator", new { });
         Assert.Equal(409, status);
         (status, _) = await PostAsync(browser, "api/v1/me/authenticator", new { }, HttpMethod.Delete);
@@ -159,7 +159,7 @@ public sealed partial class SecondFactorTests(SecondFactorRegistry factors)
         using var browser = await factors.SignInAsync(user);
         var (_, made) = await PostAsync(browser, "api/v1/me/tokens", new { name = "stolen" });
         var token = made.GetProperty("secret").GetString()!;
-        await AddAppAsync(browser);
+        await factors.AddAppAsync(browser);
         foreach (var (method, path) in new[]
         {
             (HttpMethod.Post, "me/authenticator"), (HttpMethod.Delete, "me/authenticator"),
@@ -178,11 +178,11 @@ public sealed partial class SecondFactorTests(SecondFactorRegistry factors)
     {
         var (ann, bob) = (await factors.UserAsync(), await factors.UserAsync());
         using var browser = await factors.SignInAsync(ann);
-        var (secret, _) = await AddAppAsync(browser);
+        var (secret, _) = await factors.AddAppAsync(browser);
         using var other = await factors.SignInAsync(bob);
-        await AddAppAsync(other);
+        await factors.AddAppAsync(other);
         var ticket = await TicketAsync(bob);
-        Assert.Equal(401, await FinishWithAsync(ticket, CodeOf(secret)));
+        Assert.Equal(401, await FinishWithAsync(ticket, factors.CodeOf(secret)));
         var parts = (await TicketAsync(ann)).Split('.');
         foreach (var forged in new[]
         {
@@ -193,11 +193,11 @@ public sealed partial class SecondFactorTests(SecondFactorRegistry factors)
             string.Join('.', [parts[0], "99999999999999999999", .. parts[2..]]), string.Join('.', parts) + "=",
         })
         {
-            Assert.Equal(400, await FinishWithAsync(forged, CodeOf(secret)));
+            Assert.Equal(400, await FinishWithAsync(forged, factors.CodeOf(secret)));
         }
 
         var (_, question) = await PostAsync(browser, "api/v1/me/passkeys/options", new { });
-        Assert.Equal(400, await FinishWithAsync(question.GetProperty("ticket").GetString()!, CodeOf(secret)));
+        Assert.Equal(400, await FinishWithAsync(question.GetProperty("ticket").GetString()!, factors.CodeOf(secret)));
     }
 
     [Fact]
@@ -205,7 +205,7 @@ public sealed partial class SecondFactorTests(SecondFactorRegistry factors)
     {
         var user = await factors.UserAsync();
         using var browser = await factors.SignInAsync(user);
-        await AddAppAsync(browser);
+        await factors.AddAppAsync(browser);
         using var passkey = await AddPasskeyAsync(browser);
         Assert.Equal(403, await factors.AskAsync(
             await factors.UserAsync(), HttpMethod.Delete, $"users/{user}/second-factors"));
@@ -225,7 +225,7 @@ public sealed partial class SecondFactorTests(SecondFactorRegistry factors)
         {
             var user = await factors.UserAsync();
             using var browser = await factors.SignInAsync(user);
-            await AddAppAsync(browser);
+            await factors.AddAppAsync(browser);
             var removed = PostAsync(browser, "api/v1/me/authenticator", new { }, HttpMethod.Delete);
             using var passkey = await AddPasskeyAsync(browser);
             Assert.Equal(204, (await removed).Status);
@@ -240,9 +240,11 @@ public sealed partial class SecondFactorTests(SecondFactorRegistry factors)
         using var browser = await factors.SignInAsync(user);
         var page = await PageAsync(await browser.GetAsync("auth/account"), HttpStatusCode.OK);
         Assert.Contains(user, page, StringComparison.Ordinal);
+        await factors.BeginStepAsync();
         page = await PostFormAsync(browser, "auth/account", ("action", "begin"));
         var secret = OtpNet.Base32Encoding.ToBytes(TypedSecret().Match(page).Groups[1].Value.Replace(" ", ""));
-        page = await PostFormAsync(browser, "auth/account", ("action", "confirm"), ("code", CodeOf(secret, -1)));
+        page = await PostFormAsync(
+            browser, "auth/account", ("action", "confirm"), ("code", factors.CodeOf(secret, -1)));
         var recovery = page.Split("<pre>")[1].Split('\n')[0];
 
         using var other = new TestBrowser(factors.Registry);
