@@ -130,7 +130,13 @@ internal sealed class ObjectBlobUpload : BlobUpload
         if (whole is not null) garbage.Add(whole);
         var skipped = multipart is not null && !isWhole ? multipart : null;
         Dispose();
-        if (skipped is not null) await AbortAsync(skipped, cancellation);
+        if (skipped is not null)
+        {
+            // A part that arrives after its upload was aborted would stay.
+            await EndSendingAsync();
+            await AbortAsync(skipped, cancellation);
+        }
+
         await DeleteGarbageAsync(cancellation);
     }
 
@@ -246,6 +252,15 @@ internal sealed class ObjectBlobUpload : BlobUpload
         etags.Add(etag);
     }
 
+    /// <summary>Waits for the parts in flight, whatever becomes of them.</summary>
+    private async Task EndSendingAsync()
+    {
+        while (sending.TryDequeue(out var sent))
+        {
+            await ((Task)sent).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
     private async Task PutTailAsync(CancellationToken cancellation)
     {
         var key = ObjectUploadState.NewKey(Id, "tail");
@@ -344,11 +359,7 @@ internal sealed class ObjectBlobUpload : BlobUpload
     /// <summary>Falls back to the state in the database.</summary>
     private async Task FallBackAsync(CancellationToken cancellation)
     {
-        while (sending.TryDequeue(out var sent))
-        {
-            await ((Task)sent).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
-
+        await EndSendingAsync();
         buffer?.Dispose();
         buffer = null;
         if (multipart is { } id && id != saved.Multipart && !isWhole) await AbortAsync(id, cancellation);
@@ -369,27 +380,14 @@ internal sealed class ObjectBlobUpload : BlobUpload
         (isBroken, isWhole, isUnverified) = (false, false, false);
     }
 
-    private Task DeleteGarbageAsync(CancellationToken cancellation) => TryRemoveAsync(async () =>
+    private Task DeleteGarbageAsync(CancellationToken cancellation) => ObjectUploading.TryRemoveAsync(async () =>
     {
         foreach (var key in garbage) await store.Objects.DeleteAsync(key, cancellation, mayRetry: !isStoreDown);
         garbage.Clear();
     });
 
     private Task AbortAsync(string id, CancellationToken cancellation) =>
-        TryRemoveAsync(() => store.Objects.AbortAsync(Key, id, cancellation, mayRetry: !isStoreDown));
-
-    /// <summary>Best effort: what can't be deleted now is deleted later, with the store's orphans.</summary>
-    private static async Task TryRemoveAsync(Func<Task> removal)
-    {
-        try
-        {
-            await removal();
-        }
-        catch (IOException)
-        {
-            // The call has logged it.
-        }
-    }
+        ObjectUploading.TryRemoveAsync(() => store.Objects.AbortAsync(Key, id, cancellation, mayRetry: !isStoreDown));
 
     /// <summary>If the store is down, the client waits for the retries once, and not again for the cleanup.</summary>
     private void NoteFailure(Exception e)

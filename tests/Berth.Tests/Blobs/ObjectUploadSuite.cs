@@ -220,6 +220,23 @@ public abstract class ObjectUploadSuite(string kind) : IAsyncLifetime
         return (upload, upload.State!);
     }
 
+    /// <summary>Its parts are on their way when it turns out that nobody needs them.</summary>
+    [Fact]
+    public async Task An_upload_of_a_blob_that_is_there_already_leaves_no_part_behind()
+    {
+        var content = Bytes(1, (4 * Part) + 100);
+        var digest = await PushWholeAsync(Node(), content);
+        for (var i = 0; i < 4; i++)
+        {
+            var upload = await OpenAsync(Node());
+            await AppendAsync(upload, content);
+            await FinishAsync(Node(), upload, digest);
+        }
+
+        await AssertNothingIsLeftAsync();
+        Assert.Equal(content, await ReadAsync(Node(), digest));
+    }
+
     private protected async Task AssertNothingIsLeftAsync()
     {
         Assert.DoesNotContain(await Bucket.KeysAsync(), k => k.StartsWith("uploads/", StringComparison.Ordinal));
