@@ -133,7 +133,8 @@ attribute() {
   echo "${number:-0}"
 }
 
-# run_tests NAME OPTION...: runs tests and adds their counts to the others'.
+# run_tests NAME OPTION...: runs tests and adds their counts to the others'. There must be some, unless options of the
+# command line leave none over.
 run_tests() {
   local name=$1 file=$results/$1.xml code
   shift
@@ -141,6 +142,7 @@ run_tests() {
   code=$?
   [ $code -ne 124 ] && [ $code -ne 137 ] || die "the tests did not end within $minutes minutes (BERTH_TEST_MINUTES)"
   [ -s "$file" ] || die "the tests ended with exit code $code and left no results"
+  [ ${#options[@]} -gt 0 ] || [ "$(attribute "$file" total)" -gt 0 ] || die "the pass '$name' ran no test"
   passed=$((passed + $(attribute "$file" passed)))
   failed=$((failed + $(attribute "$file" failed) + $(attribute "$file" errors)))
   skipped=$((skipped + $(attribute "$file" skipped)))
@@ -168,13 +170,6 @@ install_missing
 install_programs
 dotnet build Berth.slnx -c Release -nodeReuse:false --verbosity quiet --nologo || die "the build failed"
 
-# What users, rights and sign-ins do in the database.
-accounts=()
-for class in Access.Credential Access.LeakWalk Access.LocalUser Audit.Audit Identity.BrowserSession \
-  Identity.LinkedIdentity Identity.NewUser Identity.Passkey Identity.SecondFactor; do
-  accounts+=(-class "Berth.Tests.${class}Tests")
-done
-
 rm -rf "$results"
 mkdir -p "$results"
 [ ${#options[@]} -gt 0 ] || publish
@@ -185,7 +180,7 @@ BERTH_TEST_DATABASE=postgres BERTH_TEST_STORE=s3 run_tests cluster \
   -namespace Berth.Tests.Distribution -namespace Berth.Tests.Registry -namespace Berth.Tests.Metadata \
   -namespace Berth.Tests.Jobs -namespace Berth.Tests.Hosting -namespace Berth.Tests.Api -trait- runs=once ${options[@]+"${options[@]}"}
 echo "Accounts and rights with PostgreSQL:"
-BERTH_TEST_DATABASE=postgres run_tests accounts "${accounts[@]}" -trait- runs=once ${options[@]+"${options[@]}"}
+BERTH_TEST_DATABASE=postgres run_tests accounts -trait about=accounts -trait- runs=once ${options[@]+"${options[@]}"}
 echo "With Azure:"
 BERTH_TEST_STORE=azure run_tests azure \
   -class Berth.Tests.Distribution.BlobPushTests -class Berth.Tests.Distribution.BlobPullTests \
@@ -198,7 +193,7 @@ if [ -n "${BERTH_TEST_PROGRAM:-}" ]; then
   BERTH_TEST_HOST=program run_tests program \
     -namespace Berth.Tests.Distribution -trait- runs=inside \
     ${options[@]+"${options[@]}"}
-  BERTH_TEST_HOST=program run_tests program-accounts "${accounts[@]}" -trait- runs=inside \
+  BERTH_TEST_HOST=program run_tests program-accounts -trait about=accounts -trait- runs=inside \
     ${options[@]+"${options[@]}"}
 fi
 

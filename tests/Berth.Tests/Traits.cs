@@ -13,6 +13,16 @@ internal sealed class OnceAttribute : Attribute, ITraitAttribute
 }
 
 /// <summary>
+/// Marks tests of what users, rights and sign-ins do in the database. They run again on PostgreSQL and, unless they are
+/// <see cref="InsideAttribute"/>, on the published program.
+/// </summary>
+[AttributeUsage(AttributeTargets.Class | AttributeTargets.Method)]
+internal sealed class AccountsAttribute : Attribute, ITraitAttribute
+{
+    public IReadOnlyCollection<KeyValuePair<string, string>> GetTraits() => [KeyValuePair.Create("about", "accounts")];
+}
+
+/// <summary>
 /// Marks tests that reach into the registry's own objects, or set what the settings' checks refuse: they can't run on
 /// the published program.
 /// </summary>

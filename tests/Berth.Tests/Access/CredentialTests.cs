@@ -10,6 +10,7 @@ using static Berth.Tests.Access.AccountsOf;
 namespace Berth.Tests.Access;
 
 /// <summary>Passwords, tokens and what is left of them once they are taken away.</summary>
+[Accounts]
 [Inside]
 public sealed class CredentialTests
 {

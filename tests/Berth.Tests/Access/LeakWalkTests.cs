@@ -15,6 +15,7 @@ namespace Berth.Tests.Access;
 /// A walk over every route of the program by every kind of caller, on every kind of repository. What each gets is in a
 /// file that a person can read; and to whoever may not see a private repository, it answers exactly as an absent one.
 /// </summary>
+[Accounts]
 [Inside]
 public sealed class LeakWalkTests
 {

@@ -5,6 +5,7 @@ using static Berth.Tests.Access.AccountsOf;
 namespace Berth.Tests.Access;
 
 /// <summary>What users of the database may do, and what they see.</summary>
+[Accounts]
 [Inside]
 public sealed class LocalUserTests
 {

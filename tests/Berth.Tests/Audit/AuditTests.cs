@@ -16,6 +16,7 @@ using static Berth.Tests.Access.AccountsOf;
 namespace Berth.Tests.Audit;
 
 /// <summary>The log of who did what.</summary>
+[Accounts]
 [Inside]
 public sealed class AuditTests
 {

@@ -11,6 +11,7 @@ using static Berth.Tests.Access.AccountsOf;
 namespace Berth.Tests.Identity;
 
 /// <summary>Browsers that sign in with a password, and what their cookie is good for.</summary>
+[Accounts]
 [Inside]
 public sealed class BrowserSessionTests
 {

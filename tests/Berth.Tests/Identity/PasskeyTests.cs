@@ -7,6 +7,7 @@ using static Berth.Tests.Identity.SecondFactorRegistry;
 namespace Berth.Tests.Identity;
 
 /// <summary>Passkeys, from devices that do as they should and others.</summary>
+[Accounts]
 [Collection(SecondFactorTestsOfOneRegistry.Name)]
 public sealed class PasskeyTests(SecondFactorRegistry factors)
 {

@@ -8,6 +8,7 @@ using static Berth.Tests.Identity.SecondFactorRegistry;
 namespace Berth.Tests.Identity;
 
 /// <summary>Codes of authenticator apps, and recovery codes.</summary>
+[Accounts]
 [Collection(SecondFactorTestsOfOneRegistry.Name)]
 public sealed partial class SecondFactorTests(SecondFactorRegistry factors)
 {

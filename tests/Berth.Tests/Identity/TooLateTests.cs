@@ -5,6 +5,7 @@ using static Berth.Tests.Identity.SecondFactorRegistry;
 namespace Berth.Tests.Identity;
 
 /// <summary>People who take longer than the registry waits for them.</summary>
+[Accounts]
 [Inside]
 [Collection(SecondFactorTestsOfOneRegistry.Name)]
 public sealed class TooLateTests(SecondFactorRegistry factors)
