@@ -53,7 +53,8 @@ internal sealed class ApiSlice : Slice
         services.AddSingleton(provider => new SentTokenEndpoints(
             provider.GetRequiredService<Database>(), provider.GetRequiredService<AccessRules>(),
             provider.GetRequiredService<AccessTokens>(), provider.GetService<KeylessTokens>,
-            settings.Auth ?? new AuthSettings(), provider.GetRequiredService<TimeProvider>()));
+            provider.GetService<TrustedTokens>, settings.Auth ?? new AuthSettings(),
+            provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<NewPasswords>();
         services.AddSingleton<MeEndpoints>().AddSingleton<UserEndpoints>().AddSingleton<PersonalTokenEndpoints>()
             .AddSingleton<SessionEndpoints>().AddSingleton<OrganizationEndpoints>().AddSingleton<TeamEndpoints>()

@@ -20,7 +20,7 @@ internal sealed record SentSecret(string Token);
 /// <param name="User">Whom it lets in, or once did.</param>
 /// <param name="ExpiresAt">When it ends; null: never, or it is not known.</param>
 /// <param name="Secret">What is known of a personal, robot or refresh token.</param>
-/// <param name="Scopes">What an access token allows.</param>
+/// <param name="Scopes">What an access token allows, or one of the server that <c>auth.token</c> trusts.</param>
 /// <param name="Grants">What a token of an issuer allows, and through which rule.</param>
 /// <param name="Facts">What a JSON Web Token says of itself, whether it is true or not.</param>
 /// <param name="Issuers">What each issuer of the settings, and each of its rules, has to do with it.</param>
@@ -46,11 +46,12 @@ internal sealed record ExplainedRule(string Name, string If, bool Matches, IRead
 /// <param name="access">Whether an account may still do anything.</param>
 /// <param name="tokens">The registry's access tokens.</param>
 /// <param name="keyless">Tokens of issuers; null if none are accepted.</param>
+/// <param name="trusted">Tokens of the server that is trusted in this one's place; null if there is none.</param>
 /// <param name="auth">What the registry calls itself.</param>
 /// <param name="clock">The time.</param>
 internal sealed class SentTokenEndpoints(
-    Database database, AccessRules access, AccessTokens tokens, Func<KeylessTokens?> keyless, AuthSettings auth,
-    TimeProvider clock)
+    Database database, AccessRules access, AccessTokens tokens, Func<KeylessTokens?> keyless,
+    Func<TrustedTokens?> trusted, AuthSettings auth, TimeProvider clock)
 {
     public async Task<ApiAnswer<TokenExplanation>> ExplainAsync(HttpContext http, [FromBody] SentSecret sent)
     {
@@ -59,6 +60,7 @@ internal sealed class SentTokenEndpoints(
         if (TokenSecret.IsMeant(text)) return await ExplainSecretAsync(text, http.RequestAborted);
         if (!SentToken.TryParse(text, out var token, out var reason))
             return new TokenExplanation("unknown", IsAccepted: false, reason);
+        if (trusted() is { } server) return await ExplainTrustedAsync(server, token, http.RequestAborted);
         var isOwn = token.Issuer == auth.Issuer && auth.Keyless?.Issuers.Any(each => each.Url == token.Issuer) != true;
         return isOwn
             ? await ExplainOwnAsync(token, http.RequestAborted)
@@ -122,6 +124,17 @@ internal sealed class SentTokenEndpoints(
         _ when !token.IsFor([tokens.Service]) => $"it is not for this registry, which is called {tokens.Service}",
         _ => "no key that this registry has at present has signed it",
     };
+
+    /// <summary>Here, this registry's own tokens would be worth nothing either.</summary>
+    private static async Task<TokenExplanation> ExplainTrustedAsync(
+        TrustedTokens server, SentToken token, CancellationToken cancellation)
+    {
+        var caller = await server.FindAsync(token.Text, TimeSpan.Zero, cancellation);
+        return new TokenExplanation(
+            "issuer", caller is not null, caller is null ? server.WhyNot(token) : null,
+            caller?.Name ?? Printable(token.Subject), token.Expires,
+            Scopes: caller?.Scopes?.Select(scope => scope.ToString()).ToList(), Facts: FactsOf(token));
+    }
 
     private async Task<TokenExplanation> ExplainForeignAsync(SentToken token, CancellationToken cancellation)
     {

@@ -206,7 +206,11 @@ internal sealed class SignIn(
 
         var patience = isOfUpload ? settings.UploadTokenGrace : TimeSpan.Zero;
         if (trusted is not null)
-            return new SignInResult(await trusted.FindAsync(token, patience) ?? Caller.Anonymous, null);
+        {
+            var who = await trusted.FindAsync(token, patience, http.RequestAborted);
+            return new SignInResult(who ?? Caller.Anonymous, null);
+        }
+
         var caller = await tokens.FindAsync(token, patience, http.RequestAborted);
         var isGone = caller is { Id: null, Kind: CallerKind.User } && htpasswd?.Knows(caller.Name) != true;
         return new SignInResult(isGone ? Caller.Anonymous : caller ?? Caller.Anonymous, null);

@@ -38,21 +38,55 @@ internal sealed class TrustedKeys
 
     public int Count => keys.Count;
 
-    /// <summary>Reads the files; the same object if nothing changed.</summary>
+    /// <summary>Reads the files, at the start.</summary>
     /// <exception cref="StartException">One can't be read or used.</exception>
-    public static TrustedKeys Read(TokenIssuerSettings settings, TrustedKeys? last = null)
+    public static TrustedKeys Read(TokenIssuerSettings settings)
     {
-        var read = new TrustedKeys(
-            ReadFile(BundleKey, settings.RootCertBundle), ReadFile(JwksKey, settings.Jwks));
-        if (last is not null && last.bundle.AsSpan().SequenceEqual(read.bundle)
-            && last.jwks.AsSpan().SequenceEqual(read.jwks))
-        {
-            return last;
-        }
+        return Of(settings, Read(BundleKey, settings.RootCertBundle), Read(JwksKey, settings.Jwks));
 
-        if (settings.RootCertBundle is { } certificates) read.AddCertificates(certificates);
-        if (settings.Jwks is { } set) read.AddKeySet(set);
-        return read;
+        static byte[] Read(string key, string? path)
+        {
+            if (path is null) return [];
+            try
+            {
+                using var file = File.OpenRead(path);
+                var bytes = BufferFor(file);
+                return Whole(key, path, bytes, file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false));
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                throw Unreadable(key, e);
+            }
+        }
+    }
+
+    /// <summary>Reads the files again; the same object if nothing changed.</summary>
+    /// <exception cref="StartException">One can't be read or used.</exception>
+    public static async Task<TrustedKeys> ReadAgainAsync(
+        TokenIssuerSettings settings, TrustedKeys last, CancellationToken cancellation)
+    {
+        var bundle = await ReadAsync(BundleKey, settings.RootCertBundle);
+        var jwks = await ReadAsync(JwksKey, settings.Jwks);
+        return last.bundle.AsSpan().SequenceEqual(bundle) && last.jwks.AsSpan().SequenceEqual(jwks)
+            ? last : Of(settings, bundle, jwks);
+
+        async Task<byte[]> ReadAsync(string key, string? path)
+        {
+            if (path is null) return [];
+            try
+            {
+                await using var file = new FileStream(
+                    path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0, FileOptions.Asynchronous);
+                var bytes = BufferFor(file);
+                return Whole(
+                    key, path, bytes,
+                    await file.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, cancellation));
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                throw Unreadable(key, e);
+            }
+        }
     }
 
     /// <summary>
@@ -78,24 +112,26 @@ internal sealed class TrustedKeys
         return new SigningKeys([.. found.Select(key => key.ToWebKey())], DateTimeOffset.MaxValue);
     }
 
-    private static byte[] ReadFile(string key, string? path)
+    private static TrustedKeys Of(TokenIssuerSettings settings, byte[] bundle, byte[] jwks)
     {
-        if (path is null) return [];
-        try
-        {
-            using var file = File.OpenRead(path);
-            var bytes = new byte[MaxFileBytes + 1];
-            var length = file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
-            return length <= MaxFileBytes
-                ? bytes[..length]
-                : throw new StartException($"{key}: {path} is larger than {MaxFileBytes} bytes");
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new StartException($"{key}: the file can't be read: {e.Message}", e);
-        }
+        var read = new TrustedKeys(bundle, jwks);
+        if (settings.RootCertBundle is { } certificates) read.AddCertificates(certificates);
+        if (settings.Jwks is { } set) read.AddKeySet(set);
+        return read;
     }
 
+    /// <summary>One byte more than the file has: if that is read too, it is growing.</summary>
+    private static byte[] BufferFor(FileStream file) => new byte[Math.Min(file.Length, MaxFileBytes) + 1];
+
+    private static byte[] Whole(string key, string path, byte[] bytes, int length) => length <= MaxFileBytes
+        ? bytes[..length]
+        : throw new StartException($"{key}: {path} is larger than {MaxFileBytes} bytes");
+
+    private static StartException Unreadable(string key, Exception e) =>
+        new($"{key}: the file can't be read: {e.Message}", e);
+
+    /// <summary>One certificate that can't be used refuses the file: its keys would be missed only by some tokens.
+    /// </summary>
     private void AddCertificates(string path)
     {
         try
@@ -108,14 +144,27 @@ internal sealed class TrustedKeys
         }
 
         if (roots.Count == 0) throw new StartException($"{BundleKey}: {path} holds no certificate in PEM format");
-
-        // Tokens name a key by either of two digests of it, distribution 2's or that of RFC 7638.
         foreach (var certificate in roots)
         {
-            if (WebKeyOf(certificate) is not { } key) continue;
-            Add(key, DockerKeyId.Of(certificate.PublicKey.ExportSubjectPublicKeyInfo()));
-            Add(key, Base64UrlEncoder.Encode(key.ComputeJwkThumbprint()));
+            try
+            {
+                AddKeyOf(certificate);
+            }
+            catch (Exception e) when (e is CryptographicException or ArgumentException)
+            {
+                throw new StartException(
+                    $"{BundleKey}: {path} has a certificate whose key can't be read, of {certificate.Subject}: "
+                    + e.Message, e);
+            }
         }
+    }
+
+    /// <summary>Tokens name a key by either of two digests of it, distribution 2's or that of RFC 7638.</summary>
+    private void AddKeyOf(X509Certificate2 certificate)
+    {
+        if (WebKeyOf(certificate) is not { } key) return;
+        Add(key, DockerKeyId.Of(certificate.PublicKey.ExportSubjectPublicKeyInfo()));
+        Add(key, Base64UrlEncoder.Encode(key.ComputeJwkThumbprint()));
     }
 
     private void AddKeySet(string path)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Berth.Access;
 using Berth.Metadata;
@@ -62,10 +63,11 @@ internal sealed partial class TrustedTokens
     /// <summary>Whom a token was issued to; null if it is worth nothing here.</summary>
     /// <param name="text">Any text.</param>
     /// <param name="patience">How long after its end it still counts.</param>
-    public async ValueTask<Caller?> FindAsync(string text, TimeSpan patience)
+    /// <param name="cancellation">Gives up.</param>
+    public async ValueTask<Caller?> FindAsync(string text, TimeSpan patience, CancellationToken cancellation)
     {
         if (text.Length > SentToken.MaxChars) return null;
-        var current = CurrentKeys();
+        var current = await CurrentKeysAsync(cancellation);
         var proof = KeyedHash.Of(text);
         if (known.TryGet(proof, out var seen) && seen.Keys == current && clock.GetUtcNow() < seen.KeyUntil)
             return clock.GetElapsedTime(seen.VerifiedAt) < seen.Left + patience ? seen.Caller : null;
@@ -80,6 +82,31 @@ internal sealed partial class TrustedTokens
         var left = token.Expires!.Value + ClockSkew - clock.GetUtcNow();
         known.Set(proof, new Verified(current, until, caller, clock.GetTimestamp(), left), text.Length);
         return caller;
+    }
+
+    /// <summary>Why a token is worth nothing here: the first of the reasons, if there are several.</summary>
+    /// <param name="token">For which <see cref="FindAsync"/> finds nobody.</param>
+    public string WhyNot(SentToken token)
+    {
+        var now = clock.GetUtcNow();
+        if (token.Issuer != settings.Issuer)
+            return $"its issuer (iss) is not {settings.Issuer}, which auth.token trusts";
+        if (!token.IsFor([settings.Service]))
+            return $"it is not for this registry: its aud is not {settings.Service} (auth.token.service)";
+        if (!algorithms.Contains(token.Algorithm))
+        {
+            return $"its algorithm is not one of {string.Join(", ", algorithms)}, which auth.token allows";
+        }
+
+        if (token.Expires is not { } end) return "it does not say when it ends (exp)";
+        if (now >= end + ClockSkew) return string.Create(CultureInfo.InvariantCulture, $"it expired at {end:u}");
+        if (!IsInTime(token, TimeSpan.Zero))
+            return string.Create(CultureInfo.InvariantCulture, $"it begins at {token.NotBefore:u} only");
+        if (CallerOf(token) is null) return "its access is no list of rights";
+        return keys.For(token, now).Keys.Count == 0
+            ? "the key that it names or brings along is not in the files of auth.token, does not fit its algorithm, or "
+                + "its certificate is not valid at present"
+            : "its signature is not by a key in the files of auth.token";
     }
 
     private bool IsMeant(SentToken token) => token.Issuer == settings.Issuer
@@ -110,7 +137,7 @@ internal sealed partial class TrustedTokens
         };
     }
 
-    private TrustedKeys CurrentKeys()
+    private async ValueTask<TrustedKeys> CurrentKeysAsync(CancellationToken cancellation)
     {
         var last = Interlocked.Read(ref readAt);
         if (clock.GetElapsedTime(last) < ReadEvery
@@ -121,7 +148,7 @@ internal sealed partial class TrustedTokens
 
         try
         {
-            var read = TrustedKeys.Read(settings, keys);
+            var read = await TrustedKeys.ReadAgainAsync(settings, keys, cancellation);
             if (isUnreadable) LogReadable();
             isUnreadable = false;
             if (read == keys) return read;

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text;
 using System.Text.RegularExpressions;
 using Berth.Tests.Api;
+using Berth.Tests.Identity;
 
 namespace Berth.Tests.Cli;
 
@@ -92,6 +93,27 @@ public sealed partial class DocumentedCommandTests
             """);
     }
 
+    [Fact]
+    public async Task The_command_of_the_page_on_tokens_of_another_server_works_as_it_stands()
+    {
+        using var server = new TokenServerFiles();
+        await using var registry = await RegistryFixture.StartAsync(s => s with { Auth = ApiRegistry.Auth });
+        var berth = string.Join(' ', BerthProgram.CommandOf(BerthProgram.Path));
+        var block = Assert.Single(
+            BlocksOf("docs/sign-in-token.md"), block => block.Contains("berth access", StringComparison.Ordinal));
+        await RunAsync(
+            registry,
+            $$"""
+            export REGISTRY_AUTH_TOKEN_REALM={{TokenServerFiles.Realm}}
+            export REGISTRY_AUTH_TOKEN_SERVICE={{TokenServerFiles.Service}}
+            export REGISTRY_AUTH_TOKEN_ISSUER={{TokenServerFiles.Issuer}}
+            export REGISTRY_AUTH_TOKEN_JWKS={{server.Jwks}}
+            TOKEN={{TokenServerFiles.Token("repository:team/app:pull")}}
+            berth() { {{berth}} "$@"; }
+            {{block}}
+            """);
+    }
+
     [Theory]
     [InlineData("docs/second-factors.md", "berth user ")]
     [InlineData("docs/sign-in-oidc.md", "berth user identity ")]
@@ -105,6 +127,9 @@ public sealed partial class DocumentedCommandTests
         await RunAsync(
             registry,
             $$"""
+            for part in NAME=corp ISSUER=https://id.example.com CLIENTID=registry CLIENTSECRET=secret; do
+              export "REGISTRY_AUTH_OIDC_0_$part"
+            done
             berth() { {{berth}} "$@"; }
             {{block}}
             """);

@@ -1,8 +1,10 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using System.Text.Json.Nodes;
 using Berth.Access;
+using Berth.Identity;
 using Berth.Settings;
 using Microsoft.IdentityModel.Tokens;
 using static Berth.Tests.Identity.TokenServerFiles;
@@ -161,6 +163,31 @@ public sealed class TrustedTokenTests : IAsyncLifetime
         server.WriteKeys(TestKey.Second.ToJson());
         await Eventually.TrueAsync(async () => (await AskAsync("GET", "v2/", second)).Status == 200);
         await RefuseAsync(first);
+    }
+
+    [Fact]
+    public async Task A_certificate_whose_key_can_not_be_read_leaves_the_keys_as_they_are()
+    {
+        await AcceptAsync(Token(Push));
+        using var key = RSA.Create(2048);
+        using var sound = Certificate("odd", key, issuer: null);
+        var bytes = sound.RawData;
+        bytes[bytes.AsSpan().IndexOf(key.ExportRSAPublicKey())] ^= 1;
+        using var odd = X509CertificateLoader.LoadCertificate(bytes);
+        server.WriteBundle(server.Root, odd);
+        await Eventually.TrueAsync(async () =>
+        {
+            await AcceptAsync(Token(Push));
+            return registry.Log.Any(line => line.Contains("of CN=odd", StringComparison.Ordinal));
+        });
+        var fault = Assert.Single(TrustedTokens.Check(new AuthSettings { Token = server.Settings }));
+        Assert.Equal("auth.token.rootcertbundle", fault.Key);
+        server.WriteBundle(server.Root);
+        await Eventually.TrueAsync(async () =>
+        {
+            await AcceptAsync(Token(Push));
+            return registry.Log.Any(line => line.Contains("can be read again", StringComparison.Ordinal));
+        });
     }
 
     [Fact]
