@@ -1,6 +1,7 @@
 using Berth.Access;
 using Berth.Identity;
 using Berth.Metadata;
+using Berth.Settings;
 using Microsoft.AspNetCore.Mvc;
 
 namespace Berth.Api;
@@ -19,7 +20,8 @@ internal sealed record IdentityView(string Source, string Subject, string Name, 
 internal sealed record NewIdentity(string Source, string Subject, string Name);
 
 /// <summary><c>/me/identities</c> and <c>/users/{name}/identities</c>: with what else users sign in.</summary>
-internal sealed class IdentityEndpoints(Database database, AccessChanges changes, TimeProvider clock)
+internal sealed class IdentityEndpoints(
+    AuthSettings settings, Database database, AccessChanges changes, TimeProvider clock)
 {
     public Task<ApiAnswer<Listed<IdentityView>>> ListMineAsync(HttpContext http) =>
         ListAsync(http, session => AccountTable.FindAsync(session, MeEndpoints.IdOf(http)));
@@ -40,6 +42,7 @@ internal sealed class IdentityEndpoints(Database database, AccessChanges changes
             return fault;
         if (sent.Source.Length == 0 || sent.Subject.Length == 0)
             return ApiError.Invalid("source and subject say who it is, and are not empty");
+        if (FindFault(sent.Source) is { } unknown) return unknown;
         return await changes.RunAsync<ApiAnswer<IdentityView>>(
             async session =>
             {
@@ -49,6 +52,15 @@ internal sealed class IdentityEndpoints(Database database, AccessChanges changes
                     ? ApiError.Conflict(wrong) : ApiAnswer<IdentityView>.Made(IdentityView.Of(row));
             },
             http.RequestAborted);
+    }
+
+    /// <summary>Nobody could sign in with it; who writes that would believe otherwise.</summary>
+    private ApiError? FindFault(string source)
+    {
+        var known = settings.Directories.ToList();
+        if (known.Contains(source)) return null;
+        var present = known.Count == 0 ? "no auth.ldap and no auth.oidc" : string.Join(", ", known);
+        return ApiError.Invalid($"source: '{source}' is not in the settings, which have {present}");
     }
 
     private async Task<ApiAnswer<Listed<IdentityView>>> ListAsync(
@@ -66,10 +78,9 @@ internal sealed class IdentityEndpoints(Database database, AccessChanges changes
             async session =>
             {
                 if (await find(session) is not { } account) return UserEndpoints.NotFound();
-                var row = await IdentityTable.FindAsync(session, source, subject);
-                if (row?.AccountId != account.Id) return ApiError.NotFound("such identity");
-                return await ExternalAccounts.UnlinkAsync(session, account.Id, source, subject) is { } fault
-                    ? ApiError.Conflict(fault) : null;
+                var (isPresent, fault) = await ExternalAccounts.UnlinkAsync(session, account.Id, source, subject);
+                if (!isPresent) return ApiError.NotFound("such identity");
+                return fault is null ? null : ApiError.Conflict(fault);
             },
             http.RequestAborted);
 }

@@ -84,7 +84,6 @@ internal sealed class PersonalTokenEndpoints(Database database, AccessChanges ch
     public async Task<ApiAnswer<MadeToken>> RotateAsync(HttpContext http, long id, [FromBody] Rotation sent)
     {
         if (FindFault(sent) is { } fault) return fault;
-        var secret = TokenSecret.Make(TokenKinds.Personal);
         return await changes.RunAsync<ApiAnswer<MadeToken>>(
             async session =>
             {
@@ -92,20 +91,11 @@ internal sealed class PersonalTokenEndpoints(Database database, AccessChanges ch
                 var now = clock.GetUtcNow();
                 var expiry = old.ExpiresAt is { } end ? now + (end - old.CreatedAt) : (DateTimeOffset?)null;
                 if (await LimitAsync(session, http, expiry) is { } limit) expiry = limit;
-                var token = await TokenTable.AddAsync(
-                    session,
-                    old with
-                    {
-                        Hint = secret.Hint,
-                        CreatedAt = now,
-                        CreatedBy = http.Caller().Name,
-                        ExpiresAt = expiry,
-                        UsedAt = null,
-                        UsedFrom = null,
-                    },
-                    secret.Hash);
+                var token = FreshToken.Make(old.Kind, old.AccountId, old.Name, http.Caller().Name, now, expiry);
+                token = token with { Row = token.Row with { Actions = old.Actions, Patterns = old.Patterns } };
+                var added = await token.AddAsync(session);
                 await EndAsync(session, old, now.AddSeconds(sent.OverlapSeconds), now);
-                return ApiAnswer<MadeToken>.Made(new MadeToken(TokenView.Of(token), secret.Text));
+                return ApiAnswer<MadeToken>.Made(new MadeToken(TokenView.Of(added), token.Secret.Text));
             },
             http.RequestAborted);
     }
@@ -139,7 +129,6 @@ internal sealed class PersonalTokenEndpoints(Database database, AccessChanges ch
     {
         var now = clock.GetUtcNow();
         if (Check(sent, now) is { } fault) return fault;
-        var secret = TokenSecret.Make(TokenKinds.Personal);
         return await changes.RunAsync<ApiAnswer<MadeToken>>(
             async session =>
             {
@@ -148,17 +137,15 @@ internal sealed class PersonalTokenEndpoints(Database database, AccessChanges ch
                     return ApiError.Conflict($"a user has at most {TokenKinds.MaxPersonal} tokens: remove some first");
                 if (await LimitAsync(session, http, sent.ExpiresAt) is { } limit)
                     return ApiError.Denied($"a token made with this one must expire by {limit:u}, as it does");
-                var token = new TokenRow(0, account.Id, TokenKinds.Personal, sent.Name)
+                var token = FreshToken.Make(
+                    TokenKinds.Personal, account.Id, sent.Name, http.Caller().Name, now, sent.ExpiresAt);
+                var limited = token.Row with
                 {
-                    Hint = secret.Hint,
                     Actions = sent.Actions is null ? null : Roles.Write(Roles.TryRead(sent.Actions)!.Value),
                     Patterns = sent.Names is null ? null : string.Join(' ', sent.Names),
-                    CreatedAt = now,
-                    CreatedBy = http.Caller().Name,
-                    ExpiresAt = sent.ExpiresAt?.ToUniversalTime(),
                 };
-                var added = await TokenTable.AddAsync(session, token, secret.Hash);
-                return ApiAnswer<MadeToken>.Made(new MadeToken(TokenView.Of(added), secret.Text));
+                var added = await (token with { Row = limited }).AddAsync(session);
+                return ApiAnswer<MadeToken>.Made(new MadeToken(TokenView.Of(added), token.Secret.Text));
             },
             http.RequestAborted);
     }

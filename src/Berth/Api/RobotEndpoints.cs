@@ -78,7 +78,6 @@ internal sealed class RobotEndpoints(
         var now = clock.GetUtcNow();
         if (sent.ExpiresAt <= now) return ApiError.Invalid("expiresAt is in the past");
         if (Check(sent.Grants, out var grants) is { } invalid) return invalid;
-        var secret = TokenSecret.Make(TokenKinds.Robot);
         return await changes.RunAsync<ApiAnswer<MadeRobot>>(
             async session =>
             {
@@ -101,9 +100,9 @@ internal sealed class RobotEndpoints(
                     await GrantTable.PutAsync(session, added.Id, null, names.Namespace ?? "", grant);
                 }
 
-                await AddSecretAsync(session, added, secret, robot.CreatedBy, now);
+                var secret = await AddSecretAsync(session, added, robot.CreatedBy, now);
                 return ApiAnswer<MadeRobot>.Made(
-                    new MadeRobot(await ViewAsync(session, added), secret.Text), added.Version);
+                    new MadeRobot(await ViewAsync(session, added), secret), added.Version);
             },
             http.RequestAborted);
     }
@@ -167,7 +166,6 @@ internal sealed class RobotEndpoints(
     public async Task<ApiAnswer<MadeRobot>> RotateAsync(HttpContext http, string name, [FromBody] Rotation sent)
     {
         if (PersonalTokenEndpoints.FindFault(sent) is { } fault) return fault;
-        var secret = TokenSecret.Make(TokenKinds.Robot);
         return await changes.RunAsync<ApiAnswer<MadeRobot>>(
             async session =>
             {
@@ -179,10 +177,10 @@ internal sealed class RobotEndpoints(
                     await PersonalTokenEndpoints.EndAsync(session, old, now.AddSeconds(sent.OverlapSeconds), now);
                 }
 
-                await AddSecretAsync(session, robot, secret, http.Caller().Name, now);
+                var secret = await AddSecretAsync(session, robot, http.Caller().Name, now);
                 await TokenTable.KeepNewestAsync(session, robot.Id, TokenKinds.Robot, MaxSecrets);
                 return ApiAnswer<MadeRobot>.Made(
-                    new MadeRobot(await ViewAsync(session, robot), secret.Text), robot.Version);
+                    new MadeRobot(await ViewAsync(session, robot), secret), robot.Version);
             },
             http.RequestAborted);
     }
@@ -337,17 +335,14 @@ internal sealed class RobotEndpoints(
     private static ValueTask<List<TokenRow>> SecretsAsync(Session session, AccountRow robot) =>
         TokenTable.ListAsync(session, robot.Id, TokenKinds.Robot, after: 0, MaxSecrets + 1);
 
-    private static async ValueTask AddSecretAsync(
-        Session session, AccountRow robot, TokenSecret secret, string by, DateTimeOffset now) =>
-        await TokenTable.AddAsync(
-            session,
-            new TokenRow(0, robot.Id, TokenKinds.Robot, robot.Name)
-            {
-                Hint = secret.Hint,
-                CreatedAt = now,
-                CreatedBy = by,
-            },
-            secret.Hash);
+    /// <returns>The secret.</returns>
+    private static async ValueTask<string> AddSecretAsync(
+        Session session, AccountRow robot, string by, DateTimeOffset now)
+    {
+        var token = FreshToken.Make(TokenKinds.Robot, robot.Id, robot.Name, by, now);
+        await token.AddAsync(session);
+        return token.Secret.Text;
+    }
 
     private static ApiError NotFound() => ApiError.NotFound("such robot");
 

@@ -84,7 +84,7 @@ internal sealed class AccountPage(
                     ? (true, Message("The passkey is removed. Delete it on the device, too."))
                     : (false, Message("There is no such passkey."));
             case "unlink":
-                var fault = await changes.RunAsync(
+                var (_, fault) = await changes.RunAsync(
                     session => ExternalAccounts.UnlinkAsync(session, id, sent.Text("source"), sent.Text("subject")),
                     http.RequestAborted);
                 return fault is null

@@ -122,26 +122,20 @@ internal sealed class DeviceSignIn(
     private async Task<(DeviceAnswer Answer, DeviceToken? Token)> IssueAsync(
         DeviceRow row, AccountRow account, DateTimeOffset now, CancellationToken cancellation)
     {
-        var secret = TokenSecret.Make(TokenKinds.Personal);
         var expiresAt = now + TokenLifetime;
-        var token = new TokenRow(0, account.Id, TokenKinds.Personal, row.Name)
-        {
-            Hint = secret.Hint,
-            CreatedAt = now,
-            CreatedBy = account.Name,
-            ExpiresAt = expiresAt,
-        };
+        var token = FreshToken.Make(TokenKinds.Personal, account.Id, row.Name, account.Name, now, expiresAt);
         var answer = await changes.RunAsync(
             async session =>
             {
                 if (!await DeviceTable.RemoveAsync(session, row.Hash)) return DeviceAnswer.Expired;
                 if (await TokenTable.CountAsync(session, account.Id, TokenKinds.Personal) >= TokenKinds.MaxPersonal)
                     return DeviceAnswer.Denied;
-                await TokenTable.AddAsync(session, token, secret.Hash);
+                await token.AddAsync(session);
                 return DeviceAnswer.Allowed;
             },
             cancellation);
-        return (answer, answer == DeviceAnswer.Allowed ? new DeviceToken(secret.Text, account.Name, expiresAt) : null);
+        return (answer, answer == DeviceAnswer.Allowed
+            ? new DeviceToken(token.Secret.Text, account.Name, expiresAt) : null);
     }
 
     /// <summary>Capitals, dashes and spaces do not matter.</summary>

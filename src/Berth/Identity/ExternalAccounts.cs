@@ -51,16 +51,18 @@ internal sealed partial class ExternalAccounts(
         return null;
     }
 
-    /// <summary>Takes a way to sign in from an account. Returns why it can't be, or null.</summary>
-    public static async ValueTask<string?> UnlinkAsync(Session session, long accountId, string source, string subject)
+    /// <summary>Takes a way to sign in from an account.</summary>
+    /// <returns>Whether the account has it; and why it can't be taken, or null.</returns>
+    public static async ValueTask<(bool IsPresent, string? Fault)> UnlinkAsync(
+        Session session, long accountId, string source, string subject)
     {
         var all = await IdentityTable.ListAsync(session, accountId);
         if (!all.Exists(identity => identity.Source == source && identity.Subject == subject))
-            return "there is no such identity";
+            return (false, "there is no such identity");
         if (all.Count == 1 && await AccountTable.FindAsync(session, accountId) is { PasswordHash: null })
-            return "it is the only way to sign in to this account: set a password first";
+            return (true, "it is the only way to sign in to this account: set a password first");
         await IdentityTable.RemoveAsync(session, accountId, source, subject);
-        return null;
+        return (true, null);
     }
 
     private static async ValueTask<Known?> FindAsync(Session session, ExternalUser user)

@@ -17,6 +17,8 @@ internal sealed class JoinPages(
 
     private const string Title = "Make an account";
 
+    private static readonly TimeSpan RetrySoon = TimeSpan.FromSeconds(1);
+
     public async Task ShowAsync(HttpContext http)
     {
         var (invitation, isOpen) = await FindAsync(http);
@@ -60,14 +62,19 @@ internal sealed class JoinPages(
             ?? (invitation is null ? users.FindWait(client) : null);
         if (wait is not null)
         {
-            await PageAnswer.WriteNotSignedInAsync(
-                http, sent.IsForm, StatusCodes.Status429TooManyRequests, "too many accounts were made from here", wait);
+            await AnswerTooManyAsync(http, sent, wait);
             return;
         }
 
         var wanted = new WantedAccount(
             sent.Text("name"), sent.Text("password"), TextOf(sent, "fullName"), TextOf(sent, "email"));
         var (account, fault) = await users.MakeAsync(wanted, invitation, client, http.RequestAborted);
+        if (account is null && fault is null)
+        {
+            await AnswerTooManyAsync(http, sent, users.FindWait(client) ?? RetrySoon);
+            return;
+        }
+
         if (account is null)
         {
             const int status = StatusCodes.Status400BadRequest;
@@ -88,6 +95,10 @@ internal sealed class JoinPages(
         var invitation = await users.FindInvitationAsync(secret, http.RequestAborted);
         return (invitation, invitation is not null);
     }
+
+    private static Task AnswerTooManyAsync(HttpContext http, PageBody sent, TimeSpan? wait) =>
+        PageAnswer.WriteNotSignedInAsync(
+            http, sent.IsForm, StatusCodes.Status429TooManyRequests, "too many accounts were made from here", wait);
 
     private static Task AnswerMissingAsync(HttpContext http) => PageAnswer.WriteTextAsync(
         http, StatusCodes.Status404NotFound,

@@ -10,7 +10,7 @@ namespace Berth.Identity;
 /// Clients send a token with each request, so verified ones are remembered under a keyed hash until they expire or
 /// their issuer's keys change.
 /// </summary>
-internal sealed class KeylessTokens
+internal sealed partial class KeylessTokens
 {
     /// <summary>The cache of verified tokens, in characters: some thousands of the usual length.</summary>
     private const long KeptChars = 8 << 20;
@@ -21,17 +21,18 @@ internal sealed class KeylessTokens
     private readonly KeylessSettings settings;
     private readonly TimeProvider clock;
     private readonly StoredKeylessRules? stored;
+    private readonly ILogger<KeylessTokens> log;
     private volatile IReadOnlyList<KeylessRule> rules;
 
     /// <param name="settings">Issuers and rules.</param>
     /// <param name="clock">The time.</param>
-    /// <param name="log">Issuers that are away.</param>
+    /// <param name="log">Issuers that are away, and rules in the database that can't be used.</param>
     /// <param name="stored">The rules in the database; null if there are none but those of the settings.</param>
     /// <exception cref="StartException">A rule or a file can't be used.</exception>
     public KeylessTokens(
         KeylessSettings settings, TimeProvider clock, ILogger<KeylessTokens> log, StoredKeylessRules? stored = null)
     {
-        (this.settings, this.clock, this.stored) = (settings, clock, stored);
+        (this.settings, this.clock, this.log, this.stored) = (settings, clock, log, stored);
         issuers = settings.Issuers.ToDictionary(
             issuer => issuer.Url, issuer => new KeylessIssuer(issuer, settings, clock, log), StringComparer.Ordinal);
         ownRules = KeylessRules.Read(settings, out var faults);
@@ -113,8 +114,18 @@ internal sealed class KeylessTokens
     }
 
     /// <summary>A rule that can't be used, such as one for an issuer that is gone, allows nothing.</summary>
-    private void Take(IReadOnlyList<KeylessRuleRow> rows) => ReplaceFurtherRules(
-        rows.Select(row => KeylessRules.Read(settings, row, (_, _) => { })).OfType<KeylessRule>());
+    private void Take(IReadOnlyList<KeylessRuleRow> rows)
+    {
+        var further = new List<KeylessRule>();
+        foreach (var row in rows)
+        {
+            var rule = KeylessRules.Read(
+                settings, row, (part, reason) => LogUnusable(row.Id, part, PlainText.Of(reason)));
+            if (rule is not null) further.Add(rule);
+        }
+
+        ReplaceFurtherRules(further);
+    }
 
     private async ValueTask<KeylessAnswer> VerifyAsync(
         string proof, SentToken sent, KeylessIssuer issuer, TimeSpan patience, CancellationToken cancellation)
@@ -167,6 +178,9 @@ internal sealed class KeylessTokens
 
     private static KeylessAnswer Away(KeylessIssuer issuer) => KeylessAnswer.Unavailable(
         $"the token can't be checked: the keys of issuer {issuer.Name} can't be read; try again in a moment");
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Keyless rule {Id} allows nothing: {Part}: {Reason}")]
+    private partial void LogUnusable(long id, string part, string reason);
 
     /// <summary>A token whose signature was verified, without the signature.</summary>
     private sealed record Verified(

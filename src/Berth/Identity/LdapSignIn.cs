@@ -8,7 +8,6 @@ namespace Berth.Identity;
 /// </summary>
 internal sealed partial class LdapSignIn(LdapSettings settings, ILogger log)
 {
-    private const string Source = "ldap";
     private const int MaxLoggedNameChars = 128;
 
     private readonly LdapFilter userFilter = LdapFilter.Parse(settings.UserFilter);
@@ -58,7 +57,7 @@ internal sealed partial class LdapSignIn(LdapSettings settings, ILogger log)
         if (settings.RequiredGroup is { } required && !names.Contains(required, StringComparer.OrdinalIgnoreCase))
             return LdapAnswer.Wrong($"the user is not in the group {required} (auth.ldap.requiredgroup)");
         return LdapAnswer.Right(new ExternalUser(
-            Source,
+            LdapSettings.Source,
             entry.Subject,
             name,
             entry.Text(settings.DisplayNameAttribute),

@@ -40,7 +40,9 @@ internal sealed class NewUsers(
     /// <param name="invitation">With which; null where registration is open.</param>
     /// <param name="client">From where.</param>
     /// <param name="cancellation">Gives up.</param>
-    /// <returns>The account, or what is wrong with what was typed.</returns>
+    /// <returns>
+    /// The account, or what is wrong with what was typed; neither if the network has to wait (<see cref="FindWait"/>).
+    /// </returns>
     public async Task<(AccountRow? Account, string? Fault)> MakeAsync(
         WantedAccount wanted, InvitationRow? invitation, IPAddress? client, CancellationToken cancellation)
     {
@@ -53,7 +55,9 @@ internal sealed class NewUsers(
         {
             if (!await database.ReadAsync(session => names.IsFreeAsync(session, name), cancellation))
                 return (null, Taken(name));
-            made.NoteWrong("", client);
+
+            // Counted before it is made, so that many at the same moment are no more than one after the other.
+            if (!made.TryGuess("", client)) return (null, null);
         }
 
         var account = new AccountRow(0, AccountKinds.User, name.Text)

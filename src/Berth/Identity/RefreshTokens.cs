@@ -22,24 +22,17 @@ internal sealed class RefreshTokens(Database database, TimeSpan lifetime, TimePr
     public async ValueTask<string?> IssueAsync(Caller caller, string? client, CancellationToken cancellation)
     {
         if (caller is not { Id: { } account, Kind: CallerKind.User, Method: SignInMethod.Password }) return null;
-        var secret = TokenSecret.Make(TokenKinds.Refresh);
         var now = clock.GetUtcNow();
         var name = client is { Length: > 0 } ? PlainText.Of(client, MaxClientChars) : "unknown";
-        var token = new TokenRow(0, account, TokenKinds.Refresh, name)
-        {
-            Hint = secret.Hint,
-            CreatedAt = now,
-            CreatedBy = caller.Name,
-            ExpiresAt = now + lifetime,
-        };
+        var token = FreshToken.Make(TokenKinds.Refresh, account, name, caller.Name, now, now + lifetime);
 
         // No node can remember anything of a token that is new, so nobody need be told.
         return await database.WriteAsync(
             async session =>
             {
-                await TokenTable.AddAsync(session, token, secret.Hash);
+                await token.AddAsync(session);
                 await TokenTable.KeepNewestAsync(session, account, TokenKinds.Refresh, MaxPerUser);
-                return secret.Text;
+                return token.Secret.Text;
             },
             isDurable: true, cancellation);
     }

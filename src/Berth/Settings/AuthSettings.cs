@@ -33,6 +33,10 @@ public sealed record AuthSettings
     /// <summary>At whose pages people sign in with their browser.</summary>
     public IReadOnlyList<OpenIdSettings> Oidc { get; init; } = [];
 
+    /// <summary>The other directories whose users may sign in, as identities name them.</summary>
+    internal IEnumerable<string> Directories =>
+        [.. Ldap is null ? Array.Empty<string>() : [LdapSettings.Source], .. Oidc.Select(system => system.Source)];
+
     /// <summary>How long browsers stay signed in.</summary>
     public SessionSettings Sessions { get; init; } = new();
 

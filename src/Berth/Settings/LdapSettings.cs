@@ -6,6 +6,9 @@ namespace Berth.Settings;
 /// </summary>
 public sealed record LdapSettings
 {
+    /// <summary>What accounts of the directory have as their source.</summary>
+    internal const string Source = "ldap";
+
     /// <summary>
     /// URLs such as <c>ldaps://ldap.example.com</c>. The first that answers is asked. Required.
     /// </summary>

@@ -138,6 +138,16 @@ public sealed class KeylessRuleTests(KeylessRegistry api) : IClassFixture<Keyles
         var rule = listed.Json.GetProperty("items").EnumerateArray().Single(
             one => one.GetProperty("issuer").GetString() == "old");
         Assert.StartsWith("issuer: 'old' is not in the settings", rule.GetProperty("fault").GetString());
+
+        // The log says so too, once and not at each request.
+        var warning = $"Keyless rule {rule.GetProperty("id").GetString()} allows nothing: issuer: 'old' is not";
+        await Eventually.TrueAsync(async () =>
+        {
+            await api.PushAsync(api.Token("old/app"), "old/app");
+            return api.Registry.Log.Any(line => line.Contains(warning, StringComparison.Ordinal));
+        });
+        for (var i = 0; i < 3; i++) await api.PushAsync(api.Token("old/app"), "old/app");
+        Assert.Single(api.Registry.Log, line => line.Contains(warning, StringComparison.Ordinal));
         await Task.Delay(TimeSpan.FromSeconds(1.1), Stop);
         Assert.Equal(401, await api.PushAsync(api.Token("any/app"), "any/app"));
         (await api.AskAsync("admin", "DELETE", $"/keyless-rules/{rule.GetProperty("id")}")).Is(204);

@@ -10,6 +10,7 @@ using static Berth.Tests.Identity.SecondFactorRegistry;
 namespace Berth.Tests.Identity;
 
 /// <summary>Users who give their account another way to sign in, and take it back.</summary>
+[Accounts]
 [Inside]
 public sealed class LinkedIdentityTests
 {
@@ -95,6 +96,18 @@ public sealed class LinkedIdentityTests
         Assert.Equal(404, (await PostAsync(admin, "api/v1/users/nobody/identities", body)).Status);
         var empty = new { source = "", subject = "", name = "" };
         Assert.Equal(400, (await PostAsync(admin, "api/v1/users/ann/identities", empty)).Status);
+        foreach (var source in new[] { "ldap", "oidc:crop", "corp", "OIDC:CORP" })
+        {
+            var unknown = new { source, subject = "bob", name = "Bob" };
+            (status, var problem) = await PostAsync(admin, "api/v1/users/bob/identities", unknown);
+            Assert.Equal(400, status);
+            Assert.Equal(
+                $"source: '{source}' is not in the settings, which have oidc:corp",
+                problem.GetProperty("detail").GetString());
+        }
+
+        using var list = await admin.GetAsync("api/v1/users/bob/identities");
+        Assert.Contains("\"items\":[]", await list.Content.ReadAsStringAsync(Stop), StringComparison.Ordinal);
         (status, _) = await PostAsync(
             admin, "api/v1/users/bob/identities/oidc%3Acorp/alice", new { }, HttpMethod.Delete);
         Assert.Equal(404, status);

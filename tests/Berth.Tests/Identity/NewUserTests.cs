@@ -5,6 +5,7 @@ using static Berth.Tests.Identity.SecondFactorRegistry;
 namespace Berth.Tests.Identity;
 
 /// <summary>Accounts that people make for themselves: with an invitation, and where everyone may.</summary>
+[Accounts]
 [Collection(SecondFactorTestsOfOneRegistry.Name)]
 public sealed class NewUserTests(SecondFactorRegistry factors)
 {
@@ -192,5 +193,24 @@ public sealed class NewUserTests(SecondFactorRegistry factors)
             var (status, _) = await PostAsync(browser, "auth/register", new { name = $"e{i}", password = Password });
             Assert.Equal(i < 2 ? 200 : 429, status);
         }
+    }
+
+    [Fact]
+    public async Task A_network_makes_no_more_accounts_at_the_same_moment_either()
+    {
+        await using var registry = await RegistryFixture.StartAsync(s => s with
+        {
+            Auth = Api.ApiRegistry.Auth with
+            {
+                Local = Api.ApiRegistry.Auth.Local with { OpenRegistration = true, RegistrationsPerNetwork = 2 },
+            },
+        });
+        var answers = await Task.WhenAll(Enumerable.Range(0, 12).Select(async i =>
+        {
+            using var browser = new TestBrowser(registry);
+            return (await PostAsync(browser, "auth/register", new { name = $"e{i}", password = Password })).Status;
+        }));
+        Assert.Equal(2, answers.Count(status => status == 200));
+        Assert.Equal(10, answers.Count(status => status == 429));
     }
 }
