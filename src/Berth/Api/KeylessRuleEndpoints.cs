@@ -81,10 +81,11 @@ internal sealed class KeylessRuleEndpoints(
         return await changes.RunAsync<ApiAnswer<KeylessRuleView>>(
             async session =>
             {
-                if (await KeylessRuleTable.CountAsync(session) >= KeylessRuleTable.MaxRules)
+                if (await KeylessRuleTable.CountAsync(session) >= settings!.StoredRules)
                 {
                     return ApiError.Conflict(
-                        $"there are {KeylessRuleTable.MaxRules} rules already: remove some, or write wider ones");
+                        $"there are {settings.StoredRules} rules already (auth.keyless.storedrules): remove some, or "
+                        + "write wider ones");
                 }
 
                 var added = await KeylessRuleTable.AddAsync(session, rule);

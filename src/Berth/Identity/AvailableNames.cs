@@ -43,6 +43,6 @@ internal sealed class AvailableNames(
     /// <summary>Whether others have something in the namespace: repositories, grants or keyless rules.</summary>
     private async ValueTask<bool> IsNamespaceUsedAsync(Session session, string name) =>
         keylessNamespaces.Contains(name) || await NamespaceTable.IsUsedAsync(session, name)
-        || (await KeylessRuleTable.ListAsync(session, 0, KeylessRuleTable.MaxRules)).Exists(
+        || (await KeylessRuleTable.AllAsync(session)).Exists(
             rule => rule.Names.Split(' ').Any(pattern => pattern.Split('/')[0] == name));
 }

@@ -165,7 +165,7 @@ internal sealed partial class Passkeys(
         RPID = origin.Host,
         RPName = factors.TitleFor(origin.Host),
         Origins = new HashSet<string>([origin.GetLeftPart(UriPartial.Authority)]),
-        Timeout = (uint)StepTickets.Lifetime.TotalMilliseconds,
+        Timeout = (uint)tickets.Lifetime.TotalMilliseconds,
     };
 
     private async Task<RegisteredPublicKeyCredential?> VerifyNewAsync(

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Berth.Access;
+using Berth.Settings;
 
 namespace Berth.Identity;
 
@@ -20,7 +21,7 @@ internal sealed record StepTicket(string Text, long AccountId, DateTimeOffset Ma
 /// Makes and reads <see cref="StepTicket"/>s. They are signed with the keys of access tokens, so that no node has to
 /// remember them, and strangers can't fill a table by beginning sign-ins.
 /// </summary>
-internal sealed class StepTickets(TokenKeys keys, TimeProvider clock)
+internal sealed class StepTickets(SecondFactorSettings settings, TokenKeys keys, TimeProvider clock)
 {
     /// <summary>After the right password, with a second factor to come.</summary>
     public const string SecondFactor = "second-factor";
@@ -31,15 +32,15 @@ internal sealed class StepTickets(TokenKeys keys, TimeProvider clock)
     /// <summary>Before a passkey is added.</summary>
     public const string NewPasskey = "new-passkey";
 
-    /// <summary>How long people may take to find the phone.</summary>
-    public static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(5);
-
     private const int RandomBytes = 16;
 
     /// <summary>On the curve P-256.</summary>
     private const int SignatureBytes = 64;
 
     private const int MaxChars = 512;
+
+    /// <summary>How long a ticket is good.</summary>
+    public TimeSpan Lifetime => settings.StepLifetime;
 
     /// <param name="purpose">The step that comes next. A ticket is good for no other.</param>
     /// <param name="accountId">Whose it is; 0 if that is not known yet.</param>

@@ -31,8 +31,7 @@ internal sealed class StoredKeylessRules(Database database, AccessVersion versio
             var number = await version.CurrentAsync(cancellation);
             var known = last;
             if (known?.Version == number) return;
-            var rows = await database.ReadAsync(
-                session => KeylessRuleTable.ListAsync(session, after: 0, KeylessRuleTable.MaxRules), cancellation);
+            var rows = await database.ReadAsync(KeylessRuleTable.AllAsync, cancellation);
 
             // Most changes are to something else, and what was made of the rules stays good.
             if (known is null || !known.Rows.SequenceEqual(rows)) take(rows);

@@ -24,9 +24,6 @@ internal sealed record KeylessRuleRow(long Id, string Issuer, string Condition, 
 /// <summary>The rules on tokens of issuers that are not in the settings.</summary>
 internal static class KeylessRuleTable
 {
-    /// <summary>The most of them: all are in memory, and those of an issuer are asked for each of its tokens.</summary>
-    public const int MaxRules = 1000;
-
     private const string Columns =
         "id, issuer, condition, actions, names, user_name, created_at, created_by, version FROM keyless_rule";
 
@@ -36,6 +33,10 @@ internal static class KeylessRuleTable
     /// <summary>The rules with ids after one.</summary>
     public static ValueTask<List<KeylessRuleRow>> ListAsync(Session session, long after, int count) =>
         session.AllAsync($"SELECT {Columns} WHERE id > $1 ORDER BY id LIMIT $2", Read, after, count);
+
+    /// <summary>All of them: whoever adds one bounds their number.</summary>
+    public static ValueTask<List<KeylessRuleRow>> AllAsync(Session session) =>
+        ListAsync(session, after: 0, int.MaxValue);
 
     public static async ValueTask<long> CountAsync(Session session) =>
         await session.NumberAsync("SELECT count(*) FROM keyless_rule") ?? 0;

@@ -192,6 +192,12 @@ public sealed record SecondFactorSettings
     /// </summary>
     public TimeSpan RecentSignIn { get; init; } = TimeSpan.FromMinutes(15);
 
+    /// <summary>
+    /// How long people may take for one step of a sign-in, such as finding the phone. Default: what browsers are told
+    /// to wait for a passkey (Web Authentication, Level 3, section 15.1).
+    /// </summary>
+    public TimeSpan StepLifetime { get; init; } = TimeSpan.FromMinutes(5);
+
     internal static SettingsTable<SecondFactorSettings> Keys { get; } = new SettingsTable<SecondFactorSettings>()
         .Text("title", s => s.Title, (s, v) => s with { Title = v })
         .Number("wrongcodes", s => s.WrongCodes, (s, v) => s with { WrongCodes = v }, 1, 1000)
@@ -199,7 +205,10 @@ public sealed record SecondFactorSettings
             "window", s => s.Window, (s, v) => s with { Window = v }, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1))
         .Duration(
             "recentsignin", s => s.RecentSignIn,
-            (s, v) => s with { RecentSignIn = v }, TimeSpan.FromMinutes(1), TimeSpan.FromDays(1));
+            (s, v) => s with { RecentSignIn = v }, TimeSpan.FromMinutes(1), TimeSpan.FromDays(1))
+        .Duration(
+            "steplifetime", s => s.StepLifetime,
+            (s, v) => s with { StepLifetime = v }, TimeSpan.FromSeconds(30), TimeSpan.FromHours(1));
 }
 
 /// <summary>A name in a certificate.</summary>

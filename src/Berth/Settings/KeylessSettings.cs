@@ -44,6 +44,12 @@ public sealed record KeylessSettings
     /// <summary>The largest answer of an issuer. Default: Berth's own, some ten times that of large issuers.</summary>
     public long ResponseBytes { get; init; } = 256 << 10;
 
+    /// <summary>
+    /// The most rules in the database: all are in memory, and those of an issuer are asked for each new token of it.
+    /// Default: Berth's own, some for each team of a large company.
+    /// </summary>
+    public int StoredRules { get; init; } = 1000;
+
     internal static SettingsTable<KeylessSettings> Keys { get; } = new SettingsTable<KeylessSettings>()
         .Sections("issuers", KeylessIssuerSettings.Keys, s => s.Issuers, (s, v) => s with { Issuers = v })
         .Duration("clockskew", s => s.ClockSkew,
@@ -58,7 +64,8 @@ public sealed record KeylessSettings
             (s, v) => s with { MaximumKeyAge = v }, TimeSpan.FromMinutes(1), SettingsBounds.LongestWait)
         .Duration("timeout", s => s.Timeout,
             (s, v) => s with { Timeout = v }, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(1))
-        .Size("responsebytes", s => s.ResponseBytes, (s, v) => s with { ResponseBytes = v }, 4 << 10, 16 << 20);
+        .Size("responsebytes", s => s.ResponseBytes, (s, v) => s with { ResponseBytes = v }, 4 << 10, 16 << 20)
+        .Number("storedrules", s => s.StoredRules, (s, v) => s with { StoredRules = v }, 1, 100_000);
 }
 
 /// <summary>An OpenID issuer, and what its tokens allow.</summary>

@@ -36,7 +36,8 @@ public sealed class KeylessRegistry : IAsyncLifetime
             Audience = [TestIssuer.Audience],
             Rules = [KeylessSetup.Rule("repository == \"acme/tools\"", "pull", "acme/**")],
         };
-        await api.StartAsync(auth => auth with { Keyless = new KeylessSettings { Issuers = [issuer] } });
+        var keyless = new KeylessSettings { Issuers = [issuer], StoredRules = 8 };
+        await api.StartAsync(auth => auth with { Keyless = keyless });
     }
 
     public async ValueTask DisposeAsync()

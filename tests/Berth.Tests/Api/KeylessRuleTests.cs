@@ -69,6 +69,16 @@ public sealed class KeylessRuleTests(KeylessRegistry api) : IClassFixture<Keyles
         foreach (var id in ids) (await api.AskAsync("admin", "DELETE", $"/keyless-rules/{id}")).Is(204);
     }
 
+    [Fact]
+    public async Task There_are_only_as_many_rules_as_the_settings_allow()
+    {
+        var ids = new List<string>();
+        for (var i = 0; i < 8; i++) ids.Add((await MakeAsync($"repository == \\\"most/{i}\\\"")).Of("id"));
+        (await api.AskAsync("admin", "POST", "/keyless-rules", BodyOf("sub == \\\"x\\\"")))
+            .Is(409, "8 rules already (auth.keyless.storedrules)");
+        foreach (var id in ids) (await api.AskAsync("admin", "DELETE", $"/keyless-rules/{id}")).Is(204);
+    }
+
     [Theory]
     [InlineData("""{"issuer":"no","if":"sub == \"x\"","actions":["pull"],"names":["a/b"]}""",
         "'no' is not in the settings: auth.keyless.issuers has ci")]

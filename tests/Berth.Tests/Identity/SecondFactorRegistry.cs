@@ -43,6 +43,7 @@ public sealed class SecondFactorRegistry : IAsyncLifetime
                     OpenRegistration = true,
                     RegistrationsPerNetwork = 1000,
                 },
+                SecondFactor = new SecondFactorSettings { StepLifetime = TimeSpan.FromMinutes(4) },
                 FailedSignIns = new FailedSignInSettings { PerAddress = 1000 },
             },
             Access =
