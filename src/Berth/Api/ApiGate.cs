@@ -108,6 +108,7 @@ internal sealed partial class ApiGate(
             limit.MaxRequestBodySize = MaxBodyBytes;
         }
 
+        SmallBody.LimitTime(http);
         if (http.Request.Query["n"] is [{ } n]
             && !(int.TryParse(n, NumberStyles.None, CultureInfo.InvariantCulture, out var count) && count > 0))
         {

@@ -61,16 +61,20 @@ internal sealed class JoinPages(
         if (wait is not null)
         {
             await PageAnswer.WriteNotSignedInAsync(
-                http, sent.IsForm, StatusCodes.Status429TooManyRequests, "too many accounts were made from here", wait);
+                http, sent.IsForm, StatusCodes.Status429TooManyRequests, NewUsers.TooMany, wait);
             return;
         }
 
         var wanted = new WantedAccount(
             sent.Text("name"), sent.Text("password"), TextOf(sent, "fullName"), TextOf(sent, "email"));
-        var (account, fault) = await users.MakeAsync(wanted, invitation, client, http.RequestAborted);
+        SessionRow? begun = null;
+        var (account, fault) = await users.MakeAsync(
+            wanted, invitation, client, async make => begun = await admission.BeginAsync(http, "password", make),
+            http.RequestAborted);
         if (account is null)
         {
-            const int status = StatusCodes.Status400BadRequest;
+            var status = fault == NewUsers.TooMany
+                ? StatusCodes.Status429TooManyRequests : StatusCodes.Status400BadRequest;
             if (sent.IsForm) await WriteFormAsync(http, status, invitation, fault);
             else await PageAnswer.WriteProblemAsync(http, status, "No account was made", fault!);
             return;
@@ -78,7 +82,7 @@ internal sealed class JoinPages(
 
         http.Features.Set(new Caller(account.Id, CallerKind.User, account.Name, SignInMethod.Session));
         audit.Note(http, "register", isDone: true, entry => entry with { Detail = account.CreatedBy });
-        await admission.AdmitAsync(http, account.Id, account.Name, "password", returnTo: null, sent.IsForm);
+        await admission.AnswerAsync(http, begun!, account.Name, returnTo: null, sent.IsForm);
     }
 
     /// <summary>The invitation of the request's path; and whether an account may be made at all.</summary>

@@ -1,0 +1,67 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Text;
+using Berth.Settings;
+
+namespace Berth.Tests.Audit;
+
+/// <summary>Wrong tokens and passkeys cost nothing to send: noting each would fill the logs.</summary>
+[Once]
+public sealed class RefusalFloodTests
+{
+    private const int Noted = 20;
+
+    private const string Admin = "a good password";
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_flood_of_wrong_tokens_and_passkeys_fills_no_log_and_hides_no_wrong_password()
+    {
+        await using var registry = await RegistryFixture.StartAsync(s => s with
+        {
+            Auth = new AuthSettings
+            {
+                Local = new LocalSettings { Enabled = true, AdminPassword = Admin, BcryptCost = 4 },
+                FailedSignIns = new FailedSignInSettings { PerAddress = Noted, Window = TimeSpan.FromHours(1) },
+            },
+        });
+        for (var i = 0; i < 10 * Noted; i++)
+        {
+            using var refused = i % 2 == 0
+                ? await AskAsync(registry, "admin", $"berth_pat_{i:000000}{new string('a', 26)}")
+                : await registry.Client.PostAsync(
+                    "auth/passkeys", JsonContent.Create(new { ticket = "x", credential = new { id = "x" } }), Stop);
+            Assert.Equal(HttpStatusCode.Unauthorized, refused.StatusCode);
+        }
+
+        using var wrong = await AskAsync(registry, "admin", "wrong");
+        Assert.Equal(HttpStatusCode.Unauthorized, wrong.StatusCode);
+        await Eventually.TrueAsync(async () => (await AuditAsync(registry)).Contains("wrong user name or password"));
+        var noted = (await AuditAsync(registry)).Split("\"denied\"").Length - 1;
+        Assert.Equal(Noted + 1, noted);
+
+        // One line more says why the others are missing.
+        var lines = registry.Log.Where(line => line.Contains("Sign-in failed", StringComparison.Ordinal)).ToList();
+        Assert.Equal(Noted + 2, lines.Count);
+        Assert.Single(lines, line => line.Contains("too often to note each", StringComparison.Ordinal));
+        using var right = await AskAsync(registry, "admin", Admin);
+        Assert.Equal(HttpStatusCode.OK, right.StatusCode);
+    }
+
+    private static async Task<string> AuditAsync(RegistryFixture registry)
+    {
+        using var answer = await AskAsync(registry, "admin", Admin, "api/v1/audit?action=sign-in&n=1000");
+        return await answer.Content.ReadAsStringAsync(Stop);
+    }
+
+    private static async Task<HttpResponseMessage> AskAsync(
+        RegistryFixture registry, string user, string password, string path = "token?service=berth")
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, path);
+        request.Headers.Authorization = new AuthenticationHeaderValue(
+            "Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{user}:{password}")));
+        return await registry.Client.SendAsync(request, Stop);
+    }
+}
