@@ -115,7 +115,7 @@ internal sealed class DevicePages(
         var name = PlainText.Of(form["name"].ToString(), MaxNameChars).Trim();
         var begun = await devices.BeginAsync(
             name.Length == 0 ? "a program" : name,
-            ClientNetwork.Unmapped(http.Connection.RemoteIpAddress)?.ToString(), http.RequestAborted);
+            http.Connection.RemoteIpAddress, http.RequestAborted);
         if (begun is not var (secret, code))
         {
             await PageAnswer.WriteProblemAsync(

@@ -2,7 +2,10 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text;
+using Berth.Audit;
+using Berth.Metadata;
 using Berth.Settings;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Berth.Tests.Audit;
 
@@ -48,6 +51,22 @@ public sealed class RefusalFloodTests
         Assert.Single(lines, line => line.Contains("too often to note each", StringComparison.Ordinal));
         using var right = await AskAsync(registry, "admin", Admin);
         Assert.Equal(HttpStatusCode.OK, right.StatusCode);
+    }
+
+    /// <summary>Where there are no users, nobody can be asked to sign in.</summary>
+    [Fact]
+    [Inside]
+    public async Task What_strangers_may_not_do_in_a_registry_without_users_fills_no_log()
+    {
+        await using var registry = await RegistryFixture.StartAsync(
+            s => s with { Auth = new AuthSettings { Anonymous = AnonymousAccess.Pull } });
+        using var push = await registry.Client.PostAsync("v2/a/b/blobs/uploads/", content: null, Stop);
+        Assert.Equal(HttpStatusCode.Forbidden, push.StatusCode);
+        using var api = await registry.Client.GetAsync("api/v1/me", Stop);
+        Assert.Equal(HttpStatusCode.Forbidden, api.StatusCode);
+        await registry.Services.GetRequiredService<AuditLog>().WriteWaitingAsync(Stop);
+        var database = registry.Services.GetRequiredService<Database>();
+        Assert.Equal(0, await database.ReadAsync(s => s.NumberAsync("SELECT count(*) FROM audit_entry"), Stop));
     }
 
     private static async Task<string> AuditAsync(RegistryFixture registry)
