@@ -60,6 +60,7 @@ public sealed class FailingDatabaseTests(FailingDatabaseTests.Broken broken)
     }
 
     [Fact]
+    [Once]
     public async Task While_the_database_is_locked_known_callers_go_on_and_others_are_told_to_come_again()
     {
         if (TestEngines.IsPostgres) return;
