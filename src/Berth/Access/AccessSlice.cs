@@ -111,8 +111,8 @@ internal sealed class AccessSlice : Slice
         services.AddSingleton(provider => new CertificateUsers(
             auth.ClientCertificate, provider.GetService<HtpasswdFile>(),
             provider.GetRequiredService<KnownRights>()));
-        services.AddSingleton<TokenUses>().AddSingleton<SecretTokens>().AddSingleton<RememberedCallers>()
-            .AddSingleton<RefusedSignIns>();
+        services.AddSingleton<TokenUses>().AddSingleton<SecretTokens>().AddSingleton<RememberedCallers>();
+        services.AddSingleton(auth.FailedSignIns).AddSingleton<RefusedSignIns>();
         services.AddSingleton(provider => new RefreshTokens(
             provider.GetRequiredService<Database>(), auth.RefreshTokenLifetime,
             provider.GetRequiredService<TimeProvider>()));

@@ -67,7 +67,10 @@ internal sealed partial class ApiGate(
     private void Note(HttpContext http, RequiredRight required)
     {
         var isChange = !IsReading(http.Request.Method);
-        var isDenied = http.Response.StatusCode == StatusCodes.Status403Forbidden;
+
+        // Nobody is denied what they could not sign in for: anybody could fill the log.
+        var isDenied = http.Response.StatusCode == StatusCodes.Status403Forbidden
+            && http.Features.Get<Caller>() is not (null or { Kind: CallerKind.Anonymous });
         var isDone = http.Response.StatusCode < StatusCodes.Status400BadRequest;
         if (!isDenied && !(isDone && (isChange || required.Right == ApiRight.Staff))) return;
         var note = isChange ? http.Features.Get<ChangeNote>() : null;
@@ -108,6 +111,7 @@ internal sealed partial class ApiGate(
             limit.MaxRequestBodySize = MaxBodyBytes;
         }
 
+        SmallBody.LimitTime(http);
         if (http.Request.Query["n"] is [{ } n]
             && !(int.TryParse(n, NumberStyles.None, CultureInfo.InvariantCulture, out var count) && count > 0))
         {

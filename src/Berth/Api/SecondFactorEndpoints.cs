@@ -45,7 +45,8 @@ internal sealed record NewPasskey(string Ticket, string Name, JsonElement Creden
 
 /// <summary><c>/me/second-factors</c> and its parts.</summary>
 internal sealed class SecondFactorEndpoints(
-    Database database, AccessChanges changes, SecondFactors factors, Passkeys passkeys, SecondFactorPages pages)
+    Database database, AccessChanges changes, SecondFactors factors, Passkeys passkeys, SecondFactorPages pages,
+    BrowserSessions sessions)
 {
     public async Task<ApiAnswer<SecondFactorsView>> GetAsync(HttpContext http)
     {
@@ -68,7 +69,7 @@ internal sealed class SecondFactorEndpoints(
 
     public async Task<ApiAnswer<MadeCodes>> ConfirmAppAsync(HttpContext http, [FromBody] AppCode sent) =>
         await factors.ConfirmAppAsync(
-            MeEndpoints.IdOf(http), sent.Code, BrowserSessions.HashOf(http.Request), http.RequestAborted) is { } codes
+            MeEndpoints.IdOf(http), sent.Code, sessions.HashOf(http.Request), http.RequestAborted) is { } codes
             ? new MadeCodes([.. codes.Select(code => SecondFactors.WithGaps(code))])
             : ApiError.Invalid("this code is wrong, or no app waits for one");
 
@@ -95,7 +96,7 @@ internal sealed class SecondFactorEndpoints(
         var account = http.Caller().Rights.Account!.Account;
         return await passkeys.AddAsync(
             account, sent.Ticket, sent.Name, sent.Credential, pages.OriginOf(http),
-            BrowserSessions.HashOf(http.Request), http.RequestAborted) is { } wrong
+            sessions.HashOf(http.Request), http.RequestAborted) is { } wrong
             ? ApiError.Invalid(wrong) : null;
     }
 

@@ -82,7 +82,7 @@ internal sealed class ApiConnection : IAsyncDisposable
             foreach (var entry in json.GetProperty("items").EnumerateArray()) yield return entry;
 
             // Only the path of it, so that a password is sent to nobody else.
-            next = link is null ? null : new Uri(client.BaseAddress!, new Uri(next, link).PathAndQuery);
+            next = link is null ? null : Beside(client.BaseAddress!, new Uri(next, link));
         }
     }
 
@@ -140,6 +140,10 @@ internal sealed class ApiConnection : IAsyncDisposable
         return $"the server's certificate is not trusted: {reason} If its CA is your own, name the CA's certificate "
             + "with --ca";
     }
+
+    /// <summary>A path that begins with two slashes would be another host, if it were resolved.</summary>
+    private static Uri Beside(Uri server, Uri link) =>
+        new UriBuilder(server) { Path = link.AbsolutePath, Query = link.Query }.Uri;
 
     private async Task<(JsonElement Json, string? Next)> SendAsync(
         string method, Uri address, JsonObject? body, CancellationToken cancellation)

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Berth.Access;
 
 namespace Berth.Cli;
 
@@ -55,14 +56,15 @@ internal static class LoginCommand
             Timeout = LongestRequest,
             MaxResponseContentBufferSize = MaxAnswerBytes,
         };
+        await SavedTokens.RequireWritableAsync(cancellation);
         var begun = await PostAsync(client, "auth/device", "name", name, cancellation);
         if (TextOf(begun, "device_code") is not { } secret)
-            throw new InvalidDataException(TextOf(begun, "detail") ?? "the server did not answer as a Berth does");
+            throw new InvalidDataException(ShownOf(begun, "detail") ?? "the server did not answer as a Berth does");
         Console.WriteLine(
             $"""
-            Open this page in a browser, and check that it shows the code {TextOf(begun, "user_code")}:
+            Open this page in a browser, and check that it shows the code {ShownOf(begun, "user_code")}:
 
-              {TextOf(begun, "verification_uri_complete")}
+              {ShownOf(begun, "verification_uri_complete")}
 
             """);
         var wait = TimeSpan.FromSeconds(Math.Clamp((int?)begun["interval"] ?? 5, 1, 60));
@@ -96,14 +98,23 @@ internal static class LoginCommand
     private static async Task KeepAsync(
         Uri server, JsonObject answer, string secret, string? authority, CancellationToken cancellation)
     {
-        var user = TextOf(answer, "name") ?? "";
+        var user = ShownOf(answer, "name") ?? "";
         var isTime = DateTimeOffset.TryParse(
             TextOf(answer, "expires_at"), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var end);
-        await SavedTokens.PutAsync(
-            new SavedToken(
-                SavedTokens.NameOf(server), user, secret, isTime ? end : null,
-                authority is null ? null : Path.GetFullPath(authority)),
-            cancellation);
+        var token = new SavedToken(
+            SavedTokens.NameOf(server), user, secret, isTime ? end : null,
+            authority is null ? null : Path.GetFullPath(authority));
+        try
+        {
+            await SavedTokens.PutAsync(token, cancellation);
+        }
+        catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)
+        {
+            // Nobody would know of it, and it would be good for months.
+            await LogoutCommand.RevokeAsync(server, token, authority, cancellation);
+            throw;
+        }
+
         var name = SavedTokens.NameOf(server);
         Console.WriteLine(
             $"""
@@ -113,7 +124,7 @@ internal static class LoginCommand
 
               {secret}
 
-            It ends at {TextOf(answer, "expires_at")}; `berth token list {user} --server {name}` shows it.
+            It ends at {ShownOf(answer, "expires_at")}; `berth token list {user} --server {name}` shows it.
             """);
     }
 
@@ -127,6 +138,10 @@ internal static class LoginCommand
             return JsonNode.Parse(text) as JsonObject ?? [];
         throw new InvalidDataException($"the server answered {(int)answer.StatusCode}: has it users with accounts?");
     }
+
+    /// <summary>A text as a terminal may have it: without control characters, whatever the server sends.</summary>
+    private static string? ShownOf(JsonObject json, string name) =>
+        TextOf(json, name) is { } text ? PlainText.Of(text) : null;
 
     private static string? TextOf(JsonObject json, string name) =>
         json[name] is JsonValue value && value.TryGetValue<string>(out var text) ? text : null;

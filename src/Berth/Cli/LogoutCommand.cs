@@ -56,7 +56,7 @@ internal static class LogoutCommand
     }
 
     /// <summary>Why the token may still be good; null if it is not.</summary>
-    private static async Task<string?> RevokeAsync(
+    public static async Task<string?> RevokeAsync(
         Uri server, SavedToken token, string? authority, CancellationToken cancellation)
     {
         try

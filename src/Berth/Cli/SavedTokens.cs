@@ -22,10 +22,13 @@ internal sealed record SavedToken(
 /// </summary>
 internal static class SavedTokens
 {
+    private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false };
+
     private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
+    /// <summary>XDG Base Directory Specification: a folder that is not absolute does not count.</summary>
     public static string FilePath => Path.Combine(
-        Environment.GetEnvironmentVariable("XDG_CONFIG_HOME") is { Length: > 0 } folder
+        Environment.GetEnvironmentVariable("XDG_CONFIG_HOME") is { Length: > 0 } folder && Path.IsPathRooted(folder)
             ? folder
             : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".config"),
         "berth", "credentials.json");
@@ -45,6 +48,12 @@ internal static class SavedTokens
         return new SavedToken(
             name, TextOf(entry, "name") ?? "", secret, isTime ? end : null, TextOf(entry, "ca"));
     }
+
+    /// <summary>Makes sure that a token could be kept, before anybody gets one.</summary>
+    /// <exception cref="InvalidDataException">The file can't be understood.</exception>
+    /// <exception cref="IOException">It can't be written.</exception>
+    public static async Task RequireWritableAsync(CancellationToken cancellation) =>
+        await WriteAsync(await ReadAsync(cancellation), cancellation);
 
     /// <exception cref="InvalidDataException">The file can't be understood.</exception>
     public static async Task PutAsync(SavedToken token, CancellationToken cancellation)
@@ -73,8 +82,8 @@ internal static class SavedTokens
         if (!File.Exists(path)) return [];
         try
         {
-            return JsonNode.Parse(await File.ReadAllTextAsync(path, cancellation)) as JsonObject
-                ?? throw new JsonException();
+            var text = await File.ReadAllTextAsync(path, cancellation);
+            return JsonNode.Parse(text, nodeOptions: null, Strict) as JsonObject ?? throw new JsonException();
         }
         catch (JsonException e)
         {
@@ -95,12 +104,23 @@ internal static class SavedTokens
             Access = FileAccess.Write,
             UnixCreateMode = Private,
         };
-        await using (var writer = new StreamWriter(fresh, options))
-        {
-            await writer.WriteAsync(all.ToJsonString().AsMemory(), cancellation);
-        }
 
-        File.Move(fresh, path, overwrite: true);
+        // One may be left by a command that was killed, and had the same number, as all have in containers.
+        File.Delete(fresh);
+        try
+        {
+            await using (var writer = new StreamWriter(fresh, options))
+            {
+                await writer.WriteAsync(all.ToJsonString().AsMemory(), cancellation);
+            }
+
+            File.Move(fresh, path, overwrite: true);
+        }
+        catch
+        {
+            File.Delete(fresh);
+            throw;
+        }
     }
 
     private static string? TextOf(JsonObject json, string name) =>

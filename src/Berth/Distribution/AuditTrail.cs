@@ -23,12 +23,15 @@ internal sealed class AuditTrail(AuditLog audit)
     }
 
     /// <summary>
-    /// A push is one of a manifest; the blobs before it are part of it. What asks for credentials is no refusal, and
-    /// wrong ones are noted where they are checked.
+    /// A push is one of a manifest; the blobs before it are part of it. What asks for credentials is no refusal, nor is
+    /// what takes its place where there are no users: anybody could fill the log. Wrong credentials are noted where
+    /// they are checked.
     /// </summary>
     private string? NameOf(HttpContext http, AccessAction action, V2Target target, RegistryError? error)
     {
         if (error is not null and not { Status: StatusCodes.Status403Forbidden }) return null;
+        var caller = http.Features.Get<Caller>() ?? Caller.Anonymous;
+        if (error is not null && caller.Kind == CallerKind.Anonymous) return null;
         return (action, target.Kind) switch
         {
             (AccessAction.Push, V2Kind.Manifest) => "push",

@@ -6,8 +6,6 @@ using Berth.Access;
 using Berth.Audit;
 using Berth.Identity;
 using Berth.Settings;
-using Microsoft.AspNetCore.Http.Features;
-using Microsoft.Net.Http.Headers;
 
 namespace Berth.Distribution;
 
@@ -116,26 +114,10 @@ internal sealed class TokenEndpoint(
     /// <summary>As containerd asks first: a form with everything in it (RFC 6749, section 4.3).</summary>
     private async Task<RegistryError?> AnswerPostAsync(HttpContext http)
     {
-        if (!MediaTypeHeaderValue.TryParse(http.Request.ContentType, out var type)
-            || !type.MediaType.Equals("application/x-www-form-urlencoded", StringComparison.OrdinalIgnoreCase))
-        {
+        if (!SentForm.IsIn(http.Request))
             return RegistryError.TokenRequestInvalid("the body must be a form (application/x-www-form-urlencoded)");
-        }
-
-        if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
-        {
-            limit.MaxRequestBodySize = MaxFormBytes;
-        }
-
-        IFormCollection form;
-        try
-        {
-            form = await http.Request.ReadFormAsync(http.RequestAborted);
-        }
-        catch (InvalidDataException e)
-        {
-            return RegistryError.TokenRequestInvalid(e.Message);
-        }
+        if (await SentForm.ReadAsync(http, MaxFormBytes) is not { } form)
+            return RegistryError.TokenRequestInvalid("the form has too many fields, or can't be read");
 
         var wish = new Wish([.. form["scope"]], form["service"], form["client_id"], form["access_type"] == "offline");
         switch (form["grant_type"].ToString())

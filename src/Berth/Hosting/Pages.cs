@@ -48,6 +48,7 @@ internal static class Pages
         var response = http.Response;
         response.StatusCode = status;
         response.ContentType = "text/plain; charset=utf-8";
+        response.Headers.XContentTypeOptions = "nosniff";
         response.ContentLength = text.Length;
         return HttpMethods.IsHead(http.Request.Method) ? Task.CompletedTask : response.Body.WriteAsync(text).AsTask();
     }

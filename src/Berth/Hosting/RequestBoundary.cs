@@ -138,6 +138,8 @@ internal sealed partial class RequestBoundary(
 
         http.Response.Clear();
         headers.Set(http);
+        http.Response.Headers.CacheControl = "no-store";
+        http.Response.Headers.XContentTypeOptions = "nosniff";
         await error.WriteAsync(http.Response);
         return error.Status;
     }

@@ -69,7 +69,7 @@ internal sealed class AccountPage(
                     : (false, Message("There is an app already: remove it first."));
             case "confirm":
                 return await factors.ConfirmAppAsync(
-                    id, sent.Text("code"), BrowserSessions.HashOf(http.Request), http.RequestAborted) is { } first
+                    id, sent.Text("code"), sessions.HashOf(http.Request), http.RequestAborted) is { } first
                     ? (true, Codes(first))
                     : (false, Message("That code is wrong, or too old: begin again."));
             case "remove-app":

@@ -1,5 +1,6 @@
 using Berth.Access;
 using Berth.Audit;
+using Berth.Metadata;
 
 namespace Berth.Identity;
 
@@ -16,9 +17,19 @@ internal sealed class BrowserAdmission(BrowserSessions sessions, BrowserCookies 
     public async Task AdmitAsync(
         HttpContext http, long accountId, string name, string source, string? returnTo, bool isPage)
     {
-        var row = await sessions.BeginAsync(http, accountId, source);
-        http.Features.Set(new Caller(accountId, CallerKind.User, name, SignInMethod.Session));
-        audit.Note(http, "sign-in", isDone: true, entry => entry with { Detail = $"browser: {source}" });
+        var row = await sessions.BeginAsync(http, source, _ => new ValueTask<long?>(accountId));
+        await AnswerAsync(http, row!, name, returnTo, isPage);
+    }
+
+    /// <summary>Only signs it in, together with something else: <see cref="BrowserSessions.BeginAsync"/>.</summary>
+    public Task<SessionRow?> BeginAsync(HttpContext http, string source, Func<Session, ValueTask<long?>> find) =>
+        sessions.BeginAsync(http, source, find);
+
+    /// <summary>Notes that a browser was signed in, and sends it on.</summary>
+    public async Task AnswerAsync(HttpContext http, SessionRow row, string name, string? returnTo, bool isPage)
+    {
+        http.Features.Set(new Caller(row.AccountId, CallerKind.User, name, SignInMethod.Session));
+        audit.Note(http, "sign-in", isDone: true, entry => entry with { Detail = $"browser: {row.Source}" });
         var next = ReturnPath.IsLocal(returnTo) ? returnTo : cookies.Root;
         if (isPage)
         {

@@ -34,7 +34,7 @@ internal sealed class BrowserSessions(
     private sealed record Use(DateTimeOffset At);
 
     /// <summary>Whether the browser has a cookie, valid or not.</summary>
-    public static bool IsIn(HttpRequest request) => request.Cookies.ContainsKey(Cookie);
+    public bool IsIn(HttpRequest request) => cookies.Find(request, Cookie) is not null;
 
     /// <summary>The caller whose browser this is; null if it is not signed in, or not any more.</summary>
     /// <exception cref="DatabaseUnavailableException">It is not remembered, and can't be read.</exception>
@@ -75,15 +75,20 @@ internal sealed class BrowserSessions(
 
     /// <summary>Signs a browser in, whoever was before.</summary>
     /// <param name="http">The request whose answer sets the cookie.</param>
-    /// <param name="accountId">Who signed in.</param>
     /// <param name="source">With what.</param>
+    /// <param name="find">
+    /// Who signs in, in the same transaction: a code is used up, or an account made, only together with the sign-in
+    /// that it is for. Null, before anything was changed: nobody.
+    /// </param>
+    /// <returns>The session; null if nobody signs in.</returns>
     /// <exception cref="DatabaseUnavailableException">The database is unavailable at the moment.</exception>
-    public async Task<SessionRow> BeginAsync(HttpContext http, long accountId, string source)
+    public async Task<SessionRow?> BeginAsync(
+        HttpContext http, string source, Func<Session, ValueTask<long?>> find)
     {
         var secret = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(SecretBytes));
         var now = clock.GetUtcNow();
         var agent = http.Request.Headers.UserAgent.ToString();
-        var row = new SessionRow(SecretHash.Of(secret), accountId, source)
+        var row = new SessionRow(SecretHash.Of(secret), AccountId: 0, source)
         {
             CreatedAt = now,
             ExpiresAt = now + settings.Lifetime,
@@ -92,19 +97,21 @@ internal sealed class BrowserSessions(
             Agent = agent.Length == 0 ? null : PlainText.Of(agent, MaxAgentChars),
         };
         var former = HashOf(http.Request);
-        await changes.RunAsync(
+        var begun = await changes.RunAsync(
             async session =>
             {
+                if (await find(session) is not { } account) return null;
                 if (former is not null) await SessionTable.RemoveAsync(session, former);
                 await SessionTable.RemoveExpiredAsync(session, now);
-                await SessionTable.AddAsync(session, row);
-                foreach (var old in (await SessionTable.ListAsync(session, accountId, MaxPerUser * 2)).Skip(MaxPerUser))
+                var found = row with { AccountId = account };
+                await SessionTable.AddAsync(session, found);
+                foreach (var old in (await SessionTable.ListAsync(session, account, MaxPerUser * 2)).Skip(MaxPerUser))
                     await SessionTable.RemoveAsync(session, old.Hash);
-                return true;
+                return found;
             },
             http.RequestAborted);
-        cookies.Set(http, Cookie, secret, CookiePath, settings.Lifetime);
-        return row;
+        if (begun is not null) cookies.Set(http, Cookie, secret, CookiePath, settings.Lifetime);
+        return begun;
     }
 
     /// <summary>Signs a browser out. Does nothing if it is not signed in.</summary>
@@ -135,7 +142,7 @@ internal sealed class BrowserSessions(
     }
 
     /// <summary>The hash of a browser's cookie, valid or not; null if it has none.</summary>
-    public static string? HashOf(HttpRequest request) =>
-        request.Cookies[Cookie] is { } secret && Base64Url.GetEncodedLength(SecretBytes) == secret.Length
+    public string? HashOf(HttpRequest request) =>
+        cookies.Find(request, Cookie) is { } secret && Base64Url.GetEncodedLength(SecretBytes) == secret.Length
             ? SecretHash.Of(secret) : null;
 }

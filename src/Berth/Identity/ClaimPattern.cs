@@ -44,8 +44,9 @@ internal sealed class ClaimPattern
 
     /// <summary>
     /// Each wildcard first takes as little as possible. On a mismatch, the last one that may grow takes one more
-    /// character: <c>*</c> up to the next slash, then the last <c>**</c> before it. So the time is in proportion to the
-    /// product of both lengths at worst.
+    /// character: <c>*</c> up to the next slash, then the last <c>**</c> before it. If a <c>*</c> came to a slash in
+    /// vain, so it would from anywhere before the first slash that was taken, and <c>**</c> takes all up to there. So
+    /// the time is in proportion to the product of both lengths at worst.
     /// </summary>
     public bool Matches(ReadOnlySpan<char> text)
     {
@@ -73,7 +74,10 @@ internal sealed class ClaimPattern
             }
             else if (manyAfter >= 0 && manyTaken < text.Length)
             {
-                (p, t, oneAfter) = (manyAfter, ++manyTaken, -1);
+                var slash = oneAfter < 0 ? 0 : text[manyTaken..].IndexOf('/');
+                if (slash < 0) return false;
+                manyTaken += slash + 1;
+                (p, t, oneAfter) = (manyAfter, manyTaken, -1);
             }
             else
             {

@@ -2,7 +2,6 @@ using Berth.Access;
 using Berth.Audit;
 using Berth.Metadata;
 using Berth.Settings;
-using Microsoft.AspNetCore.Http.Features;
 
 namespace Berth.Identity;
 
@@ -116,7 +115,7 @@ internal sealed class DevicePages(
         var name = PlainText.Of(form["name"].ToString(), MaxNameChars).Trim();
         var begun = await devices.BeginAsync(
             name.Length == 0 ? "a program" : name,
-            ClientNetwork.Unmapped(http.Connection.RemoteIpAddress)?.ToString(), http.RequestAborted);
+            http.Connection.RemoteIpAddress, http.RequestAborted);
         if (begun is not var (secret, code))
         {
             await PageAnswer.WriteProblemAsync(
@@ -193,14 +192,12 @@ internal sealed class DevicePages(
 
     private static async Task<IFormCollection?> ReadFormAsync(HttpContext http)
     {
-        if (!http.Request.HasFormContentType || http.Request.ContentLength > MaxBodyBytes) return null;
-        if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
-            limit.MaxRequestBodySize = MaxBodyBytes;
+        if (!SentForm.IsIn(http.Request) || http.Request.ContentLength > MaxBodyBytes) return null;
         try
         {
-            return await http.Request.ReadFormAsync(http.RequestAborted);
+            return await SentForm.ReadAsync(http, MaxBodyBytes);
         }
-        catch (Exception e) when (e is InvalidDataException or BadHttpRequestException)
+        catch (BadHttpRequestException)
         {
             return null;
         }

@@ -1,4 +1,5 @@
 using System.Buffers.Text;
+using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using Berth.Access;
@@ -55,17 +56,31 @@ internal sealed class DeviceSignIn(
 
     private const int SecretBytes = 32;
 
+    /// <summary>A network gets a tenth of the places, so that nobody can take them all from everybody else.</summary>
+    private const int Networks = 10;
+
+    private readonly FailedSignIns begun = new(
+        new FailedSignInSettings
+        {
+            Window = Lifetime,
+            PerAccount = int.MaxValue,
+            PerAccountFromAnywhere = int.MaxValue,
+            PerAddress = Math.Max(Networks, settings.Sessions.WaitingDevices / Networks),
+        },
+        clock);
+
     private readonly BoundedCache<Polled> polls = new(maxCost: 20_000);
 
     private sealed record Polled(long At);
 
     /// <summary>Notes that a program waits; null if too many do.</summary>
     /// <param name="name">What it calls itself.</param>
-    /// <param name="address">From where it asks.</param>
+    /// <param name="client">From where it asks.</param>
     /// <param name="cancellation">Gives up.</param>
     public async Task<(string Secret, string UserCode)?> BeginAsync(
-        string name, string? address, CancellationToken cancellation)
+        string name, IPAddress? client, CancellationToken cancellation)
     {
+        if (!begun.TryGuess("", client)) return null;
         var secret = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(SecretBytes));
         var code = RandomNumberGenerator.GetString(Letters, CodeLetters);
         var now = clock.GetUtcNow();
@@ -78,7 +93,7 @@ internal sealed class DeviceSignIn(
                     session,
                     new DeviceRow(SecretHash.Of(secret), code, name)
                     {
-                        Address = address,
+                        Address = ClientNetwork.Unmapped(client)?.ToString(),
                         CreatedAt = now,
                         ExpiresAt = now + Lifetime,
                     });

@@ -68,8 +68,11 @@ internal sealed class JoinPages(
 
         var wanted = new WantedAccount(
             sent.Text("name"), sent.Text("password"), TextOf(sent, "fullName"), TextOf(sent, "email"));
-        var (account, fault) = await users.MakeAsync(wanted, invitation, client, http.RequestAborted);
-        if (account is null && fault is null)
+        SessionRow? begun = null;
+        var (account, fault) = await users.MakeAsync(
+            wanted, invitation, client, async make => begun = await admission.BeginAsync(http, "password", make),
+            http.RequestAborted);
+        if (fault == NewUsers.TooMany)
         {
             await AnswerTooManyAsync(http, sent, users.FindWait(client) ?? RetrySoon);
             return;
@@ -85,7 +88,7 @@ internal sealed class JoinPages(
 
         http.Features.Set(new Caller(account.Id, CallerKind.User, account.Name, SignInMethod.Session));
         audit.Note(http, "register", isDone: true, entry => entry with { Detail = account.CreatedBy });
-        await admission.AdmitAsync(http, account.Id, account.Name, "password", returnTo: null, sent.IsForm);
+        await admission.AnswerAsync(http, begun!, account.Name, returnTo: null, sent.IsForm);
     }
 
     /// <summary>The invitation of the request's path; and whether an account may be made at all.</summary>
@@ -98,7 +101,7 @@ internal sealed class JoinPages(
 
     private static Task AnswerTooManyAsync(HttpContext http, PageBody sent, TimeSpan? wait) =>
         PageAnswer.WriteNotSignedInAsync(
-            http, sent.IsForm, StatusCodes.Status429TooManyRequests, "too many accounts were made from here", wait);
+            http, sent.IsForm, StatusCodes.Status429TooManyRequests, NewUsers.TooMany, wait);
 
     private static Task AnswerMissingAsync(HttpContext http) => PageAnswer.WriteTextAsync(
         http, StatusCodes.Status404NotFound,

@@ -10,9 +10,11 @@ internal sealed record WantedAccount(string Name, string Password, string? FullN
 
 /// <summary>Accounts that people make for themselves: with an invitation, or where the settings let everyone.</summary>
 internal sealed class NewUsers(
-    LocalSettings settings, LocalUsers users, AvailableNames names, Database database, AccessChanges changes,
-    TimeProvider clock)
+    LocalSettings settings, LocalUsers users, AvailableNames names, Database database, TimeProvider clock)
 {
+    /// <summary>The fault if a network has to wait.</summary>
+    public const string TooMany = "too many accounts were made from here";
+
     /// <summary>Each account takes a slow hash, and a name for good.</summary>
     private readonly FailedSignIns made = new(
         new FailedSignInSettings
@@ -39,12 +41,14 @@ internal sealed class NewUsers(
     /// <param name="wanted">What was typed.</param>
     /// <param name="invitation">With which; null where registration is open.</param>
     /// <param name="client">From where.</param>
+    /// <param name="begin">
+    /// Signs in whoever it is given, in one transaction with the making: an invitation is not used up without it.
+    /// </param>
     /// <param name="cancellation">Gives up.</param>
-    /// <returns>
-    /// The account, or what is wrong with what was typed; neither if the network has to wait (<see cref="FindWait"/>).
-    /// </returns>
+    /// <returns>The account, or what is wrong with what was typed.</returns>
     public async Task<(AccountRow? Account, string? Fault)> MakeAsync(
-        WantedAccount wanted, InvitationRow? invitation, IPAddress? client, CancellationToken cancellation)
+        WantedAccount wanted, InvitationRow? invitation, IPAddress? client,
+        Func<Func<Session, ValueTask<long?>>, Task> begin, CancellationToken cancellation)
     {
         if (!AccountName.TryParse(invitation?.Name ?? wanted.Name, out var name) || name.IsRobot)
             return (null, AccountText.FaultOfName(wanted.Name));
@@ -57,7 +61,7 @@ internal sealed class NewUsers(
                 return (null, Taken(name));
 
             // Counted before it is made, so that many at the same moment are no more than one after the other.
-            if (!made.TryGuess("", client)) return (null, null);
+            if (!made.TryGuess("", client)) return (null, TooMany);
         }
 
         var account = new AccountRow(0, AccountKinds.User, name.Text)
@@ -71,7 +75,13 @@ internal sealed class NewUsers(
             CreatedAt = clock.GetUtcNow(),
             CreatedBy = invitation is null ? "registration" : $"invitation of {invitation.CreatedBy}",
         };
-        return await changes.RunAsync(session => MakeAsync(session, account, name, invitation), cancellation);
+        (AccountRow? Account, string? Fault) result = default;
+        await begin(async session =>
+        {
+            result = await MakeAsync(session, account, name, invitation);
+            return result.Account?.Id;
+        });
+        return result;
     }
 
     private async ValueTask<(AccountRow? Account, string? Fault)> MakeAsync(

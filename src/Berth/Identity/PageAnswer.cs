@@ -111,6 +111,7 @@ internal static class PageAnswer
         response.Headers.CacheControl = "no-store";
         response.Headers.XContentTypeOptions = "nosniff";
         response.Headers["Referrer-Policy"] = "no-referrer";
+        response.Headers.XFrameOptions = "DENY";
     }
 
     private static void SetRetry(HttpContext http, TimeSpan wait) => http.Response.Headers.RetryAfter =

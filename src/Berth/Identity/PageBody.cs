@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Microsoft.AspNetCore.Http.Features;
 
 namespace Berth.Identity;
 
@@ -34,19 +33,18 @@ internal sealed class PageBody
     {
         var request = http.Request;
         if (request.ContentLength > MaxBytes) return null;
-        if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
-            limit.MaxRequestBodySize = MaxBytes;
         try
         {
-            if (request.HasFormContentType)
-                return new PageBody(await request.ReadFormAsync(http.RequestAborted), default);
+            if (SentForm.IsIn(request))
+                return await SentForm.ReadAsync(http, MaxBytes) is { } form ? new PageBody(form, default) : null;
             if (request.ContentType?.StartsWith(JsonType, StringComparison.OrdinalIgnoreCase) != true) return null;
+            SmallBody.Limit(http, MaxBytes);
             using var document = await JsonDocument.ParseAsync(
                 request.Body, new JsonDocumentOptions { MaxDepth = 16 }, http.RequestAborted);
             return document.RootElement.ValueKind == JsonValueKind.Object
                 ? new PageBody(null, document.RootElement.Clone()) : null;
         }
-        catch (Exception e) when (e is InvalidDataException or JsonException or BadHttpRequestException)
+        catch (Exception e) when (e is JsonException or BadHttpRequestException)
         {
             return null;
         }

@@ -46,7 +46,14 @@ internal sealed class SecondFactorPages(
         }
 
         var client = http.Connection.RemoteIpAddress;
-        switch (await factors.CheckAsync(account, body.Text("code"), client, http.RequestAborted))
+        SessionRow? begun = null;
+        var answer = await factors.CheckAsync(
+            account, body.Text("code"), client,
+            async (found, use) => (begun = await admission.BeginAsync(
+                http, found == CodeAnswer.App ? "password and code" : "password and recovery code",
+                async session => await use(session) ? account.Id : null)) is not null,
+            http.RequestAborted);
+        switch (answer)
         {
             case CodeAnswer.Slowed:
                 await AnswerAsync(
@@ -59,10 +66,8 @@ internal sealed class SecondFactorPages(
                     http, ticket, account, body.Text("return"), body.IsForm, StatusCodes.Status401Unauthorized,
                     WrongCode);
                 break;
-            case var answer:
-                var source = answer == CodeAnswer.App ? "password and code" : "password and recovery code";
-                await admission.AdmitAsync(
-                    http, account.Id, account.Name, source, body.Text("return"), body.IsForm);
+            default:
+                await admission.AnswerAsync(http, begun!, account.Name, body.Text("return"), body.IsForm);
                 break;
         }
     }
@@ -97,7 +102,7 @@ internal sealed class SecondFactorPages(
             : null;
         if (id is null || await FindActiveAsync(http, id.Value) is not { } account)
         {
-            refused.Note(http, "", "a passkey that is not known, or its answer is wrong");
+            refused.NoteUnslowed(http, "", "a passkey that is not known, or its answer is wrong");
             await AnswerAsync(
                 http, false, StatusCodes.Status401Unauthorized,
                 "this passkey is not known here, or it took too long: try again, or sign in with the password");

@@ -134,33 +134,55 @@ internal sealed class SecondFactors(
         return isDone ? recovery : null;
     }
 
-    /// <summary>Checks a code of the app, or a recovery code, and uses it up.</summary>
+    /// <summary>Checks a code of the app, or a recovery code, and uses it up for something.</summary>
+    /// <param name="account">Whose.</param>
+    /// <param name="code">What was typed.</param>
+    /// <param name="client">From where.</param>
+    /// <param name="spend">
+    /// Does what the code is for in one transaction with using it up, which it is given: a code is never lost for
+    /// nothing. False if the code was used already.
+    /// </param>
+    /// <param name="cancellation">Gives up.</param>
     public async Task<CodeAnswer> CheckAsync(
-        AccountRow account, string code, IPAddress? client, CancellationToken cancellation)
+        AccountRow account, string code, IPAddress? client,
+        Func<CodeAnswer, Func<Session, ValueTask<bool>>, Task<bool>> spend, CancellationToken cancellation)
     {
         // Counted before it is checked, so that many guesses at the same moment are no more than one after the other.
         if (!failed.TryGuess(account.Name, client)) return CodeAnswer.Slowed;
-        var typed = Normalized(code);
-        var answer = CodeAnswer.Wrong;
+        try
+        {
+            if (await FindUseAsync(account.Id, Normalized(code), cancellation) is not var (answer, use)
+                || !await spend(answer, use))
+            {
+                return CodeAnswer.Wrong;
+            }
+
+            failed.TakeBack(account.Name, client);
+            return answer;
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            // While the database fails, nobody learns anything, and nobody should have to wait afterwards.
+            failed.TakeBack(account.Name, client);
+            throw;
+        }
+    }
+
+    /// <summary>What a code can be, and what uses it up; null if it is wrong.</summary>
+    private async Task<(CodeAnswer Answer, Func<Session, ValueTask<bool>> Use)?> FindUseAsync(
+        long accountId, string typed, CancellationToken cancellation)
+    {
         if (typed.Length == RecoveryLetters)
         {
-            answer = await changes.RunAsync(
-                session => SecondFactorTable.UseRecoveryCodeAsync(session, account.Id, SecretHash.Of(typed)),
-                cancellation)
-                ? CodeAnswer.Recovery : CodeAnswer.Wrong;
-        }
-        else if (await database.ReadAsync(
-                session => SecondFactorTable.FindAuthenticatorAsync(session, account.Id), cancellation)
-            is { IsConfirmed: true } app && FindStep(app.Secret, typed) is { } step)
-        {
-            answer = await database.WriteAsync(
-                session => SecondFactorTable.UseAuthenticatorAsync(session, account.Id, step), isDurable: true,
-                cancellation)
-                ? CodeAnswer.App : CodeAnswer.Wrong;
+            return (CodeAnswer.Recovery, session =>
+                SecondFactorTable.UseRecoveryCodeAsync(session, accountId, SecretHash.Of(typed)));
         }
 
-        if (answer != CodeAnswer.Wrong) failed.TakeBack(account.Name, client);
-        return answer;
+        return await database.ReadAsync(
+                session => SecondFactorTable.FindAuthenticatorAsync(session, accountId), cancellation)
+            is { IsConfirmed: true } app && FindStep(app.Secret, typed) is { } step
+                ? (CodeAnswer.App, session => SecondFactorTable.UseAuthenticatorAsync(session, accountId, step))
+                : null;
     }
 
     /// <summary>

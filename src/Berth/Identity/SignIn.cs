@@ -96,7 +96,7 @@ internal sealed class SignIn(
     /// </summary>
     public async ValueTask<SignInResult> FindInBrowserAsync(HttpContext http)
     {
-        if (http.Request.Headers.Authorization.Count > 0 || !BrowserSessions.IsIn(http.Request)
+        if (http.Request.Headers.Authorization.Count > 0 || !sessions.IsIn(http.Request)
             || await sessions.FindAsync(http) is not { } caller)
         {
             return await FindAsync(http);
@@ -220,7 +220,7 @@ internal sealed class SignIn(
     {
         if (await secrets.FindAsync(user, secret, AddressOf(http), http.RequestAborted) is { } known)
             return new SignInResult(known, null);
-        return Refuse(http, user, "this token is not valid, or not for this user name");
+        return RefuseUnslowed(http, user, "this token is not valid, or not for this user name");
     }
 
     /// <summary>The user name does not matter: the token says who it is.</summary>
@@ -229,7 +229,7 @@ internal sealed class SignIn(
         var patience = isOfUpload ? settings.UploadTokenGrace : TimeSpan.Zero;
         var answer = await keyless!.CheckAsync(token, patience, http.RequestAborted);
         if (answer.Outcome == KeylessOutcome.Unavailable) return SignInResult.Away(answer.Reason!);
-        if (answer.Identity is not { } identity) return Refuse(http, "", answer.Reason!);
+        if (answer.Identity is not { } identity) return RefuseUnslowed(http, "", answer.Reason!);
         return new SignInResult(
             new Caller(null, CallerKind.Workload, identity.User, SignInMethod.Keyless) { OwnGrants = identity.Grants },
             null);
@@ -287,6 +287,12 @@ internal sealed class SignIn(
     private SignInResult Refuse(HttpContext http, string user, string reason)
     {
         refused.Note(http, user, reason);
+        return SignInResult.Refused(reason);
+    }
+
+    private SignInResult RefuseUnslowed(HttpContext http, string user, string reason)
+    {
+        refused.NoteUnslowed(http, user, reason);
         return SignInResult.Refused(reason);
     }
 

@@ -88,7 +88,7 @@ internal sealed partial class SignInPages(
 
         // Whatever becomes of it, an attempt is good for one answer.
         var name = system.Settings.Name;
-        var kept = http.Request.Cookies[CookieOf(name)];
+        var kept = cookies.Find(http.Request, CookieOf(name));
         cookies.Remove(http, CookieOf(name), CallbackOf(name));
         if (!SignInAttempt.TryRead(name, kept, clock.GetUtcNow(), out var attempt)
             || http.Request.Query["state"] is not [{ } state] || !attempt.HasState(state))
@@ -208,7 +208,7 @@ internal sealed partial class SignInPages(
         var title = system.Settings.Title;
         if (error == "access_denied")
             return AnswerAsync(http, StatusCodes.Status403Forbidden, system, $"You were not signed in at {title}.");
-        LogRefusedThere(system.Settings.Name, PlainText.Of(error, MaxNameChars));
+        if (refused.MayNote(http)) LogRefusedThere(system.Settings.Name, PlainText.Of(error, MaxNameChars));
         return AnswerAsync(
             http, StatusCodes.Status502BadGateway, system,
             $"{title} reported an error, which is in the registry's log.");
@@ -241,7 +241,7 @@ internal sealed partial class SignInPages(
             status == StatusCodes.Status503ServiceUnavailable ? RetrySoon : null);
 
     private void Refuse(HttpContext http, BrowserSignIn system, string user, string reason) =>
-        refused.Note(http, user, $"{system.Settings.Source}: {reason}");
+        refused.NoteUnslowed(http, user, $"{system.Settings.Source}: {reason}");
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Nobody can sign in at {System}: {Reason}")]
     private partial void LogAway(string system, string reason);

@@ -80,7 +80,7 @@ public sealed class GuessingTests : IDisposable
         var queue = new BcryptQueue(new PasswordCheckSettings { Threads = 1, Waiting = 2, WaitingPerClient = 1 });
         var first = CompareAsync("first", "192.0.2.1", Slow);
         var second = first;
-        await Eventually.TrueAsync(() => !(second = CompareAsync("second", "192.0.2.2")).IsCompleted);
+        await Eventually.TrueAsync(() => !(second = CompareAsync("second", "192.0.2.1")).IsCompleted);
         var third = CompareAsync("third", Attacker);
         Assert.Null(await CompareAsync("fourth", Attacker));
         var right = CompareAsync("right", Good);

@@ -123,6 +123,59 @@ public sealed class SavedTokenTests : IDisposable
         (await RunAsync("logout", server)).Is(0);
     }
 
+    [Theory]
+    [InlineData("no JSON")]
+    [InlineData("{\"a\":{},\"a\":{}}")]
+    [InlineData("[]")]
+    [InlineData(null)]
+    public async Task A_login_that_could_not_keep_its_token_asks_nobody(string? content)
+    {
+        await using var registry = await StartAsync();
+        var folder = Directory.CreateDirectory(Path.GetDirectoryName(CredentialsFile)!);
+        if (content is not null) await File.WriteAllTextAsync(CredentialsFile, content, Stop);
+        else Directory.CreateDirectory(CredentialsFile);
+        var refused = (await RunAsync("login", registry.BaseAddress.ToString())).Is(2);
+        Assert.Contains(CredentialsFile, refused.Errors, StringComparison.Ordinal);
+        Assert.DoesNotContain("Open this page", refused.Output, StringComparison.Ordinal);
+        Assert.Single(folder.EnumerateFileSystemInfos());
+        var list = (await RunAsync("token", "list", "ann", "--server", registry.BaseAddress.ToString())).Is(2);
+        Assert.DoesNotContain(" at Berth.", list.Errors, StringComparison.Ordinal);
+    }
+
+    /// <summary>Others may read the file, or what the link leads to; a command that was killed left its own.</summary>
+    [Fact]
+    public async Task Tokens_are_only_for_their_owner_whatever_lay_there()
+    {
+        await using var registry = await StartAsync();
+        var server = registry.BaseAddress.ToString();
+        await SaveAsync(server, await TokenAsync(registry), DateTimeOffset.MaxValue);
+        await SaveAsync("https://other.example.com", "berth_pat_other", DateTimeOffset.MaxValue);
+        var shared = Path.Combine(_home.FullName, "shared.json");
+        File.Move(CredentialsFile, shared);
+        File.SetUnixFileMode(shared, (UnixFileMode)0b110_110_110);
+        File.CreateSymbolicLink(CredentialsFile, shared);
+        (await RunAsync("logout", server)).Is(0);
+        Assert.Null(new FileInfo(CredentialsFile).LinkTarget);
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(CredentialsFile));
+        Assert.Equal(
+            ["https://other.example.com"],
+            JsonNode.Parse(await File.ReadAllTextAsync(CredentialsFile, Stop))!.AsObject().Select(pair => pair.Key));
+    }
+
+    [Fact]
+    public async Task A_list_goes_on_at_the_same_server_whatever_its_link_says()
+    {
+        await using var thief = await LinkingServer.StartAsync(_ => null);
+        await using var server = await LinkingServer.StartAsync(
+            path => path.Contains("more", StringComparison.Ordinal) ? null
+                : $"<http://127.0.0.1//{thief.Authority}/more?n=1>; rel=\"next\"");
+        var address = $"http://{server.Authority}";
+        await SaveAsync(address, "berth_pat_secret", DateTimeOffset.MaxValue);
+        (await RunAsync("user", "list", "--server", address)).Is(0);
+        Assert.Equal(["/api/v1/users", $"//{thief.Authority}/more?n=1"], server.Asked);
+        Assert.Empty(thief.Asked);
+    }
+
     [Fact]
     public async Task Only_a_request_with_a_token_of_its_own_revokes_it()
     {

@@ -143,12 +143,25 @@ public sealed class ClaimConditionTests
         var random = new Random(11);
         for (var i = 0; i < 50_000; i++)
         {
-            var pattern = Text(random, "ab/***", 9);
-            var text = Text(random, "aab/", 10);
+            var pattern = Text(random, "ab/***", 11);
+            var text = Text(random, "aab/", 14);
             var expression = Regex.Escape(pattern).Replace(@"\*\*", ".*").Replace(@"\*", "[^/]*");
             var matches = ClaimPattern.Parse(pattern).Matches(text);
             Assert.True(Regex.IsMatch(text, $"^{expression}$") == matches, $"{pattern} on {text}");
         }
+    }
+
+    /// <summary>If each wildcard began again at every place, this would take hours.</summary>
+    [Theory]
+    [InlineData('a')]
+    [InlineData('/')]
+    public void A_pattern_that_fits_a_long_text_almost_everywhere_is_compared_quickly(char other)
+    {
+        var text = string.Concat(Enumerable.Repeat(new string('a', 2500) + other, 4));
+        var almost = new string('a', 1200) + "b";
+        foreach (var pattern in new[] { $"**a*{almost}", $"**{almost}", $"**a*a*a*{almost}", $"**a*a/**a*{almost}" })
+            Assert.False(ClaimPattern.Parse(pattern).Matches(text));
+        Assert.True(ClaimPattern.Parse($"**a*{almost[..^1]}**").Matches(text));
     }
 
     [Fact]

@@ -159,6 +159,26 @@ public sealed class DeviceSignInTests
     }
 
     [Fact]
+    public async Task One_network_can_not_take_all_places_of_programs_that_wait()
+    {
+        await using var registry = await AccountsOf.StartAsync(
+            auth => auth with { Sessions = new() { WaitingDevices = 200 } },
+            s => s with { Http = s.Http with { TrustedProxies = [new IPNetwork(IPAddress.Loopback, 32)] } });
+        for (var i = 0; i < 25; i++)
+            Assert.Equal(i < 20 ? 200 : 429, await BeginFromAsync($"2001:db8::{i}"));
+        Assert.Equal(200, await BeginFromAsync("2001:db8:1::1"));
+
+        async Task<int> BeginFromAsync(string client)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, "auth/device");
+            request.Headers.Add("X-Forwarded-For", client);
+            request.Content = new FormUrlEncodedContent([new("name", "x")]);
+            using var answer = await registry.Client.SendAsync(request, Stop);
+            return (int)answer.StatusCode;
+        }
+    }
+
+    [Fact]
     public async Task Guessing_codes_is_slowed_down()
     {
         await using var registry = await StartAsync();
