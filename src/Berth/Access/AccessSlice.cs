@@ -107,7 +107,7 @@ internal sealed class AccessSlice : Slice
         services.AddSingleton(provider => new LocalUsers(
             auth.Local, provider.GetRequiredService<KnownRights>(), provider.GetRequiredService<PasswordChecks>()));
         services.AddSingleton(provider => new FailedSignIns(
-            auth.FailedSignIns, provider.GetRequiredService<TimeProvider>()));
+            auth.FailedSignIns, provider.GetRequiredService<TimeProvider>(), sparesNewNetworks: true));
         services.AddSingleton(provider => new CertificateUsers(
             auth.ClientCertificate, provider.GetService<HtpasswdFile>(),
             provider.GetRequiredService<KnownRights>()));

@@ -7,9 +7,15 @@ namespace Berth.Identity;
 /// <summary>
 /// Slows down the guessing of passwords. Each wrong guess counts, not each use of a wrong password: a client with a
 /// mistyped one guesses once. Who guesses is told by network, so that nobody can lock out a user elsewhere: only an
-/// account that is guessed at from everywhere is closed to networks from which its user has not signed in before.
+/// account that is guessed at from everywhere is closed to networks that have guessed wrong themselves, at whatever
+/// account, and from which its user has not signed in before.
 /// </summary>
-internal sealed class FailedSignIns(FailedSignInSettings settings, TimeProvider clock)
+/// <param name="settings">The limits.</param>
+/// <param name="clock">The time.</param>
+/// <param name="sparesNewNetworks">
+/// False: an account that is guessed at from everywhere is closed to all others too.
+/// </param>
+internal sealed class FailedSignIns(FailedSignInSettings settings, TimeProvider clock, bool sparesNewNetworks = false)
 {
     /// <summary>Networks and accounts that are watched: some 10 MB when full.</summary>
     private const int KeptCounts = 50_000;
@@ -23,7 +29,7 @@ internal sealed class FailedSignIns(FailedSignInSettings settings, TimeProvider 
     {
         var keys = new Keys(account, client);
         var wait = Longest(WaitOf(keys.Network, settings.PerAddress), WaitOf(keys.Both, settings.PerAccount));
-        return proven.TryGet(keys.Both, out _)
+        return proven.TryGet(keys.Both, out _) || (sparesNewNetworks && WrongAt(keys.Network) == 0)
             ? wait
             : Longest(wait, WaitOf(keys.Account, settings.PerAccountFromAnywhere));
     }
@@ -57,9 +63,11 @@ internal sealed class FailedSignIns(FailedSignInSettings settings, TimeProvider 
     }
 
     /// <summary>How many wrong guesses have lately come from a client's network.</summary>
-    public int WrongFrom(IPAddress? client)
+    public int WrongFrom(IPAddress? client) => WrongAt(new Keys("", client).Network);
+
+    private int WrongAt(string key)
     {
-        if (!counts.TryGet(new Keys("", client).Network, out var count)) return 0;
+        if (!counts.TryGet(key, out var count)) return 0;
         lock (count) return clock.GetElapsedTime(count.Since) < settings.Window ? count.Wrong : 0;
     }
 

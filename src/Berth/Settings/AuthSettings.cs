@@ -158,7 +158,8 @@ public sealed record FailedSignInSettings
     public int PerAddress { get; init; } = 100;
 
     /// <summary>
-    /// For one account from all addresses from which its user has not signed in before. Default: as for an address.
+    /// For one account from all addresses: then those that have guessed wrong wait, except where its user has signed in
+    /// lately. Default: as for an address.
     /// </summary>
     public int PerAccountFromAnywhere { get; init; } = 100;
 

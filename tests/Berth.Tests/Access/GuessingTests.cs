@@ -136,6 +136,27 @@ public sealed class GuessingTests : IDisposable
     }
 
     [Fact]
+    public void Nobody_is_locked_out_by_those_who_guess_from_everywhere()
+    {
+        var clock = new SetClock();
+        var failed = new FailedSignIns(new FailedSignInSettings(), clock, sparesNewNetworks: true);
+        var usual = IPAddress.Parse(Good);
+        failed.NoteRight("ann", usual);
+        failed.NoteWrong("ann", usual);
+        for (var i = 0; i < 200; i++) failed.NoteWrong("ann", IPAddress.Parse($"203.0.113.{i}"));
+
+        // Those who have guessed wrong wait, whatever they guessed at; somebody on the way, and at home, does not.
+        Assert.NotNull(failed.FindWait("Ann", IPAddress.Parse("203.0.113.7")));
+        Assert.Null(failed.FindWait("bob", IPAddress.Parse("203.0.113.7")));
+        failed.NoteWrong("bob", IPAddress.Parse("192.0.2.9"));
+        Assert.NotNull(failed.FindWait("ann", IPAddress.Parse("192.0.2.9")));
+        Assert.Null(failed.FindWait("ann", IPAddress.Parse("192.0.2.200")));
+        Assert.Null(failed.FindWait("ann", usual));
+        clock.Advance(new FailedSignInSettings().Window);
+        Assert.Null(failed.FindWait("ann", IPAddress.Parse("203.0.113.7")));
+    }
+
+    [Fact]
     public async Task A_right_password_is_forgotten_five_minutes_after_its_last_use()
     {
         var clock = new SetClock();
