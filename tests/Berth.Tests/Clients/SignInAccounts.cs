@@ -17,6 +17,8 @@ internal sealed class SignInAccounts
     private string robot = "";
     private string gone = "";
     private string token = "";
+    private string oldToken = "";
+    private string oldRobot = "";
 
     /// <summary>Local users, of whom the administrator has <see cref="Password"/>.</summary>
     public static LocalSettings Settings { get; } =
@@ -25,6 +27,12 @@ internal sealed class SignInAccounts
     public static async Task<SignInAccounts> MakeAsync(ClientFixture client, RegistryFixture registry, OciLayout image)
     {
         var made = new SignInAccounts();
+        var end = TimeProvider.System.GetUtcNow().AddSeconds(2);
+        made.oldToken = await SecretAsync(
+            registry, "users/admin/tokens", $$"""{"name":"old laptop","expiresAt":"{{end:O}}"}""");
+        made.oldRobot = await SecretAsync(registry, "robots", $$"""
+            {"name":"robot.old","expiresAt":"{{end:O}}","grants":[{"names":"**","actions":["pull","push"]}]}
+            """);
         await SeedAsync(client, registry.BaseAddress.Authority, image);
         await AskAsync(registry, HttpMethod.Patch, $"repositories/{PublicRepository}", """{"isPublic":true}""");
         await AskAsync(registry, HttpMethod.Post, "users", $$"""{"name":"eve","password":"{{Password}}"}""");
@@ -36,6 +44,7 @@ internal sealed class SignInAccounts
             """);
         await AskAsync(registry, HttpMethod.Delete, "robots/robot.gone", null);
         made.token = await SecretAsync(registry, "users/admin/tokens", """{"name":"laptop"}""");
+        await Eventually.TrueAsync(() => TimeProvider.System.GetUtcNow() > end);
         return made;
     }
 
@@ -60,6 +69,8 @@ internal sealed class SignInAccounts
         yield return Case("token", $"admin:{token}", true, true);
         yield return Case("robot that reads", $"robot.reader:{robot}", true, false);
         yield return Case("robot that is gone", $"robot.gone:{gone}", false, false);
+        yield return Case("token that has expired", $"admin:{oldToken}", false, false);
+        yield return Case("robot that has expired", $"robot.old:{oldRobot}", false, false);
         yield return Case("stranger", $"eve:{Password}", false, false) with { MayLogIn = true };
         foreach (var login in new[] { null, $"eve:{Password}" })
             yield return Public(Case($"public repository, {login}", login, true, false));
