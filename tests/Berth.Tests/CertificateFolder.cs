@@ -40,9 +40,19 @@ internal sealed class CertificateFolder : IDisposable
     public X509Certificate2 CreateClient(bool isKnown) =>
         Issue("jane", isKnown ? clientIssuer : Issue("clients", null, null), ClientAuthentication);
 
+    /// <summary>A client's certificate with names that differ.</summary>
+    public X509Certificate2 CreateClient(string name, string? email, string? dns)
+    {
+        var names = new SubjectAlternativeNameBuilder();
+        if (email is not null) names.AddEmailAddress(email);
+        if (dns is not null) names.AddDnsName(dns);
+        return Issue(name, clientIssuer, ClientAuthentication, names);
+    }
+
     public void Dispose() => Directory.Delete(Root, recursive: true);
 
-    private static X509Certificate2 Issue(string name, X509Certificate2? issuer, string? usage)
+    private static X509Certificate2 Issue(
+        string name, X509Certificate2? issuer, string? usage, SubjectAlternativeNameBuilder? others = null)
     {
         var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
@@ -50,10 +60,14 @@ internal sealed class CertificateFolder : IDisposable
         if (usage is not null)
         {
             request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(usage)], critical: false));
-            var names = new SubjectAlternativeNameBuilder();
-            names.AddDnsName(name);
-            names.AddIpAddress(IPAddress.Loopback);
-            request.CertificateExtensions.Add(names.Build());
+            if (others is null)
+            {
+                others = new SubjectAlternativeNameBuilder();
+                others.AddDnsName(name);
+                others.AddIpAddress(IPAddress.Loopback);
+            }
+
+            request.CertificateExtensions.Add(others.Build());
         }
 
         var now = DateTimeOffset.UtcNow;

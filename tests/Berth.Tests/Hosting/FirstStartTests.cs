@@ -34,6 +34,43 @@ public sealed partial class FirstStartTests : IDisposable
         Assert.DoesNotContain("was made", log, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Where_others_can_connect_users_must_sign_in_though_no_setting_says_so()
+    {
+        var (error, _) = await ServeAsync(
+            async (address, error) =>
+            {
+                var password = Password().Match(error).Groups[1].Value;
+                var here = new UriBuilder(address) { Host = "127.0.0.1" }.Uri;
+                Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync(here, null));
+                Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync(here, null, "/v2/_catalog"));
+                Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync(here, null, "/v2/team/app/manifests/1"));
+                Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync(here, "admin:guess"));
+                Assert.Equal(HttpStatusCode.OK, await AskAsync(here, $"admin:{password}"));
+            },
+            "0.0.0.0:0");
+        Assert.Contains("and the password ", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_administrators_password_may_be_in_a_file_which_only_the_first_start_reads()
+    {
+        var file = Path.Combine(folder, "password");
+        await File.WriteAllTextAsync(file, "of green gables\n", Stop);
+        var setting = ("REGISTRY_AUTH_LOCAL_ADMINPASSWORDFILE", file);
+        var (error, log) = await ServeAsync(UseAsync, "127.0.0.1:0", setting);
+        Assert.Equal("", error);
+        Assert.DoesNotContain("green", log, StringComparison.Ordinal);
+        await File.WriteAllTextAsync(file, "something else\n", Stop);
+        await ServeAsync(UseAsync, "127.0.0.1:0", setting);
+
+        static async Task UseAsync(Uri address, string error)
+        {
+            Assert.Equal(HttpStatusCode.OK, await AskAsync(address, "admin:of green gables"));
+            Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync(address, "admin:something else"));
+        }
+    }
+
     [Theory]
     [InlineData("short", "a password has at least 8 characters")]
     [InlineData("with\u0007bell", "a password has no control characters")]
@@ -46,10 +83,15 @@ public sealed partial class FirstStartTests : IDisposable
         Assert.Contains($"auth.local.adminpassword: {reason}", await berth.Error.ReadToEndAsync(Stop));
     }
 
-    private async Task<(string Error, string Log)> ServeAsync(Func<Uri, string, Task> use)
+    /// <param name="use">Is given the address, and what was written to standard error.</param>
+    /// <param name="addr">Where it listens; on loopback, with users in the database.</param>
+    /// <param name="settings">More settings.</param>
+    private async Task<(string Error, string Log)> ServeAsync(
+        Func<Uri, string, Task> use, string addr = "127.0.0.1:0", params (string Name, string Value)[] settings)
     {
-        using var berth = new ServeProcess(
-            folder, "127.0.0.1:0", "data", ("REGISTRY_AUTH_LOCAL_ENABLED", "true"));
+        if (addr.StartsWith("127.", StringComparison.Ordinal))
+            settings = [.. settings, ("REGISTRY_AUTH_LOCAL_ENABLED", "true")];
+        using var berth = new ServeProcess(folder, addr, "data", settings);
         var log = new StringBuilder();
         Match address;
         do
@@ -62,7 +104,8 @@ public sealed partial class FirstStartTests : IDisposable
 
         // The password comes after the address, and ends with an empty line.
         var error = new StringBuilder();
-        if (log.ToString().Contains("was made", StringComparison.Ordinal))
+        var isMadeUp = !settings.Any(setting => setting.Name.Contains("PASSWORD", StringComparison.Ordinal));
+        if (isMadeUp && log.ToString().Contains("was made", StringComparison.Ordinal))
         {
             while (!error.ToString().EndsWith("admin\n\n", StringComparison.Ordinal))
                 error.Append(await berth.Error.ReadLineAsync(Stop)).Append('\n');
@@ -76,10 +119,10 @@ public sealed partial class FirstStartTests : IDisposable
         return (error.ToString(), log.ToString());
     }
 
-    private static async Task<HttpStatusCode> AskAsync(Uri address, string? login)
+    private static async Task<HttpStatusCode> AskAsync(Uri address, string? login, string path = "/v2/")
     {
         using var client = new HttpClient();
-        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(address, "/v2/"));
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(address, path));
         if (login is not null)
         {
             request.Headers.Authorization = new AuthenticationHeaderValue(

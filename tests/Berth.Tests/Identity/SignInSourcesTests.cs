@@ -83,6 +83,49 @@ public sealed class SignInSourcesTests
     }
 
     [Fact]
+    public async Task A_group_of_the_directory_is_followed_at_the_next_sign_in()
+    {
+        await using var server = await SlapdServer.StartAsync("groups");
+        await using var registry = await StartAsync(
+            auth => auth with
+            {
+                Ldap = server.Settings with { GroupBase = SlapdServer.GroupBase, RememberFor = TimeSpan.Zero },
+            },
+            settings => settings with
+            {
+                Access = [new() { Allow = ["group:admins"], Actions = ["pull", "push"], Names = ["ops/**"] }],
+            });
+        await AddTeamAsync(registry, "developers");
+        var script = new Script(registry) { ["bob"] = Basic("bob", "bob-secret") };
+        await PlayAsync(team: 202, ops: 403);
+        await ChangeAsync("admins", "add");
+        await PlayAsync(team: 202, ops: 202);
+        await ChangeAsync("developers", "delete");
+        await PlayAsync(team: 403, ops: 202);
+        await ChangeAsync("admins", "delete");
+        await PlayAsync(team: 403, ops: 403);
+
+        Task ChangeAsync(string group, string change) => server.ModifyAsync(
+            $"""
+            dn: cn={group},{SlapdServer.GroupBase}
+            changetype: modify
+            {change}: member
+            member: uid=bob,{SlapdServer.UserBase}
+
+            """);
+
+        Task PlayAsync(int team, int ops) => script.PlayAsync(
+            $$"""
+            POST /v2/team/app/blobs/uploads/
+              Authorization: {bob}
+              {{team}}
+            POST /v2/ops/app/blobs/uploads/
+              Authorization: {bob}
+              {{ops}}
+            """);
+    }
+
+    [Fact]
     public async Task A_name_that_a_local_user_has_is_not_given_to_a_user_of_the_directory_unless_the_rule_says_so()
     {
         var server = await SlapdServer.SharedAsync();

@@ -1,4 +1,5 @@
 using Berth.Settings;
+using Berth.Tests.Clients;
 
 namespace Berth.Tests.Servers;
 
@@ -49,6 +50,18 @@ internal sealed class SlapdServer : IAsyncDisposable
         var (port, tlsPort) = (LoopbackPorts.Free(), LoopbackPorts.Free());
         var script = await ServerScript.StartAsync("slapd.sh", $"{port}", $"{tlsPort}", name);
         return new SlapdServer(script, port, tlsPort);
+    }
+
+    /// <summary>Changes entries, as an administrator of the directory does with ldapmodify.</summary>
+    public async Task ModifyAsync(string ldif)
+    {
+        var file = Path.Combine(script.Folder, "change.ldif");
+        await File.WriteAllTextAsync(file, ldif);
+        var run = await ProgramRun.StartAsync(
+            "ldapmodify",
+            ["-x", "-H", Url, "-D", "cn=admin,dc=example,dc=org", "-w", "admin-secret", "-f", file],
+            new Dictionary<string, string>(), "/", TimeSpan.FromMinutes(1));
+        run.OutputOfSuccess();
     }
 
     /// <summary>The server that all tests share.</summary>
