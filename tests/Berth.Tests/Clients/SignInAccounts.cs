@@ -75,7 +75,7 @@ internal sealed class SignInAccounts
         foreach (var login in new[] { null, $"eve:{Password}" })
             yield return Public(Case($"public repository, {login}", login, true, false));
 
-        // Programs that try without a password first never learn that it is wrong.
+        // Programs that ask for a token learn that the password is wrong, and others get what everyone gets.
         yield return Public(Case("public repository, wrong password", "eve:mistyped", false, false));
 
         SignInCase Case(string state, string? login, bool mayPull, bool mayPush) =>

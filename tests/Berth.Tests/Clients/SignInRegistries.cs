@@ -43,7 +43,8 @@ internal sealed record SignInCase(
 
     public void CheckPull(ProgramRun run) => Check(run, MayPull);
 
-    /// <summary>The same for a program that sends its password only when asked.</summary>
+    /// <summary>The same for a program that can do without its password, or sends it to no place that checks it.
+    /// </summary>
     public void CheckPullUnasked(ProgramRun run) => Check(run, MayPull || MayAnyonePull);
 
     public void CheckPush(ProgramRun run) => Check(run, MayPush);
@@ -140,15 +141,17 @@ internal sealed class SignInRegistries : IAsyncDisposable
         Add("logged out", login: null, everyone, mayPush: false);
         Add("right password", $"{User}:{Right}", everyone || hasUsers, hasUsers);
 
-        // If nobody is asked for a password, one for another registry does no harm.
-        Add("wrong password", $"{User}:mistyped", !hasUsers, mayPush: false);
+        // A wrong password takes nothing away from what everyone may; and if nobody is asked for one, that for another
+        // registry does no harm.
+        Add("wrong password", $"{User}:mistyped", everyone || !hasUsers, mayPush: false, mayLogIn: !hasUsers);
 
-        void Add(string state, string? login, bool mayPull, bool mayPush) =>
+        void Add(string state, string? login, bool mayPull, bool mayPush, bool? mayLogIn = null) =>
             cases.Add(
                 SignInCase.At(
                     client, registry.BaseAddress.Authority, $"{name}, {state}", login, mayPull, mayPush) with
                 {
                     MayAnyonePull = everyone,
+                    MayLogIn = mayLogIn ?? mayPull,
                 });
     }
 
