@@ -12,7 +12,7 @@ public sealed class OldestDockerFixture() : DockerFixture("bookworm", containerd
 
 /// <summary>
 /// Docker logged out, with the right password and with a wrong one, where everyone may pull and where only users may.
-/// Logged out, it only continues if it is asked for a token; logged in with a wrong password, it gets what everyone gets.
+/// Logged out, it only continues if it is asked for a token; with a wrong password, it gets what everyone gets.
 /// </summary>
 public abstract class DockerSignInTests(DockerFixture fixture)
 {

@@ -119,6 +119,7 @@ public sealed class DocumentedClientTests(ClientFixture client) : IClassFixture<
         {
             var text = line.Trim();
             command.AppendLine(text.StartsWith("- ", StringComparison.Ordinal) ? text[2..] : text);
+            if (text.EndsWith("run: |", StringComparison.Ordinal)) command.Clear();
             if (text.EndsWith('\\') || text.EndsWith('|')) continue;
             if (command.ToString().Contains("--password-stdin", StringComparison.Ordinal)) logins.Add($"{command}");
             command.Clear();
