@@ -76,11 +76,11 @@ public sealed class AuditTests
         var entries = await WrittenAsync(registry);
         Assert.Equal(
             [
-                "push done ann ann/app 1", "pull done ann ann/app 1", "delete done ann ann/app 1",
-                "push denied ann team/app ", "sign-in denied ann  ", "sign-in done ann  ",
+                "sign-in done ann  ", "push done ann ann/app 1", "sign-in done ann  ", "pull done ann ann/app 1",
+                "delete done ann ann/app 1", "push denied ann team/app ", "sign-in denied ann  ", "sign-in done ann  ",
             ],
             entries.Select(e => $"{e.Action} {e.Result} {e.Actor} {e.Repository} {e.Target}"));
-        var push = entries[0];
+        var push = entries[1];
         Assert.Equal(("secret", id, "127.0.0.1", "test/1"), (push.Method, push.SecretId, push.Address, push.Agent));
         Assert.Equal(script.Filled("{sha256 image}"), push.Digest);
         Assert.False(string.IsNullOrEmpty(push.RequestId));
