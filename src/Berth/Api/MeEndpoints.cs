@@ -84,6 +84,7 @@ internal sealed class MeEndpoints(Database database, AccessChanges changes, Loca
             async session =>
             {
                 if (await AccountTable.FindAsync(session, IdOf(http)) is not { } row) return UserEndpoints.NotFound();
+                if (!http.IsFor(row.Version)) return ApiError.Changed();
                 await AccountTable.UpdateAsync(session, row with { PasswordHash = hash });
                 await TokenTable.RemoveAllAsync(session, row.Id, TokenKinds.Refresh);
                 await SessionTable.RemoveAllAsync(session, row.Id);

@@ -171,6 +171,8 @@ internal sealed class RobotEndpoints(
             {
                 if (await FindAsync(session, name) is not { } robot) return NotFound();
                 if (await RefuseAsync(session, http.Caller(), robot) is { } refusal) return refusal;
+                if (!http.IsFor(robot.Version)) return ApiError.Changed();
+                robot = await AccountTable.UpdateAsync(session, robot);
                 var now = clock.GetUtcNow();
                 foreach (var old in await SecretsAsync(session, robot))
                 {

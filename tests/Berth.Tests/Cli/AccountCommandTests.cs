@@ -12,6 +12,9 @@ public sealed class AccountCommandTests
 {
     private const string Password = ApiRegistry.Password;
 
+    /// <summary>Nobody signs in with it.</summary>
+    private const string BcryptHash = "$2y$05$abcdefghijklmnopqrstuuAHmOzlXzvNnkqvW0zO9YzQpJtOtC0yK";
+
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
@@ -56,6 +59,39 @@ public sealed class AccountCommandTests
         Assert.Matches("\npush    yes      team acme/dev may pull,push in acme/\\*\\*\ndelete  no\n", explained);
         var shown = (await berth.RunAsync("robot", "show", "robot.ci")).Output;
         Assert.Contains("acme/app=pull,delete acme/ci/*=writer", shown);
+    }
+
+    /// <summary>They have no accounts, and rules of the settings say what they may do.</summary>
+    [Fact]
+    public async Task What_users_of_a_file_may_do_is_explained_too()
+    {
+        var folder = Directory.CreateTempSubdirectory("berth-explain-").FullName;
+        var (users, settings) = (Path.Combine(folder, "users"), Path.Combine(folder, "berth.yml"));
+        await File.WriteAllTextAsync(users, $"alice:{BcryptHash}\nBob:{BcryptHash}\n", Stop);
+        async Task<string> ExplainAsync(string rules, string user, int exitCode = 0)
+        {
+            await File.WriteAllTextAsync(
+                settings, $"auth:\n  htpasswd:\n    path: {users}\nstorage:\n  filesystem:\n    rootdirectory: "
+                    + $"{folder}/data\n{rules}", Stop);
+            var told = await AccountCommand.RunAsync(
+                new Dictionary<string, string>(), input: "",
+                "access", "explain", user, "dev/app", "--config", settings);
+            told.Is(exitCode);
+            return exitCode == 0 ? told.Output : told.Errors;
+        }
+
+        (await AccountCommand.RunAsync(
+            new Dictionary<string, string> { ["REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY"] = $"{folder}/data" },
+            input: "", "user", "add", "carol")).Is(0);
+        const string Rules = "access:\n- allow: [user:alice]\n  actions: [pull, push]\n  names: [dev/**]\n";
+        var alice = await ExplainAsync(Rules, "alice");
+        Assert.Matches("\npush    yes      rule 1 of the settings allows pull,push in dev/\\*\\*\ndelete  no\n", alice);
+        Assert.Matches("\npull    no\n", await ExplainAsync(Rules, "Bob"));
+        Assert.Contains("users of the htpasswd file may do everything", await ExplainAsync("", "Bob"));
+        foreach (var nobody in new[] { "bob", "Carl", "A B" })
+            Assert.Contains("no such user", await ExplainAsync(Rules, nobody, exitCode: 1));
+        Assert.Matches("\npull    no\n", await ExplainAsync(Rules, "carol"));
+        Directory.Delete(folder, recursive: true);
     }
 
     [Fact]
