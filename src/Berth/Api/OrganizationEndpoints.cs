@@ -8,7 +8,7 @@ namespace Berth.Api;
 internal sealed record OrganizationView(
     string Name, string? FullName, bool MakesPublic, DateTimeOffset CreatedAt, string CreatedBy, long Version) : INoted
 {
-    ChangeNote INoted.Note => new(Name);
+    ChangeNote INoted.Note => new(Name, MakesPublic ? "makes public repositories" : null);
 
     public static OrganizationView Of(AccountRow row) =>
         new(row.Name, row.FullName, row.MakesPublic, row.CreatedAt, row.CreatedBy, row.Version);

@@ -99,6 +99,7 @@ public sealed class AuditListTests(ApiRegistry api)
             .Is(0);
         Assert.All(
             exported.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries),
-            line => Assert.Matches(@"^\{""id"":\d+,""time"":"".*\}$", line));
+            line => Assert.Matches(
+                @"^\{""id"":\d+,""time"":""\d{4}-\d\d-\d\dT[0-9:]{8}\.\d{3}Z"",.*""method"":""console"".*\}$", line));
     }
 }

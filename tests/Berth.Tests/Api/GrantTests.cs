@@ -143,6 +143,24 @@ public sealed class GrantTests(ApiRegistry api)
         (await api.AskAsync("ann", "GET", "/access/explain?user=ann")).Is(400);
     }
 
+    [Fact]
+    public async Task Users_and_administrators_choose_what_new_repositories_of_a_user_are()
+    {
+        var user = await api.UserAsync();
+        async Task<string> MakeAsync(string name) => (await api.AskAsync(
+            user, "POST", "/repositories", $$"""{"name":"{{user}}/{{name}}"}""")).Is(201).Of("isPublic");
+        Assert.Equal("False", await MakeAsync("a"));
+        (await api.AskAsync(user, "PATCH", "/me", """{"makesPublic":true}""")).Is(200);
+        Assert.Equal("True", (await api.AskAsync(user, "GET", "/me")).Is(200).Of("makesPublic"));
+        Assert.Equal("True", await MakeAsync("b"));
+        (await api.AskAsync("admin", "PATCH", $"/users/{user}", """{"fullName":"U"}""")).Is(200);
+        Assert.Equal("True", (await api.AskAsync("aud", "GET", $"/users/{user}")).Is(200).Of("makesPublic"));
+        (await api.AskAsync("admin", "PATCH", $"/users/{user}", """{"makesPublic":false}""")).Is(200);
+        Assert.Equal("False", await MakeAsync("c"));
+        (await api.AskAsync("eve", "PATCH", $"/users/{user}", """{"makesPublic":true}""")).Is(403);
+        (await api.AskAsync(user, "PATCH", "/me", """{"makesPublic":null}""")).Is(200);
+    }
+
     /// <summary>Its name tells whose it is, and what for.</summary>
     [Fact]
     public async Task A_robot_of_others_is_answered_as_if_it_were_not_there()

@@ -118,7 +118,11 @@ public sealed class AccountCommandTests
         await Do("user enable ann");
         Assert.Equal("The account of ann ends: 2099-01-02 00:00.\n", await Do("user expire ann 2099-01-02"));
         Assert.Equal("The account of ann ends: never.\n", await Do("user expire ann never"));
+        Assert.Equal("New repositories of ann are public now.\n", await Do("user visibility ann public"));
+        Assert.Matches("Makes public +yes", await Do("user show ann"));
         await Do("org add acme --public");
+        Assert.Equal("New repositories of acme are private now.\n", await Do("org visibility acme private"));
+        Assert.Matches("Makes public +no", await Do("org show acme"));
         await Do("org member add acme ann --role owner");
         await Do("team add acme/dev");
         await Do("team member add acme/dev ann");
@@ -196,6 +200,7 @@ public sealed class AccountCommandTests
         await Fails(1, "grant remove: there is no such id: it is a number", "grant remove x");
         await Fails(1, "role must be member, reader, writer, maintainer or owner", "org member add a b --role admin");
         await Fails(1, "invalid repository name", "access explain admin A/b");
+        await Fails(1, "there is no such user", "user visibility nobody public");
         await Fails(2, "write the team as organization/team", "team delete dev");
         await Fails(2, "no password in the standard input", "user password admin --password-stdin");
         await Fails(2, "without TLS others could read the password", "user list --server http://203.0.113.7 --user x");
