@@ -198,9 +198,9 @@ internal static class ApiRoutes
     private static void MapRobots(RouteGroupBuilder api, RobotEndpoints robots)
     {
         api.MapGet("/robots", robots.ListAsync)
-            .Requires(ApiRight.Account, "List the robots of a namespace, or of the registry").Lists();
+            .Requires(ApiRight.Account, "List the robots of a namespace or a repository, or of the registry").Lists();
         api.MapPost("/robots", robots.AddAsync)
-            .Requires(ApiRight.Account, "Make a robot in a namespace that the caller owns").Makes();
+            .Requires(ApiRight.Account, "Make a robot in a namespace or a repository that the caller owns").Makes();
         api.MapGet("/robots/{name}", robots.GetAsync).Requires(ApiRight.Account, "Show a robot");
         api.MapPatch("/robots/{name}", robots.ChangeAsync).Requires(ApiRight.Account, "Change a robot").Versioned();
         api.MapDelete("/robots/{name}", robots.RemoveAsync).Requires(ApiRight.Account, "Delete a robot").Versioned();

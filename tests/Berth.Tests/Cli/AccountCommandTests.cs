@@ -149,6 +149,10 @@ public sealed class AccountCommandTests
             "robot.ci has now: acme/a=writer acme/b=delete. It ends: never.\n",
             await Do("robot change robot.ci --expires never --disabled true"));
         await Do("robot delete robot.ci");
+        Assert.Matches(
+            @"The user name is robot\.web\.[a-z0-9]{10}\.",
+            await Do("robot add robot.web --repository acme/web --grant acme/web=writer"));
+        Assert.Matches(@"robot\.web\.\S+ +acme +acme/web=writer", await Do("robot list --repository acme/web"));
         await Do("org delete acme");
         await Do("user delete ann");
         Assert.DoesNotContain("ann", await Do("user list"));
