@@ -16,7 +16,9 @@ internal sealed partial class StartNote(
 {
     public const string Action = "start";
 
-    private const string Purpose = "audit-settings";
+    /// <summary>What its key is called in the database.</summary>
+    public const string Purpose = "audit-settings";
+
     private const int KeyBytes = 32;
 
     /// <summary>Half of the hash tells changes apart, and fits on a line.</summary>

@@ -150,13 +150,15 @@ public sealed class AuditTests
                 "GET /token\n Authorization: {wrong}\n 401");
             await new Script(registry) { ["wrong"] = Basic("an\"n", "x") }.PlayAsync(
                 "GET /token\n Authorization: {wrong}\n 401");
+            var start = Encoding.UTF8.GetString((await udp.ReceiveAsync(Stop)).Buffer);
+            Assert.Matches(@"^<109>1 \S+Z \S+ berth \d+ start - \{.*\}$", start);
             var message = Encoding.UTF8.GetString((await udp.ReceiveAsync(Stop)).Buffer);
             Assert.Matches(@"^<108>1 \d{4}-\d\d-\d\dT\S+Z \S+ berth \d+ sign-in - \{.*\}$", message);
             var sent = JsonNode.Parse(message[message.IndexOf('{')..])!;
             Assert.Equal("an\"n", (string?)sent["actor"]);
         }
 
-        var line = Assert.Single(await File.ReadAllLinesAsync(path, Stop));
+        var line = Assert.Single((await File.ReadAllLinesAsync(path, Stop))[1..]);
         Assert.Equal("denied", (string?)JsonNode.Parse(line)!["result"]);
         Assert.False(File.GetUnixFileMode(path).HasFlag(UnixFileMode.OtherRead));
         await using var failing = await StartAsync(settings: s => s with
