@@ -14,11 +14,6 @@ internal sealed partial class StartNote(
     RegistrySettings settings, Database database, AuditLog audit, TimeProvider clock, ILogger<StartNote> log)
     : IHostedService
 {
-    public const string Action = "start";
-
-    /// <summary>What its key is called in the database.</summary>
-    public const string Purpose = "audit-settings";
-
     private const int KeyBytes = 32;
 
     /// <summary>Half of the hash tells changes apart, and fits on a line.</summary>
@@ -33,7 +28,7 @@ internal sealed partial class StartNote(
             var text = string.Concat(changed.Select(one => $"{one.Key}={one.Value.Length}:{one.Value}\n"));
             var digest = HMACSHA256.HashData(key, Encoding.UTF8.GetBytes(text)).AsSpan(0, DigestBytes);
             audit.NoteOwn(
-                Action, changed.Count == 0 ? null : string.Join(", ", changed.Select(one => one.Key)),
+                AuditTable.StartAction, changed.Count == 0 ? null : string.Join(", ", changed.Select(one => one.Key)),
                 $"hmac-sha256:{Convert.ToHexStringLower(digest)}");
         }
         catch (Exception e) when (e is not OperationCanceledException)
@@ -47,14 +42,15 @@ internal sealed partial class StartNote(
 
     private async Task<byte[]> FindKeyAsync(CancellationToken cancellation)
     {
-        var known = await database.ReadAsync(session => SharedKeyTable.FindAsync(session, Purpose), cancellation);
+        var known = await database.ReadAsync(
+            session => SharedKeyTable.FindAsync(session, SharedKeyTable.AuditPurpose), cancellation);
         if (known is not null) return known;
         var fresh = RandomNumberGenerator.GetBytes(KeyBytes);
         return await database.WriteAsync(
             async session =>
             {
-                await SharedKeyTable.AddAsync(session, Purpose, fresh, clock.GetUtcNow());
-                return (await SharedKeyTable.FindAsync(session, Purpose))!;
+                await SharedKeyTable.AddAsync(session, SharedKeyTable.AuditPurpose, fresh, clock.GetUtcNow());
+                return (await SharedKeyTable.FindAsync(session, SharedKeyTable.AuditPurpose))!;
             },
             isDurable: true, cancellation);
     }

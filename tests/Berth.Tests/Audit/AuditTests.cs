@@ -255,6 +255,6 @@ public sealed class AuditTests
         var entries = await registry.Services.GetRequiredService<Database>().ReadAsync(
             session => AuditTable.ListAsync(session, new AuditFilter(), null, 1000), Stop);
         entries.Reverse();
-        return entries.FindAll(entry => entry.Action != StartNote.Action);
+        return entries.FindAll(entry => entry.Action != AuditTable.StartAction);
     }
 }

@@ -73,7 +73,9 @@ public sealed class SignInNoteTests
         {
             using var form = new FormUrlEncodedContent(new Dictionary<string, string>
             {
-                ["grant_type"] = "refresh_token", ["refresh_token"] = token, ["client_id"] = "docker",
+                ["grant_type"] = "refresh_token",
+                ["refresh_token"] = token,
+                ["client_id"] = "docker",
                 ["service"] = "berth",
             });
             using var answer = await registry.Client.PostAsync("token", form, Stop);

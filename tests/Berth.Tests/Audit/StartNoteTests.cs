@@ -70,6 +70,6 @@ public sealed class StartNoteTests
     {
         await registry.Services.GetRequiredService<AuditLog>().WriteWaitingAsync(Stop);
         return await registry.Services.GetRequiredService<Database>().ReadAsync(
-            session => AuditTable.ListAsync(session, new AuditFilter(Action: StartNote.Action), null, 100), Stop);
+            session => AuditTable.ListAsync(session, new AuditFilter(Action: AuditTable.StartAction), null, 100), Stop);
     }
 }
