@@ -112,7 +112,7 @@ internal sealed class AccessSlice : Slice
             auth.ClientCertificate, provider.GetService<HtpasswdFile>(),
             provider.GetRequiredService<KnownRights>()));
         services.AddSingleton<TokenUses>().AddSingleton<SecretTokens>().AddSingleton<RememberedCallers>();
-        services.AddSingleton(auth.FailedSignIns).AddSingleton<RefusedSignIns>();
+        services.AddSingleton(auth.FailedSignIns).AddSingleton<RefusedSignIns>().AddSingleton<AcceptedSignIns>();
         services.AddSingleton(provider => new RefreshTokens(
             provider.GetRequiredService<Database>(), auth.RefreshTokenLifetime,
             provider.GetRequiredService<TimeProvider>()));
@@ -124,6 +124,6 @@ internal sealed class AccessSlice : Slice
             provider.GetRequiredService<CertificateUsers>(), provider.GetRequiredService<BrowserSessions>(),
             provider.GetRequiredService<BrowserCookies>(), provider.GetRequiredService<FailedSignIns>(),
             provider.GetRequiredService<AccessVersion>(), provider.GetRequiredService<RememberedCallers>(),
-            provider.GetRequiredService<RefusedSignIns>()));
+            provider.GetRequiredService<RefusedSignIns>(), provider.GetRequiredService<AcceptedSignIns>()));
     }
 }

@@ -34,6 +34,9 @@ internal enum SignInMethod
 
     /// <summary>The cookie of a browser that is signed in.</summary>
     Session,
+
+    /// <summary>None: a command on the database, by whoever can open it.</summary>
+    Console,
 }
 
 /// <summary>Who a request comes from. Determined once per request; many requests may share one object.</summary>

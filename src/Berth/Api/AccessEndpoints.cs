@@ -1,5 +1,6 @@
 using Berth.Access;
 using Berth.Distribution;
+using Berth.Identity;
 using Berth.Metadata;
 using Berth.Oci;
 
@@ -12,7 +13,12 @@ internal sealed record Explanation(string User, string Repository, IReadOnlyList
 internal sealed record ExplainedAction(string Action, bool IsAllowed, string? Through);
 
 /// <summary><c>/access</c>: why somebody may do something.</summary>
-internal sealed class AccessEndpoints(Database database, AccessRules access, Ownership ownership)
+/// <param name="database">The accounts.</param>
+/// <param name="access">Decides.</param>
+/// <param name="ownership">Who may ask.</param>
+/// <param name="htpasswd">The users of a file, who have no account. It is read when it is first asked for.</param>
+internal sealed class AccessEndpoints(
+    Database database, AccessRules access, Ownership ownership, Func<HtpasswdFile?> htpasswd)
 {
     private static readonly AccessAction[] All =
         [AccessAction.Pull, AccessAction.Push, AccessAction.Delete, AccessAction.Manage, AccessAction.Own];
@@ -23,15 +29,11 @@ internal sealed class AccessEndpoints(Database database, AccessRules access, Own
         var caller = http.Caller();
         if (!RepositoryName.TryParse(repository, out var name))
             return ApiError.Of(RegistryError.NameInvalid(repository));
-        if (!AccountName.TryParse(user, out var asked)) return UserEndpoints.NotFound();
-        var isSeen = caller.IsStaff || caller.Name == asked.Text
+        var asked = AccountName.TryParse(user, out var parsed) ? parsed.Text : null;
+        var isSeen = caller.IsStaff || caller.Name == asked || caller.Name == user
             || ownership.Owns(caller, NamePattern.ForRepository(name));
         if (!isSeen) return ApiError.NotFound("such repository");
-        var account = await database.ReadAsync(
-            session => AccountTable.FindAsync(session, asked.Text), http.RequestAborted);
-        if (account is null || account.Kind == AccountKinds.Organization) return UserEndpoints.NotFound();
-        var kind = account.Kind == AccountKinds.Robot ? CallerKind.Robot : CallerKind.User;
-        var who = new Caller(account.Id, kind, account.Name, SignInMethod.Password);
+        if (await FindAsync(caller, user, asked, http.RequestAborted) is not { } who) return UserEndpoints.NotFound();
         var actions = new List<ExplainedAction>();
         foreach (var action in All)
         {
@@ -39,6 +41,27 @@ internal sealed class AccessEndpoints(Database database, AccessRules access, Own
             actions.Add(new ExplainedAction(Roles.Write(action), through is not null, through));
         }
 
-        return new Explanation(account.Name, name.Text, actions);
+        return new Explanation(who.Name, name.Text, actions);
     }
+
+    /// <summary>Whom requests with this name come from: as at a sign-in, the file comes first.</summary>
+    private async Task<Caller?> FindAsync(
+        ApiCaller caller, string text, string? name, CancellationToken cancellation)
+    {
+        if (htpasswd()?.Knows(text) == true) return Caller.WithPassword(text);
+        if (name is null) return null;
+        return await database.ReadAsync<Caller?>(
+            async session => await AccountTable.FindAsync(session, name) switch
+            {
+                { Kind: AccountKinds.User } user => CallerOf(user, CallerKind.User),
+                { Kind: AccountKinds.Robot } robot
+                    when await RobotEndpoints.MaySeeAsync(session, ownership, caller, robot) =>
+                        CallerOf(robot, CallerKind.Robot),
+                _ => null,
+            },
+            cancellation);
+    }
+
+    private static Caller CallerOf(AccountRow account, CallerKind kind) =>
+        new(account.Id, kind, account.Name, SignInMethod.Password);
 }

@@ -1,4 +1,5 @@
 using System.Reflection;
+using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Http.Json;
@@ -22,6 +23,8 @@ internal interface INoted
 internal sealed class ApiAnswer<T> : IResult, IEndpointMetadataProvider
     where T : class
 {
+    private const int TagBytes = 12;
+
     private readonly T? value;
     private readonly ApiError? error;
 
@@ -33,6 +36,8 @@ internal sealed class ApiAnswer<T> : IResult, IEndpointMetadataProvider
     /// <summary>The version of what is answered, for If-Match; null if it has none.</summary>
     public long? Version { get; init; }
 
+    private bool IsTagged { get; init; }
+
     public static implicit operator ApiAnswer<T>(T value) => new(value, null);
 
     public static implicit operator ApiAnswer<T>(ApiError error) => new(null, error);
@@ -43,6 +48,12 @@ internal sealed class ApiAnswer<T> : IResult, IEndpointMetadataProvider
 
     /// <summary>With an ETag.</summary>
     public static ApiAnswer<T> Of(T value, long version) => new(value, null) { Version = version };
+
+    /// <summary>With an ETag made of all that is answered, for what has no version.</summary>
+    public static ApiAnswer<T> Tagged(T value) => new(value, null) { IsTagged = true };
+
+    /// <summary>That ETag: enough of a hash to tell changes of one thing apart.</summary>
+    public static string TagOf(HttpContext http, T value) => TagOf(BodyOf(http, value));
 
     public static void PopulateMetadata(MethodInfo method, EndpointBuilder builder) =>
         builder.Metadata.Add(
@@ -58,15 +69,24 @@ internal sealed class ApiAnswer<T> : IResult, IEndpointMetadataProvider
         }
 
         if (value is INoted noted) httpContext.Features.Set(noted.Note);
-        var options = httpContext.RequestServices.GetRequiredService<IOptions<JsonOptions>>().Value;
-        var type = (JsonTypeInfo<T>)options.SerializerOptions.GetTypeInfo(typeof(T));
-        var body = JsonSerializer.SerializeToUtf8Bytes(value!, type);
+        var body = BodyOf(httpContext, value!);
         response.StatusCode = IsNew ? StatusCodes.Status201Created : StatusCodes.Status200OK;
         response.ContentType = "application/json";
         response.ContentLength = body.Length;
-        if (Version is { } version) response.Headers.ETag = $"\"{version}\"";
+        if (Version is { } version) response.Headers.ETag = ApiRequest.TagOf(version);
+        else if (IsTagged) response.Headers.ETag = TagOf(body);
         if (!HttpMethods.IsHead(httpContext.Request.Method))
             await response.Body.WriteAsync(body, httpContext.RequestAborted);
+    }
+
+    private static string TagOf(byte[] body) =>
+        $"\"{Convert.ToHexStringLower(SHA256.HashData(body).AsSpan(0, TagBytes))}\"";
+
+    private static byte[] BodyOf(HttpContext http, T value)
+    {
+        var options = http.RequestServices.GetRequiredService<IOptions<JsonOptions>>().Value;
+        var type = (JsonTypeInfo<T>)options.SerializerOptions.GetTypeInfo(typeof(T));
+        return JsonSerializer.SerializeToUtf8Bytes(value, type);
     }
 }
 

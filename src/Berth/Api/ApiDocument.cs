@@ -95,6 +95,8 @@ internal sealed class ApiDocument([FromKeyedServices(ApiDocument.Name)] IOpenApi
     {
         if (context.JsonTypeInfo.Type == typeof(ExpiryChange))
             (schema.Type, schema.Format) = (JsonSchemaType.String | JsonSchemaType.Null, "date-time");
+        // A converter of one field hides its type.
+        if (context.JsonPropertyInfo?.PropertyType == typeof(DateTimeOffset)) schema.Type = JsonSchemaType.String;
         schema.Description ??= FieldDescriptions.OfType(context.JsonTypeInfo.Type);
         if (context.JsonPropertyInfo is { } field)
             schema.Description ??= FieldDescriptions.Of(field.DeclaringType, field.Name);

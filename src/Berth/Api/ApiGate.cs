@@ -34,7 +34,8 @@ internal sealed partial class ApiGate(
 
     /// <summary>Whoever can open the database can do everything already.</summary>
     private static readonly ApiCaller Operator = new(
-        Caller.WithPassword("operator"), new CallerRights(true, null, [], MayEverything: true), IsAdministrator: true);
+        new Caller(null, CallerKind.User, "operator", SignInMethod.Console),
+        new CallerRights(true, null, [], MayEverything: true), IsAdministrator: true);
 
     public async Task HandleAsync(HttpContext http, RequiredRight required, RequestDelegate next)
     {

@@ -36,6 +36,9 @@ internal readonly record struct Page(string Last, int Count)
 /// <summary>What handlers need of a request.</summary>
 internal static class ApiRequest
 {
+    /// <summary>The version of what is only made and removed, and never changes.</summary>
+    public const long OnlyVersion = 1;
+
     /// <summary>Who asks. <see cref="ApiGate"/> has found them.</summary>
     public static ApiCaller Caller(this HttpContext http) => http.Features.GetRequiredFeature<ApiCaller>();
 
@@ -70,10 +73,22 @@ internal static class ApiRequest
     }
 
     /// <summary>Whether a change applies to this version: If-Match names it, or is missing (RFC 9110).</summary>
-    public static bool IsFor(this HttpContext http, long version)
+    public static bool IsFor(this HttpContext http, long version) => http.IsFor(TagOf(version));
+
+    /// <summary>The same for something that has no version: all that is shown of it counts.</summary>
+    public static bool IsFor<T>(this HttpContext http, T shown)
+        where T : class => http.HasCondition() is false || http.IsFor(ApiAnswer<T>.TagOf(http, shown));
+
+    /// <summary>Whether a change is only for what there already is.</summary>
+    public static bool HasCondition(this HttpContext http) => http.Request.Headers.IfMatch.Count > 0;
+
+    /// <summary>The ETag of a version.</summary>
+    public static string TagOf(long version) => $"\"{version}\"";
+
+    private static bool IsFor(this HttpContext http, string tag)
     {
         var values = http.Request.Headers.IfMatch;
-        return values.Count == 0 || values.ToString().Split(',').Select(tag => tag.Trim())
-            .Any(tag => tag == "*" || tag == $"\"{version}\"");
+        return values.Count == 0 || values.ToString().Split(',').Select(sent => sent.Trim())
+            .Any(sent => sent == "*" || sent == tag);
     }
 }

@@ -38,25 +38,28 @@ internal static class ApiRoutes
         var me = services.GetRequiredService<MeEndpoints>();
         api.MapGet("/me", handler: me.GetAsync).Requires(ApiRight.SignedIn, "Who the caller is");
         api.MapPatch("/me", me.ChangeAsync).Requires(ApiRight.Self, "Change one's own account").Versioned();
-        api.MapPut("/me/password", me.SetPasswordAsync).Requires(ApiRight.Self, "Change one's own password");
+        api.MapPut("/me/password", me.SetPasswordAsync).Requires(ApiRight.Self, "Change one's own password")
+            .Versioned();
 
         var tokens = services.GetRequiredService<PersonalTokenEndpoints>();
         api.MapGet("/me/tokens", handler: tokens.ListMineAsync)
             .Requires(ApiRight.Self, "List one's own tokens").Lists();
         api.MapPost("/me/tokens", tokens.AddMineAsync).Requires(ApiRight.Self, "Make a token").Makes();
+        api.MapGet("/me/tokens/{id:long}", tokens.GetMineAsync).Requires(ApiRight.Self, "Show a token");
         api.MapDelete("/me/tokens/current", handler: tokens.RemoveCurrentAsync)
-            .Requires(ApiRight.Self, "Revoke the token with which the request is made");
-        api.MapDelete("/me/tokens/{id:long}", tokens.RemoveMineAsync).Requires(ApiRight.Self, "Revoke a token");
+            .Requires(ApiRight.Self, "Revoke the token with which the request is made").Versioned();
+        api.MapDelete("/me/tokens/{id:long}", tokens.RemoveMineAsync).Requires(ApiRight.Self, "Revoke a token")
+            .Versioned();
         api.MapPost("/me/tokens/{id:long}/rotate", tokens.RotateAsync)
-            .Requires(ApiRight.Self, "Replace a token by a new one").Makes();
+            .Requires(ApiRight.Self, "Replace a token by a new one").Makes().Versioned();
 
         var sessions = services.GetRequiredService<SessionEndpoints>();
         api.MapGet("/me/sessions", handler: sessions.ListMineAsync)
             .Requires(ApiRight.Self, "List the browsers and programs that are signed in");
         api.MapDelete("/me/sessions", handler: sessions.RemoveAllMineAsync)
-            .Requires(ApiRight.Self, "Sign all browsers and programs out");
+            .Requires(ApiRight.Self, "Sign all browsers and programs out").Versioned();
         api.MapDelete("/me/sessions/{id}", sessions.RemoveMineAsync)
-            .Requires(ApiRight.Self, "Sign a browser or a program out");
+            .Requires(ApiRight.Self, "Sign a browser or a program out").Versioned();
     }
 
     private static void MapFactors(RouteGroupBuilder api, SecondFactorEndpoints factors)
@@ -64,19 +67,21 @@ internal static class ApiRoutes
         api.MapGet("/me/second-factors", handler: factors.GetAsync)
             .Requires(ApiRight.Self, "Show what one signs in with besides the password");
         api.MapPost("/me/authenticator", handler: factors.AddAppAsync)
-            .Requires(ApiRight.Recent, "Begin with an authenticator app").Makes();
+            .Requires(ApiRight.Recent, "Begin with an authenticator app").Makes().Versioned();
         api.MapPost("/me/authenticator/confirm", factors.ConfirmAppAsync)
-            .Requires(ApiRight.Recent, "Take the app into use, with a code that it shows");
+            .Requires(ApiRight.Recent, "Take the app into use, with a code that it shows").Versioned();
         api.MapDelete("/me/authenticator", handler: factors.RemoveAppAsync)
-            .Requires(ApiRight.Recent, "Remove the authenticator app");
+            .Requires(ApiRight.Recent, "Remove the authenticator app").Versioned();
         api.MapPost("/me/recovery-codes", handler: factors.RenewCodesAsync)
-            .Requires(ApiRight.Recent, "Make new recovery codes in place of the old").Makes();
+            .Requires(ApiRight.Recent, "Make new recovery codes in place of the old").Makes().Versioned();
         api.MapPost("/me/passkeys/options", handler: factors.AskPasskeyAsync)
             .Requires(ApiRight.Recent, "What a browser is asked for to make a passkey");
-        api.MapPost("/me/passkeys", factors.AddPasskeyAsync).Requires(ApiRight.Recent, "Add a passkey");
-        api.MapDelete("/me/passkeys/{id}", factors.RemovePasskeyAsync).Requires(ApiRight.Recent, "Remove a passkey");
+        api.MapPost("/me/passkeys", factors.AddPasskeyAsync).Requires(ApiRight.Recent, "Add a passkey").Versioned();
+        api.MapDelete("/me/passkeys/{id}", factors.RemovePasskeyAsync).Requires(ApiRight.Recent, "Remove a passkey")
+            .Versioned();
         api.MapDelete("/users/{name}/second-factors", factors.ResetAsync)
-            .Requires(ApiRight.Administrator, "Remove all that a user signs in with besides the password");
+            .Requires(ApiRight.Administrator, "Remove all that a user signs in with besides the password")
+            .Versioned();
     }
 
     private static void MapIdentities(RouteGroupBuilder api, IdentityEndpoints identities)
@@ -84,13 +89,13 @@ internal static class ApiRoutes
         api.MapGet("/me/identities", handler: identities.ListMineAsync)
             .Requires(ApiRight.Self, "List accounts of other directories to sign in with");
         api.MapDelete("/me/identities/{source}/{**subject}", identities.RemoveMineAsync)
-            .Requires(ApiRight.Recent, "Stop signing in with an account of another directory");
+            .Requires(ApiRight.Recent, "Stop signing in with an account of another directory").Versioned();
         api.MapGet("/users/{name}/identities", identities.ListAsync)
             .Requires(ApiRight.Staff, "List accounts of other directories with which a user signs in");
         api.MapPost("/users/{name}/identities", identities.AddAsync)
             .Requires(ApiRight.Administrator, "Link an account of another directory to a user").Makes();
         api.MapDelete("/users/{name}/identities/{source}/{**subject}", identities.RemoveAsync)
-            .Requires(ApiRight.Administrator, "Unlink an account of another directory from a user");
+            .Requires(ApiRight.Administrator, "Unlink an account of another directory from a user").Versioned();
     }
 
     private static void MapInvitations(RouteGroupBuilder api, InvitationEndpoints invitations)
@@ -100,7 +105,7 @@ internal static class ApiRoutes
         api.MapPost("/invitations", invitations.AddAsync)
             .Requires(ApiRight.Administrator, "Make a link with which somebody may make an account").Makes();
         api.MapDelete("/invitations/{id:long}", invitations.RemoveAsync)
-            .Requires(ApiRight.Administrator, "Withdraw an invitation");
+            .Requires(ApiRight.Administrator, "Withdraw an invitation").Versioned();
     }
 
     private static void MapUsers(RouteGroupBuilder api, IServiceProvider services)
@@ -120,16 +125,17 @@ internal static class ApiRoutes
         api.MapGet("/users/{name}/tokens", tokens.ListAsync).Requires(ApiRight.Staff, "List a user's tokens").Lists();
         api.MapPost("/users/{name}/tokens", tokens.AddAsync)
             .Requires(ApiRight.Administrator, "Make a token for a user").Makes();
+        api.MapGet("/users/{name}/tokens/{id:long}", tokens.GetAsync).Requires(ApiRight.Staff, "Show a user's token");
         api.MapDelete("/users/{name}/tokens/{id:long}", tokens.RemoveAsync)
-            .Requires(ApiRight.Administrator, "Revoke a user's token");
+            .Requires(ApiRight.Administrator, "Revoke a user's token").Versioned();
 
         var sessions = services.GetRequiredService<SessionEndpoints>();
         api.MapGet("/users/{name}/sessions", sessions.ListAsync)
             .Requires(ApiRight.Staff, "List the browsers and programs that are signed in as a user");
         api.MapDelete("/users/{name}/sessions", sessions.RemoveAllAsync)
-            .Requires(ApiRight.Administrator, "Sign a user out everywhere");
+            .Requires(ApiRight.Administrator, "Sign a user out everywhere").Versioned();
         api.MapDelete("/users/{name}/sessions/{id}", sessions.RemoveAsync)
-            .Requires(ApiRight.Administrator, "Sign a user out of a browser or a program");
+            .Requires(ApiRight.Administrator, "Sign a user out of a browser or a program").Versioned();
     }
 
     private static void MapOrganizations(RouteGroupBuilder api, OrganizationEndpoints organizations)
@@ -145,10 +151,12 @@ internal static class ApiRoutes
             .Requires(ApiRight.Owner, "Delete an organization that has no repositories").Versioned();
         api.MapGet(Organization + "/members", organizations.MembersAsync)
             .Requires(ApiRight.Member, "List the members of an organization").Lists();
+        api.MapGet(Organization + "/members/{user}", organizations.MemberAsync)
+            .Requires(ApiRight.Member, "Show a member of an organization");
         api.MapPut(Organization + "/members/{user}", organizations.PutMemberAsync)
-            .Requires(ApiRight.Owner, "Add a member, or change their role");
+            .Requires(ApiRight.Owner, "Add a member, or change their role").Versioned();
         api.MapDelete(Organization + "/members/{user}", organizations.RemoveMemberAsync)
-            .Requires(ApiRight.Owner, "Remove a member");
+            .Requires(ApiRight.Owner, "Remove a member").Versioned();
     }
 
     private static void MapTeams(RouteGroupBuilder api, TeamEndpoints teams)
@@ -160,14 +168,15 @@ internal static class ApiRoutes
         api.MapDelete(Team, teams.RemoveAsync).Requires(ApiRight.Owner, "Delete a team with its grants").Versioned();
         api.MapGet(Team + "/members", teams.MembersAsync)
             .Requires(ApiRight.Member, "List the members of a team").Lists();
-        api.MapPut(Team + "/members/{user}", teams.AddMemberAsync).Requires(ApiRight.Owner, "Add a member");
-        api.MapDelete(Team + "/members/{user}", teams.RemoveMemberAsync).Requires(ApiRight.Owner, "Remove a member");
+        api.MapPut(Team + "/members/{user}", teams.AddMemberAsync).Requires(ApiRight.Owner, "Add a member").Versioned();
+        api.MapDelete(Team + "/members/{user}", teams.RemoveMemberAsync).Requires(ApiRight.Owner, "Remove a member")
+            .Versioned();
         api.MapGet(Team + "/groups", teams.GroupsAsync)
             .Requires(ApiRight.Member, "List the groups of other directories whose members are in the team");
         api.MapPost(Team + "/groups", teams.AddGroupAsync)
             .Requires(ApiRight.Owner, "Take in the members of a group of another directory");
         api.MapDelete(Team + "/groups/{source}/{**group}", teams.RemoveGroupAsync)
-            .Requires(ApiRight.Owner, "Take in the members of a group no more");
+            .Requires(ApiRight.Owner, "Take in the members of a group no more").Versioned();
     }
 
     private static void MapGrants(RouteGroupBuilder api, IServiceProvider services)
@@ -179,7 +188,7 @@ internal static class ApiRoutes
         api.MapPost("/grants", grants.AddAsync)
             .Requires(ApiRight.Account, "Allow something, in repositories that the caller owns").Makes();
         api.MapDelete("/grants/{id:long}", grants.RemoveAsync)
-            .Requires(ApiRight.Account, "Take a grant back, in repositories that the caller owns");
+            .Requires(ApiRight.Account, "Take a grant back, in repositories that the caller owns").Versioned();
         api.MapGet("/access/explain", services.GetRequiredService<AccessEndpoints>().ExplainAsync)
             .Requires(ApiRight.Account, "What somebody may do in a repository, and why");
         api.MapPost("/access/explain", services.GetRequiredService<SentTokenEndpoints>().ExplainAsync)
@@ -189,14 +198,14 @@ internal static class ApiRoutes
     private static void MapRobots(RouteGroupBuilder api, RobotEndpoints robots)
     {
         api.MapGet("/robots", robots.ListAsync)
-            .Requires(ApiRight.Account, "List the robots of a namespace, or of the registry").Lists();
+            .Requires(ApiRight.Account, "List the robots of a namespace or a repository, or of the registry").Lists();
         api.MapPost("/robots", robots.AddAsync)
-            .Requires(ApiRight.Account, "Make a robot in a namespace that the caller owns").Makes();
+            .Requires(ApiRight.Account, "Make a robot in a namespace or a repository that the caller owns").Makes();
         api.MapGet("/robots/{name}", robots.GetAsync).Requires(ApiRight.Account, "Show a robot");
         api.MapPatch("/robots/{name}", robots.ChangeAsync).Requires(ApiRight.Account, "Change a robot").Versioned();
         api.MapDelete("/robots/{name}", robots.RemoveAsync).Requires(ApiRight.Account, "Delete a robot").Versioned();
         api.MapPost("/robots/{name}/rotate", robots.RotateAsync)
-            .Requires(ApiRight.Account, "Give a robot a new secret").Makes();
+            .Requires(ApiRight.Account, "Give a robot a new secret").Makes().Versioned();
     }
 
     private static void MapKeylessRules(RouteGroupBuilder api, KeylessRuleEndpoints rules)
@@ -219,7 +228,7 @@ internal static class ApiRoutes
             .Requires(ApiRight.SignedIn, "Make a repository that the caller may push to, without a push").Makes();
         api.MapGet("/repositories/{**name}", repositories.GetAsync).Requires(ApiRight.Pull, "Show a repository");
         api.MapPatch("/repositories/{**name}", repositories.ChangeAsync)
-            .Requires(ApiRight.Manage, "Change a repository");
+            .Requires(ApiRight.Manage, "Change a repository").Versioned();
     }
 
     /// <summary>A path that there is not, or not with this method.</summary>

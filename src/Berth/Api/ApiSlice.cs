@@ -55,11 +55,14 @@ internal sealed class ApiSlice : Slice
             provider.GetRequiredService<AccessTokens>(), provider.GetService<KeylessTokens>,
             provider.GetService<TrustedTokens>, settings.Auth ?? new AuthSettings(),
             provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new AccessEndpoints(
+            provider.GetRequiredService<Database>(), provider.GetRequiredService<AccessRules>(),
+            provider.GetRequiredService<Ownership>(), provider.GetService<HtpasswdFile>));
         services.AddSingleton<NewPasswords>();
         services.AddSingleton<MeEndpoints>().AddSingleton<UserEndpoints>().AddSingleton<PersonalTokenEndpoints>()
             .AddSingleton<SessionEndpoints>().AddSingleton<OrganizationEndpoints>().AddSingleton<TeamEndpoints>()
             .AddSingleton<GrantEndpoints>().AddSingleton<RobotEndpoints>().AddSingleton<RepositoryEndpoints>()
-            .AddSingleton<AccessEndpoints>().AddSingleton<AuditEndpoints>().AddSingleton<SecondFactorEndpoints>()
+            .AddSingleton<AuditEndpoints>().AddSingleton<SecondFactorEndpoints>()
             .AddSingleton<InvitationEndpoints>().AddSingleton<IdentityEndpoints>();
     }
 }

@@ -1,13 +1,14 @@
 using System.Globalization;
+using System.Text.Json.Serialization;
 using Berth.Metadata;
 
 namespace Berth.Api;
 
 /// <summary>An entry of the audit log (docs/audit.md).</summary>
 internal sealed record AuditView(
-    long Id, DateTimeOffset Time, string Action, string Result, string Actor, string Method, long? Token,
-    string? Address, string? Agent, string? Repository, string? Target, string? Digest, string? Detail,
-    string? RequestId)
+    long Id, [property: JsonConverter(typeof(AuditTimeJson))] DateTimeOffset Time, string Action, string Result,
+    string Actor, string Method, long? Token, string? Address, string? Agent, string? Repository, string? Target,
+    string? Digest, string? Detail, string? RequestId)
 {
     public static AuditView Of(AuditEntry entry) => new(
         entry.Id, entry.At, entry.Action, entry.Result, entry.Actor, entry.Method, entry.SecretId, entry.Address,

@@ -68,14 +68,17 @@ internal sealed class GrantEndpoints(
         return await changes.RunAsync<ApiAnswer<GrantView>>(
             async session =>
             {
-                if (await FindHolderAsync(session, sent) is not var (account, team))
+                if (await FindHolderAsync(session, http.Caller(), sent) is not var (account, team))
                     return ApiError.Invalid($"there is no {sent.User ?? sent.Robot ?? sent.Team} to give the grant to");
-                if (account is { } id && (await GrantTable.ListOfAsync(session, id)).Count >= MaxPerAccount)
+                if (!RobotEndpoints.IsWithin(account?.Repository, names))
+                    return ApiError.Invalid($"{account!.Name} is a robot of the repository {account.Repository} alone");
+                if (account is not null && (await GrantTable.ListOfAsync(session, account.Id)).Count >= MaxPerAccount)
                     return ApiError.Conflict($"it has {MaxPerAccount} grants already: use a team, or wider patterns");
                 var row = new GrantRow(
                     0, null, null, names.Text, Roles.Write(actions), clock.GetUtcNow(), http.Caller().Name);
-                var added = await GrantTable.PutAsync(session, account, team, names.Namespace ?? "", row);
-                return ApiAnswer<GrantView>.Made(GrantView.Of((await GrantTable.FindAsync(session, added))!));
+                var added = await GrantTable.PutAsync(session, account?.Id, team, names.Namespace ?? "", row);
+                return ApiAnswer<GrantView>.Made(
+                    GrantView.Of((await GrantTable.FindAsync(session, added))!), ApiRequest.OnlyVersion);
             },
             http.RequestAborted);
     }
@@ -92,6 +95,7 @@ internal sealed class GrantEndpoints(
                     : ApiError.NotFound("such grant");
             }
 
+            if (!http.IsFor(ApiRequest.OnlyVersion)) return ApiError.Changed();
             await GrantTable.RemoveAsync(session, id);
             return null;
         },
@@ -151,13 +155,16 @@ internal sealed class GrantEndpoints(
         return rows;
     }
 
-    private static async ValueTask<(long? Account, long? Team)?> FindHolderAsync(Session session, NewGrant sent)
+    /// <summary>A robot that the caller may not see is not there.</summary>
+    private async ValueTask<(AccountRow? Account, long? Team)?> FindHolderAsync(
+        Session session, ApiCaller caller, NewGrant sent)
     {
         if (sent.Team is { } team) return await FindTeamAsync(session, team) is { } row ? (null, row.Id) : null;
-        var account = sent.User is { } user
-            ? await UserEndpoints.FindAsync(session, user)
-            : await RobotEndpoints.FindAsync(session, sent.Robot!);
-        return account is null ? null : (account.Id, null);
+        if (sent.User is { } user)
+            return await UserEndpoints.FindAsync(session, user) is { } account ? (account, null) : null;
+        return await RobotEndpoints.FindAsync(session, sent.Robot!) is { } robot
+            && await RobotEndpoints.MaySeeAsync(session, ownership, caller, robot)
+                ? (robot, null) : null;
     }
 
     private static async ValueTask<TeamRow?> FindTeamAsync(Session session, string text) =>

@@ -49,7 +49,8 @@ internal sealed class IdentityEndpoints(
                 if (await UserEndpoints.FindAsync(session, name) is not { } account) return UserEndpoints.NotFound();
                 var row = new IdentityRow(sent.Source, sent.Subject, account.Id, sent.Name, clock.GetUtcNow());
                 return await ExternalAccounts.LinkAsync(session, row) is { } wrong
-                    ? ApiError.Conflict(wrong) : ApiAnswer<IdentityView>.Made(IdentityView.Of(row));
+                    ? ApiError.Conflict(wrong)
+                    : ApiAnswer<IdentityView>.Made(IdentityView.Of(row), ApiRequest.OnlyVersion);
             },
             http.RequestAborted);
     }
@@ -78,9 +79,14 @@ internal sealed class IdentityEndpoints(
             async session =>
             {
                 if (await find(session) is not { } account) return UserEndpoints.NotFound();
+                var linked = await IdentityTable.ListAsync(session, account.Id);
+                if (!linked.Exists(row => row.Source == source && row.Subject == subject)) return NotFound();
+                if (!http.IsFor(ApiRequest.OnlyVersion)) return ApiError.Changed();
                 var (isPresent, fault) = await ExternalAccounts.UnlinkAsync(session, account.Id, source, subject);
-                if (!isPresent) return ApiError.NotFound("such identity");
+                if (!isPresent) return NotFound();
                 return fault is null ? null : ApiError.Conflict(fault);
             },
             http.RequestAborted);
+
+    private static ApiError NotFound() => ApiError.NotFound("such identity");
 }

@@ -70,13 +70,19 @@ internal sealed class InvitationEndpoints(
                 var added = await InvitationTable.AddAsync(session, row, organization?.Id, secret.Hash);
                 return ApiAnswer<MadeInvitation>.Made(new MadeInvitation(
                     InvitationView.Of(added with { Organization = organization?.Name }),
-                    locations.AbsoluteOf(http, JoinPages.JoinPath + secret.Text)));
+                    locations.AbsoluteOf(http, JoinPages.JoinPath + secret.Text)), ApiRequest.OnlyVersion);
             },
             http.RequestAborted);
     }
 
     public async Task<ApiDone> RemoveAsync(HttpContext http, long id) => await changes.RunAsync(
-        async session => await InvitationTable.RemoveAsync(session, id) ? null : ApiError.NotFound("such invitation"),
+        async session =>
+        {
+            if (!await InvitationTable.IsThereAsync(session, id)) return ApiError.NotFound("such invitation");
+            if (!http.IsFor(ApiRequest.OnlyVersion)) return ApiError.Changed();
+            await InvitationTable.RemoveAsync(session, id);
+            return null;
+        },
         http.RequestAborted);
 
     private ApiError? Check(NewInvitation sent, DateTimeOffset now)

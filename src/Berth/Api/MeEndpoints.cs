@@ -10,13 +10,14 @@ namespace Berth.Api;
 /// <summary>Who the caller is.</summary>
 internal sealed record MeView(
     string Name, string Kind, RegistryRole Role, string? FullName, string? Email, bool HasPassword,
-    IReadOnlyList<MembershipView> Organizations, IReadOnlyList<string> Groups, bool IsLimited, long? Version);
+    IReadOnlyList<MembershipView> Organizations, IReadOnlyList<string> Groups, bool IsLimited, bool MakesPublic,
+    long? Version);
 
 /// <summary>An organization that a user is a member of.</summary>
 internal sealed record MembershipView(string Organization, Role Role);
 
 /// <summary>A change of one's own account. What is missing stays as it is; an empty text removes it.</summary>
-internal sealed record MeChange(string? FullName = null, string? Email = null);
+internal sealed record MeChange(string? FullName = null, string? Email = null, bool? MakesPublic = null);
 
 /// <summary>A change of one's own password.</summary>
 internal sealed record PasswordChange(string Current, string New);
@@ -38,7 +39,8 @@ internal sealed class MeEndpoints(Database database, AccessChanges changes, Loca
             caller.Name, Roles.Word(caller.Caller.Kind), RoleOf(caller), account?.FullName, account?.Email,
             account?.PasswordHash is not null,
             [.. organizations.Select(m => new MembershipView(m.Organization, OrganizationEndpoints.RoleOf(m.Role)))],
-            caller.Rights.Groups, caller.Caller.Limits is not null, account?.Version);
+            caller.Rights.Groups, caller.Caller.Limits is not null, account?.MakesPublic == true,
+            account?.Version);
         return account is null ? me : ApiAnswer<MeView>.Of(me, account.Version);
     }
 
@@ -54,6 +56,7 @@ internal sealed class MeEndpoints(Database database, AccessChanges changes, Loca
                 {
                     FullName = Field.Change(row.FullName, sent.FullName),
                     Email = Field.Change(row.Email, sent.Email),
+                    MakesPublic = sent.MakesPublic ?? row.MakesPublic,
 
                     // Otherwise somebody could write the address of others, who would then be given this account.
                     IsEmailVerified = row.IsEmailVerified && (sent.Email ?? row.Email) == row.Email,
@@ -84,6 +87,7 @@ internal sealed class MeEndpoints(Database database, AccessChanges changes, Loca
             async session =>
             {
                 if (await AccountTable.FindAsync(session, IdOf(http)) is not { } row) return UserEndpoints.NotFound();
+                if (!http.IsFor(row.Version)) return ApiError.Changed();
                 await AccountTable.UpdateAsync(session, row with { PasswordHash = hash });
                 await TokenTable.RemoveAllAsync(session, row.Id, TokenKinds.Refresh);
                 await SessionTable.RemoveAllAsync(session, row.Id);

@@ -8,7 +8,7 @@ namespace Berth.Api;
 internal sealed record OrganizationView(
     string Name, string? FullName, bool MakesPublic, DateTimeOffset CreatedAt, string CreatedBy, long Version) : INoted
 {
-    ChangeNote INoted.Note => new(Name);
+    ChangeNote INoted.Note => new(Name, MakesPublic ? "makes public repositories" : null);
 
     public static OrganizationView Of(AccountRow row) =>
         new(row.Name, row.FullName, row.MakesPublic, row.CreatedAt, row.CreatedBy, row.Version);
@@ -126,6 +126,14 @@ internal sealed class OrganizationEndpoints(Database database, AccessChanges cha
         return rows is null ? NotFound() : http.Answer(page, rows.ConvertAll(MemberView.Of), one => one.Name);
     }
 
+    public async Task<ApiAnswer<MemberView>> MemberAsync(HttpContext http, string organization, string user) =>
+        await database.ReadAsync<ApiAnswer<MemberView>>(
+            async session => await FindAsync(session, organization) is { } row
+                && await FindMemberAsync(session, row, user) is { } member
+                    ? ApiAnswer<MemberView>.Tagged(MemberView.Of(member))
+                    : NoMember(),
+            http.RequestAborted);
+
     /// <summary>Adds a member, or changes what they are.</summary>
     public async Task<ApiAnswer<MemberView>> PutMemberAsync(
         HttpContext http, string organization, string user, [FromBody] Membership sent) =>
@@ -134,11 +142,18 @@ internal sealed class OrganizationEndpoints(Database database, AccessChanges cha
             {
                 if (await FindAsync(session, organization) is not { } row) return NotFound();
                 if (await UserEndpoints.FindAsync(session, user) is not { } account) return UserEndpoints.NotFound();
+                if (http.HasCondition() && !(await FindMemberAsync(session, row, user) is { } member
+                    && http.IsFor(MemberView.Of(member))))
+                {
+                    return ApiError.Changed();
+                }
+
                 var isLast = await IsLastOwnerAsync(session, row, account);
                 if (isLast && sent.Role != Role.Owner && !http.Caller().IsAdministrator) return LastOwner();
                 await OrganizationTable.PutMemberAsync(
                     session, row.Id, account.Id, Roles.Word(sent.Role), clock.GetUtcNow(), http.Caller().Name);
-                return MemberView.Of((await OrganizationTable.FindMemberAsync(session, row.Id, account.Name))!);
+                return ApiAnswer<MemberView>.Tagged(
+                    MemberView.Of((await OrganizationTable.FindMemberAsync(session, row.Id, account.Name))!));
             },
             http.RequestAborted);
 
@@ -148,11 +163,12 @@ internal sealed class OrganizationEndpoints(Database database, AccessChanges cha
             {
                 if (await FindAsync(session, organization) is not { } row) return NotFound();
                 if (await UserEndpoints.FindAsync(session, user) is not { } account
-                    || await OrganizationTable.FindMemberAsync(session, row.Id, account.Name) is null)
+                    || await OrganizationTable.FindMemberAsync(session, row.Id, account.Name) is not { } member)
                 {
-                    return ApiError.NotFound("such member");
+                    return NoMember();
                 }
 
+                if (!http.IsFor(MemberView.Of(member))) return ApiError.Changed();
                 if (await IsLastOwnerAsync(session, row, account) && !http.Caller().IsAdministrator) return LastOwner();
                 await OrganizationTable.RemoveMemberAsync(session, row.Id, account.Id);
                 return null;
@@ -186,6 +202,13 @@ internal sealed class OrganizationEndpoints(Database database, AccessChanges cha
     private static async ValueTask<bool> IsLastOwnerAsync(Session session, AccountRow organization, AccountRow user) =>
         await OrganizationTable.RoleOfAsync(session, organization.Name, user.Id) == Roles.Word(Role.Owner)
         && await OrganizationTable.CountOwnersAsync(session, organization.Id) <= (user.IsDisabled ? 0 : 1);
+
+    private static async ValueTask<MemberRow?> FindMemberAsync(Session session, AccountRow row, string text) =>
+        AccountName.TryParse(text, out var name)
+            ? await OrganizationTable.FindMemberAsync(session, row.Id, name.Text)
+            : null;
+
+    private static ApiError NoMember() => ApiError.NotFound("such member");
 
     private static ApiError LastOwner() => ApiError.Conflict(
         "this is the last owner: make another first, or ask an administrator");

@@ -53,6 +53,12 @@ internal sealed class PersonalTokenEndpoints(Database database, AccessChanges ch
     public Task<ApiAnswer<Listed<TokenView>>> ListAsync(HttpContext http, string name) =>
         ListAsync(http, session => UserEndpoints.FindAsync(session, name));
 
+    public Task<ApiAnswer<TokenView>> GetMineAsync(HttpContext http, long id) =>
+        GetAsync(http, id, session => AccountTable.FindAsync(session, MeEndpoints.IdOf(http)));
+
+    public Task<ApiAnswer<TokenView>> GetAsync(HttpContext http, string name, long id) =>
+        GetAsync(http, id, session => UserEndpoints.FindAsync(session, name));
+
     public Task<ApiAnswer<MadeToken>> AddMineAsync(HttpContext http, [FromBody] NewToken sent) =>
         AddAsync(http, sent, session => AccountTable.FindAsync(session, MeEndpoints.IdOf(http)));
 
@@ -73,7 +79,8 @@ internal sealed class PersonalTokenEndpoints(Database database, AccessChanges ch
         return await changes.RunAsync(
             async session =>
             {
-                if (await FindAsync(session, MeEndpoints.IdOf(http), id) is null) return NotFound();
+                if (await FindAsync(session, MeEndpoints.IdOf(http), id) is not { } token) return NotFound();
+                if (!http.IsFor(VersionOf(token))) return ApiError.Changed();
                 await TokenTable.RemoveAsync(session, id);
                 return null;
             },
@@ -88,6 +95,7 @@ internal sealed class PersonalTokenEndpoints(Database database, AccessChanges ch
             async session =>
             {
                 if (await FindAsync(session, MeEndpoints.IdOf(http), id) is not { } old) return NotFound();
+                if (!http.IsFor(VersionOf(old))) return ApiError.Changed();
                 var now = clock.GetUtcNow();
                 var expiry = old.ExpiresAt is { } end ? now + (end - old.CreatedAt) : (DateTimeOffset?)null;
                 if (await LimitAsync(session, http, expiry) is { } limit) expiry = limit;
@@ -95,7 +103,8 @@ internal sealed class PersonalTokenEndpoints(Database database, AccessChanges ch
                 token = token with { Row = token.Row with { Actions = old.Actions, Patterns = old.Patterns } };
                 var added = await token.AddAsync(session);
                 await EndAsync(session, old, now.AddSeconds(sent.OverlapSeconds), now);
-                return ApiAnswer<MadeToken>.Made(new MadeToken(TokenView.Of(added), token.Secret.Text));
+                return ApiAnswer<MadeToken>.Made(
+                    new MadeToken(TokenView.Of(added), token.Secret.Text), VersionOf(added));
             },
             http.RequestAborted);
     }
@@ -124,6 +133,17 @@ internal sealed class PersonalTokenEndpoints(Database database, AccessChanges ch
             : http.Answer(page, rows.ConvertAll(TokenView.Of), token => $"{token.Id}");
     }
 
+    private async Task<ApiAnswer<TokenView>> GetAsync(
+        HttpContext http, long id, Func<Session, ValueTask<AccountRow?>> find) =>
+        await database.ReadAsync<ApiAnswer<TokenView>>(
+            async session =>
+            {
+                if (await find(session) is not { } account) return UserEndpoints.NotFound();
+                return await FindAsync(session, account.Id, id) is { } token
+                    ? ApiAnswer<TokenView>.Of(TokenView.Of(token), VersionOf(token)) : NotFound();
+            },
+            http.RequestAborted);
+
     private async Task<ApiAnswer<MadeToken>> AddAsync(
         HttpContext http, NewToken sent, Func<Session, ValueTask<AccountRow?>> find)
     {
@@ -145,7 +165,8 @@ internal sealed class PersonalTokenEndpoints(Database database, AccessChanges ch
                     Patterns = sent.Names is null ? null : string.Join(' ', sent.Names),
                 };
                 var added = await (token with { Row = limited }).AddAsync(session);
-                return ApiAnswer<MadeToken>.Made(new MadeToken(TokenView.Of(added), token.Secret.Text));
+                return ApiAnswer<MadeToken>.Made(
+                    new MadeToken(TokenView.Of(added), token.Secret.Text), VersionOf(added));
             },
             http.RequestAborted);
     }
@@ -155,7 +176,8 @@ internal sealed class PersonalTokenEndpoints(Database database, AccessChanges ch
             async session =>
             {
                 if (await find(session) is not { } account) return UserEndpoints.NotFound();
-                if (await FindAsync(session, account.Id, id) is null) return NotFound();
+                if (await FindAsync(session, account.Id, id) is not { } token) return NotFound();
+                if (!http.IsFor(VersionOf(token))) return ApiError.Changed();
                 await TokenTable.RemoveAsync(session, id);
                 return null;
             },
@@ -183,6 +205,10 @@ internal sealed class PersonalTokenEndpoints(Database database, AccessChanges ch
     private static async ValueTask<TokenRow?> FindAsync(Session session, long accountId, long id) =>
         await TokenTable.FindAsync(session, id) is { Kind: TokenKinds.Personal } token && token.AccountId == accountId
             ? token : null;
+
+    /// <summary>All that changes of a token is its end, when it is replaced.</summary>
+    private static long VersionOf(TokenRow token) =>
+        token.ExpiresAt?.ToUnixTimeMilliseconds() ?? ApiRequest.OnlyVersion;
 
     private static ApiError NotFound() => ApiError.NotFound("such token");
 }

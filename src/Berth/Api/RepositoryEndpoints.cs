@@ -51,7 +51,7 @@ internal sealed class RepositoryEndpoints(
 
     public async Task<ApiAnswer<RepositoryView>> GetAsync(HttpContext http, string name) =>
         await database.ReadAsync(session => NamespaceTable.FindAsync(session, name), http.RequestAborted) is { } row
-            ? RepositoryView.Of(row)
+            ? ApiAnswer<RepositoryView>.Tagged(RepositoryView.Of(row))
             : NotFound();
 
     public async Task<ApiAnswer<RepositoryView>> AddAsync(HttpContext http, [FromBody] NewRepository sent)
@@ -81,9 +81,14 @@ internal sealed class RepositoryEndpoints(
             async session =>
             {
                 if (await NamespaceTable.FindAsync(session, name) is not { } row) return NotFound();
-                if (sent.IsPublic is not { } isPublic) return RepositoryView.Of(row);
-                await NamespaceTable.SetPublicAsync(session, name, isPublic);
-                return RepositoryView.Of(row with { IsPublic = isPublic });
+                if (!http.IsFor(RepositoryView.Of(row))) return ApiError.Changed();
+                if (sent.IsPublic is { } isPublic)
+                {
+                    await NamespaceTable.SetPublicAsync(session, name, isPublic);
+                    row = row with { IsPublic = isPublic };
+                }
+
+                return ApiAnswer<RepositoryView>.Tagged(RepositoryView.Of(row));
             },
             http.RequestAborted);
 

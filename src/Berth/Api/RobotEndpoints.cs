@@ -1,51 +1,11 @@
+using System.Security.Cryptography;
 using Berth.Access;
+using Berth.Distribution;
 using Berth.Metadata;
 using Berth.Oci;
 using Microsoft.AspNetCore.Mvc;
 
 namespace Berth.Api;
-
-/// <summary>A robot: an account for programs, of a namespace or of the registry.</summary>
-internal sealed record RobotView(
-    string Name, string? Namespace, string? Description, bool IsDisabled, DateTimeOffset? ExpiresAt,
-    bool MayMakeRobots, IReadOnlyList<RobotGrant> Grants, IReadOnlyList<RobotSecret> Secrets,
-    DateTimeOffset CreatedAt, string CreatedBy, long Version) : INoted
-{
-    /// <summary>What it may do.</summary>
-    public ChangeNote Note() => new(
-        Name, string.Join("; ", Grants.Select(grant => $"{WhatOf(grant)} in {grant.Names}")));
-
-    ChangeNote INoted.Note => Note();
-
-    private static string WhatOf(RobotGrant grant) =>
-        grant.Role is { } role ? Roles.Word(role) : string.Join(',', grant.Actions ?? []);
-}
-
-/// <summary>What a robot may do in the repositories that a pattern matches: a role, or actions.</summary>
-internal sealed record RobotGrant(string Names, Role? Role = null, IReadOnlyList<string>? Actions = null);
-
-/// <summary>A secret of a robot, as far as it is shown.</summary>
-internal sealed record RobotSecret(
-    string Hint, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, DateTimeOffset? UsedAt, string? UsedFrom);
-
-/// <summary>A robot to be made. Without a namespace, it is the registry's.</summary>
-internal sealed record NewRobot(
-    string Name, string? Namespace = null, string? Description = null, IReadOnlyList<RobotGrant>? Grants = null,
-    DateTimeOffset? ExpiresAt = null, bool MayMakeRobots = false);
-
-/// <summary>
-/// A change of a robot. What is missing stays as it is; grants replace all that it has, and an expiry that is null ends
-/// never.
-/// </summary>
-internal sealed record RobotChange(
-    string? Description = null, bool? IsDisabled = null, ExpiryChange ExpiresAt = default,
-    IReadOnlyList<RobotGrant>? Grants = null);
-
-/// <summary>A robot with its new secret: this is the only time that it is shown.</summary>
-internal sealed record MadeRobot(RobotView Robot, string Secret) : INoted
-{
-    ChangeNote INoted.Note => Robot.Note();
-}
 
 /// <summary><c>/robots</c>: accounts for programs.</summary>
 internal sealed class RobotEndpoints(
@@ -56,11 +16,17 @@ internal sealed class RobotEndpoints(
 
     private const int MaxGrants = 100;
 
-    /// <summary>The robots of a namespace, or without one those of the registry.</summary>
+    private const string NameCharacters = "abcdefghijklmnopqrstuvwxyz0123456789";
+
+    /// <summary>As many as nobody guesses or meets by chance.</summary>
+    private const int AddedNameChars = 10;
+
+    /// <summary>The robots of a namespace or a repository, or without one those of the registry.</summary>
     public async Task<ApiAnswer<Listed<RobotView>>> ListAsync(
-        HttpContext http, [FromQuery(Name = "namespace")] string? space)
+        HttpContext http, [FromQuery(Name = "namespace")] string? space, string? repository)
     {
         var (caller, page) = (http.Caller(), http.Page());
+        if (repository is not null) return await ListOfRepositoryAsync(http, repository, page);
         var isSeen = caller.IsStaff || (AccountName.TryParse(space, out var name) && ownership.Owns(caller, name.Text));
         if (!isSeen) return space is null ? StaffOnly() : ApiError.NotFound("such namespace");
         return await database.ReadAsync<ApiAnswer<Listed<RobotView>>>(
@@ -75,19 +41,23 @@ internal sealed class RobotEndpoints(
         if (!AccountName.TryParse(sent.Name, out var name)) return Field.InvalidName(sent.Name);
         if (!name.IsRobot) return ApiError.Invalid($"names of robots begin with {AccountName.RobotPrefix}");
         if (Field.FindFault(("description", sent.Description)) is { } fault) return fault;
+        RepositoryName? repository = null;
+        if (sent.Repository is { } text && FindFault(sent, text, ref name, out repository) is { } wrong) return wrong;
         var now = clock.GetUtcNow();
         if (sent.ExpiresAt <= now) return ApiError.Invalid("expiresAt is in the past");
         if (Check(sent.Grants, out var grants) is { } invalid) return invalid;
         return await changes.RunAsync<ApiAnswer<MadeRobot>>(
             async session =>
             {
-                var owner = sent.Namespace is { } space ? await FindOwnerAsync(session, space) : null;
-                if (Refuse(http.Caller(), sent, owner, grants) is { } refusal) return refusal;
+                var owner = (sent.Namespace ?? repository?.Text.Split('/')[0]) is { } space
+                    ? await FindOwnerAsync(session, space) : null;
+                if (Refuse(http.Caller(), sent, owner, repository, grants) is { } refusal) return refusal;
                 var robot = new AccountRow(0, AccountKinds.Robot, name.Text)
                 {
                     FullName = Field.Change(null, sent.Description),
                     ExpiresAt = sent.ExpiresAt?.ToUniversalTime(),
                     OwnerId = owner?.Id,
+                    Repository = repository?.Text,
                     MayMakeRobots = sent.MayMakeRobots,
                     CreatedAt = now,
                     CreatedBy = http.Caller().Name,
@@ -171,6 +141,8 @@ internal sealed class RobotEndpoints(
             {
                 if (await FindAsync(session, name) is not { } robot) return NotFound();
                 if (await RefuseAsync(session, http.Caller(), robot) is { } refusal) return refusal;
+                if (!http.IsFor(robot.Version)) return ApiError.Changed();
+                robot = await AccountTable.UpdateAsync(session, robot);
                 var now = clock.GetUtcNow();
                 foreach (var old in await SecretsAsync(session, robot))
                 {
@@ -190,54 +162,80 @@ internal sealed class RobotEndpoints(
         AccountName.TryParse(text, out var name)
             && await AccountTable.FindAsync(session, name.Text) is { Kind: AccountKinds.Robot } row ? row : null;
 
-    /// <summary>Whether a caller may see a robot: staff, whoever manages it, and itself.</summary>
+    /// <summary>
+    /// Whether a caller may see a robot: staff, whoever manages it, whose its repository is, and itself.
+    /// </summary>
     public static async ValueTask<bool> MaySeeAsync(
         Session session, Ownership ownership, ApiCaller caller, AccountRow robot) =>
-        caller.IsStaff || caller.Caller.Id == robot.Id || await ManagesAsync(session, ownership, caller, robot);
+        caller.IsStaff || caller.Caller.Id == robot.Id || OwnsRepository(ownership, caller, robot)
+        || await ManagesAsync(session, ownership, caller, robot);
 
-    /// <summary>Administrators, the owners of its namespace, and the robot that made it.</summary>
+    /// <summary>
+    /// Administrators, the owners of its namespace, the robot that made it, and owners of its repository who may do all
+    /// that it may: whoever manages it can make a secret of it.
+    /// </summary>
     private static async ValueTask<bool> ManagesAsync(
         Session session, Ownership ownership, ApiCaller caller, AccountRow robot)
     {
         if (caller.IsAdministrator) return true;
         if (MakerOf(caller) is { } maker && robot.CreatedBy == maker.Name && robot.OwnerId == maker.OwnerId)
             return true;
-        return robot.OwnerId is { } id && await AccountTable.FindAsync(session, id) is { } owner
-            && ownership.Owns(caller, owner.Name);
+        if (robot.OwnerId is { } id && await AccountTable.FindAsync(session, id) is { } owner
+            && ownership.Owns(caller, owner.Name))
+        {
+            return true;
+        }
+
+        return OwnsRepository(ownership, caller, robot)
+            && (await GrantTable.ListOfAsync(session, robot.Id)).TrueForAll(grant =>
+                NamePattern.TryParse(grant.Pattern, out var names)
+                && (Roles.Read(grant.Actions) & ~ownership.ActionsIn(caller, names)) == 0);
     }
+
+    private static bool OwnsRepository(Ownership ownership, ApiCaller caller, AccountRow robot) =>
+        RepositoryName.TryParse(robot.Repository, out var name)
+        && ownership.Owns(caller, NamePattern.ForRepository(name));
 
     private async ValueTask<ApiError?> RefuseAsync(Session session, ApiCaller caller, AccountRow robot)
     {
         if (await ManagesAsync(session, ownership, caller, robot)) return null;
-        return caller.IsStaff || caller.Caller.Id == robot.Id
+        return await MaySeeAsync(session, ownership, caller, robot)
             ? ApiError.Denied($"{caller.Name} does not manage {robot.Name}") : NotFound();
     }
 
     /// <summary>Why a caller may not make such a robot; null if they may.</summary>
     private ApiError? Refuse(
-        ApiCaller caller, NewRobot sent, AccountRow? owner, List<(NamePattern Names, AccessAction Actions)> grants)
+        ApiCaller caller, NewRobot sent, AccountRow? owner, RepositoryName? repository,
+        List<(NamePattern Names, AccessAction Actions)> grants)
     {
-        var isOwner = caller.IsAdministrator || (owner is not null && ownership.Owns(caller, owner.Name));
+        var isOwner = caller.IsAdministrator || (owner is not null && ownership.Owns(caller, owner.Name))
+            || (repository is { } place && ownership.Owns(caller, NamePattern.ForRepository(place)));
         if (!isOwner)
         {
             if (MakerOf(caller) is not { } maker)
+            {
+                if (repository is not null) return ApiError.NotFound("such repository");
                 return sent.Namespace is null ? StaffOnly() : ApiError.NotFound("such namespace");
+            }
+
             if (owner?.Id != maker.OwnerId) return ApiError.Denied("a robot makes robots in its own namespace");
             if (sent.MayMakeRobots) return ApiError.Denied("a robot that was made by a robot makes none");
             if (maker.ExpiresAt is { } end && !(sent.ExpiresAt <= end))
                 return ApiError.Denied($"a robot expires no later than the one that made it, {end:u}");
         }
 
-        return sent.Namespace is not null && owner is null
-            ? ApiError.NotFound("such namespace") : FindExcess(caller, owner, grants);
+        return (sent.Namespace is not null || repository is not null) && owner is null
+            ? ApiError.NotFound("such namespace") : FindExcess(caller, owner, repository?.Text, grants);
     }
 
     /// <summary>Which of these a caller may not give to a robot; null if they may give all.</summary>
     private ApiError? FindExcess(
-        ApiCaller caller, AccountRow? owner, IEnumerable<(NamePattern Names, AccessAction Actions)> grants)
+        ApiCaller caller, AccountRow? owner, string? repository,
+        IEnumerable<(NamePattern Names, AccessAction Actions)> grants)
     {
         foreach (var (names, actions) in grants)
         {
+            if (!IsWithin(repository, names)) return ApiError.Invalid($"{names} is not the repository {repository}");
             if (owner is not null && !NamePattern.ForNamespace(owner.Name).Covers(names))
                 return ApiError.Invalid($"{names} is not within the namespace {owner.Name}");
             var excess = actions & ~ownership.ActionsIn(caller, names);
@@ -246,6 +244,46 @@ internal sealed class RobotEndpoints(
         }
 
         return null;
+    }
+
+    /// <summary>Whether a robot may be given something there: one of a repository nothing elsewhere.</summary>
+    public static bool IsWithin(string? repository, NamePattern names) => repository is null
+        || (RepositoryName.TryParse(repository, out var name) && NamePattern.ForRepository(name).Covers(names));
+
+    /// <summary>
+    /// Reads whose robot it is to be. Owners of one repository need not know of other robots, so its name gets an end
+    /// by which it meets none of them.
+    /// </summary>
+    private static ApiError? FindFault(
+        NewRobot sent, string text, ref AccountName name, out RepositoryName? repository)
+    {
+        repository = null;
+        if (!RepositoryName.TryParse(text, out var place)) return ApiError.Of(RegistryError.NameInvalid(text));
+        if (sent.Namespace is { } space && space != place.Text.Split('/')[0])
+            return ApiError.Invalid($"the repository {place} is not in the namespace {space}");
+        if (sent.MayMakeRobots) return ApiError.Invalid("a robot of a repository makes no others");
+        var end = RandomNumberGenerator.GetString(NameCharacters, AddedNameChars);
+        if (!AccountName.TryParse($"{name}.{end}", out var longer))
+            return ApiError.Invalid($"name has at most {AccountName.MaxLength - AddedNameChars - 1} characters");
+        (name, repository) = (longer, place);
+        return null;
+    }
+
+    private async Task<ApiAnswer<Listed<RobotView>>> ListOfRepositoryAsync(HttpContext http, string text, Page page)
+    {
+        var isSeen = RepositoryName.TryParse(text, out var name)
+            && (http.Caller().IsStaff || ownership.Owns(http.Caller(), NamePattern.ForRepository(name)));
+        if (!isSeen) return ApiError.NotFound("such repository");
+        var robots = await database.ReadAsync(
+            async session =>
+            {
+                var views = new List<RobotView>();
+                var rows = await AccountTable.ListOfRepositoryAsync(session, text, page.Last, page.Count + 1);
+                foreach (var row in rows) views.Add(await ViewAsync(session, row));
+                return views;
+            },
+            http.RequestAborted);
+        return http.Answer(page, robots, one => one.Name);
     }
 
     private static ApiError? Check(
@@ -275,7 +313,7 @@ internal sealed class RobotEndpoints(
             .ToLookup(row => row.Pattern, row => (row.Id, Actions: Roles.Read(row.Actions)));
         var owner = robot.OwnerId is { } id ? await AccountTable.FindAsync(session, id) : null;
         var more = grants.Where(grant => !held[grant.Names.Text].Any(old => (grant.Actions & ~old.Actions) == 0));
-        if (FindExcess(caller, owner, more) is { } excess) return excess;
+        if (FindExcess(caller, owner, robot.Repository, more) is { } excess) return excess;
         foreach (var old in held.Where(old => !grants.Exists(grant => grant.Names.Text == old.Key)).SelectMany(o => o))
             await GrantTable.RemoveAsync(session, old.Id);
         foreach (var (names, actions) in grants)
@@ -326,7 +364,8 @@ internal sealed class RobotEndpoints(
         var grants = await GrantTable.ListOfAsync(session, robot.Id);
         var secrets = await SecretsAsync(session, robot);
         return new RobotView(
-            robot.Name, owner?.Name, robot.FullName, robot.IsDisabled, robot.ExpiresAt, robot.MayMakeRobots,
+            robot.Name, owner?.Name, robot.Repository, robot.FullName, robot.IsDisabled, robot.ExpiresAt,
+            robot.MayMakeRobots,
             [.. grants.Select(GrantView.Of).Select(grant => new RobotGrant(grant.Names, grant.Role, grant.Actions))],
             [.. secrets.Select(s => new RobotSecret(s.Hint, s.CreatedAt, s.ExpiresAt, s.UsedAt, s.UsedFrom))],
             robot.CreatedAt, robot.CreatedBy, robot.Version);

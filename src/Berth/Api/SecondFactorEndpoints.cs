@@ -48,18 +48,13 @@ internal sealed class SecondFactorEndpoints(
     Database database, AccessChanges changes, SecondFactors factors, Passkeys passkeys, SecondFactorPages pages,
     BrowserSessions sessions)
 {
-    public async Task<ApiAnswer<SecondFactorsView>> GetAsync(HttpContext http)
-    {
-        var id = MeEndpoints.IdOf(http);
-        var held = await database.ReadAsync(
-            session => SecondFactorTable.HeldByAsync(session, id), http.RequestAborted);
-        return new SecondFactorsView(
-            held.App is not null, held.App?.CreatedAt, held.RecoveryCodes, held.Passkeys.ConvertAll(PasskeyView.Of));
-    }
+    public async Task<ApiAnswer<SecondFactorsView>> GetAsync(HttpContext http) =>
+        ApiAnswer<SecondFactorsView>.Tagged(await ReadAsync(http));
 
     /// <summary>Begins with an app, which counts once <see cref="ConfirmAppAsync"/> was called.</summary>
     public async Task<ApiAnswer<NewApp>> AddAppAsync(HttpContext http)
     {
+        if (!await IsForAsync(http)) return ApiError.Changed();
         if (await factors.BeginAppAsync(MeEndpoints.IdOf(http), http.RequestAborted) is not { } secret)
             return ApiError.Conflict("there is an app already: remove it first");
         var address = factors.AddressOf(secret, http.Caller().Name, pages.OriginOf(http).Host);
@@ -67,20 +62,29 @@ internal sealed class SecondFactorEndpoints(
             new NewApp(SecondFactors.TextOf(secret), address, AccountPage.ImageOf(address)));
     }
 
-    public async Task<ApiAnswer<MadeCodes>> ConfirmAppAsync(HttpContext http, [FromBody] AppCode sent) =>
-        await factors.ConfirmAppAsync(
+    public async Task<ApiAnswer<MadeCodes>> ConfirmAppAsync(HttpContext http, [FromBody] AppCode sent)
+    {
+        if (!await IsForAsync(http)) return ApiError.Changed();
+        return await factors.ConfirmAppAsync(
             MeEndpoints.IdOf(http), sent.Code, sessions.HashOf(http.Request), http.RequestAborted) is { } codes
             ? new MadeCodes([.. codes.Select(code => SecondFactors.WithGaps(code))])
             : ApiError.Invalid("this code is wrong, or no app waits for one");
+    }
 
-    public async Task<ApiDone> RemoveAppAsync(HttpContext http) =>
-        await factors.RemoveAppAsync(MeEndpoints.IdOf(http), http.RequestAborted)
+    public async Task<ApiDone> RemoveAppAsync(HttpContext http)
+    {
+        if (!await IsForAsync(http)) return ApiError.Changed();
+        return await factors.RemoveAppAsync(MeEndpoints.IdOf(http), http.RequestAborted)
             ? null : ApiError.NotFound("such app");
+    }
 
-    public async Task<ApiAnswer<MadeCodes>> RenewCodesAsync(HttpContext http) =>
-        await factors.RenewRecoveryCodesAsync(MeEndpoints.IdOf(http), http.RequestAborted) is { } codes
+    public async Task<ApiAnswer<MadeCodes>> RenewCodesAsync(HttpContext http)
+    {
+        if (!await IsForAsync(http)) return ApiError.Changed();
+        return await factors.RenewRecoveryCodesAsync(MeEndpoints.IdOf(http), http.RequestAborted) is { } codes
             ? ApiAnswer<MadeCodes>.Made(new MadeCodes([.. codes.Select(code => SecondFactors.WithGaps(code))]))
             : ApiError.Conflict("recovery codes are for accounts with a second factor");
+    }
 
     public async Task<ApiAnswer<PasskeyOptions>> AskPasskeyAsync(HttpContext http)
     {
@@ -93,6 +97,7 @@ internal sealed class SecondFactorEndpoints(
     {
         if (sent.Name.Length == 0) return ApiError.Invalid("name is empty: say which device it is");
         if (Field.FindFault(("name", sent.Name)) is { } fault) return fault;
+        if (!await IsForAsync(http)) return ApiError.Changed();
         var account = http.Caller().Rights.Account!.Account;
         return await passkeys.AddAsync(
             account, sent.Ticket, sent.Name, sent.Credential, pages.OriginOf(http),
@@ -100,19 +105,35 @@ internal sealed class SecondFactorEndpoints(
             ? ApiError.Invalid(wrong) : null;
     }
 
-    public async Task<ApiDone> RemovePasskeyAsync(HttpContext http, string id) =>
-        await passkeys.RemoveAsync(MeEndpoints.IdOf(http), id, http.RequestAborted)
+    public async Task<ApiDone> RemovePasskeyAsync(HttpContext http, string id)
+    {
+        if (!await IsForAsync(http)) return ApiError.Changed();
+        return await passkeys.RemoveAsync(MeEndpoints.IdOf(http), id, http.RequestAborted)
             ? null : ApiError.NotFound("such passkey");
+    }
 
     /// <summary>For users who have lost everything: afterwards, their password signs in again.</summary>
     public async Task<ApiDone> ResetAsync(HttpContext http, string name) => await changes.RunAsync(
         async session =>
         {
             if (await UserEndpoints.FindAsync(session, name) is not { } row) return UserEndpoints.NotFound();
+            if (!http.IsFor(row.Version)) return ApiError.Changed();
             await SecondFactorTable.RemoveAllAsync(session, row.Id);
             await SecondFactors.NoteAsync(session, row.Id);
             await SessionTable.RemoveAllAsync(session, row.Id);
             return null;
         },
         http.RequestAborted);
+
+    private async ValueTask<bool> IsForAsync(HttpContext http) =>
+        !http.HasCondition() || http.IsFor(await ReadAsync(http));
+
+    private async ValueTask<SecondFactorsView> ReadAsync(HttpContext http)
+    {
+        var id = MeEndpoints.IdOf(http);
+        var held = await database.ReadAsync(
+            session => SecondFactorTable.HeldByAsync(session, id), http.RequestAborted);
+        return new SecondFactorsView(
+            held.App is not null, held.App?.CreatedAt, held.RecoveryCodes, held.Passkeys.ConvertAll(PasskeyView.Of));
+    }
 }

@@ -78,32 +78,32 @@ internal sealed class SessionEndpoints(Database database, AccessChanges changes,
                 if (await find(session) is not { } account) return UserEndpoints.NotFound();
                 if (id is not null)
                 {
-                    return await RemoveOneAsync(session, account.Id, id)
-                        ? null : ApiError.NotFound("such session");
+                    if (await FindOneAsync(session, account.Id, id) is not { } found)
+                        return ApiError.NotFound("such session");
+                    if (!http.IsFor(ApiRequest.OnlyVersion)) return ApiError.Changed();
+                    await found();
+                    return null;
                 }
 
+                if (!http.IsFor(account.Version)) return ApiError.Changed();
                 await TokenTable.RemoveAllAsync(session, account.Id, TokenKinds.Refresh);
                 await SessionTable.RemoveAllAsync(session, account.Id);
                 return null;
             },
             http.RequestAborted);
 
-    private static async ValueTask<bool> RemoveOneAsync(Session session, long accountId, string id)
+    /// <returns>What removes it; null if there is no such session.</returns>
+    private static async ValueTask<Func<ValueTask>?> FindOneAsync(Session session, long accountId, string id)
     {
         if (long.TryParse(id, NumberStyles.None, CultureInfo.InvariantCulture, out var number))
         {
-            if (await TokenTable.FindAsync(session, number) is not { Kind: TokenKinds.Refresh } token
-                || token.AccountId != accountId)
-            {
-                return false;
-            }
-
-            await TokenTable.RemoveAsync(session, number);
-            return true;
+            return await TokenTable.FindAsync(session, number) is { Kind: TokenKinds.Refresh } token
+                && token.AccountId == accountId
+                    ? async () => await TokenTable.RemoveAsync(session, number) : null;
         }
 
         var browsers = await SessionTable.ListAsync(session, accountId, MaxShown);
         return browsers.Find(row => SessionView.IdOf(row) == id) is { } found
-            && await SessionTable.RemoveAsync(session, found.Hash);
+            ? async () => await SessionTable.RemoveAsync(session, found.Hash) : null;
     }
 }

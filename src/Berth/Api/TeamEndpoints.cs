@@ -118,6 +118,12 @@ internal sealed class TeamEndpoints(Database database, AccessChanges changes, Ti
                 var name = organization.ToLowerInvariant();
                 if (await OrganizationTable.RoleOfAsync(session, name, account.Id) is null)
                     return ApiError.Conflict($"{account.Name} is no member of the organization {name}");
+                if (http.HasCondition() && !(await TeamTable.IsMemberAsync(session, row.Id, account.Id)
+                    && http.IsFor(ApiRequest.OnlyVersion)))
+                {
+                    return ApiError.Changed();
+                }
+
                 await TeamTable.AddMemberAsync(session, row.Id, account.Id);
                 return null;
             },
@@ -128,9 +134,15 @@ internal sealed class TeamEndpoints(Database database, AccessChanges changes, Ti
             async session =>
             {
                 if (await FindAsync(session, organization, team) is not { } row) return NotFound();
-                return await UserEndpoints.FindAsync(session, user) is { } account
-                    && await TeamTable.RemoveMemberAsync(session, row.Id, account.Id)
-                        ? null : ApiError.NotFound("such member");
+                if (await UserEndpoints.FindAsync(session, user) is not { } account
+                    || !await TeamTable.IsMemberAsync(session, row.Id, account.Id))
+                {
+                    return ApiError.NotFound("such member");
+                }
+
+                if (!http.IsFor(ApiRequest.OnlyVersion)) return ApiError.Changed();
+                await TeamTable.RemoveMemberAsync(session, row.Id, account.Id);
+                return null;
             },
             http.RequestAborted);
 
@@ -167,8 +179,11 @@ internal sealed class TeamEndpoints(Database database, AccessChanges changes, Ti
             async session =>
             {
                 if (await FindAsync(session, organization, team) is not { } row) return NotFound();
-                return await TeamTable.RemoveGroupAsync(session, row.Id, new GroupRow(source, group))
-                    ? null : ApiError.NotFound("such group");
+                var (sent, there) = (new GroupRow(source, group), await TeamTable.GroupsAsync(session, row.Id));
+                if (!there.Contains(sent)) return ApiError.NotFound("such group");
+                if (!http.IsFor(ApiRequest.OnlyVersion)) return ApiError.Changed();
+                await TeamTable.RemoveGroupAsync(session, row.Id, sent);
+                return null;
             },
             http.RequestAborted);
 

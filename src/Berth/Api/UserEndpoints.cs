@@ -8,13 +8,14 @@ namespace Berth.Api;
 /// <summary>A user.</summary>
 internal sealed record UserView(
     string Name, string? FullName, string? Email, RegistryRole Role, bool IsDisabled, bool HasPassword,
-    bool HasSecondFactor, DateTimeOffset? ExpiresAt, DateTimeOffset CreatedAt, string CreatedBy, long Version) : INoted
+    bool HasSecondFactor, bool MakesPublic, DateTimeOffset? ExpiresAt, DateTimeOffset CreatedAt, string CreatedBy,
+    long Version) : INoted
 {
     /// <summary>What matters of it to who may do what.</summary>
     public ChangeNote Note() => new(Name, string.Join(", ", new[]
     {
         Role == RegistryRole.None ? "" : Roles.Word(Role), IsDisabled ? "disabled" : "",
-        ExpiresAt is { } end ? $"until {end:yyyy-MM-dd HH:mm}" : "",
+        MakesPublic ? "makes public repositories" : "", ExpiresAt is { } end ? $"until {end:yyyy-MM-dd HH:mm}" : "",
     }.Where(word => word.Length > 0)) is { Length: > 0 } words ? words : null);
 
     ChangeNote INoted.Note => Note();
@@ -22,8 +23,8 @@ internal sealed record UserView(
     public static UserView Of(AccountRow row) => new(
         row.Name, row.FullName, row.Email,
         Enum.TryParse<RegistryRole>(row.Role, ignoreCase: true, out var role) ? role : RegistryRole.None,
-        row.IsDisabled, row.PasswordHash is not null, row.HasSecondFactor, row.ExpiresAt, row.CreatedAt, row.CreatedBy,
-        row.Version);
+        row.IsDisabled, row.PasswordHash is not null, row.HasSecondFactor, row.MakesPublic, row.ExpiresAt,
+        row.CreatedAt, row.CreatedBy, row.Version);
 }
 
 /// <summary>A user to be made. Without a password, one is made up.</summary>
@@ -43,7 +44,7 @@ internal sealed record MadeUser(UserView User, string? Password) : INoted
 /// </summary>
 internal sealed record UserChange(
     string? FullName = null, string? Email = null, RegistryRole? Role = null, bool? IsDisabled = null,
-    ExpiryChange ExpiresAt = default);
+    ExpiryChange ExpiresAt = default, bool? MakesPublic = null);
 
 /// <summary>A new password. Without one, it is made up.</summary>
 internal sealed record NewPassword(string? Password = null);
@@ -171,6 +172,7 @@ internal sealed class UserEndpoints(
         },
         IsDisabled = sent.IsDisabled ?? row.IsDisabled,
         ExpiresAt = sent.ExpiresAt.From(row.ExpiresAt),
+        MakesPublic = sent.MakesPublic ?? row.MakesPublic,
     };
 
     /// <summary>Whether nobody would be left who can make administrators.</summary>

@@ -18,13 +18,16 @@ internal static class AuditJson
         return buffer.WrittenMemory;
     }
 
+    /// <summary>In UTC, to the millisecond.</summary>
+    public static string TextOf(DateTimeOffset time) =>
+        time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
+
     /// <summary>What is unknown is left out.</summary>
     public static void Write(Utf8JsonWriter json, AuditEntry entry)
     {
         json.WriteStartObject();
         if (entry.Id != 0) json.WriteNumber("id", entry.Id);
-        json.WriteString(
-            "time", entry.At.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture));
+        json.WriteString("time", TextOf(entry.At));
         json.WriteString("action", entry.Action);
         json.WriteString("result", entry.Result);
         json.WriteString("actor", entry.Actor);

@@ -13,6 +13,9 @@ namespace Berth.Audit;
 /// </summary>
 internal sealed partial class AuditLog : BackgroundService
 {
+    /// <summary>As who the registry itself does something.</summary>
+    private const string OwnName = "berth";
+
     private const int MaxBatch = 1000;
     private const int MaxAgentChars = 256;
     private const int MaxNameChars = 128;
@@ -73,6 +76,17 @@ internal sealed partial class AuditLog : BackgroundService
     public void NoteFailedSignIn(HttpContext http, string user, string reason) => Note(
         http, "sign-in", isDone: false,
         entry => entry with { Actor = Shortened(user, MaxNameChars) ?? "", Method = "none", Detail = reason });
+
+    /// <summary>Notes what the registry did by itself.</summary>
+    public void NoteOwn(string action, string? detail, string? digest)
+    {
+        if (!settings.Enabled) return;
+        Add(new AuditEntry(clock.GetUtcNow(), action, "done", OwnName, Roles.Word(SignInMethod.None))
+        {
+            Detail = detail,
+            Digest = digest,
+        });
+    }
 
     public override async Task StopAsync(CancellationToken cancellationToken)
     {

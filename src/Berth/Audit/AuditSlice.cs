@@ -21,6 +21,10 @@ internal sealed class AuditSlice : Slice
 
     public override void AddWriters(IServiceCollection services, RegistrySettings settings)
     {
-        if (settings.Audit.Enabled) services.AddHostedService(provider => provider.GetRequiredService<AuditLog>());
+        if (!settings.Audit.Enabled) return;
+        services.AddHostedService(provider => provider.GetRequiredService<AuditLog>());
+        services.AddHostedService(provider => new StartNote(
+            settings, provider.GetRequiredService<Database>(), provider.GetRequiredService<AuditLog>(),
+            provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<StartNote>>()));
     }
 }

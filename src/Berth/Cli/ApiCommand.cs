@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Net.Http.Headers;
+using System.Text.Json.Nodes;
 using Berth.Metadata;
 using Berth.Settings;
 using Microsoft.Data.Sqlite;
@@ -73,6 +74,34 @@ internal static class ApiCommand
 
     public static Argument<string> Argument(string name, string description) =>
         new(name) { Description = description };
+
+    /// <summary>Whether everyone sees something.</summary>
+    /// <param name="ofPublic">What is so if it is public.</param>
+    public static Argument<string> Visibility(string ofPublic)
+    {
+        var visibility = Argument("VISIBILITY", $"public: {ofPublic}; or private.");
+        visibility.Validators.Add(result =>
+        {
+            if (result.Tokens is [var given] && given.Value is not ("public" or "private"))
+                result.AddError($"VISIBILITY must be public or private, not '{given.Value}'.");
+        });
+        return visibility;
+    }
+
+    /// <summary>The command that says what repositories are when they are first pushed.</summary>
+    /// <param name="path">Of those whose namespace it is, such as <c>users</c>.</param>
+    /// <param name="name">The argument with their name.</param>
+    public static Command CreateVisibility(string path, Argument<string> name)
+    {
+        var visibility = Visibility("everyone may pull from repositories that are first pushed from now on");
+        return Create(
+            "visibility", "Say what repositories of the namespace are when they are first pushed.",
+            call => call.DoAsync(
+                "PATCH", $"{path}/{call.PathOf(name)}",
+                new JsonObject { ["makesPublic"] = call.Parsed.GetValue(visibility) == "public" },
+                _ => $"New repositories of {call.Parsed.GetValue(name)} are {call.Parsed.GetValue(visibility)} now."),
+            name, visibility);
+    }
 
     public static Option<string?> Text(string name, string description) => new(name) { Description = description };
 

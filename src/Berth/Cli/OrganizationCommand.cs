@@ -38,6 +38,7 @@ internal static class OrganizationCommand
                     ("Full name", ApiCall.Field("fullName")), ("Makes public", ApiCall.Field("makesPublic")),
                     ("Since", ApiCall.Time("createdAt")), ("Made by", ApiCall.Field("createdBy"))),
                 Name),
+            ApiCommand.CreateVisibility("organizations", Name),
             ApiCommand.Create(
                 "delete", "Delete an organization that has no repositories, with its teams and robots.",
                 call => call.DoAsync(

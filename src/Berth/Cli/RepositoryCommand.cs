@@ -10,12 +10,7 @@ internal static class RepositoryCommand
     {
         var space = ApiCommand.Text("--namespace", "Only those in a namespace.");
         var name = ApiCommand.Argument("NAME", "The repository's name.");
-        var visibility = ApiCommand.Argument("VISIBILITY", "public: everyone may pull from it; or private.");
-        visibility.Validators.Add(result =>
-        {
-            if (result.Tokens is [var given] && given.Value is not ("public" or "private"))
-                result.AddError($"VISIBILITY must be public or private, not '{given.Value}'.");
-        });
+        var visibility = ApiCommand.Visibility("everyone may pull from it");
         return ApiCommand.Group(
             "repo", "Repositories, and who sees them.",
             ApiCommand.Create(

@@ -12,6 +12,7 @@ internal static class RobotCommand
     public static Command Create()
     {
         var space = ApiCommand.Text("--namespace", "Those of a namespace; without it, those of the registry.");
+        var repository = ApiCommand.Text("--repository", "Those of a repository alone.");
         var overlap = ApiCommand.Text("--overlap", "How long the old secret stays good, such as 10m.");
         return ApiCommand.Group(
             "robot", "Robots: accounts for programs.",
@@ -20,17 +21,20 @@ internal static class RobotCommand
             ApiCommand.Create(
                 "list", "List robots.",
                 call => call.ListAsync(
-                    call.Parsed.GetValue(space) is { } name
-                        ? $"robots?namespace={Uri.EscapeDataString(name)}" : "robots",
+                    call.Parsed.GetValue(repository) is { } place
+                        ? $"robots?repository={Uri.EscapeDataString(place)}"
+                        : call.Parsed.GetValue(space) is { } name
+                            ? $"robots?namespace={Uri.EscapeDataString(name)}" : "robots",
                     ("NAME", ApiCall.Field("name")), ("NAMESPACE", ApiCall.Field("namespace")), ("GRANTS", GrantsOf),
                     ("DISABLED", ApiCall.Field("isDisabled")), ("EXPIRES", ApiCall.Time("expiresAt", "never")),
                     ("LAST USED", LastUseOf)),
-                space),
+                space, repository),
             ApiCommand.Create(
                 "show", "Show a robot.",
                 call => call.ShowAsync(
                     $"robots/{call.PathOf(Name)}", ("Name", ApiCall.Field("name")),
-                    ("Namespace", ApiCall.Field("namespace")), ("Description", ApiCall.Field("description")),
+                    ("Namespace", ApiCall.Field("namespace")), ("Repository", ApiCall.Field("repository")),
+                    ("Description", ApiCall.Field("description")),
                     ("Grants", GrantsOf), ("May make robots", ApiCall.Field("mayMakeRobots")),
                     ("Disabled", ApiCall.Field("isDisabled")), ("Expires", ApiCall.Time("expiresAt", "never")),
                     ("Last used", LastUseOf), ("Since", ApiCall.Time("createdAt")),
@@ -88,6 +92,8 @@ internal static class RobotCommand
     private static Command CreateAdd()
     {
         var space = ApiCommand.Text("--namespace", "Whose it is; without it, it is the registry's.");
+        var repository = ApiCommand.Text(
+            "--repository", "The repository that it is of; its name gets an end that is made up.");
         var description = ApiCommand.Text("--description", "What it is for.");
         var grants = CreateGrants("What it may do where");
         var expires = ApiCommand.Text("--expires", "When it ends: a date, or a duration such as 90d.");
@@ -100,13 +106,14 @@ internal static class RobotCommand
                 {
                     ["name"] = call.Parsed.GetValue(Name),
                     ["namespace"] = call.Parsed.GetValue(space),
+                    ["repository"] = call.Parsed.GetValue(repository),
                     ["description"] = call.Parsed.GetValue(description),
                     ["grants"] = new JsonArray([.. (call.Parsed.GetValue(grants) ?? []).Select(GrantOf)]),
                     ["expiresAt"] = ApiCall.ExpiryOf(call.Parsed.GetValue(expires)),
                     ["mayMakeRobots"] = call.Parsed.GetValue(maker),
                 },
                 Tell),
-            Name, space, description, grants, expires, maker);
+            Name, space, repository, description, grants, expires, maker);
     }
 
     private static JsonNode GrantOf(string text)

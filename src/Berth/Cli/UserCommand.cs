@@ -31,7 +31,8 @@ internal static class UserCommand
                 $"users/{call.PathOf(Name)}", ("Name", ApiCall.Field("name")), ("Full name", ApiCall.Field("fullName")),
                 ("E-mail", ApiCall.Field("email")), ("Role", RoleOf), ("Disabled", ApiCall.Field("isDisabled")),
                 ("Expires", ApiCall.Time("expiresAt")), ("Has a password", ApiCall.Field("hasPassword")),
-                ("Has a second factor", ApiCall.Field("hasSecondFactor")), ("Since", ApiCall.Time("createdAt")),
+                ("Has a second factor", ApiCall.Field("hasSecondFactor")),
+                ("Makes public", ApiCall.Field("makesPublic")), ("Since", ApiCall.Time("createdAt")),
                 ("Made by", ApiCall.Field("createdBy"))),
             Name),
         ApiCommand.Create(
@@ -44,6 +45,7 @@ internal static class UserCommand
                 new JsonObject { ["expiresAt"] = ApiCall.NewExpiryOf(call.Parsed.GetValue(When)!) },
                 user => $"The account of {user.GetProperty("name")} ends: {ApiCall.Time("expiresAt", "never")(user)}."),
             Name, When),
+        ApiCommand.CreateVisibility("users", Name),
         ApiCommand.Create("password", "Set a user's password.", SetPasswordAsync, Name, PasswordStdin),
         CreateIdentity(),
         ApiCommand.Create(

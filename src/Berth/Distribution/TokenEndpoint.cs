@@ -138,6 +138,7 @@ internal sealed class TokenEndpoint(
         if (caller is null) return Refuse(http, "the refresh token is not valid any more; sign in again");
         http.Features.Set(caller);
         if (rates.Take(http, caller, RateLimitKind.Token) is { } wait) return RegistryError.RateExceeded(wait);
+        NoteSignIn(http, wish);
         await IssueAsync(http, caller, wish, text);
         return null;
     }
@@ -160,12 +161,14 @@ internal sealed class TokenEndpoint(
             return Refuse(http, "this account is disabled, or has expired");
         }
 
-        if (caller.Kind != CallerKind.Anonymous)
-            audit.Note(http, "sign-in", isDone: true, entry => entry with { Detail = wish.Client });
+        if (caller.Kind != CallerKind.Anonymous) NoteSignIn(http, wish);
         var refresh = wish.IsOffline ? await refreshing.IssueAsync(caller, wish.Client, http.RequestAborted) : null;
         await IssueAsync(http, caller, wish, refresh);
         return null;
     }
+
+    private void NoteSignIn(HttpContext http, Wish wish) =>
+        audit.Note(http, "sign-in", isDone: true, entry => entry with { Detail = wish.Client });
 
     /// <summary>
     /// Whether anybody may do all that is asked for: then wrong credentials do no harm, such as those of a robot that

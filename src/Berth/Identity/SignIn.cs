@@ -38,7 +38,7 @@ internal sealed class SignIn(
     AuthSettings settings, HtpasswdFile? htpasswd, LocalUsers users, SecretTokens secrets, AccessTokens tokens,
     TrustedTokens? trusted, KeylessTokens? keyless, DirectoryUsers? directory, CertificateUsers certificates,
     BrowserSessions sessions, BrowserCookies cookies, FailedSignIns failed, AccessVersion version,
-    RememberedCallers remembered, RefusedSignIns refused)
+    RememberedCallers remembered, RefusedSignIns refused, AcceptedSignIns accepted)
 {
     private const string Basic = "Basic ";
     private const string Bearer = "Bearer ";
@@ -73,7 +73,14 @@ internal sealed class SignIn(
     /// <summary>The caller of a request, by its Authorization header.</summary>
     /// <param name="http">The request.</param>
     /// <param name="isOfUpload">Whether it goes on with an upload: then a token may have expired since.</param>
-    public ValueTask<SignInResult> FindAsync(HttpContext http, bool isOfUpload = false)
+    public async ValueTask<SignInResult> FindAsync(HttpContext http, bool isOfUpload = false)
+    {
+        var found = await FindQuietlyAsync(http, isOfUpload);
+        if (found.Caller is { } caller) accepted.Note(http, caller);
+        return found;
+    }
+
+    private ValueTask<SignInResult> FindQuietlyAsync(HttpContext http, bool isOfUpload)
     {
         // Without users there is nothing to check. Anything but Basic and our own tokens can't be meant for this
         // registry: clients also send the credentials for one registry to its mirrors, which must do no harm.
@@ -171,8 +178,12 @@ internal sealed class SignIn(
     }
 
     /// <summary>The caller with a refresh token; null if it is not valid.</summary>
-    public ValueTask<Caller?> FindByRefreshAsync(HttpContext http, string token) =>
-        secrets.FindByRefreshAsync(token, AddressOf(http), http.RequestAborted);
+    public async ValueTask<Caller?> FindByRefreshAsync(HttpContext http, string token)
+    {
+        var caller = await secrets.FindByRefreshAsync(token, AddressOf(http), http.RequestAborted);
+        if (caller is null) refused.NoteUnslowed(http, "", "this refresh token is not valid");
+        return caller;
+    }
 
     /// <summary>The challenge that goes with a 401 (RFC 9110, section 11.6.1; RFC 6750, section 3).</summary>
     /// <param name="http">The request, whose caller may have been found.</param>
@@ -199,9 +210,10 @@ internal sealed class SignIn(
         // A program may send a personal token either way.
         if (TokenSecret.IsMeant(token))
         {
-            return await secrets.FindAsync(user: null, token, AddressOf(http), http.RequestAborted) is { } known
-                ? new SignInResult(known, null)
-                : SignInResult.Anonymous;
+            if (await secrets.FindAsync(user: null, token, AddressOf(http), http.RequestAborted) is { } known)
+                return new SignInResult(known, null);
+            refused.NoteUnslowed(http, "", "this token is not valid");
+            return SignInResult.Anonymous;
         }
 
         var patience = isOfUpload ? settings.UploadTokenGrace : TimeSpan.Zero;

@@ -43,6 +43,10 @@ internal sealed record AccountRow(long Id, string Kind, string Name)
     /// <summary>The account in whose namespace a robot is; null if it is the registry's, or no robot.</summary>
     public long? OwnerId { get; init; }
 
+    /// <summary>The repository of that namespace that a robot reaches no further than; null if there is no such limit.
+    /// </summary>
+    public string? Repository { get; init; }
+
     public bool MayMakeRobots { get; init; }
 
     /// <summary>Whether repositories pushed to its namespace from now on are public.</summary>
@@ -62,7 +66,8 @@ internal static class AccountTable
     private const string Columns =
         """
         id, kind, name, full_name, email, password_hash, role, is_disabled, expires_at, owner_id, may_make_robots,
-        makes_public, created_at, created_by, version, is_email_verified, has_second_factor
+        makes_public, created_at, created_by, version, is_email_verified, has_second_factor,
+        repository
         """;
 
     private static readonly string[] Removals =
@@ -110,6 +115,12 @@ internal static class AccountTable
             $"SELECT {Columns} FROM account WHERE owner_id = $1 AND name > $2 ORDER BY name LIMIT $3",
             Read, ownerId, last, count);
 
+    /// <summary>The robots of a repository with names after <paramref name="last"/>.</summary>
+    public static ValueTask<List<AccountRow>> ListOfRepositoryAsync(
+        Session session, string repository, string last, int count) => session.AllAsync(
+            $"SELECT {Columns} FROM account WHERE repository = $1 AND name > $2 ORDER BY name LIMIT $3",
+            Read, repository, last, count);
+
     /// <summary>How many enabled users who do not expire have a role in the registry.</summary>
     public static async ValueTask<long> CountStaffAsync(Session session, string role) => await session.NumberAsync(
         "SELECT count(*) FROM account WHERE role = $1 AND kind = $2 AND is_disabled = 0 AND expires_at IS NULL",
@@ -125,14 +136,14 @@ internal static class AccountTable
             """
             INSERT INTO account (
                 kind, name, full_name, email, password_hash, role, is_disabled, expires_at, owner_id, may_make_robots,
-                makes_public, created_at, created_by, is_email_verified, version)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 1)
+                makes_public, created_at, created_by, is_email_verified, repository, version)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 1)
             ON CONFLICT DO NOTHING RETURNING id
             """,
             account.Kind, account.Name, account.FullName, account.Email, account.PasswordHash, account.Role,
             account.IsDisabled ? 1 : 0, account.ExpiresAt?.ToUnixTimeMilliseconds(), account.OwnerId,
             account.MayMakeRobots ? 1 : 0, account.MakesPublic ? 1 : 0, account.CreatedAt.ToUnixTimeMilliseconds(),
-            account.CreatedBy, account.IsEmailVerified ? 1 : 0);
+            account.CreatedBy, account.IsEmailVerified ? 1 : 0, account.Repository);
         return id is { } added ? account with { Id = added, Version = 1 } : null;
     }
 
@@ -174,6 +185,7 @@ internal static class AccountTable
         Version = row.GetInt64(14),
         IsEmailVerified = row.GetInt64(15) != 0,
         HasSecondFactor = row.GetInt64(16) != 0,
+        Repository = TextOf(row, 17),
     };
 
     private static string? TextOf(DbDataReader row, int column) => row.IsDBNull(column) ? null : row.GetString(column);

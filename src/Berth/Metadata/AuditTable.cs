@@ -44,6 +44,9 @@ internal sealed record AuditFilter(
 /// <summary>The audit log.</summary>
 internal static class AuditTable
 {
+    /// <summary>The action of the entry that each start makes.</summary>
+    public const string StartAction = "start";
+
     private const string Columns =
         """
         id, at, action, result, actor, method, secret_id, address, agent, repository, target, digest, detail,

@@ -61,6 +61,9 @@ internal static class InvitationTable
     public static async ValueTask<bool> IsForAsync(Session session, string name) =>
         await session.NumberAsync("SELECT 1 FROM invitation WHERE name = $1 LIMIT 1", name) is not null;
 
+    public static async ValueTask<bool> IsThereAsync(Session session, long id) =>
+        await session.NumberAsync("SELECT 1 FROM invitation WHERE id = $1", id) is not null;
+
     public static async ValueTask<bool> RemoveAsync(Session session, long id) =>
         await session.RunAsync("DELETE FROM invitation WHERE id = $1", id) > 0;
 

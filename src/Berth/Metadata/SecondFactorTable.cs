@@ -148,7 +148,8 @@ internal static class SecondFactorTable
         """
         UPDATE account SET has_second_factor = CASE WHEN
             EXISTS (SELECT 1 FROM authenticator WHERE account_id = $1 AND is_confirmed = 1)
-            OR EXISTS (SELECT 1 FROM passkey WHERE account_id = $1) THEN 1 ELSE 0 END
+            OR EXISTS (SELECT 1 FROM passkey WHERE account_id = $1) THEN 1 ELSE 0 END,
+            version = version + 1
         WHERE id = $1
         """,
         accountId);

@@ -80,6 +80,11 @@ internal static class TeamTable
     public static async ValueTask AddMemberAsync(Session session, long id, long accountId) => await session.RunAsync(
         "INSERT INTO team_member (team_id, account_id) VALUES ($1, $2) ON CONFLICT DO NOTHING", id, accountId);
 
+    /// <summary>Whether somebody was added; members by a group are not.</summary>
+    public static async ValueTask<bool> IsMemberAsync(Session session, long id, long accountId) =>
+        await session.NumberAsync(
+            "SELECT 1 FROM team_member WHERE team_id = $1 AND account_id = $2", id, accountId) is not null;
+
     public static async ValueTask<bool> RemoveMemberAsync(Session session, long id, long accountId) =>
         await session.RunAsync("DELETE FROM team_member WHERE team_id = $1 AND account_id = $2", id, accountId) > 0;
 

@@ -143,6 +143,63 @@ public sealed class GrantTests(ApiRegistry api)
         (await api.AskAsync("ann", "GET", "/access/explain?user=ann")).Is(400);
     }
 
+    [Fact]
+    public async Task Users_and_administrators_choose_what_new_repositories_of_a_user_are()
+    {
+        var user = await api.UserAsync();
+        async Task<string> MakeAsync(string name) => (await api.AskAsync(
+            user, "POST", "/repositories", $$"""{"name":"{{user}}/{{name}}"}""")).Is(201).Of("isPublic");
+        Assert.Equal("False", await MakeAsync("a"));
+        (await api.AskAsync(user, "PATCH", "/me", """{"makesPublic":true}""")).Is(200);
+        Assert.Equal("True", (await api.AskAsync(user, "GET", "/me")).Is(200).Of("makesPublic"));
+        Assert.Equal("True", await MakeAsync("b"));
+        (await api.AskAsync("admin", "PATCH", $"/users/{user}", """{"fullName":"U"}""")).Is(200);
+        Assert.Equal("True", (await api.AskAsync("aud", "GET", $"/users/{user}")).Is(200).Of("makesPublic"));
+        (await api.AskAsync("admin", "PATCH", $"/users/{user}", """{"makesPublic":false}""")).Is(200);
+        Assert.Equal("False", await MakeAsync("c"));
+        (await api.AskAsync("eve", "PATCH", $"/users/{user}", """{"makesPublic":true}""")).Is(403);
+        (await api.AskAsync(user, "PATCH", "/me", """{"makesPublic":null}""")).Is(200);
+    }
+
+    /// <summary>Its name tells whose it is, and what for.</summary>
+    [Fact]
+    public async Task A_robot_of_others_is_answered_as_if_it_were_not_there()
+    {
+        var (owner, robot) = (await api.UserAsync(), api.Name("robot.secret"));
+        await api.MakeAsync("/robots", $$"""{"name":"{{robot}}","namespace":"acme"}""");
+        async Task<(int, string)> AskAsync(string who, string method, string path, string? body, string name)
+        {
+            var answer = await api.AskAsync(who, method, path.Replace("NAME", name), body?.Replace("NAME", name));
+            return (answer.Status, answer.Text.Replace(name, "NAME"));
+        }
+
+        var organization = await api.OrganizationAsync(owner);
+        await api.MakeAsync($"/organizations/{organization}/teams", """{"name":"t"}""");
+        foreach (var (method, path, body) in new[]
+        {
+            ("POST", "/grants", $$"""{"robot":"NAME","names":"{{owner}}/x","role":"reader"}"""),
+            ("POST", "/grants", $$"""{"user":"NAME","names":"{{owner}}/x","role":"reader"}"""),
+            ("GET", "/grants?robot=NAME", null), ("GET", "/grants?user=NAME", null),
+            ("GET", $"/access/explain?user=NAME&repository={owner}/x", null),
+            ("PUT", $"/organizations/{organization}/members/NAME", """{"role":"reader"}"""),
+            ("GET", $"/organizations/{organization}/members/NAME", null),
+            ("DELETE", $"/organizations/{organization}/members/NAME", null),
+            ("PUT", $"/organizations/{organization}/teams/t/members/NAME", null),
+            ("DELETE", $"/organizations/{organization}/teams/t/members/NAME", null),
+            ("GET", "/robots/NAME", null), ("PATCH", "/robots/NAME", "{}"), ("DELETE", "/robots/NAME", null),
+            ("POST", "/robots/NAME/rotate", "{}"), ("GET", "/robots?namespace=NAME", null),
+        })
+        {
+            var absent = await AskAsync(owner, method, path, body, "robot.none");
+            Assert.True(absent.Item1 >= 400, $"{method} {path}: {absent}");
+            Assert.Equal(absent, await AskAsync(owner, method, path, body, robot));
+        }
+
+        (await api.AskAsync("ann", "GET", $"/access/explain?user={robot}&repository=acme/x")).Is(200);
+        (await api.AskAsync("ann", "POST", "/grants", $$"""{"robot":"{{robot}}","names":"acme/x","role":"reader"}"""))
+            .Is(201);
+    }
+
     private async Task PushAsync(string name)
     {
         const string Empty = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";

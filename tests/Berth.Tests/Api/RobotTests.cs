@@ -142,6 +142,76 @@ public sealed class RobotTests(ApiRegistry api)
             .Is(403, "does not manage");
     }
 
+    /// <summary>They own nothing else in the namespace.</summary>
+    [Fact]
+    public async Task The_owner_of_a_repository_makes_robots_that_reach_no_further()
+    {
+        var (owner, place, other) = (await api.UserAsync(), $"acme/{api.Name("w")}", $"acme/{api.Name("w")}");
+        await api.MakeAsync("/grants", $$"""{"user":"{{owner}}","names":"{{place}}","role":"owner"}""");
+        Task<ApiResult> Make(string grant, string more = "", string who = "", string name = "robot.ci") => api.AskAsync(
+            who.Length == 0 ? owner : who, "POST", "/robots",
+            $$"""
+            {"name":"{{name}}","repository":"{{place}}"{{more}},"grants":[{"names":"{{grant}}","role":"writer"}]}
+            """);
+        (await Make(other)).Is(400, $"{other} is not the repository {place}");
+        (await Make("acme/**")).Is(400, "is not the repository");
+        (await Make(place, ",\"mayMakeRobots\":true")).Is(400, "makes no others");
+        (await Make(place, ",\"namespace\":\"bob\"")).Is(400, "not in the namespace bob");
+        (await Make(place, name: "robot." + new string('x', 50))).Is(400, "at most 53 characters");
+        foreach (var stranger in new[] { "bob", "eve" })
+            (await Make(place, who: stranger)).Is(404, "no such repository");
+        (await api.AskAsync(owner, "POST", "/robots", """{"name":"robot.q","namespace":"acme"}""")).Is(404);
+        (await api.AskAsync("ann", "POST", "/robots", """{"name":"robot.q","repository":"A"}""")).Is(400);
+
+        // Whether others have the name does not show.
+        var (first, made) = ((await Make(place, who: "ann")).Is(201), (await Make(place)).Is(201));
+        var (name, secret) = (made.Of("robot.name"), made.Of("secret"));
+        Assert.Matches(@"^robot\.ci\.[a-z0-9]{10}$", name);
+        Assert.Equal((place, "acme"), (made.Of("robot.repository"), made.Of("robot.namespace")));
+        (await api.AskAsync(secret, "POST", "/repositories", $$"""{"name":"{{place}}"}""")).Is(201);
+        (await api.AskAsync(secret, "POST", "/repositories", $$"""{"name":"{{other}}"}""")).Is(403);
+
+        // Both see and manage it: the owner of the repository, and of the namespace.
+        foreach (var who in new[] { owner, "ann", "aud" })
+        {
+            var listed = (await api.AskAsync(who, "GET", $"/robots?repository={place}")).Is(200).All();
+            Assert.Equal(new[] { name, first.Of("robot.name") }.Order(StringComparer.Ordinal), listed);
+        }
+
+        foreach (var path in new[] { $"/robots?repository={place}", $"/robots/{name}" })
+            (await api.AskAsync("bob", "GET", path)).Is(404);
+        (await api.AskAsync(owner, "GET", $"/robots?repository={other}")).Is(404, "no such repository");
+        (await api.AskAsync(owner, "GET", "/robots?namespace=acme")).Is(404);
+        (await api.AskAsync(owner, "POST", $"/robots/{name}/rotate", "{}")).Is(201);
+        foreach (var names in new[] { other, "acme/**" })
+        {
+            var body = $$"""{"robot":"{{name}}","names":"{{names}}","role":"reader"}""";
+            (await api.AskAsync("ann", "POST", "/grants", body)).Is(400, $"a robot of the repository {place} alone");
+            body = $$"""{"grants":[{"names":"{{names}}","role":"reader"}]}""";
+            (await api.AskAsync("ann", "PATCH", $"/robots/{name}", body)).Is(400, "is not the repository");
+        }
+
+        (await api.AskAsync(owner, "DELETE", $"/robots/{name}")).Is(204);
+    }
+
+    /// <summary>A new secret would give them what they do not have.</summary>
+    [Fact]
+    public async Task Who_may_do_less_than_a_robot_of_their_repository_does_not_manage_it()
+    {
+        var (owner, place) = (await api.UserAsync(), $"acme/{api.Name("w")}");
+        await api.MakeAsync("/grants", $$"""{"user":"{{owner}}","names":"{{place}}","actions":["pull","own"]}""");
+        Task<ApiResult> Make(string who, string actions) => api.AskAsync(
+            who, "POST", "/robots",
+            $$"""
+            {"name":"robot.ci","repository":"{{place}}","grants":[{"names":"{{place}}","actions":[{{actions}}]}]}
+            """);
+        (await Make(owner, "\"pull\",\"delete\"")).Is(403, "may not delete");
+        var (more, less) = (await Make("ann", "\"delete\""), await Make("ann", "\"pull\""));
+        (await api.AskAsync(owner, "GET", $"/robots/{more.Is(201).Of("robot.name")}")).Is(200);
+        (await api.AskAsync(owner, "POST", $"/robots/{more.Of("robot.name")}/rotate", "{}")).Is(403, "does not manage");
+        (await api.AskAsync(owner, "POST", $"/robots/{less.Is(201).Of("robot.name")}/rotate", "{}")).Is(201);
+    }
+
     [Theory]
     [InlineData("""{"name":"ci","namespace":"acme"}""", 400, "begin with robot.")]
     [InlineData("""{"name":"robot.q","namespace":"acme","grants":[{"names":"b/x","role":"reader"}]}""", 400, "within")]

@@ -76,11 +76,11 @@ public sealed class AuditTests
         var entries = await WrittenAsync(registry);
         Assert.Equal(
             [
-                "push done ann ann/app 1", "pull done ann ann/app 1", "delete done ann ann/app 1",
-                "push denied ann team/app ", "sign-in denied ann  ", "sign-in done ann  ",
+                "sign-in done ann  ", "push done ann ann/app 1", "sign-in done ann  ", "pull done ann ann/app 1",
+                "delete done ann ann/app 1", "push denied ann team/app ", "sign-in denied ann  ", "sign-in done ann  ",
             ],
             entries.Select(e => $"{e.Action} {e.Result} {e.Actor} {e.Repository} {e.Target}"));
-        var push = entries[0];
+        var push = entries[1];
         Assert.Equal(("secret", id, "127.0.0.1", "test/1"), (push.Method, push.SecretId, push.Address, push.Agent));
         Assert.Equal(script.Filled("{sha256 image}"), push.Digest);
         Assert.False(string.IsNullOrEmpty(push.RequestId));
@@ -150,13 +150,15 @@ public sealed class AuditTests
                 "GET /token\n Authorization: {wrong}\n 401");
             await new Script(registry) { ["wrong"] = Basic("an\"n", "x") }.PlayAsync(
                 "GET /token\n Authorization: {wrong}\n 401");
+            var start = Encoding.UTF8.GetString((await udp.ReceiveAsync(Stop)).Buffer);
+            Assert.Matches(@"^<109>1 \S+Z \S+ berth \d+ start - \{.*\}$", start);
             var message = Encoding.UTF8.GetString((await udp.ReceiveAsync(Stop)).Buffer);
             Assert.Matches(@"^<108>1 \d{4}-\d\d-\d\dT\S+Z \S+ berth \d+ sign-in - \{.*\}$", message);
             var sent = JsonNode.Parse(message[message.IndexOf('{')..])!;
             Assert.Equal("an\"n", (string?)sent["actor"]);
         }
 
-        var line = Assert.Single(await File.ReadAllLinesAsync(path, Stop));
+        var line = Assert.Single((await File.ReadAllLinesAsync(path, Stop))[1..]);
         Assert.Equal("denied", (string?)JsonNode.Parse(line)!["result"]);
         Assert.False(File.GetUnixFileMode(path).HasFlag(UnixFileMode.OtherRead));
         await using var failing = await StartAsync(settings: s => s with
@@ -253,6 +255,6 @@ public sealed class AuditTests
         var entries = await registry.Services.GetRequiredService<Database>().ReadAsync(
             session => AuditTable.ListAsync(session, new AuditFilter(), null, 1000), Stop);
         entries.Reverse();
-        return entries;
+        return entries.FindAll(entry => entry.Action != AuditTable.StartAction);
     }
 }

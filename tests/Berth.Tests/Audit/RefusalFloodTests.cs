@@ -32,10 +32,7 @@ public sealed class RefusalFloodTests
         });
         for (var i = 0; i < 10 * Noted; i++)
         {
-            using var refused = i % 2 == 0
-                ? await AskAsync(registry, "admin", $"berth_pat_{i:000000}{new string('a', 26)}")
-                : await registry.Client.PostAsync(
-                    "auth/passkeys", JsonContent.Create(new { ticket = "x", credential = new { id = "x" } }), Stop);
+            using var refused = await RefuseAsync(registry, i);
             Assert.Equal(HttpStatusCode.Unauthorized, refused.StatusCode);
         }
 
@@ -66,7 +63,30 @@ public sealed class RefusalFloodTests
         Assert.Equal(HttpStatusCode.Forbidden, api.StatusCode);
         await registry.Services.GetRequiredService<AuditLog>().WriteWaitingAsync(Stop);
         var database = registry.Services.GetRequiredService<Database>();
-        Assert.Equal(0, await database.ReadAsync(s => s.NumberAsync("SELECT count(*) FROM audit_entry"), Stop));
+        const string Noted = "SELECT count(*) FROM audit_entry WHERE action <> 'start'";
+        Assert.Equal(0, await database.ReadAsync(s => s.NumberAsync(Noted), Stop));
+    }
+
+    private static async Task<HttpResponseMessage> RefuseAsync(RegistryFixture registry, int number)
+    {
+        var junk = $"berth_pat_{number:000000}{new string('a', 26)}";
+        if (number % 4 == 0) return await AskAsync(registry, "admin", junk);
+        if (number % 4 == 1)
+        {
+            return await registry.Client.PostAsync(
+                "auth/passkeys", JsonContent.Create(new { ticket = "x", credential = new { id = "x" } }), Stop);
+        }
+
+        if (number % 4 == 2)
+        {
+            using var form = new FormUrlEncodedContent(
+                new Dictionary<string, string> { ["grant_type"] = "refresh_token", ["refresh_token"] = junk });
+            return await registry.Client.PostAsync("token", form, Stop);
+        }
+
+        using var request = new HttpRequestMessage(HttpMethod.Get, "v2/");
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", junk);
+        return await registry.Client.SendAsync(request, Stop);
     }
 
     private static async Task<string> AuditAsync(RegistryFixture registry)

@@ -12,6 +12,9 @@ public sealed class AccountCommandTests
 {
     private const string Password = ApiRegistry.Password;
 
+    /// <summary>Nobody signs in with it.</summary>
+    private const string BcryptHash = "$2y$05$abcdefghijklmnopqrstuuAHmOzlXzvNnkqvW0zO9YzQpJtOtC0yK";
+
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
@@ -58,6 +61,39 @@ public sealed class AccountCommandTests
         Assert.Contains("acme/app=pull,delete acme/ci/*=writer", shown);
     }
 
+    /// <summary>They have no accounts, and rules of the settings say what they may do.</summary>
+    [Fact]
+    public async Task What_users_of_a_file_may_do_is_explained_too()
+    {
+        var folder = Directory.CreateTempSubdirectory("berth-explain-").FullName;
+        var (users, settings) = (Path.Combine(folder, "users"), Path.Combine(folder, "berth.yml"));
+        await File.WriteAllTextAsync(users, $"alice:{BcryptHash}\nBob:{BcryptHash}\n", Stop);
+        async Task<string> ExplainAsync(string rules, string user, int exitCode = 0)
+        {
+            await File.WriteAllTextAsync(
+                settings, $"auth:\n  htpasswd:\n    path: {users}\nstorage:\n  filesystem:\n    rootdirectory: "
+                    + $"{folder}/data\n{rules}", Stop);
+            var told = await AccountCommand.RunAsync(
+                new Dictionary<string, string>(), input: "",
+                "access", "explain", user, "dev/app", "--config", settings);
+            told.Is(exitCode);
+            return exitCode == 0 ? told.Output : told.Errors;
+        }
+
+        (await AccountCommand.RunAsync(
+            new Dictionary<string, string> { ["REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY"] = $"{folder}/data" },
+            input: "", "user", "add", "carol")).Is(0);
+        const string Rules = "access:\n- allow: [user:alice]\n  actions: [pull, push]\n  names: [dev/**]\n";
+        var alice = await ExplainAsync(Rules, "alice");
+        Assert.Matches("\npush    yes      rule 1 of the settings allows pull,push in dev/\\*\\*\ndelete  no\n", alice);
+        Assert.Matches("\npull    no\n", await ExplainAsync(Rules, "Bob"));
+        Assert.Contains("users of the htpasswd file may do everything", await ExplainAsync("", "Bob"));
+        foreach (var nobody in new[] { "bob", "Carl", "A B" })
+            Assert.Contains("no such user", await ExplainAsync(Rules, nobody, exitCode: 1));
+        Assert.Matches("\npull    no\n", await ExplainAsync(Rules, "carol"));
+        Directory.Delete(folder, recursive: true);
+    }
+
     [Fact]
     public async Task A_locked_out_operator_gets_in_again_beside_a_running_server()
     {
@@ -82,7 +118,11 @@ public sealed class AccountCommandTests
         await Do("user enable ann");
         Assert.Equal("The account of ann ends: 2099-01-02 00:00.\n", await Do("user expire ann 2099-01-02"));
         Assert.Equal("The account of ann ends: never.\n", await Do("user expire ann never"));
+        Assert.Equal("New repositories of ann are public now.\n", await Do("user visibility ann public"));
+        Assert.Matches("Makes public +yes", await Do("user show ann"));
         await Do("org add acme --public");
+        Assert.Equal("New repositories of acme are private now.\n", await Do("org visibility acme private"));
+        Assert.Matches("Makes public +no", await Do("org show acme"));
         await Do("org member add acme ann --role owner");
         await Do("team add acme/dev");
         await Do("team member add acme/dev ann");
@@ -109,6 +149,10 @@ public sealed class AccountCommandTests
             "robot.ci has now: acme/a=writer acme/b=delete. It ends: never.\n",
             await Do("robot change robot.ci --expires never --disabled true"));
         await Do("robot delete robot.ci");
+        Assert.Matches(
+            @"The user name is robot\.web\.[a-z0-9]{10}\.",
+            await Do("robot add robot.web --repository acme/web --grant acme/web=writer"));
+        Assert.Matches(@"robot\.web\.\S+ +acme +acme/web=writer", await Do("robot list --repository acme/web"));
         await Do("org delete acme");
         await Do("user delete ann");
         Assert.DoesNotContain("ann", await Do("user list"));
@@ -160,6 +204,7 @@ public sealed class AccountCommandTests
         await Fails(1, "grant remove: there is no such id: it is a number", "grant remove x");
         await Fails(1, "role must be member, reader, writer, maintainer or owner", "org member add a b --role admin");
         await Fails(1, "invalid repository name", "access explain admin A/b");
+        await Fails(1, "there is no such user", "user visibility nobody public");
         await Fails(2, "write the team as organization/team", "team delete dev");
         await Fails(2, "no password in the standard input", "user password admin --password-stdin");
         await Fails(2, "without TLS others could read the password", "user list --server http://203.0.113.7 --user x");
