@@ -78,14 +78,17 @@ internal sealed class BlobTable(Database database, RepositoryTable repositories,
         """,
         repositoryId, blob.Digest.Text, blob.SizeBytes, clock.GetUtcNow().ToUnixTimeMilliseconds());
 
-    /// <summary>Brings back the condemned links among these: a manifest that is being pushed needs them.</summary>
-    public async ValueTask ReviveAsync(Session session, long repositoryId, IEnumerable<Digest> digests) =>
-        await session.RunAsync(
-            $"""
-            UPDATE repository_blob SET condemned_at = NULL, review_since = $3
-            WHERE repository_id = $1 AND digest IN ({session.TextsIn("$2")}) AND condemned_at IS NOT NULL
-            """,
-            repositoryId, Session.ToTexts(digests.Select(d => d.Text)), clock.GetUtcNow().ToUnixTimeMilliseconds());
+    /// <summary>
+    /// Brings back the condemned links among these, which a manifest that is being pushed needs. Returns those.
+    /// </summary>
+    public static async ValueTask<List<Digest>> ReviveAsync(
+        Session session, long repositoryId, IEnumerable<Digest> digests) => await session.AllAsync(
+        $"""
+        UPDATE repository_blob SET condemned_at = NULL, review_since = condemned_at
+        WHERE repository_id = $1 AND digest IN ({session.TextsIn("$2")}) AND condemned_at IS NOT NULL
+        RETURNING digest
+        """,
+        row => Digest.Parse(row.GetString(0)), repositoryId, Session.ToTexts(digests.Select(d => d.Text)));
 
     /// <summary>Removes a link. The blob itself is garbage if that was the last one.</summary>
     public async ValueTask UnlinkAsync(Session session, long repositoryId, Digest digest)

@@ -17,11 +17,20 @@ internal sealed record GarbageBlob(Digest Digest, long SizeBytes);
 /// </summary>
 internal static class GarbageTable
 {
+    /// <summary>
+    /// A node that takes longer than half of this over the deletion of some blobs gives it up; after all of it, they may
+    /// be pushed, or deleted by another node.
+    /// </summary>
+    public static readonly TimeSpan DeletionLimit = TimeSpan.FromMinutes(1);
+
     private const string IsNeeded =
         """
         EXISTS (SELECT 1 FROM manifest_reference r WHERE r.repository_id = $1
             AND r.target_digest = repository_blob.digest AND r.kind <> 'Subject')
         """;
+
+    /// <summary>Deletions that began before this have died with their node.</summary>
+    public static long AbandonedBefore(DateTimeOffset now) => (now - DeletionLimit).ToUnixTimeMilliseconds();
 
     /// <summary>Marks the manifest that a tag leaves, unless it stays where it is.</summary>
     public static async ValueTask ReviewTaggedAsync(
@@ -71,7 +80,7 @@ internal static class GarbageTable
     public static ValueTask<List<LinkCandidate>> CondemnedLinksAsync(Session session, long before, int count) =>
         LinksAsync(session, "condemned_at", before, count);
 
-    /// <summary>Takes links that are needed off the review, and condemns the others. Returns those.</summary>
+    /// <summary>Takes links that are needed off the review, and condemns the others. Returns the latter.</summary>
     /// <param name="session">A write that excludes all others to the repository.</param>
     /// <param name="repositoryId">The repository.</param>
     /// <param name="digests">The links.</param>
@@ -81,19 +90,19 @@ internal static class GarbageTable
         Session session, long repositoryId, IReadOnlyList<string> digests, long before, long now)
     {
         var texts = Session.ToTexts(digests);
-        await session.RunAsync(
-            $"""
-            UPDATE repository_blob SET review_since = NULL
-            WHERE repository_id = $1 AND digest IN ({session.TextsIn("$2")}) AND review_since <= $3 AND {IsNeeded}
-            """,
-            repositoryId, texts, before);
 
         // An older version may have linked it again without a mark.
+        await session.RunAsync(
+            $"""
+            UPDATE repository_blob SET review_since = CASE WHEN {IsNeeded} THEN NULL ELSE linked_at END
+            WHERE repository_id = $1 AND digest IN ({session.TextsIn("$2")}) AND review_since <= $3
+                AND (linked_at > $3 OR {IsNeeded})
+            """,
+            repositoryId, texts, before);
         return await session.AllAsync(
             $"""
             UPDATE repository_blob SET condemned_at = $4, review_since = NULL
             WHERE repository_id = $1 AND digest IN ({session.TextsIn("$2")}) AND review_since <= $3
-                AND linked_at <= $3
             RETURNING digest
             """,
             row => row.GetString(0), repositoryId, texts, before, now);
@@ -152,19 +161,18 @@ internal static class GarbageTable
     /// upload is about to become are left out, and so are those that another node is deleting.
     /// </summary>
     /// <param name="session">A durable write.</param>
+    /// <param name="digests">The blobs.</param>
     /// <param name="before">Blobs that were condemned since are left alone.</param>
-    /// <param name="abandoned">Deletions that began before this time have died with their node.</param>
     /// <param name="now">The time, which names this deletion.</param>
-    /// <param name="count">The most blobs.</param>
     public static async ValueTask<List<GarbageBlob>> BeginDeletingAsync(
-        Session session, long before, long abandoned, long now, int count)
+        Session session, IEnumerable<Digest> digests, long before, DateTimeOffset now)
     {
         var locked = await session.AllAsync(
             $"""
-            SELECT digest FROM blob WHERE condemned_at <= $1 AND (deleting_at IS NULL OR deleting_at <= $2)
-            ORDER BY condemned_at, digest LIMIT $3{session.ForUpdateSkipLocked}
+            SELECT digest FROM blob WHERE digest IN ({session.TextsIn("$1")}) AND condemned_at <= $2
+                AND (deleting_at IS NULL OR deleting_at <= $3){session.ForUpdateSkipLocked}
             """,
-            row => row.GetString(0), before, abandoned, count);
+            row => row.GetString(0), Session.ToTexts(digests.Select(d => d.Text)), before, AbandonedBefore(now));
         return locked.Count == 0 ? [] : await session.AllAsync(
             $"""
             UPDATE blob SET deleting_at = $2 WHERE digest IN ({session.TextsIn("$1")})
@@ -173,19 +181,43 @@ internal static class GarbageTable
             RETURNING digest, size_bytes
             """,
             row => new GarbageBlob(Digest.Parse(row.GetString(0)), row.GetInt64(1)),
-            Session.ToTexts(locked), now);
+            Session.ToTexts(locked), now.ToUnixTimeMilliseconds());
     }
 
-    /// <summary>Ends the deletion of blobs that are gone from the store.</summary>
-    public static async ValueTask EndDeletingAsync(Session session, IEnumerable<Digest> digests, long began) =>
-        await session.RunAsync(
-            $"DELETE FROM blob WHERE digest IN ({session.TextsIn("$1")}) AND deleting_at = $2",
-            Session.ToTexts(digests.Select(d => d.Text)), began);
+    /// <summary>The blobs among these that no row knows.</summary>
+    public static async ValueTask<List<string>> UnknownAsync(Session session, IReadOnlyList<string> digests)
+    {
+        var known = await session.AllAsync(
+            $"SELECT digest FROM blob WHERE digest IN ({session.TextsIn("$1")})",
+            row => row.GetString(0), Session.ToTexts(digests));
+        return [.. digests.Except(known, StringComparer.Ordinal)];
+    }
 
-    /// <summary>Gives up the deletion of blobs: they stay condemned, and can be pushed.</summary>
-    public static async ValueTask StopDeletingAsync(Session session, IEnumerable<Digest> digests, long began) =>
-        await session.RunAsync(
-            $"UPDATE blob SET deleting_at = NULL WHERE digest IN ({session.TextsIn("$1")}) AND deleting_at = $2",
+    /// <summary>Records blobs of the store that no row knows, as condemned at a time.</summary>
+    /// <returns>How many.</returns>
+    public static ValueTask<int> AdoptAsync(
+        Session session, IEnumerable<string> digests, long now, long condemnedAt) => session.RunAsync(
+        $"""
+        INSERT INTO blob (digest, size_bytes, stored_at, condemned_at)
+        SELECT orphan.*, 0, $2, $3 FROM ({session.TextsIn("$1")}) AS orphan WHERE true
+        ON CONFLICT DO NOTHING
+        """,
+        Session.ToTexts(digests), now, condemnedAt);
+
+    /// <summary>Blobs that were condemned before a time, the oldest first, after one of them.</summary>
+    public static ValueTask<List<(Digest Digest, long CondemnedAt)>> CondemnedBlobsAsync(
+        Session session, long before, (Digest Digest, long CondemnedAt)? last, int count) => session.AllAsync(
+        """
+        SELECT digest, condemned_at FROM blob WHERE condemned_at <= $1 AND (condemned_at, digest) > ($2, $3)
+        ORDER BY condemned_at, digest LIMIT $4
+        """,
+        row => (Digest.Parse(row.GetString(0)), row.GetInt64(1)),
+        before, last?.CondemnedAt ?? -1, last?.Digest.Text ?? "", count);
+
+    /// <summary>Ends the deletion of blobs that are gone from the store.</summary>
+    public static ValueTask<int> EndDeletingAsync(Session session, IEnumerable<Digest> digests, long began) =>
+        session.RunAsync(
+            $"DELETE FROM blob WHERE digest IN ({session.TextsIn("$1")}) AND deleting_at = $2",
             Session.ToTexts(digests.Select(d => d.Text)), began);
 
     /// <summary>Manifests that came under review before a time, the oldest first.</summary>
