@@ -20,8 +20,8 @@ internal sealed record GarbageReport(int Manifests, int Links, int Blobs, long B
 /// link under review ► condemned: no longer served, but a manifest brings it back ► removed
 /// last link removed ► blob condemned ► being deleted: nobody may push it ► gone
 /// </code>
-/// Each step looks again, in one transaction, whether something needs the thing by now. All that is left to do is in the
-/// database, so that a round can stop anywhere, and the next one, on any node, goes on from there.
+/// Each step looks again, in one transaction, whether something needs the thing by now. All that is left to do is in
+/// the database, so that a round can stop anywhere, and the next one, on any node, goes on from there.
 /// </summary>
 internal sealed partial class GarbageCollector(
     Database database, RepositoryChanges changes, ManifestTable manifests, Uploads uploads, IBlobStore store,

@@ -18,8 +18,8 @@ internal sealed record GarbageBlob(Digest Digest, long SizeBytes);
 internal static class GarbageTable
 {
     /// <summary>
-    /// A node that takes longer than half of this over the deletion of some blobs gives it up; after all of it, they may
-    /// be pushed, or deleted by another node.
+    /// A node that takes longer than half of this over the deletion of some blobs gives it up; after all of it, they
+    /// may be pushed, or deleted by another node.
     /// </summary>
     public static readonly TimeSpan DeletionLimit = TimeSpan.FromMinutes(1);
 

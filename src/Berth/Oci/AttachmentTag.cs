@@ -20,8 +20,9 @@ public static class AttachmentTag
         if (dash < 0) return null;
         var dot = tag.IndexOf('.', StringComparison.Ordinal);
         var end = dot < 0 ? tag.Length : dot;
-        return Array.Exists(Endings, ending => tag.AsSpan(end).SequenceEqual(ending))
-            && Digest.TryParse($"{tag.AsSpan(0, dash)}:{tag.AsSpan(dash + 1, Math.Max(0, end - dash - 1))}", out var subject)
+        var name = tag.AsSpan(0, end);
+        return Array.Exists(Endings, ending => tag.AsSpan(end).SequenceEqual(ending)) && dash < end
+            && Digest.TryParse($"{name[..dash]}:{name[(dash + 1)..]}", out var subject)
                 ? subject
                 : null;
     }

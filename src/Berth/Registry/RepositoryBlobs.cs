@@ -83,7 +83,8 @@ internal sealed partial class RepositoryBlobs(
         && await LinkAsync(to, link, from, upload: null, cancellation);
 
     /// <summary>
-    /// Unlinks a blob; its content stays until it is collected. One that a manifest of the repository references is kept, unless
+    /// Unlinks a blob; its content stays until it is collected. One that a manifest of the repository references is
+    /// kept, unless
     /// <c>storage.delete.neededblobs</c> says otherwise.
     /// </summary>
     public Task<UnlinkResult> UnlinkAsync(

@@ -86,7 +86,8 @@ public class PurgeUploadsTests
         await using var registry = await RegistryFixture.StartAsync();
         var id = await AddAsync(registry, TimeSpan.Zero);
         var table = registry.Services.GetRequiredService<UploadTable>();
-        var taking = await registry.Services.GetRequiredService<Uploads>().TakeAsync(StoreUse.Repository, id, becomes: null, Stop);
+        var taking = await registry.Services.GetRequiredService<Uploads>().TakeAsync(
+            StoreUse.Repository, id, becomes: null, Stop);
         await using var lease = taking.Lease!;
         await Eventually.TrueAsync(async () =>
         {
