@@ -220,6 +220,36 @@ public sealed class GarbageTests : IAsyncDisposable
         await Play.PlayAsync("GET /v2/a/blobs/{sha256 layer}\n 200");
     }
 
+    [Fact]
+    public async Task A_round_that_is_cut_off_anywhere_is_finished_by_later_ones()
+    {
+        await StartAsync();
+        var random = new Random(7);
+        for (var i = 0; i < 20; i++)
+        {
+            await PushAsync("a", $"kept{i}", $"layer {i}", "common", $"k{i}");
+            await PushAsync($"b{i % 3}", $"gone{i}", $"garbage {i}", "common", $"g{i}");
+            await Play.PlayAsync($"DELETE /v2/b{i % 3}/manifests/{{sha256 gone{i}}}\n 202");
+        }
+
+        // The deletions of a round that was cut off are taken over after a minute.
+        for (var i = 0; i < 60; i++)
+        {
+            using var cut = new CancellationTokenSource(TimeSpan.FromMilliseconds(random.NextDouble() * 12));
+            await Assert.ThrowsAnyAsync<Exception>(async () =>
+            {
+                await Collector.RunAsync(Grace, cut.Token);
+                throw new OperationCanceledException("it was not cut off");
+            });
+            clock.Advance(Grace / 20);
+        }
+
+        await CollectAllAsync();
+        Assert.Equal(22, (await StoredAsync()).Count);
+        for (var i = 0; i < 20; i++) await Play.PlayAsync($"GET /v2/a/blobs/{{sha256 layer {i}}}\n 200");
+        await Play.PlayAsync("GET /v2/a/blobs/{sha256 common}\n 200\nGET /v2/b0/blobs/{sha256 common}\n 404");
+    }
+
     private GarbageCollector Collector => registry!.Services.GetRequiredService<GarbageCollector>();
 
     private async Task StartAsync()
