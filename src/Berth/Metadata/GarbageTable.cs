@@ -58,7 +58,7 @@ internal static class GarbageTable
             """
             UPDATE manifest SET review_since = $3 WHERE repository_id = $1
                 AND digest IN (SELECT target_digest FROM manifest_reference
-                    WHERE repository_id = $1 AND manifest_digest = $2 AND kind = 'Child')
+                    WHERE repository_id = $1 AND manifest_digest = $2 AND kind IN ('Child', 'Mention'))
             """,
             repositoryId, digest.Text, now);
         await session.RunAsync(
@@ -245,7 +245,8 @@ internal static class GarbageTable
         var isHeld = await session.NumberAsync(
             """
             SELECT 1 WHERE EXISTS (SELECT 1 FROM manifest_reference r
-                    WHERE r.repository_id = $1 AND r.target_digest = $2 AND r.kind = 'Child')
+                    WHERE r.repository_id = $1 AND r.target_digest = $2
+                        AND r.kind IN ('Child', 'Mention') AND r.manifest_digest <> $2)
                 OR EXISTS (SELECT 1 FROM manifest m JOIN manifest s
                         ON s.repository_id = m.repository_id AND s.digest = m.subject_digest
                     WHERE m.repository_id = $1 AND m.digest = $2)

@@ -220,6 +220,24 @@ public sealed class GarbageTests : IAsyncDisposable
         await Play.PlayAsync("GET /v2/a/blobs/{sha256 layer}\n 200");
     }
 
+    [Theory]
+    [InlineData("""{"parts":[{"where":"{sha256 layer}"}]}""")]
+    [InlineData("these: {sha256 layer}, {sha256 other}")]
+    public async Task What_a_manifest_of_an_unknown_type_names_stays(string manifest)
+    {
+        await StartAsync();
+        await PushBlobsAsync("a", "layer", "other");
+        Play["custom"] = manifest;
+        await Play.PlayAsync(
+            "PUT /v2/a/manifests/v1\n Content-Type: application/vnd.example.thing\n > {custom}\n 201");
+        clock.Advance(2 * Grace);
+        await CollectAllAsync();
+        await Play.PlayAsync("GET /v2/a/blobs/{sha256 layer}\n 200\nGET /v2/a/blobs/{sha256 config}\n 404");
+        await Play.PlayAsync("DELETE /v2/a/manifests/{sha256 custom}\n 202");
+        await CollectAllAsync();
+        Assert.Empty(await StoredAsync());
+    }
+
     [Fact]
     public async Task A_round_that_is_cut_off_anywhere_is_finished_by_later_ones()
     {
