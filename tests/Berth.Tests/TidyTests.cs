@@ -26,7 +26,7 @@ public sealed partial class TidyTests
         ["Distribution"] =
             ["Oci", "Blobs", "Metadata", "Registry", "Transport", "Access", "Audit", "Identity", "Settings"],
         ["Api"] = ["Oci", "Metadata", "Registry", "Access", "Audit", "Identity", "Settings", "Distribution"],
-        ["Lifecycle"] = ["Oci", "Blobs", "Metadata", "Registry", "Settings"],
+        ["Lifecycle"] = ["Oci", "Blobs", "Metadata", "Jobs", "Registry", "Settings"],
         ["Logging"] = ["Oci", "Blobs", "Metadata", "Access", "Settings", "Distribution"],
         ["Hosting"] = null,
         ["Cli"] = null,

@@ -98,7 +98,7 @@ internal static class VerifyCommand
         if (report.UnlinkedFiles > 0)
         {
             Console.WriteLine($"{Count(report.UnlinkedFiles, "file")} ({Bytes(report.UnlinkedBytes)}) that no "
-                + "repository links: harmless; Berth does not remove such files yet.");
+                + "repository links: harmless; garbage collection removes them in time.");
         }
 
         if (report.UnfinishedLinks > 0)

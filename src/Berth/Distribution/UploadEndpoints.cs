@@ -64,14 +64,13 @@ internal sealed partial class UploadEndpoints(
     {
         if (TakePlace(request, out var place) is { } refusal) return refusal;
         using var held = place;
-        var taking = await TakeAsync(request);
+        Digest? becomes = Digest.TryParse(request.Query("digest"), out var parsed) ? parsed : null;
+        var taking = await TakeAsync(request, becomes);
         if (taking.Lease is not { } lease) return taking.IsBusy ? Refusal(taking) : await FinishAgainAsync(request);
         await using (lease)
         {
-            if (request.Query("digest") is not { } text || !Digest.TryParse(text, out var digest))
-            {
+            if (becomes is not { } digest)
                 return RegistryError.DigestInvalid("the query must have digest=… with a sha256 or sha512 digest");
-            }
 
             // If the body breaks off, what it appended is undone: the client is not told how far it came, so it resends
             // all of it.
@@ -131,13 +130,14 @@ internal sealed partial class UploadEndpoints(
         if (TakePlace(request, out var place) is { } refusal) return refusal;
         using var held = place;
         await using var lease = await uploads.TakeNewAsync(
-            request.Repository, digest.Algorithm, request.Caller.Name, request.Aborted);
+            request.Repository, digest, request.Caller.Name, request.Aborted);
         lease.Expect(digest);
         return await ReceiveAsync(request, place, lease) ?? await CommitAsync(request, lease, digest);
     }
 
-    private async ValueTask<UploadTaking> TakeAsync(V2Request request) => request.Target.Upload is { } id
-        ? await uploads.TakeAsync(request.Repository, id, request.Aborted)
+    private async ValueTask<UploadTaking> TakeAsync(V2Request request, Digest? becomes = null) =>
+        request.Target.Upload is { } id
+        ? await uploads.TakeAsync(request.Repository, id, becomes, request.Aborted)
         : UploadTaking.Unknown;
 
     private static RegistryError Refusal(UploadTaking taking) =>

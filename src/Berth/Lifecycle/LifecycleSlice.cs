@@ -1,10 +1,19 @@
 using System.CommandLine;
 using Berth.Cli;
+using Berth.Jobs;
+using Berth.Settings;
 
 namespace Berth.Lifecycle;
 
-/// <summary>Operations on everything stored: verification, and copying the metadata.</summary>
+/// <summary>What becomes of everything stored: garbage collection, verification, and copying the metadata.</summary>
 internal sealed class LifecycleSlice : Slice
 {
+    public override void AddServices(IServiceCollection services, RegistrySettings settings)
+    {
+        services.AddSingleton(settings.Storage.Maintenance.Gc).AddSingleton<GarbageCollector>();
+        if (!settings.Storage.Maintenance.Gc.Enabled || settings.Storage.Maintenance.ReadOnly.Enabled) return;
+        services.AddSingleton<Job, CollectGarbageJob>().AddSingleton<Job, FindOrphansJob>();
+    }
+
     public override IEnumerable<Command> Commands => [VerifyCommand.Create(), CopyMetadataCommand.Create()];
 }

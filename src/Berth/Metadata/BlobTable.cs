@@ -5,7 +5,10 @@ namespace Berth.Metadata;
 /// <summary>A blob's link in a repository.</summary>
 internal sealed record BlobLink(Digest Digest, long SizeBytes);
 
-/// <summary>Which blobs are linked in which repository.</summary>
+/// <summary>
+/// Which blobs are linked in which repository. A link that the collector has condemned is not there for anybody, except
+/// for a manifest that is pushed: that brings it back.
+/// </summary>
 internal sealed class BlobTable(Database database, RepositoryTable repositories, AnswerCache cache, TimeProvider clock)
 {
     public ValueTask<BlobLink?> FindAsync(
@@ -19,10 +22,15 @@ internal sealed class BlobTable(Database database, RepositoryTable repositories,
 
     public static async ValueTask<BlobLink?> FindAsync(Session session, long repositoryId, Digest digest) =>
         await session.NumberAsync(
-            "SELECT size_bytes FROM repository_blob WHERE repository_id = $1 AND digest = $2",
+            """
+            SELECT size_bytes FROM repository_blob
+            WHERE repository_id = $1 AND digest = $2 AND condemned_at IS NULL
+            """,
             repositoryId, digest.Text) is { } size ? new BlobLink(digest, size) : null;
 
-    /// <summary>The blobs among these that are linked in a repository, with their sizes in bytes.</summary>
+    /// <summary>
+    /// The blobs among these that are linked in a repository, condemned or not, with their sizes in bytes.
+    /// </summary>
     public static async ValueTask<Dictionary<Digest, long>> FindAllAsync(
         Session session, long repositoryId, IEnumerable<Digest> digests)
     {
@@ -42,7 +50,7 @@ internal sealed class BlobTable(Database database, RepositoryTable repositories,
             s => s.AllAsync(
                 """
                 SELECT r.name FROM repository_blob b JOIN repository r ON r.id = b.repository_id
-                WHERE b.digest = $1 LIMIT $2
+                WHERE b.digest = $1 AND b.condemned_at IS NULL LIMIT $2
                 """,
                 row => RepositoryName.TryParse(row.GetString(0), out var name) ? name : default, digest.Text, count),
             cancellation);
@@ -56,21 +64,39 @@ internal sealed class BlobTable(Database database, RepositoryTable repositories,
     public async ValueTask KeepAsync(Session session, BlobLink blob) => await session.RunAsync(
         """
         INSERT INTO blob (digest, size_bytes, stored_at) VALUES ($1, $2, $3)
-        ON CONFLICT (digest) DO UPDATE SET size_bytes = $2, condemned_at = NULL
+        ON CONFLICT (digest) DO UPDATE SET size_bytes = $2, condemned_at = NULL, deleting_at = NULL
         """,
         blob.Digest.Text, blob.SizeBytes, clock.GetUtcNow().ToUnixTimeMilliseconds());
 
     /// <summary>Links a blob that <see cref="KeepAsync"/> has recorded in the same write.</summary>
     public async ValueTask LinkAsync(Session session, long repositoryId, BlobLink blob) => await session.RunAsync(
         """
-        INSERT INTO repository_blob (repository_id, digest, size_bytes, linked_at) VALUES ($1, $2, $3, $4)
-        ON CONFLICT (repository_id, digest) DO UPDATE SET size_bytes = $3, linked_at = $4
+        INSERT INTO repository_blob (repository_id, digest, size_bytes, linked_at, review_since)
+        VALUES ($1, $2, $3, $4, $4)
+        ON CONFLICT (repository_id, digest) DO UPDATE SET size_bytes = $3, linked_at = $4, review_since = $4,
+            condemned_at = NULL
         """,
         repositoryId, blob.Digest.Text, blob.SizeBytes, clock.GetUtcNow().ToUnixTimeMilliseconds());
 
-    public static async ValueTask UnlinkAsync(Session session, long repositoryId, Digest digest) =>
+    /// <summary>
+    /// Brings back the condemned links among these, which a manifest that is being pushed needs. Returns those.
+    /// </summary>
+    public static async ValueTask<List<Digest>> ReviveAsync(
+        Session session, long repositoryId, IEnumerable<Digest> digests) => await session.AllAsync(
+        $"""
+        UPDATE repository_blob SET condemned_at = NULL, review_since = condemned_at
+        WHERE repository_id = $1 AND digest IN ({session.TextsIn("$2")}) AND condemned_at IS NOT NULL
+        RETURNING digest
+        """,
+        row => Digest.Parse(row.GetString(0)), repositoryId, Session.ToTexts(digests.Select(d => d.Text)));
+
+    /// <summary>Removes a link. The blob itself is garbage if that was the last one.</summary>
+    public async ValueTask UnlinkAsync(Session session, long repositoryId, Digest digest)
+    {
         await session.RunAsync(
             "DELETE FROM repository_blob WHERE repository_id = $1 AND digest = $2", repositoryId, digest.Text);
+        await GarbageTable.CondemnAsync(session, [digest.Text], clock.GetUtcNow().ToUnixTimeMilliseconds());
+    }
 
     /// <summary>The cache key of a blob's link.</summary>
     public static string KeyOf(RepositoryName repository, Digest digest) => $"{repository.Text}/blobs/{digest.Text}";

@@ -85,6 +85,8 @@ internal sealed class ManifestTable(
     {
         var untagged = await TagTable.PointingToAsync(session, repositoryId, digest);
         foreach (var tag in untagged) await tags.RemoveAsync(session, repositoryId, tag, actor);
+        await GarbageTable.ReviewNeedsAsync(
+            session, repositoryId, digest, clock.GetUtcNow().ToUnixTimeMilliseconds());
         await session.RunAsync("DELETE FROM manifest_reference WHERE repository_id = $1 AND manifest_digest = $2",
             repositoryId, digest.Text);
         await session.RunAsync(

@@ -18,6 +18,7 @@ internal sealed class TagTable(TimeProvider clock)
     public async ValueTask MoveAsync(Session session, long repositoryId, Tag tag, Digest digest, string actor)
     {
         var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
+        await GarbageTable.ReviewTaggedAsync(session, repositoryId, tag.Text, digest.Text, now);
         var moved = await session.RunAsync(
             """
             INSERT INTO tag (repository_id, name, digest, moved_at, moved_by) VALUES ($1, $2, $3, $4, $5)
@@ -31,10 +32,12 @@ internal sealed class TagTable(TimeProvider clock)
     /// <summary>Removes a tag, not what it points to. False if there was none.</summary>
     public async ValueTask<bool> RemoveAsync(Session session, long repositoryId, string tag, string actor)
     {
+        var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
+        await GarbageTable.ReviewTaggedAsync(session, repositoryId, tag, newDigest: "", now);
         var removed = await session.RunAsync(
             "DELETE FROM tag WHERE repository_id = $1 AND name = $2", repositoryId, tag);
         if (removed == 0) return false;
-        await RecordAsync(session, repositoryId, tag, null, clock.GetUtcNow().ToUnixTimeMilliseconds(), actor);
+        await RecordAsync(session, repositoryId, tag, null, now, actor);
         return true;
     }
 

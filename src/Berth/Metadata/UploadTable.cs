@@ -25,15 +25,26 @@ internal sealed class UploadTable(Database database, RepositoryTable repositorie
     private const string Columns =
         "u.algorithm, u.state, u.version, (SELECT r.name FROM repository r WHERE r.id = u.repository_id), u.active_at";
 
-    public async Task AddAsync(
-        UploadRow upload, string startedBy, CancellationToken cancellation) => await database.WriteAsync(
-        async session => await session.RunAsync(
-            """
-            INSERT INTO upload (id, repository_id, algorithm, started_by, active_at, state, version)
-            VALUES ($1, $2, $3, $4, $5, $6, $7)
-            """,
-            upload.Id.Text, await repositories.FindOrAddAsync(session, upload.Repository), upload.Algorithm.ToString(),
-            startedBy, upload.ActiveAt.ToUnixTimeMilliseconds(), upload.State, upload.Version),
+    /// <summary>Adds an upload.</summary>
+    /// <param name="upload">The upload.</param>
+    /// <param name="startedBy">By whom.</param>
+    /// <param name="becomes">The blob that it is about to become, which the collector then leaves alone.</param>
+    /// <param name="cancellation">Gives up, unless the commit has begun.</param>
+    /// <returns>False if that blob is being deleted at this moment.</returns>
+    public Task<bool> AddAsync(
+        UploadRow upload, string startedBy, Digest? becomes, CancellationToken cancellation) => database.WriteAsync(
+        async session =>
+        {
+            await session.RunAsync(
+                """
+                INSERT INTO upload (id, repository_id, algorithm, started_by, active_at, state, version, digest)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+                """,
+                upload.Id.Text, await repositories.FindOrAddAsync(session, upload.Repository),
+                upload.Algorithm.ToString(), startedBy, upload.ActiveAt.ToUnixTimeMilliseconds(), upload.State,
+                upload.Version, becomes?.Text);
+            return await MayBecomeAsync(session, becomes);
+        },
         isDurable: false, cancellation);
 
     public ValueTask<UploadRow?> FindAsync(UploadId id, CancellationToken cancellation) => database.ReadAsync(
@@ -41,17 +52,47 @@ internal sealed class UploadTable(Database database, RepositoryTable repositorie
         cancellation);
 
     /// <summary>Claims an upload for one request: the previous holder can no longer release it.</summary>
-    /// <returns>The upload with its new version, or null if the repository has no such upload.</returns>
-    public Task<UploadRow?> ClaimAsync(
-        UploadId id, RepositoryName repository, CancellationToken cancellation) => database.WriteAsync(
-        session => session.FirstAsync(
-            """
-            UPDATE upload SET version = version + 1, active_at = $3
-            WHERE id = $1 AND repository_id = (SELECT r.id FROM repository r WHERE r.name = $2)
-            RETURNING algorithm, state, version, $2, active_at
-            """,
-            row => Read(id, row), id.Text, repository.Text, Now),
+    /// <param name="id">The upload.</param>
+    /// <param name="repository">Where it was started.</param>
+    /// <param name="becomes">The blob that it is about to become, which the collector then leaves alone.</param>
+    /// <param name="cancellation">Gives up, unless the commit has begun.</param>
+    /// <returns>
+    /// The upload with its new version, or null if the repository has no such upload; and whether it may become that
+    /// blob, which is not being deleted at this moment.
+    /// </returns>
+    public Task<(UploadRow? Upload, bool MayBecome)> ClaimAsync(
+        UploadId id, RepositoryName repository, Digest? becomes, CancellationToken cancellation) => database.WriteAsync(
+        async session =>
+        {
+            var claimed = await session.FirstAsync(
+                """
+                UPDATE upload SET version = version + 1, active_at = $3, digest = $4
+                WHERE id = $1 AND repository_id = (SELECT r.id FROM repository r WHERE r.name = $2)
+                RETURNING algorithm, state, version, $2, active_at
+                """,
+                row => Read(id, row), id.Text, repository.Text, Now, becomes?.Text);
+            return (claimed, await MayBecomeAsync(session, becomes));
+        },
         isDurable: false, cancellation);
+
+    /// <summary>Says which blob a claimed upload is about to become.</summary>
+    /// <returns>Whether it may now; null if another request has claimed the upload.</returns>
+    public Task<bool?> BecomeAsync(
+        UploadId id, long version, Digest digest, CancellationToken cancellation) => database.WriteAsync<bool?>(
+        async session => await session.RunAsync(
+            "UPDATE upload SET digest = $3 WHERE id = $1 AND version = $2", id.Text, version, digest.Text) > 0
+            ? await MayBecomeAsync(session, digest)
+            : null,
+        isDurable: false, cancellation);
+
+    /// <summary>
+    /// Whether a blob is not being deleted. Its row is locked: the collector looks for uploads like this one under the
+    /// same lock, so that one of the two sees the other.
+    /// </summary>
+    private async ValueTask<bool> MayBecomeAsync(Session session, Digest? digest) =>
+        digest is not { } becomes || await session.NumberAsync(
+            $"SELECT deleting_at FROM blob WHERE digest = $1{session.ForUpdate}", becomes.Text) is not { } since
+        || since <= GarbageTable.AbandonedBefore(clock.GetUtcNow());
 
     /// <summary>Releases an upload with its new state. False if another request has claimed it since.</summary>
     public async Task<bool> ReleaseAsync(

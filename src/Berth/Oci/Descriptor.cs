@@ -19,6 +19,11 @@ public enum ReferenceKind
     Layer,
     Child,
     Subject,
+
+    /// <summary>
+    /// A digest somewhere in a manifest of a type that Berth does not know: it may be something that it needs.
+    /// </summary>
+    Mention,
 }
 
 /// <summary>One reference out of a manifest.</summary>

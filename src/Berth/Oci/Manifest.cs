@@ -43,14 +43,20 @@ public sealed record Manifest(
             var outline = ManifestOutline.Read(body);
             if (!outline.IsObject)
             {
-                return mustBeJson ? throw new ManifestFormatException("a manifest must be a JSON object") : Opaque();
+                return mustBeJson
+                    ? throw new ManifestFormatException("a manifest must be a JSON object")
+                    : Opaque(body, contentType!, maxReferences);
             }
 
             var mediaType = isNamed ? Named(contentType!, outline) : Stated(contentType, outline);
-            if (mediaType is null) return Opaque();
+            if (mediaType is null) return Opaque(body, contentType!, maxReferences);
             var isKnown = IsKnown(mediaType);
             if (isKnown) outline.RequireShapeOf(mediaType);
-            return ManifestReader.Read(body, mediaType, isKnown, maxReferences);
+            var manifest = ManifestReader.Read(body, mediaType, isKnown, maxReferences);
+            return isKnown ? manifest : manifest with
+            {
+                References = [.. manifest.References, .. MentionedDigests.In(body, maxReferences)],
+            };
         }
         catch (JsonException e) when (mustBeJson)
         {
@@ -64,11 +70,12 @@ public sealed record Manifest(
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             // An unknown type may be anything: its bytes are kept, and nothing is read from them.
-            return Opaque();
+            return Opaque(body, contentType!, maxReferences);
         }
-
-        Manifest Opaque() => new(contentType!, null, null, [], null);
     }
+
+    private static Manifest Opaque(ReadOnlySpan<byte> body, string contentType, int maxReferences) =>
+        new(contentType, null, null, MentionedDigests.In(body, maxReferences), null);
 
     /// <summary>The type that the request states, which the body must agree with.</summary>
     private static string Named(string contentType, ManifestOutline outline)

@@ -29,6 +29,10 @@ public readonly record struct RepositoryName
         return true;
     }
 
+    /// <exception cref="FormatException">The text is not a repository's name.</exception>
+    public static RepositoryName Parse(string text) =>
+        TryParse(text, out var name) ? name : throw new FormatException($"'{text}' is not a repository's name.");
+
     public override string ToString() => Text;
 
     private static bool IsComponent(ReadOnlySpan<char> text)

@@ -29,22 +29,24 @@ internal sealed partial class LocalUploads(
     private readonly int mostIdle = (int)Math.Clamp(Descriptors.Raise() / 16, 1, limits.ConcurrentUploads);
 
     private readonly ConcurrentDictionary<UploadId, OpenUpload> open = new();
+    private readonly BlobClaims claims = new();
 
     public override async Task<UploadId> StartAsync(
         RepositoryName repository, DigestAlgorithm algorithm, string startedBy, CancellationToken cancellation) =>
         (await AddAsync(repository, algorithm, startedBy, cancellation)).Id;
 
     public override async Task<UploadLease> TakeNewAsync(
-        RepositoryName repository, DigestAlgorithm algorithm, string startedBy, CancellationToken cancellation)
+        RepositoryName repository, Digest becomes, string startedBy, CancellationToken cancellation)
     {
-        var upload = await OpenAsync(await AddAsync(repository, algorithm, startedBy, cancellation), cancellation);
+        var row = await AddAsync(repository, becomes.Algorithm, startedBy, cancellation);
+        var upload = await OpenAsync(row, cancellation);
         _ = upload.TryHold();
         open[upload.Content.Id] = upload;
         return new Lease(this, upload) { Otherwise = UploadEnd.Discard };
     }
 
     public override async ValueTask<UploadTaking> TakeAsync(
-        RepositoryName repository, UploadId id, CancellationToken cancellation)
+        RepositoryName repository, UploadId id, Digest? becomes, CancellationToken cancellation)
     {
         while (await FindAsync(repository, id, cancellation) is { } upload)
         {
@@ -55,6 +57,10 @@ internal sealed partial class LocalUploads(
 
         return UploadTaking.Unknown;
     }
+
+    public override bool TryBeginDeleting(Digest digest) => claims.TryBeginDeleting(digest);
+
+    public override void EndDeleting(Digest digest) => claims.EndDeleting(digest);
 
     /// <summary>Does not keep the upload open: a client that asks may not resume it.</summary>
     public override async ValueTask<long?> FindOffsetAsync(
@@ -118,7 +124,7 @@ internal sealed partial class LocalUploads(
     {
         var row = new UploadRow(
             UploadId.New(), repository, algorithm, State: null, Version: 0, Clock.GetUtcNow());
-        await Table.AddAsync(row, startedBy, cancellation);
+        await Table.AddAsync(row, startedBy, becomes: null, cancellation);
         return row;
     }
 
@@ -275,6 +281,9 @@ internal sealed partial class LocalUploads(
     private sealed class Lease(LocalUploads uploads, OpenUpload upload)
         : UploadLease(uploads, upload.Content)
     {
+        protected override async ValueTask<IDisposable?> ClaimAsync(Digest digest, CancellationToken cancellation) =>
+            await uploads.claims.BeginAsync(digest, cancellation);
+
         protected override async Task<bool> RecordAsync(CancellationToken cancellation)
         {
             await uploads.RecordActivityAsync(upload, cancellation);

@@ -121,6 +121,8 @@ internal sealed class ManifestWriter(
         var missing = await FindMissingAsync(session, known, needed, durable, damaged);
         if (missing.Count > 0) return ManifestResult.Unknown(missing);
         var repositoryId = await change.GetIdAsync();
+        var used = manifest.References.Where(r => r.Kind != ReferenceKind.Subject).Select(r => r.Target.Digest);
+        foreach (var revived in await BlobTable.ReviveAsync(session, repositoryId, used)) change.NoteLinked(revived);
         await manifests.AddAsync(session, repositoryId, push.Digest, manifest, push.Body, push.Actor);
         change.NoteManifest(push.Digest.Text);
 

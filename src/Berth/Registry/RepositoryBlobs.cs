@@ -83,7 +83,8 @@ internal sealed partial class RepositoryBlobs(
         && await LinkAsync(to, link, from, upload: null, cancellation);
 
     /// <summary>
-    /// Unlinks a blob; its content stays. One that a manifest of the repository references is kept, unless
+    /// Unlinks a blob; its content stays until it is collected. One that a manifest of the repository references is
+    /// kept, unless
     /// <c>storage.delete.neededblobs</c> says otherwise.
     /// </summary>
     public Task<UnlinkResult> UnlinkAsync(
@@ -103,7 +104,7 @@ internal sealed partial class RepositoryBlobs(
                     return new UnlinkResult(IsUnlinked: false, NeededBy: user);
                 }
 
-                await BlobTable.UnlinkAsync(change.Session, id, digest);
+                await table.UnlinkAsync(change.Session, id, digest);
                 change.NoteUnlinked(digest);
                 return new UnlinkResult(IsUnlinked: true, NeededBy: null);
             },

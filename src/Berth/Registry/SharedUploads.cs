@@ -19,25 +19,26 @@ internal sealed class SharedUploads(
 
     public override async Task<UploadId> StartAsync(
         RepositoryName repository, DigestAlgorithm algorithm, string startedBy, CancellationToken cancellation) =>
-        (await AddAsync(repository, algorithm, startedBy, cancellation)).Id;
+        (await AddAsync(repository, algorithm, startedBy, becomes: null, cancellation)).Row.Id;
 
     public override async Task<UploadLease> TakeNewAsync(
-        RepositoryName repository, DigestAlgorithm algorithm, string startedBy, CancellationToken cancellation)
+        RepositoryName repository, Digest becomes, string startedBy, CancellationToken cancellation)
     {
-        var lease = await OpenAsync(await AddAsync(repository, algorithm, startedBy, cancellation), cancellation);
+        var (row, may) = await AddAsync(repository, becomes.Algorithm, startedBy, becomes, cancellation);
+        var lease = await OpenAsync(row, may ? becomes : null, cancellation);
         lease.Otherwise = UploadEnd.Discard;
         return lease;
     }
 
     public override async ValueTask<UploadTaking> TakeAsync(
-        RepositoryName repository, UploadId id, CancellationToken cancellation)
+        RepositoryName repository, UploadId id, Digest? becomes, CancellationToken cancellation)
     {
         if (!held.TryAdd(id, null)) return UploadTaking.Busy;
         Lease? lease = null;
         try
         {
-            var row = await Table.ClaimAsync(id, repository, cancellation);
-            if (row is not null) lease = await OpenAsync(row, cancellation);
+            var (row, may) = await Table.ClaimAsync(id, repository, becomes, cancellation);
+            if (row is not null) lease = await OpenAsync(row, may ? becomes : null, cancellation);
         }
         finally
         {
@@ -75,30 +76,46 @@ internal sealed class SharedUploads(
         foreach (var id in held.Keys) await Table.TouchAsync(id, cancellation);
     }
 
-    private async Task<UploadRow> AddAsync(
-        RepositoryName repository, DigestAlgorithm algorithm, string startedBy, CancellationToken cancellation)
+    private async Task<(UploadRow Row, bool MayBecome)> AddAsync(
+        RepositoryName repository, DigestAlgorithm algorithm, string startedBy, Digest? becomes,
+        CancellationToken cancellation)
     {
         var row = new UploadRow(
             UploadId.New(), repository, algorithm, State: null, Version: 0, Clock.GetUtcNow());
-        await Table.AddAsync(row, startedBy, cancellation);
-        return row;
+        return (row, await Table.AddAsync(row, startedBy, becomes, cancellation));
     }
 
-    private async ValueTask<Lease> OpenAsync(UploadRow row, CancellationToken cancellation)
+    private async ValueTask<Lease> OpenAsync(UploadRow row, Digest? claimed, CancellationToken cancellation)
     {
         var content = await Store.OpenUploadAsync(
             row.Id, row.Repository, row.Algorithm, row.State, cancellation);
         content.BeginRequest();
         content.IsHeldAsync = stop => Table.IsHeldAsync(row.Id, row.Version, stop);
-        var lease = new Lease(this, content, row.Version);
+        var lease = new Lease(this, content, row.Version, claimed);
         held[row.Id] = lease;
         return lease;
     }
 
-    private sealed class Lease(SharedUploads uploads, BlobUpload content, long version)
+    private sealed class Lease(SharedUploads uploads, BlobUpload content, long version, Digest? claimed)
         : UploadLease(uploads, content)
     {
+        private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(100);
+
         public long Version => version;
+
+        /// <summary>Usually the request's first write has claimed it.</summary>
+        protected override async ValueTask<IDisposable?> ClaimAsync(Digest digest, CancellationToken cancellation)
+        {
+            while (digest != claimed)
+            {
+                var may = await uploads.Table.BecomeAsync(Id, version, digest, cancellation);
+                if (may is null) throw new UploadTakenException();
+                if (may.Value) return null;
+                await Task.Delay(BetweenLooks, uploads.Clock, cancellation);
+            }
+
+            return null;
+        }
 
         protected override async Task<bool> RecordAsync(CancellationToken cancellation)
         {

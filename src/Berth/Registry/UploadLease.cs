@@ -80,6 +80,7 @@ internal abstract partial class UploadLease(Uploads uploads, BlobUpload content)
     public async Task CommitAsync(Digest digest, CancellationToken cancellation)
     {
         var link = new BlobLink(digest, content.Offset);
+        using var claim = await ClaimAsync(digest, cancellation);
         try
         {
             await uploads.Store.CommitAsync(content, digest, cancellation);
@@ -162,6 +163,13 @@ internal abstract partial class UploadLease(Uploads uploads, BlobUpload content)
             LetGoOnce(isOver: true);
         }
     }
+
+    /// <summary>
+    /// Keeps the collector from deleting a blob of this digest until the claim is disposed or the upload's row is gone,
+    /// and waits for a deletion that has begun already: otherwise it could delete what is about to be linked.
+    /// </summary>
+    /// <exception cref="UploadTakenException">Another request has claimed the upload.</exception>
+    protected abstract ValueTask<IDisposable?> ClaimAsync(Digest digest, CancellationToken cancellation);
 
     /// <summary>Records how far the upload came. False if another request has claimed it.</summary>
     protected abstract Task<bool> RecordAsync(CancellationToken cancellation);

@@ -26,13 +26,28 @@ internal abstract class Uploads(
     public abstract Task<UploadId> StartAsync(
         RepositoryName repository, DigestAlgorithm algorithm, string startedBy, CancellationToken cancellation);
 
-    /// <summary>Starts an upload that this request finishes; otherwise it is discarded.</summary>
+    /// <summary>Starts an upload that this request turns into a blob; otherwise it is discarded.</summary>
     public abstract Task<UploadLease> TakeNewAsync(
-        RepositoryName repository, DigestAlgorithm algorithm, string startedBy, CancellationToken cancellation);
+        RepositoryName repository, Digest becomes, string startedBy, CancellationToken cancellation);
 
     /// <summary>Takes an upload of this repository for one request.</summary>
+    /// <param name="repository">The repository.</param>
+    /// <param name="id">The upload.</param>
+    /// <param name="becomes">The blob that the request turns it into; null if others follow.</param>
+    /// <param name="cancellation">Gives up.</param>
     public abstract ValueTask<UploadTaking> TakeAsync(
-        RepositoryName repository, UploadId id, CancellationToken cancellation);
+        RepositoryName repository, UploadId id, Digest? becomes, CancellationToken cancellation);
+
+    /// <summary>
+    /// Whether a blob may be deleted from the store: no request of this process is turning an upload into it. Until
+    /// <see cref="EndDeleting"/>, those that come wait.
+    /// </summary>
+    public virtual bool TryBeginDeleting(Digest digest) => true;
+
+    /// <summary>The blob is gone, or stays.</summary>
+    public virtual void EndDeleting(Digest digest)
+    {
+    }
 
     /// <summary>How many bytes an upload of this repository has received; null if there is no such upload.</summary>
     public abstract ValueTask<long?> FindOffsetAsync(

@@ -87,11 +87,14 @@ public sealed record MaintenanceSettings
 {
     public UploadPurgingSettings UploadPurging { get; init; } = new();
 
+    public GarbageSettings Gc { get; init; } = new();
+
     public ReadOnlySettings ReadOnly { get; init; } = new();
 
     internal static SettingsTable<MaintenanceSettings> Keys { get; } = new SettingsTable<MaintenanceSettings>()
         .Section("uploadpurging", UploadPurgingSettings.Keys, s => s.UploadPurging,
             (s, v) => s with { UploadPurging = v })
+        .Section("gc", GarbageSettings.Keys, s => s.Gc, (s, v) => s with { Gc = v })
         .Section("readonly", ReadOnlySettings.Keys, s => s.ReadOnly, (s, v) => s with { ReadOnly = v });
 }
 
@@ -115,6 +118,46 @@ public sealed record UploadPurgingSettings
         .Duration("interval", s => s.Interval,
             (s, v) => s with { Interval = v }, TimeSpan.FromSeconds(1), SettingsBounds.LongestWait)
         .Switch("dryrun", s => s.DryRun, (s, v) => s with { DryRun = v });
+}
+
+/// <summary>How content that nothing needs any more is removed.</summary>
+public sealed record GarbageSettings
+{
+    public bool Enabled { get; init; } = true;
+
+    /// <summary>
+    /// How long a blob stays after the last manifest that needs it went, or after it was pushed without one. For the
+    /// first half it is served; in the second, a manifest that needs it still finds it. A push has at least half of it
+    /// between its first blob and its manifest. Default: distribution's advice for running its collector, a day.
+    /// </summary>
+    public TimeSpan Grace { get; init; } = TimeSpan.FromHours(24);
+
+    /// <summary>The time between two rounds.</summary>
+    public TimeSpan Interval { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>
+    /// How long a manifest stays after its last tag or index went. One that was pushed by its digest, and never had a
+    /// tag or index, stays for ever. Default: long enough for deployments by digest to be renewed.
+    /// </summary>
+    public TimeSpan Untagged { get; init; } = TimeSpan.FromDays(30);
+
+    /// <summary>The most blobs that are deleted a second; 0 for no limit.</summary>
+    public int BlobsPerSecond { get; init; }
+
+    /// <summary>The time between two looks for files that no row knows, which read the names of all blobs.</summary>
+    public TimeSpan OrphanInterval { get; init; } = TimeSpan.FromDays(7);
+
+    internal static SettingsTable<GarbageSettings> Keys { get; } = new SettingsTable<GarbageSettings>()
+        .Switch("enabled", s => s.Enabled, (s, v) => s with { Enabled = v })
+        .Duration("grace", s => s.Grace, (s, v) => s with { Grace = v }, TimeSpan.FromSeconds(10),
+            TimeSpan.FromDays(36_500))
+        .Duration("interval", s => s.Interval, (s, v) => s with { Interval = v }, TimeSpan.FromSeconds(1),
+            SettingsBounds.LongestWait)
+        .Duration("untagged", s => s.Untagged, (s, v) => s with { Untagged = v }, TimeSpan.FromSeconds(10),
+            TimeSpan.FromDays(36_500))
+        .Number("blobspersecond", s => s.BlobsPerSecond, (s, v) => s with { BlobsPerSecond = v }, 0, 1_000_000)
+        .Duration("orphaninterval", s => s.OrphanInterval, (s, v) => s with { OrphanInterval = v },
+            TimeSpan.FromMinutes(1), SettingsBounds.LongestWait);
 }
 
 /// <summary>A registry that serves only pulls.</summary>

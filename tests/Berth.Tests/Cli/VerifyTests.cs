@@ -168,7 +168,7 @@ public class VerifyTests
         var (exitCode, output) = await BerthCommand.RunAsync(berth.DataFolder, "verify");
         Assert.Equal(0, exitCode);
         Assert.Contains(
-            "1 file (1,234 bytes) that no repository links: harmless; Berth does not remove such files yet", output,
+            "1 file (1,234 bytes) that no repository links: harmless; garbage collection removes them in time", output,
             StringComparison.Ordinal);
     }
 

@@ -86,7 +86,8 @@ public class PurgeUploadsTests
         await using var registry = await RegistryFixture.StartAsync();
         var id = await AddAsync(registry, TimeSpan.Zero);
         var table = registry.Services.GetRequiredService<UploadTable>();
-        var taking = await registry.Services.GetRequiredService<Uploads>().TakeAsync(StoreUse.Repository, id, Stop);
+        var taking = await registry.Services.GetRequiredService<Uploads>().TakeAsync(
+            StoreUse.Repository, id, becomes: null, Stop);
         await using var lease = taking.Lease!;
         await Eventually.TrueAsync(async () =>
         {
@@ -130,7 +131,7 @@ public class PurgeUploadsTests
         var row = new UploadRow(
             UploadId.New(), StoreUse.Repository, DigestAlgorithm.Sha256, State: null, Version: 0,
             TimeProvider.System.GetUtcNow() - age);
-        await registry.Services.GetRequiredService<UploadTable>().AddAsync(row, "somebody", Stop);
+        await registry.Services.GetRequiredService<UploadTable>().AddAsync(row, "somebody", becomes: null, Stop);
         return row.Id;
     }
 

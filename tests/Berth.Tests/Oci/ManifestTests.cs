@@ -19,7 +19,7 @@ public class ManifestTests
             "layers":{"config":{{Images.LayerDescriptor}}},"config":{{Images.ConfigDescriptor}},
             "blobs":[{"mediaType":{"a":["b"]},{{Images.LayerDescriptor[1..]}}]}
             """);
-        Assert.Equal([ReferenceKind.Config, ReferenceKind.Layer], manifest.References.Select(r => r.Kind));
+        Assert.Equal([ReferenceKind.Config, ReferenceKind.Layer], Described(manifest).Select(r => r.Kind));
         Assert.Equal((null, null), (manifest.Subject, manifest.ArtifactType));
     }
 
@@ -47,7 +47,7 @@ public class ManifestTests
             MediaTypes.OciManifest, Images.Oci($",\"subject\":{Images.LayerDescriptor},\"annotations\":{{}}"));
         Assert.Equal(
             [ReferenceKind.Config, ReferenceKind.Layer, ReferenceKind.Subject],
-            manifest.References.Select(r => r.Kind));
+            Described(manifest).Select(r => r.Kind));
         Assert.Null(manifest.AnnotationsJson);
     }
 
@@ -55,7 +55,7 @@ public class ManifestTests
     public void Urls_may_come_before_the_digest()
     {
         var layer = $$"""{"urls":["https://a.example",7,["b"]],{{Images.LayerDescriptor[1..]}}""";
-        var found = Parse(Unknown, $$"""{"layers":[{{layer}},{{layer}}]}""").References;
+        var found = Described(Parse(Unknown, $$"""{"layers":[{{layer}},{{layer}}]}""")).ToList();
         Assert.Equal([5, 5], found.Select(r => r.Target.SizeBytes));
         Assert.All(found, r => Assert.Equal(["https://a.example"], r.Target.Urls));
     }
@@ -76,7 +76,7 @@ public class ManifestTests
         {
             var layers = $"[{other},{Images.LayerDescriptor},{other}]";
             var manifest = Parse(Unknown, $$"""{"layers":{{layers}},"blobs":[]}""");
-            Assert.Equal([5], manifest.References.Select(r => r.Target.SizeBytes));
+            Assert.Equal([5], Described(manifest).Select(r => r.Target.SizeBytes));
         }
     }
 
@@ -94,7 +94,7 @@ public class ManifestTests
     {
         var layer = $$"""{"digest":"{{Digest.Of(DigestAlgorithm.Sha256, [])}}","size":{{size}}}""";
         var manifest = Parse(Unknown, $$"""{"layers":[{{layer}},{{Images.LayerDescriptor}}]}""");
-        Assert.Equal([5], manifest.References.Select(r => r.Target.SizeBytes));
+        Assert.Equal([5], Described(manifest).Select(r => r.Target.SizeBytes));
         var image = Images.Oci($",\"subject\":{layer}");
         Assert.Throws<ManifestFormatException>(() => Parse(MediaTypes.OciManifest, image));
     }
@@ -103,8 +103,12 @@ public class ManifestTests
     public void The_blobs_of_an_artifact_are_its_layers()
     {
         var manifest = Parse(MediaTypes.OciArtifact, $$"""{"blobs":[{{Images.LayerDescriptor}}]}""");
-        Assert.Equal([ReferenceKind.Layer], manifest.References.Select(r => r.Kind));
+        Assert.Equal([ReferenceKind.Layer], Described(manifest).Select(r => r.Kind));
     }
+
+    /// <summary>What descriptors refer to, without what is only named somewhere.</summary>
+    private static IEnumerable<ManifestReference> Described(Manifest manifest) =>
+        manifest.References.Where(r => r.Kind != ReferenceKind.Mention);
 
     private static Manifest Parse(string mediaType, string body) =>
         Manifest.Parse(Encoding.UTF8.GetBytes(body), mediaType);

@@ -29,7 +29,7 @@ public class LocalUploadsTests
         var id = await uploads.StartAsync(StoreUse.Repository, DigestAlgorithm.Sha256, "somebody", Stop);
         for (var passed = TimeSpan.Zero; passed < 2 * Age; passed += TimeSpan.FromMinutes(6))
         {
-            await using (var lease = (await uploads.TakeAsync(StoreUse.Repository, id, Stop)).Lease)
+            await using (var lease = (await uploads.TakeAsync(StoreUse.Repository, id, becomes: null, Stop)).Lease)
             {
                 var body = new MemoryStream(StoreUse.Bytes(1, bytesEachTime));
                 await lease!.AppendAsync(PipeReader.Create(body), long.MaxValue, Stop);
@@ -59,16 +59,16 @@ public class LocalUploadsTests
         var table = TableOf(registry, clock);
         using var uploads = Create(registry, table, clock);
         await using var lease = await uploads.TakeNewAsync(
-            StoreUse.Repository, DigestAlgorithm.Sha256, "somebody", Stop);
+            StoreUse.Repository, Digest.Of(DigestAlgorithm.Sha256, []), "somebody", Stop);
         clock.Advance(2 * Age);
         Assert.False(await uploads.ExpireAsync(lease.Id, Age, Stop));
         clock.Advance(2 * Age);
         await uploads.RecordActivityAsync(Stop);
         await uploads.CloseIdleAsync(TimeSpan.Zero, Stop);
         Assert.Empty(await table.IdleAsync(Age, after: null, 10, Stop));
-        Assert.True((await uploads.TakeAsync(StoreUse.Repository, lease.Id, Stop)).IsBusy);
+        Assert.True((await uploads.TakeAsync(StoreUse.Repository, lease.Id, becomes: null, Stop)).IsBusy);
         await lease.DiscardAsync(Stop);
-        Assert.Equal(UploadTaking.Unknown, await uploads.TakeAsync(StoreUse.Repository, lease.Id, Stop));
+        Assert.Equal(UploadTaking.Unknown, await uploads.TakeAsync(StoreUse.Repository, lease.Id, becomes: null, Stop));
         Assert.Empty(await registry.StoredAsync("uploads"));
     }
 
@@ -81,13 +81,13 @@ public class LocalUploadsTests
         using var uploads = Create(registry, table, clock);
         var id = await uploads.StartAsync(StoreUse.Repository, DigestAlgorithm.Sha256, "somebody", Stop);
         var content = StoreUse.Bytes(1, 1000);
-        await using (var lease = (await uploads.TakeAsync(StoreUse.Repository, id, Stop)).Lease)
+        await using (var lease = (await uploads.TakeAsync(StoreUse.Repository, id, becomes: null, Stop)).Lease)
         {
             await lease!.AppendAsync(PipeReader.Create(new MemoryStream(content)), long.MaxValue, Stop);
         }
 
         clock.Advance(TimeSpan.FromMinutes(11));
-        await using (var next = (await uploads.TakeAsync(StoreUse.Repository, id, Stop)).Lease)
+        await using (var next = (await uploads.TakeAsync(StoreUse.Repository, id, becomes: null, Stop)).Lease)
         {
             Assert.Equal(StoreUse.DigestOf(content), await next!.ComputeDigestAsync(DigestAlgorithm.Sha256, Stop));
             Assert.DoesNotContain(registry.Log, line => line.Contains("reading it again", StringComparison.Ordinal));
@@ -110,7 +110,7 @@ public class LocalUploadsTests
         using var uploads = Create(registry, table, clock, age);
         var id = await uploads.StartAsync(StoreUse.Repository, DigestAlgorithm.Sha256, "somebody", Stop);
         clock.Advance(TimeSpan.FromMinutes(7));
-        await using (var lease = (await uploads.TakeAsync(StoreUse.Repository, id, Stop)).Lease)
+        await using (var lease = (await uploads.TakeAsync(StoreUse.Repository, id, becomes: null, Stop)).Lease)
         {
             Assert.True(await lease!.KeepAsync(Stop));
         }

@@ -1,0 +1,223 @@
+using Berth.Blobs;
+using Berth.Metadata;
+using Berth.Oci;
+using Berth.Registry;
+using Berth.Settings;
+
+namespace Berth.Lifecycle;
+
+/// <summary>What a round of garbage collection has done.</summary>
+/// <param name="Manifests">Manifests removed.</param>
+/// <param name="Links">Blobs that are no longer served in a repository.</param>
+/// <param name="Blobs">Blobs deleted from the store.</param>
+/// <param name="Bytes">Their length, in bytes.</param>
+internal sealed record GarbageReport(int Manifests, int Links, int Blobs, long Bytes);
+
+/// <summary>
+/// Removes what nothing needs any more, beside pushes and pulls (docs/decisions/0017):
+/// <code>
+/// tag or index goes ► manifest under review ► removed ► its blobs' links under review
+/// link under review ► condemned: no longer served, but a manifest brings it back ► removed
+/// last link removed ► blob condemned ► being deleted: nobody may push it ► gone
+/// </code>
+/// Each step looks again, in one transaction, whether something needs the thing by now. All that is left to do is in
+/// the database, so that a round can stop anywhere, and the next one, on any node, goes on from there.
+/// </summary>
+internal sealed partial class GarbageCollector(
+    Database database, RepositoryChanges changes, ManifestTable manifests, Uploads uploads, IBlobStore store,
+    GarbageSettings settings, TimeProvider clock, ILogger<GarbageCollector> log)
+{
+    /// <summary>In one transaction: few enough that pushes to the same repository hardly wait.</summary>
+    private const int Batch = 200;
+
+    private const int ParallelDeletions = 8;
+
+    private const string Actor = "garbage collection";
+
+    private static readonly TimeSpan DeletionLimit = GarbageTable.DeletionLimit / 2;
+
+    private long Now => clock.GetUtcNow().ToUnixTimeMilliseconds();
+
+    /// <summary>Removes what is due.</summary>
+    /// <param name="grace">How long a blob stays that nothing needs.</param>
+    /// <param name="cancellation">Ends the round where it is.</param>
+    /// <exception cref="IOException">Some blobs could not be deleted; the next round tries again.</exception>
+    public async Task<GarbageReport> RunAsync(TimeSpan grace, CancellationToken cancellation)
+    {
+        var removed = await RemoveManifestsAsync(cancellation);
+        var half = (long)(grace / 2).TotalMilliseconds;
+        await ForLinksAsync(GarbageTable.DueLinksAsync, CondemnAsync, half, cancellation);
+        var links = await ForLinksAsync(GarbageTable.CondemnedLinksAsync, RemoveAsync, half, cancellation);
+        var (blobs, bytes) = await DeleteBlobsAsync(cancellation);
+        var report = new GarbageReport(removed, links, blobs, bytes);
+        if (report != new GarbageReport(0, 0, 0, 0)) LogDone(removed, links, blobs, bytes);
+        return report;
+    }
+
+    /// <summary>Condemns blobs that no row knows: their upload or their deletion was cut off.</summary>
+    /// <returns>How many there are.</returns>
+    public async Task<int> FindOrphansAsync(CancellationToken cancellation)
+    {
+        var found = 0;
+        await foreach (var digests in store.ListAsync(cancellation).Chunk(Batch).WithCancellation(cancellation))
+        {
+            var texts = digests.Select(digest => digest.Text).ToList();
+            var unknown = await database.ReadAsync(session => GarbageTable.UnknownAsync(session, texts), cancellation);
+            if (unknown.Count == 0) continue;
+            var now = Now;
+            found += await database.WriteAsync(
+                session => GarbageTable.AdoptAsync(
+                    session, unknown, now, now + (long)settings.Grace.TotalMilliseconds),
+                isDurable: false, cancellation);
+        }
+
+        if (found > 0) LogOrphans(found);
+        return found;
+    }
+
+    private async Task<int> RemoveManifestsAsync(CancellationToken cancellation)
+    {
+        var removed = 0;
+        while (true)
+        {
+            var before = Now - (long)settings.Untagged.TotalMilliseconds;
+            var due = await database.ReadAsync(
+                session => GarbageTable.DueManifestsAsync(session, before, Batch), cancellation);
+            if (due.Count == 0) return removed;
+            foreach (var group in due.GroupBy(m => m.Repository))
+            {
+                cancellation.ThrowIfCancellationRequested();
+                removed += await changes.RunAsync(
+                    group.Key, RepositoryLock.Exclusive, isDurable: false,
+                    change => RemoveAsync(change, group, before), cancellation);
+            }
+        }
+    }
+
+    private async ValueTask<int> RemoveAsync(
+        RepositoryChange change, IEnumerable<ManifestCandidate> candidates, long before)
+    {
+        var removed = 0;
+        foreach (var (repositoryId, _, digest) in candidates)
+        {
+            if (await GarbageTable.IsHeldAsync(change.Session, repositoryId, digest, before)) continue;
+            change.NoteManifest(digest.Text);
+            foreach (var tag in await manifests.RemoveAsync(change.Session, repositoryId, digest, Actor))
+                change.NoteManifest(tag);
+            removed++;
+        }
+
+        return removed;
+    }
+
+    /// <summary>Does something with all links that are due, each repository's in transactions of their own.</summary>
+    private async Task<int> ForLinksAsync(
+        Func<Session, long, int, ValueTask<List<LinkCandidate>>> find,
+        Func<RepositoryChange, long, IReadOnlyList<string>, long, ValueTask<int>> act, long age,
+        CancellationToken cancellation)
+    {
+        var done = 0;
+        while (true)
+        {
+            var before = Now - age;
+            var due = await database.ReadAsync(session => find(session, before, Batch), cancellation);
+            if (due.Count == 0) return done;
+            foreach (var group in due.GroupBy(link => (link.RepositoryId, link.Repository), link => link.Digest))
+            {
+                cancellation.ThrowIfCancellationRequested();
+                List<string> digests = [.. group];
+                done += await changes.RunAsync(
+                    group.Key.Repository, RepositoryLock.Exclusive, isDurable: false,
+                    change => act(change, group.Key.RepositoryId, digests, before), cancellation);
+            }
+        }
+    }
+
+    private async ValueTask<int> CondemnAsync(
+        RepositoryChange change, long repositoryId, IReadOnlyList<string> digests, long before)
+    {
+        var condemned = await GarbageTable.ReviewLinksAsync(change.Session, repositoryId, digests, before, Now);
+        foreach (var digest in condemned) change.NoteUnlinked(Digest.Parse(digest));
+        return condemned.Count;
+    }
+
+    private ValueTask<int> RemoveAsync(
+        RepositoryChange change, long repositoryId, IReadOnlyList<string> digests, long before) =>
+        GarbageTable.RemoveLinksAsync(change.Session, repositoryId, digests, before, Now);
+
+    private async Task<(int Blobs, long Bytes)> DeleteBlobsAsync(CancellationToken cancellation)
+    {
+        var (blobs, bytes) = (0, 0L);
+        (Digest Digest, long CondemnedAt)? last = null;
+        while (true)
+        {
+            var before = Now;
+            var due = await database.ReadAsync(
+                session => GarbageTable.CondemnedBlobsAsync(session, before, last, Batch), cancellation);
+            if (due.Count == 0) return (blobs, bytes);
+            last = due[^1];
+            var ours = due.Select(blob => blob.Digest).Where(uploads.TryBeginDeleting).ToList();
+            try
+            {
+                var deleted = await DeleteAsync(ours, before, cancellation);
+                (blobs, bytes) = (blobs + deleted.Count, bytes + deleted.Sum(blob => blob.SizeBytes));
+            }
+            finally
+            {
+                foreach (var digest in ours) uploads.EndDeleting(digest);
+            }
+
+            if (settings.BlobsPerSecond > 0)
+                await Task.Delay(TimeSpan.FromSeconds(1.0 * due.Count / settings.BlobsPerSecond), clock, cancellation);
+        }
+    }
+
+    private async Task<List<GarbageBlob>> DeleteAsync(
+        IReadOnlyList<Digest> digests, long before, CancellationToken cancellation)
+    {
+        var now = clock.GetUtcNow();
+        var began = now.ToUnixTimeMilliseconds();
+        var garbage = await database.WriteAsync(
+            session => GarbageTable.BeginDeletingAsync(session, digests, before, now), isDurable: true, cancellation);
+        if (garbage.Count == 0) return [];
+        using var limit = new CancellationTokenSource(DeletionLimit, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation);
+        var (gone, failure) = await DeleteFilesAsync(garbage, either.Token);
+
+        // The others stay as they are for a while: the store may yet do what it was asked.
+        await database.WriteAsync(
+            session => GarbageTable.EndDeletingAsync(session, gone.Select(blob => blob.Digest), began),
+            isDurable: false, CancellationToken.None);
+        cancellation.ThrowIfCancellationRequested();
+        return failure is null ? gone : throw new IOException($"blobs can't be deleted: {failure.Message}", failure);
+    }
+
+    private async Task<(List<GarbageBlob> Gone, Exception? Failure)> DeleteFilesAsync(
+        List<GarbageBlob> garbage, CancellationToken cancellation)
+    {
+        var gone = new List<GarbageBlob>();
+        Exception? failure = null;
+        var parallel = new ParallelOptions { MaxDegreeOfParallelism = ParallelDeletions };
+        await Parallel.ForEachAsync(garbage, parallel, async (blob, _) =>
+        {
+            try
+            {
+                await store.DeleteAsync(blob.Digest, cancellation);
+                lock (gone) gone.Add(blob);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException or OperationCanceledException)
+            {
+                failure = e;
+            }
+        });
+        return (gone, failure);
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message =
+        "Collected {Manifests} manifests, {Links} links, and {Blobs} blobs of {Bytes} bytes")]
+    private partial void LogDone(int manifests, int links, int blobs, long bytes);
+
+    [LoggerMessage(Level = LogLevel.Information, Message =
+        "Found {Count} blobs in the store that the database does not know: they go after storage.maintenance.gc.grace")]
+    private partial void LogOrphans(int count);
+}

@@ -1,0 +1,284 @@
+using Berth.Oci;
+
+namespace Berth.Metadata;
+
+/// <summary>A blob's link in a repository that the collector looks at.</summary>
+internal sealed record LinkCandidate(long RepositoryId, RepositoryName Repository, string Digest);
+
+/// <summary>A manifest that the collector looks at.</summary>
+internal sealed record ManifestCandidate(long RepositoryId, RepositoryName Repository, Digest Digest);
+
+/// <summary>A blob that nothing links any more.</summary>
+internal sealed record GarbageBlob(Digest Digest, long SizeBytes);
+
+/// <summary>
+/// What may be garbage. Whatever takes away the last use of something marks it for review here, in the same write, so
+/// that the collector's work grows with the garbage. Times are milliseconds since 1970.
+/// </summary>
+internal static class GarbageTable
+{
+    /// <summary>
+    /// A node that takes longer than half of this over the deletion of some blobs gives it up; after all of it, they
+    /// may be pushed, or deleted by another node.
+    /// </summary>
+    public static readonly TimeSpan DeletionLimit = TimeSpan.FromMinutes(1);
+
+    private const string IsNeeded =
+        """
+        EXISTS (SELECT 1 FROM manifest_reference r WHERE r.repository_id = $1
+            AND r.target_digest = repository_blob.digest AND r.kind <> 'Subject')
+        """;
+
+    /// <summary>Deletions that began before this have died with their node.</summary>
+    public static long AbandonedBefore(DateTimeOffset now) => (now - DeletionLimit).ToUnixTimeMilliseconds();
+
+    /// <summary>Marks the manifest that a tag leaves, unless it stays where it is.</summary>
+    public static async ValueTask ReviewTaggedAsync(
+        Session session, long repositoryId, string tag, string newDigest, long now) => await session.RunAsync(
+        """
+        UPDATE manifest SET review_since = $4 WHERE repository_id = $1
+            AND digest = (SELECT digest FROM tag WHERE repository_id = $1 AND name = $2 AND digest <> $3)
+        """,
+        repositoryId, tag, newDigest, now);
+
+    /// <summary>
+    /// Marks what a manifest that is being removed needs: its blobs and children; and what is there because of it: its
+    /// referrers, and what cosign's tags and the tag of the referrers' fallback hold.
+    /// </summary>
+    public static async ValueTask ReviewNeedsAsync(Session session, long repositoryId, Digest digest, long now)
+    {
+        await session.RunAsync(
+            """
+            UPDATE repository_blob SET review_since = $3 WHERE repository_id = $1 AND condemned_at IS NULL
+                AND digest IN (SELECT target_digest FROM manifest_reference
+                    WHERE repository_id = $1 AND manifest_digest = $2)
+            """,
+            repositoryId, digest.Text, now);
+        await session.RunAsync(
+            """
+            UPDATE manifest SET review_since = $3 WHERE repository_id = $1
+                AND digest IN (SELECT target_digest FROM manifest_reference
+                    WHERE repository_id = $1 AND manifest_digest = $2 AND kind IN ('Child', 'Mention'))
+            """,
+            repositoryId, digest.Text, now);
+        await session.RunAsync(
+            "UPDATE manifest SET review_since = $3 WHERE repository_id = $1 AND subject_digest = $2",
+            repositoryId, digest.Text, now);
+        await session.RunAsync(
+            $"""
+            UPDATE manifest SET review_since = $3 WHERE repository_id = $1 AND digest IN (
+                SELECT t.digest FROM tag t WHERE t.repository_id = $1 AND t.name IN ({session.TextsIn("$2")}))
+            """,
+            repositoryId, Session.ToTexts(AttachmentTag.NamesFor(digest)), now);
+    }
+
+    /// <summary>Links that came under review before a time, the oldest first.</summary>
+    public static ValueTask<List<LinkCandidate>> DueLinksAsync(Session session, long before, int count) =>
+        LinksAsync(session, "review_since", before, count);
+
+    /// <summary>Links that were condemned before a time, the oldest first.</summary>
+    public static ValueTask<List<LinkCandidate>> CondemnedLinksAsync(Session session, long before, int count) =>
+        LinksAsync(session, "condemned_at", before, count);
+
+    /// <summary>Takes links that are needed off the review, and condemns the others. Returns the latter.</summary>
+    /// <param name="session">A write that excludes all others to the repository.</param>
+    /// <param name="repositoryId">The repository.</param>
+    /// <param name="digests">The links.</param>
+    /// <param name="before">Links that came under review since are left alone.</param>
+    /// <param name="now">The time.</param>
+    public static async ValueTask<List<string>> ReviewLinksAsync(
+        Session session, long repositoryId, IReadOnlyList<string> digests, long before, long now)
+    {
+        var texts = Session.ToTexts(digests);
+
+        // An older version may have linked it again without a mark.
+        await session.RunAsync(
+            $"""
+            UPDATE repository_blob SET review_since = CASE WHEN {IsNeeded} THEN NULL ELSE linked_at END
+            WHERE repository_id = $1 AND digest IN ({session.TextsIn("$2")}) AND review_since <= $3
+                AND (linked_at > $3 OR {IsNeeded})
+            """,
+            repositoryId, texts, before);
+        return await session.AllAsync(
+            $"""
+            UPDATE repository_blob SET condemned_at = $4, review_since = NULL
+            WHERE repository_id = $1 AND digest IN ({session.TextsIn("$2")}) AND review_since <= $3
+            RETURNING digest
+            """,
+            row => row.GetString(0), repositoryId, texts, before, now);
+    }
+
+    /// <summary>Removes condemned links, and condemns the blobs of which they were the last.</summary>
+    /// <param name="session">A write that excludes all others to the repository.</param>
+    /// <param name="repositoryId">The repository.</param>
+    /// <param name="digests">The links.</param>
+    /// <param name="before">Links that were condemned, or brought back, since are left alone.</param>
+    /// <param name="now">The time.</param>
+    public static async ValueTask<int> RemoveLinksAsync(
+        Session session, long repositoryId, IReadOnlyList<string> digests, long before, long now)
+    {
+        var texts = Session.ToTexts(digests);
+
+        // What an older version linked again, or pushed a manifest for, is not garbage.
+        await session.RunAsync(
+            $"""
+            UPDATE repository_blob SET condemned_at = NULL, review_since = $3
+            WHERE repository_id = $1 AND digest IN ({session.TextsIn("$2")})
+                AND (linked_at > condemned_at OR {IsNeeded})
+            """,
+            repositoryId, texts, now);
+        var removed = await session.AllAsync(
+            $"""
+            DELETE FROM repository_blob
+            WHERE repository_id = $1 AND digest IN ({session.TextsIn("$2")}) AND condemned_at <= $3
+            RETURNING digest
+            """,
+            row => row.GetString(0), repositoryId, texts, before);
+        await CondemnAsync(session, removed, now);
+        return removed.Count;
+    }
+
+    /// <summary>Condemns blobs that nothing links any more.</summary>
+    public static async ValueTask CondemnAsync(Session session, IReadOnlyList<string> digests, long now)
+    {
+        if (digests.Count == 0) return;
+        var texts = Session.ToTexts(digests);
+
+        // A separate statement locks the rows, so that the next one sees the links of concurrent mounts.
+        await session.AllAsync(
+            $"SELECT digest FROM blob WHERE digest IN ({session.TextsIn("$1")}) ORDER BY digest{session.ForUpdate}",
+            row => row.GetString(0), texts);
+        await session.RunAsync(
+            $"""
+            UPDATE blob SET condemned_at = $2 WHERE digest IN ({session.TextsIn("$1")})
+                AND NOT EXISTS (SELECT 1 FROM repository_blob l WHERE l.digest = blob.digest)
+            """,
+            texts, now);
+    }
+
+    /// <summary>
+    /// Begins the deletion of condemned blobs: from here on, nobody pushes them until it has ended. Blobs that an
+    /// upload is about to become are left out, and so are those that another node is deleting.
+    /// </summary>
+    /// <param name="session">A durable write.</param>
+    /// <param name="digests">The blobs.</param>
+    /// <param name="before">Blobs that were condemned since are left alone.</param>
+    /// <param name="now">The time, which names this deletion.</param>
+    public static async ValueTask<List<GarbageBlob>> BeginDeletingAsync(
+        Session session, IEnumerable<Digest> digests, long before, DateTimeOffset now)
+    {
+        var locked = await session.AllAsync(
+            $"""
+            SELECT digest FROM blob WHERE digest IN ({session.TextsIn("$1")}) AND condemned_at <= $2
+                AND (deleting_at IS NULL OR deleting_at <= $3){session.ForUpdateSkipLocked}
+            """,
+            row => row.GetString(0), Session.ToTexts(digests.Select(d => d.Text)), before, AbandonedBefore(now));
+        return locked.Count == 0 ? [] : await session.AllAsync(
+            $"""
+            UPDATE blob SET deleting_at = $2 WHERE digest IN ({session.TextsIn("$1")})
+                AND NOT EXISTS (SELECT 1 FROM repository_blob l WHERE l.digest = blob.digest)
+                AND NOT EXISTS (SELECT 1 FROM upload u WHERE u.digest = blob.digest)
+            RETURNING digest, size_bytes
+            """,
+            row => new GarbageBlob(Digest.Parse(row.GetString(0)), row.GetInt64(1)),
+            Session.ToTexts(locked), now.ToUnixTimeMilliseconds());
+    }
+
+    /// <summary>The blobs among these that no row knows.</summary>
+    public static async ValueTask<List<string>> UnknownAsync(Session session, IReadOnlyList<string> digests)
+    {
+        var known = await session.AllAsync(
+            $"SELECT digest FROM blob WHERE digest IN ({session.TextsIn("$1")})",
+            row => row.GetString(0), Session.ToTexts(digests));
+        return [.. digests.Except(known, StringComparer.Ordinal)];
+    }
+
+    /// <summary>Records blobs of the store that no row knows, as condemned at a time.</summary>
+    /// <returns>How many.</returns>
+    public static ValueTask<int> AdoptAsync(
+        Session session, IEnumerable<string> digests, long now, long condemnedAt) => session.RunAsync(
+        $"""
+        INSERT INTO blob (digest, size_bytes, stored_at, condemned_at)
+        SELECT orphan.*, 0, $2, $3 FROM ({session.TextsIn("$1")}) AS orphan WHERE true
+        ON CONFLICT DO NOTHING
+        """,
+        Session.ToTexts(digests), now, condemnedAt);
+
+    /// <summary>Blobs that were condemned before a time, the oldest first, after one of them.</summary>
+    public static ValueTask<List<(Digest Digest, long CondemnedAt)>> CondemnedBlobsAsync(
+        Session session, long before, (Digest Digest, long CondemnedAt)? last, int count) => session.AllAsync(
+        """
+        SELECT digest, condemned_at FROM blob WHERE condemned_at <= $1 AND (condemned_at, digest) > ($2, $3)
+        ORDER BY condemned_at, digest LIMIT $4
+        """,
+        row => (Digest.Parse(row.GetString(0)), row.GetInt64(1)),
+        before, last?.CondemnedAt ?? -1, last?.Digest.Text ?? "", count);
+
+    /// <summary>Ends the deletion of blobs that are gone from the store.</summary>
+    public static ValueTask<int> EndDeletingAsync(Session session, IEnumerable<Digest> digests, long began) =>
+        session.RunAsync(
+            $"DELETE FROM blob WHERE digest IN ({session.TextsIn("$1")}) AND deleting_at = $2",
+            Session.ToTexts(digests.Select(d => d.Text)), began);
+
+    /// <summary>Manifests that came under review before a time, the oldest first.</summary>
+    public static ValueTask<List<ManifestCandidate>> DueManifestsAsync(Session session, long before, int count) =>
+        session.AllAsync(
+            """
+            SELECT m.repository_id, r.name, m.digest FROM manifest m JOIN repository r ON r.id = m.repository_id
+            WHERE m.review_since <= $1 ORDER BY m.review_since LIMIT $2
+            """,
+            row => new ManifestCandidate(
+                row.GetInt64(0), RepositoryName.Parse(row.GetString(1)), Digest.Parse(row.GetString(2))),
+            before, count);
+
+    /// <summary>Takes a manifest off the review if something holds it. False if it is garbage.</summary>
+    /// <param name="session">A write that excludes all others to the repository.</param>
+    /// <param name="repositoryId">The repository.</param>
+    /// <param name="digest">The manifest.</param>
+    /// <param name="before">One that came under review since is left alone.</param>
+    public static async ValueTask<bool> IsHeldAsync(Session session, long repositoryId, Digest digest, long before)
+    {
+        var isDue = await session.NumberAsync(
+            "SELECT 1 FROM manifest WHERE repository_id = $1 AND digest = $2 AND review_since <= $3",
+            repositoryId, digest.Text, before) is not null;
+        if (!isDue) return true;
+        var isHeld = await session.NumberAsync(
+            """
+            SELECT 1 WHERE EXISTS (SELECT 1 FROM manifest_reference r
+                    WHERE r.repository_id = $1 AND r.target_digest = $2
+                        AND r.kind IN ('Child', 'Mention') AND r.manifest_digest <> $2)
+                OR EXISTS (SELECT 1 FROM manifest m JOIN manifest s
+                        ON s.repository_id = m.repository_id AND s.digest = m.subject_digest
+                    WHERE m.repository_id = $1 AND m.digest = $2)
+            """,
+            repositoryId, digest.Text) is not null || await IsHeldByTagAsync(session, repositoryId, digest);
+        if (isHeld)
+        {
+            await session.RunAsync(
+                "UPDATE manifest SET review_since = NULL WHERE repository_id = $1 AND digest = $2",
+                repositoryId, digest.Text);
+        }
+
+        return isHeld;
+    }
+
+    private static async ValueTask<bool> IsHeldByTagAsync(Session session, long repositoryId, Digest digest)
+    {
+        foreach (var tag in await TagTable.PointingToAsync(session, repositoryId, digest))
+        {
+            if (AttachmentTag.SubjectOf(tag) is not { } subject) return true;
+            if (await ManifestTable.ExistsAsync(session, repositoryId, subject)) return true;
+        }
+
+        return false;
+    }
+
+    private static ValueTask<List<LinkCandidate>> LinksAsync(Session session, string since, long before, int count) =>
+        session.AllAsync(
+            $"""
+            SELECT b.repository_id, r.name, b.digest FROM repository_blob b JOIN repository r ON r.id = b.repository_id
+            WHERE b.{since} <= $1 ORDER BY b.{since} LIMIT $2
+            """,
+            row => new LinkCandidate(row.GetInt64(0), RepositoryName.Parse(row.GetString(1)), row.GetString(2)),
+            before, count);
+}
