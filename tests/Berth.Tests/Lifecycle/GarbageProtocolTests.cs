@@ -158,8 +158,12 @@ public sealed class GarbageProtocolTests
             case 4:
                 yield return s with
                 {
-                    At = 0, Round = s.Round + 1, HasRow = s.HasRow && !s.IsDeleting, IsCondemned = false,
-                    IsDeleting = false, IsOwnDeletion = false,
+                    At = 0,
+                    Round = s.Round + 1,
+                    HasRow = s.HasRow && !s.IsDeleting,
+                    IsCondemned = false,
+                    IsDeleting = false,
+                    IsOwnDeletion = false,
                 };
                 break;
             case 6:
