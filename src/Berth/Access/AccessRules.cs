@@ -56,7 +56,12 @@ internal sealed class AccessRules(
         }
 
         var rights = await RightsOfAsync(caller, cancellation);
-        if (!rights.AreValid) return AccessAnswer.SignIn;
+        if (!rights.AreValid)
+        {
+            var isForAll = repository is { } any && await MayEveryoneAsync(Caller.Anonymous, action, any, cancellation);
+            return isForAll ? AccessAnswer.Allowed : AccessAnswer.SignIn;
+        }
+
         if (action == AccessAction.SignIn) return AccessAnswer.Allowed;
         if (action == AccessAction.Catalog || repository is not { } name)
         {

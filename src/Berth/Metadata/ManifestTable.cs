@@ -61,7 +61,7 @@ internal sealed class ManifestTable(
                 annotations, pushed_at, pushed_by)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
             ON CONFLICT (repository_id, digest) DO UPDATE SET media_type = $3, artifact_type = $5, pushed_at = $8,
-                pushed_by = $9
+                pushed_by = $9, review_since = NULL
             """,
             repositoryId, digest.Text, manifest.MediaType, body.Length, manifest.ArtifactType,
             manifest.Subject?.Digest.Text, manifest.Subject is null ? null : manifest.AnnotationsJson,

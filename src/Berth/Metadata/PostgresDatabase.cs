@@ -192,7 +192,7 @@ internal sealed class PostgresDatabase : Database
                     var isLast = number >= settings.Retries || IsTimeout(e)
                         || (attempt.IsCommitting && !IsUndone(e));
                     if (IsReadOnly(e)) source.Clear();
-                    else if (IsOfTheConnection(e, attempt)) Note(e, isAway: number > 0 || !attempt.IsConnected);
+                    else if (IsOfTheConnection(e, attempt)) Note(e, isAway: number > 1 || !attempt.IsConnected);
                     if (isLast) throw new DatabaseUnavailableException(e.Message, e);
 
                     await Task.Delay(settings.RetryDelay * (number + 1), clock, cancellation);
@@ -219,8 +219,8 @@ internal sealed class PostgresDatabase : Database
     }
 
     /// <summary>
-    /// A pooled connection may have been closed long ago although the database is fine: its failure says little, but
-    /// that of the fresh one after it says everything.
+    /// A pooled connection may have been closed long ago although the database is fine, and the server may end the fresh
+    /// one after it too: only the third in a row says that the database is away, or one that can't be opened.
     /// </summary>
     private void Note(Exception e, bool isAway)
     {

@@ -88,9 +88,9 @@ public sealed class TokenServerTests(ClientFixture client) : IClassFixture<Clien
         await SignInAccounts.SeedAsync(client, address, image);
         foreach (var one in accounts.CasesAt(client, name, address))
         {
-            one.CheckPull(await CraneAsync(one, "pull", one.Seeded, client.NewPath("pulled")));
+            one.CheckPullUnasked(await CraneAsync(one, "pull", one.Seeded, client.NewPath("pulled")));
             one.CheckPush(await CraneAsync(one, "push", image.Folder, one.Pushed));
-            one.CheckPull(await client.TryRunAsync(
+            one.CheckPullUnasked(await client.TryRunAsync(
                 "skopeo", "inspect", "--tls-verify=false", "--authfile", one.ConfigFile, $"docker://{one.Seeded}"));
             if (one.Login?.Split(':') is not [var user, var password]) continue;
             one.CheckLogin(await client.TryRunAsync(

@@ -220,6 +220,25 @@ public sealed class GarbageTests : IAsyncDisposable
         await Play.PlayAsync("GET /v2/a/blobs/{sha256 layer}\n 200");
     }
 
+    [Fact]
+    public async Task A_signature_that_is_pushed_again_stays_though_its_image_is_in_another_repository()
+    {
+        await StartAsync();
+        var tag = Play.Filled("{sha256 elsewhere}").Replace(':', '-') + ".sig";
+        foreach (var name in new[] { "first", "second" })
+        {
+            Play[name] = Referrer("{sha256 elsewhere}", "9", name).Replace(
+                "\"subject\"", "\"unknown\"", StringComparison.Ordinal);
+        }
+
+        await PushIndexAsync("first", tag);
+        await PushIndexAsync("second", tag);
+        await PushIndexAsync("first", tag);
+        clock.Advance(Untagged * 1.01);
+        await CollectAllAsync();
+        await Play.PlayAsync($"GET /v2/a/manifests/{tag}\n 200\nGET /v2/a/manifests/{{sha256 second}}\n 404");
+    }
+
     [Theory]
     [InlineData("""{"parts":[{"where":"{sha256 layer}"}]}""")]
     [InlineData("these: {sha256 layer}, {sha256 other}")]
