@@ -219,8 +219,8 @@ internal sealed class PostgresDatabase : Database
     }
 
     /// <summary>
-    /// A pooled connection may have been closed long ago although the database is fine, and the server may end the fresh
-    /// one after it too: only the third in a row says that the database is away, or one that can't be opened.
+    /// A pooled connection may have been closed long ago although the database is fine, and the server may end the
+    /// fresh one after it too: only the third in a row says that the database is away, or one that can't be opened.
     /// </summary>
     private void Note(Exception e, bool isAway)
     {
