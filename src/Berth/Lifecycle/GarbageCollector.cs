@@ -44,10 +44,13 @@ internal sealed partial class GarbageCollector(
     /// <exception cref="IOException">Some blobs could not be deleted; the next round tries again.</exception>
     public async Task<GarbageReport> RunAsync(TimeSpan grace, CancellationToken cancellation)
     {
-        var removed = await RemoveManifestsAsync(cancellation);
+        var untagged = (long)settings.Untagged.TotalMilliseconds;
+        var removed = await ForEachDueAsync(
+            GarbageTable.DueManifestsAsync, RemoveManifestsAsync, untagged, cancellation);
         var half = (long)(grace / 2).TotalMilliseconds;
-        await ForLinksAsync(GarbageTable.DueLinksAsync, CondemnAsync, half, cancellation);
-        var links = await ForLinksAsync(GarbageTable.CondemnedLinksAsync, RemoveAsync, half, cancellation);
+        await ForEachDueAsync(GarbageTable.DueLinksAsync, CondemnAsync, half, cancellation);
+        var links = await ForEachDueAsync(
+            GarbageTable.CondemnedLinksAsync, RemoveLinksAsync, half, cancellation);
         var (blobs, bytes) = await DeleteBlobsAsync(cancellation);
         var report = new GarbageReport(removed, links, blobs, bytes);
         if (report != new GarbageReport(0, 0, 0, 0)) LogDone(removed, links, blobs, bytes);
@@ -75,33 +78,15 @@ internal sealed partial class GarbageCollector(
         return found;
     }
 
-    private async Task<int> RemoveManifestsAsync(CancellationToken cancellation)
+    private async ValueTask<int> RemoveManifestsAsync(
+        RepositoryChange change, long repositoryId, IReadOnlyList<string> digests, long before)
     {
         var removed = 0;
-        while (true)
+        foreach (var text in digests)
         {
-            var before = Now - (long)settings.Untagged.TotalMilliseconds;
-            var due = await database.ReadAsync(
-                session => GarbageTable.DueManifestsAsync(session, before, Batch), cancellation);
-            if (due.Count == 0) return removed;
-            foreach (var group in due.GroupBy(m => m.Repository))
-            {
-                cancellation.ThrowIfCancellationRequested();
-                removed += await changes.RunAsync(
-                    group.Key, RepositoryLock.Exclusive, isDurable: false,
-                    change => RemoveAsync(change, group, before), cancellation);
-            }
-        }
-    }
-
-    private async ValueTask<int> RemoveAsync(
-        RepositoryChange change, IEnumerable<ManifestCandidate> candidates, long before)
-    {
-        var removed = 0;
-        foreach (var (repositoryId, _, digest) in candidates)
-        {
+            var digest = Digest.Parse(text);
             if (await GarbageTable.IsHeldAsync(change.Session, repositoryId, digest, before)) continue;
-            change.NoteManifest(digest.Text);
+            change.NoteManifest(text);
             foreach (var tag in await manifests.RemoveAsync(change.Session, repositoryId, digest, Actor))
                 change.NoteManifest(tag);
             removed++;
@@ -110,9 +95,9 @@ internal sealed partial class GarbageCollector(
         return removed;
     }
 
-    /// <summary>Does something with all links that are due, each repository's in transactions of their own.</summary>
-    private async Task<int> ForLinksAsync(
-        Func<Session, long, int, ValueTask<List<LinkCandidate>>> find,
+    /// <summary>Does something with all that is due, each repository's in transactions of their own.</summary>
+    private async Task<int> ForEachDueAsync(
+        Func<Session, long, int, ValueTask<List<GarbageCandidate>>> find,
         Func<RepositoryChange, long, IReadOnlyList<string>, long, ValueTask<int>> act, long age,
         CancellationToken cancellation)
     {
@@ -122,7 +107,7 @@ internal sealed partial class GarbageCollector(
             var before = Now - age;
             var due = await database.ReadAsync(session => find(session, before, Batch), cancellation);
             if (due.Count == 0) return done;
-            foreach (var group in due.GroupBy(link => (link.RepositoryId, link.Repository), link => link.Digest))
+            foreach (var group in due.GroupBy(one => (one.RepositoryId, one.Repository), one => one.Digest))
             {
                 cancellation.ThrowIfCancellationRequested();
                 List<string> digests = [.. group];
@@ -141,7 +126,7 @@ internal sealed partial class GarbageCollector(
         return condemned.Count;
     }
 
-    private ValueTask<int> RemoveAsync(
+    private ValueTask<int> RemoveLinksAsync(
         RepositoryChange change, long repositoryId, IReadOnlyList<string> digests, long before) =>
         GarbageTable.RemoveLinksAsync(change.Session, repositoryId, digests, before, Now);
 

@@ -2,11 +2,8 @@ using Berth.Oci;
 
 namespace Berth.Metadata;
 
-/// <summary>A blob's link in a repository that the collector looks at.</summary>
-internal sealed record LinkCandidate(long RepositoryId, RepositoryName Repository, string Digest);
-
-/// <summary>A manifest that the collector looks at.</summary>
-internal sealed record ManifestCandidate(long RepositoryId, RepositoryName Repository, Digest Digest);
+/// <summary>A blob's link in a repository, or a manifest there, that the collector looks at.</summary>
+internal sealed record GarbageCandidate(long RepositoryId, RepositoryName Repository, string Digest);
 
 /// <summary>A blob that nothing links any more.</summary>
 internal sealed record GarbageBlob(Digest Digest, long SizeBytes);
@@ -73,12 +70,12 @@ internal static class GarbageTable
     }
 
     /// <summary>Links that came under review before a time, the oldest first.</summary>
-    public static ValueTask<List<LinkCandidate>> DueLinksAsync(Session session, long before, int count) =>
-        LinksAsync(session, "review_since", before, count);
+    public static ValueTask<List<GarbageCandidate>> DueLinksAsync(Session session, long before, int count) =>
+        CandidatesAsync(session, "repository_blob", "review_since", before, count);
 
     /// <summary>Links that were condemned before a time, the oldest first.</summary>
-    public static ValueTask<List<LinkCandidate>> CondemnedLinksAsync(Session session, long before, int count) =>
-        LinksAsync(session, "condemned_at", before, count);
+    public static ValueTask<List<GarbageCandidate>> CondemnedLinksAsync(Session session, long before, int count) =>
+        CandidatesAsync(session, "repository_blob", "condemned_at", before, count);
 
     /// <summary>Takes links that are needed off the review, and condemns the others. Returns the latter.</summary>
     /// <param name="session">A write that excludes all others to the repository.</param>
@@ -221,15 +218,8 @@ internal static class GarbageTable
             Session.ToTexts(digests.Select(d => d.Text)), began);
 
     /// <summary>Manifests that came under review before a time, the oldest first.</summary>
-    public static ValueTask<List<ManifestCandidate>> DueManifestsAsync(Session session, long before, int count) =>
-        session.AllAsync(
-            """
-            SELECT m.repository_id, r.name, m.digest FROM manifest m JOIN repository r ON r.id = m.repository_id
-            WHERE m.review_since <= $1 ORDER BY m.review_since LIMIT $2
-            """,
-            row => new ManifestCandidate(
-                row.GetInt64(0), RepositoryName.Parse(row.GetString(1)), Digest.Parse(row.GetString(2))),
-            before, count);
+    public static ValueTask<List<GarbageCandidate>> DueManifestsAsync(Session session, long before, int count) =>
+        CandidatesAsync(session, "manifest", "review_since", before, count);
 
     /// <summary>Takes a manifest off the review if something holds it. False if it is garbage.</summary>
     /// <param name="session">A write that excludes all others to the repository.</param>
@@ -273,12 +263,12 @@ internal static class GarbageTable
         return false;
     }
 
-    private static ValueTask<List<LinkCandidate>> LinksAsync(Session session, string since, long before, int count) =>
-        session.AllAsync(
-            $"""
-            SELECT b.repository_id, r.name, b.digest FROM repository_blob b JOIN repository r ON r.id = b.repository_id
-            WHERE b.{since} <= $1 ORDER BY b.{since} LIMIT $2
-            """,
-            row => new LinkCandidate(row.GetInt64(0), RepositoryName.Parse(row.GetString(1)), row.GetString(2)),
-            before, count);
+    private static ValueTask<List<GarbageCandidate>> CandidatesAsync(
+        Session session, string table, string since, long before, int count) => session.AllAsync(
+        $"""
+        SELECT c.repository_id, r.name, c.digest FROM {table} c JOIN repository r ON r.id = c.repository_id
+        WHERE c.{since} <= $1 ORDER BY c.{since} LIMIT $2
+        """,
+        row => new GarbageCandidate(row.GetInt64(0), RepositoryName.Parse(row.GetString(1)), row.GetString(2)),
+        before, count);
 }
