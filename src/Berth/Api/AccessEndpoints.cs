@@ -23,17 +23,22 @@ internal sealed class AccessEndpoints(
     private static readonly AccessAction[] All =
         [AccessAction.Pull, AccessAction.Push, AccessAction.Delete, AccessAction.Manage, AccessAction.Own];
 
-    /// <summary>For the user themselves, owners of the repository and staff.</summary>
+    /// <summary>
+    /// For the user themselves, owners of the repository and staff. Who asks about themselves hears what they may do
+    /// with these credentials, and needs no account: users of a file and jobs have rules to understand, too.
+    /// </summary>
     public async Task<ApiAnswer<Explanation>> ExplainAsync(HttpContext http, string user, string repository)
     {
         var caller = http.Caller();
         if (!RepositoryName.TryParse(repository, out var name))
             return ApiError.Of(RegistryError.NameInvalid(repository));
         var asked = AccountName.TryParse(user, out var parsed) ? parsed.Text : null;
-        var isSeen = caller.IsStaff || caller.Name == asked || caller.Name == user
-            || ownership.Owns(caller, NamePattern.ForRepository(name));
+        var isSelf = caller.Name == asked || caller.Name == user;
+        var isSeen = isSelf || (caller.Caller.Limits is null
+            && (caller.IsStaff || ownership.Owns(caller, NamePattern.ForRepository(name))));
         if (!isSeen) return ApiError.NotFound("such repository");
-        if (await FindAsync(caller, user, asked, http.RequestAborted) is not { } who) return UserEndpoints.NotFound();
+        var who = isSelf ? caller.Caller : await FindAsync(caller, user, asked, http.RequestAborted);
+        if (who is null) return UserEndpoints.NotFound();
         var actions = new List<ExplainedAction>();
         foreach (var action in All)
         {

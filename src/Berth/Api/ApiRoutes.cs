@@ -190,7 +190,7 @@ internal static class ApiRoutes
         api.MapDelete("/grants/{id:long}", grants.RemoveAsync)
             .Requires(ApiRight.Account, "Take a grant back, in repositories that the caller owns").Versioned();
         api.MapGet("/access/explain", services.GetRequiredService<AccessEndpoints>().ExplainAsync)
-            .Requires(ApiRight.Account, "What somebody may do in a repository, and why");
+            .Requires(ApiRight.SignedIn, "What somebody may do in a repository, and why");
         api.MapPost("/access/explain", services.GetRequiredService<SentTokenEndpoints>().ExplainAsync)
             .Requires(ApiRight.Staff, "What a token is, and why it lets somebody in, or does not");
     }

@@ -44,6 +44,7 @@ public sealed class LeakWalkTests
         await new AccountsOf(actors.Registry).MakePublicAsync("else/app");
         Assert.Equal(
             """
+            GET /api/v1/access/explain?user=filed&repository={0}/app
             GET /api/v1/access/explain?user=stranger&repository={0}/app
             GET /api/v1/repositories/{**name}
             GET /api/v1/repositories?namespace={0}

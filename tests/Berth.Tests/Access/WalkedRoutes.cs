@@ -58,6 +58,7 @@ internal static partial class WalkedRoutes
     [
         "/api/v1/grants?namespace={0}", "/api/v1/robots?namespace={0}", "/api/v1/repositories?namespace={0}",
         "/api/v1/access/explain?user=stranger&repository={0}/app",
+        "/api/v1/access/explain?user=filed&repository={0}/app",
     ];
 
     /// <summary>Answered before routing: the checks of load balancers, and what matches nothing.</summary>

@@ -5,6 +5,7 @@ using Berth.Settings;
 namespace Berth.Tests.Distribution;
 
 /// <summary>Paths as clients write them, byte by byte: what is named is what is answered, or nothing is.</summary>
+[Once]
 public sealed partial class SentPathTests
 {
     public static TheoryData<string> OtherPlaces =>
