@@ -92,7 +92,8 @@ internal sealed class AccessRules(
         var account = await known.FindAsync(id, cancellation);
         if (account is null || !account.IsActive(clock.GetUtcNow())) return CallerRights.Over;
         if (caller.SecretId is { } secret
-            && (await known.FindTokenAsync(secret, cancellation) is not { } token || token.IsOver(clock.GetUtcNow())))
+            && (await known.FindTokenAsync(secret, cancellation) is not { } token
+                || token.IsOver(clock.GetUtcNow() - caller.Patience)))
         {
             return CallerRights.Over;
         }
@@ -124,9 +125,10 @@ internal sealed class AccessRules(
     {
         if (IsOpen(action)) return OpenToAll;
         var rights = await RightsOfAsync(caller, cancellation);
-        if (!rights.AreValid) return null;
-        if (!IsWithinLimits(caller, action, repository.Text)) return null;
-        if (Find(caller, rights, action, repository.Text) is { } grant) return grant.Through;
+
+        // Whom nothing is granted is let in to what is open to all, as anybody is.
+        if (!rights.AreValid || !IsWithinLimits(caller, action, repository.Text)) caller = Caller.Anonymous;
+        else if (Find(caller, rights, action, repository.Text) is { } grant) return grant.Through;
         return await MayEveryoneAsync(caller, action, repository, cancellation) ? "the repository is public" : null;
     }
 

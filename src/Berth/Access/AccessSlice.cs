@@ -20,7 +20,7 @@ internal sealed class AccessSlice : Slice
         services.AddSingleton(provider => new NewNamespaces(
             settings.Repositories, provider.GetRequiredService<AvailableNames>(),
             provider.GetRequiredService<Database>(), provider.GetRequiredService<AccessChanges>(),
-            provider.GetRequiredService<TimeProvider>()));
+            provider.GetRequiredService<AuditLog>(), provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => new AccessRules(
             settings.Auth, new SettingsRules(settings.Access), provider.GetRequiredService<KnownRights>(),
             provider.GetRequiredService<TimeProvider>()));
@@ -46,8 +46,8 @@ internal sealed class AccessSlice : Slice
         if (settings.Auth is not { Local: { Enabled: true } local }) return;
         services.AddSingleton(provider => new FirstAdministrator(
             local, provider.GetRequiredService<Database>(), provider.GetRequiredService<AccessChanges>(),
-            provider.GetRequiredService<LocalUsers>(), provider.GetRequiredService<TimeProvider>(),
-            provider.GetRequiredService<ILogger<FirstAdministrator>>()));
+            provider.GetRequiredService<LocalUsers>(), provider.GetRequiredService<AuditLog>(),
+            provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<FirstAdministrator>>()));
         services.AddHostedService(provider => provider.GetRequiredService<FirstAdministrator>());
     }
 
@@ -102,7 +102,7 @@ internal sealed class AccessSlice : Slice
         if (auth.Ldap is { } ldap) AddDirectory(services, ldap);
         services.AddSingleton(provider => new ExternalAccounts(
             auth.Link, provider.GetRequiredService<AvailableNames>(), provider.GetRequiredService<Database>(),
-            provider.GetRequiredService<AccessChanges>(),
+            provider.GetRequiredService<AccessChanges>(), provider.GetRequiredService<AuditLog>(),
             provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<ExternalAccounts>>()));
         services.AddSingleton(provider => new LocalUsers(
             auth.Local, provider.GetRequiredService<KnownRights>(), provider.GetRequiredService<PasswordChecks>()));

@@ -55,6 +55,12 @@ internal sealed record Caller(long? Id, CallerKind Kind, string Name, SignInMeth
     /// <summary>The personal, robot or refresh token that they signed in with, now or for their access token.</summary>
     public long? SecretId { get; init; }
 
+    /// <summary>How long that secret may have been over: an upload that has begun goes on.</summary>
+    public TimeSpan Patience { get; init; }
+
+    /// <summary>The version of the account whose password was checked; null if it was not the account's own.</summary>
+    public long? CheckedVersion { get; init; }
+
     /// <summary>All that a caller without an account may do, where it is known from the credentials.</summary>
     public IReadOnlyList<Grant>? OwnGrants { get; init; }
 

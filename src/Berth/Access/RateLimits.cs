@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using Berth.Metadata;
 using Berth.Settings;
 
@@ -7,7 +8,8 @@ namespace Berth.Access;
 /// <summary>
 /// Limits how many requests somebody may send. Each node counts for itself, and forgets at a restart. The answer tells
 /// what is left, in the headers that Docker Hub has: <c>RateLimit-Limit: 100;w=21600</c>,
-/// <c>RateLimit-Remaining: 76;w=21600</c>, and <c>RateLimit-Reset</c> in seconds.
+/// <c>RateLimit-Remaining: 76;w=21600</c>, <c>RateLimit-Reset</c> in seconds; and where requests are counted by
+/// address, <c>Docker-RateLimit-Source</c>.
 /// </summary>
 internal sealed class RateLimits(IReadOnlyList<RateLimitSettings> limits, TimeProvider clock)
 {
@@ -33,8 +35,10 @@ internal sealed class RateLimits(IReadOnlyList<RateLimitSettings> limits, TimePr
         }
 
         if (nearest is not { } found) return null;
-        SetHeaders(http.Response.Headers, found, isByAddress: found.Limit.ByAddress || caller.Id is null);
-        return found.Left < 0 ? found.Rest : null;
+        SetHeaders(
+            http.Response.Headers, found,
+            found.Limit.ByAddress || caller.IsNameless ? http.Connection.RemoteIpAddress : null);
+        return found.Left < 0 && !isFree ? found.Rest : null;
     }
 
     private static bool IsMeant(RateLimitSettings limit, Caller caller, RateLimitKind kind) =>
@@ -67,13 +71,13 @@ internal sealed class RateLimits(IReadOnlyList<RateLimitSettings> limits, TimePr
         }
     }
 
-    private static void SetHeaders(IHeaderDictionary headers, Reading reading, bool isByAddress)
+    private static void SetHeaders(IHeaderDictionary headers, Reading reading, IPAddress? source)
     {
         var window = ((long)reading.Limit.Window.TotalSeconds).ToString(CultureInfo.InvariantCulture);
         headers["RateLimit-Limit"] = $"{reading.Limit.Requests};w={window}";
         headers["RateLimit-Remaining"] = $"{Math.Max(0, reading.Left)};w={window}";
         headers["RateLimit-Reset"] = Math.Ceiling(reading.Rest.TotalSeconds).ToString(CultureInfo.InvariantCulture);
-        if (isByAddress) headers["Docker-RateLimit-Source"] = "address";
+        headers["Docker-RateLimit-Source"] = ClientNetwork.Unmapped(source)?.ToString();
     }
 
     private sealed class Counter

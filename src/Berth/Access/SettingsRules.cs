@@ -76,7 +76,8 @@ internal sealed class SettingsRules
             "anyone" => true,
             "users" => caller.Kind != CallerKind.Anonymous,
             "user" => caller.Kind is CallerKind.User or CallerKind.Robot && caller.Name == Name,
-            _ => groups.Contains(Name),
+            // Directories ignore the case of names (RFC 4519), and so do the public systems.
+            _ => groups.Contains(Name, StringComparer.OrdinalIgnoreCase),
         };
     }
 }

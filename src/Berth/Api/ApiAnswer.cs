@@ -75,8 +75,10 @@ internal sealed class ApiAnswer<T> : IResult, IEndpointMetadataProvider
         response.ContentLength = body.Length;
         if (Version is { } version) response.Headers.ETag = ApiRequest.TagOf(version);
         else if (IsTagged) response.Headers.ETag = TagOf(body);
+
+        // What was changed is noted afterwards, even if the client has left.
         if (!HttpMethods.IsHead(httpContext.Request.Method))
-            await response.Body.WriteAsync(body, httpContext.RequestAborted);
+            await response.Body.WriteAsync(body, CancellationToken.None);
     }
 
     private static string TagOf(byte[] body) =>

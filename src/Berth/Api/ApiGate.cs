@@ -40,10 +40,11 @@ internal sealed partial class ApiGate(
     public async Task HandleAsync(HttpContext http, RequiredRight required, RequestDelegate next)
     {
         SetHeaders(http.Response);
+        DecodeSlashes(http.Request.RouteValues);
         ApiError? error;
         try
         {
-            error = await AdmitAsync(http, required) ?? Check(http);
+            error = await AdmitAsync(http, required) ?? Check(http, signIn?.Invoke());
             if (error is null) await next(http);
         }
         catch (BadHttpRequestException e) when (!http.Response.HasStarted)
@@ -62,6 +63,18 @@ internal sealed partial class ApiGate(
 
         if (error is not null) await error.WriteAsync(http.Response);
         Note(http, required);
+    }
+
+    /// <summary>
+    /// The server leaves an escaped slash escaped. Clients that were generated from the document send those.
+    /// </summary>
+    private static void DecodeSlashes(RouteValueDictionary values)
+    {
+        foreach (var (key, value) in values.ToList())
+        {
+            if (value is string text && text.Contains("%2F", StringComparison.OrdinalIgnoreCase))
+                values[key] = text.Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
+        }
     }
 
     /// <summary>Notes changes, refusals, and what only staff may read.</summary>
@@ -102,7 +115,7 @@ internal sealed partial class ApiGate(
         response.Headers.XContentTypeOptions = "nosniff";
     }
 
-    private static ApiError? Check(HttpContext http)
+    private static ApiError? Check(HttpContext http, SignIn? signIn)
     {
         // The server's own limit would also keep it from reading what a client that was refused is still sending.
         if (http.Request.ContentLength > MaxBodyBytes) return ApiError.TooLarge(MaxBodyBytes);
@@ -124,7 +137,7 @@ internal sealed partial class ApiGate(
             return ApiError.Invalid($"{PlainText.Of(key)} has no NUL characters");
 
         // A browser that knows a password sends it with forms of other sites too, but tells that it does.
-        return !IsReading(http.Request.Method) && http.Request.Headers["Sec-Fetch-Site"] == "cross-site"
+        return !IsReading(http.Request.Method) && signIn?.IsOfForeignPage(http) == true
             ? ApiError.Denied("the request comes from a page of another site")
             : null;
     }
@@ -140,8 +153,7 @@ internal sealed partial class ApiGate(
         }
 
         var sent = await signIn().FindInBrowserAsync(http);
-        if (sent.IsBusy) return ApiError.Of(RegistryError.NotChecked(sent));
-        if (sent.Caller is not { } caller) return AskToSignIn(http, sent.Reason!);
+        if (sent.Caller is not { } caller) return RefuseCaller(http, sent);
         if (caller.Kind == CallerKind.Anonymous && http.Request.Headers.Authorization.Count > 0)
             return AskToSignIn(http, "these credentials are not valid here");
         if (caller.Method == SignInMethod.Token)
@@ -159,6 +171,14 @@ internal sealed partial class ApiGate(
         return caller.Limits is not null
             ? ApiError.Denied("this token is limited to what it may do in repositories")
             : await CheckAsync(http, found, required.Right);
+    }
+
+    /// <summary>Requests with wrong credentials count as those without any.</summary>
+    private ApiError RefuseCaller(HttpContext http, SignInResult sent)
+    {
+        if (rates.Take(http, Caller.Anonymous, RateLimitKind.Api) is { } wait)
+            return ApiError.Of(RegistryError.RateExceeded(wait));
+        return sent.IsBusy ? ApiError.Of(RegistryError.NotChecked(sent)) : AskToSignIn(http, sent.Reason!);
     }
 
     private async ValueTask<ApiError?> CheckAsync(HttpContext http, ApiCaller caller, ApiRight right)

@@ -24,7 +24,7 @@ internal static class Field
         patterns = [];
         foreach (var text in texts)
         {
-            if (!NamePattern.TryParse(text, out var pattern)) return InvalidPattern(text);
+            if (!NamePattern.TryParse(text ?? "", out var pattern)) return InvalidPattern(text ?? "");
             patterns.Add(pattern);
         }
 

@@ -39,8 +39,11 @@ internal sealed class GrantEndpoints(
 {
     private static readonly string[] Kinds = ["namespace", "user", "robot", "team"];
 
-    /// <summary>So that reading an account's rights stays fast. A team can share one grant.</summary>
-    private const int MaxPerAccount = 1000;
+    /// <summary>
+    /// In one namespace, so that reading an account's rights stays fast. What others give must not use up what an owner
+    /// may give.
+    /// </summary>
+    private const int MaxPerHolder = 1000;
 
     /// <summary>Lists the grants in a namespace, or those of a user, a robot or a team.</summary>
     public async Task<ApiAnswer<Listed<GrantView>>> ListAsync(HttpContext http)
@@ -72,11 +75,19 @@ internal sealed class GrantEndpoints(
                     return ApiError.Invalid($"there is no {sent.User ?? sent.Robot ?? sent.Team} to give the grant to");
                 if (!RobotEndpoints.IsWithin(account?.Repository, names))
                     return ApiError.Invalid($"{account!.Name} is a robot of the repository {account.Repository} alone");
-                if (account is not null && (await GrantTable.ListOfAsync(session, account.Id)).Count >= MaxPerAccount)
-                    return ApiError.Conflict($"it has {MaxPerAccount} grants already: use a team, or wider patterns");
+                var space = names.Namespace ?? "";
+                if (await GrantTable.CountAsync(session, account?.Id, team, space, names.Text) >= MaxPerHolder)
+                {
+                    return ApiError.Conflict(
+                        $"it has {MaxPerHolder} grants in this namespace already: use a team, or wider patterns");
+                }
+
                 var row = new GrantRow(
                     0, null, null, names.Text, Roles.Write(actions), clock.GetUtcNow(), http.Caller().Name);
-                var added = await GrantTable.PutAsync(session, account?.Id, team, names.Namespace ?? "", row);
+                var added = await GrantTable.PutAsync(session, account?.Id, team, space, row);
+
+                // A robot is shown with its grants, so this changes what was shown.
+                if (account is { Kind: AccountKinds.Robot }) await AccountTable.UpdateAsync(session, account);
                 return ApiAnswer<GrantView>.Made(
                     GrantView.Of((await GrantTable.FindAsync(session, added))!), ApiRequest.OnlyVersion);
             },
@@ -97,6 +108,8 @@ internal sealed class GrantEndpoints(
 
             if (!http.IsFor(ApiRequest.OnlyVersion)) return ApiError.Changed();
             await GrantTable.RemoveAsync(session, id);
+            if (row.Account is { } holder && await RobotEndpoints.FindAsync(session, holder) is { } robot)
+                await AccountTable.UpdateAsync(session, robot);
             return null;
         },
         http.RequestAborted);
@@ -142,10 +155,7 @@ internal sealed class GrantEndpoints(
     private static async ValueTask<List<GrantRow>?> FindOfTeamAsync(
         Session session, ApiCaller caller, string name, Page page)
     {
-        if (await FindTeamAsync(session, name) is not { } team) return null;
-        var isMember = caller.Rights.Account is { } own
-            && await OrganizationTable.RoleOfAsync(session, name.Split('/')[0], own.Account.Id) is not null;
-        if (!isMember && !caller.IsStaff) return null;
+        if (await FindTeamAsync(session, caller, name) is not { } team) return null;
         var rows = new List<GrantRow>();
         foreach (var id in await TeamTable.GrantsAsync(session, team.Id, page.LastId, page.Count + 1))
         {
@@ -155,11 +165,11 @@ internal sealed class GrantEndpoints(
         return rows;
     }
 
-    /// <summary>A robot that the caller may not see is not there.</summary>
+    /// <summary>A robot or team that the caller may not see is not there.</summary>
     private async ValueTask<(AccountRow? Account, long? Team)?> FindHolderAsync(
         Session session, ApiCaller caller, NewGrant sent)
     {
-        if (sent.Team is { } team) return await FindTeamAsync(session, team) is { } row ? (null, row.Id) : null;
+        if (sent.Team is { } team) return await FindTeamAsync(session, caller, team) is { } row ? (null, row.Id) : null;
         if (sent.User is { } user)
             return await UserEndpoints.FindAsync(session, user) is { } account ? (account, null) : null;
         return await RobotEndpoints.FindAsync(session, sent.Robot!) is { } robot
@@ -167,8 +177,12 @@ internal sealed class GrantEndpoints(
                 ? (robot, null) : null;
     }
 
-    private static async ValueTask<TeamRow?> FindTeamAsync(Session session, string text) =>
-        text.Split('/') is [var organization, var name]
-            ? await TeamEndpoints.FindAsync(session, organization, name)
-            : null;
+    /// <summary>A team is there for members of its organization and for staff.</summary>
+    private static async ValueTask<TeamRow?> FindTeamAsync(Session session, ApiCaller caller, string text)
+    {
+        if (text.Split('/') is not [var organization, var name]) return null;
+        if (await TeamEndpoints.FindAsync(session, organization, name) is not { } team) return null;
+        return caller.IsStaff || (caller.Rights.Account is { } own && await OrganizationTable.RoleOfAsync(
+            session, organization.ToLowerInvariant(), own.Account.Id) is not null) ? team : null;
+    }
 }

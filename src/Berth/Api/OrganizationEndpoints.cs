@@ -199,9 +199,14 @@ internal sealed class OrganizationEndpoints(Database database, AccessChanges cha
         return rows;
     }
 
-    private static async ValueTask<bool> IsLastOwnerAsync(Session session, AccountRow organization, AccountRow user) =>
-        await OrganizationTable.RoleOfAsync(session, organization.Name, user.Id) == Roles.Word(Role.Owner)
-        && await OrganizationTable.CountOwnersAsync(session, organization.Id) <= (user.IsDisabled ? 0 : 1);
+    private async ValueTask<bool> IsLastOwnerAsync(Session session, AccountRow organization, AccountRow user)
+    {
+        if (await OrganizationTable.RoleOfAsync(session, organization.Name, user.Id) != Roles.Word(Role.Owner))
+            return false;
+        var now = clock.GetUtcNow();
+        var isCounted = !user.IsDisabled && !(user.ExpiresAt <= now);
+        return await OrganizationTable.CountOwnersAsync(session, organization.Id, now) <= (isCounted ? 1 : 0);
+    }
 
     private static async ValueTask<MemberRow?> FindMemberAsync(Session session, AccountRow row, string text) =>
         AccountName.TryParse(text, out var name)

@@ -96,6 +96,7 @@ internal sealed class PersonalTokenEndpoints(Database database, AccessChanges ch
             {
                 if (await FindAsync(session, MeEndpoints.IdOf(http), id) is not { } old) return NotFound();
                 if (!http.IsFor(VersionOf(old))) return ApiError.Changed();
+                if (sent.OverlapSeconds > 0 && await RefuseMoreAsync(session, old.AccountId) is { } full) return full;
                 var now = clock.GetUtcNow();
                 var expiry = old.ExpiresAt is { } end ? now + (end - old.CreatedAt) : (DateTimeOffset?)null;
                 if (await LimitAsync(session, http, expiry) is { } limit) expiry = limit;
@@ -108,6 +109,10 @@ internal sealed class PersonalTokenEndpoints(Database database, AccessChanges ch
             },
             http.RequestAborted);
     }
+
+    private static async ValueTask<ApiError?> RefuseMoreAsync(Session session, long accountId) =>
+        await TokenTable.CountAsync(session, accountId, TokenKinds.Personal) >= TokenKinds.MaxPersonal
+            ? ApiError.Conflict($"a user has at most {TokenKinds.MaxPersonal} tokens: remove some first") : null;
 
     public static ApiError? FindFault(Rotation sent) => sent.OverlapSeconds is >= 0 and <= 90 * 24 * 3600
         ? null : ApiError.Invalid("overlapSeconds is between 0 and 90 days");
@@ -153,8 +158,7 @@ internal sealed class PersonalTokenEndpoints(Database database, AccessChanges ch
             async session =>
             {
                 if (await find(session) is not { } account) return UserEndpoints.NotFound();
-                if (await TokenTable.CountAsync(session, account.Id, TokenKinds.Personal) >= TokenKinds.MaxPersonal)
-                    return ApiError.Conflict($"a user has at most {TokenKinds.MaxPersonal} tokens: remove some first");
+                if (await RefuseMoreAsync(session, account.Id) is { } full) return full;
                 if (await LimitAsync(session, http, sent.ExpiresAt) is { } limit)
                     return ApiError.Denied($"a token made with this one must expire by {limit:u}, as it does");
                 var token = FreshToken.Make(

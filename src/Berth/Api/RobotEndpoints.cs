@@ -171,22 +171,24 @@ internal sealed class RobotEndpoints(
         || await ManagesAsync(session, ownership, caller, robot);
 
     /// <summary>
-    /// Administrators, the owners of its namespace, the robot that made it, and owners of its repository who may do all
-    /// that it may: whoever manages it can make a secret of it.
+    /// Administrators, the owners of its namespace, and, if they may do all that it may by now, the robot that made it
+    /// and owners of its repository: whoever manages it can make a secret of it.
     /// </summary>
     private static async ValueTask<bool> ManagesAsync(
         Session session, Ownership ownership, ApiCaller caller, AccountRow robot)
     {
         if (caller.IsAdministrator) return true;
-        if (MakerOf(caller) is { } maker && robot.CreatedBy == maker.Name && robot.OwnerId == maker.OwnerId)
-            return true;
         if (robot.OwnerId is { } id && await AccountTable.FindAsync(session, id) is { } owner
             && ownership.Owns(caller, owner.Name))
         {
             return true;
         }
 
-        return OwnsRepository(ownership, caller, robot)
+        // A later robot of the same name is another one. None outlives the one that made it.
+        var isMaker = MakerOf(caller) is { } maker
+            && robot.CreatedBy == maker.Name && robot.OwnerId == maker.OwnerId && robot.CreatedAt >= maker.CreatedAt
+            && !(maker.ExpiresAt is { } end && !(robot.ExpiresAt <= end));
+        return (isMaker || OwnsRepository(ownership, caller, robot))
             && (await GrantTable.ListOfAsync(session, robot.Id)).TrueForAll(grant =>
                 NamePattern.TryParse(grant.Pattern, out var names)
                 && (Roles.Read(grant.Actions) & ~ownership.ActionsIn(caller, names)) == 0);
@@ -293,6 +295,7 @@ internal sealed class RobotEndpoints(
         if (sent?.Count > MaxGrants) return ApiError.Invalid($"a robot is made with at most {MaxGrants} grants");
         foreach (var grant in sent ?? [])
         {
+            if (grant is null) return ApiError.Invalid("grants: an entry is null");
             if (!NamePattern.TryParse(grant.Names, out var names)) return Field.InvalidPattern(grant.Names);
             if (Field.TryRead(grant.Role, grant.Actions, out var actions) is { } fault) return fault;
             grants.Add((names, actions));

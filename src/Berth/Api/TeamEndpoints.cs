@@ -1,5 +1,6 @@
 using Berth.Access;
 using Berth.Metadata;
+using Berth.Settings;
 using Microsoft.AspNetCore.Mvc;
 
 namespace Berth.Api;
@@ -27,7 +28,8 @@ internal sealed record TeamMemberView(string Name);
 internal sealed record TeamGroup(string Source, string Name);
 
 /// <summary><c>/organizations/{organization}/teams</c>: members of an organization who share grants.</summary>
-internal sealed class TeamEndpoints(Database database, AccessChanges changes, TimeProvider clock)
+internal sealed class TeamEndpoints(
+    AuthSettings settings, Database database, AccessChanges changes, TimeProvider clock)
 {
     public async Task<ApiAnswer<Listed<TeamView>>> ListAsync(HttpContext http, string organization)
     {
@@ -163,6 +165,12 @@ internal sealed class TeamEndpoints(Database database, AccessChanges changes, Ti
     {
         if (sent.Source.Length == 0 || sent.Name.Length == 0) return ApiError.Invalid("source and name are required");
         if (Field.FindFault(("source", sent.Source), ("name", sent.Name)) is { } fault) return fault;
+        if (sent.Source != LdapSettings.Source && !settings.Directories.Contains(sent.Source))
+        {
+            var present = string.Join(", ", settings.Directories.Prepend(LdapSettings.Source).Distinct());
+            return ApiError.Invalid($"source: '{sent.Source}' is not in the settings, which have {present}");
+        }
+
         return await changes.RunAsync(
             async session =>
             {

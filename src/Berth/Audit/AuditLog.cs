@@ -24,6 +24,7 @@ internal sealed partial class AuditLog : BackgroundService
     private static readonly TimeSpan ReportEvery = TimeSpan.FromMinutes(1);
 
     /// <summary>How long a stop spends on entries, no matter how long the requests before it took.</summary>
+    private static readonly TimeSpan SinkLimit = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan PatienceAtEnd = TimeSpan.FromSeconds(5);
 
     private readonly AuditSettings settings;
@@ -78,13 +79,14 @@ internal sealed partial class AuditLog : BackgroundService
         entry => entry with { Actor = Shortened(user, MaxNameChars) ?? "", Method = "none", Detail = reason });
 
     /// <summary>Notes what the registry did by itself.</summary>
-    public void NoteOwn(string action, string? detail, string? digest)
+    public void NoteOwn(string action, string? detail, string? digest = null, string? target = null)
     {
         if (!settings.Enabled) return;
         Add(new AuditEntry(clock.GetUtcNow(), action, "done", OwnName, Roles.Word(SignInMethod.None))
         {
             Detail = detail,
             Digest = digest,
+            Target = target,
         });
     }
 
@@ -132,8 +134,22 @@ internal sealed partial class AuditLog : BackgroundService
                 return true;
             },
             isDurable: false, cancellation));
-        foreach (var sink in sinks)
-            await AttemptAsync(sink.Name, () => sink.WriteAsync(batch, cancellation));
+        foreach (var sink in sinks) await AttemptAsync(sink.Name, () => WriteAsync(sink, batch, cancellation));
+    }
+
+    /// <summary>A server that takes a connection and reads nothing must not hold up the other places.</summary>
+    private async Task WriteAsync(AuditSink sink, List<AuditEntry> batch, CancellationToken cancellation)
+    {
+        using var limit = new CancellationTokenSource(SinkLimit, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation);
+        try
+        {
+            await sink.WriteAsync(batch, either.Token);
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            throw new TimeoutException($"it took nothing for {SinkLimit.TotalSeconds} seconds");
+        }
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

@@ -64,8 +64,7 @@ internal sealed class AuditSyslog(Uri address) : AuditSink
     {
         if (udp is not null)
         {
-            foreach (var entry in entries)
-                await udp.SendAsync(MessageOf(entry), address.Host, address.Port, cancellation);
+            await SendAsync(udp, entries, cancellation);
             return;
         }
 
@@ -91,6 +90,25 @@ internal sealed class AuditSyslog(Uri address) : AuditSink
         }
     }
 
+    /// <summary>A datagram that can't be sent must not keep the others back.</summary>
+    private async Task SendAsync(UdpClient to, IReadOnlyList<AuditEntry> entries, CancellationToken cancellation)
+    {
+        SocketException? failure = null;
+        foreach (var entry in entries)
+        {
+            try
+            {
+                await to.SendAsync(MessageOf(entry), address.Host, address.Port, cancellation);
+            }
+            catch (SocketException e)
+            {
+                failure = e;
+            }
+        }
+
+        if (failure is not null) throw failure;
+    }
+
     public override void Dispose()
     {
         udp?.Dispose();
@@ -102,7 +120,11 @@ internal sealed class AuditSyslog(Uri address) : AuditSink
     {
         var priority = (FacilityOfAudits * 8) + (entry.Result == "done" ? Notice : Warning);
         var time = entry.At.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'");
-        var head = $"<{priority}>1 {time} {Environment.MachineName} berth {Environment.ProcessId} {entry.Action} - ";
+        var from = $"{Environment.MachineName} berth {Environment.ProcessId}";
+        var head = $"<{priority}>1 {time} {from} {MessageIdOf(entry)} - ";
         return [.. Encoding.UTF8.GetBytes(head), .. AuditJson.Of(entry).Span];
     }
+
+    /// <summary>A word of up to 32 characters (RFC 5424, section 6.2.7): of the API's actions, the method.</summary>
+    private static string MessageIdOf(AuditEntry entry) => entry.Action.Split(' ')[0];
 }

@@ -27,6 +27,17 @@ internal interface IBlobStore
     Task RemoveOrphansAsync(
         DateTimeOffset since, Func<UploadId, ValueTask<bool>> isOwned, CancellationToken cancellation);
 
+    /// <summary>
+    /// Finds the blobs of an earlier process that had been committed, but had not reached their place when it was
+    /// killed. Called before anything is served.
+    /// </summary>
+    /// <param name="isOwned">Whether something is an upload that goes on.</param>
+    /// <param name="isRecorded">Whether there should be a blob.</param>
+    /// <param name="cancellation">Cancels.</param>
+    Task RecoverAsync(
+        Func<UploadId, ValueTask<bool>> isOwned, Func<Digest, ValueTask<bool>> isRecorded,
+        CancellationToken cancellation) => Task.CompletedTask;
+
     /// <summary>Turns an upload, whose digest was checked, into a blob, which is served from then on.</summary>
     /// <exception cref="UploadLostException">What it received is no longer in the store.</exception>
     /// <exception cref="UploadTakenException">Another request has claimed it.</exception>

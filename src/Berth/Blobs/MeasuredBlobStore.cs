@@ -20,6 +20,11 @@ internal sealed class MeasuredBlobStore(IBlobStore inner) : IBlobStore
     public Task DeleteUploadAsync(UploadId id, string? state, CancellationToken cancellation) =>
         meter.RunAsync("delete_upload", () => inner.DeleteUploadAsync(id, state, cancellation));
 
+    public Task RecoverAsync(
+        Func<UploadId, ValueTask<bool>> isOwned, Func<Digest, ValueTask<bool>> isRecorded,
+        CancellationToken cancellation) =>
+        meter.RunAsync("recover", () => inner.RecoverAsync(isOwned, isRecorded, cancellation));
+
     public Task RemoveOrphansAsync(
         DateTimeOffset since, Func<UploadId, ValueTask<bool>> isOwned, CancellationToken cancellation) =>
         meter.RunAsync("remove_orphans", () => inner.RemoveOrphansAsync(since, isOwned, cancellation));

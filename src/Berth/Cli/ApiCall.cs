@@ -18,6 +18,10 @@ internal sealed record ApiCall(ParseResult Parsed, ApiConnection Api, bool IsJso
     /// <summary>What was given for an argument, ready for a path.</summary>
     public string PathOf(Argument<string> argument) => Uri.EscapeDataString(Parsed.GetValue(argument)!);
 
+    /// <summary>The same for the end of a path, in which slashes are slashes.</summary>
+    public string EndOf(Argument<string> argument) =>
+        PathOf(argument).Replace("%2F", "/", StringComparison.Ordinal);
+
     /// <summary>Asks, and prints the answer as JSON, or says something to people.</summary>
     public async Task DoAsync(string method, string path, JsonObject? body, Func<JsonElement, string> say)
     {
@@ -100,6 +104,9 @@ internal sealed record ApiCall(ParseResult Parsed, ApiConnection Api, bool IsJso
         ? null
         : new JsonArray([.. texts.Split(',', StringSplitOptions.TrimEntries).Select(text => (JsonNode?)text)]);
 
+    /// <summary>More days would not fit into a date.</summary>
+    private const int MaxOfDuration = 1_000_000;
+
     /// <summary>A time from now, as in <c>90d</c>, <c>12h</c> or <c>30m</c>.</summary>
     /// <exception cref="InvalidDataException">It is none.</exception>
     public static TimeSpan DurationOf(string text) => DurationOf(text, mayBeDate: false);
@@ -108,7 +115,8 @@ internal sealed record ApiCall(ParseResult Parsed, ApiConnection Api, bool IsJso
     public static TimeSpan DurationOf(string text, bool mayBeDate)
     {
         var isNumber = int.TryParse(
-            text.AsSpan(0, Math.Max(0, text.Length - 1)), NumberStyles.None, CultureInfo.InvariantCulture, out var n);
+            text.AsSpan(0, Math.Max(0, text.Length - 1)), NumberStyles.None, CultureInfo.InvariantCulture, out var n)
+            && n <= MaxOfDuration;
         return (isNumber ? text[^1] : ' ') switch
         {
             'd' => TimeSpan.FromDays(n),

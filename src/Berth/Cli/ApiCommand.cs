@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Net.Http.Headers;
@@ -55,7 +56,7 @@ internal static class ApiCommand
             }
             catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException
                 or SqliteException or NpgsqlException or DatabaseUnavailableException or StartException
-                or HttpRequestException or OperationCanceledException)
+                or HttpRequestException or JsonException or OperationCanceledException)
             {
                 await Console.Error.WriteLineAsync($"{NameOf(parsed)}: {ApiConnection.Explain(e)}");
                 return 2;

@@ -123,6 +123,7 @@ internal sealed class ApiConnection : IAsyncDisposable
     /// <summary>Why a server can't be reached, and what to do about it.</summary>
     public static string Explain(Exception failure)
     {
+        if (failure is JsonException) return "the server's answer is no JSON: is it a Berth, and not a proxy?";
         if (failure is not HttpRequestException e) return failure.Message;
         if (e.HttpRequestError != HttpRequestError.SecureConnectionError)
             return $"the server can't be reached: {e.Message}";

@@ -48,7 +48,10 @@ internal sealed class LocalServer : HttpMessageHandler, IServer
             Method = request.Method.Method,
             Scheme = path.Scheme,
             Protocol = "HTTP/1.1",
-            Path = Uri.UnescapeDataString(path.AbsolutePath),
+
+            // As Kestrel has it: an escaped slash stays escaped.
+            Path = Uri.UnescapeDataString(
+                path.AbsolutePath.Replace("%2F", "%252F", StringComparison.OrdinalIgnoreCase)),
             QueryString = path.Query,
             RawTarget = path.PathAndQuery,
             Body = request.Content is null

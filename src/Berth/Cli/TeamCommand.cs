@@ -90,7 +90,7 @@ internal static class TeamCommand
             ApiCommand.Create(
                 "remove", "Take in the members of a group no more.",
                 call => call.DoAsync(
-                    "DELETE", $"{PathOf(call)}/groups/{call.PathOf(source)}/{call.PathOf(group)}", null,
+                    "DELETE", $"{PathOf(call)}/groups/{call.PathOf(source)}/{call.EndOf(group)}", null,
                     _ => $"Members of {call.Parsed.GetValue(group)} are not in {call.Parsed.GetValue(Team)} any more."),
                 Team, source, group));
     }

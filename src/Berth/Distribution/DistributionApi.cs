@@ -120,6 +120,8 @@ internal sealed class DistributionApi
         RepositoryName? asked = target.HasRepository ? target.Repository : null;
         if (found.Caller is null && !await MayAnybodyAsync(http, route.Action, asked))
         {
+            // Requests with wrong credentials count as those without any.
+            if (CountRequest(http, Caller.Anonymous, route) is { } rest) return RegistryError.RateExceeded(rest);
             return found.IsBusy
                 ? RegistryError.NotChecked(found)
                 : Challenge(http, AccessScope.For(route.Action, asked), found.Reason!);
@@ -134,7 +136,7 @@ internal sealed class DistributionApi
             if (meant != name) target = target.In(meant);
         }
 
-        switch (await AskAsync(http, caller, route.Action, asked is null ? null : target.Repository))
+        switch (await AskAsync(http, caller, route.Action, target))
         {
             case AccessAnswer.SignIn:
                 return Challenge(http, AccessScope.For(route.Action, asked), "authentication required");
@@ -162,14 +164,19 @@ internal sealed class DistributionApi
             Caller.Anonymous, action, await official.ResolveAsync(Caller.Anonymous, name, http.RequestAborted),
             http.RequestAborted) == AccessAnswer.Allowed;
 
-    /// <summary>Whether a caller may do this, if need be by making the namespace.</summary>
+    /// <summary>Whether a caller may do this; who begins a push, if need be by making the namespace.</summary>
     private async ValueTask<AccessAnswer> AskAsync(
-        HttpContext http, Caller caller, AccessAction action, RepositoryName? repository)
+        HttpContext http, Caller caller, AccessAction action, V2Target target)
     {
+        RepositoryName? repository = target.HasRepository ? target.Repository : null;
         var answer = await access.AskAsync(caller, action, repository, http.RequestAborted);
         if (answer != AccessAnswer.Denied || repository is not { } name) return answer;
+        if (target.Kind is not (V2Kind.Uploads or V2Kind.Manifest)) return answer;
         if (!await spaces.MayMakeAsync(caller, action, name, http.RequestAborted)) return answer;
-        await spaces.MakeAsync(caller, name, http.RequestAborted);
+
+        // What is refused for another reason makes nothing: the caller hears that reason next.
+        if (await RefuseWriteAsync(http, action, target) is not null) return AccessAnswer.Allowed;
+        await spaces.MakeAsync(http, caller, name);
         return await access.AskAsync(caller, action, repository, http.RequestAborted);
     }
 

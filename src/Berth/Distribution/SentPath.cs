@@ -26,6 +26,18 @@ internal static class SentPath
         return isSound;
     }
 
+    /// <summary>Undoes that the server resolved dots, so that such a path is nobody's.</summary>
+    public static void KeepDots(HttpContext http)
+    {
+        if (!TryRead(http, out var path) || path == http.Request.Path.Value) return;
+        foreach (var segment in path.AsSpan().Split('/'))
+        {
+            if (path.AsSpan()[segment] is not ("." or "..")) continue;
+            http.Request.Path = path;
+            return;
+        }
+    }
+
     /// <summary>Nothing was decoded, resolved or removed: the ordinary case, which copies nothing.</summary>
     private static bool IsAsSent(ReadOnlySpan<char> raw, ReadOnlySpan<char> prefix, ReadOnlySpan<char> path)
     {

@@ -16,8 +16,8 @@ namespace Berth.Distribution;
 /// </summary>
 internal sealed class TokenEndpoint(
     SignIn signIn, AccessRules access, OfficialNames official, AccessTokens tokens, TokenKeys keys,
-    NewNamespaces spaces, RefreshTokens refreshing, RateLimits rates, AuditLog audit, TimeProvider clock,
-    ILogger<TokenEndpoint> log)
+    NewNamespaces spaces, RefreshTokens refreshing, RateLimits rates, AuditLog audit,
+    AcceptedSignIns accepted, TimeProvider clock, ILogger<TokenEndpoint> log)
 {
     public const string Path = "/token";
 
@@ -31,6 +31,7 @@ internal sealed class TokenEndpoint(
     private const int MaxScopes = 100;
 
     private const int MaxFormBytes = 64 * 1024;
+    private const int MaxClientChars = 100;
 
     /// <summary>What a client asks for.</summary>
     /// <param name="Scopes">Scopes, one or several in each.</param>
@@ -134,8 +135,8 @@ internal sealed class TokenEndpoint(
 
     private async Task<RegistryError?> RefreshAsync(HttpContext http, string text, Wish wish)
     {
-        var caller = await signIn.FindByRefreshAsync(http, text);
-        if (caller is null) return Refuse(http, "the refresh token is not valid any more; sign in again");
+        var found = await signIn.FindByRefreshAsync(http, text);
+        if (found.Caller is not { } caller) return RefuseCaller(http, found);
         http.Features.Set(caller);
         if (rates.Take(http, caller, RateLimitKind.Token) is { } wait) return RegistryError.RateExceeded(wait);
         NoteSignIn(http, wish);
@@ -145,8 +146,7 @@ internal sealed class TokenEndpoint(
 
     private async Task<RegistryError?> AnswerAsync(HttpContext http, SignInResult found, Wish wish)
     {
-        if (found.Caller is null && !await MayAnybodyAsync(wish, http.RequestAborted))
-            return found.IsBusy ? RegistryError.NotChecked(found) : Refuse(http, found.Reason!);
+        if (found.Caller is null && !await MayAnybodyAsync(wish, http.RequestAborted)) return RefuseCaller(http, found);
         var caller = found.Caller ?? Caller.Anonymous;
         http.Features.Set(caller);
         if (rates.Take(http, caller, RateLimitKind.Token) is { } wait) return RegistryError.RateExceeded(wait);
@@ -158,7 +158,8 @@ internal sealed class TokenEndpoint(
         }
         else if (!(await access.RightsOfAsync(caller, http.RequestAborted)).AreValid)
         {
-            return Refuse(http, "this account is disabled, or has expired");
+            accepted.NoteOver(http, caller);
+            return Refuse(http, AcceptedSignIns.AccountOver);
         }
 
         if (caller.Kind != CallerKind.Anonymous) NoteSignIn(http, wish);
@@ -167,8 +168,20 @@ internal sealed class TokenEndpoint(
         return null;
     }
 
+    /// <summary>Requests with wrong credentials count as those without any.</summary>
+    private RegistryError RefuseCaller(HttpContext http, SignInResult found)
+    {
+        if (rates.Take(http, Caller.Anonymous, RateLimitKind.Token) is { } wait)
+            return RegistryError.RateExceeded(wait);
+        return found.IsBusy ? RegistryError.NotChecked(found) : Refuse(http, found.Reason!);
+    }
+
     private void NoteSignIn(HttpContext http, Wish wish) =>
-        audit.Note(http, "sign-in", isDone: true, entry => entry with { Detail = wish.Client });
+        audit.Note(http, "sign-in", isDone: true, entry => entry with { Detail = ClientOf(wish) });
+
+    /// <summary>Any text of the client's own.</summary>
+    private static string? ClientOf(Wish wish) =>
+        wish.Client is { } client ? PlainText.Of(client, MaxClientChars) : null;
 
     /// <summary>
     /// Whether anybody may do all that is asked for: then wrong credentials do no harm, such as those of a robot that

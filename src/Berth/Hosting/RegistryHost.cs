@@ -78,24 +78,27 @@ internal static partial class RegistryHost
         }
         catch
         {
-            // Some parts are already running: stop them cleanly.
+            // Some parts are already running: stop them cleanly. The administrator was made already, too.
             await app.StopAsync(CancellationToken.None);
+            await ShowAdministratorAsync(app, console);
             throw;
         }
 
-        if (app.Services.GetService<FirstAdministrator>()?.Made is var (name, password))
-        {
-            await console.WriteLineAsync(
-                $"""
-
-                  The administrator's name is {name}, and the password {password}
-                  It is shown only this once. To set another: berth user password {name}
-
-                """);
-        }
-
+        await ShowAdministratorAsync(app, console);
         await WarmUp.RunAsync(app.Services);
         await app.WaitForShutdownAsync(cancellation);
+    }
+
+    private static async Task ShowAdministratorAsync(WebApplication app, TextWriter console)
+    {
+        if (app.Services.GetService<FirstAdministrator>()?.Made is not var (name, password)) return;
+        await console.WriteLineAsync(
+            $"""
+
+              The administrator's name is {name}, and the password {password}
+              It is shown only this once. To set another: berth user password {name}
+
+            """);
     }
 
     private static void Prepare(WebApplication app, RegistrySettings settings)
@@ -136,6 +139,11 @@ internal static partial class RegistryHost
         app.Use(next => new HealthEndpoints(next, services.GetRequiredService<Readiness>()).HandleAsync);
         var api = services.GetRequiredService<DistributionApi>();
         app.Use(next => http => api.HandleAsync(http, next));
+        app.Use(next => http =>
+        {
+            SentPath.KeepDots(http);
+            return next(http);
+        });
         app.UseRouting();
         app.Use(Pages.OrNotFound);
         Pages.Map(app);

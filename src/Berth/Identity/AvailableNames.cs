@@ -8,18 +8,14 @@ namespace Berth.Identity;
 /// for a user of that name, so nobody gets one that already stands for something.
 /// </summary>
 internal sealed class AvailableNames(
-    SettingsRules rules, IReadOnlySet<string> keylessNamespaces, HtpasswdFile? htpasswd)
+    SettingsRules rules, IReadOnlySet<string> keylessNamespaces, HtpasswdFile? htpasswd, TimeProvider clock)
 {
     private static readonly HashSet<string> Reserved =
-        [OfficialNames.Namespace, "admin", "administrator", "operator", "root"];
+        [OfficialNames.Namespace, "admin", "administrator", "anonymous", "berth", "operator", "root"];
 
     /// <summary>Whether nothing has this name: no account, invitation, repository, grant or rule.</summary>
     public async ValueTask<bool> IsFreeAsync(Session session, AccountName name) =>
-        !name.IsRobot && !Reserved.Contains(name.Text) && !rules.Mention(name.Text)
-        && htpasswd?.Knows(name.Text) != true
-        && await AccountTable.FindAsync(session, name.Text) is null
-        && !await InvitationTable.IsForAsync(session, name.Text)
-        && !await IsNamespaceUsedAsync(session, name.Text);
+        !name.IsRobot && await IsFreeNamespaceAsync(session, name.Text);
 
     /// <summary>
     /// The same for a user whom another system vouches for, where people may choose their names too. Rules for a user
@@ -34,10 +30,13 @@ internal sealed class AvailableNames(
         && !await IsNamespaceUsedAsync(session, name.Text);
 
     /// <summary>
-    /// Whether who pushes to this namespace first may have it: no account has its name, and nobody has rights there.
+    /// Whether who pushes to this namespace first may have it: the name is nobody's and kept for nobody, and nobody has
+    /// rights there.
     /// </summary>
     public async ValueTask<bool> IsFreeNamespaceAsync(Session session, string name) =>
-        name != OfficialNames.Namespace && !rules.Mention(name) && await AccountTable.FindAsync(session, name) is null
+        !Reserved.Contains(name) && !rules.Mention(name) && htpasswd?.Knows(name) != true
+        && await AccountTable.FindAsync(session, name) is null
+        && !await InvitationTable.IsForAsync(session, name, clock.GetUtcNow())
         && !await IsNamespaceUsedAsync(session, name);
 
     /// <summary>Whether others have something in the namespace: repositories, grants or keyless rules.</summary>

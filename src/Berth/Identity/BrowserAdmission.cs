@@ -7,6 +7,8 @@ namespace Berth.Identity;
 /// <summary>The last step of every sign-in with a browser.</summary>
 internal sealed class BrowserAdmission(BrowserSessions sessions, BrowserCookies cookies, AuditLog audit)
 {
+    private const string JustChanged = "the account was just changed; sign in again";
+
     /// <summary>Signs a browser in, notes it, and sends the browser on; a script gets JSON.</summary>
     /// <param name="http">The request.</param>
     /// <param name="accountId">Who.</param>
@@ -14,11 +16,16 @@ internal sealed class BrowserAdmission(BrowserSessions sessions, BrowserCookies 
     /// <param name="source">With what: <c>password</c>, <c>passkey</c>, or the source of an external user.</param>
     /// <param name="returnTo">Where to send the browser: elsewhere than this registry is not gone to.</param>
     /// <param name="isPage">Whether a page asks, and not a script.</param>
+    /// <param name="version">The account's when its password was checked; null if none was.</param>
     public async Task AdmitAsync(
-        HttpContext http, long accountId, string name, string source, string? returnTo, bool isPage)
+        HttpContext http, long accountId, string name, string source, string? returnTo, bool isPage,
+        long? version = null)
     {
-        var row = await sessions.BeginAsync(http, source, _ => new ValueTask<long?>(accountId));
-        await AnswerAsync(http, row!, name, returnTo, isPage);
+        var row = await sessions.BeginAsync(
+            http, source,
+            async session => await AccountTable.IsStillAsync(session, accountId, version) ? accountId : null);
+        if (row is not null) await AnswerAsync(http, row, name, returnTo, isPage);
+        else await PageAnswer.WriteNotSignedInAsync(http, isPage, StatusCodes.Status401Unauthorized, JustChanged);
     }
 
     /// <summary>Only signs it in, together with something else: <see cref="BrowserSessions.BeginAsync"/>.</summary>

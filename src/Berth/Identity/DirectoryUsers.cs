@@ -38,6 +38,46 @@ internal sealed partial class DirectoryUsers(
             : new((PasswordAnswer.Slowed, null, null));
     }
 
+    /// <summary>
+    /// Asks the directory whether a user who signed in before still may, with the same password. Groups are followed as
+    /// at a sign-in.
+    /// </summary>
+    /// <param name="accountId">Who.</param>
+    /// <param name="since">When they signed in with the password.</param>
+    /// <param name="cancellation">Stops waiting.</param>
+    /// <exception cref="DatabaseUnavailableException">The database is unavailable at the moment.</exception>
+    public ValueTask<PasswordAnswer> CheckAgainAsync(
+        long accountId, DateTimeOffset since, CancellationToken cancellation)
+    {
+        var proof = KeyedHash.Of($"{accountId} since {since.ToUnixTimeMilliseconds()}");
+        return answers.TryGet(proof, out var known) && clock.GetElapsedTime(known.At) < settings.RememberFor
+            ? new(known.AccountId is null ? PasswordAnswer.WrongAgain : PasswordAnswer.Right)
+            : AskAgainAsync(proof, accountId, since, cancellation);
+    }
+
+    private async ValueTask<PasswordAnswer> AskAgainAsync(
+        string proof, long accountId, DateTimeOffset since, CancellationToken cancellation)
+    {
+        var at = clock.GetTimestamp();
+        var isGood = false;
+        if (await accounts.FindIdentityAsync(accountId, LdapSettings.Source, cancellation) is { } identity)
+        {
+            var answer = await directory.FindAsync(identity.Name, cancellation);
+            if (answer.Outcome == LdapOutcome.Busy) return PasswordAnswer.Busy;
+            if (answer.Outcome == LdapOutcome.Unavailable)
+            {
+                LogAway(answer.Reason!);
+                return PasswordAnswer.Unavailable;
+            }
+
+            isGood = answer.User is { } user && user.Subject == identity.Subject && !(user.PasswordSetAt > since)
+                && (await accounts.FindOrAddAsync(user, cancellation)).Account?.Id == accountId;
+        }
+
+        answers.Set(proof, new Remembered(at, isGood ? accountId : null, null), cost: 1);
+        return isGood ? PasswordAnswer.Right : PasswordAnswer.WrongAgain;
+    }
+
     private async ValueTask<(PasswordAnswer Answer, long? AccountId, string? Name)> AskAsync(
         string proof, string user, string password, IPAddress? client, CancellationToken cancellation)
     {

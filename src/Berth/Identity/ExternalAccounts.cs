@@ -1,5 +1,6 @@
 using System.Text;
 using Berth.Access;
+using Berth.Audit;
 using Berth.Metadata;
 using Berth.Settings;
 
@@ -10,10 +11,11 @@ namespace Berth.Identity;
 /// rule finds; each one follows the user's groups there.
 /// </summary>
 internal sealed partial class ExternalAccounts(
-    LinkRule rule, AvailableNames names, Database database, AccessChanges changes, TimeProvider clock,
-    ILogger<ExternalAccounts> log)
+    LinkRule rule, AvailableNames names, Database database, AccessChanges changes, AuditLog audit,
+    TimeProvider clock, ILogger<ExternalAccounts> log)
 {
     private const int MaxGroups = 1000;
+    private const int MaxGroupChars = 1000;
 
     /// <summary>The account of a user who has just signed in; null, with the reason, if there can't be one.</summary>
     /// <exception cref="DatabaseUnavailableException">The database is unavailable at the moment.</exception>
@@ -22,8 +24,29 @@ internal sealed partial class ExternalAccounts(
     {
         var known = await database.ReadAsync(session => FindAsync(session, user), cancellation);
         if (known is { } found && found.Groups.SequenceEqual(GroupsOf(user))) return (found.Account, null);
-        return await changes.RunAsync(session => LinkAsync(session, user), cancellation);
+        var (account, reason) = await changes.RunAsync(session => LinkAsync(session, user), cancellation);
+        if (account is not null) Note(user, account, known?.Groups);
+        return (account, reason);
     }
+
+    /// <summary>A new way in, and groups, give rights without anybody's doing here.</summary>
+    private void Note(ExternalUser user, AccountRow account, IReadOnlyList<string>? before)
+    {
+        if (before is null) audit.NoteOwn("link", $"{user.Name} of {user.Source}", target: account.Name);
+        var groups = GroupsOf(user).ToList();
+        if (groups.Count == 0 && before is null) return;
+        var (added, lost) = (groups.Except(before ?? []), (before ?? []).Except(groups));
+        var changes = added.Select(name => $"+{name}").Concat(lost.Select(name => $"-{name}"));
+        var text = PlainText.Of($"{user.Source}: {string.Join(' ', changes)}", MaxGroupChars);
+        audit.NoteOwn("groups", text, target: account.Name);
+    }
+
+    /// <summary>Who an account is in another system; null if it has no way to sign in there.</summary>
+    /// <exception cref="DatabaseUnavailableException">The database is unavailable at the moment.</exception>
+    public async ValueTask<IdentityRow?> FindIdentityAsync(
+        long accountId, string source, CancellationToken cancellation) =>
+        (await database.ReadAsync(session => IdentityTable.ListAsync(session, accountId), cancellation))
+            .Find(identity => identity.Source == source);
 
     /// <summary>Gives an account another way to sign in. Returns why it can't be, or null.</summary>
     public Task<string?> LinkAsync(ExternalUser user, long accountId, CancellationToken cancellation) =>

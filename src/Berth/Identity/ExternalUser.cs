@@ -18,4 +18,8 @@ internal sealed record ExternalUser(
     string? DisplayName,
     string? Email,
     bool IsEmailVerified,
-    IReadOnlyList<string> Groups);
+    IReadOnlyList<string> Groups)
+{
+    /// <summary>Since when the password there is what it is; null if the source does not tell.</summary>
+    public DateTimeOffset? PasswordSetAt { get; init; }
+}

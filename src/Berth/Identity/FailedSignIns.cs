@@ -1,4 +1,5 @@
 using System.Net;
+using Berth.Access;
 using Berth.Metadata;
 using Berth.Settings;
 
@@ -111,7 +112,9 @@ internal sealed class FailedSignIns(FailedSignInSettings settings, TimeProvider 
     {
         public string Network { get; } = $"from {ClientNetwork.Of(client)}";
 
-        public string Account { get; } = $"for {account.ToLowerInvariant()}";
+        /// <summary>What is too long for a name is kept short: anybody can send it.</summary>
+        public string Account { get; } = account.Length > AccountName.MaxLength
+            ? $"for {KeyedHash.Of(account.ToLowerInvariant())}" : $"for {account.ToLowerInvariant()}";
 
         public string Both => $"{Network} {Account}";
     }

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Berth.Access;
+using Berth.Audit;
 using Berth.Metadata;
 using Berth.Settings;
 
@@ -10,8 +11,8 @@ namespace Berth.Identity;
 /// a registry that is secured and can be used.
 /// </summary>
 internal sealed partial class FirstAdministrator(
-    LocalSettings settings, Database database, AccessChanges changes, LocalUsers users, TimeProvider clock,
-    ILogger<FirstAdministrator> log)
+    LocalSettings settings, Database database, AccessChanges changes, LocalUsers users, AuditLog audit,
+    TimeProvider clock, ILogger<FirstAdministrator> log)
     : IHostedService
 {
     /// <summary>Letters that are not mistaken for each other: people may have to type it.</summary>
@@ -47,6 +48,7 @@ internal sealed partial class FirstAdministrator(
             cancellationToken);
         if (!isAdded) return;
         LogMade(name);
+        audit.NoteOwn("register", "the first start, as an administrator", target: name.Text);
         if (given is null) Made = (name.Text, password);
     }
 

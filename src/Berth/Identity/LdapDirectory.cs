@@ -68,7 +68,17 @@ internal sealed class LdapDirectory : IDisposable
     {
         // Directories take a name without a password for nobody, and nobody may sign in (RFC 4513, section 5.1.2).
         if (password.Length == 0) return LdapAnswer.Wrong("the password is empty");
-        if (user.Length == 0) return LdapAnswer.Wrong("the name is empty");
+        return user.Length == 0 ? LdapAnswer.Wrong("the name is empty") : await AskAsync(user, password, cancellation);
+    }
+
+    /// <summary>Asks the directory whether a user who signed in before may still do so.</summary>
+    /// <param name="user">The user's name there.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    public ValueTask<LdapAnswer> FindAsync(string user, CancellationToken cancellation) =>
+        AskAsync(user, password: null, cancellation);
+
+    private async ValueTask<LdapAnswer> AskAsync(string user, string? password, CancellationToken cancellation)
+    {
         if (Interlocked.Increment(ref present) > settings.Connections + settings.Waiting)
         {
             Interlocked.Decrement(ref present);
@@ -95,7 +105,7 @@ internal sealed class LdapDirectory : IDisposable
 
     public void Dispose() => places.Dispose();
 
-    private async Task<LdapAnswer> AskServersAsync(string user, string password, CancellationToken cancellation)
+    private async Task<LdapAnswer> AskServersAsync(string user, string? password, CancellationToken cancellation)
     {
         var reasons = new List<string>();
         foreach (var server in servers.InOrder())

@@ -4,7 +4,8 @@ namespace Berth.Identity;
 
 /// <summary>
 /// One sign-in at one server, over one connection: Berth's account searches for the user's entry, the connection binds
-/// as that entry with the password, and Berth's account searches for the groups.
+/// as that entry with the password, and Berth's account searches for the groups. For a user who signed in before, there
+/// is no password: the entry has to tell whether they still could.
 /// </summary>
 internal sealed partial class LdapSignIn(LdapSettings settings, ILogger log)
 {
@@ -16,14 +17,14 @@ internal sealed partial class LdapSignIn(LdapSettings settings, ILogger log)
     private readonly string[] userAttributes =
     [
         settings.NameAttribute, settings.EmailAttribute, settings.DisplayNameAttribute, .. LdapEntry.SubjectAttributes,
-        .. settings.GroupAttribute is { } attribute ? [attribute] : Array.Empty<string>(),
+        .. LdapStanding.Attributes, .. settings.GroupAttribute is { } attribute ? [attribute] : Array.Empty<string>(),
     ];
 
     /// <exception cref="LdapException">
     /// The server can't answer; also the exceptions of <see cref="LdapConnection.OpenAsync"/>.
     /// </exception>
     public async Task<LdapAnswer> CheckAsync(
-        LdapAddress server, string user, string password, CancellationToken cancellation)
+        LdapAddress server, string user, string? password, CancellationToken cancellation)
     {
         await using var connection = await LdapConnection.OpenAsync(server, settings, cancellation);
         await BindOwnAsync(connection, cancellation);
@@ -38,9 +39,9 @@ internal sealed partial class LdapSignIn(LdapSettings settings, ILogger log)
         // To bind with an empty DN is to bind as nobody, for which any password may do.
         var entry = entries[0];
         if (entry.Dn.Length == 0) return LdapAnswer.Wrong("the entry that was found has no DN");
-        var result = await connection.BindAsync(entry.Dn, password, cancellation);
-        if (IsRefusal(result.Code)) return LdapAnswer.Wrong(result.ToString());
-        if (result.Code != LdapResult.Success) throw new LdapException($"it can't check the password: {result}");
+        var refusal = password is null
+            ? LdapStanding.FindFault(entry) : await RefuseAsync(connection, entry, password, cancellation);
+        if (refusal is not null) return LdapAnswer.Wrong(refusal);
         if (NameOf(entry, user) is not { } name)
         {
             LogNameless(entry.Dn, settings.NameAttribute);
@@ -50,7 +51,7 @@ internal sealed partial class LdapSignIn(LdapSettings settings, ILogger log)
         IReadOnlyList<string> names = [];
         if (groups.AreKnown)
         {
-            await BindOwnAsync(connection, cancellation);
+            if (password is not null) await BindOwnAsync(connection, cancellation);
             names = await groups.FindAsync(connection, entry, name, cancellation);
         }
 
@@ -64,7 +65,20 @@ internal sealed partial class LdapSignIn(LdapSettings settings, ILogger log)
             entry.Text(settings.EmailAttribute),
             // In many directories users may change it themselves.
             IsEmailVerified: false,
-            names));
+            names)
+        {
+            PasswordSetAt = LdapStanding.PasswordSetAt(entry),
+        });
+    }
+
+    /// <summary>Why the directory refuses a password; null if it is right.</summary>
+    private static async Task<string?> RefuseAsync(
+        LdapConnection connection, LdapEntry entry, string password, CancellationToken cancellation)
+    {
+        var result = await connection.BindAsync(entry.Dn, password, cancellation);
+        if (IsRefusal(result.Code)) return result.ToString();
+        return result.Code == LdapResult.Success
+            ? null : throw new LdapException($"it can't check the password: {result}");
     }
 
     private async Task BindOwnAsync(LdapConnection connection, CancellationToken cancellation)

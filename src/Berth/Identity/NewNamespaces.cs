@@ -1,4 +1,5 @@
 using Berth.Access;
+using Berth.Audit;
 using Berth.Metadata;
 using Berth.Oci;
 using Berth.Settings;
@@ -10,7 +11,8 @@ namespace Berth.Identity;
 /// <c>repositories.createnamespaceonpush</c> says so. The user is its owner.
 /// </summary>
 internal sealed class NewNamespaces(
-    RepositorySettings settings, AvailableNames names, Database database, AccessChanges changes, TimeProvider clock)
+    RepositorySettings settings, AvailableNames names, Database database, AccessChanges changes, AuditLog audit,
+    TimeProvider clock)
 {
     /// <summary>Whether a caller who may not push yet could by making the namespace.</summary>
     /// <exception cref="DatabaseUnavailableException">The database is unavailable at the moment.</exception>
@@ -23,8 +25,9 @@ internal sealed class NewNamespaces(
 
     /// <summary>Makes it, unless it was made in the meantime.</summary>
     /// <exception cref="DatabaseUnavailableException">The database is unavailable at the moment.</exception>
-    public Task MakeAsync(Caller caller, RepositoryName repository, CancellationToken cancellation) =>
-        changes.RunAsync(
+    public async Task MakeAsync(HttpContext http, Caller caller, RepositoryName repository)
+    {
+        var isMade = await changes.RunAsync(
             async session =>
             {
                 var now = clock.GetUtcNow();
@@ -39,5 +42,7 @@ internal sealed class NewNamespaces(
                     session, made.Id, caller.Id!.Value, Roles.Word(Role.Owner), now, caller.Name);
                 return true;
             },
-            cancellation);
+            http.RequestAborted);
+        if (isMade) audit.Note(http, "make-namespace", isDone: true, e => e with { Target = repository.Namespace });
+    }
 }

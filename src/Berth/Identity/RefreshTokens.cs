@@ -9,8 +9,11 @@ namespace Berth.Identity;
 /// </summary>
 internal sealed class RefreshTokens(Database database, TimeSpan lifetime, TimeProvider clock)
 {
-    /// <summary>The most that a user has; the oldest give way. People have some machines, and never log out.</summary>
-    private const int MaxPerUser = 50;
+    /// <summary>
+    /// The most that a user has; the oldest give way. Jobs of a CI sign in again and again, and never log out: those
+    /// that run must not lose theirs to the ones that begin.
+    /// </summary>
+    private const int MaxPerUser = 2000;
 
     private const int MaxClientChars = 100;
 
@@ -30,6 +33,7 @@ internal sealed class RefreshTokens(Database database, TimeSpan lifetime, TimePr
         return await database.WriteAsync(
             async session =>
             {
+                if (!await AccountTable.IsStillAsync(session, account, caller.CheckedVersion)) return null;
                 await token.AddAsync(session);
                 await TokenTable.KeepNewestAsync(session, account, TokenKinds.Refresh, MaxPerUser);
                 return token.Secret.Text;

@@ -10,7 +10,8 @@ namespace Berth.Identity;
 /// </summary>
 internal sealed class SessionPages(
     AuthSettings settings, SignIn signIn, BrowserSessions sessions, BrowserCookies cookies, SignInForms forms,
-    SecondFactorPages second, BrowserAdmission admission, AccessRules access, RateLimits rates, AuditLog audit)
+    SecondFactorPages second, BrowserAdmission admission, AccessRules access, RateLimits rates, AuditLog audit,
+    AcceptedSignIns accepted)
 {
     private const string WrongSite = "the request comes from a page of another site";
 
@@ -131,8 +132,8 @@ internal sealed class SessionPages(
         var rights = await access.RightsOfAsync(caller, http.RequestAborted);
         if (rights is not { AreValid: true, Account: { } known })
         {
-            await AnswerAsync(
-                http, sent.IsForm, StatusCodes.Status403Forbidden, "this account is disabled, or has expired");
+            accepted.NoteOver(http, caller);
+            await AnswerAsync(http, sent.IsForm, StatusCodes.Status403Forbidden, AcceptedSignIns.AccountOver);
         }
         else if (known.Account.HasSecondFactor)
         {
@@ -140,7 +141,8 @@ internal sealed class SessionPages(
         }
         else
         {
-            await admission.AdmitAsync(http, account, caller.Name, "password", sent.Text("return"), sent.IsForm);
+            await admission.AdmitAsync(
+                http, account, caller.Name, "password", sent.Text("return"), sent.IsForm, caller.CheckedVersion);
         }
     }
 

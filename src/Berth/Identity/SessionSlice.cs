@@ -41,7 +41,8 @@ internal sealed class SessionSlice : Slice
         services.AddSingleton<StepTickets>().AddSingleton<SecondFactors>().AddSingleton<Passkeys>()
             .AddSingleton<SecondFactorPages>().AddSingleton<AccountPage>();
         services.AddSingleton(provider => new AvailableNames(
-            new SettingsRules(settings.Access), NamespacesOf(auth.Keyless), provider.GetService<HtpasswdFile>()));
+            new SettingsRules(settings.Access), NamespacesOf(auth.Keyless), provider.GetService<HtpasswdFile>(),
+            provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<NewUsers>().AddSingleton<JoinPages>();
     }
 

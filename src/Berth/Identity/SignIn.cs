@@ -51,6 +51,8 @@ internal sealed class SignIn(
     private const string NeedsSecondFactor =
         "this account has a second factor, so programs sign in with a token (berth_pat_…) in place of the password";
 
+    private const string DirectoryIsAway = "the directory of users is away; try again in a moment";
+
     private static readonly TimeSpan RetrySoon = TimeSpan.FromSeconds(1);
 
     /// <summary>Changes to files and directories are not counted as those of accounts are.</summary>
@@ -76,7 +78,7 @@ internal sealed class SignIn(
     public async ValueTask<SignInResult> FindAsync(HttpContext http, bool isOfUpload = false)
     {
         var found = await FindQuietlyAsync(http, isOfUpload);
-        if (found.Caller is { } caller) accepted.Note(http, caller);
+        if (found.Caller is { } caller) await accepted.NoteAsync(http, caller);
         return found;
     }
 
@@ -122,6 +124,10 @@ internal sealed class SignIn(
         SignInMethod.Session => await sessions.IsRecentAsync(http),
         _ => false,
     };
+
+    /// <summary>Whether a browser says that a page of another site made it send a request.</summary>
+    public bool IsOfForeignPage(HttpContext http) =>
+        RequestOrigins.Of(http.Request, cookies.Host) == RequestOrigin.Foreign;
 
     /// <summary>Whether a browser says that a page of this registry made it send a request.</summary>
     public bool IsOfOwnPage(HttpContext http) =>
@@ -171,18 +177,29 @@ internal sealed class SignIn(
 
         // Nor has it any meaning where another server has the users.
         if (trusted is not null && !settings.HasAccounts) return new ValueTask<SignInResult>(SignInResult.Anonymous);
-        if (TokenSecret.IsMeant(password)) return CheckSecretAsync(http, user, password);
+        if (TokenSecret.IsMeant(password)) return CheckSecretAsync(http, user, password, isOfUpload);
         return keyless is not null && KeylessTokens.LooksLikeToken(password)
             ? CheckKeylessAsync(http, password, isOfUpload)
             : CheckPasswordAsync(http, user, password, isBrowser);
     }
 
-    /// <summary>The caller with a refresh token; null if it is not valid.</summary>
-    public async ValueTask<Caller?> FindByRefreshAsync(HttpContext http, string token)
+    /// <summary>
+    /// The caller with a refresh token. It stands for a password: if a directory has that, it is asked again, as it
+    /// would be if the client had kept the password itself.
+    /// </summary>
+    public async ValueTask<SignInResult> FindByRefreshAsync(HttpContext http, string token)
     {
-        var caller = await secrets.FindByRefreshAsync(token, AddressOf(http), http.RequestAborted);
-        if (caller is null) refused.NoteUnslowed(http, "", "this refresh token is not valid");
-        return caller;
+        var found = await secrets.FindByRefreshAsync(token, AddressOf(http), http.RequestAborted);
+        if (found is not var (caller, since)) return RefuseUnslowed(http, "", "this refresh token is not valid");
+        if (directory is null || await users.HasPasswordAsync(caller.Name, http.RequestAborted))
+            return new SignInResult(caller, null);
+        return await directory.CheckAgainAsync(caller.Id!.Value, since, http.RequestAborted) switch
+        {
+            PasswordAnswer.Right => new SignInResult(caller, null),
+            PasswordAnswer.Busy => SignInResult.Busy("too many sign-ins wait for the directory", RetrySoon),
+            PasswordAnswer.Unavailable => SignInResult.Away(DirectoryIsAway),
+            _ => RefuseUnslowed(http, caller.Name, "the directory lets this user in no longer, or has a new password"),
+        };
     }
 
     /// <summary>The challenge that goes with a 401 (RFC 9110, section 11.6.1; RFC 6750, section 3).</summary>
@@ -207,16 +224,17 @@ internal sealed class SignIn(
 
     private async ValueTask<SignInResult> FindByTokenAsync(HttpContext http, string token, bool isOfUpload)
     {
+        var patience = isOfUpload ? settings.UploadTokenGrace : TimeSpan.Zero;
+
         // A program may send a personal token either way.
         if (TokenSecret.IsMeant(token))
         {
-            if (await secrets.FindAsync(user: null, token, AddressOf(http), http.RequestAborted) is { } known)
+            if (await secrets.FindAsync(null, token, patience, AddressOf(http), http.RequestAborted) is { } known)
                 return new SignInResult(known, null);
             refused.NoteUnslowed(http, "", "this token is not valid");
             return SignInResult.Anonymous;
         }
 
-        var patience = isOfUpload ? settings.UploadTokenGrace : TimeSpan.Zero;
         if (trusted is not null)
         {
             var who = await trusted.FindAsync(token, patience, http.RequestAborted);
@@ -225,12 +243,15 @@ internal sealed class SignIn(
 
         var caller = await tokens.FindAsync(token, patience, http.RequestAborted);
         var isGone = caller is { Id: null, Kind: CallerKind.User } && htpasswd?.Knows(caller.Name) != true;
-        return new SignInResult(isGone ? Caller.Anonymous : caller ?? Caller.Anonymous, null);
+        if (caller is null || isGone) return SignInResult.Anonymous;
+        return new SignInResult(await secrets.LimitAsync(caller, patience, http.RequestAborted), null);
     }
 
-    private async ValueTask<SignInResult> CheckSecretAsync(HttpContext http, string user, string secret)
+    private async ValueTask<SignInResult> CheckSecretAsync(
+        HttpContext http, string user, string secret, bool isOfUpload)
     {
-        if (await secrets.FindAsync(user, secret, AddressOf(http), http.RequestAborted) is { } known)
+        var patience = isOfUpload ? settings.UploadTokenGrace : TimeSpan.Zero;
+        if (await secrets.FindAsync(user, secret, patience, AddressOf(http), http.RequestAborted) is { } known)
             return new SignInResult(known, null);
         return RefuseUnslowed(http, user, "this token is not valid, or not for this user name");
     }
@@ -260,7 +281,7 @@ internal sealed class SignIn(
             PasswordAnswer.Busy => SignInResult.Busy("too many passwords are being checked; try again", RetrySoon),
             PasswordAnswer.Slowed => SignInResult.Busy(
                 "too many wrong passwords; try again in a while", failed.FindWait(user, client) ?? RetrySoon),
-            PasswordAnswer.Unavailable => SignInResult.Away("the directory of users is away; try again in a moment"),
+            PasswordAnswer.Unavailable => SignInResult.Away(DirectoryIsAway),
 
             // Noted once per password: a client that keeps using a wrong one does not fill the log.
             PasswordAnswer.Wrong => Refuse(http, user, WrongPassword),
@@ -270,7 +291,7 @@ internal sealed class SignIn(
 
     /// <summary>
     /// The file comes first, since whoever may write it decides about the names in it; then the user's own password,
-    /// and then the directory.
+    /// and then the directory. An administrator with a password gets in while the directory is away.
     /// </summary>
     private async ValueTask<(PasswordAnswer Answer, Caller? Caller)> CheckPasswordAsync(
         string user, string password, IPAddress? client, CancellationToken cancellation)
@@ -281,11 +302,11 @@ internal sealed class SignIn(
         }
 
         var answer = PasswordAnswer.Wrong;
-        if (directory is null || (users.IsEnabled && await users.HasPasswordAsync(user, cancellation)))
+        if (directory is null || await users.HasPasswordAsync(user, cancellation))
         {
             (answer, var account) = await users.CheckAsync(user, password, client, cancellation);
-            if (account is { IsDisabled: true }) return (PasswordAnswer.WrongAgain, null);
-            if (account is not null) return (answer, UserOf(account.Id, account.Name));
+            if (account is not null)
+                return (answer, UserOf(account.Id, account.Name) with { CheckedVersion = account.Version });
         }
 
         if (directory is null || answer is not (PasswordAnswer.Wrong or PasswordAnswer.WrongAgain))

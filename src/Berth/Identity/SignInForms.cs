@@ -17,22 +17,29 @@ internal sealed class SignInForms(AuthSettings settings, BrowserCookies cookies)
         var links = string.Concat(settings.Oidc.Select(each =>
             $"<p><a href=\"{cookies.PathOf(SignInPages.StartOf(each.Name))}?return={Uri.EscapeDataString(back)}\">"
             + $"{PageAnswer.Escape(each.Title)}</a></p>\n"));
-        if (!hasPasswords) return links;
+        if (!hasPasswords)
+        {
+            // For the administrators that "berth user add" made.
+            return $"{links}<details><summary>Sign in with a password</summary>\n{Password(back)}</details>\n";
+        }
+
         var register = settings.Local.OpenRegistration
             ? $"<p><a href=\"{cookies.PathOf(JoinPages.RegisterPath)}\">Make an account</a></p>\n"
             : "";
-        return links +
-            $"""
-            <form method="post" action="{cookies.PathOf("/auth/password")}">
-            <input type="hidden" name="return" value="{PageAnswer.Escape(back)}">
-            <label>Name <input name="name" autocomplete="username webauthn" required autofocus></label>
-            <label>Password <input name="password" type="password" autocomplete="current-password" required></label>
-            <button>Sign in</button>
-            </form>
-            {PasskeyButton(ticket: "", back)}
-            {register}
-            """;
+        return links + Password(back) + register;
     }
+
+    private string Password(string back) =>
+        $"""
+        <form method="post" action="{cookies.PathOf("/auth/password")}">
+        <input type="hidden" name="return" value="{PageAnswer.Escape(back)}">
+        <label>Name <input name="name" autocomplete="username webauthn" required autofocus></label>
+        <label>Password <input name="password" type="password" autocomplete="current-password" required></label>
+        <button>Sign in</button>
+        </form>
+        {PasskeyButton(ticket: "", back)}
+
+        """;
 
     /// <summary>Asks for the second factor, after the right password.</summary>
     /// <param name="ticket">Proves the password.</param>

@@ -94,6 +94,18 @@ internal static class AccountTable
     public static ValueTask<AccountRow?> FindAsync(Session session, long id) =>
         session.FirstAsync($"SELECT {Columns} FROM account WHERE id = $1", Read, id);
 
+    /// <summary>
+    /// Whether an account is still what it was when its password was checked, until the write ends: what the check saw
+    /// may be a second old.
+    /// </summary>
+    /// <param name="session">The write.</param>
+    /// <param name="id">The account.</param>
+    /// <param name="version">Its version then; null if something else than the account was asked.</param>
+    public static async ValueTask<bool> IsStillAsync(Session session, long id, long? version) =>
+        await session.NumberAsync(
+            $"SELECT version FROM account WHERE id = $1 AND is_disabled = 0{session.ForUpdate}", id) is { } present
+        && present == (version ?? present);
+
     /// <summary>The only user with an e-mail address that is verified; null if there are several, or none.</summary>
     public static async ValueTask<AccountRow?> FindByEmailAsync(Session session, string email)
     {

@@ -28,6 +28,11 @@ internal sealed class BlobTable(Database database, RepositoryTable repositories,
             """,
             repositoryId, digest.Text) is { } size ? new BlobLink(digest, size) : null;
 
+    /// <summary>Whether a blob should be in the store.</summary>
+    public ValueTask<bool> IsRecordedAsync(Digest digest, CancellationToken cancellation) => database.ReadAsync(
+        async session => await session.NumberAsync("SELECT 1 FROM blob WHERE digest = $1", digest.Text) is not null,
+        cancellation);
+
     /// <summary>
     /// The blobs among these that are linked in a repository, condemned or not, with their sizes in bytes.
     /// </summary>

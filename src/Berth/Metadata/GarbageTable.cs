@@ -61,12 +61,18 @@ internal static class GarbageTable
         await session.RunAsync(
             "UPDATE manifest SET review_since = $3 WHERE repository_id = $1 AND subject_digest = $2",
             repositoryId, digest.Text, now);
+        var attached = await session.AllAsync(
+            $"""
+            UPDATE tag SET is_subject_gone = 1 WHERE repository_id = $1 AND name IN ({session.TextsIn("$2")})
+            RETURNING digest
+            """,
+            row => row.GetString(0), repositoryId, Session.ToTexts(AttachmentTag.NamesFor(digest)));
+        if (attached.Count == 0) return;
         await session.RunAsync(
             $"""
-            UPDATE manifest SET review_since = $3 WHERE repository_id = $1 AND digest IN (
-                SELECT t.digest FROM tag t WHERE t.repository_id = $1 AND t.name IN ({session.TextsIn("$2")}))
+            UPDATE manifest SET review_since = $3 WHERE repository_id = $1 AND digest IN ({session.TextsIn("$2")})
             """,
-            repositoryId, Session.ToTexts(AttachmentTag.NamesFor(digest)), now);
+            repositoryId, Session.ToTexts(attached), now);
     }
 
     /// <summary>Links that came under review before a time, the oldest first.</summary>
@@ -254,9 +260,13 @@ internal static class GarbageTable
 
     private static async ValueTask<bool> IsHeldByTagAsync(Session session, long repositoryId, Digest digest)
     {
-        foreach (var tag in await TagTable.PointingToAsync(session, repositoryId, digest))
+        var tags = await session.AllAsync(
+            "SELECT name, is_subject_gone FROM tag WHERE repository_id = $1 AND digest = $2",
+            row => (Name: row.GetString(0), IsSubjectGone: Convert.ToInt64(row.GetValue(1)) != 0),
+            repositoryId, digest.Text);
+        foreach (var (name, isSubjectGone) in tags)
         {
-            if (AttachmentTag.SubjectOf(tag) is not { } subject) return true;
+            if (!isSubjectGone || AttachmentTag.SubjectOf(name) is not { } subject) return true;
             if (await ManifestTable.ExistsAsync(session, repositoryId, subject)) return true;
         }
 

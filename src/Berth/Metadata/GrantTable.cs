@@ -39,7 +39,7 @@ internal static class GrantTable
         WHERE g.team_id IN (
             SELECT team_id FROM team_member WHERE account_id = $1
             UNION SELECT tg.team_id FROM team_group tg JOIN account_group ag
-                ON ag.source = tg.source AND ag.name = tg.name WHERE ag.account_id = $1)
+                ON ag.source = tg.source AND lower(ag.name) = lower(tg.name) WHERE ag.account_id = $1)
         UNION ALL
         SELECT o.name, m.role, NULL, 1
         FROM organization_member m JOIN account o ON o.id = m.organization_id WHERE m.account_id = $1
@@ -60,6 +60,15 @@ internal static class GrantTable
     /// <summary>The grants that an account holds by itself.</summary>
     public static ValueTask<List<GrantRow>> ListOfAsync(Session session, long accountId) => session.AllAsync(
         $"SELECT {Columns} WHERE g.account_id = $1 ORDER BY g.pattern, g.id", Read, accountId);
+
+    /// <summary>How many grants an account or a team holds in a namespace, besides one for a pattern.</summary>
+    public static async ValueTask<long> CountAsync(
+        Session session, long? accountId, long? teamId, string space, string pattern) => await session.NumberAsync(
+        $"""
+        SELECT count(*) FROM access_grant
+        WHERE {(accountId is null ? "team_id" : "account_id")} = $1 AND namespace = $2 AND pattern <> $3
+        """,
+        accountId ?? teamId, space, pattern) ?? 0;
 
     /// <summary>Gives an account or a team a grant, in place of the one it has for the same pattern.</summary>
     /// <param name="session">The write.</param>

@@ -57,9 +57,11 @@ internal static class InvitationTable
         return row with { Id = id!.Value };
     }
 
-    /// <summary>Whether one is for an account of this name.</summary>
-    public static async ValueTask<bool> IsForAsync(Session session, string name) =>
-        await session.NumberAsync("SELECT 1 FROM invitation WHERE name = $1 LIMIT 1", name) is not null;
+    /// <summary>Whether one that has not expired is for an account of this name.</summary>
+    public static async ValueTask<bool> IsForAsync(Session session, string name, DateTimeOffset now) =>
+        await session.NumberAsync(
+            "SELECT 1 FROM invitation WHERE name = $1 AND expires_at > $2 LIMIT 1",
+            name, now.ToUnixTimeMilliseconds()) is not null;
 
     public static async ValueTask<bool> IsThereAsync(Session session, long id) =>
         await session.NumberAsync("SELECT 1 FROM invitation WHERE id = $1", id) is not null;

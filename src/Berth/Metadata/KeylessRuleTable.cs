@@ -67,6 +67,19 @@ internal static class KeylessRuleTable
         return rule with { Version = rule.Version + 1 };
     }
 
+    /// <summary>Takes what rules allow in a namespace out of them; rules that then allow nothing go.</summary>
+    public static async ValueTask RemoveNamespaceAsync(Session session, string space)
+    {
+        foreach (var rule in await AllAsync(session))
+        {
+            var names = rule.Names.Split(' ');
+            var kept = names.Where(pattern => pattern.Split('/')[0] != space).ToList();
+            if (kept.Count == names.Length) continue;
+            if (kept.Count == 0) await RemoveAsync(session, rule.Id);
+            else await UpdateAsync(session, rule with { Names = string.Join(' ', kept) });
+        }
+    }
+
     public static async ValueTask<bool> RemoveAsync(Session session, long id) =>
         await session.RunAsync("DELETE FROM keyless_rule WHERE id = $1", id) > 0;
 

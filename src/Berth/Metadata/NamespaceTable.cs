@@ -32,7 +32,7 @@ internal static class NamespaceTable
     public static async ValueTask SetPublicAsync(Session session, string name, bool isPublic) =>
         await session.RunAsync("UPDATE repository SET is_public = $2 WHERE name = $1", name, isPublic ? 1 : 0);
 
-    /// <summary>Removes an account with its robots, and all grants in its namespace.</summary>
+    /// <summary>Removes an account with its robots, and all rights of others in its namespace.</summary>
     public static async ValueTask RemoveOwnerAsync(Session session, AccountRow account)
     {
         var robots = await session.AllAsync(
@@ -41,6 +41,7 @@ internal static class NamespaceTable
 
         // Somebody else may have the name one day.
         await session.RunAsync("DELETE FROM access_grant WHERE namespace = $1", account.Name);
+        await KeylessRuleTable.RemoveNamespaceAsync(session, account.Name);
         await AccountTable.RemoveAsync(session, account.Id);
     }
 

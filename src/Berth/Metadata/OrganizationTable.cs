@@ -57,12 +57,14 @@ internal static class OrganizationTable
         session.FirstAsync($"SELECT {MemberColumns} WHERE m.organization_id = $1 AND a.name = $2", Read, id, name);
 
     /// <summary>How many owners an organization has that could act.</summary>
-    public static async ValueTask<long> CountOwnersAsync(Session session, long id) => await session.NumberAsync(
+    public static async ValueTask<long> CountOwnersAsync(Session session, long id, DateTimeOffset now) =>
+        await session.NumberAsync(
         """
         SELECT count(*) FROM organization_member m JOIN account a ON a.id = m.account_id
         WHERE m.organization_id = $1 AND m.role = 'owner' AND a.is_disabled = 0
+            AND (a.expires_at IS NULL OR a.expires_at > $2)
         """,
-        id) ?? 0;
+        id, now.ToUnixTimeMilliseconds()) ?? 0;
 
     /// <summary>Adds a member, or changes what they are.</summary>
     public static async ValueTask PutMemberAsync(

@@ -22,8 +22,9 @@ internal sealed class TagTable(TimeProvider clock)
         var moved = await session.RunAsync(
             """
             INSERT INTO tag (repository_id, name, digest, moved_at, moved_by) VALUES ($1, $2, $3, $4, $5)
-            ON CONFLICT (repository_id, name) DO UPDATE SET digest = $3, moved_at = $4, moved_by = $5
-            WHERE tag.digest <> $3
+            ON CONFLICT (repository_id, name) DO UPDATE
+            SET digest = $3, moved_at = $4, moved_by = $5, is_subject_gone = 0
+            WHERE tag.digest <> $3 OR tag.is_subject_gone = 1
             """,
             repositoryId, tag.Text, digest.Text, now, actor);
         if (moved > 0) await RecordAsync(session, repositoryId, tag.Text, digest.Text, now, actor);

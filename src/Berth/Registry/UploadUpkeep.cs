@@ -11,7 +11,7 @@ namespace Berth.Registry;
 /// process left.
 /// </summary>
 internal sealed partial class UploadUpkeep(
-    UploadTable table, Uploads uploads, IBlobStore store, StorageSettings storage, TimeProvider clock,
+    UploadTable table, BlobTable blobs, Uploads uploads, IBlobStore store, StorageSettings storage, TimeProvider clock,
     ILogger<UploadUpkeep> log)
     : BackgroundService
 {
@@ -20,6 +20,20 @@ internal sealed partial class UploadUpkeep(
 
     /// <summary>How long a stop spends on uploads, no matter how long the requests before it took.</summary>
     private static readonly TimeSpan PatienceAtEnd = TimeSpan.FromSeconds(5);
+
+    /// <summary>Before the first request, which may ask for what was committed before a kill.</summary>
+    public override async Task StartAsync(CancellationToken cancellationToken)
+    {
+        if (!storage.IsShared)
+        {
+            await AttemptAsync(() => store.RecoverAsync(
+                IsOwnedAsync, digest => blobs.IsRecordedAsync(digest, cancellationToken), cancellationToken));
+        }
+
+        await base.StartAsync(cancellationToken);
+
+        async ValueTask<bool> IsOwnedAsync(UploadId id) => await table.FindAsync(id, cancellationToken) is not null;
+    }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {

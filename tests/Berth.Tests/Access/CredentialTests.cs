@@ -84,7 +84,7 @@ public sealed class CredentialTests
               403
             POST /v2/ann/app/blobs/uploads/
               Authorization: {bearer}
-              401
+              403
             GET /v2/ann/private/blobs/{sha256 abcd}
               Authorization: {reading}
               404 NAME_UNKNOWN

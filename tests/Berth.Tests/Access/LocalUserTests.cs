@@ -288,10 +288,17 @@ public sealed class LocalUserTests
         };
         await PushAsync(script, "old/app", "admin");
         script["token"] = await accounts.BearerAsync(script["ann"], "repository:new/app:pull,push");
+        script["limited token"] = await accounts.BearerAsync(script["limited"], "repository:limited/app:pull,push");
         await script.PlayAsync(script.Filled(
             """
             POST /v2/limited/app/blobs/uploads/
               Authorization: {limited}
+              403
+            POST /v2/limited/app/blobs/uploads/
+              Authorization: {limited token}
+              401
+            PATCH /v2/unknown/app/blobs/uploads/x
+              Authorization: {ann}
               403
             POST /v2/old/app/blobs/uploads/
               Authorization: {ann}

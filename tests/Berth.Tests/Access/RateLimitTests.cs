@@ -10,6 +10,41 @@ namespace Berth.Tests.Access;
 public sealed class RateLimitTests
 {
     [Fact]
+    public async Task Requests_with_wrong_credentials_count_as_those_without_any()
+    {
+        await using var registry = await StartAsync(settings: s => s with
+        {
+            RateLimits = [new() { Requests = 2, Window = TimeSpan.FromHours(1), For = RateLimitFor.Anonymous }],
+        });
+        var script = new Script(registry)
+        {
+            ["junk"] = Basic("ann", "berth_pat_junk"),
+            ["admin"] = Basic("admin", AdminPassword),
+        };
+        await script.PlayAsync(
+            """
+            GET /v2/
+              Authorization: {junk}
+              401
+            GET /token
+              Authorization: {junk}
+              401
+            GET /v2/
+              Authorization: {junk}
+              429
+            GET /token
+              Authorization: {junk}
+              429
+            GET /api/v1/me
+              Authorization: {junk}
+              429
+            GET /v2/
+              Authorization: {admin}
+              200
+            """);
+    }
+
+    [Fact]
     public async Task Pulls_are_counted_by_user_or_address_and_the_answer_tells_what_is_left()
     {
         await using var registry = await StartAsync(settings: s => s with
@@ -52,7 +87,7 @@ public sealed class RateLimitTests
             GET /v2/open/app/manifests/1
               200
               RateLimit-Remaining: 1;w=3600
-              Docker-RateLimit-Source: address
+              Docker-RateLimit-Source: 127.0.0.1
             GET /v2/open/app/manifests/1
               Authorization: {admin}
               200

@@ -53,6 +53,19 @@ public sealed class GrantTests(ApiRegistry api)
         (await api.AskAsync("eve", "GET", "/grants?user=bob")).Is(404, "no such user");
     }
 
+    [Fact]
+    public async Task Teams_of_other_organizations_are_not_there()
+    {
+        var user = await api.UserAsync();
+        (await api.AskAsync("ann", "POST", "/organizations/acme/teams", """{"name":"hidden"}""")).Is(201);
+        foreach (var team in new[] { "acme/hidden", "acme/absent", "absent/hidden" })
+        {
+            (await api.AskAsync(
+                user, "POST", "/grants", $$"""{"team":"{{team}}","names":"{{user}}/x","role":"reader"}"""))
+                .Is(400, $"there is no {team}");
+        }
+    }
+
     [Theory]
     [InlineData("""{"names":"acme/x","role":"reader"}""", "one user, robot or team")]
     [InlineData("""{"user":"bob","team":"acme/x","names":"acme/x","role":"reader"}""", "one user, robot or team")]

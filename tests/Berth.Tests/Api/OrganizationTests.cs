@@ -121,6 +121,8 @@ public sealed class OrganizationTests(ApiRegistry api)
         (await api.AskAsync("ann", "POST", $"{teams}/dev/groups", """{"source":"ldap","name":"cn=a/b,dc=x"}"""))
             .Is(204);
         (await api.AskAsync("ann", "POST", $"{teams}/dev/groups", """{"source":"ldap","name":""}""")).Is(400);
+        (await api.AskAsync("ann", "POST", $"{teams}/dev/groups", """{"source":"corp","name":"g"}"""))
+            .Is(400, "'corp' is not in the settings, which have ldap");
         Assert.Equal(["cn=a/b,dc=x"], (await api.AskAsync("ann", "GET", $"{teams}/dev/groups")).Is(200).All());
         (await api.AskAsync("ann", "DELETE", $"{teams}/dev/groups/ldap/cn=a/b,dc=x")).Is(204);
         (await api.AskAsync("ann", "DELETE", $"{teams}/dev/groups/ldap/cn=a/b,dc=x")).Is(404, "no such group");

@@ -142,6 +142,50 @@ public sealed class RobotTests(ApiRegistry api)
             .Is(403, "does not manage");
     }
 
+    [Fact]
+    public async Task A_robot_manages_one_that_it_made_only_while_that_may_do_no_more()
+    {
+        var (maker, made, end) = (api.Name("robot.k"), api.Name("robot.m"), "2098-01-01T00:00:00Z");
+        var secret = (await MakeAsync("acme/ci/**", "2099-01-01T00:00:00Z")).Is(201).Of("secret");
+        (await api.AskAsync(
+            secret, "POST", "/robots",
+            $$"""{"name":"{{made}}","namespace":"acme","expiresAt":"{{end}}",
+            "grants":[{"names":"acme/ci/x","role":"reader"}]}""")).Is(201);
+        (await RotateAsync()).Is(201);
+        var grant = (await api.AskAsync(
+            "ann", "POST", "/grants", $$"""{"robot":"{{made}}","names":"acme/**","role":"owner"}""")).Is(201);
+        (await RotateAsync()).Is(404);
+        (await api.AskAsync("ann", "DELETE", $"/grants/{grant.Of("id")}")).Is(204);
+        (await RotateAsync()).Is(201);
+        (await api.AskAsync("ann", "PATCH", $"/robots/{maker}", """{"grants":[]}""")).Is(200);
+        (await RotateAsync()).Is(404);
+
+        // Somebody else by that name.
+        (await api.AskAsync("ann", "DELETE", $"/robots/{maker}")).Is(204);
+        secret = (await MakeAsync("acme/ci/**", "2099-01-01T00:00:00Z")).Is(201).Of("secret");
+        (await RotateAsync()).Is(404);
+
+        Task<ApiResult> RotateAsync() =>
+            api.AskAsync(secret, "POST", $"/robots/{made}/rotate", """{"overlapSeconds":0}""");
+        Task<ApiResult> MakeAsync(string names, string expiry) => api.AskAsync(
+            "ann", "POST", "/robots",
+            $$"""
+            {"name":"{{maker}}","namespace":"acme","mayMakeRobots":true,"expiresAt":"{{expiry}}",
+            "grants":[{"names":"{{names}}","role":"writer"}]}
+            """);
+    }
+
+    [Fact]
+    public async Task A_change_of_grants_is_a_change_of_the_robot()
+    {
+        var name = api.Name("robot.g");
+        (await api.AskAsync("ann", "POST", "/robots", $$"""{"name":"{{name}}","namespace":"acme"}""")).Is(201);
+        (await api.AskAsync(
+            "ann", "POST", "/grants", $$"""{"robot":"{{name}}","names":"acme/a","role":"reader"}""")).Is(201);
+        (await api.AskAsync("ann", "PATCH", $"/robots/{name}", """{"grants":[]}""", "\"1\"")).Is(412);
+        (await api.AskAsync("ann", "PATCH", $"/robots/{name}", """{"grants":[null]}""")).Is(400, "an entry is null");
+    }
+
     /// <summary>They own nothing else in the namespace.</summary>
     [Fact]
     public async Task The_owner_of_a_repository_makes_robots_that_reach_no_further()

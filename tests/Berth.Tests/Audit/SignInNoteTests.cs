@@ -90,6 +90,32 @@ public sealed class SignInNoteTests
         Assert.Equal(["denied  none ", "denied  none "], noted[3..]);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Who_knows_the_password_of_an_account_that_is_over_is_noted_as_denied(bool isDisabled)
+    {
+        await using var registry = await StartAsync();
+        var accounts = new AccountsOf(registry);
+        await accounts.AddUserAsync("ann", Password);
+        await accounts.SetAsync("ann", account => account with
+        {
+            IsDisabled = isDisabled,
+            ExpiresAt = isDisabled ? null : TimeProvider.System.GetUtcNow() - TimeSpan.FromMinutes(1),
+        });
+        foreach (var path in new[] { "v2/", "token", "api/v1/me", "v2/" })
+        {
+            using var answer = await GetAsync(registry, path, Basic("ann", Password));
+            Assert.Equal(HttpStatusCode.Unauthorized, answer.StatusCode);
+        }
+
+        using var sent = new StringContent(
+            $$"""{"name":"ann","password":"{{Password}}"}""", Encoding.UTF8, "application/json");
+        using var browser = await registry.Client.PostAsync("auth/password", sent, Stop);
+        Assert.Equal(HttpStatusCode.Forbidden, browser.StatusCode);
+        Assert.Equal(["denied ann password "], await NotedAsync(registry));
+    }
+
     private static async Task<HttpResponseMessage> GetAsync(RegistryFixture registry, string path, string header)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, path);

@@ -1,4 +1,6 @@
+using System.Net;
 using System.Security.Cryptography;
+using System.Text;
 
 namespace Berth.Tests.Faults;
 
@@ -32,6 +34,40 @@ public class KillTests(ITestOutputHelper output)
         output.WriteLine($"{crowd.Acknowledged} images acknowledged, {crowd.CutOff} cut off");
         Assert.True(crowd.CutOff >= Rounds, "the kills hit nothing");
         Assert.True(crowd.Acknowledged > 2 * Rounds, "hardly anything was pushed");
+    }
+
+    /// <summary>Small blobs reach their place some seconds after the answer.</summary>
+    [Fact]
+    public async Task Every_acknowledged_blob_survives_a_kill_and_nothing_else_is_taken_for_one()
+    {
+        var stop = TestContext.Current.CancellationToken;
+        await using var berth = await BerthProcess.StartAsync(cancellationToken: stop);
+        using var client = berth.CreateClient();
+        var digests = new List<string>();
+        foreach (var (algorithm, text) in new[] { ("sha256", "one"), ("sha512", "two"), ("sha256", "three") })
+        {
+            var bytes = Encoding.UTF8.GetBytes(text);
+            var hash = algorithm == "sha256" ? SHA256.HashData(bytes) : SHA512.HashData(bytes);
+            digests.Add($"{algorithm}:{Convert.ToHexStringLower(hash)}");
+            using var content = new ByteArrayContent(bytes);
+            using var answer = await client.PostAsync($"v2/a/blobs/uploads/?digest={digests[^1]}", content, stop);
+            Assert.Equal(HttpStatusCode.Created, answer.StatusCode);
+        }
+
+        await berth.KillAsync();
+        var uploads = new DirectoryInfo(Path.Combine(berth.DataFolder, "uploads"));
+        var files = uploads.EnumerateFiles().ToDictionary(file => File.ReadAllText(file.FullName));
+        Assert.Equal(["one", "three", "two"], files.Keys.Order());
+        await File.WriteAllTextAsync(files["three"].FullName, "thre", stop);
+        await berth.StartAgainAsync(stop);
+        foreach (var (digest, text) in digests.Zip(["one", "two", null]))
+        {
+            using var answer = await client.GetAsync($"v2/a/blobs/{digest}", stop);
+            if (text is null) Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
+            else Assert.Equal(text, await answer.Content.ReadAsStringAsync(stop));
+        }
+
+        Assert.True(await Eventually.IsAsync(() => !files["three"].Exists), "the damaged file stays");
     }
 
     internal static IEnumerable<string> EmptyBlobsIn(string folder) =>

@@ -49,7 +49,7 @@ public sealed class BrowserSessionTests
     [InlineData("nobody", Password, HttpStatusCode.Unauthorized)]
     [InlineData("", "", HttpStatusCode.Unauthorized)]
     [InlineData("ann", "{token}", HttpStatusCode.Forbidden)]
-    [InlineData("gone", Password, HttpStatusCode.Unauthorized)]
+    [InlineData("gone", Password, HttpStatusCode.Forbidden)]
     public async Task Nobody_else_gets_a_session(string name, string password, HttpStatusCode status)
     {
         await using var registry = await StartAsync();

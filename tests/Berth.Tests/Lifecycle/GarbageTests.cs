@@ -239,6 +239,28 @@ public sealed class GarbageTests : IAsyncDisposable
         await Play.PlayAsync($"GET /v2/a/manifests/{tag}\n 200\nGET /v2/a/manifests/{{sha256 second}}\n 404");
     }
 
+    /// <summary>As an SBOM that is the same for two images of another repository.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task What_two_tags_of_attachments_hold_stays_when_one_moves_on(bool isOther)
+    {
+        await StartAsync();
+        string TagOf(string what) => Play.Filled($"{{sha256 {what}}}").Replace(':', '-') + ".sbom";
+        var kept = isOther ? TagOf("other") : "kept";
+        foreach (var name in new[] { "sbom", "newer" })
+        {
+            Play[name] = Referrer("{sha256 elsewhere}", "9", name).Replace(
+                "\"subject\"", "\"unknown\"", StringComparison.Ordinal);
+        }
+
+        foreach (var tag in new[] { TagOf("elsewhere"), kept }) await PushIndexAsync("sbom", tag);
+        await PushIndexAsync("newer", TagOf("elsewhere"));
+        clock.Advance(Untagged * 1.01);
+        await CollectAllAsync();
+        await Play.PlayAsync($"GET /v2/a/manifests/{kept}\n 200\nGET /v2/a/manifests/{{sha256 sbom}}\n 200");
+    }
+
     [Theory]
     [InlineData("""{"parts":[{"where":"{sha256 layer}"}]}""")]
     [InlineData("these: {sha256 layer}, {sha256 other}")]
