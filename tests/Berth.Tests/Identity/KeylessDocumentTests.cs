@@ -6,6 +6,7 @@ using Berth.Identity;
 using Berth.Tests.Access;
 using Berth.Tests.Cli;
 using Berth.Tests.Distribution;
+using Berth.Tests.Settings;
 using Microsoft.AspNetCore.Hosting;
 using static Berth.Tests.Access.AccountsOf;
 

@@ -2,6 +2,7 @@ using System.Text.RegularExpressions;
 using Berth.Settings;
 using Berth.Tests.Distribution;
 using Berth.Tests.Servers;
+using Berth.Tests.Settings;
 using static Berth.Tests.Access.AccountsOf;
 
 namespace Berth.Tests.Identity;

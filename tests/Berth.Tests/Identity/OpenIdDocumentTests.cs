@@ -1,10 +1,10 @@
 using System.Diagnostics;
 using System.Net;
 using System.Text.RegularExpressions;
-using Berth.Settings;
 using Berth.Tests.Cli;
 using Berth.Tests.Distribution;
 using Berth.Tests.Servers;
+using Berth.Tests.Settings;
 using static Berth.Tests.Access.AccountsOf;
 
 namespace Berth.Tests.Identity;

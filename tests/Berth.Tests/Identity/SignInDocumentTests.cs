@@ -4,6 +4,7 @@ using Berth.Tests.Access;
 using Berth.Tests.Cli;
 using Berth.Tests.Distribution;
 using Berth.Tests.Servers;
+using Berth.Tests.Settings;
 using static Berth.Tests.Access.AccountsOf;
 
 namespace Berth.Tests.Identity;

@@ -1,7 +1,6 @@
 using Berth.Settings;
-using Berth.Tests.Settings;
 
-namespace Berth.Tests.Identity;
+namespace Berth.Tests.Settings;
 
 /// <summary>The examples of settings on a page of the documentation, and registries that run with them.</summary>
 /// <param name="page">Its name in docs, without the ending.</param>
