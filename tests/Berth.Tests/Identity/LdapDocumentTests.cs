@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Berth.Settings;
+using Berth.Tests.Clients;
 using Berth.Tests.Distribution;
 using Berth.Tests.Servers;
 using Berth.Tests.Settings;
@@ -37,13 +38,31 @@ public sealed partial class LdapDocumentTests : IDisposable
     [Fact]
     public Task Only_who_is_in_the_required_group_of_Active_Directory_signs_in_though_by_another_group()
     {
-        // No other server has a rule that follows groups in groups. Here it is distinguishedNameMatch, named by its
-        // number in the same way, and Berth follows them itself.
+        // OpenLDAP has no rule that follows groups in groups. Here it is distinguishedNameMatch, named by its number in
+        // the same way, and Berth follows them itself.
         const string Rule = "member:1.2.840.113556.1.4.1941:={dn}))";
         var example = page.With(Rule);
         return CheckAsync(
             example.Replace(Rule, "member:2.5.13.1:={dn}))\n    nestedgroups: 1"),
             ("dave.b", "dave-secret"), other: null, "Registry Users", refused: ("alice.l", "alice-secret"));
+    }
+
+    [Fact]
+    public async Task The_search_of_the_page_shows_what_Berth_should_find()
+    {
+        // The option asks for the password in a terminal, which the tests do not have.
+        var server = await SlapdServer.SharedAsync();
+        var search = SourceTree.Files.Single(f => f.Path == "docs/sign-in-ldap.md").BlocksOf("sh").Single()
+            .Replace(" -W ", $" -w {server.Settings.BindPassword} ")
+            .Replace("-D uid=berth,ou=services,dc=example,dc=com", $"-D {server.Settings.BindDn}")
+            .Replace("ldaps://ldap.example.com", server.TlsUrl)
+            .Replace("dc=example,dc=com", "dc=example,dc=org");
+        var run = await ProgramRun.StartAsync(
+            "bash", ["-ec", search], new Dictionary<string, string> { ["LDAPTLS_CACERT"] = server.CaFile }, "/",
+            TimeSpan.FromMinutes(1));
+        var found = run.OutputOfSuccess();
+        foreach (var line in new[] { "uid: alice", "mail: alice@example.org", "memberOf: cn=admins,", "entryUUID: " })
+            Assert.Contains("\n" + line, found, StringComparison.Ordinal);
     }
 
     /// <summary>An example with this server's addresses, DNs and password.</summary>
