@@ -49,6 +49,19 @@ internal sealed class CertificateFolder : IDisposable
         return Issue(name, clientIssuer, ClientAuthentication, names);
     }
 
+    /// <summary>A client of the server that has the certificate.</summary>
+    /// <param name="address">The server's.</param>
+    /// <param name="shown">The client's own certificate, or null.</param>
+    public HttpClient Connect(Uri address, X509Certificate2? shown)
+    {
+        var handler = new SocketsHttpHandler { UseProxy = false };
+        if (shown is not null) handler.SslOptions.LocalCertificateSelectionCallback = (_, _, _, _, _) => shown;
+        var known = File.ReadAllText(Certificate);
+        handler.SslOptions.RemoteCertificateValidationCallback = (_, got, _, _) =>
+            got is X509Certificate2 one && known.StartsWith(one.ExportCertificatePem(), StringComparison.Ordinal);
+        return new HttpClient(handler) { BaseAddress = address };
+    }
+
     public void Dispose() => Directory.Delete(Root, recursive: true);
 
     private static X509Certificate2 Issue(

@@ -1,9 +1,7 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using System.Text.RegularExpressions;
 using Berth.Identity;
 using Berth.Settings;
 using Berth.Tests.Access;
@@ -108,15 +106,10 @@ public sealed class SavedTokenTests : IDisposable
 
         var start = BerthProgram.Prepare("login", server, "--ca", certificate);
         start.Environment["XDG_CONFIG_HOME"] = _home.FullName;
-        using var login = Process.Start(start)!;
-        string? code = null;
-        while (code is null && await login.StandardOutput.ReadLineAsync(Stop) is { } line)
-            code = Regex.Match(line, "code=([A-Z-]+)") is { Success: true } match ? match.Groups[1].Value : null;
+        using var login = await LoginCommand.StartAsync(start);
         var devices = registry.Services.GetRequiredService<DeviceSignIn>();
-        await devices.DecideAsync((await devices.FindAsync(code!, Stop))!, ann, isAllowed: true, Stop);
-        await login.StandardOutput.ReadToEndAsync(Stop);
-        await login.WaitForExitAsync(Stop);
-        Assert.Equal(0, login.ExitCode);
+        await devices.DecideAsync((await devices.FindAsync(login.Code, Stop))!, ann, isAllowed: true, Stop);
+        await login.FinishAsync();
 
         (await RunAsync("token", "list", "ann", "--server", server)).Is(0);
         (await RunAsync("token", "list", "ann", "--server", server, "--ca", key)).Is(2);

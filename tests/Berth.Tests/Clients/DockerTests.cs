@@ -103,6 +103,21 @@ public abstract class DockerTests(DockerFixture fixture)
         Assert.Contains("not found", pull.Error, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task The_commands_of_getting_started_work_as_they_stand()
+    {
+        var block = Assert.Single(
+            SourceTree.Files.Single(file => file.Path == "docs/getting-started.md").BlocksOf("sh"),
+            block => block.StartsWith("docker build", StringComparison.Ordinal));
+        var context = Directory.CreateDirectory(Client.NewPath("context")).FullName;
+        await File.WriteAllTextAsync(
+            Path.Combine(context, "Dockerfile"), "FROM scratch\nCOPY Dockerfile /\n",
+            TestContext.Current.CancellationToken);
+        foreach (var line in block.Replace("localhost:5000", Client.Address).Split('\n'))
+            await Docker.RunAsync(line.Split(' ')[1..].Select(word => word == "." ? context : word));
+        Assert.NotNull(await Client.DigestAsync("team/app", "1.0"));
+    }
+
     private protected Task BuildAsync(string image, string words) =>
         Docker.RunAsync("buildx", "build", "--network=none", "--load", "--tag", image, Docker.WriteContext(words));
 }

@@ -11,7 +11,8 @@ namespace Berth.Tests.Clients;
 
 /// <summary>
 /// The commands of README, of docs/getting-started.md and of the page on keyless sign-in that run other programs than
-/// Berth, in a real shell. DockerTests runs those of docker, on a daemon of its own.
+/// Berth, in a real shell. DockerTests runs those of docker, on a daemon of its own; those of Berth are in
+/// GettingStartedDocumentTests.
 /// </summary>
 [Inside]
 public sealed class DocumentedClientTests(ClientFixture client) : IClassFixture<ClientFixture>

@@ -92,31 +92,16 @@ public sealed partial class FirstStartTests : IDisposable
         if (addr.StartsWith("127.", StringComparison.Ordinal))
             settings = [.. settings, ("REGISTRY_AUTH_LOCAL_ENABLED", "true")];
         using var berth = new ServeProcess(folder, addr, "data", settings);
-        var log = new StringBuilder();
-        Match address;
-        do
-        {
-            var line = await berth.ReadLineAsync();
-            log.AppendLine(line);
-            address = Address().Match(line);
-        }
-        while (!address.Success);
-
-        // The password comes after the address, and ends with an empty line.
-        var error = new StringBuilder();
+        var (address, log) = await berth.ReadStartAsync();
         var isMadeUp = !settings.Any(setting => setting.Name.Contains("PASSWORD", StringComparison.Ordinal));
-        if (isMadeUp && log.ToString().Contains("was made", StringComparison.Ordinal))
-        {
-            while (!error.ToString().EndsWith("admin\n\n", StringComparison.Ordinal))
-                error.Append(await berth.Error.ReadLineAsync(Stop)).Append('\n');
-        }
-
-        await use(new Uri(address.Groups[1].Value), error.ToString());
+        var error = isMadeUp && log.Contains("was made", StringComparison.Ordinal)
+            ? await berth.ReadAdministratorAsync()
+            : "";
+        await use(address, error);
         berth.Terminate();
         Assert.Equal(0, await berth.WaitForExitAsync());
-        error.Append(await berth.Error.ReadToEndAsync(Stop));
-        log.Append(await berth.Output.ReadToEndAsync(Stop));
-        return (error.ToString(), log.ToString());
+        return (
+            error + await berth.Error.ReadToEndAsync(Stop), log + await berth.Output.ReadToEndAsync(Stop));
     }
 
     private static async Task<HttpStatusCode> AskAsync(Uri address, string? login, string path = "/v2/")
@@ -134,8 +119,5 @@ public sealed partial class FirstStartTests : IDisposable
     }
 
     [GeneratedRegex(@"and the password (\S+)")]
-    private static partial Regex Password();
-
-    [GeneratedRegex(@"listens on (\S+),")]
-    private static partial Regex Address();
+    internal static partial Regex Password();
 }

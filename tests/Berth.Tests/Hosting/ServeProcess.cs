@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using System.Text;
 using System.Text.RegularExpressions;
 
 namespace Berth.Tests.Hosting;
@@ -22,6 +23,9 @@ internal sealed partial class ServeProcess : IDisposable
         process = Process.Start(start)!;
     }
 
+    /// <param name="start">What becomes the server, with its output redirected.</param>
+    public ServeProcess(ProcessStartInfo start) => process = Process.Start(start)!;
+
     public StreamReader Output => process.StandardOutput;
 
     public StreamReader Error => process.StandardError;
@@ -31,6 +35,28 @@ internal sealed partial class ServeProcess : IDisposable
     /// <summary>Reads the first line and returns the address in it.</summary>
     public async Task<Uri> ReadAddressAsync() =>
         new(Address().Match(await ReadLineAsync()).Groups[1].Value + "/");
+
+    /// <summary>Reads as far as the line with the address. Returns the address and what was read.</summary>
+    public async Task<(Uri Address, string Log)> ReadStartAsync()
+    {
+        var log = new StringBuilder();
+        while (await Output.ReadLineAsync() is { } line)
+        {
+            log.AppendLine(line);
+            if (Address().Match(line) is { Success: true } address) return (new Uri(address.Groups[1].Value), $"{log}");
+        }
+
+        throw new InvalidOperationException($"{log}{await Error.ReadToEndAsync()}");
+    }
+
+    /// <summary>What the first start says of the administrator: it comes after the address.</summary>
+    public async Task<string> ReadAdministratorAsync()
+    {
+        var error = new StringBuilder();
+        while (!error.ToString().EndsWith("admin\n\n", StringComparison.Ordinal))
+            error.Append(await Error.ReadLineAsync()).Append('\n');
+        return error.ToString();
+    }
 
     public void Terminate() => Assert.Equal(0, Signal(process.Id, 15));
 

@@ -1,4 +1,3 @@
-using System.Security.Cryptography.X509Certificates;
 using Berth.Settings;
 using Berth.Tests.Access;
 using static Berth.Tests.Access.AccountsOf;
@@ -42,12 +41,7 @@ public sealed class CertificateNameTests
         await new AccountsOf(registry).AddUserAsync("jane", "never used here");
 
         using var certificate = files.CreateClient("mallory", email, dns);
-        using var handler = new SocketsHttpHandler { UseProxy = false };
-        handler.SslOptions.LocalCertificateSelectionCallback = (_, _, _, _, _) => certificate;
-        using var known = X509CertificateLoader.LoadCertificateFromFile(files.Certificate);
-        handler.SslOptions.RemoteCertificateValidationCallback = (_, shown, _, _) =>
-            shown?.GetPublicKeyString() == known.GetPublicKeyString();
-        using var client = new HttpClient(handler) { BaseAddress = registry.BaseAddress };
+        using var client = files.Connect(registry.BaseAddress, certificate);
         using var answer = await client.PostAsync("v2/jane/app/blobs/uploads/", null, Stop);
         Assert.Equal(status, (int)answer.StatusCode);
     }

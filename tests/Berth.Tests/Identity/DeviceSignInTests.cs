@@ -1,8 +1,6 @@
-using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
-using System.Text.RegularExpressions;
 using Berth.Access;
 using Berth.Identity;
 using Berth.Tests.Access;
@@ -28,19 +26,14 @@ public sealed class DeviceSignInTests
         var home = Directory.CreateTempSubdirectory("berth-login-");
         var start = BerthProgram.Prepare("login", registry.BaseAddress.ToString(), "--name", "<b>laptop");
         start.Environment["XDG_CONFIG_HOME"] = home.FullName;
-        using var process = Process.Start(start)!;
-        string? page = null;
-        while (page is null && await process.StandardOutput.ReadLineAsync(Stop) is { } line)
-            page = line.Contains("http://", StringComparison.Ordinal) ? line.Trim() : null;
-        using var shown = await browser.GetAsync(new Uri(page!));
+        using var login = await LoginCommand.StartAsync(start);
+        using var shown = await browser.GetAsync(login.Page);
         var text = await shown.Content.ReadAsStringAsync(Stop);
         Assert.Contains("&lt;b&gt;laptop", text, StringComparison.Ordinal);
         Assert.Contains("frame-ancestors 'none'", shown.Headers.GetValues("Content-Security-Policy").Single());
-        using var allowed = await DecideAsync(browser, CodeIn(page!), "allow", browser.Origin);
+        using var allowed = await DecideAsync(browser, login.Code, "allow", browser.Origin);
         Assert.Equal(HttpStatusCode.OK, allowed.StatusCode);
-        var output = await process.StandardOutput.ReadToEndAsync(Stop);
-        await process.WaitForExitAsync(Stop);
-        Assert.Equal(0, process.ExitCode);
+        var output = await login.FinishAsync();
 
         var file = Path.Combine(home.FullName, "berth", "credentials.json");
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
@@ -227,7 +220,7 @@ public sealed class DeviceSignInTests
         return json.TryGetProperty("error", out var error) ? error.GetString() : null;
     }
 
-    private static async Task<HttpResponseMessage> DecideAsync(
+    internal static async Task<HttpResponseMessage> DecideAsync(
         TestBrowser browser, string code, string decision, string? origin)
     {
         using var form = new FormUrlEncodedContent(
@@ -241,6 +234,4 @@ public sealed class DeviceSignInTests
         using var form = new FormUrlEncodedContent(new Dictionary<string, string> { [field.Name] = field.Value });
         return await browser.SendAsync(path, form, origin: null);
     }
-
-    private static string CodeIn(string page) => Regex.Match(page, "code=([A-Z-]+)").Groups[1].Value;
 }

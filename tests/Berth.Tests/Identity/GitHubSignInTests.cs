@@ -31,9 +31,9 @@ public sealed class GitHubSignInTests
         var json = await me.Content.ReadFromJsonAsync<JsonElement>(Stop);
         Assert.Equal("mona@example.org", json.GetProperty("email").GetString());
         var groups = json.GetProperty("groups").EnumerateArray().Select(group => group.GetString()).ToList();
-        Assert.Equal(1 + Hub.Organizations, groups.Count);
+        Assert.Equal(1 + hub.Organizations.Count, groups.Count);
         Assert.Contains("org-1/release-crew", groups);
-        Assert.Contains($"org-{Hub.Organizations}", groups);
+        Assert.Contains("org-130", groups);
         Assert.All(hub.Asked, request => Assert.Equal("Bearer gho_token", request.Authorization));
         Assert.All(hub.Asked, request => Assert.Equal("berth", request.Agent));
     }
@@ -115,7 +115,7 @@ public sealed class GitHubSignInTests
             ],
         });
 
-    private static async Task<Dictionary<string, string>> BeginAsync(TestBrowser browser)
+    internal static async Task<Dictionary<string, string>> BeginAsync(TestBrowser browser)
     {
         using var answer = await browser.GetAsync("auth/github/start");
         Assert.EndsWith("/login/oauth/authorize", answer.Headers.Location!.AbsolutePath);
@@ -124,11 +124,13 @@ public sealed class GitHubSignInTests
     }
 
     /// <summary>As GitHub answers, where an error has the status 200.</summary>
-    private sealed class Hub
+    internal sealed class Hub
     {
-        public const int Organizations = 130;
-
         private int waiting;
+
+        /// <summary>Those of the user: more than a page of the answer has.</summary>
+        public IReadOnlyList<string> Organizations { get; init; } =
+            [.. Enumerable.Range(1, 130).Select(n => $"org-{n}")];
 
         public List<(string? Authorization, string? Agent)> Asked { get; } = [];
 
@@ -165,8 +167,8 @@ public sealed class GitHubSignInTests
                      {"email":"second@example.org","primary":false,"verified":true},
                      {"email":"mona@example.org","primary":true,"verified":true}]
                     """,
-                "/api/v3/user/orgs" => $"[{string.Join(',', Enumerable.Range(1, Organizations)
-                    .Skip((page - 1) * 100).Take(100).Select(n => $$"""{"login":"org-{{n}}"}"""))}]",
+                "/api/v3/user/orgs" => $"[{string.Join(',', Organizations
+                    .Skip((page - 1) * 100).Take(100).Select(name => $$"""{"login":"{{name}}"}"""))}]",
                 "/api/v3/user/teams" => """[{"slug":"release-crew","organization":{"login":"org-1"}}]""",
                 _ => "{}",
             });

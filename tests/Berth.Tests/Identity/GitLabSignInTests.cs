@@ -70,7 +70,7 @@ public sealed class GitLabSignInTests
             ],
         });
 
-    private static async Task<Dictionary<string, string>> BeginAsync(TestBrowser browser, Lab lab)
+    internal static async Task<Dictionary<string, string>> BeginAsync(TestBrowser browser, Lab lab)
     {
         using var answer = await browser.GetAsync("auth/gitlab/start");
         Assert.EndsWith("/oauth/authorize", answer.Headers.Location!.AbsolutePath);
@@ -83,7 +83,7 @@ public sealed class GitLabSignInTests
     /// As GitLab answers: the ID token has only the groups that somebody is in directly, under another name, and
     /// userinfo has all of them.
     /// </summary>
-    private sealed class Lab(TestIssuer server)
+    internal sealed class Lab(TestIssuer server)
     {
         public string? Nonce { get; set; }
 

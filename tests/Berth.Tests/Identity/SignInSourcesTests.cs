@@ -1,4 +1,3 @@
-using System.Security.Cryptography.X509Certificates;
 using System.Text.Json.Nodes;
 using Berth.Access;
 using Berth.Metadata;
@@ -270,12 +269,7 @@ public sealed class SignInSourcesTests
                 },
             });
         using var certificate = files.CreateClient(isKnown: true);
-        using var handler = new SocketsHttpHandler { UseProxy = false };
-        handler.SslOptions.LocalCertificateSelectionCallback = (_, _, _, _, _) => certificate;
-        using var known = X509CertificateLoader.LoadCertificateFromFile(files.Certificate);
-        handler.SslOptions.RemoteCertificateValidationCallback = (_, shown, _, _) =>
-            shown?.GetPublicKeyString() == known.GetPublicKeyString();
-        using var client = new HttpClient(handler) { BaseAddress = registry.BaseAddress };
+        using var client = files.Connect(registry.BaseAddress, certificate);
         Assert.Equal(401, await PostAsync());
         await new AccountsOf(registry).AddUserAsync("jane", "never used here");
         Assert.Equal(202, await PostAsync());

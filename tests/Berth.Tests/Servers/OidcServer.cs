@@ -9,7 +9,7 @@ namespace Berth.Tests.Servers;
 internal sealed class OidcServer : IAsyncDisposable
 {
     /// <summary>What tests may call it in the settings: the addresses that it sends browsers back to.</summary>
-    private static readonly string[] Names = ["corp", "other"];
+    private static readonly string[] Names = ["corp", "other", "keycloak", "entra", "google"];
 
     private static readonly Lazy<Task<OidcServer>> Shared = new(() => StartAsync("token"));
     private static readonly Lazy<Task<OidcServer>> SharedWithUserInfo = new(() => StartAsync("userinfo"));

@@ -2,7 +2,8 @@
 //
 // Clients (the secret is the id and "-secret"): registry, with ID tokens signed by RS256, and registry-es256. They may
 // be sent back to any port of 127.0.0.1. Claims are in the ID token, or only in userinfo.
-// Whoever signs in names any user and any password. POST /test/groups?user=NAME&groups=A,B changes a user's groups.
+// Whoever signs in names any user and any password. Groups come with the scope groups, and with the scope profile, as
+// from systems that know no such scope. POST /test/groups?user=NAME&groups=A,B changes a user's groups.
 import { generateKeyPairSync } from 'node:crypto';
 import { Provider } from 'oidc-provider';
 
@@ -18,11 +19,12 @@ const keys = [
 ];
 
 const groups = { alice: ['developers', 'admins'], bob: ['developers'] };
+const mailboxes = { george: 'g.mail' };
 const account = (id) => ({
   accountId: id,
   claims: () => ({
     sub: id, name: id[0].toUpperCase() + id.slice(1) + ' Example', preferred_username: id,
-    email: `${id}@example.org`, email_verified: id !== 'mallory', groups: groups[id] ?? [],
+    email: `${mailboxes[id] ?? id}@example.org`, email_verified: id !== 'mallory', groups: groups[id] ?? [],
   }),
 });
 
@@ -39,7 +41,8 @@ const provider = new Provider(issuer, {
   pkce: { required: () => true },
   scopes: ['openid', 'profile', 'email', 'groups'],
   claims: {
-    openid: ['sub'], profile: ['name', 'preferred_username'], email: ['email', 'email_verified'], groups: ['groups'],
+    openid: ['sub'], profile: ['name', 'preferred_username', 'groups'], email: ['email', 'email_verified'],
+    groups: ['groups'],
   },
   conformIdTokenClaims: place === 'userinfo',
   findAccount: (_context, id) => account(id),

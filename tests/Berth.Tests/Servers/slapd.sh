@@ -10,7 +10,8 @@
 # is for localhost and 127.0.0.1. The port without TLS has StartTLS. NAME is the description of the uppermost entry.
 #
 # The password of each account is its uid and "-secret". Nobody may search without having signed in, and only the account
-# "registry" sees groups. As in Active Directory, a name without a password signs in as nobody, and successfully.
+# "registry" sees groups. As in Active Directory, a name without a password signs in as nobody, and successfully. Its
+# classes and attributes are there too; an objectCategory is the word that one searches for, not the DN of a class.
 set -eEuo pipefail
 port=$1 tls_port=$2 name=$3
 base=dc=example,dc=org
@@ -42,7 +43,13 @@ include /etc/ldap/schema/nis.schema
 attributetype ( 1.2.840.113556.1.4.221 NAME 'sAMAccountName'
   EQUALITY caseIgnoreMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 SINGLE-VALUE )
 attributetype ( 1.2.840.113556.1.4.2 NAME 'objectGUID' SYNTAX 1.3.6.1.4.1.1466.115.121.1.40 SINGLE-VALUE )
-objectclass ( 1.3.6.1.4.1.32473.1 NAME 'windowsAccount' AUXILIARY MAY ( sAMAccountName $ objectGUID ) )
+attributetype ( 1.2.840.113556.1.4.656 NAME 'userPrincipalName'
+  EQUALITY caseIgnoreMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 SINGLE-VALUE )
+attributetype ( 1.2.840.113556.1.4.782 NAME 'objectCategory'
+  EQUALITY caseIgnoreMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 SINGLE-VALUE )
+objectclass ( 1.2.840.113556.1.5.9 NAME 'user' AUXILIARY
+  MAY ( sAMAccountName $ objectGUID $ userPrincipalName $ objectCategory ) )
+objectclass ( 1.2.840.113556.1.5.8 NAME 'group' AUXILIARY MAY objectCategory )
 pidfile $folder/slapd.pid
 allow bind_anon_dn
 modulepath /usr/lib/ldap
@@ -91,8 +98,9 @@ stop() {
 account() {
   local rdn=$1 uid=$2
   shift 2
-  printf 'dn: %s,ou=people,%s\nobjectClass: inetOrgPerson\nobjectClass: windowsAccount\nuid: %s\nsn: %s\n' \
+  printf 'dn: %s,ou=people,%s\nobjectClass: inetOrgPerson\nobjectClass: user\nuid: %s\nsn: %s\n' \
     "$rdn" "$base" "$uid" "$uid"
+  printf 'objectCategory: person\n'
   printf '%s\n' "userPassword: $uid-secret" "$@" ''
 }
 
@@ -122,6 +130,8 @@ fill() {
     account uid=carol carol "cn: Carol Jones" "mail: carol@example.org"
     account 'cn=Müller\, Jané \28x\29\2A\5Cy+sn=jane' jane 'cn: Müller, Jané (x)*\y'
     account 'cn=Odd' 'o*d(d)\' 'cn: Odd'
+    account uid=dave dave "cn: Dave Bowman" "displayName: Dave Bowman, M.D." "mail: dave@example.org" \
+      "sAMAccountName: dave.b" "userPrincipalName: dave.b@example.org"
     account cn=twin-1 twin-1 "cn: twin-1" "uid: twin"
     account cn=twin-2 twin-2 "cn: twin-2" "uid: twin"
     account cn=twin-3 twin-3 "cn: twin-3" "uid: twin"
@@ -137,6 +147,11 @@ fill() {
     group circle-2 cn=circle-1,ou=groups
     printf 'dn: cn=circle-1,ou=groups,%s\nchangetype: modify\nadd: member\nmember: cn=circle-2,ou=groups,%s\n\n' \
       "$base" "$base"
+    # As Active Directory has them: Dave is in the second by the first.
+    group Build uid=dave,ou=people | sed '/^$/d'
+    printf 'objectClass: group\nobjectCategory: group\n\n'
+    group 'Registry Users' cn=Build,ou=groups | sed '/^$/d'
+    printf 'objectClass: group\nobjectCategory: group\n\n'
     local number
     for number in $(seq -w 1 25); do group "team-$number" uid=carol,ou=people; done
     printf 'dn: cn=unix,ou=groups,%s\nobjectClass: posixGroup\ngidNumber: 1000\nmemberUid: bob\n\n' "$base"

@@ -105,29 +105,5 @@ public sealed class LdapSettingsTests : IDisposable
         Assert.Equal(new LdapAddress(host, port, isTls), address);
     }
 
-    [Fact]
-    public void The_examples_of_the_documentation_work()
-    {
-        var lines = SourceTree.Files.Single(f => f.Path == "docs/sign-in-ldap.md").Lines;
-        var examples = new List<List<string>>();
-        for (var i = 0; i < lines.Length; i++)
-        {
-            if (lines[i] == "```yaml") examples.Add([.. lines.Skip(i + 1).TakeWhile(l => l != "```")]);
-        }
-
-        Assert.Equal(4, examples.Count);
-        using var certificates = new CertificateFolder();
-        var password = _folder.Write("password", "secret");
-        foreach (var example in examples)
-        {
-            var text = string.Join('\n', example)
-                .Replace("/etc/berth/directory-ca.pem", certificates.ClientIssuer, StringComparison.Ordinal)
-                .Replace("/etc/berth/directory-password", password, StringComparison.Ordinal);
-            var result = _folder.Load(text);
-            Assert.Equal("", SettingsFolder.Print(result));
-            Assert.NotNull(result.Settings!.Auth!.Ldap);
-        }
-    }
-
     private SettingsResult Load(string yaml) => _folder.Load($"auth: {{ldap: {{{yaml}}}}}");
 }
