@@ -296,7 +296,7 @@ public sealed class LocalUserTests
               403
             POST /v2/limited/app/blobs/uploads/
               Authorization: {limited token}
-              401
+              403
             PATCH /v2/unknown/app/blobs/uploads/x
               Authorization: {ann}
               403

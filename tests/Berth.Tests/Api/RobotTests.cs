@@ -149,8 +149,10 @@ public sealed class RobotTests(ApiRegistry api)
         var secret = (await MakeAsync("acme/ci/**", "2099-01-01T00:00:00Z")).Is(201).Of("secret");
         (await api.AskAsync(
             secret, "POST", "/robots",
-            $$"""{"name":"{{made}}","namespace":"acme","expiresAt":"{{end}}",
-            "grants":[{"names":"acme/ci/x","role":"reader"}]}""")).Is(201);
+            $$"""
+            {"name":"{{made}}","namespace":"acme","expiresAt":"{{end}}",
+            "grants":[{"names":"acme/ci/x","role":"reader"}]}
+            """)).Is(201);
         (await RotateAsync()).Is(201);
         var grant = (await api.AskAsync(
             "ann", "POST", "/grants", $$"""{"robot":"{{made}}","names":"acme/**","role":"owner"}""")).Is(201);
