@@ -106,7 +106,9 @@ public sealed class RefreshTokenTests
     {
         using var form = new FormUrlEncodedContent(new Dictionary<string, string>
         {
-            ["grant_type"] = "refresh_token", ["refresh_token"] = token, ["service"] = "berth",
+            ["grant_type"] = "refresh_token",
+            ["refresh_token"] = token,
+            ["service"] = "berth",
         });
         using var answer = await registry.Client.PostAsync("token", form, Stop);
         return answer.StatusCode;
