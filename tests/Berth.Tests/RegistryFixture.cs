@@ -57,6 +57,13 @@ internal sealed class RegistryFixture : IAsyncDisposable
     public IReadOnlyDictionary<string, string> DatabaseVariables =>
         database?.Variables ?? new Dictionary<string, string>();
 
+    /// <summary>The settings of database and store, by the names they have in the environment.</summary>
+    public IReadOnlyDictionary<string, string> Variables => new Dictionary<string, string>(
+        DatabaseVariables.Concat(Bucket?.Variables ?? new Dictionary<string, string>()))
+    {
+        ["REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY"] = DataFolder,
+    };
+
     /// <summary>Where blobs lie, if not in the data folder.</summary>
     public StoreBucket? Bucket { get; private set; }
 
@@ -112,6 +119,13 @@ internal sealed class RegistryFixture : IAsyncDisposable
         app?.Services.GetRequiredService<IBlobStore>() is ObjectBlobStore store
             ? store.Memory.FreeBytes < new S3Settings().UploadMemoryBytes
             : await StoredAsync("uploads") is [> 0, ..];
+
+    /// <summary>Stops the registry in order. What it keeps stays until the object is disposed.</summary>
+    public async Task StopAsync()
+    {
+        await CloseAsync();
+        (app, program) = (null, null);
+    }
 
     /// <summary>Stops the registry in order and starts it on the same folder.</summary>
     public async Task RestartAsync()

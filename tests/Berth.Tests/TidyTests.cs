@@ -25,8 +25,12 @@ public sealed partial class TidyTests
         ["Transport"] = ["Disk", "Settings"],
         ["Distribution"] =
             ["Oci", "Blobs", "Metadata", "Registry", "Transport", "Access", "Audit", "Identity", "Settings"],
-        ["Api"] = ["Oci", "Metadata", "Registry", "Access", "Audit", "Identity", "Settings", "Distribution"],
-        ["Lifecycle"] = ["Oci", "Blobs", "Metadata", "Jobs", "Registry", "Settings"],
+        ["Api"] =
+            [
+                "Oci", "Metadata", "Registry", "Access", "Audit", "Identity", "Settings", "Distribution", "Jobs",
+                "Lifecycle",
+            ],
+        ["Lifecycle"] = ["Oci", "Blobs", "Metadata", "Jobs", "Registry", "Settings", "Telemetry"],
         ["Logging"] = ["Oci", "Blobs", "Metadata", "Access", "Settings", "Distribution"],
         ["Hosting"] = null,
         ["Cli"] = null,

@@ -2,6 +2,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Berth.Access;
+using Berth.Metadata;
 
 namespace Berth.Api;
 
@@ -30,6 +31,9 @@ namespace Berth.Api;
 [JsonSerializable(typeof(Listed<OrganizationView>))]
 [JsonSerializable(typeof(NewOrganization))]
 [JsonSerializable(typeof(OrganizationChange))]
+[JsonSerializable(typeof(Listed<CollectionView>))]
+[JsonSerializable(typeof(NewCollection))]
+[JsonSerializable(typeof(GarbageReport))]
 [JsonSerializable(typeof(Listed<MemberView>))]
 [JsonSerializable(typeof(Membership))]
 [JsonSerializable(typeof(Listed<TeamView>))]

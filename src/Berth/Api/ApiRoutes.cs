@@ -25,6 +25,7 @@ internal static class ApiRoutes
         MapRobots(Tagged("robots"), services.GetRequiredService<RobotEndpoints>());
         MapRepositories(Tagged("repositories"), services.GetRequiredService<RepositoryEndpoints>());
         MapIdentities(Tagged("identities"), services.GetRequiredService<IdentityEndpoints>());
+        MapCollections(Tagged("garbage"), services.GetRequiredService<CollectionEndpoints>());
         MapInvitations(Tagged("invitations"), services.GetRequiredService<InvitationEndpoints>());
         Tagged("audit").MapGet("/audit", handler: services.GetRequiredService<AuditEndpoints>().ListAsync)
             .Requires(ApiRight.Staff, "Show who did what, the newest first").Lists(AuditEndpoints.Filters);
@@ -219,6 +220,18 @@ internal static class ApiRoutes
             .Requires(ApiRight.Administrator, "Replace a rule").Versioned();
         api.MapDelete("/keyless-rules/{id}", rules.RemoveAsync)
             .Requires(ApiRight.Administrator, "Remove a rule").Versioned();
+    }
+
+    private static void MapCollections(RouteGroupBuilder api, CollectionEndpoints collections)
+    {
+        api.MapGet("/garbage-collections", handler: collections.ListAsync)
+            .Requires(ApiRight.Staff, "List the collections of garbage that were asked for, the latest first").Lists();
+        api.MapPost("/garbage-collections", collections.AddAsync)
+            .Requires(ApiRight.Administrator, "Remove now what nothing needs any more").Makes();
+        api.MapGet("/garbage-collections/{id:long}", collections.GetAsync)
+            .Requires(ApiRight.Staff, "Show how far a collection is, and what it removed");
+        api.MapGet("/garbage-collections/estimate", collections.EstimateAsync)
+            .Requires(ApiRight.Staff, "What a collection would remove now");
     }
 
     private static void MapRepositories(RouteGroupBuilder api, RepositoryEndpoints repositories)

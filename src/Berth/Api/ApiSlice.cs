@@ -61,8 +61,8 @@ internal sealed class ApiSlice : Slice
         services.AddSingleton<NewPasswords>();
         services.AddSingleton<MeEndpoints>().AddSingleton<UserEndpoints>().AddSingleton<PersonalTokenEndpoints>()
             .AddSingleton<SessionEndpoints>().AddSingleton<OrganizationEndpoints>().AddSingleton<TeamEndpoints>()
-            .AddSingleton<GrantEndpoints>().AddSingleton<RobotEndpoints>().AddSingleton<RepositoryEndpoints>()
-            .AddSingleton<AuditEndpoints>().AddSingleton<SecondFactorEndpoints>()
+            .AddSingleton<CollectionEndpoints>().AddSingleton<GrantEndpoints>().AddSingleton<RobotEndpoints>()
+            .AddSingleton<RepositoryEndpoints>().AddSingleton<AuditEndpoints>().AddSingleton<SecondFactorEndpoints>()
             .AddSingleton<InvitationEndpoints>().AddSingleton<IdentityEndpoints>();
     }
 }

@@ -8,6 +8,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Berth.Api;
+using Berth.Settings;
 
 namespace Berth.Cli;
 
@@ -52,6 +53,9 @@ internal sealed class ApiConnection : IAsyncDisposable
 
     /// <summary>Whether it is the operator who asks, on the database itself.</summary>
     public bool IsLocal => local is not null;
+
+    /// <summary>The settings of that registry; null if a server is asked.</summary>
+    public RegistrySettings? Settings => local?.Settings;
 
     /// <summary>Asks, and returns what was answered; an empty object if nothing was.</summary>
     /// <param name="method">The method.</param>

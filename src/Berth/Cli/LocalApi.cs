@@ -4,6 +4,8 @@ using Berth.Audit;
 using Berth.Distribution;
 using Berth.Hosting;
 using Berth.Identity;
+using Berth.Jobs;
+using Berth.Lifecycle;
 using Berth.Metadata;
 using Berth.Settings;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -19,8 +21,10 @@ internal sealed class LocalApi : IAsyncDisposable
     private readonly WebApplication app;
     private readonly DataFolder? folder;
 
-    private LocalApi(WebApplication app, DataFolder? folder, LocalServer server) =>
-        (this.app, this.folder, Server) = (app, folder, server);
+    private LocalApi(WebApplication app, DataFolder? folder, LocalServer server, RegistrySettings settings) =>
+        (this.app, this.folder, Server, Settings) = (app, folder, server, settings);
+
+    public RegistrySettings Settings { get; }
 
     /// <summary>The way to it.</summary>
     public LocalServer Server { get; }
@@ -47,7 +51,7 @@ internal sealed class LocalApi : IAsyncDisposable
             var server = new LocalServer();
             var app = Build(settings, database, server);
             await app.StartAsync(cancellation);
-            return new LocalApi(app, folder, server);
+            return new LocalApi(app, folder, server, settings);
         }
         catch
         {
@@ -71,7 +75,9 @@ internal sealed class LocalApi : IAsyncDisposable
         services.AddRoutingCore();
         services.AddSingleton(settings).AddSingleton(settings.Http).AddSingleton(settings.Storage)
             .AddSingleton(TimeProvider.System).AddSingleton(_ => database).AddSingleton<RepositoryTable>()
-            .AddSingleton<Locations>();
+            .AddSingleton<Locations>().AddSingleton<JobTable>()
+            .AddSingleton(new JobClock(TimeProvider.System))
+            .AddSingleton(settings.Storage.Maintenance.Gc).AddSingleton<GarbageEstimate>();
         new AuditSlice().AddServices(services, settings);
         new AccessSlice().AddServices(services, settings);
         new SessionSlice().AddServices(services, settings);

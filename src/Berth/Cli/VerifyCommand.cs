@@ -120,9 +120,9 @@ internal static class VerifyCommand
             : $"Found {Count(report.FaultsFound, "fault")}{unchanged}.");
     }
 
-    private static string Count(long count, string noun) => $"{count:N0} {noun}{(count == 1 ? "" : "s")}";
+    public static string Count(long count, string noun) => $"{count:N0} {noun}{(count == 1 ? "" : "s")}";
 
-    private static string Bytes(long count) => count switch
+    public static string Bytes(long count) => count switch
     {
         < 10 << 10 => $"{count:N0} bytes",
         < 10 << 20 => $"{count >> 10:N0} KiB",

@@ -183,18 +183,9 @@ internal static partial class RegistryHost
         services.AddRoutingCore();
         services.AddSingleton(clock);
         if (folder is not null) services.AddSingleton(_ => folder);
-        services.AddSingleton(_ => database);
-        services.AddSingleton(provider => new AnswerCache(
-            settings.Limits.ManifestCacheBytes,
-            cache => database.Listen(
-                cache.Hear, cache.ForgetAll, provider.GetRequiredService<ILogger<AnswerCache>>())));
-        AddBlobStore(services, settings, folder);
-        if (settings.Storage.IsShared) services.AddSingleton<Uploads, SharedUploads>();
-        else services.AddSingleton<Uploads, LocalUploads>();
-        services.AddSingleton<RepositoryTable>().AddSingleton<BlobTable>().AddSingleton<TagTable>()
-            .AddSingleton<ManifestTable>().AddSingleton<UploadTable>()
-            .AddSingleton<RepositoryChanges>().AddSingleton<RepositoryBlobs>()
-            .AddSingleton<ManifestWriter>().AddSingleton<ManifestRemoval>();
+        StorageParts.Add(services, settings, database, folder?.Root);
+        if (!settings.Storage.IsRemote) services.AddHostedService<BlobSettling>();
+        services.AddSingleton<ManifestWriter>().AddSingleton<ManifestRemoval>();
         services.AddSingleton<Locations>().AddSingleton<UploadPlaces>().AddSingleton<SmallBlobCache>()
             .AddSingleton<ManifestBodies>().AddSingleton<LargeAnswers>()
             .AddSingleton<BlobEndpoints>().AddSingleton<UploadEndpoints>().AddSingleton<ManifestEndpoints>()
@@ -212,28 +203,6 @@ internal static partial class RegistryHost
         if (folder is not null) services.AddHostedService<DataFolderWatch>();
         services.Configure<HostOptions>(o => o.ShutdownTimeout = settings.Http.DrainTimeout);
     }
-
-    private static void AddBlobStore(IServiceCollection services, RegistrySettings settings, DataFolder? folder)
-    {
-        var storage = settings.Storage;
-        if (storage.IsRemote)
-        {
-            services.AddSingleton(provider => ObjectBlobStore.Open(
-                storage, provider.GetRequiredService<TimeProvider>(),
-                provider.GetRequiredService<ILogger<ObjectBlobStore>>())!);
-            services.AddSingleton(provider => Measured(provider.GetRequiredService<ObjectBlobStore>(), settings));
-            return;
-        }
-
-        services.AddSingleton(provider => new FileBlobStore(
-            folder!.Root, storage.Filesystem.DirectWrites, provider.GetRequiredService<TimeProvider>(),
-            provider.GetRequiredService<ILogger<FileBlobStore>>(), settings.Limits.ConcurrentSyncs));
-        services.AddSingleton(provider => Measured(provider.GetRequiredService<FileBlobStore>(), settings));
-        services.AddHostedService<BlobSettling>();
-    }
-
-    private static IBlobStore Measured(IBlobStore store, RegistrySettings settings) =>
-        TelemetrySlice.IsWanted(settings) ? new MeasuredBlobStore(store) : store;
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Dropped}")]
     private static partial void LogDropped(ILogger log, string dropped);

@@ -38,6 +38,7 @@ internal sealed record CopiedTable(string Name, IReadOnlyList<string> Key, bool 
         new("tag_history", ["id"], HasIdentity: true),
         new("upload", ["id"]),
         new("signing_key", ["purpose"]),
+        new("garbage_collection", ["id"], HasIdentity: true),
         new("job", ["id"], HasIdentity: true),
         new("job_history", ["id"], HasIdentity: true),
     ];

@@ -1,17 +1,12 @@
+using System.Diagnostics.Metrics;
 using Berth.Blobs;
 using Berth.Metadata;
 using Berth.Oci;
 using Berth.Registry;
 using Berth.Settings;
+using Berth.Telemetry;
 
 namespace Berth.Lifecycle;
-
-/// <summary>What a round of garbage collection has done.</summary>
-/// <param name="Manifests">Manifests removed.</param>
-/// <param name="Links">Blobs that are no longer served in a repository.</param>
-/// <param name="Blobs">Blobs deleted from the store.</param>
-/// <param name="Bytes">Their length, in bytes.</param>
-internal sealed record GarbageReport(int Manifests, int Links, int Blobs, long Bytes);
 
 /// <summary>
 /// Removes what nothing needs any more, beside pushes and pulls (docs/decisions/0017):
@@ -34,6 +29,15 @@ internal sealed partial class GarbageCollector(
 
     private const string Actor = "garbage collection";
 
+    private static readonly Counter<long> Removed = Meters.Berth.CreateCounter<long>(
+        "berth.garbage.removed", "{item}", "Manifests and blobs that nothing needed, and that were removed.");
+
+    private static readonly Counter<long> Freed = Meters.Berth.CreateCounter<long>(
+        "berth.garbage.freed", "By", "The length of blobs that were deleted since nothing needed them.");
+
+    private static readonly KeyValuePair<string, object?> ManifestTag = new("berth.item", "manifest");
+    private static readonly KeyValuePair<string, object?> BlobTag = new("berth.item", "blob");
+
     private static readonly TimeSpan DeletionLimit = GarbageTable.DeletionLimit / 2;
 
     private long Now => clock.GetUtcNow().ToUnixTimeMilliseconds();
@@ -42,19 +46,55 @@ internal sealed partial class GarbageCollector(
     /// <param name="grace">How long a blob stays that nothing needs.</param>
     /// <param name="cancellation">Ends the round where it is.</param>
     /// <exception cref="IOException">Some blobs could not be deleted; the next round tries again.</exception>
-    public async Task<GarbageReport> RunAsync(TimeSpan grace, CancellationToken cancellation)
+    public Task<GarbageReport> RunAsync(TimeSpan grace, CancellationToken cancellation) =>
+        RunAsync(grace, (_, _) => Task.CompletedTask, cancellation);
+
+    /// <summary>Removes what is due, and what that leaves over, until nothing is due.</summary>
+    /// <param name="grace">How long a blob stays that nothing needs.</param>
+    /// <param name="tell">Hears now and then what was removed so far.</param>
+    /// <param name="cancellation">Ends the collection where it is.</param>
+    /// <exception cref="IOException">Some blobs could not be deleted; a later round tries again.</exception>
+    public async Task RunAllAsync(TimeSpan grace, Func<GarbageReport, Task> tell, CancellationToken cancellation)
     {
+        var done = GarbageReport.Nothing;
+        while (true)
+        {
+            var before = done;
+            var report = await RunAsync(grace, (now, _) => tell(before + now), cancellation);
+            done += report;
+            await tell(done);
+            if (report == GarbageReport.Nothing) return;
+        }
+    }
+
+    private async Task<GarbageReport> RunAsync(
+        TimeSpan grace, Func<GarbageReport, CancellationToken, Task> tell, CancellationToken cancellation)
+    {
+        var report = GarbageReport.Nothing;
         var untagged = (long)settings.Untagged.TotalMilliseconds;
-        var removed = await ForEachDueAsync(
-            GarbageTable.DueManifestsAsync, RemoveManifestsAsync, untagged, cancellation);
         var half = (long)(grace / 2).TotalMilliseconds;
-        await ForEachDueAsync(GarbageTable.DueLinksAsync, CondemnAsync, half, cancellation);
-        var links = await ForEachDueAsync(
-            GarbageTable.CondemnedLinksAsync, RemoveLinksAsync, half, cancellation);
-        var (blobs, bytes) = await DeleteBlobsAsync(cancellation);
-        var report = new GarbageReport(removed, links, blobs, bytes);
-        if (report != new GarbageReport(0, 0, 0, 0)) LogDone(removed, links, blobs, bytes);
+        await ForEachDueAsync(
+            GarbageTable.DueManifestsAsync, RemoveManifestsAsync, untagged,
+            count => AddAsync(new GarbageReport(count, 0, 0, 0)), cancellation);
+        await ForEachDueAsync(
+            GarbageTable.DueLinksAsync, CondemnAsync, half, _ => Task.CompletedTask, cancellation);
+        await ForEachDueAsync(
+            GarbageTable.CondemnedLinksAsync, RemoveLinksAsync, half,
+            count => AddAsync(new GarbageReport(0, count, 0, 0)), cancellation);
+        await DeleteBlobsAsync(
+            deleted => AddAsync(new GarbageReport(0, 0, deleted.Count, deleted.Sum(blob => blob.SizeBytes))),
+            cancellation);
+        if (report != GarbageReport.Nothing) LogDone(report.Manifests, report.Links, report.Blobs, report.Bytes);
         return report;
+
+        Task AddAsync(GarbageReport more)
+        {
+            report += more;
+            Removed.Add(more.Manifests, ManifestTag);
+            Removed.Add(more.Blobs, BlobTag);
+            Freed.Add(more.Bytes);
+            return tell(report, cancellation);
+        }
     }
 
     /// <summary>Condemns blobs that no row knows: their upload or their deletion was cut off.</summary>
@@ -96,24 +136,23 @@ internal sealed partial class GarbageCollector(
     }
 
     /// <summary>Does something with all that is due, each repository's in transactions of their own.</summary>
-    private async Task<int> ForEachDueAsync(
+    private async Task ForEachDueAsync(
         Func<Session, long, int, ValueTask<List<GarbageCandidate>>> find,
         Func<RepositoryChange, long, IReadOnlyList<string>, long, ValueTask<int>> act, long age,
-        CancellationToken cancellation)
+        Func<int, Task> tell, CancellationToken cancellation)
     {
-        var done = 0;
         while (true)
         {
             var before = Now - age;
             var due = await database.ReadAsync(session => find(session, before, Batch), cancellation);
-            if (due.Count == 0) return done;
+            if (due.Count == 0) return;
             foreach (var group in due.GroupBy(one => (one.RepositoryId, one.Repository), one => one.Digest))
             {
                 cancellation.ThrowIfCancellationRequested();
                 List<string> digests = [.. group];
-                done += await changes.RunAsync(
+                await tell(await changes.RunAsync(
                     group.Key.Repository, RepositoryLock.Exclusive, isDurable: false,
-                    change => act(change, group.Key.RepositoryId, digests, before), cancellation);
+                    change => act(change, group.Key.RepositoryId, digests, before), cancellation));
             }
         }
     }
@@ -130,22 +169,20 @@ internal sealed partial class GarbageCollector(
         RepositoryChange change, long repositoryId, IReadOnlyList<string> digests, long before) =>
         GarbageTable.RemoveLinksAsync(change.Session, repositoryId, digests, before, Now);
 
-    private async Task<(int Blobs, long Bytes)> DeleteBlobsAsync(CancellationToken cancellation)
+    private async Task DeleteBlobsAsync(Func<List<GarbageBlob>, Task> tell, CancellationToken cancellation)
     {
-        var (blobs, bytes) = (0, 0L);
         (Digest Digest, long CondemnedAt)? last = null;
         while (true)
         {
             var before = Now;
             var due = await database.ReadAsync(
                 session => GarbageTable.CondemnedBlobsAsync(session, before, last, Batch), cancellation);
-            if (due.Count == 0) return (blobs, bytes);
+            if (due.Count == 0) return;
             last = due[^1];
             var ours = due.Select(blob => blob.Digest).Where(uploads.TryBeginDeleting).ToList();
             try
             {
-                var deleted = await DeleteAsync(ours, before, cancellation);
-                (blobs, bytes) = (blobs + deleted.Count, bytes + deleted.Sum(blob => blob.SizeBytes));
+                await tell(await DeleteAsync(ours, before, cancellation));
             }
             finally
             {
@@ -200,7 +237,7 @@ internal sealed partial class GarbageCollector(
 
     [LoggerMessage(Level = LogLevel.Information, Message =
         "Collected {Manifests} manifests, {Links} links, and {Blobs} blobs of {Bytes} bytes")]
-    private partial void LogDone(int manifests, int links, int blobs, long bytes);
+    private partial void LogDone(long manifests, long links, long blobs, long bytes);
 
     [LoggerMessage(Level = LogLevel.Information, Message =
         "Found {Count} blobs in the store that the database does not know: they go after storage.maintenance.gc.grace")]

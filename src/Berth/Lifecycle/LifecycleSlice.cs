@@ -10,10 +10,13 @@ internal sealed class LifecycleSlice : Slice
 {
     public override void AddServices(IServiceCollection services, RegistrySettings settings)
     {
-        services.AddSingleton(settings.Storage.Maintenance.Gc).AddSingleton<GarbageCollector>();
+        services.AddSingleton(settings.Storage.Maintenance.Gc).AddSingleton<GarbageCollector>()
+            .AddSingleton<GarbageEstimate>();
+        if (!settings.Storage.Maintenance.ReadOnly.Enabled) services.AddSingleton<Job, RequestedCollectionJob>();
         if (!settings.Storage.Maintenance.Gc.Enabled || settings.Storage.Maintenance.ReadOnly.Enabled) return;
         services.AddSingleton<Job, CollectGarbageJob>().AddSingleton<Job, FindOrphansJob>();
     }
 
-    public override IEnumerable<Command> Commands => [VerifyCommand.Create(), CopyMetadataCommand.Create()];
+    public override IEnumerable<Command> Commands =>
+        [GcCommand.Create(), VerifyCommand.Create(), CopyMetadataCommand.Create()];
 }

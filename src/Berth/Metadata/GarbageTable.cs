@@ -238,16 +238,7 @@ internal static class GarbageTable
             "SELECT 1 FROM manifest WHERE repository_id = $1 AND digest = $2 AND review_since <= $3",
             repositoryId, digest.Text, before) is not null;
         if (!isDue) return true;
-        var isHeld = await session.NumberAsync(
-            """
-            SELECT 1 WHERE EXISTS (SELECT 1 FROM manifest_reference r
-                    WHERE r.repository_id = $1 AND r.target_digest = $2
-                        AND r.kind IN ('Child', 'Mention') AND r.manifest_digest <> $2)
-                OR EXISTS (SELECT 1 FROM manifest m JOIN manifest s
-                        ON s.repository_id = m.repository_id AND s.digest = m.subject_digest
-                    WHERE m.repository_id = $1 AND m.digest = $2)
-            """,
-            repositoryId, digest.Text) is not null || await IsHeldByTagAsync(session, repositoryId, digest);
+        var isHeld = await IsHeldAsync(session, repositoryId, digest);
         if (isHeld)
         {
             await session.RunAsync(
@@ -257,6 +248,19 @@ internal static class GarbageTable
 
         return isHeld;
     }
+
+    /// <summary>Whether an index, a subject or a tag holds a manifest.</summary>
+    public static async ValueTask<bool> IsHeldAsync(Session session, long repositoryId, Digest digest) =>
+        await session.NumberAsync(
+            """
+            SELECT 1 WHERE EXISTS (SELECT 1 FROM manifest_reference r
+                    WHERE r.repository_id = $1 AND r.target_digest = $2
+                        AND r.kind IN ('Child', 'Mention') AND r.manifest_digest <> $2)
+                OR EXISTS (SELECT 1 FROM manifest m JOIN manifest s
+                        ON s.repository_id = m.repository_id AND s.digest = m.subject_digest
+                    WHERE m.repository_id = $1 AND m.digest = $2)
+            """,
+            repositoryId, digest.Text) is not null || await IsHeldByTagAsync(session, repositoryId, digest);
 
     private static async ValueTask<bool> IsHeldByTagAsync(Session session, long repositoryId, Digest digest)
     {

@@ -12,9 +12,8 @@ internal sealed class AccountCommand(RegistryFixture registry)
     /// <param name="input">What stands in the standard input.</param>
     /// <param name="arguments">The command.</param>
     public Task<CommandResult> TellAsync(string input, params string[] arguments) => RunAsync(
-        new Dictionary<string, string>(registry.DatabaseVariables)
+        new Dictionary<string, string>(registry.Variables)
         {
-            ["REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY"] = registry.DataFolder,
             ["REGISTRY_AUTH_LOCAL_ENABLED"] = "true",
             ["REGISTRY_AUTH_LOCAL_BCRYPTCOST"] = "4",
         },

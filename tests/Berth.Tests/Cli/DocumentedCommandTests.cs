@@ -74,6 +74,15 @@ public sealed partial class DocumentedCommandTests
     }
 
     [Fact]
+    public async Task The_commands_of_the_page_on_garbage_collection_work_as_they_stand()
+    {
+        await using var registry = await RegistryFixture.StartOnFilesAsync(s => s with { Auth = ApiRegistry.Auth });
+        var berth = string.Join(' ', BerthProgram.CommandOf(BerthProgram.Path));
+        var block = Assert.Single(BlocksOf("docs/garbage-collection.md"));
+        await RunAsync(registry, $"berth() {{ {berth} \"$@\"; }}\n{block}");
+    }
+
+    [Fact]
     public async Task The_commands_of_the_page_on_sign_in_without_passwords_work_as_they_stand()
     {
         await using var registry = await RegistryFixture.StartAsync(s => s with { Auth = ApiRegistry.Auth });

@@ -1,5 +1,6 @@
 using Berth.Blobs;
 using Berth.Lifecycle;
+using Berth.Metadata;
 using Berth.Settings;
 using Berth.Tests.Access;
 using Berth.Tests.Distribution;

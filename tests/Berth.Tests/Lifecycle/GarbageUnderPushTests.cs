@@ -36,7 +36,7 @@ public sealed class GarbageUnderPushTests
         });
         var collector = registry.Services.GetRequiredService<GarbageCollector>();
         var start = Stopwatch.GetTimestamp();
-        var (rounds, blobs, pushes) = (0, 0, 0);
+        var (rounds, blobs, pushes) = (0, 0L, 0);
         var pushing = Task.WhenAll(Enumerable.Range(0, Clients).Select(PushAsync));
         while (!pushing.IsCompleted)
         {

@@ -1,0 +1,77 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Berth.Metadata;
+
+namespace Berth.Cli;
+
+/// <summary><c>berth gc</c>: a whole collection of garbage now, besides those that run by themselves.</summary>
+internal static class GcCommand
+{
+    private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(200);
+
+    public static Command Create()
+    {
+        var grace = ApiCommand.Text(
+            "--grace", "How long a blob stays that nothing needs, such as 12h; storage.maintenance.gc.grace without "
+            + "it. With 0s, pushes that run meanwhile may have to be repeated.");
+        var dryRun = ApiCommand.Switch("--dry-run", "Only tell what would go.");
+        var yes = ApiCommand.Switch("--yes", "Don't ask.");
+        return ApiCommand.Create(
+            "gc", "Remove what nothing needs any more, now and all of it. Works beside a running server.",
+            call => RunAsync(
+                call, call.Parsed.GetValue(grace) is { } text ? ApiCall.DurationOf(text) : null,
+                call.Parsed.GetValue(dryRun), call.Parsed.GetValue(yes)),
+            grace, dryRun, yes);
+    }
+
+    private static async Task RunAsync(ApiCall call, TimeSpan? grace, bool isDryRun, bool isSure)
+    {
+        var seconds = grace?.TotalSeconds.ToString(CultureInfo.InvariantCulture);
+        var path = "garbage-collections/estimate" + (seconds is null ? "" : $"?graceSeconds={seconds}");
+        if (isDryRun)
+        {
+            await call.DoAsync("GET", path, null, found => $"A collection would remove {Text(found)}.");
+            return;
+        }
+
+        if (!isSure)
+        {
+            var found = await call.Api.AskAsync("GET", path, null, call.Cancellation);
+            await StandardInput.ConfirmAsync($"This removes {Text(found)}, for good.", "--yes", call.Cancellation);
+        }
+
+        var sent = new JsonObject { ["graceSeconds"] = grace?.TotalSeconds };
+        var made = await call.Api.AskAsync("POST", "garbage-collections", sent, call.Cancellation);
+        var id = made.GetProperty("id").GetInt64();
+        await using var node = call.Api.Settings is { } settings
+            ? await LocalNode.StartAsync(settings, call.Cancellation) : null;
+        var done = made;
+        var waiting = WaitAsync();
+        await WorkDisplay.ShowAsync(
+            waiting, "Collecting garbage", [], bar => bar.IsIndeterminate = true,
+            () => $"Removed {Text(done.GetProperty("removed"))} so far");
+        await waiting;
+        if (done.GetProperty("state").GetString() == CollectionStates.Failed)
+            throw new ApiRefusalException($"the collection failed: {done.GetProperty("error").GetString()}");
+        Console.WriteLine(call.IsJson ? done.GetRawText() : $"Removed {Text(done.GetProperty("removed"))}.");
+
+        async Task WaitAsync()
+        {
+            while (done.GetProperty("state").GetString() is not (CollectionStates.Done or CollectionStates.Failed))
+            {
+                await Task.Delay(BetweenLooks, call.Cancellation);
+                done = await call.Api.AskAsync("GET", $"garbage-collections/{id}", null, call.Cancellation);
+            }
+        }
+    }
+
+    private static string Text(JsonElement report)
+    {
+        var (manifests, blobs) = (Count("manifests", "manifest"), Count("blobs", "blob"));
+        return $"{manifests} and {blobs}, which frees {VerifyCommand.Bytes(report.GetProperty("bytes").GetInt64())}";
+
+        string Count(string field, string word) => VerifyCommand.Count(report.GetProperty(field).GetInt64(), word);
+    }
+}

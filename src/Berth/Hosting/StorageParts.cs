@@ -1,0 +1,53 @@
+using Berth.Blobs;
+using Berth.Metadata;
+using Berth.Registry;
+using Berth.Settings;
+using Berth.Telemetry;
+
+namespace Berth.Hosting;
+
+/// <summary>
+/// What a registry stores, and how it is changed: for servers, and for commands that change it themselves.
+/// </summary>
+internal static class StorageParts
+{
+    /// <param name="services">Where to add them, beside the settings, the clock and the log.</param>
+    /// <param name="settings">Where things are stored.</param>
+    /// <param name="database">The metadata.</param>
+    /// <param name="root">The data folder; null if blobs are elsewhere.</param>
+    public static void Add(IServiceCollection services, RegistrySettings settings, Database database, string? root)
+    {
+        services.AddSingleton(_ => database);
+        services.AddSingleton(provider => new AnswerCache(
+            settings.Limits.ManifestCacheBytes,
+            cache => database.Listen(
+                cache.Hear, cache.ForgetAll, provider.GetRequiredService<ILogger<AnswerCache>>())));
+        AddBlobStore(services, settings, root);
+        if (settings.Storage.IsShared) services.AddSingleton<Uploads, SharedUploads>();
+        else services.AddSingleton<Uploads, LocalUploads>();
+        services.AddSingleton<RepositoryTable>().AddSingleton<BlobTable>().AddSingleton<TagTable>()
+            .AddSingleton<ManifestTable>().AddSingleton<UploadTable>()
+            .AddSingleton<RepositoryChanges>().AddSingleton<RepositoryBlobs>();
+    }
+
+    private static void AddBlobStore(IServiceCollection services, RegistrySettings settings, string? root)
+    {
+        var storage = settings.Storage;
+        if (storage.IsRemote)
+        {
+            services.AddSingleton(provider => ObjectBlobStore.Open(
+                storage, provider.GetRequiredService<TimeProvider>(),
+                provider.GetRequiredService<ILogger<ObjectBlobStore>>())!);
+            services.AddSingleton(provider => Measured(provider.GetRequiredService<ObjectBlobStore>(), settings));
+            return;
+        }
+
+        services.AddSingleton(provider => new FileBlobStore(
+            root!, storage.Filesystem.DirectWrites, provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<FileBlobStore>>(), settings.Limits.ConcurrentSyncs));
+        services.AddSingleton(provider => Measured(provider.GetRequiredService<FileBlobStore>(), settings));
+    }
+
+    private static IBlobStore Measured(IBlobStore store, RegistrySettings settings) =>
+        TelemetrySlice.IsWanted(settings) ? new MeasuredBlobStore(store) : store;
+}

@@ -1,0 +1,63 @@
+using Berth.Oci;
+
+namespace Berth.Metadata;
+
+/// <summary>Reads what a collection of garbage would find, without a mark on anything.</summary>
+internal static class GarbageForecast
+{
+    /// <summary>Links that were condemned before a time, or came under review before another.</summary>
+    public static ValueTask<List<GarbageCandidate>> LinksAsync(
+        Session session, long condemnedBefore, long reviewedBefore) => session.AllAsync(
+        """
+        SELECT l.repository_id, r.name, l.digest FROM repository_blob l JOIN repository r ON r.id = l.repository_id
+        WHERE l.condemned_at <= $1
+        UNION ALL
+        SELECT l.repository_id, r.name, l.digest FROM repository_blob l JOIN repository r ON r.id = l.repository_id
+        WHERE l.review_since <= $2
+        """,
+        row => new GarbageCandidate(row.GetInt64(0), RepositoryName.Parse(row.GetString(1)), row.GetString(2)),
+        condemnedBefore, reviewedBefore);
+
+    /// <summary>The blobs among these that no manifest of a repository needs.</summary>
+    public static ValueTask<List<string>> NotNeededAsync(
+        Session session, long repositoryId, IReadOnlyList<string> digests) => session.AllAsync(
+        $"""
+        SELECT l.digest FROM repository_blob l
+        WHERE l.repository_id = $1 AND l.digest IN ({session.TextsIn("$2")})
+            AND NOT EXISTS (SELECT 1 FROM manifest_reference r WHERE r.repository_id = $1
+                AND r.target_digest = l.digest AND r.kind <> 'Subject')
+        """,
+        row => row.GetString(0), repositoryId, Session.ToTexts(digests));
+
+    /// <summary>The blobs that some manifests of a repository need, and no others.</summary>
+    public static ValueTask<List<string>> NeededOnlyByAsync(
+        Session session, long repositoryId, IReadOnlyList<string> manifests) => session.AllAsync(
+        $"""
+        SELECT l.digest FROM repository_blob l
+        WHERE l.repository_id = $1
+            AND l.digest IN (SELECT r.target_digest FROM manifest_reference r WHERE r.repository_id = $1
+                AND r.kind <> 'Subject' AND r.manifest_digest IN ({session.TextsIn("$2")}))
+            AND NOT EXISTS (SELECT 1 FROM manifest_reference r WHERE r.repository_id = $1
+                AND r.target_digest = l.digest AND r.kind <> 'Subject'
+                AND r.manifest_digest NOT IN ({session.TextsIn("$2")}))
+        """,
+        row => row.GetString(0), repositoryId, Session.ToTexts(manifests));
+
+    /// <summary>Blobs that nothing links any more, and their length in bytes.</summary>
+    public static async ValueTask<(long Blobs, long Bytes)> CondemnedTotalAsync(Session session, long before) =>
+        (await session.AllAsync(
+            """
+            SELECT count(*), CAST(coalesce(sum(size_bytes), 0) AS BIGINT) FROM blob b
+            WHERE b.condemned_at <= $1 AND NOT EXISTS (SELECT 1 FROM repository_blob l WHERE l.digest = b.digest)
+            """,
+            row => (row.GetInt64(0), row.GetInt64(1)), before))[0];
+
+    /// <summary>In how many repositories blobs are linked, and their lengths in bytes.</summary>
+    public static ValueTask<List<(string Digest, long Links, long SizeBytes)>> CountLinksAsync(
+        Session session, IEnumerable<string> digests) => session.AllAsync(
+        $"""
+        SELECT b.digest, b.size_bytes, count(*) FROM blob b JOIN repository_blob l ON l.digest = b.digest
+        WHERE b.digest IN ({session.TextsIn("$1")}) GROUP BY b.digest, b.size_bytes
+        """,
+        row => (row.GetString(0), row.GetInt64(2), row.GetInt64(1)), Session.ToTexts(digests));
+}
