@@ -19,6 +19,9 @@ public sealed class HiddenTimingTests : IAsyncLifetime
     /// <summary>Requests of each kind. Hidden and absent take turns, so a busy machine slows both.</summary>
     private const int Rounds = 20;
 
+    /// <summary>What takes longer in earnest does so each time.</summary>
+    private const int Attempts = 5;
+
     /// <summary>Reads and writes that name a repository, which stands for {0}.</summary>
     private static readonly (string Method, string Path)[] Requests =
     [
@@ -96,32 +99,44 @@ public sealed class HiddenTimingTests : IAsyncLifetime
         Assert.True(reads.Count > Requests.Length);
     }
 
+    [Once]
     [Fact]
     public async Task A_hidden_repository_takes_about_the_time_of_an_absent_one()
     {
-        var authorization = Basic("ann", Password);
         foreach (var (method, path) in Requests)
         {
             foreach (var (hidden, absent) in Pairs)
             {
-                var times = new Dictionary<string, List<double>> { [hidden] = [], [absent] = [] };
-                for (var round = 0; round < Rounds; round++)
+                // Half of it, and a millisecond, may be the machine's, which may have something else to do for a while.
+                var seen = new List<string>();
+                for (var isAlike = false; !isAlike;)
                 {
-                    foreach (var name in round % 2 == 0 ? [hidden, absent] : new[] { absent, hidden })
-                    {
-                        var begin = Stopwatch.GetTimestamp();
-                        await AskAsync(method, path, name, authorization);
-                        times[name].Add(Stopwatch.GetElapsedTime(begin).TotalMilliseconds);
-                    }
+                    var (one, two) = await MeasureAsync(method, path, hidden, absent);
+                    isAlike = Math.Max(one, two) < 2 * Math.Min(one, two) + 1;
+                    seen.Add($"{one:f2} ms for {hidden}, {two:f2} ms for {absent}");
+                    Assert.True(isAlike || seen.Count < Attempts, $"{method} {path}: {string.Join("; ", seen)}");
                 }
-
-                // A millisecond more or less is the machine's, as is half of the rest.
-                var (one, two) = (Median(times[hidden]), Median(times[absent]));
-                Assert.True(
-                    Math.Max(one, two) < 2 * Math.Min(one, two) + 1,
-                    $"{method} {path}: {one:f2} ms for {hidden}, {two:f2} ms for {absent}");
             }
         }
+    }
+
+    /// <returns>The medians in milliseconds.</returns>
+    private async Task<(double Hidden, double Absent)> MeasureAsync(
+        string method, string path, string hidden, string absent)
+    {
+        var authorization = Basic("ann", Password);
+        var times = new Dictionary<string, List<double>> { [hidden] = [], [absent] = [] };
+        for (var round = 0; round < Rounds; round++)
+        {
+            foreach (var name in round % 2 == 0 ? [hidden, absent] : new[] { absent, hidden })
+            {
+                var begin = Stopwatch.GetTimestamp();
+                await AskAsync(method, path, name, authorization);
+                times[name].Add(Stopwatch.GetElapsedTime(begin).TotalMilliseconds);
+            }
+        }
+
+        return (Median(times[hidden]), Median(times[absent]));
 
         static double Median(List<double> all) => all.Order().ElementAt(all.Count / 2);
     }

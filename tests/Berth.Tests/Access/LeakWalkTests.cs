@@ -47,6 +47,7 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
         Assert.InRange(walk.Routes.Count(route => route.IsOfPlaces), 60, 1000);
     }
 
+    [Once]
     [Fact]
     public async Task The_walk_finds_a_private_repository_that_was_made_public()
     {
@@ -77,6 +78,7 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
             RoutesOf(await new Walk(actors.Registry, actors).FindLeaksAsync()));
     }
 
+    [Once]
     [Fact]
     public async Task The_walk_finds_holes_in_single_routes_and_no_others()
     {
@@ -105,6 +107,7 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
             Assert.Equal(holes.Count, leaks.Count(leak => leak.Actor == actor && leak.Query.Length == 0));
     }
 
+    [Once]
     [Fact]
     public async Task Nothing_outside_the_distribution_api_tells_what_is_stored()
     {

@@ -15,64 +15,52 @@ public sealed class OpenIdLinkTests
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Theory]
-    [InlineData(LinkRule.None, "alice", null, false)]
-    [InlineData(LinkRule.VerifiedEmail, "alice", null, true)]
-    [InlineData(LinkRule.VerifiedEmail, "mallory", null, false)]
-    [InlineData(LinkRule.VerifiedEmail, "alice", "administrator", false)]
-    [InlineData(LinkRule.VerifiedEmail, "alice", "auditor", false)]
-    public async Task An_existing_account_is_linked_by_its_address_if_the_rule_says_so(
-        LinkRule link, string user, string? role, bool isLinked)
-    {
-        var server = await OidcServer.SharedAsync();
-        await using var registry = await AccountsOf.StartAsync(
-            auth => auth with { Oidc = [server.Settings], Link = link });
-        var accounts = new AccountsOf(registry);
-        await accounts.AddUserAsync("owner", "a local password");
-        await accounts.SetAsync("owner", account => account with
-        {
-            Email = $"{user}@example.org",
-            IsEmailVerified = true,
-            Role = role,
-        });
-        using var browser = new TestBrowser(registry);
-        using var answer = await browser.SignInAsync(user);
-        Assert.Equal(isLinked ? "owner" : role is null ? user : null, await browser.WhoAsync());
-        if (role is null) return;
-        Assert.Contains(registry.Log, line => line.Contains(
-            $"owner is {role} of the registry, and such accounts are not linked", StringComparison.Ordinal));
-    }
-
-    [Theory]
-    [InlineData(LinkRule.Name, null, true)]
-    [InlineData(LinkRule.Name, "auditor", false)]
-    [InlineData(LinkRule.None, null, false)]
-    [InlineData(LinkRule.VerifiedEmail, null, false)]
-    public async Task An_existing_account_is_linked_by_the_claim_with_the_name_if_the_rule_says_so(
-        LinkRule link, string? role, bool isLinked)
+    [InlineData(LinkRule.None, "alice.there", "mallory.there", "carol.there", "dave.there", null, null)]
+    [InlineData(LinkRule.VerifiedEmail, "owner", "mallory.there", null, null, null, null)]
+    [InlineData(LinkRule.Name, "alice.there", "mallory.there", "carol.there", "dave.there", "bob.there", null)]
+    public async Task An_existing_account_is_linked_by_its_address_or_by_the_claim_with_the_name_if_the_rule_says_so(
+        LinkRule link, string? alice, string? mallory, string? carol, string? dave, string? bob, string? erin)
     {
         var server = await OidcServer.SharedAsync();
         await using var registry = await AccountsOf.StartAsync(
             auth => auth with { Oidc = [server.Settings with { NameClaim = "nickname" }], Link = link });
         var accounts = new AccountsOf(registry);
-        await accounts.AddUserAsync("alice", "a local password");
-        await accounts.AddUserAsync("alice.there", "a local password");
-        await accounts.SetAsync("alice.there", account => account with { Role = role });
-        using var browser = new TestBrowser(registry);
-        var callback = await browser.BeginAsync("alice");
-        if (isLinked)
+        foreach (var (name, email, role) in new[]
         {
-            using var answer = await browser.GetAsync(callback);
-            Assert.Equal("alice.there", await browser.WhoAsync());
-        }
-        else
+            ("owner", "alice", null), ("waiting", "mallory", null), ("chief", "carol", "administrator"),
+            ("reviewer", "dave", "auditor"), ("bob.there", null, null), ("erin.there", null, "auditor"),
+        })
         {
-            await OpenIdSignInTests.AssertRefusedAsync(browser, callback, HttpStatusCode.Forbidden);
+            await accounts.AddUserAsync(name, "a local password");
+            await accounts.SetAsync(name, account => account with
+            {
+                Email = email is null ? null : $"{email}@example.org",
+                IsEmailVerified = email is not null,
+                Role = role,
+            });
         }
 
-        // Whoever has no account there gets one of that name, too.
-        browser.ForgetCookies();
-        await browser.SignInAsync("bob");
-        Assert.Equal("bob.there", await browser.WhoAsync());
+        foreach (var (user, expected) in new[]
+        {
+            ("alice", alice), ("mallory", mallory), ("carol", carol), ("dave", dave), ("bob", bob), ("erin", erin),
+        })
+        {
+            using var browser = new TestBrowser(registry);
+            var callback = await browser.BeginAsync(user);
+            if (expected is null)
+            {
+                await OpenIdSignInTests.AssertRefusedAsync(browser, callback, HttpStatusCode.Forbidden);
+                continue;
+            }
+
+            using var answer = await browser.GetAsync(callback);
+            Assert.Equal(expected, await browser.WhoAsync());
+        }
+
+        if (link == LinkRule.None) return;
+        var staff = link == LinkRule.Name ? "erin.there is auditor" : "chief is administrator";
+        Assert.Contains(registry.Log, line => line.Contains(
+            $"{staff} of the registry, and such accounts are not linked", StringComparison.Ordinal));
     }
 
     [Theory]
