@@ -130,11 +130,11 @@ public sealed class RateLimitTests
               200
               RateLimit-Limit: 1;w=21600
               RateLimit-Remaining: 0;w=21600
-              Docker-RateLimit-Source: address
+              Docker-RateLimit-Source: 127.0.0.1
             GET /v2/open/app/manifests/1
               Authorization: {nobody}
               429 TOOMANYREQUESTS
-              Docker-RateLimit-Source: address
+              Docker-RateLimit-Source: 127.0.0.1
             GET /v2/open/app/manifests/1
               Authorization: {ann}
               200
@@ -217,7 +217,7 @@ public sealed class RateLimitTests
             GET /api/v1/repositories/open/app
               200
               RateLimit-Remaining: 1;w=60
-              Docker-RateLimit-Source: address
+              Docker-RateLimit-Source: 127.0.0.1
             """);
     }
 

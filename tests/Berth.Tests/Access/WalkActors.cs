@@ -184,8 +184,13 @@ internal sealed class WalkActors : IAsyncDisposable
         var (_, elsewhere) = await accounts.AddTokenAsync(limited, patterns: "open/*");
         Add("token for elsewhere", Basic("limited", elsewhere));
         var (_, over) = await accounts.AddTokenAsync(
-            limited, expiresAt: TimeProvider.System.GetUtcNow().AddMinutes(-1));
+            limited, expiresAt: TimeProvider.System.GetUtcNow().AddDays(-2));
         Add("expired token", Basic("limited", over));
+
+        // With it, an upload goes on, so it still shows where one may be.
+        var (_, ended) = await accounts.AddTokenAsync(
+            limited, expiresAt: TimeProvider.System.GetUtcNow().AddMinutes(-1));
+        Add("token that just ended", Basic("limited", ended), maySee: true);
         Add("bearer token", await accounts.BearerAsync(Basic("limited", Password), "repository:team/app:pull"), true);
         var whole = new WalkActor("personal token", null, true);
         all.Add(await PersonalAsync());
