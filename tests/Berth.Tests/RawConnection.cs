@@ -94,6 +94,16 @@ internal sealed class RawConnection : IDisposable
         return all;
     }
 
+    /// <summary>What comes until the connection ends.</summary>
+    public async Task<string> ReadToEndAsync()
+    {
+        while (await ReadSomeAsync())
+        {
+        }
+
+        return Encoding.Latin1.GetString([.. received]);
+    }
+
     /// <summary>How many bytes still come until the connection ends, in whatever way.</summary>
     public async Task<long> CountToEndAsync()
     {

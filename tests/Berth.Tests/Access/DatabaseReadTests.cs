@@ -1,5 +1,3 @@
-using System.Diagnostics;
-using System.Diagnostics.Metrics;
 using System.Net.Http.Headers;
 using Berth.Metadata;
 using Berth.Settings;
@@ -28,14 +26,7 @@ public sealed class DatabaseReadTests
                 {
                     Local = new LocalSettings { Enabled = true, AdminPassword = AdminPassword, BcryptCost = 4 },
                 },
-                Http = s.Http with
-                {
-                    Debug = new DebugSettings
-                    {
-                        Addr = "127.0.0.1:0",
-                        Prometheus = new PrometheusSettings { Enabled = true },
-                    },
-                },
+                Http = s.Http with { Debug = CountedReads.Telemetry },
             },
             clock);
         var accounts = new AccountsOf(registry);
@@ -48,7 +39,7 @@ public sealed class DatabaseReadTests
         await accounts.GrantAsync(robot, "team/*", "pull");
         var (_, secret) = await accounts.AddTokenAsync(robot, TokenKinds.Robot);
         var basic = Basic("reader", "a long password");
-        using var reads = new Reads();
+        using var reads = new CountedReads();
         foreach (var authorization in new[]
         {
             basic, Basic("robot.team", secret), await accounts.BearerAsync(basic, "repository:team/app:pull"),
@@ -75,56 +66,9 @@ public sealed class DatabaseReadTests
         {
             using var request = new HttpRequestMessage(HttpMethod.Get, path);
             request.Headers.Authorization = AuthenticationHeaderValue.Parse(authorization);
-            request.Headers.Add("traceparent", $"00-{reads.Trace}-{ActivitySpanId.CreateRandom()}-01");
+            reads.Follow(request);
             using var answer = await registry.Client.SendAsync(request, Stop);
             return (int)answer.StatusCode;
-        }
-    }
-
-    /// <summary>
-    /// Counts reads by the program's own metric. Other tests, and the registry between requests, read too: the reads of
-    /// this test's requests are known by their trace.
-    /// </summary>
-    private sealed class Reads : IDisposable
-    {
-        private readonly MeterListener measurements = new();
-        private readonly ActivityListener requests = new()
-        {
-            ShouldListenTo = source => source.Name == "Microsoft.AspNetCore",
-            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.PropagationData,
-        };
-
-        private int count;
-
-        public Reads()
-        {
-            measurements.InstrumentPublished = (instrument, listening) =>
-            {
-                if (instrument.Name == "db.client.operation.duration") listening.EnableMeasurementEvents(instrument);
-            };
-            measurements.SetMeasurementEventCallback<double>(Measure);
-            measurements.Start();
-            ActivitySource.AddActivityListener(requests);
-        }
-
-        public ActivityTraceId Trace { get; } = ActivityTraceId.CreateRandom();
-
-        public int Count => Volatile.Read(ref count);
-
-        public void Dispose()
-        {
-            measurements.Dispose();
-            requests.Dispose();
-        }
-
-        private void Measure(
-            Instrument instrument, double seconds, ReadOnlySpan<KeyValuePair<string, object?>> tags, object? state)
-        {
-            if (Activity.Current?.TraceId != Trace) return;
-            foreach (var tag in tags)
-            {
-                if (tag is { Key: "db.operation.name", Value: "read" }) Interlocked.Increment(ref count);
-            }
         }
     }
 }

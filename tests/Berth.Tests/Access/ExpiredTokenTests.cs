@@ -6,6 +6,7 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Berth.Tests.Access;
 
 /// <summary>Tokens that have ended.</summary>
+[Accounts]
 [Inside]
 public sealed class ExpiredTokenTests
 {

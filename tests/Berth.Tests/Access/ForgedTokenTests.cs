@@ -12,6 +12,7 @@ using static Berth.Tests.Access.TokenRegistry;
 namespace Berth.Tests.Access;
 
 /// <summary>Tokens that must not work: forged, for others, over, or of a key that was replaced.</summary>
+[Accounts]
 [Inside]
 public sealed class ForgedTokenTests
 {

@@ -7,6 +7,7 @@ using static Berth.Tests.Access.AccountsOf;
 namespace Berth.Tests.Access;
 
 /// <summary>Uploads that take longer than their token is valid, and what happens in the meantime.</summary>
+[Accounts]
 [Inside]
 public sealed class LongUploadTests : IAsyncLifetime
 {

@@ -10,6 +10,7 @@ namespace Berth.Tests.Access;
 /// Scopes at random, well-formed and not: whatever is asked for, a token allows nothing beyond what its owner may do,
 /// and nothing in a repository that no scope names.
 /// </summary>
+[Accounts]
 [Inside]
 public sealed class ScopeFuzzTests
 {

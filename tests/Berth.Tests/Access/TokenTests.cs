@@ -20,6 +20,7 @@ public sealed class TokenTests
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
+    [Accounts]
     [Fact]
     public async Task A_logged_out_client_gets_a_token_for_pulls_and_is_asked_to_sign_in_for_a_push()
     {
@@ -132,6 +133,7 @@ public sealed class TokenTests
         }
     }
 
+    [Accounts]
     [Fact]
     public async Task A_mount_takes_only_from_what_the_token_may_pull()
     {
@@ -253,6 +255,7 @@ public sealed class TokenTests
         Assert.Equal(granted.Length, JsonNode.Parse(token)!["access"]!.AsArray().Count);
     }
 
+    [Accounts]
     [Fact]
     public async Task A_token_outlives_a_restart()
     {

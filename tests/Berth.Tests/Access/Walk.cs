@@ -10,9 +10,16 @@ internal sealed partial record WalkAnswer(int Status, string Headers, string Bod
 {
     private static readonly string[] ClaimsOfTheMoment = ["jti", "iat", "nbf", "exp"];
 
-    /// <summary>Without what differs between any two answers.</summary>
-    public string Like(string place) =>
-        $"{Status}\n{Headers}\n{IssueTime().Replace(Token().Replace(Body, ClaimsOf), "")}".Replace(place, "NAME");
+    /// <summary>Without what differs between any two answers: names, too, which may be words of an error.</summary>
+    public string Without(params IEnumerable<string> places)
+    {
+        var body = IssueTime().Replace(Token().Replace(Body, ClaimsOf), "");
+        var all = $"{Status}\n{Headers}\n{body}";
+        return WithoutUploads(places.Aggregate(all, (text, place) => text.Replace(place, "NAME")));
+    }
+
+    /// <summary>Uploads that differ in nothing but their ids.</summary>
+    public static string WithoutUploads(string answer) => Upload().Replace(answer, "UPLOAD");
 
     /// <summary>An access token says as much as the rest of the answer.</summary>
     private static string ClaimsOf(Match token)
@@ -24,6 +31,9 @@ internal sealed partial record WalkAnswer(int Status, string Headers, string Bod
 
     [GeneratedRegex(@"eyJ[\w-]+\.([\w-]+)\.[\w-]+")]
     private static partial Regex Token();
+
+    [GeneratedRegex(@"\b[0-9a-f]{32}\b")]
+    private static partial Regex Upload();
 
     [GeneratedRegex("\"issued_at\":\"[^\"]+\"")]
     private static partial Regex IssueTime();
@@ -76,7 +86,7 @@ internal sealed class Walk(RegistryFixture registry, WalkActors actors)
     public async Task<List<Leak>> FindLeaksAsync(Func<WalkedRoute, bool>? which = null)
     {
         var asked =
-            from route in Routes
+            from route in Routes.Concat(WalkedRoutes.OtherWays)
             where route.IsOfPlaces && which?.Invoke(route) != false
             from actor in Actors
             from pair in HiddenFrom(actor, route)
@@ -88,7 +98,7 @@ internal sealed class Walk(RegistryFixture registry, WalkActors actors)
             var (route, actor, (hidden, absent), query) = each;
             var shown = await AskAsync(actor, route, hidden, query);
             var other = await AskAsync(actor, route, absent, query);
-            if (shown.Like(hidden) == other.Like(absent)) return;
+            if (shown.Without(hidden, absent) == other.Without(hidden, absent)) return;
             lock (leaks) leaks.Add(new Leak(route, actor.Name, query, shown, other));
         });
         return leaks;
@@ -96,7 +106,7 @@ internal sealed class Walk(RegistryFixture registry, WalkActors actors)
 
     public async Task<WalkAnswer> AskAsync(WalkActor actor, WalkedRoute route, string place, string query = "")
     {
-        var path = string.Format(route.Path, place) + query;
+        var path = actor.Fill(route.Path, place) + query;
         using var request = new HttpRequestMessage(new HttpMethod(route.Method), new Uri(registry.BaseAddress, path));
         actor.Sign(request, registry);
         request.Content = ContentOf(actor, route, place);
@@ -116,16 +126,21 @@ internal sealed class Walk(RegistryFixture registry, WalkActors actors)
     /// <summary>Places that somebody may not see, each with one that is as absent to them.</summary>
     private static IEnumerable<(string Hidden, string Absent)> HiddenFrom(WalkActor actor, WalkedRoute route)
     {
-        var isOfRobots = route.Places[0].StartsWith("robot.", StringComparison.Ordinal);
-        if (!actor.MaySee) yield return isOfRobots ? ("robot.team.ci", "robot.gone.ci") : ("team", "gone");
-        if (!actor.IsStaff) yield return isOfRobots ? ("robot.else.ci", "robot.none.ci") : ("else", "none");
+        // Where the path names it anyway, the answer may too.
+        if (!actor.MaySee && !route.Path.Contains("/team/", StringComparison.Ordinal))
+            yield return (route.PlaceOf("team"), route.PlaceOf("gone"));
+        if (!actor.IsStaff) yield return (route.PlaceOf("else"), route.PlaceOf("none"));
     }
 
     private static HttpContent? ContentOf(WalkActor actor, WalkedRoute route, string place)
     {
         if (route.Method is not ("PUT" or "PATCH" or "POST")) return null;
         if (route.Path.StartsWith("/api/", StringComparison.Ordinal))
-            return new StringContent("{}", Encoding.UTF8, "application/json");
+        {
+            var body = route.Body is null ? "{}" : actor.Fill(route.Body, place);
+            return new StringContent(body, Encoding.UTF8, "application/json");
+        }
+
         if (route.Shown != "/token") return new ByteArrayContent([]);
         return new FormUrlEncodedContent(new Dictionary<string, string>
         {

@@ -34,6 +34,10 @@ internal sealed record WalkActor(string Name, string? Authorization, bool MaySee
         }
     }
 
+    /// <summary>A path or a body, with a place, and the caller's own namespace if they have one.</summary>
+    public string Fill(string text, string place) =>
+        text.Replace("{0}", place).Replace("{me}", Login.Name is { Length: > 0 } name ? name : "nobody");
+
     public void Sign(HttpRequestMessage request, RegistryFixture registry)
     {
         if (Authorization is not null) request.Headers.TryAddWithoutValidation("Authorization", Authorization);
@@ -123,10 +127,15 @@ internal sealed class WalkActors : IAsyncDisposable
         {
             await LocalUserTests.PushAsync(script, name, "admin");
             await LocalUserTests.PushImageAsync(script, name);
+            script.Give("own", WalkedRoutes.TextOf(name.Split('/')[0]));
+            await script.PlayAsync(
+                $"POST /v2/{name}/blobs/uploads/?digest={{sha256 own}}\n Authorization: {{admin}}\n > {{own}}\n 201");
         }
 
         foreach (var name in new[] { "team", "else" })
         {
+            await accounts.AddUserAsync($"{name}-user", Password);
+            await AskAsync(HttpMethod.Post, $"organizations/{name}/teams", new JsonObject { ["name"] = "dev" });
             await AskAsync(HttpMethod.Post, "robots", new JsonObject
             {
                 ["name"] = $"robot.{name}.ci",
@@ -175,8 +184,13 @@ internal sealed class WalkActors : IAsyncDisposable
         var (_, elsewhere) = await accounts.AddTokenAsync(limited, patterns: "open/*");
         Add("token for elsewhere", Basic("limited", elsewhere));
         var (_, over) = await accounts.AddTokenAsync(
-            limited, expiresAt: TimeProvider.System.GetUtcNow().AddMinutes(-1));
+            limited, expiresAt: TimeProvider.System.GetUtcNow().AddDays(-2));
         Add("expired token", Basic("limited", over));
+
+        // With it, an upload goes on, so it still shows where one may be.
+        var (_, ended) = await accounts.AddTokenAsync(
+            limited, expiresAt: TimeProvider.System.GetUtcNow().AddMinutes(-1));
+        Add("token that just ended", Basic("limited", ended), maySee: true);
         Add("bearer token", await accounts.BearerAsync(Basic("limited", Password), "repository:team/app:pull"), true);
         var whole = new WalkActor("personal token", null, true);
         all.Add(await PersonalAsync());

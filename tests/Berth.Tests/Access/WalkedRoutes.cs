@@ -1,5 +1,7 @@
+using System.Text;
 using System.Text.RegularExpressions;
 using Berth.Distribution;
+using Berth.Oci;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -8,9 +10,11 @@ namespace Berth.Tests.Access;
 /// <summary>A route of the program, as the walk asks for it.</summary>
 /// <param name="Method">GET and so on.</param>
 /// <param name="Shown">Its path, for people.</param>
-/// <param name="Path">Its path, where {0} stands for a place.</param>
+/// <param name="Path">Its path, where {0} stands for a place, and {me} for the caller.</param>
 /// <param name="Places">What there is, or is not, to put there: namespaces, users or robots.</param>
-internal sealed record WalkedRoute(string Method, string Shown, string Path, IReadOnlyList<string> Places)
+/// <param name="Body">What is sent, with the same; null: what the path needs.</param>
+internal sealed record WalkedRoute(
+    string Method, string Shown, string Path, IReadOnlyList<string> Places, string? Body = null)
 {
     /// <summary>Whether what it is asked for may be hidden, or absent.</summary>
     public bool IsOfPlaces => Places.Count > 1 && Places != WalkedRoutes.Users;
@@ -20,6 +24,10 @@ internal sealed record WalkedRoute(string Method, string Shown, string Path, IRe
     /// </summary>
     public bool EndsSignIns => Path is "/auth/logout" or "/api/v1/me/tokens/current"
         || Method == "DELETE" && Path == "/api/v1/me/sessions";
+
+    /// <summary>What stands for a namespace where the place is something of it.</summary>
+    public string PlaceOf(string space) => Places == WalkedRoutes.Robots ? WalkedRoutes.RobotOf(space)
+        : Places == WalkedRoutes.Blobs ? WalkedRoutes.BlobOf(space) : space;
 
     public override string ToString() => $"{Method} {Shown}";
 }
@@ -36,7 +44,10 @@ internal static partial class WalkedRoutes
 
     public static readonly string[] Users = ["stranger", "nobody"];
 
-    private static readonly string[] Robots = ["robot.team.ci", "robot.else.ci", "robot.gone.ci"];
+    public static readonly string[] Robots = [RobotOf("team"), RobotOf("else"), RobotOf("gone")];
+
+    /// <summary>Blobs that are in one namespace alone.</summary>
+    public static readonly string[] Blobs = [.. Namespaces.Select(BlobOf)];
 
     private static readonly string[] Nowhere = ["-"];
 
@@ -53,12 +64,47 @@ internal static partial class WalkedRoutes
         [V2Kind.Referrers] = "/v2/{0}/app/referrers/" + Blob,
     };
 
-    /// <summary>Lists of the API that may be asked about one namespace.</summary>
+    /// <summary>Lists of the API that may be asked about one namespace, or something in it.</summary>
     private static readonly string[] ListsOfOne =
     [
         "/api/v1/grants?namespace={0}", "/api/v1/robots?namespace={0}", "/api/v1/repositories?namespace={0}",
         "/api/v1/access/explain?user=stranger&repository={0}/app",
         "/api/v1/access/explain?user=filed&repository={0}/app",
+        "/api/v1/access/explain?user=robot.{0}.ci&repository=team/app", "/api/v1/grants?robot=robot.{0}.ci",
+        "/api/v1/grants?team={0}/dev", "/api/v1/grants?user={0}-user", "/api/v1/robots?repository={0}/app",
+    ];
+
+    /// <summary>Mounts into a repository that some may push to.</summary>
+    private static readonly WalkedRoute[] Mounts =
+    [
+        .. new[] { "open", "team" }.Select(to => $"/v2/{to}/app/blobs/uploads/?mount={Blob}&from={{0}}/app")
+            .Select(path => new WalkedRoute("POST", path.Replace(Blob, "DIGEST"), path, Namespaces)),
+    ];
+
+    /// <summary>
+    /// Other ways to name what may be hidden. Whoever may would make something with them, so they are walked only by
+    /// those from whom it is hidden.
+    /// </summary>
+    public static readonly WalkedRoute[] OtherWays =
+    [
+        .. new[] { "team", "{me}" }.Select(to => $"/v2/{to}/app/blobs/uploads/?mount={{0}}")
+            .Select(path => new WalkedRoute("POST", path, path, Blobs)),
+        new(
+            "POST", "/v2/{me}/app/blobs/uploads/?mount=DIGEST&from={0}/app",
+            $"/v2/{{me}}/app/blobs/uploads/?mount={Blob}&from={{0}}/app", Namespaces),
+        .. new[]
+        {
+            ("grants", """{"names":"{0}/app","user":"stranger","actions":["pull"]}"""),
+            ("grants", """{"names":"{me}/app","robot":"robot.{0}.ci","actions":["pull"]}"""),
+            ("grants", """{"names":"{me}/app","team":"{0}/dev","actions":["pull"]}"""),
+            ("invitations", """{"organization":"{0}"}"""),
+            ("repositories", """{"name":"{0}/app"}"""),
+            ("repositories", """{"name":"{0}/app","isPublic":true}"""),
+            ("robots", """{"name":"robot.walk","namespace":"{0}"}"""),
+            ("robots", """{"name":"robot.walk","namespace":"{me}","grants":[{"names":"{0}/app","role":"reader"}]}"""),
+            ("robots", """{"name":"robot.walk","repository":"{0}/app"}"""),
+        }.Select(way => new WalkedRoute(
+            "POST", $"/api/v1/{way.Item1} {way.Item2}", $"/api/v1/{way.Item1}", Namespaces, way.Item2)),
     ];
 
     /// <summary>Answered before routing: the checks of load balancers, and what matches nothing.</summary>
@@ -72,6 +118,7 @@ internal static partial class WalkedRoutes
         return
         [
             .. table.Select(row => OfDistribution(row.Method, row.Kind)),
+            .. Mounts,
             .. Unrouted.Select(path => new WalkedRoute("GET", path, path, Nowhere)),
             .. endpoints.SelectMany(Of)
                 .Concat(ListsOfOne.Select(path => new WalkedRoute("GET", path, path, Namespaces)))
@@ -79,6 +126,13 @@ internal static partial class WalkedRoutes
                 .ThenBy(route => route.Method, StringComparer.Ordinal),
         ];
     }
+
+    public static string RobotOf(string space) => $"robot.{space}.ci";
+
+    public static string BlobOf(string space) => Digest.Of(DigestAlgorithm.Sha256, TextOf(space)).Text;
+
+    /// <summary>The blob itself.</summary>
+    public static byte[] TextOf(string space) => Encoding.UTF8.GetBytes($"only in {space}");
 
     /// <summary>What else a route of the distribution API may be asked with.</summary>
     public static IEnumerable<string> QueriesOf(WalkedRoute route) => (route.Method, route.Path) switch

@@ -17,6 +17,7 @@ public sealed class AccountCommandTests
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
+    [Accounts]
     [Fact]
     public async Task A_command_does_the_same_on_the_database_and_through_the_server()
     {
@@ -94,6 +95,7 @@ public sealed class AccountCommandTests
         Directory.Delete(folder, recursive: true);
     }
 
+    [Accounts]
     [Fact]
     public async Task A_locked_out_operator_gets_in_again_beside_a_running_server()
     {

@@ -22,6 +22,7 @@ public sealed class SavedTokenTests : IDisposable
 
     public void Dispose() => _home.Delete(recursive: true);
 
+    [Accounts]
     [Fact]
     public async Task A_command_uses_the_token_for_its_server_unless_other_credentials_are_named()
     {
@@ -62,6 +63,7 @@ public sealed class SavedTokenTests : IDisposable
         Assert.Contains("remove it, and run `berth login` again", broken.Errors);
     }
 
+    [Accounts]
     [Fact]
     public async Task A_logout_revokes_the_token_and_forgets_it()
     {

@@ -73,6 +73,7 @@ public sealed class BrowserSessionTests
         }
     }
 
+    [Once]
     [Theory]
     [InlineData("")]
     [InlineData("{")]
@@ -104,6 +105,7 @@ public sealed class BrowserSessionTests
         }
     }
 
+    [Once]
     [Theory]
     [InlineData("Origin", "https://evil.example.com")]
     [InlineData("Origin", "null")]

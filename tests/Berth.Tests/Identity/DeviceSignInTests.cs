@@ -66,6 +66,7 @@ public sealed class DeviceSignInTests
         home.Delete(recursive: true);
     }
 
+    [Accounts]
     [Fact]
     public async Task A_program_gets_one_token_and_only_once_it_is_let_in()
     {
@@ -114,6 +115,7 @@ public sealed class DeviceSignInTests
         Assert.Contains($"value=\"/auth/device?code={code}\"", text, StringComparison.Ordinal);
     }
 
+    [Accounts]
     [Fact]
     public async Task What_was_refused_or_is_over_gets_nothing()
     {
@@ -151,6 +153,7 @@ public sealed class DeviceSignInTests
         Assert.Equal(HttpStatusCode.TooManyRequests, second.StatusCode);
     }
 
+    [Accounts]
     [Fact]
     public async Task One_network_can_not_take_all_places_of_programs_that_wait()
     {

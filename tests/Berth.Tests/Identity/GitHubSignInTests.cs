@@ -14,6 +14,7 @@ public sealed class GitHubSignInTests
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
+    [Accounts]
     [Fact]
     public async Task A_user_of_GitHub_has_its_organizations_and_teams_as_groups()
     {

@@ -16,6 +16,7 @@ public sealed class GitLabSignInTests
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
+    [Accounts]
     [Fact]
     public async Task A_user_of_GitLab_has_its_groups_with_their_full_path()
     {

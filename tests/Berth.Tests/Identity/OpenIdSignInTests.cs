@@ -17,6 +17,7 @@ public sealed class OpenIdSignInTests
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
+    [Accounts]
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -185,6 +186,7 @@ public sealed class OpenIdSignInTests
             "https://registry.example.com/hub/auth/corp/callback", Query(start.Headers.Location!)["redirect_uri"]);
     }
 
+    [Accounts]
     [Fact]
     public async Task A_disabled_account_is_signed_out_within_a_second_and_can_not_sign_in()
     {
@@ -199,6 +201,7 @@ public sealed class OpenIdSignInTests
         await AssertRefusedAsync(browser, await browser.BeginAsync("alice"), HttpStatusCode.Forbidden);
     }
 
+    [Accounts]
     [Fact]
     public async Task Groups_follow_the_provider_at_each_sign_in()
     {
@@ -228,6 +231,7 @@ public sealed class OpenIdSignInTests
         Assert.Equal("alice", await browser.WhoAsync());
     }
 
+    [Accounts]
     [Fact]
     public async Task Two_systems_with_the_same_name_of_a_user_have_two_users()
     {
@@ -251,54 +255,7 @@ public sealed class OpenIdSignInTests
             browser, new Uri(registry.BaseAddress, "auth/other/callback" + callback.Query), HttpStatusCode.BadRequest);
     }
 
-    [Theory]
-    [InlineData(LinkRule.None, "alice", null, false)]
-    [InlineData(LinkRule.VerifiedEmail, "alice", null, true)]
-    [InlineData(LinkRule.VerifiedEmail, "mallory", null, false)]
-    [InlineData(LinkRule.VerifiedEmail, "alice", "administrator", false)]
-    [InlineData(LinkRule.VerifiedEmail, "alice", "auditor", false)]
-    public async Task An_existing_account_is_linked_by_its_address_if_the_rule_says_so(
-        LinkRule link, string user, string? role, bool isLinked)
-    {
-        var server = await OidcServer.SharedAsync();
-        await using var registry = await StartOnAsync(auth => auth with { Oidc = [server.Settings], Link = link });
-        var accounts = new AccountsOf(registry);
-        await accounts.AddUserAsync("owner", "a local password");
-        await accounts.SetAsync("owner", account => account with
-        {
-            Email = $"{user}@example.org",
-            IsEmailVerified = true,
-            Role = role,
-        });
-        using var browser = new TestBrowser(registry);
-        using var answer = await browser.SignInAsync(user);
-        Assert.Equal(isLinked ? "owner" : role is null ? user : null, await browser.WhoAsync());
-        if (role is null) return;
-        Assert.Contains(registry.Log, line => line.Contains(
-            $"owner is {role} of the registry, and such accounts are not linked", StringComparison.Ordinal));
-    }
-
-    [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public async Task An_address_that_a_user_wrote_catches_nobody_and_one_by_an_administrator_counts(bool isByAdmin)
-    {
-        var server = await OidcServer.SharedAsync();
-        await using var registry = await StartOnAsync(
-            auth => auth with { Oidc = [server.Settings], Link = LinkRule.VerifiedEmail });
-        await new AccountsOf(registry).AddUserAsync("waiting", "a local password");
-        using var request = new HttpRequestMessage(
-            HttpMethod.Patch, new Uri(registry.BaseAddress, isByAdmin ? "api/v1/users/waiting" : "api/v1/me"));
-        request.Headers.TryAddWithoutValidation(
-            "Authorization", isByAdmin ? Basic("admin", AdminPassword) : Basic("waiting", "a local password"));
-        request.Content = JsonContent.Create(new { email = "alice@example.org" });
-        using var changed = await registry.Client.SendAsync(request, Stop);
-        Assert.Equal(HttpStatusCode.OK, changed.StatusCode);
-        using var browser = new TestBrowser(registry);
-        await browser.SignInAsync("alice");
-        Assert.Equal(isByAdmin ? "waiting" : "alice", await browser.WhoAsync());
-    }
-
+    [Accounts]
     [Fact]
     public async Task An_address_that_is_not_verified_is_not_kept_so_that_nobody_can_wait_for_its_owner()
     {
@@ -311,6 +268,7 @@ public sealed class OpenIdSignInTests
         Assert.False(me.TryGetProperty("email", out _));
     }
 
+    [Accounts]
     [Fact]
     public async Task The_database_has_no_cookie_and_the_audit_log_the_sign_in()
     {

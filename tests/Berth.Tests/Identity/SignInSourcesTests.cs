@@ -16,6 +16,7 @@ public sealed class SignInSourcesTests
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
+    [Accounts]
     [Fact]
     public async Task A_user_of_a_directory_has_the_rights_of_its_groups_and_an_account()
     {
@@ -81,6 +82,7 @@ public sealed class SignInSourcesTests
             """);
     }
 
+    [Accounts]
     [Fact]
     public async Task A_group_of_the_directory_is_followed_at_the_next_sign_in()
     {
@@ -124,6 +126,7 @@ public sealed class SignInSourcesTests
             """);
     }
 
+    [Accounts]
     [Fact]
     public async Task A_name_that_a_local_user_has_is_not_given_to_a_user_of_the_directory_unless_the_rule_says_so()
     {
@@ -133,10 +136,16 @@ public sealed class SignInSourcesTests
             await using var registry = await StartAsync(auth => auth with { Ldap = server.Settings, Link = link });
             var accounts = new AccountsOf(registry);
             await accounts.AddUserAsync("bob", "a local password");
+
+            // A directory does not say that an address is verified, so it links nobody.
+            await accounts.AddUserAsync("owner", "a local password");
+            await accounts.SetAsync(
+                "owner", account => account with { Email = "alice@example.org", IsEmailVerified = true });
             var script = new Script(registry)
             {
                 ["local"] = Basic("bob", "a local password"),
                 ["directory"] = Basic("bob", "bob-secret"),
+                ["alice"] = Basic("alice", "alice-secret"),
             };
             await script.PlayAsync(
                 $$"""
@@ -146,7 +155,11 @@ public sealed class SignInSourcesTests
                 GET /v2/
                   Authorization: {directory}
                   {{(link == LinkRule.Name ? 200 : 401)}}
+                GET /api/v1/me
+                  Authorization: {alice}
+                  200
                 """);
+            Assert.Contains("\"name\":\"alice\"", script.LastBody, StringComparison.Ordinal);
         }
     }
 
@@ -191,6 +204,7 @@ public sealed class SignInSourcesTests
         });
     }
 
+    [Accounts]
     [Fact]
     public async Task A_job_of_a_CI_pushes_with_its_own_token_as_the_password()
     {
@@ -249,6 +263,7 @@ public sealed class SignInSourcesTests
             TestIssuer.Token(issuer.Claims(TimeProvider.System, claims));
     }
 
+    [Accounts]
     [Fact]
     public async Task A_certificates_name_is_the_user()
     {

@@ -27,6 +27,7 @@ public sealed class TrustedTokenTests : IAsyncLifetime
         server.Dispose();
     }
 
+    [Accounts]
     [Fact]
     public async Task A_challenge_names_the_other_server_and_its_token_allows_what_it_says()
     {
@@ -76,6 +77,7 @@ public sealed class TrustedTokenTests : IAsyncLifetime
         Assert.DoesNotContain(registry.Log, line => line.Contains("Sign-in failed", StringComparison.Ordinal));
     }
 
+    [Accounts]
     [Fact]
     public async Task The_catalog_shows_everything_to_whom_the_other_server_allows_it()
     {
@@ -214,6 +216,7 @@ public sealed class TrustedTokenTests : IAsyncLifetime
             await AskAsync("GET", "v2/", null, behind));
     }
 
+    [Accounts]
     [Fact]
     public async Task Users_in_the_database_still_reach_the_API()
     {

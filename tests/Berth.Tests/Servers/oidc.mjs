@@ -23,7 +23,7 @@ const mailboxes = { george: 'g.mail' };
 const account = (id) => ({
   accountId: id,
   claims: () => ({
-    sub: id, name: id[0].toUpperCase() + id.slice(1) + ' Example', preferred_username: id,
+    sub: id, name: id[0].toUpperCase() + id.slice(1) + ' Example', preferred_username: id, nickname: id + '.there',
     email: `${mailboxes[id] ?? id}@example.org`, email_verified: id !== 'mallory', groups: groups[id] ?? [],
   }),
 });
@@ -41,8 +41,8 @@ const provider = new Provider(issuer, {
   pkce: { required: () => true },
   scopes: ['openid', 'profile', 'email', 'groups'],
   claims: {
-    openid: ['sub'], profile: ['name', 'preferred_username', 'groups'], email: ['email', 'email_verified'],
-    groups: ['groups'],
+    openid: ['sub'], email: ['email', 'email_verified'], groups: ['groups'],
+    profile: ['name', 'preferred_username', 'nickname', 'groups'],
   },
   conformIdTokenClaims: place === 'userinfo',
   findAccount: (_context, id) => account(id),
