@@ -51,6 +51,7 @@ internal static class FieldDescriptions
         ["bytes"] = "The length of those blobs, in bytes.",
         ["endedAt"] = "When it ended; absent: it has not.",
         ["error"] = "Why it failed.",
+        ["?graceSeconds"] = "How long a blob stays that nothing needs, in seconds; without it, as the settings say.",
         ["graceSeconds"] = "How long a blob stays that nothing needs, in seconds; without it, as the settings say.",
         ["links"] = "Blobs that are no longer served in a repository.",
         ["manifests"] = "Manifests that were removed.",
