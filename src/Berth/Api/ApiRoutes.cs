@@ -51,7 +51,7 @@ internal static class ApiRoutes
             .Requires(ApiRight.Self, "Revoke the token with which the request is made").Versioned();
         api.MapDelete("/me/tokens/{id:long}", tokens.RemoveMineAsync).Requires(ApiRight.Self, "Revoke a token")
             .Versioned();
-        api.MapPost("/me/tokens/{id:long}/rotate", tokens.RotateAsync)
+        api.MapPost("/me/tokens/{id:long}/rotate", tokens.RotateMineAsync)
             .Requires(ApiRight.Self, "Replace a token by a new one").Makes().Versioned();
 
         var sessions = services.GetRequiredService<SessionEndpoints>();
@@ -129,6 +129,8 @@ internal static class ApiRoutes
         api.MapGet("/users/{name}/tokens/{id:long}", tokens.GetAsync).Requires(ApiRight.Staff, "Show a user's token");
         api.MapDelete("/users/{name}/tokens/{id:long}", tokens.RemoveAsync)
             .Requires(ApiRight.Administrator, "Revoke a user's token").Versioned();
+        api.MapPost("/users/{name}/tokens/{id:long}/rotate", tokens.RotateAsync)
+            .Requires(ApiRight.Administrator, "Replace a user's token by a new one").Makes().Versioned();
 
         var sessions = services.GetRequiredService<SessionEndpoints>();
         api.MapGet("/users/{name}/sessions", sessions.ListAsync)

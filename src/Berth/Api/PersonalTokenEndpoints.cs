@@ -87,14 +87,22 @@ internal sealed class PersonalTokenEndpoints(Database database, AccessChanges ch
             http.RequestAborted);
     }
 
+    public Task<ApiAnswer<MadeToken>> RotateMineAsync(HttpContext http, long id, [FromBody] Rotation sent) =>
+        RotateAsync(http, id, sent, session => AccountTable.FindAsync(session, MeEndpoints.IdOf(http)));
+
+    public Task<ApiAnswer<MadeToken>> RotateAsync(HttpContext http, string name, long id, [FromBody] Rotation sent) =>
+        RotateAsync(http, id, sent, session => UserEndpoints.FindAsync(session, name));
+
     /// <summary>Makes a token like another, which ends after a while: until then, both are good.</summary>
-    public async Task<ApiAnswer<MadeToken>> RotateAsync(HttpContext http, long id, [FromBody] Rotation sent)
+    private async Task<ApiAnswer<MadeToken>> RotateAsync(
+        HttpContext http, long id, Rotation sent, Func<Session, ValueTask<AccountRow?>> find)
     {
         if (FindFault(sent) is { } fault) return fault;
         return await changes.RunAsync<ApiAnswer<MadeToken>>(
             async session =>
             {
-                if (await FindAsync(session, MeEndpoints.IdOf(http), id) is not { } old) return NotFound();
+                if (await find(session) is not { } account) return UserEndpoints.NotFound();
+                if (await FindAsync(session, account.Id, id) is not { } old) return NotFound();
                 if (!http.IsFor(VersionOf(old))) return ApiError.Changed();
                 if (sent.OverlapSeconds > 0 && await RefuseMoreAsync(session, old.AccountId) is { } full) return full;
                 var now = clock.GetUtcNow();

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 
 namespace Berth.Cli;
@@ -14,6 +15,7 @@ internal static class TokenCommand
         var actions = ApiCommand.Text("--actions", "What it allows at most, such as pull or pull,push.");
         var names = ApiCommand.Text("--names", "Patterns of the repositories that it is good for: a/b,c/**.");
         var expires = ApiCommand.Text("--expires", "When it ends: a date, or a duration such as 90d.");
+        var overlap = ApiCommand.Text("--overlap", "How long the old one is still good, such as 1h; 0s without it.");
         var id = ApiCommand.Argument("ID", "Its number, as `berth token list` shows it.");
         return ApiCommand.Group(
             "token", "Personal tokens, which are used in place of a password.",
@@ -28,9 +30,19 @@ internal static class TokenCommand
                         ["names"] = ApiCall.ArrayOf(call.Parsed.GetValue(names)),
                         ["expiresAt"] = ApiCall.ExpiryOf(call.Parsed.GetValue(expires)),
                     },
-                    made => $"Token {made.GetProperty("token").GetProperty("id")} was made.\n"
-                        + $"The secret, which is shown only this once: {made.GetProperty("secret")}"),
+                    Tell),
                 User, name, actions, names, expires),
+            ApiCommand.Create(
+                "rotate", "Replace a token by a new one that may do the same.",
+                async call => await call.DoAsync(
+                    "POST", $"{await PathOfAsync(call)}/{call.PathOf(id)}/rotate",
+                    new JsonObject
+                    {
+                        ["overlapSeconds"] =
+                            (int)ApiCall.DurationOf(call.Parsed.GetValue(overlap) ?? "0s").TotalSeconds,
+                    },
+                    Tell),
+                User, id, overlap),
             ApiCommand.Create(
                 "list", "List a user's tokens.",
                 async call => await call.ListAsync(
@@ -46,6 +58,9 @@ internal static class TokenCommand
                     _ => $"Token {call.Parsed.GetValue(id)} is revoked."),
                 User, id));
     }
+
+    private static string Tell(JsonElement made) => $"Token {made.GetProperty("token").GetProperty("id")} was made.\n"
+        + $"The secret, which is shown only this once: {made.GetProperty("secret")}";
 
     /// <summary>Users do this for themselves, and administrators for everyone.</summary>
     private static async Task<string> PathOfAsync(ApiCall call)

@@ -41,8 +41,6 @@ public sealed class AccountCommandTests
         var robot = (await berth.AskAsync(
             "ann", Password, "robot", "add", "robot.ci", "--namespace", "acme", "--grant", "acme/ci/*=writer",
             "--grant", "acme/app=pull,delete")).Is(0);
-        Assert.Equal("robot.ci", await NameOfAsync(registry, robot.Secret));
-        (await berth.AskAsync(null, token.Secret, "token", "list", "ann")).Is(1);
 
         var both = new[]
         {
@@ -56,6 +54,14 @@ public sealed class AccountCommandTests
             var there = (await berth.AskAsync("admin", Password, command.Split(' '))).Is(0);
             Assert.Equal(here.Output, there.Output);
         });
+        // Only now: a use would show in one list and not yet in the other.
+        Assert.Equal("robot.ci", await NameOfAsync(registry, robot.Secret));
+        (await berth.AskAsync(null, token.Secret, "token", "list", "ann")).Is(1);
+        var rotated = await berth.AskAsync("ann", Password, "token", "rotate", "ann", "2", "--overlap", "1h");
+        Assert.Equal("ann", await NameOfAsync(registry, rotated.Is(0).Secret));
+        Assert.Equal("ann", await NameOfAsync(registry, token.Secret));
+        (await berth.RunAsync("token", "rotate", "ann", "2")).Is(0);
+        (await berth.AskAsync(null, token.Secret, "user", "list")).Is(1);
         var explained = (await berth.RunAsync("access", "explain", "bob", "acme/app")).Output;
         Assert.Matches("\npush    yes      team acme/dev may pull,push in acme/\\*\\*\ndelete  no\n", explained);
         var shown = (await berth.RunAsync("robot", "show", "robot.ci")).Output;
