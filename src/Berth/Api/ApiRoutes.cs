@@ -177,7 +177,7 @@ internal static class ApiRoutes
         api.MapPost(Team + "/groups", teams.AddGroupAsync)
             .Requires(ApiRight.Owner, "Take in the members of a group of another directory");
         api.MapDelete(Team + "/groups/{source}/{**group}", teams.RemoveGroupAsync)
-            .Requires(ApiRight.Owner, "Take in the members of a group no more").Versioned();
+            .Requires(ApiRight.Owner, "Remove a group from a team").Versioned();
     }
 
     private static void MapGrants(RouteGroupBuilder api, IServiceProvider services)
