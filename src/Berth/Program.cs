@@ -2,6 +2,7 @@ using System.CommandLine;
 using Berth;
 using Berth.Cli;
 
+TerminalMode.Keep();
 var root = new RootCommand(
     """
     Berth, a self-hosted container registry.
@@ -12,7 +13,7 @@ var root = new RootCommand(
       REGISTRY_HTTP_ADDR=:8080 berth serve    with a setting from the environment
       berth config check --config config.yml  says what is wrong with settings
       berth verify                            finds what is altered or missing
-      berth jobs list --failed                which background jobs failed, and why
+      berth jobs list --failed                which background jobs failed
       berth user add ann --admin              makes an administrator
       berth user password admin               lets a locked-out one in again
       berth org add acme --owner ann          a namespace that several users share
@@ -20,7 +21,7 @@ var root = new RootCommand(
                                               lets a team push there
       berth access explain ann acme/app       what somebody may do, and why
       berth migrate --check                   what an upgrade would change
-      berth copy-metadata --from data/berth.db --to postgres://db.example.com/berth
+      berth copy-metadata --from data/berth.db --to postgres://db/berth
                                               copies all but the blobs
     """)
 {

@@ -72,7 +72,8 @@ internal sealed class SentTokenEndpoints(
     }
 
     /// <summary>Whether it was meant to be a JSON Web Token: its header is an object.</summary>
-    private static bool IsLikely(string text) => text.StartsWith("ey", StringComparison.Ordinal);
+    private static bool IsLikely(string text) =>
+        text.StartsWith("ey", StringComparison.Ordinal) || text.Length > SentToken.MaxChars;
 
     private async Task<TokenExplanation> ExplainSecretAsync(string text, CancellationToken cancellation)
     {

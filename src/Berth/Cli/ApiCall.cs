@@ -107,7 +107,8 @@ internal sealed record ApiCall(ParseResult Parsed, ApiConnection Api, bool IsJso
             'm' => TimeSpan.FromMinutes(n),
             's' => TimeSpan.FromSeconds(n),
             _ => throw new InvalidDataException(
-                $"'{text}' is not a duration: write 90d, 12h, 30m or 10s{(mayBeDate ? ", or a date: 2099-12-31" : "")}"),
+                $"'{text}' is not a duration: write 90d, 12h, 30m or 10s"
+                + (mayBeDate ? ", or a date: 2099-12-31" : "")),
         };
     }
 

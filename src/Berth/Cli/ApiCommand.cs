@@ -131,7 +131,8 @@ internal static class ApiCommand
         if (parsed.GetValue(options.Server) is { } server)
         {
             var address = ApiConnection.AddressOf(server);
-            if (saved is not null) return new ApiConnection(address, ApiConnection.Bearer(saved.Secret), saved.With(files));
+            if (saved is not null)
+                return new ApiConnection(address, ApiConnection.Bearer(saved.Secret), saved.With(files));
             var isNamedByCertificate = user is null && TokenInEnvironment is null && files.Certificate is not null;
             return new ApiConnection(
                 address, isNamedByCertificate ? null : await ReadCredentialsAsync(user, server, cancellation), files);

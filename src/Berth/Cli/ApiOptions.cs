@@ -9,7 +9,7 @@ internal sealed class ApiOptions
 
     public Option<string?> Server { get; } = new("--server")
     {
-        Description = "A server, as https://HOST. Default: the settings' database.",
+        Description = "Ask the server at this address, not the database.",
     };
 
     public Option<string?> User { get; } = new("--user", "-u")

@@ -54,7 +54,7 @@ internal static partial class AuditCommand
         return "audit?" + string.Join('&', query);
     }
 
-    /// <summary>What all actions of the API have in common only takes room. It may be left out in a filter, too.</summary>
+    /// <summary>What all actions of the API begin with takes room. A filter may leave it out, too.</summary>
     private static string ActionOf(JsonElement entry) =>
         ApiCall.Field("action")(entry).Replace(ApiRoutes.Prefix + "/", "", StringComparison.Ordinal);
 

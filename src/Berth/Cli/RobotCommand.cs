@@ -142,8 +142,8 @@ internal static class RobotCommand
                 ? role : ApiCall.Field("actions")(grant).Replace(" ", "", StringComparison.Ordinal))}"));
 
     private static string TellChange(JsonElement robot) =>
-        $"{robot.GetProperty("name")} has now: {(GrantsOf(robot) is { Length: > 0 } all ? all : "no grants")}. It ends: "
-        + $"{ApiCall.Time("expiresAt", "never")(robot)}."
+        $"{robot.GetProperty("name")} has now: {(GrantsOf(robot) is { Length: > 0 } all ? all : "no grants")}. "
+        + $"It ends: {ApiCall.Time("expiresAt", "never")(robot)}."
         + (robot.GetProperty("isDisabled").GetBoolean() ? " It is disabled." : "");
 
     private static string LastUseOf(JsonElement robot) => robot.GetProperty("secrets").EnumerateArray()

@@ -25,8 +25,13 @@ internal sealed class TlsOptions
 
     public IReadOnlyList<Option> All => [authority, certificate, key];
 
-    public TlsFiles Read(ParseResult parsed) =>
-        new(parsed.GetValue(authority), parsed.GetValue(certificate), parsed.GetValue(key));
+    /// <exception cref="InvalidDataException">There is a key without a certificate.</exception>
+    public TlsFiles Read(ParseResult parsed)
+    {
+        var files = new TlsFiles(parsed.GetValue(authority), parsed.GetValue(certificate), parsed.GetValue(key));
+        return files is { Key: not null, Certificate: null }
+            ? throw new InvalidDataException("--key is for a --cert: give both") : files;
+    }
 }
 
 /// <summary>Files for TLS. Those that are null are not given.</summary>
@@ -58,8 +63,7 @@ internal sealed record TlsFiles(string? Authority, string? Certificate, string? 
 
     private SslStreamCertificateContext? LoadOwn()
     {
-        if (Certificate is null)
-            return Key is null ? null : throw new InvalidDataException("--key is for a --cert: give both");
+        if (Certificate is null) return null;
         var chain = ReadCertificates(Certificate);
         try
         {

@@ -33,7 +33,18 @@ public sealed class TableTests
         Table.Write(Headings, Rows, 80, isTerminal: true));
 
     [Fact]
+    public void On_a_narrow_terminal_the_last_columns_go_below_the_first_ones() => Assert.Equal(
+        [
+            "TIME (UTC)        NAME",
+            "    DETAIL",
+            "2026-11-26 07:10  acme/a-long-name-of-a-repository",
+            "    it was denied, since nobody may do that",
+            "never             acme/b",
+        ],
+        Table.Write(Headings, Rows, 60, isTerminal: true));
+
+    [Fact]
     public void A_word_that_is_longer_than_its_column_stays_whole() => Assert.Equal(
-        ["NAME  DETAIL", "a     sha256:0123456789ab0123456789ab is", "      not there"],
-        Table.Write(["NAME", "DETAIL"], [["a", "sha256:0123456789ab0123456789ab is not there"]], 20, isTerminal: true));
+        ["NAME  DETAIL", "a     sha256:0123456789ab0123456789ab", "      is not there"],
+        Table.Write(["NAME", "DETAIL"], [["a", "sha256:0123456789ab0123456789ab is not there"]], 25, isTerminal: true));
 }
