@@ -33,7 +33,7 @@ internal sealed record NewUser(
     string Name, string? Password = null, string? FullName = null, string? Email = null,
     RegistryRole Role = RegistryRole.None, DateTimeOffset? ExpiresAt = null);
 
-/// <summary>A user who was made, with the password if it was generated: this is the only time that it is shown.</summary>
+/// <summary>A user who was made. A generated password is shown this once.</summary>
 internal sealed record MadeUser(UserView User, string? Password, string? Notice) : INoted
 {
     ChangeNote INoted.Note => User.Note();
@@ -91,7 +91,7 @@ internal sealed class UserEndpoints(
         var made = new MadeUser(
             UserView.Of(added), sent.Password is null ? password : null,
             htpasswd()?.Knows(name.Text) == true
-                ? $"{name} is in the users file too (auth.htpasswd): the password there decides until the line is removed"
+                ? $"{name} is in the users file too (auth.htpasswd): only the password there counts until it is removed"
                 : null);
         return ApiAnswer<MadeUser>.Made(made, added.Version);
     }

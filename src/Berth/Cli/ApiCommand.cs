@@ -120,7 +120,11 @@ internal static class ApiCommand
 
         var saved = await SavedTokens.FindAsync(ApiConnection.AddressOf(server), cancellation);
         if (saved?.ExpiresAt is { } end && end <= TimeProvider.System.GetUtcNow())
-            throw new ApiRefusalException($"the token for {saved.Server} ended at {ApiCall.Write(end)}: {saved.Advice}");
+        {
+            throw new ApiRefusalException(
+                $"the token for {saved.Server} ended at {ApiCall.Write(end)}: {saved.Advice}");
+        }
+
         return saved;
     }
 

@@ -117,6 +117,7 @@ internal static class LoginCommand
         }
 
         var name = SavedTokens.NameOf(server);
+        var shownEnd = isTime ? ApiCall.Write(end) : ShownOf(answer, "expires_at");
         Console.WriteLine(
             $"""
             Signed in as {user}. The token is in {SavedTokens.FilePath}, which only you can read. Other commands
@@ -125,7 +126,7 @@ internal static class LoginCommand
 
               {secret}
 
-            It ends at {(isTime ? ApiCall.Write(end) : ShownOf(answer, "expires_at"))}; `berth token list {user} --server {name}` shows it.
+            It ends at {shownEnd}; `berth token list {user} --server {name}` shows it.
             """);
     }
 

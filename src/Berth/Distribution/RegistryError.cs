@@ -130,7 +130,8 @@ internal sealed record RegistryError(int Status, string Code, string Message, st
 
     public static RegistryError RateExceeded(TimeSpan wait) =>
         TooManyRequests(
-            $"you have reached the limit of requests (ratelimits); try again in {RateLimits.SecondsOf(wait)} seconds", wait);
+            "you have reached the limit of requests (ratelimits); try again in "
+            + $"{RateLimits.SecondsOf(wait)} seconds", wait);
 
     public static RegistryError StorageFull() =>
         new(507, "UNAVAILABLE", "the registry's disk is full: nothing was changed; free space and push again")
