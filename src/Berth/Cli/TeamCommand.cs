@@ -67,7 +67,8 @@ internal static class TeamCommand
 
     private static Command CreateGroup()
     {
-        var source = ApiCommand.Argument("SOURCE", "Where it is: ldap, or oidc:NAME for the system NAME of the settings.");
+        var source = ApiCommand.Argument(
+            "SOURCE", "Where it is: ldap, or oidc:NAME for the system NAME of the settings.");
         var group = ApiCommand.Argument("GROUP", "The group's name there.");
         return ApiCommand.Group(
             "group", "Groups of other directories, whose members are in a team.",
