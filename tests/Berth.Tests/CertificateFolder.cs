@@ -10,11 +10,13 @@ internal sealed class CertificateFolder : IDisposable
     private const string ServerAuthentication = "1.3.6.1.5.5.7.3.1";
     private const string ClientAuthentication = "1.3.6.1.5.5.7.3.2";
 
-    private readonly X509Certificate2 issuer = Issue("issuer", Issue("root", null, null), null);
+    private readonly X509Certificate2 root = Issue("root", null, null);
+    private readonly X509Certificate2 issuer;
     private readonly X509Certificate2 clientIssuer = Issue("clients", null, null);
 
     public CertificateFolder()
     {
+        issuer = Issue("issuer", root, null);
         WriteServer();
         File.WriteAllText(ClientIssuer, clientIssuer.ExportCertificatePem());
     }
@@ -34,6 +36,14 @@ internal sealed class CertificateFolder : IDisposable
         File.WriteAllText(Key, server.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem());
         File.WriteAllText(Certificate, server.ExportCertificatePem() + "\n" + issuer.ExportCertificatePem() + "\n");
         return server.SerialNumber;
+    }
+
+    /// <summary>Writes the certificate that clients of the server trust. Returns where.</summary>
+    public string WriteRoot()
+    {
+        var path = Path.Combine(Root, "root.pem");
+        File.WriteAllText(path, root.ExportCertificatePem());
+        return path;
     }
 
     /// <param name="isKnown">Whether the CA for clients issued it, or another one of the same name.</param>

@@ -14,13 +14,13 @@ internal static class AccountText
             if (text is null) continue;
             if (text.Length > MaxChars) return $"{name} has at most {MaxChars} characters";
             if (text.Any(char.IsControl)) return $"{name} has no control characters";
-            if (name == "email" && text.Length > 0 && !IsAddress(text)) return $"'{text}' is no e-mail address";
+            if (name == "email" && text.Length > 0 && !IsAddress(text)) return $"'{text}' is not an e-mail address";
         }
 
         return null;
     }
 
-    /// <summary>Why a text is no user's name.</summary>
+    /// <summary>Why a text can't be a user's name.</summary>
     public static string FaultOfName(string text) =>
         text.StartsWith(AccountName.RobotPrefix, StringComparison.OrdinalIgnoreCase)
             ? $"'{text}' can't be a name: names with {AccountName.RobotPrefix} are for robots"

@@ -67,6 +67,9 @@ internal sealed record Caller(long? Id, CallerKind Kind, string Name, SignInMeth
     /// <summary>Whether nobody knows who it is: they have a token of another server at most.</summary>
     public bool IsNameless => Kind == CallerKind.Anonymous || (Kind == CallerKind.Token && Name == Anonymous.Name);
 
+    /// <summary>The name of whoever runs commands on the database, who has no account.</summary>
+    public const string OperatorName = "operator";
+
     public static Caller Anonymous { get; } = new(null, CallerKind.Anonymous, "anonymous", SignInMethod.None);
 
     /// <summary>A caller who got a token without signing in.</summary>

@@ -41,6 +41,9 @@ internal sealed class RateLimits(IReadOnlyList<RateLimitSettings> limits, TimePr
         return found.Left < 0 && !isFree ? found.Rest : null;
     }
 
+    /// <summary>How long to wait, as <c>Retry-After</c> and sentences have it.</summary>
+    public static int SecondsOf(TimeSpan wait) => (int)Math.Ceiling(Math.Max(1, wait.TotalSeconds));
+
     private static bool IsMeant(RateLimitSettings limit, Caller caller, RateLimitKind kind) =>
         (limit.Kind == RateLimitKind.All || limit.Kind == kind) && limit.For switch
         {

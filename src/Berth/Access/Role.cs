@@ -57,6 +57,15 @@ internal static class Roles
     /// <summary>The actions' names with commas between, as in <c>pull,push</c>.</summary>
     public static string Write(AccessAction actions) => string.Join(',', NamesOf(actions));
 
+    /// <summary>One action as a sentence has it before the name of a repository.</summary>
+    public static string Words(AccessAction action) => action switch
+    {
+        AccessAction.Pull => "pull from",
+        AccessAction.Push => "push to",
+        AccessAction.Delete => "delete from",
+        _ => Write(action),
+    };
+
     public static IEnumerable<string> NamesOf(AccessAction actions) =>
         Actions.Where(known => (actions & known.Action) != 0).Select(known => known.Name);
 

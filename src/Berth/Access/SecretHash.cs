@@ -4,7 +4,7 @@ using System.Text;
 namespace Berth.Access;
 
 /// <summary>
-/// What the database keeps of a secret that was made up here. So many random bits need no salt, and no slow hash.
+/// What the database keeps of a secret that was generated here. So many random bits need no salt, and no slow hash.
 /// </summary>
 internal static class SecretHash
 {

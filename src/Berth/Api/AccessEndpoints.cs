@@ -55,7 +55,12 @@ internal sealed class AccessEndpoints(
     {
         if (htpasswd()?.Knows(text) == true) return Caller.WithPassword(text);
         if (name is null) return null;
-        return await database.ReadAsync<Caller?>(
+        var account = await FindAccountAsync(caller, name, cancellation);
+        return account is null && name == Caller.Anonymous.Name ? Caller.Anonymous : account;
+    }
+
+    private async Task<Caller?> FindAccountAsync(ApiCaller caller, string name, CancellationToken cancellation) =>
+        await database.ReadAsync<Caller?>(
             async session => await AccountTable.FindAsync(session, name) switch
             {
                 { Kind: AccountKinds.User } user => CallerOf(user, CallerKind.User),
@@ -65,7 +70,6 @@ internal sealed class AccessEndpoints(
                 _ => null,
             },
             cancellation);
-    }
 
     private static Caller CallerOf(AccountRow account, CallerKind kind) =>
         new(account.Id, kind, account.Name, SignInMethod.Password);

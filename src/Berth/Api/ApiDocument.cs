@@ -138,7 +138,7 @@ internal sealed class ApiDocument([FromKeyedServices(ApiDocument.Name)] IOpenApi
             {
                 Name = "If-Match",
                 In = ParameterLocation.Header,
-                Description = "The ETag of what is to be changed; without it, whatever is there is.",
+                Description = "The ETag of the version to change; without it, any version is changed.",
                 Schema = new OpenApiSchema { Type = JsonSchemaType.String },
             });
         }

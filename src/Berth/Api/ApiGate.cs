@@ -34,7 +34,7 @@ internal sealed partial class ApiGate(
 
     /// <summary>Whoever can open the database can do everything already.</summary>
     private static readonly ApiCaller Operator = new(
-        new Caller(null, CallerKind.User, "operator", SignInMethod.Console),
+        new Caller(null, CallerKind.User, Caller.OperatorName, SignInMethod.Console),
         new CallerRights(true, null, [], MayEverything: true), IsAdministrator: true);
 
     public async Task HandleAsync(HttpContext http, RequiredRight required, RequestDelegate next)
@@ -88,7 +88,8 @@ internal sealed partial class ApiGate(
         var isDone = http.Response.StatusCode < StatusCodes.Status400BadRequest;
         if (!isDenied && !(isDone && (isChange || required.Right == ApiRight.Staff))) return;
         var note = isChange ? http.Features.Get<ChangeNote>() : null;
-        var route = (http.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText?.Replace("**", "");
+        var route = (http.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText?.Replace("**", "")
+            .Replace(":long", "");
         audit.Note(http, $"{http.Request.Method} {route}", isDone, entry => entry with
         {
             Repository = required.Action is null ? null : http.GetRouteValue("name") as string,
@@ -242,7 +243,7 @@ internal sealed partial class ApiGate(
             AccessAnswer.Hidden => ApiError.NotFound("such repository"),
             _ when caller.Caller.Kind == CallerKind.Anonymous =>
                 ApiError.Denied("this requires signing in, and there are no users (auth.local)"),
-            _ => ApiError.Denied($"{caller.Name} may not {Roles.Write(action)} in {repository}"),
+            _ => ApiError.Denied($"{caller.Name} may not {Roles.Words(action)} {repository}"),
         };
     }
 

@@ -15,7 +15,7 @@ internal enum ApiRight
     Self,
 
     /// <summary>
-    /// The same in a browser that has just signed in, or with the password: for what an account is signed in to with.
+    /// The same in a browser that has just signed in, or with the password: for changes to how an account signs in.
     /// A token that was stolen must not be able to change it.
     /// </summary>
     Recent,

@@ -177,9 +177,9 @@ internal static class ApiRoutes
         api.MapGet(Team + "/groups", teams.GroupsAsync)
             .Requires(ApiRight.Member, "List the groups of other directories whose members are in the team");
         api.MapPost(Team + "/groups", teams.AddGroupAsync)
-            .Requires(ApiRight.Owner, "Take in the members of a group of another directory");
+            .Requires(ApiRight.Owner, "Add a group of another directory to a team");
         api.MapDelete(Team + "/groups/{source}/{**group}", teams.RemoveGroupAsync)
-            .Requires(ApiRight.Owner, "Take in the members of a group no more").Versioned();
+            .Requires(ApiRight.Owner, "Remove a group from a team").Versioned();
     }
 
     private static void MapGrants(RouteGroupBuilder api, IServiceProvider services)

@@ -59,7 +59,11 @@ internal sealed class ApiSlice : Slice
             provider.GetRequiredService<Database>(), provider.GetRequiredService<AccessRules>(),
             provider.GetRequiredService<Ownership>(), provider.GetService<HtpasswdFile>));
         services.AddSingleton<NewPasswords>();
-        services.AddSingleton<MeEndpoints>().AddSingleton<UserEndpoints>().AddSingleton<PersonalTokenEndpoints>()
+        services.AddSingleton(provider => new UserEndpoints(
+            provider.GetRequiredService<Database>(), provider.GetRequiredService<AccessChanges>(),
+            provider.GetRequiredService<NewPasswords>(), provider.GetService<HtpasswdFile>,
+            provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<MeEndpoints>().AddSingleton<PersonalTokenEndpoints>()
             .AddSingleton<SessionEndpoints>().AddSingleton<OrganizationEndpoints>().AddSingleton<TeamEndpoints>()
             .AddSingleton<CollectionEndpoints>().AddSingleton<GrantEndpoints>().AddSingleton<RobotEndpoints>()
             .AddSingleton<RepositoryEndpoints>().AddSingleton<AuditEndpoints>().AddSingleton<SecondFactorEndpoints>()

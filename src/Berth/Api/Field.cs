@@ -47,7 +47,8 @@ internal static class Field
         ApiError.Invalid("actions are one or more of pull, push, delete, manage and own");
 
     public static ApiError InvalidPattern(string text) => ApiError.Invalid(
-        $"'{text}' matches no repository: write a name, with * for anything in a path component and ** across them");
+        $"'{text}' is not a valid pattern: write acme/app for one repository, acme/* for those directly in acme, or "
+        + "acme/** for all below it");
 
     public static ApiError InvalidName(string text) => ApiError.Invalid(AccountText.FaultOfName(text));
 }

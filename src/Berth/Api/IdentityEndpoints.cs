@@ -9,7 +9,7 @@ namespace Berth.Api;
 /// <summary>An account of another directory with which a user signs in.</summary>
 /// <param name="Source">The directory: <c>ldap</c>, or <c>oidc:NAME</c>.</param>
 /// <param name="Subject">What it calls them for good: the claim <c>sub</c>, or an entry's unique number.</param>
-/// <param name="Name">What it calls them for people.</param>
+/// <param name="Name">The name that it shows for them.</param>
 /// <param name="LinkedAt">Since when.</param>
 internal sealed record IdentityView(string Source, string Subject, string Name, DateTimeOffset LinkedAt)
 {

@@ -77,8 +77,8 @@ internal sealed class MeEndpoints(Database database, AccessChanges changes, Loca
         var (answer, _) = await users.CheckAsync(http.Caller().Name, sent.Current, client, http.RequestAborted);
         if (answer is PasswordAnswer.Busy or PasswordAnswer.Slowed)
         {
-            return ApiError.Of(
-                RegistryError.TooManyRequests("too many passwords were tried; try again in a while", Patience));
+            return ApiError.Of(RegistryError.TooManyRequests(
+                $"too many passwords were tried; try again in {RateLimits.SecondsOf(Patience)} seconds", Patience));
         }
 
         if (answer != PasswordAnswer.Right) return ApiError.Denied("the current password is not right");

@@ -16,7 +16,7 @@ internal sealed record OrganizationView(
 
 /// <summary>An organization to be made.</summary>
 /// <param name="Name">Its name, which is that of its namespace.</param>
-/// <param name="FullName">Its name for people.</param>
+/// <param name="FullName">Its display name.</param>
 /// <param name="MakesPublic">Whether repositories pushed to it from now on are public.</param>
 /// <param name="Owner">The user who is to be its first owner.</param>
 internal sealed record NewOrganization(

@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Mvc;
 
 namespace Berth.Api;
 
-/// <summary>A token that somebody asks about. It is not kept, and stands in no log.</summary>
+/// <summary>A token that somebody asks about. It is not kept, and never logged.</summary>
 internal sealed record SentSecret(string Token);
 
 /// <summary>Whose a token is, whether it is good, and why.</summary>
@@ -53,19 +53,27 @@ internal sealed class SentTokenEndpoints(
     Database database, AccessRules access, AccessTokens tokens, Func<KeylessTokens?> keyless,
     Func<TrustedTokens?> trusted, AuthSettings auth, TimeProvider clock)
 {
+    private const string NotToken =
+        "this is not a token: those of this registry begin with berth_pat_, berth_rob_ or berth_ref_, and those of "
+        + "issuers with ey";
+
     public async Task<ApiAnswer<TokenExplanation>> ExplainAsync(HttpContext http, [FromBody] SentSecret sent)
     {
         var text = sent.Token.Trim();
         if (text.Length == 0) return ApiError.Invalid("token is empty");
         if (TokenSecret.IsMeant(text)) return await ExplainSecretAsync(text, http.RequestAborted);
         if (!SentToken.TryParse(text, out var token, out var reason))
-            return new TokenExplanation("unknown", IsAccepted: false, reason);
+            return new TokenExplanation("unknown", IsAccepted: false, IsLikely(text) ? reason : NotToken);
         if (trusted() is { } server) return await ExplainTrustedAsync(server, token, http.RequestAborted);
         var isOwn = token.Issuer == auth.Issuer && auth.Keyless?.Issuers.Any(each => each.Url == token.Issuer) != true;
         return isOwn
             ? await ExplainOwnAsync(token, http.RequestAborted)
             : await ExplainForeignAsync(token, http.RequestAborted);
     }
+
+    /// <summary>Whether it was meant to be a JSON Web Token: its header is an object.</summary>
+    private static bool IsLikely(string text) =>
+        text.StartsWith("ey", StringComparison.Ordinal) || text.Length > SentToken.MaxChars;
 
     private async Task<TokenExplanation> ExplainSecretAsync(string text, CancellationToken cancellation)
     {

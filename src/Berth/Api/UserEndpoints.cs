@@ -1,4 +1,5 @@
 using Berth.Access;
+using Berth.Identity;
 using Berth.Metadata;
 using Berth.Oci;
 using Microsoft.AspNetCore.Mvc;
@@ -27,13 +28,13 @@ internal sealed record UserView(
         row.CreatedAt, row.CreatedBy, row.Version);
 }
 
-/// <summary>A user to be made. Without a password, one is made up.</summary>
+/// <summary>A user to be made. Without a password, one is generated.</summary>
 internal sealed record NewUser(
     string Name, string? Password = null, string? FullName = null, string? Email = null,
     RegistryRole Role = RegistryRole.None, DateTimeOffset? ExpiresAt = null);
 
-/// <summary>A user who was made, with the password if it was made up: this is the only time that it is shown.</summary>
-internal sealed record MadeUser(UserView User, string? Password) : INoted
+/// <summary>A user who was made. A generated password is shown this once.</summary>
+internal sealed record MadeUser(UserView User, string? Password, string? Notice) : INoted
 {
     ChangeNote INoted.Note => User.Note();
 }
@@ -46,15 +47,15 @@ internal sealed record UserChange(
     string? FullName = null, string? Email = null, RegistryRole? Role = null, bool? IsDisabled = null,
     ExpiryChange ExpiresAt = default, bool? MakesPublic = null);
 
-/// <summary>A new password. Without one, it is made up.</summary>
+/// <summary>A new password. Without one, it is generated.</summary>
 internal sealed record NewPassword(string? Password = null);
 
-/// <summary>The password, if it was made up: this is the only time that it is shown.</summary>
+/// <summary>The password, if it was generated: this is the only time that it is shown.</summary>
 internal sealed record MadePassword(string? Password);
 
 /// <summary><c>/users</c>: what administrators do with users.</summary>
 internal sealed class UserEndpoints(
-    Database database, AccessChanges changes, NewPasswords passwords, TimeProvider clock)
+    Database database, AccessChanges changes, NewPasswords passwords, Func<HtpasswdFile?> htpasswd, TimeProvider clock)
 {
     public async Task<ApiAnswer<Listed<UserView>>> ListAsync(HttpContext http)
     {
@@ -87,7 +88,11 @@ internal sealed class UserEndpoints(
         var added = await changes.RunAsync(
             session => AccountTable.AddAsync(session, account), http.RequestAborted);
         if (added is null) return ApiError.Conflict($"the name {name} is taken");
-        var made = new MadeUser(UserView.Of(added), sent.Password is null ? password : null);
+        var made = new MadeUser(
+            UserView.Of(added), sent.Password is null ? password : null,
+            htpasswd()?.Knows(name.Text) == true
+                ? $"{name} is in the users file too (auth.htpasswd): only the password there counts until it is removed"
+                : null);
         return ApiAnswer<MadeUser>.Made(made, added.Version);
     }
 

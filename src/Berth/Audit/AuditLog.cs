@@ -13,7 +13,7 @@ namespace Berth.Audit;
 /// </summary>
 internal sealed partial class AuditLog : BackgroundService
 {
-    /// <summary>As who the registry itself does something.</summary>
+    /// <summary>The actor of what the registry does by itself.</summary>
     private const string OwnName = "berth";
 
     private const int MaxBatch = 1000;

@@ -11,8 +11,8 @@ internal static class AccessCommand
     public static Command Create()
     {
         var who = ApiCommand.Argument(
-            "WHO", "A user or a robot; or, without a repository, a token. '-' reads the token from the first line of "
-            + "the standard input, so that no other program and no history of a shell has it.");
+            "WHO", "A user, a robot, or 'anonymous' for who does not sign in; or, without a repository, a token. '-' "
+            + "reads the token from the first line of the standard input, so that no shell's history has it.");
         var repository = new Argument<string?>("REPOSITORY")
         {
             Description = "The repository, which need not exist.",
@@ -41,7 +41,7 @@ internal static class AccessCommand
         }
 
         var actions = answer.GetProperty("actions").EnumerateArray().ToList();
-        ApiCall.Print(
+        Table.Print(
             ["ACTION", "ALLOWED", "THROUGH"],
             [.. actions.Select(action => new[]
             {
@@ -59,7 +59,7 @@ internal static class AccessCommand
 
     private static async Task ExplainTokenAsync(ApiCall call, string text)
     {
-        var token = text == "-" ? await StandardInput.ReadPasswordAsync("Token: ", call.Cancellation) : text;
+        var token = text == "-" ? await StandardInput.ReadAsync("Token: ", "token", call.Cancellation) : text;
         var answer = await call.Api.AskAsync(
             "POST", "access/explain", new JsonObject { ["token"] = token }, call.Cancellation);
         if (call.IsJson) Console.WriteLine(answer.GetRawText());

@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Spectre.Console;
 
 namespace Berth.Cli;
 
@@ -13,7 +12,7 @@ namespace Berth.Cli;
 /// <param name="Cancellation">Gives up.</param>
 internal sealed record ApiCall(ParseResult Parsed, ApiConnection Api, bool IsJson, CancellationToken Cancellation)
 {
-    private const string TimeFormat = "yyyy-MM-dd HH:mm";
+    private const string TimeFormat = "yyyy-MM-dd HH:mm 'UTC'";
 
     /// <summary>What was given for an argument, ready for a path.</summary>
     public string PathOf(Argument<string> argument) => Uri.EscapeDataString(Parsed.GetValue(argument)!);
@@ -42,7 +41,7 @@ internal sealed record ApiCall(ParseResult Parsed, ApiConnection Api, bool IsJso
             return;
         }
 
-        Print(
+        Table.Print(
             [.. columns.Select(column => column.Heading)],
             [.. rows.Select(row => columns.Select(column => column.Cell(row)).ToArray())]);
     }
@@ -65,24 +64,6 @@ internal sealed record ApiCall(ParseResult Parsed, ApiConnection Api, bool IsJso
         }
     }
 
-    /// <summary>Prints a table: with lines on a terminal, plain elsewhere.</summary>
-    public static void Print(string[] headings, IReadOnlyList<string[]> rows)
-    {
-        if (AnsiConsole.Profile.Capabilities.Interactive && !Console.IsOutputRedirected)
-        {
-            var table = new Table().RoundedBorder();
-            foreach (var heading in headings) table.AddColumn(new TableColumn(new Text(heading)));
-            foreach (var row in rows) table.AddRow(row.Select(cell => new Text(cell)));
-            AnsiConsole.Write(table);
-            return;
-        }
-
-        var all = rows.Prepend(headings).ToList();
-        var widths = headings.Select((_, i) => all.Max(row => row[i].Length)).ToArray();
-        foreach (var row in all)
-            Console.WriteLine(string.Join("  ", row.Select((cell, i) => cell.PadRight(widths[i]))).TrimEnd());
-    }
-
     /// <summary>What a field has, for people.</summary>
     public static Func<JsonElement, string> Field(string name) => json =>
         !json.TryGetProperty(name, out var value) ? "" : value.ValueKind switch
@@ -95,9 +76,11 @@ internal sealed record ApiCall(ParseResult Parsed, ApiConnection Api, bool IsJso
 
     /// <summary>A time, in UTC.</summary>
     public static Func<JsonElement, string> Time(string name, string missing = "") => json =>
-        json.TryGetProperty(name, out var value)
-            ? value.GetDateTimeOffset().UtcDateTime.ToString(TimeFormat, CultureInfo.InvariantCulture)
-            : missing;
+        json.TryGetProperty(name, out var value) ? Write(value.GetDateTimeOffset()) : missing;
+
+    /// <summary>A time as all commands write it.</summary>
+    public static string Write(DateTimeOffset time) =>
+        time.UtcDateTime.ToString(TimeFormat, CultureInfo.InvariantCulture);
 
     /// <summary>Several texts with commas between; null if none were given.</summary>
     public static JsonArray? ArrayOf(string? texts) => texts is null
@@ -124,12 +107,13 @@ internal sealed record ApiCall(ParseResult Parsed, ApiConnection Api, bool IsJso
             'm' => TimeSpan.FromMinutes(n),
             's' => TimeSpan.FromSeconds(n),
             _ => throw new InvalidDataException(
-                $"'{text}' is no duration: write 90d, 12h, 30m or 10s{(mayBeDate ? ", or a date: 2099-12-31" : "")}"),
+                $"'{text}' is not a duration: write 90d, 12h, 30m or 10s"
+                + (mayBeDate ? ", or a date: 2099-12-31" : "")),
         };
     }
 
     /// <summary>When something expires: a duration from now, or a date; null if none was given.</summary>
-    /// <exception cref="InvalidDataException">It is neither.</exception>
+    /// <exception cref="InvalidDataException">It is neither, or in the past.</exception>
     public static JsonNode? ExpiryOf(string? text)
     {
         if (text is null) return null;
@@ -138,10 +122,12 @@ internal sealed record ApiCall(ParseResult Parsed, ApiConnection Api, bool IsJso
         var at = isDate && text.Contains('-')
             ? date
             : TimeProvider.System.GetUtcNow() + DurationOf(text, mayBeDate: true);
+        if (at <= TimeProvider.System.GetUtcNow())
+            throw new InvalidDataException($"'{text}' is in the past: write a later date, or a duration such as 90d");
         return at.UtcDateTime.ToString("O", CultureInfo.InvariantCulture);
     }
 
     /// <summary>The same for a change, in which <c>never</c> takes an end away.</summary>
-    /// <exception cref="InvalidDataException">It is none of these.</exception>
+    /// <exception cref="InvalidDataException">It is none of these, or in the past.</exception>
     public static JsonNode? NewExpiryOf(string text) => text == "never" ? null : ExpiryOf(text);
 }

@@ -120,24 +120,34 @@ internal static class ApiCommand
 
         var saved = await SavedTokens.FindAsync(ApiConnection.AddressOf(server), cancellation);
         if (saved?.ExpiresAt is { } end && end <= TimeProvider.System.GetUtcNow())
-            throw new ApiRefusalException($"the token for {saved.Server} ended at {end:u}: {saved.Advice}");
+        {
+            throw new ApiRefusalException(
+                $"the token for {saved.Server} ended at {ApiCall.Write(end)}: {saved.Advice}");
+        }
+
         return saved;
     }
 
     private static async Task<ApiConnection?> OpenAsync(
         ApiOptions options, ParseResult parsed, SavedToken? saved, bool mayCreate, CancellationToken cancellation)
     {
-        var (user, authority) = (parsed.GetValue(options.User), parsed.GetValue(options.Authority));
+        var (user, files) = (parsed.GetValue(options.User), options.Tls.Read(parsed));
         if (parsed.GetValue(options.Server) is { } server)
         {
             var address = ApiConnection.AddressOf(server);
-            return saved is null
-                ? new ApiConnection(address, await ReadCredentialsAsync(user, server, cancellation), authority)
-                : new ApiConnection(address, ApiConnection.Bearer(saved.Secret), authority ?? saved.Authority);
+            if (saved is not null)
+                return new ApiConnection(address, ApiConnection.Bearer(saved.Secret), saved.With(files));
+            var isNamedByCertificate = user is null && TokenInEnvironment is null && files.Certificate is not null;
+            return new ApiConnection(
+                address, isNamedByCertificate ? null : await ReadCredentialsAsync(user, server, cancellation), files);
         }
 
-        if (user is not null || authority is not null)
-            throw new InvalidDataException("--user and --ca are for a --server; without it, nobody signs in");
+        if (user is not null || files.AreAny)
+        {
+            throw new InvalidDataException(
+                "--user, --ca, --cert and --key are for a --server; without it, nobody signs in");
+        }
+
         if (SettingsOption.LoadQuietly(parsed.GetValue(options.Config)) is not { } settings) return null;
         return new ApiConnection(await LocalApi.OpenAsync(settings, mayCreate, cancellation));
     }

@@ -1,9 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
-using System.Net.Security;
 using System.Runtime.CompilerServices;
-using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -38,12 +35,12 @@ internal sealed class ApiConnection : IAsyncDisposable
     }
 
     /// <param name="server">Its address, which may have a path.</param>
-    /// <param name="credentials">Who signs in.</param>
-    /// <param name="authority">The file with the certificates that are trusted; null for the system's.</param>
-    /// <exception cref="InvalidDataException">The file can't be used.</exception>
-    public ApiConnection(Uri server, AuthenticationHeaderValue credentials, string? authority)
+    /// <param name="credentials">Who signs in; null: who the client's certificate names.</param>
+    /// <param name="files">Whose certificates are trusted, and the client's own.</param>
+    /// <exception cref="InvalidDataException">A file can't be used.</exception>
+    public ApiConnection(Uri server, AuthenticationHeaderValue? credentials, TlsFiles files)
     {
-        client = new HttpClient(HandlerFor(authority))
+        client = new HttpClient(HandlerFor(files))
         {
             BaseAddress = new Uri(server.GetLeftPart(UriPartial.Path).TrimEnd('/') + ApiRoutes.Prefix + "/"),
             Timeout = LongestRequest,
@@ -101,12 +98,18 @@ internal sealed class ApiConnection : IAsyncDisposable
     public static Uri AddressOf(string server)
     {
         if (!Uri.TryCreate(server, UriKind.Absolute, out var address) || address.Scheme is not ("https" or "http"))
-            throw new InvalidDataException($"'{server}' is no address: write https://registry.example.com");
+            throw new InvalidDataException($"'{server}' is not an address: write {SuggestionFor(server)}");
         return address.Scheme == "https" || address.IsLoopback
             ? address
             : throw new InvalidDataException(
                 "without TLS others could read the password: write https://, or run the command on the server");
     }
+
+    /// <summary>What somebody may have meant who left out the scheme, as with docker.</summary>
+    private static string SuggestionFor(string server) =>
+        Uri.TryCreate($"http://{server}", UriKind.Absolute, out var read)
+            ? $"{(read.IsLoopback ? "http" : "https")}://{server}"
+            : "https://registry.example.com";
 
     /// <summary>Credentials of a name and password.</summary>
     public static AuthenticationHeaderValue Basic(string user, string password) =>
@@ -115,22 +118,21 @@ internal sealed class ApiConnection : IAsyncDisposable
     public static AuthenticationHeaderValue Bearer(string token) => new("Bearer", token);
 
     /// <summary>How servers are reached: they send nobody, and the password, elsewhere.</summary>
-    /// <param name="authority">The file with the certificates that are trusted; null for the system's.</param>
-    /// <exception cref="InvalidDataException">The file can't be used.</exception>
-    public static SocketsHttpHandler HandlerFor(string? authority) => new()
+    /// <param name="files">Whose certificates are trusted, and the client's own.</param>
+    /// <exception cref="InvalidDataException">A file can't be used.</exception>
+    public static SocketsHttpHandler HandlerFor(TlsFiles files) => new()
     {
         AllowAutoRedirect = false,
         UseCookies = false,
-        SslOptions = new SslClientAuthenticationOptions { CertificateChainPolicy = PolicyOf(authority) },
+        SslOptions = files.Load(),
     };
 
     /// <summary>Why a server can't be reached, and what to do about it.</summary>
     public static string Explain(Exception failure)
     {
-        if (failure is JsonException) return "the server's answer is no JSON: is it a Berth, and not a proxy?";
+        if (failure is JsonException) return "the server's answer is not JSON: is it a Berth, and not a proxy?";
         if (failure is not HttpRequestException e) return failure.Message;
-        if (e.HttpRequestError != HttpRequestError.SecureConnectionError)
-            return $"the server can't be reached: {e.Message}";
+        var reason = e.GetBaseException().Message.TrimEnd('.');
         for (Exception? cause = e; cause is not null; cause = cause.InnerException)
         {
             // OpenSSL's words for an answer that is no TLS: HTTP, most of the time.
@@ -141,9 +143,17 @@ internal sealed class ApiConnection : IAsyncDisposable
             }
         }
 
-        var reason = (e.InnerException ?? e).Message;
-        return $"the server's certificate is not trusted: {reason} If its CA is your own, name the CA's certificate "
-            + "with --ca";
+        // A server that asks for a client's certificate tells only after the handshake, by hanging up.
+        return e.HttpRequestError switch
+        {
+            HttpRequestError.SecureConnectionError =>
+                $"the server's certificate is not trusted: {(e.InnerException ?? e).Message.TrimEnd('.')}. If its CA "
+                + "is your own, name the CA's certificate with --ca",
+            HttpRequestError.Unknown or HttpRequestError.ResponseEnded =>
+                $"the server closed the connection ({reason}): if it asks for certificates of clients, give yours with "
+                + "--cert and --key",
+            _ => $"the server can't be reached: {reason}",
+        };
     }
 
     /// <summary>A path that begins with two slashes would be another host, if it were resolved.</summary>
@@ -184,26 +194,5 @@ internal sealed class ApiConnection : IAsyncDisposable
         }
 
         return $"the server answered {(int)status}: is it a Berth?";
-    }
-
-    private static X509ChainPolicy? PolicyOf(string? authority)
-    {
-        if (authority is null) return null;
-        var policy = new X509ChainPolicy
-        {
-            TrustMode = X509ChainTrustMode.CustomRootTrust,
-            RevocationMode = X509RevocationMode.NoCheck,
-        };
-        try
-        {
-            policy.CustomTrustStore.ImportFromPemFile(authority);
-        }
-        catch (Exception e) when (e is CryptographicException or IOException or UnauthorizedAccessException)
-        {
-            throw new InvalidDataException($"{authority} has no certificates that can be read: {e.Message}", e);
-        }
-
-        if (policy.CustomTrustStore.Count == 0) throw new InvalidDataException($"{authority} has no certificates");
-        return policy;
     }
 }

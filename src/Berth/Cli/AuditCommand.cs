@@ -1,19 +1,21 @@
 using System.CommandLine;
+using System.Text.Json;
+using System.Text.RegularExpressions;
 using Berth.Api;
 
 namespace Berth.Cli;
 
 /// <summary><c>berth audit</c>: who did what.</summary>
-internal static class AuditCommand
+internal static partial class AuditCommand
 {
     public static Command Create() => ApiCommand.Group(
         "audit", "The log of who did what.",
         Listing("list", "Show entries, the newest first.", async (call, path) => await call.ListAsync(
             path,
-            ("TIME", ApiCall.Time("time")), ("ACTION", ApiCall.Field("action")), ("RESULT", ApiCall.Field("result")),
+            ("TIME", ApiCall.Time("time")), ("ACTION", ActionOf), ("RESULT", ApiCall.Field("result")),
             ("ACTOR", ApiCall.Field("actor")), ("ADDRESS", ApiCall.Field("address")),
-            ("REPOSITORY", ApiCall.Field("repository")), ("TARGET", ApiCall.Field("target")),
-            ("DETAIL", ApiCall.Field("detail")))),
+            ("REPOSITORY", ApiCall.Field("repository")), ("TARGET", Short("target")),
+            ("DETAIL", Short("detail")))),
         Listing("export", "Print all entries, each as a line of JSON, the newest first.", async (call, path) =>
         {
             await foreach (var entry in call.Api.EachAsync(path, call.Cancellation))
@@ -45,9 +47,24 @@ internal static class AuditCommand
                     .ToString("O");
             }
 
+            if (name == "action") text = ShortAction().Replace(text, $"$1 {ApiRoutes.Prefix}/$2");
             query.Add($"{name}={Uri.EscapeDataString(text)}");
         }
 
         return "audit?" + string.Join('&', query);
     }
+
+    /// <summary>What all actions of the API begin with takes room. A filter may leave it out, too.</summary>
+    private static string ActionOf(JsonElement entry) =>
+        ApiCall.Field("action")(entry).Replace(ApiRoutes.Prefix + "/", "", StringComparison.Ordinal);
+
+    /// <summary>As many digits of digests as docker shows.</summary>
+    private static Func<JsonElement, string> Short(string name) =>
+        entry => Digest().Replace(ApiCall.Field(name)(entry), "$1");
+
+    [GeneratedRegex("^([A-Z]+) ([^/].*)$")]
+    private static partial Regex ShortAction();
+
+    [GeneratedRegex("(sha(?:256|512):[0-9a-f]{12})[0-9a-f]{52,}")]
+    private static partial Regex Digest();
 }

@@ -16,27 +16,17 @@ internal static class GrantCommand
         var role = ApiCommand.Text("--role", "reader, writer, maintainer or owner.");
         var actions = ApiCommand.Text(
             "--actions", "In place of a role, some of pull, push, delete, manage and own, with commas between.");
-        var space = ApiCommand.Text("--namespace", "Those in a namespace; '*' for those that reach into several.");
+        var space = ApiCommand.Text("--namespace", "Those in this namespace; '*' for those that reach into several.");
         var of = ApiCommand.Text("--of", $"Those of {Holders}.");
         var id = ApiCommand.Argument("ID", "Its number, as `berth grant list` shows it.");
         return ApiCommand.Group(
             "grant", "Who may do what in which repositories.",
             ApiCommand.Create(
                 "add", "Allow somebody something, in place of what they were granted for the same names.",
-                call => call.DoAsync(
-                    "POST", "grants",
-                    new JsonObject
-                    {
-                        [KindOf(call.Parsed.GetValue(holder)!)] = call.Parsed.GetValue(holder),
-                        ["names"] = call.Parsed.GetValue(names),
-                        ["role"] = call.Parsed.GetValue(role),
-                        ["actions"] = ApiCall.ArrayOf(call.Parsed.GetValue(actions)),
-                    },
-                    made => $"{call.Parsed.GetValue(holder)} may {ApiCall.Field("actions")(made)} in "
-                        + $"{made.GetProperty("names")} now (grant {made.GetProperty("id")})."),
+                call => AddAsync(call, holder, names, role, actions),
                 holder, names, role, actions),
             ApiCommand.Create(
-                "list", "List grants.",
+                "list", "List the grants in a namespace (--namespace) or of somebody (--of): one of the two is needed.",
                 call => call.ListAsync(
                     PathOf(call.Parsed.GetValue(space), call.Parsed.GetValue(of)), ("ID", ApiCall.Field("id")),
                     ("WHO", json => ApiCall.Field("user")(json) + ApiCall.Field("robot")(json)
@@ -50,6 +40,25 @@ internal static class GrantCommand
                 call => call.DoAsync(
                     "DELETE", $"grants/{call.PathOf(id)}", null, _ => $"Grant {call.Parsed.GetValue(id)} is gone."),
                 id));
+    }
+
+    private static Task AddAsync(
+        ApiCall call, Argument<string> holder, Argument<string> names, Option<string?> role, Option<string?> actions)
+    {
+        var (who, given) = (call.Parsed.GetValue(holder)!, call.Parsed.GetValue(role));
+        if (given is null == call.Parsed.GetValue(actions) is null)
+            throw new InvalidDataException("give either --role or --actions");
+        return call.DoAsync(
+            "POST", "grants",
+            new JsonObject
+            {
+                [KindOf(who)] = who,
+                ["names"] = call.Parsed.GetValue(names),
+                ["role"] = given,
+                ["actions"] = ApiCall.ArrayOf(call.Parsed.GetValue(actions)),
+            },
+            made => $"{who} may {ApiCall.Field("actions")(made)} in {made.GetProperty("names")} now (grant "
+                + $"{made.GetProperty("id")}).");
     }
 
     /// <summary>Only teams have a slash, and only robots begin so.</summary>

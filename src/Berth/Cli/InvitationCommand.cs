@@ -32,7 +32,7 @@ internal static class InvitationCommand
                     Tell),
                 name, email, organization, role, expires),
             ApiCommand.Create(
-                "list", "List those that nobody has used yet.",
+                "list", "List the invitations that nobody has used yet.",
                 call => call.ListAsync(
                     "invitations", ("ID", ApiCall.Field("id")), ("NAME", ApiCall.Field("name")),
                     ("E-MAIL", ApiCall.Field("email")), ("ORGANIZATION", ApiCall.Field("organization")),

@@ -11,7 +11,7 @@ namespace Berth.Cli;
 /// <summary><c>berth jobs list</c>: what is waiting, running and finished. Works beside a running server.</summary>
 internal static class JobsCommand
 {
-    private const string TimeFormat = "yyyy-MM-dd HH:mm:ss";
+    private const string TimeFormat = "yyyy-MM-dd HH:mm:ss 'UTC'";
 
     public static Command Create()
     {
@@ -27,7 +27,7 @@ internal static class JobsCommand
             if (result.Tokens is [var given] && !(int.TryParse(given.Value, out var entries) && entries > 0))
                 result.AddError($"--limit must be a number above 0, not '{given.Value}'.");
         });
-        var list = new Command("list", "List waiting and running jobs, and how the last ones ended. Times are in UTC.")
+        var list = new Command("list", "List waiting and running jobs, and how the last ones ended.")
         {
             config, failed, limit,
         };
@@ -58,22 +58,30 @@ internal static class JobsCommand
         var queued = await history.QueuedAsync(failedOnly, limit, cancellation);
         var ended = await history.EndedAsync(failedOnly, limit, cancellation);
         if (queued.Count + ended.Count == 0)
+        {
             Console.WriteLine(failedOnly ? "No job has failed." : "There are no jobs.");
-        foreach (var job in queued)
-        {
-            Console.WriteLine(job.Node is { } node
-                ? $"running  {"",-20} {job.Kind} on {node}"
-                : $"waiting  until {Write(job.Due)} {job.Kind}");
-            if (job.Error is not null) Console.WriteLine($"         failed {job.Failures} times, last: {job.Error}");
         }
-
-        foreach (var job in ended)
+        else
         {
-            var took = (job.Ended - job.Started).TotalSeconds.ToString("F1", CultureInfo.InvariantCulture);
-            Console.WriteLine($"{job.Outcome,-8} {Write(job.Ended)}  {job.Kind} after {took} s on {job.Node}");
-            if (job.Error is not null) Console.WriteLine($"         attempt {job.Attempt}: {job.Error}");
+            Table.Print(
+                ["STATE", "WHEN", "JOB", "TOOK", "NODE", "DETAIL"],
+                [.. queued.Select(RowOf), .. ended.Select(RowOf)]);
         }
     }
+
+    /// <summary>One that waits is shown with when it is due.</summary>
+    private static string[] RowOf(QueuedJob job) =>
+    [
+        job.Node is null ? "waiting" : "running", job.Node is null ? Write(job.Due) : "", job.Kind, "", job.Node ?? "",
+        job.Error is null ? "" : $"failed {job.Failures} times, last: {job.Error}",
+    ];
+
+    private static string[] RowOf(EndedJob job) =>
+    [
+        job.Outcome, Write(job.Ended), job.Kind,
+        string.Create(CultureInfo.InvariantCulture, $"{(job.Ended - job.Started).TotalSeconds:F1} s"), job.Node,
+        job.Error is null ? "" : $"attempt {job.Attempt}: {job.Error}",
+    ];
 
     private static string Write(DateTimeOffset time) => time.ToString(TimeFormat, CultureInfo.InvariantCulture);
 }

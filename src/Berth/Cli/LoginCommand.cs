@@ -23,19 +23,20 @@ internal static class LoginCommand
             Description = "The registry's address, such as https://registry.example.com.",
         };
         var name = new Option<string?>("--name") { Description = "What the token is called. Default: this machine." };
-        var authority = ApiOptions.CreateAuthority();
+        var tls = new TlsOptions();
         var command = new Command("login", "Get a personal token for this machine by signing in with a browser.")
         {
-            server, name, authority,
+            server, name,
         };
+        foreach (var option in tls.All) command.Add(option);
         command.SetAction(async (parsed, cancellation) =>
         {
             try
             {
                 var address = ApiConnection.AddressOf(parsed.GetValue(server)!);
                 return await RunAsync(
-                    address, parsed.GetValue(name) ?? Environment.MachineName, parsed.GetValue(authority),
-                    TimeProvider.System, cancellation);
+                    address, parsed.GetValue(name) ?? Environment.MachineName, tls.Read(parsed), TimeProvider.System,
+                    cancellation);
             }
             catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException
                 or HttpRequestException or OperationCanceledException or JsonException)
@@ -48,9 +49,9 @@ internal static class LoginCommand
     }
 
     private static async Task<int> RunAsync(
-        Uri server, string name, string? authority, TimeProvider clock, CancellationToken cancellation)
+        Uri server, string name, TlsFiles files, TimeProvider clock, CancellationToken cancellation)
     {
-        using var client = new HttpClient(ApiConnection.HandlerFor(authority))
+        using var client = new HttpClient(ApiConnection.HandlerFor(files))
         {
             BaseAddress = new Uri(server.GetLeftPart(UriPartial.Path).TrimEnd('/') + "/"),
             Timeout = LongestRequest,
@@ -74,7 +75,7 @@ internal static class LoginCommand
             var answer = await PostAsync(client, "auth/device/token", "device_code", secret, cancellation);
             if (TextOf(answer, "access_token") is { } token)
             {
-                await KeepAsync(server, answer, token, authority, cancellation);
+                await KeepAsync(server, answer, token, files, cancellation);
                 return 0;
             }
 
@@ -96,14 +97,14 @@ internal static class LoginCommand
     }
 
     private static async Task KeepAsync(
-        Uri server, JsonObject answer, string secret, string? authority, CancellationToken cancellation)
+        Uri server, JsonObject answer, string secret, TlsFiles files, CancellationToken cancellation)
     {
         var user = ShownOf(answer, "name") ?? "";
         var isTime = DateTimeOffset.TryParse(
             TextOf(answer, "expires_at"), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var end);
         var token = new SavedToken(
             SavedTokens.NameOf(server), user, secret, isTime ? end : null,
-            authority is null ? null : Path.GetFullPath(authority));
+            files.Authority is null ? null : Path.GetFullPath(files.Authority));
         try
         {
             await SavedTokens.PutAsync(token, cancellation);
@@ -111,11 +112,12 @@ internal static class LoginCommand
         catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)
         {
             // Nobody would know of it, and it would be good for months.
-            await LogoutCommand.RevokeAsync(server, token, authority, cancellation);
+            await LogoutCommand.RevokeAsync(server, token, files, cancellation);
             throw;
         }
 
         var name = SavedTokens.NameOf(server);
+        var shownEnd = isTime ? ApiCall.Write(end) : ShownOf(answer, "expires_at");
         Console.WriteLine(
             $"""
             Signed in as {user}. The token is in {SavedTokens.FilePath}, which only you can read. Other commands
@@ -124,7 +126,7 @@ internal static class LoginCommand
 
               {secret}
 
-            It ends at {ShownOf(answer, "expires_at")}; `berth token list {user} --server {name}` shows it.
+            It ends at {shownEnd}; `berth token list {user} --server {name}` shows it.
             """);
     }
 

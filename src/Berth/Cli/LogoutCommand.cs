@@ -11,17 +11,18 @@ internal static class LogoutCommand
     public static Command Create()
     {
         var server = ApiCommand.Argument("SERVER", "The registry's address, as it was given to `berth login`.");
-        var authority = ApiOptions.CreateAuthority();
+        var tls = new TlsOptions();
         var command = new Command("logout", "Revoke the token that `berth login` got for this machine.")
         {
-            server, authority,
+            server,
         };
+        foreach (var option in tls.All) command.Add(option);
         command.SetAction(async (parsed, cancellation) =>
         {
             try
             {
                 return await RunAsync(
-                    ApiConnection.AddressOf(parsed.GetValue(server)!), parsed.GetValue(authority), cancellation);
+                    ApiConnection.AddressOf(parsed.GetValue(server)!), tls.Read(parsed), cancellation);
             }
             catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException
                 or OperationCanceledException)
@@ -33,7 +34,7 @@ internal static class LogoutCommand
         return command;
     }
 
-    private static async Task<int> RunAsync(Uri server, string? authority, CancellationToken cancellation)
+    private static async Task<int> RunAsync(Uri server, TlsFiles files, CancellationToken cancellation)
     {
         if (await SavedTokens.FindAsync(server, cancellation) is not { } token)
         {
@@ -41,7 +42,7 @@ internal static class LogoutCommand
             return 0;
         }
 
-        var fault = await RevokeAsync(server, token, authority, cancellation);
+        var fault = await RevokeAsync(server, token, files, cancellation);
         await SavedTokens.RemoveAsync(token, cancellation);
         if (fault is null)
         {
@@ -57,12 +58,12 @@ internal static class LogoutCommand
 
     /// <summary>Why the token may still be good; null if it is not.</summary>
     public static async Task<string?> RevokeAsync(
-        Uri server, SavedToken token, string? authority, CancellationToken cancellation)
+        Uri server, SavedToken token, TlsFiles files, CancellationToken cancellation)
     {
         try
         {
             await using var api = new ApiConnection(
-                server, ApiConnection.Bearer(token.Secret), authority ?? token.Authority);
+                server, ApiConnection.Bearer(token.Secret), token.With(files));
             await api.AskAsync("DELETE", "me/tokens/current", body: null, cancellation);
             return null;
         }

@@ -11,7 +11,7 @@ internal static class OrganizationCommand
     public static Command Create()
     {
         var owner = ApiCommand.Text("--owner", "The user who is to be its first owner.");
-        var fullName = ApiCommand.Text("--full-name", "Its name for people.");
+        var fullName = ApiCommand.Text("--full-name", "Its display name.");
         var isPublic = ApiCommand.Switch("--public", "Repositories that are pushed to it from now on are public.");
         return ApiCommand.Group(
             "org", "Organizations: namespaces that several users share.",
@@ -60,11 +60,15 @@ internal static class OrganizationCommand
             "member", "Members of an organization.",
             ApiCommand.Create(
                 "add", "Add a member, or change their role.",
-                call => call.DoAsync(
-                    "PUT", $"organizations/{call.PathOf(Name)}/members/{call.PathOf(user)}",
-                    new JsonObject { ["role"] = call.Parsed.GetValue(role) },
-                    made => $"{made.GetProperty("name")} is now {made.GetProperty("role")} of "
-                        + $"{call.Parsed.GetValue(Name)}."),
+                async call =>
+                {
+                    await call.DoAsync(
+                        "PUT", $"organizations/{call.PathOf(Name)}/members/{call.PathOf(user)}",
+                        new JsonObject { ["role"] = call.Parsed.GetValue(role) },
+                        made => $"{made.GetProperty("name")} is now {made.GetProperty("role")} of "
+                            + $"{call.Parsed.GetValue(Name)}.");
+                    if (call.Parsed.GetValue(role) != "owner") await WarnIfOwnerlessAsync(call);
+                },
                 Name, user, role),
             ApiCommand.Create(
                 "list", "List the members of an organization.",
@@ -75,9 +79,32 @@ internal static class OrganizationCommand
                 Name),
             ApiCommand.Create(
                 "remove", "Remove a member, also from the organization's teams.",
-                call => call.DoAsync(
-                    "DELETE", $"organizations/{call.PathOf(Name)}/members/{call.PathOf(user)}", null,
-                    _ => $"{call.Parsed.GetValue(user)} is no member of {call.Parsed.GetValue(Name)} any more."),
+                async call =>
+                {
+                    await call.DoAsync(
+                        "DELETE", $"organizations/{call.PathOf(Name)}/members/{call.PathOf(user)}", null,
+                        _ => $"{call.Parsed.GetValue(user)} is not a member of {call.Parsed.GetValue(Name)} any more.");
+                    await WarnIfOwnerlessAsync(call);
+                },
                 Name, user));
+    }
+
+    /// <summary>Administrators may take away the last owner, and may not have meant to.</summary>
+    private static async Task WarnIfOwnerlessAsync(ApiCall call)
+    {
+        try
+        {
+            var members = await call.Api.ListAsync($"organizations/{call.PathOf(Name)}/members", call.Cancellation);
+            if (members.Exists(member => ApiCall.Field("role")(member) == "owner")) return;
+        }
+        catch (ApiRefusalException)
+        {
+            // Who left may no longer see who is there.
+            return;
+        }
+
+        await Console.Error.WriteLineAsync(
+            $"{call.Parsed.GetValue(Name)} has no owner now: only administrators can manage it. To make one: "
+            + $"berth org member add {call.Parsed.GetValue(Name)} USER --role owner");
     }
 }

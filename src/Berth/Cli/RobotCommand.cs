@@ -11,23 +11,30 @@ internal static class RobotCommand
 
     public static Command Create()
     {
-        var space = ApiCommand.Text("--namespace", "Those of a namespace; without it, those of the registry.");
-        var repository = ApiCommand.Text("--repository", "Those of a repository alone.");
+        var space = ApiCommand.Text("--namespace", "The robots of a namespace.");
+        var repository = ApiCommand.Text("--repository", "The robots of this repository alone.");
         var overlap = ApiCommand.Text("--overlap", "How long the old secret stays good, such as 10m.");
         return ApiCommand.Group(
             "robot", "Robots: accounts for programs.",
             CreateAdd(),
             CreateChange(),
             ApiCommand.Create(
-                "list", "List robots.",
-                call => call.ListAsync(
-                    call.Parsed.GetValue(repository) is { } place
-                        ? $"robots?repository={Uri.EscapeDataString(place)}"
-                        : call.Parsed.GetValue(space) is { } name
-                            ? $"robots?namespace={Uri.EscapeDataString(name)}" : "robots",
-                    ("NAME", ApiCall.Field("name")), ("NAMESPACE", ApiCall.Field("namespace")), ("GRANTS", GrantsOf),
-                    ("DISABLED", ApiCall.Field("isDisabled")), ("EXPIRES", ApiCall.Time("expiresAt", "never")),
-                    ("LAST USED", LastUseOf)),
+                "list", "List the registry's own robots, or those of a namespace or repository.",
+                async call =>
+                {
+                    var (place, name) = (call.Parsed.GetValue(repository), call.Parsed.GetValue(space));
+                    await call.ListAsync(
+                        place is not null ? $"robots?repository={Uri.EscapeDataString(place)}"
+                            : name is not null ? $"robots?namespace={Uri.EscapeDataString(name)}" : "robots",
+                        ("NAME", ApiCall.Field("name")), ("NAMESPACE", ApiCall.Field("namespace")),
+                        ("GRANTS", GrantsOf), ("DISABLED", ApiCall.Field("isDisabled")),
+                        ("EXPIRES", ApiCall.Time("expiresAt", "never")), ("LAST USED", LastUseOf));
+                    if ((place ?? name) is null && !call.IsJson)
+                    {
+                        await Console.Error.WriteLineAsync(
+                            "These are the registry's own robots. For others, name their --namespace or --repository.");
+                    }
+                },
                 space, repository),
             ApiCommand.Create(
                 "show", "Show a robot.",
@@ -76,10 +83,13 @@ internal static class RobotCommand
                     change["grants"] = new JsonArray([.. given.Select(GrantOf)]);
                 if (call.Parsed.GetValue(expires) is { } end) change["expiresAt"] = ApiCall.NewExpiryOf(end);
                 if (call.Parsed.GetValue(disabled) is { } isDisabled) change["isDisabled"] = isDisabled;
-                return call.DoAsync(
-                    "PATCH", $"robots/{call.PathOf(Name)}", change,
-                    robot => $"{robot.GetProperty("name")} has now: {(GrantsOf(robot) is { Length: > 0 } all ? all
-                        : "no grants")}. It ends: {ApiCall.Time("expiresAt", "never")(robot)}.");
+                if (change.Count == 0)
+                {
+                    throw new InvalidDataException(
+                        "say what to change: --grant, --expires, --disabled or --description");
+                }
+
+                return call.DoAsync("PATCH", $"robots/{call.PathOf(Name)}", change, TellChange);
             },
             Name, description, grants, expires, disabled);
     }
@@ -93,7 +103,7 @@ internal static class RobotCommand
     {
         var space = ApiCommand.Text("--namespace", "Whose it is; without it, it is the registry's.");
         var repository = ApiCommand.Text(
-            "--repository", "The repository that it is of; its name gets an end that is made up.");
+            "--repository", "The repository that it is of; its name gets a generated ending.");
         var description = ApiCommand.Text("--description", "What it is for.");
         var grants = CreateGrants("What it may do where");
         var expires = ApiCommand.Text("--expires", "When it ends: a date, or a duration such as 90d.");
@@ -119,7 +129,7 @@ internal static class RobotCommand
     private static JsonNode GrantOf(string text)
     {
         if (text.Split('=') is not [var names, var what])
-            throw new InvalidDataException($"'{text}' is no grant: write acme/**=writer or acme/app=pull,push");
+            throw new InvalidDataException($"'{text}' is not a grant: write acme/**=writer or acme/app=pull,push");
         var isRole = what is "reader" or "writer" or "maintainer" or "owner";
         return isRole
             ? new JsonObject { ["names"] = names, ["role"] = what }
@@ -130,6 +140,11 @@ internal static class RobotCommand
         ' ', robot.GetProperty("grants").EnumerateArray().Select(grant =>
             $"{grant.GetProperty("names")}={(ApiCall.Field("role")(grant) is { Length: > 0 } role
                 ? role : ApiCall.Field("actions")(grant).Replace(" ", "", StringComparison.Ordinal))}"));
+
+    private static string TellChange(JsonElement robot) =>
+        $"{robot.GetProperty("name")} has now: {(GrantsOf(robot) is { Length: > 0 } all ? all : "no grants")}. "
+        + $"It ends: {ApiCall.Time("expiresAt", "never")(robot)}."
+        + (robot.GetProperty("isDisabled").GetBoolean() ? " It is disabled." : "");
 
     private static string LastUseOf(JsonElement robot) => robot.GetProperty("secrets").EnumerateArray()
         .Select(secret => ApiCall.Time("usedAt")(secret)).DefaultIfEmpty("").Max() is { Length: > 0 } last

@@ -15,6 +15,9 @@ internal sealed record SavedToken(
 {
     /// <summary>What to do if it is not good any more.</summary>
     public string Advice => $"run `berth login {Server}` again";
+
+    /// <summary>The files of a command: whose certificates are trusted need not be named again.</summary>
+    public TlsFiles With(TlsFiles given) => given with { Authority = given.Authority ?? Authority };
 }
 
 /// <summary>

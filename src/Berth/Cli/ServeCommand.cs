@@ -24,7 +24,7 @@ internal static class ServeCommand
             try
             {
                 await using var app = await RegistryHost.BuildAsync(settings);
-                await RegistryHost.RunAsync(app, Console.Error, cancellation);
+                await RegistryHost.RunAsync(app, Console.Error, parsed.GetValue(config), cancellation);
                 return 0;
             }
             catch (Exception e) when (StartFailure.Explain(e, settings) is { } reason)

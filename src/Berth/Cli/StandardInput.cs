@@ -2,7 +2,7 @@ using Spectre.Console;
 
 namespace Berth.Cli;
 
-/// <summary>Reads passwords, on a terminal unseen and otherwise a line each; and asks whether to go on.</summary>
+/// <summary>Reads secrets, on a terminal unseen and otherwise a line each; and asks whether to go on.</summary>
 internal static class StandardInput
 {
     /// <summary>Asks whether to do what can't be undone.</summary>
@@ -19,7 +19,14 @@ internal static class StandardInput
     }
 
     /// <exception cref="InvalidDataException">There is none.</exception>
-    public static async Task<string> ReadPasswordAsync(string question, CancellationToken cancellation)
+    public static Task<string> ReadPasswordAsync(string question, CancellationToken cancellation) =>
+        ReadAsync(question, "password", cancellation);
+
+    /// <param name="question">What a terminal shows.</param>
+    /// <param name="kind">What is asked for, in a word.</param>
+    /// <param name="cancellation">Gives up.</param>
+    /// <exception cref="InvalidDataException">There is none.</exception>
+    public static async Task<string> ReadAsync(string question, string kind, CancellationToken cancellation)
     {
         if (!Console.IsInputRedirected)
         {
@@ -29,6 +36,6 @@ internal static class StandardInput
 
         return await Console.In.ReadLineAsync(cancellation) is { Length: > 0 } line
             ? line
-            : throw new InvalidDataException("there is no password in the standard input");
+            : throw new InvalidDataException($"there is no {kind} in the standard input");
     }
 }

@@ -67,12 +67,13 @@ internal static class TeamCommand
 
     private static Command CreateGroup()
     {
-        var source = ApiCommand.Argument("SOURCE", "The directory.");
+        var source = ApiCommand.Argument(
+            "SOURCE", "Where it is: ldap, or oidc:NAME for the system NAME of the settings.");
         var group = ApiCommand.Argument("GROUP", "The group's name there.");
         return ApiCommand.Group(
             "group", "Groups of other directories, whose members are in a team.",
             ApiCommand.Create(
-                "add", "Take in the members of a group.",
+                "add", "Add a group: its members are in the team.",
                 call => call.DoAsync(
                     "POST", PathOf(call) + "/groups",
                     new JsonObject
@@ -88,7 +89,7 @@ internal static class TeamCommand
                     PathOf(call) + "/groups", ("SOURCE", ApiCall.Field("source")), ("NAME", ApiCall.Field("name"))),
                 Team),
             ApiCommand.Create(
-                "remove", "Take in the members of a group no more.",
+                "remove", "Remove a group, and with it its members.",
                 call => call.DoAsync(
                     "DELETE", $"{PathOf(call)}/groups/{call.PathOf(source)}/{call.EndOf(group)}", null,
                     _ => $"Members of {call.Parsed.GetValue(group)} are not in {call.Parsed.GetValue(Team)} any more."),

@@ -47,7 +47,7 @@ internal static class TokenCommand
                 "list", "List a user's tokens.",
                 async call => await call.ListAsync(
                     await PathOfAsync(call), ("ID", ApiCall.Field("id")), ("NAME", ApiCall.Field("name")),
-                    ("ENDS WITH", ApiCall.Field("hint")), ("ACTIONS", ApiCall.Field("actions")),
+                    ("SECRET", json => "…" + ApiCall.Field("hint")(json)), ("ACTIONS", ApiCall.Field("actions")),
                     ("NAMES", ApiCall.Field("names")), ("EXPIRES", ApiCall.Time("expiresAt", "never")),
                     ("LAST USED", ApiCall.Time("usedAt", "never"))),
                 User),

@@ -11,7 +11,11 @@ namespace Berth.Cli;
 internal static class UserCommand
 {
     private static readonly Option<bool> PasswordStdin = ApiCommand.Switch(
-        "--password-stdin", "Read the password from the standard input. Without it, one is made up and shown.");
+        "--password-stdin", "Read the password from the standard input. Without it, one is generated and shown.");
+
+    private static readonly Option<string?> FullName = ApiCommand.Text("--full-name", "Their display name.");
+
+    private static readonly Option<string?> Email = ApiCommand.Text("--email", "Their e-mail address.");
 
     private static readonly Argument<string> Name = ApiCommand.Argument("NAME", "The user's name.");
 
@@ -21,6 +25,7 @@ internal static class UserCommand
     public static Command Create() => ApiCommand.Group(
         "user", "Users of the registry.",
         CreateAdd(),
+        CreateChange(),
         ApiCommand.Create("list", "List users.", call => call.ListAsync(
             "users", ("NAME", ApiCall.Field("name")), ("ROLE", RoleOf), ("FULL NAME", ApiCall.Field("fullName")),
             ("E-MAIL", ApiCall.Field("email")), ("DISABLED", ApiCall.Field("isDisabled")),
@@ -50,10 +55,7 @@ internal static class UserCommand
         CreateIdentity(),
         ApiCommand.Create(
             "reset-factors", "Remove a user's authenticator app and passkeys, for whoever has lost them.",
-            call => call.DoAsync(
-                "DELETE", $"users/{call.PathOf(Name)}/second-factors", null,
-                _ => $"The password alone signs {NameOf(call)} in again."),
-            Name),
+            ResetFactorsAsync, Name),
         ApiCommand.Create(
             "delete", "Delete a user whose namespace has no repositories.",
             call => call.DoAsync("DELETE", $"users/{call.PathOf(Name)}", null, _ => $"{NameOf(call)} was deleted."),
@@ -63,8 +65,6 @@ internal static class UserCommand
     {
         var admin = ApiCommand.Switch("--admin", "Make them an administrator.");
         var auditor = ApiCommand.Switch("--auditor", "Let them see everything.");
-        var fullName = ApiCommand.Text("--full-name", "Their name for people.");
-        var email = ApiCommand.Text("--email", "Their e-mail address.");
         return ApiCommand.Create(
             "add", "Make a user. Makes the database too, if there is none yet.", mayCreate: true,
             async call =>
@@ -75,15 +75,45 @@ internal static class UserCommand
                 {
                     ["name"] = NameOf(call),
                     ["password"] = await ReadPasswordAsync(call),
-                    ["fullName"] = parsed.GetValue(fullName),
-                    ["email"] = parsed.GetValue(email),
+                    ["fullName"] = parsed.GetValue(FullName),
+                    ["email"] = parsed.GetValue(Email),
                     ["role"] = role,
                 };
                 await call.DoAsync(
                     "POST", "users", body,
-                    made => $"The user {made.GetProperty("user").GetProperty("name")} was made." + Tell(made));
+                    made => $"The user {made.GetProperty("user").GetProperty("name")} was made." + Tell(made)
+                        + (ApiCall.Field("notice")(made) is { Length: > 0 } notice ? $"\nNote: {notice}." : ""));
             },
-            [Name, admin, auditor, fullName, email, PasswordStdin]);
+            [Name, admin, auditor, FullName, Email, PasswordStdin]);
+    }
+
+    private static Command CreateChange()
+    {
+        var role = ApiCommand.Text("--role", "administrator, auditor or none.");
+        role.Validators.Add(result =>
+        {
+            if (result.Tokens is [var given] && given.Value is not ("administrator" or "auditor" or "none"))
+                result.AddError($"--role must be administrator, auditor or none, not '{given.Value}'.");
+        });
+        return ApiCommand.Create(
+            "change", "Change a user's role, name or e-mail address. What is not given stays as it is.",
+            call =>
+            {
+                var change = new JsonObject();
+                foreach (var (field, option) in new[] { ("role", role), ("email", Email), ("fullName", FullName) })
+                {
+                    if (call.Parsed.GetValue(option) is { } text) change[field] = text;
+                }
+
+                if (change.Count == 0)
+                    throw new InvalidDataException("say what to change: --role, --email or --full-name");
+                return call.DoAsync(
+                    "PATCH", $"users/{call.PathOf(Name)}", change,
+                    user => $"{user.GetProperty("name")} has now: role {user.GetProperty("role")}, "
+                        + $"{(ApiCall.Field("email")(user) is { Length: > 0 } email ? email : "no e-mail address")}, "
+                        + $"{(ApiCall.Field("fullName")(user) is { Length: > 0 } name ? name : "no display name")}.");
+            },
+            Name, role, Email, FullName);
     }
 
     private static Command CreateIdentity()
@@ -106,7 +136,7 @@ internal static class UserCommand
                         + $"{NameOf(call)}."),
                 Name, source, subject),
             ApiCommand.Create(
-                "list", "List those of a user.",
+                "list", "List the accounts with which a user signs in.",
                 call => call.ListAsync(
                     $"users/{call.PathOf(Name)}/identities", ("SOURCE", ApiCall.Field("source")),
                     ("SUBJECT", ApiCall.Field("subject")), ("NAME", ApiCall.Field("name")),
@@ -129,6 +159,17 @@ internal static class UserCommand
     private static Task SetAsync(ApiCall call, bool isDisabled) => call.DoAsync(
         "PATCH", $"users/{call.PathOf(Name)}", new JsonObject { ["isDisabled"] = isDisabled },
         user => $"{user.GetProperty("name")} is now {(isDisabled ? "disabled" : "enabled")}.");
+
+    private static async Task ResetFactorsAsync(ApiCall call)
+    {
+        var user = await call.Api.AskAsync("GET", $"users/{call.PathOf(Name)}", body: null, call.Cancellation);
+        var had = user.GetProperty("hasSecondFactor").GetBoolean();
+        await call.DoAsync(
+            "DELETE", $"users/{call.PathOf(Name)}/second-factors", null,
+            _ => had
+                ? $"The password alone signs {NameOf(call)} in again."
+                : $"{NameOf(call)} had no second factor, and was only signed out of all browsers.");
+    }
 
     private static async Task SetPasswordAsync(ApiCall call)
     {

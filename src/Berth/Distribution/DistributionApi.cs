@@ -207,7 +207,7 @@ internal sealed class DistributionApi
     private static RegistryError RefuseAction(Caller caller, AccessAction action, V2Target target) =>
         caller.Kind == CallerKind.Anonymous
             ? RegistryError.Denied("this requires signing in, and there are no users (auth.anonymous, auth.local)")
-            : RegistryError.Denied($"{caller.Name} may not {Roles.Write(action)} in {target.Repository}");
+            : RegistryError.Denied($"{caller.Name} may not {Roles.Words(action)} {target.Repository}");
 
     private RegistryError Challenge(HttpContext http, AccessScope? scope, string reason)
     {

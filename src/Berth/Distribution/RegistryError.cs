@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Berth.Access;
 using Berth.Identity;
 using Berth.Oci;
 
@@ -119,7 +120,7 @@ internal sealed record RegistryError(int Status, string Code, string Message, st
     public static RegistryError TooManyRequests(string reason, TimeSpan? retryAfter = null) =>
         new(429, "TOOMANYREQUESTS", reason)
         {
-            RetryAfterSeconds = (int)Math.Ceiling(Math.Max(1, retryAfter?.TotalSeconds ?? 1)),
+            RetryAfterSeconds = RateLimits.SecondsOf(retryAfter ?? TimeSpan.Zero),
         };
 
     /// <summary>Credentials that could not be checked now.</summary>
@@ -128,7 +129,9 @@ internal sealed record RegistryError(int Status, string Code, string Message, st
         : TooManyRequests(found.Reason!, found.RetryAfter);
 
     public static RegistryError RateExceeded(TimeSpan wait) =>
-        TooManyRequests("you have reached the limit of requests (ratelimits)", wait);
+        TooManyRequests(
+            "you have reached the limit of requests (ratelimits); try again in "
+            + $"{RateLimits.SecondsOf(wait)} seconds", wait);
 
     public static RegistryError StorageFull() =>
         new(507, "UNAVAILABLE", "the registry's disk is full: nothing was changed; free space and push again")

@@ -65,9 +65,11 @@ internal static partial class RegistryHost
 
     /// <summary>Serves until a signal arrives, then drains running requests.</summary>
     /// <param name="app">What <see cref="BuildAsync"/> made.</param>
-    /// <param name="console">Where a password that was made up is shown, this once and nowhere else.</param>
+    /// <param name="console">Where a generated password is shown, this once and nowhere else.</param>
+    /// <param name="settingsFile">The file that the settings come from, or null; for advice.</param>
     /// <param name="cancellation">Stops too.</param>
-    public static async Task RunAsync(WebApplication app, TextWriter console, CancellationToken cancellation)
+    public static async Task RunAsync(
+        WebApplication app, TextWriter console, string? settingsFile, CancellationToken cancellation)
     {
         // A part that can't be created, such as a broken database, throws here: a host can't be stopped without its
         // parts.
@@ -80,23 +82,24 @@ internal static partial class RegistryHost
         {
             // Some parts are already running: stop them cleanly. The administrator was made already, too.
             await app.StopAsync(CancellationToken.None);
-            await ShowAdministratorAsync(app, console);
+            await ShowAdministratorAsync(app, console, settingsFile);
             throw;
         }
 
-        await ShowAdministratorAsync(app, console);
+        await ShowAdministratorAsync(app, console, settingsFile);
         await WarmUp.RunAsync(app.Services);
         await app.WaitForShutdownAsync(cancellation);
     }
 
-    private static async Task ShowAdministratorAsync(WebApplication app, TextWriter console)
+    private static async Task ShowAdministratorAsync(WebApplication app, TextWriter console, string? settingsFile)
     {
         if (app.Services.GetService<FirstAdministrator>()?.Made is not var (name, password)) return;
+        var config = settingsFile is null ? "" : $" --config {settingsFile}";
         await console.WriteLineAsync(
             $"""
 
               The administrator's name is {name}, and the password {password}
-              It is shown only this once. To set another: berth user password {name}
+              It is shown only this once. To set another: berth user password {name}{config}
 
             """);
     }

@@ -14,7 +14,7 @@ internal sealed class BrowserAdmission(BrowserSessions sessions, BrowserCookies 
     /// <param name="accountId">Who.</param>
     /// <param name="name">Their name.</param>
     /// <param name="source">With what: <c>password</c>, <c>passkey</c>, or the source of an external user.</param>
-    /// <param name="returnTo">Where to send the browser: elsewhere than this registry is not gone to.</param>
+    /// <param name="returnTo">Where to send the browser; addresses outside this registry are ignored.</param>
     /// <param name="isPage">Whether a page asks, and not a script.</param>
     /// <param name="version">The account's when its password was checked; null if none was.</param>
     public async Task AdmitAsync(

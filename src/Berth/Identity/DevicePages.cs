@@ -157,7 +157,7 @@ internal sealed class DevicePages(
         http.Features.Set(caller);
         audit.Note(http, "sign-in", isAllowed, entry => entry with { Detail = $"berth login on {row.Name}" });
         await PageAnswer.WriteHtmlAsync(
-            http, StatusCodes.Status200OK, isAllowed ? "It is let in" : "It is refused",
+            http, StatusCodes.Status200OK, isAllowed ? "It is accepted" : "It is refused",
             isAllowed
                 ? "<p>You can close this page: the program goes on by itself.</p>"
                 : "<p>Nothing was allowed.</p>");

@@ -20,7 +20,7 @@ internal sealed partial class FirstAdministrator(
 
     private const int MadeLength = 20;
 
-    /// <summary>The name and password that were made up, to be shown once; null if none were.</summary>
+    /// <summary>The name and the generated password, to be shown once; null if none were.</summary>
     public (string Name, string Password)? Made { get; private set; }
 
     /// <exception cref="StartException">The password of the settings can't be used.</exception>

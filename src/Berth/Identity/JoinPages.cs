@@ -117,7 +117,7 @@ internal sealed class JoinPages(
             ? $"<p>Your name will be <b>{PageAnswer.Escape(given)}</b>.</p>"
             : "<label>Name <input name=\"name\" autocomplete=\"username\" required autofocus></label>";
         var email = invitation?.Email is not null
-            ? "" : "<label>E-mail, if you like <input name=\"email\" type=\"email\" autocomplete=\"email\"></label>";
+            ? "" : "<label>E-mail (optional) <input name=\"email\" type=\"email\" autocomplete=\"email\"></label>";
         return PageAnswer.WriteHtmlAsync(
             http, status, Title,
             $"""
@@ -125,7 +125,7 @@ internal sealed class JoinPages(
             <form method="post">
             {name}
             <label>Password <input name="password" type="password" autocomplete="new-password" required></label>
-            <label>Your name for people, if you like <input name="fullName" autocomplete="name"></label>
+            <label>Display name (optional) <input name="fullName" autocomplete="name"></label>
             {email}
             <button>Make the account</button>
             </form>
@@ -135,7 +135,11 @@ internal sealed class JoinPages(
     private static string Welcome(InvitationRow invitation)
     {
         var organization = invitation.Organization is { } joined ? $" to join {joined}" : "";
-        return $"<p>{PageAnswer.Escape($"{invitation.CreatedBy} invites you{organization}.")}</p>";
+
+        // Whoever ran a command on the database has no name that means anything here.
+        var words = invitation.CreatedBy == Caller.OperatorName
+            ? $"You are invited{organization}." : $"{invitation.CreatedBy} invites you{organization}.";
+        return $"<p>{PageAnswer.Escape(words)}</p>";
     }
 
     private static string? TextOf(PageBody sent, string name) => sent.Text(name) is { Length: > 0 } text ? text : null;

@@ -42,7 +42,7 @@ internal static class KeylessRules
             {
                 var ruleKey = $"{key}.rules.{j}";
                 var rule = Read(
-                    issuer, issuer.Rules[j], $"rule {j + 1} of issuer {issuer.Name}",
+                    issuer, issuer.Rules[j], $"keyless rule {issuer.Name}.{j + 1}",
                     (part, reason) => Report($"{ruleKey}.{part}", reason, Severity.Error));
                 if (rule is not null) rules.Add(rule);
             }

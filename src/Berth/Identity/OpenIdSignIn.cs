@@ -148,8 +148,9 @@ internal sealed class OpenIdSignIn : BrowserSignIn
             : (null, "the token's signature is not by this issuer");
     }
 
-    /// <summary>Many issuers put only some of the claims into the token. Those that have none of a claim are asked
-    /// once more for nothing.</summary>
+    /// <summary>
+    /// Many issuers put only some of the claims into the token. Those that have no such claim are asked in vain.
+    /// </summary>
     private bool IsIncomplete(JsonElement claims) =>
         SignInCalls.TextOf(claims, Settings.NameClaim) is null || SignInCalls.TextOf(claims, "email") is null
         || !groups.Any(path => path.ValuesIn(claims).Count > 0);

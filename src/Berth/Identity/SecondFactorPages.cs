@@ -56,9 +56,10 @@ internal sealed class SecondFactorPages(
         switch (answer)
         {
             case CodeAnswer.Slowed:
+                var wait = factors.FindWait(account.Name, client) ?? RetrySoon;
                 await AnswerAsync(
                     http, body.IsForm, StatusCodes.Status429TooManyRequests,
-                    "too many wrong codes; try again in a while", factors.FindWait(account.Name, client) ?? RetrySoon);
+                    $"too many wrong codes; try again in {RateLimits.SecondsOf(wait)} seconds", wait);
                 break;
             case CodeAnswer.Wrong:
                 refused.Note(http, account.Name, "wrong code of the second factor");

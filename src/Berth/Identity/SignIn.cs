@@ -279,8 +279,7 @@ internal sealed class SignIn(
                 && await users.HasSecondFactorAsync(id, http.RequestAborted) => RefusePasswordAlone(http, caller.Name),
             PasswordAnswer.Right => new SignInResult(caller, null),
             PasswordAnswer.Busy => SignInResult.Busy("too many passwords are being checked; try again", RetrySoon),
-            PasswordAnswer.Slowed => SignInResult.Busy(
-                "too many wrong passwords; try again in a while", failed.FindWait(user, client) ?? RetrySoon),
+            PasswordAnswer.Slowed => SlowDown(failed.FindWait(user, client) ?? RetrySoon),
             PasswordAnswer.Unavailable => SignInResult.Away(DirectoryIsAway),
 
             // Noted once per password: a client that keeps using a wrong one does not fill the log.
@@ -288,6 +287,9 @@ internal sealed class SignIn(
             _ => SignInResult.Refused(WrongPassword),
         };
     }
+
+    private static SignInResult SlowDown(TimeSpan wait) => SignInResult.Busy(
+        $"too many wrong passwords; try again in {RateLimits.SecondsOf(wait)} seconds", wait);
 
     /// <summary>
     /// The file comes first, since whoever may write it decides about the names in it; then the user's own password,

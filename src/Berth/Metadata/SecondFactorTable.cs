@@ -34,7 +34,7 @@ internal sealed record PasskeyRow(string Id, long AccountId, string Name, byte[]
     public DateTimeOffset LastTicketAt { get; init; }
 }
 
-/// <summary>What an account is signed in to with besides its password.</summary>
+/// <summary>What an account needs besides its password to sign in.</summary>
 /// <param name="App">The app, if it is confirmed.</param>
 /// <param name="Passkeys">The passkeys, the oldest first.</param>
 /// <param name="RecoveryCodes">How many codes were not used yet.</param>

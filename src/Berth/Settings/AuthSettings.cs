@@ -281,7 +281,7 @@ public sealed record LocalSettings
     /// <summary>The name of the administrator that the first start makes.</summary>
     public string AdminName { get; init; } = "admin";
 
-    /// <summary>Their password. Default: none; one is made up and printed.</summary>
+    /// <summary>Their password. Default: none; one is generated and printed.</summary>
     public string? AdminPassword { get; init; }
 
     /// <summary>The file with it, as a mounted secret. Its end of line does not count.</summary>

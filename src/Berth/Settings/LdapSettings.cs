@@ -43,7 +43,7 @@ public sealed record LdapSettings
     /// <summary>The attribute with the e-mail address. Default: that of RFC 4524.</summary>
     public string EmailAttribute { get; init; } = "mail";
 
-    /// <summary>The attribute with the name for people to read. Default: what each person has by RFC 4519.</summary>
+    /// <summary>The attribute with the display name. Default: what each person has by RFC 4519.</summary>
     public string DisplayNameAttribute { get; init; } = "cn";
 
     /// <summary>The attribute that lists the groups of a user, such as <c>memberOf</c>. Null: there is none.</summary>

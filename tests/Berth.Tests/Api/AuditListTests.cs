@@ -93,8 +93,19 @@ public sealed class AuditListTests(ApiRegistry api)
         var name = api.Name("c");
         (await berth.RunAsync("user", "add", name)).Is(0);
         var listed = (await berth.RunAsync("audit", "list", "--actor", "operator", "--since", "1h")).Is(0);
-        Assert.Matches(@"^TIME +ACTION +RESULT +ACTOR", listed.Output);
-        Assert.Contains("POST /api/v1/users", listed.Output, StringComparison.Ordinal);
+        Assert.Matches(@"^TIME \(UTC\) +ACTION +RESULT +ACTOR", listed.Output);
+        Assert.Contains("POST users ", listed.Output, StringComparison.Ordinal);
+        foreach (var action in new[] { "POST users", "POST /api/v1/users" })
+        {
+            var found = (await berth.RunAsync("audit", "list", "--action", action)).Is(0).Output;
+            Assert.Contains(name, found, StringComparison.Ordinal);
+        }
+
+        var digest = "sha256:" + new string('a', 64);
+        (await berth.RunAsync("grant", "remove", "999999")).Is(1);
+        (await berth.RunAsync("token", "add", name, digest)).Is(0);
+        var token = (await berth.RunAsync("audit", "list", "--action", "POST users/{name}/tokens")).Is(0).Output;
+        Assert.EndsWith("  sha256:aaaaaaaaaaaa\n", token, StringComparison.Ordinal);
         var exported = (await berth.AskAsync("admin", ApiRegistry.Password, "audit", "export", "--actor", "operator"))
             .Is(0);
         Assert.All(

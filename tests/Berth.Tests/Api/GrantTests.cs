@@ -72,7 +72,7 @@ public sealed class GrantTests(ApiRegistry api)
     [InlineData("""{"user":"nobody","names":"acme/x","role":"reader"}""", "there is no nobody")]
     [InlineData("""{"robot":"bob","names":"acme/x","role":"reader"}""", "there is no bob")]
     [InlineData("""{"team":"acme","names":"acme/x","role":"reader"}""", "there is no acme")]
-    [InlineData("""{"user":"bob","names":"acme/X","role":"reader"}""", "matches no repository")]
+    [InlineData("""{"user":"bob","names":"acme/X","role":"reader"}""", "is not a valid pattern")]
     [InlineData("""{"user":"bob","names":"acme/x"}""", "either role or actions")]
     [InlineData("""{"user":"bob","names":"acme/x","role":"reader","actions":["pull"]}""", "either role or actions")]
     [InlineData("""{"user":"bob","names":"acme/x","role":"member"}""", "allows nothing")]

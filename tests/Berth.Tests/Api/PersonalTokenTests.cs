@@ -74,7 +74,7 @@ public sealed class PersonalTokenTests(ApiRegistry api)
     [InlineData("""{"name":""}""", "name is empty")]
     [InlineData("""{"name":"x","actions":[]}""", "actions are one or more")]
     [InlineData("""{"name":"x","actions":["fly"]}""", "actions are one or more")]
-    [InlineData("""{"name":"x","names":["A"]}""", "matches no repository")]
+    [InlineData("""{"name":"x","names":["A"]}""", "is not a valid pattern")]
     [InlineData("""{"name":"x","names":[]}""", "at least one")]
     [InlineData("""{"name":"x","expiresAt":"2001-01-01T00:00:00Z"}""", "in the past")]
     [InlineData("""{"name":"x","expiresAt":"soon"}""", "at expiresAt")]

@@ -85,7 +85,7 @@ public sealed class SentTokenTests(KeylessRegistry api) : IClassFixture<KeylessR
         var good = await ExplainAsync(api.Token("acme/tools"));
         Assert.Equal(("issuer", "True"), (good.Of("kind"), good.Of("isAccepted")));
         Assert.StartsWith("ci:", good.Of("user"), StringComparison.Ordinal);
-        Assert.Equal("rule 1 of issuer ci", good.Json.GetProperty("grants")[0].GetProperty("through").GetString());
+        Assert.Equal("keyless rule ci.1", good.Json.GetProperty("grants")[0].GetProperty("through").GetString());
 
         var refused = await RefusedAsync(api.Token("acme/app"), "no rule for issuer ci matches");
         var rule = refused.Json.GetProperty("issuers")[0].GetProperty("rules")[0];
@@ -101,7 +101,8 @@ public sealed class SentTokenTests(KeylessRegistry api) : IClassFixture<KeylessR
         var foreign = await RefusedAsync(api.Token("acme/tools", ("iss", "https://x.example.com")), "not trusted here");
         Assert.Contains("iss is not", foreign.Json.GetProperty("issuers")[0].GetProperty("fault").GetString());
         Assert.Contains("https://x.example.com", foreign.Of("facts"), StringComparison.Ordinal);
-        await RefusedAsync("hunter2", "no JSON Web Token");
+        await RefusedAsync("hunter2", "this is not a token: those of this registry begin with berth_pat_");
+        await RefusedAsync("eyJ", "no JSON Web Token");
         await RefusedAsync(new string('a', 20_000), "too long");
         (await api.AskAsync("admin", "POST", "/access/explain", """{"token":" "}""")).Is(400, "token is empty");
     }

@@ -33,7 +33,7 @@ public sealed class UserTests(ApiRegistry api)
     [InlineData("""{"name":"x","role":"admin"}""", 400, "role must be none, auditor or administrator")]
     [InlineData("""{"name":"a/b"}""", 400, "can't be a name")]
     [InlineData("""{"name":"q","password":"short"}""", 400, "at least 8 characters")]
-    [InlineData("""{"name":"q","email":"nobody"}""", 400, "no e-mail address")]
+    [InlineData("""{"name":"q","email":"nobody"}""", 400, "is not an e-mail address")]
     [InlineData("""{"name":"q","fullName":"a\u0000b"}""", 400, "no control characters")]
     [InlineData("""{"name":"q","nane":"q"}""", 400, "there is no field 'nane'")]
     [InlineData("""{"name":"q","role":"king"}""", 400, "at role")]

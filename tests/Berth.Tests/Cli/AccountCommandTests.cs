@@ -13,7 +13,7 @@ public sealed class AccountCommandTests
     private const string Password = ApiRegistry.Password;
 
     /// <summary>Nobody signs in with it.</summary>
-    private const string BcryptHash = "$2y$05$abcdefghijklmnopqrstuuAHmOzlXzvNnkqvW0zO9YzQpJtOtC0yK";
+    internal const string BcryptHash = "$2y$05$abcdefghijklmnopqrstuuAHmOzlXzvNnkqvW0zO9YzQpJtOtC0yK";
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
@@ -98,6 +98,13 @@ public sealed class AccountCommandTests
         foreach (var nobody in new[] { "bob", "Carl", "A B" })
             Assert.Contains("no such user", await ExplainAsync(Rules, nobody, exitCode: 1));
         Assert.Matches("\npull    no\n", await ExplainAsync(Rules, "carol"));
+        Assert.Matches("\npull    no\n", await ExplainAsync(Rules, "anonymous"));
+        const string Open = "access:\n- allow: [anyone]\n  actions: [pull]\n  names: [dev/**]\n";
+        var open = await ExplainAsync(Open, "anonymous");
+        Assert.Matches("\npull    yes      rule 1 of the settings allows pull in dev/\\*\\*\npush    no\n", open);
+        var both = await AccountCommand.RunAsync(
+            new Dictionary<string, string>(), input: "", "user", "add", "alice", "--config", settings);
+        Assert.Contains("alice is in the users file too (auth.htpasswd)", both.Is(0).Output);
         Directory.Delete(folder, recursive: true);
     }
 
@@ -124,7 +131,14 @@ public sealed class AccountCommandTests
         Assert.Equal("ann is now disabled.\n", await Do("user disable ann"));
         Assert.Matches("Disabled +yes", await Do("user show ann"));
         await Do("user enable ann");
-        Assert.Equal("The account of ann ends: 2099-01-02 00:00.\n", await Do("user expire ann 2099-01-02"));
+        Assert.Equal(
+            "ann has now: role administrator, ann@example.com, Ann.\n",
+            await Do("user change ann --role administrator --email ann@example.com --full-name Ann"));
+        Assert.Equal(
+            "ann has now: role none, ann@example.com, Ann.\n", await Do("user change ann --role none"));
+        Assert.Equal("ann had no second factor, and was only signed out of all browsers.\n",
+            await Do("user reset-factors ann"));
+        Assert.Equal("The account of ann ends: 2099-01-02 00:00 UTC.\n", await Do("user expire ann 2099-01-02"));
         Assert.Equal("The account of ann ends: never.\n", await Do("user expire ann never"));
         Assert.Equal("New repositories of ann are public now.\n", await Do("user visibility ann public"));
         Assert.Matches("Makes public +yes", await Do("user show ann"));
@@ -138,7 +152,11 @@ public sealed class AccountCommandTests
         await Do("team group add acme/dev ldap cn=a/b");
         await Do("team group remove acme/dev ldap cn=a/b");
         await Do("team delete acme/dev");
-        await Do("org member remove acme ann");
+        var ownerless = (await berth.RunAsync("org", "member", "add", "acme", "ann", "--role", "reader")).Is(0);
+        Assert.Contains("acme has no owner now", ownerless.Errors);
+        await Do("org member add acme ann --role owner");
+        ownerless = (await berth.RunAsync("org", "member", "remove", "acme", "ann")).Is(0);
+        Assert.Contains("acme has no owner now", ownerless.Errors);
         await Do("grant add ann acme/app --actions pull,push");
         var grants = JsonDocument.Parse(await Do("grant list --of ann --json")).RootElement.GetProperty("items");
         await Do($"grant remove {grants[0].GetProperty("id")}");
@@ -151,10 +169,10 @@ public sealed class AccountCommandTests
         foreach (var one in new[] { secret, next })
             await Eventually.TrueAsync(async () => await NameOfAsync(registry, one) == "robot.ci");
         Assert.Equal(
-            "robot.ci has now: acme/a=writer acme/b=delete. It ends: 2099-01-02 00:00.\n",
+            "robot.ci has now: acme/a=writer acme/b=delete. It ends: 2099-01-02 00:00 UTC.\n",
             await Do("robot change robot.ci --grant acme/a=writer --grant acme/b=delete --expires 2099-01-02"));
         Assert.Equal(
-            "robot.ci has now: acme/a=writer acme/b=delete. It ends: never.\n",
+            "robot.ci has now: acme/a=writer acme/b=delete. It ends: never. It is disabled.\n",
             await Do("robot change robot.ci --expires never --disabled true"));
         await Do("robot delete robot.ci");
         Assert.Matches(
@@ -183,7 +201,7 @@ public sealed class AccountCommandTests
             Assert.Contains("--config", before.Errors);
             (await AccountCommand.RunAsync(settings, "", "user", "add", "ann", "--admin")).Is(0);
             var listed = (await AccountCommand.RunAsync(settings, "", "user", "list")).Is(0);
-            Assert.Matches(@"^NAME +ROLE .* +SINCE\nann +administrator +no +20", listed.Output);
+            Assert.Matches(@"^NAME +ROLE .* +SINCE \(UTC\)\nann +administrator +no +20", listed.Output);
         }
         finally
         {
@@ -207,7 +225,18 @@ public sealed class AccountCommandTests
         await Fails(1, "berth user show: there is no such user", "user show nobody");
         await Fails(1, "the last administrator", "user disable admin");
         await Fails(2, "give either --namespace or --of", "grant list");
-        await Fails(2, "no duration", "token add admin ci --expires soon");
+        await Fails(2, "give either --role or --actions", "grant add admin acme/**");
+        await Fails(1, "is not a valid pattern: write acme/app", "token add admin ci --names acme/[x]");
+        await Fails(2, "say what to change: --role, --email or --full-name", "user change admin");
+        await Fails(1, "the last administrator", "user change admin --role none");
+        await Fails(2, "say what to change: --grant, --expires", "robot change robot.ci");
+        await Fails(2, "'2001-01-01' is in the past", "token add admin ci --expires 2001-01-01");
+        await Fails(2, "there is no token in the standard input", "access explain -");
+        await Fails(2, "is not an address: write http://localhost:5000\n", "user list --server localhost:5000");
+        await Fails(2, "is not an address: write https://r.example.com\n", "user list --server r.example.com");
+        await Fails(2, "--key is for a --cert", "user list --server https://localhost:1 --user x --key k");
+        await Fails(2, "/nowhere has no certificates", "user list --server https://localhost:1 --cert /nowhere");
+        await Fails(2, "is not a duration", "token add admin ci --expires soon");
         await Fails(2, "or a date: 2099-12-31", "audit list --since soon");
         await Fails(1, "grant remove: there is no such id: it is a number", "grant remove x");
         await Fails(1, "role must be member, reader, writer, maintainer or owner", "org member add a b --role admin");
@@ -217,7 +246,7 @@ public sealed class AccountCommandTests
         await Fails(2, "no password in the standard input", "user password admin --password-stdin");
         await Fails(2, "without TLS others could read the password", "user list --server http://203.0.113.7 --user x");
         await Fails(2, "name who signs in with --user", "user list --server https://localhost:1");
-        await Fails(2, "--user and --ca are for a --server", "user list --user admin");
+        await Fails(2, "--user, --ca, --cert and --key are for a --server", "user list --user admin");
         var address = registry.BaseAddress.ToString().Replace("http:", "https:", StringComparison.Ordinal);
         var token = new Dictionary<string, string> { ["BERTH_TOKEN"] = "berth_pat_x" };
         var plain = (await AccountCommand.RunAsync(token, "", "user", "list", "--server", address)).Is(2);
@@ -257,6 +286,41 @@ public sealed class AccountCommandTests
         {
             folder.Delete(recursive: true);
         }
+    }
+
+    [Fact]
+    public async Task A_server_that_asks_for_certificates_gets_that_of_cert_and_key()
+    {
+        using var files = new CertificateFolder();
+        await using var registry = await RegistryFixture.StartAsync(s => s with
+        {
+            Auth = ApiRegistry.Auth with { ClientCertificate = CertificateName.CommonName },
+            Http = s.Http with
+            {
+                Tls = new TlsSettings
+                {
+                    Certificate = files.Certificate,
+                    Key = files.Key,
+                    ClientCas = [files.ClientIssuer],
+                },
+            },
+        });
+        var (certificate, key, authority) =
+            (Path.Combine(files.Root, "jane.pem"), Path.Combine(files.Root, "jane.key"), files.WriteRoot());
+        using var jane = files.CreateClient(isKnown: true);
+        await File.WriteAllTextAsync(certificate, jane.ExportCertificatePem(), Stop);
+        await File.WriteAllTextAsync(key, jane.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem(), Stop);
+        var berth = new AccountCommand(registry);
+        (await berth.RunAsync("user", "add", "jane", "--auditor")).Is(0);
+        var without = (await berth.AskAsync("admin", Password, "user", "list", "--ca", authority)).Is(2);
+        Assert.Contains("if it asks for certificates of clients, give yours with --cert and --key", without.Errors);
+        string[] shown = ["user", "list", "--ca", authority, "--cert", certificate];
+        Assert.Contains("Give its file with --key", (await berth.AskAsync("admin", Password, shown)).Is(2).Errors);
+        (await berth.AskAsync("admin", Password, [.. shown, "--key", key])).Is(0);
+
+        // Nobody else signs in, so it is the user whom the certificate names.
+        string[] there = [.. shown, "--key", key, "--server", registry.BaseAddress.ToString()];
+        (await AccountCommand.RunAsync(new Dictionary<string, string>(), "", there)).Is(0);
     }
 
     /// <summary>A certificate of its own for 127.0.0.1.</summary>

@@ -12,6 +12,7 @@ namespace Berth.Tests.Cli;
 /// </summary>
 public sealed partial class DocumentedCommandTests
 {
+    private const string AnyHash = AccountCommandTests.BcryptHash;
     private const string Address = "https://registry.example.com";
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
@@ -144,6 +145,77 @@ public sealed partial class DocumentedCommandTests
             """);
     }
 
+    [Theory]
+    [InlineData("docs/sign-in-ldap.md", "alice")]
+    [InlineData("docs/sign-in-oidc.md", "ann")]
+    public async Task The_first_administrator_is_made_as_a_page_on_another_directory_says(string page, string user)
+    {
+        await using var registry = await RegistryFixture.StartAsync(s => s with { Auth = ApiRegistry.Auth });
+        await AddUserAsync(registry, user);
+        var block = Assert.Single(
+            BlocksOf(page), block => block.Contains("berth user change", StringComparison.Ordinal));
+        var berth = string.Join(' ', BerthProgram.CommandOf(BerthProgram.Path));
+        await RunAsync(
+            registry,
+            $$"""
+            settings=$(mktemp)
+            trap 'rm "$settings"' EXIT
+            echo 'version: 0.1' > "$settings"
+            berth() { {{berth}} "$@"; }
+            {{block.Replace("/etc/berth/config.yml", "$settings", StringComparison.Ordinal)}}
+            """);
+        var listed = (await new AccountCommand(registry).RunAsync("user", "list")).Is(0).Output;
+        foreach (var name in new[] { user, "root" }) Assert.Matches($"\n{name} +administrator ", listed);
+    }
+
+    /// <summary>As the page has it, the file decides until the last line but one.</summary>
+    [Fact]
+    public async Task Users_of_a_file_are_moved_to_the_database_with_the_commands_of_the_page()
+    {
+        await using var registry = await RegistryFixture.StartAsync(s => s with { Auth = ApiRegistry.Auth });
+        var block = Assert.Single(
+            BlocksOf("docs/sign-in.md"), block => block.Contains("sed -i", StringComparison.Ordinal));
+        var file = Path.GetTempFileName();
+        await File.WriteAllTextAsync(
+            file, string.Concat("alice bob carol dave".Split(' ').Select(name => $"{name}:{AnyHash}\n")), Stop);
+        var berth = string.Join(' ', BerthProgram.CommandOf(BerthProgram.Path));
+        var said = await RunAsync(
+            registry,
+            $$"""
+            export REGISTRY_AUTH_HTPASSWD_PATH={{file}}
+            berth() { {{berth}} "$@"; }
+            {{block.Replace("/etc/berth/htpasswd", file, StringComparison.Ordinal)}}
+            """);
+        Assert.Contains("bob is in the users file too", said, StringComparison.Ordinal);
+        Assert.Matches("\npush +yes +bob is writer of the organization team\ndelete +no\n", said);
+        Assert.StartsWith("dave:", await File.ReadAllTextAsync(file, Stop), StringComparison.Ordinal);
+        File.Delete(file);
+    }
+
+    [Fact]
+    public async Task A_project_of_Harbor_is_made_with_the_commands_of_the_page()
+    {
+        await using var registry = await RegistryFixture.StartAsync(s => s with { Auth = ApiRegistry.Auth });
+        foreach (var user in new[] { "alice", "bob" }) await AddUserAsync(registry, user);
+        var block = Assert.Single(
+            BlocksOf("docs/sign-in.md"), block => block.Contains("berth robot add", StringComparison.Ordinal));
+        var berth = string.Join(' ', BerthProgram.CommandOf(BerthProgram.Path));
+        await RunAsync(
+            registry,
+            $$"""
+            for part in SERVERS_0=ldaps://ldap.example.com USERBASE=dc=example,dc=com; do
+              export "REGISTRY_AUTH_LDAP_$part"
+            done
+            berth() { {{berth}} "$@"; }
+            {{block}}
+            """);
+        async Task<string> MayAsync(string who) =>
+            (await new AccountCommand(registry).RunAsync("access", "explain", who, "project/app")).Is(0).Output;
+        Assert.Matches("\npush +yes .*\ndelete +yes .*\nmanage +yes .*\nown +no\n", await MayAsync("bob"));
+        Assert.Matches("\npull +yes .*\npush +yes .*\ndelete +no\n", await MayAsync("robot.project.ci"));
+        Assert.Matches("\npull +yes .*\npush +no\n", await MayAsync("robot.scanner"));
+    }
+
     private static List<string> BlocksOf(string page) =>
         [.. Block().Matches(string.Join('\n', SourceTree.Files.Single(f => f.Path == page).Lines))
             .Select(match => match.Groups[1].Value)];
@@ -151,7 +223,7 @@ public sealed partial class DocumentedCommandTests
     private static async Task AddUserAsync(RegistryFixture registry, string name) => (await new AccountCommand(registry)
         .TellAsync(ApiRegistry.Password + "\n", "user", "add", name, "--password-stdin")).Is(0);
 
-    private static async Task RunAsync(RegistryFixture registry, string script)
+    private static async Task<string> RunAsync(RegistryFixture registry, string script)
     {
         var start = new ProcessStartInfo("bash", ["-ec", script + "\n"])
         {
@@ -168,6 +240,7 @@ public sealed partial class DocumentedCommandTests
         await process.WaitForExitAsync(Stop);
         var said = new StringBuilder(await output).Append(await errors).ToString();
         Assert.True(process.ExitCode == 0, $"{said}\nfrom:\n{script}");
+        return said;
     }
 
     [GeneratedRegex("```sh\n(.*?)\n```", RegexOptions.Singleline)]

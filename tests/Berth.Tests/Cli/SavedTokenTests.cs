@@ -55,7 +55,7 @@ public sealed class SavedTokenTests : IDisposable
         await SaveAsync(server, await TokenAsync(registry), new DateTimeOffset(2001, 1, 1, 0, 0, 0, TimeSpan.Zero));
         var over = (await RunAsync("token", "list", "ann", "--server", server)).Is(1);
         Assert.Equal(
-            $"berth token list: the token for {server.TrimEnd('/')} ended at 2001-01-01 00:00:00Z: "
+            $"berth token list: the token for {server.TrimEnd('/')} ended at 2001-01-01 00:00 UTC: "
             + $"run `berth login {server.TrimEnd('/')}` again\n",
             over.Errors);
         await File.WriteAllTextAsync(CredentialsFile, "no JSON", Stop);

@@ -23,14 +23,14 @@ public sealed class DocumentedClientTests(ClientFixture client) : IClassFixture<
     public async Task The_first_commands_of_the_readme_and_of_getting_started_work_as_they_stand()
     {
         var blocks = BlocksOf("README.md", "podman")
+            .Concat(BlocksOf("docs/getting-started.md", "mkdir -p hello"))
             .Concat(BlocksOf("docs/getting-started.md", "podman build"))
             .Concat(BlocksOf("docs/getting-started.md", "skopeo copy"))
             .Concat(BlocksOf("docs/getting-started.md", "oras push")).ToList();
-        Assert.Equal(4, blocks.Count);
+        Assert.Equal(5, blocks.Count);
         await RunAsync(
             client.Address,
             $$"""
-            printf 'FROM scratch\nCOPY Containerfile /\n' > Containerfile
             podman() { command podman --root "$HOME/documented" --runroot "$HOME/documented-run" "$@"; }
             oras() { "{{client.Tools.Oras}}" "$@"; }
             {{string.Join('\n', blocks)}}
@@ -49,6 +49,7 @@ public sealed class DocumentedClientTests(ClientFixture client) : IClassFixture<
             "",
             $$"""
             htpasswd() { command htpasswd -i "$@" <<<'a password'; }
+            mkdir() { command mkdir "${@/\/etc\/berth/{{Path.GetDirectoryName(file)}}}"; }
             {{block}}
             """);
         await using var registry = await RegistryFixture.StartAsync(s => s with

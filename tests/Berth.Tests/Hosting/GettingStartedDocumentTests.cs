@@ -45,6 +45,13 @@ public sealed class GettingStartedDocumentTests : IDisposable
             Assert.Equal("202", await PostAsync(address, "alice/app", "-u", alice));
             Assert.Equal("403", await PostAsync(address, "bob/app", "-u", alice));
             Assert.Equal("202", await PostAsync(address, "bob/app", "-u", admin));
+
+            Assert.Contains($"To set another: berth user password admin --config {file}\n", printed);
+            var another = Assert.Single(
+                Page.BlocksOf("sh"), block => block.Contains("berth user password", StringComparison.Ordinal))
+                .Replace("/var/lib/berth", data).Replace(File, file);
+            admin = "admin:" + (await RunAsync(another)).Trim().Split(' ')[^1];
+            await Eventually.TrueAsync(async () => await CurlAsync($"{address}v2/", "-u", admin) == "200");
         });
     }
 

@@ -53,8 +53,12 @@ internal sealed partial class ServeProcess : IDisposable
     public async Task<string> ReadAdministratorAsync()
     {
         var error = new StringBuilder();
-        while (!error.ToString().EndsWith("admin\n\n", StringComparison.Ordinal))
+        while (!error.ToString().Contains("berth user password admin", StringComparison.Ordinal)
+            || !error.ToString().EndsWith("\n\n", StringComparison.Ordinal))
+        {
             error.Append(await Error.ReadLineAsync()).Append('\n');
+        }
+
         return error.ToString();
     }
 

@@ -32,8 +32,8 @@ public sealed class KeylessTokensTests
         Assert.Equal("github:acme/app@refs/heads/main", identity.User);
         Assert.Equal(
             [
-                "acme/** Pull by rule 1 of issuer github", "base/* Pull by rule 1 of issuer github",
-                "acme/** Pull, Push by rule 2 of issuer github",
+                "acme/** Pull by keyless rule github.1", "base/* Pull by keyless rule github.1",
+                "acme/** Pull, Push by keyless rule github.2",
             ],
             identity.Grants.Select(grant => $"{grant.Names} {grant.Actions} by {grant.Through}"));
         Assert.Equal(claims["exp"]!.GetValue<long>(), identity.Expires.ToUnixTimeSeconds());

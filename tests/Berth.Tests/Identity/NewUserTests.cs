@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using Berth.Tests.Cli;
 using static Berth.Tests.Identity.SecondFactorRegistry;
 
 namespace Berth.Tests.Identity;
@@ -10,6 +11,16 @@ namespace Berth.Tests.Identity;
 public sealed class NewUserTests(SecondFactorRegistry factors)
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Who_is_invited_by_a_command_is_not_told_of_an_operator()
+    {
+        var link = (await new AccountCommand(factors.Registry).RunAsync("invitation", "add", "--json")).Is(0).Output;
+        var url = JsonDocument.Parse(link).RootElement.GetProperty("url").GetString()!;
+        using var browser = new TestBrowser(factors.Registry);
+        using var page = await browser.GetAsync(new Uri(url).AbsolutePath);
+        Assert.Contains("<p>You are invited.</p>", await page.Content.ReadAsStringAsync(Stop));
+    }
 
     [Fact]
     public async Task Whoever_has_the_link_makes_one_account()

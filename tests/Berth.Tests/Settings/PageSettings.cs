@@ -51,5 +51,5 @@ internal sealed class PageSettings(string page) : IDisposable
     public void Dispose() => folder.Dispose();
 
     private static bool IsSettings(string block) =>
-        block.Split('\n')[0] is "version: 0.1" or "auth:" or "access:" or "http:";
+        block.Split('\n')[0] is "version: 0.1" or "auth:" or "access:" or "http:" or "ratelimits:";
 }
