@@ -57,10 +57,10 @@ public sealed class AccountCommandTests
         // Only now: a use would show in one list and not yet in the other.
         Assert.Equal("robot.ci", await NameOfAsync(registry, robot.Secret));
         (await berth.AskAsync(null, token.Secret, "token", "list", "ann")).Is(1);
-        var rotated = await berth.AskAsync("ann", Password, "token", "rotate", "ann", "2", "--overlap", "1h");
+        var rotated = await berth.AskAsync("ann", Password, "token", "rotate", "ann", "1", "--overlap", "1h");
         Assert.Equal("ann", await NameOfAsync(registry, rotated.Is(0).Secret));
         Assert.Equal("ann", await NameOfAsync(registry, token.Secret));
-        (await berth.RunAsync("token", "rotate", "ann", "2")).Is(0);
+        (await berth.RunAsync("token", "rotate", "ann", "1")).Is(0);
         (await berth.AskAsync(null, token.Secret, "user", "list")).Is(1);
         var explained = (await berth.RunAsync("access", "explain", "bob", "acme/app")).Output;
         Assert.Matches("\npush    yes      team acme/dev may pull,push in acme/\\*\\*\ndelete  no\n", explained);

@@ -268,8 +268,7 @@ public class CopyMetadataTests
             "INSERT INTO signing_key (purpose, secret, created_at) VALUES ('token', x'01', 1)",
             "INSERT INTO garbage_collection VALUES (1, 1, 'done', 1, 'x', 1, 1, 1, 2, 3, 4, 'y')",
             "INSERT INTO organization_member VALUES (2, 1, 'owner', 1, 'x')",
-            "INSERT INTO team (organization_id, name, description, created_at, created_by, version) "
-                + "VALUES (2, 'dev', '', 1, 'x', 1)",
+            "INSERT INTO team VALUES (1, 2, 'dev', '', 1, 'x', 1)",
             "INSERT INTO team_member VALUES (1, 1)",
             "INSERT INTO team_group VALUES (1, 'ldap', 'dev')",
         })
