@@ -102,10 +102,9 @@ public sealed class AuditListTests(ApiRegistry api)
         }
 
         var digest = "sha256:" + new string('a', 64);
-        (await berth.RunAsync("grant", "remove", "999999")).Is(1);
         (await berth.RunAsync("token", "add", name, digest)).Is(0);
         var token = (await berth.RunAsync("audit", "list", "--action", "POST users/{name}/tokens")).Is(0).Output;
-        Assert.EndsWith("  sha256:aaaaaaaaaaaa\n", token, StringComparison.Ordinal);
+        Assert.Contains("  sha256:aaaaaaaaaaaa\n", token, StringComparison.Ordinal);
         var exported = (await berth.AskAsync("admin", ApiRegistry.Password, "audit", "export", "--actor", "operator"))
             .Is(0);
         Assert.All(
