@@ -104,7 +104,7 @@ internal sealed class ApiDocument([FromKeyedServices(ApiDocument.Name)] IOpenApi
 
     private static void Describe(OpenApiOperation operation, string method, string path, IList<object> metadata)
     {
-        var words = path.Split('/').Skip(2).Select(word => word.Trim('{', '}', '*'));
+        var words = path.Split('/').Skip(2).Select(word => word.Trim('{', '}', '*').Split(':')[0]);
         operation.OperationId = method.ToLowerInvariant()
             + string.Concat(words.Select(word => char.ToUpperInvariant(word[0]) + word[1..]));
         operation.Parameters ??= [];

@@ -236,7 +236,8 @@ internal sealed partial class GarbageCollector(
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message =
-        "Collected {Manifests} manifests, {Links} links, and {Blobs} blobs of {Bytes} bytes")]
+        "Garbage collection removed manifests: {Manifests}, blobs from repositories: {Links}, blobs from the store: "
+        + "{Blobs}, of {Bytes} bytes")]
     private partial void LogDone(long manifests, long links, long blobs, long bytes);
 
     [LoggerMessage(Level = LogLevel.Information, Message =
