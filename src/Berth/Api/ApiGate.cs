@@ -77,7 +77,7 @@ internal sealed partial class ApiGate(
         }
     }
 
-    /// <summary>Notes changes, refusals, and what only staff may read.</summary>
+    /// <summary>Notes changes, refusals, and what staff reads of accounts and rights.</summary>
     private void Note(HttpContext http, RequiredRight required)
     {
         var isChange = !IsReading(http.Request.Method);
@@ -86,7 +86,7 @@ internal sealed partial class ApiGate(
         var isDenied = http.Response.StatusCode == StatusCodes.Status403Forbidden
             && http.Features.Get<Caller>() is not (null or { Kind: CallerKind.Anonymous });
         var isDone = http.Response.StatusCode < StatusCodes.Status400BadRequest;
-        if (!isDenied && !(isDone && (isChange || required.Right == ApiRight.Staff))) return;
+        if (!isDenied && !(isDone && (isChange || IsAdministrative(http, required.Right)))) return;
         var note = isChange ? http.Features.Get<ChangeNote>() : null;
         var route = (http.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText?.Replace("**", "")
             .Replace(":long", "");
@@ -97,6 +97,12 @@ internal sealed partial class ApiGate(
             Detail = note?.Detail,
         });
     }
+
+    /// <summary>Whether it is for staff alone, or staff may ask about what is others'.</summary>
+    private static bool IsAdministrative(HttpContext http, ApiRight right) =>
+        http.GetEndpoint()?.Metadata.GetMetadata<IsUnnoted>() is null && (right == ApiRight.Staff
+            || (right is ApiRight.Account or ApiRight.Member or ApiRight.Owner
+                && http.Features.Get<ApiCaller>()?.IsStaff == true));
 
     /// <summary>What the path names, and what was made there.</summary>
     private static string? TargetOf(HttpContext http, ChangeNote? note)

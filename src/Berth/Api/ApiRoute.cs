@@ -52,6 +52,9 @@ internal static class ApiRoute
     public static RouteHandlerBuilder Lists(this RouteHandlerBuilder route, params string[] filters) =>
         route.WithMetadata(new QueryFields(["n", "last", .. filters]));
 
+    /// <summary>It tells nothing of anybody, and is asked for again and again: no entry in the audit log.</summary>
+    public static RouteHandlerBuilder Unnoted(this RouteHandlerBuilder route) => route.WithMetadata(new IsUnnoted());
+
     /// <summary>It honours If-Match.</summary>
     public static RouteHandlerBuilder Versioned(this RouteHandlerBuilder route)
     {
@@ -80,3 +83,6 @@ internal sealed record QueryFields(IReadOnlyList<string> Names);
 
 /// <summary>A route that honours If-Match.</summary>
 internal sealed record TakesVersion;
+
+/// <summary>A route whose reading is not noted in the audit log.</summary>
+internal sealed record IsUnnoted;

@@ -231,7 +231,7 @@ internal static class ApiRoutes
         api.MapPost("/garbage-collections", collections.AddAsync)
             .Requires(ApiRight.Administrator, "Remove now what nothing needs any more").Makes();
         api.MapGet("/garbage-collections/{id:long}", collections.GetAsync)
-            .Requires(ApiRight.Staff, "Show how far a collection is, and what it removed");
+            .Requires(ApiRight.Staff, "Show how far a collection is, and what it removed").Unnoted();
         api.MapGet("/garbage-collections/estimate", collections.EstimateAsync)
             .Requires(ApiRight.Staff, "What a collection would remove now");
     }

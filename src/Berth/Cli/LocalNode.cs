@@ -25,11 +25,11 @@ internal sealed class LocalNode : IAsyncDisposable
     public static async Task<LocalNode?> StartAsync(RegistrySettings settings, CancellationToken cancellation)
     {
         IDisposable? folder = null;
-        if (!settings.Storage.IsShared)
+        if (DataFolder.IsNeeded(settings))
         {
             try
             {
-                folder = DataFolder.HoldUsed(Path.GetFullPath(settings.Storage.Filesystem.RootDirectory));
+                folder = DataFolder.HoldUsed(DataFolder.RootOf(settings));
             }
             catch (StartException)
             {

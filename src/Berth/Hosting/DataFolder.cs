@@ -34,13 +34,17 @@ internal sealed class DataFolder : IDisposable
     public static string DatabasePathOf(RegistrySettings settings) =>
         settings.Database.Path ?? Path.Combine(RootOf(settings), "berth.db");
 
+    /// <summary>Whether the settings need a folder, which only one process uses.</summary>
+    public static bool IsNeeded(RegistrySettings settings) =>
+        !settings.Storage.IsRemote || settings.Database.Host is null;
+
     /// <summary>Opens the folder; null if the settings need none.</summary>
     /// <exception cref="StartException">
     /// Another Berth or another program uses the folder, or it is not writable.
     /// </exception>
     public static DataFolder? Open(RegistrySettings settings)
     {
-        if (settings.Storage.IsRemote && settings.Database.Host is not null) return null;
+        if (!IsNeeded(settings)) return null;
         var root = RootOf(settings);
         var isInMemory = settings.Storage.InMemory is not null;
         if (PathAccess.IsOnReadOnlyFileSystem(root)) return new DataFolder(root, held: null, isRemovedAtEnd: false);

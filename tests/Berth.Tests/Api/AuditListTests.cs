@@ -20,6 +20,7 @@ public sealed class AuditListTests(ApiRegistry api)
         (await api.AskAsync("admin", "PATCH", $"/users/{name}", """{"fullName":"N"}""")).Is(200);
         (await api.AskAsync("admin", "PATCH", $"/users/{name}-no", """{"fullName":"N"}""")).Is(404);
         (await api.AskAsync("aud", "GET", $"/users/{name}")).Is(200);
+        (await api.AskAsync("aud", "GET", "/organizations/acme/members")).Is(200);
 
         // An entry is made once the request is over, which its client need not wait for.
         const string Read = "/audit?actor=aud&action=GET%20/api/v1/users/{name}";
@@ -28,6 +29,8 @@ public sealed class AuditListTests(ApiRegistry api)
             await api.Registry.Services.GetRequiredService<AuditLog>().WriteWaitingAsync(Stop);
             return (await api.AskAsync("aud", "GET", Read)).Is(200).All("target").Contains(name);
         });
+        const string Members = "/audit?actor=aud&action=GET%20/api/v1/organizations/{organization}/members";
+        Assert.Contains("acme", (await api.AskAsync("aud", "GET", Members)).Is(200).All("target"));
         var denied = (await api.AskAsync("aud", "GET", $"/audit?actor={name}")).Is(200);
         Assert.Equal(["POST /api/v1/users", "sign-in"], denied.All("action"));
         Assert.Equal(["denied", "done"], denied.All("result"));
