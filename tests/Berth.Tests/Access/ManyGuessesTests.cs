@@ -53,12 +53,11 @@ public sealed class ManyGuessesTests
         Assert.True(right > 0);
         Assert.Equal(Guesses, statuses[401] + statuses[429]);
 
-        // The rest of a guess costs as much as any small request. Alone on the machine, all of it is less than a core,
-        // with what the hundred clients cost.
+        // The rest of a guess costs as much as any small request. What the server alone takes, without its clients,
+        // is measured by bench/guess-cost.sh.
         Assert.True(
             statuses[401] * check < elapsed,
             $"{statuses[401]} checks of {check.TotalMilliseconds} ms took more than a core for {elapsed}");
-        if (TestRounds.IsLong) Assert.InRange(used, TimeSpan.Zero, elapsed);
 
         // One account is guessed at a hundred times a minute, and once more by each address.
         if (names == 1)
