@@ -18,6 +18,17 @@ internal static class Field
         _ => sent,
     };
 
+    /// <summary>
+    /// What is wrong with the source of an identity or a group; null if there is such a directory. Nobody could sign in
+    /// with another one, and whoever writes it would believe otherwise.
+    /// </summary>
+    public static ApiError? FindUnknownSource(string source, IReadOnlyList<string> known)
+    {
+        if (known.Contains(source)) return null;
+        var present = known.Count == 0 ? "no auth.ldap and no auth.oidc" : string.Join(", ", known);
+        return ApiError.Invalid($"source: '{source}' is not in the settings, which have {present}");
+    }
+
     /// <summary>Reads patterns of repositories.</summary>
     public static ApiError? TryRead(IEnumerable<string> texts, out List<NamePattern> patterns)
     {

@@ -42,7 +42,7 @@ internal sealed class IdentityEndpoints(
             return fault;
         if (sent.Source.Length == 0 || sent.Subject.Length == 0)
             return ApiError.Invalid("source and subject say who it is, and are not empty");
-        if (FindFault(sent.Source) is { } unknown) return unknown;
+        if (Field.FindUnknownSource(sent.Source, [.. settings.Directories]) is { } unknown) return unknown;
         return await changes.RunAsync<ApiAnswer<IdentityView>>(
             async session =>
             {
@@ -53,15 +53,6 @@ internal sealed class IdentityEndpoints(
                     : ApiAnswer<IdentityView>.Made(IdentityView.Of(row), ApiRequest.OnlyVersion);
             },
             http.RequestAborted);
-    }
-
-    /// <summary>Nobody could sign in with it; who writes that would believe otherwise.</summary>
-    private ApiError? FindFault(string source)
-    {
-        var known = settings.Directories.ToList();
-        if (known.Contains(source)) return null;
-        var present = known.Count == 0 ? "no auth.ldap and no auth.oidc" : string.Join(", ", known);
-        return ApiError.Invalid($"source: '{source}' is not in the settings, which have {present}");
     }
 
     private async Task<ApiAnswer<Listed<IdentityView>>> ListAsync(

@@ -165,12 +165,8 @@ internal sealed class TeamEndpoints(
     {
         if (sent.Source.Length == 0 || sent.Name.Length == 0) return ApiError.Invalid("source and name are required");
         if (Field.FindFault(("source", sent.Source), ("name", sent.Name)) is { } fault) return fault;
-        if (sent.Source != LdapSettings.Source && !settings.Directories.Contains(sent.Source))
-        {
-            var present = string.Join(", ", settings.Directories.Prepend(LdapSettings.Source).Distinct());
-            return ApiError.Invalid($"source: '{sent.Source}' is not in the settings, which have {present}");
-        }
-
+        var sources = settings.Directories.Prepend(LdapSettings.Source).Distinct();
+        if (Field.FindUnknownSource(sent.Source, [.. sources]) is { } unknown) return unknown;
         return await changes.RunAsync(
             async session =>
             {

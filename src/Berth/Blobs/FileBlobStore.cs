@@ -22,8 +22,6 @@ internal sealed partial class FileBlobStore : IBlobStore
     /// <summary>Larger blobs are promoted at once, so that their manifest has less to wait for.</summary>
     private const long PromoteAtOnceBytes = 1024 * 1024;
 
-    private const int HashedAtOnceBytes = 128 * 1024;
-
     private readonly ConcurrentDictionary<Digest, StagedBlob> staged = new();
     private readonly ConcurrentDictionary<string, StagedFile> stagedFiles = new(StringComparer.Ordinal);
     private readonly BlobFolders folders;
@@ -104,24 +102,15 @@ internal sealed partial class FileBlobStore : IBlobStore
         foreach (var file in new DirectoryInfo(uploads).EnumerateFiles())
         {
             if (!UploadId.TryParse(file.Name, out var id) || await isOwned(id)) continue;
+            using var handle = File.OpenHandle(file.FullName);
             foreach (var algorithm in new[] { DigestAlgorithm.Sha256, DigestAlgorithm.Sha512 })
             {
-                var digest = await DigestOfAsync(file, algorithm, cancellation);
+                var digest = FileBlobContent.ComputeDigest(handle, algorithm, cancellation: cancellation);
                 if (File.Exists(BlobPath(digest)) || !await isRecorded(digest)) continue;
                 Stage(digest, file.Length, new StagedFile(UploadPath(id)));
                 break;
             }
         }
-    }
-
-    private static async Task<Digest> DigestOfAsync(
-        FileInfo file, DigestAlgorithm algorithm, CancellationToken cancellation)
-    {
-        using var hash = Digest.StartHash(algorithm);
-        await using var content = file.OpenRead();
-        var buffer = new byte[HashedAtOnceBytes];
-        for (int count; (count = await content.ReadAsync(buffer, cancellation)) > 0;) hash.AppendData(buffer, 0, count);
-        return Digest.FromHash(algorithm, hash.GetHashAndReset());
     }
 
     public Task CommitAsync(BlobUpload upload, Digest digest, CancellationToken cancellation)

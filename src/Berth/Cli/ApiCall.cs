@@ -17,10 +17,6 @@ internal sealed record ApiCall(ParseResult Parsed, ApiConnection Api, bool IsJso
     /// <summary>What was given for an argument, ready for a path.</summary>
     public string PathOf(Argument<string> argument) => Uri.EscapeDataString(Parsed.GetValue(argument)!);
 
-    /// <summary>The same for the end of a path, in which slashes are slashes.</summary>
-    public string EndOf(Argument<string> argument) =>
-        PathOf(argument).Replace("%2F", "/", StringComparison.Ordinal);
-
     /// <summary>Asks, and prints the answer as JSON, or says something to people.</summary>
     public async Task DoAsync(string method, string path, JsonObject? body, Func<JsonElement, string> say)
     {

@@ -91,7 +91,7 @@ internal static class TeamCommand
             ApiCommand.Create(
                 "remove", "Remove a group, and with it its members.",
                 call => call.DoAsync(
-                    "DELETE", $"{PathOf(call)}/groups/{call.PathOf(source)}/{call.EndOf(group)}", null,
+                    "DELETE", $"{PathOf(call)}/groups/{call.PathOf(source)}/{call.PathOf(group)}", null,
                     _ => $"Members of {call.Parsed.GetValue(group)} are not in {call.Parsed.GetValue(Team)} any more."),
                 Team, source, group));
     }

@@ -146,7 +146,7 @@ internal static class UserCommand
                 "remove", "Unlink one from a user.",
                 call => call.DoAsync(
                     "DELETE",
-                    $"users/{call.PathOf(Name)}/identities/{call.PathOf(source)}/{call.EndOf(subject)}", null,
+                    $"users/{call.PathOf(Name)}/identities/{call.PathOf(source)}/{call.PathOf(subject)}", null,
                     _ => $"{NameOf(call)} no longer signs in with it."),
                 Name, source, subject));
     }

@@ -31,7 +31,6 @@ internal sealed class TokenEndpoint(
     private const int MaxScopes = 100;
 
     private const int MaxFormBytes = 64 * 1024;
-    private const int MaxClientChars = 100;
 
     /// <summary>What a client asks for.</summary>
     /// <param name="Scopes">Scopes, one or several in each.</param>
@@ -181,7 +180,7 @@ internal sealed class TokenEndpoint(
 
     /// <summary>Any text of the client's own.</summary>
     private static string? ClientOf(Wish wish) =>
-        wish.Client is { } client ? PlainText.Of(client, MaxClientChars) : null;
+        wish.Client is { } client ? PlainText.Of(client, RefreshTokens.MaxClientChars) : null;
 
     /// <summary>
     /// Whether anybody may do all that is asked for: then wrong credentials do no harm, such as those of a robot that

@@ -15,7 +15,8 @@ internal sealed class RefreshTokens(Database database, TimeSpan lifetime, TimePr
     /// </summary>
     private const int MaxPerUser = 2000;
 
-    private const int MaxClientChars = 100;
+    /// <summary>What is kept of a client's name for itself.</summary>
+    public const int MaxClientChars = 100;
 
     /// <summary>A new token for a caller, or null if they get none.</summary>
     /// <param name="caller">Who signed in.</param>

@@ -222,9 +222,12 @@ internal sealed class SignIn(
         return challenge + (isToken ? ",error=\"insufficient_scope\"" : ",error=\"invalid_token\"");
     }
 
+    /// <summary>How long a token may have been over: an upload goes on with the one that it began with.</summary>
+    private TimeSpan PatienceFor(bool isOfUpload) => isOfUpload ? settings.UploadTokenGrace : TimeSpan.Zero;
+
     private async ValueTask<SignInResult> FindByTokenAsync(HttpContext http, string token, bool isOfUpload)
     {
-        var patience = isOfUpload ? settings.UploadTokenGrace : TimeSpan.Zero;
+        var patience = PatienceFor(isOfUpload);
 
         // A program may send a personal token either way.
         if (TokenSecret.IsMeant(token))
@@ -250,7 +253,7 @@ internal sealed class SignIn(
     private async ValueTask<SignInResult> CheckSecretAsync(
         HttpContext http, string user, string secret, bool isOfUpload)
     {
-        var patience = isOfUpload ? settings.UploadTokenGrace : TimeSpan.Zero;
+        var patience = PatienceFor(isOfUpload);
         if (await secrets.FindAsync(user, secret, patience, AddressOf(http), http.RequestAborted) is { } known)
             return new SignInResult(known, null);
         return RefuseUnslowed(http, user, "this token is not valid, or not for this user name");
@@ -259,7 +262,7 @@ internal sealed class SignIn(
     /// <summary>The user name does not matter: the token says who it is.</summary>
     private async ValueTask<SignInResult> CheckKeylessAsync(HttpContext http, string token, bool isOfUpload)
     {
-        var patience = isOfUpload ? settings.UploadTokenGrace : TimeSpan.Zero;
+        var patience = PatienceFor(isOfUpload);
         var answer = await keyless!.CheckAsync(token, patience, http.RequestAborted);
         if (answer.Outcome == KeylessOutcome.Unavailable) return SignInResult.Away(answer.Reason!);
         if (answer.Identity is not { } identity) return RefuseUnslowed(http, "", answer.Reason!);

@@ -47,7 +47,7 @@ internal sealed partial class GarbageCollector(
     /// <param name="cancellation">Ends the round where it is.</param>
     /// <exception cref="IOException">Some blobs could not be deleted; the next round tries again.</exception>
     public Task<GarbageReport> RunAsync(TimeSpan grace, CancellationToken cancellation) =>
-        RunAsync(grace, (_, _) => Task.CompletedTask, cancellation);
+        RunAsync(grace, _ => Task.CompletedTask, cancellation);
 
     /// <summary>Removes what is due, and what that leaves over, until nothing is due.</summary>
     /// <param name="grace">How long a blob stays that nothing needs.</param>
@@ -60,7 +60,7 @@ internal sealed partial class GarbageCollector(
         while (true)
         {
             var before = done;
-            var report = await RunAsync(grace, (now, _) => tell(before + now), cancellation);
+            var report = await RunAsync(grace, now => tell(before + now), cancellation);
             done += report;
             await tell(done);
             if (report == GarbageReport.Nothing) return;
@@ -68,7 +68,7 @@ internal sealed partial class GarbageCollector(
     }
 
     private async Task<GarbageReport> RunAsync(
-        TimeSpan grace, Func<GarbageReport, CancellationToken, Task> tell, CancellationToken cancellation)
+        TimeSpan grace, Func<GarbageReport, Task> tell, CancellationToken cancellation)
     {
         var report = GarbageReport.Nothing;
         var untagged = (long)settings.Untagged.TotalMilliseconds;
@@ -93,7 +93,7 @@ internal sealed partial class GarbageCollector(
             Removed.Add(more.Manifests, ManifestTag);
             Removed.Add(more.Blobs, BlobTag);
             Freed.Add(more.Bytes);
-            return tell(report, cancellation);
+            return tell(report);
         }
     }
 

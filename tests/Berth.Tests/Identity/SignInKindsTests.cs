@@ -1,5 +1,4 @@
 using System.Net.Http.Json;
-using System.Security.Cryptography.X509Certificates;
 using System.Text.Json.Nodes;
 using Berth.Settings;
 using Berth.Tests.Access;
@@ -106,12 +105,7 @@ public sealed class SignInKindsTests
                 },
             });
         using var certificate = files.CreateClient(isKnown: true);
-        using var handler = new SocketsHttpHandler { UseProxy = false };
-        handler.SslOptions.LocalCertificateSelectionCallback = (_, _, _, _, _) => certificate;
-        using var known = X509CertificateLoader.LoadCertificateFromFile(files.Certificate);
-        handler.SslOptions.RemoteCertificateValidationCallback = (_, shown, _, _) =>
-            shown?.GetPublicKeyString() == known.GetPublicKeyString();
-        using var client = new HttpClient(handler) { BaseAddress = registry.BaseAddress };
+        using var client = files.Connect(registry.BaseAddress, certificate);
         Assert.Equal(401, await PostAsync("v2/jane/app/blobs/uploads/", null));
         Assert.Equal(201, await PostAsync("api/v1/users", new { name = "jane", password = Password }));
         Assert.Equal(202, await PostAsync("v2/jane/app/blobs/uploads/", null));

@@ -52,7 +52,7 @@ public sealed class GarbageProtocolTests
     {
         var first = new State(
             new Push(0, Link.Condemned, false, false), new Push(0, Link.None, false, false), 0, 0, IsStored: true,
-            HasRow: true, IsCondemned: false, IsDeleting: false, IsOwnDeletion: false, SawClaim: false, SawLink: false);
+            HasRow: true, IsCondemned: false, IsDeleting: false, SawClaim: false, SawLink: false);
         var seen = new HashSet<State> { first };
         var open = new Stack<State>([first]);
         while (open.TryPop(out var state))
@@ -149,7 +149,7 @@ public sealed class GarbageProtocolTests
                 var isClaimed = !omitted.HasFlag(Rules.LookForClaims) && HasClaim(s);
                 var isLinked = !omitted.HasFlag(Rules.LookForLinks) && HasLink(s);
                 yield return s.IsCondemned && !isClaimed && !isLinked
-                    ? s with { At = 3, IsDeleting = true, IsOwnDeletion = true }
+                    ? s with { At = 3, IsDeleting = true }
                     : s with { At = 0, Round = s.Round + 1 };
                 break;
             case 3:
@@ -163,12 +163,11 @@ public sealed class GarbageProtocolTests
                     HasRow = s.HasRow && !s.IsDeleting,
                     IsCondemned = false,
                     IsDeleting = false,
-                    IsOwnDeletion = false,
                 };
                 break;
             case 6:
                 yield return !s.SawClaim && !s.SawLink
-                    ? s with { At = 3, IsDeleting = true, IsOwnDeletion = true }
+                    ? s with { At = 3, IsDeleting = true }
                     : s with { At = 0, Round = s.Round + 1, SawClaim = false, SawLink = false };
                 break;
         }
@@ -194,5 +193,5 @@ public sealed class GarbageProtocolTests
 
     private sealed record State(
         Push One, Push Other, int At, int Round, bool IsStored, bool HasRow, bool IsCondemned, bool IsDeleting,
-        bool IsOwnDeletion, bool SawClaim, bool SawLink);
+        bool SawClaim, bool SawLink);
 }
