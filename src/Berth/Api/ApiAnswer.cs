@@ -11,7 +11,8 @@ namespace Berth.Api;
 /// <summary>What the audit log says of a change, besides its path.</summary>
 /// <param name="Target">The name or number of what was made.</param>
 /// <param name="Detail">What it was made to be; null if the target says it all.</param>
-internal sealed record ChangeNote(string? Target, string? Detail = null);
+/// <param name="Repository">The repository, where the path does not name it.</param>
+internal sealed record ChangeNote(string? Target, string? Detail = null, string? Repository = null);
 
 /// <summary>An answer to a change that has something to say to the audit log.</summary>
 internal interface INoted

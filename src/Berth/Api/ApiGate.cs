@@ -20,12 +20,13 @@ namespace Berth.Api;
 /// <param name="access">Decides.</param>
 /// <param name="database">Who is what in an organization.</param>
 /// <param name="auth">Whether there is anybody who could sign in.</param>
+/// <param name="storage">Whether anything may be pushed or deleted.</param>
 /// <param name="rates">How many requests somebody may send.</param>
 /// <param name="audit">Gets what was changed, or denied, and what staff looked at.</param>
 /// <param name="log">Unexpected errors.</param>
 internal sealed partial class ApiGate(
-    Func<SignIn>? signIn, AccessRules access, Database database, AuthSettings? auth, RateLimits rates, AuditLog audit,
-    ILogger<ApiGate> log)
+    Func<SignIn>? signIn, AccessRules access, Database database, AuthSettings? auth, StorageSettings storage,
+    RateLimits rates, AuditLog audit, ILogger<ApiGate> log)
 {
     /// <summary>More than any request needs: the longest list in one is that of a robot's grants.</summary>
     public const int MaxBodyBytes = 64 * 1024;
@@ -92,7 +93,7 @@ internal sealed partial class ApiGate(
             .Replace(":long", "");
         audit.Note(http, $"{http.Request.Method} {route}", isDone, entry => entry with
         {
-            Repository = required.Action is null ? null : http.GetRouteValue("name") as string,
+            Repository = note?.Repository ?? (required.Action is null ? null : NameIn(http)),
             Target = TargetOf(http, note),
             Detail = note?.Detail,
         });
@@ -151,13 +152,7 @@ internal sealed partial class ApiGate(
 
     private async ValueTask<ApiError?> AdmitAsync(HttpContext http, RequiredRight required)
     {
-        if (signIn is null)
-        {
-            http.Features.Set(Operator);
-            http.Features.Set(Operator.Caller);
-            return required.Right is ApiRight.Self or ApiRight.Recent
-                ? ApiError.Denied("the operator has no account") : null;
-        }
+        if (signIn is null) return AdmitOperator(http, required);
 
         var sent = await signIn().FindInBrowserAsync(http);
         if (sent.Caller is not { } caller) return RefuseCaller(http, sent);
@@ -178,6 +173,16 @@ internal sealed partial class ApiGate(
         return caller.Limits is not null
             ? ApiError.Denied("this token is limited to what it may do in repositories")
             : await CheckAsync(http, found, required.Right);
+    }
+
+    private ApiError? AdmitOperator(HttpContext http, RequiredRight required)
+    {
+        http.Features.Set(Operator);
+        http.Features.Set(Operator.Caller);
+        if (required.Right is ApiRight.Self or ApiRight.Recent) return ApiError.Denied("the operator has no account");
+        if (required.Action is not { } action) return null;
+        return action == AccessAction.Catalog || RepositoryName.TryParse(NameIn(http), out _)
+            ? Refuse(action) : ApiError.NotFound("such repository");
     }
 
     /// <summary>Requests with wrong credentials count as those without any.</summary>
@@ -221,20 +226,34 @@ internal sealed partial class ApiGate(
         caller.Rights.Account is not null && caller.Caller.Kind == CallerKind.User
             ? null : ApiError.Denied("this is for users with an account");
 
+    /// <summary>The repository that a request is about: in its path, or else in its query.</summary>
+    private static string NameIn(HttpContext http) =>
+        http.GetRouteValue("name") as string ?? http.Request.Query["repository"].ToString();
+
     /// <summary>What is asked for in a repository: one that may not be pulled from is not there.</summary>
     private async ValueTask<ApiError?> AdmitAsync(HttpContext http, ApiCaller caller, AccessAction action)
     {
         RepositoryName? repository = null;
         if (action != AccessAction.Catalog)
         {
-            if (!RepositoryName.TryParse(http.GetRouteValue("name") as string, out var name))
+            if (NameIn(http).Length == 0) return ApiError.Invalid("name the repository: ?repository=NAME");
+            if (!RepositoryName.TryParse(NameIn(http), out var name))
                 return ApiError.NotFound("such repository");
             repository = name;
             if (await AskAsync(http, caller, AccessAction.Pull, repository) is { } refusal) return refusal;
             if (action == AccessAction.Pull) return null;
         }
 
-        return await AskAsync(http, caller, action, repository);
+        return await AskAsync(http, caller, action, repository) ?? Refuse(action);
+    }
+
+    /// <summary>Why nobody may do this at present; null if somebody may.</summary>
+    public ApiError? Refuse(AccessAction action)
+    {
+        if ((action & (AccessAction.Push | AccessAction.Delete)) == 0) return null;
+        if (storage.Maintenance.ReadOnly.Enabled) return ApiError.Of(RegistryError.ReadOnly());
+        return action.HasFlag(AccessAction.Delete) && !storage.Delete.Enabled
+            ? ApiError.Of(RegistryError.DeleteDisabled()) : null;
     }
 
     /// <summary>Whether a caller may do this in a repository; null if so.</summary>

@@ -1,6 +1,8 @@
 using System.Globalization;
 using Berth.Access;
 using Berth.Distribution;
+using Berth.Metadata;
+using Berth.Settings;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace Berth.Api;
@@ -41,6 +43,9 @@ internal static class ApiRequest
 
     /// <summary>Who asks. <see cref="ApiGate"/> has found them.</summary>
     public static ApiCaller Caller(this HttpContext http) => http.Features.GetRequiredFeature<ApiCaller>();
+
+    /// <summary>Who changes something with the request.</summary>
+    public static Actor Actor(this HttpContext http) => new(http.Caller().Name, ClientNetwork.AddressOf(http));
 
     /// <summary>The page that is asked for. A number of entries that is none was refused before.</summary>
     public static Page Page(this HttpContext http)

@@ -38,8 +38,14 @@ internal enum ApiRight
     /// <summary>Whoever may list repositories.</summary>
     Catalog,
 
-    /// <summary>Whoever may pull from the repository in the path.</summary>
+    /// <summary>Whoever may pull from the repository in the path, or in the query.</summary>
     Pull,
+
+    /// <summary>Whoever may push to it.</summary>
+    Push,
+
+    /// <summary>Whoever may delete from it.</summary>
+    Delete,
 
     /// <summary>Whoever may change what the repository in the path shows, and to whom.</summary>
     Manage,
@@ -53,6 +59,8 @@ internal sealed record RequiredRight(ApiRight Right)
     {
         ApiRight.Catalog => AccessAction.Catalog,
         ApiRight.Pull => AccessAction.Pull,
+        ApiRight.Push => AccessAction.Push,
+        ApiRight.Delete => AccessAction.Delete,
         ApiRight.Manage => AccessAction.Manage,
         _ => null,
     };
@@ -73,6 +81,8 @@ internal sealed record RequiredRight(ApiRight Right)
         ApiRight.Owner => "Requires: an owner of the organization or an administrator.",
         ApiRight.Catalog => "Requires: the right to list repositories. Answers those that the caller may pull from.",
         ApiRight.Pull => "Requires: the right to pull from the repository.",
+        ApiRight.Push => "Requires: the right to push to the repository.",
+        ApiRight.Delete => "Requires: the right to delete from the repository.",
         _ => "Requires: the right to manage the repository.",
     };
 }

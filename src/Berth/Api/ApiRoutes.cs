@@ -25,6 +25,8 @@ internal static class ApiRoutes
         MapRobots(Tagged("robots"), services.GetRequiredService<RobotEndpoints>());
         MapRepositories(Tagged("repositories"), services.GetRequiredService<RepositoryEndpoints>());
         MapIdentities(Tagged("identities"), services.GetRequiredService<IdentityEndpoints>());
+        MapTags(Tagged("tags"), services.GetRequiredService<TagEndpoints>());
+        MapTrash(Tagged("trash"), services.GetRequiredService<TrashEndpoints>());
         MapCollections(Tagged("garbage"), services.GetRequiredService<CollectionEndpoints>());
         MapInvitations(Tagged("invitations"), services.GetRequiredService<InvitationEndpoints>());
         Tagged("audit").MapGet("/audit", handler: services.GetRequiredService<AuditEndpoints>().ListAsync)
@@ -244,6 +246,34 @@ internal static class ApiRoutes
         api.MapGet("/repositories/{**name}", repositories.GetAsync).Requires(ApiRight.Pull, "Show a repository");
         api.MapPatch("/repositories/{**name}", repositories.ChangeAsync)
             .Requires(ApiRight.Manage, "Change a repository").Versioned();
+        api.MapDelete("/repositories/{**name}", repositories.RemoveAsync)
+            .Requires(ApiRight.Delete, "Put a repository with all that is in it into the trash").Versioned();
+    }
+
+    private static void MapTags(RouteGroupBuilder api, TagEndpoints tags)
+    {
+        api.MapGet("/tags", tags.ListAsync).Requires(ApiRight.Pull, "List the tags of a repository").Lists();
+        api.MapGet("/tags/{tag}", tags.GetAsync).Requires(ApiRight.Pull, "Show a tag");
+        api.MapPut("/tags/{tag}", tags.PutAsync)
+            .Requires(ApiRight.Push, "Point a tag to an image that is there: a new one, or one moved back").Versioned();
+        api.MapDelete("/tags/{tag}", tags.RemoveAsync)
+            .Requires(ApiRight.Delete, "Put a tag into the trash, and not what it points to").Versioned();
+        api.MapGet("/tags/{tag}/history", tags.HistoryAsync)
+            .Requires(ApiRight.Pull, "List the moves of a tag, the latest first").Lists();
+    }
+
+    private static void MapTrash(RouteGroupBuilder api, TrashEndpoints trash)
+    {
+        api.MapGet("/trash", trash.ListAsync)
+            .Requires(ApiRight.SignedIn, "List what is in the trash of a repository, a namespace or the registry")
+            .Lists();
+        api.MapPost("/trash/empty", trash.EmptyAsync)
+            .Requires(ApiRight.Account, "Empty the trash of a repository, a namespace or the registry, for good");
+        api.MapGet("/trash/{id:long}", trash.GetAsync).Requires(ApiRight.SignedIn, "Show an entry of the trash");
+        api.MapPost("/trash/{id:long}/restore", trash.RestoreAsync)
+            .Requires(ApiRight.SignedIn, "Bring back what is in the trash").Versioned();
+        api.MapDelete("/trash/{id:long}", trash.RemoveAsync)
+            .Requires(ApiRight.SignedIn, "Remove an entry of the trash for good").Versioned();
     }
 
     /// <summary>A path that there is not, or not with this method.</summary>

@@ -44,8 +44,9 @@ internal sealed class ApiSlice : Slice
         services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
         services.AddSingleton(provider => new ApiGate(
             isOperator ? null : provider.GetRequiredService<SignIn>, provider.GetRequiredService<AccessRules>(),
-            provider.GetRequiredService<Database>(), settings.Auth, provider.GetRequiredService<RateLimits>(),
-            provider.GetRequiredService<AuditLog>(), provider.GetRequiredService<ILogger<ApiGate>>()));
+            provider.GetRequiredService<Database>(), settings.Auth, settings.Storage,
+            provider.GetRequiredService<RateLimits>(), provider.GetRequiredService<AuditLog>(),
+            provider.GetRequiredService<ILogger<ApiGate>>()));
         services.AddSingleton(_ => new Ownership(new SettingsRules(settings.Access)));
         services.AddSingleton(provider => new KeylessRuleEndpoints(
             provider.GetRequiredService<Database>(), provider.GetRequiredService<AccessChanges>(),
@@ -67,6 +68,7 @@ internal sealed class ApiSlice : Slice
             .AddSingleton<SessionEndpoints>().AddSingleton<OrganizationEndpoints>().AddSingleton<TeamEndpoints>()
             .AddSingleton<CollectionEndpoints>().AddSingleton<GrantEndpoints>().AddSingleton<RobotEndpoints>()
             .AddSingleton<RepositoryEndpoints>().AddSingleton<AuditEndpoints>().AddSingleton<SecondFactorEndpoints>()
-            .AddSingleton<InvitationEndpoints>().AddSingleton<IdentityEndpoints>();
+            .AddSingleton<InvitationEndpoints>().AddSingleton<TagEndpoints>()
+            .AddSingleton<TrashEndpoints>().AddSingleton<IdentityEndpoints>();
     }
 }

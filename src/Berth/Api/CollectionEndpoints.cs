@@ -9,17 +9,19 @@ namespace Berth.Api;
 /// <summary>A collection of garbage that somebody asked for, and what it has removed so far.</summary>
 internal sealed record CollectionView(
     long Id, string State, double GraceSeconds, DateTimeOffset RequestedAt, string RequestedBy,
-    DateTimeOffset? StartedAt, DateTimeOffset? EndedAt, GarbageReport Removed, string? Error) : INoted
+    DateTimeOffset? StartedAt, DateTimeOffset? EndedAt, GarbageReport Removed, string? Error,
+    bool EmptiesTrash) : INoted
 {
-    ChangeNote INoted.Note => new($"{Id}", $"grace {GraceSeconds} s");
+    ChangeNote INoted.Note => new(
+        $"{Id}", $"grace {GraceSeconds} s{(EmptiesTrash ? ", with the trash" : "")}");
 
     public static CollectionView Of(CollectionRow row) => new(
         row.Id, row.State, row.Grace.TotalSeconds, row.RequestedAt, row.RequestedBy, row.StartedAt, row.EndedAt,
-        row.Removed, row.Error);
+        row.Removed, row.Error, row.EmptiesTrash);
 }
 
 /// <summary>A collection that is wanted.</summary>
-internal sealed record NewCollection(double? GraceSeconds = null);
+internal sealed record NewCollection(double? GraceSeconds = null, bool? EmptyTrash = null);
 
 /// <summary><c>/garbage-collections</c>: collections now, besides those that run by themselves.</summary>
 internal sealed class CollectionEndpoints(
@@ -42,7 +44,8 @@ internal sealed class CollectionEndpoints(
             return ApiError.Conflict("nothing is removed while storage.maintenance.readonly is on");
         if (GraceOf(sent.GraceSeconds) is not { } grace) return InvalidGrace();
         var row = await database.WriteAsync(
-            session => RequestedCollectionJob.AddAsync(session, jobs, grace, http.Caller().Name, clock.GetUtcNow()),
+            session => RequestedCollectionJob.AddAsync(
+                session, jobs, grace, sent.EmptyTrash == true, http.Caller().Name, clock.GetUtcNow()),
             isDurable: true, http.RequestAborted);
         return ApiAnswer<CollectionView>.Made(CollectionView.Of(row));
     }
@@ -52,8 +55,10 @@ internal sealed class CollectionEndpoints(
             ? CollectionView.Of(row) : ApiError.NotFound("such collection");
 
     /// <summary>What a collection would remove now.</summary>
-    public async Task<ApiAnswer<GarbageReport>> EstimateAsync(HttpContext http, double? graceSeconds = null) =>
-        GraceOf(graceSeconds) is { } grace ? await estimate.RunAsync(grace, http.RequestAborted) : InvalidGrace();
+    public async Task<ApiAnswer<GarbageReport>> EstimateAsync(
+        HttpContext http, double? graceSeconds = null, bool? emptyTrash = null) =>
+        GraceOf(graceSeconds) is { } grace
+            ? await estimate.RunAsync(grace, emptyTrash == true, http.RequestAborted) : InvalidGrace();
 
     private TimeSpan? GraceOf(double? seconds) => seconds switch
     {

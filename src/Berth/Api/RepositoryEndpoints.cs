@@ -2,6 +2,7 @@ using Berth.Access;
 using Berth.Distribution;
 using Berth.Metadata;
 using Berth.Oci;
+using Berth.Registry;
 using Berth.Settings;
 using Microsoft.AspNetCore.Mvc;
 
@@ -28,7 +29,7 @@ internal sealed record RepositoryChange(bool? IsPublic = null);
 /// <summary><c>/repositories</c>: which there are, and who sees them.</summary>
 internal sealed class RepositoryEndpoints(
     Database database, AccessChanges changes, RepositoryTable repositories, AccessRules access, ApiGate gate,
-    StorageSettings storage)
+    Removal removal, StorageSettings storage)
 {
     /// <summary>Those that the caller may pull from, all or in a namespace.</summary>
     public async Task<ApiAnswer<Listed<RepositoryView>>> ListAsync(
@@ -91,6 +92,16 @@ internal sealed class RepositoryEndpoints(
                 return ApiAnswer<RepositoryView>.Tagged(RepositoryView.Of(row));
             },
             http.RequestAborted);
+
+    /// <summary>Puts all of it into the trash.</summary>
+    public async Task<ApiDone> RemoveAsync(HttpContext http, string name)
+    {
+        var shown = await database.ReadAsync(session => NamespaceTable.FindAsync(session, name), http.RequestAborted);
+        if (shown is null) return NotFound();
+        if (!http.IsFor(RepositoryView.Of(shown))) return ApiError.Changed();
+        return await removal.RemoveRepositoryAsync(RepositoryName.Parse(name), http.Actor(), http.RequestAborted)
+            ? ApiDone.Done : NotFound();
+    }
 
     /// <summary>
     /// Where the names of a namespace lie in ordinal order: its own name, and those below it. Others may lie between.

@@ -66,7 +66,7 @@ internal sealed partial class AuditLog : BackgroundService
             clock.GetUtcNow(), action, isDone ? "done" : "denied", caller.Name, Roles.Word(caller.Method))
         {
             SecretId = caller.SecretId,
-            Address = ClientNetwork.Unmapped(http.Connection.RemoteIpAddress)?.ToString(),
+            Address = ClientNetwork.AddressOf(http),
             Agent = Shortened(http.Request.Headers.UserAgent.ToString(), MaxAgentChars),
             RequestId = http.TraceIdentifier,
         };

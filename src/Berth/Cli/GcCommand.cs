@@ -16,20 +16,23 @@ internal static class GcCommand
         var grace = ApiCommand.Text(
             "--grace", "How long a blob stays that nothing needs, such as 12h; storage.maintenance.gc.grace without "
             + "it. With 0s, pushes that run meanwhile may have to be repeated.");
+        var emptyTrash = ApiCommand.Switch("--empty-trash", "Remove for good what is in the trash, too.");
         var dryRun = ApiCommand.Switch("--dry-run", "Only tell what would go.");
         var yes = ApiCommand.Switch("--yes", "Don't ask.");
         return ApiCommand.Create(
             "gc", "Remove what nothing needs any more, now and all of it. Works beside a running server.",
             call => RunAsync(
                 call, call.Parsed.GetValue(grace) is { } text ? ApiCall.DurationOf(text) : null,
-                call.Parsed.GetValue(dryRun), call.Parsed.GetValue(yes)),
-            grace, dryRun, yes);
+                call.Parsed.GetValue(emptyTrash), call.Parsed.GetValue(dryRun), call.Parsed.GetValue(yes)),
+            grace, emptyTrash, dryRun, yes);
     }
 
-    private static async Task RunAsync(ApiCall call, TimeSpan? grace, bool isDryRun, bool isSure)
+    private static async Task RunAsync(
+        ApiCall call, TimeSpan? grace, bool emptiesTrash, bool isDryRun, bool isSure)
     {
         var seconds = grace?.TotalSeconds.ToString(CultureInfo.InvariantCulture);
-        var path = "garbage-collections/estimate" + (seconds is null ? "" : $"?graceSeconds={seconds}");
+        var path = "garbage-collections/estimate?emptyTrash=" + (emptiesTrash ? "true" : "false")
+            + (seconds is null ? "" : $"&graceSeconds={seconds}");
         if (isDryRun)
         {
             await call.DoAsync("GET", path, null, found => $"A collection would remove {Text(found)}.");
@@ -42,7 +45,7 @@ internal static class GcCommand
             await StandardInput.ConfirmAsync($"This removes {Text(found)}, for good.", "--yes", call.Cancellation);
         }
 
-        var sent = new JsonObject { ["graceSeconds"] = grace?.TotalSeconds };
+        var sent = new JsonObject { ["graceSeconds"] = grace?.TotalSeconds, ["emptyTrash"] = emptiesTrash };
         var made = await call.Api.AskAsync("POST", "garbage-collections", sent, call.Cancellation);
         var id = made.GetProperty("id").GetInt64();
         await using var node = call.Api.Settings is { } settings
@@ -70,7 +73,9 @@ internal static class GcCommand
     private static string Text(JsonElement report)
     {
         var (manifests, blobs) = (Count("manifests", "manifest"), Count("blobs", "blob"));
-        return $"{manifests} and {blobs}, which frees {VerifyCommand.Bytes(report.GetProperty("bytes").GetInt64())}";
+        var trashed = report.GetProperty("trashed").GetInt64();
+        return $"{manifests} and {blobs}, which frees {VerifyCommand.Bytes(report.GetProperty("bytes").GetInt64())}"
+            + (trashed > 0 ? $"; {Count("trashed", "manifest")} without tags to the trash" : "");
 
         string Count(string field, string word) => VerifyCommand.Count(report.GetProperty(field).GetInt64(), word);
     }

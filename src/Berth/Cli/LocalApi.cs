@@ -74,10 +74,10 @@ internal sealed class LocalApi : IAsyncDisposable
         services.AddSingleton<IServer>(server).AddSingleton<IHostLifetime, NoLifetime>();
         services.AddRoutingCore();
         services.AddSingleton(settings).AddSingleton(settings.Http).AddSingleton(settings.Storage)
-            .AddSingleton(TimeProvider.System).AddSingleton(_ => database).AddSingleton<RepositoryTable>()
-            .AddSingleton<Locations>().AddSingleton<JobTable>()
+            .AddSingleton(TimeProvider.System).AddSingleton<Locations>().AddSingleton<JobTable>()
             .AddSingleton(new JobClock(TimeProvider.System))
             .AddSingleton(settings.Storage.Maintenance.Gc).AddSingleton<GarbageEstimate>();
+        StorageParts.AddMetadata(services, settings, database);
         new AuditSlice().AddServices(services, settings);
         new AccessSlice().AddServices(services, settings);
         new SessionSlice().AddServices(services, settings);

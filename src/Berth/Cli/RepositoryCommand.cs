@@ -27,6 +27,41 @@ internal static class RepositoryCommand
                     "PATCH", $"repositories/{call.Parsed.GetValue(name)}",
                     new JsonObject { ["isPublic"] = call.Parsed.GetValue(visibility) == "public" },
                     _ => $"{call.Parsed.GetValue(name)} is {call.Parsed.GetValue(visibility)} now."),
-                name, visibility));
+                name, visibility),
+            CreateDelete(name));
+    }
+
+    private static Command CreateDelete(Argument<string> name)
+    {
+        var dryRun = ApiCommand.Switch("--dry-run", "Only tell what would go.");
+        var yes = ApiCommand.Switch("--yes", "Don't ask.");
+        return ApiCommand.Create(
+            "delete", "Put a repository with all that is in it into the trash.",
+            async call =>
+            {
+                var repository = call.Parsed.GetValue(name)!;
+                var path = $"repositories/{repository}";
+                await call.Api.AskAsync("GET", path, null, call.Cancellation);
+                var tags = 0L;
+                await foreach (var _ in call.Api.EachAsync(
+                    $"tags?n=1000&repository={Uri.EscapeDataString(repository)}", call.Cancellation))
+                {
+                    tags++;
+                }
+
+                var what = $"{repository} with {VerifyCommand.Count(tags, "tag")}";
+                if (call.Parsed.GetValue(dryRun))
+                {
+                    Console.WriteLine($"This would delete {what}.");
+                    return;
+                }
+
+                if (!call.Parsed.GetValue(yes))
+                    await StandardInput.ConfirmAsync($"This deletes {what}.", "--yes", call.Cancellation);
+                await call.DoAsync(
+                    "DELETE", path, null,
+                    _ => $"Deleted {what}. `berth trash list --repository {repository}` tells how to get it back.");
+            },
+            name, dryRun, yes);
     }
 }

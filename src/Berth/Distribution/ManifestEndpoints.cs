@@ -8,7 +8,7 @@ namespace Berth.Distribution;
 
 /// <summary>Pulling, pushing and deleting manifests (distribution-spec, end-3, end-7 and end-9).</summary>
 internal sealed class ManifestEndpoints(
-    ManifestTable manifests, ManifestWriter writer, ManifestRemoval removal, ManifestBodies bodies,
+    ManifestTable manifests, ManifestWriter writer, Removal removal, ManifestBodies bodies,
     LargeAnswers answers, Locations locations, LimitSettings limits)
 {
     /// <summary>Some proxies reject longer header lines, so further tags go into another one.</summary>
@@ -55,7 +55,7 @@ internal sealed class ManifestEndpoints(
         }
 
         var push = new ManifestPush(
-            request.Repository, digest, body, contentType, tags, PreconditionOf(request), request.Caller.Name);
+            request.Repository, digest, body, contentType, tags, PreconditionOf(request), request.Actor);
         var result = await writer.WriteAsync(push, request.Aborted);
         return result.Refusal switch
         {
@@ -70,7 +70,7 @@ internal sealed class ManifestEndpoints(
     {
         var reference = request.Target.Reference;
         var outcome = await removal.RemoveAsync(
-            request.Repository, reference, PreconditionOf(request), request.Caller.Name, request.Aborted);
+            request.Repository, reference, PreconditionOf(request), request.Actor, request.Aborted);
         if (outcome == RemovalOutcome.Unknown) return RegistryError.ManifestUnknown(reference.ToString());
         if (outcome == RemovalOutcome.PreconditionFailed)
         {

@@ -1,5 +1,7 @@
 using Berth.Access;
+using Berth.Metadata;
 using Berth.Oci;
+using Berth.Settings;
 using Microsoft.Net.Http.Headers;
 
 namespace Berth.Distribution;
@@ -10,6 +12,9 @@ internal sealed record V2Request(HttpContext Http, V2Target Target, Caller Calle
     public RepositoryName Repository => Target.Repository;
 
     public HttpResponse Response => Http.Response;
+
+    /// <summary>Who changes something with it.</summary>
+    public Actor Actor => new(Caller.Name, ClientNetwork.AddressOf(Http));
 
     public CancellationToken Aborted => Http.RequestAborted;
 

@@ -17,17 +17,26 @@ internal static class StorageParts
     /// <param name="root">The data folder; null if blobs are elsewhere.</param>
     public static void Add(IServiceCollection services, RegistrySettings settings, Database database, string? root)
     {
+        AddMetadata(services, settings, database);
+        AddBlobStore(services, settings, root);
+        if (settings.Storage.IsShared) services.AddSingleton<Uploads, SharedUploads>();
+        else services.AddSingleton<Uploads, LocalUploads>();
+        services.AddSingleton<RepositoryBlobs>();
+    }
+
+    /// <summary>The part that needs no blobs.</summary>
+    public static void AddMetadata(IServiceCollection services, RegistrySettings settings, Database database)
+    {
         services.AddSingleton(_ => database);
         services.AddSingleton(provider => new AnswerCache(
             settings.Limits.ManifestCacheBytes,
             cache => database.Listen(
                 cache.Hear, cache.ForgetAll, provider.GetRequiredService<ILogger<AnswerCache>>())));
-        AddBlobStore(services, settings, root);
-        if (settings.Storage.IsShared) services.AddSingleton<Uploads, SharedUploads>();
-        else services.AddSingleton<Uploads, LocalUploads>();
         services.AddSingleton<RepositoryTable>().AddSingleton<BlobTable>().AddSingleton<TagTable>()
             .AddSingleton<ManifestTable>().AddSingleton<UploadTable>()
-            .AddSingleton<RepositoryChanges>().AddSingleton<RepositoryBlobs>();
+            .AddSingleton<RepositoryChanges>()
+            .AddSingleton(settings.Storage.Maintenance.Trash).AddSingleton<Removal>().AddSingleton<Restoring>()
+            .AddSingleton<TagMoves>();
     }
 
     private static void AddBlobStore(IServiceCollection services, RegistrySettings settings, string? root)

@@ -11,23 +11,23 @@ namespace Berth.Lifecycle;
 /// <summary>
 /// Removes what nothing needs any more, beside pushes and pulls (docs/decisions/0017):
 /// <code>
-/// tag or index goes ► manifest under review ► removed ► its blobs' links under review
-/// link under review ► condemned: no longer served, but a manifest brings it back ► removed
+/// tag or index goes ► manifest under review ► in the trash, its blobs' links under review ► removed
+/// link under review ► condemned: no longer served, but a manifest brings it back ► removed, unless the trash needs it
 /// last link removed ► blob condemned ► being deleted: nobody may push it ► gone
 /// </code>
 /// Each step looks again, in one transaction, whether something needs the thing by now. All that is left to do is in
 /// the database, so that a round can stop anywhere, and the next one, on any node, goes on from there.
 /// </summary>
 internal sealed partial class GarbageCollector(
-    Database database, RepositoryChanges changes, ManifestTable manifests, Uploads uploads, IBlobStore store,
-    GarbageSettings settings, TimeProvider clock, ILogger<GarbageCollector> log)
+    Database database, RepositoryChanges changes, Removal removal, Uploads uploads, IBlobStore store,
+    GarbageSettings settings, TrashSettings trash, TimeProvider clock, ILogger<GarbageCollector> log)
 {
     /// <summary>In one transaction: few enough that pushes to the same repository hardly wait.</summary>
     private const int Batch = 200;
 
     private const int ParallelDeletions = 8;
 
-    private const string Actor = "garbage collection";
+    private static readonly Actor Self = new("garbage collection");
 
     private static readonly Counter<long> Removed = Meters.Berth.CreateCounter<long>(
         "berth.garbage.removed", "{item}", "Manifests and blobs that nothing needed, and that were removed.");
@@ -51,14 +51,22 @@ internal sealed partial class GarbageCollector(
 
     /// <summary>Removes what is due, and what that leaves over, until nothing is due.</summary>
     /// <param name="grace">How long a blob stays that nothing needs.</param>
+    /// <param name="emptiesTrash">Whether what is in the trash by now goes too.</param>
     /// <param name="tell">Hears now and then what was removed so far.</param>
     /// <param name="cancellation">Ends the collection where it is.</param>
     /// <exception cref="IOException">Some blobs could not be deleted; a later round tries again.</exception>
-    public async Task RunAllAsync(TimeSpan grace, Func<GarbageReport, Task> tell, CancellationToken cancellation)
+    public async Task RunAllAsync(
+        TimeSpan grace, bool emptiesTrash, Func<GarbageReport, Task> tell, CancellationToken cancellation)
     {
         var done = GarbageReport.Nothing;
         while (true)
         {
+            if (emptiesTrash)
+            {
+                await database.WriteAsync(
+                    session => TrashTable.HastenAsync(session, TrashScope.All, Now), isDurable: false, cancellation);
+            }
+
             var before = done;
             var report = await RunAsync(grace, now => tell(before + now), cancellation);
             done += report;
@@ -75,7 +83,10 @@ internal sealed partial class GarbageCollector(
         var half = (long)(grace / 2).TotalMilliseconds;
         await ForEachDueAsync(
             GarbageTable.DueManifestsAsync, RemoveManifestsAsync, untagged,
-            count => AddAsync(new GarbageReport(count, 0, 0, 0)), cancellation);
+            count => AddAsync(trash.Keep == TimeSpan.Zero
+                ? new GarbageReport(count, 0, 0, 0) : new GarbageReport(0, 0, 0, 0) { Trashed = count }),
+            cancellation);
+        await PurgeTrashAsync(count => AddAsync(new GarbageReport(count, 0, 0, 0)), cancellation);
         await ForEachDueAsync(
             GarbageTable.DueLinksAsync, CondemnAsync, half, _ => Task.CompletedTask, cancellation);
         await ForEachDueAsync(
@@ -84,7 +95,8 @@ internal sealed partial class GarbageCollector(
         await DeleteBlobsAsync(
             deleted => AddAsync(new GarbageReport(0, 0, deleted.Count, deleted.Sum(blob => blob.SizeBytes))),
             cancellation);
-        if (report != GarbageReport.Nothing) LogDone(report.Manifests, report.Links, report.Blobs, report.Bytes);
+        if (report != GarbageReport.Nothing)
+            LogDone(report.Trashed, report.Manifests, report.Links, report.Blobs, report.Bytes);
         return report;
 
         Task AddAsync(GarbageReport more)
@@ -126,13 +138,28 @@ internal sealed partial class GarbageCollector(
         {
             var digest = Digest.Parse(text);
             if (await GarbageTable.IsHeldAsync(change.Session, repositoryId, digest, before)) continue;
-            change.NoteManifest(text);
-            foreach (var tag in await manifests.RemoveAsync(change.Session, repositoryId, digest, Actor))
-                change.NoteManifest(tag);
-            removed++;
+            removed += await removal.RemoveManifestAsync(
+                change, repositoryId, digest, Self, TrashReasons.Untagged);
         }
 
         return removed;
+    }
+
+    /// <summary>Removes what has been in the trash for as long as it was to be.</summary>
+    private async Task PurgeTrashAsync(Func<int, Task> tell, CancellationToken cancellation)
+    {
+        var before = Now;
+        while (await database.ReadAsync(session => TrashTable.DueAsync(session, before, Batch), cancellation)
+            is { Count: > 0 } due)
+        {
+            foreach (var row in due)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                await tell(await changes.RunAsync(
+                    RepositoryName.Parse(row.Repository), RepositoryLock.Exclusive, isDurable: false,
+                    change => TrashTable.PurgeAsync(change.Session, row, Batch), cancellation));
+            }
+        }
     }
 
     /// <summary>Does something with all that is due, each repository's in transactions of their own.</summary>
@@ -236,9 +263,9 @@ internal sealed partial class GarbageCollector(
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message =
-        "Garbage collection removed manifests: {Manifests}, blobs from repositories: {Links}, blobs from the store: "
-        + "{Blobs}, of {Bytes} bytes")]
-    private partial void LogDone(long manifests, long links, long blobs, long bytes);
+        "Garbage collection moved manifests to the trash: {Trashed}, and removed manifests: {Manifests}, blobs from "
+        + "repositories: {Links}, blobs from the store: {Blobs}, of {Bytes} bytes")]
+    private partial void LogDone(long trashed, long manifests, long links, long blobs, long bytes);
 
     [LoggerMessage(Level = LogLevel.Information, Message =
         "Found {Count} blobs in the store that the database does not know: they go after storage.maintenance.gc.grace")]

@@ -5,19 +5,27 @@ using Berth.Settings;
 namespace Berth.Lifecycle;
 
 /// <summary>
-/// What a collection would remove now, found by reading alone. What pushes and deletions change meanwhile is not in it.
+/// What a collection would remove now, found by reading alone. What pushes and deletions change meanwhile is not in it,
+/// nor what goes without a tag but in company of what is counted.
 /// </summary>
-internal sealed class GarbageEstimate(Database database, GarbageSettings settings, TimeProvider clock)
+internal sealed class GarbageEstimate(
+    Database database, GarbageSettings settings, TrashSettings trash, TimeProvider clock)
 {
     private const int Batch = 500;
 
     /// <param name="grace">How long a blob stays that nothing needs.</param>
+    /// <param name="emptiesTrash">Whether what is in the trash by now goes too.</param>
     /// <param name="cancellation">Gives up.</param>
-    public async Task<GarbageReport> RunAsync(TimeSpan grace, CancellationToken cancellation)
+    public async Task<GarbageReport> RunAsync(
+        TimeSpan grace, bool emptiesTrash, CancellationToken cancellation)
     {
         var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
         var half = (long)(grace / 2).TotalMilliseconds;
-        var manifests = await FindManifestsAsync(now - (long)settings.Untagged.TotalMilliseconds, cancellation);
+        var untagged = await FindManifestsAsync(now - (long)settings.Untagged.TotalMilliseconds, cancellation);
+        var purged = await database.ReadAsync(
+            session => GarbageForecast.TrashedAsync(session, emptiesTrash ? long.MaxValue : now), cancellation);
+        var isTrashed = trash.Keep > TimeSpan.Zero && !emptiesTrash;
+        if (!isTrashed) purged.AddRange(untagged);
         var links = await database.ReadAsync(
             session => GarbageForecast.LinksAsync(
                 session, condemnedBefore: now - half, reviewedBefore: half == 0 ? now : -1), cancellation);
@@ -31,9 +39,12 @@ internal sealed class GarbageEstimate(Database database, GarbageSettings setting
             }
         }
 
-        if (half == 0) await AddNeedsOfAsync(manifests, going, cancellation);
+        await AddNeedsOfAsync(purged, going, half == 0 ? now : now - half, isAll: half == 0, cancellation);
         var (blobs, bytes) = await CountBlobsAsync(going, now, cancellation);
-        return new GarbageReport(manifests.Count, going.Count, blobs, bytes);
+        return new GarbageReport(purged.Count, going.Count, blobs, bytes)
+        {
+            Trashed = isTrashed ? untagged.Count : 0,
+        };
     }
 
     private async Task<List<GarbageCandidate>> FindManifestsAsync(long before, CancellationToken cancellation)
@@ -52,14 +63,19 @@ internal sealed class GarbageEstimate(Database database, GarbageSettings setting
         return going;
     }
 
-    /// <summary>What only manifests that go need goes with them.</summary>
+    /// <summary>
+    /// What only manifests that go need goes with them: at once if it is hidden for long enough, else after the grace
+    /// period.
+    /// </summary>
     private async Task AddNeedsOfAsync(
-        List<GarbageCandidate> manifests, HashSet<(long, string)> going, CancellationToken cancellation)
+        List<GarbageCandidate> manifests, HashSet<(long, string)> going, long hiddenBefore, bool isAll,
+        CancellationToken cancellation)
     {
         foreach (var group in manifests.GroupBy(one => one.RepositoryId, one => one.Digest))
         {
             var left = await database.ReadAsync(
-                session => GarbageForecast.NeededOnlyByAsync(session, group.Key, [.. group]), cancellation);
+                session => GarbageForecast.NeededOnlyByAsync(session, group.Key, [.. group], hiddenBefore, isAll),
+                cancellation);
             foreach (var digest in left) going.Add((group.Key, digest));
         }
     }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Berth.Cli;
 using Berth.Jobs;
+using Berth.Metadata;
 using Berth.Settings;
 
 namespace Berth.Lifecycle;
@@ -17,6 +18,14 @@ internal sealed class LifecycleSlice : Slice
         services.AddSingleton<Job, CollectGarbageJob>().AddSingleton<Job, FindOrphansJob>();
     }
 
+    public override void AddWriters(IServiceCollection services, RegistrySettings settings)
+    {
+        if (settings.Database.Host is null) services.AddHostedService<LocalNotices>();
+    }
+
     public override IEnumerable<Command> Commands =>
-        [GcCommand.Create(), VerifyCommand.Create(), CopyMetadataCommand.Create()];
+    [
+        GcCommand.Create(), TagCommand.Create(), TrashCommand.Create(), VerifyCommand.Create(),
+        CopyMetadataCommand.Create(),
+    ];
 }

@@ -17,9 +17,10 @@ internal sealed class RequestedCollectionJob(GarbageCollector collector, Databas
 
     /// <summary>Records that a collection is wanted, and adds the job of it.</summary>
     public static async ValueTask<CollectionRow> AddAsync(
-        Session session, JobTable jobs, TimeSpan grace, string requestedBy, DateTimeOffset now)
+        Session session, JobTable jobs, TimeSpan grace, bool emptiesTrash, string requestedBy,
+        DateTimeOffset now)
     {
-        var row = new CollectionRow(0, grace, CollectionStates.Waiting, GarbageReport.Nothing)
+        var row = new CollectionRow(0, grace, CollectionStates.Waiting, GarbageReport.Nothing, emptiesTrash)
         {
             RequestedAt = now,
             RequestedBy = requestedBy,
@@ -44,7 +45,7 @@ internal sealed class RequestedCollectionJob(GarbageCollector collector, Databas
         {
             await WriteAsync(row, cancellation);
             await collector.RunAllAsync(
-                row.Grace,
+                row.Grace, row.EmptiesTrash,
                 removed => WriteAsync(row = row with { Removed = before + removed }, cancellation), cancellation);
             row = row with { State = CollectionStates.Done, EndedAt = clock.GetUtcNow(), Error = null };
         }

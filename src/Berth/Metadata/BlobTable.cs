@@ -79,7 +79,7 @@ internal sealed class BlobTable(Database database, RepositoryTable repositories,
         INSERT INTO repository_blob (repository_id, digest, size_bytes, linked_at, review_since)
         VALUES ($1, $2, $3, $4, $4)
         ON CONFLICT (repository_id, digest) DO UPDATE SET size_bytes = $3, linked_at = $4, review_since = $4,
-            condemned_at = NULL
+            condemned_at = NULL, is_trashed = 0
         """,
         repositoryId, blob.Digest.Text, blob.SizeBytes, clock.GetUtcNow().ToUnixTimeMilliseconds());
 
@@ -89,18 +89,31 @@ internal sealed class BlobTable(Database database, RepositoryTable repositories,
     public static async ValueTask<List<Digest>> ReviveAsync(
         Session session, long repositoryId, IEnumerable<Digest> digests) => await session.AllAsync(
         $"""
-        UPDATE repository_blob SET condemned_at = NULL, review_since = condemned_at
+        UPDATE repository_blob SET condemned_at = NULL, is_trashed = 0, review_since = condemned_at
         WHERE repository_id = $1 AND digest IN ({session.TextsIn("$2")}) AND condemned_at IS NOT NULL
         RETURNING digest
         """,
         row => Digest.Parse(row.GetString(0)), repositoryId, Session.ToTexts(digests.Select(d => d.Text)));
 
-    /// <summary>Removes a link. The blob itself is garbage if that was the last one.</summary>
+    /// <summary>
+    /// Removes a link, or hides it if a manifest in the trash needs the blob. The blob itself is garbage if that was
+    /// the last link.
+    /// </summary>
     public async ValueTask UnlinkAsync(Session session, long repositoryId, Digest digest)
     {
+        var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
+        var hidden = await session.RunAsync(
+            """
+            UPDATE repository_blob SET condemned_at = $3, is_trashed = 1, review_since = NULL
+            WHERE repository_id = $1 AND digest = $2 AND EXISTS (SELECT 1 FROM manifest_reference r
+                JOIN trash_manifest t ON t.repository_id = r.repository_id AND t.digest = r.manifest_digest
+                WHERE r.repository_id = $1 AND r.target_digest = $2 AND r.kind <> 'Subject')
+            """,
+            repositoryId, digest.Text, now);
+        if (hidden > 0) return;
         await session.RunAsync(
             "DELETE FROM repository_blob WHERE repository_id = $1 AND digest = $2", repositoryId, digest.Text);
-        await GarbageTable.CondemnAsync(session, [digest.Text], clock.GetUtcNow().ToUnixTimeMilliseconds());
+        await GarbageTable.CondemnAsync(session, [digest.Text], now);
     }
 
     /// <summary>The cache key of a blob's link.</summary>

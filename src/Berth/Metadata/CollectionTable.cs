@@ -3,16 +3,22 @@ using System.Data.Common;
 namespace Berth.Metadata;
 
 /// <summary>What a collection of garbage has removed.</summary>
-/// <param name="Manifests">Manifests.</param>
+/// <param name="Manifests">Manifests that are gone for good.</param>
 /// <param name="Links">Blobs that are no longer served in a repository.</param>
 /// <param name="Blobs">Blobs deleted from the store.</param>
 /// <param name="Bytes">Their length, in bytes.</param>
 internal sealed record GarbageReport(long Manifests, long Links, long Blobs, long Bytes)
 {
+    /// <summary>Manifests that were only moved to the trash.</summary>
+    public long Trashed { get; init; }
+
     public static GarbageReport Nothing { get; } = new(0, 0, 0, 0);
 
     public static GarbageReport operator +(GarbageReport one, GarbageReport other) => new(
-        one.Manifests + other.Manifests, one.Links + other.Links, one.Blobs + other.Blobs, one.Bytes + other.Bytes);
+        one.Manifests + other.Manifests, one.Links + other.Links, one.Blobs + other.Blobs, one.Bytes + other.Bytes)
+    {
+        Trashed = one.Trashed + other.Trashed,
+    };
 }
 
 /// <summary>The states of a collection, as the table has them.</summary>
@@ -29,7 +35,9 @@ internal static class CollectionStates
 /// <param name="Grace">How long a blob stays that nothing needs.</param>
 /// <param name="State">One of <see cref="CollectionStates"/>.</param>
 /// <param name="Removed">What it has removed so far.</param>
-internal sealed record CollectionRow(long Id, TimeSpan Grace, string State, GarbageReport Removed)
+/// <param name="EmptiesTrash">Whether the trash goes too.</param>
+internal sealed record CollectionRow(
+    long Id, TimeSpan Grace, string State, GarbageReport Removed, bool EmptiesTrash = false)
 {
     public DateTimeOffset RequestedAt { get; init; }
 
@@ -51,7 +59,8 @@ internal static class CollectionTable
 
     private const string Columns =
         """
-        id, grace_ms, state, requested_at, requested_by, started_at, ended_at, manifests, links, blobs, bytes, error
+        id, grace_ms, state, requested_at, requested_by, started_at, ended_at, manifests, links, blobs, bytes, error,
+            empties_trash, trashed
         FROM garbage_collection
         """;
 
@@ -68,10 +77,11 @@ internal static class CollectionTable
         var id = await session.NumberAsync(
             """
             INSERT INTO garbage_collection (
-                grace_ms, state, requested_at, requested_by, manifests, links, blobs, bytes)
-            VALUES ($1, $2, $3, $4, 0, 0, 0, 0) RETURNING id
+                grace_ms, state, requested_at, requested_by, manifests, links, blobs, bytes, empties_trash)
+            VALUES ($1, $2, $3, $4, 0, 0, 0, 0, $5) RETURNING id
             """,
-            (long)row.Grace.TotalMilliseconds, row.State, row.RequestedAt.ToUnixTimeMilliseconds(), row.RequestedBy);
+            (long)row.Grace.TotalMilliseconds, row.State, row.RequestedAt.ToUnixTimeMilliseconds(), row.RequestedBy,
+            row.EmptiesTrash ? 1 : 0);
         await session.RunAsync("DELETE FROM garbage_collection WHERE id <= $1", id!.Value - Kept);
         return row with { Id = id.Value };
     }
@@ -80,15 +90,20 @@ internal static class CollectionTable
     public static async ValueTask UpdateAsync(Session session, CollectionRow row) => await session.RunAsync(
         """
         UPDATE garbage_collection SET state = $2, started_at = $3, ended_at = $4, manifests = $5, links = $6,
-            blobs = $7, bytes = $8, error = $9
+            blobs = $7, bytes = $8, error = $9, trashed = $10
         WHERE id = $1
         """,
         row.Id, row.State, row.StartedAt?.ToUnixTimeMilliseconds(), row.EndedAt?.ToUnixTimeMilliseconds(),
-        row.Removed.Manifests, row.Removed.Links, row.Removed.Blobs, row.Removed.Bytes, row.Error);
+        row.Removed.Manifests, row.Removed.Links, row.Removed.Blobs, row.Removed.Bytes, row.Error,
+        row.Removed.Trashed);
 
     private static CollectionRow Read(DbDataReader row) => new(
         row.GetInt64(0), TimeSpan.FromMilliseconds(row.GetInt64(1)), row.GetString(2),
-        new GarbageReport(row.GetInt64(7), row.GetInt64(8), row.GetInt64(9), row.GetInt64(10)))
+        new GarbageReport(row.GetInt64(7), row.GetInt64(8), row.GetInt64(9), row.GetInt64(10))
+        {
+            Trashed = row.GetInt64(13),
+        },
+        Convert.ToInt64(row.GetValue(12)) != 0)
     {
         RequestedAt = DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(3)),
         RequestedBy = row.GetString(4),

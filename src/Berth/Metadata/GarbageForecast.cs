@@ -10,7 +10,7 @@ internal static class GarbageForecast
         Session session, long condemnedBefore, long reviewedBefore) => session.AllAsync(
         """
         SELECT l.repository_id, r.name, l.digest FROM repository_blob l JOIN repository r ON r.id = l.repository_id
-        WHERE l.condemned_at <= $1
+        WHERE l.condemned_at <= $1 AND l.is_trashed = 0
         UNION ALL
         SELECT l.repository_id, r.name, l.digest FROM repository_blob l JOIN repository r ON r.id = l.repository_id
         WHERE l.review_since <= $2
@@ -18,7 +18,7 @@ internal static class GarbageForecast
         row => new GarbageCandidate(row.GetInt64(0), RepositoryName.Parse(row.GetString(1)), row.GetString(2)),
         condemnedBefore, reviewedBefore);
 
-    /// <summary>The blobs among these that no manifest of a repository needs.</summary>
+    /// <summary>The blobs among these that no manifest of a repository needs, in the trash or not.</summary>
     public static ValueTask<List<string>> NotNeededAsync(
         Session session, long repositoryId, IReadOnlyList<string> digests) => session.AllAsync(
         $"""
@@ -29,19 +29,33 @@ internal static class GarbageForecast
         """,
         row => row.GetString(0), repositoryId, Session.ToTexts(digests));
 
-    /// <summary>The blobs that some manifests of a repository need, and no others.</summary>
+    /// <summary>Manifests that went into the trash, of entries that go before a time.</summary>
+    public static ValueTask<List<GarbageCandidate>> TrashedAsync(Session session, long purgedBefore) =>
+        session.AllAsync(
+            """
+            SELECT m.repository_id, r.name, m.digest FROM trash t JOIN trash_manifest m ON m.trash_id = t.id
+            JOIN repository r ON r.id = m.repository_id WHERE t.purge_at <= $1
+            """,
+            row => new GarbageCandidate(row.GetInt64(0), RepositoryName.Parse(row.GetString(1)), row.GetString(2)),
+            purgedBefore);
+
+    /// <summary>
+    /// The blobs that some manifests of a repository need, and no others: all, or only those that the trash has hidden
+    /// since a while.
+    /// </summary>
     public static ValueTask<List<string>> NeededOnlyByAsync(
-        Session session, long repositoryId, IReadOnlyList<string> manifests) => session.AllAsync(
+        Session session, long repositoryId, IReadOnlyList<string> manifests, long hiddenBefore, bool isAll) =>
+        session.AllAsync(
         $"""
         SELECT l.digest FROM repository_blob l
-        WHERE l.repository_id = $1
+        WHERE l.repository_id = $1 AND (l.condemned_at <= $3 OR $4 = 1)
             AND l.digest IN (SELECT r.target_digest FROM manifest_reference r WHERE r.repository_id = $1
                 AND r.kind <> 'Subject' AND r.manifest_digest IN ({session.TextsIn("$2")}))
             AND NOT EXISTS (SELECT 1 FROM manifest_reference r WHERE r.repository_id = $1
                 AND r.target_digest = l.digest AND r.kind <> 'Subject'
                 AND r.manifest_digest NOT IN ({session.TextsIn("$2")}))
         """,
-        row => row.GetString(0), repositoryId, Session.ToTexts(manifests));
+        row => row.GetString(0), repositoryId, Session.ToTexts(manifests), hiddenBefore, isAll ? 1L : 0L);
 
     /// <summary>Blobs that nothing links any more, and their length in bytes.</summary>
     public static async ValueTask<(long Blobs, long Bytes)> CondemnedTotalAsync(Session session, long before) =>

@@ -22,6 +22,14 @@ internal static class GarbageTable
 
     private const string IsNeeded =
         """
+        EXISTS (SELECT 1 FROM manifest_reference r
+            JOIN manifest m ON m.repository_id = r.repository_id AND m.digest = r.manifest_digest
+            WHERE r.repository_id = $1 AND r.target_digest = repository_blob.digest AND r.kind <> 'Subject')
+        """;
+
+    /// <summary>The trash keeps the references of its manifests.</summary>
+    private const string IsNeededByAny =
+        """
         EXISTS (SELECT 1 FROM manifest_reference r WHERE r.repository_id = $1
             AND r.target_digest = repository_blob.digest AND r.kind <> 'Subject')
         """;
@@ -38,12 +46,8 @@ internal static class GarbageTable
         """,
         repositoryId, tag, newDigest, now);
 
-    /// <summary>
-    /// Marks what a manifest that is being removed needs: its blobs and children; and what is there because of it: its
-    /// referrers, and what cosign's tags and the tag of the referrers' fallback hold.
-    /// </summary>
-    public static async ValueTask ReviewNeedsAsync(Session session, long repositoryId, Digest digest, long now)
-    {
+    /// <summary>Marks the blobs that a manifest needs, which is being removed.</summary>
+    public static async ValueTask ReviewNeedsAsync(Session session, long repositoryId, Digest digest, long now) =>
         await session.RunAsync(
             """
             UPDATE repository_blob SET review_since = $3 WHERE repository_id = $1 AND condemned_at IS NULL
@@ -51,39 +55,34 @@ internal static class GarbageTable
                     WHERE repository_id = $1 AND manifest_digest = $2)
             """,
             repositoryId, digest.Text, now);
-        await session.RunAsync(
-            """
-            UPDATE manifest SET review_since = $3 WHERE repository_id = $1
-                AND digest IN (SELECT target_digest FROM manifest_reference
-                    WHERE repository_id = $1 AND manifest_digest = $2 AND kind IN ('Child', 'Mention'))
-            """,
-            repositoryId, digest.Text, now);
-        await session.RunAsync(
-            "UPDATE manifest SET review_since = $3 WHERE repository_id = $1 AND subject_digest = $2",
-            repositoryId, digest.Text, now);
-        var attached = await session.AllAsync(
-            $"""
-            UPDATE tag SET is_subject_gone = 1 WHERE repository_id = $1 AND name IN ({session.TextsIn("$2")})
-            RETURNING digest
-            """,
-            row => row.GetString(0), repositoryId, Session.ToTexts(AttachmentTag.NamesFor(digest)));
-        if (attached.Count == 0) return;
-        await session.RunAsync(
-            $"""
-            UPDATE manifest SET review_since = $3 WHERE repository_id = $1 AND digest IN ({session.TextsIn("$2")})
-            """,
-            repositoryId, Session.ToTexts(attached), now);
-    }
+
+    /// <summary>
+    /// The manifests that are there because of one: the children of an index, its referrers, and what cosign's tags and
+    /// the tag of the referrers' fallback hold.
+    /// </summary>
+    public static ValueTask<List<string>> DependentsAsync(
+        Session session, long repositoryId, Digest digest, IEnumerable<string> attachedDigests) => session.AllAsync(
+        $"""
+        SELECT digest FROM manifest WHERE repository_id = $1 AND digest <> $2 AND (subject_digest = $2
+            OR digest IN (SELECT target_digest FROM manifest_reference
+                WHERE repository_id = $1 AND manifest_digest = $2 AND kind IN ('Child', 'Mention'))
+            OR digest IN ({session.TextsIn("$3")}))
+        ORDER BY digest
+        """,
+        row => row.GetString(0), repositoryId, digest.Text, Session.ToTexts(attachedDigests));
 
     /// <summary>Links that came under review before a time, the oldest first.</summary>
     public static ValueTask<List<GarbageCandidate>> DueLinksAsync(Session session, long before, int count) =>
-        CandidatesAsync(session, "repository_blob", "review_since", before, count);
+        CandidatesAsync(session, "repository_blob", "c.review_since", "", before, count);
 
     /// <summary>Links that were condemned before a time, the oldest first.</summary>
     public static ValueTask<List<GarbageCandidate>> CondemnedLinksAsync(Session session, long before, int count) =>
-        CandidatesAsync(session, "repository_blob", "condemned_at", before, count);
+        CandidatesAsync(session, "repository_blob", "c.condemned_at", " AND c.is_trashed = 0", before, count);
 
-    /// <summary>Takes links that are needed off the review, and condemns the others. Returns the latter.</summary>
+    /// <summary>
+    /// Takes links that are needed off the review, and condemns the others: also those that only the trash needs, which
+    /// keeps them. Returns the condemned ones.
+    /// </summary>
     /// <param name="session">A write that excludes all others to the repository.</param>
     /// <param name="repositoryId">The repository.</param>
     /// <param name="digests">The links.</param>
@@ -104,7 +103,8 @@ internal static class GarbageTable
             repositoryId, texts, before);
         return await session.AllAsync(
             $"""
-            UPDATE repository_blob SET condemned_at = $4, review_since = NULL
+            UPDATE repository_blob SET condemned_at = $4, review_since = NULL,
+                is_trashed = CASE WHEN {IsNeededByAny} THEN 1 ELSE 0 END
             WHERE repository_id = $1 AND digest IN ({session.TextsIn("$2")}) AND review_since <= $3
             RETURNING digest
             """,
@@ -130,10 +130,18 @@ internal static class GarbageTable
                 AND (linked_at > condemned_at OR {IsNeeded})
             """,
             repositoryId, texts, now);
+        await session.RunAsync(
+            $"""
+            UPDATE repository_blob SET is_trashed = 1
+            WHERE repository_id = $1 AND digest IN ({session.TextsIn("$2")})
+                AND condemned_at IS NOT NULL AND {IsNeededByAny}
+            """,
+            repositoryId, texts);
         var removed = await session.AllAsync(
             $"""
             DELETE FROM repository_blob
             WHERE repository_id = $1 AND digest IN ({session.TextsIn("$2")}) AND condemned_at <= $3
+                AND is_trashed = 0
             RETURNING digest
             """,
             row => row.GetString(0), repositoryId, texts, before);
@@ -225,7 +233,7 @@ internal static class GarbageTable
 
     /// <summary>Manifests that came under review before a time, the oldest first.</summary>
     public static ValueTask<List<GarbageCandidate>> DueManifestsAsync(Session session, long before, int count) =>
-        CandidatesAsync(session, "manifest", "review_since", before, count);
+        CandidatesAsync(session, "manifest", "c.review_since", "", before, count);
 
     /// <summary>Takes a manifest off the review if something holds it. False if it is garbage.</summary>
     /// <param name="session">A write that excludes all others to the repository.</param>
@@ -253,35 +261,22 @@ internal static class GarbageTable
     public static async ValueTask<bool> IsHeldAsync(Session session, long repositoryId, Digest digest) =>
         await session.NumberAsync(
             """
-            SELECT 1 WHERE EXISTS (SELECT 1 FROM manifest_reference r
+            SELECT 1 WHERE EXISTS (SELECT 1 FROM tag t WHERE t.repository_id = $1 AND t.digest = $2)
+                OR EXISTS (SELECT 1 FROM manifest_reference r
+                    JOIN manifest p ON p.repository_id = r.repository_id AND p.digest = r.manifest_digest
                     WHERE r.repository_id = $1 AND r.target_digest = $2
                         AND r.kind IN ('Child', 'Mention') AND r.manifest_digest <> $2)
                 OR EXISTS (SELECT 1 FROM manifest m JOIN manifest s
                         ON s.repository_id = m.repository_id AND s.digest = m.subject_digest
                     WHERE m.repository_id = $1 AND m.digest = $2)
             """,
-            repositoryId, digest.Text) is not null || await IsHeldByTagAsync(session, repositoryId, digest);
-
-    private static async ValueTask<bool> IsHeldByTagAsync(Session session, long repositoryId, Digest digest)
-    {
-        var tags = await session.AllAsync(
-            "SELECT name, is_subject_gone FROM tag WHERE repository_id = $1 AND digest = $2",
-            row => (Name: row.GetString(0), IsSubjectGone: Convert.ToInt64(row.GetValue(1)) != 0),
-            repositoryId, digest.Text);
-        foreach (var (name, isSubjectGone) in tags)
-        {
-            if (!isSubjectGone || AttachmentTag.SubjectOf(name) is not { } subject) return true;
-            if (await ManifestTable.ExistsAsync(session, repositoryId, subject)) return true;
-        }
-
-        return false;
-    }
+            repositoryId, digest.Text) is not null;
 
     private static ValueTask<List<GarbageCandidate>> CandidatesAsync(
-        Session session, string table, string since, long before, int count) => session.AllAsync(
+        Session session, string table, string since, string filter, long before, int count) => session.AllAsync(
         $"""
         SELECT c.repository_id, r.name, c.digest FROM {table} c JOIN repository r ON r.id = c.repository_id
-        WHERE c.{since} <= $1 ORDER BY c.{since} LIMIT $2
+        WHERE {since} <= $1{filter} ORDER BY {since} LIMIT $2
         """,
         row => new GarbageCandidate(row.GetInt64(0), RepositoryName.Parse(row.GetString(1)), row.GetString(2)),
         before, count);

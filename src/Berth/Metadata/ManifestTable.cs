@@ -17,7 +17,7 @@ internal sealed record Referrer(
 
 /// <summary>The manifests of repositories, their references, and the tags by which they are found.</summary>
 internal sealed class ManifestTable(
-    Database database, RepositoryTable repositories, TagTable tags, AnswerCache cache, TimeProvider clock)
+    Database database, RepositoryTable repositories, AnswerCache cache, TimeProvider clock)
 {
     /// <summary>Larger bodies, in bytes, are not cached.</summary>
     private const int MaxCachedBytes = 1024 * 1024;
@@ -47,7 +47,7 @@ internal sealed class ManifestTable(
     /// Records a manifest with its body and references. A manifest pushed again takes the newer media type.
     /// </summary>
     public async ValueTask AddAsync(
-        Session session, long repositoryId, Digest digest, Manifest manifest, byte[] body, string actor)
+        Session session, long repositoryId, Digest digest, Manifest manifest, byte[] body, Actor actor)
     {
         await session.RunAsync(
             """
@@ -65,7 +65,7 @@ internal sealed class ManifestTable(
             """,
             repositoryId, digest.Text, manifest.MediaType, body.Length, manifest.ArtifactType,
             manifest.Subject?.Digest.Text, manifest.Subject is null ? null : manifest.AnnotationsJson,
-            clock.GetUtcNow().ToUnixTimeMilliseconds(), actor);
+            clock.GetUtcNow().ToUnixTimeMilliseconds(), actor.Name);
 
         // One statement per kind of reference, however many there are, with rows in index order.
         foreach (var kind in manifest.References.GroupBy(r => r.Kind, r => r.Target.Digest.Text))
@@ -80,30 +80,6 @@ internal sealed class ManifestTable(
         }
     }
 
-    /// <summary>Removes a manifest, its references and every tag on it; returns those tags.</summary>
-    public async ValueTask<List<string>> RemoveAsync(Session session, long repositoryId, Digest digest, string actor)
-    {
-        var untagged = await TagTable.PointingToAsync(session, repositoryId, digest);
-        foreach (var tag in untagged) await tags.RemoveAsync(session, repositoryId, tag, actor);
-        await GarbageTable.ReviewNeedsAsync(
-            session, repositoryId, digest, clock.GetUtcNow().ToUnixTimeMilliseconds());
-        await session.RunAsync("DELETE FROM manifest_reference WHERE repository_id = $1 AND manifest_digest = $2",
-            repositoryId, digest.Text);
-        await session.RunAsync(
-            "DELETE FROM manifest WHERE repository_id = $1 AND digest = $2", repositoryId, digest.Text);
-
-        // A separate statement locks the row, so that the next one sees concurrent references to the body.
-        await session.TextAsync(
-            $"SELECT digest FROM manifest_body WHERE digest = $1{session.ForUpdate}", digest.Text);
-        await session.RunAsync(
-            """
-            DELETE FROM manifest_body WHERE digest = $1
-            AND NOT EXISTS (SELECT 1 FROM manifest m WHERE m.digest = $1)
-            """,
-            digest.Text);
-        return untagged;
-    }
-
     /// <summary>A manifest that needs a blob, as <c>tag (digest)</c> or its digest; null if none does.</summary>
     public static ValueTask<string?> FindUserAsync(Session session, long repositoryId, Digest blob) =>
         session.TextAsync(
@@ -112,7 +88,9 @@ internal sealed class ManifestTable(
                 (SELECT t.name || ' (' || t.digest || ')' FROM tag t
                     WHERE t.repository_id = r.repository_id AND t.digest = r.manifest_digest LIMIT 1),
                 r.manifest_digest)
-            FROM manifest_reference r WHERE r.repository_id = $1 AND r.target_digest = $2 AND r.kind <> 'Subject'
+            FROM manifest_reference r
+            JOIN manifest m ON m.repository_id = r.repository_id AND m.digest = r.manifest_digest
+            WHERE r.repository_id = $1 AND r.target_digest = $2 AND r.kind <> 'Subject'
             LIMIT 1
             """,
             repositoryId, blob.Text);

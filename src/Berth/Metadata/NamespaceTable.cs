@@ -10,10 +10,14 @@ internal static class NamespaceTable
 {
     private const string Columns = "name, created_at, is_public, listed FROM repository";
 
-    /// <summary>Whether anything was pushed to it, or is being pushed.</summary>
+    /// <summary>Whether anything was pushed to it, or is being pushed, or is in the trash.</summary>
     public static async ValueTask<bool> HasRepositoriesAsync(Session session, string space) =>
         await session.NumberAsync(
-            "SELECT 1 FROM repository WHERE name = $1 OR (name > $2 AND name < $3) LIMIT 1",
+            """
+            SELECT 1 FROM repository WHERE (name = $1 OR (name > $2 AND name < $3)) AND (deleted_at IS NULL
+                OR EXISTS (SELECT 1 FROM trash t WHERE t.repository_id = repository.id))
+            LIMIT 1
+            """,
             space, space + "/", space + "0") is not null;
 
     /// <summary>Whether it has repositories, or somebody was granted something there.</summary>
@@ -22,12 +26,15 @@ internal static class NamespaceTable
         || await session.NumberAsync("SELECT 1 FROM access_grant WHERE namespace = $1 LIMIT 1", space) is not null;
 
     public static ValueTask<RepositoryRow?> FindAsync(Session session, string name) =>
-        session.FirstAsync($"SELECT {Columns} WHERE name = $1", Read, name);
+        session.FirstAsync($"SELECT {Columns} WHERE name = $1 AND deleted_at IS NULL", Read, name);
 
     /// <summary>Those of these repositories that exist, in the order of their names.</summary>
     public static ValueTask<List<RepositoryRow>> FindAllAsync(Session session, IEnumerable<string> names) =>
         session.AllAsync(
-            $"SELECT {Columns} WHERE name IN ({session.TextsIn("$1")}) ORDER BY name", Read, Session.ToTexts(names));
+            $"""
+            SELECT {Columns} WHERE name IN ({session.TextsIn("$1")}) AND deleted_at IS NULL ORDER BY name
+            """,
+            Read, Session.ToTexts(names));
 
     public static async ValueTask SetPublicAsync(Session session, string name, bool isPublic) =>
         await session.RunAsync("UPDATE repository SET is_public = $2 WHERE name = $1", name, isPublic ? 1 : 0);

@@ -16,12 +16,18 @@ internal sealed class RepositoryTable(Database database, TimeProvider clock)
 
     public async ValueTask<long> FindOrAddAsync(Session session, RepositoryName name)
     {
-        if (await FindAsync(session, name) is { } id) return id;
+        var known = await session.NumberAsync(
+            "SELECT id FROM repository WHERE name = $1 AND deleted_at IS NULL", name.Text);
+        if (known is { } id) return id;
+
+        // One in the trash begins anew: as private or public as any in its namespace.
         var isPublic = await session.NumberAsync(
             """
             INSERT INTO repository (name, created_at, is_public)
             VALUES ($1, $2, coalesce((SELECT makes_public FROM account WHERE name = $3), 0))
-            ON CONFLICT DO NOTHING RETURNING is_public
+            ON CONFLICT (name) DO UPDATE SET created_at = excluded.created_at, is_public = excluded.is_public,
+                deleted_at = NULL WHERE repository.deleted_at IS NOT NULL
+            RETURNING is_public
             """,
             name.Text, clock.GetUtcNow().ToUnixTimeMilliseconds(), name.Namespace);
         if (isPublic == 1) await AccessVersion.AdvanceAsync(session);
@@ -32,12 +38,16 @@ internal sealed class RepositoryTable(Database database, TimeProvider clock)
     public ValueTask<List<string>> ListAsync(string last, int count, int skip, CancellationToken cancellation) =>
         database.ReadAsync(s => s.AllAsync(ListStatement, row => row.GetString(0), last, count, skip), cancellation);
 
-    /// <summary>Whether anything was pushed: an unfinished upload leaves a row, but no visible repository.</summary>
+    /// <summary>
+    /// Whether anything was pushed: an unfinished upload leaves a row, but no visible repository. One in the trash is
+    /// not there either.
+    /// </summary>
     public async ValueTask<bool> HasContentAsync(long id, CancellationToken cancellation) => await database.ReadAsync(
         s => s.NumberAsync(
             """
             SELECT EXISTS (SELECT 1 FROM manifest WHERE repository_id = $1)
-                OR EXISTS (SELECT 1 FROM repository_blob WHERE repository_id = $1)
+                OR (EXISTS (SELECT 1 FROM repository_blob WHERE repository_id = $1)
+                    AND EXISTS (SELECT 1 FROM repository WHERE id = $1 AND deleted_at IS NULL))
             """,
             id),
         cancellation) == 1;

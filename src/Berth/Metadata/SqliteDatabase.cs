@@ -26,10 +26,11 @@ internal sealed class SqliteDatabase : Database
 
     /// <param name="path">The file.</param>
     /// <param name="isReadOnly">Whether it is on a read-only file system.</param>
-    private SqliteDatabase(string path, bool isReadOnly)
+    /// <param name="isBeside">Whether a server may be using it too.</param>
+    private SqliteDatabase(string path, bool isReadOnly, bool isBeside = false)
     {
         Name = path;
-        writer = isReadOnly ? null : new SqliteWriter(path);
+        writer = isReadOnly ? null : new SqliteWriter(path, isBeside);
         readers = new SqliteSessionPool(() =>
         {
             writer?.RequireSameFile();
@@ -87,7 +88,7 @@ internal sealed class SqliteDatabase : Database
         var folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
         if (!PathAccess.IsWritable(folder)) return await OpenReadOnlyAsync(path);
         using (var session = SqliteSession.Open(path)) await Migrations.RequireCurrentAsync(session);
-        return new SqliteDatabase(path, isReadOnly: false);
+        return new SqliteDatabase(path, isReadOnly: false, isBeside: true);
     }
 
     public override async ValueTask<T> ReadAsync<T>(

@@ -102,8 +102,13 @@ internal sealed class SqliteSession : Session, IDisposable
     public override async ValueTask<bool> HasTableAsync(string name) =>
         await NumberAsync("SELECT 1 FROM sqlite_master WHERE name = $1", name) is not null;
 
-    /// <summary>There are no other nodes.</summary>
-    public override ValueTask AnnounceAsync(string notice) => ValueTask.CompletedTask;
+    /// <summary>Whether a server may be using the file too, which reads its notices from a table.</summary>
+    public bool IsBeside { get; set; }
+
+    public override async ValueTask AnnounceAsync(string notice)
+    {
+        if (IsBeside) await RunAsync("INSERT INTO notice (text) VALUES ($1)", notice);
+    }
 
     /// <summary>Jobs were added since this was last set to false.</summary>
     public bool HasNewJobs { get; set; }

@@ -7,7 +7,7 @@ namespace Berth.Metadata;
 /// The one connection that writes to a SQLite file. It handles what SQLite silently ignores: a failed sync of the log
 /// during a checkpoint, and files that are removed or replaced while open.
 /// </summary>
-internal sealed class SqliteWriter(string path) : IDisposable
+internal sealed class SqliteWriter(string path, bool isBeside) : IDisposable
 {
     /// <summary>When the log is checkpointed: at some 4 MiB, as SQLite does by default.</summary>
     private const long FramesBeforeCheckpoint = 1000;
@@ -126,6 +126,7 @@ internal sealed class SqliteWriter(string path) : IDisposable
     {
         RequireSameFile();
         var opened = SqliteSession.OpenExisting(path);
+        opened.IsBeside = isBeside;
         try
         {
             opened.RunScript($"PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = {KeptLogBytes}");

@@ -1,10 +1,39 @@
+using System.Data.Common;
 using Berth.Oci;
 
 namespace Berth.Metadata;
 
+/// <summary>How a tag came to be where it is, as its history has it.</summary>
+internal static class TagActions
+{
+    public const string Push = "push";
+    public const string Move = "move";
+    public const string Restore = "restore";
+    public const string Delete = "delete";
+}
+
+/// <summary>A move of a tag.</summary>
+/// <param name="Id">Its number: later ones have higher ones.</param>
+/// <param name="Digest">Where it went; null if it was deleted.</param>
+/// <param name="Action">One of <see cref="TagActions"/>, or why it was deleted.</param>
+internal sealed record TagMove(
+    long Id, string? Digest, string Action, DateTimeOffset MovedAt, string MovedBy, string? Address);
+
+/// <summary>A tag, and the manifest that it points to.</summary>
+internal sealed record TagRow(
+    string Name, string Digest, string MediaType, DateTimeOffset MovedAt, string MovedBy, DateTimeOffset PushedAt,
+    string PushedBy);
+
 /// <summary>The tags of repositories and the history of their moves.</summary>
 internal sealed class TagTable(TimeProvider clock)
 {
+    private const string Columns =
+        """
+        t.name, t.digest, m.media_type, t.moved_at, t.moved_by, m.pushed_at, m.pushed_by
+        FROM tag t JOIN manifest m ON m.repository_id = t.repository_id AND m.digest = t.digest
+        WHERE t.repository_id = $1
+        """;
+
     public static ValueTask<string?> FindAsync(Session session, long repositoryId, Tag tag) => session.TextAsync(
         "SELECT digest FROM tag WHERE repository_id = $1 AND name = $2", repositoryId, tag.Text);
 
@@ -15,31 +44,25 @@ internal sealed class TagTable(TimeProvider clock)
             "SELECT name FROM tag WHERE repository_id = $1 AND name > $2 ORDER BY name LIMIT $3 OFFSET $4",
             row => row.GetString(0), repositoryId, last, count, skip);
 
-    public async ValueTask MoveAsync(Session session, long repositoryId, Tag tag, Digest digest, string actor)
+    /// <param name="session">A write.</param>
+    /// <param name="repositoryId">The repository.</param>
+    /// <param name="tag">The tag, which need not exist yet.</param>
+    /// <param name="digest">Where it goes.</param>
+    /// <param name="actor">Who moves it.</param>
+    /// <param name="action">One of <see cref="TagActions"/>, for its history.</param>
+    public async ValueTask MoveAsync(
+        Session session, long repositoryId, Tag tag, Digest digest, Actor actor, string action)
     {
         var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
         await GarbageTable.ReviewTaggedAsync(session, repositoryId, tag.Text, digest.Text, now);
         var moved = await session.RunAsync(
             """
             INSERT INTO tag (repository_id, name, digest, moved_at, moved_by) VALUES ($1, $2, $3, $4, $5)
-            ON CONFLICT (repository_id, name) DO UPDATE
-            SET digest = $3, moved_at = $4, moved_by = $5, is_subject_gone = 0
-            WHERE tag.digest <> $3 OR tag.is_subject_gone = 1
+            ON CONFLICT (repository_id, name) DO UPDATE SET digest = $3, moved_at = $4, moved_by = $5
+            WHERE tag.digest <> $3
             """,
-            repositoryId, tag.Text, digest.Text, now, actor);
-        if (moved > 0) await RecordAsync(session, repositoryId, tag.Text, digest.Text, now, actor);
-    }
-
-    /// <summary>Removes a tag, not what it points to. False if there was none.</summary>
-    public async ValueTask<bool> RemoveAsync(Session session, long repositoryId, string tag, string actor)
-    {
-        var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
-        await GarbageTable.ReviewTaggedAsync(session, repositoryId, tag, newDigest: "", now);
-        var removed = await session.RunAsync(
-            "DELETE FROM tag WHERE repository_id = $1 AND name = $2", repositoryId, tag);
-        if (removed == 0) return false;
-        await RecordAsync(session, repositoryId, tag, null, now, actor);
-        return true;
+            repositoryId, tag.Text, digest.Text, now, actor.Name);
+        if (moved > 0) await RecordAsync(session, repositoryId, tag.Text, digest.Text, actor, action);
     }
 
     /// <summary>Names of the tags that point to a manifest.</summary>
@@ -48,9 +71,56 @@ internal sealed class TagTable(TimeProvider clock)
             "SELECT name FROM tag WHERE repository_id = $1 AND digest = $2",
             row => row.GetString(0), repositoryId, digest.Text);
 
-    private static async ValueTask RecordAsync(
-        Session session, long repositoryId, string tag, string? digest, long now, string actor) =>
+    /// <summary>Moves of a tag with ids before one, the newest first.</summary>
+    public static ValueTask<List<TagMove>> HistoryAsync(
+        Session session, long repositoryId, string tag, long before, int count) => session.AllAsync(
+            """
+            SELECT id, digest, action, moved_at, moved_by, address FROM tag_history
+            WHERE repository_id = $1 AND name = $2 AND id < $3 ORDER BY id DESC LIMIT $4
+            """,
+            row => new TagMove(
+                row.GetInt64(0), row.IsDBNull(1) ? null : row.GetString(1),
+                row.IsDBNull(2) ? row.IsDBNull(1) ? TagActions.Delete : TagActions.Push : row.GetString(2),
+                DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(3)), row.GetString(4),
+                row.IsDBNull(5) ? null : row.GetString(5)),
+            repositoryId, tag, before, count);
+
+    /// <summary>The tags among these that a repository has, with where they point.</summary>
+    public static ValueTask<List<(string Name, string Digest)>> FindAllAsync(
+        Session session, long repositoryId, IEnumerable<string> names) => session.AllAsync(
+            $"SELECT name, digest FROM tag WHERE repository_id = $1 AND name IN ({session.TextsIn("$2")})",
+            row => (row.GetString(0), row.GetString(1)), repositoryId, Session.ToTexts(names));
+
+    /// <summary>A tag with what it points to; null if there is none.</summary>
+    public static async ValueTask<TagRow?> FindRowAsync(Session session, long repositoryId, string tag) =>
+        await session.FirstAsync($"SELECT {Columns} AND t.name = $2", Read, repositoryId, tag);
+
+    /// <summary>Tags after <paramref name="last"/> in ordinal order, with what they point to.</summary>
+    public static ValueTask<List<TagRow>> ListRowsAsync(Session session, long repositoryId, string last, int count) =>
+        session.AllAsync(
+            $"SELECT {Columns} AND t.name > $2 ORDER BY t.name LIMIT $3", Read, repositoryId, last, count);
+
+    private static TagRow Read(DbDataReader row) => new(
+        row.GetString(0), row.GetString(1), row.GetString(2),
+        DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(3)), row.GetString(4),
+        DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(5)), row.GetString(6));
+
+    /// <summary>The names of all tags and the digests of all manifests of a repository.</summary>
+    public static ValueTask<List<string>> ReferencesAsync(Session session, long repositoryId) => session.AllAsync(
+        """
+        SELECT name FROM tag WHERE repository_id = $1
+        UNION ALL
+        SELECT digest FROM manifest WHERE repository_id = $1
+        """,
+        row => row.GetString(0), repositoryId);
+
+    /// <summary>Writes a move into a tag's history.</summary>
+    public async ValueTask RecordAsync(
+        Session session, long repositoryId, string tag, string? digest, Actor actor, string action) =>
         await session.RunAsync(
-            "INSERT INTO tag_history (repository_id, name, digest, moved_at, moved_by) VALUES ($1, $2, $3, $4, $5)",
-            repositoryId, tag, digest, now, actor);
+            """
+            INSERT INTO tag_history (repository_id, name, digest, moved_at, moved_by, address, action)
+            VALUES ($1, $2, $3, $4, $5, $6, $7)
+            """,
+            repositoryId, tag, digest, clock.GetUtcNow().ToUnixTimeMilliseconds(), actor.Name, actor.Address, action);
 }

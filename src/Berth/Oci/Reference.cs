@@ -10,6 +10,10 @@ public readonly record struct Tag
 
     public string Text { get; }
 
+    /// <exception cref="FormatException">The text is not a tag.</exception>
+    public static Tag Parse(string text) =>
+        TryParse(text, out var tag) ? tag : throw new FormatException($"'{text}' is not a tag.");
+
     public static bool TryParse(ReadOnlySpan<char> text, out Tag tag)
     {
         tag = default;

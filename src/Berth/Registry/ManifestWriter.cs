@@ -16,7 +16,7 @@ namespace Berth.Registry;
 /// <param name="Actor">Who pushes.</param>
 internal sealed record ManifestPush(
     RepositoryName Repository, Digest Digest, byte[] Body, string? ContentType, IReadOnlyList<Tag> Tags,
-    Func<string?, bool>? Precondition, string Actor);
+    Func<string?, bool>? Precondition, Actor Actor);
 
 /// <summary>Why a manifest was refused.</summary>
 internal enum ManifestRefusal
@@ -48,8 +48,8 @@ internal sealed record ManifestResult(
 /// with everything it needs.
 /// </summary>
 internal sealed class ManifestWriter(
-    RepositoryChanges changes, ManifestTable manifests, TagTable tags, IBlobStore store, RepositoryBlobs blobs,
-    ValidationSettings validation, LimitSettings limits)
+    RepositoryChanges changes, ManifestTable manifests, TagTable tags, Restoring restoring, IBlobStore store,
+    RepositoryBlobs blobs, ValidationSettings validation, LimitSettings limits)
 {
     /// <summary>Matching takes linear time, whatever pattern is in the settings.</summary>
     private const RegexOptions UrlPattern = RegexOptions.NonBacktracking | RegexOptions.CultureInvariant;
@@ -119,17 +119,19 @@ internal sealed class ManifestWriter(
         }
 
         var missing = await FindMissingAsync(session, known, needed, durable, damaged);
-        if (missing.Count > 0) return ManifestResult.Unknown(missing);
+        if (missing.Count > 0 && !await restoring.TryBringBackAsync(change, known, missing))
+            return ManifestResult.Unknown(missing);
         var repositoryId = await change.GetIdAsync();
         var used = manifest.References.Where(r => r.Kind != ReferenceKind.Subject).Select(r => r.Target.Digest);
         foreach (var revived in await BlobTable.ReviveAsync(session, repositoryId, used)) change.NoteLinked(revived);
         await manifests.AddAsync(session, repositoryId, push.Digest, manifest, push.Body, push.Actor);
+        await restoring.NotePushedAsync(change, repositoryId, push.Digest);
         change.NoteManifest(push.Digest.Text);
 
         // In a fixed order, so that no two pushes deadlock on each other's tags.
         foreach (var tag in push.Tags.OrderBy(t => t.Text, StringComparer.Ordinal))
         {
-            await tags.MoveAsync(session, repositoryId, tag, push.Digest, push.Actor);
+            await tags.MoveAsync(session, repositoryId, tag, push.Digest, push.Actor, TagActions.Push);
             change.NoteManifest(tag.Text);
         }
 

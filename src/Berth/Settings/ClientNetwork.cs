@@ -36,6 +36,9 @@ internal static class ClientNetwork
         return false;
     }
 
+    /// <summary>The address that a request came from, as people write it; null if it came from none.</summary>
+    public static string? AddressOf(HttpContext http) => Unmapped(http.Connection.RemoteIpAddress)?.ToString();
+
     /// <summary>
     /// A socket for both versions of IP shows IPv4 clients at addresses like ::ffff:192.0.2.1, which is 192.0.2.1.
     /// </summary>

@@ -89,12 +89,15 @@ public sealed record MaintenanceSettings
 
     public GarbageSettings Gc { get; init; } = new();
 
+    public TrashSettings Trash { get; init; } = new();
+
     public ReadOnlySettings ReadOnly { get; init; } = new();
 
     internal static SettingsTable<MaintenanceSettings> Keys { get; } = new SettingsTable<MaintenanceSettings>()
         .Section("uploadpurging", UploadPurgingSettings.Keys, s => s.UploadPurging,
             (s, v) => s with { UploadPurging = v })
         .Section("gc", GarbageSettings.Keys, s => s.Gc, (s, v) => s with { Gc = v })
+        .Section("trash", TrashSettings.Keys, s => s.Trash, (s, v) => s with { Trash = v })
         .Section("readonly", ReadOnlySettings.Keys, s => s.ReadOnly, (s, v) => s with { ReadOnly = v });
 }
 
@@ -158,6 +161,19 @@ public sealed record GarbageSettings
         .Number("blobspersecond", s => s.BlobsPerSecond, (s, v) => s with { BlobsPerSecond = v }, 0, 1_000_000)
         .Duration("orphaninterval", s => s.OrphanInterval, (s, v) => s with { OrphanInterval = v },
             TimeSpan.FromMinutes(1), SettingsBounds.LongestWait);
+}
+
+/// <summary>What was deleted, and can be brought back for a while.</summary>
+public sealed record TrashSettings
+{
+    /// <summary>
+    /// How long tags, manifests and repositories stay in the trash after they were deleted; 0 for no trash, so that
+    /// deletions are for good.
+    /// </summary>
+    public TimeSpan Keep { get; init; } = TimeSpan.FromDays(7);
+
+    internal static SettingsTable<TrashSettings> Keys { get; } = new SettingsTable<TrashSettings>()
+        .Duration("keep", s => s.Keep, (s, v) => s with { Keep = v }, TimeSpan.Zero, TimeSpan.FromDays(36_500));
 }
 
 /// <summary>A registry that serves only pulls.</summary>

@@ -22,14 +22,15 @@ internal sealed class AccountsOf(RegistryFixture registry)
 
     /// <summary>A registry with local users, and <c>admin</c> among them.</summary>
     public static Task<RegistryFixture> StartAsync(
-        Func<AuthSettings, AuthSettings>? auth = null, Func<RegistrySettings, RegistrySettings>? settings = null) =>
+        Func<AuthSettings, AuthSettings>? auth = null, Func<RegistrySettings, RegistrySettings>? settings = null,
+        TimeProvider? clock = null) =>
         RegistryFixture.StartAsync(s =>
         {
             var local = new LocalSettings { Enabled = true, AdminPassword = AdminPassword, BcryptCost = 4 };
             var own = new AuthSettings { Local = local };
             s = s with { Auth = auth?.Invoke(own) ?? own };
             return settings?.Invoke(s) ?? s;
-        });
+        }, clock);
 
     public async Task<long> AddUserAsync(string name, string password, RegistryRole role = RegistryRole.None)
     {

@@ -31,6 +31,8 @@ public sealed class HiddenTimingTests : IAsyncLifetime
         ("POST", $"v2/ann/app/blobs/uploads/?mount={WalkedRoutes.Blob}&from={{0}}"),
         ("GET", "token?service=berth&scope=repository:{0}:pull,push"),
         ("GET", "api/v1/repositories/{0}"), ("PATCH", "api/v1/repositories/{0}"),
+        ("GET", "api/v1/tags?repository={0}"),
+        ("DELETE", "api/v1/tags/2?repository={0}"), ("GET", "api/v1/trash?repository={0}"),
         ("GET", "api/v1/robots?repository={0}"), ("GET", "api/v1/access/explain?user=admin&repository={0}"),
     ];
 

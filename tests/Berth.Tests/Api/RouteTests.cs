@@ -188,11 +188,16 @@ public sealed class RouteTests(ApiRegistry api)
     private static ApiRight RightOf(RouteEndpoint route) => route.Metadata.GetMetadata<RequiredRight>()!.Right;
 
     /// <summary>The organization is acme, and all else does not exist.</summary>
-    private static string Fill(string path) => path
-        .Replace("{organization}", "acme").Replace("{id:long}", "4711").Replace("{id}", "nothing")
-        .Replace("{**name}", "nothing/there")
-        .Replace("{name}", "nothing").Replace("{team}", "nothing").Replace("{user}", "nothing")
-        .Replace("{source}", "nothing").Replace("{**subject}", "nothing").Replace("{**group}", "nothing");
+    private static string Fill(string path)
+    {
+        var filled = path
+            .Replace("{organization}", "acme").Replace("{id:long}", "4711").Replace("{id}", "nothing")
+            .Replace("{**name}", "nothing/there").Replace("{tag}", "nothing")
+            .Replace("{name}", "nothing").Replace("{team}", "nothing").Replace("{user}", "nothing")
+            .Replace("{source}", "nothing").Replace("{**subject}", "nothing").Replace("{**group}", "nothing");
+        var isInQuery = path.StartsWith(Prefix + "/tags", StringComparison.Ordinal) || path == Prefix + "/trash";
+        return isInQuery ? filled + "?repository=nothing/there" : filled;
+    }
 
     /// <summary>Null where the right depends on what is asked for.</summary>
     private static bool? MayPass(ApiRight right, string caller) => right switch

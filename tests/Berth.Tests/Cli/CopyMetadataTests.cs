@@ -266,11 +266,11 @@ public class CopyMetadataTests
         foreach (var statement in new[]
         {
             "INSERT INTO signing_key (purpose, secret, created_at) VALUES ('token', x'01', 1)",
-            "INSERT INTO garbage_collection VALUES (1, 1, 'done', 1, 'x', 1, 1, 1, 2, 3, 4, 'y')",
-            "INSERT INTO organization_member VALUES (2, 1, 'owner', 1, 'x')",
+            "INSERT INTO garbage_collection VALUES (1, 1, 'done', 1, 'x', 1, 1, 1, 2, 3, 4, 'y', 1, 5)",
+            "INSERT INTO organization_member VALUES (2, 1, 'owner', 1, 'x')", "INSERT INTO notice VALUES (1, '')",
             "INSERT INTO team VALUES (1, 2, 'dev', '', 1, 'x', 1)",
-            "INSERT INTO team_member VALUES (1, 1)",
-            "INSERT INTO team_group VALUES (1, 'ldap', 'dev')",
+            "INSERT INTO team_member VALUES (1, 1); INSERT INTO team_group VALUES (1, 'ldap', 'dev')",
+            "INSERT INTO trash_manifest VALUES (1, 'd', 1, 't', 1, 'a', 's', '', 1, 'x', 2)",
         })
         {
             await session.RunAsync(statement);

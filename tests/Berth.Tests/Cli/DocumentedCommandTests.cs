@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.RegularExpressions;
 using Berth.Tests.Api;
 using Berth.Tests.Identity;
+using Berth.Tests.Lifecycle;
 
 namespace Berth.Tests.Cli;
 
@@ -81,6 +82,19 @@ public sealed partial class DocumentedCommandTests
         var berth = string.Join(' ', BerthProgram.CommandOf(BerthProgram.Path));
         var block = Assert.Single(BlocksOf("docs/garbage-collection.md"));
         await RunAsync(registry, $"berth() {{ {berth} \"$@\"; }}\n{block}");
+    }
+
+    [Fact]
+    public async Task The_commands_of_the_page_on_the_trash_work_as_they_stand()
+    {
+        await using var registry = await RegistryFixture.StartOnFilesAsync(s => s with { Auth = ApiRegistry.Auth });
+        var images = new ImagePusher(registry, "admin") { Secret = ApiRegistry.Password };
+        foreach (var tag in new[] { "old", "1.0", "latest" }) await images.PushAsync("acme/app", tag, tag);
+        var berth = string.Join(' ', BerthProgram.CommandOf(BerthProgram.Path));
+        List<string> blocks = [.. BlocksOf("docs/trash.md")];
+        Assert.Equal(5, blocks.Count);
+        await RunAsync(
+            registry, $"berth() {{ {berth} \"$@\"; }}\n{string.Join('\n', [.. blocks[3..], .. blocks[..3]])}");
     }
 
     [Fact]

@@ -2,8 +2,8 @@ namespace Berth.Tests.Lifecycle;
 
 /// <summary>
 /// The protocol between pushes and the collector (docs/decisions/0017), as a model: all orders in which the steps of
-/// two pushes of one blob, in two repositories, and four rounds of a collector can happen. Each step is one
-/// transaction, or one call to the store.
+/// two pushes of one blob, in two repositories, four rounds of a collector, and an image in the trash that is
+/// restored or purged can happen. Each step is one transaction, or one call to the store.
 /// </summary>
 public sealed class GarbageProtocolTests
 {
@@ -20,6 +20,7 @@ public sealed class GarbageProtocolTests
         ReviveLinks = 32,
         LookForManifests = 64,
         LockBlobRow = 128,
+        TrashNeeds = 256,
     }
 
     private enum Link
@@ -27,6 +28,17 @@ public sealed class GarbageProtocolTests
         None,
         Live,
         Condemned,
+
+        /// <summary>Condemned, and passed over by the collector.</summary>
+        Trashed,
+    }
+
+    /// <summary>An image of the first repository that was deleted at some time.</summary>
+    private enum Image
+    {
+        None,
+        InTrash,
+        Restored,
     }
 
     [Fact]
@@ -45,16 +57,21 @@ public sealed class GarbageProtocolTests
     [InlineData(Rules.ReviveLinks)]
     [InlineData(Rules.LookForManifests)]
     [InlineData(Rules.LockBlobRow)]
+    [InlineData(Rules.TrashNeeds)]
     public void Without_any_of_its_rules_something_is_lost(Rules omitted) => Assert.NotNull(Explore(omitted).Fault);
 
-    /// <summary>Depth first, from a blob that one repository once had, with nothing that needs it.</summary>
+    /// <summary>
+    /// Depth first, from a blob that one repository once had: with nothing that needs it, or with an image in the
+    /// trash.
+    /// </summary>
     private static (string? Fault, int States) Explore(Rules omitted)
     {
-        var first = new State(
+        var garbage = new State(
             new Push(0, Link.Condemned, false, false), new Push(0, Link.None, false, false), 0, 0, IsStored: true,
-            HasRow: true, IsCondemned: false, IsDeleting: false, SawClaim: false, SawLink: false);
-        var seen = new HashSet<State> { first };
-        var open = new Stack<State>([first]);
+            HasRow: true, IsCondemned: false, IsDeleting: false, SawClaim: false, SawLink: false, Image.None);
+        var trash = garbage with { One = garbage.One with { Link = Link.Live }, Image = Image.InTrash };
+        var seen = new HashSet<State> { garbage, trash };
+        var open = new Stack<State>([garbage, trash]);
         while (open.TryPop(out var state))
         {
             if (Fault(state) is { } fault) return (fault, seen.Count);
@@ -76,7 +93,8 @@ public sealed class GarbageProtocolTests
                 return $"an image lost its blob: {state}";
         }
 
-        return null;
+        return state.Image == Image.Restored && (state.One.Link != Link.Live || !state.IsStored)
+            ? $"a restored image lost its blob: {state}" : null;
     }
 
     private static IEnumerable<State> Next(State s, Rules omitted)
@@ -91,6 +109,11 @@ public sealed class GarbageProtocolTests
         }
 
         foreach (var next in Collect(s, omitted)) yield return next;
+        if (s.Image != Image.InTrash) yield break;
+        var restored = s.One.Link == Link.None ? Link.None : Link.Live;
+        var purged = s.One.Link == Link.Trashed ? Link.Condemned : s.One.Link;
+        yield return s with { Image = Image.Restored, One = s.One with { Link = restored } };
+        yield return s with { Image = Image.None, One = s.One with { Link = purged } };
     }
 
     /// <summary>A push: claim the blob, commit its bytes, link it, record the manifest.</summary>
@@ -117,7 +140,7 @@ public sealed class GarbageProtocolTests
                 break;
             case 3:
                 var revives = !omitted.HasFlag(Rules.ReviveLinks);
-                var isKnown = push.Link == Link.Live || (push.Link == Link.Condemned && revives);
+                var isKnown = push.Link == Link.Live || (push.Link is Link.Condemned or Link.Trashed && revives);
                 yield return isKnown
                     ? (push with { At = 4, HasManifest = true, Link = Link.Live }, s)
                     : (push with { At = 5 }, s);
@@ -133,12 +156,17 @@ public sealed class GarbageProtocolTests
         switch (s.At)
         {
             case 0:
-                yield return s with { At = 1, One = Condemn(s.One, looks), Other = Condemn(s.Other, looks) };
+                yield return s with
+                {
+                    At = 1,
+                    One = Condemn(s.One, s.Image, looks, omitted),
+                    Other = Condemn(s.Other, Image.None, looks, omitted),
+                };
                 break;
             case 1:
                 // A push has half the grace period from its link to its manifest, and as long as that takes, links that
                 // were condemned meanwhile stay.
-                var (one, other) = (Remove(s.One, looks), Remove(s.Other, looks));
+                var (one, other) = (Remove(s.One, s.Image, looks), Remove(s.Other, Image.None, looks));
                 var isLast = one.Link == Link.None && other.Link == Link.None;
                 yield return s with { At = 2, One = one, Other = other, IsCondemned = s.HasRow && isLast };
                 break;
@@ -177,11 +205,15 @@ public sealed class GarbageProtocolTests
 
     private static bool HasLink(State s) => s.One.Link != Link.None || s.Other.Link != Link.None;
 
-    private static Push Condemn(Push push, bool looks) =>
-        push.Link == Link.Live && !(looks && push.HasManifest) ? push with { Link = Link.Condemned } : push;
+    private static Push Condemn(Push push, Image image, bool looks, Rules omitted)
+    {
+        if (push.Link != Link.Live || (looks && (push.HasManifest || image == Image.Restored))) return push;
+        var keeps = image == Image.InTrash && !omitted.HasFlag(Rules.TrashNeeds);
+        return push with { Link = keeps ? Link.Trashed : Link.Condemned };
+    }
 
-    private static Push Remove(Push push, bool looks) =>
-        push.Link == Link.Condemned && !(looks && push.HasManifest) && push.At != 3
+    private static Push Remove(Push push, Image image, bool looks) =>
+        push.Link == Link.Condemned && !(looks && (push.HasManifest || image == Image.Restored)) && push.At != 3
             ? push with { Link = Link.None } : push;
 
     /// <summary>A push in its repository.</summary>
@@ -193,5 +225,5 @@ public sealed class GarbageProtocolTests
 
     private sealed record State(
         Push One, Push Other, int At, int Round, bool IsStored, bool HasRow, bool IsCondemned, bool IsDeleting,
-        bool SawClaim, bool SawLink);
+        bool SawClaim, bool SawLink, Image Image);
 }

@@ -319,7 +319,11 @@ public sealed class GarbageTests : IAsyncDisposable
             {
                 Storage = s.Storage with
                 {
-                    Maintenance = s.Storage.Maintenance with { Gc = new GarbageSettings { Enabled = false } },
+                    Maintenance = s.Storage.Maintenance with
+                    {
+                        Gc = new GarbageSettings { Enabled = false },
+                        Trash = new TrashSettings { Keep = TimeSpan.Zero },
+                    },
                 },
             },
             clock);

@@ -31,6 +31,7 @@ public sealed class GarbageUnderPushTests
                 Maintenance = s.Storage.Maintenance with
                 {
                     Gc = new GarbageSettings { Enabled = false, Untagged = TimeSpan.FromSeconds(1) },
+                    Trash = new TrashSettings { Keep = TimeSpan.FromSeconds(1) },
                 },
             },
         });

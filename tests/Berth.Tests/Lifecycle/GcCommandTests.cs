@@ -22,7 +22,11 @@ public sealed class GcCommandTests : IAsyncLifetime
             Storage = s.Storage with
             {
                 Delete = new DeleteSettings { Enabled = true },
-                Maintenance = s.Storage.Maintenance with { Gc = new GarbageSettings { Enabled = false } },
+                Maintenance = s.Storage.Maintenance with
+                {
+                    Gc = new GarbageSettings { Enabled = false },
+                    Trash = new TrashSettings { Keep = TimeSpan.Zero },
+                },
             },
         });
         script = new Script(registry)

@@ -46,12 +46,12 @@ public class ManifestWriterTests
         var services = registry.Services;
         var writer = new ManifestWriter(
             services.GetRequiredService<RepositoryChanges>(), services.GetRequiredService<ManifestTable>(),
-            services.GetRequiredService<TagTable>(),
+            services.GetRequiredService<TagTable>(), services.GetRequiredService<Restoring>(),
             StoreWithDamage.Over(services.GetRequiredService<IBlobStore>(), isHealed),
             services.GetRequiredService<RepositoryBlobs>(), new ValidationSettings(), new LimitSettings());
         var push = new ManifestPush(
             Blobs.StoreUse.Repository, Digest.Of(DigestAlgorithm.Sha256, body), body, MediaTypes.OciManifest, [],
-            Precondition: null, "somebody");
+            Precondition: null, new Actor("somebody"));
         return writer.WriteAsync(push, Stop);
     }
 }

@@ -1,0 +1,105 @@
+using Berth.Distribution;
+using Berth.Metadata;
+using Berth.Oci;
+using Berth.Registry;
+using Microsoft.AspNetCore.Mvc;
+
+namespace Berth.Api;
+
+/// <summary>A tag of a repository, and what it points to.</summary>
+internal sealed record TagView(
+    string Name, string Digest, string MediaType, DateTimeOffset MovedAt, string MovedBy, DateTimeOffset PushedAt,
+    string PushedBy) : INoted
+{
+    ChangeNote INoted.Note => new(Name, Digest);
+
+    public static TagView Of(TagRow row) => new(
+        row.Name, row.Digest, row.MediaType, row.MovedAt, row.MovedBy, row.PushedAt, row.PushedBy);
+}
+
+/// <summary>Where a tag is to point.</summary>
+internal sealed record TagTarget(string Target);
+
+/// <summary>A move of a tag; without a digest, it was deleted.</summary>
+internal sealed record TagMoveView(
+    long Id, string? Digest, string Action, DateTimeOffset MovedAt, string MovedBy, string? Address);
+
+/// <summary><c>/tags</c>: the tags of the repository in the query, where they point, and where they pointed.</summary>
+internal sealed class TagEndpoints(Database database, TagMoves moves, Removal removal)
+{
+    public async Task<ApiAnswer<Listed<TagView>>> ListAsync(HttpContext http, string repository)
+    {
+        var page = http.Page();
+        return await ReadAsync<ApiAnswer<Listed<TagView>>>(http, repository, async (session, id) => http.Answer(
+            page, (await TagTable.ListRowsAsync(session, id, page.Last, page.Count + 1)).ConvertAll(TagView.Of),
+            one => one.Name)) ?? NoRepository();
+    }
+
+    public async Task<ApiAnswer<TagView>> GetAsync(HttpContext http, string tag, string repository) =>
+        await FindAsync(http, tag, repository) is { } row
+            ? ApiAnswer<TagView>.Tagged(TagView.Of(row)) : NoTag();
+
+    public async Task<ApiAnswer<TagView>> PutAsync(
+        HttpContext http, string tag, string repository, [FromBody] TagTarget sent)
+    {
+        if (!Tag.TryParse(tag, out var name)) return ApiError.Of(RegistryError.TagInvalid(tag));
+        if (!Reference.TryParse(sent.Target, out var target))
+            return ApiError.Invalid("target must be a digest, or another tag of the repository");
+        var (outcome, row) = await moves.MoveAsync(
+            RepositoryName.Parse(repository), name, target,
+            current => !http.HasCondition() || (current is not null && http.IsFor(TagView.Of(current))),
+            http.Actor(), http.RequestAborted);
+        return outcome switch
+        {
+            MoveOutcome.Unknown => ApiError.NotFound($"manifest {sent.Target} in {repository}"),
+            MoveOutcome.PreconditionFailed => ApiError.Changed(),
+            _ => ApiAnswer<TagView>.Tagged(TagView.Of(row!)),
+        };
+    }
+
+    public async Task<ApiDone> RemoveAsync(HttpContext http, string tag, string repository)
+    {
+        if (!Reference.TryParse(tag, out var reference) || await FindAsync(http, tag, repository) is not { } row)
+            return NoTag();
+        if (!http.IsFor(TagView.Of(row))) return ApiError.Changed();
+        var outcome = await removal.RemoveAsync(
+            RepositoryName.Parse(repository), reference,
+            http.HasCondition() ? current => current == row.Digest : null, http.Actor(), http.RequestAborted);
+        return outcome switch
+        {
+            RemovalOutcome.Unknown => NoTag(),
+            RemovalOutcome.PreconditionFailed => ApiError.Changed(),
+            _ => ApiDone.Done,
+        };
+    }
+
+    public async Task<ApiAnswer<Listed<TagMoveView>>> HistoryAsync(HttpContext http, string tag, string repository)
+    {
+        var page = http.Page();
+        var before = page.LastId > 0 ? page.LastId : long.MaxValue;
+        var moved = await ReadAsync(
+            http, repository,
+            async (session, id) => await TagTable.HistoryAsync(session, id, tag, before, page.Count + 1));
+        return moved is { Count: > 0 } || (moved is not null && page.LastId > 0)
+            ? http.Answer(
+                page,
+                moved.ConvertAll(m => new TagMoveView(m.Id, m.Digest, m.Action, m.MovedAt, m.MovedBy, m.Address)),
+                one => $"{one.Id}")
+            : NoTag();
+    }
+
+    private ValueTask<TagRow?> FindAsync(HttpContext http, string tag, string repository) => ReadAsync(
+        http, repository, (session, id) => TagTable.FindRowAsync(session, id, tag));
+
+    /// <summary>Reads something of a repository; null if it is not there.</summary>
+    private ValueTask<T?> ReadAsync<T>(HttpContext http, string repository, Func<Session, long, ValueTask<T?>> read)
+        where T : class => database.ReadAsync(
+            async session => await NamespaceTable.FindAsync(session, repository) is not null
+                && await RepositoryTable.FindAsync(session, RepositoryName.Parse(repository)) is { } id
+                ? await read(session, id) : null,
+            http.RequestAborted);
+
+    private static ApiError NoRepository() => ApiError.NotFound("such repository");
+
+    private static ApiError NoTag() => ApiError.NotFound("such tag");
+}

@@ -1,0 +1,178 @@
+using Berth.Access;
+using Berth.Jobs;
+using Berth.Lifecycle;
+using Berth.Metadata;
+using Berth.Oci;
+using Berth.Registry;
+using Berth.Settings;
+using Microsoft.AspNetCore.Mvc;
+
+namespace Berth.Api;
+
+/// <summary>An entry of the trash.</summary>
+internal sealed record TrashView(
+    long Id, string Repository, string Kind, string Name, string? Digest, string Reason, DateTimeOffset DeletedAt,
+    string DeletedBy, DateTimeOffset PurgeAt)
+{
+    /// <summary>Some of its tags; null in a list.</summary>
+    public IReadOnlyList<string>? Tags { get; init; }
+
+    public static TrashView Of(TrashRow row) => new(
+        row.Id, row.Repository, row.Kind, row.Name, row.Digest, row.Reason, row.DeletedAt, row.DeletedBy, row.PurgeAt);
+}
+
+/// <summary>How something is to be brought back.</summary>
+internal sealed record Restoration(bool? MoveTags = null);
+
+/// <summary>What is to be emptied: all without either.</summary>
+internal sealed record TrashToEmpty(string? Repository = null, string? Namespace = null);
+
+/// <summary>What was brought back.</summary>
+internal sealed record RestoredView(
+    string Repository, int Manifests, IReadOnlyList<string> Tags, IReadOnlyList<string> Taken,
+    IReadOnlyList<string> Lost) : INoted
+{
+    ChangeNote INoted.Note => new(null, $"manifests: {Manifests}, tags: {Tags.Count}", Repository);
+}
+
+/// <summary>What is removed for good from now on.</summary>
+internal sealed record EmptiedView(int Entries) : INoted
+{
+    ChangeNote INoted.Note => new(null, $"entries: {Entries}");
+}
+
+/// <summary><c>/trash</c>: what was deleted, and can be brought back for a while.</summary>
+internal sealed class TrashEndpoints(
+    Database database, JobTable jobs, Restoring restoring, Ownership ownership, ApiGate gate, StorageSettings storage,
+    TimeProvider clock)
+{
+    private const int ShownTags = 1000;
+
+    private const int NamedTags = 5;
+
+    public async Task<ApiAnswer<Listed<TrashView>>> ListAsync(
+        HttpContext http, string? repository, [FromQuery(Name = "namespace")] string? space)
+    {
+        if (await AskAsync(http, repository, space, mayLook: true) is { } refusal) return refusal;
+        var page = http.Page();
+        var before = page.LastId > 0 ? page.LastId : long.MaxValue;
+        var rows = await database.ReadAsync(
+            session => TrashTable.ListAsync(session, TrashScope.Of(repository, space), before, page.Count + 1),
+            http.RequestAborted);
+        return http.Answer(page, rows.ConvertAll(TrashView.Of), one => $"{one.Id}");
+    }
+
+    public async Task<ApiAnswer<TrashView>> GetAsync(HttpContext http, long id)
+    {
+        var (row, error) = await FindAsync(http, id, AccessAction.Delete, mayLook: true);
+        if (row is null) return error!;
+        var tags = await database.ReadAsync(
+            session => TrashTable.TagsAsync(session, id, ShownTags), http.RequestAborted);
+        return ApiAnswer<TrashView>.Of(
+            TrashView.Of(row) with { Tags = tags.ConvertAll(tag => tag.Name) }, ApiRequest.OnlyVersion);
+    }
+
+    public async Task<ApiAnswer<RestoredView>> RestoreAsync(
+        HttpContext http, long id, [FromBody] Restoration? sent = null)
+    {
+        var (row, error) = await FindAsync(http, id, AccessAction.Delete | AccessAction.Push);
+        if (row is null) return error!;
+        if (!http.IsFor(ApiRequest.OnlyVersion)) return ApiError.Changed();
+        if (gate.Refuse(AccessAction.Push) is { } refusal) return refusal;
+        var restored = await restoring.RestoreAsync(row, http.Actor(), sent?.MoveTags, http.RequestAborted);
+        if (restored is null) return NoEntry();
+        if (sent?.MoveTags is null && restored.Taken.Count > 0)
+        {
+            return ApiError.Conflict(
+                $"{Names(restored.Taken)} by now: moveTags says whether they move back (true), or stay (false)");
+        }
+
+        if (sent?.MoveTags is null && restored.Lost.Count > 0)
+        {
+            return ApiError.Conflict(
+                $"the manifests of {Names(restored.Lost)} are gone for good: with moveTags, the rest is brought back");
+        }
+
+        return new RestoredView(row.Repository, restored.Manifests, restored.Tags, restored.Taken, restored.Lost);
+
+        static string Names(IReadOnlyList<string> tags) => tags.Count == 1
+            ? $"the tag {tags[0]} points elsewhere"
+            : $"{tags.Count} tags ({string.Join(", ", tags.Take(NamedTags))}{(tags.Count > NamedTags ? ", …" : "")}) "
+                + "point elsewhere";
+    }
+
+    public async Task<ApiAnswer<EmptiedView>> RemoveAsync(HttpContext http, long id)
+    {
+        var (row, error) = await FindAsync(http, id, AccessAction.Delete);
+        if (row is null) return error!;
+        if (!http.IsFor(ApiRequest.OnlyVersion)) return ApiError.Changed();
+        return gate.Refuse(AccessAction.Delete) is { } refusal
+            ? refusal : await HastenAsync(http, TrashScope.Entry(id));
+    }
+
+    public async Task<ApiAnswer<EmptiedView>> EmptyAsync(HttpContext http, [FromBody] TrashToEmpty sent) =>
+        await AskAsync(http, sent.Repository, sent.Namespace, mayLook: false) is { } refusal
+            ? refusal
+            : gate.Refuse(AccessAction.Delete) is { } general
+                ? general
+                : await HastenAsync(http, TrashScope.Of(sent.Repository, sent.Namespace));
+
+    /// <summary>Makes entries due, and has a node remove what is due.</summary>
+    private async Task<ApiAnswer<EmptiedView>> HastenAsync(HttpContext http, TrashScope scope)
+    {
+        var now = clock.GetUtcNow();
+        return await database.WriteAsync<ApiAnswer<EmptiedView>>(
+            async session =>
+            {
+                var count = await TrashTable.HastenAsync(session, scope, now.ToUnixTimeMilliseconds());
+                if (count > 0)
+                {
+                    await RequestedCollectionJob.AddAsync(
+                        session, jobs, storage.Maintenance.Gc.Grace, emptiesTrash: false, http.Caller().Name, now);
+                }
+
+                return new EmptiedView(count);
+            },
+            isDurable: true, http.RequestAborted);
+    }
+
+    /// <summary>Whether a caller may see, or empty, the trash of a repository, a namespace or the registry.</summary>
+    private async ValueTask<ApiError?> AskAsync(HttpContext http, string? repository, string? space, bool mayLook)
+    {
+        var caller = http.Caller();
+        if (repository is not null && space is not null) return ApiError.Invalid("name a repository or a namespace");
+        if (caller.IsAdministrator || (mayLook && caller.IsStaff)) return null;
+        if (repository is not null)
+        {
+            return RepositoryName.TryParse(repository, out var name)
+                ? await AskAsync(http, caller, AccessAction.Delete, name) : ApiError.NotFound("such repository");
+        }
+
+        if (space is null) return ApiError.Denied("name a repository or a namespace: all is for administrators");
+        if (caller.Caller.Limits is not null)
+            return ApiError.Denied("this token is limited to what it may do in repositories");
+        return AccountName.TryParse(space, out var owned) && ownership.Owns(caller, owned.Text)
+            ? null : ApiError.NotFound("such namespace");
+    }
+
+    private async ValueTask<(TrashRow? Row, ApiError? Error)> FindAsync(
+        HttpContext http, long id, AccessAction action, bool mayLook = false)
+    {
+        var row = await database.ReadAsync(session => TrashTable.FindAsync(session, id), http.RequestAborted);
+        if (row is null) return (null, NoEntry());
+
+        // Numbers tell nothing: who may not see the repository gets the same answer as if there were no such entry.
+        var (caller, name) = (http.Caller(), RepositoryName.Parse(row.Repository));
+        if (mayLook && caller.IsStaff) return (row, null);
+        return await AskAsync(http, caller, action, name) is { } refusal
+            ? (null, refusal.Status == StatusCodes.Status404NotFound ? NoEntry() : refusal) : (row, null);
+    }
+
+    /// <summary>What is hidden from somebody is not there.</summary>
+    private async ValueTask<ApiError?> AskAsync(
+        HttpContext http, ApiCaller caller, AccessAction action, RepositoryName repository) =>
+        await gate.AskAsync(http, caller, AccessAction.Pull, repository)
+        ?? await gate.AskAsync(http, caller, action, repository);
+
+    private static ApiError NoEntry() => ApiError.NotFound("such entry in the trash");
+}

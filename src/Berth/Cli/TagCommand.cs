@@ -1,0 +1,75 @@
+using System.CommandLine;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace Berth.Cli;
+
+/// <summary><c>berth tag</c>: tags, where they point, and where they pointed.</summary>
+internal static class TagCommand
+{
+    public static Command Create()
+    {
+        var repository = ApiCommand.Argument("REPOSITORY", "The repository's name.");
+        var image = ApiCommand.Argument("IMAGE", "REPOSITORY:TAG.");
+        var target = ApiCommand.Argument("TARGET", "A digest, or another tag of the repository.");
+        return ApiCommand.Group(
+            "tag", "Tags: where they point, where they pointed, and how to move and delete them.",
+            ApiCommand.Create(
+                "list", "List the tags of a repository.",
+                call => call.ListAsync(
+                    $"tags?repository={Uri.EscapeDataString(call.Parsed.GetValue(repository)!)}",
+                    ("TAG", ApiCall.Field("name")), ("DIGEST", ShortDigest), ("MOVED", ApiCall.Time("movedAt")),
+                    ("BY", ApiCall.Field("movedBy"))),
+                repository),
+            ApiCommand.Create(
+                "history", "Show where a tag pointed, the latest first.",
+                call => call.ListAsync(
+                    $"tags/{TagOf(call, image).Reference}/history?repository="
+                    + Uri.EscapeDataString(TagOf(call, image).Repository.Text),
+                    ("WHEN", ApiCall.Time("movedAt")), ("DIGEST", ShortDigest), ("HOW", ApiCall.Field("action")),
+                    ("BY", ApiCall.Field("movedBy")), ("FROM", ApiCall.Field("address"))),
+                image),
+            ApiCommand.Create(
+                "move", "Point a tag to an image that is there: a new tag, or one that is moved, or moved back.",
+                call => call.DoAsync(
+                    "PUT", TagOf(call, image).TagPath, new JsonObject { ["target"] = call.Parsed.GetValue(target) },
+                    moved => $"{call.Parsed.GetValue(image)} points to {moved.GetProperty("digest").GetString()} now."),
+                image, target),
+            CreateDelete(image));
+    }
+
+    private static Command CreateDelete(Argument<string> image)
+    {
+        var dryRun = ApiCommand.Switch("--dry-run", "Only tell what would go.");
+        var yes = ApiCommand.Switch("--yes", "Don't ask.");
+        return ApiCommand.Create(
+            "delete", "Put a tag into the trash. What it points to stays for a while.",
+            async call =>
+            {
+                var tag = TagOf(call, image);
+                var row = await call.Api.AskAsync("GET", tag.TagPath, null, call.Cancellation);
+                var digest = row.GetProperty("digest").GetString();
+                var what = $"the tag {call.Parsed.GetValue(image)}, which points to {digest}";
+                if (call.Parsed.GetValue(dryRun))
+                {
+                    Console.WriteLine($"This would delete {what}.");
+                    return;
+                }
+
+                if (!call.Parsed.GetValue(yes))
+                    await StandardInput.ConfirmAsync($"This deletes {what}.", "--yes", call.Cancellation);
+                await call.DoAsync(
+                    "DELETE", tag.TagPath, null,
+                    _ => $"Deleted {what}. `berth trash list --repository {tag.Repository}` tells how to get it back.");
+            },
+            image, dryRun, yes);
+    }
+
+    /// <summary>As much of a digest as people compare; all of it is in the JSON.</summary>
+    public static string ShortDigest(JsonElement json) =>
+        json.TryGetProperty("digest", out var value) && value.GetString() is { } digest
+            ? digest[..Math.Min(digest.Length, digest.IndexOf(':', StringComparison.Ordinal) + 13)] : "";
+
+    private static ImageArgument TagOf(ApiCall call, Argument<string> image) =>
+        ImageArgument.ParseTag(call.Parsed.GetValue(image)!);
+}
