@@ -13,9 +13,6 @@ internal sealed class AccessSlice : Slice
     public override void AddServices(IServiceCollection services, RegistrySettings settings)
     {
         var auth = settings.Auth ?? new AuthSettings();
-        services.AddSingleton(provider => new AccessVersion(
-            provider.GetRequiredService<Database>(), settings.Database.ServeCachedFor,
-            provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<KnownRights>().AddSingleton<AccessChanges>().AddSingleton<OfficialNames>();
         services.AddSingleton(provider => new NewNamespaces(
             settings.Repositories, provider.GetRequiredService<AvailableNames>(),

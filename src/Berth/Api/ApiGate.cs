@@ -125,12 +125,14 @@ internal sealed partial class ApiGate(
 
     private static ApiError? Check(HttpContext http, SignIn? signIn)
     {
+        var limitBytes = http.GetEndpoint()?.Metadata.GetMetadata<LargestBody>()?.Bytes ?? MaxBodyBytes;
+
         // The server's own limit would also keep it from reading what a client that was refused is still sending.
-        if (http.Request.ContentLength > MaxBodyBytes) return ApiError.TooLarge(MaxBodyBytes);
+        if (http.Request.ContentLength > limitBytes) return ApiError.TooLarge(limitBytes);
         if (http.Request.ContentLength is null
             && http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
         {
-            limit.MaxRequestBodySize = MaxBodyBytes;
+            limit.MaxRequestBodySize = limitBytes;
         }
 
         SmallBody.LimitTime(http);

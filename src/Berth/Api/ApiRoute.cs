@@ -52,6 +52,10 @@ internal static class ApiRoute
     public static RouteHandlerBuilder Lists(this RouteHandlerBuilder route, params string[] filters) =>
         route.WithMetadata(new QueryFields(["n", "last", .. filters]));
 
+    /// <summary>Its body may be larger than those of others.</summary>
+    public static RouteHandlerBuilder Takes(this RouteHandlerBuilder route, int bytes) =>
+        route.WithMetadata(new LargestBody(bytes));
+
     /// <summary>It tells nothing of anybody, and is asked for again and again: no entry in the audit log.</summary>
     public static RouteHandlerBuilder Unnoted(this RouteHandlerBuilder route) => route.WithMetadata(new IsUnnoted());
 
@@ -80,6 +84,9 @@ internal static class ApiRoute
 
 /// <summary>The fields of the query that a route reads itself.</summary>
 internal sealed record QueryFields(IReadOnlyList<string> Names);
+
+/// <summary>The most bytes in the body of a route that takes more than others.</summary>
+internal sealed record LargestBody(int Bytes);
 
 /// <summary>A route that honours If-Match.</summary>
 internal sealed record TakesVersion;

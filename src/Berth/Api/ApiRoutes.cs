@@ -8,6 +8,9 @@ internal static class ApiRoutes
 {
     public const string Prefix = "/api/v1";
 
+    /// <summary>Of a list with as many images as one may have.</summary>
+    private const int MaxPinBytes = 8 * 1024 * 1024;
+
     private const string Organization = "/organizations/{organization}";
     private const string Team = Organization + "/teams/{team}";
 
@@ -27,6 +30,8 @@ internal static class ApiRoutes
         MapIdentities(Tagged("identities"), services.GetRequiredService<IdentityEndpoints>());
         MapTags(Tagged("tags"), services.GetRequiredService<TagEndpoints>());
         MapTrash(Tagged("trash"), services.GetRequiredService<TrashEndpoints>());
+        MapTagRules(Tagged("tag rules"), services.GetRequiredService<TagRuleEndpoints>());
+        MapRetention(Tagged("retention"), services);
         MapCollections(Tagged("garbage"), services.GetRequiredService<CollectionEndpoints>());
         MapInvitations(Tagged("invitations"), services.GetRequiredService<InvitationEndpoints>());
         Tagged("audit").MapGet("/audit", handler: services.GetRequiredService<AuditEndpoints>().ListAsync)
@@ -256,10 +261,47 @@ internal static class ApiRoutes
         api.MapGet("/tags/{tag}", tags.GetAsync).Requires(ApiRight.Pull, "Show a tag");
         api.MapPut("/tags/{tag}", tags.PutAsync)
             .Requires(ApiRight.Push, "Point a tag to an image that is there: a new one, or one moved back").Versioned();
+        api.MapPatch("/tags/{tag}", tags.ChangeAsync)
+            .Requires(ApiRight.Delete, "Say when a tag goes, or that no rule removes it").Versioned();
         api.MapDelete("/tags/{tag}", tags.RemoveAsync)
             .Requires(ApiRight.Delete, "Put a tag into the trash, and not what it points to").Versioned();
         api.MapGet("/tags/{tag}/history", tags.HistoryAsync)
             .Requires(ApiRight.Pull, "List the moves of a tag, the latest first").Lists();
+    }
+
+    private static void MapTagRules(RouteGroupBuilder api, TagRuleEndpoints rules)
+    {
+        api.MapGet("/tag-rules", rules.ListAsync)
+            .Requires(ApiRight.Account, "List rules on tags: of a namespace, or for staff all").Lists();
+        api.MapPost("/tag-rules", rules.AddAsync)
+            .Requires(ApiRight.Account, "Say which tags stay, go, or never move, where the caller manages").Makes();
+        api.MapGet("/tag-rules/{id:long}", rules.GetAsync).Requires(ApiRight.Account, "Show a rule on tags");
+        api.MapPut("/tag-rules/{id:long}", rules.ReplaceAsync)
+            .Requires(ApiRight.Account, "Replace a rule on tags").Versioned();
+        api.MapDelete("/tag-rules/{id:long}", rules.RemoveAsync)
+            .Requires(ApiRight.Account, "Remove a rule on tags").Versioned();
+    }
+
+    private static void MapRetention(RouteGroupBuilder api, IServiceProvider services)
+    {
+        var retention = services.GetRequiredService<RetentionEndpoints>();
+        api.MapGet("/retention/plan", retention.PlanAsync)
+            .Requires(ApiRight.Pull, "What the rules would do with each tag of a repository, and why").Lists();
+        api.MapGet("/retention/runs", handler: retention.ListAsync)
+            .Requires(ApiRight.Staff, "List the runs of rules that were asked for, the latest first").Lists();
+        api.MapPost("/retention/runs", retention.AddAsync)
+            .Requires(ApiRight.Account, "Run the rules now: in a repository, in a namespace or everywhere").Makes();
+        api.MapGet("/retention/runs/{id:long}", retention.GetAsync)
+            .Requires(ApiRight.Account, "Show how far a run is, and what it removed").Unnoted();
+        var pins = services.GetRequiredService<PinEndpoints>();
+        api.MapGet("/pins", handler: pins.ListAsync)
+            .Requires(ApiRight.Staff, "List the lists of images in use").Lists();
+        api.MapGet("/pins/{list}", pins.GetAsync).Requires(ApiRight.Account, "Show a list of images in use");
+        api.MapPut("/pins/{list}", pins.PutAsync)
+            .Requires(ApiRight.Account, "Post the images that a cluster runs, which no rule removes then")
+            .Takes(MaxPinBytes).Versioned();
+        api.MapDelete("/pins/{list}", pins.RemoveAsync)
+            .Requires(ApiRight.Account, "Remove a list of images in use").Versioned();
     }
 
     private static void MapTrash(RouteGroupBuilder api, TrashEndpoints trash)

@@ -69,6 +69,7 @@ internal sealed class ApiSlice : Slice
             .AddSingleton<CollectionEndpoints>().AddSingleton<GrantEndpoints>().AddSingleton<RobotEndpoints>()
             .AddSingleton<RepositoryEndpoints>().AddSingleton<AuditEndpoints>().AddSingleton<SecondFactorEndpoints>()
             .AddSingleton<InvitationEndpoints>().AddSingleton<TagEndpoints>()
-            .AddSingleton<TrashEndpoints>().AddSingleton<IdentityEndpoints>();
+            .AddSingleton<TrashEndpoints>().AddSingleton<TagRuleEndpoints>().AddSingleton<RetentionEndpoints>()
+            .AddSingleton<PinEndpoints>().AddSingleton<IdentityEndpoints>();
     }
 }

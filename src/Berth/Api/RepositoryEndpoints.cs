@@ -99,8 +99,14 @@ internal sealed class RepositoryEndpoints(
         var shown = await database.ReadAsync(session => NamespaceTable.FindAsync(session, name), http.RequestAborted);
         if (shown is null) return NotFound();
         if (!http.IsFor(RepositoryView.Of(shown))) return ApiError.Changed();
-        return await removal.RemoveRepositoryAsync(RepositoryName.Parse(name), http.Actor(), http.RequestAborted)
-            ? ApiDone.Done : NotFound();
+        var removed = await removal.RemoveRepositoryAsync(
+            RepositoryName.Parse(name), http.Actor(), http.RequestAborted);
+        return removed.Outcome switch
+        {
+            RemovalOutcome.Unknown => NotFound(),
+            RemovalOutcome.Immutable => ApiError.Of(RegistryError.TagImmutable(removed.Rule!)),
+            _ => ApiDone.Done,
+        };
     }
 
     /// <summary>

@@ -9,13 +9,17 @@ namespace Berth.Api;
 /// <summary>A tag of a repository, and what it points to.</summary>
 internal sealed record TagView(
     string Name, string Digest, string MediaType, DateTimeOffset MovedAt, string MovedBy, DateTimeOffset PushedAt,
-    string PushedBy) : INoted
+    string PushedBy, DateTimeOffset? PulledAt, DateTimeOffset? ExpiresAt, bool IsPinned) : INoted
 {
     ChangeNote INoted.Note => new(Name, Digest);
 
     public static TagView Of(TagRow row) => new(
-        row.Name, row.Digest, row.MediaType, row.MovedAt, row.MovedBy, row.PushedAt, row.PushedBy);
+        row.Name, row.Digest, row.MediaType, row.MovedAt, row.MovedBy, row.PushedAt, row.PushedBy, row.PulledAt,
+        row.ExpiresAt, row.IsPinned);
 }
+
+/// <summary>A change of a tag, besides where it points.</summary>
+internal sealed record TagChange(ExpiryChange ExpiresAt = default, bool? IsPinned = null);
 
 /// <summary>Where a tag is to point.</summary>
 internal sealed record TagTarget(string Target);
@@ -25,7 +29,7 @@ internal sealed record TagMoveView(
     long Id, string? Digest, string Action, DateTimeOffset MovedAt, string MovedBy, string? Address);
 
 /// <summary><c>/tags</c>: the tags of the repository in the query, where they point, and where they pointed.</summary>
-internal sealed class TagEndpoints(Database database, TagMoves moves, Removal removal)
+internal sealed class TagEndpoints(Database database, TagMoves moves, Removal removal, TimeProvider clock)
 {
     public async Task<ApiAnswer<Listed<TagView>>> ListAsync(HttpContext http, string repository)
     {
@@ -45,7 +49,7 @@ internal sealed class TagEndpoints(Database database, TagMoves moves, Removal re
         if (!Tag.TryParse(tag, out var name)) return ApiError.Of(RegistryError.TagInvalid(tag));
         if (!Reference.TryParse(sent.Target, out var target))
             return ApiError.Invalid("target must be a digest, or another tag of the repository");
-        var (outcome, row) = await moves.MoveAsync(
+        var (outcome, row, rule) = await moves.MoveAsync(
             RepositoryName.Parse(repository), name, target,
             current => !http.HasCondition() || (current is not null && http.IsFor(TagView.Of(current))),
             http.Actor(), http.RequestAborted);
@@ -53,8 +57,31 @@ internal sealed class TagEndpoints(Database database, TagMoves moves, Removal re
         {
             MoveOutcome.Unknown => ApiError.NotFound($"manifest {sent.Target} in {repository}"),
             MoveOutcome.PreconditionFailed => ApiError.Changed(),
+            MoveOutcome.Immutable => ApiError.Of(RegistryError.TagImmutable(rule!.Name)),
             _ => ApiAnswer<TagView>.Tagged(TagView.Of(row!)),
         };
+    }
+
+    /// <summary>Says when a tag goes, or that rules pass over it.</summary>
+    public async Task<ApiAnswer<TagView>> ChangeAsync(
+        HttpContext http, string tag, string repository, [FromBody] TagChange sent)
+    {
+        if (!Tag.TryParse(tag, out var name)) return NoTag();
+        if (sent.ExpiresAt.FindFault(clock.GetUtcNow()) is { } fault) return fault;
+        var isChanged = false;
+        var row = await moves.ChangeAsync(
+            RepositoryName.Parse(repository), name,
+            current =>
+            {
+                isChanged = !http.IsFor(TagView.Of(current));
+                return isChanged ? null : current with
+                {
+                    ExpiresAt = sent.ExpiresAt.From(current.ExpiresAt),
+                    IsPinned = sent.IsPinned ?? current.IsPinned,
+                };
+            },
+            http.RequestAborted);
+        return row is not null ? ApiAnswer<TagView>.Tagged(TagView.Of(row)) : isChanged ? ApiError.Changed() : NoTag();
     }
 
     public async Task<ApiDone> RemoveAsync(HttpContext http, string tag, string repository)
@@ -65,9 +92,10 @@ internal sealed class TagEndpoints(Database database, TagMoves moves, Removal re
         var outcome = await removal.RemoveAsync(
             RepositoryName.Parse(repository), reference,
             http.HasCondition() ? current => current == row.Digest : null, http.Actor(), http.RequestAborted);
-        return outcome switch
+        return outcome.Outcome switch
         {
             RemovalOutcome.Unknown => NoTag(),
+            RemovalOutcome.Immutable => ApiError.Of(RegistryError.TagImmutable(outcome.Rule!)),
             RemovalOutcome.PreconditionFailed => ApiError.Changed(),
             _ => ApiDone.Done,
         };

@@ -70,7 +70,7 @@ internal sealed class LocalNode : IAsyncDisposable
         services.AddSingleton<JobTable>().AddSingleton(new JobClock(TimeProvider.System)).AddSingleton<JobRunner>();
         services.AddHostedService(provider => provider.GetRequiredService<JobRunner>());
         services.AddSingleton(settings.Storage.Maintenance.Gc).AddSingleton<GarbageCollector>()
-            .AddSingleton<Job, RequestedCollectionJob>();
+            .AddSingleton<Job, RequestedCollectionJob>().AddSingleton<Job, RequestedRetentionJob>();
         return builder.Build();
     }
 

@@ -19,7 +19,8 @@ internal static class TagCommand
                 call => call.ListAsync(
                     $"tags?repository={Uri.EscapeDataString(call.Parsed.GetValue(repository)!)}",
                     ("TAG", ApiCall.Field("name")), ("DIGEST", ShortDigest), ("MOVED", ApiCall.Time("movedAt")),
-                    ("BY", ApiCall.Field("movedBy"))),
+                    ("BY", ApiCall.Field("movedBy")), ("PULLED", ApiCall.Time("pulledAt", "never")),
+                    ("GOES", ApiCall.Time("expiresAt"))),
                 repository),
             ApiCommand.Create(
                 "history", "Show where a tag pointed, the latest first.",
@@ -35,8 +36,31 @@ internal static class TagCommand
                     "PUT", TagOf(call, image).TagPath, new JsonObject { ["target"] = call.Parsed.GetValue(target) },
                     moved => $"{call.Parsed.GetValue(image)} points to {moved.GetProperty("digest").GetString()} now."),
                 image, target),
+            CreateExpire(image),
+            CreatePin("pin", "Let no rule and no expiry remove a tag.", isPinned: true, image),
+            CreatePin("unpin", "Let rules remove a tag again.", isPinned: false, image),
             CreateDelete(image));
     }
+
+    private static Command CreateExpire(Argument<string> image)
+    {
+        var when = ApiCommand.Argument("WHEN", "A duration from now (14d), a date (2099-12-31), or never.");
+        return ApiCommand.Create(
+            "expire", "Say when a tag goes into the trash.",
+            call => call.DoAsync(
+                "PATCH", TagOf(call, image).TagPath,
+                new JsonObject { ["expiresAt"] = ApiCall.NewExpiryOf(call.Parsed.GetValue(when)!) },
+                tag => $"{call.Parsed.GetValue(image)} goes {ApiCall.Time("expiresAt", "never")(tag)}."),
+            image, when);
+    }
+
+    private static Command CreatePin(string name, string description, bool isPinned, Argument<string> image) =>
+        ApiCommand.Create(
+            name, description,
+            call => call.DoAsync(
+                "PATCH", TagOf(call, image).TagPath, new JsonObject { ["isPinned"] = isPinned },
+                _ => $"{call.Parsed.GetValue(image)} is {(isPinned ? "pinned" : "not pinned any more")}."),
+            image);
 
     private static Command CreateDelete(Argument<string> image)
     {

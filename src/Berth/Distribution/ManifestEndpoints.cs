@@ -8,7 +8,7 @@ namespace Berth.Distribution;
 
 /// <summary>Pulling, pushing and deleting manifests (distribution-spec, end-3, end-7 and end-9).</summary>
 internal sealed class ManifestEndpoints(
-    ManifestTable manifests, ManifestWriter writer, Removal removal, ManifestBodies bodies,
+    ManifestTable manifests, PullTimes pulls, ManifestWriter writer, Removal removal, ManifestBodies bodies,
     LargeAnswers answers, Locations locations, LimitSettings limits)
 {
     /// <summary>Some proxies reject longer header lines, so further tags go into another one.</summary>
@@ -61,6 +61,7 @@ internal sealed class ManifestEndpoints(
         {
             ManifestRefusal.Invalid => RegistryError.ManifestInvalid(result.Reason),
             ManifestRefusal.ReferencesUnknown => RegistryError.ManifestReferencesUnknown(result.Missing),
+            ManifestRefusal.Immutable => RegistryError.TagImmutable(result.Reason),
             ManifestRefusal.PreconditionFailed => RegistryError.PreconditionFailed(result.Reason),
             _ => AnswerCreated(request, push, result.Manifest!),
         };
@@ -71,8 +72,9 @@ internal sealed class ManifestEndpoints(
         var reference = request.Target.Reference;
         var outcome = await removal.RemoveAsync(
             request.Repository, reference, PreconditionOf(request), request.Actor, request.Aborted);
-        if (outcome == RemovalOutcome.Unknown) return RegistryError.ManifestUnknown(reference.ToString());
-        if (outcome == RemovalOutcome.PreconditionFailed)
+        if (outcome.Outcome == RemovalOutcome.Unknown) return RegistryError.ManifestUnknown(reference.ToString());
+        if (outcome.Outcome == RemovalOutcome.Immutable) return RegistryError.TagImmutable(outcome.Rule!);
+        if (outcome.Outcome == RemovalOutcome.PreconditionFailed)
         {
             return RegistryError.PreconditionFailed("it was changed in the meantime");
         }
@@ -106,6 +108,9 @@ internal sealed class ManifestEndpoints(
             return (null, RegistryError.ManifestUnknown(reference.ToString()));
         }
 
+        pulls.Note(
+            request.Repository, reference, manifest, request.Caller.Name,
+            request.Http.Request.Headers.UserAgent is [{ } agent, ..] ? agent : null);
         var etag = EntityTags.Of(manifest.Digest);
         if (request.IsNotWhatMatches(etag)) return (null, RegistryError.NotWhatMatches(manifest.Digest));
         request.SetDigest(manifest.Digest);

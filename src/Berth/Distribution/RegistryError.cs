@@ -107,6 +107,9 @@ internal sealed record RegistryError(int Status, string Code, string Message, st
     public static RegistryError DeleteDisabled() =>
         new(405, "UNSUPPORTED", "deletion is switched off (storage.delete.enabled)");
 
+    public static RegistryError TagImmutable(string rule) =>
+        new(403, "DENIED", $"the tag is immutable: {rule} keeps it where it is");
+
     public static RegistryError BlobNeeded(Digest digest, string image) => new(405, "DENIED",
         $"the image {image} in this repository needs the blob: delete the image first (storage.delete.neededblobs)",
         digest.Text);

@@ -28,6 +28,8 @@ internal static class StorageParts
     public static void AddMetadata(IServiceCollection services, RegistrySettings settings, Database database)
     {
         services.AddSingleton(_ => database);
+        services.AddSingleton(provider => new AccessVersion(
+            database, settings.Database.ServeCachedFor, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => new AnswerCache(
             settings.Limits.ManifestCacheBytes,
             cache => database.Listen(
@@ -36,7 +38,9 @@ internal static class StorageParts
             .AddSingleton<ManifestTable>().AddSingleton<UploadTable>()
             .AddSingleton<RepositoryChanges>()
             .AddSingleton(settings.Storage.Maintenance.Trash).AddSingleton<Removal>().AddSingleton<Restoring>()
-            .AddSingleton<TagMoves>();
+            .AddSingleton<TagMoves>().AddSingleton<TagRules>()
+            .AddSingleton(settings.Storage.Maintenance.Pulls).AddSingleton<PullTimes>()
+            .AddSingleton(settings.Storage.Maintenance.Retention).AddSingleton<Retention>();
     }
 
     private static void AddBlobStore(IServiceCollection services, RegistrySettings settings, string? root)

@@ -2,6 +2,7 @@ using System.CommandLine;
 using Berth.Cli;
 using Berth.Jobs;
 using Berth.Metadata;
+using Berth.Registry;
 using Berth.Settings;
 
 namespace Berth.Lifecycle;
@@ -13,19 +14,24 @@ internal sealed class LifecycleSlice : Slice
     {
         services.AddSingleton(settings.Storage.Maintenance.Gc).AddSingleton<GarbageCollector>()
             .AddSingleton<GarbageEstimate>();
-        if (!settings.Storage.Maintenance.ReadOnly.Enabled) services.AddSingleton<Job, RequestedCollectionJob>();
-        if (!settings.Storage.Maintenance.Gc.Enabled || settings.Storage.Maintenance.ReadOnly.Enabled) return;
+        if (settings.Storage.Maintenance.ReadOnly.Enabled) return;
+        services.AddSingleton<Job, RequestedCollectionJob>().AddSingleton<Job, RequestedRetentionJob>()
+            .AddSingleton<Job, ExpireTagsJob>();
+        if (settings.Storage.Maintenance.Retention.Enabled) services.AddSingleton<Job, RetentionJob>();
+        if (!settings.Storage.Maintenance.Gc.Enabled) return;
         services.AddSingleton<Job, CollectGarbageJob>().AddSingleton<Job, FindOrphansJob>();
     }
 
     public override void AddWriters(IServiceCollection services, RegistrySettings settings)
     {
         if (settings.Database.Host is null) services.AddHostedService<LocalNotices>();
+        services.AddHostedService(provider => provider.GetRequiredService<PullTimes>());
     }
 
     public override IEnumerable<Command> Commands =>
     [
-        GcCommand.Create(), TagCommand.Create(), TrashCommand.Create(), VerifyCommand.Create(),
+        GcCommand.Create(), TagCommand.Create(), TrashCommand.Create(), TagRuleCommand.Create(),
+        RetentionCommand.Create(), PinsCommand.Create(), VerifyCommand.Create(),
         CopyMetadataCommand.Create(),
     ];
 }

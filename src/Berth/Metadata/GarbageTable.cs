@@ -258,10 +258,11 @@ internal static class GarbageTable
     }
 
     /// <summary>Whether an index, a subject or a tag holds a manifest.</summary>
-    public static async ValueTask<bool> IsHeldAsync(Session session, long repositoryId, Digest digest) =>
+    public static async ValueTask<bool> IsHeldAsync(
+        Session session, long repositoryId, Digest digest, bool exceptByTags = false) =>
         await session.NumberAsync(
             """
-            SELECT 1 WHERE EXISTS (SELECT 1 FROM tag t WHERE t.repository_id = $1 AND t.digest = $2)
+            SELECT 1 WHERE ($3 = 0 AND EXISTS (SELECT 1 FROM tag t WHERE t.repository_id = $1 AND t.digest = $2))
                 OR EXISTS (SELECT 1 FROM manifest_reference r
                     JOIN manifest p ON p.repository_id = r.repository_id AND p.digest = r.manifest_digest
                     WHERE r.repository_id = $1 AND r.target_digest = $2
@@ -270,7 +271,7 @@ internal static class GarbageTable
                         ON s.repository_id = m.repository_id AND s.digest = m.subject_digest
                     WHERE m.repository_id = $1 AND m.digest = $2)
             """,
-            repositoryId, digest.Text) is not null;
+            repositoryId, digest.Text, exceptByTags ? 1L : 0L) is not null;
 
     private static ValueTask<List<GarbageCandidate>> CandidatesAsync(
         Session session, string table, string since, string filter, long before, int count) => session.AllAsync(

@@ -5,7 +5,11 @@ namespace Berth.Metadata;
 /// <summary>A manifest as it is served: the bytes that were pushed and the type they were pushed as.</summary>
 /// <param name="SizeBytes">Its size, in bytes.</param>
 /// <param name="Body">Null if it is too large to be cached: <see cref="ManifestTable.LoadBodyAsync"/> loads it.</param>
-internal sealed record StoredManifest(Digest Digest, string MediaType, long SizeBytes, byte[]? Body);
+internal sealed record StoredManifest(Digest Digest, string MediaType, long SizeBytes, byte[]? Body)
+{
+    /// <summary>Since when its pulls are to be written: 0 if none are.</summary>
+    public PullNote Pulls { get; } = new();
+}
 
 /// <summary>A manifest that refers to a subject, as the referrers API lists it.</summary>
 internal sealed record Referrer(
@@ -47,7 +51,8 @@ internal sealed class ManifestTable(
     /// Records a manifest with its body and references. A manifest pushed again takes the newer media type.
     /// </summary>
     public async ValueTask AddAsync(
-        Session session, long repositoryId, Digest digest, Manifest manifest, byte[] body, Actor actor)
+        Session session, long repositoryId, Digest digest, Manifest manifest, byte[] body, Actor actor,
+        TimeSpan? expiresAfter)
     {
         await session.RunAsync(
             """
@@ -58,14 +63,14 @@ internal sealed class ManifestTable(
         await session.RunAsync(
             """
             INSERT INTO manifest (repository_id, digest, media_type, size_bytes, artifact_type, subject_digest,
-                annotations, pushed_at, pushed_by)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                annotations, pushed_at, pushed_by, expires_after_ms)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
             ON CONFLICT (repository_id, digest) DO UPDATE SET media_type = $3, artifact_type = $5, pushed_at = $8,
-                pushed_by = $9, review_since = NULL
+                pushed_by = $9, expires_after_ms = $10, review_since = NULL
             """,
             repositoryId, digest.Text, manifest.MediaType, body.Length, manifest.ArtifactType,
             manifest.Subject?.Digest.Text, manifest.Subject is null ? null : manifest.AnnotationsJson,
-            clock.GetUtcNow().ToUnixTimeMilliseconds(), actor.Name);
+            clock.GetUtcNow().ToUnixTimeMilliseconds(), actor.Name, (long?)expiresAfter?.TotalMilliseconds);
 
         // One statement per kind of reference, however many there are, with rows in index order.
         foreach (var kind in manifest.References.GroupBy(r => r.Kind, r => r.Target.Digest.Text))
@@ -78,6 +83,23 @@ internal sealed class ManifestTable(
                 """,
                 repositoryId, digest.Text, kind.Key.ToString(), Session.ToTexts(kind.Order(StringComparer.Ordinal)));
         }
+    }
+
+    /// <summary>
+    /// How long tags of a manifest stay, by what it says itself, or an index's children; null: for ever.
+    /// </summary>
+    public static async ValueTask<TimeSpan?> ExpiresAfterAsync(Session session, long repositoryId, Digest digest)
+    {
+        var after = await session.NumberAsync(
+            """
+            SELECT coalesce(
+                (SELECT expires_after_ms FROM manifest WHERE repository_id = $1 AND digest = $2),
+                (SELECT max(c.expires_after_ms) FROM manifest_reference r
+                    JOIN manifest c ON c.repository_id = r.repository_id AND c.digest = r.target_digest
+                    WHERE r.repository_id = $1 AND r.manifest_digest = $2 AND r.kind = 'Child'))
+            """,
+            repositoryId, digest.Text);
+        return after is { } ms ? TimeSpan.FromMilliseconds(ms) : null;
     }
 
     /// <summary>A manifest that needs a blob, as <c>tag (digest)</c> or its digest; null if none does.</summary>

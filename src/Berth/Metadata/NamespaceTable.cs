@@ -49,6 +49,7 @@ internal static class NamespaceTable
         // Somebody else may have the name one day.
         await session.RunAsync("DELETE FROM access_grant WHERE namespace = $1", account.Name);
         await KeylessRuleTable.RemoveNamespaceAsync(session, account.Name);
+        await TagRuleTable.RemoveNamespaceAsync(session, account.Name);
         await AccountTable.RemoveAsync(session, account.Id);
     }
 

@@ -22,14 +22,28 @@ internal sealed record TagMove(
 /// <summary>A tag, and the manifest that it points to.</summary>
 internal sealed record TagRow(
     string Name, string Digest, string MediaType, DateTimeOffset MovedAt, string MovedBy, DateTimeOffset PushedAt,
-    string PushedBy);
+    string PushedBy)
+{
+    /// <summary>When it was last pulled by this name; null: not since it points there.</summary>
+    public DateTimeOffset? PulledAt { get; init; }
+
+    /// <summary>When the manifest was last pulled by its digest; null: never.</summary>
+    public DateTimeOffset? ManifestPulledAt { get; init; }
+
+    /// <summary>When it goes; null: never.</summary>
+    public DateTimeOffset? ExpiresAt { get; init; }
+
+    /// <summary>Whether rules and expiry pass over it.</summary>
+    public bool IsPinned { get; init; }
+}
 
 /// <summary>The tags of repositories and the history of their moves.</summary>
 internal sealed class TagTable(TimeProvider clock)
 {
     private const string Columns =
         """
-        t.name, t.digest, m.media_type, t.moved_at, t.moved_by, m.pushed_at, m.pushed_by
+        t.name, t.digest, m.media_type, t.moved_at, t.moved_by, m.pushed_at, m.pushed_by, t.pulled_at, m.pulled_at,
+            t.expires_at, t.is_pinned
         FROM tag t JOIN manifest m ON m.repository_id = t.repository_id AND m.digest = t.digest
         WHERE t.repository_id = $1
         """;
@@ -50,20 +64,46 @@ internal sealed class TagTable(TimeProvider clock)
     /// <param name="digest">Where it goes.</param>
     /// <param name="actor">Who moves it.</param>
     /// <param name="action">One of <see cref="TagActions"/>, for its history.</param>
+    /// <param name="expiresAfter">When it goes, from now on; null: never.</param>
     public async ValueTask MoveAsync(
-        Session session, long repositoryId, Tag tag, Digest digest, Actor actor, string action)
+        Session session, long repositoryId, Tag tag, Digest digest, Actor actor, string action,
+        TimeSpan? expiresAfter = null)
     {
         var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
+        var expiresAt = now + (long?)expiresAfter?.TotalMilliseconds;
         await GarbageTable.ReviewTaggedAsync(session, repositoryId, tag.Text, digest.Text, now);
         var moved = await session.RunAsync(
             """
-            INSERT INTO tag (repository_id, name, digest, moved_at, moved_by) VALUES ($1, $2, $3, $4, $5)
-            ON CONFLICT (repository_id, name) DO UPDATE SET digest = $3, moved_at = $4, moved_by = $5
+            INSERT INTO tag (repository_id, name, digest, moved_at, moved_by, expires_at)
+            VALUES ($1, $2, $3, $4, $5, $6)
+            ON CONFLICT (repository_id, name) DO UPDATE
+            SET digest = $3, moved_at = $4, moved_by = $5, expires_at = $6, pulled_at = NULL
             WHERE tag.digest <> $3
             """,
-            repositoryId, tag.Text, digest.Text, now, actor.Name);
+            repositoryId, tag.Text, digest.Text, now, actor.Name, expiresAt);
         if (moved > 0) await RecordAsync(session, repositoryId, tag.Text, digest.Text, actor, action);
+        else if (expiresAt is not null) await ExpireAsync(session, repositoryId, tag.Text, expiresAt);
     }
+
+    /// <summary>Sets when a tag goes, in milliseconds since 1970; null: never.</summary>
+    public static async ValueTask ExpireAsync(Session session, long repositoryId, string tag, long? at) =>
+        await session.RunAsync(
+            "UPDATE tag SET expires_at = $3 WHERE repository_id = $1 AND name = $2", repositoryId, tag, at);
+
+    /// <summary>Says whether rules and expiry pass over a tag.</summary>
+    public static async ValueTask PinAsync(Session session, long repositoryId, string tag, bool isPinned) =>
+        await session.RunAsync(
+            "UPDATE tag SET is_pinned = $3 WHERE repository_id = $1 AND name = $2",
+            repositoryId, tag, isPinned ? 1 : 0);
+
+    /// <summary>Tags that should have gone before a time, and are not pinned.</summary>
+    public static ValueTask<List<(string Repository, string Tag)>> ExpiredAsync(
+        Session session, long before, int count) => session.AllAsync(
+            """
+            SELECT r.name, t.name FROM tag t JOIN repository r ON r.id = t.repository_id
+            WHERE t.expires_at <= $1 AND t.is_pinned = 0 ORDER BY t.expires_at LIMIT $2
+            """,
+            row => (row.GetString(0), row.GetString(1)), before, count);
 
     /// <summary>Names of the tags that point to a manifest.</summary>
     public static ValueTask<List<string>> PointingToAsync(Session session, long repositoryId, Digest digest) =>
@@ -103,7 +143,16 @@ internal sealed class TagTable(TimeProvider clock)
     private static TagRow Read(DbDataReader row) => new(
         row.GetString(0), row.GetString(1), row.GetString(2),
         DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(3)), row.GetString(4),
-        DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(5)), row.GetString(6));
+        DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(5)), row.GetString(6))
+    {
+        PulledAt = TimeOf(row, 7),
+        ManifestPulledAt = TimeOf(row, 8),
+        ExpiresAt = TimeOf(row, 9),
+        IsPinned = Convert.ToInt64(row.GetValue(10)) != 0,
+    };
+
+    private static DateTimeOffset? TimeOf(DbDataReader row, int column) =>
+        row.IsDBNull(column) ? null : DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(column));
 
     /// <summary>The names of all tags and the digests of all manifests of a repository.</summary>
     public static ValueTask<List<string>> ReferencesAsync(Session session, long repositoryId) => session.AllAsync(

@@ -19,6 +19,12 @@ internal static class TrashReasons
 
     /// <summary>No tag or index held it for <c>storage.maintenance.gc.untagged</c>.</summary>
     public const string Untagged = "untagged";
+
+    /// <summary>A retention rule.</summary>
+    public const string Retention = "retention";
+
+    /// <summary>The time that its annotation, its label or a call said.</summary>
+    public const string Expired = "expired";
 }
 
 /// <summary>An entry of the trash.</summary>
@@ -77,7 +83,8 @@ internal static class TrashTable
         """;
 
     private const string ManifestColumns =
-        "media_type, size_bytes, artifact_type, subject_digest, annotations, pushed_at, pushed_by";
+        "media_type, size_bytes, artifact_type, subject_digest, annotations, pushed_at, pushed_by, pulled_at, "
+        + "expires_after_ms";
 
     public static ValueTask<TrashRow?> FindAsync(Session session, long id) =>
         session.FirstAsync($"SELECT {Columns} WHERE t.id = $1", Read, id);
@@ -116,8 +123,9 @@ internal static class TrashTable
     {
         await session.RunAsync(
             """
-            INSERT INTO trash_tag (trash_id, name, digest, moved_at, moved_by)
-            SELECT $1, name, digest, moved_at, moved_by FROM tag WHERE repository_id = $2 AND name = $3
+            INSERT INTO trash_tag (trash_id, name, digest, moved_at, moved_by, pulled_at, is_pinned)
+            SELECT $1, name, digest, moved_at, moved_by, pulled_at, is_pinned FROM tag
+            WHERE repository_id = $2 AND name = $3
             """,
             id, repositoryId, tag);
         return await session.RunAsync(
@@ -150,8 +158,8 @@ internal static class TrashTable
             repositoryId, now, actor.Name, actor.Address, action);
         await session.RunAsync(
             """
-            INSERT INTO trash_tag (trash_id, name, digest, moved_at, moved_by)
-            SELECT $1, name, digest, moved_at, moved_by FROM tag WHERE repository_id = $2
+            INSERT INTO trash_tag (trash_id, name, digest, moved_at, moved_by, pulled_at, is_pinned)
+            SELECT $1, name, digest, moved_at, moved_by, pulled_at, is_pinned FROM tag WHERE repository_id = $2
             """,
             id, repositoryId);
         await session.RunAsync(

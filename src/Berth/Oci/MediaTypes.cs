@@ -14,6 +14,8 @@ public static class MediaTypes
     public const string DockerManifestList = "application/vnd.docker.distribution.manifest.list.v2+json";
     public const string DockerSchema1 = "application/vnd.docker.distribution.manifest.v1+json";
     public const string DockerSchema1Signed = "application/vnd.docker.distribution.manifest.v1+prettyjws";
+    public const string OciConfig = "application/vnd.oci.image.config.v1+json";
+    public const string DockerConfig = "application/vnd.docker.container.image.v1+json";
     public const string OctetStream = "application/octet-stream";
 
     private const string OciNondistributablePrefix = "application/vnd.oci.image.layer.nondistributable.v1.tar";
@@ -59,6 +61,9 @@ public static class MediaTypes
     public static bool IsIndex(string mediaType) => mediaType is OciIndex or DockerManifestList;
 
     public static bool IsImageManifest(string mediaType) => mediaType is OciManifest or DockerManifest;
+
+    /// <summary>Whether it is the config of an image that containers run.</summary>
+    public static bool IsImageConfig(string mediaType) => mediaType is OciConfig or DockerConfig;
 
     public static bool IsSchema1(string mediaType) => mediaType is DockerSchema1 or DockerSchema1Signed;
 

@@ -25,6 +25,7 @@ internal enum ManifestRefusal
     Invalid,
     ReferencesUnknown,
     PreconditionFailed,
+    Immutable,
 }
 
 /// <summary>The outcome of a push. A refused one changes nothing.</summary>
@@ -38,6 +39,8 @@ internal sealed record ManifestResult(
     public static ManifestResult Unknown(IReadOnlyList<string> missing) =>
         new(ManifestRefusal.ReferencesUnknown, "", missing, null);
 
+    public static ManifestResult Immutable(TagRule rule) => new(ManifestRefusal.Immutable, rule.Name, [], null);
+
     public static ManifestResult PreconditionFailed(string? current) =>
         new(ManifestRefusal.PreconditionFailed, current is null ? "there is none" : $"it is {current} now", [], null);
 }
@@ -48,8 +51,8 @@ internal sealed record ManifestResult(
 /// with everything it needs.
 /// </summary>
 internal sealed class ManifestWriter(
-    RepositoryChanges changes, ManifestTable manifests, TagTable tags, Restoring restoring, IBlobStore store,
-    RepositoryBlobs blobs, ValidationSettings validation, LimitSettings limits)
+    RepositoryChanges changes, ManifestTable manifests, TagTable tags, TagRules rules, Restoring restoring,
+    ImageLabels labels, IBlobStore store, RepositoryBlobs blobs, ValidationSettings validation, LimitSettings limits)
 {
     /// <summary>Matching takes linear time, whatever pattern is in the settings.</summary>
     private const RegexOptions UrlPattern = RegexOptions.NonBacktracking | RegexOptions.CultureInvariant;
@@ -80,17 +83,21 @@ internal sealed class ManifestWriter(
     private async Task<ManifestResult> WriteAsync(
         ManifestPush push, Manifest manifest, IReadOnlyList<ManifestReference> needed, CancellationToken cancellation)
     {
+        var frozen = await FindImmutableAsync(push, cancellation);
+
         // What is read here must hold until the commit: nobody may delete it, or move the tags that are compared.
-        var hold = push.Precondition is null ? RepositoryLock.Shared : RepositoryLock.Exclusive;
+        var hold = push.Precondition is null && frozen is null ? RepositoryLock.Shared : RepositoryLock.Exclusive;
         var digests = needed.Select(n => n.Target.Digest).Distinct().ToList();
         var durable = await store.MakeDurableAsync(digests, cancellation);
+        var expiresAfter = await labels.ExpiresAfterAsync(manifest, push.Body, cancellation);
         while (true)
         {
             var known = durable;
             var damaged = new List<BlobLink>();
             var result = await changes.RunAsync(
                 push.Repository, hold, isDurable: true,
-                change => WriteAsync(change, push, manifest, needed, known, damaged), cancellation);
+                change => WriteAsync(change, push, manifest, needed, known, damaged, frozen, expiresAfter),
+                cancellation);
             if (result.Refusal != ManifestRefusal.ReferencesUnknown) return result;
             durable = await store.MakeDurableAsync(digests, cancellation);
             if (durable.Count != known.Count || durable.Except(known).Any()) continue;
@@ -99,12 +106,25 @@ internal sealed class ManifestWriter(
         }
     }
 
+    /// <summary>The pushed tags that rules keep where they are, if they are there; null if there are none.</summary>
+    private async ValueTask<List<(Tag Tag, TagRule Rule)>?> FindImmutableAsync(
+        ManifestPush push, CancellationToken cancellation)
+    {
+        if (push.Tags.Count == 0) return null;
+        var known = await rules.OfAsync(push.Repository, cancellation);
+        if (known.Count == 0) return null;
+        var found = push.Tags.Select(tag => (Tag: tag, Rule: TagRules.FindImmutable(known, tag.Text)))
+            .Where(one => one.Rule is not null).Select(one => (one.Tag, one.Rule!)).ToList();
+        return found.Count == 0 ? null : found;
+    }
+
     private static long? LengthIn(IReadOnlyDictionary<Digest, long> durable, Digest digest) =>
         durable.TryGetValue(digest, out var length) ? length : null;
 
     private async ValueTask<ManifestResult> WriteAsync(
         RepositoryChange change, ManifestPush push, Manifest manifest, IReadOnlyList<ManifestReference> needed,
-        IReadOnlyDictionary<Digest, long> durable, List<BlobLink> damaged)
+        IReadOnlyDictionary<Digest, long> durable, List<BlobLink> damaged,
+        IReadOnlyList<(Tag Tag, TagRule Rule)>? frozen, TimeSpan? expiresAfter)
     {
         var session = change.Session;
 
@@ -118,20 +138,29 @@ internal sealed class ManifestWriter(
             }
         }
 
+        foreach (var (tag, rule) in frozen ?? [])
+        {
+            var current = await TagTable.FindAsync(session, known, tag);
+            if (current is not null && current != push.Digest.Text) return ManifestResult.Immutable(rule);
+        }
+
         var missing = await FindMissingAsync(session, known, needed, durable, damaged);
         if (missing.Count > 0 && !await restoring.TryBringBackAsync(change, known, missing))
             return ManifestResult.Unknown(missing);
         var repositoryId = await change.GetIdAsync();
         var used = manifest.References.Where(r => r.Kind != ReferenceKind.Subject).Select(r => r.Target.Digest);
         foreach (var revived in await BlobTable.ReviveAsync(session, repositoryId, used)) change.NoteLinked(revived);
-        await manifests.AddAsync(session, repositoryId, push.Digest, manifest, push.Body, push.Actor);
+        await manifests.AddAsync(session, repositoryId, push.Digest, manifest, push.Body, push.Actor, expiresAfter);
         await restoring.NotePushedAsync(change, repositoryId, push.Digest);
         change.NoteManifest(push.Digest.Text);
+
+        if (push.Tags.Count > 0 && MediaTypes.IsIndex(manifest.MediaType))
+            expiresAfter ??= await ManifestTable.ExpiresAfterAsync(session, repositoryId, push.Digest);
 
         // In a fixed order, so that no two pushes deadlock on each other's tags.
         foreach (var tag in push.Tags.OrderBy(t => t.Text, StringComparer.Ordinal))
         {
-            await tags.MoveAsync(session, repositoryId, tag, push.Digest, push.Actor, TagActions.Push);
+            await tags.MoveAsync(session, repositoryId, tag, push.Digest, push.Actor, TagActions.Push, expiresAfter);
             change.NoteManifest(tag.Text);
         }
 

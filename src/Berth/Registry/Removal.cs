@@ -10,42 +10,58 @@ internal enum RemovalOutcome
     Removed,
     Unknown,
     PreconditionFailed,
+    Immutable,
 }
+
+/// <summary>The outcome of a deletion, and the rule that forbids it.</summary>
+internal sealed record RemovalResult(RemovalOutcome Outcome, string? Rule = null);
 
 /// <summary>
 /// The only code that removes tags, manifests and repositories: into the trash, from which <see cref="Restoring"/>
 /// brings them back, or for good if the settings have no trash. A tag goes alone. A manifest goes with its tags, and
 /// with all that is there because of it and that nothing else holds: children, referrers, signatures.
 /// </summary>
-internal sealed class Removal(RepositoryChanges changes, TagTable tags, TrashSettings trash, TimeProvider clock)
+internal sealed class Removal(
+    RepositoryChanges changes, TagTable tags, TagRules rules, TrashSettings trash, TimeProvider clock)
 {
     /// <param name="repository">Where.</param>
     /// <param name="reference">The tag or the manifest.</param>
     /// <param name="precondition">Whether to proceed, given the reference's current digest; or null.</param>
     /// <param name="actor">Who deletes.</param>
     /// <param name="cancellation">Cancels, unless the commit has begun.</param>
-    public Task<RemovalOutcome> RemoveAsync(
+    public async Task<RemovalResult> RemoveAsync(
         RepositoryName repository, Reference reference, Func<string?, bool>? precondition, Actor actor,
-        CancellationToken cancellation) => changes.RunAsync(
+        CancellationToken cancellation)
+    {
+        var known = await rules.OfAsync(repository, cancellation);
+        return await changes.RunAsync(
             repository, RepositoryLock.Exclusive, isDurable: true,
-            change => RemoveAsync(change, reference, precondition, actor), cancellation);
+            change => RemoveAsync(change, reference, precondition, known, actor), cancellation);
+    }
 
-    /// <summary>Removes all of a repository. False if there is none.</summary>
-    public Task<bool> RemoveRepositoryAsync(
-        RepositoryName repository, Actor actor, CancellationToken cancellation) => changes.RunAsync(
+    /// <summary>Removes all of a repository.</summary>
+    public async Task<RemovalResult> RemoveRepositoryAsync(
+        RepositoryName repository, Actor actor, CancellationToken cancellation)
+    {
+        var known = await rules.OfAsync(repository, cancellation);
+        return await changes.RunAsync(
             repository, RepositoryLock.Exclusive, isDurable: true,
             async change =>
             {
                 var session = change.Session;
-                if (await NamespaceTable.FindAsync(session, repository.Text) is not { } row) return false;
+                if (await NamespaceTable.FindAsync(session, repository.Text) is not { } row)
+                    return new RemovalResult(RemovalOutcome.Unknown);
                 var id = (await change.FindIdAsync())!.Value;
-                foreach (var reference in await TagTable.ReferencesAsync(session, id)) change.NoteManifest(reference);
+                var references = await TagTable.ReferencesAsync(session, id);
+                if (FindImmutable(known, references) is { } frozen) return frozen;
+                foreach (var reference in references) change.NoteManifest(reference);
                 var entry = await AddAsync(change, id, TrashKinds.Repository, "", null, actor, TrashReasons.Deleted);
                 await TrashTable.TakeAllAsync(session, id, entry.Id, actor, TagActions.Delete, Now);
                 if (row.IsPublic) await AccessVersion.AdvanceAsync(session);
-                return true;
+                return new RemovalResult(RemovalOutcome.Removed);
             },
             cancellation);
+    }
 
     /// <summary>Removes a tag alone. False if there is none.</summary>
     public async ValueTask<bool> RemoveTagAsync(
@@ -57,6 +73,25 @@ internal sealed class Removal(RepositoryChanges changes, TagTable tags, TrashSet
         await TakeTagAsync(change, entry, tag.Text, actor);
         await EndAsync(session, entry);
         return true;
+    }
+
+    /// <summary>Removes tags of an image, and the image if nothing else holds it.</summary>
+    /// <returns>How many tags and manifests went.</returns>
+    public async ValueTask<(int Tags, int Manifests)> RemoveTaggedAsync(
+        RepositoryChange change, long repositoryId, Digest digest, IReadOnlyCollection<string> going, Actor actor,
+        string reason)
+    {
+        var (session, there) = (change.Session, await TagTable.PointingToAsync(change.Session, repositoryId, digest));
+        var leaving = there.FindAll(going.Contains);
+        if (leaving.Count == 0) return (0, 0);
+        if (leaving.Count == there.Count
+            && !await GarbageTable.IsHeldAsync(session, repositoryId, digest, exceptByTags: true))
+        {
+            return (leaving.Count, await RemoveManifestAsync(change, repositoryId, digest, actor, reason));
+        }
+
+        foreach (var tag in leaving) await RemoveTagAsync(change, repositoryId, Tag.Parse(tag), actor, reason);
+        return (leaving.Count, 0);
     }
 
     /// <summary>Removes a manifest that is there, with what nothing else holds.</summary>
@@ -88,21 +123,41 @@ internal sealed class Removal(RepositoryChanges changes, TagTable tags, TrashSet
 
     private long Now => clock.GetUtcNow().ToUnixTimeMilliseconds();
 
-    private async ValueTask<RemovalOutcome> RemoveAsync(
-        RepositoryChange change, Reference reference, Func<string?, bool>? precondition, Actor actor)
+    private async ValueTask<RemovalResult> RemoveAsync(
+        RepositoryChange change, Reference reference, Func<string?, bool>? precondition,
+        IReadOnlyList<TagRule> known, Actor actor)
     {
-        if (await change.FindIdAsync() is not { } id) return RemovalOutcome.Unknown;
+        if (await change.FindIdAsync() is not { } id) return new RemovalResult(RemovalOutcome.Unknown);
         var session = change.Session;
         var current = reference.Tag is { } tag
             ? await TagTable.FindAsync(session, id, tag)
             : await ManifestTable.ExistsAsync(session, id, reference.Digest!.Value)
                 ? reference.Digest.Value.Text
                 : null;
-        if (precondition is not null && !precondition(current)) return RemovalOutcome.PreconditionFailed;
-        if (current is null) return RemovalOutcome.Unknown;
+        if (precondition is not null && !precondition(current))
+            return new RemovalResult(RemovalOutcome.PreconditionFailed);
+        if (current is null) return new RemovalResult(RemovalOutcome.Unknown);
+        if (known.Count > 0)
+        {
+            var going = reference.Digest is { } image
+                ? await TagTable.PointingToAsync(session, id, image) : [reference.Tag!.Value.Text];
+            if (FindImmutable(known, going) is { } frozen) return frozen;
+        }
+
         if (reference.Digest is { } digest) await RemoveManifestAsync(change, id, digest, actor, TrashReasons.Deleted);
         else await RemoveTagAsync(change, id, reference.Tag!.Value, actor, TrashReasons.Deleted);
-        return RemovalOutcome.Removed;
+        return new RemovalResult(RemovalOutcome.Removed);
+    }
+
+    private static RemovalResult? FindImmutable(IReadOnlyList<TagRule> known, List<string> tags)
+    {
+        foreach (var tag in known.Count == 0 ? [] : tags)
+        {
+            if (TagRules.FindImmutable(known, tag) is { } rule)
+                return new RemovalResult(RemovalOutcome.Immutable, $"{tag}: {rule.Name}");
+        }
+
+        return null;
     }
 
     /// <returns>What was there because of it.</returns>

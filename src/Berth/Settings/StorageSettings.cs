@@ -91,6 +91,10 @@ public sealed record MaintenanceSettings
 
     public TrashSettings Trash { get; init; } = new();
 
+    public RetentionSettings Retention { get; init; } = new();
+
+    public PullSettings Pulls { get; init; } = new();
+
     public ReadOnlySettings ReadOnly { get; init; } = new();
 
     internal static SettingsTable<MaintenanceSettings> Keys { get; } = new SettingsTable<MaintenanceSettings>()
@@ -98,6 +102,8 @@ public sealed record MaintenanceSettings
             (s, v) => s with { UploadPurging = v })
         .Section("gc", GarbageSettings.Keys, s => s.Gc, (s, v) => s with { Gc = v })
         .Section("trash", TrashSettings.Keys, s => s.Trash, (s, v) => s with { Trash = v })
+        .Section("retention", RetentionSettings.Keys, s => s.Retention, (s, v) => s with { Retention = v })
+        .Section("pulls", PullSettings.Keys, s => s.Pulls, (s, v) => s with { Pulls = v })
         .Section("readonly", ReadOnlySettings.Keys, s => s.ReadOnly, (s, v) => s with { ReadOnly = v });
 }
 
@@ -174,6 +180,44 @@ public sealed record TrashSettings
 
     internal static SettingsTable<TrashSettings> Keys { get; } = new SettingsTable<TrashSettings>()
         .Duration("keep", s => s.Keep, (s, v) => s with { Keep = v }, TimeSpan.Zero, TimeSpan.FromDays(36_500));
+}
+
+/// <summary>How rules say which tags go. The rules themselves are in the database.</summary>
+public sealed record RetentionSettings
+{
+    /// <summary>Whether rules are run by themselves.</summary>
+    public bool Enabled { get; init; } = true;
+
+    /// <summary>The time between two runs.</summary>
+    public TimeSpan Interval { get; init; } = TimeSpan.FromHours(24);
+
+    /// <summary>The most rules of a namespace.</summary>
+    public int MaxRules { get; init; } = 100;
+
+    internal static SettingsTable<RetentionSettings> Keys { get; } = new SettingsTable<RetentionSettings>()
+        .Switch("enabled", s => s.Enabled, (s, v) => s with { Enabled = v })
+        .Duration("interval", s => s.Interval, (s, v) => s with { Interval = v }, TimeSpan.FromSeconds(10),
+            SettingsBounds.LongestWait)
+        .Number("maxrules", s => s.MaxRules, (s, v) => s with { MaxRules = v }, 1, 10_000);
+}
+
+/// <summary>Which pulls count as use of an image.</summary>
+public sealed record PullSettings
+{
+    /// <summary>Whether the times of pulls are kept.</summary>
+    public bool Enabled { get; init; } = true;
+
+    /// <summary>Beginnings of the User-Agent of clients whose pulls don't count: scanners.</summary>
+    public IReadOnlyList<string> IgnoreAgents { get; init; } =
+        ["trivy", "grype", "syft", "clair", "harbor-scanner", "snyk", "anchore"];
+
+    /// <summary>Names of accounts whose pulls don't count.</summary>
+    public IReadOnlyList<string> IgnoreUsers { get; init; } = [];
+
+    internal static SettingsTable<PullSettings> Keys { get; } = new SettingsTable<PullSettings>()
+        .Switch("enabled", s => s.Enabled, (s, v) => s with { Enabled = v })
+        .Texts("ignoreagents", s => s.IgnoreAgents, (s, v) => s with { IgnoreAgents = v })
+        .Texts("ignoreusers", s => s.IgnoreUsers, (s, v) => s with { IgnoreUsers = v });
 }
 
 /// <summary>A registry that serves only pulls.</summary>

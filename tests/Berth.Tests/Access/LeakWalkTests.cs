@@ -60,6 +60,7 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
             GET /api/v1/access/explain?user=stranger&repository={0}/app
             GET /api/v1/repositories/{**name}
             GET /api/v1/repositories?namespace={0}
+            GET /api/v1/retention/plan
             GET /api/v1/tags
             GET /api/v1/tags/{tag}
             GET /api/v1/tags/{tag}/history
@@ -70,12 +71,14 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
             GET /v2/NAME/referrers/DIGEST
             GET /v2/NAME/tags/list
             HEAD /api/v1/repositories/{**name}
+            HEAD /api/v1/retention/plan
             HEAD /api/v1/tags
             HEAD /api/v1/tags/{tag}
             HEAD /api/v1/tags/{tag}/history
             HEAD /v2/NAME/blobs/DIGEST
             HEAD /v2/NAME/manifests/1
             PATCH /api/v1/repositories/{**name}
+            PATCH /api/v1/tags/{tag}
             POST /token
             POST /v2/open/app/blobs/uploads/?mount=DIGEST&from={0}/app
             POST /v2/team/app/blobs/uploads/?mount=DIGEST&from={0}/app

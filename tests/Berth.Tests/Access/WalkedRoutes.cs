@@ -72,7 +72,7 @@ internal static partial class WalkedRoutes
         "/api/v1/access/explain?user=filed&repository={0}/app",
         "/api/v1/access/explain?user=robot.{0}.ci&repository=team/app", "/api/v1/grants?robot=robot.{0}.ci",
         "/api/v1/grants?team={0}/dev", "/api/v1/grants?user={0}-user", "/api/v1/robots?repository={0}/app",
-        "/api/v1/trash?namespace={0}", "/api/v1/trash?repository={0}/app",
+        "/api/v1/trash?namespace={0}", "/api/v1/trash?repository={0}/app", "/api/v1/tag-rules?namespace={0}",
     ];
 
     /// <summary>Mounts into a repository that some may push to.</summary>
@@ -167,7 +167,8 @@ internal static partial class WalkedRoutes
         var places = Namespaces;
         if (path.Contains("/robots/{name}")) (path, places) = (path.Replace("{name}", "{0}"), Robots);
         if (path.Contains("/users/{name}")) (path, places) = (path.Replace("{name}", "{0}"), Users);
-        if (path.StartsWith("/api/v1/tags", StringComparison.Ordinal)) path += "?repository={0}/app";
+        if (path.StartsWith("/api/v1/tags", StringComparison.Ordinal) || path == "/api/v1/retention/plan")
+            path += "?repository={0}/app";
         if (shown == "/token") path += "?service=berth&scope=repository:{0}/app:pull,push";
         path = Parameter().Replace(
             path.Replace("{system}", "github").Replace("{id:long}", "999999"),

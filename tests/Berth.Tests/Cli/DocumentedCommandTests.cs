@@ -14,6 +14,12 @@ namespace Berth.Tests.Cli;
 public sealed partial class DocumentedCommandTests
 {
     private const string AnyHash = AccountCommandTests.BcryptHash;
+    private const string Pods =
+        """
+        {"items":[{"status":{"containerStatuses":[{"imageID":
+        "registry.example.com/a@sha256:0000000000000000000000000000000000000000000000000000000000000000"}]}}]}
+        """;
+
     private const string Address = "https://registry.example.com";
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
@@ -95,6 +101,22 @@ public sealed partial class DocumentedCommandTests
         Assert.Equal(5, blocks.Count);
         await RunAsync(
             registry, $"berth() {{ {berth} \"$@\"; }}\n{string.Join('\n', [.. blocks[3..], .. blocks[..3]])}");
+    }
+
+    [Fact]
+    public async Task The_commands_of_the_page_on_retention_work_as_they_stand()
+    {
+        await using var registry = await RegistryFixture.StartOnFilesAsync(s => s with { Auth = ApiRegistry.Auth });
+        var images = new ImagePusher(registry, "admin") { Secret = ApiRegistry.Password };
+        foreach (var tag in new[] { "pr-7", "v1.0", "nightly" }) await images.PushAsync("acme/app", tag, tag);
+        var berth = string.Join(' ', BerthProgram.CommandOf(BerthProgram.Path));
+        await RunAsync(
+            registry,
+            $$"""
+            berth() { {{berth}} "$@"; }
+            kubectl() { echo '{{Pods}}'; }
+            {{string.Join('\n', BlocksOf("docs/retention.md"))}}
+            """);
     }
 
     [Fact]

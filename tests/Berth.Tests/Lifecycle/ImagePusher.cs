@@ -29,20 +29,27 @@ internal sealed class ImagePusher(RegistryFixture registry, string user)
         Digest.Of(DigestAlgorithm.Sha256, Encoding.UTF8.GetBytes(text)).Text;
 
     /// <summary>Pushes an image with these layers; returns its digest.</summary>
-    public async Task<string> PushAsync(string repository, string? tag, params string[] layers)
+    public Task<string> PushAsync(string repository, string? tag, params string[] layers) =>
+        PushAsync(repository, tag, Config, layers);
+
+    /// <summary>Pushes an image without layers, but with this config.</summary>
+    public Task<string> PushConfigAsync(string repository, string tag, string config) =>
+        PushAsync(repository, tag, config, []);
+
+    private async Task<string> PushAsync(string repository, string? tag, string config, string[] layers)
     {
-        foreach (var blob in layers.Append(Config))
+        foreach (var blob in layers.Append(config))
             await SendAsync("POST", $"/v2/{repository}/blobs/uploads/?digest={DigestOf(blob)}", blob, null, 201);
 
         // Small blobs get their places in a moment: here they have them at once.
         await registry.Services.GetRequiredService<IBlobStore>().MakeDurableAsync(
-            [.. layers.Append(Config).Select(blob => Digest.Parse(DigestOf(blob)))], Stop);
+            [.. layers.Append(config).Select(blob => Digest.Parse(DigestOf(blob)))], Stop);
         var descriptors = string.Join(',', layers.Select(layer => Of("application/vnd.oci.image.layer.v1.tar", layer)));
         return await PushManifestAsync(
             repository, tag,
             $$"""
             {"schemaVersion":2,"mediaType":"{{ManifestType}}",
-            "config":{{Of("application/vnd.oci.image.config.v1+json", Config)}},"layers":[{{descriptors}}]}
+            "config":{{Of("application/vnd.oci.image.config.v1+json", config)}},"layers":[{{descriptors}}]}
             """,
             ManifestType);
     }

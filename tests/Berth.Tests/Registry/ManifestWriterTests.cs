@@ -46,7 +46,8 @@ public class ManifestWriterTests
         var services = registry.Services;
         var writer = new ManifestWriter(
             services.GetRequiredService<RepositoryChanges>(), services.GetRequiredService<ManifestTable>(),
-            services.GetRequiredService<TagTable>(), services.GetRequiredService<Restoring>(),
+            services.GetRequiredService<TagTable>(), services.GetRequiredService<TagRules>(),
+            services.GetRequiredService<Restoring>(), services.GetRequiredService<ImageLabels>(),
             StoreWithDamage.Over(services.GetRequiredService<IBlobStore>(), isHealed),
             services.GetRequiredService<RepositoryBlobs>(), new ValidationSettings(), new LimitSettings());
         var push = new ManifestPush(

@@ -42,6 +42,7 @@ public class ConfigurationDocumentTests
         long bytes => SettingsText.WriteSize(bytes),
         Enum name => name.ToString().ToLowerInvariant(),
         IDictionary => "{}",
+        IEnumerable<string> texts when texts.Any() => string.Join(", ", texts),
         IEnumerable => "[]",
         _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,
     };

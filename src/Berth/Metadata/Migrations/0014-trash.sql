@@ -30,6 +30,8 @@ CREATE TABLE trash_manifest (
     pushed_at BIGINT NOT NULL,
     pushed_by TEXT NOT NULL,
     review_since BIGINT,
+    pulled_at BIGINT,
+    expires_after_ms BIGINT,
     PRIMARY KEY (repository_id, digest)
 ) {clustered};
 CREATE INDEX trash_manifest_by_trash ON trash_manifest (trash_id, digest);
@@ -41,6 +43,8 @@ CREATE TABLE trash_tag (
     digest {text} NOT NULL,
     moved_at BIGINT NOT NULL,
     moved_by TEXT NOT NULL,
+    pulled_at BIGINT,
+    is_pinned BIGINT NOT NULL,
     PRIMARY KEY (trash_id, name)
 ) {clustered};
 

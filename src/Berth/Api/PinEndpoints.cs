@@ -1,0 +1,141 @@
+using Berth.Access;
+using Berth.Metadata;
+using Berth.Oci;
+using Microsoft.AspNetCore.Mvc;
+
+namespace Berth.Api;
+
+/// <summary>A list of images in use.</summary>
+internal sealed record PinListView(
+    string Name, long Count, DateTimeOffset PostedAt, string PostedBy, DateTimeOffset? ExpiresAt)
+{
+    public static PinListView Of(PinListRow row) => new(
+        row.Name, row.Count, row.PostedAt, row.PostedBy, row.ExpiresAt);
+}
+
+/// <summary>Images in use, in place of those that the list had.</summary>
+internal sealed record NewPinList(IReadOnlyList<string> Images, DateTimeOffset? ExpiresAt = null);
+
+/// <summary>What was pinned, and what was not.</summary>
+internal sealed record PinnedView(string Name, int Count, IReadOnlyList<string> Ignored) : INoted
+{
+    ChangeNote INoted.Note => new(null, $"images: {Count}");
+}
+
+/// <summary><c>/pins</c>: images that clusters run, which no rule removes.</summary>
+internal sealed class PinEndpoints(Database database, ApiGate gate, TimeProvider clock)
+{
+    /// <summary>More than the largest clusters run.</summary>
+    private const int MaxImages = 20_000;
+
+    private const int MaxLists = 1000;
+
+    private const int MaxNameLength = 100;
+
+    public async Task<ApiAnswer<Listed<PinListView>>> ListAsync(HttpContext http)
+    {
+        var page = http.Page();
+        var rows = await database.ReadAsync(
+            session => PinTable.ListAsync(session, page.Last, page.Count + 1), http.RequestAborted);
+        return http.Answer(page, rows.ConvertAll(PinListView.Of), one => one.Name);
+    }
+
+    public async Task<ApiAnswer<PinListView>> GetAsync(HttpContext http, string list) =>
+        await FindAsync(http, list) is { } row ? ApiAnswer<PinListView>.Tagged(PinListView.Of(row)) : NotFound();
+
+    /// <summary>Puts a list in the place of the old one. Images of other registries are ignored.</summary>
+    public async Task<ApiAnswer<PinnedView>> PutAsync(HttpContext http, string list, [FromBody] NewPinList sent)
+    {
+        if (list.Length > MaxNameLength || PlainText.Of(list) != list)
+            return ApiError.Invalid($"a list's name has at most {MaxNameLength} plain characters");
+        if (sent.Images.Count > MaxImages) return ApiError.Invalid($"a list has at most {MaxImages} images");
+        if (sent.ExpiresAt <= clock.GetUtcNow()) return ApiError.Invalid("expiresAt is in the past");
+        if (sent.Images.FirstOrDefault(image => !TryRead(image, out _, out _)) is { } wrong)
+            return ApiError.Invalid($"'{PlainText.Of(wrong)}' names no digest: write acme/app@sha256:…");
+        var found = await database.ReadAsync(session => PinTable.FindAsync(session, list), http.RequestAborted);
+        if (found is not null && !IsOwn(http, found)) return ApiError.Conflict($"the list {list} is somebody else's");
+        if (!http.IsFor(found is null ? NoList : PinListView.Of(found))) return ApiError.Changed();
+        if (found is null && await CountAsync(http) >= MaxLists)
+            return ApiError.Conflict($"there are {MaxLists} lists already");
+        var (pins, ignored) = await CheckAsync(http, sent.Images);
+        await database.WriteAsync(
+            async session =>
+            {
+                await PinTable.PutAsync(
+                    session,
+                    new PinListRow(list, clock.GetUtcNow(), http.Caller().Name, sent.ExpiresAt?.ToUniversalTime(), 0),
+                    pins);
+                return true;
+            },
+            isDurable: true, http.RequestAborted);
+        return new PinnedView(list, pins.Count, ignored);
+    }
+
+    public async Task<ApiDone> RemoveAsync(HttpContext http, string list)
+    {
+        if (await FindAsync(http, list) is not { } row) return NotFound();
+        if (!http.IsFor(PinListView.Of(row))) return ApiError.Changed();
+        return await database.WriteAsync(
+            session => PinTable.RemoveAsync(session, list), isDurable: true, http.RequestAborted)
+            ? ApiDone.Done : NotFound();
+    }
+
+    private static PinListView NoList { get; } = new("", 0, default, "", null);
+
+    private async Task<long> CountAsync(HttpContext http) => (await database.ReadAsync(
+        session => PinTable.ListAsync(session, "", MaxLists), http.RequestAborted)).Count;
+
+    /// <summary>A list of somebody else is not there, except for staff.</summary>
+    private async ValueTask<PinListRow?> FindAsync(HttpContext http, string list) =>
+        await database.ReadAsync(session => PinTable.FindAsync(session, list), http.RequestAborted) is { } row
+        && (IsOwn(http, row) || http.Caller().IsStaff) ? row : null;
+
+    private static bool IsOwn(HttpContext http, PinListRow row) =>
+        http.Caller().IsAdministrator || row.PostedBy == http.Caller().Name;
+
+    /// <summary>Of repositories that the caller may pull from; those without one are for administrators.</summary>
+    private async Task<(List<(string Digest, string Repository)> Pins, List<string> Ignored)> CheckAsync(
+        HttpContext http, IReadOnlyList<string> images)
+    {
+        var (pins, ignored) = (new List<(string, string)>(), new List<string>());
+        var known = new Dictionary<string, bool>(StringComparer.Ordinal);
+        foreach (var image in images)
+        {
+            TryRead(image, out var repository, out var digest);
+            if (!known.TryGetValue(repository, out var isPinned))
+                known[repository] = isPinned = await MayPinAsync(http, repository);
+            if (isPinned) pins.Add((digest.Text, repository));
+            else ignored.Add(image);
+        }
+
+        return (pins, ignored);
+    }
+
+    private async ValueTask<bool> MayPinAsync(HttpContext http, string repository)
+    {
+        if (repository.Length == 0) return http.Caller().IsAdministrator;
+        if (!RepositoryName.TryParse(repository, out var name)) return false;
+        return await gate.AskAsync(http, http.Caller(), AccessAction.Pull, name) is null
+            && await database.ReadAsync(
+                session => NamespaceTable.FindAsync(session, repository), http.RequestAborted) is not null;
+    }
+
+    /// <summary>Reads <c>[scheme://][host/]repository@digest</c>, or a digest alone.</summary>
+    private static bool TryRead(string image, out string repository, out Digest digest)
+    {
+        var slashes = image.LastIndexOf("//", StringComparison.Ordinal);
+        var text = image.AsSpan(slashes < 0 ? 0 : slashes + 2);
+        var at = text.LastIndexOf('@');
+        repository = at < 0 ? "" : text[..at].ToString();
+        var slash = repository.IndexOf('/', StringComparison.Ordinal);
+
+        // A host has a dot or a port, as docker tells it from a path.
+        if (slash > 0 && (repository[..slash].AsSpan().ContainsAny('.', ':') || repository[..slash] == "localhost"))
+            repository = repository[(slash + 1)..];
+        var colon = repository.LastIndexOf(':');
+        if (colon > 0) repository = repository[..colon];
+        return Digest.TryParse(text[(at + 1)..].ToString(), out digest);
+    }
+
+    private static ApiError NotFound() => ApiError.NotFound("such list of pins");
+}

@@ -1,0 +1,102 @@
+using Berth.Access;
+using Berth.Jobs;
+using Berth.Lifecycle;
+using Berth.Metadata;
+using Berth.Oci;
+using Berth.Registry;
+using Microsoft.AspNetCore.Mvc;
+
+namespace Berth.Api;
+
+/// <summary>What becomes of a tag, or of a manifest without any, by the rules.</summary>
+internal sealed record RetentionView(string Kind, string Name, string Digest, bool Goes, string Reason);
+
+/// <summary>A run of the rules.</summary>
+internal sealed record RetentionRunView(
+    long Id, string? Repository, string? Namespace, string State, DateTimeOffset RequestedAt, string RequestedBy,
+    DateTimeOffset? StartedAt, DateTimeOffset? EndedAt, long Tags, long Manifests, string? Error) : INoted
+{
+    ChangeNote INoted.Note => new($"{Id}", Repository ?? Namespace ?? "all", Repository);
+
+    public static RetentionRunView Of(RetentionRun run) => new(
+        run.Id, run.Repository, run.Namespace, run.State, run.RequestedAt, run.RequestedBy, run.StartedAt, run.EndedAt,
+        run.Tags, run.Manifests, run.Error);
+}
+
+/// <summary>Where rules are to be run: all without either.</summary>
+internal sealed record NewRetentionRun(string? Repository = null, string? Namespace = null);
+
+/// <summary><c>/retention</c>: what the rules on tags would remove, and runs of them.</summary>
+internal sealed class RetentionEndpoints(
+    Database database, JobTable jobs, Retention retention, PullTimes pulls, Ownership ownership, ApiGate gate,
+    TimeProvider clock)
+{
+    /// <summary>What a run would do with each tag, and why, in the order of their names.</summary>
+    public async Task<ApiAnswer<Listed<RetentionView>>> PlanAsync(
+        HttpContext http, string repository, bool? going = null)
+    {
+        var page = http.Page();
+        await pulls.WriteAsync(http.RequestAborted);
+        var plan = await retention.PlanAsync(RepositoryName.Parse(repository), http.RequestAborted);
+        var all = plan.Tags.Select(one => new RetentionView(
+                "tag", one.Tag.Name, one.Tag.Digest, one.Goes, one.Reason))
+            .Concat(plan.Untagged.Select(digest => new RetentionView(
+                "manifest", digest, digest, Goes: true, "no tag or index holds it")))
+            .Where(one => going != true || one.Goes)
+            .Where(one => string.CompareOrdinal(one.Name, page.Last) > 0)
+            .OrderBy(one => one.Name, StringComparer.Ordinal).Take(page.Count + 1);
+        return http.Answer(page, [.. all], one => one.Name);
+    }
+
+    public async Task<ApiAnswer<Listed<RetentionRunView>>> ListAsync(HttpContext http)
+    {
+        var page = http.Page();
+        var before = page.LastId > 0 ? page.LastId : long.MaxValue;
+        var rows = await database.ReadAsync(
+            session => RetentionTable.ListAsync(session, before, page.Count + 1), http.RequestAborted);
+        return http.Answer(page, rows.ConvertAll(RetentionRunView.Of), one => $"{one.Id}");
+    }
+
+    public async Task<ApiAnswer<RetentionRunView>> GetAsync(HttpContext http, long id)
+    {
+        var (run, caller) = (
+            await database.ReadAsync(session => RetentionTable.FindAsync(session, id), http.RequestAborted),
+            http.Caller());
+        return run is not null && (caller.IsStaff || run.RequestedBy == caller.Name)
+            ? RetentionRunView.Of(run) : ApiError.NotFound("such run");
+    }
+
+    public async Task<ApiAnswer<RetentionRunView>> AddAsync(HttpContext http, [FromBody] NewRetentionRun sent)
+    {
+        if (await RefuseAsync(http, sent) is { } refusal) return refusal;
+        await pulls.WriteAsync(http.RequestAborted);
+        var run = new RetentionRun(0, sent.Repository, sent.Namespace?.ToLowerInvariant(), CollectionStates.Waiting)
+        {
+            RequestedAt = clock.GetUtcNow(),
+            RequestedBy = http.Caller().Name,
+        };
+        return ApiAnswer<RetentionRunView>.Made(RetentionRunView.Of(await database.WriteAsync(
+            session => RequestedRetentionJob.AddAsync(session, jobs, run), isDurable: true, http.RequestAborted)));
+    }
+
+    private async ValueTask<ApiError?> RefuseAsync(HttpContext http, NewRetentionRun sent)
+    {
+        var caller = http.Caller();
+        if (sent.Repository is not null && sent.Namespace is not null)
+            return ApiError.Invalid("name a repository or a namespace");
+        if (gate.Refuse(AccessAction.Delete) is { } general) return general;
+        if (caller.IsAdministrator) return null;
+        if (sent.Repository is not null)
+        {
+            if (!RepositoryName.TryParse(sent.Repository, out var name)) return ApiError.NotFound("such repository");
+            return await gate.AskAsync(http, caller, AccessAction.Pull, name)
+                ?? await gate.AskAsync(http, caller, AccessAction.Delete, name);
+        }
+
+        if (sent.Namespace is null)
+            return ApiError.Denied("name a repository or a namespace: all is for administrators");
+        return AccountName.TryParse(sent.Namespace, out var space)
+            && (ownership.ActionsIn(caller, NamePattern.ForNamespace(space.Text)) & AccessAction.Delete) != 0
+            ? null : ApiError.NotFound("such namespace");
+    }
+}

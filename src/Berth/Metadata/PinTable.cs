@@ -1,0 +1,60 @@
+using System.Data.Common;
+
+namespace Berth.Metadata;
+
+/// <summary>A list of digests in use, as a cluster posts it.</summary>
+/// <param name="Name">The cluster's, or whatever tells lists apart.</param>
+/// <param name="PostedAt">When it was posted last.</param>
+/// <param name="PostedBy">By whom.</param>
+/// <param name="ExpiresAt">When it does not count any more; null: never.</param>
+/// <param name="Count">How many digests it has.</param>
+internal sealed record PinListRow(
+    string Name, DateTimeOffset PostedAt, string PostedBy, DateTimeOffset? ExpiresAt, long Count);
+
+/// <summary>Digests in use, which rules pass over.</summary>
+internal static class PinTable
+{
+    private const string Columns =
+        """
+        l.name, l.posted_at, l.posted_by, l.expires_at, (SELECT count(*) FROM pin p WHERE p.list = l.name)
+        FROM pin_list l
+        """;
+
+    public static ValueTask<PinListRow?> FindAsync(Session session, string name) =>
+        session.FirstAsync($"SELECT {Columns} WHERE l.name = $1", Read, name);
+
+    public static ValueTask<List<PinListRow>> ListAsync(Session session, string last, int count) => session.AllAsync(
+        $"SELECT {Columns} WHERE l.name > $1 ORDER BY l.name LIMIT $2", Read, last, count);
+
+    /// <summary>The digests of a list, each with its repository, which is empty for any.</summary>
+    public static ValueTask<List<(string Digest, string Repository)>> DigestsAsync(
+        Session session, string name, string last, int count) => session.AllAsync(
+        "SELECT digest, repository FROM pin WHERE list = $1 AND digest > $2 ORDER BY digest, repository LIMIT $3",
+        row => (row.GetString(0), row.GetString(1)), name, last, count);
+
+    /// <summary>Puts a list in the place of what it had.</summary>
+    public static async ValueTask PutAsync(
+        Session session, PinListRow row, IEnumerable<(string Digest, string Repository)> pins)
+    {
+        await session.RunAsync(
+            """
+            INSERT INTO pin_list (name, posted_at, posted_by, expires_at) VALUES ($1, $2, $3, $4)
+            ON CONFLICT (name) DO UPDATE SET posted_at = $2, posted_by = $3, expires_at = $4
+            """,
+            row.Name, row.PostedAt.ToUnixTimeMilliseconds(), row.PostedBy, row.ExpiresAt?.ToUnixTimeMilliseconds());
+        await session.RunAsync("DELETE FROM pin WHERE list = $1", row.Name);
+        await session.RunEachAsync(
+            "INSERT INTO pin (list, digest, repository) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+            [.. pins.Select(pin => new object?[] { row.Name, pin.Digest, pin.Repository })]);
+    }
+
+    public static async ValueTask<bool> RemoveAsync(Session session, string name)
+    {
+        await session.RunAsync("DELETE FROM pin WHERE list = $1", name);
+        return await session.RunAsync("DELETE FROM pin_list WHERE name = $1", name) > 0;
+    }
+
+    private static PinListRow Read(DbDataReader row) => new(
+        row.GetString(0), DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(1)), row.GetString(2),
+        row.IsDBNull(3) ? null : DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(3)), row.GetInt64(4));
+}

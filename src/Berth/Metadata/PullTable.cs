@@ -1,0 +1,44 @@
+namespace Berth.Metadata;
+
+/// <summary>Pulls of a manifest, by a tag or by its digest.</summary>
+/// <param name="Repository">The repository's name.</param>
+/// <param name="Tag">The tag; null if it was pulled by its digest.</param>
+/// <param name="Digest">The manifest.</param>
+/// <param name="LastAt">The last one, in milliseconds since 1970.</param>
+/// <param name="Count">How many.</param>
+internal sealed record Pull(string Repository, string? Tag, string Digest, long LastAt, int Count);
+
+/// <summary>When manifests and tags were last pulled, and how often repositories were.</summary>
+internal static class PullTable
+{
+    public const long MillisecondsPerDay = 24 * 60 * 60 * 1000;
+
+    /// <summary>Writes pulls. Of what is gone by now, nothing is written.</summary>
+    public static async ValueTask AddAsync(Session session, IReadOnlyList<Pull> pulls)
+    {
+        // In a fixed order, so that no two nodes deadlock.
+        var ordered = pulls.OrderBy(pull => pull.Repository, StringComparer.Ordinal)
+            .ThenBy(pull => pull.Digest, StringComparer.Ordinal)
+            .ThenBy(pull => pull.Tag, StringComparer.Ordinal).ToList();
+        await session.RunEachAsync(
+            """
+            UPDATE manifest SET pulled_at = $3 WHERE digest = $2 AND coalesce(pulled_at, 0) < $3
+                AND repository_id = (SELECT id FROM repository WHERE name = $1)
+            """,
+            [.. ordered.Select(pull => new object?[] { pull.Repository, pull.Digest, pull.LastAt })]);
+        await session.RunEachAsync(
+            """
+            UPDATE tag SET pulled_at = $3 WHERE name = $2 AND coalesce(pulled_at, 0) < $3
+                AND repository_id = (SELECT id FROM repository WHERE name = $1)
+            """,
+            [.. ordered.Where(pull => pull.Tag is not null)
+                .Select(pull => new object?[] { pull.Repository, pull.Tag, pull.LastAt })]);
+        await session.RunEachAsync(
+            """
+            INSERT INTO pull_day (repository_id, day, pulls) SELECT id, $2, $3 FROM repository WHERE name = $1
+            ON CONFLICT (repository_id, day) DO UPDATE SET pulls = pull_day.pulls + excluded.pulls
+            """,
+            [.. ordered.GroupBy(pull => (pull.Repository, Day: pull.LastAt / MillisecondsPerDay)).Select(
+                day => new object?[] { day.Key.Repository, day.Key.Day, day.Sum(pull => (long)pull.Count) })]);
+    }
+}

@@ -1,0 +1,161 @@
+using Berth.Metadata;
+using Berth.Oci;
+
+namespace Berth.Registry;
+
+/// <summary>What becomes of a repository's tags, and of the manifests without any, by its rules.</summary>
+internal sealed record RetentionPreview(IReadOnlyList<RetentionDecision> Tags, IReadOnlyList<string> Untagged)
+{
+    public static RetentionPreview Nothing { get; } = new([], []);
+}
+
+/// <summary>Plans what goes by the rules, and does it.</summary>
+internal sealed class Retention(
+    Database database, RepositoryTable repositories, RepositoryChanges changes, TagRules rules, Removal removal,
+    TimeProvider clock)
+{
+    /// <summary>Images in one transaction: few enough that pushes to the same repository hardly wait.</summary>
+    private const int Batch = 50;
+
+    private const int NamesPerPage = 500;
+
+    private static readonly Actor Self = new("retention");
+
+    /// <summary>What would go now.</summary>
+    public async Task<RetentionPreview> PlanAsync(RepositoryName repository, CancellationToken cancellation)
+    {
+        var known = await rules.OfAsync(repository, cancellation);
+        if (known.Count == 0) return RetentionPreview.Nothing;
+        var now = clock.GetUtcNow();
+        return await database.ReadAsync(
+            async session =>
+            {
+                if (await RepositoryTable.FindAsync(session, repository) is not { } id) return RetentionPreview.Nothing;
+                var ms = now.ToUnixTimeMilliseconds();
+                var pinned = await RetentionTable.PinnedAsync(session, id, repository.Text, ms);
+                var isPinned = pinned.ToHashSet(StringComparer.Ordinal);
+                var tags = (await RetentionTable.TagsAsync(session, id)).ConvertAll(tag => new RetainedTag(
+                    tag.Name, tag.Digest, Later(tag.PushedAt, tag.MovedAt)!.Value,
+                    Later(tag.PulledAt, tag.ManifestPulledAt), tag.IsPinned || isPinned.Contains(tag.Digest)));
+                var untagged = known.Where(rule => rule.Spec.UntaggedSeconds is not null)
+                    .Select(rule => rule.Spec.UntaggedSeconds!.Value).DefaultIfEmpty(0).Min();
+                var alone = untagged == 0 ? [] : await RetentionTable.UntaggedAsync(
+                    session, id, (now - TimeSpan.FromSeconds(untagged)).ToUnixTimeMilliseconds());
+                return new RetentionPreview(
+                    RetentionPlan.Of(known, tags, now), [.. alone.Where(digest => !isPinned.Contains(digest))]);
+            },
+            cancellation);
+    }
+
+    /// <summary>Does what the plan says. What was pulled, moved or pinned since then stays.</summary>
+    /// <returns>How many tags and manifests went.</returns>
+    public async Task<(int Tags, int Manifests)> ApplyAsync(RepositoryName repository, CancellationToken cancellation)
+    {
+        var plan = await PlanAsync(repository, cancellation);
+        var images = plan.Tags.Where(one => one.Goes).GroupBy(one => one.Tag.Digest, one => one.Tag.Name)
+            .Select(image => (Digest: Digest.Parse(image.Key), Tags: (IReadOnlyCollection<string>)[.. image]))
+            .Concat(plan.Untagged.Select(digest => (Digest.Parse(digest), (IReadOnlyCollection<string>)[])));
+        var (tags, manifests) = (0, 0);
+        foreach (var some in images.Chunk(Batch))
+        {
+            cancellation.ThrowIfCancellationRequested();
+            var (gone, with) = await changes.RunAsync(
+                repository, RepositoryLock.Exclusive, isDurable: false,
+                change => ApplyAsync(change, some), cancellation);
+            (tags, manifests) = (tags + gone, manifests + with);
+        }
+
+        return (tags, manifests);
+    }
+
+    /// <summary>All repositories that rules may be about, in order.</summary>
+    public async IAsyncEnumerable<RepositoryName> RepositoriesAsync(
+        string? repository, string? space,
+        [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
+    {
+        if (repository is not null)
+        {
+            yield return RepositoryName.Parse(repository);
+            yield break;
+        }
+
+        for (var last = ""; ;)
+        {
+            var names = await repositories.ListAsync(last, NamesPerPage, skip: 0, cancellation);
+            foreach (var name in names.Select(RepositoryName.Parse))
+            {
+                if (space is null || name.Namespace == space) yield return name;
+            }
+
+            if (names.Count < NamesPerPage) yield break;
+            last = names[^1];
+        }
+    }
+
+    /// <summary>Removes tags whose time is over.</summary>
+    /// <returns>How many.</returns>
+    public async Task<int> ExpireAsync(CancellationToken cancellation)
+    {
+        var (count, frozen) = (0, 0);
+        while (true)
+        {
+            var before = clock.GetUtcNow().ToUnixTimeMilliseconds();
+            var due = await database.ReadAsync(
+                session => TagTable.ExpiredAsync(session, before, Batch + frozen), cancellation);
+            if (due.Count == frozen) return count;
+            frozen = 0;
+            foreach (var group in due.GroupBy(one => one.Repository, one => one.Tag))
+            {
+                var repository = RepositoryName.Parse(group.Key);
+                var known = await rules.OfAsync(repository, cancellation);
+                List<string> going = [.. group.Where(tag => TagRules.FindImmutable(known, tag) is null)];
+                frozen += group.Count() - going.Count;
+                count += await changes.RunAsync(
+                    repository, RepositoryLock.Exclusive, isDurable: false,
+                    change => ExpireAsync(change, going, before), cancellation);
+            }
+        }
+    }
+
+    private async ValueTask<(int Tags, int Manifests)> ApplyAsync(
+        RepositoryChange change, (Digest Digest, IReadOnlyCollection<string> Tags)[] images)
+    {
+        if (await change.FindIdAsync() is not { } id) return (0, 0);
+        var (tags, manifests) = (0, 0);
+        foreach (var (digest, names) in images)
+        {
+            if (names.Count > 0)
+            {
+                var (gone, with) = await removal.RemoveTaggedAsync(
+                    change, id, digest, names, Self, TrashReasons.Retention);
+                (tags, manifests) = (tags + gone, manifests + with);
+            }
+            else if (await ManifestTable.ExistsAsync(change.Session, id, digest)
+                && !await GarbageTable.IsHeldAsync(change.Session, id, digest))
+            {
+                manifests += await removal.RemoveManifestAsync(change, id, digest, Self, TrashReasons.Retention);
+            }
+        }
+
+        return (tags, manifests);
+    }
+
+    private async ValueTask<int> ExpireAsync(RepositoryChange change, List<string> tags, long before)
+    {
+        if (await change.FindIdAsync() is not { } id) return 0;
+        var count = 0;
+        foreach (var tag in tags)
+        {
+            // It may have been moved, or given more time, since.
+            var row = await TagTable.FindRowAsync(change.Session, id, tag);
+            if (row?.ExpiresAt?.ToUnixTimeMilliseconds() is not { } at || at > before || row.IsPinned) continue;
+            count += (await removal.RemoveTaggedAsync(
+                change, id, Digest.Parse(row.Digest), [tag], Self, TrashReasons.Expired)).Tags;
+        }
+
+        return count;
+    }
+
+    private static DateTimeOffset? Later(DateTimeOffset? one, DateTimeOffset? other) =>
+        one is null || other > one ? other : one;
+}

@@ -1,0 +1,48 @@
+using Berth.Metadata;
+
+namespace Berth.Tests.Cli;
+
+/// <summary>Rows in tables that pushes and deletions don't fill.</summary>
+internal static class CopiedRows
+{
+    private static readonly string[] Statements =
+    [
+        "INSERT INTO signing_key (purpose, secret, created_at) VALUES ('token', x'01', 1)",
+        "INSERT INTO garbage_collection VALUES (1, 1, 'done', 1, 'x', 1, 1, 1, 2, 3, 4, 'y', 1, 5)",
+        "INSERT INTO organization_member VALUES (2, 1, 'owner', 1, 'x')",
+        "INSERT INTO notice VALUES (1, '')",
+        "INSERT INTO team VALUES (1, 2, 'dev', '', 1, 'x', 1)",
+        "INSERT INTO team_member VALUES (1, 1)",
+        "INSERT INTO team_group VALUES (1, 'ldap', 'dev')",
+        "INSERT INTO trash_manifest VALUES (1, 'd', 1, 't', 1, 'a', 's', '', 1, 'x', 2, 3, 4)",
+        "INSERT INTO pull_day VALUES (1, 20000, 3)",
+        "INSERT INTO tag_rule VALUES (1, 'team/**', 'team', '{}', 1, 'x', 2)",
+        "INSERT INTO pin_list VALUES ('cluster', 1, 'x', 2)",
+        "INSERT INTO pin VALUES ('cluster', 'd', '')",
+        "INSERT INTO retention_run VALUES (1, 'a', NULL, 'done', 1, 'x', 2, 3, 4, 5, 'y')",
+    ];
+
+    /// <summary>Adds them.</summary>
+    public static async ValueTask<bool> FillAsync(Session session)
+    {
+        var now = TimeProvider.System.GetUtcNow();
+        var ann = (await AccountTable.AddAsync(session, new AccountRow(0, AccountKinds.User, "ann")))!.Id;
+        var team = (await AccountTable.AddAsync(session, new AccountRow(0, AccountKinds.Organization, "team")))!.Id;
+        await AccountTable.AddAsync(session, new AccountRow(0, AccountKinds.Robot, "robot.ci") { OwnerId = team });
+        await IdentityTable.AddAsync(session, new IdentityRow("ldap", "1", ann, "ann", now));
+        await IdentityTable.SetGroupsAsync(session, ann, "ldap", ["dev"]);
+        await GrantTable.PutAsync(session, ann, null, "team", new GrantRow(0, "", null, "team/**", "pull", now, ""));
+        await TokenTable.AddAsync(session, new TokenRow(0, ann, TokenKinds.Personal, "laptop"), "hash");
+        await SessionTable.AddAsync(session, new SessionRow("hash", ann, "password"));
+        await DeviceTable.AddAsync(session, new DeviceRow("hash", "code", "laptop"));
+        await KeylessRuleTable.AddAsync(session, new KeylessRuleRow(0, "ci", "sub == \"x\"", "pull", "team/**"));
+        await SecondFactorTable.PutAuthenticatorAsync(session, new AuthenticatorRow(ann, [1, 2]));
+        await SecondFactorTable.SetRecoveryCodesAsync(session, ann, ["hash"]);
+        await SecondFactorTable.AddPasskeyAsync(session, new PasskeyRow("id", ann, "phone", [1, 2]));
+        await InvitationTable.AddAsync(session, new InvitationRow(0, "bob", null), team, "hash");
+        await TokenKeyTable.AddUnlessAsync(session, new TokenKeyRow("key", [1, 2], now), now);
+        await AccessVersion.AdvanceAsync(session);
+        foreach (var statement in Statements) await session.RunAsync(statement);
+        return true;
+    }
+}
