@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What a collection of garbage costs: time and memory beside `docker-registry garbage-collect`, on 2,000 images of which
-# every tenth was deleted; and how fast the space of 1,000 images is free while clients pull, and what they notice.
+# every tenth was deleted; how fast `berth gc` frees the space of 1,000 images while clients pull; and what clients notice
+# of the rounds that the server runs by itself.
 # Needs gcc, python3, wrk, GNU time and Debian's docker-registry.
 #
 #   bench/gc-compare.sh [PROGRAM] [ROUNDS]    the defaults are artifacts/publish/berth and 5
@@ -16,7 +17,7 @@ berth=http://127.0.0.1:5597 distribution=http://127.0.0.1:5596
 
 # Not exported: distribution would take them for its own.
 run=(env REGISTRY_HTTP_ADDR=127.0.0.1:5597 "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY=$folder/berth"
-  REGISTRY_STORAGE_DELETE_ENABLED=true REGISTRY_LOG_ACCESSLOG_DISABLED=true "$program")
+  REGISTRY_STORAGE_DELETE_ENABLED=true REGISTRY_STORAGE_MAINTENANCE_TRASH_KEEP=0s REGISTRY_LOG_ACCESSLOG_DISABLED=true "$program")
 cat >"$folder/distribution.yml" <<YAML
 version: 0.1
 log: {level: error, accesslog: {disabled: true}}
@@ -80,7 +81,7 @@ echo "1,000 images deleted, while a client with 8 connections pulls a manifest:"
 start "${run[@]}" serve
 curl -sf -X PUT -H 'Content-Type: application/vnd.oci.image.index.v1+json' -o /dev/null "$url/v2/pull/app/manifests/1" \
   -d '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}'
-pull() { wrk -t1 -c8 -d2 --latency "$url/v2/pull/app/manifests/1" | awk '/99%/ { print $2 } /Non-2xx/ { exit 1 }'; }
+pull() { wrk -t1 -c8 "-d${1:-2}" --latency "$url/v2/pull/app/manifests/1" | awk '/99%/ { print $2 } /Non-2xx/ { exit 1 }'; }
 pull >/dev/null
 for round in $(seq "$rounds"); do
   push 1000 "$((round + 1))"
@@ -97,4 +98,17 @@ begin, end = (datetime.datetime.fromisoformat(report[key].replace("Z", "+00:00")
 print(f"{(end - begin).total_seconds():.2f} s for {report['removed']['blobs']} blobs; "
       f"p99 of pulls {sys.argv[2]} without, {sys.argv[3]} beside")
 PY
+done
+stop
+
+echo "1,000 images deleted and collected by the server's own rounds, while the same client pulls for 20 s:"
+start "${run[0]}" REGISTRY_STORAGE_MAINTENANCE_GC_GRACE=10s REGISTRY_STORAGE_MAINTENANCE_GC_INTERVAL=1s "${run[@]:1}" serve
+pull >/dev/null
+for round in $(seq "$rounds"); do
+  push 1000 "$((round + 100))"
+  alone=$(pull 20)
+  before=$(blobs berth)
+  remove 1
+  beside=$(pull 20)
+  echo "p99 of pulls $alone without, $beside beside; $((before - $(blobs berth))) files removed"
 done

@@ -13,5 +13,5 @@ internal sealed class CollectGarbageJob(GarbageCollector collector, GarbageSetti
     public override Schedule Schedule { get; } = Schedule.Every(settings.Interval);
 
     public override Task RunAsync(string payload, CancellationToken cancellation) =>
-        collector.RunAsync(settings.Grace, cancellation);
+        collector.RunGentlyAsync(cancellation);
 }

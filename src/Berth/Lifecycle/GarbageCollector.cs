@@ -25,6 +25,9 @@ internal sealed partial class GarbageCollector(
     /// <summary>In one transaction: few enough that pushes to the same repository hardly wait.</summary>
     private const int Batch = 200;
 
+    /// <summary>In one piece of the work of rounds that nobody waits for: a few milliseconds.</summary>
+    private const int SmallBatch = 20;
+
     private const int ParallelDeletions = 8;
 
     private static readonly Actor Self = new("garbage collection");
@@ -47,7 +50,11 @@ internal sealed partial class GarbageCollector(
     /// <param name="cancellation">Ends the round where it is.</param>
     /// <exception cref="IOException">Some blobs could not be deleted; the next round tries again.</exception>
     public Task<GarbageReport> RunAsync(TimeSpan grace, CancellationToken cancellation) =>
-        RunAsync(grace, _ => Task.CompletedTask, cancellation);
+        RunAsync(grace, Pace.Full, Batch, _ => Task.CompletedTask, cancellation);
+
+    /// <summary>The same, at rest for most of the time.</summary>
+    public Task<GarbageReport> RunGentlyAsync(CancellationToken cancellation) => RunAsync(
+        settings.Grace, new Pace(settings.Share / 100.0, clock), SmallBatch, _ => Task.CompletedTask, cancellation);
 
     /// <summary>Removes what is due, and what that leaves over, until nothing is due.</summary>
     /// <param name="grace">How long a blob stays that nothing needs.</param>
@@ -68,7 +75,7 @@ internal sealed partial class GarbageCollector(
             }
 
             var before = done;
-            var report = await RunAsync(grace, now => tell(before + now), cancellation);
+            var report = await RunAsync(grace, Pace.Full, Batch, now => tell(before + now), cancellation);
             done += report;
             await tell(done);
             if (report == GarbageReport.Nothing) return;
@@ -76,36 +83,39 @@ internal sealed partial class GarbageCollector(
     }
 
     private async Task<GarbageReport> RunAsync(
-        TimeSpan grace, Func<GarbageReport, Task> tell, CancellationToken cancellation)
+        TimeSpan grace, Pace pace, int batch, Func<GarbageReport, Task> tell, CancellationToken cancellation)
     {
         var report = GarbageReport.Nothing;
         var untagged = (long)settings.Untagged.TotalMilliseconds;
         var half = (long)(grace / 2).TotalMilliseconds;
         await ForEachDueAsync(
-            GarbageTable.DueManifestsAsync, RemoveManifestsAsync, untagged,
+            GarbageTable.DueManifestsAsync, RemoveManifestsAsync, untagged, batch,
             count => AddAsync(trash.Keep == TimeSpan.Zero
                 ? new GarbageReport(count, 0, 0, 0) : new GarbageReport(0, 0, 0, 0) { Trashed = count }),
             cancellation);
-        await PurgeTrashAsync(count => AddAsync(new GarbageReport(count, 0, 0, 0)), cancellation);
+        await PurgeTrashAsync(batch, count => AddAsync(new GarbageReport(count, 0, 0, 0)), cancellation);
         await ForEachDueAsync(
-            GarbageTable.DueLinksAsync, CondemnAsync, half, _ => Task.CompletedTask, cancellation);
+            GarbageTable.DueLinksAsync, CondemnAsync, half, batch, _ => pace.RestAsync(cancellation).AsTask(),
+            cancellation);
         await ForEachDueAsync(
-            GarbageTable.CondemnedLinksAsync, RemoveLinksAsync, half,
+            GarbageTable.CondemnedLinksAsync, RemoveLinksAsync, half, batch,
             count => AddAsync(new GarbageReport(0, count, 0, 0)), cancellation);
         await DeleteBlobsAsync(
+            batch,
             deleted => AddAsync(new GarbageReport(0, 0, deleted.Count, deleted.Sum(blob => blob.SizeBytes))),
             cancellation);
         if (report != GarbageReport.Nothing)
             LogDone(report.Trashed, report.Manifests, report.Links, report.Blobs, report.Bytes);
         return report;
 
-        Task AddAsync(GarbageReport more)
+        async Task AddAsync(GarbageReport more)
         {
             report += more;
             Removed.Add(more.Manifests, ManifestTag);
             Removed.Add(more.Blobs, BlobTag);
             Freed.Add(more.Bytes);
-            return tell(report);
+            await tell(report);
+            await pace.RestAsync(cancellation);
         }
     }
 
@@ -146,10 +156,10 @@ internal sealed partial class GarbageCollector(
     }
 
     /// <summary>Removes what has been in the trash for as long as it was to be.</summary>
-    private async Task PurgeTrashAsync(Func<int, Task> tell, CancellationToken cancellation)
+    private async Task PurgeTrashAsync(int batch, Func<int, Task> tell, CancellationToken cancellation)
     {
         var before = Now;
-        while (await database.ReadAsync(session => TrashTable.DueAsync(session, before, Batch), cancellation)
+        while (await database.ReadAsync(session => TrashTable.DueAsync(session, before, batch), cancellation)
             is { Count: > 0 } due)
         {
             foreach (var row in due)
@@ -157,7 +167,7 @@ internal sealed partial class GarbageCollector(
                 cancellation.ThrowIfCancellationRequested();
                 await tell(await changes.RunAsync(
                     RepositoryName.Parse(row.Repository), RepositoryLock.Exclusive, isDurable: false,
-                    change => TrashTable.PurgeAsync(change.Session, row, Batch), cancellation));
+                    change => TrashTable.PurgeAsync(change.Session, row, batch), cancellation));
             }
         }
     }
@@ -165,13 +175,13 @@ internal sealed partial class GarbageCollector(
     /// <summary>Does something with all that is due, each repository's in transactions of their own.</summary>
     private async Task ForEachDueAsync(
         Func<Session, long, int, ValueTask<List<GarbageCandidate>>> find,
-        Func<RepositoryChange, long, IReadOnlyList<string>, long, ValueTask<int>> act, long age,
+        Func<RepositoryChange, long, IReadOnlyList<string>, long, ValueTask<int>> act, long age, int batch,
         Func<int, Task> tell, CancellationToken cancellation)
     {
         while (true)
         {
             var before = Now - age;
-            var due = await database.ReadAsync(session => find(session, before, Batch), cancellation);
+            var due = await database.ReadAsync(session => find(session, before, batch), cancellation);
             if (due.Count == 0) return;
             foreach (var group in due.GroupBy(one => (one.RepositoryId, one.Repository), one => one.Digest))
             {
@@ -196,14 +206,15 @@ internal sealed partial class GarbageCollector(
         RepositoryChange change, long repositoryId, IReadOnlyList<string> digests, long before) =>
         GarbageTable.RemoveLinksAsync(change.Session, repositoryId, digests, before, Now);
 
-    private async Task DeleteBlobsAsync(Func<List<GarbageBlob>, Task> tell, CancellationToken cancellation)
+    private async Task DeleteBlobsAsync(
+        int batch, Func<List<GarbageBlob>, Task> tell, CancellationToken cancellation)
     {
         (Digest Digest, long CondemnedAt)? last = null;
         while (true)
         {
             var before = Now;
             var due = await database.ReadAsync(
-                session => GarbageTable.CondemnedBlobsAsync(session, before, last, Batch), cancellation);
+                session => GarbageTable.CondemnedBlobsAsync(session, before, last, batch), cancellation);
             if (due.Count == 0) return;
             last = due[^1];
             var ours = due.Select(blob => blob.Digest).Where(uploads.TryBeginDeleting).ToList();

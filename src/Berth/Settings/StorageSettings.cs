@@ -150,6 +150,12 @@ public sealed record GarbageSettings
     /// </summary>
     public TimeSpan Untagged { get; init; } = TimeSpan.FromDays(30);
 
+    /// <summary>
+    /// The percentage of the time that a round works, and does not rest for the sake of pulls and pushes. A collection
+    /// that somebody asked for does not rest.
+    /// </summary>
+    public int Share { get; init; } = 10;
+
     /// <summary>The most blobs that are deleted a second; 0 for no limit.</summary>
     public int BlobsPerSecond { get; init; }
 
@@ -164,6 +170,7 @@ public sealed record GarbageSettings
             SettingsBounds.LongestWait)
         .Duration("untagged", s => s.Untagged, (s, v) => s with { Untagged = v }, TimeSpan.FromSeconds(10),
             TimeSpan.FromDays(36_500))
+        .Number("share", s => s.Share, (s, v) => s with { Share = v }, 1, 100)
         .Number("blobspersecond", s => s.BlobsPerSecond, (s, v) => s with { BlobsPerSecond = v }, 0, 1_000_000)
         .Duration("orphaninterval", s => s.OrphanInterval, (s, v) => s with { OrphanInterval = v },
             TimeSpan.FromMinutes(1), SettingsBounds.LongestWait);

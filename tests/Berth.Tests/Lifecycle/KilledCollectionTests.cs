@@ -43,9 +43,7 @@ public sealed class KilledCollectionTests(ITestOutputHelper output)
         for (var phase = 0; phase < Phases; phase++)
         {
             if (phase > 0) await berth.StartAgainAsync(Stop);
-            var garbage = Enumerable.Range(0, ImagesPerPhase).Select(i => new TestImage(
-                $"gone{i % 3}", $"t{i}", new(10 + (3 * i), 300), [new(11 + (3 * i), 900), new(12 + (3 * i), 900)], kept))
-                .ToList();
+            var garbage = Enumerable.Range(0, ImagesPerPhase).Select(i => Garbage(10 + (3 * i), kept)).ToList();
             foreach (var image in garbage)
             {
                 await client.PushAsync(image);
@@ -79,6 +77,9 @@ public sealed class KilledCollectionTests(ITestOutputHelper output)
         (exitCode, said) = await BerthCommand.RunAsync(settings, "verify");
         Assert.True(exitCode == 0, said);
     }
+
+    private static TestImage Garbage(int seed, TestImage kept) => new(
+        $"gone{seed % 7}", $"t{seed}", new(seed, 300), [new(seed + 1, 900), new(seed + 2, 900)], kept);
 
     /// <summary>Kills the command soon after it has deleted something. False if it was done before.</summary>
     private static async Task<bool> KillInCollectionAsync(
