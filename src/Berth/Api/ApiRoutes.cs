@@ -286,7 +286,7 @@ internal static class ApiRoutes
     {
         var retention = services.GetRequiredService<RetentionEndpoints>();
         api.MapGet("/retention/plan", retention.PlanAsync)
-            .Requires(ApiRight.Pull, "What the rules would do with each tag of a repository, and why").Lists();
+            .Requires(ApiRight.Delete, "What the rules would do with each tag of a repository, and why").Lists();
         api.MapGet("/retention/runs", handler: retention.ListAsync)
             .Requires(ApiRight.Staff, "List the runs of rules that were asked for, the latest first").Lists();
         api.MapPost("/retention/runs", retention.AddAsync)
@@ -296,11 +296,11 @@ internal static class ApiRoutes
         var pins = services.GetRequiredService<PinEndpoints>();
         api.MapGet("/pins", handler: pins.ListAsync)
             .Requires(ApiRight.Staff, "List the lists of images in use").Lists();
-        api.MapGet("/pins/{list}", pins.GetAsync).Requires(ApiRight.Account, "Show a list of images in use");
+        api.MapGet("/pins/{**list}", pins.GetAsync).Requires(ApiRight.Account, "Show a list of images in use");
         api.MapPut("/pins/{list}", pins.PutAsync)
             .Requires(ApiRight.Account, "Post the images that a cluster runs, which no rule removes then")
             .Takes(MaxPinBytes).Versioned();
-        api.MapDelete("/pins/{list}", pins.RemoveAsync)
+        api.MapDelete("/pins/{**list}", pins.RemoveAsync)
             .Requires(ApiRight.Account, "Remove a list of images in use").Versioned();
     }
 

@@ -107,7 +107,7 @@ internal static class FieldDescriptions
         ["PinListView.expiresAt"] = "When it does not count any more; absent: never.",
         ["NewPinList.expiresAt"] = "When it does not count any more; without it, never.",
         ["images"] = "Images with their digests: registry.example.com/acme/app@sha256:…",
-        ["ignored"] = "Images of other registries, and of repositories that the caller may not pull from.",
+        ["ignored"] = "Images of repositories that are not here, or that the caller may not pin.",
         ["TrashView.kind"] = "tag, manifest or repository.",
         ["TrashView.name"] = "The tag or the digest; empty for a repository.",
         ["TrashView.digest"] = "The manifest that was deleted, or that the tag pointed to.",

@@ -28,7 +28,8 @@ internal sealed class PinEndpoints(Database database, ApiGate gate, TimeProvider
     /// <summary>More than the largest clusters run.</summary>
     private const int MaxImages = 20_000;
 
-    private const int MaxLists = 1000;
+    /// <summary>Of one account.</summary>
+    private const int MaxLists = 100;
 
     private const int MaxNameLength = 100;
 
@@ -46,24 +47,25 @@ internal sealed class PinEndpoints(Database database, ApiGate gate, TimeProvider
     /// <summary>Puts a list in the place of the old one. Images of other registries are ignored.</summary>
     public async Task<ApiAnswer<PinnedView>> PutAsync(HttpContext http, string list, [FromBody] NewPinList sent)
     {
-        if (list.Length > MaxNameLength || PlainText.Of(list) != list)
-            return ApiError.Invalid($"a list's name has at most {MaxNameLength} plain characters");
+        if (list.Length > MaxNameLength || PlainText.Of(list) != list || list.Contains('/'))
+            return ApiError.Invalid($"a list's name has at most {MaxNameLength} plain characters, and no slash");
         if (sent.Images.Count > MaxImages) return ApiError.Invalid($"a list has at most {MaxImages} images");
         if (sent.ExpiresAt <= clock.GetUtcNow()) return ApiError.Invalid("expiresAt is in the past");
         if (sent.Images.FirstOrDefault(image => !TryRead(image, out _, out _)) is { } wrong)
             return ApiError.Invalid($"'{PlainText.Of(wrong)}' names no digest: write acme/app@sha256:…");
-        var found = await database.ReadAsync(session => PinTable.FindAsync(session, list), http.RequestAborted);
-        if (found is not null && !IsOwn(http, found)) return ApiError.Conflict($"the list {list} is somebody else's");
+        var name = NameOf(http, list);
+        var found = await database.ReadAsync(session => PinTable.FindAsync(session, name), http.RequestAborted);
         if (!http.IsFor(found is null ? NoList : PinListView.Of(found))) return ApiError.Changed();
         if (found is null && await CountAsync(http) >= MaxLists)
-            return ApiError.Conflict($"there are {MaxLists} lists already");
+            return ApiError.Conflict($"{http.Caller().Name} has {MaxLists} lists already");
         var (pins, ignored) = await CheckAsync(http, sent.Images);
         await database.WriteAsync(
             async session =>
             {
+                await PinTable.TrimAsync(session, clock.GetUtcNow().ToUnixTimeMilliseconds());
                 await PinTable.PutAsync(
                     session,
-                    new PinListRow(list, clock.GetUtcNow(), http.Caller().Name, sent.ExpiresAt?.ToUniversalTime(), 0),
+                    new PinListRow(name, clock.GetUtcNow(), http.Caller().Name, sent.ExpiresAt?.ToUniversalTime(), 0),
                     pins);
                 return true;
             },
@@ -73,27 +75,33 @@ internal sealed class PinEndpoints(Database database, ApiGate gate, TimeProvider
 
     public async Task<ApiDone> RemoveAsync(HttpContext http, string list)
     {
-        if (await FindAsync(http, list) is not { } row) return NotFound();
+        if (await FindAsync(http, list) is not { } row || (list.Contains('/') && !http.Caller().IsAdministrator))
+            return NotFound();
         if (!http.IsFor(PinListView.Of(row))) return ApiError.Changed();
         return await database.WriteAsync(
-            session => PinTable.RemoveAsync(session, list), isDurable: true, http.RequestAborted)
+            session => PinTable.RemoveAsync(session, row.Name), isDurable: true, http.RequestAborted)
             ? ApiDone.Done : NotFound();
     }
 
     private static PinListView NoList { get; } = new("", 0, default, "", null);
 
-    private async Task<long> CountAsync(HttpContext http) => (await database.ReadAsync(
-        session => PinTable.ListAsync(session, "", MaxLists), http.RequestAborted)).Count;
+    private async Task<long> CountAsync(HttpContext http) => await database.ReadAsync(
+        session => PinTable.CountAsync(session, http.Caller().Name), http.RequestAborted);
 
-    /// <summary>A list of somebody else is not there, except for staff.</summary>
-    private async ValueTask<PinListRow?> FindAsync(HttpContext http, string list) =>
-        await database.ReadAsync(session => PinTable.FindAsync(session, list), http.RequestAborted) is { } row
-        && (IsOwn(http, row) || http.Caller().IsStaff) ? row : null;
+    /// <summary>Lists of others have the account in front, and are there for staff alone.</summary>
+    private async ValueTask<PinListRow?> FindAsync(HttpContext http, string list)
+    {
+        if (list.Contains('/') && !http.Caller().IsStaff) return null;
+        var name = list.Contains('/') ? list : NameOf(http, list);
+        return await database.ReadAsync(session => PinTable.FindAsync(session, name), http.RequestAborted);
+    }
 
-    private static bool IsOwn(HttpContext http, PinListRow row) =>
-        http.Caller().IsAdministrator || row.PostedBy == http.Caller().Name;
+    private static string NameOf(HttpContext http, string list) => $"{http.Caller().Name}/{list}";
 
-    /// <summary>Of repositories that the caller may pull from; those without one are for administrators.</summary>
+    /// <summary>
+    /// Of private repositories that the caller may pull from, and public ones that they may push to. Images without a
+    /// repository are for administrators.
+    /// </summary>
     private async Task<(List<(string Digest, string Repository)> Pins, List<string> Ignored)> CheckAsync(
         HttpContext http, IReadOnlyList<string> images)
     {
@@ -115,9 +123,10 @@ internal sealed class PinEndpoints(Database database, ApiGate gate, TimeProvider
     {
         if (repository.Length == 0) return http.Caller().IsAdministrator;
         if (!RepositoryName.TryParse(repository, out var name)) return false;
-        return await gate.AskAsync(http, http.Caller(), AccessAction.Pull, name) is null
-            && await database.ReadAsync(
-                session => NamespaceTable.FindAsync(session, repository), http.RequestAborted) is not null;
+        var row = await database.ReadAsync(
+            session => NamespaceTable.FindAsync(session, repository), http.RequestAborted);
+        return row is not null && await gate.AskAsync(
+            http, http.Caller(), row.IsPublic ? AccessAction.Push : AccessAction.Pull, name) is null;
     }
 
     /// <summary>Reads <c>[scheme://][host/]repository@digest</c>, or a digest alone.</summary>

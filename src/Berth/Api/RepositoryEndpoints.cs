@@ -66,7 +66,7 @@ internal sealed class RepositoryEndpoints(
         return await changes.RunAsync<ApiAnswer<RepositoryView>>(
             async session =>
             {
-                if (await RepositoryTable.FindAsync(session, name) is not null)
+                if (await RepositoryTable.ExistsAsync(session, name))
                     return ApiError.Conflict($"there is a repository {name} already");
                 await repositories.FindOrAddAsync(session, name);
                 if (sent.IsPublic is { } isPublic) await NamespaceTable.SetPublicAsync(session, name.Text, isPublic);

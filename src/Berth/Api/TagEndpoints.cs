@@ -1,3 +1,4 @@
+using Berth.Access;
 using Berth.Distribution;
 using Berth.Metadata;
 using Berth.Oci;
@@ -29,7 +30,7 @@ internal sealed record TagMoveView(
     long Id, string? Digest, string Action, DateTimeOffset MovedAt, string MovedBy, string? Address);
 
 /// <summary><c>/tags</c>: the tags of the repository in the query, where they point, and where they pointed.</summary>
-internal sealed class TagEndpoints(Database database, TagMoves moves, Removal removal, TimeProvider clock)
+internal sealed class TagEndpoints(Database database, TagMoves moves, Removal removal, ApiGate gate, TimeProvider clock)
 {
     public async Task<ApiAnswer<Listed<TagView>>> ListAsync(HttpContext http, string repository)
     {
@@ -105,13 +106,16 @@ internal sealed class TagEndpoints(Database database, TagMoves moves, Removal re
     {
         var page = http.Page();
         var before = page.LastId > 0 ? page.LastId : long.MaxValue;
+        var (caller, name) = (http.Caller(), RepositoryName.Parse(repository));
+        var isShown = caller.IsStaff || await gate.AskAsync(http, caller, AccessAction.Manage, name) is null;
         var moved = await ReadAsync(
             http, repository,
             async (session, id) => await TagTable.HistoryAsync(session, id, tag, before, page.Count + 1));
         return moved is { Count: > 0 } || (moved is not null && page.LastId > 0)
             ? http.Answer(
                 page,
-                moved.ConvertAll(m => new TagMoveView(m.Id, m.Digest, m.Action, m.MovedAt, m.MovedBy, m.Address)),
+                moved.ConvertAll(m => new TagMoveView(
+                    m.Id, m.Digest, m.Action, m.MovedAt, m.MovedBy, isShown ? m.Address : null)),
                 one => $"{one.Id}")
             : NoTag();
     }

@@ -43,8 +43,7 @@ internal sealed record EmptiedView(int Entries) : INoted
 
 /// <summary><c>/trash</c>: what was deleted, and can be brought back for a while.</summary>
 internal sealed class TrashEndpoints(
-    Database database, JobTable jobs, Restoring restoring, Ownership ownership, ApiGate gate, StorageSettings storage,
-    TimeProvider clock)
+    Database database, JobTable jobs, Restoring restoring, Ownership ownership, ApiGate gate, TimeProvider clock)
 {
     private const int ShownTags = 1000;
 
@@ -81,10 +80,17 @@ internal sealed class TrashEndpoints(
         if (gate.Refuse(AccessAction.Push) is { } refusal) return refusal;
         var restored = await restoring.RestoreAsync(row, http.Actor(), sent?.MoveTags, http.RequestAborted);
         if (restored is null) return NoEntry();
+        if (restored.IsExposed)
+        {
+            return ApiError.Conflict(
+                $"{row.Repository} is public, and what is in the trash was private: make it private first");
+        }
+
         if (sent?.MoveTags is null && restored.Taken.Count > 0)
         {
             return ApiError.Conflict(
-                $"{Names(restored.Taken)} by now: moveTags says whether they move back (true), or stay (false)");
+                $"{Names(restored.Taken)} {(restored.Taken.Count == 1 ? "points" : "point")} elsewhere by now: "
+                + "moveTags says whether they move back (true), or stay (false)");
         }
 
         if (sent?.MoveTags is null && restored.Lost.Count > 0)
@@ -96,9 +102,8 @@ internal sealed class TrashEndpoints(
         return new RestoredView(row.Repository, restored.Manifests, restored.Tags, restored.Taken, restored.Lost);
 
         static string Names(IReadOnlyList<string> tags) => tags.Count == 1
-            ? $"the tag {tags[0]} points elsewhere"
-            : $"{tags.Count} tags ({string.Join(", ", tags.Take(NamedTags))}{(tags.Count > NamedTags ? ", …" : "")}) "
-                + "point elsewhere";
+            ? $"the tag {tags[0]}"
+            : $"{tags.Count} tags ({string.Join(", ", tags.Take(NamedTags))}{(tags.Count > NamedTags ? ", …" : "")})";
     }
 
     public async Task<ApiAnswer<EmptiedView>> RemoveAsync(HttpContext http, long id)
@@ -125,12 +130,7 @@ internal sealed class TrashEndpoints(
             async session =>
             {
                 var count = await TrashTable.HastenAsync(session, scope, now.ToUnixTimeMilliseconds());
-                if (count > 0)
-                {
-                    await RequestedCollectionJob.AddAsync(
-                        session, jobs, storage.Maintenance.Gc.Grace, emptiesTrash: false, http.Caller().Name, now);
-                }
-
+                if (count > 0) await PurgeTrashJob.AddAsync(session, jobs);
                 return new EmptiedView(count);
             },
             isDurable: true, http.RequestAborted);

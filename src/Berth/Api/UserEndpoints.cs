@@ -131,7 +131,11 @@ internal sealed class UserEndpoints(
             if (!http.IsFor(row.Version)) return ApiError.Changed();
             if (await LeavesNobodyAsync(session, row, changed: null)) return LastAdministrator();
             if (await NamespaceTable.HasRepositoriesAsync(session, row.Name))
-                return ApiError.Conflict($"the namespace {row.Name} has repositories: disable the user instead");
+            {
+                return ApiError.Conflict(
+                    $"the namespace {row.Name} has repositories, or some in the trash: disable the user instead");
+            }
+
             await NamespaceTable.RemoveOwnerAsync(session, row);
             return null;
         },

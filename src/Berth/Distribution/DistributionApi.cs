@@ -199,7 +199,7 @@ internal sealed class DistributionApi
         if (storage.Maintenance.ReadOnly.Enabled) return RegistryError.ReadOnly();
         if (gate.Reason is not null) return RegistryError.PushesRefused();
         if (action == AccessAction.Delete) return storage.Delete.Enabled ? null : RegistryError.DeleteDisabled();
-        return creation.CreateOnPush || await repositories.FindAsync(target.Repository, http.RequestAborted) is not null
+        return creation.CreateOnPush || await repositories.ExistsAsync(target.Repository, http.RequestAborted)
             ? null
             : RegistryError.RepositoryNotMade(target.Repository);
     }

@@ -65,13 +65,14 @@ internal sealed partial class GarbageCollector(
     public async Task RunAllAsync(
         TimeSpan grace, bool emptiesTrash, Func<GarbageReport, Task> tell, CancellationToken cancellation)
     {
-        var done = GarbageReport.Nothing;
+        var (done, start) = (GarbageReport.Nothing, Now);
         while (true)
         {
             if (emptiesTrash)
             {
                 await database.WriteAsync(
-                    session => TrashTable.HastenAsync(session, TrashScope.All, Now), isDurable: false, cancellation);
+                    session => TrashTable.HastenAsync(session, TrashScope.Before(start), Now), isDurable: false,
+                    cancellation);
             }
 
             var before = done;

@@ -16,7 +16,7 @@ internal sealed class LifecycleSlice : Slice
             .AddSingleton<GarbageEstimate>();
         if (settings.Storage.Maintenance.ReadOnly.Enabled) return;
         services.AddSingleton<Job, RequestedCollectionJob>().AddSingleton<Job, RequestedRetentionJob>()
-            .AddSingleton<Job, ExpireTagsJob>();
+            .AddSingleton<Job, ExpireTagsJob>().AddSingleton<Job, PurgeTrashJob>();
         if (settings.Storage.Maintenance.Retention.Enabled) services.AddSingleton<Job, RetentionJob>();
         if (!settings.Storage.Maintenance.Gc.Enabled) return;
         services.AddSingleton<Job, CollectGarbageJob>().AddSingleton<Job, FindOrphansJob>();

@@ -8,7 +8,7 @@ namespace Berth.Lifecycle;
 
 /// <summary>Removes what the rules on tags do not keep, every <c>storage.maintenance.retention.interval</c>.</summary>
 internal sealed partial class RetentionJob(
-    Retention retention, RetentionSettings settings, ILogger<RetentionJob> log) : Job
+    Retention retention, PullTimes pulls, RetentionSettings settings, ILogger<RetentionJob> log) : Job
 {
     public override string Kind => "apply-retention";
 
@@ -21,6 +21,7 @@ internal sealed partial class RetentionJob(
     public override async Task RunAsync(string payload, CancellationToken cancellation)
     {
         var (tags, manifests) = (0, 0);
+        await pulls.WriteAsync(cancellation);
         await foreach (var repository in retention.RepositoriesAsync(null, null, cancellation))
         {
             var (gone, with) = await retention.ApplyAsync(repository, cancellation);

@@ -257,7 +257,10 @@ internal static class GarbageTable
         return isHeld;
     }
 
-    /// <summary>Whether an index, a subject or a tag holds a manifest.</summary>
+    /// <summary>
+    /// Whether an index, a subject or a tag holds a manifest, or a cluster runs it: then it, or a child of it, is in a
+    /// list of pins.
+    /// </summary>
     public static async ValueTask<bool> IsHeldAsync(
         Session session, long repositoryId, Digest digest, bool exceptByTags = false) =>
         await session.NumberAsync(
@@ -271,7 +274,8 @@ internal static class GarbageTable
                         ON s.repository_id = m.repository_id AND s.digest = m.subject_digest
                     WHERE m.repository_id = $1 AND m.digest = $2)
             """,
-            repositoryId, digest.Text, exceptByTags ? 1L : 0L) is not null;
+            repositoryId, digest.Text, exceptByTags ? 1L : 0L) is not null
+        || await PinTable.IsPinnedAsync(session, repositoryId, digest);
 
     private static ValueTask<List<GarbageCandidate>> CandidatesAsync(
         Session session, string table, string since, string filter, long before, int count) => session.AllAsync(

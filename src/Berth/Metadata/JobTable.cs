@@ -35,6 +35,18 @@ internal sealed class JobTable(Database database, JobClock clock)
         await session.WakeJobsAsync();
     }
 
+    /// <summary>The same without arguments, unless one of the kind is waiting already.</summary>
+    public async ValueTask AddUnlessWaitingAsync(Session session, string kind)
+    {
+        await session.RunAsync(
+            """
+            INSERT INTO job (kind, payload, due_at) SELECT $1, '', $2
+            WHERE NOT EXISTS (SELECT 1 FROM job WHERE kind = $1 AND leased_by IS NULL)
+            """,
+            kind, await clock.NowAsync(session));
+        await session.WakeJobsAsync();
+    }
+
     /// <summary>Makes sure that the one job of a recurring kind exists.</summary>
     /// <param name="kind">Which.</param>
     /// <param name="first">The delay of a new one.</param>

@@ -43,8 +43,14 @@ internal static class NamespaceTable
     public static async ValueTask RemoveOwnerAsync(Session session, AccountRow account)
     {
         var robots = await session.AllAsync(
-            "SELECT id FROM account WHERE owner_id = $1", row => row.GetInt64(0), account.Id);
-        foreach (var robot in robots) await AccountTable.RemoveAsync(session, robot);
+            "SELECT id, name FROM account WHERE owner_id = $1", row => (row.GetInt64(0), row.GetString(1)), account.Id);
+        foreach (var (id, name) in robots)
+        {
+            await PinTable.RemoveOwnerAsync(session, name);
+            await AccountTable.RemoveAsync(session, id);
+        }
+
+        await PinTable.RemoveOwnerAsync(session, account.Name);
 
         // Somebody else may have the name one day.
         await session.RunAsync("DELETE FROM access_grant WHERE namespace = $1", account.Name);

@@ -1,9 +1,10 @@
 using System.Data.Common;
+using Berth.Oci;
 
 namespace Berth.Metadata;
 
 /// <summary>A list of digests in use, as a cluster posts it.</summary>
-/// <param name="Name">The cluster's, or whatever tells lists apart.</param>
+/// <param name="Name">The account that posts it and the cluster's name, with a slash between.</param>
 /// <param name="PostedAt">When it was posted last.</param>
 /// <param name="PostedBy">By whom.</param>
 /// <param name="ExpiresAt">When it does not count any more; null: never.</param>
@@ -31,6 +32,38 @@ internal static class PinTable
         Session session, string name, string last, int count) => session.AllAsync(
         "SELECT digest, repository FROM pin WHERE list = $1 AND digest > $2 ORDER BY digest, repository LIMIT $3",
         row => (row.GetString(0), row.GetString(1)), name, last, count);
+
+    /// <summary>
+    /// Whether a manifest, or a child of it, is in a list. Lists that have expired count until they are removed.
+    /// </summary>
+    public static async ValueTask<bool> IsPinnedAsync(Session session, long repositoryId, Digest digest) =>
+        await session.NumberAsync(
+            """
+            SELECT 1 FROM pin p WHERE (p.repository = '' OR p.repository = (SELECT name FROM repository WHERE id = $1))
+                AND (p.digest = $2 OR p.digest IN (SELECT r.target_digest FROM manifest_reference r
+                    WHERE r.repository_id = $1 AND r.manifest_digest = $2 AND r.kind = 'Child'))
+            LIMIT 1
+            """,
+            repositoryId, digest.Text) is not null;
+
+    /// <summary>Removes the lists that have expired.</summary>
+    public static async ValueTask TrimAsync(Session session, long now)
+    {
+        await session.RunAsync(
+            "DELETE FROM pin WHERE list IN (SELECT name FROM pin_list WHERE expires_at <= $1)", now);
+        await session.RunAsync("DELETE FROM pin_list WHERE expires_at <= $1", now);
+    }
+
+    /// <summary>How many lists an account has.</summary>
+    public static async ValueTask<long> CountAsync(Session session, string owner) => await session.NumberAsync(
+        "SELECT count(*) FROM pin_list WHERE name >= $1 AND name < $2", owner + "/", owner + "0") ?? 0;
+
+    /// <summary>Removes the lists of an account: somebody else may have its name one day.</summary>
+    public static async ValueTask RemoveOwnerAsync(Session session, string owner)
+    {
+        await session.RunAsync("DELETE FROM pin WHERE list >= $1 AND list < $2", owner + "/", owner + "0");
+        await session.RunAsync("DELETE FROM pin_list WHERE name >= $1 AND name < $2", owner + "/", owner + "0");
+    }
 
     /// <summary>Puts a list in the place of what it had.</summary>
     public static async ValueTask PutAsync(

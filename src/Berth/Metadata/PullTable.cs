@@ -28,11 +28,11 @@ internal static class PullTable
             [.. ordered.Select(pull => new object?[] { pull.Repository, pull.Digest, pull.LastAt })]);
         await session.RunEachAsync(
             """
-            UPDATE tag SET pulled_at = $3 WHERE name = $2 AND coalesce(pulled_at, 0) < $3
+            UPDATE tag SET pulled_at = $3 WHERE name = $2 AND digest = $4 AND coalesce(pulled_at, 0) < $3
                 AND repository_id = (SELECT id FROM repository WHERE name = $1)
             """,
             [.. ordered.Where(pull => pull.Tag is not null)
-                .Select(pull => new object?[] { pull.Repository, pull.Tag, pull.LastAt })]);
+                .Select(pull => new object?[] { pull.Repository, pull.Tag, pull.LastAt, pull.Digest })]);
         await session.RunEachAsync(
             """
             INSERT INTO pull_day (repository_id, day, pulls) SELECT id, $2, $3 FROM repository WHERE name = $1

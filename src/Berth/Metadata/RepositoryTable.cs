@@ -76,6 +76,14 @@ internal sealed class RepositoryTable(Database database, TimeProvider clock)
     public static ValueTask<long?> FindAsync(Session session, RepositoryName name) =>
         session.NumberAsync("SELECT id FROM repository WHERE name = $1", name.Text);
 
+    /// <summary>Whether there is one that is not in the trash.</summary>
+    public async ValueTask<bool> ExistsAsync(RepositoryName name, CancellationToken cancellation) =>
+        await database.ReadAsync(s => ExistsAsync(s, name), cancellation);
+
+    public static async ValueTask<bool> ExistsAsync(Session session, RepositoryName name) =>
+        await session.NumberAsync(
+            "SELECT 1 FROM repository WHERE name = $1 AND deleted_at IS NULL", name.Text) is not null;
+
     private async ValueTask<long?> LoadAsync(RepositoryName name, CancellationToken cancellation)
     {
         var id = await database.ReadAsync(s => FindAsync(s, name), cancellation);

@@ -51,7 +51,7 @@ internal static class RetentionTable
             VALUES ($1, $2, $3, $4, $5, 0, 0) RETURNING id
             """,
             row.Repository, row.Namespace, row.State, row.RequestedAt.ToUnixTimeMilliseconds(), row.RequestedBy);
-        await session.RunAsync("DELETE FROM retention_run WHERE id <= $1", id!.Value - Kept);
+        await session.RunAsync("DELETE FROM retention_run WHERE id <= $1 AND ended_at IS NOT NULL", id!.Value - Kept);
         return row with { Id = id.Value };
     }
 

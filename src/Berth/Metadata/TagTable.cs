@@ -12,6 +12,9 @@ internal static class TagActions
     public const string Delete = "delete";
 }
 
+/// <summary>A tag whose time is over.</summary>
+internal sealed record ExpiredTag(string Repository, string Tag, long At, long RepositoryId);
+
 /// <summary>A move of a tag.</summary>
 /// <param name="Id">Its number: later ones have higher ones.</param>
 /// <param name="Digest">Where it went; null if it was deleted.</param>
@@ -96,14 +99,16 @@ internal sealed class TagTable(TimeProvider clock)
             "UPDATE tag SET is_pinned = $3 WHERE repository_id = $1 AND name = $2",
             repositoryId, tag, isPinned ? 1 : 0);
 
-    /// <summary>Tags that should have gone before a time, and are not pinned.</summary>
-    public static ValueTask<List<(string Repository, string Tag)>> ExpiredAsync(
-        Session session, long before, int count) => session.AllAsync(
+    /// <summary>Tags that should have gone before a time, and are not pinned, after one of them.</summary>
+    public static ValueTask<List<ExpiredTag>> ExpiredAsync(
+        Session session, long before, ExpiredTag? last, int count) => session.AllAsync(
             """
-            SELECT r.name, t.name FROM tag t JOIN repository r ON r.id = t.repository_id
-            WHERE t.expires_at <= $1 AND t.is_pinned = 0 ORDER BY t.expires_at LIMIT $2
+            SELECT r.name, t.name, t.expires_at, t.repository_id FROM tag t JOIN repository r ON r.id = t.repository_id
+            WHERE t.expires_at <= $1 AND t.is_pinned = 0 AND (t.expires_at, t.repository_id, t.name) > ($2, $3, $4)
+            ORDER BY t.expires_at, t.repository_id, t.name LIMIT $5
             """,
-            row => (row.GetString(0), row.GetString(1)), before, count);
+            row => new ExpiredTag(row.GetString(0), row.GetString(1), row.GetInt64(2), row.GetInt64(3)),
+            before, last?.At ?? -1, last?.RepositoryId ?? -1, last?.Tag ?? "", count);
 
     /// <summary>Names of the tags that point to a manifest.</summary>
     public static ValueTask<List<string>> PointingToAsync(Session session, long repositoryId, Digest digest) =>
@@ -124,6 +129,20 @@ internal sealed class TagTable(TimeProvider clock)
                 DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(3)), row.GetString(4),
                 row.IsDBNull(5) ? null : row.GetString(5)),
             repositoryId, tag, before, count);
+
+    /// <summary>Names of the tags that point to a manifest, or to an index that holds it.</summary>
+    public static ValueTask<List<string>> HoldingAsync(Session session, long repositoryId, Digest digest) =>
+        session.AllAsync(
+            """
+            WITH RECURSIVE holder (digest) AS (
+                SELECT CAST($2 AS TEXT)
+                UNION
+                SELECT r.manifest_digest FROM manifest_reference r JOIN holder h ON h.digest = r.target_digest
+                JOIN manifest m ON m.repository_id = r.repository_id AND m.digest = r.manifest_digest
+                WHERE r.repository_id = $1 AND r.kind = 'Child')
+            SELECT t.name FROM tag t JOIN holder h ON h.digest = t.digest WHERE t.repository_id = $1
+            """,
+            row => row.GetString(0), repositoryId, digest.Text);
 
     /// <summary>The tags among these that a repository has, with where they point.</summary>
     public static ValueTask<List<(string Name, string Digest)>> FindAllAsync(

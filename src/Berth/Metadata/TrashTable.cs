@@ -69,6 +69,10 @@ internal sealed record TrashScope(string Condition, object First, object Last)
             name.ToLowerInvariant() + "0"),
     };
 
+    /// <summary>Those from before a time, and what was found without tags since.</summary>
+    public static TrashScope Before(long time) =>
+        new("(t.deleted_at <= $1 OR t.reason = $2)", time, TrashReasons.Untagged);
+
     public static TrashScope Entry(long id) => new("t.id >= $1 AND t.id <= $2", id, id);
 }
 
@@ -83,7 +87,7 @@ internal static class TrashTable
         """;
 
     private const string ManifestColumns =
-        "media_type, size_bytes, artifact_type, subject_digest, annotations, pushed_at, pushed_by, pulled_at, "
+        "media_type, size_bytes, artifact_type, subject_digest, annotations, pushed_at, pushed_by, "
         + "expires_after_ms";
 
     public static ValueTask<TrashRow?> FindAsync(Session session, long id) =>
@@ -123,8 +127,8 @@ internal static class TrashTable
     {
         await session.RunAsync(
             """
-            INSERT INTO trash_tag (trash_id, name, digest, moved_at, moved_by, pulled_at, is_pinned)
-            SELECT $1, name, digest, moved_at, moved_by, pulled_at, is_pinned FROM tag
+            INSERT INTO trash_tag (trash_id, name, digest, moved_at, moved_by, pulled_at, is_pinned, expires_at)
+            SELECT $1, name, digest, moved_at, moved_by, pulled_at, is_pinned, expires_at FROM tag
             WHERE repository_id = $2 AND name = $3
             """,
             id, repositoryId, tag);
@@ -140,6 +144,7 @@ internal static class TrashTable
             INSERT INTO trash_manifest (repository_id, digest, trash_id, {ManifestColumns}, review_since)
             SELECT repository_id, digest, $1, {ManifestColumns}, review_since FROM manifest
             WHERE repository_id = $2 AND digest = $3
+            ON CONFLICT (repository_id, digest) DO UPDATE SET trash_id = excluded.trash_id
             """,
             id, repositoryId, digest.Text);
         await session.RunAsync(
@@ -158,14 +163,16 @@ internal static class TrashTable
             repositoryId, now, actor.Name, actor.Address, action);
         await session.RunAsync(
             """
-            INSERT INTO trash_tag (trash_id, name, digest, moved_at, moved_by, pulled_at, is_pinned)
-            SELECT $1, name, digest, moved_at, moved_by, pulled_at, is_pinned FROM tag WHERE repository_id = $2
+            INSERT INTO trash_tag (trash_id, name, digest, moved_at, moved_by, pulled_at, is_pinned, expires_at)
+            SELECT $1, name, digest, moved_at, moved_by, pulled_at, is_pinned, expires_at FROM tag
+            WHERE repository_id = $2
             """,
             id, repositoryId);
         await session.RunAsync(
             $"""
             INSERT INTO trash_manifest (repository_id, digest, trash_id, {ManifestColumns}, review_since)
             SELECT repository_id, digest, $1, {ManifestColumns}, review_since FROM manifest WHERE repository_id = $2
+            ON CONFLICT (repository_id, digest) DO UPDATE SET trash_id = excluded.trash_id
             """,
             id, repositoryId);
         await session.RunAsync("DELETE FROM tag WHERE repository_id = $1", repositoryId);
@@ -176,6 +183,18 @@ internal static class TrashTable
         await session.RunAsync(
             "UPDATE repository SET deleted_at = $2, is_public = 0 WHERE id = $1", repositoryId, now);
     }
+
+    /// <summary>Makes a tag that came back as pinned as it was, and lets it expire if that is still to come.</summary>
+    public static async ValueTask ReturnTagAsync(
+        Session session, long id, long repositoryId, string tag, long now) => await session.RunAsync(
+        """
+        UPDATE tag SET
+            is_pinned = coalesce((SELECT t.is_pinned FROM trash_tag t WHERE t.trash_id = $1 AND t.name = $3), 0),
+            expires_at = (SELECT t.expires_at FROM trash_tag t
+                WHERE t.trash_id = $1 AND t.name = $3 AND t.expires_at > $4)
+        WHERE repository_id = $2 AND name = $3
+        """,
+        id, repositoryId, tag, now);
 
     /// <summary>The tags of an entry, with where they pointed.</summary>
     public static ValueTask<List<(string Name, string Digest)>> TagsAsync(Session session, long id, int count) =>
@@ -195,22 +214,37 @@ internal static class TrashTable
         row => row.GetString(0), repositoryId, Session.ToTexts(digests));
 
     /// <summary>
-    /// Takes a manifest that was just pushed again out of the trash. Returns the manifests that went with it because it
-    /// was their subject, which are still there.
+    /// Takes a manifest that was just pushed again out of the trash. Returns the manifests that are still there because
+    /// of it: its children, what refers to it, and what its attachments' tags hold, with those tags.
     /// </summary>
-    public static async ValueTask<List<string>> ForgetPushedAsync(Session session, long repositoryId, Digest digest)
+    public static async ValueTask<(List<string> Manifests, List<(string Name, string Digest)> Tags)> ForgetPushedAsync(
+        Session session, long repositoryId, Digest digest)
     {
         var id = await session.NumberAsync(
             "DELETE FROM trash_manifest WHERE repository_id = $1 AND digest = $2 RETURNING trash_id",
             repositoryId, digest.Text);
-        return id is null ? [] : await session.AllAsync(
-            "SELECT digest FROM trash_manifest WHERE trash_id = $1 AND subject_digest = $2",
-            row => row.GetString(0), id, digest.Text);
+        if (id is null) return ([], []);
+        var tags = await session.AllAsync(
+            $"""
+            SELECT name, digest FROM trash_tag WHERE trash_id = $1 AND name IN ({session.TextsIn("$2")})
+                AND NOT EXISTS (SELECT 1 FROM tag t WHERE t.repository_id = $3 AND t.name = trash_tag.name)
+            """,
+            row => (Name: row.GetString(0), Digest: row.GetString(1)),
+            id, Session.ToTexts(AttachmentTag.NamesFor(digest)), repositoryId);
+        var manifests = await session.AllAsync(
+            $"""
+            SELECT digest FROM trash_manifest WHERE repository_id = $1 AND (subject_digest = $2
+                OR digest IN ({session.TextsIn("$3")})
+                OR digest IN (SELECT target_digest FROM manifest_reference
+                    WHERE repository_id = $1 AND manifest_digest = $2 AND kind IN ('Child', 'Mention')))
+            """,
+            row => row.GetString(0), repositoryId, digest.Text, Session.ToTexts(tags.Select(tag => tag.Digest)));
+        return (manifests, tags);
     }
 
     /// <summary>
     /// Moves manifests back where they were. Those that had a tag, or were about to go since they had none, are looked
-    /// at again after a while.
+    /// at again after a while. All count as used now, so that no rule removes them at once.
     /// </summary>
     /// <returns>Blobs that they need and that are served again, and children that are still in the trash.</returns>
     public static async ValueTask<(List<string> Blobs, List<string> Children)> ReturnAsync(
@@ -219,8 +253,9 @@ internal static class TrashTable
         var texts = Session.ToTexts(digests);
         await session.RunAsync(
             $"""
-            INSERT INTO manifest (repository_id, digest, {ManifestColumns}, review_since)
-            SELECT repository_id, digest, {ManifestColumns}, CASE WHEN review_since IS NULL AND NOT EXISTS (
+            INSERT INTO manifest (repository_id, digest, {ManifestColumns}, pulled_at, review_since)
+            SELECT repository_id, digest, {ManifestColumns}, CAST($3 AS BIGINT),
+                CASE WHEN review_since IS NULL AND NOT EXISTS (
                 SELECT 1 FROM trash_tag t WHERE t.trash_id = m.trash_id AND t.digest = m.digest) THEN NULL
                 ELSE CAST($3 AS BIGINT) END
             FROM trash_manifest m WHERE repository_id = $1 AND digest IN ({session.TextsIn("$2")})
@@ -273,13 +308,32 @@ internal static class TrashTable
     public static async ValueTask<int> PurgeAsync(Session session, TrashRow row, int count)
     {
         var digests = await ManifestsAsync(session, row.Id, count);
-        if (digests.Count > 0) await PurgeAsync(session, row.RepositoryId, Session.ToTexts(digests));
+        if (digests.Count > 0) await PurgeAsync(session, row.RepositoryId, digests);
         if (digests.Count < count) await RemoveAsync(session, row);
         return digests.Count;
     }
 
-    private static async ValueTask PurgeAsync(Session session, long repositoryId, string texts)
+    private static async ValueTask PurgeAsync(Session session, long repositoryId, IReadOnlyList<string> digests)
     {
+        var texts = Session.ToTexts(digests);
+
+        // What an index in another entry holds stays with that.
+        var shared = await session.AllAsync(
+            $"""
+            UPDATE trash_manifest SET trash_id = (SELECT max(p.trash_id) FROM manifest_reference r
+                JOIN trash_manifest p ON p.repository_id = r.repository_id AND p.digest = r.manifest_digest
+                WHERE r.repository_id = $1 AND r.target_digest = trash_manifest.digest
+                    AND r.kind IN ('Child', 'Mention') AND p.trash_id <> trash_manifest.trash_id)
+            WHERE repository_id = $1 AND digest IN ({session.TextsIn("$2")}) AND EXISTS (SELECT 1
+                FROM manifest_reference r
+                JOIN trash_manifest p ON p.repository_id = r.repository_id AND p.digest = r.manifest_digest
+                WHERE r.repository_id = $1 AND r.target_digest = trash_manifest.digest
+                    AND r.kind IN ('Child', 'Mention') AND p.trash_id <> trash_manifest.trash_id)
+            RETURNING digest
+            """,
+            row => row.GetString(0), repositoryId, texts);
+        texts = Session.ToTexts(digests.Except(shared, StringComparer.Ordinal));
+
         // What another manifest in the trash needs too is found to be so when it is about to go.
         await session.RunAsync(
             $"""

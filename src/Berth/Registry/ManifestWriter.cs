@@ -151,7 +151,7 @@ internal sealed class ManifestWriter(
         var used = manifest.References.Where(r => r.Kind != ReferenceKind.Subject).Select(r => r.Target.Digest);
         foreach (var revived in await BlobTable.ReviveAsync(session, repositoryId, used)) change.NoteLinked(revived);
         await manifests.AddAsync(session, repositoryId, push.Digest, manifest, push.Body, push.Actor, expiresAfter);
-        await restoring.NotePushedAsync(change, repositoryId, push.Digest);
+        await restoring.NotePushedAsync(change, repositoryId, push.Digest, push.Actor);
         change.NoteManifest(push.Digest.Text);
 
         if (push.Tags.Count > 0 && MediaTypes.IsIndex(manifest.MediaType))

@@ -19,8 +19,11 @@ internal sealed partial class PullTimes(
 
     private static readonly TimeSpan BetweenWrites = TimeSpan.FromMinutes(1);
 
-    private readonly ConcurrentQueue<(RepositoryName Repository, Reference Reference, StoredManifest Manifest)> noted =
-        [];
+    /// <summary>Some 50 MB; what does not fit is not noted.</summary>
+    private const int MaxNoted = 200_000;
+
+    private readonly ConcurrentQueue<(string Repository, string? Tag, Digest Digest, PullNote Note)> noted = [];
+    private volatile bool isWriting;
 
     private readonly ConcurrentDictionary<string, bool> agents = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim writing = new(1, 1);
@@ -29,9 +32,9 @@ internal sealed partial class PullTimes(
     public void Note(
         RepositoryName repository, Reference reference, StoredManifest manifest, string user, string? agent)
     {
-        if (!settings.Enabled || IsIgnored(user, agent)) return;
-        if (manifest.Pulls.Add(clock.GetUtcNow().ToUnixTimeMilliseconds()))
-            noted.Enqueue((repository, reference, manifest));
+        if (!isWriting || IsIgnored(user, agent)) return;
+        if (manifest.Pulls.Add(clock.GetUtcNow().ToUnixTimeMilliseconds()) && noted.Count < MaxNoted)
+            noted.Enqueue((repository.Text, reference.Tag?.Text, manifest.Digest, manifest.Pulls));
     }
 
     /// <summary>Writes what was noted so far.</summary>
@@ -71,6 +74,7 @@ internal sealed partial class PullTimes(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        isWriting = settings.Enabled;
         try
         {
             while (true)
@@ -102,9 +106,8 @@ internal sealed partial class PullTimes(
         var pulls = new List<Pull>();
         while (pulls.Count < Batch && noted.TryDequeue(out var one))
         {
-            var (count, at) = one.Manifest.Pulls.Take();
-            pulls.Add(new Pull(
-                one.Repository.Text, one.Reference.Tag?.Text, one.Manifest.Digest.Text, at, count));
+            var (count, at) = one.Note.Take();
+            pulls.Add(new Pull(one.Repository, one.Tag, one.Digest.Text, at, count));
         }
 
         return pulls;

@@ -53,10 +53,10 @@ internal sealed class Removal(
                     return new RemovalResult(RemovalOutcome.Unknown);
                 var id = (await change.FindIdAsync())!.Value;
                 var references = await TagTable.ReferencesAsync(session, id);
-                if (FindImmutable(known, references) is { } frozen) return frozen;
+                if (FindImmutable(known, references.FindAll(text => !text.Contains(':'))) is { } frozen) return frozen;
                 foreach (var reference in references) change.NoteManifest(reference);
                 var entry = await AddAsync(change, id, TrashKinds.Repository, "", null, actor, TrashReasons.Deleted);
-                await TrashTable.TakeAllAsync(session, id, entry.Id, actor, TagActions.Delete, Now);
+                await TrashTable.TakeAllAsync(session, entry.Id, id, actor, TagActions.Delete, Now);
                 if (row.IsPublic) await AccessVersion.AdvanceAsync(session);
                 return new RemovalResult(RemovalOutcome.Removed);
             },
@@ -140,7 +140,7 @@ internal sealed class Removal(
         if (known.Count > 0)
         {
             var going = reference.Digest is { } image
-                ? await TagTable.PointingToAsync(session, id, image) : [reference.Tag!.Value.Text];
+                ? await TagTable.HoldingAsync(session, id, image) : [reference.Tag!.Value.Text];
             if (FindImmutable(known, going) is { } frozen) return frozen;
         }
 

@@ -9,10 +9,19 @@ namespace Berth.Registry;
 /// <param name="Taken">Tags that point elsewhere by now, and were left there.</param>
 /// <param name="Lost">Tags whose manifests are gone for good.</param>
 internal sealed record Restored(
-    int Manifests, IReadOnlyList<string> Tags, IReadOnlyList<string> Taken, IReadOnlyList<string> Lost);
+    int Manifests, IReadOnlyList<string> Tags, IReadOnlyList<string> Taken, IReadOnlyList<string> Lost)
+{
+    /// <summary>Those taken that a rule keeps where they are.</summary>
+    public IReadOnlyList<string> Frozen { get; init; } = [];
+
+    public IEnumerable<string> Movable => Taken.Except(Frozen, StringComparer.Ordinal);
+
+    /// <summary>What was private would become public: nothing was done.</summary>
+    public bool IsExposed { get; init; }
+}
 
 /// <summary>Brings back what <see cref="Removal"/> put into the trash.</summary>
-internal sealed class Restoring(RepositoryChanges changes, TagTable tags, TimeProvider clock)
+internal sealed class Restoring(RepositoryChanges changes, TagTable tags, TagRules rules, TimeProvider clock)
 {
     /// <summary>In one statement.</summary>
     private const int Batch = 500;
@@ -26,24 +35,36 @@ internal sealed class Restoring(RepositoryChanges changes, TagTable tags, TimePr
     /// <param name="movesTags">Whether tags that point elsewhere by now move back; null to change nothing then.</param>
     /// <param name="cancellation">Cancels, unless the commit has begun.</param>
     /// <returns>Null if the entry is not there any more.</returns>
-    public Task<Restored?> RestoreAsync(
-        TrashRow row, Actor actor, bool? movesTags, CancellationToken cancellation) => changes.RunAsync<Restored?>(
-            RepositoryName.Parse(row.Repository), RepositoryLock.Exclusive, isDurable: true,
+    public async Task<Restored?> RestoreAsync(
+        TrashRow row, Actor actor, bool? movesTags, CancellationToken cancellation)
+    {
+        var repository = RepositoryName.Parse(row.Repository);
+        var known = await rules.OfAsync(repository, cancellation);
+        return await changes.RunAsync<Restored?>(
+            repository, RepositoryLock.Exclusive, isDurable: true,
             async change =>
             {
-                if (await TrashTable.FindAsync(change.Session, row.Id) is null) return null;
-                var found = await CheckAsync(change.Session, row);
-                if (movesTags is null && found.Taken.Count + found.Lost.Count > 0) return found;
+                // Of one that is due, a part may be gone already.
+                if (await TrashTable.FindAsync(change.Session, row.Id) is not { } now
+                    || now.PurgeAt <= clock.GetUtcNow())
+                {
+                    return null;
+                }
+
+                var found = await CheckAsync(change.Session, row, known);
+                if (found.IsExposed || (movesTags is null && found.Taken.Count + found.Lost.Count > 0)) return found;
                 await ReturnRepositoryAsync(change, row);
                 var count = 0;
                 while (await TrashTable.ManifestsAsync(change.Session, row.Id, Batch) is { Count: > 0 } digests)
                     count += await BringBackAsync(change, row.RepositoryId, digests);
-                if (movesTags == true) found = found with { Tags = [.. found.Tags, .. found.Taken], Taken = [] };
+                if (movesTags == true)
+                    found = found with { Tags = [.. found.Tags, .. found.Movable], Taken = found.Frozen };
                 count += await ReturnTagsAsync(change, row, [.. found.Tags], actor);
                 await TrashTable.RemoveAsync(change.Session, row);
                 return found with { Manifests = count };
             },
             cancellation);
+    }
 
     /// <summary>Brings manifests back if all of them are in the trash.</summary>
     public async ValueTask<bool> TryBringBackAsync(
@@ -55,15 +76,24 @@ internal sealed class Restoring(RepositoryChanges changes, TagTable tags, TimePr
         return true;
     }
 
-    /// <summary>A manifest was pushed: what went into the trash because it was its subject comes back.</summary>
-    public async ValueTask NotePushedAsync(RepositoryChange change, long repositoryId, Digest digest)
+    /// <summary>A manifest was pushed: what is in the trash because of it comes back.</summary>
+    public async ValueTask NotePushedAsync(
+        RepositoryChange change, long repositoryId, Digest digest, Actor actor)
     {
-        var referrers = await TrashTable.ForgetPushedAsync(change.Session, repositoryId, digest);
-        if (referrers.Count > 0) await BringBackAsync(change, repositoryId, referrers);
+        var (manifests, attached) = await TrashTable.ForgetPushedAsync(change.Session, repositoryId, digest);
+        if (manifests.Count > 0) await BringBackAsync(change, repositoryId, manifests);
+        foreach (var (name, target) in attached)
+        {
+            if (!await ManifestTable.ExistsAsync(change.Session, repositoryId, Digest.Parse(target))) continue;
+            await tags.MoveAsync(
+                change.Session, repositoryId, Tag.Parse(name), Digest.Parse(target), actor, TagActions.Restore);
+            change.NoteManifest(name);
+        }
     }
 
     /// <summary>Which tags can come back.</summary>
-    private static async ValueTask<Restored> CheckAsync(Session session, TrashRow row)
+    private static async ValueTask<Restored> CheckAsync(
+        Session session, TrashRow row, IReadOnlyList<TagRule> rules)
     {
         var (free, taken, lost) = (new List<string>(), new List<string>(), new List<string>());
         var wanted = await TrashTable.TagsAsync(session, row.Id, int.MaxValue);
@@ -82,14 +112,19 @@ internal sealed class Restoring(RepositoryChanges changes, TagTable tags, TimePr
             }
         }
 
-        return new Restored(0, free, taken, lost);
+        var repository = await NamespaceTable.FindAsync(session, row.Repository);
+        return new Restored(0, free, taken, lost)
+        {
+            Frozen = taken.FindAll(tag => TagRules.FindImmutable(rules, tag) is not null),
+            IsExposed = repository is { IsPublic: true } && !row.IsPublic,
+        };
     }
 
     private static async ValueTask ReturnRepositoryAsync(RepositoryChange change, TrashRow row)
     {
         var isGone = await NamespaceTable.FindAsync(change.Session, row.Repository) is null;
         await change.GetIdAsync();
-        if (!isGone || row.Kind != TrashKinds.Repository) return;
+        if (!isGone) return;
         await NamespaceTable.SetPublicAsync(change.Session, row.Repository, row.IsPublic);
         await AccessVersion.AdvanceAsync(change.Session);
     }
@@ -110,6 +145,8 @@ internal sealed class Restoring(RepositoryChanges changes, TagTable tags, TimePr
                 await tags.MoveAsync(
                     change.Session, row.RepositoryId, Tag.Parse(name), Digest.Parse(digest), actor,
                     TagActions.Restore);
+                await TrashTable.ReturnTagAsync(
+                    change.Session, row.Id, row.RepositoryId, name, clock.GetUtcNow().ToUnixTimeMilliseconds());
                 change.NoteManifest(name);
             }
         }

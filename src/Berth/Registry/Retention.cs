@@ -34,9 +34,8 @@ internal sealed class Retention(
                 var ms = now.ToUnixTimeMilliseconds();
                 var pinned = await RetentionTable.PinnedAsync(session, id, repository.Text, ms);
                 var isPinned = pinned.ToHashSet(StringComparer.Ordinal);
-                var tags = (await RetentionTable.TagsAsync(session, id)).ConvertAll(tag => new RetainedTag(
-                    tag.Name, tag.Digest, Later(tag.PushedAt, tag.MovedAt)!.Value,
-                    Later(tag.PulledAt, tag.ManifestPulledAt), tag.IsPinned || isPinned.Contains(tag.Digest)));
+                var tags = (await RetentionTable.TagsAsync(session, id)).ConvertAll(
+                    tag => Of(tag, isPinned.Contains(tag.Digest)));
                 var untagged = known.Where(rule => rule.Spec.UntaggedSeconds is not null)
                     .Select(rule => rule.Spec.UntaggedSeconds!.Value).DefaultIfEmpty(0).Min();
                 var alone = untagged == 0 ? [] : await RetentionTable.UntaggedAsync(
@@ -55,13 +54,14 @@ internal sealed class Retention(
         var images = plan.Tags.Where(one => one.Goes).GroupBy(one => one.Tag.Digest, one => one.Tag.Name)
             .Select(image => (Digest: Digest.Parse(image.Key), Tags: (IReadOnlyCollection<string>)[.. image]))
             .Concat(plan.Untagged.Select(digest => (Digest.Parse(digest), (IReadOnlyCollection<string>)[])));
+        var planned = plan.Tags.ToDictionary(one => one.Tag.Name, one => one.Tag, StringComparer.Ordinal);
         var (tags, manifests) = (0, 0);
         foreach (var some in images.Chunk(Batch))
         {
             cancellation.ThrowIfCancellationRequested();
             var (gone, with) = await changes.RunAsync(
                 repository, RepositoryLock.Exclusive, isDurable: false,
-                change => ApplyAsync(change, some), cancellation);
+                change => ApplyAsync(change, some, planned), cancellation);
             (tags, manifests) = (tags + gone, manifests + with);
         }
 
@@ -96,36 +96,47 @@ internal sealed class Retention(
     /// <returns>How many.</returns>
     public async Task<int> ExpireAsync(CancellationToken cancellation)
     {
-        var (count, frozen) = (0, 0);
+        var (count, before) = (0, clock.GetUtcNow().ToUnixTimeMilliseconds());
+        ExpiredTag? last = null;
         while (true)
         {
-            var before = clock.GetUtcNow().ToUnixTimeMilliseconds();
             var due = await database.ReadAsync(
-                session => TagTable.ExpiredAsync(session, before, Batch + frozen), cancellation);
-            if (due.Count == frozen) return count;
-            frozen = 0;
+                session => TagTable.ExpiredAsync(session, before, last, Batch), cancellation);
             foreach (var group in due.GroupBy(one => one.Repository, one => one.Tag))
             {
                 var repository = RepositoryName.Parse(group.Key);
                 var known = await rules.OfAsync(repository, cancellation);
                 List<string> going = [.. group.Where(tag => TagRules.FindImmutable(known, tag) is null)];
-                frozen += group.Count() - going.Count;
+                if (going.Count == 0) continue;
                 count += await changes.RunAsync(
                     repository, RepositoryLock.Exclusive, isDurable: false,
                     change => ExpireAsync(change, going, before), cancellation);
             }
+
+            if (due.Count < Batch) return count;
+            last = due[^1];
         }
     }
 
     private async ValueTask<(int Tags, int Manifests)> ApplyAsync(
-        RepositoryChange change, (Digest Digest, IReadOnlyCollection<string> Tags)[] images)
+        RepositoryChange change, (Digest Digest, IReadOnlyCollection<string> Tags)[] images,
+        Dictionary<string, RetainedTag> planned)
     {
         if (await change.FindIdAsync() is not { } id) return (0, 0);
         var (tags, manifests) = (0, 0);
-        foreach (var (digest, names) in images)
+        foreach (var (digest, all) in images)
         {
-            if (names.Count > 0)
+            if (await PinTable.IsPinnedAsync(change.Session, id, digest)) continue;
+            if (all.Count > 0)
             {
+                var names = new List<string>();
+                foreach (var name in all)
+                {
+                    // What was pulled, pushed or pinned since it was planned is looked at by the next run.
+                    var row = await TagTable.FindRowAsync(change.Session, id, name);
+                    if (row is not null && Of(row, isPinned: false) == planned[name]) names.Add(name);
+                }
+
                 var (gone, with) = await removal.RemoveTaggedAsync(
                     change, id, digest, names, Self, TrashReasons.Retention);
                 (tags, manifests) = (tags + gone, manifests + with);
@@ -148,13 +159,22 @@ internal sealed class Retention(
         {
             // It may have been moved, or given more time, since.
             var row = await TagTable.FindRowAsync(change.Session, id, tag);
-            if (row?.ExpiresAt?.ToUnixTimeMilliseconds() is not { } at || at > before || row.IsPinned) continue;
+            if (row?.ExpiresAt?.ToUnixTimeMilliseconds() is not { } at || at > before || row.IsPinned
+                || await PinTable.IsPinnedAsync(change.Session, id, Digest.Parse(row.Digest)))
+            {
+                continue;
+            }
+
             count += (await removal.RemoveTaggedAsync(
                 change, id, Digest.Parse(row.Digest), [tag], Self, TrashReasons.Expired)).Tags;
         }
 
         return count;
     }
+
+    private static RetainedTag Of(TagRow tag, bool isPinned) => new(
+        tag.Name, tag.Digest, Later(tag.PushedAt, tag.MovedAt)!.Value, Later(tag.PulledAt, tag.ManifestPulledAt),
+        tag.IsPinned || isPinned);
 
     private static DateTimeOffset? Later(DateTimeOffset? one, DateTimeOffset? other) =>
         one is null || other > one ? other : one;

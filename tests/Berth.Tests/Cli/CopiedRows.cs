@@ -14,7 +14,7 @@ internal static class CopiedRows
         "INSERT INTO team VALUES (1, 2, 'dev', '', 1, 'x', 1)",
         "INSERT INTO team_member VALUES (1, 1)",
         "INSERT INTO team_group VALUES (1, 'ldap', 'dev')",
-        "INSERT INTO trash_manifest VALUES (1, 'd', 1, 't', 1, 'a', 's', '', 1, 'x', 2, 3, 4)",
+        "INSERT INTO trash_manifest VALUES (1, 'd', 1, 't', 1, 'a', 's', '', 1, 'x', 2, 3)",
         "INSERT INTO pull_day VALUES (1, 20000, 3)",
         "INSERT INTO tag_rule VALUES (1, 'team/**', 'team', '{}', 1, 'x', 2)",
         "INSERT INTO pin_list VALUES ('cluster', 1, 'x', 2)",

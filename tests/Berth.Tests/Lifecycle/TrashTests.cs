@@ -116,6 +116,17 @@ public sealed class TrashTests : IAsyncLifetime
         await images.IsAsync("GET", $"/v2/a/app/blobs/{ImagePusher.DigestOf("child")}", 200);
     }
 
+    /// <summary>The trash numbers its entries, and the database its repositories: they are not the same.</summary>
+    [Fact]
+    public async Task A_repository_is_deleted_and_no_other()
+    {
+        foreach (var repository in new[] { "a/one", "a/two", "a/three" })
+            await images.PushAsync(repository, "v1", "layer");
+        await images.ApiAsync("DELETE", "/repositories/a/three", null, 204);
+        await images.IsAsync("GET", "/v2/a/three/manifests/v1", 404);
+        foreach (var kept in new[] { "a/one", "a/two" }) await images.IsAsync("GET", $"/v2/{kept}/manifests/v1", 200);
+    }
+
     [Fact]
     public async Task What_was_in_the_trash_for_its_time_goes_for_good()
     {
@@ -252,6 +263,52 @@ public sealed class TrashTests : IAsyncLifetime
         var entry = (await ListAsync("?repository=a/app")).Single();
         await images.ApiAsync("POST", $"/trash/{entry.Of("id")}/restore", "{}", 200);
         await images.IsAsync("GET", $"/v2/a/app/blobs/{blob}", 200);
+    }
+
+    [Fact]
+    public async Task An_image_that_two_deleted_indexes_share_stays_for_the_one_that_is_left()
+    {
+        var child = await images.PushAsync("a/app", null, "child");
+        var (one, other) = (
+            await images.PushIndexAsync("a/app", "one", child),
+            await images.PushIndexAsync("a/app", "other", child, child));
+        foreach (var index in new[] { one, other }) await images.IsAsync("DELETE", $"/v2/a/app/manifests/{index}", 202);
+        var entries = await ListAsync("?repository=a/app");
+        await images.ApiAsync("DELETE", $"/trash/{entries[0].Of("id")}", null, 200);
+        await Eventually.TrueAsync(async () => (await ListAsync("?repository=a/app")).Count == 1);
+        await images.ApiAsync("POST", $"/trash/{entries[1].Of("id")}/restore", "{}", 200);
+        foreach (var back in new[] { "one", child }) await images.IsAsync("GET", $"/v2/a/app/manifests/{back}", 200);
+        clock.Advance(10 * Keep);
+        await CollectAsync();
+        await images.IsAsync("GET", $"/v2/a/app/blobs/{ImagePusher.DigestOf("child")}", 200);
+    }
+
+    [Fact]
+    public async Task An_image_that_is_pushed_again_gets_its_signature_back()
+    {
+        var digest = await images.PushAsync("a/app", "v1", "layer");
+        var signature = digest.Replace(':', '-') + ".sig";
+        await images.PushAsync("a/app", signature, "signature");
+        await images.IsAsync("DELETE", $"/v2/a/app/manifests/{digest}", 202);
+        Assert.Empty(await images.TagsAsync("a/app"));
+        await images.PushAsync("a/app", "v2", "layer");
+        Assert.Equal([signature, "v2"], await images.TagsAsync("a/app"));
+        await images.IsAsync("GET", $"/v2/a/app/manifests/{signature}", 200);
+    }
+
+    [Fact]
+    public async Task What_is_due_can_not_be_restored_any_more_and_what_was_private_not_into_the_open()
+    {
+        await images.PushAsync("a/app", "v1", "layer");
+        await images.ApiAsync("DELETE", "/repositories/a/app", null, 204);
+        var entry = (await ListAsync("?repository=a/app")).Single().Of("id");
+        await images.PushAsync("a/app", "v2", "layer");
+        await images.ApiAsync("PATCH", "/repositories/a/app", """{"isPublic":true}""", 200);
+        var refused = await images.ApiAsync("POST", $"/trash/{entry}/restore", "{}", 409);
+        Assert.Contains("make it private first", refused.Of("detail"));
+        Assert.Equal(["v2"], await images.TagsAsync("a/app"));
+        clock.Advance(Keep);
+        await images.ApiAsync("POST", $"/trash/{entry}/restore", "{}", 404);
     }
 
     [Fact]

@@ -1,4 +1,5 @@
--- oldest: 1
+-- oldest: 14
+-- An older Berth would delete bodies that only the trash needs, so it can't run beside this one.
 -- What was deleted and can be brought back until purge_at. kind is tag, manifest or repository; name is the tag or the
 -- digest, empty for a repository. reason is deleted, untagged, retention or expired.
 CREATE TABLE trash (
@@ -30,7 +31,6 @@ CREATE TABLE trash_manifest (
     pushed_at BIGINT NOT NULL,
     pushed_by TEXT NOT NULL,
     review_since BIGINT,
-    pulled_at BIGINT,
     expires_after_ms BIGINT,
     PRIMARY KEY (repository_id, digest)
 ) {clustered};
@@ -45,6 +45,7 @@ CREATE TABLE trash_tag (
     moved_by TEXT NOT NULL,
     pulled_at BIGINT,
     is_pinned BIGINT NOT NULL,
+    expires_at BIGINT,
     PRIMARY KEY (trash_id, name)
 ) {clustered};
 
