@@ -81,7 +81,8 @@ internal sealed class TagIntake(RepositoryChanges changes, TagTable tags, TagRul
     private static string? ReasonToKeep(TagPlace? place, ImportedTag tag) => place switch
     {
         null => null,
-        _ when place.MovedBy != Actor.Name => $"it is {place.Digest} here, pushed by {place.MovedBy}; --overwrite moves it",
+        _ when place.MovedBy != Actor.Name =>
+            $"it is {place.Digest} here, pushed by {place.MovedBy}; --overwrite moves it",
         _ when place.MovedAt >= Rounded(tag.MovedAt) =>
             $"it is {place.Digest} here, from a newer import; --overwrite moves it",
         _ => null,

@@ -1,6 +1,7 @@
 using System.Formats.Tar;
 using System.Text;
 using System.Text.Json.Nodes;
+using Berth.Import;
 using Berth.Settings;
 using Berth.Tests.Access;
 using Berth.Tests.Cli;
@@ -246,9 +247,17 @@ public sealed class ImageArchiveTests : IAsyncLifetime
         return path;
     }
 
+    /// <summary>What can be seen at once is refused before the registry is asked.</summary>
     private async Task RefuseAsync(string words, Action<TarWriter> write, int exitCode = 2)
     {
-        var run = await moved.ImportAsync(await WriteAsync(write), "a/b:1", "--yes");
-        Assert.Contains(words, run.Is(exitCode).Errors);
+        var path = await WriteAsync(write);
+        if (exitCode == 2)
+        {
+            var refusal = await Assert.ThrowsAsync<InvalidDataException>(() => ImageArchive.OpenAsync(path, Stop));
+            Assert.Contains(words, refusal.Message);
+            return;
+        }
+
+        Assert.Contains(words, (await moved.ImportAsync(path, "a/b:1", "--yes")).Is(exitCode).Errors);
     }
 }
