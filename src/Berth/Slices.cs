@@ -2,6 +2,7 @@ using Berth.Access;
 using Berth.Audit;
 using Berth.Api;
 using Berth.Identity;
+using Berth.Import;
 using Berth.Jobs;
 using Berth.Lifecycle;
 using Berth.Registry;
@@ -23,6 +24,7 @@ internal static class Slices
         new UploadsSlice(),
         new JobsSlice(),
         new LifecycleSlice(),
+        new ImportSlice(),
         new TelemetrySlice(),
     ];
 }

@@ -2,6 +2,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Berth.Access;
+using Berth.Import;
 using Berth.Metadata;
 
 namespace Berth.Api;
@@ -34,6 +35,10 @@ namespace Berth.Api;
 [JsonSerializable(typeof(Listed<CollectionView>))]
 [JsonSerializable(typeof(NewCollection))]
 [JsonSerializable(typeof(GarbageReport))]
+[JsonSerializable(typeof(Listed<ImportView>))]
+[JsonSerializable(typeof(NewImport))]
+[JsonSerializable(typeof(Listed<ImportNote>))]
+[JsonSerializable(typeof(ImportForecast))]
 [JsonSerializable(typeof(Listed<MemberView>))]
 [JsonSerializable(typeof(Membership))]
 [JsonSerializable(typeof(Listed<TeamView>))]

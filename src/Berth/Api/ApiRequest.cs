@@ -16,6 +16,9 @@ internal sealed record ApiCaller(Caller Caller, CallerRights Rights, bool IsAdmi
     /// <summary>Whether they may see everything.</summary>
     public bool IsStaff => IsAdministrator || Rights.Account?.Role == RegistryRole.Auditor;
 
+    /// <summary>Whether it is a command on the machine itself, which can do everything anyway.</summary>
+    public bool IsOperator => Caller.Method == SignInMethod.Console;
+
     public string Name => Caller.Name;
 }
 

@@ -33,6 +33,7 @@ internal static class ApiRoutes
         MapTagRules(Tagged("tag rules"), services.GetRequiredService<TagRuleEndpoints>());
         MapRetention(Tagged("retention"), services);
         MapCollections(Tagged("garbage"), services.GetRequiredService<CollectionEndpoints>());
+        MapImports(Tagged("imports"), services.GetRequiredService<ImportEndpoints>());
         MapInvitations(Tagged("invitations"), services.GetRequiredService<InvitationEndpoints>());
         Tagged("audit").MapGet("/audit", handler: services.GetRequiredService<AuditEndpoints>().ListAsync)
             .Requires(ApiRight.Staff, "Show who did what, the newest first").Lists(AuditEndpoints.Filters);
@@ -241,6 +242,20 @@ internal static class ApiRoutes
             .Requires(ApiRight.Staff, "Show how far a collection is, and what it removed").Unnoted();
         api.MapGet("/garbage-collections/estimate", collections.EstimateAsync)
             .Requires(ApiRight.Staff, "What a collection would remove now");
+    }
+
+    private static void MapImports(RouteGroupBuilder api, ImportEndpoints imports)
+    {
+        api.MapGet("/imports", handler: imports.ListAsync)
+            .Requires(ApiRight.Administrator, "List the imports that were asked for, the latest first").Lists();
+        api.MapPost("/imports", imports.AddAsync)
+            .Requires(ApiRight.Administrator, "Import a registry: only for commands on the machine itself").Makes();
+        api.MapGet("/imports/{id:long}", imports.GetAsync)
+            .Requires(ApiRight.Administrator, "Show how far an import is, and what it brought").Unnoted();
+        api.MapGet("/imports/{id:long}/notes", imports.NotesAsync)
+            .Requires(ApiRight.Administrator, "List what an import could not take, or left as it is").Lists();
+        api.MapGet("/imports/estimate", imports.EstimateAsync)
+            .Requires(ApiRight.Administrator, "What an import would bring: only for commands on the machine itself");
     }
 
     private static void MapRepositories(RouteGroupBuilder api, RepositoryEndpoints repositories)

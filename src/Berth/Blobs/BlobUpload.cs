@@ -69,6 +69,12 @@ internal abstract class BlobUpload(UploadId id, RepositoryName repository, Diges
         }
     }
 
+    /// <summary>
+    /// Takes all of a file as the content, without a copy: from then on nobody may write to that file. False if that is
+    /// not possible here.
+    /// </summary>
+    public virtual bool TryLink(string file) => false;
+
     /// <summary>Discards everything since <see cref="BeginRequest"/>, and nothing else.</summary>
     public abstract ValueTask RewindAsync(CancellationToken cancellation);
 

@@ -94,13 +94,17 @@ internal sealed partial class FileBlobStore
     {
         try
         {
-            using var handle = File.OpenHandle(file.Path, FileMode.Open, FileAccess.ReadWrite);
+            // To sync a file it need not be open for writing, which one that was linked may not allow.
+            using var handle = File.OpenHandle(
+                file.Path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
             var path = file.IsSuspect ? CopyChecked(blob.Digest, handle) : Sync(file, handle);
             if (path is not null && FileLength.Of(path) == blob.SizeBytes)
             {
                 blob.HasUnsyncedName = true;
                 File.Move(path, BlobPath(blob.Digest), overwrite: true);
-                if (file.IsSuspect) TryDelete(file.Path);
+
+                // If both were names of one file already, the move has done nothing.
+                if (file.IsSuspect || File.Exists(file.Path)) TryDelete(file.Path);
                 return true;
             }
 

@@ -1,4 +1,5 @@
 using System.Buffers;
+using Berth.Disk;
 using Berth.Oci;
 using Microsoft.Win32.SafeHandles;
 
@@ -26,6 +27,9 @@ internal sealed class FileBlobUpload : BlobUpload
     private long hashed;
     private bool isHashCurrent;
 
+    /// <summary>Whether the file belongs to somebody else too, and is only read.</summary>
+    private bool isLinked;
+
     /// <param name="id">Which.</param>
     /// <param name="repository">Where it was started.</param>
     /// <param name="algorithm">The algorithm that its digest will most likely have.</param>
@@ -47,6 +51,15 @@ internal sealed class FileBlobUpload : BlobUpload
     public string Path { get; }
 
     public override string? State => FileUploadState.Write(hash, hashed);
+
+    public override bool TryLink(string file)
+    {
+        if (Offset > 0 || this.file is not null || !HardLink.TryCreate(file, Path)) return false;
+        isLinked = true;
+        Offset = new FileInfo(Path).Length;
+        isHashCurrent = hashed == Offset;
+        return true;
+    }
 
     public override ValueTask RewindAsync(CancellationToken cancellation)
     {
@@ -77,6 +90,7 @@ internal sealed class FileBlobUpload : BlobUpload
 
     protected override async ValueTask StoreAsync(ReadOnlySequence<byte> batch, CancellationToken cancellation)
     {
+        if (isLinked) throw new InvalidOperationException($"{Path} is linked, and must not be written to");
         try
         {
             if (MayWriteDirectly()) await StoreDirectlyAsync(batch);
@@ -137,6 +151,7 @@ internal sealed class FileBlobUpload : BlobUpload
 
     private void Forget(long offset)
     {
+        if (isLinked) throw new InvalidOperationException($"{Path} is linked, and must not be cut");
         RandomAccess.SetLength(File(), offset);
         Offset = offset;
         if (hashed > offset) StartHash(Algorithm);
@@ -192,5 +207,6 @@ internal sealed class FileBlobUpload : BlobUpload
     }
 
     private SafeFileHandle File() => file ??= System.IO.File.OpenHandle(
-        Path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+        Path, isLinked ? FileMode.Open : FileMode.OpenOrCreate, isLinked ? FileAccess.Read : FileAccess.ReadWrite,
+        FileShare.ReadWrite | FileShare.Delete);
 }

@@ -23,6 +23,7 @@ internal sealed class ApiConnection : IAsyncDisposable
 
     private readonly HttpClient client;
     private readonly LocalApi? local;
+    private readonly Func<RemoteImages>? openImages;
 
     /// <param name="local">The API on this machine.</param>
     public ApiConnection(LocalApi local)
@@ -46,7 +47,11 @@ internal sealed class ApiConnection : IAsyncDisposable
             Timeout = LongestRequest,
         };
         client.DefaultRequestHeaders.Authorization = credentials;
+        openImages = () => new RemoteImages(server, credentials, HandlerFor(files));
     }
+
+    /// <summary>The way to the images of the server; only if a server is asked.</summary>
+    public RemoteImages OpenImages() => openImages!();
 
     /// <summary>Whether it is the operator who asks, on the database itself.</summary>
     public bool IsLocal => local is not null;

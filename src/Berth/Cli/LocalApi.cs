@@ -51,7 +51,11 @@ internal sealed class LocalApi : IAsyncDisposable
             var server = new LocalServer();
             var app = Build(settings, database, server);
             await app.StartAsync(cancellation);
-            return new LocalApi(app, folder, server, settings);
+
+            // From here on it is as if it had been there: a command may do work as a node, which takes the folder.
+            if (settings.Storage.InMemory is not null) return new LocalApi(app, folder, server, settings);
+            folder?.Dispose();
+            return new LocalApi(app, folder: null, server, settings);
         }
         catch
         {

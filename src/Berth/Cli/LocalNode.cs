@@ -1,7 +1,9 @@
 using Berth.Hosting;
+using Berth.Import;
 using Berth.Jobs;
 using Berth.Lifecycle;
 using Berth.Metadata;
+using Berth.Registry;
 using Berth.Settings;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Http.Features;
@@ -71,6 +73,9 @@ internal sealed class LocalNode : IAsyncDisposable
         services.AddHostedService(provider => provider.GetRequiredService<JobRunner>());
         services.AddSingleton(settings.Storage.Maintenance.Gc).AddSingleton<GarbageCollector>()
             .AddSingleton<Job, RequestedCollectionJob>().AddSingleton<Job, RequestedRetentionJob>();
+        services.AddSingleton<ManifestWriter>().AddSingleton<ImageLabels>();
+        ImportSlice.AddJob(services);
+        if (!settings.Storage.IsRemote) services.AddHostedService<BlobSettling>();
         return builder.Build();
     }
 

@@ -7,9 +7,8 @@ namespace Berth.Hosting;
 /// </summary>
 internal static class ForeignFolder
 {
-    private const string Advice = "Berth can't read that yet (berth import is planned): set "
-        + "storage.filesystem.rootdirectory to an empty folder, run both, and copy the images as "
-        + "docs/moving-from-registry2.md says";
+    private const string Advice = "Set storage.filesystem.rootdirectory to an empty folder, and let `berth import` "
+        + "bring what is here, as docs/moving-in.md says";
 
     /// <summary>What Berth, file systems and snapshots create, and what keeps an empty folder in git.</summary>
     private static readonly HashSet<string> Tolerated =

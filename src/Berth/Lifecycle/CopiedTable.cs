@@ -48,6 +48,8 @@ internal sealed record CopiedTable(string Name, IReadOnlyList<string> Key, bool 
         new("upload", ["id"]),
         new("signing_key", ["purpose"]),
         new("garbage_collection", ["id"], HasIdentity: true),
+        new("registry_import", ["id"], HasIdentity: true),
+        new("import_note", ["id"], HasIdentity: true),
         new("job", ["id"], HasIdentity: true),
         new("job_history", ["id"], HasIdentity: true),
     ];

@@ -67,12 +67,24 @@ internal abstract partial class UploadLease(Uploads uploads, BlobUpload content)
         }
     }
 
+    /// <summary>
+    /// Takes all of a file as the content, without a copy: from then on nobody may write to that file. False if that is
+    /// not possible here.
+    /// </summary>
+    public bool TryLink(string file) => content.TryLink(file);
+
     /// <summary>Discards what this request has appended.</summary>
     public ValueTask RewindAsync(CancellationToken cancellation) => content.RewindAsync(cancellation);
 
-    /// <summary>The digest of everything received. If content has to be read again for it, the log says so.</summary>
-    public ValueTask<Digest> ComputeDigestAsync(DigestAlgorithm algorithm, CancellationToken cancellation) =>
-        content.ComputeDigestAsync(algorithm, ReportRead, cancellation);
+    /// <summary>The digest of everything received.</summary>
+    /// <param name="algorithm">Which.</param>
+    /// <param name="cancellation">Cancels.</param>
+    /// <param name="read">
+    /// Called with the length of each piece that has to be read again; null: the log says so.
+    /// </param>
+    public ValueTask<Digest> ComputeDigestAsync(
+        DigestAlgorithm algorithm, CancellationToken cancellation, Action<int>? read = null) =>
+        content.ComputeDigestAsync(algorithm, read ?? ReportRead, cancellation);
 
     /// <summary>Turns the upload, whose digest was checked, into a blob and links it in the repository.</summary>
     /// <exception cref="UploadLostException">What it received is no longer in the store.</exception>

@@ -43,6 +43,22 @@ public static class SettingsFile
         return new SettingsResult(inOrder.Any(f => f.Severity == Severity.Error) ? null : settings, inOrder);
     }
 
+    /// <summary>
+    /// Where a file says that content is stored, whatever else is in it: that of another registry, which is only read.
+    /// </summary>
+    /// <returns>Null if one of the faults is an error.</returns>
+    public static (StorageSettings? Storage, IReadOnlyList<SettingsFault> Faults) LoadStorage(string path)
+    {
+        var faults = new List<SettingsFault>();
+        if (Read(path, faults) is not { } root) return (null, faults);
+        DistributionForms.Normalize(root, faults);
+        foreach (var other in root.Entries.Keys.Where(key => key != "storage").ToList()) root.Entries.Remove(other);
+        faults.Clear();
+        var settings = new SettingsBinder(faults).Bind(root);
+        var isFaulty = faults.Any(fault => fault.Severity == Severity.Error);
+        return (isFaulty || root.Entries.Count == 0 ? null : settings.Storage, faults);
+    }
+
     private static MappingNode? Read(string path, List<SettingsFault> faults)
     {
         var text = ReadText(path, faults);

@@ -9,6 +9,8 @@ internal static class CopiedRows
     [
         "INSERT INTO signing_key (purpose, secret, created_at) VALUES ('token', x'01', 1)",
         "INSERT INTO garbage_collection VALUES (1, 1, 'done', 1, 'x', 1, 1, 1, 2, 3, 4, 'y', 1, 5)",
+        "INSERT INTO registry_import VALUES (1, '', '', 0, '', 1, '', 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1)",
+        "INSERT INTO import_note VALUES (1, 1, '', '', '')",
         "INSERT INTO organization_member VALUES (2, 1, 'owner', 1, 'x')",
         "INSERT INTO notice VALUES (1, '')",
         "INSERT INTO team VALUES (1, 2, 'dev', '', 1, 'x', 1)",

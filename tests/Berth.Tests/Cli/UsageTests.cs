@@ -12,7 +12,7 @@ public class UsageTests
     [InlineData("audit list --limit 3", "berth: there is no option --limit\nRun `berth audit list --help`")]
     [InlineData("user add", "berth: NAME is missing\nRun `berth user add --help`")]
     [InlineData("grant add --role reader", "berth: WHO and NAMES are missing\n")]
-    [InlineData("import", "berth: there is no command import\n")]
+    [InlineData("mirror", "berth: there is no command mirror\n")]
     [InlineData("config chek", "berth: there is no command chek; did you mean check?\nRun `berth config --help`")]
     [InlineData("verify --dryrun", "berth: there is no option --dryrun\nRun `berth verify --help`")]
     [InlineData("serve config.yml", "berth: unexpected argument config.yml; did you mean --config config.yml?\n")]
