@@ -79,6 +79,11 @@ internal abstract class ObjectStore(ObjectCalls calls) : IDisposable
     /// <summary>Writes an object in one request.</summary>
     public abstract Task PutAsync(string key, PartBuffer content, CancellationToken cancellation);
 
+    /// <summary>
+    /// Writes an object unless there is one already; false if there is. Stores that can't check this write it anyway.
+    /// </summary>
+    public abstract Task<bool> PutNewAsync(string key, PartBuffer content, CancellationToken cancellation);
+
     /// <summary>Deletes an object, if it exists. False if it has another ETag.</summary>
     /// <param name="key">The object.</param>
     /// <param name="cancellation">Cancels.</param>

@@ -52,6 +52,7 @@ internal static class VerifyCommand
         IBlobStore? remote = ObjectBlobStore.Open(
             settings.Storage, TimeProvider.System, NullLogger<ObjectBlobStore>.Instance);
         var store = remote ?? new FileBlobStore(Path.GetFullPath(settings.Storage.Filesystem.RootDirectory));
+        await new StoreIdentity(database, store, TimeProvider.System).RequireAsync(mayWrite: false, cancellation);
         isDryRun |= remote is null && !PathAccess.IsWritable(store.Name);
         var verification = new Verification(
             database, store, settings.Validation, TimeProvider.System, isDryRun);

@@ -9,6 +9,7 @@ internal sealed record CopiedTable(string Name, IReadOnlyList<string> Key, bool 
     /// <summary>All tables except the list of migrations, each before those that refer to it.</summary>
     public static IReadOnlyList<CopiedTable> All { get; } =
     [
+        new("store_mark", ["id"]),
         new("repository", ["id"], HasIdentity: true),
         new("account", ["id"], HasIdentity: true),
         new("identity", ["source", "subject"]),

@@ -58,6 +58,7 @@ internal sealed class MetadataCopy(Database source, Database target)
     {
         await to.RunAsync($"DELETE FROM {ScheduledJobs}");
         await to.RunAsync("DELETE FROM job_history");
+        await to.RunAsync("DELETE FROM store_mark");
         await to.RunAsync("DELETE FROM audit_entry WHERE action = $1", AuditTable.StartAction);
         await to.RunAsync("DELETE FROM signing_key WHERE purpose = $1", SharedKeyTable.AuditPurpose);
         foreach (var table in CopiedTable.All)
