@@ -1,6 +1,7 @@
 using Berth.Access;
 using Berth.Audit;
 using Berth.Api;
+using Berth.Backups;
 using Berth.Identity;
 using Berth.Jobs;
 using Berth.Lifecycle;
@@ -23,6 +24,7 @@ internal static class Slices
         new UploadsSlice(),
         new JobsSlice(),
         new LifecycleSlice(),
+        new BackupSlice(),
         new TelemetrySlice(),
     ];
 }

@@ -28,9 +28,11 @@ public sealed partial class TidyTests
         ["Api"] =
             [
                 "Oci", "Metadata", "Registry", "Access", "Audit", "Identity", "Settings", "Distribution", "Jobs",
-                "Lifecycle",
+                "Lifecycle", "Backups",
             ],
         ["Lifecycle"] = ["Oci", "Blobs", "Metadata", "Jobs", "Registry", "Settings", "Telemetry"],
+        ["Backups"] =
+            ["Oci", "Disk", "Blobs", "Metadata", "Jobs", "Settings", "Telemetry", "Lifecycle"],
         ["Logging"] = ["Oci", "Blobs", "Metadata", "Access", "Settings", "Distribution"],
         ["Hosting"] = null,
         ["Cli"] = null,

@@ -1,11 +1,9 @@
 using System.CommandLine;
-using Berth.Blobs;
 using Berth.Hosting;
 using Berth.Lifecycle;
 using Berth.Metadata;
 using Berth.Settings;
 using Microsoft.Data.Sqlite;
-using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 
 namespace Berth.Cli;
@@ -53,11 +51,8 @@ internal static class AdoptStoreCommand
         using var folder = DataFolder.IsNeeded(settings) ? DataFolder.HoldUsed(DataFolder.RootOf(settings)) : null;
         await using var database = await Database.OpenBesideAsync(
             settings.Database, DataFolder.DatabasePathOf(settings), TimeProvider.System);
-        var remote = ObjectBlobStore.Open(
-            settings.Storage, TimeProvider.System, NullLogger<ObjectBlobStore>.Instance);
-        using var closing = remote;
-        IBlobStore store = remote is not null
-            ? remote : new FileBlobStore(Path.GetFullPath(settings.Storage.Filesystem.RootDirectory));
+        using var opened = new SettingsStore(settings);
+        var store = opened.Blobs;
         var known = await database.ReadAsync(StoreMarkTable.FindAsync, cancellation);
         var found = await store.FindMarkAsync(cancellation);
         if (known is { IsInStore: true } && known.Mark == found)

@@ -11,6 +11,7 @@ namespace Berth.Lifecycle;
 /// database     store
 /// none         none         make one: the database decides between nodes, and then marks the store under its lock
 /// M, not yet   none         the same: a start was cut off
+/// new          none, blobs  refused: the database was lost, or is the wrong one
 /// M            M            they belong together
 /// M            none, other  refused
 /// none         some         refused
@@ -19,6 +20,9 @@ namespace Berth.Lifecycle;
 internal sealed class StoreIdentity(Database database, IBlobStore store, TimeProvider clock)
 {
     private const int MarkBytes = 16;
+
+    private const string Advice = "Correct the settings under database or storage; or, if both are what you want, run "
+        + "`berth adopt-store` (docs/backup.md)";
 
     /// <summary>Whether <see cref="RequireAsync"/> has found that they belong together.</summary>
     public bool IsChecked { get; private set; }
@@ -32,7 +36,11 @@ internal sealed class StoreIdentity(Database database, IBlobStore store, TimePro
         var known = await database.ReadAsync(StoreMarkTable.FindAsync, cancellation);
         var found = await store.FindMarkAsync(cancellation);
         if (mayWrite && (known is { IsInStore: false } || (known is null && found is null)))
+        {
+            if (known is null) await RequireOwnBlobsAsync(cancellation);
             (known, found) = await BindAsync(cancellation);
+        }
+
         if (known?.Mark != found && (found is not null || known is { IsInStore: true }))
             throw Refusal(known?.Mark, found);
         IsChecked = true;
@@ -45,6 +53,16 @@ internal sealed class StoreIdentity(Database database, IBlobStore store, TimePro
         var mark = await MakeAsync(cancellation);
         await store.MarkAsync(mark.Mark, replaces: true, cancellation);
         await NoteAsync(cancellation);
+    }
+
+    /// <summary>Registries from before there were marks know blobs, or have none.</summary>
+    private async Task RequireOwnBlobsAsync(CancellationToken cancellation)
+    {
+        var isNew = await database.ReadAsync(
+            session => session.NumberAsync("SELECT 1 FROM blob LIMIT 1"), cancellation) is null;
+        if (!isNew || !await store.ListAsync(cancellation).AnyAsync(cancellation)) return;
+        throw new InvalidDataException(
+            $"there are blobs in {store.Name}, of which {database.Name}, which is new, knows none. {Advice}");
     }
 
     private async Task<(StoreMark Known, string? Found)> BindAsync(CancellationToken cancellation)
@@ -89,6 +107,5 @@ internal sealed class StoreIdentity(Database database, IBlobStore store, TimePro
             _ => $"{database.Name} and the blobs in {store.Name} do not belong together: the database's mark is "
                 + $"{known}, that of the blobs {found}",
         }
-        + ". Correct the settings under database or storage; or, if both are what you want, run `berth adopt-store` "
-        + "(docs/backup.md)");
+        + $". {Advice}");
 }
