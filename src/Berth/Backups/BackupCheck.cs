@@ -13,8 +13,8 @@ internal sealed record CheckedBackup(string Name, BackupManifest? Manifest, IRea
 }
 
 /// <summary>
-/// Finds out whether backups are whole: each blob there, of its length, and with <paramref name="isQuick"/> false of its
-/// digest. Altered blobs are moved to quarantine, so that the next backup copies them again.
+/// Finds out whether backups are whole: each blob there, of its length, and of its digest unless the check is quick.
+/// Altered blobs are moved to quarantine, so that the next backup copies them again.
 /// </summary>
 /// <param name="place">Where they lie.</param>
 /// <param name="isQuick">Whether blobs are not read.</param>
@@ -42,7 +42,8 @@ internal sealed class BackupCheck(
         var done = new List<CheckedBackup>();
         foreach (var backup in found)
         {
-            var faults = backup.Manifest is null ? [backup.Fault!] : await FindFaultsAsync(backup.Manifest, cancellation);
+            var faults = backup.Manifest is null
+                ? [backup.Fault!] : await FindFaultsAsync(backup.Manifest, cancellation);
 
             // It may have been removed meanwhile, with what only it needed.
             if (faults.Count > 0 && await place.FindAsync(backup.Name, cancellation) is null) continue;

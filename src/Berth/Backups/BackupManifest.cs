@@ -13,7 +13,7 @@ internal sealed record BackupFile(string Digest, long Bytes)
 }
 
 /// <summary>
-/// A backup: a point in time of the metadata, and the blobs that it needs. Written last, so that a backup without one is
+/// A backup: a point in time of the metadata, and the blobs that it needs. Written last: what has no manifest is
 /// unfinished.
 /// </summary>
 /// <param name="Format">Of this file and of all that it names.</param>

@@ -97,7 +97,8 @@ internal static class BackupCommand
             bar.Value = Math.Min(progress.BytesDone, bar.MaxValue);
             bar.Description = progress.Step;
         },
-        () => $"{progress.Step}: {VerifyCommand.Bytes(progress.BytesDone)} of {VerifyCommand.Bytes(progress.BytesToDo)}");
+        () => $"{progress.Step}: {VerifyCommand.Bytes(progress.BytesDone)} of "
+            + VerifyCommand.Bytes(progress.BytesToDo));
 
     private static Command CreateList()
     {
@@ -192,7 +193,11 @@ internal static class BackupCommand
             + $"{VerifyCommand.Count(manifest.Blobs, "blob")} ({VerifyCommand.Bytes(manifest.Bytes)}), of which "
             + $"{manifest.NewBlobs:N0} ({VerifyCommand.Bytes(manifest.NewBytes)}) are new.");
         if (made.Removed.Count > 0)
-            Console.WriteLine($"Removed {string.Join(", ", made.Removed)}: {VerifyCommand.Bytes(made.FreedBytes)} freed.");
+        {
+            Console.WriteLine(
+                $"Removed {string.Join(", ", made.Removed)}: {VerifyCommand.Bytes(made.FreedBytes)} freed.");
+        }
+
         foreach (var missing in run.Missing) Console.WriteLine($"Not in the backup: {missing}");
         if (manifest.Missing == 0) return 0;
         Console.WriteLine(

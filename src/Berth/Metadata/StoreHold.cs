@@ -4,7 +4,8 @@ namespace Berth.Metadata;
 
 /// <summary>
 /// Keeps the collector from deleting blobs while something copies them: a row with an end, which is moved on while the
-/// work lasts. What a snapshot of the database that is taken under a hold links, stays in the store until the hold ends.
+/// work lasts. What a snapshot of the database links that is taken under a hold, stays in the store until the hold
+/// ends.
 /// </summary>
 internal static class StoreHold
 {

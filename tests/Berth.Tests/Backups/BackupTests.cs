@@ -5,7 +5,6 @@ using Berth.Metadata;
 using Berth.Oci;
 using Berth.Tests.Faults;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Berth.Tests.Backups;
 
@@ -22,9 +21,7 @@ public sealed class BackupTests
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Theory]
-    [InlineData(false, false)]
     [InlineData(false, true)]
-    [InlineData(true, true)]
     [InlineData(true, false)]
     public async Task A_backup_made_while_images_are_pushed_is_restored_with_the_same_tags_and_digests(
         bool isShared, bool isTargetShared)
@@ -79,7 +76,6 @@ public sealed class BackupTests
         Assert.Contains("of which 0 (0 bytes) are new", (await BackUpAsync(set, "--keep", "2")).Output);
         Assert.Equal(2, (await NamesAsync(set)).Count);
         Assert.NotNull(await LengthAsync(set, Second.Layers[0]));
-        (await set.RunAsync("backup", "verify", set.Place)).Is(0);
         await using (var target = await EngineSet.CreateAsync(isShared: false))
         {
             var environment = target.Variables;
@@ -93,12 +89,11 @@ public sealed class BackupTests
         Assert.Single(await NamesAsync(set));
         Assert.Null(await LengthAsync(set, Second.Layers[0]));
         Assert.NotNull(await LengthAsync(set, First.Layers[0]));
-        (await set.RunAsync("backup", "verify", set.Place)).Is(0);
         Assert.Contains("Removed", (await BackUpAsync(set, "--keep-for", "0s")).Output);
         Assert.Single(await NamesAsync(set));
     }
 
-    /// <summary>The image goes, and a collection runs, after the snapshot and before its first blob is copied.</summary>
+    /// <summary>The image goes, and a collection runs, between the snapshot and the first blob.</summary>
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -117,7 +112,7 @@ public sealed class BackupTests
                 $"v2/library/app/manifests/{TestBlob.DigestOf(First.Manifest)}", Stop);
             await collector.RunAllAsync(TimeSpan.Zero, _ => Task.CompletedTask, Stop);
         });
-        await using var place = await OpenAsync(set);
+        await using var place = await set.OpenPlaceAsync();
         var made = await new BackupRun(database, database, interrupted, place, TimeProvider.System)
             .RunAsync(keep: null, row: null, Stop);
         Assert.Equal((5, 0), (made.Manifest.Blobs, made.Manifest.Missing));
@@ -134,7 +129,7 @@ public sealed class BackupTests
     {
         await using var set = await EngineSet.CreateAsync(isShared);
         await set.StartAsync();
-        await using var place = await OpenAsync(set);
+        await using var place = await set.OpenPlaceAsync();
         await place.RunAloneAsync(
             async _ =>
             {
@@ -160,18 +155,20 @@ public sealed class BackupTests
     private static async Task<Cli.CommandResult> BackUpAsync(EngineSet set, params string[] options) =>
         (await set.RunAsync(["backup", set.Place, .. options])).Is(0);
 
-    private static async Task<List<string>> NamesAsync(EngineSet set) =>
-        [.. (await set.RunAsync("backup", "list", set.Place)).Is(0).Output.Trim().Split('\n').Skip(1)
-            .Select(line => line.Split(' ')[0])];
+    /// <summary>The names of all backups, which must be whole.</summary>
+    private static async Task<List<string>> NamesAsync(EngineSet set)
+    {
+        await using var place = await set.OpenPlaceAsync();
+        var found = await new BackupCheck(place, isQuick: false, mayChange: false).RunAsync(names: null, Stop);
+        Assert.All(found, one => Assert.True(one.IsWhole));
+        return [.. found.Select(one => one.Name)];
+    }
 
     private static async Task<long?> LengthAsync(EngineSet set, TestBlob blob)
     {
-        await using var place = await OpenAsync(set);
+        await using var place = await set.OpenPlaceAsync();
         return await place.Blobs.LengthOfAsync(Digest.Parse(blob.Digest), Stop);
     }
-
-    private static Task<BackupPlace> OpenAsync(EngineSet set) => BackupPlace.OpenAsync(
-        set.Place, set.Settings.Storage, mayCreate: true, NullLogger<ObjectBlobStore>.Instance, Stop);
 
     /// <summary>How a registry without a bucket of its own reaches one.</summary>
     private static void AddAws(Dictionary<string, string> environment, EngineSet source)

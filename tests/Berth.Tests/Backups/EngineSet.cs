@@ -1,3 +1,5 @@
+using Berth.Backups;
+using Berth.Blobs;
 using Berth.Hosting;
 using Berth.Metadata;
 using Berth.Settings;
@@ -7,6 +9,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
 using PostgresDatabase = Berth.Tests.Servers.PostgresDatabase;
 
 namespace Berth.Tests.Backups;
@@ -71,6 +74,9 @@ internal sealed class EngineSet : IAsyncDisposable
         set.bucket = await TestEngines.CreateBucketAsync("s3");
         return set;
     }
+
+    public Task<BackupPlace> OpenPlaceAsync() => BackupPlace.OpenAsync(
+        Place, Settings.Storage, mayCreate: true, NullLogger<ObjectBlobStore>.Instance, CancellationToken.None);
 
     /// <summary>Runs a command with these settings in the environment.</summary>
     public Task<CommandResult> RunAsync(params string[] arguments) =>
