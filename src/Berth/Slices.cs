@@ -6,6 +6,7 @@ using Berth.Identity;
 using Berth.Jobs;
 using Berth.Lifecycle;
 using Berth.Registry;
+using Berth.Scrubbing;
 using Berth.Telemetry;
 
 namespace Berth;
@@ -25,6 +26,7 @@ internal static class Slices
         new JobsSlice(),
         new LifecycleSlice(),
         new BackupSlice(),
+        new ScrubSlice(),
         new TelemetrySlice(),
     ];
 }

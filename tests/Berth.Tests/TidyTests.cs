@@ -33,6 +33,8 @@ public sealed partial class TidyTests
         ["Lifecycle"] = ["Oci", "Blobs", "Metadata", "Jobs", "Registry", "Settings", "Telemetry"],
         ["Backups"] =
             ["Oci", "Disk", "Blobs", "Metadata", "Jobs", "Settings", "Telemetry", "Lifecycle"],
+        ["Scrubbing"] =
+            ["Oci", "Blobs", "Metadata", "Jobs", "Settings", "Telemetry", "Lifecycle", "Backups"],
         ["Logging"] = ["Oci", "Blobs", "Metadata", "Access", "Settings", "Distribution"],
         ["Hosting"] = null,
         ["Cli"] = null,

@@ -62,6 +62,10 @@ internal abstract class BackupPlace : IAsyncDisposable
         }
     }
 
+    /// <summary>How <see cref="Name"/> writes a place, without opening it.</summary>
+    public static string NameOf(string place) =>
+        place.StartsWith("s3://", StringComparison.Ordinal) ? place.TrimEnd('/') : Path.GetFullPath(place);
+
     /// <summary>All backups, the newest first.</summary>
     public async Task<List<FoundBackup>> FindAllAsync(CancellationToken cancellation)
     {

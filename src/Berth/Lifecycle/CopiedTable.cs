@@ -55,6 +55,8 @@ internal sealed record CopiedTable(
         new("job_history", ["id"], HasIdentity: true),
         new("store_hold", ["id"], IsOfPlace: true),
         new("backup", ["id"], HasIdentity: true, IsOfPlace: true),
+        new("scrub", ["id"], IsOfPlace: true),
+        new("blob_fault", ["digest"], IsOfPlace: true),
     ];
 
     /// <summary>What a backup holds.</summary>

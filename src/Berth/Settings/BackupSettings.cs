@@ -13,8 +13,8 @@ public sealed record BackupSettings
     /// <summary>How many are kept. Default: a fortnight of nights.</summary>
     public int Keep { get; init; } = 14;
 
-    /// <summary>How long they are kept; the newest is kept anyway.</summary>
-    public TimeSpan KeepFor { get; init; } = TimeSpan.FromDays(36_500);
+    /// <summary>How long they are kept; the newest is kept anyway. Default: their number alone decides.</summary>
+    public TimeSpan KeepFor { get; init; } = TimeSpan.FromDays(3650);
 
     /// <summary>The time between two checks that read all backups again and compare them with their digests.</summary>
     public TimeSpan CheckInterval { get; init; } = TimeSpan.FromDays(7);

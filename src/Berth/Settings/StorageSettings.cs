@@ -97,6 +97,8 @@ public sealed record MaintenanceSettings
 
     public BackupSettings Backup { get; init; } = new();
 
+    public ScrubSettings Scrub { get; init; } = new();
+
     public ReadOnlySettings ReadOnly { get; init; } = new();
 
     internal static SettingsTable<MaintenanceSettings> Keys { get; } = new SettingsTable<MaintenanceSettings>()
@@ -107,6 +109,7 @@ public sealed record MaintenanceSettings
         .Section("retention", RetentionSettings.Keys, s => s.Retention, (s, v) => s with { Retention = v })
         .Section("pulls", PullSettings.Keys, s => s.Pulls, (s, v) => s with { Pulls = v })
         .Section("backup", BackupSettings.Keys, s => s.Backup, (s, v) => s with { Backup = v })
+        .Section("scrub", ScrubSettings.Keys, s => s.Scrub, (s, v) => s with { Scrub = v })
         .Section("readonly", ReadOnlySettings.Keys, s => s.ReadOnly, (s, v) => s with { ReadOnly = v });
 }
 

@@ -109,7 +109,7 @@ public sealed class DamagedBackupTests : IAsyncLifetime
         Assert.Contains("a number above 0", (await set.RunAsync("backup", set.Place, "--keep", "0")).Is(2).Errors);
         await BackUpAsync();
         Assert.Contains("no backup 20200101T000000Z", (await VerifyAsync("--at", "20200101T000000Z")).Is(2).Errors);
-        Assert.Contains("a Berth", (await RestoreAsync(set)).Is(2).Errors);
+        Assert.Contains("another Berth uses", (await RestoreAsync(set)).Is(2).Errors);
         await set.StopAsync();
         var served = await set.ServedAsync();
         Assert.Contains("there is already a registry in", (await RestoreAsync(set)).Is(2).Errors);
