@@ -126,17 +126,17 @@ public sealed partial class DocumentedCommandTests
         var berth = string.Join(' ', BerthProgram.CommandOf(BerthProgram.Path));
         var blocks = BlocksOf("docs/backup.md");
         Assert.Equal(3, blocks.Count);
-        var script = string.Join('\n', blocks.Skip(1)).Replace("/var/backups/berth", "backups", StringComparison.Ordinal);
+        blocks = blocks.ConvertAll(block => block.Replace("/var/backups/berth", "backups", StringComparison.Ordinal));
         await RunAsync(
             registry,
             $$"""
             cd "$(mktemp -d)"
             trap 'rm -r "$PWD"' EXIT
             berth() { {{berth}} "$@"; }
-            {{blocks[0].Replace("/var/backups/berth", "backups", StringComparison.Ordinal)}}
+            {{blocks[0]}}
             unset ${!REGISTRY_@}
             printf 'version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: new\n' > new.yml
-            {{script}}
+            {{string.Join('\n', blocks.Skip(1))}}
             """);
     }
 

@@ -51,7 +51,8 @@ public sealed class ScrubTests : IAsyncDisposable
         clock.Advance(Within * 0.45);
         await TurnAsync();
         var half = await ViewAsync();
-        Assert.Equal((10, 20), (half.GetProperty("readBlobs").GetInt64(), half.GetProperty("totalBlobs").GetInt64()));
+        Assert.InRange(half.GetProperty("readBlobs").GetInt64(), 10, 11);
+        Assert.Equal(20, half.GetProperty("totalBlobs").GetInt64());
         clock.Advance(Within * 0.5);
         await TurnAsync();
         var whole = await ViewAsync();
