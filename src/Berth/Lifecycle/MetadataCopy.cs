@@ -67,6 +67,7 @@ internal sealed class MetadataCopy(
         await to.RunAsync($"DELETE FROM {ScheduledJobs}");
         await to.RunAsync("DELETE FROM job_history");
         if (!isOfBackup) await to.RunAsync("DELETE FROM store_mark");
+        if (!isOfBackup) await to.RunAsync("DELETE FROM scrub");
         await to.RunAsync("DELETE FROM audit_entry WHERE action = $1", AuditTable.StartAction);
         await to.RunAsync("DELETE FROM signing_key WHERE purpose = $1", SharedKeyTable.AuditPurpose);
         foreach (var table in tables)
