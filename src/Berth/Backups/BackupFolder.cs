@@ -16,7 +16,7 @@ internal sealed class BackupFolder(string root) : BackupPlace
     private static readonly HashSet<string> Tolerated =
         ["lost+found", ".snapshot", ".snapshots", ".zfs", ".gitkeep", ".keep", LockName, NewName];
 
-    private static readonly string[] Folders = ["", "blobs", "backups", "uploads"];
+    private static readonly string[] Folders = ["", "blobs", "backups", "uploads", "quarantine"];
 
     private FileBlobStore? blobs;
 

@@ -167,7 +167,7 @@ public sealed class DamagedBackupTests : IAsyncLifetime
         await BackUpAsync();
         var others = UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead
             | UnixFileMode.OtherExecute;
-        foreach (var folder in new[] { "", "blobs", "backups", "uploads" })
+        foreach (var folder in new[] { "", "blobs", "backups", "uploads", "quarantine" })
             Assert.Equal(UnixFileMode.None, File.GetUnixFileMode(Path.Combine(set.Place, folder)) & others);
     }
 
