@@ -66,7 +66,8 @@ internal sealed partial class SettingsCheck
         {
             Error("storage.maintenance.backup.to", "set this to a folder or s3://bucket/prefix, or remove it");
         }
-        else if (backup.To?.StartsWith("s3://", StringComparison.Ordinal) == false && settings.Database.Host is not null)
+        else if (backup.To is { } to && !to.StartsWith("s3://", StringComparison.Ordinal)
+            && settings.Database.Host is not null)
         {
             Notice("storage.maintenance.backup.to",
                 "any node may make the next backup: if there are several, all must have the same folder there");

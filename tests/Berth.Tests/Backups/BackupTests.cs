@@ -72,7 +72,7 @@ public sealed class BackupTests
         Assert.Equal(2, names.Count);
 
         using (await set.Client.DeleteAsync($"v2/library/other/manifests/{TestBlob.DigestOf(Second.Manifest)}", Stop))
-            (await set.RunAsync("gc", "--grace", "0s", "--yes")).Is(0);
+            (await set.RunAsync("gc", "--grace", "0s", "--empty-trash", "--yes")).Is(0);
         Assert.Contains("of which 0 (0 bytes) are new", (await BackUpAsync(set, "--keep", "2")).Output);
         Assert.Equal(2, (await NamesAsync(set)).Count);
         Assert.NotNull(await LengthAsync(set, Second.Layers[0]));
@@ -110,7 +110,7 @@ public sealed class BackupTests
         {
             using var deleted = await set.Client.DeleteAsync(
                 $"v2/library/app/manifests/{TestBlob.DigestOf(First.Manifest)}", Stop);
-            await collector.RunAllAsync(TimeSpan.Zero, _ => Task.CompletedTask, Stop);
+            await collector.RunAllAsync(TimeSpan.Zero, true, _ => Task.CompletedTask, Stop);
         });
         await using var place = await set.OpenPlaceAsync();
         var made = await new BackupRun(database, database, interrupted, place, TimeProvider.System)
@@ -118,7 +118,7 @@ public sealed class BackupTests
         Assert.Equal((5, 0), (made.Manifest.Blobs, made.Manifest.Missing));
         (await set.RunAsync("backup", "verify", set.Place)).Is(0);
         Assert.NotNull(await store.LengthOfAsync(Digest.Parse(First.Layers[0].Digest), Stop));
-        await collector.RunAllAsync(TimeSpan.Zero, _ => Task.CompletedTask, Stop);
+        await collector.RunAllAsync(TimeSpan.Zero, true, _ => Task.CompletedTask, Stop);
         Assert.Null(await store.LengthOfAsync(Digest.Parse(First.Layers[0].Digest), Stop));
     }
 

@@ -136,6 +136,7 @@ public sealed class ScrubTests : IAsyncDisposable
                 {
                     Maintenance = s.Storage.Maintenance with
                     {
+                        Trash = new TrashSettings { Keep = TimeSpan.Zero },
                         Backup = new BackupSettings { To = hasBackups ? place : null },
                         Scrub = new ScrubSettings { Enabled = true, Within = Within, BytesPerSecond = 1L << 40 },
                     },
