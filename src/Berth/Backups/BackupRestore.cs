@@ -1,8 +1,6 @@
-using System.IO.Compression;
 using Berth.Blobs;
 using Berth.Lifecycle;
 using Berth.Metadata;
-using Berth.Oci;
 
 namespace Berth.Backups;
 
@@ -42,35 +40,26 @@ internal sealed class BackupRestore(
         await RequireEmptyAsync(database, cancellation);
         await RequireEmptyStoreAsync(cancellation);
         await new StoreIdentity(database, store, clock).RequireAsync(mayWrite: true, cancellation);
-        var path = Path.Combine(workFolder, $"berth-restore-{Guid.NewGuid():N}.db");
-        try
+        Progress.Step = "Metadata";
+        await using var source = await BackupMetadata.UnpackAsync(place, manifest, workFolder, cancellation);
+        Progress.Step = "Blobs";
+        await CopyBlobsAsync(cancellation);
+        if (lostCount > 0 && !skipsDamaged)
         {
-            Progress.Step = "Metadata";
-            await UnpackAsync(path, cancellation);
-            await using var source = await SqliteDatabase.OpenAsync(path);
-            Progress.Step = "Blobs";
-            await CopyBlobsAsync(cancellation);
-            if (lostCount > 0 && !skipsDamaged)
-            {
-                throw new InvalidDataException(
-                    $"the backup is damaged, and nothing of it serves yet: {lost[0]} (faults: {lostCount}). Restore "
-                    + "another one with --at, or what is whole with --skip-damaged");
-            }
-
-            Progress.Step = "Metadata";
-            var tables = await new MetadataCopy(source, database, isOfBackup: true).RunAsync(cancellation);
-            if (tables.Find(table => !table.IsSame) is { } differing)
-            {
-                throw new InvalidDataException(
-                    $"the restored table {differing.Name} differs from the backup: nothing of the metadata was kept");
-            }
-
-            return new RestoredBackup(tables, lost, lostCount);
+            throw new InvalidDataException(
+                $"the backup is damaged, and nothing of it serves yet: {lost[0]} (faults: {lostCount}). Restore "
+                + "another one with --at, or what is whole with --skip-damaged");
         }
-        finally
+
+        Progress.Step = "Metadata";
+        var tables = await new MetadataCopy(source.Database, database, isOfBackup: true).RunAsync(cancellation);
+        if (tables.Find(table => !table.IsSame) is { } differing)
         {
-            foreach (var file in Directory.GetFiles(workFolder, Path.GetFileName(path) + "*")) File.Delete(file);
+            throw new InvalidDataException(
+                $"the restored table {differing.Name} differs from the backup: nothing of the metadata was kept");
         }
+
+        return new RestoredBackup(tables, lost, lostCount);
     }
 
     /// <exception cref="InvalidDataException">There is metadata in the database.</exception>
@@ -93,39 +82,6 @@ internal sealed class BackupRestore(
         if (await store.ListAsync(cancellation).AnyAsync(cancellation))
             throw new InvalidDataException($"there are already blobs in {store.Name}: restore into an empty store");
     }
-
-    private async Task UnpackAsync(string path, CancellationToken cancellation)
-    {
-        using var content = await place.Blobs.OpenAsync(manifest.Metadata.Parsed, cancellation)
-            ?? throw new InvalidDataException("the backup is damaged: its metadata is missing");
-        var packed = path + ".gz";
-        using (var file = new FileStream(packed, Fresh))
-        {
-            var pipe = System.IO.Pipelines.PipeWriter.Create(file);
-            await content.CopyToAsync(pipe, 0, content.Length, cancellation);
-            await pipe.CompleteAsync();
-        }
-
-        using (var check = new FileBlobContent(File.OpenHandle(packed)))
-        {
-            if (await check.ComputeDigestAsync(DigestAlgorithm.Sha256, _ => { }, cancellation)
-                != manifest.Metadata.Parsed)
-            {
-                throw new InvalidDataException("the backup is damaged: its metadata is altered");
-            }
-        }
-
-        await using var from = new GZipStream(File.OpenRead(packed), CompressionMode.Decompress);
-        await using var to = new FileStream(path, Fresh);
-        await from.CopyToAsync(to, cancellation);
-    }
-
-    private static FileStreamOptions Fresh => new()
-    {
-        Mode = FileMode.CreateNew,
-        Access = FileAccess.Write,
-        UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-    };
 
     private async Task CopyBlobsAsync(CancellationToken cancellation)
     {

@@ -44,7 +44,7 @@ internal static class BackupCommand
             "backup", "Back up metadata and blobs beside a running server. What lies there from earlier backups is "
             + "not copied again. Backups hold password hashes and keys: keep others from reading them.")
         {
-            place, config, keep, keepFor, CreateList(), CreateVerify(),
+            place, config, keep, keepFor, CreateList(), CreateVerify(), BackupComparisonCommand.Create(),
         };
         SetAction(command, config, (parsed, settings, cancellation) => RunAsync(
             settings, PlaceOf(parsed.GetValue(place), settings),
@@ -61,6 +61,10 @@ internal static class BackupCommand
     /// <summary>Opens the registry's database, with time for large tables.</summary>
     public static DatabaseSettings Patient(DatabaseSettings settings) =>
         settings with { QueryTimeout = LongestStatement };
+
+    /// <summary>Where there is room for the metadata of a backup.</summary>
+    public static string WorkFolderOf(RegistrySettings settings) => settings.Database.Host is null
+        ? Path.GetDirectoryName(Path.GetFullPath(DataFolder.DatabasePathOf(settings)))! : Path.GetTempPath();
 
     public static Task<BackupPlace> OpenAsync(
         string place, RegistrySettings settings, bool mayCreate, CancellationToken cancellation) =>

@@ -39,7 +39,9 @@ internal static class RestoreCommand
         return command;
     }
 
-    private static async Task<FoundBackup> ChooseAsync(
+    /// <summary>The backup of this name, or the newest, if it can be used.</summary>
+    /// <exception cref="InvalidDataException">It can't.</exception>
+    public static async Task<FoundBackup> ChooseAsync(
         BackupPlace place, string? name, CancellationToken cancellation)
     {
         var backup = name is not null
@@ -68,7 +70,7 @@ internal static class RestoreCommand
         + " and " + (settings.Storage.S3?.ToString() ?? settings.Storage.Azure?.ToString()
             ?? Path.GetFullPath(settings.Storage.Filesystem.RootDirectory));
 
-    private static string TextOf(FoundBackup backup) =>
+    public static string TextOf(FoundBackup backup) =>
         $"backup {backup.Name}: {VerifyCommand.Count(backup.Manifest!.Tags, "tag")}, "
         + $"{VerifyCommand.Count(backup.Manifest.Manifests, "manifest")} and "
         + $"{VerifyCommand.Count(backup.Manifest.Blobs, "blob")} ({VerifyCommand.Bytes(backup.Manifest.Bytes)})";
@@ -107,9 +109,7 @@ internal static class RestoreCommand
             BackupCommand.Patient(settings.Database), path, TimeProvider.System);
         using var store = new SettingsStore(settings);
         var restore = new BackupRestore(
-            place, backup.Manifest!, database, store.Blobs,
-            settings.Database.Host is null ? Path.GetDirectoryName(Path.GetFullPath(path))! : Path.GetTempPath(),
-            TimeProvider.System);
+            place, backup.Manifest!, database, store.Blobs, BackupCommand.WorkFolderOf(settings), TimeProvider.System);
         var work = Task.Run(() => restore.RunAsync(skipsDamaged, cancellation), cancellation);
         await BackupCommand.ShowAsync(work, restore.Progress);
         var restored = await work;

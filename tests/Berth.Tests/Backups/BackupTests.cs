@@ -48,6 +48,8 @@ public sealed class BackupTests
         var restored = (await Cli.AccountCommand.RunAsync(environment, "", "restore", source.Place, "--yes")).Is(0);
         Assert.Contains("are the same on both sides", restored.Output);
         (await target.RunAsync("verify")).Is(0);
+        Assert.Contains("has all of", (await Cli.AccountCommand.RunAsync(
+            environment, "", "backup", "compare", source.Place)).Is(0).Output);
         await target.StartAsync();
         var reader = new ImageClient(target.Client, new Random(1));
         foreach (var image in before.Append(First).Append(Second)) Assert.True(await reader.IsWholeAsync(image));

@@ -162,6 +162,24 @@ public sealed class DamagedBackupTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_a_registry_has_no_more_of_a_backup_is_named()
+    {
+        await BackUpAsync();
+        var client = new ImageClient(set.Client, new Random(1));
+        await client.PushAsync(Image with { Tag = "v2" });
+        Assert.Contains("has all of", (await set.RunAsync("backup", "compare", set.Place)).Is(0).Output);
+        await client.PushAsync(Image with { Layers = [new TestBlob(9, 10)] });
+        using var deleted = await set.Client.DeleteAsync(
+            $"v2/{Image.Repository}/manifests/{TestBlob.DigestOf(Image.Manifest)}", Stop);
+        File.Delete(StoredFiles.BlobIn(set.DataFolder, Image.Layers[0]));
+        var said = (await set.RunAsync("backup", "compare", set.Place)).Is(1).Output;
+        Assert.Contains("tag library/app:v1 is sha256:", said);
+        Assert.Contains($"manifest library/app@{TestBlob.DigestOf(Image.Manifest)} is missing", said);
+        Assert.Contains($"blob {Image.Layers[0].Digest} is missing", said);
+        Assert.Contains("3 differences", said);
+    }
+
+    [Fact]
     public async Task Only_the_owner_may_read_a_backup()
     {
         await BackUpAsync();

@@ -125,7 +125,7 @@ public sealed partial class DocumentedCommandTests
         await using var registry = await RegistryFixture.StartOnFilesAsync(s => s with { Auth = ApiRegistry.Auth });
         var berth = string.Join(' ', BerthProgram.CommandOf(BerthProgram.Path));
         var blocks = BlocksOf("docs/backup.md");
-        Assert.Equal(3, blocks.Count);
+        Assert.Equal(4, blocks.Count);
         blocks = blocks.ConvertAll(block => block.Replace("/var/backups/berth", "backups", StringComparison.Ordinal));
         await RunAsync(
             registry,
