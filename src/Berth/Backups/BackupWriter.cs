@@ -193,7 +193,9 @@ internal sealed class BackupWriter(
         using var from = File.OpenRead(path);
         using var to = new FileStream(compressed, new FileStreamOptions
         {
-            Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = Private,
+            Mode = FileMode.CreateNew,
+            Access = FileAccess.Write,
+            UnixCreateMode = Private,
         });
         using var gzip = new GZipStream(to, CompressionLevel.Fastest);
         from.CopyTo(gzip);
