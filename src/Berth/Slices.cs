@@ -1,11 +1,13 @@
 using Berth.Access;
 using Berth.Audit;
 using Berth.Api;
+using Berth.Backups;
 using Berth.Identity;
 using Berth.Import;
 using Berth.Jobs;
 using Berth.Lifecycle;
 using Berth.Registry;
+using Berth.Scrubbing;
 using Berth.Telemetry;
 
 namespace Berth;
@@ -25,6 +27,8 @@ internal static class Slices
         new JobsSlice(),
         new LifecycleSlice(),
         new ImportSlice(),
+        new BackupSlice(),
+        new ScrubSlice(),
         new TelemetrySlice(),
     ];
 }

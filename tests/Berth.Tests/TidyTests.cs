@@ -28,10 +28,14 @@ public sealed partial class TidyTests
         ["Api"] =
             [
                 "Oci", "Metadata", "Registry", "Access", "Audit", "Identity", "Settings", "Distribution", "Jobs",
-                "Lifecycle", "Import",
+                "Lifecycle", "Import", "Backups",
             ],
         ["Lifecycle"] = ["Oci", "Blobs", "Metadata", "Jobs", "Registry", "Settings", "Telemetry"],
         ["Import"] = ["Oci", "Disk", "Blobs", "Metadata", "Jobs", "Registry", "Settings"],
+        ["Backups"] =
+            ["Oci", "Disk", "Blobs", "Metadata", "Jobs", "Settings", "Telemetry", "Lifecycle"],
+        ["Scrubbing"] =
+            ["Oci", "Blobs", "Metadata", "Jobs", "Settings", "Telemetry", "Lifecycle", "Backups"],
         ["Logging"] = ["Oci", "Blobs", "Metadata", "Access", "Settings", "Distribution"],
         ["Hosting"] = null,
         ["Cli"] = null,

@@ -34,6 +34,8 @@ internal static class ApiRoutes
         MapRetention(Tagged("retention"), services);
         MapCollections(Tagged("garbage"), services.GetRequiredService<CollectionEndpoints>());
         MapImports(Tagged("imports"), services.GetRequiredService<ImportEndpoints>());
+        MapBackups(Tagged("backups"), services.GetRequiredService<BackupEndpoints>());
+        MapScrub(Tagged("scrub"), services.GetRequiredService<ScrubEndpoints>());
         MapInvitations(Tagged("invitations"), services.GetRequiredService<InvitationEndpoints>());
         Tagged("audit").MapGet("/audit", handler: services.GetRequiredService<AuditEndpoints>().ListAsync)
             .Requires(ApiRight.Staff, "Show who did what, the newest first").Lists(AuditEndpoints.Filters);
@@ -256,6 +258,24 @@ internal static class ApiRoutes
             .Requires(ApiRight.Administrator, "List what an import could not take, or left as it is").Lists();
         api.MapGet("/imports/estimate", imports.EstimateAsync)
             .Requires(ApiRight.Administrator, "What an import would bring: only for commands on the machine itself");
+    }
+
+    private static void MapBackups(RouteGroupBuilder api, BackupEndpoints backups)
+    {
+        api.MapGet("/backups", handler: backups.ListAsync)
+            .Requires(ApiRight.Staff, "List the backups that were made, the latest first").Lists();
+        api.MapPost("/backups", handler: backups.AddAsync)
+            .Requires(ApiRight.Administrator, "Make a backup now, to the place in the settings").Makes();
+        api.MapGet("/backups/{id:long}", backups.GetAsync)
+            .Requires(ApiRight.Staff, "Show how far a backup is, and whether it is whole").Unnoted();
+    }
+
+    private static void MapScrub(RouteGroupBuilder api, ScrubEndpoints scrub)
+    {
+        api.MapGet("/scrub", handler: scrub.GetAsync)
+            .Requires(ApiRight.Staff, "Show how far the blobs are read again, and what was found").Unnoted();
+        api.MapGet("/scrub/faults", handler: scrub.ListFaultsAsync)
+            .Requires(ApiRight.Staff, "List the blobs that were found damaged or missing").Lists();
     }
 
     private static void MapRepositories(RouteGroupBuilder api, RepositoryEndpoints repositories)

@@ -112,6 +112,19 @@ internal sealed class AzureObjects : ObjectStore
     public override Task PutAsync(string key, PartBuffer content, CancellationToken cancellation) =>
         WriteAsync(key, content, cancellation);
 
+    public override async Task<bool> PutNewAsync(string key, PartBuffer content, CancellationToken cancellation)
+    {
+        try
+        {
+            await WriteAsync(key, content, cancellation, new BlobRequestConditions { IfNoneMatch = ETag.All });
+            return true;
+        }
+        catch (RequestFailedException e) when (e.Status is 409 or 412)
+        {
+            return false;
+        }
+    }
+
     public override async Task<bool> DeleteAsync(
         string key, CancellationToken cancellation, string? etag = null, bool mayRetry = true)
     {

@@ -76,6 +76,12 @@ internal interface IBlobStore
     /// <summary>How many blobs are in quarantine.</summary>
     Task<int> CountQuarantinedAsync(CancellationToken cancellation);
 
+    /// <summary>The mark of the database that the store belongs to; null if it has none.</summary>
+    Task<string?> FindMarkAsync(CancellationToken cancellation);
+
+    /// <summary>Marks the store, unless it has a mark that is not to be replaced.</summary>
+    Task MarkAsync(string mark, bool replaces, CancellationToken cancellation);
+
     /// <summary>Null if the store works, otherwise the reason as text.</summary>
     /// <param name="forPulls">Whether to check only what pulls need, without writing.</param>
     /// <param name="cancellation">Cancels.</param>

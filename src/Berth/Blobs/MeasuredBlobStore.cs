@@ -53,6 +53,11 @@ internal sealed class MeasuredBlobStore(IBlobStore inner) : IBlobStore
     public Task<int> CountQuarantinedAsync(CancellationToken cancellation) =>
         inner.CountQuarantinedAsync(cancellation);
 
+    public Task<string?> FindMarkAsync(CancellationToken cancellation) => inner.FindMarkAsync(cancellation);
+
+    public Task MarkAsync(string mark, bool replaces, CancellationToken cancellation) =>
+        inner.MarkAsync(mark, replaces, cancellation);
+
     public ValueTask<string?> FindProblemAsync(bool forPulls, CancellationToken cancellation) =>
         inner.FindProblemAsync(forPulls, cancellation);
 }

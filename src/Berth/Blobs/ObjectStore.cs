@@ -63,6 +63,25 @@ internal abstract class ObjectStore(ObjectCalls calls) : IDisposable
     public abstract Task<ObjectReading?> OpenAsync(
         string key, long offset, long count, string? etag, CancellationToken cancellation);
 
+    /// <summary>Reads an object whole; null if there is none.</summary>
+    /// <param name="key">The object.</param>
+    /// <param name="mostBytes">More of it is not read.</param>
+    /// <param name="cancellation">Cancels.</param>
+    public async Task<byte[]?> ReadSmallAsync(string key, int mostBytes, CancellationToken cancellation)
+    {
+        using var reading = await OpenAsync(key, 0, mostBytes, etag: null, cancellation);
+        if (reading is null) return null;
+        var bytes = new byte[reading.SizeBytes];
+        for (var count = 0; count < bytes.Length;)
+        {
+            var read = await ReadAsync(reading.Content, bytes.AsMemory(count), key, cancellation);
+            if (read == 0) throw new StoreUnavailableException($"reading {key} broke off");
+            count += read;
+        }
+
+        return bytes;
+    }
+
     /// <summary>
     /// Reads from the content that <see cref="OpenAsync"/> returned. 0 if the connection ended, broke or stalled.
     /// </summary>
@@ -78,6 +97,11 @@ internal abstract class ObjectStore(ObjectCalls calls) : IDisposable
 
     /// <summary>Writes an object in one request.</summary>
     public abstract Task PutAsync(string key, PartBuffer content, CancellationToken cancellation);
+
+    /// <summary>
+    /// Writes an object unless there is one already; false if there is. Stores that can't check this write it anyway.
+    /// </summary>
+    public abstract Task<bool> PutNewAsync(string key, PartBuffer content, CancellationToken cancellation);
 
     /// <summary>Deletes an object, if it exists. False if it has another ETag.</summary>
     /// <param name="key">The object.</param>

@@ -114,7 +114,32 @@ internal sealed class S3Objects : ObjectStore
             Expires = (clock.GetUtcNow() + validity).UtcDateTime,
         }));
 
-    public override Task PutAsync(string key, PartBuffer content, CancellationToken cancellation) => calls.RunAsync(
+    public override Task PutAsync(string key, PartBuffer content, CancellationToken cancellation) =>
+        PutAsync(key, content, isNew: false, cancellation);
+
+    public override async Task<bool> PutNewAsync(string key, PartBuffer content, CancellationToken cancellation)
+    {
+        try
+        {
+            await PutAsync(key, content, isNew: true, cancellation);
+            return true;
+        }
+        catch (AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.PreconditionFailed)
+        {
+            return false;
+        }
+        catch (StoreUnavailableException e) when (e.InnerException is AmazonS3Exception
+        {
+            StatusCode: HttpStatusCode.NotImplemented
+        })
+        {
+            await PutAsync(key, content, cancellation);
+            return true;
+        }
+    }
+
+    private Task<PutObjectResponse> PutAsync(
+        string key, PartBuffer content, bool isNew, CancellationToken cancellation) => calls.RunAsync(
         $"write {key}",
         stop =>
         {
@@ -125,6 +150,7 @@ internal sealed class S3Objects : ObjectStore
                 InputStream = content.OpenRead(),
                 ContentType = ContentType,
                 DisablePayloadSigning = isSecure,
+                IfNoneMatch = isNew ? "*" : null,
             };
             if (StorageClass is { } storageClass) request.StorageClass = storageClass;
             if (Acl is { } acl) request.CannedACL = acl;

@@ -43,6 +43,7 @@ internal sealed class LocalNode : IAsyncDisposable
         {
             var app = Build(settings, await Database.OpenBesideAsync(
                 settings.Database, DataFolder.DatabasePathOf(settings), TimeProvider.System));
+            await app.Services.GetRequiredService<StoreIdentity>().RequireAsync(mayWrite: false, cancellation);
             await app.StartAsync(cancellation);
             return new LocalNode(app, folder);
         }
@@ -71,6 +72,7 @@ internal sealed class LocalNode : IAsyncDisposable
             services, settings, database, Path.GetFullPath(settings.Storage.Filesystem.RootDirectory));
         services.AddSingleton<JobTable>().AddSingleton(new JobClock(TimeProvider.System)).AddSingleton<JobRunner>();
         services.AddHostedService(provider => provider.GetRequiredService<JobRunner>());
+        services.AddSingleton<StoreIdentity>();
         services.AddSingleton(settings.Storage.Maintenance.Gc).AddSingleton<GarbageCollector>()
             .AddSingleton<Job, RequestedCollectionJob>().AddSingleton<Job, RequestedRetentionJob>();
         services.AddSingleton<ManifestWriter>().AddSingleton<ImageLabels>();

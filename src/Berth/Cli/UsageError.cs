@@ -17,7 +17,8 @@ internal static class UsageError
     {
         var command = parsed.CommandResult.Command;
         var errors = parsed.Errors.Select(error => error.Message).ToList();
-        if (errors.Count == 0 || (command.Subcommands.Count > 0 && parsed.UnmatchedTokens.Count == 0)) return false;
+        var isGroup = command.Subcommands.Count > 0 && command.Action is null;
+        if (errors.Count == 0 || (isGroup && parsed.UnmatchedTokens.Count == 0)) return false;
         // What follows a command or an option that there is not means nothing.
         if (parsed.UnmatchedTokens.Count > 0) errors = [Explain(parsed.UnmatchedTokens[0], command)];
         var missing = command.Arguments.Where(argument =>

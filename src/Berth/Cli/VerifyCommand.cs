@@ -52,6 +52,7 @@ internal static class VerifyCommand
         IBlobStore? remote = ObjectBlobStore.Open(
             settings.Storage, TimeProvider.System, NullLogger<ObjectBlobStore>.Instance);
         var store = remote ?? new FileBlobStore(Path.GetFullPath(settings.Storage.Filesystem.RootDirectory));
+        await new StoreIdentity(database, store, TimeProvider.System).RequireAsync(mayWrite: false, cancellation);
         isDryRun |= remote is null && !PathAccess.IsWritable(store.Name);
         var verification = new Verification(
             database, store, settings.Validation, TimeProvider.System, isDryRun);
@@ -68,6 +69,7 @@ internal static class VerifyCommand
         await work;
         PrintFaults(verification.Report, Console.WriteLine);
         PrintSummary(verification.Report, isDryRun);
+        await PrintScrubAsync(database, cancellation);
         return verification.Report.FaultsFound == 0 ? 0 : 1;
     }
 
@@ -118,6 +120,19 @@ internal static class VerifyCommand
         Console.WriteLine(report.FaultsFound == 0
             ? "Everything is as it was pushed."
             : $"Found {Count(report.FaultsFound, "fault")}{unchanged}.");
+    }
+
+    private static async Task PrintScrubAsync(Database database, CancellationToken cancellation)
+    {
+        var (pass, (found, open)) = await database.ReadAsync(
+            async session => (await ScrubTable.FindAsync(session), await ScrubTable.CountAsync(session)), cancellation);
+        if (pass is null) return;
+        var last = (pass.EndedAt ?? pass.LastEndedAt) is { } ended
+            ? $"; the last whole pass ended at {ApiCall.Write(ended)}" : "";
+        Console.WriteLine(
+            $"In the background, {pass.Blobs:N0} of {Count(pass.TotalBlobs, "blob")} ({Bytes(pass.Bytes)} of "
+            + $"{Bytes(pass.TotalBytes)}) were read since {ApiCall.Write(pass.BeganAt)}{last}. Found damaged or "
+            + $"missing: {found:N0}, of which {open:N0} {(open == 1 ? "is" : "are")} not whole again.");
     }
 
     public static string Count(long count, string noun) => $"{count:N0} {noun}{(count == 1 ? "" : "s")}";

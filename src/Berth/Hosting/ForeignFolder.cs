@@ -14,6 +14,7 @@ internal static class ForeignFolder
     private static readonly HashSet<string> Tolerated =
     [
         "berth.lock", "berth.db", "berth.db-wal", "berth.db-shm", "berth.db-journal", "berth.probe",
+        "berth.store", "berth.store.new",
         "blobs", "uploads", "quarantine", "lost+found", ".snapshot", ".snapshots", ".zfs", ".gitkeep", ".keep",
     ];
 

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using Berth.Backups;
 using Berth.Blobs;
 using Berth.Metadata;
 using Berth.Registry;
@@ -11,7 +12,7 @@ namespace Berth.Hosting;
 /// </summary>
 internal sealed class Readiness(
     Database database, IBlobStore store, AnswerCache cache, PushGate gate, IHostApplicationLifetime lifetime,
-    StopSignals signals, TimeProvider clock, DataFolder? folder = null)
+    StopSignals signals, TimeProvider clock, DataFolder? folder = null, BackupWatch? backups = null)
 {
     private static readonly TimeSpan Remembered = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
@@ -19,8 +20,8 @@ internal sealed class Readiness(
     private readonly Question pulls = new();
     private readonly Question pushes = new();
 
-    /// <summary>What slows Berth down although it can do its work; null if nothing does.</summary>
-    public string? FindWarning() => cache.FindProblem();
+    /// <summary>What needs somebody's attention although Berth can do its work; null if nothing does.</summary>
+    public string? FindWarning() => cache.FindProblem() ?? backups?.Problem;
 
     /// <summary>Null if all is well, otherwise the reason as text.</summary>
     public async Task<string?> FindProblemAsync(bool forPulls)

@@ -2,6 +2,7 @@ using Berth.Blobs;
 using Berth.Disk;
 using Berth.Distribution;
 using Berth.Identity;
+using Berth.Lifecycle;
 using Berth.Logging;
 using Berth.Metadata;
 using Berth.Registry;
@@ -14,6 +15,9 @@ namespace Berth.Hosting;
 /// <summary>Puts the registry together from its settings.</summary>
 internal static partial class RegistryHost
 {
+    /// <summary>How long a start waits for the store to say whose it is.</summary>
+    private static readonly TimeSpan StorePatience = TimeSpan.FromSeconds(5);
+
     /// <param name="settings">Checked settings.</param>
     /// <param name="logOutput">Where the log goes; standard output if null.</param>
     /// <param name="clock">The time of all of it but the database; the machine's if null.</param>
@@ -28,11 +32,12 @@ internal static partial class RegistryHost
         AddLogging(builder, settings.Log, logOutput);
         var folder = DataFolder.Open(settings);
         string? dropped;
+        bool isReadOnly;
         try
         {
             var path = DataFolder.DatabasePathOf(settings);
             var isOnSqlite = settings.Database.Host is null;
-            var isReadOnly = isOnSqlite && PathAccess.IsOnReadOnlyFileSystem(Path.GetDirectoryName(path)!);
+            isReadOnly = isOnSqlite && PathAccess.IsOnReadOnlyFileSystem(Path.GetDirectoryName(path)!);
             dropped = isOnSqlite && !isReadOnly ? DroppedLog.SetAside(path, TimeProvider.System) : null;
             var database = isReadOnly
                 ? await SqliteDatabase.OpenReadOnlyAsync(path)
@@ -51,6 +56,7 @@ internal static partial class RegistryHost
         {
             if (dropped is not null) LogDropped(app.Logger, dropped);
             Prepare(app, settings);
+            await RequireOwnStoreAsync(app, isReadOnly);
             return app;
         }
         catch
@@ -118,6 +124,23 @@ internal static partial class RegistryHost
             var urls = string.Join(", ", app.Urls);
             LogStarted(app.Logger, Version, urls, store.Name);
         });
+    }
+
+    /// <summary>A store that is away does not keep the server from starting: it is checked once it is back.</summary>
+    /// <exception cref="InvalidDataException">The store belongs to another database.</exception>
+    private static async Task RequireOwnStoreAsync(WebApplication app, bool isDatabaseReadOnly)
+    {
+        var isFolderReadOnly = app.Services.GetService<DataFolder>() is { IsReadOnly: true };
+        using var patience = new CancellationTokenSource(StorePatience, TimeProvider.System);
+        try
+        {
+            await app.Services.GetRequiredService<StoreIdentity>().RequireAsync(
+                mayWrite: !isDatabaseReadOnly && !isFolderReadOnly, patience.Token);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or OperationCanceledException)
+        {
+            LogNotChecked(app.Logger, e.Message);
+        }
     }
 
     private static string Version => typeof(RegistryHost).Assembly.GetName().Version!.ToString(fieldCount: 3);
@@ -209,6 +232,10 @@ internal static partial class RegistryHost
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Dropped}")]
     private static partial void LogDropped(ILogger log, string dropped);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message =
+        "Whether the store belongs to the database is checked once it answers: {Reason}")]
+    private static partial void LogNotChecked(ILogger log, string reason);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Berth {Version} listens on {Urls}, data in {Store}")]
     private static partial void LogStarted(ILogger log, string version, string urls, string store);

@@ -4,11 +4,14 @@ namespace Berth.Lifecycle;
 /// <param name="Name">Its name.</param>
 /// <param name="Key">The columns of its primary key, in order.</param>
 /// <param name="HasIdentity">Whether the database numbers its rows.</param>
-internal sealed record CopiedTable(string Name, IReadOnlyList<string> Key, bool HasIdentity = false)
+/// <param name="IsOfPlace">Whether it is about this database, this store and what runs there: not in backups.</param>
+internal sealed record CopiedTable(
+    string Name, IReadOnlyList<string> Key, bool HasIdentity = false, bool IsOfPlace = false)
 {
     /// <summary>All tables except the list of migrations, each before those that refer to it.</summary>
     public static IReadOnlyList<CopiedTable> All { get; } =
     [
+        new("store_mark", ["id"], IsOfPlace: true),
         new("repository", ["id"], HasIdentity: true),
         new("account", ["id"], HasIdentity: true),
         new("identity", ["source", "subject"]),
@@ -39,20 +42,27 @@ internal sealed record CopiedTable(string Name, IReadOnlyList<string> Key, bool 
         new("trash", ["id"], HasIdentity: true),
         new("trash_manifest", ["repository_id", "digest"]),
         new("trash_tag", ["trash_id", "name"]),
-        new("notice", ["id"], HasIdentity: true),
+        new("notice", ["id"], HasIdentity: true, IsOfPlace: true),
         new("pull_day", ["repository_id", "day"]),
         new("tag_rule", ["id"], HasIdentity: true),
         new("pin_list", ["name"]),
         new("pin", ["list", "digest", "repository"]),
         new("retention_run", ["id"], HasIdentity: true),
-        new("upload", ["id"]),
+        new("upload", ["id"], IsOfPlace: true),
         new("signing_key", ["purpose"]),
         new("garbage_collection", ["id"], HasIdentity: true),
         new("registry_import", ["id"], HasIdentity: true),
         new("import_note", ["id"], HasIdentity: true),
-        new("job", ["id"], HasIdentity: true),
+        new("job", ["id"], HasIdentity: true, IsOfPlace: true),
         new("job_history", ["id"], HasIdentity: true),
+        new("store_hold", ["id"], IsOfPlace: true),
+        new("backup", ["id"], HasIdentity: true, IsOfPlace: true),
+        new("scrub", ["id"], IsOfPlace: true),
+        new("blob_fault", ["digest"], IsOfPlace: true),
     ];
+
+    /// <summary>What a backup holds.</summary>
+    public static IReadOnlyList<CopiedTable> BackedUp { get; } = [.. All.Where(table => !table.IsOfPlace)];
 }
 
 /// <summary>What a table holds: how many rows, and a digest of all of them.</summary>

@@ -12,6 +12,7 @@ internal sealed class LifecycleSlice : Slice
 {
     public override void AddServices(IServiceCollection services, RegistrySettings settings)
     {
+        services.AddSingleton<StoreIdentity>();
         services.AddSingleton(settings.Storage.Maintenance.Gc).AddSingleton<GarbageCollector>()
             .AddSingleton<GarbageEstimate>();
         if (settings.Storage.Maintenance.ReadOnly.Enabled) return;
@@ -24,6 +25,7 @@ internal sealed class LifecycleSlice : Slice
 
     public override void AddWriters(IServiceCollection services, RegistrySettings settings)
     {
+        services.AddHostedService<LateStoreCheck>();
         if (settings.Database.Host is null) services.AddHostedService<LocalNotices>();
         services.AddHostedService(provider => provider.GetRequiredService<PullTimes>());
     }
@@ -32,6 +34,6 @@ internal sealed class LifecycleSlice : Slice
     [
         GcCommand.Create(), TagCommand.Create(), TrashCommand.Create(), TagRuleCommand.Create(),
         RetentionCommand.Create(), PinsCommand.Create(), VerifyCommand.Create(),
-        CopyMetadataCommand.Create(),
+        CopyMetadataCommand.Create(), AdoptStoreCommand.Create(),
     ];
 }

@@ -10,13 +10,19 @@ namespace Berth.Lifecycle;
 /// </code>
 /// The target sees one transaction: if anything fails before its end, the target stays empty.
 /// </summary>
-internal sealed class MetadataCopy(Database source, Database target)
+/// <param name="source">What is copied.</param>
+/// <param name="target">Where to.</param>
+/// <param name="isOfBackup">Only what backups hold.</param>
+/// <param name="isBesideServers">Servers may use the source: a point in time of it is copied.</param>
+internal sealed class MetadataCopy(
+    Database source, Database target, bool isOfBackup = false, bool isBesideServers = false)
 {
     /// <summary>
     /// The rows of recurring jobs. Every server creates them at startup, so they don't count as content.
     /// </summary>
     private const string ScheduledJobs = "job WHERE unique_key IS NOT NULL";
 
+    private readonly IReadOnlyList<CopiedTable> tables = isOfBackup ? CopiedTable.BackedUp : CopiedTable.All;
     private long rowsDone;
     private volatile string step = "";
 
@@ -34,33 +40,37 @@ internal sealed class MetadataCopy(Database source, Database target)
     /// <exception cref="InvalidDataException">The target is not empty.</exception>
     public async Task<List<ComparedTable>> RunAsync(CancellationToken cancellation)
     {
-        var tables = new List<ComparedTable>();
+        var compared = new List<ComparedTable>();
         try
         {
-            await source.UseAloneAsync(from => target.UseAloneAsync(async to =>
+            Func<Session, Task> copy = from => target.UseAloneAsync(async to =>
             {
                 await RequireEmptyAsync(to);
                 RowsToDo = Math.Max(1, 3 * await CountRowsAsync(from));
-                foreach (var table in CopiedTable.All) await CopyAsync(from, to, table, cancellation);
-                foreach (var table in CopiedTable.All) tables.Add(await CompareAsync(from, to, table, cancellation));
-                if (!tables.TrueForAll(t => t.IsSame)) throw new CopyDiffersException();
-            }, cancellation), cancellation);
+                foreach (var table in tables) await CopyAsync(from, to, table, cancellation);
+                foreach (var table in tables) compared.Add(await CompareAsync(from, to, table, cancellation));
+                if (!compared.TrueForAll(t => t.IsSame)) throw new CopyDiffersException();
+            }, cancellation);
+            await (isBesideServers
+                ? source.ReadSnapshotAsync(copy, cancellation) : source.UseAloneAsync(copy, cancellation));
         }
         catch (CopyDiffersException)
         {
             // Thrown to roll back the copy. The tables show what differs.
         }
 
-        return tables;
+        return compared;
     }
 
     private async Task RequireEmptyAsync(Session to)
     {
         await to.RunAsync($"DELETE FROM {ScheduledJobs}");
         await to.RunAsync("DELETE FROM job_history");
+        if (!isOfBackup) await to.RunAsync("DELETE FROM store_mark");
+        if (!isOfBackup) await to.RunAsync("DELETE FROM scrub");
         await to.RunAsync("DELETE FROM audit_entry WHERE action = $1", AuditTable.StartAction);
         await to.RunAsync("DELETE FROM signing_key WHERE purpose = $1", SharedKeyTable.AuditPurpose);
-        foreach (var table in CopiedTable.All)
+        foreach (var table in tables)
         {
             if (await to.NumberAsync($"SELECT 1 FROM {table.Name} LIMIT 1") is null) continue;
             throw new InvalidDataException(
@@ -68,10 +78,10 @@ internal sealed class MetadataCopy(Database source, Database target)
         }
     }
 
-    private static async Task<long> CountRowsAsync(Session from)
+    private async Task<long> CountRowsAsync(Session from)
     {
         var count = 0L;
-        foreach (var table in CopiedTable.All) count += await new TableRows(from, table).CountAsync();
+        foreach (var table in tables) count += await new TableRows(from, table).CountAsync();
         return count;
     }
 

@@ -46,6 +46,10 @@ internal abstract class Database : IAsyncDisposable
     public abstract ValueTask<T> ReadAsync<T>(
         Func<Session, ValueTask<T>> query, CancellationToken cancellation = default);
 
+    /// <summary>Runs reads that all see the same point in time, beside writes and however long they take.</summary>
+    /// <exception cref="DatabaseUnavailableException">The database is unavailable at the moment.</exception>
+    public abstract Task ReadSnapshotAsync(Func<Session, Task> work, CancellationToken cancellation);
+
     /// <summary>
     /// Runs a write in a transaction. All its effects are committed when the task completes; an exception rolls them
     /// back. A durable write survives a power cut, together with every write before it; others survive a crash of the

@@ -23,6 +23,9 @@ internal sealed class MeasuredDatabase : Database
         Func<Session, ValueTask<T>> query, CancellationToken cancellation = default) =>
         meter.RunAsync("read", () => inner.ReadAsync(query, cancellation));
 
+    public override Task ReadSnapshotAsync(Func<Session, Task> work, CancellationToken cancellation) =>
+        inner.ReadSnapshotAsync(work, cancellation);
+
     public override async Task<T> WriteAsync<T>(
         Func<Session, ValueTask<T>> change, bool isDurable, CancellationToken cancellation = default) =>
         await meter.RunAsync("write", async () => await inner.WriteAsync(change, isDurable, cancellation));

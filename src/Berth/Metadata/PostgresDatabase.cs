@@ -1,3 +1,4 @@
+using System.Data;
 using System.Net.Sockets;
 using Berth.Oci;
 using Berth.Settings;
@@ -71,6 +72,15 @@ internal sealed class PostgresDatabase : Database
                 return await query(new PostgresSession(connection) { Cancellation = cancellation });
             },
             cancellation));
+
+    /// <summary>Not retried: the work may have had effects outside.</summary>
+    public override async Task ReadSnapshotAsync(Func<Session, Task> work, CancellationToken cancellation)
+    {
+        await using var connection = await source.OpenConnectionAsync(cancellation);
+        await using var transaction = await connection.BeginTransactionAsync(
+            IsolationLevel.RepeatableRead, cancellation);
+        await work(new PostgresSession(connection) { Cancellation = cancellation });
+    }
 
     /// <summary>
     /// Every commit is durable: PostgreSQL groups concurrent ones by itself. A commit that has begun is not cancelled,

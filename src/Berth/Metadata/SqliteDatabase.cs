@@ -107,6 +107,25 @@ internal sealed class SqliteDatabase : Database
         }
     }
 
+    public override Task ReadSnapshotAsync(Func<Session, Task> work, CancellationToken cancellation) => ReadAsync(
+        async session =>
+        {
+            // The first read after it takes the snapshot.
+            await session.RunAsync("BEGIN");
+            try
+            {
+                await session.NumberAsync("SELECT max(number) FROM schema_migration");
+                await work(session);
+                return true;
+            }
+            finally
+            {
+                session.Cancellation = CancellationToken.None;
+                await session.RunAsync("ROLLBACK");
+            }
+        },
+        cancellation).AsTask();
+
     /// <summary>A cancelled write leaves the queue. One that has begun continues: others share its batch.</summary>
     public override async Task<T> WriteAsync<T>(
         Func<Session, ValueTask<T>> change, bool isDurable, CancellationToken cancellation = default)

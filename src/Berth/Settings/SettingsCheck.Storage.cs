@@ -1,3 +1,5 @@
+using Cronos;
+
 namespace Berth.Settings;
 
 /// <summary>The checks of the store.</summary>
@@ -48,6 +50,28 @@ internal sealed partial class SettingsCheck
         }
 
         CheckRedirect();
+        CheckBackup();
+    }
+
+    private void CheckBackup()
+    {
+        var backup = settings.Storage.Maintenance.Backup;
+        if (!CronExpression.TryParse(backup.Schedule, out _))
+        {
+            Error("storage.maintenance.backup.schedule",
+                $"'{backup.Schedule}' is not a cron expression of five fields, such as 0 3 * * * for 3:00 UTC");
+        }
+
+        if (backup.To is "")
+        {
+            Error("storage.maintenance.backup.to", "set this to a folder or s3://bucket/prefix, or remove it");
+        }
+        else if (backup.To is { } to && !to.StartsWith("s3://", StringComparison.Ordinal)
+            && settings.Database.Host is not null)
+        {
+            Notice("storage.maintenance.backup.to",
+                "any node may make the next backup: if there are several, all must have the same folder there");
+        }
     }
 
     private void CheckInMemory()

@@ -95,6 +95,10 @@ public sealed record MaintenanceSettings
 
     public PullSettings Pulls { get; init; } = new();
 
+    public BackupSettings Backup { get; init; } = new();
+
+    public ScrubSettings Scrub { get; init; } = new();
+
     public ReadOnlySettings ReadOnly { get; init; } = new();
 
     internal static SettingsTable<MaintenanceSettings> Keys { get; } = new SettingsTable<MaintenanceSettings>()
@@ -104,6 +108,8 @@ public sealed record MaintenanceSettings
         .Section("trash", TrashSettings.Keys, s => s.Trash, (s, v) => s with { Trash = v })
         .Section("retention", RetentionSettings.Keys, s => s.Retention, (s, v) => s with { Retention = v })
         .Section("pulls", PullSettings.Keys, s => s.Pulls, (s, v) => s with { Pulls = v })
+        .Section("backup", BackupSettings.Keys, s => s.Backup, (s, v) => s with { Backup = v })
+        .Section("scrub", ScrubSettings.Keys, s => s.Scrub, (s, v) => s with { Scrub = v })
         .Section("readonly", ReadOnlySettings.Keys, s => s.ReadOnly, (s, v) => s with { ReadOnly = v });
 }
 

@@ -120,6 +120,27 @@ public sealed partial class DocumentedCommandTests
     }
 
     [Fact]
+    public async Task The_commands_of_the_page_on_backups_work_as_they_stand()
+    {
+        await using var registry = await RegistryFixture.StartOnFilesAsync(s => s with { Auth = ApiRegistry.Auth });
+        var berth = string.Join(' ', BerthProgram.CommandOf(BerthProgram.Path));
+        var blocks = BlocksOf("docs/backup.md");
+        Assert.Equal(4, blocks.Count);
+        blocks = blocks.ConvertAll(block => block.Replace("/var/backups/berth", "backups", StringComparison.Ordinal));
+        await RunAsync(
+            registry,
+            $$"""
+            cd "$(mktemp -d)"
+            trap 'rm -r "$PWD"' EXIT
+            berth() { {{berth}} "$@"; }
+            {{blocks[0]}}
+            unset ${!REGISTRY_@}
+            printf 'version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: new\n' > new.yml
+            {{string.Join('\n', blocks.Skip(1))}}
+            """);
+    }
+
+    [Fact]
     public async Task The_commands_of_the_page_on_sign_in_without_passwords_work_as_they_stand()
     {
         await using var registry = await RegistryFixture.StartAsync(s => s with { Auth = ApiRegistry.Auth });

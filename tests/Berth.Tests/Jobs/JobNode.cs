@@ -87,6 +87,9 @@ internal sealed class WatchedDatabase : Database
     public override PostgresListener? Listen(Action<string> forget, Action forgetAll, ILogger log) =>
         inner.Listen(forget, forgetAll, log);
 
+    public override Task ReadSnapshotAsync(Func<Session, Task> work, CancellationToken cancellation) =>
+        inner.ReadSnapshotAsync(work, cancellation);
+
     public override Task UseAloneAsync(Func<Session, Task> work, CancellationToken cancellation) =>
         inner.UseAloneAsync(work, cancellation);
 

@@ -131,6 +131,9 @@ public sealed class RepositoryChangesTests : IAsyncLifetime
             return LosesAnswers ? throw new DatabaseUnavailableException("the answer was lost") : result;
         }
 
+        public override Task ReadSnapshotAsync(Func<Session, Task> work, CancellationToken cancellation) =>
+            inner.ReadSnapshotAsync(work, cancellation);
+
         public override Task UseAloneAsync(Func<Session, Task> work, CancellationToken cancellation) =>
             inner.UseAloneAsync(work, cancellation);
 

@@ -1,0 +1,120 @@
+using System.Security.Cryptography;
+using Berth.Blobs;
+using Berth.Metadata;
+using Berth.Settings;
+
+namespace Berth.Backups;
+
+/// <summary>
+/// Backups in a bucket. Whoever writes has an object under <c>locks/</c>, which is written again all the time; the
+/// store's own clock tells which of them still is.
+/// </summary>
+internal sealed class BackupBucket : BackupPlace
+{
+    private const string Locks = "locks/";
+    private const int IdBytes = 16;
+
+    private static readonly TimeSpan LockLife = TimeSpan.FromMinutes(2);
+
+    private readonly S3Objects objects;
+    private readonly ObjectBlobStore blobs;
+    private readonly string work = Path.Combine(
+        Path.GetTempPath(), $"berth-backup-{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(IdBytes))}");
+
+    public BackupBucket(S3Settings settings, ILogger<ObjectBlobStore> log)
+    {
+        objects = new S3Objects(settings, TimeProvider.System, log);
+        blobs = new ObjectBlobStore(objects, TimeProvider.System, log);
+    }
+
+    public override string Name => objects.Name;
+
+    public override IBlobStore Blobs => blobs;
+
+    public override string WorkFolder => work;
+
+    /// <summary>How to reach a bucket: as the registry's own, or as AWS's variables say.</summary>
+    /// <exception cref="InvalidDataException">It is not the name of a bucket.</exception>
+    public static S3Settings SettingsOf(string place, StorageSettings storage)
+    {
+        if (!Uri.TryCreate(place, UriKind.Absolute, out var url) || url.Host.Length == 0 || url.Query.Length > 0
+            || url.UserInfo.Length > 0)
+        {
+            throw new InvalidDataException($"'{place}' is not a bucket: write s3://bucket or s3://bucket/prefix");
+        }
+
+        var known = storage.S3 ?? new S3Settings
+        {
+            Region = Variable("AWS_REGION") ?? Variable("AWS_DEFAULT_REGION") ?? "us-east-1",
+            RegionEndpoint = Variable("AWS_ENDPOINT_URL_S3") ?? Variable("AWS_ENDPOINT_URL"),
+        };
+        return known with { Bucket = url.Host, RootDirectory = Uri.UnescapeDataString(url.AbsolutePath).Trim('/') };
+    }
+
+    public override async Task<T> RunAloneAsync<T>(
+        Func<CancellationToken, Task<T>> work, CancellationToken cancellation)
+    {
+        var key = Locks + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(IdBytes));
+        Task WriteLockAsync(CancellationToken stop) => WriteAsync(key, "held\n"u8.ToArray(), stop);
+        await WriteLockAsync(cancellation);
+        try
+        {
+            await RequireAloneAsync(key, cancellation);
+            return await RenewedLease.RunAsync(WriteLockAsync, LockLife, TimeProvider.System, work, cancellation);
+        }
+        finally
+        {
+            await objects.DeleteAsync(key, CancellationToken.None);
+        }
+    }
+
+    public override ValueTask DisposeAsync()
+    {
+        blobs.Dispose();
+        if (Directory.Exists(work)) Directory.Delete(work, recursive: true);
+        return ValueTask.CompletedTask;
+    }
+
+    protected override void Begin(bool mayCreate)
+    {
+        // A bucket has no folders.
+    }
+
+    protected override Task<byte[]?> ReadAsync(string key, int mostBytes, CancellationToken cancellation) =>
+        objects.ReadSmallAsync(key, mostBytes, cancellation);
+
+    protected override async Task WriteAsync(string key, byte[] content, CancellationToken cancellation)
+    {
+        using var buffer = new PartBuffer();
+        buffer.Append(content);
+        await objects.PutAsync(key, buffer, cancellation);
+    }
+
+    protected override Task DeleteAsync(string key, CancellationToken cancellation) =>
+        objects.DeleteAsync(key, cancellation);
+
+    protected override IAsyncEnumerable<string> ListAsync(string under, CancellationToken cancellation) =>
+        objects.ListAsync(under, cancellation).Select(found => found.Key);
+
+    /// <summary>Two that begin at the same time both give way.</summary>
+    private async Task RequireAloneAsync(string key, CancellationToken cancellation)
+    {
+        var locks = await objects.ListAsync(Locks, cancellation).ToListAsync(cancellation);
+        var now = locks.Find(one => one.Key == key)?.WrittenAt ?? TimeProvider.System.GetUtcNow();
+        foreach (var other in locks.Where(one => one.Key != key))
+        {
+            var age = now - other.WrittenAt;
+            if (age < LockLife)
+            {
+                throw new InvalidDataException(
+                    $"another backup is being written to {Name}: wait until it has ended. If it was killed, it counts "
+                    + $"as ended in {(LockLife - age).TotalSeconds:F0} seconds");
+            }
+
+            await objects.DeleteAsync(other.Key, cancellation);
+        }
+    }
+
+    private static string? Variable(string name) =>
+        Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null;
+}

@@ -1,0 +1,105 @@
+using Berth.Blobs;
+using Berth.Disk;
+
+namespace Berth.Backups;
+
+/// <summary>Backups in a folder. A lock keeps others out; it ends with the process.</summary>
+internal sealed class BackupFolder(string root) : BackupPlace
+{
+    private const string LockName = "backup.lock";
+    private const string NewName = "berth.new";
+
+    private const UnixFileMode Private =
+        UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+
+    /// <summary>What may be in a folder that is empty for its owner.</summary>
+    private static readonly HashSet<string> Tolerated =
+        ["lost+found", ".snapshot", ".snapshots", ".zfs", ".gitkeep", ".keep", LockName, NewName];
+
+    private static readonly string[] Folders = ["", "blobs", "backups", "uploads", "quarantine"];
+
+    private FileBlobStore? blobs;
+
+    public override string Name => root;
+
+    public override IBlobStore Blobs => blobs!;
+
+    public override string WorkFolder => Path.Combine(root, "work");
+
+    public override async Task<T> RunAloneAsync<T>(
+        Func<CancellationToken, Task<T>> work, CancellationToken cancellation)
+    {
+        FileStream held;
+        try
+        {
+            held = new FileStream(
+                Path.Combine(root, LockName), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException e) when (e.HResult is 11 or unchecked((int)0x80070020))
+        {
+            throw new InvalidDataException($"another backup is being written to {root}: wait until it has ended", e);
+        }
+
+        await using (held) return await work(cancellation);
+    }
+
+    public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    /// <summary>Private: backups hold password hashes and keys.</summary>
+    protected override void Begin(bool mayCreate)
+    {
+        if (mayCreate)
+        {
+            foreach (var folder in Folders) Directory.CreateDirectory(Under(folder), Private);
+        }
+
+        blobs = new FileBlobStore(root);
+    }
+
+    protected override async Task<byte[]?> ReadAsync(string key, int mostBytes, CancellationToken cancellation)
+    {
+        try
+        {
+            await using var file = File.OpenRead(Under(key));
+            var content = new byte[Math.Min(file.Length, mostBytes)];
+            await file.ReadExactlyAsync(content, cancellation);
+            return content;
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null;
+        }
+    }
+
+    protected override async Task WriteAsync(string key, byte[] content, CancellationToken cancellation)
+    {
+        var (path, fresh) = (Under(key), Under(NewName));
+        using (var file = File.OpenHandle(fresh, FileMode.Create, FileAccess.Write))
+        {
+            await RandomAccess.WriteAsync(file, content, fileOffset: 0, cancellation);
+            DiskSync.File(file, fresh);
+        }
+
+        File.Move(fresh, path, overwrite: true);
+        DiskSync.Folder(Path.GetDirectoryName(path)!);
+        DiskSync.Folder(root);
+    }
+
+    protected override Task DeleteAsync(string key, CancellationToken cancellation)
+    {
+        File.Delete(Under(key));
+        DiskSync.Folder(Path.GetDirectoryName(Under(key))!);
+        return Task.CompletedTask;
+    }
+
+    protected override IAsyncEnumerable<string> ListAsync(string under, CancellationToken cancellation)
+    {
+        var folder = Under(under);
+        return !Directory.Exists(folder)
+            ? AsyncEnumerable.Empty<string>()
+            : Directory.EnumerateFileSystemEntries(folder).Select(path => under + Path.GetFileName(path))
+                .Where(key => !Tolerated.Contains(key)).ToAsyncEnumerable();
+    }
+
+    private string Under(string key) => Path.Combine(root, key);
+}

@@ -1,0 +1,78 @@
+using Berth.Oci;
+
+namespace Berth.Backups;
+
+/// <summary>Which backups are kept. The newest is, whatever is said.</summary>
+/// <param name="Count">The latest so many; null: all.</param>
+/// <param name="Age">Those that are no older; null: all.</param>
+internal sealed record KeptBackups(int? Count, TimeSpan? Age);
+
+/// <summary>Removes old backups, and what no backup needs any more. Called under the lock of the place.</summary>
+internal sealed class BackupRetention(BackupPlace place, TimeProvider clock)
+{
+    /// <summary>So many digests take some 20 MB.</summary>
+    private const int DigestsAtOnce = 100_000;
+
+    private const int HexDigits = 16;
+
+    /// <returns>The names of the removed backups, and how many bytes went with them.</returns>
+    /// <exception cref="InvalidDataException">A backup that is kept can't be read, so nobody can tell what it needs.
+    /// </exception>
+    public async Task<(IReadOnlyList<string> Names, long Bytes)> RunAsync(
+        KeptBackups keep, CancellationToken cancellation)
+    {
+        var all = await place.FindAllAsync(cancellation);
+        if (all.Find(one => one.Manifest is null) is { } unreadable)
+            throw new InvalidDataException($"backup {unreadable.Name} can't be read, so nothing is removed beside it");
+        var (kept, going) = Choose(all, keep);
+        foreach (var backup in going) await place.RemoveAsync(backup.Name, cancellation);
+        return ([.. going.Select(backup => backup.Name)], await SweepAsync(kept, cancellation));
+    }
+
+    private (List<FoundBackup> Kept, List<FoundBackup> Going) Choose(List<FoundBackup> all, KeptBackups keep)
+    {
+        var oldest = keep.Age is { } age ? clock.GetUtcNow() - age : DateTimeOffset.MinValue;
+        var kept = all
+            .Where((one, index) => index == 0
+                || ((keep.Count is not { } count || index < count) && one.Manifest!.StartedAt >= oldest))
+            .ToList();
+        return (kept, [.. all.Except(kept)]);
+    }
+
+    /// <summary>
+    /// Deletes blobs that no backup lists, also what a backup that was cut off left. A part of the digests at a time,
+    /// so that memory does not grow with the registry.
+    /// </summary>
+    private async Task<long> SweepAsync(List<FoundBackup> kept, CancellationToken cancellation)
+    {
+        var most = kept.Max(one => one.Manifest?.Blobs) ?? 0;
+        var parts = most <= DigestsAtOnce ? 1 : most <= DigestsAtOnce * HexDigits ? HexDigits : HexDigits * HexDigits;
+        var freed = 0L;
+        for (var part = 0; part < parts; part++)
+        {
+            var index = part;
+            bool IsIn(Digest digest) => parts == 1
+                || (parts == HexDigits ? Convert.ToInt32(digest.Hex[..1], 16) : Convert.ToInt32(digest.Hex[..2], 16))
+                    == index;
+            var needed = new HashSet<Digest>();
+            foreach (var manifest in kept.Select(one => one.Manifest!))
+            {
+                needed.Add(manifest.Metadata.Parsed);
+                needed.Add(manifest.List.Parsed);
+                await foreach (var blob in BlobList.ReadAsync(place, manifest, cancellation))
+                {
+                    if (IsIn(blob.Digest)) needed.Add(blob.Digest);
+                }
+            }
+
+            await foreach (var digest in place.Blobs.ListAsync(cancellation))
+            {
+                if (!IsIn(digest) || needed.Contains(digest)) continue;
+                freed += await place.Blobs.LengthOfAsync(digest, cancellation) ?? 0;
+                await place.Blobs.DeleteAsync(digest, cancellation);
+            }
+        }
+
+        return freed;
+    }
+}

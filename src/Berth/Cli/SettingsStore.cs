@@ -1,0 +1,17 @@
+using Berth.Blobs;
+using Berth.Settings;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Berth.Cli;
+
+/// <summary>The store of blobs in the settings, for a command.</summary>
+internal sealed class SettingsStore(RegistrySettings settings) : IDisposable
+{
+    private readonly ObjectBlobStore? remote = ObjectBlobStore.Open(
+        settings.Storage, TimeProvider.System, NullLogger<ObjectBlobStore>.Instance);
+
+    public IBlobStore Blobs => field ??= remote is not null
+        ? remote : new FileBlobStore(Path.GetFullPath(settings.Storage.Filesystem.RootDirectory));
+
+    public void Dispose() => remote?.Dispose();
+}

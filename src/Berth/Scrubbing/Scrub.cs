@@ -1,0 +1,232 @@
+using System.Diagnostics.Metrics;
+using Berth.Backups;
+using Berth.Blobs;
+using Berth.Lifecycle;
+using Berth.Metadata;
+using Berth.Oci;
+using Berth.Settings;
+using Berth.Telemetry;
+
+namespace Berth.Scrubbing;
+
+/// <summary>
+/// Reads all blobs again within a set time, a part at each turn:
+/// <code>
+/// read ► as pushed ► next
+///      ► altered, unreadable ► quarantine: answers 404, so that the next push brings it ─┐
+///      ► missing, and an image needs it ─────────────────────────────────────────────────┴► recorded ► from a backup
+/// </code>
+/// </summary>
+internal sealed partial class Scrub(
+    RegistrySettings settings, Database database, IBlobStore store, TimeProvider clock,
+    ILoggerFactory logs)
+{
+    private const int BlobsPerPage = 50;
+    private const int FaultsPerPage = 100;
+
+    /// <summary>A pass takes this part of its time, so that a node that was stopped for a while catches up.</summary>
+    private const double Haste = 0.9;
+
+    /// <summary>Whoever waits for the same place among the jobs gets it then.</summary>
+    private static readonly TimeSpan LongestTurn = TimeSpan.FromMinutes(10);
+
+    private static readonly Counter<long> BytesRead = Meters.Berth.CreateCounter<long>(
+        "berth.scrub.bytes", "By", "The length of blobs that were read again in the background.");
+
+    private static readonly Counter<long> FaultsFound = Meters.Berth.CreateCounter<long>(
+        "berth.scrub.faults", "{blob}", "Blobs that were found damaged or missing.");
+
+    private readonly ILogger log = logs.CreateLogger<Scrub>();
+
+    private ScrubSettings Wanted => settings.Storage.Maintenance.Scrub;
+
+    /// <summary>Reads what is due by now.</summary>
+    /// <exception cref="IOException">The store is away; the next turn goes on.</exception>
+    public async Task RunTurnAsync(CancellationToken cancellation)
+    {
+        await ReviewFaultsAsync(cancellation);
+        var began = clock.GetTimestamp();
+        var pass = await FindPassAsync(cancellation);
+        while (pass.EndedAt is null && IsBehind(pass) && clock.GetElapsedTime(began) < LongestTurn)
+        {
+            var position = pass.Position;
+            var page = await database.ReadAsync(
+                session => ScrubTable.NextAsync(session, position, BlobsPerPage), cancellation);
+            foreach (var digest in page.TakeWhile(_ => IsBehind(pass)))
+            {
+                var bytes = await CheckAsync(digest, cancellation);
+                pass = pass with { Position = digest.Text, Blobs = pass.Blobs + 1, Bytes = pass.Bytes + bytes };
+                await Task.Delay(TimeSpan.FromSeconds((double)bytes / Wanted.BytesPerSecond), clock, cancellation);
+            }
+
+            if (page.Count == 0)
+            {
+                pass = pass with { EndedAt = clock.GetUtcNow() };
+                LogPass(pass.Blobs, pass.Bytes);
+            }
+
+            await WriteAsync(session => ScrubTable.WriteAsync(session, pass), cancellation);
+        }
+    }
+
+    private async Task<ScrubPass> FindPassAsync(CancellationToken cancellation)
+    {
+        var pass = await database.ReadAsync(ScrubTable.FindAsync, cancellation);
+        var now = clock.GetUtcNow();
+        if (pass is not null && (pass.EndedAt is null || now < pass.BeganAt + Wanted.Within)) return pass;
+        var (blobs, bytes) = await database.ReadAsync(ScrubTable.TotalAsync, cancellation);
+        pass = new ScrubPass("", now, 0, 0, blobs, bytes) { LastEndedAt = pass?.EndedAt };
+        await WriteAsync(session => ScrubTable.WriteAsync(session, pass), cancellation);
+        return pass;
+    }
+
+    /// <summary>Whether more should have been read by now. At the end of the time, everything.</summary>
+    private bool IsBehind(ScrubPass pass)
+    {
+        var part = (clock.GetUtcNow() - pass.BeganAt) / (Wanted.Within * Haste);
+        return part >= 1 || pass.Blobs < part * pass.TotalBlobs || pass.Bytes < part * pass.TotalBytes;
+    }
+
+    /// <returns>How many bytes were read.</returns>
+    private async Task<long> CheckAsync(Digest digest, CancellationToken cancellation)
+    {
+        BlobContent? content = null;
+        try
+        {
+            content = await store.OpenAsync(digest, cancellation);
+            if (content is null)
+            {
+                await NoteMissingAsync(digest, cancellation);
+                return 0;
+            }
+
+            var found = await content.ComputeDigestAsync(digest.Algorithm, _ => { }, cancellation);
+            BytesRead.Add(content.Length);
+            if (found != digest)
+                await SetAsideAsync(digest, content, $"its content has the digest {found}", cancellation);
+            return content.Length;
+        }
+        catch (Exception e) when (e is IOException and not StoreUnavailableException or UnauthorizedAccessException)
+        {
+            if (content is not null) await SetAsideAsync(digest, content, e.Message, cancellation);
+            else await NoteAsync(digest, $"it can't be opened: {e.Message}", cancellation);
+            return 0;
+        }
+        finally
+        {
+            content?.Dispose();
+        }
+    }
+
+    /// <summary>What no manifest needs may be missing: a push may be about to bring it, a deletion to end.</summary>
+    private async Task NoteMissingAsync(Digest digest, CancellationToken cancellation)
+    {
+        if (!await database.ReadAsync(session => ScrubTable.IsNeededAsync(session, digest), cancellation)) return;
+        if (await store.LengthOfAsync(digest, cancellation) is not null) return;
+        await NoteAsync(digest, "it is missing", cancellation);
+    }
+
+    private async Task SetAsideAsync(
+        Digest digest, BlobContent content, string fault, CancellationToken cancellation)
+    {
+        // False if a push has replaced it since.
+        if (await store.QuarantineAsync(digest, content, cancellation))
+            await NoteAsync(digest, $"{fault}; moved to quarantine", cancellation);
+    }
+
+    private async Task NoteAsync(Digest digest, string fault, CancellationToken cancellation)
+    {
+        FaultsFound.Add(1);
+        LogFault(digest, fault);
+        await WriteAsync(
+            async session =>
+            {
+                await ScrubTable.AddFaultAsync(session, new BlobFault(digest, clock.GetUtcNow(), fault));
+                return 1;
+            },
+            cancellation);
+        if (await database.ReadAsync(session => ScrubTable.IsNeededAsync(session, digest), cancellation))
+            await HealAsync([digest], cancellation);
+    }
+
+    /// <summary>Sees which faults a push has healed meanwhile, and tries to heal the others.</summary>
+    private async Task ReviewFaultsAsync(CancellationToken cancellation)
+    {
+        for (var last = ""; ;)
+        {
+            var open = await database.ReadAsync(
+                session => ScrubTable.OpenAsync(session, last, FaultsPerPage), cancellation);
+            if (open.Count == 0) return;
+            last = open[^1].Digest.Text;
+            var left = new List<Digest>();
+            foreach (var digest in open.Select(fault => fault.Digest))
+            {
+                if (await IsThereAsync(digest, cancellation)) await HealedAsync(digest, HealedFrom.Push, cancellation);
+                else if (await database.ReadAsync(s => ScrubTable.IsNeededAsync(s, digest), cancellation))
+                    left.Add(digest);
+                else
+                    await HealedAsync(digest, HealedFrom.Gone, cancellation);
+            }
+
+            await HealAsync(left, cancellation);
+        }
+    }
+
+    private async Task<bool> IsThereAsync(Digest digest, CancellationToken cancellation)
+    {
+        try
+        {
+            return await store.LengthOfAsync(digest, cancellation) is not null;
+        }
+        catch (Exception e) when (e is IOException and not StoreUnavailableException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
+    private async Task HealAsync(List<Digest> digests, CancellationToken cancellation)
+    {
+        if (digests.Count == 0 || settings.Storage.Maintenance.Backup.To is not { } to) return;
+        try
+        {
+            await using var place = await BackupPlace.OpenAsync(
+                to, settings.Storage, mayCreate: false, logs.CreateLogger<ObjectBlobStore>(),
+                cancellation);
+            foreach (var digest in digests)
+            {
+                using var content = await place.Blobs.OpenAsync(digest, cancellation);
+                if (content is null) continue;
+                await BlobCopy.RunAsync(content, digest, store, cancellation);
+                await HealedAsync(digest, HealedFrom.Backup, cancellation);
+            }
+        }
+        catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException
+            or DamagedSourceException)
+        {
+            LogNotHealed(to, e.Message);
+        }
+    }
+
+    private async Task HealedAsync(Digest digest, string from, CancellationToken cancellation)
+    {
+        await WriteAsync(
+            session => ScrubTable.NoteHealedAsync(session, digest, from, clock.GetUtcNow()), cancellation);
+        LogHealed(digest, from);
+    }
+
+    private Task<int> WriteAsync(Func<Session, ValueTask<int>> change, CancellationToken cancellation) =>
+        database.WriteAsync(change, isDurable: false, cancellation);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "All blobs were read again: {Blobs}, of {Bytes} bytes")]
+    private partial void LogPass(long blobs, long bytes);
+
+    [LoggerMessage(Level = LogLevel.Error, Message =
+        "Blob {Digest} is damaged: {Fault}. If no backup has it, push an image with it again")]
+    private partial void LogFault(Digest digest, string fault);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Blob {Digest} is whole again, from: {From}")]
+    private partial void LogHealed(Digest digest, string from);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Damaged blobs could not be healed from {Place}: {Reason}")]
+    private partial void LogNotHealed(string place, string reason);
+}

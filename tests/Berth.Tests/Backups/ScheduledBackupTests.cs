@@ -1,0 +1,151 @@
+using System.Text.Json;
+using Berth.Backups;
+using Berth.Jobs;
+using Berth.Settings;
+using Berth.Tests.Access;
+using Berth.Tests.Distribution;
+using Berth.Tests.Faults;
+using Microsoft.Extensions.DependencyInjection;
+using static Berth.Tests.Access.AccountsOf;
+
+namespace Berth.Tests.Backups;
+
+/// <summary>Backups that the settings ask for, the API that asks for one, and the warnings when they lack.</summary>
+[Inside]
+public sealed class ScheduledBackupTests : IAsyncLifetime
+{
+    private static readonly TestImage Image = new(
+        "library/app", "v1", new(1, 500), [new TestBlob(2, 70_000)], MountedFrom: null);
+
+    private readonly SetClock clock = new();
+    private readonly string place = Path.Combine(
+        Directory.CreateTempSubdirectory("berth-test-").FullName, "backups");
+
+    private RegistryFixture registry = null!;
+    private Script script = null!;
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync()
+    {
+        registry = await RegistryFixture.StartAsync(
+            s => s with
+            {
+                Auth = new AuthSettings
+                {
+                    Local = new LocalSettings { Enabled = true, AdminPassword = AdminPassword, BcryptCost = 4 },
+                },
+                Storage = s.Storage with
+                {
+                    Maintenance = s.Storage.Maintenance with
+                    {
+                        Backup = new BackupSettings { To = place, Keep = 2, CheckBytesPerSecond = 1L << 40 },
+                    },
+                },
+            },
+            clock);
+        registry.Client.DefaultRequestHeaders.Add("Authorization", Basic("admin", AdminPassword));
+        script = new Script(registry) { ["admin"] = Basic("admin", AdminPassword) };
+        await new ImageClient(registry.Client, new Random(1)).PushAsync(Image);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await registry.DisposeAsync();
+        Directory.Delete(Path.GetDirectoryName(place)!, recursive: true);
+    }
+
+    [Fact]
+    public async Task A_backup_that_is_asked_for_is_made_and_found_damaged_when_it_is()
+    {
+        await script.PlayAsync("POST /api/v1/backups\n Authorization: {admin}\n 201");
+        var made = await WaitAsync(1, "whole");
+        Assert.Equal((place, 1, 2), (
+            made.GetProperty("place").GetString(), made.GetProperty("tags").GetInt64(),
+            made.GetProperty("blobs").GetInt64()));
+        Assert.Null(await WarningAsync());
+        StoredFiles.Alter(StoredFiles.BlobIn(place, Image.Layers[0]));
+        await RunAsync<CheckBackupsJob>();
+        var damaged = await WaitAsync(1, "damaged");
+        Assert.Contains("is altered", damaged.GetProperty("error").GetString());
+        Assert.Contains("is damaged: blob sha256:", await WarningAsync());
+        Assert.Contains(registry.Log, line => line.Contains("is damaged: blob sha256:"));
+
+        // The next one copies the blob again, and so heals the damaged one too.
+        clock.Advance(TimeSpan.FromSeconds(5));
+        await RunAsync<BackupJob>();
+        await RunAsync<CheckBackupsJob>();
+        await WaitAsync(1, "whole");
+        Assert.Null(await WarningAsync());
+        clock.Advance(TimeSpan.FromSeconds(5));
+        await RunAsync<BackupJob>();
+        await WaitAsync(1, "removed");
+        await script.PlayAsync("GET /api/v1/backups/99\n Authorization: {admin}\n 404");
+    }
+
+    [Fact]
+    public async Task A_backup_that_is_late_is_told()
+    {
+        Assert.Null(await WarningAsync());
+        clock.Advance(TimeSpan.FromHours(27));
+        Assert.Contains("there is no whole backup in", await WarningAsync());
+        await RunAsync<BackupJob>();
+        Assert.Null(await WarningAsync());
+        clock.Advance(TimeSpan.FromHours(30));
+        Assert.Contains("and another was due", await WarningAsync());
+    }
+
+    [Fact]
+    public async Task A_backup_that_fails_is_recorded_with_the_reason()
+    {
+        Directory.CreateDirectory(place);
+        await File.WriteAllTextAsync(Path.Combine(place, "other"), "", Stop);
+        await Assert.ThrowsAsync<InvalidDataException>(() => RunAsync<BackupJob>());
+        await script.PlayAsync("POST /api/v1/backups\n Authorization: {admin}\n 201");
+        var failed = await WaitAsync(2, "failed");
+        Assert.Equal("failed", (await WaitAsync(1, "failed")).GetProperty("state").GetString());
+        Assert.Contains("holds something else", failed.GetProperty("error").GetString());
+        Assert.Single(Directory.GetFileSystemEntries(place));
+    }
+
+    [Fact]
+    public async Task Only_administrators_ask_for_backups()
+    {
+        await new AccountsOf(registry).AddUserAsync("ann", "of green gables");
+        script["ann"] = Basic("ann", "of green gables");
+        await script.PlayAsync(
+            """
+            POST /api/v1/backups
+              Authorization: {ann}
+              403
+            GET /api/v1/backups
+              Authorization: {ann}
+              403
+            GET /api/v1/backups
+              Authorization: {admin}
+              200
+            """);
+    }
+
+    private Task RunAsync<T>()
+        where T : Job => registry.Services.GetServices<Job>().OfType<T>().Single().RunAsync("", Stop);
+
+    private async Task<string?> WarningAsync()
+    {
+        var watch = registry.Services.GetRequiredService<BackupWatch>();
+        await watch.LookAsync(Stop);
+        var answer = JsonDocument.Parse(await registry.Client.GetStringAsync("readyz", Stop)).RootElement;
+        return answer.TryGetProperty("warning", out var warning) ? warning.GetString() : null;
+    }
+
+    private async Task<JsonElement> WaitAsync(int id, string state)
+    {
+        var row = default(JsonElement);
+        await Eventually.TrueAsync(async () =>
+        {
+            row = JsonDocument.Parse(await registry.Client.GetStringAsync($"api/v1/backups/{id}", Stop)).RootElement;
+            return row.GetProperty("state").GetString() == state;
+        });
+        return row;
+    }
+}
