@@ -56,7 +56,7 @@ internal sealed class Removal(
                 if (FindImmutable(known, references) is { } frozen) return frozen;
                 foreach (var reference in references) change.NoteManifest(reference);
                 var entry = await AddAsync(change, id, TrashKinds.Repository, "", null, actor, TrashReasons.Deleted);
-                await TrashTable.TakeAllAsync(session, id, entry.Id, actor, TagActions.Delete, Now);
+                await TrashTable.TakeAllAsync(session, entry.Id, id, actor, TagActions.Delete, Now);
                 if (row.IsPublic) await AccessVersion.AdvanceAsync(session);
                 return new RemovalResult(RemovalOutcome.Removed);
             },

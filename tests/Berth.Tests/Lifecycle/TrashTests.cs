@@ -116,6 +116,17 @@ public sealed class TrashTests : IAsyncLifetime
         await images.IsAsync("GET", $"/v2/a/app/blobs/{ImagePusher.DigestOf("child")}", 200);
     }
 
+    /// <summary>The trash numbers its entries, and the database its repositories: they are not the same.</summary>
+    [Fact]
+    public async Task A_repository_is_deleted_and_no_other()
+    {
+        foreach (var repository in new[] { "a/one", "a/two", "a/three" })
+            await images.PushAsync(repository, "v1", "layer");
+        await images.ApiAsync("DELETE", "/repositories/a/three", null, 204);
+        await images.IsAsync("GET", "/v2/a/three/manifests/v1", 404);
+        foreach (var kept in new[] { "a/one", "a/two" }) await images.IsAsync("GET", $"/v2/{kept}/manifests/v1", 200);
+    }
+
     [Fact]
     public async Task What_was_in_the_trash_for_its_time_goes_for_good()
     {
