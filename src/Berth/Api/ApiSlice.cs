@@ -70,6 +70,7 @@ internal sealed class ApiSlice : Slice
             .AddSingleton<RepositoryEndpoints>().AddSingleton<AuditEndpoints>().AddSingleton<SecondFactorEndpoints>()
             .AddSingleton<InvitationEndpoints>().AddSingleton<TagEndpoints>()
             .AddSingleton<TrashEndpoints>().AddSingleton<TagRuleEndpoints>().AddSingleton<RetentionEndpoints>()
-            .AddSingleton<PinEndpoints>().AddSingleton<IdentityEndpoints>();
+            .AddSingleton<PinEndpoints>().AddSingleton<UsageEndpoints>().AddSingleton<QuotaEndpoints>()
+            .AddSingleton<IdentityEndpoints>();
     }
 }
