@@ -21,7 +21,7 @@ public sealed partial class TidyTests
         ["Audit"] = ["Access", "Metadata", "Jobs", "Settings"],
         ["Identity"] = ["Oci", "Access", "Audit", "Metadata", "Jobs", "Settings"],
         ["Jobs"] = ["Oci", "Metadata", "Settings", "Telemetry"],
-        ["Registry"] = ["Oci", "Disk", "Blobs", "Metadata", "Jobs", "Settings"],
+        ["Registry"] = ["Oci", "Disk", "Blobs", "Metadata", "Jobs", "Settings", "Telemetry"],
         ["Transport"] = ["Disk", "Settings"],
         ["Distribution"] =
             ["Oci", "Blobs", "Metadata", "Registry", "Transport", "Access", "Audit", "Identity", "Settings"],

@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Berth.Access;
 using Berth.Import;
+using Berth.Lifecycle;
 using Berth.Metadata;
 
 namespace Berth.Api;
@@ -73,6 +74,10 @@ namespace Berth.Api;
 [JsonSerializable(typeof(Listed<PinListView>))]
 [JsonSerializable(typeof(NewPinList))]
 [JsonSerializable(typeof(PinnedView))]
+[JsonSerializable(typeof(UsageView))]
+[JsonSerializable(typeof(ReclaimableBytes))]
+[JsonSerializable(typeof(Listed<QuotaView>))]
+[JsonSerializable(typeof(NewQuota))]
 [JsonSerializable(typeof(NewRepository))]
 [JsonSerializable(typeof(RepositoryChange))]
 [JsonSerializable(typeof(Explanation))]

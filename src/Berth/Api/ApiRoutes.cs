@@ -32,6 +32,8 @@ internal static class ApiRoutes
         MapTrash(Tagged("trash"), services.GetRequiredService<TrashEndpoints>());
         MapTagRules(Tagged("tag rules"), services.GetRequiredService<TagRuleEndpoints>());
         MapRetention(Tagged("retention"), services);
+        MapUsage(Tagged("usage"), services.GetRequiredService<UsageEndpoints>());
+        MapQuotas(Tagged("quotas"), services.GetRequiredService<QuotaEndpoints>());
         MapCollections(Tagged("garbage"), services.GetRequiredService<CollectionEndpoints>());
         MapImports(Tagged("imports"), services.GetRequiredService<ImportEndpoints>());
         MapBackups(Tagged("backups"), services.GetRequiredService<BackupEndpoints>());
@@ -351,6 +353,26 @@ internal static class ApiRoutes
             .Requires(ApiRight.SignedIn, "Bring back what is in the trash").Versioned();
         api.MapDelete("/trash/{id:long}", trash.RemoveAsync)
             .Requires(ApiRight.SignedIn, "Remove an entry of the trash for good").Versioned();
+    }
+
+    private static void MapUsage(RouteGroupBuilder api, UsageEndpoints usage)
+    {
+        api.MapGet("/usage", usage.GetAsync)
+            .Requires(ApiRight.SignedIn, "What a repository, a namespace or the registry keeps, in bytes");
+        api.MapGet("/usage/reclaimable", usage.FreeAsync)
+            .Requires(ApiRight.Pull, "What would be free without a tag, a manifest, some tags or a repository");
+    }
+
+    private static void MapQuotas(RouteGroupBuilder api, QuotaEndpoints quotas)
+    {
+        api.MapGet("/quotas", quotas.ListAsync)
+            .Requires(ApiRight.Account, "List the quotas in a namespace that the caller owns, or all").Lists();
+        api.MapGet("/quotas/{**scope}", quotas.GetAsync)
+            .Requires(ApiRight.Account, "Show the quota of a namespace or a repository");
+        api.MapPut("/quotas/{**scope}", quotas.PutAsync)
+            .Requires(ApiRight.Administrator, "Set the quota of a namespace or a repository").Versioned();
+        api.MapDelete("/quotas/{**scope}", quotas.RemoveAsync)
+            .Requires(ApiRight.Administrator, "Delete the quota of a namespace or a repository").Versioned();
     }
 
     /// <summary>A path that there is not, or not with this method.</summary>

@@ -71,6 +71,7 @@ internal sealed class ApiSlice : Slice
             .AddSingleton<InvitationEndpoints>().AddSingleton<TagEndpoints>()
             .AddSingleton<TrashEndpoints>().AddSingleton<TagRuleEndpoints>().AddSingleton<RetentionEndpoints>()
             .AddSingleton<PinEndpoints>().AddSingleton<ImportEndpoints>().AddSingleton<IdentityEndpoints>()
-            .AddSingleton<BackupEndpoints>().AddSingleton<ScrubEndpoints>();
+            .AddSingleton<BackupEndpoints>().AddSingleton<ScrubEndpoints>()
+            .AddSingleton<UsageEndpoints>().AddSingleton<QuotaEndpoints>();
     }
 }

@@ -28,4 +28,15 @@ internal sealed class Ownership(SettingsRules rules)
 
     /// <summary>The same for a namespace.</summary>
     public bool Owns(ApiCaller caller, string space) => Owns(caller, NamePattern.ForNamespace(space));
+
+    /// <summary>Whether a caller may look at a namespace, as its owner, or at all of them (null); null if so.</summary>
+    public ApiError? Ask(ApiCaller caller, string? space)
+    {
+        if (caller.IsStaff) return null;
+        if (space is null) return ApiError.Denied("name a namespace: all of them are for administrators and auditors");
+        if (caller.Caller.Limits is not null)
+            return ApiError.Denied("this token is limited to what it may do in repositories");
+        return AccountName.TryParse(space, out var owned) && Owns(caller, owned.Text)
+            ? null : ApiError.NotFound("such namespace");
+    }
 }

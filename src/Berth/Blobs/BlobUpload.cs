@@ -37,6 +37,9 @@ internal abstract class BlobUpload(UploadId id, RepositoryName repository, Diges
     /// </summary>
     public Func<CancellationToken, ValueTask<bool>>? IsHeldAsync { get; set; }
 
+    /// <summary>Called before the upload grows to a length, in bytes; null if it may have any.</summary>
+    public Func<long, ValueTask>? AdmitAsync { get; set; }
+
     public bool IsClosed => isClosed;
 
     /// <summary>The upload's length when the current request began, in bytes.</summary>
@@ -47,6 +50,7 @@ internal abstract class BlobUpload(UploadId id, RepositoryName repository, Diges
     {
         BegunAt = Offset;
         Expected = null;
+        AdmitAsync = null;
     }
 
     /// <summary>
@@ -119,6 +123,7 @@ internal abstract class BlobUpload(UploadId id, RepositoryName repository, Diges
             try
             {
                 if (Offset + batch.Length > maxBytes) throw UploadTooLargeException.Above(maxBytes);
+                if (AdmitAsync is { } admit && !batch.IsEmpty) await admit(Offset + batch.Length);
                 if (!batch.IsEmpty) await StoreAsync(batch, cancellation);
             }
             finally

@@ -80,7 +80,8 @@ internal sealed class LocalApi : IAsyncDisposable
         services.AddSingleton(settings).AddSingleton(settings.Http).AddSingleton(settings.Storage)
             .AddSingleton(TimeProvider.System).AddSingleton<Locations>().AddSingleton<JobTable>()
             .AddSingleton(new JobClock(TimeProvider.System))
-            .AddSingleton(settings.Storage.Maintenance.Gc).AddSingleton<GarbageEstimate>();
+            .AddSingleton(settings.Storage.Maintenance.Gc).AddSingleton<GarbageEstimate>()
+            .AddSingleton<Reclaimable>().AddSingleton<UsageTree>();
         StorageParts.AddMetadata(services, settings, database);
         new AuditSlice().AddServices(services, settings);
         new AccessSlice().AddServices(services, settings);

@@ -16,7 +16,7 @@ internal static class Table
 
     /// <summary>The headings of columns that have more than a word.</summary>
     private static readonly string[] Broken =
-        ["DETAIL", "THROUGH", "GRANTS", "NAMES", "IF", "ACTIONS", "DESCRIPTION", "FULL NAME", "FAULT"];
+        ["DETAIL", "THROUGH", "GRANTS", "NAMES", "IF", "ACTIONS", "DESCRIPTION", "FULL NAME", "FAULT", "IMAGES"];
 
     public static void Print(string[] headings, IReadOnlyList<string[]> rows)
     {

@@ -136,6 +136,9 @@ internal sealed record RegistryError(int Status, string Code, string Message, st
             "you have reached the limit of requests (ratelimits); try again in "
             + $"{RateLimits.SecondsOf(wait)} seconds", wait);
 
+    /// <param name="reason">The numbers.</param>
+    public static RegistryError QuotaExceeded(string reason) => Denied($"over quota: {reason}");
+
     public static RegistryError StorageFull() =>
         new(507, "UNAVAILABLE", "the registry's disk is full: nothing was changed; free space and push again")
         {

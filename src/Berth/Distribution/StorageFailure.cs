@@ -5,7 +5,8 @@ using Berth.Registry;
 namespace Berth.Distribution;
 
 /// <summary>
-/// A failure of the disk, the database or the store during a request. All other exceptions are unexpected, and a 500.
+/// A failure of the disk, the database or the store during a request, or no room in a quota. All other exceptions are
+/// unexpected, and a 500.
 /// </summary>
 /// <param name="answer">The response.</param>
 /// <param name="problem">What the log says before the reason; null if it was logged already.</param>
@@ -19,6 +20,7 @@ internal sealed partial class StorageFailure(RegistryError answer, string? probl
         _ when DiskFault.WordsFor(e) is { } words =>
             new(RegistryError.StorageFails(words), $"The storage fails ({words})", e.Message),
         DatabaseUnavailableException => new(RegistryError.Unavailable(), "The database does not answer", e.Message),
+        QuotaExceededException => new(RegistryError.QuotaExceeded(e.Message), problem: null, e.Message),
         StoreUnavailableException => new(RegistryError.StoreUnavailable(), problem: null, e.Message),
         _ => null,
     };

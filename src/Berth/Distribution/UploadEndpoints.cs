@@ -35,6 +35,7 @@ internal sealed partial class UploadEndpoints(
             return RegistryError.DigestInvalid("digest-algorithm must be sha256 or sha512");
         }
 
+        await uploads.Quotas.CheckStartAsync(request.Repository, request.Aborted);
         var id = await uploads.StartAsync(request.Repository, algorithm, request.Caller.Name, request.Aborted);
         SetLocation(request, id);
         request.Answer(StatusCodes.Status202Accepted);
@@ -76,7 +77,7 @@ internal sealed partial class UploadEndpoints(
             // all of it.
             lease.Otherwise = UploadEnd.Restore;
             lease.Expect(digest);
-            return await ReceiveAsync(request, place, lease) ?? await CommitAsync(request, lease, digest);
+            return await ReceiveAsync(request, place, lease, digest) ?? await CommitAsync(request, lease, digest);
         }
     }
 
@@ -132,7 +133,7 @@ internal sealed partial class UploadEndpoints(
         await using var lease = await uploads.TakeNewAsync(
             request.Repository, digest, request.Caller.Name, request.Aborted);
         lease.Expect(digest);
-        return await ReceiveAsync(request, place, lease) ?? await CommitAsync(request, lease, digest);
+        return await ReceiveAsync(request, place, lease, digest) ?? await CommitAsync(request, lease, digest);
     }
 
     private async ValueTask<UploadTaking> TakeAsync(V2Request request, Digest? becomes = null) =>
@@ -144,10 +145,12 @@ internal sealed partial class UploadEndpoints(
         taking.IsBusy ? RegistryError.UploadBusy() : RegistryError.UploadUnknown();
 
     /// <summary>Appends the request's body, if it is the next chunk.</summary>
-    private async Task<RegistryError?> ReceiveAsync(V2Request request, UploadPlace place, UploadLease lease)
+    private async Task<RegistryError?> ReceiveAsync(
+        V2Request request, UploadPlace place, UploadLease lease, Digest? becomes = null)
     {
         var begun = lease.Offset;
         if (CheckRange(request, begun, out var stated) is { } error) return error;
+        await lease.ReserveAsync(request.Http.Request.ContentLength, becomes, request.Aborted);
         try
         {
             place.ReceivedBytes = () => lease.Offset - begun;

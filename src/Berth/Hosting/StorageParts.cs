@@ -40,7 +40,8 @@ internal static class StorageParts
             .AddSingleton(settings.Storage.Maintenance.Trash).AddSingleton<Removal>().AddSingleton<Restoring>()
             .AddSingleton<TagMoves>().AddSingleton<TagRules>()
             .AddSingleton(settings.Storage.Maintenance.Pulls).AddSingleton<PullTimes>()
-            .AddSingleton(settings.Storage.Maintenance.Retention).AddSingleton<Retention>();
+            .AddSingleton(settings.Storage.Maintenance.Retention).AddSingleton<Retention>()
+            .AddSingleton(settings.Quotas).AddSingleton<Quotas>().AddSingleton<UploadQuotas>();
     }
 
     private static void AddBlobStore(IServiceCollection services, RegistrySettings settings, string? root)

@@ -8,6 +8,9 @@ namespace Berth.Lifecycle;
 internal sealed record CopiedTable(
     string Name, IReadOnlyList<string> Key, bool HasIdentity = false, bool IsOfPlace = false)
 {
+    /// <summary>Whether triggers write it when the tables before it are copied.</summary>
+    public bool IsDerived { get; init; }
+
     /// <summary>All tables except the list of migrations, each before those that refer to it.</summary>
     public static IReadOnlyList<CopiedTable> All { get; } =
     [
@@ -34,6 +37,10 @@ internal sealed record CopiedTable(
         new("audit_entry", ["id"], HasIdentity: true),
         new("blob", ["digest"]),
         new("repository_blob", ["repository_id", "digest"]),
+        new("repository_usage", ["repository_id"]) { IsDerived = true },
+        new("namespace_blob", ["namespace", "digest"]) { IsDerived = true },
+        new("namespace_usage", ["namespace"]) { IsDerived = true },
+        new("quota", ["scope"]),
         new("manifest_body", ["digest"]),
         new("manifest", ["repository_id", "digest"]),
         new("manifest_reference", ["repository_id", "manifest_digest", "target_digest", "kind"]),

@@ -9,10 +9,8 @@ namespace Berth.Lifecycle;
 /// nor what goes without a tag but in company of what is counted.
 /// </summary>
 internal sealed class GarbageEstimate(
-    Database database, GarbageSettings settings, TrashSettings trash, TimeProvider clock)
+    Database database, Reclaimable reclaimable, GarbageSettings settings, TrashSettings trash, TimeProvider clock)
 {
-    private const int Batch = 500;
-
     /// <param name="grace">How long a blob stays that nothing needs.</param>
     /// <param name="emptiesTrash">Whether what is in the trash by now goes too.</param>
     /// <param name="cancellation">Gives up.</param>
@@ -85,17 +83,8 @@ internal sealed class GarbageEstimate(
     {
         var total = await database.ReadAsync(
             session => GarbageForecast.CondemnedTotalAsync(session, now), cancellation);
-        foreach (var digests in going.GroupBy(link => link.Item2).Chunk(Batch))
-        {
-            var counts = digests.ToDictionary(group => group.Key, group => (long)group.Count());
-            var links = await database.ReadAsync(
-                session => GarbageForecast.CountLinksAsync(session, counts.Keys), cancellation);
-            foreach (var (digest, count, size) in links)
-            {
-                if (counts[digest] == count) total = (total.Blobs + 1, total.Bytes + size);
-            }
-        }
-
+        foreach (var (_, size) in await reclaimable.FindOwnAsync(going, cancellation))
+            total = (total.Blobs + 1, total.Bytes + size);
         return total;
     }
 }

@@ -14,7 +14,7 @@ internal sealed class LifecycleSlice : Slice
     {
         services.AddSingleton<StoreIdentity>();
         services.AddSingleton(settings.Storage.Maintenance.Gc).AddSingleton<GarbageCollector>()
-            .AddSingleton<GarbageEstimate>();
+            .AddSingleton<GarbageEstimate>().AddSingleton<Reclaimable>().AddSingleton<UsageTree>();
         if (settings.Storage.Maintenance.ReadOnly.Enabled) return;
         services.AddSingleton<Job, RequestedCollectionJob>().AddSingleton<Job, RequestedRetentionJob>()
             .AddSingleton<Job, ExpireTagsJob>().AddSingleton<Job, PurgeTrashJob>();
@@ -33,7 +33,7 @@ internal sealed class LifecycleSlice : Slice
     public override IEnumerable<Command> Commands =>
     [
         GcCommand.Create(), TagCommand.Create(), TrashCommand.Create(), TagRuleCommand.Create(),
-        RetentionCommand.Create(), PinsCommand.Create(), VerifyCommand.Create(),
-        CopyMetadataCommand.Create(), AdoptStoreCommand.Create(),
+        RetentionCommand.Create(), PinsCommand.Create(), UsageCommand.Create(), QuotaCommand.Create(),
+        VerifyCommand.Create(), CopyMetadataCommand.Create(), AdoptStoreCommand.Create(),
     ];
 }

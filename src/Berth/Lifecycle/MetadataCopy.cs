@@ -89,6 +89,9 @@ internal sealed class MetadataCopy(
     {
         step = $"Copying {table.Name}";
         var rows = new TableRows(from, table);
+
+        // Triggers have filled it meanwhile.
+        if (table.IsDerived) await to.RunAsync($"DELETE FROM {table.Name}");
         var columns = await rows.ColumnsAsync();
         var places = string.Join(", ", Enumerable.Range(1, columns.Count).Select(n => $"${n}"));
         var insert = $"INSERT INTO {table.Name} ({string.Join(", ", columns)}) VALUES ({places})";

@@ -73,6 +73,19 @@ internal sealed class BlobTable(Database database, RepositoryTable repositories,
         """,
         blob.Digest.Text, blob.SizeBytes, clock.GetUtcNow().ToUnixTimeMilliseconds());
 
+    /// <summary>Records a blob that is in the store and that nothing links, so that the collector removes it.</summary>
+    public async ValueTask AbandonAsync(Session session, BlobLink blob) => await session.RunAsync(
+        """
+        INSERT INTO blob (digest, size_bytes, stored_at, condemned_at) VALUES ($1, $2, $3, $3) ON CONFLICT DO NOTHING
+        """,
+        blob.Digest.Text, blob.SizeBytes, clock.GetUtcNow().ToUnixTimeMilliseconds());
+
+    /// <summary>Whether a blob is linked in a repository, condemned or not.</summary>
+    public static async ValueTask<bool> HasLinkAsync(Session session, long repositoryId, Digest digest) =>
+        await session.NumberAsync(
+            "SELECT 1 FROM repository_blob WHERE repository_id = $1 AND digest = $2",
+            repositoryId, digest.Text) is not null;
+
     /// <summary>Links a blob that <see cref="KeepAsync"/> has recorded in the same write.</summary>
     public async ValueTask LinkAsync(Session session, long repositoryId, BlobLink blob) => await session.RunAsync(
         """
@@ -102,6 +115,7 @@ internal sealed class BlobTable(Database database, RepositoryTable repositories,
     public async ValueTask UnlinkAsync(Session session, long repositoryId, Digest digest)
     {
         var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
+        await GarbageTable.LockBlobsAsync(session, Session.ToTexts([digest.Text]));
         var hidden = await session.RunAsync(
             """
             UPDATE repository_blob SET condemned_at = $3, is_trashed = 1, review_since = NULL

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Berth.Oci;
 
 namespace Berth.Metadata;
@@ -74,4 +75,84 @@ internal static class GarbageForecast
         WHERE b.digest IN ({session.TextsIn("$1")}) GROUP BY b.digest, b.size_bytes
         """,
         row => (row.GetString(0), row.GetInt64(2), row.GetInt64(1)), Session.ToTexts(digests));
+
+    /// <summary>The tags of a repository, with where they point.</summary>
+    public static ValueTask<List<(string Name, string Digest)>> TagsAsync(Session session, long repositoryId) =>
+        session.AllAsync(
+            "SELECT name, digest FROM tag WHERE repository_id = $1",
+            row => (row.GetString(0), row.GetString(1)), repositoryId);
+
+    /// <summary>The manifests of a repository, with their subjects.</summary>
+    public static ValueTask<List<(string Digest, string? Subject)>> ManifestsAsync(
+        Session session, long repositoryId) => session.AllAsync(
+            "SELECT digest, subject_digest FROM manifest WHERE repository_id = $1",
+            row => (row.GetString(0), row.IsDBNull(1) ? null : row.GetString(1)), repositoryId);
+
+    /// <summary>Which manifests of a repository hold which others.</summary>
+    public static ValueTask<List<(string Parent, string Child)>> ChildrenAsync(Session session, long repositoryId) =>
+        session.AllAsync(
+            """
+            SELECT manifest_digest, target_digest FROM manifest_reference
+            WHERE repository_id = $1 AND kind IN ('Child', 'Mention')
+            """,
+            row => (row.GetString(0), row.GetString(1)), repositoryId);
+
+    /// <summary>All blobs of a repository, with their lengths in bytes.</summary>
+    public static ValueTask<List<(string Digest, long SizeBytes)>> BlobsAsync(Session session, long repositoryId) =>
+        session.AllAsync(
+            "SELECT digest, size_bytes FROM repository_blob WHERE repository_id = $1",
+            row => (row.GetString(0), row.GetInt64(1)), repositoryId);
+
+    /// <summary>The blobs that some manifests of a repository need, with their lengths in bytes.</summary>
+    public static ValueTask<List<(string Digest, long SizeBytes)>> NeededByAsync(
+        Session session, long repositoryId, IEnumerable<string> manifests) => session.AllAsync(
+        $"""
+        SELECT l.digest, l.size_bytes FROM repository_blob l
+        WHERE l.repository_id = $1 AND l.digest IN (SELECT r.target_digest FROM manifest_reference r
+            WHERE r.repository_id = $1 AND r.kind <> 'Subject'
+                AND r.manifest_digest IN ({session.TextsIn("$2")}))
+        """,
+        row => (row.GetString(0), row.GetInt64(1)), repositoryId, Session.ToTexts(manifests));
+
+    /// <summary>How many bytes of these blobs a repository has.</summary>
+    public static async ValueTask<long> LinkedAsync(
+        Session session, long repositoryId, IEnumerable<string> digests) => await session.NumberAsync(
+        $"""
+        SELECT CAST(coalesce(sum(size_bytes), 0) AS BIGINT) FROM repository_blob
+        WHERE repository_id = $1 AND digest IN ({session.TextsIn("$2")})
+        """,
+        repositoryId, Session.ToTexts(digests)) ?? 0;
+
+    /// <summary>Other repositories that have some of these blobs, with how many bytes, those with the most first.
+    /// </summary>
+    public static ValueTask<List<(long Id, string Name, long Bytes)>> HoldersAsync(
+        Session session, IEnumerable<string> digests, IEnumerable<long> except, int count) => session.AllAsync(
+        $"""
+        SELECT r.id, r.name, CAST(sum(l.size_bytes) AS BIGINT) AS bytes FROM repository_blob l
+        JOIN repository r ON r.id = l.repository_id
+        WHERE l.digest IN ({session.TextsIn("$1")})
+            AND CAST(r.id AS TEXT) NOT IN ({session.TextsIn("$2")})
+        GROUP BY r.id, r.name ORDER BY bytes DESC, r.name LIMIT $3
+        """,
+        row => (row.GetInt64(0), row.GetString(1), row.GetInt64(2)),
+        Session.ToTexts(digests), Session.ToTexts(except.Select(id => id.ToString(CultureInfo.InvariantCulture))),
+        count);
+
+    /// <summary>
+    /// Some manifests of a repository that need some of these blobs: a tag if there is one, else the digest, and
+    /// whether it is in the trash.
+    /// </summary>
+    public static ValueTask<List<(string Reference, bool IsInTrash)>> UsersAsync(
+        Session session, long repositoryId, IEnumerable<string> blobs, IEnumerable<string> except, int count) =>
+        session.AllAsync(
+        $"""
+        SELECT coalesce((SELECT min(t.name) FROM tag t WHERE t.repository_id = $1 AND t.digest = u.digest), u.digest),
+            CASE WHEN EXISTS (SELECT 1 FROM manifest m WHERE m.repository_id = $1 AND m.digest = u.digest)
+                THEN 0 ELSE 1 END
+        FROM (SELECT DISTINCT r.manifest_digest AS digest FROM manifest_reference r
+            WHERE r.repository_id = $1 AND r.kind <> 'Subject' AND r.target_digest IN ({session.TextsIn("$2")})
+                AND r.manifest_digest NOT IN ({session.TextsIn("$3")}) LIMIT $4) u
+        """,
+        row => (row.GetString(0), Convert.ToInt64(row.GetValue(1)) != 0),
+        repositoryId, Session.ToTexts(blobs), Session.ToTexts(except), count);
 }

@@ -121,6 +121,7 @@ internal static class GarbageTable
         Session session, long repositoryId, IReadOnlyList<string> digests, long before, long now)
     {
         var texts = Session.ToTexts(digests);
+        await LockBlobsAsync(session, texts);
 
         // What an older version linked again, or pushed a manifest for, is not garbage.
         await session.RunAsync(
@@ -149,16 +150,12 @@ internal static class GarbageTable
         return removed.Count;
     }
 
-    /// <summary>Condemns blobs that nothing links any more.</summary>
+    /// <summary>Condemns blobs, whose rows are locked, that nothing links any more.</summary>
     public static async ValueTask CondemnAsync(Session session, IReadOnlyList<string> digests, long now)
     {
         if (digests.Count == 0) return;
         var texts = Session.ToTexts(digests);
 
-        // A separate statement locks the rows, so that the next one sees the links of concurrent mounts.
-        await session.AllAsync(
-            $"SELECT digest FROM blob WHERE digest IN ({session.TextsIn("$1")}) ORDER BY digest{session.ForUpdate}",
-            row => row.GetString(0), texts);
         await session.RunAsync(
             $"""
             UPDATE blob SET condemned_at = $2 WHERE digest IN ({session.TextsIn("$1")})
@@ -166,6 +163,14 @@ internal static class GarbageTable
             """,
             texts, now);
     }
+
+    /// <summary>
+    /// Locks the rows of blobs, which whoever links them locks first too: so statements after this one see the links of
+    /// concurrent pushes, and no two transactions wait for each other.
+    /// </summary>
+    public static async ValueTask LockBlobsAsync(Session session, string texts) => await session.AllAsync(
+        $"SELECT digest FROM blob WHERE digest IN ({session.TextsIn("$1")}) ORDER BY digest{session.ForUpdate}",
+        row => row.GetString(0), texts);
 
     /// <summary>
     /// Begins the deletion of condemned blobs: from here on, nobody pushes them until it has ended. Blobs that an

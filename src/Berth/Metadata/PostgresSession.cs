@@ -13,6 +13,8 @@ internal sealed class PostgresSession(NpgsqlConnection connection) : Session
         ("{text}", "TEXT COLLATE \"C\""),
         ("{bytes}", "BYTEA"),
         ("{clustered}", ""),
+        ("{namespace of r.name}", "split_part(r.name, '/', 1)"),
+        ("{usage triggers}", PostgresUsageTriggers.Text),
         (
             "{listing triggers}",
             """

@@ -31,6 +31,10 @@ internal abstract class Session
         string sql, Func<DbDataReader, T> read, Func<T, bool> isLast, params ReadOnlySpan<object?> parameters) =>
         ReadAsync(Prepare(sql, parameters), read, isLast);
 
+    /// <summary>Runs a query, and reads its rows one after another without keeping them.</summary>
+    public ValueTask EachAsync(string sql, Action<DbDataReader> read, params ReadOnlySpan<object?> parameters) =>
+        ReadEachAsync(Prepare(sql, parameters), read);
+
     /// <summary>Runs a query and returns its first row, or null if there is none.</summary>
     public ValueTask<T?> FirstAsync<T>(
         string sql, Func<DbDataReader, T> read, params ReadOnlySpan<object?> parameters)
@@ -115,6 +119,19 @@ internal abstract class Session
             }
 
             return rows;
+        }
+        finally
+        {
+            Release(command);
+        }
+    }
+
+    private async ValueTask ReadEachAsync(DbCommand command, Action<DbDataReader> read)
+    {
+        try
+        {
+            await using var reader = await command.ExecuteReaderAsync(Cancellation);
+            while (await reader.ReadAsync(Cancellation)) read(reader);
         }
         finally
         {

@@ -79,6 +79,8 @@ internal sealed class SqliteSession : Session, IDisposable
         ("{text}", "TEXT"),
         ("{bytes}", "BLOB"),
         ("{clustered}", "WITHOUT ROWID"),
+        ("{namespace of r.name}", "substr(r.name, 1, instr(r.name || '/', '/') - 1)"),
+        ("{usage triggers}", SqliteUsageTriggers.Text),
         (
             "{listing triggers}",
             """

@@ -13,9 +13,9 @@ namespace Berth.Registry;
 /// is removed before the file is written again, so that it never belongs to other content.
 /// </summary>
 internal sealed partial class LocalUploads(
-    UploadTable table, RepositoryBlobs blobs, IBlobStore store, StorageSettings storage, LimitSettings limits,
-    TimeProvider clock, ILogger<LocalUploads> log)
-    : Uploads(table, blobs, store, clock, log)
+    UploadTable table, RepositoryBlobs blobs, UploadQuotas quotas, IBlobStore store, StorageSettings storage,
+    LimitSettings limits, TimeProvider clock, ILogger<LocalUploads> log)
+    : Uploads(table, blobs, quotas, store, clock, log)
 {
     private static readonly TimeSpan LongestUnrecorded = TimeSpan.FromMinutes(10);
 

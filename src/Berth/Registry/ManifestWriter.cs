@@ -52,7 +52,8 @@ internal sealed record ManifestResult(
 /// </summary>
 internal sealed class ManifestWriter(
     RepositoryChanges changes, ManifestTable manifests, TagTable tags, TagRules rules, Restoring restoring,
-    ImageLabels labels, IBlobStore store, RepositoryBlobs blobs, ValidationSettings validation, LimitSettings limits)
+    ImageLabels labels, IBlobStore store, RepositoryBlobs blobs, Quotas quotas, ValidationSettings validation,
+    LimitSettings limits)
 {
     /// <summary>Matching takes linear time, whatever pattern is in the settings.</summary>
     private const RegexOptions UrlPattern = RegexOptions.NonBacktracking | RegexOptions.CultureInvariant;
@@ -88,6 +89,7 @@ internal sealed class ManifestWriter(
         // What is read here must hold until the commit: nobody may delete it, or move the tags that are compared.
         var hold = push.Precondition is null && frozen is null ? RepositoryLock.Shared : RepositoryLock.Exclusive;
         var digests = needed.Select(n => n.Target.Digest).Distinct().ToList();
+        var room = await quotas.OfAsync(push.Repository, cancellation);
         var durable = await store.MakeDurableAsync(digests, cancellation);
         var expiresAfter = await labels.ExpiresAfterAsync(manifest, push.Body, cancellation);
         while (true)
@@ -96,7 +98,11 @@ internal sealed class ManifestWriter(
             var damaged = new List<BlobLink>();
             var result = await changes.RunAsync(
                 push.Repository, hold, isDurable: true,
-                change => WriteAsync(change, push, manifest, needed, known, damaged, frozen, expiresAfter),
+                async change =>
+                {
+                    await Quotas.CheckTagsAsync(change.Session, room, push.Repository, push.Tags);
+                    return await WriteAsync(change, push, manifest, needed, known, damaged, frozen, expiresAfter);
+                },
                 cancellation);
             if (result.Refusal != ManifestRefusal.ReferencesUnknown) return result;
             durable = await store.MakeDurableAsync(digests, cancellation);

@@ -16,7 +16,7 @@ internal sealed record UnlinkResult(bool IsUnlinked, string? NeededBy);
 /// a repository and complete in the store.
 /// </summary>
 internal sealed partial class RepositoryBlobs(
-    BlobTable table, IBlobStore store, RepositoryChanges changes, StorageSettings storage,
+    BlobTable table, IBlobStore store, RepositoryChanges changes, Quotas quotas, StorageSettings storage,
     ILogger<RepositoryBlobs> log)
 {
     /// <summary>How many damaged blobs are remembered as already logged.</summary>
@@ -67,6 +67,7 @@ internal sealed partial class RepositoryBlobs(
     }
 
     /// <summary>Links a blob that was just uploaded. The upload's row is deleted in the same transaction.</summary>
+    /// <exception cref="QuotaExceededException">A quota has no room for it.</exception>
     public async Task LinkAsync(
         RepositoryName repository, BlobLink link, UploadId upload, CancellationToken cancellation)
     {
@@ -77,6 +78,7 @@ internal sealed partial class RepositoryBlobs(
     /// <summary>
     /// Links a blob of one repository in another. False if the first does not have it, or not completely.
     /// </summary>
+    /// <exception cref="QuotaExceededException">A quota has no room for it.</exception>
     public async Task<bool> MountAsync(
         RepositoryName from, RepositoryName to, Digest digest, CancellationToken cancellation) =>
         await FindAsync(from, digest, cancellation) is { } link
@@ -110,25 +112,60 @@ internal sealed partial class RepositoryBlobs(
             },
             cancellation);
 
-    private Task<bool> LinkAsync(
-        RepositoryName repository, BlobLink link, RepositoryName? from, UploadId? upload,
-        CancellationToken cancellation) => changes.RunAsync(
-            repository, RepositoryLock.None, isDurable: false,
-            async change =>
-            {
-                // The blob's row first: the collector locks it before looking for links.
-                await table.KeepAsync(change.Session, link);
-                if (from is { } source && !await BlobTable.IsLinkedAsync(change.Session, source, link.Digest))
-                {
-                    return false;
-                }
+    /// <summary>Gives up a blob that was committed to the store and may not be linked: the collector removes it.
+    /// </summary>
+    public Task AbandonAsync(RepositoryName repository, BlobLink link, UploadId upload) => changes.RunAsync(
+        repository, RepositoryLock.None, isDurable: false,
+        async change =>
+        {
+            await table.AbandonAsync(change.Session, link);
+            await UploadTable.EndAsync(change.Session, upload);
+            return true;
+        },
+        CancellationToken.None);
 
-                await table.LinkAsync(change.Session, await change.GetIdAsync(), link);
-                if (upload is { } id) await UploadTable.EndAsync(change.Session, id);
-                change.NoteLinked(link.Digest);
-                return true;
-            },
-            cancellation);
+    private async Task<bool> LinkAsync(
+        RepositoryName repository, BlobLink link, RepositoryName? from, UploadId? upload,
+        CancellationToken cancellation)
+    {
+        var limits = await quotas.OfAsync(repository, cancellation);
+        List<(QuotaRow, long)>? used = null;
+        try
+        {
+            var isLinked = await changes.RunAsync(
+                repository, RepositoryLock.None, isDurable: false,
+                async change =>
+                {
+                    used = await TryLinkAsync(change, link, from, upload, limits);
+                    return used is not null;
+                },
+                cancellation);
+            if (isLinked) quotas.NoteUsed(used!);
+            return isLinked;
+        }
+        catch (QuotaExceededException e)
+        {
+            throw await quotas.RefuseAsync(e.Quota, e.UsedBytes, 0, e.MoreBytes, cancellation);
+        }
+    }
+
+    /// <returns>What is used of quotas then; null if the other repository does not have the blob.</returns>
+    private async ValueTask<List<(QuotaRow, long)>?> TryLinkAsync(
+        RepositoryChange change, BlobLink link, RepositoryName? from, UploadId? upload,
+        IReadOnlyList<QuotaRow> limits)
+    {
+        // The blob's row first: the collector locks it before looking for links.
+        await table.KeepAsync(change.Session, link);
+        if (from is { } source && !await BlobTable.IsLinkedAsync(change.Session, source, link.Digest)) return null;
+        var id = await change.GetIdAsync();
+        var isNew = limits.Count > 0 && !await BlobTable.HasLinkAsync(change.Session, id, link.Digest);
+        if (upload is { } row) await UploadTable.EndAsync(change.Session, row);
+
+        // Last, since its triggers lock what others in the namespace wait for.
+        await table.LinkAsync(change.Session, id, link);
+        change.NoteLinked(link.Digest);
+        return isNew ? await Quotas.CheckLinkedAsync(change.Session, limits, link) : [];
+    }
 
     [LoggerMessage(Level = LogLevel.Error, Message =
         "Blob {Digest} should have {Expected} bytes but has {Found}: answering 404 until it is pushed again")]

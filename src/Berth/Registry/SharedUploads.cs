@@ -11,8 +11,9 @@ namespace Berth.Registry;
 /// stale request, on a node that lost contact, finds a newer version and changes nothing.
 /// </summary>
 internal sealed class SharedUploads(
-    UploadTable table, RepositoryBlobs blobs, IBlobStore store, TimeProvider clock, ILogger<SharedUploads> log)
-    : Uploads(table, blobs, store, clock, log)
+    UploadTable table, RepositoryBlobs blobs, UploadQuotas quotas, IBlobStore store, TimeProvider clock,
+    ILogger<SharedUploads> log)
+    : Uploads(table, blobs, quotas, store, clock, log)
 {
     /// <summary>Uploads being written by requests to this node; null while one is being claimed.</summary>
     private readonly ConcurrentDictionary<UploadId, Lease?> held = new();

@@ -13,7 +13,7 @@ internal enum MoveOutcome
 }
 
 /// <summary>Points tags to manifests that are there, without a push.</summary>
-internal sealed class TagMoves(RepositoryChanges changes, TagTable tags, TagRules rules)
+internal sealed class TagMoves(RepositoryChanges changes, TagTable tags, TagRules rules, Quotas quotas)
 {
     /// <param name="repository">Where.</param>
     /// <param name="tag">The tag, which need not exist yet.</param>
@@ -22,11 +22,13 @@ internal sealed class TagMoves(RepositoryChanges changes, TagTable tags, TagRule
     /// <param name="actor">Who does it.</param>
     /// <param name="cancellation">Cancels, unless the commit has begun.</param>
     /// <returns>The outcome, the tag as it is then, and the rule that keeps it where it is.</returns>
+    /// <exception cref="QuotaExceededException">A quota has no room for another tag.</exception>
     public async Task<(MoveOutcome Outcome, TagRow? Tag, TagRule? Rule)> MoveAsync(
         RepositoryName repository, Tag tag, Reference target, Func<TagRow?, bool> precondition, Actor actor,
         CancellationToken cancellation)
     {
         var rule = TagRules.FindImmutable(await rules.OfAsync(repository, cancellation), tag.Text);
+        var room = await quotas.OfAsync(repository, cancellation);
         return await changes.RunAsync<(MoveOutcome, TagRow?, TagRule?)>(
             repository, RepositoryLock.Exclusive, isDurable: true,
             async change =>
@@ -42,6 +44,7 @@ internal sealed class TagMoves(RepositoryChanges changes, TagTable tags, TagRule
                 if (rule is not null && current is not null && current.Digest != text)
                     return (MoveOutcome.Immutable, current, rule);
                 var digest = Digest.Parse(text);
+                await Quotas.CheckTagsAsync(session, room, repository, [tag]);
                 await tags.MoveAsync(
                     session, id, tag, digest, actor, TagActions.Move,
                     await ManifestTable.ExpiresAfterAsync(session, id, digest));

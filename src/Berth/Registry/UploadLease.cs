@@ -54,6 +54,7 @@ internal abstract partial class UploadLease(Uploads uploads, BlobUpload content)
     /// <summary>Appends a request's body. Bytes received before a failure count.</summary>
     /// <exception cref="UploadTooLargeException">The upload would grow above <paramref name="maxBytes"/>.</exception>
     /// <exception cref="UploadLostException">What it received before is no longer in the store.</exception>
+    /// <exception cref="QuotaExceededException">A quota has no room for it.</exception>
     public async Task AppendAsync(PipeReader body, long maxBytes, CancellationToken cancellation)
     {
         try
@@ -73,6 +74,25 @@ internal abstract partial class UploadLease(Uploads uploads, BlobUpload content)
     /// </summary>
     public bool TryLink(string file) => content.TryLink(file);
 
+    /// <summary>Asks for room in the quotas, at once for what the request says it will send.</summary>
+    /// <param name="moreBytes">How much that is; null if it does not say.</param>
+    /// <param name="becomes">The blob that the upload is to become, if that is known.</param>
+    /// <param name="cancellation">Gives up.</param>
+    /// <exception cref="QuotaExceededException">There is none, and the upload is over.</exception>
+    public async Task ReserveAsync(long? moreBytes, Digest? becomes, CancellationToken cancellation)
+    {
+        try
+        {
+            content.AdmitAsync = await uploads.Quotas.BeginAsync(
+                content.Repository, Id, content.Offset + moreBytes, becomes, cancellation);
+        }
+        catch (QuotaExceededException)
+        {
+            Otherwise = UploadEnd.Discard;
+            throw;
+        }
+    }
+
     /// <summary>Discards what this request has appended.</summary>
     public ValueTask RewindAsync(CancellationToken cancellation) => content.RewindAsync(cancellation);
 
@@ -89,6 +109,7 @@ internal abstract partial class UploadLease(Uploads uploads, BlobUpload content)
     /// <summary>Turns the upload, whose digest was checked, into a blob and links it in the repository.</summary>
     /// <exception cref="UploadLostException">What it received is no longer in the store.</exception>
     /// <exception cref="UploadTakenException">Another request has claimed the upload.</exception>
+    /// <exception cref="QuotaExceededException">A quota has no room for it.</exception>
     public async Task CommitAsync(Digest digest, CancellationToken cancellation)
     {
         var link = new BlobLink(digest, content.Offset);
@@ -105,14 +126,18 @@ internal abstract partial class UploadLease(Uploads uploads, BlobUpload content)
 
         // The row is deleted in the transaction that links the blob. Until then no other request may open the upload.
         hasEnded = true;
+
+        // From here on its bytes may count as used: counted twice, they would keep others out.
+        uploads.Quotas.Release(Id);
         try
         {
             await uploads.Blobs.LinkAsync(content.Repository, link, content.Id, CancellationToken.None);
         }
-        catch
+        catch (Exception e)
         {
             // The row stays. The client may start over, so the staged bytes must leave the upload's file.
             await uploads.Store.MakeDurableAsync([digest], CancellationToken.None);
+            if (e is QuotaExceededException) await uploads.Blobs.AbandonAsync(content.Repository, link, content.Id);
             throw;
         }
         finally
@@ -132,6 +157,7 @@ internal abstract partial class UploadLease(Uploads uploads, BlobUpload content)
         {
             var isKept = await RecordAsync(cancellation);
             isOver = false;
+            uploads.Quotas.Keep(Id, content.Offset);
             return isKept;
         }
         finally
@@ -197,6 +223,7 @@ internal abstract partial class UploadLease(Uploads uploads, BlobUpload content)
     {
         if (hasLetGo) return;
         hasLetGo = true;
+        if (isOver) uploads.Quotas.Release(Id);
         LetGo(isOver);
     }
 
@@ -214,7 +241,7 @@ internal abstract partial class UploadLease(Uploads uploads, BlobUpload content)
     private UploadEnd EndAfter(Exception e) => e switch
     {
         UploadTakenException => UploadEnd.Abandon,
-        UploadLostException or UploadTooLargeException => UploadEnd.Discard,
+        UploadLostException or UploadTooLargeException or QuotaExceededException => UploadEnd.Discard,
         _ => DiskFull.IsCauseOf(e) ? UploadEnd.Discard : Otherwise,
     };
 

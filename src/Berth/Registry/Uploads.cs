@@ -9,12 +9,14 @@ namespace Berth.Registry;
 /// request at a time can hold it.
 /// </summary>
 internal abstract class Uploads(
-    UploadTable table, RepositoryBlobs blobs, IBlobStore store, TimeProvider clock, ILogger log)
+    UploadTable table, RepositoryBlobs blobs, UploadQuotas quotas, IBlobStore store, TimeProvider clock, ILogger log)
     : IDisposable
 {
     public UploadTable Table => table;
 
     public RepositoryBlobs Blobs => blobs;
+
+    public UploadQuotas Quotas => quotas;
 
     public IBlobStore Store => store;
 

@@ -42,6 +42,8 @@ public sealed record RegistrySettings
 
     public LimitSettings Limits { get; init; } = new();
 
+    public QuotaSettings Quotas { get; init; } = new();
+
     internal static SettingsTable<RegistrySettings> Keys { get; } = new SettingsTable<RegistrySettings>()
         .Text("version", s => s.Version, (s, v) => s with { Version = v })
         .Section("log", LogSettings.Keys, s => s.Log, (s, v) => s with { Log = v })
@@ -56,7 +58,8 @@ public sealed record RegistrySettings
         .Section("validation", ValidationSettings.Keys, s => s.Validation, (s, v) => s with { Validation = v })
         .Section("catalog", CatalogSettings.Keys, s => s.Catalog, (s, v) => s with { Catalog = v })
         .Section("jobs", JobSettings.Keys, s => s.Jobs, (s, v) => s with { Jobs = v })
-        .Section("limits", LimitSettings.Keys, s => s.Limits, (s, v) => s with { Limits = v });
+        .Section("limits", LimitSettings.Keys, s => s.Limits, (s, v) => s with { Limits = v })
+        .Section("quotas", QuotaSettings.Keys, s => s.Quotas, (s, v) => s with { Quotas = v });
 }
 
 /// <summary>The least severe message that is written.</summary>

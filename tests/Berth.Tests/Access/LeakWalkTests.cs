@@ -65,6 +65,8 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
             GET /api/v1/tags/{tag}
             GET /api/v1/tags/{tag}/history
             GET /api/v1/trash?repository={0}/app
+            GET /api/v1/usage/reclaimable
+            GET /api/v1/usage?repository={0}/app
             GET /token
             GET /v2/NAME/blobs/DIGEST
             GET /v2/NAME/manifests/1
@@ -75,6 +77,7 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
             HEAD /api/v1/tags
             HEAD /api/v1/tags/{tag}
             HEAD /api/v1/tags/{tag}/history
+            HEAD /api/v1/usage/reclaimable
             HEAD /v2/NAME/blobs/DIGEST
             HEAD /v2/NAME/manifests/1
             PATCH /api/v1/repositories/{**name}

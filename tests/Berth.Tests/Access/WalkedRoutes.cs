@@ -73,6 +73,7 @@ internal static partial class WalkedRoutes
         "/api/v1/access/explain?user=robot.{0}.ci&repository=team/app", "/api/v1/grants?robot=robot.{0}.ci",
         "/api/v1/grants?team={0}/dev", "/api/v1/grants?user={0}-user", "/api/v1/robots?repository={0}/app",
         "/api/v1/trash?namespace={0}", "/api/v1/trash?repository={0}/app", "/api/v1/tag-rules?namespace={0}",
+        "/api/v1/quotas?namespace={0}", "/api/v1/usage?namespace={0}", "/api/v1/usage?repository={0}/app",
     ];
 
     /// <summary>Mounts into a repository that some may push to.</summary>
@@ -163,12 +164,17 @@ internal static partial class WalkedRoutes
     private static IEnumerable<WalkedRoute> Of(RouteEndpoint endpoint)
     {
         var shown = "/" + endpoint.RoutePattern.RawText!.TrimStart('/');
-        var path = shown.Replace("{**name}", "{0}/app").Replace("{organization}", "{0}");
+        var path = shown.Replace("{**name}", "{0}/app").Replace("{organization}", "{0}")
+            .Replace("{**scope}", "{0}");
         var places = Namespaces;
         if (path.Contains("/robots/{name}")) (path, places) = (path.Replace("{name}", "{0}"), Robots);
         if (path.Contains("/users/{name}")) (path, places) = (path.Replace("{name}", "{0}"), Users);
-        if (path.StartsWith("/api/v1/tags", StringComparison.Ordinal) || path == "/api/v1/retention/plan")
+        if (path.StartsWith("/api/v1/tags", StringComparison.Ordinal) || path == "/api/v1/retention/plan"
+            || path == "/api/v1/usage/reclaimable")
+        {
             path += "?repository={0}/app";
+        }
+
         if (shown == "/token") path += "?service=berth&scope=repository:{0}/app:pull,push";
         path = Parameter().Replace(
             path.Replace("{system}", "github").Replace("{id:long}", "999999"),

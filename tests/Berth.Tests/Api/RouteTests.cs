@@ -197,9 +197,11 @@ public sealed class RouteTests(ApiRegistry api)
             .Replace("{**name}", "nothing/there").Replace("{tag}", "nothing")
             .Replace("{list}", "nothing").Replace("{**list}", "nothing")
             .Replace("{name}", "nothing").Replace("{team}", "nothing").Replace("{user}", "nothing")
-            .Replace("{source}", "nothing").Replace("{**subject}", "nothing").Replace("{**group}", "nothing");
-        var isInQuery = path.StartsWith(Prefix + "/tags", StringComparison.Ordinal)
-            || path == Prefix + "/trash" || path == Prefix + "/retention/plan";
+            .Replace("{source}", "nothing").Replace("{**subject}", "nothing").Replace("{**group}", "nothing")
+            .Replace("{**scope}", "nothing/there");
+        var isInQuery = path.StartsWith(Prefix + "/tags", StringComparison.Ordinal) || path == Prefix + "/trash"
+            || path == Prefix + "/retention/plan"
+            || path.StartsWith(Prefix + "/usage", StringComparison.Ordinal);
         return isInQuery ? filled + "?repository=nothing/there" : filled;
     }
 

@@ -141,6 +141,20 @@ public sealed partial class DocumentedCommandTests
     }
 
     [Fact]
+    public async Task The_commands_of_the_page_on_usage_and_quotas_work_as_they_stand()
+    {
+        await using var registry = await RegistryFixture.StartOnFilesAsync(s => s with { Auth = ApiRegistry.Auth });
+        var images = new ImagePusher(registry, "admin") { Secret = ApiRegistry.Password };
+        foreach (var tag in new[] { "old", "pr-1" }) await images.PushAsync("acme/app", tag, tag);
+        var berth = string.Join(' ', BerthProgram.CommandOf(BerthProgram.Path));
+        var blocks = BlocksOf("docs/quotas.md");
+        Assert.Equal(3, blocks.Count);
+        var said = await RunAsync(registry, $"berth() {{ {berth} \"$@\"; }}\n{string.Join('\n', blocks)}");
+        Assert.Contains("Would free 3 B: 1 manifest and 1 blob", said);
+        Assert.Contains("acme uses 9 B of 10 GiB", said);
+    }
+
+    [Fact]
     public async Task The_commands_of_the_page_on_sign_in_without_passwords_work_as_they_stand()
     {
         await using var registry = await RegistryFixture.StartAsync(s => s with { Auth = ApiRegistry.Auth });

@@ -126,7 +126,7 @@ public class LocalUploadsTests
     private static LocalUploads Create(
         RegistryFixture registry, UploadTable table, TimeProvider clock, TimeSpan? age = null) => new(
         table, registry.Services.GetRequiredService<RepositoryBlobs>(),
-        registry.Services.GetRequiredService<IBlobStore>(),
+        registry.Services.GetRequiredService<UploadQuotas>(), registry.Services.GetRequiredService<IBlobStore>(),
         new StorageSettings
         {
             Maintenance = new MaintenanceSettings { UploadPurging = new UploadPurgingSettings { Age = age ?? Age } },

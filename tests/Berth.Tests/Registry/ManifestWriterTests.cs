@@ -49,7 +49,8 @@ public class ManifestWriterTests
             services.GetRequiredService<TagTable>(), services.GetRequiredService<TagRules>(),
             services.GetRequiredService<Restoring>(), services.GetRequiredService<ImageLabels>(),
             StoreWithDamage.Over(services.GetRequiredService<IBlobStore>(), isHealed),
-            services.GetRequiredService<RepositoryBlobs>(), new ValidationSettings(), new LimitSettings());
+            services.GetRequiredService<RepositoryBlobs>(), services.GetRequiredService<Quotas>(),
+            new ValidationSettings(), new LimitSettings());
         var push = new ManifestPush(
             Blobs.StoreUse.Repository, Digest.Of(DigestAlgorithm.Sha256, body), body, MediaTypes.OciManifest, [],
             Precondition: null, new Actor("somebody"));

@@ -1,0 +1,125 @@
+using Berth.Access;
+using Berth.Distribution;
+using Berth.Lifecycle;
+using Berth.Metadata;
+using Berth.Oci;
+using Microsoft.AspNetCore.Mvc;
+
+namespace Berth.Api;
+
+/// <summary>What a repository, a namespace or the registry keeps. Each blob counts once.</summary>
+internal sealed record UsageView(
+    string Name, long Bytes, long OwnBytes, long TrashBytes, long Blobs, long Manifests, long Tags)
+{
+    /// <summary>The namespaces of the registry, or the repositories of a namespace, the largest first.</summary>
+    public IReadOnlyList<UsageView>? Parts { get; init; }
+
+    /// <summary>How many parts are left out.</summary>
+    public long? More { get; init; }
+
+    /// <param name="node">What is kept.</param>
+    /// <param name="room">How many parts may yet be shown.</param>
+    public static UsageView Of(UsageNode node, ref int room)
+    {
+        var parts = new List<UsageView>();
+        foreach (var part in node.Parts)
+        {
+            if (room == 0) break;
+            room--;
+            parts.Add(Of(part, ref room));
+        }
+
+        var more = node.Parts.Count - parts.Count;
+        return new UsageView(
+            node.Name, node.Bytes, node.OwnBytes, node.TrashBytes, node.Blobs, node.Manifests, node.Tags)
+        {
+            Parts = node.Parts.Count > 0 ? parts : null,
+            More = more > 0 ? more : null,
+        };
+    }
+}
+
+/// <summary><c>/usage</c>: what is kept, and what a deletion would free.</summary>
+internal sealed class UsageEndpoints(
+    Database database, UsageTree tree, Reclaimable reclaimable, AccessRules access, Ownership ownership, ApiGate gate)
+{
+    /// <summary>The most namespaces and repositories of an answer: some 2 MB.</summary>
+    private const int MaxParts = 10_000;
+
+    public async Task<ApiAnswer<UsageView>> GetAsync(
+        HttpContext http, string? repository = null, [FromQuery(Name = "namespace")] string? space = null)
+    {
+        if (await AskAsync(http, repository, space) is { } refusal) return refusal;
+        space = space?.ToLowerInvariant();
+        var root = await tree.ReadAsync(new UsageScope(repository, space), http.RequestAborted);
+        var room = MaxParts;
+        if (repository is null && space is null) return UsageView.Of(root, ref room);
+        var wanted = root.Parts.Find(part => part.Name == (space ?? RepositoryName.Parse(repository!).Namespace));
+        if (repository is not null) wanted = wanted?.Parts.Find(part => part.Name == repository);
+        return UsageView.Of(wanted ?? new UsageNode((repository ?? space)!), ref room);
+    }
+
+    /// <summary>What would be free without a tag, a manifest, some tags, or all of a repository.</summary>
+    public async Task<ApiAnswer<ReclaimableBytes>> FreeAsync(
+        HttpContext http, string repository, string? tag = null, string? digest = null, string? tags = null)
+    {
+        if (new[] { tag, digest, tags }.Count(one => one is not null) > 1)
+            return ApiError.Invalid("name a tag, a digest, or a pattern of tags, or none of them for all");
+        var pattern = tags is null ? null : TagPattern.TryParse(tags, out var fault) is { } read
+            ? read : throw new BadHttpRequestException(fault);
+        var (set, error) = await database.ReadAsync(
+            session => FindAsync(session, repository, tag, digest, pattern), http.RequestAborted);
+        if (set is null) return error!;
+        return await reclaimable.RunAsync(
+            [set], name => MayNameAsync(http, name), http.RequestAborted);
+    }
+
+    private static async ValueTask<(GoingManifests? Set, ApiError? Error)> FindAsync(
+        Session session, string repository, string? tag, string? digest, TagPattern? pattern)
+    {
+        if (await NamespaceTable.FindAsync(session, repository) is null
+            || await RepositoryTable.FindAsync(session, RepositoryName.Parse(repository)) is not { } id)
+        {
+            return (null, ApiError.NotFound("such repository"));
+        }
+
+        var graph = await RepositoryGraph.ReadAsync(session, id);
+        if (digest is not null)
+        {
+            return Digest.TryParse(digest, out var parsed) && graph.HasManifest(parsed.Text)
+                ? (GoingManifests.Of(id, repository, graph.GoingWith(parsed.Text)), null)
+                : (null, ApiError.NotFound("such manifest"));
+        }
+
+        if (tag is null && pattern is null)
+            return (GoingManifests.Of(id, repository, [.. graph.Manifests]) with { IsWhole = true }, null);
+        List<string> names = pattern is not null ? [.. graph.Tags.Keys.Where(pattern.IsMatch)]
+            : graph.Tags.ContainsKey(tag!) ? [tag!] : [];
+        if (tag is not null && names.Count == 0) return (null, ApiError.NotFound("such tag"));
+        var going = graph.GoingWithTags(names);
+        return (new GoingManifests(
+            id, repository, going, [.. going.Union(names.Select(name => graph.Tags[name]), StringComparer.Ordinal)]),
+            null);
+    }
+
+    private async ValueTask<bool> MayNameAsync(HttpContext http, RepositoryName name) => http.Caller().IsStaff
+        || await access.AskAsync(http.Caller().Caller, AccessAction.Pull, name, http.RequestAborted)
+            == AccessAnswer.Allowed;
+
+    private async ValueTask<ApiError?> AskAsync(HttpContext http, string? repository, string? space)
+    {
+        var caller = http.Caller();
+        if (repository is not null && space is not null) return ApiError.Invalid("name a repository or a namespace");
+        if (repository is not null)
+        {
+            if (!RepositoryName.TryParse(repository, out var name)) return ApiError.NotFound("such repository");
+            if (!caller.IsStaff && await gate.AskAsync(http, caller, AccessAction.Pull, name) is { } refusal)
+                return refusal;
+            return await database.ReadAsync(
+                session => NamespaceTable.FindAsync(session, repository), http.RequestAborted) is null
+                ? ApiError.NotFound("such repository") : null;
+        }
+
+        return ownership.Ask(caller, space);
+    }
+}
