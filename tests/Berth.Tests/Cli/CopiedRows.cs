@@ -22,6 +22,7 @@ internal static class CopiedRows
         "INSERT INTO blob_fault VALUES ('sha256:x', 1, 'y', 2, 'push')",
         "INSERT INTO pull_day VALUES (1, 20000, 3)",
         "INSERT INTO tag_rule VALUES (1, 'team/**', 'team', '{}', 1, 'x', 2)",
+        "INSERT INTO quota VALUES ('team', 1000, 10, 80, 1, 'x', 2)",
         "INSERT INTO pin_list VALUES ('cluster', 1, 'x', 2)",
         "INSERT INTO pin VALUES ('cluster', 'd', '')",
         "INSERT INTO retention_run VALUES (1, 'a', NULL, 'done', 1, 'x', 2, 3, 4, 5, 'y')",
