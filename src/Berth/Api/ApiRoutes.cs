@@ -4,12 +4,9 @@ namespace Berth.Api;
 /// All routes of the API, and the right that each requires. The table is its documentation. <c>handler:</c> tells a
 /// handler that answers something from one that writes it itself.
 /// </summary>
-internal static class ApiRoutes
+internal static partial class ApiRoutes
 {
     public const string Prefix = "/api/v1";
-
-    /// <summary>Of a list with as many images as one may have.</summary>
-    private const int MaxPinBytes = 8 * 1024 * 1024;
 
     private const string Organization = "/organizations/{organization}";
     private const string Team = Organization + "/teams/{team}";
@@ -234,145 +231,6 @@ internal static class ApiRoutes
             .Requires(ApiRight.Administrator, "Replace a rule").Versioned();
         api.MapDelete("/keyless-rules/{id}", rules.RemoveAsync)
             .Requires(ApiRight.Administrator, "Remove a rule").Versioned();
-    }
-
-    private static void MapCollections(RouteGroupBuilder api, CollectionEndpoints collections)
-    {
-        api.MapGet("/garbage-collections", handler: collections.ListAsync)
-            .Requires(ApiRight.Staff, "List the collections of garbage that were asked for, the latest first").Lists();
-        api.MapPost("/garbage-collections", collections.AddAsync)
-            .Requires(ApiRight.Administrator, "Remove now what nothing needs any more").Makes();
-        api.MapGet("/garbage-collections/{id:long}", collections.GetAsync)
-            .Requires(ApiRight.Staff, "Show how far a collection is, and what it removed").Unnoted();
-        api.MapGet("/garbage-collections/estimate", collections.EstimateAsync)
-            .Requires(ApiRight.Staff, "What a collection would remove now");
-    }
-
-    private static void MapImports(RouteGroupBuilder api, ImportEndpoints imports)
-    {
-        api.MapGet("/imports", handler: imports.ListAsync)
-            .Requires(ApiRight.Administrator, "List the imports that were asked for, the latest first").Lists();
-        api.MapPost("/imports", imports.AddAsync)
-            .Requires(ApiRight.Administrator, "Import a registry: only for commands on the machine itself").Makes();
-        api.MapGet("/imports/{id:long}", imports.GetAsync)
-            .Requires(ApiRight.Administrator, "Show how far an import is, and what it brought").Unnoted();
-        api.MapGet("/imports/{id:long}/notes", imports.NotesAsync)
-            .Requires(ApiRight.Administrator, "List what an import could not take, or left as it is").Lists();
-        api.MapGet("/imports/estimate", imports.EstimateAsync)
-            .Requires(ApiRight.Administrator, "What an import would bring: only for commands on the machine itself");
-    }
-
-    private static void MapBackups(RouteGroupBuilder api, BackupEndpoints backups)
-    {
-        api.MapGet("/backups", handler: backups.ListAsync)
-            .Requires(ApiRight.Staff, "List the backups that were made, the latest first").Lists();
-        api.MapPost("/backups", handler: backups.AddAsync)
-            .Requires(ApiRight.Administrator, "Make a backup now, to the place in the settings").Makes();
-        api.MapGet("/backups/{id:long}", backups.GetAsync)
-            .Requires(ApiRight.Staff, "Show how far a backup is, and whether it is whole").Unnoted();
-    }
-
-    private static void MapScrub(RouteGroupBuilder api, ScrubEndpoints scrub)
-    {
-        api.MapGet("/scrub", handler: scrub.GetAsync)
-            .Requires(ApiRight.Staff, "Show how far the blobs are read again, and what was found").Unnoted();
-        api.MapGet("/scrub/faults", handler: scrub.ListFaultsAsync)
-            .Requires(ApiRight.Staff, "List the blobs that were found damaged or missing").Lists();
-    }
-
-    private static void MapRepositories(RouteGroupBuilder api, RepositoryEndpoints repositories)
-    {
-        api.MapGet("/repositories", repositories.ListAsync).Requires(ApiRight.Catalog, "List repositories").Lists();
-        api.MapPost("/repositories", repositories.AddAsync)
-            .Requires(ApiRight.SignedIn, "Make a repository that the caller may push to, without a push").Makes();
-        api.MapGet("/repositories/{**name}", repositories.GetAsync).Requires(ApiRight.Pull, "Show a repository");
-        api.MapPatch("/repositories/{**name}", repositories.ChangeAsync)
-            .Requires(ApiRight.Manage, "Change a repository").Versioned();
-        api.MapDelete("/repositories/{**name}", repositories.RemoveAsync)
-            .Requires(ApiRight.Delete, "Put a repository with all that is in it into the trash").Versioned();
-    }
-
-    private static void MapTags(RouteGroupBuilder api, TagEndpoints tags)
-    {
-        api.MapGet("/tags", tags.ListAsync).Requires(ApiRight.Pull, "List the tags of a repository").Lists();
-        api.MapGet("/tags/{tag}", tags.GetAsync).Requires(ApiRight.Pull, "Show a tag");
-        api.MapPut("/tags/{tag}", tags.PutAsync)
-            .Requires(ApiRight.Push, "Point a tag to an image that is there: a new one, or one moved back").Versioned();
-        api.MapPatch("/tags/{tag}", tags.ChangeAsync)
-            .Requires(ApiRight.Delete, "Say when a tag goes, or that no rule removes it").Versioned();
-        api.MapDelete("/tags/{tag}", tags.RemoveAsync)
-            .Requires(ApiRight.Delete, "Put a tag into the trash, and not what it points to").Versioned();
-        api.MapGet("/tags/{tag}/history", tags.HistoryAsync)
-            .Requires(ApiRight.Pull, "List the moves of a tag, the latest first").Lists();
-    }
-
-    private static void MapTagRules(RouteGroupBuilder api, TagRuleEndpoints rules)
-    {
-        api.MapGet("/tag-rules", rules.ListAsync)
-            .Requires(ApiRight.Account, "List rules on tags: of a namespace, or for staff all").Lists();
-        api.MapPost("/tag-rules", rules.AddAsync)
-            .Requires(ApiRight.Account, "Say which tags stay, go, or never move, where the caller manages").Makes();
-        api.MapGet("/tag-rules/{id:long}", rules.GetAsync).Requires(ApiRight.Account, "Show a rule on tags");
-        api.MapPut("/tag-rules/{id:long}", rules.ReplaceAsync)
-            .Requires(ApiRight.Account, "Replace a rule on tags").Versioned();
-        api.MapDelete("/tag-rules/{id:long}", rules.RemoveAsync)
-            .Requires(ApiRight.Account, "Remove a rule on tags").Versioned();
-    }
-
-    private static void MapRetention(RouteGroupBuilder api, IServiceProvider services)
-    {
-        var retention = services.GetRequiredService<RetentionEndpoints>();
-        api.MapGet("/retention/plan", retention.PlanAsync)
-            .Requires(ApiRight.Delete, "What the rules would do with each tag of a repository, and why").Lists();
-        api.MapGet("/retention/runs", handler: retention.ListAsync)
-            .Requires(ApiRight.Staff, "List the runs of rules that were asked for, the latest first").Lists();
-        api.MapPost("/retention/runs", retention.AddAsync)
-            .Requires(ApiRight.Account, "Run the rules now: in a repository, in a namespace or everywhere").Makes();
-        api.MapGet("/retention/runs/{id:long}", retention.GetAsync)
-            .Requires(ApiRight.Account, "Show how far a run is, and what it removed").Unnoted();
-        var pins = services.GetRequiredService<PinEndpoints>();
-        api.MapGet("/pins", handler: pins.ListAsync)
-            .Requires(ApiRight.Staff, "List the lists of images in use").Lists();
-        api.MapGet("/pins/{**list}", pins.GetAsync).Requires(ApiRight.Account, "Show a list of images in use");
-        api.MapPut("/pins/{list}", pins.PutAsync)
-            .Requires(ApiRight.Account, "Post the images that a cluster runs, which no rule removes then")
-            .Takes(MaxPinBytes).Versioned();
-        api.MapDelete("/pins/{**list}", pins.RemoveAsync)
-            .Requires(ApiRight.Account, "Remove a list of images in use").Versioned();
-    }
-
-    private static void MapTrash(RouteGroupBuilder api, TrashEndpoints trash)
-    {
-        api.MapGet("/trash", trash.ListAsync)
-            .Requires(ApiRight.SignedIn, "List what is in the trash of a repository, a namespace or the registry")
-            .Lists();
-        api.MapPost("/trash/empty", trash.EmptyAsync)
-            .Requires(ApiRight.Account, "Empty the trash of a repository, a namespace or the registry, for good");
-        api.MapGet("/trash/{id:long}", trash.GetAsync).Requires(ApiRight.SignedIn, "Show an entry of the trash");
-        api.MapPost("/trash/{id:long}/restore", trash.RestoreAsync)
-            .Requires(ApiRight.SignedIn, "Bring back what is in the trash").Versioned();
-        api.MapDelete("/trash/{id:long}", trash.RemoveAsync)
-            .Requires(ApiRight.SignedIn, "Remove an entry of the trash for good").Versioned();
-    }
-
-    private static void MapUsage(RouteGroupBuilder api, UsageEndpoints usage)
-    {
-        api.MapGet("/usage", usage.GetAsync)
-            .Requires(ApiRight.SignedIn, "What a repository, a namespace or the registry keeps, in bytes");
-        api.MapGet("/usage/reclaimable", usage.FreeAsync)
-            .Requires(ApiRight.Pull, "What would be free without a tag, a manifest, some tags or a repository");
-    }
-
-    private static void MapQuotas(RouteGroupBuilder api, QuotaEndpoints quotas)
-    {
-        api.MapGet("/quotas", quotas.ListAsync)
-            .Requires(ApiRight.Account, "List the quotas in a namespace that the caller owns, or all").Lists();
-        api.MapGet("/quotas/{**scope}", quotas.GetAsync)
-            .Requires(ApiRight.Account, "Show the quota of a namespace or a repository");
-        api.MapPut("/quotas/{**scope}", quotas.PutAsync)
-            .Requires(ApiRight.Administrator, "Set the quota of a namespace or a repository").Versioned();
-        api.MapDelete("/quotas/{**scope}", quotas.RemoveAsync)
-            .Requires(ApiRight.Administrator, "Delete the quota of a namespace or a repository").Versioned();
     }
 
     /// <summary>A path that there is not, or not with this method.</summary>
