@@ -18,12 +18,13 @@ public class UpgradeTests(ITestOutputHelper output)
     public async Task A_node_works_on_newer_tables_until_some_go_that_it_needs()
     {
         await using var database = await PostgresServer.CreateDatabaseAsync();
+        await using var bucket = await S3Server.CreateBucketAsync();
         var newer = new NewerTables(database);
         await using var old = await BerthProcess.StartAsync(Configure, Stop);
         using var end = new CancellationTokenSource();
         var loading = LoadAsync(old, "old", end.Token);
         await newer.MigrateAsync(
-            oldest: 1, "ALTER TABLE tag ADD COLUMN pulled_at BIGINT; CREATE TABLE pulled (name TEXT PRIMARY KEY)");
+            oldest: 1, "ALTER TABLE tag ADD COLUMN added_at BIGINT; CREATE TABLE added (name TEXT PRIMARY KEY)");
         await using var second = await BerthProcess.StartAsync(Configure, Stop);
         var loadingSecond = LoadAsync(second, "second", end.Token);
         await Task.Delay(TimeTogether, Stop);
@@ -34,14 +35,14 @@ public class UpgradeTests(ITestOutputHelper output)
         await AssertServesAsync(second, "old", pushed);
         await AssertServesAsync(old, "second", pushedSecond);
 
-        await newer.MigrateAsync(oldest: null, "ALTER TABLE tag DROP COLUMN pulled_at");
+        await newer.MigrateAsync(oldest: null, "ALTER TABLE tag DROP COLUMN added_at");
         Assert.Equal(0, await old.TerminateAsync(Stop));
         var refusal = await Assert.ThrowsAsync<InvalidOperationException>(() => old.StartAgainAsync(Stop));
         Assert.Contains("run a newer Berth", refusal.Message, StringComparison.Ordinal);
 
         void Configure(IDictionary<string, string> settings)
         {
-            foreach (var (name, value) in database.Variables) settings[name] = value;
+            foreach (var (name, value) in database.Variables.Concat(bucket.Variables)) settings[name] = value;
         }
     }
 

@@ -28,7 +28,11 @@ public sealed class RetentionTests : IAsyncLifetime
             {
                 Storage = s.Storage with
                 {
-                    Maintenance = s.Storage.Maintenance with { Gc = new GarbageSettings { Enabled = false } },
+                    Maintenance = s.Storage.Maintenance with
+                    {
+                        Gc = new GarbageSettings { Enabled = false },
+                        Retention = new RetentionSettings { Enabled = false },
+                    },
                 },
             },
             clock: clock);
