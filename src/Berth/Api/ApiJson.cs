@@ -71,6 +71,7 @@ namespace Berth.Api;
 [JsonSerializable(typeof(Listed<RetentionView>))]
 [JsonSerializable(typeof(Listed<RetentionRunView>))]
 [JsonSerializable(typeof(NewRetentionRun))]
+[JsonSerializable(typeof(RetentionEstimate))]
 [JsonSerializable(typeof(Listed<PinListView>))]
 [JsonSerializable(typeof(NewPinList))]
 [JsonSerializable(typeof(PinnedView))]

@@ -50,6 +50,8 @@ internal static partial class ApiRoutes
         var retention = services.GetRequiredService<RetentionEndpoints>();
         api.MapGet("/retention/plan", retention.PlanAsync)
             .Requires(ApiRight.Delete, "What the rules would do with each tag of a repository, and why").Lists();
+        api.MapGet("/retention/estimate", retention.EstimateAsync)
+            .Requires(ApiRight.Account, "What a run of the rules would remove in all, and the space that it frees");
         api.MapGet("/retention/runs", handler: retention.ListAsync)
             .Requires(ApiRight.Staff, "List the runs of rules that were asked for, the latest first").Lists();
         api.MapPost("/retention/runs", retention.AddAsync)

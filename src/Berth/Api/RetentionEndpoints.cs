@@ -23,13 +23,16 @@ internal sealed record RetentionRunView(
         run.Tags, run.Manifests, run.Error);
 }
 
+/// <summary>What a run would put into the trash, and what is free once that has gone for good.</summary>
+internal sealed record RetentionEstimate(long Tags, long Manifests, long Bytes, long SharedBytes);
+
 /// <summary>Where rules are to be run: all without either.</summary>
 internal sealed record NewRetentionRun(string? Repository = null, string? Namespace = null);
 
 /// <summary><c>/retention</c>: what the rules on tags would remove, and runs of them.</summary>
 internal sealed class RetentionEndpoints(
-    Database database, JobTable jobs, Retention retention, PullTimes pulls, Ownership ownership, ApiGate gate,
-    TimeProvider clock)
+    Database database, JobTable jobs, Retention retention, Reclaimable reclaimable, PullTimes pulls,
+    Ownership ownership, ApiGate gate, TimeProvider clock)
 {
     /// <summary>What a run would do with each tag, and why, in the order of their names.</summary>
     public async Task<ApiAnswer<Listed<RetentionView>>> PlanAsync(
@@ -46,6 +49,27 @@ internal sealed class RetentionEndpoints(
             .Where(one => string.CompareOrdinal(one.Name, page.Last) > 0)
             .OrderBy(one => one.Name, StringComparer.Ordinal).Take(page.Count + 1);
         return http.Answer(page, [.. all], one => one.Name);
+    }
+
+    /// <summary>What a run would do in all, and how much space that frees.</summary>
+    public async Task<ApiAnswer<RetentionEstimate>> EstimateAsync(
+        HttpContext http, string? repository = null, [FromQuery(Name = "namespace")] string? space = null)
+    {
+        if (await RefuseAsync(http, new NewRetentionRun(repository, space)) is { } refusal) return refusal;
+        await pulls.WriteAsync(http.RequestAborted);
+        var (sets, tags) = (new List<GoingManifests>(), 0L);
+        await foreach (var name in retention.RepositoriesAsync(
+            repository, space?.ToLowerInvariant(), http.RequestAborted))
+        {
+            var plan = await retention.PlanAsync(name, http.RequestAborted);
+            List<string> going = [.. plan.Tags.Where(one => one.Goes).Select(one => one.Tag.Name)];
+            tags += going.Count;
+            if (going.Count + plan.Untagged.Count == 0) continue;
+            if (await FindGoingAsync(http, name, going, plan.Untagged) is { } set) sets.Add(set);
+        }
+
+        var found = await reclaimable.RunAsync(sets, mayName: null, http.RequestAborted);
+        return new RetentionEstimate(tags, found.Manifests, found.OwnBytes, found.SharedBytes);
     }
 
     public async Task<ApiAnswer<Listed<RetentionRunView>>> ListAsync(HttpContext http)
@@ -78,6 +102,20 @@ internal sealed class RetentionEndpoints(
         return ApiAnswer<RetentionRunView>.Made(RetentionRunView.Of(await database.WriteAsync(
             session => RequestedRetentionJob.AddAsync(session, jobs, run), isDurable: true, http.RequestAborted)));
     }
+
+    /// <summary>The manifests that go with tags, and those that have none, with what only they hold.</summary>
+    private ValueTask<GoingManifests?> FindGoingAsync(
+        HttpContext http, RepositoryName name, List<string> tags, IReadOnlyList<string> untagged) =>
+        database.ReadAsync(
+            async session =>
+            {
+                if (await RepositoryTable.FindAsync(session, name) is not { } id) return null;
+                var graph = await RepositoryGraph.ReadAsync(session, id);
+                var going = graph.GoingWithTags(tags);
+                foreach (var digest in untagged) going.UnionWith(graph.GoingWith(digest));
+                return GoingManifests.Of(id, name.Text, going);
+            },
+            http.RequestAborted);
 
     private async ValueTask<ApiError?> RefuseAsync(HttpContext http, NewRetentionRun sent)
     {

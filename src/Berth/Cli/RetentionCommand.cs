@@ -36,16 +36,15 @@ internal static class RetentionCommand
     {
         if (isDryRun || !isSure)
         {
-            var plan = await PlanAsync(call, repository, space, all: false);
+            var going = await EstimateAsync(call, call.Parsed.GetValue(repository), call.Parsed.GetValue(space));
             if (isDryRun)
             {
-                await ShowAsync(call, plan);
+                await ShowAsync(call, await PlanAsync(call, repository, space, all: false));
+                if (!call.IsJson) Console.WriteLine($"This would put {going}.");
                 return;
             }
 
-            await StandardInput.ConfirmAsync(
-                $"This puts {CountOf(plan, "tag")} and {CountOf(plan, "manifest")} without tags into the trash.",
-                "--yes", call.Cancellation);
+            await StandardInput.ConfirmAsync($"This puts {going}.", "--yes", call.Cancellation);
         }
 
         var sent = new JsonObject
@@ -122,6 +121,14 @@ internal static class RetentionCommand
         return Task.CompletedTask;
     }
 
-    private static string CountOf(List<(string Repository, JsonElement Entry)> plan, string kind) =>
-        VerifyCommand.Count(plan.Count(one => one.Entry.GetProperty("kind").GetString() == kind), kind);
+    /// <summary>What a run would do, and the space that frees.</summary>
+    private static async Task<string> EstimateAsync(ApiCall call, string? repository, string? space)
+    {
+        var path = "retention/estimate" + (repository is not null ? $"?repository={Uri.EscapeDataString(repository)}"
+            : space is not null ? $"?namespace={Uri.EscapeDataString(space)}" : "");
+        var found = await call.Api.AskAsync("GET", path, null, call.Cancellation);
+        return $"{VerifyCommand.Count(found.GetProperty("tags").GetInt64(), "tag")} and "
+            + $"{VerifyCommand.Count(found.GetProperty("manifests").GetInt64(), "manifest")} into the trash, which "
+            + $"frees {VerifyCommand.Bytes(found.GetProperty("bytes").GetInt64())} once they go from there";
+    }
 }

@@ -56,6 +56,10 @@ public sealed class RetentionTests : IAsyncLifetime
         var plan = await PlanAsync("acme/app");
         Assert.Equal(["pr-1 True", "pr-2 True", "pr-3 False", "pr-4 False", "stable False"], plan);
         Assert.Equal(["pr-1 True", "pr-2 True"], await PlanAsync("acme/app", "&going=true"));
+        var estimate = await images.ApiAsync("GET", "/retention/estimate?namespace=acme", null, 200);
+        Assert.Equal(
+            ("2", "1", "7", "2"),
+            (estimate.Of("tags"), estimate.Of("manifests"), estimate.Of("bytes"), estimate.Of("sharedBytes")));
         var run = await RunAsync("{}");
         Assert.Equal(("done", "2", "1"), (run.Of("state"), run.Of("tags"), run.Of("manifests")));
 
@@ -276,6 +280,8 @@ public sealed class RetentionTests : IAsyncLifetime
         await bob.ApiAsync("POST", "/retention/runs", """{"repository":"ann/app"}""", 404);
         await bob.ApiAsync("POST", "/retention/runs", """{"namespace":"ann"}""", 404);
         await bob.ApiAsync("POST", "/retention/runs", "{}", 403);
+        await bob.ApiAsync("GET", "/retention/estimate", null, 403);
+        await bob.ApiAsync("GET", "/retention/estimate?repository=ann/app", null, 404);
         clock.Advance(Day);
         var run = await ann.ApiAsync("POST", "/retention/runs", """{"namespace":"ann"}""", 201);
         await bob.ApiAsync("GET", $"/retention/runs/{run.Of("id")}", null, 404);
