@@ -25,6 +25,16 @@ internal sealed class BackupRetention(BackupPlace place, TimeProvider clock)
         if (all.Find(one => one.Manifest is null) is { } unreadable)
             throw new InvalidDataException($"backup {unreadable.Name} can't be read, so nothing is removed beside it");
         var (kept, going) = Choose(all, keep);
+
+        // Nothing goes unless all lists can be read.
+        foreach (var manifest in kept.Select(one => one.Manifest!))
+        {
+            await foreach (var _ in BlobList.ReadAsync(place, manifest, cancellation))
+            {
+                // Reading is the check.
+            }
+        }
+
         foreach (var backup in going) await place.RemoveAsync(backup.Name, cancellation);
         return ([.. going.Select(backup => backup.Name)], await SweepAsync(kept, cancellation));
     }

@@ -19,6 +19,8 @@ internal sealed record MadeBackup(FoundBackup Backup, IReadOnlyList<string> Remo
 internal sealed class BackupRun(
     Database database, Database source, IBlobStore store, BackupPlace place, TimeProvider clock)
 {
+    private string? removalFault;
+
     private readonly BackupWriter writer = new(source, store, place, clock);
 
     public BackupProgress Progress => writer.Progress;
@@ -48,8 +50,13 @@ internal sealed class BackupRun(
                     var made = await writer.RunAsync(stop);
                     row = Made(row, made.Name, made.Manifest!);
                     await WriteAsync(row, stop);
-                    var (removed, freed) = keep is null
-                        ? ([], 0) : await new BackupRetention(place, clock).RunAsync(keep, stop);
+                    var (removed, freed) = await RemoveOldAsync(keep, made.Manifest!, stop);
+                    if (removalFault is not null)
+                    {
+                        row = row with { Error = row.Error ?? $"old backups were not removed: {removalFault}" };
+                        await WriteAsync(row, stop);
+                    }
+
                     await database.WriteAsync(
                         session => BackupTable.NoteRemovedAsync(session, place.Name, removed), isDurable: false, stop);
                     return new MadeBackup(made, removed, freed);
@@ -61,6 +68,25 @@ internal sealed class BackupRun(
             row = row with { State = BackupStates.Failed, EndedAt = clock.GetUtcNow(), Error = e.Message };
             await TryWriteAsync(row);
             throw;
+        }
+    }
+
+    /// <summary>
+    /// An older backup may have what this one lacks, so then all stay. A backup that was made is made, whatever becomes
+    /// of the old ones.
+    /// </summary>
+    private async Task<(IReadOnlyList<string> Names, long Bytes)> RemoveOldAsync(
+        KeptBackups? keep, BackupManifest made, CancellationToken cancellation)
+    {
+        if (keep is null || made.Missing > 0) return ([], 0);
+        try
+        {
+            return await new BackupRetention(place, clock).RunAsync(keep, cancellation);
+        }
+        catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)
+        {
+            removalFault = e.Message;
+            return ([], 0);
         }
     }
 

@@ -54,7 +54,9 @@ internal sealed class FileBlobUpload : BlobUpload
 
     public override bool TryLink(string file)
     {
-        if (Offset > 0 || this.file is not null || !HardLink.TryCreate(file, Path)) return false;
+        // A link to a symbolic link would be another one, to a file that others may replace.
+        var isPlain = new FileInfo(file).LinkTarget is null;
+        if (!isPlain || Offset > 0 || this.file is not null || !HardLink.TryCreate(file, Path)) return false;
         isLinked = true;
         Offset = new FileInfo(Path).Length;
         isHashCurrent = hashed == Offset;

@@ -55,13 +55,29 @@ internal abstract class ArchiveFiles : IDisposable
 
         public override long? LengthOf(string name)
         {
-            var file = new FileInfo(Path.Combine(root, name));
+            var file = new FileInfo(PathOf(name));
             return file.Exists ? file.Length : null;
         }
 
         public override Stream Open(string name) => new FileStream(
-            Path.Combine(root, name), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete,
+            PathOf(name), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete,
             bufferSize: 0, FileOptions.Asynchronous);
+
+        /// <summary>A layout names files of its own: none outside, and no links that lead there.</summary>
+        private string PathOf(string name)
+        {
+            var top = Path.GetFullPath(root);
+            var path = Path.GetFullPath(Path.Combine(top, name));
+            for (var part = path; part.Length > top.Length; part = Path.GetDirectoryName(part)!)
+            {
+                if (!part.StartsWith(top + Path.DirectorySeparatorChar, StringComparison.Ordinal)) break;
+                if (new FileInfo(part).LinkTarget is not null)
+                    throw new InvalidDataException($"{name} in {root} is, or lies behind, a symbolic link");
+            }
+
+            return path.StartsWith(top + Path.DirectorySeparatorChar, StringComparison.Ordinal)
+                ? path : throw new InvalidDataException($"{name} lies outside of {root}");
+        }
     }
 
     private sealed class TarFiles : ArchiveFiles

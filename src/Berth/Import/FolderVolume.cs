@@ -8,7 +8,8 @@ namespace Berth.Import;
 /// <param name="root">The folder <c>docker/registry/v2</c> of it.</param>
 internal sealed class FolderVolume(string root) : RegistryVolume
 {
-    private static readonly EnumerationOptions EachOnce = new() { AttributesToSkip = FileAttributes.ReparsePoint };
+    /// <summary>What can't be read is an error: nothing may be left out without a word.</summary>
+    private static readonly EnumerationOptions EachOnce = new() { AttributesToSkip = 0, IgnoreInaccessible = false };
 
     public override string Name => root;
 
@@ -52,8 +53,18 @@ internal sealed class FolderVolume(string root) : RegistryVolume
             foreach (var entry in Entries(folder))
             {
                 var path = $"{folder}/{entry.Name}";
-                if (entry is FileInfo file) yield return new VolumeFile(path, file.Length, file.LastWriteTimeUtc);
-                else folders.Add(path);
+                if (entry.LinkTarget is not null && Directory.Exists(entry.FullName))
+                {
+                    throw new InvalidDataException(
+                        $"{entry.FullName} is a symbolic link to a folder, which an import does not follow");
+                }
+
+                if (entry.LinkTarget is not null)
+                    yield return new VolumeFile(path, FileLength.Of(entry.FullName) ?? 0, entry.LastWriteTimeUtc);
+                else if (entry is FileInfo file)
+                    yield return new VolumeFile(path, file.Length, file.LastWriteTimeUtc);
+                else
+                    folders.Add(path);
             }
 
             // The stack turns the order around: what begins with an underscore comes first.

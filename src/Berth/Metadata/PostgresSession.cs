@@ -78,7 +78,8 @@ internal sealed class PostgresSession(NpgsqlConnection connection) : Session
 
     public override async ValueTask RunScriptAsync(string sql)
     {
-        await using var command = new NpgsqlCommand(sql, connection);
+        // A migration of large tables takes longer than a query may.
+        await using var command = new NpgsqlCommand(sql, connection) { CommandTimeout = 0 };
         await command.ExecuteNonQueryAsync(Cancellation);
     }
 

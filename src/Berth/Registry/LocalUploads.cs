@@ -87,6 +87,7 @@ internal sealed partial class LocalUploads(
         {
             isOver = await Table.RemoveIdleAsync(id, age, cancellation) is not null;
             if (!isOver) return false;
+            Quotas.Release(id);
             upload?.Content.Dispose();
             await Store.DeleteUploadAsync(id, state: null, cancellation);
             return true;

@@ -18,6 +18,7 @@ internal sealed partial class PullTimes(
     private const int Batch = 1000;
 
     private static readonly TimeSpan BetweenWrites = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan LongestLastWrite = TimeSpan.FromSeconds(2);
 
     /// <summary>Some 50 MB; what does not fit is not noted.</summary>
     private const int MaxNoted = 200_000;
@@ -63,7 +64,17 @@ internal sealed partial class PullTimes(
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         await base.StopAsync(cancellationToken);
-        await TryWriteAsync(cancellationToken);
+
+        // Even if the time for requests is over; but a database that is away must not hold up the end.
+        using var limit = new CancellationTokenSource(LongestLastWrite);
+        try
+        {
+            await TryWriteAsync(limit.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            LogLost("the database took too long at the end");
+        }
     }
 
     public override void Dispose()

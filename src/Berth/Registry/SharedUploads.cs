@@ -68,6 +68,7 @@ internal sealed class SharedUploads(
         }
 
         if (await Table.RemoveIdleAsync(id, age, cancellation) is not { } row) return false;
+        Quotas.Release(id);
         await Store.DeleteUploadAsync(id, row.State, cancellation);
         return true;
     }

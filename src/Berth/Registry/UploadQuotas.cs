@@ -29,6 +29,7 @@ internal sealed class UploadQuotas(Database database, Quotas quotas, TimeProvide
         {
             if (quota.MaxBytes is not { } most) continue;
             var used = await UsedAsync(quota, cancellation);
+            lock (changing) DropLapsed(quota.Scope);
             var others = HeldIn(quota.Scope);
             if (used + others >= most) throw await quotas.RefuseAsync(quota, used, others, 0, cancellation);
         }

@@ -13,7 +13,7 @@ namespace Berth.Scrubbing;
 /// Reads all blobs again within a set time, a part at each turn:
 /// <code>
 /// read ► as pushed ► next
-///      ► altered, unreadable ► quarantine: answers 404, so that the next push brings it ─┐
+///      ► altered, unreadable, twice ► quarantine: answers 404, so that the next push brings it ─┐
 ///      ► missing, and an image needs it ─────────────────────────────────────────────────┴► recorded ► from a backup
 /// </code>
 /// </summary>
@@ -23,6 +23,9 @@ internal sealed partial class Scrub(
 {
     private const int BlobsPerPage = 50;
     private const int FaultsPerPage = 100;
+
+    /// <summary>So many blobs go to quarantine in a turn; then the next one waits.</summary>
+    private const int MostFaultsInTurn = 5;
 
     /// <summary>A pass takes this part of its time, so that a node that was stopped for a while catches up.</summary>
     private const double Haste = 0.9;
@@ -37,6 +40,7 @@ internal sealed partial class Scrub(
         "berth.scrub.faults", "{blob}", "Blobs that were found damaged or missing.");
 
     private readonly ILogger log = logs.CreateLogger<Scrub>();
+    private int faultsInTurn;
 
     private ScrubSettings Wanted => settings.Storage.Maintenance.Scrub;
 
@@ -44,6 +48,7 @@ internal sealed partial class Scrub(
     /// <exception cref="IOException">The store is away; the next turn goes on.</exception>
     public async Task RunTurnAsync(CancellationToken cancellation)
     {
+        faultsInTurn = 0;
         await ReviewFaultsAsync(cancellation);
         var began = clock.GetTimestamp();
         var pass = await FindPassAsync(cancellation);
@@ -87,35 +92,53 @@ internal sealed partial class Scrub(
         return part >= 1 || pass.Blobs < part * pass.TotalBlobs || pass.Bytes < part * pass.TotalBytes;
     }
 
-    /// <returns>How many bytes were read.</returns>
+    /// <summary>
+    /// Reads a blob, and once more if something is wrong: memory and networks err for a moment, disks for longer.
+    /// </summary>
+    /// <returns>How many bytes it has.</returns>
     private async Task<long> CheckAsync(Digest digest, CancellationToken cancellation)
     {
+        var (length, fault) = await ReadAsync(digest, isLast: false, cancellation);
+        if (fault is not null) (length, _) = await ReadAsync(digest, isLast: true, cancellation);
+        return length;
+    }
+
+    /// <param name="digest">The blob.</param>
+    /// <param name="isLast">Whether a fault is one that stays.</param>
+    /// <param name="cancellation">Gives up.</param>
+    private async Task<(long Length, string? Fault)> ReadAsync(
+        Digest digest, bool isLast, CancellationToken cancellation)
+    {
         BlobContent? content = null;
+        string fault;
         try
         {
             content = await store.OpenAsync(digest, cancellation);
             if (content is null)
             {
                 await NoteMissingAsync(digest, cancellation);
-                return 0;
+                return (0, null);
             }
 
             var found = await content.ComputeDigestAsync(digest.Algorithm, _ => { }, cancellation);
             BytesRead.Add(content.Length);
-            if (found != digest)
-                await SetAsideAsync(digest, content, $"its content has the digest {found}", cancellation);
-            return content.Length;
+            if (found == digest) return (content.Length, null);
+            fault = $"its content has the digest {found}";
+            if (isLast) await SetAsideAsync(digest, content, fault, cancellation);
         }
         catch (Exception e) when (e is IOException and not StoreUnavailableException or UnauthorizedAccessException)
         {
-            if (content is not null) await SetAsideAsync(digest, content, e.Message, cancellation);
-            else await NoteAsync(digest, $"it can't be opened: {e.Message}", cancellation);
-            return 0;
+            if (e is TooManyFaultsException) throw;
+            fault = content is null ? $"it can't be opened: {e.Message}" : e.Message;
+            if (isLast && content is not null) await SetAsideAsync(digest, content, fault, cancellation);
+            else if (isLast) await NoteAsync(digest, fault, cancellation);
         }
         finally
         {
             content?.Dispose();
         }
+
+        return (content?.Length ?? 0, fault);
     }
 
     /// <summary>What no manifest needs may be missing: a push may be about to bring it, a deletion to end.</summary>
@@ -129,9 +152,20 @@ internal sealed partial class Scrub(
     private async Task SetAsideAsync(
         Digest digest, BlobContent content, string fault, CancellationToken cancellation)
     {
-        // False if a push has replaced it since.
-        if (await store.QuarantineAsync(digest, content, cancellation))
-            await NoteAsync(digest, $"{fault}; moved to quarantine", cancellation);
+        // A disk or a mount that fails must not take the whole store away.
+        if (++faultsInTurn > MostFaultsInTurn) throw new TooManyFaultsException();
+        var where = "moved to quarantine";
+        try
+        {
+            // False if a push has replaced it since.
+            if (!await store.QuarantineAsync(digest, content, cancellation)) return;
+        }
+        catch (Exception e) when (e is IOException and not StoreUnavailableException or UnauthorizedAccessException)
+        {
+            where = $"it can't be moved to quarantine: {e.Message}";
+        }
+
+        await NoteAsync(digest, $"{fault}; {where}", cancellation);
     }
 
     private async Task NoteAsync(Digest digest, string fault, CancellationToken cancellation)
@@ -192,18 +226,28 @@ internal sealed partial class Scrub(
             await using var place = await BackupPlace.OpenAsync(
                 to, settings.Storage, mayCreate: false, logs.CreateLogger<ObjectBlobStore>(),
                 cancellation);
-            foreach (var digest in digests)
-            {
-                using var content = await place.Blobs.OpenAsync(digest, cancellation);
-                if (content is null) continue;
-                await BlobCopy.RunAsync(content, digest, store, cancellation);
-                await HealedAsync(digest, HealedFrom.Backup, cancellation);
-            }
+            foreach (var digest in digests) await HealAsync(place, digest, cancellation);
         }
         catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException
             or DamagedSourceException)
         {
             LogNotHealed(to, e.Message);
+        }
+    }
+
+    /// <summary>A copy that is damaged too keeps no other blob from being healed.</summary>
+    private async Task HealAsync(BackupPlace place, Digest digest, CancellationToken cancellation)
+    {
+        try
+        {
+            using var content = await place.Blobs.OpenAsync(digest, cancellation);
+            if (content is null) return;
+            await BlobCopy.RunAsync(content, digest, store, cancellation);
+            await HealedAsync(digest, HealedFrom.Backup, cancellation);
+        }
+        catch (DamagedSourceException e)
+        {
+            LogNotHealed(place.Name, e.Message);
         }
     }
 
@@ -216,6 +260,10 @@ internal sealed partial class Scrub(
 
     private Task<int> WriteAsync(Func<Session, ValueTask<int>> change, CancellationToken cancellation) =>
         database.WriteAsync(change, isDurable: false, cancellation);
+
+    /// <summary>The turn ends as one that failed, so that the next ones come later and later.</summary>
+    private sealed class TooManyFaultsException() : IOException(
+        $"more than {MostFaultsInTurn} blobs are damaged: is the disk failing? No more go to quarantine for now");
 
     [LoggerMessage(Level = LogLevel.Information, Message = "All blobs were read again: {Blobs}, of {Bytes} bytes")]
     private partial void LogPass(long blobs, long bytes);

@@ -3,6 +3,7 @@ using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json.Nodes;
 using Berth.Settings;
+using Berth.Tests.Servers;
 
 namespace Berth.Tests.Access;
 
@@ -15,7 +16,7 @@ internal static class TokenRegistry
 
     public static async Task<RegistryFixture> StartAsync(
         AnonymousAccess anonymous = AnonymousAccess.Pull, TimeSpan? lifetime = null, DatabaseSettings? database = null,
-        Func<HttpSettings, HttpSettings>? http = null, string[]? others = null)
+        Func<HttpSettings, HttpSettings>? http = null, string[]? others = null, StoreBucket? bucket = null)
     {
         var path = Path.Combine(Directory.CreateTempSubdirectory("berth-users-").FullName, "users");
         await File.WriteAllTextAsync(
@@ -32,6 +33,7 @@ internal static class TokenRegistry
             Auth = auth,
             Database = database ?? s.Database,
             Http = http?.Invoke(s.Http) ?? s.Http,
+            Storage = bucket?.In(s.Storage) ?? s.Storage,
         });
     }
 

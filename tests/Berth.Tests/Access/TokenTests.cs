@@ -270,8 +270,10 @@ public sealed class TokenTests
     public async Task A_token_of_one_node_is_valid_on_another()
     {
         await using var database = await PostgresServer.CreateDatabaseAsync();
-        await using var first = await StartAsync(AnonymousAccess.None, database: TestEngines.SettingsOf(database));
-        await using var second = await StartAsync(AnonymousAccess.None, database: TestEngines.SettingsOf(database));
+        await using var bucket = await TestEngines.CreateBucketAsync(TestEngines.Store ?? "s3");
+        var settings = TestEngines.SettingsOf(database);
+        await using var first = await StartAsync(AnonymousAccess.None, database: settings, bucket: bucket);
+        await using var second = await StartAsync(AnonymousAccess.None, database: settings, bucket: bucket);
         foreach (var (issuer, other) in new[] { (first, second), (second, first) })
         {
             var token = await TokenAsync(issuer, Basic("ann", Password), "repository:a:push");

@@ -152,6 +152,9 @@ public sealed class RouteTests(ApiRegistry api)
             route.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods.Contains("GET") == true))
         {
             var path = Fill(PathOf(route));
+
+            // Each look of staff at others' things is a new entry there.
+            if (path == Prefix + "/audit") continue;
             var (head, get) = (await api.AskAsync("admin", "HEAD", path), await api.AskAsync("admin", "GET", path));
             Assert.True(head.Status == get.Status, $"{head.Asked}: {head.Status} instead of {get.Status}");
             Assert.Equal("", head.Text);

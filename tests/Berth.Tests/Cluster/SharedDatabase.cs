@@ -7,10 +7,13 @@ using Berth.Tests.Servers;
 
 namespace Berth.Tests.Cluster;
 
-/// <summary>Registries on one PostgreSQL database, and small manifests for them that need no blobs.</summary>
-internal sealed class SharedDatabase(PostgresDatabase database) : IAsyncDisposable
+/// <summary>
+/// Registries on one PostgreSQL database and one bucket, and small manifests for them that need no blobs.
+/// </summary>
+internal sealed class SharedDatabase(PostgresDatabase database, StoreBucket bucket) : IAsyncDisposable
 {
-    public static async Task<SharedDatabase> CreateAsync() => new(await PostgresServer.CreateDatabaseAsync());
+    public static async Task<SharedDatabase> CreateAsync() => new(
+        await PostgresServer.CreateDatabaseAsync(), await TestEngines.CreateBucketAsync(TestEngines.Store ?? "s3"));
 
     /// <param name="port">Where the node finds the database: a proxy's port, or the server's own.</param>
     /// <param name="configure">Changes the node's database settings.</param>
@@ -19,10 +22,18 @@ internal sealed class SharedDatabase(PostgresDatabase database) : IAsyncDisposab
     {
         var settings = TestEngines.SettingsOf(database);
         settings = settings with { Port = port ?? settings.Port };
-        return RegistryFixture.StartAsync(s => s with { Database = configure?.Invoke(settings) ?? settings });
+        return RegistryFixture.StartAsync(s => s with
+        {
+            Database = configure?.Invoke(settings) ?? settings,
+            Storage = bucket.In(s.Storage),
+        });
     }
 
-    public ValueTask DisposeAsync() => database.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await bucket.DisposeAsync();
+        await database.DisposeAsync();
+    }
 
     /// <summary>An index of nothing, different for each number.</summary>
     public static byte[] Index(int number) => Encoding.UTF8.GetBytes(
