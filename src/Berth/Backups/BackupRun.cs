@@ -8,6 +8,9 @@ namespace Berth.Backups;
 internal sealed record MadeBackup(FoundBackup Backup, IReadOnlyList<string> Removed, long FreedBytes)
 {
     public BackupManifest Manifest => Backup.Manifest!;
+
+    /// <summary>Why old backups were not removed, although they should have been; null if they were.</summary>
+    public string? RemovalFault { get; init; }
 }
 
 /// <summary>Makes a backup, removes old ones, and records both in the registry.</summary>
@@ -59,7 +62,7 @@ internal sealed class BackupRun(
 
                     await database.WriteAsync(
                         session => BackupTable.NoteRemovedAsync(session, place.Name, removed), isDurable: false, stop);
-                    return new MadeBackup(made, removed, freed);
+                    return new MadeBackup(made, removed, freed) { RemovalFault = removalFault };
                 },
                 cancellation);
         }

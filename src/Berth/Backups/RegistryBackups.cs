@@ -30,6 +30,7 @@ internal sealed partial class RegistryBackups(
         var made = await run.RunAsync(new KeptBackups(Wanted.Keep, Wanted.KeepFor), row, cancellation);
         var manifest = made.Manifest;
         LogMade(made.Backup.Name, place.Name, manifest.Blobs, manifest.Bytes, manifest.NewBytes, made.Removed.Count);
+        if (made.RemovalFault is { } fault) LogNotRemoved(place.Name, fault);
         if (manifest.Missing > 0) LogLacking(made.Backup.Name, manifest.Missing, run.Missing[0]);
     }
 
@@ -95,6 +96,9 @@ internal sealed partial class RegistryBackups(
     private Task<BackupPlace> OpenAsync(bool mayCreate, CancellationToken cancellation) =>
         BackupPlace.OpenAsync(
             Wanted.To!, settings.Storage, mayCreate, logs.CreateLogger<ObjectBlobStore>(), cancellation);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Old backups in {Place} were not removed: {Reason}")]
+    private partial void LogNotRemoved(string place, string reason);
 
     [LoggerMessage(Level = LogLevel.Information, Message =
         "Backup {Name} in {Place} has {Blobs} blobs of {Bytes} bytes, of which {NewBytes} are new; old ones removed: "

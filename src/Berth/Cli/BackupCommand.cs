@@ -202,6 +202,12 @@ internal static class BackupCommand
                 $"Removed {string.Join(", ", made.Removed)}: {VerifyCommand.Bytes(made.FreedBytes)} freed.");
         }
 
+        if (made.RemovalFault is { } fault)
+        {
+            await Console.Error.WriteLineAsync($"berth backup: old backups were not removed: {fault}");
+            return 2;
+        }
+
         foreach (var missing in run.Missing) Console.WriteLine($"Not in the backup: {missing}");
         if (manifest.Missing == 0) return 0;
         Console.WriteLine(

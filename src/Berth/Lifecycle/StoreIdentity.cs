@@ -35,6 +35,10 @@ internal sealed class StoreIdentity(Database database, IBlobStore store, TimePro
     {
         var known = await database.ReadAsync(StoreMarkTable.FindAsync, cancellation);
         var found = await store.FindMarkAsync(cancellation);
+
+        // Another node that starts at the same time may have marked both in between.
+        if (known is null && found is not null)
+            known = await database.ReadAsync(StoreMarkTable.FindAsync, cancellation);
         if (mayWrite && (known is { IsInStore: false } || (known is null && found is null)))
         {
             if (known is null) await RequireOwnBlobsAsync(cancellation);
