@@ -66,7 +66,7 @@ internal abstract class ArchiveFiles : IDisposable
         /// <summary>A layout names files of its own: none outside, and no links that lead there.</summary>
         private string PathOf(string name)
         {
-            var top = Path.GetFullPath(root);
+            var top = Path.TrimEndingDirectorySeparator(Path.GetFullPath(root));
             var path = Path.GetFullPath(Path.Combine(top, name));
             for (var part = path; part.Length > top.Length; part = Path.GetDirectoryName(part)!)
             {

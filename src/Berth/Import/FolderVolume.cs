@@ -53,12 +53,8 @@ internal sealed class FolderVolume(string root) : RegistryVolume
             foreach (var entry in Entries(folder))
             {
                 var path = $"{folder}/{entry.Name}";
-                if (entry.LinkTarget is not null && Directory.Exists(entry.FullName))
-                {
-                    throw new InvalidDataException(
-                        $"{entry.FullName} is a symbolic link to a folder, which an import does not follow");
-                }
-
+                // It could lead around in a circle.
+                if (entry.LinkTarget is not null && Directory.Exists(entry.FullName)) continue;
                 if (entry.LinkTarget is not null)
                     yield return new VolumeFile(path, FileLength.Of(entry.FullName) ?? 0, entry.LastWriteTimeUtc);
                 else if (entry is FileInfo file)
