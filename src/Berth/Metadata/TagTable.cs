@@ -135,7 +135,7 @@ internal sealed class TagTable(TimeProvider clock)
         session.AllAsync(
             """
             WITH RECURSIVE holder (digest) AS (
-                SELECT CAST($2 AS TEXT)
+                SELECT m.digest FROM manifest m WHERE m.repository_id = $1 AND m.digest = $2
                 UNION
                 SELECT r.manifest_digest FROM manifest_reference r JOIN holder h ON h.digest = r.target_digest
                 JOIN manifest m ON m.repository_id = r.repository_id AND m.digest = r.manifest_digest
