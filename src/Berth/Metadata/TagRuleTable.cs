@@ -31,6 +31,11 @@ internal sealed record TagRuleSpec
     /// <summary>A range of versions that stay, as npm writes them: <c>&gt;=1.2 &lt;2 || ^3.0.0</c>.</summary>
     public string? KeepVersions { get; init; }
 
+    /// <summary>Whether it says of tags that they stay: one on untagged manifests alone is about none.</summary>
+    [JsonIgnore]
+    public bool Keeps => KeepsAlways || KeepLastPushed is not null || KeepLastPulled is not null
+        || KeepForSeconds is not null || KeepVersions is not null;
+
     /// <summary>
     /// A regular expression: the numbers above count for each text that its first group matches, not for all tags.
     /// </summary>

@@ -126,9 +126,9 @@ internal sealed class Retention(
         var (tags, manifests) = (0, 0);
         foreach (var (digest, all) in images)
         {
-            if (await PinTable.IsPinnedAsync(change.Session, id, digest)) continue;
             if (all.Count > 0)
             {
+                if (await PinTable.IsPinnedAsync(change.Session, id, digest)) continue;
                 var names = new List<string>();
                 foreach (var name in all)
                 {

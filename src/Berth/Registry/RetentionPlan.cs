@@ -36,10 +36,9 @@ internal static class RetentionPlan
                 kept[tag.Name] = $"{immutable.Name} makes it immutable";
         }
 
-        foreach (var rule in rules.Where(rule => !rule.Spec.IsImmutable))
+        foreach (var rule in rules.Where(rule => rule.Spec is { IsImmutable: false, Keeps: true }))
         {
-            var about = tags.Where(tag => rule.IsFor(tag.Name)).ToList();
-            if (!Selects(rule.Spec)) continue;
+            var about = tags.Where(tag => rule.IsFor(tag.Name));
             foreach (var group in about.GroupBy(tag => rule.GroupOf(tag.Name), StringComparer.Ordinal))
                 Apply(rule, [.. group], now, kept, lost);
         }
@@ -50,10 +49,6 @@ internal static class RetentionPlan
                 ? new RetentionDecision(tag, Goes: true, reason)
                 : new RetentionDecision(tag, Goes: false, "no rule is about it"))];
     }
-
-    /// <summary>A rule on manifests without tags alone is about no tag.</summary>
-    private static bool Selects(TagRuleSpec spec) => spec.KeepsAlways || spec.KeepLastPushed is not null
-        || spec.KeepLastPulled is not null || spec.KeepForSeconds is not null || spec.KeepVersions is not null;
 
     private static void Apply(
         TagRule rule, List<RetainedTag> tags, DateTimeOffset now, Dictionary<string, string> kept,

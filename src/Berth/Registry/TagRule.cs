@@ -72,15 +72,13 @@ internal sealed class TagRule
 
     private static string FaultOf(TagRuleSpec spec)
     {
-        var keeps = spec.KeepsAlways || spec.KeepLastPushed is not null || spec.KeepLastPulled is not null
-            || spec.KeepForSeconds is not null || spec.KeepVersions is not null;
         if (spec.IsImmutable)
         {
-            return keeps || spec.UntaggedSeconds is not null
+            return spec.Keeps || spec.UntaggedSeconds is not null
                 ? "a rule makes tags immutable, or says which stay: make two of it" : "";
         }
 
-        if (!keeps && spec.UntaggedSeconds is null) return "the rule says nothing about what stays";
+        if (!spec.Keeps && spec.UntaggedSeconds is null) return "the rule says nothing about what stays";
         if (spec.KeepLastPushed is < 1 or > MaxKept || spec.KeepLastPulled is < 1 or > MaxKept)
             return $"the number of images that stay is from 1 to {MaxKept}";
         return spec.KeepForSeconds is <= 0 or > MaxSeconds || spec.UntaggedSeconds is <= 0 or > MaxSeconds
