@@ -5,6 +5,7 @@ using Berth.Backups;
 using Berth.Identity;
 using Berth.Import;
 using Berth.Jobs;
+using Berth.Journal;
 using Berth.Lifecycle;
 using Berth.Registry;
 using Berth.Scrubbing;
@@ -26,6 +27,7 @@ internal static class Slices
         new UploadsSlice(),
         new JobsSlice(),
         new LifecycleSlice(),
+        new JournalSlice(),
         new ImportSlice(),
         new BackupSlice(),
         new ScrubSlice(),

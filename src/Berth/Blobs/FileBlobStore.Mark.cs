@@ -5,6 +5,8 @@ namespace Berth.Blobs;
 /// <summary>The file that says which database the folder belongs to.</summary>
 internal sealed partial class FileBlobStore
 {
+    public StoreFiles Files => new FolderFiles(Name);
+
     private string MarkPath => Path.Combine(Name, StoreMarkText.FileName);
 
     public async Task<string?> FindMarkAsync(CancellationToken cancellation)

@@ -76,6 +76,9 @@ internal interface IBlobStore
     /// <summary>How many blobs are in quarantine.</summary>
     Task<int> CountQuarantinedAsync(CancellationToken cancellation);
 
+    /// <summary>Small files beside the blobs.</summary>
+    StoreFiles Files { get; }
+
     /// <summary>The mark of the database that the store belongs to; null if it has none.</summary>
     Task<string?> FindMarkAsync(CancellationToken cancellation);
 

@@ -53,6 +53,8 @@ internal sealed class MeasuredBlobStore(IBlobStore inner) : IBlobStore
     public Task<int> CountQuarantinedAsync(CancellationToken cancellation) =>
         inner.CountQuarantinedAsync(cancellation);
 
+    public StoreFiles Files => inner.Files;
+
     public Task<string?> FindMarkAsync(CancellationToken cancellation) => inner.FindMarkAsync(cancellation);
 
     public Task MarkAsync(string mark, bool replaces, CancellationToken cancellation) =>

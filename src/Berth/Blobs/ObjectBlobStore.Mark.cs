@@ -3,6 +3,8 @@ namespace Berth.Blobs;
 /// <summary>The object that says which database the bucket belongs to.</summary>
 internal sealed partial class ObjectBlobStore
 {
+    public StoreFiles Files => new ObjectFiles(objects);
+
     public async Task<string?> FindMarkAsync(CancellationToken cancellation) =>
         await objects.ReadSmallAsync(StoreMarkText.FileName, StoreMarkText.MostBytes, cancellation) is { } content
             ? StoreMarkText.Read(content) : null;

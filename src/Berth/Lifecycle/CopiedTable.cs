@@ -65,6 +65,8 @@ internal sealed record CopiedTable(
         new("store_hold", ["id"], IsOfPlace: true),
         new("backup", ["id"], HasIdentity: true, IsOfPlace: true),
         new("scrub", ["id"], IsOfPlace: true),
+        new("journal_change", ["id"], HasIdentity: true, IsOfPlace: true) { IsDerived = true },
+        new("journal_writer", ["id"], IsOfPlace: true),
         new("blob_fault", ["digest"], IsOfPlace: true),
     ];
 

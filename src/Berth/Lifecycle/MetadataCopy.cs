@@ -48,6 +48,9 @@ internal sealed class MetadataCopy(
                 await RequireEmptyAsync(to);
                 RowsToDo = Math.Max(1, 3 * await CountRowsAsync(from));
                 foreach (var table in tables) await CopyAsync(from, to, table, cancellation);
+
+                // Another store's journal begins with all there is.
+                if (isOfBackup) await RebuiltRows.ForgetChangesAsync(to);
                 foreach (var table in tables) compared.Add(await CompareAsync(from, to, table, cancellation));
                 if (!compared.TrueForAll(t => t.IsSame)) throw new CopyDiffersException();
             }, cancellation);
@@ -68,6 +71,7 @@ internal sealed class MetadataCopy(
         await to.RunAsync("DELETE FROM job_history");
         if (!isOfBackup) await to.RunAsync("DELETE FROM store_mark");
         if (!isOfBackup) await to.RunAsync("DELETE FROM scrub");
+        if (!isOfBackup) await to.RunAsync("DELETE FROM journal_writer");
         await to.RunAsync("DELETE FROM audit_entry WHERE action = $1", AuditTable.StartAction);
         await to.RunAsync("DELETE FROM signing_key WHERE purpose = $1", SharedKeyTable.AuditPurpose);
         foreach (var table in tables)

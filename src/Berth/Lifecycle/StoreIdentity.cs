@@ -24,6 +24,9 @@ internal sealed class StoreIdentity(Database database, IBlobStore store, TimePro
     private const string Advice = "Correct the settings under database or storage; or, if both are what you want, run "
         + "`berth adopt-store` (docs/backup.md)";
 
+    private const string LostAdvice =
+        "If the database was lost, run `berth rebuild` (docs/backup.md), which brings the images back";
+
     /// <summary>Whether <see cref="RequireAsync"/> has found that they belong together.</summary>
     public bool IsChecked { get; private set; }
 
@@ -66,7 +69,8 @@ internal sealed class StoreIdentity(Database database, IBlobStore store, TimePro
             session => session.NumberAsync("SELECT 1 FROM blob LIMIT 1"), cancellation) is null;
         if (!isNew || !await store.ListAsync(cancellation).AnyAsync(cancellation)) return;
         throw new InvalidDataException(
-            $"there are blobs in {store.Name}, of which {database.Name}, which is new, knows none. {Advice}");
+            $"there are blobs in {store.Name}, of which {database.Name}, which is new, knows none. {LostAdvice}. "
+            + Advice);
     }
 
     private async Task<(StoreMark Known, string? Found)> BindAsync(CancellationToken cancellation)
@@ -105,7 +109,7 @@ internal sealed class StoreIdentity(Database database, IBlobStore store, TimePro
         (known, found) switch
         {
             (null, _) => $"the blobs in {store.Name} belong to another database than {database.Name}, which is new: "
-                + $"their mark is {found}",
+                + $"their mark is {found}. {LostAdvice}",
             (_, null) => $"{database.Name} belongs to other blobs than those in {store.Name}, which have no mark: "
                 + $"the database's is {known}",
             _ => $"{database.Name} and the blobs in {store.Name} do not belong together: the database's mark is "

@@ -15,6 +15,7 @@ internal sealed class PostgresSession(NpgsqlConnection connection) : Session
         ("{clustered}", ""),
         ("{namespace of r.name}", "split_part(r.name, '/', 1)"),
         ("{usage triggers}", PostgresUsageTriggers.Text),
+        ("{journal triggers}", JournalTriggers.Postgres),
         (
             "{listing triggers}",
             """

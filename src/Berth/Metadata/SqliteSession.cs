@@ -81,6 +81,7 @@ internal sealed class SqliteSession : Session, IDisposable
         ("{clustered}", "WITHOUT ROWID"),
         ("{namespace of r.name}", "substr(r.name, 1, instr(r.name || '/', '/') - 1)"),
         ("{usage triggers}", SqliteUsageTriggers.Text),
+        ("{journal triggers}", JournalTriggers.Sqlite),
         (
             "{listing triggers}",
             """

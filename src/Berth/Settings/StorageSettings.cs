@@ -99,6 +99,8 @@ public sealed record MaintenanceSettings
 
     public ScrubSettings Scrub { get; init; } = new();
 
+    public JournalSettings Journal { get; init; } = new();
+
     public ReadOnlySettings ReadOnly { get; init; } = new();
 
     internal static SettingsTable<MaintenanceSettings> Keys { get; } = new SettingsTable<MaintenanceSettings>()
@@ -110,6 +112,7 @@ public sealed record MaintenanceSettings
         .Section("pulls", PullSettings.Keys, s => s.Pulls, (s, v) => s with { Pulls = v })
         .Section("backup", BackupSettings.Keys, s => s.Backup, (s, v) => s with { Backup = v })
         .Section("scrub", ScrubSettings.Keys, s => s.Scrub, (s, v) => s with { Scrub = v })
+        .Section("journal", JournalSettings.Keys, s => s.Journal, (s, v) => s with { Journal = v })
         .Section("readonly", ReadOnlySettings.Keys, s => s.ReadOnly, (s, v) => s with { ReadOnly = v });
 }
 

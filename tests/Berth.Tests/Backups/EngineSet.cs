@@ -116,6 +116,19 @@ internal sealed class EngineSet : IAsyncDisposable
         app = null;
     }
 
+    /// <summary>Puts an empty database in the place of the one there was, which is lost.</summary>
+    public async Task LoseDatabaseAsync()
+    {
+        if (database is null)
+        {
+            foreach (var file in Directory.GetFiles(DataFolder, "berth.db*")) File.Delete(file);
+            return;
+        }
+
+        await database.DisposeAsync();
+        database = await PostgresServer.CreateDatabaseAsync();
+    }
+
     /// <summary>Looks into the database, or changes it.</summary>
     public async Task<T> QueryAsync<T>(Func<Session, ValueTask<T>> query)
     {

@@ -141,6 +141,19 @@ public sealed partial class DocumentedCommandTests
     }
 
     [Fact]
+    public async Task The_commands_of_the_page_on_rebuilding_work_as_they_stand()
+    {
+        await using var registry = await RegistryFixture.StartOnFilesAsync(s => s with { Auth = ApiRegistry.Auth });
+        await new ImagePusher(registry, "admin") { Secret = ApiRegistry.Password }.PushAsync("acme/app", "1", "layer");
+        await registry.StopAsync();
+        foreach (var file in Directory.GetFiles(registry.DataFolder, "berth.db*")) File.Delete(file);
+        var berth = string.Join(' ', BerthProgram.CommandOf(BerthProgram.Path));
+        var said = await RunAsync(
+            registry, $"berth() {{ {berth} \"$@\"; }}\n{string.Join('\n', BlocksOf("docs/rebuilding.md"))}");
+        Assert.Contains("Rebuilt 1 manifest, 1 tag and 1 move of tags", said);
+    }
+
+    [Fact]
     public async Task The_commands_of_the_page_on_usage_and_quotas_work_as_they_stand()
     {
         await using var registry = await RegistryFixture.StartOnFilesAsync(s => s with { Auth = ApiRegistry.Auth });

@@ -38,7 +38,7 @@ internal sealed class ImageClient(HttpClient http, Random random)
         await PushManifestAsync(image);
     }
 
-    /// <summary>The same, while a collection without a grace period may take blobs that no manifest needs yet.</summary>
+    /// <summary>The same beside a collection without grace, which may take blobs that no manifest needs yet.</summary>
     /// <returns>Whether the image is there; if not, the push has to be repeated.</returns>
     public async Task<bool> TryPushWhatIsMissingAsync(TestImage image)
     {

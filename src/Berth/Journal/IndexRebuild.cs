@@ -1,0 +1,253 @@
+using Berth.Blobs;
+using Berth.Metadata;
+using Berth.Oci;
+using Berth.Settings;
+
+namespace Berth.Journal;
+
+/// <summary>What a rebuild has brought back.</summary>
+internal sealed record RebuildReport(long Manifests, long Tags, long Moves);
+
+/// <summary>How far a rebuild is.</summary>
+internal sealed class RebuildProgress
+{
+    /// <summary>The current step, for people.</summary>
+    public string Step { get; set; } = "Starting";
+
+    public long ToDo { get; set; } = 1;
+
+    public long Done { get; set; }
+
+    public void Begin(string step, long toDo) => (Step, ToDo, Done) = (step, Math.Max(1, toDo), 0);
+}
+
+/// <summary>
+/// Rebuilds the index of images from the journal beside the blobs: in an empty database, or in an older one that was
+/// restored, where it adds what is missing. What was deleted since stays. Nothing is changed unless all of it is.
+/// </summary>
+internal sealed class IndexRebuild(
+    IBlobStore store, JournalReplay replay, LimitSettings limits, TimeProvider clock)
+{
+    private const int ParallelLooks = 16;
+
+    /// <summary>How many blobs and manifests are named that are not whole.</summary>
+    private const int MostFaults = 1000;
+
+    public RebuildProgress Progress { get; } = new();
+
+    /// <summary>What is not whole, one line each.</summary>
+    public List<string> Faults => replay.Faults;
+
+    /// <summary>How many there are, named or not.</summary>
+    public long FaultCount { get; private set; }
+
+    /// <summary>Reads the journal, and looks which blobs are there.</summary>
+    public async Task ReadAsync(CancellationToken cancellation)
+    {
+        Progress.Step = "Reading the journal";
+        await replay.ReadAsync(
+            new JournalFolder(store.Files),
+            count => (Progress.ToDo, Progress.Done) = (count, Progress.Done + 1), cancellation);
+        FaultCount = Faults.Count;
+        await EachManifestAsync(
+            async (_, manifest) => await replay.AddBlobsAsync(BlobsOf(manifest).Select(blob => blob.Digest.Text)),
+            "Reading manifests", cancellation);
+        Progress.Begin("Looking for blobs", await replay.CountAsync("blob"));
+        for (var page = await replay.BlobsAsync(""); page.Count > 0; page = await replay.BlobsAsync(page[^1]))
+        {
+            var sizes = new long?[page.Count];
+            await Parallel.ForAsync(
+                0, page.Count,
+                new ParallelOptions { MaxDegreeOfParallelism = ParallelLooks, CancellationToken = cancellation },
+                async (i, stop) => sizes[i] = await store.LengthOfAsync(Digest.Parse(page[i]), stop));
+            foreach (var (digest, size) in page.Zip(sizes))
+            {
+                if (size is { } found) await replay.SetSizeAsync(digest, found);
+            }
+
+            Progress.Done += page.Count;
+        }
+
+        await EachManifestAsync(NoteMissingAsync, "Comparing", cancellation);
+    }
+
+    /// <summary>Writes all that was read and that the database lacks, in one transaction.</summary>
+    /// <exception cref="DatabaseInUseException">A server is using it.</exception>
+    /// <exception cref="InvalidDataException">It belongs to other blobs.</exception>
+    public async Task<RebuildReport> ApplyAsync(Database database, CancellationToken cancellation)
+    {
+        var report = new RebuildReport(0, 0, 0);
+        var mark = await store.FindMarkAsync(cancellation);
+        await database.UseAloneAsync(
+            async session =>
+            {
+                await RequireOwnAsync(session, database, mark);
+                var hadChanges = await JournalTable.HasChangesAsync(session);
+                await using var cache = new AnswerCache(0);
+                var repositories = new RepositoryTable(database, clock);
+                var target = new Target(
+                    session, repositories, new ManifestTable(database, repositories, cache, clock),
+                    new BlobTable(database, repositories, cache, clock));
+                report = new RebuildReport(
+                    await AddManifestsAsync(target, cancellation), await AddTagsAsync(session, cancellation),
+                    await AddMovesAsync(session, cancellation));
+                if (!hadChanges) await RebuiltRows.ForgetChangesAsync(session);
+            },
+            cancellation);
+        return report;
+    }
+
+    private async Task RequireOwnAsync(Session session, Database database, string? mark)
+    {
+        if (mark is null) return;
+        var known = await StoreMarkTable.AddAsync(session, mark, clock.GetUtcNow());
+        if (known.Mark == mark)
+        {
+            await StoreMarkTable.NoteAsync(session, clock.GetUtcNow());
+            return;
+        }
+
+        throw new InvalidDataException(
+            $"{database.Name} belongs to other blobs than those in {store.Name}: the database's mark is {known.Mark}, "
+            + $"that of the blobs {mark}. Name an empty database, or one of this store");
+    }
+
+    private async Task<long> AddManifestsAsync(Target target, CancellationToken cancellation)
+    {
+        var added = 0L;
+        await EachManifestAsync(
+            async (row, manifest) =>
+            {
+                if (!RepositoryName.TryParse(row.Repository, out var name)) return;
+                var id = await target.Repositories.FindOrAddAsync(target.Session, name);
+                var digest = Digest.Parse(row.Digest);
+                if (await ManifestTable.ExistsAsync(target.Session, id, digest)) return;
+                await target.Manifests.AddAsync(
+                    target.Session, id, digest, manifest, row.Body, new Actor(row.PushedBy),
+                    row.ExpiresAfterMs is { } ms ? TimeSpan.FromMilliseconds(ms) : null);
+                await RebuiltRows.SetPushedAsync(target.Session, id, digest, row.PushedAt);
+                foreach (var blob in BlobsOf(manifest)) await LinkAsync(target, id, blob.Digest);
+                added++;
+            },
+            "Writing manifests", cancellation);
+        return added;
+    }
+
+    private async Task LinkAsync(Target target, long repositoryId, Digest digest)
+    {
+        if (await replay.SizeOfAsync(digest.Text) is not { } size
+            || await BlobTable.FindAsync(target.Session, repositoryId, digest) is not null)
+        {
+            return;
+        }
+
+        await target.Blobs.KeepAsync(target.Session, new BlobLink(digest, size));
+        await target.Blobs.LinkAsync(target.Session, repositoryId, new BlobLink(digest, size));
+    }
+
+    private async Task<long> AddTagsAsync(Session session, CancellationToken cancellation)
+    {
+        Progress.Begin("Writing tags", await replay.CountAsync("tag"));
+        var added = 0L;
+        for (var page = await replay.TagsAsync(null); page.Count > 0; page = await replay.TagsAsync(page[^1]))
+        {
+            foreach (var tag in page)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                Progress.Done++;
+                var id = await FindRepositoryAsync(session, tag.Repository);
+                if (!await ManifestTable.ExistsAsync(session, id, Digest.Parse(tag.Digest)))
+                    Note($"{tag.Repository}:{tag.Name} is {tag.Digest}, which is not in the journal");
+                else if (await RebuiltRows.PutTagAsync(session, id, tag)) added++;
+            }
+        }
+
+        return added;
+    }
+
+    private async Task<long> AddMovesAsync(Session session, CancellationToken cancellation)
+    {
+        var known = await RebuiltRows.LastMoveAsync(session);
+        Progress.Begin("Writing the history of tags", await replay.CountAsync("move"));
+        var added = 0L;
+        for (var page = await replay.MovesAsync(known); page.Count > 0; page = await replay.MovesAsync(page[^1].Id))
+        {
+            foreach (var move in page)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                Progress.Done++;
+                if (await FindRepositoryAsync(session, move.Repository) is not (> 0 and var id)) continue;
+                await RebuiltRows.AddMoveAsync(session, id, move);
+                added++;
+            }
+        }
+
+        await session.ContinueIdentitiesAsync("tag_history");
+        return added;
+    }
+
+    /// <summary>A repository's id; -1 if there is none.</summary>
+    private static async ValueTask<long> FindRepositoryAsync(Session session, string name) =>
+        RepositoryName.TryParse(name, out var parsed) ? await RepositoryTable.FindAsync(session, parsed) ?? -1 : -1;
+
+    private async Task EachManifestAsync(
+        Func<JournaledManifest, Manifest, Task> act, string step, CancellationToken cancellation)
+    {
+        Progress.Begin(step, await replay.CountAsync("manifest"));
+        for (var page = await replay.ManifestsAsync(null); page.Count > 0;
+            page = await replay.ManifestsAsync(page[^1]))
+        {
+            foreach (var row in page)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                Progress.Done++;
+                if (Parse(row) is { } manifest) await act(row, manifest);
+            }
+        }
+    }
+
+    /// <summary>Limits may have become stricter since it was pushed, which must not lose it.</summary>
+    private Manifest? Parse(JournaledManifest row)
+    {
+        try
+        {
+            return Manifest.Parse(row.Body, row.MediaType, Math.Max(limits.ReferencesPerManifest, row.Body.Length));
+        }
+        catch (ManifestFormatException e)
+        {
+            Note($"{row.Repository}@{row.Digest} can't be read: {e.Message}");
+            return null;
+        }
+    }
+
+    private async Task NoteMissingAsync(JournaledManifest row, Manifest manifest)
+    {
+        foreach (var reference in manifest.References)
+        {
+            var digest = reference.Target.Digest.Text;
+            if (reference.Kind is ReferenceKind.Subject or ReferenceKind.Mention
+                || MediaTypes.IsNondistributable(reference.Target.MediaType)
+                || await replay.SizeOfAsync(digest) is not null
+                || await replay.HasManifestAsync(row.Repository, digest))
+            {
+                continue;
+            }
+
+            Note($"{row.Repository}@{row.Digest} needs {digest}, which is not in the store");
+        }
+    }
+
+    private void Note(string fault)
+    {
+        FaultCount++;
+        if (Faults.Count < MostFaults && !Faults.Contains(fault)) Faults.Add(fault);
+    }
+
+    private static IEnumerable<Descriptor> BlobsOf(Manifest manifest) =>
+        manifest.References.Where(reference => reference.Kind != ReferenceKind.Subject)
+            .Select(reference => reference.Target).DistinctBy(target => target.Digest);
+
+    /// <summary>Where the rows go.</summary>
+    private sealed record Target(
+        Session Session, RepositoryTable Repositories, ManifestTable Manifests, BlobTable Blobs);
+}

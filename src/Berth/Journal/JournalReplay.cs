@@ -1,0 +1,178 @@
+using System.Globalization;
+using Berth.Metadata;
+using Berth.Oci;
+
+namespace Berth.Journal;
+
+/// <summary>
+/// What the journal says there is, in a temporary SQLite file: it may be more than fits in memory, and is read in the
+/// order of repositories. The file goes away with the object.
+/// </summary>
+internal sealed class JournalReplay : IDisposable
+{
+    private const int Page = 200;
+
+    private readonly string path;
+    private readonly SqliteSession session;
+
+    private JournalReplay(string path, SqliteSession session) => (this.path, this.session) = (path, session);
+
+    /// <summary>What could not be read, one line each.</summary>
+    public List<string> Faults { get; } = [];
+
+    /// <param name="folder">Where the file goes.</param>
+    public static JournalReplay Create(string folder)
+    {
+        var path = Path.Combine(folder, $"berth-rebuild-{Guid.NewGuid():N}.db");
+        using (File.OpenHandle(path, FileMode.CreateNew, FileAccess.Write, options: FileOptions.None))
+        {
+            File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        }
+
+        var session = SqliteSession.Open(path);
+        session.RunScript(
+            """
+            PRAGMA journal_mode = OFF;
+            PRAGMA synchronous = OFF;
+            BEGIN;
+            CREATE TABLE manifest (repository TEXT, digest TEXT, media_type TEXT, pushed_at BIGINT, pushed_by TEXT,
+                expires_after_ms BIGINT, body BLOB, PRIMARY KEY (repository, digest));
+            CREATE TABLE tag (repository TEXT, name TEXT, digest TEXT, moved_at BIGINT, moved_by TEXT, is_pinned BIGINT,
+                expires_at BIGINT, PRIMARY KEY (repository, name)) WITHOUT ROWID;
+            CREATE TABLE move (id BIGINT PRIMARY KEY, repository TEXT, name TEXT, digest TEXT, moved_at BIGINT,
+                moved_by TEXT, address TEXT, action TEXT) WITHOUT ROWID;
+            CREATE TABLE blob (digest TEXT PRIMARY KEY, size_bytes BIGINT) WITHOUT ROWID;
+            """);
+        return new JournalReplay(path, session);
+    }
+
+    /// <summary>Reads the current files of the journal, one after the other.</summary>
+    /// <param name="folder">The journal.</param>
+    /// <param name="read">Called after each file, with how many there are.</param>
+    /// <param name="cancellation">Cancels.</param>
+    public async Task ReadAsync(JournalFolder folder, Action<int> read, CancellationToken cancellation)
+    {
+        var segments = JournalFolder.Current(await folder.ListAsync(cancellation));
+        foreach (var segment in segments)
+        {
+            try
+            {
+                foreach (var line in await folder.ReadAsync(segment, cancellation)) await AddAsync(line);
+            }
+            catch (InvalidDataException e)
+            {
+                Faults.Add(e.Message);
+            }
+
+            read(segments.Count);
+        }
+    }
+
+    public async Task<long> CountAsync(string table) =>
+        await session.NumberAsync($"SELECT count(*) FROM {table}") ?? 0;
+
+    public async Task<long> CountRepositoriesAsync() =>
+        await session.NumberAsync("SELECT count(DISTINCT repository) FROM manifest") ?? 0;
+
+    /// <summary>Manifests after one, in the order of repositories.</summary>
+    public async Task<List<JournaledManifest>> ManifestsAsync(JournaledManifest? last) => await session.AllAsync(
+        $"""
+        SELECT repository, digest, media_type, pushed_at, pushed_by, expires_after_ms, body FROM manifest
+        WHERE (repository, digest) > ($1, $2) ORDER BY repository, digest LIMIT {Page}
+        """,
+        row => new JournaledManifest(
+            0, row.GetString(0), row.GetString(1), row.GetString(2), row.GetInt64(3), row.GetString(4),
+            row.IsDBNull(5) ? null : row.GetInt64(5), (byte[])row.GetValue(6)),
+        last?.Repository ?? "", last?.Digest ?? "");
+
+    public async Task<List<JournaledTag>> TagsAsync(JournaledTag? last) => await session.AllAsync(
+        $"""
+        SELECT repository, name, digest, moved_at, moved_by, is_pinned, expires_at FROM tag
+        WHERE (repository, name) > ($1, $2) ORDER BY repository, name LIMIT {Page}
+        """,
+        row => new JournaledTag(
+            0, row.GetString(0), row.GetString(1), row.GetString(2), row.GetInt64(3), row.GetString(4),
+            row.GetInt64(5) != 0, row.IsDBNull(6) ? null : row.GetInt64(6)),
+        last?.Repository ?? "", last?.Name ?? "");
+
+    public async Task<List<JournaledMove>> MovesAsync(long last) => await session.AllAsync(
+        $"""
+        SELECT id, repository, name, digest, moved_at, moved_by, address, action FROM move
+        WHERE id > $1 ORDER BY id LIMIT {Page}
+        """,
+        row => new JournaledMove(
+            row.GetInt64(0), row.GetString(1), row.GetString(2), TextOf(row.GetValue(3)), row.GetInt64(4),
+            row.GetString(5), TextOf(row.GetValue(6)), TextOf(row.GetValue(7))),
+        last);
+
+    /// <summary>Whether a repository has a manifest.</summary>
+    public async Task<bool> HasManifestAsync(string repository, string digest) => await session.NumberAsync(
+        "SELECT 1 FROM manifest WHERE repository = $1 AND digest = $2", repository, digest) is not null;
+
+    /// <summary>Remembers what manifests need.</summary>
+    public async Task AddBlobsAsync(IEnumerable<string> digests) => await session.RunAsync(
+        $"INSERT INTO blob (digest) {session.TextsIn("$1")} WHERE true ON CONFLICT DO NOTHING",
+        Session.ToTexts(digests));
+
+    /// <summary>Digests after one of what manifests need.</summary>
+    public async Task<List<string>> BlobsAsync(string last) => await session.AllAsync(
+        $"SELECT digest FROM blob WHERE digest > $1 ORDER BY digest LIMIT {Page}", row => row.GetString(0), last);
+
+    public async Task SetSizeAsync(string digest, long sizeBytes) => await session.RunAsync(
+        "UPDATE blob SET size_bytes = $2 WHERE digest = $1", digest, sizeBytes);
+
+    /// <summary>The length of a blob in the store; null if it is not there.</summary>
+    public async Task<long?> SizeOfAsync(string digest) =>
+        await session.NumberAsync("SELECT size_bytes FROM blob WHERE digest = $1", digest);
+
+    public void Dispose()
+    {
+        session.Dispose();
+        File.Delete(path);
+    }
+
+    private static string? TextOf(object value) => value as string;
+
+    private async Task AddAsync(JournalLine line)
+    {
+        if (line.Manifest is { } manifest) await AddAsync(manifest);
+        if (line.Tag is { } tag)
+        {
+            await session.RunAsync(
+                "INSERT OR REPLACE INTO tag VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                tag.Repository, tag.Name, tag.Digest, tag.MovedAt, tag.MovedBy, tag.IsPinned ? 1 : 0, tag.ExpiresAt);
+        }
+
+        if (line.Move is { } move)
+        {
+            await session.RunAsync(
+                "INSERT OR REPLACE INTO move VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                move.Id, move.Repository, move.Name, move.Digest, move.MovedAt, move.MovedBy, move.Address,
+                move.Action);
+        }
+
+        if (line.Gone is { } gone)
+        {
+            await session.RunAsync(
+                gone.Tag is null ? "DELETE FROM manifest WHERE repository = $1 AND digest = $2"
+                    : "DELETE FROM tag WHERE repository = $1 AND name = $2",
+                gone.Repository, gone.Digest ?? gone.Tag);
+        }
+    }
+
+    private async Task AddAsync(JournaledManifest manifest)
+    {
+        if (!Digest.TryParse(manifest.Digest, out var digest) || Digest.Of(digest.Algorithm, manifest.Body) != digest)
+        {
+            Faults.Add(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{manifest.Repository}@{manifest.Digest} is not what its digest says"));
+            return;
+        }
+
+        await session.RunAsync(
+            "INSERT OR REPLACE INTO manifest VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            manifest.Repository, manifest.Digest, manifest.MediaType, manifest.PushedAt, manifest.PushedBy,
+            manifest.ExpiresAfterMs, manifest.Body);
+    }
+}

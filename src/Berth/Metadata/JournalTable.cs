@@ -1,0 +1,170 @@
+using System.Data.Common;
+using Berth.Oci;
+
+namespace Berth.Metadata;
+
+/// <summary>Something that the journal lacks.</summary>
+/// <param name="Id">Its number.</param>
+/// <param name="RepositoryId">The repository.</param>
+/// <param name="Kind">One of <see cref="ChangeKinds"/>.</param>
+/// <param name="Name">The manifest's digest, the tag's name, or the move's id.</param>
+internal sealed record JournalChange(long Id, long RepositoryId, string Kind, string Name);
+
+/// <summary>What journal changes are about.</summary>
+internal static class ChangeKinds
+{
+    public const string Manifest = "manifest";
+    public const string Tag = "tag";
+    public const string Move = "move";
+}
+
+/// <summary>A manifest as the journal keeps it.</summary>
+internal sealed record JournaledManifest(
+    long RepositoryId, string Repository, string Digest, string MediaType, long PushedAt, string PushedBy,
+    long? ExpiresAfterMs, byte[] Body);
+
+/// <summary>A tag as the journal keeps it. Times are milliseconds since 1970.</summary>
+internal sealed record JournaledTag(
+    long RepositoryId, string Repository, string Name, string Digest, long MovedAt, string MovedBy, bool IsPinned,
+    long? ExpiresAt);
+
+/// <summary>A move of a tag as the journal keeps it; without a digest it is a deletion.</summary>
+internal sealed record JournaledMove(
+    long Id, string Repository, string Name, string? Digest, long MovedAt, string MovedBy, string? Address,
+    string? Action);
+
+/// <summary>What the journal lacks, what it keeps, and who writes it.</summary>
+internal static class JournalTable
+{
+    private const int Page = 1000;
+
+    private const string Manifests =
+        """
+        SELECT m.repository_id, r.name, m.digest, m.media_type, m.pushed_at, m.pushed_by, m.expires_after_ms, b.body
+        FROM manifest m JOIN repository r ON r.id = m.repository_id JOIN manifest_body b ON b.digest = m.digest
+        """;
+
+    private const string Tags =
+        """
+        SELECT t.repository_id, r.name, t.name, t.digest, t.moved_at, t.moved_by, t.is_pinned, t.expires_at
+        FROM tag t JOIN repository r ON r.id = t.repository_id
+        """;
+
+    private const string Moves =
+        """
+        SELECT h.id, r.name, h.name, h.digest, h.moved_at, h.moved_by, h.address, h.action
+        FROM tag_history h JOIN repository r ON r.id = h.repository_id
+        """;
+
+    public static async ValueTask<bool> HasChangesAsync(Session session) =>
+        await session.NumberAsync("SELECT 1 FROM journal_change LIMIT 1") is not null;
+
+    public static ValueTask<List<JournalChange>> ChangesAsync(Session session, int count) => session.AllAsync(
+        "SELECT id, repository_id, kind, name FROM journal_change ORDER BY id LIMIT $1",
+        row => new JournalChange(row.GetInt64(0), row.GetInt64(1), row.GetString(2), row.GetString(3)), count);
+
+    /// <summary>Forgets changes that the journal has now.</summary>
+    public static ValueTask RemoveAsync(Session session, IEnumerable<JournalChange> changes) => session.RunEachAsync(
+        "DELETE FROM journal_change WHERE id = $1", [.. changes.Select(change => new object?[] { change.Id })]);
+
+    /// <summary>Lets a node write the journal until a time, unless another may. False if it must not.</summary>
+    public static async ValueTask<bool> TakeTurnAsync(Session session, string node, long now, long until) =>
+        await session.RunAsync(
+            """
+            INSERT INTO journal_writer (id, node, leased_until) VALUES (1, $1, $3)
+            ON CONFLICT (id) DO UPDATE SET node = $1, leased_until = $3
+            WHERE journal_writer.node = $1 OR journal_writer.leased_until < $2
+            """,
+            node, now, until) > 0;
+
+    /// <summary>Lets others write at once.</summary>
+    public static ValueTask<int> EndTurnAsync(Session session, string node) =>
+        session.RunAsync("UPDATE journal_writer SET leased_until = 0 WHERE id = 1 AND node = $1", node);
+
+    public static ValueTask<JournaledManifest?> ManifestAsync(Session session, long repositoryId, string digest) =>
+        session.FirstAsync(
+            $"{Manifests} WHERE m.repository_id = $1 AND m.digest = $2", ManifestOf, repositoryId, digest);
+
+    /// <summary>Manifests after one, up to the first for which <paramref name="isLast"/> is true.</summary>
+    public static ValueTask<List<JournaledManifest>> ManifestsAsync(
+        Session session, JournaledManifest? last, Func<JournaledManifest, bool> isLast) => session.UntilAsync(
+            $"""
+            {Manifests} WHERE (m.repository_id, m.digest) > ($1, $2)
+            ORDER BY m.repository_id, m.digest LIMIT {Page}
+            """,
+            ManifestOf, isLast, last?.RepositoryId ?? -1, last?.Digest ?? "");
+
+    public static ValueTask<JournaledTag?> TagAsync(Session session, long repositoryId, string name) =>
+        session.FirstAsync($"{Tags} WHERE t.repository_id = $1 AND t.name = $2", TagOf, repositoryId, name);
+
+    /// <summary>Tags after one.</summary>
+    public static ValueTask<List<JournaledTag>> TagsAsync(Session session, JournaledTag? last) => session.AllAsync(
+        $"{Tags} WHERE (t.repository_id, t.name) > ($1, $2) ORDER BY t.repository_id, t.name LIMIT {Page}",
+        TagOf, last?.RepositoryId ?? -1, last?.Name ?? "");
+
+    public static ValueTask<JournaledMove?> MoveAsync(Session session, long id) =>
+        session.FirstAsync($"{Moves} WHERE h.id = $1", MoveOf, id);
+
+    /// <summary>Moves after one.</summary>
+    public static ValueTask<List<JournaledMove>> MovesAsync(Session session, JournaledMove? last) => session.AllAsync(
+        $"{Moves} WHERE h.id > $1 ORDER BY h.id LIMIT {Page}", MoveOf, last?.Id ?? 0);
+
+    public static ValueTask<string?> RepositoryAsync(Session session, long id) =>
+        session.TextAsync("SELECT name FROM repository WHERE id = $1", id);
+
+    public static async ValueTask<bool> HasManifestsAsync(Session session) =>
+        await session.NumberAsync("SELECT 1 FROM manifest LIMIT 1") is not null;
+
+    private static JournaledManifest ManifestOf(DbDataReader row) => new(
+        row.GetInt64(0), row.GetString(1), row.GetString(2), row.GetString(3), row.GetInt64(4), row.GetString(5),
+        row.IsDBNull(6) ? null : row.GetInt64(6), (byte[])row.GetValue(7));
+
+    private static JournaledTag TagOf(DbDataReader row) => new(
+        row.GetInt64(0), row.GetString(1), row.GetString(2), row.GetString(3), row.GetInt64(4), row.GetString(5),
+        row.GetInt64(6) != 0, row.IsDBNull(7) ? null : row.GetInt64(7));
+
+    private static JournaledMove MoveOf(DbDataReader row) => new(
+        row.GetInt64(0), row.GetString(1), row.GetString(2), TextOf(row, 3), row.GetInt64(4), row.GetString(5),
+        TextOf(row, 6), TextOf(row, 7));
+
+    private static string? TextOf(DbDataReader row, int column) => row.IsDBNull(column) ? null : row.GetString(column);
+}
+
+/// <summary>What a rebuild writes beside what a push writes, from the journal; and what it asks.</summary>
+internal static class RebuiltRows
+{
+    /// <summary>The id of the last move that is known; 0 if there is none.</summary>
+    public static async ValueTask<long> LastMoveAsync(Session session) =>
+        await session.NumberAsync("SELECT max(id) FROM tag_history") ?? 0;
+
+    /// <summary>Adds a move with the id that it had.</summary>
+    public static async ValueTask AddMoveAsync(Session session, long repositoryId, JournaledMove move) =>
+        await session.RunAsync(
+            """
+            INSERT INTO tag_history (id, repository_id, name, digest, moved_at, moved_by, address, action)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING
+            """,
+            move.Id, repositoryId, move.Name, move.Digest, move.MovedAt, move.MovedBy, move.Address, move.Action);
+
+    /// <summary>Puts a tag where the journal has it, unless it has moved since. False if it stays.</summary>
+    public static async ValueTask<bool> PutTagAsync(Session session, long repositoryId, JournaledTag tag) =>
+        await session.RunAsync(
+            """
+            INSERT INTO tag (repository_id, name, digest, moved_at, moved_by, is_pinned, expires_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7)
+            ON CONFLICT (repository_id, name) DO UPDATE
+            SET digest = $3, moved_at = $4, moved_by = $5, is_pinned = $6, expires_at = $7
+            WHERE tag.moved_at < $4
+            """,
+            repositoryId, tag.Name, tag.Digest, tag.MovedAt, tag.MovedBy, tag.IsPinned ? 1 : 0, tag.ExpiresAt) > 0;
+
+    /// <summary>Gives a manifest the time of its push.</summary>
+    public static async ValueTask SetPushedAsync(Session session, long repositoryId, Digest digest, long pushedAt) =>
+        await session.RunAsync(
+            "UPDATE manifest SET pushed_at = $3 WHERE repository_id = $1 AND digest = $2",
+            repositoryId, digest.Text, pushedAt);
+
+    /// <summary>Forgets all changes: the journal that they came from has them.</summary>
+    public static async ValueTask ForgetChangesAsync(Session session) =>
+        await session.RunAsync("DELETE FROM journal_change");
+}

@@ -1,0 +1,18 @@
+-- oldest: 1
+-- What the journal beside the blobs lacks: a manifest by its digest, a tag by its name, or a move of a tag by its id. Rows
+-- say only what is to be looked at, and go once it is written there. Triggers add them, because older versions that do not
+-- know them may write beside this one.
+CREATE TABLE journal_change (
+    id {identity},
+    repository_id BIGINT NOT NULL,
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL
+);
+{journal triggers}
+
+-- One row: which node writes the journal, and until when, in milliseconds since 1970.
+CREATE TABLE journal_writer (
+    id BIGINT PRIMARY KEY,
+    node TEXT NOT NULL,
+    leased_until BIGINT NOT NULL
+);
