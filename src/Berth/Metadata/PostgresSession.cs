@@ -17,6 +17,15 @@ internal sealed class PostgresSession(NpgsqlConnection connection) : Session
         ("{usage triggers}", PostgresUsageTriggers.Text),
         ("{journal triggers}", JournalTriggers.Postgres),
         (
+            "{unlisting trigger}",
+            """
+            CREATE OR REPLACE FUNCTION manifest_unlists() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                UPDATE repository SET listed = 0 WHERE id = OLD.repository_id AND listed = 1
+                    AND NOT EXISTS (SELECT 1 FROM manifest m WHERE m.repository_id = OLD.repository_id);
+                RETURN NULL;
+            END $$;
+            """),
+        (
             "{listing triggers}",
             """
             CREATE FUNCTION manifest_lists() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN

@@ -83,6 +83,15 @@ internal sealed class SqliteSession : Session, IDisposable
         ("{usage triggers}", SqliteUsageTriggers.Text),
         ("{journal triggers}", JournalTriggers.Sqlite),
         (
+            "{unlisting trigger}",
+            """
+            DROP TRIGGER manifest_unlists;
+            CREATE TRIGGER manifest_unlists AFTER DELETE ON manifest BEGIN
+                UPDATE repository SET listed = 0 WHERE id = OLD.repository_id AND listed = 1
+                    AND NOT EXISTS (SELECT 1 FROM manifest m WHERE m.repository_id = OLD.repository_id);
+            END;
+            """),
+        (
             "{listing triggers}",
             """
             CREATE TRIGGER manifest_lists AFTER INSERT ON manifest BEGIN

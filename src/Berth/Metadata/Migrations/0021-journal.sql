@@ -10,6 +10,9 @@ CREATE TABLE journal_change (
 );
 {journal triggers}
 
+-- Once for a repository whose manifests go in one statement, and not for each of them.
+{unlisting trigger}
+
 -- One row: which node writes the journal, and until when, in milliseconds since 1970.
 CREATE TABLE journal_writer (
     id BIGINT PRIMARY KEY,
