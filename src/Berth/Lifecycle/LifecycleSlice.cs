@@ -10,6 +10,9 @@ namespace Berth.Lifecycle;
 /// <summary>What becomes of everything stored: garbage collection, verification, and copying the metadata.</summary>
 internal sealed class LifecycleSlice : Slice
 {
+    /// <summary>Enough to compare a month with the same one a year before.</summary>
+    private static readonly TimeSpan PullCountsKept = TimeSpan.FromDays(400);
+
     public override void AddServices(IServiceCollection services, RegistrySettings settings)
     {
         services.AddSingleton<StoreIdentity>();
@@ -18,6 +21,9 @@ internal sealed class LifecycleSlice : Slice
         if (settings.Storage.Maintenance.ReadOnly.Enabled) return;
         services.AddSingleton<Job, RequestedCollectionJob>().AddSingleton<Job, RequestedRetentionJob>()
             .AddSingleton<Job, ExpireTagsJob>().AddSingleton<Job, PurgeTrashJob>();
+        services.AddSingleton<Job>(provider => new TrimJob(
+            "trim-pull-counts", provider.GetRequiredService<Database>(), PullCountsKept, PullTable.TrimAsync,
+            provider.GetRequiredService<TimeProvider>()));
         if (settings.Storage.Maintenance.Retention.Enabled) services.AddSingleton<Job, RetentionJob>();
         if (!settings.Storage.Maintenance.Gc.Enabled) return;
         services.AddSingleton<Job, CollectGarbageJob>().AddSingleton<Job, FindOrphansJob>();

@@ -83,8 +83,9 @@ internal sealed class PostgresDatabase : Database
     }
 
     /// <summary>
-    /// Every commit is durable: PostgreSQL groups concurrent ones by itself. A commit that has begun is not cancelled,
-    /// since nobody could tell whether it happened.
+    /// A write that need not be durable does not wait for the disk with its rows locked, which others may want: the
+    /// next one that is durable takes it to the disk. PostgreSQL groups concurrent commits by itself. A commit that has
+    /// begun is not cancelled, since nobody could tell whether it happened.
     /// </summary>
     public override Task<T> WriteAsync<T>(
         Func<Session, ValueTask<T>> change, bool isDurable, CancellationToken cancellation = default) => AttemptAsync(
@@ -92,7 +93,9 @@ internal sealed class PostgresDatabase : Database
             {
                 await using var connection = await TakeAsync(attempt, cancellation);
                 await using var transaction = await connection.BeginTransactionAsync(cancellation);
-                var result = await change(new PostgresSession(connection) { Cancellation = cancellation });
+                var session = new PostgresSession(connection) { Cancellation = cancellation };
+                if (!isDurable) await session.RunAsync("SET LOCAL synchronous_commit = off");
+                var result = await change(session);
                 attempt.IsCommitting = true;
                 await transaction.CommitAsync(CancellationToken.None);
                 return result;

@@ -13,6 +13,14 @@ internal static class PullTable
 {
     public const long MillisecondsPerDay = 24 * 60 * 60 * 1000;
 
+    /// <summary>Removes counts of days before a time, so many at most. Returns how many.</summary>
+    public static ValueTask<int> TrimAsync(Session session, DateTimeOffset before, int count) => session.RunAsync(
+        """
+        DELETE FROM pull_day WHERE (repository_id, day) IN (
+            SELECT repository_id, day FROM pull_day WHERE day < $1 ORDER BY day LIMIT $2)
+        """,
+        before.ToUnixTimeMilliseconds() / MillisecondsPerDay, count);
+
     /// <summary>Writes pulls. Of what is gone by now, nothing is written.</summary>
     public static async ValueTask AddAsync(Session session, IReadOnlyList<Pull> pulls)
     {

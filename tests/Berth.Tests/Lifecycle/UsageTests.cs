@@ -96,9 +96,12 @@ public sealed class UsageTests : IAsyncLifetime
     public async Task Holders_that_the_caller_may_not_pull_from_are_counted_and_not_named()
     {
         var accounts = new AccountsOf(registry);
-        await accounts.GrantAsync(await accounts.AddUserAsync("ann", ImagePusher.Password), "a/**", "pull");
+        await accounts.GrantAsync(await accounts.AddUserAsync("ann", ImagePusher.Password), "a/**", "pull,delete");
         await accounts.AddUserAsync("b", ImagePusher.Password);
+        await accounts.GrantAsync(await accounts.AddUserAsync("reader", ImagePusher.Password), "a/**", "pull");
         var ann = new ImagePusher(registry, "ann");
+        await new ImagePusher(registry, "reader").ApiAsync(
+            "GET", "/usage/reclaimable?repository=a/app&tag=v1", null, 403);
         var free = await ann.ApiAsync("GET", "/usage/reclaimable?repository=a/app&tag=v1", null, 200);
         Assert.Equal(["a/app"], HoldersOf(free));
         Assert.Equal("1", free.Of("otherHolders"));

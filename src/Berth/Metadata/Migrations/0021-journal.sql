@@ -10,6 +10,9 @@ CREATE TABLE journal_change (
 );
 {journal triggers}
 
+-- Days long ago are removed.
+CREATE INDEX pull_day_by_day ON pull_day (day);
+
 -- Once for a repository whose manifests go in one statement, and not for each of them.
 {unlisting trigger}
 
