@@ -132,7 +132,7 @@ internal static partial class ApiRoutes
         api.MapGet("/usage", usage.GetAsync)
             .Requires(ApiRight.SignedIn, "What a repository, a namespace or the registry keeps, in bytes");
         api.MapGet("/usage/reclaimable", usage.FreeAsync)
-            .Requires(ApiRight.Delete, "What would be free without a tag, a manifest, some tags or a repository");
+            .Requires(ApiRight.Pull, "What would be free without a tag, a manifest, some tags or a repository");
     }
 
     private static void MapQuotas(RouteGroupBuilder api, QuotaEndpoints quotas)

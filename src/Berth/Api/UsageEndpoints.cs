@@ -59,12 +59,22 @@ internal sealed class UsageEndpoints(
         return UsageView.Of(wanted ?? new UsageNode((repository ?? space)!), ref room);
     }
 
-    /// <summary>What would be free without a tag, a manifest, some tags, or all of a repository.</summary>
+    /// <summary>
+    /// What would be free without a tag, a manifest, some tags, or all of a repository: for who may delete it, since it
+    /// takes a while, and tells whether others have the same.
+    /// </summary>
     public async Task<ApiAnswer<ReclaimableBytes>> FreeAsync(
         HttpContext http, string repository, string? tag = null, string? digest = null, string? tags = null)
     {
         if (new[] { tag, digest, tags }.Count(one => one is not null) > 1)
             return ApiError.Invalid("name a tag, a digest, or a pattern of tags, or none of them for all");
+        var caller = http.Caller();
+        if (!caller.IsStaff && await gate.AskAsync(
+            http, caller, AccessAction.Delete, RepositoryName.Parse(repository)) is { } refusal)
+        {
+            return refusal;
+        }
+
         var pattern = tags is null ? null : TagPattern.TryParse(tags, out var fault) is { } read
             ? read : throw new BadHttpRequestException(fault);
         var (set, error) = await database.ReadAsync(
