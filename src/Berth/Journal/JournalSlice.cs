@@ -10,8 +10,11 @@ internal sealed class JournalSlice : Slice
     public override void AddServices(IServiceCollection services, RegistrySettings settings) =>
         services.AddSingleton<JournalWriter>();
 
-    public override void AddWriters(IServiceCollection services, RegistrySettings settings) =>
+    public override void AddWriters(IServiceCollection services, RegistrySettings settings)
+    {
+        if (settings.Storage.Maintenance.ReadOnly.Enabled) return;
         services.AddHostedService(provider => provider.GetRequiredService<JournalWriter>());
+    }
 
     public override IEnumerable<Command> Commands => [RebuildCommand.Create()];
 }
