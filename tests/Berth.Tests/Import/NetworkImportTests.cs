@@ -1,0 +1,211 @@
+using System.Text.Json;
+using Berth.Access;
+using Berth.Settings;
+using Berth.Tests.Access;
+using Berth.Tests.Cli;
+using Berth.Tests.Clients;
+
+namespace Berth.Tests.Import;
+
+/// <summary><c>berth import URL</c>: images come over the network from registries that are what they seem.</summary>
+[Inside]
+public sealed class NetworkImportTests(OldRegistry old) : IClassFixture<OldRegistry>, IAsyncLifetime
+{
+    private readonly string folder = Directory.CreateTempSubdirectory("berth-network-").FullName;
+    private RegistryFixture registry = null!;
+    private MovedRegistry moved = null!;
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync()
+    {
+        registry = await AccountsOf.StartAsync(auth => auth with { Anonymous = AnonymousAccess.Full });
+        moved = new MovedRegistry(registry);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await registry.DisposeAsync();
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Fact]
+    public async Task All_tagged_images_come_byte_for_byte_and_a_second_run_brings_only_what_is_new()
+    {
+        var planned = (await ImportAsync(Url("team/"), "--dry-run")).Is(0).Output;
+        Assert.Matches("team/app +3 +team/app", planned);
+        Assert.Contains("2 repositories with ", planned);
+        Assert.Empty(await registry.StoredAsync("blobs"));
+        Assert.Contains("Nobody can be asked: give --yes", (await ImportAsync(Url("team/"))).Is(2).Errors);
+
+        (await ImportAsync(Url("team/"), "--yes")).Is(0);
+        var all = MovedRegistry.RevisionsIn(old.Registry.DataFolder).FindAll(
+            one => one.Repository.StartsWith("team", StringComparison.Ordinal));
+        var reachable = new List<(string, string)>();
+        foreach (var one in all)
+        {
+            // What has no tag, and belongs to nothing that has one, can't be found over the network.
+            if (await MovedRegistry.ManifestAsync(registry.Client, one.Repository, one.Digest) is not null)
+                reachable.Add(one);
+        }
+
+        Assert.True(reachable.Count >= 7, $"{reachable.Count} of {all.Count}");
+        await moved.AssertHasAllAsync(old.Client, reachable);
+        Assert.Contains("application/x.review", await registry.Client.GetStringAsync(
+            new Uri($"v2/team/app/referrers/{old.Index}", UriKind.Relative), Stop));
+
+        var again = await ImportAsJsonAsync(Url("team/"));
+        Assert.Equal((0, 0, 0), (Of(again, "manifests"), Of(again, "blobs"), Of(again, "tags")));
+
+        // What another repository here has is mounted, and not sent again.
+        var mirrored = await ImportAsJsonAsync(Url("team/"), "mirror");
+        Assert.True(Of(mirrored, "manifests") > 0);
+        Assert.Equal((0, 0), (Of(mirrored, "blobs"), Of(mirrored, "notes")));
+        await old.PushAsync("later/app", "1", "first");
+        (await ImportAsync(Url("later/app"), "--yes")).Is(0);
+        var newer = await old.PushAsync("later/app", "1", "second");
+        var third = await ImportAsJsonAsync(Url("later/app"));
+        Assert.Equal((1, 1, 1), (Of(third, "manifests"), Of(third, "blobs"), Of(third, "tags")));
+        Assert.Equal(newer, await DigestAsync("later/app", "1"));
+    }
+
+    [Fact]
+    public async Task A_tag_that_somebody_else_has_pushed_here_stays_unless_it_may_be_overwritten()
+    {
+        var there = await old.PushAsync("kept/app", "1", "at the source");
+        await new AccountsOf(registry).AddUserAsync("kept", "long enough");
+        var here = await OldRegistry.PushAsync(registry.Client, "kept/app", "1", "pushed here");
+        var said = (await ImportAsync(Url("kept/app"), "--yes")).Is(0).Output;
+        Assert.Contains("tag kept", said);
+        Assert.Contains("--overwrite moves it", said);
+        Assert.Equal(here, await DigestAsync("kept/app", "1"));
+        (await ImportAsync(Url("kept/app"), "--overwrite", "--yes")).Is(0);
+        Assert.Equal(there, await DigestAsync("kept/app", "1"));
+    }
+
+    [Fact]
+    public async Task Repositories_and_tags_are_chosen_by_name_and_pattern_and_go_below_another_name()
+    {
+        var one = await old.PushAsync("choice/app", "v1.0", "one");
+        await old.PushAsync("choice/app", "v1.1-rc", "rc");
+        await old.PushAsync("choice/app", "latest", "latest");
+        await old.PushAsync("choice/deep/db", "v2", "db");
+        await old.PushAsync("choice/web", "v3", "web");
+        var attached = $"sha256-{one[7..]}.sig";
+        await old.PushAsync("choice/app", attached, "a signature");
+        (await ImportAsync(
+            Url("choice/"), "mirror", "--tag", "v*", "--except-tag", "/-rc$/", "--repository", "choice/app",
+            "--repository", "choice/deep/**", "--yes")).Is(0);
+        Assert.Equal(["v1.0", attached], await TagsAsync("mirror/app"));
+        Assert.Equal(["v2"], await TagsAsync("mirror/deep/db"));
+        Assert.Empty(await TagsAsync("mirror/web"));
+        (await ImportAsync(Url("choice/app:latest"), "acme/only", "--yes")).Is(0);
+        Assert.Equal(["latest"], await TagsAsync("acme/only"));
+        await File.WriteAllTextAsync(Path.Combine(folder, "names"), "# ours\nchoice/web\n\n", Stop);
+        (await ImportAsync(Url(), "listed", "--repositories", Path.Combine(folder, "names"), "--yes")).Is(0);
+        Assert.Equal(["v3"], await TagsAsync("listed/choice/web"));
+
+        Assert.Contains("no repository nothing/here", (await ImportAsync(Url("nothing/here"), "--yes")).Is(2).Errors);
+        Assert.Contains("matches no repository", (await ImportAsync(Url(), "--repository", "A B")).Is(2).Errors);
+        Assert.Contains("is no name of repositories", (await ImportAsync(Url(), "A B", "--yes")).Is(2).Errors);
+        Assert.Contains("from 1 to 64", (await ImportAsync(Url(), "--parallel", "0")).Is(2).Errors);
+        Assert.Contains(
+            "--tag is for a registry at an address", (await ImportAsync(folder, "--tag", "1")).Is(2).Errors);
+        Assert.Contains(
+            "others see a password in an address",
+            (await ImportAsync("http://a:b@localhost/", "--yes")).Is(2).Errors);
+    }
+
+    [Fact]
+    public async Task A_registry_that_wants_passwords_gets_them_from_the_environment_and_from_docker()
+    {
+        var tools = await ClientTools.ReadyAsync();
+        await File.WriteAllTextAsync(
+            Path.Combine(folder, "users"), $"jane:{BCrypt.Net.BCrypt.HashPassword("secret", 4)}\n", Stop);
+        await using var locked = await DistributionRegistry.StartAsync(
+            tools, $"auth: {{htpasswd: {{realm: x, path: {folder}/users}}}}", storage: null);
+        using var jane = new HttpClient { BaseAddress = new Uri($"http://{locked.Address}") };
+        var auth = Convert.ToBase64String("jane:secret"u8);
+        jane.DefaultRequestHeaders.Add("Authorization", $"Basic {auth}");
+        var digest = await OldRegistry.PushAsync(jane, "locked/app", "1", "locked");
+        var url = $"http://{locked.Address}/locked/app";
+        Assert.Contains("--from-user", (await ImportAsync(url, "--yes")).Is(2).Errors);
+        var wrong = await ImportAsAsync(("BERTH_FROM_PASSWORD", "wrong"), url, "--from-user", "jane", "--yes");
+        Assert.Contains("does not accept the password of jane", wrong.Is(2).Errors);
+        (await ImportAsAsync(("BERTH_FROM_PASSWORD", "secret"), url, "a/first", "--from-user", "jane", "--yes")).Is(0);
+        Assert.Equal(digest, await DigestAsync("a/first", "1"));
+        await File.WriteAllTextAsync(
+            Path.Combine(folder, "config.json"),
+            $$$"""{"auths": {"{{{locked.Address}}}": {"auth": "{{{auth}}}"} } }""", Stop);
+        (await ImportAsAsync(("DOCKER_CONFIG", folder), url, "a/second", "--yes")).Is(0);
+        Assert.Equal(digest, await DigestAsync("a/second", "1"));
+    }
+
+    [Fact]
+    public async Task Another_Berth_gives_tokens_and_what_its_user_may_pull()
+    {
+        await using var source = await AccountsOf.StartAsync(
+            auth => auth with { TokenLifetime = TimeSpan.FromSeconds(60) });
+        await new AccountsOf(source).AddUserAsync("ann", "of green gables");
+        var ann = new AccountCommand(source);
+        var layout = OciLayout.WriteIndex(Path.Combine(folder, "layout"), "ours", "amd64", "arm64");
+        (await ann.AskAsync("ann", "of green gables", "import", layout.Folder, "ann/app:1", "--yes")).Is(0);
+        var url = source.BaseAddress.ToString();
+        (await ImportAsAsync(
+            ("BERTH_FROM_PASSWORD", "of green gables"), url, "from", "--from-user", "ann", "--yes")).Is(0);
+        Assert.Equal(layout.Digest, await DigestAsync("from/ann/app", "1"));
+        var nobody = await ImportAsync($"{url}ann/app", "--yes");
+        Assert.Equal(2, nobody.ExitCode);
+        Assert.DoesNotContain("of green gables", nobody.Errors);
+    }
+
+    [Fact]
+    public async Task Without_a_server_the_command_brings_images_to_the_registry_on_this_machine_itself()
+    {
+        var data = Path.Combine(folder, "data");
+        var variables = new Dictionary<string, string> { ["REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY"] = data };
+        (await AccountCommand.RunAsync(variables, "", "import", Url("team/app"), "--yes")).Is(0);
+        var verified = await AccountCommand.RunAsync(variables, "", "verify");
+        Assert.Contains("Everything is as it was pushed.", verified.Is(0).Output);
+        var tags = await AccountCommand.RunAsync(variables, "", "tag", "list", "team/app");
+        Assert.Contains(old.Index[..19], tags.Is(0).Output);
+    }
+
+    private string Url(string path = "") => $"http://{old.Registry.Address}/{path}";
+
+    private Task<CommandResult> ImportAsync(params string[] arguments) =>
+        new AccountCommand(registry).AskAsync("admin", AccountsOf.AdminPassword, ["import", .. arguments]);
+
+    private Task<CommandResult> ImportAsAsync((string Name, string Value) variable, params string[] arguments) =>
+        AccountCommand.RunAsync(
+            new Dictionary<string, string>
+            {
+                ["BERTH_PASSWORD"] = AccountsOf.AdminPassword,
+                [variable.Name] = variable.Value,
+            },
+            input: "",
+            ["import", .. arguments, "--server", registry.BaseAddress.ToString(), "--user", "admin"]);
+
+    private async Task<JsonElement> ImportAsJsonAsync(params string[] arguments) =>
+        JsonDocument.Parse((await ImportAsync([.. arguments, "--yes", "--json"])).Is(0).Output).RootElement
+            .GetProperty("done").Clone();
+
+    private static long Of(JsonElement done, string field) => done.GetProperty(field).GetInt64();
+
+    private async Task<string?> DigestAsync(string repository, string reference) =>
+        (await MovedRegistry.ManifestAsync(registry.Client, repository, reference))?.Digest;
+
+    private async Task<List<string>> TagsAsync(string repository)
+    {
+        using var answer = await registry.Client.GetAsync(
+            new Uri($"v2/{repository}/tags/list", UriKind.Relative), Stop);
+        if (!answer.IsSuccessStatusCode) return [];
+        using var json = JsonDocument.Parse(await answer.Content.ReadAsStringAsync(Stop));
+        return
+        [
+            .. json.RootElement.GetProperty("tags").EnumerateArray().Select(tag => tag.GetString()!)
+                .OrderBy(tag => tag.StartsWith("sha", StringComparison.Ordinal))
+                .ThenBy(tag => tag, StringComparer.Ordinal),
+        ];
+    }
+}
