@@ -17,8 +17,8 @@ internal static class ExportCommand
     {
         var images = new Argument<string[]>("IMAGE")
         {
-            Description = "Images, such as acme/app:1; without a tag, all tags of the repository; with wildcards, as in "
-                + "acme/**, those of all repositories that match.",
+            Description = "Images, such as acme/app:1; without a tag, all tags of the repository; with wildcards, as "
+                + "in acme/**, those of all repositories that match.",
             Arity = ArgumentArity.OneOrMore,
         };
         var to = new Option<string>("--to", "-o")

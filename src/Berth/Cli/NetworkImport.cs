@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Berth.Import;
 using Berth.Oci;
+using Berth.Settings;
 
 namespace Berth.Cli;
 
@@ -158,10 +159,19 @@ internal sealed class NetworkImport(ApiCall call, SourceOptions options)
 
         if (settings.Storage.Maintenance.ReadOnly.Enabled)
             throw new ApiRefusalException("nothing is imported while storage.maintenance.readonly is on");
-        var node = await LocalNode.StartAsync(settings, call.Cancellation) ?? throw new ApiRefusalException(
+        var node = await LocalNode.StartAsync(settings, call.Cancellation) ?? throw new InvalidDataException(
             "a server uses the data folder, which has one writer: bring the images to that server, as one who may push "
-            + "there, with --server, such as --server http://localhost:5000 --user admin");
+            + $"there, with --server, as in --server {AddressOf(settings.Http)} --user admin");
         return new Target(call, TagIntake.Actor.Name, images: null, node);
+    }
+
+    /// <summary>Where it probably is.</summary>
+    private static string AddressOf(HttpSettings http)
+    {
+        if (http.Host is { } known) return known;
+        var scheme = http.Tls.Certificate is null ? "http" : "https";
+        return ListenAddress.TryParse(http.Addr, out var address) && address.Port > 0
+            ? $"{scheme}://localhost:{address.Port}" : $"{scheme}://localhost:5000";
     }
 
     private sealed class Target(ApiCall call, string actor, RemoteImages? images, LocalNode? node) : IAsyncDisposable

@@ -235,6 +235,80 @@ public sealed class HostileSourceTests : IAsyncLifetime
         Assert.InRange(source.Asked.Count, 2, 10);
     }
 
+    [Fact]
+    public async Task What_a_credential_helper_keeps_is_used_and_a_refresh_token_gets_tokens()
+    {
+        var folder = Directory.CreateTempSubdirectory("berth-helper-").FullName;
+        var helper = Path.Combine(folder, "docker-credential-test");
+        await File.WriteAllTextAsync(
+            helper, """
+            #!/bin/sh
+            cat > /dev/null
+            echo '{"Username":"<token>","Secret":"refresh-me"}'
+            """, Stop);
+        File.SetUnixFileMode(helper, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        await File.WriteAllTextAsync(
+            Path.Combine(folder, "config.json"),
+            $$$"""{"credHelpers": {"{{{source.Authority}}}": "test"} }""", Stop);
+        var digest = source.AddImage("x/helped", "1", "helped"u8.ToArray()).Digest;
+        var form = "";
+        source.On("/token", async http =>
+        {
+            form = await new StreamReader(http.Request.Body).ReadToEndAsync(Stop);
+            await http.Response.WriteAsync("""{"access_token":"abc"}""");
+        });
+        source.Before = async http =>
+        {
+            if (http.Request.Path == "/token" || http.Request.Headers.Authorization == "Bearer abc") return true;
+            http.Response.Headers.WWWAuthenticate =
+                $"Bearer realm=\"http://{source.Authority}/token\",service=\"x\",scope=\"repository:x/helped:pull\"";
+            await Fail(http, 401);
+            return false;
+        };
+        try
+        {
+            (await AccountCommand.RunAsync(
+                new Dictionary<string, string>
+                {
+                    ["BERTH_PASSWORD"] = AccountsOf.AdminPassword,
+                    ["DOCKER_CONFIG"] = folder,
+                    ["PATH"] = $"{folder}:{Environment.GetEnvironmentVariable("PATH")}",
+                },
+                input: "", "import", $"http://{source.Authority}/x/helped", "--yes", "--server",
+                registry.BaseAddress.ToString(), "--user", "admin")).Is(0);
+            Assert.Equal(digest, await DigestAsync("x/helped", "1"));
+            Assert.Contains("refresh_token=refresh-me", form);
+            Assert.Contains("scope=repository%3Ax%2Fhelped%3Apull", form);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task A_source_that_goes_away_ends_the_import_which_goes_on_when_it_is_back()
+    {
+        var first = source.AddImage("x/first", "1", "first"u8.ToArray()).Digest;
+        var second = source.AddImage("x/second", "1", "second"u8.ToArray()).Digest;
+        source.On("/v2/_catalog", """{"repositories":["x/first","x/second"]}""");
+        var isAway = true;
+        source.Before = async http =>
+        {
+            var isSecond = http.Request.Path.Value!.StartsWith("/v2/x/second/m", StringComparison.Ordinal);
+            if (!isAway || !isSecond) return true;
+            await Task.Yield();
+            http.Abort();
+            return false;
+        };
+        var run = await ImportAsync("x/");
+        Assert.Contains("run it again to go on", run.Is(1).Errors);
+        Assert.Null(await DigestAsync("x/second", "1"));
+        isAway = false;
+        (await ImportAsync("x/")).Is(0);
+        Assert.Equal((first, second), (await DigestAsync("x/first", "1"), await DigestAsync("x/second", "1")));
+    }
+
     private static async Task EndlessAsync(HttpContext http)
     {
         http.Response.ContentType = ManifestType;

@@ -1,5 +1,8 @@
+using System.Net;
+using System.Net.Http.Json;
 using System.Text.Json;
 using Berth.Access;
+using Berth.Cli;
 using Berth.Settings;
 using Berth.Tests.Access;
 using Berth.Tests.Cli;
@@ -169,6 +172,67 @@ public sealed class NetworkImportTests(OldRegistry old) : IClassFixture<OldRegis
         Assert.Contains("Everything is as it was pushed.", verified.Is(0).Output);
         var tags = await AccountCommand.RunAsync(variables, "", "tag", "list", "team/app");
         Assert.Contains(old.Index[..19], tags.Is(0).Output);
+    }
+
+    [Fact]
+    public async Task Beside_a_server_with_a_data_folder_it_says_how_and_over_the_API_it_is_refused()
+    {
+        var beside = await moved.ImportAsync(Url("team/app"), "--yes");
+        if (registry.Variables.ContainsKey("REGISTRY_STORAGE_S3_BUCKET")) beside.Is(0);
+        else Assert.Contains("--server http", beside.Is(2).Errors);
+        var refused = await new AccountCommand(registry).AskAsync(
+            "admin", AccountsOf.AdminPassword, "import", "ftp://example.com/", "--yes");
+        Assert.Contains("is no address of a registry", refused.Is(2).Errors);
+        using var request = new HttpRequestMessage(HttpMethod.Post, "api/v1/imports")
+        {
+            Content = JsonContent.Create(new { source = Url() }),
+        };
+        request.Headers.Authorization = ApiConnection.Basic("admin", AccountsOf.AdminPassword);
+        using var answer = await registry.Client.SendAsync(request, Stop);
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        Assert.Contains("berth import URL --server", await answer.Content.ReadAsStringAsync(Stop));
+    }
+
+    [Fact]
+    public async Task Who_may_push_in_a_namespace_imports_into_it_and_nowhere_else()
+    {
+        await using var closed = await AccountsOf.StartAsync();
+        await new AccountsOf(closed).AddUserAsync("ann", "of green gables");
+        await new AccountsOf(closed).AddOrganizationAsync("acme");
+        var digest = await old.PushAsync("open/app", "1", "for ann");
+        var ann = new AccountCommand(closed);
+        (await ann.AskAsync("ann", "of green gables", "import", Url("open/app"), "ann/app", "--yes")).Is(0);
+        var tags = await ann.AskAsync("ann", "of green gables", "tag", "list", "ann/app", "--json");
+        Assert.Contains(digest, tags.Is(0).Output);
+        var denied = await ann.AskAsync("ann", "of green gables", "import", Url("open/app"), "acme/app", "--yes");
+        Assert.Contains("1 could not be copied", denied.Is(1).Errors);
+        Assert.Contains("image failed", denied.Output);
+        Assert.Empty(JsonDocument.Parse((await new AccountCommand(closed).AskAsync(
+            "admin", AccountsOf.AdminPassword, "repo", "list", "--namespace", "acme", "--json")).Is(0).Output)
+            .RootElement.GetProperty("items").EnumerateArray());
+    }
+
+    [Fact]
+    public async Task A_registry_behind_a_CA_of_its_own_is_trusted_if_that_is_named()
+    {
+        using var files = new CertificateFolder();
+        await using var source = await RegistryFixture.StartAsync(s => s with
+        {
+            Auth = new AuthSettings { Anonymous = AnonymousAccess.Full },
+            Http = s.Http with { Tls = new TlsSettings { Certificate = files.Certificate, Key = files.Key } },
+        });
+        using var client = new HttpClient(new SocketsHttpHandler
+        {
+            SslOptions = new TlsFiles(files.WriteRoot(), null, null).Load(),
+        })
+        {
+            BaseAddress = new Uri($"https://localhost:{source.BaseAddress.Port}/"),
+        };
+        var digest = await OldRegistry.PushAsync(client, "acme/tls", "1", "over TLS");
+        var url = $"{client.BaseAddress}acme/tls";
+        Assert.Contains("name it with --from-ca", (await ImportAsync(url, "--yes")).Is(2).Errors);
+        (await ImportAsync(url, "--from-ca", files.WriteRoot(), "--yes")).Is(0);
+        Assert.Equal(digest, await DigestAsync("acme/tls", "1"));
     }
 
     private string Url(string path = "") => $"http://{old.Registry.Address}/{path}";
