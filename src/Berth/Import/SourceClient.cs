@@ -32,6 +32,9 @@ internal sealed class SourceClient : IDisposable
     private readonly SourceTokens tokens;
     private volatile AuthChallenge? known;
 
+    /// <summary>One that has never answered may be the wrong one: nobody wants to wait for it.</summary>
+    private volatile bool hasAnswered;
+
     /// <param name="address">Where it is.</param>
     /// <param name="credentials">Who signs in; null: nobody.</param>
     /// <param name="tls">Whose certificates are trusted.</param>
@@ -86,6 +89,7 @@ internal sealed class SourceClient : IDisposable
             try
             {
                 var answer = await SignInAndSendAsync(method, path, repository, from, cancellation);
+                hasAnswered = true;
                 if (!IsTransient(answer.StatusCode)) return answer;
                 wait = WaitOf(answer);
                 using (answer) failure = await ExplainAsync(answer, cancellation);
@@ -99,7 +103,7 @@ internal sealed class SourceClient : IDisposable
                 failure = Unreachable(e);
                 var isFinal = e.HttpRequestError is HttpRequestError.SecureConnectionError
                     or HttpRequestError.NameResolutionError;
-                if (isFinal) throw failure;
+                if (isFinal || !hasAnswered) throw failure;
             }
             catch (OperationCanceledException e) when (!cancellation.IsCancellationRequested)
             {

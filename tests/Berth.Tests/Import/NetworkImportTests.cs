@@ -7,6 +7,7 @@ using Berth.Settings;
 using Berth.Tests.Access;
 using Berth.Tests.Cli;
 using Berth.Tests.Clients;
+using Berth.Tests.Servers;
 
 namespace Berth.Tests.Import;
 
@@ -233,6 +234,50 @@ public sealed class NetworkImportTests(OldRegistry old) : IClassFixture<OldRegis
         Assert.Contains("name it with --from-ca", (await ImportAsync(url, "--yes")).Is(2).Errors);
         (await ImportAsync(url, "--from-ca", files.WriteRoot(), "--yes")).Is(0);
         Assert.Equal(digest, await DigestAsync("acme/tls", "1"));
+    }
+
+    [Fact]
+    public async Task Faults_on_both_sides_are_passed_over_and_nothing_is_half_there()
+    {
+        for (var i = 0; i < 12; i++) await old.PushAsync($"faulty/app{i % 3}", $"{i}", new string('x', 200_000) + i);
+        await using var there = FaultProxy.StartHttp(new Uri($"http://{old.Registry.Address}"));
+        await using var here = FaultProxy.StartHttp(registry.BaseAddress);
+        static bool IsRegistry(string line) => line.Contains("/v2/", StringComparison.Ordinal);
+        static bool IsBlob(string line) => line.Contains("/blobs/", StringComparison.Ordinal);
+        var faults = new List<FaultSeries> { there.Inject(new Fault.Truncate(100_000), count: 5, every: 3, IsBlob) };
+        foreach (var proxy in new[] { there, here })
+        {
+            faults.Add(proxy.Inject(new Fault.Answer(503), count: 5, every: 7, IsRegistry));
+            faults.Add(proxy.Inject(new Fault.Drop(), count: 5, every: 9, IsRegistry));
+            faults.Add(proxy.Inject(new Fault.DropAnswer(), count: 5, every: 11, IsRegistry));
+        }
+
+        (await AccountCommand.RunAsync(
+            new Dictionary<string, string> { ["BERTH_PASSWORD"] = AccountsOf.AdminPassword }, input: "",
+            "import", $"{there.Address}faulty/", "--yes", "--server", here.Address.ToString(), "--user", "admin")).Is(0);
+        Assert.All(faults, series => Assert.True(series.Hits > 0));
+        for (var i = 0; i < 12; i++)
+        {
+            var (repository, tag) = ($"faulty/app{i % 3}", $"{i}");
+            Assert.Equal(
+                (await MovedRegistry.ManifestAsync(old.Client, repository, tag))!.Value.Digest,
+                await DigestAsync(repository, tag));
+        }
+    }
+
+    [Fact]
+    public async Task A_blob_that_is_too_large_here_fails_with_its_image_alone()
+    {
+        await using var small = await AccountsOf.StartAsync(
+            settings: s => s with { Limits = s.Limits with { MaximumUploadBytes = 1 << 20 } });
+        await old.PushAsync("large/app", "1", new string('x', 8 << 20));
+        await old.PushAsync("large/small", "1", "small");
+        var run = await new AccountCommand(small).AskAsync(
+            "admin", AccountsOf.AdminPassword, "import", Url("large/"), "--yes");
+        Assert.Contains("1 could not be copied", run.Is(1).Errors);
+        Assert.Contains("large/app:1", run.Output);
+        Assert.Contains("1 tag of 2", run.Output);
+        await Eventually.TrueAsync(async () => await small.StoredAsync("uploads") is []);
     }
 
     private string Url(string path = "") => $"http://{old.Registry.Address}/{path}";
