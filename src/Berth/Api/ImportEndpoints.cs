@@ -84,6 +84,13 @@ internal sealed class ImportEndpoints(
 
     private ApiError? Refuse(HttpContext http, string source)
     {
+        if (source.Contains("://", StringComparison.Ordinal))
+        {
+            return ApiError.Invalid(
+                "a server imports paths only: `berth import URL --server` copies from another registry, whose password "
+                + "no server needs to know");
+        }
+
         if (!http.Caller().IsOperator)
         {
             return ApiError.Denied(

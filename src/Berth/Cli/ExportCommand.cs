@@ -13,14 +13,12 @@ namespace Berth.Cli;
 /// <summary><c>berth export</c>: writes images to an archive or a folder, to be carried elsewhere.</summary>
 internal static class ExportCommand
 {
-    /// <summary>A list of digests that is longer is something else, in bytes.</summary>
-    private const int MaxListBytes = 256 << 20;
-
     public static Command Create()
     {
         var images = new Argument<string[]>("IMAGE")
         {
-            Description = "Images, such as acme/app:1; without a tag, all tags of the repository.",
+            Description = "Images, such as acme/app:1; without a tag, all tags of the repository; with wildcards, as "
+                + "in acme/**, those of all repositories that match.",
             Arity = ArgumentArity.OneOrMore,
         };
         var to = new Option<string>("--to", "-o")
@@ -28,29 +26,43 @@ internal static class ExportCommand
             Description = "The archive (.tar), or the folder, which may have an OCI layout already.",
             Required = true,
         };
-        var known = new Option<string[]>("--known")
+        var content = new Option<string[]>("--known")
         {
             Description = "An earlier export, or a file with digests: their blobs are left out. May be repeated.",
         };
+        var since = new Option<string[]>("--since")
+        {
+            Description = "An earlier export, or its list: images that have not changed since, and all blobs that it "
+                + "had, are left out. May be repeated.",
+        };
+        var list = ApiCommand.Text(
+            "--list", "File for a list of what the other side has once it has this export: for --since of the next.");
         var dryRun = ApiCommand.Switch("--dry-run", "Only tell what would be written.");
         return ApiCommand.Create(
             "export",
             "Write images with all that belongs to them to an OCI layout: a folder, or an archive that docker load "
             + "reads too.",
-            call => RunAsync(
-                call, call.Parsed.GetValue(images)!, call.Parsed.GetValue(to)!, call.Parsed.GetValue(known) ?? [],
-                call.Parsed.GetValue(dryRun)),
-            images, to, known, dryRun);
+            async call =>
+            {
+                var known = new ExportedList();
+                foreach (var path in call.Parsed.GetValue(content) ?? [])
+                    await known.ReadAsync(path, withImages: false, call.Cancellation);
+                foreach (var path in call.Parsed.GetValue(since) ?? [])
+                    await known.ReadAsync(path, withImages: true, call.Cancellation);
+                await RunAsync(
+                    call, known, call.Parsed.GetValue(images)!, call.Parsed.GetValue(to)!, call.Parsed.GetValue(list),
+                    call.Parsed.GetValue(dryRun));
+            },
+            images, to, since, content, list, dryRun);
     }
 
-    private static async Task RunAsync(ApiCall call, string[] images, string to, string[] known, bool isDryRun)
+    private static async Task RunAsync(
+        ApiCall call, ExportedList known, string[] images, string to, string? list, bool isDryRun)
     {
-        var left = new HashSet<Digest>();
-        foreach (var path in known) await AddKnownAsync(left, path, call.Cancellation);
         if (call.Api.Settings is not { } settings)
         {
             using var remote = call.Api.OpenImages();
-            await RunAsync(call, new ImageExport(remote.Source, left), images, to, isDryRun);
+            await RunAsync(call, new ImageExport(remote.Source, known), images, to, list, isDryRun);
             return;
         }
 
@@ -60,13 +72,21 @@ internal static class ExportCommand
             settings.Storage, TimeProvider.System, NullLogger<ObjectBlobStore>.Instance);
         IBlobStore store = bucket is not null
             ? bucket : new FileBlobStore(Path.GetFullPath(settings.Storage.Filesystem.RootDirectory));
-        await RunAsync(call, new ImageExport(new OwnImageSource(database, store), left), images, to, isDryRun);
+        await RunAsync(
+            call, new ImageExport(new OwnImageSource(database, store), known), images, to, list, isDryRun);
     }
 
     private static async Task RunAsync(
-        ApiCall call, ImageExport export, string[] images, string to, bool isDryRun)
+        ApiCall call, ImageExport export, string[] images, string to, string? list, bool isDryRun)
     {
-        foreach (var image in images) await export.AddAsync(image, call.Cancellation);
+        foreach (var image in images) await AddAsync(call, export, image);
+        if (export.IsEmpty)
+        {
+            if (list is not null && !isDryRun) await export.After.WriteAsync(list, call.Cancellation);
+            Console.WriteLine("Nothing has changed since: there is nothing to export.");
+            return;
+        }
+
         if (!isDryRun)
         {
             await using var writer = LayoutWriter.Create(to);
@@ -80,43 +100,38 @@ internal static class ExportCommand
                 },
                 () => $"{VerifyCommand.Bytes(export.BytesWritten)} of {VerifyCommand.Bytes(export.Report.Bytes)}");
             await work;
+            if (list is not null) await export.After.WriteAsync(list, call.Cancellation);
         }
 
         var report = export.Report;
         var (manifests, blobs) = (Count(report.Manifests, "manifest"), Count(report.Blobs, "blob"));
         var text = $"{manifests} and {blobs} ({VerifyCommand.Bytes(report.Bytes)})"
-            + (report.Known > 0 ? $", without {Count(report.Known, "blob")} that the other side has" : "");
+            + (report.Known > 0 ? $", without {Count(report.Known, "blob")} that the other side has" : "")
+            + (report.Unchanged > 0 ? $", and without {Count(report.Unchanged, "image")} that did not change" : "");
         Console.WriteLine(isDryRun ? $"An export would write {text}." : $"Exported {text} to {to}.");
 
         static string Count(long count, string noun) => VerifyCommand.Count(count, noun);
     }
-
-    /// <summary>Reads what the other side has: from what was exported before, or from a list.</summary>
-    private static async Task AddKnownAsync(HashSet<Digest> known, string path, CancellationToken cancellation)
+    /// <summary>Adds an image, all of a repository, or all of those that match.</summary>
+    private static async Task AddAsync(ApiCall call, ImageExport export, string image)
     {
-        if (!Path.Exists(path)) throw new InvalidDataException($"there is no {path}");
-        if (File.Exists(path) && new FileInfo(path).Length <= MaxListBytes
-            && await ReadListAsync(path, cancellation) is { } list)
+        if (!image.Contains('*', StringComparison.Ordinal))
         {
-            known.UnionWith(list);
+            await export.AddAsync(image, mayBeEmpty: false, call.Cancellation);
             return;
         }
 
-        using var archive = await ImageArchive.OpenAsync(path, cancellation);
-        known.UnionWith(archive.Digests());
-    }
-
-    /// <summary>Digests, one in a line; null if it is something else.</summary>
-    private static async Task<List<Digest>?> ReadListAsync(string path, CancellationToken cancellation)
-    {
-        var digests = new List<Digest>();
-        await foreach (var line in File.ReadLinesAsync(path, cancellation))
+        if (!NamePattern.TryParse(image, out var pattern))
+            throw new InvalidDataException($"'{image}' matches no repository: write acme/* or acme/**");
+        var isAny = false;
+        await foreach (var repository in call.Api.EachAsync("repositories", call.Cancellation))
         {
-            if (line.Length == 0) continue;
-            if (!Digest.TryParse(line.Trim(), out var digest)) return null;
-            digests.Add(digest);
+            var name = repository.GetProperty("name").GetString()!;
+            if (!pattern.Matches(name)) continue;
+            await export.AddAsync(name, mayBeEmpty: true, call.Cancellation);
+            isAny = true;
         }
 
-        return digests;
+        if (!isAny) throw new InvalidDataException($"no repository matches {image}");
     }
 }

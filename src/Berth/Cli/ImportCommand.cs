@@ -18,35 +18,41 @@ internal static class ImportCommand
     public static Command Create()
     {
         var source = ApiCommand.Argument(
-            "SOURCE", "The folder or the config.yml of a registry:2 or registry:3; or images: an OCI layout, an OCI "
-            + "archive, or what docker save wrote.");
+            "SOURCE", "The folder or the config.yml of a registry:2 or registry:3; any registry's address, such as "
+            + "https://registry.example.com/acme/; or images: an OCI layout, an OCI archive, or what docker save "
+            + "wrote.");
         var to = new Argument<string?>("TO")
         {
-            Description = "Where images go, such as acme/app:1, or acme/app to keep their tags.",
+            Description = "Where images go, such as acme/app:1, or acme/app to keep their tags. Of an address: what "
+                + "stands here for its path.",
             Arity = ArgumentArity.ZeroOrOne,
         };
         var overwrite = ApiCommand.Switch("--overwrite", "Also move tags that somebody has pushed here since.");
         var dryRun = ApiCommand.Switch("--dry-run", "Only tell what would be imported.");
         var yes = ApiCommand.Switch("--yes", "Don't ask.");
+        var network = new SourceOptions();
         return ApiCommand.Create(
             "import",
-            "Import a registry:2 with all that it has, or images. Works beside a running server, and while the other "
+            "Import a registry with all that it has, or images. Works beside a running server, and while the other "
             + "registry still runs: run it again to import what has come since.",
             mayCreate: true,
             call => RunAsync(
-                call, call.Parsed.GetValue(source)!, call.Parsed.GetValue(to), call.Parsed.GetValue(overwrite),
-                call.Parsed.GetValue(dryRun), call.Parsed.GetValue(yes)),
-            [source, to, overwrite, dryRun, yes]);
+                call, network, call.Parsed.GetValue(source)!, call.Parsed.GetValue(to),
+                call.Parsed.GetValue(overwrite), call.Parsed.GetValue(dryRun), call.Parsed.GetValue(yes)),
+            [source, to, overwrite, dryRun, yes, .. network.All]);
     }
 
     private static async Task RunAsync(
-        ApiCall call, string source, string? to, bool overwrites, bool isDryRun, bool isSure)
+        ApiCall call, SourceOptions network, string source, string? to, bool overwrites, bool isDryRun, bool isSure)
     {
         if (source.Contains("://", StringComparison.Ordinal))
         {
-            throw new InvalidDataException(
-                $"{source} is no path: other registries can't be copied over the network yet");
+            await new NetworkImport(call, network).RunAsync(source, to, overwrites, isDryRun, isSure);
+            return;
         }
+
+        if (network.FirstGiven(call.Parsed) is { } option)
+            throw new InvalidDataException($"{option} is for a registry at an address, and {source} is a path");
 
         var path = Path.GetFullPath(source);
         if ((call.Api.IsLocal || Path.Exists(path)) && ImportSource.KindOf(path) == ImportKind.Images)
@@ -136,7 +142,7 @@ internal static class ImportCommand
         }
     }
 
-    private static Task ShowAsync(Task work, Func<ImportReport> look) => WorkDisplay.ShowAsync(
+    public static Task ShowAsync(Task work, Func<ImportReport> look) => WorkDisplay.ShowAsync(
         work, "Importing", [new DownloadedColumn(), new TransferSpeedColumn()],
         bar =>
         {
@@ -182,7 +188,7 @@ internal static class ImportCommand
         string Count(string field, string one) => VerifyCommand.Count(Number(field), one);
     }
 
-    private static void Print(ImportReport done)
+    public static void Print(ImportReport done)
     {
         var links = done.Linked > 0 ? $", {done.Linked:N0} of them as hard links" : "";
         Console.WriteLine(

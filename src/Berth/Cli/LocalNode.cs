@@ -54,6 +54,11 @@ internal sealed class LocalNode : IAsyncDisposable
         }
     }
 
+    /// <summary>The registry itself, for images that come over the network.</summary>
+    /// <param name="actor">Who pushes.</param>
+    public ImageSink SinkFor(string actor) =>
+        new OwnImageSink(app.Services.GetRequiredService<ImportParts>(), actor);
+
     public async ValueTask DisposeAsync()
     {
         await app.StopAsync();

@@ -10,9 +10,9 @@ namespace Berth.Cli;
 /// <summary>The images of a server, over the distribution API as any client uses it.</summary>
 internal sealed class RemoteImages : IDisposable
 {
-    private const string ManifestTypes =
-        $"{MediaTypes.OciManifest}, {MediaTypes.OciIndex}, {MediaTypes.DockerManifest}, "
-        + $"{MediaTypes.DockerManifestList}, {MediaTypes.OciArtifact}, */*";
+    private const int Attempts = 5;
+
+    private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(1);
 
     private readonly HttpClient client;
 
@@ -21,6 +21,9 @@ internal sealed class RemoteImages : IDisposable
     {
         Timeout = Timeout.InfiniteTimeSpan,
     };
+
+    /// <summary>One that has never answered may be the wrong one: nobody wants to wait for it.</summary>
+    private volatile bool hasAnswered;
 
     /// <param name="server">Its address, which may have a path.</param>
     /// <param name="credentials">Who signs in; null: who the client's certificate names.</param>
@@ -47,27 +50,67 @@ internal sealed class RemoteImages : IDisposable
         other.Dispose();
     }
 
+    /// <summary>Asks, again where that may help.</summary>
     private async Task<HttpResponseMessage> SendAsync(
-        HttpMethod method, string path, HttpContent? content, CancellationToken cancellation, bool mayBeMissing = false)
+        HttpMethod method, string path, Func<HttpContent>? content, CancellationToken cancellation,
+        bool mayBeMissing = false)
     {
-        using var request = new HttpRequestMessage(method, new Uri(client.BaseAddress!, path)) { Content = content };
-        request.Headers.TryAddWithoutValidation("Accept", ManifestTypes);
-        var answer = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation);
-        if (answer.StatusCode is HttpStatusCode.TemporaryRedirect && answer.Headers.Location is { } location)
+        for (var attempt = 1; ; attempt++)
         {
-            var place = new Uri(request.RequestUri!, location);
-            answer.Dispose();
-            answer = await other.GetAsync(place, HttpCompletionOption.ResponseHeadersRead, cancellation);
+            var wait = SourceClient.DelayAfter(attempt);
+            try
+            {
+                var answer = await SendOnceAsync(method, path, content?.Invoke(), cancellation);
+                hasAnswered = true;
+                if (answer.IsSuccessStatusCode || (mayBeMissing && answer.StatusCode == HttpStatusCode.NotFound))
+                    return answer;
+                using (answer)
+                {
+                    wait = answer.Headers.RetryAfter?.Delta ?? wait;
+                    if (!SourceClient.IsTransient(answer.StatusCode) || attempt == Attempts || wait > LongestWait)
+                    {
+                        throw new ApiRefusalException(await ExplainAsync(answer, cancellation))
+                        {
+                            IsSignIn = answer.StatusCode == HttpStatusCode.Unauthorized,
+                        };
+                    }
+                }
+            }
+            catch (HttpRequestException e) when (SourceOf(e) is { } source)
+            {
+                throw new SourceException(source.Message, source) { IsUnreachable = source.IsUnreachable };
+            }
+            catch (HttpRequestException) when (hasAnswered && attempt < Attempts)
+            {
+                // It may be restarting.
+            }
+
+            await Task.Delay(wait, cancellation);
+        }
+    }
+
+    /// <summary>What is sent may not have come from where it is read.</summary>
+    private static SourceException? SourceOf(Exception e)
+    {
+        for (Exception? cause = e; cause is not null; cause = cause.InnerException)
+        {
+            if (cause is SourceException source) return source;
         }
 
-        if (answer.IsSuccessStatusCode || (mayBeMissing && answer.StatusCode == HttpStatusCode.NotFound)) return answer;
-        using (answer)
-        {
-            throw new ApiRefusalException(await ExplainAsync(answer, cancellation))
-            {
-                IsSignIn = answer.StatusCode == HttpStatusCode.Unauthorized,
-            };
-        }
+        return null;
+    }
+
+    private async Task<HttpResponseMessage> SendOnceAsync(
+        HttpMethod method, string path, HttpContent? content, CancellationToken cancellation)
+    {
+        using var request = new HttpRequestMessage(method, new Uri(client.BaseAddress!, path)) { Content = content };
+        request.Headers.TryAddWithoutValidation("Accept", SourceClient.ManifestTypes);
+        var answer = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation);
+        if (answer.StatusCode is not HttpStatusCode.TemporaryRedirect || answer.Headers.Location is not { } location)
+            return answer;
+        var place = new Uri(request.RequestUri!, location);
+        answer.Dispose();
+        return await other.GetAsync(place, HttpCompletionOption.ResponseHeadersRead, cancellation);
     }
 
     private static async Task<string> ExplainAsync(HttpResponseMessage answer, CancellationToken cancellation)
@@ -182,20 +225,25 @@ internal sealed class RemoteImages : IDisposable
             return false;
         }
 
-        public override async Task<bool> HasManifestAsync(
-            RepositoryName repository, Digest digest, CancellationToken cancellation)
+        public override Task<FoundManifest?> FindManifestAsync(
+            RepositoryName repository, Digest digest, CancellationToken cancellation) =>
+            images.Source.FindAsync(repository, new Reference(digest), cancellation);
+
+        public override async Task<Digest?> FindTagAsync(
+            RepositoryName repository, Tag tag, CancellationToken cancellation)
         {
             using var answer = await images.SendAsync(
-                HttpMethod.Head, $"{repository}/manifests/{digest}", null, cancellation, mayBeMissing: true);
-            return answer.StatusCode != HttpStatusCode.NotFound;
+                HttpMethod.Head, $"{repository}/manifests/{tag}", null, cancellation, mayBeMissing: true);
+            return answer.Headers.TryGetValues("Docker-Content-Digest", out var values)
+                ? Digest.Parse(values.First()) : null;
         }
 
         public override async Task PutAsync(
             RepositoryName repository, BlobSource blob, Action<long> read, CancellationToken cancellation)
         {
-            using var content = new SentBlob(blob);
             using var answer = await images.SendAsync(
-                HttpMethod.Post, $"{repository}/blobs/uploads/?digest={blob.Digest}", content, cancellation);
+                HttpMethod.Post, $"{repository}/blobs/uploads/?digest={blob.Digest}", () => new SentBlob(blob),
+                cancellation);
             if (answer.StatusCode != HttpStatusCode.Created)
                 throw new InvalidDataException($"the server did not take {blob.Digest} in one request");
             read(blob.SizeBytes);
@@ -205,10 +253,13 @@ internal sealed class RemoteImages : IDisposable
             RepositoryName repository, Digest digest, Manifest manifest, byte[] body, Tag? tag,
             CancellationToken cancellation)
         {
-            using var content = new ByteArrayContent(body);
-            content.Headers.ContentType = new MediaTypeHeaderValue(manifest.MediaType);
             using var answer = await images.SendAsync(
-                HttpMethod.Put, $"{repository}/manifests/{tag?.Text ?? digest.Text}", content, cancellation);
+                HttpMethod.Put, $"{repository}/manifests/{tag?.Text ?? digest.Text}",
+                () => new ByteArrayContent(body)
+                {
+                    Headers = { ContentType = new MediaTypeHeaderValue(manifest.MediaType) },
+                },
+                cancellation);
         }
     }
 

@@ -8,15 +8,16 @@ namespace Berth.Import;
 /// <param name="Blobs">Blobs.</param>
 /// <param name="Bytes">The length of both.</param>
 /// <param name="Known">Blobs that are left out, since the other side has them.</param>
-internal sealed record ExportReport(long Manifests, long Blobs, long Bytes, long Known);
+/// <param name="Unchanged">Images that are left out, since the other side has them under the same names.</param>
+internal sealed record ExportReport(long Manifests, long Blobs, long Bytes, long Known, long Unchanged);
 
 /// <summary>
 /// Takes images out of a registry with all that belongs to them: the children of an index, what refers to them, and
 /// their blobs, except for those that the other side has.
 /// </summary>
 /// <param name="source">The registry.</param>
-/// <param name="known">Blobs that are left out.</param>
-internal sealed class ImageExport(ImageSource source, HashSet<Digest> known)
+/// <param name="known">What the other side has: these blobs, and these images, are left out.</param>
+internal sealed class ImageExport(ImageSource source, ExportedList known)
 {
     private const int MaxReferences = 100_000;
     private const int MaxDepth = 16;
@@ -26,6 +27,8 @@ internal sealed class ImageExport(ImageSource source, HashSet<Digest> known)
     private readonly Dictionary<Digest, FoundManifest> manifests = [];
     private readonly Dictionary<Digest, (RepositoryName Repository, long Bytes)> blobs = [];
     private readonly HashSet<Digest> left = [];
+    private readonly List<LayoutEntry> unchanged = [];
+    private readonly HashSet<(RepositoryName, Digest)> passed = [];
     private long bytesRead;
 
     /// <summary>How much has been written, in bytes.</summary>
@@ -34,13 +37,30 @@ internal sealed class ImageExport(ImageSource source, HashSet<Digest> known)
     public ExportReport Report => new(
         manifests.Count, blobs.Count,
         manifests.Values.Sum(manifest => (long)manifest.Body.Length) + blobs.Values.Sum(blob => blob.Bytes),
-        left.Count);
+        left.Count, unchanged.Count(entry => entry.Tag is not null));
+
+    /// <summary>Whether the other side has all of it.</summary>
+    public bool IsEmpty => entries.Count == 0;
+
+    /// <summary>What the other side has once it has this export too.</summary>
+    public ExportedList After
+    {
+        get
+        {
+            var after = new ExportedList();
+            after.Add(known);
+            foreach (var digest in manifests.Keys.Concat(blobs.Keys)) after.Add(digest);
+            foreach (var entry in entries) after.Add(entry.Digest, ExportedList.NameOf(entry));
+            return after;
+        }
+    }
 
     /// <summary>Finds an image, or all tagged ones of a repository, and what belongs to them.</summary>
     /// <param name="name">A repository, with a tag or a digest or without.</param>
+    /// <param name="mayBeEmpty">Whether a repository without tags is passed over.</param>
     /// <param name="cancellation">Cancels.</param>
     /// <exception cref="InvalidDataException">There is no such image, or this is no name.</exception>
-    public async Task AddAsync(string name, CancellationToken cancellation)
+    public async Task AddAsync(string name, bool mayBeEmpty, CancellationToken cancellation)
     {
         var (repository, reference) = Read(name);
         if (reference is { } one)
@@ -50,7 +70,7 @@ internal sealed class ImageExport(ImageSource source, HashSet<Digest> known)
         }
 
         var tags = await source.TagsAsync(repository, cancellation);
-        if (tags.Count == 0) throw new InvalidDataException($"there are no tags in {repository}");
+        if (tags.Count == 0 && !mayBeEmpty) throw new InvalidDataException($"there are no tags in {repository}");
         foreach (var tag in tags) await AddAsync(repository, new Reference(tag), cancellation);
     }
 
@@ -98,7 +118,14 @@ internal sealed class ImageExport(ImageSource source, HashSet<Digest> known)
             ?? throw new InvalidDataException(
                 $"there is no {repository}{(reference.Tag is null ? '@' : ':')}{reference}");
         var entry = new LayoutEntry(found.Digest, found.MediaType, found.Body.Length, repository, reference.Tag);
-        if (entries.Contains(entry)) return;
+        if (entries.Contains(entry) || unchanged.Contains(entry)) return;
+        if (known.Has(entry))
+        {
+            unchanged.Add(entry);
+            await PassAsync(repository, found, depth: 0, cancellation);
+            return;
+        }
+
         entries.Add(entry);
         await TakeAsync(repository, found, depth: 0, cancellation);
         if (reference.Tag is { } tag) AddLoadable(found, $"{repository}:{tag}");
@@ -137,9 +164,40 @@ internal sealed class ImageExport(ImageSource source, HashSet<Digest> known)
         }
     }
 
+    /// <summary>
+    /// An image that the other side has is left out, but not what has come since to refer to it, such as a signature.
+    /// </summary>
+    private async Task PassAsync(
+        RepositoryName repository, FoundManifest found, int depth, CancellationToken cancellation)
+    {
+        if (!passed.Add((repository, found.Digest)) || depth > MaxDepth) return;
+        var manifest = Manifest.Parse(found.Body, found.MediaType, MaxReferences);
+        foreach (var child in manifest.References.Where(reference => reference.Kind == ReferenceKind.Child))
+        {
+            if (await source.FindAsync(repository, new Reference(child.Target.Digest), cancellation) is { } one)
+                await PassAsync(repository, one, depth + 1, cancellation);
+        }
+
+        foreach (var digest in await source.ReferrersAsync(repository, found.Digest, cancellation))
+        {
+            if (await source.FindAsync(repository, new Reference(digest), cancellation) is not { } referrer) continue;
+            var entry = new LayoutEntry(digest, referrer.MediaType, referrer.Body.Length, repository, Tag: null);
+            if (entries.Contains(entry) || unchanged.Contains(entry)) continue;
+            if (known.Has(entry))
+            {
+                unchanged.Add(entry);
+                await PassAsync(repository, referrer, depth + 1, cancellation);
+                continue;
+            }
+
+            entries.Add(entry);
+            await TakeAsync(repository, referrer, depth + 1, cancellation);
+        }
+    }
+
     private async Task AddBlobAsync(RepositoryName repository, Descriptor target, CancellationToken cancellation)
     {
-        if (known.Contains(target.Digest))
+        if (known.Has(target.Digest))
         {
             left.Add(target.Digest);
             return;

@@ -13,9 +13,13 @@ internal abstract class ImageSink
     /// <summary>Whether a repository has a blob, or gets it from another one there.</summary>
     public abstract Task<bool> HasAsync(RepositoryName repository, Digest digest, CancellationToken cancellation);
 
-    /// <summary>Whether a repository has a manifest.</summary>
-    public abstract Task<bool> HasManifestAsync(
+    /// <summary>A manifest that a repository has; null if it has none.</summary>
+    public abstract Task<FoundManifest?> FindManifestAsync(
         RepositoryName repository, Digest digest, CancellationToken cancellation);
+
+    /// <summary>Where a tag is; null if there is none.</summary>
+    public abstract Task<Digest?> FindTagAsync(
+        RepositoryName repository, Tag tag, CancellationToken cancellation);
 
     /// <exception cref="InvalidDataException">It was refused: its digest is wrong, or it is too large.</exception>
     public abstract Task PutAsync(
@@ -44,10 +48,22 @@ internal sealed class OwnImageSink(ImportParts parts, string actor) : ImageSink
         RepositoryName repository, Digest digest, CancellationToken cancellation) =>
         parts.Blobs.FindAsync(repository, digest, cancellation);
 
-    public override async Task<bool> HasManifestAsync(
+    public override async Task<FoundManifest?> FindManifestAsync(
         RepositoryName repository, Digest digest, CancellationToken cancellation) => await parts.Database.ReadAsync(
         async session => await RepositoryTable.FindAsync(session, repository) is { } id
-            && await ManifestTable.ExistsAsync(session, id, digest),
+            ? await session.FirstAsync(
+                """
+                SELECT m.media_type, b.body FROM manifest m JOIN manifest_body b ON b.digest = m.digest
+                WHERE m.repository_id = $1 AND m.digest = $2
+                """,
+                row => new FoundManifest(digest, row.GetString(0), (byte[])row.GetValue(1)), id, digest.Text)
+            : null,
+        cancellation);
+
+    public override async Task<Digest?> FindTagAsync(
+        RepositoryName repository, Tag tag, CancellationToken cancellation) => await parts.Database.ReadAsync(
+        async session => await RepositoryTable.FindAsync(session, repository) is { } id
+            && await TagTable.FindAsync(session, id, tag) is { } text ? Digest.Parse(text) : (Digest?)null,
         cancellation);
 
     public override async Task PutAsync(

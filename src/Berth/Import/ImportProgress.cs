@@ -19,9 +19,15 @@ internal sealed class ImportProgress
     private long foundManifests;
     private long foundTags;
     private long noted;
+    private long totalFiles;
+    private long totalBytes;
 
     /// <summary>Manifests and blobs of the source that are not here when it begins.</summary>
-    public (long Files, long Bytes) Total { get; set; }
+    public (long Files, long Bytes) Total
+    {
+        get => (Interlocked.Read(ref totalFiles), Interlocked.Read(ref totalBytes));
+        set => (totalFiles, totalBytes) = value;
+    }
 
     /// <summary>Those that are not here in the end.</summary>
     public (long Files, long Bytes) Left { get; set; }
@@ -57,6 +63,13 @@ internal sealed class ImportProgress
         Interlocked.Add(ref foundTags, tagCount);
     }
 
+    /// <summary>Counts what turns out to be still to come; less than none if it is here after all.</summary>
+    public void AddTotal(long files, long sizeBytes)
+    {
+        Interlocked.Add(ref totalFiles, files);
+        Interlocked.Add(ref totalBytes, sizeBytes);
+    }
+
     /// <summary>Notes something that could not be taken, or was left as it is.</summary>
     public void Note(string kind, string subject, string detail)
     {
@@ -86,6 +99,9 @@ internal static class NoteKinds
     public const string DanglingTag = "dangling tag";
     public const string DanglingLayer = "dangling layer";
     public const string KeptTag = "tag kept";
+    public const string FailedImage = "image failed";
+    public const string FailedRepository = "repository failed";
+    public const string FailedReferrer = "referrer failed";
     public const string Upload = "unfinished upload";
     public const string Legacy = "files of old versions";
 }

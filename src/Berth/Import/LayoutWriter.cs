@@ -119,7 +119,7 @@ internal abstract class LayoutWriter : IAsyncDisposable
         }
     }
 
-    private static string? NameOf(LayoutEntry entry) => entry.Tag is { } tag ? $"{entry.Repository}:{tag}" : null;
+    private static string? NameOf(LayoutEntry entry) => entry.Tag is null ? null : ExportedList.NameOf(entry);
 
     private static byte[] ManifestJson(IReadOnlyList<LoadableImage> images)
     {

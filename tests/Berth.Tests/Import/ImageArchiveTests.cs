@@ -128,6 +128,52 @@ public sealed class ImageArchiveTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_increment_since_an_export_has_only_what_has_changed_whether_that_or_its_list_is_at_hand()
+    {
+        var layout = OciLayout.WriteIndex(At("index"), "signed later", "amd64", "arm64");
+        (await moved.ImportAsync(layout.Folder, "acme/signed:1", "--yes")).Is(0);
+        await OldRegistry.PushAsync(registry.Client, "acme/app", "1", "first");
+        await OldRegistry.PushAsync(registry.Client, "acme/deep/db", "1", "database");
+        await OldRegistry.PushAsync(registry.Client, "other/app", "1", "not exported");
+        var whole = (await ExportAsync("acme/**", "whole.tar", "--list", At("whole.list"))).Is(0).Output;
+        Assert.Contains("Exported 5 manifests and ", whole);
+        Assert.Contains("there is nothing to export", (await SinceAsync("none.tar", "whole.tar")).Output);
+        Assert.Contains("there is nothing to export", (await SinceAsync("none.tar", "whole.list")).Output);
+        Assert.False(File.Exists(At("none.tar")));
+
+        // A new image with the layer of an old one, another one, and a review of what did not change.
+        var second = await OldRegistry.PushAsync(registry.Client, "acme/app", "2", "first");
+        await OldRegistry.PushAsync(registry.Client, "acme/app", "3", "third");
+        await File.WriteAllTextAsync(At("review.txt"), "looks good", Stop);
+        await OldRegistry.RunAsync(
+            "bash", "-ec", $"cd {folder} && HOME={folder} {tools.Oras} attach --plain-http "
+                + $"--artifact-type=application/x.review {Address}/acme/signed:1 review.txt:text/plain");
+        foreach (var former in new[] { "whole.tar", "whole.list" })
+        {
+            var said = (await SinceAsync($"{former}.next.tar", former, "--list", At("next.list"))).Output;
+            Assert.Contains("Exported 3 manifests and 2 blobs", said);
+            Assert.Contains("and without 3 images that did not change", said);
+        }
+
+        Assert.Contains("there is nothing to export", (await SinceAsync("none.tar", "next.list")).Output);
+        await using var other = await OtherAsync();
+        var there = new MovedRegistry(other);
+        Assert.Contains("missing", (await there.ImportAsync(At("whole.list.next.tar"), "--yes")).Is(1).Errors);
+        (await there.ImportAsync(At("whole.tar"), "--yes")).Is(0);
+        (await there.ImportAsync(At("whole.list.next.tar"), "--yes")).Is(0);
+        Assert.Equal(second, (await MovedRegistry.ManifestAsync(other.Client, "acme/app", "2"))!.Value.Digest);
+        Assert.NotNull(await MovedRegistry.ManifestAsync(other.Client, "acme/app", "3"));
+        Assert.NotNull(await MovedRegistry.ManifestAsync(other.Client, "acme/deep/db", "1"));
+        Assert.Null(await MovedRegistry.ManifestAsync(other.Client, "other/app", "1"));
+        Assert.Contains("application/x.review", await other.Client.GetStringAsync(
+            new Uri($"v2/acme/signed/referrers/{layout.Digest}", UriKind.Relative), Stop));
+        Assert.Contains("no repository matches", (await ExportAsync("none/**", "x.tar")).Is(2).Errors);
+
+        async Task<CommandResult> SinceAsync(string to, string former, params string[] more) =>
+            (await ExportAsync("acme/**", to, ["--since", At(former), .. more])).Is(0);
+    }
+
+    [Fact]
     public async Task A_server_gets_and_gives_images_over_the_network_as_to_any_client()
     {
         var index = OciLayout.WriteIndex(At("index"), "over the network", "amd64", "arm64");

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text;
 using System.Text.Json;
 using Berth.Tests.Cli;
 using Berth.Tests.Faults;
@@ -46,6 +47,38 @@ public sealed class InterruptedImportTests : IDisposable
         Assert.Equal(Images, done.GetProperty("foundManifests").GetInt64());
         Assert.Equal(7, done.GetProperty("repositories").GetInt64());
         Assert.Equal(0, done.GetProperty("notes").GetInt64());
+        var verified = await AccountCommand.RunAsync(variables, "", "verify");
+        Assert.Contains("Everything is as it was pushed.", verified.Is(0).Output);
+        Assert.Contains($"{Images:N0} manifests", verified.Output);
+    }
+
+    [Fact]
+    public async Task A_killed_import_over_the_network_is_taken_up_by_the_same_command()
+    {
+        const int Images = 200;
+        await using var source = await ScriptedRegistry.StartAsync();
+        for (var i = 0; i < Images; i++)
+            source.AddImage($"many/app{i}", "1", Encoding.UTF8.GetBytes($"image {i}"));
+        source.On("/v2/_catalog", $$"""
+            {"repositories":[{{string.Join(',', Enumerable.Range(0, Images).Select(i => $"\"many/app{i}\""))}}]}
+            """);
+        var data = Path.Combine(folder, "data");
+        var variables = new Dictionary<string, string> { ["REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY"] = data };
+        var url = $"http://{source.Authority}/";
+        var start = BerthProgram.Prepare("import", url, "--yes");
+        foreach (var (name, value) in variables) start.Environment[name] = value;
+        using (var killed = Process.Start(start)!)
+        {
+            await Eventually.TrueAsync(() => source.Asked.Count(one => one.Path.Contains("/blobs/")) > 40);
+            killed.Kill();
+            await killed.WaitForExitAsync(Stop);
+        }
+
+        source.Asked.Clear();
+        var again = await AccountCommand.RunAsync(variables, "", "import", url, "--yes", "--json");
+        var done = JsonDocument.Parse(again.Is(0).Output).RootElement.GetProperty("done");
+        Assert.Equal(Images, done.GetProperty("foundManifests").GetInt64());
+        Assert.InRange(done.GetProperty("manifests").GetInt64(), 1, Images - 1);
         var verified = await AccountCommand.RunAsync(variables, "", "verify");
         Assert.Contains("Everything is as it was pushed.", verified.Is(0).Output);
         Assert.Contains($"{Images:N0} manifests", verified.Output);

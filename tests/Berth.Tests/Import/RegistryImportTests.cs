@@ -151,7 +151,7 @@ public sealed class RegistryImportTests(OldRegistry old) : IClassFixture<OldRegi
     [Theory]
     [InlineData("/nowhere", "there is no /nowhere on this machine")]
     [InlineData("/etc", "/etc is no registry and no image: name the folder that a registry:2")]
-    [InlineData("https://registry.example.com/app", "is no path")]
+    [InlineData("ftp://registry.example.com/app", "is no address of a registry")]
     public async Task What_is_no_registry_is_refused_with_what_to_name_instead(string source, string words)
     {
         foreach (var option in new[] { "--yes", "--dry-run" })
