@@ -55,10 +55,12 @@ internal sealed partial class ImportJob(
         // After a crash it looks at everything again, and counts on what it brings.
         row = row with { State = ImportStates.Running, StartedAt = row.StartedAt ?? clock.GetUtcNow() };
         var (before, progress) = (row.Done, new ImportProgress());
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        var work = Task.CompletedTask;
         try
         {
             await WriteAsync(row, [], isAnew: true, cancellation);
-            var work = Task.Run(() => ImportAsync(row, progress, cancellation), cancellation);
+            work = Task.Run(() => ImportAsync(row, progress, ending.Token), ending.Token);
             while (!work.IsCompleted)
             {
                 await Task.WhenAny(work, Task.Delay(BetweenReports, cancellation));
@@ -81,6 +83,9 @@ internal sealed partial class ImportJob(
         }
         finally
         {
+            // It must not go on beside the next attempt, or after it was said to have failed.
+            await ending.CancelAsync();
+            await work.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             row = row with { Done = Sum(before, progress.Report) };
             await WriteAsync(row, progress.TakeNotes(), isAnew: false, CancellationToken.None);
         }

@@ -1,6 +1,7 @@
 using Berth.Disk;
 using Berth.Metadata;
 using Berth.Oci;
+using Berth.Registry;
 
 namespace Berth.Import;
 
@@ -28,9 +29,21 @@ internal sealed class RegistryImport(ImportParts parts)
         };
         await Parallel.ForEachAsync(volume.RepositoriesAsync(cancellation), parallel, async (files, stop) =>
         {
-            if (RepositoryName.TryParse(files.Name, out var name))
+            if (!RepositoryName.TryParse(files.Name, out var name))
+            {
+                progress.Note(NoteKinds.InvalidName, files.Name, "no repository can have this name here");
+                return;
+            }
+
+            try
+            {
                 await new RepositoryImport(parts, volume, files, name, overwrites, progress).RunAsync(stop);
-            else progress.Note(NoteKinds.InvalidName, files.Name, "no repository can have this name here");
+            }
+            catch (QuotaExceededException e)
+            {
+                // Others may be in namespaces with room.
+                progress.Note(NoteKinds.FailedRepository, files.Name, e.Message);
+            }
         });
         progress.Left = await CountUnknownAsync(parts.Database, volume, cancellation);
     }

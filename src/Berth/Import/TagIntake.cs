@@ -24,7 +24,7 @@ internal sealed record TagIntakeResult(
 /// import has put it there and it moved at the source since: what somebody has pushed here is newer than the source,
 /// which is on its way out.
 /// </summary>
-internal sealed class TagIntake(RepositoryChanges changes, TagTable tags, TagRules rules)
+internal sealed class TagIntake(RepositoryChanges changes, TagTable tags, TagRules rules, Quotas quotas)
 {
     /// <summary>No account can have this name: it has a space.</summary>
     public static readonly Actor Actor = new("registry import");
@@ -36,13 +36,20 @@ internal sealed class TagIntake(RepositoryChanges changes, TagTable tags, TagRul
     /// <param name="wanted">The tags, at most a batch.</param>
     /// <param name="overwrites">Whether tags move that somebody has pushed here.</param>
     /// <param name="cancellation">Cancels, unless the commit has begun.</param>
+    /// <exception cref="QuotaExceededException">There would be more tags than allowed; none of them was taken.</exception>
     public async Task<TagIntakeResult> TakeAsync(
         RepositoryName repository, IReadOnlyList<ImportedTag> wanted, bool overwrites, CancellationToken cancellation)
     {
         var known = await rules.OfAsync(repository, cancellation);
+        var room = await quotas.OfAsync(repository, cancellation);
         return await changes.RunAsync(
             repository, RepositoryLock.Exclusive, isDurable: true,
-            change => TakeAsync(change, wanted, known, overwrites), cancellation);
+            async change =>
+            {
+                await Quotas.CheckTagsAsync(change.Session, room, repository, wanted.Select(tag => tag.Tag));
+                return await TakeAsync(change, wanted, known, overwrites);
+            },
+            cancellation);
     }
 
     private async ValueTask<TagIntakeResult> TakeAsync(

@@ -1,6 +1,8 @@
 using System.Text;
 using System.Text.Json;
+using Berth.Metadata;
 using Berth.Settings;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Berth.Tests.Import;
 
@@ -29,6 +31,26 @@ public sealed class DamagedVolumeTests : IAsyncLifetime
     {
         await registry.DisposeAsync();
         Directory.Delete(folder, recursive: true);
+    }
+
+    [Fact]
+    public async Task Repositories_without_room_are_reported_and_the_others_come()
+    {
+        volume.AddImage("small", "a layer of 20 bytes.", "1");
+        volume.AddImage("few", "one", "1");
+        volume.AddImage("few", "two", "2");
+        await registry.Services.GetRequiredService<Database>().WriteAsync(
+            async session => await session.RunAsync("INSERT INTO quota VALUES ('small', 15, NULL, 80, 1, 'x', 1)")
+                + await session.RunAsync("INSERT INTO quota VALUES ('few', NULL, 1, 80, 1, 'x', 1)"),
+            isDurable: true, Stop);
+        var notes = await ImportAsync();
+        Assert.Equal(
+            ["repository failed few", "repository failed small"],
+            notes.Select(note => $"{note.Kind} {note.Subject}").Order(StringComparer.Ordinal));
+        Assert.Contains(notes, note => note.Detail.Contains("of at most 1 tags", StringComparison.Ordinal));
+        Assert.Equal(["1"], await TagsAsync("good"));
+        Assert.Empty(await TagsAsync("few"));
+        Assert.Empty(await TagsAsync("small"));
     }
 
     [Fact]

@@ -254,7 +254,8 @@ public sealed class NetworkImportTests(OldRegistry old) : IClassFixture<OldRegis
 
         (await AccountCommand.RunAsync(
             new Dictionary<string, string> { ["BERTH_PASSWORD"] = AccountsOf.AdminPassword }, input: "",
-            "import", $"{there.Address}faulty/", "--yes", "--server", here.Address.ToString(), "--user", "admin")).Is(0);
+            "import", $"{there.Address}faulty/", "--yes", "--server", here.Address.ToString(),
+            "--user", "admin")).Is(0);
         Assert.All(faults, series => Assert.True(series.Hits > 0));
         for (var i = 0; i < 12; i++)
         {
