@@ -82,7 +82,7 @@ internal sealed class JournalReplay : IDisposable
         """,
         row => new JournaledManifest(
             0, row.GetString(0), row.GetString(1), row.GetString(2), row.GetInt64(3), row.GetString(4),
-            row.IsDBNull(5) ? null : row.GetInt64(5), (byte[])row.GetValue(6)),
+            row.NumberOrNull(5), (byte[])row.GetValue(6)),
         last?.Repository ?? "", last?.Digest ?? "");
 
     public async Task<List<JournaledTag>> TagsAsync(JournaledTag? last) => await session.AllAsync(
@@ -92,7 +92,7 @@ internal sealed class JournalReplay : IDisposable
         """,
         row => new JournaledTag(
             0, row.GetString(0), row.GetString(1), row.GetString(2), row.GetInt64(3), row.GetString(4),
-            row.GetInt64(5) != 0, row.IsDBNull(6) ? null : row.GetInt64(6)),
+            row.GetInt64(5) != 0, row.NumberOrNull(6)),
         last?.Repository ?? "", last?.Name ?? "");
 
     public async Task<List<JournaledMove>> MovesAsync(long last) => await session.AllAsync(
@@ -101,8 +101,8 @@ internal sealed class JournalReplay : IDisposable
         WHERE id > $1 ORDER BY id LIMIT {Page}
         """,
         row => new JournaledMove(
-            row.GetInt64(0), row.GetString(1), row.GetString(2), TextOf(row.GetValue(3)), row.GetInt64(4),
-            row.GetString(5), TextOf(row.GetValue(6)), TextOf(row.GetValue(7))),
+            row.GetInt64(0), row.GetString(1), row.GetString(2), row.TextOrNull(3), row.GetInt64(4),
+            row.GetString(5), row.TextOrNull(6), row.TextOrNull(7)),
         last);
 
     /// <summary>Whether a repository has a manifest.</summary>
@@ -130,8 +130,6 @@ internal sealed class JournalReplay : IDisposable
         session.Dispose();
         File.Delete(path);
     }
-
-    private static string? TextOf(object value) => value as string;
 
     private async Task AddAsync(JournalLine line)
     {

@@ -199,7 +199,7 @@ internal sealed class Verification(
         SELECT min(size_bytes), max(size_bytes), max(linked_at) FROM repository_blob WHERE digest = $1
         HAVING count(*) > 0
         """,
-        row => new Link(row.GetInt64(0), row.GetInt64(1), DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(2))),
+        row => new Link(row.GetInt64(0), row.GetInt64(1), row.Time(2)),
         digest.Text));
 
     private ValueTask<string?> RepositoryThatNeedsAsync(Digest digest) => ReadAsync(s => s.TextAsync(

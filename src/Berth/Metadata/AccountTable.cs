@@ -183,22 +183,20 @@ internal static class AccountTable
 
     private static AccountRow Read(DbDataReader row) => new(row.GetInt64(0), row.GetString(1), row.GetString(2))
     {
-        FullName = TextOf(row, 3),
-        Email = TextOf(row, 4),
-        PasswordHash = TextOf(row, 5),
-        Role = TextOf(row, 6),
+        FullName = row.TextOrNull(3),
+        Email = row.TextOrNull(4),
+        PasswordHash = row.TextOrNull(5),
+        Role = row.TextOrNull(6),
         IsDisabled = row.GetInt64(7) != 0,
-        ExpiresAt = row.IsDBNull(8) ? null : DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(8)),
-        OwnerId = row.IsDBNull(9) ? null : row.GetInt64(9),
+        ExpiresAt = row.TimeOrNull(8),
+        OwnerId = row.NumberOrNull(9),
         MayMakeRobots = row.GetInt64(10) != 0,
         MakesPublic = row.GetInt64(11) != 0,
-        CreatedAt = DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(12)),
+        CreatedAt = row.Time(12),
         CreatedBy = row.GetString(13),
         Version = row.GetInt64(14),
         IsEmailVerified = row.GetInt64(15) != 0,
         HasSecondFactor = row.GetInt64(16) != 0,
-        Repository = TextOf(row, 17),
+        Repository = row.TextOrNull(17),
     };
-
-    private static string? TextOf(DbDataReader row, int column) => row.IsDBNull(column) ? null : row.GetString(column);
 }

@@ -103,19 +103,17 @@ internal static class AuditTable
         before.ToUnixTimeMilliseconds(), count);
 
     private static AuditEntry Read(DbDataReader row) => new(
-        DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(1)), row.GetString(2), row.GetString(3), row.GetString(4),
+        row.Time(1), row.GetString(2), row.GetString(3), row.GetString(4),
         row.GetString(5))
     {
         Id = row.GetInt64(0),
-        SecretId = row.IsDBNull(6) ? null : row.GetInt64(6),
-        Address = TextOf(row, 7),
-        Agent = TextOf(row, 8),
-        Repository = TextOf(row, 9),
-        Target = TextOf(row, 10),
-        Digest = TextOf(row, 11),
-        Detail = TextOf(row, 12),
-        RequestId = TextOf(row, 13),
+        SecretId = row.NumberOrNull(6),
+        Address = row.TextOrNull(7),
+        Agent = row.TextOrNull(8),
+        Repository = row.TextOrNull(9),
+        Target = row.TextOrNull(10),
+        Digest = row.TextOrNull(11),
+        Detail = row.TextOrNull(12),
+        RequestId = row.TextOrNull(13),
     };
-
-    private static string? TextOf(DbDataReader row, int column) => row.IsDBNull(column) ? null : row.GetString(column);
 }

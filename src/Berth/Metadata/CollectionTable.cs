@@ -105,13 +105,10 @@ internal static class CollectionTable
         },
         Convert.ToInt64(row.GetValue(12)) != 0)
     {
-        RequestedAt = DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(3)),
+        RequestedAt = row.Time(3),
         RequestedBy = row.GetString(4),
-        StartedAt = TimeOf(row, 5),
-        EndedAt = TimeOf(row, 6),
-        Error = row.IsDBNull(11) ? null : row.GetString(11),
+        StartedAt = row.TimeOrNull(5),
+        EndedAt = row.TimeOrNull(6),
+        Error = row.TextOrNull(11),
     };
-
-    private static DateTimeOffset? TimeOf(DbDataReader row, int column) =>
-        row.IsDBNull(column) ? null : DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(column));
 }

@@ -62,10 +62,10 @@ internal static class DeviceTable
 
     private static DeviceRow Read(DbDataReader row) => new(row.GetString(0), row.GetString(1), row.GetString(2))
     {
-        Address = row.IsDBNull(3) ? null : row.GetString(3),
-        CreatedAt = DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(4)),
-        ExpiresAt = DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(5)),
-        AccountId = row.IsDBNull(6) ? null : row.GetInt64(6),
+        Address = row.TextOrNull(3),
+        CreatedAt = row.Time(4),
+        ExpiresAt = row.Time(5),
+        AccountId = row.NumberOrNull(6),
         IsDenied = row.GetInt64(7) != 0,
     };
 }

@@ -86,7 +86,7 @@ internal static class GarbageForecast
     public static ValueTask<List<(string Digest, string? Subject)>> ManifestsAsync(
         Session session, long repositoryId) => session.AllAsync(
             "SELECT digest, subject_digest FROM manifest WHERE repository_id = $1",
-            row => (row.GetString(0), row.IsDBNull(1) ? null : row.GetString(1)), repositoryId);
+            row => (row.GetString(0), row.TextOrNull(1)), repositoryId);
 
     /// <summary>Which manifests of a repository hold which others.</summary>
     public static ValueTask<List<(string Parent, string Child)>> ChildrenAsync(Session session, long repositoryId) =>

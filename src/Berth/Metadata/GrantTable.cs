@@ -45,7 +45,7 @@ internal static class GrantTable
         FROM organization_member m JOIN account o ON o.id = m.organization_id WHERE m.account_id = $1
         """,
         row => new HeldGrant(
-            row.GetString(0), row.GetString(1), row.IsDBNull(2) ? null : row.GetString(2),
+            row.GetString(0), row.GetString(1), row.TextOrNull(2),
             Convert.ToInt64(row.GetValue(3)) != 0),
         accountId);
 
@@ -95,7 +95,7 @@ internal static class GrantTable
         await session.RunAsync("DELETE FROM access_grant WHERE id = $1", id) > 0;
 
     private static GrantRow Read(System.Data.Common.DbDataReader row) => new(
-        row.GetInt64(0), row.IsDBNull(1) ? null : row.GetString(1), row.IsDBNull(2) ? null : row.GetString(2),
-        row.GetString(3), row.GetString(4), DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(5)),
+        row.GetInt64(0), row.TextOrNull(1), row.TextOrNull(2),
+        row.GetString(3), row.GetString(4), row.Time(5),
         row.GetString(6));
 }

@@ -64,5 +64,5 @@ internal static class IdentityTable
 
     private static IdentityRow Read(System.Data.Common.DbDataReader row) => new(
         row.GetString(0), row.GetString(1), row.GetInt64(2), row.GetString(3),
-        DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(4)));
+        row.Time(4));
 }

@@ -150,20 +150,17 @@ internal static class ImportTable
             id, after, count);
 
     private static ImportRow Read(DbDataReader row) => new(
-        row.GetInt64(0), row.GetString(1), row.IsDBNull(2) ? null : row.GetString(2), row.GetInt64(3) == 1,
+        row.GetInt64(0), row.GetString(1), row.TextOrNull(2), row.GetInt64(3) == 1,
         row.GetString(4),
         new ImportReport(
             row.GetInt64(10), row.GetInt64(11), row.GetInt64(12), row.GetInt64(13), row.GetInt64(14), row.GetInt64(15),
             row.GetInt64(16), row.GetInt64(17), row.GetInt64(18), row.GetInt64(19), row.GetInt64(20), row.GetInt64(21),
             row.GetInt64(22)))
     {
-        RequestedAt = DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(5)),
+        RequestedAt = row.Time(5),
         RequestedBy = row.GetString(6),
-        StartedAt = TimeOf(row, 7),
-        EndedAt = TimeOf(row, 8),
-        Error = row.IsDBNull(9) ? null : row.GetString(9),
+        StartedAt = row.TimeOrNull(7),
+        EndedAt = row.TimeOrNull(8),
+        Error = row.TextOrNull(9),
     };
-
-    private static DateTimeOffset? TimeOf(DbDataReader row, int column) =>
-        row.IsDBNull(column) ? null : DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(column));
 }

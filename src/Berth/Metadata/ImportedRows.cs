@@ -12,7 +12,7 @@ internal static class ImportedRows
     public static ValueTask<TagPlace?> FindTagAsync(Session session, long repositoryId, Tag tag) => session.FirstAsync(
         "SELECT digest, moved_at, moved_by FROM tag WHERE repository_id = $1 AND name = $2",
         row => new TagPlace(
-            row.GetString(0), DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(1)), row.GetString(2)),
+            row.GetString(0), row.Time(1), row.GetString(2)),
         repositoryId, tag.Text);
 
     /// <summary>Records where a tag was before, at the source.</summary>

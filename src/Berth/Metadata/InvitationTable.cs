@@ -73,14 +73,12 @@ internal static class InvitationTable
     public static ValueTask<int> RemoveExpiredAsync(Session session, DateTimeOffset before) =>
         session.RunAsync("DELETE FROM invitation WHERE expires_at < $1", before.ToUnixTimeMilliseconds());
 
-    private static InvitationRow Read(DbDataReader row) => new(row.GetInt64(0), TextOf(row, 1), TextOf(row, 2))
+    private static InvitationRow Read(DbDataReader row) => new(row.GetInt64(0), row.TextOrNull(1), row.TextOrNull(2))
     {
-        Organization = TextOf(row, 3),
-        Role = TextOf(row, 4),
-        CreatedAt = DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(5)),
+        Organization = row.TextOrNull(3),
+        Role = row.TextOrNull(4),
+        CreatedAt = row.Time(5),
         CreatedBy = row.GetString(6),
-        ExpiresAt = DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(7)),
+        ExpiresAt = row.Time(7),
     };
-
-    private static string? TextOf(DbDataReader row, int column) => row.IsDBNull(column) ? null : row.GetString(column);
 }

@@ -48,7 +48,7 @@ internal sealed class JobHistory(Database database)
         {(failedOnly ? "WHERE failures > 0" : "")} ORDER BY due_at, id LIMIT $1
         """,
         row => new QueuedJob(
-            row.GetString(0), TextOf(row, 1), TimeOf(row, 2), row.GetInt64(3), TextOf(row, 4)),
+            row.GetString(0), row.TextOrNull(1), row.Time(2), row.GetInt64(3), row.TextOrNull(4)),
         most), cancellation);
 
     /// <summary>The latest first.</summary>
@@ -59,12 +59,7 @@ internal sealed class JobHistory(Database database)
         {(failedOnly ? "WHERE outcome <> 'done'" : "")} ORDER BY id DESC LIMIT $1
         """,
         row => new EndedJob(
-            row.GetString(0), row.GetString(1), row.GetInt64(2), row.GetString(3), TimeOf(row, 4), TimeOf(row, 5),
-            TextOf(row, 6)),
+            row.GetString(0), row.GetString(1), row.GetInt64(2), row.GetString(3), row.Time(4), row.Time(5),
+            row.TextOrNull(6)),
         most), cancellation);
-
-    private static string? TextOf(DbDataReader row, int column) => row.IsDBNull(column) ? null : row.GetString(column);
-
-    private static DateTimeOffset TimeOf(DbDataReader row, int column) =>
-        DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(column));
 }

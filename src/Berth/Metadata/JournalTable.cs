@@ -117,17 +117,15 @@ internal static class JournalTable
 
     private static JournaledManifest ManifestOf(DbDataReader row) => new(
         row.GetInt64(0), row.GetString(1), row.GetString(2), row.GetString(3), row.GetInt64(4), row.GetString(5),
-        row.IsDBNull(6) ? null : row.GetInt64(6), (byte[])row.GetValue(7));
+        row.NumberOrNull(6), (byte[])row.GetValue(7));
 
     private static JournaledTag TagOf(DbDataReader row) => new(
         row.GetInt64(0), row.GetString(1), row.GetString(2), row.GetString(3), row.GetInt64(4), row.GetString(5),
-        row.GetInt64(6) != 0, row.IsDBNull(7) ? null : row.GetInt64(7));
+        row.GetInt64(6) != 0, row.NumberOrNull(7));
 
     private static JournaledMove MoveOf(DbDataReader row) => new(
-        row.GetInt64(0), row.GetString(1), row.GetString(2), TextOf(row, 3), row.GetInt64(4), row.GetString(5),
-        TextOf(row, 6), TextOf(row, 7));
-
-    private static string? TextOf(DbDataReader row, int column) => row.IsDBNull(column) ? null : row.GetString(column);
+        row.GetInt64(0), row.GetString(1), row.GetString(2), row.TextOrNull(3), row.GetInt64(4), row.GetString(5),
+        row.TextOrNull(6), row.TextOrNull(7));
 }
 
 /// <summary>What a rebuild writes beside what a push writes, from the journal; and what it asks.</summary>

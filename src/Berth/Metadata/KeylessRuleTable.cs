@@ -86,8 +86,8 @@ internal static class KeylessRuleTable
     private static KeylessRuleRow Read(DbDataReader row) => new(
         row.GetInt64(0), row.GetString(1), row.GetString(2), row.GetString(3), row.GetString(4))
     {
-        UserName = row.IsDBNull(5) ? null : row.GetString(5),
-        CreatedAt = DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(6)),
+        UserName = row.TextOrNull(5),
+        CreatedAt = row.Time(6),
         CreatedBy = row.GetString(7),
         Version = row.GetInt64(8),
     };

@@ -136,7 +136,7 @@ internal sealed class ManifestTable(
             """,
             row => new Referrer(
                 Digest.Parse(row.GetString(0)), row.GetString(1), row.GetInt64(2),
-                row.IsDBNull(3) ? null : row.GetString(3), row.IsDBNull(4) ? null : row.GetString(4)),
+                row.TextOrNull(3), row.TextOrNull(4)),
             referrer => (length += referrer.Length) > maxLength && length > referrer.Length,
             id, subject.Text, last, artifactType, count), cancellation);
     }

@@ -66,6 +66,6 @@ internal static class NamespaceTable
             row => row.GetString(0), AccountKinds.Robot, last, count);
 
     private static RepositoryRow Read(DbDataReader row) => new(
-        row.GetString(0), DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(1)),
+        row.GetString(0), row.Time(1),
         Convert.ToInt64(row.GetValue(2)) != 0, Convert.ToInt64(row.GetValue(3)) == 0);
 }

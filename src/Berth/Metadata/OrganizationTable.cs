@@ -91,6 +91,6 @@ internal static class OrganizationTable
     }
 
     private static MemberRow Read(DbDataReader row) => new(
-        row.GetString(0), row.GetString(1), DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(2)),
+        row.GetString(0), row.GetString(1), row.Time(2),
         row.GetString(3));
 }

@@ -88,6 +88,6 @@ internal static class PinTable
     }
 
     private static PinListRow Read(DbDataReader row) => new(
-        row.GetString(0), DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(1)), row.GetString(2),
-        row.IsDBNull(3) ? null : DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(3)), row.GetInt64(4));
+        row.GetString(0), row.Time(1), row.GetString(2),
+        row.TimeOrNull(3), row.GetInt64(4));
 }

@@ -99,10 +99,10 @@ internal static class QuotaTable
             "SELECT links FROM namespace_blob WHERE namespace = $1 AND digest = $2", quota.Scope, digest) == 1;
 
     private static QuotaRow Read(DbDataReader row) => new(
-        row.GetString(0), row.IsDBNull(1) ? null : row.GetInt64(1), row.IsDBNull(2) ? null : row.GetInt64(2),
+        row.GetString(0), row.NumberOrNull(1), row.NumberOrNull(2),
         Convert.ToInt32(row.GetValue(3)), row.GetInt64(6))
     {
-        ChangedAt = DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(4)),
+        ChangedAt = row.Time(4),
         ChangedBy = row.GetString(5),
     };
 }

@@ -103,17 +103,12 @@ internal static class RetentionTable
         """;
 
     private static RetentionRun Read(DbDataReader row) => new(
-        row.GetInt64(0), TextOf(row, 1), TextOf(row, 2), row.GetString(3), row.GetInt64(4), row.GetInt64(5))
+        row.GetInt64(0), row.TextOrNull(1), row.TextOrNull(2), row.GetString(3), row.GetInt64(4), row.GetInt64(5))
     {
-        RequestedAt = DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(6)),
+        RequestedAt = row.Time(6),
         RequestedBy = row.GetString(7),
-        StartedAt = TimeOf(row, 8),
-        EndedAt = TimeOf(row, 9),
-        Error = TextOf(row, 10),
+        StartedAt = row.TimeOrNull(8),
+        EndedAt = row.TimeOrNull(9),
+        Error = row.TextOrNull(10),
     };
-
-    private static string? TextOf(DbDataReader row, int column) => row.IsDBNull(column) ? null : row.GetString(column);
-
-    private static DateTimeOffset? TimeOf(DbDataReader row, int column) =>
-        row.IsDBNull(column) ? null : DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(column));
 }

@@ -58,7 +58,7 @@ internal static class SecondFactorTable
             "SELECT account_id, secret, created_at, is_confirmed, last_step FROM authenticator WHERE account_id = $1",
             row => new AuthenticatorRow(row.GetInt64(0), row.GetFieldValue<byte[]>(1))
             {
-                CreatedAt = TimeOf(row, 2),
+                CreatedAt = row.Time(2),
                 IsConfirmed = row.GetInt64(3) != 0,
                 LastStep = row.GetInt64(4),
             },
@@ -158,11 +158,8 @@ internal static class SecondFactorTable
         new(row.GetString(0), row.GetInt64(1), row.GetString(2), row.GetFieldValue<byte[]>(3))
         {
             SignCount = row.GetInt64(4),
-            CreatedAt = TimeOf(row, 5),
-            UsedAt = row.IsDBNull(6) ? null : TimeOf(row, 6),
-            LastTicketAt = TimeOf(row, 7),
+            CreatedAt = row.Time(5),
+            UsedAt = row.TimeOrNull(6),
+            LastTicketAt = row.Time(7),
         };
-
-    private static DateTimeOffset TimeOf(DbDataReader row, int column) =>
-        DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(column));
 }

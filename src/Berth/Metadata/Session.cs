@@ -46,7 +46,7 @@ internal abstract class Session
 
     /// <summary>Runs a query for one string, or null if there is no row.</summary>
     public ValueTask<string?> TextAsync(string sql, params ReadOnlySpan<object?> parameters) => ReadFirstAsync(
-        Prepare(sql, parameters), null, row => row.IsDBNull(0) ? null : row.GetString(0));
+        Prepare(sql, parameters), null, row => row.TextOrNull(0));
 
     /// <summary>The values of the placeholders in braces in the migrations.</summary>
     public abstract IReadOnlyList<(string Placeholder, string Sql)> Dialect { get; }

@@ -65,10 +65,10 @@ internal static class SessionTable
 
     private static SessionRow Read(DbDataReader row) => new(row.GetString(0), row.GetInt64(1), row.GetString(2))
     {
-        CreatedAt = DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(3)),
-        ExpiresAt = DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(4)),
-        UsedAt = DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(5)),
-        Address = row.IsDBNull(6) ? null : row.GetString(6),
-        Agent = row.IsDBNull(7) ? null : row.GetString(7),
+        CreatedAt = row.Time(3),
+        ExpiresAt = row.Time(4),
+        UsedAt = row.Time(5),
+        Address = row.TextOrNull(6),
+        Agent = row.TextOrNull(7),
     };
 }

@@ -122,7 +122,7 @@ internal static class TagRuleTable
         row.GetInt64(0), row.GetString(1), row.GetString(2),
         JsonSerializer.Deserialize(row.GetString(3), TagRuleJson.Default.TagRuleSpec)!)
     {
-        CreatedAt = DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(4)),
+        CreatedAt = row.Time(4),
         CreatedBy = row.GetString(5),
         Version = row.GetInt64(6),
     };

@@ -124,10 +124,10 @@ internal sealed class TagTable(TimeProvider clock)
             WHERE repository_id = $1 AND name = $2 AND id < $3 ORDER BY id DESC LIMIT $4
             """,
             row => new TagMove(
-                row.GetInt64(0), row.IsDBNull(1) ? null : row.GetString(1),
+                row.GetInt64(0), row.TextOrNull(1),
                 row.IsDBNull(2) ? row.IsDBNull(1) ? TagActions.Delete : TagActions.Push : row.GetString(2),
-                DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(3)), row.GetString(4),
-                row.IsDBNull(5) ? null : row.GetString(5)),
+                row.Time(3), row.GetString(4),
+                row.TextOrNull(5)),
             repositoryId, tag, before, count);
 
     /// <summary>Names of the tags that point to a manifest, or to an index that holds it.</summary>
@@ -161,17 +161,14 @@ internal sealed class TagTable(TimeProvider clock)
 
     private static TagRow Read(DbDataReader row) => new(
         row.GetString(0), row.GetString(1), row.GetString(2),
-        DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(3)), row.GetString(4),
-        DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(5)), row.GetString(6))
+        row.Time(3), row.GetString(4),
+        row.Time(5), row.GetString(6))
     {
-        PulledAt = TimeOf(row, 7),
-        ManifestPulledAt = TimeOf(row, 8),
-        ExpiresAt = TimeOf(row, 9),
+        PulledAt = row.TimeOrNull(7),
+        ManifestPulledAt = row.TimeOrNull(8),
+        ExpiresAt = row.TimeOrNull(9),
         IsPinned = Convert.ToInt64(row.GetValue(10)) != 0,
     };
-
-    private static DateTimeOffset? TimeOf(DbDataReader row, int column) =>
-        row.IsDBNull(column) ? null : DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(column));
 
     /// <summary>The names of all tags and the digests of all manifests of a repository.</summary>
     public static ValueTask<List<string>> ReferencesAsync(Session session, long repositoryId) => session.AllAsync(

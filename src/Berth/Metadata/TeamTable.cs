@@ -110,7 +110,7 @@ internal static class TeamTable
     private static TeamRow Read(DbDataReader row) => new(
         row.GetInt64(0), row.GetInt64(1), row.GetString(2), row.GetString(3))
     {
-        CreatedAt = DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(4)),
+        CreatedAt = row.Time(4),
         CreatedBy = row.GetString(5),
         Version = row.GetInt64(6),
     };

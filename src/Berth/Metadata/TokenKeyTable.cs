@@ -13,7 +13,7 @@ internal static class TokenKeyTable
     public static ValueTask<List<TokenKeyRow>> AllAsync(Session session) => session.AllAsync(
         "SELECT id, private_key, created_at FROM token_key ORDER BY created_at DESC, id",
         row => new TokenKeyRow(
-            row.GetString(0), row.GetFieldValue<byte[]>(1), DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(2))));
+            row.GetString(0), row.GetFieldValue<byte[]>(1), row.Time(2)));
 
     /// <summary>Adds a key, unless another node has added one since a time.</summary>
     public static async ValueTask AddUnlessAsync(Session session, TokenKeyRow key, DateTimeOffset since) =>

@@ -126,12 +126,12 @@ internal static class TokenTable
         row.GetInt64(0), row.GetInt64(1), row.GetString(2), row.GetString(3))
     {
         Hint = row.GetString(4),
-        Actions = row.IsDBNull(5) ? null : row.GetString(5),
-        Patterns = row.IsDBNull(6) ? null : row.GetString(6),
-        CreatedAt = DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(7)),
+        Actions = row.TextOrNull(5),
+        Patterns = row.TextOrNull(6),
+        CreatedAt = row.Time(7),
         CreatedBy = row.GetString(8),
-        ExpiresAt = row.IsDBNull(9) ? null : DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(9)),
-        UsedAt = row.IsDBNull(10) ? null : DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(10)),
-        UsedFrom = row.IsDBNull(11) ? null : row.GetString(11),
+        ExpiresAt = row.TimeOrNull(9),
+        UsedAt = row.TimeOrNull(10),
+        UsedFrom = row.TextOrNull(11),
     };
 }

@@ -368,11 +368,11 @@ internal static class TrashTable
 
     private static TrashRow Read(DbDataReader row) => new(
         row.GetInt64(0), row.GetInt64(1), row.GetString(2), row.GetString(3), row.GetString(4),
-        row.IsDBNull(5) ? null : row.GetString(5), row.GetString(6))
+        row.TextOrNull(5), row.GetString(6))
     {
-        DeletedAt = DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(7)),
+        DeletedAt = row.Time(7),
         DeletedBy = row.GetString(8),
-        PurgeAt = DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(9)),
+        PurgeAt = row.Time(9),
         IsPublic = Convert.ToInt64(row.GetValue(10)) != 0,
     };
 }

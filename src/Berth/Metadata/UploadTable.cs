@@ -175,7 +175,7 @@ internal sealed class UploadTable(Database database, RepositoryTable repositorie
     private static UploadRow Read(UploadId id, DbDataReader row) =>
         RepositoryName.TryParse(row.GetString(3), out var name)
             ? new UploadRow(
-                id, name, Enum.Parse<DigestAlgorithm>(row.GetString(0)), row.IsDBNull(1) ? null : row.GetString(1),
-                row.GetInt64(2), DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(4)))
+                id, name, Enum.Parse<DigestAlgorithm>(row.GetString(0)), row.TextOrNull(1),
+                row.GetInt64(2), row.Time(4))
             : throw new InvalidDataException($"upload {id} belongs to an invalid repository name");
 }

@@ -12,7 +12,6 @@ internal sealed class TagRule
 
     private const double MaxSeconds = 100d * 365 * 24 * 3600;
 
-
     private readonly List<TagPattern> tags;
     private readonly List<TagPattern> except;
     private readonly TagPattern? groupBy;
