@@ -36,7 +36,7 @@ internal sealed class TagIntake(RepositoryChanges changes, TagTable tags, TagRul
     /// <param name="wanted">The tags, at most a batch.</param>
     /// <param name="overwrites">Whether tags move that somebody has pushed here.</param>
     /// <param name="cancellation">Cancels, unless the commit has begun.</param>
-    /// <exception cref="QuotaExceededException">There would be more tags than allowed; none of them was taken.</exception>
+    /// <exception cref="QuotaExceededException">There would be more tags than allowed: none was taken.</exception>
     public async Task<TagIntakeResult> TakeAsync(
         RepositoryName repository, IReadOnlyList<ImportedTag> wanted, bool overwrites, CancellationToken cancellation)
     {
