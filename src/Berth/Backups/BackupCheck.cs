@@ -105,8 +105,6 @@ internal sealed class BackupCheck(
                     page, new ParallelOptions { MaxDegreeOfParallelism = Parallel, CancellationToken = cancellation },
                     async (blob, stop) => Add(await FaultOfAsync(blob, stop)));
             }
-
-            if (count != manifest.Blobs) Add($"its list names {count} of {manifest.Blobs} blobs");
         }
         catch (InvalidDataException e)
         {
