@@ -35,7 +35,8 @@ internal static class BackupPlaceCommands
             var isLast = (await opened.FindAllAsync(cancellation)).TrueForAll(
                 one => one.Name == name || one.Manifest is null);
             var text = found.Manifest is null ? $"backup {name}" : RestoreCommand.TextOf(found);
-            var what = $"This removes {text} from {opened.Name}, for good." + (isLast ? " No other backup there can be restored." : "");
+            var what = $"This removes {text} from {opened.Name}, for good."
+                + (isLast ? " No other backup there can be restored." : "");
             if (parsed.GetValue(dryRun))
             {
                 Console.WriteLine($"{what} Nothing was changed.");

@@ -22,7 +22,7 @@ public sealed class BackupPlaceTests
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
-    /// <summary>A list that still reads well, but names another blob, so that the one needed looks like garbage.</summary>
+    /// <summary>A list that reads well, but names another blob: the one that is needed looks like garbage.</summary>
     [Fact]
     public async Task A_damaged_list_of_blobs_removes_and_skips_nothing()
     {
