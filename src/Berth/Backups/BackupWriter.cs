@@ -146,7 +146,7 @@ internal sealed class BackupWriter(
         var fault = "it is missing";
         try
         {
-            using var content = await store.OpenAsync(blob.Digest, cancellation);
+            using var content = await OpenAsync(blob.Digest, cancellation);
             if (content is not null)
             {
                 await BlobCopy.RunAsync(content, blob.Digest, place.Blobs, cancellation);
@@ -160,6 +160,25 @@ internal sealed class BackupWriter(
 
         if (await IsNeededAsync(snapshot, blob.Digest, cancellation)) Miss($"blob {blob.Digest}: {fault}");
         return null;
+    }
+
+    /// <exception cref="DamagedSourceException">This one can't be opened, but the store answers for others.</exception>
+    private async Task<BlobContent?> OpenAsync(Digest digest, CancellationToken cancellation)
+    {
+        try
+        {
+            return await store.OpenAsync(digest, cancellation);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            if (e is StoreUnavailableException
+                && await store.FindProblemAsync(forPulls: true, cancellation) is not null)
+            {
+                throw;
+            }
+
+            throw new DamagedSourceException($"it can't be opened: {e.Message}", e);
+        }
     }
 
     private ListedBlob Count(ListedBlob blob, bool isNew)

@@ -142,7 +142,8 @@ public sealed class ScheduledBackupTests : IAsyncLifetime
                 return 0;
             },
             Stop);
-        Assert.Contains("because a backup is being made", (await WaitAsync(1, "damaged")).GetProperty("error").GetString());
+        var damaged = await WaitAsync(1, "damaged");
+        Assert.Contains("because a backup is being made", damaged.GetProperty("error").GetString());
         Assert.True(File.Exists(blob));
         var hex = (await opened.FindAllAsync(Stop))[0].Manifest!.List.Parsed.Hex;
         var list = Path.Combine(place, "blobs", "sha256", hex[..2], hex);
