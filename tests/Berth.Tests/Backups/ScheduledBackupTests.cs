@@ -118,7 +118,7 @@ public sealed class ScheduledBackupTests : IAsyncLifetime
             Assert.InRange(++turns, 1, 20);
         }
         while (await database.ReadAsync(s => ScrubTable.FindAsync(s, ScrubTable.OfBackups), Stop) is
-            { EndedAt: null });
+        { EndedAt: null });
         Assert.InRange(turns, 3, 20);
         await WaitAsync(1, "damaged");
         Assert.Contains(registry.Log, line => line.Contains($"blob {Image.Layers[0].Digest} ")
