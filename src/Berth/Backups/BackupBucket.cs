@@ -16,15 +16,18 @@ internal sealed class BackupBucket : BackupPlace
 
     private static readonly TimeSpan LockLife = TimeSpan.FromMinutes(2);
 
-    private readonly S3Objects objects;
+    private readonly ObjectStore objects;
     private readonly ObjectBlobStore blobs;
+    private readonly TimeProvider clock;
     private readonly string work = Path.Combine(
         Path.GetTempPath(), $"berth-backup-{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(IdBytes))}");
 
-    public BackupBucket(S3Settings settings, ILogger<ObjectBlobStore> log)
+    private RenewedLease? lease;
+
+    public BackupBucket(ObjectStore objects, TimeProvider clock, ILogger<ObjectBlobStore> log)
     {
-        objects = new S3Objects(settings, TimeProvider.System, log);
-        blobs = new ObjectBlobStore(objects, TimeProvider.System, log);
+        (this.objects, this.clock) = (objects, clock);
+        blobs = new ObjectBlobStore(objects, clock, log);
     }
 
     public override string Name => objects.Name;
@@ -55,18 +58,40 @@ internal sealed class BackupBucket : BackupPlace
         Func<CancellationToken, Task<T>> work, CancellationToken cancellation)
     {
         var key = Locks + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(IdBytes));
-        Task WriteLockAsync(CancellationToken stop) => WriteAsync(key, "held\n"u8.ToArray(), stop);
+        var held = new RenewedLease(LockLife, clock);
         await WriteLockAsync(cancellation);
         try
         {
             await RequireAloneAsync(key, cancellation);
-            return await RenewedLease.RunAsync(WriteLockAsync, LockLife, TimeProvider.System, work, cancellation);
+            lease = held;
+            return await held.RunAsync(
+                RenewAsync,
+                async stop =>
+                {
+                    var done = await work(stop);
+                    held.RequireHeld();
+                    return done;
+                },
+                cancellation);
         }
         finally
         {
+            lease = null;
             await objects.DeleteAsync(key, CancellationToken.None);
         }
+
+        Task WriteLockAsync(CancellationToken stop) => WriteAsync(key, "held\n"u8.ToArray(), stop);
+
+        // Whoever took the lock for abandoned has removed it.
+        async Task RenewAsync(CancellationToken stop)
+        {
+            if (await objects.FindAsync(key, stop) is null)
+                throw new LeaseLostException($"the lock of {Name} was taken over");
+            await WriteLockAsync(stop);
+        }
     }
+
+    public override void RequireStillAlone() => lease?.RequireHeld();
 
     public override ValueTask DisposeAsync()
     {
@@ -100,13 +125,13 @@ internal sealed class BackupBucket : BackupPlace
     private async Task RequireAloneAsync(string key, CancellationToken cancellation)
     {
         var locks = await objects.ListAsync(Locks, cancellation).ToListAsync(cancellation);
-        var now = locks.Find(one => one.Key == key)?.WrittenAt ?? TimeProvider.System.GetUtcNow();
+        var now = locks.Find(one => one.Key == key)?.WrittenAt ?? clock.GetUtcNow();
         foreach (var other in locks.Where(one => one.Key != key))
         {
             var age = now - other.WrittenAt;
             if (age < LockLife)
             {
-                throw new InvalidDataException(
+                throw new PlaceInUseException(
                     $"another backup is being written to {Name}: wait until it has ended. If it was killed, it counts "
                     + $"as ended in {(LockLife - age).TotalSeconds:F0} seconds");
             }

@@ -19,9 +19,7 @@ internal sealed record CheckedBackup(string Name, BackupManifest? Manifest, IRea
 /// <param name="place">Where they lie.</param>
 /// <param name="isQuick">Whether blobs are not read.</param>
 /// <param name="mayChange">Whether altered blobs are moved.</param>
-/// <param name="pace">Called with the length of each piece that was read; may wait.</param>
-internal sealed class BackupCheck(
-    BackupPlace place, bool isQuick, bool mayChange, Func<int, CancellationToken, ValueTask>? pace = null)
+internal sealed class BackupCheck(BackupPlace place, bool isQuick, bool mayChange)
 {
     private const int Parallel = 8;
     private const int NamedFaults = 20;
@@ -38,7 +36,7 @@ internal sealed class BackupCheck(
         var found = (await place.FindAllAsync(cancellation)).FindAll(one => names?.Contains(one.Name) ?? true);
         Progress.BytesToDo = Math.Max(1, found.Max(one => one.Manifest?.Bytes) ?? 1);
         Progress.Step = isQuick ? "Looking" : "Reading";
-        if (!isQuick) await ReadAllAsync(cancellation);
+        if (!isQuick) await ReadAllAsync(found, cancellation);
         var done = new List<CheckedBackup>();
         foreach (var backup in found)
         {
@@ -53,35 +51,26 @@ internal sealed class BackupCheck(
         return done;
     }
 
-    private async Task ReadAllAsync(CancellationToken cancellation)
+    private async Task ReadAllAsync(List<FoundBackup> found, CancellationToken cancellation)
     {
-        var parallel = new ParallelOptions
-        {
-            MaxDegreeOfParallelism = pace is null ? Parallel : 1,
-            CancellationToken = cancellation,
-        };
+        // What names the blobs stays where it is: the next backup writes it again if it is altered, and until then a
+        // damaged list is better than none.
+        var named = found.Select(one => one.Manifest).OfType<BackupManifest>()
+            .SelectMany(one => new[] { one.Metadata.Parsed, one.List.Parsed }).ToHashSet();
+        var parallel = new ParallelOptions { MaxDegreeOfParallelism = Parallel, CancellationToken = cancellation };
         await System.Threading.Tasks.Parallel.ForEachAsync(
-            place.Blobs.ListAsync(cancellation), parallel,
-            async (digest, stop) => await ReadAsync(digest, stop));
-    }
-
-    private async Task ReadAsync(Digest digest, CancellationToken cancellation)
-    {
-        try
-        {
-            using var content = await place.Blobs.OpenAsync(digest, cancellation);
-            if (content is null) return;
-            var found = await content.ComputeDigestAsync(digest.Algorithm, _ => { }, cancellation);
-            Progress.Add(content.Length);
-            if (pace is not null) await pace((int)Math.Min(content.Length, int.MaxValue), cancellation);
-            if (found == digest) return;
-            Note(digest, $"blob {digest} is altered: its content has the digest {found}");
-            if (mayChange) await place.Blobs.QuarantineAsync(digest, content, cancellation);
-        }
-        catch (IOException e) when (e is not StoreUnavailableException)
-        {
-            Note(digest, $"blob {digest} can't be read: {e.Message}");
-        }
+            place.Blobs.ListAsync(cancellation), parallel, async (digest, stop) =>
+            {
+                var (_, fault) = await new BlobReading(place, digest).RunAsync(
+                    async content =>
+                    {
+                        var computed = await content.ComputeDigestAsync(digest.Algorithm, _ => { }, stop);
+                        Progress.Add(content.Length);
+                        return (computed, null, content.Length);
+                    },
+                    mayChange && !named.Contains(digest), stop);
+                if (fault is not null) Note(digest, fault);
+            });
     }
 
     private void Note(Digest digest, string fault)
@@ -91,22 +80,16 @@ internal sealed class BackupCheck(
 
     private async Task<List<string>> FindFaultsAsync(BackupManifest manifest, CancellationToken cancellation)
     {
-        var faults = new List<string>();
-        var count = 0L;
-        await LookAsync("its metadata", manifest.Metadata);
-        await LookAsync("its list of blobs", manifest.List);
+        var faults = await FindFileFaultsAsync(manifest, cancellation);
         if (faults.Count > 0) return faults;
         try
         {
             await foreach (var page in BlobList.ReadAsync(place, manifest, cancellation).Chunk(1000))
             {
-                count += page.Length;
                 await System.Threading.Tasks.Parallel.ForEachAsync(
                     page, new ParallelOptions { MaxDegreeOfParallelism = Parallel, CancellationToken = cancellation },
                     async (blob, stop) => Add(await FaultOfAsync(blob, stop)));
             }
-
-            if (count != manifest.Blobs) Add($"its list names {count} of {manifest.Blobs} blobs");
         }
         catch (InvalidDataException e)
         {
@@ -122,21 +105,43 @@ internal sealed class BackupCheck(
                 if (fault is not null && faults.Count < NamedFaults) faults.Add(fault);
             }
         }
+    }
 
-        // These two are small beside the blobs: they are read even if the check is quick.
+    /// <summary>
+    /// What is wrong with the two files that say what a backup has. They are small beside the blobs, and read even if
+    /// the check is quick.
+    /// </summary>
+    public async Task<List<string>> FindFileFaultsAsync(BackupManifest manifest, CancellationToken cancellation)
+    {
+        var faults = new List<string>();
+        await LookAsync("its metadata", manifest.Metadata);
+        await LookAsync("its list of blobs", manifest.List);
+        return faults;
+
         async Task LookAsync(string what, BackupFile file)
         {
-            using var content = await place.Blobs.OpenAsync(file.Parsed, cancellation);
-            if (content is null) Add($"{what} is missing");
-            else if (await content.ComputeDigestAsync(DigestAlgorithm.Sha256, _ => { }, cancellation) != file.Parsed)
-                Add($"{what} is altered");
+            var (_, fault) = await new BlobReading(place, file.Parsed).RunAsync(
+                async content => (
+                    await content.ComputeDigestAsync(DigestAlgorithm.Sha256, _ => { }, cancellation), null, 0),
+                mayChange: false, cancellation);
+            if (fault is not null) faults.Add($"{what}: {fault}");
         }
     }
 
+    /// <summary>A blob that can't be looked at keeps no other from being looked at.</summary>
     private async Task<string?> FaultOfAsync(ListedBlob blob, CancellationToken cancellation)
     {
         if (altered.TryGetValue(blob.Digest, out var fault)) return fault;
-        var length = await place.Blobs.LengthOfAsync(blob.Digest, cancellation);
+        long? length;
+        try
+        {
+            length = await place.Blobs.LengthOfAsync(blob.Digest, cancellation);
+        }
+        catch (Exception e) when (e is IOException and not StoreUnavailableException or UnauthorizedAccessException)
+        {
+            return $"blob {blob.Digest} can't be read: {e.Message}";
+        }
+
         if (isQuick && length is not null && length == blob.Bytes) Progress.Add(blob.Bytes);
         return length is null ? $"blob {blob.Digest} is missing"
             : length != blob.Bytes ? $"blob {blob.Digest} has {length} of {blob.Bytes} bytes" : null;

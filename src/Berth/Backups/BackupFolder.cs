@@ -37,10 +37,15 @@ internal sealed class BackupFolder(string root) : BackupPlace
         }
         catch (IOException e) when (e.HResult is 11 or unchecked((int)0x80070020))
         {
-            throw new InvalidDataException($"another backup is being written to {root}: wait until it has ended", e);
+            throw new PlaceInUseException($"another backup is being written to {root}: wait until it has ended", e);
         }
 
         await using (held) return await work(cancellation);
+    }
+
+    /// <summary>The kernel keeps the lock while the process lives, even if it is suspended.</summary>
+    public override void RequireStillAlone()
+    {
     }
 
     public override ValueTask DisposeAsync() => ValueTask.CompletedTask;

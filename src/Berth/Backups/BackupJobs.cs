@@ -51,16 +51,19 @@ internal sealed class RequestedBackupJob(RegistryBackups backups, Database datab
     }
 }
 
-/// <summary>Reads all backups again, every <c>storage.maintenance.backup.checkinterval</c>.</summary>
-internal sealed class CheckBackupsJob(RegistryBackups backups, BackupSettings settings) : Job
+/// <summary>
+/// Reads all backups again, every <c>storage.maintenance.backup.checkinterval</c>, a turn at a time.
+/// </summary>
+internal sealed class CheckBackupsJob(RegistryBackups backups) : Job
 {
     public override string Kind => "check-backups";
 
     public override Lane Lane => Lane.Heavy;
 
-    public override Schedule Schedule { get; } = Schedule.Every(settings.CheckInterval);
+    public override Schedule Schedule { get; } = Schedule.Every(TimeSpan.FromMinutes(1));
 
-    public override TimeSpan TimeLimit => TimeSpan.FromDays(30);
+    /// <summary>A turn ends after minutes, but reads a damaged blob once more, whole.</summary>
+    public override TimeSpan TimeLimit => TimeSpan.FromDays(2);
 
     public override Task RunAsync(string payload, CancellationToken cancellation) => backups.CheckAsync(cancellation);
 }

@@ -38,6 +38,15 @@ internal sealed record BackupManifest(
 {
     public const int KnownFormat = 1;
 
+    /// <summary>The mark of the registry that made it; null in backups from before they had one.</summary>
+    public string? Registry { get; init; }
+
+    /// <summary>Its number in its place, which tells what is newest: clocks jump. 0 if it has none.</summary>
+    public long Sequence { get; init; }
+
+    /// <summary>The first of the <see cref="Missing"/> blobs, each with the reason.</summary>
+    public IReadOnlyList<string>? Lacking { get; init; }
+
     /// <summary>JSON in one line, and its digest in the next.</summary>
     public byte[] Write()
     {

@@ -11,10 +11,14 @@ namespace Berth.Backups;
 /// <param name="Fault">Why not.</param>
 internal sealed record FoundBackup(string Name, BackupManifest? Manifest, string? Fault);
 
+/// <summary>Somebody else writes to the place.</summary>
+internal sealed class PlaceInUseException(string message, Exception? cause = null) : IOException(message, cause);
+
 /// <summary>
 /// Where backups lie, a folder or a bucket:
 /// <code>
 /// berth.backup                says that it is such a place
+/// berth.registry              the mark of the registry whose backups these are
 /// backups/20261126T030000Z    the manifest of a backup, written last
 /// blobs/sha256/ab/abcdef…     what the backups need, each once: blobs, lists of blobs, metadata
 /// </code>
@@ -23,6 +27,7 @@ internal abstract class BackupPlace : IAsyncDisposable
 {
     private const string MarkerKey = "berth.backup";
     private const string MarkerText = "berth backup ";
+    private const string OwnerKey = "berth.registry";
     private const string Manifests = "backups/";
     private const string NameFormat = "yyyyMMdd'T'HHmmss'Z'";
     private const int MostBytes = 64 * 1024;
@@ -48,7 +53,9 @@ internal abstract class BackupPlace : IAsyncDisposable
         CancellationToken cancellation)
     {
         BackupPlace opened = place.StartsWith("s3://", StringComparison.Ordinal)
-            ? new BackupBucket(BackupBucket.SettingsOf(place, storage), log)
+            ? new BackupBucket(
+                new S3Objects(BackupBucket.SettingsOf(place, storage), TimeProvider.System, log), TimeProvider.System,
+                log)
             : new BackupFolder(Path.GetFullPath(place));
         try
         {
@@ -82,7 +89,7 @@ internal abstract class BackupPlace : IAsyncDisposable
             if (await FindAsync(name, cancellation) is { } backup) found.Add(backup);
         }
 
-        return found;
+        return InOrder(found);
     }
 
     /// <summary>A backup by its name; null if there is none.</summary>
@@ -100,28 +107,80 @@ internal abstract class BackupPlace : IAsyncDisposable
         }
     }
 
-    /// <summary>Adds a backup. Everything that it names is there already.</summary>
-    /// <returns>Its name.</returns>
-    public async Task<string> AddAsync(BackupManifest manifest, CancellationToken cancellation)
+    /// <summary>Adds a backup as the newest one. Everything that it names is there already.</summary>
+    public async Task<FoundBackup> AddAsync(BackupManifest manifest, CancellationToken cancellation)
     {
+        var latest = (await FindAllAsync(cancellation)).Max(one => one.Manifest?.Sequence) ?? 0;
+        manifest = manifest with { Sequence = latest + 1 };
+
         // One a second is enough for everybody but tests.
         for (var time = manifest.StartedAt; ; time += TimeSpan.FromSeconds(1))
         {
             var name = time.UtcDateTime.ToString(NameFormat, CultureInfo.InvariantCulture);
             if (await ReadAsync(Manifests + name, MostBytes, cancellation) is not null) continue;
+            RequireStillAlone();
             await WriteAsync(Manifests + name, manifest.Write(), cancellation);
-            return name;
+            return new FoundBackup(name, manifest, Fault: null);
         }
     }
 
     /// <summary>Removes a backup, but not what it needs: others may need it too.</summary>
-    public Task RemoveAsync(string name, CancellationToken cancellation) =>
-        DeleteAsync(Manifests + name, cancellation);
+    public Task RemoveAsync(string name, CancellationToken cancellation)
+    {
+        RequireStillAlone();
+        return DeleteAsync(Manifests + name, cancellation);
+    }
+
+    /// <summary>
+    /// Makes sure that the backups here are a registry's own, before it adds to them or removes any: another one would
+    /// remove them as its old ones. Called under the lock.
+    /// </summary>
+    /// <param name="registry">The registry's mark.</param>
+    /// <param name="cancellation">Cancels.</param>
+    /// <exception cref="InvalidDataException">They are another's.</exception>
+    public async Task RequireOwnerAsync(string registry, CancellationToken cancellation)
+    {
+        var owner = await FindOwnerAsync(cancellation);
+        if (owner is null)
+        {
+            await OwnAsync(registry, cancellation);
+            return;
+        }
+
+        if (owner == registry) return;
+        throw new InvalidDataException(
+            $"the backups in {Name} are those of another registry: its mark is {owner}, and this one's is {registry}. "
+            + "Name another place; or, if this registry has taken the place of that one, run `berth backup adopt` "
+            + "(docs/backup.md)");
+    }
+
+    /// <summary>The mark of the registry whose backups these are; null if there are none yet.</summary>
+    public async Task<string?> FindOwnerAsync(CancellationToken cancellation)
+    {
+        if (await ReadAsync(OwnerKey, MostBytes, cancellation) is { } owner)
+            return Encoding.UTF8.GetString(owner).Trim();
+        return (await FindAllAsync(cancellation)).Find(one => one.Manifest?.Registry is not null)?.Manifest!.Registry;
+    }
+
+    /// <summary>Makes the place a registry's, whoever's it was. Called under the lock.</summary>
+    public Task OwnAsync(string registry, CancellationToken cancellation)
+    {
+        RequireStillAlone();
+        return WriteAsync(OwnerKey, Encoding.UTF8.GetBytes(registry + "\n"), cancellation);
+    }
 
     /// <summary>Runs work while nobody else writes here.</summary>
-    /// <exception cref="InvalidDataException">Somebody else does.</exception>
+    /// <exception cref="PlaceInUseException">Somebody else does.</exception>
+    /// <exception cref="IOException">The lock was lost meanwhile.</exception>
     public abstract Task<T> RunAloneAsync<T>(
         Func<CancellationToken, Task<T>> work, CancellationToken cancellation);
+
+    /// <summary>
+    /// Called within <see cref="RunAloneAsync"/> before each deletion, and before what makes a backup count: a process
+    /// that was suspended for a while may have lost the lock unseen.
+    /// </summary>
+    /// <exception cref="IOException">The lock was lost.</exception>
+    public abstract void RequireStillAlone();
 
     public abstract ValueTask DisposeAsync();
 
@@ -136,6 +195,21 @@ internal abstract class BackupPlace : IAsyncDisposable
 
     /// <summary>Called once it is known to be, or to become, such a place.</summary>
     protected abstract void Begin(bool mayCreate);
+
+    /// <summary>The newest first. What can't be read has its place by its name.</summary>
+    private static List<FoundBackup> InOrder(List<FoundBackup> byName)
+    {
+        var highest = 0L;
+        var placed = new List<(FoundBackup Backup, long Sequence)>();
+        foreach (var backup in Enumerable.Reverse(byName))
+        {
+            highest = Math.Max(highest, backup.Manifest?.Sequence ?? 0);
+            placed.Add((backup, backup.Manifest?.Sequence ?? highest));
+        }
+
+        return [.. placed.OrderByDescending(one => one.Sequence)
+            .ThenByDescending(one => one.Backup.Name, StringComparer.Ordinal).Select(one => one.Backup)];
+    }
 
     private static bool IsName(string name) => DateTimeOffset.TryParseExact(
         name, NameFormat, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out _);

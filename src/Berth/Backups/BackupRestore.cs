@@ -13,7 +13,7 @@ internal sealed record RestoredBackup(IReadOnlyList<ComparedTable> Tables, IRead
 /// <summary>
 /// Brings a registry back from a backup, into an empty database and an empty store:
 /// <code>
-/// are both empty? ► mark them ► blobs, each checked as it arrives ► metadata in one transaction ► compare ► commit
+/// servers stopped? ► both empty? ► mark them ► blobs, each checked as it arrives ► metadata ► compare ► commit
 /// </code>
 /// If anything fails before the end, the database is still empty, and the restore can be run again: blobs that came
 /// before are kept.
@@ -32,11 +32,14 @@ internal sealed class BackupRestore(
 
     /// <param name="skipsDamaged">Whether what is whole is restored although something is not.</param>
     /// <param name="cancellation">Cancels.</param>
+    /// <exception cref="DatabaseInUseException">A server uses the target: known at once, and kept out at the end.
+    /// </exception>
     /// <exception cref="InvalidDataException">The target is not empty, or the backup is damaged or of a newer Berth.
     /// </exception>
     public async Task<RestoredBackup> RunAsync(bool skipsDamaged, CancellationToken cancellation)
     {
         Progress.BytesToDo = Math.Max(1, manifest.Bytes);
+        await database.RequireUnusedAsync(cancellation);
         await RequireEmptyAsync(database, cancellation);
         await RequireEmptyStoreAsync(cancellation);
         await new StoreIdentity(database, store, clock).RequireAsync(mayWrite: true, cancellation);

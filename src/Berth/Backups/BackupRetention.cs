@@ -26,17 +26,44 @@ internal sealed class BackupRetention(BackupPlace place, TimeProvider clock)
             throw new InvalidDataException($"backup {unreadable.Name} can't be read, so nothing is removed beside it");
         var (kept, going) = Choose(all, keep);
 
-        // Nothing goes unless all lists can be read.
-        foreach (var manifest in kept.Select(one => one.Manifest!))
+        foreach (var backup in kept) await RequireListAsync(backup, cancellation);
+        foreach (var backup in going) await place.RemoveAsync(backup.Name, cancellation);
+        return ([.. going.Select(backup => backup.Name)], await SweepAsync(kept, cancellation));
+    }
+
+    /// <summary>Removes one backup, also one that is damaged, and then what no other needs.</summary>
+    /// <returns>How many bytes went with it; and why none did, if another backup can't be read.</returns>
+    public async Task<(long Bytes, string? Fault)> RemoveAsync(string name, CancellationToken cancellation)
+    {
+        await place.RemoveAsync(name, cancellation);
+        var kept = await place.FindAllAsync(cancellation);
+        if (kept.Find(one => one.Manifest is null) is { } unreadable)
+            return (0, $"backup {unreadable.Name} can't be read, so nobody can tell which blobs it needs");
+        try
         {
-            await foreach (var _ in BlobList.ReadAsync(place, manifest, cancellation))
+            foreach (var backup in kept) await RequireListAsync(backup, cancellation);
+            return (await SweepAsync(kept, cancellation), null);
+        }
+        catch (InvalidDataException e)
+        {
+            return (0, e.Message);
+        }
+    }
+
+    /// <summary>Nothing goes unless all lists can be read, and are as they were written.</summary>
+    private async Task RequireListAsync(FoundBackup backup, CancellationToken cancellation)
+    {
+        try
+        {
+            await foreach (var _ in BlobList.ReadAsync(place, backup.Manifest!, cancellation))
             {
                 // Reading is the check.
             }
         }
-
-        foreach (var backup in going) await place.RemoveAsync(backup.Name, cancellation);
-        return ([.. going.Select(backup => backup.Name)], await SweepAsync(kept, cancellation));
+        catch (InvalidDataException e)
+        {
+            throw new InvalidDataException($"backup {backup.Name}: {e.Message}, so nothing is removed beside it", e);
+        }
     }
 
     private (List<FoundBackup> Kept, List<FoundBackup> Going) Choose(List<FoundBackup> all, KeptBackups keep)
@@ -79,6 +106,7 @@ internal sealed class BackupRetention(BackupPlace place, TimeProvider clock)
             {
                 if (!IsIn(digest) || needed.Contains(digest)) continue;
                 freed += await place.Blobs.LengthOfAsync(digest, cancellation) ?? 0;
+                place.RequireStillAlone();
                 await place.Blobs.DeleteAsync(digest, cancellation);
             }
         }

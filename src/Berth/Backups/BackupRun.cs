@@ -47,10 +47,12 @@ internal sealed class BackupRun(
         try
         {
             await WriteAsync(row, cancellation);
+            var registry = await MarkOfAsync(database, cancellation);
             return await place.RunAloneAsync(
                 async stop =>
                 {
-                    var made = await writer.RunAsync(stop);
+                    await place.RequireOwnerAsync(registry, stop);
+                    var made = await writer.RunAsync(registry, stop);
                     row = Made(row, made.Name, made.Manifest!);
                     await WriteAsync(row, stop);
                     var (removed, freed) = await RemoveOldAsync(keep, made.Manifest!, stop);
@@ -73,6 +75,13 @@ internal sealed class BackupRun(
             throw;
         }
     }
+
+    /// <summary>The mark of a registry, which tells its backups from those of others.</summary>
+    /// <exception cref="InvalidDataException">It has none.</exception>
+    public static async Task<string> MarkOfAsync(Database database, CancellationToken cancellation) =>
+        (await database.ReadAsync(StoreMarkTable.FindAsync, cancellation))?.Mark
+        ?? throw new InvalidDataException(
+            $"{database.Name} and its blobs have no mark yet: start the server once, which gives them one");
 
     /// <summary>
     /// An older backup may have what this one lacks, so then all stay. A backup that was made is made, whatever becomes

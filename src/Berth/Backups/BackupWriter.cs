@@ -20,7 +20,10 @@ internal sealed class BackupWriter(
 {
     private const int BlobsPerPage = 1000;
     private const int Parallel = 8;
-    private const int NamedMissing = 10;
+    /// <summary>A manifest has 64 KiB.</summary>
+    private const int NamedMissing = 100;
+
+    private const int LongestReason = 300;
 
     private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
@@ -37,18 +40,21 @@ internal sealed class BackupWriter(
     public IReadOnlyList<string> Missing => missing;
 
     /// <summary>Called under the lock of the place.</summary>
+    /// <param name="registry">The registry's mark.</param>
+    /// <param name="cancellation">Cancels.</param>
     /// <returns>The new backup.</returns>
     /// <exception cref="InvalidDataException">The metadata can't be copied.</exception>
     /// <exception cref="IOException">The place is full or away, or the registry's store is.</exception>
-    public async Task<FoundBackup> RunAsync(CancellationToken cancellation)
+    public async Task<FoundBackup> RunAsync(string registry, CancellationToken cancellation)
     {
         Clear();
         try
         {
             await place.Blobs.RemoveOrphansAsync(
                 DateTimeOffset.MaxValue, _ => ValueTask.FromResult(false), cancellation);
-            var manifest = await StoreHold.RunAsync(database, clock, CopyAsync, cancellation);
-            return new FoundBackup(await place.AddAsync(manifest, cancellation), manifest, Fault: null);
+            var manifest = await StoreHold.RunAsync(
+                database, clock, stop => CopyAsync(registry, stop), cancellation);
+            return await place.AddAsync(manifest, cancellation);
         }
         finally
         {
@@ -63,7 +69,7 @@ internal sealed class BackupWriter(
         if (Directory.Exists(place.WorkFolder)) Directory.Delete(place.WorkFolder, recursive: true);
     }
 
-    private async Task<BackupManifest> CopyAsync(CancellationToken cancellation)
+    private async Task<BackupManifest> CopyAsync(string registry, CancellationToken cancellation)
     {
         var startedAt = clock.GetUtcNow();
         Directory.CreateDirectory(place.WorkFolder, Private | UnixFileMode.UserExecute);
@@ -85,7 +91,11 @@ internal sealed class BackupWriter(
         return new BackupManifest(
             BackupManifest.KnownFormat, typeof(BackupWriter).Assembly.GetName().Version!.ToString(fieldCount: 3),
             Migrations.Known[^1].Number, startedAt, clock.GetUtcNow(), files.Item1, files.Item2,
-            counts.Repositories, counts.Tags, counts.Manifests, blobs, bytes, newBlobs, newBytes, missingCount);
+            counts.Repositories, counts.Tags, counts.Manifests, blobs, bytes, newBlobs, newBytes, missingCount)
+        {
+            Registry = registry,
+            Lacking = missing,
+        };
     }
 
     private async Task<(long Repositories, long Tags, long Manifests)> CopyMetadataAsync(
@@ -136,7 +146,7 @@ internal sealed class BackupWriter(
         var fault = "it is missing";
         try
         {
-            using var content = await store.OpenAsync(blob.Digest, cancellation);
+            using var content = await OpenAsync(blob.Digest, cancellation);
             if (content is not null)
             {
                 await BlobCopy.RunAsync(content, blob.Digest, place.Blobs, cancellation);
@@ -150,6 +160,25 @@ internal sealed class BackupWriter(
 
         if (await IsNeededAsync(snapshot, blob.Digest, cancellation)) Miss($"blob {blob.Digest}: {fault}");
         return null;
+    }
+
+    /// <exception cref="DamagedSourceException">This one can't be opened, but the store answers for others.</exception>
+    private async Task<BlobContent?> OpenAsync(Digest digest, CancellationToken cancellation)
+    {
+        try
+        {
+            return await store.OpenAsync(digest, cancellation);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            if (e is StoreUnavailableException
+                && await store.FindProblemAsync(forPulls: true, cancellation) is not null)
+            {
+                throw;
+            }
+
+            throw new DamagedSourceException($"it can't be opened: {e.Message}", e);
+        }
     }
 
     private ListedBlob Count(ListedBlob blob, bool isNew)
@@ -171,7 +200,7 @@ internal sealed class BackupWriter(
         lock (missing)
         {
             missingCount++;
-            if (missing.Count < NamedMissing) missing.Add(text);
+            if (missing.Count < NamedMissing) missing.Add(text[..Math.Min(text.Length, LongestReason)]);
         }
     }
 
@@ -206,8 +235,23 @@ internal sealed class BackupWriter(
     {
         using var content = new FileBlobContent(File.OpenHandle(path));
         var digest = await content.ComputeDigestAsync(DigestAlgorithm.Sha256, _ => { }, cancellation);
-        if (await place.Blobs.LengthOfAsync(digest, cancellation) != content.Length)
+        if (!await IsThereAsync(digest, cancellation))
             await BlobCopy.RunAsync(content, digest, place.Blobs, cancellation);
         return new BackupFile(digest.Text, content.Length);
+    }
+
+    /// <summary>These are read whole: a damaged list or damaged metadata is a damaged backup.</summary>
+    private async Task<bool> IsThereAsync(Digest digest, CancellationToken cancellation)
+    {
+        try
+        {
+            using var found = await place.Blobs.OpenAsync(digest, cancellation);
+            return found is not null
+                && await found.ComputeDigestAsync(digest.Algorithm, _ => { }, cancellation) == digest;
+        }
+        catch (IOException e) when (e is not StoreUnavailableException)
+        {
+            return false;
+        }
     }
 }

@@ -1,4 +1,5 @@
 using Berth.Blobs;
+using Berth.Lifecycle;
 using Berth.Metadata;
 using Berth.Settings;
 
@@ -11,6 +12,9 @@ internal sealed partial class RegistryBackups(
 {
     /// <summary>A large table is counted and sorted in one statement.</summary>
     private static readonly TimeSpan LongestStatement = TimeSpan.FromHours(1);
+
+    /// <summary>Whoever waits for the same place among the jobs gets it then.</summary>
+    private static readonly TimeSpan LongestTurn = TimeSpan.FromMinutes(10);
 
     private readonly ILogger log = logs.CreateLogger<RegistryBackups>();
 
@@ -34,28 +38,70 @@ internal sealed partial class RegistryBackups(
         if (manifest.Missing > 0) LogLacking(made.Backup.Name, manifest.Missing, run.Missing[0]);
     }
 
-    /// <summary>Reads all backups again, slowly, and records what it finds.</summary>
+    /// <summary>
+    /// Reads all backups again, slowly, a turn at a time, and records what it finds: damaged ones at once, whole ones
+    /// at the end of the pass.
+    /// </summary>
     /// <exception cref="InvalidDataException">There is something else in their place, or nothing.</exception>
     /// <exception cref="IOException">The place is away.</exception>
     public async Task CheckAsync(CancellationToken cancellation)
     {
+        var pass = await database.ReadAsync(
+            session => ScrubTable.FindAsync(session, ScrubTable.OfBackups), cancellation);
+        var now = clock.GetUtcNow();
+        if (pass is null || (pass.EndedAt is not null && now >= pass.BeganAt + Wanted.CheckInterval))
+            pass = new ScrubPass("", now, 0, 0, 0, 0) { LastEndedAt = pass?.EndedAt };
+        else if (pass.EndedAt is not null) return;
         var name = BackupPlace.NameOf(Wanted.To!);
         var rows = await database.ReadAsync(session => BackupTable.PresentAsync(session, name), cancellation);
         if (rows.Count == 0) return;
         await using var place = await OpenAsync(mayCreate: false, cancellation);
-        var check = new BackupCheck(place, isQuick: false, mayChange: true, RestAfterAsync);
-        var found = (await check.RunAsync(names: null, cancellation)).ToDictionary(one => one.Name);
-        foreach (var row in rows)
+        var backups = await place.FindAllAsync(cancellation);
+        var reading = new BackupReading(
+            place, backups, new PacedReading(Wanted.CheckBytesPerSecond, LongestTurn, clock));
+        var stopped = await reading.RunTurnAsync(ReadPosition.Parse(pass.Position), cancellation);
+        foreach (var row in rows) await RecordAsync(place, reading, row, pass, stopped is null, cancellation);
+        pass = pass with
         {
-            var checkedRow = found.TryGetValue(row.Name!, out var one) ? Checked(row, one) : row with
+            Position = stopped?.ToString() ?? "",
+            Blobs = pass.Blobs + reading.Blobs,
+            EndedAt = stopped is null ? clock.GetUtcNow() : null,
+        };
+        await database.WriteAsync(
+            session => ScrubTable.WriteAsync(session, pass, ScrubTable.OfBackups), isDurable: false, cancellation);
+    }
+
+    /// <summary>A backup that was found damaged in a turn stays so until the next pass, whatever later turns find.
+    /// </summary>
+    private async Task RecordAsync(
+        BackupPlace place, BackupReading reading, BackupRow row, ScrubPass pass, bool isEnd,
+        CancellationToken cancellation)
+    {
+        if (reading.Faults.Count == 0 && !isEnd) return;
+        var faults = new List<string>();
+        var found = await place.FindAsync(row.Name!, cancellation);
+        if (found is { Manifest: null }) faults.Add(found.Fault!);
+        if (found?.Manifest is { } manifest)
+        {
+            if (reading.Faults.Count > 0) faults.AddRange(await reading.FaultsOfAsync(manifest, cancellation));
+            if (isEnd)
             {
-                State = BackupStates.Removed,
-                Error = "it is no longer there",
-            };
-            if (checkedRow.State == BackupStates.Damaged) LogDamaged(row.Name!, name, checkedRow.Error!);
-            await database.WriteAsync(
-                session => BackupTable.UpdateAsync(session, checkedRow), isDurable: false, cancellation);
+                faults.AddRange(await new BackupCheck(place, isQuick: true, mayChange: false)
+                    .FindFileFaultsAsync(manifest, cancellation));
+            }
         }
+
+        if (found is not null && faults.Count == 0)
+        {
+            var wasFound = row is { State: BackupStates.Damaged } && row.CheckedAt >= pass.BeganAt;
+            if (!isEnd || wasFound) return;
+        }
+
+        var now = found is null ? row with { State = BackupStates.Removed, Error = "it is no longer there" }
+            : Checked(row, new CheckedBackup(found.Name, found.Manifest, faults));
+        if (now.State == BackupStates.Damaged) LogDamaged(row.Name!, place.Name, now.Error!);
+        await database.WriteAsync(
+            session => BackupTable.UpdateAsync(session, now), isDurable: false, cancellation);
     }
 
     private async Task<BackupPlace> OpenOrRecordAsync(BackupRow? row, CancellationToken cancellation)
@@ -89,9 +135,6 @@ internal sealed partial class RegistryBackups(
         Error = found.IsWhole ? row.State == BackupStates.Whole || found.Manifest!.Missing > 0 ? row.Error : null
             : found.Faults[0],
     };
-
-    private async ValueTask RestAfterAsync(int bytes, CancellationToken cancellation) =>
-        await Task.Delay(TimeSpan.FromSeconds((double)bytes / Wanted.CheckBytesPerSecond), clock, cancellation);
 
     private Task<BackupPlace> OpenAsync(bool mayCreate, CancellationToken cancellation) =>
         BackupPlace.OpenAsync(

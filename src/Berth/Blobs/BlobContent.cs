@@ -25,5 +25,10 @@ internal abstract class BlobContent : IDisposable
     public abstract Task<Digest> ComputeDigestAsync(
         DigestAlgorithm algorithm, Action<int> read, CancellationToken cancellation);
 
+    /// <summary>Adds a part of the blob to a hash, which may go on later, and elsewhere.</summary>
+    /// <exception cref="EndOfStreamException">The content ended early.</exception>
+    /// <exception cref="StoreUnavailableException">The store can't read it.</exception>
+    public abstract Task HashAsync(ResumableHash hash, long offset, long count, CancellationToken cancellation);
+
     public abstract void Dispose();
 }

@@ -72,5 +72,29 @@ internal sealed class FileBlobContent(SafeFileHandle file) : BlobContent
         }
     }
 
+    public override Task HashAsync(
+        ResumableHash hash, long offset, long count, CancellationToken cancellation)
+    {
+        var buffer = ArrayPool<byte>.Shared.Rent(ChunkBytes);
+        try
+        {
+            while (count > 0)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                var read = RandomAccess.Read(file, buffer.AsSpan(0, (int)Math.Min(ChunkBytes, count)), offset);
+                if (read == 0) throw new EndOfStreamException("the blob's file is shorter than it was");
+                hash.Append(buffer.AsSpan(0, read));
+                offset += read;
+                count -= read;
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+
+        return Task.CompletedTask;
+    }
+
     public override void Dispose() => file.Dispose();
 }

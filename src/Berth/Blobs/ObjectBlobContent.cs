@@ -66,6 +66,27 @@ internal sealed class ObjectBlobContent(ObjectStore objects, string key, long le
         }
     }
 
+    public override async Task HashAsync(
+        ResumableHash hash, long offset, long count, CancellationToken cancellation)
+    {
+        var chunk = ArrayPool<byte>.Shared.Rent(ChunkBytes);
+        try
+        {
+            await ReadAsync(
+                offset, count, _ => chunk,
+                read =>
+                {
+                    hash.Append(chunk.AsSpan(0, read));
+                    return ValueTask.CompletedTask;
+                },
+                cancellation);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(chunk);
+        }
+    }
+
     public override void Dispose()
     {
     }

@@ -17,6 +17,9 @@ internal static class AdoptStoreCommand
     public static Command Create()
     {
         var config = SettingsOption.Create();
+        var newMark = ApiCommand.Switch(
+            "--new-mark", "Give both a new mark, although they belong together: for a clone of a registry, which would "
+            + "otherwise count as the same one where backups are kept.");
         var dryRun = ApiCommand.Switch("--dry-run", "Only tell what would be done.");
         var yes = ApiCommand.Switch("--yes", "Don't ask.");
         var command = new Command(
@@ -24,14 +27,15 @@ internal static class AdoptStoreCommand
             "Mark the blobs in the settings' store as those of the settings' database, after one of them was restored "
             + "or moved. Another database that they belong to is refused from then on.")
         {
-            config, dryRun, yes,
+            config, newMark, dryRun, yes,
         };
         command.SetAction(async (parsed, cancellation) =>
         {
             if (SettingsOption.LoadQuietly(parsed.GetValue(config)) is not { } settings) return 2;
             try
             {
-                await RunAsync(settings, parsed.GetValue(dryRun), parsed.GetValue(yes), cancellation);
+                await RunAsync(
+                    settings, parsed.GetValue(newMark), parsed.GetValue(dryRun), parsed.GetValue(yes), cancellation);
                 return 0;
             }
             catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException
@@ -46,7 +50,7 @@ internal static class AdoptStoreCommand
     }
 
     private static async Task RunAsync(
-        RegistrySettings settings, bool isDryRun, bool isSure, CancellationToken cancellation)
+        RegistrySettings settings, bool isNew, bool isDryRun, bool isSure, CancellationToken cancellation)
     {
         using var folder = DataFolder.IsNeeded(settings) ? DataFolder.HoldUsed(DataFolder.RootOf(settings)) : null;
         await using var database = await Database.OpenBesideAsync(
@@ -55,7 +59,7 @@ internal static class AdoptStoreCommand
         var store = opened.Blobs;
         var known = await database.ReadAsync(StoreMarkTable.FindAsync, cancellation);
         var found = await store.FindMarkAsync(cancellation);
-        if (known is { IsInStore: true } && known.Mark == found)
+        if (!isNew && known is { IsInStore: true } && known.Mark == found)
         {
             Console.WriteLine($"{store.Name} belongs to {database.Name} already.");
             return;
@@ -74,7 +78,7 @@ internal static class AdoptStoreCommand
 
         if (isSure) Console.WriteLine(warning);
         else await StandardInput.ConfirmAsync(warning, "--yes", cancellation);
-        await new StoreIdentity(database, store, TimeProvider.System).AdoptAsync(cancellation);
+        await new StoreIdentity(database, store, TimeProvider.System).AdoptAsync(isNew, cancellation);
         Console.WriteLine("They belong together now: start the server, and run `berth verify`.");
     }
 }

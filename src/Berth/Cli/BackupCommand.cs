@@ -45,6 +45,7 @@ internal static class BackupCommand
             + "not copied again. Backups hold password hashes and keys: keep others from reading them.")
         {
             place, config, keep, keepFor, CreateList(), CreateVerify(), BackupComparisonCommand.Create(),
+            BackupPlaceCommands.CreateRemove(), BackupPlaceCommands.CreateAdopt(),
         };
         SetAction(command, config, (parsed, settings, cancellation) => RunAsync(
             settings, PlaceOf(parsed.GetValue(place), settings),
@@ -155,6 +156,7 @@ internal static class BackupCommand
         {
             Console.WriteLine($"{backup.Name}  {(backup.IsWhole ? "whole" : "DAMAGED")}{Lack(backup.Manifest)}");
             foreach (var fault in backup.Faults) Console.WriteLine($"  {fault}");
+            foreach (var lacking in backup.Manifest?.Lacking ?? []) Console.WriteLine($"  lacks {lacking}");
         }
 
         return backups.TrueForAll(backup => backup.IsWhole) ? 0 : 1;

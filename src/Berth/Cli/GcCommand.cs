@@ -52,9 +52,11 @@ internal static class GcCommand
             ? await LocalNode.StartAsync(settings, call.Cancellation) : null;
         var done = made;
         var waiting = WaitAsync();
-        await WorkDisplay.ShowAsync(
-            waiting, "Collecting garbage", [], bar => bar.IsIndeterminate = true,
-            () => $"Removed {Text(done.GetProperty("removed"))} so far");
+        Func<string> line = () => $"Removed {Text(done.GetProperty("removed"))} so far";
+        await (call.IsJson
+            ? WorkDisplay.ShowAsideAsync(waiting, line)
+            : WorkDisplay.ShowAsync(
+                waiting, "Collecting garbage", [], bar => bar.IsIndeterminate = true, line));
         await waiting;
         if (done.GetProperty("state").GetString() == CollectionStates.Failed)
             throw new ApiRefusalException($"the collection failed: {done.GetProperty("error").GetString()}");

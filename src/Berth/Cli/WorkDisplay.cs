@@ -20,7 +20,13 @@ internal static class WorkDisplay
         Task work, string title, ProgressColumn[] unit, Action<ProgressTask> draw, Func<string> line,
         Action<bool>? tell = null) => AnsiConsole.Profile.Capabilities.Interactive && !Console.IsOutputRedirected
             ? DrawAsync(work, title, unit, draw, tell)
-            : PrintAsync(work, line, tell);
+            : PrintAsync(work, line, tell, Console.Out);
+
+    /// <summary>Leaves the output to what follows, which a program reads: lines go to the errors.</summary>
+    /// <param name="work">The work.</param>
+    /// <param name="line">The line printed now and then.</param>
+    public static Task ShowAsideAsync(Task work, Func<string> line) =>
+        PrintAsync(work, line, tell: null, Console.Error);
 
     private static Task DrawAsync(
         Task work, string title, ProgressColumn[] unit, Action<ProgressTask> draw, Action<bool>? tell) =>
@@ -44,14 +50,14 @@ internal static class WorkDisplay
                 if (work.IsCompletedSuccessfully) bar.Value = bar.MaxValue;
             });
 
-    private static async Task PrintAsync(Task work, Func<string> line, Action<bool>? tell)
+    private static async Task PrintAsync(Task work, Func<string> line, Action<bool>? tell, TextWriter output)
     {
         for (var since = Stopwatch.StartNew(); !work.IsCompleted; await Task.WhenAny(work, Task.Delay(BetweenLooks)))
         {
             tell?.Invoke(false);
             if (since.Elapsed < BetweenLines) continue;
             since.Restart();
-            Console.WriteLine(line());
+            await output.WriteLineAsync(line());
         }
     }
 }

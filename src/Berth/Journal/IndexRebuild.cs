@@ -101,14 +101,14 @@ internal sealed class IndexRebuild(
     {
         if (mark is null) return;
         var known = await StoreMarkTable.AddAsync(session, mark, clock.GetUtcNow());
-        if (known.Mark == mark)
+        if (known.Expected == mark)
         {
-            await StoreMarkTable.NoteAsync(session, clock.GetUtcNow());
+            if (known.Replaces is null) await StoreMarkTable.NoteAsync(session, clock.GetUtcNow());
             return;
         }
 
         throw new InvalidDataException(
-            $"{database.Name} belongs to other blobs than those in {store.Name}: the database's mark is {known.Mark}, "
+            $"{database.Name} belongs to other blobs than those in {store.Name}: the database's mark is {known.Expected}, "
             + $"that of the blobs {mark}. Name an empty database, or one of this store");
     }
 

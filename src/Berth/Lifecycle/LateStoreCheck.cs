@@ -1,5 +1,3 @@
-using Berth.Metadata;
-
 namespace Berth.Lifecycle;
 
 /// <summary>
@@ -11,6 +9,9 @@ internal sealed partial class LateStoreCheck(
 {
     private static readonly TimeSpan Rest = TimeSpan.FromSeconds(5);
 
+    /// <summary>What the log says already.</summary>
+    private string? told;
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         while (!identity.IsChecked && !stoppingToken.IsCancellationRequested)
@@ -20,9 +21,9 @@ internal sealed partial class LateStoreCheck(
             {
                 await identity.RequireAsync(mayWrite: true, stoppingToken);
             }
-            catch (Exception e) when (e is IOException or OperationCanceledException or DatabaseUnavailableException)
+            catch (OperationCanceledException)
             {
-                // The store or the database is still away: its own log says so.
+                // The server stops, or a call took too long.
             }
             catch (InvalidDataException e)
             {
@@ -30,8 +31,18 @@ internal sealed partial class LateStoreCheck(
                 lifetime.StopApplication();
                 return;
             }
+            catch (Exception e)
+            {
+                // Away, or not to be read: only another's store ends the server.
+                if (e.Message != told) LogNotChecked(e.Message);
+                told = e.Message;
+            }
         }
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message =
+        "Whether the store belongs to the database could not be seen yet, and is tried again: {Reason}")]
+    private partial void LogNotChecked(string reason);
 
     [LoggerMessage(Level = LogLevel.Critical, Message = "The server stops: {Reason}")]
     private partial void LogRefused(string reason);

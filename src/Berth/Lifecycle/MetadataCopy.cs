@@ -53,6 +53,9 @@ internal sealed class MetadataCopy(
                 if (isOfBackup) await RebuiltRows.ForgetChangesAsync(to);
                 foreach (var table in tables) compared.Add(await CompareAsync(from, to, table, cancellation));
                 if (!compared.TrueForAll(t => t.IsSame)) throw new CopyDiffersException();
+
+                // Two databases with one mark could both use the store, and collect each other's blobs.
+                if (!isOfBackup) await StoreMarkTable.BecomeCopyAsync(to, StoreIdentity.NewMark());
             }, cancellation);
             await (isBesideServers
                 ? source.ReadSnapshotAsync(copy, cancellation) : source.UseAloneAsync(copy, cancellation));

@@ -11,6 +11,7 @@ namespace Berth.Lifecycle;
 /// database     store
 /// none         none         make one: the database decides between nodes, and then marks the store under its lock
 /// M, not yet   none         the same: a start was cut off
+/// M, a copy    its original the first start after copy-metadata: replaced, so that the original is refused
 /// new          none, blobs  refused: the database was lost, or is the wrong one
 /// M            M            they belong together
 /// M            none, other  refused
@@ -48,18 +49,26 @@ internal sealed class StoreIdentity(Database database, IBlobStore store, TimePro
             (known, found) = await BindAsync(cancellation);
         }
 
-        if (known?.Mark != found && (found is not null || known is { IsInStore: true }))
-            throw Refusal(known?.Mark, found);
+        var isCopy = known is { Replaces: not null };
+        var isSame = known?.Mark == found || (isCopy && known!.Replaces == found);
+        if (!isSame && (found is not null || isCopy || known is { IsInStore: true }))
+            throw Refusal(known?.Expected, found);
         IsChecked = true;
     }
 
+    /// <summary>A random mark.</summary>
+    public static string NewMark() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(MarkBytes));
+
     /// <summary>Makes the store this database's, whatever it was before.</summary>
+    /// <param name="isNew">Whether both get a new mark, as the clone of a registry should.</param>
+    /// <param name="cancellation">Cancels.</param>
     /// <exception cref="IOException">The store does not answer.</exception>
-    public async Task AdoptAsync(CancellationToken cancellation)
+    public async Task AdoptAsync(bool isNew, CancellationToken cancellation)
     {
+        if (isNew) await database.WriteAsync(StoreMarkTable.RemoveAsync, isDurable: true, cancellation);
         var mark = await MakeAsync(cancellation);
         await store.MarkAsync(mark.Mark, replaces: true, cancellation);
-        await NoteAsync(cancellation);
+        await NoteAsync(mark, cancellation);
     }
 
     /// <summary>Registries from before there were marks know blobs, or have none.</summary>
@@ -75,15 +84,17 @@ internal sealed class StoreIdentity(Database database, IBlobStore store, TimePro
 
     private async Task<(StoreMark Known, string? Found)> BindAsync(CancellationToken cancellation)
     {
-        var mark = await MakeAsync(cancellation);
+        await MakeAsync(cancellation);
 
         // While this holds the row, another node with the same database and another store waits, and is then refused.
         await database.WriteAsync(
             async session =>
             {
-                if (await StoreMarkTable.LockAsync(session) is not { IsInStore: false }) return false;
-                await store.MarkAsync(mark.Mark, replaces: false, cancellation);
-                if (await store.FindMarkAsync(cancellation) == mark.Mark)
+                if (await StoreMarkTable.LockAsync(session) is not { IsInStore: false } locked) return false;
+                var replaces = locked.Replaces is not null;
+                if (!replaces || await store.FindMarkAsync(cancellation) == locked.Replaces)
+                    await store.MarkAsync(locked.Mark, replaces, cancellation);
+                if (await store.FindMarkAsync(cancellation) == locked.Mark)
                     await StoreMarkTable.NoteAsync(session, clock.GetUtcNow());
                 return true;
             },
@@ -93,11 +104,10 @@ internal sealed class StoreIdentity(Database database, IBlobStore store, TimePro
     }
 
     private Task<StoreMark> MakeAsync(CancellationToken cancellation) => database.WriteAsync(
-        session => StoreMarkTable.AddAsync(
-            session, Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(MarkBytes)), clock.GetUtcNow()),
+        session => StoreMarkTable.AddAsync(session, NewMark(), clock.GetUtcNow()),
         isDurable: true, cancellation);
 
-    private Task<bool> NoteAsync(CancellationToken cancellation) => database.WriteAsync(
+    private Task<bool> NoteAsync(StoreMark mark, CancellationToken cancellation) => database.WriteAsync(
         async session =>
         {
             await StoreMarkTable.NoteAsync(session, clock.GetUtcNow());

@@ -100,18 +100,15 @@ internal static class BackupTable
 
     private static BackupRow Read(DbDataReader row) => new(row.GetInt64(0), row.GetString(1), row.GetString(3))
     {
-        Name = row.IsDBNull(2) ? null : row.GetString(2),
-        StartedAt = DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(4)),
-        EndedAt = TimeOf(row, 5),
+        Name = row.TextOrNull(2),
+        StartedAt = row.Time(4),
+        EndedAt = row.TimeOrNull(5),
         Tags = row.GetInt64(6),
         Manifests = row.GetInt64(7),
         Blobs = row.GetInt64(8),
         Bytes = row.GetInt64(9),
         NewBytes = row.GetInt64(10),
-        CheckedAt = TimeOf(row, 11),
-        Error = row.IsDBNull(12) ? null : row.GetString(12),
+        CheckedAt = row.TimeOrNull(11),
+        Error = row.TextOrNull(12),
     };
-
-    private static DateTimeOffset? TimeOf(DbDataReader row, int column) =>
-        row.IsDBNull(column) ? null : DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(column));
 }

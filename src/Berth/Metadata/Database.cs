@@ -68,6 +68,13 @@ internal abstract class Database : IAsyncDisposable
     /// <exception cref="DatabaseInUseException">A server is using it.</exception>
     public abstract Task UseAloneAsync(Func<Session, Task> work, CancellationToken cancellation);
 
+    /// <summary>
+    /// Sees at once whether servers use the database, for long work that ends with <see cref="UseAloneAsync"/>. A
+    /// SQLite file is in a folder that its user holds already.
+    /// </summary>
+    /// <exception cref="DatabaseInUseException">A server is using it.</exception>
+    public virtual Task RequireUnusedAsync(CancellationToken cancellation) => Task.CompletedTask;
+
     /// <summary>What the engine itself finds wrong with its data, one line each.</summary>
     public abstract Task<List<string>> CheckAsync(CancellationToken cancellation);
 

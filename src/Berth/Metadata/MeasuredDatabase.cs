@@ -33,6 +33,8 @@ internal sealed class MeasuredDatabase : Database
     public override Task UseAloneAsync(Func<Session, Task> work, CancellationToken cancellation) =>
         inner.UseAloneAsync(work, cancellation);
 
+    public override Task RequireUnusedAsync(CancellationToken cancellation) => inner.RequireUnusedAsync(cancellation);
+
     public override Task<List<string>> CheckAsync(CancellationToken cancellation) => inner.CheckAsync(cancellation);
 
     public override PostgresListener? Listen(Action<string> forget, Action forgetAll, ILogger log) =>

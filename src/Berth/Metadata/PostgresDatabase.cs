@@ -123,6 +123,9 @@ internal sealed class PostgresDatabase : Database
         await transaction.CommitAsync(CancellationToken.None);
     }
 
+    public override Task RequireUnusedAsync(CancellationToken cancellation) =>
+        UseAloneAsync(_ => Task.CompletedTask, cancellation);
+
     /// <summary>PostgreSQL checks its pages itself if data_checksums is on.</summary>
     public override Task<List<string>> CheckAsync(CancellationToken cancellation) => Task.FromResult<List<string>>([]);
 

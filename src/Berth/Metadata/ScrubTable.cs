@@ -4,7 +4,7 @@ using Berth.Oci;
 namespace Berth.Metadata;
 
 /// <summary>How far the pass is that reads all blobs again.</summary>
-/// <param name="Position">The last digest that was read; empty before the first.</param>
+/// <param name="Position">Where it is; empty before the first blob.</param>
 /// <param name="BeganAt">When the pass began.</param>
 /// <param name="Blobs">How many it has read.</param>
 /// <param name="Bytes">Their length.</param>
@@ -46,29 +46,36 @@ internal static class ScrubTable
 
     private const string FaultColumns = "digest, found_at, fault, healed_at, healed_from FROM blob_fault";
 
-    public static ValueTask<ScrubPass?> FindAsync(Session session) => session.FirstAsync(
+    /// <summary>The pass over the registry's blobs.</summary>
+    public const int OfRegistry = 1;
+
+    /// <summary>The pass over its backups.</summary>
+    public const int OfBackups = 2;
+
+    public static ValueTask<ScrubPass?> FindAsync(Session session, int id = OfRegistry) => session.FirstAsync(
         """
         SELECT position, began_at, blobs, bytes, total_blobs, total_bytes, ended_at, last_ended_at FROM scrub
-        WHERE id = 1
+        WHERE id = $1
         """,
         row => new ScrubPass(
-            row.GetString(0), Time(row.GetInt64(1)), row.GetInt64(2), row.GetInt64(3), row.GetInt64(4),
+            row.GetString(0), row.Time(1), row.GetInt64(2), row.GetInt64(3), row.GetInt64(4),
             row.GetInt64(5))
         {
-            EndedAt = TimeOf(row, 6),
-            LastEndedAt = TimeOf(row, 7),
-        });
+            EndedAt = row.TimeOrNull(6),
+            LastEndedAt = row.TimeOrNull(7),
+        },
+        id);
 
-    public static ValueTask<int> WriteAsync(Session session, ScrubPass pass) => session.RunAsync(
+    public static ValueTask<int> WriteAsync(Session session, ScrubPass pass, int id = OfRegistry) => session.RunAsync(
         """
         INSERT INTO scrub (
             id, position, began_at, blobs, bytes, total_blobs, total_bytes, ended_at, last_ended_at)
-        VALUES (1, $1, $2, $3, $4, $5, $6, $7, $8)
+        VALUES ($9, $1, $2, $3, $4, $5, $6, $7, $8)
         ON CONFLICT (id) DO UPDATE SET position = $1, began_at = $2, blobs = $3, bytes = $4, total_blobs = $5,
             total_bytes = $6, ended_at = $7, last_ended_at = $8
         """,
         pass.Position, pass.BeganAt.ToUnixTimeMilliseconds(), pass.Blobs, pass.Bytes, pass.TotalBlobs, pass.TotalBytes,
-        pass.EndedAt?.ToUnixTimeMilliseconds(), pass.LastEndedAt?.ToUnixTimeMilliseconds());
+        pass.EndedAt?.ToUnixTimeMilliseconds(), pass.LastEndedAt?.ToUnixTimeMilliseconds(), id);
 
     /// <summary>How many blobs there are, and their length.</summary>
     public static async ValueTask<(long Blobs, long Bytes)> TotalAsync(Session session)
@@ -128,14 +135,10 @@ internal static class ScrubTable
         await session.NumberAsync("SELECT count(*) FROM blob_fault WHERE healed_at IS NULL") ?? 0);
 
     private static BlobFault Read(DbDataReader row) =>
-        new(Digest.Parse(row.GetString(0)), Time(row.GetInt64(1)), row.GetString(2))
+        new(Digest.Parse(row.GetString(0)), row.Time(1), row.GetString(2))
         {
-            HealedAt = TimeOf(row, 3),
-            HealedBy = row.IsDBNull(4) ? null : row.GetString(4),
+            HealedAt = row.TimeOrNull(3),
+            HealedBy = row.TextOrNull(4),
         };
 
-    private static DateTimeOffset Time(long milliseconds) => DateTimeOffset.FromUnixTimeMilliseconds(milliseconds);
-
-    private static DateTimeOffset? TimeOf(DbDataReader row, int column) =>
-        row.IsDBNull(column) ? null : Time(row.GetInt64(column));
 }

@@ -23,10 +23,22 @@ internal static class StoreHold
         Database database, TimeProvider clock, Func<CancellationToken, Task<T>> work, CancellationToken cancellation)
     {
         var id = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(IdBytes));
+        var lease = new RenewedLease(Life, clock);
         await TakeAsync(cancellation);
         try
         {
-            return await RenewedLease.RunAsync(TakeAsync, Life, clock, work, cancellation);
+            return await lease.RunAsync(
+                RenewAsync,
+                async stop =>
+                {
+                    var done = await work(stop);
+
+                    // What was copied counts only if the hold lasted to the end.
+                    lease.RequireHeld();
+                    await RenewAsync(stop);
+                    return done;
+                },
+                cancellation);
         }
         finally
         {
@@ -42,69 +54,24 @@ internal static class StoreHold
                 await session.RunAsync(
                     "DELETE FROM store_hold WHERE expires_at < $1", (now - Life).ToUnixTimeMilliseconds());
                 return await session.RunAsync(
-                    """
-                    INSERT INTO store_hold (id, expires_at) VALUES ($1, $2)
-                    ON CONFLICT (id) DO UPDATE SET expires_at = $2
-                    """,
+                    "INSERT INTO store_hold (id, expires_at) VALUES ($1, $2)",
                     id, (now + Life).ToUnixTimeMilliseconds());
             },
             isDurable: false, stop);
-    }
-}
 
-/// <summary>Work that depends on something which has to be renewed all the time.</summary>
-internal static class RenewedLease
-{
-    /// <param name="renew">Renews it.</param>
-    /// <param name="life">How long it lasts without. The work is cancelled after two thirds of that.</param>
-    /// <param name="clock">The time.</param>
-    /// <param name="work">What depends on it.</param>
-    /// <param name="cancellation">Cancels.</param>
-    /// <exception cref="IOException">It could not be renewed.</exception>
-    public static async Task<T> RunAsync<T>(
-        Func<CancellationToken, Task> renew, TimeSpan life, TimeProvider clock,
-        Func<CancellationToken, Task<T>> work, CancellationToken cancellation)
-    {
-        using var lost = new CancellationTokenSource(life * (2 / 3.0), clock);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, lost.Token);
-        using var done = new CancellationTokenSource();
-        var renewing = RenewAllAsync();
-        try
+        // A hold that has expired stays so: the collector may have deleted blobs meanwhile.
+        async Task RenewAsync(CancellationToken stop)
         {
-            return await work(either.Token);
-        }
-        catch (OperationCanceledException e) when (lost.IsCancellationRequested)
-        {
-            throw new IOException("the lease could not be renewed in time: the database or the store was away", e);
-        }
-        finally
-        {
-            await done.CancelAsync();
-            await renewing;
-        }
-
-        async Task RenewAllAsync()
-        {
-            using var timer = new PeriodicTimer(life / 6, clock);
-            try
-            {
-                while (await timer.WaitForNextTickAsync(done.Token))
+            var count = await database.WriteAsync(
+                session =>
                 {
-                    try
-                    {
-                        await renew(done.Token);
-                        lost.CancelAfter(life * (2 / 3.0));
-                    }
-                    catch (Exception e) when (e is not OperationCanceledException)
-                    {
-                        // The next turn tries again, while there is time.
-                    }
-                }
-            }
-            catch (OperationCanceledException)
-            {
-                // The work is done.
-            }
+                    var now = clock.GetUtcNow();
+                    return session.RunAsync(
+                        "UPDATE store_hold SET expires_at = $2 WHERE id = $1 AND expires_at > $3",
+                        id, (now + Life).ToUnixTimeMilliseconds(), now.ToUnixTimeMilliseconds());
+                },
+                isDurable: false, stop);
+            if (count == 0) throw new LeaseLostException("the hold on the blobs has expired meanwhile");
         }
     }
 }

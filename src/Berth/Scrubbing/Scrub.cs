@@ -40,6 +40,7 @@ internal sealed partial class Scrub(
         "berth.scrub.faults", "{blob}", "Blobs that were found damaged or missing.");
 
     private readonly ILogger log = logs.CreateLogger<Scrub>();
+    private PacedReading? reading;
     private int faultsInTurn;
 
     private ScrubSettings Wanted => settings.Storage.Maintenance.Scrub;
@@ -50,18 +51,24 @@ internal sealed partial class Scrub(
     {
         faultsInTurn = 0;
         await ReviewFaultsAsync(cancellation);
-        var began = clock.GetTimestamp();
+        reading = new PacedReading(Wanted.BytesPerSecond, LongestTurn, clock);
         var pass = await FindPassAsync(cancellation);
-        while (pass.EndedAt is null && IsBehind(pass) && clock.GetElapsedTime(began) < LongestTurn)
+        while (pass.EndedAt is null && IsBehind(pass) && !reading.IsOver)
         {
-            var position = pass.Position;
+            var position = ReadPosition.Parse(pass.Position);
             var page = await database.ReadAsync(
-                session => ScrubTable.NextAsync(session, position, BlobsPerPage), cancellation);
-            foreach (var digest in page.TakeWhile(_ => IsBehind(pass)))
+                session => ScrubTable.NextAsync(session, position.Last, BlobsPerPage), cancellation);
+            foreach (var digest in page)
             {
-                var bytes = await CheckAsync(digest, cancellation);
-                pass = pass with { Position = digest.Text, Blobs = pass.Blobs + 1, Bytes = pass.Bytes + bytes };
-                await Task.Delay(TimeSpan.FromSeconds((double)bytes / Wanted.BytesPerSecond), clock, cancellation);
+                var (part, bytes) = await CheckAsync(digest, position.Part, cancellation);
+                position = part is null ? new ReadPosition(digest.Text) : position with { Part = part };
+                pass = pass with
+                {
+                    Position = position.ToString(),
+                    Blobs = pass.Blobs + (part is null ? 1 : 0),
+                    Bytes = pass.Bytes + bytes,
+                };
+                if (reading.IsOver || !IsBehind(pass)) break;
             }
 
             if (page.Count == 0)
@@ -76,7 +83,8 @@ internal sealed partial class Scrub(
 
     private async Task<ScrubPass> FindPassAsync(CancellationToken cancellation)
     {
-        var pass = await database.ReadAsync(ScrubTable.FindAsync, cancellation);
+        var pass = await database.ReadAsync(
+            session => ScrubTable.FindAsync(session), cancellation);
         var now = clock.GetUtcNow();
         if (pass is not null && (pass.EndedAt is null || now < pass.BeganAt + Wanted.Within)) return pass;
         var (blobs, bytes) = await database.ReadAsync(ScrubTable.TotalAsync, cancellation);
@@ -95,34 +103,37 @@ internal sealed partial class Scrub(
     /// <summary>
     /// Reads a blob, and once more if something is wrong: memory and networks err for a moment, disks for longer.
     /// </summary>
-    /// <returns>How many bytes it has.</returns>
-    private async Task<long> CheckAsync(Digest digest, CancellationToken cancellation)
+    /// <returns>How far it was read, if not to its end, and how many bytes were read now.</returns>
+    private async Task<(ReadPart? Part, long Bytes)> CheckAsync(
+        Digest digest, ReadPart? from, CancellationToken cancellation)
     {
-        var (length, fault) = await ReadAsync(digest, isLast: false, cancellation);
-        if (fault is not null) (length, _) = await ReadAsync(digest, isLast: true, cancellation);
-        return length;
+        var (part, bytes, fault) = await ReadAsync(digest, from, isLast: false, cancellation);
+        if (fault is not null) await ReadAsync(digest, from: null, isLast: true, cancellation);
+        return (part, bytes);
     }
 
     /// <param name="digest">The blob.</param>
-    /// <param name="isLast">Whether a fault is one that stays.</param>
+    /// <param name="from">Where an earlier turn stopped.</param>
+    /// <param name="isLast">Whether a fault is one that stays. Then it is read whole.</param>
     /// <param name="cancellation">Gives up.</param>
-    private async Task<(long Length, string? Fault)> ReadAsync(
-        Digest digest, bool isLast, CancellationToken cancellation)
+    private async Task<(ReadPart? Part, long Bytes, string? Fault)> ReadAsync(
+        Digest digest, ReadPart? from, bool isLast, CancellationToken cancellation)
     {
         BlobContent? content = null;
         string fault;
+        var bytes = 0L;
         try
         {
             content = await store.OpenAsync(digest, cancellation);
             if (content is null)
             {
                 await NoteMissingAsync(digest, cancellation);
-                return (0, null);
+                return (null, 0, null);
             }
 
-            var found = await content.ComputeDigestAsync(digest.Algorithm, _ => { }, cancellation);
-            BytesRead.Add(content.Length);
-            if (found == digest) return (content.Length, null);
+            (var found, var part, bytes) = await reading!.ReadAsync(content, digest, from, !isLast, cancellation);
+            BytesRead.Add(bytes);
+            if (part is not null || found == digest) return (part, bytes, null);
             fault = $"its content has the digest {found}";
             if (isLast) await SetAsideAsync(digest, content, fault, cancellation);
         }
@@ -138,7 +149,7 @@ internal sealed partial class Scrub(
             content?.Dispose();
         }
 
-        return (content?.Length ?? 0, fault);
+        return (null, bytes, fault);
     }
 
     /// <summary>What no manifest needs may be missing: a push may be about to bring it, a deletion to end.</summary>

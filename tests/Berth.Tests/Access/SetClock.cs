@@ -14,7 +14,10 @@ internal sealed class SetClock : TimeProvider
 
     public override DateTimeOffset GetUtcNow() => start + new TimeSpan(Interlocked.Add(ref passed, PerLook.Ticks));
 
-    public override long GetTimestamp() => Interlocked.Read(ref ticks);
+    /// <summary>How much later it is at each look at the timestamp, as if everything took long.</summary>
+    public TimeSpan PerTimestamp { get; set; }
+
+    public override long GetTimestamp() => Interlocked.Add(ref ticks, PerTimestamp.Ticks);
 
     public void Advance(TimeSpan time)
     {

@@ -161,6 +161,19 @@ public sealed class DamagedBackupTests : IAsyncLifetime
         Assert.Contains("1 blob that the registry had lost", (await VerifyAsync()).Is(0).Output);
     }
 
+    /// <summary>A folder in the place of a blob can't be opened, whoever reads.</summary>
+    [Fact]
+    public async Task A_blob_that_can_not_be_read_makes_a_backup_incomplete_and_is_named_in_it()
+    {
+        var path = StoredFiles.BlobIn(set.DataFolder, Image.Layers[0]);
+        File.Delete(path);
+        Directory.CreateDirectory(path);
+        var said = (await set.RunAsync("backup", set.Place)).Is(1);
+        Assert.Contains($"Not in the backup: blob {Image.Layers[0].Digest}: it can't be opened", said.Output);
+        Assert.Contains($"lacks blob {Image.Layers[0].Digest}: it can't be opened", (await VerifyAsync()).Output);
+        Assert.Equal("damaged", await set.QueryAsync(session => session.TextAsync("SELECT state FROM backup")));
+    }
+
     [Fact]
     public async Task What_a_registry_has_no_more_of_a_backup_is_named()
     {

@@ -1,11 +1,14 @@
 using System.Text.Json;
 using Berth.Backups;
+using Berth.Blobs;
 using Berth.Jobs;
+using Berth.Metadata;
 using Berth.Settings;
 using Berth.Tests.Access;
 using Berth.Tests.Distribution;
 using Berth.Tests.Faults;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
 using static Berth.Tests.Access.AccountsOf;
 
 namespace Berth.Tests.Backups;
@@ -72,7 +75,7 @@ public sealed class ScheduledBackupTests : IAsyncLifetime
         Assert.Contains(registry.Log, line => line.Contains("is damaged: blob sha256:"));
 
         // The next one copies the blob again, and so heals the damaged one too.
-        clock.Advance(TimeSpan.FromSeconds(5));
+        clock.Advance(TimeSpan.FromDays(7));
         await RunAsync<BackupJob>();
         await RunAsync<CheckBackupsJob>();
         await WaitAsync(1, "whole");
@@ -81,6 +84,75 @@ public sealed class ScheduledBackupTests : IAsyncLifetime
         await RunAsync<BackupJob>();
         await WaitAsync(1, "removed");
         await script.PlayAsync("GET /api/v1/backups/99\n Authorization: {admin}\n 404");
+    }
+
+    /// <summary>
+    /// Each turn is over after the first piece, so that other jobs get their turn. A folder in the place of a blob
+    /// can't be opened, whoever reads.
+    /// </summary>
+    [Fact]
+    public async Task A_check_goes_on_in_turns_and_past_a_blob_that_can_not_be_read()
+    {
+        var large = new TestBlob(77, 9_000_000);
+        await new ImageClient(registry.Client, new Random(1)).PushAsync(Image with { Tag = "v2", Layers = [large] });
+        await RunAsync<BackupJob>();
+        foreach (var layer in new[] { Image.Layers[0], large })
+        {
+            var path = StoredFiles.BlobIn(place, layer);
+            if (layer == large)
+            {
+                StoredFiles.Alter(path);
+                continue;
+            }
+
+            File.Delete(path);
+            Directory.CreateDirectory(path);
+        }
+
+        clock.PerTimestamp = TimeSpan.FromMinutes(6);
+        var turns = 0;
+        var database = registry.Services.GetRequiredService<Database>();
+        do
+        {
+            await RunAsync<CheckBackupsJob>();
+            Assert.InRange(++turns, 1, 20);
+        }
+        while (await database.ReadAsync(s => ScrubTable.FindAsync(s, ScrubTable.OfBackups), Stop) is
+        { EndedAt: null });
+        Assert.InRange(turns, 3, 20);
+        await WaitAsync(1, "damaged");
+        Assert.Contains(registry.Log, line => line.Contains($"blob {Image.Layers[0].Digest} ")
+            && line.Contains("is damaged"));
+        Assert.Contains(registry.Log, line => line.Contains($"blob {large.Digest} is altered"));
+    }
+
+    /// <summary>A backup that is being made may count on a blob that the check would move away.</summary>
+    [Fact]
+    public async Task A_check_moves_nothing_while_a_backup_is_made_and_never_a_list()
+    {
+        await RunAsync<BackupJob>();
+        var blob = StoredFiles.BlobIn(place, Image.Layers[0]);
+        StoredFiles.Alter(blob);
+        await using var opened = await BackupPlace.OpenAsync(
+            place, new StorageSettings(), mayCreate: false, NullLogger<ObjectBlobStore>.Instance, Stop);
+        await opened.RunAloneAsync(
+            async _ =>
+            {
+                await RunAsync<CheckBackupsJob>();
+                return 0;
+            },
+            Stop);
+        var damaged = await WaitAsync(1, "damaged");
+        Assert.Contains("because a backup is being made", damaged.GetProperty("error").GetString());
+        Assert.True(File.Exists(blob));
+        var hex = (await opened.FindAllAsync(Stop))[0].Manifest!.List.Parsed.Hex;
+        var list = Path.Combine(place, "blobs", "sha256", hex[..2], hex);
+        StoredFiles.Alter(list);
+        clock.Advance(TimeSpan.FromDays(7));
+        await RunAsync<CheckBackupsJob>();
+        await new BackupCheck(opened, isQuick: false, mayChange: true).RunAsync(names: null, Stop);
+        Assert.True(File.Exists(list));
+        await WaitAsync(1, "damaged");
     }
 
     [Fact]

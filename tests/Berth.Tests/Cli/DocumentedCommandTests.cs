@@ -125,8 +125,9 @@ public sealed partial class DocumentedCommandTests
         await using var registry = await RegistryFixture.StartOnFilesAsync(s => s with { Auth = ApiRegistry.Auth });
         var berth = string.Join(' ', BerthProgram.CommandOf(BerthProgram.Path));
         var blocks = BlocksOf("docs/backup.md");
-        Assert.Equal(4, blocks.Count);
-        blocks = blocks.ConvertAll(block => block.Replace("/var/backups/berth", "backups", StringComparison.Ordinal));
+        Assert.Equal(5, blocks.Count);
+        blocks = blocks.ConvertAll(block => block.Replace("/var/backups/berth", "backups", StringComparison.Ordinal)
+            .Replace("20261126T030000Z", "\"$(ls backups/backups | head -n 1)\"", StringComparison.Ordinal));
         await RunAsync(
             registry,
             $$"""

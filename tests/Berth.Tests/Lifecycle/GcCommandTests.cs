@@ -1,8 +1,13 @@
+using System.Diagnostics;
 using System.Text.Json;
 using Berth.Settings;
 using Berth.Tests.Access;
 using Berth.Tests.Cli;
 using Berth.Tests.Distribution;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
 using static Berth.Tests.Access.AccountsOf;
 
 namespace Berth.Tests.Lifecycle;
@@ -81,6 +86,31 @@ public sealed class GcCommandTests : IAsyncLifetime
         Assert.Equal("operator", done.GetProperty("requestedBy").GetString());
         Assert.Equal(2, done.GetProperty("removed").GetProperty("blobs").GetInt64());
         Assert.Empty(await registry.StoredAsync("blobs"));
+    }
+
+    /// <summary>What is told now and then, every ten seconds, goes to the errors.</summary>
+    [Fact]
+    public async Task Only_JSON_is_printed_however_long_it_takes()
+    {
+        var since = Stopwatch.StartNew();
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        await using var slow = builder.Build();
+        slow.Run(http =>
+        {
+            var state = since.Elapsed < TimeSpan.FromSeconds(12) ? "running" : "done";
+            http.Response.ContentType = "application/json";
+            return http.Response.WriteAsync(
+                $$$"""{"id":1,"state":"{{{state}}}","removed":{"manifests":0,"blobs":1,"bytes":2,"trashed":0}}""",
+                Stop);
+        });
+        await slow.StartAsync(Stop);
+        var said = (await AccountCommand.RunAsync(
+            new Dictionary<string, string> { ["BERTH_TOKEN"] = "any" }, "",
+            "gc", "--yes", "--json", "--server", slow.Urls.Single())).Is(0);
+        Assert.Equal("done", JsonDocument.Parse(said.Output).RootElement.GetProperty("state").GetString());
+        Assert.Contains("1 blob, which frees 2 bytes so far", said.Errors);
     }
 
     [Fact]

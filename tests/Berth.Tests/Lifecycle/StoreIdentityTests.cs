@@ -114,6 +114,25 @@ public sealed class StoreIdentityTests
         await Eventually.TrueAsync(() => registry.Log.Any(line => line.Contains("The server stops: ")));
     }
 
+    /// <summary>As root the tests may read everything, so the mark is a folder: that can't be read either.</summary>
+    [Fact]
+    public async Task A_mark_that_can_not_be_read_is_told_and_tried_again_and_ends_no_server()
+    {
+        await using var registry = await RegistryFixture.StartOnFilesAsync(s => s);
+        await PushAsync(registry);
+        await registry.StopAsync();
+        var mark = Path.Combine(registry.DataFolder, "berth.store");
+        File.Move(mark, mark + ".aside");
+        Directory.CreateDirectory(mark);
+        await registry.RestartAsync();
+        await Eventually.TrueAsync(() => registry.Log.Any(line => line.Contains("could not be seen yet")));
+        Assert.True(await new ImageClient(registry.Client, new Random(1)).IsWholeAsync(Image));
+        Assert.DoesNotContain(registry.Log, line => line.Contains("The server stops"));
+        Directory.Delete(mark);
+        await File.WriteAllTextAsync(mark, "another\n", Stop);
+        await Eventually.TrueAsync(() => registry.Log.Any(line => line.Contains("The server stops: ")));
+    }
+
     private static Task PushAsync(RegistryFixture registry) =>
         new ImageClient(registry.Client, new Random(1)).PushAsync(Image);
 

@@ -110,6 +110,39 @@ public sealed class ScrubTests : IAsyncDisposable
         (await new AccountCommand(Registry).RunAsync("verify")).Is(0);
     }
 
+    /// <summary>Each turn is over after the first piece of 4 MiB, and the next goes on behind it.</summary>
+    [Fact]
+    public async Task A_large_blob_is_read_in_several_turns_and_its_fault_is_found()
+    {
+        await StartAsync(hasBackups: false);
+        var layer = new TestBlob(77, 11_000_000);
+        await Client.PushAsync(Image with { Tag = "large", Layers = [layer] });
+        await Eventually.TrueAsync(async () => (await Registry.StoredAsync("blobs")).Count == 21);
+        await TurnAsync();
+        clock.Advance(Within);
+        clock.PerTimestamp = TimeSpan.FromMinutes(6);
+        for (var turns = 0; !(await ViewAsync()).TryGetProperty("endedAt", out _); turns++)
+        {
+            var before = (await ViewAsync()).GetProperty("readBytes").GetInt64();
+            await TurnAsync();
+            var read = (await ViewAsync()).GetProperty("readBytes").GetInt64() - before;
+            Assert.InRange(read, 0, (4 << 20) + 1000);
+            Assert.InRange(turns, 0, 100);
+        }
+
+        Assert.Equal(11_019_500, (await ViewAsync()).GetProperty("readBytes").GetInt64());
+        Assert.Equal(0, (await ViewAsync()).GetProperty("faults").GetInt64());
+        await AlterAsync(layer);
+        for (var turns = 0; (await ViewAsync()).GetProperty("faults").GetInt64() == 0; turns++)
+        {
+            clock.Advance(Within);
+            await TurnAsync();
+            Assert.InRange(turns, 0, 100);
+        }
+
+        Assert.Contains("; moved to quarantine", (await FaultsAsync())[layer.Digest].GetProperty("fault").GetString());
+    }
+
     [Fact]
     public async Task A_fault_of_a_blob_that_no_image_needs_any_more_is_closed()
     {

@@ -10,6 +10,9 @@ CREATE TABLE journal_change (
 );
 {journal triggers}
 
+-- The mark of the database that this one is a copy of, which the store has until the copy is first started.
+ALTER TABLE store_mark ADD COLUMN replaces {text};
+
 -- Days long ago are removed.
 CREATE INDEX pull_day_by_day ON pull_day (day);
 
