@@ -108,8 +108,8 @@ internal sealed class IndexRebuild(
         }
 
         throw new InvalidDataException(
-            $"{database.Name} belongs to other blobs than those in {store.Name}: the database's mark is {known.Expected}, "
-            + $"that of the blobs {mark}. Name an empty database, or one of this store");
+            $"{database.Name} belongs to other blobs than those in {store.Name}: the database's mark is "
+            + $"{known.Expected}, that of the blobs {mark}. Name an empty database, or one of this store");
     }
 
     private async Task<long> AddManifestsAsync(Target target, CancellationToken cancellation)

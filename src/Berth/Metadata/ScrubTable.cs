@@ -140,5 +140,4 @@ internal static class ScrubTable
             HealedAt = row.TimeOrNull(3),
             HealedBy = row.TextOrNull(4),
         };
-
 }
