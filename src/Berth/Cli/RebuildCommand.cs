@@ -16,16 +16,19 @@ internal static class RebuildCommand
     {
         var config = SettingsOption.Create();
         var dryRun = ApiCommand.Switch("--dry-run", "Only tell what would be rebuilt, and what is missing.");
+        var forget = ApiCommand.Switch(
+            "--forget", "Instead, go on with the database as it is, and remove what the journal has.");
         var yes = ApiCommand.Switch("--yes", "Don't ask.");
         var command = new Command(
             "rebuild", "Rebuild repositories, manifests, tags and their history from the store's blobs and the journal "
             + "beside them, after the database was lost, or an older one was restored. Accounts, rights and settings "
             + "made over the API come from backups only; what is rebuilt is private. Servers must be stopped.")
         {
-            config, dryRun, yes,
+            config, forget, dryRun, yes,
         };
-        BackupCommand.SetAction(command, config, (parsed, settings, cancellation) => RunAsync(
-            settings, parsed.GetValue(dryRun), parsed.GetValue(yes), cancellation));
+        BackupCommand.SetAction(command, config, (parsed, settings, cancellation) => parsed.GetValue(forget)
+            ? ForgetAsync(settings, parsed.GetValue(dryRun), parsed.GetValue(yes), cancellation)
+            : RunAsync(settings, parsed.GetValue(dryRun), parsed.GetValue(yes), cancellation));
         return command;
     }
 
@@ -77,6 +80,34 @@ internal static class RebuildCommand
         Console.WriteLine(
             $"{rebuild.FaultCount:N0} things are missing or damaged. A push, or a backup, brings them back.");
         return 1;
+    }
+
+    /// <summary>The server's next start writes a new journal.</summary>
+    private static async Task<int> ForgetAsync(
+        RegistrySettings settings, bool isDryRun, bool isSure, CancellationToken cancellation)
+    {
+        using var data = isDryRun ? null : DataFolder.Open(settings);
+        using var store = new SettingsStore(settings);
+        var folder = new JournalFolder(store.Blobs.Files);
+        var files = await folder.ListAsync(cancellation);
+        if (files.Count == 0) throw new InvalidDataException($"there is no journal in {store.Blobs.Name}");
+        var warning = $"This removes the journal in {store.Blobs.Name} ({VerifyCommand.Count(files.Count, "file")}). "
+            + $"What only it has, and {NameOf(settings)} has not, can't be rebuilt any more.";
+        if (isDryRun)
+        {
+            Console.WriteLine($"{warning} Nothing was changed.");
+            return 0;
+        }
+
+        if (isSure) Console.WriteLine(warning);
+        else await StandardInput.ConfirmAsync(warning, "--yes", cancellation);
+        await using var database = await Database.OpenBesideAsync(
+            settings.Database, DataFolder.DatabasePathOf(settings), TimeProvider.System);
+        await database.UseAloneAsync(
+            async session => await JournalTable.CatchUpAsync(session, files[^1].Number), cancellation);
+        foreach (var file in files) await folder.DeleteAsync(file, cancellation);
+        Console.WriteLine("Removed. Start the server, which writes a new one.");
+        return 0;
     }
 
     private static string RepositoriesText(long count) => count == 1 ? "1 repository" : $"{count:N0} repositories";

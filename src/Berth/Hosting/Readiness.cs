@@ -1,6 +1,7 @@
 using System.Data.Common;
 using Berth.Backups;
 using Berth.Blobs;
+using Berth.Journal;
 using Berth.Metadata;
 using Berth.Registry;
 
@@ -12,7 +13,8 @@ namespace Berth.Hosting;
 /// </summary>
 internal sealed class Readiness(
     Database database, IBlobStore store, AnswerCache cache, PushGate gate, IHostApplicationLifetime lifetime,
-    StopSignals signals, TimeProvider clock, DataFolder? folder = null, BackupWatch? backups = null)
+    StopSignals signals, TimeProvider clock, DataFolder? folder = null, BackupWatch? backups = null,
+    JournalWriter? journal = null)
 {
     private static readonly TimeSpan Remembered = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
@@ -21,7 +23,7 @@ internal sealed class Readiness(
     private readonly Question pushes = new();
 
     /// <summary>What needs somebody's attention although Berth can do its work; null if nothing does.</summary>
-    public string? FindWarning() => cache.FindProblem() ?? backups?.Problem;
+    public string? FindWarning() => cache.FindProblem() ?? backups?.Problem ?? journal?.Problem;
 
     /// <summary>Null if all is well, otherwise the reason as text.</summary>
     public async Task<string?> FindProblemAsync(bool forPulls)

@@ -35,6 +35,8 @@ internal sealed class IndexRebuild(
 
     public RebuildProgress Progress { get; } = new();
 
+    private long lastNumber;
+
     /// <summary>What is not whole, one line each.</summary>
     public List<string> Faults => replay.Faults;
 
@@ -45,7 +47,7 @@ internal sealed class IndexRebuild(
     public async Task ReadAsync(CancellationToken cancellation)
     {
         Progress.Step = "Reading the journal";
-        await replay.ReadAsync(
+        lastNumber = await replay.ReadAsync(
             new JournalFolder(store.Files),
             count => (Progress.ToDo, Progress.Done) = (count, Progress.Done + 1), cancellation);
         FaultCount = Faults.Count;
@@ -92,6 +94,7 @@ internal sealed class IndexRebuild(
                     await AddManifestsAsync(target, cancellation), await AddTagsAsync(session, cancellation),
                     await AddMovesAsync(session, cancellation));
                 if (!hadChanges) await RebuiltRows.ForgetChangesAsync(session);
+                await JournalTable.CatchUpAsync(session, lastNumber);
             },
             cancellation);
         return report;

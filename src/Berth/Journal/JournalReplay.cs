@@ -50,7 +50,8 @@ internal sealed class JournalReplay : IDisposable
     /// <param name="folder">The journal.</param>
     /// <param name="read">Called after each file, with how many there are.</param>
     /// <param name="cancellation">Cancels.</param>
-    public async Task ReadAsync(JournalFolder folder, Action<int> read, CancellationToken cancellation)
+    /// <returns>The number of the last file.</returns>
+    public async Task<long> ReadAsync(JournalFolder folder, Action<int> read, CancellationToken cancellation)
     {
         var segments = JournalFolder.Current(await folder.ListAsync(cancellation));
         foreach (var segment in segments)
@@ -66,6 +67,8 @@ internal sealed class JournalReplay : IDisposable
 
             read(segments.Count);
         }
+
+        return segments.Count == 0 ? 0 : segments[^1].Number;
     }
 
     public async Task<long> CountAsync(string table) =>

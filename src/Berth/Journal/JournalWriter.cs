@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Globalization;
 using Berth.Blobs;
 using Berth.Metadata;
@@ -24,10 +25,15 @@ internal sealed partial class JournalWriter(
     /// <summary>A larger snapshot waits for a file more for each of these: so writing it stays a small part.</summary>
     private const long BytesPerFile = 64 << 10;
 
+    private const string Behind =
+        "the journal in the store has more than this database, as after an older one was restored: stop the server, "
+        + "and run `berth rebuild`, or `berth rebuild --forget` to go on without (docs/rebuilding.md)";
+
     private static readonly TimeSpan Turn = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan TurnLeft = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan LongestLastWrite = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan AfterFailure = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan UntilMended = TimeSpan.FromMinutes(5);
 
     /// <summary>With SQLite there is only one, which need not wait for itself after it was killed.</summary>
     private readonly string node = settings.Database.Host is null
@@ -42,9 +48,14 @@ internal sealed partial class JournalWriter(
     private List<Segment>? current;
 
     private long lastNumber;
+    private volatile string? problem;
     private bool hasLooked;
 
+    /// <summary>What somebody has to do, for people; null if all is well.</summary>
+    public string? Problem => problem;
+
     /// <summary>Writes what has changed so far, if it is this node's turn.</summary>
+    /// <exception cref="InvalidDataException">The journal has more than the database.</exception>
     public async Task WriteAsync(CancellationToken cancellation)
     {
         await writing.WaitAsync(cancellation);
@@ -79,12 +90,20 @@ internal sealed partial class JournalWriter(
         try
         {
             await WriteAsync(limit.Token);
-            await database.WriteAsync(
-                session => JournalTable.EndTurnAsync(session, node), isDurable: false, limit.Token);
         }
         catch (Exception e)
         {
             LogNotWritten(e.Message);
+        }
+
+        try
+        {
+            await database.WriteAsync(
+                session => JournalTable.EndTurnAsync(session, node), isDurable: false, limit.Token);
+        }
+        catch (Exception e) when (e is DbException or DatabaseUnavailableException or OperationCanceledException)
+        {
+            // Others wait until it is over.
         }
     }
 
@@ -108,7 +127,8 @@ internal sealed partial class JournalWriter(
             catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {
                 LogNotWritten(e.Message);
-                rest = rest > AfterFailure ? rest : AfterFailure;
+                var atLeast = e is InvalidDataException ? UntilMended : AfterFailure;
+                rest = rest > atLeast ? rest : atLeast;
             }
             catch (OperationCanceledException)
             {
@@ -140,13 +160,30 @@ internal sealed partial class JournalWriter(
 
     private long Ticks(TimeSpan time) => (long)(time.TotalSeconds * clock.TimestampFrequency);
 
-    /// <summary>The store's files count: what the database says may be of an older one that was restored.</summary>
+    /// <summary>
+    /// Finds the files that there are. If there are some that the database can't have written, it is an older one that
+    /// was restored: nothing is added after them, since it would count as newer.
+    /// </summary>
     private async Task LookAsync(CancellationToken cancellation)
     {
         if (current is not null) return;
         var all = await folder.ListAsync(cancellation);
-        (current, lastNumber) = (JournalFolder.Current(all), all.Count == 0 ? 0 : all[^1].Number);
+        lastNumber = all.Count == 0 ? 0 : all[^1].Number;
         hasLooked = true;
+        var (known, wasBehind) = await database.ReadAsync(
+            async session => (
+                await JournalTable.LastNumberAsync(session), await JournalTable.IsBehindAsync(session)),
+            cancellation);
+        var isBehind = lastNumber > known;
+        if (isBehind != wasBehind)
+        {
+            await database.WriteAsync(
+                session => JournalTable.SetBehindAsync(session, isBehind), isDurable: false, cancellation);
+        }
+
+        problem = isBehind ? Behind : null;
+        if (isBehind) throw new InvalidDataException(Behind);
+        current = JournalFolder.Current(all);
     }
 
     private bool IsSnapshotDue()
@@ -289,6 +326,9 @@ internal sealed partial class JournalWriter(
 
     private async Task WriteAsync(SegmentText text, long? snapshotFrom, CancellationToken cancellation)
     {
+        // Durable: a database that lost this in a power cut would look like an older one.
+        await database.WriteAsync(
+            session => JournalTable.ReserveAsync(session, lastNumber + 1), isDurable: true, cancellation);
         current!.Add(await folder.WriteAsync(lastNumber + 1, snapshotFrom, text.Finish(), cancellation));
         lastNumber++;
     }

@@ -124,6 +124,8 @@ internal sealed partial class GarbageCollector(
     /// <returns>How many there are.</returns>
     public async Task<int> FindOrphansAsync(CancellationToken cancellation)
     {
+        // Those of images that a rebuild would bring back are not garbage.
+        if (await database.ReadAsync(JournalTable.IsBehindAsync, cancellation)) return 0;
         var found = 0;
         await foreach (var digests in store.ListAsync(cancellation).Chunk(Batch).WithCancellation(cancellation))
         {

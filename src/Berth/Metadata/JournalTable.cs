@@ -81,6 +81,29 @@ internal static class JournalTable
     public static ValueTask<int> EndTurnAsync(Session session, string node) =>
         session.RunAsync("UPDATE journal_writer SET leased_until = 0 WHERE id = 1 AND node = $1", node);
 
+    /// <summary>The highest number that a file of the journal may have; 0 if there is none.</summary>
+    public static async ValueTask<long> LastNumberAsync(Session session) =>
+        await session.NumberAsync("SELECT last_number FROM journal_writer WHERE id = 1") ?? 0;
+
+    /// <summary>Records the number of a file before it is written.</summary>
+    public static ValueTask<int> ReserveAsync(Session session, long number) => session.RunAsync(
+        "UPDATE journal_writer SET last_number = $1 WHERE id = 1 AND last_number < $1", number);
+
+    /// <summary>Whether the journal has more than this database, which is an older one that was restored.</summary>
+    public static async ValueTask<bool> IsBehindAsync(Session session) =>
+        await session.NumberAsync("SELECT is_behind FROM journal_writer WHERE id = 1") == 1;
+
+    public static ValueTask<int> SetBehindAsync(Session session, bool isBehind) =>
+        session.RunAsync("UPDATE journal_writer SET is_behind = $1 WHERE id = 1", isBehind ? 1 : 0);
+
+    /// <summary>Records that this database has all that the journal has up to a number.</summary>
+    public static ValueTask<int> CatchUpAsync(Session session, long number) => session.RunAsync(
+        """
+        INSERT INTO journal_writer (id, node, leased_until, last_number) VALUES (1, '', 0, $1)
+        ON CONFLICT (id) DO UPDATE SET last_number = $1, is_behind = 0
+        """,
+        number);
+
     public static ValueTask<JournaledManifest?> ManifestAsync(Session session, long repositoryId, string digest) =>
         session.FirstAsync(
             $"{Manifests} WHERE m.repository_id = $1 AND m.digest = $2", ManifestOf, repositoryId, digest);

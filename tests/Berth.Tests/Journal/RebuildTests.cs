@@ -3,6 +3,7 @@ using System.Net.Http.Headers;
 using System.Text;
 using Berth.Blobs;
 using Berth.Journal;
+using Berth.Lifecycle;
 using Berth.Metadata;
 using Berth.Tests.Backups;
 using Berth.Tests.Faults;
@@ -84,6 +85,16 @@ public sealed class RebuildTests
         var served = await set.ServedAsync();
         await set.LoseDatabaseAsync();
         File.Move(older, database);
+
+        // Started before it has them, it says so, and adds nothing to the journal that would count as newer.
+        var files = Directory.GetFiles(Path.Combine(set.DataFolder, "journal"));
+        await set.StartAsync();
+        await Assert.ThrowsAsync<InvalidDataException>(
+            () => set.Services.GetRequiredService<JournalWriter>().WriteAsync(Stop));
+        Assert.Contains("berth rebuild", await set.Client.GetStringAsync("readyz", Stop));
+        Assert.Equal(0, await set.Services.GetRequiredService<GarbageCollector>().FindOrphansAsync(Stop));
+        await set.StopAsync();
+        Assert.Equal(files, Directory.GetFiles(Path.Combine(set.DataFolder, "journal")));
         Assert.Contains(
             "Rebuilt 2 manifests, 2 tags and 3 moves of tags", (await set.RunAsync("rebuild", "--yes")).Is(0).Output);
         var rebuilt = await set.ServedAsync();
@@ -92,6 +103,33 @@ public sealed class RebuildTests
         (await set.RunAsync("verify")).Is(0);
         Assert.Contains(
             "Rebuilt 0 manifests, 0 tags and 0 moves", (await set.RunAsync("rebuild", "--yes")).Is(0).Output);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_database_that_knows_less_than_the_journal_counts_when_it_is_told_to(bool isShared)
+    {
+        await using var set = await EngineSet.CreateAsync(isShared);
+        await set.StartAsync();
+        await new ImageClient(set.Client, new Random(1)).PushAsync(First);
+        await set.StopAsync();
+        await set.QueryAsync(session => session.RunAsync("UPDATE journal_writer SET last_number = 0"));
+        Assert.Contains("2 files", (await set.RunAsync("rebuild", "--forget", "--dry-run")).Is(0).Output);
+        Assert.Contains("give --yes", (await set.RunAsync("rebuild", "--forget")).Is(2).Errors);
+        await set.StartAsync();
+        var writer = set.Services.GetRequiredService<JournalWriter>();
+        await Assert.ThrowsAsync<InvalidDataException>(() => writer.WriteAsync(Stop));
+        (await set.RunAsync("rebuild", "--forget", "--yes")).Is(2);
+        await set.StopAsync();
+        (await set.RunAsync("rebuild", "--forget", "--yes")).Is(0);
+        Assert.Contains("there is no journal", (await set.RunAsync("rebuild", "--forget", "--yes")).Is(2).Errors);
+        await set.StartAsync();
+        await set.StopAsync();
+        var served = await set.ServedAsync();
+        await set.LoseDatabaseAsync();
+        (await set.RunAsync("rebuild", "--yes")).Is(0);
+        Assert.Equal(served, await set.ServedAsync());
     }
 
     [Theory]
