@@ -117,6 +117,8 @@ internal static partial class ApiRoutes
             .Requires(ApiRight.Administrator, "Make a backup now, to the place in the settings").Makes();
         api.MapGet("/backups/{id:long}", backups.GetAsync)
             .Requires(ApiRight.Staff, "Show how far a backup is, and whether it is whole").Unnoted();
+        api.MapDelete("/backups/{id:long}", backups.RemoveAsync)
+            .Requires(ApiRight.Administrator, "Remove a backup, and the blobs that no other backup needs").Versioned();
     }
 
     private static void MapScrub(RouteGroupBuilder api, ScrubEndpoints scrub)

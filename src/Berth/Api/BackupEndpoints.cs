@@ -18,7 +18,8 @@ internal sealed record BackupView(
 }
 
 /// <summary><c>/backups</c>: backups to the place in the settings. Only commands choose another place.</summary>
-internal sealed class BackupEndpoints(Database database, JobTable jobs, StorageSettings storage, TimeProvider clock)
+internal sealed class BackupEndpoints(
+    Database database, JobTable jobs, StorageSettings storage, TimeProvider clock, RegistryBackups? backups = null)
 {
     public async Task<ApiAnswer<Listed<BackupView>>> ListAsync(HttpContext http)
     {
@@ -42,4 +43,28 @@ internal sealed class BackupEndpoints(Database database, JobTable jobs, StorageS
     public async Task<ApiAnswer<BackupView>> GetAsync(HttpContext http, long id) =>
         await database.ReadAsync(session => BackupTable.FindAsync(session, id), http.RequestAborted) is { } row
             ? BackupView.Of(row) : ApiError.NotFound("such backup");
+
+    /// <summary>Removes a backup, and what only it needed.</summary>
+    public async Task<ApiDone> RemoveAsync(HttpContext http, long id)
+    {
+        if (await database.ReadAsync(session => BackupTable.FindAsync(session, id), http.RequestAborted) is not
+            { Name: { } name, State: not BackupStates.Removed } row)
+        {
+            return ApiError.NotFound("such backup");
+        }
+
+        if (!http.IsFor(BackupView.Of(row))) return ApiError.Changed();
+        if (backups is null || row.Place != BackupPlace.NameOf(storage.Maintenance.Backup.To!))
+            return ApiError.Conflict($"it is in {row.Place}, which is not the place in the settings");
+        try
+        {
+            var removed = await backups.RemoveAsync(name, http.RequestAborted);
+            return removed.Fault is null ? ApiDone.Done : ApiError.Conflict(
+                $"{name} is removed, but what only it needed is still there: {removed.Fault}");
+        }
+        catch (Exception e) when (e is InvalidDataException or IOException)
+        {
+            return ApiError.Conflict(e.Message);
+        }
+    }
 }

@@ -38,6 +38,17 @@ internal sealed partial class RegistryBackups(
         if (manifest.Missing > 0) LogLacking(made.Backup.Name, manifest.Missing, run.Missing[0]);
     }
 
+    /// <summary>Removes one backup.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="cancellation">Cancels.</param>
+    /// <exception cref="InvalidDataException">There is none, or it is another registry's.</exception>
+    /// <exception cref="IOException">A backup is being written there, or the place is away.</exception>
+    public async Task<RemovedBackup> RemoveAsync(string name, CancellationToken cancellation)
+    {
+        await using var place = await OpenAsync(mayCreate: false, cancellation);
+        return await new BackupRemoval(database, place, clock).RunAsync(name, cancellation);
+    }
+
     /// <summary>
     /// Reads all backups again, slowly, a turn at a time, and records what it finds: damaged ones at once, whole ones
     /// at the end of the pass.

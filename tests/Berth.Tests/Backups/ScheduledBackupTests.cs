@@ -86,6 +86,38 @@ public sealed class ScheduledBackupTests : IAsyncLifetime
         await script.PlayAsync("GET /api/v1/backups/99\n Authorization: {admin}\n 404");
     }
 
+    [Fact]
+    public async Task A_backup_is_removed_on_request_and_the_others_stay_whole()
+    {
+        await RunAsync<BackupJob>();
+        clock.Advance(TimeSpan.FromDays(1));
+        await RunAsync<BackupJob>();
+        var manifests = Path.Combine(place, "backups");
+        Assert.Equal(2, Directory.GetFiles(manifests).Length);
+        await script.PlayAsync(
+            """
+            DELETE /api/v1/backups/99
+              Authorization: {admin}
+              404
+            DELETE /api/v1/backups/1
+              Authorization: {admin}
+              If-Match: "other"
+              412
+            DELETE /api/v1/backups/1
+              Authorization: {admin}
+              204
+            DELETE /api/v1/backups/1
+              Authorization: {admin}
+              404
+            """);
+        Assert.Single(Directory.GetFiles(manifests));
+        await WaitAsync(1, "removed");
+        await RunAsync<CheckBackupsJob>();
+        await WaitAsync(2, "whole");
+        Directory.Delete(place, recursive: true);
+        await script.PlayAsync("DELETE /api/v1/backups/2\n Authorization: {admin}\n 409");
+    }
+
     /// <summary>
     /// Each turn is over after the first piece, so that other jobs get their turn. A folder in the place of a blob
     /// can't be opened, whoever reads.
