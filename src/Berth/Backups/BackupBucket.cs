@@ -24,7 +24,7 @@ internal sealed class BackupBucket : BackupPlace
 
     private RenewedLease? lease;
 
-    public BackupBucket(ObjectStore objects, TimeProvider clock, ILogger<ObjectBlobStore> log)
+    private BackupBucket(ObjectStore objects, TimeProvider clock, ILogger<ObjectBlobStore> log)
     {
         (this.objects, this.clock) = (objects, clock);
         blobs = new ObjectBlobStore(objects, clock, log);
@@ -36,16 +36,30 @@ internal sealed class BackupBucket : BackupPlace
 
     public override string WorkFolder => work;
 
-    /// <summary>How to reach a bucket: as the registry's own, or as AWS's variables say.</summary>
-    /// <exception cref="InvalidDataException">It is not the name of a bucket.</exception>
-    public static S3Settings SettingsOf(string place, StorageSettings storage)
-    {
-        if (!Uri.TryCreate(place, UriKind.Absolute, out var url) || url.Host.Length == 0 || url.Query.Length > 0
-            || url.UserInfo.Length > 0)
-        {
-            throw new InvalidDataException($"'{place}' is not a bucket: write s3://bucket or s3://bucket/prefix");
-        }
+    /// <summary>The schemes of places that are buckets or containers.</summary>
+    public static bool IsOne(string place) =>
+        place.StartsWith("s3://", StringComparison.Ordinal) || place.StartsWith("azure://", StringComparison.Ordinal);
 
+    /// <summary>Opens a bucket or a container by its name.</summary>
+    /// <param name="place">Its name.</param>
+    /// <param name="storage">How the registry's own is reached.</param>
+    /// <param name="clock">The time, for the lock.</param>
+    /// <param name="log">Gets its failures.</param>
+    /// <exception cref="InvalidDataException">It is not the name of one.</exception>
+    public static BackupBucket Open(
+        string place, StorageSettings storage, TimeProvider clock, ILogger<ObjectBlobStore> log)
+    {
+        ObjectStore objects = place.StartsWith("azure://", StringComparison.Ordinal)
+            ? new AzureObjects(AzureSettingsOf(place, storage), TimeProvider.System, log)
+            : new S3Objects(S3SettingsOf(place, storage), TimeProvider.System, log);
+        return new BackupBucket(objects, clock, log);
+    }
+
+    /// <summary>How to reach a bucket: as the registry's own, or as AWS's variables say.</summary>
+    private static S3Settings S3SettingsOf(string place, StorageSettings storage)
+    {
+        if (UrlOf(place) is not { } url)
+            throw new InvalidDataException($"'{place}' is not a bucket: write s3://bucket or s3://bucket/prefix");
         var known = storage.S3 ?? new S3Settings
         {
             Region = Variable("AWS_REGION") ?? Variable("AWS_DEFAULT_REGION") ?? "us-east-1",
@@ -53,6 +67,33 @@ internal sealed class BackupBucket : BackupPlace
         };
         return known with { Bucket = url.Host, RootDirectory = Uri.UnescapeDataString(url.AbsolutePath).Trim('/') };
     }
+
+    /// <summary>
+    /// How to reach a container: as the registry's own, if it is in the same account, or as the variables of Azure's
+    /// command line say.
+    /// </summary>
+    private static AzureSettings AzureSettingsOf(string place, StorageSettings storage)
+    {
+        if (UrlOf(place) is not { } url
+            || Uri.UnescapeDataString(url.AbsolutePath).Trim('/').Split('/', 2) is not [{ Length: > 0 }, ..] parts)
+        {
+            throw new InvalidDataException(
+                $"'{place}' is not a container: write azure://account/container or azure://account/container/prefix");
+        }
+
+        var known = storage.Azure?.AccountName == url.Host ? storage.Azure : new AzureSettings
+        {
+            AccountName = url.Host,
+            AccountKey = Variable("AZURE_STORAGE_KEY"),
+            SasToken = Variable("AZURE_STORAGE_SAS_TOKEN"),
+            ServiceUrl = Variable("AZURE_STORAGE_SERVICE_ENDPOINT"),
+        };
+        return known with { Container = parts[0], RootDirectory = parts.ElementAtOrDefault(1) ?? "" };
+    }
+
+    private static Uri? UrlOf(string place) =>
+        Uri.TryCreate(place, UriKind.Absolute, out var url) && url.Host.Length > 0 && url.Query.Length == 0
+            && url.UserInfo.Length == 0 ? url : null;
 
     public override async Task<T> RunAloneAsync<T>(
         Func<CancellationToken, Task<T>> work, CancellationToken cancellation)

@@ -40,7 +40,8 @@ internal abstract class BackupPlace : IAsyncDisposable
     /// <summary>A folder for files on their way, with room for the metadata.</summary>
     public abstract string WorkFolder { get; }
 
-    /// <summary>Opens a place by its name: a folder, or <c>s3://bucket/prefix</c>.</summary>
+    /// <summary>Opens a place by its name: a folder, <c>s3://bucket/prefix</c>, or
+    /// <c>azure://account/container/prefix</c>.</summary>
     /// <param name="place">Its name.</param>
     /// <param name="storage">How to reach a bucket, if the registry has one too.</param>
     /// <param name="mayCreate">Whether an empty folder or bucket becomes such a place.</param>
@@ -52,11 +53,8 @@ internal abstract class BackupPlace : IAsyncDisposable
         string place, StorageSettings storage, bool mayCreate, ILogger<ObjectBlobStore> log,
         CancellationToken cancellation)
     {
-        BackupPlace opened = place.StartsWith("s3://", StringComparison.Ordinal)
-            ? new BackupBucket(
-                new S3Objects(BackupBucket.SettingsOf(place, storage), TimeProvider.System, log), TimeProvider.System,
-                log)
-            : new BackupFolder(Path.GetFullPath(place));
+        BackupPlace opened = BackupBucket.IsOne(place)
+            ? BackupBucket.Open(place, storage, TimeProvider.System, log) : new BackupFolder(Path.GetFullPath(place));
         try
         {
             await opened.RequireOwnAsync(mayCreate, cancellation);
@@ -71,7 +69,7 @@ internal abstract class BackupPlace : IAsyncDisposable
 
     /// <summary>How <see cref="Name"/> writes a place, without opening it.</summary>
     public static string NameOf(string place) =>
-        place.StartsWith("s3://", StringComparison.Ordinal) ? place.TrimEnd('/') : Path.GetFullPath(place);
+        BackupBucket.IsOne(place) ? place.TrimEnd('/') : Path.GetFullPath(place);
 
     /// <summary>All backups, the newest first.</summary>
     public async Task<List<FoundBackup>> FindAllAsync(CancellationToken cancellation)

@@ -23,7 +23,7 @@ internal static class BackupCommand
     /// <summary>A large table is counted and sorted in one statement.</summary>
     private static readonly TimeSpan LongestStatement = TimeSpan.FromHours(1);
 
-    private const string Forms = "a folder, or s3://bucket/prefix";
+    public const string Forms = "a folder, s3://bucket/prefix or azure://account/container/prefix";
 
     public static Command Create()
     {

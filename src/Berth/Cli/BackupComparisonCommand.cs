@@ -15,7 +15,7 @@ internal static class BackupComparisonCommand
     {
         var place = new Argument<string?>("PLACE")
         {
-            Description = "A folder, or s3://bucket/prefix.",
+            Description = $"Where the backups lie: {BackupCommand.Forms}.",
             Arity = ArgumentArity.ZeroOrOne,
         };
         var config = SettingsOption.Create();

@@ -106,7 +106,8 @@ internal static class BackupPlaceCommands
 
     private static Argument<string?> Place() => new("PLACE")
     {
-        Description = "A folder, or s3://bucket/prefix. Without it, storage.maintenance.backup.to.",
+        Description =
+            $"Where the backups lie: {BackupCommand.Forms}. Without it, storage.maintenance.backup.to.",
         Arity = ArgumentArity.ZeroOrOne,
     };
 }

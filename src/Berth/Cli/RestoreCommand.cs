@@ -14,7 +14,7 @@ internal static class RestoreCommand
 {
     public static Command Create()
     {
-        var place = ApiCommand.Argument("PLACE", "Where the backups lie: a folder, or s3://bucket/prefix.");
+        var place = ApiCommand.Argument("PLACE", $"Where the backups lie: {BackupCommand.Forms}.");
         var config = SettingsOption.Create();
         var at = ApiCommand.Text("--at", "Which backup, by its name; the newest without it.");
         var skips = ApiCommand.Switch("--skip-damaged", "Restore what is whole of a damaged backup.");

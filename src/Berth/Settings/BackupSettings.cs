@@ -3,7 +3,8 @@ namespace Berth.Settings;
 /// <summary>Backups that are made by themselves.</summary>
 public sealed record BackupSettings
 {
-    /// <summary>A folder, or <c>s3://bucket/prefix</c>, which is reached like <c>storage.s3</c>. Null: none are made.
+    /// <summary>A folder, <c>s3://bucket/prefix</c> or <c>azure://account/container/prefix</c>, which are reached like
+    /// <c>storage.s3</c> and <c>storage.azure</c>. Null: none are made.
     /// </summary>
     public string? To { get; init; }
 

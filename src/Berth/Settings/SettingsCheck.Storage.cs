@@ -64,10 +64,11 @@ internal sealed partial class SettingsCheck
 
         if (backup.To is "")
         {
-            Error("storage.maintenance.backup.to", "set this to a folder or s3://bucket/prefix, or remove it");
+            Error("storage.maintenance.backup.to",
+                "set this to a folder, s3://bucket/prefix or azure://account/container/prefix, or remove it");
         }
         else if (backup.To is { } to && !to.StartsWith("s3://", StringComparison.Ordinal)
-            && settings.Database.Host is not null)
+            && !to.StartsWith("azure://", StringComparison.Ordinal) && settings.Database.Host is not null)
         {
             Notice("storage.maintenance.backup.to",
                 "any node may make the next backup: if there are several, all must have the same folder there");

@@ -5,7 +5,9 @@ using Berth.Lifecycle;
 using Berth.Metadata;
 using Berth.Oci;
 using Berth.Tests.Access;
+using Berth.Tests.Cli;
 using Berth.Tests.Faults;
+using Berth.Tests.Servers;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -21,6 +23,31 @@ public sealed class BackupPlaceTests
     private static readonly TestImage Other = Image with { Tag = "v2", Layers = [new TestBlob(3, 90_000)] };
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_container_in_Azure_takes_backups_and_gives_them_back()
+    {
+        await using var container = await TestEngines.CreateBucketAsync("azure");
+        await using var set = await StartAsync(isShared: false);
+        var place = $"azure://{AzureServer.Account}/{container.Name}/backups";
+        Task<CommandResult> RunAsync(EngineSet of, params string[] arguments) => AccountCommand.RunAsync(
+            new Dictionary<string, string>(of.Variables)
+            {
+                ["AZURE_STORAGE_KEY"] = AzureServer.Key,
+                ["AZURE_STORAGE_SERVICE_ENDPOINT"] = container.Variables["REGISTRY_STORAGE_AZURE_SERVICEURL"],
+            },
+            input: "", arguments);
+        (await RunAsync(set, "backup", place)).Is(0);
+        await PushAsync(set, Other);
+        Assert.Contains("Removed", (await RunAsync(set, "backup", place, "--keep", "1")).Is(0).Output);
+        (await RunAsync(set, "backup", "verify", place)).Is(0);
+        Assert.Single((await RunAsync(set, "backup", "list", place)).Is(0).Output.Trim().Split('\n')[1..]);
+        var served = await set.ServedAsync();
+        await using var target = await EngineSet.CreateAsync(isShared: false);
+        (await RunAsync(target, "restore", place, "--yes")).Is(0);
+        Assert.Equal(served, await target.ServedAsync());
+        Assert.Contains("is not a container", (await RunAsync(set, "backup", "azure://account")).Is(2).Errors);
+    }
 
     /// <summary>A list that reads well, but names another blob: the one that is needed looks like garbage.</summary>
     [Fact]
@@ -140,9 +167,8 @@ public sealed class BackupPlaceTests
         await BackUpAsync(set);
         await BackUpAsync(set);
         var clock = new SetClock();
-        var settings = BackupBucket.SettingsOf(set.Place, set.Settings.Storage);
         var log = NullLogger<ObjectBlobStore>.Instance;
-        await using var place = new BackupBucket(new S3Objects(settings, TimeProvider.System, log), clock, log);
+        await using var place = BackupBucket.Open(set.Place, set.Settings.Storage, clock, log);
         var names = (await FindAsync(set)).ConvertAll(one => one.Name);
         await Assert.ThrowsAnyAsync<IOException>(() => place.RunAloneAsync(
             async stop =>
