@@ -10,7 +10,7 @@ public sealed class PaceTests
     {
         var clock = new FakeTimeProvider();
         var pace = new Pace(0.01, clock);
-        await Task.Delay(20, TestContext.Current.CancellationToken);
+        await Task.Delay(40, TestContext.Current.CancellationToken);
         var resting = pace.RestAsync(TestContext.Current.CancellationToken).AsTask();
         clock.Advance(TimeSpan.FromSeconds(1.9));
         Assert.False(resting.IsCompleted);
