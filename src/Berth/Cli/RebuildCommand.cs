@@ -78,7 +78,9 @@ internal static class RebuildCommand
             + $"and {VerifyCommand.Count(report.Moves, "move")} of tags. Run `berth verify`, and start the server.");
         if (rebuild.FaultCount == 0) return 0;
         Console.WriteLine(
-            $"{rebuild.FaultCount:N0} things are missing or damaged. A push, or a backup, brings them back.");
+            $"{rebuild.FaultCount:N0} things are missing or damaged. A push, or a backup, brings them back. Blobs that "
+            + "no image needs now are removed once the collector has looked for such "
+            + "(storage.maintenance.gc.orphaninterval), and after its grace period.");
         return 1;
     }
 
@@ -103,9 +105,18 @@ internal static class RebuildCommand
         else await StandardInput.ConfirmAsync(warning, "--yes", cancellation);
         await using var database = await Database.OpenBesideAsync(
             settings.Database, DataFolder.DatabasePathOf(settings), TimeProvider.System);
+        var mark = await store.Blobs.FindMarkAsync(cancellation);
         await database.UseAloneAsync(
-            async session => await JournalTable.CatchUpAsync(session, files[^1].Number), cancellation);
-        foreach (var file in files) await folder.DeleteAsync(file, cancellation);
+            async session =>
+            {
+                if ((await StoreMarkTable.FindAsync(session))?.Expected != mark)
+                    throw new InvalidDataException($"{database.Name} belongs to other blobs than {store.Blobs.Name}");
+
+                // A database that is not caught up yet writes nothing after what is left, should this be cut off.
+                foreach (var file in files) await folder.DeleteAsync(file, cancellation);
+                await JournalTable.CatchUpAsync(session, files[^1].Number);
+            },
+            cancellation);
         Console.WriteLine("Removed. Start the server, which writes a new one.");
         return 0;
     }

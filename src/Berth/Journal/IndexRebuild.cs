@@ -30,11 +30,16 @@ internal sealed class IndexRebuild(
 {
     private const int ParallelLooks = 16;
 
+    /// <summary>How long blobs that nothing knows stay, at the most: a server looks for them at its usual times.
+    /// </summary>
+    private static readonly TimeSpan OrphansKept = TimeSpan.FromDays(30);
+
     /// <summary>How many blobs and manifests are named that are not whole.</summary>
     private const int MostFaults = 1000;
 
     public RebuildProgress Progress { get; } = new();
 
+    private readonly HashSet<string> noted = new(StringComparer.Ordinal);
     private long lastNumber;
 
     /// <summary>What is not whole, one line each.</summary>
@@ -52,7 +57,8 @@ internal sealed class IndexRebuild(
             count => (Progress.ToDo, Progress.Done) = (count, Progress.Done + 1), cancellation);
         FaultCount = Faults.Count;
         await EachManifestAsync(
-            async (_, manifest) => await replay.AddBlobsAsync(BlobsOf(manifest).Select(blob => blob.Digest.Text)),
+            async (row, manifest) => await replay.AddBlobsAsync(
+                BlobsOf(row, manifest).Select(blob => blob.Digest.Text)),
             "Reading manifests", cancellation);
         Progress.Begin("Looking for blobs", await replay.CountAsync("blob"));
         for (var page = await replay.BlobsAsync(""); page.Count > 0; page = await replay.BlobsAsync(page[^1]))
@@ -84,7 +90,6 @@ internal sealed class IndexRebuild(
             async session =>
             {
                 await RequireOwnAsync(session, database, mark);
-                var hadChanges = await JournalTable.HasChangesAsync(session);
                 await using var cache = new AnswerCache(0);
                 var repositories = new RepositoryTable(database, clock);
                 var target = new Target(
@@ -93,7 +98,11 @@ internal sealed class IndexRebuild(
                 report = new RebuildReport(
                     await AddManifestsAsync(target, cancellation), await AddTagsAsync(session, cancellation),
                     await AddMovesAsync(session, cancellation));
-                if (!hadChanges) await RebuiltRows.ForgetChangesAsync(session);
+                await RebuiltRows.ReviewUntaggedAsync(session, clock.GetUtcNow());
+                await RebuiltRows.DelayOrphansAsync(session, clock.GetUtcNow() + OrphansKept);
+
+                // All is written anew: the journal may say of something that it went, which this database still has.
+                await RebuiltRows.ForgetChangesAsync(session);
                 await JournalTable.CatchUpAsync(session, lastNumber);
             },
             cancellation);
@@ -102,7 +111,14 @@ internal sealed class IndexRebuild(
 
     private async Task RequireOwnAsync(Session session, Database database, string? mark)
     {
-        if (mark is null) return;
+        if (mark is null)
+        {
+            if (await StoreMarkTable.FindAsync(session) is not { IsInStore: true } other) return;
+            throw new InvalidDataException(
+                $"{database.Name} belongs to other blobs than those in {store.Name}, which have no mark: the "
+                + $"database's is {other.Mark}. Name an empty database, or one of this store");
+        }
+
         var known = await StoreMarkTable.AddAsync(session, mark, clock.GetUtcNow());
         if (known.Expected == mark)
         {
@@ -121,15 +137,23 @@ internal sealed class IndexRebuild(
         await EachManifestAsync(
             async (row, manifest) =>
             {
-                if (!RepositoryName.TryParse(row.Repository, out var name)) return;
-                var id = await target.Repositories.FindOrAddAsync(target.Session, name);
+                if (!RepositoryName.TryParse(row.Repository, out var name))
+                {
+                    Note($"{row.Repository} is no name of a repository");
+                    return;
+                }
+
+                var id = await target.Repositories.FindOrAddAsync(target.Session, name, isPrivate: true);
                 var digest = Digest.Parse(row.Digest);
+
+                // An older database may have it in its trash, whose end it must not share.
+                await TrashTable.ForgetPushedAsync(target.Session, id, digest);
                 if (await ManifestTable.ExistsAsync(target.Session, id, digest)) return;
                 await target.Manifests.AddAsync(
                     target.Session, id, digest, manifest, row.Body, new Actor(row.PushedBy),
                     row.ExpiresAfterMs is { } ms ? TimeSpan.FromMilliseconds(ms) : null);
                 await RebuiltRows.SetPushedAsync(target.Session, id, digest, row.PushedAt);
-                foreach (var blob in BlobsOf(manifest)) await LinkAsync(target, id, blob.Digest);
+                foreach (var blob in BlobsOf(row, manifest)) await LinkAsync(target, id, blob.Digest);
                 added++;
             },
             "Writing manifests", cancellation);
@@ -229,6 +253,7 @@ internal sealed class IndexRebuild(
         {
             var digest = reference.Target.Digest.Text;
             if (reference.Kind is ReferenceKind.Subject or ReferenceKind.Mention
+                || (reference.Kind != ReferenceKind.Child && UnlinkedOf(row).Contains(digest))
                 || MediaTypes.IsNondistributable(reference.Target.MediaType)
                 || await replay.SizeOfAsync(digest) is not null
                 || await replay.HasManifestAsync(row.Repository, digest))
@@ -242,13 +267,23 @@ internal sealed class IndexRebuild(
 
     private void Note(string fault)
     {
+        if (!noted.Add(fault)) return;
         FaultCount++;
-        if (Faults.Count < MostFaults && !Faults.Contains(fault)) Faults.Add(fault);
+        if (Faults.Count < MostFaults) Faults.Add(fault);
     }
 
-    private static IEnumerable<Descriptor> BlobsOf(Manifest manifest) =>
-        manifest.References.Where(reference => reference.Kind != ReferenceKind.Subject)
+    /// <summary>What a manifest names and its repository had: not what it names of others.</summary>
+    private static IEnumerable<Descriptor> BlobsOf(JournaledManifest row, Manifest manifest)
+    {
+        var unlinked = UnlinkedOf(row);
+        return manifest.References
+            .Where(reference => reference.Kind != ReferenceKind.Subject
+                && !unlinked.Contains(reference.Target.Digest.Text))
             .Select(reference => reference.Target).DistinctBy(target => target.Digest);
+    }
+
+    private static HashSet<string> UnlinkedOf(JournaledManifest row) =>
+        [.. (row.Unlinked ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries)];
 
     /// <summary>Where the rows go.</summary>
     private sealed record Target(

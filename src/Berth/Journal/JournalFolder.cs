@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.IO.Compression;
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.RegularExpressions;
@@ -26,7 +27,7 @@ internal sealed partial class JournalFolder(StoreFiles files)
 {
     private const string Folder = "journal/";
 
-    /// <summary>More than any file has: each ends with the line that makes it as long as it should be.</summary>
+    /// <summary>More than any file has, packed: it is written once it has 8 MiB unpacked.</summary>
     private const int MostBytes = 1 << 30;
 
     /// <summary>All files, in order.</summary>
@@ -35,12 +36,14 @@ internal sealed partial class JournalFolder(StoreFiles files)
         var segments = new List<Segment>();
         foreach (var file in await files.ListAsync(Folder, cancellation))
         {
-            if (KeyPattern().Match(file.Key) is not { Success: true } key) continue;
-            segments.Add(new Segment(
-                file.Key, long.Parse(key.Groups["number"].ValueSpan, CultureInfo.InvariantCulture),
-                key.Groups["from"] is { Success: true } from
-                    ? long.Parse(from.ValueSpan, CultureInfo.InvariantCulture) : null,
-                file.SizeBytes));
+            if (KeyPattern().Match(file.Key) is not { Success: true } key
+                || !long.TryParse(key.Groups["number"].ValueSpan, CultureInfo.InvariantCulture, out var number))
+            {
+                continue;
+            }
+
+            var hasFrom = long.TryParse(key.Groups["from"].ValueSpan, CultureInfo.InvariantCulture, out var from);
+            segments.Add(new Segment(file.Key, number, hasFrom ? from : null, file.SizeBytes));
         }
 
         return segments;
@@ -61,23 +64,33 @@ internal sealed partial class JournalFolder(StoreFiles files)
         return new Segment(key, number, snapshotFrom, packed.Length);
     }
 
+    /// <summary>Reads a file line by line. What comes before damage is whole.</summary>
     /// <exception cref="InvalidDataException">It is damaged, or gone.</exception>
-    public async Task<List<JournalLine>> ReadAsync(Segment segment, CancellationToken cancellation)
+    public async IAsyncEnumerable<JournalLine> ReadAsync(
+        Segment segment, [EnumeratorCancellation] CancellationToken cancellation)
     {
         var packed = await files.ReadAsync(segment.Key, MostBytes, cancellation)
             ?? throw new InvalidDataException($"{segment.Key} is gone");
-        try
+        await using var unpacked = new GZipStream(new MemoryStream(packed), CompressionMode.Decompress);
+        using var reader = new StreamReader(unpacked);
+        for (var count = 0L; ; count++)
         {
-            await using var unpacked = new GZipStream(new MemoryStream(packed), CompressionMode.Decompress);
-            using var reader = new StreamReader(unpacked);
-            var lines = new List<JournalLine>();
-            while (await reader.ReadLineAsync(cancellation) is { } line)
-                lines.Add(JsonSerializer.Deserialize(line, JournalJson.Default.JournalLine)!);
-            return lines;
-        }
-        catch (Exception e) when (e is InvalidDataException or JsonException or EndOfStreamException)
-        {
-            throw new InvalidDataException($"{segment.Key} is damaged: {e.Message}", e);
+            JournalLine? line;
+            try
+            {
+                var text = await reader.ReadLineAsync(cancellation)
+                    ?? throw new InvalidDataException("it is cut off");
+                line = JsonSerializer.Deserialize(text, JournalJson.Default.JournalLine)
+                    ?? throw new InvalidDataException("it has an empty line");
+                if (line.Lines is { } lines && lines != count) throw new InvalidDataException("it lacks lines");
+            }
+            catch (Exception e) when (e is InvalidDataException or JsonException or EndOfStreamException)
+            {
+                throw new InvalidDataException($"{segment.Key} is damaged: {e.Message}", e);
+            }
+
+            if (line.Lines is not null) yield break;
+            yield return line;
         }
     }
 
@@ -96,6 +109,7 @@ internal sealed class SegmentText : IDisposable
 
     private readonly MemoryStream packed = new();
     private readonly GZipStream packing;
+    private long lines;
 
     public SegmentText() => packing = new GZipStream(packed, CompressionLevel.Fastest);
 
@@ -109,11 +123,13 @@ internal sealed class SegmentText : IDisposable
         packing.Write(json);
         packing.Write("\n"u8);
         Bytes += json.Length + 1;
+        lines++;
     }
 
     /// <summary>All that was added. Nothing can be added any more.</summary>
     public ReadOnlyMemory<byte> Finish()
     {
+        Add(new JournalLine { Lines = lines });
         packing.Dispose();
         return packed.ToArray();
     }

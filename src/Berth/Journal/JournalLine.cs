@@ -21,6 +21,9 @@ internal sealed record JournalLine
 
     /// <summary>A move of a tag.</summary>
     public JournaledMove? Move { get; init; }
+
+    /// <summary>The last line of a file: how many come before it.</summary>
+    public long? Lines { get; init; }
 }
 
 /// <summary>What is not there any more.</summary>

@@ -1,21 +1,23 @@
 using System.Globalization;
 using Berth.Metadata;
 using Berth.Oci;
+using Microsoft.Data.Sqlite;
 
 namespace Berth.Journal;
 
 /// <summary>
 /// What the journal says there is, in a temporary SQLite file: it may be more than fits in memory, and is read in the
-/// order of repositories. The file goes away with the object.
+/// order of repositories. The file has no name, and goes
+/// away with the object.
 /// </summary>
 internal sealed class JournalReplay : IDisposable
 {
     private const int Page = 200;
+    private const long PageBytes = 16 << 20;
 
-    private readonly string path;
     private readonly SqliteSession session;
 
-    private JournalReplay(string path, SqliteSession session) => (this.path, this.session) = (path, session);
+    private JournalReplay(SqliteSession session) => this.session = session;
 
     /// <summary>What could not be read, one line each.</summary>
     public List<string> Faults { get; } = [];
@@ -29,21 +31,23 @@ internal sealed class JournalReplay : IDisposable
             File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         }
 
+        // Without a name, nothing of it is left by a process that is killed.
         var session = SqliteSession.Open(path);
+        session.RunScript("PRAGMA journal_mode = OFF");
+        File.Delete(path);
         session.RunScript(
             """
-            PRAGMA journal_mode = OFF;
             PRAGMA synchronous = OFF;
             BEGIN;
             CREATE TABLE manifest (repository TEXT, digest TEXT, media_type TEXT, pushed_at BIGINT, pushed_by TEXT,
-                expires_after_ms BIGINT, body BLOB, PRIMARY KEY (repository, digest));
+                expires_after_ms BIGINT, body BLOB, unlinked TEXT, PRIMARY KEY (repository, digest));
             CREATE TABLE tag (repository TEXT, name TEXT, digest TEXT, moved_at BIGINT, moved_by TEXT, is_pinned BIGINT,
                 expires_at BIGINT, PRIMARY KEY (repository, name)) WITHOUT ROWID;
             CREATE TABLE move (id BIGINT PRIMARY KEY, repository TEXT, name TEXT, digest TEXT, moved_at BIGINT,
                 moved_by TEXT, address TEXT, action TEXT) WITHOUT ROWID;
             CREATE TABLE blob (digest TEXT PRIMARY KEY, size_bytes BIGINT) WITHOUT ROWID;
             """);
-        return new JournalReplay(path, session);
+        return new JournalReplay(session);
     }
 
     /// <summary>Reads the current files of the journal, one after the other.</summary>
@@ -54,21 +58,37 @@ internal sealed class JournalReplay : IDisposable
     public async Task<long> ReadAsync(JournalFolder folder, Action<int> read, CancellationToken cancellation)
     {
         var segments = JournalFolder.Current(await folder.ListAsync(cancellation));
+        NoteGaps(segments);
         foreach (var segment in segments)
         {
             try
             {
-                foreach (var line in await folder.ReadAsync(segment, cancellation)) await AddAsync(line);
+                await foreach (var line in folder.ReadAsync(segment, cancellation)) await AddAsync(line);
             }
-            catch (InvalidDataException e)
+            catch (Exception e) when (e is InvalidDataException or SqliteException)
             {
-                Faults.Add(e.Message);
+                Faults.Add(e is SqliteException ? $"{segment.Key} is damaged: {e.Message}" : e.Message);
             }
 
             read(segments.Count);
         }
 
         return segments.Count == 0 ? 0 : segments[^1].Number;
+    }
+
+    private void NoteGaps(List<Segment> segments)
+    {
+        if (segments.Count == 0) return;
+        if (segments.Find(segment => segment.SnapshotFrom is not null) is not { } end)
+        {
+            Faults.Add("the journal has no complete snapshot: what was pushed before its first file is missing");
+            return;
+        }
+
+        var parts = segments.Where(segment => segment.Number <= end.Number).Select(segment => segment.Number);
+        var count = parts.Distinct().Count();
+        if (count < end.Number - end.SnapshotFrom + 1)
+            Faults.Add($"{end.Number - end.SnapshotFrom + 1 - count} files of the journal's snapshot are missing");
     }
 
     public async Task<long> CountAsync(string table) =>
@@ -78,15 +98,19 @@ internal sealed class JournalReplay : IDisposable
         await session.NumberAsync("SELECT count(DISTINCT repository) FROM manifest") ?? 0;
 
     /// <summary>Manifests after one, in the order of repositories.</summary>
-    public async Task<List<JournaledManifest>> ManifestsAsync(JournaledManifest? last) => await session.AllAsync(
-        $"""
-        SELECT repository, digest, media_type, pushed_at, pushed_by, expires_after_ms, body FROM manifest
-        WHERE (repository, digest) > ($1, $2) ORDER BY repository, digest LIMIT {Page}
-        """,
-        row => new JournaledManifest(
-            0, row.GetString(0), row.GetString(1), row.GetString(2), row.GetInt64(3), row.GetString(4),
-            row.NumberOrNull(5), (byte[])row.GetValue(6)),
-        last?.Repository ?? "", last?.Digest ?? "");
+    public async Task<List<JournaledManifest>> ManifestsAsync(JournaledManifest? last)
+    {
+        var bytes = 0L;
+        return await session.UntilAsync(
+            $"""
+            SELECT repository, digest, media_type, pushed_at, pushed_by, expires_after_ms, body, unlinked
+            FROM manifest WHERE (repository, digest) > ($1, $2) ORDER BY repository, digest LIMIT {Page}
+            """,
+            row => new JournaledManifest(
+                0, row.GetString(0), row.GetString(1), row.GetString(2), row.GetInt64(3), row.GetString(4),
+                row.NumberOrNull(5), (byte[])row.GetValue(6), row.TextOrNull(7)),
+            manifest => (bytes += manifest.Body.Length) > PageBytes, last?.Repository ?? "", last?.Digest ?? "");
+    }
 
     public async Task<List<JournaledTag>> TagsAsync(JournaledTag? last) => await session.AllAsync(
         $"""
@@ -128,11 +152,7 @@ internal sealed class JournalReplay : IDisposable
     public async Task<long?> SizeOfAsync(string digest) =>
         await session.NumberAsync("SELECT size_bytes FROM blob WHERE digest = $1", digest);
 
-    public void Dispose()
-    {
-        session.Dispose();
-        File.Delete(path);
-    }
+    public void Dispose() => session.Dispose();
 
     private async Task AddAsync(JournalLine line)
     {
@@ -172,8 +192,8 @@ internal sealed class JournalReplay : IDisposable
         }
 
         await session.RunAsync(
-            "INSERT OR REPLACE INTO manifest VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT OR REPLACE INTO manifest VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
             manifest.Repository, manifest.Digest, manifest.MediaType, manifest.PushedAt, manifest.PushedBy,
-            manifest.ExpiresAfterMs, manifest.Body);
+            manifest.ExpiresAfterMs, manifest.Body, manifest.Unlinked);
     }
 }

@@ -1,5 +1,4 @@
 using System.Data.Common;
-using System.Globalization;
 using Berth.Blobs;
 using Berth.Metadata;
 using Berth.Settings;
@@ -16,7 +15,7 @@ internal sealed partial class JournalWriter(
     Database database, IBlobStore store, RegistrySettings settings, TimeProvider clock, ILogger<JournalWriter> log)
     : BackgroundService
 {
-    private const int Batch = 200;
+    private const int Batch = 1000;
 
     /// <summary>How many files, and how many packed bytes, may follow a small snapshot.</summary>
     private const int LeastFiles = 500;
@@ -33,6 +32,7 @@ internal sealed partial class JournalWriter(
     private static readonly TimeSpan TurnLeft = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan LongestLastWrite = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan AfterFailure = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan LongestFailure = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan UntilMended = TimeSpan.FromMinutes(5);
 
     /// <summary>With SQLite there is only one, which need not wait for itself after it was killed.</summary>
@@ -48,28 +48,55 @@ internal sealed partial class JournalWriter(
     private List<Segment>? current;
 
     private long lastNumber;
+    private bool needsSnapshot;
+    private DateTimeOffset? failingSince;
     private volatile string? problem;
-    private bool hasLooked;
+    /// <summary>Whether a pass has succeeded: then there is nothing to do until something changes.</summary>
+    private bool isComplete;
 
     /// <summary>What somebody has to do, for people; null if all is well.</summary>
     public string? Problem => problem;
 
-    /// <summary>Writes what has changed so far, if it is this node's turn.</summary>
+    /// <summary>
+    /// Before any job runs: what an older database counts as garbage may be what the journal brings back.
+    /// </summary>
+    public override async Task StartAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await CompareAsync(await folder.ListAsync(cancellationToken), cancellationToken);
+        }
+        catch (Exception e) when (e is IOException or DbException or DatabaseUnavailableException)
+        {
+            // Each pass looks again, and without the store nothing is collected.
+        }
+
+        await base.StartAsync(cancellationToken);
+    }
+
+    /// <summary>Writes what has changed so far, if it is this node's turn, and a snapshot if one is due.</summary>
     /// <exception cref="InvalidDataException">The journal has more than the database.</exception>
-    public async Task WriteAsync(CancellationToken cancellation)
+    public Task WriteAsync(CancellationToken cancellation) => WriteAsync(withSnapshot: true, cancellation);
+
+    private async Task WriteAsync(bool withSnapshot, CancellationToken cancellation)
     {
         await writing.WaitAsync(cancellation);
         try
         {
-            var hasChanges = await database.ReadAsync(JournalTable.HasChangesAsync, cancellation);
-            if (!hasChanges && hasLooked) return;
+            if (isComplete && !await database.ReadAsync(JournalTable.HasChangesAsync, cancellation)) return;
             if (!await TakeTurnAsync(cancellation)) return;
             await LookAsync(cancellation);
-            if (IsSnapshotDue() && await database.ReadAsync(JournalTable.HasManifestsAsync, cancellation))
-                await WriteSnapshotAsync(cancellation);
-            while (await WriteChangesAsync(cancellation) && await TakeTurnAsync(cancellation))
+            while (await WriteChangesAsync(cancellation) && await TakeTurnAsync(cancellation) && current is not null)
             {
             }
+
+            if (current is not null && IsSnapshotDue() && (withSnapshot || !HasSnapshot)
+                && await database.ReadAsync(JournalTable.HasManifestsAsync, cancellation))
+            {
+                await WriteSnapshotAsync(cancellation);
+            }
+
+            isComplete = withSnapshot;
         }
         catch
         {
@@ -89,11 +116,11 @@ internal sealed partial class JournalWriter(
         using var limit = new CancellationTokenSource(LongestLastWrite);
         try
         {
-            await WriteAsync(limit.Token);
+            await WriteAsync(withSnapshot: false, limit.Token);
         }
         catch (Exception e)
         {
-            LogNotWritten(e.Message);
+            NoteFailure(e);
         }
 
         try
@@ -122,11 +149,13 @@ internal sealed partial class JournalWriter(
             rest = settings.Storage.Maintenance.Journal.Interval;
             try
             {
-                if (!stoppingToken.IsCancellationRequested) await WriteAsync(stoppingToken);
+                if (stoppingToken.IsCancellationRequested) break;
+                await WriteAsync(stoppingToken);
+                (failingSince, problem) = (null, null);
             }
             catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {
-                LogNotWritten(e.Message);
+                NoteFailure(e);
                 var atLeast = e is InvalidDataException ? UntilMended : AfterFailure;
                 rest = rest > atLeast ? rest : atLeast;
             }
@@ -139,7 +168,7 @@ internal sealed partial class JournalWriter(
 
     /// <summary>
     /// Only one node writes, so that what one has read is not written after what another has read later. A node that
-    /// stood still for longer than its turn finds out before it writes.
+    /// stood still for longer than its turn can't take a number for its file any more.
     /// </summary>
     private async Task<bool> TakeTurnAsync(CancellationToken cancellation)
     {
@@ -152,8 +181,10 @@ internal sealed partial class JournalWriter(
                 return await JournalTable.TakeTurnAsync(session, node, now, now + (long)Turn.TotalMilliseconds);
             },
             isDurable: false, cancellation);
-        hasLooked |= !isOurs;
-        if (isOurs && askedAt > turnEndsAt) current = null;
+        if (!isOurs || askedAt > turnEndsAt) current = null;
+
+        // The other one sees to it.
+        isComplete |= !isOurs;
         turnEndsAt = isOurs ? askedAt + Ticks(Turn) : 0;
         return isOurs;
     }
@@ -168,26 +199,33 @@ internal sealed partial class JournalWriter(
     {
         if (current is not null) return;
         var all = await folder.ListAsync(cancellation);
-        lastNumber = all.Count == 0 ? 0 : all[^1].Number;
-        hasLooked = true;
-        var (known, wasBehind) = await database.ReadAsync(
-            async session => (
-                await JournalTable.LastNumberAsync(session), await JournalTable.IsBehindAsync(session)),
-            cancellation);
-        var isBehind = lastNumber > known;
-        if (isBehind != wasBehind)
-        {
-            await database.WriteAsync(
-                session => JournalTable.SetBehindAsync(session, isBehind), isDurable: false, cancellation);
-        }
+        var state = await CompareAsync(all, cancellation);
+        if (state.IsBehind) throw new InvalidDataException(Behind);
 
-        problem = isBehind ? Behind : null;
-        if (isBehind) throw new InvalidDataException(Behind);
+        // A number that was taken is not used again: its file may still arrive. Where files are missing that the
+        // database has written, all is written anew.
+        lastNumber = state.LastNumber;
+        var isOlder = all.Count > 0 && all[^1].Number < lastNumber - 1;
+        needsSnapshot = state.NeedsSnapshot || isOlder;
         current = JournalFolder.Current(all);
     }
 
+    private async Task<JournalState> CompareAsync(List<Segment> all, CancellationToken cancellation)
+    {
+        var state = await database.ReadAsync(JournalTable.StateAsync, cancellation);
+        var isBehind = all.Count > 0 && all[^1].Number > state.LastNumber;
+        problem = isBehind ? Behind : null;
+        if (isBehind == state.IsBehind) return state;
+        await database.WriteAsync(
+            session => JournalTable.SetBehindAsync(session, isBehind), isDurable: true, cancellation);
+        return state with { IsBehind = isBehind };
+    }
+
+    private bool HasSnapshot => current!.Exists(segment => segment.SnapshotFrom is not null);
+
     private bool IsSnapshotDue()
     {
+        if (needsSnapshot) return true;
         var end = current!.FindLastIndex(segment => segment.SnapshotFrom is not null);
         if (end < 0) return true;
         var inSnapshot = current.Take(end + 1).Sum(segment => segment.SizeBytes);
@@ -209,8 +247,9 @@ internal sealed partial class JournalWriter(
         {
             if (seen.Add((change.RepositoryId, change.Kind, change.Name)))
             {
-                foreach (var line in await database.ReadAsync(session => LinesOf(session, change), cancellation))
-                    text.Add(line);
+                var lines = await database.ReadAsync(
+                    session => JournalContent.LinesOf(session, change), cancellation);
+                foreach (var line in lines) text.Add(line);
             }
 
             written.Add(change);
@@ -228,35 +267,6 @@ internal sealed partial class JournalWriter(
         return written.Count < changes.Count || changes.Count == Batch;
     }
 
-    /// <summary>What is now what has changed then.</summary>
-    private static async ValueTask<List<JournalLine>> LinesOf(Session session, JournalChange change)
-    {
-        if (await JournalTable.RepositoryAsync(session, change.RepositoryId) is not { } repository) return [];
-        switch (change.Kind)
-        {
-            case ChangeKinds.Manifest:
-                var manifest = await JournalTable.ManifestAsync(session, change.RepositoryId, change.Name);
-                return [manifest is null
-                    ? new JournalLine { Gone = new GoneLine(repository, change.Name, null) }
-                    : new JournalLine { Manifest = manifest }];
-            case ChangeKinds.Tag:
-                return [await TagLineAsync(session, change.RepositoryId, repository, change.Name)];
-            default:
-                var id = long.Parse(change.Name, CultureInfo.InvariantCulture);
-                if (await JournalTable.MoveAsync(session, id) is not { } move) return [];
-                return
-                [
-                    new JournalLine { Move = move },
-                    await TagLineAsync(session, change.RepositoryId, repository, move.Name),
-                ];
-        }
-    }
-
-    private static async ValueTask<JournalLine> TagLineAsync(
-        Session session, long repositoryId, string repository, string name) =>
-        await JournalTable.TagAsync(session, repositoryId, name) is { } tag
-            ? new JournalLine { Tag = tag } : new JournalLine { Gone = new GoneLine(repository, null, name) };
-
     /// <summary>
     /// Writes all there is. What changes meanwhile may be missing in it, and is written afterwards: its notes are
     /// still there.
@@ -267,17 +277,17 @@ internal sealed partial class JournalWriter(
         var text = new SegmentText();
         try
         {
-            await foreach (var line in EverythingAsync(cancellation))
+            await foreach (var line in JournalContent.EverythingAsync(database, cancellation))
             {
                 text.Add(line);
                 if (!text.IsFull) continue;
-                if (!await TakeTurnAsync(cancellation)) return;
+                if (!await TakeTurnAsync(cancellation) || current is null) return;
                 await WriteAsync(text, snapshotFrom: null, cancellation);
                 text.Dispose();
                 text = new SegmentText();
             }
 
-            if (!await TakeTurnAsync(cancellation)) return;
+            if (!await TakeTurnAsync(cancellation) || current is null) return;
             await WriteAsync(text, from, cancellation);
         }
         finally
@@ -285,55 +295,48 @@ internal sealed partial class JournalWriter(
             text.Dispose();
         }
 
-        current = JournalFolder.Current(current!);
+        if (needsSnapshot)
+        {
+            await database.WriteAsync(
+                session => JournalTable.SetIncompleteAsync(session, isIncomplete: false), isDurable: false,
+                cancellation);
+        }
+
+        (needsSnapshot, current) = (false, JournalFolder.Current(current!));
         foreach (var old in (await folder.ListAsync(cancellation)).Where(segment => segment.Number < from))
             await folder.DeleteAsync(old, cancellation);
-    }
-
-    private async IAsyncEnumerable<JournalLine> EverythingAsync(
-        [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
-    {
-        for (JournaledManifest? last = null; ;)
-        {
-            var (after, bytes) = (last, 0L);
-            var page = await database.ReadAsync(
-                session => JournalTable.ManifestsAsync(
-                    session, after, manifest => (bytes += manifest.Body.Length) > LeastBytes),
-                cancellation);
-            if (page.Count == 0) break;
-            foreach (var manifest in page) yield return new JournalLine { Manifest = manifest };
-            last = page[^1];
-        }
-
-        for (JournaledTag? last = null; ;)
-        {
-            var after = last;
-            var page = await database.ReadAsync(session => JournalTable.TagsAsync(session, after), cancellation);
-            if (page.Count == 0) break;
-            foreach (var tag in page) yield return new JournalLine { Tag = tag };
-            last = page[^1];
-        }
-
-        for (JournaledMove? last = null; ;)
-        {
-            var after = last;
-            var page = await database.ReadAsync(session => JournalTable.MovesAsync(session, after), cancellation);
-            if (page.Count == 0) break;
-            foreach (var move in page) yield return new JournalLine { Move = move };
-            last = page[^1];
-        }
     }
 
     private async Task WriteAsync(SegmentText text, long? snapshotFrom, CancellationToken cancellation)
     {
         // Durable: a database that lost this in a power cut would look like an older one.
-        await database.WriteAsync(
-            session => JournalTable.ReserveAsync(session, lastNumber + 1), isDurable: true, cancellation);
-        current!.Add(await folder.WriteAsync(lastNumber + 1, snapshotFrom, text.Finish(), cancellation));
-        lastNumber++;
+        var number = lastNumber + 1;
+        var mayWrite = await database.WriteAsync(
+            session => JournalTable.ReserveAsync(session, node, number), isDurable: true, cancellation);
+        if (!mayWrite) throw new IOException("another node writes the journal now");
+        lastNumber = number;
+        current!.Add(await folder.WriteAsync(number, snapshotFrom, text.Finish(), cancellation));
     }
+
+    private void NoteFailure(Exception e)
+    {
+        if (e is InvalidDataException)
+        {
+            LogBehind(e.Message);
+            return;
+        }
+
+        LogNotWritten(e, e.Message);
+        var now = clock.GetUtcNow();
+        failingSince ??= now;
+        if (now - failingSince > LongestFailure)
+            problem = $"the journal beside the blobs could not be written since {failingSince:u}: {e.Message}";
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The journal beside the blobs is not written: {Reason}")]
+    private partial void LogBehind(string reason);
 
     [LoggerMessage(Level = LogLevel.Warning, Message =
         "The journal beside the blobs lacks what was pushed last, and will be written later: {Reason}")]
-    private partial void LogNotWritten(string reason);
+    private partial void LogNotWritten(Exception e, string reason);
 }

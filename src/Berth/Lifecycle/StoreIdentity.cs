@@ -26,7 +26,7 @@ internal sealed class StoreIdentity(Database database, IBlobStore store, TimePro
         + "`berth adopt-store` (docs/backup.md)";
 
     private const string LostAdvice =
-        "If the database was lost, run `berth rebuild` (docs/backup.md), which brings the images back";
+        "If the database was lost, run `berth rebuild` (docs/rebuilding.md), which brings the images back";
 
     /// <summary>Whether <see cref="RequireAsync"/> has found that they belong together.</summary>
     public bool IsChecked { get; private set; }
@@ -68,7 +68,11 @@ internal sealed class StoreIdentity(Database database, IBlobStore store, TimePro
         if (isNew) await database.WriteAsync(StoreMarkTable.RemoveAsync, isDurable: true, cancellation);
         var mark = await MakeAsync(cancellation);
         await store.MarkAsync(mark.Mark, replaces: true, cancellation);
-        await NoteAsync(mark, cancellation);
+        await NoteAsync(cancellation);
+
+        // What the store's journal has may be of another registry.
+        await database.WriteAsync(
+            session => JournalTable.SetIncompleteAsync(session, isIncomplete: true), isDurable: true, cancellation);
     }
 
     /// <summary>Registries from before there were marks know blobs, or have none.</summary>
@@ -107,7 +111,7 @@ internal sealed class StoreIdentity(Database database, IBlobStore store, TimePro
         session => StoreMarkTable.AddAsync(session, NewMark(), clock.GetUtcNow()),
         isDurable: true, cancellation);
 
-    private Task<bool> NoteAsync(StoreMark mark, CancellationToken cancellation) => database.WriteAsync(
+    private Task<bool> NoteAsync(CancellationToken cancellation) => database.WriteAsync(
         async session =>
         {
             await StoreMarkTable.NoteAsync(session, clock.GetUtcNow());

@@ -195,6 +195,7 @@ internal static class GarbageTable
                 AND NOT EXISTS (SELECT 1 FROM repository_blob l WHERE l.digest = blob.digest)
                 AND NOT EXISTS (SELECT 1 FROM upload u WHERE u.digest = blob.digest)
                 AND NOT EXISTS (SELECT 1 FROM store_hold h WHERE h.expires_at > $2)
+                AND NOT EXISTS (SELECT 1 FROM journal_writer w WHERE w.is_behind = 1)
             RETURNING digest, size_bytes
             """,
             row => new GarbageBlob(Digest.Parse(row.GetString(0)), row.GetInt64(1)),

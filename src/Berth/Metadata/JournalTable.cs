@@ -10,6 +10,12 @@ namespace Berth.Metadata;
 /// <param name="Name">The manifest's digest, the tag's name, or the move's id.</param>
 internal sealed record JournalChange(long Id, long RepositoryId, string Kind, string Name);
 
+/// <summary>What a database knows of the journal beside the blobs.</summary>
+/// <param name="LastNumber">The highest number that a file may have; 0 if there is none.</param>
+/// <param name="IsBehind">Whether there are files with higher ones: the database is an older one.</param>
+/// <param name="NeedsSnapshot">Whether what the files say is not all there is.</param>
+internal sealed record JournalState(long LastNumber, bool IsBehind, bool NeedsSnapshot);
+
 /// <summary>What journal changes are about.</summary>
 internal static class ChangeKinds
 {
@@ -18,10 +24,13 @@ internal static class ChangeKinds
     public const string Move = "move";
 }
 
-/// <summary>A manifest as the journal keeps it.</summary>
+/// <summary>
+/// A manifest as the journal keeps it. Unlinked are digests that it names, but that its repository has no link of, with
+/// blanks between: foreign layers, and what others have. A rebuild must not link them either.
+/// </summary>
 internal sealed record JournaledManifest(
     long RepositoryId, string Repository, string Digest, string MediaType, long PushedAt, string PushedBy,
-    long? ExpiresAfterMs, byte[] Body);
+    long? ExpiresAfterMs, byte[] Body, string? Unlinked);
 
 /// <summary>A tag as the journal keeps it. Times are milliseconds since 1970.</summary>
 internal sealed record JournaledTag(
@@ -40,7 +49,11 @@ internal static class JournalTable
 
     private const string Manifests =
         """
-        SELECT m.repository_id, r.name, m.digest, m.media_type, m.pushed_at, m.pushed_by, m.expires_after_ms, b.body
+        SELECT m.repository_id, r.name, m.digest, m.media_type, m.pushed_at, m.pushed_by, m.expires_after_ms, b.body,
+            (SELECT string_agg(n.target_digest, ' ') FROM manifest_reference n
+                WHERE n.repository_id = m.repository_id AND n.manifest_digest = m.digest AND n.kind <> 'Subject'
+                AND NOT EXISTS (SELECT 1 FROM repository_blob l
+                    WHERE l.repository_id = n.repository_id AND l.digest = n.target_digest))
         FROM manifest m JOIN repository r ON r.id = m.repository_id JOIN manifest_body b ON b.digest = m.digest
         """;
 
@@ -81,26 +94,41 @@ internal static class JournalTable
     public static ValueTask<int> EndTurnAsync(Session session, string node) =>
         session.RunAsync("UPDATE journal_writer SET leased_until = 0 WHERE id = 1 AND node = $1", node);
 
-    /// <summary>The highest number that a file of the journal may have; 0 if there is none.</summary>
-    public static async ValueTask<long> LastNumberAsync(Session session) =>
-        await session.NumberAsync("SELECT last_number FROM journal_writer WHERE id = 1") ?? 0;
+    /// <summary>What the database knows of the journal's files.</summary>
+    public static async ValueTask<JournalState> StateAsync(Session session) => await session.FirstAsync(
+        "SELECT last_number, is_behind, needs_snapshot FROM journal_writer WHERE id = 1",
+        row => new JournalState(row.GetInt64(0), row.GetInt64(1) != 0, row.GetInt64(2) != 0))
+        ?? new JournalState(0, IsBehind: false, NeedsSnapshot: false);
 
-    /// <summary>Records the number of a file before it is written.</summary>
-    public static ValueTask<int> ReserveAsync(Session session, long number) => session.RunAsync(
-        "UPDATE journal_writer SET last_number = $1 WHERE id = 1 AND last_number < $1", number);
+    /// <summary>Takes the number of a file before it is written. False if the node must not write any more.</summary>
+    public static async ValueTask<bool> ReserveAsync(Session session, string node, long number) =>
+        await session.RunAsync(
+            "UPDATE journal_writer SET last_number = $1 WHERE id = 1 AND last_number < $1 AND node = $2",
+            number, node) > 0;
 
     /// <summary>Whether the journal has more than this database, which is an older one that was restored.</summary>
-    public static async ValueTask<bool> IsBehindAsync(Session session) =>
-        await session.NumberAsync("SELECT is_behind FROM journal_writer WHERE id = 1") == 1;
+    public static async ValueTask<bool> IsBehindAsync(Session session) => (await StateAsync(session)).IsBehind;
 
-    public static ValueTask<int> SetBehindAsync(Session session, bool isBehind) =>
-        session.RunAsync("UPDATE journal_writer SET is_behind = $1 WHERE id = 1", isBehind ? 1 : 0);
+    public static ValueTask<int> SetBehindAsync(Session session, bool isBehind) => session.RunAsync(
+        """
+        INSERT INTO journal_writer (id, node, leased_until, is_behind) VALUES (1, '', 0, $1)
+        ON CONFLICT (id) DO UPDATE SET is_behind = $1
+        """,
+        isBehind ? 1 : 0);
 
-    /// <summary>Records that this database has all that the journal has up to a number.</summary>
+    /// <summary>Says whether what the files say is not all there is, so that all of it is to be written.</summary>
+    public static ValueTask<int> SetIncompleteAsync(Session session, bool isIncomplete) => session.RunAsync(
+        """
+        INSERT INTO journal_writer (id, node, leased_until, needs_snapshot) VALUES (1, '', 0, $1)
+        ON CONFLICT (id) DO UPDATE SET needs_snapshot = $1
+        """,
+        isIncomplete ? 1 : 0);
+
+    /// <summary>Records that this database has what the journal has up to a number, and perhaps more.</summary>
     public static ValueTask<int> CatchUpAsync(Session session, long number) => session.RunAsync(
         """
-        INSERT INTO journal_writer (id, node, leased_until, last_number) VALUES (1, '', 0, $1)
-        ON CONFLICT (id) DO UPDATE SET last_number = $1, is_behind = 0
+        INSERT INTO journal_writer (id, node, leased_until, last_number, needs_snapshot) VALUES (1, '', 0, $1, 1)
+        ON CONFLICT (id) DO UPDATE SET last_number = $1, is_behind = 0, needs_snapshot = 1
         """,
         number);
 
@@ -140,7 +168,7 @@ internal static class JournalTable
 
     private static JournaledManifest ManifestOf(DbDataReader row) => new(
         row.GetInt64(0), row.GetString(1), row.GetString(2), row.GetString(3), row.GetInt64(4), row.GetString(5),
-        row.NumberOrNull(6), (byte[])row.GetValue(7));
+        row.NumberOrNull(6), (byte[])row.GetValue(7), row.TextOrNull(8));
 
     private static JournaledTag TagOf(DbDataReader row) => new(
         row.GetInt64(0), row.GetString(1), row.GetString(2), row.GetString(3), row.GetInt64(4), row.GetString(5),
@@ -174,8 +202,10 @@ internal static class RebuiltRows
             INSERT INTO tag (repository_id, name, digest, moved_at, moved_by, is_pinned, expires_at)
             VALUES ($1, $2, $3, $4, $5, $6, $7)
             ON CONFLICT (repository_id, name) DO UPDATE
-            SET digest = $3, moved_at = $4, moved_by = $5, is_pinned = $6, expires_at = $7
-            WHERE tag.moved_at < $4
+            SET digest = $3, moved_at = $4, moved_by = $5, is_pinned = $6, expires_at = $7,
+                pulled_at = CASE WHEN tag.digest = $3 THEN tag.pulled_at END
+            WHERE tag.moved_at < $4 OR (tag.digest = $3 AND tag.moved_at = $4
+                AND (tag.is_pinned <> $6 OR tag.expires_at IS DISTINCT FROM $7))
             """,
             repositoryId, tag.Name, tag.Digest, tag.MovedAt, tag.MovedBy, tag.IsPinned ? 1 : 0, tag.ExpiresAt) > 0;
 
@@ -184,6 +214,26 @@ internal static class RebuiltRows
         await session.RunAsync(
             "UPDATE manifest SET pushed_at = $3 WHERE repository_id = $1 AND digest = $2",
             repositoryId, digest.Text, pushedAt);
+
+    /// <summary>Lets the collector look at manifests that had lost their tags.</summary>
+    public static async ValueTask ReviewUntaggedAsync(Session session, DateTimeOffset now) => await session.RunAsync(
+        """
+        UPDATE manifest SET review_since = $1 WHERE review_since IS NULL
+            AND (repository_id, digest) IN (SELECT repository_id, digest FROM tag_history WHERE digest IS NOT NULL)
+            AND NOT EXISTS (SELECT 1 FROM tag t
+                WHERE t.repository_id = manifest.repository_id AND t.digest = manifest.digest)
+        """,
+        now.ToUnixTimeMilliseconds());
+
+    /// <summary>
+    /// Puts off the search for blobs that nothing knows: somebody may still find what names them.
+    /// </summary>
+    public static async ValueTask DelayOrphansAsync(Session session, DateTimeOffset until) => await session.RunAsync(
+        """
+        INSERT INTO job (kind, unique_key, payload, due_at) VALUES ('find-orphans', 'find-orphans', '', $1)
+        ON CONFLICT (unique_key) DO UPDATE SET due_at = $1
+        """,
+        until.ToUnixTimeMilliseconds());
 
     /// <summary>Forgets all changes: the journal that they came from has them.</summary>
     public static async ValueTask ForgetChangesAsync(Session session) =>

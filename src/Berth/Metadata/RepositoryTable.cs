@@ -14,7 +14,10 @@ internal sealed class RepositoryTable(Database database, TimeProvider clock)
     public ValueTask<long?> FindAsync(RepositoryName name, CancellationToken cancellation) =>
         ids.TryGet(name.Text, out var cached) ? new ValueTask<long?>(cached) : LoadAsync(name, cancellation);
 
-    public async ValueTask<long> FindOrAddAsync(Session session, RepositoryName name)
+    /// <param name="session">A write.</param>
+    /// <param name="name">Its name.</param>
+    /// <param name="isPrivate">Whether a new one is, whatever its namespace says.</param>
+    public async ValueTask<long> FindOrAddAsync(Session session, RepositoryName name, bool isPrivate = false)
     {
         var known = await session.NumberAsync(
             "SELECT id FROM repository WHERE name = $1 AND deleted_at IS NULL", name.Text);
@@ -24,12 +27,13 @@ internal sealed class RepositoryTable(Database database, TimeProvider clock)
         var isPublic = await session.NumberAsync(
             """
             INSERT INTO repository (name, created_at, is_public)
-            VALUES ($1, $2, coalesce((SELECT makes_public FROM account WHERE name = $3), 0))
+            VALUES ($1, $2, coalesce((SELECT makes_public FROM account WHERE name = $3), 0) * $4)
             ON CONFLICT (name) DO UPDATE SET created_at = excluded.created_at, is_public = excluded.is_public,
                 deleted_at = NULL WHERE repository.deleted_at IS NOT NULL
             RETURNING is_public
             """,
-            name.Text, clock.GetUtcNow().ToUnixTimeMilliseconds(), name.Namespace);
+            name.Text, clock.GetUtcNow().ToUnixTimeMilliseconds(), name.Namespace,
+            isPrivate ? 0 : 1);
         if (isPublic == 1) await AccessVersion.AdvanceAsync(session);
         return (await FindAsync(session, name))!.Value;
     }

@@ -108,7 +108,11 @@ public sealed class JournalWriterTests
     {
         var folder = new JournalFolder(set.Services.GetRequiredService<IBlobStore>().Files);
         var lines = new List<JournalLine>();
-        foreach (var segment in await folder.ListAsync(Stop)) lines.AddRange(await folder.ReadAsync(segment, Stop));
+        foreach (var segment in await folder.ListAsync(Stop))
+        {
+            await foreach (var line in folder.ReadAsync(segment, Stop)) lines.Add(line);
+        }
+
         return lines;
     }
 }

@@ -115,7 +115,7 @@ public sealed class RebuildTests
         await new ImageClient(set.Client, new Random(1)).PushAsync(First);
         await set.StopAsync();
         await set.QueryAsync(session => session.RunAsync("UPDATE journal_writer SET last_number = 0"));
-        Assert.Contains("2 files", (await set.RunAsync("rebuild", "--forget", "--dry-run")).Is(0).Output);
+        Assert.Contains("1 file", (await set.RunAsync("rebuild", "--forget", "--dry-run")).Is(0).Output);
         Assert.Contains("give --yes", (await set.RunAsync("rebuild", "--forget")).Is(2).Errors);
         await set.StartAsync();
         var writer = set.Services.GetRequiredService<JournalWriter>();
@@ -164,6 +164,52 @@ public sealed class RebuildTests
         Assert.Equal(marked, await MarkedAsync(set));
     }
 
+    /// <summary>What a repository names without having it would be everybody's after a rebuild.</summary>
+    [Fact]
+    public async Task A_repository_gets_no_blobs_that_it_only_names_and_stays_private()
+    {
+        await using var set = await EngineSet.CreateAsync(isShared: false);
+        await set.StartAsync();
+        await new ImageClient(set.Client, new Random(1)).PushAsync(First);
+        using var content = new ByteArrayContent(Encoding.UTF8.GetBytes(
+            $$"""{"mediaType":"application/vnd.odd+json","secret":"{{First.Layers[0].Digest}}"}"""));
+        content.Headers.ContentType = new MediaTypeHeaderValue("application/vnd.odd+json");
+        using (var put = await set.Client.PutAsync("v2/odd/app/manifests/1", content, Stop))
+            Assert.Equal(HttpStatusCode.Created, put.StatusCode);
+        await set.StopAsync();
+        await set.LoseDatabaseAsync();
+        (await set.RunAsync("rebuild", "--yes")).Is(0);
+        Assert.Equal(0, await set.QueryAsync(session => session.NumberAsync("SELECT sum(is_public) FROM repository")));
+        await set.StartAsync();
+        using var blob = await set.Client.GetAsync($"v2/odd/app/blobs/{First.Layers[0].Digest}", Stop);
+        Assert.Equal(HttpStatusCode.NotFound, blob.StatusCode);
+        using var odd = await set.Client.GetAsync("v2/odd/app/manifests/1", Stop);
+        Assert.Equal(HttpStatusCode.OK, odd.StatusCode);
+    }
+
+    /// <summary>The older database would purge it, and with it what the live one needs.</summary>
+    [Fact]
+    public async Task What_an_older_database_has_in_its_trash_is_not_purged_once_it_is_back()
+    {
+        await using var set = await EngineSet.CreateAsync(isShared: false);
+        await set.StartAsync();
+        await new ImageClient(set.Client, new Random(1)).PushAsync(First);
+        var digest = TestBlob.DigestOf(First.Manifest);
+        using (await set.Client.DeleteAsync($"v2/{First.Repository}/manifests/{digest}", Stop)) await set.StopAsync();
+        var (database, older) = (Path.Combine(set.DataFolder, "berth.db"), Path.Combine(set.DataFolder, "older"));
+        File.Copy(database, older);
+        await set.StartAsync();
+        await new ImageClient(set.Client, new Random(1)).PushAsync(First);
+        await set.StopAsync();
+        await set.LoseDatabaseAsync();
+        File.Move(older, database);
+        (await set.RunAsync("rebuild", "--yes")).Is(0);
+        (await set.RunAsync("gc", "--grace", "0s", "--empty-trash", "--yes")).Is(0);
+        (await set.RunAsync("verify")).Is(0);
+        await set.StartAsync();
+        Assert.True(await new ImageClient(set.Client, new Random(1)).IsWholeAsync(First));
+    }
+
     [Fact]
     public async Task What_is_damaged_or_missing_is_told_and_the_rest_comes_back()
     {
@@ -171,13 +217,17 @@ public sealed class RebuildTests
         await set.StartAsync();
         var client = new ImageClient(set.Client, new Random(1));
         await client.PushAsync(First);
-        await set.Services.GetRequiredService<JournalWriter>().WriteAsync(Stop);
+        var writer = set.Services.GetRequiredService<JournalWriter>();
+        await writer.WriteAsync(Stop);
+        await set.Services.GetRequiredService<Database>().WriteAsync(
+            session => session.RunAsync("UPDATE tag SET is_pinned = 1"), isDurable: false, Stop);
+        await writer.WriteAsync(Stop);
         await client.PushAsync(Second);
         Assert.Contains("a Berth uses the data folder", Refused(await set.RunAsync("rebuild", "--yes")));
         await set.StopAsync();
         var files = Directory.GetFiles(Path.Combine(set.DataFolder, "journal")).Order().ToList();
         Assert.Equal(3, files.Count);
-        await File.WriteAllBytesAsync(files[1], (await File.ReadAllBytesAsync(files[1], Stop))[..^30], Stop);
+        await File.WriteAllBytesAsync(files[1], (await File.ReadAllBytesAsync(files[1], Stop))[..^12], Stop);
         await File.WriteAllTextAsync(files[0] + ".txt", "somebody's", Stop);
         foreach (var blob in new[] { First.Layers[0] })
         {

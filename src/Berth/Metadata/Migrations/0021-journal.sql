@@ -20,11 +20,13 @@ CREATE INDEX pull_day_by_day ON pull_day (day);
 {unlisting trigger}
 
 -- One row: which node writes the journal, and until when, in milliseconds since 1970. No file of the journal has a higher
--- number than last_number, unless this database is older than the journal (is_behind).
+-- number than last_number, unless this database is older than the journal (is_behind). With needs_snapshot, what the
+-- files say is not all there is.
 CREATE TABLE journal_writer (
     id BIGINT PRIMARY KEY,
     node TEXT NOT NULL,
     leased_until BIGINT NOT NULL,
     last_number BIGINT NOT NULL DEFAULT 0,
-    is_behind BIGINT NOT NULL DEFAULT 0
+    is_behind BIGINT NOT NULL DEFAULT 0,
+    needs_snapshot BIGINT NOT NULL DEFAULT 0
 );
