@@ -78,9 +78,8 @@ public sealed class DamagedVolumeTests : IAsyncLifetime
                 $"dangling layer bad@{DigestOf("missing layer")}",
                 "dangling tag bad:incomplete", "dangling tag bad:index", "dangling tag bad:lying",
                 "dangling tag good:dangling",
-                $"missing blob bad@{incomplete}", $"missing blob bad@{index}", $"missing blob bad@{lying}",
-                $"missing blob bad@{sharing}",
-                $"missing manifest good@{gone}",
+                $"missing blob bad@{incomplete}", $"missing blob bad@{lying}", $"missing blob bad@{sharing}",
+                $"missing manifest bad@{index}", $"missing manifest good@{gone}",
             ];
         Assert.Equal(
             expected.Order(StringComparer.Ordinal),
@@ -97,6 +96,32 @@ public sealed class DamagedVolumeTests : IAsyncLifetime
         // What nothing needs stays, and so do the parts of what can't be taken.
         Assert.True(done.GetProperty("leftFiles").GetInt64() > 3);
         Assert.Equal(0, await UploadsAsync());
+    }
+
+    /// <summary>A registry:2 that deletes a manifest removes its link, and keeps its file until it is collected.</summary>
+    [Fact]
+    public async Task An_index_whose_image_was_deleted_at_the_source_is_refused_and_the_rest_comes()
+    {
+        var (kept, deleted) = (volume.AddImage("multi", "kept"), volume.AddImage("multi", "deleted"));
+        File.Delete(volume.InRepository("multi", $"_manifests/revisions/{deleted.Replace(':', '/')}/link"));
+        var index = volume.AddManifest("multi", TestVolume.IndexOf(kept, deleted), "1");
+        var gone = volume.AddImage("multi", "its file is gone");
+        File.Delete(volume.BlobPath(gone));
+        var other = volume.AddManifest("multi", TestVolume.IndexOf(kept, gone), "2");
+
+        var notes = await ImportAsync();
+        Assert.Equal(
+            new[]
+            {
+                "dangling tag multi:1", "dangling tag multi:2", $"missing manifest multi@{index}",
+                $"missing manifest multi@{other}", $"missing manifest multi@{gone}",
+            }.Order(StringComparer.Ordinal),
+            notes.Select(note => $"{note.Kind} {note.Subject}").Order(StringComparer.Ordinal));
+        Assert.Contains(notes, note => note.Detail == $"was not taken: {deleted} is not in the repository");
+        Assert.Contains(notes, note => note.Detail
+            == $"was not taken: {gone} was not taken either; its own row says why");
+        Assert.NotNull(await MovedRegistry.ManifestAsync(registry.Client, "multi", kept));
+        Assert.Null(await MovedRegistry.ManifestAsync(registry.Client, "multi", index));
     }
 
     [Fact]
