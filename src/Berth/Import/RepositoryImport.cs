@@ -46,7 +46,6 @@ internal sealed class RepositoryImport(
         foreach (var digest in revisions.OrderBy(pair => pair.Value).Select(pair => pair.Key))
             await TakeAsync(digest, depth: 0, cancellation);
         foreach (var batch in tags.Chunk(TagIntake.Batch)) await TakeTagsAsync(batch, cancellation);
-        await FindDanglingLayersAsync(cancellation);
         if (files.Uploads > 0) Note(NoteKinds.Upload, "", $"{files.Uploads} uploads that are not finished");
         if (files.Legacy > 0)
             Note(NoteKinds.Legacy, "", $"{files.Legacy} files of a registry before 2.4, which nothing needs");
@@ -303,13 +302,6 @@ internal sealed class RepositoryImport(
                 : $"its manifest {tag.Digest} is not in the repository");
         }
     }
-
-    private Task FindDanglingLayersAsync(CancellationToken cancellation) => Parallel.ForEachAsync(
-        files.Layers.Keys, Options(ParallelLinks, cancellation), async (digest, stop) =>
-        {
-            if (await FindBlobAsync(digest, stop) is null)
-                Note(NoteKinds.DanglingLayer, digest.Text, "is linked, but missing");
-        });
 
     private void Note(string kind, string subject, string detail)
     {
