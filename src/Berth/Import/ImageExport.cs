@@ -167,7 +167,7 @@ internal sealed class ImageExport(ImageSource source, ExportedList known)
         }
     }
 
-    /// <summary>A child may be a blob, as in a build cache, and may be missing, as in an index of few platforms.</summary>
+    /// <summary>A child may be a blob, as in a build cache, or be missing, as in an index of few platforms.</summary>
     private async Task TakeChildAsync(
         RepositoryName repository, FoundManifest index, ManifestReference child, int depth,
         CancellationToken cancellation)

@@ -97,7 +97,7 @@ public sealed class DamagedVolumeTests : IAsyncLifetime
         Assert.Equal(0, await UploadsAsync());
     }
 
-    /// <summary>A registry:2 that deletes a manifest removes its link, and keeps its file until it is collected.</summary>
+    /// <summary>A registry:2 that deletes a manifest removes its link, and keeps its file until it collects.</summary>
     [Fact]
     public async Task An_index_whose_image_was_deleted_at_the_source_is_refused_and_the_rest_comes()
     {

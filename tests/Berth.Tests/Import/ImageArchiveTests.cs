@@ -131,7 +131,8 @@ public sealed class ImageArchiveTests : IAsyncLifetime
         var blobs = new[] { volume.AddBlob("a cached layer"), volume.AddBlob(Config) };
         foreach (var blob in blobs) volume.LinkLayer("cache", blob);
         var body = TestVolume.IndexOf(blobs).Replace(
-            TestVolume.ImageType, "application/vnd.buildkit.cacheconfig.v0", StringComparison.Ordinal);
+            TestVolume.ImageType.Replace("+", "\\u002B", StringComparison.Ordinal),
+            "application/vnd.buildkit.cacheconfig.v0", StringComparison.Ordinal);
         var digest = volume.AddManifest("cache", body, "1");
         (await moved.ImportAsync(volume.Folder, "--yes")).Is(0);
         Assert.Contains("Exported 1 manifest and 2 blobs", (await ExportAsync("cache", "cache.tar")).Is(0).Output);
