@@ -52,6 +52,7 @@ internal abstract class BackupPlace : IAsyncDisposable
         string place, StorageSettings storage, bool mayCreate, ILogger<ObjectBlobStore> log,
         CancellationToken cancellation)
     {
+        AbandonedWork.Remove(Path.GetTempPath(), TimeProvider.System);
         BackupPlace opened = place.StartsWith("s3://", StringComparison.Ordinal)
             ? new BackupBucket(
                 new S3Objects(BackupBucket.SettingsOf(place, storage), TimeProvider.System, log), TimeProvider.System,
