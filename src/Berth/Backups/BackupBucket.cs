@@ -99,6 +99,7 @@ internal sealed class BackupBucket : BackupPlace
         Func<CancellationToken, Task<T>> work, CancellationToken cancellation)
     {
         var key = Locks + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(IdBytes));
+        await using var used = AbandonedWork.Hold(WorkFolder);
         var held = new RenewedLease(LockLife, clock);
         await WriteLockAsync(cancellation);
         try

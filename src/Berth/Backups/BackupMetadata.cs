@@ -10,8 +10,10 @@ namespace Berth.Backups;
 internal sealed class BackupMetadata : IAsyncDisposable
 {
     private readonly string path;
+    private readonly FileStream held;
 
-    private BackupMetadata(string path, SqliteDatabase database) => (this.path, Database) = (path, database);
+    private BackupMetadata(string path, FileStream held, SqliteDatabase database) =>
+        (this.path, this.held, Database) = (path, held, database);
 
     /// <summary>Brought up to date if it is of an older version.</summary>
     public SqliteDatabase Database { get; }
@@ -25,13 +27,15 @@ internal sealed class BackupMetadata : IAsyncDisposable
         BackupPlace place, BackupManifest manifest, string folder, CancellationToken cancellation)
     {
         var path = Path.Combine(folder, $"berth-metadata-{Guid.NewGuid():N}.db");
+        var held = AbandonedWork.Hold(path);
         try
         {
             await UnpackAsync(place, manifest.Metadata.Parsed, path, cancellation);
-            return new BackupMetadata(path, await SqliteDatabase.OpenAsync(path));
+            return new BackupMetadata(path, held, await SqliteDatabase.OpenAsync(path));
         }
         catch
         {
+            await held.DisposeAsync();
             Remove(path);
             throw;
         }
@@ -40,6 +44,7 @@ internal sealed class BackupMetadata : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Database.DisposeAsync();
+        await held.DisposeAsync();
         Remove(path);
     }
 

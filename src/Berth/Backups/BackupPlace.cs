@@ -40,8 +40,9 @@ internal abstract class BackupPlace : IAsyncDisposable
     /// <summary>A folder for files on their way, with room for the metadata.</summary>
     public abstract string WorkFolder { get; }
 
-    /// <summary>Opens a place by its name: a folder, <c>s3://bucket/prefix</c>, or
-    /// <c>azure://account/container/prefix</c>.</summary>
+    /// <summary>
+    /// Opens a place by its name: a folder, <c>s3://bucket/prefix</c>, or <c>azure://account/container/prefix</c>.
+    /// </summary>
     /// <param name="place">Its name.</param>
     /// <param name="storage">How to reach a bucket, if the registry has one too.</param>
     /// <param name="mayCreate">Whether an empty folder or bucket becomes such a place.</param>
@@ -53,6 +54,7 @@ internal abstract class BackupPlace : IAsyncDisposable
         string place, StorageSettings storage, bool mayCreate, ILogger<ObjectBlobStore> log,
         CancellationToken cancellation)
     {
+        AbandonedWork.Remove(Path.GetTempPath(), TimeProvider.System);
         BackupPlace opened = BackupBucket.IsOne(place)
             ? BackupBucket.Open(place, storage, TimeProvider.System, log) : new BackupFolder(Path.GetFullPath(place));
         try

@@ -39,10 +39,11 @@ internal sealed partial class FileBlobStore : IBlobStore
     /// <param name="writesDirectly">Whether large blobs bypass the page cache.</param>
     /// <param name="clock">The time; the system's if null.</param>
     /// <param name="log">Where disk failures are logged; nowhere if null.</param>
+    /// <param name="mayCreate">Whether missing folders are made; without them there are only reads.</param>
     /// <param name="concurrentSyncs">How many blobs are synced at once: each takes a thread.</param>
     public FileBlobStore(
         string root, bool writesDirectly = true, TimeProvider? clock = null, ILogger<FileBlobStore>? log = null,
-        int concurrentSyncs = 16)
+        int concurrentSyncs = 16, bool mayCreate = true)
     {
         Name = root;
         promoting = new TaskFactory(
@@ -54,7 +55,7 @@ internal sealed partial class FileBlobStore : IBlobStore
         folders = new BlobFolders(blobs, DiskSync.Folder);
         uploads = Path.Combine(root, "uploads");
         quarantine = Path.Combine(root, "quarantine");
-        if (!PathAccess.IsWritable(root) && Directory.Exists(blobs)) return;
+        if (!mayCreate || (!PathAccess.IsWritable(root) && Directory.Exists(blobs))) return;
         foreach (var folder in new[] { blobs, uploads, quarantine }) Directory.CreateDirectory(folder);
         DiskSync.Folder(root);
     }

@@ -55,7 +55,7 @@ internal static class AdoptStoreCommand
         using var folder = DataFolder.IsNeeded(settings) ? DataFolder.HoldUsed(DataFolder.RootOf(settings)) : null;
         await using var database = await Database.OpenBesideAsync(
             settings.Database, DataFolder.DatabasePathOf(settings), TimeProvider.System);
-        using var opened = new SettingsStore(settings);
+        using var opened = new SettingsStore(settings, mayCreate: !isDryRun);
         var store = opened.Blobs;
         var known = await database.ReadAsync(StoreMarkTable.FindAsync, cancellation);
         var found = await store.FindMarkAsync(cancellation);

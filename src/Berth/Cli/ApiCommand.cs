@@ -22,11 +22,12 @@ internal static class ApiCommand
     /// <param name="symbols">Its arguments and options, besides those that all have.</param>
     public static Command Create(
         string name, string description, Func<ApiCall, Task> run, params IReadOnlyList<Symbol> symbols) =>
-        Create(name, description, mayCreate: false, run, symbols);
+        Create(name, description, _ => MissingDatabase.Refuse, run, symbols);
 
     /// <summary>The same for a command that may make the database.</summary>
     public static Command Create(
-        string name, string description, bool mayCreate, Func<ApiCall, Task> run, IReadOnlyList<Symbol> symbols)
+        string name, string description, Func<ParseResult, MissingDatabase> missing, Func<ApiCall, Task> run,
+        IReadOnlyList<Symbol> symbols)
     {
         var command = new Command(name, description);
         foreach (var symbol in symbols)
@@ -43,7 +44,7 @@ internal static class ApiCommand
             try
             {
                 saved = await FindSavedAsync(options, parsed, cancellation);
-                if (await OpenAsync(options, parsed, saved, mayCreate, cancellation) is not { } api) return 2;
+                if (await OpenAsync(options, parsed, saved, missing, cancellation) is not { } api) return 2;
                 await using var opened = api;
                 await run(new ApiCall(parsed, api, parsed.GetValue(options.Json), cancellation));
                 return 0;
@@ -129,7 +130,8 @@ internal static class ApiCommand
     }
 
     private static async Task<ApiConnection?> OpenAsync(
-        ApiOptions options, ParseResult parsed, SavedToken? saved, bool mayCreate, CancellationToken cancellation)
+        ApiOptions options, ParseResult parsed, SavedToken? saved, Func<ParseResult, MissingDatabase> missing,
+        CancellationToken cancellation)
     {
         var (user, files) = (parsed.GetValue(options.User), options.Tls.Read(parsed));
         if (parsed.GetValue(options.Server) is { } server)
@@ -149,7 +151,7 @@ internal static class ApiCommand
         }
 
         if (SettingsOption.LoadQuietly(parsed.GetValue(options.Config)) is not { } settings) return null;
-        return new ApiConnection(await LocalApi.OpenAsync(settings, mayCreate, cancellation));
+        return new ApiConnection(await LocalApi.OpenAsync(settings, missing(parsed), cancellation));
     }
 
     private static async Task<AuthenticationHeaderValue> ReadCredentialsAsync(

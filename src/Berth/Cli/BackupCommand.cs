@@ -68,9 +68,12 @@ internal static class BackupCommand
         ? Path.GetDirectoryName(Path.GetFullPath(DataFolder.DatabasePathOf(settings)))! : Path.GetTempPath();
 
     public static Task<BackupPlace> OpenAsync(
-        string place, RegistrySettings settings, bool mayCreate, CancellationToken cancellation) =>
-        BackupPlace.OpenAsync(
+        string place, RegistrySettings settings, bool mayCreate, CancellationToken cancellation)
+    {
+        AbandonedWork.Remove(WorkFolderOf(settings), TimeProvider.System);
+        return BackupPlace.OpenAsync(
             place, settings.Storage, mayCreate, NullLogger<ObjectBlobStore>.Instance, cancellation);
+    }
 
     /// <summary>Runs a command, and tells why it could not run.</summary>
     public static void SetAction(

@@ -13,6 +13,9 @@ namespace Berth.Cli;
 /// <summary><c>berth export</c>: writes images to an archive or a folder, to be carried elsewhere.</summary>
 internal static class ExportCommand
 {
+    /// <summary>More would hide the summary.</summary>
+    private const int ShownMissing = 40;
+
     public static Command Create()
     {
         var images = new Argument<string[]>("IMAGE")
@@ -109,9 +112,15 @@ internal static class ExportCommand
             + (report.Known > 0 ? $", without {Count(report.Known, "blob")} that the other side has" : "")
             + (report.Unchanged > 0 ? $", and without {Count(report.Unchanged, "image")} that did not change" : "");
         Console.WriteLine(isDryRun ? $"An export would write {text}." : $"Exported {text} to {to}.");
+        if (export.Missing.Count == 0) return;
+        foreach (var missing in export.Missing.Take(ShownMissing)) await Console.Error.WriteLineAsync(missing);
+        throw new ApiRefusalException(
+            $"the export is not complete: {Count(export.Missing.Count, "image")} that an index lists "
+            + $"{(export.Missing.Count == 1 ? "is" : "are")} missing here");
 
         static string Count(long count, string noun) => VerifyCommand.Count(count, noun);
     }
+
     /// <summary>Adds an image, all of a repository, or all of those that match.</summary>
     private static async Task AddAsync(ApiCall call, ImageExport export, string image)
     {

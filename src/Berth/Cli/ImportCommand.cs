@@ -35,7 +35,13 @@ internal static class ImportCommand
             "import",
             "Import a registry with all that it has, or images. Works beside a running server, and while the other "
             + "registry still runs: run it again to import what has come since.",
-            mayCreate: true,
+            parsed =>
+            {
+                // Before a registry is made for nothing.
+                var named = parsed.GetValue(source)!;
+                if (!named.Contains("://", StringComparison.Ordinal)) ImportSource.KindOf(Path.GetFullPath(named));
+                return parsed.GetValue(dryRun) ? MissingDatabase.Imagine : MissingDatabase.Create;
+            },
             call => RunAsync(
                 call, network, call.Parsed.GetValue(source)!, call.Parsed.GetValue(to),
                 call.Parsed.GetValue(overwrite), call.Parsed.GetValue(dryRun), call.Parsed.GetValue(yes)),
@@ -172,12 +178,20 @@ internal static class ImportCommand
 
     private static string Forecast(JsonElement found)
     {
-        var repositories = Number("repositories");
+        var (repositories, isNew, files) = (Number("repositories"), Number("newManifests"), Number("files"));
         var text = $"{found.GetProperty("source").GetString()} has {repositories:N0} "
             + $"{(repositories == 1 ? "repository" : "repositories")}, {Count("manifests", "manifest")} and "
-            + $"{Count("tags", "tag")}. Of it, {Count("files", "file")} ({VerifyCommand.Bytes(Number("bytes"))}) "
-            + $"{(Number("files") == 1 ? "is" : "are")} not here yet";
-        if (Number("files") == 0) return text + ".";
+            + $"{Count("tags", "tag")}. ";
+        var size = $"{Count("files", "file")} ({VerifyCommand.Bytes(Number("bytes"))})";
+        if (isNew == 0)
+        {
+            return text + "All manifests are here already"
+                + (files == 0 ? "." : $"; {size} that nothing needs {(files == 1 ? "stays" : "stay")} behind.");
+        }
+
+        text += $"{Count("newManifests", "manifest")} {(isNew == 1 ? "is" : "are")} not here yet";
+        if (files == 0) return text + ", and no file has to be brought for that.";
+        text += $", and neither {(files == 1 ? "is" : "are")} {size}, of which those come that a manifest needs";
         if (found.GetProperty("isLinked").GetBoolean())
             return $"{text}: by hard links, where the files' owner allows that.";
         return found.TryGetProperty("freeBytes", out var free)

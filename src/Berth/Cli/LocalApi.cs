@@ -12,6 +12,27 @@ using Microsoft.AspNetCore.Hosting.Server;
 
 namespace Berth.Cli;
 
+/// <summary>What a command does if there is no database yet.</summary>
+internal enum MissingDatabase
+{
+    /// <summary>It tells so.</summary>
+    Refuse,
+
+    /// <summary>It makes one.</summary>
+    Create,
+
+    /// <summary>It uses an empty one, which goes away with it: a dry run leaves nothing behind.</summary>
+    Imagine,
+}
+
+/// <summary>A private folder that is removed in the end.</summary>
+internal sealed class ScratchFolder : IDisposable
+{
+    public string Path { get; } = Directory.CreateTempSubdirectory("berth-dry-run-").FullName;
+
+    public void Dispose() => Directory.Delete(Path, recursive: true);
+}
+
 /// <summary>
 /// The API in this process, on the database where it lies, beside servers that may be using it. Whoever can open the
 /// database can do everything already, so nobody signs in.
@@ -19,9 +40,9 @@ namespace Berth.Cli;
 internal sealed class LocalApi : IAsyncDisposable
 {
     private readonly WebApplication app;
-    private readonly DataFolder? folder;
+    private readonly IDisposable? folder;
 
-    private LocalApi(WebApplication app, DataFolder? folder, LocalServer server, RegistrySettings settings) =>
+    private LocalApi(WebApplication app, IDisposable? folder, LocalServer server, RegistrySettings settings) =>
         (this.app, this.folder, Server, Settings) = (app, folder, server, settings);
 
     public RegistrySettings Settings { get; }
@@ -30,21 +51,23 @@ internal sealed class LocalApi : IAsyncDisposable
     public LocalServer Server { get; }
 
     /// <param name="settings">Where the database is.</param>
-    /// <param name="mayCreate">Whether a database that does not exist yet is made.</param>
+    /// <param name="missing">What is done if there is no database yet.</param>
     /// <param name="cancellation">Gives up.</param>
     /// <exception cref="InvalidDataException">There is no database, or its tables are of another version.</exception>
     /// <exception cref="StartException">The data folder is in use, or can't be used.</exception>
     /// <exception cref="DatabaseUnavailableException">The server does not respond.</exception>
     public static async Task<LocalApi> OpenAsync(
-        RegistrySettings settings, bool mayCreate, CancellationToken cancellation)
+        RegistrySettings settings, MissingDatabase missing, CancellationToken cancellation)
     {
         var path = DataFolder.DatabasePathOf(settings);
-        var isNew = mayCreate && settings.Database.Host is null && !File.Exists(path);
+        var isNew = missing != MissingDatabase.Refuse && settings.Database.Host is null && !File.Exists(path);
+        var scratch = isNew && missing == MissingDatabase.Imagine ? new ScratchFolder() : null;
 
         // A server that starts at the same time would make the database too.
-        var folder = isNew ? DataFolder.Open(settings) : null;
+        IDisposable? folder = scratch ?? (isNew ? DataFolder.Open(settings) : (IDisposable?)null);
         try
         {
+            if (scratch is not null) path = Path.Combine(scratch.Path, "berth.db");
             var database = isNew
                 ? await Database.OpenAsync(settings.Database, path, TimeProvider.System)
                 : await Database.OpenBesideAsync(settings.Database, path, TimeProvider.System);
@@ -53,7 +76,8 @@ internal sealed class LocalApi : IAsyncDisposable
             await app.StartAsync(cancellation);
 
             // From here on it is as if it had been there: a command may do work as a node, which takes the folder.
-            if (settings.Storage.InMemory is not null) return new LocalApi(app, folder, server, settings);
+            if (scratch is not null || settings.Storage.InMemory is not null)
+                return new LocalApi(app, folder, server, settings);
             folder?.Dispose();
             return new LocalApi(app, folder: null, server, settings);
         }

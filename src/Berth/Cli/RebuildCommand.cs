@@ -36,7 +36,7 @@ internal static class RebuildCommand
         RegistrySettings settings, bool isDryRun, bool isSure, CancellationToken cancellation)
     {
         using var folder = isDryRun ? null : DataFolder.Open(settings);
-        using var store = new SettingsStore(settings);
+        using var store = new SettingsStore(settings, mayCreate: !isDryRun);
         using var replay = JournalReplay.Create(isDryRun ? Path.GetTempPath() : BackupCommand.WorkFolderOf(settings));
         var rebuild = new IndexRebuild(store.Blobs, replay, settings.Limits, TimeProvider.System);
         await ShowAsync(Task.Run(() => rebuild.ReadAsync(cancellation), cancellation), rebuild.Progress);

@@ -66,7 +66,7 @@ internal static class UserCommand
         var admin = ApiCommand.Switch("--admin", "Make them an administrator.");
         var auditor = ApiCommand.Switch("--auditor", "Let them see everything.");
         return ApiCommand.Create(
-            "add", "Make a user. Makes the database too, if there is none yet.", mayCreate: true,
+            "add", "Make a user. Makes the database too, if there is none yet.", _ => MissingDatabase.Create,
             async call =>
             {
                 var parsed = call.Parsed;

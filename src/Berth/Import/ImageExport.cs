@@ -29,7 +29,11 @@ internal sealed class ImageExport(ImageSource source, ExportedList known)
     private readonly HashSet<Digest> left = [];
     private readonly List<LayoutEntry> unchanged = [];
     private readonly HashSet<(RepositoryName, Digest)> passed = [];
+    private readonly List<string> missing = [];
     private long bytesRead;
+
+    /// <summary>What indexes list and the registry does not have, one line each.</summary>
+    public IReadOnlyList<string> Missing => missing;
 
     /// <summary>How much has been written, in bytes.</summary>
     public long BytesWritten => Interlocked.Read(ref bytesRead);
@@ -137,13 +141,12 @@ internal sealed class ImageExport(ImageSource source, ExportedList known)
         if (!manifests.TryAdd(found.Digest, found)) return;
         if (depth > MaxDepth) throw new InvalidDataException($"indexes of {repository} are nested too deep");
         var manifest = Manifest.Parse(found.Body, found.MediaType, MaxReferences);
-        foreach (var (kind, target) in manifest.References)
+        foreach (var reference in manifest.References)
         {
-            // A child may be a blob; one that is missing was left out of a sparse index.
-            if (kind == ReferenceKind.Child
-                && await source.FindAsync(repository, new Reference(target.Digest), cancellation) is { } child)
+            var (kind, target) = reference;
+            if (kind == ReferenceKind.Child)
             {
-                await TakeAsync(repository, child, depth + 1, cancellation);
+                await TakeChildAsync(repository, found, reference, depth, cancellation);
             }
             else if (kind is ReferenceKind.Config or ReferenceKind.Layer)
             {
@@ -162,6 +165,32 @@ internal sealed class ImageExport(ImageSource source, ExportedList known)
             entries.Add(new LayoutEntry(digest, referrer.MediaType, referrer.Body.Length, repository, Tag: null));
             await TakeAsync(repository, referrer, depth + 1, cancellation);
         }
+    }
+
+    /// <summary>A child may be a blob, as in a build cache, or be missing, as in an index of few platforms.</summary>
+    private async Task TakeChildAsync(
+        RepositoryName repository, FoundManifest index, ManifestReference child, int depth,
+        CancellationToken cancellation)
+    {
+        var digest = child.Target.Digest;
+        if (await source.FindAsync(repository, new Reference(digest), cancellation) is { } found)
+        {
+            await TakeAsync(repository, found, depth + 1, cancellation);
+            return;
+        }
+
+        if (!child.NamesManifest)
+        {
+            await using var content = await source.OpenAsync(repository, digest, cancellation);
+            if (content is not null || known.Has(digest))
+            {
+                await AddBlobAsync(repository, child.Target, cancellation);
+                return;
+            }
+        }
+
+        var platform = child.Target.Platform is { } one ? $" ({one.Os}/{one.Architecture})" : "";
+        missing.Add($"{repository}@{index.Digest} lists {digest}{platform}, which the repository does not have");
     }
 
     /// <summary>

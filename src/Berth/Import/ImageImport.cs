@@ -53,10 +53,13 @@ internal sealed class ImageImport(ImageArchive archive, ImageSink sink, ImportPr
             throw new InvalidDataException($"{digest} in {archive.Name} is no manifest: {e.Message}", e);
         }
 
-        foreach (var child in ReferencesOf(manifest, ReferenceKind.Child))
+        foreach (var child in manifest.References.Where(r => r.Kind == ReferenceKind.Child).Select(r => r.Target)
+            .DistinctBy(child => child.Digest))
         {
-            if (await IsManifestAsync(child, cancellation))
-                await TakeAsync(repository, child, tag: null, depth + 1, cancellation);
+            if (MayBeManifest(child.MediaType) && await IsManifestAsync(child.Digest, cancellation))
+                await TakeAsync(repository, child.Digest, tag: null, depth + 1, cancellation);
+            else if (!MediaTypes.IsManifest(child.MediaType))
+                await TakeBlobAsync(repository, child.Digest, cancellation);
         }
 
         var blobs = ReferencesOf(manifest, ReferenceKind.Config).Concat(ReferencesOf(manifest, ReferenceKind.Layer));
@@ -68,6 +71,11 @@ internal sealed class ImageImport(ImageArchive archive, ImageSink sink, ImportPr
         progress.Find(1, 0);
         progress.AddManifest(body.Length);
     }
+
+    /// <summary>Build caches list blobs in an index, whose types don't end like that of any manifest.</summary>
+    private static bool MayBeManifest(string mediaType) =>
+        mediaType.Length == 0 || MediaTypes.IsManifest(mediaType)
+        || mediaType.EndsWith("+json", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>
     /// Whether a child of an index is in the archive: one of another platform may be left out, and the registry says

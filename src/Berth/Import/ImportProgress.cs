@@ -97,7 +97,6 @@ internal static class NoteKinds
     public const string AlteredBlob = "altered blob";
     public const string LargeBlob = "blob too large";
     public const string DanglingTag = "dangling tag";
-    public const string DanglingLayer = "dangling layer";
     public const string KeptTag = "tag kept";
     public const string FailedImage = "image failed";
     public const string FailedRepository = "repository failed";

@@ -28,7 +28,8 @@ internal static class ImportSource
             if (FindRoot(path) is not null) return ImportKind.Registry;
             if (File.Exists(Path.Combine(path, "oci-layout"))) return ImportKind.Images;
             throw new InvalidDataException(File.Exists(Path.Combine(path, "berth.db"))
-                ? $"{path} is the data folder of a Berth: docs/moving-in.md says how to move it"
+                ? $"{path} is the data folder of a Berth, which is not imported: stop its server and copy the whole "
+                    + "folder, or bring it elsewhere with `berth backup` and `berth restore`"
                 : $"{path} is no registry and no image: {Advice}");
         }
 

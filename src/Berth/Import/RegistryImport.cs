@@ -68,17 +68,20 @@ internal sealed class RegistryImport(ImportParts parts)
 
 /// <summary>What an import would do.</summary>
 /// <param name="Source">Where from.</param>
-/// <param name="Repositories">Repositories there.</param>
-/// <param name="Manifests">Manifests there.</param>
-/// <param name="Tags">Tags there.</param>
-/// <param name="Files">Manifests and blobs there that are not here yet.</param>
+/// <param name="Repositories">Repositories there that have manifests.</param>
+/// <param name="Manifests">Their manifests.</param>
+/// <param name="NewManifests">Those that are not here yet.</param>
+/// <param name="Tags">Their tags.</param>
+/// <param name="Files">Manifests and blobs there that are not here, whether anything needs them or not.</param>
 /// <param name="Bytes">Their length.</param>
 /// <param name="IsLinked">Whether they are on the same file system, so that hard links may do.</param>
 /// <param name="FreeBytes">How much space there is; null where nobody can say, as in a bucket.</param>
 internal sealed record ImportForecast(
-    string Source, long Repositories, long Manifests, long Tags, long Files, long Bytes, bool IsLinked,
-    long? FreeBytes)
+    string Source, long Repositories, long Manifests, long NewManifests, long Tags, long Files, long Bytes,
+    bool IsLinked, long? FreeBytes)
 {
+    private const int Page = 1000;
+
     /// <param name="database">What is here.</param>
     /// <param name="volume">Where from.</param>
     /// <param name="dataFolder">The folder that blobs go to; null if they go to a bucket.</param>
@@ -86,12 +89,15 @@ internal sealed record ImportForecast(
     public static async Task<ImportForecast> MakeAsync(
         Database database, RegistryVolume volume, string? dataFolder, CancellationToken cancellation)
     {
-        var (repositories, manifests, tags) = (0L, 0L, 0L);
+        var (repositories, manifests, isNew, tags) = (0L, 0L, 0L, 0L);
         await foreach (var files in volume.RepositoriesAsync(cancellation))
         {
+            // Registries leave the folders of deleted repositories behind.
+            if (files.Revisions.Count == 0 || !RepositoryName.TryParse(files.Name, out var name)) continue;
             repositories++;
             manifests += files.Revisions.Count;
-            tags += files.Tags.Count;
+            isNew += files.Revisions.Count - await CountHereAsync(database, name, files, cancellation);
+            tags += files.Tags.Count(tag => tag.Value.Current is not null && Tag.TryParse(tag.Key, out _));
         }
 
         var (count, bytes) = await RegistryImport.CountUnknownAsync(database, volume, cancellation);
@@ -100,7 +106,27 @@ internal sealed record ImportForecast(
             && FileIdentity.Of(source) is { } there
             && (folder.DeviceMajor, folder.DeviceMinor) == (there.DeviceMajor, there.DeviceMinor);
         return new ImportForecast(
-            volume.Name, repositories, manifests, tags, count, bytes, isLinked,
+            volume.Name, repositories, manifests, isNew, tags, count, bytes, isLinked,
             here is null ? null : new DriveInfo(dataFolder!).AvailableFreeSpace);
     }
+
+    private static async Task<long> CountHereAsync(
+        Database database, RepositoryName name, VolumeRepository files, CancellationToken cancellation)
+    {
+        var count = 0L;
+        foreach (var digests in files.Revisions.Select(DigestIn).OfType<Digest>().Chunk(Page))
+        {
+            count += await database.ReadAsync(
+                async session => await RepositoryTable.FindAsync(session, name) is { } id
+                    ? (await ManifestTable.FindAllAsync(session, id, digests)).Count : 0,
+                cancellation);
+        }
+
+        return count;
+    }
+
+    /// <summary>The digest that the path of a manifest's link names.</summary>
+    private static Digest? DigestIn(VolumeFile link) =>
+        link.Path.Split('/') is [.., var algorithm, var hex, _] && Digest.TryParse($"{algorithm}:{hex}", out var digest)
+            ? digest : null;
 }

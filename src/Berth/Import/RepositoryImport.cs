@@ -46,7 +46,6 @@ internal sealed class RepositoryImport(
         foreach (var digest in revisions.OrderBy(pair => pair.Value).Select(pair => pair.Key))
             await TakeAsync(digest, depth: 0, cancellation);
         foreach (var batch in tags.Chunk(TagIntake.Batch)) await TakeTagsAsync(batch, cancellation);
-        await FindDanglingLayersAsync(cancellation);
         if (files.Uploads > 0) Note(NoteKinds.Upload, "", $"{files.Uploads} uploads that are not finished");
         if (files.Legacy > 0)
             Note(NoteKinds.Legacy, "", $"{files.Legacy} files of a registry before 2.4, which nothing needs");
@@ -177,9 +176,10 @@ internal sealed class RepositoryImport(
     private async Task<bool> WriteAsync(
         Digest digest, Manifest manifest, byte[] body, CancellationToken cancellation)
     {
-        // Children may be blobs too: build caches list their layers there.
+        // Children that are no manifests are blobs: build caches list their layers there.
         var blobs = manifest.References
-            .Where(r => r.Kind is ReferenceKind.Config or ReferenceKind.Layer or ReferenceKind.Child)
+            .Where(r => r.Kind is ReferenceKind.Config or ReferenceKind.Layer or ReferenceKind.Child
+                && !r.NamesManifest)
             .Select(r => r.Target.Digest).Distinct().Where(blob => !revisions.ContainsKey(blob)).ToList();
         var push = new ManifestPush(repository, digest, body, null, [], null, TagIntake.Actor);
         ManifestResult result;
@@ -190,7 +190,7 @@ internal sealed class RepositoryImport(
             result = await parts.Writer.WriteAsync(push, cancellation);
         }
         while (result.Refusal == ManifestRefusal.ReferencesUnknown && ++attempt < Attempts
-            && !result.Missing.Any(IsUnusable));
+            && result.Missing.Select(Digest.Parse).All(one => blobs.Contains(one) && !unusable.ContainsKey(one)));
         if (result.Refusal == ManifestRefusal.None)
         {
             await parts.Database.WriteAsync(
@@ -206,22 +206,18 @@ internal sealed class RepositoryImport(
         }
 
         if (result.Refusal == ManifestRefusal.Invalid) Note(NoteKinds.RefusedManifest, digest.Text, result.Reason);
-        foreach (var missing in result.Missing) NoteMissing(digest, Digest.Parse(missing));
+        foreach (var missing in result.Missing) NoteMissing(digest, manifest, Digest.Parse(missing));
         return false;
     }
 
-    /// <summary>Whether there is no point in trying again.</summary>
-    private bool IsUnusable(string text)
+    private void NoteMissing(Digest digest, Manifest manifest, Digest missing)
     {
-        var digest = Digest.Parse(text);
-        return unusable.ContainsKey(digest) || revisions.ContainsKey(digest);
-    }
-
-    private void NoteMissing(Digest manifest, Digest missing)
-    {
-        var reason = unusable.GetValueOrDefault(missing, "is missing");
-        if (revisions.ContainsKey(missing)) reason = "can't be taken, which see";
-        Note(NoteKinds.MissingBlob, manifest.Text, $"was not taken: {missing} {reason}");
+        var (kind, reason) = revisions.ContainsKey(missing)
+            ? (NoteKinds.MissingManifest, "was not taken either; its own row says why")
+            : manifest.References.Any(r => r.NamesManifest && r.Target.Digest == missing)
+            ? (NoteKinds.MissingManifest, "is not in the repository")
+            : (NoteKinds.MissingBlob, unusable.GetValueOrDefault(missing, "is missing"));
+        Note(kind, digest.Text, $"was not taken: {missing} {reason}");
     }
 
     private async ValueTask TakeBlobAsync(Digest digest, CancellationToken cancellation)
@@ -302,17 +298,10 @@ internal sealed class RepositoryImport(
         foreach (var tag in result.Missing)
         {
             Note(NoteKinds.DanglingTag, tag.Tag.Text, revisions.ContainsKey(tag.Digest)
-                ? $"its manifest {tag.Digest} can't be taken, which see"
+                ? $"its manifest {tag.Digest} was not taken; its own row says why"
                 : $"its manifest {tag.Digest} is not in the repository");
         }
     }
-
-    private Task FindDanglingLayersAsync(CancellationToken cancellation) => Parallel.ForEachAsync(
-        files.Layers.Keys, Options(ParallelLinks, cancellation), async (digest, stop) =>
-        {
-            if (await FindBlobAsync(digest, stop) is null)
-                Note(NoteKinds.DanglingLayer, digest.Text, "is linked, but missing");
-        });
 
     private void Note(string kind, string subject, string detail)
     {

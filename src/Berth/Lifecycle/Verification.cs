@@ -150,9 +150,25 @@ internal sealed class Verification(
             // Someone may be deleting it right now, or pushing again what was quarantined.
             if (missing.Count == 0 || (missing = await FindMissingAsync(repository, missing)).Count == 0) continue;
             if (!await ReadAsync(s => ManifestTable.ExistsAsync(s, repository, digest))) continue;
-            Report.AddFault($"manifest {name}@{digest} is incomplete, push the image again. Missing: "
-                + string.Join(", ", missing.Select(m => m.Target.Digest.Text).Distinct()));
+            await ReportMissingAsync(
+                repository, $"{name}@{digest}", [.. missing.Select(m => m.Target.Digest.Text).Distinct()]);
         }
+    }
+
+    /// <summary>Somebody may have deleted an image of an index, which can be brought back.</summary>
+    private async ValueTask ReportMissingAsync(long repository, string name, List<string> missing)
+    {
+        var deleted = await ReadAsync(s => TrashTable.FindEntriesAsync(s, repository, missing));
+        foreach (var (digest, id) in deleted)
+        {
+            Report.AddFault($"manifest {name} lists {digest}, which is in the trash: "
+                + $"`berth trash restore {id}` brings it back");
+        }
+
+        var gone = missing.Except(deleted.Select(one => one.Digest), StringComparer.Ordinal).ToList();
+        if (gone.Count == 0) return;
+        Report.AddFault(
+            $"manifest {name} is incomplete, push the image again. Missing: {string.Join(", ", gone)}");
     }
 
     /// <summary>The needs of a body that was once accepted but would now be refused are unknown.</summary>
@@ -179,7 +195,12 @@ internal sealed class Verification(
         {
             var digest = need.Target.Digest;
             if (need.Kind == ReferenceKind.Child && manifests.Contains(digest)) continue;
-            if (links.TryGetValue(digest, out var size) && await store.LengthOfAsync(digest, ending) == size) continue;
+            if (!need.NamesManifest && links.TryGetValue(digest, out var size)
+                && await store.LengthOfAsync(digest, ending) == size)
+            {
+                continue;
+            }
+
             missing.Add(need);
         }
 

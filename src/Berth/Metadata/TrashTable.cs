@@ -213,6 +213,14 @@ internal static class TrashTable
         $"SELECT digest FROM trash_manifest WHERE repository_id = $1 AND digest IN ({session.TextsIn("$2")})",
         row => row.GetString(0), repositoryId, Session.ToTexts(digests));
 
+    /// <summary>Those of these manifests that are in the trash, with the entry that each is in.</summary>
+    public static ValueTask<List<(string Digest, long Id)>> FindEntriesAsync(
+        Session session, long repositoryId, IEnumerable<string> digests) => session.AllAsync(
+        $"""
+        SELECT digest, trash_id FROM trash_manifest WHERE repository_id = $1 AND digest IN ({session.TextsIn("$2")})
+        """,
+        row => (row.GetString(0), row.GetInt64(1)), repositoryId, Session.ToTexts(digests));
+
     /// <summary>
     /// Takes a manifest that was just pushed again out of the trash. Returns the manifests that are still there because
     /// of it: its children, what refers to it, and what its attachments' tags hold, with those tags.

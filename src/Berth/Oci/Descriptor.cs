@@ -27,4 +27,11 @@ public enum ReferenceKind
 }
 
 /// <summary>One reference out of a manifest.</summary>
-public sealed record ManifestReference(ReferenceKind Kind, Descriptor Target);
+public sealed record ManifestReference(ReferenceKind Kind, Descriptor Target)
+{
+    /// <summary>
+    /// Whether it must be a manifest of the repository. Other children of an index may be blobs: build caches list
+    /// their layers there.
+    /// </summary>
+    public bool NamesManifest => Kind == ReferenceKind.Child && MediaTypes.IsManifest(Target.MediaType);
+}

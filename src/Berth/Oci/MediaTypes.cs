@@ -58,6 +58,10 @@ public static class MediaTypes
         mediaType.Equals("application/x-www-form-urlencoded", StringComparison.OrdinalIgnoreCase)
         || mediaType.Equals("text/plain", StringComparison.OrdinalIgnoreCase);
 
+    /// <summary>Whether content of this type is a manifest or an index, however it is spelled.</summary>
+    public static bool IsManifest(string mediaType) =>
+        Array.Exists(Known, known => known.Equals(mediaType, StringComparison.OrdinalIgnoreCase));
+
     public static bool IsIndex(string mediaType) => mediaType is OciIndex or DockerManifestList;
 
     public static bool IsImageManifest(string mediaType) => mediaType is OciManifest or DockerManifest;

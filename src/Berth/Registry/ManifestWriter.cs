@@ -188,8 +188,8 @@ internal sealed class ManifestWriter(
     }
 
     /// <summary>
-    /// Digests missing from the repository. Children of an index may be blobs too: build caches list their layers
-    /// there.
+    /// Digests missing from the repository. A child whose type says that it is a manifest must be one: nobody could
+    /// pull it if it were a blob.
     /// </summary>
     /// <param name="session">The transaction.</param>
     /// <param name="repositoryId">Which repository; none has -1.</param>
@@ -205,12 +205,14 @@ internal sealed class ManifestWriter(
         var children = needed.Where(n => n.Kind == ReferenceKind.Child).Select(n => n.Target.Digest).ToList();
         var present = children.Count == 0 ? [] : await ManifestTable.FindAllAsync(session, repositoryId, children);
         var links = await BlobTable.FindAllAsync(session, repositoryId, needed.Select(n => n.Target.Digest));
+        var manifests = needed.Where(n => n.NamesManifest).Select(n => n.Target.Digest).ToHashSet();
         var missing = new List<string>();
         foreach (var digest in needed.Select(n => n.Target.Digest).Distinct().Where(d => !present.Contains(d)))
         {
             var isLinked = links.TryGetValue(digest, out var size);
-            if (isLinked && LengthIn(durable, digest) == size) continue;
-            if (isLinked) damaged.Add(new BlobLink(digest, size));
+            var isWhole = isLinked && LengthIn(durable, digest) == size;
+            if (isWhole && !manifests.Contains(digest)) continue;
+            if (isLinked && !isWhole) damaged.Add(new BlobLink(digest, size));
             missing.Add(digest.Text);
         }
 

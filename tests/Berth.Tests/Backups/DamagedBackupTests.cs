@@ -193,6 +193,33 @@ public sealed class DamagedBackupTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_a_killed_restore_has_left_is_removed_by_the_next_command_unless_it_is_young_or_used()
+    {
+        await BackUpAsync();
+        string At(char letter, string end = "") =>
+            Path.Combine(set.DataFolder, $"berth-metadata-{new string(letter, 32)}.db{end}");
+        var old = TimeProvider.System.GetUtcNow().UtcDateTime.AddDays(-2);
+        var mine = Path.Combine(set.DataFolder, "berth-metadata-mine.db");
+        foreach (var path in new[] { At('a'), At('a', ".gz"), At('b'), At('c'), mine })
+        {
+            await File.WriteAllTextAsync(path, "password hashes", Stop);
+            if (path != At('b')) File.SetLastWriteTimeUtc(path, old);
+        }
+
+        File.CreateSymbolicLink(At('d'), mine);
+        await using (var used = AbandonedWork.Hold(At('c')))
+        {
+            File.SetLastWriteTimeUtc(used.Name, old);
+            (await VerifyAsync("--quick")).Is(0);
+            Assert.False(File.Exists(At('a')) || File.Exists(At('a', ".gz")));
+            Assert.All([At('b'), At('c'), At('d'), mine], path => Assert.True(File.Exists(path), path));
+        }
+
+        (await VerifyAsync("--quick")).Is(0);
+        Assert.False(File.Exists(At('c')));
+    }
+
+    [Fact]
     public async Task Only_the_owner_may_read_a_backup()
     {
         await BackUpAsync();

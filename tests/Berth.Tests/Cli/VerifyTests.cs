@@ -80,6 +80,85 @@ public class VerifyTests
         folder.Delete();
     }
 
+    [Theory]
+    [InlineData("adopt-store --dry-run", "there is no database")]
+    [InlineData("adopt-store --yes", "there is no database")]
+    [InlineData("rebuild --dry-run", "there is no journal")]
+    [InlineData("import {volume} --yes", "is no registry and no image")]
+    [InlineData("import {volume} --dry-run", "is no registry and no image")]
+    [InlineData("import {berth} --yes", "copy the whole folder, or bring it elsewhere with `berth backup`")]
+    public async Task Commands_that_find_nothing_to_work_on_make_no_data_folder(string arguments, string said)
+    {
+        var folder = Directory.CreateTempSubdirectory("berth-test-");
+        var (berth, volume) = (folder.CreateSubdirectory("berth"), folder.CreateSubdirectory("volume"));
+        await File.WriteAllTextAsync(Path.Combine(berth.FullName, "berth.db"), "", Stop);
+        var data = Path.Combine(folder.FullName, "data");
+        var (exitCode, output) = await BerthCommand.RunAsync(
+            data, arguments.Replace("{volume}", volume.FullName).Replace("{berth}", berth.FullName).Split(' '));
+        Assert.Equal(2, exitCode);
+        Assert.Contains(said, output, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(data));
+        folder.Delete(recursive: true);
+    }
+
+    [Fact]
+    public async Task A_dry_run_of_an_import_without_a_registry_tells_what_would_come_and_makes_none()
+    {
+        var folder = Directory.CreateTempSubdirectory("berth-test-");
+        var volume = new Import.TestVolume(Path.Combine(folder.FullName, "old"));
+        volume.AddImage("app", "layer", "1");
+        var data = Path.Combine(folder.FullName, "data");
+        var (exitCode, output) = await BerthCommand.RunAsync(data, "import", volume.Folder, "--dry-run");
+        Assert.True(exitCode == 0, output);
+        Assert.Contains("1 repository, 1 manifest and 1 tag. 1 manifest is not here yet", output);
+        Assert.False(Directory.Exists(data));
+        folder.Delete(recursive: true);
+    }
+
+    [Fact]
+    public async Task A_dry_run_of_a_rebuild_makes_no_folders_beside_the_journal()
+    {
+        await using var berth = await PushAsync();
+        await berth.TerminateAsync(Stop);
+        var kept = Path.Combine(berth.DataFolder, "journal");
+        foreach (var entry in new DirectoryInfo(berth.DataFolder).GetFileSystemInfos())
+        {
+            if (entry.FullName == kept || entry.Name == "blobs") continue;
+            if (entry is DirectoryInfo directory) directory.Delete(recursive: true);
+            else entry.Delete();
+        }
+
+        var (exitCode, output) = await BerthCommand.RunAsync(berth.DataFolder, "rebuild", "--dry-run");
+        Assert.True(exitCode == 0, output);
+        Assert.Equal(
+            ["blobs", "journal"],
+            Directory.GetFileSystemEntries(berth.DataFolder).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_deleted_image_of_an_index_is_named_with_what_brings_it_back()
+    {
+        await using var berth = await PushAsync();
+        using var http = berth.CreateClient();
+        var child = TestBlob.DigestOf(Image.Manifest);
+        using var content = new StringContent(Import.TestVolume.IndexOf(child));
+        content.Headers.ContentType = new(Import.TestVolume.IndexType);
+        var index = new Uri("v2/library/app/manifests/all", UriKind.Relative);
+        Assert.Equal(HttpStatusCode.Created, (await http.PutAsync(index, content, Stop)).StatusCode);
+        var deleted = await http.DeleteAsync(new Uri($"v2/library/app/manifests/{child}", UriKind.Relative), Stop);
+        Assert.Equal(HttpStatusCode.Accepted, deleted.StatusCode);
+        var (exitCode, output) = await BerthCommand.RunAsync(berth.DataFolder, "verify");
+        Assert.Equal(1, exitCode);
+        Assert.Contains(
+            $"lists {child}, which is in the trash: `berth trash restore 1` brings it back", output);
+        Assert.DoesNotContain("push the image again", output);
+        await berth.TerminateAsync(Stop);
+        (exitCode, output) = await BerthCommand.RunAsync(berth.DataFolder, "trash", "restore", "1");
+        Assert.True(exitCode == 0, output);
+        (exitCode, output) = await BerthCommand.RunAsync(berth.DataFolder, "verify");
+        Assert.True(exitCode == 0, output);
+    }
+
     [Fact]
     public async Task A_push_that_lasts_while_it_runs_is_not_a_fault()
     {

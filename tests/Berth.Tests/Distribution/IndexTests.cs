@@ -85,6 +85,32 @@ public class IndexTests
     private static string Child(string content, string architecture) => Images.Descriptor(
         MediaTypes.OciManifest, content, $$""","platform":{"architecture":"{{architecture}}","os":"linux"}""");
 
+    /// <summary>Children are pulled as manifests, which a blob can't be.</summary>
+    [Theory]
+    [InlineData(MediaTypes.OciManifest, "404 MANIFEST_BLOB_UNKNOWN")]
+    [InlineData(MediaTypes.DockerManifest, "404 MANIFEST_BLOB_UNKNOWN")]
+    [InlineData("Application/vnd.OCI.image.index.v1+json", "404 MANIFEST_BLOB_UNKNOWN")]
+    [InlineData("application/vnd.oci.image.layer.v1.tar+gzip", "201")]
+    [InlineData(null, "201")]
+    public async Task A_manifest_that_was_pushed_as_a_blob_is_no_child(string? type, string status)
+    {
+        await using var registry = await RegistryFixture.StartAsync();
+        var script = await Images.ScriptAsync(registry, "a");
+        var child = Images.Descriptor(type ?? "", Images.Oci());
+        script["index"] = Images.Index(
+            type is null ? child.Replace("\"mediaType\":\"\",", "", StringComparison.Ordinal) : child);
+        await script.PlayAsync(
+            $$"""
+            POST /v2/a/blobs/uploads/?digest={sha256 image}
+              > {image}
+              201
+            PUT /v2/a/manifests/latest
+              Content-Type: application/vnd.oci.image.index.v1+json
+              > {index}
+              {{status}}
+            """);
+    }
+
     [Fact]
     public async Task A_child_in_another_repository_does_not_count()
     {

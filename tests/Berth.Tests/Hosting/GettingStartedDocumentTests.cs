@@ -100,6 +100,26 @@ public sealed class GettingStartedDocumentTests : IDisposable
         });
     }
 
+    [Fact]
+    public async Task A_backup_beside_the_server_is_restored_into_an_empty_folder_which_serves_again()
+    {
+        var backups = Path.Combine(data, "backups");
+        var root = Path.Combine(data, "registry");
+        string Command(string words) => Assert.Single(
+            Page.BlocksOf("sh"), block => block.Contains(words, StringComparison.Ordinal))
+            .Replace("/var/backups/berth", backups);
+        var example = page.With("anonymous: full") + $"\nstorage:\n  filesystem:\n    rootdirectory: {root}";
+        await ServeAsync(example, async (address, _, file) =>
+        {
+            Assert.Equal("202", await PostAsync(address, "team/app"));
+            foreach (var line in Command("berth backup ").Replace(File, file).Split('\n')) await RunAsync(line);
+        });
+        Directory.Delete(root, recursive: true);
+        foreach (var line in Command("berth restore").Replace(File, page.Write("config.yml", example)).Split('\n'))
+            await RunAsync(line);
+        await ServeAsync(example, async (address, _, _) => Assert.Equal("200", await CurlAsync($"{address}v2/")));
+    }
+
     /// <summary>Checks the settings and serves with them, both by the commands of the page.</summary>
     /// <param name="example">Settings.</param>
     /// <param name="use">Is given the address, what was printed of the administrator, and the file of settings.</param>

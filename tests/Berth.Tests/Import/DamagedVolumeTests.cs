@@ -75,12 +75,10 @@ public sealed class DamagedVolumeTests : IAsyncLifetime
             [
                 $"altered blob bad@{DigestOf("true layer")}",
                 $"altered manifest good@{altered}",
-                $"dangling layer bad@{DigestOf("missing layer")}",
                 "dangling tag bad:incomplete", "dangling tag bad:index", "dangling tag bad:lying",
                 "dangling tag good:dangling",
-                $"missing blob bad@{incomplete}", $"missing blob bad@{index}", $"missing blob bad@{lying}",
-                $"missing blob bad@{sharing}",
-                $"missing manifest good@{gone}",
+                $"missing blob bad@{incomplete}", $"missing blob bad@{lying}", $"missing blob bad@{sharing}",
+                $"missing manifest bad@{index}", $"missing manifest good@{gone}",
             ];
         Assert.Equal(
             expected.Order(StringComparer.Ordinal),
@@ -97,6 +95,32 @@ public sealed class DamagedVolumeTests : IAsyncLifetime
         // What nothing needs stays, and so do the parts of what can't be taken.
         Assert.True(done.GetProperty("leftFiles").GetInt64() > 3);
         Assert.Equal(0, await UploadsAsync());
+    }
+
+    /// <summary>A registry:2 that deletes a manifest removes its link, and keeps its file until it collects.</summary>
+    [Fact]
+    public async Task An_index_whose_image_was_deleted_at_the_source_is_refused_and_the_rest_comes()
+    {
+        var (kept, deleted) = (volume.AddImage("multi", "kept"), volume.AddImage("multi", "deleted"));
+        File.Delete(volume.InRepository("multi", $"_manifests/revisions/{deleted.Replace(':', '/')}/link"));
+        var index = volume.AddManifest("multi", TestVolume.IndexOf(kept, deleted), "1");
+        var gone = volume.AddImage("multi", "its file is gone");
+        File.Delete(volume.BlobPath(gone));
+        var other = volume.AddManifest("multi", TestVolume.IndexOf(kept, gone), "2");
+
+        var notes = await ImportAsync();
+        Assert.Equal(
+            new[]
+            {
+                "dangling tag multi:1", "dangling tag multi:2", $"missing manifest multi@{index}",
+                $"missing manifest multi@{other}", $"missing manifest multi@{gone}",
+            }.Order(StringComparer.Ordinal),
+            notes.Select(note => $"{note.Kind} {note.Subject}").Order(StringComparer.Ordinal));
+        Assert.Contains(notes, note => note.Detail == $"was not taken: {deleted} is not in the repository");
+        Assert.Contains(notes, note => note.Detail
+            == $"was not taken: {gone} was not taken either; its own row says why");
+        Assert.NotNull(await MovedRegistry.ManifestAsync(registry.Client, "multi", kept));
+        Assert.Null(await MovedRegistry.ManifestAsync(registry.Client, "multi", index));
     }
 
     [Fact]
@@ -121,6 +145,25 @@ public sealed class DamagedVolumeTests : IAsyncLifetime
             ],
             notes.Select(note => $"{note.Kind} {note.Subject}").Order(StringComparer.Ordinal));
         Assert.Contains(notes, note => note.Detail.Contains("schema 1", StringComparison.Ordinal));
+    }
+
+    /// <summary>Registries leave blobs, links and folders of deleted images behind.</summary>
+    [Fact]
+    public async Task What_nothing_needs_is_told_apart_from_what_is_still_to_come()
+    {
+        var imported = new MovedRegistry(registry);
+        volume.AddBlob("nobody links this, 30 bytes   ");
+        volume.LinkLayer("good", DigestOf("collected long ago"));
+        volume.LinkLayer("deleted", DigestOf("whole"));
+        volume.AddImage("Upper/Case", "no name here", "1");
+        var before = (await imported.ImportAsync(volume.Folder, "--dry-run")).Is(0).Output;
+        Assert.Contains(
+            "has 1 repository, 1 manifest and 1 tag. 1 manifest is not here yet, and neither are 6 files (", before);
+        Assert.Contains("of which those come that a manifest needs", before);
+        Assert.Equal(["invalid name Upper/Case"], (await ImportAsync()).Select(note => $"{note.Kind} {note.Subject}"));
+        var after = (await imported.ImportAsync(volume.Folder, "--dry-run")).Is(0).Output;
+        Assert.Matches("All manifests are here already; 3 files \\(.*\\) that nothing needs stay behind\\.", after);
+        Assert.DoesNotContain("not here yet", after);
     }
 
     /// <summary>Children come before what needs them, and digests of both algorithms are found.</summary>
@@ -151,7 +194,7 @@ public sealed class DamagedVolumeTests : IAsyncLifetime
     {
         var image = volume.AddImage("bad", "missing layer", "1");
         File.Delete(volume.BlobPath(DigestOf("missing layer")));
-        Assert.Equal(3, (await ImportAsync()).Count);
+        Assert.Equal(2, (await ImportAsync()).Count);
         volume.AddBlob("missing layer");
         Assert.Empty(await ImportAsync());
         Assert.Equal(image, (await MovedRegistry.ManifestAsync(registry.Client, "bad", "1"))!.Value.Digest);

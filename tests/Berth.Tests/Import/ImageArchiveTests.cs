@@ -103,6 +103,47 @@ public sealed class ImageArchiveTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_export_names_the_images_of_an_index_that_are_missing_and_exits_with_1()
+    {
+        var index = OciLayout.WriteIndex(At("index"), "halved", "amd64", "arm64");
+        (await moved.ImportAsync(index.Folder, "acme/app", "--yes")).Is(0);
+        var body = (await MovedRegistry.ManifestAsync(registry.Client, "acme/app", "1"))!.Value.Body;
+        var child = JsonNode.Parse(body)!["manifests"]!.AsArray().Select(one => (string?)one!["digest"]).Last();
+        using var deleted = await registry.Client.DeleteAsync(
+            new Uri($"v2/acme/app/manifests/{child}", UriKind.Relative), Stop);
+        Assert.Equal(System.Net.HttpStatusCode.Accepted, deleted.StatusCode);
+        foreach (var dryRun in new[] { "--dry-run", "--json" })
+        {
+            var said = (await ExportAsync("acme/app", "half.tar", dryRun)).Is(1);
+            Assert.Contains($"acme/app@{index.Digest} lists {child} (linux/arm64), which", said.Errors);
+            Assert.Contains("not complete: 1 image that an index lists is missing here", said.Errors);
+            Assert.Contains(" 2 manifests and ", said.Output);
+        }
+
+        Assert.True(File.Exists(At("half.tar")));
+    }
+
+    [Fact]
+    public async Task A_build_cache_whose_index_lists_blobs_is_exported_and_imported_with_them()
+    {
+        var volume = new TestVolume(At("caches"));
+        const string Config = """{"layers":[{"blob":"x"}],"records":[]}""";
+        var blobs = new[] { volume.AddBlob("a cached layer"), volume.AddBlob(Config) };
+        foreach (var blob in blobs) volume.LinkLayer("cache", blob);
+        var body = TestVolume.IndexOf(blobs).Replace(
+            TestVolume.ImageType.Replace("+", "\\u002B", StringComparison.Ordinal),
+            "application/vnd.buildkit.cacheconfig.v0", StringComparison.Ordinal);
+        var digest = volume.AddManifest("cache", body, "1");
+        (await moved.ImportAsync(volume.Folder, "--yes")).Is(0);
+        Assert.Contains("Exported 1 manifest and 2 blobs", (await ExportAsync("cache", "cache.tar")).Is(0).Output);
+        await using var other = await OtherAsync();
+        (await new MovedRegistry(other).ImportAsync(At("cache.tar"), "--yes")).Is(0);
+        Assert.Equal(digest, (await MovedRegistry.ManifestAsync(other.Client, "cache", "1"))!.Value.Digest);
+        Assert.Equal(
+            Config, await other.Client.GetStringAsync(new Uri($"v2/cache/blobs/{blobs[1]}", UriKind.Relative), Stop));
+    }
+
+    [Fact]
     public async Task An_increment_has_only_what_the_other_side_lacks_and_is_refused_where_more_is_missing()
     {
         var first = await OldRegistry.PushAsync(registry.Client, "acme/app", "1", "first");
