@@ -62,7 +62,7 @@ public sealed class TrashTests : IAsyncLifetime
 
         Assert.EndsWith(
             "Removed 1 entry of the trash, 0 manifests and 0 blobs, which frees 0 bytes.",
-            (await command.RunAsync("gc", "--empty-trash", "--yes")).Is(0).Output.Trim());
+            (await command.AskAsync("admin", AdminPassword, "gc", "--empty-trash", "--yes")).Is(0).Output.Trim());
     }
 
     [Fact]
