@@ -82,7 +82,8 @@ internal static class GcCommand
         var (manifests, blobs) = (Count("manifests", "manifest"), Count("blobs", "blob"));
         var trashed = report.GetProperty("trashed").GetInt64();
         var entries = report.TryGetProperty("trashEntries", out var counted) ? Entries(counted.GetInt64()) : "";
-        return $"{entries}{manifests} and {blobs}, which frees {VerifyCommand.Bytes(report.GetProperty("bytes").GetInt64())}"
+        var bytes = VerifyCommand.Bytes(report.GetProperty("bytes").GetInt64());
+        return $"{entries}{manifests} and {blobs}, which frees {bytes}"
             + (trashed > 0 ? $"; {Count("trashed", "manifest")} without tags to the trash" : "");
 
         string Count(string field, string word) => VerifyCommand.Count(report.GetProperty(field).GetInt64(), word);

@@ -74,7 +74,8 @@ internal static class QuotaCommand
     {
         var (bytes, tags) = (BytesOf(quota, "maxBytes"), ApiCall.Field("maxTags")(quota));
         return $"{quota.GetProperty("scope").GetString()} uses {BytesOf(quota, "usedBytes")} of "
-            + $"{(bytes.Length == 0 ? "any number of bytes" : bytes)}{(IsOver(quota, "usedBytes", "maxBytes") ? " (over)" : "")}, "
+            + $"{(bytes.Length == 0 ? "any number of bytes" : bytes)}"
+            + (IsOver(quota, "usedBytes", "maxBytes") ? " (over), " : ", ")
             + $"{BytesOf(quota, "trashBytes")} of them in the trash, and has "
             + $"{quota.GetProperty("tags").GetInt64().ToString("N0", CultureInfo.InvariantCulture)} of "
             + $"{(tags.Length == 0 ? "any number of" : $"at most {tags}")} tags.";
