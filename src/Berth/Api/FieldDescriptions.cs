@@ -84,6 +84,8 @@ internal static class FieldDescriptions
         ["emptiesTrash"] = "Whether what was in the trash goes for good too.",
         ["entries"] = "How many entries of the trash go for good.",
         ["trashed"] = "Manifests that were moved to the trash, since no tag or index held them.",
+        ["trashEntries"] = "Entries of the trash that go for good; only in an estimate.",
+        ["immutableBy"] = "The rule that makes the tag immutable, so that it does not expire; only in lists.",
         ["moveTags"] = "Whether tags that point elsewhere by now move back; without it, nothing is done then.",
         ["RestoredView.manifests"] = "How many manifests were brought back.",
         ["RestoredView.tags"] = "The tags that were brought back.",

@@ -39,6 +39,7 @@ internal sealed class RetentionEndpoints(
         HttpContext http, string repository, bool? going = null)
     {
         var page = http.Page();
+        if (await FindFaultAsync(http, repository) is { } fault) return fault;
         await pulls.WriteAsync(http.RequestAborted);
         var plan = await retention.PlanAsync(RepositoryName.Parse(repository), http.RequestAborted);
         var all = plan.Tags.Select(one => new RetentionView(
@@ -117,19 +118,28 @@ internal sealed class RetentionEndpoints(
             },
             http.RequestAborted);
 
+    /// <summary>A name that is mistyped must not look like a repository from which nothing goes.</summary>
+    private async ValueTask<ApiError?> FindFaultAsync(HttpContext http, string repository) =>
+        await database.ReadAsync(
+            session => RepositoryTable.ExistsAsync(session, RepositoryName.Parse(repository)), http.RequestAborted)
+            ? null : ApiError.NotFound("such repository");
+
     private async ValueTask<ApiError?> RefuseAsync(HttpContext http, NewRetentionRun sent)
     {
         var caller = http.Caller();
         if (sent.Repository is not null && sent.Namespace is not null)
             return ApiError.Invalid("name a repository or a namespace");
         if (gate.Refuse(AccessAction.Delete) is { } general) return general;
-        if (caller.IsAdministrator) return null;
         if (sent.Repository is not null)
         {
             if (!RepositoryName.TryParse(sent.Repository, out var name)) return ApiError.NotFound("such repository");
-            return await gate.AskAsync(http, caller, AccessAction.Pull, name)
-                ?? await gate.AskAsync(http, caller, AccessAction.Delete, name);
+            var refusal = caller.IsAdministrator ? null
+                : await gate.AskAsync(http, caller, AccessAction.Pull, name)
+                    ?? await gate.AskAsync(http, caller, AccessAction.Delete, name);
+            return refusal ?? await FindFaultAsync(http, sent.Repository);
         }
+
+        if (caller.IsAdministrator) return null;
 
         if (sent.Namespace is null)
             return ApiError.Denied("name a repository or a namespace: all is for administrators");

@@ -14,6 +14,9 @@ internal sealed record TagView(
 {
     ChangeNote INoted.Note => new(Name, Digest);
 
+    /// <summary>The rule that makes it immutable, so that it does not expire; null in anything but a list.</summary>
+    public string? ImmutableBy { get; init; }
+
     public static TagView Of(TagRow row) => new(
         row.Name, row.Digest, row.MediaType, row.MovedAt, row.MovedBy, row.PushedAt, row.PushedBy, row.PulledAt,
         row.ExpiresAt, row.IsPinned);
@@ -30,13 +33,17 @@ internal sealed record TagMoveView(
     long Id, string? Digest, string Action, DateTimeOffset MovedAt, string MovedBy, string? Address);
 
 /// <summary><c>/tags</c>: the tags of the repository in the query, where they point, and where they pointed.</summary>
-internal sealed class TagEndpoints(Database database, TagMoves moves, Removal removal, ApiGate gate, TimeProvider clock)
+internal sealed class TagEndpoints(
+    Database database, TagMoves moves, Removal removal, TagRules rules, ApiGate gate, TimeProvider clock)
 {
     public async Task<ApiAnswer<Listed<TagView>>> ListAsync(HttpContext http, string repository)
     {
         var page = http.Page();
+        if (!RepositoryName.TryParse(repository, out var name)) return NoRepository();
+        var known = await rules.OfAsync(name, http.RequestAborted);
         return await ReadAsync<ApiAnswer<Listed<TagView>>>(http, repository, async (session, id) => http.Answer(
-            page, (await TagTable.ListRowsAsync(session, id, page.Last, page.Count + 1)).ConvertAll(TagView.Of),
+            page, (await TagTable.ListRowsAsync(session, id, page.Last, page.Count + 1)).ConvertAll(
+                row => TagView.Of(row) with { ImmutableBy = TagRules.FindImmutable(known, row.Name)?.Name }),
             one => one.Name)) ?? NoRepository();
     }
 
@@ -69,20 +76,24 @@ internal sealed class TagEndpoints(Database database, TagMoves moves, Removal re
     {
         if (!Tag.TryParse(tag, out var name)) return NoTag();
         if (sent.ExpiresAt.FindFault(clock.GetUtcNow()) is { } fault) return fault;
-        var isChanged = false;
+        var (isChanged, isKept) = (false, false);
+        var immutable = TagRules.FindImmutable(
+            await rules.OfAsync(RepositoryName.Parse(repository), http.RequestAborted), name.Text);
         var row = await moves.ChangeAsync(
             RepositoryName.Parse(repository), name,
             current =>
             {
                 isChanged = !http.IsFor(TagView.Of(current));
-                return isChanged ? null : current with
+                isKept = immutable is not null && sent.ExpiresAt.From(null) is not null;
+                return isChanged || isKept ? null : current with
                 {
                     ExpiresAt = sent.ExpiresAt.From(current.ExpiresAt),
                     IsPinned = sent.IsPinned ?? current.IsPinned,
                 };
             },
             http.RequestAborted);
-        return row is not null ? ApiAnswer<TagView>.Tagged(TagView.Of(row)) : isChanged ? ApiError.Changed() : NoTag();
+        return row is not null ? ApiAnswer<TagView>.Tagged(TagView.Of(row)) : isChanged ? ApiError.Changed()
+            : isKept ? ApiError.Of(RegistryError.TagImmutable(immutable!.Name)) : NoTag();
     }
 
     public async Task<ApiDone> RemoveAsync(HttpContext http, string tag, string repository)

@@ -141,12 +141,19 @@ internal sealed class TrashEndpoints(
     {
         var caller = http.Caller();
         if (repository is not null && space is not null) return ApiError.Invalid("name a repository or a namespace");
-        if (caller.IsAdministrator || (mayLook && caller.IsStaff)) return null;
+        var seesAll = caller.IsAdministrator || (mayLook && caller.IsStaff);
         if (repository is not null)
         {
-            return RepositoryName.TryParse(repository, out var name)
-                ? await AskAsync(http, caller, AccessAction.Delete, name) : ApiError.NotFound("such repository");
+            if (!RepositoryName.TryParse(repository, out var name)) return ApiError.NotFound("such repository");
+            if (!seesAll && await AskAsync(http, caller, AccessAction.Delete, name) is { } refusal) return refusal;
+
+            // One that is in the trash as a whole has its row still.
+            return await database.ReadAsync(
+                session => RepositoryTable.FindAsync(session, name), http.RequestAborted) is null
+                ? ApiError.NotFound("such repository") : null;
         }
+
+        if (seesAll) return null;
 
         if (space is null) return ApiError.Denied("name a repository or a namespace: all is for administrators");
         if (caller.Caller.Limits is not null)

@@ -108,8 +108,10 @@ internal sealed class UsageEndpoints(
         if (tag is not null && names.Count == 0) return (null, ApiError.NotFound("such tag"));
         var going = graph.GoingWithTags(names);
         return (new GoingManifests(
-            id, repository, going, [.. going.Union(names.Select(name => graph.Tags[name]), StringComparer.Ordinal)]),
-            null);
+            id, repository, going, [.. going.Union(names.Select(name => graph.Tags[name]), StringComparer.Ordinal)])
+        {
+            Tags = names,
+        }, null);
     }
 
     private async ValueTask<bool> MayNameAsync(HttpContext http, RepositoryName name) => http.Caller().IsStaff

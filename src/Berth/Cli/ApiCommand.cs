@@ -105,6 +105,29 @@ internal static class ApiCommand
             name, visibility);
     }
 
+    /// <summary>The number of something in a list.</summary>
+    public static Argument<long> Id(string description)
+    {
+        var id = new Argument<long>("ID") { Description = description };
+        id.Validators.Add(result =>
+        {
+            if (result.Tokens is [var given] && !long.TryParse(given.Value, out _))
+                result.AddError($"ID must be a number, not '{given.Value}'.");
+        });
+        return id;
+    }
+
+    public static Option<int?> Number(string name, string description)
+    {
+        var number = new Option<int?>(name) { Description = description };
+        number.Validators.Add(result =>
+        {
+            if (result.Tokens is [var given] && !int.TryParse(given.Value, out _))
+                result.AddError($"{name} must be a number, not '{given.Value}'.");
+        });
+        return number;
+    }
+
     public static Option<string?> Text(string name, string description) => new(name) { Description = description };
 
     public static Option<bool> Switch(string name, string description) => new(name) { Description = description };

@@ -39,12 +39,16 @@ internal static class GcCommand
             return;
         }
 
+        long? entries = null;
         if (!isSure)
         {
             var found = await call.Api.AskAsync("GET", path, null, call.Cancellation);
             await StandardInput.ConfirmAsync($"This removes {Text(found)}, for good.", "--yes", call.Cancellation);
+            entries = found.GetProperty("trashEntries").GetInt64();
         }
 
+        // A collection counts manifests, and a tag in the trash is none.
+        if (emptiesTrash && !call.IsJson) entries ??= (await call.Api.ListAsync("trash", call.Cancellation)).Count;
         var sent = new JsonObject { ["graceSeconds"] = grace?.TotalSeconds, ["emptyTrash"] = emptiesTrash };
         var made = await call.Api.AskAsync("POST", "garbage-collections", sent, call.Cancellation);
         var id = made.GetProperty("id").GetInt64();
@@ -60,7 +64,8 @@ internal static class GcCommand
         await waiting;
         if (done.GetProperty("state").GetString() == CollectionStates.Failed)
             throw new ApiRefusalException($"the collection failed: {done.GetProperty("error").GetString()}");
-        Console.WriteLine(call.IsJson ? done.GetRawText() : $"Removed {Text(done.GetProperty("removed"))}.");
+        Console.WriteLine(call.IsJson ? done.GetRawText()
+            : $"Removed {Entries(entries ?? 0)}{Text(done.GetProperty("removed"))}.");
 
         async Task WaitAsync()
         {
@@ -76,9 +81,14 @@ internal static class GcCommand
     {
         var (manifests, blobs) = (Count("manifests", "manifest"), Count("blobs", "blob"));
         var trashed = report.GetProperty("trashed").GetInt64();
-        return $"{manifests} and {blobs}, which frees {VerifyCommand.Bytes(report.GetProperty("bytes").GetInt64())}"
+        var entries = report.TryGetProperty("trashEntries", out var counted) ? Entries(counted.GetInt64()) : "";
+        var bytes = VerifyCommand.Bytes(report.GetProperty("bytes").GetInt64());
+        return $"{entries}{manifests} and {blobs}, which frees {bytes}"
             + (trashed > 0 ? $"; {Count("trashed", "manifest")} without tags to the trash" : "");
 
         string Count(string field, string word) => VerifyCommand.Count(report.GetProperty(field).GetInt64(), word);
     }
+
+    private static string Entries(long count) => count == 0 ? "" : string.Create(
+        CultureInfo.InvariantCulture, $"{count:N0} {(count == 1 ? "entry" : "entries")} of the trash, ");
 }

@@ -33,6 +33,8 @@ internal static class PinsCommand
         var host = ApiCommand.Text(
             "--host", "This registry's host, as images name it: others' images are left out. Without it, none are.");
         var expires = ApiCommand.Text("--expires", "When the list does not count any more: 30d. Without it, never.");
+        var allowEmpty = ApiCommand.Switch(
+            "--allow-empty", "Also take a list without any image: nothing is pinned then.");
         return ApiCommand.Create(
             "from-kubernetes",
             "Post the images of what `kubectl get pods -A -o json` prints, read from standard input.",
@@ -40,6 +42,13 @@ internal static class PinsCommand
             {
                 var images = Read(
                     await Console.In.ReadToEndAsync(call.Cancellation), call.Parsed.GetValue(host));
+                if (images.Count == 0 && !call.Parsed.GetValue(allowEmpty))
+                {
+                    throw new InvalidDataException(
+                        $"no pod runs an image of this registry, so {call.Parsed.GetValue(List)} would pin nothing: "
+                        + "check kubectl's context and --host, or give --allow-empty");
+                }
+
                 var sent = new JsonObject
                 {
                     ["images"] = new JsonArray([.. images.Select(image => (JsonNode?)image)]),
@@ -47,7 +56,7 @@ internal static class PinsCommand
                 };
                 await call.DoAsync("PUT", $"pins/{call.PathOf(List)}", sent, Say);
             },
-            List, host, expires);
+            List, host, expires, allowEmpty);
     }
 
     private static string Say(JsonElement done)

@@ -29,7 +29,7 @@ internal static class QuotaCommand
                     ("SCOPE", ApiCall.Field("scope")), ("USED", json => BytesOf(json, "usedBytes")),
                     ("OF", json => BytesOf(json, "maxBytes")), ("TRASH", json => BytesOf(json, "trashBytes")),
                     ("TAGS", ApiCall.Field("tags")), ("OF TAGS", ApiCall.Field("maxTags")),
-                    ("NEAR", ApiCall.Field("isNear"))),
+                    ("NEAR", json => IsOver(json) ? "over" : ApiCall.Field("isNear")(json))),
                 space),
             ApiCommand.Create("show", "Show a quota, and what is used of it.", call => call.DoAsync(
                 "GET", PathOf(call, scope), null, Say), scope),
@@ -60,7 +60,11 @@ internal static class QuotaCommand
             ["maxTags"] = mostTags is null ? Before("maxTags") : mostTags == Any ? null : NumberOf(mostTags, "--tags"),
             ["warnPercent"] = percent is null ? Before("warnPercent") : NumberOf(percent, "--warn"),
         };
-        await call.DoAsync("PUT", PathOf(call, scope), sent, Say);
+        await call.DoAsync(
+            "PUT", PathOf(call, scope), sent,
+            quota => quota.GetProperty("usedBytes").GetInt64() + quota.GetProperty("tags").GetInt64() > 0
+                ? Say(quota)
+                : $"{Say(quota)} Nothing is there yet: if something should be, check the name.");
 
         JsonNode? Before(string field) => before.ValueKind == JsonValueKind.Object
             && before.TryGetProperty(field, out var value) ? value.GetInt64() : null;
@@ -70,11 +74,18 @@ internal static class QuotaCommand
     {
         var (bytes, tags) = (BytesOf(quota, "maxBytes"), ApiCall.Field("maxTags")(quota));
         return $"{quota.GetProperty("scope").GetString()} uses {BytesOf(quota, "usedBytes")} of "
-            + $"{(bytes.Length == 0 ? "any number of bytes" : bytes)}, "
+            + $"{(bytes.Length == 0 ? "any number of bytes" : bytes)}"
+            + (IsOver(quota, "usedBytes", "maxBytes") ? " (over), " : ", ")
             + $"{BytesOf(quota, "trashBytes")} of them in the trash, and has "
             + $"{quota.GetProperty("tags").GetInt64().ToString("N0", CultureInfo.InvariantCulture)} of "
             + $"{(tags.Length == 0 ? "any number of" : $"at most {tags}")} tags.";
     }
+
+    private static bool IsOver(JsonElement quota) =>
+        IsOver(quota, "usedBytes", "maxBytes") || IsOver(quota, "tags", "maxTags");
+
+    private static bool IsOver(JsonElement quota, string used, string most) =>
+        quota.TryGetProperty(most, out var value) && quota.GetProperty(used).GetInt64() > value.GetInt64();
 
     private static string PathOf(ApiCall call, Argument<string> scope) => $"quotas/{call.Parsed.GetValue(scope)}";
 

@@ -34,10 +34,8 @@ internal sealed class SourceOptions
         Description = "But not this tag, or those that match. May be repeated.",
     };
 
-    private readonly Option<int?> parallel = new("--parallel")
-    {
-        Description = $"How many images and blobs are copied at once. Default: {DefaultParallel}.",
-    };
+    private readonly Option<int?> parallel = ApiCommand.Number(
+        "--parallel", $"How many images and blobs are copied at once. Default: {DefaultParallel}.");
 
     public IReadOnlyList<Option> All => [user, authority, repositories, file, tags, except, parallel];
 

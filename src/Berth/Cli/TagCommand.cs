@@ -20,7 +20,7 @@ internal static class TagCommand
                     $"tags?repository={Uri.EscapeDataString(call.Parsed.GetValue(repository)!)}",
                     ("TAG", ApiCall.Field("name")), ("DIGEST", ShortDigest), ("MOVED", ApiCall.Time("movedAt")),
                     ("BY", ApiCall.Field("movedBy")), ("PULLED", ApiCall.Time("pulledAt", "never")),
-                    ("GOES", ApiCall.Time("expiresAt"))),
+                    ("GOES", End)),
                 repository),
             ApiCommand.Create(
                 "history", "Show where a tag pointed, the latest first.",
@@ -84,7 +84,9 @@ internal static class TagCommand
                     await StandardInput.ConfirmAsync($"This deletes {what}.", "--yes", call.Cancellation);
                 await call.DoAsync(
                     "DELETE", tag.TagPath, null,
-                    _ => $"Deleted {what}. `berth trash list --repository {tag.Repository}` tells how to get it back.");
+                    _ => $"Deleted {what}. `berth trash list --repository {tag.Repository}` tells how to get it back. "
+                        + "If no other tag or index holds the image, it stays for storage.maintenance.gc.untagged: "
+                        + $"to have its space sooner, delete {tag.Repository}@{digest} with a registry client.");
             },
             image, dryRun, yes);
     }
@@ -93,6 +95,11 @@ internal static class TagCommand
     public static string ShortDigest(JsonElement json) =>
         json.TryGetProperty("digest", out var value) && value.GetString() is { } digest
             ? digest[..Math.Min(digest.Length, digest.IndexOf(':', StringComparison.Ordinal) + 13)] : "";
+
+    /// <summary>When a tag goes, if nothing keeps it.</summary>
+    private static string End(JsonElement tag) => ApiCall.Field("expiresAt")(tag).Length == 0 ? ""
+        : tag.GetProperty("isPinned").GetBoolean() ? "never: pinned"
+        : tag.TryGetProperty("immutableBy", out _) ? "never: immutable" : ApiCall.Time("expiresAt")(tag);
 
     private static ImageArgument TagOf(ApiCall call, Argument<string> image) =>
         ImageArgument.ParseTag(call.Parsed.GetValue(image)!);

@@ -7,7 +7,7 @@ namespace Berth.Cli;
 /// <summary><c>berth rule</c>: which tags stay, go, or never move.</summary>
 internal static class TagRuleCommand
 {
-    private static readonly Argument<long> Id = new("ID") { Description = "The rule's number in the list." };
+    private static readonly Argument<long> Id = ApiCommand.Id("The rule's number in the list.");
 
     public static Command Create()
     {
@@ -40,8 +40,8 @@ internal static class TagRuleCommand
         var except = ApiCommand.Text("--except", "Tags that it is not about: patterns with commas between.");
         var immutable = ApiCommand.Switch("--immutable", "These tags never move, and are never deleted.");
         var always = ApiCommand.Switch("--keep-always", "All of them stay, whatever other rules say.");
-        var pushed = Number("--keep-last", "How many images stay: those that were pushed or tagged last.");
-        var pulled = Number("--keep-last-pulled", "How many images stay: those that were pulled last.");
+        var pushed = ApiCommand.Number("--keep-last", "How many images stay: those that were pushed or tagged last.");
+        var pulled = ApiCommand.Number("--keep-last-pulled", "How many images stay: those that were pulled last.");
         var keepFor = ApiCommand.Text(
             "--keep-for", "How long an image stays after it was last pushed, tagged or pulled: 30d.");
         var versions = ApiCommand.Text("--keep-versions", "Versions that stay, as npm writes ranges: '>=1.2 <2'.");
@@ -70,8 +70,6 @@ internal static class TagRuleCommand
                 made => $"Rule {made.GetProperty("id")}: {Words(made)}, in {ApiCall.Field("names")(made)}."),
             names, tags, except, immutable, always, pushed, pulled, keepFor, versions, group, untagged);
     }
-
-    private static Option<int?> Number(string name, string description) => new(name) { Description = description };
 
     private static double? SecondsOf(string? text) => text is null ? null : ApiCall.DurationOf(text).TotalSeconds;
 

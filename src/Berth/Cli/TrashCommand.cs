@@ -13,7 +13,7 @@ internal static class TrashCommand
     {
         var repository = ApiCommand.Text("--repository", "Only that of a repository.");
         var space = ApiCommand.Text("--namespace", "Only that of a namespace.");
-        var id = new Argument<long>("ID") { Description = "The number in the list." };
+        var id = ApiCommand.Id("The number in the list.");
         return ApiCommand.Group(
             "trash", "What was deleted, and can be brought back for a while.",
             ApiCommand.Create(

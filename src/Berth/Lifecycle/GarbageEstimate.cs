@@ -20,8 +20,10 @@ internal sealed class GarbageEstimate(
         var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
         var half = (long)(grace / 2).TotalMilliseconds;
         var untagged = await FindManifestsAsync(now - (long)settings.Untagged.TotalMilliseconds, cancellation);
+        var due = emptiesTrash ? long.MaxValue : now;
         var purged = await database.ReadAsync(
-            session => GarbageForecast.TrashedAsync(session, emptiesTrash ? long.MaxValue : now), cancellation);
+            session => GarbageForecast.TrashedAsync(session, due), cancellation);
+        var entries = await database.ReadAsync(session => TrashTable.CountDueAsync(session, due), cancellation);
         var isTrashed = trash.Keep > TimeSpan.Zero && !emptiesTrash;
         if (!isTrashed) purged.AddRange(untagged);
         var links = await database.ReadAsync(
@@ -42,6 +44,7 @@ internal sealed class GarbageEstimate(
         return new GarbageReport(purged.Count, going.Count, blobs, bytes)
         {
             Trashed = isTrashed ? untagged.Count : 0,
+            TrashEntries = entries,
         };
     }
 

@@ -14,6 +14,9 @@ internal sealed record GoingManifests(
     /// <summary>Whether all of the repository goes, with blobs that no manifest needs.</summary>
     public bool IsWhole { get; init; }
 
+    /// <summary>The tags that go, also those of images that stay.</summary>
+    public IReadOnlyCollection<string> Tags { get; init; } = [];
+
     public static GoingManifests Of(long repositoryId, string repository, IReadOnlyCollection<string> going) =>
         new(repositoryId, repository, going, going);
 }
@@ -131,9 +134,11 @@ internal sealed class Reclaimable(Database database)
                 continue;
             }
 
-            var gone = sets.FirstOrDefault(set => set.RepositoryId == id)?.Going ?? [];
+            var set = sets.FirstOrDefault(set => set.RepositoryId == id);
             var users = await database.ReadAsync(
-                session => GarbageForecast.UsersAsync(session, id, shared.Keys, gone, ImagesPerHolder), cancellation);
+                session => GarbageForecast.UsersAsync(
+                    session, id, shared.Keys, set?.Going ?? [], set?.Tags ?? [], ImagesPerHolder),
+                cancellation);
             holders.Add(new BlobHolder(
                 name, bytes, [.. users.Select(user => user.Reference).Order(StringComparer.Ordinal)],
                 users.Count > 0 && users.TrueForAll(user => user.IsInTrash)));

@@ -37,7 +37,8 @@ internal sealed partial class RetentionJob(
 }
 
 /// <summary>The same, for what somebody asked for.</summary>
-internal sealed class RequestedRetentionJob(Retention retention, Database database, TimeProvider clock) : Job
+internal sealed class RequestedRetentionJob(
+    Retention retention, PullTimes pulls, Database database, TimeProvider clock) : Job
 {
     public const string Name = "apply-retention-now";
 
@@ -64,6 +65,9 @@ internal sealed class RequestedRetentionJob(Retention retention, Database databa
         try
         {
             await WriteAsync(run, cancellation);
+
+            // The run may have been asked for on another node, or by a command: this node's pulls count too.
+            await pulls.WriteAsync(cancellation);
             await foreach (var repository in retention.RepositoriesAsync(run.Repository, run.Namespace, cancellation))
             {
                 var (tags, manifests) = await retention.ApplyAsync(repository, cancellation);

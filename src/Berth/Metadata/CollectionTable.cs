@@ -12,6 +12,9 @@ internal sealed record GarbageReport(long Manifests, long Links, long Blobs, lon
     /// <summary>Manifests that were only moved to the trash.</summary>
     public long Trashed { get; init; }
 
+    /// <summary>Entries of the trash that go for good; only an estimate counts them.</summary>
+    public long? TrashEntries { get; init; }
+
     public static GarbageReport Nothing { get; } = new(0, 0, 0, 0);
 
     public static GarbageReport operator +(GarbageReport one, GarbageReport other) => new(

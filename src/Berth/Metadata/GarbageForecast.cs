@@ -139,14 +139,16 @@ internal static class GarbageForecast
         count);
 
     /// <summary>
-    /// Some manifests of a repository that need some of these blobs: a tag if there is one, else the digest, and
+    /// Some manifests of a repository that need some of these blobs: a tag that stays, else the digest, and
     /// whether it is in the trash.
     /// </summary>
     public static ValueTask<List<(string Reference, bool IsInTrash)>> UsersAsync(
-        Session session, long repositoryId, IEnumerable<string> blobs, IEnumerable<string> except, int count) =>
+        Session session, long repositoryId, IEnumerable<string> blobs, IEnumerable<string> except,
+        IEnumerable<string> exceptTags, int count) =>
         session.AllAsync(
         $"""
-        SELECT coalesce((SELECT min(t.name) FROM tag t WHERE t.repository_id = $1 AND t.digest = u.digest), u.digest),
+        SELECT coalesce((SELECT min(t.name) FROM tag t WHERE t.repository_id = $1 AND t.digest = u.digest
+                AND t.name NOT IN ({session.TextsIn("$5")})), u.digest),
             CASE WHEN EXISTS (SELECT 1 FROM manifest m WHERE m.repository_id = $1 AND m.digest = u.digest)
                 THEN 0 ELSE 1 END
         FROM (SELECT DISTINCT r.manifest_digest AS digest FROM manifest_reference r
@@ -154,5 +156,5 @@ internal static class GarbageForecast
                 AND r.manifest_digest NOT IN ({session.TextsIn("$3")}) LIMIT $4) u
         """,
         row => (row.GetString(0), Convert.ToInt64(row.GetValue(1)) != 0),
-        repositoryId, Session.ToTexts(blobs), Session.ToTexts(except), count);
+        repositoryId, Session.ToTexts(blobs), Session.ToTexts(except), count, Session.ToTexts(exceptTags));
 }

@@ -103,6 +103,10 @@ internal static class TrashTable
     public static ValueTask<List<TrashRow>> DueAsync(Session session, long before, int count) => session.AllAsync(
         $"SELECT {Columns} WHERE t.purge_at <= $1 ORDER BY t.purge_at, t.id LIMIT $2", Read, before, count);
 
+    /// <summary>How many entries are to go for good.</summary>
+    public static async ValueTask<long> CountDueAsync(Session session, long before) =>
+        await session.NumberAsync("SELECT count(*) FROM trash WHERE purge_at <= $1", before) ?? 0;
+
     /// <summary>Makes entries due.</summary>
     /// <returns>How many.</returns>
     public static ValueTask<int> HastenAsync(Session session, TrashScope scope, long now) => session.RunAsync(

@@ -137,6 +137,8 @@ internal sealed partial class Quotas(
         Refusals.Add(1);
         var inTrash = await TrashOfAsync(quota, cancellation);
         var text = $"{quota.Scope} uses {ByteText.Of(usedBytes)} of {ByteText.Of(quota.MaxBytes ?? 0)}";
+        if (usedBytes > quota.MaxBytes && ByteText.Of(usedBytes) == ByteText.Of(quota.MaxBytes.Value))
+            text += $" ({usedBytes - quota.MaxBytes:N0} bytes over)";
         if (inTrash > 0)
         {
             var option = quota.IsOfRepository ? "repository" : "namespace";
@@ -145,6 +147,12 @@ internal sealed partial class Quotas(
 
         if (heldBytes > 0) text += $"; other uploads in progress need {ByteText.Of(heldBytes)}";
         if (moreBytes > 0) text += $"; this layer has {ByteText.Of(moreBytes)}";
+        if (usedBytes > 0)
+        {
+            text += ". Deleted layers count until storage.maintenance.gc.grace has passed after they left the trash, "
+                + "or until an administrator runs berth gc --grace 0s";
+        }
+
         return new QuotaExceededException(text, quota, usedBytes, moreBytes);
     }
 

@@ -55,7 +55,9 @@ internal static class RetentionPlan
         Dictionary<string, string> lost)
     {
         var pushed = LastOf(tags, rule.Spec.KeepLastPushed, tag => tag.PushedAt);
-        var pulled = LastOf(tags.FindAll(tag => tag.PulledAt is not null), rule.Spec.KeepLastPulled, tag => tag.UsedAt);
+
+        // A push counts as a pull: what nobody could pull yet must not be the first to go.
+        var pulled = LastOf(tags, rule.Spec.KeepLastPulled, tag => tag.UsedAt);
         foreach (var tag in tags)
         {
             var why = rule.Spec switch

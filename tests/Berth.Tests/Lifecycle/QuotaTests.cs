@@ -58,7 +58,7 @@ public sealed class QuotaTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.Forbidden, status);
         Assert.Contains("DENIED", text);
         Assert.Contains("a uses 2 MiB of 3 MiB, 1 MiB of them in the trash (berth trash empty --namespace a)", text);
-        Assert.Contains("this layer has 5 MiB", text);
+        Assert.Contains("this layer has 5 MiB. Deleted layers count until storage.maintenance.gc.grace", text);
         Assert.False(asked.WasSent);
     }
 
@@ -182,6 +182,11 @@ public sealed class QuotaTests : IAsyncLifetime
         await command.RunAsync("quota", "set", "a", "--tags", "5");
         Assert.Contains("of 10 GiB", (await command.RunAsync("quota", "show", "a")).Is(0).Output);
         Assert.Matches("\na +1 KiB +10 GiB +0 B +0 +5 +no\n", (await command.RunAsync("quota", "list")).Is(0).Output);
+        var over = (await command.RunAsync("quota", "set", "a", "--bytes", "1023")).Is(0).Output;
+        Assert.Contains("a uses 1 KiB of 1023 B (over)", over);
+        Assert.Matches("\na .* over\n", (await command.RunAsync("quota", "list")).Is(0).Output);
+        var none = (await command.RunAsync("quota", "set", "nosuch", "--bytes", "1GiB")).Is(0).Output;
+        Assert.Contains("Nothing is there yet", none);
         await command.RunAsync("quota", "set", "a", "--bytes", "any");
         Assert.Contains("any number of bytes", (await command.RunAsync("quota", "show", "a")).Is(0).Output);
         (await command.RunAsync("quota", "delete", "a")).Is(0);

@@ -21,11 +21,18 @@ public sealed class RetentionPlanTests
             Tag("a", 50), Tag("b", 40), Tag("c", 30), Tag("d", 20, digest: "x"), Tag("e", 10, digest: "x")));
 
     [Fact]
-    public void The_last_pulled_stay_and_what_was_never_pulled_goes() => Assert.Equal(
+    public void The_last_pulled_stay_and_what_was_not_pulled_since_its_push_long_ago_goes() => Assert.Equal(
         "b,c",
         Goes(
             [Rule(new() { KeepLastPulled = 1 })],
             Tag("a", 50, pulled: 1), Tag("b", 40, pulled: 2), Tag("c", 3)));
+
+    [Fact]
+    public void A_fresh_push_counts_as_a_pull() => Assert.Equal(
+        "a,b",
+        Goes(
+            [Rule(new() { KeepLastPulled = 1 })],
+            Tag("a", 50, pulled: 1), Tag("b", 40, pulled: 2), Tag("new", 0)));
 
     [Fact]
     public void What_was_pushed_tagged_or_pulled_lately_stays() => Assert.Equal(

@@ -1,9 +1,11 @@
 using System.Text.Json;
+using Berth.Lifecycle;
 using Berth.Metadata;
 using Berth.Registry;
 using Berth.Settings;
 using Berth.Tests.Access;
 using Berth.Tests.Api;
+using Berth.Tests.Cli;
 using Microsoft.Extensions.DependencyInjection;
 using static Berth.Tests.Access.AccountsOf;
 
@@ -101,6 +103,27 @@ public sealed class RetentionTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_pull_of_the_last_minute_counts_wherever_the_run_was_asked_for()
+    {
+        foreach (var tag in new[] { "used", "other" })
+        {
+            await images.PushAsync("acme/app", tag, $"layer {tag}");
+            clock.Advance(Day);
+        }
+
+        await AddRuleAsync("""{"names":"acme/*","keepLastPulled":1}""");
+        await images.IsAsync("GET", "/v2/acme/app/manifests/used", 200);
+
+        // As another node does it, which knows nothing of that pull.
+        var jobs = registry.Services.GetRequiredService<JobTable>();
+        var run = new RetentionRun(0, null, null, CollectionStates.Waiting) { RequestedAt = clock.GetUtcNow() };
+        await registry.Services.GetRequiredService<Database>().WriteAsync(
+            session => RequestedRetentionJob.AddAsync(session, jobs, run), isDurable: true, Stop);
+        await Eventually.TrueAsync(async () => (await images.TagsAsync("acme/app")).Count == 1);
+        Assert.Equal(["used"], await images.TagsAsync("acme/app"));
+    }
+
+    [Fact]
     public async Task Pins_of_clusters_and_of_tags_are_passed_over()
     {
         var child = await images.PushAsync("acme/app", null, "child");
@@ -138,6 +161,19 @@ public sealed class RetentionTests : IAsyncLifetime
         Assert.Equal(["index True", "old True", "pinned False", "running True"], await PlanAsync("acme/app"));
         await images.ApiAsync("DELETE", "/pins/prod", null, 204);
         await images.ApiAsync("GET", "/pins/prod", null, 404);
+    }
+
+    [Fact]
+    public async Task A_list_without_images_does_not_unpin_a_cluster_by_mistake()
+    {
+        var digest = await images.PushAsync("acme/app", "v1", "layer");
+        await images.ApiAsync("PUT", "/pins/prod", $$"""{"images":["acme/app@{{digest}}"]}""", 200);
+        var command = new AccountCommand(registry);
+        string[] pin = ["pins", "from-kubernetes", "prod"];
+        Assert.Contains("--allow-empty", (await command.TellAsync("""{"items":[]}""", pin)).Is(2).Errors);
+        Assert.Equal("1", (await images.ApiAsync("GET", "/pins/prod", null, 200)).Of("count"));
+        var emptied = await command.TellAsync("""{"items":[]}""", [.. pin, "--allow-empty"]);
+        Assert.Contains("Pinned 0 images for", emptied.Is(0).Output);
     }
 
     [Fact]
@@ -193,6 +229,8 @@ public sealed class RetentionTests : IAsyncLifetime
     public async Task Immutable_tags_do_not_move_and_are_not_deleted_and_say_which_rule()
     {
         var first = await images.PushAsync("acme/app", "v1", "one");
+        await images.ApiAsync("PATCH", "/tags/v1?repository=acme/app",
+            $$"""{"expiresAt":"{{clock.GetUtcNow() + Day:O}}"}""", 200);
         var child = await images.PushAsync("acme/app", null, "child");
         await images.PushIndexAsync("acme/app", "v2", child);
         var rule = await AddRuleAsync("""{"names":"acme/**","tags":["v*"],"except":["v*-rc*"],"isImmutable":true}""");
@@ -225,7 +263,11 @@ public sealed class RetentionTests : IAsyncLifetime
         Assert.Equal(first, await images.DigestOfAsync("acme/app", "v1"));
         await images.IsAsync("GET", "/v2/acme/app/manifests/new", 404);
         await images.ApiAsync("PATCH", "/tags/v1?repository=acme/app",
-            $$"""{"expiresAt":"{{clock.GetUtcNow() + Day:O}}"}""", 200);
+            $$"""{"expiresAt":"{{clock.GetUtcNow() + Day:O}}"}""", 403);
+        var listed = (await images.ApiAsync("GET", "/tags?repository=acme/app", null, 200)).GetProperty("items");
+        Assert.Equal(name, listed.EnumerateArray().Single(tag => tag.Of("name") == "v1").Of("immutableBy"));
+        var said = (await new AccountCommand(registry).RunAsync("tag", "list", "acme/app")).Is(0).Output;
+        Assert.Matches("\nv1 .* never: immutable\n", said);
         await AddRuleAsync("""{"names":"acme/**","keepForSeconds":1}""");
         clock.Advance(9 * Day);
         Assert.Equal(0, await registry.Services.GetRequiredService<Retention>().ExpireAsync(Stop));

@@ -4,6 +4,7 @@ using Berth.Lifecycle;
 using Berth.Settings;
 using Berth.Tests.Access;
 using Berth.Tests.Api;
+using Berth.Tests.Cli;
 using Berth.Tests.Distribution;
 using Microsoft.Extensions.DependencyInjection;
 using static Berth.Tests.Access.AccountsOf;
@@ -40,6 +41,29 @@ public sealed class TrashTests : IAsyncLifetime
     }
 
     public ValueTask DisposeAsync() => registry.DisposeAsync();
+
+    [Fact]
+    public async Task The_commands_count_entries_and_know_names_and_numbers()
+    {
+        await images.PushAsync("a/app", "v1", "layer");
+        await images.IsAsync("DELETE", "/v2/a/app/manifests/v1", 202);
+        var command = new AccountCommand(registry);
+        Assert.Contains(
+            "would remove 1 entry of the trash, 0 manifests",
+            (await command.RunAsync("gc", "--empty-trash", "--dry-run")).Is(0).Output);
+        var restore = await command.RunAsync("trash", "restore", "abc");
+        Assert.Contains("ID must be a number, not 'abc'.", restore.Errors);
+        Assert.DoesNotContain("System.", restore.Output + restore.Errors);
+        foreach (var name in new[] { "trash empty --yes", "trash list", "retention plan", "retention run --yes" })
+        {
+            var none = await command.RunAsync([.. name.Split(' '), "--repository", "no/such"]);
+            Assert.Contains("no such repository", none.Is(1).Errors);
+        }
+
+        Assert.EndsWith(
+            "Removed 1 entry of the trash, 0 manifests and 0 blobs, which frees 0 bytes.",
+            (await command.AskAsync("admin", AdminPassword, "gc", "--empty-trash", "--yes")).Is(0).Output.Trim());
+    }
 
     [Fact]
     public async Task A_deleted_tag_comes_back_and_its_history_tells_of_it()

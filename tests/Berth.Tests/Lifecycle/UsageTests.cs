@@ -90,6 +90,16 @@ public sealed class UsageTests : IAsyncLifetime
         await admin.ApiAsync("PUT", "/tags/also?repository=c/app", """{"target":"latest"}""", 200);
         var held = await admin.ApiAsync("GET", "/usage/reclaimable?repository=c/app&tag=latest", null, 200);
         Assert.Equal(("0", "0"), (held.Of("manifests"), held.Of("ownBytes")));
+
+        // The tag that keeps the image is named, not the one that goes.
+        await admin.PushAsync("d/app", "1.0", "only here");
+        await admin.ApiAsync("PUT", "/tags/stable?repository=d/app", """{"target":"1.0"}""", 200);
+        foreach (var query in new[] { "tag=1.0", "tags=1.*" })
+        {
+            var free = await admin.ApiAsync("GET", $"/usage/reclaimable?repository=d/app&{query}", null, 200);
+            var holder = free.GetProperty("holders").EnumerateArray().Single(one => one.Of("repository") == "d/app");
+            Assert.Equal(["stable"], holder.GetProperty("images").EnumerateArray().Select(one => one.GetString()));
+        }
     }
 
     [Fact]
