@@ -31,6 +31,7 @@ internal sealed partial class JournalWriter(
     private static readonly TimeSpan Turn = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan TurnLeft = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan LongestLastWrite = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan LongestFirstLook = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan AfterFailure = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan LongestFailure = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan UntilMended = TimeSpan.FromMinutes(5);
@@ -51,6 +52,7 @@ internal sealed partial class JournalWriter(
     private bool needsSnapshot;
     private DateTimeOffset? failingSince;
     private volatile string? problem;
+
     /// <summary>Whether a pass has succeeded: then there is nothing to do until something changes.</summary>
     private bool isComplete;
 
@@ -62,11 +64,14 @@ internal sealed partial class JournalWriter(
     /// </summary>
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(LongestFirstLook);
         try
         {
-            await CompareAsync(await folder.ListAsync(cancellationToken), cancellationToken);
+            await CompareAsync(await folder.ListAsync(limit.Token), limit.Token);
         }
-        catch (Exception e) when (e is IOException or DbException or DatabaseUnavailableException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or DbException
+            or DatabaseUnavailableException or OperationCanceledException)
         {
             // Each pass looks again, and without the store nothing is collected.
         }
@@ -151,7 +156,7 @@ internal sealed partial class JournalWriter(
             {
                 if (stoppingToken.IsCancellationRequested) break;
                 await WriteAsync(stoppingToken);
-                (failingSince, problem) = (null, null);
+                if (failingSince is not null) (failingSince, problem) = (null, null);
             }
             catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {

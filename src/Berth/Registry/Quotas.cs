@@ -26,7 +26,11 @@ internal sealed partial class Quotas(
     private static readonly Counter<long> Warnings = Meters.Berth.CreateCounter<long>(
         "berth.quota.warnings", "{warning}", "How often a namespace or a repository came near its quota.");
 
-    private readonly ConcurrentDictionary<string, bool> near = new(StringComparer.Ordinal);
+    /// <summary>Pushes at once may note what is used in another order than they used it.</summary>
+    private static readonly TimeSpan NearAtLeast = TimeSpan.FromMinutes(1);
+
+    /// <summary>What is near its quota, and when that was said.</summary>
+    private readonly ConcurrentDictionary<string, DateTimeOffset> near = new(StringComparer.Ordinal);
     private readonly BoundedCache<Trash> trash = new(maxCost: 1000);
     private volatile Known? last;
 
@@ -107,13 +111,15 @@ internal sealed partial class Quotas(
     /// <summary>Notes what is used, and says once when it comes near a quota.</summary>
     public void NoteUsed(List<(QuotaRow Quota, long UsedBytes)> used)
     {
+        var now = clock.GetUtcNow();
         foreach (var (quota, bytes) in used)
         {
             if (!IsNear(quota with { WarnPercent = quota.WarnPercent - CalmPercent }, bytes))
             {
-                near.TryRemove(quota.Scope, out _);
+                if (near.TryGetValue(quota.Scope, out var since) && now - since > NearAtLeast)
+                    near.TryRemove(quota.Scope, out _);
             }
-            else if (IsNear(quota, bytes) && near.TryAdd(quota.Scope, true))
+            else if (IsNear(quota, bytes) && near.TryAdd(quota.Scope, now))
             {
                 Warnings.Add(1);
                 LogNear(quota.Scope, ByteText.Of(bytes), ByteText.Of(quota.MaxBytes!.Value));
