@@ -77,7 +77,17 @@ internal sealed class IndexRebuild(
         }
 
         await EachManifestAsync(NoteMissingAsync, "Comparing", cancellation);
+        for (var page = await replay.TagsAsync(null); page.Count > 0; page = await replay.TagsAsync(page[^1]))
+        {
+            foreach (var tag in page)
+            {
+                if (!await replay.HasManifestAsync(tag.Repository, tag.Digest)) NoteDangling(tag);
+            }
+        }
     }
+
+    private void NoteDangling(JournaledTag tag) =>
+        Note($"{tag.Repository}:{tag.Name} is {tag.Digest}, which is not in the journal");
 
     /// <summary>Writes all that was read and that the database lacks, in one transaction.</summary>
     /// <exception cref="DatabaseInUseException">A server is using it.</exception>
@@ -184,7 +194,7 @@ internal sealed class IndexRebuild(
                 Progress.Done++;
                 var id = await FindRepositoryAsync(session, tag.Repository);
                 if (!await ManifestTable.ExistsAsync(session, id, Digest.Parse(tag.Digest)))
-                    Note($"{tag.Repository}:{tag.Name} is {tag.Digest}, which is not in the journal");
+                    NoteDangling(tag);
                 else if (await RebuiltRows.PutTagAsync(session, id, tag)) added++;
             }
         }

@@ -25,7 +25,8 @@ internal static class JournalContent
                 return [await TagLineAsync(session, change.RepositoryId, repository, change.Name)];
             default:
                 var id = long.Parse(change.Name, CultureInfo.InvariantCulture);
-                if (await JournalTable.MoveAsync(session, id) is not { } move) return [];
+                if (await JournalTable.MoveAsync(session, id) is not { } move)
+                    return [new JournalLine { Gone = new GoneLine(repository, null, null, id) }];
                 return
                 [
                     new JournalLine { Move = move },

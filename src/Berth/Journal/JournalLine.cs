@@ -28,9 +28,10 @@ internal sealed record JournalLine
 
 /// <summary>What is not there any more.</summary>
 /// <param name="Repository">Where it was.</param>
-/// <param name="Digest">The manifest; null if it is a tag.</param>
-/// <param name="Tag">The tag; null if it is a manifest.</param>
-internal sealed record GoneLine(string Repository, string? Digest, string? Tag);
+/// <param name="Digest">The manifest; null if it is something else.</param>
+/// <param name="Tag">The tag; null if it is something else.</param>
+/// <param name="Move">The id of a move, whose history was removed; null if it is something else.</param>
+internal sealed record GoneLine(string Repository, string? Digest, string? Tag, long? Move = null);
 
 /// <summary>The lines as JSON, with code generated for it.</summary>
 [JsonSourceGenerationOptions(

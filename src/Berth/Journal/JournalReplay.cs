@@ -172,14 +172,14 @@ internal sealed class JournalReplay : IDisposable
                 move.Action);
         }
 
-        if (line.Gone is { } gone)
-        {
-            await session.RunAsync(
-                gone.Tag is null ? "DELETE FROM manifest WHERE repository = $1 AND digest = $2"
-                    : "DELETE FROM tag WHERE repository = $1 AND name = $2",
-                gone.Repository, gone.Digest ?? gone.Tag);
-        }
+        if (line.Gone is { } gone) await RemoveAsync(gone);
     }
+
+    private async Task RemoveAsync(GoneLine gone) => await session.RunAsync(
+        gone.Move is not null ? "DELETE FROM move WHERE repository = $1 AND id = $2"
+            : gone.Tag is not null ? "DELETE FROM tag WHERE repository = $1 AND name = $2"
+            : "DELETE FROM manifest WHERE repository = $1 AND digest = $2",
+        gone.Repository, gone.Move ?? (object?)(gone.Tag ?? gone.Digest));
 
     private async Task AddAsync(JournaledManifest manifest)
     {

@@ -15,6 +15,7 @@ internal static class JournalTriggers
             + "WHEN OLD.is_pinned <> NEW.is_pinned OR OLD.expires_at IS NOT NEW.expires_at",
             "NEW", "'tag'", "NEW.name")}
         {OnSqlite("tag_is_moved", "INSERT ON tag_history", "NEW", "'move'", "CAST(NEW.id AS TEXT)")}
+        {OnSqlite("move_is_removed", "DELETE ON tag_history", "OLD", "'move'", "CAST(OLD.id AS TEXT)")}
         """;
 
     public static string Postgres { get; } =
@@ -29,6 +30,7 @@ internal static class JournalTriggers
             "WHEN (OLD.is_pinned <> NEW.is_pinned OR OLD.expires_at IS DISTINCT FROM NEW.expires_at)",
             "NEW", "'tag'", "NEW.name")}
         {OnPostgres("tag_is_moved", "INSERT ON tag_history", "", "NEW", "'move'", "CAST(NEW.id AS TEXT)")}
+        {OnPostgres("move_is_removed", "DELETE ON tag_history", "", "OLD", "'move'", "CAST(OLD.id AS TEXT)")}
         """;
 
     private static string OnSqlite(string name, string when, string row, string kind, string key) =>

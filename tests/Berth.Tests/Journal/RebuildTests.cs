@@ -187,6 +187,27 @@ public sealed class RebuildTests
         Assert.Equal(HttpStatusCode.OK, odd.StatusCode);
     }
 
+    /// <summary>Whoever has a name after somebody else gets nothing of them, after a loss neither.</summary>
+    [Fact]
+    public async Task The_history_of_a_repository_that_was_purged_does_not_come_back()
+    {
+        await using var set = await EngineSet.CreateAsync(isShared: false);
+        await set.StartAsync();
+        var client = new ImageClient(set.Client, new Random(1));
+        await client.PushAsync(First);
+        await set.Services.GetRequiredService<JournalWriter>().WriteAsync(Stop);
+        await set.StopAsync();
+        (await set.RunAsync("repo", "delete", First.Repository, "--yes")).Is(0);
+        (await set.RunAsync("trash", "empty", "--repository", First.Repository, "--yes")).Is(0);
+        await set.StartAsync();
+        await new ImageClient(set.Client, new Random(1)).PushAsync(Second with { Repository = First.Repository });
+        await set.StopAsync();
+        var served = await set.ServedAsync();
+        await set.LoseDatabaseAsync();
+        (await set.RunAsync("rebuild", "--yes")).Is(0);
+        Assert.Equal(served, await set.ServedAsync());
+    }
+
     /// <summary>The older database would purge it, and with it what the live one needs.</summary>
     [Fact]
     public async Task What_an_older_database_has_in_its_trash_is_not_purged_once_it_is_back()
