@@ -36,10 +36,6 @@ internal sealed class BackupBucket : BackupPlace
 
     public override string WorkFolder => work;
 
-    /// <summary>The schemes of places that are buckets or containers.</summary>
-    public static bool IsOne(string place) =>
-        place.StartsWith("s3://", StringComparison.Ordinal) || place.StartsWith("azure://", StringComparison.Ordinal);
-
     /// <summary>Opens a bucket or a container by its name.</summary>
     /// <param name="place">Its name.</param>
     /// <param name="storage">How the registry's own is reached.</param>

@@ -18,6 +18,7 @@ internal sealed class BackupFolder(string root) : BackupPlace
 
     private static readonly string[] Folders = ["", "blobs", "backups", "uploads", "quarantine"];
 
+    private readonly FolderFiles files = new(root, NewName);
     private FileBlobStore? blobs;
 
     public override string Name => root;
@@ -61,32 +62,12 @@ internal sealed class BackupFolder(string root) : BackupPlace
         blobs = new FileBlobStore(root);
     }
 
-    protected override async Task<byte[]?> ReadAsync(string key, int mostBytes, CancellationToken cancellation)
-    {
-        try
-        {
-            await using var file = File.OpenRead(Under(key));
-            var content = new byte[Math.Min(file.Length, mostBytes)];
-            await file.ReadExactlyAsync(content, cancellation);
-            return content;
-        }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
-        {
-            return null;
-        }
-    }
+    protected override Task<byte[]?> ReadAsync(string key, int mostBytes, CancellationToken cancellation) =>
+        files.ReadAsync(key, mostBytes, cancellation);
 
     protected override async Task WriteAsync(string key, byte[] content, CancellationToken cancellation)
     {
-        var (path, fresh) = (Under(key), Under(NewName));
-        using (var file = File.OpenHandle(fresh, FileMode.Create, FileAccess.Write))
-        {
-            await RandomAccess.WriteAsync(file, content, fileOffset: 0, cancellation);
-            DiskSync.File(file, fresh);
-        }
-
-        File.Move(fresh, path, overwrite: true);
-        DiskSync.Folder(Path.GetDirectoryName(path)!);
+        await files.WriteAsync(key, content, cancellation);
         DiskSync.Folder(root);
     }
 

@@ -55,7 +55,7 @@ internal abstract class BackupPlace : IAsyncDisposable
         CancellationToken cancellation)
     {
         AbandonedWork.Remove(Path.GetTempPath(), TimeProvider.System);
-        BackupPlace opened = BackupBucket.IsOne(place)
+        BackupPlace opened = BackupSettings.IsBucket(place)
             ? BackupBucket.Open(place, storage, TimeProvider.System, log) : new BackupFolder(Path.GetFullPath(place));
         try
         {
@@ -71,7 +71,7 @@ internal abstract class BackupPlace : IAsyncDisposable
 
     /// <summary>How <see cref="Name"/> writes a place, without opening it.</summary>
     public static string NameOf(string place) =>
-        BackupBucket.IsOne(place) ? place.TrimEnd('/') : Path.GetFullPath(place);
+        BackupSettings.IsBucket(place) ? place.TrimEnd('/') : Path.GetFullPath(place);
 
     /// <summary>All backups, the newest first.</summary>
     public async Task<List<FoundBackup>> FindAllAsync(CancellationToken cancellation)

@@ -1,5 +1,3 @@
-using Berth.Disk;
-
 namespace Berth.Blobs;
 
 /// <summary>The file that says which database the folder belongs to.</summary>
@@ -7,35 +5,17 @@ internal sealed partial class FileBlobStore
 {
     public StoreFiles Files => new FolderFiles(Name);
 
-    private string MarkPath => Path.Combine(Name, StoreMarkText.FileName);
+    /// <summary>It may be marked while other files are written.</summary>
+    private StoreFiles MarkFiles => new FolderFiles(Name, StoreMarkText.FileName + ".new");
 
-    public async Task<string?> FindMarkAsync(CancellationToken cancellation)
-    {
-        try
-        {
-            await using var file = File.OpenRead(MarkPath);
-            var bytes = new byte[StoreMarkText.MostBytes];
-            return StoreMarkText.Read(bytes.AsSpan(0, await file.ReadAtLeastAsync(
-                bytes, bytes.Length, throwOnEndOfStream: false, cancellation)));
-        }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
-        {
-            return null;
-        }
-    }
+    public async Task<string?> FindMarkAsync(CancellationToken cancellation) =>
+        await MarkFiles.ReadAsync(StoreMarkText.FileName, StoreMarkText.MostBytes, cancellation) is { } content
+            ? StoreMarkText.Read(content) : null;
 
     /// <summary>Only one process uses the folder.</summary>
     public async Task MarkAsync(string mark, bool replaces, CancellationToken cancellation)
     {
         if (!replaces && await FindMarkAsync(cancellation) is not null) return;
-        var path = MarkPath + ".new";
-        using (var file = File.OpenHandle(path, FileMode.Create, FileAccess.Write))
-        {
-            await RandomAccess.WriteAsync(file, StoreMarkText.Write(mark), fileOffset: 0, cancellation);
-            DiskSync.File(file, path);
-        }
-
-        File.Move(path, MarkPath, overwrite: true);
-        DiskSync.Folder(Name);
+        await MarkFiles.WriteAsync(StoreMarkText.FileName, StoreMarkText.Write(mark), cancellation);
     }
 }

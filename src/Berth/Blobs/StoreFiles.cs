@@ -28,11 +28,12 @@ internal abstract class StoreFiles
 }
 
 /// <summary>Files in a folder that one process writes to.</summary>
-internal sealed class FolderFiles(string root) : StoreFiles
+/// <param name="root">The folder.</param>
+/// <param name="freshName">
+/// The name of a file on its way. There is one at a time, so that a killed process leaves only that.
+/// </param>
+internal sealed class FolderFiles(string root, string freshName = "berth.file.new") : StoreFiles
 {
-    /// <summary>A file on its way. There is one at a time, so that a killed process leaves only that.</summary>
-    private const string Fresh = "berth.file.new";
-
     public override Task<List<StoredFile>> ListAsync(string folder, CancellationToken cancellation)
     {
         var path = new DirectoryInfo(Path.Combine(root, folder));
@@ -56,10 +57,10 @@ internal sealed class FolderFiles(string root) : StoreFiles
         }
     }
 
-    /// <summary>Private: it says who pushed what.</summary>
+    /// <summary>A new folder is private: what is in it says who pushed what.</summary>
     public override async Task WriteAsync(string key, ReadOnlyMemory<byte> content, CancellationToken cancellation)
     {
-        var (path, fresh) = (Path.Combine(root, key), Path.Combine(root, Fresh));
+        var (path, fresh) = (Path.Combine(root, key), Path.Combine(root, freshName));
         var folder = Path.GetDirectoryName(path)!;
         if (!Directory.Exists(folder))
         {

@@ -41,36 +41,39 @@ internal static class JournalContent
             ? new JournalLine { Tag = tag } : new JournalLine { Gone = new GoneLine(repository, null, name) };
 
     /// <summary>All manifests, then all tags, then all moves of tags.</summary>
-    public static async IAsyncEnumerable<JournalLine> EverythingAsync(
-        Database database, [EnumeratorCancellation] CancellationToken cancellation)
+    public static IAsyncEnumerable<JournalLine> EverythingAsync(Database database, CancellationToken cancellation)
     {
-        for (JournaledManifest? last = null; ;)
-        {
-            var (after, bytes) = (last, 0L);
-            var page = await database.ReadAsync(
-                session => JournalTable.ManifestsAsync(
-                    session, after, manifest => (bytes += manifest.Body.Length) > PageBytes),
-                cancellation);
-            if (page.Count == 0) break;
-            foreach (var manifest in page) yield return new JournalLine { Manifest = manifest };
-            last = page[^1];
-        }
+        var manifests = EachAsync<JournaledManifest>(database, ManifestsAsync, cancellation)
+            .Select(manifest => new JournalLine { Manifest = manifest });
+        var tags = EachAsync<JournaledTag>(database, JournalTable.TagsAsync, cancellation)
+            .Select(tag => new JournalLine { Tag = tag });
+        var moves = EachAsync<JournaledMove>(database, JournalTable.MovesAsync, cancellation)
+            .Select(move => new JournalLine { Move = move });
+        return manifests.Concat(tags).Concat(moves);
+    }
 
-        for (JournaledTag? last = null; ;)
+    private static ValueTask<List<JournaledManifest>> ManifestsAsync(Session session, JournaledManifest? last)
+    {
+        var bytes = 0L;
+        return JournalTable.ManifestsAsync(
+            session, last, manifest => (bytes += manifest.Body.Length) > PageBytes);
+    }
+
+    /// <summary>The rows of a table, page by page, each in a read of its own.</summary>
+    /// <param name="database">Where they are.</param>
+    /// <param name="read">Reads those after one.</param>
+    /// <param name="cancellation">Cancels.</param>
+    private static async IAsyncEnumerable<T> EachAsync<T>(
+        Database database, Func<Session, T?, ValueTask<List<T>>> read,
+        [EnumeratorCancellation] CancellationToken cancellation)
+        where T : class
+    {
+        for (T? last = null; ;)
         {
             var after = last;
-            var page = await database.ReadAsync(session => JournalTable.TagsAsync(session, after), cancellation);
-            if (page.Count == 0) break;
-            foreach (var tag in page) yield return new JournalLine { Tag = tag };
-            last = page[^1];
-        }
-
-        for (JournaledMove? last = null; ;)
-        {
-            var after = last;
-            var page = await database.ReadAsync(session => JournalTable.MovesAsync(session, after), cancellation);
-            if (page.Count == 0) break;
-            foreach (var move in page) yield return new JournalLine { Move = move };
+            var page = await database.ReadAsync(session => read(session, after), cancellation);
+            if (page.Count == 0) yield break;
+            foreach (var row in page) yield return row;
             last = page[^1];
         }
     }

@@ -7,8 +7,7 @@ namespace Berth.Journal;
 
 /// <summary>
 /// What the journal says there is, in a temporary SQLite file: it may be more than fits in memory, and is read in the
-/// order of repositories. The file has no name, and goes
-/// away with the object.
+/// order of repositories. The file has no name, and goes away with the object.
 /// </summary>
 internal sealed class JournalReplay : IDisposable
 {

@@ -23,6 +23,10 @@ public sealed record BackupSettings
     /// <summary>How fast a check reads, in bytes a second. Default: a fraction of what a disk does.</summary>
     public long CheckBytesPerSecond { get; init; } = 32 << 20;
 
+    /// <summary>Whether a place is a bucket or a container, by its scheme.</summary>
+    internal static bool IsBucket(string place) =>
+        place.StartsWith("s3://", StringComparison.Ordinal) || place.StartsWith("azure://", StringComparison.Ordinal);
+
     internal static SettingsTable<BackupSettings> Keys { get; } = new SettingsTable<BackupSettings>()
         .Text("to", s => s.To, (s, v) => s with { To = v })
         .Text("schedule", s => s.Schedule, (s, v) => s with { Schedule = v })

@@ -67,8 +67,7 @@ internal sealed partial class SettingsCheck
             Error("storage.maintenance.backup.to",
                 "set this to a folder, s3://bucket/prefix or azure://account/container/prefix, or remove it");
         }
-        else if (backup.To is { } to && !to.StartsWith("s3://", StringComparison.Ordinal)
-            && !to.StartsWith("azure://", StringComparison.Ordinal) && settings.Database.Host is not null)
+        else if (backup.To is { } to && !BackupSettings.IsBucket(to) && settings.Database.Host is not null)
         {
             Notice("storage.maintenance.backup.to",
                 "any node may make the next backup: if there are several, all must have the same folder there");
