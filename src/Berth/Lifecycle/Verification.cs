@@ -195,8 +195,8 @@ internal sealed class Verification(
         {
             var digest = need.Target.Digest;
             if (need.Kind == ReferenceKind.Child && manifests.Contains(digest)) continue;
-            if (!need.NamesManifest && links.TryGetValue(digest, out var size)
-                && await store.LengthOfAsync(digest, ending) == size)
+            if (!need.NamesManifest && links.TryGetValue(digest, out var link)
+                && await store.LengthOfAsync(digest, ending) == link.SizeBytes)
             {
                 continue;
             }

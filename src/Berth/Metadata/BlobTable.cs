@@ -5,6 +5,9 @@ namespace Berth.Metadata;
 /// <summary>A blob's link in a repository.</summary>
 internal sealed record BlobLink(Digest Digest, long SizeBytes);
 
+/// <summary>A link as the table has it, condemned or not.</summary>
+internal readonly record struct KnownLink(long SizeBytes, bool IsCondemned);
+
 /// <summary>
 /// Which blobs are linked in which repository. A link that the collector has condemned is not there for anybody, except
 /// for a manifest that is pushed: that brings it back.
@@ -33,20 +36,18 @@ internal sealed class BlobTable(Database database, RepositoryTable repositories,
         async session => await session.NumberAsync("SELECT 1 FROM blob WHERE digest = $1", digest.Text) is not null,
         cancellation);
 
-    /// <summary>
-    /// The blobs among these that are linked in a repository, condemned or not, with their sizes in bytes.
-    /// </summary>
-    public static async ValueTask<Dictionary<Digest, long>> FindAllAsync(
+    /// <summary>The blobs among these that are linked in a repository, condemned or not.</summary>
+    public static async ValueTask<Dictionary<Digest, KnownLink>> FindAllAsync(
         Session session, long repositoryId, IEnumerable<Digest> digests)
     {
         var links = await session.AllAsync(
             $"""
-            SELECT digest, size_bytes FROM repository_blob
+            SELECT digest, size_bytes, condemned_at FROM repository_blob
             WHERE repository_id = $1 AND digest IN ({session.TextsIn("$2")})
             """,
-            row => new BlobLink(Digest.Parse(row.GetString(0)), row.GetInt64(1)),
+            row => (Digest.Parse(row.GetString(0)), new KnownLink(row.GetInt64(1), !row.IsDBNull(2))),
             repositoryId, Session.ToTexts(digests.Select(d => d.Text)));
-        return links.ToDictionary(link => link.Digest, link => link.SizeBytes);
+        return links.ToDictionary();
     }
 
     /// <summary>Names of repositories in which the blob is linked, up to a limit.</summary>

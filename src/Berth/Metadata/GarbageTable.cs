@@ -37,14 +37,20 @@ internal static class GarbageTable
     /// <summary>Deletions that began before this have died with their node.</summary>
     public static long AbandonedBefore(DateTimeOffset now) => (now - DeletionLimit).ToUnixTimeMilliseconds();
 
-    /// <summary>Marks the manifest that a tag leaves, unless it stays where it is.</summary>
-    public static async ValueTask ReviewTaggedAsync(
-        Session session, long repositoryId, string tag, string newDigest, long now) => await session.RunAsync(
-        """
-        UPDATE manifest SET review_since = $4 WHERE repository_id = $1
-            AND digest = (SELECT digest FROM tag WHERE repository_id = $1 AND name = $2 AND digest <> $3)
-        """,
-        repositoryId, tag, newDigest, now);
+    /// <summary>Marks a manifest that a tag has left.</summary>
+    public static async ValueTask ReviewAsync(Session session, long repositoryId, string digest, long now) =>
+        await session.RunAsync(
+            "UPDATE manifest SET review_since = $3 WHERE repository_id = $1 AND digest = $2",
+            repositoryId, digest, now);
+
+    /// <summary>Marks the manifest of a tag that is being removed.</summary>
+    public static async ValueTask ReviewTaggedAsync(Session session, long repositoryId, string tag, long now) =>
+        await session.RunAsync(
+            """
+            UPDATE manifest SET review_since = $3 WHERE repository_id = $1
+                AND digest = (SELECT digest FROM tag WHERE repository_id = $1 AND name = $2)
+            """,
+            repositoryId, tag, now);
 
     /// <summary>Marks the blobs that a manifest needs, which is being removed.</summary>
     public static async ValueTask ReviewNeedsAsync(Session session, long repositoryId, Digest digest, long now) =>

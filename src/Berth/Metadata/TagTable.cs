@@ -74,18 +74,36 @@ internal sealed class TagTable(TimeProvider clock)
     {
         var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
         var expiresAt = now + (long?)expiresAfter?.TotalMilliseconds;
-        await GarbageTable.ReviewTaggedAsync(session, repositoryId, tag.Text, digest.Text, now);
-        var moved = await session.RunAsync(
-            """
-            INSERT INTO tag (repository_id, name, digest, moved_at, moved_by, expires_at)
-            VALUES ($1, $2, $3, $4, $5, $6)
-            ON CONFLICT (repository_id, name) DO UPDATE
-            SET digest = $3, moved_at = $4, moved_by = $5, expires_at = $6, pulled_at = NULL
-            WHERE tag.digest <> $3
-            """,
-            repositoryId, tag.Text, digest.Text, now, actor.Name, expiresAt);
-        if (moved > 0) await RecordAsync(session, repositoryId, tag.Text, digest.Text, actor, action);
-        else if (expiresAt is not null) await ExpireAsync(session, repositoryId, tag.Text, expiresAt);
+        while (true)
+        {
+            // Locked, so that of pushes to one tag at once each sees what the one before it has left behind.
+            var last = await session.TextAsync(
+                $"SELECT digest FROM tag WHERE repository_id = $1 AND name = $2{session.ForUpdate}",
+                repositoryId, tag.Text);
+            if (last == digest.Text)
+            {
+                if (expiresAt is not null) await ExpireAsync(session, repositoryId, tag.Text, expiresAt);
+                return;
+            }
+
+            var moved = await session.RunAsync(
+                last is null
+                    ? """
+                    INSERT INTO tag (repository_id, name, digest, moved_at, moved_by, expires_at)
+                    VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (repository_id, name) DO NOTHING
+                    """
+                    : """
+                    UPDATE tag SET digest = $3, moved_at = $4, moved_by = $5, expires_at = $6, pulled_at = NULL
+                    WHERE repository_id = $1 AND name = $2
+                    """,
+                repositoryId, tag.Text, digest.Text, now, actor.Name, expiresAt);
+
+            // Somebody else has just made it: another look.
+            if (moved == 0) continue;
+            if (last is not null) await GarbageTable.ReviewAsync(session, repositoryId, last, now);
+            await RecordAsync(session, repositoryId, tag.Text, digest.Text, actor, action);
+            return;
+        }
     }
 
     /// <summary>Sets when a tag goes, in milliseconds since 1970; null: never.</summary>

@@ -25,7 +25,7 @@ internal sealed class UploadTable(Database database, RepositoryTable repositorie
     private const string Columns =
         "u.algorithm, u.state, u.version, (SELECT r.name FROM repository r WHERE r.id = u.repository_id), u.active_at";
 
-    /// <summary>Adds an upload.</summary>
+    /// <summary>Adds an upload, unless it is there.</summary>
     /// <param name="upload">The upload.</param>
     /// <param name="startedBy">By whom.</param>
     /// <param name="becomes">The blob that it is about to become, which the collector then leaves alone.</param>
@@ -38,7 +38,7 @@ internal sealed class UploadTable(Database database, RepositoryTable repositorie
             await session.RunAsync(
                 """
                 INSERT INTO upload (id, repository_id, algorithm, started_by, active_at, state, version, digest)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING
                 """,
                 upload.Id.Text, await repositories.FindOrAddAsync(session, upload.Repository),
                 upload.Algorithm.ToString(), startedBy, upload.ActiveAt.ToUnixTimeMilliseconds(), upload.State,

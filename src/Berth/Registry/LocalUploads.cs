@@ -10,7 +10,8 @@ namespace Berth.Registry;
 /// <summary>
 /// Uploads to a folder that only this process uses. Some of those recently written to stay open, with their running
 /// hash; the length of the file tells how far an upload came. The row of a closed upload may hold its saved hash, which
-/// is removed before the file is written again, so that it never belongs to other content.
+/// is removed before the file is written again, so that it never belongs to other content. An upload has no row until it
+/// has received something to resume: most become blobs before that.
 /// </summary>
 internal sealed partial class LocalUploads(
     UploadTable table, RepositoryBlobs blobs, UploadQuotas quotas, IBlobStore store, StorageSettings storage,
@@ -25,29 +26,43 @@ internal sealed partial class LocalUploads(
     private readonly TimeSpan recordedEvery =
         TimeSpan.FromTicks(Math.Min(LongestUnrecorded.Ticks, storage.Maintenance.UploadPurging.Age.Ticks / 4));
 
+    /// <summary>Uploads without a row that are remembered; those that start beyond it get one at once.</summary>
+    private const int MostNew = 10_000;
+
     /// <summary>How many idle uploads stay open. Each takes a descriptor; they get a sixteenth of all.</summary>
     private readonly int mostIdle = (int)Math.Clamp(Descriptors.Raise() / 16, 1, limits.ConcurrentUploads);
 
     private readonly ConcurrentDictionary<UploadId, OpenUpload> open = new();
+
+    /// <summary>Those that have no row yet.</summary>
+    private readonly ConcurrentDictionary<UploadId, NewUpload> started = new();
     private readonly BlobClaims claims = new();
 
     public override async Task<UploadId> StartAsync(
-        RepositoryName repository, DigestAlgorithm algorithm, string startedBy, CancellationToken cancellation) =>
-        (await AddAsync(repository, algorithm, startedBy, cancellation)).Id;
+        RepositoryName repository, DigestAlgorithm algorithm, string startedBy, CancellationToken cancellation)
+    {
+        var row = NewRow(repository, algorithm);
+        if (started.Count < MostNew) started[row.Id] = new NewUpload(row, startedBy);
+        else await Table.AddAsync(row, startedBy, becomes: null, cancellation);
+        return row.Id;
+    }
 
     public override async Task<UploadLease> TakeNewAsync(
         RepositoryName repository, Digest becomes, string startedBy, CancellationToken cancellation)
     {
-        var row = await AddAsync(repository, becomes.Algorithm, startedBy, cancellation);
+        var row = NewRow(repository, becomes.Algorithm);
         var upload = await OpenAsync(row, cancellation);
         _ = upload.TryHold();
-        open[upload.Content.Id] = upload;
+        open[row.Id] = upload;
         return new Lease(this, upload) { Otherwise = UploadEnd.Discard };
     }
 
     public override async ValueTask<UploadTaking> TakeAsync(
         RepositoryName repository, UploadId id, Digest? becomes, CancellationToken cancellation)
     {
+        // What it receives may have to be resumed after a crash.
+        if (becomes is null && started.TryGetValue(id, out var mine) && mine.Row.Repository == repository)
+            await RecordNewAsync(mine, cancellation);
         while (await FindAsync(repository, id, cancellation) is { } upload)
         {
             if (upload.TryHold()) return new UploadTaking(new Lease(this, upload));
@@ -62,12 +77,15 @@ internal sealed partial class LocalUploads(
 
     public override void EndDeleting(Digest digest) => claims.EndDeleting(digest);
 
+    public override async ValueTask<bool> IsKnownAsync(UploadId id, CancellationToken cancellation) =>
+        open.ContainsKey(id) || started.ContainsKey(id) || await base.IsKnownAsync(id, cancellation);
+
     /// <summary>Does not keep the upload open: a client that asks may not resume it.</summary>
     public override async ValueTask<long?> FindOffsetAsync(
         RepositoryName repository, UploadId id, CancellationToken cancellation)
     {
         if (open.TryGetValue(id, out var known)) return known.IsIn(repository) ? known.Content.Offset : null;
-        if (await Table.FindAsync(id, cancellation) is not { } row || row.Repository != repository) return null;
+        if (await FindRowAsync(id, cancellation) is not { } row || row.Repository != repository) return null;
         using var content = await Store.OpenUploadAsync(
             row.Id, row.Repository, row.Algorithm, state: null, cancellation);
         return content.Offset;
@@ -112,6 +130,13 @@ internal sealed partial class LocalUploads(
         {
             if (Clock.GetElapsedTime(upload.ActiveAt) >= idle) await CloseAsync(upload, cancellation);
         }
+
+        // From now on the row tells when they expire.
+        foreach (var (id, mine) in started)
+        {
+            if (Clock.GetUtcNow() - mine.Row.ActiveAt >= idle && !open.ContainsKey(id))
+                await RecordNewAsync(mine, cancellation);
+        }
     }
 
     public override void Dispose()
@@ -120,20 +145,23 @@ internal sealed partial class LocalUploads(
         base.Dispose();
     }
 
-    private async Task<UploadRow> AddAsync(
-        RepositoryName repository, DigestAlgorithm algorithm, string startedBy, CancellationToken cancellation)
+    private UploadRow NewRow(RepositoryName repository, DigestAlgorithm algorithm) =>
+        new(UploadId.New(), repository, algorithm, State: null, Version: 0, Clock.GetUtcNow());
+
+    private async ValueTask<UploadRow?> FindRowAsync(UploadId id, CancellationToken cancellation) =>
+        started.TryGetValue(id, out var mine) ? mine.Row : await Table.FindAsync(id, cancellation);
+
+    private async Task RecordNewAsync(NewUpload mine, CancellationToken cancellation)
     {
-        var row = new UploadRow(
-            UploadId.New(), repository, algorithm, State: null, Version: 0, Clock.GetUtcNow());
-        await Table.AddAsync(row, startedBy, becomes: null, cancellation);
-        return row;
+        await Table.AddAsync(mine.Row, mine.StartedBy, becomes: null, cancellation);
+        started.TryRemove(mine.Row.Id, out _);
     }
 
     private async ValueTask<OpenUpload?> FindAsync(
         RepositoryName repository, UploadId id, CancellationToken cancellation)
     {
         if (open.TryGetValue(id, out var known)) return known.IsIn(repository) ? known : null;
-        if (await Table.FindAsync(id, cancellation) is not { } row || row.Repository != repository) return null;
+        if (await FindRowAsync(id, cancellation) is not { } row || row.Repository != repository) return null;
         if (row.State is not null)
         {
             row = row with { ActiveAt = Clock.GetUtcNow() };
@@ -231,6 +259,8 @@ internal sealed partial class LocalUploads(
     [LoggerMessage(Level = LogLevel.Warning, Message = "The activity of upload {Id} could not be recorded: {Reason}")]
     private static partial void LogUnrecorded(ILogger log, UploadId id, string reason);
 
+    private sealed record NewUpload(UploadRow Row, string StartedBy);
+
     private sealed class OpenUpload(BlobUpload content, long openedAt, long recordedAt)
     {
         private readonly TaskCompletionSource closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -287,6 +317,13 @@ internal sealed partial class LocalUploads(
 
         protected override async Task<bool> RecordAsync(CancellationToken cancellation)
         {
+            if (uploads.started.TryGetValue(Id, out var mine))
+            {
+                mine = mine with { Row = mine.Row with { ActiveAt = uploads.Clock.GetUtcNow() } };
+                uploads.started[Id] = mine;
+                if (Offset > 0) await uploads.RecordNewAsync(mine, cancellation);
+            }
+
             await uploads.RecordActivityAsync(upload, cancellation);
             await uploads.MakeRoomAsync();
             return true;
@@ -297,8 +334,10 @@ internal sealed partial class LocalUploads(
         {
             Content.Dispose();
             await uploads.Store.DeleteUploadAsync(Id, state: null, cancellation);
-            await uploads.Table.RemoveAsync(Id, cancellation);
+            if (!uploads.started.TryRemove(Id, out _)) await uploads.Table.RemoveAsync(Id, cancellation);
         }
+
+        protected override void Forget() => uploads.started.TryRemove(Id, out _);
 
         protected override void LetGo(bool isOver) => uploads.LetGo(upload, isOver);
     }

@@ -150,12 +150,13 @@ internal sealed class ManifestWriter(
             if (current is not null && current != push.Digest.Text) return ManifestResult.Immutable(rule);
         }
 
-        var missing = await FindMissingAsync(session, known, needed, durable, damaged);
+        var links = needed.Count == 0 ? []
+            : await BlobTable.FindAllAsync(session, known, needed.Select(n => n.Target.Digest));
+        var missing = await FindMissingAsync(session, known, needed, links, durable, damaged);
         if (missing.Count > 0 && !await restoring.TryBringBackAsync(change, known, missing))
             return ManifestResult.Unknown(missing);
         var repositoryId = await change.GetIdAsync();
-        var used = manifest.References.Where(r => r.Kind != ReferenceKind.Subject).Select(r => r.Target.Digest);
-        foreach (var revived in await BlobTable.ReviveAsync(session, repositoryId, used)) change.NoteLinked(revived);
+        await ReviveAsync(change, repositoryId, manifest, links);
         await manifests.AddAsync(session, repositoryId, push.Digest, manifest, push.Body, push.Actor, expiresAfter);
         await restoring.NotePushedAsync(change, repositoryId, push.Digest, push.Actor);
         change.NoteManifest(push.Digest.Text);
@@ -171,6 +172,17 @@ internal sealed class ManifestWriter(
         }
 
         return ManifestResult.Written(manifest);
+    }
+
+    /// <summary>Brings back condemned links that the manifest needs. Most pushes have none.</summary>
+    private static async ValueTask ReviveAsync(
+        RepositoryChange change, long repositoryId, Manifest manifest, Dictionary<Digest, KnownLink> links)
+    {
+        var condemned = manifest.References.Where(r => r.Kind != ReferenceKind.Subject).Select(r => r.Target.Digest)
+            .Where(digest => !links.TryGetValue(digest, out var link) || link.IsCondemned).ToList();
+        if (condemned.Count == 0) return;
+        foreach (var revived in await BlobTable.ReviveAsync(change.Session, repositoryId, condemned))
+            change.NoteLinked(revived);
     }
 
     /// <summary>The current digest of each tag that will move; for a push by digest, of that manifest.</summary>
@@ -194,25 +206,25 @@ internal sealed class ManifestWriter(
     /// <param name="session">The transaction.</param>
     /// <param name="repositoryId">Which repository; none has -1.</param>
     /// <param name="needed">What it should have.</param>
+    /// <param name="links">Which of that are linked blobs.</param>
     /// <param name="durable">The lengths of what is in the store.</param>
     /// <param name="damaged">Takes those that are linked, but missing in the store or of the wrong length.</param>
     private static async ValueTask<List<string>> FindMissingAsync(
         Session session, long repositoryId, IReadOnlyList<ManifestReference> needed,
-        IReadOnlyDictionary<Digest, long> durable, List<BlobLink> damaged)
+        Dictionary<Digest, KnownLink> links, IReadOnlyDictionary<Digest, long> durable, List<BlobLink> damaged)
     {
         damaged.Clear();
         if (needed.Count == 0) return [];
         var children = needed.Where(n => n.Kind == ReferenceKind.Child).Select(n => n.Target.Digest).ToList();
         var present = children.Count == 0 ? [] : await ManifestTable.FindAllAsync(session, repositoryId, children);
-        var links = await BlobTable.FindAllAsync(session, repositoryId, needed.Select(n => n.Target.Digest));
         var manifests = needed.Where(n => n.NamesManifest).Select(n => n.Target.Digest).ToHashSet();
         var missing = new List<string>();
         foreach (var digest in needed.Select(n => n.Target.Digest).Distinct().Where(d => !present.Contains(d)))
         {
-            var isLinked = links.TryGetValue(digest, out var size);
-            var isWhole = isLinked && LengthIn(durable, digest) == size;
+            var isLinked = links.TryGetValue(digest, out var link);
+            var isWhole = isLinked && LengthIn(durable, digest) == link.SizeBytes;
             if (isWhole && !manifests.Contains(digest)) continue;
-            if (isLinked && !isWhole) damaged.Add(new BlobLink(digest, size));
+            if (isLinked && !isWhole) damaged.Add(new BlobLink(digest, link.SizeBytes));
             missing.Add(digest.Text);
         }
 

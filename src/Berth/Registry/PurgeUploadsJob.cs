@@ -7,8 +7,8 @@ using Berth.Settings;
 namespace Berth.Registry;
 
 /// <summary>
-/// Ends uploads that were not resumed for <c>storage.maintenance.uploadpurging.age</c>. In a shared store it also
-/// removes orphans, which a node leaves behind when it dies.
+/// Ends uploads that were not resumed for <c>storage.maintenance.uploadpurging.age</c>, and removes the files of others,
+/// which a node leaves behind when it dies.
 /// </summary>
 internal sealed partial class PurgeUploadsJob(
     UploadTable table, Uploads uploads, IBlobStore store, StorageSettings storage, TimeProvider clock,
@@ -30,10 +30,9 @@ internal sealed partial class PurgeUploadsJob(
         if (settings.Enabled) await PurgeAsync(cancellation);
 
         // Anything younger may belong to an upload that another node is finishing.
-        if (!storage.IsShared || settings is { Enabled: true, DryRun: true }) return;
+        if (settings is { Enabled: true, DryRun: true }) return;
         await store.RemoveOrphansAsync(
-            clock.GetUtcNow() - settings.Age, async id => await table.FindAsync(id, cancellation) is not null,
-            cancellation);
+            clock.GetUtcNow() - settings.Age, id => uploads.IsKnownAsync(id, cancellation), cancellation);
     }
 
     /// <summary>Each page starts after the previous one, so that a dry run, which deletes nothing, ends too.</summary>

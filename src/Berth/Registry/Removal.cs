@@ -179,7 +179,7 @@ internal sealed class Removal(
 
     private async ValueTask TakeTagAsync(RepositoryChange change, TrashRow entry, string tag, Actor actor)
     {
-        await GarbageTable.ReviewTaggedAsync(change.Session, entry.RepositoryId, tag, newDigest: "", Now);
+        await GarbageTable.ReviewTaggedAsync(change.Session, entry.RepositoryId, tag, Now);
         await TrashTable.TakeTagAsync(change.Session, entry.Id, entry.RepositoryId, tag);
         await tags.RecordAsync(change.Session, entry.RepositoryId, tag, null, actor, entry.Reason);
         change.NoteManifest(tag);

@@ -132,12 +132,15 @@ internal abstract partial class UploadLease(Uploads uploads, BlobUpload content)
         try
         {
             await uploads.Blobs.LinkAsync(content.Repository, link, content.Id, CancellationToken.None);
+            Forget();
         }
         catch (Exception e)
         {
-            // The row stays. The client may start over, so the staged bytes must leave the upload's file.
+            // The upload stays. The client may start over, so the staged bytes must leave the upload's file.
             await uploads.Store.MakeDurableAsync([digest], CancellationToken.None);
-            if (e is QuotaExceededException) await uploads.Blobs.AbandonAsync(content.Repository, link, content.Id);
+            if (e is not QuotaExceededException) throw;
+            await uploads.Blobs.AbandonAsync(content.Repository, link, content.Id);
+            Forget();
             throw;
         }
         finally
@@ -214,6 +217,11 @@ internal abstract partial class UploadLease(Uploads uploads, BlobUpload content)
 
     /// <summary>Removes the upload from the store and from the table.</summary>
     protected abstract Task DeleteAsync(CancellationToken cancellation);
+
+    /// <summary>The upload is over, and so is its row.</summary>
+    protected virtual void Forget()
+    {
+    }
 
     /// <summary>Releases the upload in this process. It must not fail.</summary>
     /// <param name="isOver">Whether nothing of the upload may stay open.</param>

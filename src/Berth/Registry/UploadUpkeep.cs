@@ -11,7 +11,7 @@ namespace Berth.Registry;
 /// process left.
 /// </summary>
 internal sealed partial class UploadUpkeep(
-    UploadTable table, BlobTable blobs, Uploads uploads, IBlobStore store, StorageSettings storage, TimeProvider clock,
+    BlobTable blobs, Uploads uploads, IBlobStore store, StorageSettings storage, TimeProvider clock,
     ILogger<UploadUpkeep> log)
     : BackgroundService
 {
@@ -27,12 +27,10 @@ internal sealed partial class UploadUpkeep(
         if (!storage.IsShared)
         {
             await AttemptAsync(() => store.RecoverAsync(
-                IsOwnedAsync, digest => blobs.IsRecordedAsync(digest, cancellationToken), cancellationToken));
+                id => uploads.IsKnownAsync(id, cancellationToken), digest => blobs.IsRecordedAsync(digest, cancellationToken), cancellationToken));
         }
 
         await base.StartAsync(cancellationToken);
-
-        async ValueTask<bool> IsOwnedAsync(UploadId id) => await table.FindAsync(id, cancellationToken) is not null;
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -42,7 +40,7 @@ internal sealed partial class UploadUpkeep(
         if (!storage.IsShared)
         {
             await AttemptAsync(() => store.RemoveOrphansAsync(
-                started, async id => await table.FindAsync(id, stoppingToken) is not null, stoppingToken));
+                started, id => uploads.IsKnownAsync(id, stoppingToken), stoppingToken));
         }
 
         // Several rounds before an upload in use could look abandoned.

@@ -5,7 +5,7 @@ using Berth.Oci;
 namespace Berth.Registry;
 
 /// <summary>
-/// The uploads in progress. The table records which exist. To change one, a request takes a lease on it; only one
+/// The uploads in progress. The table records those that outlive this process. To change one, a request takes a lease on it; only one
 /// request at a time can hold it.
 /// </summary>
 internal abstract class Uploads(
@@ -50,6 +50,10 @@ internal abstract class Uploads(
     public virtual void EndDeleting(Digest digest)
     {
     }
+
+    /// <summary>Whether there is such an upload. The files of others are left over.</summary>
+    public virtual async ValueTask<bool> IsKnownAsync(UploadId id, CancellationToken cancellation) =>
+        await Table.FindAsync(id, cancellation) is not null;
 
     /// <summary>How many bytes an upload of this repository has received; null if there is no such upload.</summary>
     public abstract ValueTask<long?> FindOffsetAsync(

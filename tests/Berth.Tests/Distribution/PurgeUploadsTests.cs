@@ -117,9 +117,10 @@ public class PurgeUploadsTests
         await using var registry = await RegistryFixture.StartOnFilesAsync();
         var id = await StartAsync(registry);
         var uploads = registry.Services.GetRequiredService<Uploads>();
+        await new Script(registry).PlayAsync($"PATCH /v2/a/blobs/uploads/{id}\n > ab\n 202");
         await uploads.ExpireAsync(id, TimeSpan.FromHours(1), TestContext.Current.CancellationToken);
         Assert.NotNull(await registry.Services.GetRequiredService<UploadTable>().FindAsync(id, Stop));
-        await new Script(registry).PlayAsync($"PATCH /v2/a/blobs/uploads/{id}\n > abcd\n 202");
+        await new Script(registry).PlayAsync($"PATCH /v2/a/blobs/uploads/{id}\n > cd\n 202");
         await Task.Delay(20, TestContext.Current.CancellationToken);
         await uploads.ExpireAsync(id, TimeSpan.FromMilliseconds(1), TestContext.Current.CancellationToken);
         await new Script(registry).PlayAsync($"PATCH /v2/a/blobs/uploads/{id}\n > efgh\n 404 BLOB_UPLOAD_UNKNOWN");

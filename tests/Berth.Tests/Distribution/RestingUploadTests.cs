@@ -52,7 +52,7 @@ public class RestingUploadTests
     {
         await using var registry = await RegistryFixture.StartOnFilesAsync(
             s => s with { Limits = s.Limits with { ConcurrentUploads = 2 } });
-        var (first, second) = (await StartAsync(registry), await StartAsync(registry));
+        var (first, second) = (await StartAsync(registry), await AddAsync(registry));
         await new Script(registry).PlayAsync($"PATCH {first}\n > ab\n 202");
         await new Script(registry).PlayAsync($"PATCH {await StartAsync(registry)}\n > a\n 202");
 
@@ -90,6 +90,16 @@ public class RestingUploadTests
         await new Script(registry) { ["upload"] = script["upload"] }.PlayAsync("GET {upload}\n 204\n Range: 0-3");
         Assert.True(UploadId.TryParse(script["upload"].Split('/')[^1], out var id));
         Assert.NotNull((await registry.Services.GetRequiredService<UploadTable>().FindAsync(id, Stop))!.State);
+    }
+
+    /// <summary>An upload that has a row already.</summary>
+    private static async Task<string> AddAsync(RegistryFixture registry)
+    {
+        var row = new UploadRow(
+            UploadId.New(), RepositoryName.Parse("a"), DigestAlgorithm.Sha256, State: null, Version: 0,
+            TimeProvider.System.GetUtcNow());
+        await registry.Services.GetRequiredService<UploadTable>().AddAsync(row, "somebody", becomes: null, Stop);
+        return $"/v2/a/blobs/uploads/{row.Id}";
     }
 
     private static async Task<string> StartAsync(RegistryFixture registry)

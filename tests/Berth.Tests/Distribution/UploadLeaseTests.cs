@@ -63,7 +63,11 @@ public class UploadLeaseTests
             registry.Output.Contains(line.Split('?')[0] + " ", StringComparison.Ordinal));
         await MendAsync(registry);
         await AssertFreeAsync(registry);
-        await new Script(registry) { ["upload"] = upload }.PlayAsync("DELETE {upload}\n 204\nGET {upload}\n 404");
+
+        // In a folder, an upload that was never recorded can end without the database.
+        var isOver = store == "folder" && request.Contains(Wrong.Text, StringComparison.Ordinal);
+        await new Script(registry) { ["upload"] = upload }.PlayAsync(
+            isOver ? "GET {upload}\n 404" : "DELETE {upload}\n 204\nGET {upload}\n 404");
 
         // What a request stored in a bucket but could not record in the table is removed like the orphans of a dead
         // node.

@@ -1,6 +1,6 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
-using Berth.Metadata;
 
 namespace Berth.Tests.Faults;
 
@@ -24,12 +24,13 @@ public class HangUpTests(ITestOutputHelper output)
         var process = new ProcessView(berth.ProcessId);
         var before = process.OpenFiles();
 
+        var sessions = new ConcurrentBag<string>();
         var hangingUp = Task.WhenAll(
-            Enumerable.Range(0, Clients).Select(number => Task.Run(() => HangUpAsync(berth, number))));
+            Enumerable.Range(0, Clients).Select(number => Task.Run(() => HangUpAsync(berth, sessions, number))));
         while (!hangingUp.IsCompleted) Assert.True(await client.IsWholeAsync(Image), "a sound client has to be served");
         await hangingUp;
 
-        var live = await LiveSessionsAsync(berth);
+        var live = await LiveSessionsAsync(http, sessions);
         output.WriteLine($"{live.Count} sessions are open after {Clients * HangUpsPerClient} hang-ups");
         Assert.NotEmpty(live);
         await EventuallyAsync(() => Assert.Subset(live.ToHashSet(), Uploads(berth).ToHashSet()));
@@ -50,7 +51,7 @@ public class HangUpTests(ITestOutputHelper output)
         await client.PushAsync(Image with { Tag = "v2", Layers = [new TestBlob(3, 100_000)] });
     }
 
-    private static async Task HangUpAsync(BerthProcess berth, int number)
+    private static async Task HangUpAsync(BerthProcess berth, ConcurrentBag<string> sessions, int number)
     {
         var random = new Random(number);
         using var http = berth.CreateClient();
@@ -62,8 +63,8 @@ public class HangUpTests(ITestOutputHelper output)
                 {
                     0 => BreakOffPullAsync(http, random),
                     1 => BreakOffWholeAsync(http, number * 1000 + i, random),
-                    2 => BreakOffSessionAsync(http, number * 1000 + i, random, isLast: false),
-                    _ => BreakOffSessionAsync(http, number * 1000 + i, random, isLast: true),
+                    2 => BreakOffSessionAsync(http, sessions, number * 1000 + i, random, isLast: false),
+                    _ => BreakOffSessionAsync(http, sessions, number * 1000 + i, random, isLast: true),
                 });
             }
             catch (Exception e) when (e is HttpRequestException or IOException)
@@ -88,10 +89,12 @@ public class HangUpTests(ITestOutputHelper output)
             $"v2/library/hung/blobs/uploads/?digest={new BigContent(number, BlobMebibytes).Digest()}", content);
     }
 
-    private static async Task BreakOffSessionAsync(HttpClient http, int number, Random random, bool isLast)
+    private static async Task BreakOffSessionAsync(
+        HttpClient http, ConcurrentBag<string> sessions, int number, Random random, bool isLast)
     {
         using var started = await http.PostAsync("v2/library/hung/blobs/uploads/", null);
         var location = started.Headers.Location!.OriginalString;
+        sessions.Add(location[(location.LastIndexOf('/') + 1)..]);
         using var content = new BigContent(number, BlobMebibytes, random.Next(BlobMebibytes));
         using var _ = isLast
             ? await http.PutAsync($"{location}?digest={new BigContent(number, BlobMebibytes).Digest()}", content)
@@ -113,10 +116,17 @@ public class HangUpTests(ITestOutputHelper output)
         !f.Contains("/uploads/", StringComparison.Ordinal) && !f.Contains("/berth.db", StringComparison.Ordinal)
         && !f.EndsWith(".dll", StringComparison.Ordinal));
 
-    private static async Task<List<string>> LiveSessionsAsync(BerthProcess berth)
+    private static async Task<List<string>> LiveSessionsAsync(HttpClient http, IEnumerable<string> sessions)
     {
-        using var session = SqliteSession.Open(Path.Combine(berth.DataFolder, "berth.db"));
-        return await session.AllAsync("SELECT id FROM upload", row => row.GetString(0));
+        var live = new List<string>();
+        foreach (var id in sessions)
+        {
+            using var state = await http.GetAsync(
+                $"v2/library/hung/blobs/uploads/{id}", TestContext.Current.CancellationToken);
+            if (state.IsSuccessStatusCode) live.Add(id);
+        }
+
+        return live;
     }
 
     private static IEnumerable<string> Uploads(BerthProcess berth) =>

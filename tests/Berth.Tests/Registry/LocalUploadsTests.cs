@@ -26,7 +26,7 @@ public class LocalUploadsTests
         var clock = new SteppingClock();
         var table = TableOf(registry, clock);
         using var uploads = Create(registry, table, clock);
-        var id = await uploads.StartAsync(StoreUse.Repository, DigestAlgorithm.Sha256, "somebody", Stop);
+        var id = await StartAsync(uploads);
         for (var passed = TimeSpan.Zero; passed < 2 * Age; passed += TimeSpan.FromMinutes(6))
         {
             await using (var lease = (await uploads.TakeAsync(StoreUse.Repository, id, becomes: null, Stop)).Lease)
@@ -79,7 +79,7 @@ public class LocalUploadsTests
         var clock = new SteppingClock();
         var table = TableOf(registry, clock);
         using var uploads = Create(registry, table, clock);
-        var id = await uploads.StartAsync(StoreUse.Repository, DigestAlgorithm.Sha256, "somebody", Stop);
+        var id = await StartAsync(uploads);
         var content = StoreUse.Bytes(1, 1000);
         await using (var lease = (await uploads.TakeAsync(StoreUse.Repository, id, becomes: null, Stop)).Lease)
         {
@@ -108,7 +108,7 @@ public class LocalUploadsTests
         var (clock, age) = (new SteppingClock(), TimeSpan.FromMinutes(8));
         var table = TableOf(registry, clock);
         using var uploads = Create(registry, table, clock, age);
-        var id = await uploads.StartAsync(StoreUse.Repository, DigestAlgorithm.Sha256, "somebody", Stop);
+        var id = await StartAsync(uploads);
         clock.Advance(TimeSpan.FromMinutes(7));
         await using (var lease = (await uploads.TakeAsync(StoreUse.Repository, id, becomes: null, Stop)).Lease)
         {
@@ -118,6 +118,82 @@ public class LocalUploadsTests
         clock.Advance(TimeSpan.FromMinutes(2));
         Assert.Empty(await table.IdleAsync(age, after: null, 10, Stop));
     }
+
+    [Fact]
+    public async Task A_blob_that_comes_whole_needs_no_row()
+    {
+        await using var registry = await RegistryFixture.StartOnFilesAsync();
+        var table = TableOf(registry, TimeProvider.System);
+        using var uploads = Create(registry, table, TimeProvider.System);
+        var (content, id) = (StoreUse.Bytes(1, 1000), await StartAsync(uploads));
+        Assert.Equal(0, await uploads.FindOffsetAsync(StoreUse.Repository, id, Stop));
+        var digest = StoreUse.DigestOf(content);
+        await using var lease = (await uploads.TakeAsync(StoreUse.Repository, id, digest, Stop)).Lease;
+        await lease!.AppendAsync(PipeReader.Create(new MemoryStream(content)), long.MaxValue, Stop);
+        Assert.Null(await table.FindAsync(id, Stop));
+        await lease.CommitAsync(digest, Stop);
+        Assert.Null(await table.FindAsync(id, Stop));
+        Assert.Null(await uploads.FindOffsetAsync(StoreUse.Repository, id, Stop));
+        Assert.Equal(UploadTaking.Unknown, await uploads.TakeAsync(StoreUse.Repository, id, digest, Stop));
+    }
+
+    [Fact]
+    public async Task Uploads_that_have_received_nothing_outlive_a_stop()
+    {
+        await using var registry = await RegistryFixture.StartOnFilesAsync();
+        var table = TableOf(registry, TimeProvider.System);
+        using var uploads = Create(registry, table, TimeProvider.System);
+        var (untouched, given) = (await StartAsync(uploads), await StartAsync(uploads));
+        var digest = StoreUse.DigestOf([1]);
+        await using (var lease = (await uploads.TakeAsync(StoreUse.Repository, given, digest, Stop)).Lease)
+        {
+            Assert.True(await lease!.KeepAsync(Stop));
+        }
+
+        Assert.Null(await table.FindAsync(given, Stop));
+        await uploads.CloseIdleAsync(TimeSpan.Zero, Stop);
+        using var next = Create(registry, table, TimeProvider.System);
+        Assert.Equal(0, await next.FindOffsetAsync(StoreUse.Repository, untouched, Stop));
+        Assert.Equal(0, await next.FindOffsetAsync(StoreUse.Repository, given, Stop));
+        Assert.False(await next.IsKnownAsync(UploadId.New(), Stop));
+    }
+
+    [Fact]
+    public async Task What_a_request_that_failed_has_left_outlives_a_crash()
+    {
+        await using var registry = await RegistryFixture.StartOnFilesAsync();
+        var table = TableOf(registry, TimeProvider.System);
+        using var uploads = Create(registry, table, TimeProvider.System);
+        var (content, id) = (StoreUse.Bytes(1, 1000), await StartAsync(uploads));
+        await using (var lease = (await uploads.TakeAsync(
+            StoreUse.Repository, id, StoreUse.DigestOf([1]), Stop)).Lease)
+        {
+            await lease!.AppendAsync(PipeReader.Create(new MemoryStream(content)), long.MaxValue, Stop);
+        }
+
+        using var next = Create(registry, table, TimeProvider.System);
+        Assert.Equal(content.Length, await next.FindOffsetAsync(StoreUse.Repository, id, Stop));
+    }
+
+    [Fact]
+    public async Task Of_requests_that_begin_an_upload_at_once_one_gets_it()
+    {
+        await using var registry = await RegistryFixture.StartOnFilesAsync();
+        var table = TableOf(registry, TimeProvider.System);
+        using var uploads = Create(registry, table, TimeProvider.System);
+        for (var round = 0; round < 20; round++)
+        {
+            var id = await StartAsync(uploads);
+            var takings = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(
+                async () => await uploads.TakeAsync(StoreUse.Repository, id, becomes: null, Stop))));
+            Assert.Equal(3, takings.Count(taking => taking.IsBusy));
+            await takings.Single(taking => taking.Lease is not null).Lease!.DiscardAsync(Stop);
+            Assert.Null(await table.FindAsync(id, Stop));
+        }
+    }
+
+    private static Task<UploadId> StartAsync(LocalUploads uploads) =>
+        uploads.StartAsync(StoreUse.Repository, DigestAlgorithm.Sha256, "somebody", Stop);
 
     private static UploadTable TableOf(RegistryFixture registry, TimeProvider clock) => new(
         registry.Services.GetRequiredService<Database>(), registry.Services.GetRequiredService<RepositoryTable>(),
