@@ -10,8 +10,8 @@ namespace Berth.Registry;
 /// <summary>
 /// Uploads to a folder that only this process uses. Some of those recently written to stay open, with their running
 /// hash; the length of the file tells how far an upload came. The row of a closed upload may hold its saved hash, which
-/// is removed before the file is written again, so that it never belongs to other content. An upload has no row until it
-/// has received something to resume: most become blobs before that.
+/// is removed before the file is written again, so that it never belongs to other content. An upload has no row until
+/// there is something to resume: most become blobs before that.
 /// </summary>
 internal sealed partial class LocalUploads(
     UploadTable table, RepositoryBlobs blobs, UploadQuotas quotas, IBlobStore store, StorageSettings storage,

@@ -7,8 +7,8 @@ using Berth.Settings;
 namespace Berth.Registry;
 
 /// <summary>
-/// Ends uploads that were not resumed for <c>storage.maintenance.uploadpurging.age</c>, and removes the files of others,
-/// which a node leaves behind when it dies.
+/// Ends uploads that were not resumed for <c>storage.maintenance.uploadpurging.age</c>, and removes orphans, which
+/// a node leaves behind when it dies.
 /// </summary>
 internal sealed partial class PurgeUploadsJob(
     UploadTable table, Uploads uploads, IBlobStore store, StorageSettings storage, TimeProvider clock,

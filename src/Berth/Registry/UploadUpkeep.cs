@@ -27,7 +27,8 @@ internal sealed partial class UploadUpkeep(
         if (!storage.IsShared)
         {
             await AttemptAsync(() => store.RecoverAsync(
-                id => uploads.IsKnownAsync(id, cancellationToken), digest => blobs.IsRecordedAsync(digest, cancellationToken), cancellationToken));
+                id => uploads.IsKnownAsync(id, cancellationToken),
+                digest => blobs.IsRecordedAsync(digest, cancellationToken), cancellationToken));
         }
 
         await base.StartAsync(cancellationToken);

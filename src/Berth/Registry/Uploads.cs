@@ -5,8 +5,8 @@ using Berth.Oci;
 namespace Berth.Registry;
 
 /// <summary>
-/// The uploads in progress. The table records those that outlive this process. To change one, a request takes a lease on it; only one
-/// request at a time can hold it.
+/// The uploads in progress. The table records those that outlive this process. To change one, a request takes a lease
+/// on it; only one request at a time can hold it.
 /// </summary>
 internal abstract class Uploads(
     UploadTable table, RepositoryBlobs blobs, UploadQuotas quotas, IBlobStore store, TimeProvider clock, ILogger log)
