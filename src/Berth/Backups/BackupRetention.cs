@@ -109,6 +109,15 @@ internal sealed class BackupRetention(BackupPlace place, TimeProvider clock)
                 place.RequireStillAlone();
                 await place.Blobs.DeleteAsync(digest, cancellation);
             }
+
+            // One that is needed is of no use there any more once it is whole again.
+            await foreach (var digest in place.Blobs.ListQuarantinedAsync(cancellation))
+            {
+                if (!IsIn(digest)) continue;
+                var isWhole = await place.Blobs.LengthOfAsync(digest, cancellation) is not null;
+                if (isWhole || !needed.Contains(digest))
+                    await place.Blobs.DeleteQuarantinedAsync(digest, cancellation);
+            }
         }
 
         return freed;

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
 using Berth.Disk;
 using Berth.Oci;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -203,7 +204,7 @@ internal sealed partial class FileBlobStore : IBlobStore
         var path = BlobPath(digest);
         var writtenUtc = ((FileBlobContent)altered).WrittenUtc;
         if (File.GetLastWriteTimeUtc(path) != writtenUtc) return Task.FromResult(false);
-        var aside = Path.Combine(quarantine, digest.Text.Replace(':', '-'));
+        var aside = QuarantinePath(digest);
         File.Move(path, aside, overwrite: true);
         var isSame = File.GetLastWriteTimeUtc(aside) == writtenUtc;
         if (!isSame) File.Move(aside, path, overwrite: true);
@@ -237,8 +238,25 @@ internal sealed partial class FileBlobStore : IBlobStore
         }
     }
 
-    public Task<int> CountQuarantinedAsync(CancellationToken cancellation) => Task.FromResult(
-        Directory.Exists(quarantine) ? Directory.EnumerateFiles(quarantine, "sha*").Count() : 0);
+    public async IAsyncEnumerable<Digest> ListQuarantinedAsync(
+        [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        await Task.CompletedTask;
+        if (!Directory.Exists(quarantine)) yield break;
+        foreach (var path in Directory.EnumerateFiles(quarantine, "sha*"))
+        {
+            cancellation.ThrowIfCancellationRequested();
+            if (Digest.TryParse(Path.GetFileName(path).Replace('-', ':'), out var digest)) yield return digest;
+        }
+    }
+
+    public Task DeleteQuarantinedAsync(Digest digest, CancellationToken cancellation)
+    {
+        File.Delete(QuarantinePath(digest));
+        return Task.CompletedTask;
+    }
+
+    private string QuarantinePath(Digest digest) => Path.Combine(quarantine, digest.Text.Replace(':', '-'));
 
     /// <summary>
     /// A staged blob takes precedence over a file of that name, which it may be meant to repair. If it gets its name

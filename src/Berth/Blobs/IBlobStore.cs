@@ -73,8 +73,11 @@ internal interface IBlobStore
     /// </summary>
     Task<bool> QuarantineAsync(Digest digest, BlobContent altered, CancellationToken cancellation);
 
-    /// <summary>How many blobs are in quarantine.</summary>
-    Task<int> CountQuarantinedAsync(CancellationToken cancellation);
+    /// <summary>The blobs in quarantine.</summary>
+    IAsyncEnumerable<Digest> ListQuarantinedAsync(CancellationToken cancellation);
+
+    /// <summary>Deletes the content of a blob that is in quarantine, if it is.</summary>
+    Task DeleteQuarantinedAsync(Digest digest, CancellationToken cancellation);
 
     /// <summary>Small files beside the blobs.</summary>
     StoreFiles Files { get; }

@@ -50,8 +50,11 @@ internal sealed class MeasuredBlobStore(IBlobStore inner) : IBlobStore
     public Task<bool> QuarantineAsync(Digest digest, BlobContent altered, CancellationToken cancellation) =>
         inner.QuarantineAsync(digest, altered, cancellation);
 
-    public Task<int> CountQuarantinedAsync(CancellationToken cancellation) =>
-        inner.CountQuarantinedAsync(cancellation);
+    public IAsyncEnumerable<Digest> ListQuarantinedAsync(CancellationToken cancellation) =>
+        inner.ListQuarantinedAsync(cancellation);
+
+    public Task DeleteQuarantinedAsync(Digest digest, CancellationToken cancellation) =>
+        inner.DeleteQuarantinedAsync(digest, cancellation);
 
     public StoreFiles Files => inner.Files;
 

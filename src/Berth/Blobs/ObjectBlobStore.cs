@@ -159,7 +159,7 @@ internal sealed partial class ObjectBlobStore : IBlobStore, IDisposable
     public async Task<bool> QuarantineAsync(Digest digest, BlobContent altered, CancellationToken cancellation)
     {
         var key = KeyOf(digest);
-        var aside = $"{Quarantine}{NameOf(digest)}-{digest.Hex}";
+        var aside = QuarantineKey(digest);
         var etag = ((ObjectBlobContent)altered).ETag;
         if (!await objects.CopyAsync(key, aside, altered.Length, cancellation, etag)) return false;
         if ((await objects.FindAsync(key, cancellation))?.ETag != etag) return false;
@@ -168,12 +168,19 @@ internal sealed partial class ObjectBlobStore : IBlobStore, IDisposable
         return true;
     }
 
-    public async Task<int> CountQuarantinedAsync(CancellationToken cancellation)
+    public async IAsyncEnumerable<Digest> ListQuarantinedAsync(
+        [EnumeratorCancellation] CancellationToken cancellation)
     {
-        var count = 0;
-        await foreach (var _ in objects.ListAsync(Quarantine, cancellation)) count++;
-        return count;
+        await foreach (var found in objects.ListAsync(Quarantine, cancellation))
+        {
+            if (Digest.TryParse(found.Key[Quarantine.Length..].Replace('-', ':'), out var digest)) yield return digest;
+        }
     }
+
+    public Task DeleteQuarantinedAsync(Digest digest, CancellationToken cancellation) =>
+        objects.DeleteAsync(QuarantineKey(digest), cancellation);
+
+    private static string QuarantineKey(Digest digest) => $"{Quarantine}{NameOf(digest)}-{digest.Hex}";
 
     public async ValueTask<string?> FindProblemAsync(bool forPulls, CancellationToken cancellation)
     {

@@ -24,6 +24,7 @@ internal sealed class LifecycleSlice : Slice
         services.AddSingleton<Job>(provider => new TrimJob(
             "trim-pull-counts", provider.GetRequiredService<Database>(), PullCountsKept, PullTable.TrimAsync,
             provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(settings.Storage.Maintenance.TagHistory).AddSingleton<Job, TrimTagHistoryJob>();
         if (settings.Storage.Maintenance.Retention.Enabled) services.AddSingleton<Job, RetentionJob>();
         if (!settings.Storage.Maintenance.Gc.Enabled) return;
         services.AddSingleton<Job, CollectGarbageJob>().AddSingleton<Job, FindOrphansJob>();

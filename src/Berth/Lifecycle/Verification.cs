@@ -46,7 +46,7 @@ internal sealed class Verification(
             store.ListAsync(cancellation), parallel, (digest, stop) => new ValueTask(CheckBlobAsync(digest, stop)));
         await Parallel.ForEachAsync(LinksAsync(), parallel, CheckLinkAsync);
         await Parallel.ForEachAsync(BodiesAsync(), parallel, (body, _) => CheckManifestAsync(body.Digest, body.Body));
-        Report.QuarantineFiles = await store.CountQuarantinedAsync(cancellation);
+        Report.QuarantineFiles = await store.ListQuarantinedAsync(cancellation).CountAsync(cancellation);
     }
 
     private async Task CheckDatabaseAsync()

@@ -128,6 +128,31 @@ internal sealed class TagTable(TimeProvider clock)
             row => new ExpiredTag(row.GetString(0), row.GetString(1), row.GetInt64(2), row.GetInt64(3)),
             before, last?.At ?? -1, last?.RepositoryId ?? -1, last?.Tag ?? "", count);
 
+    /// <summary>A page of the tags that have more than so many moves, deleted tags too.</summary>
+    public static ValueTask<List<(long RepositoryId, string Name)>> WithMoreMovesAsync(
+        Session session, int moves, long lastRepository, string lastTag, int count) => session.AllAsync(
+            """
+            SELECT repository_id, name FROM tag_history WHERE (repository_id, name) > ($1, $2)
+            GROUP BY repository_id, name HAVING count(*) > $3 ORDER BY repository_id, name LIMIT $4
+            """,
+            row => (row.GetInt64(0), row.GetString(1)), lastRepository, lastTag, moves, count);
+
+    /// <summary>
+    /// Deletes moves of a tag that were made before a time, so many at most, but none of the last ones. Returns how
+    /// many.
+    /// </summary>
+    public static ValueTask<int> TrimAsync(
+        Session session, long repositoryId, string tag, int keep, DateTimeOffset before, int count) =>
+        session.RunAsync(
+            """
+            DELETE FROM tag_history WHERE id IN (
+                SELECT id FROM tag_history WHERE repository_id = $1 AND name = $2 AND moved_at < $4
+                    AND id <= (SELECT id FROM tag_history WHERE repository_id = $1 AND name = $2
+                        ORDER BY id DESC LIMIT 1 OFFSET $3)
+                ORDER BY id LIMIT $5)
+            """,
+            repositoryId, tag, keep, before.ToUnixTimeMilliseconds(), count);
+
     /// <summary>Names of the tags that point to a manifest.</summary>
     public static ValueTask<List<string>> PointingToAsync(Session session, long repositoryId, Digest digest) =>
         session.AllAsync(

@@ -74,6 +74,7 @@ internal sealed partial class Scrub(
             if (page.Count == 0)
             {
                 pass = pass with { EndedAt = clock.GetUtcNow() };
+                await EmptyQuarantineAsync(cancellation);
                 LogPass(pass.Blobs, pass.Bytes);
             }
 
@@ -214,6 +215,17 @@ internal sealed partial class Scrub(
             }
 
             await HealAsync(left, cancellation);
+        }
+    }
+
+    /// <summary>What is whole again, or what nothing needs any more, is of no use there.</summary>
+    private async Task EmptyQuarantineAsync(CancellationToken cancellation)
+    {
+        await foreach (var digest in store.ListQuarantinedAsync(cancellation))
+        {
+            var isUseless = await IsThereAsync(digest, cancellation) || !await database.ReadAsync(
+                session => ScrubTable.IsNeededAsync(session, digest), cancellation);
+            if (isUseless) await store.DeleteQuarantinedAsync(digest, cancellation);
         }
     }
 

@@ -93,6 +93,8 @@ public sealed record MaintenanceSettings
 
     public RetentionSettings Retention { get; init; } = new();
 
+    public TagHistorySettings TagHistory { get; init; } = new();
+
     public PullSettings Pulls { get; init; } = new();
 
     public BackupSettings Backup { get; init; } = new();
@@ -109,6 +111,7 @@ public sealed record MaintenanceSettings
         .Section("gc", GarbageSettings.Keys, s => s.Gc, (s, v) => s with { Gc = v })
         .Section("trash", TrashSettings.Keys, s => s.Trash, (s, v) => s with { Trash = v })
         .Section("retention", RetentionSettings.Keys, s => s.Retention, (s, v) => s with { Retention = v })
+        .Section("taghistory", TagHistorySettings.Keys, s => s.TagHistory, (s, v) => s with { TagHistory = v })
         .Section("pulls", PullSettings.Keys, s => s.Pulls, (s, v) => s with { Pulls = v })
         .Section("backup", BackupSettings.Keys, s => s.Backup, (s, v) => s with { Backup = v })
         .Section("scrub", ScrubSettings.Keys, s => s.Scrub, (s, v) => s with { Scrub = v })

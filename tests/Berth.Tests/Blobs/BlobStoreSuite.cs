@@ -182,8 +182,12 @@ public abstract class BlobStoreSuite : IAsyncLifetime
         }
 
         Assert.Null(await Store.LengthOfAsync(digest, Stop));
-        Assert.Equal(1, await Store.CountQuarantinedAsync(Stop));
+        Assert.Equal(digest, await Store.ListQuarantinedAsync(Stop).SingleAsync(Stop));
         await PushWholeAsync(Store, content);
+        Assert.Equal(content, await ReadAsync(Store, digest));
+        await Store.DeleteQuarantinedAsync(digest, Stop);
+        await Store.DeleteQuarantinedAsync(digest, Stop);
+        Assert.Empty(await Store.ListQuarantinedAsync(Stop).ToListAsync(Stop));
         Assert.Equal(content, await ReadAsync(Store, digest));
     }
 

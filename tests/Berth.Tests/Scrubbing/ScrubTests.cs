@@ -92,6 +92,9 @@ public sealed class ScrubTests : IAsyncDisposable
         Assert.Equal(0, (await ViewAsync()).GetProperty("openFaults").GetInt64());
         Assert.Equal("push", (await FaultsAsync())[altered.Digest].GetProperty("healedFrom").GetString());
         Assert.True(await Client.IsWholeAsync(Image));
+        Assert.Single(await Registry.StoredAsync("quarantine"));
+        await PassAsync();
+        Assert.Empty(await Registry.StoredAsync("quarantine"));
     }
 
     [Fact]
