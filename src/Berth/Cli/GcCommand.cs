@@ -19,12 +19,26 @@ internal static class GcCommand
         var emptyTrash = ApiCommand.Switch("--empty-trash", "Remove for good what is in the trash, too.");
         var dryRun = ApiCommand.Switch("--dry-run", "Only tell what would go.");
         var yes = ApiCommand.Switch("--yes", "Don't ask.");
+        var list = ApiCommand.Switch("--list", "Only list the last collections, and what each has removed.");
         return ApiCommand.Create(
             "gc", "Remove what nothing needs any more, now and all of it. Works beside a running server.",
-            call => RunAsync(
+            call => call.Parsed.GetValue(list) ? ListAsync(call) : RunAsync(
                 call, call.Parsed.GetValue(grace) is { } text ? ApiCall.DurationOf(text) : null,
                 call.Parsed.GetValue(emptyTrash), call.Parsed.GetValue(dryRun), call.Parsed.GetValue(yes)),
-            grace, emptyTrash, dryRun, yes);
+            grace, emptyTrash, dryRun, yes, list);
+    }
+
+    private static Task ListAsync(ApiCall call)
+    {
+        return call.ListAsync(
+            "garbage-collections", ("ID", ApiCall.Field("id")), ("BY", ApiCall.Field("requestedBy")),
+            ("STARTED", ApiCall.Time("startedAt")), ("ENDED", ApiCall.Time("endedAt")),
+            ("STATE", ApiCall.Field("state")), ("MANIFESTS", Removed("manifests")), ("BLOBS", Removed("blobs")),
+            ("FREED", row => VerifyCommand.Bytes(row.GetProperty("removed").GetProperty("bytes").GetInt64())),
+            ("ERROR", ApiCall.Field("error")));
+
+        static Func<JsonElement, string> Removed(string field) =>
+            row => ApiCall.Field(field)(row.GetProperty("removed"));
     }
 
     private static async Task RunAsync(

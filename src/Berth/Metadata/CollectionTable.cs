@@ -33,7 +33,7 @@ internal static class CollectionStates
     public const string Failed = "failed";
 }
 
-/// <summary>A collection that somebody asked for.</summary>
+/// <summary>A collection.</summary>
 /// <param name="Id">Its number.</param>
 /// <param name="Grace">How long a blob stays that nothing needs.</param>
 /// <param name="State">One of <see cref="CollectionStates"/>.</param>
@@ -54,7 +54,7 @@ internal sealed record CollectionRow(
     public string? Error { get; init; }
 }
 
-/// <summary>Collections of garbage that somebody asked for.</summary>
+/// <summary>Collections of garbage that somebody asked for, or that removed anything.</summary>
 internal static class CollectionTable
 {
     /// <summary>The most that are kept.</summary>
