@@ -85,12 +85,14 @@ internal static class FieldDescriptions
         ["entries"] = "How many entries of the trash go for good.",
         ["trashed"] = "Manifests that were moved to the trash, since no tag or index held them.",
         ["trashEntries"] = "Entries of the trash that go for good; only in an estimate.",
-        ["immutableBy"] = "The rule that makes the tag immutable, so that it does not expire; only in lists.",
-        ["moveTags"] = "Whether tags that point elsewhere by now move back; without it, nothing is done then.",
+        ["immutableBy"] = "The rule that makes the tag immutable; not in the answer to a change.",
+        ["moveTags"] =
+            "Whether tags that point elsewhere by now move back (true), or are left out, as are those whose manifests "
+            + "are gone (false); without it, nothing is done then.",
         ["RestoredView.manifests"] = "How many manifests were brought back.",
         ["RestoredView.tags"] = "The tags that were brought back.",
-        ["taken"] = "Tags that point elsewhere by now, and were left there.",
-        ["lost"] = "Tags whose manifests are gone for good.",
+        ["taken"] = "Tags that point elsewhere by now, and were left there; they stay in the trash.",
+        ["lost"] = "Tags whose manifests are gone for good; they stay in the trash.",
         ["TagMoveView.action"] = "How it moved: push, move, restore, or why it was deleted.",
         ["TagMoveView.digest"] = "Where it pointed from then on; absent: it was deleted.",
         ["TagView.digest"] = "The manifest that it points to.",
