@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Berth.Distribution;
 
 namespace Berth.Cli;
 
@@ -72,6 +73,7 @@ internal static class TagCommand
             {
                 var tag = TagOf(call, image);
                 var row = await call.Api.AskAsync("GET", tag.TagPath, null, call.Cancellation);
+                RefuseImmutable(row);
                 var digest = row.GetProperty("digest").GetString();
                 var what = $"the tag {call.Parsed.GetValue(image)}, which points to {digest}";
                 if (call.Parsed.GetValue(dryRun))
@@ -89,6 +91,18 @@ internal static class TagCommand
                         + $"to have its space sooner, delete {tag.Repository}@{digest} with a registry client.");
             },
             image, dryRun, yes);
+    }
+
+    /// <summary>Refuses to delete a tag as the server would, before anybody is asked: a dry run tells what a run does.
+    /// </summary>
+    /// <exception cref="ApiRefusalException">A rule makes it immutable.</exception>
+    public static void RefuseImmutable(JsonElement tag)
+    {
+        if (tag.TryGetProperty("immutableBy", out var rule))
+        {
+            throw new ApiRefusalException(
+                RegistryError.TagImmutable($"{tag.GetProperty("name").GetString()}: {rule.GetString()}").Message);
+        }
     }
 
     /// <summary>As much of a digest as people compare; all of it is in the JSON.</summary>
