@@ -78,7 +78,8 @@ public sealed class DamagedBackupTests : IAsyncLifetime
         Assert.Contains("DAMAGED", (await set.RunAsync("backup", "list", set.Place)).Is(1).Output);
 
         // What an unreadable backup needs is not known: nothing is removed beside it.
-        Assert.Contains("nothing is removed", (await set.RunAsync("backup", set.Place, "--keep", "1")).Is(2).Errors);
+        Assert.Contains(
+            "nothing is removed", (await set.RunAsync("backup", set.Place, "--keep", "1", "--yes")).Is(2).Errors);
         Assert.True(File.Exists(manifest));
     }
 
