@@ -38,6 +38,8 @@ internal static partial class ApiRoutes
             .Requires(ApiRight.Account, "List rules on tags: of a namespace, or for staff all").Lists();
         api.MapPost("/tag-rules", rules.AddAsync)
             .Requires(ApiRight.Account, "Say which tags stay, go, or never move, where the caller manages").Makes();
+        api.MapPost("/tag-rules/plan", rules.PlanAsync)
+            .Requires(ApiRight.Account, "What a rule would remove, and why, before it is saved");
         api.MapGet("/tag-rules/{id:long}", rules.GetAsync).Requires(ApiRight.Account, "Show a rule on tags");
         api.MapPut("/tag-rules/{id:long}", rules.ReplaceAsync)
             .Requires(ApiRight.Account, "Replace a rule on tags").Versioned();

@@ -108,6 +108,13 @@ internal static class RetentionCommand
             return Task.CompletedTask;
         }
 
+        Print(plan);
+        return Task.CompletedTask;
+    }
+
+    /// <summary>What becomes of tags and manifests, and why.</summary>
+    public static void Print(List<(string Repository, JsonElement Entry)> plan)
+    {
         Table.Print(
             ["IMAGE", "", "WHY"],
             [.. plan.Select(one => new[]
@@ -118,7 +125,6 @@ internal static class RetentionCommand
                 one.Entry.GetProperty("goes").GetBoolean() ? "goes" : "stays",
                 one.Entry.GetProperty("reason").GetString()!,
             })]);
-        return Task.CompletedTask;
     }
 
     /// <summary>What a run would do, and the space that frees.</summary>
