@@ -107,6 +107,8 @@ public sealed class DamagedBackupTests : IAsyncLifetime
         Assert.Contains("say where the backups lie", (await set.RunAsync("backup")).Is(2).Errors);
         Assert.Contains("holds something else", (await set.RunAsync("backup", set.DataFolder)).Is(2).Errors);
         Assert.Contains("is not a bucket", (await set.RunAsync("backup", "s3://")).Is(2).Errors);
+        Assert.Contains(
+            "backups can't be written to /proc/nope", (await set.RunAsync("backup", "/proc/nope")).Is(2).Errors);
         Assert.Contains("a number above 0", (await set.RunAsync("backup", set.Place, "--keep", "0")).Is(2).Errors);
         await BackUpAsync();
         Assert.Contains("no backup 20200101T000000Z", (await VerifyAsync("--at", "20200101T000000Z")).Is(2).Errors);
