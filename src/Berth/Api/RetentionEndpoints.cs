@@ -145,12 +145,13 @@ internal sealed class RetentionEndpoints(
             return refusal ?? await FindFaultAsync(http, sent.Repository);
         }
 
-        if (caller.IsAdministrator) return null;
+        if (caller.IsAdministrator) return await ownership.FindFaultAsync(sent.Namespace, http.RequestAborted);
 
         if (sent.Namespace is null)
             return ApiError.Denied("name a repository or a namespace: all is for administrators");
         return AccountName.TryParse(sent.Namespace, out var space)
             && (ownership.ActionsIn(caller, NamePattern.ForNamespace(space.Text)) & AccessAction.Delete) != 0
-            ? null : ApiError.NotFound("such namespace");
+            ? await ownership.FindFaultAsync(sent.Namespace, http.RequestAborted)
+            : ApiError.NotFound("such namespace");
     }
 }

@@ -94,6 +94,7 @@ internal sealed class TagRuleEndpoints(
                 return ApiError.NotFound("such namespace");
         }
 
+        if (await ownership.FindFaultAsync(space, http.RequestAborted) is { } fault) return fault;
         var rows = await database.ReadAsync(
             session => TagRuleTable.ListAsync(session, space?.ToLowerInvariant(), page.LastId, page.Count + 1),
             http.RequestAborted);

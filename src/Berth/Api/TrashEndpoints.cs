@@ -161,13 +161,13 @@ internal sealed class TrashEndpoints(
                 ? ApiError.NotFound("such repository") : null;
         }
 
-        if (seesAll) return null;
+        if (seesAll) return await ownership.FindFaultAsync(space, http.RequestAborted);
 
         if (space is null) return ApiError.Denied("name a repository or a namespace: all is for administrators");
         if (caller.Caller.Limits is not null)
             return ApiError.Denied("this token is limited to what it may do in repositories");
         return AccountName.TryParse(space, out var owned) && ownership.Owns(caller, owned.Text)
-            ? null : ApiError.NotFound("such namespace");
+            ? await ownership.FindFaultAsync(space, http.RequestAborted) : ApiError.NotFound("such namespace");
     }
 
     private async ValueTask<(TrashRow? Row, ApiError? Error)> FindAsync(

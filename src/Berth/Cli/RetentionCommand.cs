@@ -91,6 +91,9 @@ internal static class RetentionCommand
         if (repository is not null) return [repository];
         var path = "repositories?n=1000" + (space is null ? "" : $"&namespace={Uri.EscapeDataString(space)}");
         var found = await call.Api.ListAsync(path, call.Cancellation);
+
+        // The list of repositories hides whether there is such a namespace; this refuses one that there is not.
+        if (found.Count == 0 && space is not null) await EstimateAsync(call, repository: null, space);
         return found.ConvertAll(one => one.GetProperty("name").GetString()!);
     }
 
