@@ -137,6 +137,8 @@ internal static partial class ApiRoutes
             .Requires(ApiRight.SignedIn, "What a repository, a namespace or the registry keeps, in bytes");
         api.MapGet("/usage/reclaimable", usage.FreeAsync)
             .Requires(ApiRight.Pull, "What would be free without a tag, a manifest, some tags or a repository");
+        api.MapGet("/usage/reclaimable/matching", usage.FreeAllAsync)
+            .Requires(ApiRight.Account, "What would be free without the repositories that a pattern matches");
     }
 
     private static void MapQuotas(RouteGroupBuilder api, QuotaEndpoints quotas)

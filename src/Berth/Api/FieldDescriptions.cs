@@ -191,6 +191,7 @@ internal static class FieldDescriptions
         ["inTrash"] = "Whether those are in the trash.",
         ["?tag"] = "A tag: what would be free without it.",
         ["?digest"] = "A manifest: what would be free without it, and all that goes with it.",
+        ["?names"] = "A pattern of repositories: acme/app, acme/*, or acme/** for all of a namespace.",
         ["?tags"] = "A pattern of tags with * and ?, or a regular expression between slashes.",
         ["links"] = "Blobs that are no longer served in a repository.",
         ["manifests"] = "Manifests that were removed.",

@@ -17,29 +17,30 @@ internal sealed record PreviewedRule(
     RuleMatches Matches, long Tags, long Untagged, IReadOnlyList<(string Repository, RetentionPreview Plan)> Going);
 
 /// <summary>Looks at what a rule on tags does before it counts.</summary>
-internal sealed class RulePreview(Database database, Retention retention, TagRules rules)
+internal sealed class RulePreview(
+    Database database, RepositoryTable repositories, Retention retention, TagRules rules)
 {
-    private const int NamesPerPage = 1000;
+    private const int TagsPerPage = 1000;
 
     public async Task<RuleMatches> CountAsync(TagRule rule, CancellationToken cancellation)
     {
-        var (repositories, tags) = (0L, 0L);
-        await foreach (var name in MatchingAsync(rule, cancellation))
+        var (count, tags) = (0L, 0L);
+        await foreach (var name in repositories.MatchingAsync(rule.Names, cancellation))
         {
-            repositories++;
+            count++;
             for (var last = ""; ;)
             {
                 var names = await database.ReadAsync(
                     async session => await RepositoryTable.FindAsync(session, name) is { } id
-                        ? await TagTable.ListAsync(session, id, last, NamesPerPage, skip: 0) : [],
+                        ? await TagTable.ListAsync(session, id, last, TagsPerPage, skip: 0) : [],
                     cancellation);
                 tags += names.Count(rule.IsFor);
-                if (names.Count < NamesPerPage) break;
+                if (names.Count < TagsPerPage) break;
                 last = names[^1];
             }
         }
 
-        return new RuleMatches(repositories, tags);
+        return new RuleMatches(count, tags);
     }
 
     /// <param name="rule">The rule, as it would be.</param>
@@ -49,24 +50,24 @@ internal sealed class RulePreview(Database database, Retention retention, TagRul
     public async Task<PreviewedRule> PlanAsync(
         TagRule rule, TagRule? replaced, int most, CancellationToken cancellation)
     {
-        var (repositories, matched, tags, untagged) = (0L, 0L, 0L, 0L);
+        var (count, matched, tags, untagged) = (0L, 0L, 0L, 0L);
         var going = new List<(string, RetentionPreview)>();
-        await foreach (var name in MatchingAsync(rule, cancellation))
+        await foreach (var name in repositories.MatchingAsync(rule.Names, cancellation))
         {
-            repositories++;
+            count++;
             await AddAsync(name, isMatch: true);
         }
 
         // What the former rule keeps elsewhere may go then.
         if (replaced is not null)
         {
-            await foreach (var name in MatchingAsync(replaced, cancellation))
+            await foreach (var name in repositories.MatchingAsync(replaced.Names, cancellation))
             {
                 if (!rule.IsFor(name)) await AddAsync(name, isMatch: false);
             }
         }
 
-        return new PreviewedRule(new RuleMatches(repositories, matched), tags, untagged, going);
+        return new PreviewedRule(new RuleMatches(count, matched), tags, untagged, going);
 
         async Task AddAsync(RepositoryName name, bool isMatch)
         {
@@ -80,21 +81,6 @@ internal sealed class RulePreview(Database database, Retention retention, TagRul
             if (named.Tags.Count + named.Untagged.Count == 0) return;
             most -= named.Tags.Count + named.Untagged.Count;
             going.Add((name.Text, named));
-        }
-    }
-
-    /// <summary>The repositories with content that a rule is about, in order.</summary>
-    private async IAsyncEnumerable<RepositoryName> MatchingAsync(
-        TagRule rule, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
-    {
-        var (start, end) = rule.Names.Range;
-        for (var last = ""; ;)
-        {
-            var names = await database.ReadAsync(
-                session => RepositoryTable.ListBetweenAsync(session, last, start, end, NamesPerPage), cancellation);
-            foreach (var name in names.Select(RepositoryName.Parse).Where(rule.IsFor)) yield return name;
-            if (names.Count < NamesPerPage) yield break;
-            last = names[^1];
         }
     }
 }
