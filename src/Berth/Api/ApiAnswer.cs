@@ -29,6 +29,9 @@ internal sealed class ApiAnswer<T> : IResult, IEndpointMetadataProvider
     private readonly T? value;
     private readonly ApiError? error;
 
+    /// <summary>What the ETag is made of; null if there is none, or a version.</summary>
+    private T? counted;
+
     private ApiAnswer(T? value, ApiError? error) => (this.value, this.error) = (value, error);
 
     /// <summary>Whether it is an answer to a request that made something.</summary>
@@ -36,8 +39,6 @@ internal sealed class ApiAnswer<T> : IResult, IEndpointMetadataProvider
 
     /// <summary>The version of what is answered, for If-Match; null if it has none.</summary>
     public long? Version { get; init; }
-
-    private bool IsTagged { get; init; }
 
     public static implicit operator ApiAnswer<T>(T value) => new(value, null);
 
@@ -51,7 +52,10 @@ internal sealed class ApiAnswer<T> : IResult, IEndpointMetadataProvider
     public static ApiAnswer<T> Of(T value, long version) => new(value, null) { Version = version };
 
     /// <summary>With an ETag made of all that is answered, for what has no version.</summary>
-    public static ApiAnswer<T> Tagged(T value) => new(value, null) { IsTagged = true };
+    public static ApiAnswer<T> Tagged(T value) => Tagged(value, value);
+
+    /// <summary>The same where some of what is answered does not count for the ETag.</summary>
+    public static ApiAnswer<T> Tagged(T value, T counted) => new(value, null) { counted = counted };
 
     /// <summary>That ETag: enough of a hash to tell changes of one thing apart.</summary>
     public static string TagOf(HttpContext http, T value) => TagOf(BodyOf(http, value));
@@ -75,7 +79,8 @@ internal sealed class ApiAnswer<T> : IResult, IEndpointMetadataProvider
         response.ContentType = "application/json";
         response.ContentLength = body.Length;
         if (Version is { } version) response.Headers.ETag = ApiRequest.TagOf(version);
-        else if (IsTagged) response.Headers.ETag = TagOf(body);
+        else if (counted is not null)
+            response.Headers.ETag = TagOf(ReferenceEquals(counted, value) ? body : BodyOf(httpContext, counted));
 
         // What was changed is noted afterwards, even if the client has left.
         if (!HttpMethods.IsHead(httpContext.Request.Method))

@@ -68,6 +68,7 @@ namespace Berth.Api;
 [JsonSerializable(typeof(TagChange))]
 [JsonSerializable(typeof(Listed<TagRuleView>))]
 [JsonSerializable(typeof(NewTagRule))]
+[JsonSerializable(typeof(TagRulePlan))]
 [JsonSerializable(typeof(Listed<RetentionView>))]
 [JsonSerializable(typeof(Listed<RetentionRunView>))]
 [JsonSerializable(typeof(NewRetentionRun))]

@@ -38,6 +38,8 @@ internal static partial class ApiRoutes
             .Requires(ApiRight.Account, "List rules on tags: of a namespace, or for staff all").Lists();
         api.MapPost("/tag-rules", rules.AddAsync)
             .Requires(ApiRight.Account, "Say which tags stay, go, or never move, where the caller manages").Makes();
+        api.MapPost("/tag-rules/plan", rules.PlanAsync)
+            .Requires(ApiRight.Account, "What a rule would remove, and why, before it is saved");
         api.MapGet("/tag-rules/{id:long}", rules.GetAsync).Requires(ApiRight.Account, "Show a rule on tags");
         api.MapPut("/tag-rules/{id:long}", rules.ReplaceAsync)
             .Requires(ApiRight.Account, "Replace a rule on tags").Versioned();
@@ -135,6 +137,8 @@ internal static partial class ApiRoutes
             .Requires(ApiRight.SignedIn, "What a repository, a namespace or the registry keeps, in bytes");
         api.MapGet("/usage/reclaimable", usage.FreeAsync)
             .Requires(ApiRight.Pull, "What would be free without a tag, a manifest, some tags or a repository");
+        api.MapGet("/usage/reclaimable/matching", usage.FreeAllAsync)
+            .Requires(ApiRight.Account, "What would be free without the repositories that a pattern matches");
     }
 
     private static void MapQuotas(RouteGroupBuilder api, QuotaEndpoints quotas)

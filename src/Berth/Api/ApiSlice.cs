@@ -47,7 +47,8 @@ internal sealed class ApiSlice : Slice
             provider.GetRequiredService<Database>(), settings.Auth, settings.Storage,
             provider.GetRequiredService<RateLimits>(), provider.GetRequiredService<AuditLog>(),
             provider.GetRequiredService<ILogger<ApiGate>>()));
-        services.AddSingleton(_ => new Ownership(new SettingsRules(settings.Access)));
+        services.AddSingleton(provider => new Ownership(
+            new SettingsRules(settings.Access), provider.GetRequiredService<Database>()));
         services.AddSingleton(provider => new KeylessRuleEndpoints(
             provider.GetRequiredService<Database>(), provider.GetRequiredService<AccessChanges>(),
             settings.Auth?.Keyless, provider.GetRequiredService<TimeProvider>()));

@@ -1,11 +1,13 @@
 using Berth.Access;
+using Berth.Metadata;
 using Berth.Oci;
 
 namespace Berth.Api;
 
 /// <summary>What a caller may decide for others: no more than they may do themselves.</summary>
 /// <param name="rules">The settings' rules, which give rights too.</param>
-internal sealed class Ownership(SettingsRules rules)
+/// <param name="database">Where namespaces are.</param>
+internal sealed class Ownership(SettingsRules rules, Database database)
 {
     private const AccessAction Everything =
         AccessAction.Pull | AccessAction.Push | AccessAction.Delete | AccessAction.Manage | AccessAction.Own;
@@ -28,6 +30,15 @@ internal sealed class Ownership(SettingsRules rules)
 
     /// <summary>The same for a namespace.</summary>
     public bool Owns(ApiCaller caller, string space) => Owns(caller, NamePattern.ForNamespace(space));
+
+    /// <summary>
+    /// Null if there is such a namespace, or none is asked for: a name that is mistyped must not look like one in which
+    /// nothing is.
+    /// </summary>
+    public async ValueTask<ApiError?> FindFaultAsync(string? space, CancellationToken cancellation) =>
+        space is null || (AccountName.TryParse(space, out var name) && await database.ReadAsync(
+            session => NamespaceTable.ExistsAsync(session, name.Text), cancellation))
+            ? null : ApiError.NotFound("such namespace");
 
     /// <summary>Whether a caller may look at a namespace, as its owner, or at all of them (null); null if so.</summary>
     public ApiError? Ask(ApiCaller caller, string? space)

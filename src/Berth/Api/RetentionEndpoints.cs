@@ -9,7 +9,16 @@ using Microsoft.AspNetCore.Mvc;
 namespace Berth.Api;
 
 /// <summary>What becomes of a tag, or of a manifest without any, by the rules.</summary>
-internal sealed record RetentionView(string Kind, string Name, string Digest, bool Goes, string Reason);
+internal sealed record RetentionView(string Kind, string Name, string Digest, bool Goes, string Reason)
+{
+    /// <summary>Where it is; null in the plan of one repository.</summary>
+    public string? Repository { get; init; }
+
+    public static IEnumerable<RetentionView> Of(RetentionPreview plan) => plan.Tags
+        .Select(one => new RetentionView("tag", one.Tag.Name, one.Tag.Digest, one.Goes, one.Reason))
+        .Concat(plan.Untagged.Select(digest => new RetentionView(
+            "manifest", digest, digest, Goes: true, "no tag or index holds it")));
+}
 
 /// <summary>A run of the rules.</summary>
 internal sealed record RetentionRunView(
@@ -42,10 +51,7 @@ internal sealed class RetentionEndpoints(
         if (await FindFaultAsync(http, repository) is { } fault) return fault;
         await pulls.WriteAsync(http.RequestAborted);
         var plan = await retention.PlanAsync(RepositoryName.Parse(repository), http.RequestAborted);
-        var all = plan.Tags.Select(one => new RetentionView(
-                "tag", one.Tag.Name, one.Tag.Digest, one.Goes, one.Reason))
-            .Concat(plan.Untagged.Select(digest => new RetentionView(
-                "manifest", digest, digest, Goes: true, "no tag or index holds it")))
+        var all = RetentionView.Of(plan)
             .Where(one => going != true || one.Goes)
             .Where(one => string.CompareOrdinal(one.Name, page.Last) > 0)
             .OrderBy(one => one.Name, StringComparer.Ordinal).Take(page.Count + 1);
@@ -139,12 +145,13 @@ internal sealed class RetentionEndpoints(
             return refusal ?? await FindFaultAsync(http, sent.Repository);
         }
 
-        if (caller.IsAdministrator) return null;
+        if (caller.IsAdministrator) return await ownership.FindFaultAsync(sent.Namespace, http.RequestAborted);
 
         if (sent.Namespace is null)
             return ApiError.Denied("name a repository or a namespace: all is for administrators");
         return AccountName.TryParse(sent.Namespace, out var space)
             && (ownership.ActionsIn(caller, NamePattern.ForNamespace(space.Text)) & AccessAction.Delete) != 0
-            ? null : ApiError.NotFound("such namespace");
+            ? await ownership.FindFaultAsync(sent.Namespace, http.RequestAborted)
+            : ApiError.NotFound("such namespace");
     }
 }

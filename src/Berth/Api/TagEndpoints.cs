@@ -14,7 +14,7 @@ internal sealed record TagView(
 {
     ChangeNote INoted.Note => new(Name, Digest);
 
-    /// <summary>The rule that makes it immutable, so that it does not expire; null in anything but a list.</summary>
+    /// <summary>The rule that makes it immutable, so that it does not expire; null in the answer to a change.</summary>
     public string? ImmutableBy { get; init; }
 
     public static TagView Of(TagRow row) => new(
@@ -47,9 +47,14 @@ internal sealed class TagEndpoints(
             one => one.Name)) ?? NoRepository();
     }
 
-    public async Task<ApiAnswer<TagView>> GetAsync(HttpContext http, string tag, string repository) =>
-        await FindAsync(http, tag, repository) is { } row
-            ? ApiAnswer<TagView>.Tagged(TagView.Of(row)) : NoTag();
+    public async Task<ApiAnswer<TagView>> GetAsync(HttpContext http, string tag, string repository)
+    {
+        if (await FindAsync(http, tag, repository) is not { } row) return NoTag();
+        var known = await rules.OfAsync(RepositoryName.Parse(repository), http.RequestAborted);
+        var view = TagView.Of(row);
+        return ApiAnswer<TagView>.Tagged(
+            view with { ImmutableBy = TagRules.FindImmutable(known, row.Name)?.Name }, counted: view);
+    }
 
     public async Task<ApiAnswer<TagView>> PutAsync(
         HttpContext http, string tag, string repository, [FromBody] TagTarget sent)

@@ -15,6 +15,12 @@ internal sealed record TagRuleView(
 {
     ChangeNote INoted.Note => new($"{Id}", Names);
 
+    /// <summary>How many repositories it is about now; null in a list.</summary>
+    public long? MatchedRepositories { get; init; }
+
+    /// <summary>How many tags in them; null in a list.</summary>
+    public long? MatchedTags { get; init; }
+
     public static TagRuleView Of(TagRuleRow row) => new(
         row.Id, row.Names, row.Spec.Tags, row.Spec.Except, row.Spec.IsImmutable, row.Spec.KeepsAlways,
         row.Spec.KeepLastPushed, row.Spec.KeepLastPulled, row.Spec.KeepForSeconds, row.Spec.KeepVersions,
@@ -42,11 +48,38 @@ internal sealed record NewTagRule(
     };
 }
 
+/// <summary>What would go if a rule counted that is not saved.</summary>
+internal sealed record TagRulePlan(
+    long MatchedRepositories, long MatchedTags, long Tags, long Manifests, IReadOnlyList<RetentionView> Going)
+{
+    /// <summary>How many of those that would go are left out.</summary>
+    public long? More { get; init; }
+
+    public static TagRulePlan Of(PreviewedRule found)
+    {
+        List<RetentionView> going =
+        [
+            .. found.Going.SelectMany(one => RetentionView.Of(one.Plan).Select(
+                view => view with { Repository = one.Repository })),
+        ];
+        var more = found.Tags + found.Untagged - going.Count;
+        return new TagRulePlan(
+            found.Matches.Repositories, found.Matches.Tags, found.Tags, found.Untagged, going)
+        {
+            More = more > 0 ? more : null,
+        };
+    }
+}
+
 /// <summary><c>/tag-rules</c>: which tags of which repositories stay, go, or never move.</summary>
 internal sealed class TagRuleEndpoints(
-    Database database, AccessChanges changes, Ownership ownership, RetentionSettings settings, TimeProvider clock)
+    Database database, AccessChanges changes, Ownership ownership, RetentionSettings settings, RulePreview preview,
+    PullTimes pulls, TimeProvider clock)
 {
     private const int MaxPatterns = 50;
+
+    /// <summary>The most tags and manifests of a plan: some 3 MB.</summary>
+    private const int MaxPlanned = 10_000;
 
     /// <summary>Those of a namespace, or for staff all.</summary>
     public async Task<ApiAnswer<Listed<TagRuleView>>> ListAsync(
@@ -61,6 +94,7 @@ internal sealed class TagRuleEndpoints(
                 return ApiError.NotFound("such namespace");
         }
 
+        if (await ownership.FindFaultAsync(space, http.RequestAborted) is { } fault) return fault;
         var rows = await database.ReadAsync(
             session => TagRuleTable.ListAsync(session, space?.ToLowerInvariant(), page.LastId, page.Count + 1),
             http.RequestAborted);
@@ -71,44 +105,68 @@ internal sealed class TagRuleEndpoints(
     {
         var row = await database.ReadAsync(session => TagRuleTable.FindAsync(session, id), http.RequestAborted);
         return row is not null && MaySee(http.Caller(), row)
-            ? ApiAnswer<TagRuleView>.Of(TagRuleView.Of(row), row.Version) : NotFound();
+            ? ApiAnswer<TagRuleView>.Of(await ViewAsync(http, row), row.Version) : NotFound();
+    }
+
+    /// <summary>
+    /// What would go, and why, with a rule that is not saved: for those who may save it, and see what it is about.
+    /// </summary>
+    public async Task<ApiAnswer<TagRulePlan>> PlanAsync(
+        HttpContext http, [FromBody] NewTagRule sent, long? replaces = null)
+    {
+        var caller = http.Caller();
+        if (Check(caller, sent, out var row) is { } fault) return fault;
+        TagRule? replaced = null;
+        if (replaces is { } id)
+        {
+            var found = await database.ReadAsync(session => TagRuleTable.FindAsync(session, id), http.RequestAborted);
+            if (found is null || !MaySee(caller, found)) return NotFound();
+            if (Refuse(caller, found.Names) is { } refusal) return refusal;
+            replaced = TagRule.TryRead(found, out _);
+            row = row with { Id = id };
+        }
+        else if (await database.ReadAsync(session => FindExcessAsync(session, row), http.RequestAborted) is { } excess)
+        {
+            return excess;
+        }
+
+        var rule = TagRule.TryRead(row, out _)!;
+        foreach (var names in new[] { rule.Names, replaced?.Names ?? rule.Names })
+        {
+            if ((ownership.ActionsIn(caller, names) & AccessAction.Pull) == 0)
+                return ApiError.Denied($"{caller.Name} may not pull from all of {names}");
+        }
+
+        await pulls.WriteAsync(http.RequestAborted);
+        return TagRulePlan.Of(await preview.PlanAsync(rule, replaced, MaxPlanned, http.RequestAborted));
     }
 
     public async Task<ApiAnswer<TagRuleView>> AddAsync(HttpContext http, [FromBody] NewTagRule sent)
     {
         if (Check(http.Caller(), sent, out var rule) is { } fault) return fault;
         rule = rule with { CreatedAt = clock.GetUtcNow(), CreatedBy = http.Caller().Name };
-        return await changes.RunAsync<ApiAnswer<TagRuleView>>(
-            async session =>
-            {
-                if (await TagRuleTable.CountAsync(session, rule.Namespace) >= settings.MaxRules)
-                {
-                    return ApiError.Conflict(
-                        $"there are {settings.MaxRules} rules already (storage.maintenance.retention.maxrules): "
-                        + "remove some, or write wider ones");
-                }
-
-                var added = await TagRuleTable.AddAsync(session, rule);
-                return ApiAnswer<TagRuleView>.Made(TagRuleView.Of(added), added.Version);
-            },
+        var (added, error) = await changes.RunAsync<(TagRuleRow? Row, ApiError? Error)>(
+            async session => await FindExcessAsync(session, rule) is { } excess
+                ? (null, excess) : (await TagRuleTable.AddAsync(session, rule), null),
             http.RequestAborted);
+        return added is null ? error! : ApiAnswer<TagRuleView>.Made(await ViewAsync(http, added), added.Version);
     }
 
     public async Task<ApiAnswer<TagRuleView>> ReplaceAsync(HttpContext http, long id, [FromBody] NewTagRule sent)
     {
         if (Check(http.Caller(), sent, out var rule) is { } fault) return fault;
-        return await changes.RunAsync<ApiAnswer<TagRuleView>>(
+        var (changed, error) = await changes.RunAsync<(TagRuleRow? Row, ApiError? Error)>(
             async session =>
             {
                 if (await TagRuleTable.FindAsync(session, id) is not { } row || !MaySee(http.Caller(), row))
-                    return NotFound();
-                if (Refuse(http.Caller(), row.Names) is { } refusal) return refusal;
-                if (!http.IsFor(row.Version)) return ApiError.Changed();
-                var changed = await TagRuleTable.UpdateAsync(
-                    session, row with { Names = rule.Names, Namespace = rule.Namespace, Spec = rule.Spec });
-                return ApiAnswer<TagRuleView>.Of(TagRuleView.Of(changed), changed.Version);
+                    return (null, NotFound());
+                if (Refuse(http.Caller(), row.Names) is { } refusal) return (null, refusal);
+                if (!http.IsFor(row.Version)) return (null, ApiError.Changed());
+                return (await TagRuleTable.UpdateAsync(
+                    session, row with { Names = rule.Names, Namespace = rule.Namespace, Spec = rule.Spec }), null);
             },
             http.RequestAborted);
+        return changed is null ? error! : ApiAnswer<TagRuleView>.Of(await ViewAsync(http, changed), changed.Version);
     }
 
     public async Task<ApiDone> RemoveAsync(HttpContext http, long id) => await changes.RunAsync(
@@ -122,6 +180,19 @@ internal sealed class TagRuleEndpoints(
             return null;
         },
         http.RequestAborted);
+
+    /// <summary>With what it is about now: a pattern that is mistyped matches nothing.</summary>
+    private async Task<TagRuleView> ViewAsync(HttpContext http, TagRuleRow row)
+    {
+        if (TagRule.TryRead(row, out _) is not { } rule) return TagRuleView.Of(row);
+        var found = await preview.CountAsync(rule, http.RequestAborted);
+        return TagRuleView.Of(row) with { MatchedRepositories = found.Repositories, MatchedTags = found.Tags };
+    }
+
+    private async ValueTask<ApiError?> FindExcessAsync(Session session, TagRuleRow rule) =>
+        await TagRuleTable.CountAsync(session, rule.Namespace) < settings.MaxRules ? null : ApiError.Conflict(
+            $"there are {settings.MaxRules} rules already (storage.maintenance.retention.maxrules): "
+            + "remove some, or write wider ones");
 
     private ApiError? Check(ApiCaller caller, NewTagRule sent, out TagRuleRow rule)
     {

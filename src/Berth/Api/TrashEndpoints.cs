@@ -86,20 +86,28 @@ internal sealed class TrashEndpoints(
                 $"{row.Repository} is public, and what is in the trash was private: make it private first");
         }
 
-        if (sent?.MoveTags is null && restored.Taken.Count > 0)
+        return restored.IsRefused
+            ? Explain(restored)
+            : new RestoredView(row.Repository, restored.Manifests, restored.Tags, restored.Taken, restored.Lost);
+    }
+
+    /// <summary>Why not all of an entry comes back, and how the rest of it does.</summary>
+    private static ApiError Explain(Restored restored)
+    {
+        const string Rest = "--keep-tags (over REST, moveTags: false) brings back the rest";
+        if (restored.Frozen is { } frozen)
         {
-            return ApiError.Conflict(
-                $"{Names(restored.Taken)} {(restored.Taken.Count == 1 ? "points" : "point")} elsewhere by now: "
-                + "moveTags says whether they move back (true), or stay (false)");
+            return ApiError.Denied(
+                $"the tag {frozen.Tag} points elsewhere by now, and {frozen.Rule} keeps it there: {Rest}, and "
+                + "leaves the tag in the trash");
         }
 
-        if (sent?.MoveTags is null && restored.Lost.Count > 0)
-        {
-            return ApiError.Conflict(
-                $"the manifests of {Names(restored.Lost)} are gone for good: with moveTags, the rest is brought back");
-        }
-
-        return new RestoredView(row.Repository, restored.Manifests, restored.Tags, restored.Taken, restored.Lost);
+        if (restored.Lost.Count > 0)
+            return ApiError.Conflict($"the manifests of {Names(restored.Lost)} are gone for good: {Rest}");
+        var isOne = restored.Taken.Count == 1;
+        return ApiError.Conflict(
+            $"{Names(restored.Taken)} {(isOne ? "points" : "point")} elsewhere by now: {Rest}, and --move-tags "
+            + $"(moveTags: true) moves {(isOne ? "it" : "them")} back too");
 
         static string Names(IReadOnlyList<string> tags) => tags.Count == 1
             ? $"the tag {tags[0]}"
@@ -153,13 +161,13 @@ internal sealed class TrashEndpoints(
                 ? ApiError.NotFound("such repository") : null;
         }
 
-        if (seesAll) return null;
+        if (seesAll) return await ownership.FindFaultAsync(space, http.RequestAborted);
 
         if (space is null) return ApiError.Denied("name a repository or a namespace: all is for administrators");
         if (caller.Caller.Limits is not null)
             return ApiError.Denied("this token is limited to what it may do in repositories");
         return AccountName.TryParse(space, out var owned) && ownership.Owns(caller, owned.Text)
-            ? null : ApiError.NotFound("such namespace");
+            ? await ownership.FindFaultAsync(space, http.RequestAborted) : ApiError.NotFound("such namespace");
     }
 
     private async ValueTask<(TrashRow? Row, ApiError? Error)> FindAsync(

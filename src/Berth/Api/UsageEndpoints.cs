@@ -41,7 +41,8 @@ internal sealed record UsageView(
 
 /// <summary><c>/usage</c>: what is kept, and what a deletion would free.</summary>
 internal sealed class UsageEndpoints(
-    Database database, UsageTree tree, Reclaimable reclaimable, AccessRules access, Ownership ownership, ApiGate gate)
+    Database database, RepositoryTable repositories, UsageTree tree, Reclaimable reclaimable, AccessRules access,
+    Ownership ownership, ApiGate gate)
 {
     /// <summary>The most namespaces and repositories of an answer: some 2 MB.</summary>
     private const int MaxParts = 10_000;
@@ -75,14 +76,40 @@ internal sealed class UsageEndpoints(
             return refusal;
         }
 
-        var pattern = tags is null ? null : TagPattern.TryParse(tags, out var fault) is { } read
-            ? read : throw new BadHttpRequestException(fault);
+        var pattern = ReadTags(tags);
         var (set, error) = await database.ReadAsync(
             session => FindAsync(session, repository, tag, digest, pattern), http.RequestAborted);
         if (set is null) return error!;
         return await reclaimable.RunAsync(
             [set], name => MayNameAsync(http, name), http.RequestAborted);
     }
+
+    /// <summary>
+    /// What would be free without some tags, or all, of the repositories that a pattern matches: what they share with
+    /// one another too.
+    /// </summary>
+    public async Task<ApiAnswer<ReclaimableBytes>> FreeAllAsync(HttpContext http, string names, string? tags = null)
+    {
+        var caller = http.Caller();
+        if (!NamePattern.TryParse(names, out var repositoryPattern))
+            return ApiError.Invalid($"'{names}' matches no repository: write acme/app, acme/* or acme/**");
+        if (!caller.IsStaff && (ownership.ActionsIn(caller, repositoryPattern) & AccessAction.Delete) == 0)
+            return ApiError.Denied($"{caller.Name} may not delete from all of {names}");
+        var (pattern, sets) = (ReadTags(tags), new List<GoingManifests>());
+        await foreach (var name in repositories.MatchingAsync(repositoryPattern, http.RequestAborted))
+        {
+            var (set, _) = await database.ReadAsync(
+                session => FindAsync(session, name.Text, null, null, pattern), http.RequestAborted);
+            if (set is not null) sets.Add(set);
+        }
+
+        return sets.Count == 0
+            ? ApiError.NotFound($"repository that {names} matches")
+            : await reclaimable.RunAsync(sets, name => MayNameAsync(http, name), http.RequestAborted);
+    }
+
+    private static TagPattern? ReadTags(string? tags) => tags is null ? null
+        : TagPattern.TryParse(tags, out var fault) ?? throw new BadHttpRequestException(fault);
 
     private static async ValueTask<(GoingManifests? Set, ApiError? Error)> FindAsync(
         Session session, string repository, string? tag, string? digest, TagPattern? pattern)
@@ -132,6 +159,6 @@ internal sealed class UsageEndpoints(
                 ? ApiError.NotFound("such repository") : null;
         }
 
-        return ownership.Ask(caller, space);
+        return ownership.Ask(caller, space) ?? await ownership.FindFaultAsync(space, http.RequestAborted);
     }
 }

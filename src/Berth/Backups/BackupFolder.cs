@@ -54,12 +54,21 @@ internal sealed class BackupFolder(string root) : BackupPlace
     /// <summary>Private: backups hold password hashes and keys.</summary>
     protected override void Begin(bool mayCreate)
     {
-        if (mayCreate)
+        if (mayCreate) Create();
+        blobs = new FileBlobStore(root);
+    }
+
+    private void Create()
+    {
+        try
         {
             foreach (var folder in Folders) Directory.CreateDirectory(Under(folder), Private);
         }
-
-        blobs = new FileBlobStore(root);
+        catch (IOException e)
+        {
+            // Where no folder can be made, as under /proc, .NET only says that it is not there.
+            throw new IOException($"backups can't be written to {root}: {e.Message}", e);
+        }
     }
 
     protected override Task<byte[]?> ReadAsync(string key, int mostBytes, CancellationToken cancellation) =>

@@ -14,6 +14,9 @@ internal sealed record FoundBackup(string Name, BackupManifest? Manifest, string
 /// <summary>Somebody else writes to the place.</summary>
 internal sealed class PlaceInUseException(string message, Exception? cause = null) : IOException(message, cause);
 
+/// <summary>Nothing was ever backed up to a place.</summary>
+internal sealed class NoBackupsException(string message) : IOException(message);
+
 /// <summary>
 /// Where backups lie, a folder or a bucket:
 /// <code>
@@ -48,7 +51,8 @@ internal abstract class BackupPlace : IAsyncDisposable
     /// <param name="mayCreate">Whether an empty folder or bucket becomes such a place.</param>
     /// <param name="log">Gets failures of a bucket.</param>
     /// <param name="cancellation">Cancels.</param>
-    /// <exception cref="InvalidDataException">There is something else, or nothing.</exception>
+    /// <exception cref="InvalidDataException">There is something else.</exception>
+    /// <exception cref="NoBackupsException">There is nothing, and it may not become such a place.</exception>
     /// <exception cref="IOException">It does not answer.</exception>
     public static async Task<BackupPlace> OpenAsync(
         string place, StorageSettings storage, bool mayCreate, ILogger<ObjectBlobStore> log,
@@ -242,7 +246,7 @@ internal abstract class BackupPlace : IAsyncDisposable
                 $"{Name} holds something else than backups ({other}): name an empty place, or one with backups");
         }
 
-        if (!mayCreate) throw new InvalidDataException($"there are no backups in {Name}");
+        if (!mayCreate) throw new NoBackupsException($"there are no backups in {Name}");
         Begin(mayCreate);
         await WriteAsync(
             MarkerKey, Encoding.UTF8.GetBytes($"{MarkerText}{BackupManifest.KnownFormat}\n"), cancellation);

@@ -24,11 +24,20 @@ internal sealed class BackupRetention(BackupPlace place, TimeProvider clock)
         var all = await place.FindAllAsync(cancellation);
         if (all.Find(one => one.Manifest is null) is { } unreadable)
             throw new InvalidDataException($"backup {unreadable.Name} can't be read, so nothing is removed beside it");
-        var (kept, going) = Choose(all, keep);
+        var (kept, going) = Choose(all, keep, newer: 0);
 
         foreach (var backup in kept) await RequireListAsync(backup, cancellation);
         foreach (var backup in going) await place.RemoveAsync(backup.Name, cancellation);
         return ([.. going.Select(backup => backup.Name)], await SweepAsync(kept, cancellation));
+    }
+
+    /// <summary>The names of the backups that go once another one is made.</summary>
+    public async Task<IReadOnlyList<string>> FindGoingAsync(KeptBackups keep, CancellationToken cancellation)
+    {
+        // One that can't be read has no time, and keeps all others.
+        var all = await place.FindAllAsync(cancellation);
+        return all.Exists(one => one.Manifest is null)
+            ? [] : Choose(all, keep, newer: 1).Going.ConvertAll(backup => backup.Name);
     }
 
     /// <summary>Removes one backup, also one that is damaged, and then what no other needs.</summary>
@@ -66,12 +75,16 @@ internal sealed class BackupRetention(BackupPlace place, TimeProvider clock)
         }
     }
 
-    private (List<FoundBackup> Kept, List<FoundBackup> Going) Choose(List<FoundBackup> all, KeptBackups keep)
+    /// <param name="all">Those that there are, the newest first.</param>
+    /// <param name="keep">Which are kept.</param>
+    /// <param name="newer">How many newer ones will be there.</param>
+    private (List<FoundBackup> Kept, List<FoundBackup> Going) Choose(
+        List<FoundBackup> all, KeptBackups keep, int newer)
     {
         var oldest = keep.Age is { } age ? clock.GetUtcNow() - age : DateTimeOffset.MinValue;
         var kept = all
-            .Where((one, index) => index == 0
-                || ((keep.Count is not { } count || index < count) && one.Manifest!.StartedAt >= oldest))
+            .Where((one, index) => index + newer == 0
+                || ((keep.Count is not { } count || index + newer < count) && one.Manifest!.StartedAt >= oldest))
             .ToList();
         return (kept, [.. all.Except(kept)]);
     }

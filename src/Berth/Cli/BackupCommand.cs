@@ -40,17 +40,48 @@ internal static class BackupCommand
                 result.AddError($"--keep must be a number above 0, not '{given.Value}'.");
         });
         var keepFor = ApiCommand.Text("--keep-for", "Remove those that are older, such as 30d; never the newest.");
+        var consent = new Consent();
         var command = new Command(
             "backup", "Back up metadata and blobs beside a running server. What lies there from earlier backups is "
             + "not copied again. Backups hold password hashes and keys: keep others from reading them.")
         {
-            place, config, keep, keepFor, CreateList(), CreateVerify(), BackupComparisonCommand.Create(),
-            BackupPlaceCommands.CreateRemove(), BackupPlaceCommands.CreateAdopt(),
+            place, config, keep, keepFor, consent.DryRun, consent.Yes, CreateList(), CreateVerify(),
+            BackupComparisonCommand.Create(), BackupPlaceCommands.CreateRemove(), BackupPlaceCommands.CreateAdopt(),
         };
-        SetAction(command, config, (parsed, settings, cancellation) => RunAsync(
-            settings, PlaceOf(parsed.GetValue(place), settings),
-            KeepOf(parsed.GetValue(keep), parsed.GetValue(keepFor)), cancellation));
+        SetAction(command, config, async (parsed, settings, cancellation) =>
+        {
+            var to = PlaceOf(parsed.GetValue(place), settings);
+            var kept = KeepOf(parsed.GetValue(keep), parsed.GetValue(keepFor));
+            var isDryRun = parsed.GetValue(consent.DryRun);
+            if (isDryRun || (kept is not null && !parsed.GetValue(consent.Yes)))
+            {
+                var what = await TellAsync(settings, to, kept, cancellation);
+                if (!await consent.AskAsync(parsed, "back", what, cancellation)) return 0;
+            }
+
+            return await RunAsync(settings, to, kept, cancellation);
+        });
         return command;
+    }
+
+    /// <summary>What a backup does, and which others go then.</summary>
+    private static async Task<string> TellAsync(
+        RegistrySettings settings, string place, KeptBackups? keep, CancellationToken cancellation)
+    {
+        IReadOnlyList<string> going = [];
+        try
+        {
+            await using var opened = await OpenAsync(place, settings, mayCreate: false, cancellation);
+            if (keep is not null)
+                going = await new BackupRetention(opened, TimeProvider.System).FindGoingAsync(keep, cancellation);
+        }
+        catch (NoBackupsException)
+        {
+            // The first one makes the place.
+        }
+
+        return $"up the registry to {BackupPlace.NameOf(place)}"
+            + (going.Count > 0 ? $". After that, {string.Join(", ", going)} there will be gone for good." : ".");
     }
 
     /// <summary>Where backups lie, if the command line does not say.</summary>

@@ -112,9 +112,9 @@ internal static class ImportCommand
         var progress = new ImportProgress();
         using var images = call.Api.OpenImages();
         var work = new ImageImport(archive, images.Sink, progress).RunAsync(targets, call.Cancellation);
-        await ShowAsync(work, () => progress.Report);
+        if (!call.IsJson) await ShowAsync(work, () => progress.Report);
         await work;
-        Print(progress.Report);
+        NetworkImport.Print(call, progress);
     }
 
     private static async Task DoAsync(ApiCall call, JsonObject wanted)

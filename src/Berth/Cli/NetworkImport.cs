@@ -79,7 +79,7 @@ internal sealed class NetworkImport(ApiCall call, SourceOptions options)
             end = $"{ApiConnection.Explain(e)}: run it again to go on; what it brought stays";
         }
 
-        Print(progress);
+        Print(call, progress);
         if (end is not null) throw new ApiRefusalException(end);
         if (copy.Failed > 0)
         {
@@ -88,7 +88,8 @@ internal sealed class NetworkImport(ApiCall call, SourceOptions options)
         }
     }
 
-    private void Print(ImportProgress progress)
+    /// <summary>Prints what was brought, and what was not.</summary>
+    public static void Print(ApiCall call, ImportProgress progress)
     {
         var (report, notes) = (progress.Report, progress.TakeNotes());
         if (call.IsJson)

@@ -22,11 +22,25 @@ internal static class PinsCommand
                 ("POSTED", ApiCall.Time("postedAt")), ("BY", ApiCall.Field("postedBy")),
                 ("UNTIL", ApiCall.Time("expiresAt", "for ever")))),
         CreateFromKubernetes(),
-        ApiCommand.Create(
+        CreateRemove());
+
+    private static Command CreateRemove()
+    {
+        var consent = new Consent();
+        return ApiCommand.Create(
             "remove", "Remove a list of images in use.",
-            call => call.DoAsync(
-                "DELETE", $"pins/{call.PathOf(List)}", null, _ => $"The list {call.Parsed.GetValue(List)} is gone."),
-            List));
+            async call =>
+            {
+                var path = $"pins/{call.PathOf(List)}";
+                var list = await call.Api.AskAsync("GET", path, null, call.Cancellation);
+                var what = $"the list {call.Parsed.GetValue(List)} with "
+                    + $"{VerifyCommand.Count(list.GetProperty("count").GetInt64(), "image")}. Rules may remove what is "
+                    + "in no other list then, although something may run it.";
+                if (await consent.AskAsync(call.Parsed, "remove", what, call.Cancellation))
+                    await call.DoAsync("DELETE", path, null, _ => $"The list {call.Parsed.GetValue(List)} is gone.");
+            },
+            List, consent.DryRun, consent.Yes);
+    }
 
     private static Command CreateFromKubernetes()
     {

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
+using Berth.Distribution;
 using Berth.Import;
 using Berth.Oci;
 using Berth.Settings;
@@ -249,17 +250,25 @@ internal sealed class RemoteImages : IDisposable
             read(blob.SizeBytes);
         }
 
-        public override async Task PutManifestAsync(
+        public override async Task<string?> PutManifestAsync(
             RepositoryName repository, Digest digest, Manifest manifest, byte[] body, Tag? tag,
             CancellationToken cancellation)
         {
-            using var answer = await images.SendAsync(
-                HttpMethod.Put, $"{repository}/manifests/{tag?.Text ?? digest.Text}",
-                () => new ByteArrayContent(body)
-                {
-                    Headers = { ContentType = new MediaTypeHeaderValue(manifest.MediaType) },
-                },
-                cancellation);
+            try
+            {
+                using var answer = await images.SendAsync(
+                    HttpMethod.Put, $"{repository}/manifests/{tag?.Text ?? digest.Text}",
+                    () => new ByteArrayContent(body)
+                    {
+                        Headers = { ContentType = new MediaTypeHeaderValue(manifest.MediaType) },
+                    },
+                    cancellation);
+                return null;
+            }
+            catch (ApiRefusalException e) when (tag is not null && RegistryError.IsTagImmutable(e.Message))
+            {
+                return e.Message;
+            }
         }
     }
 

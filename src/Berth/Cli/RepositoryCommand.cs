@@ -43,9 +43,10 @@ internal static class RepositoryCommand
                 var path = $"repositories/{repository}";
                 await call.Api.AskAsync("GET", path, null, call.Cancellation);
                 var tags = 0L;
-                await foreach (var _ in call.Api.EachAsync(
+                await foreach (var tag in call.Api.EachAsync(
                     $"tags?n=1000&repository={Uri.EscapeDataString(repository)}", call.Cancellation))
                 {
+                    TagCommand.RefuseImmutable(tag);
                     tags++;
                 }
 

@@ -91,6 +91,9 @@ internal static class RetentionCommand
         if (repository is not null) return [repository];
         var path = "repositories?n=1000" + (space is null ? "" : $"&namespace={Uri.EscapeDataString(space)}");
         var found = await call.Api.ListAsync(path, call.Cancellation);
+
+        // The list of repositories hides whether there is such a namespace; this refuses one that there is not.
+        if (found.Count == 0 && space is not null) await EstimateAsync(call, repository: null, space);
         return found.ConvertAll(one => one.GetProperty("name").GetString()!);
     }
 
@@ -108,6 +111,13 @@ internal static class RetentionCommand
             return Task.CompletedTask;
         }
 
+        Print(plan);
+        return Task.CompletedTask;
+    }
+
+    /// <summary>What becomes of tags and manifests, and why.</summary>
+    public static void Print(List<(string Repository, JsonElement Entry)> plan)
+    {
         Table.Print(
             ["IMAGE", "", "WHY"],
             [.. plan.Select(one => new[]
@@ -118,7 +128,6 @@ internal static class RetentionCommand
                 one.Entry.GetProperty("goes").GetBoolean() ? "goes" : "stays",
                 one.Entry.GetProperty("reason").GetString()!,
             })]);
-        return Task.CompletedTask;
     }
 
     /// <summary>What a run would do, and the space that frees.</summary>

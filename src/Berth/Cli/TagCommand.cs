@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Berth.Distribution;
 
 namespace Berth.Cli;
 
@@ -37,8 +38,9 @@ internal static class TagCommand
                     moved => $"{call.Parsed.GetValue(image)} points to {moved.GetProperty("digest").GetString()} now."),
                 image, target),
             CreateExpire(image),
-            CreatePin("pin", "Let no rule and no expiry remove a tag.", isPinned: true, image),
-            CreatePin("unpin", "Let rules remove a tag again.", isPinned: false, image),
+            ApiCommand.Create(
+                "pin", "Let no rule and no expiry remove a tag.", call => PinAsync(call, image, isPinned: true), image),
+            CreateUnpin(image),
             CreateDelete(image));
     }
 
@@ -54,13 +56,25 @@ internal static class TagCommand
             image, when);
     }
 
-    private static Command CreatePin(string name, string description, bool isPinned, Argument<string> image) =>
-        ApiCommand.Create(
-            name, description,
-            call => call.DoAsync(
-                "PATCH", TagOf(call, image).TagPath, new JsonObject { ["isPinned"] = isPinned },
-                _ => $"{call.Parsed.GetValue(image)} is {(isPinned ? "pinned" : "not pinned any more")}."),
-            image);
+    private static Command CreateUnpin(Argument<string> image)
+    {
+        var consent = new Consent();
+        return ApiCommand.Create(
+            "unpin", "Let rules and its expiry remove a tag again.",
+            async call =>
+            {
+                var tag = await call.Api.AskAsync("GET", TagOf(call, image).TagPath, null, call.Cancellation);
+                var expiry = ApiCall.Time("expiresAt")(tag) is { Length: > 0 } end ? $" It expires {end}." : "";
+                var what = $"rules and expiry remove {call.Parsed.GetValue(image)} again.{expiry}";
+                if (await consent.AskAsync(call.Parsed, "let", what, call.Cancellation))
+                    await PinAsync(call, image, isPinned: false);
+            },
+            image, consent.DryRun, consent.Yes);
+    }
+
+    private static Task PinAsync(ApiCall call, Argument<string> image, bool isPinned) => call.DoAsync(
+        "PATCH", TagOf(call, image).TagPath, new JsonObject { ["isPinned"] = isPinned },
+        _ => $"{call.Parsed.GetValue(image)} is {(isPinned ? "pinned" : "not pinned any more")}.");
 
     private static Command CreateDelete(Argument<string> image)
     {
@@ -72,6 +86,7 @@ internal static class TagCommand
             {
                 var tag = TagOf(call, image);
                 var row = await call.Api.AskAsync("GET", tag.TagPath, null, call.Cancellation);
+                RefuseImmutable(row);
                 var digest = row.GetProperty("digest").GetString();
                 var what = $"the tag {call.Parsed.GetValue(image)}, which points to {digest}";
                 if (call.Parsed.GetValue(dryRun))
@@ -89,6 +104,18 @@ internal static class TagCommand
                         + $"to have its space sooner, delete {tag.Repository}@{digest} with a registry client.");
             },
             image, dryRun, yes);
+    }
+
+    /// <summary>Refuses to delete a tag as the server would, before anybody is asked: a dry run tells what a run does.
+    /// </summary>
+    /// <exception cref="ApiRefusalException">A rule makes it immutable.</exception>
+    public static void RefuseImmutable(JsonElement tag)
+    {
+        if (tag.TryGetProperty("immutableBy", out var rule))
+        {
+            throw new ApiRefusalException(
+                RegistryError.TagImmutable($"{tag.GetProperty("name").GetString()}: {rule.GetString()}").Message);
+        }
     }
 
     /// <summary>As much of a digest as people compare; all of it is in the JSON.</summary>

@@ -23,55 +23,118 @@ internal static class TagRuleCommand
                     ("ID", ApiCall.Field("id")), ("REPOSITORIES", ApiCall.Field("names")), ("TAGS", TagsOf),
                     ("RULE", Words)),
                 space),
-            ApiCommand.Create(
-                "remove", "Remove a rule.",
-                call => call.DoAsync(
-                    "DELETE", $"tag-rules/{call.Parsed.GetValue(Id)}", null,
-                    _ => $"Rule {call.Parsed.GetValue(Id)} is gone."),
-                Id));
+            CreateChange(),
+            CreateRemove());
     }
 
     private static Command CreateAdd()
     {
         var names = ApiCommand.Argument("REPOSITORIES", "A pattern: acme/app, acme/*, or acme/** for all below.");
-        var tags = ApiCommand.Text(
-            "--tags", "The tags that it is about: patterns with commas between, such as pr-*, or regular "
-            + "expressions as /^v[0-9]+$/. Without it, all.");
-        var except = ApiCommand.Text("--except", "Tags that it is not about: patterns with commas between.");
-        var immutable = ApiCommand.Switch("--immutable", "These tags never move, and are never deleted.");
-        var always = ApiCommand.Switch("--keep-always", "All of them stay, whatever other rules say.");
-        var pushed = ApiCommand.Number("--keep-last", "How many images stay: those that were pushed or tagged last.");
-        var pulled = ApiCommand.Number("--keep-last-pulled", "How many images stay: those that were pulled last.");
-        var keepFor = ApiCommand.Text(
-            "--keep-for", "How long an image stays after it was last pushed, tagged or pulled: 30d.");
-        var versions = ApiCommand.Text("--keep-versions", "Versions that stay, as npm writes ranges: '>=1.2 <2'.");
-        var group = ApiCommand.Text(
-            "--group-by", "A regular expression: --keep-last counts for each text that its group matches.");
-        var untagged = ApiCommand.Text(
-            "--untagged-after", "How long a manifest stays that no tag or index holds: 14d.");
+        var options = new TagRuleOptions();
+        var dryRun = DryRun();
         return ApiCommand.Create(
             "add", "Add a rule. Tags that no rule is about stay.",
-            call => call.DoAsync(
-                "POST", "tag-rules",
-                new JsonObject
-                {
-                    ["names"] = call.Parsed.GetValue(names),
-                    ["tags"] = ApiCall.ArrayOf(call.Parsed.GetValue(tags)),
-                    ["except"] = ApiCall.ArrayOf(call.Parsed.GetValue(except)),
-                    ["isImmutable"] = call.Parsed.GetValue(immutable),
-                    ["keepsAlways"] = call.Parsed.GetValue(always),
-                    ["keepLastPushed"] = call.Parsed.GetValue(pushed),
-                    ["keepLastPulled"] = call.Parsed.GetValue(pulled),
-                    ["keepForSeconds"] = SecondsOf(call.Parsed.GetValue(keepFor)),
-                    ["keepVersions"] = call.Parsed.GetValue(versions),
-                    ["groupBy"] = call.Parsed.GetValue(group),
-                    ["untaggedSeconds"] = SecondsOf(call.Parsed.GetValue(untagged)),
-                },
-                made => $"Rule {made.GetProperty("id")}: {Words(made)}, in {ApiCall.Field("names")(made)}."),
-            names, tags, except, immutable, always, pushed, pulled, keepFor, versions, group, untagged);
+            async call =>
+            {
+                var rule = options.Read(call.Parsed, call.Parsed.GetValue(names)!);
+                if (call.Parsed.GetValue(dryRun)) await PlanAsync(call, "tag-rules/plan", rule);
+                else await call.DoAsync("POST", "tag-rules", rule, Say);
+            },
+            [names, .. options.All, dryRun]);
     }
 
-    private static double? SecondsOf(string? text) => text is null ? null : ApiCall.DurationOf(text).TotalSeconds;
+    private static Command CreateChange()
+    {
+        var names = ApiCommand.Text("--repositories", "The pattern of repositories that it is about from now on.");
+        var options = new TagRuleOptions();
+        var without = ApiCommand.Text(
+            "--without", "What the rule does not say any more: names of options with commas between, as in "
+            + "keep-for,except.");
+        var dryRun = DryRun();
+        return ApiCommand.Create(
+            "change", "Change a rule. What no option names stays as it is.",
+            async call =>
+            {
+                var path = $"tag-rules/{call.Parsed.GetValue(Id)}";
+                var before = await call.Api.AskAsync("GET", path, null, call.Cancellation);
+                var rule = options.Read(
+                    call.Parsed, call.Parsed.GetValue(names) ?? before.GetProperty("names").GetString()!, before,
+                    call.Parsed.GetValue(without));
+                if (call.Parsed.GetValue(dryRun))
+                    await PlanAsync(call, $"tag-rules/plan?replaces={call.Parsed.GetValue(Id)}", rule);
+                else await call.DoAsync("PUT", path, rule, Say);
+            },
+            [Id, names, .. options.All, without, dryRun]);
+    }
+
+    private static Option<bool> DryRun() =>
+        ApiCommand.Switch("--dry-run", "Only tell what would go with it, and why; save nothing.");
+
+    private static Command CreateRemove()
+    {
+        var consent = new Consent();
+        return ApiCommand.Create(
+            "remove", "Remove a rule.",
+            async call =>
+            {
+                var path = $"tag-rules/{call.Parsed.GetValue(Id)}";
+                var rule = await call.Api.AskAsync("GET", path, null, call.Cancellation);
+                var then = rule.GetProperty("isImmutable").GetBoolean()
+                    ? "Its tags can be moved and deleted then."
+                    : "Tags that only it keeps go if another rule is about them.";
+                var what = $"rule {call.Parsed.GetValue(Id)} ({Words(rule)}; {TagsOf(rule)} in "
+                    + $"{ApiCall.Field("names")(rule)}). {then}";
+                if (!await consent.AskAsync(call.Parsed, "remove", what, call.Cancellation)) return;
+                await call.DoAsync("DELETE", path, null, _ => $"Rule {call.Parsed.GetValue(Id)} is gone.");
+            },
+            Id, consent.DryRun, consent.Yes);
+    }
+
+    /// <summary>Tells what would go if a rule counted.</summary>
+    private static async Task PlanAsync(ApiCall call, string path, JsonObject rule)
+    {
+        var plan = await call.Api.AskAsync("POST", path, rule, call.Cancellation);
+        if (call.IsJson)
+        {
+            Console.WriteLine(plan.GetRawText());
+            return;
+        }
+
+        List<JsonElement> going = [.. plan.GetProperty("going").EnumerateArray()];
+        if (going.Count > 0)
+        {
+            RetentionCommand.Print(
+                going.ConvertAll(entry => (entry.GetProperty("repository").GetString()!, entry)));
+        }
+
+        if (plan.TryGetProperty("more", out var more)) Console.WriteLine($"… and {more.GetInt64():N0} more");
+        Console.WriteLine(
+            $"With this rule, {VerifyCommand.Count(plan.GetProperty("tags").GetInt64(), "tag")} and "
+            + $"{VerifyCommand.Count(plan.GetProperty("manifests").GetInt64(), "manifest")} without tags would go."
+            + $"{Matches(plan, IsAboutTags(rule))} Nothing was changed.");
+    }
+
+    private static string Say(JsonElement rule) =>
+        $"Rule {rule.GetProperty("id")}: {Words(rule)}, in {ApiCall.Field("names")(rule)}."
+        + Matches(rule, IsAboutTags(JsonNode.Parse(rule.GetRawText())!.AsObject()));
+
+    /// <summary>What a rule is about now. A pattern that is mistyped matches nothing.</summary>
+    private static string Matches(JsonElement found, bool isAboutTags)
+    {
+        var (repositories, tags) = (
+            found.GetProperty("matchedRepositories").GetInt64(), found.GetProperty("matchedTags").GetInt64());
+        if (repositories == 0) return " It matches no repository yet: if it should, check the pattern.";
+        var text = $" It matches {(repositories == 1 ? "1 repository" : $"{repositories:N0} repositories")}";
+        if (!isAboutTags) return $"{text} now.";
+        return tags == 0
+            ? $"{text}, but no tag there yet: if it should, check the patterns of tags."
+            : $"{text} and {VerifyCommand.Count(tags, "tag")} now.";
+    }
+
+    /// <summary>Not if it only says when manifests without tags go.</summary>
+    private static bool IsAboutTags(JsonObject rule) => rule["untaggedSeconds"] is null
+        || rule.Any(field => field.Key.StartsWith("keep", StringComparison.Ordinal)
+            && field.Value is { } value && value.GetValueKind() is not (JsonValueKind.False or JsonValueKind.Null));
 
     private static string TagsOf(JsonElement rule)
     {

@@ -9,6 +9,8 @@ namespace Berth.Cli;
 /// <summary><c>berth trash</c>: what was deleted, and can be brought back for a while.</summary>
 internal static class TrashCommand
 {
+    private const int NamedTags = 20;
+
     public static Command Create()
     {
         var repository = ApiCommand.Text("--repository", "Only that of a repository.");
@@ -32,7 +34,9 @@ internal static class TrashCommand
     private static Command CreateRestore(Argument<long> id)
     {
         var move = ApiCommand.Switch("--move-tags", "Move back tags that point elsewhere by now.");
-        var keep = ApiCommand.Switch("--keep-tags", "Leave such tags where they are, and bring back the rest.");
+        var keep = ApiCommand.Switch(
+            "--keep-tags",
+            "Leave such tags where they are, and in the trash, and bring back the rest.");
         return ApiCommand.Create(
             "restore", "Bring back what is in the trash, with its tags.",
             call =>
@@ -44,9 +48,22 @@ internal static class TrashCommand
                     "POST", $"trash/{call.Parsed.GetValue(id)}/restore", new JsonObject { ["moveTags"] = moves },
                     done => $"Brought back {VerifyCommand.Count(done.GetProperty("manifests").GetInt32(), "manifest")} "
                         + $"and {VerifyCommand.Count(done.GetProperty("tags").GetArrayLength(), "tag")} of "
-                        + $"{done.GetProperty("repository").GetString()}.");
+                        + $"{done.GetProperty("repository").GetString()}."
+                        + Left(done, "taken", "since it points elsewhere by now", "since they point elsewhere by now")
+                        + Left(done, "lost", "since its manifest is gone for good",
+                            "since their manifests are gone for good"));
             },
             id, move, keep);
+    }
+
+    /// <summary>What stayed in the trash.</summary>
+    private static string Left(JsonElement done, string field, string whyOne, string whyMany)
+    {
+        var tags = done.GetProperty(field).EnumerateArray().Select(tag => tag.GetString()).ToList();
+        if (tags.Count == 0) return "";
+        var more = tags.Count - NamedTags;
+        return $"\nStays in the trash, {(tags.Count == 1 ? whyOne : whyMany)}: "
+            + string.Join(", ", tags.Take(NamedTags)) + (more > 0 ? $" and {more:N0} more." : ".");
     }
 
     private static Command CreateDelete(Argument<long> id)

@@ -29,29 +29,58 @@ internal static class UsageCommand
 
     private static Command CreateFree()
     {
-        var image = ApiCommand.Argument("IMAGE", "REPOSITORY:TAG, REPOSITORY@DIGEST, or a repository.");
-        var tags = ApiCommand.Text("--tags", "The tags of the repository that match a pattern: 'pr-*', '/^v0\\./'.");
+        var image = ApiCommand.Argument(
+            "IMAGE", "REPOSITORY:TAG, REPOSITORY@DIGEST, a repository, a namespace, or a pattern: acme/*, acme/**.");
+        var tags = ApiCommand.Text("--tags", "The tags that match a pattern: 'pr-*', '/^v0\\./'.");
         return ApiCommand.Create(
-            "free", "Tell what would be free without a tag, an image, some tags or a repository, and who shares it.",
+            "free", "Tell what would be free without a tag, an image, some tags or repositories, and who shares it.",
             async call =>
             {
-                var named = ImageArgument.Parse(call.Parsed.GetValue(image)!);
-                var pattern = call.Parsed.GetValue(tags);
-                if (named.Reference is not null && pattern is not null)
-                    throw new InvalidDataException("--tags is for a repository: name no tag or digest");
-                var (field, value) = named.Reference switch
-                {
-                    { Tag: { } tag } => ("tag", tag.Text),
-                    { Digest: { } digest } => ("digest", digest.Text),
-                    _ => ("tags", pattern),
-                };
-                var path = $"usage/reclaimable?repository={Uri.EscapeDataString(named.Repository.Text)}"
-                    + (value is null ? "" : $"&{field}={Uri.EscapeDataString(value)}");
+                var path = await PathOfFreeAsync(call, call.Parsed.GetValue(image)!, call.Parsed.GetValue(tags));
                 var found = await call.Api.AskAsync("GET", path, null, call.Cancellation);
                 if (call.IsJson) Console.WriteLine(found.GetRawText());
                 else PrintFree(found);
             },
             image, tags);
+    }
+
+    /// <summary>What asks for an image, a repository, a pattern of them, or a namespace: in this order.</summary>
+    private static async Task<string> PathOfFreeAsync(ApiCall call, string image, string? tags)
+    {
+        if (image.Contains('*', StringComparison.Ordinal)) return Matching(image);
+        var named = ImageArgument.Parse(image);
+        if (named.Reference is not null && tags is not null)
+            throw new InvalidDataException("--tags is for a repository: name no tag or digest");
+        if (named.Reference is null && !image.Contains('/', StringComparison.Ordinal)
+            && !await IsRepositoryAsync(call, named.Repository.Text))
+        {
+            return Matching(NamePattern.ForNamespace(image).Text);
+        }
+
+        var (field, value) = named.Reference switch
+        {
+            { Tag: { } tag } => ("tag", tag.Text),
+            { Digest: { } digest } => ("digest", digest.Text),
+            _ => ("tags", tags),
+        };
+        return $"usage/reclaimable?repository={Uri.EscapeDataString(named.Repository.Text)}"
+            + (value is null ? "" : $"&{field}={Uri.EscapeDataString(value)}");
+
+        string Matching(string names) => $"usage/reclaimable/matching?names={Uri.EscapeDataString(names)}"
+            + (tags is null ? "" : $"&tags={Uri.EscapeDataString(tags)}");
+    }
+
+    private static async Task<bool> IsRepositoryAsync(ApiCall call, string name)
+    {
+        try
+        {
+            await call.Api.AskAsync("GET", $"repositories/{name}", null, call.Cancellation);
+            return true;
+        }
+        catch (ApiRefusalException)
+        {
+            return false;
+        }
     }
 
     private static void Print(JsonElement usage)

@@ -13,6 +13,8 @@ namespace Berth.Distribution;
 /// </summary>
 internal sealed record RegistryError(int Status, string Code, string Message, string? Detail = null)
 {
+    private const string ImmutableTag = "the tag is immutable";
+
     private static readonly JsonWriterOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>If one error applies to several things, it is listed once for each.</summary>
@@ -108,7 +110,10 @@ internal sealed record RegistryError(int Status, string Code, string Message, st
         new(405, "UNSUPPORTED", "deletion is switched off (storage.delete.enabled)");
 
     public static RegistryError TagImmutable(string rule) =>
-        new(403, "DENIED", $"the tag is immutable: {rule} keeps it where it is");
+        new(403, "DENIED", $"{ImmutableTag}: {rule} keeps it where it is");
+
+    /// <summary>Whether a message of a server is that one: all that is denied has the same code.</summary>
+    public static bool IsTagImmutable(string message) => message.StartsWith(ImmutableTag, StringComparison.Ordinal);
 
     public static RegistryError BlobNeeded(Digest digest, string image) => new(405, "DENIED",
         $"the image {image} in this repository needs the blob: delete the image first (storage.delete.neededblobs)",

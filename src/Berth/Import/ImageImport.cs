@@ -17,7 +17,8 @@ internal sealed class ImageImport(ImageArchive archive, ImageSink sink, ImportPr
     private readonly HashSet<(RepositoryName, Digest)> taken = [];
 
     /// <exception cref="InvalidDataException">
-    /// An image can't be brought. Those before it are there; of it and those after it no tag was moved.
+    /// An image can't be brought. Those before it are there; of it and those after it no tag was moved. A tag that a
+    /// rule keeps elsewhere is no reason: it is noted, and its image is there by its digest.
     /// </exception>
     public async Task RunAsync(IReadOnlyList<ImageTarget> targets, CancellationToken cancellation)
     {
@@ -27,7 +28,6 @@ internal sealed class ImageImport(ImageArchive archive, ImageSink sink, ImportPr
         foreach (var target in targets)
         {
             await TakeAsync(target.Repository, target.Image.Digest, target.Tag, depth: 0, cancellation);
-            if (target.Tag is not null) progress.AddTags(1);
         }
 
         foreach (var _ in targets.Select(target => target.Repository).Distinct()) progress.AddRepository();
@@ -66,7 +66,16 @@ internal sealed class ImageImport(ImageArchive archive, ImageSink sink, ImportPr
         await Parallel.ForEachAsync(
             blobs, new ParallelOptions { MaxDegreeOfParallelism = ParallelBlobs, CancellationToken = cancellation },
             (blob, stop) => TakeBlobAsync(repository, blob, stop));
-        await sink.PutManifestAsync(repository, digest, manifest, body, tag, cancellation);
+        if (await sink.PutManifestAsync(repository, digest, manifest, body, tag, cancellation) is { } reason)
+        {
+            progress.Note(NoteKinds.KeptTag, $"{repository}:{tag}", reason);
+            if (isNew) await sink.PutManifestAsync(repository, digest, manifest, body, tag: null, cancellation);
+        }
+        else if (tag is not null)
+        {
+            progress.AddTags(1);
+        }
+
         if (!isNew) return;
         progress.Find(1, 0);
         progress.AddManifest(body.Length);

@@ -31,8 +31,11 @@ internal abstract class ImageSink
     /// <param name="body">Its bytes.</param>
     /// <param name="tag">The tag that is moved to it; null for none.</param>
     /// <param name="cancellation">Cancels.</param>
+    /// <returns>
+    /// Why the tag stays elsewhere, if a rule keeps it there: then nothing was taken. Null if all of it was.
+    /// </returns>
     /// <exception cref="InvalidDataException">It was refused.</exception>
-    public abstract Task PutManifestAsync(
+    public abstract Task<string?> PutManifestAsync(
         RepositoryName repository, Digest digest, Manifest manifest, byte[] body, Tag? tag,
         CancellationToken cancellation);
 }
@@ -79,16 +82,15 @@ internal sealed class OwnImageSink(ImportParts parts, string actor) : ImageSink
         }
     }
 
-    public override async Task PutManifestAsync(
+    public override async Task<string?> PutManifestAsync(
         RepositoryName repository, Digest digest, Manifest manifest, byte[] body, Tag? tag,
         CancellationToken cancellation)
     {
         var push = new ManifestPush(
             repository, digest, body, manifest.MediaType, tag is { } one ? [one] : [], null, new Actor(actor));
         var result = await parts.Writer.WriteAsync(push, cancellation);
-        if (result.Refusal == ManifestRefusal.None) return;
-        if (result.Refusal == ManifestRefusal.Immutable)
-            throw new InvalidDataException($"the rule {result.Reason} keeps {repository}:{tag} where it is");
+        if (result.Refusal == ManifestRefusal.None) return null;
+        if (result.Refusal == ManifestRefusal.Immutable) return $"it is elsewhere here, where {result.Reason} keeps it";
         throw new InvalidDataException(result.Refusal == ManifestRefusal.ReferencesUnknown
             ? $"{digest} needs {string.Join(", ", result.Missing)}, which is missing"
             : $"{digest} was refused: {result.Reason}");

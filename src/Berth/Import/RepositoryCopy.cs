@@ -87,8 +87,10 @@ internal sealed class RepositoryCopy(
         var here = await copy.Sink.FindManifestAsync(repository.To, digest, cancellation)
             ?? throw new InvalidDataException($"somebody has removed {digest} here meanwhile");
         var manifest = Manifest.Parse(here.Body, here.MediaType, MaxReferences);
-        await copy.Sink.PutManifestAsync(repository.To, digest, manifest, here.Body, tag, cancellation);
-        copy.Progress.AddTags(1);
+        var kept = await copy.Sink.PutManifestAsync(
+            repository.To, digest, manifest, here.Body, tag, cancellation);
+        if (kept is null) copy.Progress.AddTags(1);
+        else copy.Progress.Note(NoteKinds.KeptTag, $"{repository.To}:{tag}", kept);
     }
 
     /// <summary>Takes a manifest and all below it, and lists them.</summary>

@@ -69,7 +69,7 @@ internal sealed class TagIntake(RepositoryChanges changes, TagTable tags, TagRul
             }
             else if (place is not null && TagRules.FindImmutable(known, tag.Tag.Text) is { } rule)
             {
-                result.Kept.Add((tag, $"it is {place.Digest} here, where the rule {rule.Name} keeps it"));
+                result.Kept.Add((tag, $"it is {place.Digest} here, where {rule.Name} keeps it"));
             }
             else if (!overwrites && ReasonToKeep(place, tag) is { } reason)
             {

@@ -25,6 +25,16 @@ internal static class NamespaceTable
         await HasRepositoriesAsync(session, space)
         || await session.NumberAsync("SELECT 1 FROM access_grant WHERE namespace = $1 LIMIT 1", space) is not null;
 
+    /// <summary>Whether there is anything of that name: an owner, repositories, grants, or rules.</summary>
+    public static async ValueTask<bool> ExistsAsync(Session session, string space) =>
+        await IsUsedAsync(session, space)
+        || await session.NumberAsync(
+            """
+            SELECT 1 WHERE EXISTS (SELECT 1 FROM account WHERE name = $1)
+                OR EXISTS (SELECT 1 FROM tag_rule WHERE namespace = $1)
+            """,
+            space) is not null;
+
     public static ValueTask<RepositoryRow?> FindAsync(Session session, string name) =>
         session.FirstAsync($"SELECT {Columns} WHERE name = $1 AND deleted_at IS NULL", Read, name);
 

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Berth.Oci;
 
 namespace Berth.Metadata;
@@ -8,6 +9,8 @@ internal sealed class RepositoryTable(Database database, TimeProvider clock)
     /// <summary>Walks a dedicated index that contains only listed repositories.</summary>
     public const string ListStatement =
         "SELECT name FROM repository WHERE name > $1 AND listed = 1 ORDER BY name LIMIT $2 OFFSET $3";
+
+    private const int NamesPerPage = 1000;
 
     private readonly BoundedCache<long> ids = new(maxCost: 100_000);
 
@@ -73,6 +76,25 @@ internal sealed class RepositoryTable(Database database, TimeProvider clock)
             ORDER BY name LIMIT $4
             """,
             row => row.GetString(0), last, start, end, count);
+
+    /// <summary>The repositories that hold a manifest and that a pattern matches, in order.</summary>
+    public async IAsyncEnumerable<RepositoryName> MatchingAsync(
+        NamePattern pattern, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        var (start, end) = pattern.Range;
+        for (var last = ""; ;)
+        {
+            var names = await database.ReadAsync(
+                session => ListBetweenAsync(session, last, start, end, NamesPerPage), cancellation);
+            foreach (var name in names)
+            {
+                if (pattern.Matches(name)) yield return RepositoryName.Parse(name);
+            }
+
+            if (names.Count < NamesPerPage) yield break;
+            last = names[^1];
+        }
+    }
 
     public static async ValueTask<bool> IsPublicAsync(Session session, string name) =>
         await session.NumberAsync("SELECT is_public FROM repository WHERE name = $1", name) == 1;

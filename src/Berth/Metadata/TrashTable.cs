@@ -188,17 +188,23 @@ internal static class TrashTable
             "UPDATE repository SET deleted_at = $2, is_public = 0 WHERE id = $1", repositoryId, now);
     }
 
-    /// <summary>Makes a tag that came back as pinned as it was, and lets it expire if that is still to come.</summary>
-    public static async ValueTask ReturnTagAsync(
-        Session session, long id, long repositoryId, string tag, long now) => await session.RunAsync(
-        """
-        UPDATE tag SET
-            is_pinned = coalesce((SELECT t.is_pinned FROM trash_tag t WHERE t.trash_id = $1 AND t.name = $3), 0),
-            expires_at = (SELECT t.expires_at FROM trash_tag t
-                WHERE t.trash_id = $1 AND t.name = $3 AND t.expires_at > $4)
-        WHERE repository_id = $2 AND name = $3
-        """,
-        id, repositoryId, tag, now);
+    /// <summary>
+    /// Takes a tag that came back out of its entry. Makes it as pinned as it was, and lets it expire if that is still
+    /// to come.
+    /// </summary>
+    public static async ValueTask ReturnTagAsync(Session session, long id, long repositoryId, string tag, long now)
+    {
+        await session.RunAsync(
+            """
+            UPDATE tag SET
+                is_pinned = coalesce((SELECT t.is_pinned FROM trash_tag t WHERE t.trash_id = $1 AND t.name = $3), 0),
+                expires_at = (SELECT t.expires_at FROM trash_tag t
+                    WHERE t.trash_id = $1 AND t.name = $3 AND t.expires_at > $4)
+            WHERE repository_id = $2 AND name = $3
+            """,
+            id, repositoryId, tag, now);
+        await session.RunAsync("DELETE FROM trash_tag WHERE trash_id = $1 AND name = $2", id, tag);
+    }
 
     /// <summary>The tags of an entry, with where they pointed.</summary>
     public static ValueTask<List<(string Name, string Digest)>> TagsAsync(Session session, long id, int count) =>

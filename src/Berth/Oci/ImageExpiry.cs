@@ -16,10 +16,14 @@ internal static class ImageExpiry
     private static ReadOnlySpan<byte> Mark => "expires-after"u8;
 
     /// <summary>By the annotations of a manifest; null if it says nothing.</summary>
-    public static TimeSpan? OfManifest(ReadOnlySpan<byte> body) => Find(body, "annotations", null);
+    /// <param name="body">The manifest.</param>
+    /// <param name="unread">A value that is none; null if there is none such.</param>
+    public static TimeSpan? OfManifest(ReadOnlySpan<byte> body, out string? unread) =>
+        Find(body, "annotations", null, out unread);
 
-    /// <summary>By the labels of an image's config; null if it says nothing.</summary>
-    public static TimeSpan? OfConfig(ReadOnlySpan<byte> config) => Find(config, "config", "Labels");
+    /// <summary>The same by the labels of an image's config.</summary>
+    public static TimeSpan? OfConfig(ReadOnlySpan<byte> config, out string? unread) =>
+        Find(config, "config", "Labels", out unread);
 
     /// <summary>Reads a value; null if it is none.</summary>
     public static TimeSpan? Parse(string text)
@@ -42,15 +46,17 @@ internal static class ImageExpiry
         return seconds > 0 && count > 0 && count * seconds <= MaxSeconds ? TimeSpan.FromSeconds(count * seconds) : null;
     }
 
-    private static TimeSpan? Find(ReadOnlySpan<byte> json, string field, string? inner)
+    private static TimeSpan? Find(ReadOnlySpan<byte> json, string field, string? inner, out string? unread)
     {
+        unread = null;
+
         // Nearly all images: nothing is parsed.
         if (json.IndexOf(Mark) < 0) return null;
         try
         {
             var reader = new Utf8JsonReader(json);
             return Enter(ref reader, field) && (inner is null || Enter(ref reader, inner))
-                ? ReadValue(ref reader) : null;
+                ? ReadValue(ref reader, out unread) : null;
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
@@ -74,16 +80,26 @@ internal static class ImageExpiry
         return false;
     }
 
-    private static TimeSpan? ReadValue(ref Utf8JsonReader reader)
+    private static TimeSpan? ReadValue(ref Utf8JsonReader reader, out string? unread)
     {
         TimeSpan? found = null;
+        unread = null;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             var isOurs = reader.ValueTextEquals("berth.expires-after"u8);
             var isIt = isOurs || (found is null && reader.ValueTextEquals("quay.expires-after"u8));
             reader.Read();
-            if (isIt && reader.TokenType == JsonTokenType.String) found = Parse(reader.GetString()!) ?? found;
-            else reader.Skip();
+            if (isIt && reader.TokenType == JsonTokenType.String)
+            {
+                var text = reader.GetString()!;
+                var read = Parse(text);
+                if (read is null) unread = text;
+                found = read ?? found;
+            }
+            else
+            {
+                reader.Skip();
+            }
         }
 
         return found;

@@ -6,8 +6,11 @@ using Berth.Oci;
 namespace Berth.Registry;
 
 /// <summary>Reads from an image, while it is pushed, when its tags are to go.</summary>
-internal sealed class ImageLabels(IBlobStore store)
+internal sealed partial class ImageLabels(IBlobStore store, ILogger<ImageLabels> log)
 {
+    /// <summary>More of a value is not logged.</summary>
+    private const int LoggedCharacters = 40;
+
     /// <summary>More than any config that people write: larger ones are not read.</summary>
     private const long MaxConfigBytes = 1024 * 1024;
 
@@ -16,7 +19,9 @@ internal sealed class ImageLabels(IBlobStore store)
     public async ValueTask<TimeSpan?> ExpiresAfterAsync(
         Manifest manifest, byte[] body, CancellationToken cancellation)
     {
-        if (ImageExpiry.OfManifest(body) is { } own) return own;
+        var own = ImageExpiry.OfManifest(body, out var unread);
+        if (unread is not null) Warn(body, unread);
+        if (own is not null) return own;
         var config = manifest.References.FirstOrDefault(r => r.Kind == ReferenceKind.Config)?.Target;
         if (config is null || config.SizeBytes > MaxConfigBytes || !MediaTypes.IsImageConfig(config.MediaType))
             return null;
@@ -28,8 +33,10 @@ internal sealed class ImageLabels(IBlobStore store)
             await content.CopyToAsync(pipe.Writer, 0, content.Length, cancellation);
             await pipe.Writer.CompleteAsync();
             var read = await pipe.Reader.ReadAtLeastAsync((int)content.Length, cancellation);
-            return ImageExpiry.OfConfig(
-                read.Buffer.IsSingleSegment ? read.Buffer.FirstSpan : read.Buffer.ToArray());
+            var labelled = ImageExpiry.OfConfig(
+                read.Buffer.IsSingleSegment ? read.Buffer.FirstSpan : read.Buffer.ToArray(), out unread);
+            if (unread is not null) Warn(body, unread);
+            return labelled;
         }
         catch (EndOfStreamException)
         {
@@ -41,4 +48,14 @@ internal sealed class ImageLabels(IBlobStore store)
             await pipe.Reader.CompleteAsync();
         }
     }
+
+    /// <summary>The push is good all the same, and no client shows what a registry says beside that.</summary>
+    private void Warn(byte[] body, string unread) => LogUnread(
+        Digest.Of(DigestAlgorithm.Sha256, body).Text,
+        unread.Length > LoggedCharacters ? unread[..LoggedCharacters] + "…" : unread);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message =
+        "The image {Digest} says that it expires after '{Value}', which is none of 12h, 3d, 2w and the like: "
+        + "it does not expire by that")]
+    private partial void LogUnread(string digest, string value);
 }

@@ -6,18 +6,19 @@ namespace Berth.Registry;
 /// <summary>What a restoration brought back.</summary>
 /// <param name="Manifests">How many manifests.</param>
 /// <param name="Tags">The tags.</param>
-/// <param name="Taken">Tags that point elsewhere by now, and were left there.</param>
-/// <param name="Lost">Tags whose manifests are gone for good.</param>
+/// <param name="Taken">Tags that point elsewhere by now, and were left there: they stay in the trash.</param>
+/// <param name="Lost">Tags whose manifests are gone for good: they stay in the trash too.</param>
 internal sealed record Restored(
     int Manifests, IReadOnlyList<string> Tags, IReadOnlyList<string> Taken, IReadOnlyList<string> Lost)
 {
-    /// <summary>Those taken that a rule keeps where they are.</summary>
-    public IReadOnlyList<string> Frozen { get; init; } = [];
-
-    public IEnumerable<string> Movable => Taken.Except(Frozen, StringComparer.Ordinal);
+    /// <summary>The first of those taken that a rule keeps where it is, and the rule.</summary>
+    public (string Tag, string Rule)? Frozen { get; init; }
 
     /// <summary>What was private would become public: nothing was done.</summary>
     public bool IsExposed { get; init; }
+
+    /// <summary>Not all of it can come back as the caller wants it: nothing was done.</summary>
+    public bool IsRefused { get; init; }
 }
 
 /// <summary>Brings back what <see cref="Removal"/> put into the trash.</summary>
@@ -28,11 +29,14 @@ internal sealed class Restoring(RepositoryChanges changes, TagTable tags, TagRul
 
     /// <summary>
     /// Brings an entry back, all or nothing: if a tag points elsewhere by now, or its manifest is gone, nothing is
-    /// changed, unless the caller says what to do then.
+    /// changed, unless the caller says what to do then. Tags that did not come back stay in the entry.
     /// </summary>
     /// <param name="row">The entry.</param>
     /// <param name="actor">Who does it.</param>
-    /// <param name="movesTags">Whether tags that point elsewhere by now move back; null to change nothing then.</param>
+    /// <param name="movesTags">
+    /// Whether tags that point elsewhere by now move back, all of them or nothing is done; or are left out, as are
+    /// those whose manifests are gone. Null to change nothing then.
+    /// </param>
     /// <param name="cancellation">Cancels, unless the commit has begun.</param>
     /// <returns>Null if the entry is not there any more.</returns>
     public async Task<Restored?> RestoreAsync(
@@ -52,15 +56,21 @@ internal sealed class Restoring(RepositoryChanges changes, TagTable tags, TagRul
                 }
 
                 var found = await CheckAsync(change.Session, row, known);
-                if (found.IsExposed || (movesTags is null && found.Taken.Count + found.Lost.Count > 0)) return found;
+                if (found.IsExposed) return found;
+                var isRefused = movesTags switch
+                {
+                    null => found.Taken.Count + found.Lost.Count > 0,
+                    true => found.Frozen is not null || found.Lost.Count > 0,
+                    false => false,
+                };
+                if (isRefused) return found with { IsRefused = true };
                 await ReturnRepositoryAsync(change, row);
                 var count = 0;
                 while (await TrashTable.ManifestsAsync(change.Session, row.Id, Batch) is { Count: > 0 } digests)
                     count += await BringBackAsync(change, row.RepositoryId, digests);
-                if (movesTags == true)
-                    found = found with { Tags = [.. found.Tags, .. found.Movable], Taken = found.Frozen };
+                if (movesTags == true) found = found with { Tags = [.. found.Tags, .. found.Taken], Taken = [] };
                 count += await ReturnTagsAsync(change, row, [.. found.Tags], actor);
-                await TrashTable.RemoveAsync(change.Session, row);
+                if (found.Taken.Count + found.Lost.Count == 0) await TrashTable.RemoveAsync(change.Session, row);
                 return found with { Manifests = count };
             },
             cancellation);
@@ -113,9 +123,11 @@ internal sealed class Restoring(RepositoryChanges changes, TagTable tags, TagRul
         }
 
         var repository = await NamespaceTable.FindAsync(session, row.Repository);
+        var frozen = taken.Select(tag => (Tag: tag, Rule: TagRules.FindImmutable(rules, tag)))
+            .FirstOrDefault(one => one.Rule is not null);
         return new Restored(0, free, taken, lost)
         {
-            Frozen = taken.FindAll(tag => TagRules.FindImmutable(rules, tag) is not null),
+            Frozen = frozen.Rule is { } rule ? (frozen.Tag, rule.Name) : null,
             IsExposed = repository is { IsPublic: true } && !row.IsPublic,
         };
     }

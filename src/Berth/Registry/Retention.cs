@@ -22,9 +22,13 @@ internal sealed class Retention(
     private static readonly Actor Self = new("retention");
 
     /// <summary>What would go now.</summary>
-    public async Task<RetentionPreview> PlanAsync(RepositoryName repository, CancellationToken cancellation)
+    public async Task<RetentionPreview> PlanAsync(RepositoryName repository, CancellationToken cancellation) =>
+        await PlanAsync(repository, await rules.OfAsync(repository, cancellation), cancellation);
+
+    /// <summary>What would go now by some rules about a repository.</summary>
+    public async Task<RetentionPreview> PlanAsync(
+        RepositoryName repository, IReadOnlyList<TagRule> known, CancellationToken cancellation)
     {
-        var known = await rules.OfAsync(repository, cancellation);
         if (known.Count == 0) return RetentionPreview.Nothing;
         var now = clock.GetUtcNow();
         return await database.ReadAsync(

@@ -16,21 +16,24 @@ internal sealed class TagRule
     private readonly List<TagPattern> except;
     private readonly TagPattern? groupBy;
     private readonly SemVersionRange? versions;
-    private readonly NamePattern names;
 
     private TagRule(
         TagRuleRow row, NamePattern names, List<TagPattern> tags, List<TagPattern> except, TagPattern? groupBy,
         SemVersionRange? versions) =>
-        (Row, this.names, this.tags, this.except, this.groupBy, this.versions) =
+        (Row, Names, this.tags, this.except, this.groupBy, this.versions) =
             (row, names, tags, except, groupBy, versions);
 
     public TagRuleRow Row { get; }
 
     public TagRuleSpec Spec => Row.Spec;
 
-    /// <summary>As messages name it.</summary>
+    /// <summary>The repositories that it is about.</summary>
+    public NamePattern Names { get; }
+
+    /// <summary>As messages name it. One that is only tried has no number.</summary>
     public string Name =>
-        $"rule {Row.Id} ({Row.Names}{(Spec.Tags.Count == 0 ? "" : ": ")}{string.Join(", ", Spec.Tags)})";
+        $"{(Row.Id == 0 ? "the new rule" : $"rule {Row.Id}")} "
+        + $"({Row.Names}{(Spec.Tags.Count == 0 ? "" : ": ")}{string.Join(", ", Spec.Tags)})";
 
     /// <summary>Makes a rule of what was written, or says what is wrong with it.</summary>
     public static TagRule? TryRead(TagRuleRow row, out string fault)
@@ -52,7 +55,7 @@ internal sealed class TagRule
         return fault.Length > 0 ? null : new TagRule(row, names, tags, except, groupBy, versions);
     }
 
-    public bool IsFor(RepositoryName repository) => names.Matches(repository.Text);
+    public bool IsFor(RepositoryName repository) => Names.Matches(repository.Text);
 
     /// <summary>
     /// Whether it is about a tag. What cosign and the referrers' fallback attach to an image goes with the image, and

@@ -74,6 +74,7 @@ internal static partial class WalkedRoutes
         "/api/v1/grants?team={0}/dev", "/api/v1/grants?user={0}-user", "/api/v1/robots?repository={0}/app",
         "/api/v1/trash?namespace={0}", "/api/v1/trash?repository={0}/app", "/api/v1/tag-rules?namespace={0}",
         "/api/v1/quotas?namespace={0}", "/api/v1/usage?namespace={0}", "/api/v1/usage?repository={0}/app",
+        "/api/v1/usage/reclaimable/matching?names={0}/**",
     ];
 
     /// <summary>Mounts into a repository that some may push to.</summary>

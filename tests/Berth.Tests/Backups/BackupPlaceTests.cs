@@ -39,7 +39,7 @@ public sealed class BackupPlaceTests
             input: "", arguments);
         (await RunAsync(set, "backup", place)).Is(0);
         await PushAsync(set, Other);
-        Assert.Contains("Removed", (await RunAsync(set, "backup", place, "--keep", "1")).Is(0).Output);
+        Assert.Contains("Removed", (await RunAsync(set, "backup", place, "--keep", "1", "--yes")).Is(0).Output);
         (await RunAsync(set, "backup", "verify", place)).Is(0);
         Assert.Single((await RunAsync(set, "backup", "list", place)).Is(0).Output.Trim().Split('\n')[1..]);
         var served = await set.ServedAsync();
@@ -64,7 +64,7 @@ public sealed class BackupPlaceTests
         text = text.Replace(Image.Layers[0].Digest, altered, StringComparison.Ordinal);
         await File.WriteAllTextAsync(list, text, Stop);
 
-        var pruned = (await set.RunAsync("backup", set.Place, "--keep", "3")).Is(2);
+        var pruned = (await set.RunAsync("backup", set.Place, "--keep", "3", "--yes")).Is(2);
         Assert.Contains("its list of blobs is damaged: its content has the digest", pruned.Errors);
         foreach (var layer in new[] { Image.Layers[0], Other.Layers[0] })
             Assert.True(File.Exists(StoredFiles.BlobIn(set.Place, layer)));
@@ -77,7 +77,7 @@ public sealed class BackupPlaceTests
         // A line that never ends takes no memory.
         await File.WriteAllBytesAsync(list, [.. Enumerable.Repeat((byte)'a', Encoding.UTF8.GetByteCount(text))], Stop);
         Assert.Contains(
-            "a line without end", (await set.RunAsync("backup", set.Place, "--keep", "4")).Is(2).Errors);
+            "a line without end", (await set.RunAsync("backup", set.Place, "--keep", "4", "--yes")).Is(2).Errors);
         Assert.Contains("DAMAGED", (await set.RunAsync("backup", "verify", set.Place, "--dry-run")).Is(1).Output);
     }
 
@@ -98,7 +98,7 @@ public sealed class BackupPlaceTests
         }
 
         (await Cli.AccountCommand.RunAsync(environment, "", "restore", set.Place, "--yes")).Is(0);
-        foreach (var arguments in new[] { (string[])["--keep", "1"], [] })
+        foreach (var arguments in new[] { (string[])["--keep", "1", "--yes"], [] })
         {
             var refused = (await Cli.AccountCommand.RunAsync(
                 environment, "", ["backup", set.Place, .. arguments])).Is(2);
@@ -215,6 +215,39 @@ public sealed class BackupPlaceTests
         (await set.RunAsync("backup", "verify", set.Place)).Is(0);
         Assert.Equal("removed", await set.QueryAsync(
             session => session.TextAsync("SELECT state FROM backup WHERE name = $1", names[1])));
+    }
+
+    [Fact]
+    public async Task A_backup_that_removes_others_says_which_and_asks_first()
+    {
+        await using var set = await StartAsync(isShared: false);
+        Assert.Contains(
+            $"would back up the registry to {set.Place}.",
+            (await set.RunAsync("backup", set.Place, "--keep", "1", "--dry-run")).Is(0).Output);
+        Assert.False(Directory.Exists(set.Place));
+        await BackUpAsync(set);
+        await BackUpAsync(set);
+        var names = (await FindAsync(set)).ConvertAll(one => one.Name);
+        foreach (var (keep, going) in new[]
+        {
+            (new[] { "--keep", "1" }, names), (["--keep", "2"], [names[1]]), (["--keep", "3"], []),
+            (["--keep-for", "0s"], names), (["--keep-for", "1d"], []),
+        })
+        {
+            var said = (await set.RunAsync(["backup", set.Place, .. keep, "--dry-run"])).Is(0).Output;
+            Assert.Contains(
+                $"to {set.Place}." + (going.Count == 0
+                    ? "" : $" After that, {string.Join(", ", going)} there will be gone for good."),
+                said);
+            if (going.Count == 0) Assert.DoesNotContain("gone", said);
+            var asked = (await set.RunAsync(["backup", set.Place, .. keep])).Is(2).Errors;
+            Assert.Contains("This backs up the registry", asked);
+            Assert.Contains("give --yes", asked);
+        }
+
+        Assert.Equal(names, (await FindAsync(set)).ConvertAll(one => one.Name));
+        Assert.Contains(
+            $"Removed {names[1]}", (await set.RunAsync("backup", set.Place, "--keep", "2", "--yes")).Is(0).Output);
     }
 
     [Fact]

@@ -155,7 +155,7 @@ public sealed class BackupTests
     }
 
     private static async Task<Cli.CommandResult> BackUpAsync(EngineSet set, params string[] options) =>
-        (await set.RunAsync(["backup", set.Place, .. options])).Is(0);
+        (await set.RunAsync(["backup", set.Place, "--yes", .. options])).Is(0);
 
     /// <summary>The names of all backups, which must be whole.</summary>
     private static async Task<List<string>> NamesAsync(EngineSet set)

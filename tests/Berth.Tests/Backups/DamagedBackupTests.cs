@@ -78,7 +78,8 @@ public sealed class DamagedBackupTests : IAsyncLifetime
         Assert.Contains("DAMAGED", (await set.RunAsync("backup", "list", set.Place)).Is(1).Output);
 
         // What an unreadable backup needs is not known: nothing is removed beside it.
-        Assert.Contains("nothing is removed", (await set.RunAsync("backup", set.Place, "--keep", "1")).Is(2).Errors);
+        Assert.Contains(
+            "nothing is removed", (await set.RunAsync("backup", set.Place, "--keep", "1", "--yes")).Is(2).Errors);
         Assert.True(File.Exists(manifest));
     }
 
@@ -106,6 +107,8 @@ public sealed class DamagedBackupTests : IAsyncLifetime
         Assert.Contains("say where the backups lie", (await set.RunAsync("backup")).Is(2).Errors);
         Assert.Contains("holds something else", (await set.RunAsync("backup", set.DataFolder)).Is(2).Errors);
         Assert.Contains("is not a bucket", (await set.RunAsync("backup", "s3://")).Is(2).Errors);
+        Assert.Contains(
+            "backups can't be written to /proc/nope", (await set.RunAsync("backup", "/proc/nope")).Is(2).Errors);
         Assert.Contains("a number above 0", (await set.RunAsync("backup", set.Place, "--keep", "0")).Is(2).Errors);
         await BackUpAsync();
         Assert.Contains("no backup 20200101T000000Z", (await VerifyAsync("--at", "20200101T000000Z")).Is(2).Errors);

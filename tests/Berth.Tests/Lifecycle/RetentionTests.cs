@@ -226,6 +226,27 @@ public sealed class RetentionTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_expiry_that_can_not_be_read_is_logged_and_counts_as_none()
+    {
+        await images.PushConfigAsync(
+            "acme/app", "labelled", """{"config":{"Labels":{"quay.expires-after":"in a month"}}}""");
+        await images.PushManifestAsync(
+            "acme/app", "annotated",
+            """
+            {"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[],
+            "annotations":{"berth.expires-after":"14 days","quay.expires-after":"1d"}}
+            """,
+            "application/vnd.oci.image.index.v1+json");
+        foreach (var value in new[] { "in a month", "14 days" })
+        {
+            Assert.Single(registry.Log, line => line.Contains(
+                $"expires after '{value}', which is none of", StringComparison.Ordinal));
+        }
+
+        await ExpireAsync(2, "labelled");
+    }
+
+    [Fact]
     public async Task Immutable_tags_do_not_move_and_are_not_deleted_and_say_which_rule()
     {
         var first = await images.PushAsync("acme/app", "v1", "one");

@@ -155,6 +155,71 @@ public sealed class UsageTests : IAsyncLifetime
         Assert.Contains("no such tag", (await command.RunAsync("usage", "free", "a/app:v9")).Is(1).Errors);
     }
 
+    [Fact]
+    public async Task Several_repositories_free_what_only_they_share()
+    {
+        await admin.PushAsync("a/other", "v1", "one", "mine");
+        await admin.PushAsync("c", "v1", "alone");
+        var command = new AccountCommand(registry);
+        foreach (var (argument, manifests, own, shared) in new[]
+        {
+            ("a/**", 3, 10, 8), ("a", 3, 10, 8), ("a/o*", 1, 4, 5), ("a/**,v1", 2, 7, 8), ("**", 5, 23, 0),
+            ("c", 1, 5, 2), ("**,none", 0, 0, 0),
+        })
+        {
+            string[] tags = argument.Split(',') is [_, var pattern] ? ["--tags", pattern] : [];
+            var said = await command.RunAsync(["usage", "free", argument.Split(',')[0], .. tags, "--json"]);
+            var free = JsonDocument.Parse(said.Is(0).Output).RootElement;
+            Assert.Equal(
+                (argument, $"{manifests}", $"{own}", $"{shared}"),
+                (argument, free.Of("manifests"), free.Of("ownBytes"), free.Of("sharedBytes")));
+        }
+
+        foreach (var none in new[] { "nope", "nope/**" })
+        {
+            Assert.Contains(
+                "there is no repository that nope/** matches",
+                (await command.RunAsync("usage", "free", none)).Is(1).Errors);
+        }
+
+        await admin.ApiAsync("GET", "/usage/reclaimable/matching", null, 400);
+        await admin.ApiAsync("GET", "/usage/reclaimable/matching?names=a//", null, 400);
+        await admin.ApiAsync("GET", "/usage/reclaimable/matching?names=a/**&tags=/(/", null, 400);
+        var accounts = new AccountsOf(registry);
+        await accounts.GrantAsync(await accounts.AddUserAsync("ann", ImagePusher.Password), "a/**", "pull,delete");
+        var ann = new ImagePusher(registry, "ann");
+        var seen = await ann.ApiAsync("GET", "/usage/reclaimable/matching?names=a/**", null, 200);
+        Assert.Equal(("10", "2"), (seen.Of("ownBytes"), seen.Of("otherHolders")));
+        foreach (var others in new[] { "**", "b/**" })
+            await ann.ApiAsync("GET", $"/usage/reclaimable/matching?names={others}", null, 403);
+    }
+
+    /// <summary>A name that is mistyped is told from a namespace in which nothing is.</summary>
+    [Fact]
+    public async Task Commands_refuse_a_namespace_that_there_is_not()
+    {
+        var accounts = new AccountsOf(registry);
+        await accounts.AddUserAsync("empty", ImagePusher.Password);
+        var command = new AccountCommand(registry);
+        foreach (var words in new[]
+        {
+            "usage", "trash list", "trash empty --dry-run", "trash empty --yes", "rule list", "retention plan",
+            "retention run --dry-run", "retention run --yes",
+        })
+        {
+            var none = await command.RunAsync([.. words.Split(' '), "--namespace", "nope"]);
+            Assert.Contains("there is no such namespace", none.Is(1).Errors);
+            (await command.RunAsync([.. words.Split(' '), "--namespace", "empty"])).Is(0);
+        }
+
+        foreach (var path in new[] { "/usage", "/trash", "/tag-rules", "/retention/estimate" })
+        {
+            foreach (var name in new[] { "a", "A" }) await admin.ApiAsync("GET", $"{path}?namespace={name}", null, 200);
+            foreach (var name in new[] { "no/such", "A_", "" })
+                await admin.ApiAsync("GET", $"{path}?namespace={name}", null, 404);
+        }
+    }
+
     private static List<string> HoldersOf(JsonElement free) =>
         [.. free.GetProperty("holders").EnumerateArray().Select(h => h.Of("repository")).Order()];
 
