@@ -105,9 +105,12 @@ internal sealed class IndexRebuild(
                 var target = new Target(
                     session, repositories, new ManifestTable(database, repositories, cache, clock),
                     new BlobTable(database, repositories, cache, clock));
+                await session.CountUsageAsync(isOn: false);
                 report = new RebuildReport(
                     await AddManifestsAsync(target, cancellation), await AddTagsAsync(session, cancellation),
                     await AddMovesAsync(session, cancellation));
+                await session.CountUsageAsync(isOn: true);
+                await UsageTable.RecountAsync(session);
                 await RebuiltRows.ReviewUntaggedAsync(session, clock.GetUtcNow());
                 await RebuiltRows.DelayOrphansAsync(session, clock.GetUtcNow() + OrphansKept);
 

@@ -136,6 +136,9 @@ internal sealed class SqliteSession : Session, IDisposable
     /// <summary>They continue after the largest id ever used.</summary>
     public override ValueTask ContinueIdentitiesAsync(string table) => ValueTask.CompletedTask;
 
+    /// <summary>Counting costs the same for each link, however many there are: it goes on.</summary>
+    public override ValueTask CountUsageAsync(bool isOn) => ValueTask.CompletedTask;
+
     public override async ValueTask RunEachAsync(string sql, IReadOnlyCollection<object?[]> rows)
     {
         foreach (var row in rows) await RunAsync(sql, row);

@@ -7,6 +7,7 @@ using Berth.Lifecycle;
 using Berth.Metadata;
 using Berth.Tests.Backups;
 using Berth.Tests.Faults;
+using Berth.Tests.Lifecycle;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Berth.Tests.Journal;
@@ -48,13 +49,15 @@ public sealed class RebuildTests
         Assert.Contains("Rebuilt 5 manifests, 4 tags and 9 moves of tags.", said);
         Assert.Equal(served, await set.ServedAsync());
         Assert.Equal(marked, await MarkedAsync(set));
+        var usage = await set.QueryAsync(UsageCount.ReadAsync);
         (await set.RunAsync("verify")).Is(0);
 
         await set.StartAsync();
         client = new ImageClient(set.Client, new Random(1));
         foreach (var image in new[] { First, First with { Tag = "stable" }, Second })
             Assert.True(await client.IsWholeAsync(image));
-        await client.PushAsync(Second with { Repository = "library/new" });
+        await client.PushAsync(Second with { Repository = "library/new", Layers = [new TestBlob(8, 5000)] });
+        Assert.Equal(usage["library"] + 5000, (await set.QueryAsync(UsageCount.ReadAsync))["library"]);
 
         // What is rebuilt can be lost again.
         await set.StopAsync();
