@@ -34,7 +34,7 @@ public sealed partial class TidyTests
         ["Import"] = ["Oci", "Disk", "Blobs", "Metadata", "Jobs", "Registry", "Settings"],
         ["Backups"] =
             ["Oci", "Disk", "Blobs", "Metadata", "Jobs", "Settings", "Telemetry", "Lifecycle"],
-        ["Journal"] = ["Oci", "Blobs", "Metadata", "Settings"],
+        ["Journal"] = ["Oci", "Blobs", "Metadata", "Settings", "Telemetry"],
         ["Scrubbing"] =
             ["Oci", "Blobs", "Metadata", "Jobs", "Settings", "Telemetry", "Lifecycle", "Backups"],
         ["Logging"] = ["Oci", "Blobs", "Metadata", "Access", "Settings", "Distribution"],

@@ -2,6 +2,7 @@ using System.CommandLine;
 using Berth.Blobs;
 using Berth.Disk;
 using Berth.Hosting;
+using Berth.Journal;
 using Berth.Lifecycle;
 using Berth.Metadata;
 using Berth.Settings;
@@ -18,6 +19,9 @@ namespace Berth.Cli;
 /// </summary>
 internal static class VerifyCommand
 {
+    private const string NewJournal =
+        "while the database is whole, `berth rebuild --forget` makes the server write a new journal";
+
     public static Command Create()
     {
         var config = SettingsOption.Create();
@@ -64,11 +68,19 @@ internal static class VerifyCommand
                 + "a copy of it; push again what is missing, then delete the copy");
         }
 
-        var work = Task.Run(() => verification.RunAsync(cancellation), cancellation);
+        var journal = new JournalCheck(
+            new JournalFolder(store.Files), fault => verification.Report.AddFault($"{fault}; {NewJournal}"));
+        var work = Task.Run(
+            async () =>
+            {
+                await verification.RunAsync(cancellation);
+                await journal.RunAsync(cancellation);
+            },
+            cancellation);
         await ShowAsync(work, verification.Report);
         await work;
         PrintFaults(verification.Report, Console.WriteLine);
-        PrintSummary(verification.Report, isDryRun);
+        PrintSummary(verification.Report, journal.FilesRead, isDryRun);
         await PrintScrubAsync(database, cancellation);
         return verification.Report.FaultsFound == 0 ? 0 : 1;
     }
@@ -92,11 +104,11 @@ internal static class VerifyCommand
         while (report.TryTakeFault(out var text)) print(text!);
     }
 
-    private static void PrintSummary(VerificationReport report, bool isDryRun)
+    private static void PrintSummary(VerificationReport report, int journalFiles, bool isDryRun)
     {
         Console.WriteLine(
-            $"Read {Count(report.BlobsRead, "blob")} ({Bytes(report.BytesRead)}) and "
-            + $"{Count(report.ManifestsRead, "manifest")}.");
+            $"Read {Count(report.BlobsRead, "blob")} ({Bytes(report.BytesRead)}), "
+            + $"{Count(report.ManifestsRead, "manifest")} and {Count(journalFiles, "file")} of the journal.");
         if (report.UnlinkedFiles > 0)
         {
             Console.WriteLine($"{Count(report.UnlinkedFiles, "file")} ({Bytes(report.UnlinkedBytes)}) that no "

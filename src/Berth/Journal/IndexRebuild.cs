@@ -105,9 +105,12 @@ internal sealed class IndexRebuild(
                 var target = new Target(
                     session, repositories, new ManifestTable(database, repositories, cache, clock),
                     new BlobTable(database, repositories, cache, clock));
+                await session.CountUsageAsync(isOn: false);
                 report = new RebuildReport(
                     await AddManifestsAsync(target, cancellation), await AddTagsAsync(session, cancellation),
                     await AddMovesAsync(session, cancellation));
+                await session.CountUsageAsync(isOn: true);
+                await UsageTable.RecountAsync(session);
                 await RebuiltRows.ReviewUntaggedAsync(session, clock.GetUtcNow());
                 await RebuiltRows.DelayOrphansAsync(session, clock.GetUtcNow() + OrphansKept);
 
@@ -161,25 +164,23 @@ internal sealed class IndexRebuild(
                 if (await ManifestTable.ExistsAsync(target.Session, id, digest)) return;
                 await target.Manifests.AddAsync(
                     target.Session, id, digest, manifest, row.Body, new Actor(row.PushedBy),
-                    row.ExpiresAfterMs is { } ms ? TimeSpan.FromMilliseconds(ms) : null);
-                await RebuiltRows.SetPushedAsync(target.Session, id, digest, row.PushedAt);
-                foreach (var blob in BlobsOf(row, manifest)) await LinkAsync(target, id, blob.Digest);
+                    row.ExpiresAfterMs is { } ms ? TimeSpan.FromMilliseconds(ms) : null, row.PushedAt);
+                await LinkAsync(target, id, BlobsOf(row, manifest));
                 added++;
             },
             "Writing manifests", cancellation);
         return added;
     }
 
-    private async Task LinkAsync(Target target, long repositoryId, Digest digest)
+    private async Task LinkAsync(Target target, long repositoryId, IEnumerable<Descriptor> needed)
     {
-        if (await replay.SizeOfAsync(digest.Text) is not { } size
-            || await BlobTable.FindAsync(target.Session, repositoryId, digest) is not null)
+        var blobs = new List<BlobLink>();
+        foreach (var blob in needed)
         {
-            return;
+            if (await replay.SizeOfAsync(blob.Digest.Text) is { } size) blobs.Add(new BlobLink(blob.Digest, size));
         }
 
-        await target.Blobs.KeepAsync(target.Session, new BlobLink(digest, size));
-        await target.Blobs.LinkAsync(target.Session, repositoryId, new BlobLink(digest, size));
+        await target.Blobs.LinkAllAsync(target.Session, repositoryId, blobs);
     }
 
     private async Task<long> AddTagsAsync(Session session, CancellationToken cancellation)
@@ -188,44 +189,91 @@ internal sealed class IndexRebuild(
         var added = 0L;
         for (var page = await replay.TagsAsync(null); page.Count > 0; page = await replay.TagsAsync(page[^1]))
         {
+            var ids = await FindRepositoriesAsync(session, page.Select(tag => tag.Repository));
             foreach (var tag in page)
             {
                 cancellation.ThrowIfCancellationRequested();
                 Progress.Done++;
-                var id = await FindRepositoryAsync(session, tag.Repository);
-                if (!await ManifestTable.ExistsAsync(session, id, Digest.Parse(tag.Digest)))
+                if (!ids.TryGetValue(tag.Repository, out var id)
+                    || !await ManifestTable.ExistsAsync(session, id, Digest.Parse(tag.Digest)))
+                {
                     NoteDangling(tag);
-                else if (await RebuiltRows.PutTagAsync(session, id, tag)) added++;
+                }
+                else if (await RebuiltRows.PutTagAsync(session, id, tag))
+                {
+                    added++;
+                }
             }
         }
 
         return added;
     }
 
+    /// <summary>
+    /// Adds the moves that the database lacks. One that was used after it was restored has given the same numbers to
+    /// other moves: these came later, so they get numbers after those of the journal.
+    /// </summary>
     private async Task<long> AddMovesAsync(Session session, CancellationToken cancellation)
     {
-        var known = await RebuiltRows.LastMoveAsync(session);
+        var (fork, last) = await FindForkAsync(session, cancellation);
+        if (fork is { } first) await RebuiltRows.MoveBehindAsync(session, first, last);
         Progress.Begin("Writing the history of tags", await replay.CountAsync("move"));
         var added = 0L;
-        for (var page = await replay.MovesAsync(known); page.Count > 0; page = await replay.MovesAsync(page[^1].Id))
+        for (var page = await replay.MovesAsync(0); page.Count > 0; page = await replay.MovesAsync(page[^1].Id))
         {
-            foreach (var move in page)
-            {
-                cancellation.ThrowIfCancellationRequested();
-                Progress.Done++;
-                if (await FindRepositoryAsync(session, move.Repository) is not (> 0 and var id)) continue;
-                await RebuiltRows.AddMoveAsync(session, id, move);
-                added++;
-            }
+            cancellation.ThrowIfCancellationRequested();
+            var known = await KnownMovesAsync(session, page);
+            var ids = await FindRepositoriesAsync(session, page.Select(move => move.Repository));
+            var lacking = page.FindAll(
+                move => !known.ContainsKey(move.Id) && ids.ContainsKey(move.Repository));
+            await RebuiltRows.AddMovesAsync(session, lacking.Select(move => (ids[move.Repository], move)));
+            added += lacking.Count;
+            Progress.Done += page.Count;
         }
 
         await session.ContinueIdentitiesAsync("tag_history");
         return added;
     }
 
-    /// <summary>A repository's id; -1 if there is none.</summary>
-    private static async ValueTask<long> FindRepositoryAsync(Session session, string name) =>
-        RepositoryName.TryParse(name, out var parsed) ? await RepositoryTable.FindAsync(session, parsed) ?? -1 : -1;
+    /// <summary>
+    /// The first id that is one move in the journal and another in the database, null if there is none; and the last
+    /// id in the journal. Times don't count: an import sets them afterwards.
+    /// </summary>
+    private async Task<(long? Fork, long Last)> FindForkAsync(Session session, CancellationToken cancellation)
+    {
+        var (fork, last) = ((long?)null, 0L);
+        for (var page = await replay.MovesAsync(0); page.Count > 0; page = await replay.MovesAsync(last))
+        {
+            cancellation.ThrowIfCancellationRequested();
+            var known = await KnownMovesAsync(session, page);
+            fork ??= page.Find(move => known.TryGetValue(move.Id, out var own)
+                && (own.Repository, own.Name, own.Digest) != (move.Repository, move.Name, move.Digest))?.Id;
+            last = page[^1].Id;
+        }
+
+        return (fork, last);
+    }
+
+    private static async ValueTask<Dictionary<long, JournaledMove>> KnownMovesAsync(
+        Session session, List<JournaledMove> page) =>
+        (await JournalTable.KnownMovesAsync(session, page.ConvertAll(move => move.Id))).ToDictionary(move => move.Id);
+
+    /// <summary>The ids of those repositories that there are.</summary>
+    private static async ValueTask<Dictionary<string, long>> FindRepositoriesAsync(
+        Session session, IEnumerable<string> names)
+    {
+        var ids = new Dictionary<string, long>(StringComparer.Ordinal);
+        foreach (var name in names.Distinct(StringComparer.Ordinal))
+        {
+            if (RepositoryName.TryParse(name, out var parsed)
+                && await RepositoryTable.FindAsync(session, parsed) is { } id)
+            {
+                ids.Add(name, id);
+            }
+        }
+
+        return ids;
+    }
 
     private async Task EachManifestAsync(
         Func<JournaledManifest, Manifest, Task> act, string step, CancellationToken cancellation)

@@ -54,6 +54,17 @@ internal sealed partial class JournalFolder(StoreFiles files)
         all.LastOrDefault(segment => segment.SnapshotFrom is not null)?.SnapshotFrom is { } from
             ? [.. all.Where(segment => segment.Number >= from)] : [.. all];
 
+    /// <summary>
+    /// How many files of the last complete snapshot are missing among the current ones; null if there is no complete
+    /// one.
+    /// </summary>
+    public static long? MissingOf(IReadOnlyList<Segment> current)
+    {
+        if (current.LastOrDefault(segment => segment.SnapshotFrom is not null) is not { } end) return null;
+        var parts = current.Where(segment => segment.Number <= end.Number).Select(segment => segment.Number);
+        return end.Number - end.SnapshotFrom + 1 - parts.Distinct().Count();
+    }
+
     public async Task<Segment> WriteAsync(
         long number, long? snapshotFrom, ReadOnlyMemory<byte> packed, CancellationToken cancellation)
     {

@@ -1,6 +1,5 @@
 using System.Globalization;
 using Berth.Metadata;
-using Berth.Oci;
 using Microsoft.Data.Sqlite;
 
 namespace Berth.Journal;
@@ -78,16 +77,10 @@ internal sealed class JournalReplay : IDisposable
     private void NoteGaps(List<Segment> segments)
     {
         if (segments.Count == 0) return;
-        if (segments.Find(segment => segment.SnapshotFrom is not null) is not { } end)
-        {
+        var missing = JournalFolder.MissingOf(segments);
+        if (missing is null)
             Faults.Add("the journal has no complete snapshot: what was pushed before its first file is missing");
-            return;
-        }
-
-        var parts = segments.Where(segment => segment.Number <= end.Number).Select(segment => segment.Number);
-        var count = parts.Distinct().Count();
-        if (count < end.Number - end.SnapshotFrom + 1)
-            Faults.Add($"{end.Number - end.SnapshotFrom + 1 - count} files of the journal's snapshot are missing");
+        else if (missing > 0) Faults.Add($"{missing} files of the journal's snapshot are missing");
     }
 
     public async Task<long> CountAsync(string table) =>
@@ -182,7 +175,7 @@ internal sealed class JournalReplay : IDisposable
 
     private async Task AddAsync(JournaledManifest manifest)
     {
-        if (!Digest.TryParse(manifest.Digest, out var digest) || Digest.Of(digest.Algorithm, manifest.Body) != digest)
+        if (!manifest.IsWhole)
         {
             Faults.Add(string.Create(
                 CultureInfo.InvariantCulture,

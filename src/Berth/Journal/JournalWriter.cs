@@ -1,7 +1,9 @@
 using System.Data.Common;
+using System.Diagnostics.Metrics;
 using Berth.Blobs;
 using Berth.Metadata;
 using Berth.Settings;
+using Berth.Telemetry;
 
 namespace Berth.Journal;
 
@@ -27,6 +29,10 @@ internal sealed partial class JournalWriter(
     private const string Behind =
         "the journal in the store has more than this database, as after an older one was restored: stop the server, "
         + "and run `berth rebuild`, or `berth rebuild --forget` to go on without (docs/rebuilding.md)";
+
+    private static readonly ObservableGauge<long> Age = Meters.Berth.CreateObservableGauge(
+        "berth.journal.age", () => Volatile.Read(ref measured)?.AgeSeconds ?? -1, "s",
+        "How long ago the journal beside the blobs had all that the database has; -1: another node writes it.");
 
     private static readonly TimeSpan Turn = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan TurnLeft = TimeSpan.FromSeconds(30);
@@ -56,6 +62,19 @@ internal sealed partial class JournalWriter(
     /// <summary>Whether a pass has succeeded: then there is nothing to do until something changes.</summary>
     private bool isComplete;
 
+    /// <summary>When the journal had all there was, in this process's time; -1 if it is another node's turn.</summary>
+    private long currentAt = clock.GetTimestamp();
+
+    /// <summary>The one of this process.</summary>
+    private static JournalWriter? measured;
+
+    /// <summary>
+    /// How long ago the journal had all that the database has; since the start, if it has not had it since. -1: another
+    /// node writes it.
+    /// </summary>
+    public long AgeSeconds => Volatile.Read(ref currentAt) is >= 0 and var at
+        ? (long)clock.GetElapsedTime(at).TotalSeconds : -1;
+
     /// <summary>What somebody has to do, for people; null if all is well.</summary>
     public string? Problem => problem;
 
@@ -64,6 +83,7 @@ internal sealed partial class JournalWriter(
     /// </summary>
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
+        Volatile.Write(ref measured, this);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(LongestFirstLook);
         try
@@ -88,8 +108,19 @@ internal sealed partial class JournalWriter(
         await writing.WaitAsync(cancellation);
         try
         {
-            if (isComplete && !await database.ReadAsync(JournalTable.HasChangesAsync, cancellation)) return;
-            if (!await TakeTurnAsync(cancellation)) return;
+            var beganAt = clock.GetTimestamp();
+            if (isComplete && !await database.ReadAsync(JournalTable.HasChangesAsync, cancellation))
+            {
+                Volatile.Write(ref currentAt, beganAt);
+                return;
+            }
+
+            if (!await TakeTurnAsync(cancellation))
+            {
+                Volatile.Write(ref currentAt, -1);
+                return;
+            }
+
             await LookAsync(cancellation);
             while (await WriteChangesAsync(cancellation) && await TakeTurnAsync(cancellation) && current is not null)
             {
@@ -102,6 +133,7 @@ internal sealed partial class JournalWriter(
             }
 
             isComplete = withSnapshot;
+            Volatile.Write(ref currentAt, current is null ? -1 : beganAt);
         }
         catch
         {
@@ -141,6 +173,7 @@ internal sealed partial class JournalWriter(
 
     public override void Dispose()
     {
+        Interlocked.CompareExchange(ref measured, null, this);
         writing.Dispose();
         base.Dispose();
     }

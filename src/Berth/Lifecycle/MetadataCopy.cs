@@ -47,7 +47,9 @@ internal sealed class MetadataCopy(
             {
                 await RequireEmptyAsync(to);
                 RowsToDo = Math.Max(1, 3 * await CountRowsAsync(from));
+                await to.CountUsageAsync(isOn: false);
                 foreach (var table in tables) await CopyAsync(from, to, table, cancellation);
+                await to.CountUsageAsync(isOn: true);
 
                 // Another store's journal begins with all there is.
                 if (isOfBackup) await RebuiltRows.ForgetChangesAsync(to);
@@ -97,7 +99,7 @@ internal sealed class MetadataCopy(
         step = $"Copying {table.Name}";
         var rows = new TableRows(from, table);
 
-        // Triggers have filled it meanwhile.
+        // Triggers may have filled it meanwhile.
         if (table.IsDerived) await to.RunAsync($"DELETE FROM {table.Name}");
         var columns = await rows.ColumnsAsync();
         var places = string.Join(", ", Enumerable.Range(1, columns.Count).Select(n => $"${n}"));

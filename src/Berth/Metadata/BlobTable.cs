@@ -14,6 +14,20 @@ internal readonly record struct KnownLink(long SizeBytes, bool IsCondemned);
 /// </summary>
 internal sealed class BlobTable(Database database, RepositoryTable repositories, AnswerCache cache, TimeProvider clock)
 {
+    private const string KeepStatement =
+        """
+        INSERT INTO blob (digest, size_bytes, stored_at) VALUES ($1, $2, $3)
+        ON CONFLICT (digest) DO UPDATE SET size_bytes = $2, condemned_at = NULL, deleting_at = NULL
+        """;
+
+    private const string LinkStatement =
+        """
+        INSERT INTO repository_blob (repository_id, digest, size_bytes, linked_at, review_since)
+        VALUES ($1, $2, $3, $4, $4)
+        ON CONFLICT (repository_id, digest) DO UPDATE SET size_bytes = $3, linked_at = $4, review_since = $4,
+            condemned_at = NULL, is_trashed = 0
+        """;
+
     public ValueTask<BlobLink?> FindAsync(
         RepositoryName repository, Digest digest, CancellationToken cancellation) => cache.GetOrLoadAsync(
             repository.Text,
@@ -68,11 +82,7 @@ internal sealed class BlobTable(Database database, RepositoryTable repositories,
 
     /// <summary>Records a blob that is in the store, or keeps it from being collected.</summary>
     public async ValueTask KeepAsync(Session session, BlobLink blob) => await session.RunAsync(
-        """
-        INSERT INTO blob (digest, size_bytes, stored_at) VALUES ($1, $2, $3)
-        ON CONFLICT (digest) DO UPDATE SET size_bytes = $2, condemned_at = NULL, deleting_at = NULL
-        """,
-        blob.Digest.Text, blob.SizeBytes, clock.GetUtcNow().ToUnixTimeMilliseconds());
+        KeepStatement, blob.Digest.Text, blob.SizeBytes, clock.GetUtcNow().ToUnixTimeMilliseconds());
 
     /// <summary>Records a blob that is in the store and that nothing links, so that the collector removes it.</summary>
     public async ValueTask AbandonAsync(Session session, BlobLink blob) => await session.RunAsync(
@@ -89,13 +99,25 @@ internal sealed class BlobTable(Database database, RepositoryTable repositories,
 
     /// <summary>Links a blob that <see cref="KeepAsync"/> has recorded in the same write.</summary>
     public async ValueTask LinkAsync(Session session, long repositoryId, BlobLink blob) => await session.RunAsync(
-        """
-        INSERT INTO repository_blob (repository_id, digest, size_bytes, linked_at, review_since)
-        VALUES ($1, $2, $3, $4, $4)
-        ON CONFLICT (repository_id, digest) DO UPDATE SET size_bytes = $3, linked_at = $4, review_since = $4,
-            condemned_at = NULL, is_trashed = 0
-        """,
-        repositoryId, blob.Digest.Text, blob.SizeBytes, clock.GetUtcNow().ToUnixTimeMilliseconds());
+        LinkStatement, repositoryId, blob.Digest.Text, blob.SizeBytes, clock.GetUtcNow().ToUnixTimeMilliseconds());
+
+    /// <summary>Records and links blobs that are in the store, unless they are linked already.</summary>
+    public async ValueTask LinkAllAsync(Session session, long repositoryId, IReadOnlyList<BlobLink> blobs)
+    {
+        var linked = await session.AllAsync(
+            $"""
+            SELECT digest FROM repository_blob
+            WHERE repository_id = $1 AND digest IN ({session.TextsIn("$2")}) AND condemned_at IS NULL
+            """,
+            row => Digest.Parse(row.GetString(0)), repositoryId, Session.ToTexts(blobs.Select(b => b.Digest.Text)));
+        var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
+        var lacking = blobs.ExceptBy(linked, blob => blob.Digest).ToList();
+        await session.RunEachAsync(
+            KeepStatement, lacking.ConvertAll(blob => new object?[] { blob.Digest.Text, blob.SizeBytes, now }));
+        await session.RunEachAsync(
+            LinkStatement,
+            lacking.ConvertAll(blob => new object?[] { repositoryId, blob.Digest.Text, blob.SizeBytes, now }));
+    }
 
     /// <summary>
     /// Brings back the condemned links among these, which a manifest that is being pushed needs. Returns those.

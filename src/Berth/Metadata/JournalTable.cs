@@ -1,4 +1,6 @@
 using System.Data.Common;
+using System.Globalization;
+using System.Text.Json.Serialization;
 using Berth.Oci;
 
 namespace Berth.Metadata;
@@ -30,7 +32,13 @@ internal static class ChangeKinds
 /// </summary>
 internal sealed record JournaledManifest(
     long RepositoryId, string Repository, string Digest, string MediaType, long PushedAt, string PushedBy,
-    long? ExpiresAfterMs, byte[] Body, string? Unlinked);
+    long? ExpiresAfterMs, byte[] Body, string? Unlinked)
+{
+    /// <summary>Whether the body is what the digest says.</summary>
+    [JsonIgnore]
+    public bool IsWhole => Oci.Digest.TryParse(Digest, out var digest)
+        && Oci.Digest.Of(digest.Algorithm, Body) == digest;
+}
 
 /// <summary>A tag as the journal keeps it. Times are milliseconds since 1970.</summary>
 internal sealed record JournaledTag(
@@ -160,6 +168,15 @@ internal static class JournalTable
     public static ValueTask<List<JournaledMove>> MovesAsync(Session session, JournaledMove? last) => session.AllAsync(
         $"{Moves} WHERE h.id > $1 ORDER BY h.id LIMIT {Page}", MoveOf, last?.Id ?? 0);
 
+    /// <summary>Those of some moves that there are, by their ids.</summary>
+    public static ValueTask<List<JournaledMove>> KnownMovesAsync(Session session, IReadOnlyList<long> ids) =>
+        session.AllAsync(
+            $"""
+            {Moves} WHERE h.id BETWEEN $1 AND $2 AND CAST(h.id AS TEXT) IN ({session.TextsIn("$3")})
+            """,
+            MoveOf, ids.Min(), ids.Max(),
+            Session.ToTexts(ids.Select(id => id.ToString(CultureInfo.InvariantCulture))));
+
     public static ValueTask<string?> RepositoryAsync(Session session, long id) =>
         session.TextAsync("SELECT name FROM repository WHERE id = $1", id);
 
@@ -182,18 +199,26 @@ internal static class JournalTable
 /// <summary>What a rebuild writes beside what a push writes, from the journal; and what it asks.</summary>
 internal static class RebuiltRows
 {
-    /// <summary>The id of the last move that is known; 0 if there is none.</summary>
-    public static async ValueTask<long> LastMoveAsync(Session session) =>
-        await session.NumberAsync("SELECT max(id) FROM tag_history") ?? 0;
-
-    /// <summary>Adds a move with the id that it had.</summary>
-    public static async ValueTask AddMoveAsync(Session session, long repositoryId, JournaledMove move) =>
-        await session.RunAsync(
+    /// <summary>Adds moves with the ids that they had.</summary>
+    public static ValueTask AddMovesAsync(
+        Session session, IEnumerable<(long RepositoryId, JournaledMove Move)> moves) => session.RunEachAsync(
             """
             INSERT INTO tag_history (id, repository_id, name, digest, moved_at, moved_by, address, action)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
             """,
-            move.Id, repositoryId, move.Name, move.Digest, move.MovedAt, move.MovedBy, move.Address, move.Action);
+            [.. moves.Select(one => new object?[]
+            {
+                one.Move.Id, one.RepositoryId, one.Move.Name, one.Move.Digest, one.Move.MovedAt, one.Move.MovedBy,
+                one.Move.Address, one.Move.Action,
+            })]);
+
+    /// <summary>Gives the moves from one on ids after all that there are, and after another, in the same order.
+    /// </summary>
+    public static async ValueTask MoveBehindAsync(Session session, long first, long last)
+    {
+        last = Math.Max(last, await session.NumberAsync("SELECT max(id) FROM tag_history") ?? 0);
+        await session.RunAsync("UPDATE tag_history SET id = id + $2 WHERE id >= $1", first, last + 1 - first);
+    }
 
     /// <summary>Puts a tag where the journal has it, unless it has moved since. False if it stays.</summary>
     public static async ValueTask<bool> PutTagAsync(Session session, long repositoryId, JournaledTag tag) =>
@@ -208,12 +233,6 @@ internal static class RebuiltRows
                 AND (tag.is_pinned <> $6 OR tag.expires_at IS DISTINCT FROM $7))
             """,
             repositoryId, tag.Name, tag.Digest, tag.MovedAt, tag.MovedBy, tag.IsPinned ? 1 : 0, tag.ExpiresAt) > 0;
-
-    /// <summary>Gives a manifest the time of its push.</summary>
-    public static async ValueTask SetPushedAsync(Session session, long repositoryId, Digest digest, long pushedAt) =>
-        await session.RunAsync(
-            "UPDATE manifest SET pushed_at = $3 WHERE repository_id = $1 AND digest = $2",
-            repositoryId, digest.Text, pushedAt);
 
     /// <summary>Lets the collector look at manifests that had lost their tags.</summary>
     public static async ValueTask ReviewUntaggedAsync(Session session, DateTimeOffset now) => await session.RunAsync(

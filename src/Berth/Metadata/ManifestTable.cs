@@ -48,11 +48,12 @@ internal sealed class ManifestTable(
             row => Digest.Parse(row.GetString(0)), repositoryId, Session.ToTexts(digests.Select(d => d.Text)))];
 
     /// <summary>
-    /// Records a manifest with its body and references. A manifest pushed again takes the newer media type.
+    /// Records a manifest with its body and references. A manifest pushed again takes the newer media type. It was
+    /// pushed now, or at a time in milliseconds since 1970.
     /// </summary>
     public async ValueTask AddAsync(
         Session session, long repositoryId, Digest digest, Manifest manifest, byte[] body, Actor actor,
-        TimeSpan? expiresAfter)
+        TimeSpan? expiresAfter, long? pushedAt = null)
     {
         await session.RunAsync(
             """
@@ -70,7 +71,8 @@ internal sealed class ManifestTable(
             """,
             repositoryId, digest.Text, manifest.MediaType, body.Length, manifest.ArtifactType,
             manifest.Subject?.Digest.Text, manifest.Subject is null ? null : manifest.AnnotationsJson,
-            clock.GetUtcNow().ToUnixTimeMilliseconds(), actor.Name, (long?)expiresAfter?.TotalMilliseconds);
+            pushedAt ?? clock.GetUtcNow().ToUnixTimeMilliseconds(), actor.Name,
+            (long?)expiresAfter?.TotalMilliseconds);
 
         // One statement per kind of reference, however many there are, with rows in index order.
         foreach (var kind in manifest.References.GroupBy(r => r.Kind, r => r.Target.Digest.Text))

@@ -43,8 +43,7 @@ internal static partial class Migrations
             """);
         foreach (var migration in await FindPendingAsync(session))
         {
-            await session.RunScriptAsync(session.Dialect.Aggregate(
-                migration.Sql, (sql, d) => sql.Replace(d.Placeholder, d.Sql, StringComparison.Ordinal)));
+            await session.RunScriptAsync(session.Translate(migration.Sql));
             await session.RunAsync("INSERT INTO schema_migration (number, oldest, applied_at) VALUES ($1, $2, $3)",
                 migration.Number, migration.Oldest, TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds());
         }

@@ -72,6 +72,16 @@ internal sealed class PostgresSession(NpgsqlConnection connection) : Session
         """,
         table);
 
+    /// <summary>
+    /// Each change of a namespace's row leaves a version of it, and until the transaction ends the next change has to
+    /// go past all of them.
+    /// </summary>
+    public override async ValueTask CountUsageAsync(bool isOn)
+    {
+        foreach (var trigger in PostgresUsageTriggers.Names)
+            await RunAsync($"ALTER TABLE repository_blob {(isOn ? "ENABLE" : "DISABLE")} TRIGGER {trigger}");
+    }
+
     public override async ValueTask RunEachAsync(string sql, IReadOnlyCollection<object?[]> rows)
     {
         if (rows.Count == 0) return;

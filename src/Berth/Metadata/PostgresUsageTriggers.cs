@@ -7,6 +7,9 @@ namespace Berth.Metadata;
 /// </summary>
 internal static class PostgresUsageTriggers
 {
+    /// <summary>All of them, which are on <c>repository_blob</c>.</summary>
+    public static IReadOnlyList<string> Names { get; } = ["blob_is_used", "blobs_are_unused", "blob_is_resized"];
+
     public const string Text =
         """
         CREATE FUNCTION blob_is_used() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -48,8 +48,12 @@ internal abstract class Session
     public ValueTask<string?> TextAsync(string sql, params ReadOnlySpan<object?> parameters) => ReadFirstAsync(
         Prepare(sql, parameters), null, row => row.TextOrNull(0));
 
-    /// <summary>The values of the placeholders in braces in the migrations.</summary>
+    /// <summary>The values of the placeholders in braces in the migrations and other scripts.</summary>
     public abstract IReadOnlyList<(string Placeholder, string Sql)> Dialect { get; }
+
+    /// <summary>A script with placeholders, as this engine needs it.</summary>
+    public string Translate(string script) => Dialect.Aggregate(
+        script, (sql, d) => sql.Replace(d.Placeholder, d.Sql, StringComparison.Ordinal));
 
     /// <summary>Suffix of a query that locks its rows against other writes until this one ends.</summary>
     public abstract string ForUpdate { get; }
@@ -77,6 +81,12 @@ internal abstract class Session
 
     /// <summary>Makes a table number its next rows above those inserted with explicit ids.</summary>
     public abstract ValueTask ContinueIdentitiesAsync(string table);
+
+    /// <summary>
+    /// Stops or resumes the counting of usage with each link, for a transaction that links so many blobs that it would
+    /// take ever longer, and that nobody else writes beside. Usage has to be made right before that commits.
+    /// </summary>
+    public abstract ValueTask CountUsageAsync(bool isOn);
 
     /// <summary>The query that yields the strings in a parameter made by <see cref="ToTexts"/>.</summary>
     public abstract string TextsIn(string parameter);

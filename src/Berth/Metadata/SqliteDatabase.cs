@@ -212,46 +212,67 @@ internal sealed class SqliteDatabase : Database
     private async Task WriteAllAsync()
     {
         var batch = new List<PendingWrite>(MaxWritesPerCommit);
-        while (await writes.Reader.WaitToReadAsync())
+        SqliteException? locked = null;
+        while (batch.Count > 0 || await writes.Reader.WaitToReadAsync())
         {
             while (batch.Count < MaxWritesPerCommit && writes.Reader.TryRead(out var write))
             {
-                if (write.TryBegin()) batch.Add(write);
+                if (!write.TryBegin()) continue;
+                if (locked is not null && write.HasWaitedLong) write.Fail(locked);
+                else batch.Add(write);
             }
 
             if (batch.Count == 0) continue;
-            await CommitAsync(batch);
-            batch.Clear();
+            if ((locked = await CommitAsync(batch)) is null)
+            {
+                batch.Clear();
+                continue;
+            }
+
+            batch.RemoveAll(write =>
+            {
+                if (!write.HasWaitedLong) return false;
+                write.Fail(locked);
+                return true;
+            });
         }
     }
 
-    private async Task CommitAsync(List<PendingWrite> batch)
+    /// <returns>
+    /// Null if the writes are done or have failed. Otherwise another process has locked the file: they may be tried
+    /// again, so that each waits as long as any other, whatever was before it in the queue.
+    /// </returns>
+    private async Task<SqliteException?> CommitAsync(List<PendingWrite> batch)
     {
         if (writer is null)
         {
             var refusal = new DatabaseUnavailableException($"the database {Name} is open read-only");
             foreach (var write in batch) write.Fail(refusal);
-            return;
+            return null;
         }
 
+        var isOpen = false;
         SqliteSession session;
         try
         {
             session = await writer.BeginAsync(batch.Exists(w => w.IsDurable));
+            isOpen = true;
             foreach (var write in batch) await RunInSavepointAsync(session, write);
             await writer.CommitAsync();
         }
         catch (Exception e)
         {
             await writer.RollBackAsync(e);
+            if (!isOpen && e is SqliteException { SqliteErrorCode: SQLitePCL.raw.SQLITE_BUSY } locked) return locked;
             foreach (var write in batch) write.Fail(e);
-            return;
+            return null;
         }
 
         foreach (var write in batch) write.Complete();
         if (session.HasNewJobs) TellOfJobs();
         session.HasNewJobs = false;
         await writer.CheckpointAsync();
+        return null;
     }
 
     private static async Task RunInSavepointAsync(SqliteSession session, PendingWrite write)
@@ -272,9 +293,14 @@ internal sealed class SqliteDatabase : Database
 
     private abstract class PendingWrite(bool isDurable)
     {
+        private readonly long queuedAt = TimeProvider.System.GetTimestamp();
         private int hasBegunOrLeft;
 
         public bool IsDurable { get; } = isDurable;
+
+        /// <summary>Whether it need not wait any longer for another process that has locked the file.</summary>
+        public bool HasWaitedLong => TimeProvider.System.GetElapsedTime(queuedAt).TotalSeconds
+            >= SqliteSession.PatienceSeconds;
 
         /// <summary>Begins the write, which can't be cancelled from now on. False if it already was.</summary>
         public bool TryBegin() => Interlocked.Exchange(ref hasBegunOrLeft, 1) == 0;

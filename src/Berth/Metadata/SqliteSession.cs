@@ -8,7 +8,8 @@ namespace Berth.Metadata;
 /// <summary>A connection to a SQLite file with its prepared commands. Its methods return completed tasks.</summary>
 internal sealed class SqliteSession : Session, IDisposable
 {
-    private const int PatienceSeconds = 10;
+    /// <summary>How long a read or a write waits for another process that has locked the file.</summary>
+    public const int PatienceSeconds = 10;
 
     private readonly SqliteConnection connection;
     private readonly Dictionary<string, SqliteCommand> commands = [];
@@ -25,6 +26,11 @@ internal sealed class SqliteSession : Session, IDisposable
     /// <summary>Opens an existing file.</summary>
     /// <exception cref="SqliteException">SQLITE_CANTOPEN: it does not exist.</exception>
     public static SqliteSession OpenExisting(string path) => Open(path, PatienceSeconds, SqliteOpenMode.ReadWrite);
+
+    /// <summary>Opens an existing file for the one who writes, and who asks again if another process has locked it.
+    /// </summary>
+    /// <exception cref="SqliteException">SQLITE_CANTOPEN: it does not exist.</exception>
+    public static SqliteSession OpenForWriting(string path) => Open(path, patienceSeconds: 1, SqliteOpenMode.ReadWrite);
 
     /// <summary>
     /// Opens a file on a read-only file system. If there is a log, SQLite reads both, provided that the log's index
@@ -135,6 +141,9 @@ internal sealed class SqliteSession : Session, IDisposable
 
     /// <summary>They continue after the largest id ever used.</summary>
     public override ValueTask ContinueIdentitiesAsync(string table) => ValueTask.CompletedTask;
+
+    /// <summary>Counting costs the same for each link, however many there are: it goes on.</summary>
+    public override ValueTask CountUsageAsync(bool isOn) => ValueTask.CompletedTask;
 
     public override async ValueTask RunEachAsync(string sql, IReadOnlyCollection<object?[]> rows)
     {

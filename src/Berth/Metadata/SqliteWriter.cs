@@ -31,7 +31,8 @@ internal sealed class SqliteWriter(string path, bool isBeside) : IDisposable
     /// </summary>
     private bool isLogSuspect;
 
-    /// <summary>Begins a transaction.</summary>
+    /// <summary>Begins a transaction, or fails with SQLITE_BUSY if another process has locked the file for a second.
+    /// </summary>
     /// <param name="mustBeDurable">Whether its commit has to survive a power cut, with all commits before it.</param>
     /// <exception cref="IOException">The disk fails again while the log is being repaired after an earlier
     /// failure.</exception>
@@ -125,7 +126,7 @@ internal sealed class SqliteWriter(string path, bool isBeside) : IDisposable
     private async Task<SqliteSession> OpenAsync()
     {
         RequireSameFile();
-        var opened = SqliteSession.OpenExisting(path);
+        var opened = SqliteSession.OpenForWriting(path);
         opened.IsBeside = isBeside;
         try
         {

@@ -4,6 +4,7 @@ using Berth.Lifecycle;
 using Berth.Metadata;
 using Berth.Oci;
 using Berth.Tests.Faults;
+using Berth.Tests.Lifecycle;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Berth.Tests.Backups;
@@ -54,7 +55,9 @@ public sealed class BackupTests
         var reader = new ImageClient(target.Client, new Random(1));
         foreach (var image in before.Append(First).Append(Second)) Assert.True(await reader.IsWholeAsync(image));
         foreach (var image in pushed) await reader.IsWholeAsync(image);
-        await reader.PushAsync(First with { Tag = "after" });
+        var usage = await target.QueryAsync(UsageCount.ReadAsync);
+        await reader.PushAsync(First with { Tag = "after", Layers = [new TestBlob(100, 5000)] });
+        Assert.Equal(usage["library"] + 5000, (await target.QueryAsync(UsageCount.ReadAsync))["library"]);
     }
 
     [Theory]

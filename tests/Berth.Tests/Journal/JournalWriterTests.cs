@@ -61,6 +61,41 @@ public sealed class JournalWriterTests
         Assert.Contains(lines, line => line.Manifest?.Digest == TestBlob.DigestOf(Image.Manifest));
     }
 
+    [Fact]
+    public async Task The_age_of_the_journal_grows_while_it_lacks_something()
+    {
+        await using var set = await EngineSet.CreateAsync(isShared: false);
+        var clock = new SteppingClock();
+        await set.StartAsync(clock);
+        var writer = set.Services.GetRequiredService<JournalWriter>();
+        await new ImageClient(set.Client, new Random(1)).PushAsync(Image);
+        await writer.WriteAsync(Stop);
+        Assert.Equal(0, writer.AgeSeconds);
+        var journal = Path.Combine(set.DataFolder, "journal");
+        Directory.Delete(journal, recursive: true);
+        await File.WriteAllTextAsync(journal, "in the way", Stop);
+        await new ImageClient(set.Client, new Random(1)).PushAsync(Image with { Tag = "later" });
+        clock.Advance(TimeSpan.FromSeconds(100));
+        await Assert.ThrowsAnyAsync<IOException>(() => writer.WriteAsync(Stop));
+        Assert.Equal(100, writer.AgeSeconds);
+        File.Delete(journal);
+        await writer.WriteAsync(Stop);
+        Assert.Equal(0, writer.AgeSeconds);
+
+        // Another node says how old it is while that one writes it.
+        clock.Advance(TimeSpan.FromSeconds(100));
+        var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
+        Assert.True(await set.Services.GetRequiredService<Database>().WriteAsync(
+            session => JournalTable.TakeTurnAsync(session, "another", now, now + 90_000), isDurable: false, Stop));
+        await new ImageClient(set.Client, new Random(1)).PushAsync(Image with { Tag = "last" });
+        await writer.WriteAsync(Stop);
+        Assert.Equal(-1, writer.AgeSeconds);
+        clock.Advance(TimeSpan.FromSeconds(91));
+        await new ImageClient(set.Client, new Random(1)).PushAsync(Image with { Tag = "very-last" });
+        await writer.WriteAsync(Stop);
+        Assert.Equal(0, writer.AgeSeconds);
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

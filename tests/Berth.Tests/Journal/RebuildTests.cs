@@ -7,6 +7,7 @@ using Berth.Lifecycle;
 using Berth.Metadata;
 using Berth.Tests.Backups;
 using Berth.Tests.Faults;
+using Berth.Tests.Lifecycle;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Berth.Tests.Journal;
@@ -48,13 +49,15 @@ public sealed class RebuildTests
         Assert.Contains("Rebuilt 5 manifests, 4 tags and 9 moves of tags.", said);
         Assert.Equal(served, await set.ServedAsync());
         Assert.Equal(marked, await MarkedAsync(set));
+        var usage = await set.QueryAsync(UsageCount.ReadAsync);
         (await set.RunAsync("verify")).Is(0);
 
         await set.StartAsync();
         client = new ImageClient(set.Client, new Random(1));
         foreach (var image in new[] { First, First with { Tag = "stable" }, Second })
             Assert.True(await client.IsWholeAsync(image));
-        await client.PushAsync(Second with { Repository = "library/new" });
+        await client.PushAsync(Second with { Repository = "library/new", Layers = [new TestBlob(8, 5000)] });
+        Assert.Equal(usage["library"] + 5000, (await set.QueryAsync(UsageCount.ReadAsync))["library"]);
 
         // What is rebuilt can be lost again.
         await set.StopAsync();
@@ -103,6 +106,39 @@ public sealed class RebuildTests
         (await set.RunAsync("verify")).Is(0);
         Assert.Contains(
             "Rebuilt 0 manifests, 0 tags and 0 moves", (await set.RunAsync("rebuild", "--yes")).Is(0).Output);
+    }
+
+    /// <summary>The moves since have the numbers that the journal has given to others.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task An_older_database_that_was_used_before_the_rebuild_gets_the_whole_history(bool isShared)
+    {
+        await using var set = await EngineSet.CreateAsync(isShared);
+        await set.StartAsync();
+        var client = new ImageClient(set.Client, new Random(1));
+        await client.PushAsync(First with { Tag = "one" });
+        await client.PushAsync(First with { Tag = "two" });
+        await client.PushAsync(First with { Tag = "three" });
+        await set.StopAsync();
+        await set.QueryAsync(async session =>
+            await session.RunAsync("DELETE FROM tag WHERE name IN ('two', 'three')")
+            + await session.RunAsync("UPDATE journal_writer SET last_number = 0")
+            + await session.RunAsync("UPDATE tag SET name = 'own' WHERE name = 'one'")
+            + await session.RunAsync("UPDATE tag_history SET name = 'own' WHERE id = 2")
+            + await session.RunAsync("UPDATE tag_history SET name = 'later' WHERE id = 3"));
+        Assert.Contains("3 tags and 2 moves", (await set.RunAsync("rebuild", "--yes")).Is(0).Output);
+        Assert.Equal(["1 one", "2 two", "3 three", "4 own", "5 later"], await MovesAsync(set));
+        Assert.Contains("0 tags and 0 moves", (await set.RunAsync("rebuild", "--yes")).Is(0).Output);
+        await set.StartAsync();
+        await new ImageClient(set.Client, new Random(1)).PushAsync(First with { Tag = "new" });
+        await set.Services.GetRequiredService<JournalWriter>().WriteAsync(Stop);
+        await set.StopAsync();
+        var moves = await MovesAsync(set);
+        Assert.Equal("6 new", moves[^1]);
+        await set.LoseDatabaseAsync();
+        (await set.RunAsync("rebuild", "--yes")).Is(0);
+        Assert.Equal(moves, await MovesAsync(set));
     }
 
     [Theory]
@@ -329,6 +365,9 @@ public sealed class RebuildTests
         using var answer = await set.Client.PutAsync($"v2/{repository}/manifests/{tag}", content, Stop);
         return answer.StatusCode;
     }
+
+    private static Task<List<string>> MovesAsync(EngineSet set) => set.QueryAsync(session => session.AllAsync(
+        "SELECT id, name FROM tag_history ORDER BY id", row => $"{row.GetInt64(0)} {row.GetString(1)}"));
 
     /// <summary>What rows have beside what is served.</summary>
     private static async Task<string> MarkedAsync(EngineSet set) => string.Join('\n', await set.QueryAsync(

@@ -34,6 +34,7 @@ public sealed partial class MetricsTests
         AssertCounted(metrics, "berth_cache_lookups_total", "berth_cache_result=\"hit\"");
         AssertCounted(metrics, "db_client_operation_duration_seconds_count", "db_operation_name=\"write\"");
         AssertCounted(metrics, "berth_store_operation_duration_seconds_count", "berth_store_operation=\"open_upload\"");
+        Assert.Contains("berth_journal_age_seconds", metrics, StringComparison.Ordinal);
         Assert.Contains("dotnet_process_memory_working_set_bytes", metrics, StringComparison.Ordinal);
         Assert.DoesNotContain("secret-name", metrics, StringComparison.Ordinal);
     }
