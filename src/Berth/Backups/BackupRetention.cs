@@ -98,6 +98,7 @@ internal sealed class BackupRetention(BackupPlace place, TimeProvider clock)
         var most = kept.Max(one => one.Manifest?.Blobs) ?? 0;
         var parts = most <= DigestsAtOnce ? 1 : most <= DigestsAtOnce * HexDigits ? HexDigits : HexDigits * HexDigits;
         var freed = 0L;
+        var quarantined = await place.Blobs.ListQuarantinedAsync(cancellation).ToListAsync(cancellation);
         for (var part = 0; part < parts; part++)
         {
             var index = part;
@@ -124,12 +125,11 @@ internal sealed class BackupRetention(BackupPlace place, TimeProvider clock)
             }
 
             // One that is needed is of no use there any more once it is whole again.
-            await foreach (var digest in place.Blobs.ListQuarantinedAsync(cancellation))
+            foreach (var digest in quarantined.Where(IsIn))
             {
-                if (!IsIn(digest)) continue;
-                var isWhole = await place.Blobs.LengthOfAsync(digest, cancellation) is not null;
-                if (isWhole || !needed.Contains(digest))
-                    await place.Blobs.DeleteQuarantinedAsync(digest, cancellation);
+                if (needed.Contains(digest) && await place.Blobs.LengthOfAsync(digest, cancellation) is null) continue;
+                place.RequireStillAlone();
+                await place.Blobs.DeleteQuarantinedAsync(digest, cancellation);
             }
         }
 

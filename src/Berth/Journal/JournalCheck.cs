@@ -17,7 +17,7 @@ internal sealed class JournalCheck(JournalFolder folder, Action<string> report)
 
         // Without any complete snapshot, a server is about to write the first one.
         if (JournalFolder.MissingOf(segments) is > 0 and var missing)
-            report($"{missing} files of the journal's snapshot are missing");
+            report(JournalFolder.MissingText(missing));
         foreach (var segment in segments)
         {
             if (await FindFaultAsync(segment, cancellation) is not { } fault) FilesRead++;
@@ -45,7 +45,7 @@ internal sealed class JournalCheck(JournalFolder folder, Action<string> report)
         {
             return e.Message;
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             return $"{segment.Key} can't be read: {e.Message}";
         }

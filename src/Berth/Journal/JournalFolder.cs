@@ -65,6 +65,11 @@ internal sealed partial class JournalFolder(StoreFiles files)
         return end.Number - end.SnapshotFrom + 1 - parts.Distinct().Count();
     }
 
+    /// <summary>Says that files of the snapshot are missing.</summary>
+    public static string MissingText(long count) => count == 1
+        ? "1 file of the journal's snapshot is missing"
+        : $"{count:N0} files of the journal's snapshot are missing";
+
     public async Task<Segment> WriteAsync(
         long number, long? snapshotFrom, ReadOnlyMemory<byte> packed, CancellationToken cancellation)
     {

@@ -80,7 +80,7 @@ internal sealed class JournalReplay : IDisposable
         var missing = JournalFolder.MissingOf(segments);
         if (missing is null)
             Faults.Add("the journal has no complete snapshot: what was pushed before its first file is missing");
-        else if (missing > 0) Faults.Add($"{missing} files of the journal's snapshot are missing");
+        else if (missing > 0) Faults.Add(JournalFolder.MissingText(missing.Value));
     }
 
     public async Task<long> CountAsync(string table) =>

@@ -121,6 +121,8 @@ internal sealed partial class JournalWriter(
                 return;
             }
 
+            // Whoever has the turn tells how far behind the journal is, even if the first write fails.
+            if (Volatile.Read(ref currentAt) < 0) Volatile.Write(ref currentAt, beganAt);
             await LookAsync(cancellation);
             while (await WriteChangesAsync(cancellation) && await TakeTurnAsync(cancellation) && current is not null)
             {

@@ -76,16 +76,15 @@ internal sealed class TagTable(TimeProvider clock)
         var expiresAt = now + (long?)expiresAfter?.TotalMilliseconds;
         while (true)
         {
-            // Locked, so that of pushes to one tag at once each sees what the one before it has left behind.
-            var last = await session.TextAsync(
-                $"SELECT digest FROM tag WHERE repository_id = $1 AND name = $2{session.ForUpdate}",
-                repositoryId, tag.Text);
+            var last = await FindAsync(session, repositoryId, tag);
             if (last == digest.Text)
             {
                 if (expiresAt is not null) await ExpireAsync(session, repositoryId, tag.Text, expiresAt);
                 return;
             }
 
+            // Manifests before tags, as in all writes: otherwise two could wait for each other.
+            if (last is not null) await GarbageTable.ReviewAsync(session, repositoryId, last, now);
             var moved = await session.RunAsync(
                 last is null
                     ? """
@@ -94,13 +93,14 @@ internal sealed class TagTable(TimeProvider clock)
                     """
                     : """
                     UPDATE tag SET digest = $3, moved_at = $4, moved_by = $5, expires_at = $6, pulled_at = NULL
-                    WHERE repository_id = $1 AND name = $2
+                    WHERE repository_id = $1 AND name = $2 AND digest = $7
                     """,
-                repositoryId, tag.Text, digest.Text, now, actor.Name, expiresAt);
+                last is null
+                    ? [repositoryId, tag.Text, digest.Text, now, actor.Name, expiresAt]
+                    : [repositoryId, tag.Text, digest.Text, now, actor.Name, expiresAt, last]);
 
-            // Somebody else has just made it: another look.
+            // Another push has just moved it: what that one left there is what this one leaves behind.
             if (moved == 0) continue;
-            if (last is not null) await GarbageTable.ReviewAsync(session, repositoryId, last, now);
             await RecordAsync(session, repositoryId, tag.Text, digest.Text, actor, action);
             return;
         }

@@ -17,7 +17,7 @@ internal static class ImageExpiry
 
     /// <summary>By the annotations of a manifest; null if it says nothing.</summary>
     /// <param name="body">The manifest.</param>
-    /// <param name="unread">A value that is none; null if there is none such.</param>
+    /// <param name="unread">The value, if it could not be read; otherwise null.</param>
     public static TimeSpan? OfManifest(ReadOnlySpan<byte> body, out string? unread) =>
         Find(body, "annotations", null, out unread);
 

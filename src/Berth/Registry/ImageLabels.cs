@@ -17,10 +17,10 @@ internal sealed partial class ImageLabels(IBlobStore store, ILogger<ImageLabels>
     /// <summary>How long tags of the image stay; null if it does not say.</summary>
     /// <exception cref="StoreUnavailableException">The store can't read the config.</exception>
     public async ValueTask<TimeSpan?> ExpiresAfterAsync(
-        Manifest manifest, byte[] body, CancellationToken cancellation)
+        Digest digest, Manifest manifest, byte[] body, CancellationToken cancellation)
     {
         var own = ImageExpiry.OfManifest(body, out var unread);
-        if (unread is not null) Warn(body, unread);
+        if (unread is not null) Warn(digest, unread);
         if (own is not null) return own;
         var config = manifest.References.FirstOrDefault(r => r.Kind == ReferenceKind.Config)?.Target;
         if (config is null || config.SizeBytes > MaxConfigBytes || !MediaTypes.IsImageConfig(config.MediaType))
@@ -35,7 +35,7 @@ internal sealed partial class ImageLabels(IBlobStore store, ILogger<ImageLabels>
             var read = await pipe.Reader.ReadAtLeastAsync((int)content.Length, cancellation);
             var labelled = ImageExpiry.OfConfig(
                 read.Buffer.IsSingleSegment ? read.Buffer.FirstSpan : read.Buffer.ToArray(), out unread);
-            if (unread is not null) Warn(body, unread);
+            if (unread is not null) Warn(digest, unread);
             return labelled;
         }
         catch (EndOfStreamException)
@@ -50,12 +50,12 @@ internal sealed partial class ImageLabels(IBlobStore store, ILogger<ImageLabels>
     }
 
     /// <summary>The push is good all the same, and no client shows what a registry says beside that.</summary>
-    private void Warn(byte[] body, string unread) => LogUnread(
-        Digest.Of(DigestAlgorithm.Sha256, body).Text,
+    private void Warn(Digest digest, string unread) => LogUnread(
+        digest.Text,
         unread.Length > LoggedCharacters ? unread[..LoggedCharacters] + "…" : unread);
 
     [LoggerMessage(Level = LogLevel.Warning, Message =
-        "The image {Digest} says that it expires after '{Value}', which is none of 12h, 3d, 2w and the like: "
-        + "it does not expire by that")]
+        "The image {Digest} says that it expires after '{Value}', which is not a duration such as 12h, 3d or 2w: "
+        + "this is ignored")]
     private partial void LogUnread(string digest, string value);
 }

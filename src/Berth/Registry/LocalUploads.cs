@@ -26,6 +26,11 @@ internal sealed partial class LocalUploads(
     private readonly TimeSpan recordedEvery =
         TimeSpan.FromTicks(Math.Min(LongestUnrecorded.Ticks, storage.Maintenance.UploadPurging.Age.Ticks / 4));
 
+    /// <summary>
+    /// Larger ones get a row before their bytes: after a crash, files without a row are read, in case they are blobs.
+    /// </summary>
+    private const long MostUnrecordedBytes = 1024 * 1024;
+
     /// <summary>Uploads without a row that are remembered; those that start beyond it get one at once.</summary>
     private const int MostNew = 10_000;
 
@@ -54,6 +59,7 @@ internal sealed partial class LocalUploads(
         var upload = await OpenAsync(row, cancellation);
         _ = upload.TryHold();
         open[row.Id] = upload;
+        started[row.Id] = new NewUpload(row, startedBy);
         return new Lease(this, upload) { Otherwise = UploadEnd.Discard };
     }
 
@@ -314,6 +320,12 @@ internal sealed partial class LocalUploads(
     {
         protected override async ValueTask<IDisposable?> ClaimAsync(Digest digest, CancellationToken cancellation) =>
             await uploads.claims.BeginAsync(digest, cancellation);
+
+        protected override async ValueTask PrepareAsync(long? moreBytes, CancellationToken cancellation)
+        {
+            if ((moreBytes ?? long.MaxValue) > MostUnrecordedBytes && uploads.started.TryGetValue(Id, out var mine))
+                await uploads.RecordNewAsync(mine, cancellation);
+        }
 
         protected override async Task<bool> RecordAsync(CancellationToken cancellation)
         {

@@ -91,7 +91,7 @@ internal sealed class ManifestWriter(
         var digests = needed.Select(n => n.Target.Digest).Distinct().ToList();
         var room = await quotas.OfAsync(push.Repository, cancellation);
         var durable = await store.MakeDurableAsync(digests, cancellation);
-        var expiresAfter = await labels.ExpiresAfterAsync(manifest, push.Body, cancellation);
+        var expiresAfter = await labels.ExpiresAfterAsync(push.Digest, manifest, push.Body, cancellation);
         while (true)
         {
             var known = durable;

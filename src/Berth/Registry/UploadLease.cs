@@ -83,6 +83,7 @@ internal abstract partial class UploadLease(Uploads uploads, BlobUpload content)
     {
         try
         {
+            await PrepareAsync(moreBytes, cancellation);
             content.AdmitAsync = await uploads.Quotas.BeginAsync(
                 content.Repository, Id, content.Offset + moreBytes, becomes, cancellation);
         }
@@ -217,6 +218,11 @@ internal abstract partial class UploadLease(Uploads uploads, BlobUpload content)
 
     /// <summary>Removes the upload from the store and from the table.</summary>
     protected abstract Task DeleteAsync(CancellationToken cancellation);
+
+    /// <summary>The request is about to send bytes.</summary>
+    /// <param name="moreBytes">How many; null if it does not say.</param>
+    /// <param name="cancellation">Gives up.</param>
+    protected virtual ValueTask PrepareAsync(long? moreBytes, CancellationToken cancellation) => default;
 
     /// <summary>The upload is over, and so is its row.</summary>
     protected virtual void Forget()

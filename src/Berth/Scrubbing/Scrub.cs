@@ -74,11 +74,11 @@ internal sealed partial class Scrub(
             if (page.Count == 0)
             {
                 pass = pass with { EndedAt = clock.GetUtcNow() };
-                await EmptyQuarantineAsync(cancellation);
                 LogPass(pass.Blobs, pass.Bytes);
             }
 
             await WriteAsync(session => ScrubTable.WriteAsync(session, pass), cancellation);
+            if (pass.EndedAt is not null) await EmptyQuarantineAsync(cancellation);
         }
     }
 
@@ -221,11 +221,22 @@ internal sealed partial class Scrub(
     /// <summary>What is whole again, or what nothing needs any more, is of no use there.</summary>
     private async Task EmptyQuarantineAsync(CancellationToken cancellation)
     {
+        // A rebuild may bring back what needs the others.
+        var isBehind = await database.ReadAsync(JournalTable.IsBehindAsync, cancellation);
         await foreach (var digest in store.ListQuarantinedAsync(cancellation))
         {
-            var isUseless = await IsThereAsync(digest, cancellation) || !await database.ReadAsync(
-                session => ScrubTable.IsNeededAsync(session, digest), cancellation);
-            if (isUseless) await store.DeleteQuarantinedAsync(digest, cancellation);
+            var isUseless = await IsThereAsync(digest, cancellation) || (!isBehind && !await database.ReadAsync(
+                session => ScrubTable.IsNeededAsync(session, digest), cancellation));
+            if (!isUseless) continue;
+            try
+            {
+                await store.DeleteQuarantinedAsync(digest, cancellation);
+            }
+            catch (Exception e) when (e is IOException and not StoreUnavailableException
+                or UnauthorizedAccessException)
+            {
+                LogNotDeleted(digest, e.Message);
+            }
         }
     }
 
@@ -297,6 +308,9 @@ internal sealed partial class Scrub(
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Blob {Digest} is whole again, from: {From}")]
     private partial void LogHealed(Digest digest, string from);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Blob {Digest} could not be deleted from quarantine: {Reason}")]
+    private partial void LogNotDeleted(Digest digest, string reason);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Damaged blobs could not be healed from {Place}: {Reason}")]
     private partial void LogNotHealed(string place, string reason);

@@ -56,7 +56,7 @@ public sealed class JournalCheckTests
             var (count, faults) = await CheckAsync(folder);
             Assert.Equal(1, count);
             Assert.Equal(2, faults.Count);
-            Assert.Equal("1 files of the journal's snapshot are missing", faults[0]);
+            Assert.Equal("1 file of the journal's snapshot is missing", faults[0]);
             Assert.Contains("0003-", faults[1]);
             Assert.Contains("library/app@sha256:", faults[1]);
         }

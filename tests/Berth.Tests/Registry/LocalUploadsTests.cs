@@ -192,6 +192,29 @@ public class LocalUploadsTests
         }
     }
 
+    /// <summary>After a crash, files without a row are read before the first request: no large ones, please.</summary>
+    [Theory]
+    [InlineData(1000L, false)]
+    [InlineData(2_000_000L, true)]
+    [InlineData(null, true)]
+    public async Task A_large_upload_has_a_row_while_its_bytes_arrive(long? bytes, bool isRecorded)
+    {
+        await using var registry = await RegistryFixture.StartOnFilesAsync();
+        var table = TableOf(registry, TimeProvider.System);
+        using var uploads = Create(registry, table, TimeProvider.System);
+        var (digest, id) = (StoreUse.DigestOf([1]), await StartAsync(uploads));
+        await using var inTwo = (await uploads.TakeAsync(StoreUse.Repository, id, digest, Stop)).Lease!;
+        await using var inOne = await uploads.TakeNewAsync(StoreUse.Repository, digest, "somebody", Stop);
+        foreach (var lease in new[] { inTwo, inOne })
+        {
+            await lease.ReserveAsync(bytes, digest, Stop);
+            Assert.Equal(isRecorded, await table.FindAsync(lease.Id, Stop) is not null);
+            await lease.DiscardAsync(Stop);
+            Assert.Null(await table.FindAsync(lease.Id, Stop));
+            Assert.False(await uploads.IsKnownAsync(lease.Id, Stop));
+        }
+    }
+
     private static Task<UploadId> StartAsync(LocalUploads uploads) =>
         uploads.StartAsync(StoreUse.Repository, DigestAlgorithm.Sha256, "somebody", Stop);
 
