@@ -24,23 +24,24 @@ internal static class PullTable
     /// <summary>Writes pulls. Of what is gone by now, nothing is written.</summary>
     public static async ValueTask AddAsync(Session session, IReadOnlyList<Pull> pulls)
     {
-        // In a fixed order, so that no two nodes deadlock.
+        // Tags first, and all in order, as pushes lock them (TagTable.LockForMoveAsync): otherwise writes could deadlock.
+        await session.RunEachAsync(
+            """
+            UPDATE tag SET pulled_at = $3 WHERE name = $2 AND digest = $4 AND coalesce(pulled_at, 0) < $3
+                AND repository_id = (SELECT id FROM repository WHERE name = $1)
+            """,
+            [.. pulls.Where(pull => pull.Tag is not null)
+                .OrderBy(pull => pull.Repository, StringComparer.Ordinal)
+                .ThenBy(pull => pull.Tag, StringComparer.Ordinal)
+                .Select(pull => new object?[] { pull.Repository, pull.Tag, pull.LastAt, pull.Digest })]);
         var ordered = pulls.OrderBy(pull => pull.Repository, StringComparer.Ordinal)
-            .ThenBy(pull => pull.Digest, StringComparer.Ordinal)
-            .ThenBy(pull => pull.Tag, StringComparer.Ordinal).ToList();
+            .ThenBy(pull => pull.Digest, StringComparer.Ordinal).ToList();
         await session.RunEachAsync(
             """
             UPDATE manifest SET pulled_at = $3 WHERE digest = $2 AND coalesce(pulled_at, 0) < $3
                 AND repository_id = (SELECT id FROM repository WHERE name = $1)
             """,
             [.. ordered.Select(pull => new object?[] { pull.Repository, pull.Digest, pull.LastAt })]);
-        await session.RunEachAsync(
-            """
-            UPDATE tag SET pulled_at = $3 WHERE name = $2 AND digest = $4 AND coalesce(pulled_at, 0) < $3
-                AND repository_id = (SELECT id FROM repository WHERE name = $1)
-            """,
-            [.. ordered.Where(pull => pull.Tag is not null)
-                .Select(pull => new object?[] { pull.Repository, pull.Tag, pull.LastAt, pull.Digest })]);
         await session.RunEachAsync(
             """
             INSERT INTO pull_day (repository_id, day, pulls) SELECT id, $2, $3 FROM repository WHERE name = $1

@@ -61,6 +61,30 @@ internal sealed class TagTable(TimeProvider clock)
             "SELECT name FROM tag WHERE repository_id = $1 AND name > $2 ORDER BY name LIMIT $3 OFFSET $4",
             row => row.GetString(0), repositoryId, last, count, skip);
 
+    /// <summary>
+    /// Locks the tags that a push is about to move, then the manifest that it pushes with those that the tags leave,
+    /// each in order: other pushes, and the times of pulls, then wait instead of deadlocking.
+    /// </summary>
+    public static async ValueTask LockForMoveAsync(
+        Session session, long repositoryId, IEnumerable<Tag> tags, Digest digest)
+    {
+        // Where there is one writer, there is nothing to lock.
+        if (session.ForUpdate.Length == 0) return;
+        var left = await session.AllAsync(
+            $"""
+            SELECT digest FROM tag WHERE repository_id = $1 AND name IN ({session.TextsIn("$2")})
+            ORDER BY name{session.ForUpdate}
+            """,
+            row => row.GetString(0), repositoryId, Session.ToTexts(tags.Select(tag => tag.Text)));
+        if (left.Count == 0) return;
+        await session.AllAsync(
+            $"""
+            SELECT digest FROM manifest WHERE repository_id = $1 AND digest IN ({session.TextsIn("$2")})
+            ORDER BY digest{session.ForUpdate}
+            """,
+            row => row.GetString(0), repositoryId, Session.ToTexts(left.Append(digest.Text)));
+    }
+
     /// <param name="session">A write.</param>
     /// <param name="repositoryId">The repository.</param>
     /// <param name="tag">The tag, which need not exist yet.</param>
@@ -83,7 +107,6 @@ internal sealed class TagTable(TimeProvider clock)
                 return;
             }
 
-            // Manifests before tags, as in all writes: otherwise two could wait for each other.
             if (last is not null) await GarbageTable.ReviewAsync(session, repositoryId, last, now);
             var moved = await session.RunAsync(
                 last is null

@@ -157,6 +157,8 @@ internal sealed class ManifestWriter(
             return ManifestResult.Unknown(missing);
         var repositoryId = await change.GetIdAsync();
         await ReviveAsync(change, repositoryId, manifest, links);
+        if (push.Tags.Count > 0)
+            await TagTable.LockForMoveAsync(session, repositoryId, push.Tags, push.Digest);
         await manifests.AddAsync(session, repositoryId, push.Digest, manifest, push.Body, push.Actor, expiresAfter);
         await restoring.NotePushedAsync(change, repositoryId, push.Digest, push.Actor);
         change.NoteManifest(push.Digest.Text);

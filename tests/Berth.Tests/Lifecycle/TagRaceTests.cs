@@ -47,8 +47,44 @@ public class TagRaceTests
         Assert.Equal(10, left);
     }
 
+    /// <summary>On PostgreSQL, all of them lock tags before manifests, and both in order.</summary>
+    [Fact]
+    public async Task Pushes_and_the_times_of_pulls_do_not_wait_for_each_other()
+    {
+        await using var registry = await RegistryFixture.StartAsync();
+        var database = registry.Services.GetRequiredService<Database>();
+        var digests = new List<string>();
+        foreach (var number in new[] { 0, 1 }) digests.Add(await PushAsync(registry, 0, number));
+        var pushes = Enumerable.Range(0, 4).Select(async client =>
+        {
+            for (var i = 0; i < 40; i++) await PushAsync(registry, 0, (client + i) % 2);
+        });
+        var pulls = Enumerable.Range(0, 2).Select(async _ =>
+        {
+            for (var i = 1; i <= 40; i++)
+            {
+                var now = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds();
+                var pulled = digests.ConvertAll(digest => new Pull("race/0", "latest", digest, now + i, 1));
+                await database.WriteAsync(
+                    async session =>
+                    {
+                        await PullTable.AddAsync(session, pulled);
+                        return true;
+                    },
+                    isDurable: false, Stop);
+            }
+        });
+        await Task.WhenAll(pushes.Concat(pulls));
+        if (!TestEngines.IsPostgres) return;
+        var deadlocks = await database.ReadAsync(
+            session => session.NumberAsync(
+                "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"),
+            Stop);
+        Assert.Equal(0, deadlocks);
+    }
+
     /// <summary>To a tag that is new in the first push of each round.</summary>
-    private static async Task PushAsync(RegistryFixture registry, int round, int number)
+    private static async Task<string> PushAsync(RegistryFixture registry, int round, int number)
     {
         using var body = new StringContent(
             $$$"""{"schemaVersion":2,"mediaType":"{{{Type}}}","manifests":[],"annotations":{"n":"{{{number}}}"}}""",
@@ -56,5 +92,6 @@ public class TagRaceTests
         body.Headers.ContentType = new MediaTypeHeaderValue(Type);
         using var answer = await registry.Client.PutAsync($"v2/race/{round}/manifests/latest", body, Stop);
         Assert.Equal(HttpStatusCode.Created, answer.StatusCode);
+        return answer.Headers.GetValues("Docker-Content-Digest").Single();
     }
 }
