@@ -240,7 +240,7 @@ public sealed class RetentionTests : IAsyncLifetime
         foreach (var value in new[] { "in a month", "14 days" })
         {
             Assert.Single(registry.Log, line => line.Contains(
-                $"expires after '{value}', which is none of", StringComparison.Ordinal));
+                $"expires after '{value}', which is not a duration", StringComparison.Ordinal));
         }
 
         await ExpireAsync(2, "labelled");
