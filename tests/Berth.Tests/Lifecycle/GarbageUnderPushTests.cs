@@ -19,7 +19,8 @@ public sealed class GarbageUnderPushTests(ITestOutputHelper output)
     /// <summary>Fewer where each push takes longer.</summary>
     private static readonly int Clients = TestRounds.Of(TestEngines.IsPostgres ? 8 : 24, 200);
 
-    private static readonly int Jumps = TestRounds.Of(TestEngines.IsPostgres ? 12 : 20, 100);
+    private static readonly int Jumps = TestRounds.Of(
+        TestEngines.IsPostgres ? 12 : 20, TestEngines.IsPostgres ? 30 : 100);
 
     /// <summary>How many pushes end between two jumps of the clock.</summary>
     private static readonly int LeastPerJump = Clients / 2;
