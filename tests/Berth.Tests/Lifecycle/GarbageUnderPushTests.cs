@@ -31,9 +31,15 @@ public sealed class GarbageUnderPushTests(ITestOutputHelper output)
     /// <summary>The shortest that the settings take.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(10);
 
+    /// <summary>Few enough that each is needed again soon after it was deleted.</summary>
+    private static readonly IReadOnlyList<TestBlob> Layers =
+        [.. Enumerable.Range(0, 5 * Clients).Select(seed => new TestBlob(seed, 2000))];
+
     private readonly List<RegistryFixture> nodes = [];
     private readonly JumpingClock clock = new();
+    private List<GarbageCollector> collectors = [];
     private volatile bool isOver;
+    private volatile List<TestBlob> condemned = [];
     private int pushes;
     private int pushesBeforeJump;
 
@@ -53,11 +59,17 @@ public sealed class GarbageUnderPushTests(ITestOutputHelper output)
                     : await shared.StartNodeAsync(configureStorage: Configure, clock: clock));
             }
 
+            collectors = nodes.ConvertAll(node => shared is null
+                ? node.Services.GetRequiredService<GarbageCollector>()
+                : ActivatorUtilities.CreateInstance<GarbageCollector>(
+                    node.Services, SlowDeletions.Over(node.Services.GetRequiredService<IBlobStore>())));
             using var http = new HttpClient(new InTurn(nodes)) { BaseAddress = nodes[0].BaseAddress };
+            var watching = WatchAsync();
             var pushing = Enumerable.Range(0, Clients).Select(number => PushAsync(http, number)).ToList();
             var beside = await CollectBesideAsync(Task.WhenAny(pushing));
             isOver = true;
             List<TestImage> kept = [.. (await Task.WhenAll(pushing)).SelectMany(images => images)];
+            await watching;
             var after = await CollectRestAsync();
             output.WriteLine($"{pushes} pushes, beside which {beside} blobs were deleted, and {after} after them");
 
@@ -92,14 +104,16 @@ public sealed class GarbageUnderPushTests(ITestOutputHelper output)
         var kept = new List<TestImage>();
         for (var i = 0; !isOver; i++)
         {
-            // Few layers, so that one that is being deleted is often pushed at that moment.
-            TestBlob[] layers = [.. random.GetItems(Enumerable.Range(0, 5 * Clients).ToArray(), 2).Distinct()
-                .Select(seed => new TestBlob(seed, 2000))];
+            var doomed = await NextLayerAsync(random);
+            TestBlob[] layers = [.. new[] { doomed, Layers[random.Next(Layers.Count)] }.Distinct()];
             var config = new TestBlob((1000 * number) + i + 5000, 300);
             var image = new TestImage($"team/app{random.Next(2)}", $"v{number}-{i}", config, layers, MountedFrom: null);
-            while (!isOver && Volatile.Read(ref pushes) - Volatile.Read(ref pushesBeforeJump) >= MostPerJump)
-                await Task.Delay(10, Stop);
-            using (clock.BeginPush()) await client.PushWhatIsMissingAsync(image);
+            using (clock.BeginPush())
+            {
+                await client.PushBlobAsync(image, doomed);
+                await client.PushWhatIsMissingAsync(image);
+            }
+
             Interlocked.Increment(ref pushes);
             kept.Add(image);
             if (kept.Count > 1)
@@ -111,10 +125,40 @@ public sealed class GarbageUnderPushTests(ITestOutputHelper output)
             }
 
             foreach (var other in kept) Assert.True(await client.IsWholeAsync(other), "an image is gone");
-            await Task.Delay(random.Next(20), Stop);
         }
 
         return kept;
+    }
+
+    /// <summary>
+    /// A layer that is about to be deleted, as soon as there is one: then its push and its deletion meet. If there is
+    /// none for a while, any layer.
+    /// </summary>
+    private async Task<TestBlob> NextLayerAsync(Random random)
+    {
+        for (var waits = 0; !isOver; waits++)
+        {
+            if (condemned is { Count: > 0 } some) return some[random.Next(some.Count)];
+            var sinceJump = Volatile.Read(ref pushes) - Volatile.Read(ref pushesBeforeJump);
+            if (waits > 10 && sinceJump < MostPerJump) break;
+            await Task.Delay(1, Stop);
+        }
+
+        return Layers[random.Next(Layers.Count)];
+    }
+
+    private async Task WatchAsync()
+    {
+        var layers = Layers.ToDictionary(layer => layer.Digest);
+        var database = nodes[0].Services.GetRequiredService<Database>();
+        while (!isOver)
+        {
+            var digests = await database.ReadAsync(
+                s => s.AllAsync("SELECT digest FROM blob WHERE condemned_at IS NOT NULL", row => row.GetString(0)),
+                Stop);
+            condemned = [.. digests.Where(layers.ContainsKey).Select(digest => layers[digest])];
+            await Task.Delay(1, Stop);
+        }
     }
 
     /// <summary>All nodes collect at once, and again, and time jumps on when there were enough pushes.</summary>
@@ -134,8 +178,8 @@ public sealed class GarbageUnderPushTests(ITestOutputHelper output)
 
     private async Task<long> CollectAsync()
     {
-        var reports = await Task.WhenAll(nodes.Select(node => Task.Run(
-            () => node.Services.GetRequiredService<GarbageCollector>().RunAsync(Grace, Stop), Stop)));
+        var reports = await Task.WhenAll(
+            collectors.Select(collector => Task.Run(() => collector.RunAsync(Grace, Stop), Stop)));
         return reports.Sum(report => report.Blobs);
     }
 
