@@ -50,32 +50,42 @@ public sealed class BackupPlaceTests
     }
 
     /// <summary>A list that reads well, but names another blob: the one that is needed looks like garbage.</summary>
-    [Fact]
-    public async Task A_damaged_list_of_blobs_removes_and_skips_nothing()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_damaged_list_of_blobs_removes_and_skips_nothing(bool isShared)
     {
-        await using var set = await StartAsync(isShared: false);
+        await using var set = await StartAsync(isShared);
         await BackUpAsync(set);
         await PushAsync(set, Other);
         await BackUpAsync(set);
         var list = await ListOfAsync(set, 1);
-        var text = await File.ReadAllTextAsync(list, Stop);
+        var text = Encoding.UTF8.GetString(await set.ReadFileAsync(list));
         var digit = Image.Layers[0].Digest[^1];
         var altered = Image.Layers[0].Digest[..^1] + (digit == 'f' ? 'e' : (char)(digit == '9' ? 'a' : digit + 1));
         text = text.Replace(Image.Layers[0].Digest, altered, StringComparison.Ordinal);
-        await File.WriteAllTextAsync(list, text, Stop);
+        await set.WriteFileAsync(list, Encoding.UTF8.GetBytes(text));
 
         var pruned = (await set.RunAsync("backup", set.Place, "--keep", "3", "--yes")).Is(2);
         Assert.Contains("its list of blobs is damaged: its content has the digest", pruned.Errors);
         foreach (var layer in new[] { Image.Layers[0], Other.Layers[0] })
-            Assert.True(File.Exists(StoredFiles.BlobIn(set.Place, layer)));
-        await using var target = await EngineSet.CreateAsync(isShared: false);
+            await set.FileOfAsync(set.PlaceRoot, layer.Digest);
+        await using var target = await EngineSet.CreateAsync(isShared);
+        var environment = target.Variables;
+        if (isShared)
+        {
+            environment["REGISTRY_STORAGE_S3_BUCKET"] = set.Bucket!.Name;
+            environment["REGISTRY_STORAGE_S3_ROOTDIRECTORY"] = "staging";
+        }
+
         var name = (await FindAsync(set))[^1].Name;
-        var refused = (await target.RunAsync("restore", set.Place, "--yes", "--skip-damaged", "--at", name)).Is(2);
+        var refused = (await AccountCommand.RunAsync(
+            environment, "", "restore", set.Place, "--yes", "--skip-damaged", "--at", name)).Is(2);
         Assert.Contains("its list of blobs is damaged", refused.Errors);
         Assert.Empty(await target.ServedAsync());
 
         // A line that never ends takes no memory.
-        await File.WriteAllBytesAsync(list, [.. Enumerable.Repeat((byte)'a', Encoding.UTF8.GetByteCount(text))], Stop);
+        await set.WriteFileAsync(list, [.. Enumerable.Repeat((byte)'a', Encoding.UTF8.GetByteCount(text))]);
         Assert.Contains(
             "a line without end", (await set.RunAsync("backup", set.Place, "--keep", "4", "--yes")).Is(2).Errors);
         Assert.Contains("DAMAGED", (await set.RunAsync("backup", "verify", set.Place, "--dry-run")).Is(1).Output);
@@ -293,9 +303,6 @@ public sealed class BackupPlaceTests
     }
 
     /// <summary>The file of a backup's list, the newest first.</summary>
-    private static async Task<string> ListOfAsync(EngineSet set, int index)
-    {
-        var hex = (await FindAsync(set))[index].Manifest!.List.Parsed.Hex;
-        return Path.Combine(set.Place, "blobs", "sha256", hex[..2], hex);
-    }
+    private static async Task<string> ListOfAsync(EngineSet set, int index) =>
+        await set.FileOfAsync(set.PlaceRoot, (await FindAsync(set))[index].Manifest!.List.Parsed.Text);
 }

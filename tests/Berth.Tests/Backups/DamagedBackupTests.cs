@@ -18,69 +18,72 @@ public sealed class DamagedBackupTests : IAsyncLifetime
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
-    public async ValueTask InitializeAsync()
-    {
-        set = await EngineSet.CreateAsync(isShared: false);
-        await set.StartAsync();
-        await new ImageClient(set.Client, new Random(1)).PushAsync(Image);
-    }
+    public ValueTask InitializeAsync() => StartAsync(isShared: false);
 
     public ValueTask DisposeAsync() => set.DisposeAsync();
 
-    [Fact]
-    public async Task An_altered_blob_is_found_and_copied_again_by_the_next_backup()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task An_altered_blob_is_found_and_copied_again_by_the_next_backup(bool isShared)
     {
+        await UseAsync(isShared);
         await BackUpAsync();
-        var blob = StoredFiles.BlobIn(set.Place, Image.Layers[0]);
-        StoredFiles.Alter(blob);
+        var blob = await set.FileOfAsync(set.PlaceRoot, Image.Layers[0].Digest);
+        await set.AlterFileAsync(blob);
         Assert.True(await IsWholeAsync(isQuick: true));
         var found = (await VerifyAsync("--dry-run")).Is(1);
         Assert.Contains("DAMAGED", found.Output);
         Assert.Contains($"blob {Image.Layers[0].Digest} is altered", found.Output);
-        Assert.True(File.Exists(blob));
+        Assert.Contains(blob, await set.FilesAsync(set.PlaceRoot));
 
-        await using var target = await EngineSet.CreateAsync(isShared: false);
-        var refused = (await target.RunAsync("restore", set.Place, "--yes")).Is(2);
+        await using var target = await EngineSet.CreateAsync(isShared);
+        var refused = (await RestoreAsync(target)).Is(2);
         Assert.Contains("the backup is damaged, and nothing of it serves yet", refused.Errors);
         Assert.Empty(await target.ServedAsync());
-        var partly = (await target.RunAsync("restore", set.Place, "--yes", "--skip-damaged")).Is(1);
+        var partly = (await RestoreAsync(target, "--skip-damaged")).Is(1);
         Assert.Contains($"Not restored: blob {Image.Layers[0].Digest}", partly.Output);
         Assert.Equal(await set.ServedAsync(), await target.ServedAsync());
 
         (await VerifyAsync()).Is(1);
-        Assert.False(File.Exists(blob));
+        Assert.DoesNotContain(blob, await set.FilesAsync(set.PlaceRoot));
+        Assert.Single(await set.FilesAsync(set.PlaceRoot + "/quarantine"));
         await BackUpAsync();
         Assert.True(await IsWholeAsync(isQuick: false));
     }
 
-    [Fact]
-    public async Task Each_damaged_file_of_a_backup_is_found()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Each_damaged_file_of_a_backup_is_found(bool isShared)
     {
+        await UseAsync(isShared);
         await BackUpAsync();
-        var manifest = Directory.GetFiles(Path.Combine(set.Place, "backups")).Single();
-        var text = await File.ReadAllTextAsync(manifest, Stop);
-        var files = Directory.GetFiles(Path.Combine(set.Place, "blobs"), "*", SearchOption.AllDirectories);
-        Assert.Equal(4, files.Length);
+        var manifest = (await set.FilesAsync(set.PlaceRoot + "/backups")).Single();
+        var files = await set.FilesAsync(set.PlaceRoot + "/blobs");
+        Assert.Equal(4, files.Count);
         foreach (var file in files.Append(manifest))
         {
-            var content = await File.ReadAllBytesAsync(file, Stop);
-            StoredFiles.Alter(file);
+            var content = await set.ReadFileAsync(file);
+            await set.AlterFileAsync(file);
             Assert.False(await IsWholeAsync(isQuick: false));
-            File.Delete(file);
+            await set.WriteFileAsync(file, null);
             if (file != manifest) Assert.False(await IsWholeAsync(isQuick: true));
-            await File.WriteAllBytesAsync(file, content, Stop);
+            await set.WriteFileAsync(file, content);
         }
 
         Assert.True(await IsWholeAsync(isQuick: false));
-        await File.WriteAllTextAsync(manifest, text[..(text.Length / 2)], Stop);
+        var text = await set.ReadFileAsync(manifest);
+        await set.WriteFileAsync(manifest, text[..(text.Length / 2)]);
         Assert.Contains("cut off", (await VerifyAsync()).Is(1).Output);
-        Assert.Contains("can't be used: its manifest", (await RestoreAsync()).Is(2).Errors);
+        await using (var target = await EngineSet.CreateAsync(isShared))
+            Assert.Contains("can't be used: its manifest", (await RestoreAsync(target)).Is(2).Errors);
         Assert.Contains("DAMAGED", (await set.RunAsync("backup", "list", set.Place)).Is(1).Output);
 
         // What an unreadable backup needs is not known: nothing is removed beside it.
         Assert.Contains(
             "nothing is removed", (await set.RunAsync("backup", set.Place, "--keep", "1", "--yes")).Is(2).Errors);
-        Assert.True(File.Exists(manifest));
+        Assert.Contains(manifest, await set.FilesAsync(set.PlaceRoot));
     }
 
     [Fact]
@@ -250,5 +253,31 @@ public sealed class DamagedBackupTests : IAsyncLifetime
         return (await RestoreAsync(target)).Is(2);
     }
 
-    private Task<CommandResult> RestoreAsync(EngineSet target) => target.RunAsync("restore", set.Place, "--yes");
+    /// <summary>Restores into another registry; where there are buckets, into another root in the same one.</summary>
+    private Task<CommandResult> RestoreAsync(EngineSet target, params string[] options)
+    {
+        var environment = target.Variables;
+        if (set.Bucket is { } bucket)
+        {
+            environment["REGISTRY_STORAGE_S3_BUCKET"] = bucket.Name;
+            environment["REGISTRY_STORAGE_S3_ROOTDIRECTORY"] = "restored";
+        }
+
+        return AccountCommand.RunAsync(environment, input: "", ["restore", set.Place, "--yes", .. options]);
+    }
+
+    private async ValueTask StartAsync(bool isShared)
+    {
+        set = await EngineSet.CreateAsync(isShared);
+        await set.StartAsync();
+        await new ImageClient(set.Client, new Random(1)).PushAsync(Image);
+    }
+
+    /// <summary>Takes the shared engines in the place of files, if the test is about them.</summary>
+    private async Task UseAsync(bool isShared)
+    {
+        if (!isShared) return;
+        await set.DisposeAsync();
+        await StartAsync(isShared);
+    }
 }

@@ -30,6 +30,12 @@ internal sealed class EngineSet : IAsyncDisposable
 
     public string DataFolder => Path.Combine(folder, "data");
 
+    /// <summary>The folder of the place for backups, or what the keys of its objects begin with.</summary>
+    public string PlaceRoot => bucket is null ? Place : "backups";
+
+    /// <summary>The same of the registry's store.</summary>
+    public string StoreRoot => bucket is null ? DataFolder : "store";
+
     public IServiceProvider Services => app!.Services;
 
     /// <summary>A client of the server that runs.</summary>
@@ -77,6 +83,37 @@ internal sealed class EngineSet : IAsyncDisposable
 
     public Task<BackupPlace> OpenPlaceAsync() => BackupPlace.OpenAsync(
         Place, Settings.Storage, mayCreate: true, NullLogger<ObjectBlobStore>.Instance, CancellationToken.None);
+
+    /// <summary>The files, or the objects, under a root, by path or key, in order.</summary>
+    public async Task<List<string>> FilesAsync(string root) => [.. (bucket is null
+        ? Directory.GetFiles(root, "*", SearchOption.AllDirectories)
+        : (await bucket.ListAsync(root + "/")).Select(one => one.Key)).Order(StringComparer.Ordinal)];
+
+    /// <summary>The one file, or object, of a blob under a root.</summary>
+    public async Task<string> FileOfAsync(string root, string digest)
+    {
+        var hex = digest.Split(':')[1];
+        return (await FilesAsync(root + "/blobs")).Single(path => path.EndsWith(hex, StringComparison.Ordinal));
+    }
+
+    public Task<byte[]> ReadFileAsync(string path) =>
+        bucket is null ? File.ReadAllBytesAsync(path) : bucket.GetAsync(path);
+
+    /// <summary>Writes a file or object, or deletes it where there is no content.</summary>
+    public async Task WriteFileAsync(string path, byte[]? content)
+    {
+        if (bucket is not null) await bucket.PutAsync(path, content);
+        else if (content is null) File.Delete(path);
+        else await File.WriteAllBytesAsync(path, content);
+    }
+
+    /// <summary>Flips one bit in the middle of a file or object; length and name stay.</summary>
+    public async Task AlterFileAsync(string path)
+    {
+        var content = await ReadFileAsync(path);
+        content[content.Length / 2] ^= 1;
+        await WriteFileAsync(path, content);
+    }
 
     /// <summary>Runs a command with these settings in the environment.</summary>
     public Task<CommandResult> RunAsync(params string[] arguments) =>

@@ -17,16 +17,21 @@ internal sealed class SharedDatabase(PostgresDatabase database, StoreBucket buck
 
     /// <param name="port">Where the node finds the database: a proxy's port, or the server's own.</param>
     /// <param name="configure">Changes the node's database settings.</param>
+    /// <param name="configureStorage">Changes its other settings of the store.</param>
+    /// <param name="clock">What the time is for it; null: what it is.</param>
     public Task<RegistryFixture> StartNodeAsync(
-        int? port = null, Func<DatabaseSettings, DatabaseSettings>? configure = null)
+        int? port = null, Func<DatabaseSettings, DatabaseSettings>? configure = null,
+        Func<StorageSettings, StorageSettings>? configureStorage = null, TimeProvider? clock = null)
     {
         var settings = TestEngines.SettingsOf(database);
         settings = settings with { Port = port ?? settings.Port };
-        return RegistryFixture.StartAsync(s => s with
-        {
-            Database = configure?.Invoke(settings) ?? settings,
-            Storage = bucket.In(s.Storage),
-        });
+        return RegistryFixture.StartAsync(
+            s => s with
+            {
+                Database = configure?.Invoke(settings) ?? settings,
+                Storage = bucket.In(configureStorage?.Invoke(s.Storage) ?? s.Storage),
+            },
+            clock);
     }
 
     public async ValueTask DisposeAsync()

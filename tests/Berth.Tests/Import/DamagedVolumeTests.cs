@@ -7,6 +7,7 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Berth.Tests.Import;
 
 /// <summary>Volumes of registry:2 that are damaged, old or odd: what is whole comes, the rest is reported.</summary>
+[Once]
 public sealed class DamagedVolumeTests : IAsyncLifetime
 {
     private readonly string folder = Directory.CreateTempSubdirectory("berth-volume-").FullName;

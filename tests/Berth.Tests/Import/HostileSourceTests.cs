@@ -12,6 +12,7 @@ namespace Berth.Tests.Import;
 /// other images come all the same, and nothing is half there.
 /// </summary>
 [Inside]
+[Once]
 public sealed class HostileSourceTests : IAsyncLifetime
 {
     private const string ManifestType = "application/vnd.oci.image.manifest.v1+json";

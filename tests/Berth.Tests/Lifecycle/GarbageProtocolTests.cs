@@ -1,9 +1,10 @@
 namespace Berth.Tests.Lifecycle;
 
 /// <summary>
-/// The protocol between pushes and the collector (docs/decisions/0017), as a model: all orders in which the steps of
-/// two pushes of one blob, in two repositories, four rounds of a collector, and an image in the trash that is
-/// restored or purged can happen. Each step is one transaction, or one call to the store.
+/// The protocol between pushes, collectors and backups (docs/decisions/0017), as a model: all orders in which the steps
+/// of these can happen: two pushes of one blob, in two repositories; the rounds of collectors on two nodes, which may
+/// die or stall at any step; a backup; and an image in the trash that is restored or purged. Each step is one
+/// transaction, or one call to the store.
 /// </summary>
 public sealed class GarbageProtocolTests
 {
@@ -21,6 +22,21 @@ public sealed class GarbageProtocolTests
         LookForManifests = 64,
         LockBlobRow = 128,
         TrashNeeds = 256,
+
+        /// <summary>A link stays condemned for half the grace period, which a push has from link to manifest.</summary>
+        HalfGrace = 512,
+
+        /// <summary>Another node takes over a deletion only after its time limit.</summary>
+        WaitForLimit = 1024,
+
+        /// <summary>A node gives up a deletion before others may take it over.</summary>
+        GiveUpBeforeLimit = 2048,
+
+        /// <summary>A node ends only its own deletion, not that of whoever took it over.</summary>
+        EndOwnDeletion = 4096,
+
+        /// <summary>No deletion begins while a backup holds the blobs.</summary>
+        LookForHolds = 8192,
     }
 
     private enum Link
@@ -46,7 +62,8 @@ public sealed class GarbageProtocolTests
     {
         var (fault, states) = Explore(Rules.None);
         Assert.Null(fault);
-        Assert.True(states > 500, $"only {states} states");
+        TestContext.Current.TestOutputHelper!.WriteLine($"{states} states");
+        Assert.True(states > 20_000, $"only {states} states");
     }
 
     [Theory]
@@ -58,20 +75,42 @@ public sealed class GarbageProtocolTests
     [InlineData(Rules.LookForManifests)]
     [InlineData(Rules.LockBlobRow)]
     [InlineData(Rules.TrashNeeds)]
-    public void Without_any_of_its_rules_something_is_lost(Rules omitted) => Assert.NotNull(Explore(omitted).Fault);
+    [InlineData(Rules.HalfGrace)]
+    [InlineData(Rules.WaitForLimit)]
+    [InlineData(Rules.GiveUpBeforeLimit)]
+    [InlineData(Rules.EndOwnDeletion)]
+    [InlineData(Rules.LookForHolds)]
+    public void Without_any_of_its_rules_something_is_lost(Rules omitted)
+    {
+        var (fault, _) = Explore(omitted);
+        Assert.NotNull(fault);
+        TestContext.Current.TestOutputHelper!.WriteLine(fault);
+    }
 
     /// <summary>
     /// Depth first, from a blob that one repository once had: with nothing that needs it, or with an image in the
-    /// trash.
+    /// trash; with two collectors, or with one and a backup.
     /// </summary>
     private static (string? Fault, int States) Explore(Rules omitted)
     {
         var garbage = new State(
-            new Push(0, Link.Condemned, false, false), new Push(0, Link.None, false, false), 0, 0, IsStored: true,
-            HasRow: true, IsCondemned: false, IsDeleting: false, SawClaim: false, SawLink: false, Image.None);
+            new Push(0, Link.Condemned, false, false), new Push(0, Link.None, false, false), new Collector(1, 0, 3),
+            new Collector(2, 0, 3), new Blob(IsStored: true, HasRow: true, IsCondemned: false, DeletedBy: 0),
+            Image.None, Backup.Done);
         var trash = garbage with { One = garbage.One with { Link = Link.Live }, Image = Image.InTrash };
-        var seen = new HashSet<State> { garbage, trash };
-        var open = new Stack<State>([garbage, trash]);
+        var seen = new HashSet<State>();
+        foreach (var state in new[] { garbage, trash })
+        {
+            seen.Add(state);
+            seen.Add(state with
+            {
+                First = state.First with { Rounds = 4 },
+                Second = state.Second with { Rounds = 0 },
+                Backup = Backup.Waiting,
+            });
+        }
+
+        var open = new Stack<State>(seen);
         while (open.TryPop(out var state))
         {
             if (Fault(state) is { } fault) return (fault, seen.Count);
@@ -89,26 +128,23 @@ public sealed class GarbageProtocolTests
         foreach (var push in new[] { state.One, state.Other })
         {
             if (push.At == 5) return $"a push within its time was told that its blob is unknown: {state}";
-            if (push.HasManifest && (push.Link != Link.Live || !state.IsStored))
+            if (push.HasManifest && (push.Link != Link.Live || !state.Blob.IsStored))
                 return $"an image lost its blob: {state}";
         }
 
-        return state.Image == Image.Restored && (state.One.Link != Link.Live || !state.IsStored)
+        if (state.Backup == Backup.Failed) return $"a backup found its blob gone: {state}";
+        return state.Image == Image.Restored && (state.One.Link != Link.Live || !state.Blob.IsStored)
             ? $"a restored image lost its blob: {state}" : null;
     }
 
     private static IEnumerable<State> Next(State s, Rules omitted)
     {
-        foreach (var (push, other, set) in new (Push, Push, Func<Push, State, State>)[]
-        {
-            (s.One, s.Other, (push, state) => state with { One = push }),
-            (s.Other, s.One, (push, state) => state with { Other = push }),
-        })
-        {
-            foreach (var (moved, state) in Advance(push, s, omitted)) yield return set(moved, state);
-        }
-
-        foreach (var next in Collect(s, omitted)) yield return next;
+        foreach (var (moved, state) in Advance(s.One, s, omitted)) yield return state with { One = moved };
+        foreach (var (moved, state) in Advance(s.Other, s, omitted)) yield return state with { Other = moved };
+        foreach (var (moved, state) in Collect(s.First, s, omitted)) yield return state with { First = moved };
+        foreach (var (moved, state) in Collect(s.Second, s, omitted)) yield return state with { Second = moved };
+        if (s.Blob is { DeletedBy: not 0, IsAbandoned: false }) yield return PassLimit(s, omitted);
+        if (s.Backup != Backup.Done) yield return BackUp(s);
         if (s.Image != Image.InTrash) yield break;
         var restored = s.One.Link == Link.None ? Link.None : Link.Live;
         var purged = s.One.Link == Link.Trashed ? Link.Condemned : s.One.Link;
@@ -116,27 +152,29 @@ public sealed class GarbageProtocolTests
         yield return s with { Image = Image.None, One = s.One with { Link = purged } };
     }
 
-    /// <summary>A push: claim the blob, commit its bytes, link it, record the manifest.</summary>
+    /// <summary>
+    /// A push: claim the blob, commit its bytes, link it, record the manifest. Where it is told that the blob is there,
+    /// only the last of these.
+    /// </summary>
     private static IEnumerable<(Push, State)> Advance(Push push, State s, Rules omitted)
     {
+        if (push is { At: 0, Link: Link.Live }) yield return (push with { At = 3 }, s);
         switch (push.At)
         {
             case 0 when omitted.HasFlag(Rules.ClaimBeforeCommit):
                 yield return (push with { At = 1 }, s);
                 break;
-            case 0 when !s.IsDeleting || omitted.HasFlag(Rules.WaitForDeletion):
+            case 0 when s.Blob.DeletedBy == 0 || s.Blob.IsAbandoned || omitted.HasFlag(Rules.WaitForDeletion):
                 yield return (push with { At = 1, HasClaim = true }, s);
                 break;
             case 1:
-                yield return (push with { At = 2 }, s with { IsStored = true });
+                yield return (push with { At = 2 }, s with { Blob = s.Blob with { IsStored = true } });
                 break;
             case 2:
-                yield return (push with { At = 3, Link = Link.Live, HasClaim = false }, s with
-                {
-                    HasRow = true,
-                    IsCondemned = omitted.HasFlag(Rules.ForgetCondemnation) && s.IsCondemned,
-                    IsDeleting = omitted.HasFlag(Rules.ForgetCondemnation) && s.IsDeleting,
-                });
+                var kept = s.Blob with { HasRow = true };
+                if (!omitted.HasFlag(Rules.ForgetCondemnation))
+                    kept = kept with { IsCondemned = false, DeletedBy = 0, IsAbandoned = false };
+                yield return (push with { At = 3, Link = Link.Live, HasClaim = false }, s with { Blob = kept });
                 break;
             case 3:
                 var revives = !omitted.HasFlag(Rules.ReviveLinks);
@@ -148,62 +186,98 @@ public sealed class GarbageProtocolTests
         }
     }
 
-    /// <summary>A round: condemn links, remove them, begin the deletion, delete the bytes, end it.</summary>
-    private static IEnumerable<State> Collect(State s, Rules omitted)
+    /// <summary>
+    /// A round of a node: condemn links, remove them, begin the deletion, delete the bytes, end it. It may die between
+    /// any two of these.
+    /// </summary>
+    private static IEnumerable<(Collector, State)> Collect(Collector node, State s, Rules omitted)
     {
-        if (s.Round == 4) yield break;
+        if (node.Rounds == 0) yield break;
         var looks = !omitted.HasFlag(Rules.LookForManifests);
-        switch (s.At)
+        var ended = new Collector(node.Node, 0, node.Rounds - 1);
+        if (node.At > 0) yield return (ended, s);
+        switch (node.At)
         {
             case 0:
-                yield return s with
+                yield return (node with { At = 1 }, s with
                 {
-                    At = 1,
                     One = Condemn(s.One, s.Image, looks, omitted),
                     Other = Condemn(s.Other, Image.None, looks, omitted),
-                };
+                });
                 break;
             case 1:
-                // A push has half the grace period from its link to its manifest, and as long as that takes, links that
-                // were condemned meanwhile stay.
-                var (one, other) = (Remove(s.One, s.Image, looks), Remove(s.Other, Image.None, looks));
-                var isLast = one.Link == Link.None && other.Link == Link.None;
-                yield return s with { At = 2, One = one, Other = other, IsCondemned = s.HasRow && isLast };
+                var one = Remove(s.One, s.Image, looks, omitted);
+                var other = Remove(s.Other, Image.None, looks, omitted);
+                var isLast = (one, other) != (s.One, s.Other) && one.Link == Link.None && other.Link == Link.None;
+                yield return (node with { At = 2 }, s with
+                {
+                    One = one,
+                    Other = other,
+                    Blob = s.Blob with { IsCondemned = s.Blob.IsCondemned || (s.Blob.HasRow && isLast) },
+                });
                 break;
-            case 2:
+            case 2 when MayDelete(s, omitted):
                 // Where the row is not locked, what is looked at may be older than what others wrote since.
-                if (omitted.HasFlag(Rules.LockBlobRow) && !s.SawClaim && !s.SawLink && s.IsCondemned)
-                    yield return s with { At = 6, SawClaim = HasClaim(s), SawLink = HasLink(s) };
-                var isClaimed = !omitted.HasFlag(Rules.LookForClaims) && HasClaim(s);
-                var isLinked = !omitted.HasFlag(Rules.LookForLinks) && HasLink(s);
-                yield return s.IsCondemned && !isClaimed && !isLinked
-                    ? s with { At = 3, IsDeleting = true }
-                    : s with { At = 0, Round = s.Round + 1 };
+                if (omitted.HasFlag(Rules.LockBlobRow))
+                    yield return (node with { At = 6, SawUse = IsUsed(s, omitted) }, s);
+                if (!IsUsed(s, omitted)) yield return Begin(node, s);
                 break;
             case 3:
-                yield return s with { At = 4, IsStored = false };
+                yield return (node with { At = 4 }, s with { Blob = s.Blob with { IsStored = false } });
                 break;
             case 4:
-                yield return s with
-                {
-                    At = 0,
-                    Round = s.Round + 1,
-                    HasRow = s.HasRow && !s.IsDeleting,
-                    IsCondemned = false,
-                    IsDeleting = false,
-                };
+                var isOwn = s.Blob.DeletedBy == node.Node || omitted.HasFlag(Rules.EndOwnDeletion);
+                yield return (ended, isOwn ? s with { Blob = new Blob(s.Blob.IsStored, false, false, 0) } : s);
                 break;
-            case 6:
-                yield return !s.SawClaim && !s.SawLink
-                    ? s with { At = 3, IsDeleting = true }
-                    : s with { At = 0, Round = s.Round + 1, SawClaim = false, SawLink = false };
+            case 6 when !node.SawUse:
+                yield return Begin(node, s);
                 break;
         }
     }
 
-    private static bool HasClaim(State s) => s.One.HasClaim || s.Other.HasClaim;
+    private static (Collector, State) Begin(Collector node, State s) => (
+        node with { At = 3, SawUse = false },
+        s with { Blob = s.Blob with { DeletedBy = node.Node, IsAbandoned = false } });
+
+    /// <summary>Whether a blob is condemned, and no other node is deleting it.</summary>
+    private static bool MayDelete(State s, Rules omitted) => s.Blob.IsCondemned
+        && (s.Blob.DeletedBy == 0 || s.Blob.IsAbandoned || omitted.HasFlag(Rules.WaitForLimit));
+
+    private static bool IsUsed(State s, Rules omitted) =>
+        (!omitted.HasFlag(Rules.LookForClaims) && (s.One.HasClaim || s.Other.HasClaim))
+        || (!omitted.HasFlag(Rules.LookForLinks) && HasLink(s))
+        || (!omitted.HasFlag(Rules.LookForHolds) && s.Backup is Backup.Holding or Backup.Copying);
 
     private static bool HasLink(State s) => s.One.Link != Link.None || s.Other.Link != Link.None;
+
+    /// <summary>
+    /// A deletion is not ended in time. A node that still waits for the store gives it up; one that is behind that may
+    /// end it late.
+    /// </summary>
+    private static State PassLimit(State s, Rules omitted)
+    {
+        return s with
+        {
+            Blob = s.Blob with { IsAbandoned = true },
+            First = GiveUp(s.First),
+            Second = GiveUp(s.Second),
+        };
+
+        Collector GiveUp(Collector node) =>
+            node.At == 3 && node.Node == s.Blob.DeletedBy && !omitted.HasFlag(Rules.GiveUpBeforeLimit)
+                ? new Collector(node.Node, 0, node.Rounds - 1) : node;
+    }
+
+    /// <summary>A backup: take a hold, take a snapshot of the links, copy what they link.</summary>
+    private static State BackUp(State s) => s with
+    {
+        Backup = s.Backup switch
+        {
+            Backup.Waiting => Backup.Holding,
+            Backup.Holding => HasLink(s) ? Backup.Copying : Backup.Done,
+            _ => s.Blob.IsStored ? Backup.Done : Backup.Failed,
+        },
+    };
 
     private static Push Condemn(Push push, Image image, bool looks, Rules omitted)
     {
@@ -212,18 +286,49 @@ public sealed class GarbageProtocolTests
         return push with { Link = keeps ? Link.Trashed : Link.Condemned };
     }
 
-    private static Push Remove(Push push, Image image, bool looks) =>
-        push.Link == Link.Condemned && !(looks && (push.HasManifest || image == Image.Restored)) && push.At != 3
-            ? push with { Link = Link.None } : push;
+    /// <summary>
+    /// A push has half the grace period from its link to its manifest, and as long as that takes, links that were
+    /// condemned meanwhile stay.
+    /// </summary>
+    private static Push Remove(Push push, Image image, bool looks, Rules omitted)
+    {
+        var isNeeded = looks && (push.HasManifest || image == Image.Restored);
+        var hasTime = push.At == 3 && !omitted.HasFlag(Rules.HalfGrace);
+        return push.Link == Link.Condemned && !isNeeded && !hasTime ? push with { Link = Link.None } : push;
+    }
+
+    private enum Backup
+    {
+        Waiting,
+        Holding,
+        Copying,
+        Done,
+        Failed,
+    }
 
     /// <summary>A push in its repository.</summary>
     /// <param name="At">Its next step; 4 is done, 5 refused.</param>
     /// <param name="Link">The blob's link there.</param>
     /// <param name="HasClaim">Whether its upload says which blob it becomes.</param>
     /// <param name="HasManifest">Whether the image was acknowledged.</param>
-    private sealed record Push(int At, Link Link, bool HasClaim, bool HasManifest);
+    private readonly record struct Push(int At, Link Link, bool HasClaim, bool HasManifest);
+
+    /// <summary>A collector.</summary>
+    /// <param name="Node">Its number.</param>
+    /// <param name="At">Its next step.</param>
+    /// <param name="Rounds">How many are left.</param>
+    /// <param name="SawUse">What it saw where it does not lock the row.</param>
+    private readonly record struct Collector(int Node, int At, int Rounds, bool SawUse = false);
+
+    /// <summary>The bytes of the blob, and its row.</summary>
+    /// <param name="IsStored">Whether the bytes are in the store.</param>
+    /// <param name="HasRow">Whether the table knows it.</param>
+    /// <param name="IsCondemned">Whether nothing linked it when the collector looked.</param>
+    /// <param name="DeletedBy">The node that is deleting it, or 0.</param>
+    /// <param name="IsAbandoned">Whether that has taken longer than it may.</param>
+    private readonly record struct Blob(
+        bool IsStored, bool HasRow, bool IsCondemned, int DeletedBy, bool IsAbandoned = false);
 
     private sealed record State(
-        Push One, Push Other, int At, int Round, bool IsStored, bool HasRow, bool IsCondemned, bool IsDeleting,
-        bool SawClaim, bool SawLink, Image Image);
+        Push One, Push Other, Collector First, Collector Second, Blob Blob, Image Image, Backup Backup);
 }

@@ -114,6 +114,9 @@ internal sealed class AzureContainer(AzureServer server, string name) : StoreBuc
         return [.. all.Select(blob => blob.Key).Except(committed).Select(key => (key, ""))];
     }
 
+    public override async Task<byte[]> GetAsync(string key) =>
+        (await Client.GetBlobClient(key).DownloadContentAsync()).Value.Content.ToArray();
+
     public override async Task PutAsync(string key, byte[]? content)
     {
         var blob = Client.GetBlobClient(key);

@@ -142,6 +142,14 @@ internal sealed class S3Bucket(S3Server server, string name) : StoreBucket
         return objects;
     }
 
+    public override async Task<byte[]> GetAsync(string key)
+    {
+        using var answer = await server.Client.GetObjectAsync(name, key);
+        using var content = new MemoryStream();
+        await answer.ResponseStream.CopyToAsync(content);
+        return content.ToArray();
+    }
+
     public override Task PutAsync(string key, byte[]? content) => content is null
         ? server.Client.DeleteObjectAsync(name, key)
         : server.Client.PutObjectAsync(

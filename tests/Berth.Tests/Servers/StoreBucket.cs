@@ -30,6 +30,8 @@ internal abstract class StoreBucket : IAsyncDisposable
     /// <summary>The names of multipart uploads that are neither completed nor aborted, and of their places.</summary>
     public abstract Task<IReadOnlyList<(string Key, string UploadId)>> UploadsAsync();
 
+    public abstract Task<byte[]> GetAsync(string key);
+
     /// <summary>Writes an object, or deletes it where there is no content.</summary>
     public abstract Task PutAsync(string key, byte[]? content);
 
