@@ -24,7 +24,7 @@ internal static class PullTable
     /// <summary>Writes pulls. Of what is gone by now, nothing is written.</summary>
     public static async ValueTask AddAsync(Session session, IReadOnlyList<Pull> pulls)
     {
-        // Tags first, and all in order, as pushes lock them (TagTable.LockForMoveAsync): otherwise writes could deadlock.
+        // Tags first, and all in order, as pushes lock them (TagTable.LockForMoveAsync): otherwise they could deadlock.
         await session.RunEachAsync(
             """
             UPDATE tag SET pulled_at = $3 WHERE name = $2 AND digest = $4 AND coalesce(pulled_at, 0) < $3
