@@ -36,8 +36,8 @@ internal sealed class Ownership(SettingsRules rules, Database database)
     /// nothing is.
     /// </summary>
     public async ValueTask<ApiError?> FindFaultAsync(string? space, CancellationToken cancellation) =>
-        space is null || (AccountName.TryParse(space, out var name) && await database.ReadAsync(
-            session => NamespaceTable.ExistsAsync(session, name.Text), cancellation))
+        space is null || (TryReadNamespace(space, out var name) && await database.ReadAsync(
+            session => NamespaceTable.ExistsAsync(session, name), cancellation))
             ? null : ApiError.NotFound("such namespace");
 
     /// <summary>Whether a caller may look at a namespace, as its owner, or at all of them (null); null if so.</summary>
@@ -47,7 +47,19 @@ internal sealed class Ownership(SettingsRules rules, Database database)
         if (space is null) return ApiError.Denied("name a namespace: all of them are for administrators and auditors");
         if (caller.Caller.Limits is not null)
             return ApiError.Denied("this token is limited to what it may do in repositories");
-        return AccountName.TryParse(space, out var owned) && Owns(caller, owned.Text)
+        return TryReadNamespace(space, out var owned) && Owns(caller, owned)
             ? null : ApiError.NotFound("such namespace");
+    }
+
+    /// <summary>
+    /// Reads the name of a namespace. It may be longer than that of an account: whoever may push everywhere can make
+    /// one that no account owns.
+    /// </summary>
+    /// <param name="text">What was typed; capitals do not matter.</param>
+    /// <param name="name">The name in lower case.</param>
+    public static bool TryReadNamespace(string? text, out string name)
+    {
+        name = text?.ToLowerInvariant() ?? "";
+        return !name.Contains('/', StringComparison.Ordinal) && RepositoryName.TryParse(name, out _);
     }
 }

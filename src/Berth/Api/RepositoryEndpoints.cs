@@ -36,7 +36,7 @@ internal sealed class RepositoryEndpoints(
         HttpContext http, [FromQuery(Name = "namespace")] string? space)
     {
         var page = http.Page();
-        if (space is not null && !AccountName.TryParse(space, out _)) return new Listed<RepositoryView>([]);
+        if (space is not null && !Ownership.TryReadNamespace(space, out _)) return new Listed<RepositoryView>([]);
         var names = new List<string>();
         foreach (var (last, start, end) in RangesOf(space?.ToLowerInvariant(), page.Last))
         {

@@ -149,8 +149,8 @@ internal sealed class RetentionEndpoints(
 
         if (sent.Namespace is null)
             return ApiError.Denied("name a repository or a namespace: all is for administrators");
-        return AccountName.TryParse(sent.Namespace, out var space)
-            && (ownership.ActionsIn(caller, NamePattern.ForNamespace(space.Text)) & AccessAction.Delete) != 0
+        return Ownership.TryReadNamespace(sent.Namespace, out var space)
+            && (ownership.ActionsIn(caller, NamePattern.ForNamespace(space)) & AccessAction.Delete) != 0
             ? await ownership.FindFaultAsync(sent.Namespace, http.RequestAborted)
             : ApiError.NotFound("such namespace");
     }

@@ -15,11 +15,16 @@ internal sealed record TagRuleView(
 {
     ChangeNote INoted.Note => new($"{Id}", Names);
 
-    /// <summary>How many repositories it is about now; null in a list.</summary>
+    /// <summary>
+    /// How many repositories it is about now; null in a list, and for callers who may not pull from all of them.
+    /// </summary>
     public long? MatchedRepositories { get; init; }
 
-    /// <summary>How many tags in them; null in a list.</summary>
+    /// <summary>How many tags in them; null as well then.</summary>
     public long? MatchedTags { get; init; }
+
+    /// <summary>True if there may be more, since the count stopped at its limit; else null.</summary>
+    public bool? MatchesMore { get; init; }
 
     public static TagRuleView Of(TagRuleRow row) => new(
         row.Id, row.Names, row.Spec.Tags, row.Spec.Except, row.Spec.IsImmutable, row.Spec.KeepsAlways,
@@ -72,9 +77,9 @@ internal sealed record TagRulePlan(
 }
 
 /// <summary><c>/tag-rules</c>: which tags of which repositories stay, go, or never move.</summary>
-internal sealed class TagRuleEndpoints(
+internal sealed partial class TagRuleEndpoints(
     Database database, AccessChanges changes, Ownership ownership, RetentionSettings settings, RulePreview preview,
-    PullTimes pulls, TimeProvider clock)
+    PullTimes pulls, TimeProvider clock, ILogger<TagRuleEndpoints> log)
 {
     private const int MaxPatterns = 50;
 
@@ -90,7 +95,7 @@ internal sealed class TagRuleEndpoints(
         {
             if (space is null)
                 return ApiError.Denied("name a namespace: all rules are for administrators and auditors");
-            if (!AccountName.TryParse(space, out var name) || !Manages(caller, NamePattern.ForNamespace(name.Text)))
+            if (!Ownership.TryReadNamespace(space, out var name) || !Manages(caller, NamePattern.ForNamespace(name)))
                 return ApiError.NotFound("such namespace");
         }
 
@@ -133,7 +138,7 @@ internal sealed class TagRuleEndpoints(
         var rule = TagRule.TryRead(row, out _)!;
         foreach (var names in new[] { rule.Names, replaced?.Names ?? rule.Names })
         {
-            if ((ownership.ActionsIn(caller, names) & AccessAction.Pull) == 0)
+            if (!MayPull(caller, names))
                 return ApiError.Denied($"{caller.Name} may not pull from all of {names}");
         }
 
@@ -149,7 +154,7 @@ internal sealed class TagRuleEndpoints(
             async session => await FindExcessAsync(session, rule) is { } excess
                 ? (null, excess) : (await TagRuleTable.AddAsync(session, rule), null),
             http.RequestAborted);
-        return added is null ? error! : ApiAnswer<TagRuleView>.Made(await ViewAsync(http, added), added.Version);
+        return added is null ? error! : ApiAnswer<TagRuleView>.Made(await ViewSavedAsync(http, added), added.Version);
     }
 
     public async Task<ApiAnswer<TagRuleView>> ReplaceAsync(HttpContext http, long id, [FromBody] NewTagRule sent)
@@ -166,7 +171,8 @@ internal sealed class TagRuleEndpoints(
                     session, row with { Names = rule.Names, Namespace = rule.Namespace, Spec = rule.Spec }), null);
             },
             http.RequestAborted);
-        return changed is null ? error! : ApiAnswer<TagRuleView>.Of(await ViewAsync(http, changed), changed.Version);
+        return changed is null
+            ? error! : ApiAnswer<TagRuleView>.Of(await ViewSavedAsync(http, changed), changed.Version);
     }
 
     public async Task<ApiDone> RemoveAsync(HttpContext http, long id) => await changes.RunAsync(
@@ -181,12 +187,34 @@ internal sealed class TagRuleEndpoints(
         },
         http.RequestAborted);
 
+    /// <summary>
+    /// A rule that is saved. That is what the answer and the audit log say, whatever happens to the count.
+    /// </summary>
+    private async Task<TagRuleView> ViewSavedAsync(HttpContext http, TagRuleRow row)
+    {
+        try
+        {
+            return await ViewAsync(http, row);
+        }
+        catch (Exception e)
+        {
+            if (e is not OperationCanceledException) LogNotCounted(e, row.Id);
+            return TagRuleView.Of(row);
+        }
+    }
+
     /// <summary>With what it is about now: a pattern that is mistyped matches nothing.</summary>
     private async Task<TagRuleView> ViewAsync(HttpContext http, TagRuleRow row)
     {
-        if (TagRule.TryRead(row, out _) is not { } rule) return TagRuleView.Of(row);
+        var view = TagRuleView.Of(row);
+        if (TagRule.TryRead(row, out _) is not { } rule || !MayPull(http.Caller(), rule.Names)) return view;
         var found = await preview.CountAsync(rule, http.RequestAborted);
-        return TagRuleView.Of(row) with { MatchedRepositories = found.Repositories, MatchedTags = found.Tags };
+        return view with
+        {
+            MatchedRepositories = found.Repositories,
+            MatchedTags = found.Tags,
+            MatchesMore = found.IsMore ? true : null,
+        };
     }
 
     private async ValueTask<ApiError?> FindExcessAsync(Session session, TagRuleRow rule) =>
@@ -211,9 +239,17 @@ internal sealed class TagRuleEndpoints(
     private bool Manages(ApiCaller caller, NamePattern names) =>
         (ownership.ActionsIn(caller, names) & AccessAction.Manage) != 0;
 
+    /// <summary>Whether a caller may know what is in all repositories that a pattern matches.</summary>
+    private bool MayPull(ApiCaller caller, NamePattern names) =>
+        caller.IsStaff || (ownership.ActionsIn(caller, names) & AccessAction.Pull) != 0;
+
     /// <summary>Rules of others are not there.</summary>
     private bool MaySee(ApiCaller caller, TagRuleRow row) =>
         caller.IsStaff || (NamePattern.TryParse(row.Names, out var names) && Manages(caller, names));
 
     private static ApiError NotFound() => ApiError.NotFound("such rule");
+
+    [LoggerMessage(
+        Level = LogLevel.Warning, Message = "Rule {Id} is saved, but what it matches could not be counted")]
+    private partial void LogNotCounted(Exception e, long id);
 }

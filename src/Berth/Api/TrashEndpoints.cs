@@ -166,7 +166,7 @@ internal sealed class TrashEndpoints(
         if (space is null) return ApiError.Denied("name a repository or a namespace: all is for administrators");
         if (caller.Caller.Limits is not null)
             return ApiError.Denied("this token is limited to what it may do in repositories");
-        return AccountName.TryParse(space, out var owned) && ownership.Owns(caller, owned.Text)
+        return Ownership.TryReadNamespace(space, out var owned) && ownership.Owns(caller, owned)
             ? await ownership.FindFaultAsync(space, http.RequestAborted) : ApiError.NotFound("such namespace");
     }
 

@@ -47,6 +47,15 @@ internal sealed class UsageEndpoints(
     /// <summary>The most namespaces and repositories of an answer: some 2 MB.</summary>
     private const int MaxParts = 10_000;
 
+    /// <summary>The most repositories of a question about several, each of which takes some queries.</summary>
+    private const int MaxRepositories = 1000;
+
+    /// <summary>The most blobs and references of manifests there, which are held in memory: some 150 MB.</summary>
+    private const long MaxLinks = 300_000;
+
+    /// <summary>How long a question waits for another one.</summary>
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(30);
+
     public async Task<ApiAnswer<UsageView>> GetAsync(
         HttpContext http, string? repository = null, [FromQuery(Name = "namespace")] string? space = null)
     {
@@ -86,18 +95,38 @@ internal sealed class UsageEndpoints(
 
     /// <summary>
     /// What would be free without some tags, or all, of the repositories that a pattern matches: what they share with
-    /// one another too.
+    /// one another too. One such question is answered at a time, since it needs so much memory.
     /// </summary>
     public async Task<ApiAnswer<ReclaimableBytes>> FreeAllAsync(HttpContext http, string names, string? tags = null)
     {
         var caller = http.Caller();
         if (!NamePattern.TryParse(names, out var repositoryPattern))
             return ApiError.Invalid($"'{names}' matches no repository: write acme/app, acme/* or acme/**");
-        if (!caller.IsStaff && (ownership.ActionsIn(caller, repositoryPattern) & AccessAction.Delete) == 0)
-            return ApiError.Denied($"{caller.Name} may not delete from all of {names}");
-        var (pattern, sets) = (ReadTags(tags), new List<GoingManifests>());
-        await foreach (var name in repositories.MatchingAsync(repositoryPattern, http.RequestAborted))
+        var actions = ownership.ActionsIn(caller, repositoryPattern);
+        foreach (var (action, verb) in new[] { (AccessAction.Pull, "pull"), (AccessAction.Delete, "delete") })
         {
+            if (!caller.IsStaff && (actions & action) == 0)
+                return ApiError.Denied($"{caller.Name} may not {verb} from all of {names}");
+        }
+
+        var pattern = ReadTags(tags);
+        using var turn = await reclaimable.TakeTurnAsync(LongestWait, http.RequestAborted);
+        return turn is null
+            ? ApiError.Conflict("the registry is answering other questions about several repositories: ask again later")
+            : await FreeAllAsync(http, repositoryPattern, pattern);
+    }
+
+    private async Task<ApiAnswer<ReclaimableBytes>> FreeAllAsync(
+        HttpContext http, NamePattern names, TagPattern? pattern)
+    {
+        var (sets, count, links) = (new List<GoingManifests>(), 0, 0L);
+        await foreach (var name in repositories.MatchingAsync(names, http.RequestAborted))
+        {
+            if (++count > MaxRepositories) return TooMuch($"more than {MaxRepositories:N0} repositories");
+            links += await database.ReadAsync(
+                session => GarbageForecast.CountSizeAsync(session, name.Text), http.RequestAborted);
+            if (links > MaxLinks)
+                return TooMuch($"repositories with more than {MaxLinks:N0} blobs and references to them");
             var (set, _) = await database.ReadAsync(
                 session => FindAsync(session, name.Text, null, null, pattern), http.RequestAborted);
             if (set is not null) sets.Add(set);
@@ -106,6 +135,10 @@ internal sealed class UsageEndpoints(
         return sets.Count == 0
             ? ApiError.NotFound($"repository that {names} matches")
             : await reclaimable.RunAsync(sets, name => MayNameAsync(http, name), http.RequestAborted);
+
+        ApiError TooMuch(string what) => ApiError.Conflict(
+            $"{names} matches {what}: ask with narrower patterns, such as one for each namespace, or ask for each "
+            + "repository");
     }
 
     private static TagPattern? ReadTags(string? tags) => tags is null ? null

@@ -53,10 +53,16 @@ internal static class BackupCommand
             var to = PlaceOf(parsed.GetValue(place), settings);
             var kept = KeepOf(parsed.GetValue(keep), parsed.GetValue(keepFor));
             var isDryRun = parsed.GetValue(consent.DryRun);
-            if (isDryRun || (kept is not null && !parsed.GetValue(consent.Yes)))
+            if (!isDryRun && (kept is null || parsed.GetValue(consent.Yes)))
+                return await RunAsync(settings, to, kept, cancellation);
+
+            var going = await FindGoingAsync(settings, to, kept, cancellation);
+            if (!isDryRun && going.Count > 0 && Console.IsInputRedirected)
+                return await RunWithoutRemovalAsync(settings, to, going, cancellation);
+            if ((isDryRun || going.Count > 0)
+                && !await consent.AskAsync(parsed, "back", Tell(to, going), cancellation))
             {
-                var what = await TellAsync(settings, to, kept, cancellation);
-                if (!await consent.AskAsync(parsed, "back", what, cancellation)) return 0;
+                return 0;
             }
 
             return await RunAsync(settings, to, kept, cancellation);
@@ -64,24 +70,39 @@ internal static class BackupCommand
         return command;
     }
 
-    /// <summary>What a backup does, and which others go then.</summary>
-    private static async Task<string> TellAsync(
+    /// <summary>The backups that go once another one is made.</summary>
+    private static async Task<IReadOnlyList<string>> FindGoingAsync(
         RegistrySettings settings, string place, KeptBackups? keep, CancellationToken cancellation)
     {
-        IReadOnlyList<string> going = [];
         try
         {
             await using var opened = await OpenAsync(place, settings, mayCreate: false, cancellation);
-            if (keep is not null)
-                going = await new BackupRetention(opened, TimeProvider.System).FindGoingAsync(keep, cancellation);
+            return keep is null ? []
+                : await new BackupRetention(opened, TimeProvider.System).FindGoingAsync(keep, cancellation);
         }
         catch (NoBackupsException)
         {
             // The first one makes the place.
+            return [];
         }
+    }
 
-        return $"up the registry to {BackupPlace.NameOf(place)}"
-            + (going.Count > 0 ? $". After that, {string.Join(", ", going)} there will be gone for good." : ".");
+    /// <summary>What a backup does, and which others go then.</summary>
+    private static string Tell(string place, IReadOnlyList<string> going) =>
+        $"up the registry to {BackupPlace.NameOf(place)}"
+        + (going.Count > 0 ? $". After that, {string.Join(", ", going)} there will be gone for good." : ".");
+
+    /// <summary>
+    /// Nobody can be asked whether old backups may go, as in a scheduled command. That is no reason to have no new one.
+    /// </summary>
+    private static async Task<int> RunWithoutRemovalAsync(
+        RegistrySettings settings, string place, IReadOnlyList<string> going, CancellationToken cancellation)
+    {
+        await RunAsync(settings, place, keep: null, cancellation);
+        await Console.Error.WriteLineAsync(
+            $"berth backup: nothing was removed. {string.Join(", ", going)} would be gone for good, and nobody can be "
+            + "asked: add --yes");
+        return 2;
     }
 
     /// <summary>Where backups lie, if the command line does not say.</summary>

@@ -121,11 +121,15 @@ internal static class TagRuleCommand
     /// <summary>What a rule is about now. A pattern that is mistyped matches nothing.</summary>
     private static string Matches(JsonElement found, bool isAboutTags)
     {
-        var (repositories, tags) = (
-            found.GetProperty("matchedRepositories").GetInt64(), found.GetProperty("matchedTags").GetInt64());
+        // Not everyone who may save a rule may know, and a rule is saved even if the count fails.
+        if (!found.TryGetProperty("matchedRepositories", out var counted)) return "";
+        var (repositories, tags) = (counted.GetInt64(), found.GetProperty("matchedTags").GetInt64());
+        var isMore = found.TryGetProperty("matchesMore", out var more) && more.GetBoolean();
         if (repositories == 0) return " It matches no repository yet: if it should, check the pattern.";
-        var text = $" It matches {(repositories == 1 ? "1 repository" : $"{repositories:N0} repositories")}";
+        var text = $" It matches {(isMore ? "at least " : "")}"
+            + (repositories == 1 ? "1 repository" : $"{repositories:N0} repositories");
         if (!isAboutTags) return $"{text} now.";
+        if (tags == 0 && isMore) return $"{text}, and no tag of those that were counted.";
         return tags == 0
             ? $"{text}, but no tag there yet: if it should, check the patterns of tags."
             : $"{text} and {VerifyCommand.Count(tags, "tag")} now.";

@@ -43,8 +43,10 @@ internal sealed record ReclaimableBytes(long Manifests, long Blobs, long OwnByte
 }
 
 /// <summary>Finds what a deletion would free, by reading alone.</summary>
-internal sealed class Reclaimable(Database database)
+internal sealed class Reclaimable(Database database) : IDisposable
 {
+    private readonly SemaphoreSlim turn = new(1, 1);
+
     /// <summary>How many holders are named.</summary>
     public const int NamedHolders = 20;
 
@@ -53,6 +55,12 @@ internal sealed class Reclaimable(Database database)
 
     /// <summary>How many other repositories are looked at for who may be named.</summary>
     private const int CountedHolders = 1000;
+
+    public void Dispose() => turn.Dispose();
+
+    /// <summary>A turn for a question that needs much memory, until it is disposed of; null if none came.</summary>
+    public async Task<IDisposable?> TakeTurnAsync(TimeSpan longest, CancellationToken cancellation) =>
+        await turn.WaitAsync(longest, cancellation) ? new Turn(turn) : null;
 
     /// <param name="sets">What would go. At most one for a repository.</param>
     /// <param name="mayName">Which repositories may be named as holders; null: none is looked for.</param>
@@ -117,12 +125,22 @@ internal sealed class Reclaimable(Database database)
                 session, shared.Keys, sets.Select(set => set.RepositoryId), CountedHolders), cancellation);
 
         // Those that something would go from, so far as they keep some of it.
+        var kept = new Dictionary<long, long>();
+        foreach (var digests in shared.Keys.Chunk(Batch))
+        {
+            var links = await database.ReadAsync(
+                session => GarbageForecast.LinkedAsync(session, sets.Select(set => set.RepositoryId), digests),
+                cancellation);
+            foreach (var (id, digest, size) in links)
+            {
+                if (!going.Contains((id, digest))) kept[id] = kept.GetValueOrDefault(id) + size;
+            }
+        }
+
         foreach (var set in sets)
         {
-            var kept = shared.Keys.Where(digest => !going.Contains((set.RepositoryId, digest)));
-            var here = await database.ReadAsync(
-                session => GarbageForecast.LinkedAsync(session, set.RepositoryId, kept), cancellation);
-            if (here > 0) candidates.Add((set.RepositoryId, set.Repository, here));
+            if (kept.TryGetValue(set.RepositoryId, out var here) && here > 0)
+                candidates.Add((set.RepositoryId, set.Repository, here));
         }
 
         var (holders, hidden) = (new List<BlobHolder>(), 0L);
@@ -145,5 +163,10 @@ internal sealed class Reclaimable(Database database)
         }
 
         return found with { Holders = holders, OtherHolders = hidden };
+    }
+
+    private sealed class Turn(SemaphoreSlim taken) : IDisposable
+    {
+        public void Dispose() => taken.Release();
     }
 }

@@ -114,14 +114,26 @@ internal static class GarbageForecast
         """,
         row => (row.GetString(0), row.GetInt64(1)), repositoryId, Session.ToTexts(manifests));
 
-    /// <summary>How many bytes of these blobs a repository has.</summary>
-    public static async ValueTask<long> LinkedAsync(
-        Session session, long repositoryId, IEnumerable<string> digests) => await session.NumberAsync(
+    /// <summary>How many blobs, and references of manifests to others, a repository has.</summary>
+    public static async ValueTask<long> CountSizeAsync(Session session, string repository) =>
+        await session.NumberAsync(
+            """
+            SELECT (SELECT count(*) FROM repository_blob l WHERE l.repository_id = r.id)
+                + (SELECT count(*) FROM manifest_reference m WHERE m.repository_id = r.id)
+            FROM repository r WHERE r.name = $1
+            """,
+            repository) ?? 0;
+
+    /// <summary>The links of some repositories to some blobs, with their lengths in bytes.</summary>
+    public static ValueTask<List<(long RepositoryId, string Digest, long SizeBytes)>> LinkedAsync(
+        Session session, IEnumerable<long> repositories, IEnumerable<string> digests) => session.AllAsync(
         $"""
-        SELECT CAST(coalesce(sum(size_bytes), 0) AS BIGINT) FROM repository_blob
-        WHERE repository_id = $1 AND digest IN ({session.TextsIn("$2")})
+        SELECT repository_id, digest, size_bytes FROM repository_blob
+        WHERE digest IN ({session.TextsIn("$2")}) AND CAST(repository_id AS TEXT) IN ({session.TextsIn("$1")})
         """,
-        repositoryId, Session.ToTexts(digests)) ?? 0;
+        row => (row.GetInt64(0), row.GetString(1), row.GetInt64(2)),
+        Session.ToTexts(repositories.Select(id => id.ToString(CultureInfo.InvariantCulture))),
+        Session.ToTexts(digests));
 
     /// <summary>Other repositories that have some of these blobs, with how many bytes, those with the most first.
     /// </summary>

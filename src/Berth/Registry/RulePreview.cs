@@ -6,7 +6,11 @@ namespace Berth.Registry;
 /// <summary>What a rule on tags is about now.</summary>
 /// <param name="Repositories">How many repositories.</param>
 /// <param name="Tags">How many tags in them.</param>
-internal sealed record RuleMatches(long Repositories, long Tags);
+internal sealed record RuleMatches(long Repositories, long Tags)
+{
+    /// <summary>Whether there may be more, since the count stopped at its limit.</summary>
+    public bool IsMore { get; init; }
+}
 
 /// <summary>What would go if a rule counted.</summary>
 /// <param name="Matches">What the rule is about.</param>
@@ -20,13 +24,21 @@ internal sealed record PreviewedRule(
 internal sealed class RulePreview(
     Database database, RepositoryTable repositories, Retention retention, TagRules rules)
 {
+    /// <summary>The most tags that are read to count those of a rule: some ten queries.</summary>
+    public const int MaxTagsRead = 10_000;
+
+    /// <summary>The most repositories that are counted, each of which takes a query.</summary>
+    public const int MaxRepositories = 1000;
+
     private const int TagsPerPage = 1000;
 
+    /// <summary>What a rule is about now, so far as a request has time to find out.</summary>
     public async Task<RuleMatches> CountAsync(TagRule rule, CancellationToken cancellation)
     {
-        var (count, tags) = (0L, 0L);
+        var (count, tags, read) = (0L, 0L, 0L);
         await foreach (var name in repositories.MatchingAsync(rule.Names, cancellation))
         {
+            if (count == MaxRepositories) return new RuleMatches(count, tags) { IsMore = true };
             count++;
             for (var last = ""; ;)
             {
@@ -35,6 +47,8 @@ internal sealed class RulePreview(
                         ? await TagTable.ListAsync(session, id, last, TagsPerPage, skip: 0) : [],
                     cancellation);
                 tags += names.Count(rule.IsFor);
+                read += names.Count;
+                if (read >= MaxTagsRead) return new RuleMatches(count, tags) { IsMore = true };
                 if (names.Count < TagsPerPage) break;
                 last = names[^1];
             }

@@ -77,6 +77,12 @@ internal static partial class WalkedRoutes
         "/api/v1/usage/reclaimable/matching?names={0}/**",
     ];
 
+    /// <summary>Questions that are sent as a body, and change nothing.</summary>
+    private static readonly Dictionary<string, string> Bodies = new()
+    {
+        ["/api/v1/tag-rules/plan"] = """{"names":"{0}/app","keepLastPushed":1}""",
+    };
+
     /// <summary>Mounts into a repository that some may push to.</summary>
     private static readonly WalkedRoute[] Mounts =
     [
@@ -189,7 +195,9 @@ internal static partial class WalkedRoutes
 
             // Users are not hidden from anyone who may ask for them, and the walk needs them to the end.
             var isWrite = method is not ("GET" or "HEAD");
-            yield return new WalkedRoute(method, shown, target, isWrite && places == Users ? ["nobody"] : places);
+            yield return Bodies.TryGetValue(path, out var body)
+                ? new WalkedRoute(method, shown, target, Namespaces, body)
+                : new WalkedRoute(method, shown, target, isWrite && places == Users ? ["nobody"] : places);
         }
     }
 

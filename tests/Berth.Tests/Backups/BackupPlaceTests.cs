@@ -250,14 +250,32 @@ public sealed class BackupPlaceTests
                     ? "" : $" After that, {string.Join(", ", going)} there will be gone for good."),
                 said);
             if (going.Count == 0) Assert.DoesNotContain("gone", said);
-            var asked = (await set.RunAsync(["backup", set.Place, .. keep])).Is(2).Errors;
-            Assert.Contains("This backs up the registry", asked);
-            Assert.Contains("give --yes", asked);
         }
 
         Assert.Equal(names, (await FindAsync(set)).ConvertAll(one => one.Name));
         Assert.Contains(
             $"Removed {names[1]}", (await set.RunAsync("backup", set.Place, "--keep", "2", "--yes")).Is(0).Output);
+    }
+
+    [Fact]
+    public async Task A_scheduled_backup_without_yes_is_made_and_removes_nothing()
+    {
+        await using var set = await StartAsync(isShared: false);
+
+        // Nothing would go, so there is nothing to ask.
+        foreach (var _ in Enumerable.Range(0, 2)) (await set.RunAsync("backup", set.Place, "--keep", "2")).Is(0);
+        var names = (await FindAsync(set)).ConvertAll(one => one.Name);
+        Assert.Equal(2, names.Count);
+
+        var said = (await set.RunAsync("backup", set.Place, "--keep", "2")).Is(2);
+        Assert.Matches("Backup 2[0-9TZ-]+: ", said.Output);
+        Assert.Contains($"nothing was removed. {names[1]} would be gone for good", said.Errors);
+        Assert.Contains("add --yes", said.Errors);
+        var after = (await FindAsync(set)).ConvertAll(one => one.Name);
+        Assert.Equal(names, after[1..]);
+        Assert.Contains(
+            $"Removed {names[0]}, {names[1]}",
+            (await set.RunAsync("backup", set.Place, "--keep", "2", "--yes")).Is(0).Output);
     }
 
     [Fact]
