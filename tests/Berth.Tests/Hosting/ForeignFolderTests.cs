@@ -60,6 +60,8 @@ public sealed class ForeignFolderTests : IDisposable
             using var pushed = await registry.Client.PostAsync(
                 new Uri("v2/a/blobs/uploads/", UriKind.Relative), null, TestContext.Current.CancellationToken);
             Assert.Equal(System.Net.HttpStatusCode.Accepted, pushed.StatusCode);
+            await Eventually.TrueAsync(
+                () => registry.Output.Contains("listens on", StringComparison.Ordinal));
             var line = registry.Output.Split('\n').Single(l => l.Contains("listens on", StringComparison.Ordinal));
             data = line[(line.IndexOf("data in ", StringComparison.Ordinal) + 8)..].Trim();
             Assert.NotEmpty(Directory.GetFiles(data));
