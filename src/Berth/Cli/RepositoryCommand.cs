@@ -33,8 +33,7 @@ internal static class RepositoryCommand
 
     private static Command CreateDelete(Argument<string> name)
     {
-        var dryRun = ApiCommand.Switch("--dry-run", "Only tell what would go.");
-        var yes = ApiCommand.Switch("--yes", "Don't ask.");
+        var consent = new Consent();
         return ApiCommand.Create(
             "delete", "Put a repository with all that is in it into the trash.",
             async call =>
@@ -51,18 +50,11 @@ internal static class RepositoryCommand
                 }
 
                 var what = $"{repository} with {VerifyCommand.Count(tags, "tag")}";
-                if (call.Parsed.GetValue(dryRun))
-                {
-                    Console.WriteLine($"This would delete {what}.");
-                    return;
-                }
-
-                if (!call.Parsed.GetValue(yes))
-                    await StandardInput.ConfirmAsync($"This deletes {what}.", "--yes", call.Cancellation);
+                if (!await consent.AskAsync(call.Parsed, "delete", $"{what}.", call.Cancellation)) return;
                 await call.DoAsync(
                     "DELETE", path, null,
                     _ => $"Deleted {what}. `berth trash list --repository {repository}` tells how to get it back.");
             },
-            name, dryRun, yes);
+            name, consent.DryRun, consent.Yes);
     }
 }

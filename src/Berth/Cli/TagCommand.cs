@@ -78,8 +78,7 @@ internal static class TagCommand
 
     private static Command CreateDelete(Argument<string> image)
     {
-        var dryRun = ApiCommand.Switch("--dry-run", "Only tell what would go.");
-        var yes = ApiCommand.Switch("--yes", "Don't ask.");
+        var consent = new Consent();
         return ApiCommand.Create(
             "delete", "Put a tag into the trash. What it points to stays for a while.",
             async call =>
@@ -89,21 +88,14 @@ internal static class TagCommand
                 RefuseImmutable(row);
                 var digest = row.GetProperty("digest").GetString();
                 var what = $"the tag {call.Parsed.GetValue(image)}, which points to {digest}";
-                if (call.Parsed.GetValue(dryRun))
-                {
-                    Console.WriteLine($"This would delete {what}.");
-                    return;
-                }
-
-                if (!call.Parsed.GetValue(yes))
-                    await StandardInput.ConfirmAsync($"This deletes {what}.", "--yes", call.Cancellation);
+                if (!await consent.AskAsync(call.Parsed, "delete", $"{what}.", call.Cancellation)) return;
                 await call.DoAsync(
                     "DELETE", tag.TagPath, null,
                     _ => $"Deleted {what}. `berth trash list --repository {tag.Repository}` tells how to get it back. "
                         + "If no other tag or index holds the image, it stays for storage.maintenance.gc.untagged: "
                         + $"to have its space sooner, delete {tag.Repository}@{digest} with a registry client.");
             },
-            image, dryRun, yes);
+            image, consent.DryRun, consent.Yes);
     }
 
     /// <summary>Refuses to delete a tag as the server would, before anybody is asked: a dry run tells what a run does.

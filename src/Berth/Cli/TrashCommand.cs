@@ -68,35 +68,22 @@ internal static class TrashCommand
 
     private static Command CreateDelete(Argument<long> id)
     {
-        var dryRun = ApiCommand.Switch("--dry-run", "Only tell what would go.");
-        var yes = ApiCommand.Switch("--yes", "Don't ask.");
+        var consent = new Consent();
         return ApiCommand.Create(
             "delete", "Remove an entry of the trash for good.",
             async call =>
             {
                 var path = $"trash/{call.Parsed.GetValue(id)}";
                 var entry = await call.Api.AskAsync("GET", path, null, call.Cancellation);
-                if (call.Parsed.GetValue(dryRun))
-                {
-                    Console.WriteLine($"This would remove {NameOf(entry)} for good.");
-                    return;
-                }
-
-                if (!call.Parsed.GetValue(yes))
-                {
-                    await StandardInput.ConfirmAsync(
-                        $"This removes {NameOf(entry)} for good.", "--yes", call.Cancellation);
-                }
-
-                await call.DoAsync("DELETE", path, null, _ => $"{NameOf(entry)} is being removed for good.");
+                if (await consent.AskAsync(call.Parsed, "remove", $"{NameOf(entry)} for good.", call.Cancellation))
+                    await call.DoAsync("DELETE", path, null, _ => $"{NameOf(entry)} is being removed for good.");
             },
-            id, dryRun, yes);
+            id, consent.DryRun, consent.Yes);
     }
 
     private static Command CreateEmpty(Option<string?> repository, Option<string?> space)
     {
-        var dryRun = ApiCommand.Switch("--dry-run", "Only tell what would go.");
-        var yes = ApiCommand.Switch("--yes", "Don't ask.");
+        var consent = new Consent();
         return ApiCommand.Create(
             "empty", "Remove all that is in the trash for good. `berth gc --empty-trash` waits for the space too.",
             async call =>
@@ -105,18 +92,8 @@ internal static class TrashCommand
                 var entries = (await call.Api.ListAsync(path, call.Cancellation)).Count;
                 var words = string.Create(
                     CultureInfo.InvariantCulture, $"{entries:N0} {(entries == 1 ? "entry" : "entries")}");
-                if (call.Parsed.GetValue(dryRun))
-                {
-                    Console.WriteLine($"This would remove {words} of the trash for good.");
-                    return;
-                }
-
-                if (!call.Parsed.GetValue(yes))
-                {
-                    await StandardInput.ConfirmAsync(
-                        $"This removes {words} of the trash for good.", "--yes", call.Cancellation);
-                }
-
+                var what = $"{words} of the trash for good.";
+                if (!await consent.AskAsync(call.Parsed, "remove", what, call.Cancellation)) return;
                 var scope = new JsonObject
                 {
                     ["repository"] = call.Parsed.GetValue(repository),
@@ -126,7 +103,7 @@ internal static class TrashCommand
                     "POST", "trash/empty", scope,
                     done => $"Entries that are being removed for good: {done.GetProperty("entries").GetInt32()}.");
             },
-            repository, space, dryRun, yes);
+            repository, space, consent.DryRun, consent.Yes);
     }
 
     private static string ScopeOf(ApiCall call, Option<string?> repository, Option<string?> space) =>

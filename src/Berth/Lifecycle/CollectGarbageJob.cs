@@ -9,7 +9,7 @@ internal sealed class CollectGarbageJob(
     GarbageCollector collector, Database database, GarbageSettings settings, TimeProvider clock) : Job
 {
     /// <summary>Who wanted it, in the list of collections.</summary>
-    public const string Requester = "schedule";
+    private const string Requester = "schedule";
 
     public override string Kind => "collect-garbage";
 

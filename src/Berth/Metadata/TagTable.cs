@@ -108,19 +108,19 @@ internal sealed class TagTable(TimeProvider clock)
             }
 
             if (last is not null) await GarbageTable.ReviewAsync(session, repositoryId, last, now);
-            var moved = await session.RunAsync(
-                last is null
-                    ? """
+            var moved = last is null
+                ? await session.RunAsync(
+                    """
                     INSERT INTO tag (repository_id, name, digest, moved_at, moved_by, expires_at)
                     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (repository_id, name) DO NOTHING
+                    """,
+                    repositoryId, tag.Text, digest.Text, now, actor.Name, expiresAt)
+                : await session.RunAsync(
                     """
-                    : """
                     UPDATE tag SET digest = $3, moved_at = $4, moved_by = $5, expires_at = $6, pulled_at = NULL
                     WHERE repository_id = $1 AND name = $2 AND digest = $7
                     """,
-                last is null
-                    ? [repositoryId, tag.Text, digest.Text, now, actor.Name, expiresAt]
-                    : [repositoryId, tag.Text, digest.Text, now, actor.Name, expiresAt, last]);
+                    repositoryId, tag.Text, digest.Text, now, actor.Name, expiresAt, last);
 
             // Another push has just moved it: what that one left there is what this one leaves behind.
             if (moved == 0) continue;

@@ -66,9 +66,6 @@ internal sealed partial class LocalUploads(
     public override async ValueTask<UploadTaking> TakeAsync(
         RepositoryName repository, UploadId id, Digest? becomes, CancellationToken cancellation)
     {
-        // What it receives may have to be resumed after a crash.
-        if (becomes is null && started.TryGetValue(id, out var mine) && mine.Row.Repository == repository)
-            await RecordNewAsync(mine, cancellation);
         while (await FindAsync(repository, id, cancellation) is { } upload)
         {
             if (upload.TryHold()) return new UploadTaking(new Lease(this, upload));
@@ -321,9 +318,12 @@ internal sealed partial class LocalUploads(
         protected override async ValueTask<IDisposable?> ClaimAsync(Digest digest, CancellationToken cancellation) =>
             await uploads.claims.BeginAsync(digest, cancellation);
 
-        protected override async ValueTask PrepareAsync(long? moreBytes, CancellationToken cancellation)
+        protected override async ValueTask PrepareAsync(
+            long? moreBytes, Digest? becomes, CancellationToken cancellation)
         {
-            if ((moreBytes ?? long.MaxValue) > MostUnrecordedBytes && uploads.started.TryGetValue(Id, out var mine))
+            // What others go on with may have to be resumed after a crash.
+            var needsRow = becomes is null || (moreBytes ?? long.MaxValue) > MostUnrecordedBytes;
+            if (needsRow && uploads.started.TryGetValue(Id, out var mine))
                 await uploads.RecordNewAsync(mine, cancellation);
         }
 

@@ -83,7 +83,7 @@ internal abstract partial class UploadLease(Uploads uploads, BlobUpload content)
     {
         try
         {
-            await PrepareAsync(moreBytes, cancellation);
+            await PrepareAsync(moreBytes, becomes, cancellation);
             content.AdmitAsync = await uploads.Quotas.BeginAsync(
                 content.Repository, Id, content.Offset + moreBytes, becomes, cancellation);
         }
@@ -221,8 +221,10 @@ internal abstract partial class UploadLease(Uploads uploads, BlobUpload content)
 
     /// <summary>The request is about to send bytes.</summary>
     /// <param name="moreBytes">How many; null if it does not say.</param>
+    /// <param name="becomes">The blob that the upload is to become then; null if others go on with it.</param>
     /// <param name="cancellation">Gives up.</param>
-    protected virtual ValueTask PrepareAsync(long? moreBytes, CancellationToken cancellation) => default;
+    protected virtual ValueTask PrepareAsync(
+        long? moreBytes, Digest? becomes, CancellationToken cancellation) => default;
 
     /// <summary>The upload is over, and so is its row.</summary>
     protected virtual void Forget()
