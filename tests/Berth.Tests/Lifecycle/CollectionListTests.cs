@@ -21,19 +21,7 @@ public class CollectionListTests
     public async Task Rounds_that_removed_anything_are_listed_beside_those_that_were_asked_for()
     {
         var (clock, settings) = (new SetClock(), new GarbageSettings());
-        await using var registry = await RegistryFixture.StartAsync(
-            s => s with
-            {
-                Storage = s.Storage with
-                {
-                    Maintenance = s.Storage.Maintenance with
-                    {
-                        Gc = new GarbageSettings { Enabled = false },
-                        Trash = new TrashSettings { Keep = TimeSpan.Zero },
-                    },
-                },
-            },
-            clock);
+        await using var registry = await RegistryFixture.StartAsync(s => s.CollectedByHand(), clock);
         var round = new CollectGarbageJob(
             registry.Services.GetRequiredService<GarbageCollector>(),
             registry.Services.GetRequiredService<Database>(), settings, clock);

@@ -314,19 +314,7 @@ public sealed class GarbageTests : IAsyncDisposable
 
     private async Task StartAsync()
     {
-        registry = await RegistryFixture.StartAsync(
-            s => s with
-            {
-                Storage = s.Storage with
-                {
-                    Maintenance = s.Storage.Maintenance with
-                    {
-                        Gc = new GarbageSettings { Enabled = false },
-                        Trash = new TrashSettings { Keep = TimeSpan.Zero },
-                    },
-                },
-            },
-            clock);
+        registry = await RegistryFixture.StartAsync(s => s.CollectedByHand(), clock);
         script = new Script(registry) { ["config"] = "{}" };
     }
 

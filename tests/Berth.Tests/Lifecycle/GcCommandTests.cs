@@ -22,18 +22,7 @@ public sealed class GcCommandTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        registry = await StartAsync(settings: s => s with
-        {
-            Storage = s.Storage with
-            {
-                Delete = new DeleteSettings { Enabled = true },
-                Maintenance = s.Storage.Maintenance with
-                {
-                    Gc = new GarbageSettings { Enabled = false },
-                    Trash = new TrashSettings { Keep = TimeSpan.Zero },
-                },
-            },
-        });
+        registry = await StartAsync(settings: s => s.CollectedByHand());
         script = new Script(registry)
         {
             ["admin"] = Basic("admin", AdminPassword),

@@ -22,19 +22,7 @@ public class TagRaceTests
     public async Task What_loses_its_tag_to_a_push_at_the_same_time_is_collected()
     {
         var clock = new SetClock();
-        await using var registry = await RegistryFixture.StartAsync(
-            s => s with
-            {
-                Storage = s.Storage with
-                {
-                    Maintenance = s.Storage.Maintenance with
-                    {
-                        Gc = new GarbageSettings { Enabled = false },
-                        Trash = new TrashSettings { Keep = TimeSpan.Zero },
-                    },
-                },
-            },
-            clock);
+        await using var registry = await RegistryFixture.StartAsync(s => s.CollectedByHand(), clock);
         for (var round = 0; round < 10; round++)
         {
             await Task.WhenAll(Enumerable.Range(0, Pushes).Select(number => PushAsync(registry, round, number)));
