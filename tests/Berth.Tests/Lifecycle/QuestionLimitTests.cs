@@ -102,6 +102,55 @@ public sealed class QuestionLimitTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Who_may_do_half_of_what_a_question_needs_is_told_which_right_is_missing()
+    {
+        await admin.PushAsync("else/app", "v1", "two");
+        var half = await accounts.AddUserAsync("half", ImagePusher.Password);
+        foreach (var (names, actions) in new[] { ("acme/**", "pull,manage"), ("else/**", "manage") })
+            await accounts.GrantAsync(half, names, actions);
+        var asking = new ImagePusher(registry, "half");
+        Assert.Contains(
+            "half may not delete from all of acme/**",
+            (await asking.ApiAsync("GET", "/usage/reclaimable/matching?names=acme/**", null, 403)).Of("detail"));
+
+        // What the former rule is about counts too: without it, other things go there.
+        foreach (var (names, status, said) in new[]
+        {
+            ("acme/*", 200, ""), ("else/*", 403, "half may not pull from all of else/*"),
+        })
+        {
+            var rule = $$"""{"names":"{{names}}","keepLastPushed":1}""";
+            var id = (await asking.ApiAsync("POST", "/tag-rules", rule, 201)).Of("id");
+            var plan = await asking.ApiAsync("POST", $"/tag-rules/plan?replaces={id}", Rule, status);
+            Assert.Equal(status == 200 ? "1" : "", plan.Of("matchedTags"));
+            Assert.Contains(said, plan.Of("detail"));
+            if (status == 200) continue;
+
+            // Who sees all rules may try another one in their place only where they may manage.
+            await accounts.GrantAsync(
+                await accounts.AddUserAsync("reader", ImagePusher.Password, RegistryRole.Auditor), "acme/**", "manage");
+            plan = await new ImagePusher(registry, "reader").ApiAsync(
+                "POST", $"/tag-rules/plan?replaces={id}", Rule, 403);
+            Assert.Contains($"reader may not manage all of {names}", plan.Of("detail"));
+        }
+    }
+
+    [Fact]
+    public async Task A_plan_names_so_many_at_most_and_counts_all()
+    {
+        await RunAsync(
+            """
+            WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10002)
+            INSERT INTO tag (repository_id, name, digest, moved_at, moved_by)
+            SELECT t.repository_id, 'a' || CAST(n.i AS TEXT), t.digest, 0, 'test' FROM tag t, n
+            """);
+        const string All = """{"names":"acme/**","tags":["a*"],"keepVersions":"1.x"}""";
+        var plan = await admin.ApiAsync("POST", "/tag-rules/plan", All, 200);
+        Assert.Equal(("10002", "10002", "2"), (plan.Of("matchedTags"), plan.Of("tags"), plan.Of("more")));
+        Assert.Equal(10_000, plan.GetProperty("going").GetArrayLength());
+    }
+
+    [Fact]
     public async Task What_several_repositories_would_free_is_asked_about_so_many_at_most()
     {
         const string Path = "/usage/reclaimable/matching?names=";
