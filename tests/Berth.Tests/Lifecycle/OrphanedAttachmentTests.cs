@@ -59,10 +59,16 @@ public sealed class OrphanedAttachmentTests : IAsyncLifetime
         await images.PushIndexAsync("else/app", "index", child);
         var attached = new Dictionary<string, string>
         {
-            ["other"] = TagOf(other, ".sig"), ["same"] = TagOf(same, ".att"), ["trashed"] = TagOf(trashed, ".sig"),
-            ["child"] = TagOf(child, ".sbom"), ["nowhere"] = Nowhere, ["index"] = TagOf(DigestOf("a"), ""),
-            ["att"] = TagOf(DigestOf("b"), ".att"), ["sbom"] = TagOf(DigestOf("c"), ".sbom"),
-            ["pinned"] = TagOf(DigestOf("d"), ".sig"), ["pulled"] = TagOf(DigestOf("e"), ".sig"),
+            ["other"] = TagOf(other, ".sig"),
+            ["same"] = TagOf(same, ".att"),
+            ["trashed"] = TagOf(trashed, ".sig"),
+            ["child"] = TagOf(child, ".sbom"),
+            ["nowhere"] = Nowhere,
+            ["index"] = TagOf(DigestOf("a"), ""),
+            ["att"] = TagOf(DigestOf("b"), ".att"),
+            ["sbom"] = TagOf(DigestOf("c"), ".sbom"),
+            ["pinned"] = TagOf(DigestOf("d"), ".sig"),
+            ["pulled"] = TagOf(DigestOf("e"), ".sig"),
         };
         foreach (var (name, tag) in attached) await images.PushAsync("acme/sigs", tag, $"signature {name}");
         await images.PushAsync("else/sigs", Nowhere, "not that of the rule");
