@@ -119,6 +119,8 @@ internal static class FieldDescriptions
         ["keepVersions"] = "A range of versions that stay: >=1.2 <2 || ^3.0.0.",
         ["groupBy"] = "A regular expression: numbers count for each text that its first group matches.",
         ["untaggedSeconds"] = "How long a manifest stays that no tag or index holds, in seconds.",
+        ["orphanedSeconds"] = "How long a signature, attestation or SBOM stays after it was last pushed or pulled, in "
+            + "seconds, if what it is attached to by its tag (sha256-….sig) is nowhere in the registry.",
         ["RetentionEstimate.tags"] = "How many tags would go into the trash.",
         ["RetentionEstimate.manifests"] = "How many manifests would go with them, or since they have no tag.",
         ["RetentionEstimate.bytes"] = "The space that is free once they have gone for good, in bytes.",

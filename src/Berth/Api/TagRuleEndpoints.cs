@@ -11,7 +11,8 @@ namespace Berth.Api;
 internal sealed record TagRuleView(
     long Id, string Names, IReadOnlyList<string> Tags, IReadOnlyList<string> Except, bool IsImmutable,
     bool KeepsAlways, int? KeepLastPushed, int? KeepLastPulled, double? KeepForSeconds, string? KeepVersions,
-    string? GroupBy, double? UntaggedSeconds, DateTimeOffset CreatedAt, string CreatedBy, long Version) : INoted
+    string? GroupBy, double? UntaggedSeconds, double? OrphanedSeconds, DateTimeOffset CreatedAt, string CreatedBy,
+    long Version) : INoted
 {
     ChangeNote INoted.Note => new($"{Id}", Names);
 
@@ -29,14 +30,16 @@ internal sealed record TagRuleView(
     public static TagRuleView Of(TagRuleRow row) => new(
         row.Id, row.Names, row.Spec.Tags, row.Spec.Except, row.Spec.IsImmutable, row.Spec.KeepsAlways,
         row.Spec.KeepLastPushed, row.Spec.KeepLastPulled, row.Spec.KeepForSeconds, row.Spec.KeepVersions,
-        row.Spec.GroupBy, row.Spec.UntaggedSeconds, row.CreatedAt, row.CreatedBy, row.Version);
+        row.Spec.GroupBy, row.Spec.UntaggedSeconds, row.Spec.OrphanedSeconds, row.CreatedAt, row.CreatedBy,
+        row.Version);
 }
 
 /// <summary>A rule to be made, or to take the place of another.</summary>
 internal sealed record NewTagRule(
     string Names, IReadOnlyList<string>? Tags = null, IReadOnlyList<string>? Except = null, bool? IsImmutable = null,
     bool? KeepsAlways = null, int? KeepLastPushed = null, int? KeepLastPulled = null, double? KeepForSeconds = null,
-    string? KeepVersions = null, string? GroupBy = null, double? UntaggedSeconds = null)
+    string? KeepVersions = null, string? GroupBy = null, double? UntaggedSeconds = null,
+    double? OrphanedSeconds = null)
 {
     public TagRuleSpec ToSpec() => new()
     {
@@ -50,6 +53,7 @@ internal sealed record NewTagRule(
         KeepVersions = KeepVersions,
         GroupBy = GroupBy,
         UntaggedSeconds = UntaggedSeconds,
+        OrphanedSeconds = OrphanedSeconds,
     };
 }
 

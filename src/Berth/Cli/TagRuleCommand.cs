@@ -137,7 +137,7 @@ internal static class TagRuleCommand
 
     /// <summary>Not if it only says when manifests without tags go.</summary>
     private static bool IsAboutTags(JsonObject rule) => rule["untaggedSeconds"] is null
-        || rule.Any(field => field.Key.StartsWith("keep", StringComparison.Ordinal)
+        || rule.Any(field => (field.Key.StartsWith("keep", StringComparison.Ordinal) || field.Key == "orphanedSeconds")
             && field.Value is { } value && value.GetValueKind() is not (JsonValueKind.False or JsonValueKind.Null));
 
     private static string TagsOf(JsonElement rule)
@@ -158,6 +158,7 @@ internal static class TagRuleCommand
         Add("keepVersions", value => $"keep versions {value.GetString()}");
         Add("groupBy", value => $"for each {value.GetString()}");
         Add("untaggedSeconds", value => $"untagged go after {Days(value)}");
+        Add("orphanedSeconds", value => $"orphaned attachments go after {Days(value)}");
         return string.Join(", ", words);
 
         void Add(string field, Func<JsonElement, string> say)

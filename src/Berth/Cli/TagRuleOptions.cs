@@ -30,6 +30,10 @@ internal sealed class TagRuleOptions
             "A regular expression: --keep-last counts for each text that its group matches.");
         AddDuration(
             "--untagged-after", "untaggedSeconds", "How long a manifest stays that no tag or index holds: 14d.");
+        AddDuration(
+            "--orphaned-after", "orphanedSeconds",
+            "How long a signature, attestation or SBOM (sha256-….sig) stays after it was last pushed or pulled, if its "
+            + "image is nowhere in the registry: 90d.");
     }
 
     public IEnumerable<Option> All => all.Select(one => one.Option);

@@ -96,6 +96,19 @@ internal static class RetentionTable
             """,
             row => row.GetString(0), repositoryId, before);
 
+    /// <summary>
+    /// The manifests among these that are in the registry: in any repository, since signatures may be kept apart from
+    /// their images, or in a trash, from which they may come back.
+    /// </summary>
+    public static ValueTask<List<string>> SubjectsAsync(Session session, IEnumerable<string> digests) =>
+        session.AllAsync(
+            $"""
+            WITH wanted (digest) AS ({session.TextsIn("$1")})
+            SELECT digest FROM wanted WHERE EXISTS (SELECT 1 FROM manifest m WHERE m.digest = wanted.digest)
+                OR EXISTS (SELECT 1 FROM trash_manifest t WHERE t.digest = wanted.digest)
+            """,
+            row => row.GetString(0), Session.ToTexts(digests));
+
     private const string PinnedDigests =
         """
         SELECT p.digest FROM pin p JOIN pin_list l ON l.name = p.list

@@ -44,6 +44,12 @@ internal sealed record TagRuleSpec
     /// <summary>How long a manifest stays that no tag or index holds, even one that never had a tag, in seconds.
     /// </summary>
     public double? UntaggedSeconds { get; init; }
+
+    /// <summary>
+    /// How long a tag that attaches something stays after it was last pushed or pulled, if what it is attached to is
+    /// nowhere in the registry, in seconds.
+    /// </summary>
+    public double? OrphanedSeconds { get; init; }
 }
 
 /// <summary>A rule on tags.</summary>

@@ -44,8 +44,10 @@ internal sealed class Retention(
                     .Select(rule => rule.Spec.UntaggedSeconds!.Value).DefaultIfEmpty(0).Min();
                 var alone = untagged == 0 ? [] : await RetentionTable.UntaggedAsync(
                     session, id, (now - TimeSpan.FromSeconds(untagged)).ToUnixTimeMilliseconds());
+                var orphans = await OrphansAsync(session, known, tags);
                 return new RetentionPreview(
-                    RetentionPlan.Of(known, tags, now), [.. alone.Where(digest => !isPinned.Contains(digest))]);
+                    RetentionPlan.Of(known, tags, now, orphans),
+                    [.. alone.Where(digest => !isPinned.Contains(digest))]);
             },
             cancellation);
     }
@@ -138,7 +140,16 @@ internal sealed class Retention(
                 {
                     // What was pulled, pushed or pinned since it was planned is looked at by the next run.
                     var row = await TagTable.FindRowAsync(change.Session, id, name);
-                    if (row is not null && Of(row, isPinned: false) == planned[name]) names.Add(name);
+                    if (row is null || Of(row, isPinned: false) != planned[name]) continue;
+
+                    // What it is attached to may have come back as well.
+                    if (AttachmentTag.SubjectOf(name) is { } subject
+                        && (await RetentionTable.SubjectsAsync(change.Session, [subject.Text])).Count > 0)
+                    {
+                        continue;
+                    }
+
+                    names.Add(name);
                 }
 
                 var (gone, with) = await removal.RemoveTaggedAsync(
@@ -174,6 +185,24 @@ internal sealed class Retention(
         }
 
         return count;
+    }
+
+    /// <summary>The tags that attach something to what is nowhere in the registry, so far as a rule asks for them.
+    /// </summary>
+    private static async ValueTask<HashSet<string>> OrphansAsync(
+        Session session, IReadOnlyList<TagRule> known, List<RetainedTag> tags)
+    {
+        var orphans = new HashSet<string>(StringComparer.Ordinal);
+        var attached = tags.Where(tag => known.Any(rule => rule.IsForOrphan(tag.Name)))
+            .Select(tag => (tag.Name, Subject: AttachmentTag.SubjectOf(tag.Name)!.Value.Text));
+        foreach (var some in attached.Chunk(NamesPerPage))
+        {
+            var here = (await RetentionTable.SubjectsAsync(session, some.Select(one => one.Subject)))
+                .ToHashSet(StringComparer.Ordinal);
+            orphans.UnionWith(some.Where(one => !here.Contains(one.Subject)).Select(one => one.Name));
+        }
+
+        return orphans;
     }
 
     private static RetainedTag Of(TagRow tag, bool isPinned) => new(

@@ -24,8 +24,13 @@ internal sealed record RetentionDecision(RetainedTag Tag, bool Goes, string Reas
 /// </summary>
 internal static class RetentionPlan
 {
+    /// <param name="rules">The rules about the repository.</param>
+    /// <param name="tags">All its tags.</param>
+    /// <param name="now">The time.</param>
+    /// <param name="orphans">The tags that attach something to what is nowhere in the registry; null: none.</param>
     public static List<RetentionDecision> Of(
-        IReadOnlyList<TagRule> rules, IReadOnlyList<RetainedTag> tags, DateTimeOffset now)
+        IReadOnlyList<TagRule> rules, IReadOnlyList<RetainedTag> tags, DateTimeOffset now,
+        IReadOnlySet<string>? orphans = null)
     {
         var kept = new Dictionary<string, string>(StringComparer.Ordinal);
         var lost = new Dictionary<string, string>(StringComparer.Ordinal);
@@ -43,6 +48,7 @@ internal static class RetentionPlan
                 Apply(rule, [.. group], now, kept, lost);
         }
 
+        foreach (var rule in rules) ApplyToAttachments(rule, tags, now, orphans, kept, lost);
         return [.. tags.Select(tag => kept.TryGetValue(tag.Name, out var why)
             ? new RetentionDecision(tag, Goes: false, why)
             : lost.TryGetValue(tag.Name, out var reason)
@@ -72,6 +78,34 @@ internal static class RetentionPlan
             };
             if (why is not null) kept.TryAdd(tag.Name, why);
             else lost.TryAdd(tag.Name, $"{rule.Name} does not keep it; last used {tag.UsedAt:yyyy-MM-dd}");
+        }
+    }
+
+    /// <summary>What attaches something to what is in the registry never goes by a rule.</summary>
+    private static void ApplyToAttachments(
+        TagRule rule, IReadOnlyList<RetainedTag> tags, DateTimeOffset now, IReadOnlySet<string>? orphans,
+        Dictionary<string, string> kept, Dictionary<string, string> lost)
+    {
+        foreach (var tag in tags.Where(tag => rule.KeepsOrphan(tag.Name)))
+            kept.TryAdd(tag.Name, $"{rule.Name} keeps it always");
+        foreach (var tag in tags.Where(tag => rule.IsForOrphan(tag.Name)))
+        {
+            var seconds = rule.Spec.OrphanedSeconds!.Value;
+            if (orphans?.Contains(tag.Name) != true)
+            {
+                kept.TryAdd(tag.Name, "what it is attached to is in the registry");
+            }
+            else if (tag.UsedAt + TimeSpan.FromSeconds(seconds) > now)
+            {
+                kept.TryAdd(tag.Name, $"{rule.Name} keeps what was used in the last {Words(seconds)}");
+            }
+            else
+            {
+                lost.TryAdd(
+                    tag.Name,
+                    $"{rule.Name} does not keep it: what it is attached to is not in the registry; last used "
+                    + $"{tag.UsedAt:yyyy-MM-dd}");
+            }
         }
     }
 

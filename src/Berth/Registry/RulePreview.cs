@@ -46,7 +46,7 @@ internal sealed class RulePreview(
                     async session => await RepositoryTable.FindAsync(session, name) is { } id
                         ? await TagTable.ListAsync(session, id, last, TagsPerPage, skip: 0) : [],
                     cancellation);
-                tags += names.Count(rule.IsFor);
+                tags += names.Count(rule.Matches);
                 read += names.Count;
                 if (read >= MaxTagsRead) return new RuleMatches(count, tags) { IsMore = true };
                 if (names.Count < TagsPerPage) break;
@@ -87,7 +87,7 @@ internal sealed class RulePreview(
         {
             var others = (await rules.OfAsync(name, cancellation)).Where(one => one.Row.Id != replaced?.Row.Id);
             var plan = await retention.PlanAsync(name, isMatch ? [.. others, rule] : [.. others], cancellation);
-            if (isMatch) matched += plan.Tags.Count(one => rule.IsFor(one.Tag.Name));
+            if (isMatch) matched += plan.Tags.Count(one => rule.Matches(one.Tag.Name));
             List<RetentionDecision> leaving = [.. plan.Tags.Where(one => one.Goes)];
             tags += leaving.Count;
             untagged += plan.Untagged.Count;

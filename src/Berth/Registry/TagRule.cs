@@ -61,9 +61,20 @@ internal sealed class TagRule
     /// Whether it is about a tag. What cosign and the referrers' fallback attach to an image goes with the image, and
     /// is replaced whenever something is attached.
     /// </summary>
-    public bool IsFor(string tag) => AttachmentTag.SubjectOf(tag) is null
-        && (tags.Count == 0 || tags.Exists(pattern => pattern.IsMatch(tag)))
-        && !except.Exists(pattern => pattern.IsMatch(tag));
+    public bool IsFor(string tag) => AttachmentTag.SubjectOf(tag) is null && IsNamed(tag);
+
+    /// <summary>Whether it says how long a tag stays that attaches something to what is not there.</summary>
+    public bool IsForOrphan(string tag) => Spec.OrphanedSeconds is not null && IsForAttachment(tag);
+
+    /// <summary>Whether it keeps a tag that attaches something, whatever other rules say.</summary>
+    public bool KeepsOrphan(string tag) =>
+        Spec is { KeepsAlways: true, OrphanedSeconds: null } && IsForAttachment(tag);
+
+    /// <summary>Whether a tag counts as one that it matches.</summary>
+    public bool Matches(string tag) => IsForOrphan(tag)
+        || (Spec is not { OrphanedSeconds: not null, Keeps: false } && IsFor(tag));
+
+    private bool IsForAttachment(string tag) => AttachmentTag.SubjectOf(tag) is not null && IsNamed(tag);
 
     /// <summary>The group in which its numbers count.</summary>
     public string GroupOf(string tag) => groupBy?.GroupOf(tag) ?? "";
@@ -72,19 +83,18 @@ internal sealed class TagRule
     public bool KeepsVersion(string tag) => versions is not null
         && SemVersion.TryParse(tag, SemVersionStyles.Any, out var version) && versions.Contains(version);
 
+    private bool IsNamed(string tag) => (tags.Count == 0 || tags.Exists(pattern => pattern.IsMatch(tag)))
+        && !except.Exists(pattern => pattern.IsMatch(tag));
+
     private static string FaultOf(TagRuleSpec spec)
     {
-        if (spec.IsImmutable)
-        {
-            return spec.Keeps || spec.UntaggedSeconds is not null
-                ? "a rule makes tags immutable, or says which stay: make two of it" : "";
-        }
-
-        if (!spec.Keeps && spec.UntaggedSeconds is null) return "the rule says nothing about what stays";
+        var keeps = spec.Keeps || spec.UntaggedSeconds is not null || spec.OrphanedSeconds is not null;
+        if (spec.IsImmutable) return keeps ? "a rule makes tags immutable, or says which stay: make two of it" : "";
+        if (!keeps) return "the rule says nothing about what stays";
         if (spec.KeepLastPushed is < 1 or > MaxKept || spec.KeepLastPulled is < 1 or > MaxKept)
             return $"the number of images that stay is from 1 to {MaxKept}";
-        return spec.KeepForSeconds is <= 0 or > MaxSeconds || spec.UntaggedSeconds is <= 0 or > MaxSeconds
-            ? "times are above 0, and at most 100 years" : "";
+        return new[] { spec.KeepForSeconds, spec.UntaggedSeconds, spec.OrphanedSeconds }.Any(
+            seconds => seconds is <= 0 or > MaxSeconds) ? "times are above 0, and at most 100 years" : "";
     }
 
     private static List<TagPattern> Read(IReadOnlyList<string> texts, ref string fault)

@@ -132,9 +132,17 @@ public sealed class OciLayout
     private static byte[] BusyboxArchive() => Archive(archive =>
     {
         using var busybox = File.OpenRead(ClientTools.Busybox);
-        archive.WriteEntry(new UstarTarEntry(TarEntryType.Directory, "bin/") { Mode = (UnixFileMode)0b111_101_101 });
+        archive.WriteEntry(new UstarTarEntry(TarEntryType.Directory, "bin/")
+        {
+            Mode = (UnixFileMode)0b111_101_101,
+            ModificationTime = DateTimeOffset.UnixEpoch,
+        });
         AddFile(archive, "bin/busybox", busybox);
-        archive.WriteEntry(new UstarTarEntry(TarEntryType.SymbolicLink, "bin/sh") { LinkName = "busybox" });
+        archive.WriteEntry(new UstarTarEntry(TarEntryType.SymbolicLink, "bin/sh")
+        {
+            LinkName = "busybox",
+            ModificationTime = DateTimeOffset.UnixEpoch,
+        });
     });
 
     private static byte[] WordsArchive(string words) => Archive(archive =>

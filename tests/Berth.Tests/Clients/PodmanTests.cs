@@ -10,6 +10,8 @@ public sealed class PodmanTests(ClientFixture client) : IClassFixture<ClientFixt
         "--ulimit=nofile=1024:4096", "--ulimit=nproc=1024:1024",
     ];
 
+    private string store = client.Folder;
+
     [Fact]
     public async Task Podman_pushes_an_image_pulls_it_back_and_runs_it()
     {
@@ -58,6 +60,9 @@ public sealed class PodmanTests(ClientFixture client) : IClassFixture<ClientFixt
         var layout = OciLayout.Write(client.NewPath("layout"), "podman mounts");
         var (first, second) = ($"{proxy.Address}/podman/first:1", $"{proxy.Address}/podman/second:1");
         await client.RunAsync(client.Tools.Crane, "push", layout.Folder, first);
+
+        // podman mounts a layer only from where it has pulled or pushed it, and pulls none that it has from elsewhere.
+        store = Path.Combine(client.Folder, "own");
         await PullAsync(first);
         await PodmanAsync("tag", first, second);
         await PushAsync(second);
@@ -99,7 +104,7 @@ public sealed class PodmanTests(ClientFixture client) : IClassFixture<ClientFixt
         Assert.Equal(pushed, await BuildahAsync("images", "--format={{.Digest}}", image));
     }
 
-    private string[] Store => ["--root", $"{client.Folder}/containers", "--runroot", $"{client.Folder}/run"];
+    private string[] Store => ["--root", $"{store}/containers", "--runroot", $"{store}/run"];
 
     private Task<string> PodmanAsync(params IEnumerable<string> arguments) => client.RunAsync(
         "podman", [.. Store, "--cgroup-manager=cgroupfs", "--events-backend=file", .. arguments]);

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Berth.Access;
 using Berth.Audit;
 using Berth.Lifecycle;
@@ -99,6 +100,51 @@ public sealed class QuestionLimitTests : IAsyncLifetime
         var said = await new AccountCommand(registry).AskAsync(
             "manager", ImagePusher.Password, "rule", "add", "acme/**", "--keep-last", "1");
         Assert.EndsWith("keep the last 1, in acme/**.\n", said.Is(0).Output);
+    }
+
+    [Fact]
+    public async Task Who_may_do_half_of_what_a_question_needs_is_told_which_right_is_missing()
+    {
+        await admin.PushAsync("else/app", "v1", "two");
+        var half = await accounts.AddUserAsync("half", ImagePusher.Password);
+        foreach (var (names, actions) in new[] { ("acme/**", "pull,manage"), ("else/**", "manage") })
+            await accounts.GrantAsync(half, names, actions);
+        var asking = new ImagePusher(registry, "half");
+        Assert.Contains(
+            "half may not delete from all of acme/**",
+            (await asking.ApiAsync("GET", "/usage/reclaimable/matching?names=acme/**", null, 403)).Of("detail"));
+
+        // What the former rule is about counts too: without it, other things go there.
+        var (here, there) = (await AddRuleAsync("acme/*"), await AddRuleAsync("else/*"));
+        Assert.Equal("1", (await PlanAsync(asking, here, 200)).Of("matchedTags"));
+        Assert.Contains("half may not pull from all of else/*", (await PlanAsync(asking, there, 403)).Of("detail"));
+
+        // Who sees all rules may try another one in their place only where they may manage.
+        var reader = await accounts.AddUserAsync("reader", ImagePusher.Password, RegistryRole.Auditor);
+        await accounts.GrantAsync(reader, "acme/**", "manage");
+        var refused = await PlanAsync(new ImagePusher(registry, "reader"), there, 403);
+        Assert.Contains("reader may not manage all of else/*", refused.Of("detail"));
+
+        async Task<string> AddRuleAsync(string names) => (await asking.ApiAsync(
+            "POST", "/tag-rules", $$"""{"names":"{{names}}","keepLastPushed":1}""", 201)).Of("id");
+
+        Task<JsonElement> PlanAsync(ImagePusher user, string replaced, int status) =>
+            user.ApiAsync("POST", $"/tag-rules/plan?replaces={replaced}", Rule, status);
+    }
+
+    [Fact]
+    public async Task A_plan_names_so_many_at_most_and_counts_all()
+    {
+        await RunAsync(
+            """
+            WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10002)
+            INSERT INTO tag (repository_id, name, digest, moved_at, moved_by)
+            SELECT t.repository_id, 'a' || CAST(n.i AS TEXT), t.digest, 0, 'test' FROM tag t, n
+            """);
+        const string All = """{"names":"acme/**","tags":["a*"],"keepVersions":"1.x"}""";
+        var plan = await admin.ApiAsync("POST", "/tag-rules/plan", All, 200);
+        Assert.Equal(("10002", "10002", "2"), (plan.Of("matchedTags"), plan.Of("tags"), plan.Of("more")));
+        Assert.Equal(10_000, plan.GetProperty("going").GetArrayLength());
     }
 
     [Fact]

@@ -78,6 +78,31 @@ public sealed class RetentionPlanTests
     }
 
     [Fact]
+    public void Attachments_of_what_is_nowhere_go_after_their_time_unless_a_rule_about_them_keeps_them()
+    {
+        string[] names = [.. new byte[] { 1, 2, 3 }.Select(
+            content => Digest.Of(DigestAlgorithm.Sha256, [content]).Text.Replace(':', '-') + ".sig")];
+        var (old, pulled, here) = (names[0], names[1], names[2]);
+        RetainedTag[] tags = [Tag(old, 9), Tag(pulled, 9, pulled: 1), Tag(here, 9), Tag("v1", 9)];
+        var rule = Rule(new() { OrphanedSeconds = 2 * 86400 });
+        Assert.Equal([old], Going(rule));
+        Assert.Empty(Going(Rule(new() { OrphanedSeconds = 10 * 86400 })));
+        Assert.Empty(Going(Rule(new() { Tags = ["*.att"], OrphanedSeconds = 86400 })));
+        Assert.Empty(Going(Rule(new() { Except = ["*.sig"], OrphanedSeconds = 86400 })));
+
+        // The rule that keeps it longer wins, and so does one that keeps it always; others are not about it.
+        Assert.Equal([old], Going(rule, Rule(new() { Tags = ["v*"], KeepLastPushed = 9 })));
+        Assert.Empty(Going(rule, Rule(new() { OrphanedSeconds = 10 * 86400 })));
+        Assert.Empty(Going(rule, Rule(new() { Tags = ["*.sig"], KeepsAlways = true })));
+        Assert.Equal([old], Going(rule, Rule(new() { Tags = ["v*"], KeepsAlways = true })));
+        Assert.Equal([old], Going(Rule(new() { KeepsAlways = true, OrphanedSeconds = 2 * 86400 })));
+
+        List<string> Going(params TagRule[] rules) =>
+            [.. RetentionPlan.Of(rules, tags, Now, new HashSet<string> { old, pulled })
+                .Where(one => one.Goes).Select(one => one.Tag.Name)];
+    }
+
+    [Fact]
     public void Each_decision_says_why()
     {
         var reasons = RetentionPlan.Of(
@@ -91,7 +116,9 @@ public sealed class RetentionPlanTests
     [InlineData("says nothing about what stays")]
     [InlineData("is from 1 to", "KeepLastPushed")]
     [InlineData("above 0", "KeepFor")]
+    [InlineData("above 0", "Orphaned")]
     [InlineData("make two of it", "Immutable")]
+    [InlineData("make two of it", "ImmutableOrphaned")]
     [InlineData("is no range of versions", "Versions")]
     [InlineData("matches no tag", "Slash")]
     [InlineData("is not a regular expression", "Regex")]
@@ -103,7 +130,9 @@ public sealed class RetentionPlanTests
         {
             "KeepLastPushed" => new TagRuleSpec { KeepLastPushed = 0 },
             "KeepFor" => new TagRuleSpec { KeepForSeconds = -1 },
+            "Orphaned" => new TagRuleSpec { OrphanedSeconds = 0 },
             "Immutable" => new TagRuleSpec { IsImmutable = true, KeepsAlways = true },
+            "ImmutableOrphaned" => new TagRuleSpec { IsImmutable = true, OrphanedSeconds = 9 },
             "Versions" => new TagRuleSpec { KeepVersions = "new ones" },
             "Slash" => new TagRuleSpec { Tags = ["feature/*"], KeepsAlways = true },
             "Regex" => new TagRuleSpec { Tags = ["/(/"], KeepsAlways = true },
