@@ -36,6 +36,7 @@ namespace Berth.Api;
 [JsonSerializable(typeof(Listed<CollectionView>))]
 [JsonSerializable(typeof(NewCollection))]
 [JsonSerializable(typeof(Listed<BackupView>))]
+[JsonSerializable(typeof(BackupVerificationView))]
 [JsonSerializable(typeof(ScrubView))]
 [JsonSerializable(typeof(Listed<BlobFaultView>))]
 [JsonSerializable(typeof(GarbageReport))]

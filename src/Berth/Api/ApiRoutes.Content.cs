@@ -117,6 +117,11 @@ internal static partial class ApiRoutes
             .Requires(ApiRight.Staff, "List the backups that were made, the latest first").Lists();
         api.MapPost("/backups", handler: backups.AddAsync)
             .Requires(ApiRight.Administrator, "Make a backup now, to the place in the settings").Makes();
+        api.MapGet("/backups/verification", handler: backups.GetVerificationAsync)
+            .Requires(ApiRight.Staff, "Show how far all backups are read again, and what was found").Unnoted();
+        api.MapPost("/backups/verification", handler: backups.VerifyAsync)
+            .Requires(ApiRight.Administrator, "Read all backups in the place of the settings again, from now on")
+            .Makes();
         api.MapGet("/backups/{id:long}", backups.GetAsync)
             .Requires(ApiRight.Staff, "Show how far a backup is, and whether it is whole").Unnoted();
         api.MapDelete("/backups/{id:long}", backups.RemoveAsync)

@@ -93,7 +93,10 @@ internal sealed class RetentionEndpoints(
         var (run, caller) = (
             await database.ReadAsync(session => RetentionTable.FindAsync(session, id), http.RequestAborted),
             http.Caller());
-        return run is not null && (caller.IsStaff || run.RequestedBy == caller.Name)
+
+        // Only staff ask for all, and the schedule does, which has a name that a user may have.
+        var isOwn = run?.RequestedBy == caller.Name && (run.Repository ?? run.Namespace) is not null;
+        return run is not null && (caller.IsStaff || isOwn)
             ? RetentionRunView.Of(run) : ApiError.NotFound("such run");
     }
 

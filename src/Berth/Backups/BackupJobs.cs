@@ -52,11 +52,14 @@ internal sealed class RequestedBackupJob(RegistryBackups backups, Database datab
 }
 
 /// <summary>
-/// Reads all backups again, every <c>storage.maintenance.backup.checkinterval</c>, a turn at a time.
+/// Reads all backups again, every <c>storage.maintenance.backup.checkinterval</c> and when somebody asks for it, a turn
+/// at a time.
 /// </summary>
 internal sealed class CheckBackupsJob(RegistryBackups backups) : Job
 {
-    public override string Kind => "check-backups";
+    public const string Name = "check-backups";
+
+    public override string Kind => Name;
 
     public override Lane Lane => Lane.Heavy;
 
@@ -64,6 +67,16 @@ internal sealed class CheckBackupsJob(RegistryBackups backups) : Job
 
     /// <summary>A turn ends after minutes, but reads a damaged blob once more, whole.</summary>
     public override TimeSpan TimeLimit => TimeSpan.FromDays(2);
+
+    /// <summary>Begins a pass over all backups now, unless one is running.</summary>
+    /// <returns>The pass that is running then, and whether it is a new one.</returns>
+    public static async ValueTask<(ScrubPass Pass, bool IsNew)> BeginAsync(
+        Session session, JobTable jobs, DateTimeOffset now)
+    {
+        var begun = await ScrubTable.BeginAsync(session, ScrubTable.OfBackups, now);
+        if (begun.IsNew) await jobs.HastenAsync(session, Name);
+        return begun;
+    }
 
     public override Task RunAsync(string payload, CancellationToken cancellation) => backups.CheckAsync(cancellation);
 }

@@ -59,17 +59,25 @@ internal sealed partial class RegistryBackups(
     {
         var pass = await database.ReadAsync(
             session => ScrubTable.FindAsync(session, ScrubTable.OfBackups), cancellation);
-        var now = clock.GetUtcNow();
-        if (pass is null || (pass.EndedAt is not null && now >= pass.BeganAt + Wanted.CheckInterval))
-            pass = new ScrubPass("", now, 0, 0, 0, 0) { LastEndedAt = pass?.EndedAt };
-        else if (pass.EndedAt is not null) return;
+        if (pass?.EndedAt is not null && clock.GetUtcNow() < pass.BeganAt + Wanted.CheckInterval) return;
         var name = BackupPlace.NameOf(Wanted.To!);
         var rows = await database.ReadAsync(session => BackupTable.PresentAsync(session, name), cancellation);
-        if (rows.Count == 0) return;
+        if (rows.Count == 0)
+        {
+            // The last ones went while they were read.
+            if (pass is { EndedAt: null }) await WriteAsync(pass with { EndedAt = clock.GetUtcNow() }, cancellation);
+            return;
+        }
+
         await using var place = await OpenAsync(mayCreate: false, cancellation);
         var backups = await place.FindAllAsync(cancellation);
         var reading = new BackupReading(
             place, backups, new PacedReading(Wanted.CheckBytesPerSecond, LongestTurn, clock));
+
+        // Written before it is read, so that nobody who asks for a pass meanwhile begins it a second time.
+        (pass, _) = await database.WriteAsync(
+            session => ScrubTable.BeginAsync(session, ScrubTable.OfBackups, clock.GetUtcNow()), isDurable: false,
+            cancellation);
         var stopped = await reading.RunTurnAsync(ReadPosition.Parse(pass.Position), cancellation);
         foreach (var row in rows) await RecordAsync(place, reading, row, pass, stopped is null, cancellation);
         pass = pass with
@@ -78,9 +86,11 @@ internal sealed partial class RegistryBackups(
             Blobs = pass.Blobs + reading.Blobs,
             EndedAt = stopped is null ? clock.GetUtcNow() : null,
         };
-        await database.WriteAsync(
-            session => ScrubTable.WriteAsync(session, pass, ScrubTable.OfBackups), isDurable: false, cancellation);
+        await WriteAsync(pass, cancellation);
     }
+
+    private async Task WriteAsync(ScrubPass pass, CancellationToken cancellation) => await database.WriteAsync(
+        session => ScrubTable.WriteAsync(session, pass, ScrubTable.OfBackups), isDurable: false, cancellation);
 
     /// <summary>A backup that was found damaged in a turn stays so until the next pass, whatever later turns find.
     /// </summary>

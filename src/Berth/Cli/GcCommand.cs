@@ -3,12 +3,16 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Berth.Metadata;
+using Spectre.Console;
 
 namespace Berth.Cli;
 
 /// <summary><c>berth gc</c>: a whole collection of garbage now, besides those that run by themselves.</summary>
 internal static class GcCommand
 {
+    /// <summary>What takes a while each: manifests, blobs of repositories, and blobs of the store.</summary>
+    private static readonly string[] Items = ["manifests", "trashed", "links", "blobs"];
+
     private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(200);
 
     public static Command Create()
@@ -54,11 +58,13 @@ internal static class GcCommand
         }
 
         long? entries = null;
+        var expected = 0L;
         if (!isSure)
         {
             var found = await call.Api.AskAsync("GET", path, null, call.Cancellation);
             await StandardInput.ConfirmAsync($"This removes {Text(found)}, for good.", "--yes", call.Cancellation);
             entries = found.GetProperty("trashEntries").GetInt64();
+            expected = ItemsOf(found);
         }
 
         // A collection counts manifests, and a tag in the trash is none.
@@ -74,7 +80,8 @@ internal static class GcCommand
         await (call.IsJson
             ? WorkDisplay.ShowAsideAsync(waiting, line)
             : WorkDisplay.ShowAsync(
-                waiting, "Collecting garbage", [], bar => bar.IsIndeterminate = true, line));
+                waiting, "Collecting garbage", [], bar => Draw(bar, ItemsOf(done.GetProperty("removed")), expected),
+                line));
         await waiting;
         if (done.GetProperty("state").GetString() == CollectionStates.Failed)
             throw new ApiRefusalException($"the collection failed: {done.GetProperty("error").GetString()}");
@@ -90,6 +97,18 @@ internal static class GcCommand
             }
         }
     }
+
+    /// <summary>Without an estimate, nobody knows how much there is.</summary>
+    private static void Draw(ProgressTask bar, long removed, long expected)
+    {
+        bar.IsIndeterminate = expected == 0;
+        if (expected == 0) return;
+        bar.MaxValue = expected;
+        bar.Value = Math.Min(removed, expected);
+    }
+
+    private static long ItemsOf(JsonElement report) =>
+        Items.Sum(field => report.TryGetProperty(field, out var count) ? count.GetInt64() : 0);
 
     private static string Text(JsonElement report)
     {

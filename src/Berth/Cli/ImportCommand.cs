@@ -17,10 +17,13 @@ internal static class ImportCommand
 
     public static Command Create()
     {
-        var source = ApiCommand.Argument(
-            "SOURCE", "The folder or the config.yml of a registry:2 or registry:3; any registry's address, such as "
-            + "https://registry.example.com/acme/; or images: an OCI layout, an OCI archive, or what docker save "
-            + "wrote.");
+        var source = new Argument<string?>("SOURCE")
+        {
+            Description = "The folder or the config.yml of a registry:2 or registry:3; any registry's address, such as "
+                + "https://registry.example.com/acme/; or images: an OCI layout, an OCI archive, or what docker save "
+                + "wrote.",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
         var to = new Argument<string?>("TO")
         {
             Description = "Where images go, such as acme/app:1, or acme/app to keep their tags. Of an address: what "
@@ -30,22 +33,46 @@ internal static class ImportCommand
         var overwrite = ApiCommand.Switch("--overwrite", "Also move tags that somebody has pushed here since.");
         var dryRun = ApiCommand.Switch("--dry-run", "Only tell what would be imported.");
         var yes = ApiCommand.Switch("--yes", "Don't ask.");
+        var list = ApiCommand.Switch(
+            "--list", "Only list the last imports of folders, buckets and images here, and what each has brought.");
         var network = new SourceOptions();
-        return ApiCommand.Create(
+        var command = ApiCommand.Create(
             "import",
             "Import a registry with all that it has, or images. Works beside a running server, and while the other "
             + "registry still runs: run it again to import what has come since.",
             parsed =>
             {
+                if (parsed.GetValue(list)) return MissingDatabase.Refuse;
+
                 // Before a registry is made for nothing.
                 var named = parsed.GetValue(source)!;
                 if (!named.Contains("://", StringComparison.Ordinal)) ImportSource.KindOf(Path.GetFullPath(named));
                 return parsed.GetValue(dryRun) ? MissingDatabase.Imagine : MissingDatabase.Create;
             },
-            call => RunAsync(
+            call => call.Parsed.GetValue(list) ? ListAsync(call) : RunAsync(
                 call, network, call.Parsed.GetValue(source)!, call.Parsed.GetValue(to),
                 call.Parsed.GetValue(overwrite), call.Parsed.GetValue(dryRun), call.Parsed.GetValue(yes)),
-            [source, to, overwrite, dryRun, yes, .. network.All]);
+            [source, to, overwrite, dryRun, yes, list, .. network.All]);
+        command.Validators.Add(result =>
+        {
+            var isNamed = result.GetResult(source) is { Tokens.Count: > 0 };
+            if (result.GetValue(list) && isNamed) result.AddError("--list lists all imports: leave out SOURCE.");
+            else if (!result.GetValue(list) && !isNamed) result.AddError("SOURCE is missing");
+        });
+        return command;
+    }
+
+    private static Task ListAsync(ApiCall call)
+    {
+        return call.ListAsync(
+            "imports", ("ID", ApiCall.Field("id")), ("BY", ApiCall.Field("requestedBy")),
+            ("STARTED", ApiCall.Time("startedAt")), ("ENDED", ApiCall.Time("endedAt")),
+            ("STATE", ApiCall.Field("state")), ("SOURCE", ApiCall.Field("source")), ("MANIFESTS", Done("manifests")),
+            ("TAGS", Done("tags")), ("BLOBS", Done("blobs")),
+            ("BROUGHT", row => VerifyCommand.Bytes(row.GetProperty("done").GetProperty("bytes").GetInt64())),
+            ("NOTES", Done("notes")), ("ERROR", ApiCall.Field("error")));
+
+        static Func<JsonElement, string> Done(string field) => row => ApiCall.Field(field)(row.GetProperty("done"));
     }
 
     private static async Task RunAsync(

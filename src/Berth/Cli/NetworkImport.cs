@@ -68,7 +68,7 @@ internal sealed class NetworkImport(ApiCall call, SourceOptions options)
             progress);
         foreach (var (kind, subject, reason) in left) copy.Fail(kind, subject, reason);
         var work = Task.Run(() => copy.RunAsync(copied, call.Cancellation), call.Cancellation);
-        if (!call.IsJson) await ImportCommand.ShowAsync(work, () => progress.Report);
+        if (!call.IsJson) await ShowAsync(work, progress);
         string? end = null;
         try
         {
@@ -86,6 +86,26 @@ internal sealed class NetworkImport(ApiCall call, SourceOptions options)
             throw new ApiRefusalException(
                 $"{copy.Failed:N0} could not be copied: run it again to try these again; what is here is passed over");
         }
+    }
+
+    /// <summary>
+    /// How many tags there are is known from the start. How many bytes is not, before the last manifest has come: a
+    /// total that grows would mislead.
+    /// </summary>
+    private static Task ShowAsync(Task work, ImportProgress progress)
+    {
+        return WorkDisplay.ShowAsync(
+            work, "Importing", [],
+            bar =>
+            {
+                bar.MaxValue = Math.Max(1, progress.WantedTags);
+                bar.Value = Math.Min(progress.EndedTags, bar.MaxValue);
+                bar.Description = Text();
+            },
+            Text);
+
+        string Text() => $"{progress.EndedTags:N0} of {VerifyCommand.Count(progress.WantedTags, "tag")}, "
+            + $"{VerifyCommand.Bytes(progress.Report.Bytes)} so far";
     }
 
     /// <summary>Prints what was brought, and what was not.</summary>

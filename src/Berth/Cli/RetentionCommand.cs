@@ -28,8 +28,17 @@ internal static class RetentionCommand
                 "run", "Put what the rules don't keep into the trash, now.",
                 call => RunAsync(
                     call, repository, space, call.Parsed.GetValue(dryRun), call.Parsed.GetValue(yes)),
-                repository, space, dryRun, yes));
+                repository, space, dryRun, yes),
+            ApiCommand.Create(
+                "runs", "List the last runs that removed anything, or that somebody asked for.", ListAsync));
     }
+
+    private static Task ListAsync(ApiCall call) => call.ListAsync(
+        "retention/runs", ("ID", ApiCall.Field("id")), ("BY", ApiCall.Field("requestedBy")),
+        ("WHERE", row => row.TryGetProperty("repository", out var name) || row.TryGetProperty("namespace", out name)
+            ? name.GetString()! : "everywhere"),
+        ("STARTED", ApiCall.Time("startedAt")), ("ENDED", ApiCall.Time("endedAt")), ("STATE", ApiCall.Field("state")),
+        ("TAGS", ApiCall.Field("tags")), ("MANIFESTS", ApiCall.Field("manifests")), ("ERROR", ApiCall.Field("error")));
 
     private static async Task RunAsync(
         ApiCall call, Option<string?> repository, Option<string?> space, bool isDryRun, bool isSure)

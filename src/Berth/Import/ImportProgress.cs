@@ -19,15 +19,17 @@ internal sealed class ImportProgress
     private long foundManifests;
     private long foundTags;
     private long noted;
-    private long totalFiles;
-    private long totalBytes;
+    private long endedTags;
 
-    /// <summary>Manifests and blobs of the source that are not here when it begins.</summary>
-    public (long Files, long Bytes) Total
-    {
-        get => (Interlocked.Read(ref totalFiles), Interlocked.Read(ref totalBytes));
-        set => (totalFiles, totalBytes) = value;
-    }
+    /// <summary>Manifests and blobs of the source that are not here when it begins. Over the network, only the source
+    /// knows, which says so bit by bit.</summary>
+    public (long Files, long Bytes) Total { get; set; }
+
+    /// <summary>The tags whose images are copied over the network.</summary>
+    public long WantedTags { get; set; }
+
+    /// <summary>Those of them that are dealt with, well or not.</summary>
+    public long EndedTags => Interlocked.Read(ref endedTags);
 
     /// <summary>Those that are not here in the end.</summary>
     public (long Files, long Bytes) Left { get; set; }
@@ -63,12 +65,7 @@ internal sealed class ImportProgress
         Interlocked.Add(ref foundTags, tagCount);
     }
 
-    /// <summary>Counts what turns out to be still to come; less than none if it is here after all.</summary>
-    public void AddTotal(long files, long sizeBytes)
-    {
-        Interlocked.Add(ref totalFiles, files);
-        Interlocked.Add(ref totalBytes, sizeBytes);
-    }
+    public void EndTag() => Interlocked.Increment(ref endedTags);
 
     /// <summary>Notes something that could not be taken, or was left as it is.</summary>
     public void Note(string kind, string subject, string detail)

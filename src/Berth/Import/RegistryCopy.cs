@@ -64,7 +64,9 @@ internal sealed class RegistryCopy : IDisposable
         foreach (var turn in turns) turn.Dispose();
     }
 
-    public async Task RunAsync(IReadOnlyList<CopiedRepository> repositories, CancellationToken cancellation) =>
+    public async Task RunAsync(IReadOnlyList<CopiedRepository> repositories, CancellationToken cancellation)
+    {
+        Progress.WantedTags = repositories.Sum(repository => (long)repository.Tags.Count);
         await System.Threading.Tasks.Parallel.ForEachAsync(
             repositories, OptionsFor(cancellation),
             async (repository, stop) =>
@@ -72,6 +74,7 @@ internal sealed class RegistryCopy : IDisposable
                 await new RepositoryCopy(this, repository, stop).RunAsync();
                 Progress.AddRepository();
             });
+    }
 
     /// <summary>Runs something for each of many, as many at once as may be.</summary>
     public Task EachAsync<T>(IEnumerable<T> all, Func<T, Task> run, CancellationToken cancellation) =>
@@ -126,19 +129,9 @@ internal sealed class RegistryCopy : IDisposable
 
     private async Task<bool> CopyBlobAsync(CopiedRepository repository, Descriptor blob, CancellationToken cancellation)
     {
-        if (await Sink.HasAsync(repository.To, blob.Digest, cancellation))
-        {
-            Progress.AddTotal(-1, -blob.SizeBytes);
-            return true;
-        }
-
+        if (await Sink.HasAsync(repository.To, blob.Digest, cancellation)) return true;
         var opened = await Source.OpenAsync(repository.From, blob.Digest, blob.SizeBytes, cancellation);
-        if (opened is null)
-        {
-            Progress.AddTotal(-1, -blob.SizeBytes);
-            return false;
-        }
-
+        if (opened is null) return false;
         var counted = 0L;
         try
         {

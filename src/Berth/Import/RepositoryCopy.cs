@@ -28,7 +28,13 @@ internal sealed class RepositoryCopy(
             .OrderBy(group => group.Key))
         {
             await copy.EachAsync(
-                group, tag => copy.InPlaceAsync(() => TakeTagAsync(tag), cancellation), cancellation);
+                group,
+                async tag =>
+                {
+                    await copy.InPlaceAsync(() => TakeTagAsync(tag), cancellation);
+                    copy.Progress.EndTag();
+                },
+                cancellation);
         }
     }
 
@@ -154,8 +160,6 @@ internal sealed class RepositoryCopy(
 
     private async Task WriteAsync(FoundManifest found, Manifest manifest, List<Descriptor> blobs)
     {
-        var bytes = found.Body.Length + blobs.Sum(blob => blob.SizeBytes);
-        copy.Progress.AddTotal(1 + blobs.Count, bytes);
         for (var attempt = 1; ; attempt++)
         {
             var missing = new ConcurrentBag<Digest>();
@@ -181,7 +185,6 @@ internal sealed class RepositoryCopy(
             catch (Exception e) when (attempt < Attempts && IsOfImage(e))
             {
                 // What was there may be gone, if a collection came between.
-                copy.Progress.AddTotal(blobs.Count, blobs.Sum(blob => blob.SizeBytes));
             }
         }
     }

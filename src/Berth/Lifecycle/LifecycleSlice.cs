@@ -4,6 +4,7 @@ using Berth.Jobs;
 using Berth.Metadata;
 using Berth.Registry;
 using Berth.Settings;
+using Berth.Telemetry;
 
 namespace Berth.Lifecycle;
 
@@ -18,6 +19,12 @@ internal sealed class LifecycleSlice : Slice
         services.AddSingleton<StoreIdentity>();
         services.AddSingleton(settings.Storage.Maintenance.Gc).AddSingleton<GarbageCollector>()
             .AddSingleton<GarbageEstimate>().AddSingleton<Reclaimable>().AddSingleton<UsageTree>();
+        if (TelemetrySlice.IsWanted(settings))
+        {
+            services.AddSingleton<GarbageWatch>();
+            services.AddHostedService(provider => provider.GetRequiredService<GarbageWatch>());
+        }
+
         if (settings.Storage.Maintenance.ReadOnly.Enabled) return;
         services.AddSingleton<Job, RequestedCollectionJob>().AddSingleton<Job, RequestedRetentionJob>()
             .AddSingleton<Job, ExpireTagsJob>().AddSingleton<Job, PurgeTrashJob>();

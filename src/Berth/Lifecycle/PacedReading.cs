@@ -18,6 +18,14 @@ internal sealed record ReadPart(Digest Digest, long Offset, string Hash);
 /// <param name="Part">The one that was not.</param>
 internal sealed record ReadPosition(string Last, ReadPart? Part = null)
 {
+    /// <summary>
+    /// About how much of all that is, from 0 to 1: digests are spread evenly. Those of sha512, which are rare, come
+    /// last.
+    /// </summary>
+    public double Share => !Digest.TryParse(Last, out var digest) ? 0
+        : digest.Algorithm == DigestAlgorithm.Sha256
+            ? int.Parse(digest.Hex.AsSpan(0, 4), NumberStyles.HexNumber, CultureInfo.InvariantCulture) / 65536.0 : 1;
+
     public static ReadPosition Parse(string text) => text.Split(' ') is [var last, var digest, var offset, var hash]
         && Digest.TryParse(digest, out var parsed)
         && long.TryParse(offset, NumberStyles.None, CultureInfo.InvariantCulture, out var read)

@@ -8,8 +8,12 @@ namespace Berth.Lifecycle;
 
 /// <summary>Removes what the rules on tags do not keep, every <c>storage.maintenance.retention.interval</c>.</summary>
 internal sealed partial class RetentionJob(
-    Retention retention, PullTimes pulls, RetentionSettings settings, ILogger<RetentionJob> log) : Job
+    Retention retention, PullTimes pulls, Database database, RetentionSettings settings, TimeProvider clock,
+    ILogger<RetentionJob> log) : Job
 {
+    /// <summary>Who wanted it, in the list of runs.</summary>
+    private const string Requester = "schedule";
+
     public override string Kind => "apply-retention";
 
     public override Lane Lane => Lane.Maintenance;
@@ -20,7 +24,7 @@ internal sealed partial class RetentionJob(
 
     public override async Task RunAsync(string payload, CancellationToken cancellation)
     {
-        var (tags, manifests) = (0, 0);
+        var (tags, manifests, startedAt) = (0, 0, clock.GetUtcNow());
         await pulls.WriteAsync(cancellation);
         await foreach (var repository in retention.RepositoriesAsync(null, null, cancellation))
         {
@@ -28,7 +32,22 @@ internal sealed partial class RetentionJob(
             (tags, manifests) = (tags + gone, manifests + with);
         }
 
-        if (tags + manifests > 0) LogDone(tags, manifests);
+        if (tags + manifests == 0) return;
+        LogDone(tags, manifests);
+        var run = new RetentionRun(0, Repository: null, Namespace: null, CollectionStates.Done, tags, manifests)
+        {
+            RequestedAt = startedAt,
+            RequestedBy = Requester,
+            StartedAt = startedAt,
+            EndedAt = clock.GetUtcNow(),
+        };
+        await database.WriteAsync(
+            async session =>
+            {
+                await RetentionTable.UpdateAsync(session, await RetentionTable.AddAsync(session, run));
+                return true;
+            },
+            isDurable: false, cancellation);
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message =

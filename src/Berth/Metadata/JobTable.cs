@@ -47,6 +47,19 @@ internal sealed class JobTable(Database database, JobClock clock)
         await session.WakeJobsAsync();
     }
 
+    /// <summary>Makes the one job of a recurring kind due now, unless it is running.</summary>
+    public async ValueTask HastenAsync(Session session, string kind)
+    {
+        await session.RunAsync(
+            "UPDATE job SET due_at = $2 WHERE unique_key = $1 AND leased_by IS NULL AND due_at > $2",
+            kind, await clock.NowAsync(session));
+        await session.WakeJobsAsync();
+    }
+
+    /// <summary>Why the last run of a recurring kind failed; null if it did not.</summary>
+    public static async ValueTask<string?> FindErrorAsync(Session session, string kind) => (await session.AllAsync(
+        "SELECT last_error FROM job WHERE unique_key = $1", row => row.TextOrNull(0), kind)).FirstOrDefault();
+
     /// <summary>Makes sure that the one job of a recurring kind exists.</summary>
     /// <param name="kind">Which.</param>
     /// <param name="first">The delay of a new one.</param>

@@ -77,6 +77,17 @@ internal static class ScrubTable
         pass.Position, pass.BeganAt.ToUnixTimeMilliseconds(), pass.Blobs, pass.Bytes, pass.TotalBlobs, pass.TotalBytes,
         pass.EndedAt?.ToUnixTimeMilliseconds(), pass.LastEndedAt?.ToUnixTimeMilliseconds(), id);
 
+    /// <summary>Begins a pass, unless one is running.</summary>
+    /// <returns>The pass that is running then, and whether it is a new one.</returns>
+    public static async ValueTask<(ScrubPass Pass, bool IsNew)> BeginAsync(Session session, int id, DateTimeOffset now)
+    {
+        var last = await FindAsync(session, id);
+        if (last is { EndedAt: null }) return (last, false);
+        var pass = new ScrubPass("", now, 0, 0, 0, 0) { LastEndedAt = last?.EndedAt };
+        await WriteAsync(session, pass, id);
+        return (pass, true);
+    }
+
     /// <summary>How many blobs there are, and their length.</summary>
     public static async ValueTask<(long Blobs, long Bytes)> TotalAsync(Session session)
     {

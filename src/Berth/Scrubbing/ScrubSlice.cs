@@ -1,3 +1,5 @@
+using System.CommandLine;
+using Berth.Cli;
 using Berth.Jobs;
 using Berth.Settings;
 
@@ -12,4 +14,6 @@ internal sealed class ScrubSlice : Slice
         if (!(storage.Maintenance.Scrub.Enabled ?? !storage.IsRemote) || storage.Maintenance.ReadOnly.Enabled) return;
         services.AddSingleton<Scrub>().AddSingleton<Job, ScrubJob>();
     }
+
+    public override IEnumerable<Command> Commands => [ScrubCommand.Create()];
 }

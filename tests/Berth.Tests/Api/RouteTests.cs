@@ -20,7 +20,8 @@ public sealed class RouteTests(ApiRegistry api)
     /// <summary>What is asked for is in the path alone.</summary>
     private static readonly string[] WithoutBody =
     [
-        "/api/v1/backups", "/api/v1/me/authenticator", "/api/v1/me/recovery-codes", "/api/v1/me/passkeys/options",
+        "/api/v1/backups", "/api/v1/backups/verification", "/api/v1/me/authenticator", "/api/v1/me/recovery-codes",
+        "/api/v1/me/passkeys/options",
     ];
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;

@@ -87,6 +87,76 @@ public sealed class ScheduledBackupTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task All_backups_are_read_again_when_an_administrator_asks_for_it()
+    {
+        await script.PlayAsync("POST /api/v1/backups/verification\n Authorization: {admin}\n 409");
+        await RunAsync<BackupJob>();
+        await RunAsync<CheckBackupsJob>();
+        Assert.Equal("100", (await VerificationAsync()).GetProperty("percent").ToString());
+        StoredFiles.Alter(StoredFiles.BlobIn(place, Image.Layers[0]));
+
+        // Too early for the next check by itself.
+        await RunAsync<CheckBackupsJob>();
+        await WaitAsync(1, "whole");
+        await script.PlayAsync("POST /api/v1/backups/verification\n Authorization: {admin}\n 201");
+        await WaitAsync(1, "damaged");
+        var view = await VerifiedAsync();
+        Assert.Equal(
+            (place, 1, 100), (
+                view.GetProperty("place").GetString(), view.GetProperty("damaged").GetInt32(),
+                view.GetProperty("percent").GetInt32()));
+        Assert.InRange(view.GetProperty("readBlobs").GetInt64(), 2, 4);
+        Assert.True(view.TryGetProperty("lastEndedAt", out _));
+        Assert.False(view.TryGetProperty("error", out _));
+
+        // The next one tells what has become of it.
+        clock.Advance(TimeSpan.FromSeconds(5));
+        await RunAsync<BackupJob>();
+        await script.PlayAsync("POST /api/v1/backups/verification\n Authorization: {admin}\n 201");
+        Assert.Equal(0, (await VerifiedAsync()).GetProperty("damaged").GetInt32());
+        await WaitAsync(1, "whole");
+    }
+
+    /// <summary>Each turn is over after the first piece.</summary>
+    [Fact]
+    public async Task A_verification_that_is_running_is_not_begun_again_and_says_how_far_it_is()
+    {
+        await RunAsync<BackupJob>();
+        await RunAsync<CheckBackupsJob>();
+        Directory.Move(place, place + ".away");
+        await script.PlayAsync(
+            """
+            POST /api/v1/backups/verification
+              Authorization: {admin}
+              201
+            POST /api/v1/backups/verification
+              Authorization: {admin}
+              409
+            """);
+        await Eventually.TrueAsync(async () =>
+            (await VerificationAsync()).TryGetProperty("error", out var error)
+            && error.GetString()!.Contains("there are no backups", StringComparison.Ordinal));
+        var view = await VerificationAsync();
+        Assert.False(view.TryGetProperty("endedAt", out _));
+        Assert.Equal(0, view.GetProperty("percent").GetInt32());
+        Directory.Move(place + ".away", place);
+        clock.PerTimestamp = TimeSpan.FromMinutes(6);
+        var percents = new List<int>();
+        do
+        {
+            await RunAsync<CheckBackupsJob>();
+            view = await VerificationAsync();
+            percents.Add(view.GetProperty("percent").GetInt32());
+            Assert.InRange(percents.Count, 1, 20);
+        }
+        while (!view.TryGetProperty("endedAt", out _));
+        Assert.True(percents.Count > 2);
+        Assert.Equal(percents.Order(), percents);
+        Assert.All(percents[..^1], percent => Assert.InRange(percent, 0, 99));
+        Assert.Contains(percents[..^1], percent => percent > 0);
+    }
+
+    [Fact]
     public async Task A_backup_is_removed_on_request_and_the_others_stay_whole()
     {
         await RunAsync<BackupJob>();
@@ -225,6 +295,12 @@ public sealed class ScheduledBackupTests : IAsyncLifetime
             GET /api/v1/backups
               Authorization: {ann}
               403
+            POST /api/v1/backups/verification
+              Authorization: {ann}
+              403
+            GET /api/v1/backups/verification
+              Authorization: {ann}
+              403
             GET /api/v1/backups
               Authorization: {admin}
               200
@@ -240,6 +316,20 @@ public sealed class ScheduledBackupTests : IAsyncLifetime
         await watch.LookAsync(Stop);
         var answer = JsonDocument.Parse(await registry.Client.GetStringAsync("readyz", Stop)).RootElement;
         return answer.TryGetProperty("warning", out var warning) ? warning.GetString() : null;
+    }
+
+    private async Task<JsonElement> VerificationAsync() => JsonDocument.Parse(
+        await registry.Client.GetStringAsync("api/v1/backups/verification", Stop)).RootElement;
+
+    private async Task<JsonElement> VerifiedAsync()
+    {
+        var view = default(JsonElement);
+        await Eventually.TrueAsync(async () =>
+        {
+            view = await VerificationAsync();
+            return view.TryGetProperty("endedAt", out _);
+        });
+        return view;
     }
 
     private async Task<JsonElement> WaitAsync(int id, string state)

@@ -125,7 +125,7 @@ public sealed partial class DocumentedCommandTests
         await using var registry = await RegistryFixture.StartOnFilesAsync(s => s with { Auth = ApiRegistry.Auth });
         var berth = string.Join(' ', BerthProgram.CommandOf(BerthProgram.Path));
         var blocks = BlocksOf("docs/backup.md");
-        Assert.Equal(5, blocks.Count);
+        Assert.Equal(6, blocks.Count);
         blocks = blocks.ConvertAll(block => block.Replace("/var/backups/berth", "backups", StringComparison.Ordinal)
             .Replace("20261126T030000Z", "\"$(ls backups/backups | head -n 1)\"", StringComparison.Ordinal));
         await RunAsync(
@@ -135,9 +135,10 @@ public sealed partial class DocumentedCommandTests
             trap 'rm -r "$PWD"' EXIT
             berth() { {{berth}} "$@"; }
             {{blocks[0]}}
+            {{blocks[^1]}}
             unset ${!REGISTRY_@}
             printf 'version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: new\n' > new.yml
-            {{string.Join('\n', blocks.Skip(1))}}
+            {{string.Join('\n', blocks[1..^1])}}
             """);
     }
 

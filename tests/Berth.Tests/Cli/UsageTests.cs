@@ -12,6 +12,8 @@ public class UsageTests
     [InlineData("audit list --limit 3", "berth: there is no option --limit\nRun `berth audit list --help`")]
     [InlineData("user add", "berth: NAME is missing\nRun `berth user add --help`")]
     [InlineData("grant add --role reader", "berth: WHO and NAMES are missing\n")]
+    [InlineData("import --yes", "berth: SOURCE is missing\nRun `berth import --help`")]
+    [InlineData("import --list registry", "berth: --list lists all imports: leave out SOURCE.\n")]
     [InlineData("mirror", "berth: there is no command mirror\n")]
     [InlineData("config chek", "berth: there is no command chek; did you mean check?\nRun `berth config --help`")]
     [InlineData("verify --dryrun", "berth: there is no option --dryrun\nRun `berth verify --help`")]

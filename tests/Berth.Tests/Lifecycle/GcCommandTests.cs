@@ -102,6 +102,36 @@ public sealed class GcCommandTests : IAsyncLifetime
         Assert.Contains("1 blob, which frees 2 bytes so far", said.Errors);
     }
 
+    /// <summary>Whoever was asked has seen the estimate, which says how much there is.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task On_a_terminal_a_bar_tells_how_much_of_the_estimate_is_removed(bool isAsked)
+    {
+        const string Found = """{"manifests":2,"links":3,"blobs":3,"bytes":9,"trashed":0,"trashEntries":0}""";
+        const string Half = """{"manifests":1,"links":2,"blobs":1,"bytes":4,"trashed":0}""";
+        var since = Stopwatch.StartNew();
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        await using var slow = builder.Build();
+        slow.Run(http =>
+        {
+            var isEstimate = http.Request.Path.Value!.EndsWith("/estimate", StringComparison.Ordinal);
+            if (http.Request.Method == "POST") since.Restart();
+            var (state, removed) = since.Elapsed > TimeSpan.FromSeconds(1) ? ("done", Found) : ("running", Half);
+            http.Response.ContentType = "application/json";
+            return http.Response.WriteAsync(
+                isEstimate ? Found : $$"""{"id":1,"state":"{{state}}","removed":{{removed}}}""", Stop);
+        });
+        await slow.StartAsync(Stop);
+        string[] arguments = ["gc", "--server", slow.Urls.Single(), .. isAsked ? (string[])[] : ["--yes"]];
+        var said = (await TerminalRun.RunAsync(
+            new Dictionary<string, string> { ["BERTH_TOKEN"] = "any" }, isAsked ? "y\n" : "", arguments)).Is(0).Output;
+        Assert.Contains("Removed 2 manifests and 3 blobs", said);
+        Assert.Equal(isAsked, said.Contains("50%", StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task A_server_is_asked_by_its_administrator_and_lists_what_it_did()
     {

@@ -62,6 +62,10 @@ public sealed class ScrubTests : IAsyncDisposable
         var said = (await new AccountCommand(Registry).RunAsync("verify")).Is(0).Output;
         Assert.Contains("In the background, 20 of 20 blobs (19 KiB of 19 KiB) were read since", said);
         Assert.Contains("Found damaged or missing: 0", said);
+        var status = (await new AccountCommand(Registry).RunAsync("scrub", "status")).Is(0).Output;
+        Assert.Matches("(?m)^read +20 of 20 blobs [(]19 KiB of 19 KiB[)]$", status);
+        Assert.Matches("(?m)^ended +2", status);
+        Assert.Matches("(?m)^damaged or missing +0$", status);
         clock.Advance(Within * 0.1);
         await TurnAsync();
         Assert.Equal(0, (await ViewAsync()).GetProperty("readBlobs").GetInt64());
@@ -87,8 +91,14 @@ public sealed class ScrubTests : IAsyncDisposable
             "Found damaged or missing: 2, of which 2 are not whole again",
             (await new AccountCommand(Registry).RunAsync("verify")).Is(1).Output);
 
+        var command = new AccountCommand(Registry);
+        var listed = (await command.RunAsync("scrub", "faults")).Is(0).Output;
+        Assert.Matches($"(?m)^{altered.Digest} +2[^;]*; moved to quarantine", listed);
+        Assert.Matches($"(?m)^{lost.Digest} +2.* it is missing$", listed);
         await Client.PushWhatIsMissingAsync(Image);
         await TurnAsync();
+        listed = (await command.AskAsync("admin", AdminPassword, "scrub", "faults")).Is(0).Output;
+        Assert.Matches($"(?m)^{altered.Digest} +2.* push +", listed);
         Assert.Equal(0, (await ViewAsync()).GetProperty("openFaults").GetInt64());
         Assert.Equal("push", (await FaultsAsync())[altered.Digest].GetProperty("healedFrom").GetString());
         Assert.True(await Client.IsWholeAsync(Image));
