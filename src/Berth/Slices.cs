@@ -7,6 +7,7 @@ using Berth.Import;
 using Berth.Jobs;
 using Berth.Journal;
 using Berth.Lifecycle;
+using Berth.Pages;
 using Berth.Registry;
 using Berth.Scrubbing;
 using Berth.Telemetry;
@@ -24,7 +25,9 @@ internal static class Slices
         new AccessSlice(),
         new SessionSlice(),
         new ApiSlice(),
+        new PagesSlice(),
         new UploadsSlice(),
+        new ImagesSlice(),
         new JournalSlice(),
         new JobsSlice(),
         new LifecycleSlice(),

@@ -37,6 +37,18 @@ public sealed class Chromium : IAsyncLifetime
         return await BrowserPage.OpenAsync(context, root, others);
     }
 
+    /// <summary>The same with scripts switched off.</summary>
+    public async Task<BrowserPage> OpenWithoutScriptsAsync(Uri root)
+    {
+        var context = await browser!.NewContextAsync(new BrowserNewContextOptions
+        {
+            BaseURL = root.ToString(),
+            JavaScriptEnabled = false,
+        });
+        context.SetDefaultTimeout(15_000);
+        return await BrowserPage.OpenAsync(context, root, []);
+    }
+
     public async ValueTask DisposeAsync()
     {
         if (browser is not null) await browser.DisposeAsync();

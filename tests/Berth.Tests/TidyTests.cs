@@ -38,6 +38,7 @@ public sealed partial class TidyTests
         ["Scrubbing"] =
             ["Oci", "Blobs", "Metadata", "Jobs", "Settings", "Telemetry", "Lifecycle", "Backups"],
         ["Logging"] = ["Oci", "Blobs", "Metadata", "Access", "Settings", "Distribution"],
+        ["Pages"] = ["Oci", "Access", "Identity", "Settings", "Distribution", "Api"],
         ["Hosting"] = null,
         ["Cli"] = null,
     };

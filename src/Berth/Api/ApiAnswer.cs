@@ -34,6 +34,12 @@ internal sealed class ApiAnswer<T> : IResult, IEndpointMetadataProvider
 
     private ApiAnswer(T? value, ApiError? error) => (this.value, this.error) = (value, error);
 
+    /// <summary>What is answered; null for an error.</summary>
+    public T? Value => value;
+
+    /// <summary>The error; null for a value.</summary>
+    public ApiError? Error => error;
+
     /// <summary>Whether it is an answer to a request that made something.</summary>
     public bool IsNew { get; init; }
 

@@ -74,13 +74,25 @@ internal sealed record ApiError(int Status, string Title, string Detail) : IResu
         response.StatusCode = Status;
         response.ContentType = MediaType;
         response.ContentLength = body.Length;
-        if (RetryAfterSeconds is { } seconds)
-            response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
+        SetRetry(response);
         return HttpMethods.IsHead(response.HttpContext.Request.Method)
             ? Task.CompletedTask
             : response.Body.WriteAsync(body).AsTask();
+    }
+
+    /// <summary>Says when to try again, if that is known.</summary>
+    public void SetRetry(HttpResponse response)
+    {
+        if (RetryAfterSeconds is { } seconds)
+            response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
     }
 }
 
 /// <summary>Problem details (RFC 9457).</summary>
 internal sealed record Problem(string Title, int Status, string Detail);
+
+/// <summary>Answers errors otherwise than with problem details, where a route has it in its metadata.</summary>
+internal interface IErrorAnswer
+{
+    Task WriteAsync(HttpContext http, ApiError error);
+}

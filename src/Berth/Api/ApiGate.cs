@@ -62,9 +62,13 @@ internal sealed partial class ApiGate(
             error = ApiError.Unexpected(http.TraceIdentifier);
         }
 
-        if (error is not null) await error.WriteAsync(http.Response);
+        if (error is not null) await WriteAsync(http, error);
         Note(http, required);
     }
+
+    private static Task WriteAsync(HttpContext http, ApiError error) =>
+        http.GetEndpoint()?.Metadata.GetMetadata<IErrorAnswer>() is { } page
+            ? page.WriteAsync(http, error) : error.WriteAsync(http.Response);
 
     /// <summary>
     /// The server leaves an escaped slash escaped. Clients that were generated from the document send those.
@@ -170,6 +174,7 @@ internal sealed partial class ApiGate(
         var found = new ApiCaller(caller, rights, rights.Account?.Role == RegistryRole.Administrator);
         http.Features.Set(found);
         if (required.Action is { } action) return await AdmitAsync(http, found, action);
+        if (required.Right == ApiRight.Everyone) return null;
         if (caller.Kind == CallerKind.Anonymous) return AskToSignIn(http, "this requires signing in");
         if (required.Right == ApiRight.SignedIn) return null;
         return caller.Limits is not null

@@ -60,6 +60,7 @@ namespace Berth.Api;
 [JsonSerializable(typeof(Listed<RepositoryView>))]
 [JsonSerializable(typeof(Listed<TagView>))]
 [JsonSerializable(typeof(TagTarget))]
+[JsonSerializable(typeof(ImageView))]
 [JsonSerializable(typeof(Listed<TagMoveView>))]
 [JsonSerializable(typeof(Listed<TrashView>))]
 [JsonSerializable(typeof(Restoration))]

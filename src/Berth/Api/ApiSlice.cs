@@ -4,6 +4,7 @@ using Berth.Audit;
 using Berth.Cli;
 using Berth.Identity;
 using Berth.Metadata;
+using Berth.Registry;
 using Berth.Settings;
 
 namespace Berth.Api;
@@ -60,6 +61,9 @@ internal sealed class ApiSlice : Slice
         services.AddSingleton(provider => new AccessEndpoints(
             provider.GetRequiredService<Database>(), provider.GetRequiredService<AccessRules>(),
             provider.GetRequiredService<Ownership>(), provider.GetService<HtpasswdFile>));
+        services.AddSingleton(provider => new ImageEndpoints(
+            provider.GetRequiredService<Database>(), provider.GetRequiredService<ManifestTable>(),
+            provider.GetRequiredService<ImageInspection>, settings.Limits));
         services.AddSingleton<NewPasswords>();
         services.AddSingleton(provider => new UserEndpoints(
             provider.GetRequiredService<Database>(), provider.GetRequiredService<AccessChanges>(),

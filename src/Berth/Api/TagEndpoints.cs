@@ -10,7 +10,8 @@ namespace Berth.Api;
 /// <summary>A tag of a repository, and what it points to.</summary>
 internal sealed record TagView(
     string Name, string Digest, string MediaType, DateTimeOffset MovedAt, string MovedBy, DateTimeOffset PushedAt,
-    string PushedBy, DateTimeOffset? PulledAt, DateTimeOffset? ExpiresAt, bool IsPinned) : INoted
+    string PushedBy, DateTimeOffset? PulledAt, DateTimeOffset? ExpiresAt, bool IsPinned,
+    IReadOnlyList<string>? Platforms, long? ContentBytes, DateTimeOffset? BuiltAt, string? ArtifactType) : INoted
 {
     ChangeNote INoted.Note => new(Name, Digest);
 
@@ -19,7 +20,7 @@ internal sealed record TagView(
 
     public static TagView Of(TagRow row) => new(
         row.Name, row.Digest, row.MediaType, row.MovedAt, row.MovedBy, row.PushedAt, row.PushedBy, row.PulledAt,
-        row.ExpiresAt, row.IsPinned);
+        row.ExpiresAt, row.IsPinned, row.Platforms, row.ContentBytes, row.BuiltAt, row.ArtifactType);
 }
 
 /// <summary>A change of a tag, besides where it points.</summary>

@@ -7,6 +7,7 @@ using Berth.Identity;
 using Berth.Jobs;
 using Berth.Lifecycle;
 using Berth.Metadata;
+using Berth.Registry;
 using Berth.Settings;
 using Microsoft.AspNetCore.Hosting.Server;
 
@@ -107,6 +108,11 @@ internal sealed class LocalApi : IAsyncDisposable
             .AddSingleton(settings.Storage.Maintenance.Gc).AddSingleton<GarbageEstimate>()
             .AddSingleton<Reclaimable>().AddSingleton<UsageTree>();
         StorageParts.AddMetadata(services, settings, database);
+
+        // Opened for those few commands that need it.
+        services.AddSingleton(_ => new SettingsStore(settings, mayCreate: false))
+            .AddSingleton(provider => provider.GetRequiredService<SettingsStore>().Blobs)
+            .AddSingleton<ImageInspection>();
         new AuditSlice().AddServices(services, settings);
         new AccessSlice().AddServices(services, settings);
         new SessionSlice().AddServices(services, settings);

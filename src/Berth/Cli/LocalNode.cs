@@ -80,7 +80,7 @@ internal sealed class LocalNode : IAsyncDisposable
         services.AddSingleton<StoreIdentity>();
         services.AddSingleton(settings.Storage.Maintenance.Gc).AddSingleton<GarbageCollector>()
             .AddSingleton<Job, RequestedCollectionJob>().AddSingleton<Job, RequestedRetentionJob>();
-        services.AddSingleton<ManifestWriter>().AddSingleton<ImageLabels>();
+        services.AddSingleton<ManifestWriter>().AddSingleton<ImageInspection>();
         ImportSlice.AddJob(services);
         if (!settings.Storage.IsRemote) services.AddHostedService<BlobSettling>();
         return builder.Build();

@@ -19,7 +19,8 @@ internal static class TagCommand
                 "list", "List the tags of a repository.",
                 call => call.ListAsync(
                     $"tags?repository={Uri.EscapeDataString(call.Parsed.GetValue(repository)!)}",
-                    ("TAG", ApiCall.Field("name")), ("DIGEST", ShortDigest), ("MOVED", ApiCall.Time("movedAt")),
+                    ("TAG", ApiCall.Field("name")), ("DIGEST", ShortDigest), ("SIZE", Size),
+                    ("MOVED", ApiCall.Time("movedAt")),
                     ("BY", ApiCall.Field("movedBy")), ("PULLED", ApiCall.Time("pulledAt", "never")),
                     ("GOES", End)),
                 repository),
@@ -109,6 +110,9 @@ internal static class TagCommand
                 RegistryError.TagImmutable($"{tag.GetProperty("name").GetString()}: {rule.GetString()}").Message);
         }
     }
+
+    private static string Size(JsonElement tag) => tag.TryGetProperty("contentBytes", out var bytes)
+        ? VerifyCommand.Bytes(bytes.GetInt64()) : "";
 
     /// <summary>As much of a digest as people compare; all of it is in the JSON.</summary>
     public static string ShortDigest(JsonElement json) =>

@@ -211,7 +211,7 @@ internal static partial class RegistryHost
         if (folder is not null) services.AddSingleton(_ => folder);
         StorageParts.Add(services, settings, database, folder?.Root);
         if (!settings.Storage.IsRemote) services.AddHostedService<BlobSettling>();
-        services.AddSingleton<ManifestWriter>().AddSingleton<ImageLabels>();
+        services.AddSingleton<ManifestWriter>().AddSingleton<ImageInspection>();
         services.AddSingleton<Locations>().AddSingleton<UploadPlaces>().AddSingleton<SmallBlobCache>()
             .AddSingleton<ManifestBodies>().AddSingleton<LargeAnswers>()
             .AddSingleton<BlobEndpoints>().AddSingleton<UploadEndpoints>().AddSingleton<ManifestEndpoints>()

@@ -111,6 +111,12 @@ internal sealed class SessionPages(
         }
 
         await sessions.EndAsync(http);
+        if (SentForm.IsIn(http.Request))
+        {
+            await PageAnswer.RedirectAsync(http, cookies.Root);
+            return;
+        }
+
         http.Response.Headers.CacheControl = "no-store";
         http.Response.StatusCode = StatusCodes.Status204NoContent;
     }

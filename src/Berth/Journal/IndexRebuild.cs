@@ -163,7 +163,7 @@ internal sealed class IndexRebuild(
                 await TrashTable.ForgetPushedAsync(target.Session, id, digest);
                 if (await ManifestTable.ExistsAsync(target.Session, id, digest)) return;
                 await target.Manifests.AddAsync(
-                    target.Session, id, digest, manifest, row.Body, new Actor(row.PushedBy),
+                    target.Session, id, digest, manifest, facts: null, row.Body, new Actor(row.PushedBy),
                     row.ExpiresAfterMs is { } ms ? TimeSpan.FromMilliseconds(ms) : null, row.PushedAt);
                 await LinkAsync(target, id, BlobsOf(row, manifest));
                 added++;

@@ -49,18 +49,22 @@ internal sealed class ManifestTable(
 
     /// <summary>
     /// Records a manifest with its body and references. A manifest pushed again takes the newer media type. It was
-    /// pushed now, or at a time in milliseconds since 1970.
+    /// pushed now, or at a time in milliseconds since 1970. Without facts, a job reads them later.
     /// </summary>
     public async ValueTask AddAsync(
-        Session session, long repositoryId, Digest digest, Manifest manifest, byte[] body, Actor actor,
-        TimeSpan? expiresAfter, long? pushedAt = null)
+        Session session, long repositoryId, Digest digest, Manifest manifest, ImageFacts? facts, byte[] body,
+        Actor actor, TimeSpan? expiresAfter, long? pushedAt = null)
     {
         await session.RunAsync(
             """
-            INSERT INTO manifest_body (digest, body) VALUES ($1, $2)
-            ON CONFLICT (digest) DO UPDATE SET body = $2 WHERE manifest_body.body <> $2
+            INSERT INTO manifest_body (digest, body, platforms, content_bytes, built_at, labels)
+            VALUES ($1, $2, $3, $4, $5, $6)
+            ON CONFLICT (digest) DO UPDATE SET body = $2, platforms = $3, content_bytes = $4, built_at = $5,
+                labels = $6
+            WHERE manifest_body.body <> $2 OR manifest_body.content_bytes IS NULL
             """,
-            digest.Text, body);
+            digest.Text, body, facts?.Platforms, facts?.ContentBytes, facts?.BuiltAt?.ToUnixTimeMilliseconds(),
+            facts?.LabelsJson);
         await session.RunAsync(
             """
             INSERT INTO manifest (repository_id, digest, media_type, size_bytes, artifact_type, subject_digest,
@@ -86,6 +90,28 @@ internal sealed class ManifestTable(
                 repositoryId, digest.Text, kind.Key.ToString(), Session.ToTexts(kind.Order(StringComparer.Ordinal)));
         }
     }
+
+    /// <summary>Manifests of which it was not read yet what lists say of them: digest, media type, body.</summary>
+    public static ValueTask<List<(string Digest, string MediaType, byte[] Body)>> WithoutFactsAsync(
+        Session session, int count) => session.AllAsync(
+            """
+            SELECT b.digest,
+                coalesce((SELECT m.media_type FROM manifest m WHERE m.digest = b.digest LIMIT 1), ''), b.body
+            FROM manifest_body b WHERE b.content_bytes IS NULL ORDER BY b.digest LIMIT $1
+            """,
+            row => (row.GetString(0), row.GetString(1), (byte[])row.GetValue(2)), count);
+
+    public static async ValueTask SetFactsAsync(
+        Session session, IReadOnlyList<(string Digest, ImageFacts Facts)> read) => await session.RunEachAsync(
+            """
+            UPDATE manifest_body SET platforms = $2, content_bytes = $3, built_at = $4, labels = $5
+            WHERE digest = $1 AND content_bytes IS NULL
+            """,
+            [.. read.Select(one => new object?[]
+            {
+                one.Digest, one.Facts.Platforms, one.Facts.ContentBytes,
+                one.Facts.BuiltAt?.ToUnixTimeMilliseconds(), one.Facts.LabelsJson,
+            })]);
 
     /// <summary>
     /// How long tags of a manifest stay, by what it says itself, or an index's children; null: for ever.

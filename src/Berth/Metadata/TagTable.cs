@@ -38,6 +38,18 @@ internal sealed record TagRow(
 
     /// <summary>Whether rules and expiry pass over it.</summary>
     public bool IsPinned { get; init; }
+
+    /// <summary>What its image is for, such as <c>linux/amd64</c>; null while that has not been read.</summary>
+    public IReadOnlyList<string>? Platforms { get; init; }
+
+    /// <summary>The bytes of its configs and layers, of all platforms, as stored; null while not read.</summary>
+    public long? ContentBytes { get; init; }
+
+    /// <summary>When its image was built, by what its config says.</summary>
+    public DateTimeOffset? BuiltAt { get; init; }
+
+    /// <summary>What an artifact is; for images, the type of the config.</summary>
+    public string? ArtifactType { get; init; }
 }
 
 /// <summary>The tags of repositories and the history of their moves.</summary>
@@ -46,8 +58,12 @@ internal sealed class TagTable(TimeProvider clock)
     private const string Columns =
         """
         t.name, t.digest, m.media_type, t.moved_at, t.moved_by, m.pushed_at, m.pushed_by, t.pulled_at, m.pulled_at,
-            t.expires_at, t.is_pinned
+            t.expires_at, t.is_pinned, b.platforms, b.built_at, m.artifact_type,
+            b.content_bytes + coalesce((SELECT CAST(sum(c.content_bytes) AS BIGINT) FROM manifest_reference r
+                JOIN manifest_body c ON c.digest = r.target_digest
+                WHERE r.repository_id = t.repository_id AND r.manifest_digest = t.digest AND r.kind = 'Child'), 0)
         FROM tag t JOIN manifest m ON m.repository_id = t.repository_id AND m.digest = t.digest
+            JOIN manifest_body b ON b.digest = t.digest
         WHERE t.repository_id = $1
         """;
 
@@ -234,6 +250,10 @@ internal sealed class TagTable(TimeProvider clock)
         ManifestPulledAt = row.TimeOrNull(8),
         ExpiresAt = row.TimeOrNull(9),
         IsPinned = Convert.ToInt64(row.GetValue(10)) != 0,
+        Platforms = row.TextOrNull(11)?.Split(' ', StringSplitOptions.RemoveEmptyEntries),
+        BuiltAt = row.TimeOrNull(12),
+        ArtifactType = row.TextOrNull(13),
+        ContentBytes = row.IsDBNull(14) ? null : row.GetInt64(14),
     };
 
     /// <summary>The names of all tags and the digests of all manifests of a repository.</summary>

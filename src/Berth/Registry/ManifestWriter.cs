@@ -52,7 +52,7 @@ internal sealed record ManifestResult(
 /// </summary>
 internal sealed class ManifestWriter(
     RepositoryChanges changes, ManifestTable manifests, TagTable tags, TagRules rules, Restoring restoring,
-    ImageLabels labels, IBlobStore store, RepositoryBlobs blobs, Quotas quotas, ValidationSettings validation,
+    ImageInspection inspection, IBlobStore store, RepositoryBlobs blobs, Quotas quotas, ValidationSettings validation,
     LimitSettings limits)
 {
     /// <summary>Matching takes linear time, whatever pattern is in the settings.</summary>
@@ -91,7 +91,7 @@ internal sealed class ManifestWriter(
         var digests = needed.Select(n => n.Target.Digest).Distinct().ToList();
         var room = await quotas.OfAsync(push.Repository, cancellation);
         var durable = await store.MakeDurableAsync(digests, cancellation);
-        var expiresAfter = await labels.ExpiresAfterAsync(push.Digest, manifest, push.Body, cancellation);
+        var image = await inspection.ReadAsync(push.Digest, manifest, push.Body, cancellation);
         while (true)
         {
             var known = durable;
@@ -101,7 +101,7 @@ internal sealed class ManifestWriter(
                 async change =>
                 {
                     await Quotas.CheckTagsAsync(change.Session, room, push.Repository, push.Tags);
-                    return await WriteAsync(change, push, manifest, needed, known, damaged, frozen, expiresAfter);
+                    return await WriteAsync(change, push, manifest, needed, known, damaged, frozen, image);
                 },
                 cancellation);
             if (result.Refusal != ManifestRefusal.ReferencesUnknown) return result;
@@ -130,9 +130,10 @@ internal sealed class ManifestWriter(
     private async ValueTask<ManifestResult> WriteAsync(
         RepositoryChange change, ManifestPush push, Manifest manifest, IReadOnlyList<ManifestReference> needed,
         IReadOnlyDictionary<Digest, long> durable, List<BlobLink> damaged,
-        IReadOnlyList<(Tag Tag, TagRule Rule)>? frozen, TimeSpan? expiresAfter)
+        IReadOnlyList<(Tag Tag, TagRule Rule)>? frozen, (ImageFacts Facts, TimeSpan? ExpiresAfter) image)
     {
         var session = change.Session;
+        var expiresAfter = image.ExpiresAfter;
 
         // A refusal must not even leave an empty repository behind.
         var known = await change.FindIdAsync() ?? -1;
@@ -159,7 +160,8 @@ internal sealed class ManifestWriter(
         await ReviveAsync(change, repositoryId, manifest, links);
         if (push.Tags.Count > 0)
             await TagTable.LockForMoveAsync(session, repositoryId, push.Tags, push.Digest);
-        await manifests.AddAsync(session, repositoryId, push.Digest, manifest, push.Body, push.Actor, expiresAfter);
+        await manifests.AddAsync(
+            session, repositoryId, push.Digest, manifest, image.Facts, push.Body, push.Actor, expiresAfter);
         await restoring.NotePushedAsync(change, repositoryId, push.Digest, push.Actor);
         change.NoteManifest(push.Digest.Text);
 

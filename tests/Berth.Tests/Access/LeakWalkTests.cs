@@ -58,6 +58,7 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
             DELETE /api/v1/tags/{tag}
             GET /api/v1/access/explain?user=filed&repository={0}/app
             GET /api/v1/access/explain?user=stranger&repository={0}/app
+            GET /api/v1/images/{reference}
             GET /api/v1/repositories/{**name}
             GET /api/v1/repositories?namespace={0}
             GET /api/v1/retention/plan
@@ -67,17 +68,22 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
             GET /api/v1/trash?repository={0}/app
             GET /api/v1/usage/reclaimable
             GET /api/v1/usage?repository={0}/app
+            GET /r/{name}
+            GET /r/{name}:{reference}
             GET /token
             GET /v2/NAME/blobs/DIGEST
             GET /v2/NAME/manifests/1
             GET /v2/NAME/referrers/DIGEST
             GET /v2/NAME/tags/list
+            HEAD /api/v1/images/{reference}
             HEAD /api/v1/repositories/{**name}
             HEAD /api/v1/retention/plan
             HEAD /api/v1/tags
             HEAD /api/v1/tags/{tag}
             HEAD /api/v1/tags/{tag}/history
             HEAD /api/v1/usage/reclaimable
+            HEAD /r/{name}
+            HEAD /r/{name}:{reference}
             HEAD /v2/NAME/blobs/DIGEST
             HEAD /v2/NAME/manifests/1
             PATCH /api/v1/repositories/{**name}

@@ -13,7 +13,7 @@ internal sealed partial record WalkAnswer(int Status, string Headers, string Bod
     /// <summary>Without what differs between any two answers: names, too, which may be words of an error.</summary>
     public string Without(params IEnumerable<string> places)
     {
-        var body = IssueTime().Replace(Token().Replace(Body, ClaimsOf), "");
+        var body = RequestId().Replace(IssueTime().Replace(Token().Replace(Body, ClaimsOf), ""), "");
         var all = $"{Status}\n{Headers}\n{body}";
         return WithoutUploads(places.Aggregate(all, (text, place) => text.Replace(place, "NAME")));
     }
@@ -34,6 +34,10 @@ internal sealed partial record WalkAnswer(int Status, string Headers, string Bod
 
     [GeneratedRegex(@"\b[0-9a-f]{32}\b")]
     private static partial Regex Upload();
+
+    /// <summary>As pages of errors show it.</summary>
+    [GeneratedRegex(@"Request [0-9A-Z]+:[0-9A-F]+")]
+    private static partial Regex RequestId();
 
     [GeneratedRegex("\"issued_at\":\"[^\"]+\"")]
     private static partial Regex IssueTime();

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.RegularExpressions;
 using Berth.Distribution;
 using Berth.Oci;
+using Berth.Pages;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -170,14 +171,16 @@ internal static partial class WalkedRoutes
     /// <summary>The first parameter is what may be hidden; the others name what is nowhere.</summary>
     private static IEnumerable<WalkedRoute> Of(RouteEndpoint endpoint)
     {
-        var shown = "/" + endpoint.RoutePattern.RawText!.TrimStart('/');
-        var path = shown.Replace("{**name}", "{0}/app").Replace("{organization}", "{0}")
-            .Replace("{**scope}", "{0}");
+        var sent = endpoint.Metadata.GetMetadata<PageAddress>()?.Path
+            ?? "/" + endpoint.RoutePattern.RawText!.TrimStart('/');
+        var shown = AssetHash().Replace(sent, "/assets/HASH/");
+        var path = sent.Replace("/r/{name}", "/r/{0}/app").Replace("{reference}", "1").Replace("{**name}", "{0}/app")
+            .Replace("{organization}", "{0}").Replace("{**scope}", "{0}");
         var places = Namespaces;
         if (path.Contains("/robots/{name}")) (path, places) = (path.Replace("{name}", "{0}"), Robots);
         if (path.Contains("/users/{name}")) (path, places) = (path.Replace("{name}", "{0}"), Users);
         if (path.StartsWith("/api/v1/tags", StringComparison.Ordinal) || path == "/api/v1/retention/plan"
-            || path == "/api/v1/usage/reclaimable")
+            || path == "/api/v1/usage/reclaimable" || path.StartsWith("/api/v1/images", StringComparison.Ordinal))
         {
             path += "?repository={0}/app";
         }
@@ -200,6 +203,10 @@ internal static partial class WalkedRoutes
                 : new WalkedRoute(method, shown, target, isWrite && places == Users ? ["nobody"] : places);
         }
     }
+
+    /// <summary>Of a file of the pages, which changes with it.</summary>
+    [GeneratedRegex("/assets/[0-9a-f]+/")]
+    private static partial Regex AssetHash();
 
     [GeneratedRegex(@"\{[^}]+\}")]
     private static partial Regex Parameter();

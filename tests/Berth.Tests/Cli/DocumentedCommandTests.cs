@@ -170,6 +170,20 @@ public sealed partial class DocumentedCommandTests
     }
 
     [Fact]
+    public async Task The_commands_of_the_page_on_pages_work_as_they_stand()
+    {
+        await using var registry = await RegistryFixture.StartOnFilesAsync(s => s with { Auth = ApiRegistry.Auth });
+        await new ImagePusher(registry, "admin") { Secret = ApiRegistry.Password }.PushConfigAsync(
+            "acme/app", "1.0", """{"os":"linux","architecture":"amd64","config":{"Cmd":["serve"]}}""");
+        var berth = string.Join(' ', BerthProgram.CommandOf(BerthProgram.Path));
+        var said = await RunAsync(
+            registry, $"berth() {{ {berth} \"$@\"; }}\n{Assert.Single(BlocksOf("docs/pages.md"))}");
+        Assert.Matches("size +[0-9]+ bytes", said);
+        Assert.Matches("platforms +linux/amd64", said);
+        Assert.Matches("command +serve", said);
+    }
+
+    [Fact]
     public async Task The_commands_of_the_page_on_sign_in_without_passwords_work_as_they_stand()
     {
         await using var registry = await RegistryFixture.StartAsync(s => s with { Auth = ApiRegistry.Auth });

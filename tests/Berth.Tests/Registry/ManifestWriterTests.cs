@@ -47,7 +47,7 @@ public class ManifestWriterTests
         var writer = new ManifestWriter(
             services.GetRequiredService<RepositoryChanges>(), services.GetRequiredService<ManifestTable>(),
             services.GetRequiredService<TagTable>(), services.GetRequiredService<TagRules>(),
-            services.GetRequiredService<Restoring>(), services.GetRequiredService<ImageLabels>(),
+            services.GetRequiredService<Restoring>(), services.GetRequiredService<ImageInspection>(),
             StoreWithDamage.Over(services.GetRequiredService<IBlobStore>(), isHealed),
             services.GetRequiredService<RepositoryBlobs>(), services.GetRequiredService<Quotas>(),
             new ValidationSettings(), new LimitSettings());

@@ -5,8 +5,8 @@ using Berth.Oci;
 
 namespace Berth.Registry;
 
-/// <summary>Reads from an image, while it is pushed, when its tags are to go.</summary>
-internal sealed partial class ImageLabels(IBlobStore store, ILogger<ImageLabels> log)
+/// <summary>Reads what an image says of itself, in its manifest and its config.</summary>
+internal sealed partial class ImageInspection(IBlobStore store, ILogger<ImageInspection> log)
 {
     /// <summary>More of a value is not logged.</summary>
     private const int LoggedCharacters = 40;
@@ -14,14 +14,28 @@ internal sealed partial class ImageLabels(IBlobStore store, ILogger<ImageLabels>
     /// <summary>More than any config that people write: larger ones are not read.</summary>
     private const long MaxConfigBytes = 1024 * 1024;
 
-    /// <summary>How long tags of the image stay; null if it does not say.</summary>
+    /// <summary>What lists say of an image, and how long its tags stay; null if it does not say.</summary>
     /// <exception cref="StoreUnavailableException">The store can't read the config.</exception>
-    public async ValueTask<TimeSpan?> ExpiresAfterAsync(
+    public async ValueTask<(ImageFacts Facts, TimeSpan? ExpiresAfter)> ReadAsync(
         Digest digest, Manifest manifest, byte[] body, CancellationToken cancellation)
     {
-        var own = ImageExpiry.OfManifest(body, out var unread);
+        var expiresAfter = ImageExpiry.OfManifest(body, out var unread);
         if (unread is not null) Warn(digest, unread);
-        if (own is not null) return own;
+        var config = await ReadConfigAsync(manifest, cancellation);
+        if (config is null) return (ImageFacts.Of(manifest, null), expiresAfter);
+        if (expiresAfter is null)
+        {
+            expiresAfter = ImageExpiry.OfConfig(config, out unread);
+            if (unread is not null) Warn(digest, unread);
+        }
+
+        return (ImageFacts.Of(manifest, ImageConfig.Parse(config)), expiresAfter);
+    }
+
+    /// <summary>An image's config; null if there is none, or none that is read.</summary>
+    /// <exception cref="StoreUnavailableException">The store can't read it.</exception>
+    public async ValueTask<byte[]?> ReadConfigAsync(Manifest manifest, CancellationToken cancellation)
+    {
         var config = manifest.References.FirstOrDefault(r => r.Kind == ReferenceKind.Config)?.Target;
         if (config is null || config.SizeBytes > MaxConfigBytes || !MediaTypes.IsImageConfig(config.MediaType))
             return null;
@@ -33,10 +47,7 @@ internal sealed partial class ImageLabels(IBlobStore store, ILogger<ImageLabels>
             await content.CopyToAsync(pipe.Writer, 0, content.Length, cancellation);
             await pipe.Writer.CompleteAsync();
             var read = await pipe.Reader.ReadAtLeastAsync((int)content.Length, cancellation);
-            var labelled = ImageExpiry.OfConfig(
-                read.Buffer.IsSingleSegment ? read.Buffer.FirstSpan : read.Buffer.ToArray(), out unread);
-            if (unread is not null) Warn(digest, unread);
-            return labelled;
+            return read.Buffer.ToArray();
         }
         catch (EndOfStreamException)
         {

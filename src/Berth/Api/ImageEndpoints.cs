@@ -1,0 +1,133 @@
+using Berth.Metadata;
+using Berth.Oci;
+using Berth.Registry;
+using Berth.Settings;
+
+namespace Berth.Api;
+
+/// <summary>An image, an index of images, or another artifact of a repository.</summary>
+/// <param name="Tags">The tags that point to it, at most 100.</param>
+/// <param name="ContentBytes">The bytes of its config and layers, as stored; of an index, of all its platforms.</param>
+/// <param name="Platforms">What an index has; empty for others.</param>
+/// <param name="Annotations">Those of the manifest.</param>
+/// <param name="Config">What an image's config says; null for other artifacts.</param>
+/// <param name="Layers">From the lowest to the highest.</param>
+internal sealed record ImageView(
+    string Repository, string Digest, string MediaType, string? ArtifactType, long SizeBytes, long? ContentBytes,
+    IReadOnlyList<string> Tags, DateTimeOffset PushedAt, string PushedBy, DateTimeOffset? PulledAt, string? Subject,
+    IReadOnlyList<PlatformView> Platforms, IReadOnlyDictionary<string, string> Annotations, ConfigView? Config,
+    IReadOnlyList<LayerView> Layers);
+
+/// <summary>A child of an index.</summary>
+/// <param name="Platform">Such as <c>linux/arm64</c>; empty for attestations and what else is for none.</param>
+/// <param name="ContentBytes">The bytes of its config and layers; null if it is not here.</param>
+/// <param name="AttestationOf">The child that it says something about; null if it is an image itself.</param>
+internal sealed record PlatformView(
+    string Platform, string Digest, string MediaType, long? ContentBytes, string? AttestationOf);
+
+/// <summary>What an image's config says of how it runs.</summary>
+internal sealed record ConfigView(
+    string Digest, string Platform, DateTimeOffset? CreatedAt, string? Author, string? User, string? WorkingDirectory,
+    IReadOnlyList<string> EntryPoint, IReadOnlyList<string> Command, IReadOnlyList<string> Environment,
+    IReadOnlyList<string> Ports, IReadOnlyList<string> Volumes, string? StopSignal,
+    IReadOnlyDictionary<string, string> Labels, IReadOnlyList<BuildStepView> History);
+
+/// <summary>A step by which an image was built.</summary>
+/// <param name="Layer">The layer that it made; null if it made none.</param>
+internal sealed record BuildStepView(string Instruction, DateTimeOffset? CreatedAt, string? Comment, string? Layer);
+
+/// <summary>A layer, or another file of an artifact.</summary>
+/// <param name="Instruction">What made it, by the config's history; null if that does not tell.</param>
+internal sealed record LayerView(string Digest, string MediaType, long SizeBytes, string? Instruction);
+
+/// <summary><c>/images</c>: what images of the repository in the query are made of.</summary>
+/// <param name="database">What is known of them.</param>
+/// <param name="manifests">Finds them.</param>
+/// <param name="inspection">Reads their configs; opened when it is needed.</param>
+/// <param name="limits">How large manifests may be.</param>
+internal sealed class ImageEndpoints(
+    Database database, ManifestTable manifests, Func<ImageInspection> inspection, LimitSettings limits)
+{
+    private const int MaxTags = 100;
+
+    private const string AttestationType = "attestation-manifest";
+
+    public async Task<ApiAnswer<ImageView>> GetAsync(HttpContext http, string reference, string repository)
+    {
+        if (!RepositoryName.TryParse(repository, out var name) || !Reference.TryParse(reference, out var asked)
+            || await manifests.FindAsync(name, asked, http.RequestAborted) is not { } stored)
+        {
+            return NotFound(reference, repository);
+        }
+
+        var body = stored.Body ?? await manifests.LoadBodyAsync(stored.Digest);
+        var row = await database.ReadAsync(
+            session => ImageTable.FindAsync(session, repository, stored.Digest, MaxTags), http.RequestAborted);
+        if (body is null || row is null) return NotFound(reference, repository);
+        var outline = ImageOutline.Read(body, stored.MediaType, limits.ReferencesPerManifest);
+        var config = outline.Manifest is { } image
+            ? await inspection().ReadConfigAsync(image, http.RequestAborted) : null;
+        return ViewOf(repository, stored, row, outline, config is null ? null : ImageConfig.Parse(config));
+    }
+
+    private static ImageView ViewOf(
+        string repository, StoredManifest stored, ImageRow row, ImageOutline outline, ImageConfig? config)
+    {
+        var references = outline.Manifest?.References ?? [];
+        var layers = references.Where(one => one.Kind == ReferenceKind.Layer).Select(one => one.Target).ToList();
+        var made = config is null ? [] : StepsOf(config, layers);
+        var instructions = made.Where(step => step.Layer is not null).Select(step => step.Instruction).ToList();
+        var described = references.FirstOrDefault(one => one.Kind == ReferenceKind.Config)?.Target.Digest.Text;
+        return new ImageView(
+            repository, stored.Digest.Text, stored.MediaType, row.ArtifactType, stored.SizeBytes, row.ContentBytes,
+            row.Tags, row.PushedAt, row.PushedBy, row.PulledAt, outline.Manifest?.Subject?.Digest.Text,
+            [.. references.Where(one => one.Kind == ReferenceKind.Child)
+                .Select(one => ChildOf(one.Target, row, outline))
+                .OrderBy(one => one.Platform, Comparer<string>.Create(ComparePlatforms))],
+            outline.Annotations,
+            config is null ? null : new ConfigView(
+                described!, config.Platform, config.CreatedAt, config.Author, config.User, config.WorkingDirectory,
+                config.EntryPoint, config.Command, config.Environment, config.Ports, config.Volumes,
+                config.StopSignal, config.Labels, made),
+            [.. layers.Select((layer, i) => new LayerView(
+                layer.Digest.Text, layer.MediaType, layer.SizeBytes,
+                i < instructions.Count && instructions[i].Length > 0 ? instructions[i] : null))]);
+    }
+
+    /// <summary>Those for no platform last.</summary>
+    private static int ComparePlatforms(string? one, string? other) =>
+        one!.Length == 0 || other!.Length == 0
+            ? (one.Length == 0).CompareTo(other!.Length == 0) : Oci.Platforms.Compare(one, other);
+
+    private static PlatformView ChildOf(Descriptor child, ImageRow row, ImageOutline outline)
+    {
+        var said = outline.ChildAnnotations.GetValueOrDefault(child.Digest.Text);
+        var isAttestation = said?.GetValueOrDefault("vnd.docker.reference.type") == AttestationType;
+        var platform = child.Platform is { } one ? Oci.Platforms.NameOf(one.Os, one.Architecture, one.Variant) : "";
+        var known = row.Children.GetValueOrDefault(child.Digest.Text);
+        return new PlatformView(
+            platform.Length > 0 ? platform : known?.Platforms ?? "", child.Digest.Text, child.MediaType,
+            known?.ContentBytes,
+            isAttestation ? said!.GetValueOrDefault("vnd.docker.reference.digest") ?? "" : null);
+    }
+
+    /// <summary>
+    /// The steps, each with the layer that it made. If their numbers differ, nothing tells which made which.
+    /// </summary>
+    private static List<BuildStepView> StepsOf(ImageConfig config, List<Descriptor> layers)
+    {
+        var isTold = config.History.Count(step => !step.IsEmpty) == layers.Count;
+        var steps = new List<BuildStepView>();
+        var at = 0;
+        foreach (var step in config.History)
+        {
+            var layer = isTold && !step.IsEmpty ? layers[at++].Digest.Text : null;
+            steps.Add(new BuildStepView(step.Instruction, step.CreatedAt, step.Comment, layer));
+        }
+
+        return steps;
+    }
+
+    private static ApiError NotFound(string reference, string repository) =>
+        ApiError.NotFound($"image {reference} in {repository}");
+}

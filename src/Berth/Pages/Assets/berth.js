@@ -1,0 +1,99 @@
+// What pages do besides being read. Each works without it.
+
+const busy = new WeakSet();
+
+// Copies a command or a digest, and says so.
+for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  const text = button.dataset.copy;
+  try {
+    await navigator.clipboard.writeText(text);
+    say(document.body.dataset.copied);
+    button.classList.add("done");
+    setTimeout(() => button.classList.remove("done"), 1500);
+  } catch {
+    // Browsers copy only on https and localhost: select it instead.
+    const shown = button.previousElementSibling;
+    if (shown) getSelection().selectAllChildren(shown);
+  }
+});
+
+// A second click on a button that is already sending does nothing.
+document.addEventListener("submit", (event) => {
+  if (event.target.method !== "post") return;
+  if (busy.has(event.target)) event.preventDefault();
+  busy.add(event.target);
+});
+addEventListener("pageshow", () => {
+  for (const form of document.forms) busy.delete(form);
+});
+
+// Menus close with Escape, and when one goes elsewhere.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  const menu = document.activeElement?.closest("details.menu[open]");
+  if (!menu) return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
+});
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll("details.menu[open]"))
+    if (!menu.contains(event.target)) menu.open = false;
+});
+
+// Keys: j and k go through rows, x selects, Enter opens, ? tells.
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, dialog")) return;
+  if (event.key === "?") {
+    document.querySelector("#keys")?.showModal();
+  } else if (event.key === "j" || event.key === "k") {
+    const rows = [...document.querySelectorAll("[data-row]")];
+    const at = rows.findIndex((row) => row.contains(document.activeElement));
+    const next = rows[at < 0 ? 0 : at + (event.key === "j" ? 1 : -1)];
+    next?.querySelector("a")?.focus();
+  } else if (event.key === "x") {
+    document.activeElement?.closest("[data-row]")?.querySelector("input[type=checkbox]")?.click();
+  }
+});
+
+// What is selected, how many, and what that would do.
+for (const form of document.querySelectorAll("form[data-select]")) {
+  const bar = form.querySelector(".bulk");
+  const all = form.querySelector("[data-all]");
+  const boxes = () => [...form.querySelectorAll("[data-row] input[type=checkbox]")];
+  const show = () => {
+    const chosen = boxes().filter((box) => box.checked);
+    for (const box of boxes()) box.closest("[data-row]").classList.toggle("marked", box.checked);
+    const count = bar?.querySelector("[data-count]");
+    if (count) count.textContent = chosen.length;
+    if (bar) bar.hidden = chosen.length === 0;
+    if (all) all.indeterminate = chosen.length > 0 && chosen.length < boxes().length;
+  };
+  if (all) {
+    all.closest("label").hidden = false;
+    all.addEventListener("change", () => {
+      for (const box of boxes()) box.checked = all.checked;
+      show();
+    });
+  }
+  form.addEventListener("change", show);
+  show();
+}
+
+// The first push to an empty registry shows by itself.
+const waiting = document.querySelector("[data-waits]");
+if (waiting) {
+  const look = async () => {
+    const answer = await fetch(waiting.dataset.waits, { headers: { accept: "application/json" } }).catch(() => null);
+    if (answer?.ok && (await answer.json()).items.length > 0) location.reload();
+    else setTimeout(look, 3000);
+  };
+  setTimeout(look, 3000);
+}
+
+function say(text) {
+  const status = document.querySelector("#status");
+  if (status) status.textContent = text;
+}

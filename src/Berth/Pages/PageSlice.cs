@@ -1,0 +1,85 @@
+using System.Globalization;
+using System.Text.Encodings.Web;
+using Microsoft.AspNetCore.Html;
+using RazorSlices;
+
+namespace Berth.Pages;
+
+/// <summary>A page within the frame.</summary>
+internal abstract class PageSlice<T> : PartSlice<T>, IFramed, IUsesLayout<FrameLayout, Frame>
+{
+    public abstract string Title { get; }
+
+    public Frame LayoutModel => Frame;
+}
+
+/// <summary>A part of pages, with what all parts have: links, times, sizes, digests.</summary>
+internal abstract class PartSlice<T> : RazorSlice<T>
+{
+    private const int ShownDigits = 12;
+
+    public Frame Frame { protected get; set; } = null!;
+
+    /// <summary>The texts.</summary>
+    protected English Words => Frame.Words;
+
+    protected string To(string path) => Frame.To(path);
+
+    /// <summary>The path of a repository's page.</summary>
+    protected string ToRepository(string name, string page = "") => To(PagePath.Of(name, page));
+
+    /// <summary>The path of an image's page.</summary>
+    protected string ToImage(string name, string reference, string page = "") =>
+        To(PagePath.OfImage(name, reference, page));
+
+    /// <summary>Another slice, in the same frame.</summary>
+    protected ValueTask<HtmlString> PartAsync<TPart>(PartSlice<TPart> part)
+    {
+        part.Frame = Frame;
+        return RenderPartialAsync(part);
+    }
+
+    /// <summary>How long ago, and when exactly.</summary>
+    protected HtmlString Time(DateTimeOffset at)
+    {
+        var exact = at.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture);
+        var machine = at.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+        return new HtmlString(
+            $"<time datetime=\"{machine}\" title=\"{exact}\">{Encode(Words.Ago(Frame.Now - at))}</time>");
+    }
+
+    /// <summary>A size in units, and in bytes.</summary>
+    protected HtmlString Size(long bytes) => new(
+        $"<span title=\"{Encode(Words.Bytes(bytes))}\">{Encode(Words.Size(bytes))}</span>");
+
+    /// <summary>A large number, short, and whole.</summary>
+    protected HtmlString Count(long count) => new(count < 1000
+        ? Words.Whole(count)
+        : $"<span title=\"{Encode(Words.Whole(count))}\">{Encode(Words.Short(count))}</span>");
+
+    /// <summary>The beginning of a digest, and a button that copies all of it.</summary>
+    protected HtmlString Digest(string digest)
+    {
+        var start = digest.IndexOf(':', StringComparison.Ordinal) + 1;
+        var shown = digest.Length > start + ShownDigits ? digest[start..(start + ShownDigits)] : digest[start..];
+        return new HtmlString(
+            $"<span class=\"digest\" title=\"{Encode(digest)}\">{Encode(shown)}</span>"
+            + CopyButton(digest, Words.CopyDigest));
+    }
+
+    /// <summary>A command to copy.</summary>
+    protected HtmlString Command(string command) => new(
+        $"<div class=\"command\"><code tabindex=\"0\">{Encode(command)}</code>"
+        + $"{CopyButton(command, Words.CopyCommand)}</div>");
+
+    /// <summary>A picture beside a word.</summary>
+    protected HtmlString Icon(string name) => new(
+        $"<svg class=\"icon\" aria-hidden=\"true\"><use href=\"{To(Assets.PathOf("icons.svg"))}#{name}\"/></svg>");
+
+    /// <summary>Does nothing without scripts, so it is shown by the script.</summary>
+    private string CopyButton(string text, string label) =>
+        $"<button type=\"button\" class=\"copy\" data-copy=\"{Encode(text)}\" hidden>{Icon("copy").Value}"
+        + $"<span class=\"hidden\">{Encode(label)}</span></button>";
+
+    private static string Encode(string text) => PageEncoder.Only.Encode(text);
+}

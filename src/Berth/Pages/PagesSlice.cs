@@ -1,0 +1,16 @@
+using Berth.Settings;
+
+namespace Berth.Pages;
+
+/// <summary>The pages for people, at <c>/</c>: what is in the registry, and what may be done with it.</summary>
+internal sealed class PagesSlice : Slice
+{
+    public override void AddServices(IServiceCollection services, RegistrySettings settings) =>
+        services.AddSingleton<ThemeSwitch>().AddSingleton<HomePages>().AddSingleton<RepositoryPages>();
+
+    public override void Map(IEndpointRouteBuilder routes, RegistrySettings settings)
+    {
+        Assets.Map(routes);
+        PageRoutes.Map(routes);
+    }
+}

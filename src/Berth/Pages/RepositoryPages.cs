@@ -1,0 +1,53 @@
+using Berth.Api;
+using Berth.Oci;
+
+namespace Berth.Pages;
+
+/// <summary>What the page of a repository shows.</summary>
+/// <param name="Repository">The repository.</param>
+/// <param name="Tags">A page of its tags.</param>
+internal sealed record RepositoryPage(RepositoryView Repository, PageList<TagView> Tags);
+
+/// <summary>What the page of an image shows.</summary>
+/// <param name="Name">The repository.</param>
+/// <param name="Reference">The tag or digest in the page's address.</param>
+/// <param name="Image">The image, or the index that it is in.</param>
+/// <param name="Chosen">The image of the chosen platform; the same if there are no platforms.</param>
+internal sealed record ImagePage(string Name, string Reference, ImageView Image, ImageView? Chosen)
+{
+    /// <summary>The chosen platform; empty if there are none.</summary>
+    public string Platform => Chosen is not null && Chosen != Image
+        ? Image.Platforms.First(one => one.Digest == Chosen.Digest).Platform : "";
+}
+
+/// <summary>Below <c>/r/</c>: repositories and images.</summary>
+internal sealed class RepositoryPages(RepositoryEndpoints repositories, TagEndpoints tags, ImageEndpoints images)
+{
+    public async Task<IResult> ShowAsync(HttpContext http)
+    {
+        var name = NameIn(http);
+        var repository = await repositories.GetAsync(http, name);
+        if (repository.Error is { } error) return ProblemPage.Of(http, error);
+        var listed = await tags.ListAsync(http, name);
+        return listed.Value is { } found
+            ? new PageResult(new Pages_Repository
+            {
+                Model = new RepositoryPage(repository.Value!, PageList<TagView>.Of(http, found)),
+            })
+            : ProblemPage.Of(http, listed.Error!);
+    }
+
+    public async Task<IResult> ShowImageAsync(HttpContext http)
+    {
+        var (name, reference) = (NameIn(http), (string)http.GetRouteValue("reference")!);
+        var answer = await images.GetAsync(http, reference, name);
+        if (answer.Value is not { } image) return ProblemPage.Of(http, answer.Error!);
+        var platform = http.Request.Query["platform"].ToString();
+        var child = image.Platforms.FirstOrDefault(one => one.Platform == platform && platform.Length > 0)
+            ?? image.Platforms.FirstOrDefault(one => one.Platform.Length > 0 && one.ContentBytes is not null);
+        var chosen = child is null ? image : (await images.GetAsync(http, child.Digest, name)).Value;
+        return new PageResult(new Pages_Image { Model = new ImagePage(name, reference, image, chosen) });
+    }
+
+    private static string NameIn(HttpContext http) => (string)http.GetRouteValue("name")!;
+}

@@ -1,0 +1,49 @@
+namespace Berth.Pages;
+
+/// <summary>Pages of repositories and images.</summary>
+internal partial class English
+{
+    public virtual string Repositories => "Repositories";
+    public virtual string AllRepositories => "All repositories";
+    public virtual string Where => "Where you are";
+    public virtual string Public => "Public";
+    public virtual string Private => "Private";
+    public virtual string Tags => "Tags";
+    public virtual string Tag => "Tag";
+    public virtual string Digest => "Digest";
+    public virtual string Platforms => "Platforms";
+    public virtual string Platform => "Platform";
+    public virtual string SizeColumn => "Size";
+    public virtual string SizeMeans => "Compressed, of all platforms together";
+    public virtual string Pushed => "Pushed";
+    public virtual string Pulled => "Pulled";
+    public virtual string Never => "never";
+    public virtual string NotReadYet => "not read yet";
+    public virtual string NoTags => "No tags yet";
+    public virtual string NoTagsText => "Nothing here has a name. Push an image to it:";
+    public virtual string Pull => "Pull";
+    public virtual string Layers => "Layers";
+    public virtual string Instruction => "Made by";
+    public virtual string Configuration => "Configuration";
+    public virtual string AlsoTagged => "Tags of this image";
+    public virtual string Annotations => "Annotations";
+    public virtual string Built => "Built";
+    public virtual string User => "User";
+    public virtual string EntryPoint => "Entry point";
+    public virtual string CommandLine => "Command";
+    public virtual string WorkingDirectory => "Working directory";
+    public virtual string Ports => "Ports";
+    public virtual string Volumes => "Volumes";
+    public virtual string Environment => "Environment";
+    public virtual string NothingToSee => "There is no repository that you may see.";
+
+    public virtual string NothingIn(string space) => $"There is no repository in {space} that you may see.";
+
+    public virtual string By(string name) => $"by {name}";
+
+    public virtual string Compressed(int platforms) =>
+        platforms > 1 ? "compressed, of all platforms" : "compressed";
+
+    public virtual string LayersText(int count) =>
+        count == 1 ? "1 layer, compressed" : $"{Whole(count)} layers, from the lowest, compressed";
+}

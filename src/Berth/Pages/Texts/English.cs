@@ -1,0 +1,116 @@
+using System.Globalization;
+
+namespace Berth.Pages;
+
+/// <summary>
+/// All texts of the pages, in English. A translation is a class that inherits this one and overrides them; the other
+/// files of this folder have those of single pages.
+/// </summary>
+internal partial class English
+{
+    private static readonly string[] Units = ["B", "KB", "MB", "GB", "TB", "PB"];
+
+    public static English Only { get; } = new();
+
+    /// <summary>The language (BCP 47).</summary>
+    public virtual string Language => "en";
+
+    protected virtual CultureInfo Numbers => CultureInfo.InvariantCulture;
+
+    // The frame
+    public virtual string SkipLink => "Skip to the content";
+    public virtual string Explore => "Explore";
+    public virtual string SignIn => "Sign in";
+    public virtual string SignOut => "Sign out";
+    public virtual string Account => "Account";
+    public virtual string Menu(string user) => $"Menu of {user}";
+    public virtual string Docs => "API";
+    public virtual string Theme => "Colours";
+    public virtual string ThemeLight => "Light";
+    public virtual string ThemeDark => "Dark";
+    public virtual string ThemeSystem => "System";
+    public virtual string Copied => "Copied";
+    public virtual string CopyDigest => "Copy the digest";
+    public virtual string CopyCommand => "Copy the command";
+    public virtual string Keys => "Keys";
+    public virtual string KeyRows => "Next and previous row";
+    public virtual string KeySelect => "Select the row";
+    public virtual string KeyHelp => "This list";
+    public virtual string Close => "Close";
+
+    // Pages of lists
+    public virtual string First => "First page";
+    public virtual string Next => "Next page";
+    public virtual string Pages => "Pages";
+
+    // Problems
+    public virtual string ProblemTitle(int status) => status switch
+    {
+        401 => "Sign in to see this",
+        403 => "You may not see this",
+        404 => "There is nothing here",
+        429 => "Too many requests",
+        503 or 507 => "The registry's storage does not answer",
+        >= 500 => "Something went wrong",
+        _ => "That did not work",
+    };
+
+    public virtual string ProblemAdvice(int status) => status switch
+    {
+        403 => "Ask an owner of the namespace, or an administrator, to grant it.",
+        404 => "It may have been deleted or renamed, or you may not see it. If you have another account, sign in.",
+        429 => "Wait a moment, then reload the page.",
+        503 or 507 =>
+            "Images that are stored are safe. Try again in a moment; administrators find the cause in the log.",
+        >= 500 => "Try again. If it stays, tell an administrator this request's id: the log has the cause under it.",
+        _ => "Go back, and try again.",
+    };
+
+    public virtual string RequestId(string id) => $"Request {id}";
+    public virtual string ToHome => "To the front page";
+
+    /// <summary>A size in powers of ten, as disks and clients count.</summary>
+    public virtual string Size(long bytes)
+    {
+        double value = bytes;
+        var unit = 0;
+        while (value >= 999.5 && unit < Units.Length - 1)
+        {
+            value /= 1000;
+            unit++;
+        }
+
+        var form = unit == 0 || value >= 99.95 ? "0" : "0.0";
+        return $"{value.ToString(form, Numbers)} {Units[unit]}";
+    }
+
+    public virtual string Bytes(long bytes) => $"{Whole(bytes)} bytes";
+
+    public virtual string Whole(long count) => count.ToString("N0", Numbers);
+
+    /// <summary>A large number in three digits.</summary>
+    public virtual string Short(long count) => count switch
+    {
+        < 1000 => Whole(count),
+        < 999_500 => $"{(count / 1000d).ToString(count < 99_950 ? "0.0" : "0", Numbers)} k",
+        < 999_500_000 => $"{(count / 1e6).ToString(count < 99_950_000 ? "0.0" : "0", Numbers)} M",
+        _ => $"{(count / 1e9).ToString("0.0", Numbers)} G",
+    };
+
+    /// <summary>How long ago something was, or how soon it will be.</summary>
+    public virtual string Ago(TimeSpan age)
+    {
+        if (age < TimeSpan.FromSeconds(-1)) return $"in {Span(-age)}";
+        return age < TimeSpan.FromSeconds(10) ? "just now" : $"{Span(age)} ago";
+    }
+
+    private static string Span(TimeSpan span) => span switch
+    {
+        { TotalSeconds: < 90 } => $"{(int)span.TotalSeconds} s",
+        { TotalMinutes: < 90 } => $"{(int)Math.Round(span.TotalMinutes)} min",
+        { TotalHours: < 36 } => $"{(int)Math.Round(span.TotalHours)} h",
+        { TotalDays: < 60 } => $"{(int)Math.Round(span.TotalDays)} days",
+        { TotalDays: < 700 } => $"{(int)Math.Round(span.TotalDays / 30.44)} months",
+        _ => $"{(int)Math.Round(span.TotalDays / 365.25)} years",
+    };
+}

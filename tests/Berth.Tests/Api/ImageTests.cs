@@ -1,0 +1,169 @@
+using Berth.Blobs;
+using Berth.Jobs;
+using Berth.Metadata;
+using Berth.Oci;
+using Berth.Registry;
+using Berth.Tests.Access;
+using Berth.Tests.Lifecycle;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Berth.Tests.Api;
+
+/// <summary>What the API tells of images: platforms, sizes, layers, and how they run.</summary>
+[Accounts]
+[Inside]
+public sealed class ImageTests : IAsyncLifetime
+{
+    private const string Manifest = "application/vnd.oci.image.manifest.v1+json";
+    private const string Index = "application/vnd.oci.image.index.v1+json";
+
+    private const string Config = """
+        {"os":"linux","architecture":"arm64","variant":"v8","created":"2026-11-20T10:00:00Z","author":"ann",
+        "config":{"User":"1000","Env":["A=1",7],"Entrypoint":["/app"],"Cmd":["serve"],"WorkingDir":"/srv",
+        "ExposedPorts":{"80/tcp":{}},"Volumes":{"/data":{}},"StopSignal":"SIGINT","Labels":{"a":"b","c":3}},
+        "history":[{"created_by":"ADD rootfs","created":"2026-11-19T10:00:00Z"},{"created_by":"ENV A=1",
+        "empty_layer":true,"comment":"buildkit"},{"created_by":"COPY app"}]}
+        """;
+
+    private static readonly string[] Texts = ["platform", "author", "user", "workingDirectory", "stopSignal"];
+    private static readonly string[] Lists = ["entryPoint", "command", "environment", "ports", "volumes", "labels"];
+
+    private RegistryFixture registry = null!;
+    private ImagePusher admin = null!;
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync()
+    {
+        registry = await AccountsOf.StartAsync();
+        admin = new ImagePusher(registry, "admin");
+    }
+
+    public ValueTask DisposeAsync() => registry.DisposeAsync();
+
+    [Fact]
+    public async Task An_image_shows_how_it_runs_and_which_step_made_which_layer()
+    {
+        var digest = await PushAsync("a/app", "1", Config, "first", "second layer");
+        var image = await admin.ApiAsync("GET", "/images/1?repository=a/app", null, 200);
+        Assert.Equal(digest, image.Of("digest"));
+        Assert.Equal(5 + 12 + Config.Length, image.GetProperty("contentBytes").GetInt64());
+        Assert.Equal("""["1"]""", image.GetProperty("tags").GetRawText());
+        var layers = image.GetProperty("layers").EnumerateArray().ToList();
+        Assert.Equal(["ADD rootfs", "COPY app"], layers.Select(layer => layer.Of("instruction")));
+        Assert.Equal(["5", "12"], layers.Select(layer => layer.Of("sizeBytes")));
+        var config = image.GetProperty("config");
+        Assert.Equal(
+            "linux/arm64 ann 1000 /srv SIGINT",
+            string.Join(' ', Texts.Select(field => config.Of(field))));
+        Assert.Equal(
+            """["/app"] ["serve"] ["A=1"] ["80/tcp"] ["/data"] {"a":"b"}""",
+            string.Join(' ', Lists.Select(field => config.GetProperty(field).GetRawText())));
+        var steps = config.GetProperty("history").EnumerateArray().ToList();
+        Assert.Equal([layers[0].Of("digest"), "", layers[1].Of("digest")], steps.Select(step => step.Of("layer")));
+    }
+
+    [Fact]
+    public async Task Steps_and_layers_that_do_not_match_are_not_guessed()
+    {
+        await PushAsync("a/app", "1", Config, "only one");
+        var image = await admin.ApiAsync("GET", "/images/1?repository=a/app", null, 200);
+        Assert.Equal("", image.GetProperty("layers")[0].Of("instruction"));
+        Assert.All(
+            image.GetProperty("config").GetProperty("history").EnumerateArray(),
+            step => Assert.Equal("", step.Of("layer")));
+    }
+
+    [Fact]
+    public async Task An_index_has_the_size_of_its_images_and_its_platforms_in_the_usual_order()
+    {
+        var arm = await PushAsync("a/app", null, Config, "arm");
+        var amd = await PushAsync("a/app", null, """{"os":"linux","architecture":"amd64"}""", "amd64");
+        var proof = await PushAsync("a/app", null, """{"os":"unknown","architecture":"unknown"}""", "proof");
+        string Entry(string digest, string os, string architecture, string more = "") =>
+            $$"""
+            {"mediaType":"{{Manifest}}","digest":"{{digest}}","size":9,
+            "platform":{"os":"{{os}}","architecture":"{{architecture}}"}{{more}} }
+            """;
+        var about = $$"""
+            ,"annotations":{"vnd.docker.reference.type":"attestation-manifest","vnd.docker.reference.digest":"{{amd}}"}
+            """;
+        await admin.PushManifestAsync("a/app", "1", $$"""
+            {"schemaVersion":2,"mediaType":"{{Index}}","annotations":{"note":"x"},"manifests":[
+            {{Entry(proof, "unknown", "unknown", about)}},
+            {{Entry(arm, "linux", "arm64")}},{{Entry(amd, "linux", "amd64")}}]}
+            """, Index);
+        var image = await admin.ApiAsync("GET", "/images/1?repository=a/app", null, 200);
+        var platforms = image.GetProperty("platforms").EnumerateArray().ToList();
+        Assert.Equal(["linux/amd64", "linux/arm64", ""], platforms.Select(one => one.Of("platform")));
+        Assert.Equal(["", "", amd], platforms.Select(one => one.Of("attestationOf")));
+        Assert.Equal("x", image.GetProperty("annotations").Of("note"));
+        var sum = platforms.Sum(one => one.GetProperty("contentBytes").GetInt64());
+        Assert.Equal(sum, image.GetProperty("contentBytes").GetInt64());
+        var tag = await admin.ApiAsync("GET", "/tags/1?repository=a/app", null, 200);
+        Assert.Equal(sum, tag.GetProperty("contentBytes").GetInt64());
+        Assert.Equal("""["linux/amd64","linux/arm64"]""", tag.GetProperty("platforms").GetRawText());
+    }
+
+    [Theory]
+    [InlineData("""[1,2]""")]
+    [InlineData("""{"os":7,"config":[],"history":{"a":1}}""")]
+    [InlineData("{\"os\":\"linux\"")]
+    [InlineData("""{"config":{"Labels":{"a\u0000b":"c","\ud800":"x"}}}""")]
+    public async Task A_config_that_is_none_is_no_reason_to_refuse_an_image(string config)
+    {
+        await PushAsync("a/app", "1", config, "layer");
+        var image = await admin.ApiAsync("GET", "/images/1?repository=a/app", null, 200);
+        Assert.Equal(5 + config.Length, image.GetProperty("contentBytes").GetInt64());
+        Assert.Single(image.GetProperty("layers").EnumerateArray());
+    }
+
+    [Fact]
+    public async Task What_is_no_image_is_shown_as_what_it_is()
+    {
+        await admin.PushReferrerAsync("a/app", await PushAsync("a/app", "1", Config));
+        var sent = """{"schemaVersion":2,"artifactType":"application/x","anything":[1]}""";
+        var digest = await admin.PushManifestAsync("a/app", null, sent, "application/vnd.example+json");
+        var other = await admin.ApiAsync("GET", $"/images/{digest}?repository=a/app", null, 200);
+        Assert.Equal("application/vnd.example+json", other.Of("mediaType"));
+        Assert.Empty(other.GetProperty("layers").EnumerateArray());
+        await admin.ApiAsync("GET", "/images/none?repository=a/app", null, 404);
+        await admin.ApiAsync("GET", "/images/no!tag?repository=a/app", null, 404);
+        await admin.ApiAsync("GET", "/images/1", null, 400);
+    }
+
+    [Fact]
+    public async Task Images_of_an_older_version_are_read_later()
+    {
+        await PushAsync("a/app", "1", Config, "layer");
+        await registry.Services.GetRequiredService<Database>().WriteAsync(
+            session => session.RunAsync("UPDATE manifest_body SET content_bytes = NULL, platforms = NULL"),
+            isDurable: true, Stop);
+        var before = await admin.ApiAsync("GET", "/tags/1?repository=a/app", null, 200);
+        Assert.False(before.TryGetProperty("contentBytes", out _) || before.TryGetProperty("platforms", out _));
+        var job = registry.Services.GetServices<Job>().OfType<ReadImagesJob>().Single();
+        await job.RunAsync("", Stop);
+        var after = await admin.ApiAsync("GET", "/tags/1?repository=a/app", null, 200);
+        Assert.Equal(5 + Config.Length, after.GetProperty("contentBytes").GetInt64());
+        Assert.Equal("""["linux/arm64"]""", after.GetProperty("platforms").GetRawText());
+    }
+
+    private async Task<string> PushAsync(string repository, string? tag, string config, params string[] layers)
+    {
+        foreach (var blob in layers.Append(config))
+        {
+            await admin.SendAsync(
+                "POST", $"/v2/{repository}/blobs/uploads/?digest={ImagePusher.DigestOf(blob)}", blob, null, 201);
+        }
+
+        await registry.Services.GetRequiredService<IBlobStore>().MakeDurableAsync(
+            [.. layers.Append(config).Select(blob => Digest.Parse(ImagePusher.DigestOf(blob)))], Stop);
+        static string Of(string type, string blob) =>
+            $$"""{"mediaType":"{{type}}","digest":"{{ImagePusher.DigestOf(blob)}}","size":{{blob.Length}}}""";
+        return await admin.PushManifestAsync(repository, tag, $$"""
+            {"schemaVersion":2,"mediaType":"{{Manifest}}",
+            "config":{{Of("application/vnd.oci.image.config.v1+json", config)}},
+            "layers":[{{string.Join(',', layers.Select(one => Of("application/vnd.oci.image.layer.v1.tar", one)))}}]}
+            """, Manifest);
+    }
+}
