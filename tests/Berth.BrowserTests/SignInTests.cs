@@ -15,6 +15,25 @@ public sealed class SignInTests(Chromium chromium)
     private const string Password = "a good password";
 
     [Fact]
+    public async Task A_wrong_password_is_told_above_the_form_which_keeps_the_name()
+    {
+        await using var registry = await AccountsOf.StartAsync();
+        await using var browser = await chromium.OpenAsync(registry.BaseAddress);
+        var page = browser.Page;
+        await page.GotoAsync("/auth/sign-in?return=/explore");
+        await page.GetByLabel("Name").FillAsync("admin");
+        await page.GetByLabel("Password").FillAsync("a wrong one");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Sign in", Exact = true }).ClickAsync();
+        await Assertions.Expect(page.GetByRole(AriaRole.Alert)).ToContainTextAsync("You are not signed in");
+        await Assertions.Expect(page.GetByLabel("Name")).ToHaveValueAsync("admin");
+        await Assertions.Expect(page.GetByLabel("Password")).ToBeFocusedAsync();
+        await page.GetByLabel("Password").FillAsync(AccountsOf.AdminPassword);
+        await page.Keyboard.PressAsync("Enter");
+        await Assertions.Expect(page).ToHaveURLAsync(new Uri(registry.BaseAddress, "/explore").ToString());
+        browser.AssertSound();
+    }
+
+    [Fact]
     public async Task A_user_adds_an_authenticator_app_and_signs_in_with_it()
     {
         await using var registry = await StartAsync();
@@ -22,7 +41,7 @@ public sealed class SignInTests(Chromium chromium)
         var page = browser.Page;
         await SignInAsync(page, "/auth/account");
         await page.GetByRole(AriaRole.Button, new() { Name = "Add an app" }).ClickAsync();
-        await Assertions.Expect(page.Locator("svg")).ToBeVisibleAsync();
+        await Assertions.Expect(page.Locator(".form svg")).ToBeVisibleAsync();
         var secret = (await page.Locator("code").InnerTextAsync()).Replace(" ", "", StringComparison.Ordinal);
         await page.GetByLabel("Code that it shows").FillAsync(CodeOf(secret, -1));
         await page.GetByRole(AriaRole.Button, new() { Name = "Use it" }).ClickAsync();

@@ -104,7 +104,7 @@ internal sealed class AccountPage(
             || await known.FindAsync(id, http.RequestAborted) is not { } rights)
         {
             await PageAnswer.WriteHtmlAsync(
-                http, status, "Sign in", message + forms.All(cookies.PathOf(Path)), hasScript: true);
+                http, status, "Sign in", message + forms.All(cookies.PathOf(Path)));
             return;
         }
 
@@ -129,7 +129,7 @@ internal sealed class AccountPage(
         if (!isAddingApp) AppendApp(page, held, rights.Account, isRecent);
         AppendPasskeys(page, held.Passkeys, isRecent);
         AppendLinks(page, linked, isRecent);
-        await PageAnswer.WriteHtmlAsync(http, status, Title, page.ToString(), hasScript: true);
+        await PageAnswer.WriteHtmlAsync(http, status, Title, page.ToString());
     }
 
     private void AppendApp(StringBuilder page, HeldFactors held, AccountRow account, bool isRecent)

@@ -37,7 +37,7 @@ internal sealed class DevicePages(
         if (await sessions.FindAsync(http) is not { } caller)
         {
             await PageAnswer.WriteHtmlAsync(
-                http, StatusCodes.Status200OK, "Sign in", SignInForm(typed), hasScript: true);
+                http, StatusCodes.Status200OK, "Sign in", SignInForm(typed));
             return;
         }
 

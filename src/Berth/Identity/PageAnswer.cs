@@ -16,34 +16,13 @@ internal static class PageAnswer
         return WriteAsync(http, status, "text/plain; charset=utf-8", Encoding.UTF8.GetBytes(text + "\n"));
     }
 
-    /// <summary>A page whose forms are for this registry only, and at most with the registry's own script.</summary>
-    public static Task WriteHtmlAsync(
-        HttpContext http, int status, string title, string body, bool hasScript = false)
-    {
-        http.Response.Headers.ContentSecurityPolicy =
-            "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; "
-            + "base-uri 'none'" + (hasScript ? "; script-src 'self'; connect-src 'self'" : "");
-        return WriteAsync(http, status, "text/html; charset=utf-8", Encoding.UTF8.GetBytes(
-            $$"""
-            <!doctype html>
-            <html lang="en">
-            <meta charset="utf-8">
-            <meta name="viewport" content="width=device-width">
-            <title>{{Escape(title)}}</title>
-            <style>
-              body { font: 1rem/1.5 system-ui, sans-serif; max-width: 34rem; margin: 3rem auto; padding: 0 1rem }
-              input, button { font: inherit; padding: .3rem .6rem; margin: .2rem 0 }
-              label { display: block; margin: .6rem 0 }
-              label input { display: block; box-sizing: border-box; width: 100%; max-width: 22rem }
-              table { border-collapse: collapse }
-              td, th { text-align: left; padding: .2rem 1rem .2rem 0 }
-            </style>
-            <h1>{{Escape(title)}}</h1>
-            {{body}}
-            </html>
-
-            """));
-    }
+    /// <summary>A page, in the frame of all pages.</summary>
+    /// <param name="http">The request.</param>
+    /// <param name="status">The HTTP status.</param>
+    /// <param name="title">What the page is called.</param>
+    /// <param name="body">Its HTML.</param>
+    public static Task WriteHtmlAsync(HttpContext http, int status, string title, string body) =>
+        http.RequestServices.GetRequiredService<IPageFrame>().WriteAsync(http, status, title, body);
 
     public static Task WriteJsonAsync(HttpContext http, int status, Action<Utf8JsonWriter> write)
     {
@@ -114,6 +93,13 @@ internal static class PageAnswer
         response.Headers.XFrameOptions = "DENY";
     }
 
-    private static void SetRetry(HttpContext http, TimeSpan wait) => http.Response.Headers.RetryAfter =
+    /// <summary>Says when to try again.</summary>
+    public static void SetRetry(HttpContext http, TimeSpan wait) => http.Response.Headers.RetryAfter =
         Math.Max(1, (int)Math.Ceiling(wait.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
+}
+
+/// <summary>Puts the frame of all pages around one.</summary>
+internal interface IPageFrame
+{
+    Task WriteAsync(HttpContext http, int status, string title, string body);
 }

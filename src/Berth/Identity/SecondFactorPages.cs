@@ -139,7 +139,7 @@ internal sealed class SecondFactorPages(
             var back = ReturnPath.IsLocal(returnTo) ? returnTo : cookies.Root;
             var reason = fault is null ? "" : $"<p role=\"alert\">{PageAnswer.Escape($"Sorry: {fault}.")}</p>\n";
             await PageAnswer.WriteHtmlAsync(
-                http, status, Title, reason + forms.Code(ticket.Text, back, hasApp, hasPasskeys), hasScript: true);
+                http, status, Title, reason + forms.Code(ticket.Text, back, hasApp, hasPasskeys));
             return;
         }
 

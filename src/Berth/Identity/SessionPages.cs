@@ -20,8 +20,7 @@ internal sealed class SessionPages(
     {
         var back = http.Request.Query["return"].ToString();
         return PageAnswer.WriteHtmlAsync(
-            http, StatusCodes.Status200OK, "Sign in", forms.All(ReturnPath.IsLocal(back) ? back : cookies.Root),
-            hasScript: true);
+            http, StatusCodes.Status200OK, "Sign in", forms.All(ReturnPath.IsLocal(back) ? back : cookies.Root));
     }
 
     /// <summary>Who is signed in; without anybody, how one can sign in.</summary>
@@ -60,14 +59,14 @@ internal sealed class SessionPages(
         // Otherwise any page could sign its visitors in as somebody, who then sees what they do.
         if (RequestOrigins.Of(http.Request, cookies.Host) == RequestOrigin.Foreign)
         {
-            await AnswerAsync(http, isForm: false, StatusCodes.Status403Forbidden, WrongSite);
+            await AnswerAsync(http, sent: null, StatusCodes.Status403Forbidden, WrongSite);
             return;
         }
 
         if (await PageBody.ReadAsync(http) is not { } sent || !sent.Has("name") || !sent.Has("password"))
         {
             await AnswerAsync(
-                http, isForm: false, StatusCodes.Status400BadRequest,
+                http, sent: null, StatusCodes.Status400BadRequest,
                 "the body must be a form or JSON with name and password");
             return;
         }
@@ -75,7 +74,7 @@ internal sealed class SessionPages(
         if (rates.Take(http, Caller.Anonymous, RateLimitKind.Token) is { } wait)
         {
             await AnswerAsync(
-                http, sent.IsForm, StatusCodes.Status429TooManyRequests, "too many sign-ins from here", wait);
+                http, sent, StatusCodes.Status429TooManyRequests, "too many sign-ins from here", wait);
             return;
         }
 
@@ -83,12 +82,12 @@ internal sealed class SessionPages(
         if (found.IsBusy)
         {
             var status = found.IsAway ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status429TooManyRequests;
-            await AnswerAsync(http, sent.IsForm, status, found.Reason!, found.RetryAfter);
+            await AnswerAsync(http, sent, status, found.Reason!, found.RetryAfter);
         }
         else if (found.Caller is not { Kind: not CallerKind.Anonymous } caller)
         {
             await AnswerAsync(
-                http, sent.IsForm, StatusCodes.Status401Unauthorized, found.Reason ?? "name and password are missing");
+                http, sent, StatusCodes.Status401Unauthorized, found.Reason ?? "name and password are missing");
         }
         else
         {
@@ -100,7 +99,7 @@ internal sealed class SessionPages(
     {
         if (!signIn.IsOfOwnPage(http))
         {
-            await AnswerAsync(http, isForm: false, StatusCodes.Status403Forbidden, WrongSite);
+            await AnswerAsync(http, sent: null, StatusCodes.Status403Forbidden, WrongSite);
             return;
         }
 
@@ -130,7 +129,7 @@ internal sealed class SessionPages(
         if (caller is not { Id: { } account, Kind: CallerKind.User, Method: SignInMethod.Password })
         {
             await AnswerAsync(
-                http, sent.IsForm, StatusCodes.Status403Forbidden,
+                http, sent, StatusCodes.Status403Forbidden,
                 "browsers sign in with the password of an account, not with a token or a user of the htpasswd file");
             return;
         }
@@ -139,7 +138,7 @@ internal sealed class SessionPages(
         if (rights is not { AreValid: true, Account: { } known })
         {
             accepted.NoteOver(http, caller);
-            await AnswerAsync(http, sent.IsForm, StatusCodes.Status403Forbidden, AcceptedSignIns.AccountOver);
+            await AnswerAsync(http, sent, StatusCodes.Status403Forbidden, AcceptedSignIns.AccountOver);
         }
         else if (known.Account.HasSecondFactor)
         {
@@ -152,7 +151,17 @@ internal sealed class SessionPages(
         }
     }
 
-    private static Task AnswerAsync(
-        HttpContext http, bool isForm, int status, string reason, TimeSpan? retryAfter = null) =>
-        PageAnswer.WriteNotSignedInAsync(http, isForm, status, reason, retryAfter);
+    /// <summary>Why nobody was signed in: above the form that was sent, or as an error for a script.</summary>
+    private Task AnswerAsync(
+        HttpContext http, PageBody? sent, int status, string reason, TimeSpan? retryAfter = null)
+    {
+        if (sent is not { IsForm: true })
+            return PageAnswer.WriteProblemAsync(http, status, "Not signed in", reason, retryAfter);
+        if (retryAfter is { } wait) PageAnswer.SetRetry(http, wait);
+        var back = sent.Text("return");
+        return PageAnswer.WriteHtmlAsync(
+            http, status, "Sign in",
+            $"<p role=\"alert\">You are not signed in: {PageAnswer.Escape(reason)}.</p>\n"
+            + forms.All(ReturnPath.IsLocal(back) ? back : cookies.Root, sent.Text("name")));
+    }
 }

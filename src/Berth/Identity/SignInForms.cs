@@ -12,7 +12,8 @@ internal sealed class SignInForms(AuthSettings settings, BrowserCookies cookies)
 
     /// <summary>All ways to sign in.</summary>
     /// <param name="back">Where the browser goes afterwards.</param>
-    public string All(string back)
+    /// <param name="name">The name that was typed before.</param>
+    public string All(string back, string name = "")
     {
         var links = string.Concat(settings.Oidc.Select(each =>
             $"<p><a href=\"{cookies.PathOf(SignInPages.StartOf(each.Name))}?return={Uri.EscapeDataString(back)}\">"
@@ -20,21 +21,23 @@ internal sealed class SignInForms(AuthSettings settings, BrowserCookies cookies)
         if (!hasPasswords)
         {
             // For the administrators that "berth user add" made.
-            return $"{links}<details><summary>Sign in with a password</summary>\n{Password(back)}</details>\n";
+            return $"{links}<details><summary>Sign in with a password</summary>\n{Password(back, name)}</details>\n";
         }
 
         var register = settings.Local.OpenRegistration
             ? $"<p><a href=\"{cookies.PathOf(JoinPages.RegisterPath)}\">Make an account</a></p>\n"
             : "";
-        return links + Password(back) + register;
+        return links + Password(back, name) + register;
     }
 
-    private string Password(string back) =>
+    private string Password(string back, string name) =>
         $"""
         <form method="post" action="{cookies.PathOf("/auth/password")}">
         <input type="hidden" name="return" value="{PageAnswer.Escape(back)}">
-        <label>Name <input name="name" autocomplete="username webauthn" required autofocus></label>
-        <label>Password <input name="password" type="password" autocomplete="current-password" required></label>
+        <label>Name <input name="name" value="{PageAnswer.Escape(name)}" autocomplete="username webauthn" required
+        {(name.Length == 0 ? "autofocus" : "")}></label>
+        <label>Password <input name="password" type="password" autocomplete="current-password" required
+        {(name.Length == 0 ? "" : "autofocus")}></label>
         <button>Sign in</button>
         </form>
         {PasskeyButton(ticket: "", back)}

@@ -10,7 +10,9 @@ namespace Berth.Pages;
 /// <summary>Answers a page, in the frame and compressed.</summary>
 /// <param name="slice">The page.</param>
 /// <param name="status">The HTTP status.</param>
-internal sealed class PageResult(RazorSlice slice, int status = StatusCodes.Status200OK) : IResult
+/// <param name="hasSecretAddress">Whether other sites must not learn the page's address, not even this one's.</param>
+internal sealed class PageResult(
+    RazorSlice slice, int status = StatusCodes.Status200OK, bool hasSecretAddress = false) : IResult
 {
     /// <summary>Pages use only what the registry itself serves; only scripts in its files run.</summary>
     private const string Policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -27,7 +29,7 @@ internal sealed class PageResult(RazorSlice slice, int status = StatusCodes.Stat
         if (slice is IFramed framed)
         {
             // The title is in the frame's language.
-            var frame = Around(httpContext);
+            var frame = await AroundAsync(httpContext);
             framed.Frame = frame;
             framed.Frame = frame with { Title = framed.Title };
         }
@@ -35,6 +37,7 @@ internal sealed class PageResult(RazorSlice slice, int status = StatusCodes.Stat
         using var page = new MemoryStream(UsualBytes);
         await slice.RenderAsync(page, PageEncoder.Only, cancellationToken: httpContext.RequestAborted);
         SetHeaders(httpContext.Response);
+        if (hasSecretAddress) httpContext.Response.Headers["Referrer-Policy"] = "no-referrer";
         httpContext.Response.StatusCode = status;
         await WriteAsync(httpContext, page.GetBuffer().AsMemory(0, (int)page.Length));
     }
@@ -68,17 +71,21 @@ internal sealed class PageResult(RazorSlice slice, int status = StatusCodes.Stat
         if (!HttpMethods.IsHead(http.Request.Method)) await http.Response.Body.WriteAsync(page, http.RequestAborted);
     }
 
-    private static Frame Around(HttpContext http)
+    private static async ValueTask<Frame> AroundAsync(HttpContext http)
     {
         var services = http.RequestServices;
         var cookies = services.GetRequiredService<BrowserCookies>();
         var caller = http.Features.Get<ApiCaller>();
-        var isNamed = caller is { Caller.Kind: not Access.CallerKind.Anonymous };
+
+        // The pages to sign in at find their callers themselves.
+        var signedIn = caller is null
+            ? await services.GetRequiredService<BrowserSessions>().FindAsync(http) : caller.Caller;
         var address = services.GetRequiredService<Locations>().AbsoluteOf(http, "");
         return new Frame(
             Title: "", cookies.PathOf(""), http.Request.Path + http.Request.QueryString.ToString(),
             HostOf(address),
-            isNamed ? caller!.Name : null, services.GetRequiredService<RegistrySettings>().Auth?.HasAccounts == true,
+            signedIn is { IsNameless: false } ? signedIn.Name : null,
+            services.GetRequiredService<RegistrySettings>().Auth?.HasAccounts == true,
             caller?.IsStaff == true, ThemeSwitch.Of(http), services.GetRequiredService<TimeProvider>().GetUtcNow(),
             English.Only)
         {

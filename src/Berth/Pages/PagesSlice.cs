@@ -1,3 +1,4 @@
+using Berth.Identity;
 using Berth.Settings;
 
 namespace Berth.Pages;
@@ -6,7 +7,8 @@ namespace Berth.Pages;
 internal sealed class PagesSlice : Slice
 {
     public override void AddServices(IServiceCollection services, RegistrySettings settings) =>
-        services.AddSingleton<ThemeSwitch>().AddSingleton<HomePages>().AddSingleton<RepositoryPages>();
+        services.AddSingleton<ThemeSwitch>().AddSingleton<IPageFrame, FormFrame>()
+            .AddSingleton<HomePages>().AddSingleton<RepositoryPages>();
 
     public override void Map(IEndpointRouteBuilder routes, RegistrySettings settings)
     {
