@@ -26,6 +26,7 @@ internal static partial class ApiRoutes
         MapRepositories(Tagged("repositories"), services.GetRequiredService<RepositoryEndpoints>());
         MapIdentities(Tagged("identities"), services.GetRequiredService<IdentityEndpoints>());
         MapTags(Tagged("tags"), services.GetRequiredService<TagEndpoints>());
+        MapImages(Tagged("images"), services.GetRequiredService<ImageFileEndpoints>());
         MapTrash(Tagged("trash"), services.GetRequiredService<TrashEndpoints>());
         MapTagRules(Tagged("tag rules"), services.GetRequiredService<TagRuleEndpoints>());
         MapRetention(Tagged("retention"), services);

@@ -1,7 +1,7 @@
 namespace Berth.Api;
 
 /// <summary>What the fields of the API mean, for its description. Those of one type come first.</summary>
-internal static class FieldDescriptions
+internal static partial class FieldDescriptions
 {
     private static readonly Dictionary<string, string> Words = new(StringComparer.Ordinal)
     {
@@ -343,11 +343,13 @@ internal static class FieldDescriptions
     /// <param name="field">Its name in JSON.</param>
     /// <returns>Null if there are no words for it.</returns>
     public static string? Of(Type type, string field) =>
-        Words.GetValueOrDefault($"{type.Name}.{field}") ?? Words.GetValueOrDefault(field);
+        Find($"{type.Name}.{field}") ?? Find(field);
 
     /// <summary>What a type means.</summary>
-    public static string? OfType(Type type) => Words.GetValueOrDefault("#" + type.Name);
+    public static string? OfType(Type type) => Find("#" + type.Name);
 
     /// <summary>What a field of a query means.</summary>
-    public static string? OfQuery(string name) => Words.GetValueOrDefault("?" + name);
+    public static string? OfQuery(string name) => Find("?" + name);
+
+    private static string? Find(string key) => Words.GetValueOrDefault(key) ?? OfImages.GetValueOrDefault(key);
 }

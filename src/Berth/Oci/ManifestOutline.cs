@@ -21,6 +21,7 @@ internal enum ManifestField
     Platform,
     Architecture,
     Os,
+    Variant,
 }
 
 /// <summary>
@@ -99,6 +100,7 @@ internal readonly record struct ManifestOutline(
         _ when json.ValueTextEquals("platform"u8) => ManifestField.Platform,
         _ when json.ValueTextEquals("architecture"u8) => ManifestField.Architecture,
         _ when json.ValueTextEquals("os"u8) => ManifestField.Os,
+        _ when json.ValueTextEquals("variant"u8) => ManifestField.Variant,
         _ => ManifestField.Other,
     };
 

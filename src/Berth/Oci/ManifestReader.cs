@@ -224,17 +224,18 @@ internal ref struct ManifestReader
             return null;
         }
 
-        var (architecture, os) = ("", "");
+        var (architecture, os, variant) = ("", "", "");
         while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
         {
             var name = ManifestOutline.FieldOf(ref json);
             json.Read();
             if (name == ManifestField.Architecture) architecture = ManifestOutline.TextOf(ref json) ?? "";
             else if (name == ManifestField.Os) os = ManifestOutline.TextOf(ref json) ?? "";
+            else if (name == ManifestField.Variant) variant = ManifestOutline.TextOf(ref json) ?? "";
             else json.Skip();
         }
 
-        return new Platform(architecture, os);
+        return new Platform(architecture, os, variant);
     }
 
     /// <summary>URLs count too: each is kept until it has been checked against the settings.</summary>

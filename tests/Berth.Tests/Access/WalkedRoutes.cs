@@ -75,6 +75,7 @@ internal static partial class WalkedRoutes
         "/api/v1/trash?namespace={0}", "/api/v1/trash?repository={0}/app", "/api/v1/tag-rules?namespace={0}",
         "/api/v1/quotas?namespace={0}", "/api/v1/usage?namespace={0}", "/api/v1/usage?repository={0}/app",
         "/api/v1/usage/reclaimable/matching?names={0}/**",
+        "/api/v1/images/files/differences?repository=open/app&with=files&withRepository={0}/app",
     ];
 
     /// <summary>Questions that are sent as a body, and change nothing.</summary>
@@ -182,6 +183,8 @@ internal static partial class WalkedRoutes
             path += "?repository={0}/app";
         }
 
+        if (path.StartsWith("/api/v1/images", StringComparison.Ordinal))
+            path = path.Replace("{reference}", "files") + "?repository={0}/app&path=/etc&q=e&with=files";
         if (shown == "/token") path += "?service=berth&scope=repository:{0}/app:pull,push";
         path = Parameter().Replace(
             path.Replace("{system}", "github").Replace("{id:long}", "999999"),
