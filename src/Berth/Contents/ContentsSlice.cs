@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Berth.Cli;
 using Berth.Jobs;
 using Berth.Settings;
 
@@ -17,4 +18,6 @@ internal sealed class ContentsSlice : Slice
 
     public override void AddWriters(IServiceCollection services, RegistrySettings settings) =>
         services.AddSingleton<LayerRequests>();
+
+    public override IEnumerable<Command> Commands => [ImageCommand.Create()];
 }
