@@ -139,7 +139,9 @@ internal sealed class ImageFileEndpoints(
         where T : class
     {
         var (look, error) = await OpenAsync(http, repository, reference, platform, layer);
-        return look is null ? error! : see(look);
+
+        // Looking through all files takes a while, and the thread is that of others' requests, too.
+        return look is null ? error! : await Task.Run(() => see(look), http.RequestAborted);
     }
 
     /// <summary>Finds an image, and its files so far as they are known.</summary>

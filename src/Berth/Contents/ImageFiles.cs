@@ -17,7 +17,7 @@ internal enum LayerState
     /// <summary>It has no files, but something else.</summary>
     Other,
 
-    /// <summary>There is no list, and none will be made (<c>contents.index</c>).</summary>
+    /// <summary>There is no list, and none will be made (<c>contents.index</c>), or not now: it is read-only.</summary>
     Off,
 }
 
@@ -138,16 +138,15 @@ internal sealed class ImageFiles(
         var row = rows.GetValueOrDefault(layer.Digest);
         if (row is not null && row.State != LayerStates.Waiting && LayerIndexing.IsCurrent(row, settings))
             return row.State == LayerStates.Indexed ? LayerState.Indexed : LayerState.Fault;
-        return settings.Index != ContentsIndexing.Never ? LayerState.Waiting : LayerState.Off;
+        return requests is { AreTaken: true } ? LayerState.Waiting : LayerState.Off;
     }
 
     /// <summary>Whoever looks does not wait behind all others.</summary>
     private Task RequestAsync(List<ImageLayer> layers, CancellationToken cancellation)
     {
-        if (requests is not { AreTaken: true }) return Task.CompletedTask;
         var wanted = layers.Where(layer => layer.State == LayerState.Waiting
                 && (layer.Row is not { State: LayerStates.Waiting, IsWanted: true }))
             .Select(layer => layer.Digest).Distinct().ToList();
-        return wanted.Count == 0 ? Task.CompletedTask : requests.AddAsync(wanted, cancellation);
+        return wanted.Count == 0 ? Task.CompletedTask : requests!.AddAsync(wanted, cancellation);
     }
 }

@@ -19,7 +19,7 @@ internal sealed class IndexLayersJob(
 
     public override Lane Lane => Lane.Heavy;
 
-    public override Schedule Schedule { get; } = Schedule.Every(TimeSpan.FromSeconds(20));
+    public override Schedule Schedule { get; } = Schedule.Every(TimeSpan.FromMinutes(1));
 
     public override TimeSpan TimeLimit => LongestTurn + settings.Time + TimeSpan.FromHours(1);
 

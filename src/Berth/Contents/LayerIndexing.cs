@@ -17,6 +17,7 @@ namespace Berth.Contents;
 /// </summary>
 internal sealed partial class LayerIndexing(
     Database database, IBlobStore store, LayerWalk walk, ContentsSettings settings, ILogger<LayerIndexing> log)
+    : IDisposable
 {
     private const int MaxAttempts = 3;
 
@@ -25,6 +26,8 @@ internal sealed partial class LayerIndexing(
 
     private static readonly Counter<long> FaultsFound = Meters.Berth.CreateCounter<long>(
         "berth.contents.faults", "{layer}", "Layers whose files can't be listed: damaged, or beyond a limit.");
+
+    private readonly SemaphoreSlim places = new(settings.Concurrent);
 
     /// <summary>Whether a list, or the reason why there is none, is still what would be found now.</summary>
     public static bool IsCurrent(LayerIndexRow row, ContentsSettings settings) => row.State switch
@@ -36,6 +39,21 @@ internal sealed partial class LayerIndexing(
 
     /// <exception cref="IOException">The store can't read the blob at present.</exception>
     public async Task RunAsync(Digest digest, CancellationToken cancellation)
+    {
+        await places.WaitAsync(cancellation);
+        try
+        {
+            await TryAsync(digest, cancellation);
+        }
+        finally
+        {
+            places.Release();
+        }
+    }
+
+    public void Dispose() => places.Dispose();
+
+    private async Task TryAsync(Digest digest, CancellationToken cancellation)
     {
         var attempt = await database.WriteAsync(
             session => LayerIndexTable.BeginAsync(session, digest), isDurable: false, cancellation);
@@ -105,6 +123,6 @@ internal sealed partial class LayerIndexing(
             ' ', LayerIndexWriter.Form, limits.LayerBytes, limits.Entries, limits.PathBytes, limits.Ratio,
             (long)limits.Time.TotalSeconds, limits.IndexBytes);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The files of layer {Digest} can't be listed: {Fault}")]
+    [LoggerMessage(Level = LogLevel.Information, Message = "The files of layer {Digest} can't be listed: {Fault}")]
     private partial void LogFault(Digest digest, string fault);
 }

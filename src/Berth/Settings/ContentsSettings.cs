@@ -45,7 +45,8 @@ public sealed record ContentsSettings
     /// <summary>The largest file that is given out by itself. Default: what people look at.</summary>
     public long FileBytes { get; init; } = 64 << 20;
 
-    /// <summary>How many files are read out of layers at once on a node: each takes a core.</summary>
+    /// <summary>How many layers are read at once on a node, and as many for single files: each takes a core, and up to
+    /// 128 MiB for zstd's window.</summary>
     public int Concurrent { get; init; } = 2;
 
     internal static SettingsTable<ContentsSettings> Keys { get; } = new SettingsTable<ContentsSettings>()
