@@ -144,21 +144,6 @@ public sealed class LayerIndexingTests
         await images.AskAsync("1/files?repository=team/app");
     }
 
-    [Once]
-    [Fact]
-    public void Half_a_million_files_fit_into_the_memory()
-    {
-        var before = GC.GetTotalMemory(forceFullCollection: true);
-        var builder = new FileTreeBuilder(new ContentsSettings().TreeBytes);
-        builder.Add(() => Enumerable.Range(0, 500_000).Select(i => new IndexedEntry(
-            new LayerEntry($"usr/share/folder-{i / 50}/file-{i}.txt", EntryKind.File, 10, i), default)));
-        var tree = builder.Finish();
-        var used = GC.GetTotalMemory(forceFullCollection: true) - before;
-        Assert.Equal((500_000, 5_000_000), (tree.Root.Files, tree.Root.TotalBytes));
-        Assert.True(used < 200 << 20, $"{used >> 20} MiB");
-        Assert.True(tree.CostBytes > used, $"{tree.CostBytes >> 20} MiB were reckoned for {used >> 20}");
-    }
-
     /// <summary>Starts a registry, and waits until the first turn of the job is over: the next is in 54 seconds.
     /// </summary>
     private static async Task<RegistryFixture> StartAsync(Func<ContentsSettings, ContentsSettings>? set = null)
