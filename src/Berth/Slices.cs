@@ -2,6 +2,7 @@ using Berth.Access;
 using Berth.Audit;
 using Berth.Api;
 using Berth.Backups;
+using Berth.Contents;
 using Berth.Identity;
 using Berth.Import;
 using Berth.Jobs;
@@ -34,6 +35,7 @@ internal static class Slices
         new ImportSlice(),
         new BackupSlice(),
         new ScrubSlice(),
+        new ContentsSlice(),
         new TelemetrySlice(),
     ];
 }

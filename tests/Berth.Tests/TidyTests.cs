@@ -28,7 +28,7 @@ public sealed partial class TidyTests
         ["Api"] =
             [
                 "Oci", "Metadata", "Registry", "Access", "Audit", "Identity", "Settings", "Distribution", "Jobs",
-                "Lifecycle", "Import", "Backups",
+                "Lifecycle", "Import", "Backups", "Contents",
             ],
         ["Lifecycle"] = ["Oci", "Blobs", "Metadata", "Jobs", "Registry", "Settings", "Telemetry"],
         ["Import"] = ["Oci", "Disk", "Blobs", "Metadata", "Jobs", "Registry", "Settings"],
@@ -37,6 +37,7 @@ public sealed partial class TidyTests
         ["Journal"] = ["Oci", "Blobs", "Metadata", "Settings", "Telemetry"],
         ["Scrubbing"] =
             ["Oci", "Blobs", "Metadata", "Jobs", "Settings", "Telemetry", "Lifecycle", "Backups"],
+        ["Contents"] = ["Oci", "Blobs", "Metadata", "Jobs", "Settings", "Telemetry", "Lifecycle"],
         ["Logging"] = ["Oci", "Blobs", "Metadata", "Access", "Settings", "Distribution"],
         ["Pages"] = ["Oci", "Access", "Identity", "Settings", "Distribution", "Api"],
         ["Hosting"] = null,

@@ -32,6 +32,22 @@ internal static partial class ApiRoutes
             .Requires(ApiRight.Pull, "List the moves of a tag, the latest first").Lists();
     }
 
+    private static void MapImages(RouteGroupBuilder api, ImageEndpoints shown, ImageFileEndpoints images)
+    {
+        api.MapGet("/images/{reference}", shown.GetAsync)
+            .Requires(ApiRight.Pull, "Show what an image is made of, and how it runs");
+        api.MapGet("/images/{reference}/files", images.ListAsync)
+            .Requires(ApiRight.Pull, "List a folder of an image, or of one of its layers, without pulling it").Lists();
+        api.MapGet("/images/{reference}/files/content", images.ReadAsync)
+            .Requires(ApiRight.Pull, "Read a file of an image");
+        api.MapGet("/images/{reference}/files/search", images.SearchAsync)
+            .Requires(ApiRight.Pull, "Find files of an image by their names").Lists();
+        api.MapGet("/images/{reference}/waste", images.WasteAsync)
+            .Requires(ApiRight.Pull, "What later layers of an image replaced or removed, so that it is of no use");
+        api.MapGet("/images/{reference}/differences", images.CompareAsync)
+            .Requires(ApiRight.Pull, "How the files and the config of two images differ").Lists();
+    }
+
     private static void MapTagRules(RouteGroupBuilder api, TagRuleEndpoints rules)
     {
         api.MapGet("/tag-rules", rules.ListAsync)

@@ -26,9 +26,9 @@ internal static partial class ApiRoutes
         MapRepositories(Tagged("repositories"), services.GetRequiredService<RepositoryEndpoints>());
         MapIdentities(Tagged("identities"), services.GetRequiredService<IdentityEndpoints>());
         MapTags(Tagged("tags"), services.GetRequiredService<TagEndpoints>());
-        Tagged("images").MapGet(
-                "/images/{reference}", services.GetRequiredService<ImageEndpoints>().GetAsync)
-            .Requires(ApiRight.Pull, "Show what an image is made of, and how it runs");
+        MapImages(
+            Tagged("images"), services.GetRequiredService<ImageEndpoints>(),
+            services.GetRequiredService<ImageFileEndpoints>());
         MapTrash(Tagged("trash"), services.GetRequiredService<TrashEndpoints>());
         MapTagRules(Tagged("tag rules"), services.GetRequiredService<TagRuleEndpoints>());
         MapRetention(Tagged("retention"), services);

@@ -2,6 +2,7 @@ using System.CommandLine;
 using Berth.Access;
 using Berth.Audit;
 using Berth.Cli;
+using Berth.Contents;
 using Berth.Identity;
 using Berth.Metadata;
 using Berth.Registry;
@@ -64,6 +65,12 @@ internal sealed class ApiSlice : Slice
         services.AddSingleton(provider => new ImageEndpoints(
             provider.GetRequiredService<Database>(), provider.GetRequiredService<ManifestTable>(),
             provider.GetRequiredService<ImageInspection>, settings.Limits));
+        services.AddSingleton(provider => new ImageFiles(
+            provider.GetRequiredService<Database>(), provider.GetRequiredService<ManifestTable>(), settings.Contents,
+            provider.GetService<LayerRequests>()));
+        services.AddSingleton(provider => new ImageFileEndpoints(
+            provider.GetRequiredService<ImageFiles>(), provider.GetRequiredService<MergedTrees>(), settings.Contents,
+            provider.GetRequiredService<ApiGate>(), provider.GetService<FileReading>()));
         services.AddSingleton<NewPasswords>();
         services.AddSingleton(provider => new UserEndpoints(
             provider.GetRequiredService<Database>(), provider.GetRequiredService<AccessChanges>(),
@@ -77,6 +84,7 @@ internal sealed class ApiSlice : Slice
             .AddSingleton<TrashEndpoints>().AddSingleton<TagRuleEndpoints>().AddSingleton<RetentionEndpoints>()
             .AddSingleton<PinEndpoints>().AddSingleton<ImportEndpoints>().AddSingleton<IdentityEndpoints>()
             .AddSingleton<BackupEndpoints>().AddSingleton<ScrubEndpoints>()
+            .AddSingleton<MergedTrees>()
             .AddSingleton<UsageEndpoints>().AddSingleton<QuotaEndpoints>();
     }
 }

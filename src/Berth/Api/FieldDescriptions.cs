@@ -359,5 +359,6 @@ internal static partial class FieldDescriptions
     /// <summary>What a field of a query means.</summary>
     public static string? OfQuery(string name) => Find("?" + name);
 
-    private static string? Find(string key) => Words.GetValueOrDefault(key) ?? OfImages.GetValueOrDefault(key);
+    private static string? Find(string key) => Words.GetValueOrDefault(key) ?? OfImages.GetValueOrDefault(key)
+        ?? OfFiles.GetValueOrDefault(key);
 }

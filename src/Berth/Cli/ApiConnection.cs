@@ -70,6 +70,18 @@ internal sealed class ApiConnection : IAsyncDisposable
         string method, string path, JsonObject? body, CancellationToken cancellation) =>
         (await SendAsync(method, new Uri(client.BaseAddress!, path), body, cancellation)).Json;
 
+    /// <summary>Copies what is answered, as it comes.</summary>
+    /// <exception cref="ApiRefusalException">The answer is an error.</exception>
+    public async Task CopyAsync(string path, Stream output, CancellationToken cancellation)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(client.BaseAddress!, path));
+        using var answer = await client.SendAsync(
+            request, HttpCompletionOption.ResponseHeadersRead, cancellation);
+        if (!answer.IsSuccessStatusCode)
+            throw RefusalOf(answer.StatusCode, await answer.Content.ReadAsStringAsync(cancellation));
+        await answer.Content.CopyToAsync(output, cancellation);
+    }
+
     /// <summary>All entries of a list, page by page.</summary>
     public async Task<List<JsonElement>> ListAsync(string path, CancellationToken cancellation)
     {
@@ -173,18 +185,16 @@ internal sealed class ApiConnection : IAsyncDisposable
             request.Content = new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json");
         using var answer = await client.SendAsync(request, cancellation);
         var text = await answer.Content.ReadAsStringAsync(cancellation);
-        if (!answer.IsSuccessStatusCode)
-        {
-            throw new ApiRefusalException(Explain(answer.StatusCode, text))
-            {
-                IsSignIn = answer.StatusCode == HttpStatusCode.Unauthorized,
-            };
-        }
-
+        if (!answer.IsSuccessStatusCode) throw RefusalOf(answer.StatusCode, text);
         using var json = JsonDocument.Parse(text.Length == 0 ? "{}" : text);
         var link = answer.Headers.TryGetValues("Link", out var links) ? links.First().Split('<', '>')[1] : null;
         return (json.RootElement.Clone(), link);
     }
+
+    private static ApiRefusalException RefusalOf(HttpStatusCode status, string text) => new(Explain(status, text))
+    {
+        IsSignIn = status == HttpStatusCode.Unauthorized,
+    };
 
     private static string Explain(HttpStatusCode status, string text)
     {

@@ -1,6 +1,7 @@
 using Berth.Access;
 using Berth.Api;
 using Berth.Audit;
+using Berth.Contents;
 using Berth.Distribution;
 using Berth.Hosting;
 using Berth.Identity;
@@ -104,6 +105,7 @@ internal sealed class LocalApi : IAsyncDisposable
         services.AddRoutingCore();
         services.AddSingleton(settings).AddSingleton(settings.Http).AddSingleton(settings.Storage)
             .AddSingleton(TimeProvider.System).AddSingleton<Locations>().AddSingleton<JobTable>()
+            .AddSingleton<LayerRequests>()
             .AddSingleton(new JobClock(TimeProvider.System))
             .AddSingleton(settings.Storage.Maintenance.Gc).AddSingleton<GarbageEstimate>()
             .AddSingleton<Reclaimable>().AddSingleton<UsageTree>();

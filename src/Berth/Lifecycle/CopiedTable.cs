@@ -68,6 +68,7 @@ internal sealed record CopiedTable(
         new("journal_change", ["id"], HasIdentity: true, IsOfPlace: true) { IsDerived = true },
         new("journal_writer", ["id"], IsOfPlace: true),
         new("blob_fault", ["digest"], IsOfPlace: true),
+        new("layer_index", ["digest"], IsOfPlace: true),
     ];
 
     /// <summary>What a backup holds.</summary>

@@ -239,10 +239,14 @@ internal static class GarbageTable
         before, last?.CondemnedAt ?? -1, last?.Digest.Text ?? "", count);
 
     /// <summary>Ends the deletion of blobs that are gone from the store.</summary>
-    public static ValueTask<int> EndDeletingAsync(Session session, IEnumerable<Digest> digests, long began) =>
-        session.RunAsync(
-            $"DELETE FROM blob WHERE digest IN ({session.TextsIn("$1")}) AND deleting_at = $2",
-            Session.ToTexts(digests.Select(d => d.Text)), began);
+    public static async ValueTask<int> EndDeletingAsync(Session session, IEnumerable<Digest> digests, long began)
+    {
+        var gone = await session.AllAsync(
+            $"DELETE FROM blob WHERE digest IN ({session.TextsIn("$1")}) AND deleting_at = $2 RETURNING digest",
+            row => Digest.Parse(row.GetString(0)), Session.ToTexts(digests.Select(d => d.Text)), began);
+        if (gone.Count > 0) await LayerIndexTable.RemoveAsync(session, gone);
+        return gone.Count;
+    }
 
     /// <summary>Manifests that came under review before a time, the oldest first.</summary>
     public static ValueTask<List<GarbageCandidate>> DueManifestsAsync(Session session, long before, int count) =>

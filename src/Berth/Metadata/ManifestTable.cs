@@ -47,6 +47,10 @@ internal sealed class ManifestTable(
             $"SELECT digest FROM manifest WHERE repository_id = $1 AND digest IN ({session.TextsIn("$2")})",
             row => Digest.Parse(row.GetString(0)), repositoryId, Session.ToTexts(digests.Select(d => d.Text)))];
 
+    /// <summary>Notes that the files in these layers are to be listed.</summary>
+    public ValueTask<int> NoteLayersAsync(Session session, IReadOnlyCollection<Digest> layers) =>
+        LayerIndexTable.AddAsync(session, layers, clock.GetUtcNow());
+
     /// <summary>
     /// Records a manifest with its body and references. A manifest pushed again takes the newer media type. It was
     /// pushed now, or at a time in milliseconds since 1970. Without facts, a job reads them later.

@@ -10,7 +10,10 @@ public sealed record Descriptor(
     string MediaType, Digest Digest, long SizeBytes, IReadOnlyList<string> Urls, Platform? Platform = null);
 
 /// <summary>The platform an index entry is for (image-spec, image-index.md).</summary>
-public sealed record Platform(string Architecture, string Os, string Variant = "");
+public sealed record Platform(string Architecture, string Os, string Variant = "")
+{
+    public override string ToString() => $"{Os}/{Architecture}{(Variant.Length == 0 ? "" : $"/{Variant}")}";
+}
 
 /// <summary>How a manifest refers to other content.</summary>
 public enum ReferenceKind

@@ -18,6 +18,11 @@ public sealed record Manifest(
     IReadOnlyList<ManifestReference> References,
     string? AnnotationsJson)
 {
+    /// <summary>The layers of files that an image has, each once.</summary>
+    internal IReadOnlyList<Digest> FileLayers => !MediaTypes.IsImageManifest(MediaType) ? []
+        : [.. References.Where(r => r.Kind == ReferenceKind.Layer && MediaTypes.IsFileLayer(r.Target.MediaType))
+            .Select(r => r.Target.Digest).Distinct()];
+
     /// <summary>
     /// Parses a manifest. Unknown types may be anything, JSON or not. For known types the shape is checked, and a body
     /// that could be read as two types is refused (image-spec, "mediaType" and distribution-spec's advice on ambiguous

@@ -18,6 +18,8 @@ public static class MediaTypes
     public const string DockerConfig = "application/vnd.docker.container.image.v1+json";
     public const string OctetStream = "application/octet-stream";
 
+    private const string OciLayerPrefix = "application/vnd.oci.image.layer.v1.tar";
+    private const string DockerLayerPrefix = "application/vnd.docker.image.rootfs.diff.tar";
     private const string OciNondistributablePrefix = "application/vnd.oci.image.layer.nondistributable.v1.tar";
     private const string DockerForeignLayerPrefix = "application/vnd.docker.image.rootfs.foreign.diff.tar";
 
@@ -70,6 +72,11 @@ public static class MediaTypes
     public static bool IsImageConfig(string mediaType) => mediaType is OciConfig or DockerConfig;
 
     public static bool IsSchema1(string mediaType) => mediaType is DockerSchema1 or DockerSchema1Signed;
+
+    /// <summary>Whether it is a layer of files, compressed in whatever way, that a registry has.</summary>
+    public static bool IsFileLayer(string mediaType) =>
+        mediaType.StartsWith(OciLayerPrefix, StringComparison.Ordinal)
+        || mediaType.StartsWith(DockerLayerPrefix, StringComparison.Ordinal);
 
     /// <summary>Layers with a restricted licence that clients fetch from elsewhere and never push.</summary>
     public static bool IsNondistributable(string mediaType) =>

@@ -1,5 +1,3 @@
-using System.CommandLine;
-using Berth.Cli;
 using Berth.Jobs;
 using Berth.Settings;
 
@@ -10,6 +8,4 @@ internal sealed class ImagesSlice : Slice
 {
     public override void AddServices(IServiceCollection services, RegistrySettings settings) =>
         services.AddSingleton<Job, ReadImagesJob>();
-
-    public override IEnumerable<Command> Commands => [ImageCommand.Create()];
 }

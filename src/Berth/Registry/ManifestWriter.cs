@@ -53,7 +53,7 @@ internal sealed record ManifestResult(
 internal sealed class ManifestWriter(
     RepositoryChanges changes, ManifestTable manifests, TagTable tags, TagRules rules, Restoring restoring,
     ImageInspection inspection, IBlobStore store, RepositoryBlobs blobs, Quotas quotas, ValidationSettings validation,
-    LimitSettings limits)
+    LimitSettings limits, ContentsSettings contents)
 {
     /// <summary>Matching takes linear time, whatever pattern is in the settings.</summary>
     private const RegexOptions UrlPattern = RegexOptions.NonBacktracking | RegexOptions.CultureInvariant;
@@ -162,6 +162,8 @@ internal sealed class ManifestWriter(
             await TagTable.LockForMoveAsync(session, repositoryId, push.Tags, push.Digest);
         await manifests.AddAsync(
             session, repositoryId, push.Digest, manifest, image.Facts, push.Body, push.Actor, expiresAfter);
+        if (contents.Index == ContentsIndexing.Always && manifest.FileLayers is { Count: > 0 } layers)
+            await manifests.NoteLayersAsync(session, layers);
         await restoring.NotePushedAsync(change, repositoryId, push.Digest, push.Actor);
         change.NoteManifest(push.Digest.Text);
 

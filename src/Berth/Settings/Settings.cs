@@ -44,6 +44,8 @@ public sealed record RegistrySettings
 
     public QuotaSettings Quotas { get; init; } = new();
 
+    public ContentsSettings Contents { get; init; } = new();
+
     internal static SettingsTable<RegistrySettings> Keys { get; } = new SettingsTable<RegistrySettings>()
         .Text("version", s => s.Version, (s, v) => s with { Version = v })
         .Section("log", LogSettings.Keys, s => s.Log, (s, v) => s with { Log = v })
@@ -59,7 +61,8 @@ public sealed record RegistrySettings
         .Section("catalog", CatalogSettings.Keys, s => s.Catalog, (s, v) => s with { Catalog = v })
         .Section("jobs", JobSettings.Keys, s => s.Jobs, (s, v) => s with { Jobs = v })
         .Section("limits", LimitSettings.Keys, s => s.Limits, (s, v) => s with { Limits = v })
-        .Section("quotas", QuotaSettings.Keys, s => s.Quotas, (s, v) => s with { Quotas = v });
+        .Section("quotas", QuotaSettings.Keys, s => s.Quotas, (s, v) => s with { Quotas = v })
+        .Section("contents", ContentsSettings.Keys, s => s.Contents, (s, v) => s with { Contents = v });
 }
 
 /// <summary>The least severe message that is written.</summary>

@@ -58,7 +58,13 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
             DELETE /api/v1/tags/{tag}
             GET /api/v1/access/explain?user=filed&repository={0}/app
             GET /api/v1/access/explain?user=stranger&repository={0}/app
+            GET /api/v1/images/files/differences?repository=open/app&with=files&withRepository={0}/app
             GET /api/v1/images/{reference}
+            GET /api/v1/images/{reference}/differences
+            GET /api/v1/images/{reference}/files
+            GET /api/v1/images/{reference}/files/content
+            GET /api/v1/images/{reference}/files/search
+            GET /api/v1/images/{reference}/waste
             GET /api/v1/repositories/{**name}
             GET /api/v1/repositories?namespace={0}
             GET /api/v1/retention/plan
@@ -76,6 +82,11 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
             GET /v2/NAME/referrers/DIGEST
             GET /v2/NAME/tags/list
             HEAD /api/v1/images/{reference}
+            HEAD /api/v1/images/{reference}/differences
+            HEAD /api/v1/images/{reference}/files
+            HEAD /api/v1/images/{reference}/files/content
+            HEAD /api/v1/images/{reference}/files/search
+            HEAD /api/v1/images/{reference}/waste
             HEAD /api/v1/repositories/{**name}
             HEAD /api/v1/retention/plan
             HEAD /api/v1/tags

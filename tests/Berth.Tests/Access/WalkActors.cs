@@ -5,6 +5,7 @@ using System.Text.Json.Nodes;
 using Berth.Access;
 using Berth.Metadata;
 using Berth.Settings;
+using Berth.Tests.Contents;
 using Berth.Tests.Identity;
 using static Berth.Tests.Access.AccountsOf;
 
@@ -130,6 +131,14 @@ internal sealed class WalkActors : IAsyncDisposable
             script.Give("own", WalkedRoutes.TextOf(name.Split('/')[0]));
             await script.PlayAsync(
                 $"POST /v2/{name}/blobs/uploads/?digest={{sha256 own}}\n Authorization: {{admin}}\n > {{own}}\n 201");
+        }
+
+        // With a file in each of them, which is known before anybody asks.
+        var images = new ContentImages(registry);
+        foreach (var name in new[] { "open", "team", "else" })
+        {
+            await images.PushAsync($"{name}/app", "files", new RawTar().File("etc", name).End());
+            await images.SeeAsync($"files/files?repository={name}/app");
         }
 
         foreach (var name in new[] { "team", "else" })

@@ -76,6 +76,7 @@ internal static partial class WalkedRoutes
         "/api/v1/trash?namespace={0}", "/api/v1/trash?repository={0}/app", "/api/v1/tag-rules?namespace={0}",
         "/api/v1/quotas?namespace={0}", "/api/v1/usage?namespace={0}", "/api/v1/usage?repository={0}/app",
         "/api/v1/usage/reclaimable/matching?names={0}/**",
+        "/api/v1/images/files/differences?repository=open/app&with=files&withRepository={0}/app",
     ];
 
     /// <summary>Questions that are sent as a body, and change nothing.</summary>
@@ -174,17 +175,20 @@ internal static partial class WalkedRoutes
         var sent = endpoint.Metadata.GetMetadata<PageAddress>()?.Path
             ?? "/" + endpoint.RoutePattern.RawText!.TrimStart('/');
         var shown = AssetHash().Replace(sent, "/assets/HASH/");
-        var path = sent.Replace("/r/{name}", "/r/{0}/app").Replace("{reference}", "1").Replace("{**name}", "{0}/app")
+        var path = sent.Replace("/r/{name}:{reference}", "/r/{0}/app:1").Replace("/r/{name}", "/r/{0}/app")
+            .Replace("{**name}", "{0}/app")
             .Replace("{organization}", "{0}").Replace("{**scope}", "{0}");
         var places = Namespaces;
         if (path.Contains("/robots/{name}")) (path, places) = (path.Replace("{name}", "{0}"), Robots);
         if (path.Contains("/users/{name}")) (path, places) = (path.Replace("{name}", "{0}"), Users);
         if (path.StartsWith("/api/v1/tags", StringComparison.Ordinal) || path == "/api/v1/retention/plan"
-            || path == "/api/v1/usage/reclaimable" || path.StartsWith("/api/v1/images", StringComparison.Ordinal))
+            || path == "/api/v1/usage/reclaimable")
         {
             path += "?repository={0}/app";
         }
 
+        if (path.StartsWith("/api/v1/images", StringComparison.Ordinal))
+            path = path.Replace("{reference}", "files") + "?repository={0}/app&path=/etc&q=e&with=files";
         if (shown == "/token") path += "?service=berth&scope=repository:{0}/app:pull,push";
         path = Parameter().Replace(
             path.Replace("{system}", "github").Replace("{id:long}", "999999"),

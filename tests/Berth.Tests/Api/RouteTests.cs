@@ -198,8 +198,7 @@ public sealed class RouteTests(ApiRegistry api)
     {
         var filled = path
             .Replace("{organization}", "acme").Replace("{id:long}", "4711").Replace("{id}", "nothing")
-            .Replace("{**name}", "nothing/there").Replace("{tag}", "nothing")
-            .Replace("{reference}", "nothing")
+            .Replace("{**name}", "nothing/there").Replace("{tag}", "nothing").Replace("{reference}", "nothing")
             .Replace("{list}", "nothing").Replace("{**list}", "nothing")
             .Replace("{name}", "nothing").Replace("{team}", "nothing").Replace("{user}", "nothing")
             .Replace("{source}", "nothing").Replace("{**subject}", "nothing").Replace("{**group}", "nothing")
@@ -207,6 +206,8 @@ public sealed class RouteTests(ApiRegistry api)
         var isInQuery = path.StartsWith(Prefix + "/tags", StringComparison.Ordinal) || path == Prefix + "/trash"
             || path == Prefix + "/retention/plan" || path.StartsWith(Prefix + "/images", StringComparison.Ordinal)
             || path.StartsWith(Prefix + "/usage", StringComparison.Ordinal);
+        if (path.StartsWith(Prefix + "/images", StringComparison.Ordinal))
+            return filled + "?repository=nothing/there&path=/etc&q=a&with=nothing";
         return isInQuery ? filled + "?repository=nothing/there" : filled;
     }
 

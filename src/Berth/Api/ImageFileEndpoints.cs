@@ -1,0 +1,203 @@
+using Berth.Access;
+using Berth.Contents;
+using Berth.Distribution;
+using Berth.Oci;
+using Berth.Settings;
+using Microsoft.AspNetCore.Mvc;
+
+namespace Berth.Api;
+
+/// <summary><c>/images</c>: what is inside the images of the repository in the query.</summary>
+/// <param name="images">Finds images.</param>
+/// <param name="trees">Their files.</param>
+/// <param name="settings">How large a file may be.</param>
+/// <param name="gate">Who may see another repository.</param>
+/// <param name="reading">Reads layers; null in a command on the database.</param>
+internal sealed class ImageFileEndpoints(
+    ImageFiles images, MergedTrees trees, ContentsSettings settings, ApiGate gate, FileReading? reading)
+{
+    /// <summary>The longest name that Linux has.</summary>
+    private const int MaxSearch = 255;
+
+    public Task<ApiAnswer<ImageFilesView>> ListAsync(
+        HttpContext http, string reference, string repository, string? platform = null, string? layer = null,
+        string? path = null) => LookAsync<ImageFilesView>(http, repository, reference, platform, layer, look =>
+    {
+        if (look.Tree.Find(path ?? "") is not { } node) return NoFile(path!, look);
+        var page = http.Page();
+        var read = FileTree.ChildrenAfter(node, page.Last).Take(page.Count + 1).Select(look.View).ToList();
+        return look.Answer(look.View(node), http.Answer(page, read, one => one.Name).Items);
+    });
+
+    public Task<ApiAnswer<ImageFilesView>> SearchAsync(
+        HttpContext http, string reference, string repository, string q, string? platform = null,
+        string? layer = null)
+    {
+        if (q.Length is 0 or > MaxSearch)
+        {
+            return Task.FromResult<ApiAnswer<ImageFilesView>>(
+                ApiError.Invalid($"q must have from 1 to {MaxSearch} characters: a part of the file's name"));
+        }
+
+        return LookAsync<ImageFilesView>(http, repository, reference, platform, layer, look =>
+        {
+            var page = http.Page();
+            var found = look.Tree.After(page.Last)
+                .Where(node => node.Name.Contains(q, StringComparison.OrdinalIgnoreCase))
+                .Take(page.Count + 1).Select(look.View).ToList();
+            return look.Answer(file: null, http.Answer(page, found, one => one.Path).Items);
+        });
+    }
+
+    public Task<ApiAnswer<ImageWasteView>> WasteAsync(
+        HttpContext http, string reference, string repository, string? platform = null) =>
+        LookAsync<ImageWasteView>(http, repository, reference, platform, layer: null, look =>
+        {
+            var (tree, layers) = (look.Tree, look.Layers);
+            var efficiency = tree.LayerBytes == 0 ? 1 : 1 - ((double)tree.WastedBytes / tree.LayerBytes);
+            return new ImageWasteView(
+                look.Image.Digest.Text, look.Image.Platform?.ToString(), look.Image.IsComplete, look.LayerViews,
+                tree.LayerBytes, tree.WastedBytes, tree.WastedFiles, Math.Round(efficiency, 4),
+                [.. tree.Worst.Select(one => new WastedFileView(
+                    "/" + one.Path, one.Bytes, layers[one.Layer].Digest.Text, layers[one.GoneIn].Digest.Text,
+                    one.IsReplaced))]);
+        });
+
+    /// <summary>The bytes of a file, as something to save and never to show.</summary>
+    public async Task<ApiFile> ReadAsync(
+        HttpContext http, string reference, string repository, string path, string? platform = null,
+        string? layer = null)
+    {
+        var (look, error) = await OpenAsync(http, repository, reference, platform, layer);
+        if (look is null) return error!;
+        if (look.Tree.Find(path) is not { } node) return NoFile(path, look);
+        if (node.Kind == EntryKind.SymbolicLink)
+            return ApiError.Conflict($"{path} is a symbolic link to {PlainText.Of(node.Link!)}: ask for that");
+        if (node.Content is not { } file)
+        {
+            return node.Kind == EntryKind.HardLink
+                ? ApiError.Conflict($"{path} is a link to {PlainText.Of(node.Link!)}, which is not there")
+                : ApiError.Conflict($"{path} is no file, but a {ImageFileWords.Of(node.Kind)}");
+        }
+
+        if (file.OwnBytes > settings.FileBytes)
+        {
+            return ApiError.Conflict(
+                $"{path} has {file.OwnBytes} bytes, more than {settings.FileBytes} (contents.filebytes)");
+        }
+
+        if (reading is null) return ApiError.Conflict("only a server reads files out of layers: name it with --server");
+        return new ApiFile(
+            node.Name, file.OwnBytes, reading,
+            (output, stop) => reading.CopyAsync(look.Layers[file.Layer].Digest, file.Number, output, stop));
+    }
+
+    /// <summary>How an image differs from another one, in this repository or one that the caller may pull from.
+    /// </summary>
+    public async Task<ApiAnswer<ImageDifferencesView>> CompareAsync(
+        HttpContext http, string reference, string repository, [FromQuery(Name = "with")] string other,
+        string? withRepository = null, string? platform = null)
+    {
+        withRepository ??= repository;
+        if (withRepository != repository)
+        {
+            if (!RepositoryName.TryParse(withRepository, out var name)) return ApiError.NotFound("such repository");
+            if (await gate.AskAsync(http, http.Caller(), AccessAction.Pull, name) is { } refusal) return refusal;
+        }
+
+        var (from, error) = await OpenAsync(http, repository, reference, platform, layer: null);
+        if (from is null) return error!;
+        (var to, error) = await OpenAsync(http, withRepository, other, platform, layer: null);
+        if (to is null) return error!;
+        var config = await CompareConfigsAsync(from.Image, to.Image, http.RequestAborted);
+        var page = http.Page();
+        var comparison = new FileComparison(page.Last, page.Count + 1, http.RequestAborted);
+        await Task.Run(() => comparison.Run(from.Tree, to.Tree), http.RequestAborted);
+        return new ImageDifferencesView(
+            from.Compared(repository), to.Compared(withRepository),
+            [.. from.Image.Layers.Select(one => one.Digest.Text).Intersect(
+                to.Image.Layers.Select(one => one.Digest.Text), StringComparer.Ordinal)],
+            config, comparison.Added, comparison.Removed, comparison.Changed,
+            http.Answer(page, comparison.Found.ConvertAll(FileDifferenceView.Of), one => one.Path).Items);
+    }
+
+    private async Task<IReadOnlyList<ConfigDifferenceView>?> CompareConfigsAsync(
+        FoundImage from, FoundImage to, CancellationToken cancellation)
+    {
+        if (from.Config is null || to.Config is null || reading is null) return null;
+        if (from.Config.Digest == to.Config.Digest) return [];
+        var ours = await reading.ReadConfigAsync(from.Config, cancellation);
+        var theirs = await reading.ReadConfigAsync(to.Config, cancellation);
+        if (ours is null || theirs is null) return null;
+        return ConfigComparison.Run(ours, theirs)?
+            .ConvertAll(one => new ConfigDifferenceView(one.Field, one.From, one.To));
+    }
+
+    private async Task<ApiAnswer<T>> LookAsync<T>(
+        HttpContext http, string repository, string reference, string? platform, string? layer,
+        Func<Look, ApiAnswer<T>> see)
+        where T : class
+    {
+        var (look, error) = await OpenAsync(http, repository, reference, platform, layer);
+
+        // Looking through all files takes a while, and the thread is that of others' requests, too.
+        return look is null ? error! : await Task.Run(() => see(look), http.RequestAborted);
+    }
+
+    /// <summary>Finds an image, and its files so far as they are known.</summary>
+    private async Task<(Look? Look, ApiError? Error)> OpenAsync(
+        HttpContext http, string repository, string reference, string? platform, string? layer)
+    {
+        var none = ApiError.NotFound($"image {PlainText.Of(reference)} in {PlainText.Of(repository)}");
+        if (!RepositoryName.TryParse(repository, out var name) || !Reference.TryParse(reference, out var parsed))
+            return (null, none);
+        Platform? wanted = null;
+        if (platform is not null && !ImageFiles.TryParsePlatform(platform, out wanted))
+            return (null, ApiError.Invalid("platform must be like linux/amd64 or linux/arm/v7"));
+        if (await images.FindAsync(name, parsed, wanted, http.RequestAborted) is not { } image)
+        {
+            return (null, wanted is null ? none
+                : ApiError.NotFound($"image {PlainText.Of(reference)} for {PlainText.Of(platform!)}"));
+        }
+
+        var layers = image.Layers;
+        if (layer is not null)
+        {
+            layers = [.. layers.Where(one => one.Digest.Text == layer).Take(1)];
+            if (layers.Count == 0) return (null, ApiError.NotFound("such layer in the image"));
+        }
+
+        try
+        {
+            List<ImageLayer> known = [.. layers.Where(one => one.State == LayerState.Indexed)];
+            var tree = await trees.FindAsync(
+                known.ConvertAll(one => one.Digest), isOne: layer is not null, http.RequestAborted);
+            return (new Look(image, known, tree), null);
+        }
+        catch (Exception e) when (e is TreeTooLargeException or TreeUnavailableException)
+        {
+            return (null, ApiError.Conflict($"the files of the image can't be shown: {e.Message}"));
+        }
+    }
+
+    private static ApiError NoFile(string path, Look look) => ApiError.NotFound(
+        $"{PlainText.Of(path)} in the image" + (look.Image.IsComplete ? "" : ", so far as its layers are known"));
+
+    /// <summary>An image that somebody looks into.</summary>
+    /// <param name="Image">The image.</param>
+    /// <param name="Layers">Those of its layers that were put together.</param>
+    /// <param name="Tree">The files in those.</param>
+    private sealed record Look(FoundImage Image, IReadOnlyList<ImageLayer> Layers, FileTree Tree)
+    {
+        public IReadOnlyList<ImageLayerView> LayerViews => [.. Image.Layers.Select(ImageLayerView.Of)];
+
+        public ImageFileView View(FileNode node) => ImageFileView.Of(node, Layers);
+
+        public ImageFilesView Answer(ImageFileView? file, IReadOnlyList<ImageFileView> items) => new(
+            Image.Digest.Text, Image.Platform?.ToString(), Image.IsComplete, LayerViews, file, items);
+
+        public ComparedImageView Compared(string repository) => new(
+            repository, Image.Digest.Text, Image.Platform?.ToString(), Image.IsComplete, Tree.Root.TotalBytes,
+            LayerViews);
+    }
+}

@@ -1,0 +1,77 @@
+using Berth.Blobs;
+using Berth.Metadata;
+using Berth.Oci;
+using Berth.Settings;
+
+namespace Berth.Contents;
+
+/// <summary>Reads files out of layers, as many at once as the settings allow.</summary>
+internal sealed class FileReading(IBlobStore store, LayerWalk walk, ContentsSettings settings) : IDisposable
+{
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(30);
+
+    private readonly SemaphoreSlim places = new(settings.Concurrent);
+
+    /// <summary>The right to read, until it is disposed of; null if too many others read.</summary>
+    public async Task<IDisposable?> TakePlaceAsync(CancellationToken cancellation) =>
+        await places.WaitAsync(LongestWait, cancellation) ? new Place(places) : null;
+
+    /// <summary>Copies the content of an entry.</summary>
+    /// <param name="layer">The layer's blob, which the caller may read.</param>
+    /// <param name="number">Which entry of the layer.</param>
+    /// <param name="output">Where it goes.</param>
+    /// <param name="cancellation">Gives up.</param>
+    /// <returns>Why it was not all copied; null if it was.</returns>
+    /// <exception cref="IOException">The store can't read the blob at present, or the output is gone.</exception>
+    public async Task<string?> CopyAsync(Digest layer, int number, Stream output, CancellationToken cancellation)
+    {
+        using var content = await store.OpenAsync(layer, cancellation);
+        if (content is null) return "the layer is not there any more";
+        var reader = new OneFile(number, output);
+        return await walk.RunAsync(content, [reader], cancellation)
+            ?? (reader.IsDone ? null : "the layer has no such file");
+    }
+
+    /// <summary>A config; null if it is not there, or larger than any.</summary>
+    public async Task<byte[]?> ReadConfigAsync(Descriptor config, CancellationToken cancellation)
+    {
+        using var content = await store.OpenAsync(config.Digest, cancellation);
+        if (content is null || content.Length > MaxConfigBytes) return null;
+        await using var stream = new BlobStream(content);
+        var bytes = new byte[content.Length];
+        await stream.ReadExactlyAsync(bytes, cancellation);
+        return bytes;
+    }
+
+    public void Dispose() => places.Dispose();
+
+    /// <summary>As the largest manifest.</summary>
+    private const long MaxConfigBytes = 4 << 20;
+
+    private sealed class Place(SemaphoreSlim places) : IDisposable
+    {
+        public void Dispose() => places.Release();
+    }
+
+    private sealed class OneFile(int number, Stream output) : ILayerReader
+    {
+        private bool isCurrent;
+
+        public bool IsDone { get; private set; }
+
+        public ValueTask<bool> BeginAsync(LayerEntry entry, CancellationToken cancellation)
+        {
+            isCurrent = entry.Number == number;
+            return ValueTask.FromResult(isCurrent);
+        }
+
+        public ValueTask AddAsync(ReadOnlyMemory<byte> piece, CancellationToken cancellation) =>
+            output.WriteAsync(piece, cancellation);
+
+        public ValueTask EndAsync(CancellationToken cancellation)
+        {
+            IsDone = isCurrent;
+            return ValueTask.CompletedTask;
+        }
+    }
+}

@@ -1,0 +1,149 @@
+using System.Buffers.Binary;
+using System.IO.Compression;
+using System.Security.Cryptography;
+using System.Text;
+using Berth.Settings;
+
+namespace Berth.Contents;
+
+/// <summary>An entry of a layer as the index has it.</summary>
+/// <param name="Entry">The entry.</param>
+/// <param name="Hash">The SHA-256 of a file's content; 0 for everything else.</param>
+internal readonly record struct IndexedEntry(LayerEntry Entry, ContentHash Hash);
+
+/// <summary>The SHA-256 of a file's content.</summary>
+internal readonly record struct ContentHash(UInt128 High, UInt128 Low)
+{
+    public static ContentHash Of(ReadOnlySpan<byte> bytes) => new(
+        BinaryPrimitives.ReadUInt128BigEndian(bytes), BinaryPrimitives.ReadUInt128BigEndian(bytes[16..]));
+}
+
+/// <summary>
+/// Lists the entries of a layer, with the SHA-256 of each file, in the form that the database keeps: compressed, each
+/// path as what differs from the one before. Memory holds what is compressed, and no more than the limit.
+/// </summary>
+internal sealed class LayerIndexWriter : ILayerReader, IDisposable
+{
+    /// <summary>The form of indexes. One of another form is made again.</summary>
+    public const int Form = 1;
+
+    /// <summary>How much larger than the limit an index may be before it is compressed: what it takes to read it.
+    /// </summary>
+    private const int MaxRatio = 16;
+
+    private readonly IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+    private readonly MemoryStream compressed = new();
+    private readonly ZLibStream output;
+    private readonly BinaryWriter writer;
+    private readonly long maxBytes;
+    private byte[] last = [];
+    private LayerEntry? current;
+    private long plainBytes;
+
+    /// <param name="limits">How large the index may be.</param>
+    public LayerIndexWriter(ContentsSettings limits)
+    {
+        maxBytes = limits.IndexBytes;
+        output = new ZLibStream(compressed, CompressionLevel.Fastest, leaveOpen: true);
+        writer = new BinaryWriter(output);
+    }
+
+    public bool IsDone => false;
+
+    /// <summary>How many entries there are.</summary>
+    public long Entries { get; private set; }
+
+    /// <summary>The length of all files together.</summary>
+    public long FileBytes { get; private set; }
+
+    /// <summary>The whole index. Nothing is added after that.</summary>
+    public byte[] Finish()
+    {
+        writer.Dispose();
+        return compressed.ToArray();
+    }
+
+    public ValueTask<bool> BeginAsync(LayerEntry entry, CancellationToken cancellation)
+    {
+        current = entry;
+        return ValueTask.FromResult(entry is { Kind: EntryKind.File, SizeBytes: > 0 });
+    }
+
+    public ValueTask AddAsync(ReadOnlyMemory<byte> piece, CancellationToken cancellation)
+    {
+        hash.AppendData(piece.Span);
+        return ValueTask.CompletedTask;
+    }
+
+    public ValueTask EndAsync(CancellationToken cancellation)
+    {
+        Write(current!);
+        Entries++;
+        FileBytes += current!.SizeBytes;
+        if (compressed.Length <= maxBytes && plainBytes / MaxRatio <= maxBytes) return ValueTask.CompletedTask;
+        throw new LayerFaultException($"the list of its files has more than {maxBytes} bytes (contents.indexbytes)");
+    }
+
+    public void Dispose()
+    {
+        hash.Dispose();
+        writer.Dispose();
+        output.Dispose();
+        compressed.Dispose();
+    }
+
+    private void Write(LayerEntry entry)
+    {
+        var path = Encoding.UTF8.GetBytes(entry.Path);
+        var shared = path.AsSpan().CommonPrefixLength(last);
+        writer.Write((byte)entry.Kind);
+        writer.Write7BitEncodedInt(shared);
+        writer.Write7BitEncodedInt(path.Length - shared);
+        writer.Write(path.AsSpan(shared));
+        writer.Write7BitEncodedInt64(entry.SizeBytes);
+        writer.Write7BitEncodedInt(entry.Mode);
+        writer.Write7BitEncodedInt64(entry.Uid);
+        writer.Write7BitEncodedInt64(entry.Gid);
+        writer.Write7BitEncodedInt64(entry.ModifiedAt);
+        if (entry.Kind is EntryKind.SymbolicLink or EntryKind.HardLink) writer.Write(entry.Link ?? "");
+        if (entry.SizeBytes > 0)
+        {
+            Span<byte> sum = stackalloc byte[SHA256.HashSizeInBytes];
+            hash.GetHashAndReset(sum);
+            writer.Write(sum);
+        }
+
+        plainBytes += path.Length - shared + (entry.Link?.Length ?? 0) + SHA256.HashSizeInBytes;
+        last = path;
+    }
+}
+
+/// <summary>Reads what <see cref="LayerIndexWriter"/> wrote, one entry at a time.</summary>
+internal static class LayerIndexReader
+{
+    public static IEnumerable<IndexedEntry> Read(byte[] index)
+    {
+        using var input = new BufferedStream(
+            new ZLibStream(new MemoryStream(index), CompressionMode.Decompress), 32 << 10);
+        using var reader = new BinaryReader(input, Encoding.UTF8);
+        var path = Array.Empty<byte>();
+        for (var number = 0; ReadKind(input) is { } kind; number++)
+        {
+            var shared = reader.Read7BitEncodedInt();
+            var rest = reader.ReadBytes(reader.Read7BitEncodedInt());
+            path = [.. path.AsSpan(0, shared), .. rest];
+            var entry = new LayerEntry(Encoding.UTF8.GetString(path), kind, reader.Read7BitEncodedInt64(), number)
+            {
+                Mode = reader.Read7BitEncodedInt(),
+                Uid = reader.Read7BitEncodedInt64(),
+                Gid = reader.Read7BitEncodedInt64(),
+                ModifiedAt = reader.Read7BitEncodedInt64(),
+                Link = kind is EntryKind.SymbolicLink or EntryKind.HardLink ? reader.ReadString() : null,
+            };
+            yield return new IndexedEntry(
+                entry, entry.SizeBytes > 0 ? ContentHash.Of(reader.ReadBytes(SHA256.HashSizeInBytes)) : default);
+        }
+    }
+
+    private static EntryKind? ReadKind(Stream input) => input.ReadByte() is >= 0 and var kind ? (EntryKind)kind : null;
+}

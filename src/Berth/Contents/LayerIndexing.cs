@@ -1,0 +1,128 @@
+using System.Diagnostics.Metrics;
+using Berth.Blobs;
+using Berth.Metadata;
+using Berth.Oci;
+using Berth.Settings;
+using Berth.Telemetry;
+
+namespace Berth.Contents;
+
+/// <summary>
+/// Lists the files of a layer, once:
+/// <code>
+/// waiting ► begun (attempts + 1) ► walk ► indexed
+///                                       ► fault, with words
+/// </code>
+/// A layer that kills its reader is given up after some attempts.
+/// </summary>
+internal sealed partial class LayerIndexing(
+    Database database, IBlobStore store, LayerWalk walk, ContentsSettings settings, ILogger<LayerIndexing> log)
+    : IDisposable
+{
+    private const int MaxAttempts = 3;
+
+    private static readonly Counter<long> LayersRead = Meters.Berth.CreateCounter<long>(
+        "berth.contents.layers", "{layer}", "Layers whose files were listed.");
+
+    private static readonly Counter<long> FaultsFound = Meters.Berth.CreateCounter<long>(
+        "berth.contents.faults", "{layer}", "Layers whose files can't be listed: damaged, or beyond a limit.");
+
+    private readonly SemaphoreSlim places = new(settings.Concurrent);
+
+    /// <summary>Whether a list, or the reason why there is none, is still what would be found now.</summary>
+    public static bool IsCurrent(LayerIndexRow row, ContentsSettings settings) => row.State switch
+    {
+        LayerStates.Indexed => row.MadeWith == MarkOf(null, settings),
+        LayerStates.Fault => row.MadeWith == MarkOf(row.Fault, settings),
+        _ => true,
+    };
+
+    /// <exception cref="IOException">The store can't read the blob at present.</exception>
+    public async Task RunAsync(Digest digest, CancellationToken cancellation)
+    {
+        await places.WaitAsync(cancellation);
+        try
+        {
+            await TryAsync(digest, cancellation);
+        }
+        finally
+        {
+            places.Release();
+        }
+    }
+
+    public void Dispose() => places.Dispose();
+
+    private async Task TryAsync(Digest digest, CancellationToken cancellation)
+    {
+        var attempt = await database.WriteAsync(
+            session => LayerIndexTable.BeginAsync(session, digest), isDurable: false, cancellation);
+        if (attempt is null) return;
+        if (attempt > MaxAttempts)
+        {
+            await NoteFaultAsync(digest, $"reading it was given up after {MaxAttempts} attempts", cancellation);
+            return;
+        }
+
+        try
+        {
+            await ReadAsync(digest, cancellation);
+        }
+        catch (Exception e) when (e is OperationCanceledException or StoreUnavailableException)
+        {
+            await WriteAsync(session => LayerIndexTable.TakeBackAsync(session, digest), CancellationToken.None);
+            throw;
+        }
+    }
+
+    private async Task ReadAsync(Digest digest, CancellationToken cancellation)
+    {
+        using var content = await store.OpenAsync(digest, cancellation);
+        if (content is null)
+        {
+            // It is going, or a push is to bring it back. Whoever asks then notes it again.
+            await WriteAsync(session => LayerIndexTable.RemoveAsync(session, [digest]), cancellation);
+            return;
+        }
+
+        using var index = new LayerIndexWriter(settings);
+        if (await walk.RunAsync(content, [index], cancellation) is { } fault)
+        {
+            await NoteFaultAsync(digest, fault, cancellation);
+            return;
+        }
+
+        var row = new LayerIndexRow(digest, LayerStates.Indexed, IsWanted: false, MarkOf(null, settings))
+        {
+            Entries = index.Entries,
+            FileBytes = index.FileBytes,
+        };
+        var list = index.Finish();
+        await WriteAsync(session => LayerIndexTable.EndAsync(session, row, list), cancellation);
+        LayersRead.Add(1);
+    }
+
+    private async Task NoteFaultAsync(Digest digest, string fault, CancellationToken cancellation)
+    {
+        var row = new LayerIndexRow(digest, LayerStates.Fault, IsWanted: false, MarkOf(fault, settings))
+        {
+            Fault = fault,
+        };
+        await WriteAsync(session => LayerIndexTable.EndAsync(session, row, content: null), cancellation);
+        FaultsFound.Add(1);
+        LogFault(digest, fault);
+    }
+
+    private Task<int> WriteAsync(Func<Session, ValueTask<int>> change, CancellationToken cancellation) =>
+        database.WriteAsync(change, isDurable: false, cancellation);
+
+    /// <summary>A fault may go with other limits; a list does not change with them.</summary>
+    private static string MarkOf(string? fault, ContentsSettings limits) => fault is null
+        ? $"{LayerIndexWriter.Form}"
+        : string.Join(
+            ' ', LayerIndexWriter.Form, limits.LayerBytes, limits.Entries, limits.PathBytes, limits.Ratio,
+            (long)limits.Time.TotalSeconds, limits.IndexBytes);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "The files of layer {Digest} can't be listed: {Fault}")]
+    private partial void LogFault(Digest digest, string fault);
+}

@@ -1,0 +1,117 @@
+using System.Diagnostics;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Berth.Tests.Access;
+using Berth.Tests.Cli;
+using Berth.Tests.Lifecycle;
+
+namespace Berth.Tests.Contents;
+
+/// <summary><c>berth image</c>, and the page about it.</summary>
+[Inside]
+public sealed partial class ImageCommandTests : IAsyncLifetime
+{
+    private static readonly byte[] Base = new RawTar().Folder("etc").File("etc/os-release", "NAME=Berth\n")
+        .File("etc/old", new string('x', 2048)).File("bin/sh\u001b[31m", "#!", mode: 0x1ed)
+        .File("bin/ash", "", '2', "/bin/sh").End();
+
+    private static readonly byte[] Second = RawTar.Gzip(new RawTar().File("etc/.wh.old", "").End());
+
+    private RegistryFixture registry = null!;
+    private AccountCommand command = null!;
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync()
+    {
+        registry = await AccountsOf.StartAsync();
+        command = new AccountCommand(registry);
+        var images = new ContentImages(registry);
+        await images.PushAsync("acme/app", "1.0", Base);
+        await images.PushAsync(
+            "acme/app", "1.1", """{"config":{"Env":["A=\u001b[31m1"]}}""",
+            (Base, ContentImages.LayerType), (Second, ContentImages.LayerType));
+    }
+
+    public ValueTask DisposeAsync() => registry.DisposeAsync();
+
+    [Fact]
+    public async Task Files_waste_and_differences_are_shown_on_the_database_too()
+    {
+        var root = (await command.RunAsync("image", "files", "acme/app:1.1")).Is(0);
+        Assert.Matches(@"0755 +0:0 +2 B +folder +bin\n", root.Output);
+        Assert.Matches(@"0755 +0:0 +11 B +2023-11-14 22:13 +folder +etc\n", root.Output);
+        var bin = (await command.RunAsync("image", "files", "acme/app:1.1", "/bin")).Is(0);
+        Assert.Matches(@"symbolicLink +ash -> /bin/sh\n", bin.Output);
+
+        // A name can't change the terminal.
+        Assert.Contains("sh?[31m", bin.Output);
+        var found = (await command.RunAsync("image", "files", "acme/app:1.1", "--search", "RELEASE")).Is(0);
+        Assert.Contains(" /etc/os-release\n", found.Output);
+        var json = (await command.RunAsync("image", "files", "acme/app:1.1", "--search", "sh", "--json")).Is(0).Output;
+        Assert.Equal(2, JsonDocument.Parse(json).RootElement.GetProperty("items").GetArrayLength());
+        var waste = (await command.RunAsync("image", "waste", "acme/app:1.1")).Is(0).Output;
+        Assert.Matches(@"2 KiB +/etc/old +sha256:[0-9a-f]{12} +sha256:[0-9a-f]{12} +removed\n", waste);
+        Assert.Contains("Wasted: 2 KiB of 2 KiB, in 1 files. Efficiency: 0.6", waste);
+        var diff = (await command.RunAsync("image", "diff", "acme/app:1.0", "1.1")).Is(0).Output;
+        Assert.Matches(@"removed +2 KiB +/etc/old *\n", diff);
+        Assert.Contains("The configs can't be compared.", diff);
+        Assert.Contains("Added: 0, removed: 1, changed: 0. Layers that both have: 1", diff);
+        var refused = (await command.RunAsync("image", "cat", "acme/app:1.0", "/etc/old")).Is(1);
+        Assert.Contains("only a server reads files out of layers: name it with --server", refused.Errors);
+    }
+
+    [Fact]
+    public async Task A_server_also_gives_out_files_and_compares_configs()
+    {
+        var file = await command.AskAsync(
+            "admin", AccountsOf.AdminPassword, "image", "cat", "acme/app:1.0", "/etc/os-release");
+        Assert.Equal("NAME=Berth\n", file.Is(0).Output);
+        var diff = await command.AskAsync(
+            "admin", AccountsOf.AdminPassword, "image", "diff", "acme/app:1.0", "acme/app:1.1");
+        Assert.Contains("environment: nothing -> A=?[31m1\n", diff.Is(0).Output);
+        var none = await command.AskAsync(
+            "admin", AccountsOf.AdminPassword, "image", "cat", "acme/app:1.0", "/etc/nothing");
+        Assert.Contains("there is no /etc/nothing in the image", none.Is(1).Errors);
+        Assert.Contains(
+            "names no tag or digest", (await command.RunAsync("image", "files", "acme/app")).Is(2).Errors);
+    }
+
+    [Fact]
+    public async Task The_commands_of_the_page_work_as_they_stand()
+    {
+        await new AccountsOf(registry).AddUserAsync("ann", ImagePusher.Password);
+        await new AccountsOf(registry).MakePublicAsync("acme/app");
+        var blocks = Block().Matches(
+            string.Join('\n', SourceTree.Files.Single(file => file.Path == "docs/image-files.md").Lines));
+        Assert.Equal(2, blocks.Count);
+        var script = string.Join('\n', blocks.Select(block => block.Groups[1].Value))
+            .Replace("https://registry.example.com", registry.BaseAddress.ToString().TrimEnd('/'));
+        var start = new ProcessStartInfo("bash", ["-ec", $$"""
+            cd "$(mktemp -d)"
+            trap 'rm -r "$PWD"' EXIT
+            berth() { {{string.Join(' ', BerthProgram.CommandOf(BerthProgram.Path))}} "$@"; }
+            curl() { command curl --fail-with-body -sS "${@/ann/ann:$BERTH_PASSWORD}"; }
+            {{script}}
+            cat os-release
+            """])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        foreach (var (name, value) in registry.Variables) start.Environment[name] = value;
+        start.Environment["REGISTRY_AUTH_LOCAL_ENABLED"] = "true";
+        start.Environment["BERTH_PASSWORD"] = ImagePusher.Password;
+        using var process = Process.Start(start)!;
+        var errors = process.StandardError.ReadToEndAsync(Stop);
+        var said = await process.StandardOutput.ReadToEndAsync(Stop);
+        await process.WaitForExitAsync(Stop);
+        Assert.True(process.ExitCode == 0, $"{said}\n{await errors}\nfrom:\n{script}");
+        Assert.EndsWith("NAME=Berth\n", said);
+        Assert.Equal(2, said.Split("NAME=Berth\n").Length - 1);
+        Assert.Equal(2, said.Split("os-release\n").Length - 1);
+    }
+
+    [GeneratedRegex("```sh\n(.*?)\n```", RegexOptions.Singleline)]
+    private static partial Regex Block();
+}
