@@ -82,6 +82,8 @@ namespace Berth.Api;
 [JsonSerializable(typeof(Listed<QuotaView>))]
 [JsonSerializable(typeof(NewQuota))]
 [JsonSerializable(typeof(NewRepository))]
+[JsonSerializable(typeof(Listed<StarView>))]
+[JsonSerializable(typeof(StatisticsView))]
 [JsonSerializable(typeof(RepositoryChange))]
 [JsonSerializable(typeof(Explanation))]
 [JsonSerializable(typeof(SentSecret))]

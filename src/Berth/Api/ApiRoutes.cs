@@ -25,6 +25,9 @@ internal static partial class ApiRoutes
         MapRobots(Tagged("robots"), services.GetRequiredService<RobotEndpoints>());
         MapRepositories(Tagged("repositories"), services.GetRequiredService<RepositoryEndpoints>());
         MapIdentities(Tagged("identities"), services.GetRequiredService<IdentityEndpoints>());
+        MapStars(Tagged("stars"), services.GetRequiredService<StarEndpoints>());
+        Tagged("statistics").MapGet("/statistics", services.GetRequiredService<StatisticsEndpoints>().GetAsync)
+            .Requires(ApiRight.Pull, "How much a repository is used, and what it keeps");
         MapTags(Tagged("tags"), services.GetRequiredService<TagEndpoints>());
         MapTrash(Tagged("trash"), services.GetRequiredService<TrashEndpoints>());
         MapTagRules(Tagged("tag rules"), services.GetRequiredService<TagRuleEndpoints>());

@@ -31,6 +31,7 @@ internal sealed class ApiSlice : Slice
     [
         UserCommand.Create(), OrganizationCommand.Create(), TeamCommand.Create(), GrantCommand.Create(),
         TokenCommand.Create(), RobotCommand.Create(), RepositoryCommand.Create(), AccessCommand.Create(),
+        StarsCommand.Create(),
         KeylessCommand.Create(), AuditCommand.Create(), InvitationCommand.Create(),
     ];
 
@@ -73,6 +74,7 @@ internal sealed class ApiSlice : Slice
             .AddSingleton<TrashEndpoints>().AddSingleton<TagRuleEndpoints>().AddSingleton<RetentionEndpoints>()
             .AddSingleton<PinEndpoints>().AddSingleton<ImportEndpoints>().AddSingleton<IdentityEndpoints>()
             .AddSingleton<BackupEndpoints>().AddSingleton<ScrubEndpoints>()
-            .AddSingleton<UsageEndpoints>().AddSingleton<QuotaEndpoints>();
+            .AddSingleton<UsageEndpoints>().AddSingleton<QuotaEndpoints>().AddSingleton<StarEndpoints>()
+            .AddSingleton<StatisticsEndpoints>();
     }
 }

@@ -204,7 +204,7 @@ public sealed class RouteTests(ApiRegistry api)
             .Replace("{source}", "nothing").Replace("{**subject}", "nothing").Replace("{**group}", "nothing")
             .Replace("{**scope}", "nothing/there");
         var isInQuery = path.StartsWith(Prefix + "/tags", StringComparison.Ordinal) || path == Prefix + "/trash"
-            || path == Prefix + "/retention/plan"
+            || path == Prefix + "/retention/plan" || path == Prefix + "/statistics"
             || path.StartsWith(Prefix + "/usage", StringComparison.Ordinal);
         return isInQuery ? filled + "?repository=nothing/there" : filled;
     }

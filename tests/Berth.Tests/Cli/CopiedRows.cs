@@ -22,6 +22,8 @@ internal static class CopiedRows
         "INSERT INTO blob_fault VALUES ('sha256:x', 1, 'y', 2, 'push')",
         "INSERT INTO journal_change VALUES (1000000, 1, 'tag', 'x')",
         "INSERT INTO pull_day VALUES (1, 20000, 3)",
+        "INSERT INTO repository_readme VALUES (1, '# App')",
+        "INSERT INTO star VALUES (1, 1, 2)",
         "INSERT INTO tag_rule VALUES (1, 'team/**', 'team', '{}', 1, 'x', 2)",
         "INSERT INTO quota VALUES ('team', 1000, 10, 80, 1, 'x', 2)",
         "INSERT INTO pin_list VALUES ('cluster', 1, 'x', 2)",
