@@ -84,6 +84,8 @@ namespace Berth.Api;
 [JsonSerializable(typeof(NewRepository))]
 [JsonSerializable(typeof(Listed<StarView>))]
 [JsonSerializable(typeof(StatisticsView))]
+[JsonSerializable(typeof(NewRepositoryCopy))]
+[JsonSerializable(typeof(RepositoryCopyView))]
 [JsonSerializable(typeof(RepositoryChange))]
 [JsonSerializable(typeof(Explanation))]
 [JsonSerializable(typeof(SentSecret))]

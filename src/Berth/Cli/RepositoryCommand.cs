@@ -39,6 +39,7 @@ internal static class RepositoryCommand
                 name),
             CreateChange(name),
             CreateStatistics(name),
+            RepositoryCopyCommand.CreateCopy(),
             ApiCommand.Create(
                 "visibility", "Let everyone pull from a repository, or only those who may.",
                 call => call.DoAsync(

@@ -84,6 +84,28 @@ internal sealed partial class Quotas(
         return used;
     }
 
+    /// <summary>What is used of quotas before many blobs are linked, for <see cref="CheckGrownAsync"/>.</summary>
+    public static async ValueTask<List<(QuotaRow Quota, long UsedBytes)>> UsedAsync(
+        Session session, IReadOnlyList<QuotaRow> quotas)
+    {
+        var used = new List<(QuotaRow, long)>();
+        foreach (var quota in quotas.Where(quota => quota.MaxBytes is not null))
+            used.Add((quota, await QuotaTable.UsedAsync(session, quota)));
+        return used;
+    }
+
+    /// <summary>Checks what blobs have added that were linked since, in the transaction that did.</summary>
+    /// <exception cref="QuotaExceededException">It is too much.</exception>
+    public static async ValueTask CheckGrownAsync(
+        Session session, IReadOnlyList<(QuotaRow Quota, long UsedBytes)> before)
+    {
+        foreach (var (quota, bytes) in before)
+        {
+            var now = await QuotaTable.UsedAsync(session, quota);
+            if (now > quota.MaxBytes && now > bytes) throw new QuotaExceededException("", quota, bytes, now - bytes);
+        }
+    }
+
     /// <summary>Checks, in the transaction that makes them, whether there is room for tags.</summary>
     /// <exception cref="QuotaExceededException">There is none.</exception>
     public static async ValueTask CheckTagsAsync(

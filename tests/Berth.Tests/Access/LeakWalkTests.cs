@@ -85,6 +85,7 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
             HEAD /v2/NAME/manifests/1
             PATCH /api/v1/repositories/{**name}
             PATCH /api/v1/tags/{tag}
+            POST /api/v1/repositories/copies {"from":"{0}/app","to":"{me}/copy"}
             POST /token
             POST /v2/open/app/blobs/uploads/?mount=DIGEST&from={0}/app
             POST /v2/team/app/blobs/uploads/?mount=DIGEST&from={0}/app
