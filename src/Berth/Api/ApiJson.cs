@@ -86,6 +86,8 @@ namespace Berth.Api;
 [JsonSerializable(typeof(StatisticsView))]
 [JsonSerializable(typeof(NewRepositoryCopy))]
 [JsonSerializable(typeof(RepositoryCopyView))]
+[JsonSerializable(typeof(NewRepositoryMove))]
+[JsonSerializable(typeof(RepositoryMoveView))]
 [JsonSerializable(typeof(RepositoryChange))]
 [JsonSerializable(typeof(Explanation))]
 [JsonSerializable(typeof(SentSecret))]

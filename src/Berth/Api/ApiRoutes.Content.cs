@@ -22,6 +22,14 @@ internal static partial class ApiRoutes
             .Requires(ApiRight.Delete, "Put a repository with all that is in it into the trash").Versioned();
     }
 
+    private static void MapCopies(RouteGroupBuilder api, RepositoryCopyEndpoints copies)
+    {
+        api.MapPost("/repositories/copies", copies.CopyAsync)
+            .Requires(ApiRight.SignedIn, "Copy images, or some tags, to a repository that the caller may push to");
+        api.MapPost("/repositories/moves", copies.MoveAsync)
+            .Requires(ApiRight.SignedIn, "Give a repository that the caller manages another name");
+    }
+
     private static void MapStars(RouteGroupBuilder api, StarEndpoints stars)
     {
         api.MapGet("/stars", handler: stars.ListAsync)

@@ -25,9 +25,7 @@ internal static partial class ApiRoutes
         MapRobots(Tagged("robots"), services.GetRequiredService<RobotEndpoints>());
         MapRepositories(Tagged("repositories"), services.GetRequiredService<RepositoryEndpoints>());
         MapIdentities(Tagged("identities"), services.GetRequiredService<IdentityEndpoints>());
-        Tagged("repositories")
-            .MapPost("/repositories/copies", services.GetRequiredService<RepositoryCopyEndpoints>().CopyAsync)
-            .Requires(ApiRight.SignedIn, "Copy images, or some tags, to a repository that the caller may push to");
+        MapCopies(Tagged("repositories"), services.GetRequiredService<RepositoryCopyEndpoints>());
         MapStars(Tagged("stars"), services.GetRequiredService<StarEndpoints>());
         Tagged("statistics").MapGet("/statistics", services.GetRequiredService<StatisticsEndpoints>().GetAsync)
             .Requires(ApiRight.Pull, "How much a repository is used, and what it keeps");

@@ -16,8 +16,19 @@ internal sealed record RepositoryCopyView(string From, string To, long Tags, lon
     ChangeNote INoted.Note => new(null, $"from {From}, tags: {Tags}, manifests: {Manifests}", To);
 }
 
-/// <summary><c>/repositories/copies</c>: images in another repository, without moving a byte.</summary>
-internal sealed class RepositoryCopyEndpoints(RepositoryCopying copying, ApiGate gate)
+/// <summary>Another name for a repository.</summary>
+internal sealed record NewRepositoryMove(string From, string To, bool DryRun = false);
+
+/// <summary>What was moved.</summary>
+internal sealed record RepositoryMoveView(string From, string To, long Tags, long Manifests, bool IsPublic) : INoted
+{
+    ChangeNote INoted.Note => new(null, $"to {To}, {(IsPublic ? "public" : "private")}", From);
+}
+
+/// <summary>
+/// <c>/repositories/copies</c> and <c>/repositories/moves</c>: images in another repository, without moving a byte.
+/// </summary>
+internal sealed class RepositoryCopyEndpoints(RepositoryCopying copying, RepositoryMoving moving, ApiGate gate)
 {
     /// <summary>More than anybody names by hand.</summary>
     private const int MaxTags = 1000;
@@ -45,6 +56,30 @@ internal sealed class RepositoryCopyEndpoints(RepositoryCopying copying, ApiGate
         }
 
         return new RepositoryCopyView(from.Text, to.Text, result.Tags, result.Manifests, result.Blobs);
+    }
+
+    public async Task<ApiAnswer<RepositoryMoveView>> MoveAsync(HttpContext http, [FromBody] NewRepositoryMove sent)
+    {
+        if (Read(sent.From, sent.To, out var from, out var to) is { } fault) return fault;
+        var caller = http.Caller();
+        if (await gate.AskAsync(http, caller, AccessAction.Pull, from) is { } hidden) return hidden;
+        if (await gate.AskAsync(http, caller, AccessAction.Manage, from) is { } denied) return denied;
+        if (await gate.AskAsync(http, caller, AccessAction.Push, to) is { } refusal) return refusal;
+        if (gate.Refuse(AccessAction.Push) is { } closed) return closed;
+        var mayPublish = await gate.AskAsync(http, caller, AccessAction.Manage, to) is null;
+        var move = new RepositoryMove(from, to, mayPublish, http.Actor(), sent.DryRun);
+        var result = await moving.MoveAsync(move, http.RequestAborted);
+        return result.Outcome switch
+        {
+            RepositoryMoveOutcome.Unknown => ApiError.NotFound("such repository"),
+            RepositoryMoveOutcome.Taken =>
+                ApiError.Conflict($"the name {to} is taken, by a repository or by one that had it before"),
+            RepositoryMoveOutcome.InTrash => ApiError.Conflict(
+                $"the trash has what was deleted in {to}: empty it (berth trash empty --repository {to}), or take "
+                + "another name"),
+            RepositoryMoveOutcome.Immutable => ApiError.Of(RegistryError.TagImmutable(result.Rule!)),
+            _ => new RepositoryMoveView(from.Text, to.Text, result.Tags, result.Manifests, result.IsPublic),
+        };
     }
 
     private static ApiError? Read(string fromText, string toText, out RepositoryName from, out RepositoryName to)

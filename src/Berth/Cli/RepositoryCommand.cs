@@ -40,6 +40,7 @@ internal static class RepositoryCommand
             CreateChange(name),
             CreateStatistics(name),
             RepositoryCopyCommand.CreateCopy(),
+            RepositoryCopyCommand.CreateMove(),
             ApiCommand.Create(
                 "visibility", "Let everyone pull from a repository, or only those who may.",
                 call => call.DoAsync(

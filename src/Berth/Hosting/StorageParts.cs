@@ -42,6 +42,7 @@ internal static class StorageParts
             .AddSingleton(settings.Storage.Maintenance.Pulls).AddSingleton<PullTimes>()
             .AddSingleton(settings.Storage.Maintenance.Retention).AddSingleton<Retention>()
             .AddSingleton<RulePreview>().AddSingleton<RepositoryCopying>()
+            .AddSingleton<RepositoryMoving>()
             .AddSingleton(settings.Quotas).AddSingleton<Quotas>().AddSingleton<UploadQuotas>();
     }
 

@@ -17,6 +17,7 @@ internal sealed record CopiedTable(
         new("store_mark", ["id"], IsOfPlace: true),
         new("repository", ["id"], HasIdentity: true),
         new("repository_readme", ["repository_id"]),
+        new("repository_redirect", ["name"]),
         new("account", ["id"], HasIdentity: true),
         new("identity", ["source", "subject"]),
         new("account_group", ["account_id", "source", "name"]),

@@ -92,6 +92,7 @@ internal static class DescribedRepositoryTable
         const string Where = "(SELECT id FROM repository WHERE id = $1 AND deleted_at IS NOT NULL)";
         foreach (var table in new[] { "repository_readme", "star", "pull_day" })
             await session.RunAsync($"DELETE FROM {table} WHERE repository_id IN {Where}", id);
+        await session.RunAsync($"DELETE FROM repository_redirect WHERE target_id IN {Where}", id);
         await session.RunAsync(
             $"UPDATE repository SET description = NULL, pulls = 0, stars = 0 WHERE id IN {Where}", id);
     }

@@ -39,6 +39,7 @@ internal sealed class RepositoryTable(Database database, TimeProvider clock)
             name.Text, clock.GetUtcNow().ToUnixTimeMilliseconds(), name.Namespace,
             isPrivate ? 0 : 1);
         if (isPublic == 1) await AccessVersion.AdvanceAsync(session);
+        await RedirectTable.RemoveAsync(session, name);
         return (await FindAsync(session, name))!.Value;
     }
 

@@ -52,19 +52,17 @@ internal sealed class RepositoryCopying(
                 async change =>
                 {
                     var result = await CopyAsync(change, copy, room);
-                    return copy.IsDryRun ? throw new UndoneException(result) : result;
+                    return copy.IsDryRun ? throw new UndoneException<ImageCopyResult>(result) : result;
                 },
                 cancellation);
         }
-        catch (UndoneException e)
+        catch (UndoneException<ImageCopyResult> e)
         {
             return e.Result;
         }
         catch (QuotaExceededException e) when (e.Message.Length == 0)
         {
-            var refusal = await quotas.RefuseAsync(e.Quota, e.UsedBytes, 0, 0, cancellation);
-            throw new QuotaExceededException(
-                $"the copy adds {ByteText.Of(e.MoreBytes)}, and {refusal.Message}", e.Quota, e.UsedBytes, e.MoreBytes);
+            throw await quotas.ExplainGrowthAsync(e, "copy", cancellation);
         }
     }
 
@@ -149,11 +147,5 @@ internal sealed class RepositoryCopying(
         }
 
         return ([.. tags], [.. digests]);
-    }
-
-    /// <summary>Undoes what a dry run has done.</summary>
-    private sealed class UndoneException(ImageCopyResult result) : Exception("a dry run changes nothing")
-    {
-        public ImageCopyResult Result => result;
     }
 }

@@ -111,6 +111,7 @@ internal static partial class WalkedRoutes
             ("repositories", """{"name":"{0}/app","isPublic":true}"""),
             ("repositories", """{"name":"{0}/app","description":"x"}"""),
             ("repositories/copies", """{"from":"{0}/app","to":"{me}/copy"}"""),
+            ("repositories/moves", """{"from":"{0}/app","to":"{me}/moved"}"""),
             ("repositories/copies", """{"from":"open/app","to":"{0}/app","tags":["none"]}"""),
             ("robots", """{"name":"robot.walk","namespace":"{0}"}"""),
             ("robots", """{"name":"robot.walk","namespace":"{me}","grants":[{"names":"{0}/app","role":"reader"}]}"""),

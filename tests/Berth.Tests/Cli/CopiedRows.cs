@@ -23,6 +23,7 @@ internal static class CopiedRows
         "INSERT INTO journal_change VALUES (1000000, 1, 'tag', 'x')",
         "INSERT INTO pull_day VALUES (1, 20000, 3)",
         "INSERT INTO repository_readme VALUES (1, '# App')",
+        "INSERT INTO repository_redirect VALUES ('old/name', 1, 2, 'x')",
         "INSERT INTO star VALUES (1, 1, 2)",
         "INSERT INTO tag_rule VALUES (1, 'team/**', 'team', '{}', 1, 'x', 2)",
         "INSERT INTO quota VALUES ('team', 1000, 10, 80, 1, 'x', 2)",

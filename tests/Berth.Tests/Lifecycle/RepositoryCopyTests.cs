@@ -141,7 +141,7 @@ public sealed class RepositoryCopyTests : IAsyncLifetime
             ("""{"from":"a/app","to":"a/app"}""", 400, "the same repository"),
             ("""{"from":"a/app","to":"A"}""", 400, "invalid repository name"),
             ("""{"from":"a/app","to":"a/b","tags":[]}""", 400, "name 1 to 1,000 tags"),
-            ("""{"from":"a/app","to":"a/b","tags":["!"]}""", 400, "!"),
+            ("""{"from":"a/app","to":"a/b","tags":["!"]}""", 400, "invalid tag"),
             ("""{"from":"a/app","to":"a/b","tags":["no"]}""", 404, "there is no tag no in a/app"),
             ("""{"from":"a/no","to":"a/b"}""", 404, "no such repository"),
         })

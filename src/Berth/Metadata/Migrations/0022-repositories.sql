@@ -24,3 +24,13 @@ CREATE TABLE star (
     PRIMARY KEY (account_id, repository_id)
 ) {clustered};
 CREATE INDEX star_by_repository ON star (repository_id, account_id);
+
+-- The old names of repositories that were moved, from which pulls are served in the new place. A push to such a name
+-- makes a repository of its own, and ends it.
+CREATE TABLE repository_redirect (
+    name {text} PRIMARY KEY,
+    target_id BIGINT NOT NULL REFERENCES repository (id),
+    moved_at BIGINT NOT NULL,
+    moved_by TEXT NOT NULL
+) {clustered};
+CREATE INDEX repository_redirect_by_target ON repository_redirect (target_id, moved_at);
