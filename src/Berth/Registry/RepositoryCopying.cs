@@ -54,7 +54,7 @@ internal sealed class RepositoryCopying(
                     var result = await CopyAsync(change, copy, room);
                     return copy.IsDryRun ? throw new UndoneException<ImageCopyResult>(result) : result;
                 },
-                cancellation);
+                cancellation, (copy.From, RepositoryLock.Shared));
         }
         catch (UndoneException<ImageCopyResult> e)
         {
@@ -72,8 +72,7 @@ internal sealed class RepositoryCopying(
         var session = change.Session;
         var nothing = new ImageCopyResult(0, 0, 0);
 
-        // Nobody removes what is copied meanwhile.
-        await session.LockAsync(copy.From, isShared: true);
+        // It is locked: nobody removes what is copied meanwhile.
         if (!await RepositoryTable.ExistsAsync(session, copy.From)
             || await RepositoryTable.FindAsync(session, copy.From) is not { } from)
         {

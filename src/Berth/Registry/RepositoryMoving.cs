@@ -64,7 +64,7 @@ internal sealed class RepositoryMoving(
                     var result = await MoveAsync(change, move, room, frozen);
                     return move.IsDryRun ? throw new UndoneException<RepositoryMoveResult>(result) : result;
                 },
-                cancellation);
+                cancellation, (move.To, RepositoryLock.Exclusive));
         }
         catch (UndoneException<RepositoryMoveResult> e)
         {
@@ -92,7 +92,6 @@ internal sealed class RepositoryMoving(
         RepositoryChange change, RepositoryMove move, IReadOnlyList<QuotaRow> room, Func<string, TagRule?> frozen)
     {
         var session = change.Session;
-        await session.LockAsync(move.To, isShared: false);
 
         // Before any row that changes of rights lock after it.
         await AccessVersion.AdvanceAsync(session);
