@@ -13,7 +13,8 @@ internal sealed class AccessSlice : Slice
     public override void AddServices(IServiceCollection services, RegistrySettings settings)
     {
         var auth = settings.Auth ?? new AuthSettings();
-        services.AddSingleton<KnownRights>().AddSingleton<AccessChanges>().AddSingleton<OfficialNames>();
+        services.AddSingleton<KnownRights>().AddSingleton<AccessChanges>().AddSingleton<OfficialNames>()
+            .AddSingleton<MovedRepositories>();
         services.AddSingleton(provider => new NewNamespaces(
             settings.Repositories, provider.GetRequiredService<AvailableNames>(),
             provider.GetRequiredService<Database>(), provider.GetRequiredService<AccessChanges>(),

@@ -6,16 +6,38 @@ internal static partial class ApiRoutes
     /// <summary>Of a list with as many images as one may have.</summary>
     private const int MaxPinBytes = 8 * 1024 * 1024;
 
+    /// <summary>The longest readme, each of whose characters may be escaped, and the rest.</summary>
+    private const int MaxReadmeBytes = 400 * 1024;
+
     private static void MapRepositories(RouteGroupBuilder api, RepositoryEndpoints repositories)
     {
         api.MapGet("/repositories", repositories.ListAsync).Requires(ApiRight.Catalog, "List repositories").Lists();
         api.MapPost("/repositories", repositories.AddAsync)
-            .Requires(ApiRight.SignedIn, "Make a repository that the caller may push to, without a push").Makes();
+            .Requires(ApiRight.SignedIn, "Make a repository that the caller may push to, without a push")
+            .Takes(MaxReadmeBytes).Makes();
         api.MapGet("/repositories/{**name}", repositories.GetAsync).Requires(ApiRight.Pull, "Show a repository");
         api.MapPatch("/repositories/{**name}", repositories.ChangeAsync)
-            .Requires(ApiRight.Manage, "Change a repository").Versioned();
+            .Requires(ApiRight.Manage, "Change a repository").Takes(MaxReadmeBytes).Versioned();
         api.MapDelete("/repositories/{**name}", repositories.RemoveAsync)
             .Requires(ApiRight.Delete, "Put a repository with all that is in it into the trash").Versioned();
+    }
+
+    private static void MapCopies(RouteGroupBuilder api, RepositoryCopyEndpoints copies)
+    {
+        api.MapPost("/repositories/copies", copies.CopyAsync)
+            .Requires(ApiRight.SignedIn, "Copy images, or some tags, to a repository that the caller may push to");
+        api.MapPost("/repositories/moves", copies.MoveAsync)
+            .Requires(ApiRight.SignedIn, "Give a repository that the caller manages another name");
+    }
+
+    private static void MapStars(RouteGroupBuilder api, StarEndpoints stars)
+    {
+        api.MapGet("/stars", handler: stars.ListAsync)
+            .Requires(ApiRight.Self, "List the repositories that the caller has starred").Lists();
+        api.MapPut("/stars/{**name}", stars.AddAsync)
+            .Requires(ApiRight.Self, "Star a repository that the caller may pull from").Versioned();
+        api.MapDelete("/stars/{**name}", stars.RemoveAsync)
+            .Requires(ApiRight.Self, "Take a star back").Versioned();
     }
 
     private static void MapTags(RouteGroupBuilder api, TagEndpoints tags)

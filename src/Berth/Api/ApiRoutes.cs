@@ -25,6 +25,10 @@ internal static partial class ApiRoutes
         MapRobots(Tagged("robots"), services.GetRequiredService<RobotEndpoints>());
         MapRepositories(Tagged("repositories"), services.GetRequiredService<RepositoryEndpoints>());
         MapIdentities(Tagged("identities"), services.GetRequiredService<IdentityEndpoints>());
+        MapCopies(Tagged("repositories"), services.GetRequiredService<RepositoryCopyEndpoints>());
+        MapStars(Tagged("stars"), services.GetRequiredService<StarEndpoints>());
+        Tagged("statistics").MapGet("/statistics", services.GetRequiredService<StatisticsEndpoints>().GetAsync)
+            .Requires(ApiRight.Pull, "How much a repository is used, and what it keeps");
         MapTags(Tagged("tags"), services.GetRequiredService<TagEndpoints>());
         MapImages(
             Tagged("images"), services.GetRequiredService<ImageEndpoints>(),

@@ -33,6 +33,7 @@ internal sealed class ApiSlice : Slice
     [
         UserCommand.Create(), OrganizationCommand.Create(), TeamCommand.Create(), GrantCommand.Create(),
         TokenCommand.Create(), RobotCommand.Create(), RepositoryCommand.Create(), AccessCommand.Create(),
+        StarsCommand.Create(),
         KeylessCommand.Create(), AuditCommand.Create(), InvitationCommand.Create(),
     ];
 
@@ -85,6 +86,7 @@ internal sealed class ApiSlice : Slice
             .AddSingleton<PinEndpoints>().AddSingleton<ImportEndpoints>().AddSingleton<IdentityEndpoints>()
             .AddSingleton<BackupEndpoints>().AddSingleton<ScrubEndpoints>()
             .AddSingleton<MergedTrees>()
-            .AddSingleton<UsageEndpoints>().AddSingleton<QuotaEndpoints>();
+            .AddSingleton<UsageEndpoints>().AddSingleton<QuotaEndpoints>().AddSingleton<StarEndpoints>()
+            .AddSingleton<StatisticsEndpoints>().AddSingleton<RepositoryCopyEndpoints>();
     }
 }

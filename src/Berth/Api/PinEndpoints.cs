@@ -106,17 +106,27 @@ internal sealed class PinEndpoints(Database database, ApiGate gate, TimeProvider
         HttpContext http, IReadOnlyList<string> images)
     {
         var (pins, ignored) = (new List<(string, string)>(), new List<string>());
-        var known = new Dictionary<string, bool>(StringComparer.Ordinal);
+        var known = new Dictionary<string, string?>(StringComparer.Ordinal);
         foreach (var image in images)
         {
             TryRead(image, out var repository, out var digest);
-            if (!known.TryGetValue(repository, out var isPinned))
-                known[repository] = isPinned = await MayPinAsync(http, repository);
-            if (isPinned) pins.Add((digest.Text, repository));
+            if (!known.TryGetValue(repository, out var name))
+                known[repository] = name = await FindPinnedAsync(http, repository);
+            if (name is not null) pins.Add((digest.Text, name));
             else ignored.Add(image);
         }
 
         return (pins, ignored);
+    }
+
+    /// <summary>The repository in which images are pinned: a cluster may know one that was moved by its old name.
+    /// </summary>
+    private async ValueTask<string?> FindPinnedAsync(HttpContext http, string repository)
+    {
+        if (await MayPinAsync(http, repository)) return repository;
+        var moved = RepositoryName.TryParse(repository, out var name)
+            ? await database.ReadAsync(session => RedirectTable.FindAsync(session, name), http.RequestAborted) : null;
+        return moved is not null && await MayPinAsync(http, moved) ? moved : null;
     }
 
     private async ValueTask<bool> MayPinAsync(HttpContext http, string repository)

@@ -1,3 +1,4 @@
+using System.Text;
 using Berth.Access;
 using Berth.Distribution;
 using Berth.Metadata;
@@ -15,22 +16,58 @@ namespace Berth.Api;
 /// <param name="CreatedAt">Since when it exists.</param>
 internal sealed record RepositoryView(string Name, bool IsPublic, bool IsEmpty, DateTimeOffset CreatedAt) : INoted
 {
+    public string? Description { get; init; }
+
+    public bool HasReadme { get; init; }
+
+    /// <summary>Only where one repository is shown.</summary>
+    public string? Readme { get; init; }
+
+    public long Pulls { get; init; }
+
+    public DateTimeOffset? PushedAt { get; init; }
+
+    public long Stars { get; init; }
+
+    public bool IsStarred { get; init; }
+
     ChangeNote INoted.Note => new(Name, IsPublic ? "public" : "private");
 
-    public static RepositoryView Of(RepositoryRow row) => new(row.Name, row.IsPublic, row.IsEmpty, row.CreatedAt);
+    /// <summary>Without what others than its owners change: a pull must not get in the way of a change.</summary>
+    public RepositoryView WithoutUse() => this with { Pulls = 0, PushedAt = null, Stars = 0, IsStarred = false };
+
+    public static RepositoryView Of(DescribedRepository row) => Of(row, readme: null);
+
+    public static RepositoryView Of(DescribedRepository row, string? readme) =>
+        new(row.Name, row.IsPublic, row.IsEmpty, row.CreatedAt)
+        {
+            Description = row.Description,
+            HasReadme = row.HasReadme,
+            Readme = readme,
+            Pulls = row.Pulls,
+            PushedAt = row.PushedAt,
+            Stars = row.Stars,
+            IsStarred = row.IsStarred,
+        };
 }
 
 /// <summary>A repository to be made without a push.</summary>
-internal sealed record NewRepository(string Name, bool? IsPublic = null);
+internal sealed record NewRepository(
+    string Name, bool? IsPublic = null, string? Description = null, string? Readme = null);
 
-/// <summary>A change of a repository.</summary>
-internal sealed record RepositoryChange(bool? IsPublic = null);
+/// <summary>A change of a repository. An empty text removes what is there.</summary>
+internal sealed record RepositoryChange(bool? IsPublic = null, string? Description = null, string? Readme = null);
 
 /// <summary><c>/repositories</c>: which there are, and who sees them.</summary>
 internal sealed class RepositoryEndpoints(
     Database database, AccessChanges changes, RepositoryTable repositories, AccessRules access, ApiGate gate,
     Removal removal, StorageSettings storage)
 {
+    /// <summary>A page of text; what is longer belongs into the image, or elsewhere.</summary>
+    private const int MaxReadmeBytes = 64 * 1024;
+
+    private const int MaxDescriptionChars = 200;
+
     /// <summary>Those that the caller may pull from, all or in a namespace.</summary>
     public async Task<ApiAnswer<Listed<RepositoryView>>> ListAsync(
         HttpContext http, [FromQuery(Name = "namespace")] string? space)
@@ -45,23 +82,29 @@ internal sealed class RepositoryEndpoints(
         }
 
         var rows = await database.ReadAsync(
-            session => NamespaceTable.FindAllAsync(session, names), http.RequestAborted);
+            session => DescribedRepositoryTable.FindAllAsync(session, names, AccountOf(http)), http.RequestAborted);
         rows.Sort((one, other) => string.CompareOrdinal(one.Name, other.Name));
         return http.Answer(page, rows.ConvertAll(RepositoryView.Of), one => one.Name);
     }
 
     public async Task<ApiAnswer<RepositoryView>> GetAsync(HttpContext http, string name) =>
-        await database.ReadAsync(session => NamespaceTable.FindAsync(session, name), http.RequestAborted) is { } row
-            ? ApiAnswer<RepositoryView>.Tagged(RepositoryView.Of(row))
+        await database.ReadAsync(session => FindAsync(http, session, name), http.RequestAborted) is { } view
+            ? ApiAnswer<RepositoryView>.Tagged(view, view.WithoutUse())
             : NotFound();
 
     public async Task<ApiAnswer<RepositoryView>> AddAsync(HttpContext http, [FromBody] NewRepository sent)
     {
         if (!RepositoryName.TryParse(sent.Name, out var name)) return ApiError.Of(RegistryError.NameInvalid(sent.Name));
+        var change = new RepositoryChange(sent.IsPublic, sent.Description, sent.Readme);
+        if (FindFault(change) is { } fault) return fault;
         var caller = http.Caller();
         if (await gate.AskAsync(http, caller, AccessAction.Push, name) is { } refusal) return refusal;
-        if (sent.IsPublic is not null && await gate.AskAsync(http, caller, AccessAction.Manage, name) is { } denied)
+        if (change != new RepositoryChange()
+            && await gate.AskAsync(http, caller, AccessAction.Manage, name) is { } denied)
+        {
             return denied;
+        }
+
         if (storage.Maintenance.ReadOnly.Enabled) return ApiError.Of(RegistryError.ReadOnly());
         return await changes.RunAsync<ApiAnswer<RepositoryView>>(
             async session =>
@@ -69,36 +112,34 @@ internal sealed class RepositoryEndpoints(
                 if (await RepositoryTable.ExistsAsync(session, name))
                     return ApiError.Conflict($"there is a repository {name} already");
                 await repositories.FindOrAddAsync(session, name);
-                if (sent.IsPublic is { } isPublic) await NamespaceTable.SetPublicAsync(session, name.Text, isPublic);
-                return ApiAnswer<RepositoryView>.Made(
-                    RepositoryView.Of((await NamespaceTable.FindAsync(session, name.Text))!));
+                await WriteAsync(session, name.Text, change);
+                return ApiAnswer<RepositoryView>.Made((await FindAsync(http, session, name.Text))!);
             },
             http.RequestAborted);
     }
 
     public async Task<ApiAnswer<RepositoryView>> ChangeAsync(
-        HttpContext http, string name, [FromBody] RepositoryChange sent) =>
-        await changes.RunAsync<ApiAnswer<RepositoryView>>(
+        HttpContext http, string name, [FromBody] RepositoryChange sent)
+    {
+        if (FindFault(sent) is { } fault) return fault;
+        return await changes.RunAsync<ApiAnswer<RepositoryView>>(
             async session =>
             {
-                if (await NamespaceTable.FindAsync(session, name) is not { } row) return NotFound();
-                if (!http.IsFor(RepositoryView.Of(row))) return ApiError.Changed();
-                if (sent.IsPublic is { } isPublic)
-                {
-                    await NamespaceTable.SetPublicAsync(session, name, isPublic);
-                    row = row with { IsPublic = isPublic };
-                }
-
-                return ApiAnswer<RepositoryView>.Tagged(RepositoryView.Of(row));
+                if (await FindAsync(http, session, name) is not { } shown) return NotFound();
+                if (!http.IsFor(shown.WithoutUse())) return ApiError.Changed();
+                await WriteAsync(session, name, sent);
+                var view = (await FindAsync(http, session, name))!;
+                return ApiAnswer<RepositoryView>.Tagged(view, view.WithoutUse());
             },
             http.RequestAborted);
+    }
 
     /// <summary>Puts all of it into the trash.</summary>
     public async Task<ApiDone> RemoveAsync(HttpContext http, string name)
     {
-        var shown = await database.ReadAsync(session => NamespaceTable.FindAsync(session, name), http.RequestAborted);
+        var shown = await database.ReadAsync(session => FindAsync(http, session, name), http.RequestAborted);
         if (shown is null) return NotFound();
-        if (!http.IsFor(RepositoryView.Of(shown))) return ApiError.Changed();
+        if (!http.IsFor(shown.WithoutUse())) return ApiError.Changed();
         var removed = await removal.RemoveRepositoryAsync(
             RepositoryName.Parse(name), http.Actor(), http.RequestAborted);
         return removed.Outcome switch
@@ -148,6 +189,34 @@ internal sealed class RepositoryEndpoints(
 
     private static bool Meet((string Start, string End) range, string start, string end) =>
         string.CompareOrdinal(range.Start, end) < 0 && string.CompareOrdinal(start, range.End) < 0;
+
+    private static long? AccountOf(HttpContext http) => http.Caller().Rights.Account?.Account.Id;
+
+    private static async ValueTask<RepositoryView?> FindAsync(HttpContext http, Session session, string name) =>
+        await DescribedRepositoryTable.FindAsync(session, name, AccountOf(http)) is { } row
+            ? RepositoryView.Of(row, await DescribedRepositoryTable.ReadmeAsync(session, name))
+            : null;
+
+    private static async ValueTask WriteAsync(Session session, string name, RepositoryChange change)
+    {
+        if (change.IsPublic is { } isPublic) await NamespaceTable.SetPublicAsync(session, name, isPublic);
+        if (change.Description is { } description)
+            await DescribedRepositoryTable.DescribeAsync(session, name, description.Length == 0 ? null : description);
+        if (change.Readme is { } readme)
+            await DescribedRepositoryTable.SetReadmeAsync(session, name, readme.Length == 0 ? null : readme);
+    }
+
+    private static ApiError? FindFault(RepositoryChange change)
+    {
+        if (change.Description is { } text && PlainText.Of(text, MaxDescriptionChars) != text)
+            return ApiError.Invalid($"description is one line of plain text, at most {MaxDescriptionChars} characters");
+        if (change.Readme is not { } readme) return null;
+        if (readme.Contains('\0')) return ApiError.Invalid("readme has no NUL characters");
+        var bytes = Encoding.UTF8.GetByteCount(readme);
+        return bytes > MaxReadmeBytes
+            ? ApiError.Invalid($"readme has {bytes:N0} bytes; it may have {MaxReadmeBytes:N0}")
+            : null;
+    }
 
     private static ApiError NotFound() => ApiError.NotFound("such repository");
 }

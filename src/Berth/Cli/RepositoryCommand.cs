@@ -1,11 +1,16 @@
 using System.CommandLine;
+using System.Text;
 using System.Text.Json.Nodes;
+using Berth.Oci;
 
 namespace Berth.Cli;
 
 /// <summary><c>berth repo</c>: repositories, and who sees them.</summary>
 internal static class RepositoryCommand
 {
+    /// <summary>More than the server takes.</summary>
+    private const int MaxReadmeBytes = 128 * 1024;
+
     public static Command Create()
     {
         var space = ApiCommand.Text("--namespace", "Only those in a namespace.");
@@ -19,8 +24,23 @@ internal static class RepositoryCommand
                     call.Parsed.GetValue(space) is { } given
                         ? $"repositories?namespace={Uri.EscapeDataString(given)}" : "repositories",
                     ("NAME", ApiCall.Field("name")), ("PUBLIC", ApiCall.Field("isPublic")),
-                    ("SINCE", ApiCall.Time("createdAt"))),
+                    ("PULLS", ApiCall.Field("pulls")), ("STARS", ApiCall.Field("stars")),
+                    ("PUSHED", ApiCall.Time("pushedAt", "never")), ("SINCE", ApiCall.Time("createdAt")),
+                    ("DESCRIPTION", ApiCall.Field("description"))),
                 space),
+            ApiCommand.Create(
+                "show", "Show a repository. Its readme is in the JSON.",
+                call => call.ShowAsync(
+                    $"repositories/{call.Parsed.GetValue(name)}", ("Name", ApiCall.Field("name")),
+                    ("Description", ApiCall.Field("description")), ("Readme", ApiCall.Field("hasReadme")),
+                    ("Public", ApiCall.Field("isPublic")), ("Pulls", ApiCall.Field("pulls")),
+                    ("Stars", ApiCall.Field("stars")), ("Pushed", ApiCall.Time("pushedAt", "never")),
+                    ("Since", ApiCall.Time("createdAt"))),
+                name),
+            CreateChange(name),
+            CreateStatistics(name),
+            RepositoryCopyCommand.CreateCopy(),
+            RepositoryCopyCommand.CreateMove(),
             ApiCommand.Create(
                 "visibility", "Let everyone pull from a repository, or only those who may.",
                 call => call.DoAsync(
@@ -29,6 +49,82 @@ internal static class RepositoryCommand
                     _ => $"{call.Parsed.GetValue(name)} is {call.Parsed.GetValue(visibility)} now."),
                 name, visibility),
             CreateDelete(name));
+    }
+
+    private static Command CreateChange(Argument<string> name)
+    {
+        var description = ApiCommand.Text("--description", "What it is for, in a line; an empty one removes it.");
+        var readme = ApiCommand.Text(
+            "--readme", "A file with more about it, in Markdown; - for the standard input. An empty one removes it.");
+        return ApiCommand.Create(
+            "change", "Say what a repository is for.",
+            async call =>
+            {
+                var body = new JsonObject();
+                if (call.Parsed.GetValue(description) is { } line) body["description"] = line;
+                if (call.Parsed.GetValue(readme) is { } file)
+                    body["readme"] = await ReadReadmeAsync(file, call.Cancellation);
+                if (body.Count == 0)
+                    throw new InvalidDataException("nothing to change: give --description or --readme");
+                await call.DoAsync(
+                    "PATCH", $"repositories/{call.Parsed.GetValue(name)}", body,
+                    _ => $"Changed {call.Parsed.GetValue(name)}.");
+            },
+            name, description, readme);
+    }
+
+    /// <summary>The server counts the bytes; what can't be meant is not read into memory.</summary>
+    private static async Task<string> ReadReadmeAsync(string file, CancellationToken cancellation)
+    {
+        await using var input = file == "-" ? Console.OpenStandardInput() : File.OpenRead(file);
+        using var read = new MemoryStream();
+        var buffer = new byte[64 * 1024];
+        while (await input.ReadAsync(buffer, cancellation) is > 0 and var count)
+        {
+            read.Write(buffer.AsSpan(0, count));
+            if (read.Length > MaxReadmeBytes)
+                throw new InvalidDataException($"{file} has more than {MaxReadmeBytes:N0} bytes: that is no readme");
+        }
+
+        try
+        {
+            return new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(read.GetBuffer(), 0, (int)read.Length);
+        }
+        catch (DecoderFallbackException)
+        {
+            throw new InvalidDataException($"{file} is not text in UTF-8");
+        }
+    }
+
+    private static Command CreateStatistics(Argument<string> name)
+    {
+        var days = ApiCommand.Number("--days", "How many days, up to 400; 30 without it.");
+        return ApiCommand.Create(
+            "statistics", "Show how much a repository is used, day by day, and what it keeps.",
+            async call =>
+            {
+                var path = $"statistics?repository={Uri.EscapeDataString(call.Parsed.GetValue(name)!)}";
+                if (call.Parsed.GetValue(days) is { } count) path += $"&days={count}";
+                var answer = await call.Api.AskAsync("GET", path, null, call.Cancellation);
+                if (call.IsJson)
+                {
+                    Console.WriteLine(answer.GetRawText());
+                    return;
+                }
+
+                string Of(string field) => ApiCall.Field(field)(answer);
+                Console.WriteLine(
+                    $"{Of("repository")} has {VerifyCommand.Count(answer.GetProperty("tags").GetInt64(), "tag")}, "
+                    + $"{VerifyCommand.Count(answer.GetProperty("manifests").GetInt64(), "manifest")}, "
+                    + $"{ByteText.Of(answer.GetProperty("bytes").GetInt64())}, "
+                    + $"{VerifyCommand.Count(answer.GetProperty("stars").GetInt64(), "star")}, "
+                    + $"{VerifyCommand.Count(answer.GetProperty("pulls").GetInt64(), "pull")} in all.");
+                Table.Print(
+                    ["DAY", "PULLS"],
+                    [.. answer.GetProperty("days").EnumerateArray()
+                        .Select(day => new[] { ApiCall.Field("day")(day), ApiCall.Field("pulls")(day) })]);
+            },
+            name, days);
     }
 
     private static Command CreateDelete(Argument<string> name)

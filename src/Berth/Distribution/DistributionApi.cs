@@ -15,6 +15,7 @@ internal sealed class DistributionApi
     private readonly SignIn signIn;
     private readonly AccessRules access;
     private readonly OfficialNames official;
+    private readonly MovedRepositories moved;
     private readonly RepositoryTable repositories;
     private readonly RepositorySettings creation;
     private readonly Locations locations;
@@ -28,12 +29,13 @@ internal sealed class DistributionApi
 
     public DistributionApi(
         BlobEndpoints blobs, UploadEndpoints uploads, ManifestEndpoints manifests, ListEndpoints lists,
-        SignIn signIn, AccessRules access, OfficialNames official, RepositoryTable repositories, Locations locations,
-        StorageSettings storage, RepositorySettings creation, PushGate gate, NewNamespaces spaces, RateLimits rates,
-        AuditTrail trail, ILogger<DistributionApi> log)
+        SignIn signIn, AccessRules access, OfficialNames official, MovedRepositories moved,
+        RepositoryTable repositories, Locations locations, StorageSettings storage, RepositorySettings creation,
+        PushGate gate, NewNamespaces spaces, RateLimits rates, AuditTrail trail, ILogger<DistributionApi> log)
     {
         (this.signIn, this.access, this.official, this.locations) = (signIn, access, official, locations);
         (this.repositories, this.storage, this.creation) = (repositories, storage, creation);
+        this.moved = moved;
         (this.gate, this.spaces, this.rates, this.trail, this.log) = (gate, spaces, rates, trail, log);
         routes =
         [
@@ -136,7 +138,10 @@ internal sealed class DistributionApi
             if (meant != name) target = target.In(meant);
         }
 
-        switch (await AskAsync(http, caller, route.Action, target))
+        var answer = await AskAsync(http, caller, route.Action, target);
+        if (answer != AccessAnswer.Allowed && await FindMovedAsync(http, caller, route, asked, false) is { } place)
+            (target, answer) = (target.In(place), AccessAnswer.Allowed);
+        switch (answer)
         {
             case AccessAnswer.SignIn:
                 return Challenge(http, AccessScope.For(route.Action, asked), "authentication required");
@@ -148,11 +153,26 @@ internal sealed class DistributionApi
                 return RegistryError.NameUnknown(target.Repository);
         }
 
+        // The list of referrers is empty where there is no repository.
+        if (target.Kind == V2Kind.Referrers && await FindMovedAsync(http, caller, route, asked, true) is { } other)
+            target = target.In(other);
         var error = await RefuseWriteAsync(http, route.Action, target)
             ?? await route.Endpoint(new V2Request(http, target, caller));
+        if (error is { Status: StatusCodes.Status404NotFound } && target.Repository == asked
+            && await FindMovedAsync(http, caller, route, asked, true) is { } now)
+        {
+            error = await route.Endpoint(new V2Request(http, target.In(now), caller));
+        }
+
         trail.Note(http, route.Action, target, error);
         return error;
     }
+
+    /// <summary>Where a repository is now that was not found, or not seen, by the name that was asked for.</summary>
+    private ValueTask<RepositoryName?> FindMovedAsync(
+        HttpContext http, Caller caller, Route route, RepositoryName? asked, bool isSeen) =>
+        route.Action == AccessAction.Pull && asked is { } name
+            ? moved.FindAsync(caller, name, isSeen, http.RequestAborted) : default;
 
     /// <summary>
     /// Whether anybody may pull this: then wrong credentials do no harm. Clients send what they once kept, and mirrors
@@ -160,9 +180,10 @@ internal sealed class DistributionApi
     /// </summary>
     private async ValueTask<bool> MayAnybodyAsync(HttpContext http, AccessAction action, RepositoryName? repository) =>
         action == AccessAction.Pull && repository is { } name
-        && await access.AskAsync(
+        && (await access.AskAsync(
             Caller.Anonymous, action, await official.ResolveAsync(Caller.Anonymous, name, http.RequestAborted),
-            http.RequestAborted) == AccessAnswer.Allowed;
+            http.RequestAborted) == AccessAnswer.Allowed
+            || await moved.FindAsync(Caller.Anonymous, name, isSeen: false, http.RequestAborted) is not null);
 
     /// <summary>Whether a caller may do this; who begins a push, if need be by making the namespace.</summary>
     private async ValueTask<AccessAnswer> AskAsync(

@@ -15,7 +15,8 @@ namespace Berth.Distribution;
 /// that user's; without, it grants what everyone may do. Granting less than requested is not an error.
 /// </summary>
 internal sealed class TokenEndpoint(
-    SignIn signIn, AccessRules access, OfficialNames official, AccessTokens tokens, TokenKeys keys,
+    SignIn signIn, AccessRules access, OfficialNames official, MovedRepositories moved, AccessTokens tokens,
+    TokenKeys keys,
     NewNamespaces spaces, RefreshTokens refreshing, RateLimits rates, AuditLog audit,
     AcceptedSignIns accepted, TimeProvider clock, ILogger<TokenEndpoint> log)
 {
@@ -244,7 +245,9 @@ internal sealed class TokenEndpoint(
             var target = action == AccessAction.Pull && scope.Target is { } name
                 ? await official.ResolveAsync(caller, name, cancellation)
                 : scope.Target;
-            if (await access.AskAsync(caller, action, target, cancellation) == AccessAnswer.Allowed)
+            if (await access.AskAsync(caller, action, target, cancellation) == AccessAnswer.Allowed
+                || (action == AccessAction.Pull && scope.Target is { } old
+                    && await moved.FindAsync(caller, old, isSeen: false, cancellation) is not null))
             {
                 allowed |= action;
             }

@@ -41,7 +41,8 @@ internal static class StorageParts
             .AddSingleton<TagMoves>().AddSingleton<TagRules>()
             .AddSingleton(settings.Storage.Maintenance.Pulls).AddSingleton<PullTimes>()
             .AddSingleton(settings.Storage.Maintenance.Retention).AddSingleton<Retention>()
-            .AddSingleton<RulePreview>()
+            .AddSingleton<RulePreview>().AddSingleton<RepositoryCopying>()
+            .AddSingleton<RepositoryMoving>()
             .AddSingleton(settings.Contents)
             .AddSingleton(settings.Quotas).AddSingleton<Quotas>().AddSingleton<UploadQuotas>();
     }

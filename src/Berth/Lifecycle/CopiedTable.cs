@@ -16,6 +16,8 @@ internal sealed record CopiedTable(
     [
         new("store_mark", ["id"], IsOfPlace: true),
         new("repository", ["id"], HasIdentity: true),
+        new("repository_readme", ["repository_id"]),
+        new("repository_redirect", ["name"]),
         new("account", ["id"], HasIdentity: true),
         new("identity", ["source", "subject"]),
         new("account_group", ["account_id", "source", "name"]),
@@ -51,6 +53,7 @@ internal sealed record CopiedTable(
         new("trash_tag", ["trash_id", "name"]),
         new("notice", ["id"], HasIdentity: true, IsOfPlace: true),
         new("pull_day", ["repository_id", "day"]),
+        new("star", ["account_id", "repository_id"]),
         new("tag_rule", ["id"], HasIdentity: true),
         new("pin_list", ["name"]),
         new("pin", ["list", "digest", "repository"]),

@@ -178,6 +178,7 @@ internal static class AccountTable
     public static async ValueTask RemoveAsync(Session session, long id)
     {
         await SecondFactorTable.RemoveAllAsync(session, id);
+        await StarTable.RemoveAllAsync(session, id);
         foreach (var statement in Removals) await session.RunAsync(statement, id);
     }
 

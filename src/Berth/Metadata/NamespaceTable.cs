@@ -38,14 +38,6 @@ internal static class NamespaceTable
     public static ValueTask<RepositoryRow?> FindAsync(Session session, string name) =>
         session.FirstAsync($"SELECT {Columns} WHERE name = $1 AND deleted_at IS NULL", Read, name);
 
-    /// <summary>Those of these repositories that exist, in the order of their names.</summary>
-    public static ValueTask<List<RepositoryRow>> FindAllAsync(Session session, IEnumerable<string> names) =>
-        session.AllAsync(
-            $"""
-            SELECT {Columns} WHERE name IN ({session.TextsIn("$1")}) AND deleted_at IS NULL ORDER BY name
-            """,
-            Read, Session.ToTexts(names));
-
     public static async ValueTask SetPublicAsync(Session session, string name, bool isPublic) =>
         await session.RunAsync("UPDATE repository SET is_public = $2 WHERE name = $1", name, isPublic ? 1 : 0);
 

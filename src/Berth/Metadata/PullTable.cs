@@ -21,6 +21,13 @@ internal static class PullTable
         """,
         before.ToUnixTimeMilliseconds() / MillisecondsPerDay, count);
 
+    /// <summary>Pulls from a repository by day, from one on; days without any are missing.</summary>
+    public static async ValueTask<Dictionary<long, long>> DaysAsync(Session session, long repositoryId, long first) =>
+        (await session.AllAsync(
+            "SELECT day, pulls FROM pull_day WHERE repository_id = $1 AND day >= $2",
+            row => (Day: row.GetInt64(0), Pulls: row.GetInt64(1)), repositoryId, first))
+        .ToDictionary(one => one.Day, one => one.Pulls);
+
     /// <summary>Writes pulls. Of what is gone by now, nothing is written.</summary>
     public static async ValueTask AddAsync(Session session, IReadOnlyList<Pull> pulls)
     {
@@ -49,5 +56,9 @@ internal static class PullTable
             """,
             [.. ordered.GroupBy(pull => (pull.Repository, Day: pull.LastAt / MillisecondsPerDay)).Select(
                 day => new object?[] { day.Key.Repository, day.Key.Day, day.Sum(pull => (long)pull.Count) })]);
+        await session.RunEachAsync(
+            "UPDATE repository SET pulls = pulls + $2 WHERE name = $1",
+            [.. ordered.GroupBy(pull => pull.Repository).Select(
+                one => new object?[] { one.Key, one.Sum(pull => (long)pull.Count) })]);
     }
 }

@@ -26,7 +26,8 @@ internal sealed class RepositoryTable(Database database, TimeProvider clock)
             "SELECT id FROM repository WHERE name = $1 AND deleted_at IS NULL", name.Text);
         if (known is { } id) return id;
 
-        // One in the trash begins anew: as private or public as any in its namespace.
+        // One in the trash begins anew: as private or public as any in its namespace, and nothing is said of it.
+        if (await FindAsync(session, name) is { } old) await DescribedRepositoryTable.ForgetAsync(session, old);
         var isPublic = await session.NumberAsync(
             """
             INSERT INTO repository (name, created_at, is_public)
@@ -38,8 +39,17 @@ internal sealed class RepositoryTable(Database database, TimeProvider clock)
             name.Text, clock.GetUtcNow().ToUnixTimeMilliseconds(), name.Namespace,
             isPrivate ? 0 : 1);
         if (isPublic == 1) await AccessVersion.AdvanceAsync(session);
+        await RedirectTable.RemoveAsync(session, name);
         return (await FindAsync(session, name))!.Value;
     }
+
+    /// <summary>
+    /// Brings one back from the trash with what is said of it. False if it is there, perhaps made anew meanwhile.
+    /// </summary>
+    public static async ValueTask<bool> ReturnAsync(Session session, long id, bool isPublic) =>
+        await session.RunAsync(
+            "UPDATE repository SET deleted_at = NULL, is_public = $2 WHERE id = $1 AND deleted_at IS NOT NULL",
+            id, isPublic ? 1 : 0) > 0;
 
     /// <summary>Names after <paramref name="last"/> in ordinal order, of repositories that hold a manifest.</summary>
     public ValueTask<List<string>> ListAsync(string last, int count, int skip, CancellationToken cancellation) =>

@@ -8,6 +8,7 @@ internal static class TagActions
 {
     public const string Push = "push";
     public const string Move = "move";
+    public const string Copy = "copy";
     public const string Restore = "restore";
     public const string Delete = "delete";
 }

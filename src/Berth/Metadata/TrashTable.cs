@@ -310,6 +310,7 @@ internal static class TrashTable
 
         // Another owner may have a repository of this name one day.
         if (row.Kind != TrashKinds.Repository) return;
+        await DescribedRepositoryTable.ForgetPurgedAsync(session, row.RepositoryId);
         await session.RunAsync(
             """
             DELETE FROM tag_history WHERE repository_id = $1

@@ -38,6 +38,11 @@ internal static class UsageTable
             row => new CountedRepository(row.GetInt64(0), row.GetString(1), row.GetInt64(2), row.GetInt64(3)),
             scope.First, scope.Last);
 
+    /// <summary>The bytes of all that a repository links.</summary>
+    public static async ValueTask<long> UsedBytesAsync(Session session, long repositoryId) =>
+        await session.NumberAsync("SELECT used_bytes FROM repository_usage WHERE repository_id = $1", repositoryId)
+        ?? 0;
+
     /// <summary>
     /// Reads repository, digest and size of all links of the blobs that some repositories have, also those elsewhere,
     /// in order of the digests.

@@ -84,6 +84,65 @@ internal sealed partial class Quotas(
         return used;
     }
 
+    /// <summary>What is used of quotas before many blobs are linked, for <see cref="CheckGrownAsync"/>.</summary>
+    public static async ValueTask<List<(QuotaRow Quota, long UsedBytes)>> UsedAsync(
+        Session session, IReadOnlyList<QuotaRow> quotas)
+    {
+        var used = new List<(QuotaRow, long)>();
+        foreach (var quota in quotas.Where(quota => quota.MaxBytes is not null))
+            used.Add((quota, await QuotaTable.UsedAsync(session, quota)));
+        return used;
+    }
+
+    /// <summary>Checks what blobs have added that were linked since, in the transaction that did.</summary>
+    /// <exception cref="QuotaExceededException">It is too much.</exception>
+    public static async ValueTask CheckGrownAsync(
+        Session session, IReadOnlyList<(QuotaRow Quota, long UsedBytes)> before)
+    {
+        foreach (var (quota, bytes) in before)
+        {
+            var now = await QuotaTable.UsedAsync(session, quota);
+            if (now > quota.MaxBytes && now > bytes) throw new QuotaExceededException("", quota, bytes, now - bytes);
+        }
+    }
+
+    /// <summary>Says in words what <see cref="CheckGrownAsync"/> has found.</summary>
+    public async ValueTask<QuotaExceededException> ExplainGrowthAsync(
+        QuotaExceededException found, string what, CancellationToken cancellation)
+    {
+        var refusal = await RefuseAsync(found.Quota, found.UsedBytes, 0, 0, cancellation);
+        return new QuotaExceededException(
+            $"the {what} adds {ByteText.Of(found.MoreBytes)}, and {refusal.Message}", found.Quota, found.UsedBytes,
+            found.MoreBytes);
+    }
+
+    /// <summary>How many tags count for quotas, for <see cref="CheckMoreTagsAsync"/>.</summary>
+    public static async ValueTask<List<(QuotaRow Quota, long Tags)>> TagsAsync(
+        Session session, IReadOnlyList<QuotaRow> quotas)
+    {
+        var limited = quotas.Where(quota => quota.MaxTags is not null).ToList();
+        if (limited.Count == 0) return [];
+        await QuotaTable.LockAsync(session, limited.Select(quota => quota.Scope));
+        var counts = new List<(QuotaRow, long)>();
+        foreach (var quota in limited) counts.Add((quota, await QuotaTable.TagsAsync(session, quota)));
+        return counts;
+    }
+
+    /// <summary>Checks tags that have come since, in the transaction that brought them.</summary>
+    /// <exception cref="QuotaExceededException">They are too many.</exception>
+    public static async ValueTask CheckMoreTagsAsync(
+        Session session, IReadOnlyList<(QuotaRow Quota, long Tags)> before)
+    {
+        foreach (var (quota, count) in before)
+        {
+            var now = await QuotaTable.TagsAsync(session, quota);
+            if (now <= quota.MaxTags || now <= count) continue;
+            Refusals.Add(1);
+            throw new QuotaExceededException(
+                $"{quota.Scope} would have {now:N0} of at most {quota.MaxTags:N0} tags", quota, 0, 0);
+        }
+    }
+
     /// <summary>Checks, in the transaction that makes them, whether there is room for tags.</summary>
     /// <exception cref="QuotaExceededException">There is none.</exception>
     public static async ValueTask CheckTagsAsync(

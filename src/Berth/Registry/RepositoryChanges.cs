@@ -32,9 +32,13 @@ internal sealed class RepositoryChanges(Database database, RepositoryTable repos
     /// <param name="isDurable">Whether the change must survive a power cut once the task has completed.</param>
     /// <param name="change">May run more than once, so it must have no effects outside the database.</param>
     /// <param name="cancellation">Cancels, unless the commit has begun.</param>
+    /// <param name="beside">
+    /// Another repository, and what must not happen to that. Both are locked in the order of their names, so that no
+    /// two changes wait for each other.
+    /// </param>
     public async Task<T> RunAsync<T>(
         RepositoryName repository, RepositoryLock hold, bool isDurable, Func<RepositoryChange, ValueTask<T>> change,
-        CancellationToken cancellation)
+        CancellationToken cancellation, (RepositoryName Name, RepositoryLock Hold)? beside = null)
     {
         RepositoryChange? last = null;
         try
@@ -43,11 +47,11 @@ internal sealed class RepositoryChanges(Database database, RepositoryTable repos
                 async session =>
                 {
                     var attempt = last = new RepositoryChange(session, repository, repositories, hold);
-                    if (hold != RepositoryLock.None)
-                    {
-                        await session.LockAsync(repository, isShared: hold == RepositoryLock.Shared);
-                    }
-
+                    if (beside is { } other && string.CompareOrdinal(other.Name.Text, repository.Text) < 0)
+                        await LockAsync(session, other.Name, other.Hold);
+                    await LockAsync(session, repository, hold);
+                    if (beside is { } next && string.CompareOrdinal(next.Name.Text, repository.Text) > 0)
+                        await LockAsync(session, next.Name, next.Hold);
                     var result = await change(attempt);
                     await attempt.AnnounceAsync();
                     return result;
@@ -60,6 +64,10 @@ internal sealed class RepositoryChanges(Database database, RepositoryTable repos
             if (last?.Keys is { Count: > 0 } keys) cache.Forget(repository.Text, keys);
         }
     }
+
+    private static ValueTask LockAsync(Session session, RepositoryName repository, RepositoryLock hold) =>
+        hold == RepositoryLock.None
+            ? ValueTask.CompletedTask : session.LockAsync(repository, isShared: hold == RepositoryLock.Shared);
 }
 
 /// <summary>A change in progress to one repository, and what it has changed so far.</summary>

@@ -134,11 +134,8 @@ internal sealed class Restoring(RepositoryChanges changes, TagTable tags, TagRul
 
     private static async ValueTask ReturnRepositoryAsync(RepositoryChange change, TrashRow row)
     {
-        var isGone = await NamespaceTable.FindAsync(change.Session, row.Repository) is null;
-        await change.GetIdAsync();
-        if (!isGone) return;
-        await NamespaceTable.SetPublicAsync(change.Session, row.Repository, row.IsPublic);
-        await AccessVersion.AdvanceAsync(change.Session);
+        if (await RepositoryTable.ReturnAsync(change.Session, row.RepositoryId, row.IsPublic))
+            await AccessVersion.AdvanceAsync(change.Session);
     }
 
     /// <summary>Moves tags back, with their manifests where those went into the trash on their own.</summary>

@@ -55,6 +55,7 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
         await new AccountsOf(actors.Registry).MakePublicAsync("else/app");
         Assert.Equal(
             """
+            DELETE /api/v1/stars/{**name}
             DELETE /api/v1/tags/{tag}
             GET /api/v1/access/explain?user=filed&repository={0}/app
             GET /api/v1/access/explain?user=stranger&repository={0}/app
@@ -68,6 +69,7 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
             GET /api/v1/repositories/{**name}
             GET /api/v1/repositories?namespace={0}
             GET /api/v1/retention/plan
+            GET /api/v1/statistics
             GET /api/v1/tags
             GET /api/v1/tags/{tag}
             GET /api/v1/tags/{tag}/history
@@ -89,6 +91,7 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
             HEAD /api/v1/images/{reference}/waste
             HEAD /api/v1/repositories/{**name}
             HEAD /api/v1/retention/plan
+            HEAD /api/v1/statistics
             HEAD /api/v1/tags
             HEAD /api/v1/tags/{tag}
             HEAD /api/v1/tags/{tag}/history
@@ -99,12 +102,15 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
             HEAD /v2/NAME/manifests/1
             PATCH /api/v1/repositories/{**name}
             PATCH /api/v1/tags/{tag}
+            POST /api/v1/repositories/copies {"from":"{0}/app","to":"{me}/copy"}
+            POST /api/v1/repositories/moves {"from":"{0}/app","to":"{me}/moved"}
             POST /token
             POST /v2/open/app/blobs/uploads/?mount=DIGEST&from={0}/app
             POST /v2/team/app/blobs/uploads/?mount=DIGEST&from={0}/app
             POST /v2/team/app/blobs/uploads/?mount={0}
             POST /v2/{me}/app/blobs/uploads/?mount=DIGEST&from={0}/app
             POST /v2/{me}/app/blobs/uploads/?mount={0}
+            PUT /api/v1/stars/{**name}
             PUT /api/v1/tags/{tag}
             """,
             RoutesOf(await new Walk(actors.Registry, actors).FindLeaksAsync()));

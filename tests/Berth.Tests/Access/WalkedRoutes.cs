@@ -111,6 +111,10 @@ internal static partial class WalkedRoutes
             ("invitations", """{"organization":"{0}"}"""),
             ("repositories", """{"name":"{0}/app"}"""),
             ("repositories", """{"name":"{0}/app","isPublic":true}"""),
+            ("repositories", """{"name":"{0}/app","description":"x"}"""),
+            ("repositories/copies", """{"from":"{0}/app","to":"{me}/copy"}"""),
+            ("repositories/moves", """{"from":"{0}/app","to":"{me}/moved"}"""),
+            ("repositories/copies", """{"from":"open/app","to":"{0}/app","tags":["none"]}"""),
             ("robots", """{"name":"robot.walk","namespace":"{0}"}"""),
             ("robots", """{"name":"robot.walk","namespace":"{me}","grants":[{"names":"{0}/app","role":"reader"}]}"""),
             ("robots", """{"name":"robot.walk","repository":"{0}/app"}"""),
@@ -182,7 +186,7 @@ internal static partial class WalkedRoutes
         if (path.Contains("/robots/{name}")) (path, places) = (path.Replace("{name}", "{0}"), Robots);
         if (path.Contains("/users/{name}")) (path, places) = (path.Replace("{name}", "{0}"), Users);
         if (path.StartsWith("/api/v1/tags", StringComparison.Ordinal) || path == "/api/v1/retention/plan"
-            || path == "/api/v1/usage/reclaimable")
+            || path is "/api/v1/usage/reclaimable" or "/api/v1/statistics")
         {
             path += "?repository={0}/app";
         }

@@ -204,7 +204,8 @@ public sealed class RouteTests(ApiRegistry api)
             .Replace("{source}", "nothing").Replace("{**subject}", "nothing").Replace("{**group}", "nothing")
             .Replace("{**scope}", "nothing/there");
         var isInQuery = path.StartsWith(Prefix + "/tags", StringComparison.Ordinal) || path == Prefix + "/trash"
-            || path == Prefix + "/retention/plan" || path.StartsWith(Prefix + "/images", StringComparison.Ordinal)
+            || path == Prefix + "/retention/plan" || path == Prefix + "/statistics"
+            || path.StartsWith(Prefix + "/images", StringComparison.Ordinal)
             || path.StartsWith(Prefix + "/usage", StringComparison.Ordinal);
         if (path.StartsWith(Prefix + "/images", StringComparison.Ordinal))
             return filled + "?repository=nothing/there&path=/etc&q=a&with=nothing";

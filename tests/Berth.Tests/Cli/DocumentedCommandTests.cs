@@ -104,6 +104,29 @@ public sealed partial class DocumentedCommandTests
     }
 
     [Fact]
+    public async Task The_commands_of_the_page_on_repositories_work_as_they_stand()
+    {
+        await using var registry = await RegistryFixture.StartAsync(s => s with { Auth = ApiRegistry.Auth });
+        var images = new ImagePusher(registry, "admin") { Secret = ApiRegistry.Password };
+        foreach (var tag in new[] { "1.0", "latest" }) await images.PushAsync("acme/app", tag, tag);
+        await images.ApiAsync("PATCH", "/repositories/acme/app", """{"isPublic":true}""", 200);
+        await AddUserAsync(registry, "ann");
+        var token = (await new AccountCommand(registry).RunAsync("token", "add", "ann", "shell")).Is(0).Secret;
+        var berth = string.Join(' ', BerthProgram.CommandOf(BerthProgram.Path));
+        var script = string.Join('\n', BlocksOf("docs/repositories.md"))
+            .Replace(Address, registry.BaseAddress.ToString().TrimEnd('/'), StringComparison.Ordinal);
+        await RunAsync(
+            registry,
+            $$"""
+            cd "$(mktemp -d)"
+            trap 'rm -r "$PWD"' EXIT
+            export BERTH_TOKEN={{token}}
+            berth() { {{berth}} "$@"; }
+            {{script}}
+            """);
+    }
+
+    [Fact]
     public async Task The_commands_of_the_page_on_retention_work_as_they_stand()
     {
         await using var registry = await RegistryFixture.StartOnFilesAsync(s => s with { Auth = ApiRegistry.Auth });

@@ -40,7 +40,8 @@ public class BigStoreTests(ITestOutputHelper output)
                     """,
                     999);
                 await session.RunAsync(
-                    $"{Numbers} INSERT INTO manifest_body SELECT {Name}, zeroblob(700) FROM n", Manifests - 1);
+                    $"{Numbers} INSERT INTO manifest_body (digest, body) SELECT {Name}, zeroblob(700) FROM n",
+                    Manifests - 1);
                 await session.RunAsync(
                     $"""
                     {Numbers} INSERT INTO manifest (repository_id, digest, media_type, size_bytes, pushed_at, pushed_by)
