@@ -111,6 +111,9 @@ internal sealed class ApiDone : IResult, IEndpointMetadataProvider
 
     private ApiDone(ApiError? error) => this.error = error;
 
+    /// <summary>The error; null if it was done.</summary>
+    public ApiError? Error => error;
+
     public static ApiDone Done { get; } = new(null);
 
     public static implicit operator ApiDone(ApiError? error) => new(error);

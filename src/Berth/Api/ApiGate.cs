@@ -95,7 +95,8 @@ internal sealed partial class ApiGate(
         var note = isChange ? http.Features.Get<ChangeNote>() : null;
         var route = (http.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText?.Replace("**", "")
             .Replace(":long", "");
-        audit.Note(http, $"{http.Request.Method} {route}", isDone, entry => entry with
+        var action = http.GetEndpoint()?.Metadata.GetMetadata<NotedAs>()?.Route ?? $"{http.Request.Method} {route}";
+        audit.Note(http, action, isDone, entry => entry with
         {
             Repository = note?.Repository ?? (required.Action is null ? null : NameIn(http)),
             Target = TargetOf(http, note),

@@ -91,5 +91,8 @@ internal sealed record LargestBody(int Bytes);
 /// <summary>A route that honours If-Match.</summary>
 internal sealed record TakesVersion;
 
+/// <summary>The route of the API that a form stands for: what the audit log has.</summary>
+internal sealed record NotedAs(string Route);
+
 /// <summary>A route whose reading is not noted in the audit log.</summary>
 internal sealed record IsUnnoted;

@@ -15,6 +15,10 @@ internal sealed class PageEncoder : HtmlEncoder
 
     public static PageEncoder Only { get; } = new();
 
+    /// <summary>The text without those characters, where something else writes it into a page.</summary>
+    public static string Disarm(string text) => text.Any(c => TurnsText(c))
+        ? string.Concat(text.Select(c => TurnsText(c) ? Replacement[0] : c)) : text;
+
     public override int MaxOutputCharactersPerInputCharacter => html.MaxOutputCharactersPerInputCharacter;
 
     public override unsafe int FindFirstCharacterToEncode(char* text, int textLength)

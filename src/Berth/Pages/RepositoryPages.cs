@@ -1,4 +1,5 @@
 using Berth.Api;
+using Berth.Identity;
 using Berth.Oci;
 
 namespace Berth.Pages;
@@ -6,7 +7,9 @@ namespace Berth.Pages;
 /// <summary>What the page of a repository shows.</summary>
 /// <param name="Repository">The repository.</param>
 /// <param name="Tags">A page of its tags.</param>
-internal sealed record RepositoryPage(RepositoryView Repository, PageList<TagView> Tags);
+/// <param name="Statistics">How much it is used.</param>
+internal sealed record RepositoryPage(
+    RepositoryView Repository, PageList<TagView> Tags, StatisticsView Statistics);
 
 /// <summary>What the page of an image shows.</summary>
 /// <param name="Name">The repository.</param>
@@ -21,7 +24,9 @@ internal sealed record ImagePage(string Name, string Reference, ImageView Image,
 }
 
 /// <summary>Below <c>/r/</c>: repositories and images.</summary>
-internal sealed class RepositoryPages(RepositoryEndpoints repositories, TagEndpoints tags, ImageEndpoints images)
+internal sealed class RepositoryPages(
+    RepositoryEndpoints repositories, TagEndpoints tags, ImageEndpoints images, StatisticsEndpoints statistics,
+    StarEndpoints stars)
 {
     public async Task<IResult> ShowAsync(HttpContext http)
     {
@@ -29,12 +34,24 @@ internal sealed class RepositoryPages(RepositoryEndpoints repositories, TagEndpo
         var repository = await repositories.GetAsync(http, name);
         if (repository.Error is { } error) return ProblemPage.Of(http, error);
         var listed = await tags.ListAsync(http, name);
-        return listed.Value is { } found
-            ? new PageResult(new Pages_Repository
+        var use = await statistics.GetAsync(http, name);
+        return (listed.Error ?? use.Error) is { } missing
+            ? ProblemPage.Of(http, missing)
+            : new PageResult(new Pages_Repository
             {
-                Model = new RepositoryPage(repository.Value!, PageList<TagView>.Of(http, found)),
-            })
-            : ProblemPage.Of(http, listed.Error!);
+                Model = new RepositoryPage(
+                    repository.Value!, PageList<TagView>.Of(http, listed.Value!), use.Value!),
+            });
+    }
+
+    /// <summary>Stars a repository, or takes the star back.</summary>
+    public async Task<IResult> StarAsync(HttpContext http)
+    {
+        var name = NameIn(http);
+        var sent = await PageBody.ReadAsync(http);
+        var done = sent?.Text("star") == "yes"
+            ? await stars.AddAsync(http, name) : await stars.RemoveAsync(http, name);
+        return done.Error is { } error ? ProblemPage.Of(http, error) : PageForms.BackTo(http, PagePath.Of(name));
     }
 
     public async Task<IResult> ShowImageAsync(HttpContext http)

@@ -39,6 +39,25 @@ internal partial class English
 
     public virtual string NothingIn(string space) => $"There is no repository in {space} that you may see.";
 
+    public virtual string LastPush => "Last push";
+    public virtual string PullsInAll => "Pulls";
+    public virtual string StarsInAll => "Stars";
+    public virtual string Keeps => "Keeps, compressed";
+    public virtual string Since => "Made";
+    public virtual string Star => "Star";
+    public virtual string Unstar => "Take the star back";
+    public virtual string AsTable => "As a table";
+    public virtual string Day => "Day (UTC)";
+    public virtual string Pulls => "Pulls";
+    public virtual string Readme => "About";
+
+    public virtual string PullsUnit(long count) => count == 1 ? "pull" : "pulls";
+
+    public virtual string PullsByDay(int days) => $"Pulls in {days} days";
+
+    public virtual string PullsSummary(long sum, long most) =>
+        $"{Whole(sum)} pulls in all, at most {Whole(most)} a day";
+
     public virtual string By(string name) => $"by {name}";
 
     public virtual string Compressed(int platforms) =>

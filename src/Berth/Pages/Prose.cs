@@ -1,0 +1,70 @@
+using Markdig;
+using Markdig.Renderers;
+using Markdig.Renderers.Html;
+using Markdig.Syntax;
+using Markdig.Syntax.Inlines;
+using Microsoft.AspNetCore.Html;
+
+namespace Berth.Pages;
+
+/// <summary>
+/// Markdown that people wrote, as HTML that can do no harm: markup in it is text, links go only to the web, and pictures
+/// of other hosts, which would tell those who reads here, are links.
+/// </summary>
+internal static class Prose
+{
+    /// <summary>Below the headings of the page itself.</summary>
+    private const int OuterLevels = 2;
+
+    private const string Relation = "nofollow ugc noopener";
+
+    private static readonly MarkdownPipeline Pipeline = new MarkdownPipelineBuilder()
+        .DisableHtml().UsePipeTables().UseAutoLinks().UseEmphasisExtras().UseTaskLists().Build();
+
+    /// <param name="markdown">The text.</param>
+    public static HtmlString Of(string markdown)
+    {
+        MarkdownDocument document;
+        try
+        {
+            document = Markdown.Parse(PageEncoder.Disarm(markdown), Pipeline);
+        }
+        catch (ArgumentException)
+        {
+            // Too deeply nested to be meant.
+            return new HtmlString($"<pre>{PageEncoder.Only.Encode(markdown)}</pre>");
+        }
+
+        foreach (var heading in document.Descendants<HeadingBlock>())
+            heading.Level = Math.Min(heading.Level + OuterLevels, 6);
+        foreach (var link in document.Descendants<LinkInline>().ToList()) Restrict(link);
+        foreach (var link in document.Descendants<AutolinkInline>().ToList())
+        {
+            if (link.IsEmail || IsOfWeb(link.Url)) link.GetAttributes().AddProperty("rel", Relation);
+            else link.ReplaceBy(new LiteralInline(link.Url));
+        }
+
+        var text = new StringWriter();
+        var renderer = new HtmlRenderer(text);
+        Pipeline.Setup(renderer);
+        renderer.Render(document);
+        return new HtmlString(text.ToString());
+    }
+
+    private static void Restrict(LinkInline link)
+    {
+        if (link.IsImage)
+        {
+            link.IsImage = false;
+            if (link.FirstChild is null) link.AppendChild(new LiteralInline(link.Url ?? ""));
+        }
+
+        // A relative one leads nowhere: there is no source beside an image.
+        link.Url = IsOfWeb(link.Url) ? link.Url : "#";
+        link.GetDynamicUrl = null;
+        link.GetAttributes().AddProperty("rel", Relation);
+    }
+
+    private static bool IsOfWeb(string? url) =>
+        Uri.TryCreate(url, UriKind.Absolute, out var address) && address.Scheme is ("https" or "http" or "mailto");
+}

@@ -1,0 +1,90 @@
+using System.Diagnostics;
+using System.Text.RegularExpressions;
+using Berth.Pages;
+
+namespace Berth.Tests.Pages;
+
+/// <summary>Markdown of strangers, as pages show it.</summary>
+public sealed partial class ProseTests
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+
+    [Theory]
+    [InlineData("<script>alert(1)</script>")]
+    [InlineData("<img src=x onerror=alert(1)>")]
+    [InlineData("[a](javascript:alert(1))")]
+    [InlineData("[a](JaVaScRiPt:alert(1))")]
+    [InlineData("[a](java\nscript:alert(1))")]
+    [InlineData("[a]( data:text/html;base64,PHNjcmlwdD4= )")]
+    [InlineData("[a](vbscript:x \"onclick=1\")")]
+    [InlineData("![a](https://elsewhere.example/track.png)")]
+    [InlineData("![](https://elsewhere.example/\"onerror=\"alert(1))")]
+    [InlineData("<javascript:alert(1)>")]
+    [InlineData("[a]: javascript:alert(1)\n\n[a]")]
+    [InlineData("[a](https://elsewhere.example/ \"x\\\" onmouseover=\\\"alert(1)\")")]
+    [InlineData("| a |\n|---|\n| <b onclick=x> |")]
+    [InlineData("```\"><script>\nx\n```")]
+    [InlineData("# <svg/onload=alert(1)>")]
+    public void Nothing_that_runs_or_loads_comes_through(string markdown)
+    {
+        var html = Prose.Of(markdown).Value!;
+        Assert.DoesNotMatch(Active(), html);
+        Assert.DoesNotContain("<img", html);
+        Assert.DoesNotContain("<script", html);
+        Assert.DoesNotContain("<svg", html);
+    }
+
+    [Fact]
+    public void What_people_write_is_shown()
+    {
+        var html = Prose.Of(
+            """
+            # Title
+
+            *One* [link](https://elsewhere.example/a), https://elsewhere.example/b and [a file](docs/x.md).
+
+            | a | b |
+            |---|--:|
+            | 1 | 2 |
+
+            - [x] done
+
+            ![picture](https://elsewhere.example/p.png)
+            """).Value!;
+        Assert.Contains("<h3>Title</h3>", html);
+        Assert.Contains("<em>One</em>", html);
+        Assert.Equal(3, WebLink().Count(html));
+        Assert.Contains("<table>", html);
+        Assert.DoesNotContain("docs/x.md", html);
+        Assert.Contains(">picture</a>", html);
+    }
+
+    [Fact]
+    public void Characters_that_turn_text_around_are_disarmed() =>
+        Assert.DoesNotContain('\u202e', Prose.Of("a \u202e b `\u2066`").Value!);
+
+    [Theory]
+    [InlineData("> ")]
+    [InlineData("- ")]
+    [InlineData("[")]
+    [InlineData("*a **b ")]
+    [InlineData("![a](")]
+    [InlineData("<a")]
+    [InlineData("`` ` ")]
+    [InlineData("|a")]
+    [InlineData("1. ")]
+    [InlineData("https://a.b/(")]
+    public void The_largest_text_of_any_kind_takes_no_time_to_speak_of(string part)
+    {
+        var watch = Stopwatch.StartNew();
+        Prose.Of(string.Concat(Enumerable.Repeat(part, 64 * 1024 / part.Length)));
+        Assert.InRange(watch.Elapsed, TimeSpan.Zero, Patience);
+    }
+
+    [GeneratedRegex("href=\"https://elsewhere.example/[abp][.png]*\" rel=\"nofollow ugc noopener\"")]
+    private static partial Regex WebLink();
+
+    /// <summary>In a tag: an event's attribute, or an address that runs something.</summary>
+    [GeneratedRegex(@"<[^>]*(\son\w+\s*=|(href|src)=""\s*(?!https?:|mailto:|#))", RegexOptions.IgnoreCase)]
+    private static partial Regex Active();
+}
