@@ -30,6 +30,12 @@ public sealed class PageTests(Chromium chromium) : IAsyncLifetime
         foreach (var name in new[] { "team/app", Long, "open/app" }) await ann.PushConfigAsync(name, "1.0", config);
         await ann.PushConfigAsync("team/app", new string('v', 128), config);
         await ann.ApiAsync("PATCH", "/repositories/open/app", """{"isPublic":true}""", 200);
+        await ann.ApiAsync(
+            "PATCH", "/repositories/team/app",
+            $$"""
+            {"description":"{{Hostile}} of the team","readme":"# App\n\n{{Hostile}}\n\n| a | b |\n|---|---|\n| 1 | 2 |"}
+            """,
+            200);
     }
 
     public ValueTask DisposeAsync() => registry.DisposeAsync();
@@ -66,6 +72,23 @@ public sealed class PageTests(Chromium chromium) : IAsyncLifetime
             Assert.Null(await page.EvaluateAsync<int?>("window.hacked ?? null"));
         }
 
+        browser.AssertSound();
+    }
+
+    [Fact]
+    public async Task A_star_is_given_and_taken_back_and_a_double_click_gives_one()
+    {
+        await using var browser = await chromium.OpenAsync(registry.BaseAddress);
+        var page = browser.Page;
+        await SignInAsync(page);
+        await page.GotoAsync("/r/open/app");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Star", Exact = true }).DblClickAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Take the star back" }).WaitForAsync();
+        var stars = page.Locator("dl.facts div", new() { HasText = "Stars" }).Locator("dd");
+        await Assertions.Expect(stars).ToHaveTextAsync("1");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Take the star back" }).ClickAsync();
+        await Assertions.Expect(stars).ToHaveTextAsync("0");
+        await Assertions.Expect(page).ToHaveURLAsync(new Uri(registry.BaseAddress, "/r/open/app").ToString());
         browser.AssertSound();
     }
 

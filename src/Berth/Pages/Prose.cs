@@ -8,8 +8,8 @@ using Microsoft.AspNetCore.Html;
 namespace Berth.Pages;
 
 /// <summary>
-/// Markdown that people wrote, as HTML that can do no harm: markup in it is text, links go only to the web, and pictures
-/// of other hosts, which would tell those who reads here, are links.
+/// Markdown that people wrote, as HTML that can do no harm: markup in it is text, links go only to the web, and
+/// pictures of other hosts, which would tell those who reads here, are links.
 /// </summary>
 internal static class Prose
 {

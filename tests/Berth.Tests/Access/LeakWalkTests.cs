@@ -104,6 +104,7 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
             PATCH /api/v1/tags/{tag}
             POST /api/v1/repositories/copies {"from":"{0}/app","to":"{me}/copy"}
             POST /api/v1/repositories/moves {"from":"{0}/app","to":"{me}/moved"}
+            POST /r/{name}/-/star
             POST /token
             POST /v2/open/app/blobs/uploads/?mount=DIGEST&from={0}/app
             POST /v2/team/app/blobs/uploads/?mount=DIGEST&from={0}/app

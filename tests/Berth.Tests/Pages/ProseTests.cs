@@ -85,6 +85,7 @@ public sealed partial class ProseTests
     private static partial Regex WebLink();
 
     /// <summary>In a tag: an event's attribute, or an address that runs something.</summary>
-    [GeneratedRegex(@"<[^>]*(\son\w+\s*=|(href|src)=""\s*(?!https?:|mailto:|#))", RegexOptions.IgnoreCase)]
+    [GeneratedRegex(
+        @"<\w+(\s+[\w-]+=""[^""]*"")*\s+on\w+|(href|src)=""\s*(?!https?:|mailto:|#)", RegexOptions.IgnoreCase)]
     private static partial Regex Active();
 }
