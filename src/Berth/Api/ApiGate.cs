@@ -175,7 +175,7 @@ internal sealed partial class ApiGate(
         var found = new ApiCaller(caller, rights, rights.Account?.Role == RegistryRole.Administrator);
         http.Features.Set(found);
         if (required.Action is { } action) return await AdmitAsync(http, found, action);
-        if (required.Right == ApiRight.Everyone) return null;
+        if (required.Right is ApiRight.Everyone or ApiRight.Visible) return null;
         if (caller.Kind == CallerKind.Anonymous) return AskToSignIn(http, "this requires signing in");
         if (required.Right == ApiRight.SignedIn) return null;
         return caller.Limits is not null

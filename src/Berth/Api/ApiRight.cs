@@ -8,6 +8,9 @@ internal enum ApiRight
     /// <summary>Anybody: what is answered is the same for all, and known from the program itself.</summary>
     Everyone,
 
+    /// <summary>Anybody, with what they may see: public repositories are for everyone.</summary>
+    Visible,
+
     /// <summary>Signed in, whatever the token is limited to.</summary>
     SignedIn,
 
@@ -69,6 +72,7 @@ internal sealed record RequiredRight(ApiRight Right)
     public string Words => Right switch
     {
         ApiRight.Everyone => "Open to everyone.",
+        ApiRight.Visible => "Requires: nothing. Answers the repositories that the caller may pull from.",
         ApiRight.SignedIn => "Requires: signing in.",
         ApiRight.Self => "Requires: a user's own account, with a password or a token that is not limited.",
         ApiRight.Recent => "Requires: a user's own account, in a browser that has just signed in, or with the "

@@ -11,7 +11,7 @@ internal static partial class ApiRoutes
 
     private static void MapRepositories(RouteGroupBuilder api, RepositoryEndpoints repositories)
     {
-        api.MapGet("/repositories", repositories.ListAsync).Requires(ApiRight.Catalog, "List repositories").Lists();
+        api.MapGet("/repositories", repositories.ListAsync).Requires(ApiRight.Visible, "List repositories").Lists();
         api.MapPost("/repositories", repositories.AddAsync)
             .Requires(ApiRight.SignedIn, "Make a repository that the caller may push to, without a push")
             .Takes(MaxReadmeBytes).Makes();

@@ -65,7 +65,7 @@ internal sealed class ApiSlice : Slice
             provider.GetRequiredService<Ownership>(), provider.GetService<HtpasswdFile>));
         services.AddSingleton(provider => new ImageEndpoints(
             provider.GetRequiredService<Database>(), provider.GetRequiredService<ManifestTable>(),
-            provider.GetRequiredService<ImageInspection>, settings.Limits));
+            provider.GetRequiredService<BlobTable>(), provider.GetRequiredService<ImageInspection>, settings.Limits));
         services.AddSingleton(provider => new ImageFiles(
             provider.GetRequiredService<Database>(), provider.GetRequiredService<ManifestTable>(), settings.Contents,
             provider.GetService<LayerRequests>()));

@@ -43,10 +43,12 @@ internal sealed record LayerView(string Digest, string MediaType, long SizeBytes
 /// <summary><c>/images</c>: what images of the repository in the query are made of.</summary>
 /// <param name="database">What is known of them.</param>
 /// <param name="manifests">Finds them.</param>
+/// <param name="blobs">Whether their configs are linked.</param>
 /// <param name="inspection">Reads their configs; opened when it is needed.</param>
 /// <param name="limits">How large manifests may be.</param>
 internal sealed class ImageEndpoints(
-    Database database, ManifestTable manifests, Func<ImageInspection> inspection, LimitSettings limits)
+    Database database, ManifestTable manifests, BlobTable blobs, Func<ImageInspection> inspection,
+    LimitSettings limits)
 {
     private const int MaxTags = 100;
 
@@ -65,8 +67,9 @@ internal sealed class ImageEndpoints(
             session => ImageTable.FindAsync(session, repository, stored.Digest, MaxTags), http.RequestAborted);
         if (body is null || row is null) return NotFound(reference, repository);
         var outline = ImageOutline.Read(body, stored.MediaType, limits.ReferencesPerManifest);
-        var config = outline.Manifest is { } image
-            ? await inspection().ReadConfigAsync(image, http.RequestAborted) : null;
+        var config = outline.Manifest?.References.FirstOrDefault(one => one.Kind == ReferenceKind.Config) is { } sent
+            && await blobs.FindAsync(name, sent.Target.Digest, http.RequestAborted) is not null
+                ? await inspection().ReadConfigAsync(outline.Manifest, http.RequestAborted) : null;
         return ViewOf(repository, stored, row, outline, config is null ? null : ImageConfig.Parse(config));
     }
 

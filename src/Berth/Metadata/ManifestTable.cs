@@ -95,15 +95,19 @@ internal sealed class ManifestTable(
         }
     }
 
-    /// <summary>Manifests of which it was not read yet what lists say of them: digest, media type, body.</summary>
+    /// <summary>
+    /// Manifests after one, of which it was not read yet what lists say of them: digest, media type, body. Those in the
+    /// trash too, since they may come back.
+    /// </summary>
     public static ValueTask<List<(string Digest, string MediaType, byte[] Body)>> WithoutFactsAsync(
-        Session session, int count) => session.AllAsync(
+        Session session, string last, int count) => session.AllAsync(
             """
-            SELECT b.digest,
-                coalesce((SELECT m.media_type FROM manifest m WHERE m.digest = b.digest LIMIT 1), ''), b.body
-            FROM manifest_body b WHERE b.content_bytes IS NULL ORDER BY b.digest LIMIT $1
+            SELECT b.digest, coalesce(
+                (SELECT m.media_type FROM manifest m WHERE m.digest = b.digest LIMIT 1),
+                (SELECT t.media_type FROM trash_manifest t WHERE t.digest = b.digest LIMIT 1), ''), b.body
+            FROM manifest_body b WHERE b.content_bytes IS NULL AND b.digest > $1 ORDER BY b.digest LIMIT $2
             """,
-            row => (row.GetString(0), row.GetString(1), (byte[])row.GetValue(2)), count);
+            row => (row.GetString(0), row.GetString(1), (byte[])row.GetValue(2)), last, count);
 
     public static async ValueTask SetFactsAsync(
         Session session, IReadOnlyList<(string Digest, ImageFacts Facts)> read) => await session.RunEachAsync(

@@ -13,6 +13,9 @@ internal sealed record ImageFacts(string Platforms, long ContentBytes, DateTimeO
     /// <summary>Of longer labels, those that still fit are kept.</summary>
     private const int MaxLabelChars = 16 * 1024;
 
+    /// <summary>No blob is as large; and as many children as an index may have can be added up.</summary>
+    private const long MaxBytes = 1L << 48;
+
     private const int MaxPlatforms = 64;
     private const int MaxPlatformChars = 100;
 
@@ -39,7 +42,7 @@ internal sealed record ImageFacts(string Platforms, long ContentBytes, DateTimeO
     private static bool IsShown(string platform) =>
         platform.Length is > 0 and <= MaxPlatformChars && platform.All(c => c is > ' ' and <= '~');
 
-    private static long Add(long sum, long bytes) => bytes > long.MaxValue - sum ? long.MaxValue : sum + bytes;
+    private static long Add(long sum, long bytes) => Math.Min(sum + Math.Min(bytes, MaxBytes), MaxBytes);
 
     private static string? LabelsOf(ImageConfig? config)
     {

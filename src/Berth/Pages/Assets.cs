@@ -54,7 +54,7 @@ internal static class Assets
             var isPacked = Accepted.Encoding(http.Request, "br");
             var body = isPacked ? Packed : Body;
             var headers = http.Response.Headers;
-            headers.CacheControl = "public, max-age=31536000, immutable";
+            headers.CacheControl = http.Request.Path == Path ? "public, max-age=31536000, immutable" : "max-age=3600";
             headers.XContentTypeOptions = "nosniff";
             headers.ContentSecurityPolicy = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
             headers.Vary = "Accept-Encoding";

@@ -14,9 +14,9 @@ internal static class PageRoutes
         var services = routes.ServiceProvider;
         var home = services.GetRequiredService<HomePages>();
         Add(
-            routes, RoutePatternFactory.Parse("/"), "/", ApiRight.Everyone, home.ShowAsync,
+            routes, RoutePatternFactory.Parse("/"), "/", ApiRight.Visible, home.ShowAsync,
             http => Accepted.Pages(http.Request) ? null : HomePages.AnswerProgramAsync(http));
-        Page("/explore", ApiRight.Everyone, home.ExploreAsync);
+        Page("/explore", ApiRight.Visible, home.ExploreAsync);
         var repository = services.GetRequiredService<RepositoryPages>();
         Below(PageSubject.Repository, "", ApiRight.Pull, repository.ShowAsync);
         Below(PageSubject.Image, "", ApiRight.Pull, repository.ShowImageAsync);

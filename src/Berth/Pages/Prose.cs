@@ -24,17 +24,21 @@ internal static class Prose
     /// <param name="markdown">The text.</param>
     public static HtmlString Of(string markdown)
     {
-        MarkdownDocument document;
         try
         {
-            document = Markdown.Parse(PageEncoder.Disarm(markdown), Pipeline);
+            return new HtmlString(PageEncoder.Disarm(Render(markdown)));
         }
         catch (ArgumentException)
         {
             // Too deeply nested to be meant.
             return new HtmlString($"<pre>{PageEncoder.Only.Encode(markdown)}</pre>");
         }
+    }
 
+    /// <exception cref="ArgumentException">It is too deeply nested.</exception>
+    private static string Render(string markdown)
+    {
+        var document = Markdown.Parse(markdown, Pipeline);
         foreach (var heading in document.Descendants<HeadingBlock>())
             heading.Level = Math.Min(heading.Level + OuterLevels, 6);
         foreach (var link in document.Descendants<LinkInline>().ToList()) Restrict(link);
@@ -48,7 +52,7 @@ internal static class Prose
         var renderer = new HtmlRenderer(text);
         Pipeline.Setup(renderer);
         renderer.Render(document);
-        return new HtmlString(text.ToString());
+        return text.ToString();
     }
 
     private static void Restrict(LinkInline link)

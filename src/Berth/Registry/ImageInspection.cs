@@ -32,10 +32,14 @@ internal sealed partial class ImageInspection(IBlobStore store, ILogger<ImageIns
         return (ImageFacts.Of(manifest, ImageConfig.Parse(config)), expiresAfter);
     }
 
-    /// <summary>An image's config; null if there is none, or none that is read.</summary>
+    /// <summary>
+    /// An image's config; null if there is none, or none that is read. Only of image manifests, whose config must be
+    /// linked where they are pushed: what others mention may be somebody else's.
+    /// </summary>
     /// <exception cref="StoreUnavailableException">The store can't read it.</exception>
     public async ValueTask<byte[]?> ReadConfigAsync(Manifest manifest, CancellationToken cancellation)
     {
+        if (!MediaTypes.IsImageManifest(manifest.MediaType)) return null;
         var config = manifest.References.FirstOrDefault(r => r.Kind == ReferenceKind.Config)?.Target;
         if (config is null || config.SizeBytes > MaxConfigBytes || !MediaTypes.IsImageConfig(config.MediaType))
             return null;

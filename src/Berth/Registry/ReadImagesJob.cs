@@ -20,13 +20,16 @@ internal sealed class ReadImagesJob(Database database, ImageInspection inspectio
 
     public override async Task RunAsync(string payload, CancellationToken cancellation)
     {
-        while (true)
+        for (var last = ""; ;)
         {
             var page = await database.ReadAsync(
-                session => ManifestTable.WithoutFactsAsync(session, PerPage), cancellation);
+                session => ManifestTable.WithoutFactsAsync(session, last, PerPage), cancellation);
             var facts = new List<(string Digest, ImageFacts Facts)>();
             foreach (var (digest, mediaType, body) in page)
-                facts.Add((digest, await ReadAsync(digest, mediaType, body, cancellation)));
+            {
+                if (await ReadAsync(digest, mediaType, body, cancellation) is { } read) facts.Add((digest, read));
+            }
+
             await database.WriteAsync(
                 async session =>
                 {
@@ -35,12 +38,16 @@ internal sealed class ReadImagesJob(Database database, ImageInspection inspectio
                 },
                 isDurable: false, cancellation);
             if (page.Count < PerPage) return;
+            last = page[^1].Digest;
         }
     }
 
-    private async ValueTask<ImageFacts> ReadAsync(
+    /// <summary>Null if it can't be read now: the next run tries again.</summary>
+    private async ValueTask<ImageFacts?> ReadAsync(
         string digest, string mediaType, byte[] body, CancellationToken cancellation)
     {
+        // On its way out: neither in a repository nor in the trash.
+        if (mediaType.Length == 0) return null;
         try
         {
             var manifest = Manifest.Parse(body, mediaType, limits.ReferencesPerManifest);
@@ -50,6 +57,10 @@ internal sealed class ReadImagesJob(Database database, ImageInspection inspectio
         {
             // Another version took it.
             return ImageFacts.Unknown;
+        }
+        catch (IOException)
+        {
+            return null;
         }
     }
 }

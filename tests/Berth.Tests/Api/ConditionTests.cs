@@ -1,4 +1,5 @@
 using Berth.Api;
+using Berth.Pages;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -34,6 +35,7 @@ public sealed class ConditionTests(ApiRegistry api)
         var without =
             from route in routes
             where route.Metadata.GetMetadata<TakesVersion>() is null
+                && route.Metadata.GetMetadata<PageAddress>() is null
             from method in route.Metadata.GetMetadata<HttpMethodMetadata>()!.HttpMethods
             where method is not ("GET" or "HEAD")
             select $"{method} /{route.RoutePattern.RawText!.TrimStart('/')}";

@@ -133,6 +133,44 @@ public sealed class ImageTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_config_that_only_others_have_is_not_shown_whatever_mentions_it()
+    {
+        await PushAsync("secret/app", "1", Config, "layer");
+        await new AccountsOf(registry).AddUserAsync("eve", ImagePusher.Password);
+        var accounts = new AccountsOf(registry);
+        await accounts.GrantAsync(await accounts.FindAsync("eve"), "eve/app", "push,pull");
+        var eve = new ImagePusher(registry, "eve");
+        var descriptor = $$"""
+            {"mediaType":"application/vnd.oci.image.config.v1+json",
+            "digest":"{{ImagePusher.DigestOf(Config)}}","size":9}
+            """;
+        foreach (var type in new[] { "application/vnd.example+json", "application/vnd.oci.artifact.manifest.v1+json" })
+        {
+            var digest = await eve.PushManifestAsync("eve/app", null, $$"""{"config":{{descriptor}} }""", type);
+            var shown = await eve.ApiAsync("GET", $"/images/{digest}?repository=eve/app", null, 200);
+            Assert.False(shown.TryGetProperty("config", out _), type);
+            Assert.DoesNotContain("SIGINT", shown.GetRawText());
+        }
+    }
+
+    [Fact]
+    public async Task Sizes_that_are_lies_break_no_list()
+    {
+        string Image(int n) => $$"""
+            {"schemaVersion":2,"artifactType":"application/x{{n}}","config":{"mediaType":"application/x",
+            "digest":"{{ImagePusher.DigestOf(Config)}}","size":9223372036854775807},"layers":[]}
+            """;
+        await PushAsync("a/app", null, Config);
+        var children = new List<string>();
+        foreach (var n in new[] { 1, 2, 3 })
+            children.Add(await admin.PushManifestAsync("a/app", null, Image(n), Manifest));
+        await admin.PushIndexAsync("a/app", "big", [.. children]);
+        Assert.Single((await admin.ApiAsync("GET", "/tags?repository=a/app", null, 200)).GetProperty("items")
+            .EnumerateArray());
+        await admin.ApiAsync("GET", "/images/big?repository=a/app", null, 200);
+    }
+
+    [Fact]
     public async Task Images_of_an_older_version_are_read_later()
     {
         await PushAsync("a/app", "1", Config, "layer");

@@ -60,8 +60,20 @@ public sealed partial class ProseTests
     }
 
     [Fact]
-    public void Characters_that_turn_text_around_are_disarmed() =>
-        Assert.DoesNotContain('\u202e', Prose.Of("a \u202e b `\u2066`").Value!);
+    public void Characters_that_turn_text_around_are_disarmed()
+    {
+        var html = Prose.Of("a \u202e b `\u2066` &#x202E; &#8238; c").Value!;
+        Assert.All(html, c => Assert.False(c is '\u202e' or '\u2066'));
+        Assert.DoesNotContain("&#x202E;", html);
+    }
+
+    [Fact]
+    public void Text_that_is_nested_too_deeply_is_shown_as_it_is()
+    {
+        var deep = string.Concat(Enumerable.Repeat("![a ", 300)) + string.Concat(Enumerable.Repeat("](x)", 300));
+        Assert.Contains("![a ![a", Prose.Of(deep).Value!);
+        Prose.Of(string.Concat(Enumerable.Repeat("*a **b ", 200)) + string.Concat(Enumerable.Repeat("b** a*", 200)));
+    }
 
     [Theory]
     [InlineData("> ")]

@@ -1,4 +1,5 @@
 -- oldest: 1
+-- Before the next one, which locks manifest_body: pushes of older versions lock repositories first, too.
 -- What a repository is for, in a line of plain text; how often it was pulled from in all; and how many have starred it.
 ALTER TABLE repository ADD COLUMN description {text};
 ALTER TABLE repository ADD COLUMN pulls BIGINT NOT NULL DEFAULT 0;
