@@ -30,7 +30,9 @@ internal sealed class MovedRepositories(Database database, AccessVersion version
         if (caller.Scopes is { } scopes)
         {
             if (!scopes.Any(scope => scope.Covers(AccessAction.Pull, name.Text))) return null;
-            caller = caller with { Scopes = null };
+
+            // A token of another token server says all that its bearer may do: it must cover the new name too.
+            if (caller.Kind != CallerKind.Token) caller = caller with { Scopes = null };
         }
 
         var names = await FindNamesAsync(cancellation);

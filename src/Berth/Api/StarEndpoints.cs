@@ -69,10 +69,15 @@ internal sealed class StarEndpoints(Database database, AccessRules access, ApiGa
         if (!RepositoryName.TryParse(name, out var repository)) return ApiError.NotFound("such repository");
         if (await gate.AskAsync(http, http.Caller(), AccessAction.Pull, repository) is { } refusal) return refusal;
         return await database.WriteAsync<ApiDone>(
-            async session => !await RepositoryTable.ExistsAsync(session, repository)
-                || await RepositoryTable.FindAsync(session, repository) is not { } id
-                    ? ApiError.NotFound("such repository")
-                    : await change(session, id),
+            async session =>
+            {
+                // It is not moved away meanwhile.
+                await session.LockAsync(repository, isShared: true);
+                return !await RepositoryTable.ExistsAsync(session, repository)
+                    || await RepositoryTable.FindAsync(session, repository) is not { } id
+                        ? ApiError.NotFound("such repository")
+                        : await change(session, id);
+            },
             isDurable: true, http.RequestAborted);
     }
 

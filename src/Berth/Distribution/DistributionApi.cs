@@ -139,8 +139,8 @@ internal sealed class DistributionApi
         }
 
         var answer = await AskAsync(http, caller, route.Action, target);
-        if (answer != AccessAnswer.Allowed && await FindMovedAsync(http, caller, route, asked, false) is { } place)
-            (target, answer) = (target.In(place), AccessAnswer.Allowed);
+        if (answer != AccessAnswer.Allowed && await FindMovedAsync(http, caller, route, target, asked, false) is { } to)
+            (target, answer) = (target.MovedTo(to, asked!.Value), AccessAnswer.Allowed);
         switch (answer)
         {
             case AccessAnswer.SignIn:
@@ -154,14 +154,18 @@ internal sealed class DistributionApi
         }
 
         // The list of referrers is empty where there is no repository.
-        if (target.Kind == V2Kind.Referrers && await FindMovedAsync(http, caller, route, asked, true) is { } other)
-            target = target.In(other);
+        if (target.Kind == V2Kind.Referrers
+            && await FindMovedAsync(http, caller, route, target, asked, true) is { } other)
+        {
+            target = target.MovedTo(other, asked!.Value);
+        }
+
         var error = await RefuseWriteAsync(http, route.Action, target)
             ?? await route.Endpoint(new V2Request(http, target, caller));
         if (error is { Status: StatusCodes.Status404NotFound } && target.Repository == asked
-            && await FindMovedAsync(http, caller, route, asked, true) is { } now)
+            && await FindMovedAsync(http, caller, route, target, asked, true) is { } now)
         {
-            error = await route.Endpoint(new V2Request(http, target.In(now), caller));
+            error = await route.Endpoint(new V2Request(http, target.MovedTo(now, target.Repository), caller));
         }
 
         trail.Note(http, route.Action, target, error);
@@ -169,10 +173,32 @@ internal sealed class DistributionApi
     }
 
     /// <summary>Where a repository is now that was not found, or not seen, by the name that was asked for.</summary>
-    private ValueTask<RepositoryName?> FindMovedAsync(
-        HttpContext http, Caller caller, Route route, RepositoryName? asked, bool isSeen) =>
+    private async ValueTask<RepositoryName?> FindMovedAsync(
+        HttpContext http, Caller caller, Route route, V2Target target, RepositoryName? asked, bool isSeen) =>
         route.Action == AccessAction.Pull && asked is { } name
-            ? moved.FindAsync(caller, name, isSeen, http.RequestAborted) : default;
+        && await moved.FindAsync(caller, name, isSeen, http.RequestAborted) is { } place
+        && !await IsBeforePushAsync(http, caller, route, target, name) ? place : null;
+
+    /// <summary>
+    /// Whether a client may be asking what it need not push to an old name: what is said to be there, it leaves out,
+    /// and the rest is refused without it. A tag is asked for by pulls too, so it takes a token for pushing.
+    /// </summary>
+    private async ValueTask<bool> IsBeforePushAsync(
+        HttpContext http, Caller caller, Route route, V2Target target, RepositoryName name)
+    {
+        if (route.Method != "HEAD") return false;
+        if (caller.Scopes is { } scopes)
+        {
+            if (!scopes.Any(scope => scope.Covers(AccessAction.Push, name.Text))) return false;
+        }
+        else if (target.Kind == V2Kind.Manifest && target.Reference.Tag is not null)
+        {
+            return false;
+        }
+
+        return await access.AskAsync(caller, AccessAction.Push, name, http.RequestAborted) == AccessAnswer.Allowed
+            || await spaces.MayMakeAsync(caller, AccessAction.Push, name, http.RequestAborted);
+    }
 
     /// <summary>
     /// Whether anybody may pull this: then wrong credentials do no harm. Clients send what they once kept, and mirrors

@@ -180,7 +180,7 @@ internal sealed class ListEndpoints(
     private static void WriteHead(V2Request request, NameList list, Utf8JsonWriter json)
     {
         json.WriteStartObject();
-        if (request.Target.Kind == V2Kind.Tags) json.WriteString("name", request.Repository.Text);
+        if (request.Target.Kind == V2Kind.Tags) json.WriteString("name", request.Target.Shown.Text);
         json.WriteStartArray(list.Field);
     }
 
@@ -199,8 +199,8 @@ internal sealed class ListEndpoints(
     private static string PathOf(V2Request request) => request.Target.Kind switch
     {
         V2Kind.Catalog => "/v2/_catalog",
-        V2Kind.Tags => $"/v2/{request.Repository}/tags/list",
-        _ => $"/v2/{request.Repository}/referrers/{request.Target.Digest}",
+        V2Kind.Tags => $"/v2/{request.Target.Shown}/tags/list",
+        _ => $"/v2/{request.Target.Shown}/referrers/{request.Target.Digest}",
     };
 
     private static void WriteIndex(Utf8JsonWriter json, List<Referrer> referrers)

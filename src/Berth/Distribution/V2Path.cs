@@ -70,6 +70,8 @@ internal readonly ref struct V2Path(V2Kind kind, ReadOnlySpan<char> name, ReadOn
 /// <summary>The validated parts of a path. The kind determines which of them are set.</summary>
 internal sealed class V2Target(V2Kind kind)
 {
+    private RepositoryName? oldName;
+
     public V2Kind Kind => kind;
 
     public RepositoryName Repository { get; private set; }
@@ -84,9 +86,20 @@ internal sealed class V2Target(V2Kind kind)
     /// <summary>An upload's id; null if the text can't be one, so that no such upload exists.</summary>
     public UploadId? Upload { get; private set; }
 
+    /// <summary>The name that answers have: the old one that the client knows, if the repository was moved.</summary>
+    public RepositoryName Shown => oldName ?? Repository;
+
     /// <summary>The same in another repository.</summary>
     public V2Target In(RepositoryName repository) =>
         new(kind) { Repository = repository, Digest = Digest, Reference = Reference, Upload = Upload };
+
+    /// <summary>The same in the repository that was moved there.</summary>
+    public V2Target MovedTo(RepositoryName repository, RepositoryName from)
+    {
+        var target = In(repository);
+        target.oldName = from;
+        return target;
+    }
 
     /// <summary>The error for the first invalid part of the path; null, with all parts set, if there is none.</summary>
     public static RegistryError? Check(in V2Path path, string method, out V2Target target)

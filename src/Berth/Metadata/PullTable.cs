@@ -51,13 +51,14 @@ internal static class PullTable
             [.. ordered.Select(pull => new object?[] { pull.Repository, pull.Digest, pull.LastAt })]);
         await session.RunEachAsync(
             """
-            INSERT INTO pull_day (repository_id, day, pulls) SELECT id, $2, $3 FROM repository WHERE name = $1
+            INSERT INTO pull_day (repository_id, day, pulls) SELECT id, $2, $3 FROM repository
+            WHERE name = $1 AND deleted_at IS NULL
             ON CONFLICT (repository_id, day) DO UPDATE SET pulls = pull_day.pulls + excluded.pulls
             """,
             [.. ordered.GroupBy(pull => (pull.Repository, Day: pull.LastAt / MillisecondsPerDay)).Select(
                 day => new object?[] { day.Key.Repository, day.Key.Day, day.Sum(pull => (long)pull.Count) })]);
         await session.RunEachAsync(
-            "UPDATE repository SET pulls = pulls + $2 WHERE name = $1",
+            "UPDATE repository SET pulls = pulls + $2 WHERE name = $1 AND deleted_at IS NULL",
             [.. ordered.GroupBy(pull => pull.Repository).Select(
                 one => new object?[] { one.Key, one.Sum(pull => (long)pull.Count) })]);
     }

@@ -1,3 +1,5 @@
+using Berth.Oci;
+
 namespace Berth.Metadata;
 
 /// <summary>
@@ -11,13 +13,29 @@ internal sealed record RepositoryMoveTable(long From, long To)
     /// <summary>Tables whose rows are given away as they are.</summary>
     private static readonly string[] Tables =
     [
-        "manifest", "manifest_reference", "tag", "tag_history", "trash", "trash_manifest", "pull_day",
+        "tag", "manifest", "manifest_reference", "tag_history", "trash", "trash_manifest", "pull_day",
         "repository_readme", "star",
     ];
 
     /// <summary>Whether something that was deleted in a repository can still be brought back.</summary>
     public static async ValueTask<bool> HasTrashAsync(Session session, long repositoryId) =>
         await session.NumberAsync("SELECT 1 FROM trash WHERE repository_id = $1 LIMIT 1", repositoryId) is not null;
+
+    /// <summary>
+    /// Locks what is moved, before anything else is: tags, manifests, and both repositories by their names, as the
+    /// counts of pulls do (<see cref="PullTable.AddAsync"/>), so that neither waits for the other in turn.
+    /// </summary>
+    public static async ValueTask LockAsync(Session session, long from, RepositoryName name, RepositoryName to)
+    {
+        foreach (var (table, key) in new[] { ("tag", "name"), ("manifest", "digest"), ("pull_day", "day") })
+        {
+            await session.EachAsync(
+                $"SELECT 1 FROM {table} WHERE repository_id = $1 ORDER BY {key}{session.ForUpdate}", _ => { }, from);
+        }
+
+        foreach (var one in new[] { name.Text, to.Text }.Order(StringComparer.Ordinal))
+            await session.RunAsync("UPDATE repository SET pulls = pulls WHERE name = $1", one);
+    }
 
     /// <param name="session">A write that excludes all others to both.</param>
     /// <param name="isPublic">Whether the other is public then.</param>
@@ -59,7 +77,10 @@ internal sealed record RepositoryMoveTable(long From, long To)
         await session.RunAsync("DELETE FROM pin WHERE repository = $1", from);
     }
 
-    /// <summary>Triggers count what a namespace uses when links come and go, but not when they are changed.</summary>
+    /// <summary>
+    /// Triggers count what a namespace uses when links come and go, but not when they are changed. Uploads link
+    /// without a lock: what one has linked meanwhile stays where it was.
+    /// </summary>
     private async ValueTask MoveLinksAsync(Session session, long now)
     {
         await session.RunAsync(
@@ -72,7 +93,12 @@ internal sealed record RepositoryMoveTable(long From, long To)
                 is_trashed = 0
             """,
             From, To, now);
-        await session.RunAsync("DELETE FROM repository_blob WHERE repository_id = $1", From);
+        await session.RunAsync(
+            """
+            DELETE FROM repository_blob WHERE repository_id = $1
+                AND digest IN (SELECT digest FROM repository_blob WHERE repository_id = $2)
+            """,
+            From, To);
     }
 
     /// <summary>

@@ -138,6 +138,7 @@ internal sealed class RepositoryMoving(
         Session session, RepositoryMove move, long from, bool wasPublic, IReadOnlyList<QuotaRow> room)
     {
         var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
+        await RepositoryMoveTable.LockAsync(session, from, move.From, move.To);
         var (used, tags) = (await Quotas.UsedAsync(session, room), await Quotas.TagsAsync(session, room));
         var to = await repositories.FindOrAddAsync(session, move.To, isPrivate: !wasPublic);
         var isPublic = wasPublic

@@ -5,7 +5,11 @@ using System.Security.Cryptography.X509Certificates;
 using System.Text.Json.Nodes;
 using Berth.Access;
 using Berth.Identity;
+using Berth.Metadata;
+using Berth.Oci;
+using Berth.Registry;
 using Berth.Settings;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.IdentityModel.Tokens;
 using static Berth.Tests.Identity.TokenServerFiles;
 
@@ -88,6 +92,24 @@ public sealed class TrustedTokenTests : IAsyncLifetime
         using var answer = await registry.Client.SendAsync(request, Stop);
         Assert.Equal(
             """{"repositories":["one/app","two/app"]}""", (await answer.Content.ReadAsStringAsync(Stop)).Trim());
+    }
+
+    /// <summary>No other server is asked whether the bearer may pull where the repository is now.</summary>
+    [Accounts]
+    [Fact]
+    public async Task A_token_for_an_old_name_leads_nowhere_unless_it_is_for_the_new_one_too()
+    {
+        Assert.Equal(201, await PutAsync("team/app", Token("repository:team/app:pull,push")));
+        var move = new RepositoryMove(
+            RepositoryName.Parse("team/app"), RepositoryName.Parse("secret/app"), false, new Actor("x"), false);
+        await registry.Services.GetRequiredService<RepositoryMoving>().MoveAsync(move, Stop);
+        foreach (var path in new[] { "v2/team/app/manifests/1", "v2/team/app/tags/list" })
+        {
+            Assert.Equal(404, (await AskAsync("GET", path, Token("repository:team/app:pull"))).Status);
+            var both = Token("repository:team/app:pull repository:secret/app:pull");
+            Assert.Equal(200, (await AskAsync("GET", path, both)).Status);
+            Assert.Equal(401, (await AskAsync("GET", path, Token("repository:secret/app:pull"))).Status);
+        }
     }
 
     [Fact]

@@ -67,13 +67,15 @@ public sealed class RepositoryMoveTests : IAsyncLifetime
             clock.Advance(TimeSpan.FromDays(100));
         }
 
+        await accounts.AddUserAsync("reader", ImagePusher.Password);
+        var reader = new ImagePusher(registry, "reader");
         foreach (var name in new[] { "a/app", "b/new" })
         {
             Assert.Equal(["gone", "latest", "v1"], await images.TagsAsync(name));
             foreach (var layer in new[] { "one", "two", "gone" })
                 Assert.Equal(layer, await images.TextAsync($"/v2/{name}/blobs/{ImagePusher.DigestOf(layer)}"));
             await images.IsAsync("HEAD", $"/v2/{name}/manifests/v1", 200);
-            await images.IsAsync("HEAD", $"/v2/{name}/blobs/{ImagePusher.DigestOf("one")}", 200);
+            await reader.IsAsync("HEAD", $"/v2/{name}/blobs/{ImagePusher.DigestOf("one")}", 200);
             await images.IsAsync("GET", $"/v2/{name}/manifests/none", 404);
             Assert.Contains(referrer, await images.TextAsync($"/v2/{name}/referrers/{index}"));
         }
