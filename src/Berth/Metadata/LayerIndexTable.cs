@@ -74,13 +74,22 @@ internal static class LayerIndexTable
         "SELECT content FROM layer_index WHERE digest = $1 AND state = 'indexed'",
         row => (byte[])row.GetValue(0), digest.Text);
 
-    /// <summary>The layer whose files are to be listed next: one that is asked for, or that waits longest.</summary>
-    public static ValueTask<LayerIndexRow?> NextAsync(Session session, bool onlyWanted) => session.FirstAsync(
+    /// <summary>The layer whose files are to be listed next, of those that nobody asks for: what waits longest.
+    /// </summary>
+    public static ValueTask<LayerIndexRow?> NextAsync(Session session) => session.FirstAsync(
         """
         SELECT digest, state, is_wanted, made_with, entries, file_bytes, fault FROM layer_index
-        WHERE state = 'waiting' AND is_wanted >= $1 ORDER BY is_wanted DESC, added_at, digest LIMIT 1
+        WHERE state = 'waiting' AND is_wanted = 0 ORDER BY added_at, digest LIMIT 1
         """,
-        Read, onlyWanted ? 1L : 0L);
+        Read);
+
+    /// <summary>The same of those that somebody asks for: rather one that no other node reads already.</summary>
+    public static ValueTask<LayerIndexRow?> NextWantedAsync(Session session) => session.FirstAsync(
+        """
+        SELECT digest, state, is_wanted, made_with, entries, file_bytes, fault FROM layer_index
+        WHERE state = 'waiting' AND is_wanted = 1 ORDER BY attempts, added_at, digest LIMIT 1
+        """,
+        Read);
 
     /// <summary>Notes that reading a layer begins. Returns how often it has begun; null if it does not wait.</summary>
     public static ValueTask<long?> BeginAsync(Session session, Digest digest) => session.NumberAsync(

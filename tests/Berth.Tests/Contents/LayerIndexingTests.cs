@@ -110,6 +110,32 @@ public sealed class LayerIndexingTests
         Assert.Equal("indexed", (await RowAsync(registry, Layer))!.State);
     }
 
+    [Once]
+    [Fact]
+    public async Task However_many_layers_are_asked_for_one_run_at_a_time_reads_them()
+    {
+        await using var registry = await StartAsync(s => s with { Index = ContentsIndexing.OnDemand });
+        byte[][] layers = [.. Enumerable.Range(0, 5).Select(i => new RawTar().File($"f{i}", "x").End())];
+        await new ContentImages(registry).PushAsync("team/app", "1", layers);
+        var store = GatedStore.Make(registry.Services.GetRequiredService<IBlobStore>());
+        var indexing = ActivatorUtilities.CreateInstance<LayerIndexing>(registry.Services, store);
+        var job = ActivatorUtilities.CreateInstance<IndexLayerJob>(registry.Services, indexing);
+        await WantAsync(registry, layers[0]);
+        var run = job.RunAsync("", Stop);
+        var gate = (GatedStore)(object)store;
+        await gate.Reached.Task.WaitAsync(TimeSpan.FromSeconds(20), Stop);
+        foreach (var layer in layers[1..])
+        {
+            await WantAsync(registry, layer);
+            await job.RunAsync("", Stop).WaitAsync(TimeSpan.FromSeconds(20), Stop);
+        }
+
+        Assert.False(run.IsCompleted);
+        gate.Open.SetResult();
+        await run.WaitAsync(TimeSpan.FromSeconds(20), Stop);
+        foreach (var layer in layers) Assert.Equal("indexed", (await RowAsync(registry, layer))!.State);
+    }
+
     [Fact]
     public async Task A_fault_that_a_limit_made_goes_with_another_limit()
     {
@@ -171,6 +197,9 @@ public sealed class LayerIndexingTests
         return rows.Values.SingleOrDefault();
     }
 
+    private static Task<int> WantAsync(RegistryFixture registry, byte[] layer) => WriteAsync(
+        registry, session => LayerIndexTable.WantAsync(session, DigestOf(layer), DateTimeOffset.UtcNow));
+
     private static Task<int> WriteAsync(RegistryFixture registry, Func<Session, ValueTask<int>> change) =>
         registry.Services.GetRequiredService<Database>().WriteAsync(change, isDurable: false, Stop);
 
@@ -184,4 +213,31 @@ public class AbsentStore : DispatchProxy
 
     protected override object? Invoke(MethodInfo? targetMethod, object?[]? args) =>
         throw new StoreUnavailableException("it is away");
+}
+
+/// <summary>A store whose blobs are opened only once the gate is.</summary>
+public class GatedStore : DispatchProxy
+{
+    private IBlobStore store = null!;
+
+    internal TaskCompletionSource Reached { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    internal TaskCompletionSource Open { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    internal static IBlobStore Make(IBlobStore store)
+    {
+        var made = Create<IBlobStore, GatedStore>();
+        ((GatedStore)(object)made).store = store;
+        return made;
+    }
+
+    protected override object? Invoke(MethodInfo? targetMethod, object?[]? args) =>
+        new ValueTask<BlobContent?>(OpenAsync((Digest)args![0]!, (CancellationToken)args[1]!));
+
+    private async Task<BlobContent?> OpenAsync(Digest digest, CancellationToken cancellation)
+    {
+        Reached.TrySetResult();
+        await Open.Task;
+        return await store.OpenAsync(digest, cancellation);
+    }
 }
