@@ -96,9 +96,14 @@ internal static class LayerIndexTable
         "UPDATE layer_index SET attempts = attempts + 1 WHERE digest = $1 AND state = 'waiting' RETURNING attempts",
         digest.Text);
 
-    /// <summary>Takes that back: it was not the layer's fault that it did not end.</summary>
-    public static ValueTask<int> TakeBackAsync(Session session, Digest digest) => session.RunAsync(
-        "UPDATE layer_index SET attempts = attempts - 1 WHERE digest = $1 AND state = 'waiting'", digest.Text);
+    /// <summary>Takes that back: it was not the layer's fault that it did not end. Others come first now, so that one
+    /// that can never be read does not keep them waiting.</summary>
+    public static ValueTask<int> TakeBackAsync(Session session, Digest digest, DateTimeOffset now) => session.RunAsync(
+        """
+        UPDATE layer_index SET attempts = attempts - 1, added_at = $2
+        WHERE digest = $1 AND state = 'waiting' AND attempts > 0
+        """,
+        digest.Text, now.ToUnixTimeMilliseconds());
 
     /// <summary>Keeps a list, or why there is none, unless the layer has gone.</summary>
     public static ValueTask<int> EndAsync(Session session, LayerIndexRow row, byte[]? content) => session.RunAsync(

@@ -91,6 +91,13 @@ public sealed class LayerIndexingTests
         await RunAsync(registry);
         Assert.Equal("reading it was given up after 3 attempts", (await RowAsync(registry, Layer))!.Fault);
 
+        Assert.Equal("fault", StateOf(await images.AskAsync("1/files?repository=team/app")));
+        var row = (await RowAsync(registry, Layer))!;
+        var yesterday = DateTimeOffset.UtcNow.AddHours(-25).ToUnixTimeSeconds();
+        await WriteAsync(registry, s => LayerIndexTable.EndAsync(
+            s, row with { MadeWith = $"given up at {yesterday}" }, content: null));
+        Assert.Equal("True", (await images.SeeAsync("1/files?repository=team/app")).Of("isComplete"));
+
         var missing = DigestOf([1, 2, 3]);
         await WriteAsync(registry, session => LayerIndexTable.AddAsync(session, [missing], default));
         await RunAsync(registry);
@@ -103,9 +110,19 @@ public sealed class LayerIndexingTests
     {
         await using var registry = await StartAsync();
         await new ContentImages(registry).PushAsync("team/app", "1", Layer);
-        var indexing = ActivatorUtilities.CreateInstance<LayerIndexing>(registry.Services, AbsentStore.Make());
-        for (var i = 0; i < 5; i++)
-            await Assert.ThrowsAsync<StoreUnavailableException>(() => indexing.RunAsync(DigestOf(Layer), Stop));
+        Exception[] failures =
+        [
+            new StoreUnavailableException("it is away"), new IOException("too many open files"),
+            new EndOfStreamException("the blob's file is shorter than it was"),
+            new UnauthorizedAccessException("access is denied"), new IOException("input/output error"),
+        ];
+        foreach (var failure in failures)
+        {
+            var indexing = ActivatorUtilities.CreateInstance<LayerIndexing>(
+                registry.Services, FailingStore.Make(failure));
+            Assert.Same(failure, await Record.ExceptionAsync(() => indexing.RunAsync(DigestOf(Layer), Stop)));
+        }
+
         await RunAsync(registry);
         Assert.Equal("indexed", (await RowAsync(registry, Layer))!.State);
     }
@@ -206,13 +223,19 @@ public sealed class LayerIndexingTests
     private static Digest DigestOf(byte[] bytes) => Digest.Of(DigestAlgorithm.Sha256, bytes);
 }
 
-/// <summary>A store that is away.</summary>
-public class AbsentStore : DispatchProxy
+/// <summary>A store that can't be read.</summary>
+public class FailingStore : DispatchProxy
 {
-    internal static IBlobStore Make() => Create<IBlobStore, AbsentStore>();
+    private Exception failure = null!;
 
-    protected override object? Invoke(MethodInfo? targetMethod, object?[]? args) =>
-        throw new StoreUnavailableException("it is away");
+    internal static IBlobStore Make(Exception failure)
+    {
+        var made = Create<IBlobStore, FailingStore>();
+        ((FailingStore)(object)made).failure = failure;
+        return made;
+    }
+
+    protected override object? Invoke(MethodInfo? targetMethod, object?[]? args) => throw failure;
 }
 
 /// <summary>A store whose blobs are opened only once the gate is.</summary>
