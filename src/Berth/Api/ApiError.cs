@@ -48,6 +48,9 @@ internal sealed record ApiError(int Status, string Title, string Detail) : IResu
     public static ApiError NotJson() =>
         new(415, "The body is not JSON", "send the body with Content-Type: application/json");
 
+    /// <summary>Others have all places for such a request.</summary>
+    public static ApiError Busy(string detail) => new(503, "Too busy", detail) { RetryAfterSeconds = 10 };
+
     public static ApiError Unexpected(string id) => new(
         500, "An unexpected error", $"the registry's log has the cause under the id {id}");
 

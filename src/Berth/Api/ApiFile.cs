@@ -45,7 +45,7 @@ internal sealed class ApiFile : IResult, IEndpointMetadataProvider
         using var place = await reading!.TakePlaceAsync(httpContext.RequestAborted);
         if (place is null)
         {
-            await ApiError.Conflict("the registry is reading other files: ask again later").WriteAsync(response);
+            await ApiError.Busy("the registry is reading other files: ask again later").WriteAsync(response);
             return;
         }
 

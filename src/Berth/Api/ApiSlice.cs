@@ -68,7 +68,7 @@ internal sealed class ApiSlice : Slice
             provider.GetRequiredService<BlobTable>(), provider.GetRequiredService<ImageInspection>, settings.Limits));
         services.AddSingleton(provider => new ImageFiles(
             provider.GetRequiredService<Database>(), provider.GetRequiredService<ManifestTable>(), settings.Contents,
-            provider.GetService<LayerRequests>()));
+            provider.GetRequiredService<TimeProvider>(), provider.GetService<LayerRequests>()));
         services.AddSingleton(provider => new ImageFileEndpoints(
             provider.GetRequiredService<ImageFiles>(), provider.GetRequiredService<MergedTrees>(), settings.Contents,
             provider.GetRequiredService<ApiGate>(), provider.GetService<FileReading>()));

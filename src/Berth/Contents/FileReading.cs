@@ -6,9 +6,13 @@ using Berth.Settings;
 namespace Berth.Contents;
 
 /// <summary>Reads files out of layers, as many at once as the settings allow.</summary>
-internal sealed class FileReading(IBlobStore store, LayerWalk walk, ContentsSettings settings) : IDisposable
+internal sealed class FileReading(IBlobStore store, LayerWalk walk, ContentsSettings settings, TimeProvider clock)
+    : IDisposable
 {
-    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(5);
+
+    /// <summary>Whoever takes a file more slowly would keep its place from others.</summary>
+    private static readonly TimeSpan LongestOutput = TimeSpan.FromMinutes(1);
 
     private readonly SemaphoreSlim places = new(settings.Concurrent);
 
@@ -27,9 +31,18 @@ internal sealed class FileReading(IBlobStore store, LayerWalk walk, ContentsSett
     {
         using var content = await store.OpenAsync(layer, cancellation);
         if (content is null) return "the layer is not there any more";
-        var reader = new OneFile(number, output);
-        return await walk.RunAsync(content, [reader], cancellation)
-            ?? (reader.IsDone ? null : "the layer has no such file");
+        using var slow = new CancellationTokenSource(Timeout.InfiniteTimeSpan, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(slow.Token, cancellation);
+        var reader = new OneFile(number, output, () => slow.CancelAfter(LongestOutput));
+        try
+        {
+            return await walk.RunAsync(content, [reader], either.Token)
+                ?? (reader.IsDone ? null : "the layer has no such file");
+        }
+        catch (OperationCanceledException) when (slow.IsCancellationRequested && !cancellation.IsCancellationRequested)
+        {
+            return $"taking it takes longer than {LongestOutput.TotalSeconds} seconds";
+        }
     }
 
     /// <summary>A config; null if it is not there, or larger than any.</summary>
@@ -53,7 +66,7 @@ internal sealed class FileReading(IBlobStore store, LayerWalk walk, ContentsSett
         public void Dispose() => places.Release();
     }
 
-    private sealed class OneFile(int number, Stream output) : ILayerReader
+    private sealed class OneFile(int number, Stream output, Action begin) : ILayerReader
     {
         private bool isCurrent;
 
@@ -62,6 +75,7 @@ internal sealed class FileReading(IBlobStore store, LayerWalk walk, ContentsSett
         public ValueTask<bool> BeginAsync(LayerEntry entry, CancellationToken cancellation)
         {
             isCurrent = entry.Number == number;
+            if (isCurrent) begin();
             return ValueTask.FromResult(isCurrent);
         }
 

@@ -48,7 +48,8 @@ internal sealed record FoundImage(
 /// </summary>
 /// <param name="requests">Null where nothing can be written.</param>
 internal sealed class ImageFiles(
-    Database database, ManifestTable manifests, ContentsSettings settings, LayerRequests? requests = null)
+    Database database, ManifestTable manifests, ContentsSettings settings, TimeProvider clock,
+    LayerRequests? requests = null)
 {
     /// <summary>Indexes in indexes.</summary>
     private const int MaxIndexes = 3;
@@ -136,8 +137,12 @@ internal sealed class ImageFiles(
             return LayerState.Other;
         if (!isLinked) return LayerState.Absent;
         var row = rows.GetValueOrDefault(layer.Digest);
-        if (row is not null && row.State != LayerStates.Waiting && LayerIndexing.IsCurrent(row, settings))
+        if (row is not null && row.State != LayerStates.Waiting
+            && LayerIndexing.IsCurrent(row, settings, clock.GetUtcNow()))
+        {
             return row.State == LayerStates.Indexed ? LayerState.Indexed : LayerState.Fault;
+        }
+
         return requests is { AreTaken: true } ? LayerState.Waiting : LayerState.Off;
     }
 

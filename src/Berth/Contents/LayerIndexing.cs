@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using System.Globalization;
 using Berth.Blobs;
 using Berth.Metadata;
 using Berth.Oci;
@@ -13,13 +14,18 @@ namespace Berth.Contents;
 /// waiting ► begun (attempts + 1) ► walk ► indexed
 ///                                       ► fault, with words
 /// </code>
-/// A layer that kills its reader is given up after some attempts.
+/// A layer that kills its reader is given up after some attempts, for a day.
 /// </summary>
 internal sealed partial class LayerIndexing(
-    Database database, IBlobStore store, LayerWalk walk, ContentsSettings settings, ILogger<LayerIndexing> log)
-    : IDisposable
+    Database database, IBlobStore store, LayerWalk walk, ContentsSettings settings, TimeProvider clock,
+    ILogger<LayerIndexing> log) : IDisposable
 {
     private const int MaxAttempts = 3;
+
+    private const string GivenUp = "given up at ";
+
+    /// <summary>What killed the reader may be gone then: memory may have been short.</summary>
+    private static readonly TimeSpan GivenUpFor = TimeSpan.FromDays(1);
 
     private static readonly Counter<long> LayersRead = Meters.Berth.CreateCounter<long>(
         "berth.contents.layers", "{layer}", "Layers whose files were listed.");
@@ -30,8 +36,11 @@ internal sealed partial class LayerIndexing(
     private readonly SemaphoreSlim places = new(settings.Concurrent);
 
     /// <summary>Whether a list, or the reason why there is none, is still what would be found now.</summary>
-    public static bool IsCurrent(LayerIndexRow row, ContentsSettings settings) => row.State switch
+    public static bool IsCurrent(LayerIndexRow row, ContentsSettings settings, DateTimeOffset now) => row.State switch
     {
+        LayerStates.Fault when row.MadeWith.StartsWith(GivenUp, StringComparison.Ordinal) =>
+            now - DateTimeOffset.FromUnixTimeSeconds(
+                long.Parse(row.MadeWith.AsSpan(GivenUp.Length), CultureInfo.InvariantCulture)) < GivenUpFor,
         LayerStates.Indexed => row.MadeWith == MarkOf(null, settings),
         LayerStates.Fault => row.MadeWith == MarkOf(row.Fault, settings),
         _ => true,
@@ -60,7 +69,10 @@ internal sealed partial class LayerIndexing(
         if (attempt is null) return;
         if (attempt > MaxAttempts)
         {
-            await NoteFaultAsync(digest, $"reading it was given up after {MaxAttempts} attempts", cancellation);
+            await NoteFaultAsync(
+                digest, $"reading it was given up after {MaxAttempts} attempts",
+                string.Create(CultureInfo.InvariantCulture, $"{GivenUp}{clock.GetUtcNow().ToUnixTimeSeconds()}"),
+                cancellation);
             return;
         }
 
@@ -68,9 +80,11 @@ internal sealed partial class LayerIndexing(
         {
             await ReadAsync(digest, cancellation);
         }
-        catch (Exception e) when (e is OperationCanceledException or StoreUnavailableException)
+        catch (Exception e) when (e is OperationCanceledException or IOException or UnauthorizedAccessException)
         {
-            await WriteAsync(session => LayerIndexTable.TakeBackAsync(session, digest), CancellationToken.None);
+            // What is wrong with the layer itself is an answer of the walk. This is the store's, or the disk's.
+            await WriteAsync(
+                session => LayerIndexTable.TakeBackAsync(session, digest, clock.GetUtcNow()), CancellationToken.None);
             throw;
         }
     }
@@ -88,7 +102,7 @@ internal sealed partial class LayerIndexing(
         using var index = new LayerIndexWriter(settings);
         if (await walk.RunAsync(content, [index], cancellation) is { } fault)
         {
-            await NoteFaultAsync(digest, fault, cancellation);
+            await NoteFaultAsync(digest, fault, MarkOf(fault, settings), cancellation);
             return;
         }
 
@@ -102,9 +116,9 @@ internal sealed partial class LayerIndexing(
         LayersRead.Add(1);
     }
 
-    private async Task NoteFaultAsync(Digest digest, string fault, CancellationToken cancellation)
+    private async Task NoteFaultAsync(Digest digest, string fault, string madeWith, CancellationToken cancellation)
     {
-        var row = new LayerIndexRow(digest, LayerStates.Fault, IsWanted: false, MarkOf(fault, settings))
+        var row = new LayerIndexRow(digest, LayerStates.Fault, IsWanted: false, madeWith)
         {
             Fault = fault,
         };

@@ -74,22 +74,36 @@ internal static class LayerIndexTable
         "SELECT content FROM layer_index WHERE digest = $1 AND state = 'indexed'",
         row => (byte[])row.GetValue(0), digest.Text);
 
-    /// <summary>The layer whose files are to be listed next: one that is asked for, or that waits longest.</summary>
-    public static ValueTask<LayerIndexRow?> NextAsync(Session session, bool onlyWanted) => session.FirstAsync(
+    /// <summary>The layer whose files are to be listed next, of those that nobody asks for: what waits longest.
+    /// </summary>
+    public static ValueTask<LayerIndexRow?> NextAsync(Session session) => session.FirstAsync(
         """
         SELECT digest, state, is_wanted, made_with, entries, file_bytes, fault FROM layer_index
-        WHERE state = 'waiting' AND is_wanted >= $1 ORDER BY is_wanted DESC, added_at, digest LIMIT 1
+        WHERE state = 'waiting' AND is_wanted = 0 ORDER BY added_at, digest LIMIT 1
         """,
-        Read, onlyWanted ? 1L : 0L);
+        Read);
+
+    /// <summary>The same of those that somebody asks for: rather one that no other node reads already.</summary>
+    public static ValueTask<LayerIndexRow?> NextWantedAsync(Session session) => session.FirstAsync(
+        """
+        SELECT digest, state, is_wanted, made_with, entries, file_bytes, fault FROM layer_index
+        WHERE state = 'waiting' AND is_wanted = 1 ORDER BY attempts, added_at, digest LIMIT 1
+        """,
+        Read);
 
     /// <summary>Notes that reading a layer begins. Returns how often it has begun; null if it does not wait.</summary>
     public static ValueTask<long?> BeginAsync(Session session, Digest digest) => session.NumberAsync(
         "UPDATE layer_index SET attempts = attempts + 1 WHERE digest = $1 AND state = 'waiting' RETURNING attempts",
         digest.Text);
 
-    /// <summary>Takes that back: it was not the layer's fault that it did not end.</summary>
-    public static ValueTask<int> TakeBackAsync(Session session, Digest digest) => session.RunAsync(
-        "UPDATE layer_index SET attempts = attempts - 1 WHERE digest = $1 AND state = 'waiting'", digest.Text);
+    /// <summary>Takes that back: it was not the layer's fault that it did not end. Others come first now, so that one
+    /// that can never be read does not keep them waiting.</summary>
+    public static ValueTask<int> TakeBackAsync(Session session, Digest digest, DateTimeOffset now) => session.RunAsync(
+        """
+        UPDATE layer_index SET attempts = attempts - 1, added_at = $2
+        WHERE digest = $1 AND state = 'waiting' AND attempts > 0
+        """,
+        digest.Text, now.ToUnixTimeMilliseconds());
 
     /// <summary>Keeps a list, or why there is none, unless the layer has gone.</summary>
     public static ValueTask<int> EndAsync(Session session, LayerIndexRow row, byte[]? content) => session.RunAsync(

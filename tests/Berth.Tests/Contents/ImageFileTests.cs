@@ -1,9 +1,12 @@
+using System.IO.Pipelines;
 using System.Text;
 using System.Text.Json;
+using Berth.Contents;
 using Berth.Oci;
 using Berth.Settings;
 using Berth.Tests.Access;
 using Berth.Tests.Lifecycle;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Berth.Tests.Contents;
 
@@ -113,6 +116,38 @@ public sealed class ImageFileTests(ContentRegistry opened) : IClassFixture<Conte
         }
 
         await images.AskAsync($"script/files/content?repository={app}&path=link/passwd", 404);
+    }
+
+    [Fact]
+    public async Task Whoever_finds_no_place_to_read_a_file_is_told_when_to_ask_again()
+    {
+        await images.PushAsync(app, "1", Base);
+        await images.SeeAsync($"1/files?repository={app}");
+        var reading = registry.Services.GetRequiredService<FileReading>();
+        using var first = await reading.TakePlaceAsync(Stop);
+        using var second = await reading.TakePlaceAsync(Stop);
+        using var refused = await images.SendAsync(
+            "GET", $"/api/v1/images/1/files/content?repository={app}&path=file", null, null, 503);
+        Assert.Equal("10", refused.Headers.GetValues("Retry-After").Single());
+    }
+
+    /// <summary>A pipe that nobody reads takes some bytes, and no more.</summary>
+    [Fact]
+    public async Task Whoever_takes_a_file_too_slowly_loses_the_place()
+    {
+        var layer = new RawTar().File("large", new string('x', 1 << 20)).End();
+        await images.PushAsync(app, "1", layer);
+        var clock = new SteppingClock();
+        using var reading = ActivatorUtilities.CreateInstance<FileReading>(registry.Services, clock);
+        var output = new Pipe();
+        var copy = reading.CopyAsync(
+            Digest.Parse(ContentImages.DigestOf(layer)), 0, output.Writer.AsStream(), Stop);
+        await Eventually.TrueAsync(() =>
+        {
+            clock.Advance(TimeSpan.FromSeconds(20));
+            return Task.FromResult(copy.IsCompleted);
+        });
+        Assert.Equal("taking it takes longer than 60 seconds", await copy);
     }
 
     [Fact]

@@ -91,6 +91,13 @@ public sealed class LayerIndexingTests
         await RunAsync(registry);
         Assert.Equal("reading it was given up after 3 attempts", (await RowAsync(registry, Layer))!.Fault);
 
+        Assert.Equal("fault", StateOf(await images.AskAsync("1/files?repository=team/app")));
+        var row = (await RowAsync(registry, Layer))!;
+        var yesterday = DateTimeOffset.UtcNow.AddHours(-25).ToUnixTimeSeconds();
+        await WriteAsync(registry, s => LayerIndexTable.EndAsync(
+            s, row with { MadeWith = $"given up at {yesterday}" }, content: null));
+        Assert.Equal("True", (await images.SeeAsync("1/files?repository=team/app")).Of("isComplete"));
+
         var missing = DigestOf([1, 2, 3]);
         await WriteAsync(registry, session => LayerIndexTable.AddAsync(session, [missing], default));
         await RunAsync(registry);
@@ -103,11 +110,47 @@ public sealed class LayerIndexingTests
     {
         await using var registry = await StartAsync();
         await new ContentImages(registry).PushAsync("team/app", "1", Layer);
-        var indexing = ActivatorUtilities.CreateInstance<LayerIndexing>(registry.Services, AbsentStore.Make());
-        for (var i = 0; i < 5; i++)
-            await Assert.ThrowsAsync<StoreUnavailableException>(() => indexing.RunAsync(DigestOf(Layer), Stop));
+        Exception[] failures =
+        [
+            new StoreUnavailableException("it is away"), new IOException("too many open files"),
+            new EndOfStreamException("the blob's file is shorter than it was"),
+            new UnauthorizedAccessException("access is denied"), new IOException("input/output error"),
+        ];
+        foreach (var failure in failures)
+        {
+            var indexing = ActivatorUtilities.CreateInstance<LayerIndexing>(
+                registry.Services, FailingStore.Make(failure));
+            Assert.Same(failure, await Record.ExceptionAsync(() => indexing.RunAsync(DigestOf(Layer), Stop)));
+        }
+
         await RunAsync(registry);
         Assert.Equal("indexed", (await RowAsync(registry, Layer))!.State);
+    }
+
+    [Once]
+    [Fact]
+    public async Task However_many_layers_are_asked_for_one_run_at_a_time_reads_them()
+    {
+        await using var registry = await StartAsync(s => s with { Index = ContentsIndexing.OnDemand });
+        byte[][] layers = [.. Enumerable.Range(0, 5).Select(i => new RawTar().File($"f{i}", "x").End())];
+        await new ContentImages(registry).PushAsync("team/app", "1", layers);
+        var store = GatedStore.Make(registry.Services.GetRequiredService<IBlobStore>());
+        var indexing = ActivatorUtilities.CreateInstance<LayerIndexing>(registry.Services, store);
+        var job = ActivatorUtilities.CreateInstance<IndexLayerJob>(registry.Services, indexing);
+        await WantAsync(registry, layers[0]);
+        var run = job.RunAsync("", Stop);
+        var gate = (GatedStore)(object)store;
+        await gate.Reached.Task.WaitAsync(TimeSpan.FromSeconds(20), Stop);
+        foreach (var layer in layers[1..])
+        {
+            await WantAsync(registry, layer);
+            await job.RunAsync("", Stop).WaitAsync(TimeSpan.FromSeconds(20), Stop);
+        }
+
+        Assert.False(run.IsCompleted);
+        gate.Open.SetResult();
+        await run.WaitAsync(TimeSpan.FromSeconds(20), Stop);
+        foreach (var layer in layers) Assert.Equal("indexed", (await RowAsync(registry, layer))!.State);
     }
 
     [Fact]
@@ -171,17 +214,53 @@ public sealed class LayerIndexingTests
         return rows.Values.SingleOrDefault();
     }
 
+    private static Task<int> WantAsync(RegistryFixture registry, byte[] layer) => WriteAsync(
+        registry, session => LayerIndexTable.WantAsync(session, DigestOf(layer), DateTimeOffset.UtcNow));
+
     private static Task<int> WriteAsync(RegistryFixture registry, Func<Session, ValueTask<int>> change) =>
         registry.Services.GetRequiredService<Database>().WriteAsync(change, isDurable: false, Stop);
 
     private static Digest DigestOf(byte[] bytes) => Digest.Of(DigestAlgorithm.Sha256, bytes);
 }
 
-/// <summary>A store that is away.</summary>
-public class AbsentStore : DispatchProxy
+/// <summary>A store that can't be read.</summary>
+public class FailingStore : DispatchProxy
 {
-    internal static IBlobStore Make() => Create<IBlobStore, AbsentStore>();
+    private Exception failure = null!;
+
+    internal static IBlobStore Make(Exception failure)
+    {
+        var made = Create<IBlobStore, FailingStore>();
+        ((FailingStore)(object)made).failure = failure;
+        return made;
+    }
+
+    protected override object? Invoke(MethodInfo? targetMethod, object?[]? args) => throw failure;
+}
+
+/// <summary>A store whose blobs are opened only once the gate is.</summary>
+public class GatedStore : DispatchProxy
+{
+    private IBlobStore store = null!;
+
+    internal TaskCompletionSource Reached { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    internal TaskCompletionSource Open { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    internal static IBlobStore Make(IBlobStore store)
+    {
+        var made = Create<IBlobStore, GatedStore>();
+        ((GatedStore)(object)made).store = store;
+        return made;
+    }
 
     protected override object? Invoke(MethodInfo? targetMethod, object?[]? args) =>
-        throw new StoreUnavailableException("it is away");
+        new ValueTask<BlobContent?>(OpenAsync((Digest)args![0]!, (CancellationToken)args[1]!));
+
+    private async Task<BlobContent?> OpenAsync(Digest digest, CancellationToken cancellation)
+    {
+        Reached.TrySetResult();
+        await Open.Task;
+        return await store.OpenAsync(digest, cancellation);
+    }
 }
