@@ -43,7 +43,7 @@ document.addEventListener("click", (event) => {
     if (!menu.contains(event.target)) menu.open = false;
 });
 
-// Keys: j and k go through rows, x selects, Enter opens, ? tells.
+// Keys: j and k go through rows, Enter opens, ? tells.
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, dialog")) return;
   if (event.key === "?") {
@@ -53,34 +53,8 @@ document.addEventListener("keydown", (event) => {
     const at = rows.findIndex((row) => row.contains(document.activeElement));
     const next = rows[at < 0 ? 0 : at + (event.key === "j" ? 1 : -1)];
     next?.querySelector("a")?.focus();
-  } else if (event.key === "x") {
-    document.activeElement?.closest("[data-row]")?.querySelector("input[type=checkbox]")?.click();
   }
 });
-
-// What is selected, how many, and what that would do.
-for (const form of document.querySelectorAll("form[data-select]")) {
-  const bar = form.querySelector(".bulk");
-  const all = form.querySelector("[data-all]");
-  const boxes = () => [...form.querySelectorAll("[data-row] input[type=checkbox]")];
-  const show = () => {
-    const chosen = boxes().filter((box) => box.checked);
-    for (const box of boxes()) box.closest("[data-row]").classList.toggle("marked", box.checked);
-    const count = bar?.querySelector("[data-count]");
-    if (count) count.textContent = chosen.length;
-    if (bar) bar.hidden = chosen.length === 0;
-    if (all) all.indeterminate = chosen.length > 0 && chosen.length < boxes().length;
-  };
-  if (all) {
-    all.closest("label").hidden = false;
-    all.addEventListener("change", () => {
-      for (const box of boxes()) box.checked = all.checked;
-      show();
-    });
-  }
-  form.addEventListener("change", show);
-  show();
-}
 
 // The first push to an empty registry shows by itself.
 const waiting = document.querySelector("[data-waits]");
