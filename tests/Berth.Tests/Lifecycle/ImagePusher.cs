@@ -41,9 +41,13 @@ internal sealed class ImagePusher(RegistryFixture registry, string user)
         foreach (var blob in layers.Append(config))
             await SendAsync("POST", $"/v2/{repository}/blobs/uploads/?digest={DigestOf(blob)}", blob, null, 201);
 
-        // Small blobs get their places in a moment: here they have them at once.
-        await registry.Services.GetRequiredService<IBlobStore>().MakeDurableAsync(
-            [.. layers.Append(config).Select(blob => Digest.Parse(DigestOf(blob)))], Stop);
+        // Small blobs get their places in a moment: where the registry is in this process, they have them at once.
+        if (!TestEngines.IsProgram)
+        {
+            await registry.Services.GetRequiredService<IBlobStore>().MakeDurableAsync(
+                [.. layers.Append(config).Select(blob => Digest.Parse(DigestOf(blob)))], Stop);
+        }
+
         var descriptors = string.Join(',', layers.Select(layer => Of("application/vnd.oci.image.layer.v1.tar", layer)));
         return await PushManifestAsync(
             repository, tag,

@@ -2,6 +2,7 @@ using System.IO.Compression;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
+using System.Text.Json;
 using System.Text.RegularExpressions;
 using Berth.Settings;
 using Berth.Tests.Access;
@@ -32,14 +33,17 @@ public sealed partial class PageTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         registry = await AccountsOf.StartAsync();
-        await new AccountsOf(registry).AddUserAsync("ann", ImagePusher.Password);
         admin = new ImagePusher(registry, "admin");
+        await AddUserAsync("ann");
         digest = await admin.PushConfigAsync("team/app", "1.0", Config);
         await admin.PushConfigAsync("open/app", "latest", Config);
         await admin.ApiAsync("PATCH", "/repositories/open/app", """{"isPublic":true}""", 200);
     }
 
     public ValueTask DisposeAsync() => registry.DisposeAsync();
+
+    private Task<JsonElement> AddUserAsync(string name) =>
+        admin.ApiAsync("POST", "/users", $$"""{"name":"{{name}}","password":"{{ImagePusher.Password}}"}""", 201);
 
     [Fact]
     public async Task Each_page_allows_only_what_the_registry_itself_serves()
@@ -81,7 +85,7 @@ public sealed partial class PageTests : IAsyncLifetime
     [Fact]
     public async Task Whoever_may_not_see_a_repository_gets_the_page_of_one_that_is_not_there()
     {
-        await new AccountsOf(registry).AddUserAsync("eve", ImagePusher.Password);
+        await AddUserAsync("eve");
         var hidden = await AskAsync("/r/team/app:1.0", "eve");
         var absent = await AskAsync("/r/team/nil:1.0", "eve");
         Assert.Equal(HttpStatusCode.NotFound, hidden.Status);
