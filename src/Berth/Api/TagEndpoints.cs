@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Berth.Access;
 using Berth.Distribution;
 using Berth.Metadata;
@@ -34,19 +35,63 @@ internal sealed record TagMoveView(
     long Id, string? Digest, string Action, DateTimeOffset MovedAt, string MovedBy, string? Address);
 
 /// <summary><c>/tags</c>: the tags of the repository in the query, where they point, and where they pointed.</summary>
-internal sealed class TagEndpoints(
+internal sealed partial class TagEndpoints(
     Database database, TagMoves moves, Removal removal, TagRules rules, ApiGate gate, TimeProvider clock)
 {
-    public async Task<ApiAnswer<Listed<TagView>>> ListAsync(HttpContext http, string repository)
+    public async Task<ApiAnswer<Listed<TagView>>> ListAsync(
+        HttpContext http, string repository, string? matching = null, string? pointsTo = null, string? sort = null)
     {
         var page = http.Page();
         if (!RepositoryName.TryParse(repository, out var name)) return NoRepository();
+        var (query, fault) = ReadQuery(page, matching, pointsTo, sort);
+        if (query is null) return ApiError.Invalid(fault);
         var known = await rules.OfAsync(name, http.RequestAborted);
-        return await ReadAsync<ApiAnswer<Listed<TagView>>>(http, repository, async (session, id) => http.Answer(
-            page, (await TagTable.ListRowsAsync(session, id, page.Last, page.Count + 1)).ConvertAll(
-                row => TagView.Of(row) with { ImmutableBy = TagRules.FindImmutable(known, row.Name)?.Name }),
-            one => one.Name)) ?? NoRepository();
+        return await ReadAsync<ApiAnswer<Listed<TagView>>>(http, repository, async (session, id) =>
+        {
+            if (!query.IsIndexed
+                && await TagTable.CountAsync(session, id, query, TagQuery.MostSorted + 1) > TagQuery.MostSorted)
+            {
+                return ApiError.Conflict(
+                    $"more than {TagQuery.MostSorted:N0} tags can only be sorted by name or by the time of their "
+                    + "push: choose fewer with matching=");
+            }
+
+            return http.Answer(
+                page, (await TagTable.ListRowsAsync(session, id, query, page.Count + 1)).ConvertAll(
+                    row => TagView.Of(row) with { ImmutableBy = TagRules.FindImmutable(known, row.Name)?.Name }),
+                one => PlaceOf(one, query.Order).ToString(query.Order));
+        }) ?? NoRepository();
     }
+
+    private static (TagQuery? Query, string Fault) ReadQuery(
+        Page page, string? matching, string? pointsTo, string? sort)
+    {
+        var isDescending = sort?.StartsWith('-') == true;
+        var word = isDescending ? sort![1..] : sort;
+        if (!Enum.TryParse<TagOrder>(word ?? "name", ignoreCase: true, out var order)
+            || word?.All(char.IsAsciiLetter) == false)
+        {
+            return (null, "sort must be name, pushed, pulled or size, with - before it for the largest first");
+        }
+
+        if (matching is { Length: > 0 } && !IsPartOfTag().IsMatch(matching))
+            return (null, "matching must be part of a tag: letters, digits, _, . and -");
+        if (pointsTo is not null && !Digest.TryParse(pointsTo, out _)) return (null, "pointsTo must be a digest");
+        var after = page.Last.Length > 0 ? TagCursor.TryParse(page.Last, order) : null;
+        return page.Last.Length > 0 && after is null
+            ? (null, "last must be what the Link header of a page in the same order has")
+            : (new TagQuery(order, isDescending, matching is { Length: > 0 } ? matching : null, pointsTo, after), "");
+    }
+
+    private static TagCursor PlaceOf(TagView tag, TagOrder order) => new(
+        order switch
+        {
+            TagOrder.Pushed => tag.MovedAt.ToUnixTimeMilliseconds(),
+            TagOrder.Pulled => tag.PulledAt?.ToUnixTimeMilliseconds() ?? 0,
+            TagOrder.Size => tag.ContentBytes ?? 0,
+            _ => 0,
+        },
+        tag.Name);
 
     public async Task<ApiAnswer<TagView>> GetAsync(HttpContext http, string tag, string repository)
     {
@@ -151,4 +196,7 @@ internal sealed class TagEndpoints(
     private static ApiError NoRepository() => ApiError.NotFound("such repository");
 
     private static ApiError NoTag() => ApiError.NotFound("such tag");
+
+    [GeneratedRegex(@"^[A-Za-z0-9_.-]{1,128}\z")]
+    private static partial Regex IsPartOfTag();
 }

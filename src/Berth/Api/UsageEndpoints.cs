@@ -70,14 +70,15 @@ internal sealed class UsageEndpoints(
     }
 
     /// <summary>
-    /// What would be free without a tag, a manifest, some tags, or all of a repository: for who may delete it, since it
+    /// What would be free without some tags, a manifest, or all of a repository: for who may delete it, since it
     /// takes a while, and tells whether others have the same.
     /// </summary>
     public async Task<ApiAnswer<ReclaimableBytes>> FreeAsync(
-        HttpContext http, string repository, string? tag = null, string? digest = null, string? tags = null)
+        HttpContext http, string repository, [FromQuery(Name = "tag")] string[]? tag = null, string? digest = null,
+        string? tags = null)
     {
-        if (new[] { tag, digest, tags }.Count(one => one is not null) > 1)
-            return ApiError.Invalid("name a tag, a digest, or a pattern of tags, or none of them for all");
+        if (new[] { tag is { Length: > 0 }, digest is not null, tags is not null }.Count(isThere => isThere) > 1)
+            return ApiError.Invalid("name tags, a digest, or a pattern of tags, or none of them for all");
         var caller = http.Caller();
         if (!caller.IsStaff && await gate.AskAsync(
             http, caller, AccessAction.Delete, RepositoryName.Parse(repository)) is { } refusal)
@@ -87,7 +88,7 @@ internal sealed class UsageEndpoints(
 
         var pattern = ReadTags(tags);
         var (set, error) = await database.ReadAsync(
-            session => FindAsync(session, repository, tag, digest, pattern), http.RequestAborted);
+            session => FindAsync(session, repository, tag ?? [], digest, pattern), http.RequestAborted);
         if (set is null) return error!;
         return await reclaimable.RunAsync(
             [set], name => MayNameAsync(http, name), http.RequestAborted);
@@ -128,7 +129,7 @@ internal sealed class UsageEndpoints(
             if (links > MaxLinks)
                 return TooMuch($"repositories with more than {MaxLinks:N0} blobs and references to them");
             var (set, _) = await database.ReadAsync(
-                session => FindAsync(session, name.Text, null, null, pattern), http.RequestAborted);
+                session => FindAsync(session, name.Text, [], null, pattern), http.RequestAborted);
             if (set is not null) sets.Add(set);
         }
 
@@ -145,7 +146,7 @@ internal sealed class UsageEndpoints(
         : TagPattern.TryParse(tags, out var fault) ?? throw new BadHttpRequestException(fault);
 
     private static async ValueTask<(GoingManifests? Set, ApiError? Error)> FindAsync(
-        Session session, string repository, string? tag, string? digest, TagPattern? pattern)
+        Session session, string repository, string[] tags, string? digest, TagPattern? pattern)
     {
         if (await NamespaceTable.FindAsync(session, repository) is null
             || await RepositoryTable.FindAsync(session, RepositoryName.Parse(repository)) is not { } id)
@@ -161,11 +162,11 @@ internal sealed class UsageEndpoints(
                 : (null, ApiError.NotFound("such manifest"));
         }
 
-        if (tag is null && pattern is null)
+        if (tags.Length == 0 && pattern is null)
             return (GoingManifests.Of(id, repository, [.. graph.Manifests]) with { IsWhole = true }, null);
         List<string> names = pattern is not null ? [.. graph.Tags.Keys.Where(pattern.IsMatch)]
-            : graph.Tags.ContainsKey(tag!) ? [tag!] : [];
-        if (tag is not null && names.Count == 0) return (null, ApiError.NotFound("such tag"));
+            : [.. tags.Where(graph.Tags.ContainsKey).Distinct(StringComparer.Ordinal)];
+        if (tags.Length > 0 && names.Count == 0) return (null, ApiError.NotFound("such tag"));
         var going = graph.GoingWithTags(names);
         return (new GoingManifests(
             id, repository, going, [.. going.Union(names.Select(name => graph.Tags[name]), StringComparer.Ordinal)])

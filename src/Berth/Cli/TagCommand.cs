@@ -10,20 +10,11 @@ internal static class TagCommand
 {
     public static Command Create()
     {
-        var repository = ApiCommand.Argument("REPOSITORY", "The repository's name.");
         var image = ApiCommand.Argument("IMAGE", "REPOSITORY:TAG.");
         var target = ApiCommand.Argument("TARGET", "A digest, or another tag of the repository.");
         return ApiCommand.Group(
             "tag", "Tags: where they point, where they pointed, and how to move and delete them.",
-            ApiCommand.Create(
-                "list", "List the tags of a repository.",
-                call => call.ListAsync(
-                    $"tags?repository={Uri.EscapeDataString(call.Parsed.GetValue(repository)!)}",
-                    ("TAG", ApiCall.Field("name")), ("DIGEST", ShortDigest), ("SIZE", Size),
-                    ("MOVED", ApiCall.Time("movedAt")),
-                    ("BY", ApiCall.Field("movedBy")), ("PULLED", ApiCall.Time("pulledAt", "never")),
-                    ("GOES", End)),
-                repository),
+            CreateList(),
             ApiCommand.Create(
                 "history", "Show where a tag pointed, the latest first.",
                 call => call.ListAsync(
@@ -43,6 +34,40 @@ internal static class TagCommand
                 "pin", "Let no rule and no expiry remove a tag.", call => PinAsync(call, image, isPinned: true), image),
             CreateUnpin(image),
             CreateDelete(image));
+    }
+
+    private static Command CreateList()
+    {
+        var repository = ApiCommand.Argument("REPOSITORY", "The repository's name.");
+        var sort = new Option<string?>("--sort")
+        {
+            Description = "name, pushed, pulled or size; with - before it, the largest first.",
+            HelpName = "ORDER",
+        };
+        var matching = new Option<string?>("--matching")
+        {
+            Description = "Only tags with this in their names.",
+            HelpName = "PART",
+        };
+        var digest = new Option<string?>("--points-to")
+        {
+            Description = "Only tags that point to this digest.",
+            HelpName = "DIGEST",
+        };
+        return ApiCommand.Create(
+            "list", "List the tags of a repository.",
+            call => call.ListAsync(
+                $"tags?repository={Uri.EscapeDataString(call.Parsed.GetValue(repository)!)}"
+                + Filter("sort", call.Parsed.GetValue(sort)) + Filter("matching", call.Parsed.GetValue(matching))
+                + Filter("pointsTo", call.Parsed.GetValue(digest)),
+                ("TAG", ApiCall.Field("name")), ("DIGEST", ShortDigest), ("SIZE", Size),
+                ("MOVED", ApiCall.Time("movedAt")),
+                ("BY", ApiCall.Field("movedBy")), ("PULLED", ApiCall.Time("pulledAt", "never")),
+                ("GOES", End)),
+            repository, sort, matching, digest);
+
+        static string Filter(string name, string? value) =>
+            value is null ? "" : $"&{name}={Uri.EscapeDataString(value)}";
     }
 
     private static Command CreateExpire(Argument<string> image)

@@ -66,7 +66,7 @@ internal static class RetentionTable
 
     /// <summary>All tags of a repository, with what holds their images there besides.</summary>
     public static async ValueTask<List<TagRow>> TagsAsync(Session session, long repositoryId) =>
-        await TagTable.ListRowsAsync(session, repositoryId, "", int.MaxValue);
+        await TagTable.ListAllRowsAsync(session, repositoryId);
 
     /// <summary>The images of a repository that are pinned, or hold a child that is.</summary>
     public static ValueTask<List<string>> PinnedAsync(

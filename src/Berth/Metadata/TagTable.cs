@@ -56,17 +56,27 @@ internal sealed record TagRow(
 /// <summary>The tags of repositories and the history of their moves.</summary>
 internal sealed class TagTable(TimeProvider clock)
 {
-    private const string Columns =
+    private const string SizeColumn =
+        """
+        (b.content_bytes + coalesce((SELECT CAST(sum(c.content_bytes) AS BIGINT) FROM manifest_reference r
+            JOIN manifest_body c ON c.digest = r.target_digest
+            WHERE r.repository_id = t.repository_id AND r.manifest_digest = t.digest AND r.kind = 'Child'), 0))
+        """;
+
+    private const string OtherColumns =
         """
         t.name, t.digest, m.media_type, t.moved_at, t.moved_by, m.pushed_at, m.pushed_by, t.pulled_at, m.pulled_at,
-            t.expires_at, t.is_pinned, b.platforms, b.built_at, m.artifact_type,
-            b.content_bytes + coalesce((SELECT CAST(sum(c.content_bytes) AS BIGINT) FROM manifest_reference r
-                JOIN manifest_body c ON c.digest = r.target_digest
-                WHERE r.repository_id = t.repository_id AND r.manifest_digest = t.digest AND r.kind = 'Child'), 0)
+            t.expires_at, t.is_pinned, b.platforms, b.built_at, m.artifact_type
+        """;
+
+    private const string Rows =
+        """
         FROM tag t JOIN manifest m ON m.repository_id = t.repository_id AND m.digest = t.digest
             JOIN manifest_body b ON b.digest = t.digest
         WHERE t.repository_id = $1
         """;
+
+    private const string Columns = $"{OtherColumns}, {SizeColumn} {Rows}";
 
     public static ValueTask<string?> FindAsync(Session session, long repositoryId, Tag tag) => session.TextAsync(
         "SELECT digest FROM tag WHERE repository_id = $1 AND name = $2", repositoryId, tag.Text);
@@ -237,10 +247,69 @@ internal sealed class TagTable(TimeProvider clock)
     public static async ValueTask<TagRow?> FindRowAsync(Session session, long repositoryId, string tag) =>
         await session.FirstAsync($"SELECT {Columns} AND t.name = $2", Read, repositoryId, tag);
 
-    /// <summary>Tags after <paramref name="last"/> in ordinal order, with what they point to.</summary>
-    public static ValueTask<List<TagRow>> ListRowsAsync(Session session, long repositoryId, string last, int count) =>
-        session.AllAsync(
-            $"SELECT {Columns} AND t.name > $2 ORDER BY t.name LIMIT $3", Read, repositoryId, last, count);
+    /// <summary>All tags with what they point to, but without their sizes.</summary>
+    public static ValueTask<List<TagRow>> ListAllRowsAsync(Session session, long repositoryId) =>
+        session.AllAsync($"SELECT {OtherColumns}, NULL {Rows} ORDER BY t.name", Read, repositoryId);
+
+    /// <summary>A page of tags, with what they point to.</summary>
+    public static ValueTask<List<TagRow>> ListRowsAsync(
+        Session session, long repositoryId, TagQuery query, int count)
+    {
+        var (filter, values) = FilterOf(repositoryId, query);
+        var key = query.Order switch
+        {
+            TagOrder.Pushed => "t.moved_at",
+            TagOrder.Pulled => "coalesce(t.pulled_at, 0)",
+            TagOrder.Size => $"coalesce({SizeColumn}, 0)",
+            _ => null,
+        };
+        var (after, direction) = query.IsDescending ? ("<", " DESC") : (">", "");
+        if (query.After is { } last)
+        {
+            if (key is not null) values.Add(last.Key);
+            values.Add(last.Name);
+            filter += key is null
+                ? $" AND t.name {after} ${values.Count}"
+                : $" AND ({key}, t.name) {after} (${values.Count - 1}, ${values.Count})";
+        }
+
+        values.Add(count);
+        var order = (key is null ? "" : $"{key}{direction}, ") + $"t.name{direction}";
+        return session.AllAsync(
+            $"SELECT {Columns}{filter} ORDER BY {order} LIMIT ${values.Count}", Read, [.. values]);
+    }
+
+    /// <summary>How many tags match, counted up to a number.</summary>
+    public static async ValueTask<long> CountAsync(Session session, long repositoryId, TagQuery query, int most)
+    {
+        var (filter, values) = FilterOf(repositoryId, query);
+        values.Add(most);
+        return await session.NumberAsync(
+            $"""
+            SELECT count(*) FROM (
+                SELECT 1 FROM tag t WHERE t.repository_id = $1{filter} LIMIT ${values.Count}) matching
+            """,
+            [.. values]) ?? 0;
+    }
+
+    private static (string Filter, List<object?> Values) FilterOf(long repositoryId, TagQuery query)
+    {
+        var (filter, values) = ("", new List<object?> { repositoryId });
+        if (query.Part is not null)
+        {
+            // The only character of tags that means something in a pattern.
+            values.Add($"%{query.Part.ToLowerInvariant().Replace("_", "\\_", StringComparison.Ordinal)}%");
+            filter += $" AND lower(t.name) LIKE ${values.Count} ESCAPE '\\'";
+        }
+
+        if (query.Digest is not null)
+        {
+            values.Add(query.Digest);
+            filter += $" AND t.digest = ${values.Count}";
+        }
+
+        return (filter, values);
+    }
 
     private static TagRow Read(DbDataReader row) => new(
         row.GetString(0), row.GetString(1), row.GetString(2),

@@ -95,6 +95,10 @@ public sealed class RetentionTests : IAsyncLifetime
         Assert.Equal(
             (clock.GetUtcNow() - (2 * Day)).ToUnixTimeMilliseconds(),
             shown.GetProperty("pulledAt").GetDateTimeOffset().ToUnixTimeMilliseconds());
+        var sorted = await images.ApiAsync("GET", "/tags?repository=acme/app&sort=-pulled", null, 200);
+        Assert.Equal(
+            ["pulled", "headed", "scanned", "old"],
+            sorted.GetProperty("items").EnumerateArray().Select(tag => tag.Of("name")));
         await RunAsync("{}");
         Assert.Equal(["headed", "pulled"], await images.TagsAsync("acme/app"));
         var pulls = await registry.Services.GetRequiredService<Database>().ReadAsync(
