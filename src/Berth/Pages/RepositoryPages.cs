@@ -6,10 +6,17 @@ namespace Berth.Pages;
 
 /// <summary>What the page of a repository shows.</summary>
 /// <param name="Repository">The repository.</param>
-/// <param name="Tags">A page of its tags.</param>
+/// <param name="Listing">How its tags are listed.</param>
+/// <param name="Tags">A page of them.</param>
 /// <param name="Statistics">How much it is used.</param>
+/// <param name="Rights">What the reader may do.</param>
 internal sealed record RepositoryPage(
-    RepositoryView Repository, PageList<TagView> Tags, StatisticsView Statistics);
+    RepositoryView Repository, TagListing Listing, PageList<TagView> Tags, StatisticsView Statistics,
+    RepositoryRights Rights)
+{
+    /// <summary>Whether there are none at all.</summary>
+    public bool HasNoTags => Tags is { Items.Count: 0, IsFirst: true } && Listing.Matching.Length == 0;
+}
 
 /// <summary>What the page of an image shows.</summary>
 /// <param name="Name">The repository.</param>
@@ -26,21 +33,23 @@ internal sealed record ImagePage(string Name, string Reference, ImageView Image,
 /// <summary>Below <c>/r/</c>: repositories and images.</summary>
 internal sealed class RepositoryPages(
     RepositoryEndpoints repositories, TagEndpoints tags, ImageEndpoints images, StatisticsEndpoints statistics,
-    StarEndpoints stars)
+    StarEndpoints stars, ApiGate gate)
 {
     public async Task<IResult> ShowAsync(HttpContext http)
     {
         var name = NameIn(http);
         var repository = await repositories.GetAsync(http, name);
         if (repository.Error is { } error) return ProblemPage.Of(http, error);
-        var listed = await tags.ListAsync(http, name);
+        var listing = TagListing.Of(name, http.Request.Query);
+        var listed = await tags.ListAsync(http, name, listing.Matching, pointsTo: null, listing.Sort);
         var use = await statistics.GetAsync(http, name);
         return (listed.Error ?? use.Error) is { } missing
             ? ProblemPage.Of(http, missing)
             : new PageResult(new Pages_Repository
             {
                 Model = new RepositoryPage(
-                    repository.Value!, PageList<TagView>.Of(http, listed.Value!), use.Value!),
+                    repository.Value!, listing, PageList<TagView>.Of(http, listed.Value!), use.Value!,
+                    await RepositoryRights.OfAsync(gate, http, name)),
             });
     }
 

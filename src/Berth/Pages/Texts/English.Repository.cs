@@ -21,6 +21,20 @@ internal partial class English
     public virtual string NotReadYet => "not read yet";
     public virtual string NoTags => "No tags yet";
     public virtual string NoTagsText => "Nothing here has a name. Push an image to it:";
+    public virtual string RepositorySettings => "Settings";
+    public virtual string TagFilter => "Part of a tag";
+    public virtual string TagFilterHelp => "Letters, digits, dots, dashes and underscores";
+    public virtual string Filter => "Filter";
+    public virtual string AllTags => "All tags";
+    public virtual string RowForImage => "One row for each image";
+    public virtual string RowForTag => "One row for each tag";
+    public virtual string Select => "Select";
+    public virtual string Pinned => "pinned";
+    public virtual string Expires => "expires";
+    public virtual string Immutable => "immutable";
+    public virtual string Change => "Change";
+    public virtual string DeleteSelected => "Delete the selected";
+    public virtual string CompareSelected => "Compare two";
     public virtual string Pull => "Pull";
     public virtual string Layers => "Layers";
     public virtual string Instruction => "Made by";
@@ -50,6 +64,15 @@ internal partial class English
     public virtual string Day => "Day (UTC)";
     public virtual string Pulls => "Pulls";
     public virtual string Readme => "About";
+
+    public virtual string SelectTag(string tag) => $"Select {tag}";
+
+    public virtual string ChangeTag(string tag) => $"Change {tag}";
+
+    public virtual string ImmutableBy(string rule) => $"By the rule {rule}";
+
+    public virtual string NoTagMatches(string part) => part.Length > 0
+        ? $"No tag has {part} in its name." : "There are no more tags.";
 
     public virtual string PullsUnit(long count) => count == 1 ? "pull" : "pulls";
 

@@ -1,0 +1,64 @@
+using Berth.Api;
+
+namespace Berth.Pages;
+
+/// <summary>How the tags of a repository are listed, which stands in the page's address.</summary>
+/// <param name="Repository">The repository.</param>
+/// <param name="Sort">What they are sorted by, as the API has it; the latest push first if nobody asks.</param>
+/// <param name="Matching">Part of the tags' names; empty: all.</param>
+/// <param name="IsByImage">Whether tags of the same image are one row.</param>
+internal sealed record TagListing(string Repository, string Sort, string Matching, bool IsByImage)
+{
+    public const string UsualSort = "-pushed";
+
+    public static TagListing Of(string repository, IQueryCollection query) => new(
+        repository, query["sort"] is [{ Length: > 0 } sort] ? sort : UsualSort, query["matching"].ToString(),
+        query["rows"] == "images");
+
+    /// <summary>The address of the list; no slash of the registry's own path before it.</summary>
+    public string Path
+    {
+        get
+        {
+            var query = QueryString.Create(new Dictionary<string, string?>
+            {
+                ["sort"] = Sort == UsualSort ? null : Sort,
+                ["matching"] = Matching.Length > 0 ? Matching : null,
+                ["rows"] = IsByImage ? "images" : null,
+            }.Where(pair => pair.Value is not null));
+            return PagePath.Of(Repository) + query.ToUriComponent();
+        }
+    }
+
+    /// <summary>The same, sorted by something; by the same again, the other way round.</summary>
+    /// <param name="order">A column.</param>
+    /// <param name="isLargestFirst">Whether the first click on it shows the largest first.</param>
+    public TagListing SortedBy(string order, bool isLargestFirst)
+    {
+        var first = isLargestFirst ? "-" + order : order;
+        return this with { Sort = Sort == first ? (isLargestFirst ? order : "-" + order) : first };
+    }
+
+    /// <summary>For <c>aria-sort</c>; null for columns that the list is not sorted by.</summary>
+    public string? DirectionOf(string order) =>
+        Sort == order ? "ascending" : Sort == "-" + order ? "descending" : null;
+}
+
+/// <summary>A row of the table of tags: a tag, or several of the same image.</summary>
+internal sealed record TagLine(IReadOnlyList<TagView> Tags)
+{
+    public TagView First => Tags[0];
+
+    /// <summary>The rows of a page, each where the first of its tags is.</summary>
+    public static List<TagLine> Of(IReadOnlyList<TagView> tags, bool isByImage)
+    {
+        if (!isByImage) return [.. tags.Select(tag => new TagLine([tag]))];
+        return [.. tags.GroupBy(tag => tag.Digest, StringComparer.Ordinal).Select(one => new TagLine([.. one]))];
+    }
+}
+
+/// <summary>What the table of tags shows.</summary>
+internal sealed record TagsPart(TagListing Listing, PageList<TagView> Tags, RepositoryRights Rights)
+{
+    public List<TagLine> Lines => TagLine.Of(Tags.Items, Listing.IsByImage);
+}
