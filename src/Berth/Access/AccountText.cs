@@ -7,11 +7,17 @@ internal static class AccountText
     private const int MaxChars = 200;
 
     /// <summary>What is wrong with one of some optional texts; null if nothing is.</summary>
-    public static string? FindFault(params ReadOnlySpan<(string Name, string? Text)> fields)
+    public static string? FindFault(params ReadOnlySpan<(string Name, string? Text)> fields) =>
+        FindFault(fields, out _);
+
+    /// <summary>The same, and in which.</summary>
+    public static string? FindFault(ReadOnlySpan<(string Name, string? Text)> fields, out string field)
     {
+        field = "";
         foreach (var (name, text) in fields)
         {
             if (text is null) continue;
+            field = name;
             if (text.Length > MaxChars) return $"{name} has at most {MaxChars} characters";
             if (text.Any(char.IsControl)) return $"{name} has no control characters";
             if (name == "email" && text.Length > 0 && !IsAddress(text)) return $"'{text}' is not an e-mail address";

@@ -12,7 +12,11 @@ namespace Berth.Api;
 /// <param name="Target">The name or number of what was made.</param>
 /// <param name="Detail">What it was made to be; null if the target says it all.</param>
 /// <param name="Repository">The repository, where the path does not name it.</param>
-internal sealed record ChangeNote(string? Target, string? Detail = null, string? Repository = null);
+internal sealed record ChangeNote(string? Target, string? Detail = null, string? Repository = null)
+{
+    /// <summary>Whether the target is new, so that the path does not name it.</summary>
+    public bool IsOfNew { get; init; }
+}
 
 /// <summary>An answer to a change that has something to say to the audit log.</summary>
 internal interface INoted
@@ -79,7 +83,7 @@ internal sealed class ApiAnswer<T> : IResult, IEndpointMetadataProvider
             return;
         }
 
-        if (value is INoted noted) httpContext.Features.Set(noted.Note);
+        Note(httpContext);
         var body = BodyOf(httpContext, value!);
         response.StatusCode = IsNew ? StatusCodes.Status201Created : StatusCodes.Status200OK;
         response.ContentType = "application/json";
@@ -91,6 +95,12 @@ internal sealed class ApiAnswer<T> : IResult, IEndpointMetadataProvider
         // What was changed is noted afterwards, even if the client has left.
         if (!HttpMethods.IsHead(httpContext.Request.Method))
             await response.Body.WriteAsync(body, CancellationToken.None);
+    }
+
+    /// <summary>Keeps for the audit log what was changed.</summary>
+    public void Note(HttpContext http)
+    {
+        if (value is INoted noted) http.Features.Set(noted.Note with { IsOfNew = IsNew });
     }
 
     private static string TagOf(byte[] body) =>

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Berth.Distribution;
 
 namespace Berth.Api;
@@ -19,9 +20,16 @@ internal sealed record ApiError(int Status, string Title, string Detail) : IResu
     private static readonly ApiJson Relaxed = new(new JsonSerializerOptions(JsonSerializerDefaults.Web)
     {
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     });
 
     private int? RetryAfterSeconds { get; init; }
+
+    /// <summary>The field of the body that it is about; null if it is about no single one.</summary>
+    public string? Field { get; init; }
+
+    /// <summary>The same, about a field of the body: forms show it there.</summary>
+    public ApiError At(string field) => this with { Field = field };
 
     public static ApiError Invalid(string detail) => new(400, "The request is invalid", detail);
 
@@ -73,7 +81,7 @@ internal sealed record ApiError(int Status, string Title, string Detail) : IResu
     public Task WriteAsync(HttpResponse response)
     {
         var body = JsonSerializer.SerializeToUtf8Bytes(
-            new Problem(Title, Status, Detail), Relaxed.Problem);
+            new Problem(Title, Status, Detail, Field), Relaxed.Problem);
         response.StatusCode = Status;
         response.ContentType = MediaType;
         response.ContentLength = body.Length;
@@ -91,8 +99,8 @@ internal sealed record ApiError(int Status, string Title, string Detail) : IResu
     }
 }
 
-/// <summary>Problem details (RFC 9457).</summary>
-internal sealed record Problem(string Title, int Status, string Detail);
+/// <summary>Problem details (RFC 9457), and the field of the body that they are about, if it is one.</summary>
+internal sealed record Problem(string Title, int Status, string Detail, string? Field = null);
 
 /// <summary>Answers errors otherwise than with problem details, where a route has it in its metadata.</summary>
 internal interface IErrorAnswer

@@ -114,8 +114,7 @@ internal sealed partial class ApiGate(
     private static string? TargetOf(HttpContext http, ChangeNote? note)
     {
         var names = http.Request.RouteValues.Values.ToList();
-        var isMade = http.Response.StatusCode == StatusCodes.Status201Created;
-        if (isMade && note?.Target is { } made && !made.Equals(names.LastOrDefault())) names.Add(made);
+        if (note is { IsOfNew: true, Target: { } made } && !made.Equals(names.LastOrDefault())) names.Add(made);
         return names.Count == 0 ? null : string.Join('/', names);
     }
 
@@ -292,11 +291,15 @@ internal sealed partial class ApiGate(
     {
         StatusCodes.Status413PayloadTooLarge => ApiError.TooLarge(MaxBodyBytes),
         StatusCodes.Status415UnsupportedMediaType => ApiError.NotJson(),
-        _ when e.InnerException is JsonException json => ApiError.Invalid(Explain(json)),
+        _ when e.InnerException is JsonException json =>
+            ApiError.Invalid(Explain(json)) with { Field = json.Path is { Length: > 2 } path ? FieldOf(path) : null },
         _ when e.Message.Contains("from body", StringComparison.Ordinal) =>
             ApiError.Invalid("a body of JSON is missing"),
         _ => ApiError.Invalid(e.Message),
     };
+
+    /// <summary>The outermost field of <c>$.grants[0].names</c>.</summary>
+    private static string FieldOf(string path) => path[2..].Split('.', '[')[0];
 
     /// <summary>The library names its own types, which mean nothing to a caller.</summary>
     private static string Explain(JsonException e)

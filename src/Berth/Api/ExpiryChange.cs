@@ -14,7 +14,7 @@ internal readonly record struct ExpiryChange(bool IsGiven, DateTimeOffset? At)
 {
     /// <summary>What is wrong with it; null if nothing is.</summary>
     public ApiError? FindFault(DateTimeOffset now) =>
-        At <= now ? ApiError.Invalid("expiresAt is in the past") : null;
+        At <= now ? ApiError.Invalid("expiresAt is in the past").At("expiresAt") : null;
 
     /// <summary>The end after the change.</summary>
     public DateTimeOffset? From(DateTimeOffset? present) => IsGiven ? At?.ToUniversalTime() : present;

@@ -35,6 +35,7 @@ internal static partial class FieldDescriptions
         ["UserChange.expiresAt"] = "When the account ends; null: never.",
         ["SessionView.expiresAt"] = "When it ends.",
         ["NewInvitation.expiresAt"] = "When it ends; without it, after the time that the settings say.",
+        ["field"] = "The field of the body that is wrong; absent: it is not a single one.",
         ["facts"] = "What a JSON Web Token says of itself, whether it is true or not.",
         ["fault"] = "Why it can't be used; absent: it can.",
         ["ExplainedIssuer.fault"] = "Why the token is not a valid one of this issuer; absent: it is.",

@@ -61,11 +61,11 @@ internal sealed class InvitationEndpoints(
             async session =>
             {
                 if (name is not null && await AccountTable.FindAsync(session, name.Text) is not null)
-                    return ApiError.Conflict($"the name {name} is taken");
+                    return ApiError.Conflict($"the name {name} is taken").At("name");
                 var organization = sent.Organization is null
                     ? null : await OrganizationEndpoints.FindAsync(session, sent.Organization);
                 if (sent.Organization is not null && organization is null)
-                    return ApiError.NotFound($"organization {sent.Organization}");
+                    return ApiError.NotFound($"organization {sent.Organization}").At("organization");
                 await InvitationTable.RemoveExpiredAsync(session, now);
                 var added = await InvitationTable.AddAsync(session, row, organization?.Id, secret.Hash);
                 return ApiAnswer<MadeInvitation>.Made(new MadeInvitation(
@@ -97,8 +97,8 @@ internal sealed class InvitationEndpoints(
             return Field.InvalidName(sent.Name);
         if (Field.FindFault(("email", sent.Email)) is { } fault) return fault;
         if (sent.Role is not null && sent.Organization is null)
-            return ApiError.Invalid("role is that in an organization: say in which");
+            return ApiError.Invalid("role is that in an organization: say in which").At("organization");
         return sent.ExpiresAt is { } end && (end <= now || end > now + MaxLifetime)
-            ? ApiError.Invalid("expiresAt is in the past, or more than a year away") : null;
+            ? ApiError.Invalid("expiresAt is in the past, or more than a year away").At("expiresAt") : null;
     }
 }

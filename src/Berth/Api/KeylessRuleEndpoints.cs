@@ -145,9 +145,9 @@ internal sealed class KeylessRuleEndpoints(
         if (Field.FindFault(("issuer", sent.Issuer), ("user", sent.User)) is { } fault) return fault;
         if (actions is null) return Field.InvalidActions();
         if (sent.Names.Count is 0 or > MaxPatterns)
-            return ApiError.Invalid($"names are at least one and at most {MaxPatterns} patterns");
+            return ApiError.Invalid($"names are at least one and at most {MaxPatterns} patterns").At("names");
         if (Field.TryRead(sent.Names, out _) is { } invalid) return invalid;
-        if (sent.If.Contains('\0')) return ApiError.Invalid("if has no NUL characters");
+        if (sent.If.Contains('\0')) return ApiError.Invalid("if has no NUL characters").At("if");
         var found = new List<string>();
         KeylessRules.Read(settings, rule, (part, reason) => found.Add($"{part}: {reason}"));
         return found.Count > 0 ? ApiError.Invalid(string.Join("; ", found)) : null;

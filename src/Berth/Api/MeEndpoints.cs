@@ -72,7 +72,7 @@ internal sealed class MeEndpoints(Database database, AccessChanges changes, Loca
     {
         if (http.Caller().Rights.Account!.Account.PasswordHash is null)
             return ApiError.Conflict("this account has no password here");
-        if (passwords.FindFault(sent.New) is { } weak) return weak;
+        if (passwords.FindFault(sent.New, "new") is { } weak) return weak;
         var client = ClientNetwork.Unmapped(http.Connection.RemoteIpAddress);
         var (answer, _) = await users.CheckAsync(http.Caller().Name, sent.Current, client, http.RequestAborted);
         if (answer is PasswordAnswer.Busy or PasswordAnswer.Slowed)
@@ -81,7 +81,7 @@ internal sealed class MeEndpoints(Database database, AccessChanges changes, Loca
                 $"too many passwords were tried; try again in {RateLimits.SecondsOf(Patience)} seconds", Patience));
         }
 
-        if (answer != PasswordAnswer.Right) return ApiError.Denied("the current password is not right");
+        if (answer != PasswordAnswer.Right) return ApiError.Denied("the current password is not right").At("current");
         var hash = await passwords.HashAsync(sent.New, http.RequestAborted);
         return await changes.RunAsync(
             async session =>

@@ -15,8 +15,9 @@ internal sealed class NewPasswords(LocalUsers users)
     public static string Make() => RandomNumberGenerator.GetString(Letters, MadeLength);
 
     /// <summary>What is wrong with a password that somebody chose; null if nothing is.</summary>
-    public ApiError? FindFault(string? password) =>
-        password is not null && users.FindFault(password) is { } fault ? ApiError.Invalid(fault) : null;
+    public ApiError? FindFault(string? password, string field = "password") =>
+        password is not null && users.FindFault(password) is { } fault
+            ? ApiError.Invalid(fault).At(field) : null;
 
     public Task<string> HashAsync(string password, CancellationToken cancellation) =>
         users.HashAsync(password, cancellation);

@@ -65,9 +65,9 @@ internal sealed class OrganizationEndpoints(Database database, AccessChanges cha
             {
                 AccountRow? owner = null;
                 if (sent.Owner is not null && (owner = await UserEndpoints.FindAsync(session, sent.Owner)) is null)
-                    return ApiError.Invalid($"there is no user {sent.Owner} to be the owner");
+                    return ApiError.Invalid($"there is no user {sent.Owner} to be the owner").At("owner");
                 if (await AccountTable.AddAsync(session, account) is not { } added)
-                    return ApiError.Conflict($"the name {name} is taken");
+                    return ApiError.Conflict($"the name {name} is taken").At("name");
                 if (owner is not null)
                 {
                     await OrganizationTable.PutMemberAsync(

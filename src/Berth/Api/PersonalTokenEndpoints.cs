@@ -205,13 +205,13 @@ internal sealed class PersonalTokenEndpoints(Database database, AccessChanges ch
 
     private static ApiError? Check(NewToken sent, DateTimeOffset now)
     {
-        if (sent.Name.Length == 0) return ApiError.Invalid("name is empty: say what the token is for");
+        if (sent.Name.Length == 0) return ApiError.Invalid("name is empty: say what the token is for").At("name");
         if (Field.FindFault(("name", sent.Name)) is { } fault) return fault;
         if (sent.Actions is not null && Roles.TryRead(sent.Actions) is null) return Field.InvalidActions();
         if (sent.Names is { Count: 0 or > MaxPatterns })
-            return ApiError.Invalid($"names are at least one and at most {MaxPatterns} patterns");
+            return ApiError.Invalid($"names are at least one and at most {MaxPatterns} patterns").At("names");
         if (sent.Names is not null && Field.TryRead(sent.Names, out _) is { } invalid) return invalid;
-        return sent.ExpiresAt <= now ? ApiError.Invalid("expiresAt is in the past") : null;
+        return sent.ExpiresAt <= now ? ApiError.Invalid("expiresAt is in the past").At("expiresAt") : null;
     }
 
     private static async ValueTask<TokenRow?> FindAsync(Session session, long accountId, long id) =>

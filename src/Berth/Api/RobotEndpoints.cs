@@ -39,12 +39,12 @@ internal sealed class RobotEndpoints(
     public async Task<ApiAnswer<MadeRobot>> AddAsync(HttpContext http, [FromBody] NewRobot sent)
     {
         if (!AccountName.TryParse(sent.Name, out var name)) return Field.InvalidName(sent.Name);
-        if (!name.IsRobot) return ApiError.Invalid($"names of robots begin with {AccountName.RobotPrefix}");
+        if (!name.IsRobot) return ApiError.Invalid($"names of robots begin with {AccountName.RobotPrefix}").At("name");
         if (Field.FindFault(("description", sent.Description)) is { } fault) return fault;
         RepositoryName? repository = null;
         if (sent.Repository is { } text && FindFault(sent, text, ref name, out repository) is { } wrong) return wrong;
         var now = clock.GetUtcNow();
-        if (sent.ExpiresAt <= now) return ApiError.Invalid("expiresAt is in the past");
+        if (sent.ExpiresAt <= now) return ApiError.Invalid("expiresAt is in the past").At("expiresAt");
         if (Check(sent.Grants, out var grants) is { } invalid) return invalid;
         return await changes.RunAsync<ApiAnswer<MadeRobot>>(
             async session =>
@@ -63,7 +63,7 @@ internal sealed class RobotEndpoints(
                     CreatedBy = http.Caller().Name,
                 };
                 if (await AccountTable.AddAsync(session, robot) is not { } added)
-                    return ApiError.Conflict($"the name {name} is taken");
+                    return ApiError.Conflict($"the name {name} is taken").At("name");
                 foreach (var (names, actions) in grants)
                 {
                     var grant = new GrantRow(0, null, null, names.Text, Roles.Write(actions), now, robot.CreatedBy);

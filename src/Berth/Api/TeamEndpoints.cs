@@ -60,7 +60,7 @@ internal sealed class TeamEndpoints(
                 };
                 return await TeamTable.AddAsync(session, team) is { } added
                     ? ApiAnswer<TeamView>.Made(TeamView.Of(added), added.Version)
-                    : ApiError.Conflict($"there is a team {name} already");
+                    : ApiError.Conflict($"there is a team {name} already").At("name");
             },
             http.RequestAborted);
     }

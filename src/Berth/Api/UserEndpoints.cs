@@ -71,7 +71,7 @@ internal sealed class UserEndpoints(
         if (!AccountName.TryParse(sent.Name, out var name) || name.IsRobot) return Field.InvalidName(sent.Name);
         if (Field.FindFault(("fullName", sent.FullName), ("email", sent.Email)) is { } fault) return fault;
         var now = clock.GetUtcNow();
-        if (sent.ExpiresAt <= now) return ApiError.Invalid("expiresAt is in the past");
+        if (sent.ExpiresAt <= now) return ApiError.Invalid("expiresAt is in the past").At("expiresAt");
         if (passwords.FindFault(sent.Password) is { } weak) return weak;
         var password = sent.Password ?? NewPasswords.Make();
         var account = new AccountRow(0, AccountKinds.User, name.Text)
@@ -87,7 +87,7 @@ internal sealed class UserEndpoints(
         };
         var added = await changes.RunAsync(
             session => AccountTable.AddAsync(session, account), http.RequestAborted);
-        if (added is null) return ApiError.Conflict($"the name {name} is taken");
+        if (added is null) return ApiError.Conflict($"the name {name} is taken").At("name");
         var made = new MadeUser(
             UserView.Of(added), sent.Password is null ? password : null,
             htpasswd()?.Knows(name.Text) == true

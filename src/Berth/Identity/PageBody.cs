@@ -23,6 +23,9 @@ internal sealed class PageBody
     public string Text(string name) =>
         form is not null ? form[name].ToString() : SignInCalls.TextOf(json, name) ?? "";
 
+    /// <summary>All values of a field of a form, such as those of boxes that are checked.</summary>
+    public IReadOnlyList<string> All(string name) => form is null ? [] : [.. form[name].OfType<string>()];
+
     /// <summary>A field of JSON that is an object; null if there is none.</summary>
     public JsonElement? Object(string name) =>
         form is null && json.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Object

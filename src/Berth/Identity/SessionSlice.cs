@@ -22,7 +22,7 @@ internal sealed class SessionSlice : Slice
         services.AddSingleton(auth).AddSingleton<Func<HttpContext, string, string>>(provider =>
             provider.GetRequiredService<Locations>().AbsoluteOf);
         services.AddSingleton<BrowserAdmission>().AddSingleton<SignInForms>().AddSingleton<SessionPages>()
-            .AddSingleton<DeviceSignIn>().AddSingleton<DevicePages>();
+            .AddSingleton<FormRuns>().AddSingleton<DeviceSignIn>().AddSingleton<DevicePages>();
         services.AddSingleton(provider => new SignInPages(
             SystemsOf(auth, provider), auth.Sessions.ConcurrentSignIns, provider.GetRequiredService<BrowserCookies>(),
             provider.GetRequiredService<BrowserSessions>(), provider.GetRequiredService<BrowserAdmission>(),

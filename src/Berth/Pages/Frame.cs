@@ -22,6 +22,15 @@ internal sealed record Frame(
     /// <summary>Whether clients reach the registry over TLS.</summary>
     public bool IsOverTls { get; init; }
 
+    /// <summary>Whether whoever is signed in has an account here: users of a file have none.</summary>
+    public bool HasAccount { get; init; }
+
+    /// <summary>Whether they may do everything.</summary>
+    public bool IsAdministrator { get; init; }
+
+    /// <summary>Whether the links to the pages of settings are beside the page.</summary>
+    public bool IsOfSettings { get; init; }
+
     /// <summary>A path of the registry, as browsers see it.</summary>
     public string To(string path) => Root + path;
 }
@@ -39,4 +48,7 @@ internal interface IFramed
 
     /// <summary>What the page is called.</summary>
     string Title { get; }
+
+    /// <summary>Whether it is one of the pages of settings.</summary>
+    bool IsOfSettings { get; }
 }

@@ -1,4 +1,5 @@
 using System.IO.Compression;
+using Berth.Access;
 using Berth.Api;
 using Berth.Distribution;
 using Berth.Identity;
@@ -31,7 +32,7 @@ internal sealed class PageResult(
             // The title is in the frame's language.
             var frame = await AroundAsync(httpContext);
             framed.Frame = frame;
-            framed.Frame = frame with { Title = framed.Title };
+            framed.Frame = frame with { Title = framed.Title, IsOfSettings = framed.IsOfSettings };
         }
 
         using var page = new MemoryStream(UsualBytes);
@@ -89,6 +90,8 @@ internal sealed class PageResult(
             caller?.IsStaff == true, ThemeSwitch.Of(http), services.GetRequiredService<TimeProvider>().GetUtcNow(),
             English.Only)
         {
+            HasAccount = caller?.Rights.Account is not null && caller.Caller.Kind == CallerKind.User,
+            IsAdministrator = caller?.IsAdministrator == true,
             IsOverTls = address.StartsWith("https:", StringComparison.OrdinalIgnoreCase),
         };
     }

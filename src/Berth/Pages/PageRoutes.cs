@@ -21,6 +21,7 @@ internal static class PageRoutes
         Below(PageSubject.Repository, "", ApiRight.Pull, repository.ShowAsync);
         Below(PageSubject.Image, "", ApiRight.Pull, repository.ShowImageAsync);
         Form(PageSubject.Repository, "star", ApiRight.Self, "PUT /api/v1/stars/{name}", repository.StarAsync);
+        SettingsRoutes.Map(routes);
         routes.MapPost(ThemeSwitch.Path, services.GetRequiredService<ThemeSwitch>().PostAsync);
 
         void Page(string path, ApiRight right, Func<HttpContext, Task<IResult>> show) =>
@@ -28,24 +29,39 @@ internal static class PageRoutes
 
         void Form(
             PageSubject subject, string page, ApiRight right, string notedAs,
-            Func<HttpContext, Task<IResult>> change) => routes.Map(
-                PagePath.PatternOf(subject, page), Behind(new RequiredRight(right), change)).WithMetadata(
-                    new HttpMethodMetadata(["POST"]), new PageAddress(PagePath.Shown(subject, page)),
-                    new NotedAs(notedAs), new RequiredRight(right), ProblemPage.Instead);
+            Func<HttpContext, Task<IResult>> change) => AddForm(
+                routes, PagePath.PatternOf(subject, page), PagePath.Shown(subject, page), right, notedAs, change);
 
         void Below(PageSubject subject, string page, ApiRight right, Func<HttpContext, Task<IResult>> show) =>
             Add(routes, PagePath.PatternOf(subject, page), PagePath.Shown(subject, page), right, show);
     }
 
-    private static void Add(
+    /// <summary>Adds a page.</summary>
+    /// <param name="routes">The routes.</param>
+    /// <param name="pattern">Its address.</param>
+    /// <param name="shown">The same, for people.</param>
+    /// <param name="right">Who may see it.</param>
+    /// <param name="answer">Shows it.</param>
+    /// <param name="first">What answers instead, for some requests.</param>
+    /// <param name="notedAs">The API's route that it reads, if staff's reading of that is noted.</param>
+    public static void Add(
         IEndpointRouteBuilder routes, RoutePattern pattern, string shown, ApiRight right,
-        Func<HttpContext, Task<IResult>> answer, Func<HttpContext, Task?>? first = null)
+        Func<HttpContext, Task<IResult>> answer, Func<HttpContext, Task?>? first = null, string? notedAs = null)
     {
         var required = new RequiredRight(right);
         var behind = Behind(required, answer);
-        routes.Map(pattern, http => first?.Invoke(http) ?? behind(http)).WithMetadata(
+        var added = routes.Map(pattern, http => first?.Invoke(http) ?? behind(http)).WithMetadata(
             new HttpMethodMetadata(["GET", "HEAD"]), new PageAddress(shown), required, ProblemPage.Instead);
+        if (notedAs is not null) added.WithMetadata(new NotedAs(notedAs));
     }
+
+    /// <summary>Adds a form: what changes something stands for a route of the API, and requires the same.</summary>
+    public static void AddForm(
+        IEndpointRouteBuilder routes, RoutePattern pattern, string shown, ApiRight right, string notedAs,
+        Func<HttpContext, Task<IResult>> change) => routes.Map(
+            pattern, Behind(new RequiredRight(right), change)).WithMetadata(
+                new HttpMethodMetadata(["POST"]), new PageAddress(shown), new NotedAs(notedAs),
+                new RequiredRight(right), ProblemPage.Instead);
 
     /// <summary>Answers whoever has the right.</summary>
     private static RequestDelegate Behind(RequiredRight required, Func<HttpContext, Task<IResult>> answer) =>

@@ -10,6 +10,8 @@ internal abstract class PageSlice<T> : PartSlice<T>, IFramed, IUsesLayout<FrameL
 {
     public abstract string Title { get; }
 
+    public virtual bool IsOfSettings => false;
+
     public Frame LayoutModel => Frame;
 }
 
@@ -38,6 +40,15 @@ internal abstract class PartSlice<T> : RazorSlice<T>
         part.Frame = Frame;
         return RenderPartialAsync(part);
     }
+
+    /// <summary>The beginning of a form: its hidden fields, and what was wrong when it was sent.</summary>
+    protected ValueTask<HtmlString> FormAsync(FormContent form) => PartAsync(new Pages_FormHead { Model = form });
+
+    /// <summary>A field of a form.</summary>
+    protected ValueTask<HtmlString> FieldAsync(FormField field) => PartAsync(new Pages_FormFieldRow { Model = field });
+
+    /// <summary>Boxes of a form.</summary>
+    protected ValueTask<HtmlString> BoxesAsync(FormBoxes boxes) => PartAsync(new Pages_FormBoxRow { Model = boxes });
 
     /// <summary>How long ago, and when exactly.</summary>
     protected HtmlString Time(DateTimeOffset at)

@@ -22,7 +22,7 @@ internal partial class English
     public virtual string Explore => "Explore";
     public virtual string SignIn => "Sign in";
     public virtual string SignOut => "Sign out";
-    public virtual string Account => "Account";
+    public virtual string Settings => "Settings";
     public virtual string Menu(string user) => $"Menu of {user}";
     public virtual string Docs => "API";
     public virtual string Theme => "Colours";

@@ -1,0 +1,44 @@
+using Berth.Identity;
+
+namespace Berth.Pages;
+
+/// <summary>A page of settings: within the frame, beside the links to the other pages of settings.</summary>
+internal abstract class SettingsSlice<T> : PageSlice<T>
+{
+    public override bool IsOfSettings => true;
+}
+
+/// <summary>A link beside the pages of settings.</summary>
+/// <param name="Group">Under which heading.</param>
+/// <param name="Path">The page; those below it belong to it.</param>
+/// <param name="Icon">A picture beside the words.</param>
+/// <param name="TextIn">The words.</param>
+/// <param name="IsFor">Whether the page is for whoever looks.</param>
+internal sealed record SettingsLink(
+    SettingsGroup Group, string Path, string Icon, Func<English, string> TextIn, Func<Frame, bool> IsFor)
+{
+    /// <summary>All of them, in their order.</summary>
+    public static IReadOnlyList<SettingsLink> All { get; } =
+    [
+        new(
+            SettingsGroup.You, "/settings/profile", "users", words => words.Profile,
+            frame => frame.UserName is not null),
+    ];
+
+    /// <summary>Whether a page is this one, or below it.</summary>
+    public bool IsAt(string path) => path.Split('?')[0] is var page
+        && (page == Path || page.StartsWith(Path + "/", StringComparison.Ordinal));
+}
+
+/// <summary>The headings of the links beside the pages of settings.</summary>
+internal enum SettingsGroup
+{
+    /// <summary>One's own account.</summary>
+    You,
+
+    /// <summary>Namespaces that several users share.</summary>
+    Organizations,
+
+    /// <summary>The registry as a whole, for administrators and auditors.</summary>
+    Registry,
+}
