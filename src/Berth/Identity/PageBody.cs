@@ -5,7 +5,9 @@ namespace Berth.Identity;
 /// <summary>What a page or a script sent: a form, or an object in JSON.</summary>
 internal sealed class PageBody
 {
-    private const int MaxBytes = 16 * 1024;
+    /// <summary>What most pages send at most.</summary>
+    public const int MaxBytes = 16 * 1024;
+
     private const string JsonType = "application/json";
 
     private readonly IFormCollection? form;
@@ -32,16 +34,16 @@ internal sealed class PageBody
             ? value : null;
 
     /// <summary>Null if the body is neither, or more than any page sends.</summary>
-    public static async Task<PageBody?> ReadAsync(HttpContext http)
+    public static async Task<PageBody?> ReadAsync(HttpContext http, int maxBytes = MaxBytes)
     {
         var request = http.Request;
-        if (request.ContentLength > MaxBytes) return null;
+        if (request.ContentLength > maxBytes) return null;
         try
         {
             if (SentForm.IsIn(request))
-                return await SentForm.ReadAsync(http, MaxBytes) is { } form ? new PageBody(form, default) : null;
+                return await SentForm.ReadAsync(http, maxBytes) is { } form ? new PageBody(form, default) : null;
             if (request.ContentType?.StartsWith(JsonType, StringComparison.OrdinalIgnoreCase) != true) return null;
-            SmallBody.Limit(http, MaxBytes);
+            SmallBody.Limit(http, maxBytes);
             using var document = await JsonDocument.ParseAsync(
                 request.Body, new JsonDocumentOptions { MaxDepth = 16 }, http.RequestAborted);
             return document.RootElement.ValueKind == JsonValueKind.Object

@@ -101,4 +101,11 @@ internal sealed record FormBoxes(
 /// <param name="Button">What is done, as a verb.</param>
 /// <param name="Back">Where one goes who does not want it.</param>
 internal sealed record Confirmation(
-    FormContent Form, string Question, IReadOnlyList<string> Losses, string Button, string Back);
+    FormContent Form, string Question, IReadOnlyList<string> Losses, string Button, string Back)
+{
+    /// <summary>What the form sends besides.</summary>
+    public IReadOnlyList<(string Name, string Value)> Hidden { get; init; } = [];
+
+    /// <summary>Whether it is one of the pages of settings.</summary>
+    public bool IsOfSettings { get; init; } = true;
+}

@@ -25,7 +25,8 @@ internal static class PageForms
     /// <param name="change">Calls the API, and ends with one of the functions below.</param>
     public static async Task<IResult> RunAsync(HttpContext http, Func<PageBody, Task<FormAnswer>> change)
     {
-        if (await PageBody.ReadAsync(http) is not { IsForm: true } sent)
+        var most = http.GetEndpoint()?.Metadata.GetMetadata<LargestBody>()?.Bytes ?? PageBody.MaxBytes;
+        if (await PageBody.ReadAsync(http, most) is not { IsForm: true } sent)
             return ProblemPage.Of(http, ApiError.Invalid("the form can't be read: go back, and send it again"));
         if (sent.Text("version") is { Length: > 0 } version)
             http.Request.Headers.IfMatch = version.All(char.IsAsciiLetterOrDigit) ? $"\"{version}\"" : "\"\"";

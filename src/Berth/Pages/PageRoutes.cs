@@ -9,6 +9,9 @@ namespace Berth.Pages;
 /// </summary>
 internal static class PageRoutes
 {
+    /// <summary>The largest readme, of characters that a form needs three for.</summary>
+    private const int MaxReadmeForm = 256 * 1024;
+
     public static void Map(IEndpointRouteBuilder routes)
     {
         var services = routes.ServiceProvider;
@@ -20,21 +23,60 @@ internal static class PageRoutes
         var repository = services.GetRequiredService<RepositoryPages>();
         Below(PageSubject.Repository, "", ApiRight.Pull, repository.ShowAsync);
         Below(PageSubject.Image, "", ApiRight.Pull, repository.ShowImageAsync);
-        Form(PageSubject.Repository, "star", ApiRight.Self, "PUT /api/v1/stars/{name}", repository.StarAsync);
+        Form(routes, PageSubject.Repository, "star", ApiRight.Self, "PUT /api/v1/stars/{name}", repository.StarAsync);
+        MapChanges(routes, services.GetRequiredService<RepositoryChangePages>());
+        MapTags(routes, services.GetRequiredService<TagChangePages>());
         SettingsRoutes.Map(routes);
         routes.MapPost(ThemeSwitch.Path, services.GetRequiredService<ThemeSwitch>().PostAsync);
 
         void Page(string path, ApiRight right, Func<HttpContext, Task<IResult>> show) =>
             Add(routes, RoutePatternFactory.Parse(path), path, right, show);
 
-        void Form(
-            PageSubject subject, string page, ApiRight right, string notedAs,
-            Func<HttpContext, Task<IResult>> change) => AddForm(
-                routes, PagePath.PatternOf(subject, page), PagePath.Shown(subject, page), right, notedAs, change);
-
         void Below(PageSubject subject, string page, ApiRight right, Func<HttpContext, Task<IResult>> show) =>
-            Add(routes, PagePath.PatternOf(subject, page), PagePath.Shown(subject, page), right, show);
+            PageRoutes.Below(routes, subject, page, right, show);
     }
+
+    private static void MapChanges(IEndpointRouteBuilder routes, RepositoryChangePages pages)
+    {
+        const string Changed = "PATCH /api/v1/repositories/{name}";
+        Below(routes, PageSubject.Repository, RepositoryChangePages.Settings, ApiRight.Manage, pages.ShowAsync);
+        Form(
+            routes, PageSubject.Repository, RepositoryChangePages.Settings, ApiRight.Manage, Changed,
+            pages.ChangeAsync, MaxReadmeForm);
+        Form(
+            routes, PageSubject.Repository, RepositoryChangePages.Move, ApiRight.SignedIn,
+            "POST /api/v1/repositories/moves", pages.MoveAsync);
+        Below(routes, PageSubject.Repository, RepositoryChangePages.Remove, ApiRight.Delete, pages.AskRemovalAsync);
+        Form(
+            routes, PageSubject.Repository, RepositoryChangePages.Remove, ApiRight.Delete,
+            "DELETE /api/v1/repositories/{name}", pages.RemoveAsync);
+    }
+
+    private static void MapTags(IEndpointRouteBuilder routes, TagChangePages pages)
+    {
+        const string Put = "PUT /api/v1/tags/{tag}";
+        Below(routes, PageSubject.Image, TagChangePages.Change, ApiRight.Pull, pages.ShowAsync);
+        Form(
+            routes, PageSubject.Image, TagChangePages.Change, ApiRight.Delete, "PATCH /api/v1/tags/{tag}",
+            pages.ChangeAsync);
+        Form(routes, PageSubject.Image, TagChangePages.Point, ApiRight.Push, Put, pages.PointAsync);
+        Form(routes, PageSubject.Image, TagChangePages.Copy, ApiRight.Push, Put, pages.CopyAsync);
+        Below(routes, PageSubject.Repository, TagChangePages.Compare, ApiRight.Pull, TagChangePages.CompareAsync);
+        Below(routes, PageSubject.Repository, TagChangePages.Delete, ApiRight.Delete, pages.AskRemovalAsync);
+        Form(
+            routes, PageSubject.Repository, TagChangePages.Delete, ApiRight.Delete, "DELETE /api/v1/tags/{tag}",
+            pages.RemoveAsync);
+    }
+
+    private static void Below(
+        IEndpointRouteBuilder routes, PageSubject subject, string page, ApiRight right,
+        Func<HttpContext, Task<IResult>> show) =>
+        Add(routes, PagePath.PatternOf(subject, page), PagePath.Shown(subject, page), right, show);
+
+    private static void Form(
+        IEndpointRouteBuilder routes, PageSubject subject, string page, ApiRight right, string notedAs,
+        Func<HttpContext, Task<IResult>> change, int? maxBytes = null) => AddForm(
+            routes, PagePath.PatternOf(subject, page), PagePath.Shown(subject, page), right, notedAs, change, maxBytes);
 
     /// <summary>Adds a page.</summary>
     /// <param name="routes">The routes.</param>
@@ -58,10 +100,13 @@ internal static class PageRoutes
     /// <summary>Adds a form: what changes something stands for a route of the API, and requires the same.</summary>
     public static void AddForm(
         IEndpointRouteBuilder routes, RoutePattern pattern, string shown, ApiRight right, string notedAs,
-        Func<HttpContext, Task<IResult>> change) => routes.Map(
-            pattern, Behind(new RequiredRight(right), change)).WithMetadata(
-                new HttpMethodMetadata(["POST"]), new PageAddress(shown), new NotedAs(notedAs),
-                new RequiredRight(right), ProblemPage.Instead);
+        Func<HttpContext, Task<IResult>> change, int? maxBytes = null)
+    {
+        var added = routes.Map(pattern, Behind(new RequiredRight(right), change)).WithMetadata(
+            new HttpMethodMetadata(["POST"]), new PageAddress(shown), new NotedAs(notedAs), new RequiredRight(right),
+            ProblemPage.Instead);
+        if (maxBytes is { } bytes) added.WithMetadata(new LargestBody(bytes));
+    }
 
     /// <summary>Answers whoever has the right.</summary>
     private static RequestDelegate Behind(RequiredRight required, Func<HttpContext, Task<IResult>> answer) =>

@@ -9,6 +9,7 @@ internal sealed class PagesSlice : Slice
     public override void AddServices(IServiceCollection services, RegistrySettings settings) =>
         services.AddSingleton<ThemeSwitch>().AddSingleton<IPageFrame, FormFrame>()
             .AddSingleton<HomePages>().AddSingleton<RepositoryPages>()
+            .AddSingleton<RepositoryChangePages>().AddSingleton<TagChangePages>()
             .AddSingleton<ProfilePages>();
 
     public override void Map(IEndpointRouteBuilder routes, RegistrySettings settings)

@@ -1,0 +1,87 @@
+using Berth.Api;
+using Berth.Lifecycle;
+using Microsoft.Net.Http.Headers;
+
+namespace Berth.Pages;
+
+/// <summary>What the page of a repository's settings shows.</summary>
+/// <param name="Repository">The repository.</param>
+/// <param name="Version">Its version, for the form.</param>
+/// <param name="Rights">What the reader may do.</param>
+/// <param name="Sent">The form that was sent, if one was.</param>
+internal sealed record RepositorySettingsPage(
+    RepositoryView Repository, string Version, RepositoryRights Rights, FormContent? Sent);
+
+/// <summary><c>/r/NAME/-/settings</c> and the forms there: what a repository shows, its name, and its end.</summary>
+internal sealed class RepositoryChangePages(
+    RepositoryEndpoints repositories, RepositoryCopyEndpoints copies, UsageEndpoints usage, ApiGate gate)
+{
+    public const string Settings = "settings";
+    public const string Move = "move";
+    public const string Remove = "remove";
+
+    public Task<IResult> ShowAsync(HttpContext http) => ShowAsync(http, sent: null);
+
+    public Task<IResult> ChangeAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
+    {
+        var path = PagePath.Of(NameIn(http), Settings);
+
+        // Browsers end lines as networks do.
+        var readme = sent.Text("readme").ReplaceLineEndings("\n");
+        var change = new RepositoryChange(
+            sent.All("isPublic").Count > 0, sent.Text("description"), readme);
+        return await PageForms.EndAsync(
+            http, await repositories.ChangeAsync(http, NameIn(http), change), PagePath.Of(NameIn(http)),
+            error => ShowAsync(http, new FormContent(path, sent, error)));
+    });
+
+    public Task<IResult> MoveAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
+    {
+        var to = sent.Text("to").Trim();
+        return await PageForms.EndAsync(
+            http, await copies.MoveAsync(http, new NewRepositoryMove(NameIn(http), to)), PagePath.Of(to),
+            error => ShowAsync(http, new FormContent(PagePath.Of(NameIn(http), Move), sent, error.At("to"))));
+    });
+
+    public Task<IResult> AskRemovalAsync(HttpContext http) => AskRemovalAsync(http, sent: null);
+
+    public Task<IResult> RemoveAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
+        await PageForms.EndAsync(
+            http, await repositories.RemoveAsync(http, NameIn(http)), "/explore",
+            error => AskRemovalAsync(http, new FormContent(PagePath.Of(NameIn(http), Remove), sent, error))));
+
+    private async Task<IResult> ShowAsync(HttpContext http, FormContent? sent)
+    {
+        // The version in a form that was sent is about the change, not about reading it again.
+        http.Request.Headers.Remove(HeaderNames.IfMatch);
+        var answer = await repositories.GetAsync(http, NameIn(http));
+        if (answer.Value is not { } view) return ProblemPage.Of(http, answer.Error!);
+        var version = ApiAnswer<RepositoryView>.TagOf(http, view.WithoutUse()).Trim('"');
+        return new PageResult(
+            new Pages_RepositorySettings
+            {
+                Model = new RepositorySettingsPage(
+                    view, version, await RepositoryRights.OfAsync(gate, http, view.Name), sent),
+            },
+            sent?.Status ?? StatusCodes.Status200OK);
+    }
+
+    private async Task<IResult> AskRemovalAsync(HttpContext http, FormContent? sent)
+    {
+        var name = NameIn(http);
+        var free = await usage.FreeAsync(http, name);
+        if (free.Value is not { } bytes) return ProblemPage.Of(http, free.Error!);
+        var words = English.Only;
+        return new PageResult(
+            new Pages_Confirm
+            {
+                Model = new Confirmation(
+                    FormContent.Of(sent, PagePath.Of(name, Remove)), words.AskRepositoryRemoval(name),
+                    [words.RepositoryRemoval(bytes.Manifests), words.WouldFree(bytes.OwnBytes), words.ToTrash],
+                    words.DeleteRepository, PagePath.Of(name, Settings)) { IsOfSettings = false },
+            },
+            sent?.Status ?? StatusCodes.Status200OK);
+    }
+
+    private static string NameIn(HttpContext http) => (string)http.GetRouteValue("name")!;
+}

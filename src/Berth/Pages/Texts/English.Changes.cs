@@ -1,0 +1,62 @@
+namespace Berth.Pages;
+
+/// <summary>Pages that change repositories and tags.</summary>
+internal partial class English
+{
+    // A repository
+    public virtual string WhatItShows => "What it shows";
+    public virtual string Description => "Description";
+    public virtual string DescriptionHelp => "One line, for lists and searches.";
+    public virtual string ReadmeHelp => "Markdown, at most 64 KiB. Shown below the tags.";
+    public virtual string IsPublic => "Public";
+    public virtual string IsPublicHelp => "Anyone may pull from it without signing in, and finds it in searches.";
+    public virtual string MoveRepository => "Rename";
+    public virtual string NewName => "New name";
+
+    public virtual string MoveHelp =>
+        "With another namespace in it, the repository moves there. Pulls by the old name still work.";
+
+    public virtual string DeleteRepository => "Delete the repository";
+    public virtual string ToTrash => "It goes into the trash, from where it can be brought back while it is there.";
+
+    public virtual string AskRepositoryRemoval(string name) => $"Delete {name}?";
+
+    public virtual string RepositoryRemoval(long images) =>
+        images == 1 ? "1 manifest goes, with all tags." : $"{Whole(images)} manifests go, with all tags.";
+
+    public virtual string WouldFree(long bytes) => bytes == 0
+        ? "That frees no space: others need all of its layers too."
+        : $"Once the trash is empty, {Size(bytes)} are free ({Bytes(bytes)}): layers that nothing else needs.";
+
+    // Tags
+    public virtual string AddTag => "Add another tag";
+    public virtual string NewTag => "New tag";
+    public virtual string AddTagHelp => "It points to the same image.";
+    public virtual string PointElsewhere => "Point it to another image";
+    public virtual string Target => "Tag or digest";
+    public virtual string TargetHelp => "Of this repository. What the tag points to now stays in its history.";
+    public virtual string MoveTag => "Move the tag";
+    public virtual string HowLong => "How long it stays";
+    public virtual string ExpiresOn => "Goes on (UTC)";
+    public virtual string ExpiresHelp => "It goes into the trash when that day begins. Empty: never.";
+    public virtual string Pin => "Pinned";
+    public virtual string PinHelp => "No rule and no expiry removes it.";
+
+    public virtual string ImmutableTag(string rule) =>
+        $"The rule {rule} makes this tag immutable: it can't be moved, expire or be deleted.";
+
+    public virtual string AskTagRemoval(string repository, int tags) => tags == 1
+        ? $"Delete a tag of {repository}?" : $"Delete {Whole(tags)} tags of {repository}?";
+
+    public virtual string TagRemoval(long images) => images switch
+    {
+        0 => "The images stay: other tags or indexes hold them.",
+        1 => "Nothing else holds 1 manifest, which goes after the time for untagged images.",
+        _ => $"Nothing else holds {Whole(images)} manifests, which go after the time for untagged images.",
+    };
+
+    public virtual string DeleteTags(int tags) => tags == 1 ? "Delete the tag" : $"Delete {Whole(tags)} tags";
+
+    public virtual string SomeDeleted(int deleted, int left, string why) => deleted == 0
+        ? why : $"{Whole(deleted)} are deleted; {Whole(left)} are not: {why}";
+}

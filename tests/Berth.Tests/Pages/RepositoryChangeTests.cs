@@ -1,0 +1,222 @@
+using System.Net;
+using System.Text.Json;
+using Berth.Tests.Access;
+using Berth.Tests.Lifecycle;
+
+namespace Berth.Tests.Pages;
+
+/// <summary>The pages that change repositories and tags, without scripts.</summary>
+[Accounts]
+public sealed class RepositoryChangeTests : IAsyncLifetime
+{
+    private const string Repository = "/r/team/app";
+    private const string Hostile = "<img src=x onerror=alert(1)>";
+
+    private RegistryFixture registry = null!;
+    private ImagePusher admin = null!;
+    private PageClient browser = null!;
+    private PageClient reader = null!;
+    private string digest = "";
+
+    public async ValueTask InitializeAsync()
+    {
+        registry = await AccountsOf.StartAsync();
+        admin = new ImagePusher(registry, "admin");
+        foreach (var name in new[] { "ann", "eve" })
+            await admin.ApiAsync("POST", "/users", $$"""{"name":"{{name}}","password":"{{ImagePusher.Password}}"}""", 201);
+        digest = await admin.PushAsync("team/app", "1.0", "one layer");
+        await admin.PushAsync("team/app", "2.0", "another layer");
+        await admin.ApiAsync("POST", "/grants", """{"user":"ann","names":"team/app","role":"reader"}""", 201);
+        (browser, reader) = (new PageClient(registry, "admin"), new PageClient(registry, "ann"));
+    }
+
+    public ValueTask DisposeAsync() => registry.DisposeAsync();
+
+    [Fact]
+    public async Task A_repository_shows_what_its_form_was_given_and_nothing_runs_that_was_typed()
+    {
+        var saved = await browser.FillAsync(
+            Repository + "/-/settings", Repository + "/-/settings",
+            ("description", Hostile), ("readme", $"# Title\r\n\r\n{Hostile}"), ("isPublic", "yes"));
+        Assert.Equal((HttpStatusCode.SeeOther, Repository), (saved.Status, saved.Location));
+        var shown = await new PageClient(registry, "eve").GetAsync(Repository);
+        Assert.Contains("&lt;img src=x onerror=alert(1)&gt;", shown.Text);
+        Assert.DoesNotContain("<img src=x", shown.Text);
+        Assert.Contains(">Title</h", shown.Text);
+        var stored = await admin.ApiAsync("GET", "/repositories/team/app", null, 200);
+        Assert.Equal($"# Title\n\n{Hostile}", stored.Of("readme"));
+
+        // A box that is not checked takes the mark away.
+        await browser.FillAsync(
+            Repository + "/-/settings", Repository + "/-/settings", ("description", ""), ("readme", ""));
+        Assert.Equal("False", (await admin.ApiAsync("GET", "/repositories/team/app", null, 200)).Of("isPublic"));
+    }
+
+    [Fact]
+    public async Task A_readme_as_long_as_the_API_takes_passes_the_form_and_a_longer_one_is_told()
+    {
+        var (path, longest) = (Repository + "/-/settings", new string('ß', 32 * 1024));
+        var saved = await browser.FillAsync(path, path, ("description", ""), ("readme", longest));
+        Assert.Equal(HttpStatusCode.SeeOther, saved.Status);
+        var refused = await browser.FillAsync(path, path, ("description", "kept"), ("readme", longest + "ß"));
+        Assert.Equal(HttpStatusCode.BadRequest, refused.Status);
+        Assert.Contains("value=\"kept\"", refused.Text);
+        Assert.Contains("role=\"alert\"", refused.Text);
+    }
+
+    [Fact]
+    public async Task A_form_of_a_repository_that_was_changed_meanwhile_is_refused()
+    {
+        var path = Repository + "/-/settings";
+        var page = await browser.GetAsync(path);
+        await admin.ApiAsync("PATCH", "/repositories/team/app", """{"description":"by another"}""", 200);
+        var stale = await browser.SubmitAsync(page, path, ("description", "mine"), ("readme", ""));
+        Assert.Equal(HttpStatusCode.PreconditionFailed, stale.Status);
+        Assert.Equal("by another", (await admin.ApiAsync("GET", "/repositories/team/app", null, 200)).Of("description"));
+        var again = await browser.SubmitAsync(stale, path, ("description", "mine"), ("readme", ""));
+        Assert.Equal(HttpStatusCode.SeeOther, again.Status);
+    }
+
+    [Fact]
+    public async Task A_repository_is_renamed_and_a_name_that_is_taken_is_told_beside_the_field()
+    {
+        await admin.PushAsync("team/other", "1", "x");
+        var settings = Repository + "/-/settings";
+        var taken = await browser.FillAsync(settings, Repository + "/-/move", ("to", "team/other"));
+        Assert.Equal(HttpStatusCode.Conflict, taken.Status);
+        Assert.Contains("is taken", taken.Text);
+        Assert.Contains("r-team-app---move-to-fault", taken.Text);
+        var wrong = await browser.FillAsync(settings, Repository + "/-/move", ("to", "Team//x"));
+        Assert.Equal(HttpStatusCode.BadRequest, wrong.Status);
+        var moved = await browser.FillAsync(settings, Repository + "/-/move", ("to", "team/renamed"));
+        Assert.Equal((HttpStatusCode.SeeOther, "/r/team/renamed"), (moved.Status, moved.Location));
+        await browser.GetAsync("/r/team/renamed:1.0");
+    }
+
+    [Fact]
+    public async Task A_repository_is_deleted_only_after_a_page_that_says_what_goes()
+    {
+        var ask = await browser.GetAsync(Repository + "/-/remove");
+        Assert.Contains("Delete team/app?", ask.Text);
+        Assert.Contains("2 manifests go, with all tags.", ask.Text);
+        Assert.DoesNotContain("class=\"side\"", ask.Text);
+        await browser.GetAsync(Repository);
+        var gone = await browser.SubmitAsync(ask, Repository + "/-/remove");
+        Assert.Equal((HttpStatusCode.SeeOther, "/explore"), (gone.Status, gone.Location));
+        await browser.GetAsync(Repository, HttpStatusCode.NotFound);
+        Assert.Single((await admin.ApiAsync("GET", "/trash?repository=team/app", null, 200))
+            .GetProperty("items").EnumerateArray());
+    }
+
+    [Fact]
+    public async Task The_selected_tags_go_together_and_what_that_frees_is_told_before()
+    {
+        var ask = await browser.GetAsync(Repository + "/-/delete?tag=1.0&tag=2.0");
+        Assert.Contains("Delete 2 tags of team/app?", ask.Text);
+        Assert.Contains("Nothing else holds 2 manifests", ask.Text);
+        var free = await admin.ApiAsync("GET", "/usage/reclaimable?repository=team/app&tag=1.0&tag=2.0", null, 200);
+        Assert.Contains($"({free.GetProperty("ownBytes").GetInt64():N0} bytes)", ask.Text);
+        var gone = await browser.SubmitAsync(ask, Repository + "/-/delete");
+        Assert.Equal((HttpStatusCode.SeeOther, Repository), (gone.Status, gone.Location));
+        Assert.Empty(await TagsAsync());
+
+        // The back button, and the same again: they are gone already.
+        Assert.Equal(HttpStatusCode.SeeOther, (await browser.SubmitAsync(ask, Repository + "/-/delete")).Status);
+        Assert.Equal(HttpStatusCode.BadRequest, (await browser.PlainAsync(Repository + "/-/delete")).Status);
+    }
+
+    [Fact]
+    public async Task Tags_that_a_rule_keeps_stay_and_the_page_says_which_rule()
+    {
+        await admin.ApiAsync(
+            "POST", "/tag-rules", """{"names":"team/app","tags":["2.*"],"isImmutable":true}""", 201);
+        var partly = await browser.FillAsync(
+            Repository + "/-/delete?tag=1.0&tag=2.0", Repository + "/-/delete");
+        Assert.Contains("1 are deleted; 1 are not", partly.Text);
+        Assert.Equal(["2.0"], await TagsAsync());
+        Assert.Contains("immutable", (await browser.GetAsync(Repository)).Text);
+    }
+
+    [Fact]
+    public async Task A_tag_is_given_to_the_same_image_moved_pinned_and_expires()
+    {
+        var page = $"{Repository}:1.0/-/tag";
+        var added = await browser.FillAsync(page, $"{Repository}:1.0/-/retag", ("name", "stable"));
+        Assert.Equal($"{Repository}:stable", added.Location);
+        Assert.Equal(digest, await admin.DigestOfAsync("team/app", "stable"));
+        var taken = await browser.FillAsync(page, $"{Repository}:1.0/-/retag", ("name", "2.0"));
+        Assert.Equal(HttpStatusCode.Conflict, taken.Status);
+        Assert.Contains("points to another image", taken.Text);
+
+        var moved = await browser.FillAsync($"{Repository}:2.0/-/tag", $"{Repository}:2.0/-/point", ("target", "1.0"));
+        Assert.Equal(HttpStatusCode.SeeOther, moved.Status);
+        Assert.Equal(digest, await admin.DigestOfAsync("team/app", "2.0"));
+        var nowhere = await browser.FillAsync(page, $"{Repository}:1.0/-/point", ("target", "none"));
+        Assert.Equal(HttpStatusCode.NotFound, nowhere.Status);
+        Assert.Contains("value=\"none\"", nowhere.Text);
+
+        await browser.FillAsync(page, page, ("expiresAt", "2099-12-31"), ("isPinned", "yes"));
+        var tag = await admin.ApiAsync("GET", "/tags/1.0?repository=team/app", null, 200);
+        Assert.Equal(
+            (true, new DateTimeOffset(2099, 12, 31, 0, 0, 0, TimeSpan.Zero)),
+            (tag.GetProperty("isPinned").GetBoolean(), tag.GetProperty("expiresAt").GetDateTimeOffset()));
+        Assert.Contains("value=\"2099-12-31\"", (await browser.GetAsync(page)).Text);
+        Assert.Equal(HttpStatusCode.BadRequest, (await browser.FillAsync(page, page, ("expiresAt", "soon"))).Status);
+        Assert.Equal(
+            HttpStatusCode.BadRequest, (await browser.FillAsync(page, page, ("expiresAt", "2001-01-01"))).Status);
+        await browser.FillAsync(page, page, ("expiresAt", ""));
+        tag = await admin.ApiAsync("GET", "/tags/1.0?repository=team/app", null, 200);
+        Assert.False(tag.GetProperty("isPinned").GetBoolean() || tag.TryGetProperty("expiresAt", out _));
+    }
+
+    [Fact]
+    public async Task Whoever_may_only_read_sees_no_button_and_can_change_nothing()
+    {
+        var page = (await reader.GetAsync(Repository)).Text;
+        Assert.DoesNotContain("/-/settings", page);
+        Assert.DoesNotContain("/-/tag\"", page);
+        Assert.DoesNotContain("button class=\"danger\"", page);
+        foreach (var path in new[] { "/-/settings", "/-/remove", "/-/delete?tag=1.0" })
+            Assert.Equal(HttpStatusCode.Forbidden, (await reader.PlainAsync(Repository + path)).Status);
+        foreach (var path in new[] { "/-/settings", "/-/move", "/-/remove", "/-/delete", ":1.0/-/tag", ":1.0/-/point",
+            ":1.0/-/retag" })
+        {
+            var refused = await reader.PostAsync(
+                Repository + path, ("tag", "1.0"), ("to", "ann/app"), ("target", "2.0"), ("name", "x"));
+            Assert.True(refused.Status == HttpStatusCode.Forbidden, $"{path}: {refused.Status} {refused.Text}");
+            var hidden = await new PageClient(registry, "eve").PostAsync(
+                Repository + path, ("tag", "1.0"), ("to", "eve/app"), ("target", "2.0"), ("name", "x"));
+            Assert.True(hidden.Status == HttpStatusCode.NotFound, $"{path}: {hidden.Status}");
+        }
+
+        Assert.Equal(["1.0", "2.0"], await TagsAsync());
+        Assert.Equal(digest, await admin.DigestOfAsync("team/app", "1.0"));
+    }
+
+    [Fact]
+    public async Task The_table_of_tags_keeps_order_filter_and_rows_in_its_address()
+    {
+        await admin.ApiAsync("PUT", "/tags/1.0-slim?repository=team/app", """{"target":"1.0"}""", 200);
+        var page = (await browser.GetAsync(Repository + "?sort=-name&matching=1.0&rows=images&n=1")).Text;
+        Assert.Contains("aria-sort=\"descending\"><a href=\"/r/team/app?sort=name&amp;matching=1.0&amp;rows=images\"", page);
+        Assert.Contains("rel=\"next\"", page);
+        Assert.Contains("sort=-name&amp;matching=1.0&amp;rows=images", page);
+        var joined = (await browser.GetAsync(Repository + "?rows=images")).Text;
+        Assert.Equal(2, joined.Split("<tr data-row>").Length - 1);
+        Assert.Equal(3, (await browser.GetAsync(Repository)).Text.Split("<tr data-row>").Length - 1);
+        Assert.Contains("No tag has zzz in its name.", (await browser.GetAsync(Repository + "?matching=zzz")).Text);
+        Assert.Equal(HttpStatusCode.BadRequest, (await browser.PlainAsync(Repository + "?sort=age")).Status);
+        Assert.Equal(HttpStatusCode.BadRequest, (await browser.PlainAsync(Repository + "?matching=<b>")).Status);
+    }
+
+    [Fact]
+    public async Task Two_selected_tags_are_compared_and_no_other_number_is()
+    {
+        var two = await browser.PlainAsync(Repository + "/-/compare?tag=1.0&tag=2.0");
+        Assert.Equal((HttpStatusCode.SeeOther, Repository + ":1.0/-/compare?to=2.0"), (two.Status, two.Location));
+        foreach (var query in new[] { "", "?tag=1.0", "?tag=1.0&tag=1.0", "?tag=1.0&tag=2.0&tag=3", "?tag=1.0&tag=//x" })
+            Assert.Equal(HttpStatusCode.BadRequest, (await browser.PlainAsync(Repository + "/-/compare" + query)).Status);
+    }
+
+    private Task<List<string>> TagsAsync() => admin.TagsAsync("team/app");
+}
