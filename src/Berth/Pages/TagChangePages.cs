@@ -136,7 +136,7 @@ internal sealed class TagChangePages(TagEndpoints tags, UsageEndpoints usage, Ap
             {
                 Model = new Confirmation(
                     FormContent.Of(sent, PagePath.Of(name, Delete)), words.AskTagRemoval(name, selected.Count),
-                    [string.Join(", ", selected), words.TagRemoval(bytes.Manifests), words.WouldFree(bytes.OwnBytes),
+                    [words.TagsThatGo(selected), words.TagRemoval(bytes.Manifests), words.WouldFree(bytes.OwnBytes),
                         words.ToTrash],
                     words.DeleteTags(selected.Count), PagePath.Of(name))
                 {

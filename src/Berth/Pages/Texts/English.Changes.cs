@@ -48,6 +48,9 @@ internal partial class English
     public virtual string AskTagRemoval(string repository, int tags) => tags == 1
         ? $"Delete a tag of {repository}?" : $"Delete {Whole(tags)} tags of {repository}?";
 
+    public virtual string TagsThatGo(IReadOnlyList<string> tags) =>
+        (tags.Count == 1 ? "The tag goes: " : "The tags go: ") + string.Join(", ", tags) + ".";
+
     public virtual string TagRemoval(long images) => images switch
     {
         0 => "The images stay: other tags or indexes hold them.",
