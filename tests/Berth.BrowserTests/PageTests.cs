@@ -59,6 +59,8 @@ public sealed class PageTests(Chromium chromium) : IAsyncLifetime
         foreach (var path in new[]
         {
             "/", "/explore", "/explore?namespace=nobody", "/r/team/app", "/r/" + Long, "/r/team/app:1.0",
+            "/r/team/app?matching=none", "/r/team/app?rows=images&sort=name", "/r/team/app/-/settings",
+            "/r/team/app/-/remove", "/r/team/app/-/delete?tag=1.0", "/r/team/app:1.0/-/tag",
             "/r/team/nothing", "/nowhere",
         })
         {
@@ -105,6 +107,28 @@ public sealed class PageTests(Chromium chromium) : IAsyncLifetime
             $"docker pull {registry.BaseAddress.Authority}/open/app:1.0",
             await page.EvaluateAsync<string>("navigator.clipboard.readText()"));
         browser.AssertSound();
+    }
+
+    [Fact]
+    public async Task Without_scripts_one_filters_tags_and_deletes_those_that_are_selected()
+    {
+        await using var browser = await chromium.OpenWithoutScriptsAsync(registry.BaseAddress);
+        var page = browser.Page;
+        await SignInAsync(page);
+        await page.GotoAsync("/r/team/app");
+        await page.GetByLabel("Part of a tag").FillAsync("VVV");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Filter" }).ClickAsync();
+        await Assertions.Expect(page.Locator("tr[data-row]")).ToHaveCountAsync(1);
+        await page.GetByRole(AriaRole.Link, new() { Name = "All tags" }).ClickAsync();
+        await page.GetByLabel("Select 1.0").CheckAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Delete the selected" }).ClickAsync();
+        await Assertions.Expect(page.Locator("main")).ToContainTextAsync("The tag goes: 1.0.");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Delete the tag" }).ClickAsync();
+        await Assertions.Expect(page.Locator("tr[data-row]")).ToHaveCountAsync(1);
+        await page.GetByRole(AriaRole.Link, new() { Name = "Change " + new string('v', 128) }).ClickAsync();
+        await page.GetByLabel("New tag").FillAsync("short");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Add another tag" }).ClickAsync();
+        await Assertions.Expect(page).ToHaveURLAsync(new Uri(registry.BaseAddress, "/r/team/app:short").ToString());
     }
 
     [Fact]

@@ -43,7 +43,7 @@ document.addEventListener("click", (event) => {
     if (!menu.contains(event.target)) menu.open = false;
 });
 
-// Keys: j and k go through rows, Enter opens, ? tells.
+// Keys: j and k go through rows, Enter opens, x selects, ? tells.
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, dialog")) return;
   if (event.key === "?") {
@@ -53,6 +53,8 @@ document.addEventListener("keydown", (event) => {
     const at = rows.findIndex((row) => row.contains(document.activeElement));
     const next = rows[at < 0 ? 0 : at + (event.key === "j" ? 1 : -1)];
     next?.querySelector("a")?.focus();
+  } else if (event.key === "x") {
+    document.activeElement?.closest("[data-row]")?.querySelector("input[type=checkbox]")?.click();
   }
 });
 

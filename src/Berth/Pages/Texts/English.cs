@@ -34,6 +34,7 @@ internal partial class English
     public virtual string CopyCommand => "Copy the command";
     public virtual string Keys => "Keys";
     public virtual string KeyRows => "Next and previous row";
+    public virtual string KeySelect => "Select the row";
     public virtual string KeyHelp => "This list";
     public virtual string Close => "Close";
 
