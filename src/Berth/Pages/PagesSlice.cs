@@ -9,7 +9,10 @@ internal sealed class PagesSlice : Slice
     public override void AddServices(IServiceCollection services, RegistrySettings settings) =>
         services.AddSingleton<ThemeSwitch>().AddSingleton<IPageFrame, FormFrame>()
             .AddSingleton<HomePages>().AddSingleton<RepositoryPages>()
-            .AddSingleton<ProfilePages>();
+            .AddSingleton<ProfilePages>().AddSingleton<SignInSettings>().AddSingleton<TokenPages>()
+            .AddSingleton<SessionsPages>().AddSingleton<OrganizationPages>().AddSingleton<TeamPages>()
+            .AddSingleton<AccessPages>().AddSingleton<RobotPages>().AddSingleton<KeylessRulePages>()
+            .AddSingleton<UserPages>().AddSingleton<InvitationPages>();
 
     public override void Map(IEndpointRouteBuilder routes, RegistrySettings settings)
     {
