@@ -129,6 +129,7 @@ public sealed partial class TokenPageTests : IAsyncLifetime
         });
         Assert.Equal(("ann", "noted", id), (entry.Of("actor"), entry.Of("detail"), entry.Of("target")));
         Assert.DoesNotContain(secret, (await admin.ApiAsync("GET", "/audit?n=100", null, 200)).ToString());
+        Assert.DoesNotContain(registry.Log, line => line.Contains(secret, StringComparison.Ordinal));
     }
 
     [Fact]
