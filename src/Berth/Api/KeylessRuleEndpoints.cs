@@ -142,15 +142,16 @@ internal sealed class KeylessRuleEndpoints(
             UserName = Field.Change(null, sent.User),
         };
         if (settings is null) return ApiError.Conflict(NoIssuers);
-        if (Field.FindFault(("issuer", sent.Issuer), ("user", sent.User)) is { } fault) return fault;
+        if (Field.FindFault(("issuer", sent.Issuer), ("user", sent.User)) is { } wrong) return wrong;
         if (actions is null) return Field.InvalidActions();
         if (sent.Names.Count is 0 or > MaxPatterns)
             return ApiError.Invalid($"names are at least one and at most {MaxPatterns} patterns").At("names");
         if (Field.TryRead(sent.Names, out _) is { } invalid) return invalid;
         if (sent.If.Contains('\0')) return ApiError.Invalid("if has no NUL characters").At("if");
-        var found = new List<string>();
-        KeylessRules.Read(settings, rule, (part, reason) => found.Add($"{part}: {reason}"));
-        return found.Count > 0 ? ApiError.Invalid(string.Join("; ", found)) : null;
+        var found = new List<(string Part, string Reason)>();
+        KeylessRules.Read(settings, rule, (part, reason) => found.Add((part, reason)));
+        var fault = ApiError.Invalid(string.Join("; ", found.Select(one => $"{one.Part}: {one.Reason}")));
+        return found.Count == 0 ? null : found.Count == 1 ? fault.At(found[0].Part) : fault;
     }
 
     private KeylessRuleView Of(KeylessRuleRow row)

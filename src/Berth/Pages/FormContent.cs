@@ -109,3 +109,16 @@ internal sealed record Confirmation(
     /// <summary>Whether it is one of the pages of settings.</summary>
     public bool IsOfSettings { get; init; } = true;
 }
+/// <summary>A form that is only a button.</summary>
+/// <param name="Form">The form.</param>
+/// <param name="Text">What it does.</param>
+/// <param name="Subject">To what, for those who do not see where it is.</param>
+/// <param name="Fields">What else is sent.</param>
+internal sealed record ButtonForm(
+    FormContent Form, string Text, string Subject, params (string Name, string Value)[] Fields);
+
+/// <summary>A table of where somebody is signed in.</summary>
+/// <param name="Sessions">Browsers and programs.</param>
+/// <param name="Path">The page below which they are signed out.</param>
+/// <param name="MayEnd">Whether the reader may.</param>
+internal sealed record SessionTable(IReadOnlyList<SessionView> Sessions, string Path, bool MayEnd);

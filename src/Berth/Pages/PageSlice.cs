@@ -59,6 +59,10 @@ internal abstract class PartSlice<T> : RazorSlice<T>
             $"<time datetime=\"{machine}\" title=\"{exact}\">{Encode(Words.Ago(Frame.Now - at))}</time>");
     }
 
+    /// <summary>The same of what may never be.</summary>
+    protected HtmlString Moment(DateTimeOffset? at, string none) => at is { } time
+        ? Time(time) : new HtmlString($"<span class=\"quiet\">{Encode(none)}</span>");
+
     /// <summary>A size in units, and in bytes.</summary>
     protected HtmlString Size(long bytes) => new(
         $"<span title=\"{Encode(Words.Bytes(bytes))}\">{Encode(Words.Size(bytes))}</span>");

@@ -10,7 +10,10 @@ internal sealed class PagesSlice : Slice
         services.AddSingleton<ThemeSwitch>().AddSingleton<IPageFrame, FormFrame>()
             .AddSingleton<HomePages>().AddSingleton<RepositoryPages>()
             .AddSingleton<RepositoryChangePages>().AddSingleton<TagChangePages>()
-            .AddSingleton<ProfilePages>();
+            .AddSingleton<ProfilePages>().AddSingleton<SignInSettings>().AddSingleton<TokenPages>()
+            .AddSingleton<SessionsPages>().AddSingleton<OrganizationPages>().AddSingleton<TeamPages>()
+            .AddSingleton<AccessPages>().AddSingleton<RobotPages>().AddSingleton<KeylessRulePages>()
+            .AddSingleton<UserPages>().AddSingleton<InvitationPages>();
 
     public override void Map(IEndpointRouteBuilder routes, RegistrySettings settings)
     {

@@ -21,8 +21,22 @@ internal sealed record SettingsLink(
     public static IReadOnlyList<SettingsLink> All { get; } =
     [
         new(
-            SettingsGroup.You, "/settings/profile", "users", words => words.Profile,
+            SettingsGroup.You, ProfilePages.Path, "users", words => words.Profile,
             frame => frame.UserName is not null),
+        new(SettingsGroup.You, SignInSettings.Path, "shield", words => words.SignInTitle, frame => frame.HasAccount),
+        new(SettingsGroup.You, TokenPages.Path, "key", words => words.Tokens, frame => frame.HasAccount),
+        new(SettingsGroup.You, SessionsPages.Path, "globe", words => words.Sessions, frame => frame.HasAccount),
+        new(
+            SettingsGroup.Organizations, OrganizationPages.Path, "users",
+            words => words.Group(SettingsGroup.Organizations), frame => frame.HasAccount),
+        new(
+            SettingsGroup.Organizations, AccessPages.Path, "lock", words => words.Access, frame => frame.HasAccount),
+        new(SettingsGroup.Organizations, RobotPages.Path, "package", words => words.Robots, frame => frame.HasAccount),
+        new(SettingsGroup.Registry, UserPages.Path, "users", words => words.Users, frame => frame.IsStaff),
+        new(
+            SettingsGroup.Registry, InvitationPages.Path, "plus", words => words.Invitations,
+            frame => frame.IsAdministrator),
+        new(SettingsGroup.Registry, KeylessRulePages.Path, "key", words => words.KeylessRules, frame => frame.IsStaff),
     ];
 
     /// <summary>Whether a page is this one, or below it.</summary>

@@ -121,6 +121,9 @@ public sealed class UserTests(ApiRegistry api)
         (await Change("""{"expiresAt":"2001-01-01T00:00:00Z"}""")).Is(400, "in the past");
         (await Change("""{"expiresAt":""}""")).Is(400, "at expiresAt");
         (await Change("""{"expiresAt":7}""")).Is(400, "at expiresAt");
+        Assert.Equal("expiresAt", (await Change("""{"expiresAt":7}""")).Of("field"));
+        Assert.Equal("email", (await Change("""{"fullName":"x","email":"none"}""")).Of("field"));
+        Assert.False((await Change("{")).Json.TryGetProperty("field", out _));
         Assert.False((await Change("""{"expiresAt":null}""")).Is(200).Json.TryGetProperty("expiresAt", out _));
         (await api.AskAsync("admin", "PATCH", "/users/admin", $$"""{"expiresAt":"{{end}}"}"""))
             .Is(409, "the last administrator");

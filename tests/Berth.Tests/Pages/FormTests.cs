@@ -114,7 +114,7 @@ public sealed class FormTests : IAsyncLifetime
                 one.Metadata.GetMetadata<RequiredRight>()?.Right)))
             .ToLookup(one => one.Route, one => one.Right);
         var forms = endpoints.Where(one => IsForm(one) && one.Metadata.GetMetadata<PageAddress>() is not null).ToList();
-        Assert.True(forms.Count >= 2);
+        Assert.True(forms.Count >= 35);
         foreach (var form in forms)
         {
             var route = form.Metadata.GetMetadata<NotedAs>()!.Route;
@@ -131,6 +131,12 @@ public sealed class FormTests : IAsyncLifetime
         {
             var page = await new PageClient(registry, "admin") { Headers = { ["Host"] = "evil.example" } }
                 .PlainAsync($"{path}?return=https://evil.example/&next=//evil.example");
+            if (page.Status == HttpStatusCode.SeeOther)
+            {
+                Assert.Matches("^/[a-z]", page.Location);
+                continue;
+            }
+
             Assert.Equal("DENY", page.Headers.GetValues("X-Frame-Options").Single());
             Assert.Contains(
                 "frame-ancestors 'none'", page.Headers.GetValues("Content-Security-Policy").Single());

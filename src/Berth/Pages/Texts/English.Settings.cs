@@ -19,6 +19,92 @@ internal partial class English
     public virtual string NoAccount =>
         "You are signed in with a name of the users file or another system, and have no account here to change.";
 
+    // Signing in
+    public virtual string SignInTitle => "Password and sign-in";
+    public virtual string ChangePassword => "Change the password";
+    public virtual string CurrentPassword => "Present password";
+    public virtual string NewPassword => "New password";
+    public virtual string PasswordAgain => "New password again";
+    public virtual string PasswordHelp => "You are signed out everywhere, and sign in with the new one. Tokens stay.";
+    public virtual string SecondFactor => "Besides the password";
+    public virtual string App => "Authenticator app";
+    public virtual string InUse => "In use";
+    public virtual string None => "None";
+    public virtual string RecoveryCodes => "Recovery codes";
+    public virtual string Passkeys => "Passkeys";
+    public virtual string Linked => "Accounts of other directories";
+    public virtual string ChangeFactors => "Change what you sign in with";
+
+    public virtual string Left(long count) => $"{Whole(count)} left";
+
+    // Tokens
+    public virtual string Tokens => "Tokens";
+    public virtual string TokensText => "Programs sign in with them in place of your password, and can't change it.";
+    public virtual string NoTokens => "You have no tokens yet. Make one for each machine that signs in as you.";
+    public virtual string NewToken => "New token";
+    public virtual string MakeToken => "Make the token";
+    public virtual string NameLabel => "Name";
+    public virtual string TokenNameHelp => "What it is for, such as the machine that keeps it.";
+    public virtual string Allows => "Allows";
+    public virtual string TokenActionsHelp => "Without any, all that you may do.";
+    public virtual string OnlyRepositories => "Only in these repositories";
+    public virtual string LastDay => "Last day";
+    public virtual string LastDayHelp => "It ends with this day (UTC). Empty: never.";
+    public virtual string AllThatIMay => "all that its owner may do";
+    public virtual string LastUsed => "Last used";
+    public virtual string Ends => "Ends";
+    public virtual string Actions => "Actions";
+    public virtual string Rotate => "Rotate";
+    public virtual string Revoke => "Revoke";
+    public virtual string ShownOnce => "Copy it now: it is shown only this once.";
+    public virtual string UseSecret => "To sign in with it";
+    public virtual string PasteSecret => "Paste the secret when it asks for the password.";
+    public virtual string Kept => "I have kept it";
+    public virtual string RotateText => "A new secret takes the place of the old, with the same rights.";
+    public virtual string Overlap => "The old secret stays good for";
+
+    public virtual string PatternsHelp =>
+        "One a line: acme/app, acme/* for those directly in acme, acme/** for all below it. Empty: everywhere.";
+
+    public virtual IReadOnlyList<(string Value, string Text)> Overlaps =>
+    [
+        ("0", "no time: it ends now"), ("3600", "an hour"), ("86400", "a day"), ("604800", "a week"),
+        ("2592000", "30 days"),
+    ];
+
+    public virtual string From(string address) => $"from {address}";
+
+    public virtual string RotateQuestion(string name) => $"Rotate the secret of {name}?";
+
+    /// <summary>The boxes of what may be allowed.</summary>
+    /// <param name="usual">Those that are checked at first.</param>
+    public virtual IReadOnlyList<(string Value, string Text, bool Usual)> ActionBoxes(IReadOnlyList<string> usual) =>
+        [.. new[]
+        {
+            ("pull", "pull"), ("push", "push"), ("delete", "delete"),
+            ("manage", "manage: change what a repository shows, and to whom"),
+            ("own", "own: decide who may do what"),
+        }.Select(one => (one.Item1, one.Item2, usual.Contains(one.Item1)))];
+
+    public virtual Warning RevokeToken(string name) => new(
+        $"Revoke the token {name}?", "Revoke it", "Programs that sign in with it can't any more, from now on.");
+
+    // Sessions
+    public virtual string Sessions => "Sessions";
+    public virtual string SessionsText => "Browsers that are signed in as you, and programs that stay so.";
+    public virtual string NoSessions => "Nobody is signed in as you with a browser. Tokens are not counted here.";
+    public virtual string Client => "Browser or program";
+    public virtual string UnknownClient => "unknown";
+    public virtual string SignedIn => "Signed in";
+    public virtual string End => "Sign out";
+    public virtual string EndAll => "Sign out everywhere";
+
+    public virtual Warning EndAllSessions => new(
+        "Sign out everywhere?", "Sign out everywhere",
+        "All browsers, this one too, and all programs that stay signed in have to sign in again. Tokens stay good.");
+
+    public virtual string SessionKind(string kind) => kind;
+
     public virtual string RoleIs(RegistryRole role) => role switch
     {
         RegistryRole.Administrator => "Administrator: may do everything",
