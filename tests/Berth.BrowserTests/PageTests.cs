@@ -58,7 +58,8 @@ public sealed class PageTests(Chromium chromium) : IAsyncLifetime
         await SignInAsync(page);
         foreach (var path in new[]
         {
-            "/", "/explore", "/explore?namespace=nobody", "/r/team/app", "/r/" + Long, "/r/team/app:1.0",
+            "/", "/explore", "/explore?namespace=nobody",
+            "/explore?namespace=team&sort=pushed&platform=linux/amd64", "/r/team/app", "/r/" + Long, "/r/team/app:1.0",
             "/r/team/nothing", "/nowhere",
         })
         {
