@@ -33,7 +33,7 @@ fill() {
   cat <<SQL
 BEGIN;
 WITH RECURSIVE $(numbers "$1") INSERT INTO repository (id, name, created_at, is_public, pulls, stars)
-  SELECT 1000 + i, 'space' || i % 100 || '/app-' || i, 0, CASE WHEN i % 10 = 0 THEN 1 ELSE 0 END, i * 7919 % 100003,
+  SELECT 1000 + i, 'space' || (i % 100) || '/app-' || i, 0, CASE WHEN i % 10 = 0 THEN 1 ELSE 0 END, i * 7919 % 100003,
     i % 5 FROM n;
 INSERT INTO repository (id, name, created_at, is_public) VALUES (1000, 'space0/many', 0, 1);
 WITH RECURSIVE $(numbers "$1") INSERT INTO manifest_body (digest, body, platforms, content_bytes)

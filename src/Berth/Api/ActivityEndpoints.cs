@@ -15,7 +15,7 @@ internal sealed class ActivityEndpoints(Database database, RepositoryListing lis
     /// How many moves are looked at for a page: where a caller sees few repositories of a busy registry, older ones are
     /// left out, so that nobody's front page reads all of the history.
     /// </summary>
-    private const int Among = 2000;
+    private const int Among = 1000;
 
     public async Task<ApiAnswer<Listed<ActivityView>>> ListAsync(HttpContext http)
     {

@@ -63,6 +63,7 @@ namespace Berth.Api;
 [JsonSerializable(typeof(Listed<NodeView>))]
 [JsonSerializable(typeof(Listed<UploadView>))]
 [JsonSerializable(typeof(HealthView))]
+[JsonSerializable(typeof(StorageView))]
 [JsonSerializable(typeof(Listed<NamespaceView>))]
 [JsonSerializable(typeof(Listed<ActivityView>))]
 [JsonSerializable(typeof(Listed<TagView>))]

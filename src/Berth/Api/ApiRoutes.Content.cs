@@ -198,10 +198,14 @@ internal static partial class ApiRoutes
             .Requires(ApiRight.Staff, "What is wrong with the registry, as the node that answers finds it").Unnoted();
     }
 
-    private static void MapUsage(RouteGroupBuilder api, UsageEndpoints usage)
+    private static void MapUsage(RouteGroupBuilder api, IServiceProvider services)
     {
+        var usage = services.GetRequiredService<UsageEndpoints>();
         api.MapGet("/usage", usage.GetAsync)
             .Requires(ApiRight.SignedIn, "What a repository, a namespace or the registry keeps, in bytes");
+        api.MapGet("/usage/largest", handler: services.GetRequiredService<StorageEndpoints>().GetAsync)
+            .Requires(ApiRight.Staff, "The namespaces and repositories that keep most, and what waits to be removed")
+            .WithMetadata(new QueryFields(["n"]));
         api.MapGet("/usage/reclaimable", usage.FreeAsync)
             .Requires(ApiRight.Pull, "What would be free without a tag, a manifest, some tags or a repository");
         api.MapGet("/usage/reclaimable/matching", usage.FreeAllAsync)

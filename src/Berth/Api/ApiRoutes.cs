@@ -37,7 +37,7 @@ internal static partial class ApiRoutes
         MapTrash(Tagged("trash"), services.GetRequiredService<TrashEndpoints>());
         MapTagRules(Tagged("tag rules"), services.GetRequiredService<TagRuleEndpoints>());
         MapRetention(Tagged("retention"), services);
-        MapUsage(Tagged("usage"), services.GetRequiredService<UsageEndpoints>());
+        MapUsage(Tagged("usage"), services);
         MapQuotas(Tagged("quotas"), services.GetRequiredService<QuotaEndpoints>());
         MapCollections(Tagged("garbage"), services.GetRequiredService<CollectionEndpoints>());
         MapImports(Tagged("imports"), services.GetRequiredService<ImportEndpoints>());

@@ -82,6 +82,7 @@ internal sealed class ApiSlice : Slice
             .AddSingleton<CollectionEndpoints>().AddSingleton<GrantEndpoints>().AddSingleton<RobotEndpoints>()
             .AddSingleton<RepositoryListing>().AddSingleton<NamespaceEndpoints>().AddSingleton<ActivityEndpoints>()
             .AddSingleton<RepositoryEndpoints>().AddSingleton<WorkEndpoints>()
+            .AddSingleton<StorageEndpoints>()
             .AddSingleton<AuditEndpoints>().AddSingleton<SecondFactorEndpoints>()
             .AddSingleton<InvitationEndpoints>().AddSingleton<TagEndpoints>()
             .AddSingleton<TrashEndpoints>().AddSingleton<TagRuleEndpoints>().AddSingleton<RetentionEndpoints>()

@@ -91,14 +91,13 @@ internal sealed class RepositoryListing(Database database, AccessRules access)
         var ranges = visible is null || visible.Patterns.Count > MaxRanges
             ? null : visible.Patterns.Select(pattern => pattern.Range).ToList();
         var found = new List<ListedRepository>();
-        while (found.Count < count)
+        for (var size = count; found.Count < count; size = Math.Max(size, ChunkEntries))
         {
             var chunk = await database.ReadAsync(
-                session => ListedRepositoryTable.ListAsync(
-                    session, filter, ranges, sort, last, visible is null ? count : ChunkEntries),
+                session => ListedRepositoryTable.ListAsync(session, filter, ranges, sort, last, size),
                 http.RequestAborted);
             found.AddRange(chunk.Where(row => IsVisible(visible, row.Name, row.IsPublic)).Take(count - found.Count));
-            if (visible is null || chunk.Count < ChunkEntries) break;
+            if (chunk.Count < size) break;
             last = chunk[^1];
         }
 

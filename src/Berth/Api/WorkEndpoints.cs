@@ -1,6 +1,5 @@
 using System.Globalization;
 using Berth.Metadata;
-using Berth.Registry;
 
 namespace Berth.Api;
 

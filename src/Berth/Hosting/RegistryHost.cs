@@ -1,3 +1,4 @@
+using Berth.Api;
 using Berth.Blobs;
 using Berth.Disk;
 using Berth.Distribution;

@@ -17,6 +17,8 @@ internal sealed class PostgresSession(NpgsqlConnection connection) : Session
         ("{usage triggers}", PostgresUsageTriggers.Text),
         ("{journal triggers}", JournalTriggers.Postgres),
         ("{newest tag triggers}", NewestTagTriggers.Postgres),
+        ("{filtered columns}", ""),
+        ("{filtered names}", ""),
         (
             "{unlisting trigger}",
             """

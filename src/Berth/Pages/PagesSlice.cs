@@ -8,7 +8,8 @@ internal sealed class PagesSlice : Slice
 {
     public override void AddServices(IServiceCollection services, RegistrySettings settings) =>
         services.AddSingleton<ThemeSwitch>().AddSingleton<IPageFrame, FormFrame>()
-            .AddSingleton<HomePages>().AddSingleton<RepositoryPages>()
+            .AddSingleton<HomePages>().AddSingleton<WorkPages>().AddSingleton<GarbagePages>()
+            .AddSingleton<QuotaPages>().AddSingleton<RulePages>().AddSingleton<RepositoryPages>()
             .AddSingleton<ProfilePages>();
 
     public override void Map(IEndpointRouteBuilder routes, RegistrySettings settings)

@@ -23,6 +23,7 @@ internal sealed record SettingsLink(
         new(
             SettingsGroup.You, "/settings/profile", "users", words => words.Profile,
             frame => frame.UserName is not null),
+        .. RegistryLinks.All,
     ];
 
     /// <summary>Whether a page is this one, or below it.</summary>

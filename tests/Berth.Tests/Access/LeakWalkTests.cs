@@ -79,7 +79,6 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
             GET /api/v1/usage/reclaimable
             GET /api/v1/usage?repository={0}/app
             GET /explore?namespace={0}
-            GET /explore?sort=pushed&type=image&namespace={0}
             GET /r/{name}
             GET /r/{name}:{reference}
             GET /token

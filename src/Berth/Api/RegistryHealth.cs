@@ -1,4 +1,4 @@
-namespace Berth.Registry;
+namespace Berth.Api;
 
 /// <summary>What the checks of this node find, for the API: they know all parts, and it does not.</summary>
 /// <param name="FindProblemAsync">Why pulls (true) or pushes are not served; null if they are.</param>
