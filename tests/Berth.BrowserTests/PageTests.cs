@@ -61,6 +61,7 @@ public sealed class PageTests(Chromium chromium) : IAsyncLifetime
             "/", "/explore", "/explore?namespace=nobody", "/r/team/app", "/r/" + Long, "/r/team/app:1.0",
             "/r/team/app?matching=none", "/r/team/app?rows=images&sort=name", "/r/team/app/-/settings",
             "/r/team/app/-/remove", "/r/team/app/-/delete?tag=1.0", "/r/team/app:1.0/-/tag",
+            "/explore?namespace=team&sort=pushed&platform=linux/amd64",
             "/r/team/nothing", "/nowhere",
         })
         {

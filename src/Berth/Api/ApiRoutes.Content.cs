@@ -11,7 +11,8 @@ internal static partial class ApiRoutes
 
     private static void MapRepositories(RouteGroupBuilder api, RepositoryEndpoints repositories)
     {
-        api.MapGet("/repositories", repositories.ListAsync).Requires(ApiRight.Visible, "List repositories").Lists();
+        api.MapGet("/repositories", repositories.ListAsync).Requires(ApiRight.Visible, "List repositories")
+            .Lists(RepositoryListing.Fields);
         api.MapPost("/repositories", repositories.AddAsync)
             .Requires(ApiRight.SignedIn, "Make a repository that the caller may push to, without a push")
             .Takes(MaxReadmeBytes).Makes();
@@ -20,6 +21,14 @@ internal static partial class ApiRoutes
             .Requires(ApiRight.Manage, "Change a repository").Takes(MaxReadmeBytes).Versioned();
         api.MapDelete("/repositories/{**name}", repositories.RemoveAsync)
             .Requires(ApiRight.Delete, "Put a repository with all that is in it into the trash").Versioned();
+    }
+
+    private static void MapNamespaces(RouteGroupBuilder api, IServiceProvider services)
+    {
+        api.MapGet("/namespaces", services.GetRequiredService<NamespaceEndpoints>().ListAsync)
+            .Requires(ApiRight.Visible, "Show the caller's namespaces, or one: whose it is, and what is in it").Lists();
+        api.MapGet("/activity", handler: services.GetRequiredService<ActivityEndpoints>().ListAsync)
+            .Requires(ApiRight.Visible, "List what happened lately to tags, the latest first").Lists();
     }
 
     private static void MapCopies(RouteGroupBuilder api, RepositoryCopyEndpoints copies)
@@ -174,10 +183,29 @@ internal static partial class ApiRoutes
             .Requires(ApiRight.Staff, "List the blobs that were found damaged or missing").Lists();
     }
 
-    private static void MapUsage(RouteGroupBuilder api, UsageEndpoints usage)
+    private static void MapWork(RouteGroupBuilder api, WorkEndpoints work)
     {
+        api.MapGet("/jobs", work.ListJobsAsync)
+            .Requires(ApiRight.Staff, "List the background jobs that wait or run").Lists().Unnoted();
+        api.MapGet("/jobs/runs", work.ListRunsAsync)
+            .Requires(ApiRight.Staff, "List how the last runs of background jobs ended, the latest first").Lists()
+            .Unnoted();
+        api.MapGet("/nodes", handler: work.ListNodesAsync)
+            .Requires(ApiRight.Staff, "List the nodes that run background jobs, or have lately").Unnoted();
+        api.MapGet("/uploads", handler: work.ListUploadsAsync)
+            .Requires(ApiRight.Staff, "List the uploads that have not ended, the last used first").Lists();
+        api.MapGet("/health", handler: work.GetHealthAsync)
+            .Requires(ApiRight.Staff, "What is wrong with the registry, as the node that answers finds it").Unnoted();
+    }
+
+    private static void MapUsage(RouteGroupBuilder api, IServiceProvider services)
+    {
+        var usage = services.GetRequiredService<UsageEndpoints>();
         api.MapGet("/usage", usage.GetAsync)
             .Requires(ApiRight.SignedIn, "What a repository, a namespace or the registry keeps, in bytes");
+        api.MapGet("/usage/largest", handler: services.GetRequiredService<StorageEndpoints>().GetAsync)
+            .Requires(ApiRight.Staff, "The namespaces and repositories that keep most, and what waits to be removed")
+            .WithMetadata(new QueryFields(["n"]));
         api.MapGet("/usage/reclaimable", usage.FreeAsync)
             .Requires(ApiRight.Pull, "What would be free without a tag, a manifest, some tags or a repository");
         api.MapGet("/usage/reclaimable/matching", usage.FreeAllAsync)

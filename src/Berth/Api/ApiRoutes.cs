@@ -24,6 +24,7 @@ internal static partial class ApiRoutes
         MapKeylessRules(Tagged("keyless rules"), services.GetRequiredService<KeylessRuleEndpoints>());
         MapRobots(Tagged("robots"), services.GetRequiredService<RobotEndpoints>());
         MapRepositories(Tagged("repositories"), services.GetRequiredService<RepositoryEndpoints>());
+        MapNamespaces(Tagged("repositories"), services);
         MapIdentities(Tagged("identities"), services.GetRequiredService<IdentityEndpoints>());
         MapCopies(Tagged("repositories"), services.GetRequiredService<RepositoryCopyEndpoints>());
         MapStars(Tagged("stars"), services.GetRequiredService<StarEndpoints>());
@@ -36,12 +37,13 @@ internal static partial class ApiRoutes
         MapTrash(Tagged("trash"), services.GetRequiredService<TrashEndpoints>());
         MapTagRules(Tagged("tag rules"), services.GetRequiredService<TagRuleEndpoints>());
         MapRetention(Tagged("retention"), services);
-        MapUsage(Tagged("usage"), services.GetRequiredService<UsageEndpoints>());
+        MapUsage(Tagged("usage"), services);
         MapQuotas(Tagged("quotas"), services.GetRequiredService<QuotaEndpoints>());
         MapCollections(Tagged("garbage"), services.GetRequiredService<CollectionEndpoints>());
         MapImports(Tagged("imports"), services.GetRequiredService<ImportEndpoints>());
         MapBackups(Tagged("backups"), services.GetRequiredService<BackupEndpoints>());
         MapScrub(Tagged("scrub"), services.GetRequiredService<ScrubEndpoints>());
+        MapWork(Tagged("operation"), services.GetRequiredService<WorkEndpoints>());
         MapInvitations(Tagged("invitations"), services.GetRequiredService<InvitationEndpoints>());
         Tagged("audit").MapGet("/audit", handler: services.GetRequiredService<AuditEndpoints>().ListAsync)
             .Requires(ApiRight.Staff, "Show who did what, the newest first").Lists(AuditEndpoints.Filters);

@@ -31,10 +31,21 @@ internal sealed record RepositoryView(string Name, bool IsPublic, bool IsEmpty, 
 
     public bool IsStarred { get; init; }
 
+    public bool IsOfficial { get; init; }
+
+    public string? NewestTag { get; init; }
+
+    public IReadOnlyList<string> Platforms { get; init; } = [];
+
+    public string? ArtifactType { get; init; }
+
     ChangeNote INoted.Note => new(Name, IsPublic ? "public" : "private");
 
     /// <summary>Without what others than its owners change: a pull must not get in the way of a change.</summary>
-    public RepositoryView WithoutUse() => this with { Pulls = 0, PushedAt = null, Stars = 0, IsStarred = false };
+    public RepositoryView WithoutUse() => this with
+    {
+        Pulls = 0, PushedAt = null, Stars = 0, IsStarred = false, NewestTag = null, Platforms = [], ArtifactType = null,
+    };
 
     public static RepositoryView Of(DescribedRepository row) => Of(row, readme: null);
 
@@ -48,6 +59,10 @@ internal sealed record RepositoryView(string Name, bool IsPublic, bool IsEmpty, 
             PushedAt = row.PushedAt,
             Stars = row.Stars,
             IsStarred = row.IsStarred,
+            IsOfficial = row.IsOfficial,
+            NewestTag = row.NewestTag,
+            Platforms = row.Platforms,
+            ArtifactType = row.ArtifactType,
         };
 }
 
@@ -56,12 +71,13 @@ internal sealed record NewRepository(
     string Name, bool? IsPublic = null, string? Description = null, string? Readme = null);
 
 /// <summary>A change of a repository. An empty text removes what is there.</summary>
-internal sealed record RepositoryChange(bool? IsPublic = null, string? Description = null, string? Readme = null);
+internal sealed record RepositoryChange(
+    bool? IsPublic = null, string? Description = null, string? Readme = null, bool? IsOfficial = null);
 
 /// <summary><c>/repositories</c>: which there are, and who sees them.</summary>
 internal sealed class RepositoryEndpoints(
-    Database database, AccessChanges changes, RepositoryTable repositories, AccessRules access, ApiGate gate,
-    Removal removal, StorageSettings storage)
+    Database database, AccessChanges changes, RepositoryTable repositories, RepositoryListing listing,
+    ApiGate gate, Removal removal, StorageSettings storage)
 {
     /// <summary>A page of text; what is longer belongs into the image, or elsewhere.</summary>
     private const int MaxReadmeBytes = 64 * 1024;
@@ -74,17 +90,40 @@ internal sealed class RepositoryEndpoints(
     {
         var page = http.Page();
         if (space is not null && !Ownership.TryReadNamespace(space, out _)) return new Listed<RepositoryView>([]);
-        var names = new List<string>();
-        foreach (var (last, start, end) in RangesOf(space?.ToLowerInvariant(), page.Last))
-        {
-            if (names.Count <= page.Count)
-                names.AddRange(await ReadAsync(http, last, start, end, page.Count + 1 - names.Count));
-        }
-
+        if (!RepositoryListing.IsPlain(http)) return await ListInOrderAsync(http, space?.ToLowerInvariant(), page);
+        var names = await listing.NamesAsync(http, space?.ToLowerInvariant(), page.Last, page.Count + 1);
         var rows = await database.ReadAsync(
             session => DescribedRepositoryTable.FindAllAsync(session, names, AccountOf(http)), http.RequestAborted);
         rows.Sort((one, other) => string.CompareOrdinal(one.Name, other.Name));
         return http.Answer(page, rows.ConvertAll(RepositoryView.Of), one => one.Name);
+    }
+
+    /// <summary>The same, filtered, or in another order.</summary>
+    private async Task<ApiAnswer<Listed<RepositoryView>>> ListInOrderAsync(HttpContext http, string? space, Page page)
+    {
+        if (RepositoryListing.TryRead(http, space, out var filter, out var sort, out var last) is { } fault)
+            return fault;
+        IReadOnlyList<string>? named = null;
+        if (http.Request.Query["starred"].Count > 0 && http.Request.Query["starred"] != "")
+        {
+            named = AccountOf(http) is not { } account
+                ? []
+                : await database.ReadAsync(
+                    session => StarTable.NamesAsync(session, account), http.RequestAborted);
+        }
+
+        var found = await listing.ReadAsync(http, filter, sort, last, named, page.Count + 1);
+        var rows = await database.ReadAsync(
+            session => DescribedRepositoryTable.FindAllAsync(
+                session, found.Select(one => one.Name), AccountOf(http)),
+            http.RequestAborted);
+        var byName = rows.ToDictionary(row => row.Name);
+
+        // One that went meanwhile is not shown, but the page goes on after it.
+        var listed = http.Answer(page, found, one => RepositoryListing.CursorOf(sort, one));
+        return new Listed<RepositoryView>(
+            [.. listed.Items.Where(one => byName.ContainsKey(one.Name))
+                .Select(one => RepositoryView.Of(byName[one.Name]))]);
     }
 
     public async Task<ApiAnswer<RepositoryView>> GetAsync(HttpContext http, string name) =>
@@ -122,6 +161,8 @@ internal sealed class RepositoryEndpoints(
         HttpContext http, string name, [FromBody] RepositoryChange sent)
     {
         if (FindFault(sent) is { } fault) return fault;
+        if (sent.IsOfficial is not null && !http.Caller().IsAdministrator)
+            return ApiError.Denied("only administrators say what is official");
         return await changes.RunAsync<ApiAnswer<RepositoryView>>(
             async session =>
             {
@@ -150,46 +191,6 @@ internal sealed class RepositoryEndpoints(
         };
     }
 
-    /// <summary>
-    /// Where the names of a namespace lie in ordinal order: its own name, and those below it. Others may lie between.
-    /// </summary>
-    private static IEnumerable<(string Last, string Start, string End)> RangesOf(string? space, string last)
-    {
-        if (space is null)
-        {
-            yield return (last, "", "\u007f");
-            yield break;
-        }
-
-        yield return (last, space, space + "\u0001");
-        yield return (last, space + "/", space + "0");
-    }
-
-    private async Task<List<string>> ReadAsync(HttpContext http, string last, string start, string end, int count)
-    {
-        var caller = http.Caller();
-        var visible = caller.IsAdministrator ? null : await access.VisibleAsync(caller.Caller, http.RequestAborted);
-        if (visible is null)
-        {
-            return await database.ReadAsync(
-                session => RepositoryTable.ListBetweenAsync(session, last, start, end, count), http.RequestAborted);
-        }
-
-        visible = visible with
-        {
-            Patterns = [.. visible.Patterns.Where(pattern => Meet(pattern.Range, start, end))],
-        };
-
-        // Just before the first name in the range.
-        if (start.Length > 0 && string.CompareOrdinal(last, start) < 0)
-            last = start[..^1] + (char)(start[^1] - 1) + "\u007f";
-        var names = await new VisibleCatalog(database, visible, http.RequestAborted).ReadAsync(last, count, skip: 0);
-        return names.FindAll(name => string.CompareOrdinal(name, end) < 0);
-    }
-
-    private static bool Meet((string Start, string End) range, string start, string end) =>
-        string.CompareOrdinal(range.Start, end) < 0 && string.CompareOrdinal(start, range.End) < 0;
-
     private static long? AccountOf(HttpContext http) => http.Caller().Rights.Account?.Account.Id;
 
     private static async ValueTask<RepositoryView?> FindAsync(HttpContext http, Session session, string name) =>
@@ -200,6 +201,8 @@ internal sealed class RepositoryEndpoints(
     private static async ValueTask WriteAsync(Session session, string name, RepositoryChange change)
     {
         if (change.IsPublic is { } isPublic) await NamespaceTable.SetPublicAsync(session, name, isPublic);
+        if (change.IsOfficial is { } isOfficial)
+            await DescribedRepositoryTable.SetOfficialAsync(session, name, isOfficial);
         if (change.Description is { } description)
             await DescribedRepositoryTable.DescribeAsync(session, name, description.Length == 0 ? null : description);
         if (change.Readme is { } readme)

@@ -13,27 +13,18 @@ internal static class RepositoryCommand
 
     public static Command Create()
     {
-        var space = ApiCommand.Text("--namespace", "Only those in a namespace.");
         var name = ApiCommand.Argument("NAME", "The repository's name.");
         var visibility = ApiCommand.Visibility("everyone may pull from it");
         return ApiCommand.Group(
             "repo", "Repositories, and who sees them.",
-            ApiCommand.Create(
-                "list", "List repositories.",
-                call => call.ListAsync(
-                    call.Parsed.GetValue(space) is { } given
-                        ? $"repositories?namespace={Uri.EscapeDataString(given)}" : "repositories",
-                    ("NAME", ApiCall.Field("name")), ("PUBLIC", ApiCall.Field("isPublic")),
-                    ("PULLS", ApiCall.Field("pulls")), ("STARS", ApiCall.Field("stars")),
-                    ("PUSHED", ApiCall.Time("pushedAt", "never")), ("SINCE", ApiCall.Time("createdAt")),
-                    ("DESCRIPTION", ApiCall.Field("description"))),
-                space),
+            CreateList(),
             ApiCommand.Create(
                 "show", "Show a repository. Its readme is in the JSON.",
                 call => call.ShowAsync(
                     $"repositories/{call.Parsed.GetValue(name)}", ("Name", ApiCall.Field("name")),
                     ("Description", ApiCall.Field("description")), ("Readme", ApiCall.Field("hasReadme")),
-                    ("Public", ApiCall.Field("isPublic")), ("Pulls", ApiCall.Field("pulls")),
+                    ("Public", ApiCall.Field("isPublic")), ("Official", ApiCall.Field("isOfficial")),
+                    ("Newest", ApiCall.Field("newestTag")), ("Pulls", ApiCall.Field("pulls")),
                     ("Stars", ApiCall.Field("stars")), ("Pushed", ApiCall.Time("pushedAt", "never")),
                     ("Since", ApiCall.Time("createdAt"))),
                 name),
@@ -51,8 +42,47 @@ internal static class RepositoryCommand
             CreateDelete(name));
     }
 
+    private static Command CreateList()
+    {
+        var space = ApiCommand.Text("--namespace", "Only those in a namespace.");
+        var sort = ApiCommand.Text("--sort", "name, pushed, pulls or stars: by name, or the latest or most first.");
+        var platform = ApiCommand.Text("--platform", "Only where the newest tag is for it, such as linux/arm64.");
+        var type = ApiCommand.Text("--type", "Only where the newest tag is an image, a chart, other, or of this type.");
+        var visibility = ApiCommand.Text("--visibility", "public or private.");
+        var official = new Option<bool>("--official") { Description = "Only official ones." };
+        var starred = new Option<bool>("--starred") { Description = "Only those that you have starred." };
+        return ApiCommand.Create(
+            "list", "List repositories.",
+            call =>
+            {
+                var query = new List<string>();
+                foreach (var option in new[] { space, sort, platform, type, visibility })
+                {
+                    if (call.Parsed.GetValue(option) is { } given)
+                        query.Add($"{option.Name[2..]}={Uri.EscapeDataString(given)}");
+                }
+
+                foreach (var option in new[] { official, starred })
+                {
+                    if (call.Parsed.GetValue(option)) query.Add($"{option.Name[2..]}=true");
+                }
+
+                return call.ListAsync(
+                    query.Count == 0 ? "repositories" : "repositories?" + string.Join('&', query),
+                    ("NAME", ApiCall.Field("name")), ("PUBLIC", ApiCall.Field("isPublic")),
+                    ("PULLS", ApiCall.Field("pulls")), ("STARS", ApiCall.Field("stars")),
+                    ("PUSHED", ApiCall.Time("pushedAt", "never")), ("SINCE", ApiCall.Time("createdAt")),
+                    ("DESCRIPTION", ApiCall.Field("description")));
+            },
+            space, sort, platform, type, visibility, official, starred);
+    }
+
     private static Command CreateChange(Argument<string> name)
     {
+        var official = new Option<bool?>("--official")
+        {
+            Description = "true or false: whether administrators vouch for it; only they may say so.",
+        };
         var description = ApiCommand.Text("--description", "What it is for, in a line; an empty one removes it.");
         var readme = ApiCommand.Text(
             "--readme", "A file with more about it, in Markdown; - for the standard input. An empty one removes it.");
@@ -64,13 +94,14 @@ internal static class RepositoryCommand
                 if (call.Parsed.GetValue(description) is { } line) body["description"] = line;
                 if (call.Parsed.GetValue(readme) is { } file)
                     body["readme"] = await ReadReadmeAsync(file, call.Cancellation);
+                if (call.Parsed.GetValue(official) is { } isOfficial) body["isOfficial"] = isOfficial;
                 if (body.Count == 0)
-                    throw new InvalidDataException("nothing to change: give --description or --readme");
+                    throw new InvalidDataException("nothing to change: give --description, --readme or --official");
                 await call.DoAsync(
                     "PATCH", $"repositories/{call.Parsed.GetValue(name)}", body,
                     _ => $"Changed {call.Parsed.GetValue(name)}.");
             },
-            name, description, readme);
+            name, description, readme, official);
     }
 
     /// <summary>The server counts the bytes; what can't be meant is not read into memory.</summary>

@@ -1,3 +1,4 @@
+using Berth.Api;
 using Berth.Blobs;
 using Berth.Disk;
 using Berth.Distribution;
@@ -217,6 +218,9 @@ internal static partial class RegistryHost
             .AddSingleton<BlobEndpoints>().AddSingleton<UploadEndpoints>().AddSingleton<ManifestEndpoints>()
             .AddSingleton<ListEndpoints>().AddSingleton<AuditTrail>().AddSingleton<DistributionApi>();
         services.AddSingleton<ServerCertificate>().AddSingleton<Readiness>().AddSingleton<PushGate>();
+        services.AddSingleton(provider => new RegistryHealth(
+            provider.GetRequiredService<Readiness>().FindProblemAsync,
+            provider.GetRequiredService<Readiness>().FindWarning));
         services.AddSingleton<Redirection>();
         var isReadOnly = folder is { IsReadOnly: true };
         foreach (var slice in Slices.All)

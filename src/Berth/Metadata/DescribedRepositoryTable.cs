@@ -16,6 +16,18 @@ internal sealed record DescribedRepository(string Name, DateTimeOffset CreatedAt
     /// <summary>When a tag last moved; null: there is none.</summary>
     public DateTimeOffset? PushedAt { get; init; }
 
+    /// <summary>The tag that moved last; null: there is none.</summary>
+    public string? NewestTag { get; init; }
+
+    /// <summary>What its image is for; none while that has not been read.</summary>
+    public IReadOnlyList<string> Platforms { get; init; } = [];
+
+    /// <summary>What it points to is; for images, the type of the config.</summary>
+    public string? ArtifactType { get; init; }
+
+    /// <summary>Whether administrators vouch for it.</summary>
+    public bool IsOfficial { get; init; }
+
     /// <summary>How many have starred it.</summary>
     public long Stars { get; init; }
 
@@ -28,8 +40,8 @@ internal static class DescribedRepositoryTable
 {
     private const string Columns =
         """
-        r.name, r.created_at, r.is_public, r.listed, r.description, r.pulls, r.stars,
-            (SELECT max(t.moved_at) FROM tag t WHERE t.repository_id = r.id),
+        r.name, r.created_at, r.is_public, r.listed, r.description, r.pulls, r.stars, r.pushed_at, r.newest_tag,
+            r.platforms, r.artifact_type, r.is_official,
             EXISTS (SELECT 1 FROM repository_readme d WHERE d.repository_id = r.id),
             EXISTS (SELECT 1 FROM star s WHERE s.account_id = $1 AND s.repository_id = r.id)
         FROM repository r
@@ -63,6 +75,9 @@ internal static class DescribedRepositoryTable
     public static async ValueTask DescribeAsync(Session session, string name, string? text) =>
         await session.RunAsync("UPDATE repository SET description = $2 WHERE name = $1", name, text);
 
+    public static async ValueTask SetOfficialAsync(Session session, string name, bool isOfficial) =>
+        await session.RunAsync("UPDATE repository SET is_official = $2 WHERE name = $1", name, isOfficial ? 1 : 0);
+
     /// <param name="session">A write.</param>
     /// <param name="name">The repository, which exists.</param>
     /// <param name="text">Markdown; null for none.</param>
@@ -94,7 +109,10 @@ internal static class DescribedRepositoryTable
             await session.RunAsync($"DELETE FROM {table} WHERE repository_id IN {Where}", id);
         await session.RunAsync($"DELETE FROM repository_redirect WHERE target_id IN {Where}", id);
         await session.RunAsync(
-            $"UPDATE repository SET description = NULL, pulls = 0, stars = 0 WHERE id IN {Where}", id);
+            $"""
+            UPDATE repository SET description = NULL, pulls = 0, stars = 0, is_official = 0 WHERE id IN {Where}
+            """,
+            id);
     }
 
     /// <summary>The same once it is purged, unless the trash has it once more.</summary>
@@ -112,8 +130,12 @@ internal static class DescribedRepositoryTable
         Pulls = row.GetInt64(5),
         Stars = row.GetInt64(6),
         PushedAt = row.TimeOrNull(7),
-        HasReadme = IsTrue(row, 8),
-        IsStarred = IsTrue(row, 9),
+        NewestTag = row.TextOrNull(8),
+        Platforms = row.TextOrNull(9) is { Length: > 0 } platforms ? platforms.Split(' ') : [],
+        ArtifactType = row.TextOrNull(10),
+        IsOfficial = IsTrue(row, 11),
+        HasReadme = IsTrue(row, 12),
+        IsStarred = IsTrue(row, 13),
     };
 
     /// <summary>PostgreSQL has truth values, SQLite numbers.</summary>

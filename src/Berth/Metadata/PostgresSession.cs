@@ -16,6 +16,9 @@ internal sealed class PostgresSession(NpgsqlConnection connection) : Session
         ("{namespace of r.name}", "split_part(r.name, '/', 1)"),
         ("{usage triggers}", PostgresUsageTriggers.Text),
         ("{journal triggers}", JournalTriggers.Postgres),
+        ("{newest tag triggers}", NewestTagTriggers.Postgres),
+        ("{filtered columns}", ""),
+        ("{filtered names}", ""),
         (
             "{unlisting trigger}",
             """

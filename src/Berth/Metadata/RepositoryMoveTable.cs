@@ -59,7 +59,8 @@ internal sealed record RepositoryMoveTable(long From, long To)
             To, From, isPublic ? 1 : 0);
         await session.RunAsync(
             """
-            UPDATE repository SET description = NULL, pulls = 0, stars = 0, listed = 0, is_public = 0, deleted_at = $2
+            UPDATE repository SET description = NULL, pulls = 0, stars = 0, listed = 0, is_public = 0, is_official = 0,
+                deleted_at = $2
             WHERE id = $1
             """,
             From, now);

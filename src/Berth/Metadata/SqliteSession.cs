@@ -79,6 +79,9 @@ internal sealed class SqliteSession : Session, IDisposable
         }
     }
 
+    /// <summary>What lists of repositories are filtered by.</summary>
+    private const string FilteredColumns = ", is_public, is_official, newest_tag, artifact_type, platforms";
+
     public override IReadOnlyList<(string Placeholder, string Sql)> Dialect { get; } =
     [
         ("{identity}", "INTEGER PRIMARY KEY AUTOINCREMENT"),
@@ -88,6 +91,11 @@ internal sealed class SqliteSession : Session, IDisposable
         ("{namespace of r.name}", "substr(r.name, 1, instr(r.name || '/', '/') - 1)"),
         ("{usage triggers}", SqliteUsageTriggers.Text),
         ("{journal triggers}", JournalTriggers.Sqlite),
+        ("{newest tag triggers}", NewestTagTriggers.Sqlite),
+        ("{filtered columns}", FilteredColumns),
+        (
+            "{filtered names}",
+            $"CREATE INDEX repository_by_name ON repository (name{FilteredColumns}) WHERE listed = 1;"),
         (
             "{unlisting trigger}",
             """

@@ -17,6 +17,11 @@ internal static class StarTable
             """,
             Read, accountId, last, count);
 
+    /// <summary>The names of all that an account has starred.</summary>
+    public static ValueTask<List<string>> NamesAsync(Session session, long accountId) => session.AllAsync(
+        "SELECT r.name FROM star s JOIN repository r ON r.id = s.repository_id WHERE s.account_id = $1",
+        row => row.GetString(0), accountId);
+
     public static async ValueTask<long> CountAsync(Session session, long accountId) =>
         await session.NumberAsync("SELECT count(*) FROM star WHERE account_id = $1", accountId) ?? 0;
 

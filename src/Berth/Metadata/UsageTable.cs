@@ -43,6 +43,10 @@ internal static class UsageTable
         await session.NumberAsync("SELECT used_bytes FROM repository_usage WHERE repository_id = $1", repositoryId)
         ?? 0;
 
+    /// <summary>The bytes of all that a namespace links, each blob once.</summary>
+    public static async ValueTask<long> NamespaceBytesAsync(Session session, string space) =>
+        await session.NumberAsync("SELECT used_bytes FROM namespace_usage WHERE namespace = $1", space) ?? 0;
+
     /// <summary>
     /// Reads repository, digest and size of all links of the blobs that some repositories have, also those elsewhere,
     /// in order of the digests.

@@ -109,6 +109,7 @@ internal sealed record Confirmation(
     /// <summary>Whether it is one of the pages of settings.</summary>
     public bool IsOfSettings { get; init; } = true;
 }
+
 /// <summary>A form that is only a button.</summary>
 /// <param name="Form">The form.</param>
 /// <param name="Text">What it does.</param>

@@ -31,6 +31,9 @@ internal sealed record Frame(
     /// <summary>Whether the links to the pages of settings are beside the page.</summary>
     public bool IsOfSettings { get; init; }
 
+    /// <summary>For staff: how the registry is, as <c>HealthView</c> says it; null for others.</summary>
+    public string? Health { get; init; }
+
     /// <summary>A path of the registry, as browsers see it.</summary>
     public string To(string path) => Root + path;
 }

@@ -4,16 +4,23 @@ using Berth.Api;
 namespace Berth.Pages;
 
 /// <summary>What the front page shows.</summary>
-/// <param name="Namespaces">Those that the caller may push to.</param>
-/// <param name="Repositories">The first ones by name; none in a registry without images.</param>
-/// <param name="HasMore">Whether there are more.</param>
+/// <param name="Namespaces">The caller's own, and those of their organizations.</param>
+/// <param name="Repositories">Those with the latest pushes; none in a registry without images.</param>
+/// <param name="Activity">What happened to tags lately.</param>
+/// <param name="Starred">Those that the caller has starred, by their latest pushes.</param>
 internal sealed record Home(
-    IReadOnlyList<string> Namespaces, IReadOnlyList<RepositoryView> Repositories, bool HasMore);
+    IReadOnlyList<NamespaceView> Namespaces, IReadOnlyList<RepositoryView> Repositories,
+    IReadOnlyList<ActivityView> Activity, IReadOnlyList<RepositoryView> Starred);
 
 /// <summary><c>/</c>, the front page (for programs, some lines of text), and <c>/explore</c>.</summary>
-internal sealed class HomePages(RepositoryEndpoints repositories, MeEndpoints me)
+internal sealed class HomePages(
+    RepositoryEndpoints repositories, NamespaceEndpoints spaces, ActivityEndpoints activity)
 {
-    private const int ShownRepositories = 12;
+    /// <summary>How much of each list the front page has: a screen in all.</summary>
+    private const string Latest = "?sort=pushed&n=10";
+    private const string LatestStarred = "?starred=true&sort=pushed&n=8";
+    private const string LatestMoves = "?n=8";
+    private const string MyNamespaces = "?n=20";
 
     private static readonly byte[] Front = Encoding.UTF8.GetBytes(
         """
@@ -41,35 +48,55 @@ internal sealed class HomePages(RepositoryEndpoints repositories, MeEndpoints me
 
     public async Task<IResult> ShowAsync(HttpContext http)
     {
-        var listed = await repositories.ListAsync(http, space: null);
-        if (listed.Error is { } error) return ProblemPage.Of(http, error);
-        var found = PageList<RepositoryView>.Of(http, listed.Value!).Items;
+        var latest = await PageQuery.AskAsync(http, Latest, context => repositories.ListAsync(context, space: null));
+        if (latest.Error is { } error) return ProblemPage.Of(http, error);
+        var moves = await PageQuery.AskAsync(http, LatestMoves, activity.ListAsync);
+        var starred = http.Caller().Rights.Account is null
+            ? []
+            : (await PageQuery.AskAsync(
+                http, LatestStarred, context => repositories.ListAsync(context, space: null))).Value?.Items ?? [];
         return new PageResult(new Pages_Home
         {
-            Model = new Home(
-                await NamespacesAsync(http), [.. found.Take(ShownRepositories)], found.Count > ShownRepositories),
+            Model = new Home(await NamespacesAsync(http), latest.Value!.Items, moves.Value?.Items ?? [], starred),
         });
     }
 
     public async Task<IResult> ExploreAsync(HttpContext http)
     {
-        var space = http.Request.Query["namespace"].ToString();
+        var space = http.Request.Query["namespace"].ToString().ToLowerInvariant();
         var listed = await repositories.ListAsync(http, space.Length > 0 ? space : null);
-        return listed.Value is { } found
-            ? new PageResult(new Pages_Explore { Model = new Explore(space, PageList<RepositoryView>.Of(http, found)) })
-            : ProblemPage.Of(http, listed.Error!);
+        if (listed.Error is { } error) return ProblemPage.Of(http, error);
+        var page = PageList<RepositoryView>.Of(http, listed.Value!);
+        var owner = space.Length > 0 && (await spaces.ListAsync(http, space)).Value is { Items: [var one] }
+            ? one : null;
+        return new PageResult(new Pages_Explore
+        {
+            Model = new Explore(space, owner, page, await NamespacesAsync(http), FieldsOf(http)),
+        });
     }
 
-    /// <summary>Of users with an account: their own, and those of their organizations.</summary>
-    private async Task<IReadOnlyList<string>> NamespacesAsync(HttpContext http)
-    {
-        if (http.Caller().Rights.Account is null) return [];
-        var known = (await me.GetAsync(http)).Value!;
-        return [known.Name, .. known.Organizations.Select(one => one.Organization)];
-    }
+    private async Task<IReadOnlyList<NamespaceView>> NamespacesAsync(HttpContext http) =>
+        (await PageQuery.AskAsync(http, MyNamespaces, context => spaces.ListAsync(context))).Value?.Items ?? [];
+
+    /// <summary>What the address filters and sorts by.</summary>
+    private static Dictionary<string, string> FieldsOf(HttpContext http) => RepositoryListing.Fields
+        .Append("namespace").Where(field => http.Request.Query[field].ToString().Length > 0)
+        .ToDictionary(field => field, field => http.Request.Query[field].ToString());
 }
 
 /// <summary>A page of repositories.</summary>
 /// <param name="Namespace">The namespace that they are in; empty for all.</param>
+/// <param name="Owner">Whose it is, if the caller may see anything there.</param>
 /// <param name="Repositories">The page.</param>
-internal sealed record Explore(string Namespace, PageList<RepositoryView> Repositories);
+/// <param name="Mine">The caller's namespaces.</param>
+/// <param name="Fields">What the address filters and sorts by.</param>
+internal sealed record Explore(
+    string Namespace, NamespaceView? Owner, PageList<RepositoryView> Repositories,
+    IReadOnlyList<NamespaceView> Mine, IReadOnlyDictionary<string, string> Fields)
+{
+    /// <summary>The value of a field of the address; empty: none.</summary>
+    public string Value(string field) => Fields.GetValueOrDefault(field, "");
+
+    /// <summary>The page with another value of a field; null for none.</summary>
+    public string With(string field, string? value) => PageQuery.With("/explore", Fields, field, value);
+}

@@ -22,6 +22,8 @@ internal sealed class PageResult(
     /// <summary>Below this, compression saves nothing that the network would notice.</summary>
     private const int SmallBytes = 1024;
 
+    private static readonly TimeSpan LongestCheck = TimeSpan.FromMilliseconds(300);
+
     /// <summary>What most pages have.</summary>
     private const int UsualBytes = 32 * 1024;
 
@@ -92,8 +94,25 @@ internal sealed class PageResult(
         {
             HasAccount = caller?.Rights.Account is not null && caller.Caller.Kind == CallerKind.User,
             IsAdministrator = caller?.IsAdministrator == true,
+            Health = caller?.IsStaff == true ? await HealthAsync(services) : null,
             IsOverTls = address.StartsWith("https:", StringComparison.OrdinalIgnoreCase),
         };
+    }
+
+    /// <summary>What the checks of this node say now: no page waits for one that hangs.</summary>
+    private static async ValueTask<string> HealthAsync(IServiceProvider services)
+    {
+        var health = services.GetRequiredService<RegistryHealth>();
+        try
+        {
+            var problem = await health.FindProblemAsync(false).WaitAsync(
+                LongestCheck, services.GetRequiredService<TimeProvider>());
+            return problem is not null ? "unavailable" : health.FindWarning() is not null ? "warning" : "ok";
+        }
+        catch (TimeoutException)
+        {
+            return "warning";
+        }
     }
 
     /// <summary>What clients write before the names of images: no scheme.</summary>

@@ -86,18 +86,18 @@ internal static class PageRoutes
     /// <param name="answer">Shows it.</param>
     /// <param name="first">What answers instead, for some requests.</param>
     /// <param name="notedAs">The API's route that it reads, if staff's reading of that is noted.</param>
-    /// <param name="isNoted">Whether staff's reading may be noted at all.</param>
+    /// <param name="isUnnoted">Whether it is looked at again and again, and tells nothing of anybody.</param>
     public static void Add(
         IEndpointRouteBuilder routes, RoutePattern pattern, string shown, ApiRight right,
         Func<HttpContext, Task<IResult>> answer, Func<HttpContext, Task?>? first = null, string? notedAs = null,
-        bool isNoted = true)
+        bool isUnnoted = false)
     {
         var required = new RequiredRight(right);
         var behind = Behind(required, answer);
         var added = routes.Map(pattern, http => first?.Invoke(http) ?? behind(http)).WithMetadata(
             new HttpMethodMetadata(["GET", "HEAD"]), new PageAddress(shown), required, ProblemPage.Instead);
-        if (!isNoted) added.WithMetadata(new IsUnnoted());
         if (notedAs is not null) added.WithMetadata(new NotedAs(notedAs));
+        if (isUnnoted) added.WithMetadata(new IsUnnoted());
     }
 
     /// <summary>Adds a form: what changes something stands for a route of the API, and requires the same.</summary>

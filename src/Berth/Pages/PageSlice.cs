@@ -50,6 +50,33 @@ internal abstract class PartSlice<T> : RazorSlice<T>
     /// <summary>Boxes of a form.</summary>
     protected ValueTask<HtmlString> BoxesAsync(FormBoxes boxes) => PartAsync(new Pages_FormBoxRow { Model = boxes });
 
+    /// <summary>A table.</summary>
+    protected ValueTask<HtmlString> TableAsync(
+        string caption, IReadOnlyList<TableColumn> columns, IReadOnlyList<object?[]> rows) =>
+        PartAsync(new Pages_DataTable { Model = new TableContent(caption, columns, rows) });
+
+    /// <summary>A link to a path of the registry.</summary>
+    protected HtmlString Link(string path, string text) =>
+        new($"<a href=\"{Encode(To(path))}\">{Encode(text)}</a>");
+
+    /// <summary>A word in a chip.</summary>
+    protected static HtmlString Chip(string text, string tone) =>
+        new($"<span class=\"chip {Encode(tone)}\">{Encode(text)}</span>");
+
+    /// <summary>A button that changes what it stands beside; what that is called, its name says too.</summary>
+    protected HtmlString PostButton(string path, string text, string subject, (string Name, string Value) field) => new(
+        $"<form method=\"post\" action=\"{Encode(To(path))}\">"
+        + $"<input type=\"hidden\" name=\"form\" value=\"{new FormContent(path).Number}\">"
+        + $"<input type=\"hidden\" name=\"{Encode(field.Name)}\" value=\"{Encode(field.Value)}\">"
+        + $"<button class=\"small\">{Encode(text)}<span class=\"hidden\"> {Encode(subject)}</span></button></form>");
+
+    /// <summary>When something was, if it was.</summary>
+    protected HtmlString TimeOr(DateTimeOffset? at) => at is { } time ? Time(time) : HtmlString.Empty;
+
+    /// <summary>When somebody did something.</summary>
+    protected HtmlString TimeBy(DateTimeOffset at, string name) =>
+        new($"{Time(at).Value} <span class=\"quiet\">{Encode(Words.By(name))}</span>");
+
     /// <summary>How long ago, and when exactly.</summary>
     protected HtmlString Time(DateTimeOffset at)
     {

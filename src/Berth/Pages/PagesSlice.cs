@@ -13,7 +13,9 @@ internal sealed class PagesSlice : Slice
             .AddSingleton<ProfilePages>().AddSingleton<SignInSettings>().AddSingleton<TokenPages>()
             .AddSingleton<SessionsPages>().AddSingleton<OrganizationPages>().AddSingleton<TeamPages>()
             .AddSingleton<AccessPages>().AddSingleton<RobotPages>().AddSingleton<KeylessRulePages>()
-            .AddSingleton<UserPages>().AddSingleton<InvitationPages>();
+            .AddSingleton<UserPages>().AddSingleton<InvitationPages>()
+            .AddSingleton<WorkPages>().AddSingleton<GarbagePages>().AddSingleton<QuotaPages>()
+            .AddSingleton<RulePages>();
 
     public override void Map(IEndpointRouteBuilder routes, RegistrySettings settings)
     {

@@ -7,7 +7,7 @@ namespace Berth.Pages;
 /// The pages of settings: where each is, the right that it requires, and the route of the API that it stands for, under
 /// which the audit log has it.
 /// </summary>
-internal static class SettingsRoutes
+internal static partial class SettingsRoutes
 {
     public static void Map(IEndpointRouteBuilder routes)
     {
@@ -18,6 +18,7 @@ internal static class SettingsRoutes
         MapAccess(table);
         MapUsers(table);
         MapOfUser(table);
+        MapRegistry(table);
     }
 
     private static void MapYou(Table table)
@@ -181,6 +182,10 @@ internal static class SettingsRoutes
         public void Page(string path, ApiRight right, string notedAs, Func<HttpContext, Task<IResult>> show) =>
             PageRoutes.Add(routes, RoutePatternFactory.Parse(path), path, right, show, notedAs: notedAs);
 
+        /// <summary>A page that is looked at again and again, and tells nothing of anybody.</summary>
+        public void Watched(string path, ApiRight right, Func<HttpContext, Task<IResult>> show) =>
+            PageRoutes.Add(routes, RoutePatternFactory.Parse(path), path, right, show, isUnnoted: true);
+
         public void Form(string path, ApiRight right, string notedAs, Func<HttpContext, Task<IResult>> change) =>
             PageRoutes.AddForm(routes, RoutePatternFactory.Parse(path), path, right, notedAs, change);
 
@@ -189,7 +194,7 @@ internal static class SettingsRoutes
             string path, ApiRight right, string notedAs, Func<HttpContext, Task<IResult>> ask,
             Func<HttpContext, Task<IResult>> change)
         {
-            PageRoutes.Add(routes, RoutePatternFactory.Parse(path), path, right, ask, isNoted: false);
+            PageRoutes.Add(routes, RoutePatternFactory.Parse(path), path, right, ask, isUnnoted: true);
             Form(path, right, notedAs, change);
         }
     }

@@ -37,6 +37,7 @@ internal sealed record SettingsLink(
             SettingsGroup.Registry, InvitationPages.Path, "plus", words => words.Invitations,
             frame => frame.IsAdministrator),
         new(SettingsGroup.Registry, KeylessRulePages.Path, "key", words => words.KeylessRules, frame => frame.IsStaff),
+        .. RegistryLinks.All,
     ];
 
     /// <summary>Whether a page is this one, or below it.</summary>

@@ -66,8 +66,10 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
             GET /api/v1/images/{reference}/files/content
             GET /api/v1/images/{reference}/files/search
             GET /api/v1/images/{reference}/waste
+            GET /api/v1/namespaces?namespace={0}
             GET /api/v1/repositories/{**name}
             GET /api/v1/repositories?namespace={0}
+            GET /api/v1/repositories?sort=pulls&namespace={0}
             GET /api/v1/retention/plan
             GET /api/v1/statistics
             GET /api/v1/tags
@@ -76,6 +78,7 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
             GET /api/v1/trash?repository={0}/app
             GET /api/v1/usage/reclaimable
             GET /api/v1/usage?repository={0}/app
+            GET /explore?namespace={0}
             GET /r/{name}
             GET /r/{name}:{reference}
             GET /token

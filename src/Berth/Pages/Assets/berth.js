@@ -69,6 +69,10 @@ if (waiting) {
   setTimeout(look, 3000);
 }
 
+// While something is being worked on, the page shows how far it is.
+const working = document.querySelector("[data-reload]");
+if (working) setTimeout(() => location.reload(), working.dataset.reload * 1000);
+
 function say(text) {
   const status = document.querySelector("#status");
   if (status) status.textContent = text;

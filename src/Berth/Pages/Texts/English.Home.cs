@@ -3,7 +3,32 @@ namespace Berth.Pages;
 /// <summary>The front page.</summary>
 internal partial class English
 {
-    public virtual string HomeTitle => "What is in this registry";
+    public virtual string HomeTitle(string? user) => user is null ? "What is in this registry" : "Your registry";
+    public virtual string LatestPushes => "Latest pushes";
+    public virtual string Lately => "What happened lately";
+    public virtual string Starred => "Starred";
+    public virtual string MoreStarred => "All starred";
+    public virtual string NoStars => "Repositories that you star are listed here.";
+    public virtual string Storage => "Storage";
+    public virtual string ByLatest => "All repositories by their last push";
+
+    public virtual string HasRepositories(long count, bool hasMore) =>
+        (hasMore ? $"more than {Whole(count)}" : Whole(count)) + (count == 1 ? " repository" : " repositories");
+
+    public virtual string UsedOf(long used, long? most) =>
+        most is { } limit ? $"{Size(used)} of {Size(limit)}" : Size(used);
+
+    public virtual string StoredIn(string space) => $"What {space} keeps of its quota";
+
+    /// <summary>What was done to a tag, before its name.</summary>
+    public virtual string DidToTag(string action, bool isGone) => isGone ? "deleted" : action switch
+    {
+        "push" => "pushed",
+        "copy" => "copied",
+        "restore" => "restored",
+        _ => "moved",
+    };
+
     public virtual string MyNamespaces => "Your namespaces";
     public virtual string PushHere => "Push an image";
     public virtual string EmptyTitle => "Ready for the first image";

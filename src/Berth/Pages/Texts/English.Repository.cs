@@ -4,7 +4,6 @@ namespace Berth.Pages;
 internal partial class English
 {
     public virtual string Repositories => "Repositories";
-    public virtual string AllRepositories => "All repositories";
     public virtual string Where => "Where you are";
     public virtual string Public => "Public";
     public virtual string Private => "Private";

@@ -1,0 +1,33 @@
+namespace Berth.Api;
+
+/// <content>What is where, and what happened lately.</content>
+internal static partial class FieldDescriptions
+{
+    private static readonly Dictionary<string, string> OfLists = new(StringComparer.Ordinal)
+    {
+        ["ActivityView.action"] = "push, move, copy, restore, or why it was deleted.",
+        ["ActivityView.digest"] = "Where it went; absent: it was deleted.",
+        ["ActivityView.id"] = "Its number: later ones have higher ones.",
+        ["ActivityView.movedAt"] = "When.",
+        ["ActivityView.movedBy"] = "By whom.",
+        ["ActivityView.repository"] = "The repository.",
+        ["ActivityView.tag"] = "The tag.",
+        ["NamespaceView.fullName"] = "The display name of its owner; absent: none.",
+        ["NamespaceView.hasMore"] = "Whether there are more repositories: 1,000 are counted.",
+        ["NamespaceView.kind"] = "Whose it is: user, organization, or none.",
+        ["NamespaceView.maxBytes"] = "Its quota, for its owners and staff; absent: none.",
+        ["NamespaceView.name"] = "Its name.",
+        ["NamespaceView.repositories"] = "Its repositories that the caller may pull from, 1,000 at most.",
+        ["NamespaceView.usedBytes"] = "What it keeps, in bytes, for its owners and staff.",
+        ["RepositoryView.artifactType"] = "What the newest tag points to; of an image, the type of its config.",
+        ["RepositoryView.newestTag"] = "The tag that was pushed or moved last; absent: there is none.",
+        ["RepositoryView.platforms"] = "The platforms of the newest tag, such as linux/amd64.",
+        ["isOfficial"] = "Whether administrators vouch for it. Only they may change it.",
+        ["?official"] = "true: only official ones.",
+        ["?platform"] = "Only where the newest tag is for this platform, such as linux/arm64.",
+        ["?sort"] = "name, pushed, pulls or stars: by name, or the latest or most first.",
+        ["?starred"] = "true: only those that the caller has starred.",
+        ["?type"] = "Only where the newest tag is an image, a chart, other, or of this artifact type.",
+        ["?visibility"] = "public or private.",
+    };
+}

@@ -1,0 +1,151 @@
+using System.Globalization;
+using Berth.Api;
+using Berth.Identity;
+using Berth.Settings;
+
+namespace Berth.Pages;
+
+/// <summary>What the page of rules on tags shows.</summary>
+/// <param name="Namespace">Of which namespace; empty: of all.</param>
+/// <param name="Rules">A page of them.</param>
+/// <param name="Plan">What the rule in the form would remove; null: nobody asked.</param>
+/// <param name="Sent">The form, if it was sent.</param>
+internal sealed record RulesPage(
+    string Namespace, PageList<TagRuleView> Rules, TagRulePlan? Plan, FormContent? Sent);
+
+/// <summary>What the page of retention shows.</summary>
+/// <param name="Estimate">What a run would remove; null: nobody asked.</param>
+internal sealed record RetentionPage(
+    RetentionEstimate? Estimate, PageList<RetentionRunView> Runs, FormContent? Sent)
+{
+    /// <summary>Whether one waits or runs.</summary>
+    public bool IsBusy => Runs.Items.Any(one => one.EndedAt is null);
+}
+
+/// <summary><c>/settings/rules</c> and <c>/settings/retention</c>: which tags stay, go, or never move.</summary>
+internal sealed class RulePages(TagRuleEndpoints rules, RetentionEndpoints retention, PinEndpoints pins)
+{
+    public const string Rules = "/settings/rules";
+    public const string Preview = Rules + "/preview";
+    public const string Retention = "/settings/retention";
+
+    /// <summary>The longest list of what would go that a page shows.</summary>
+    public const int ShownGoing = 200;
+
+    public Task<IResult> ShowRulesAsync(HttpContext http) => ShowRulesAsync(http, sent: null, plan: null);
+
+    /// <summary>Shows what the rule would do, and keeps the form.</summary>
+    public Task<IResult> PreviewAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
+    {
+        if (TryRead(sent, out var fault) is not { } rule) return new FormAnswer(await AgainAsync(fault!), null);
+        var planned = await rules.PlanAsync(http, rule);
+        return new FormAnswer(
+            planned.Value is { } plan
+                ? await ShowRulesAsync(http, new FormContent(Rules, sent), plan) : await AgainAsync(planned.Error!),
+            null);
+
+        Task<IResult> AgainAsync(ApiError error) => ShowRulesAsync(http, new FormContent(Rules, sent, error), null);
+    });
+
+    public Task<IResult> AddAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
+    {
+        if (TryRead(sent, out var fault) is not { } rule) return new FormAnswer(await AgainAsync(fault!), null);
+        return await PageForms.EndAsync(
+            http, await rules.AddAsync(http, rule), PathOf(sent.Text("namespace")), AgainAsync);
+
+        Task<IResult> AgainAsync(ApiError error) => ShowRulesAsync(http, new FormContent(Rules, sent, error), null);
+    });
+
+    public async Task<IResult> AskToRemoveAsync(HttpContext http) => await rules.GetAsync(http, RouteId.Of(http)) is var
+        answer && answer.Value is { } rule
+            ? new PageResult(new Pages_Confirm
+            {
+                Model = new Confirmation(
+                    new FormContent(http.Request.Path) { Version = $"{rule.Version}" },
+                    English.Only.RemoveRuleOf(rule.Names), [English.Only.RuleText(rule), English.Only.RemoveRuleText],
+                    English.Only.RemoveRule, Rules),
+            })
+            : ProblemPage.Of(http, answer.Error!);
+
+    public Task<IResult> RemoveAsync(HttpContext http) => PageForms.RunAsync(http, async _ =>
+        await PageForms.EndAsync(
+            http, await rules.RemoveAsync(http, RouteId.Of(http)), Rules,
+            error => Task.FromResult<IResult>(ProblemPage.Of(http, error))));
+
+    public Task<IResult> ShowRetentionAsync(HttpContext http) => ShowRetentionAsync(http, sent: null);
+
+    public Task<IResult> RunAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
+        await PageForms.EndAsync(
+            http, await retention.AddAsync(http, new NewRetentionRun()), Retention,
+            error => ShowRetentionAsync(http, new FormContent(Retention, sent, error))));
+
+    public async Task<IResult> ShowPinsAsync(HttpContext http) => new PageResult(new Pages_Pins
+    {
+        Model = PageList<PinListView>.Of(http, (await pins.ListAsync(http)).Value!),
+    });
+
+    private async Task<IResult> ShowRetentionAsync(HttpContext http, FormContent? sent)
+    {
+        var isAsked = http.Request.Query["estimate"].Count > 0;
+        var runs = PageList<RetentionRunView>.Of(http, (await retention.ListAsync(http)).Value!);
+        var estimate = isAsked ? await retention.EstimateAsync(http) : null;
+        return estimate?.Error is { } error
+            ? ProblemPage.Of(http, error)
+            : new PageResult(
+                new Pages_Retention { Model = new RetentionPage(estimate?.Value, runs, sent) },
+                sent?.Status ?? StatusCodes.Status200OK);
+    }
+
+    private async Task<IResult> ShowRulesAsync(HttpContext http, FormContent? sent, TagRulePlan? plan)
+    {
+        var asked = sent?.Text("namespace", "") ?? http.Request.Query["namespace"].ToString();
+        var space = asked.Length > 0 ? asked : http.Caller().IsStaff ? null : http.Caller().Name;
+        var listed = await rules.ListAsync(http, space);
+        return listed.Error is { } error
+            ? ProblemPage.Of(http, error)
+            : new PageResult(
+                new Pages_Rules
+                {
+                    Model = new RulesPage(space ?? "", PageList<TagRuleView>.Of(http, listed.Value!), plan, sent),
+                },
+                sent?.Status ?? StatusCodes.Status200OK);
+    }
+
+    private static string PathOf(string space) =>
+        space.Length == 0 ? Rules : $"{Rules}?namespace={Uri.EscapeDataString(space)}";
+
+    /// <summary>The rule that a form describes; null if a field can't be read.</summary>
+    private static NewTagRule? TryRead(PageBody sent, out ApiError? fault)
+    {
+        ApiError? found = null;
+        var rule = new NewTagRule(
+            sent.Text("names").Trim(), Lines("tags"), Lines("except"), Has("isImmutable"), Has("keepsAlways"),
+            Number("keepLastPushed"), Number("keepLastPulled"), Seconds("keepForSeconds"), Text("keepVersions"),
+            UntaggedSeconds: Seconds("untaggedSeconds"));
+        fault = found;
+        return found is null ? rule : null;
+
+        string? Text(string name) => sent.Text(name).Trim() is { Length: > 0 } text ? text : null;
+
+        bool? Has(string name) => sent.All(name).Count > 0 ? true : null;
+
+        IReadOnlyList<string>? Lines(string name) => Text(name)?.Split(
+            [',', '\n', '\r'], StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+
+        int? Number(string name)
+        {
+            if (Text(name) is not { } text) return null;
+            if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number)) return number;
+            found ??= ApiError.Invalid($"{name} is a number").At(name);
+            return null;
+        }
+
+        double? Seconds(string name)
+        {
+            if (Text(name) is not { } text) return null;
+            if (SettingsText.TryParseDuration(text, out var time)) return time.TotalSeconds;
+            found ??= ApiError.Invalid($"{name} is a time such as 12h or 30d").At(name);
+            return null;
+        }
+    }
+}

@@ -1,0 +1,65 @@
+using Berth.Api;
+
+namespace Berth.Pages;
+
+/// <content>The pages about the registry as a whole, and about what stays and goes in it.</content>
+internal static partial class SettingsRoutes
+{
+    private const string OneRule = RulePages.Rules + "/{id:long}/remove";
+
+    private static void MapRegistry(Table table)
+    {
+        var work = table.Get<WorkPages>();
+        table.Watched("/settings/health", ApiRight.Staff, work.ShowHealthAsync);
+        table.Watched("/settings/jobs", ApiRight.Staff, work.ShowJobsAsync);
+        table.Page("/settings/uploads", ApiRight.Staff, "GET /api/v1/uploads", work.ShowUploadsAsync);
+        table.Page("/settings/storage", ApiRight.Staff, "GET /api/v1/usage/largest", work.ShowStorageAsync);
+        table.Watched("/settings/scrub", ApiRight.Staff, work.ShowScrubAsync);
+        table.Page("/settings/imports", ApiRight.Administrator, "GET /api/v1/imports", work.ShowImportsAsync);
+        table.Page(
+            "/settings/imports/{id:long}", ApiRight.Administrator, "GET /api/v1/imports/{id}", work.ShowImportAsync);
+        table.Page("/settings/audit", ApiRight.Staff, "GET /api/v1/audit", work.ShowAuditAsync);
+        table.Watched(WorkPages.Backups, ApiRight.Staff, work.ShowBackupsAsync);
+        table.Form(WorkPages.BackupNow, ApiRight.Administrator, "POST /api/v1/backups", work.BackUpAsync);
+        table.Form(
+            WorkPages.Verification, ApiRight.Administrator, "POST /api/v1/backups/verification", work.VerifyAsync);
+        MapGarbage(table, table.Get<GarbagePages>());
+        MapQuotas(table, table.Get<QuotaPages>());
+        MapRules(table, table.Get<RulePages>());
+    }
+
+    private static void MapGarbage(Table table, GarbagePages garbage)
+    {
+        table.Watched(GarbagePages.Garbage, ApiRight.Staff, garbage.ShowGarbageAsync);
+        table.Form(
+            GarbagePages.Garbage, ApiRight.Administrator, "POST /api/v1/garbage-collections", garbage.CollectAsync);
+        table.Page(GarbagePages.Trash, ApiRight.SignedIn, "GET /api/v1/trash", garbage.ShowTrashAsync);
+        table.Form(
+            GarbagePages.Trash + "/{id:long}/restore", ApiRight.SignedIn, "POST /api/v1/trash/{id}/restore",
+            garbage.RestoreAsync);
+        table.Confirmed(
+            GarbagePages.Emptying, ApiRight.Account, "POST /api/v1/trash/empty", garbage.AskToEmptyAsync,
+            garbage.EmptyAsync);
+    }
+
+    private static void MapQuotas(Table table, QuotaPages quotas)
+    {
+        table.Page(QuotaPages.Path, ApiRight.Account, "GET /api/v1/quotas", quotas.ShowAsync);
+        table.Form(QuotaPages.Path, ApiRight.Administrator, "PUT /api/v1/quotas/{scope}", quotas.SetAsync);
+        table.Confirmed(
+            QuotaPages.Removal, ApiRight.Administrator, "DELETE /api/v1/quotas/{scope}", quotas.AskToRemoveAsync,
+            quotas.RemoveAsync);
+    }
+
+    private static void MapRules(Table table, RulePages rules)
+    {
+        table.Page(RulePages.Rules, ApiRight.Account, "GET /api/v1/tag-rules", rules.ShowRulesAsync);
+        table.Form(RulePages.Rules, ApiRight.Account, "POST /api/v1/tag-rules", rules.AddAsync);
+        table.Form(RulePages.Preview, ApiRight.Account, "POST /api/v1/tag-rules/plan", rules.PreviewAsync);
+        table.Confirmed(
+            OneRule, ApiRight.Account, "DELETE /api/v1/tag-rules/{id}", rules.AskToRemoveAsync, rules.RemoveAsync);
+        table.Watched(RulePages.Retention, ApiRight.Staff, rules.ShowRetentionAsync);
+        table.Form(RulePages.Retention, ApiRight.Account, "POST /api/v1/retention/runs", rules.RunAsync);
+        table.Page("/settings/pins", ApiRight.Staff, "GET /api/v1/pins", rules.ShowPinsAsync);
+    }
+}

@@ -1,0 +1,159 @@
+using Berth.Api;
+
+namespace Berth.Pages;
+
+/// <summary>Pages of settings about what stays and what goes.</summary>
+internal partial class English
+{
+    // Garbage and trash
+    public virtual string Garbage => "Garbage collection";
+    public virtual string GarbageText =>
+        "Blobs that nothing needs any more are removed by themselves after a while. A collection now does it at once.";
+
+    public virtual string WouldRemove => "A collection now would remove";
+    public virtual string Grace => "Only what nothing has needed for";
+    public virtual string GraceHelp => "A time such as 30m, 12h or 7d; empty: as the settings say.";
+    public virtual string WithTrash => "Empty the trash, too";
+    public virtual string WithTrashHelp => "What is in it can't be brought back then.";
+    public virtual string CollectNow => "Collect garbage now";
+    public virtual string NoCollections => "Nobody has asked for a collection yet.";
+    public virtual string CollectionsText => "Collections that were asked for, the latest first";
+    public virtual string BlobsRemoved => "Blobs removed";
+    public virtual string Freed => "Freed";
+    public virtual string Trash => "Trash";
+    public virtual string EmptyTrash => "Empty the trash";
+    public virtual string TrashIsEmpty => "The trash is empty.";
+    public virtual string TrashEntries => "In the trash";
+    public virtual string Deleted => "Deleted";
+    public virtual string GoesForGood => "Goes for good";
+    public virtual string Restore => "Restore";
+
+    public virtual string LinksAndManifests(long links, long manifests) =>
+        $"after {Whole(links)} blobs of repositories and {Whole(manifests)} manifests";
+
+    public virtual string TrashText(string space) => space.Length == 0
+        ? "What was deleted in the registry, until it goes for good."
+        : $"What was deleted in {space}, until it goes for good.";
+
+    public virtual string Frees(long bytes) => $"Emptying it frees {Size(bytes)} ({Bytes(bytes)}).";
+
+    public virtual string EmptyTrashOf(string space) =>
+        space.Length == 0 ? "Empty the trash of the registry?" : $"Empty the trash of {space}?";
+
+    public virtual string EmptyingText(string space) =>
+        $"All that was deleted in {(space.Length == 0 ? "the registry" : space)} goes for good. "
+        + "Nobody can bring it back.";
+
+    // Quotas
+    public virtual string Quotas => "Quotas";
+    public virtual string QuotasText => "How much namespaces and repositories may keep. Pushes beyond it are refused.";
+    public virtual string NoQuotas => "There is no quota.";
+    public virtual string QuotaList => "Quotas, and what is used of them";
+    public virtual string Scope => "Namespace or repository";
+    public virtual string ScopeHelp => "Such as acme, or acme/app.";
+    public virtual string Used => "Used";
+    public virtual string Most => "Of";
+    public virtual string AnySize => "any";
+    public virtual string NearlyFull => "Nearly full";
+    public virtual string SetQuota => "Set a quota";
+    public virtual string MostBytes => "Largest size";
+    public virtual string MostBytesHelp => "Such as 500MiB or 10GiB; empty: any.";
+    public virtual string MostTags => "Most tags";
+    public virtual string MostTagsHelp => "A number; empty: any.";
+    public virtual string RemoveQuota => "Remove the quota";
+
+    public virtual string TagsOf(long tags, long? most) =>
+        most is { } limit ? $"{Whole(tags)} of {Whole(limit)}" : Whole(tags);
+
+    public virtual string RemoveQuotaOf(string scope) => $"Remove the quota of {scope}?";
+
+    public virtual string RemoveQuotaText(long used, long? most) => most is { } limit
+        ? $"It keeps {Size(used)} of {Size(limit)}. Without a quota of its own, the settings decide."
+        : $"It keeps {Size(used)}. Without a quota of its own, the settings decide.";
+
+    // Rules
+    public virtual string Rules => "Rules on tags";
+    public virtual string RulesText =>
+        "Rules say which tags stay, go, or never move. Where no rule keeps tags, all of them stay.";
+
+    public virtual string NoRules => "There is no rule.";
+    public virtual string RuleList => "Rules";
+    public virtual string Effect => "What they do";
+    public virtual string Made => "Made";
+    public virtual string NewRule => "New rule";
+    public virtual string RuleNamesHelp => "A pattern: acme/app, acme/* or acme/** for all below.";
+    public virtual string RuleTagsHelp => "Patterns with commas between, such as pr-*, or /^v[0-9]+$/; empty: all.";
+    public virtual string ExceptTags => "Except tags";
+    public virtual string Immutable => "These tags never move, and are never deleted";
+    public virtual string ImmutableHelp => "Pushes that would move them are refused.";
+    public virtual string KeepAlways => "All of them stay, whatever other rules say";
+    public virtual string KeepLast => "Keep the last pushed";
+    public virtual string KeepLastHelp => "How many images; the others go, unless something else keeps them.";
+    public virtual string KeepLastPulled => "Keep the last pulled";
+    public virtual string KeepFor => "Keep after use";
+    public virtual string KeepForHelp => "How long after a push or a pull: 30d.";
+    public virtual string KeepVersions => "Keep versions";
+    public virtual string KeepVersionsHelp => "A range as npm writes it: >=1.2 <2.";
+    public virtual string UntaggedFor => "Remove untagged images after";
+    public virtual string UntaggedForHelp => "How long one stays that no tag and no index holds: 14d.";
+    public virtual string PreviewRule => "Show what it would remove";
+    public virtual string AddRule => "Add the rule";
+    public virtual string PlanTitle => "What this rule would do";
+    public virtual string WouldGo => "What would go, and why";
+    public virtual string RemoveRule => "Remove the rule";
+    public virtual string RemoveRuleText => "Tags that it made immutable may move again, and what it kept may go.";
+
+    public virtual string RemoveRuleOf(string names) => $"Remove the rule for {names}?";
+
+    public virtual string TagsOfRule(IReadOnlyList<string> tags, IReadOnlyList<string> except) =>
+        (tags.Count == 0 ? "all" : string.Join(", ", tags))
+        + (except.Count == 0 ? "" : $", except {string.Join(", ", except)}");
+
+    public virtual string PlanText(TagRulePlan plan) =>
+        $"It matches {Whole(plan.MatchedRepositories)} repositories and {Whole(plan.MatchedTags)} tags. With it, "
+        + $"{Whole(plan.Tags)} tags and {Whole(plan.Manifests)} untagged manifests would go."
+        + (plan.Going.Count > RulePages.ShownGoing || plan.More > 0
+            ? $" The first {RulePages.ShownGoing} are listed." : "");
+
+    /// <summary>What a rule does, in words.</summary>
+    public virtual string RuleText(TagRuleView rule)
+    {
+        var parts = new List<string>();
+        if (rule.IsImmutable) parts.Add("never move");
+        if (rule.KeepsAlways) parts.Add("always stay");
+        if (rule.KeepLastPushed is { } pushed) parts.Add($"keep the last {Whole(pushed)} pushed");
+        if (rule.KeepLastPulled is { } pulled) parts.Add($"keep the last {Whole(pulled)} pulled");
+        if (rule.KeepForSeconds is { } seconds) parts.Add($"keep {Span(TimeSpan.FromSeconds(seconds))} after use");
+        if (rule.KeepVersions is { } versions) parts.Add($"keep versions {versions}");
+        if (rule.GroupBy is { } group) parts.Add($"for each group of {group}");
+        if (rule.UntaggedSeconds is { } untagged)
+            parts.Add($"remove untagged after {Span(TimeSpan.FromSeconds(untagged))}");
+        if (rule.OrphanedSeconds is { } orphaned)
+            parts.Add($"remove orphaned after {Span(TimeSpan.FromSeconds(orphaned))}");
+        return Sentence(string.Join(", ", parts));
+    }
+
+    // Retention
+    public virtual string Retention => "Retention";
+    public virtual string RetentionText => "Runs of the rules on tags. What they remove goes to the trash first.";
+    public virtual string DryRun => "Dry run";
+    public virtual string RunRules => "Run the rules now";
+    public virtual string NoRetentionRuns => "Nobody has asked for a run yet.";
+    public virtual string RetentionRuns => "Runs that were asked for, the latest first";
+    public virtual string Manifests => "Manifests";
+
+    public virtual string EstimateText(RetentionEstimate found) =>
+        $"A run now would remove {Whole(found.Tags)} tags and {Whole(found.Manifests)} manifests. Once the trash has "
+        + $"let them go, {Size(found.Bytes)} ({Bytes(found.Bytes)}) are free.";
+
+    // Images in use
+    public virtual string Pins => "Images in use";
+    public virtual string PinsText =>
+        "Lists of the images that clusters run: no rule removes them. A list is posted by:";
+
+    public virtual string NoPins => "No cluster has posted what it runs.";
+    public virtual string List => "List";
+    public virtual string Images => "Images";
+    public virtual string Posted => "Posted";
+    public virtual string Until => "Until";
+}

@@ -1,0 +1,98 @@
+using System.Net.Http.Headers;
+using Berth.Tests.Access;
+using Berth.Tests.Lifecycle;
+
+namespace Berth.Tests.Pages;
+
+/// <summary>The front page and the lists of repositories.</summary>
+[Accounts]
+public sealed class ExploreTests : IAsyncLifetime
+{
+    private RegistryFixture registry = null!;
+    private ImagePusher admin = null!;
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync()
+    {
+        registry = await AccountsOf.StartAsync();
+        admin = new ImagePusher(registry, "admin");
+        await admin.ApiAsync(
+            "POST", "/users",
+            $$"""{"name":"ann","fullName":"<b>Ann</b>","password":"{{ImagePusher.Password}}"}""", 201);
+        foreach (var name in new[] { "ann/first", "open/app", "secret/app" })
+            await admin.PushConfigAsync(name, "v1", """{"os":"linux","architecture":"arm64"}""");
+        await admin.ApiAsync(
+            "PATCH", "/repositories/open/app",
+            """{"isPublic":true,"isOfficial":true,"description":"<i>Open</i>"}""", 200);
+    }
+
+    public ValueTask DisposeAsync() => registry.DisposeAsync();
+
+    [Fact]
+    public async Task The_front_page_has_my_namespaces_the_latest_pushes_and_what_happened_and_nothing_hidden()
+    {
+        await admin.ApiAsync("PUT", "/quotas/ann", """{"maxBytes":1000000}""", 200);
+        await new ImagePusher(registry, "ann").ApiAsync("PUT", "/stars/open/app", null, 204);
+        var page = await PageAsync("/", "ann");
+        Assert.Contains("<a class=\"name\" href=\"/explore?namespace=ann\">ann</a>", page);
+        Assert.Contains("<meter aria-label=\"What ann keeps of its quota\"", page);
+        Assert.Contains("1 repository", page);
+        Assert.Contains("admin pushed\n<a href=\"/r/ann/first:v1\">", page.Replace("\r", ""));
+        Assert.Contains("starred=true", page);
+        Assert.DoesNotContain("secret/app", page);
+        var anonymous = await PageAsync("/", null);
+        Assert.Contains("open/app", anonymous);
+        Assert.DoesNotContain("ann/first", anonymous);
+        Assert.DoesNotContain("Your namespaces", anonymous);
+    }
+
+    [Fact]
+    public async Task Filters_and_order_are_links_that_keep_the_rest_of_the_address()
+    {
+        var page = await PageAsync("/explore?sort=pushed&platform=linux/arm64", "ann");
+        Assert.Contains("open/app", page);
+        Assert.Contains("<span class=\"chip accent\" title=\"Administrators", page);
+        Assert.Contains("&lt;i&gt;Open&lt;/i&gt;", page);
+        Assert.Contains("<li class=\"chip\">linux/arm64</li>", page);
+        Assert.Contains(
+            "class=\"chip on\" aria-current=\"true\" href=\"/explore?platform=linux%2Farm64\">Last push", page);
+        Assert.Contains("href=\"/explore?sort=pushed\">linux/arm64</a>", page);
+        Assert.Contains("href=\"/explore?sort=pushed&amp;platform=linux%2Farm64&amp;official=true\"", page);
+        Assert.True(page.IndexOf("open/app", StringComparison.Ordinal) < page.IndexOf(
+            "ann/first", StringComparison.Ordinal));
+        var none = await PageAsync("/explore?platform=windows/amd64", "ann");
+        Assert.Contains("No repository that you may see fits these filters.", none);
+    }
+
+    [Fact]
+    public async Task A_namespace_says_whose_it_is_to_those_who_see_something_in_it()
+    {
+        var page = await PageAsync("/explore?namespace=ann", "ann");
+        Assert.Contains("Namespace of a user: &lt;b&gt;Ann&lt;/b&gt;", page);
+        Assert.DoesNotContain("Namespace of", await PageAsync("/explore?namespace=secret", "ann"));
+        Assert.DoesNotContain("Namespace of", await PageAsync("/explore?namespace=ann", null));
+        Assert.Contains("Namespace without an owner", await PageAsync("/explore?namespace=open", null));
+    }
+
+    [Theory]
+    [InlineData("/explore?sort=size")]
+    [InlineData("/explore?sort=pulls&last=x")]
+    public async Task A_wrong_filter_gets_a_page_that_says_so(string path) =>
+        Assert.Contains("That did not work", await PageAsync(path, "ann", 400));
+
+    private async Task<string> PageAsync(string path, string? user, int status = 200)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, path);
+        request.Headers.TryAddWithoutValidation("Accept", "text/html");
+        if (user is not null)
+        {
+            request.Headers.Authorization = AuthenticationHeaderValue.Parse(
+                AccountsOf.Basic(user, ImagePusher.Password));
+        }
+
+        using var answer = await registry.Client.SendAsync(request, Stop);
+        Assert.Equal(status, (int)answer.StatusCode);
+        return await answer.Content.ReadAsStringAsync(Stop);
+    }
+}

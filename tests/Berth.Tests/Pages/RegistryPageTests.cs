@@ -1,0 +1,218 @@
+using System.Net;
+using Berth.Tests.Access;
+using Berth.Tests.Lifecycle;
+
+namespace Berth.Tests.Pages;
+
+/// <summary>The pages of settings about the registry, and about what stays and goes in it.</summary>
+[Accounts]
+public sealed class RegistryPageTests : IAsyncLifetime
+{
+    private const string Hostile = "<script>alert(1)</script>\" onmouseover='x'";
+
+    private static readonly string[] OfStaff =
+    [
+        "/settings/health", "/settings/jobs", "/settings/jobs?failed=true", "/settings/uploads", "/settings/storage",
+        "/settings/scrub", "/settings/backups", "/settings/audit", "/settings/garbage", "/settings/retention",
+        "/settings/pins",
+    ];
+
+    private static readonly string[] OfOwners = ["/settings/trash", "/settings/quotas", "/settings/rules"];
+
+    private RegistryFixture registry = null!;
+    private ImagePusher admin = null!;
+    private PageClient page = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        registry = await AccountsOf.StartAsync();
+        admin = new ImagePusher(registry, "admin");
+        page = new PageClient(registry, "admin");
+        foreach (var (name, role) in new[] { ("ann", "none"), ("audra", "auditor") })
+        {
+            await admin.ApiAsync(
+                "POST", "/users",
+                $$"""{"name":"{{name}}","role":"{{role}}","password":"{{ImagePusher.Password}}"}""", 201);
+        }
+
+        foreach (var name in new[] { "ann/app", "team/app" })
+        {
+            await admin.PushAsync(name, "v1", "one");
+            await admin.PushAsync(name, "v2", "two");
+        }
+    }
+
+    public ValueTask DisposeAsync() => registry.DisposeAsync();
+
+    [Fact]
+    public async Task Staff_see_all_of_the_registry_and_others_only_what_is_theirs()
+    {
+        foreach (var path in OfStaff)
+        {
+            await page.GetAsync(path);
+            await new PageClient(registry, "audra").GetAsync(path);
+            await new PageClient(registry, "ann").GetAsync(path, HttpStatusCode.Forbidden);
+            await new PageClient(registry, null).GetAsync(path, HttpStatusCode.SeeOther);
+        }
+
+        foreach (var path in OfOwners)
+        {
+            foreach (var user in new[] { "admin", "audra", "ann" }) await new PageClient(registry, user).GetAsync(path);
+            await new PageClient(registry, "ann").GetAsync(path + "?namespace=team", HttpStatusCode.NotFound);
+            await new PageClient(registry, null).GetAsync(path, HttpStatusCode.SeeOther);
+        }
+
+        await page.GetAsync("/settings/imports");
+        await new PageClient(registry, "audra").GetAsync("/settings/imports", HttpStatusCode.Forbidden);
+        await page.GetAsync("/settings/imports/1", HttpStatusCode.NotFound);
+        var own = (await new PageClient(registry, "ann").GetAsync("/settings/rules")).Text;
+        Assert.DoesNotContain("/settings/audit", own);
+        Assert.DoesNotContain("/settings/garbage", own);
+        Assert.Contains("/settings/trash", own);
+    }
+
+    [Fact]
+    public async Task Whoever_only_looks_gets_no_forms_and_no_change()
+    {
+        var auditor = new PageClient(registry, "audra");
+        foreach (var path in OfStaff.Concat(OfOwners))
+            Assert.DoesNotContain("method=\"post\" action=\"/settings", (await auditor.GetAsync(path)).Text);
+        foreach (var path in new[]
+        {
+            "/settings/garbage", "/settings/backups/now", "/settings/backups/verification", "/settings/quotas",
+            "/settings/retention", "/settings/trash/empty",
+        })
+        {
+            Assert.Equal(HttpStatusCode.Forbidden, (await auditor.PostAsync(path, ("scope", "ann"))).Status);
+        }
+    }
+
+    [Fact]
+    public async Task The_audit_log_is_filtered_by_links_and_what_clients_send_is_text()
+    {
+        var client = new PageClient(registry, "ann") { Headers = { ["User-Agent"] = Hostile } };
+        await client.GetAsync("/settings/audit", HttpStatusCode.Forbidden);
+        var log = await UntilAsync(
+            "/settings/audit?actor=ann&result=denied", text => text.Contains("alert(1)"));
+        Assert.Contains("&lt;script&gt;alert(1)&lt;/script&gt;", log);
+        Assert.DoesNotContain("<script>alert", log);
+        Assert.Contains("href=\"/settings/audit?actor=ann&amp;result=denied&amp;action=", log);
+        Assert.DoesNotContain("action=push\"", log);
+        await page.GetAsync("/settings/audit?since=never", HttpStatusCode.BadRequest);
+        Assert.Contains("Nothing that fits", (await page.GetAsync("/settings/audit?actor=nobody")).Text);
+    }
+
+    [Fact]
+    public async Task A_quota_is_set_in_units_shown_with_its_use_and_removed_once_confirmed()
+    {
+        const string Path = "/settings/quotas";
+        var wrong = await page.FillAsync(Path, Path, ("scope", "ann"), ("maxBytes", "much"), ("maxTags", ""));
+        Assert.Equal(HttpStatusCode.BadRequest, wrong.Status);
+        Assert.Contains("id=\"settings-quotas-maxBytes-fault\"", wrong.Text);
+        Assert.Contains("value=\"much\"", wrong.Text);
+        var set = await page.FillAsync(Path, Path, ("scope", "ann"), ("maxBytes", "10 MiB"), ("maxTags", "50"));
+        Assert.Equal((HttpStatusCode.SeeOther, Path), (set.Status, set.Location));
+        var shown = (await new PageClient(registry, "ann").GetAsync(Path)).Text;
+        Assert.Contains("2 of 50", shown);
+        Assert.DoesNotContain(Path + "/remove", shown);
+        var asked = await page.GetAsync(Path + "/remove?scope=ann");
+        var removed = await page.SubmitAsync(asked, Path + "/remove");
+        Assert.Equal(HttpStatusCode.SeeOther, removed.Status);
+        Assert.DoesNotContain("2 of 50", (await page.GetAsync(Path)).Text);
+    }
+
+    [Fact]
+    public async Task What_is_in_the_trash_is_restored_and_emptied_once_the_bytes_were_named()
+    {
+        await admin.IsAsync("DELETE", "/api/v1/tags/v1?repository=ann/app", 204);
+        await admin.IsAsync("DELETE", "/api/v1/repositories/team/app", 204);
+        var ann = new PageClient(registry, "ann");
+        var trash = await ann.GetAsync("/settings/trash");
+        Assert.Contains("ann/app:v1", trash.Text);
+        Assert.DoesNotContain("team/app", trash.Text);
+        var restore = System.Text.RegularExpressions.Regex.Match(trash.Text, "/settings/trash/[0-9]+/restore").Value;
+        Assert.Equal("/settings/trash?namespace=ann", (await ann.SubmitAsync(trash, restore)).Location);
+        Assert.Equal("v1", (await admin.ApiAsync("GET", "/tags/v1?repository=ann/app", null, 200)).Of("name"));
+
+        var asked = await page.GetAsync("/settings/trash/empty?namespace=team");
+        Assert.Contains("Empty the trash of team?", asked.Text);
+        Assert.Matches("Emptying it frees .* \\([0-9]+ bytes\\)", asked.Text);
+        Assert.Equal(
+            HttpStatusCode.NotFound, (await ann.PostAsync("/settings/trash/empty", ("namespace", "team"))).Status);
+        await page.SubmitAsync(asked, "/settings/trash/empty");
+        await UntilAsync(
+            "/settings/trash", text => !text.Contains("team/app"));
+    }
+
+    [Fact]
+    public async Task A_rule_shows_what_it_would_remove_before_it_is_added_and_is_removed_once_confirmed()
+    {
+        const string Path = "/settings/rules";
+        var ann = new PageClient(registry, "ann");
+        var fields = new[] { ("names", "ann/**"), ("tags", "v*"), ("keepLastPushed", "1") };
+        Assert.Equal(HttpStatusCode.SeeOther, (await ann.FillAsync(Path, Path, fields)).Status);
+        Assert.Contains("Keep the last 1 pushed.", (await ann.GetAsync(Path)).Text);
+
+        var preview = await ann.PostAsync(
+            Path + "/preview", ("names", "ann/app"), ("tags", "v*"), ("keepLastPushed", "1"), ("namespace", "ann"));
+        Assert.Equal(HttpStatusCode.OK, preview.Status);
+        Assert.Contains("ann/app:v1", preview.Text);
+        Assert.DoesNotContain("ann/app:v2", preview.Text);
+        Assert.Contains("value=\"ann/app\"", preview.Text);
+        Assert.DoesNotContain("team/app", preview.Text);
+
+        var wrong = await ann.FillAsync(Path, Path, ("names", "ann/**"), ("keepForSeconds", Hostile));
+        Assert.Equal(HttpStatusCode.BadRequest, wrong.Status);
+        Assert.Contains("Nothing was changed.", wrong.Text);
+        Assert.DoesNotContain("<script>alert", wrong.Text);
+        Assert.Equal(
+            HttpStatusCode.Forbidden,
+            (await ann.FillAsync(Path, Path, ("names", "team/**"), ("isImmutable", "yes"))).Status);
+
+        var remove = System.Text.RegularExpressions.Regex.Match(
+            (await ann.GetAsync(Path)).Text, "/settings/rules/[0-9]+/remove").Value;
+        await page.GetAsync(remove);
+        Assert.Equal(Path, (await ann.ConfirmAsync(remove)).Location);
+        Assert.Contains("There is no rule.", (await ann.GetAsync(Path)).Text);
+        await ann.GetAsync(remove, HttpStatusCode.NotFound);
+    }
+
+    [Fact]
+    public async Task A_collection_and_a_run_of_the_rules_are_asked_for_and_listed_until_they_are_done()
+    {
+        Assert.Equal(
+            HttpStatusCode.BadRequest,
+            (await page.FillAsync("/settings/garbage", "/settings/garbage", ("graceSeconds", "soon"))).Status);
+        var asked = await page.FillAsync("/settings/garbage", "/settings/garbage", ("graceSeconds", "0s"));
+        Assert.Equal((HttpStatusCode.SeeOther, "/settings/garbage"), (asked.Status, asked.Location));
+        await UntilAsync(
+            "/settings/garbage", text => text.Contains("by admin") && text.Contains("<td>done</td>"));
+
+        var estimate = await page.GetAsync("/settings/retention?estimate=yes");
+        Assert.Contains("A run now would remove 0 tags", estimate.Text);
+        await page.FillAsync("/settings/retention", "/settings/retention");
+        await UntilAsync(
+            "/settings/retention", text => text.Contains("<td>done</td>"));
+    }
+
+    [Fact]
+    public async Task Health_names_what_is_wrong_and_storage_what_keeps_most()
+    {
+        var health = (await page.GetAsync("/settings/health")).Text;
+        Assert.Contains("All is well.", health);
+        Assert.Contains("ann/app", (await page.GetAsync("/settings/storage")).Text);
+        Assert.Contains("Waiting and running", (await page.GetAsync("/settings/jobs")).Text);
+        Assert.Contains("There is no backup yet", (await page.GetAsync("/settings/backups")).Text);
+        var refused = await page.FillAsync("/settings/backups", "/settings/backups/now");
+        Assert.Equal(HttpStatusCode.Conflict, refused.Status);
+        Assert.Contains("Nothing was changed.", refused.Text);
+    }
+
+    /// <summary>The text of a page once something is on it that happens beside requests.</summary>
+    private async Task<string> UntilAsync(string path, Func<string, bool> isDone)
+    {
+        var text = "";
+        await Eventually.TrueAsync(async () => isDone(text = (await page.GetAsync(path)).Text), path);
+        return text;
+    }
+}
