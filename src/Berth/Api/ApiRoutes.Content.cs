@@ -58,6 +58,10 @@ internal static partial class ApiRoutes
     {
         api.MapGet("/images/{reference}", shown.GetAsync)
             .Requires(ApiRight.Pull, "Show what an image is made of, and how it runs");
+        api.MapGet("/images/{reference}/manifest", shown.ReadManifestAsync)
+            .Requires(ApiRight.Pull, "Read the manifest as it was pushed");
+        api.MapGet("/images/{reference}/config", shown.ReadConfigAsync)
+            .Requires(ApiRight.Pull, "Read the config of an image as it was pushed");
         api.MapGet("/images/{reference}/files", images.ListAsync)
             .Requires(ApiRight.Pull, "List a folder of an image, or of one of its layers, without pulling it").Lists();
         api.MapGet("/images/{reference}/files/content", images.ReadAsync)

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using Berth.Access;
 
 namespace Berth.Cli;
 
@@ -12,7 +13,7 @@ internal static class ImageShowCommand
         return ApiCommand.Create(
             "show", "Show an image: its platforms, or its layers and how it runs.",
             call => call.ShowAsync(
-                PathOf(call.Parsed.GetValue(image)!),
+                ImageArgument.ParseImage(call.Parsed.GetValue(image)!).PathOf(),
                 ("digest", ApiCall.Field("digest")), ("type", TypeOf),
                 ("tags", image => ListOf(image, "tags", tag => tag.GetString()!)),
                 ("size", SizeOf), ("pushed", ApiCall.Time("pushedAt")), ("by", ApiCall.Field("pushedBy")),
@@ -21,16 +22,31 @@ internal static class ImageShowCommand
                     $"{VerifyCommand.Bytes(layer.GetProperty("sizeBytes").GetInt64())} "
                     + ApiCall.Field("instruction")(layer))),
                 ("user", Config("user")), ("entry point", Words("entryPoint")), ("command", Words("command")),
-                ("ports", Words("ports"))),
+                ("ports", Words("ports")), ("health check", Config("healthCheck")), ("base", BaseOf)),
             image);
     }
 
-    private static string PathOf(string text)
+    public static Command CreateManifest()
     {
-        var image = ImageArgument.Parse(text);
-        return image.Reference is { } reference
-            ? $"images/{reference}?repository={Uri.EscapeDataString(image.Repository.Text)}"
-            : throw new InvalidDataException($"'{text}' names no image: write REPOSITORY:TAG, such as acme/app:1.0");
+        var image = ApiCommand.Argument("IMAGE", "REPOSITORY:TAG, or REPOSITORY@DIGEST.");
+        var config = ApiCommand.Switch("--config", "Its config instead.");
+        return ApiCommand.Create(
+            "manifest", "Write the manifest of an image to the standard output, as it was pushed.",
+            async call =>
+            {
+                var named = ImageArgument.ParseImage(call.Parsed.GetValue(image)!);
+                await using var output = Console.OpenStandardOutput();
+                await call.Api.CopyAsync(
+                    named.PathOf(call.Parsed.GetValue(config) ? "/config" : "/manifest"), output, call.Cancellation);
+            },
+            image, config);
+    }
+
+    private static string BaseOf(JsonElement image)
+    {
+        if (!image.TryGetProperty("base", out var below)) return "";
+        var name = ApiCall.Field("name")(below) is { Length: > 0 } said ? said : ApiCall.Field("digest")(below);
+        return PlainText.Of(name);
     }
 
     private static string TypeOf(JsonElement image) =>

@@ -46,15 +46,8 @@ internal sealed class FileReading(IBlobStore store, LayerWalk walk, ContentsSett
     }
 
     /// <summary>A config; null if it is not there, or larger than any.</summary>
-    public async Task<byte[]?> ReadConfigAsync(Descriptor config, CancellationToken cancellation)
-    {
-        using var content = await store.OpenAsync(config.Digest, cancellation);
-        if (content is null || content.Length > MaxConfigBytes) return null;
-        await using var stream = new BlobStream(content);
-        var bytes = new byte[content.Length];
-        await stream.ReadExactlyAsync(bytes, cancellation);
-        return bytes;
-    }
+    public ValueTask<byte[]?> ReadConfigAsync(Descriptor config, CancellationToken cancellation) =>
+        SmallBlob.ReadAsync(store, config.Digest, MaxConfigBytes, cancellation);
 
     public void Dispose() => places.Dispose();
 

@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.WebUtilities;
 using RazorSlices;
 
 namespace Berth.Pages;
@@ -21,6 +22,11 @@ internal sealed record Frame(
 
     /// <summary>Whether clients reach the registry over TLS.</summary>
     public bool IsOverTls { get; init; }
+
+    /// <summary>A field of the page's query; empty if it is not there.</summary>
+    public string Query(string name) =>
+        Path.IndexOf('?', StringComparison.Ordinal) is >= 0 and var at
+        && QueryHelpers.ParseQuery(Path[at..]).TryGetValue(name, out var value) ? value.ToString() : "";
 
     /// <summary>A path of the registry, as browsers see it.</summary>
     public string To(string path) => Root + path;

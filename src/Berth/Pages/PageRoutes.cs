@@ -19,7 +19,11 @@ internal static class PageRoutes
         Page("/explore", ApiRight.Visible, home.ExploreAsync);
         var repository = services.GetRequiredService<RepositoryPages>();
         Below(PageSubject.Repository, "", ApiRight.Pull, repository.ShowAsync);
-        Below(PageSubject.Image, "", ApiRight.Pull, repository.ShowImageAsync);
+        var image = services.GetRequiredService<ImagePages>();
+        Below(PageSubject.Image, "", ApiRight.Pull, image.ShowAsync);
+        Below(PageSubject.Image, "history", ApiRight.Pull, image.ShowHistoryAsync);
+        Below(PageSubject.Image, "json", ApiRight.Pull, image.ShowJsonAsync);
+        Form(PageSubject.Image, "history", ApiRight.Push, "PUT /api/v1/tags/{tag}", image.MoveAsync);
         Form(PageSubject.Repository, "star", ApiRight.Self, "PUT /api/v1/stars/{name}", repository.StarAsync);
         routes.MapPost(ThemeSwitch.Path, services.GetRequiredService<ThemeSwitch>().PostAsync);
 

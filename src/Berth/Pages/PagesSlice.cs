@@ -8,7 +8,8 @@ internal sealed class PagesSlice : Slice
 {
     public override void AddServices(IServiceCollection services, RegistrySettings settings) =>
         services.AddSingleton<ThemeSwitch>().AddSingleton<IPageFrame, FormFrame>()
-            .AddSingleton<HomePages>().AddSingleton<RepositoryPages>();
+            .AddSingleton<HomePages>().AddSingleton<RepositoryPages>()
+            .AddSingleton<ToolChoice>().AddSingleton<ImagePages>();
 
     public override void Map(IEndpointRouteBuilder routes, RegistrySettings settings)
     {
