@@ -111,7 +111,7 @@ internal sealed class ImagePages(ImageEndpoints images, TagEndpoints tags, ApiGa
     }
 
     /// <summary>The image in the address, and that of the platform in the query.</summary>
-    private async Task<(ShownImage? Image, ApiError? Error)> FindAsync(HttpContext http)
+    public async Task<(ShownImage? Image, ApiError? Error)> FindAsync(HttpContext http)
     {
         var (name, reference) = NamesIn(http);
         var answer = await images.GetAsync(http, reference, name);
@@ -129,6 +129,6 @@ internal sealed class ImagePages(ImageEndpoints images, TagEndpoints tags, ApiGa
         return error is null ? JsonText.Of(bytes, file.Length) : null;
     }
 
-    private static (string Name, string Reference) NamesIn(HttpContext http) =>
+    public static (string Name, string Reference) NamesIn(HttpContext http) =>
         ((string)http.GetRouteValue("name")!, (string)http.GetRouteValue("reference")!);
 }

@@ -23,6 +23,10 @@ internal static class PageRoutes
         Below(PageSubject.Image, "", ApiRight.Pull, image.ShowAsync);
         Below(PageSubject.Image, "history", ApiRight.Pull, image.ShowHistoryAsync);
         Below(PageSubject.Image, "json", ApiRight.Pull, image.ShowJsonAsync);
+        var inside = services.GetRequiredService<ImageFilePages>();
+        Below(PageSubject.Image, "files", ApiRight.Pull, inside.ShowAsync);
+        Below(PageSubject.Image, "picture", ApiRight.Pull, inside.ShowPictureAsync);
+        Below(PageSubject.Image, "compare", ApiRight.Pull, inside.CompareAsync);
         Form(PageSubject.Image, "history", ApiRight.Push, "PUT /api/v1/tags/{tag}", image.MoveAsync);
         Form(PageSubject.Repository, "star", ApiRight.Self, "PUT /api/v1/stars/{name}", repository.StarAsync);
         routes.MapPost(ThemeSwitch.Path, services.GetRequiredService<ThemeSwitch>().PostAsync);

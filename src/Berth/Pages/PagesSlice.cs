@@ -9,7 +9,7 @@ internal sealed class PagesSlice : Slice
     public override void AddServices(IServiceCollection services, RegistrySettings settings) =>
         services.AddSingleton<ThemeSwitch>().AddSingleton<IPageFrame, FormFrame>()
             .AddSingleton<HomePages>().AddSingleton<RepositoryPages>()
-            .AddSingleton<ToolChoice>().AddSingleton<ImagePages>();
+            .AddSingleton<ToolChoice>().AddSingleton<ImagePages>().AddSingleton<ImageFilePages>();
 
     public override void Map(IEndpointRouteBuilder routes, RegistrySettings settings)
     {

@@ -46,8 +46,11 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
         GET /api/v1/usage?repository={0}/app
         GET /r/{name}
         GET /r/{name}:{reference}
+        GET /r/{name}:{reference}/-/compare
+        GET /r/{name}:{reference}/-/files
         GET /r/{name}:{reference}/-/history
         GET /r/{name}:{reference}/-/json
+        GET /r/{name}:{reference}/-/picture
         GET /token
         GET /v2/NAME/blobs/DIGEST
         GET /v2/NAME/manifests/1
@@ -70,8 +73,11 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
         HEAD /api/v1/usage/reclaimable
         HEAD /r/{name}
         HEAD /r/{name}:{reference}
+        HEAD /r/{name}:{reference}/-/compare
+        HEAD /r/{name}:{reference}/-/files
         HEAD /r/{name}:{reference}/-/history
         HEAD /r/{name}:{reference}/-/json
+        HEAD /r/{name}:{reference}/-/picture
         HEAD /v2/NAME/blobs/DIGEST
         HEAD /v2/NAME/manifests/1
         PATCH /api/v1/repositories/{**name}

@@ -67,6 +67,10 @@ if (waiting) {
   setTimeout(look, 3000);
 }
 
+// What is being read now is shown when it has been.
+const reloading = document.querySelector("[data-reloads]");
+if (reloading) setTimeout(() => location.reload(), Number(reloading.dataset.reloads));
+
 function say(text) {
   const status = document.querySelector("#status");
   if (status) status.textContent = text;
