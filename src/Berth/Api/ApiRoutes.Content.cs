@@ -54,8 +54,14 @@ internal static partial class ApiRoutes
             .Requires(ApiRight.Pull, "List the moves of a tag, the latest first").Lists();
     }
 
-    private static void MapImages(RouteGroupBuilder api, ImageEndpoints shown, ImageFileEndpoints images)
+    private static void MapImages(RouteGroupBuilder api, IServiceProvider services)
     {
+        var (shown, images) = (
+            services.GetRequiredService<ImageEndpoints>(), services.GetRequiredService<ImageFileEndpoints>());
+        api.MapGet("/images/{reference}/artifact", services.GetRequiredService<ArtifactEndpoints>().GetAsync)
+            .Requires(ApiRight.Pull, "What a chart, a model, a bill of materials or the like says of itself");
+        api.MapGet("/images/{reference}/referrers", services.GetRequiredService<ReferrerEndpoints>().GetAsync)
+            .Requires(ApiRight.Pull, "Signatures, bills of materials and the like that say something about an image");
         api.MapGet("/images/{reference}", shown.GetAsync)
             .Requires(ApiRight.Pull, "Show what an image is made of, and how it runs");
         api.MapGet("/images/{reference}/manifest", shown.ReadManifestAsync)

@@ -70,6 +70,12 @@ internal sealed class ApiSlice : Slice
             provider.GetRequiredService<Database>(), provider.GetRequiredService<ManifestTable>(),
             provider.GetRequiredService<BlobTable>(), provider.GetRequiredService<ImageInspection>,
             provider.GetRequiredService<BaseImages>(), settings.Limits));
+        services.AddSingleton(provider => new ArtifactEndpoints(
+            provider.GetRequiredService<ManifestTable>(), provider.GetRequiredService<BlobTable>(), settings.Limits,
+            provider.GetService<FileReading>()));
+        services.AddSingleton(provider => new ReferrerEndpoints(
+            provider.GetRequiredService<Database>(), provider.GetRequiredService<ManifestTable>(),
+            provider.GetRequiredService<BlobTable>(), settings.Limits, provider.GetService<FileReading>()));
         services.AddSingleton(provider => new ImageFiles(
             provider.GetRequiredService<Database>(), provider.GetRequiredService<ManifestTable>(), settings.Contents,
             provider.GetRequiredService<TimeProvider>(), provider.GetService<LayerRequests>()));

@@ -128,8 +128,10 @@ internal sealed class ImageFileEndpoints(
     {
         if (from.Config is null || to.Config is null || reading is null) return null;
         if (from.Config.Digest == to.Config.Digest) return [];
-        var ours = await reading.ReadConfigAsync(from.Config, cancellation);
-        var theirs = await reading.ReadConfigAsync(to.Config, cancellation);
+        var ours = await reading.ReadSmallAsync(
+            from.Config.Digest, FileReading.MaxConfigBytes, cancellation);
+        var theirs = await reading.ReadSmallAsync(
+            to.Config.Digest, FileReading.MaxConfigBytes, cancellation);
         if (ours is null || theirs is null) return null;
         return ConfigComparison.Run(ours, theirs)?
             .ConvertAll(one => new ConfigDifferenceView(one.Field, one.From, one.To));

@@ -26,7 +26,8 @@ internal static class ImageCommand
         };
         return ApiCommand.Group(
             "image", "What is inside images, without pulling them.", ImageShowCommand.Create(),
-            ImageShowCommand.CreateManifest(), CreateFiles(image, platform), CreateCat(image, platform),
+            ImageShowCommand.CreateManifest(), ImageShowCommand.CreateReferrers(), ImageShowCommand.CreateArtifact(),
+            CreateFiles(image, platform), CreateCat(image, platform),
             CreateWaste(image, platform), CreateDiff(image, platform));
     }
 

@@ -32,7 +32,11 @@ internal sealed record ShownImage(string Name, string Reference, ImageView Image
 /// <summary>What an image is made of, and how it runs.</summary>
 /// <param name="Image">The image.</param>
 /// <param name="Tool">The tool whose commands are shown.</param>
-internal sealed record ImagePage(ShownImage Image, string Tool);
+/// <param name="Artifact">What it is, if it is no image.</param>
+internal sealed record ImagePage(ShownImage Image, string Tool, ArtifactView? Artifact);
+
+/// <summary>What says something about an image.</summary>
+internal sealed record ImageReferrersPage(ShownImage Image, ReferrersView Referrers);
 
 /// <summary>A manifest and a config as they are.</summary>
 /// <param name="Image">Where they are from.</param>
@@ -51,13 +55,26 @@ internal sealed record ImageHistoryPage(
     ShownImage Image, TagView Tag, PageList<TagMoveView> Moves, bool MayMove, ImageView? Target);
 
 /// <summary>Below <c>/r/NAME:TAG</c>: images and other artifacts.</summary>
-internal sealed class ImagePages(ImageEndpoints images, TagEndpoints tags, ApiGate gate, ToolChoice tools)
+internal sealed class ImagePages(
+    ImageEndpoints images, ArtifactEndpoints artifacts, ReferrerEndpoints referrers, TagEndpoints tags, ApiGate gate,
+    ToolChoice tools)
 {
     public async Task<IResult> ShowAsync(HttpContext http)
     {
         var (image, error) = await FindAsync(http);
-        return image is null ? ProblemPage.Of(http, error!)
-            : new PageResult(new Pages_Image { Model = new ImagePage(image, tools.Take(http)) });
+        if (image is null) return ProblemPage.Of(http, error!);
+        var artifact = image.IsImage ? null
+            : (await artifacts.GetAsync(http, image.Image.Digest, image.Name)).Value;
+        return new PageResult(new Pages_Image { Model = new ImagePage(image, tools.Take(http), artifact) });
+    }
+
+    public async Task<IResult> ShowReferrersAsync(HttpContext http)
+    {
+        var (image, error) = await FindAsync(http);
+        if (image is null) return ProblemPage.Of(http, error!);
+        var found = await referrers.GetAsync(http, image.Image.Digest, image.Name);
+        return found.Error is { } missing ? ProblemPage.Of(http, missing)
+            : new PageResult(new Pages_ImageReferrers { Model = new ImageReferrersPage(image, found.Value!) });
     }
 
     public async Task<IResult> ShowJsonAsync(HttpContext http)

@@ -22,6 +22,7 @@ internal static class PageRoutes
         var image = services.GetRequiredService<ImagePages>();
         Below(PageSubject.Image, "", ApiRight.Pull, image.ShowAsync);
         Below(PageSubject.Image, "history", ApiRight.Pull, image.ShowHistoryAsync);
+        Below(PageSubject.Image, "referrers", ApiRight.Pull, image.ShowReferrersAsync);
         Below(PageSubject.Image, "json", ApiRight.Pull, image.ShowJsonAsync);
         var inside = services.GetRequiredService<ImageFilePages>();
         Below(PageSubject.Image, "files", ApiRight.Pull, inside.ShowAsync);

@@ -27,12 +27,14 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
         GET /api/v1/access/explain?user=stranger&repository={0}/app
         GET /api/v1/images/files/differences?repository=open/app&with=files&withRepository={0}/app
         GET /api/v1/images/{reference}
+        GET /api/v1/images/{reference}/artifact
         GET /api/v1/images/{reference}/config
         GET /api/v1/images/{reference}/differences
         GET /api/v1/images/{reference}/files
         GET /api/v1/images/{reference}/files/content
         GET /api/v1/images/{reference}/files/search
         GET /api/v1/images/{reference}/manifest
+        GET /api/v1/images/{reference}/referrers
         GET /api/v1/images/{reference}/waste
         GET /api/v1/repositories/{**name}
         GET /api/v1/repositories?namespace={0}
@@ -51,18 +53,21 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
         GET /r/{name}:{reference}/-/history
         GET /r/{name}:{reference}/-/json
         GET /r/{name}:{reference}/-/picture
+        GET /r/{name}:{reference}/-/referrers
         GET /token
         GET /v2/NAME/blobs/DIGEST
         GET /v2/NAME/manifests/1
         GET /v2/NAME/referrers/DIGEST
         GET /v2/NAME/tags/list
         HEAD /api/v1/images/{reference}
+        HEAD /api/v1/images/{reference}/artifact
         HEAD /api/v1/images/{reference}/config
         HEAD /api/v1/images/{reference}/differences
         HEAD /api/v1/images/{reference}/files
         HEAD /api/v1/images/{reference}/files/content
         HEAD /api/v1/images/{reference}/files/search
         HEAD /api/v1/images/{reference}/manifest
+        HEAD /api/v1/images/{reference}/referrers
         HEAD /api/v1/images/{reference}/waste
         HEAD /api/v1/repositories/{**name}
         HEAD /api/v1/retention/plan
@@ -78,6 +83,7 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
         HEAD /r/{name}:{reference}/-/history
         HEAD /r/{name}:{reference}/-/json
         HEAD /r/{name}:{reference}/-/picture
+        HEAD /r/{name}:{reference}/-/referrers
         HEAD /v2/NAME/blobs/DIGEST
         HEAD /v2/NAME/manifests/1
         PATCH /api/v1/repositories/{**name}

@@ -37,6 +37,46 @@ internal partial class English
 
     public virtual string BuildSteps(int count) => count == 1 ? "1 build step" : $"{Whole(count)} build steps";
 
+    // Artifacts and referrers
+    public virtual string KindColumn => "Kind";
+    public virtual string ReferrersTab => "Referrers";
+    public virtual string NoReferrers => "Nothing refers to this";
+    public virtual string NoReferrersText =>
+        "Signatures, bills of materials and attestations that are pushed for it appear here. To sign it:";
+    public virtual string ReferrersText =>
+        "What has been pushed about this. Berth shows it, and has verified none of it.";
+    public virtual string MoreReferrers => "There are more than are shown.";
+    public virtual string AttachedBy => "Attached by the tag";
+    public virtual string Says => "Says";
+    public virtual string SignedBy => "Signed by";
+    public virtual string NotVerified => "not verified";
+    public virtual string Package => "Package";
+    public virtual string VersionColumn => "Version";
+    public virtual string License => "License";
+
+    public virtual string SbomText(string format, long packages) =>
+        $"{format} with {Whole(packages)} {(packages == 1 ? "package" : "packages")}";
+
+    public virtual string FirstPackages(int count) => $"The first {Whole(count)}";
+
+    public virtual string ArtifactFault(string fault) => $"Not all of it could be read: {fault}";
+
+    public virtual string KindOf(string kind) => kind switch
+    {
+        "helm" => "Helm chart",
+        "wasm" => "WebAssembly",
+        "model" => "Model",
+        "sbom" => "Bill of materials (SBOM)",
+        "compose" => "Compose project",
+        "policy" => "Policy bundle",
+        "signature" => "Signature",
+        "provenance" => "Provenance",
+        "vulnerabilities" => "Vulnerability report",
+        "attestation" => "Attestation",
+        "image" => "Image",
+        _ => "Artifact",
+    };
+
     // History
     public virtual string HistoryText => "Where the tag pointed, the latest move first";
     public virtual string When => "When";
