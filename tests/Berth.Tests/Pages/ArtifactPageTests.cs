@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using Berth.Tests.Access;
+using Berth.Tests.Cli;
 using Berth.Tests.Contents;
 using Berth.Tests.Lifecycle;
 
@@ -179,6 +180,26 @@ public sealed class ArtifactPageTests : IAsyncLifetime
         foreach (var digest in new[] { sbom, about, signature, proof }) Assert.Contains($"@{digest}", page.Text);
         Assert.Contains("linux/amd64</h2>", page.Text);
         Assert.Contains("Nothing refers to this", (await pages.GetAsync($"/r/team/app@{about}/-/referrers")).Text);
+    }
+
+    [Fact]
+    public async Task The_command_line_tells_the_same()
+    {
+        await PushAsync(
+            "m", null, "application/vnd.docker.ai.model.config.v0.1+json",
+            """{"config":{"format":"gguf","architecture":"\u001b[31mllama"}}""",
+            ("application/vnd.docker.ai.gguf.v3", [1, 2, 3], "model.gguf"));
+        var model = await images.AskAsync("m?repository=team/app");
+        await PushAsync(
+            null, "application/spdx+json", Empty, "{}", ("application/spdx+json", Bytes(Spdx), ""),
+            subject: model.Of("digest"));
+        var command = new AccountCommand(registry);
+        var said = await command.AskAsync("admin", AccountsOf.AdminPassword, "image", "artifact", "team/app:m");
+        Assert.Equal("kind: model\nformat: gguf\narchitecture: ?[31mllama\n", said.Is(0).Output);
+        var about = await command.AskAsync("admin", AccountsOf.AdminPassword, "image", "referrers", "team/app:m");
+        Assert.Matches("sbom .* SPDX-2.3 \\(2 packages\\)", about.Is(0).Output);
+        var manifest = await command.AskAsync("admin", AccountsOf.AdminPassword, "image", "manifest", "team/app:m");
+        Assert.Equal(model.Of("digest"), ContentImages.DigestOf(Bytes(manifest.Is(0).Output)));
     }
 
     private static byte[] Bytes(string text) => Encoding.UTF8.GetBytes(text);
