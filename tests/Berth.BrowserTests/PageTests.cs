@@ -1,6 +1,7 @@
 using Berth.Access;
 using Berth.Tests;
 using Berth.Tests.Access;
+using Berth.Tests.Contents;
 using Berth.Tests.Lifecycle;
 using Deque.AxeCore.Playwright;
 using Microsoft.Playwright;
@@ -15,7 +16,13 @@ public sealed class PageTests(Chromium chromium) : IAsyncLifetime
 
     private static readonly string Long = "team/" + string.Join('-', Enumerable.Repeat("long", 45));
 
+    private static readonly byte[] Png = Convert.FromBase64String(
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==");
+
     private RegistryFixture registry = null!;
+
+    /// <summary>Where a tag pointed before.</summary>
+    private string before = "";
 
     public async ValueTask InitializeAsync()
     {
@@ -29,6 +36,7 @@ public sealed class PageTests(Chromium chromium) : IAsyncLifetime
             """;
         foreach (var name in new[] { "team/app", Long, "open/app" }) await ann.PushConfigAsync(name, "1.0", config);
         await ann.PushConfigAsync("team/app", new string('v', 128), config);
+        await PushFilesAsync(ann);
         await ann.ApiAsync("PATCH", "/repositories/open/app", """{"isPublic":true}""", 200);
         await ann.ApiAsync(
             "PATCH", "/repositories/team/app",
@@ -39,6 +47,21 @@ public sealed class PageTests(Chromium chromium) : IAsyncLifetime
     }
 
     public ValueTask DisposeAsync() => registry.DisposeAsync();
+
+    /// <summary>Images with files in them, and something that says something about one.</summary>
+    private async Task PushFilesAsync(ImagePusher ann)
+    {
+        var images = new ContentImages(registry);
+        var lower = new RawTar().Folder("etc").File("etc/motd", "hello").File("page.html", Hostile)
+            .Entry("logo.png", Png).File(Hostile, "1").File("link", "", '2', "etc/motd").End();
+        var upper = new RawTar().File("etc/.wh.motd", "").File("etc/new", Hostile).End();
+        before = await images.PushAsync("team/files", "1", lower);
+        await images.PushAsync("team/files", "moved", lower);
+        await images.PushAsync("team/files", "2", lower, upper);
+        await images.PushAsync("team/files", "moved", lower, upper);
+        await images.SeeAsync("2/files?repository=team/files");
+        await ann.PushReferrerAsync("team/files", before);
+    }
 
     [Theory]
     [InlineData(390, "light")]
@@ -56,25 +79,32 @@ public sealed class PageTests(Chromium chromium) : IAsyncLifetime
             ReducedMotion = ReducedMotion.Reduce,
         });
         await SignInAsync(page);
+        var faults = new List<string>();
         foreach (var path in new[]
         {
             "/", "/explore", "/explore?namespace=nobody", "/r/team/app", "/r/" + Long, "/r/team/app:1.0",
             "/r/team/app?matching=none", "/r/team/app?rows=images&sort=name", "/r/team/app/-/settings",
             "/r/team/app/-/remove", "/r/team/app/-/delete?tag=1.0", "/r/team/app:1.0/-/tag",
             "/explore?namespace=team&sort=pushed&platform=linux/amd64",
-            "/r/team/nothing", "/nowhere",
+            "/r/team/nothing", "/nowhere", "/r/team/files:1", "/r/team/files:2/-/files",
+            "/r/team/files:2/-/files?waste=1",
+            "/r/team/files:1/-/files?path=/page.html", "/r/team/files:1/-/files?path=/logo.png",
+            "/r/team/files:1/-/files?q=page", "/r/team/files:1/-/compare", "/r/team/files:1/-/compare?to=2",
+            "/r/team/files:1/-/referrers", "/r/team/app:1.0/-/referrers", "/r/team/files:1/-/json",
+            "/r/team/files:moved/-/history", $"/r/team/files:moved/-/history?to={before}",
         })
         {
             await page.GotoAsync(path);
             var found = await page.RunAxe();
-            Assert.True(found.Violations.Length == 0, $"{path}: " + string.Join('\n', found.Violations.Select(
-                one => $"{one.Id}: {one.Help} {string.Join(' ', one.Nodes.Select(node => node.Html))}")));
+            faults.AddRange(found.Violations.Select(
+                one => $"{path}: {one.Id}: {one.Help} {string.Join(' ', one.Nodes.Select(node => node.Html))}"));
             var overflow = await page.EvaluateAsync<int>(
                 "document.documentElement.scrollWidth - document.documentElement.clientWidth");
-            Assert.True(overflow <= 0, $"{path} is {overflow} px wider than a screen of {width} px");
+            if (overflow > 0) faults.Add($"{path} is {overflow} px wider than a screen of {width} px");
             Assert.Null(await page.EvaluateAsync<int?>("window.hacked ?? null"));
         }
 
+        Assert.True(faults.Count == 0, string.Join('\n', faults));
         browser.AssertSound();
     }
 
@@ -149,6 +179,42 @@ public sealed class PageTests(Chromium chromium) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Without_scripts_one_browses_files_and_nothing_in_them_runs()
+    {
+        await using var browser = await chromium.OpenWithoutScriptsAsync(registry.BaseAddress);
+        var page = browser.Page;
+        await SignInAsync(page);
+        await page.GotoAsync("/r/team/files:1");
+        await page.GetByRole(AriaRole.Link, new() { Name = "podman" }).ClickAsync();
+        await Assertions.Expect(page.GetByText("podman pull").First).ToBeVisibleAsync();
+        await page.GetByRole(AriaRole.Link, new() { Name = "Files", Exact = true }).ClickAsync();
+        await page.GetByRole(AriaRole.Link, new() { Name = "etc", Exact = true }).ClickAsync();
+        await page.GetByRole(AriaRole.Link, new() { Name = "motd" }).ClickAsync();
+        await Assertions.Expect(page.Locator("pre")).ToHaveTextAsync("hello");
+        await page.GetByLabel("Part of a file's name").FillAsync("page");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Find" }).ClickAsync();
+        await page.GetByRole(AriaRole.Link, new() { Name = "/page.html" }).ClickAsync();
+        await Assertions.Expect(page.Locator("pre")).ToHaveTextAsync(Hostile);
+        await page.GotoAsync("/r/team/files:1/-/files?path=/logo.png");
+        Assert.Equal(1, await page.Locator("img").EvaluateAsync<int>("picture => picture.naturalWidth"));
+    }
+
+    [Fact]
+    public async Task A_tag_is_moved_back_with_a_question_before()
+    {
+        await using var browser = await chromium.OpenAsync(registry.BaseAddress);
+        var page = browser.Page;
+        await SignInAsync(page);
+        await page.GotoAsync("/r/team/files:moved/-/history");
+        await page.GetByRole(AriaRole.Link, new() { Name = "Move back" }).ClickAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = $"Move to {before[7..19]}" }).DblClickAsync();
+        await Assertions.Expect(page).ToHaveURLAsync(
+            new Uri(registry.BaseAddress, "/r/team/files:moved/-/history").ToString());
+        await Assertions.Expect(page.Locator("tr", new() { HasText = before[7..19] }).First).ToContainTextAsync("now");
+        browser.AssertSound();
+    }
+
+    [Fact]
     public async Task With_keys_alone_one_goes_through_rows_and_signs_out()
     {
         await using var browser = await chromium.OpenAsync(registry.BaseAddress);
@@ -158,7 +224,7 @@ public sealed class PageTests(Chromium chromium) : IAsyncLifetime
         await page.Keyboard.PressAsync("j");
         await page.Keyboard.PressAsync("Enter");
         await Assertions.Expect(page).ToHaveURLAsync(new System.Text.RegularExpressions.Regex("/r/team/app:1.0$"));
-        await page.Locator("summary").FocusAsync();
+        await page.Locator("details.menu summary").FocusAsync();
         await page.Keyboard.PressAsync("Enter");
         await page.Keyboard.PressAsync("Escape");
         await Assertions.Expect(page.Locator("details.menu")).Not.ToHaveAttributeAsync("open", "");

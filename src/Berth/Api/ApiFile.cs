@@ -26,7 +26,24 @@ internal sealed class ApiFile : IResult, IEndpointMetadataProvider
         string name, long bytes, FileReading reading, Func<Stream, CancellationToken, Task<string?>> copy) =>
         (this.name, this.bytes, this.reading, this.copy) = (name, bytes, reading, copy);
 
+    /// <summary>One whose bytes are here.</summary>
+    public ApiFile(string name, byte[] body)
+    {
+        (this.name, bytes) = (name, body.Length);
+        copy = async (output, stop) =>
+        {
+            await output.WriteAsync(body, stop);
+            return null;
+        };
+    }
+
     private ApiFile(ApiError error) => this.error = error;
+
+    /// <summary>Its length in bytes.</summary>
+    public long Length => bytes;
+
+    /// <summary>Why there is none; null if there is one.</summary>
+    public ApiError? Error => error;
 
     public static implicit operator ApiFile(ApiError error) => new(error);
 
@@ -42,10 +59,10 @@ internal sealed class ApiFile : IResult, IEndpointMetadataProvider
             return;
         }
 
-        using var place = await reading!.TakePlaceAsync(httpContext.RequestAborted);
+        using var place = await TakePlaceAsync(httpContext.RequestAborted);
         if (place is null)
         {
-            await ApiError.Busy("the registry is reading other files: ask again later").WriteAsync(response);
+            await Busy().WriteAsync(response);
             return;
         }
 
@@ -65,5 +82,62 @@ internal sealed class ApiFile : IResult, IEndpointMetadataProvider
         response.Clear();
         ApiGate.SetHeaders(response);
         await ApiError.Conflict($"the file can't be read: {failure}").WriteAsync(response);
+    }
+
+    /// <summary>Its beginning, for a page that shows it.</summary>
+    /// <param name="most">So many bytes at most.</param>
+    /// <param name="cancellation">Gives up.</param>
+    /// <returns>The bytes, or why there are none.</returns>
+    public async Task<(byte[] Bytes, ApiError? Error)> ReadAsync(int most, CancellationToken cancellation)
+    {
+        if (error is not null) return ([], error);
+        if (bytes == 0) return ([], null);
+        using var place = await TakePlaceAsync(cancellation);
+        if (place is null) return ([], Busy());
+        using var enough = new CancellationTokenSource();
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(enough.Token, cancellation);
+        await using var beginning = new Beginning((int)Math.Min(most, bytes), enough);
+        try
+        {
+            var failure = await copy!(beginning, either.Token);
+            return failure is null || beginning.IsFull
+                ? (beginning.ToArray(), null) : ([], ApiError.Conflict($"the file can't be read: {failure}"));
+        }
+        catch (OperationCanceledException) when (beginning.IsFull && !cancellation.IsCancellationRequested)
+        {
+            return (beginning.ToArray(), null);
+        }
+    }
+
+    private async ValueTask<IDisposable?> TakePlaceAsync(CancellationToken cancellation) =>
+        reading is null ? new NoPlace() : await reading.TakePlaceAsync(cancellation);
+
+    private static ApiError Busy() => ApiError.Busy("the registry is reading other files: ask again later");
+
+    /// <summary>What is in memory takes none.</summary>
+    private sealed class NoPlace : IDisposable
+    {
+        public void Dispose()
+        {
+        }
+    }
+
+    /// <summary>Takes the first bytes, and ends the copying then.</summary>
+    private sealed class Beginning(int most, CancellationTokenSource enough) : MemoryStream
+    {
+        public bool IsFull => Length == most;
+
+        public override void Write(ReadOnlySpan<byte> buffer)
+        {
+            base.Write(buffer[..(int)Math.Min(buffer.Length, most - Length)]);
+            if (IsFull) enough.Cancel();
+        }
+
+        public override async ValueTask WriteAsync(
+            ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            await base.WriteAsync(buffer[..(int)Math.Min(buffer.Length, most - Length)], cancellationToken);
+            if (IsFull) await enough.CancelAsync();
+        }
     }
 }

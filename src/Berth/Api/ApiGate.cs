@@ -254,6 +254,11 @@ internal sealed partial class ApiGate(
         return await AskAsync(http, caller, action, repository) ?? Refuse(action);
     }
 
+    /// <summary>Whether the caller may know that a repository, which it did not ask for, is there.</summary>
+    public async ValueTask<bool> MaySeeAsync(HttpContext http, RepositoryName repository) => http.Caller().IsStaff
+        || await access.AskAsync(http.Caller().Caller, AccessAction.Pull, repository, http.RequestAborted)
+            == AccessAnswer.Allowed;
+
     /// <summary>Why nobody may do this at present; null if somebody may.</summary>
     public ApiError? Refuse(AccessAction action)
     {

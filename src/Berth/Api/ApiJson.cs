@@ -69,6 +69,8 @@ namespace Berth.Api;
 [JsonSerializable(typeof(Listed<TagView>))]
 [JsonSerializable(typeof(TagTarget))]
 [JsonSerializable(typeof(ImageView))]
+[JsonSerializable(typeof(ArtifactView))]
+[JsonSerializable(typeof(ReferrersView))]
 [JsonSerializable(typeof(Listed<TagMoveView>))]
 [JsonSerializable(typeof(ImageFilesView))]
 [JsonSerializable(typeof(ImageWasteView))]

@@ -63,10 +63,20 @@ internal static partial class ApiRoutes
             .Requires(ApiRight.Pull, "List the moves of a tag, the latest first").Lists();
     }
 
-    private static void MapImages(RouteGroupBuilder api, ImageEndpoints shown, ImageFileEndpoints images)
+    private static void MapImages(RouteGroupBuilder api, IServiceProvider services)
     {
+        var (shown, images) = (
+            services.GetRequiredService<ImageEndpoints>(), services.GetRequiredService<ImageFileEndpoints>());
+        api.MapGet("/images/{reference}/artifact", services.GetRequiredService<ArtifactEndpoints>().GetAsync)
+            .Requires(ApiRight.Pull, "What a chart, a model, a bill of materials or the like says of itself");
+        api.MapGet("/images/{reference}/referrers", services.GetRequiredService<ReferrerEndpoints>().GetAsync)
+            .Requires(ApiRight.Pull, "Signatures, bills of materials and the like that say something about an image");
         api.MapGet("/images/{reference}", shown.GetAsync)
             .Requires(ApiRight.Pull, "Show what an image is made of, and how it runs");
+        api.MapGet("/images/{reference}/manifest", shown.ReadManifestAsync)
+            .Requires(ApiRight.Pull, "Read the manifest as it was pushed");
+        api.MapGet("/images/{reference}/config", shown.ReadConfigAsync)
+            .Requires(ApiRight.Pull, "Read the config of an image as it was pushed");
         api.MapGet("/images/{reference}/files", images.ListAsync)
             .Requires(ApiRight.Pull, "List a folder of an image, or of one of its layers, without pulling it").Lists();
         api.MapGet("/images/{reference}/files/content", images.ReadAsync)

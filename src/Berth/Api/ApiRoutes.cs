@@ -31,9 +31,7 @@ internal static partial class ApiRoutes
         Tagged("statistics").MapGet("/statistics", services.GetRequiredService<StatisticsEndpoints>().GetAsync)
             .Requires(ApiRight.Pull, "How much a repository is used, and what it keeps");
         MapTags(Tagged("tags"), services.GetRequiredService<TagEndpoints>());
-        MapImages(
-            Tagged("images"), services.GetRequiredService<ImageEndpoints>(),
-            services.GetRequiredService<ImageFileEndpoints>());
+        MapImages(Tagged("images"), services);
         MapTrash(Tagged("trash"), services.GetRequiredService<TrashEndpoints>());
         MapTagRules(Tagged("tag rules"), services.GetRequiredService<TagRuleEndpoints>());
         MapRetention(Tagged("retention"), services);

@@ -63,9 +63,19 @@ internal sealed class ApiSlice : Slice
         services.AddSingleton(provider => new AccessEndpoints(
             provider.GetRequiredService<Database>(), provider.GetRequiredService<AccessRules>(),
             provider.GetRequiredService<Ownership>(), provider.GetService<HtpasswdFile>));
+        services.AddSingleton(provider => new BaseImages(
+            provider.GetRequiredService<Database>(), provider.GetRequiredService<ManifestTable>(),
+            provider.GetRequiredService<ApiGate>(), settings.Limits));
         services.AddSingleton(provider => new ImageEndpoints(
             provider.GetRequiredService<Database>(), provider.GetRequiredService<ManifestTable>(),
-            provider.GetRequiredService<BlobTable>(), provider.GetRequiredService<ImageInspection>, settings.Limits));
+            provider.GetRequiredService<BlobTable>(), provider.GetRequiredService<ImageInspection>,
+            provider.GetRequiredService<BaseImages>(), settings.Limits));
+        services.AddSingleton(provider => new ArtifactEndpoints(
+            provider.GetRequiredService<ManifestTable>(), provider.GetRequiredService<BlobTable>(), settings.Limits,
+            provider.GetService<FileReading>()));
+        services.AddSingleton(provider => new ReferrerEndpoints(
+            provider.GetRequiredService<Database>(), provider.GetRequiredService<ManifestTable>(),
+            provider.GetRequiredService<BlobTable>(), settings.Limits, provider.GetService<FileReading>()));
         services.AddSingleton(provider => new ImageFiles(
             provider.GetRequiredService<Database>(), provider.GetRequiredService<ManifestTable>(), settings.Contents,
             provider.GetRequiredService<TimeProvider>(), provider.GetService<LayerRequests>()));

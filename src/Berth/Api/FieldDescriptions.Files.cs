@@ -12,7 +12,7 @@ internal static partial class FieldDescriptions
         ["ComparedImageView.platform"] = "Its platform; absent: it was not found through an index.",
         ["ComparedImageView.repository"] = "The repository.",
         ["ConfigDifferenceView.field"] = "os, architecture, variant, environment, entryPoint, command, user, "
-            + "workingFolder, labels, ports, volumes or stopSignal.",
+            + "workingDirectory, labels, ports, volumes or stopSignal.",
         ["ConfigDifferenceView.from"] = "What the first image has; of a set only what the second has not.",
         ["ConfigDifferenceView.to"] = "What the second image has; of a set only what the first has not.",
         ["FileDifferenceView.change"] = "added, removed or changed.",

@@ -1,3 +1,4 @@
+using Berth.Access;
 using Berth.Metadata;
 using Berth.Oci;
 using Berth.Registry;
@@ -16,7 +17,11 @@ internal sealed record ImageView(
     string Repository, string Digest, string MediaType, string? ArtifactType, long SizeBytes, long? ContentBytes,
     IReadOnlyList<string> Tags, DateTimeOffset PushedAt, string PushedBy, DateTimeOffset? PulledAt, string? Subject,
     IReadOnlyList<PlatformView> Platforms, IReadOnlyDictionary<string, string> Annotations, ConfigView? Config,
-    IReadOnlyList<LayerView> Layers);
+    IReadOnlyList<LayerView> Layers)
+{
+    /// <summary>What it was built on; null if it does not say.</summary>
+    public BaseImageView? Base { get; init; }
+}
 
 /// <summary>A child of an index.</summary>
 /// <param name="Platform">Such as <c>linux/arm64</c>; empty for attestations and what else is for none.</param>
@@ -30,7 +35,7 @@ internal sealed record ConfigView(
     string Digest, string Platform, DateTimeOffset? CreatedAt, string? Author, string? User, string? WorkingDirectory,
     IReadOnlyList<string> EntryPoint, IReadOnlyList<string> Command, IReadOnlyList<string> Environment,
     IReadOnlyList<string> Ports, IReadOnlyList<string> Volumes, string? StopSignal,
-    IReadOnlyDictionary<string, string> Labels, IReadOnlyList<BuildStepView> History);
+    string? HealthCheck, IReadOnlyDictionary<string, string> Labels, IReadOnlyList<BuildStepView> History);
 
 /// <summary>A step by which an image was built.</summary>
 /// <param name="Layer">The layer that it made; null if it made none.</param>
@@ -38,17 +43,20 @@ internal sealed record BuildStepView(string Instruction, DateTimeOffset? Created
 
 /// <summary>A layer, or another file of an artifact.</summary>
 /// <param name="Instruction">What made it, by the config's history; null if that does not tell.</param>
-internal sealed record LayerView(string Digest, string MediaType, long SizeBytes, string? Instruction);
+/// <param name="FileName">What a file of an artifact is called (<c>org.opencontainers.image.title</c>).</param>
+internal sealed record LayerView(
+    string Digest, string MediaType, long SizeBytes, string? Instruction, string? FileName);
 
 /// <summary><c>/images</c>: what images of the repository in the query are made of.</summary>
 /// <param name="database">What is known of them.</param>
 /// <param name="manifests">Finds them.</param>
 /// <param name="blobs">Whether their configs are linked.</param>
 /// <param name="inspection">Reads their configs; opened when it is needed.</param>
+/// <param name="bases">Finds what they were built on.</param>
 /// <param name="limits">How large manifests may be.</param>
 internal sealed class ImageEndpoints(
     Database database, ManifestTable manifests, BlobTable blobs, Func<ImageInspection> inspection,
-    LimitSettings limits)
+    BaseImages bases, LimitSettings limits)
 {
     private const int MaxTags = 100;
 
@@ -56,22 +64,55 @@ internal sealed class ImageEndpoints(
 
     public async Task<ApiAnswer<ImageView>> GetAsync(HttpContext http, string reference, string repository)
     {
-        if (!RepositoryName.TryParse(repository, out var name) || !Reference.TryParse(reference, out var asked)
-            || await manifests.FindAsync(name, asked, http.RequestAborted) is not { } stored)
+        if (await FindAsync(http, reference, repository) is not var (name, stored, outline, _)
+            || await database.ReadAsync(
+                session => ImageTable.FindAsync(session, repository, stored.Digest, MaxTags), http.RequestAborted)
+                is not { } row)
         {
             return NotFound(reference, repository);
         }
 
-        var body = stored.Body ?? await manifests.LoadBodyAsync(stored.Digest);
-        var row = await database.ReadAsync(
-            session => ImageTable.FindAsync(session, repository, stored.Digest, MaxTags), http.RequestAborted);
-        if (body is null || row is null) return NotFound(reference, repository);
-        var outline = ImageOutline.Read(body, stored.MediaType, limits.ReferencesPerManifest);
-        var config = outline.Manifest?.References.FirstOrDefault(one => one.Kind == ReferenceKind.Config) is { } sent
-            && await blobs.FindAsync(name, sent.Target.Digest, http.RequestAborted) is not null
-                ? await inspection().ReadConfigAsync(outline.Manifest, http.RequestAborted) : null;
-        return ViewOf(repository, stored, row, outline, config is null ? null : ImageConfig.Parse(config));
+        var json = await ReadConfigAsync(name, outline, http.RequestAborted);
+        var config = json is null ? null : ImageConfig.Parse(json);
+        var view = ViewOf(repository, stored, row, outline, config);
+        return view with { Base = await bases.FindAsync(http, outline, config) };
     }
+
+    /// <summary>The manifest as it was pushed.</summary>
+    public async Task<ApiFile> ReadManifestAsync(HttpContext http, string reference, string repository) =>
+        await FindAsync(http, reference, repository) is var (_, stored, _, body)
+            ? new ApiFile(NameOf(stored.Digest), body) : NotFound(reference, repository);
+
+    /// <summary>The config of an image as it was pushed.</summary>
+    public async Task<ApiFile> ReadConfigAsync(HttpContext http, string reference, string repository)
+    {
+        if (await FindAsync(http, reference, repository) is not var (name, _, outline, _))
+            return NotFound(reference, repository);
+        return await ReadConfigAsync(name, outline, http.RequestAborted) is { } config
+            ? new ApiFile(NameOf(outline.Config!.Digest), config)
+            : ApiError.NotFound($"config of an image in {PlainText.Of(reference)}, or none that is read");
+    }
+
+    private async ValueTask<(RepositoryName Name, StoredManifest Stored, ImageOutline Outline, byte[] Body)?>
+        FindAsync(HttpContext http, string reference, string repository)
+    {
+        if (!RepositoryName.TryParse(repository, out var name) || !Reference.TryParse(reference, out var asked)
+            || await manifests.FindAsync(name, asked, http.RequestAborted) is not { } stored
+            || (stored.Body ?? await manifests.LoadBodyAsync(stored.Digest)) is not { } body)
+        {
+            return null;
+        }
+
+        return (name, stored, ImageOutline.Read(body, stored.MediaType, limits.ReferencesPerManifest), body);
+    }
+
+    /// <summary>Null if it has none that the repository links.</summary>
+    private async ValueTask<byte[]?> ReadConfigAsync(
+        RepositoryName name, ImageOutline outline, CancellationToken cancellation) =>
+        outline.Config is { } sent && await blobs.FindAsync(name, sent.Digest, cancellation) is not null
+            ? await inspection().ReadConfigAsync(outline.Manifest!, cancellation) : null;
+
+    private static string NameOf(Digest digest) => digest.Text.Replace(':', '-') + ".json";
 
     private static ImageView ViewOf(
         string repository, StoredManifest stored, ImageRow row, ImageOutline outline, ImageConfig? config)
@@ -80,7 +121,6 @@ internal sealed class ImageEndpoints(
         var layers = references.Where(one => one.Kind == ReferenceKind.Layer).Select(one => one.Target).ToList();
         var made = config is null ? [] : StepsOf(config, layers);
         var instructions = made.Where(step => step.Layer is not null).Select(step => step.Instruction).ToList();
-        var described = references.FirstOrDefault(one => one.Kind == ReferenceKind.Config)?.Target.Digest.Text;
         return new ImageView(
             repository, stored.Digest.Text, stored.MediaType, row.ArtifactType, stored.SizeBytes, row.ContentBytes,
             row.Tags, row.PushedAt, row.PushedBy, row.PulledAt, outline.Manifest?.Subject?.Digest.Text,
@@ -89,12 +129,13 @@ internal sealed class ImageEndpoints(
                 .OrderBy(one => one.Platform, Comparer<string>.Create(ComparePlatforms))],
             outline.Annotations,
             config is null ? null : new ConfigView(
-                described!, config.Platform, config.CreatedAt, config.Author, config.User, config.WorkingDirectory,
-                config.EntryPoint, config.Command, config.Environment, config.Ports, config.Volumes,
-                config.StopSignal, config.Labels, made),
+                outline.Config!.Digest.Text, config.Platform, config.CreatedAt, config.Author, config.User,
+                config.WorkingDirectory, config.EntryPoint, config.Command, config.Environment, config.Ports,
+                config.Volumes, config.StopSignal, config.HealthCheck, config.Labels, made),
             [.. layers.Select((layer, i) => new LayerView(
                 layer.Digest.Text, layer.MediaType, layer.SizeBytes,
-                i < instructions.Count && instructions[i].Length > 0 ? instructions[i] : null))]);
+                i < instructions.Count && instructions[i].Length > 0 ? instructions[i] : null,
+                outline.LayerNames.GetValueOrDefault(layer.Digest.Text)))]);
     }
 
     /// <summary>Those for no platform last.</summary>
@@ -132,5 +173,5 @@ internal sealed class ImageEndpoints(
     }
 
     private static ApiError NotFound(string reference, string repository) =>
-        ApiError.NotFound($"image {reference} in {repository}");
+        ApiError.NotFound($"image {PlainText.Of(reference)} in {PlainText.Of(repository)}");
 }

@@ -105,10 +105,12 @@ internal sealed class ImageFileEndpoints(
             if (await gate.AskAsync(http, http.Caller(), AccessAction.Pull, name) is { } refusal) return refusal;
         }
 
-        var (from, error) = await OpenAsync(http, repository, reference, platform, layer: null);
-        if (from is null) return error!;
-        (var to, error) = await OpenAsync(http, withRepository, other, platform, layer: null);
-        if (to is null) return error!;
+        var (first, error) = await FindAsync(http, repository, reference, platform, layer: null);
+        if (first is null) return error!;
+        (var second, error) = await FindAsync(http, withRepository, other, platform, layer: null);
+        if (second is null) return error!;
+        (var opened, error) = await OpenAsync(http, [first, second]);
+        if (opened is not [var from, var to]) return error!;
         var config = await CompareConfigsAsync(from.Image, to.Image, http.RequestAborted);
         var page = http.Page();
         var comparison = new FileComparison(page.Last, page.Count + 1, http.RequestAborted);
@@ -126,8 +128,10 @@ internal sealed class ImageFileEndpoints(
     {
         if (from.Config is null || to.Config is null || reading is null) return null;
         if (from.Config.Digest == to.Config.Digest) return [];
-        var ours = await reading.ReadConfigAsync(from.Config, cancellation);
-        var theirs = await reading.ReadConfigAsync(to.Config, cancellation);
+        var ours = await reading.ReadSmallAsync(
+            from.Config.Digest, FileReading.MaxConfigBytes, cancellation);
+        var theirs = await reading.ReadSmallAsync(
+            to.Config.Digest, FileReading.MaxConfigBytes, cancellation);
         if (ours is null || theirs is null) return null;
         return ConfigComparison.Run(ours, theirs)?
             .ConvertAll(one => new ConfigDifferenceView(one.Field, one.From, one.To));
@@ -146,6 +150,16 @@ internal sealed class ImageFileEndpoints(
 
     /// <summary>Finds an image, and its files so far as they are known.</summary>
     private async Task<(Look? Look, ApiError? Error)> OpenAsync(
+        HttpContext http, string repository, string reference, string? platform, string? layer)
+    {
+        var (found, error) = await FindAsync(http, repository, reference, platform, layer);
+        if (found is null) return (null, error);
+        (var opened, error) = await OpenAsync(http, [found]);
+        return (opened is [var look] ? look : null, error);
+    }
+
+    /// <summary>Finds an image, and which of its layers are known.</summary>
+    private async Task<(Sought? Found, ApiError? Error)> FindAsync(
         HttpContext http, string repository, string reference, string? platform, string? layer)
     {
         var none = ApiError.NotFound($"image {PlainText.Of(reference)} in {PlainText.Of(repository)}");
@@ -167,21 +181,35 @@ internal sealed class ImageFileEndpoints(
             if (layers.Count == 0) return (null, ApiError.NotFound("such layer in the image"));
         }
 
+        return (new Sought(
+            image, [.. layers.Where(one => one.State == LayerState.Indexed)], IsOne: layer is not null), null);
+    }
+
+    /// <summary>Puts their files together; none if that can't be done.</summary>
+    private async Task<(IReadOnlyList<Look> Opened, ApiError? Error)> OpenAsync(
+        HttpContext http, IReadOnlyList<Sought> sought)
+    {
         try
         {
-            List<ImageLayer> known = [.. layers.Where(one => one.State == LayerState.Indexed)];
-            var tree = await trees.FindAsync(
-                known.ConvertAll(one => one.Digest), isOne: layer is not null, http.RequestAborted);
-            return (new Look(image, known, tree), null);
+            var found = await trees.FindAllAsync(
+                [.. sought.Select(one => new MergedLayers([.. one.Layers.Select(layer => layer.Digest)], one.IsOne))],
+                http.RequestAborted);
+            return ([.. sought.Zip(found, (one, tree) => new Look(one.Image, one.Layers, tree))], null);
         }
         catch (Exception e) when (e is TreeTooLargeException or TreeUnavailableException)
         {
-            return (null, ApiError.Conflict($"the files of the image can't be shown: {e.Message}"));
+            return ([], ApiError.Conflict($"the files of the image can't be shown: {e.Message}"));
         }
     }
 
     private static ApiError NoFile(string path, Look look) => ApiError.NotFound(
         $"{PlainText.Of(path)} in the image" + (look.Image.IsComplete ? "" : ", so far as its layers are known"));
+
+    /// <summary>An image whose files are to be put together.</summary>
+    /// <param name="Image">The image.</param>
+    /// <param name="Layers">The layers whose files are known.</param>
+    /// <param name="IsOne">Whether one layer is looked at by itself.</param>
+    private sealed record Sought(FoundImage Image, IReadOnlyList<ImageLayer> Layers, bool IsOne);
 
     /// <summary>An image that somebody looks into.</summary>
     /// <param name="Image">The image.</param>

@@ -41,8 +41,8 @@ internal sealed record UsageView(
 
 /// <summary><c>/usage</c>: what is kept, and what a deletion would free.</summary>
 internal sealed class UsageEndpoints(
-    Database database, RepositoryTable repositories, UsageTree tree, Reclaimable reclaimable, AccessRules access,
-    Ownership ownership, ApiGate gate)
+    Database database, RepositoryTable repositories, UsageTree tree, Reclaimable reclaimable, Ownership ownership,
+    ApiGate gate)
 {
     /// <summary>The most namespaces and repositories of an answer: some 2 MB.</summary>
     private const int MaxParts = 10_000;
@@ -91,7 +91,7 @@ internal sealed class UsageEndpoints(
             session => FindAsync(session, repository, tag ?? [], digest, pattern), http.RequestAborted);
         if (set is null) return error!;
         return await reclaimable.RunAsync(
-            [set], name => MayNameAsync(http, name), http.RequestAborted);
+            [set], name => gate.MaySeeAsync(http, name), http.RequestAborted);
     }
 
     /// <summary>
@@ -135,7 +135,7 @@ internal sealed class UsageEndpoints(
 
         return sets.Count == 0
             ? ApiError.NotFound($"repository that {names} matches")
-            : await reclaimable.RunAsync(sets, name => MayNameAsync(http, name), http.RequestAborted);
+            : await reclaimable.RunAsync(sets, name => gate.MaySeeAsync(http, name), http.RequestAborted);
 
         ApiError TooMuch(string what) => ApiError.Conflict(
             $"{names} matches {what}: ask with narrower patterns, such as one for each namespace, or ask for each "
@@ -174,10 +174,6 @@ internal sealed class UsageEndpoints(
             Tags = names,
         }, null);
     }
-
-    private async ValueTask<bool> MayNameAsync(HttpContext http, RepositoryName name) => http.Caller().IsStaff
-        || await access.AskAsync(http.Caller().Caller, AccessAction.Pull, name, http.RequestAborted)
-            == AccessAnswer.Allowed;
 
     private async ValueTask<ApiError?> AskAsync(HttpContext http, string? repository, string? space)
     {

@@ -11,6 +11,16 @@ internal sealed record ImageArgument(RepositoryName Repository, Reference? Refer
     /// <summary>What asks the API about a tag.</summary>
     public string TagPath => $"tags/{Reference}?repository={Uri.EscapeDataString(Repository.Text)}";
 
+    /// <summary>What asks the API about an image.</summary>
+    /// <param name="what">What of it.</param>
+    public string PathOf(string what = "") =>
+        $"images/{Reference}{what}?repository={Uri.EscapeDataString(Repository.Text)}";
+
+    /// <summary>One with a tag or a digest.</summary>
+    /// <exception cref="InvalidDataException">It names no image.</exception>
+    public static ImageArgument ParseImage(string text) => Parse(text) is { Reference: not null } image ? image
+        : throw new InvalidDataException($"'{text}' names no image: write REPOSITORY:TAG, such as acme/app:1.0");
+
     /// <exception cref="InvalidDataException">It names no image.</exception>
     public static ImageArgument Parse(string text)
     {

@@ -26,8 +26,9 @@ internal static class ImageCommand
         };
         return ApiCommand.Group(
             "image", "What is inside images, without pulling them.", ImageShowCommand.Create(),
-            CreateFiles(image, platform), CreateCat(image, platform), CreateWaste(image, platform),
-            CreateDiff(image, platform));
+            ImageShowCommand.CreateManifest(), ImageShowCommand.CreateReferrers(), ImageShowCommand.CreateArtifact(),
+            CreateFiles(image, platform), CreateCat(image, platform),
+            CreateWaste(image, platform), CreateDiff(image, platform));
     }
 
     private static Command CreateFiles(Argument<string> image, Option<string?> platform)
@@ -46,10 +47,10 @@ internal static class ImageCommand
             "files", "List a folder of an image, or find files by their names.",
             async call =>
             {
-                var query = QueryOf(call, image, platform) + Field("layer", call.Parsed.GetValue(layer));
                 var sought = call.Parsed.GetValue(search);
-                var asked = PathOf(call, image, sought is null ? "files" : "files/search")
-                    + query + Field("q", sought) + Field("path", call.Parsed.GetValue(path));
+                var asked = PathOf(call, image, platform, sought is null ? "files" : "files/search")
+                    + Field("layer", call.Parsed.GetValue(layer)) + Field("q", sought)
+                    + Field("path", call.Parsed.GetValue(path));
                 await WaitAsync(call, asked);
                 await call.ListAsync(
                     asked, ("MODE", ApiCall.Field("mode")), ("OWNER", Owner), ("SIZE", Bytes("sizeBytes")),
@@ -66,11 +67,10 @@ internal static class ImageCommand
             "cat", "Write a file of an image to the standard output.",
             async call =>
             {
-                var query = QueryOf(call, image, platform);
-                await WaitAsync(call, PathOf(call, image, "files") + query);
+                await WaitAsync(call, PathOf(call, image, platform, "files"));
                 await using var output = Console.OpenStandardOutput();
                 await call.Api.CopyAsync(
-                    PathOf(call, image, "files/content") + query + Field("path", call.Parsed.GetValue(path)), output,
+                    PathOf(call, image, platform, "files/content") + Field("path", call.Parsed.GetValue(path)), output,
                     call.Cancellation);
             },
             image, path, platform);
@@ -80,7 +80,7 @@ internal static class ImageCommand
         "waste", "Show what later layers of an image replaced or removed, so that it is of no use.",
         async call =>
         {
-            var seen = await WaitAsync(call, PathOf(call, image, "waste") + QueryOf(call, image, platform));
+            var seen = await WaitAsync(call, PathOf(call, image, platform, "waste"));
             if (call.IsJson)
             {
                 Console.WriteLine(seen.GetRawText());
@@ -111,8 +111,8 @@ internal static class ImageCommand
             {
                 var named = call.Parsed.GetValue(other)!;
                 var isAlone = Reference.TryParse(named, out _) && !named.Contains('/', StringComparison.Ordinal);
-                var to = isAlone ? null : Parse(named);
-                var asked = PathOf(call, image, "differences") + QueryOf(call, image, platform)
+                var to = isAlone ? null : ImageArgument.ParseImage(named);
+                var asked = PathOf(call, image, platform, "differences")
                     + Field("with", isAlone ? named : to!.Reference.ToString())
                     + Field("withRepository", to?.Repository.Text);
                 var seen = await WaitAsync(call, asked);
@@ -199,14 +199,8 @@ internal static class ImageCommand
         _ => "it has no files",
     };
 
-    private static ImageArgument Parse(string text) => ImageArgument.Parse(text) is { Reference: not null } image
-        ? image : throw new InvalidDataException($"'{text}' names no tag or digest: write REPOSITORY:TAG");
-
-    private static string PathOf(ApiCall call, Argument<string> image, string what) =>
-        $"images/{Parse(call.Parsed.GetValue(image)!).Reference}/{what}";
-
-    private static string QueryOf(ApiCall call, Argument<string> image, Option<string?> platform) =>
-        $"?repository={Uri.EscapeDataString(Parse(call.Parsed.GetValue(image)!).Repository.Text)}"
+    private static string PathOf(ApiCall call, Argument<string> image, Option<string?> platform, string what) =>
+        ImageArgument.ParseImage(call.Parsed.GetValue(image)!).PathOf("/" + what)
         + Field("platform", call.Parsed.GetValue(platform));
 
     private static string Field(string name, string? value) =>

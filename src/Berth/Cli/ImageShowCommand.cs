@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using Berth.Access;
 
 namespace Berth.Cli;
 
@@ -12,7 +13,7 @@ internal static class ImageShowCommand
         return ApiCommand.Create(
             "show", "Show an image: its platforms, or its layers and how it runs.",
             call => call.ShowAsync(
-                PathOf(call.Parsed.GetValue(image)!),
+                ImageArgument.ParseImage(call.Parsed.GetValue(image)!).PathOf(),
                 ("digest", ApiCall.Field("digest")), ("type", TypeOf),
                 ("tags", image => ListOf(image, "tags", tag => tag.GetString()!)),
                 ("size", SizeOf), ("pushed", ApiCall.Time("pushedAt")), ("by", ApiCall.Field("pushedBy")),
@@ -21,16 +22,102 @@ internal static class ImageShowCommand
                     $"{VerifyCommand.Bytes(layer.GetProperty("sizeBytes").GetInt64())} "
                     + ApiCall.Field("instruction")(layer))),
                 ("user", Config("user")), ("entry point", Words("entryPoint")), ("command", Words("command")),
-                ("ports", Words("ports"))),
+                ("ports", Words("ports")), ("health check", Config("healthCheck")), ("base", BaseOf)),
             image);
     }
 
-    private static string PathOf(string text)
+    public static Command CreateManifest()
     {
-        var image = ImageArgument.Parse(text);
-        return image.Reference is { } reference
-            ? $"images/{reference}?repository={Uri.EscapeDataString(image.Repository.Text)}"
-            : throw new InvalidDataException($"'{text}' names no image: write REPOSITORY:TAG, such as acme/app:1.0");
+        var image = ApiCommand.Argument("IMAGE", "REPOSITORY:TAG, or REPOSITORY@DIGEST.");
+        var config = ApiCommand.Switch("--config", "Its config instead.");
+        return ApiCommand.Create(
+            "manifest", "Write the manifest of an image to the standard output, as it was pushed.",
+            async call =>
+            {
+                var named = ImageArgument.ParseImage(call.Parsed.GetValue(image)!);
+                await using var output = Console.OpenStandardOutput();
+                await call.Api.CopyAsync(
+                    named.PathOf(call.Parsed.GetValue(config) ? "/config" : "/manifest"), output, call.Cancellation);
+            },
+            image, config);
+    }
+
+    public static Command CreateReferrers()
+    {
+        var image = ApiCommand.Argument("IMAGE", "REPOSITORY:TAG, or REPOSITORY@DIGEST.");
+        return ApiCommand.Create(
+            "referrers", "Show signatures, bills of materials and the like that say something about an image.",
+            async call =>
+            {
+                var named = ImageArgument.ParseImage(call.Parsed.GetValue(image)!);
+                var found = await call.Api.AskAsync(
+                    "GET", named.PathOf("/referrers"), body: null, call.Cancellation);
+                if (call.IsJson)
+                {
+                    Console.WriteLine(found.GetRawText());
+                    return;
+                }
+
+                Table.Print(["KIND", "PLATFORM", "SIZE", "PUSHED", "DIGEST", "SAYS"], [.. RowsOf(found, "items", "")]);
+            },
+            image);
+    }
+
+    public static Command CreateArtifact()
+    {
+        var image = ApiCommand.Argument("IMAGE", "REPOSITORY:TAG, or REPOSITORY@DIGEST.");
+        return ApiCommand.Create(
+            "artifact", "Show what a chart, a model, a bill of materials or the like says of itself.",
+            async call =>
+            {
+                var named = ImageArgument.ParseImage(call.Parsed.GetValue(image)!);
+                var found = await call.Api.AskAsync("GET", named.PathOf("/artifact"), body: null, call.Cancellation);
+                if (call.IsJson)
+                {
+                    Console.WriteLine(found.GetRawText());
+                    return;
+                }
+
+                Console.WriteLine($"kind: {found.GetProperty("kind").GetString()}");
+                foreach (var fact in found.GetProperty("facts").EnumerateArray())
+                    Console.WriteLine($"{Plain(fact, "name")}: {Plain(fact, "value")}");
+                if (found.TryGetProperty("sbom", out var sbom))
+                    Console.WriteLine($"format: {Plain(sbom, "format")}\npackages: {sbom.GetProperty("packages")}");
+                foreach (var text in found.GetProperty("texts").EnumerateArray())
+                    Console.WriteLine($"file: {Plain(text, "name")}");
+            },
+            image);
+    }
+
+    /// <summary>Each with those about it below, moved to the right.</summary>
+    private static IEnumerable<string[]> RowsOf(JsonElement parent, string list, string indent)
+    {
+        foreach (var one in parent.GetProperty(list).EnumerateArray())
+        {
+            var says = one.GetProperty("statements").EnumerateArray().Select(
+                said => said.TryGetProperty("signer", out _) ? Plain(said, "signer")
+                    : said.TryGetProperty("sbomFormat", out _)
+                        ? $"{Plain(said, "sbomFormat")} ({said.GetProperty("packages")} packages)"
+                        : Plain(said, said.TryGetProperty("predicateType", out _) ? "predicateType" : "mediaType"));
+            yield return
+            [
+                indent + one.GetProperty("kind").GetString(), Plain(one, "platform"),
+                VerifyCommand.Bytes(one.GetProperty("sizeBytes").GetInt64()), ApiCall.Time("pushedAt")(one),
+                one.GetProperty("digest").GetString()![..19], string.Join(", ", says),
+            ];
+            foreach (var row in RowsOf(one, "referrers", indent + "  ")) yield return row;
+        }
+    }
+
+    /// <summary>Whoever pushed it chose the text: it must not change the terminal.</summary>
+    private static string Plain(JsonElement json, string field) =>
+        json.TryGetProperty(field, out var text) ? PlainText.Of(text.GetString()!) : "";
+
+    private static string BaseOf(JsonElement image)
+    {
+        if (!image.TryGetProperty("base", out var below)) return "";
+        var name = ApiCall.Field("name")(below) is { Length: > 0 } said ? said : ApiCall.Field("digest")(below);
+        return PlainText.Of(name);
     }
 
     private static string TypeOf(JsonElement image) =>

@@ -15,7 +15,7 @@ internal static class ConfigComparison
     private static readonly (string Field, string Json, bool IsSet)[] Fields =
     [
         ("environment", "Env", true), ("entryPoint", "Entrypoint", false), ("command", "Cmd", false),
-        ("user", "User", false), ("workingFolder", "WorkingDir", false), ("labels", "Labels", true),
+        ("user", "User", false), ("workingDirectory", "WorkingDir", false), ("labels", "Labels", true),
         ("ports", "ExposedPorts", true), ("volumes", "Volumes", true), ("stopSignal", "StopSignal", false),
     ];
 

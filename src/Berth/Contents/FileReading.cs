@@ -45,21 +45,32 @@ internal sealed class FileReading(IBlobStore store, LayerWalk walk, ContentsSett
         }
     }
 
-    /// <summary>A config; null if it is not there, or larger than any.</summary>
-    public async Task<byte[]?> ReadConfigAsync(Descriptor config, CancellationToken cancellation)
+    /// <summary>A small blob, which the caller may read; null if it is not there, or larger.</summary>
+    public ValueTask<byte[]?> ReadSmallAsync(Digest blob, long maxBytes, CancellationToken cancellation) =>
+        SmallBlob.ReadAsync(store, blob, maxBytes, cancellation);
+
+    /// <summary>The beginnings of some small files of a layer.</summary>
+    /// <param name="layer">The layer's blob, which the caller may read.</param>
+    /// <param name="isWanted">Which files, by their paths.</param>
+    /// <param name="maxBytes">So much of each.</param>
+    /// <param name="cancellation">Gives up.</param>
+    /// <returns>The files, and why there are not all; null if there are.</returns>
+    public async Task<(IReadOnlyList<LayerText> Files, string? Fault)> ReadFilesAsync(
+        Digest layer, Func<string, bool> isWanted, int maxBytes, CancellationToken cancellation)
     {
-        using var content = await store.OpenAsync(config.Digest, cancellation);
-        if (content is null || content.Length > MaxConfigBytes) return null;
-        await using var stream = new BlobStream(content);
-        var bytes = new byte[content.Length];
-        await stream.ReadExactlyAsync(bytes, cancellation);
-        return bytes;
+        using var place = await TakePlaceAsync(cancellation);
+        if (place is null) return ([], "the registry is reading other files: ask again later");
+        using var content = await store.OpenAsync(layer, cancellation);
+        if (content is null) return ([], "it is not there any more");
+        var reader = new LayerTexts(isWanted, maxBytes);
+        var fault = await walk.RunAsync(content, [reader], cancellation);
+        return (reader.Found, fault);
     }
 
     public void Dispose() => places.Dispose();
 
     /// <summary>As the largest manifest.</summary>
-    private const long MaxConfigBytes = 4 << 20;
+    public const long MaxConfigBytes = 4 << 20;
 
     private sealed class Place(SemaphoreSlim places) : IDisposable
     {

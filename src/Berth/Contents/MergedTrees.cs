@@ -7,6 +7,14 @@ namespace Berth.Contents;
 /// <summary>Why the files of an image can't be shown at present.</summary>
 internal sealed class TreeUnavailableException(string message) : Exception(message);
 
+/// <summary>Layers whose files are shown together.</summary>
+/// <param name="Layers">Layers that are indexed, the lowest first.</param>
+/// <param name="IsOne">Whether it is one by itself, with what it takes away from others.</param>
+internal sealed record MergedLayers(IReadOnlyList<Digest> Layers, bool IsOne)
+{
+    public string Key { get; } = $"{(IsOne ? "one" : "all")} {string.Join(' ', Layers)}";
+}
+
 /// <summary>
 /// The files of images, put together from the lists of their layers. One is put together at a time, and those that were
 /// looked at last are kept, in as much memory as one may take.
@@ -23,34 +31,48 @@ internal sealed class MergedTrees(Database database, ContentsSettings settings, 
     private readonly List<(string Key, FileTree Tree)> kept = [];
 
     /// <summary>The files of layers on top of each other, or of one by itself.</summary>
-    /// <param name="layers">Layers that are indexed, the lowest first.</param>
-    /// <param name="isOne">Whether it is one by itself, with what it takes away from others.</param>
+    /// <param name="layers">Which.</param>
     /// <param name="cancellation">Gives up.</param>
     /// <exception cref="TreeTooLargeException">There are too many files.</exception>
     /// <exception cref="TreeUnavailableException">It takes too long, or too many others wait.</exception>
-    public async ValueTask<FileTree> FindAsync(
-        IReadOnlyList<Digest> layers, bool isOne, CancellationToken cancellation)
+    public async ValueTask<FileTree> FindAsync(MergedLayers layers, CancellationToken cancellation) =>
+        (await FindAllAsync([layers], cancellation))[0];
+
+    /// <summary>
+    /// The same for several at once, in one turn: whoever held one while waiting for another would keep memory from
+    /// those before it.
+    /// </summary>
+    /// <exception cref="TreeTooLargeException">There are too many files.</exception>
+    /// <exception cref="TreeUnavailableException">It takes too long, or too many others wait.</exception>
+    public async ValueTask<IReadOnlyList<FileTree>> FindAllAsync(
+        IReadOnlyList<MergedLayers> wanted, CancellationToken cancellation)
     {
-        var key = $"{(isOne ? "one" : "all")} {string.Join(' ', layers)}";
-        if (Find(key) is { } there) return there;
+        List<FileTree?> there = [.. wanted.Select(one => Find(one.Key))];
+        if (there.TrueForAll(one => one is not null)) return there!;
+        there.Clear();
         if (!await turn.WaitAsync(LongestWait, cancellation))
             throw new TreeUnavailableException("the registry is reading other images: ask again later");
         try
         {
-            if (Find(key) is { } meanwhile) return meanwhile;
             using var limit = new CancellationTokenSource(LongestWait, clock);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation);
-            try
+            foreach (var one in wanted)
             {
-                var tree = await BuildAsync(layers, isOne, either.Token);
-                Keep(key, tree);
-                return tree;
+                if (Find(one.Key) is not { } tree)
+                {
+                    tree = await BuildAsync(one, either.Token);
+                    Keep(one.Key, tree);
+                }
+
+                there.Add(tree);
             }
-            catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
-            {
-                throw new TreeUnavailableException(
-                    $"putting its layers together takes longer than {LongestWait.TotalSeconds} seconds");
-            }
+
+            return there!;
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            throw new TreeUnavailableException(
+                $"putting its layers together takes longer than {LongestWait.TotalSeconds} seconds");
         }
         finally
         {
@@ -60,11 +82,10 @@ internal sealed class MergedTrees(Database database, ContentsSettings settings, 
 
     public void Dispose() => turn.Dispose();
 
-    private async Task<FileTree> BuildAsync(
-        IReadOnlyList<Digest> layers, bool isOne, CancellationToken cancellation)
+    private async Task<FileTree> BuildAsync(MergedLayers wanted, CancellationToken cancellation)
     {
-        var builder = new FileTreeBuilder(settings.TreeBytes, showsWhiteouts: isOne);
-        foreach (var digest in layers)
+        var builder = new FileTreeBuilder(settings.TreeBytes, showsWhiteouts: wanted.IsOne);
+        foreach (var digest in wanted.Layers)
         {
             var index = await database.ReadAsync(
                     session => LayerIndexTable.LoadAsync(session, digest), cancellation)

@@ -16,6 +16,15 @@ internal sealed record ChildRow(string Platforms, long? ContentBytes);
 /// <summary>What pages say of an image.</summary>
 internal static class ImageTable
 {
+    /// <summary>Names of repositories that have a manifest, in their order, up to a limit.</summary>
+    public static ValueTask<List<string>> RepositoriesWithAsync(Session session, Digest digest, int count) =>
+        session.AllAsync(
+            """
+            SELECT r.name FROM manifest m JOIN repository r ON r.id = m.repository_id
+            WHERE m.digest = $1 ORDER BY r.name LIMIT $2
+            """,
+            row => row.GetString(0), digest.Text, count);
+
     /// <param name="session">A read.</param>
     /// <param name="repository">The repository's name.</param>
     /// <param name="digest">The manifest.</param>

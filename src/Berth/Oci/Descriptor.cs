@@ -12,7 +12,7 @@ public sealed record Descriptor(
 /// <summary>The platform an index entry is for (image-spec, image-index.md).</summary>
 public sealed record Platform(string Architecture, string Os, string Variant = "")
 {
-    public override string ToString() => $"{Os}/{Architecture}{(Variant.Length == 0 ? "" : $"/{Variant}")}";
+    public override string ToString() => Platforms.NameOf(this);
 }
 
 /// <summary>How a manifest refers to other content.</summary>

@@ -30,6 +30,9 @@ internal sealed record ImageConfig
 
     public string? StopSignal { get; private init; }
 
+    /// <summary>The command that tells whether a container works; null if none does.</summary>
+    public string? HealthCheck { get; private init; }
+
     public IReadOnlyList<string> Environment { get; private init; } = [];
 
     public IReadOnlyList<string> EntryPoint { get; private init; } = [];
@@ -75,6 +78,8 @@ internal sealed record ImageConfig
             User = Text(run, "User"),
             WorkingDirectory = Text(run, "WorkingDir"),
             StopSignal = Text(run, "StopSignal"),
+            HealthCheck = Texts(Field(run, "Healthcheck", JsonValueKind.Object), "Test") is ["CMD" or "CMD-SHELL", ..]
+                test ? string.Join(' ', test.Skip(1)) : null,
             Environment = Texts(run, "Env"),
             EntryPoint = Texts(run, "Entrypoint"),
             Command = Texts(run, "Cmd"),

@@ -10,7 +10,24 @@ internal sealed record ImageOutline(
     Manifest? Manifest, IReadOnlyDictionary<string, string> Annotations,
     IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>> ChildAnnotations)
 {
+    private const string Title = "org.opencontainers.image.title";
+
     private static readonly Dictionary<string, string> None = [];
+
+    /// <summary>What its files are called, by their digests, where it says.</summary>
+    public IReadOnlyDictionary<string, string> LayerNames { get; private init; } = None;
+
+    /// <summary>What it says of each of its files, by their digests.</summary>
+    public IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>> LayerAnnotations { get; private init; } =
+        new Dictionary<string, IReadOnlyDictionary<string, string>>();
+
+    /// <summary>Its config; null if it has none.</summary>
+    public Descriptor? Config =>
+        Manifest?.References.FirstOrDefault(one => one.Kind == ReferenceKind.Config)?.Target;
+
+    /// <summary>Its layers, the lowest first; of other artifacts, their files.</summary>
+    public IEnumerable<Descriptor> Layers => Manifest is null ? []
+        : Manifest.References.Where(one => one.Kind == ReferenceKind.Layer).Select(one => one.Target);
 
     public static ImageOutline Read(ReadOnlyMemory<byte> body, string mediaType, int maxReferences)
     {
@@ -20,24 +37,38 @@ internal sealed record ImageOutline(
             manifest = Manifest.Parse(body.Span, mediaType, maxReferences);
             using var document = JsonDocument.Parse(body);
             var root = document.RootElement;
-            var children = new Dictionary<string, IReadOnlyDictionary<string, string>>();
-            if (root.ValueKind == JsonValueKind.Object && root.TryGetProperty("manifests", out var list)
-                && list.ValueKind == JsonValueKind.Array)
+            var layers = AnnotationsIn(root, "layers");
+            return new ImageOutline(manifest, AnnotationsOf(root), AnnotationsIn(root, "manifests"))
             {
-                foreach (var child in list.EnumerateArray().Where(one => one.ValueKind == JsonValueKind.Object))
-                {
-                    if (child.TryGetProperty("digest", out var digest) && digest.ValueKind == JsonValueKind.String)
-                        children[digest.GetString()!] = AnnotationsOf(child);
-                }
-            }
-
-            return new ImageOutline(manifest, AnnotationsOf(root), children);
+                LayerAnnotations = layers,
+                LayerNames = layers.Where(one => one.Value.ContainsKey(Title))
+                    .ToDictionary(one => one.Key, one => one.Value[Title]),
+            };
         }
         catch (Exception e) when (e is ManifestFormatException or JsonException or InvalidOperationException)
         {
             // Of an unknown type it may be anything.
             return new ImageOutline(manifest, None, new Dictionary<string, IReadOnlyDictionary<string, string>>());
         }
+    }
+
+    /// <summary>What is said of each descriptor of a list, by their digests.</summary>
+    private static Dictionary<string, IReadOnlyDictionary<string, string>> AnnotationsIn(JsonElement root, string list)
+    {
+        var found = new Dictionary<string, IReadOnlyDictionary<string, string>>();
+        if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty(list, out var items)
+            || items.ValueKind != JsonValueKind.Array)
+        {
+            return found;
+        }
+
+        foreach (var item in items.EnumerateArray().Where(one => one.ValueKind == JsonValueKind.Object))
+        {
+            if (item.TryGetProperty("digest", out var digest) && digest.ValueKind == JsonValueKind.String)
+                found[digest.GetString()!] = AnnotationsOf(item);
+        }
+
+        return found;
     }
 
     private static Dictionary<string, string> AnnotationsOf(JsonElement parent)

@@ -22,6 +22,10 @@ internal static class Platforms
         return isUsual ? $"{os}/{architecture}" : $"{os}/{architecture}/{variant}";
     }
 
+    /// <summary>The same for what a manifest says.</summary>
+    public static string NameOf(Platform platform) =>
+        NameOf(platform.Os, platform.Architecture, platform.Variant);
+
     public static int Compare(string one, string other)
     {
         var (first, second) = (RankOf(one), RankOf(other));

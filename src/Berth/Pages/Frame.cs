@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.WebUtilities;
 using RazorSlices;
 
 namespace Berth.Pages;
@@ -33,6 +34,11 @@ internal sealed record Frame(
 
     /// <summary>For staff: how the registry is, as <c>HealthView</c> says it; null for others.</summary>
     public string? Health { get; init; }
+
+    /// <summary>A field of the page's query; empty if it is not there.</summary>
+    public string Query(string name) =>
+        Path.IndexOf('?', StringComparison.Ordinal) is >= 0 and var at
+        && QueryHelpers.ParseQuery(Path[at..]).TryGetValue(name, out var value) ? value.ToString() : "";
 
     /// <summary>A path of the registry, as browsers see it.</summary>
     public string To(string path) => Root + path;

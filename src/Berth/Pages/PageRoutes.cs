@@ -22,8 +22,9 @@ internal static class PageRoutes
         Page("/explore", ApiRight.Visible, home.ExploreAsync);
         var repository = services.GetRequiredService<RepositoryPages>();
         Below(PageSubject.Repository, "", ApiRight.Pull, repository.ShowAsync);
-        Below(PageSubject.Image, "", ApiRight.Pull, repository.ShowImageAsync);
         Form(routes, PageSubject.Repository, "star", ApiRight.Self, "PUT /api/v1/stars/{name}", repository.StarAsync);
+        MapImages(
+            routes, services.GetRequiredService<ImagePages>(), services.GetRequiredService<ImageFilePages>());
         MapChanges(routes, services.GetRequiredService<RepositoryChangePages>());
         MapTags(routes, services.GetRequiredService<TagChangePages>());
         SettingsRoutes.Map(routes);
@@ -34,6 +35,21 @@ internal static class PageRoutes
 
         void Below(PageSubject subject, string page, ApiRight right, Func<HttpContext, Task<IResult>> show) =>
             PageRoutes.Below(routes, subject, page, right, show);
+    }
+
+    private static void MapImages(IEndpointRouteBuilder routes, ImagePages pages, ImageFilePages files)
+    {
+        Show("", pages.ShowAsync);
+        Show("history", pages.ShowHistoryAsync);
+        Form(routes, PageSubject.Image, "history", ApiRight.Push, "PUT /api/v1/tags/{tag}", pages.MoveAsync);
+        Show("referrers", pages.ShowReferrersAsync);
+        Show("json", pages.ShowJsonAsync);
+        Show("files", files.ShowAsync);
+        Show("picture", files.ShowPictureAsync);
+        Show("compare", files.CompareAsync);
+
+        void Show(string page, Func<HttpContext, Task<IResult>> show) =>
+            Below(routes, PageSubject.Image, page, ApiRight.Pull, show);
     }
 
     private static void MapChanges(IEndpointRouteBuilder routes, RepositoryChangePages pages)

@@ -20,6 +20,9 @@ internal abstract class PartSlice<T> : RazorSlice<T>
 {
     private const int ShownDigits = 12;
 
+    /// <summary>Of texts that others wrote, on pages that show many of them.</summary>
+    private const int MaxShownChars = 600;
+
     public Frame Frame { protected get; set; } = null!;
 
     /// <summary>The texts.</summary>
@@ -33,6 +36,10 @@ internal abstract class PartSlice<T> : RazorSlice<T>
     /// <summary>The path of an image's page.</summary>
     protected string ToImage(string name, string reference, string page = "") =>
         To(PagePath.OfImage(name, reference, page));
+
+    /// <summary>The beginning of a text of any length.</summary>
+    protected static string Cut(string text, int most = MaxShownChars) =>
+        text.Length <= most ? text : text[..most] + "…";
 
     /// <summary>Another slice, in the same frame.</summary>
     protected ValueTask<HtmlString> PartAsync<TPart>(PartSlice<TPart> part)

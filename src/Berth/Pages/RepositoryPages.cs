@@ -1,6 +1,5 @@
 using Berth.Api;
 using Berth.Identity;
-using Berth.Oci;
 
 namespace Berth.Pages;
 
@@ -18,22 +17,10 @@ internal sealed record RepositoryPage(
     public bool HasNoTags => Tags is { Items.Count: 0, IsFirst: true } && Listing.Matching.Length == 0;
 }
 
-/// <summary>What the page of an image shows.</summary>
-/// <param name="Name">The repository.</param>
-/// <param name="Reference">The tag or digest in the page's address.</param>
-/// <param name="Image">The image, or the index that it is in.</param>
-/// <param name="Chosen">The image of the chosen platform; the same if there are no platforms.</param>
-internal sealed record ImagePage(string Name, string Reference, ImageView Image, ImageView? Chosen)
-{
-    /// <summary>The chosen platform; empty if there are none.</summary>
-    public string Platform => Chosen is not null && Chosen != Image
-        ? Image.Platforms.First(one => one.Digest == Chosen.Digest).Platform : "";
-}
-
-/// <summary>Below <c>/r/</c>: repositories and images.</summary>
+/// <summary>Below <c>/r/</c>: repositories.</summary>
 internal sealed class RepositoryPages(
-    RepositoryEndpoints repositories, TagEndpoints tags, ImageEndpoints images, StatisticsEndpoints statistics,
-    StarEndpoints stars, ApiGate gate)
+    RepositoryEndpoints repositories, TagEndpoints tags, StatisticsEndpoints statistics, StarEndpoints stars,
+    ApiGate gate)
 {
     public async Task<IResult> ShowAsync(HttpContext http)
     {
@@ -61,18 +48,6 @@ internal sealed class RepositoryPages(
         var done = sent?.Text("star") == "yes"
             ? await stars.AddAsync(http, name) : await stars.RemoveAsync(http, name);
         return done.Error is { } error ? ProblemPage.Of(http, error) : PageForms.BackTo(http, PagePath.Of(name));
-    }
-
-    public async Task<IResult> ShowImageAsync(HttpContext http)
-    {
-        var (name, reference) = (NameIn(http), (string)http.GetRouteValue("reference")!);
-        var answer = await images.GetAsync(http, reference, name);
-        if (answer.Value is not { } image) return ProblemPage.Of(http, answer.Error!);
-        var platform = http.Request.Query["platform"].ToString();
-        var child = image.Platforms.FirstOrDefault(one => one.Platform == platform && platform.Length > 0)
-            ?? image.Platforms.FirstOrDefault(one => one.Platform.Length > 0 && one.ContentBytes is not null);
-        var chosen = child is null ? image : (await images.GetAsync(http, child.Digest, name)).Value;
-        return new PageResult(new Pages_Image { Model = new ImagePage(name, reference, image, chosen) });
     }
 
     private static string NameIn(HttpContext http) => (string)http.GetRouteValue("name")!;

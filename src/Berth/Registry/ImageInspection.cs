@@ -1,5 +1,3 @@
-using System.Buffers;
-using System.IO.Pipelines;
 using Berth.Blobs;
 using Berth.Oci;
 
@@ -43,25 +41,7 @@ internal sealed partial class ImageInspection(IBlobStore store, ILogger<ImageIns
         var config = manifest.References.FirstOrDefault(r => r.Kind == ReferenceKind.Config)?.Target;
         if (config is null || config.SizeBytes > MaxConfigBytes || !MediaTypes.IsImageConfig(config.MediaType))
             return null;
-        using var content = await store.OpenAsync(config.Digest, cancellation);
-        if (content is null || content.Length > MaxConfigBytes) return null;
-        var pipe = new Pipe(new PipeOptions(pauseWriterThreshold: 0));
-        try
-        {
-            await content.CopyToAsync(pipe.Writer, 0, content.Length, cancellation);
-            await pipe.Writer.CompleteAsync();
-            var read = await pipe.Reader.ReadAtLeastAsync((int)content.Length, cancellation);
-            return read.Buffer.ToArray();
-        }
-        catch (EndOfStreamException)
-        {
-            // It is being replaced: whoever pulls it is told.
-            return null;
-        }
-        finally
-        {
-            await pipe.Reader.CompleteAsync();
-        }
+        return await SmallBlob.ReadAsync(store, config.Digest, MaxConfigBytes, cancellation);
     }
 
     /// <summary>The push is good all the same, and no client shows what a registry says beside that.</summary>

@@ -204,6 +204,9 @@ public sealed partial class DocumentedCommandTests
         Assert.Matches("size +[0-9]+ bytes", said);
         Assert.Matches("platforms +linux/amd64", said);
         Assert.Matches("command +serve", said);
+        Assert.Contains("\"schemaVersion\":2", said);
+        Assert.Contains("\"Cmd\":[\"serve\"]", said);
+        Assert.Contains("KIND", said);
     }
 
     [Fact]

@@ -74,7 +74,8 @@ public sealed partial class ImageCommandTests : IAsyncLifetime
             "admin", AccountsOf.AdminPassword, "image", "cat", "acme/app:1.0", "/etc/nothing");
         Assert.Contains("there is no /etc/nothing in the image", none.Is(1).Errors);
         Assert.Contains(
-            "names no tag or digest", (await command.RunAsync("image", "files", "acme/app")).Is(2).Errors);
+            "names no image: write REPOSITORY:TAG",
+            (await command.RunAsync("image", "files", "acme/app")).Is(2).Errors);
     }
 
     [Fact]

@@ -1,0 +1,151 @@
+using Berth.Access;
+using Berth.Api;
+using Berth.Identity;
+using Berth.Oci;
+
+namespace Berth.Pages;
+
+/// <summary>What the pages of an image have in common.</summary>
+/// <param name="Name">The repository.</param>
+/// <param name="Reference">The tag or digest in the page's address.</param>
+/// <param name="Image">The image, or the index that it is in.</param>
+/// <param name="Chosen">The image of the chosen platform; the same if there are no platforms.</param>
+internal sealed record ShownImage(string Name, string Reference, ImageView Image, ImageView? Chosen)
+{
+    /// <summary>The chosen platform; empty if there are none.</summary>
+    public string Platform => Chosen is not null && Chosen != Image
+        ? Image.Platforms.First(one => one.Digest == Chosen.Digest).Platform : "";
+
+    /// <summary>The platforms to choose from; attestations have none.</summary>
+    public IReadOnlyList<PlatformView> Platforms => [.. Image.Platforms.Where(one => one.Platform.Length > 0)];
+
+    /// <summary>Whether it is of files that containers run.</summary>
+    public bool IsImage => Platforms.Count > 0 || Chosen?.Config is not null
+        || Image.Layers.Any(layer => MediaTypes.IsFileLayer(layer.MediaType));
+
+    public bool IsTag => !Digest.TryParse(Reference, out _);
+
+    /// <summary>As clients write it; a digest in short.</summary>
+    public string Title => Name + (IsTag ? ":" + Reference : "@" + Reference[..19]);
+}
+
+/// <summary>What an image is made of, and how it runs.</summary>
+/// <param name="Image">The image.</param>
+/// <param name="Tool">The tool whose commands are shown.</param>
+/// <param name="Artifact">What it is, if it is no image.</param>
+internal sealed record ImagePage(ShownImage Image, string Tool, ArtifactView? Artifact);
+
+/// <summary>What says something about an image.</summary>
+internal sealed record ImageReferrersPage(ShownImage Image, ReferrersView Referrers);
+
+/// <summary>A manifest and a config as they are.</summary>
+/// <param name="Image">Where they are from.</param>
+/// <param name="Shown">Whose they are: the image's, or those of the chosen platform.</param>
+/// <param name="Manifest">The manifest.</param>
+/// <param name="Config">The config; null if there is none that is read.</param>
+internal sealed record ImageJsonPage(ShownImage Image, ImageView Shown, JsonText Manifest, JsonText? Config);
+
+/// <summary>Where a tag pointed.</summary>
+/// <param name="Image">What it points to.</param>
+/// <param name="Tag">The tag.</param>
+/// <param name="Moves">A page of its moves.</param>
+/// <param name="MayMove">Whether the reader may move it.</param>
+/// <param name="Target">Where it is to point, to be confirmed; null if nothing is.</param>
+internal sealed record ImageHistoryPage(
+    ShownImage Image, TagView Tag, PageList<TagMoveView> Moves, bool MayMove, ImageView? Target);
+
+/// <summary>Below <c>/r/NAME:TAG</c>: images and other artifacts.</summary>
+internal sealed class ImagePages(
+    ImageEndpoints images, ArtifactEndpoints artifacts, ReferrerEndpoints referrers, TagEndpoints tags, ApiGate gate,
+    ToolChoice tools)
+{
+    public async Task<IResult> ShowAsync(HttpContext http)
+    {
+        var (image, error) = await FindAsync(http);
+        if (image is null) return ProblemPage.Of(http, error!);
+        var artifact = image.IsImage ? null
+            : (await artifacts.GetAsync(http, image.Image.Digest, image.Name)).Value;
+        return new PageResult(new Pages_Image { Model = new ImagePage(image, tools.Take(http), artifact) });
+    }
+
+    public async Task<IResult> ShowReferrersAsync(HttpContext http)
+    {
+        var (image, error) = await FindAsync(http);
+        if (image is null) return ProblemPage.Of(http, error!);
+        var found = await referrers.GetAsync(http, image.Image.Digest, image.Name);
+        return found.Error is { } missing ? ProblemPage.Of(http, missing)
+            : new PageResult(new Pages_ImageReferrers { Model = new ImageReferrersPage(image, found.Value!) });
+    }
+
+    public async Task<IResult> ShowJsonAsync(HttpContext http)
+    {
+        var (image, error) = await FindAsync(http);
+        if (image is null) return ProblemPage.Of(http, error!);
+        var shown = http.Request.Query.ContainsKey("platform") ? image.Chosen ?? image.Image : image.Image;
+        var digest = shown.Digest;
+        var manifest = await ReadAsync(http, await images.ReadManifestAsync(http, digest, image.Name));
+        if (manifest is null) return ProblemPage.Of(http, ApiError.NotFound("such image"));
+        var config = shown.Config is null ? null
+            : await ReadAsync(http, await images.ReadConfigAsync(http, digest, image.Name));
+        return new PageResult(new Pages_ImageJson { Model = new ImageJsonPage(image, shown, manifest, config) });
+    }
+
+    public async Task<IResult> ShowHistoryAsync(HttpContext http)
+    {
+        var (name, reference) = NamesIn(http);
+        var tag = await tags.GetAsync(http, reference, name);
+        if (tag.Error is { } missing) return ProblemPage.Of(http, missing);
+        var (image, error) = await FindAsync(http);
+        if (image is null) return ProblemPage.Of(http, error!);
+        var moves = await tags.HistoryAsync(http, reference, name);
+        if (moves.Error is { } none) return ProblemPage.Of(http, none);
+        var mayMove = await gate.AskAsync(http, http.Caller(), AccessAction.Push, RepositoryName.Parse(name)) is null;
+        var to = http.Request.Query["to"].ToString();
+        var target = to.Length == 0 ? null : await images.GetAsync(http, to, name);
+        return target?.Error is { } gone ? ProblemPage.Of(http, gone)
+            : new PageResult(new Pages_ImageHistory
+            {
+                Model = new ImageHistoryPage(
+                    image, tag.Value!, PageList<TagMoveView>.Of(http, moves.Value!), mayMove, target?.Value),
+            });
+    }
+
+    /// <summary>Points the tag to where it pointed before, if it still is where the reader saw it.</summary>
+    public async Task<IResult> MoveAsync(HttpContext http)
+    {
+        var (name, reference) = NamesIn(http);
+        var sent = await PageBody.ReadAsync(http);
+        var (target, seen) = (sent?.Text("target") ?? "", sent?.Text("from") ?? "");
+        var tag = await tags.GetAsync(http, reference, name);
+        if (tag.Error is { } missing) return ProblemPage.Of(http, missing);
+
+        // Pulls change what is told of a tag, so only where it points counts; then nothing may come between.
+        if (tag.Value!.Digest != seen) return ProblemPage.Of(http, ApiError.Changed());
+        http.Request.Headers.IfMatch = ApiAnswer<TagView>.TagOf(http, tag.Value with { ImmutableBy = null });
+        var moved = await tags.PutAsync(http, reference, name, new TagTarget(target));
+        return moved.Error is { } error ? ProblemPage.Of(http, error)
+            : PageForms.BackTo(http, PagePath.OfImage(name, reference, "history"));
+    }
+
+    /// <summary>The image in the address, and that of the platform in the query.</summary>
+    public async Task<(ShownImage? Image, ApiError? Error)> FindAsync(HttpContext http)
+    {
+        var (name, reference) = NamesIn(http);
+        var answer = await images.GetAsync(http, reference, name);
+        if (answer.Value is not { } image) return (null, answer.Error);
+        var platform = http.Request.Query["platform"].ToString();
+        var child = image.Platforms.FirstOrDefault(one => one.Platform == platform && platform.Length > 0)
+            ?? image.Platforms.FirstOrDefault(one => one.Platform.Length > 0 && one.ContentBytes is not null);
+        var chosen = child is null ? image : (await images.GetAsync(http, child.Digest, name)).Value;
+        return (new ShownImage(name, reference, image, chosen), null);
+    }
+
+    private static async Task<JsonText?> ReadAsync(HttpContext http, ApiFile file)
+    {
+        var (bytes, error) = await file.ReadAsync(JsonText.MaxReadBytes, http.RequestAborted);
+        return error is null ? JsonText.Of(bytes, file.Length) : null;
+    }
+
+    public static (string Name, string Reference) NamesIn(HttpContext http) =>
+        ((string)http.GetRouteValue("name")!, (string)http.GetRouteValue("reference")!);
+}

@@ -1,0 +1,107 @@
+namespace Berth.Pages;
+
+/// <summary>Pages of images.</summary>
+internal partial class English
+{
+    public virtual string ImageTabs => "Pages of this image";
+    public virtual string Overview => "Overview";
+    public virtual string TagHistory => "History";
+    public virtual string PullWith => "Tool";
+    public virtual string ByDigest => "By digest, which always is this very image:";
+    public virtual string ArtifactFiles => "Content";
+    public virtual string FileColumn => "File";
+    public virtual string BuiltOn => "Built on";
+    public virtual string OfBase => "base";
+    public virtual string Author => "Author";
+    public virtual string StopSignal => "Stop signal";
+    public virtual string HealthCheck => "Health check";
+    public virtual string Labels => "Labels";
+    public virtual string Artifact => "Artifact";
+    public virtual string ArtifactType => "Type";
+    public virtual string MediaType => "Media type of the manifest";
+    public virtual string Subject => "Says something about";
+    public virtual string TheIndex => "Index";
+    public virtual string Manifest => "Manifest";
+    public virtual string Config => "Config";
+    public virtual string Download => "Download";
+    public virtual string NotAll => "This is the beginning. Download it for the rest.";
+
+    public virtual string BaseLayers(int layers, bool isHere) => layers switch
+    {
+        1 => "· the lowest layer is its",
+        > 1 => $"· the {Whole(layers)} lowest layers are its",
+        _ => isHere ? "· its layers are not the lowest ones any more" : "· which is not in this registry for you",
+    };
+
+    public virtual string MoreInJson(int count) => $"and {Whole(count)} more, in the JSON";
+
+    public virtual string BuildSteps(int count) => count == 1 ? "1 build step" : $"{Whole(count)} build steps";
+
+    // Artifacts and referrers
+    public virtual string KindColumn => "Kind";
+    public virtual string ReferrersTab => "Referrers";
+    public virtual string NoReferrers => "Nothing refers to this";
+    public virtual string NoReferrersText =>
+        "Signatures, bills of materials and attestations that are pushed for it appear here. To sign it:";
+    public virtual string ReferrersText =>
+        "What has been pushed about this. Berth shows it, and has verified none of it.";
+    public virtual string MoreReferrers => "There are more than are shown.";
+    public virtual string AttachedBy => "Attached by the tag";
+    public virtual string Says => "Says";
+    public virtual string SignedBy => "Signed by";
+    public virtual string NotVerified => "not verified";
+    public virtual string Package => "Package";
+    public virtual string VersionColumn => "Version";
+    public virtual string License => "License";
+
+    public virtual string SbomText(string format, long packages) =>
+        $"{format} with {Whole(packages)} {(packages == 1 ? "package" : "packages")}";
+
+    public virtual string FirstPackages(int count) => $"The first {Whole(count)}";
+
+    public virtual string ArtifactFault(string fault) => $"Not all of it could be read: {fault}";
+
+    public virtual string KindOf(string kind) => kind switch
+    {
+        "helm" => "Helm chart",
+        "wasm" => "WebAssembly",
+        "model" => "Model",
+        "sbom" => "Bill of materials (SBOM)",
+        "compose" => "Compose project",
+        "policy" => "Policy bundle",
+        "signature" => "Signature",
+        "provenance" => "Provenance",
+        "vulnerabilities" => "Vulnerability report",
+        "attestation" => "Attestation",
+        "image" => "Image",
+        _ => "Artifact",
+    };
+
+    // History
+    public virtual string HistoryText => "Where the tag pointed, the latest move first";
+    public virtual string When => "When";
+    public virtual string Who => "Who";
+    public virtual string What => "What";
+    public virtual string Now => "now";
+    public virtual string MoveBack => "Move back";
+    public virtual string MoveText => "Whoever pulls the tag from then on gets another image:";
+    public virtual string AlreadyThere => "The tag points there already.";
+    public virtual string MayNotMove => "You may not push to this repository, so you can't move its tags.";
+    public virtual string Keep => "Leave it as it is";
+
+    public virtual string MoveTitle(string tag) => $"Move {tag} back?";
+
+    public virtual string MoveTo(string digest) => $"Move to {digest}";
+
+    public virtual string ImmutableBy(string rule) => $"The rule {rule} makes this tag immutable: it does not move.";
+
+    public virtual string TagAction(string action) => action switch
+    {
+        "push" => "pushed",
+        "move" => "moved",
+        "copy" => "copied here",
+        "restore" => "brought back from the trash",
+        "delete" => "deleted",
+        _ => $"removed ({action})",
+    };
+}
