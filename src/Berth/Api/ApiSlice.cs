@@ -85,7 +85,7 @@ internal sealed class ApiSlice : Slice
             .AddSingleton<TrashEndpoints>().AddSingleton<TagRuleEndpoints>().AddSingleton<RetentionEndpoints>()
             .AddSingleton<PinEndpoints>().AddSingleton<ImportEndpoints>().AddSingleton<IdentityEndpoints>()
             .AddSingleton<BackupEndpoints>().AddSingleton<ScrubEndpoints>()
-            .AddSingleton<MergedTrees>()
+            .AddSingleton<MergedTrees>().AddSingleton<SearchEndpoints>().AddSingleton<SearchRebuildEndpoints>()
             .AddSingleton<UsageEndpoints>().AddSingleton<QuotaEndpoints>().AddSingleton<StarEndpoints>()
             .AddSingleton<StatisticsEndpoints>().AddSingleton<RepositoryCopyEndpoints>();
     }

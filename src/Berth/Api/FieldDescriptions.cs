@@ -393,5 +393,5 @@ internal static partial class FieldDescriptions
     public static string? OfQuery(string name) => Find("?" + name);
 
     private static string? Find(string key) => Words.GetValueOrDefault(key) ?? OfImages.GetValueOrDefault(key)
-        ?? OfFiles.GetValueOrDefault(key);
+        ?? OfSearches.GetValueOrDefault(key) ?? OfFiles.GetValueOrDefault(key);
 }

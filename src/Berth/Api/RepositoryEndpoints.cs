@@ -168,7 +168,7 @@ internal sealed class RepositoryEndpoints(
     private async Task<List<string>> ReadAsync(HttpContext http, string last, string start, string end, int count)
     {
         var caller = http.Caller();
-        var visible = caller.IsAdministrator ? null : await access.VisibleAsync(caller.Caller, http.RequestAborted);
+        var visible = caller.SeesAll ? null : await access.VisibleAsync(caller.Caller, http.RequestAborted);
         if (visible is null)
         {
             return await database.ReadAsync(

@@ -60,8 +60,12 @@ internal static class DescribedRepositoryTable
     /// <param name="session">A write.</param>
     /// <param name="name">The repository, which exists.</param>
     /// <param name="text">A line of plain text; null for none.</param>
-    public static async ValueTask DescribeAsync(Session session, string name, string? text) =>
+    public static async ValueTask DescribeAsync(Session session, string name, string? text)
+    {
         await session.RunAsync("UPDATE repository SET description = $2 WHERE name = $1", name, text);
+        if (await session.NumberAsync("SELECT id FROM repository WHERE name = $1", name) is { } id)
+            await SearchWordTable.IndexNameAsync(session, id);
+    }
 
     /// <param name="session">A write.</param>
     /// <param name="name">The repository, which exists.</param>
@@ -95,6 +99,7 @@ internal static class DescribedRepositoryTable
         await session.RunAsync($"DELETE FROM repository_redirect WHERE target_id IN {Where}", id);
         await session.RunAsync(
             $"UPDATE repository SET description = NULL, pulls = 0, stars = 0 WHERE id IN {Where}", id);
+        await SearchWordTable.IndexNameAsync(session, id);
     }
 
     /// <summary>The same once it is purged, unless the trash has it once more.</summary>

@@ -16,6 +16,7 @@ internal sealed class PostgresSession(NpgsqlConnection connection) : Session
         ("{namespace of r.name}", "split_part(r.name, '/', 1)"),
         ("{usage triggers}", PostgresUsageTriggers.Text),
         ("{journal triggers}", JournalTriggers.Postgres),
+        ("{search triggers}", SearchTriggers.Postgres),
         (
             "{unlisting trigger}",
             """

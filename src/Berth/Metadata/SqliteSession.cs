@@ -88,6 +88,7 @@ internal sealed class SqliteSession : Session, IDisposable
         ("{namespace of r.name}", "substr(r.name, 1, instr(r.name || '/', '/') - 1)"),
         ("{usage triggers}", SqliteUsageTriggers.Text),
         ("{journal triggers}", JournalTriggers.Sqlite),
+        ("{search triggers}", SearchTriggers.Sqlite),
         (
             "{unlisting trigger}",
             """

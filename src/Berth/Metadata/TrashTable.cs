@@ -136,6 +136,7 @@ internal static class TrashTable
             WHERE repository_id = $2 AND name = $3
             """,
             id, repositoryId, tag);
+        await SearchWordTable.RemoveTagAsync(session, repositoryId, tag);
         return await session.RunAsync(
             "DELETE FROM tag WHERE repository_id = $1 AND name = $2", repositoryId, tag) > 0;
     }
@@ -151,6 +152,7 @@ internal static class TrashTable
             ON CONFLICT (repository_id, digest) DO UPDATE SET trash_id = excluded.trash_id
             """,
             id, repositoryId, digest.Text);
+        await SearchWordTable.RemoveImageAsync(session, repositoryId, digest);
         await session.RunAsync(
             "DELETE FROM manifest WHERE repository_id = $1 AND digest = $2", repositoryId, digest.Text);
     }
@@ -179,6 +181,7 @@ internal static class TrashTable
             ON CONFLICT (repository_id, digest) DO UPDATE SET trash_id = excluded.trash_id
             """,
             id, repositoryId);
+        await SearchWordTable.RemoveContentAsync(session, repositoryId);
         await session.RunAsync("DELETE FROM tag WHERE repository_id = $1", repositoryId);
         await session.RunAsync("DELETE FROM manifest WHERE repository_id = $1", repositoryId);
         await session.RunAsync(
@@ -283,6 +286,7 @@ internal static class TrashTable
         await session.RunAsync(
             $"DELETE FROM trash_manifest WHERE repository_id = $1 AND digest IN ({session.TextsIn("$2")})",
             repositoryId, texts);
+        await SearchWordTable.IndexImagesAsync(session, repositoryId, digests);
         var blobs = await session.AllAsync(
             $"""
             UPDATE repository_blob SET condemned_at = NULL, is_trashed = 0, review_since = condemned_at
