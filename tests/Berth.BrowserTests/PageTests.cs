@@ -58,6 +58,7 @@ public sealed class PageTests(Chromium chromium) : IAsyncLifetime
         await SignInAsync(page);
         foreach (var path in new[]
         {
+            "/search?q=app", "/search?q=nothing-of-the-kind",
             "/", "/explore", "/explore?namespace=nobody", "/r/team/app", "/r/" + Long, "/r/team/app:1.0",
             "/r/team/nothing", "/nowhere",
         })

@@ -19,6 +19,7 @@ internal static partial class FieldDescriptions
         ["word"] = "The word of q, in lowercase.",
         ["in"] = "Where it was found: name, description, tag or label.",
         ["SearchMatchView.text"] = "What has it there.",
+        ["SearchHitView.pulls"] = "How often it was pulled from.",
         ["SearchHitView.name"] = "The repository's name.",
         ["SearchHitView.description"] = "What it is for; absent: nobody has said.",
         ["SearchRebuildView.state"] = "waiting, running or done.",

@@ -49,6 +49,9 @@ internal sealed class SearchEndpoints(Database database, AccessRules access)
     private const int MostEntries = 100;
     private const int FacetEntries = 8;
 
+    /// <param name="http">The request.</param>
+    /// <param name="q">Words, phrases and filters; none for all that the caller may see.</param>
+    /// <param name="kind">What is searched.</param>
     public async Task<ApiAnswer<SearchView>> FindAsync(
         HttpContext http, [FromQuery] string? q = null, [FromQuery] string? kind = null)
     {

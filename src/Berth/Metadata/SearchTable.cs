@@ -18,7 +18,10 @@ internal sealed record SearchCandidate(
 /// <summary>Where a word was found, besides the name and the description.</summary>
 internal sealed record SearchFind(long Id, string? Tag, string? Label);
 
-/// <summary>Reads the index of searches. Each query reads so many rows at most, along one index.</summary>
+/// <summary>
+/// Reads the index of searches. Each query reads so many rows at most, along one index. A plus before a column keeps the
+/// planners of both engines from an index on it, which would be long: the repository's own words are few.
+/// </summary>
 internal static class SearchTable
 {
     /// <summary>Repositories that have a word, each once; and whether that was all.</summary>
@@ -55,7 +58,7 @@ internal static class SearchTable
             WITH wanted (id) AS ({session.TextsIn("$1")})
             SELECT CAST(w.id AS BIGINT) FROM wanted w WHERE EXISTS (SELECT 1 FROM search_word s
                 WHERE s.repository_id = CAST(w.id AS BIGINT) AND s.word >= $2 AND s.word < $3
-                    AND s.kind IN ({string.Join(", ", range.Kinds)}))
+                    AND +s.kind IN ({string.Join(", ", range.Kinds)}))
             """,
             row => row.GetInt64(0), ToTexts(ids), range.From, range.Before);
 
@@ -66,7 +69,7 @@ internal static class SearchTable
             WITH wanted (id) AS ({session.TextsIn("$1")})
             SELECT CAST(w.id AS BIGINT) FROM wanted w WHERE EXISTS (SELECT 1 FROM search_word s
                 WHERE s.repository_id = CAST(w.id AS BIGINT) AND s.word >= 'label:' AND s.word < 'label;'
-                    AND s.kind = 6 AND s.word LIKE $2 ESCAPE '!')
+                    AND +s.kind = 6 AND s.word LIKE $2 ESCAPE '!')
             """,
             row => row.GetInt64(0), ToTexts(ids), LikeOf(phrase));
 
@@ -76,8 +79,8 @@ internal static class SearchTable
             $"""
             WITH wanted (id) AS ({session.TextsIn("$1")})
             SELECT r.id, r.name, r.is_public, r.description, r.stars, r.pulls
-            FROM wanted w JOIN repository r ON r.id = CAST(w.id AS BIGINT)
-            WHERE r.listed = 1 AND r.deleted_at IS NULL
+            FROM wanted w CROSS JOIN repository r
+            WHERE r.id = CAST(w.id AS BIGINT) AND r.listed = 1 AND r.deleted_at IS NULL
             """,
             row => new SearchCandidate(
                 row.GetInt64(0), row.GetString(1), Convert.ToInt64(row.GetValue(2)) != 0, row.TextOrNull(3),
@@ -95,8 +98,9 @@ internal static class SearchTable
             $"""
             WITH wanted (id) AS ({session.TextsIn("$1")})
             SELECT s.word, count(DISTINCT s.repository_id) FROM wanted w
-            JOIN search_word s ON s.repository_id = CAST(w.id AS BIGINT) AND s.word >= $2 AND s.word < $3
-            WHERE s.kind = 6 GROUP BY s.word ORDER BY 2 DESC, 1 LIMIT $4
+            CROSS JOIN search_word s
+            WHERE s.repository_id = CAST(w.id AS BIGINT) AND s.word >= $2 AND s.word < $3 AND +s.kind = 6
+            GROUP BY s.word ORDER BY 2 DESC, 1 LIMIT $4
             """,
             row => (row.GetString(0), row.GetInt64(1)), ToTexts(ids), kind + ":", kind + ";", count);
 
@@ -107,13 +111,13 @@ internal static class SearchTable
             WITH wanted (id) AS ({session.TextsIn("$1")})
             SELECT CAST(w.id AS BIGINT),
                 (SELECT s.source FROM search_word s WHERE s.repository_id = CAST(w.id AS BIGINT) AND s.word >= $2
-                    AND s.word < $3 AND s.kind = 4 AND EXISTS (SELECT 1 FROM tag t
+                    AND s.word < $3 AND +s.kind = 4 AND EXISTS (SELECT 1 FROM tag t
                         WHERE t.repository_id = s.repository_id AND t.name = s.source) LIMIT 1),
                 (SELECT coalesce((SELECT l.word FROM search_word l WHERE l.repository_id = s.repository_id
-                        AND l.word >= 'label:' AND l.word < 'label;' AND l.kind = 6 AND l.source = s.source
+                        AND l.word >= 'label:' AND l.word < 'label;' AND +l.kind = 6 AND l.source = s.source
                         AND l.word LIKE '%' || s.word || '%' LIMIT 1), s.word)
                     FROM search_word s WHERE s.repository_id = CAST(w.id AS BIGINT) AND s.word >= $2
-                    AND s.word < $3 AND s.kind >= 5 LIMIT 1)
+                    AND s.word < $3 AND +s.kind >= 5 LIMIT 1)
             FROM wanted w
             """,
             row => new SearchFind(row.GetInt64(0), row.TextOrNull(1), row.TextOrNull(2)),

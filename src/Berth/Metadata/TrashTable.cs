@@ -137,8 +137,8 @@ internal static class TrashTable
             """,
             id, repositoryId, tag);
         await SearchWordTable.RemoveTagAsync(session, repositoryId, tag);
-        return await session.RunAsync(
-            "DELETE FROM tag WHERE repository_id = $1 AND name = $2", repositoryId, tag) > 0;
+        const string Delete = "DELETE FROM tag WHERE repository_id = $1 AND name = $2";
+        return await session.RunAsync(Delete, repositoryId, tag) > 0;
     }
 
     /// <summary>Moves a manifest to an entry. Its tags and what else depends on it must be seen to before.</summary>
@@ -181,7 +181,6 @@ internal static class TrashTable
             ON CONFLICT (repository_id, digest) DO UPDATE SET trash_id = excluded.trash_id
             """,
             id, repositoryId);
-        await SearchWordTable.RemoveContentAsync(session, repositoryId);
         await session.RunAsync("DELETE FROM tag WHERE repository_id = $1", repositoryId);
         await session.RunAsync("DELETE FROM manifest WHERE repository_id = $1", repositoryId);
         await session.RunAsync(

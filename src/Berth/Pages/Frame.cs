@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.WebUtilities;
 using RazorSlices;
 
 namespace Berth.Pages;
@@ -21,6 +22,10 @@ internal sealed record Frame(
 
     /// <summary>Whether clients reach the registry over TLS.</summary>
     public bool IsOverTls { get; init; }
+
+    /// <summary>What is searched on the page of searches; empty on others.</summary>
+    public string Searched => Path.StartsWith("/search?", StringComparison.Ordinal)
+        ? QueryHelpers.ParseQuery(Path[Path.IndexOf('?')..])["q"].ToString() : "";
 
     /// <summary>A path of the registry, as browsers see it.</summary>
     public string To(string path) => Root + path;

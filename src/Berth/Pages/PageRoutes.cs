@@ -17,6 +17,7 @@ internal static class PageRoutes
             routes, RoutePatternFactory.Parse("/"), "/", ApiRight.Visible, home.ShowAsync,
             http => Accepted.Pages(http.Request) ? null : HomePages.AnswerProgramAsync(http));
         Page("/explore", ApiRight.Visible, home.ExploreAsync);
+        Page("/search", ApiRight.Visible, services.GetRequiredService<SearchPages>().ShowAsync);
         var repository = services.GetRequiredService<RepositoryPages>();
         Below(PageSubject.Repository, "", ApiRight.Pull, repository.ShowAsync);
         Below(PageSubject.Image, "", ApiRight.Pull, repository.ShowImageAsync);
