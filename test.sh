@@ -180,7 +180,7 @@ BERTH_TEST_DATABASE=postgres BERTH_TEST_STORE=s3 run_tests cluster \
   -namespace Berth.Tests.Distribution -namespace Berth.Tests.Registry -namespace Berth.Tests.Metadata \
   -namespace Berth.Tests.Jobs -namespace Berth.Tests.Hosting -namespace Berth.Tests.Api \
   -namespace Berth.Tests.Lifecycle -namespace Berth.Tests.Scrubbing -namespace Berth.Tests.Import \
-  -namespace Berth.Tests.Contents \
+  -namespace Berth.Tests.Contents -namespace Berth.Tests.Search \
   -trait- runs=once ${options[@]+"${options[@]}"}
 echo "Accounts and rights with PostgreSQL:"
 BERTH_TEST_DATABASE=postgres run_tests accounts -trait about=accounts -trait- runs=once ${options[@]+"${options[@]}"}

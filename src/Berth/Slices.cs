@@ -11,6 +11,7 @@ using Berth.Lifecycle;
 using Berth.Pages;
 using Berth.Registry;
 using Berth.Scrubbing;
+using Berth.Search;
 using Berth.Telemetry;
 
 namespace Berth;
@@ -36,6 +37,7 @@ internal static class Slices
         new BackupSlice(),
         new ScrubSlice(),
         new ContentsSlice(),
+        new SearchSlice(),
         new TelemetrySlice(),
     ];
 }

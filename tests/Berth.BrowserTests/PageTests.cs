@@ -82,6 +82,7 @@ public sealed class PageTests(Chromium chromium) : IAsyncLifetime
         var faults = new List<string>();
         foreach (var path in new[]
         {
+            "/search?q=app", "/search?q=nothing-of-the-kind",
             "/", "/explore", "/explore?namespace=nobody", "/r/team/app", "/r/" + Long, "/r/team/app:1.0",
             "/r/team/app?matching=none", "/r/team/app?rows=images&sort=name", "/r/team/app/-/settings",
             "/r/team/app/-/remove", "/r/team/app/-/delete?tag=1.0", "/r/team/app:1.0/-/tag",

@@ -28,8 +28,9 @@ public sealed partial class TidyTests
         ["Api"] =
             [
                 "Oci", "Metadata", "Registry", "Access", "Audit", "Identity", "Settings", "Distribution", "Jobs",
-                "Lifecycle", "Import", "Backups", "Contents",
+                "Lifecycle", "Import", "Backups", "Contents", "Search",
             ],
+        ["Search"] = ["Oci", "Metadata", "Access", "Jobs", "Settings"],
         ["Lifecycle"] = ["Oci", "Blobs", "Metadata", "Jobs", "Registry", "Settings", "Telemetry"],
         ["Import"] = ["Oci", "Disk", "Blobs", "Metadata", "Jobs", "Registry", "Settings"],
         ["Backups"] =

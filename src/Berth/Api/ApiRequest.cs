@@ -16,6 +16,10 @@ internal sealed record ApiCaller(Caller Caller, CallerRights Rights, bool IsAdmi
     /// <summary>Whether they may see everything.</summary>
     public bool IsStaff => IsAdministrator || Rights.Account?.Role == RegistryRole.Auditor;
 
+    /// <summary>Whether they may see everything that lists have: a token may be limited to less than its owner may.
+    /// </summary>
+    public bool SeesAll => IsAdministrator && Caller.Limits is null;
+
     /// <summary>Whether it is a command on the machine itself, which can do everything anyway.</summary>
     public bool IsOperator => Caller.Method == SignInMethod.Console;
 

@@ -49,6 +49,19 @@ internal static partial class ApiRoutes
             .Requires(ApiRight.Self, "Take a star back").Versioned();
     }
 
+    private static void MapSearch(RouteGroupBuilder api, IServiceProvider services)
+    {
+        api.MapGet("/search", services.GetRequiredService<SearchEndpoints>().FindAsync)
+            .Requires(ApiRight.Visible, "Find repositories by names, descriptions, tags and labels").Lists();
+        var rebuilds = services.GetRequiredService<SearchRebuildEndpoints>();
+        api.MapGet("/search/rebuilds", handler: rebuilds.ListAsync)
+            .Requires(ApiRight.Staff, "List the rebuilds of the index of searches, the latest first").Lists();
+        api.MapPost("/search/rebuilds", handler: rebuilds.AddAsync)
+            .Requires(ApiRight.Administrator, "Compare the index of searches with what is stored, and mend it").Makes();
+        api.MapGet("/search/rebuilds/{id:long}", rebuilds.GetAsync)
+            .Requires(ApiRight.Staff, "Show how far a rebuild is").Unnoted();
+    }
+
     private static void MapTags(RouteGroupBuilder api, TagEndpoints tags)
     {
         api.MapGet("/tags", tags.ListAsync).Requires(ApiRight.Pull, "List the tags of a repository").Lists();

@@ -28,6 +28,7 @@ internal static partial class ApiRoutes
         MapIdentities(Tagged("identities"), services.GetRequiredService<IdentityEndpoints>());
         MapCopies(Tagged("repositories"), services.GetRequiredService<RepositoryCopyEndpoints>());
         MapStars(Tagged("stars"), services.GetRequiredService<StarEndpoints>());
+        MapSearch(Tagged("search"), services);
         Tagged("statistics").MapGet("/statistics", services.GetRequiredService<StatisticsEndpoints>().GetAsync)
             .Requires(ApiRight.Pull, "How much a repository is used, and what it keeps");
         MapTags(Tagged("tags"), services.GetRequiredService<TagEndpoints>());

@@ -16,13 +16,14 @@ internal sealed class ApiSlice : Slice
     public override void AddServices(IServiceCollection services, RegistrySettings settings)
     {
         AddEndpoints(services, settings, isOperator: false);
-        services.AddSingleton<ApiDocument>();
+        services.AddSingleton<ApiDocument>().AddSingleton<DockerSearch>();
         ApiDocument.AddTo(services, settings.Http);
     }
 
     public override void Map(IEndpointRouteBuilder routes, RegistrySettings settings)
     {
         ApiRoutes.Map(routes);
+        routes.ServiceProvider.GetRequiredService<DockerSearch>().Map(routes);
         var open = routes.MapGroup(ApiRoutes.Prefix).AnswersHead();
         open.MapGet("/openapi.json", http => http.RequestServices.GetRequiredService<ApiDocument>().AnswerAsync(http))
             .WithMetadata(new RequiredRight(ApiRight.Everyone));
@@ -98,7 +99,7 @@ internal sealed class ApiSlice : Slice
             .AddSingleton<TrashEndpoints>().AddSingleton<TagRuleEndpoints>().AddSingleton<RetentionEndpoints>()
             .AddSingleton<PinEndpoints>().AddSingleton<ImportEndpoints>().AddSingleton<IdentityEndpoints>()
             .AddSingleton<BackupEndpoints>().AddSingleton<ScrubEndpoints>()
-            .AddSingleton<MergedTrees>()
+            .AddSingleton<MergedTrees>().AddSingleton<SearchEndpoints>().AddSingleton<SearchRebuildEndpoints>()
             .AddSingleton<UsageEndpoints>().AddSingleton<QuotaEndpoints>().AddSingleton<StarEndpoints>()
             .AddSingleton<StatisticsEndpoints>().AddSingleton<RepositoryCopyEndpoints>();
     }

@@ -398,6 +398,6 @@ internal static partial class FieldDescriptions
     public static string? OfQuery(string name) => Find("?" + name);
 
     private static string? Find(string key) => Words.GetValueOrDefault(key) ?? OfImages.GetValueOrDefault(key)
-        ?? OfFiles.GetValueOrDefault(key) ?? OfLists.GetValueOrDefault(key)
+        ?? OfSearches.GetValueOrDefault(key) ?? OfFiles.GetValueOrDefault(key) ?? OfLists.GetValueOrDefault(key)
         ?? OfWork.GetValueOrDefault(key);
 }

@@ -167,7 +167,7 @@ internal sealed class RepositoryListing(Database database, AccessRules access)
     private async ValueTask<VisibleNames?> VisibleAsync(HttpContext http)
     {
         var caller = http.Caller();
-        return caller.IsAdministrator ? null : await access.VisibleAsync(caller.Caller, http.RequestAborted);
+        return caller.SeesAll ? null : await access.VisibleAsync(caller.Caller, http.RequestAborted);
     }
 
     /// <summary>The names of all that come into question, if they are few.</summary>

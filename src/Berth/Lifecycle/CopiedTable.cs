@@ -72,6 +72,8 @@ internal sealed record CopiedTable(
         new("journal_writer", ["id"], IsOfPlace: true),
         new("blob_fault", ["digest"], IsOfPlace: true),
         new("layer_index", ["digest"], IsOfPlace: true),
+        new("search_word", ["repository_id", "word", "kind", "source"], IsOfPlace: true),
+        new("search_rebuild", ["id"], HasIdentity: true, IsOfPlace: true),
     ];
 
     /// <summary>What a backup holds.</summary>

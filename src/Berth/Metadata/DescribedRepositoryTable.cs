@@ -72,8 +72,12 @@ internal static class DescribedRepositoryTable
     /// <param name="session">A write.</param>
     /// <param name="name">The repository, which exists.</param>
     /// <param name="text">A line of plain text; null for none.</param>
-    public static async ValueTask DescribeAsync(Session session, string name, string? text) =>
+    public static async ValueTask DescribeAsync(Session session, string name, string? text)
+    {
         await session.RunAsync("UPDATE repository SET description = $2 WHERE name = $1", name, text);
+        if (await session.NumberAsync("SELECT id FROM repository WHERE name = $1", name) is { } id)
+            await SearchWordTable.IndexNameAsync(session, id);
+    }
 
     public static async ValueTask SetOfficialAsync(Session session, string name, bool isOfficial) =>
         await session.RunAsync("UPDATE repository SET is_official = $2 WHERE name = $1", name, isOfficial ? 1 : 0);
@@ -113,6 +117,7 @@ internal static class DescribedRepositoryTable
             UPDATE repository SET description = NULL, pulls = 0, stars = 0, is_official = 0 WHERE id IN {Where}
             """,
             id);
+        await SearchWordTable.IndexNameAsync(session, id);
     }
 
     /// <summary>The same once it is purged, unless the trash has it once more.</summary>

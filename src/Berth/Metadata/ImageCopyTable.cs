@@ -23,13 +23,15 @@ internal sealed record ImageCopyTable(long From, long To, Actor Actor, long Now)
             """,
             From, To, texts);
 
+        await SearchWordTable.CopySetsAsync(session, From, To, texts);
+
         // What no tag held there for a while is no more wanted here.
         return await session.RunAsync(
             $"""
             INSERT INTO manifest (repository_id, digest, media_type, size_bytes, artifact_type, subject_digest,
-                annotations, pushed_at, pushed_by, expires_after_ms, review_since)
+                annotations, search_set, pushed_at, pushed_by, expires_after_ms, review_since)
             SELECT CAST($2 AS BIGINT), digest, media_type, size_bytes, artifact_type, subject_digest, annotations,
-                CAST($4 AS BIGINT), CAST($5 AS TEXT), expires_after_ms,
+                search_set, CAST($4 AS BIGINT), CAST($5 AS TEXT), expires_after_ms,
                 CASE WHEN review_since IS NULL THEN NULL ELSE CAST($4 AS BIGINT) END
             FROM manifest WHERE repository_id = $1 AND digest IN ({session.TextsIn("$3")})
             ON CONFLICT DO NOTHING
@@ -38,8 +40,9 @@ internal sealed record ImageCopyTable(long From, long To, Actor Actor, long Now)
     }
 
     /// <summary>Copies tags that are not there, with new times: what expires does so as if pushed now.</summary>
-    public async ValueTask AddTagsAsync(Session session, IEnumerable<string> names)
+    public async ValueTask AddTagsAsync(Session session, IReadOnlyCollection<string> names)
     {
+        await SearchWordTable.AddTagsAsync(session, To, names);
         var texts = Session.ToTexts(names);
         await session.RunAsync(
             $"""

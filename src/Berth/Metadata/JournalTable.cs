@@ -221,8 +221,10 @@ internal static class RebuiltRows
     }
 
     /// <summary>Puts a tag where the journal has it, unless it has moved since. False if it stays.</summary>
-    public static async ValueTask<bool> PutTagAsync(Session session, long repositoryId, JournaledTag tag) =>
-        await session.RunAsync(
+    public static async ValueTask<bool> PutTagAsync(Session session, long repositoryId, JournaledTag tag)
+    {
+        await SearchWordTable.AddTagsAsync(session, repositoryId, [tag.Name]);
+        return await session.RunAsync(
             """
             INSERT INTO tag (repository_id, name, digest, moved_at, moved_by, is_pinned, expires_at)
             VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -233,6 +235,7 @@ internal static class RebuiltRows
                 AND (tag.is_pinned <> $6 OR tag.expires_at IS DISTINCT FROM $7))
             """,
             repositoryId, tag.Name, tag.Digest, tag.MovedAt, tag.MovedBy, tag.IsPinned ? 1 : 0, tag.ExpiresAt) > 0;
+    }
 
     /// <summary>Lets the collector look at manifests that had lost their tags.</summary>
     public static async ValueTask ReviewUntaggedAsync(Session session, DateTimeOffset now) => await session.RunAsync(

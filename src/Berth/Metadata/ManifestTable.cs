@@ -69,18 +69,20 @@ internal sealed class ManifestTable(
             """,
             digest.Text, body, facts?.Platforms, facts?.ContentBytes, facts?.BuiltAt?.ToUnixTimeMilliseconds(),
             facts?.LabelsJson);
+        var set = SearchSet.Of(manifest.ArtifactType, facts?.Platforms, facts?.LabelsJson, manifest.AnnotationsJson);
         await session.RunAsync(
             """
             INSERT INTO manifest (repository_id, digest, media_type, size_bytes, artifact_type, subject_digest,
-                annotations, pushed_at, pushed_by, expires_after_ms)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                annotations, pushed_at, pushed_by, expires_after_ms, search_set)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
             ON CONFLICT (repository_id, digest) DO UPDATE SET media_type = $3, artifact_type = $5, pushed_at = $8,
                 pushed_by = $9, expires_after_ms = $10, review_since = NULL
             """,
             repositoryId, digest.Text, manifest.MediaType, body.Length, manifest.ArtifactType,
             manifest.Subject?.Digest.Text, manifest.Subject is null ? null : manifest.AnnotationsJson,
             pushedAt ?? clock.GetUtcNow().ToUnixTimeMilliseconds(), actor.Name,
-            (long?)expiresAfter?.TotalMilliseconds);
+            (long?)expiresAfter?.TotalMilliseconds, set.Id);
+        await SearchWordTable.AddSetAsync(session, repositoryId, set);
 
         // One statement per kind of reference, however many there are, with rows in index order.
         foreach (var kind in manifest.References.GroupBy(r => r.Kind, r => r.Target.Digest.Text))
@@ -110,7 +112,9 @@ internal sealed class ManifestTable(
             row => (row.GetString(0), row.GetString(1), (byte[])row.GetValue(2)), last, count);
 
     public static async ValueTask SetFactsAsync(
-        Session session, IReadOnlyList<(string Digest, ImageFacts Facts)> read) => await session.RunEachAsync(
+        Session session, IReadOnlyList<(string Digest, ImageFacts Facts)> read)
+    {
+        await session.RunEachAsync(
             """
             UPDATE manifest_body SET platforms = $2, content_bytes = $3, built_at = $4, labels = $5
             WHERE digest = $1 AND content_bytes IS NULL
@@ -120,6 +124,8 @@ internal sealed class ManifestTable(
                 one.Digest, one.Facts.Platforms, one.Facts.ContentBytes,
                 one.Facts.BuiltAt?.ToUnixTimeMilliseconds(), one.Facts.LabelsJson,
             })]);
+        await SearchWordTable.IndexEverywhereAsync(session, read.Select(one => one.Digest));
+    }
 
     /// <summary>
     /// How long tags of a manifest stay, by what it says itself, or an index's children; null: for ever.

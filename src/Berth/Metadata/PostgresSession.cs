@@ -19,6 +19,7 @@ internal sealed class PostgresSession(NpgsqlConnection connection) : Session
         ("{newest tag triggers}", NewestTagTriggers.Postgres),
         ("{filtered columns}", ""),
         ("{filtered names}", ""),
+        ("{search triggers}", SearchTriggers.Postgres),
         (
             "{unlisting trigger}",
             """

@@ -64,6 +64,7 @@ internal sealed record RepositoryMoveTable(long From, long To)
             WHERE id = $1
             """,
             From, now);
+        await SearchWordTable.MoveAsync(session, From, To);
     }
 
     /// <summary>Pins are of names, and clusters go on running what was moved.</summary>

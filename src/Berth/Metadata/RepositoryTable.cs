@@ -40,7 +40,9 @@ internal sealed class RepositoryTable(Database database, TimeProvider clock)
             isPrivate ? 0 : 1);
         if (isPublic == 1) await AccessVersion.AdvanceAsync(session);
         await RedirectTable.RemoveAsync(session, name);
-        return (await FindAsync(session, name))!.Value;
+        var added = (await FindAsync(session, name))!.Value;
+        await SearchWordTable.IndexNameAsync(session, added);
+        return added;
     }
 
     /// <summary>

@@ -96,6 +96,7 @@ internal sealed class SqliteSession : Session, IDisposable
         (
             "{filtered names}",
             $"CREATE INDEX repository_by_name ON repository (name{FilteredColumns}) WHERE listed = 1;"),
+        ("{search triggers}", SearchTriggers.Sqlite),
         (
             "{unlisting trigger}",
             """

@@ -151,6 +151,7 @@ internal sealed class TagTable(TimeProvider clock)
 
             // Another push has just moved it: what that one left there is what this one leaves behind.
             if (moved == 0) continue;
+            if (last is null) await SearchWordTable.AddTagsAsync(session, repositoryId, [tag.Text]);
             await RecordAsync(session, repositoryId, tag.Text, digest.Text, actor, action);
             return;
         }

@@ -136,8 +136,9 @@ internal static class TrashTable
             WHERE repository_id = $2 AND name = $3
             """,
             id, repositoryId, tag);
-        return await session.RunAsync(
-            "DELETE FROM tag WHERE repository_id = $1 AND name = $2", repositoryId, tag) > 0;
+        await SearchWordTable.RemoveTagAsync(session, repositoryId, tag);
+        const string Delete = "DELETE FROM tag WHERE repository_id = $1 AND name = $2";
+        return await session.RunAsync(Delete, repositoryId, tag) > 0;
     }
 
     /// <summary>Moves a manifest to an entry. Its tags and what else depends on it must be seen to before.</summary>
@@ -151,6 +152,7 @@ internal static class TrashTable
             ON CONFLICT (repository_id, digest) DO UPDATE SET trash_id = excluded.trash_id
             """,
             id, repositoryId, digest.Text);
+        await SearchWordTable.RemoveImageAsync(session, repositoryId, digest);
         await session.RunAsync(
             "DELETE FROM manifest WHERE repository_id = $1 AND digest = $2", repositoryId, digest.Text);
     }
@@ -283,6 +285,7 @@ internal static class TrashTable
         await session.RunAsync(
             $"DELETE FROM trash_manifest WHERE repository_id = $1 AND digest IN ({session.TextsIn("$2")})",
             repositoryId, texts);
+        await SearchWordTable.IndexImagesAsync(session, repositoryId, digests);
         var blobs = await session.AllAsync(
             $"""
             UPDATE repository_blob SET condemned_at = NULL, is_trashed = 0, review_since = condemned_at

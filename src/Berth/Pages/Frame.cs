@@ -40,6 +40,9 @@ internal sealed record Frame(
         Path.IndexOf('?', StringComparison.Ordinal) is >= 0 and var at
         && QueryHelpers.ParseQuery(Path[at..]).TryGetValue(name, out var value) ? value.ToString() : "";
 
+    /// <summary>What is searched on the page of searches; empty on others.</summary>
+    public string Searched => Path.StartsWith("/search?", StringComparison.Ordinal) ? Query("q") : "";
+
     /// <summary>A path of the registry, as browsers see it.</summary>
     public string To(string path) => Root + path;
 }

@@ -20,6 +20,7 @@ internal static class PageRoutes
             routes, RoutePatternFactory.Parse("/"), "/", ApiRight.Visible, home.ShowAsync,
             http => Accepted.Pages(http.Request) ? null : HomePages.AnswerProgramAsync(http));
         Page("/explore", ApiRight.Visible, home.ExploreAsync);
+        Page("/search", ApiRight.Visible, services.GetRequiredService<SearchPages>().ShowAsync);
         var repository = services.GetRequiredService<RepositoryPages>();
         Below(PageSubject.Repository, "", ApiRight.Pull, repository.ShowAsync);
         Form(routes, PageSubject.Repository, "star", ApiRight.Self, "PUT /api/v1/stars/{name}", repository.StarAsync);

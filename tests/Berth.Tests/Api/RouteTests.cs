@@ -21,7 +21,7 @@ public sealed class RouteTests(ApiRegistry api)
     private static readonly string[] WithoutBody =
     [
         "/api/v1/backups", "/api/v1/backups/verification", "/api/v1/me/authenticator", "/api/v1/me/recovery-codes",
-        "/api/v1/me/passkeys/options",
+        "/api/v1/me/passkeys/options", "/api/v1/search/rebuilds",
     ];
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;

@@ -91,6 +91,27 @@ public sealed partial class DocumentedCommandTests
     }
 
     [Fact]
+    public async Task The_commands_of_the_page_on_searches_work_as_they_stand()
+    {
+        await using var registry = await RegistryFixture.StartOnFilesAsync(s => s with { Auth = ApiRegistry.Auth });
+        var images = new ImagePusher(registry, "admin") { Secret = ApiRegistry.Password };
+        foreach (var name in new[] { "acme/nginx", "acme/web-app" }) await images.PushAsync(name, "1.25.3");
+        await images.ApiAsync("PATCH", "/repositories/acme/nginx", """{"description":"A reverse proxy"}""", 200);
+        var berth = string.Join(' ', BerthProgram.CommandOf(BerthProgram.Path));
+        List<string> blocks = [.. BlocksOf("docs/search.md")];
+        Assert.Equal(2, blocks.Count);
+        await RunAsync(
+            registry,
+            $$"""
+            berth() { {{berth}} "$@"; }
+            {{string.Join('\n', blocks)}}
+            [ "$(berth search '"reverse proxy"' --json | jq -r '.items[].name')" = acme/nginx ]
+            [ "$(berth search web 1.25 --json | jq -r '.items[].name')" = acme/web-app ]
+            berth search ngnix | grep -q "Searched for 'nginx' instead"
+            """);
+    }
+
+    [Fact]
     public async Task The_commands_of_the_page_on_the_trash_work_as_they_stand()
     {
         await using var registry = await RegistryFixture.StartOnFilesAsync(s => s with { Auth = ApiRegistry.Auth });

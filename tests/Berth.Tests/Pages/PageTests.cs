@@ -48,7 +48,8 @@ public sealed partial class PageTests : IAsyncLifetime
     [Fact]
     public async Task Each_page_allows_only_what_the_registry_itself_serves()
     {
-        foreach (var path in new[] { "/", "/explore", "/r/team/app", "/r/team/app:1.0", $"/r/team/app@{digest}" })
+        foreach (var path in new[]
+            { "/", "/explore", "/search?q=app", "/r/team/app", "/r/team/app:1.0", $"/r/team/app@{digest}" })
         {
             var page = await AskAsync(path, "admin");
             Assert.Equal(HttpStatusCode.OK, page.Status);
@@ -93,6 +94,27 @@ public sealed partial class PageTests : IAsyncLifetime
         Assert.DoesNotContain("team/app", (await AskAsync("/explore", "eve")).Text);
         Assert.DoesNotContain("team/app", (await AskAsync("/", "eve")).Text);
         Assert.Contains("open/app", (await AskAsync("/", "eve")).Text);
+        Assert.DoesNotContain("team/app", (await AskAsync("/search?q=app", "eve")).Text);
+        Assert.Contains("open/app", (await AskAsync("/search?q=app", "eve")).Text);
+    }
+
+    [Fact]
+    public async Task A_search_shows_what_it_found_and_how_to_narrow_it_down()
+    {
+        var found = (await AskAsync("/search?q=app&n=1", "admin")).Text;
+        Assert.Contains("<h1>Search for app</h1>", found);
+        Assert.Contains("2 repositories", found);
+        Assert.Contains("href=\"/search?q=app%20platform%3Alinux%2Farm%2Fv7\"", found);
+        Assert.Matches("href=\"/search\\?n=1&amp;last=[^\"]+q=app\" rel=\"next\"", found);
+        var one = (await AskAsync("/search?q=app+namespace:open+tag:lat", "admin")).Text;
+        Assert.Contains("href=\"/search?q=app%20namespace%3Aopen\"", one);
+        Assert.Contains("1 repository", one);
+        Assert.Contains("is:official", (await AskAsync("/search?q=nothing-there", "admin")).Text);
+        Assert.Contains("This is what has “open”", (await AskAsync("/search?q=opne", "admin")).Text);
+        var hostile = await AskAsync("/search?q=" + Uri.EscapeDataString(Hostile), "admin");
+        Assert.Equal(HttpStatusCode.OK, hostile.Status);
+        Assert.DoesNotContain("<script>alert", hostile.Text);
+        Assert.Equal(HttpStatusCode.BadRequest, (await AskAsync("/search?q=is:nice", "admin")).Status);
     }
 
     [Fact]

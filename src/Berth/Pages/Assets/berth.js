@@ -58,6 +58,46 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// The field of searches: / goes there, Escape leaves it. On the page of searches, results follow what is typed, and Enter
+// opens the first of them.
+const field = document.querySelector(".find input");
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "Escape" && event.target === field) field.blur();
+  if (event.key !== "/" || event.target.closest("input, textarea, select, dialog")) return;
+  event.preventDefault();
+  field?.select();
+});
+if (field && document.querySelector("#results")) {
+  let latest = 0;
+  let shown = field.value;
+  field.addEventListener("input", () => {
+    const mine = ++latest;
+    setTimeout(async () => {
+      if (mine !== latest) return;
+      const address = new URL(field.form.action);
+      address.searchParams.set("q", field.value);
+      const answer = await fetch(address, { headers: { accept: "text/html" } }).catch(() => null);
+      if (mine !== latest || !answer?.ok) return;
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const results = page.querySelector("#results");
+      if (mine !== latest || !results) return;
+      document.querySelector("#results").replaceWith(results);
+      document.querySelector("h1").textContent = page.querySelector("h1").textContent;
+      document.title = page.title;
+      history.replaceState(null, "", address);
+      shown = field.value;
+      say(results.dataset.said);
+    }, 200);
+  });
+  field.form.addEventListener("submit", (event) => {
+    const first = document.querySelector("#results [data-row] a");
+    if (!first || shown !== field.value) return;
+    event.preventDefault();
+    first.click();
+  });
+}
+
 // The first push to an empty registry shows by itself.
 const waiting = document.querySelector("[data-waits]");
 if (waiting) {

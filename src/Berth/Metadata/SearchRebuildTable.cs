@@ -1,0 +1,125 @@
+using System.Data.Common;
+
+namespace Berth.Metadata;
+
+/// <summary>A pass that compares the index of searches with what is stored, and mends it.</summary>
+/// <param name="Position">The repository that was looked at last.</param>
+/// <param name="Repositories">How many were looked at.</param>
+/// <param name="Tags">How many tags the index lacked.</param>
+internal sealed record SearchRebuildRow(long Id, string RequestedBy, long Position, long Repositories, long Tags)
+{
+    public DateTimeOffset RequestedAt { get; init; }
+
+    public DateTimeOffset? StartedAt { get; init; }
+
+    public DateTimeOffset? EndedAt { get; init; }
+}
+
+/// <summary>A repository whose place in the index is looked at.</summary>
+internal sealed record IndexedRepository(long Id, string Name);
+
+/// <summary>Passes over the index of searches, and what they ask of the tables.</summary>
+internal static class SearchRebuildTable
+{
+    /// <summary>The most that are kept.</summary>
+    private const int Kept = 100;
+
+    private const string Columns =
+        """
+        id, requested_by, position, repositories, tags, requested_at, started_at, ended_at FROM search_rebuild
+        """;
+
+    public static ValueTask<SearchRebuildRow?> FindAsync(Session session, long id) =>
+        session.FirstAsync($"SELECT {Columns} WHERE id = $1", Read, id);
+
+    /// <summary>The one that has not ended; null if there is none.</summary>
+    public static ValueTask<SearchRebuildRow?> FindOpenAsync(Session session) =>
+        session.FirstAsync($"SELECT {Columns} WHERE ended_at IS NULL ORDER BY id LIMIT 1", Read);
+
+    /// <summary>Those with ids before one, the newest first.</summary>
+    public static ValueTask<List<SearchRebuildRow>> ListAsync(Session session, long before, int count) =>
+        session.AllAsync($"SELECT {Columns} WHERE id < $1 ORDER BY id DESC LIMIT $2", Read, before, count);
+
+    /// <summary>Whether everything was looked at once, so that nothing is missing from before.</summary>
+    public static async ValueTask<bool> IsWholeAsync(Session session) => await session.NumberAsync(
+        "SELECT 1 FROM search_rebuild WHERE ended_at IS NOT NULL LIMIT 1") is not null;
+
+    /// <summary>Records that one is wanted; one that waits or runs from its beginning is the same.</summary>
+    public static async ValueTask<SearchRebuildRow> AddAsync(Session session, string requestedBy, DateTimeOffset now)
+    {
+        if (await FindOpenAsync(session) is { StartedAt: null } waiting) return waiting;
+        var id = (await session.NumberAsync(
+            "INSERT INTO search_rebuild (requested_at, requested_by) VALUES ($1, $2) RETURNING id",
+            now.ToUnixTimeMilliseconds(), requestedBy))!.Value;
+        await session.RunAsync("DELETE FROM search_rebuild WHERE id <= $1", id - Kept);
+        return (await FindAsync(session, id))!;
+    }
+
+    /// <summary>Writes how far it is.</summary>
+    public static async ValueTask UpdateAsync(Session session, SearchRebuildRow row) => await session.RunAsync(
+        """
+        UPDATE search_rebuild SET position = $2, repositories = $3, tags = $4, started_at = $5, ended_at = $6
+        WHERE id = $1
+        """,
+        row.Id, row.Position, row.Repositories, row.Tags, row.StartedAt?.ToUnixTimeMilliseconds(),
+        row.EndedAt?.ToUnixTimeMilliseconds());
+
+    /// <summary>Repositories after one, in the order of their ids; those in the trash too.</summary>
+    public static ValueTask<List<IndexedRepository>> RepositoriesAsync(Session session, long after, int count) =>
+        session.AllAsync(
+            "SELECT id, name FROM repository WHERE id > $1 ORDER BY id LIMIT $2",
+            row => new IndexedRepository(row.GetInt64(0), row.GetString(1)), after, count);
+
+    /// <summary>Tags of a repository that the index lacks.</summary>
+    public static ValueTask<List<string>> MissingTagsAsync(Session session, long repositoryId, int count) =>
+        session.AllAsync(
+            """
+            SELECT t.name FROM tag t WHERE t.repository_id = $1 AND NOT EXISTS (SELECT 1 FROM search_word s
+                WHERE s.repository_id = t.repository_id AND s.word = lower(t.name) AND s.kind = 4
+                    AND s.source = t.name)
+            ORDER BY t.name LIMIT $2
+            """,
+            row => row.GetString(0), repositoryId, count);
+
+    /// <summary>Manifests of which the index does not know what they say, or has lost it.</summary>
+    public static ValueTask<List<string>> MissingImagesAsync(Session session, long repositoryId, int count) =>
+        session.AllAsync(
+            """
+            SELECT digest FROM (
+                SELECT digest FROM manifest WHERE repository_id = $1 AND search_set IS NULL
+                UNION ALL
+                SELECT min(m.digest) FROM manifest m WHERE m.repository_id = $1 AND m.search_set IS NOT NULL
+                    AND NOT EXISTS (SELECT 1 FROM search_word s WHERE s.repository_id = $1 AND s.kind >= 5
+                        AND s.source = m.search_set)
+                    AND EXISTS (SELECT 1 FROM manifest_body b WHERE b.digest = m.digest AND (b.platforms <> ''
+                        OR b.labels IS NOT NULL OR m.artifact_type IS NOT NULL))
+                GROUP BY m.search_set) AS missing
+            ORDER BY digest LIMIT $2
+            """,
+            row => row.GetString(0), repositoryId, count);
+
+    /// <summary>Removes words of tags, and of what images say, that are not there any more.</summary>
+    public static async ValueTask RemoveStaleAsync(Session session, long repositoryId)
+    {
+        await session.RunAsync(
+            """
+            DELETE FROM search_word WHERE repository_id = $1 AND kind = 4 AND NOT EXISTS (
+                SELECT 1 FROM tag t WHERE t.repository_id = $1 AND t.name = search_word.source)
+            """,
+            repositoryId);
+        await session.RunAsync(
+            """
+            DELETE FROM search_word WHERE repository_id = $1 AND kind >= 5 AND NOT EXISTS (
+                SELECT 1 FROM manifest m WHERE m.repository_id = $1 AND m.search_set = search_word.source)
+            """,
+            repositoryId);
+    }
+
+    private static SearchRebuildRow Read(DbDataReader row) => new(
+        row.GetInt64(0), row.GetString(1), row.GetInt64(2), row.GetInt64(3), row.GetInt64(4))
+    {
+        RequestedAt = row.Time(5),
+        StartedAt = row.TimeOrNull(6),
+        EndedAt = row.TimeOrNull(7),
+    };
+}

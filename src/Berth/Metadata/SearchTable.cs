@@ -1,0 +1,163 @@
+using Berth.Oci;
+
+namespace Berth.Metadata;
+
+/// <summary>Words that are looked for: from the first, and before another.</summary>
+/// <param name="Kinds">In which kinds, from the best.</param>
+internal sealed record WordRange(string From, string Before, IReadOnlyList<int> Kinds);
+
+/// <summary>Where a search looks: everywhere, in some namespaces, or only at what is public.</summary>
+/// <param name="Namespaces">Which; null for all.</param>
+/// <param name="IsPublic">Whether only what is public counts.</param>
+internal sealed record SearchScope(IReadOnlyList<string>? Namespaces, bool IsPublic);
+
+/// <summary>A repository that a search may answer with.</summary>
+internal sealed record SearchCandidate(
+    long Id, string Name, bool IsPublic, string? Description, long Stars, long Pulls);
+
+/// <summary>Where a word was found, besides the name and the description.</summary>
+internal sealed record SearchFind(long Id, string? Tag, string? Label);
+
+/// <summary>
+/// Reads the index of searches. Each query reads so many rows at most, along one index. A plus before a column keeps the
+/// planners of both engines from an index on it, which would be long: the repository's own words are few.
+/// </summary>
+internal static class SearchTable
+{
+    /// <summary>Repositories that have a word, each once; and whether that was all.</summary>
+    /// <param name="session">A read.</param>
+    /// <param name="range">The words.</param>
+    /// <param name="kind">Which kind of words.</param>
+    /// <param name="scope">Where to look.</param>
+    /// <param name="rows">The most rows that are read.</param>
+    public static async ValueTask<(List<long> Ids, bool IsAll)> WalkAsync(
+        Session session, WordRange range, int kind, SearchScope scope, int rows)
+    {
+        var where = (scope.Namespaces, scope.IsPublic) switch
+        {
+            (null, false) => "kind = $1 AND word >= $2 AND word < $3",
+            (null, true) => "kind = $1 AND word >= $2 AND word < $3 AND is_public = 1",
+            (_, false) => $"namespace IN ({session.TextsIn("$5")}) AND is_public IN (0, 1) AND kind = $1 "
+                + "AND word >= $2 AND word < $3",
+            _ => $"namespace IN ({session.TextsIn("$5")}) AND is_public = 1 AND kind = $1 "
+                + "AND word >= $2 AND word < $3",
+        };
+        var order = scope.Namespaces is null ? "ORDER BY word, repository_id " : "";
+        var sql = $"SELECT repository_id FROM search_word WHERE {where} {order}LIMIT $4";
+        var found = scope.Namespaces is { } spaces
+            ? await session.AllAsync(
+                sql, row => row.GetInt64(0), kind, range.From, range.Before, rows, Session.ToTexts(spaces))
+            : await session.AllAsync(sql, row => row.GetInt64(0), kind, range.From, range.Before, rows);
+        return ([.. found.Distinct()], found.Count < rows);
+    }
+
+    /// <summary>Those of some repositories that have a word of a range.</summary>
+    public static ValueTask<List<long>> HavingAsync(Session session, IEnumerable<long> ids, WordRange range) =>
+        session.AllAsync(
+            $"""
+            WITH wanted (id) AS ({session.TextsIn("$1")})
+            SELECT CAST(w.id AS BIGINT) FROM wanted w WHERE EXISTS (SELECT 1 FROM search_word s
+                WHERE s.repository_id = CAST(w.id AS BIGINT) AND s.word >= $2 AND s.word < $3
+                    AND +s.kind IN ({string.Join(", ", range.Kinds)}))
+            """,
+            row => row.GetInt64(0), ToTexts(ids), range.From, range.Before);
+
+    /// <summary>Those of some repositories with a phrase in a label.</summary>
+    public static ValueTask<List<long>> WithPhraseAsync(Session session, IEnumerable<long> ids, string phrase) =>
+        session.AllAsync(
+            $"""
+            WITH wanted (id) AS ({session.TextsIn("$1")})
+            SELECT CAST(w.id AS BIGINT) FROM wanted w WHERE EXISTS (SELECT 1 FROM search_word s
+                WHERE s.repository_id = CAST(w.id AS BIGINT) AND s.word >= 'label:' AND s.word < 'label;'
+                    AND +s.kind = 6 AND s.word LIKE $2 ESCAPE '!')
+            """,
+            row => row.GetInt64(0), ToTexts(ids), LikeOf(phrase));
+
+    /// <summary>Those of these repositories that hold anything.</summary>
+    public static ValueTask<List<SearchCandidate>> CandidatesAsync(Session session, IEnumerable<long> ids) =>
+        session.AllAsync(
+            $"""
+            WITH wanted (id) AS ({session.TextsIn("$1")})
+            SELECT r.id, r.name, r.is_public, r.description, r.stars, r.pulls
+            FROM wanted w CROSS JOIN repository r
+            WHERE r.id = CAST(w.id AS BIGINT) AND r.listed = 1 AND r.deleted_at IS NULL
+            """,
+            row => new SearchCandidate(
+                row.GetInt64(0), row.GetString(1), Convert.ToInt64(row.GetValue(2)) != 0, row.TextOrNull(3),
+                row.GetInt64(4), row.GetInt64(5)),
+            ToTexts(ids));
+
+    /// <summary>The repositories that an account has starred.</summary>
+    public static ValueTask<List<long>> StarredAsync(Session session, long accountId, int count) => session.AllAsync(
+        "SELECT repository_id FROM star WHERE account_id = $1 ORDER BY repository_id LIMIT $2",
+        row => row.GetInt64(0), accountId, count);
+
+    /// <summary>How many of some repositories have each fact of a kind, the most frequent first.</summary>
+    public static ValueTask<List<(string Fact, long Count)>> CountFactsAsync(
+        Session session, IEnumerable<long> ids, string kind, int count) => session.AllAsync(
+            $"""
+            WITH wanted (id) AS ({session.TextsIn("$1")})
+            SELECT s.word, count(DISTINCT s.repository_id) FROM wanted w
+            CROSS JOIN search_word s
+            WHERE s.repository_id = CAST(w.id AS BIGINT) AND s.word >= $2 AND s.word < $3 AND +s.kind = 6
+            GROUP BY s.word ORDER BY 2 DESC, 1 LIMIT $4
+            """,
+            row => (row.GetString(0), row.GetInt64(1)), ToTexts(ids), kind + ":", kind + ";", count);
+
+    /// <summary>Where repositories have a word: a tag that is there, and a label.</summary>
+    public static ValueTask<List<SearchFind>> FindsAsync(Session session, IEnumerable<long> ids, WordRange range) =>
+        session.AllAsync(
+            $"""
+            WITH wanted (id) AS ({session.TextsIn("$1")})
+            SELECT CAST(w.id AS BIGINT),
+                (SELECT s.source FROM search_word s WHERE s.repository_id = CAST(w.id AS BIGINT) AND s.word >= $2
+                    AND s.word < $3 AND +s.kind = 4 AND EXISTS (SELECT 1 FROM tag t
+                        WHERE t.repository_id = s.repository_id AND t.name = s.source) LIMIT 1),
+                (SELECT coalesce((SELECT l.word FROM search_word l WHERE l.repository_id = s.repository_id
+                        AND l.word >= 'label:' AND l.word < 'label;' AND +l.kind = 6 AND l.source = s.source
+                        AND l.word LIKE '%' || s.word || '%' LIMIT 1), s.word)
+                    FROM search_word s WHERE s.repository_id = CAST(w.id AS BIGINT) AND s.word >= $2
+                    AND s.word < $3 AND +s.kind >= 5 LIMIT 1)
+            FROM wanted w
+            """,
+            row => new SearchFind(row.GetInt64(0), row.TextOrNull(1), row.TextOrNull(2)),
+            ToTexts(ids), range.From, range.Before);
+
+    /// <summary>Different words in names, from one and before another.</summary>
+    public static async ValueTask<List<string>> NameWordsAsync(
+        Session session, WordRange range, SearchScope scope, int count)
+    {
+        if (scope.Namespaces is { } spaces)
+        {
+            var found = await session.AllAsync(
+                $"""
+                SELECT word FROM search_word WHERE namespace IN ({session.TextsIn("$4")})
+                    AND is_public IN ({(scope.IsPublic ? "1" : "0, 1")}) AND kind = 2 AND word >= $1 AND word < $2
+                LIMIT $3
+                """,
+                row => row.GetString(0), range.From, range.Before, count, Session.ToTexts(spaces));
+            return [.. found.Distinct()];
+        }
+
+        // From each word to the next, however many repositories have it.
+        var also = scope.IsPublic ? " AND is_public = 1" : "";
+        const string Next = "ORDER BY word LIMIT 1";
+        return await session.AllAsync(
+            $"""
+            WITH RECURSIVE v (word) AS (
+                SELECT * FROM (SELECT word FROM search_word
+                    WHERE kind = 2 AND word >= $1 AND word < $2{also} {Next}) AS first
+                UNION ALL
+                SELECT (SELECT n.word FROM search_word n WHERE n.kind = 2 AND n.word > v.word AND n.word < $2{also}
+                    {Next}) FROM v WHERE v.word IS NOT NULL)
+            SELECT word FROM v WHERE word IS NOT NULL LIMIT $3
+            """,
+            row => row.GetString(0), range.From, range.Before, count);
+    }
+
+    private static string ToTexts(IEnumerable<long> ids) => Session.ToTexts(
+        ids.Select(id => id.ToString(System.Globalization.CultureInfo.InvariantCulture)));
+
+    private static string LikeOf(string phrase) => "%" + phrase.Replace("!", "!!", StringComparison.Ordinal)
+        .Replace("%", "!%", StringComparison.Ordinal).Replace("_", "!_", StringComparison.Ordinal) + "%";
+}

@@ -1,0 +1,189 @@
+using Berth.Metadata;
+using Berth.Oci;
+
+namespace Berth.Search;
+
+/// <summary>A repository that was found, in its place.</summary>
+/// <param name="Key">Where it stands in the order.</param>
+internal sealed record RankedRepository(string Key, SearchCandidate Repository);
+
+/// <summary>What a search found.</summary>
+/// <param name="Query">What was searched, after corrections.</param>
+/// <param name="Repositories">All of it, in order.</param>
+/// <param name="IsComplete">Whether that is all there is.</param>
+/// <param name="IsCorrected">Whether something else was searched than what was asked for.</param>
+internal sealed record SearchResult(
+    SearchQuery Query, IReadOnlyList<RankedRepository> Repositories, bool IsComplete, bool IsCorrected);
+
+/// <summary>
+/// Finds repositories. Each word and each filter is a walk along the index; the repositories of the rarest are the
+/// candidates, which must have all others too. Work is bounded: of a word that very many have, only some are looked at,
+/// and the answer says so.
+/// </summary>
+internal static class RegistrySearch
+{
+    /// <summary>Repositories that are ranked and counted: more than anybody looks through.</summary>
+    public const int MaxCandidates = 500;
+
+    /// <summary>Rows that a walk reads: a repository may have a word in many tags.</summary>
+    private const int RowsPerWalk = 1500;
+
+    private const int MaxNearby = 1000;
+    private const int MaxCorrections = 3;
+
+    public static async ValueTask<SearchResult> RunAsync(
+        Session session, SearchQuery query, SearchPlaces places, long? accountId)
+    {
+        var found = await FindAsync(session, query, places, accountId);
+        if (found.Repositories.Count > 0 || query.Words.Count == 0) return found;
+        if (Split(query) is { } split)
+        {
+            var parts = await FindAsync(session, split, places, accountId);
+            if (parts.Repositories.Count > 0) return parts with { IsCorrected = true };
+        }
+
+        foreach (var corrected in await CorrectAsync(session, query, places))
+        {
+            var instead = await FindAsync(session, corrected, places, accountId);
+            if (instead.Repositories.Count > 0) return instead with { IsCorrected = true };
+        }
+
+        return found;
+    }
+
+    private static async ValueTask<SearchResult> FindAsync(
+        Session session, SearchQuery query, SearchPlaces places, long? accountId)
+    {
+        var (ids, isAll) = await MatchAsync(session, query, places, accountId);
+        var found = ids.Count == 0 ? [] : await SearchTable.CandidatesAsync(session, ids);
+        found.RemoveAll(one => !places.MaySee(one) || (query.IsPublic is { } isPublic && one.IsPublic != isPublic)
+            || (query.IsOfficial && !SearchRank.IsOfficial(one.Name))
+            || (query.Namespace is { } space && one.Name != space
+                && !one.Name.StartsWith(space + "/", StringComparison.Ordinal)));
+        foreach (var phrase in query.Phrases)
+        {
+            var labelled = await SearchTable.WithPhraseAsync(session, found.Select(one => one.Id), phrase);
+            found.RemoveAll(one => !labelled.Contains(one.Id) && !SearchRank.HasPhrase(one, phrase));
+        }
+
+        var ranked = found.ConvertAll(one => new RankedRepository(SearchRank.KeyOf(query, one), one));
+        ranked.Sort((one, other) => string.CompareOrdinal(one.Key, other.Key));
+
+        // Whether a walk was cut short would tell some callers how much there is that they may not see.
+        return new SearchResult(query, ranked, isAll && places.IsExact, IsCorrected: false);
+    }
+
+    /// <summary>The repositories that have all words and facts, and whether these are all.</summary>
+    private static async ValueTask<(List<long> Ids, bool IsAll)> MatchAsync(
+        Session session, SearchQuery query, SearchPlaces places, long? accountId)
+    {
+        var walks = new List<(WordRange? Range, List<long> Ids, bool IsAll)>();
+        if (query.IsStarred)
+        {
+            if (accountId is not { } id) return ([], true);
+            var starred = await SearchTable.StarredAsync(session, id, MaxCandidates);
+            walks.Add((null, starred, starred.Count < MaxCandidates));
+        }
+
+        foreach (var range in query.Words.Select(word => word.Range).Concat(query.Facts))
+        {
+            var (ids, isAll) = await WalkAsync(session, range, places);
+            if (ids.Count == 0 && isAll) return ([], true);
+            walks.Add((range, ids, isAll));
+        }
+
+        if (walks.Count == 0)
+            return await WalkAsync(session, new WordRange("", "\U0010FFFF", [SearchKinds.WholeName]), places);
+        var whole = walks.Where(one => one.IsAll).ToList();
+        var basis = whole.Count > 0 ? whole.MinBy(one => one.Ids.Count) : walks[0];
+        var left = basis.Ids;
+        foreach (var other in walks.Where(one => one != basis && left.Count > 0))
+        {
+            var having = other.IsAll || other.Range is null
+                ? other.Ids : await SearchTable.HavingAsync(session, left, other.Range);
+            left = [.. left.Intersect(having)];
+        }
+
+        return (left, basis.IsAll);
+    }
+
+    private static async ValueTask<(List<long> Ids, bool IsAll)> WalkAsync(
+        Session session, WordRange range, SearchPlaces places)
+    {
+        var (ids, isAll) = (new HashSet<long>(), true);
+        foreach (var kind in range.Kinds)
+        {
+            foreach (var scope in places.Scopes)
+            {
+                if (ids.Count >= MaxCandidates) return ([.. ids], false);
+                var walk = await SearchTable.WalkAsync(session, range, kind, scope, RowsPerWalk);
+                isAll &= walk.IsAll;
+                foreach (var id in walk.Ids)
+                {
+                    if (ids.Count >= MaxCandidates) return ([.. ids], false);
+                    ids.Add(id);
+                }
+            }
+        }
+
+        return ([.. ids], isAll);
+    }
+
+    /// <summary>With the parts of words that have some in place of the words; null if none has.</summary>
+    private static SearchQuery? Split(SearchQuery query)
+    {
+        var words = query.Words.SelectMany(word =>
+        {
+            var parts = SearchWords.Parts(word.Text).ToList();
+            return parts.Select((part, i) => new SearchWord(part, word.IsPrefix && i == parts.Count - 1));
+        }).Take(SearchQuery.MaxTerms).ToList();
+        return words.Count > query.Words.Count ? query with { Words = words } : null;
+    }
+
+    /// <summary>The query with words in names that are near, in place of those that nothing has; the nearest first.
+    /// </summary>
+    private static async ValueTask<List<SearchQuery>> CorrectAsync(
+        Session session, SearchQuery query, SearchPlaces places)
+    {
+        var wrong = -1;
+        for (var i = 0; i < query.Words.Count; i++)
+        {
+            var (ids, isAll) = await WalkAsync(session, query.Words[i].Range, places);
+            if (ids.Count > 0 || !isAll) continue;
+
+            // With two that are unknown, it is anybody's guess.
+            if (wrong >= 0) return [];
+            wrong = i;
+        }
+
+        if (wrong < 0 || query.Words[wrong].Text.Length < Spelling.MinLength) return [];
+        var near = await NearAsync(session, query.Words[wrong].Text, places);
+        return near.ConvertAll(word => query with
+        {
+            Words = [.. query.Words.Select((one, i) => i == wrong ? new SearchWord(word, IsPrefix: false) : one)],
+        });
+    }
+
+    private static async ValueTask<List<string>> NearAsync(Session session, string word, SearchPlaces places)
+    {
+        var most = Spelling.AllowedIn(word);
+        foreach (var letters in new[] { 2, 1 })
+        {
+            var start = word[..(char.IsHighSurrogate(word[letters - 1]) ? letters + 1 : letters)];
+            var range = new WordRange(start, SearchWords.EndOf(start), [SearchKinds.Name]);
+            var near = new List<(string Word, int Distance)>();
+            foreach (var scope in places.Scopes)
+            {
+                var words = await SearchTable.NameWordsAsync(session, range, scope, MaxNearby);
+                near.AddRange(words.Select(one => (one, Spelling.Distance(word, one, most))));
+            }
+
+            near.RemoveAll(one => one.Distance > most);
+            if (near.Count == 0) continue;
+            return [.. near.Distinct().OrderBy(one => one.Distance).ThenBy(one => one.Word, StringComparer.Ordinal)
+                .Take(MaxCorrections).Select(one => one.Word)];
+        }
+
+        return [];
+    }
+}
