@@ -192,7 +192,7 @@ public sealed class PageTests(Chromium chromium) : IAsyncLifetime
         await page.GetByRole(AriaRole.Link, new() { Name = "etc", Exact = true }).ClickAsync();
         await page.GetByRole(AriaRole.Link, new() { Name = "motd" }).ClickAsync();
         await Assertions.Expect(page.Locator("pre")).ToHaveTextAsync("hello");
-        await page.GetByLabel("Part of a file's name").FillAsync("page");
+        await page.GetByRole(AriaRole.Textbox, new() { Name = "Part of a file's name" }).FillAsync("page");
         await page.GetByRole(AriaRole.Button, new() { Name = "Find" }).ClickAsync();
         await page.GetByRole(AriaRole.Link, new() { Name = "/page.html" }).ClickAsync();
         await Assertions.Expect(page.Locator("pre")).ToHaveTextAsync(Hostile);
