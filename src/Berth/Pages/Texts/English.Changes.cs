@@ -5,7 +5,6 @@ internal partial class English
 {
     // A repository
     public virtual string WhatItShows => "What it shows";
-    public virtual string Description => "Description";
     public virtual string DescriptionHelp => "One line, for lists and searches.";
     public virtual string ReadmeHelp => "Markdown, at most 64 KiB. Shown below the tags.";
     public virtual string IsPublic => "Public";
@@ -33,7 +32,7 @@ internal partial class English
     public virtual string NewTag => "New tag";
     public virtual string AddTagHelp => "It points to the same image.";
     public virtual string PointElsewhere => "Point it to another image";
-    public virtual string Target => "Tag or digest";
+    public virtual string NewTarget => "Tag or digest";
     public virtual string TargetHelp => "Of this repository. What the tag points to now stays in its history.";
     public virtual string MoveTag => "Move the tag";
     public virtual string HowLong => "How long it stays";

@@ -12,7 +12,6 @@ internal partial class English
     public virtual string TypeImage => "Images";
     public virtual string TypeChart => "Charts";
     public virtual string TypeOther => "Other";
-    public virtual string Show => "Show";
     public virtual string Official => "Official";
     public virtual string OfficialMeans => "Administrators of this registry vouch for it";
     public virtual string OnlyStarred => "Starred";

@@ -19,7 +19,7 @@ internal partial class English
     public virtual string Artifact => "Artifact";
     public virtual string ArtifactType => "Type";
     public virtual string MediaType => "Media type of the manifest";
-    public virtual string Subject => "Says something about";
+    public virtual string SaysSomethingAbout => "Says something about";
     public virtual string TheIndex => "Index";
     public virtual string Manifest => "Manifest";
     public virtual string Config => "Config";
@@ -93,7 +93,7 @@ internal partial class English
 
     public virtual string MoveTo(string digest) => $"Move to {digest}";
 
-    public virtual string ImmutableBy(string rule) => $"The rule {rule} makes this tag immutable: it does not move.";
+    public virtual string MadeImmutableBy(string rule) => $"The rule {rule} makes this tag immutable: it does not move.";
 
     public virtual string TagAction(string action) => action switch
     {

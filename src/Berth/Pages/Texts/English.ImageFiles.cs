@@ -21,7 +21,7 @@ internal partial class English
     public virtual string Changed => "Changed";
     public virtual string Whiteout => "removed here";
     public virtual string Opaque => "hides what is below";
-    public virtual string NothingFound => "No file has that in its name.";
+    public virtual string NoFileFound => "No file has that in its name.";
     public virtual string EmptyFolder => "Nothing is in this folder.";
     public virtual string EmptyFile => "The file is empty.";
     public virtual string NoText => "This is no text. Download it to look at it.";
@@ -31,7 +31,6 @@ internal partial class English
     public virtual string WasteItems => "What nobody sees any more, the largest first";
     public virtual string Replaced => "replaced";
     public virtual string Removed => "Removed";
-    public virtual string Added => "Added";
     public virtual string OtherTag => "Other tag or digest";
     public virtual string InRepository => "In the repository";
     public virtual string NotAllRead => "Not all layers of both could be read, so more may differ.";

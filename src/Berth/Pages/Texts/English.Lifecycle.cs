@@ -84,7 +84,7 @@ internal partial class English
     public virtual string RuleNamesHelp => "A pattern: acme/app, acme/* or acme/** for all below.";
     public virtual string RuleTagsHelp => "Patterns with commas between, such as pr-*, or /^v[0-9]+$/; empty: all.";
     public virtual string ExceptTags => "Except tags";
-    public virtual string Immutable => "These tags never move, and are never deleted";
+    public virtual string NeverMoves => "These tags never move, and are never deleted";
     public virtual string ImmutableHelp => "Pushes that would move them are refused.";
     public virtual string KeepAlways => "All of them stay, whatever other rules say";
     public virtual string KeepLast => "Keep the last pushed";

@@ -80,10 +80,9 @@ internal partial class English
     public virtual string Access => "Access";
     public virtual string AccessText => "What users, robots and teams may do, besides what their roles allow.";
     public virtual string Namespaces => "Namespaces";
-    public virtual string AllNamespaces => "Registry";
+    public virtual string WholeRegistry => "Registry";
     public virtual string NoGrants => "Nothing is granted here yet.";
     public virtual string Grants => "Grants";
-    public virtual string Who => "Who";
     public virtual string May => "May";
     public virtual string In => "In repositories";
     public virtual string NewGrant => "New grant";

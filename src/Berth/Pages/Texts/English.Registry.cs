@@ -6,7 +6,6 @@ namespace Berth.Pages;
 internal partial class English
 {
     // Tables
-    public virtual string Actions => "Actions";
     public virtual string State => "State";
     public virtual string Ended => "Ended";
     public virtual string Began => "Began";
@@ -14,12 +13,7 @@ internal partial class English
     public virtual string LastError => "Error";
     public virtual string Node => "Node";
     public virtual string Kind => "Kind";
-    public virtual string What => "What";
     public virtual string Why => "Why";
-    public virtual string When => "When";
-    public virtual string Who => "Who";
-    public virtual string Filter => "Show";
-    public virtual string Remove => "Remove";
     public virtual string Reload => "Reload";
     public virtual string Working => "This is being worked on.";
     public virtual string Everywhere => "everywhere";
@@ -99,7 +93,6 @@ internal partial class English
     public virtual string NoUploads => "Nothing is being uploaded.";
     public virtual string UploadsText => "Uploads that have not ended, the last used first";
     public virtual string StartedBy => "Begun by";
-    public virtual string LastUsed => "Last used";
     public virtual string UploadId => "Id";
     public virtual string KeptInAll => "Kept by namespaces, with their trash";
     public virtual string InTrash => "Only in the trash";
@@ -115,7 +108,7 @@ internal partial class English
     public virtual string NoFaults => "No blob was found damaged or missing.";
     public virtual string FaultsText => "Blobs that were found damaged or missing";
     public virtual string Fault => "Fault";
-    public virtual string Found => "Found";
+    public virtual string FoundAt => "Found";
     public virtual string Healed => "Healed";
     public virtual string HealedFrom => "From";
     public virtual string Imports => "Imports";

@@ -9,7 +9,6 @@ internal partial class English
     public virtual string SearchFilters => "Filters";
     public virtual string SearchNarrow => "Narrow down";
     public virtual string NothingFound => "Nothing was found.";
-    public virtual string Official => "official";
     public virtual string KeySearch => "Search";
 
     public virtual string SearchHelp =>

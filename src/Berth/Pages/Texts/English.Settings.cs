@@ -72,7 +72,7 @@ internal partial class English
         ("2592000", "30 days"),
     ];
 
-    public virtual string From(string address) => $"from {address}";
+    public virtual string FromAddress(string address) => $"from {address}";
 
     public virtual string RotateQuestion(string name) => $"Rotate the secret of {name}?";
 
