@@ -27,7 +27,9 @@ internal sealed record HealthCheckView(string Name, string State, string? Proble
 
 /// <summary>What the registry is busy with, and whether it is well: <c>/jobs</c>, <c>/uploads</c>, <c>/health</c>.
 /// </summary>
-internal sealed class WorkEndpoints(Database database, RegistryHealth health)
+/// <param name="database">Where all of it is.</param>
+/// <param name="health">The checks of this node; null in a command on the machine, which serves nobody.</param>
+internal sealed class WorkEndpoints(Database database, RegistryHealth? health = null)
 {
     private const string Ok = "ok";
     private const string Warning = "warning";
@@ -89,12 +91,14 @@ internal sealed class WorkEndpoints(Database database, RegistryHealth health)
     /// <summary>What the checks of this node find, and what jobs and the scrub have found.</summary>
     public async Task<ApiAnswer<HealthView>> GetHealthAsync(HttpContext http)
     {
-        var checks = new List<HealthCheckView>
+        var checks = new List<HealthCheckView>();
+        if (health is not null)
         {
-            Check("pull", Unavailable, await health.FindProblemAsync(true)),
-            Check("push", Unavailable, await health.FindProblemAsync(false)),
-            Check("service", Warning, health.FindWarning()),
-        };
+            checks.Add(Check("pull", Unavailable, await health.FindProblemAsync(true)));
+            checks.Add(Check("push", Unavailable, await health.FindProblemAsync(false)));
+            checks.Add(Check("service", Warning, health.FindWarning()));
+        }
+
         if (checks.TrueForAll(check => check.State != Unavailable))
         {
             var (jobs, faults) = await database.ReadAsync(

@@ -17,7 +17,8 @@ UPDATE repository SET (pushed_at, newest_tag, platforms, artifact_type) = (
     FROM tag t JOIN manifest_body b ON b.digest = t.digest
     WHERE t.repository_id = repository.id ORDER BY t.moved_at DESC, t.name DESC LIMIT 1);
 
--- Lists pass over what does not fit or must not be seen. SQLite, which has no other way, does so within the index.
+-- Lists pass over what must not be seen within the index. What does not fit they pass over there on SQLite alone: it has
+-- no better way, and PostgreSQL refuses rows whose platforms are too long for an index.
 CREATE INDEX repository_by_push ON repository (coalesce(pushed_at, 0) DESC, name{filtered columns}) WHERE listed = 1;
 CREATE INDEX repository_by_pulls ON repository (pulls DESC, name{filtered columns}) WHERE listed = 1;
 CREATE INDEX repository_by_stars ON repository (stars DESC, name{filtered columns}) WHERE listed = 1;

@@ -35,7 +35,11 @@ internal partial class English
         ? "What was deleted in the registry, until it goes for good."
         : $"What was deleted in {space}, until it goes for good.";
 
-    public virtual string Frees(long bytes) => $"Emptying it frees {Size(bytes)} ({Bytes(bytes)}).";
+    /// <param name="bytes">How many.</param>
+    /// <param name="isCounted">Whether they were counted just now; else the collector has found them so far.</param>
+    public virtual string Frees(long bytes, bool isCounted) => isCounted
+        ? $"Emptying it frees {Size(bytes)} ({Bytes(bytes)})."
+        : $"Emptying it frees at least {Size(bytes)} ({Bytes(bytes)}): so much the collector has found so far.";
 
     public virtual string EmptyTrashOf(string space) =>
         space.Length == 0 ? "Empty the trash of the registry?" : $"Empty the trash of {space}?";
