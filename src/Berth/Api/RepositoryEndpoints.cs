@@ -44,7 +44,13 @@ internal sealed record RepositoryView(string Name, bool IsPublic, bool IsEmpty, 
     /// <summary>Without what others than its owners change: a pull must not get in the way of a change.</summary>
     public RepositoryView WithoutUse() => this with
     {
-        Pulls = 0, PushedAt = null, Stars = 0, IsStarred = false, NewestTag = null, Platforms = [], ArtifactType = null,
+        Pulls = 0,
+        PushedAt = null,
+        Stars = 0,
+        IsStarred = false,
+        NewestTag = null,
+        Platforms = [],
+        ArtifactType = null,
     };
 
     public static RepositoryView Of(DescribedRepository row) => Of(row, readme: null);

@@ -78,7 +78,8 @@ internal sealed class RepositoryChangePages(
                 Model = new Confirmation(
                     FormContent.Of(sent, PagePath.Of(name, Remove)), words.AskRepositoryRemoval(name),
                     [words.RepositoryRemoval(bytes.Manifests), words.WouldFree(bytes.OwnBytes), words.ToTrash],
-                    words.DeleteRepository, PagePath.Of(name, Settings)) { IsOfSettings = false },
+                    words.DeleteRepository, PagePath.Of(name, Settings))
+                { IsOfSettings = false },
             },
             sent?.Status ?? StatusCodes.Status200OK);
     }

@@ -36,9 +36,13 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
         GET /api/v1/images/{reference}/manifest
         GET /api/v1/images/{reference}/referrers
         GET /api/v1/images/{reference}/waste
+        GET /api/v1/namespaces?namespace={0}
         GET /api/v1/repositories/{**name}
         GET /api/v1/repositories?namespace={0}
+        GET /api/v1/repositories?sort=pulls&namespace={0}
         GET /api/v1/retention/plan
+        GET /api/v1/search?q=namespace:{0}
+        GET /api/v1/search?q={0}
         GET /api/v1/statistics
         GET /api/v1/tags
         GET /api/v1/tags/{tag}
@@ -46,7 +50,12 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
         GET /api/v1/trash?repository={0}/app
         GET /api/v1/usage/reclaimable
         GET /api/v1/usage?repository={0}/app
+        GET /explore?namespace={0}
         GET /r/{name}
+        GET /r/{name}/-/compare
+        GET /r/{name}/-/delete
+        GET /r/{name}/-/remove
+        GET /r/{name}/-/settings
         GET /r/{name}:{reference}
         GET /r/{name}:{reference}/-/compare
         GET /r/{name}:{reference}/-/files
@@ -54,7 +63,10 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
         GET /r/{name}:{reference}/-/json
         GET /r/{name}:{reference}/-/picture
         GET /r/{name}:{reference}/-/referrers
+        GET /r/{name}:{reference}/-/tag
+        GET /search?q={0}
         GET /token
+        GET /v1/search?q={0}
         GET /v2/NAME/blobs/DIGEST
         GET /v2/NAME/manifests/1
         GET /v2/NAME/referrers/DIGEST
@@ -77,6 +89,10 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
         HEAD /api/v1/tags/{tag}/history
         HEAD /api/v1/usage/reclaimable
         HEAD /r/{name}
+        HEAD /r/{name}/-/compare
+        HEAD /r/{name}/-/delete
+        HEAD /r/{name}/-/remove
+        HEAD /r/{name}/-/settings
         HEAD /r/{name}:{reference}
         HEAD /r/{name}:{reference}/-/compare
         HEAD /r/{name}:{reference}/-/files
@@ -84,14 +100,21 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
         HEAD /r/{name}:{reference}/-/json
         HEAD /r/{name}:{reference}/-/picture
         HEAD /r/{name}:{reference}/-/referrers
+        HEAD /r/{name}:{reference}/-/tag
         HEAD /v2/NAME/blobs/DIGEST
         HEAD /v2/NAME/manifests/1
         PATCH /api/v1/repositories/{**name}
         PATCH /api/v1/tags/{tag}
         POST /api/v1/repositories/copies {"from":"{0}/app","to":"{me}/copy"}
         POST /api/v1/repositories/moves {"from":"{0}/app","to":"{me}/moved"}
+        POST /r/{name}/-/delete
+        POST /r/{name}/-/remove
+        POST /r/{name}/-/settings
         POST /r/{name}/-/star
         POST /r/{name}:{reference}/-/history
+        POST /r/{name}:{reference}/-/point
+        POST /r/{name}:{reference}/-/retag
+        POST /r/{name}:{reference}/-/tag
         POST /token
         POST /v2/open/app/blobs/uploads/?mount=DIGEST&from={0}/app
         POST /v2/team/app/blobs/uploads/?mount=DIGEST&from={0}/app

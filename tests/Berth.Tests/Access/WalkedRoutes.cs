@@ -70,6 +70,7 @@ internal static partial class WalkedRoutes
     [
         "/api/v1/grants?namespace={0}", "/api/v1/robots?namespace={0}", "/api/v1/repositories?namespace={0}",
         "/api/v1/repositories?sort=pulls&namespace={0}", "/api/v1/namespaces?namespace={0}", "/explore?namespace={0}",
+        "/api/v1/search?q={0}", "/api/v1/search?q=namespace:{0}", "/search?q={0}", "/v1/search?q={0}",
         "/api/v1/access/explain?user=stranger&repository={0}/app",
         "/api/v1/access/explain?user=filed&repository={0}/app",
         "/api/v1/access/explain?user=robot.{0}.ci&repository=team/app", "/api/v1/grants?robot=robot.{0}.ci",
