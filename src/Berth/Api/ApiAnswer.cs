@@ -18,6 +18,9 @@ internal sealed record ChangeNote(string? Target, string? Detail = null, string?
     public bool IsOfNew { get; init; }
 }
 
+/// <summary>What a request changed that each is an entry of the audit log, whatever it answers.</summary>
+internal sealed record NotedOneByOne(IReadOnlyList<ChangeNote> Notes);
+
 /// <summary>An answer to a change that has something to say to the audit log.</summary>
 internal interface INoted
 {

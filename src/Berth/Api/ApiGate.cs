@@ -91,11 +91,24 @@ internal sealed partial class ApiGate(
         var isDenied = http.Response.StatusCode == StatusCodes.Status403Forbidden
             && http.Features.Get<Caller>() is not (null or { Kind: CallerKind.Anonymous });
         var isDone = http.Response.StatusCode < StatusCodes.Status400BadRequest;
-        if (!isDenied && !(isDone && (isChange || IsAdministrative(http, required.Right)))) return;
-        var note = isChange ? http.Features.Get<ChangeNote>() : null;
         var route = (http.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText?.Replace("**", "")
             .Replace(":long", "");
         var action = http.GetEndpoint()?.Metadata.GetMetadata<NotedAs>()?.Route ?? $"{http.Request.Method} {route}";
+        if (http.Features.Get<NotedOneByOne>() is { Notes.Count: > 0 } noted)
+        {
+            foreach (var one in noted.Notes)
+            {
+                audit.Note(http, action, isDone: true, entry => entry with
+                {
+                    Repository = one.Repository, Target = one.Target, Detail = one.Detail,
+                });
+            }
+
+            return;
+        }
+
+        if (!isDenied && !(isDone && (isChange || IsAdministrative(http, required.Right)))) return;
+        var note = isChange ? http.Features.Get<ChangeNote>() : null;
         audit.Note(http, action, isDone, entry => entry with
         {
             Repository = note?.Repository ?? (required.Action is null ? null : NameIn(http)),
@@ -255,7 +268,8 @@ internal sealed partial class ApiGate(
     }
 
     /// <summary>Whether the caller may know that a repository, which it did not ask for, is there.</summary>
-    public async ValueTask<bool> MaySeeAsync(HttpContext http, RepositoryName repository) => http.Caller().IsStaff
+    public async ValueTask<bool> MaySeeAsync(HttpContext http, RepositoryName repository) =>
+        http.Caller() is { IsStaff: true, Caller.Limits: null }
         || await access.AskAsync(http.Caller().Caller, AccessAction.Pull, repository, http.RequestAborted)
             == AccessAnswer.Allowed;
 

@@ -86,7 +86,7 @@ internal sealed class ArtifactEndpoints(
                 .. outline.Layers.Select(layer => layer.MediaType),
                 .. outline.LayerAnnotations.Values.Select(PredicateOf).OfType<string>(),
                 .. PredicateOf(outline.Annotations) is { } predicate ? [predicate] : Array.Empty<string>(),
-                .. tag is null ? Array.Empty<string>() : [tag[tag.LastIndexOf('.')..]],
+                .. tag is not null && tag.Contains('.') ? [tag[tag.LastIndexOf('.')..]] : Array.Empty<string>(),
             ]);
     }
 

@@ -25,7 +25,10 @@ internal static partial class FieldDescriptions
         ["isOfficial"] = "Whether administrators vouch for it. Only they may change it.",
         ["?official"] = "true: only official ones.",
         ["?platform"] = "Only where the newest tag is for this platform, such as linux/arm64.",
-        ["?sort"] = "name, pushed, pulls or stars: by name, or the latest or most first.",
+        ["?matching"] = "Only tags with this in their names, in capitals or not.",
+        ["?pointsTo"] = "Only tags that point to this digest.",
+        ["?sort"] = "Of repositories: name, pushed, pulls or stars, the latest or most first. Of tags: name, pushed, "
+            + "pulled or size, with - before it for the largest first; more than 5,000 only by name or pushed.",
         ["?starred"] = "true: only those that the caller has starred.",
         ["?type"] = "Only where the newest tag is an image, a chart, other, or of this artifact type.",
         ["?visibility"] = "public or private.",

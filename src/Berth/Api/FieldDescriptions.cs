@@ -203,10 +203,6 @@ internal static partial class FieldDescriptions
         ["inTrash"] = "Whether those are in the trash.",
         ["?tag"] = "A tag, or several: what would be free without them.",
         ["?digest"] = "A manifest: what would be free without it, and all that goes with it.",
-        ["?matching"] = "Only tags with this in their names, in capitals or not.",
-        ["?pointsTo"] = "Only tags that point to this digest.",
-        ["?sort"] = "What to sort by: name, pushed, pulled or size; with - before it, the largest first. More than "
-            + "5,000 tags can only be sorted by name or pushed.",
         ["?names"] = "A pattern of repositories: acme/app, acme/*, or acme/** for all of a namespace.",
         ["?tags"] = "A pattern of tags with * and ?, or a regular expression between slashes.",
         ["links"] = "Blobs that are no longer served in a repository.",

@@ -87,10 +87,12 @@ internal sealed class ImageFileEndpoints(
         }
 
         if (reading is null) return ApiError.Conflict("only a server reads files out of layers: name it with --server");
-        return new ApiFile(
-            node.Name, file.OwnBytes, reading,
-            (output, stop) => reading.CopyAsync(look.Layers[file.Layer].Digest, file.Number, output, stop));
+        return Copy(reading, node.Name, file.OwnBytes, look.Layers[file.Layer].Digest, file.Number);
     }
+
+    /// <summary>A download may take a minute: it holds what it needs, and not the tree in which the file is.</summary>
+    private static ApiFile Copy(FileReading reading, string name, long bytes, Digest layer, int number) =>
+        new(name, bytes, reading, (output, stop) => reading.CopyAsync(layer, number, output, stop));
 
     /// <summary>How an image differs from another one, in this repository or one that the caller may pull from.
     /// </summary>

@@ -61,7 +61,7 @@ internal sealed class NamespaceEndpoints(
     {
         var counted = await listing.NamesAsync(http, name, "", MaxCounted + 1);
         var caller = http.Caller();
-        var mayCount = caller.IsStaff || (caller.Caller.Limits is null && ownership.Owns(caller, name));
+        var mayCount = caller.Caller.Limits is null && (caller.IsStaff || ownership.Owns(caller, name));
         return await database.ReadAsync(
             async session =>
             {

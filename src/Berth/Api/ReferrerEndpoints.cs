@@ -69,10 +69,16 @@ internal sealed class ReferrerWalk(
     /// <summary>Larger ones are not counted.</summary>
     private const long MaxSbomBytes = 2 * 1024 * 1024;
 
+    /// <summary>The most bytes of bills of materials that one answer looks into.</summary>
+    private const long MaxReadBytes = 16 * 1024 * 1024;
+
     private const string ReferenceDigest = "vnd.docker.reference.digest";
     private const string CertificateKey = "dev.sigstore.cosign/certificate";
 
     private readonly HashSet<Digest> seen = [];
+
+    /// <summary>How much may still be read to look into bills of materials.</summary>
+    private long leftBytes = MaxReadBytes;
 
     public bool IsComplete { get; private set; } = true;
 
@@ -86,6 +92,7 @@ internal sealed class ReferrerWalk(
             .ToList();
         var platforms = children.Where(one => one.Platform is not null)
             .DistinctBy(one => one.Digest).ToDictionary(one => one.Digest.Text, one => Platforms.NameOf(one.Platform!));
+        IsComplete = platforms.Count <= MaxPlatforms;
         foreach (var child in children.Where(one => platforms.GetValueOrDefault(one.Digest.Text) is { Length: > 0 })
             .Take(MaxPlatforms))
         {
@@ -159,10 +166,11 @@ internal sealed class ReferrerWalk(
         var row = await database.ReadAsync(
             session => ImageTable.FindAsync(session, repository.Text, digest, 0), cancellation);
         var statements = new List<StatementView>();
+        IsComplete &= outline.Layers.Count() <= MaxStatements;
         foreach (var layer in outline.Layers.Take(MaxStatements)) statements.Add(await ReadAsync(outline, layer));
         found.Add(new ReferrerView(
             digest.Text, ArtifactEndpoints.KindOf(outline, tag), row?.ArtifactType, stored.MediaType,
-            stored.SizeBytes + outline.Layers.Sum(layer => Math.Max(0, layer.SizeBytes)), row?.PushedAt, row?.PushedBy,
+            SizeOf(stored, outline), row?.PushedAt, row?.PushedBy,
             tag, string.IsNullOrEmpty(platform) ? null : platform, statements,
             await FindAsync(digest, null, depth + 1)));
     }
@@ -173,12 +181,19 @@ internal sealed class ReferrerWalk(
         var predicate = (said is null ? null : ArtifactEndpoints.PredicateOf(said))
             ?? ArtifactEndpoints.PredicateOf(outline.Annotations);
         var isSbom = ArtifactKind.Of(layer.MediaType, predicate is null ? [] : [predicate]) == ArtifactKind.Sbom;
-        var sbom = isSbom && linked is not null && await linked.ReadAsync(layer, MaxSbomBytes) is { } bytes
+        var isWithin = layer.SizeBytes >= 0 && layer.SizeBytes <= Math.Min(MaxSbomBytes, leftBytes);
+        if (isSbom && isWithin) leftBytes -= layer.SizeBytes;
+        var sbom = isSbom && isWithin && linked is not null && await linked.ReadAsync(layer, MaxSbomBytes) is { } bytes
             ? SbomSummary.Read(bytes) : null;
         return new StatementView(
             layer.MediaType, layer.Digest.Text, layer.SizeBytes, predicate,
             SignerOf(said?.GetValueOrDefault(CertificateKey)), sbom?.Format, sbom?.Packages);
     }
+
+    /// <summary>Anybody may write any sizes.</summary>
+    private static long SizeOf(StoredManifest stored, ImageOutline outline) => outline.Layers.Aggregate(
+        stored.SizeBytes,
+        (sum, layer) => layer.SizeBytes > long.MaxValue - sum ? long.MaxValue : sum + Math.Max(0, layer.SizeBytes));
 
     private async ValueTask<ImageOutline?> ReadAsync(StoredManifest stored) =>
         (stored.Body ?? await manifests.LoadBodyAsync(stored.Digest)) is { } body

@@ -157,7 +157,8 @@ internal sealed class RepositoryListing(Database database, AccessRules access)
         // Just before the first name in the range.
         if (start.Length > 0 && string.CompareOrdinal(last, start) < 0)
             last = start[..^1] + (char)(start[^1] - 1) + "\u007f";
-        var names = await new VisibleCatalog(database, visible, http.RequestAborted).ReadAsync(last, count, skip: 0);
+        var names = await new VisibleCatalog(database, visible, http.RequestAborted, end)
+            .ReadAsync(last, count, skip: 0);
         return names.FindAll(name => string.CompareOrdinal(name, end) < 0);
     }
 

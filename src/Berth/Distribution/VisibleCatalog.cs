@@ -8,8 +8,12 @@ namespace Berth.Distribution;
 /// The repositories that a caller may pull from, in ordinal order: for each pattern that allows it a walk along the
 /// index from where its names begin, and one along the index of public repositories.
 /// </summary>
-internal sealed class VisibleCatalog(Database database, VisibleNames visible, CancellationToken cancellation)
+internal sealed class VisibleCatalog(
+    Database database, VisibleNames visible, CancellationToken cancellation, string end = VisibleCatalog.End)
 {
+    /// <summary>After all names.</summary>
+    public const string End = "\u007f";
+
     private const int ChunkEntries = 1000;
 
     /// <summary>Names after <paramref name="last"/>, skipping some first.</summary>
@@ -33,7 +37,7 @@ internal sealed class VisibleCatalog(Database database, VisibleNames visible, Ca
         if (visible.WithPublic)
         {
             names.UnionWith(await ReadAsync(
-                last, count, (session, after) => RepositoryTable.ListPublicAsync(session, after, ChunkEntries),
+                last, count, (session, after) => RepositoryTable.ListPublicAsync(session, after, end, ChunkEntries),
                 visible.IsWithinLimits));
         }
 

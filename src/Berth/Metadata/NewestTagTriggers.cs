@@ -17,45 +17,70 @@ internal static class NewestTagTriggers
         WHERE id = {0}.repository_id
         """;
 
-    /// <summary>Of those whose newest tag points to a manifest that was read just now.</summary>
-    private const string Describe =
+    /// <summary>Those whose newest tag points to a manifest that was read just now.</summary>
+    private const string Described =
         """
-        UPDATE repository SET platforms = NEW.platforms WHERE id IN (
-            SELECT t.repository_id FROM manifest m
-            JOIN tag t ON t.repository_id = m.repository_id AND t.digest = m.digest
-            JOIN repository r ON r.id = t.repository_id AND r.newest_tag = t.name WHERE m.digest = NEW.digest)
+        SELECT t.repository_id FROM manifest m
+        JOIN tag t ON t.repository_id = m.repository_id AND t.digest = m.digest
+        JOIN repository r ON r.id = t.repository_id AND r.newest_tag = t.name WHERE m.digest = NEW.digest
         """;
 
     private const string IsMoved =
         "OLD.digest <> NEW.digest OR OLD.moved_at <> NEW.moved_at OR OLD.repository_id <> NEW.repository_id";
 
+    /// <summary>
+    /// Whether a tag that came or moved is the newest now, or was before. For all others there is nothing to do: a
+    /// repository that is moved or copied has very many.
+    /// </summary>
+    private const string IsNewest =
+        "((coalesce(pushed_at, 0), coalesce(newest_tag, '')) < (NEW.moved_at, NEW.name) OR newest_tag = NEW.name)";
+
+    private const string WasNewest = "newest_tag = OLD.name";
+
     public static string Sqlite { get; } =
         $"""
         CREATE TRIGGER tag_is_newest AFTER INSERT ON tag BEGIN
-            {Of("NEW")} AND coalesce(pushed_at, 0) <= NEW.moved_at;
+            {Of("NEW")} AND {IsNewest};
         END;
         CREATE TRIGGER newest_tag_is_moved AFTER UPDATE OF digest, moved_at, repository_id ON tag WHEN {IsMoved} BEGIN
-            {Of("NEW")};
-            {Of("OLD")} AND id <> NEW.repository_id;
+            {Of("NEW")} AND {IsNewest};
+            {Of("OLD")} AND id <> NEW.repository_id AND {WasNewest};
         END;
         CREATE TRIGGER newest_tag_is_removed AFTER DELETE ON tag BEGIN
-            {Of("OLD")} AND newest_tag = OLD.name;
+            {Of("OLD")} AND {WasNewest};
         END;
         CREATE TRIGGER newest_tag_is_read AFTER UPDATE OF platforms ON manifest_body
             WHEN OLD.platforms IS NOT NEW.platforms BEGIN
-            {Describe};
+            UPDATE repository SET platforms = NEW.platforms WHERE id IN ({Described});
         END;
         """;
 
     public static string Postgres { get; } =
         $"""
-        {OnPostgres("tag_is_newest", "INSERT ON tag", "true",
-            $"{Of("NEW")} AND coalesce(pushed_at, 0) <= NEW.moved_at;")}
-        {OnPostgres("newest_tag_is_moved", "UPDATE OF digest, moved_at, repository_id ON tag", IsMoved,
-            $"{Of("NEW")}; {Of("OLD")} AND id <> NEW.repository_id;")}
-        {OnPostgres("newest_tag_is_removed", "DELETE ON tag", "true", $"{Of("OLD")} AND newest_tag = OLD.name;")}
-        {OnPostgres("newest_tag_is_read", "UPDATE OF platforms ON manifest_body",
-            "OLD.platforms IS DISTINCT FROM NEW.platforms", $"{Describe};")}
+        {OnPostgres("tag_is_newest", "INSERT ON tag", "true", Locked("NEW", IsNewest))}
+        {OnPostgres(
+            "newest_tag_is_moved", "UPDATE OF digest, moved_at, repository_id ON tag", IsMoved,
+            Locked("NEW", IsNewest) + Locked("OLD", "id <> NEW.repository_id AND " + WasNewest))}
+        {OnPostgres("newest_tag_is_removed", "DELETE ON tag", "true", Locked("OLD", WasNewest))}
+        {OnPostgres(
+            "newest_tag_is_read", "UPDATE OF platforms ON manifest_body",
+            "OLD.platforms IS DISTINCT FROM NEW.platforms",
+            $"""
+            PERFORM 1 FROM repository WHERE id IN ({Described}) ORDER BY name FOR UPDATE;
+            UPDATE repository SET platforms = NEW.platforms WHERE id IN ({Described});
+            """)}
+        """;
+
+    /// <summary>
+    /// Waits for others that are at it, and looks only then: a statement sees what was committed before it began.
+    /// </summary>
+    private static string Locked(string row, string condition) =>
+        $"""
+        PERFORM 1 FROM repository WHERE id = {row}.repository_id AND {condition} FOR UPDATE;
+        IF FOUND THEN
+            {Of(row)};
+        END IF;
+
         """;
 
     private static string Of(string row) => Refresh.Replace("{0}", row, StringComparison.Ordinal);

@@ -71,11 +71,17 @@ internal sealed class RepositoryTable(Database database, TimeProvider clock)
             id),
         cancellation) == 1;
 
-    /// <summary>Names of public repositories after <paramref name="last"/>, by an index that has no others.</summary>
-    public static ValueTask<List<string>> ListPublicAsync(Session session, string last, int count) =>
+    /// <summary>
+    /// Names of public repositories after <paramref name="last"/> and before <paramref name="end"/>, by an index that
+    /// has no others.
+    /// </summary>
+    public static ValueTask<List<string>> ListPublicAsync(Session session, string last, string end, int count) =>
         session.AllAsync(
-            "SELECT name FROM repository WHERE name > $1 AND is_public = 1 AND listed = 1 ORDER BY name LIMIT $2",
-            row => row.GetString(0), last, count);
+            """
+            SELECT name FROM repository WHERE name > $1 AND name < $2 AND is_public = 1 AND listed = 1
+            ORDER BY name LIMIT $3
+            """,
+            row => row.GetString(0), last, end, count);
 
     /// <summary>
     /// Names after <paramref name="last"/> in ordinal order, from one and before another, of repositories that hold a

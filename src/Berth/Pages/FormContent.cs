@@ -27,7 +27,17 @@ internal sealed record FormContent(string Action, PageBody? Sent = null, ApiErro
 
     /// <summary>The form with this action: the one that was sent, or one for the first time.</summary>
     public static FormContent Of(FormContent? sent, string action, long? version = null) =>
-        (sent?.Action == action ? sent : new FormContent(action)) with { Version = version?.ToString() };
+        (sent?.Action == action ? sent : new FormContent(action)).For(version?.ToString());
+
+    /// <summary>
+    /// With the version of what is shown, or, after an error, with the one that was sent: what is typed was meant for
+    /// that. Whoever is told that it has changed meanwhile gets the present one.
+    /// </summary>
+    public FormContent For(string? version) => this with
+    {
+        Version = Error is { Status: not StatusCodes.Status412PreconditionFailed }
+            && Sent?.Text("version") is { Length: > 0 } seen ? seen : version,
+    };
 
     /// <summary>What a field shows.</summary>
     public string Text(string field, string usual) => Sent?.Text(field) ?? usual;

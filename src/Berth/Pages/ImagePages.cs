@@ -99,7 +99,7 @@ internal sealed class ImagePages(
         if (image is null) return ProblemPage.Of(http, error!);
         var moves = await tags.HistoryAsync(http, reference, name);
         if (moves.Error is { } none) return ProblemPage.Of(http, none);
-        var mayMove = await gate.AskAsync(http, http.Caller(), AccessAction.Push, RepositoryName.Parse(name)) is null;
+        var mayMove = (await RepositoryRights.OfAsync(gate, http, name)).MayPush;
         var to = http.Request.Query["to"].ToString();
         var target = to.Length == 0 ? null : await images.GetAsync(http, to, name);
         return target?.Error is { } gone ? ProblemPage.Of(http, gone)
@@ -123,6 +123,7 @@ internal sealed class ImagePages(
         if (tag.Value!.Digest != seen) return ProblemPage.Of(http, ApiError.Changed());
         http.Request.Headers.IfMatch = ApiAnswer<TagView>.TagOf(http, tag.Value with { ImmutableBy = null });
         var moved = await tags.PutAsync(http, reference, name, new TagTarget(target));
+        moved.Note(http);
         return moved.Error is { } error ? ProblemPage.Of(http, error)
             : PageForms.BackTo(http, PagePath.OfImage(name, reference, "history"));
     }

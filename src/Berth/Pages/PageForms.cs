@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using Berth.Api;
 using Berth.Identity;
 
@@ -25,7 +27,7 @@ internal static class PageForms
     /// <param name="change">Calls the API, and ends with one of the functions below.</param>
     public static async Task<IResult> RunAsync(HttpContext http, Func<PageBody, Task<FormAnswer>> change)
     {
-        var most = http.GetEndpoint()?.Metadata.GetMetadata<LargestBody>()?.Bytes ?? PageBody.MaxBytes;
+        var most = http.GetEndpoint()?.Metadata.GetMetadata<LargestBody>()?.Bytes ?? ApiGate.MaxBodyBytes;
         if (await PageBody.ReadAsync(http, most) is not { IsForm: true } sent)
             return ProblemPage.Of(http, ApiError.Invalid("the form can't be read: go back, and send it again"));
         if (sent.Text("version") is { Length: > 0 } version)
@@ -34,7 +36,7 @@ internal static class PageForms
         if (number.Length is 0 or > MaxNumberChars) return (await change(sent)).Result;
         IResult? result = null;
         var first = await http.RequestServices.GetRequiredService<FormRuns>().RunAsync(
-            $"{http.Caller().Caller.Id} {http.Caller().Name} {http.Request.Path} {number}",
+            KeyOf($"{http.Caller().Caller.Id} {http.Caller().Name} {http.Request.Path} {number}"),
             async () =>
             {
                 var answer = await change(sent);
@@ -43,6 +45,10 @@ internal static class PageForms
             });
         return result ?? BackTo(http, first!);
     }
+
+    /// <summary>Paths may be long: what is remembered has one size.</summary>
+    private static string KeyOf(string text) =>
+        Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
 
     /// <summary>After a change, on to a page; or the form again, with what is wrong.</summary>
     /// <param name="http">The request.</param>

@@ -9,8 +9,8 @@ namespace Berth.Pages;
 /// </summary>
 internal static class PageRoutes
 {
-    /// <summary>The largest readme, of characters that a form needs three for.</summary>
-    private const int MaxReadmeForm = 256 * 1024;
+    /// <summary>The largest readme, of characters that a form needs three for, or a thousand long tags.</summary>
+    private const int MaxLongForm = 256 * 1024;
 
     public static void Map(IEndpointRouteBuilder routes)
     {
@@ -59,7 +59,7 @@ internal static class PageRoutes
         Below(routes, PageSubject.Repository, RepositoryChangePages.Settings, ApiRight.Manage, pages.ShowAsync);
         Form(
             routes, PageSubject.Repository, RepositoryChangePages.Settings, ApiRight.Manage, Changed,
-            pages.ChangeAsync, MaxReadmeForm);
+            pages.ChangeAsync, MaxLongForm);
         Form(
             routes, PageSubject.Repository, RepositoryChangePages.Move, ApiRight.SignedIn,
             "POST /api/v1/repositories/moves", pages.MoveAsync);
@@ -82,7 +82,7 @@ internal static class PageRoutes
         Below(routes, PageSubject.Repository, TagChangePages.Delete, ApiRight.Delete, pages.AskRemovalAsync);
         Form(
             routes, PageSubject.Repository, TagChangePages.Delete, ApiRight.Delete, "DELETE /api/v1/tags/{tag}",
-            pages.RemoveAsync);
+            pages.RemoveAsync, MaxLongForm);
     }
 
     private static void Below(

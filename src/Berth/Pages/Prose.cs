@@ -16,6 +16,9 @@ internal static class Prose
     /// <summary>Below the headings of the page itself.</summary>
     private const int OuterLevels = 2;
 
+    /// <summary>More than the table that anybody reads, in cells.</summary>
+    private const int MaxCells = 50_000;
+
     private const string Relation = "nofollow ugc noopener";
 
     private static readonly MarkdownPipeline Pipeline = new MarkdownPipelineBuilder()
@@ -24,6 +27,9 @@ internal static class Prose
     /// <param name="markdown">The text.</param>
     public static HtmlString Of(string markdown)
     {
+        // A table's rows are all as wide as its widest.
+        var lines = markdown.Split('\n');
+        if ((long)lines.Max(line => line.Count(c => c == '|')) * lines.Length > MaxCells) return Plain(markdown);
         try
         {
             return new HtmlString(PageEncoder.Disarm(Render(markdown)));
@@ -31,9 +37,12 @@ internal static class Prose
         catch (ArgumentException)
         {
             // Too deeply nested to be meant.
-            return new HtmlString($"<pre>{PageEncoder.Only.Encode(markdown)}</pre>");
+            return Plain(markdown);
         }
     }
+
+    private static HtmlString Plain(string markdown) =>
+        new($"<pre>{PageEncoder.Only.Encode(markdown)}</pre>");
 
     /// <exception cref="ArgumentException">It is too deeply nested.</exception>
     private static string Render(string markdown)

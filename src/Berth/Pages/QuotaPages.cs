@@ -22,6 +22,11 @@ internal sealed class QuotaPages(QuotaEndpoints quotas)
     {
         var scope = sent.Text("scope").Trim();
         if (!TryRead(sent, out var quota, out var fault)) return new FormAnswer(await AgainAsync(fault!), null);
+
+        // What the page does not show stays as it is; and the audit log names the scope.
+        var present = (await quotas.GetAsync(http, scope)).Value;
+        if (present is { IsDefault: false }) quota = quota with { WarnPercent = present.WarnPercent };
+        http.Request.RouteValues["scope"] = scope;
         return await PageForms.EndAsync(http, await quotas.PutAsync(http, scope, quota), Path, AgainAsync);
 
         Task<IResult> AgainAsync(ApiError error) => ShowAsync(http, new FormContent(Path, sent, error));
@@ -36,9 +41,12 @@ internal sealed class QuotaPages(QuotaEndpoints quotas)
     }
 
     public Task<IResult> RemoveAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
-        await PageForms.EndAsync(
+    {
+        http.Request.RouteValues["scope"] = sent.Text("scope");
+        return await PageForms.EndAsync(
             http, await quotas.RemoveAsync(http, sent.Text("scope")), Path,
-            error => Task.FromResult<IResult>(ProblemPage.Of(http, error))));
+            error => Task.FromResult<IResult>(ProblemPage.Of(http, error)));
+    });
 
     private static bool TryRead(PageBody sent, out NewQuota quota, out ApiError? fault)
     {

@@ -1,5 +1,6 @@
+using Berth.Access;
 using Berth.Api;
-using Berth.Lifecycle;
+using Berth.Oci;
 using Microsoft.Net.Http.Headers;
 
 namespace Berth.Pages;
@@ -52,6 +53,13 @@ internal sealed class RepositoryChangePages(
 
     private async Task<IResult> ShowAsync(HttpContext http, FormContent? sent)
     {
+        // The form may have been sent by somebody who may not see the page that it is on.
+        var (caller, name) = (http.Caller(), RepositoryName.Parse(NameIn(http)));
+        if (await gate.AskAsync(http, caller, AccessAction.Pull, name) is { } hidden)
+            return ProblemPage.Of(http, hidden);
+        if (await gate.AskAsync(http, caller, AccessAction.Manage, name) is { } refusal)
+            return ProblemPage.Of(http, refusal);
+
         // The version in a form that was sent is about the change, not about reading it again.
         http.Request.Headers.Remove(HeaderNames.IfMatch);
         var answer = await repositories.GetAsync(http, NameIn(http));

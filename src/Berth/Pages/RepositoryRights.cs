@@ -11,7 +11,8 @@ internal sealed record RepositoryRights(bool MayPush, bool MayDelete, bool MayMa
     {
         var (caller, name) = (http.Caller(), RepositoryName.Parse(repository));
         return new RepositoryRights(
-            await MayAsync(AccessAction.Push), await MayAsync(AccessAction.Delete), await MayAsync(AccessAction.Manage));
+            await MayAsync(AccessAction.Push), await MayAsync(AccessAction.Delete),
+            await MayAsync(AccessAction.Manage));
 
         async ValueTask<bool> MayAsync(AccessAction action) =>
             await gate.AskAsync(http, caller, action, name) is null && gate.Refuse(action) is null;

@@ -86,6 +86,9 @@ internal sealed class RulePages(TagRuleEndpoints rules, RetentionEndpoints reten
 
     private async Task<IResult> ShowRetentionAsync(HttpContext http, FormContent? sent)
     {
+        // Others may ask for runs where they manage, but see no list of all.
+        if (!http.Caller().IsStaff)
+            return ProblemPage.Of(http, sent?.Error ?? ApiError.Denied("this is for administrators and auditors"));
         var isAsked = http.Request.Query["estimate"].Count > 0;
         var runs = PageList<RetentionRunView>.Of(http, (await retention.ListAsync(http)).Value!);
         var estimate = isAsked ? await retention.EstimateAsync(http) : null;

@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
 using Berth.Api;
 using Berth.Oci;
 using Microsoft.Net.Http.Headers;
@@ -26,36 +28,38 @@ internal sealed class TagChangePages(TagEndpoints tags, UsageEndpoints usage, Ap
     /// <summary>The most tags of a table.</summary>
     private const int MaxTags = Page.MostEntries;
 
+    private const int VersionBytes = 12;
+
     public Task<IResult> ShowAsync(HttpContext http) => ShowAsync(http, sent: null);
 
     /// <summary>Sets when a tag goes, and whether rules pass over it.</summary>
     public Task<IResult> ChangeAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
     {
         var (name, tag) = Names(http);
-        var content = new FormContent(PagePath.OfImage(name, tag, Change), sent);
-        if (ReadDay(sent.Text("expiresAt")) is not { } expiry)
-        {
-            var fault = ApiError.Invalid("write the day as 2027-01-31").At("expiresAt");
-            return new FormAnswer(await ShowAsync(http, content with { Error = fault }), null);
-        }
-
+        var (view, error) = await FindSeenAsync(http);
+        var change = new TagChange(IsPinned: sent.All("isPinned").Count > 0);
+        if (view is not null && (error = sent.ReadDay("expiresAt", view.ExpiresAt, out var expiry)) is null)
+            change = change with { ExpiresAt = expiry };
+        ApiAnswer<TagView> answer = error is null ? await tags.ChangeAsync(http, tag, name, change) : error;
         return await PageForms.EndAsync(
-            http, await tags.ChangeAsync(http, tag, name, new TagChange(expiry, sent.All("isPinned").Count > 0)),
-            PagePath.OfImage(name, tag), error => ShowAsync(http, content with { Error = error }));
+            http, answer, PagePath.OfImage(name, tag),
+            fault => ShowAsync(http, new FormContent(PagePath.OfImage(name, tag, Change), sent, fault)));
     });
 
     /// <summary>Points a tag to another image of the repository.</summary>
     public Task<IResult> PointAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
     {
         var (name, tag) = Names(http);
+        var (_, error) = await FindSeenAsync(http);
+        ApiAnswer<TagView> answer = error is not null ? error
+            : await tags.PutAsync(http, tag, name, new TagTarget(sent.Text("target").Trim()));
         return await PageForms.EndAsync(
-            http, await tags.PutAsync(http, tag, name, new TagTarget(sent.Text("target").Trim())),
-            PagePath.OfImage(name, tag),
-            error => ShowAsync(
-                http, new FormContent(PagePath.OfImage(name, tag, Point), sent, error.At("target"))));
+            http, answer, PagePath.OfImage(name, tag),
+            fault => ShowAsync(
+                http, new FormContent(PagePath.OfImage(name, tag, Point), sent, fault.At("target"))));
     });
 
-    /// <summary>Gives what a tag points to another tag, which must be new: one that is there is not moved by it.</summary>
+    /// <summary>Gives what a tag points to another tag, which must be new: one that is there is not moved.</summary>
     public Task<IResult> CopyAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
     {
         var ((name, tag), added) = (Names(http), sent.Text("name").Trim());
@@ -66,6 +70,9 @@ internal sealed class TagChangePages(TagEndpoints tags, UsageEndpoints usage, Ap
         ApiAnswer<TagView> answer = taken is not null && taken.Digest != view.Digest
             ? ApiError.Conflict($"{added} is there, and points to another image: change that tag instead")
             : await tags.PutAsync(http, added, name, new TagTarget(view.Digest));
+
+        // What the audit log names.
+        if (answer.Error is null) http.Request.RouteValues["reference"] = added;
         return await PageForms.EndAsync(
             http, answer, PagePath.OfImage(name, added),
             error => ShowAsync(http, new FormContent(PagePath.OfImage(name, tag, Copy), sent, error.At("name"))));
@@ -84,12 +91,14 @@ internal sealed class TagChangePages(TagEndpoints tags, UsageEndpoints usage, Ap
             var error = (await tags.RemoveAsync(http, tag, name)).Error;
 
             // One that is gone already is what was asked for.
-            if (error is null or { Status: StatusCodes.Status404NotFound }) removed.Add(tag);
+            if (error is { Status: StatusCodes.Status404NotFound }) continue;
+            if (error is null) removed.Add(tag);
             else left.Add(tag);
-            first ??= error is { Status: StatusCodes.Status404NotFound } ? null : error;
+            first ??= error;
         }
 
-        http.Features.Set(new ChangeNote(string.Join(' ', removed), null, name));
+        // Each is an entry of its own, also if others could not go.
+        http.Features.Set(new NotedOneByOne([.. removed.Select(tag => new ChangeNote(tag, null, name))]));
         if (first is null) return new FormAnswer(PageForms.BackTo(http, PagePath.Of(name)), PagePath.Of(name));
         var partly = first with { Detail = English.Only.SomeDeleted(removed.Count, left.Count, first.Detail) };
         return new FormAnswer(
@@ -113,11 +122,11 @@ internal sealed class TagChangePages(TagEndpoints tags, UsageEndpoints usage, Ap
         var (name, tag) = Names(http);
         var answer = await tags.GetAsync(http, tag, name);
         if (answer.Value is not { } view) return ProblemPage.Of(http, answer.Error!);
-        var version = ApiAnswer<TagView>.TagOf(http, view with { ImmutableBy = null }).Trim('"');
         return new PageResult(
             new Pages_Tag
             {
-                Model = new TagPage(name, view, version, await RepositoryRights.OfAsync(gate, http, name), sent),
+                Model = new TagPage(
+                    name, view, VersionOf(view), await RepositoryRights.OfAsync(gate, http, name), sent),
             },
             sent?.Status ?? StatusCodes.Status200OK);
     }
@@ -147,14 +156,25 @@ internal sealed class TagChangePages(TagEndpoints tags, UsageEndpoints usage, Ap
             sent?.Status ?? StatusCodes.Status200OK);
     }
 
-    /// <summary>The start of a day in UTC, or never for no text; null if it is neither.</summary>
-    private static ExpiryChange? ReadDay(string text)
+    /// <summary>
+    /// The tag, if it is as the sender of the form saw it. Pulls change what is told of a tag: only where it points and
+    /// how long it stays count. From here on, nothing may come between.
+    /// </summary>
+    private async Task<(TagView? Tag, ApiError? Error)> FindSeenAsync(HttpContext http)
     {
-        if (text.Length == 0) return new ExpiryChange(IsGiven: true, At: null);
-        return DateTimeOffset.TryParseExact(
-            text, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var day)
-            ? new ExpiryChange(IsGiven: true, day) : null;
+        var seen = http.Request.Headers.IfMatch.ToString().Trim('"');
+        http.Request.Headers.Remove(HeaderNames.IfMatch);
+        var (name, tag) = Names(http);
+        var answer = await tags.GetAsync(http, tag, name);
+        if (answer.Value is not { } view) return (null, answer.Error);
+        if (seen != VersionOf(view)) return (null, ApiError.Changed());
+        http.Request.Headers.IfMatch = ApiAnswer<TagView>.TagOf(http, view with { ImmutableBy = null });
+        return (view, null);
     }
+
+    private static string VersionOf(TagView tag) => Convert.ToHexStringLower(SHA256.HashData(
+        Encoding.UTF8.GetBytes(string.Create(
+            CultureInfo.InvariantCulture, $"{tag.Digest} {tag.ExpiresAt:O} {tag.IsPinned}"))).AsSpan(0, VersionBytes));
 
     private static (string Name, string Tag) Names(HttpContext http) =>
         (NameIn(http), (string)http.GetRouteValue("reference")!);

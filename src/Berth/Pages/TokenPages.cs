@@ -61,7 +61,7 @@ internal sealed class TokenPages(PersonalTokenEndpoints tokens)
             ? seconds : 0);
 
     public static long IdIn(HttpContext http) =>
-        long.Parse((string)http.GetRouteValue("id")!, NumberStyles.None, CultureInfo.InvariantCulture);
+        long.Parse((string)http.GetRouteValue("id")!, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
 
     private async Task<IResult> ShowAsync(HttpContext http, FormContent? sent)
     {

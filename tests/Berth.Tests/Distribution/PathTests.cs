@@ -128,7 +128,7 @@ public class PathTests
               404 NOT_FOUND
             GET /v2/a/manifests/
               404 MANIFEST_UNKNOWN
-            GET /v1/_ping
+            GET /v1/images
               404
               Content-Type: text/plain; charset=utf-8
             GET /v2/a/blobs/uploads/x/y

@@ -160,9 +160,9 @@ public sealed partial class PageTests : IAsyncLifetime
     public async Task The_next_page_of_tags_is_a_link_that_keeps_the_rest_of_the_address()
     {
         for (var i = 0; i < 5; i++) await admin.PushConfigAsync("team/many", $"v{i}", Config);
-        var page = await AskAsync("/r/team/many?n=2", "admin");
+        var page = await AskAsync("/r/team/many?n=2&sort=name", "admin");
         var next = WebUtility.HtmlDecode(NextLink().Match(page.Text).Groups[1].Value);
-        Assert.Equal("/r/team/many?n=2&last=v1", next);
+        Assert.Equal("/r/team/many?n=2&last=v1&sort=name", next);
         var second = await AskAsync(next, "admin");
         Assert.Contains(":v2\"", second.Text);
         Assert.DoesNotContain(":v1\"", second.Text);

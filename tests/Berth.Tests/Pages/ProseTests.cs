@@ -75,6 +75,17 @@ public sealed partial class ProseTests
         Prose.Of(string.Concat(Enumerable.Repeat("*a **b ", 200)) + string.Concat(Enumerable.Repeat("b** a*", 200)));
     }
 
+    [Fact]
+    public void A_table_that_is_wide_and_long_is_shown_as_it_is_and_takes_no_memory()
+    {
+        var wide = string.Concat(Enumerable.Repeat("|a", 2000)) + "\n" + string.Concat(Enumerable.Repeat("|-", 2000))
+            + "\n" + string.Concat(Enumerable.Repeat("|\n", 4000));
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        Assert.StartsWith("<pre>", Prose.Of(wide).Value);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 8 * 1024 * 1024);
+        Assert.Contains("<table>", Prose.Of("|a|b|\n|-|-|\n|1|2|\n").Value);
+    }
+
     [Theory]
     [InlineData("> ")]
     [InlineData("- ")]

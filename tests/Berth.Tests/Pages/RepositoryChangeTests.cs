@@ -23,7 +23,11 @@ public sealed class RepositoryChangeTests : IAsyncLifetime
         registry = await AccountsOf.StartAsync();
         admin = new ImagePusher(registry, "admin");
         foreach (var name in new[] { "ann", "eve" })
-            await admin.ApiAsync("POST", "/users", $$"""{"name":"{{name}}","password":"{{ImagePusher.Password}}"}""", 201);
+        {
+            await admin.ApiAsync(
+                "POST", "/users", $$"""{"name":"{{name}}","password":"{{ImagePusher.Password}}"}""", 201);
+        }
+
         digest = await admin.PushAsync("team/app", "1.0", "one layer");
         await admin.PushAsync("team/app", "2.0", "another layer");
         await admin.ApiAsync("POST", "/grants", """{"user":"ann","names":"team/app","role":"reader"}""", 201);
@@ -72,7 +76,8 @@ public sealed class RepositoryChangeTests : IAsyncLifetime
         await admin.ApiAsync("PATCH", "/repositories/team/app", """{"description":"by another"}""", 200);
         var stale = await browser.SubmitAsync(page, path, ("description", "mine"), ("readme", ""));
         Assert.Equal(HttpStatusCode.PreconditionFailed, stale.Status);
-        Assert.Equal("by another", (await admin.ApiAsync("GET", "/repositories/team/app", null, 200)).Of("description"));
+        var kept = await admin.ApiAsync("GET", "/repositories/team/app", null, 200);
+        Assert.Equal("by another", kept.Of("description"));
         var again = await browser.SubmitAsync(stale, path, ("description", "mine"), ("readme", ""));
         Assert.Equal(HttpStatusCode.SeeOther, again.Status);
     }
@@ -158,7 +163,7 @@ public sealed class RepositoryChangeTests : IAsyncLifetime
         await browser.FillAsync(page, page, ("expiresAt", "2099-12-31"), ("isPinned", "yes"));
         var tag = await admin.ApiAsync("GET", "/tags/1.0?repository=team/app", null, 200);
         Assert.Equal(
-            (true, new DateTimeOffset(2099, 12, 31, 0, 0, 0, TimeSpan.Zero)),
+            (true, new DateTimeOffset(2100, 1, 1, 0, 0, 0, TimeSpan.Zero)),
             (tag.GetProperty("isPinned").GetBoolean(), tag.GetProperty("expiresAt").GetDateTimeOffset()));
         Assert.Contains("value=\"2099-12-31\"", (await browser.GetAsync(page)).Text);
         Assert.Equal(HttpStatusCode.BadRequest, (await browser.FillAsync(page, page, ("expiresAt", "soon"))).Status);
@@ -189,8 +194,51 @@ public sealed class RepositoryChangeTests : IAsyncLifetime
             Assert.True(hidden.Status == HttpStatusCode.NotFound, $"{path}: {hidden.Status}");
         }
 
+        // What is wrong with a form is told on its page only to those who may see that.
+        await admin.ApiAsync("PATCH", "/repositories/team/app", """{"readme":"a secret"}""", 200);
+        foreach (var name in new[] { "ann", "eve" })
+        {
+            var wrong = await new PageClient(registry, name).PostAsync(Repository + "/-/move", ("to", "!!"));
+            Assert.Equal(name == "ann" ? HttpStatusCode.Forbidden : HttpStatusCode.NotFound, wrong.Status);
+            Assert.DoesNotContain("a secret", wrong.Text);
+        }
+
         Assert.Equal(["1.0", "2.0"], await TagsAsync());
         Assert.Equal(digest, await admin.DigestOfAsync("team/app", "1.0"));
+    }
+
+    [Fact]
+    public async Task Pulls_and_other_fields_do_not_get_in_the_way_of_a_change_of_a_tag()
+    {
+        var path = $"{Repository}:1.0/-/tag";
+        await admin.ApiAsync(
+            "PATCH", "/tags/1.0?repository=team/app", """{"expiresAt":"2099-12-31T18:30:00Z"}""", 200);
+        var page = await browser.GetAsync(path);
+        await admin.IsAsync("GET", "/v2/team/app/manifests/1.0", 200);
+        var pinned = await browser.SubmitAsync(page, path, ("expiresAt", "2099-12-31"), ("isPinned", "yes"));
+        Assert.Equal(HttpStatusCode.SeeOther, pinned.Status);
+        var tag = await admin.ApiAsync("GET", "/tags/1.0?repository=team/app", null, 200);
+        Assert.Equal(
+            new DateTimeOffset(2099, 12, 31, 18, 30, 0, TimeSpan.Zero),
+            tag.GetProperty("expiresAt").GetDateTimeOffset());
+        var stale = await browser.SubmitAsync(page, path, ("expiresAt", ""));
+        Assert.Equal(HttpStatusCode.PreconditionFailed, stale.Status);
+    }
+
+    [Fact]
+    public async Task Each_tag_that_was_deleted_is_an_entry_of_the_audit_log_also_where_others_stay()
+    {
+        await admin.PushAsync("team/app", "3.0", "third");
+        await admin.ApiAsync("POST", "/tag-rules", """{"names":"team/app","tags":["2.*"],"isImmutable":true}""", 201);
+        var path = Repository + "/-/delete";
+        await browser.FillAsync(path + "?tag=1.0&tag=2.0&tag=3.0", path);
+        await Eventually.TrueAsync(async () =>
+        {
+            var noted = await admin.ApiAsync("GET", "/audit?repository=team/app", null, 200);
+            return noted.GetProperty("items").EnumerateArray()
+                .Where(one => one.Of("action") == "DELETE /api/v1/tags/{tag}").Select(one => one.Of("target"))
+                .Order().SequenceEqual(["1.0", "3.0"]);
+        });
     }
 
     [Fact]
@@ -198,7 +246,8 @@ public sealed class RepositoryChangeTests : IAsyncLifetime
     {
         await admin.ApiAsync("PUT", "/tags/1.0-slim?repository=team/app", """{"target":"1.0"}""", 200);
         var page = (await browser.GetAsync(Repository + "?sort=-name&matching=1.0&rows=images&n=1")).Text;
-        Assert.Contains("aria-sort=\"descending\"><a href=\"/r/team/app?sort=name&amp;matching=1.0&amp;rows=images\"", page);
+        Assert.Contains(
+            "aria-sort=\"descending\"><a href=\"/r/team/app?sort=name&amp;matching=1.0&amp;rows=images\"", page);
         Assert.Contains("rel=\"next\"", page);
         Assert.Contains("sort=-name&amp;matching=1.0&amp;rows=images", page);
         var joined = (await browser.GetAsync(Repository + "?rows=images")).Text;
@@ -214,8 +263,11 @@ public sealed class RepositoryChangeTests : IAsyncLifetime
     {
         var two = await browser.PlainAsync(Repository + "/-/compare?tag=1.0&tag=2.0");
         Assert.Equal((HttpStatusCode.SeeOther, Repository + ":1.0/-/compare?to=2.0"), (two.Status, two.Location));
-        foreach (var query in new[] { "", "?tag=1.0", "?tag=1.0&tag=1.0", "?tag=1.0&tag=2.0&tag=3", "?tag=1.0&tag=//x" })
-            Assert.Equal(HttpStatusCode.BadRequest, (await browser.PlainAsync(Repository + "/-/compare" + query)).Status);
+        foreach (var query in new[] { "", "tag=1.0", "tag=1.0&tag=1.0", "tag=1.0&tag=2.0&tag=3", "tag=1.0&tag=//x" })
+        {
+            var answer = await browser.PlainAsync($"{Repository}/-/compare?{query}");
+            Assert.Equal(HttpStatusCode.BadRequest, answer.Status);
+        }
     }
 
     private Task<List<string>> TagsAsync() => admin.TagsAsync("team/app");

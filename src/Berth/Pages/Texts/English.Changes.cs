@@ -36,8 +36,8 @@ internal partial class English
     public virtual string TargetHelp => "Of this repository. What the tag points to now stays in its history.";
     public virtual string MoveTag => "Move the tag";
     public virtual string HowLong => "How long it stays";
-    public virtual string ExpiresOn => "Goes on (UTC)";
-    public virtual string ExpiresHelp => "It goes into the trash when that day begins. Empty: never.";
+    public virtual string ExpiresOn => "Last day (UTC)";
+    public virtual string ExpiresHelp => "It goes into the trash when that day is over. Empty: never.";
     public virtual string Pin => "Pinned";
     public virtual string PinHelp => "No rule and no expiry removes it.";
 

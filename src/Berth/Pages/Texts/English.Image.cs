@@ -93,7 +93,8 @@ internal partial class English
 
     public virtual string MoveTo(string digest) => $"Move to {digest}";
 
-    public virtual string MadeImmutableBy(string rule) => $"The rule {rule} makes this tag immutable: it does not move.";
+    public virtual string MadeImmutableBy(string rule) =>
+        $"The rule {rule} makes this tag immutable: it does not move.";
 
     public virtual string TagAction(string action) => action switch
     {
