@@ -203,6 +203,10 @@ public sealed class RepositoryChangeTests : IAsyncLifetime
             Assert.DoesNotContain("a secret", wrong.Text);
         }
 
+        await admin.ApiAsync("POST", "/retention/runs", """{"repository":"team/app"}""", 201);
+        var runs = await new PageClient(registry, "eve").PostAsync("/settings/retention");
+        Assert.Equal(HttpStatusCode.Forbidden, runs.Status);
+        Assert.DoesNotContain("team/app", runs.Text);
         Assert.Equal(["1.0", "2.0"], await TagsAsync());
         Assert.Equal(digest, await admin.DigestOfAsync("team/app", "1.0"));
     }
@@ -213,7 +217,7 @@ public sealed class RepositoryChangeTests : IAsyncLifetime
         var path = $"{Repository}:1.0/-/tag";
         await admin.ApiAsync(
             "PATCH", "/tags/1.0?repository=team/app", """{"expiresAt":"2099-12-31T18:30:00Z"}""", 200);
-        var page = await browser.GetAsync(path);
+        var (page, other) = (await browser.GetAsync(path), await browser.GetAsync(path));
         await admin.IsAsync("GET", "/v2/team/app/manifests/1.0", 200);
         var pinned = await browser.SubmitAsync(page, path, ("expiresAt", "2099-12-31"), ("isPinned", "yes"));
         Assert.Equal(HttpStatusCode.SeeOther, pinned.Status);
@@ -221,7 +225,7 @@ public sealed class RepositoryChangeTests : IAsyncLifetime
         Assert.Equal(
             new DateTimeOffset(2099, 12, 31, 18, 30, 0, TimeSpan.Zero),
             tag.GetProperty("expiresAt").GetDateTimeOffset());
-        var stale = await browser.SubmitAsync(page, path, ("expiresAt", ""));
+        var stale = await browser.SubmitAsync(other, path, ("expiresAt", ""));
         Assert.Equal(HttpStatusCode.PreconditionFailed, stale.Status);
     }
 
