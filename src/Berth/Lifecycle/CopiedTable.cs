@@ -73,6 +73,7 @@ internal sealed record CopiedTable(
         new("blob_fault", ["digest"], IsOfPlace: true),
         new("layer_index", ["digest"], IsOfPlace: true),
         new("search_word", ["repository_id", "word", "kind", "source"], IsOfPlace: true),
+        new("search_pending", ["repository_id"], IsOfPlace: true),
         new("search_rebuild", ["id"], HasIdentity: true, IsOfPlace: true),
     ];
 

@@ -11,7 +11,7 @@ internal sealed record ImageCopyTable(long From, long To, Actor Actor, long Now)
         await session.NumberAsync("SELECT count(*) FROM manifest WHERE repository_id = $1", repositoryId) ?? 0;
 
     /// <summary>Copies manifests with what they reference, unless they are there. Returns how many were not.</summary>
-    public async ValueTask<int> AddManifestsAsync(Session session, IEnumerable<string> digests)
+    public async ValueTask<int> AddManifestsAsync(Session session, IReadOnlyCollection<string> digests)
     {
         var texts = Session.ToTexts(digests);
         await session.RunAsync(
@@ -23,7 +23,8 @@ internal sealed record ImageCopyTable(long From, long To, Actor Actor, long Now)
             """,
             From, To, texts);
 
-        await SearchWordTable.CopySetsAsync(session, From, To, texts);
+        if (digests.Count > SearchWordTable.MaxAtOnce) await SearchPendingTable.AddAsync(session, To);
+        else await SearchWordTable.CopySetsAsync(session, From, To, texts);
 
         // What no tag held there for a while is no more wanted here.
         return await session.RunAsync(
@@ -42,7 +43,8 @@ internal sealed record ImageCopyTable(long From, long To, Actor Actor, long Now)
     /// <summary>Copies tags that are not there, with new times: what expires does so as if pushed now.</summary>
     public async ValueTask AddTagsAsync(Session session, IReadOnlyCollection<string> names)
     {
-        await SearchWordTable.AddTagsAsync(session, To, names);
+        if (names.Count > SearchWordTable.MaxAtOnce) await SearchPendingTable.AddAsync(session, To);
+        else await SearchWordTable.AddTagsAsync(session, To, names);
         var texts = Session.ToTexts(names);
         await session.RunAsync(
             $"""

@@ -38,8 +38,13 @@ internal static class NamespaceTable
     public static ValueTask<RepositoryRow?> FindAsync(Session session, string name) =>
         session.FirstAsync($"SELECT {Columns} WHERE name = $1 AND deleted_at IS NULL", Read, name);
 
-    public static async ValueTask SetPublicAsync(Session session, string name, bool isPublic) =>
+    public static async ValueTask SetPublicAsync(Session session, string name, bool isPublic)
+    {
         await session.RunAsync("UPDATE repository SET is_public = $2 WHERE name = $1", name, isPublic ? 1 : 0);
+
+        // A trigger has noted that its words are to be shown or hidden.
+        await session.WakeJobsAsync();
+    }
 
     /// <summary>Removes an account with its robots, and all rights of others in its namespace.</summary>
     public static async ValueTask RemoveOwnerAsync(Session session, AccountRow account)

@@ -64,7 +64,11 @@ internal sealed record RepositoryMoveTable(long From, long To)
             WHERE id = $1
             """,
             From, now);
-        await SearchWordTable.MoveAsync(session, From, To);
+        foreach (var id in new[] { From, To })
+        {
+            await SearchWordTable.IndexNameAsync(session, id);
+            await SearchPendingTable.AddAsync(session, id);
+        }
     }
 
     /// <summary>Pins are of names, and clusters go on running what was moved.</summary>

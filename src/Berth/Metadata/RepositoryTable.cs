@@ -48,10 +48,13 @@ internal sealed class RepositoryTable(Database database, TimeProvider clock)
     /// <summary>
     /// Brings one back from the trash with what is said of it. False if it is there, perhaps made anew meanwhile.
     /// </summary>
-    public static async ValueTask<bool> ReturnAsync(Session session, long id, bool isPublic) =>
-        await session.RunAsync(
+    public static async ValueTask<bool> ReturnAsync(Session session, long id, bool isPublic)
+    {
+        await SearchPendingTable.AddAsync(session, id);
+        return await session.RunAsync(
             "UPDATE repository SET deleted_at = NULL, is_public = $2 WHERE id = $1 AND deleted_at IS NOT NULL",
             id, isPublic ? 1 : 0) > 0;
+    }
 
     /// <summary>Names after <paramref name="last"/> in ordinal order, of repositories that hold a manifest.</summary>
     public ValueTask<List<string>> ListAsync(string last, int count, int skip, CancellationToken cancellation) =>

@@ -18,6 +18,16 @@ internal sealed record SearchRebuildRow(long Id, string RequestedBy, long Positi
 /// <summary>A repository whose place in the index is looked at.</summary>
 internal sealed record IndexedRepository(long Id, string Name);
 
+/// <summary>A word in the index.</summary>
+internal sealed record IndexedWord(string Word, long Kind, string Source)
+{
+    /// <summary>Whether what it is of is gone.</summary>
+    public bool IsStale { get; init; }
+
+    /// <summary>Whether it has another namespace or visibility than its repository.</summary>
+    public bool IsElsewhere { get; init; }
+}
+
 /// <summary>Passes over the index of searches, and what they ask of the tables.</summary>
 internal static class SearchRebuildTable
 {
@@ -70,50 +80,54 @@ internal static class SearchRebuildTable
             "SELECT id, name FROM repository WHERE id > $1 ORDER BY id LIMIT $2",
             row => new IndexedRepository(row.GetInt64(0), row.GetString(1)), after, count);
 
-    /// <summary>Tags of a repository that the index lacks.</summary>
-    public static ValueTask<List<string>> MissingTagsAsync(Session session, long repositoryId, int count) =>
-        session.AllAsync(
-            """
-            SELECT t.name FROM tag t WHERE t.repository_id = $1 AND NOT EXISTS (SELECT 1 FROM search_word s
-                WHERE s.repository_id = t.repository_id AND s.word = lower(t.name) AND s.kind = 4
-                    AND s.source = t.name)
-            ORDER BY t.name LIMIT $2
-            """,
-            row => row.GetString(0), repositoryId, count);
+    /// <summary>Words of a repository after one, in their order, and what is wrong with them.</summary>
+    public static ValueTask<List<IndexedWord>> WordsAsync(
+        Session session, long repositoryId, IndexedWord? last, int count) => session.AllAsync(
+            session.Translate(
+                """
+                SELECT s.word, s.kind, s.source,
+                    CASE WHEN s.kind = 4 AND NOT EXISTS (SELECT 1 FROM tag t
+                            WHERE t.repository_id = s.repository_id AND t.name = s.source) THEN 1
+                        WHEN s.kind >= 5 AND NOT EXISTS (SELECT 1 FROM manifest m
+                            WHERE m.repository_id = s.repository_id AND m.search_set = s.source) THEN 1 ELSE 0 END,
+                    CASE WHEN s.is_public <> r.is_public OR s.namespace <> {namespace of r.name} THEN 1 ELSE 0 END
+                FROM search_word s CROSS JOIN repository r
+                WHERE r.id = $1 AND s.repository_id = $1 AND (s.word, s.kind, s.source) > ($2, $3, $4)
+                ORDER BY s.word, s.kind, s.source LIMIT $5
+                """),
+            row => new IndexedWord(row.GetString(0), row.GetInt64(1), row.GetString(2))
+            {
+                IsStale = row.GetInt32(3) != 0,
+                IsElsewhere = row.GetInt32(4) != 0,
+            },
+            repositoryId, last?.Word ?? "", last?.Kind ?? 0L, last?.Source ?? "", count);
 
-    /// <summary>Manifests of which the index does not know what they say, or has lost it.</summary>
-    public static ValueTask<List<string>> MissingImagesAsync(Session session, long repositoryId, int count) =>
-        session.AllAsync(
+    /// <summary>Tags of a repository after one, and whether the index lacks them.</summary>
+    public static ValueTask<List<(string Name, bool IsMissing)>> TagsAsync(
+        Session session, long repositoryId, string last, int count) => session.AllAsync(
             """
-            SELECT digest FROM (
-                SELECT digest FROM manifest WHERE repository_id = $1 AND search_set IS NULL
-                UNION ALL
-                SELECT min(m.digest) FROM manifest m WHERE m.repository_id = $1 AND m.search_set IS NOT NULL
-                    AND NOT EXISTS (SELECT 1 FROM search_word s WHERE s.repository_id = $1 AND s.kind >= 5
-                        AND s.source = m.search_set)
-                    AND EXISTS (SELECT 1 FROM manifest_body b WHERE b.digest = m.digest AND (b.platforms <> ''
-                        OR b.labels IS NOT NULL OR m.artifact_type IS NOT NULL))
-                GROUP BY m.search_set) AS missing
-            ORDER BY digest LIMIT $2
+            SELECT t.name, CASE WHEN EXISTS (SELECT 1 FROM search_word s
+                WHERE s.repository_id = $1 AND s.word = lower(t.name) AND s.kind = 4 AND s.source = t.name)
+                THEN 0 ELSE 1 END
+            FROM tag t WHERE t.repository_id = $1 AND t.name > $2 ORDER BY t.name LIMIT $3
             """,
-            row => row.GetString(0), repositoryId, count);
+            row => (row.GetString(0), row.GetInt32(1) != 0), repositoryId, last, count);
 
-    /// <summary>Removes words of tags, and of what images say, that are not there any more.</summary>
-    public static async ValueTask RemoveStaleAsync(Session session, long repositoryId)
-    {
-        await session.RunAsync(
+    /// <summary>
+    /// Manifests of a repository after one, their sets, and whether the index does not know what they say, or has lost
+    /// it.
+    /// </summary>
+    public static ValueTask<List<(string Digest, string? Set, bool IsMissing)>> ImagesAsync(
+        Session session, long repositoryId, string last, int count) => session.AllAsync(
             """
-            DELETE FROM search_word WHERE repository_id = $1 AND kind = 4 AND NOT EXISTS (
-                SELECT 1 FROM tag t WHERE t.repository_id = $1 AND t.name = search_word.source)
+            SELECT m.digest, m.search_set, CASE WHEN m.search_set IS NULL THEN 1
+                WHEN EXISTS (SELECT 1 FROM search_word s
+                    WHERE s.repository_id = $1 AND s.kind >= 5 AND s.source = m.search_set) THEN 0
+                WHEN m.artifact_type IS NOT NULL OR EXISTS (SELECT 1 FROM manifest_body b WHERE b.digest = m.digest
+                    AND (b.platforms <> '' OR b.labels IS NOT NULL)) THEN 1 ELSE 0 END
+            FROM manifest m WHERE m.repository_id = $1 AND m.digest > $2 ORDER BY m.digest LIMIT $3
             """,
-            repositoryId);
-        await session.RunAsync(
-            """
-            DELETE FROM search_word WHERE repository_id = $1 AND kind >= 5 AND NOT EXISTS (
-                SELECT 1 FROM manifest m WHERE m.repository_id = $1 AND m.search_set = search_word.source)
-            """,
-            repositoryId);
-    }
+            row => (row.GetString(0), row.TextOrNull(1), row.GetInt32(2) != 0), repositoryId, last, count);
 
     private static SearchRebuildRow Read(DbDataReader row) => new(
         row.GetInt64(0), row.GetString(1), row.GetInt64(2), row.GetInt64(3), row.GetInt64(4))

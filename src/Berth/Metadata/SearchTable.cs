@@ -11,6 +11,15 @@ internal sealed record WordRange(string From, string Before, IReadOnlyList<int> 
 /// <param name="IsPublic">Whether only what is public counts.</param>
 internal sealed record SearchScope(IReadOnlyList<string>? Namespaces, bool IsPublic);
 
+/// <summary>A part of the index that is in order.</summary>
+/// <param name="Namespace">Which; null for all.</param>
+/// <param name="IsPublic">Which visibility; null for both, which only all namespaces together have.</param>
+/// <param name="Kind">Which kind of words.</param>
+internal sealed record SearchLane(string? Namespace, bool? IsPublic, int Kind);
+
+/// <summary>A word on one of some lanes.</summary>
+internal sealed record WalkedWord(int Lane, string Word, long RepositoryId);
+
 /// <summary>A repository that a search may answer with.</summary>
 internal sealed record SearchCandidate(
     long Id, string Name, bool IsPublic, string? Description, long Stars, long Pulls);
@@ -19,36 +28,48 @@ internal sealed record SearchCandidate(
 internal sealed record SearchFind(long Id, string? Tag, string? Label);
 
 /// <summary>
-/// Reads the index of searches. Each query reads so many rows at most, along one index. A plus before a column keeps the
-/// planners of both engines from an index on it, which would be long: the repository's own words are few.
+/// Reads the index of searches. Each query reads so many rows at most, along one index. A plus before a column keeps
+/// the planners of both engines from an index on it, which would be long: the repository's own words are few.
 /// </summary>
 internal static class SearchTable
 {
-    /// <summary>Repositories that have a word, each once; and whether that was all.</summary>
+    /// <summary>Whether what a word is of is there; until a repository is mended, it may be gone.</summary>
+    private const string IsThere =
+        """
+        (s.kind <= 3 OR EXISTS (SELECT 1 FROM tag t
+            WHERE s.kind = 4 AND t.repository_id = s.repository_id AND t.name = s.source)
+        OR EXISTS (SELECT 1 FROM manifest m
+            WHERE s.kind >= 5 AND m.repository_id = s.repository_id AND m.search_set = s.source))
+        """;
+
+    /// <summary>Words along some lanes, the first of each, in one query.</summary>
     /// <param name="session">A read.</param>
     /// <param name="range">The words.</param>
-    /// <param name="kind">Which kind of words.</param>
-    /// <param name="scope">Where to look.</param>
-    /// <param name="rows">The most rows that are read.</param>
-    public static async ValueTask<(List<long> Ids, bool IsAll)> WalkAsync(
-        Session session, WordRange range, int kind, SearchScope scope, int rows)
+    /// <param name="lanes">Where to look, all in one namespace if any is.</param>
+    /// <param name="after">Where to go on, if there is only one lane.</param>
+    /// <param name="rows">The most rows that are read of each.</param>
+    public static ValueTask<List<WalkedWord>> WalkAsync(
+        Session session, WordRange range, IReadOnlyList<SearchLane> lanes, WalkedWord? after, int rows)
     {
-        var where = (scope.Namespaces, scope.IsPublic) switch
+        var parameters = new List<object?> { after?.Word ?? range.From, range.Before, rows };
+        var where = "word >= $1 AND word < $2";
+        if (after is not null)
         {
-            (null, false) => "kind = $1 AND word >= $2 AND word < $3",
-            (null, true) => "kind = $1 AND word >= $2 AND word < $3 AND is_public = 1",
-            (_, false) => $"namespace IN ({session.TextsIn("$5")}) AND is_public IN (0, 1) AND kind = $1 "
-                + "AND word >= $2 AND word < $3",
-            _ => $"namespace IN ({session.TextsIn("$5")}) AND is_public = 1 AND kind = $1 "
-                + "AND word >= $2 AND word < $3",
-        };
-        var order = scope.Namespaces is null ? "ORDER BY word, repository_id " : "";
-        var sql = $"SELECT repository_id FROM search_word WHERE {where} {order}LIMIT $4";
-        var found = scope.Namespaces is { } spaces
-            ? await session.AllAsync(
-                sql, row => row.GetInt64(0), kind, range.From, range.Before, rows, Session.ToTexts(spaces))
-            : await session.AllAsync(sql, row => row.GetInt64(0), kind, range.From, range.Before, rows);
-        return ([.. found.Distinct()], found.Count < rows);
+            where += " AND (word, repository_id) > ($1, $4)";
+            parameters.Add(after.RepositoryId);
+        }
+
+        if (lanes[0].Namespace is { } space) parameters.Add(space);
+        var walks = lanes.Select((lane, i) =>
+            $"""
+            SELECT * FROM (SELECT {i} AS lane, word, repository_id FROM search_word
+                WHERE {(lane.Namespace is null ? "" : $"namespace = ${parameters.Count} AND ")}
+                    {(lane.IsPublic is { } isPublic ? $"is_public = {(isPublic ? 1 : 0)} AND " : "")}
+                    kind = {lane.Kind} AND {where} ORDER BY word, repository_id LIMIT $3) AS lane_{i}
+            """);
+        return session.AllAsync(
+            string.Join(" UNION ALL ", walks),
+            row => new WalkedWord(row.GetInt32(0), row.GetString(1), row.GetInt64(2)), [.. parameters]);
     }
 
     /// <summary>Those of some repositories that have a word of a range.</summary>
@@ -58,7 +79,7 @@ internal static class SearchTable
             WITH wanted (id) AS ({session.TextsIn("$1")})
             SELECT CAST(w.id AS BIGINT) FROM wanted w WHERE EXISTS (SELECT 1 FROM search_word s
                 WHERE s.repository_id = CAST(w.id AS BIGINT) AND s.word >= $2 AND s.word < $3
-                    AND +s.kind IN ({string.Join(", ", range.Kinds)}))
+                    AND +s.kind IN ({string.Join(", ", range.Kinds)}) AND {IsThere})
             """,
             row => row.GetInt64(0), ToTexts(ids), range.From, range.Before);
 
@@ -69,7 +90,7 @@ internal static class SearchTable
             WITH wanted (id) AS ({session.TextsIn("$1")})
             SELECT CAST(w.id AS BIGINT) FROM wanted w WHERE EXISTS (SELECT 1 FROM search_word s
                 WHERE s.repository_id = CAST(w.id AS BIGINT) AND s.word >= 'label:' AND s.word < 'label;'
-                    AND +s.kind = 6 AND s.word LIKE $2 ESCAPE '!')
+                    AND +s.kind = 6 AND s.word LIKE $2 ESCAPE '!' AND {IsThere})
             """,
             row => row.GetInt64(0), ToTexts(ids), LikeOf(phrase));
 
@@ -100,6 +121,7 @@ internal static class SearchTable
             SELECT s.word, count(DISTINCT s.repository_id) FROM wanted w
             CROSS JOIN search_word s
             WHERE s.repository_id = CAST(w.id AS BIGINT) AND s.word >= $2 AND s.word < $3 AND +s.kind = 6
+                AND {IsThere}
             GROUP BY s.word ORDER BY 2 DESC, 1 LIMIT $4
             """,
             row => (row.GetString(0), row.GetInt64(1)), ToTexts(ids), kind + ":", kind + ";", count);
@@ -117,32 +139,20 @@ internal static class SearchTable
                         AND l.word >= 'label:' AND l.word < 'label;' AND +l.kind = 6 AND l.source = s.source
                         AND l.word LIKE '%' || s.word || '%' LIMIT 1), s.word)
                     FROM search_word s WHERE s.repository_id = CAST(w.id AS BIGINT) AND s.word >= $2
-                    AND s.word < $3 AND +s.kind >= 5 LIMIT 1)
+                    AND s.word < $3 AND +s.kind >= 5 AND {IsThere} LIMIT 1)
             FROM wanted w
             """,
             row => new SearchFind(row.GetInt64(0), row.TextOrNull(1), row.TextOrNull(2)),
             ToTexts(ids), range.From, range.Before);
 
-    /// <summary>Different words in names, from one and before another.</summary>
-    public static async ValueTask<List<string>> NameWordsAsync(
-        Session session, WordRange range, SearchScope scope, int count)
+    /// <summary>
+    /// Different words in names, from one and before another: from each to the next, however many repositories have it.
+    /// </summary>
+    public static ValueTask<List<string>> NameWordsAsync(Session session, WordRange range, bool isPublic, int count)
     {
-        if (scope.Namespaces is { } spaces)
-        {
-            var found = await session.AllAsync(
-                $"""
-                SELECT word FROM search_word WHERE namespace IN ({session.TextsIn("$4")})
-                    AND is_public IN ({(scope.IsPublic ? "1" : "0, 1")}) AND kind = 2 AND word >= $1 AND word < $2
-                LIMIT $3
-                """,
-                row => row.GetString(0), range.From, range.Before, count, Session.ToTexts(spaces));
-            return [.. found.Distinct()];
-        }
-
-        // From each word to the next, however many repositories have it.
-        var also = scope.IsPublic ? " AND is_public = 1" : "";
+        var also = isPublic ? " AND is_public = 1" : "";
         const string Next = "ORDER BY word LIMIT 1";
-        return await session.AllAsync(
+        return session.AllAsync(
             $"""
             WITH RECURSIVE v (word) AS (
                 SELECT * FROM (SELECT word FROM search_word
@@ -155,7 +165,8 @@ internal static class SearchTable
             row => row.GetString(0), range.From, range.Before, count);
     }
 
-    private static string ToTexts(IEnumerable<long> ids) => Session.ToTexts(
+    /// <summary>Ids as one parameter.</summary>
+    public static string ToTexts(IEnumerable<long> ids) => Session.ToTexts(
         ids.Select(id => id.ToString(System.Globalization.CultureInfo.InvariantCulture)));
 
     private static string LikeOf(string phrase) => "%" + phrase.Replace("!", "!!", StringComparison.Ordinal)

@@ -22,30 +22,60 @@ internal static class SearchWordTable
 {
     private const string Columns = "(repository_id, word, kind, source, namespace, is_public)";
 
+    /// <summary>What is written with the change that it belongs to; more is left to the job that mends.</summary>
+    public const int MaxAtOnce = 20;
+
     private static readonly ConcurrentDictionary<(Type Engine, string Script), string> Statements = [];
 
-    /// <summary>The words of a repository's name and description, in place of those it had.</summary>
+    /// <summary>
+    /// The words of a repository's name and description, in place of those it had. Whoever changes either at the same
+    /// time is waited for.
+    /// </summary>
     public static async ValueTask IndexNameAsync(Session session, long repositoryId)
     {
         if (await session.FirstAsync(
-            "SELECT name, description FROM repository WHERE id = $1",
+            $"SELECT name, description FROM repository WHERE id = $1{session.ForUpdate}",
             row => new NamedText(row.GetString(0), row.TextOrNull(1)), repositoryId) is not { } known)
         {
             return;
         }
 
-        await session.RunAsync("DELETE FROM search_word WHERE repository_id = $1 AND kind <= 3", repositoryId);
-        await AddAsync(session, repositoryId, SearchKinds.WholeName, "", [SearchWords.Fold(known.Name)]);
-        await AddAsync(session, repositoryId, SearchKinds.Name, "", SearchWords.InName(known.Name));
-        if (known.Description is { } text)
-            await AddAsync(session, repositoryId, SearchKinds.Description, "", SearchWords.InText(text));
+        var there = await session.AllAsync(
+            "SELECT kind, word FROM search_word WHERE repository_id = $1 AND kind <= 3",
+            row => (Kind: row.GetInt64(0), Word: row.GetString(1)), repositoryId);
+        foreach (var (kind, words) in new (int Kind, IReadOnlyCollection<string> Words)[]
+        {
+            (SearchKinds.WholeName, [SearchWords.Fold(known.Name)]), (SearchKinds.Name, SearchWords.InName(known.Name)),
+            (SearchKinds.Description, known.Description is { } text ? SearchWords.InText(text) : []),
+        })
+        {
+            var old = there.Where(one => one.Kind == kind).Select(one => one.Word).ToHashSet(StringComparer.Ordinal);
+            var (stale, missing) = (old.Except(words).ToList(), words.Except(old).ToList());
+            if (stale.Count > 0)
+            {
+                await session.RunAsync(
+                    $"""
+                    DELETE FROM search_word WHERE repository_id = $1 AND word IN ({session.TextsIn("$2")}) AND kind = $3
+                    """,
+                    repositoryId, Session.ToTexts(stale), kind);
+            }
+
+            if (missing.Count > 0)
+            {
+                await session.RunAsync(
+                    AdditionFor(session), repositoryId, kind, "", Session.ToTexts(missing));
+            }
+        }
     }
 
-    public static async ValueTask AddTagsAsync(Session session, long repositoryId, IEnumerable<string> tags)
-    {
-        foreach (var tag in tags)
-            await AddAsync(session, repositoryId, SearchKinds.Tag, tag, SearchWords.OfTag(tag));
-    }
+    /// <summary>Adds the words of tags, in one round trip if possible.</summary>
+    public static ValueTask AddTagsAsync(Session session, long repositoryId, IEnumerable<string> tags) =>
+        session.RunEachAsync(
+            AdditionFor(session),
+            [.. tags.Select(tag => new object?[]
+            {
+                repositoryId, SearchKinds.Tag, tag, Session.ToTexts(SearchWords.OfTag(tag)),
+            })]);
 
     public static async ValueTask RemoveTagAsync(Session session, long repositoryId, string tag) =>
         await session.RunAsync(
@@ -72,45 +102,49 @@ internal static class SearchWordTable
                 """),
             repositoryId, set.Id, Session.ToTexts(set.Words), Session.ToTexts(set.Facts));
 
-    /// <summary>Removes what only this image of the repository says, which is about to go.</summary>
+    /// <summary>
+    /// Removes what only this image of the repository says, which is about to go, in a write that excludes all others
+    /// to the repository: a push that says the same would count on it.
+    /// </summary>
     public static async ValueTask RemoveImageAsync(Session session, long repositoryId, Digest digest)
     {
         var set = await session.TextAsync(
             "SELECT search_set FROM manifest WHERE repository_id = $1 AND digest = $2", repositoryId, digest.Text);
-        if (set is not null) await RemoveUnusedAsync(session, repositoryId, set, digest.Text);
-    }
-
-    private static async ValueTask RemoveUnusedAsync(Session session, long repositoryId, string set, string except)
-    {
-        var used = await session.NumberAsync(
+        if (set is null || await session.NumberAsync(
             "SELECT 1 FROM manifest WHERE repository_id = $1 AND search_set = $2 AND digest <> $3 LIMIT 1",
-            repositoryId, set, except);
-        if (used is not null) return;
+            repositoryId, set, digest.Text) is not null)
+        {
+            return;
+        }
+
         await session.RunAsync(
             "DELETE FROM search_word WHERE repository_id = $1 AND source = $2 AND kind >= 5", repositoryId, set);
     }
 
-    /// <summary>All but what is said of the repository itself.</summary>
-    public static async ValueTask RemoveContentAsync(Session session, long repositoryId) => await session.RunAsync(
-        "DELETE FROM search_word WHERE repository_id = $1 AND kind >= 4", repositoryId);
-
-    /// <summary>What was found in a repository is found in another, which had nothing.</summary>
-    public static async ValueTask MoveAsync(Session session, long from, long to)
-    {
-        await session.RunAsync(
+    /// <summary>Gives words of a repository the namespace and the visibility that it has.</summary>
+    public static ValueTask CorrectAsync(Session session, long repositoryId, IEnumerable<IndexedWord> words) =>
+        session.RunEachAsync(
             StatementFor(
                 session,
-                $$"""
-                INSERT INTO search_word {{Columns}}
-                SELECT r.id, w.word, w.kind, w.source, {namespace of r.name}, r.is_public
-                FROM search_word w CROSS JOIN repository r
-                WHERE w.repository_id = $1 AND w.kind >= 4 AND r.id = $2 ON CONFLICT DO NOTHING
+                """
+                UPDATE search_word SET
+                    namespace = (SELECT {namespace of r.name} FROM repository r WHERE r.id = $1),
+                    is_public = (SELECT r.is_public FROM repository r WHERE r.id = $1)
+                WHERE repository_id = $1 AND word = $2 AND kind = $3 AND source = $4
                 """),
-            from, to);
-        await RemoveContentAsync(session, from);
-        await IndexNameAsync(session, from);
-        await IndexNameAsync(session, to);
-    }
+            [.. words.Select(one => new object?[] { repositoryId, one.Word, one.Kind, one.Source })]);
+
+    /// <summary>Removes words of a repository, unless what they are of is there again.</summary>
+    public static ValueTask RemoveStaleAsync(Session session, long repositoryId, IEnumerable<IndexedWord> words) =>
+        session.RunEachAsync(
+            """
+            DELETE FROM search_word WHERE repository_id = $1 AND word = $2 AND kind = $3 AND source = $4
+                AND NOT EXISTS (SELECT 1 FROM tag t
+                    WHERE t.repository_id = $1 AND t.name = search_word.source AND search_word.kind = 4)
+                AND NOT EXISTS (SELECT 1 FROM manifest m
+                    WHERE m.repository_id = $1 AND m.search_set = search_word.source AND search_word.kind >= 5)
+            """,
+            [.. words.Select(one => new object?[] { repositoryId, one.Word, one.Kind, one.Source })]);
 
     /// <summary>What the images say that are about to be copied.</summary>
     /// <param name="session">A write.</param>
@@ -145,7 +179,10 @@ internal static class SearchWordTable
             await IndexImagesAsync(session, place.Key, place);
     }
 
-    /// <summary>Reads again what some manifests of a repository say of themselves.</summary>
+    /// <summary>
+    /// Reads again what some manifests of a repository say of themselves. What they said before stays, since a push may
+    /// count on it; it is removed when all of the repository is looked at.
+    /// </summary>
     public static async ValueTask IndexImagesAsync(Session session, long repositoryId, IEnumerable<string> digests)
     {
         var images = await session.AllAsync(
@@ -165,7 +202,6 @@ internal static class SearchWordTable
                 await session.RunAsync(
                     "UPDATE manifest SET search_set = $3 WHERE repository_id = $1 AND digest = $2",
                     repositoryId, digest, set.Id);
-                if (known is not null) await RemoveUnusedAsync(session, repositoryId, known, digest);
             }
         }
 
@@ -173,18 +209,15 @@ internal static class SearchWordTable
             await AddSetAsync(session, repositoryId, set);
     }
 
-    private static async ValueTask AddAsync(
-        Session session, long repositoryId, int kind, string source, IReadOnlyCollection<string> words) =>
-        await session.RunAsync(
-            StatementFor(
-                session,
-                $$"""
-                WITH w (word) AS ({{session.TextsIn("$4")}})
-                INSERT INTO search_word {{Columns}}
-                SELECT r.id, w.word, CAST($2 AS BIGINT), CAST($3 AS TEXT), {namespace of r.name}, r.is_public
-                FROM repository r CROSS JOIN w WHERE r.id = $1 ON CONFLICT DO NOTHING
-                """),
-            repositoryId, kind, source, Session.ToTexts(words));
+    /// <summary>Adds words of a kind and a source.</summary>
+    private static string AdditionFor(Session session) => StatementFor(
+        session,
+        $$"""
+        WITH w (word) AS ({{session.TextsIn("$4")}})
+        INSERT INTO search_word {{Columns}}
+        SELECT r.id, w.word, CAST($2 AS BIGINT), CAST($3 AS TEXT), {namespace of r.name}, r.is_public
+        FROM repository r CROSS JOIN w WHERE r.id = $1 ON CONFLICT DO NOTHING
+        """);
 
     private static string StatementFor(Session session, string script) => Statements.GetOrAdd(
         (session.GetType(), script), _ => session.Translate(script));

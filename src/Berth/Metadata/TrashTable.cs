@@ -285,7 +285,7 @@ internal static class TrashTable
         await session.RunAsync(
             $"DELETE FROM trash_manifest WHERE repository_id = $1 AND digest IN ({session.TextsIn("$2")})",
             repositoryId, texts);
-        await SearchWordTable.IndexImagesAsync(session, repositoryId, digests);
+        await SearchPendingTable.IndexImagesAsync(session, repositoryId, digests);
         var blobs = await session.AllAsync(
             $"""
             UPDATE repository_blob SET condemned_at = NULL, is_trashed = 0, review_since = condemned_at

@@ -56,8 +56,10 @@ internal sealed class Removal(
                 if (FindImmutable(known, references.FindAll(text => !text.Contains(':'))) is { } frozen) return frozen;
                 foreach (var reference in references) change.NoteManifest(reference);
                 var entry = await AddAsync(change, id, TrashKinds.Repository, "", null, actor, TrashReasons.Deleted);
-                await SearchWordTable.RemoveContentAsync(session, id);
                 await TrashTable.TakeAllAsync(session, entry.Id, id, actor, TagActions.Delete, Now);
+
+                // A trigger has noted that its words are to go.
+                await session.WakeJobsAsync();
                 if (row.IsPublic) await AccessVersion.AdvanceAsync(session);
                 return new RemovalResult(RemovalOutcome.Removed);
             },

@@ -1,15 +1,13 @@
 using Berth.Jobs;
 using Berth.Metadata;
-using Berth.Oci;
 
 namespace Berth.Search;
 
 /// <summary>
 /// Compares the index of searches with what is stored, and mends it: at the first start of this version, once a day
-/// for what older versions may have written beside it, and on demand. Each repository is looked at in short
-/// transactions beside pushes, and a run that was interrupted goes on where it was.
+/// for what older versions may have written beside it, and on demand. A run that was interrupted goes on where it was.
 /// </summary>
-internal sealed class RebuildSearchJob(Database database, TimeProvider clock) : Job
+internal sealed class RebuildSearchJob(Database database, SearchMending mending, TimeProvider clock) : Job
 {
     public const string Name = "rebuild-search";
 
@@ -17,10 +15,6 @@ internal sealed class RebuildSearchJob(Database database, TimeProvider clock) : 
     private const string Itself = "berth";
 
     private const int RepositoriesPerPage = 200;
-
-    /// <summary>In one transaction, which others wait for on SQLite.</summary>
-    private const int TagsPerWrite = 200;
-    private const int ImagesPerWrite = 50;
 
     private static readonly TimeSpan BetweenPasses = TimeSpan.FromDays(1);
 
@@ -34,6 +28,8 @@ internal sealed class RebuildSearchJob(Database database, TimeProvider clock) : 
 
     public override async Task RunAsync(string payload, CancellationToken cancellation)
     {
+        // Usually none: there is a job for that, which may have failed.
+        await mending.MendPendingAsync(cancellation);
         while (await FindWorkAsync(cancellation) is { } row)
         {
             row = row with { StartedAt = row.StartedAt ?? clock.GetUtcNow() };
@@ -43,7 +39,7 @@ internal sealed class RebuildSearchJob(Database database, TimeProvider clock) : 
             {
                 foreach (var repository in page)
                 {
-                    row = row with { Tags = row.Tags + await MendAsync(repository, cancellation) };
+                    row = row with { Tags = row.Tags + await mending.MendAsync(repository, cancellation) };
                 }
 
                 row = row with { Position = page[^1].Id, Repositories = row.Repositories + page.Count };
@@ -66,35 +62,6 @@ internal sealed class RebuildSearchJob(Database database, TimeProvider clock) : 
         if (open is not null || (last is not null && now - last.RequestedAt < BetweenPasses)) return open;
         return await database.WriteAsync(
             session => SearchRebuildTable.AddAsync(session, Itself, now), isDurable: false, cancellation);
-    }
-
-    /// <returns>How many tags were missing.</returns>
-    private async Task<long> MendAsync(IndexedRepository repository, CancellationToken cancellation)
-    {
-        var name = RepositoryName.Parse(repository.Name);
-        for (var (tags, isFirst) = (0L, true); ; isFirst = false)
-        {
-            var (added, isDone) = await database.WriteAsync(
-                async session =>
-                {
-                    // Nothing is removed meanwhile, and pushes go on.
-                    await session.LockAsync(name, isShared: true);
-                    if (isFirst)
-                    {
-                        await SearchWordTable.IndexNameAsync(session, repository.Id);
-                        await SearchRebuildTable.RemoveStaleAsync(session, repository.Id);
-                    }
-
-                    var missing = await SearchRebuildTable.MissingTagsAsync(session, repository.Id, TagsPerWrite);
-                    await SearchWordTable.AddTagsAsync(session, repository.Id, missing);
-                    var images = await SearchRebuildTable.MissingImagesAsync(session, repository.Id, ImagesPerWrite);
-                    await SearchWordTable.IndexImagesAsync(session, repository.Id, images);
-                    return (missing.Count, missing.Count < TagsPerWrite && images.Count < ImagesPerWrite);
-                },
-                isDurable: false, cancellation);
-            tags += added;
-            if (isDone) return tags;
-        }
     }
 
     private async Task SaveAsync(SearchRebuildRow row, CancellationToken cancellation) => await database.WriteAsync(

@@ -22,29 +22,27 @@ internal sealed record SearchResult(
 /// </summary>
 internal static class RegistrySearch
 {
-    /// <summary>Repositories that are ranked and counted: more than anybody looks through.</summary>
-    public const int MaxCandidates = 500;
-
-    /// <summary>Rows that a walk reads: a repository may have a word in many tags.</summary>
-    private const int RowsPerWalk = 1500;
-
-    private const int MaxNearby = 1000;
     private const int MaxCorrections = 3;
+
+    /// <summary>With more, it is not the spelling of one.</summary>
+    private const int MostCorrectedWords = 4;
 
     public static async ValueTask<SearchResult> RunAsync(
         Session session, SearchQuery query, SearchPlaces places, long? accountId)
     {
-        var found = await FindAsync(session, query, places, accountId);
+        var walks = new SearchWalks(session, places, query.Fits);
+        var found = await FindAsync(session, walks, query, places, accountId);
         if (found.Repositories.Count > 0 || query.Words.Count == 0) return found;
         if (Split(query) is { } split)
         {
-            var parts = await FindAsync(session, split, places, accountId);
+            var parts = await FindAsync(session, walks, split, places, accountId);
             if (parts.Repositories.Count > 0) return parts with { IsCorrected = true };
         }
 
-        foreach (var corrected in await CorrectAsync(session, query, places))
+        if (query.Words.Count > MostCorrectedWords) return found;
+        foreach (var corrected in await CorrectAsync(walks, query))
         {
-            var instead = await FindAsync(session, corrected, places, accountId);
+            var instead = await FindAsync(session, walks, corrected, places, accountId);
             if (instead.Repositories.Count > 0) return instead with { IsCorrected = true };
         }
 
@@ -52,14 +50,11 @@ internal static class RegistrySearch
     }
 
     private static async ValueTask<SearchResult> FindAsync(
-        Session session, SearchQuery query, SearchPlaces places, long? accountId)
+        Session session, SearchWalks walks, SearchQuery query, SearchPlaces places, long? accountId)
     {
-        var (ids, isAll) = await MatchAsync(session, query, places, accountId);
-        var found = ids.Count == 0 ? [] : await SearchTable.CandidatesAsync(session, ids);
-        found.RemoveAll(one => !places.MaySee(one) || (query.IsPublic is { } isPublic && one.IsPublic != isPublic)
-            || (query.IsOfficial && !SearchRank.IsOfficial(one.Name))
-            || (query.Namespace is { } space && one.Name != space
-                && !one.Name.StartsWith(space + "/", StringComparison.Ordinal)));
+        var (ids, isAll) = await MatchAsync(session, walks, query, accountId);
+        var found = await walks.VisibleAsync(ids);
+        await RemoveStaleAsync(session, query, found);
         foreach (var phrase in query.Phrases)
         {
             var labelled = await SearchTable.WithPhraseAsync(session, found.Select(one => one.Id), phrase);
@@ -75,29 +70,28 @@ internal static class RegistrySearch
 
     /// <summary>The repositories that have all words and facts, and whether these are all.</summary>
     private static async ValueTask<(List<long> Ids, bool IsAll)> MatchAsync(
-        Session session, SearchQuery query, SearchPlaces places, long? accountId)
+        Session session, SearchWalks walks, SearchQuery query, long? accountId)
     {
-        var walks = new List<(WordRange? Range, List<long> Ids, bool IsAll)>();
+        var done = new List<(WordRange? Range, List<long> Ids, bool IsAll)>();
         if (query.IsStarred)
         {
             if (accountId is not { } id) return ([], true);
-            var starred = await SearchTable.StarredAsync(session, id, MaxCandidates);
-            walks.Add((null, starred, starred.Count < MaxCandidates));
+            var starred = await SearchTable.StarredAsync(session, id, SearchWalks.MaxFound);
+            done.Add((null, starred, starred.Count < SearchWalks.MaxFound));
         }
 
-        foreach (var range in query.Words.Select(word => word.Range).Concat(query.Facts))
+        foreach (var range in query.Ranges)
         {
-            var (ids, isAll) = await WalkAsync(session, range, places);
+            var (ids, isAll) = await walks.FindAsync(range);
             if (ids.Count == 0 && isAll) return ([], true);
-            walks.Add((range, ids, isAll));
+            done.Add((range, ids, isAll));
         }
 
-        if (walks.Count == 0)
-            return await WalkAsync(session, new WordRange("", "\U0010FFFF", [SearchKinds.WholeName]), places);
-        var whole = walks.Where(one => one.IsAll).ToList();
-        var basis = whole.Count > 0 ? whole.MinBy(one => one.Ids.Count) : walks[0];
+        if (done.Count == 0) return await walks.FindAsync(new WordRange("", "\U0010FFFF", [SearchKinds.WholeName]));
+        var whole = done.Where(one => one.IsAll).ToList();
+        var basis = whole.Count > 0 ? whole.MinBy(one => one.Ids.Count) : done[0];
         var left = basis.Ids;
-        foreach (var other in walks.Where(one => one != basis && left.Count > 0))
+        foreach (var other in done.Where(one => one != basis && left.Count > 0))
         {
             var having = other.IsAll || other.Range is null
                 ? other.Ids : await SearchTable.HavingAsync(session, left, other.Range);
@@ -107,26 +101,17 @@ internal static class RegistrySearch
         return (left, basis.IsAll);
     }
 
-    private static async ValueTask<(List<long> Ids, bool IsAll)> WalkAsync(
-        Session session, WordRange range, SearchPlaces places)
+    /// <summary>Leaves out what has lost a word that the index still has, until it is mended.</summary>
+    private static async ValueTask RemoveStaleAsync(Session session, SearchQuery query, List<SearchCandidate> found)
     {
-        var (ids, isAll) = (new HashSet<long>(), true);
-        foreach (var kind in range.Kinds)
+        if (found.Count == 0) return;
+        var pending = (await SearchPendingTable.AmongAsync(session, found.Select(one => one.Id))).ToHashSet();
+        if (pending.Count == 0) return;
+        foreach (var range in query.Ranges)
         {
-            foreach (var scope in places.Scopes)
-            {
-                if (ids.Count >= MaxCandidates) return ([.. ids], false);
-                var walk = await SearchTable.WalkAsync(session, range, kind, scope, RowsPerWalk);
-                isAll &= walk.IsAll;
-                foreach (var id in walk.Ids)
-                {
-                    if (ids.Count >= MaxCandidates) return ([.. ids], false);
-                    ids.Add(id);
-                }
-            }
+            var having = await SearchTable.HavingAsync(session, pending, range);
+            found.RemoveAll(one => pending.Contains(one.Id) && !having.Contains(one.Id));
         }
-
-        return ([.. ids], isAll);
     }
 
     /// <summary>With the parts of words that have some in place of the words; null if none has.</summary>
@@ -142,13 +127,12 @@ internal static class RegistrySearch
 
     /// <summary>The query with words in names that are near, in place of those that nothing has; the nearest first.
     /// </summary>
-    private static async ValueTask<List<SearchQuery>> CorrectAsync(
-        Session session, SearchQuery query, SearchPlaces places)
+    private static async ValueTask<List<SearchQuery>> CorrectAsync(SearchWalks walks, SearchQuery query)
     {
         var wrong = -1;
         for (var i = 0; i < query.Words.Count; i++)
         {
-            var (ids, isAll) = await WalkAsync(session, query.Words[i].Range, places);
+            var (ids, isAll) = await walks.FindAsync(query.Words[i].Range);
             if (ids.Count > 0 || !isAll) continue;
 
             // With two that are unknown, it is anybody's guess.
@@ -157,30 +141,25 @@ internal static class RegistrySearch
         }
 
         if (wrong < 0 || query.Words[wrong].Text.Length < Spelling.MinLength) return [];
-        var near = await NearAsync(session, query.Words[wrong].Text, places);
+        var near = await NearAsync(walks, query.Words[wrong].Text);
         return near.ConvertAll(word => query with
         {
             Words = [.. query.Words.Select((one, i) => i == wrong ? new SearchWord(word, IsPrefix: false) : one)],
         });
     }
 
-    private static async ValueTask<List<string>> NearAsync(Session session, string word, SearchPlaces places)
+    private static async ValueTask<List<string>> NearAsync(SearchWalks walks, string word)
     {
         var most = Spelling.AllowedIn(word);
         foreach (var letters in new[] { 2, 1 })
         {
             var start = word[..(char.IsHighSurrogate(word[letters - 1]) ? letters + 1 : letters)];
             var range = new WordRange(start, SearchWords.EndOf(start), [SearchKinds.Name]);
-            var near = new List<(string Word, int Distance)>();
-            foreach (var scope in places.Scopes)
-            {
-                var words = await SearchTable.NameWordsAsync(session, range, scope, MaxNearby);
-                near.AddRange(words.Select(one => (one, Spelling.Distance(word, one, most))));
-            }
-
+            var near = (await walks.NamesAsync(range))
+                .ConvertAll(one => (Word: one, Distance: Spelling.Distance(word, one, most)));
             near.RemoveAll(one => one.Distance > most);
             if (near.Count == 0) continue;
-            return [.. near.Distinct().OrderBy(one => one.Distance).ThenBy(one => one.Word, StringComparer.Ordinal)
+            return [.. near.OrderBy(one => one.Distance).ThenBy(one => one.Word, StringComparer.Ordinal)
                 .Take(MaxCorrections).Select(one => one.Word)];
         }
 

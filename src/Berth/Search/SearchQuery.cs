@@ -46,6 +46,15 @@ internal sealed record SearchQuery
     /// <summary>The words in plain text, as they are searched.</summary>
     public string Text => string.Join(' ', Words.Select(word => word.Text));
 
+    /// <summary>The words and the facts.</summary>
+    public IEnumerable<WordRange> Ranges => Words.Select(word => word.Range).Concat(Facts);
+
+    /// <summary>Whether the filters of repositories fit one.</summary>
+    public bool Fits(SearchCandidate one) => (IsPublic ?? one.IsPublic) == one.IsPublic
+        && (!IsOfficial || SearchRank.IsOfficial(one.Name))
+        && (Namespace is not { } space || one.Name == space
+            || one.Name.StartsWith(space + "/", StringComparison.Ordinal));
+
     /// <summary>Null if it is not a query; then <paramref name="fault"/> says why.</summary>
     public static SearchQuery? Parse(string text, out string fault)
     {

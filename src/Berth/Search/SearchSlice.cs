@@ -9,7 +9,7 @@ namespace Berth.Search;
 internal sealed class SearchSlice : Slice
 {
     public override void AddServices(IServiceCollection services, RegistrySettings settings) =>
-        services.AddSingleton<Job, RebuildSearchJob>();
+        services.AddSingleton<SearchMending>().AddSingleton<Job, RebuildSearchJob>().AddSingleton<Job, MendSearchJob>();
 
     public override IEnumerable<Command> Commands => [SearchCommand.Create()];
 }

@@ -75,6 +75,16 @@ internal sealed class SearchFixture : IAsyncDisposable
             """,
             row => string.Join('|', Enumerable.Range(0, 6).Select(i => row.GetValue(i).ToString()))), Stop);
 
+    /// <summary>Waits until the words of all repositories that were noted are mended.</summary>
+    public async Task MendedAsync()
+    {
+        var database = Registry.Services.GetRequiredService<Database>();
+        while (await database.ReadAsync(session => SearchPendingTable.NextAsync(session, 0), Stop) is not null)
+        {
+            await Task.Delay(20, Stop);
+        }
+    }
+
     /// <summary>Asks for a rebuild, and waits for it.</summary>
     public async Task<JsonElement> RebuildAsync()
     {

@@ -41,6 +41,7 @@ public sealed class SearchIndexTests : IAsyncLifetime
         foreach (var query in new[] { "a/app", "described", "gadget", "plain", "" })
             Assert.Equal((query, ""), (query, await registry.NamesAsync(query)));
         await RestoreAsync();
+        await registry.MendedAsync();
         Assert.Equal(before, await registry.IndexAsync());
         Assert.Equal("a/app", await registry.NamesAsync("described gadget plain app"));
     }
@@ -64,6 +65,10 @@ public sealed class SearchIndexTests : IAsyncLifetime
         await registry.ChangeAsync("a/app", """{"description":"described","isPublic":true}""");
         await registry.Admin.ApiAsync(
             "POST", "/repositories/moves", """{"from":"a/app","to":"b/moved"}""", 200);
+        Assert.Equal("b/moved", await registry.NamesAsync("moved"));
+        foreach (var query in new[] { "a/app", "namespace:a", "namespace:a v1" })
+            Assert.Equal((query, ""), (query, await registry.NamesAsync(query)));
+        await registry.MendedAsync();
         foreach (var query in new[] { "described", "gadget", "v1", "moved", "namespace:b", "is:public" })
             Assert.Equal((query, "b/moved"), (query, await registry.NamesAsync(query)));
         foreach (var query in new[] { "namespace:a", "app" }) Assert.Equal("", await registry.NamesAsync(query));
@@ -82,6 +87,7 @@ public sealed class SearchIndexTests : IAsyncLifetime
         await registry.Admin.PushConfigAsync("a/app", "1.0-alpine", Labelled);
         await registry.PushAsync("b/other", [.. Enumerable.Range(0, 5).Select(i => $"build-{i}")]);
         await registry.ChangeAsync("b/other", """{"description":"described","isPublic":true}""");
+        await registry.MendedAsync();
         var whole = await registry.IndexAsync();
         await registry.WriteAsync(session => session.RunAsync("DELETE FROM search_word"));
         await registry.WriteAsync(session => session.RunAsync("UPDATE manifest SET search_set = NULL"));

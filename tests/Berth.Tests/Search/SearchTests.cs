@@ -153,6 +153,7 @@ public sealed class SearchTests : IAsyncLifetime
         }
 
         await registry.Admin.ApiAsync("GET", "/search?kind=cve", null, 400);
-        Assert.Equal("", SearchFixture.NamesOf(await registry.SearchAsync("app", more: "&last=%FF")));
+        Assert.Equal("", SearchFixture.NamesOf(await registry.SearchAsync("app", more: "&last=~")));
+        await registry.SearchAsync("app", more: "&last=%FF");
     }
 }

@@ -14,6 +14,7 @@ CREATE TABLE search_word (
 ) {clustered};
 CREATE INDEX search_word_by_kind ON search_word (kind, word, repository_id);
 CREATE INDEX search_word_by_namespace ON search_word (namespace, is_public, kind, word, repository_id);
+CREATE INDEX search_word_of_name ON search_word (repository_id) WHERE kind <= 3;
 CREATE INDEX search_word_by_set ON search_word (repository_id, source) WHERE kind >= 5;
 CREATE INDEX search_word_public ON search_word (kind, word, repository_id) WHERE is_public = 1;
 
@@ -30,7 +31,14 @@ CREATE TABLE search_rebuild (
     tags BIGINT NOT NULL DEFAULT 0
 );
 
--- Whoever shows or hides a repository, also an older version.
+-- Repositories whose words are to be looked at: shown, hidden, deleted, restored, moved, or filled with much at once. The
+-- mark is another with each change, so that what changes while it is looked at stays.
+CREATE TABLE search_pending (
+    repository_id BIGINT PRIMARY KEY,
+    mark BIGINT NOT NULL
+);
+
+-- Whoever shows, hides, deletes or restores a repository, also an older version.
 {search triggers}
 
 ALTER TABLE manifest ADD COLUMN search_set {text};
