@@ -9,10 +9,11 @@ internal static class SearchTriggers
     private const string When =
         "OLD.is_public <> NEW.is_public OR OLD.name <> NEW.name OR OLD.deleted_at IS DISTINCT FROM NEW.deleted_at";
 
+    /// <summary>By the index of these words: SQLite would otherwise look at all of the repository's.</summary>
     private const string Change =
         """
         UPDATE search_word SET is_public = NEW.is_public
-            WHERE repository_id = NEW.id AND kind <= 3 AND is_public <> NEW.is_public;
+            WHERE repository_id = NEW.id AND is_public = OLD.is_public AND kind <= 3;
         """;
 
     public const string Sqlite =

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Berth.Metadata;
+using Berth.Search;
 using Berth.Tests.Access;
 using Berth.Tests.Lifecycle;
 
@@ -95,6 +96,40 @@ public sealed class SearchMendingTests : IAsyncLifetime
         await registry.MendedAsync();
         Assert.True(id > 0);
         Assert.All(await registry.IndexAsync(), row => Assert.EndsWith("|1", row));
+    }
+
+    [Fact]
+    public async Task Words_of_what_is_gone_find_nothing_until_they_are_mended()
+    {
+        await registry.PushAsync("a/app", "there");
+        foreach (var (query, count) in new[] { ("app", 1), ("there", 1), ("gone", 0), ("tag:go", 0), ("label:x", 0) })
+        {
+            // In a transaction of its own, so that no job is quicker.
+            var found = await registry.WriteAsync(async session =>
+            {
+                var id = (await session.NumberAsync("SELECT id FROM repository WHERE name = 'a/app'"))!.Value;
+                foreach (var (word, kind) in new[] { ("gone", 4), ("label:x=y", 6) })
+                {
+                    await session.RunAsync(
+                        """
+                        INSERT INTO search_word (repository_id, word, kind, source, namespace, is_public)
+                        VALUES ($1, $2, $3, 'gone', 'a', 0) ON CONFLICT DO NOTHING
+                        """,
+                        id, word, kind);
+                }
+
+                await SearchPendingTable.AddAsync(session, id);
+                var parsed = SearchQuery.Parse(query, out _)!;
+                var places = SearchPlaces.Of(parsed, null, isLimited: false);
+                Assert.DoesNotContain(
+                    await SearchTable.CountFactsAsync(session, [id], "label", 8), one => one.Fact == "label:x=y");
+                return await RegistrySearch.RunAsync(session, parsed, places, null);
+            });
+            Assert.Equal((query, count), (query, found.Repositories.Count));
+        }
+
+        await registry.MendedAsync();
+        Assert.DoesNotContain(await registry.IndexAsync(), row => row.Contains("|gone|"));
     }
 
     [Fact]

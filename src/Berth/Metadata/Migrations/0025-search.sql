@@ -14,7 +14,7 @@ CREATE TABLE search_word (
 ) {clustered};
 CREATE INDEX search_word_by_kind ON search_word (kind, word, repository_id);
 CREATE INDEX search_word_by_namespace ON search_word (namespace, is_public, kind, word, repository_id);
-CREATE INDEX search_word_of_name ON search_word (repository_id) WHERE kind <= 3;
+CREATE INDEX search_word_of_name ON search_word (repository_id, is_public) WHERE kind <= 3;
 CREATE INDEX search_word_by_set ON search_word (repository_id, source) WHERE kind >= 5;
 CREATE INDEX search_word_public ON search_word (kind, word, repository_id) WHERE is_public = 1;
 
