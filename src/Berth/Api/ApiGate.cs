@@ -100,7 +100,9 @@ internal sealed partial class ApiGate(
             {
                 audit.Note(http, action, isDone: true, entry => entry with
                 {
-                    Repository = one.Repository, Target = one.Target, Detail = one.Detail,
+                    Repository = one.Repository,
+                    Target = one.Target,
+                    Detail = one.Detail,
                 });
             }
 
