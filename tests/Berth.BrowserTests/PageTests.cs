@@ -221,7 +221,7 @@ public sealed class PageTests(Chromium chromium) : IAsyncLifetime
         await using var browser = await chromium.OpenAsync(registry.BaseAddress);
         var page = browser.Page;
         await SignInAsync(page);
-        await page.GotoAsync("/r/team/app");
+        await page.GotoAsync("/r/team/app?sort=name");
         await page.Keyboard.PressAsync("j");
         await page.Keyboard.PressAsync("Enter");
         await Assertions.Expect(page).ToHaveURLAsync(new System.Text.RegularExpressions.Regex("/r/team/app:1.0$"));

@@ -76,7 +76,7 @@ public sealed class RegistryPageTests(Chromium chromium) : IAsyncLifetime
         var page = browser.Page;
         await SignInAsync(page);
         await page.GotoAsync("/settings/rules");
-        await page.GetByLabel("Repositories").FillAsync("team/app");
+        await page.GetByLabel("Repositories", new() { Exact = true }).FillAsync("team/app");
         await page.GetByLabel("Keep the last pushed").FillAsync("1");
         await page.GetByRole(AriaRole.Button, new() { Name = "Show what it would remove" }).ClickAsync();
         await Assertions.Expect(page.GetByRole(AriaRole.Heading, new() { Name = "What this rule would do" }))
