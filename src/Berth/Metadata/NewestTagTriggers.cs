@@ -66,17 +66,18 @@ internal static class NewestTagTriggers
             "newest_tag_is_read", "UPDATE OF platforms ON manifest_body",
             "OLD.platforms IS DISTINCT FROM NEW.platforms",
             $"""
-            PERFORM 1 FROM repository WHERE id IN ({Described}) ORDER BY name FOR UPDATE;
+            PERFORM 1 FROM repository WHERE id IN ({Described}) ORDER BY name FOR NO KEY UPDATE;
             UPDATE repository SET platforms = NEW.platforms WHERE id IN ({Described});
             """)}
         """;
 
     /// <summary>
-    /// Waits for others that are at it, and looks only then: a statement sees what was committed before it began.
+    /// Waits for others that are at it, and looks only then: a statement sees what was committed before it began. The
+    /// lock is the one of an UPDATE: a stronger one waits for pushes whose new rows refer to the repository.
     /// </summary>
     private static string Locked(string row, string condition) =>
         $"""
-        PERFORM 1 FROM repository WHERE id = {row}.repository_id AND {condition} FOR UPDATE;
+        PERFORM 1 FROM repository WHERE id = {row}.repository_id AND {condition} FOR NO KEY UPDATE;
         IF FOUND THEN
             {Of(row)};
         END IF;
