@@ -51,17 +51,18 @@ internal sealed class RemoteImages : IDisposable
         other.Dispose();
     }
 
-    /// <summary>Asks, again where that may help.</summary>
+    /// <summary>Asks, again where that may help. The body is read too, unless it is left to the caller as a stream.
+    /// </summary>
     private async Task<HttpResponseMessage> SendAsync(
         HttpMethod method, string path, Func<HttpContent>? content, CancellationToken cancellation,
-        bool mayBeMissing = false)
+        bool mayBeMissing = false, HttpCompletionOption until = HttpCompletionOption.ResponseContentRead)
     {
         for (var attempt = 1; ; attempt++)
         {
             var wait = SourceClient.DelayAfter(attempt);
             try
             {
-                var answer = await SendOnceAsync(method, path, content?.Invoke(), cancellation);
+                var answer = await SendOnceAsync(method, path, content?.Invoke(), until, cancellation);
                 hasAnswered = true;
                 if (answer.IsSuccessStatusCode || (mayBeMissing && answer.StatusCode == HttpStatusCode.NotFound))
                     return answer;
@@ -102,16 +103,17 @@ internal sealed class RemoteImages : IDisposable
     }
 
     private async Task<HttpResponseMessage> SendOnceAsync(
-        HttpMethod method, string path, HttpContent? content, CancellationToken cancellation)
+        HttpMethod method, string path, HttpContent? content, HttpCompletionOption until,
+        CancellationToken cancellation)
     {
         using var request = new HttpRequestMessage(method, new Uri(client.BaseAddress!, path)) { Content = content };
         request.Headers.TryAddWithoutValidation("Accept", SourceClient.ManifestTypes);
-        var answer = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation);
+        var answer = await client.SendAsync(request, until, cancellation);
         if (answer.StatusCode is not HttpStatusCode.TemporaryRedirect || answer.Headers.Location is not { } location)
             return answer;
         var place = new Uri(request.RequestUri!, location);
         answer.Dispose();
-        return await other.GetAsync(place, HttpCompletionOption.ResponseHeadersRead, cancellation);
+        return await other.GetAsync(place, until, cancellation);
     }
 
     private static async Task<string> ExplainAsync(HttpResponseMessage answer, CancellationToken cancellation)
@@ -186,7 +188,8 @@ internal sealed class RemoteImages : IDisposable
             RepositoryName repository, Digest digest, CancellationToken cancellation)
         {
             var answer = await images.SendAsync(
-                HttpMethod.Get, $"{repository}/blobs/{digest}", null, cancellation, mayBeMissing: true);
+                HttpMethod.Get, $"{repository}/blobs/{digest}", null, cancellation, mayBeMissing: true,
+                HttpCompletionOption.ResponseHeadersRead);
             return answer.StatusCode == HttpStatusCode.NotFound
                 ? null : await answer.Content.ReadAsStreamAsync(cancellation);
         }

@@ -96,6 +96,7 @@ public sealed class TrustedTokenTests : IAsyncLifetime
 
     /// <summary>No other server is asked whether the bearer may pull where the repository is now.</summary>
     [Accounts]
+    [Inside]
     [Fact]
     public async Task A_token_for_an_old_name_leads_nowhere_unless_it_is_for_the_new_one_too()
     {

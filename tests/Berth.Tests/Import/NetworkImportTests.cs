@@ -244,7 +244,12 @@ public sealed class NetworkImportTests(OldRegistry old) : IClassFixture<OldRegis
         await using var here = FaultProxy.StartHttp(registry.BaseAddress);
         static bool IsRegistry(string line) => line.Contains("/v2/", StringComparison.Ordinal);
         static bool IsBlob(string line) => line.Contains("/blobs/", StringComparison.Ordinal);
+        static bool IsManifestRead(string line) => line.StartsWith("GET ", StringComparison.Ordinal)
+            && line.Contains("/manifests/", StringComparison.Ordinal);
         var faults = new List<FaultSeries> { there.Inject(new Fault.Truncate(100_000), count: 5, every: 3, IsBlob) };
+
+        // The answer to GET has begun, and its body is cut.
+        faults.Add(here.Inject(new Fault.Truncate(20), count: 5, every: 2, IsManifestRead));
         foreach (var proxy in new[] { there, here })
         {
             faults.Add(proxy.Inject(new Fault.Answer(503), count: 5, every: 7, IsRegistry));
