@@ -1,5 +1,6 @@
 using System.Text.Encodings.Web;
 using System.Text.Unicode;
+using Microsoft.AspNetCore.Html;
 
 namespace Berth.Pages;
 
@@ -18,6 +19,17 @@ internal sealed class PageEncoder : HtmlEncoder
     /// <summary>The text without those characters, where something else writes it into a page.</summary>
     public static string Disarm(string text) => text.Any(c => TurnsText(c))
         ? string.Concat(text.Select(c => TurnsText(c) ? Replacement[0] : c)) : text;
+
+    /// <summary>
+    /// What somebody typed, for the field in which it is changed: all of it, or saving the form would change the rest.
+    /// In a field such a character turns nothing outside it.
+    /// </summary>
+    public static HtmlString Typed(string? text)
+    {
+        var encoded = Only.html.Encode(text ?? "");
+        return new HtmlString(encoded.Any(c => TurnsText(c))
+            ? string.Concat(encoded.Select(c => TurnsText(c) ? $"&#x{(int)c:X};" : c.ToString())) : encoded);
+    }
 
     public override int MaxOutputCharactersPerInputCharacter => html.MaxOutputCharactersPerInputCharacter;
 

@@ -56,6 +56,20 @@ public sealed class RepositoryChangeTests : IAsyncLifetime
         Assert.Equal("False", (await admin.ApiAsync("GET", "/repositories/team/app", null, 200)).Of("isPublic"));
     }
 
+    /// <summary>What turns text would come back as something else, and be saved so.</summary>
+    [Fact]
+    public async Task A_form_gives_back_each_character_that_it_was_given()
+    {
+        const string Turning = "a \u202e b \u2067 \u05d0 \u2069 &#x202E; <b> \"c\" & 'd'";
+        await admin.ApiAsync(
+            "PATCH", "/repositories/team/app", $$"""{"readme":{{JsonSerializer.Serialize(Turning)}}}""", 200);
+        var page = await browser.GetAsync(Repository + "/-/settings");
+        Assert.DoesNotContain('\u202e', page.Text);
+        var area = page.Text[(page.Text.IndexOf("name=\"readme\"", StringComparison.Ordinal))..];
+        area = area[(area.IndexOf('>') + 1)..area.IndexOf("</textarea>", StringComparison.Ordinal)];
+        Assert.Equal(Turning, WebUtility.HtmlDecode(area).TrimStart('\n'));
+    }
+
     [Fact]
     public async Task A_readme_as_long_as_the_API_takes_passes_the_form_and_a_longer_one_is_told()
     {
