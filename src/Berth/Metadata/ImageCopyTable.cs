@@ -10,6 +10,25 @@ internal sealed record ImageCopyTable(long From, long To, Actor Actor, long Now)
     public static async ValueTask<long> CountManifestsAsync(Session session, long repositoryId) =>
         await session.NumberAsync("SELECT count(*) FROM manifest WHERE repository_id = $1", repositoryId) ?? 0;
 
+    /// <summary>Which of some manifests there are, and those that they hold or that refer to them.</summary>
+    public static async ValueTask<(List<string> Present, List<string> Related)> RelatedAsync(
+        Session session, long repositoryId, IReadOnlyCollection<string> digests)
+    {
+        var present = await session.AllAsync(
+            $"SELECT digest FROM manifest WHERE repository_id = $1 AND digest IN ({session.TextsIn("$2")})",
+            row => row.GetString(0), repositoryId, Session.ToTexts(digests));
+        var related = await session.AllAsync(
+            $"""
+            SELECT target_digest FROM manifest_reference
+            WHERE repository_id = $1 AND kind IN ('Child', 'Mention')
+                AND manifest_digest IN ({session.TextsIn("$2")})
+            UNION ALL
+            SELECT digest FROM manifest WHERE repository_id = $1 AND subject_digest IN ({session.TextsIn("$2")})
+            """,
+            row => row.GetString(0), repositoryId, Session.ToTexts(present));
+        return (present, related);
+    }
+
     /// <summary>Copies manifests with what they reference, unless they are there. Returns how many were not.</summary>
     public async ValueTask<int> AddManifestsAsync(Session session, IReadOnlyCollection<string> digests)
     {

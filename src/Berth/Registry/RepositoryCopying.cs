@@ -81,11 +81,16 @@ internal sealed class RepositoryCopying(
 
         if (await ImageCopyTable.CountManifestsAsync(session, from) > MaxManifests && copy.Tags is null)
             return nothing with { IsTooMuch = true };
-        var all = (await GarbageForecast.TagsAsync(session, from))
-            .ToDictionary(tag => tag.Name, tag => tag.Digest, StringComparer.Ordinal);
+        var named = copy.Tags is null
+            ? await GarbageForecast.TagsAsync(session, from)
+            : await TagTable.FindAllAsync(session, from, copy.Tags);
+        var all = named.ToDictionary(tag => tag.Name, tag => tag.Digest, StringComparer.Ordinal);
         if (copy.Tags?.FirstOrDefault(tag => !all.ContainsKey(tag)) is { } missing)
             return nothing with { MissingTag = missing };
-        var (tags, digests) = await ChooseAsync(session, from, copy.Tags, all);
+        var digests = copy.Tags is null
+            ? (await GarbageForecast.ManifestsAsync(session, from)).ConvertAll(manifest => manifest.Digest)
+            : await FollowAsync(session, from, all);
+        var tags = all.Keys.ToList();
         if (digests.Count > MaxManifests) return nothing with { IsTooMuch = true };
         var known = await change.FindIdAsync() is { } there
             ? await TagTable.FindAllAsync(session, there, tags) : [];
@@ -119,32 +124,26 @@ internal sealed class RepositoryCopying(
 
     /// <summary>
     /// What goes with some tags: the manifests that they point to, children of indexes, and what is attached to any of
-    /// these, as a referrer or by its tag.
+    /// these, as a referrer or by its tag, which is added. It costs what there is to copy, not what the repository has.
     /// </summary>
-    private static async ValueTask<(List<string> Tags, List<string> Digests)> ChooseAsync(
-        Session session, long repositoryId, IReadOnlyList<string>? wanted, Dictionary<string, string> all)
+    private static async ValueTask<List<string>> FollowAsync(
+        Session session, long repositoryId, Dictionary<string, string> tags)
     {
-        var manifests = await GarbageForecast.ManifestsAsync(session, repositoryId);
-        if (wanted is null) return ([.. all.Keys], manifests.ConvertAll(manifest => manifest.Digest));
-        var existing = manifests.Select(manifest => manifest.Digest).ToHashSet(StringComparer.Ordinal);
-        var referrers = manifests.Where(manifest => manifest.Subject is not null)
-            .ToLookup(manifest => manifest.Subject!, manifest => manifest.Digest, StringComparer.Ordinal);
-        var children = (await GarbageForecast.ChildrenAsync(session, repositoryId))
-            .ToLookup(one => one.Parent, one => one.Child, StringComparer.Ordinal);
-        var (tags, digests) = (wanted.ToHashSet(StringComparer.Ordinal), new HashSet<string>(StringComparer.Ordinal));
-        var waiting = new Queue<string>(tags.Select(tag => all[tag]));
-        while (waiting.TryDequeue(out var digest))
+        var found = new HashSet<string>(StringComparer.Ordinal);
+        for (var next = tags.Values.ToHashSet(StringComparer.Ordinal); next.Count > 0 && found.Count <= MaxManifests;)
         {
-            if (!existing.Contains(digest) || !digests.Add(digest)) continue;
-            foreach (var tag in AttachmentTag.NamesFor(Digest.Parse(digest)).Where(all.ContainsKey))
+            var (present, related) = await ImageCopyTable.RelatedAsync(session, repositoryId, next);
+            found.UnionWith(present);
+            var names = present.SelectMany(digest => AttachmentTag.NamesFor(Digest.Parse(digest)));
+            foreach (var (name, digest) in await TagTable.FindAllAsync(session, repositoryId, names))
             {
-                tags.Add(tag);
-                waiting.Enqueue(all[tag]);
+                tags[name] = digest;
+                related.Add(digest);
             }
 
-            foreach (var next in children[digest].Concat(referrers[digest])) waiting.Enqueue(next);
+            next = related.Where(digest => !found.Contains(digest)).ToHashSet(StringComparer.Ordinal);
         }
 
-        return ([.. tags], [.. digests]);
+        return [.. found];
     }
 }
