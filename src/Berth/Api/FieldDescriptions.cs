@@ -103,6 +103,7 @@ internal static partial class FieldDescriptions
         ["taken"] = "Tags that point elsewhere by now, and were left there; they stay in the trash.",
         ["lost"] = "Tags whose manifests are gone for good; they stay in the trash.",
         ["TagMoveView.action"] = "How it moved: push, move, copy, restore, or why it was deleted.",
+        ["TagMoveView.isGone"] = "Whether what it pointed to is in the repository no more: it may be in the trash.",
         ["TagMoveView.digest"] = "Where it pointed from then on; absent: it was deleted.",
         ["TagView.digest"] = "The manifest that it points to.",
         ["mediaType"] = "The manifest's media type.",

@@ -24,6 +24,9 @@ internal sealed record TagView(
         row.ExpiresAt, row.IsPinned, row.Platforms, row.ContentBytes, row.BuiltAt, row.ArtifactType);
 }
 
+/// <summary>A tag that somebody has chosen from a list.</summary>
+internal sealed record SelectedTag(string Name, string Digest, string? ImmutableBy);
+
 /// <summary>A change of a tag, besides where it points.</summary>
 internal sealed record TagChange(ExpiryChange ExpiresAt = default, bool? IsPinned = null);
 
@@ -32,7 +35,7 @@ internal sealed record TagTarget(string Target);
 
 /// <summary>A move of a tag; without a digest, it was deleted.</summary>
 internal sealed record TagMoveView(
-    long Id, string? Digest, string Action, DateTimeOffset MovedAt, string MovedBy, string? Address);
+    long Id, string? Digest, bool IsGone, string Action, DateTimeOffset MovedAt, string MovedBy, string? Address);
 
 /// <summary><c>/tags</c>: the tags of the repository in the query, where they point, and where they pointed.</summary>
 internal sealed partial class TagEndpoints(
@@ -100,6 +103,18 @@ internal sealed partial class TagEndpoints(
         var view = TagView.Of(row);
         return ApiAnswer<TagView>.Tagged(
             view with { ImmutableBy = TagRules.FindImmutable(known, row.Name)?.Name }, counted: view);
+    }
+
+    /// <summary>Some tags with where they point and the rules that keep them there; those that are gone are left out.
+    /// </summary>
+    public async Task<IReadOnlyList<SelectedTag>> FindSomeAsync(
+        HttpContext http, string repository, IReadOnlyList<string> names)
+    {
+        var known = await rules.OfAsync(RepositoryName.Parse(repository), http.RequestAborted);
+        var found = await ReadAsync(
+            http, repository, async (session, id) => await TagTable.FindAllAsync(session, id, names));
+        return (found ?? []).OrderBy(tag => tag.Name, StringComparer.Ordinal).Select(tag => new SelectedTag(
+            tag.Name, tag.Digest, TagRules.FindImmutable(known, tag.Name)?.Name)).ToList();
     }
 
     public async Task<ApiAnswer<TagView>> PutAsync(
@@ -177,7 +192,7 @@ internal sealed partial class TagEndpoints(
             ? http.Answer(
                 page,
                 moved.ConvertAll(m => new TagMoveView(
-                    m.Id, m.Digest, m.Action, m.MovedAt, m.MovedBy, isShown ? m.Address : null)),
+                    m.Id, m.Digest, m.IsGone, m.Action, m.MovedAt, m.MovedBy, isShown ? m.Address : null)),
                 one => $"{one.Id}")
             : NoTag();
     }

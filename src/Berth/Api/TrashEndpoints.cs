@@ -45,6 +45,12 @@ internal sealed record EmptiedView(int Entries) : INoted
 internal sealed class TrashEndpoints(
     Database database, JobTable jobs, Restoring restoring, Ownership ownership, ApiGate gate, TimeProvider clock)
 {
+    /// <summary>The field that says what becomes of tags that can't come back as they were.</summary>
+    public const string MoveTags = "moveTags";
+
+    /// <summary>What stands behind the reason in such a refusal.</summary>
+    public const string Rest = "--keep-tags (over REST, moveTags: false) brings back the rest";
+
     private const int ShownTags = 1000;
 
     private const int NamedTags = 5;
@@ -87,14 +93,13 @@ internal sealed class TrashEndpoints(
         }
 
         return restored.IsRefused
-            ? Explain(restored)
+            ? Explain(restored).At(MoveTags)
             : new RestoredView(row.Repository, restored.Manifests, restored.Tags, restored.Taken, restored.Lost);
     }
 
     /// <summary>Why not all of an entry comes back, and how the rest of it does.</summary>
     private static ApiError Explain(Restored restored)
     {
-        const string Rest = "--keep-tags (over REST, moveTags: false) brings back the rest";
         if (restored.Frozen is { } frozen)
         {
             return ApiError.Denied(

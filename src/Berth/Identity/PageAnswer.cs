@@ -84,12 +84,16 @@ internal static class PageAnswer
             : response.Body.WriteAsync(body, http.RequestAborted).AsTask();
     }
 
-    /// <summary>Answers are about one browser, and addresses of these pages have secrets in them.</summary>
+    /// <summary>
+    /// Answers are about one browser, and addresses of these pages have secrets in them, which other sites must not
+    /// learn. Nor may this one hear nothing: with no-referrer, a browser's own forms come as those of another site
+    /// wherever there is no TLS (Fetch, "append a request Origin header").
+    /// </summary>
     private static void SetHeaders(HttpResponse response)
     {
         response.Headers.CacheControl = "no-store";
         response.Headers.XContentTypeOptions = "nosniff";
-        response.Headers["Referrer-Policy"] = "no-referrer";
+        response.Headers["Referrer-Policy"] = "same-origin";
         response.Headers.XFrameOptions = "DENY";
     }
 

@@ -28,6 +28,10 @@ internal sealed class PageBody
     /// <summary>All values of a field of a form, such as those of boxes that are checked.</summary>
     public IReadOnlyList<string> All(string name) => form is null ? [] : [.. form[name].OfType<string>()];
 
+    /// <summary>All fields of a form; none of JSON.</summary>
+    public IEnumerable<(string Name, string Value)> Fields => form is null
+        ? [] : form.SelectMany(one => one.Value.OfType<string>().Select(value => (one.Key, value)));
+
     /// <summary>A field of JSON that is an object; null if there is none.</summary>
     public JsonElement? Object(string name) =>
         form is null && json.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Object

@@ -59,7 +59,7 @@ internal sealed class SessionPages(
         // Otherwise any page could sign its visitors in as somebody, who then sees what they do.
         if (RequestOrigins.Of(http.Request, cookies.Host) == RequestOrigin.Foreign)
         {
-            await AnswerAsync(http, sent: null, StatusCodes.Status403Forbidden, WrongSite);
+            await RefuseAsync(http);
             return;
         }
 
@@ -99,7 +99,7 @@ internal sealed class SessionPages(
     {
         if (!signIn.IsOfOwnPage(http))
         {
-            await AnswerAsync(http, sent: null, StatusCodes.Status403Forbidden, WrongSite);
+            await RefuseAsync(http);
             return;
         }
 
@@ -150,6 +150,13 @@ internal sealed class SessionPages(
                 http, account, caller.Name, "password", sent.Text("return"), sent.IsForm, caller.CheckedVersion);
         }
     }
+
+    /// <summary>The form is not read: its name and password may be an attacker's.</summary>
+    private Task RefuseAsync(HttpContext http) => SentForm.IsIn(http.Request)
+        ? PageAnswer.WriteHtmlAsync(
+            http, StatusCodes.Status403Forbidden, "Sign in",
+            $"<p role=\"alert\">Nothing was done: {WrongSite}. Try again here.</p>\n" + forms.All(cookies.Root, ""))
+        : AnswerAsync(http, sent: null, StatusCodes.Status403Forbidden, WrongSite);
 
     /// <summary>Why nobody was signed in: above the form that was sent, or as an error for a script.</summary>
     private Task AnswerAsync(

@@ -21,7 +21,11 @@ internal sealed record ExpiredTag(string Repository, string Tag, long At, long R
 /// <param name="Digest">Where it went; null if it was deleted.</param>
 /// <param name="Action">One of <see cref="TagActions"/>, or why it was deleted.</param>
 internal sealed record TagMove(
-    long Id, string? Digest, string Action, DateTimeOffset MovedAt, string MovedBy, string? Address);
+    long Id, string? Digest, string Action, DateTimeOffset MovedAt, string MovedBy, string? Address)
+{
+    /// <summary>Whether what it pointed to is in the repository no more.</summary>
+    public bool IsGone { get; init; }
+}
 
 /// <summary>A tag, and the manifest that it points to.</summary>
 internal sealed record TagRow(
@@ -214,14 +218,18 @@ internal sealed class TagTable(TimeProvider clock)
     public static ValueTask<List<TagMove>> HistoryAsync(
         Session session, long repositoryId, string tag, long before, int count) => session.AllAsync(
             """
-            SELECT id, digest, action, moved_at, moved_by, address FROM tag_history
-            WHERE repository_id = $1 AND name = $2 AND id < $3 ORDER BY id DESC LIMIT $4
+            SELECT id, digest, action, moved_at, moved_by, address, digest IS NOT NULL AND NOT EXISTS (
+                SELECT 1 FROM manifest m WHERE m.repository_id = h.repository_id AND m.digest = h.digest)
+            FROM tag_history h WHERE repository_id = $1 AND name = $2 AND id < $3 ORDER BY id DESC LIMIT $4
             """,
             row => new TagMove(
                 row.GetInt64(0), row.TextOrNull(1),
                 row.IsDBNull(2) ? row.IsDBNull(1) ? TagActions.Delete : TagActions.Push : row.GetString(2),
                 row.Time(3), row.GetString(4),
-                row.TextOrNull(5)),
+                row.TextOrNull(5))
+            {
+                IsGone = row.GetBoolean(6),
+            },
             repositoryId, tag, before, count);
 
     /// <summary>Names of the tags that point to a manifest, or to an index that holds it.</summary>

@@ -22,6 +22,9 @@ internal sealed record FormContent(string Action, PageBody? Sent = null, ApiErro
     /// <summary>By which a second click on its button is noticed.</summary>
     public string Number { get; } = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(NumberBytes));
 
+    /// <summary>Whether some of what it asked for was done all the same.</summary>
+    public bool IsPartlyDone { get; init; }
+
     /// <summary>The status of the page that shows it.</summary>
     public int Status => Error?.Status ?? StatusCodes.Status200OK;
 

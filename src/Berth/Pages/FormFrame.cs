@@ -11,6 +11,5 @@ internal sealed record FormPage(string Title, string Body);
 internal sealed class FormFrame : IPageFrame
 {
     public Task WriteAsync(HttpContext http, int status, string title, string body) =>
-        new PageResult(new Pages_Form { Model = new FormPage(title, body) }, status, hasSecretAddress: true)
-            .ExecuteAsync(http);
+        new PageResult(new Pages_Form { Model = new FormPage(title, body) }, status).ExecuteAsync(http);
 }

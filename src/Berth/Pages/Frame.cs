@@ -23,6 +23,9 @@ internal sealed record Frame(
     /// <summary>Whether clients reach the registry over TLS.</summary>
     public bool IsOverTls { get; init; }
 
+    /// <summary>Whether everybody may pull everything, whatever is marked as public.</summary>
+    public bool IsOpenToAll { get; init; }
+
     /// <summary>Whether whoever is signed in has an account here: users of a file have none.</summary>
     public bool HasAccount { get; init; }
 

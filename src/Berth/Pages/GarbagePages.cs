@@ -57,8 +57,15 @@ internal sealed class GarbagePages(
 
     public Task<IResult> RestoreAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
         await PageForms.EndAsync(
-            http, await trash.RestoreAsync(http, RouteId.Of(http)), PathOf(sent.Text("namespace")),
+            http, await trash.RestoreAsync(http, RouteId.Of(http), Read(sent)), PathOf(sent.Text("namespace")),
             error => ShowTrashAsync(http, new FormContent($"{Trash}/{RouteId.Of(http)}/restore", sent, error))));
+
+    private static Restoration? Read(PageBody sent) => sent.Text(TrashEndpoints.MoveTags) switch
+    {
+        "yes" => new Restoration(MoveTags: true),
+        "no" => new Restoration(MoveTags: false),
+        _ => null,
+    };
 
     public async Task<IResult> AskToEmptyAsync(HttpContext http)
     {

@@ -11,9 +11,7 @@ namespace Berth.Pages;
 /// <summary>Answers a page, in the frame and compressed.</summary>
 /// <param name="slice">The page.</param>
 /// <param name="status">The HTTP status.</param>
-/// <param name="hasSecretAddress">Whether other sites must not learn the page's address, not even this one's.</param>
-internal sealed class PageResult(
-    RazorSlice slice, int status = StatusCodes.Status200OK, bool hasSecretAddress = false) : IResult
+internal sealed class PageResult(RazorSlice slice, int status = StatusCodes.Status200OK) : IResult
 {
     /// <summary>Pages use only what the registry itself serves; only scripts in its files run.</summary>
     private const string Policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -40,7 +38,6 @@ internal sealed class PageResult(
         using var page = new MemoryStream(UsualBytes);
         await slice.RenderAsync(page, PageEncoder.Only, cancellationToken: httpContext.RequestAborted);
         SetHeaders(httpContext.Response);
-        if (hasSecretAddress) httpContext.Response.Headers["Referrer-Policy"] = "no-referrer";
         httpContext.Response.StatusCode = status;
         await WriteAsync(httpContext, page.GetBuffer().AsMemory(0, (int)page.Length));
     }
@@ -84,17 +81,19 @@ internal sealed class PageResult(
         var signedIn = caller is null
             ? await services.GetRequiredService<BrowserSessions>().FindAsync(http) : caller.Caller;
         var address = services.GetRequiredService<Locations>().AbsoluteOf(http, "");
+        var auth = services.GetRequiredService<RegistrySettings>().Auth;
         return new Frame(
             Title: "", cookies.PathOf(""), http.Request.Path + http.Request.QueryString.ToString(),
             HostOf(address),
             signedIn is { IsNameless: false } ? signedIn.Name : null,
-            services.GetRequiredService<RegistrySettings>().Auth?.HasAccounts == true,
+            auth?.HasAccounts == true,
             caller?.IsStaff == true, ThemeSwitch.Of(http), services.GetRequiredService<TimeProvider>().GetUtcNow(),
             English.Only)
         {
             HasAccount = caller?.Rights.Account is not null && caller.Caller.Kind == CallerKind.User,
             IsAdministrator = caller?.IsAdministrator == true,
             Health = caller?.IsStaff == true ? await HealthAsync(services) : null,
+            IsOpenToAll = auth?.Anonymous is AnonymousAccess.Pull or AnonymousAccess.Full,
             IsOverTls = address.StartsWith("https:", StringComparison.OrdinalIgnoreCase),
         };
     }
@@ -115,7 +114,8 @@ internal sealed class PageResult(
         }
     }
 
-    /// <summary>What clients write before the names of images: no scheme.</summary>
+    /// <summary>What clients write before the names of images: no scheme, and no path, since they ask at the root.
+    /// </summary>
     private static string HostOf(string address) =>
-        address[(address.IndexOf("://", StringComparison.Ordinal) + 3)..];
+        address[(address.IndexOf("://", StringComparison.Ordinal) + 3)..].Split('/')[0];
 }

@@ -28,6 +28,12 @@ internal sealed class ProblemPage : IErrorAnswer
             return;
         }
 
+        if (error.Status == StatusCodes.Status401Unauthorized && await SignedOutForm.ReadAsync(http) is { } form)
+        {
+            await new PageResult(new Pages_SignedOut { Model = form }, error.Status).ExecuteAsync(http);
+            return;
+        }
+
         error.SetRetry(http.Response);
         await Of(http, error).ExecuteAsync(http);
     }

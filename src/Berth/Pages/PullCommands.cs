@@ -21,38 +21,61 @@ internal static class PullCommands
 
     /// <param name="frame">Where the registry is.</param>
     /// <param name="image">What is pulled.</param>
-    public static IReadOnlyList<PullTool> Of(Frame frame, ShownImage image)
+    public static IReadOnlyList<PullTool> Of(Frame frame, ShownImage image) => Of(
+        frame,
+        new PulledImage(
+            image.Name, image.Reference, image.Image.Digest, image.Image.ArtifactType, image.IsImage));
+
+    /// <summary>The command for a tag in a list, where not more is known of what it points to.</summary>
+    public static string Of(Frame frame, string repository, string tag, string? artifactType) => Of(
+        frame,
+        new PulledImage(
+            repository, tag, null, artifactType, ArtifactKind.Of(artifactType, []) == ArtifactKind.Image))[0].ByTag;
+
+    private static IReadOnlyList<PullTool> Of(Frame frame, PulledImage image)
     {
-        var path = $"{frame.Host}/{image.Name}";
-        var named = path + (Digest.TryParse(image.Reference, out _) ? "@" : ":") + image.Reference;
-        var exact = $"{path}@{image.Image.Digest}";
-        var plain = frame.IsOverTls ? "" : " --plain-http";
-        if (image.Image.ArtifactType == HelmType)
+        var path = $"{frame.Host}/{image.Repository}";
+        var isTag = !Digest.TryParse(image.Reference, out _);
+        var named = path + (isTag ? ":" : "@") + image.Reference;
+        var exact = $"{path}@{image.Digest}";
+
+        // Each tool has its own word for a registry without TLS. docker has none: its daemon has a setting.
+        string Plain(string option) => frame.IsOverTls ? "" : " " + option;
+        if (image.ArtifactType == HelmType)
         {
+            var plain = Plain("--plain-http");
             return
             [
                 new PullTool(
                     "helm", "Helm",
-                    image.IsTag ? $"helm pull oci://{path} --version {image.Reference.Replace('_', '+')}{plain}"
+                    isTag ? $"helm pull oci://{path} --version {image.Reference.Replace('_', '+')}{plain}"
                         : $"helm pull oci://{named}{plain}",
                     $"helm pull oci://{exact}{plain}"),
                 Tool("oras", "oras", "oras pull" + plain),
             ];
         }
 
-        var isModel = image.Image.ArtifactType?.StartsWith("application/vnd.docker.ai.", StringComparison.Ordinal)
-            == true;
-        var oras = Tool("oras", "oras", "oras pull" + plain);
+        var isModel = image.ArtifactType?.StartsWith("application/vnd.docker.ai.", StringComparison.Ordinal) == true;
+        var oras = Tool("oras", "oras", "oras pull" + Plain("--plain-http"));
         if (isModel) return [Tool("model", "Docker Model Runner", "docker model pull"), oras];
-        if (!image.IsImage) return [oras, Tool("crane", "crane", "crane manifest")];
+        if (!image.IsImage) return [oras, Tool("crane", "crane", "crane manifest" + Plain("--insecure"))];
         return
         [
-            Tool("docker", "docker", "docker pull"), Tool("podman", "podman", "podman pull"),
-            Tool("crane", "crane", "crane pull", " image.tar"), Tool("kubernetes", "Kubernetes", "image:"),
-            Tool("containerfile", "Containerfile", "FROM"),
+            Tool("docker", "docker", "docker pull"),
+            Tool("podman", "podman", "podman pull" + Plain("--tls-verify=false")),
+            Tool("crane", "crane", "crane pull" + Plain("--insecure"), " image.tar"),
+            Tool("kubernetes", "Kubernetes", "image:"), Tool("containerfile", "Containerfile", "FROM"),
         ];
 
         PullTool Tool(string key, string name, string before, string after = "") =>
             new(key, name, $"{before} {named}{after}", $"{before} {exact}{after}");
     }
+
+    /// <param name="Repository">Where it is.</param>
+    /// <param name="Reference">A tag, or a digest.</param>
+    /// <param name="Digest">Its digest; null where only its tag is shown.</param>
+    /// <param name="ArtifactType">What it says it is.</param>
+    /// <param name="IsImage">Whether containers run it.</param>
+    private sealed record PulledImage(
+        string Repository, string Reference, string? Digest, string? ArtifactType, bool IsImage);
 }

@@ -13,6 +13,9 @@ internal sealed record RepositoryPage(
     RepositoryView Repository, TagListing Listing, PageList<TagView> Tags, StatisticsView Statistics,
     RepositoryRights Rights)
 {
+    /// <summary>Why the tags are not sorted as was asked; null if they are.</summary>
+    public string? SortFault { get; init; }
+
     /// <summary>Whether there are none at all.</summary>
     public bool HasNoTags => Tags is { Items.Count: 0, IsFirst: true } && Listing.Matching.Length == 0;
 }
@@ -29,6 +32,13 @@ internal sealed class RepositoryPages(
         if (repository.Error is { } error) return ProblemPage.Of(http, error);
         var listing = TagListing.Of(name, http.Request.Query);
         var listed = await tags.ListAsync(http, name, listing.Matching, pointsTo: null, listing.Sort);
+        var fault = listed.Error is { Status: StatusCodes.Status409Conflict } tooMany ? tooMany.Detail : null;
+        if (fault is not null)
+        {
+            listing = listing with { Sort = TagListing.UsualSort };
+            listed = await tags.ListAsync(http, name, listing.Matching, pointsTo: null, listing.Sort);
+        }
+
         var use = await statistics.GetAsync(http, name);
         return (listed.Error ?? use.Error) is { } missing
             ? ProblemPage.Of(http, missing)
@@ -36,7 +46,10 @@ internal sealed class RepositoryPages(
             {
                 Model = new RepositoryPage(
                     repository.Value!, listing, PageList<TagView>.Of(http, listed.Value!), use.Value!,
-                    await RepositoryRights.OfAsync(gate, http, name)),
+                    await RepositoryRights.OfAsync(gate, http, name))
+                {
+                    SortFault = fault,
+                },
             });
     }
 

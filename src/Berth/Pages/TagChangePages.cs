@@ -79,16 +79,20 @@ internal sealed class TagChangePages(TagEndpoints tags, UsageEndpoints usage, Ap
     });
 
     /// <summary>Asks before tags go, and tells what that would free.</summary>
-    public Task<IResult> AskRemovalAsync(HttpContext http) =>
-        AskRemovalAsync(http, [.. http.Request.Query["tag"].OfType<string>()], sent: null);
+    public Task<IResult> AskRemovalAsync(HttpContext http) => AskRemovalAsync(
+        http, [.. http.Request.Query["tag"].OfType<string>()], TagListing.Of(NameIn(http), http.Request.Query),
+        sent: null);
 
     public Task<IResult> RemoveAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
     {
         var name = NameIn(http);
+        var listing = TagListing.Of(name, sent);
         var (left, removed, first) = (new List<string>(), new List<string>(), (ApiError?)null);
-        foreach (var tag in sent.All("tag").OfType<string>().Distinct(StringComparer.Ordinal).Take(MaxTags))
+        foreach (var shown in sent.All("tag").Distinct(StringComparer.Ordinal).Take(MaxTags))
         {
-            var error = (await tags.RemoveAsync(http, tag, name)).Error;
+            var cut = shown.IndexOf('@', StringComparison.Ordinal);
+            var tag = cut < 0 ? shown : shown[..cut];
+            var error = await RemoveAsync(http, name, tag, seen: cut < 0 ? null : shown[(cut + 1)..]);
 
             // One that is gone already is what was asked for.
             if (error is { Status: StatusCodes.Status404NotFound }) continue;
@@ -99,11 +103,26 @@ internal sealed class TagChangePages(TagEndpoints tags, UsageEndpoints usage, Ap
 
         // Each is an entry of its own, also if others could not go.
         http.Features.Set(new NotedOneByOne([.. removed.Select(tag => new ChangeNote(tag, null, name))]));
-        if (first is null) return new FormAnswer(PageForms.BackTo(http, PagePath.Of(name)), PagePath.Of(name));
+        if (first is null) return new FormAnswer(PageForms.BackTo(http, listing.Path), listing.Path);
         var partly = first with { Detail = English.Only.SomeDeleted(removed.Count, left.Count, first.Detail) };
-        return new FormAnswer(
-            await AskRemovalAsync(http, left, new FormContent(PagePath.Of(name, Delete), sent, partly)), null);
+        var form = new FormContent(PagePath.Of(name, Delete), sent, partly) { IsPartlyDone = removed.Count > 0 };
+        return new FormAnswer(await AskRemovalAsync(http, left, listing, form), null);
     });
+
+    /// <summary>Deletes a tag that points to where the reader saw it.</summary>
+    private async Task<ApiError?> RemoveAsync(HttpContext http, string name, string tag, string? seen)
+    {
+        http.Request.Headers.Remove(HeaderNames.IfMatch);
+        if (seen is not null)
+        {
+            var found = await tags.GetAsync(http, tag, name);
+            if (found.Value is not { } view) return found.Error;
+            if (view.Digest != seen) return ApiError.Conflict(English.Only.PointsElsewhere(tag));
+            http.Request.Headers.IfMatch = ApiAnswer<TagView>.TagOf(http, view with { ImmutableBy = null });
+        }
+
+        return (await tags.RemoveAsync(http, tag, name)).Error;
+    }
 
     /// <summary>Leads from two selected tags to the page that compares them.</summary>
     public static Task<IResult> CompareAsync(HttpContext http)
@@ -131,25 +150,37 @@ internal sealed class TagChangePages(TagEndpoints tags, UsageEndpoints usage, Ap
             sent?.Status ?? StatusCodes.Status200OK);
     }
 
-    private async Task<IResult> AskRemovalAsync(HttpContext http, List<string> selected, FormContent? sent)
+    private async Task<IResult> AskRemovalAsync(
+        HttpContext http, List<string> selected, TagListing listing, FormContent? sent)
     {
         var name = NameIn(http);
         if (selected.Count is 0 or > MaxTags)
             return ProblemPage.Of(http, ApiError.Invalid("select at least one tag to delete"));
         http.Request.Headers.Remove(HeaderNames.IfMatch);
-        var free = await usage.FreeAsync(http, name, [.. selected]);
-        if (free.Value is not { } bytes) return ProblemPage.Of(http, free.Error!);
+        var found = (await tags.FindSomeAsync(http, name, selected)).ToLookup(tag => tag.ImmutableBy is null);
+        var going = found[true].ToList();
         var words = English.Only;
+        var losses = found[false].Select(tag => words.TagStays(tag.Name, tag.ImmutableBy!)).ToList();
+        if (going.Count == 0)
+        {
+            return ProblemPage.Of(
+                http, sent?.Error ?? (losses.Count > 0 ? ApiError.Conflict(string.Join(" ", losses))
+                    : ApiError.NotFound("such tag any more")));
+        }
+
+        var names = going.ConvertAll(tag => tag.Name);
+        var free = await usage.FreeAsync(http, name, [.. names]);
+        if (free.Value is not { } bytes) return ProblemPage.Of(http, free.Error!);
         return new PageResult(
             new Pages_Confirm
             {
                 Model = new Confirmation(
-                    FormContent.Of(sent, PagePath.Of(name, Delete)), words.AskTagRemoval(name, selected.Count),
-                    [words.TagsThatGo(selected), words.TagRemoval(bytes.Manifests), words.WouldFree(bytes.OwnBytes),
-                        words.ToTrash],
-                    words.DeleteTags(selected.Count), PagePath.Of(name))
+                    FormContent.Of(sent, PagePath.Of(name, Delete)), words.AskTagRemoval(name, going.Count),
+                    [words.TagsThatGo(names), .. losses, words.TagRemoval(bytes.Manifests),
+                        words.WouldFree(bytes.OwnBytes), words.ToTrash],
+                    words.DeleteTags(going.Count), listing.Path)
                 {
-                    Hidden = [.. selected.Select(tag => ("tag", tag))],
+                    Hidden = [.. going.Select(tag => ("tag", $"{tag.Name}@{tag.Digest}")), .. listing.Fields],
                     IsOfSettings = false,
                 },
             },

@@ -1,4 +1,5 @@
 using Berth.Api;
+using Berth.Identity;
 
 namespace Berth.Pages;
 
@@ -11,24 +12,27 @@ internal sealed record TagListing(string Repository, string Sort, string Matchin
 {
     public const string UsualSort = "-pushed";
 
-    public static TagListing Of(string repository, IQueryCollection query) => new(
-        repository, query["sort"] is [{ Length: > 0 } sort] ? sort : UsualSort, query["matching"].ToString(),
-        query["rows"] == "images");
+    public static TagListing Of(string repository, IQueryCollection query) =>
+        Of(repository, name => query[name].ToString());
+
+    /// <summary>The list that a form was sent from, which has <see cref="Fields"/>.</summary>
+    public static TagListing Of(string repository, PageBody sent) => Of(repository, sent.Text);
+
+    private static TagListing Of(string repository, Func<string, string> read) => new(
+        repository, read("sort") is { Length: > 0 } sort ? sort : UsualSort, read("matching"),
+        read("rows") == "images");
+
+    /// <summary>What is not as usual, for the query or as hidden fields of a form.</summary>
+    public IReadOnlyList<(string Name, string Value)> Fields =>
+    [
+        .. Sort == UsualSort ? Array.Empty<(string, string)>() : [("sort", Sort)],
+        .. Matching.Length == 0 ? Array.Empty<(string, string)>() : [("matching", Matching)],
+        .. IsByImage ? [("rows", "images")] : Array.Empty<(string, string)>(),
+    ];
 
     /// <summary>The address of the list; no slash of the registry's own path before it.</summary>
-    public string Path
-    {
-        get
-        {
-            var query = QueryString.Create(new Dictionary<string, string?>
-            {
-                ["sort"] = Sort == UsualSort ? null : Sort,
-                ["matching"] = Matching.Length > 0 ? Matching : null,
-                ["rows"] = IsByImage ? "images" : null,
-            }.Where(pair => pair.Value is not null));
-            return PagePath.Of(Repository) + query.ToUriComponent();
-        }
-    }
+    public string Path => PagePath.Of(Repository) + QueryString.Create(
+        Fields.Select(one => KeyValuePair.Create(one.Name, (string?)one.Value))).ToUriComponent();
 
     /// <summary>The same, sorted by something; by the same again, the other way round.</summary>
     /// <param name="order">A column.</param>

@@ -108,7 +108,7 @@ public sealed class PageHeaderTests(SecondFactorRegistry factors)
         Assert.True((int)answer.StatusCode < 500, path);
         Assert.True(answer.Headers.CacheControl is { NoStore: true }, path);
         Assert.Equal("nosniff", One("X-Content-Type-Options"));
-        Assert.Equal("no-referrer", One("Referrer-Policy"));
+        Assert.Equal("same-origin", One("Referrer-Policy"));
         Assert.Equal("DENY", One("X-Frame-Options"));
         if (answer.Content.Headers.ContentType?.MediaType != "text/html") return;
         var policy = One("Content-Security-Policy");

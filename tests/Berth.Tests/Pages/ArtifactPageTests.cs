@@ -61,6 +61,9 @@ public sealed class ArtifactPageTests : IAsyncLifetime
         Assert.Contains("replicas: 2", page.Text);
         Assert.Contains("helm pull oci://", page.Text);
         Assert.DoesNotContain(Script, page.Text);
+
+        // So does the page of the repository, which knows only the kind.
+        Assert.Contains("helm pull oci://", (await pages.GetAsync("/r/team/app")).Is(200).Text);
     }
 
     [Fact]

@@ -61,8 +61,8 @@ public sealed class ImagePageTests : IAsyncLifetime
 
     [Theory]
     [InlineData("docker", "docker pull {0}")]
-    [InlineData("podman", "podman pull {0}")]
-    [InlineData("crane", "crane pull {0} image.tar")]
+    [InlineData("podman", "podman pull --tls-verify=false {0}")]
+    [InlineData("crane", "crane pull --insecure {0} image.tar")]
     [InlineData("kubernetes", "image: {0}")]
     [InlineData("containerfile", "FROM {0}")]
     public async Task The_tool_that_was_chosen_is_remembered(string tool, string command)
@@ -173,6 +173,13 @@ public sealed class ImagePageTests : IAsyncLifetime
         var moved = (await pages.PostAsync(Path, "admin", ("target", first), ("from", second))).Is(303);
         Assert.Equal(Path, moved.Header("Location"));
         Assert.Equal(first, await admin.DigestOfAsync("team/app", "1"));
+
+        // What is deleted can't be moved back to.
+        Assert.Contains($"{Path}?to={second}", (await pages.GetAsync(Path)).Is(200).Text);
+        await admin.IsAsync("DELETE", $"/v2/team/app/manifests/{second}", 202);
+        var without = (await pages.GetAsync(Path)).Is(200);
+        Assert.DoesNotContain($"{Path}?to={second}", without.Text);
+        Assert.Contains(">Deleted</span>", without.Text);
     }
 
     [Fact]

@@ -83,6 +83,18 @@ public sealed partial class PageTests : IAsyncLifetime
         Assert.Contains("docker pull " + registry.BaseAddress.Authority + "/team/app:1.0", page.Text);
     }
 
+    /// <summary>Clients ask at the root, whatever prefix pages have.</summary>
+    [Fact]
+    public async Task Commands_behind_a_prefix_name_the_host_alone()
+    {
+        await using var below = await AccountsOf.StartAsync(
+            settings: s => s with { Http = s.Http with { Prefix = "/hub/" } });
+        await new ImagePusher(below, "admin").PushConfigAsync("team/app", "1.0", "{}");
+        var page = await new PageClient(below, "admin").GetAsync("/hub/r/team/app");
+        Assert.Contains($">docker pull {below.BaseAddress.Authority}/team/app:1.0<", page.Text);
+        Assert.Contains("href=\"/hub/r/team/app:1.0\"", page.Text);
+    }
+
     [Fact]
     public async Task Whoever_may_not_see_a_repository_gets_the_page_of_one_that_is_not_there()
     {

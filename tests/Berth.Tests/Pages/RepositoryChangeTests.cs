@@ -71,6 +71,33 @@ public sealed class RepositoryChangeTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_form_that_comes_after_the_session_has_ended_is_not_lost()
+    {
+        const string Path = Repository + "/-/settings";
+        var page = await browser.GetAsync(Path);
+        var origin = registry.BaseAddress.GetLeftPart(UriPartial.Authority);
+        var nobody = new PageClient(registry, null) { Headers = { ["Origin"] = origin } };
+        var late = await nobody.SubmitAsync(
+            page, Path, ("description", Hostile), ("readme", "one\r\ntwo"), ("password", "s3cret"));
+        Assert.Equal(HttpStatusCode.Unauthorized, late.Status);
+        Assert.DoesNotContain("s3cret", late.Text);
+        Assert.DoesNotContain("<img src=x", late.Text);
+        Assert.Contains("target=\"_blank\"", late.Text);
+        Assert.Equal(HttpStatusCode.SeeOther, (await browser.SubmitAsync(late, Path)).Status);
+        var stored = await admin.ApiAsync("GET", "/repositories/team/app", null, 200);
+        Assert.Equal((Hostile, "one\ntwo"), (stored.Of("description"), stored.Of("readme")));
+
+        // What another site sends is not shown as what the reader wrote.
+        foreach (var other in new[] { "https://evil.example.com", "null" })
+        {
+            var foreign = new PageClient(registry, null) { Headers = { ["Origin"] = other } };
+            var refused = await foreign.PostAsync(Path, ("description", "evil"));
+            Assert.DoesNotContain("evil", refused.Text);
+            Assert.DoesNotContain("<form method=\"post\" action=\"/r/", refused.Text);
+        }
+    }
+
+    [Fact]
     public async Task A_readme_as_long_as_the_API_takes_passes_the_form_and_a_longer_one_is_told()
     {
         var (path, longest) = (Repository + "/-/settings", new string('ß', 32 * 1024));
@@ -149,11 +176,46 @@ public sealed class RepositoryChangeTests : IAsyncLifetime
     {
         await admin.ApiAsync(
             "POST", "/tag-rules", """{"names":"team/app","tags":["2.*"],"isImmutable":true}""", 201);
-        var partly = await browser.FillAsync(
-            Repository + "/-/delete?tag=1.0&tag=2.0", Repository + "/-/delete");
-        Assert.Contains("1 are deleted; 1 are not", partly.Text);
+        var ask = await browser.GetAsync(Repository + "/-/delete?tag=1.0&tag=2.0");
+        Assert.Contains("Delete a tag of team/app?", ask.Text);
+        Assert.Contains("2.0 stays: the rule", ask.Text);
+        var gone = await browser.SubmitAsync(ask, Repository + "/-/delete");
+        Assert.Equal(HttpStatusCode.SeeOther, gone.Status);
+        Assert.Equal(["2.0"], await TagsAsync());
+        var none = await browser.PlainAsync(Repository + "/-/delete?tag=2.0");
+        Assert.Equal(HttpStatusCode.Conflict, none.Status);
+        Assert.Contains("2.0 stays: the rule", none.Text);
+        var forced = await browser.PostAsync(Repository + "/-/delete", ("tag", "2.0"));
+        Assert.True((int)forced.Status >= 400, $"{forced.Status}");
         Assert.Equal(["2.0"], await TagsAsync());
         Assert.Contains("immutable", (await browser.GetAsync(Repository)).Text);
+    }
+
+    [Fact]
+    public async Task A_tag_that_was_pushed_again_meanwhile_stays_and_the_others_go()
+    {
+        var ask = await browser.GetAsync(Repository + "/-/delete?tag=1.0&tag=2.0");
+        var pushed = await admin.PushAsync("team/app", "1.0", "newer");
+        var partly = await browser.SubmitAsync(ask, Repository + "/-/delete");
+        Assert.Equal(HttpStatusCode.Conflict, partly.Status);
+        Assert.Contains("Not all was done.", partly.Text);
+        Assert.Contains("1.0 points to another image than when you were asked", partly.Text);
+        Assert.Contains("Delete a tag of team/app?", partly.Text);
+        Assert.Equal(["1.0"], await TagsAsync());
+        Assert.Equal(pushed, await admin.DigestOfAsync("team/app", "1.0"));
+        Assert.Equal(
+            HttpStatusCode.SeeOther, (await browser.SubmitAsync(partly, Repository + "/-/delete")).Status);
+        Assert.Empty(await TagsAsync());
+    }
+
+    [Fact]
+    public async Task A_deletion_leads_back_to_the_list_as_it_was()
+    {
+        const string List = "?sort=name&matching=1&rows=images";
+        var ask = await browser.GetAsync($"{Repository}/-/delete{List}&tag=1.0");
+        Assert.Contains($"href=\"{Repository}{List.Replace("&", "&amp;", StringComparison.Ordinal)}\"", ask.Text);
+        var gone = await browser.SubmitAsync(ask, Repository + "/-/delete");
+        Assert.Equal(Repository + List, gone.Location);
     }
 
     [Fact]

@@ -50,6 +50,11 @@ internal partial class English
     public virtual string TagsThatGo(IReadOnlyList<string> tags) =>
         (tags.Count == 1 ? "The tag goes: " : "The tags go: ") + string.Join(", ", tags) + ".";
 
+    public virtual string TagStays(string tag, string rule) => $"{tag} stays: the rule {rule} makes it immutable.";
+
+    public virtual string PointsElsewhere(string tag) =>
+        $"{tag} points to another image than when you were asked: look at it, and delete it again";
+
     public virtual string TagRemoval(long images) => images switch
     {
         0 => "The images stay: other tags or indexes hold them.",

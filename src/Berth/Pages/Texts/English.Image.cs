@@ -86,6 +86,8 @@ internal partial class English
     public virtual string MoveBack => "Move back";
     public virtual string MoveText => "Whoever pulls the tag from then on gets another image:";
     public virtual string AlreadyThere => "The tag points there already.";
+    public virtual string IsGone => "Deleted";
+
     public virtual string MayNotMove => "You may not push to this repository, so you can't move its tags.";
     public virtual string Keep => "Leave it as it is";
 

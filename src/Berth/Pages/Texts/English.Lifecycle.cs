@@ -28,6 +28,10 @@ internal partial class English
     public virtual string GoesForGood => "Goes for good";
     public virtual string Restore => "Restore";
 
+    public virtual string RestoreTheRest => "Restore all but these tags";
+
+    public virtual string RestoreAndMove => "Restore, and move the tags back";
+
     public virtual string LinksAndManifests(long links, long manifests) =>
         $"after {Whole(links)} blobs of repositories and {Whole(manifests)} manifests";
 

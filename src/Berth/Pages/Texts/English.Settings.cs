@@ -119,6 +119,8 @@ internal partial class English
     public virtual string KeepIt => "Cancel";
     public virtual string NotDone => "Nothing was changed.";
 
+    public virtual string PartlyDone => "Not all was done.";
+
     public virtual string Group(SettingsGroup group) => group switch
     {
         SettingsGroup.You => "You",

@@ -66,6 +66,16 @@ internal partial class English
         _ => "Go back, and try again.",
     };
 
+    public virtual string SignedOutTitle => "You were signed out before you sent this";
+
+    public virtual string SignedOutText =>
+        "Nothing was changed, and what you wrote is still here: sign in in another tab, come back to this one, and "
+        + "send it again. Passwords have to be typed again.";
+
+    public virtual string SignInInNewTab => "Sign in in a new tab";
+
+    public virtual string SendAgain => "Send again";
+
     public virtual string RequestId(string id) => $"Request {id}";
     public virtual string ToHome => "To the front page";
 
