@@ -106,7 +106,7 @@ internal sealed class SearchEndpoints(Database database, AccessRules access)
 
             // An older version took a tag away and left its words.
             if (matches.Contains(null)) continue;
-            hits.Add(new SearchHitView(row.Name, row.IsPublic, SearchRank.IsOfficial(row.Name), matches!)
+            hits.Add(new SearchHitView(row.Name, row.IsPublic, row.IsOfficial, matches!)
             {
                 Description = row.Description,
                 Stars = row.Stars,
@@ -143,7 +143,7 @@ internal sealed class SearchEndpoints(Database database, AccessRules access)
             facets.AddRange(counts.Select(one => new FacetView(one.Fact, one.Count)));
         }
 
-        var official = found.Count(one => SearchRank.IsOfficial(one.Repository.Name));
+        var official = found.Count(one => one.Repository.IsOfficial);
         if (official > 0) facets.Add(new FacetView("is:official", official));
         facets.AddRange(found.GroupBy(one => one.Repository.Name.Split('/')[0])
             .OrderByDescending(space => space.Count()).ThenBy(space => space.Key, StringComparer.Ordinal)

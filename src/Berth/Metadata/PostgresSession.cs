@@ -48,6 +48,8 @@ internal sealed class PostgresSession(NpgsqlConnection connection) : Session
 
     public override string ForUpdate => " FOR UPDATE";
 
+    public override string ForNoKeyUpdate => " FOR NO KEY UPDATE";
+
     public override string ForUpdateSkipLocked => " FOR UPDATE SKIP LOCKED";
 
     public override string TextsIn(string parameter) =>

@@ -18,11 +18,11 @@ internal sealed record SearchScope(IReadOnlyList<string>? Namespaces, bool IsPub
 internal sealed record SearchLane(string? Namespace, bool? IsPublic, int Kind);
 
 /// <summary>A word on one of some lanes.</summary>
-internal sealed record WalkedWord(int Lane, string Word, long RepositoryId);
+internal sealed record WalkedWord(int Lane, string Word, string Namespace, long RepositoryId);
 
 /// <summary>A repository that a search may answer with.</summary>
 internal sealed record SearchCandidate(
-    long Id, string Name, bool IsPublic, string? Description, long Stars, long Pulls);
+    long Id, string Name, bool IsPublic, string? Description, long Stars, long Pulls, bool IsOfficial);
 
 /// <summary>Where a word was found, besides the name and the description.</summary>
 internal sealed record SearchFind(long Id, string? Tag, string? Label);
@@ -55,21 +55,24 @@ internal static class SearchTable
         var where = "word >= $1 AND word < $2";
         if (after is not null)
         {
-            where += " AND (word, repository_id) > ($1, $4)";
+            where += lanes[0].Namespace is null
+                ? " AND (word, namespace, repository_id) > ($1, $5, $4)" : " AND (word, repository_id) > ($1, $4)";
             parameters.Add(after.RepositoryId);
         }
 
-        if (lanes[0].Namespace is { } space) parameters.Add(space);
+        if ((lanes[0].Namespace ?? after?.Namespace) is { } space) parameters.Add(space);
+        var order = lanes[0].Namespace is null ? "word, namespace, repository_id" : "word, repository_id";
         var walks = lanes.Select((lane, i) =>
             $"""
-            SELECT * FROM (SELECT {i} AS lane, word, repository_id FROM search_word
+            SELECT * FROM (SELECT {i} AS lane, word, namespace, repository_id FROM search_word
                 WHERE {(lane.Namespace is null ? "" : $"namespace = ${parameters.Count} AND ")}
                     {(lane.IsPublic is { } isPublic ? $"is_public = {(isPublic ? 1 : 0)} AND " : "")}
-                    kind = {lane.Kind} AND {where} ORDER BY word, repository_id LIMIT $3) AS lane_{i}
+                    kind = {lane.Kind} AND {where} ORDER BY {order} LIMIT $3) AS lane_{i}
             """);
         return session.AllAsync(
             string.Join(" UNION ALL ", walks),
-            row => new WalkedWord(row.GetInt32(0), row.GetString(1), row.GetInt64(2)), [.. parameters]);
+            row => new WalkedWord(row.GetInt32(0), row.GetString(1), row.GetString(2), row.GetInt64(3)),
+            [.. parameters]);
     }
 
     /// <summary>Those of some repositories that have a word of a range.</summary>
@@ -99,13 +102,13 @@ internal static class SearchTable
         session.AllAsync(
             $"""
             WITH wanted (id) AS ({session.TextsIn("$1")})
-            SELECT r.id, r.name, r.is_public, r.description, r.stars, r.pulls
+            SELECT r.id, r.name, r.is_public, r.description, r.stars, r.pulls, r.is_official
             FROM wanted w CROSS JOIN repository r
             WHERE r.id = CAST(w.id AS BIGINT) AND r.listed = 1 AND r.deleted_at IS NULL
             """,
             row => new SearchCandidate(
                 row.GetInt64(0), row.GetString(1), Convert.ToInt64(row.GetValue(2)) != 0, row.TextOrNull(3),
-                row.GetInt64(4), row.GetInt64(5)),
+                row.GetInt64(4), row.GetInt64(5), row.GetInt64(6) != 0),
             ToTexts(ids));
 
     /// <summary>The repositories that an account has starred.</summary>

@@ -122,6 +122,8 @@ internal sealed class SqliteSession : Session, IDisposable
     /// <summary>There is one writer.</summary>
     public override string ForUpdate => "";
 
+    public override string ForNoKeyUpdate => "";
+
     public override string ForUpdateSkipLocked => "";
 
     public override ValueTask LockAsync(RepositoryName repository, bool isShared) => ValueTask.CompletedTask;
