@@ -48,6 +48,7 @@ internal sealed class SearchEndpoints(Database database, AccessRules access)
     private const int UsualEntries = 25;
     private const int MostEntries = 100;
     private const int FacetEntries = 8;
+    private const int MostFacts = 200;
 
     /// <param name="http">The request.</param>
     /// <param name="q">Words, phrases and filters; none for all that the caller may see.</param>
@@ -136,11 +137,12 @@ internal sealed class SearchEndpoints(Database database, AccessRules access)
     {
         if (found.Count == 0) return [];
         var facets = new List<FacetView>();
-        foreach (var kind in new[] { "platform", "type" })
+        var counts = await SearchTable.CountFactsAsync(
+            session, found.Select(one => one.Repository.Id), MostFacts);
+        foreach (var kind in new[] { "platform:", "type:" })
         {
-            var counts = await SearchTable.CountFactsAsync(
-                session, found.Select(one => one.Repository.Id), kind, FacetEntries);
-            facets.AddRange(counts.Select(one => new FacetView(one.Fact, one.Count)));
+            facets.AddRange(counts.Where(one => one.Fact.StartsWith(kind, StringComparison.Ordinal))
+                .Take(FacetEntries).Select(one => new FacetView(one.Fact, one.Count)));
         }
 
         var official = found.Count(one => one.Repository.IsOfficial);

@@ -14,6 +14,7 @@ internal sealed class PostgresSession(NpgsqlConnection connection) : Session
         ("{bytes}", "BYTEA"),
         ("{clustered}", ""),
         ("{namespace of r.name}", "split_part(r.name, '/', 1)"),
+        ("{start of v.word}", "split_part(v.word, '-', 1)"),
         ("{usage triggers}", PostgresUsageTriggers.Text),
         ("{journal triggers}", JournalTriggers.Postgres),
         ("{newest tag triggers}", NewestTagTriggers.Postgres),

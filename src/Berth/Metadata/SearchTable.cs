@@ -76,13 +76,18 @@ internal static class SearchTable
     }
 
     /// <summary>Those of some repositories that have a word of a range.</summary>
-    public static ValueTask<List<long>> HavingAsync(Session session, IEnumerable<long> ids, WordRange range) =>
-        session.AllAsync(
+    /// <param name="session">A read.</param>
+    /// <param name="ids">The repositories.</param>
+    /// <param name="range">The words.</param>
+    /// <param name="isChecked">Whether what a word is of must be there, as it is unless the repository is pending.
+    /// </param>
+    public static ValueTask<List<long>> HavingAsync(
+        Session session, IEnumerable<long> ids, WordRange range, bool isChecked) => session.AllAsync(
             $"""
             WITH wanted (id) AS ({session.TextsIn("$1")})
             SELECT CAST(w.id AS BIGINT) FROM wanted w WHERE EXISTS (SELECT 1 FROM search_word s
                 WHERE s.repository_id = CAST(w.id AS BIGINT) AND s.word >= $2 AND s.word < $3
-                    AND +s.kind IN ({string.Join(", ", range.Kinds)}) AND {IsThere})
+                    AND +s.kind IN ({string.Join(", ", range.Kinds)}){(isChecked ? " AND " + IsThere : "")})
             """,
             row => row.GetInt64(0), ToTexts(ids), range.From, range.Before);
 
@@ -116,18 +121,21 @@ internal static class SearchTable
         "SELECT repository_id FROM star WHERE account_id = $1 ORDER BY repository_id LIMIT $2",
         row => row.GetInt64(0), accountId, count);
 
-    /// <summary>How many of some repositories have each fact of a kind, the most frequent first.</summary>
+    /// <summary>
+    /// How many of some repositories are for each platform and of each type, the most frequent first. Of those that are
+    /// pending, only what is there counts.
+    /// </summary>
     public static ValueTask<List<(string Fact, long Count)>> CountFactsAsync(
-        Session session, IEnumerable<long> ids, string kind, int count) => session.AllAsync(
+        Session session, IEnumerable<long> ids, int count) => session.AllAsync(
             $"""
-            WITH wanted (id) AS ({session.TextsIn("$1")})
-            SELECT s.word, count(DISTINCT s.repository_id) FROM wanted w
-            CROSS JOIN search_word s
-            WHERE s.repository_id = CAST(w.id AS BIGINT) AND s.word >= $2 AND s.word < $3 AND +s.kind = 6
-                AND {IsThere}
-            GROUP BY s.word ORDER BY 2 DESC, 1 LIMIT $4
+            WITH wanted (id) AS ({session.TextsIn("$1")}),
+                kinds (start, before) AS (SELECT 'platform:', 'platform;' UNION ALL SELECT 'type:', 'type;')
+            SELECT s.word, count(DISTINCT s.repository_id) FROM wanted w CROSS JOIN kinds k CROSS JOIN search_word s
+            WHERE s.repository_id = CAST(w.id AS BIGINT) AND s.word >= k.start AND s.word < k.before AND +s.kind = 6
+                AND (NOT EXISTS (SELECT 1 FROM search_pending p WHERE p.repository_id = s.repository_id) OR {IsThere})
+            GROUP BY s.word ORDER BY 2 DESC, 1 LIMIT $2
             """,
-            row => (row.GetString(0), row.GetInt64(1)), ToTexts(ids), kind + ":", kind + ";", count);
+            row => (row.GetString(0), row.GetInt64(1)), ToTexts(ids), count);
 
     /// <summary>Where repositories have a word: a tag that is there, and a label.</summary>
     public static ValueTask<List<SearchFind>> FindsAsync(Session session, IEnumerable<long> ids, WordRange range) =>
@@ -150,22 +158,24 @@ internal static class SearchTable
 
     /// <summary>
     /// Different words in names, from one and before another: from each to the next, however many repositories have it.
+    /// Those that dashes join are passed over: each of their parts is a word of its own.
     /// </summary>
     public static ValueTask<List<string>> NameWordsAsync(Session session, WordRange range, bool isPublic, int count)
     {
+        const string Last = "CASE WHEN {start of v.word} = v.word THEN v.word ELSE {start of v.word} || $4 END";
         var also = isPublic ? " AND is_public = 1" : "";
         const string Next = "ORDER BY word LIMIT 1";
         return session.AllAsync(
-            $"""
+            session.Translate($"""
             WITH RECURSIVE v (word) AS (
                 SELECT * FROM (SELECT word FROM search_word
                     WHERE kind = 2 AND word >= $1 AND word < $2{also} {Next}) AS first
                 UNION ALL
-                SELECT (SELECT n.word FROM search_word n WHERE n.kind = 2 AND n.word > v.word AND n.word < $2{also}
+                SELECT (SELECT n.word FROM search_word n WHERE n.kind = 2 AND n.word > {Last} AND n.word < $2{also}
                     {Next}) FROM v WHERE v.word IS NOT NULL)
             SELECT word FROM v WHERE word IS NOT NULL LIMIT $3
-            """,
-            row => row.GetString(0), range.From, range.Before, count);
+            """),
+            row => row.GetString(0), range.From, range.Before, count, SearchWords.EndOf("-"));
     }
 
     /// <summary>Ids as one parameter.</summary>
