@@ -31,7 +31,8 @@ internal sealed class DistributionApi
         BlobEndpoints blobs, UploadEndpoints uploads, ManifestEndpoints manifests, ListEndpoints lists,
         ExtensionEndpoints extensions, SignIn signIn, AccessRules access, OfficialNames official,
         MovedRepositories moved, RepositoryTable repositories, Locations locations, StorageSettings storage,
-        RepositorySettings creation, PushGate gate, NewNamespaces spaces, RateLimits rates, AuditTrail trail, ILogger<DistributionApi> log)
+        RepositorySettings creation, PushGate gate, NewNamespaces spaces, RateLimits rates, AuditTrail trail,
+        ILogger<DistributionApi> log)
     {
         (this.signIn, this.access, this.official, this.locations) = (signIn, access, official, locations);
         (this.repositories, this.storage, this.creation) = (repositories, storage, creation);

@@ -34,7 +34,7 @@ internal sealed class SearchMending(Database database)
 
     /// <summary>
     /// Compares some repositories with the index in reads. What only lacks words, and not many, gets them with others
-    /// in one write: each write of the index touches a page for nearly every word, and those of neighbours are the same.
+    /// in one write: each write of the index touches a page for nearly every word, and neighbours share theirs.
     /// </summary>
     /// <returns>How many tags were missing.</returns>
     public async Task<long> MendAllAsync(IReadOnlyList<IndexedRepository> page, CancellationToken cancellation)
