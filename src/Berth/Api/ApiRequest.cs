@@ -69,17 +69,22 @@ internal static class ApiRequest
     /// Answers a page of what was read with one entry more than it holds, which tells whether there are more.
     /// </summary>
     public static Listed<T> Answer<T>(
-        this HttpContext http, Page page, List<T> read, Func<T, string> keyOf)
+        this HttpContext http, Page page, List<T> read, Func<T, string> keyOf, string? end = null)
     {
-        if (read.Count <= page.Count) return new Listed<T>(read);
-        read.RemoveRange(page.Count, read.Count - page.Count);
+        if (read.Count <= page.Count && end is null) return new Listed<T>(read);
+        if (read.Count > page.Count)
+        {
+            read.RemoveRange(page.Count, read.Count - page.Count);
+            end = keyOf(read[^1]);
+        }
+
         var query = string.Concat(http.Request.Query
             .Where(pair => pair.Key is not ("n" or "last"))
             .Select(pair => $"&{Uri.EscapeDataString(pair.Key)}={Uri.EscapeDataString(pair.Value.ToString())}"));
         var locations = http.RequestServices.GetRequiredService<Locations>();
         var next = locations.Of(
             http,
-            $"{http.Request.Path.ToUriComponent()}?n={page.Count}&last={Uri.EscapeDataString(keyOf(read[^1]))}{query}");
+            $"{http.Request.Path.ToUriComponent()}?n={page.Count}&last={Uri.EscapeDataString(end!)}{query}");
         http.Response.Headers.Link = $"<{next}>; rel=\"next\"";
         return new Listed<T>(read);
     }

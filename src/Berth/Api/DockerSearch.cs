@@ -102,7 +102,7 @@ internal sealed class DockerSearch(SignIn signIn, AccessRules access, Database d
                 json.WriteString("name", one.Name);
                 json.WriteString("description", one.Description ?? "");
                 json.WriteNumber("star_count", one.Stars);
-                json.WriteBoolean("is_official", SearchRank.IsOfficial(one.Name));
+                json.WriteBoolean("is_official", one.IsOfficial);
                 json.WriteBoolean("is_automated", false);
                 json.WriteEndObject();
             }

@@ -25,7 +25,9 @@ internal static partial class FieldDescriptions
         ["isOfficial"] = "Whether administrators vouch for it. Only they may change it.",
         ["?official"] = "true: only official ones.",
         ["?platform"] = "Only where the newest tag is for this platform, such as linux/arm64.",
-        ["?matching"] = "Only tags with this in their names, in capitals or not.",
+        ["?matching"] =
+            "Only tags with this in their names, in capitals or not. A page looks at 20,000 tags, so it may have fewer "
+            + "than there are, or none; the Link header leads on.",
         ["?pointsTo"] = "Only tags that point to this digest.",
         ["?sort"] = "Of repositories: name, pushed, pulls or stars, the latest or most first. Of tags: name, pushed, "
             + "pulled or size, with - before it for the largest first; more than 5,000 only by name or pushed.",

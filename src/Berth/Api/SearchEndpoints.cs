@@ -48,6 +48,7 @@ internal sealed class SearchEndpoints(Database database, AccessRules access)
     private const int UsualEntries = 25;
     private const int MostEntries = 100;
     private const int FacetEntries = 8;
+    private const int MostFacts = 200;
 
     /// <param name="http">The request.</param>
     /// <param name="q">Words, phrases and filters; none for all that the caller may see.</param>
@@ -106,7 +107,7 @@ internal sealed class SearchEndpoints(Database database, AccessRules access)
 
             // An older version took a tag away and left its words.
             if (matches.Contains(null)) continue;
-            hits.Add(new SearchHitView(row.Name, row.IsPublic, SearchRank.IsOfficial(row.Name), matches!)
+            hits.Add(new SearchHitView(row.Name, row.IsPublic, row.IsOfficial, matches!)
             {
                 Description = row.Description,
                 Stars = row.Stars,
@@ -136,14 +137,15 @@ internal sealed class SearchEndpoints(Database database, AccessRules access)
     {
         if (found.Count == 0) return [];
         var facets = new List<FacetView>();
-        foreach (var kind in new[] { "platform", "type" })
+        var counts = await SearchTable.CountFactsAsync(
+            session, found.Select(one => one.Repository.Id), MostFacts);
+        foreach (var kind in new[] { "platform:", "type:" })
         {
-            var counts = await SearchTable.CountFactsAsync(
-                session, found.Select(one => one.Repository.Id), kind, FacetEntries);
-            facets.AddRange(counts.Select(one => new FacetView(one.Fact, one.Count)));
+            facets.AddRange(counts.Where(one => one.Fact.StartsWith(kind, StringComparison.Ordinal))
+                .Take(FacetEntries).Select(one => new FacetView(one.Fact, one.Count)));
         }
 
-        var official = found.Count(one => SearchRank.IsOfficial(one.Repository.Name));
+        var official = found.Count(one => one.Repository.IsOfficial);
         if (official > 0) facets.Add(new FacetView("is:official", official));
         facets.AddRange(found.GroupBy(one => one.Repository.Name.Split('/')[0])
             .OrderByDescending(space => space.Count()).ThenBy(space => space.Key, StringComparer.Ordinal)

@@ -51,6 +51,13 @@ internal sealed partial class TagEndpoints(
         var known = await rules.OfAsync(name, http.RequestAborted);
         return await ReadAsync<ApiAnswer<Listed<TagView>>>(http, repository, async (session, id) =>
         {
+            if (!query.IsIndexed && query.IsScan && await TagTable.HasManyAsync(session, id))
+            {
+                return ApiError.Conflict(
+                    $"of more than {TagQuery.MostScanned:N0} tags, those with something in their names can only be "
+                    + "sorted by name or by the time of their push");
+            }
+
             if (!query.IsIndexed
                 && await TagTable.CountAsync(session, id, query, TagQuery.MostSorted + 1) > TagQuery.MostSorted)
             {
@@ -59,10 +66,13 @@ internal sealed partial class TagEndpoints(
                     + "push: choose fewer with matching=");
             }
 
+            var rows = await TagTable.ListRowsAsync(session, id, query, page.Count + 1);
+            var end = query is { IsScan: true, IsIndexed: true } && rows.Count <= page.Count
+                ? await TagTable.FindScannedAsync(session, id, query) : null;
             return http.Answer(
-                page, (await TagTable.ListRowsAsync(session, id, query, page.Count + 1)).ConvertAll(
+                page, rows.ConvertAll(
                     row => TagView.Of(row) with { ImmutableBy = TagRules.FindImmutable(known, row.Name)?.Name }),
-                one => PlaceOf(one, query.Order).ToString(query.Order));
+                one => PlaceOf(one, query.Order).ToString(query.Order), end?.ToString(query.Order));
         }) ?? NoRepository();
     }
 

@@ -29,9 +29,10 @@ internal sealed class DistributionApi
 
     public DistributionApi(
         BlobEndpoints blobs, UploadEndpoints uploads, ManifestEndpoints manifests, ListEndpoints lists,
-        SignIn signIn, AccessRules access, OfficialNames official, MovedRepositories moved,
-        RepositoryTable repositories, Locations locations, StorageSettings storage, RepositorySettings creation,
-        PushGate gate, NewNamespaces spaces, RateLimits rates, AuditTrail trail, ILogger<DistributionApi> log)
+        ExtensionEndpoints extensions, SignIn signIn, AccessRules access, OfficialNames official,
+        MovedRepositories moved, RepositoryTable repositories, Locations locations, StorageSettings storage,
+        RepositorySettings creation, PushGate gate, NewNamespaces spaces, RateLimits rates, AuditTrail trail,
+        ILogger<DistributionApi> log)
     {
         (this.signIn, this.access, this.official, this.locations) = (signIn, access, official, locations);
         (this.repositories, this.storage, this.creation) = (repositories, storage, creation);
@@ -42,6 +43,7 @@ internal sealed class DistributionApi
             new("GET", V2Kind.Version, AccessAction.SignIn, AnswerVersionAsync),
             new("HEAD", V2Kind.Version, AccessAction.SignIn, AnswerVersionAsync),
             new("GET", V2Kind.Catalog, AccessAction.Catalog, lists.CatalogAsync),
+            new("GET", V2Kind.Extensions, AccessAction.SignIn, extensions.DiscoverAsync),
 
             new("GET", V2Kind.Manifest, AccessAction.Pull, manifests.GetAsync),
             new("HEAD", V2Kind.Manifest, AccessAction.Pull, manifests.HeadAsync),
@@ -49,6 +51,8 @@ internal sealed class DistributionApi
             new("DELETE", V2Kind.Manifest, AccessAction.Delete, manifests.DeleteAsync),
             new("GET", V2Kind.Tags, AccessAction.Pull, lists.TagsAsync),
             new("GET", V2Kind.Referrers, AccessAction.Pull, lists.ReferrersAsync),
+            new("GET", V2Kind.RepositoryExtensions, AccessAction.Pull, extensions.DiscoverInAsync),
+            new("GET", V2Kind.TagDetails, AccessAction.Pull, extensions.TagsAsync),
 
             new("GET", V2Kind.Blob, AccessAction.Pull, blobs.GetAsync),
             new("HEAD", V2Kind.Blob, AccessAction.Pull, blobs.HeadAsync),
@@ -234,7 +238,7 @@ internal sealed class DistributionApi
         {
             (V2Kind.Manifest, "GET" or "HEAD") => RateLimitKind.Pull,
             (V2Kind.Manifest, "PUT") => RateLimitKind.Push,
-            (V2Kind.Catalog or V2Kind.Tags or V2Kind.Referrers, _) => RateLimitKind.List,
+            (V2Kind.Catalog or V2Kind.Tags or V2Kind.TagDetails or V2Kind.Referrers, _) => RateLimitKind.List,
             _ => RateLimitKind.All,
         },
         isFree: route.Method == "HEAD");

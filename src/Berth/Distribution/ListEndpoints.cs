@@ -30,7 +30,7 @@ internal sealed class ListEndpoints(
     private readonly SemaphoreSlim buildingPages = new((int)Math.Clamp(
         GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / LargestPageBytes, 1, 8L * Environment.ProcessorCount));
 
-    private static readonly JsonWriterOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    public static readonly JsonWriterOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     public async Task<RegistryError?> TagsAsync(V2Request request)
     {

@@ -37,7 +37,7 @@ internal sealed record RegistryError(int Status, string Code, string Message, st
             V2Kind.Manifest => "MANIFEST_INVALID",
             V2Kind.Uploads or V2Kind.Upload => "BLOB_UPLOAD_INVALID",
             V2Kind.Blob or V2Kind.Referrers => "DIGEST_INVALID",
-            V2Kind.Tags => "NAME_INVALID",
+            V2Kind.Tags or V2Kind.TagDetails or V2Kind.RepositoryExtensions => "NAME_INVALID",
             _ => "UNSUPPORTED",
         };
         return new RegistryError(status, code, reason);

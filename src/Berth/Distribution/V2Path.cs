@@ -14,6 +14,15 @@ internal enum V2Kind
     Manifest,
     Tags,
     Referrers,
+
+    /// <summary>The extensions of the registry.</summary>
+    Extensions,
+
+    /// <summary>Those of a repository.</summary>
+    RepositoryExtensions,
+
+    /// <summary>An extension: tags with what they point to, and when.</summary>
+    TagDetails,
 }
 
 /// <summary>
@@ -26,6 +35,8 @@ internal enum V2Kind
 internal readonly ref struct V2Path(V2Kind kind, ReadOnlySpan<char> name, ReadOnlySpan<char> last)
 {
     private const string Root = "/v2/";
+    private const string Discovery = "_oci/ext/discover";
+    private const string Details = "_berth/tags/detail";
 
     public V2Kind Kind { get; } = kind;
 
@@ -43,8 +54,15 @@ internal readonly ref struct V2Path(V2Kind kind, ReadOnlySpan<char> name, ReadOn
         if (!path.StartsWith(Root, StringComparison.Ordinal)) return default;
         var rest = path[Root.Length..];
         if (rest is "_catalog") return new V2Path(V2Kind.Catalog, default, default);
+        if (rest is Discovery) return new V2Path(V2Kind.Extensions, default, default);
         if (rest.EndsWith("/blobs/uploads/", StringComparison.Ordinal)) rest = rest[..^1];
         if (rest.EndsWith("/tags/list", StringComparison.Ordinal)) return new V2Path(V2Kind.Tags, rest[..^10], default);
+
+        // No part of a repository's name begins with an underscore.
+        if (rest.EndsWith("/" + Discovery, StringComparison.Ordinal))
+            return new V2Path(V2Kind.RepositoryExtensions, rest[..^(Discovery.Length + 1)], default);
+        if (rest.EndsWith("/" + Details, StringComparison.Ordinal))
+            return new V2Path(V2Kind.TagDetails, rest[..^(Details.Length + 1)], default);
         if (!TryCut(rest, out var before, out var last) || !TryCut(before, out var name, out var word)) return default;
         return word switch
         {
@@ -77,7 +95,7 @@ internal sealed class V2Target(V2Kind kind)
     public RepositoryName Repository { get; private set; }
 
     /// <summary>Whether the path names a repository.</summary>
-    public bool HasRepository => kind is not (V2Kind.Version or V2Kind.Catalog or V2Kind.Unknown);
+    public bool HasRepository => kind is not (V2Kind.Version or V2Kind.Catalog or V2Kind.Extensions or V2Kind.Unknown);
 
     public Digest Digest { get; private set; }
 
@@ -106,7 +124,7 @@ internal sealed class V2Target(V2Kind kind)
     {
         target = new V2Target(path.Kind);
         if (path.Kind is V2Kind.Unknown) return RegistryError.NotFound();
-        if (path.Kind is V2Kind.Version or V2Kind.Catalog) return null;
+        if (path.Kind is V2Kind.Version or V2Kind.Catalog or V2Kind.Extensions) return null;
         if (!RepositoryName.TryParse(path.Name, out var repository))
         {
             return RegistryError.NameInvalid(path.Name.ToString());

@@ -216,7 +216,8 @@ internal static partial class RegistryHost
         services.AddSingleton<Locations>().AddSingleton<UploadPlaces>().AddSingleton<SmallBlobCache>()
             .AddSingleton<ManifestBodies>().AddSingleton<LargeAnswers>()
             .AddSingleton<BlobEndpoints>().AddSingleton<UploadEndpoints>().AddSingleton<ManifestEndpoints>()
-            .AddSingleton<ListEndpoints>().AddSingleton<AuditTrail>().AddSingleton<DistributionApi>();
+            .AddSingleton<ListEndpoints>().AddSingleton<ExtensionEndpoints>().AddSingleton<AuditTrail>()
+            .AddSingleton<DistributionApi>();
         services.AddSingleton<ServerCertificate>().AddSingleton<Readiness>().AddSingleton<PushGate>();
         services.AddSingleton(provider => new RegistryHealth(
             provider.GetRequiredService<Readiness>().FindProblemAsync,

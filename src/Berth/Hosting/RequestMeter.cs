@@ -110,6 +110,9 @@ internal sealed class RequestMeter(RequestDelegate next, string prefix)
                 V2Kind.Manifest => "/v2/{name}/manifests/{reference}",
                 V2Kind.Tags => "/v2/{name}/tags/list",
                 V2Kind.Referrers => "/v2/{name}/referrers/{digest}",
+                V2Kind.Extensions => "/v2/_oci/ext/discover",
+                V2Kind.RepositoryExtensions => "/v2/{name}/_oci/ext/discover",
+                V2Kind.TagDetails => "/v2/{name}/_berth/tags/detail",
                 _ => null,
             },
         };

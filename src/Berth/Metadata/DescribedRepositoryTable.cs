@@ -79,8 +79,12 @@ internal static class DescribedRepositoryTable
             await SearchWordTable.IndexNameAsync(session, id);
     }
 
-    public static async ValueTask SetOfficialAsync(Session session, string name, bool isOfficial) =>
+    public static async ValueTask SetOfficialAsync(Session session, string name, bool isOfficial)
+    {
         await session.RunAsync("UPDATE repository SET is_official = $2 WHERE name = $1", name, isOfficial ? 1 : 0);
+        if (await session.NumberAsync("SELECT id FROM repository WHERE name = $1", name) is { } id)
+            await SearchWordTable.IndexNameAsync(session, id);
+    }
 
     /// <param name="session">A write.</param>
     /// <param name="name">The repository, which exists.</param>

@@ -14,6 +14,7 @@ internal sealed class PostgresSession(NpgsqlConnection connection) : Session
         ("{bytes}", "BYTEA"),
         ("{clustered}", ""),
         ("{namespace of r.name}", "split_part(r.name, '/', 1)"),
+        ("{start of v.word}", "split_part(v.word, '-', 1)"),
         ("{usage triggers}", PostgresUsageTriggers.Text),
         ("{journal triggers}", JournalTriggers.Postgres),
         ("{newest tag triggers}", NewestTagTriggers.Postgres),
@@ -47,6 +48,8 @@ internal sealed class PostgresSession(NpgsqlConnection connection) : Session
     ];
 
     public override string ForUpdate => " FOR UPDATE";
+
+    public override string ForNoKeyUpdate => " FOR NO KEY UPDATE";
 
     public override string ForUpdateSkipLocked => " FOR UPDATE SKIP LOCKED";
 

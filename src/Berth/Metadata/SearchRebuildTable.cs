@@ -3,10 +3,10 @@ using System.Data.Common;
 namespace Berth.Metadata;
 
 /// <summary>A pass that compares the index of searches with what is stored, and mends it.</summary>
-/// <param name="Position">The repository that was looked at last.</param>
+/// <param name="Position">The name of the repository that was looked at last; empty before the first.</param>
 /// <param name="Repositories">How many were looked at.</param>
 /// <param name="Tags">How many tags the index lacked.</param>
-internal sealed record SearchRebuildRow(long Id, string RequestedBy, long Position, long Repositories, long Tags)
+internal sealed record SearchRebuildRow(long Id, string RequestedBy, string Position, long Repositories, long Tags)
 {
     public DateTimeOffset RequestedAt { get; init; }
 
@@ -16,7 +16,20 @@ internal sealed record SearchRebuildRow(long Id, string RequestedBy, long Positi
 }
 
 /// <summary>A repository whose place in the index is looked at.</summary>
-internal sealed record IndexedRepository(long Id, string Name);
+internal sealed record IndexedRepository(long Id, string Name)
+{
+    public const string Columns = "SELECT id, name, description, is_official FROM repository";
+
+    public string? Description { get; init; }
+
+    public bool IsOfficial { get; init; }
+
+    public static IndexedRepository Read(DbDataReader row) => new(row.GetInt64(0), row.GetString(1))
+    {
+        Description = row.TextOrNull(2),
+        IsOfficial = row.GetInt64(3) != 0,
+    };
+}
 
 /// <summary>A word in the index.</summary>
 internal sealed record IndexedWord(string Word, long Kind, string Source)
@@ -74,11 +87,14 @@ internal static class SearchRebuildTable
         row.Id, row.Position, row.Repositories, row.Tags, row.StartedAt?.ToUnixTimeMilliseconds(),
         row.EndedAt?.ToUnixTimeMilliseconds());
 
-    /// <summary>Repositories after one, in the order of their ids; those in the trash too.</summary>
-    public static ValueTask<List<IndexedRepository>> RepositoriesAsync(Session session, long after, int count) =>
+    /// <summary>
+    /// Repositories after one, in the order of their names; those in the trash too. Those of a namespace are near each
+    /// other in the index.
+    /// </summary>
+    public static ValueTask<List<IndexedRepository>> RepositoriesAsync(Session session, string after, int count) =>
         session.AllAsync(
-            "SELECT id, name FROM repository WHERE id > $1 ORDER BY id LIMIT $2",
-            row => new IndexedRepository(row.GetInt64(0), row.GetString(1)), after, count);
+            $"{IndexedRepository.Columns} WHERE name > $1 ORDER BY name LIMIT $2", IndexedRepository.Read, after,
+            count);
 
     /// <summary>Words of a repository after one, in their order, and what is wrong with them.</summary>
     public static ValueTask<List<IndexedWord>> WordsAsync(
@@ -130,7 +146,7 @@ internal static class SearchRebuildTable
             row => (row.GetString(0), row.TextOrNull(1), row.GetInt32(2) != 0), repositoryId, last, count);
 
     private static SearchRebuildRow Read(DbDataReader row) => new(
-        row.GetInt64(0), row.GetString(1), row.GetInt64(2), row.GetInt64(3), row.GetInt64(4))
+        row.GetInt64(0), row.GetString(1), row.GetString(2), row.GetInt64(3), row.GetInt64(4))
     {
         RequestedAt = row.Time(5),
         StartedAt = row.TimeOrNull(6),

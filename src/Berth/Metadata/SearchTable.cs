@@ -18,11 +18,11 @@ internal sealed record SearchScope(IReadOnlyList<string>? Namespaces, bool IsPub
 internal sealed record SearchLane(string? Namespace, bool? IsPublic, int Kind);
 
 /// <summary>A word on one of some lanes.</summary>
-internal sealed record WalkedWord(int Lane, string Word, long RepositoryId);
+internal sealed record WalkedWord(int Lane, string Word, string Namespace, long RepositoryId);
 
 /// <summary>A repository that a search may answer with.</summary>
 internal sealed record SearchCandidate(
-    long Id, string Name, bool IsPublic, string? Description, long Stars, long Pulls);
+    long Id, string Name, bool IsPublic, string? Description, long Stars, long Pulls, bool IsOfficial);
 
 /// <summary>Where a word was found, besides the name and the description.</summary>
 internal sealed record SearchFind(long Id, string? Tag, string? Label);
@@ -55,31 +55,39 @@ internal static class SearchTable
         var where = "word >= $1 AND word < $2";
         if (after is not null)
         {
-            where += " AND (word, repository_id) > ($1, $4)";
+            where += lanes[0].Namespace is null
+                ? " AND (word, namespace, repository_id) > ($1, $5, $4)" : " AND (word, repository_id) > ($1, $4)";
             parameters.Add(after.RepositoryId);
         }
 
-        if (lanes[0].Namespace is { } space) parameters.Add(space);
+        if ((lanes[0].Namespace ?? after?.Namespace) is { } space) parameters.Add(space);
+        var order = lanes[0].Namespace is null ? "word, namespace, repository_id" : "word, repository_id";
         var walks = lanes.Select((lane, i) =>
             $"""
-            SELECT * FROM (SELECT {i} AS lane, word, repository_id FROM search_word
+            SELECT * FROM (SELECT {i} AS lane, word, namespace, repository_id FROM search_word
                 WHERE {(lane.Namespace is null ? "" : $"namespace = ${parameters.Count} AND ")}
                     {(lane.IsPublic is { } isPublic ? $"is_public = {(isPublic ? 1 : 0)} AND " : "")}
-                    kind = {lane.Kind} AND {where} ORDER BY word, repository_id LIMIT $3) AS lane_{i}
+                    kind = {lane.Kind} AND {where} ORDER BY {order} LIMIT $3) AS lane_{i}
             """);
         return session.AllAsync(
             string.Join(" UNION ALL ", walks),
-            row => new WalkedWord(row.GetInt32(0), row.GetString(1), row.GetInt64(2)), [.. parameters]);
+            row => new WalkedWord(row.GetInt32(0), row.GetString(1), row.GetString(2), row.GetInt64(3)),
+            [.. parameters]);
     }
 
     /// <summary>Those of some repositories that have a word of a range.</summary>
-    public static ValueTask<List<long>> HavingAsync(Session session, IEnumerable<long> ids, WordRange range) =>
-        session.AllAsync(
+    /// <param name="session">A read.</param>
+    /// <param name="ids">The repositories.</param>
+    /// <param name="range">The words.</param>
+    /// <param name="isChecked">Whether what a word is of must be there, as it is unless the repository is pending.
+    /// </param>
+    public static ValueTask<List<long>> HavingAsync(
+        Session session, IEnumerable<long> ids, WordRange range, bool isChecked) => session.AllAsync(
             $"""
             WITH wanted (id) AS ({session.TextsIn("$1")})
             SELECT CAST(w.id AS BIGINT) FROM wanted w WHERE EXISTS (SELECT 1 FROM search_word s
                 WHERE s.repository_id = CAST(w.id AS BIGINT) AND s.word >= $2 AND s.word < $3
-                    AND +s.kind IN ({string.Join(", ", range.Kinds)}) AND {IsThere})
+                    AND +s.kind IN ({string.Join(", ", range.Kinds)}){(isChecked ? " AND " + IsThere : "")})
             """,
             row => row.GetInt64(0), ToTexts(ids), range.From, range.Before);
 
@@ -99,13 +107,13 @@ internal static class SearchTable
         session.AllAsync(
             $"""
             WITH wanted (id) AS ({session.TextsIn("$1")})
-            SELECT r.id, r.name, r.is_public, r.description, r.stars, r.pulls
+            SELECT r.id, r.name, r.is_public, r.description, r.stars, r.pulls, r.is_official
             FROM wanted w CROSS JOIN repository r
             WHERE r.id = CAST(w.id AS BIGINT) AND r.listed = 1 AND r.deleted_at IS NULL
             """,
             row => new SearchCandidate(
                 row.GetInt64(0), row.GetString(1), Convert.ToInt64(row.GetValue(2)) != 0, row.TextOrNull(3),
-                row.GetInt64(4), row.GetInt64(5)),
+                row.GetInt64(4), row.GetInt64(5), row.GetInt64(6) != 0),
             ToTexts(ids));
 
     /// <summary>The repositories that an account has starred.</summary>
@@ -113,18 +121,21 @@ internal static class SearchTable
         "SELECT repository_id FROM star WHERE account_id = $1 ORDER BY repository_id LIMIT $2",
         row => row.GetInt64(0), accountId, count);
 
-    /// <summary>How many of some repositories have each fact of a kind, the most frequent first.</summary>
+    /// <summary>
+    /// How many of some repositories are for each platform and of each type, the most frequent first. Of those that are
+    /// pending, only what is there counts.
+    /// </summary>
     public static ValueTask<List<(string Fact, long Count)>> CountFactsAsync(
-        Session session, IEnumerable<long> ids, string kind, int count) => session.AllAsync(
+        Session session, IEnumerable<long> ids, int count) => session.AllAsync(
             $"""
-            WITH wanted (id) AS ({session.TextsIn("$1")})
-            SELECT s.word, count(DISTINCT s.repository_id) FROM wanted w
-            CROSS JOIN search_word s
-            WHERE s.repository_id = CAST(w.id AS BIGINT) AND s.word >= $2 AND s.word < $3 AND +s.kind = 6
-                AND {IsThere}
-            GROUP BY s.word ORDER BY 2 DESC, 1 LIMIT $4
+            WITH wanted (id) AS ({session.TextsIn("$1")}),
+                kinds (start, before) AS (SELECT 'platform:', 'platform;' UNION ALL SELECT 'type:', 'type;')
+            SELECT s.word, count(DISTINCT s.repository_id) FROM wanted w CROSS JOIN kinds k CROSS JOIN search_word s
+            WHERE s.repository_id = CAST(w.id AS BIGINT) AND s.word >= k.start AND s.word < k.before AND +s.kind = 6
+                AND (NOT EXISTS (SELECT 1 FROM search_pending p WHERE p.repository_id = s.repository_id) OR {IsThere})
+            GROUP BY s.word ORDER BY 2 DESC, 1 LIMIT $2
             """,
-            row => (row.GetString(0), row.GetInt64(1)), ToTexts(ids), kind + ":", kind + ";", count);
+            row => (row.GetString(0), row.GetInt64(1)), ToTexts(ids), count);
 
     /// <summary>Where repositories have a word: a tag that is there, and a label.</summary>
     public static ValueTask<List<SearchFind>> FindsAsync(Session session, IEnumerable<long> ids, WordRange range) =>
@@ -147,22 +158,24 @@ internal static class SearchTable
 
     /// <summary>
     /// Different words in names, from one and before another: from each to the next, however many repositories have it.
+    /// Those that dashes join are passed over: each of their parts is a word of its own.
     /// </summary>
     public static ValueTask<List<string>> NameWordsAsync(Session session, WordRange range, bool isPublic, int count)
     {
+        const string Last = "CASE WHEN {start of v.word} = v.word THEN v.word ELSE {start of v.word} || $4 END";
         var also = isPublic ? " AND is_public = 1" : "";
         const string Next = "ORDER BY word LIMIT 1";
         return session.AllAsync(
-            $"""
+            session.Translate($"""
             WITH RECURSIVE v (word) AS (
                 SELECT * FROM (SELECT word FROM search_word
                     WHERE kind = 2 AND word >= $1 AND word < $2{also} {Next}) AS first
                 UNION ALL
-                SELECT (SELECT n.word FROM search_word n WHERE n.kind = 2 AND n.word > v.word AND n.word < $2{also}
+                SELECT (SELECT n.word FROM search_word n WHERE n.kind = 2 AND n.word > {Last} AND n.word < $2{also}
                     {Next}) FROM v WHERE v.word IS NOT NULL)
             SELECT word FROM v WHERE word IS NOT NULL LIMIT $3
-            """,
-            row => row.GetString(0), range.From, range.Before, count);
+            """),
+            row => row.GetString(0), range.From, range.Before, count, SearchWords.EndOf("-"));
     }
 
     /// <summary>Ids as one parameter.</summary>

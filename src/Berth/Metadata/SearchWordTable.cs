@@ -6,12 +6,18 @@ namespace Berth.Metadata;
 /// <summary>The kinds of words in the index of searches.</summary>
 internal static class SearchKinds
 {
+    /// <summary>Its only word is <see cref="Official"/>.</summary>
+    public const int Mark = 0;
+
     public const int WholeName = 1;
     public const int Name = 2;
     public const int Description = 3;
     public const int Tag = 4;
     public const int Label = 5;
     public const int Fact = 6;
+
+    /// <summary>Administrators vouch for it.</summary>
+    public const string Official = "official";
 }
 
 /// <summary>
@@ -27,15 +33,23 @@ internal static class SearchWordTable
 
     private static readonly ConcurrentDictionary<(Type Engine, string Script), string> Statements = [];
 
+    /// <summary>The words of a repository itself, by their kinds.</summary>
+    public static IReadOnlyList<(int Kind, IReadOnlyCollection<string> Words)> WordsOf(IndexedRepository one) =>
+        [
+            (SearchKinds.Mark, one.IsOfficial ? [SearchKinds.Official] : []),
+            (SearchKinds.WholeName, [SearchWords.Fold(one.Name)]), (SearchKinds.Name, SearchWords.InName(one.Name)),
+            (SearchKinds.Description, one.Description is { } text ? SearchWords.InText(text) : []),
+        ];
+
     /// <summary>
-    /// The words of a repository's name and description, in place of those it had. Whoever changes either at the same
-    /// time is waited for.
+    /// The words of a repository's name, description and mark, in place of those it had. Whoever changes them at the
+    /// same time is waited for.
     /// </summary>
     public static async ValueTask IndexNameAsync(Session session, long repositoryId)
     {
         if (await session.FirstAsync(
-            $"SELECT name, description FROM repository WHERE id = $1{session.ForUpdate}",
-            row => new NamedText(row.GetString(0), row.TextOrNull(1)), repositoryId) is not { } known)
+            $"{IndexedRepository.Columns} WHERE id = $1{session.ForNoKeyUpdate}", IndexedRepository.Read, repositoryId)
+            is not { } known)
         {
             return;
         }
@@ -43,11 +57,7 @@ internal static class SearchWordTable
         var there = await session.AllAsync(
             "SELECT kind, word FROM search_word WHERE repository_id = $1 AND kind <= 3",
             row => (Kind: row.GetInt64(0), Word: row.GetString(1)), repositoryId);
-        foreach (var (kind, words) in new (int Kind, IReadOnlyCollection<string> Words)[]
-        {
-            (SearchKinds.WholeName, [SearchWords.Fold(known.Name)]), (SearchKinds.Name, SearchWords.InName(known.Name)),
-            (SearchKinds.Description, known.Description is { } text ? SearchWords.InText(text) : []),
-        })
+        foreach (var (kind, words) in WordsOf(known))
         {
             var old = there.Where(one => one.Kind == kind).Select(one => one.Word).ToHashSet(StringComparer.Ordinal);
             var (stale, missing) = (old.Except(words).ToList(), words.Except(old).ToList());
@@ -234,6 +244,4 @@ internal static class SearchWordTable
             return null;
         }
     }
-
-    private sealed record NamedText(string Name, string? Description);
 }

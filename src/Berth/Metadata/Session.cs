@@ -58,7 +58,12 @@ internal abstract class Session
     /// <summary>Suffix of a query that locks its rows against other writes until this one ends.</summary>
     public abstract string ForUpdate { get; }
 
-    /// <summary>The same for a query that skips rows locked by another write.</summary>
+    /// <summary>
+    /// The same where the key of the rows stays as it is: rows that refer to them can be added meanwhile.
+    /// </summary>
+    public abstract string ForNoKeyUpdate { get; }
+
+    /// <summary>The same as <see cref="ForUpdate"/> for a query that skips rows locked by another write.</summary>
     public abstract string ForUpdateSkipLocked { get; }
 
     /// <summary>

@@ -11,6 +11,10 @@ internal sealed class SqliteSession : Session, IDisposable
     /// <summary>How long a read or a write waits for another process that has locked the file.</summary>
     public const int PatienceSeconds = 10;
 
+    /// <summary>The upper pages of large indexes fit, so that a look-up reads one page and not each on the way to it.
+    /// </summary>
+    private const int CacheKibibytes = 8 << 10;
+
     private readonly SqliteConnection connection;
     private readonly Dictionary<string, SqliteCommand> commands = [];
 
@@ -89,6 +93,7 @@ internal sealed class SqliteSession : Session, IDisposable
         ("{bytes}", "BLOB"),
         ("{clustered}", "WITHOUT ROWID"),
         ("{namespace of r.name}", "substr(r.name, 1, instr(r.name || '/', '/') - 1)"),
+        ("{start of v.word}", "substr(v.word, 1, instr(v.word || '-', '-') - 1)"),
         ("{usage triggers}", SqliteUsageTriggers.Text),
         ("{journal triggers}", JournalTriggers.Sqlite),
         ("{newest tag triggers}", NewestTagTriggers.Sqlite),
@@ -121,6 +126,8 @@ internal sealed class SqliteSession : Session, IDisposable
 
     /// <summary>There is one writer.</summary>
     public override string ForUpdate => "";
+
+    public override string ForNoKeyUpdate => "";
 
     public override string ForUpdateSkipLocked => "";
 
@@ -217,7 +224,8 @@ internal sealed class SqliteSession : Session, IDisposable
         connection.Open();
         var session = new SqliteSession(connection);
         session.RunScript($"PRAGMA busy_timeout = {patienceSeconds * 1000}");
-        session.RunScript("PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL");
+        session.RunScript(
+            $"PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -{CacheKibibytes}");
         return session;
     }
 

@@ -32,6 +32,15 @@ internal sealed record TagQuery(
     /// </summary>
     public const int MostSorted = 5000;
 
+    /// <summary>
+    /// The most tags that a page of those with something in their names looks at; the next page goes on there. All that
+    /// are looked at, where the order has no index.
+    /// </summary>
+    public const int MostScanned = 20_000;
+
+    /// <summary>Whether names are looked at that no index finds.</summary>
+    public bool IsScan => Part is not null && Digest is null;
+
     /// <summary>Whether there is an index of this order.</summary>
     public bool IsIndexed => Order is TagOrder.Name or TagOrder.Pushed;
 }

@@ -265,6 +265,40 @@ internal sealed class TagTable(TimeProvider clock)
         Session session, long repositoryId, TagQuery query, int count)
     {
         var (filter, values) = FilterOf(repositoryId, query);
+        var (after, order) = WalkOf(query, values);
+        values.Add(count);
+        var rows = !query.IsScan || !query.IsIndexed ? Columns + after : Columns.Replace(
+            "FROM tag t",
+            $"""
+            FROM (SELECT t.* FROM tag t WHERE t.repository_id = $1{after} ORDER BY {order}
+                LIMIT {TagQuery.MostScanned}) t
+            """,
+            StringComparison.Ordinal);
+        return session.AllAsync(
+            $"SELECT {rows}{filter} ORDER BY {order} LIMIT ${values.Count}", Read, [.. values]);
+    }
+
+    /// <summary>Where a page ended that looked at as many names as one may; null if it came to the end.</summary>
+    public static ValueTask<TagCursor?> FindScannedAsync(Session session, long repositoryId, TagQuery query)
+    {
+        var values = new List<object?> { repositoryId };
+        var (after, order) = WalkOf(query, values);
+        return session.FirstAsync(
+            $"""
+            SELECT t.moved_at, t.name FROM tag t WHERE t.repository_id = $1{after} ORDER BY {order}
+            LIMIT 1 OFFSET {TagQuery.MostScanned - 1}
+            """,
+            row => new TagCursor(query.Order == TagOrder.Pushed ? row.GetInt64(0) : 0, row.GetString(1)),
+            [.. values]);
+    }
+
+    /// <summary>Whether a repository has more tags than names are looked at in an order without an index.</summary>
+    public static async ValueTask<bool> HasManyAsync(Session session, long repositoryId) => await session.NumberAsync(
+        $"SELECT 1 FROM tag WHERE repository_id = $1 LIMIT 1 OFFSET {TagQuery.MostScanned}", repositoryId) is not null;
+
+    /// <summary>What comes after the page before, and in which order.</summary>
+    private static (string After, string Order) WalkOf(TagQuery query, List<object?> values)
+    {
         var key = query.Order switch
         {
             TagOrder.Pushed => "t.moved_at",
@@ -272,20 +306,14 @@ internal sealed class TagTable(TimeProvider clock)
             TagOrder.Size => $"coalesce({SizeColumn}, 0)",
             _ => null,
         };
-        var (after, direction) = query.IsDescending ? ("<", " DESC") : (">", "");
-        if (query.After is { } last)
-        {
-            if (key is not null) values.Add(last.Key);
-            values.Add(last.Name);
-            filter += key is null
-                ? $" AND t.name {after} ${values.Count}"
-                : $" AND ({key}, t.name) {after} (${values.Count - 1}, ${values.Count})";
-        }
-
-        values.Add(count);
+        var (sign, direction) = query.IsDescending ? ("<", " DESC") : (">", "");
         var order = (key is null ? "" : $"{key}{direction}, ") + $"t.name{direction}";
-        return session.AllAsync(
-            $"SELECT {Columns}{filter} ORDER BY {order} LIMIT ${values.Count}", Read, [.. values]);
+        if (query.After is not { } last) return ("", order);
+        if (key is not null) values.Add(last.Key);
+        values.Add(last.Name);
+        return (key is null
+            ? $" AND t.name {sign} ${values.Count}"
+            : $" AND ({key}, t.name) {sign} (${values.Count - 1}, ${values.Count})", order);
     }
 
     /// <summary>How many tags match, counted up to a number.</summary>

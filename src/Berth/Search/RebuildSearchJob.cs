@@ -14,7 +14,7 @@ internal sealed class RebuildSearchJob(Database database, SearchMending mending,
     /// <summary>Who is said to have asked for a pass that nobody asked for.</summary>
     private const string Itself = "berth";
 
-    private const int RepositoriesPerPage = 200;
+    private const int RepositoriesPerPage = 100;
 
     private static readonly TimeSpan BetweenPasses = TimeSpan.FromDays(1);
 
@@ -37,12 +37,12 @@ internal sealed class RebuildSearchJob(Database database, SearchMending mending,
                 session => SearchRebuildTable.RepositoriesAsync(session, row.Position, RepositoriesPerPage),
                 cancellation) is { Count: > 0 } page)
             {
-                foreach (var repository in page)
+                row = row with
                 {
-                    row = row with { Tags = row.Tags + await mending.MendAsync(repository, cancellation) };
-                }
-
-                row = row with { Position = page[^1].Id, Repositories = row.Repositories + page.Count };
+                    Position = page[^1].Name,
+                    Repositories = row.Repositories + page.Count,
+                    Tags = row.Tags + await mending.MendAllAsync(page, cancellation),
+                };
                 await SaveAsync(row, cancellation);
             }
 

@@ -27,20 +27,29 @@ internal static class RegistrySearch
     /// <summary>With more, it is not the spelling of one.</summary>
     private const int MostCorrectedWords = 4;
 
+    public static ValueTask<SearchResult> RunAsync(
+        Session session, SearchQuery query, SearchPlaces places, long? accountId) =>
+        RunAsync(session, new SearchWalks(session, places, query.Fits), query, places, accountId);
+
+    /// <param name="session">A read.</param>
+    /// <param name="walks">Of this search alone: they count what it reads.</param>
+    /// <param name="query">What is searched.</param>
+    /// <param name="places">Where.</param>
+    /// <param name="accountId">Whose stars count.</param>
     public static async ValueTask<SearchResult> RunAsync(
-        Session session, SearchQuery query, SearchPlaces places, long? accountId)
+        Session session, SearchWalks walks, SearchQuery query, SearchPlaces places, long? accountId)
     {
-        var walks = new SearchWalks(session, places, query.Fits);
         var found = await FindAsync(session, walks, query, places, accountId);
         if (found.Repositories.Count > 0 || query.Words.Count == 0) return found;
-        if (Split(query) is { } split)
+        var split = Split(query) ?? query;
+        if (split != query)
         {
             var parts = await FindAsync(session, walks, split, places, accountId);
             if (parts.Repositories.Count > 0) return parts with { IsCorrected = true };
         }
 
-        if (query.Words.Count > MostCorrectedWords) return found;
-        foreach (var corrected in await CorrectAsync(walks, query))
+        if (split.Words.Count > MostCorrectedWords) return found;
+        foreach (var corrected in await CorrectAsync(walks, split))
         {
             var instead = await FindAsync(session, walks, corrected, places, accountId);
             if (instead.Repositories.Count > 0) return instead with { IsCorrected = true };
@@ -94,7 +103,7 @@ internal static class RegistrySearch
         foreach (var other in done.Where(one => one != basis && left.Count > 0))
         {
             var having = other.IsAll || other.Range is null
-                ? other.Ids : await SearchTable.HavingAsync(session, left, other.Range);
+                ? other.Ids : await SearchTable.HavingAsync(session, left, other.Range, isChecked: false);
             left = [.. left.Intersect(having)];
         }
 
@@ -109,7 +118,7 @@ internal static class RegistrySearch
         if (pending.Count == 0) return;
         foreach (var range in query.Ranges)
         {
-            var having = await SearchTable.HavingAsync(session, pending, range);
+            var having = await SearchTable.HavingAsync(session, pending, range, isChecked: true);
             found.RemoveAll(one => pending.Contains(one.Id) && !having.Contains(one.Id));
         }
     }

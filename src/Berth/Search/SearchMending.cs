@@ -12,6 +12,9 @@ internal sealed class SearchMending(Database database)
     private const int RowsPerRead = 1000;
     private const int RowsPerWrite = 200;
 
+    /// <summary>Tags and images of several repositories: tenths of a second.</summary>
+    private const int RowsPerBatch = 1500;
+
     /// <summary>The manifests of each are read.</summary>
     private const int ImagesPerWrite = 50;
 
@@ -29,6 +32,41 @@ internal sealed class SearchMending(Database database)
         }
     }
 
+    /// <summary>
+    /// Compares some repositories with the index in reads. What only lacks words, and not many, gets them with others
+    /// in one write: each write of the index touches a page for nearly every word, and neighbours share theirs.
+    /// </summary>
+    /// <returns>How many tags were missing.</returns>
+    public async Task<long> MendAllAsync(IReadOnlyList<IndexedRepository> page, CancellationToken cancellation)
+    {
+        var compared = await database.ReadAsync(
+            async session =>
+            {
+                var all = new List<SearchComparison>(page.Count);
+                foreach (var one in page) all.Add(await SearchComparison.OfAsync(session, one, RowsPerRead));
+                return all;
+            },
+            cancellation);
+        var (tags, some, rows) = (0L, new List<SearchComparison>(), 0);
+        foreach (var one in compared.Where(one => one.HasGaps))
+        {
+            if (rows > RowsPerBatch)
+            {
+                await AddAsync(some, cancellation);
+                (some, rows) = ([], 0);
+            }
+
+            some.Add(one);
+            rows += one.Tags.Count + one.Images.Count;
+            tags += one.Tags.Count;
+        }
+
+        if (some.Count > 0) await AddAsync(some, cancellation);
+        foreach (var one in compared.Where(one => one.MustMend))
+            tags += await MendAsync(one.Repository, cancellation);
+        return tags;
+    }
+
     /// <returns>How many tags were missing.</returns>
     public async Task<long> MendAsync(IndexedRepository repository, CancellationToken cancellation)
     {
@@ -42,6 +80,28 @@ internal sealed class SearchMending(Database database)
         await AddImagesAsync(repository, cancellation);
         return tags;
     }
+
+    /// <summary>In the order in which pushes and the counts of pulls lock rows, so that none waits for another that
+    /// waits for it.</summary>
+    private async Task AddAsync(IReadOnlyList<SearchComparison> all, CancellationToken cancellation) =>
+        await database.WriteAsync(
+            async session =>
+            {
+                foreach (var one in all)
+                    await session.LockAsync(RepositoryName.Parse(one.Repository.Name), isShared: true);
+                foreach (var one in all.Where(one => one.Images.Count > 0))
+                    await SearchWordTable.IndexImagesAsync(session, one.Repository.Id, one.Images);
+                foreach (var one in all.Where(one => one.Tags.Count > 0))
+                {
+                    var there = await TagTable.FindAllAsync(session, one.Repository.Id, one.Tags);
+                    await SearchWordTable.AddTagsAsync(session, one.Repository.Id, there.Select(tag => tag.Name));
+                }
+
+                foreach (var one in all.Where(one => one.LacksName))
+                    await SearchWordTable.IndexNameAsync(session, one.Repository.Id);
+                return true;
+            },
+            isDurable: false, cancellation);
 
     private async Task MendWordsAsync(IndexedRepository repository, CancellationToken cancellation)
     {

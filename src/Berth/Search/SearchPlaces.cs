@@ -15,12 +15,6 @@ internal sealed record SearchPlaces(IReadOnlyList<SearchScope> Scopes, VisibleNa
     public static SearchPlaces Of(SearchQuery query, VisibleNames? visible, bool isLimited)
     {
         var space = query.Namespace;
-        if (query.IsOfficial)
-        {
-            if (space is not (null or OfficialNames.Namespace)) return new SearchPlaces([], visible, true);
-            space = OfficialNames.Namespace;
-        }
-
         IReadOnlyList<string>? only = space is null ? null : [space];
         var isPublic = query.IsPublic == true;
         if (visible is null) return new SearchPlaces([new SearchScope(only, isPublic)], null, true);

@@ -25,6 +25,9 @@ internal sealed record SearchQuery
     /// <summary>Words and filters together; each costs a walk along the index.</summary>
     public const int MaxTerms = 12;
 
+    private static readonly WordRange Official = new(
+        SearchKinds.Official, SearchWords.After(SearchKinds.Official), [SearchKinds.Mark]);
+
     private static readonly string[] Filters = ["namespace", "tag", "label", "base", "platform", "type", "is"];
 
     public IReadOnlyList<SearchWord> Words { get; init; } = [];
@@ -35,8 +38,6 @@ internal sealed record SearchQuery
     public IReadOnlyList<WordRange> Facts { get; init; } = [];
 
     public string? Namespace { get; init; }
-
-    public bool IsOfficial { get; init; }
 
     public bool IsStarred { get; init; }
 
@@ -51,7 +52,6 @@ internal sealed record SearchQuery
 
     /// <summary>Whether the filters of repositories fit one.</summary>
     public bool Fits(SearchCandidate one) => (IsPublic ?? one.IsPublic) == one.IsPublic
-        && (!IsOfficial || SearchRank.IsOfficial(one.Name))
         && (Namespace is not { } space || one.Name == space
             || one.Name.StartsWith(space + "/", StringComparison.Ordinal));
 
@@ -112,9 +112,10 @@ internal sealed record SearchQuery
             case "namespace":
                 return this with { Namespace = value.ToLowerInvariant() };
             case "is":
+                if (value.Equals(SearchKinds.Official, StringComparison.OrdinalIgnoreCase)) facts.Add(Official);
                 return value.ToLowerInvariant() switch
                 {
-                    "official" => this with { IsOfficial = true },
+                    SearchKinds.Official => this,
                     "starred" => this with { IsStarred = true },
                     "public" => this with { IsPublic = true },
                     "private" => this with { IsPublic = false },

@@ -1,5 +1,4 @@
 using System.Numerics;
-using Berth.Access;
 using Berth.Metadata;
 using Berth.Oci;
 
@@ -19,12 +18,9 @@ internal static class SearchRank
     /// <summary>Sorts in ordinal order, and tells a page where it begins.</summary>
     public static string KeyOf(SearchQuery query, SearchCandidate one)
     {
-        var isOfficial = IsOfficial(one.Name);
         var popularity = BitOperations.Log2((ulong)(one.Stars + (one.Pulls / PullsForStar) + 1));
-        return $"{TierOf(query, one)}{(isOfficial ? 0 : 1)}{MaxPopularity - popularity:D2}/{one.Name}";
+        return $"{TierOf(query, one)}{(one.IsOfficial ? 0 : 1)}{MaxPopularity - popularity:D2}/{one.Name}";
     }
-
-    public static bool IsOfficial(string name) => name.StartsWith(OfficialNames.Prefix, StringComparison.Ordinal);
 
     public static bool IsInName(SearchWord word, string name) =>
         Fits(word, name) || SearchWords.InName(name).Any(one => Fits(word, one));

@@ -18,19 +18,29 @@ internal sealed class SearchWalks(Session session, SearchPlaces places, Func<Sea
 
     private const int MaxNames = 1000;
 
+    /// <summary>Of one search, with all its words.</summary>
+    private const int MaxRows = 40_000;
+    private const int MaxQueries = 200;
+
     private readonly Dictionary<long, SearchCandidate?> known = [];
     private readonly Dictionary<string, (List<long> Ids, bool IsAll)> walked = new(StringComparer.Ordinal);
-    private int rowsLeft = 40_000;
-    private int queriesLeft = 200;
+    /// <summary>Entries of the index that were read.</summary>
+    public int RowsRead { get; private set; }
 
-    private bool IsSpent => rowsLeft <= 0 || queriesLeft <= 0;
+    /// <summary>Queries that were asked.</summary>
+    public int QueriesAsked { get; private set; }
+
+    /// <summary>Repositories that were looked up, seen or not.</summary>
+    public int RepositoriesRead => known.Count;
+
+    private bool IsSpent => RowsRead >= MaxRows || QueriesAsked >= MaxQueries;
 
     /// <summary>Repositories that have a word, and whether that was all.</summary>
     public async ValueTask<(List<long> Ids, bool IsAll)> FindAsync(WordRange range)
     {
         var key = string.Join('\n', range.From, range.Before, string.Join(',', range.Kinds));
         if (walked.TryGetValue(key, out var before)) return before;
-        var (isAll, found, limit) = (true, new HashSet<long>(), rowsLeft - RowsPerWalk);
+        var (isAll, found, limit) = (true, new HashSet<long>(), RowsRead + RowsPerWalk);
         var lanes = new List<(SearchLane Lane, List<WalkedWord> Rows)>();
         foreach (var group in Lanes(range.Kinds))
         {
@@ -55,7 +65,7 @@ internal sealed class SearchWalks(Session session, SearchPlaces places, Func<Sea
         var unknown = ids.Where(id => !known.ContainsKey(id)).ToHashSet();
         if (unknown.Count > 0)
         {
-            queriesLeft--;
+            QueriesAsked++;
             foreach (var id in unknown) known[id] = null;
             foreach (var one in await SearchTable.CandidatesAsync(session, unknown))
             {
@@ -72,7 +82,7 @@ internal sealed class SearchWalks(Session session, SearchPlaces places, Func<Sea
         var words = new List<string>();
         foreach (var scope in places.Scopes.Where(scope => scope.Namespaces is null))
         {
-            queriesLeft--;
+            QueriesAsked++;
             words.AddRange(await SearchTable.NameWordsAsync(session, range, scope.IsPublic, MaxNames));
         }
 
@@ -92,6 +102,8 @@ internal sealed class SearchWalks(Session session, SearchPlaces places, Func<Sea
     private async ValueTask<bool> GatherAsync(
         WordRange range, SearchLane lane, List<WalkedWord> rows, int limit, HashSet<long> found)
     {
+        // Where there are enough already, the rest is not looked up.
+        if (found.Count >= MaxFound) return rows.Count == 0;
         while (true)
         {
             foreach (var one in await VisibleAsync([.. rows.Select(row => row.RepositoryId).Distinct()]))
@@ -101,7 +113,7 @@ internal sealed class SearchWalks(Session session, SearchPlaces places, Func<Sea
             }
 
             if (rows.Count < RowsPerPage) return true;
-            if (found.Count >= MaxFound || IsSpent || rowsLeft <= limit) return false;
+            if (found.Count >= MaxFound || IsSpent || RowsRead >= limit) return false;
             rows = await WalkAsync(range, [lane], rows[^1]);
         }
     }
@@ -109,9 +121,9 @@ internal sealed class SearchWalks(Session session, SearchPlaces places, Func<Sea
     private async ValueTask<List<WalkedWord>> WalkAsync(
         WordRange range, IReadOnlyList<SearchLane> lanes, WalkedWord? after)
     {
-        queriesLeft--;
+        QueriesAsked++;
         var rows = await SearchTable.WalkAsync(session, range, lanes, after, RowsPerPage);
-        rowsLeft -= rows.Count;
+        RowsRead += rows.Count;
         return rows;
     }
 

@@ -67,6 +67,8 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
         GET /search?q={0}
         GET /token
         GET /v1/search?q={0}
+        GET /v2/NAME/_berth/tags/detail
+        GET /v2/NAME/_oci/ext/discover
         GET /v2/NAME/blobs/DIGEST
         GET /v2/NAME/manifests/1
         GET /v2/NAME/referrers/DIGEST

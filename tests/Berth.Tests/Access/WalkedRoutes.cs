@@ -63,6 +63,9 @@ internal static partial class WalkedRoutes
         [V2Kind.Manifest] = "/v2/{0}/app/manifests/1",
         [V2Kind.Tags] = "/v2/{0}/app/tags/list",
         [V2Kind.Referrers] = "/v2/{0}/app/referrers/" + Blob,
+        [V2Kind.Extensions] = "/v2/_oci/ext/discover",
+        [V2Kind.RepositoryExtensions] = "/v2/{0}/app/_oci/ext/discover",
+        [V2Kind.TagDetails] = "/v2/{0}/app/_berth/tags/detail",
     };
 
     /// <summary>Lists of the API that may be asked about one namespace, or something in it.</summary>

@@ -23,7 +23,7 @@ internal static class CopiedRows
         "INSERT INTO layer_index VALUES ('sha256:x', 'waiting', 1, 0, 0, '', 0, 0, NULL, NULL)",
         "INSERT INTO journal_change VALUES (1000000, 1, 'tag', 'x')",
         "INSERT INTO search_pending VALUES (1000000, 1)",
-        "INSERT INTO search_rebuild VALUES (1000, 1, 'x', 2, 3, 4, 5, 6)",
+        "INSERT INTO search_rebuild VALUES (1000, 1, 'x', 2, 3, 'a', 5, 6)",
         "INSERT INTO pull_day VALUES (1, 20000, 3)",
         "INSERT INTO repository_readme VALUES (1, '# App')",
         "INSERT INTO repository_redirect VALUES ('old/name', 1, 2, 'x')",

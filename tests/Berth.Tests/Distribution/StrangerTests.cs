@@ -88,6 +88,9 @@ public sealed class StrangerTests : IDisposable
         ],
         V2Kind.Tags => [$"/v2/{stored.Name}/tags/list", $"/v2/{stored.Name}/tags/list?n=0"],
         V2Kind.Referrers => [$"/v2/{stored.Name}/referrers/{stored.Digest}"],
+        V2Kind.Extensions => ["/v2/_oci/ext/discover"],
+        V2Kind.RepositoryExtensions => [$"/v2/{stored.Name}/_oci/ext/discover"],
+        V2Kind.TagDetails => [$"/v2/{stored.Name}/_berth/tags/detail", $"/v2/{stored.Name}/_berth/tags/detail?n=0"],
         V2Kind.Blob => [$"/v2/{stored.Name}/blobs/{stored.Digest}"],
         V2Kind.Uploads =>
         [

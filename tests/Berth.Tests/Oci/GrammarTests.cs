@@ -101,7 +101,7 @@ public partial class GrammarTests
             var found = V2Path.Parse(path);
             var error = V2Target.Check(found, "GET", out var target);
             Assert.True(
-                error is not null || target.Kind is V2Kind.Version or V2Kind.Catalog
+                error is not null || target.Kind is V2Kind.Version or V2Kind.Catalog or V2Kind.Extensions
                 || target.Repository.Text.Length > 0, path);
         }
     }

@@ -16,7 +16,7 @@ public sealed class DockerSearchTests : IAsyncLifetime
     {
         registry = await SearchFixture.StartAsync();
         foreach (var name in new[] { "library/nginx", "red/nginx", "blue/nginx" }) await registry.PushAsync(name, "1");
-        await registry.ChangeAsync("library/nginx", """{"isPublic":true,"description":"Pages"}""");
+        await registry.ChangeAsync("library/nginx", """{"isPublic":true,"isOfficial":true,"description":"Pages"}""");
     }
 
     public ValueTask DisposeAsync() => registry.DisposeAsync();

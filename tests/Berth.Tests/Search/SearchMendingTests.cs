@@ -1,5 +1,7 @@
 using System.Globalization;
+using Berth.Access;
 using Berth.Metadata;
+using Berth.Oci;
 using Berth.Search;
 using Berth.Tests.Access;
 using Berth.Tests.Lifecycle;
@@ -108,7 +110,7 @@ public sealed class SearchMendingTests : IAsyncLifetime
             var found = await registry.WriteAsync(async session =>
             {
                 var id = (await session.NumberAsync("SELECT id FROM repository WHERE name = 'a/app'"))!.Value;
-                foreach (var (word, kind) in new[] { ("gone", 4), ("label:x=y", 6) })
+                foreach (var (word, kind) in new[] { ("gone", 4), ("label:x=y", 6), ("type:gone", 6) })
                 {
                     await session.RunAsync(
                         """
@@ -122,7 +124,7 @@ public sealed class SearchMendingTests : IAsyncLifetime
                 var parsed = SearchQuery.Parse(query, out _)!;
                 var places = SearchPlaces.Of(parsed, null, isLimited: false);
                 Assert.DoesNotContain(
-                    await SearchTable.CountFactsAsync(session, [id], "label", 8), one => one.Fact == "label:x=y");
+                    await SearchTable.CountFactsAsync(session, [id], 8), one => one.Fact == "type:gone");
                 return await RegistrySearch.RunAsync(session, parsed, places, null);
             });
             Assert.Equal((query, count), (query, found.Repositories.Count));
@@ -146,6 +148,39 @@ public sealed class SearchMendingTests : IAsyncLifetime
         }
 
         Assert.Equal("", await registry.NamesAsync("hidden", any));
+    }
+
+    [Fact]
+    public async Task What_a_search_reads_does_not_grow_with_what_is_there()
+    {
+        await registry.PushAsync("zz/app", "1");
+        await AddRepositoriesAsync(Many);
+        Assert.True(NamePattern.TryParse("zz/**", out var pattern));
+        var everybody = new VisibleNames([], WithPublic: true, _ => true);
+        var one = new VisibleNames([pattern], WithPublic: true, _ => true);
+        foreach (var (query, visible, rows, repositories) in new (string, VisibleNames?, int, int)[]
+        {
+            // The first 500 of each kind, of which those are looked up that are shown.
+            ("app", null, 1000, 500), ("a", null, 1500, 500), ("hidden app", null, 1500, 501), ("", null, 500, 500),
+
+            // What is hidden is not even passed over.
+            ("app", one, 10, 1), ("a", one, 10, 1), ("hidden", one, 0, 0), ("", one, 2, 1), ("app", everybody, 0, 0),
+            ("hiddne", everybody, 0, 0),
+        })
+        {
+            var parsed = SearchQuery.Parse(query, out _)!;
+            var places = SearchPlaces.Of(parsed, visible, isLimited: false);
+            var walks = await registry.WriteAsync(async session =>
+            {
+                var walks = new SearchWalks(session, places, parsed.Fits);
+                await RegistrySearch.RunAsync(session, walks, parsed, places, null);
+                return walks;
+            });
+            Assert.True(
+                walks.RowsRead <= rows && walks.RepositoriesRead <= repositories && walks.QueriesAsked <= 12,
+                $"'{query}' read {walks.RowsRead} rows and {walks.RepositoriesRead} repositories in "
+                + $"{walks.QueriesAsked} queries");
+        }
     }
 
     [Fact]

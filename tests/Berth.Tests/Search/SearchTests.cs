@@ -69,23 +69,28 @@ public sealed class SearchTests : IAsyncLifetime
     public async Task The_best_come_first_and_pages_follow_each_other()
     {
         foreach (var name in new[]
-            { "z/nginx", "library/nginx", "a/nginx-extra", "a/my-nginx", "a/described", "a/tagged", "b/nginx-used" })
+        {
+            "z/nginx", "b/official-nginx", "library/nginx", "a/nginx-extra", "a/my-nginx", "a/described", "a/tagged",
+            "b/nginx-used",
+        })
         {
             await registry.PushAsync(name, name == "a/tagged" ? "nginx" : "1");
         }
 
         await registry.ChangeAsync("a/described", """{"description":"behind nginx"}""");
+        await registry.ChangeAsync("b/official-nginx", """{"isOfficial":true}""");
         await registry.WriteAsync(s => s.RunAsync("UPDATE repository SET stars = 90 WHERE name = $1", "b/nginx-used"));
-        const string All = "library/nginx z/nginx b/nginx-used a/nginx-extra a/my-nginx a/described a/tagged";
+        const string All =
+            "library/nginx z/nginx b/nginx-used a/nginx-extra b/official-nginx a/my-nginx a/described a/tagged";
         var first = await registry.SearchAsync("nginx", more: "&n=100");
         Assert.Equal(All, SearchFixture.NamesOf(first));
-        Assert.Equal(("7", "True"), (first.Of("total"), first.Of("isComplete")));
+        Assert.Equal(("8", "True"), (first.Of("total"), first.Of("isComplete")));
         var found = new List<string>();
         for (var path = "/api/v1/search?n=3&q=nginx"; path.Length > 0;)
         {
             var (text, headers) = await registry.Admin.SendAsync("GET", path, null, null, 200);
             var page = System.Text.Json.JsonDocument.Parse(text).RootElement;
-            Assert.Equal("7", page.Of("total"));
+            Assert.Equal("8", page.Of("total"));
             found.Add(SearchFixture.NamesOf(page));
             path = headers.TryGetValues("Link", out var link) ? link.Single().Split('<', '>')[1] : "";
         }
@@ -95,7 +100,37 @@ public sealed class SearchTests : IAsyncLifetime
         Assert.Equal(
             "is:official=1", SearchFixture.FacetsOf(first).Split(' ').Single(one => one.StartsWith("is:")));
         Assert.Contains("namespace:a=4", SearchFixture.FacetsOf(first));
-        Assert.Equal("library/nginx", await registry.NamesAsync("nginx is:official"));
+        Assert.Equal("b/official-nginx", await registry.NamesAsync("nginx is:official"));
+    }
+
+    [Fact]
+    public async Task Official_is_what_administrators_say_and_stays_so_in_the_index()
+    {
+        foreach (var name in new[] { "library/web", "acme/web", "acme/website" }) await registry.PushAsync(name, "1");
+        Assert.Equal("", await registry.NamesAsync("is:official"));
+        await registry.ChangeAsync("acme/web", """{"isOfficial":true}""");
+        var found = await registry.SearchAsync("web");
+        Assert.Equal("acme/web library/web acme/website", SearchFixture.NamesOf(found));
+        Assert.Contains("is:official=1", SearchFixture.FacetsOf(found));
+        Assert.Equal(
+            "True False False",
+            string.Join(' ', found.GetProperty("items").EnumerateArray().Select(one => one.Of("isOfficial"))));
+        foreach (var query in new[] { "is:official", "is:OFFICIAL we", "is:official namespace:acme" })
+            Assert.Equal((query, "acme/web"), (query, await registry.NamesAsync(query)));
+        Assert.Equal("", await registry.NamesAsync("is:official", await registry.UserAsync("nil")));
+        Assert.Equal("", await registry.NamesAsync("official"));
+
+        // What was lost is mended, and a repository that moves is no longer vouched for.
+        var whole = await registry.IndexAsync();
+        await registry.WriteAsync(session => session.RunAsync("DELETE FROM search_word WHERE kind = 0"));
+        await registry.RebuildAsync();
+        Assert.Equal(whole, await registry.IndexAsync());
+        await registry.Admin.ApiAsync("POST", "/repositories/moves", """{"from":"acme/web","to":"acme/moved"}""", 200);
+        Assert.Equal("", await registry.NamesAsync("is:official"));
+        await registry.ChangeAsync("acme/moved", """{"isOfficial":true}""");
+        Assert.Equal("acme/moved", await registry.NamesAsync("is:official"));
+        await registry.ChangeAsync("acme/moved", """{"isOfficial":false}""");
+        Assert.Equal("", await registry.NamesAsync("is:official"));
     }
 
     [Fact]

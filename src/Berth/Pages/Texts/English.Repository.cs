@@ -73,6 +73,9 @@ internal partial class English
     public virtual string NoTagMatches(string part) => part.Length > 0
         ? $"No tag has {part} in its name." : "There are no more tags.";
 
+    public virtual string NoTagMatchesHere(string part) =>
+        $"No tag of those looked at so far has {part} in its name. Look at the next ones below.";
+
     public virtual string PullsUnit(long count) => count == 1 ? "pull" : "pulls";
 
     public virtual string PullsByDay(int days) => $"Pulls in {days} days";
