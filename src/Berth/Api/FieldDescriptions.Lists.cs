@@ -25,6 +25,7 @@ internal static partial class FieldDescriptions
         ["isOfficial"] = "Whether administrators vouch for it. Only they may change it.",
         ["?official"] = "true: only official ones.",
         ["?platform"] = "Only where the newest tag is for this platform, such as linux/arm64.",
+        ["?attached"] = "false: without the tags that attach something to an image, such as cosign's signatures.",
         ["?matching"] =
             "Only tags with this in their names, in capitals or not. A page looks at 20,000 tags, so it may have fewer "
             + "than there are, or none; the Link header leads on.",

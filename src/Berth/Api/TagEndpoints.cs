@@ -42,12 +42,14 @@ internal sealed partial class TagEndpoints(
     Database database, TagMoves moves, Removal removal, TagRules rules, ApiGate gate, TimeProvider clock)
 {
     public async Task<ApiAnswer<Listed<TagView>>> ListAsync(
-        HttpContext http, string repository, string? matching = null, string? pointsTo = null, string? sort = null)
+        HttpContext http, string repository, string? matching = null, string? pointsTo = null, string? sort = null,
+        bool? attached = null)
     {
         var page = http.Page();
         if (!RepositoryName.TryParse(repository, out var name)) return NoRepository();
         var (query, fault) = ReadQuery(page, matching, pointsTo, sort);
         if (query is null) return ApiError.Invalid(fault);
+        query = query with { IsOwn = attached == false };
         var known = await rules.OfAsync(name, http.RequestAborted);
         return await ReadAsync<ApiAnswer<Listed<TagView>>>(http, repository, async (session, id) =>
         {
@@ -114,6 +116,11 @@ internal sealed partial class TagEndpoints(
         return ApiAnswer<TagView>.Tagged(
             view with { ImmutableBy = TagRules.FindImmutable(known, row.Name)?.Name }, counted: view);
     }
+
+    /// <summary>Whether some of a repository's tags attach something to others.</summary>
+    public async Task<bool> HasAttachedAsync(HttpContext http, string repository) => await ReadAsync(
+        http, repository,
+        async (session, id) => await TagTable.HasAttachedAsync(session, id) ? repository : null) is not null;
 
     /// <summary>Some tags with where they point and the rules that keep them there; those that are gone are left out.
     /// </summary>

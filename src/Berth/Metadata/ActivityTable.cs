@@ -10,19 +10,19 @@ internal static class ActivityTable
 {
     /// <summary>
     /// The moves of tags among the last so many with ids before one, the latest first. What happened before a
-    /// repository began anew is not part of it.
+    /// repository began anew is not part of it, nor are signatures and the like.
     /// </summary>
     /// <param name="session">A read.</param>
     /// <param name="before">Only lower ids.</param>
     /// <param name="among">How many are looked at.</param>
     public static ValueTask<List<TagActivity>> ListAsync(Session session, long before, int among) =>
         session.AllAsync(
-            """
+            $"""
             SELECT h.id, r.name, r.is_public, h.name, h.digest, h.action, h.moved_at, h.moved_by FROM (
                 SELECT id, repository_id, name, digest, action, moved_at, moved_by FROM tag_history
                 WHERE id < $1 ORDER BY id DESC LIMIT $2) h
             JOIN repository r ON r.id = h.repository_id AND r.deleted_at IS NULL AND r.created_at <= h.moved_at
-            ORDER BY h.id DESC
+            WHERE {TagTable.IsOwn("h.name")} ORDER BY h.id DESC
             """,
             row => new TagActivity(
                 row.GetInt64(0), row.GetString(1), Convert.ToInt64(row.GetValue(2)) != 0, row.GetString(3),

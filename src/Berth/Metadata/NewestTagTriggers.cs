@@ -1,19 +1,21 @@
 namespace Berth.Metadata;
 
 /// <summary>
-/// What keeps a repository's newest tag, and what lists say of its image, as the tags are, whichever version writes.
+/// What keeps a repository's newest tag, and what lists say of its image, as the tags are, whichever version writes. A
+/// tag that attaches something to an image does not count: a signature is not what people would pull.
 /// On PostgreSQL they wait for the commit, so that a push locks its repository last, as the counts of pulls do.
 /// </summary>
 internal static class NewestTagTriggers
 {
     /// <summary>Of a repository {0}: one row of the index by which its tags are in the order of their moves.</summary>
-    private const string Refresh =
-        """
+    private static readonly string Refresh =
+        $$"""
         UPDATE repository SET (pushed_at, newest_tag, platforms, artifact_type) = (
             SELECT t.moved_at, t.name, b.platforms,
                 (SELECT m.artifact_type FROM manifest m WHERE m.digest = t.digest LIMIT 1)
             FROM tag t JOIN manifest_body b ON b.digest = t.digest
-            WHERE t.repository_id = {0}.repository_id ORDER BY t.moved_at DESC, t.name DESC LIMIT 1)
+            WHERE t.repository_id = {0}.repository_id AND {{TagTable.IsOwn("t.name")}}
+            ORDER BY t.moved_at DESC, t.name DESC LIMIT 1)
         WHERE id = {0}.repository_id
         """;
 
@@ -32,8 +34,9 @@ internal static class NewestTagTriggers
     /// Whether a tag that came or moved is the newest now, or was before. For all others there is nothing to do: a
     /// repository that is moved or copied has very many.
     /// </summary>
-    private const string IsNewest =
-        "((coalesce(pushed_at, 0), coalesce(newest_tag, '')) < (NEW.moved_at, NEW.name) OR newest_tag = NEW.name)";
+    private static readonly string IsNewest =
+        "((coalesce(pushed_at, 0), coalesce(newest_tag, '')) < (NEW.moved_at, NEW.name) OR newest_tag = NEW.name) AND "
+        + TagTable.IsOwn("NEW.name");
 
     private const string WasNewest = "newest_tag = OLD.name";
 

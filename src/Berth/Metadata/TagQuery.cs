@@ -23,9 +23,10 @@ internal enum TagOrder
 /// <param name="Part">Only those with this in their names, in capitals or not; null: all.</param>
 /// <param name="Digest">Only those that point to this; null: all.</param>
 /// <param name="After">The last tag of the page before; null for the first page.</param>
+/// <param name="IsOwn">Without those that attach something to an image, as cosign's do.</param>
 internal sealed record TagQuery(
     TagOrder Order = TagOrder.Name, bool IsDescending = false, string? Part = null, string? Digest = null,
-    TagCursor? After = null)
+    TagCursor? After = null, bool IsOwn = false)
 {
     /// <summary>
     /// The most tags that can be ordered by what has no index, since all of them are read for each page.

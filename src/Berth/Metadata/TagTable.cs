@@ -252,6 +252,20 @@ internal sealed class TagTable(TimeProvider clock)
             $"SELECT name, digest FROM tag WHERE repository_id = $1 AND name IN ({session.TextsIn("$2")})",
             row => (row.GetString(0), row.GetString(1)), repositoryId, Session.ToTexts(names));
 
+    /// <summary>The condition that a tag does not attach something to an image: see <see cref="AttachmentTag"/>.
+    /// </summary>
+    public static string IsOwn(string name) =>
+        $"NOT (substr({name}, 1, 7) IN ('sha256-', 'sha512-') AND length({name}) >= 71)";
+
+    /// <summary>Whether a repository has tags that attach something.</summary>
+    public static async ValueTask<bool> HasAttachedAsync(Session session, long repositoryId) =>
+        await session.NumberAsync(
+            """
+            SELECT 1 FROM tag WHERE repository_id = $1 AND (name > 'sha256-' AND name < 'sha256.'
+                OR name > 'sha512-' AND name < 'sha512.') LIMIT 1
+            """,
+            repositoryId) is not null;
+
     /// <summary>A tag with what it points to; null if there is none.</summary>
     public static async ValueTask<TagRow?> FindRowAsync(Session session, long repositoryId, string tag) =>
         await session.FirstAsync($"SELECT {Columns} AND t.name = $2", Read, repositoryId, tag);
@@ -339,6 +353,7 @@ internal sealed class TagTable(TimeProvider clock)
             filter += $" AND lower(t.name) LIKE ${values.Count} ESCAPE '\\'";
         }
 
+        if (query.IsOwn) filter += $" AND {IsOwn("t.name")}";
         if (query.Digest is not null)
         {
             values.Add(query.Digest);

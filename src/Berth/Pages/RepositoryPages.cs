@@ -16,8 +16,11 @@ internal sealed record RepositoryPage(
     /// <summary>Why the tags are not sorted as was asked; null if they are.</summary>
     public string? SortFault { get; init; }
 
+    /// <summary>Whether some of its tags attach something to others.</summary>
+    public bool HasAttached { get; init; }
+
     /// <summary>Whether there are none at all.</summary>
-    public bool HasNoTags => Tags is { Items.Count: 0, IsFirst: true } && Listing.Matching.Length == 0;
+    public bool HasNoTags => Tags is { Items.Count: 0, IsFirst: true } && Listing.Matching.Length == 0 && !HasAttached;
 }
 
 /// <summary>Below <c>/r/</c>: repositories.</summary>
@@ -31,12 +34,11 @@ internal sealed class RepositoryPages(
         var repository = await repositories.GetAsync(http, name);
         if (repository.Error is { } error) return ProblemPage.Of(http, error);
         var listing = TagListing.Of(name, http.Request.Query);
-        var listed = await tags.ListAsync(http, name, listing.Matching, pointsTo: null, listing.Sort);
-        var fault = listed.Error is { Status: StatusCodes.Status409Conflict } tooMany ? tooMany.Detail : null;
-        if (fault is not null)
+        var (listed, fault) = (await ListAsync(http, listing), (string?)null);
+        if (listed.Error is { Status: StatusCodes.Status409Conflict } tooMany)
         {
-            listing = listing with { Sort = TagListing.UsualSort };
-            listed = await tags.ListAsync(http, name, listing.Matching, pointsTo: null, listing.Sort);
+            (listing, fault) = (listing with { Sort = TagListing.UsualSort }, tooMany.Detail);
+            listed = await ListAsync(http, listing);
         }
 
         var use = await statistics.GetAsync(http, name);
@@ -49,9 +51,13 @@ internal sealed class RepositoryPages(
                     await RepositoryRights.OfAsync(gate, http, name))
                 {
                     SortFault = fault,
+                    HasAttached = await tags.HasAttachedAsync(http, name),
                 },
             });
     }
+
+    private Task<ApiAnswer<Listed<TagView>>> ListAsync(HttpContext http, TagListing listing) => tags.ListAsync(
+        http, listing.Repository, listing.Matching, pointsTo: null, listing.Sort, listing.HasAttached ? null : false);
 
     /// <summary>Stars a repository, or takes the star back.</summary>
     public async Task<IResult> StarAsync(HttpContext http)

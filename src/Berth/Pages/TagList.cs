@@ -8,7 +8,9 @@ namespace Berth.Pages;
 /// <param name="Sort">What they are sorted by, as the API has it; the latest push first if nobody asks.</param>
 /// <param name="Matching">Part of the tags' names; empty: all.</param>
 /// <param name="IsByImage">Whether tags of the same image are one row.</param>
-internal sealed record TagListing(string Repository, string Sort, string Matching, bool IsByImage)
+/// <param name="HasAttached">Whether tags that attach something to an image are listed too.</param>
+internal sealed record TagListing(
+    string Repository, string Sort, string Matching, bool IsByImage, bool HasAttached)
 {
     public const string UsualSort = "-pushed";
 
@@ -20,7 +22,7 @@ internal sealed record TagListing(string Repository, string Sort, string Matchin
 
     private static TagListing Of(string repository, Func<string, string> read) => new(
         repository, read("sort") is { Length: > 0 } sort ? sort : UsualSort, read("matching"),
-        read("rows") == "images");
+        read("rows") == "images", read("attached") == "yes");
 
     /// <summary>What is not as usual, for the query or as hidden fields of a form.</summary>
     public IReadOnlyList<(string Name, string Value)> Fields =>
@@ -28,6 +30,7 @@ internal sealed record TagListing(string Repository, string Sort, string Matchin
         .. Sort == UsualSort ? Array.Empty<(string, string)>() : [("sort", Sort)],
         .. Matching.Length == 0 ? Array.Empty<(string, string)>() : [("matching", Matching)],
         .. IsByImage ? [("rows", "images")] : Array.Empty<(string, string)>(),
+        .. HasAttached ? [("attached", "yes")] : Array.Empty<(string, string)>(),
     ];
 
     /// <summary>The address of the list; no slash of the registry's own path before it.</summary>
@@ -62,7 +65,12 @@ internal sealed record TagLine(IReadOnlyList<TagView> Tags)
 }
 
 /// <summary>What the table of tags shows.</summary>
-internal sealed record TagsPart(TagListing Listing, PageList<TagView> Tags, RepositoryRights Rights)
+/// <param name="Listing">How they are listed.</param>
+/// <param name="Tags">A page of them.</param>
+/// <param name="Rights">What the reader may do.</param>
+/// <param name="HasAttached">Whether there are tags that attach something.</param>
+internal sealed record TagsPart(
+    TagListing Listing, PageList<TagView> Tags, RepositoryRights Rights, bool HasAttached)
 {
     public List<TagLine> Lines => TagLine.Of(Tags.Items, Listing.IsByImage);
 }

@@ -80,6 +80,9 @@ public sealed class RepositoryListTests : IAsyncLifetime
     public async Task A_wrong_question_is_answered_with_what_is_wrong(string query) =>
         Assert.Equal(400, (int)(await AskAsync("admin", "/api/v1/repositories?" + query)).StatusCode);
 
+    private async Task<List<JsonElement>> ItemsAsync(string path) =>
+        [.. (await admin.ApiAsync("GET", path, null, 200)).GetProperty("items").EnumerateArray()];
+
     [Fact]
     public async Task The_newest_tag_is_the_one_that_moved_last_of_those_that_are_there()
     {
@@ -89,6 +92,15 @@ public sealed class RepositoryListTests : IAsyncLifetime
         Assert.Equal(("v1", "linux/arm64"), await NewestAsync());
         await admin.IsAsync("DELETE", "/api/v1/tags/v1?repository=ann/b", 204);
         Assert.Equal(("v2", "linux/arm64"), await NewestAsync());
+
+        // A signature, as cosign attaches it by a tag.
+        var signed = (await admin.ApiAsync("GET", "/tags/v2?repository=ann/b", null, 200)).Of("digest");
+        await admin.PushAsync("ann/b", signed.Replace(':', '-') + ".sig", "a signature");
+        Assert.Equal(("v2", "linux/arm64"), await NewestAsync());
+        Assert.Equal(2, (await ItemsAsync("/tags?repository=ann/b")).Count);
+        Assert.Equal(["v2"], (await ItemsAsync("/tags?repository=ann/b&attached=false")).Select(tag => tag.Of("name")));
+        Assert.DoesNotContain(
+            await ItemsAsync("/activity"), move => move.GetRawText().Contains(".sig", StringComparison.Ordinal));
         await admin.IsAsync("DELETE", "/api/v1/tags/v2?repository=ann/b", 204);
         Assert.Equal(("", ""), await NewestAsync());
         var before = await NamesAsync("admin", "sort=pushed", 100);

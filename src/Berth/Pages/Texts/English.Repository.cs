@@ -68,6 +68,10 @@ internal partial class English
 
     public virtual string ChangeTag(string tag) => $"Change {tag}";
 
+    public virtual string WithAttached => "Show tags of signatures and attestations";
+
+    public virtual string WithoutAttached => "Hide tags of signatures and attestations";
+
     public virtual string ImmutableBy(string rule) => $"By the rule {rule}";
 
     public virtual string NoTagMatches(string part) => part.Length > 0
