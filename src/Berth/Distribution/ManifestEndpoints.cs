@@ -110,7 +110,8 @@ internal sealed class ManifestEndpoints(
 
         pulls.Note(
             request.Repository, reference, manifest, request.Caller.Name,
-            request.Http.Request.Headers.UserAgent is [{ } agent, ..] ? agent : null);
+            request.Http.Request.Headers.UserAgent is [{ } agent, ..] ? agent : null,
+            HttpMethods.IsHead(request.Http.Request.Method));
         var etag = EntityTags.Of(manifest.Digest);
         if (request.IsNotWhatMatches(etag)) return (null, RegistryError.NotWhatMatches(manifest.Digest));
         request.SetDigest(manifest.Digest);

@@ -1,3 +1,5 @@
+using Berth.Oci;
+
 namespace Berth.Metadata;
 
 /// <summary>Pulls of a manifest, by a tag or by its digest.</summary>
@@ -28,6 +30,34 @@ internal static class PullTable
             row => (Day: row.GetInt64(0), Pulls: row.GetInt64(1)), repositoryId, first))
         .ToDictionary(one => one.Day, one => one.Pulls);
 
+    /// <summary>
+    /// Those that count as pulls of the repository: an image for several platforms counts once, not again for the
+    /// platform's own manifest, and what is attached to an image does not count.
+    /// </summary>
+    private static async ValueTask<List<Pull>> CountedAsync(Session session, List<Pull> pulls)
+    {
+        var counted = new List<Pull>();
+        foreach (var group in pulls.Where(IsCounted).GroupBy(pull => pull.Repository))
+        {
+            var digests = group.Where(pull => pull.Tag is null).Select(pull => pull.Digest).Distinct().ToList();
+            var parts = digests.Count == 0 ? [] : await session.AllAsync(
+                $"""
+                SELECT m.digest FROM repository r JOIN manifest m ON m.repository_id = r.id
+                WHERE r.name = $1 AND m.digest IN ({session.TextsIn("$2")})
+                    AND (m.subject_digest IS NOT NULL OR EXISTS (
+                        SELECT 1 FROM manifest_reference c WHERE c.repository_id = m.repository_id
+                            AND c.target_digest = m.digest AND c.kind = 'Child'))
+                """,
+                row => row.GetString(0), group.Key, Session.ToTexts(digests));
+            counted.AddRange(group.Where(pull => pull.Tag is not null || !parts.Contains(pull.Digest)));
+        }
+
+        return counted;
+    }
+
+    private static bool IsCounted(Pull pull) =>
+        pull.Count > 0 && (pull.Tag is null || AttachmentTag.SubjectOf(pull.Tag) is null);
+
     /// <summary>Writes pulls. Of what is gone by now, nothing is written.</summary>
     public static async ValueTask AddAsync(Session session, IReadOnlyList<Pull> pulls)
     {
@@ -49,17 +79,18 @@ internal static class PullTable
                 AND repository_id = (SELECT id FROM repository WHERE name = $1)
             """,
             [.. ordered.Select(pull => new object?[] { pull.Repository, pull.Digest, pull.LastAt })]);
+        var counted = await CountedAsync(session, ordered);
         await session.RunEachAsync(
             """
             INSERT INTO pull_day (repository_id, day, pulls) SELECT id, $2, $3 FROM repository
             WHERE name = $1 AND deleted_at IS NULL
             ON CONFLICT (repository_id, day) DO UPDATE SET pulls = pull_day.pulls + excluded.pulls
             """,
-            [.. ordered.GroupBy(pull => (pull.Repository, Day: pull.LastAt / MillisecondsPerDay)).Select(
+            [.. counted.GroupBy(pull => (pull.Repository, Day: pull.LastAt / MillisecondsPerDay)).Select(
                 day => new object?[] { day.Key.Repository, day.Key.Day, day.Sum(pull => (long)pull.Count) })]);
         await session.RunEachAsync(
             "UPDATE repository SET pulls = pulls + $2 WHERE name = $1 AND deleted_at IS NULL",
-            [.. ordered.GroupBy(pull => pull.Repository).Select(
+            [.. counted.GroupBy(pull => pull.Repository).Select(
                 one => new object?[] { one.Key, one.Sum(pull => (long)pull.Count) })]);
     }
 }

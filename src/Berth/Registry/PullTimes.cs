@@ -29,12 +29,16 @@ internal sealed partial class PullTimes(
     private readonly ConcurrentDictionary<string, bool> agents = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim writing = new(1, 1);
 
-    /// <summary>Notes a pull, unless it is a scanner's.</summary>
+    /// <summary>
+    /// Notes a pull, unless it is a scanner's. Clients that look first, as containerd does, pull only once: what they
+    /// ask for by HEAD is in use, but does not count.
+    /// </summary>
     public void Note(
-        RepositoryName repository, Reference reference, StoredManifest manifest, string user, string? agent)
+        RepositoryName repository, Reference reference, StoredManifest manifest, string user, string? agent,
+        bool isHead)
     {
         if (!isWriting || IsIgnored(user, agent)) return;
-        if (manifest.Pulls.Add(clock.GetUtcNow().ToUnixTimeMilliseconds()) && noted.Count < MaxNoted)
+        if (manifest.Pulls.Add(clock.GetUtcNow().ToUnixTimeMilliseconds(), !isHead) && noted.Count < MaxNoted)
             noted.Enqueue((repository.Text, reference.Tag?.Text, manifest.Digest, manifest.Pulls));
     }
 

@@ -52,6 +52,28 @@ public sealed class RepositoryUseTests : IAsyncLifetime
         await SendAsync("DELETE", "/api/v1/repositories/a/app", 204, seen.Headers.ETag!.ToString());
     }
 
+    /// <summary>As containerd and podman pull, and cosign looks for signatures.</summary>
+    [Fact]
+    public async Task An_image_for_several_platforms_is_pulled_once_by_each_client()
+    {
+        var child = await images.PushAsync("a/app", "part", "one");
+        var index = await images.PushIndexAsync("a/app", "multi", child);
+        await images.IsAsync("DELETE", "/v2/a/app/manifests/part", 202);
+        var signature = await images.PushAsync("a/app", index.Replace(':', '-') + ".sig", "signature");
+        await images.IsAsync("HEAD", "/v2/a/app/manifests/multi", 200);
+        await PullAsync(0);
+        Assert.Equal("0", (await ShowAsync()).Of("pulls"));
+        Assert.NotEqual("", (await images.ApiAsync("GET", "/tags/multi?repository=a/app", null, 200)).Of("pulledAt"));
+        foreach (var reference in new[]
+            { index, child, "multi", child, index.Replace(':', '-') + ".sig" })
+        {
+            await images.TextAsync($"/v2/a/app/manifests/{reference}");
+        }
+
+        await PullAsync(0);
+        Assert.Equal("2", (await ShowAsync()).Of("pulls"));
+    }
+
     [Fact]
     public async Task Statistics_count_pulls_by_the_day()
     {
