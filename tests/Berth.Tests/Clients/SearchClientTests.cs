@@ -2,11 +2,11 @@ using Berth.Settings;
 
 namespace Berth.Tests.Clients;
 
-/// <summary>docker search and podman search, logged out and logged in.</summary>
+/// <summary>docker search and podman search, logged out and logged in, with their filters.</summary>
 public sealed class SearchClientTests(OldestDockerFixture fixture) : IClassFixture<OldestDockerFixture>
 {
     [Fact]
-    public async Task Docker_and_podman_find_what_their_login_may_pull()
+    public async Task Docker_finds_what_its_login_may_pull_and_podman_what_is_public()
     {
         await using var registry = await RegistryFixture.StartAsync(s => s with
         {
@@ -27,6 +27,11 @@ public sealed class SearchClientTests(OldestDockerFixture fixture) : IClassFixtu
             HttpMethod.Patch, "repositories/acme/website", """{"isPublic":true,"description":"Pages and pictures"}""");
         await AskAsync(HttpMethod.Put, "stars/acme/website", null);
 
+        // Over plain HTTP, docker searches with the token that a login leaves, and never with a password.
+        var login = client.NewPath("config");
+        (await fixture.Docker.TryRunAsync(
+            "--config", login, "login", "--username", "admin", "--password", SignInAccounts.Password, address))
+            .OutputOfSuccess();
         var nobody = SignInCase.At(client, address, "logged out", null, false, false);
         foreach (var (options, loggedOut, loggedIn) in new (string[], string[], string[])[]
         {
@@ -40,14 +45,20 @@ public sealed class SearchClientTests(OldestDockerFixture fixture) : IClassFixtu
             foreach (var (one, found) in new[] { (nobody, loggedOut), (owner, [.. loggedOut, .. loggedIn]) })
             {
                 var docker = await fixture.Docker.TryRunAsync(
-                    ["--config", one.ConfigFolder, "search", "--no-trunc", "--format",
+                    ["--config", one == owner ? login : one.ConfigFolder, "search", "--no-trunc", "--format",
                         "{{.Name}} {{.StarCount}} {{.IsOfficial}} {{.Description}}", .. options, $"{address}/web"]);
                 var podman = await client.RunAsync(
                     "podman", ["search", "--tls-verify=false", "--authfile", one.ConfigFile, "--no-trunc", "--format",
                         "{{.Name}} {{.Stars}} {{.Official}} {{.Description}}", .. options, $"{address}/web"]);
                 var what = $"{one.Name} {string.Join(' ', options)}";
-                Assert.Equal((what, Sorted(found)), (what, Sorted(docker.OutputOfSuccess().Split('\n'))));
-                Assert.Equal((what, Sorted(found)), (what, Sorted(podman.Replace(address + "/", "").Split('\n'))));
+                Assert.Equal(
+                    $"docker {what}\n{Sorted(found)}",
+                    $"docker {what}\n{Sorted(docker.OutputOfSuccess().Split('\n'))}");
+
+                // Podman asks this without its login, whoever is logged in.
+                Assert.Equal(
+                    $"podman {what}\n{Sorted(loggedOut)}",
+                    $"podman {what}\n{Sorted(podman.Replace(address + "/", "").Split('\n'))}");
             }
         }
 
