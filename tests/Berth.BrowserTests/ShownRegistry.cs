@@ -118,18 +118,21 @@ internal static class ShownRegistry
         await registry.Services.GetRequiredService<Database>().WriteAsync(
             async session =>
             {
-                foreach (var (index, (name, _, _, pulls, _)) in Repositories.Index())
+                foreach (var (index, (name, _, _, pulls, tags)) in Repositories.Index())
                 {
                     await session.RunAsync("UPDATE repository SET pulls = $1, created_at = $2 WHERE name = $3", pulls,
                         now - 7_000_000_000 + (index * 90_000_000L), name);
-                    await session.RunAsync(
-                        """
-                        UPDATE manifest SET pushed_at = pushed_at - $1 - 50000000 *
-                            (SELECT count(*) FROM manifest later WHERE later.repository_id = manifest.repository_id
-                                AND later.pushed_at > manifest.pushed_at)
-                        WHERE repository_id = (SELECT id FROM repository WHERE name = $2)
-                        """,
-                        index * 9_000_000L + 400_000, name);
+                    foreach (var (age, tag) in tags.Reverse().Index())
+                    {
+                        await session.RunAsync(
+                            """
+                            UPDATE manifest SET pushed_at = $1
+                            WHERE repository_id = (SELECT id FROM repository WHERE name = $2) AND digest =
+                                (SELECT digest FROM tag WHERE name = $3 AND repository_id = manifest.repository_id)
+                            """,
+                            now - (index * 9_000_000L) - 400_000 - (age * 50_000_000L), name, tag);
+                    }
+
                     for (var day = 0; day < 30; day++)
                     {
                         await session.RunAsync(

@@ -17,7 +17,7 @@ public sealed class GeneratedClientTests
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
 
-    /// <summary>As the SDK sets them for each project: newer versions of the same assembly are what one wants.</summary>
+    /// <summary>As the SDK sets them for each project: a newer version of an assembly is as good.</summary>
     private static readonly Dictionary<string, ReportDiagnostic> Usual = new()
     {
         ["CS1701"] = ReportDiagnostic.Suppress,
