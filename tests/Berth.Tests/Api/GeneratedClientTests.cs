@@ -61,7 +61,9 @@ public sealed class GeneratedClientTests
         "dotnet", arguments,
         new Dictionary<string, string>
         {
-            ["DOTNET_NOLOGO"] = "1", ["KIOTA_CLI_TELEMETRY_OPTOUT"] = "true", ["KIOTA_OFFLINE_ENABLED"] = "true",
+            ["DOTNET_NOLOGO"] = "1",
+            ["KIOTA_CLI_TELEMETRY_OPTOUT"] = "true",
+            ["KIOTA_OFFLINE_ENABLED"] = "true",
         },
         SourceTree.Root, Limit);
 
