@@ -56,7 +56,8 @@ public static class RoundTrip
                 request.Options.Add(headers);
             });
             tags.AddRange(page!.Items!.Select(tag => tag.Name!));
-            next = headers.ResponseHeaders.TryGetValue("Link", out var links) ? links.Single().Split('<', '>')[1] : null;
+            next = headers.ResponseHeaders.TryGetValue("Link", out var links)
+                ? links.Single().Split('<', '>')[1] : null;
         }
 
         Assert.Equal(("1.0 1.1 1.2 2.0 2.1", 3), (string.Join(' ', tags), pages));
