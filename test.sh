@@ -61,6 +61,7 @@ PROGRAMS
 # Before the tests, which would install them too, so that this does not count against a test's time limit.
 install_programs() {
   tests/install-servers.sh || die "the servers that the tests start are missing"
+  dotnet tool restore >/dev/null || die "the tools of .config/dotnet-tools.json are missing"
   tests/install-deploy-tools.sh || die "what checks the files in deploy/ is missing"
 }
 

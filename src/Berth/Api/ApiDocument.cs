@@ -1,17 +1,27 @@
+using System.Text;
+using System.Text.Json;
 using System.Text.Json.Nodes;
+using Berth.Distribution;
 using Berth.Settings;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
 
 namespace Berth.Api;
 
-/// <summary>The API's description (OpenAPI 3.1). It is the same for everyone, so it is written once.</summary>
-internal sealed class ApiDocument([FromKeyedServices(ApiDocument.Name)] IOpenApiDocumentProvider document)
+/// <summary>
+/// The API's description (OpenAPI 3.1). It is the same for everyone, so it is written once, but for the address that
+/// the client has for this registry: generators make it the one that their client uses.
+/// </summary>
+internal sealed class ApiDocument(
+    [FromKeyedServices(ApiDocument.Name)] IOpenApiDocumentProvider document, Locations locations)
 {
     public const string Name = "v1";
 
+    /// <summary>Where the address goes.</summary>
+    private const string Address = "https://address.invalid";
+
     private readonly Lock writing = new();
-    private Task<byte[]>? written;
+    private Task<(byte[] Before, byte[] After)>? written;
 
     public static void AddTo(IServiceCollection services, HttpSettings http) => services.AddOpenApi(Name, options =>
     {
@@ -42,21 +52,25 @@ internal sealed class ApiDocument([FromKeyedServices(ApiDocument.Name)] IOpenApi
 
     public async Task AnswerAsync(HttpContext http)
     {
-        Task<byte[]> text;
+        Task<(byte[] Before, byte[] After)> text;
         lock (writing) text = written is { IsFaulted: false } ? written : written = WriteAsync();
-        var body = await text;
+        var (before, after) = await text;
+        var address = JsonEncodedText.Encode(locations.RootOf(http)).EncodedUtf8Bytes.ToArray();
         ApiGate.SetHeaders(http.Response);
         http.Response.ContentType = "application/json";
-        http.Response.ContentLength = body.Length;
-        await http.Response.Body.WriteAsync(body, http.RequestAborted);
+        http.Response.ContentLength = before.Length + address.Length + after.Length;
+        foreach (var part in new[] { before, address, after })
+            await http.Response.Body.WriteAsync(part, http.RequestAborted);
     }
 
-    private async Task<byte[]> WriteAsync()
+    private async Task<(byte[] Before, byte[] After)> WriteAsync()
     {
         var text = await document.GetOpenApiDocumentAsync(CancellationToken.None);
         using var buffer = new MemoryStream();
         await text.SerializeAsJsonAsync(buffer, OpenApiSpecVersion.OpenApi3_1, CancellationToken.None);
-        return buffer.ToArray();
+        var bytes = buffer.ToArray();
+        var cut = bytes.AsSpan().IndexOf(Encoding.UTF8.GetBytes(Address));
+        return (bytes[..cut], bytes[(cut + Address.Length)..]);
     }
 
     private static void Describe(OpenApiDocument text, string prefix)
@@ -67,7 +81,7 @@ internal sealed class ApiDocument([FromKeyedServices(ApiDocument.Name)] IOpenApi
             Version = "v1",
             Description = "Accounts, rights and repositories of a registry. Images are pushed and pulled under /v2/.",
         };
-        text.Servers = [new OpenApiServer { Url = prefix.Length == 0 ? "/" : prefix }];
+        text.Servers = [new OpenApiServer { Url = Address + prefix }];
         text.Components ??= new OpenApiComponents();
         text.Components.SecuritySchemes = new Dictionary<string, IOpenApiSecurityScheme>
         {
@@ -98,8 +112,12 @@ internal sealed class ApiDocument([FromKeyedServices(ApiDocument.Name)] IOpenApi
         // A converter of one field hides its type.
         if (context.JsonPropertyInfo?.PropertyType == typeof(DateTimeOffset)) schema.Type = JsonSchemaType.String;
         schema.Description ??= FieldDescriptions.OfType(context.JsonTypeInfo.Type);
-        if (context.JsonPropertyInfo is { } field)
-            schema.Description ??= FieldDescriptions.Of(field.DeclaringType, field.Name);
+        if (context.JsonPropertyInfo is not { } field) return;
+        schema.Description ??= FieldDescriptions.Of(field.DeclaringType, field.Name);
+
+        // Generated clients make this the message of what they throw.
+        if (field.DeclaringType == typeof(Problem) && field.Name == "detail")
+            schema.AddExtension("x-ms-primary-error-message", new JsonNodeExtension(JsonValue.Create(true)));
     }
 
     private static void Describe(OpenApiOperation operation, string method, string path, IList<object> metadata)
@@ -130,6 +148,19 @@ internal sealed class ApiDocument([FromKeyedServices(ApiDocument.Name)] IOpenApi
         foreach (var known in operation.Parameters.OfType<OpenApiParameter>())
         {
             if (known.In == ParameterLocation.Query) known.Description ??= FieldDescriptions.OfQuery(known.Name!);
+        }
+
+        if (operation.Parameters.Any(known => known.Name == "last")
+            && operation.Responses?.GetValueOrDefault("200") is OpenApiResponse page)
+        {
+            page.Headers = new Dictionary<string, IOpenApiHeader>
+            {
+                ["Link"] = new OpenApiHeader
+                {
+                    Description = "Where the next page is: <path>; rel=\"next\". Absent on the last one.",
+                    Schema = new OpenApiSchema { Type = JsonSchemaType.String },
+                },
+            };
         }
 
         if (metadata.OfType<TakesVersion>().Any())

@@ -9,10 +9,26 @@ namespace Berth.Identity;
 /// <summary>Answers of the pages to sign in with: text for people, JSON for the registry's own scripts.</summary>
 internal static class PageAnswer
 {
-    /// <summary>Some calm sentences of plain text, in which nothing that others wrote can be markup.</summary>
+    /// <summary>Some calm sentences: a page for browsers, plain text for programs.</summary>
+    /// <param name="http">The request.</param>
+    /// <param name="status">The HTTP status.</param>
+    /// <param name="text">Paragraphs, with an empty line between. What stands before a colon in the first is the title.
+    /// </param>
+    /// <param name="retryAfter">When to try again; null: that is not said.</param>
     public static Task WriteTextAsync(HttpContext http, int status, string text, TimeSpan? retryAfter = null)
     {
         if (retryAfter is { } wait) SetRetry(http, wait);
+        if (http.Request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase))
+        {
+            var paragraphs = text.Split("\n\n");
+            var (title, rest) = paragraphs[0].IndexOf(": ", StringComparison.Ordinal) is > 0 and var colon
+                ? (paragraphs[0][..colon], paragraphs[0][(colon + 2)..])
+                : (paragraphs[0].TrimEnd('.'), "");
+            var body = paragraphs[1..].Prepend(rest).Where(paragraph => paragraph.Length > 0)
+                .Select(paragraph => $"<p>{Escape(char.ToUpperInvariant(paragraph[0]) + paragraph[1..])}</p>\n");
+            return WriteHtmlAsync(http, status, title, string.Concat(body));
+        }
+
         return WriteAsync(http, status, "text/plain; charset=utf-8", Encoding.UTF8.GetBytes(text + "\n"));
     }
 

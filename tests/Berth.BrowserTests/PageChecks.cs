@@ -1,0 +1,121 @@
+using Berth.Tests.Lifecycle;
+using Deque.AxeCore.Commons;
+using Microsoft.Playwright;
+
+namespace Berth.BrowserTests;
+
+/// <summary>What holds for each page, whatever is on it.</summary>
+internal static class PageChecks
+{
+    /// <summary>A page with its styles, scripts and icons, as they come over the network.</summary>
+    private const int MaxSentBytes = 60_000;
+
+    private static readonly int[] Widths = [1440, 390];
+
+    /// <summary>What axe has against what is shown. In the page itself it is quicker than in one of its own.</summary>
+    private const string Violations = """
+        rules => axe.run(rules.length ? { runOnly: { type: "rule", values: rules } } : {})
+          .then(found => found.violations.map(one =>
+            `${one.id}: ${one.help} ${one.nodes.map(node => node.html + " " + node.failureSummary).join(" ")}`))
+        """;
+
+    /// <summary>All that colours can do wrong.</summary>
+    private static readonly string[] OfColours = ["color-contrast", "link-in-text-block"];
+
+    private static readonly string Axe = new BundledAxeScriptProvider().GetScript();
+
+    /// <summary>How much moves after it was painted. A thousandth is less than anybody sees.</summary>
+    private const string Shifts = """
+        () => new Promise(done => {
+          let sum = 0;
+          new PerformanceObserver(list => list.getEntries().forEach(one => sum += one.value))
+            .observe({ type: "layout-shift", buffered: true });
+          requestAnimationFrame(() => setTimeout(() => done(sum), 20));
+        })
+        """;
+
+    private const string Sent = """
+        () => [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
+          .filter(one => !/\/-\/picture|\.woff/.test(one.name)).reduce((sum, one) => sum + one.encodedBodySize, 0)
+        """;
+
+    /// <summary>Signs in, by the form.</summary>
+    public static async Task SignInAsync(
+        this IPage page, string user = "ann", string password = ImagePusher.Password)
+    {
+        await page.GotoAsync("/auth/sign-in");
+        await page.GetByLabel("Name").FillAsync(user);
+        await page.GetByLabel("Password").FillAsync(password);
+        await page.PressAsync("Sign in");
+        await Assertions.Expect(page.Locator("details.menu summary").First).ToContainTextAsync(user);
+    }
+
+    /// <summary>Clicks on a button.</summary>
+    public static Task PressAsync(this IPage page, string button) =>
+        page.GetByRole(AriaRole.Button, new() { Name = button, Exact = true }).ClickAsync();
+
+    /// <summary>Opens a page, and finds what is wrong with it: on a phone and a wide screen, light and dark.</summary>
+    public static async Task<List<string>> FaultsOfAsync(this BrowserPage browser, string path, int? status = null)
+    {
+        var page = browser.Page;
+        var faults = new List<string>();
+        foreach (var width in Widths)
+        {
+            await page.SetViewportSizeAsync(width, 900);
+            await SetColoursAsync(page, ColorScheme.Light);
+            var answer = await page.GotoAsync(path);
+            if (status is not null && answer!.Status != status) faults.Add($"{path}: {answer.Status}, not {status}");
+            faults.AddRange(await FaultsOfHeadersAsync(path, answer!));
+            faults.AddRange(await page.FaultsAsync($"{path} at {width} px", width));
+        }
+
+        return faults;
+    }
+
+    /// <summary>What is wrong with the page that is shown, whose screen is so wide.</summary>
+    public static async Task<List<string>> FaultsAsync(this IPage page, string shown, int width)
+    {
+        var faults = new List<string>();
+        if (await page.EvaluateAsync<double>(Shifts) is > 0.001 and var shift) faults.Add($"{shown} moves by {shift}");
+        if (await page.EvaluateAsync<int>(Sent) is > MaxSentBytes and var bytes) faults.Add($"{shown} has {bytes} B");
+        await page.EvaluateAsync(Axe);
+        faults.AddRange(await AskAxeAsync(page, shown));
+        await SetColoursAsync(page, ColorScheme.Dark);
+        faults.AddRange(await AskAxeAsync(page, shown + " in dark", OfColours));
+        var overflow = await page.EvaluateAsync<int>(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth");
+        if (overflow > 0) faults.Add($"{shown} is {overflow} px wider than a screen of {width} px");
+        if (await page.EvaluateAsync<bool>("'hacked' in window")) faults.Add($"{shown} has run what it shows");
+        return faults;
+    }
+
+    public static void AssertNone(IReadOnlyList<string> faults) =>
+        Assert.True(faults.Count == 0, string.Join('\n', faults.Distinct()));
+
+    private static Task SetColoursAsync(IPage page, ColorScheme colours) =>
+        page.EmulateMediaAsync(new() { ColorScheme = colours, ReducedMotion = ReducedMotion.Reduce });
+
+    private static async Task<IEnumerable<string>> AskAxeAsync(IPage page, string shown, params string[] rules) =>
+        (await page.EvaluateAsync<string[]>(Violations, rules)).Select(one => $"{shown}: {one}");
+
+    private static async Task<List<string>> FaultsOfHeadersAsync(string path, IResponse answer)
+    {
+        var headers = await answer.AllHeadersAsync();
+        var faults = new List<string>();
+        Expect("content-security-policy", "default-src 'none'");
+        Expect("content-security-policy", "frame-ancestors 'none'");
+        Expect("x-frame-options", "DENY");
+        Expect("x-content-type-options", "nosniff");
+        Expect("referrer-policy", "");
+        Expect("cache-control", "no-store");
+        if (headers.GetValueOrDefault("content-security-policy", "").Contains("unsafe", StringComparison.Ordinal))
+            faults.Add($"{path}: the policy allows what is unsafe");
+        return faults;
+
+        void Expect(string name, string part)
+        {
+            if (!headers.TryGetValue(name, out var value) || !value.Contains(part, StringComparison.Ordinal))
+                faults.Add($"{path}: the header {name} has not {part}: {value}");
+        }
+    }
+}
