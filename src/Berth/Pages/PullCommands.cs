@@ -25,7 +25,7 @@ internal static class PullCommands
     {
         var path = $"{frame.Host}/{image.Name}";
         var named = path + (Digest.TryParse(image.Reference, out _) ? "@" : ":") + image.Reference;
-        var exact = $"{path}@{image.Image.Digest}";
+        var exact = $"{path}@{image.ExactDigest}";
         var plain = frame.IsOverTls ? "" : " --plain-http";
         if (image.Image.ArtifactType == HelmType)
         {
@@ -44,15 +44,23 @@ internal static class PullCommands
             == true;
         var oras = Tool("oras", "oras", "oras pull" + plain);
         if (isModel) return [Tool("model", "Docker Model Runner", "docker model pull"), oras];
+        var platform = PlatformOf(image);
+        var chosen = platform is null ? "" : $" --platform {platform}";
         if (!image.IsImage) return [oras, Tool("crane", "crane", "crane manifest")];
         return
         [
-            Tool("docker", "docker", "docker pull"), Tool("podman", "podman", "podman pull"),
-            Tool("crane", "crane", "crane pull", " image.tar"), Tool("kubernetes", "Kubernetes", "image:"),
-            Tool("containerfile", "Containerfile", "FROM"),
+            Tool("docker", "docker", "docker pull" + chosen),
+            Tool("podman", "podman", "podman pull" + chosen),
+            Tool("crane", "crane", "crane pull" + chosen, " image.tar"), Tool("kubernetes", "Kubernetes", "image:"),
+            Tool("containerfile", "Containerfile", "FROM" + chosen.Replace("platform ", "platform=")),
         ];
 
         PullTool Tool(string key, string name, string before, string after = "") =>
             new(key, name, $"{before} {named}{after}", $"{before} {exact}{after}");
     }
+
+    /// <summary>The platform that somebody chose; null if nobody did, or it is no text for a shell.</summary>
+    private static string? PlatformOf(ShownImage image) =>
+        image is { IsAsked: true, Child.Platform: { } platform }
+            && platform.All(c => char.IsAsciiLetterOrDigit(c) || c is '/' or '.' or '_' or '-') ? platform : null;
 }
