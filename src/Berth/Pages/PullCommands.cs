@@ -59,8 +59,10 @@ internal static class PullCommands
             new(key, name, $"{before} {named}{after}", $"{before} {exact}{after}");
     }
 
-    /// <summary>The platform that somebody chose; null if nobody did, or it is no text for a shell.</summary>
+    /// <summary>
+    /// The platform that somebody chose; null if nobody did, its image is missing, or it is no text for a shell.
+    /// </summary>
     private static string? PlatformOf(ShownImage image) =>
-        image is { IsAsked: true, Child.Platform: { } platform }
+        image is { IsAsked: true, Child: { IsMissing: false, Platform: var platform } }
             && platform.All(c => char.IsAsciiLetterOrDigit(c) || c is '/' or '.' or '_' or '-') ? platform : null;
 }

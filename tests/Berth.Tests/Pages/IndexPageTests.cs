@@ -120,6 +120,7 @@ public sealed class IndexPageTests : IAsyncLifetime
             Assert.Contains("The image for linux/arm64 is missing. The index lists it", page.Text);
             Assert.Contains(arm, page.Text);
             Assert.DoesNotContain("schemaVersion", page.Text);
+            Assert.DoesNotContain("--platform", page.Text);
             Assert.Contains("linux/arm64 <span class=\"chip bad\">missing</span>", page.Text);
         }
 
