@@ -67,10 +67,12 @@ internal sealed class ApiSlice : Slice
         services.AddSingleton(provider => new BaseImages(
             provider.GetRequiredService<Database>(), provider.GetRequiredService<ManifestTable>(),
             provider.GetRequiredService<ApiGate>(), settings.Limits));
+        services.AddSingleton(provider => new IndexImages(
+            provider.GetRequiredService<Database>(), provider.GetRequiredService<ManifestTable>(), settings.Limits));
         services.AddSingleton(provider => new ImageEndpoints(
             provider.GetRequiredService<Database>(), provider.GetRequiredService<ManifestTable>(),
             provider.GetRequiredService<BlobTable>(), provider.GetRequiredService<ImageInspection>,
-            provider.GetRequiredService<BaseImages>(), settings.Limits));
+            provider.GetRequiredService<BaseImages>(), provider.GetRequiredService<IndexImages>(), settings.Limits));
         services.AddSingleton(provider => new ArtifactEndpoints(
             provider.GetRequiredService<ManifestTable>(), provider.GetRequiredService<BlobTable>(), settings.Limits,
             provider.GetService<FileReading>()));
@@ -78,7 +80,8 @@ internal sealed class ApiSlice : Slice
             provider.GetRequiredService<Database>(), provider.GetRequiredService<ManifestTable>(),
             provider.GetRequiredService<BlobTable>(), settings.Limits, provider.GetService<FileReading>()));
         services.AddSingleton(provider => new ImageFiles(
-            provider.GetRequiredService<Database>(), provider.GetRequiredService<ManifestTable>(), settings.Contents,
+            provider.GetRequiredService<Database>(), provider.GetRequiredService<ManifestTable>(),
+            provider.GetRequiredService<IndexImages>(), settings.Contents, settings.Limits,
             provider.GetRequiredService<TimeProvider>(), provider.GetService<LayerRequests>()));
         services.AddSingleton(provider => new ImageFileEndpoints(
             provider.GetRequiredService<ImageFiles>(), provider.GetRequiredService<MergedTrees>(), settings.Contents,

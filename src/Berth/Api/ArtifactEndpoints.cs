@@ -77,7 +77,8 @@ internal sealed class ArtifactEndpoints(
         if (outline.Manifest is { } manifest && MediaTypes.IsIndex(manifest.MediaType)
             && manifest.ArtifactType is null)
         {
-            return ArtifactKind.Image;
+            return manifest.References.Any(one => one.Target.MediaType == MediaTypes.BuildCacheConfig)
+                ? ArtifactKind.Cache : ArtifactKind.Image;
         }
 
         return ArtifactKind.Of(

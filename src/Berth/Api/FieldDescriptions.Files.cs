@@ -68,7 +68,9 @@ internal static partial class FieldDescriptions
         ["WastedFileView.sizeBytes"] = "Its length, in bytes.",
         ["?layer"] = "Only this layer of the image, by its digest, with what it takes away from those below.",
         ["?path"] = "The path in the image; without it, the root.",
-        ["?platform"] = "Which image of an index, like linux/arm64; without it, linux/amd64 or the first.",
+        ["?platform"] =
+            "Which image of an index: its platform, like linux/arm64 or windows(10.0.20348.2966)/amd64, or its digest; "
+            + "without it, linux/amd64 or the first.",
         ["?q"] = "A part of the file's name, in whatever case.",
         ["?with"] = "The tag or digest of the other image.",
         ["?withRepository"] = "The repository of the other image; without it, the same one.",

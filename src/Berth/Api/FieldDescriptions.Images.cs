@@ -15,7 +15,13 @@ internal static partial class FieldDescriptions
         ["ImageView.tags"] = "The tags that point to it, at most 100.",
         ["ImageView.pulledAt"] = "When it was last pulled by its digest, to the minute.",
         ["subject"] = "The manifest that it says something about.",
-        ["ImageView.platforms"] = "What an index has, attestations last; none for others.",
+        ["ImageView.kind"] = "image, helm, cache or another, as those of artifacts.",
+        ["ImageView.platforms"] = "What an index has, also through indexes that it lists, attestations last; none for "
+            + "others.",
+        ["osVersion"] = "The version of the operating system; absent: the index does not tell.",
+        ["isMissing"] = "Whether the repository does not have it: it was deleted, or never pushed.",
+        ["index"] = "The index within the index that lists it; absent: the index itself does.",
+        ["isStored"] = "Whether the repository has it: layers with a restricted licence are mostly elsewhere.",
         ["annotations"] = "Those of the manifest.",
         ["config"] = "What the image's config says; absent for other artifacts.",
         ["layers"] = "The layers, from the lowest; of other artifacts, their files.",
@@ -45,8 +51,8 @@ internal static partial class FieldDescriptions
         ["BaseImageView.digest"] = "What that was at that time.",
         ["BaseImageView.repository"] = "A repository that has it, and that the caller may see; absent: there is none.",
         ["BaseImageView.layers"] = "How many of the lowest layers are its; 0 if that is not known.",
-        ["ArtifactView.kind"] = "image, helm, wasm, model, sbom, compose, policy, signature, provenance, "
-            + "vulnerabilities, attestation or other, by its media types.",
+        ["ArtifactView.kind"] = "image, helm, wasm, model, sbom, compose, policy, cache, signature, "
+            + "provenance, vulnerabilities, attestation or other, by its media types.",
         ["ArtifactView.facts"] = "What its config says.",
         ["ArtifactView.texts"] = "The texts in it, or their beginnings: of a chart values.yaml and its readme.",
         ["ArtifactView.sbom"] = "What a bill of materials lists; absent: it is none that is read.",

@@ -1,4 +1,5 @@
 using Berth.Access;
+using Berth.Contents;
 using Berth.Metadata;
 using Berth.Oci;
 using Berth.Registry;
@@ -9,13 +10,15 @@ namespace Berth.Api;
 /// <summary>An image, an index of images, or another artifact of a repository.</summary>
 /// <param name="Tags">The tags that point to it, at most 100.</param>
 /// <param name="ContentBytes">The bytes of its config and layers, as stored; of an index, of all its platforms.</param>
-/// <param name="Platforms">What an index has; empty for others.</param>
+/// <param name="Kind">One of <see cref="ArtifactKind"/>.</param>
+/// <param name="Platforms">What an index has, also through other indexes; empty for others.</param>
 /// <param name="Annotations">Those of the manifest.</param>
 /// <param name="Config">What an image's config says; null for other artifacts.</param>
-/// <param name="Layers">From the lowest to the highest.</param>
+/// <param name="Layers">From the lowest to the highest; of a build cache, in its order.</param>
 internal sealed record ImageView(
-    string Repository, string Digest, string MediaType, string? ArtifactType, long SizeBytes, long? ContentBytes,
-    IReadOnlyList<string> Tags, DateTimeOffset PushedAt, string PushedBy, DateTimeOffset? PulledAt, string? Subject,
+    string Repository, string Digest, string MediaType, string? ArtifactType, string Kind, long SizeBytes,
+    long? ContentBytes, IReadOnlyList<string> Tags, DateTimeOffset PushedAt, string PushedBy,
+    DateTimeOffset? PulledAt, string? Subject,
     IReadOnlyList<PlatformView> Platforms, IReadOnlyDictionary<string, string> Annotations, ConfigView? Config,
     IReadOnlyList<LayerView> Layers)
 {
@@ -25,10 +28,14 @@ internal sealed record ImageView(
 
 /// <summary>A child of an index.</summary>
 /// <param name="Platform">Such as <c>linux/arm64</c>; empty for attestations and what else is for none.</param>
-/// <param name="ContentBytes">The bytes of its config and layers; null if it is not here.</param>
+/// <param name="OsVersion">The version of the operating system, where the index tells it, as for Windows.</param>
+/// <param name="ContentBytes">The bytes of its config and layers; null if it is not here, or was not read yet.</param>
+/// <param name="IsMissing">Whether it is not here: it was deleted, or never pushed.</param>
 /// <param name="AttestationOf">The child that it says something about; null if it is an image itself.</param>
+/// <param name="Index">The index within the index that lists it; null if the index itself does.</param>
 internal sealed record PlatformView(
-    string Platform, string Digest, string MediaType, long? ContentBytes, string? AttestationOf);
+    string Platform, string? OsVersion, string Digest, string MediaType, long? ContentBytes, bool IsMissing,
+    string? AttestationOf, string? Index);
 
 /// <summary>What an image's config says of how it runs.</summary>
 internal sealed record ConfigView(
@@ -42,10 +49,11 @@ internal sealed record ConfigView(
 internal sealed record BuildStepView(string Instruction, DateTimeOffset? CreatedAt, string? Comment, string? Layer);
 
 /// <summary>A layer, or another file of an artifact.</summary>
+/// <param name="IsStored">Whether it is here. Layers with a restricted licence are mostly elsewhere.</param>
 /// <param name="Instruction">What made it, by the config's history; null if that does not tell.</param>
 /// <param name="FileName">What a file of an artifact is called (<c>org.opencontainers.image.title</c>).</param>
 internal sealed record LayerView(
-    string Digest, string MediaType, long SizeBytes, string? Instruction, string? FileName);
+    string Digest, string MediaType, long SizeBytes, bool IsStored, string? Instruction, string? FileName);
 
 /// <summary><c>/images</c>: what images of the repository in the query are made of.</summary>
 /// <param name="database">What is known of them.</param>
@@ -53,10 +61,11 @@ internal sealed record LayerView(
 /// <param name="blobs">Whether their configs are linked.</param>
 /// <param name="inspection">Reads their configs; opened when it is needed.</param>
 /// <param name="bases">Finds what they were built on.</param>
+/// <param name="indexes">Finds the images of indexes.</param>
 /// <param name="limits">How large manifests may be.</param>
 internal sealed class ImageEndpoints(
     Database database, ManifestTable manifests, BlobTable blobs, Func<ImageInspection> inspection,
-    BaseImages bases, LimitSettings limits)
+    BaseImages bases, IndexImages indexes, LimitSettings limits)
 {
     private const int MaxTags = 100;
 
@@ -74,7 +83,21 @@ internal sealed class ImageEndpoints(
 
         var json = await ReadConfigAsync(name, outline, http.RequestAborted);
         var config = json is null ? null : ImageConfig.Parse(json);
-        var view = ViewOf(repository, stored, row, outline, config);
+        var images = outline.Manifest is { } manifest && MediaTypes.IsIndex(manifest.MediaType)
+            ? await indexes.FindAsync(name, outline, http.RequestAborted) : [];
+        var layers = LayersOf(outline, images);
+        var links = layers.Count == 0 ? [] : await database.ReadAsync(
+            async session => await RepositoryTable.FindAsync(session, name) is { } id
+                ? await BlobTable.FindAllAsync(session, id, layers.Select(one => one.Digest).Distinct()) : [],
+            http.RequestAborted);
+        var made = config is null ? [] : StepsOf(config, layers);
+        var view = ViewOf(repository, stored, row, outline) with
+        {
+            Platforms = [.. images.Select(ChildOf)
+                .OrderBy(one => one.Platform, Comparer<string>.Create(ComparePlatforms))],
+            Config = config is null ? null : ConfigOf(outline.Config!.Digest, config, made),
+            Layers = LayersOf(outline, layers, links, made),
+        };
         return view with { Base = await bases.FindAsync(http, outline, config) };
     }
 
@@ -114,28 +137,37 @@ internal sealed class ImageEndpoints(
 
     private static string NameOf(Digest digest) => digest.Text.Replace(':', '-') + ".json";
 
-    private static ImageView ViewOf(
-        string repository, StoredManifest stored, ImageRow row, ImageOutline outline, ImageConfig? config)
+    /// <summary>Its layers. Build caches list theirs as the children of an index.</summary>
+    private static List<Descriptor> LayersOf(ImageOutline outline, IReadOnlyList<IndexImage> images)
     {
-        var references = outline.Manifest?.References ?? [];
-        var layers = references.Where(one => one.Kind == ReferenceKind.Layer).Select(one => one.Target).ToList();
-        var made = config is null ? [] : StepsOf(config, layers);
+        var manifests = images.Select(one => one.Child.Digest).ToHashSet();
+        return [.. outline.Layers, .. outline.Manifest is not { } index ? []
+            : index.References.Where(one => one is { Kind: ReferenceKind.Child, NamesManifest: false }
+                && one.Target.MediaType != MediaTypes.BuildCacheConfig && !manifests.Contains(one.Target.Digest))
+                .Select(one => one.Target)];
+    }
+
+    /// <summary>What is told of anything; what an image or an index has more, is added.</summary>
+    private static ImageView ViewOf(
+        string repository, StoredManifest stored, ImageRow row, ImageOutline outline) => new(
+        repository, stored.Digest.Text, stored.MediaType, row.ArtifactType, ArtifactEndpoints.KindOf(outline),
+        stored.SizeBytes, row.ContentBytes, row.Tags, row.PushedAt, row.PushedBy, row.PulledAt,
+        outline.Manifest?.Subject?.Digest.Text, [], outline.Annotations, null, []);
+
+    private static ConfigView ConfigOf(Digest digest, ImageConfig config, List<BuildStepView> made) => new(
+        digest.Text, config.Platform, config.CreatedAt, config.Author, config.User,
+        config.WorkingDirectory, config.EntryPoint, config.Command, config.Environment, config.Ports,
+        config.Volumes, config.StopSignal, config.HealthCheck, config.Labels, made);
+
+    private static IReadOnlyList<LayerView> LayersOf(
+        ImageOutline outline, List<Descriptor> layers, Dictionary<Digest, KnownLink> links, List<BuildStepView> made)
+    {
         var instructions = made.Where(step => step.Layer is not null).Select(step => step.Instruction).ToList();
-        return new ImageView(
-            repository, stored.Digest.Text, stored.MediaType, row.ArtifactType, stored.SizeBytes, row.ContentBytes,
-            row.Tags, row.PushedAt, row.PushedBy, row.PulledAt, outline.Manifest?.Subject?.Digest.Text,
-            [.. references.Where(one => one.Kind == ReferenceKind.Child)
-                .Select(one => ChildOf(one.Target, row, outline))
-                .OrderBy(one => one.Platform, Comparer<string>.Create(ComparePlatforms))],
-            outline.Annotations,
-            config is null ? null : new ConfigView(
-                outline.Config!.Digest.Text, config.Platform, config.CreatedAt, config.Author, config.User,
-                config.WorkingDirectory, config.EntryPoint, config.Command, config.Environment, config.Ports,
-                config.Volumes, config.StopSignal, config.HealthCheck, config.Labels, made),
-            [.. layers.Select((layer, i) => new LayerView(
-                layer.Digest.Text, layer.MediaType, layer.SizeBytes,
-                i < instructions.Count && instructions[i].Length > 0 ? instructions[i] : null,
-                outline.LayerNames.GetValueOrDefault(layer.Digest.Text)))]);
+        return [.. layers.Select((layer, i) => new LayerView(
+            layer.Digest.Text, layer.MediaType, layer.SizeBytes,
+            links.TryGetValue(layer.Digest, out var link) && !link.IsCondemned,
+            i < instructions.Count && instructions[i].Length > 0 ? instructions[i] : null,
+            outline.LayerNames.GetValueOrDefault(layer.Digest.Text)))];
     }
 
     /// <summary>Those for no platform last.</summary>
@@ -143,16 +175,14 @@ internal sealed class ImageEndpoints(
         one!.Length == 0 || other!.Length == 0
             ? (one.Length == 0).CompareTo(other!.Length == 0) : Oci.Platforms.Compare(one, other);
 
-    private static PlatformView ChildOf(Descriptor child, ImageRow row, ImageOutline outline)
+    private static PlatformView ChildOf(IndexImage one)
     {
-        var said = outline.ChildAnnotations.GetValueOrDefault(child.Digest.Text);
-        var isAttestation = said?.GetValueOrDefault("vnd.docker.reference.type") == AttestationType;
-        var platform = child.Platform is { } one ? Oci.Platforms.NameOf(one.Os, one.Architecture, one.Variant) : "";
-        var known = row.Children.GetValueOrDefault(child.Digest.Text);
+        var isAttestation = one.Annotations.GetValueOrDefault("vnd.docker.reference.type") == AttestationType;
         return new PlatformView(
-            platform.Length > 0 ? platform : known?.Platforms ?? "", child.Digest.Text, child.MediaType,
-            known?.ContentBytes,
-            isAttestation ? said!.GetValueOrDefault("vnd.docker.reference.digest") ?? "" : null);
+            one.Platform, one.Child.Platform is { OsVersion.Length: > 0 } told ? told.OsVersion : null,
+            one.Child.Digest.Text, one.Child.MediaType, one.Known?.ContentBytes, one.IsMissing,
+            isAttestation ? one.Annotations.GetValueOrDefault("vnd.docker.reference.digest") ?? "" : null,
+            one.Index?.Text);
     }
 
     /// <summary>

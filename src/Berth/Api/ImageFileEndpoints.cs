@@ -56,7 +56,7 @@ internal sealed class ImageFileEndpoints(
             var (tree, layers) = (look.Tree, look.Layers);
             var efficiency = tree.LayerBytes == 0 ? 1 : 1 - ((double)tree.WastedBytes / tree.LayerBytes);
             return new ImageWasteView(
-                look.Image.Digest.Text, look.Image.Platform?.ToString(), look.Image.IsComplete, look.LayerViews,
+                look.Image.Digest.Text, look.Image.Platform, look.Image.IsComplete, look.LayerViews,
                 tree.LayerBytes, tree.WastedBytes, tree.WastedFiles, Math.Round(efficiency, 4),
                 [.. tree.Worst.Select(one => new WastedFileView(
                     "/" + one.Path, one.Bytes, layers[one.Layer].Digest.Text, layers[one.GoneIn].Digest.Text,
@@ -167,9 +167,13 @@ internal sealed class ImageFileEndpoints(
         var none = ApiError.NotFound($"image {PlainText.Of(reference)} in {PlainText.Of(repository)}");
         if (!RepositoryName.TryParse(repository, out var name) || !Reference.TryParse(reference, out var parsed))
             return (null, none);
-        Platform? wanted = null;
-        if (platform is not null && !ImageFiles.TryParsePlatform(platform, out wanted))
-            return (null, ApiError.Invalid("platform must be like linux/amd64 or linux/arm/v7"));
+        var wanted = platform is null ? null : AskedPlatform.Parse(platform);
+        if (platform is not null && wanted is null)
+        {
+            return (null, ApiError.Invalid(
+                "platform must be like linux/amd64 or linux/arm/v7, or the digest of an image of the index"));
+        }
+
         if (await images.FindAsync(name, parsed, wanted, http.RequestAborted) is not { } image)
         {
             return (null, wanted is null ? none
@@ -224,10 +228,10 @@ internal sealed class ImageFileEndpoints(
         public ImageFileView View(FileNode node) => ImageFileView.Of(node, Layers);
 
         public ImageFilesView Answer(ImageFileView? file, IReadOnlyList<ImageFileView> items) => new(
-            Image.Digest.Text, Image.Platform?.ToString(), Image.IsComplete, LayerViews, file, items);
+            Image.Digest.Text, Image.Platform, Image.IsComplete, LayerViews, file, items);
 
         public ComparedImageView Compared(string repository) => new(
-            repository, Image.Digest.Text, Image.Platform?.ToString(), Image.IsComplete, Tree.Root.TotalBytes,
+            repository, Image.Digest.Text, Image.Platform, Image.IsComplete, Tree.Root.TotalBytes,
             LayerViews);
     }
 }

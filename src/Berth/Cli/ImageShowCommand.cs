@@ -129,7 +129,9 @@ internal static class ImageShowCommand
     /// <summary>Of an index those of its children, and of an image its own.</summary>
     private static string PlatformsOf(JsonElement image)
     {
-        var children = ListOf(image, "platforms", ApiCall.Field("platform"));
+        var children = ListOf(image, "platforms", one => ApiCall.Field("platform")(one) is not { Length: > 0 } name ? ""
+            : name + (ApiCall.Field("osVersion")(one) is { Length: > 0 } version ? " " + version : "")
+                + (one.GetProperty("isMissing").GetBoolean() ? " (missing)" : ""));
         return children.Length > 0 ? children : Config("platform")(image);
     }
 

@@ -36,7 +36,7 @@ internal sealed record ImageLayer(Descriptor Descriptor, LayerState State, Layer
 /// <param name="Layers">Its layers, the lowest first.</param>
 /// <param name="Config">Its config; null if that is not of an image, or not in the repository.</param>
 internal sealed record FoundImage(
-    Digest Digest, Platform? Platform, IReadOnlyList<ImageLayer> Layers, Descriptor? Config)
+    Digest Digest, string? Platform, IReadOnlyList<ImageLayer> Layers, Descriptor? Config)
 {
     /// <summary>Whether the files of all layers are known.</summary>
     public bool IsComplete => Layers.All(layer => layer.State is LayerState.Indexed or LayerState.Other);
@@ -48,73 +48,45 @@ internal sealed record FoundImage(
 /// </summary>
 /// <param name="requests">Null where nothing can be written.</param>
 internal sealed class ImageFiles(
-    Database database, ManifestTable manifests, ContentsSettings settings, TimeProvider clock,
-    LayerRequests? requests = null)
+    Database database, ManifestTable manifests, IndexImages indexes, ContentsSettings settings, LimitSettings limits,
+    TimeProvider clock, LayerRequests? requests = null)
 {
-    /// <summary>Indexes in indexes.</summary>
-    private const int MaxIndexes = 3;
-
-    private static readonly Platform Usual = new("amd64", "linux");
-
-    /// <summary>Attestations of what builds images have this platform.</summary>
-    private const string Unknown = "unknown";
-
     /// <param name="repository">The repository.</param>
     /// <param name="reference">A tag or digest there.</param>
-    /// <param name="platform">Which of the images of an index; null: linux/amd64, or the first.</param>
+    /// <param name="asked">Which of the images of an index; null: linux/amd64, or the first.</param>
     /// <param name="cancellation">Gives up.</param>
     /// <returns>Null if there is no such image.</returns>
     public async ValueTask<FoundImage?> FindAsync(
-        RepositoryName repository, Reference reference, Platform? platform, CancellationToken cancellation)
+        RepositoryName repository, Reference reference, AskedPlatform? asked, CancellationToken cancellation)
     {
-        Platform? chosen = null;
-        for (var i = 0; i <= MaxIndexes; i++)
+        if (await ReadAsync(repository, reference, cancellation) is not var (digest, outline)) return null;
+        if (outline.Manifest is not { } manifest || !MediaTypes.IsIndex(manifest.MediaType))
+            return await FindLayersAsync(repository, digest, platform: null, outline, cancellation);
+        var images = await indexes.FindAsync(repository, outline, cancellation);
+        if (AskedPlatform.Choose(images, asked) is not { } child
+            || await ReadAsync(repository, new Reference(child.Child.Digest), cancellation) is not var (of, image)
+            || (image.Manifest is { } inner && MediaTypes.IsIndex(inner.MediaType)))
         {
-            if (await ReadAsync(repository, reference, cancellation) is not var (digest, manifest)) return null;
-            if (!MediaTypes.IsIndex(manifest.MediaType))
-                return await FindLayersAsync(repository, digest, chosen, manifest, cancellation);
-            if (Choose(manifest, platform) is not { } child) return null;
-            (reference, chosen) = (new Reference(child.Digest), child.Platform ?? chosen);
+            return null;
         }
 
-        return null;
+        return await FindLayersAsync(
+            repository, of, child.Platform.Length > 0 ? child.Platform : null, image, cancellation);
     }
 
-    /// <summary>Reads <c>os/architecture</c> or <c>os/architecture/variant</c>.</summary>
-    public static bool TryParsePlatform(string text, out Platform platform)
-    {
-        var parts = text.Split('/');
-        platform = parts is [{ Length: > 0 } os, { Length: > 0 } architecture, ..] && parts.Length <= 3
-            ? new Platform(architecture, os, parts.Length == 3 ? parts[2] : "") : Usual;
-        return platform != Usual || text == Usual.ToString();
-    }
-
-    private async ValueTask<(Digest Digest, Manifest Manifest)?> ReadAsync(
+    private async ValueTask<(Digest Digest, ImageOutline Outline)?> ReadAsync(
         RepositoryName repository, Reference reference, CancellationToken cancellation)
     {
         if (await manifests.FindAsync(repository, reference, cancellation) is not { } stored) return null;
         if ((stored.Body ?? await manifests.LoadBodyAsync(stored.Digest)) is not { } body) return null;
-        return (stored.Digest, Manifest.Parse(body, stored.MediaType));
-    }
-
-    private static Descriptor? Choose(Manifest index, Platform? wanted)
-    {
-        var children = index.References.Where(r => r.Kind == ReferenceKind.Child).Select(r => r.Target)
-            .Where(child => child.Platform is not { Os: Unknown }).ToList();
-        if (wanted is null) return Find(Usual) ?? children.FirstOrDefault();
-        return Find(wanted);
-
-        Descriptor? Find(Platform platform) => children.Find(child => child.Platform == platform)
-            ?? children.Find(child => child.Platform is { } has && platform.Variant.Length == 0
-                && has.Os == platform.Os && has.Architecture == platform.Architecture);
+        return (stored.Digest, ImageOutline.Read(body, stored.MediaType, limits.ReferencesPerManifest));
     }
 
     private async ValueTask<FoundImage> FindLayersAsync(
-        RepositoryName repository, Digest digest, Platform? platform, Manifest manifest,
+        RepositoryName repository, Digest digest, string? platform, ImageOutline image,
         CancellationToken cancellation)
     {
-        var described = manifest.References.Where(r => r.Kind == ReferenceKind.Layer).Select(r => r.Target).ToList();
-        var config = manifest.References.FirstOrDefault(r => r.Kind == ReferenceKind.Config)?.Target;
+        var (described, config) = (image.Layers.ToList(), image.Config);
         var digests = described.Append(config).OfType<Descriptor>().Select(one => one.Digest).Distinct().ToList();
         var (links, rows) = await database.ReadAsync(
             async session => await RepositoryTable.FindAsync(session, repository) is { } id

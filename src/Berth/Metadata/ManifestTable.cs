@@ -19,6 +19,11 @@ internal sealed record Referrer(
     public int Length => (ArtifactType?.Length ?? 0) + (AnnotationsJson?.Length ?? 0);
 }
 
+/// <summary>A manifest of which it was not read yet what lists say of it.</summary>
+/// <param name="MediaType">Empty if it is on its way out: neither in a repository nor in the trash.</param>
+/// <param name="RepositoryId">One that has it; null if it is only in the trash.</param>
+internal sealed record UnreadManifest(string Digest, string MediaType, byte[] Body, long? RepositoryId);
+
 /// <summary>The manifests of repositories, their references, and the tags by which they are found.</summary>
 internal sealed class ManifestTable(
     Database database, RepositoryTable repositories, AnswerCache cache, TimeProvider clock)
@@ -98,18 +103,22 @@ internal sealed class ManifestTable(
     }
 
     /// <summary>
-    /// Manifests after one, of which it was not read yet what lists say of them: digest, media type, body. Those in the
-    /// trash too, since they may come back.
+    /// Manifests after one, of which it was not read yet what lists say of them. Those in the trash too, since they may
+    /// come back.
     /// </summary>
-    public static ValueTask<List<(string Digest, string MediaType, byte[] Body)>> WithoutFactsAsync(
+    public static ValueTask<List<UnreadManifest>> WithoutFactsAsync(
         Session session, string last, int count) => session.AllAsync(
             """
             SELECT b.digest, coalesce(
                 (SELECT m.media_type FROM manifest m WHERE m.digest = b.digest LIMIT 1),
-                (SELECT t.media_type FROM trash_manifest t WHERE t.digest = b.digest LIMIT 1), ''), b.body
+                (SELECT t.media_type FROM trash_manifest t WHERE t.digest = b.digest LIMIT 1), ''), b.body,
+                (SELECT min(m.repository_id) FROM manifest m WHERE m.digest = b.digest)
             FROM manifest_body b WHERE b.content_bytes IS NULL AND b.digest > $1 ORDER BY b.digest LIMIT $2
             """,
-            row => (row.GetString(0), row.GetString(1), (byte[])row.GetValue(2)), last, count);
+            row => new UnreadManifest(
+                row.GetString(0), row.GetString(1), (byte[])row.GetValue(2),
+                row.IsDBNull(3) ? null : row.GetInt64(3)),
+            last, count);
 
     public static async ValueTask SetFactsAsync(
         Session session, IReadOnlyList<(string Digest, ImageFacts Facts)> read)

@@ -60,13 +60,6 @@ internal sealed record TagRow(
 /// <summary>The tags of repositories and the history of their moves.</summary>
 internal sealed class TagTable(TimeProvider clock)
 {
-    private const string SizeColumn =
-        """
-        (b.content_bytes + coalesce((SELECT CAST(sum(c.content_bytes) AS BIGINT) FROM manifest_reference r
-            JOIN manifest_body c ON c.digest = r.target_digest
-            WHERE r.repository_id = t.repository_id AND r.manifest_digest = t.digest AND r.kind = 'Child'), 0))
-        """;
-
     private const string OtherColumns =
         """
         t.name, t.digest, m.media_type, t.moved_at, t.moved_by, m.pushed_at, m.pushed_by, t.pulled_at, m.pulled_at,
@@ -80,7 +73,7 @@ internal sealed class TagTable(TimeProvider clock)
         WHERE t.repository_id = $1
         """;
 
-    private const string Columns = $"{OtherColumns}, {SizeColumn} {Rows}";
+    private const string Columns = $"{OtherColumns}, {ImageTable.SizeColumn} {Rows}";
 
     public static ValueTask<string?> FindAsync(Session session, long repositoryId, Tag tag) => session.TextAsync(
         "SELECT digest FROM tag WHERE repository_id = $1 AND name = $2", repositoryId, tag.Text);
@@ -317,7 +310,7 @@ internal sealed class TagTable(TimeProvider clock)
         {
             TagOrder.Pushed => "t.moved_at",
             TagOrder.Pulled => "coalesce(t.pulled_at, 0)",
-            TagOrder.Size => $"coalesce({SizeColumn}, 0)",
+            TagOrder.Size => $"coalesce({ImageTable.SizeColumn}, 0)",
             _ => null,
         };
         var (sign, direction) = query.IsDescending ? ("<", " DESC") : (">", "");

@@ -16,12 +16,14 @@ internal static class ArtifactKind
     public const string Provenance = "provenance";
     public const string Vulnerabilities = "vulnerabilities";
     public const string Attestation = "attestation";
+    public const string Cache = "cache";
     public const string Other = "other";
 
     /// <summary>What a part of a media type, of a predicate's type or of a tag tells. The first that fits counts.
     /// </summary>
     private static readonly (string Part, string Kind)[] Words =
     [
+        ("buildkit.cacheconfig", Cache),
         ("helm.", Helm), ("wasm", Wasm), ("cncf.model", Model), ("docker.ai", Model), ("onnx", Model), ("gguf", Model),
         ("docker.compose", Compose), ("openpolicyagent", Policy), ("cosign/sign", Signature),
         ("simplesigning", Signature), ("notary.signature", Signature), ("cosign.artifact.sig", Signature),

@@ -10,8 +10,15 @@ public sealed record Descriptor(
     string MediaType, Digest Digest, long SizeBytes, IReadOnlyList<string> Urls, Platform? Platform = null);
 
 /// <summary>The platform an index entry is for (image-spec, image-index.md).</summary>
-public sealed record Platform(string Architecture, string Os, string Variant = "")
+/// <param name="Architecture">Such as <c>amd64</c>.</param>
+/// <param name="Os">Such as <c>windows</c>.</param>
+/// <param name="Variant">Such as <c>v7</c>; mostly empty.</param>
+/// <param name="OsVersion">Such as <c>10.0.20348.2966</c>, by which images for Windows differ; mostly empty.</param>
+public sealed record Platform(string Architecture, string Os, string Variant = "", string OsVersion = "")
 {
+    /// <summary>The operating system of what is for none, such as attestations.</summary>
+    internal const string UnknownOs = "unknown";
+
     public override string ToString() => Platforms.NameOf(this);
 }
 
@@ -37,4 +44,7 @@ public sealed record ManifestReference(ReferenceKind Kind, Descriptor Target)
     /// their layers there.
     /// </summary>
     public bool NamesManifest => Kind == ReferenceKind.Child && MediaTypes.IsManifest(Target.MediaType);
+
+    /// <summary>Whether it is a layer that clients fetch from elsewhere.</summary>
+    internal bool IsForeign => Kind == ReferenceKind.Layer && MediaTypes.IsNondistributable(Target.MediaType);
 }

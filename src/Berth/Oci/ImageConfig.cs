@@ -100,10 +100,11 @@ internal sealed record ImageConfig
     private static string? Text(JsonElement? parent, string name) =>
         Field(parent, name, JsonValueKind.String)?.GetString() is { Length: > 0 } text ? text : null;
 
+    /// <summary>Null for the year 1, too: that is how programs in Go write that they know no time.</summary>
     private static DateTimeOffset? Time(JsonElement? parent, string name) =>
         DateTimeOffset.TryParse(
             Text(parent, name), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at)
-            ? at : null;
+            && at.Year > 1 ? at : null;
 
     private static JsonElement[] Items(JsonElement? parent, string name) =>
         Field(parent, name, JsonValueKind.Array) is { } list ? [.. list.EnumerateArray()] : [];

@@ -5,7 +5,9 @@ namespace Berth.Oci;
 
 /// <summary>What lists and searches say of a manifest, read once from it and its config.</summary>
 /// <param name="Platforms">What it is for, separated by spaces; empty for what is no image.</param>
-/// <param name="ContentBytes">Config and layers, as they are stored: compressed. An index has none of its own.</param>
+/// <param name="ContentBytes">
+/// Config and layers, as they are stored: compressed. An index has none of its own, unless it is a build cache.
+/// </param>
 /// <param name="BuiltAt">When it was built, by what its config says.</param>
 /// <param name="LabelsJson">The labels of its config as a JSON object; null if there are none.</param>
 internal sealed record ImageFacts(string Platforms, long ContentBytes, DateTimeOffset? BuiltAt, string? LabelsJson)
@@ -29,15 +31,38 @@ internal sealed record ImageFacts(string Platforms, long ContentBytes, DateTimeO
         var platforms = manifest.References.Where(one => one.Kind == ReferenceKind.Child)
             .Select(one => one.Target.Platform).OfType<Platform>()
             .Select(one => Oci.Platforms.NameOf(one.Os, one.Architecture, one.Variant))
-            .Append(config?.Platform ?? "")
-            .Where(IsShown).Distinct().Take(MaxPlatforms).ToList();
-        platforms.Sort(Oci.Platforms.Compare);
+            .Append(config?.Platform ?? "");
 
         // The same layer may be in an image more than once, and is stored once. Descriptors may say anything.
-        var bytes = manifest.References.Where(one => one.Kind is ReferenceKind.Config or ReferenceKind.Layer)
+        var bytes = manifest.References.Where(IsContent)
             .DistinctBy(one => one.Target.Digest).Aggregate(0L, (sum, one) => Add(sum, one.Target.SizeBytes));
-        return new ImageFacts(string.Join(' ', platforms), bytes, config?.CreatedAt, LabelsOf(config));
+        return new ImageFacts(InOrder(platforms), bytes, config?.CreatedAt, LabelsOf(config));
     }
+
+    /// <summary>The same, with what the manifest alone does not tell.</summary>
+    /// <param name="platforms">Those of an index's children.</param>
+    /// <param name="sizesBytes">Those of foreign layers that are stored.</param>
+    public ImageFacts With(IEnumerable<string> platforms, IEnumerable<long> sizesBytes) => this with
+    {
+        Platforms = InOrder(Platforms.Split(' ', StringSplitOptions.RemoveEmptyEntries).Concat(platforms)),
+        ContentBytes = sizesBytes.Aggregate(ContentBytes, Add),
+    };
+
+    private static string InOrder(IEnumerable<string> platforms)
+    {
+        var all = platforms.Where(IsShown).Distinct().Take(MaxPlatforms).ToList();
+        all.Sort(Oci.Platforms.Compare);
+        return string.Join(' ', all);
+    }
+
+    /// <summary>Foreign layers are mostly elsewhere. A child that is no manifest is a blob of a build cache.</summary>
+    private static bool IsContent(ManifestReference one) => one.Kind switch
+    {
+        ReferenceKind.Config => true,
+        ReferenceKind.Layer => !one.IsForeign,
+        ReferenceKind.Child => !one.NamesManifest,
+        _ => false,
+    };
 
     private static bool IsShown(string platform) =>
         platform.Length is > 0 and <= MaxPlatformChars && platform.All(c => c is > ' ' and <= '~');

@@ -24,6 +24,20 @@ public sealed record Manifest(
             .Select(r => r.Target.Digest).Distinct()];
 
     /// <summary>
+    /// The layers that clients fetch from elsewhere, each once: a repository may have them all the same.
+    /// </summary>
+    internal IReadOnlyList<Digest> ForeignLayers =>
+        [.. References.Where(r => r.IsForeign).Select(r => r.Target.Digest).Distinct()];
+
+    /// <summary>
+    /// The children that say for what they are only themselves: images without a platform in the index, and indexes.
+    /// </summary>
+    internal IReadOnlyList<Digest> UnnamedChildren =>
+        [.. References.Where(r => r.NamesManifest && (MediaTypes.IsIndex(MediaTypes.Canonical(r.Target.MediaType))
+                || r.Target.Platform is null or { Os: "" } or { Architecture: "" }))
+            .Select(r => r.Target.Digest).Distinct()];
+
+    /// <summary>
     /// Parses a manifest. Unknown types may be anything, JSON or not. For known types the shape is checked, and a body
     /// that could be read as two types is refused (image-spec, "mediaType" and distribution-spec's advice on ambiguous
     /// documents).

@@ -22,6 +22,7 @@ internal enum ManifestField
     Architecture,
     Os,
     Variant,
+    OsVersion,
 }
 
 /// <summary>
@@ -101,6 +102,7 @@ internal readonly record struct ManifestOutline(
         _ when json.ValueTextEquals("architecture"u8) => ManifestField.Architecture,
         _ when json.ValueTextEquals("os"u8) => ManifestField.Os,
         _ when json.ValueTextEquals("variant"u8) => ManifestField.Variant,
+        _ when json.ValueTextEquals("os.version"u8) => ManifestField.OsVersion,
         _ => ManifestField.Other,
     };
 

@@ -224,7 +224,7 @@ internal ref struct ManifestReader
             return null;
         }
 
-        var (architecture, os, variant) = ("", "", "");
+        var (architecture, os, variant, version) = ("", "", "", "");
         while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
         {
             var name = ManifestOutline.FieldOf(ref json);
@@ -232,10 +232,11 @@ internal ref struct ManifestReader
             if (name == ManifestField.Architecture) architecture = ManifestOutline.TextOf(ref json) ?? "";
             else if (name == ManifestField.Os) os = ManifestOutline.TextOf(ref json) ?? "";
             else if (name == ManifestField.Variant) variant = ManifestOutline.TextOf(ref json) ?? "";
+            else if (name == ManifestField.OsVersion) version = ManifestOutline.TextOf(ref json) ?? "";
             else json.Skip();
         }
 
-        return new Platform(architecture, os, variant);
+        return new Platform(architecture, os, variant, version);
     }
 
     /// <summary>URLs count too: each is kept until it has been checked against the settings.</summary>

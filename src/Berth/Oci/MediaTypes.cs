@@ -16,6 +16,7 @@ public static class MediaTypes
     public const string DockerSchema1Signed = "application/vnd.docker.distribution.manifest.v1+prettyjws";
     public const string OciConfig = "application/vnd.oci.image.config.v1+json";
     public const string DockerConfig = "application/vnd.docker.container.image.v1+json";
+    public const string BuildCacheConfig = "application/vnd.buildkit.cacheconfig.v0";
     public const string OctetStream = "application/octet-stream";
 
     private const string OciLayerPrefix = "application/vnd.oci.image.layer.v1.tar";

@@ -10,7 +10,7 @@ internal static class Platforms
         "linux/riscv64", "windows/amd64", "windows/arm64",
     ];
 
-    private const string Unknown = "unknown";
+    private const string Unknown = Platform.UnknownOs;
 
     /// <summary>
     /// Empty for none: attestations say <c>unknown/unknown</c>. The usual variant is left out, as containerd does.

@@ -68,16 +68,19 @@ internal sealed class ImageFilePages(ImagePages images, ImageFileEndpoints files
     {
         var (image, error) = await images.FindAsync(http);
         if (image is null) return ProblemPage.Of(http, error!);
+        if (image.Child is { IsMissing: true })
+            return new PageResult(new Pages_ImageMissing { Model = (image, "files") });
         var asked = AskedFiles.Of(http);
+        var platform = asked.Platform ?? image.Child?.Digest;
         var answer = asked.Search.Length > 0
-            ? await files.SearchAsync(http, image.Reference, image.Name, asked.Search, asked.Platform, asked.Layer)
-            : await files.ListAsync(http, image.Reference, image.Name, asked.Platform, asked.Layer, asked.Path);
+            ? await files.SearchAsync(http, image.Reference, image.Name, asked.Search, platform, asked.Layer)
+            : await files.ListAsync(http, image.Reference, image.Name, platform, asked.Layer, asked.Path);
         if (answer.Value is not { } found) return ProblemPage.Of(http, answer.Error!);
         var items = PageList<ImageFileView>.Of(http, new Listed<ImageFileView>(found.Items));
         var (text, fault) = found.File is { Kind: "file" or "hardLink", SizeBytes: > 0 } file
             && PictureTypeOf(file.Name) is null ? await ReadAsync(http, image, asked) : (null, null);
         var waste = http.Request.Query.ContainsKey("waste")
-            ? (await files.WasteAsync(http, image.Reference, image.Name, asked.Platform)).Value : null;
+            ? (await files.WasteAsync(http, image.Reference, image.Name, platform)).Value : null;
         return new PageResult(new Pages_ImageFiles
         {
             Model = new ImageFilesPage(image, asked, found, items, text, fault, waste),
@@ -108,9 +111,11 @@ internal sealed class ImageFilePages(ImagePages images, ImageFileEndpoints files
         if (repository.Length == 0) repository = image.Name;
         if (to.Length == 0)
             return new PageResult(Page(new ImageComparePage(image, "", repository, null, null)));
-        var platform = http.Request.Query["platform"].ToString();
-        var answer = await files.CompareAsync(
-            http, image.Reference, image.Name, to, repository, platform.Length > 0 ? platform : null);
+
+        // The digest of an image of this index names none of the other.
+        var (from, platform) = image is { IsAsked: true, Child: { } child }
+            ? (child.Digest, child.Platform) : (image.Reference, null);
+        var answer = await files.CompareAsync(http, from, image.Name, to, repository, platform);
         return answer.Value is { } found
             ? new PageResult(Page(new ImageComparePage(
                 image, to, repository, found,
@@ -148,7 +153,7 @@ internal sealed class ImageFilePages(ImagePages images, ImageFileEndpoints files
     private async Task<(string? Text, string? Fault)> ReadAsync(HttpContext http, ShownImage image, AskedFiles asked)
     {
         var file = await files.ReadAsync(
-            http, image.Reference, image.Name, asked.Path, asked.Platform, asked.Layer);
+            http, image.Reference, image.Name, asked.Path, asked.Platform ?? image.Child?.Digest, asked.Layer);
         var (bytes, error) = await file.ReadAsync(MaxTextBytes, http.RequestAborted);
         if (error is not null) return (null, error.Detail);
         return (PlainFile.TextOf(bytes, LookedAtBytes), null);

@@ -9,21 +9,42 @@ namespace Berth.Pages;
 /// <param name="Name">The repository.</param>
 /// <param name="Reference">The tag or digest in the page's address.</param>
 /// <param name="Image">The image, or the index that it is in.</param>
-/// <param name="Chosen">The image of the chosen platform; the same if there are no platforms.</param>
-internal sealed record ShownImage(string Name, string Reference, ImageView Image, ImageView? Chosen)
+/// <param name="Child">What the index says of the chosen image; null if there are no platforms.</param>
+/// <param name="IsAsked">Whether the address says which platform.</param>
+/// <param name="Chosen">The image of that platform, null if it is missing; the same if there are no platforms.</param>
+internal sealed record ShownImage(
+    string Name, string Reference, ImageView Image, PlatformView? Child, bool IsAsked, ImageView? Chosen)
 {
-    /// <summary>The chosen platform; empty if there are none.</summary>
-    public string Platform => Chosen is not null && Chosen != Image
-        ? Image.Platforms.First(one => one.Digest == Chosen.Digest).Platform : "";
-
     /// <summary>The platforms to choose from; attestations have none.</summary>
-    public IReadOnlyList<PlatformView> Platforms => [.. Image.Platforms.Where(one => one.Platform.Length > 0)];
+    public IReadOnlyList<PlatformView> Platforms { get; } = PlatformsOf(Image);
 
     /// <summary>Whether it is of files that containers run.</summary>
-    public bool IsImage => Platforms.Count > 0 || Chosen?.Config is not null
-        || Image.Layers.Any(layer => MediaTypes.IsFileLayer(layer.MediaType));
+    public bool IsImage => Image.Kind != ArtifactKind.Cache && (Platforms.Count > 0 || Chosen?.Config is not null
+        || Image.Layers.Any(layer => MediaTypes.IsFileLayer(layer.MediaType)));
+
+    public int Missing => Platforms.Count(one => one.IsMissing);
 
     public bool IsTag => !Digest.TryParse(Reference, out _);
+
+    /// <summary>What a pull by digest gets: the index, unless its platforms don't tell which image is meant.</summary>
+    public string ExactDigest => IsAsked && Child is { } child && !IsOnly(child) ? child.Digest : Image.Digest;
+
+    /// <summary>How addresses name an image of the index: by its platform, if no other is for the same.</summary>
+    public string KeyOf(PlatformView one) => IsOnly(one) ? one.Platform : one.Digest;
+
+    /// <summary>The same for people.</summary>
+    public string LabelOf(PlatformView one)
+    {
+        if (IsOnly(one)) return one.Platform;
+        var isTold = one.OsVersion is { } version
+            && Platforms.Count(other => other.Platform == one.Platform && other.OsVersion == version) == 1;
+        return one.Platform + " " + (isTold ? one.OsVersion : one.Digest[(one.Digest.IndexOf(':') + 1)..][..12]);
+    }
+
+    private bool IsOnly(PlatformView one) => Platforms.Count(other => other.Platform == one.Platform) == 1;
+
+    public static IReadOnlyList<PlatformView> PlatformsOf(ImageView image) =>
+        [.. image.Platforms.Where(one => one.Platform.Length > 0).DistinctBy(one => (one.Platform, one.Digest))];
 
     /// <summary>As clients write it; a digest in short.</summary>
     public string Title => Name + (IsTag ? ":" + Reference : "@" + Reference[..19]);
@@ -41,9 +62,9 @@ internal sealed record ImageReferrersPage(ShownImage Image, ReferrersView Referr
 /// <summary>A manifest and a config as they are.</summary>
 /// <param name="Image">Where they are from.</param>
 /// <param name="Shown">Whose they are: the image's, or those of the chosen platform.</param>
-/// <param name="Manifest">The manifest.</param>
+/// <param name="Manifest">The manifest; null if the image of the chosen platform is missing.</param>
 /// <param name="Config">The config; null if there is none that is read.</param>
-internal sealed record ImageJsonPage(ShownImage Image, ImageView Shown, JsonText Manifest, JsonText? Config);
+internal sealed record ImageJsonPage(ShownImage Image, ImageView Shown, JsonText? Manifest, JsonText? Config);
 
 /// <summary>Where a tag pointed.</summary>
 /// <param name="Image">What it points to.</param>
@@ -81,7 +102,9 @@ internal sealed class ImagePages(
     {
         var (image, error) = await FindAsync(http);
         if (image is null) return ProblemPage.Of(http, error!);
-        var shown = http.Request.Query.ContainsKey("platform") ? image.Chosen ?? image.Image : image.Image;
+        if (image is { IsAsked: true, Chosen: null })
+            return new PageResult(new Pages_ImageJson { Model = new ImageJsonPage(image, image.Image, null, null) });
+        var shown = image.IsAsked ? image.Chosen! : image.Image;
         var digest = shown.Digest;
         var manifest = await ReadAsync(http, await images.ReadManifestAsync(http, digest, image.Name));
         if (manifest is null) return ProblemPage.Of(http, ApiError.NotFound("such image"));
@@ -135,10 +158,13 @@ internal sealed class ImagePages(
         var answer = await images.GetAsync(http, reference, name);
         if (answer.Value is not { } image) return (null, answer.Error);
         var platform = http.Request.Query["platform"].ToString();
-        var child = image.Platforms.FirstOrDefault(one => one.Platform == platform && platform.Length > 0)
-            ?? image.Platforms.FirstOrDefault(one => one.Platform.Length > 0 && one.ContentBytes is not null);
-        var chosen = child is null ? image : (await images.GetAsync(http, child.Digest, name)).Value;
-        return (new ShownImage(name, reference, image, chosen), null);
+        var all = ShownImage.PlatformsOf(image);
+        var asked = platform.Length == 0 ? null : all.FirstOrDefault(one => one.Digest == platform)
+            ?? all.Where(one => one.Platform == platform).OrderBy(one => one.IsMissing).FirstOrDefault();
+        var child = asked ?? all.OrderBy(one => one.IsMissing).FirstOrDefault();
+        var chosen = child is null ? image
+            : child.IsMissing ? null : (await images.GetAsync(http, child.Digest, name)).Value;
+        return (new ShownImage(name, reference, image, child, asked is not null, chosen), null);
     }
 
     private static async Task<JsonText?> ReadAsync(HttpContext http, ApiFile file)

@@ -90,7 +90,7 @@ internal abstract class PartSlice<T> : RazorSlice<T>
         var exact = at.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture);
         var machine = at.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
         return new HtmlString(
-            $"<time datetime=\"{machine}\" title=\"{exact}\">{Encode(Words.Ago(Frame.Now - at))}</time>");
+            $"<time datetime=\"{machine}\" title=\"{exact}\">{Encode(Words.AgeOrDate(at, Frame.Now))}</time>");
     }
 
     /// <summary>The same of what may never be.</summary>

@@ -24,13 +24,15 @@ internal static class PullCommands
     public static IReadOnlyList<PullTool> Of(Frame frame, ShownImage image) => Of(
         frame,
         new PulledImage(
-            image.Name, image.Reference, image.Image.Digest, image.Image.ArtifactType, image.IsImage));
+            image.Name, image.Reference, image.ExactDigest, image.Image.ArtifactType, image.IsImage,
+            PlatformOf(image)));
 
     /// <summary>The command for a tag in a list, where not more is known of what it points to.</summary>
     public static string Of(Frame frame, string repository, string tag, string? artifactType) => Of(
         frame,
         new PulledImage(
-            repository, tag, null, artifactType, ArtifactKind.Of(artifactType, []) == ArtifactKind.Image))[0].ByTag;
+            repository, tag, null, artifactType, ArtifactKind.Of(artifactType, []) == ArtifactKind.Image, null))[0]
+        .ByTag;
 
     private static IReadOnlyList<PullTool> Of(Frame frame, PulledImage image)
     {
@@ -58,13 +60,15 @@ internal static class PullCommands
         var isModel = image.ArtifactType?.StartsWith("application/vnd.docker.ai.", StringComparison.Ordinal) == true;
         var oras = Tool("oras", "oras", "oras pull" + Plain("--plain-http"));
         if (isModel) return [Tool("model", "Docker Model Runner", "docker model pull"), oras];
+        var chosen = image.Platform is { } platform ? $" --platform {platform}" : "";
         if (!image.IsImage) return [oras, Tool("crane", "crane", "crane manifest" + Plain("--insecure"))];
         return
         [
-            Tool("docker", "docker", "docker pull"),
-            Tool("podman", "podman", "podman pull" + Plain("--tls-verify=false")),
-            Tool("crane", "crane", "crane pull" + Plain("--insecure"), " image.tar"),
-            Tool("kubernetes", "Kubernetes", "image:"), Tool("containerfile", "Containerfile", "FROM"),
+            Tool("docker", "docker", "docker pull" + chosen),
+            Tool("podman", "podman", "podman pull" + chosen + Plain("--tls-verify=false")),
+            Tool("crane", "crane", "crane pull" + chosen + Plain("--insecure"), " image.tar"),
+            Tool("kubernetes", "Kubernetes", "image:"),
+            Tool("containerfile", "Containerfile", "FROM" + chosen.Replace("platform ", "platform=")),
         ];
 
         PullTool Tool(string key, string name, string before, string after = "") =>
@@ -76,6 +80,14 @@ internal static class PullCommands
     /// <param name="Digest">Its digest; null where only its tag is shown.</param>
     /// <param name="ArtifactType">What it says it is.</param>
     /// <param name="IsImage">Whether containers run it.</param>
+    /// <param name="Platform">The platform that somebody chose; null if nobody did.</param>
     private sealed record PulledImage(
-        string Repository, string Reference, string? Digest, string? ArtifactType, bool IsImage);
+        string Repository, string Reference, string? Digest, string? ArtifactType, bool IsImage, string? Platform);
+
+    /// <summary>
+    /// The platform that somebody chose; null if nobody did, its image is missing, or it is no text for a shell.
+    /// </summary>
+    private static string? PlatformOf(ShownImage image) =>
+        image is { IsAsked: true, Child: { IsMissing: false, Platform: var platform } }
+            && platform.All(c => char.IsAsciiLetterOrDigit(c) || c is '/' or '.' or '_' or '-') ? platform : null;
 }

@@ -158,10 +158,11 @@ internal sealed class ManifestWriter(
             return ManifestResult.Unknown(missing);
         var repositoryId = await change.GetIdAsync();
         await ReviveAsync(change, repositoryId, manifest, links);
+        var facts = await ImageTable.CompleteAsync(session, repositoryId, manifest, image.Facts);
         if (push.Tags.Count > 0)
             await TagTable.LockForMoveAsync(session, repositoryId, push.Tags, push.Digest);
         await manifests.AddAsync(
-            session, repositoryId, push.Digest, manifest, image.Facts, push.Body, push.Actor, expiresAfter);
+            session, repositoryId, push.Digest, manifest, facts, push.Body, push.Actor, expiresAfter);
         if (contents.Index == ContentsIndexing.Always && manifest.FileLayers is { Count: > 0 } layers)
             await manifests.NoteLayersAsync(session, layers);
         await restoring.NotePushedAsync(change, repositoryId, push.Digest, push.Actor);

@@ -186,6 +186,56 @@ public sealed class ImageTests : IAsyncLifetime
         Assert.Equal("""["linux/arm64"]""", after.GetProperty("platforms").GetRawText());
     }
 
+    [Fact]
+    public async Task An_upgrade_has_what_was_read_otherwise_read_again_and_nothing_else()
+    {
+        var arm = await PushAsync("a/app", "image", Config, "arm");
+        await PushAsync("a/app", "windows", """{"os":"windows","architecture":"amd64"}""", "layer");
+        await admin.PushIndexAsync("a/app", "index", arm);
+        var script = Migrations.Known.Single(one => one.Name == "0026-explore").Sql;
+        var marking = script[script.IndexOf("UPDATE manifest_body", StringComparison.Ordinal)..].Split(';')[0];
+        await registry.Services.GetRequiredService<Database>().WriteAsync(
+            async session =>
+            {
+                await session.RunAsync("UPDATE manifest_body SET platforms = '' WHERE content_bytes = 0");
+                return await session.RunAsync(marking);
+            },
+            isDurable: true, Stop);
+        var before = (await admin.ApiAsync("GET", "/tags?repository=a/app", null, 200)).GetProperty("items");
+        Assert.Equal(
+            ["image"],
+            before.EnumerateArray().Where(tag => tag.Of("contentBytes").Length > 0).Select(tag => tag.Of("name")));
+        await registry.Services.GetServices<Job>().OfType<ReadImagesJob>().Single().RunAsync("", Stop);
+        var after = (await admin.ApiAsync("GET", "/tags?repository=a/app", null, 200)).GetProperty("items");
+        Assert.Equal(
+            ["""["linux/arm64"]""", """["linux/arm64"]""", """["windows/amd64"]"""],
+            after.EnumerateArray().Select(tag => tag.GetProperty("platforms").GetRawText()));
+        Assert.All(after.EnumerateArray(), tag => Assert.NotEqual("", tag.Of("contentBytes")));
+    }
+
+    [Fact]
+    public async Task Indexes_of_an_older_version_are_read_after_their_images()
+    {
+        var arm = await PushAsync("a/app", null, Config, "arm");
+        string Of(string type, string digest) =>
+            $$"""
+            {"schemaVersion":2,"mediaType":"{{Index}}","manifests":[{"mediaType":"{{type}}","digest":"{{digest}}",
+            "size":2}]}
+            """;
+        var inner = await admin.PushManifestAsync("a/app", null, Of(Manifest, arm), Index);
+        var outer = await admin.PushManifestAsync("a/app", null, Of(Index, inner), Index);
+        await admin.PushManifestAsync("a/app", "1", Of(Index, outer), Index);
+        await registry.Services.GetRequiredService<Database>().WriteAsync(
+            session => session.RunAsync("UPDATE manifest_body SET content_bytes = NULL, platforms = NULL"),
+            isDurable: true, Stop);
+        await registry.Services.GetServices<Job>().OfType<ReadImagesJob>().Single().RunAsync("", Stop);
+        var tag = await admin.ApiAsync("GET", "/tags/1?repository=a/app", null, 200);
+        Assert.Equal(3 + Config.Length, tag.GetProperty("contentBytes").GetInt64());
+        Assert.Equal("""["linux/arm64"]""", tag.GetProperty("platforms").GetRawText());
+        var listed = await admin.ApiAsync("GET", "/repositories?platform=linux/arm64", null, 200);
+        Assert.Single(listed.GetProperty("items").EnumerateArray());
+    }
+
     private async Task<string> PushAsync(string repository, string? tag, string config, params string[] layers)
     {
         foreach (var blob in layers.Append(config))

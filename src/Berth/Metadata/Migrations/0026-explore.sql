@@ -25,3 +25,12 @@ CREATE INDEX repository_by_pulls ON repository (pulls DESC, name{filtered column
 CREATE INDEX repository_by_stars ON repository (stars DESC, name{filtered columns}) WHERE listed = 1;
 {filtered names}
 CREATE INDEX repository_official ON repository (name) WHERE is_official = 1;
+
+-- Indexes are read again for the platforms of their images and for what build caches list, images for Windows for foreign
+-- layers that are not stored, and those that were built in the year 1, which says that nobody knows when.
+UPDATE manifest_body SET content_bytes = NULL
+WHERE built_at < 0 OR platforms LIKE '%windows/%'
+    OR digest IN (SELECT m.digest FROM manifest m WHERE m.media_type IN
+        ('application/vnd.oci.image.index.v1+json', 'application/vnd.docker.distribution.manifest.list.v2+json'))
+    OR digest IN (SELECT t.digest FROM trash_manifest t WHERE t.media_type IN
+        ('application/vnd.oci.image.index.v1+json', 'application/vnd.docker.distribution.manifest.list.v2+json'));

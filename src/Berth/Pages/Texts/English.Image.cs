@@ -26,6 +26,20 @@ internal partial class English
     public virtual string Download => "Download";
     public virtual string NotAll => "This is the beginning. Download it for the rest.";
 
+    public virtual string Missing => "missing";
+    public virtual string NotStored => "not stored here";
+    public virtual string NotStoredHelp => "Clients fetch this layer from elsewhere";
+    public virtual string FixedDate => "(a fixed date)";
+
+    public virtual string ImageFor(string platform) => $"Image for {platform}";
+
+    public virtual string MissingImage(string platform) =>
+        $"The image for {platform} is missing. The index lists it, but it was deleted, or never pushed: "
+        + "nobody can pull it.";
+
+    public virtual string SomeMissing(int missing, int all) =>
+        $"{Whole(missing)} of {Whole(all)} images {(missing == 1 ? "is" : "are")} missing";
+
     public virtual string BaseLayers(int layers, bool isHere) => layers switch
     {
         1 => "· the lowest layer is its",
@@ -73,6 +87,7 @@ internal partial class English
         "provenance" => "Provenance",
         "vulnerabilities" => "Vulnerability report",
         "attestation" => "Attestation",
+        "cache" => "Build cache",
         "image" => "Image",
         _ => "Artifact",
     };

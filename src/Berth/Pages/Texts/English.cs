@@ -114,13 +114,21 @@ internal partial class English
         return age < TimeSpan.FromSeconds(10) ? "just now" : $"{Span(age)} ago";
     }
 
-    private static string Span(TimeSpan span) => span switch
+    /// <summary>Whether it is the epoch of Unix or of ZIP, which builds that are to be repeatable are given.</summary>
+    public virtual bool IsFixed(DateTimeOffset at) => at.Year < 1981;
+
+    /// <summary>How long ago something was; of a time that stands for none, its date.</summary>
+    public virtual string AgeOrDate(DateTimeOffset at, DateTimeOffset now) =>
+        IsFixed(at) ? at.UtcDateTime.ToString("yyyy-MM-dd", Numbers) : Ago(now - at);
+
+    private string Span(TimeSpan span) => span switch
     {
         { TotalSeconds: < 90 } => $"{(int)span.TotalSeconds} s",
         { TotalMinutes: < 90 } => $"{(int)Math.Round(span.TotalMinutes)} min",
         { TotalHours: < 36 } => $"{(int)Math.Round(span.TotalHours)} h",
         { TotalDays: < 60 } => $"{(int)Math.Round(span.TotalDays)} days",
         { TotalDays: < 700 } => $"{(int)Math.Round(span.TotalDays / 30.44)} months",
+        { TotalDays: < 3600 } => $"{(span.TotalDays / 365.25).ToString("0.#", Numbers)} years",
         _ => $"{(int)Math.Round(span.TotalDays / 365.25)} years",
     };
 }
