@@ -101,6 +101,7 @@ internal sealed class ApiSlice : Slice
             .AddSingleton<BackupEndpoints>().AddSingleton<ScrubEndpoints>()
             .AddSingleton<MergedTrees>().AddSingleton<SearchEndpoints>().AddSingleton<SearchRebuildEndpoints>()
             .AddSingleton<UsageEndpoints>().AddSingleton<QuotaEndpoints>().AddSingleton<StarEndpoints>()
+            .AddSingleton<LayerHolderEndpoints>().AddSingleton<RepositoryAccessEndpoints>()
             .AddSingleton<StatisticsEndpoints>().AddSingleton<RepositoryCopyEndpoints>();
     }
 }
