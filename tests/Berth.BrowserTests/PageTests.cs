@@ -85,6 +85,7 @@ public sealed class PageTests(Chromium chromium) : IAsyncLifetime
             "/search?q=app", "/search?q=nothing-of-the-kind",
             "/", "/explore", "/explore?namespace=nobody", "/r/team/app", "/r/" + Long, "/r/team/app:1.0",
             "/r/team/app?matching=none", "/r/team/app?rows=images&sort=name", "/r/team/app/-/settings",
+            "/r/team/app/-/access", "/explore?label=team%3Dweb",
             "/r/team/app/-/remove", "/r/team/app/-/delete?tag=1.0", "/r/team/app:1.0/-/tag",
             "/explore?namespace=team&sort=pushed&platform=linux/amd64",
             "/r/team/nothing", "/nowhere", "/r/team/files:1", "/r/team/files:2/-/files",

@@ -55,16 +55,17 @@ internal sealed class CodeColors : HtmlObjectRenderer<CodeBlock>
         "AND AS BY CREATE DELETE DESC DISTINCT DROP FROM GROUP HAVING IN INDEX INNER INSERT INTO IS JOIN LEFT LIMIT "
         + "NOT NULL ON OR ORDER SELECT SET TABLE UNION UPDATE VALUES WHERE");
 
-    private static readonly Dictionary<string, CodeLanguage> Languages = new(StringComparer.OrdinalIgnoreCase)
+    private static readonly Dictionary<string, CodeLanguage> Languages = new (CodeLanguage Language, string Names)[]
     {
-        ["sh"] = Shell, ["bash"] = Shell, ["shell"] = Shell, ["zsh"] = Shell, ["console"] = Shell,
-        ["dockerfile"] = Dockerfile, ["containerfile"] = Dockerfile, ["docker"] = Dockerfile,
-        ["yaml"] = Data, ["yml"] = Data, ["json"] = Data, ["toml"] = Data, ["ini"] = Data, ["hcl"] = Data,
-        ["js"] = Script, ["javascript"] = Script, ["ts"] = Script, ["typescript"] = Script,
-        ["cs"] = Curly, ["csharp"] = Curly, ["c#"] = Curly, ["go"] = Curly, ["golang"] = Curly, ["java"] = Curly,
-        ["rust"] = Curly, ["rs"] = Curly, ["c"] = Curly, ["cpp"] = Curly, ["c++"] = Curly,
-        ["python"] = Python, ["py"] = Python, ["sql"] = Sql,
-    };
+        (Shell, "sh bash shell zsh console"),
+        (Dockerfile, "dockerfile containerfile docker"),
+        (Data, "yaml yml json toml ini hcl"),
+        (Script, "js javascript ts typescript"),
+        (Curly, "cs csharp c# go golang java rust rs c cpp c++"),
+        (Python, "python py"),
+        (Sql, "sql"),
+    }.SelectMany(one => one.Names.Split(' ').Select(name => (Name: name, one.Language)))
+        .ToDictionary(one => one.Name, one => one.Language, StringComparer.OrdinalIgnoreCase);
 
     protected override void Write(HtmlRenderer renderer, CodeBlock obj)
     {
