@@ -60,6 +60,7 @@ internal static class WalkedPages
         Page(Repository, "/r/team/app", "/r/" + FilledRegistry.LongName, "/r/team/app?matching=none", "/r/team/empty",
             "/r/team/app?rows=images&sort=name", "/r/team/files"),
         Page(Repository + "/-/settings", "/r/team/app/-/settings"),
+        Page(Repository + "/-/access", "/r/team/app/-/access"),
         Page(Repository + "/-/remove", "/r/team/app/-/remove"),
         Page(Repository + "/-/delete", "/r/team/app/-/delete?tag=1.0"),
         Page(Repository + "/-/compare", "/r/team/files/-/compare?tag=1&tag=2"),

@@ -57,6 +57,10 @@ internal static class Roles
     /// <summary>The actions' names with commas between, as in <c>pull,push</c>.</summary>
     public static string Write(AccessAction actions) => string.Join(',', NamesOf(actions));
 
+    /// <summary>The first role that may do all of this.</summary>
+    public static Role Least(AccessAction actions) => Enum.GetValues<Role>()
+        .First(role => (ActionsOf(role) & actions) == actions && role != Role.Member);
+
     /// <summary>One action as a sentence has it before the name of a repository.</summary>
     public static string Words(AccessAction action) => action switch
     {

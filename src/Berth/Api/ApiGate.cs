@@ -296,9 +296,17 @@ internal sealed partial class ApiGate(
             AccessAnswer.Hidden => ApiError.NotFound("such repository"),
             _ when caller.Caller.Kind == CallerKind.Anonymous =>
                 ApiError.Denied("this requires signing in, and there are no users (auth.local)"),
-            _ => ApiError.Denied($"{caller.Name} may not {Roles.Words(action)} {repository}"),
+            _ => ApiError.Denied(
+                $"{caller.Name} may not {Roles.Words(action)} {repository}" + WayTo(caller, action, repository)),
         };
     }
+
+    /// <summary>What it takes to do what was refused, and who gives it.</summary>
+    private static string WayTo(ApiCaller caller, AccessAction action, RepositoryName? repository) =>
+        repository is not { } name ? ""
+        : caller.Caller.Limits is not null ? ": not with these credentials, which are limited"
+        : $": that takes the role {Roles.Word(Roles.Least(action))}, which an owner of {name.Namespace} or an "
+            + "administrator gives";
 
     private ApiError AskToSignIn(HttpContext http, string reason)
     {

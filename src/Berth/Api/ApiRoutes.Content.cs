@@ -86,6 +86,9 @@ internal static partial class ApiRoutes
             .Requires(ApiRight.Pull, "Signatures, bills of materials and the like that say something about an image");
         api.MapGet("/images/{reference}", shown.GetAsync)
             .Requires(ApiRight.Pull, "Show what an image is made of, and how it runs");
+        var holders = services.GetRequiredService<LayerHolderEndpoints>();
+        api.MapGet("/images/{reference}/layers/{digest}/holders", holders.ListAsync)
+            .Requires(ApiRight.Pull, "List where else a layer is, as far as the caller may see").Lists();
         api.MapGet("/images/{reference}/manifest", shown.ReadManifestAsync)
             .Requires(ApiRight.Pull, "Read the manifest as it was pushed");
         api.MapGet("/images/{reference}/config", shown.ReadConfigAsync)

@@ -211,6 +211,8 @@ internal static partial class ApiRoutes
             .Requires(ApiRight.Account, "Take a grant back, in repositories that the caller owns").Versioned();
         api.MapGet("/access/explain", services.GetRequiredService<AccessEndpoints>().ExplainAsync)
             .Requires(ApiRight.SignedIn, "What somebody may do in a repository, and why");
+        api.MapGet("/access", services.GetRequiredService<RepositoryAccessEndpoints>().ListAsync)
+            .Requires(ApiRight.Pull, "List who may do what in a repository: for its owners and staff").Lists();
         api.MapPost("/access/explain", services.GetRequiredService<SentTokenEndpoints>().ExplainAsync)
             .Requires(ApiRight.Staff, "What a token is, and why it lets somebody in, or does not");
     }

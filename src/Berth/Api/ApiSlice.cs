@@ -104,6 +104,7 @@ internal sealed class ApiSlice : Slice
             .AddSingleton<BackupEndpoints>().AddSingleton<ScrubEndpoints>()
             .AddSingleton<MergedTrees>().AddSingleton<SearchEndpoints>().AddSingleton<SearchRebuildEndpoints>()
             .AddSingleton<UsageEndpoints>().AddSingleton<QuotaEndpoints>().AddSingleton<StarEndpoints>()
+            .AddSingleton<LayerHolderEndpoints>().AddSingleton<RepositoryAccessEndpoints>()
             .AddSingleton<StatisticsEndpoints>().AddSingleton<RepositoryCopyEndpoints>();
     }
 }

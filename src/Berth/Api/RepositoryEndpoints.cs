@@ -39,6 +39,9 @@ internal sealed record RepositoryView(string Name, bool IsPublic, bool IsEmpty, 
 
     public string? ArtifactType { get; init; }
 
+    /// <summary>Only where one repository is shown.</summary>
+    public SourceView? Source { get; init; }
+
     ChangeNote INoted.Note => new(Name, IsPublic ? "public" : "private");
 
     /// <summary>Without what others than its owners change: a pull must not get in the way of a change.</summary>
@@ -51,6 +54,7 @@ internal sealed record RepositoryView(string Name, bool IsPublic, bool IsEmpty, 
         NewestTag = null,
         Platforms = [],
         ArtifactType = null,
+        Source = null,
     };
 
     public static RepositoryView Of(DescribedRepository row) => Of(row, readme: null);
@@ -201,7 +205,10 @@ internal sealed class RepositoryEndpoints(
 
     private static async ValueTask<RepositoryView?> FindAsync(HttpContext http, Session session, string name) =>
         await DescribedRepositoryTable.FindAsync(session, name, AccountOf(http)) is { } row
-            ? RepositoryView.Of(row, await DescribedRepositoryTable.ReadmeAsync(session, name))
+            ? RepositoryView.Of(row, await DescribedRepositoryTable.ReadmeAsync(session, name)) with
+            {
+                Source = SourceView.Of(await DescribedRepositoryTable.NewestSaysAsync(session, name)),
+            }
             : null;
 
     private static async ValueTask WriteAsync(Session session, string name, RepositoryChange change)

@@ -21,10 +21,11 @@ internal sealed class RepositoryListing(Database database, AccessRules access)
 
     private const int ChunkEntries = 1000;
     private const int MaxPlatformChars = 100;
+    private const int MaxLabelChars = 300;
 
     /// <summary>The fields of the query, besides those of each list.</summary>
     public static readonly string[] Fields =
-        ["sort", "platform", "type", "official", "visibility", "starred"];
+        ["sort", "platform", "type", "label", "official", "visibility", "starred"];
 
     /// <summary>Whether a request is for all names in their order, which needs none of this.</summary>
     public static bool IsPlain(HttpContext http) =>
@@ -52,11 +53,14 @@ internal sealed class RepositoryListing(Database database, AccessRules access)
 
         if (Text("platform") is { } platform && (platform.Length > MaxPlatformChars || platform.Contains(' ')))
             return ApiError.Invalid("platform is one such as linux/amd64");
+        if (Text("label") is { } label && (label.Length > MaxLabelChars || label.IndexOf('=') < 1))
+            return ApiError.Invalid($"label is NAME=VALUE, at most {MaxLabelChars} characters");
         filter = new RepositoryFilter
         {
             Namespace = space,
             Platform = Text("platform"),
             Type = Text("type"),
+            LabelFact = Text("label") is { } wanted ? SearchWords.Fact("label", wanted) : null,
             IsPublic = Text("visibility") is { } who ? who == "public" : null,
             IsOfficial = Text("official") is not null,
         };
@@ -88,8 +92,7 @@ internal sealed class RepositoryListing(Database database, AccessRules access)
                 .OrderByDescending(row => row.Key).ThenBy(row => row.Name, StringComparer.Ordinal).Take(count)];
         }
 
-        var ranges = visible is null || visible.Patterns.Count > MaxRanges
-            ? null : visible.Patterns.Select(pattern => pattern.Range).ToList();
+        var ranges = RangesOf(visible);
         var found = new List<ListedRepository>();
         for (var size = count; found.Count < count; size = Math.Max(size, ChunkEntries))
         {
@@ -122,6 +125,16 @@ internal sealed class RepositoryListing(Database database, AccessRules access)
     {
         var visible = await VisibleAsync(http);
         return (name, isPublic) => IsVisible(visible, name, isPublic);
+    }
+
+    /// <summary>Where to look for repositories that the caller may see, and which of what is there that is.</summary>
+    public async ValueTask<(RepositoryPlaces Places, Func<string, bool, bool> IsVisible)> PlacesAsync(HttpContext http)
+    {
+        var visible = await VisibleAsync(http);
+        var names = await FindNamesAsync(http, new RepositoryFilter(), visible is not null);
+        return (
+            new RepositoryPlaces(names, names is null ? RangesOf(visible) : null),
+            (name, isPublic) => IsVisible(visible, name, isPublic));
     }
 
     /// <summary>
@@ -165,6 +178,10 @@ internal sealed class RepositoryListing(Database database, AccessRules access)
     private static bool Meet((string Start, string End) range, string start, string end) =>
         string.CompareOrdinal(range.Start, end) < 0 && string.CompareOrdinal(start, range.End) < 0;
 
+    private static List<(string Start, string End)>? RangesOf(VisibleNames? visible) =>
+        visible is null || visible.Patterns.Count > MaxRanges
+            ? null : visible.Patterns.Select(pattern => pattern.Range).ToList();
+
     private async ValueTask<VisibleNames?> VisibleAsync(HttpContext http)
     {
         var caller = http.Caller();
@@ -175,6 +192,13 @@ internal sealed class RepositoryListing(Database database, AccessRules access)
     private async ValueTask<IReadOnlyList<string>?> FindNamesAsync(
         HttpContext http, RepositoryFilter filter, bool isLimited)
     {
+        if (filter.LabelFact is { } fact)
+        {
+            var labeled = await database.ReadAsync(
+                session => ListedRepositoryTable.WithFactAsync(session, fact, MaxNamed + 1), http.RequestAborted);
+            if (labeled.Count <= MaxNamed) return labeled;
+        }
+
         if (!filter.IsOfficial && filter.Namespace is null && !isLimited) return null;
         var names = filter.IsOfficial
             ? await database.ReadAsync(

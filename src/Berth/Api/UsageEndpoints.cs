@@ -39,6 +39,9 @@ internal sealed record UsageView(
     }
 }
 
+/// <summary>What a deletion would free, and what of it stays since others need it, in bytes.</summary>
+internal sealed record FreedSpace(long OwnBytes, long SharedBytes);
+
 /// <summary><c>/usage</c>: what is kept, and what a deletion would free.</summary>
 internal sealed class UsageEndpoints(
     Database database, RepositoryTable repositories, UsageTree tree, Reclaimable reclaimable, Ownership ownership,
@@ -52,6 +55,9 @@ internal sealed class UsageEndpoints(
 
     /// <summary>The most blobs and references of manifests there, which are held in memory: some 150 MB.</summary>
     private const long MaxLinks = 300_000;
+
+    /// <summary>The most blobs and references of a repository that is looked through for a page: some 20 ms.</summary>
+    private const long MaxAtOnce = 5000;
 
     /// <summary>How long a question waits for another one.</summary>
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(30);
@@ -92,6 +98,19 @@ internal sealed class UsageEndpoints(
         if (set is null) return error!;
         return await reclaimable.RunAsync(
             [set], name => gate.MaySeeAsync(http, name), http.RequestAborted);
+    }
+
+    /// <summary>The same of a tag or a manifest without who else has it; null if that would take a while.</summary>
+    public async Task<FreedSpace?> FreeAtOnceAsync(HttpContext http, string repository, Reference image)
+    {
+        var (tag, digest) = (image.Tag?.ToString(), image.Digest?.Text);
+        var set = await database.ReadAsync(
+            async session => await GarbageForecast.IsLargerAsync(session, repository, MaxAtOnce)
+                ? null : (await FindAsync(session, repository, tag is null ? [] : [tag], digest, null)).Set,
+            http.RequestAborted);
+        if (set is null) return null;
+        var found = await reclaimable.RunAsync([set], mayName: null, http.RequestAborted);
+        return new FreedSpace(found.OwnBytes, found.SharedBytes);
     }
 
     /// <summary>

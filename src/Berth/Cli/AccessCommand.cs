@@ -18,8 +18,18 @@ internal static class AccessCommand
             Description = "The repository, which need not exist.",
             Arity = ArgumentArity.ZeroOrOne,
         };
+        var listed = ApiCommand.Argument("REPOSITORY", "The repository.");
         return ApiCommand.Group(
             "access", "Who may do what, and why.",
+            ApiCommand.Create(
+                "list", "List who may do what in a repository, for its owners, administrators and auditors.",
+                call => call.ListAsync(
+                    $"access?repository={Uri.EscapeDataString(call.Parsed.GetValue(listed)!)}",
+                    ("KIND", ApiCall.Field("kind")), ("NAME", ApiCall.Field("name")),
+                    ("MAY", row => string.Join(
+                        ',', row.GetProperty("actions").EnumerateArray().Select(one => one.GetString()))),
+                    ("THROUGH", ApiCall.Field("through"))),
+                listed),
             ApiCommand.Create(
                 "explain",
                 "Show what somebody may do in a repository, and through which grant; or whose a token is, which rule "

@@ -27,6 +27,7 @@ internal static class ImageCommand
         return ApiCommand.Group(
             "image", "What is inside images, without pulling them.", ImageShowCommand.Create(),
             ImageShowCommand.CreateManifest(), ImageShowCommand.CreateReferrers(), ImageShowCommand.CreateArtifact(),
+            ImageShowCommand.CreateHolders(),
             CreateFiles(image, platform), CreateCat(image, platform),
             CreateWaste(image, platform), CreateDiff(image, platform));
     }

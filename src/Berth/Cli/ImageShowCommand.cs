@@ -63,6 +63,22 @@ internal static class ImageShowCommand
             image);
     }
 
+    public static Command CreateHolders()
+    {
+        var image = ApiCommand.Argument("IMAGE", "REPOSITORY:TAG, or REPOSITORY@DIGEST.");
+        var layer = ApiCommand.Argument("LAYER", "The digest of one of its layers, as in its manifest.");
+        return ApiCommand.Create(
+            "holders", "List which other images have a layer, as far as you may see them.",
+            call => call.ListAsync(
+                ImageArgument.ParseImage(call.Parsed.GetValue(image)!).PathOf(
+                    $"/layers/{Uri.EscapeDataString(call.Parsed.GetValue(layer)!)}/holders"),
+                ("REPOSITORY", ApiCall.Field("repository")),
+                ("IMAGES", row => ListOf(row, "images", one =>
+                    one.TryGetProperty("tag", out var tag) ? tag.GetString()! : one.GetProperty("digest").GetString()!)
+                    + (row.GetProperty("hasMore").GetBoolean() ? ", …" : ""))),
+            image, layer);
+    }
+
     public static Command CreateArtifact()
     {
         var image = ApiCommand.Argument("IMAGE", "REPOSITORY:TAG, or REPOSITORY@DIGEST.");

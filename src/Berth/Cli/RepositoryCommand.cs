@@ -48,6 +48,7 @@ internal static class RepositoryCommand
         var sort = ApiCommand.Text("--sort", "name, pushed, pulls or stars: by name, or the latest or most first.");
         var platform = ApiCommand.Text("--platform", "Only where the newest tag is for it, such as linux/arm64.");
         var type = ApiCommand.Text("--type", "Only where the newest tag is an image, a chart, other, or of this type.");
+        var label = ApiCommand.Text("--label", "Only where an image has this label or annotation: NAME=VALUE.");
         var visibility = ApiCommand.Text("--visibility", "public or private.");
         var official = new Option<bool>("--official") { Description = "Only official ones." };
         var starred = new Option<bool>("--starred") { Description = "Only those that you have starred." };
@@ -56,7 +57,7 @@ internal static class RepositoryCommand
             call =>
             {
                 var query = new List<string>();
-                foreach (var option in new[] { space, sort, platform, type, visibility })
+                foreach (var option in new[] { space, sort, platform, type, label, visibility })
                 {
                     if (call.Parsed.GetValue(option) is { } given)
                         query.Add($"{option.Name[2..]}={Uri.EscapeDataString(given)}");
@@ -74,7 +75,7 @@ internal static class RepositoryCommand
                     ("PUSHED", ApiCall.Time("pushedAt", "never")), ("SINCE", ApiCall.Time("createdAt")),
                     ("DESCRIPTION", ApiCall.Field("description")));
             },
-            space, sort, platform, type, visibility, official, starred);
+            space, sort, platform, type, label, visibility, official, starred);
     }
 
     private static Command CreateChange(Argument<string> name)

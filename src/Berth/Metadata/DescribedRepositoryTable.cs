@@ -62,6 +62,29 @@ internal static class DescribedRepositoryTable
             """,
             Read, accountId ?? -1, Session.ToTexts(names));
 
+    /// <summary>
+    /// What the newest tag's image says of itself: its annotations and labels, and those of a platform's image where it
+    /// is an index; as JSON objects, those of the whole first.
+    /// </summary>
+    public static ValueTask<List<string>> NewestSaysAsync(Session session, string name) => session.AllAsync(
+        """
+        SELECT said FROM (
+            SELECT 1 AS place, m.annotations AS said FROM repository r
+            JOIN tag t ON t.repository_id = r.id AND t.name = r.newest_tag
+            JOIN manifest m ON m.repository_id = r.id AND m.digest = t.digest WHERE r.name = $1
+            UNION ALL SELECT 2, b.labels FROM repository r
+            JOIN tag t ON t.repository_id = r.id AND t.name = r.newest_tag
+            JOIN manifest_body b ON b.digest = t.digest WHERE r.name = $1
+            UNION ALL SELECT 3, c.labels FROM repository r
+            JOIN tag t ON t.repository_id = r.id AND t.name = r.newest_tag
+            JOIN manifest_body c ON c.digest = (SELECT f.target_digest FROM manifest_reference f
+                JOIN manifest_body l ON l.digest = f.target_digest AND l.labels IS NOT NULL
+                WHERE f.repository_id = r.id AND f.manifest_digest = t.digest AND f.kind = 'Child' LIMIT 1)
+            WHERE r.name = $1) s
+        WHERE said IS NOT NULL ORDER BY place
+        """,
+        row => row.GetString(0), name);
+
     public static ValueTask<string?> ReadmeAsync(Session session, string name) => session.TextAsync(
         """
         SELECT d.text FROM repository_readme d JOIN repository r ON r.id = d.repository_id

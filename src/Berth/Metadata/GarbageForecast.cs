@@ -124,6 +124,18 @@ internal static class GarbageForecast
             """,
             repository) ?? 0;
 
+    /// <summary>Whether a repository has more blobs, and references of manifests to others, than this.</summary>
+    public static async ValueTask<bool> IsLargerAsync(Session session, string repository, long most) =>
+        await session.NumberAsync(
+            """
+            SELECT (SELECT count(*) FROM (
+                    SELECT 1 FROM repository_blob l WHERE l.repository_id = r.id LIMIT $2) b)
+                + (SELECT count(*) FROM (
+                    SELECT 1 FROM manifest_reference m WHERE m.repository_id = r.id LIMIT $2) f)
+            FROM repository r WHERE r.name = $1
+            """,
+            repository, most + 1) > most;
+
     /// <summary>The links of some repositories to some blobs, with their lengths in bytes.</summary>
     public static ValueTask<List<(long RepositoryId, string Digest, long SizeBytes)>> LinkedAsync(
         Session session, IEnumerable<long> repositories, IEnumerable<string> digests) => session.AllAsync(

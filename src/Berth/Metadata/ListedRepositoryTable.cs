@@ -37,6 +37,9 @@ internal sealed record RepositoryFilter
     /// <summary>What the newest tag points to: one of these words, or a media type.</summary>
     public string? Type { get; init; }
 
+    /// <summary>The word under which searches find a label that an image of it has.</summary>
+    public string? LabelFact { get; init; }
+
     public bool? IsPublic { get; init; }
 
     public bool IsOfficial { get; init; }
@@ -78,6 +81,15 @@ internal static class ListedRepositoryTable
     public static ValueTask<List<string>> OfficialAsync(Session session, int count) => session.AllAsync(
         "SELECT name FROM repository WHERE is_official = 1 AND listed = 1 ORDER BY name LIMIT $1",
         row => row.GetString(0), count);
+
+    /// <summary>Those with an image of which searches know a fact, so many at most.</summary>
+    public static ValueTask<List<string>> WithFactAsync(Session session, string fact, int count) => session.AllAsync(
+        $"""
+        SELECT r.name FROM (SELECT DISTINCT repository_id FROM search_word
+            WHERE kind = {SearchKinds.Fact} AND word = $1 ORDER BY repository_id LIMIT $2) w
+        JOIN repository r ON r.id = w.repository_id
+        """,
+        row => row.GetString(0), fact, count);
 
     /// <summary>Those after one in the order of a list, so many at most.</summary>
     /// <param name="session">A read.</param>
@@ -146,6 +158,15 @@ internal static class ListedRepositoryTable
                 $" AND ' ' || platforms || ' ' LIKE {Next($"% {escaped} %")} ESCAPE '\\'");
         }
 
+        if (filter.LabelFact is { } fact)
+        {
+            text.Append(CultureInfo.InvariantCulture,
+                $"""
+                 AND EXISTS (SELECT 1 FROM search_word w
+                    WHERE w.repository_id = repository.id AND w.word = {Next(fact)} AND w.kind = {SearchKinds.Fact})
+                """);
+        }
+
         text.Append(filter.Type switch
         {
             null => "",
@@ -164,7 +185,8 @@ internal static class ListedRepositoryTable
         }
     }
 
-    private static string Within(IReadOnlyList<(string Start, string End)>? ranges, List<object?> values)
+    /// <summary>Public ones, and those whose names lie in these ranges, as a condition in SQL; null: any.</summary>
+    public static string Within(IReadOnlyList<(string Start, string End)>? ranges, List<object?> values)
     {
         if (ranges is null) return "";
         var text = new StringBuilder(" AND (is_public = 1");

@@ -2,6 +2,7 @@ using System.Globalization;
 using Berth.Access;
 using Berth.Api;
 using Berth.Identity;
+using Berth.Settings;
 
 namespace Berth.Pages;
 
@@ -9,6 +10,8 @@ namespace Berth.Pages;
 internal static class FormInput
 {
     private const string DayFormat = "yyyy-MM-dd";
+
+    private static readonly string[] SizeUnits = ["", "KiB", "MiB", "GiB", "TiB"];
 
     /// <summary>A text; null if nothing was typed.</summary>
     public static string? Optional(this PageBody sent, string name) =>
@@ -50,6 +53,35 @@ internal static class FormInput
         change = sent.Text(name) == DayOf(present) ? default : new ExpiryChange(true, end);
         return fault;
     }
+
+    /// <summary>A time as people write it: as in the settings, or in whole days.</summary>
+    public static bool TryParseDuration(string text, out TimeSpan time)
+    {
+        if (!text.EndsWith('d')) return SettingsText.TryParseDuration(text, out time);
+        var isWhole = int.TryParse(
+            text.AsSpan(0, text.Length - 1), NumberStyles.None, CultureInfo.InvariantCulture, out var days)
+            && days < TimeSpan.MaxValue.Days;
+        time = isWhole ? TimeSpan.FromDays(days) : default;
+        return isWhole;
+    }
+
+    /// <summary>A time as fields of forms have it, in the largest unit that is exact; empty for none.</summary>
+    public static string DurationOf(double? seconds) => seconds is not { } count ? ""
+        : count % 86400 == 0 ? Whole(count / 86400, "d")
+        : count % 3600 == 0 ? Whole(count / 3600, "h")
+        : count % 60 == 0 ? Whole(count / 60, "m") : Whole(count, "s");
+
+    /// <summary>Bytes as fields of forms have them, in the largest unit that is exact; empty for none.</summary>
+    public static string SizeOf(long? bytes)
+    {
+        if (bytes is not { } count) return "";
+        var unit = 0;
+        for (; count > 0 && count % 1024 == 0 && unit < SizeUnits.Length - 1; unit++) count /= 1024;
+        return count.ToString(CultureInfo.InvariantCulture) + SizeUnits[unit];
+    }
+
+    private static string Whole(double count, string unit) =>
+        count.ToString("0.###", CultureInfo.InvariantCulture) + unit;
 
     /// <summary>The last day before an end, as fields of forms have it; empty for none.</summary>
     public static string DayOf(DateTimeOffset? end) =>

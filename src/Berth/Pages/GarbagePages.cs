@@ -1,6 +1,5 @@
 using Berth.Api;
 using Berth.Identity;
-using Berth.Settings;
 
 namespace Berth.Pages;
 
@@ -39,7 +38,7 @@ internal sealed class GarbagePages(
         double? grace = null;
         if (sent.Text("graceSeconds") is { Length: > 0 } text)
         {
-            if (!SettingsText.TryParseDuration(text, out var given))
+            if (!FormInput.TryParseDuration(text, out var given))
             {
                 var fault = ApiError.Invalid("graceSeconds is a time such as 30m, 12h or 7d").At("graceSeconds");
                 return new FormAnswer(await ShowGarbageAsync(http, new FormContent(Garbage, sent, fault)), null);

@@ -8,19 +8,22 @@ namespace Berth.Pages;
 /// <param name="Repositories">Those with the latest pushes; none in a registry without images.</param>
 /// <param name="Activity">What happened to tags lately.</param>
 /// <param name="Starred">Those that the caller has starred, by their latest pushes.</param>
+/// <param name="Storage">For staff: what keeps most; null for others.</param>
 internal sealed record Home(
     IReadOnlyList<NamespaceView> Namespaces, IReadOnlyList<RepositoryView> Repositories,
-    IReadOnlyList<ActivityView> Activity, IReadOnlyList<RepositoryView> Starred);
+    IReadOnlyList<ActivityView> Activity, IReadOnlyList<RepositoryView> Starred,
+    StorageView? Storage);
 
 /// <summary><c>/</c>, the front page (for programs, some lines of text), and <c>/explore</c>.</summary>
 internal sealed class HomePages(
-    RepositoryEndpoints repositories, NamespaceEndpoints spaces, ActivityEndpoints activity)
+    RepositoryEndpoints repositories, NamespaceEndpoints spaces, ActivityEndpoints activity, StorageEndpoints storage)
 {
     /// <summary>How much of each list the front page has: a screen in all.</summary>
     private const string Latest = "?sort=pushed&n=10";
     private const string LatestStarred = "?starred=true&sort=pushed&n=8";
     private const string LatestMoves = "?n=8";
     private const string MyNamespaces = "?n=20";
+    private const string LargestSpaces = "?n=5";
 
     private static readonly byte[] Front = Encoding.UTF8.GetBytes(
         """
@@ -55,9 +58,12 @@ internal sealed class HomePages(
             ? []
             : (await PageQuery.AskAsync(
                 http, LatestStarred, context => repositories.ListAsync(context, space: null))).Value?.Items ?? [];
+        var kept = http.Caller() is { IsStaff: true, Caller.Limits: null }
+            ? (await PageQuery.AskAsync(http, LargestSpaces, storage.GetAsync)).Value : null;
         return new PageResult(new Pages_Home
         {
-            Model = new Home(await NamespacesAsync(http), latest.Value!.Items, moves.Value?.Items ?? [], starred),
+            Model = new Home(
+                await NamespacesAsync(http), latest.Value!.Items, moves.Value?.Items ?? [], starred, kept),
         });
     }
 

@@ -54,7 +54,18 @@ internal sealed record ShownImage(
 /// <param name="Image">The image.</param>
 /// <param name="Tool">The tool whose commands are shown.</param>
 /// <param name="Artifact">What it is, if it is no image.</param>
-internal sealed record ImagePage(ShownImage Image, string Tool, ArtifactView? Artifact);
+/// <param name="Space">What its deletion would free; null for who may not delete it.</param>
+internal sealed record ImagePage(ShownImage Image, string Tool, ArtifactView? Artifact, ImageSpace? Space);
+
+/// <summary>What the deletion of an image, or of a tag, would free.</summary>
+/// <param name="Freed">The bytes; null if to count them takes a while.</param>
+internal sealed record ImageSpace(FreedSpace? Freed);
+
+/// <summary>Who else has a layer of an image.</summary>
+/// <param name="Image">The image.</param>
+/// <param name="Layer">The layer.</param>
+/// <param name="Holders">A page of them.</param>
+internal sealed record ImageLayerPage(ShownImage Image, LayerView Layer, PageList<LayerHolderView> Holders);
 
 /// <summary>What says something about an image.</summary>
 internal sealed record ImageReferrersPage(ShownImage Image, ReferrersView Referrers);
@@ -77,8 +88,8 @@ internal sealed record ImageHistoryPage(
 
 /// <summary>Below <c>/r/NAME:TAG</c>: images and other artifacts.</summary>
 internal sealed class ImagePages(
-    ImageEndpoints images, ArtifactEndpoints artifacts, ReferrerEndpoints referrers, TagEndpoints tags, ApiGate gate,
-    ToolChoice tools)
+    ImageEndpoints images, ArtifactEndpoints artifacts, ReferrerEndpoints referrers, LayerHolderEndpoints holders,
+    TagEndpoints tags, UsageEndpoints usage, ApiGate gate, ToolChoice tools)
 {
     public async Task<IResult> ShowAsync(HttpContext http)
     {
@@ -86,7 +97,26 @@ internal sealed class ImagePages(
         if (image is null) return ProblemPage.Of(http, error!);
         var artifact = image.IsImage ? null
             : (await artifacts.GetAsync(http, image.Image.Digest, image.Name)).Value;
-        return new PageResult(new Pages_Image { Model = new ImagePage(image, tools.Take(http), artifact) });
+        var space = Reference.TryParse(image.Reference, out var named)
+            && (await RepositoryRights.OfAsync(gate, http, image.Name)).MayDelete
+                ? new ImageSpace(await usage.FreeAtOnceAsync(http, image.Name, named)) : null;
+        return new PageResult(new Pages_Image { Model = new ImagePage(image, tools.Take(http), artifact, space) });
+    }
+
+    /// <summary>Who else has the layer in the query.</summary>
+    public async Task<IResult> ShowLayerAsync(HttpContext http)
+    {
+        var (image, error) = await FindAsync(http);
+        if (image is null) return ProblemPage.Of(http, error!);
+        var (shown, digest) = (image.Chosen ?? image.Image, http.Request.Query["layer"].ToString());
+        var found = await holders.ListAsync(http, shown.Digest, digest, image.Name);
+        if (found.Value is not { } listed) return ProblemPage.Of(http, found.Error!);
+        return shown.Layers.FirstOrDefault(one => one.Digest == digest) is not { } layer
+            ? ProblemPage.Of(http, ApiError.NotFound("such layer"))
+            : new PageResult(new Pages_ImageLayer
+            {
+                Model = new ImageLayerPage(image, layer, PageList<LayerHolderView>.Of(http, listed)),
+            });
     }
 
     public async Task<IResult> ShowReferrersAsync(HttpContext http)

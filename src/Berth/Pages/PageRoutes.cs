@@ -23,6 +23,7 @@ internal static class PageRoutes
         Page("/search", ApiRight.Visible, services.GetRequiredService<SearchPages>().ShowAsync);
         var repository = services.GetRequiredService<RepositoryPages>();
         Below(PageSubject.Repository, "", ApiRight.Pull, repository.ShowAsync);
+        Below(PageSubject.Repository, "access", ApiRight.Pull, repository.ShowAccessAsync);
         Form(routes, PageSubject.Repository, "star", ApiRight.Self, "PUT /api/v1/stars/{name}", repository.StarAsync);
         MapImages(
             routes, services.GetRequiredService<ImagePages>(), services.GetRequiredService<ImageFilePages>());
@@ -41,6 +42,7 @@ internal static class PageRoutes
     private static void MapImages(IEndpointRouteBuilder routes, ImagePages pages, ImageFilePages files)
     {
         Show("", pages.ShowAsync);
+        Show("layer", pages.ShowLayerAsync);
         Show("history", pages.ShowHistoryAsync);
         Form(routes, PageSubject.Image, "history", ApiRight.Push, "PUT /api/v1/tags/{tag}", pages.MoveAsync);
         Show("referrers", pages.ShowReferrersAsync);

@@ -6,7 +6,9 @@ namespace Berth.Pages;
 /// <summary>What went wrong, for people.</summary>
 /// <param name="Error">What the API would have answered.</param>
 /// <param name="RequestId">Under which the log has more.</param>
-internal sealed record PageProblem(ApiError Error, string RequestId);
+/// <param name="IsChange">Whether something was to be changed, and not only seen.</param>
+/// <param name="Right">The right that it requires; null where there is no such page.</param>
+internal sealed record PageProblem(ApiError Error, string RequestId, bool IsChange, ApiRight? Right);
 
 /// <summary>Answers errors as pages, where the API answers problem details.</summary>
 internal sealed class ProblemPage : IErrorAnswer
@@ -15,11 +17,9 @@ internal sealed class ProblemPage : IErrorAnswer
 
     public async Task WriteAsync(HttpContext http, ApiError error)
     {
-        var isReading = HttpMethods.IsGet(http.Request.Method) || HttpMethods.IsHead(http.Request.Method);
-
         // A challenge would make the browser open a window of its own.
         http.Response.Headers.Remove("WWW-Authenticate");
-        if (error.Status == StatusCodes.Status401Unauthorized && isReading)
+        if (error.Status == StatusCodes.Status401Unauthorized && IsReading(http.Request.Method))
         {
             var cookies = http.RequestServices.GetRequiredService<BrowserCookies>();
             var here = cookies.PathOf(http.Request.Path.ToUriComponent() + http.Request.QueryString);
@@ -45,5 +45,14 @@ internal sealed class ProblemPage : IErrorAnswer
             context => Of(context, ApiError.NotFound("such page")).ExecuteAsync(context));
 
     public static PageResult Of(HttpContext http, ApiError error) =>
-        new(new Pages_Problem { Model = new PageProblem(error, http.TraceIdentifier) }, error.Status);
+        new(
+            new Pages_Problem
+            {
+                Model = new PageProblem(
+                    error, http.TraceIdentifier, !IsReading(http.Request.Method),
+                    http.GetEndpoint()?.Metadata.GetMetadata<RequiredRight>()?.Right),
+            },
+            error.Status);
+
+    private static bool IsReading(string method) => HttpMethods.IsGet(method) || HttpMethods.IsHead(method);
 }

@@ -60,6 +60,7 @@ internal static class Prose
         var text = new StringWriter();
         var renderer = new HtmlRenderer(text);
         Pipeline.Setup(renderer);
+        renderer.ObjectRenderers.Replace<CodeBlockRenderer>(new CodeColors());
         renderer.Render(document);
         return text.ToString();
     }

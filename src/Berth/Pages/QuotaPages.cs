@@ -7,8 +7,14 @@ namespace Berth.Pages;
 /// <summary>What the page of quotas shows.</summary>
 /// <param name="Namespace">Of which namespace; empty: of all.</param>
 /// <param name="Quotas">A page of them.</param>
+/// <param name="Changed">The one that the form is to change; null: it sets a new one.</param>
+/// <param name="Version">Its version; null if it has none yet.</param>
 /// <param name="Sent">The form, if it was sent.</param>
-internal sealed record QuotasPage(string Namespace, PageList<QuotaView> Quotas, FormContent? Sent);
+internal sealed record QuotasPage(
+    string Namespace, PageList<QuotaView> Quotas, QuotaView? Changed, long? Version, FormContent? Sent);
+
+/// <summary>What the page that removes a quota shows.</summary>
+internal sealed record QuotaRemoval(QuotaView Quota, long? Version);
 
 /// <summary><c>/settings/quotas</c>: how much namespaces and repositories may keep.</summary>
 internal sealed class QuotaPages(QuotaEndpoints quotas)
@@ -25,7 +31,18 @@ internal sealed class QuotaPages(QuotaEndpoints quotas)
 
         // What the page does not show stays as it is; and the audit log names the scope.
         var present = (await quotas.GetAsync(http, scope)).Value;
-        if (present is { IsDefault: false }) quota = quota with { WarnPercent = present.WarnPercent };
+        if (present is { IsDefault: false })
+        {
+            if (!http.HasCondition())
+            {
+                return new FormAnswer(
+                    await AgainAsync(ApiError.Conflict($"{scope} has a quota already: change that one").At("scope")),
+                    null);
+            }
+
+            quota = quota with { WarnPercent = present.WarnPercent };
+        }
+
         http.Request.RouteValues["scope"] = scope;
         return await PageForms.EndAsync(http, await quotas.PutAsync(http, scope, quota), Path, AgainAsync);
 
@@ -36,7 +53,7 @@ internal sealed class QuotaPages(QuotaEndpoints quotas)
     {
         var scope = http.Request.Query["scope"].ToString();
         return await quotas.GetAsync(http, scope) is var answer && answer.Value is { } quota
-            ? new PageResult(new Pages_RemoveQuota { Model = quota })
+            ? new PageResult(new Pages_RemoveQuota { Model = new QuotaRemoval(quota, answer.Version) })
             : ProblemPage.Of(http, answer.Error!);
     }
 
@@ -75,12 +92,19 @@ internal sealed class QuotaPages(QuotaEndpoints quotas)
         var space = http.Request.Query["namespace"].ToString() is { Length: > 0 } given ? given
             : http.Caller().IsStaff ? null : http.Caller().Name;
         var listed = await quotas.ListAsync(http, space);
+
+        // The namespace that the settings give a quota has none of its own yet.
+        var scope = sent is null ? http.Request.Query["scope"].ToString()
+            : sent.Version is not null || sent.Sent?.Text("version") is { Length: > 0 } ? sent.Text("scope", "") : "";
+        var changed = scope.Length > 0 && http.Caller().IsAdministrator ? await quotas.GetAsync(http, scope) : null;
+        var version = changed?.Value is { IsDefault: false } ? changed.Version : null;
         return listed.Error is { } error
             ? ProblemPage.Of(http, error)
             : new PageResult(
                 new Pages_Quotas
                 {
-                    Model = new QuotasPage(space ?? "", PageList<QuotaView>.Of(http, listed.Value!), sent),
+                    Model = new QuotasPage(
+                        space ?? "", PageList<QuotaView>.Of(http, listed.Value!), changed?.Value, version, sent),
                 },
                 sent?.Status ?? StatusCodes.Status200OK);
     }

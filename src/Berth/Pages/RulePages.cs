@@ -1,7 +1,6 @@
 using System.Globalization;
 using Berth.Api;
 using Berth.Identity;
-using Berth.Settings;
 
 namespace Berth.Pages;
 
@@ -12,6 +11,12 @@ namespace Berth.Pages;
 /// <param name="Sent">The form, if it was sent.</param>
 internal sealed record RulesPage(
     string Namespace, PageList<TagRuleView> Rules, TagRulePlan? Plan, FormContent? Sent);
+
+/// <summary>What the page of a rule shows.</summary>
+/// <param name="Rule">The rule as it is.</param>
+/// <param name="Plan">What it would remove as it is in the form; null: nobody asked.</param>
+/// <param name="Sent">The form, if it was sent.</param>
+internal sealed record RulePage(TagRuleView Rule, TagRulePlan? Plan, FormContent? Sent);
 
 /// <summary>What the page of retention shows.</summary>
 /// <param name="Estimate">What a run would remove; null: nobody asked.</param>
@@ -28,6 +33,9 @@ internal sealed class RulePages(TagRuleEndpoints rules, RetentionEndpoints reten
     public const string Rules = "/settings/rules";
     public const string Preview = Rules + "/preview";
     public const string Retention = "/settings/retention";
+
+    private const StringSplitOptions Trimmed =
+        StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries;
 
     /// <summary>The longest list of what would go that a page shows.</summary>
     public const int ShownGoing = 200;
@@ -54,6 +62,32 @@ internal sealed class RulePages(TagRuleEndpoints rules, RetentionEndpoints reten
             http, await rules.AddAsync(http, rule), PathOf(sent.Text("namespace")), AgainAsync);
 
         Task<IResult> AgainAsync(ApiError error) => ShowRulesAsync(http, new FormContent(Rules, sent, error), null);
+    });
+
+    public Task<IResult> ShowRuleAsync(HttpContext http) => ShowRuleAsync(http, sent: null, plan: null);
+
+    public Task<IResult> ReplaceAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
+    {
+        if (TryRead(sent, out var fault) is not { } rule) return new FormAnswer(await AgainAsync(fault!), null);
+        return await PageForms.EndAsync(
+            http, await rules.ReplaceAsync(http, RouteId.Of(http), rule), Rules, AgainAsync);
+
+        Task<IResult> AgainAsync(ApiError error) =>
+            ShowRuleAsync(http, new FormContent(PathOf(RouteId.Of(http)), sent, error), null);
+    });
+
+    /// <summary>Shows what the rule would do as it is in the form.</summary>
+    public Task<IResult> PreviewChangeAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
+    {
+        var path = PathOf(RouteId.Of(http));
+        if (TryRead(sent, out var fault) is not { } rule) return new FormAnswer(await AgainAsync(fault!), null);
+        var planned = await rules.PlanAsync(http, rule, RouteId.Of(http));
+        return new FormAnswer(
+            planned.Value is { } plan
+                ? await ShowRuleAsync(http, new FormContent(path, sent), plan) : await AgainAsync(planned.Error!),
+            null);
+
+        Task<IResult> AgainAsync(ApiError error) => ShowRuleAsync(http, new FormContent(path, sent, error), null);
     });
 
     public async Task<IResult> AskToRemoveAsync(HttpContext http) => await rules.GetAsync(http, RouteId.Of(http)) is var
@@ -114,6 +148,18 @@ internal sealed class RulePages(TagRuleEndpoints rules, RetentionEndpoints reten
                 sent?.Status ?? StatusCodes.Status200OK);
     }
 
+    private async Task<IResult> ShowRuleAsync(HttpContext http, FormContent? sent, TagRulePlan? plan)
+    {
+        var found = await rules.GetAsync(http, RouteId.Of(http));
+        return found.Value is { } rule
+            ? new PageResult(
+                new Pages_Rule { Model = new RulePage(rule, plan, sent) }, sent?.Status ?? StatusCodes.Status200OK)
+            : ProblemPage.Of(http, sent?.Error ?? found.Error!);
+    }
+
+    public static string PathOf(long id, string page = "") =>
+        $"{Rules}/{id.ToString(CultureInfo.InvariantCulture)}{(page.Length > 0 ? "/" + page : "")}";
+
     private static string PathOf(string space) =>
         space.Length == 0 ? Rules : $"{Rules}?namespace={Uri.EscapeDataString(space)}";
 
@@ -124,7 +170,7 @@ internal sealed class RulePages(TagRuleEndpoints rules, RetentionEndpoints reten
         var rule = new NewTagRule(
             sent.Text("names").Trim(), Lines("tags"), Lines("except"), Has("isImmutable"), Has("keepsAlways"),
             Number("keepLastPushed"), Number("keepLastPulled"), Seconds("keepForSeconds"), Text("keepVersions"),
-            UntaggedSeconds: Seconds("untaggedSeconds"));
+            Text("groupBy"), Seconds("untaggedSeconds"), Seconds("orphanedSeconds"));
         fault = found;
         return found is null ? rule : null;
 
@@ -132,8 +178,10 @@ internal sealed class RulePages(TagRuleEndpoints rules, RetentionEndpoints reten
 
         bool? Has(string name) => sent.All(name).Count > 0 ? true : null;
 
-        IReadOnlyList<string>? Lines(string name) => Text(name)?.Split(
-            [',', '\n', '\r'], StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        // A regular expression, which begins with a slash, may have commas in it.
+        IReadOnlyList<string>? Lines(string name) => Text(name) is not { } text ? null
+            : [.. text.Split(['\n', '\r'], Trimmed).SelectMany(
+                line => line.StartsWith('/') ? [line] : line.Split(',', Trimmed))];
 
         int? Number(string name)
         {
@@ -146,7 +194,7 @@ internal sealed class RulePages(TagRuleEndpoints rules, RetentionEndpoints reten
         double? Seconds(string name)
         {
             if (Text(name) is not { } text) return null;
-            if (SettingsText.TryParseDuration(text, out var time)) return time.TotalSeconds;
+            if (FormInput.TryParseDuration(text, out var time)) return time.TotalSeconds;
             found ??= ApiError.Invalid($"{name} is a time such as 12h or 30d").At(name);
             return null;
         }

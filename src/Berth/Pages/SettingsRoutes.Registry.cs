@@ -5,7 +5,7 @@ namespace Berth.Pages;
 /// <content>The pages about the registry as a whole, and about what stays and goes in it.</content>
 internal static partial class SettingsRoutes
 {
-    private const string OneRule = RulePages.Rules + "/{id:long}/remove";
+    private const string ARule = RulePages.Rules + "/{id:long}";
 
     private static void MapRegistry(Table table)
     {
@@ -56,8 +56,13 @@ internal static partial class SettingsRoutes
         table.Page(RulePages.Rules, ApiRight.Account, "GET /api/v1/tag-rules", rules.ShowRulesAsync);
         table.Form(RulePages.Rules, ApiRight.Account, "POST /api/v1/tag-rules", rules.AddAsync);
         table.Form(RulePages.Preview, ApiRight.Account, "POST /api/v1/tag-rules/plan", rules.PreviewAsync);
+        table.Page(ARule, ApiRight.Account, "GET /api/v1/tag-rules/{id}", rules.ShowRuleAsync);
+        table.Form(ARule, ApiRight.Account, "PUT /api/v1/tag-rules/{id}", rules.ReplaceAsync);
+        table.Form(
+            ARule + "/preview", ApiRight.Account, "POST /api/v1/tag-rules/plan", rules.PreviewChangeAsync);
         table.Confirmed(
-            OneRule, ApiRight.Account, "DELETE /api/v1/tag-rules/{id}", rules.AskToRemoveAsync, rules.RemoveAsync);
+            ARule + "/remove", ApiRight.Account, "DELETE /api/v1/tag-rules/{id}", rules.AskToRemoveAsync,
+            rules.RemoveAsync);
         table.Watched(RulePages.Retention, ApiRight.Staff, rules.ShowRetentionAsync);
         table.Form(RulePages.Retention, ApiRight.Account, "POST /api/v1/retention/runs", rules.RunAsync);
         table.Page("/settings/pins", ApiRight.Staff, "GET /api/v1/pins", rules.ShowPinsAsync);

@@ -23,6 +23,7 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
         """
         DELETE /api/v1/stars/{**name}
         DELETE /api/v1/tags/{tag}
+        GET /api/v1/access
         GET /api/v1/access/explain?user=filed&repository={0}/app
         GET /api/v1/access/explain?user=stranger&repository={0}/app
         GET /api/v1/images/files/differences?repository=open/app&with=files&withRepository={0}/app
@@ -33,6 +34,7 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
         GET /api/v1/images/{reference}/files
         GET /api/v1/images/{reference}/files/content
         GET /api/v1/images/{reference}/files/search
+        GET /api/v1/images/{reference}/layers/{digest}/holders
         GET /api/v1/images/{reference}/manifest
         GET /api/v1/images/{reference}/referrers
         GET /api/v1/images/{reference}/waste
@@ -52,6 +54,7 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
         GET /api/v1/usage?repository={0}/app
         GET /explore?namespace={0}
         GET /r/{name}
+        GET /r/{name}/-/access
         GET /r/{name}/-/compare
         GET /r/{name}/-/delete
         GET /r/{name}/-/remove
@@ -61,6 +64,7 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
         GET /r/{name}:{reference}/-/files
         GET /r/{name}:{reference}/-/history
         GET /r/{name}:{reference}/-/json
+        GET /r/{name}:{reference}/-/layer
         GET /r/{name}:{reference}/-/picture
         GET /r/{name}:{reference}/-/referrers
         GET /r/{name}:{reference}/-/tag
@@ -73,6 +77,7 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
         GET /v2/NAME/manifests/1
         GET /v2/NAME/referrers/DIGEST
         GET /v2/NAME/tags/list
+        HEAD /api/v1/access
         HEAD /api/v1/images/{reference}
         HEAD /api/v1/images/{reference}/artifact
         HEAD /api/v1/images/{reference}/config
@@ -80,6 +85,7 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
         HEAD /api/v1/images/{reference}/files
         HEAD /api/v1/images/{reference}/files/content
         HEAD /api/v1/images/{reference}/files/search
+        HEAD /api/v1/images/{reference}/layers/{digest}/holders
         HEAD /api/v1/images/{reference}/manifest
         HEAD /api/v1/images/{reference}/referrers
         HEAD /api/v1/images/{reference}/waste
@@ -91,6 +97,7 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
         HEAD /api/v1/tags/{tag}/history
         HEAD /api/v1/usage/reclaimable
         HEAD /r/{name}
+        HEAD /r/{name}/-/access
         HEAD /r/{name}/-/compare
         HEAD /r/{name}/-/delete
         HEAD /r/{name}/-/remove
@@ -100,6 +107,7 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
         HEAD /r/{name}:{reference}/-/files
         HEAD /r/{name}:{reference}/-/history
         HEAD /r/{name}:{reference}/-/json
+        HEAD /r/{name}:{reference}/-/layer
         HEAD /r/{name}:{reference}/-/picture
         HEAD /r/{name}:{reference}/-/referrers
         HEAD /r/{name}:{reference}/-/tag

@@ -57,6 +57,9 @@ internal sealed class WalkActors : IAsyncDisposable
 {
     private const string Password = "a long password";
 
+    /// <summary>A layer that an image in each of the namespaces has.</summary>
+    public static readonly byte[] SharedLayer = new RawTar().File("shared", "by all").End();
+
     private readonly RegistryFixture registry;
     private readonly AccountsOf accounts;
     private readonly TestIssuer issuer;
@@ -137,7 +140,7 @@ internal sealed class WalkActors : IAsyncDisposable
         var images = new ContentImages(registry);
         foreach (var name in new[] { "open", "team", "else" })
         {
-            await images.PushAsync($"{name}/app", "files", new RawTar().File("etc", name).End());
+            await images.PushAsync($"{name}/app", "files", SharedLayer, new RawTar().File("etc", name).End());
             await images.SeeAsync($"files/files?repository={name}/app");
         }
 

@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using Berth.Distribution;
 using Berth.Oci;
 using Berth.Pages;
+using Berth.Tests.Contents;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -183,21 +184,27 @@ internal static partial class WalkedRoutes
     {
         var sent = endpoint.Metadata.GetMetadata<PageAddress>()?.Path
             ?? "/" + endpoint.RoutePattern.RawText!.TrimStart('/');
+        var shared = ContentImages.DigestOf(WalkActors.SharedLayer);
         var shown = AssetHash().Replace(sent, "/assets/HASH/");
         var path = sent.Replace("/r/{name}:{reference}", "/r/{0}/app:1").Replace("/r/{name}", "/r/{0}/app")
+            .Replace("app:1/-/layer", "app:files/-/layer?layer=" + shared)
             .Replace("{**name}", "{0}/app")
             .Replace("{organization}", "{0}").Replace("{**scope}", "{0}");
         var places = Namespaces;
         if (path.Contains("/robots/{name}")) (path, places) = (path.Replace("{name}", "{0}"), Robots);
         if (path.Contains("/users/{name}")) (path, places) = (path.Replace("{name}", "{0}"), Users);
         if (path.StartsWith("/api/v1/tags", StringComparison.Ordinal) || path == "/api/v1/retention/plan"
-            || path is "/api/v1/usage/reclaimable" or "/api/v1/statistics")
+            || path is "/api/v1/usage/reclaimable" or "/api/v1/statistics" or "/api/v1/access")
         {
             path += "?repository={0}/app";
         }
 
         if (path.StartsWith("/api/v1/images", StringComparison.Ordinal))
-            path = path.Replace("{reference}", "files") + "?repository={0}/app&path=/etc&q=e&with=files";
+        {
+            path = path.Replace("{reference}", "files").Replace("{digest}", shared)
+                + "?repository={0}/app&path=/etc&q=e&with=files";
+        }
+
         if (shown == "/token") path += "?service=berth&scope=repository:{0}/app:pull,push";
         path = Parameter().Replace(
             path.Replace("{system}", "github").Replace("{id:long}", "999999"),

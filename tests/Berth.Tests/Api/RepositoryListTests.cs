@@ -10,7 +10,11 @@ namespace Berth.Tests.Api;
 public sealed class RepositoryListTests : IAsyncLifetime
 {
     private const string Arm = """{"os":"linux","architecture":"arm64"}""";
-    private const string Amd = """{"os":"linux","architecture":"amd64"}""";
+    private const string Amd =
+        """{"os":"linux","architecture":"amd64","config":{"Labels":{"team":"web"}}}""";
+
+    private const string Secret =
+        """{"os":"linux","architecture":"arm64","config":{"Labels":{"team":"secret"}}}""";
 
     private RegistryFixture registry = null!;
     private ImagePusher admin = null!;
@@ -25,7 +29,7 @@ public sealed class RepositoryListTests : IAsyncLifetime
             "POST", "/users", $$"""{"name":"ann","password":"{{ImagePusher.Password}}"}""", 201);
         foreach (var (name, config) in new[]
         {
-            ("ann/b", Amd), ("ann/a", Arm), ("open/c", Amd), ("secret/d", Arm),
+            ("ann/b", Amd), ("ann/a", Arm), ("open/c", Amd), ("secret/d", Secret),
         })
         {
             await admin.PushConfigAsync(name, "v1", config);
@@ -63,6 +67,12 @@ public sealed class RepositoryListTests : IAsyncLifetime
     [InlineData("ann", "starred=true", "ann/b")]
     [InlineData("", "sort=pushed", "open/c")]
     [InlineData("", "starred=true", "")]
+    [InlineData("admin", "label=Team=web", "ann/b open/c")]
+    [InlineData("admin", "label=team=web&sort=pushed", "open/c ann/b")]
+    [InlineData("admin", "label=team=web&platform=linux/amd64&namespace=ann", "ann/b")]
+    [InlineData("admin", "label=team=we", "")]
+    [InlineData("", "label=team=web", "open/c")]
+    [InlineData("", "label=team=secret", "")]
     public async Task A_list_is_in_its_order_and_goes_on_with_the_next_page(string user, string query, string names)
     {
         foreach (var size in new[] { 1, 2, 100 })
@@ -75,6 +85,8 @@ public sealed class RepositoryListTests : IAsyncLifetime
     [InlineData("official=maybe")]
     [InlineData("starred=1")]
     [InlineData("platform=a%20b")]
+    [InlineData("label=team")]
+    [InlineData("label==web")]
     [InlineData("sort=pulls&last=ann/a")]
     [InlineData("sort=pushed&last=-1:ann/a")]
     public async Task A_wrong_question_is_answered_with_what_is_wrong(string query) =>

@@ -203,11 +203,13 @@ public sealed class RouteTests(ApiRegistry api)
         var filled = path
             .Replace("{organization}", "acme").Replace("{id:long}", "4711").Replace("{id}", "nothing")
             .Replace("{**name}", "nothing/there").Replace("{tag}", "nothing").Replace("{reference}", "nothing")
+            .Replace("{digest}", "nothing")
             .Replace("{list}", "nothing").Replace("{**list}", "nothing")
             .Replace("{name}", "nothing").Replace("{team}", "nothing").Replace("{user}", "nothing")
             .Replace("{source}", "nothing").Replace("{**subject}", "nothing").Replace("{**group}", "nothing")
             .Replace("{**scope}", "nothing/there");
         var isInQuery = path.StartsWith(Prefix + "/tags", StringComparison.Ordinal) || path == Prefix + "/trash"
+            || path == Prefix + "/access"
             || path == Prefix + "/retention/plan" || path == Prefix + "/statistics"
             || path.StartsWith(Prefix + "/images", StringComparison.Ordinal)
             || path.StartsWith(Prefix + "/usage", StringComparison.Ordinal);

@@ -17,6 +17,8 @@ public sealed partial class ImageCommandTests : IAsyncLifetime
 
     private static readonly byte[] Second = RawTar.Gzip(new RawTar().File("etc/.wh.old", "").End());
 
+    private static readonly string LowestLayer = ContentImages.DigestOf(Base);
+
     private RegistryFixture registry = null!;
     private AccountCommand command = null!;
 
@@ -57,6 +59,9 @@ public sealed partial class ImageCommandTests : IAsyncLifetime
         Assert.Matches(@"removed +2 KiB +/etc/old *\n", diff);
         Assert.Contains("The configs can't be compared.", diff);
         Assert.Contains("Added: 0, removed: 1, changed: 0. Layers that both have: 1", diff);
+        var holders = (await command.RunAsync("image", "holders", "acme/app:1.0", LowestLayer)).Is(0).Output;
+        Assert.Matches(@"acme/app +1\.1 *\n", holders);
+        (await command.RunAsync("image", "holders", "acme/app:1.0", "none")).Is(1);
         var refused = (await command.RunAsync("image", "cat", "acme/app:1.0", "/etc/old")).Is(1);
         Assert.Contains("only a server reads files out of layers: name it with --server", refused.Errors);
     }
@@ -87,6 +92,7 @@ public sealed partial class ImageCommandTests : IAsyncLifetime
             string.Join('\n', SourceTree.Files.Single(file => file.Path == "docs/image-files.md").Lines));
         Assert.Equal(2, blocks.Count);
         var script = string.Join('\n', blocks.Select(block => block.Groups[1].Value))
+            .Replace("sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae", LowestLayer)
             .Replace("https://registry.example.com", registry.BaseAddress.ToString().TrimEnd('/'));
         var start = new ProcessStartInfo("bash", ["-ec", $$"""
             cd "$(mktemp -d)"

@@ -66,6 +66,50 @@ public sealed class ExploreTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_label_filters_beside_what_else_does()
+    {
+        await admin.PushConfigAsync("open/app", "v2", """{"os":"linux","config":{"Labels":{"team":"<web>"}}}""");
+        var page = await PageAsync("/explore?sort=pushed&label=team%3D%3Cweb%3E", "ann");
+        Assert.Contains("/r/open/app", page);
+        Assert.DoesNotContain("/r/ann/first", page);
+        Assert.Contains(
+            "<a class=\"chip on\" aria-current=\"true\" href=\"/explore?sort=pushed\">team=&lt;web&gt;", page);
+        page = await PageAsync("/explore?sort=pushed", "ann");
+        Assert.Contains("<input type=\"hidden\" name=\"sort\" value=\"pushed\">", page);
+        Assert.Contains("That did not work", await PageAsync("/explore?label=team", "ann", 400));
+    }
+
+    [Fact]
+    public async Task Staff_see_on_the_front_page_what_the_registry_keeps()
+    {
+        var page = await PageAsync("/", "admin");
+        Assert.Contains("/settings/storage", page);
+        Assert.Contains("Largest namespaces", page);
+        Assert.DoesNotContain("/settings/storage", await PageAsync("/", "ann"));
+    }
+
+    [Fact]
+    public async Task A_refused_change_says_what_it_takes_and_who_gives_it()
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/r/open/app/-/settings");
+        request.Headers.TryAddWithoutValidation("Accept", "text/html");
+        request.Headers.Authorization = AuthenticationHeaderValue.Parse(
+            AccountsOf.Basic("ann", ImagePusher.Password));
+        request.Content = new FormUrlEncodedContent([]);
+        using var answer = await registry.Client.SendAsync(request, Stop);
+        var page = await answer.Content.ReadAsStringAsync(Stop);
+        Assert.Equal(403, (int)answer.StatusCode);
+        Assert.Contains("You may not do this", page);
+        Assert.DoesNotContain("You may not see this", page);
+        Assert.Contains(
+            "Ann may not manage open/app: that takes the role maintainer, which an owner of open or an administrator",
+            page);
+        page = await PageAsync("/settings/jobs", "ann", 403);
+        Assert.Contains("You may not see this", page);
+        Assert.Contains("It is for administrators and auditors.", page);
+    }
+
+    [Fact]
     public async Task A_namespace_says_whose_it_is_to_those_who_see_something_in_it()
     {
         var page = await PageAsync("/explore?namespace=ann", "ann");
@@ -88,7 +132,7 @@ public sealed class ExploreTests : IAsyncLifetime
         if (user is not null)
         {
             request.Headers.Authorization = AuthenticationHeaderValue.Parse(
-                AccountsOf.Basic(user, ImagePusher.Password));
+                AccountsOf.Basic(user, user == "admin" ? AccountsOf.AdminPassword : ImagePusher.Password));
         }
 
         using var answer = await registry.Client.SendAsync(request, Stop);

@@ -34,6 +34,42 @@ public sealed partial class ProseTests
         Assert.DoesNotContain("<svg", html);
     }
 
+    [Theory]
+    [InlineData("sh", "if true; then # why\n  echo \"a # b\" $# a#b", "k:if k:then c:# why s:&quot;a # b&quot;")]
+    [InlineData("Dockerfile", "FROM debian:12\nRUN echo 'x'", "k:FROM n:12 k:RUN s:'x'")]
+    [InlineData("yaml", "a: true # c\nb: \"</span>\"", "k:true c:# c s:&quot;&lt;/span&gt;&quot;")]
+    [InlineData("json", "{\"a\": [1, null]}", "s:&quot;a&quot; n:1 k:null")]
+    [InlineData("csharp", "return x; /* a\nb */ // <c>", "k:return c:/* a\nb */ c:// &lt;c&gt;")]
+    [InlineData("go", "func f() { return `a`", "k:func k:return s:`a`")]
+    [InlineData("rust", "fn f<'a>() {} // ok", "k:fn c:// ok")]
+    [InlineData("python", "def f():\n  '''a\nb''' # '", "k:def s:'''a\nb''' c:# '")]
+    [InlineData("python", "x = '''never", "s:'''never")]
+    [InlineData("sql", "SELECT 'it\\'s' -- x", "k:SELECT s:'it\\'s' c:-- x")]
+    [InlineData("", "if true", "")]
+    [InlineData("nothing", "if <b>", "")]
+    public void Code_is_coloured_by_its_language_and_stays_text(string language, string code, string colours)
+    {
+        var html = Prose.Of($"```{language}\n{code}\n```").Value!;
+        Assert.Equal(
+            colours, string.Join(' ', Coloured().Matches(html).Select(one => $"{one.Groups[1]}:{one.Groups[2]}")));
+        var text = System.Net.WebUtility.HtmlDecode(Tags().Replace(html, ""));
+        Assert.Equal(code, text.TrimEnd('\n'));
+        Assert.DoesNotContain("<b>", html);
+    }
+
+    [Theory]
+    [InlineData("'")]
+    [InlineData("/*")]
+    [InlineData("\"\"\"")]
+    [InlineData("# ")]
+    public void Code_that_never_ends_is_coloured_in_no_time(string piece)
+    {
+        var watch = Stopwatch.StartNew();
+        foreach (var language in new[] { "python", "csharp", "sh" })
+            Prose.Of($"```{language}\n{string.Concat(Enumerable.Repeat(piece, 64 * 1024 / piece.Length))}\n```");
+        Assert.InRange(watch.Elapsed, TimeSpan.Zero, Patience);
+    }
+
     [Fact]
     public void What_people_write_is_shown()
     {
@@ -103,6 +139,12 @@ public sealed partial class ProseTests
         Prose.Of(string.Concat(Enumerable.Repeat(part, 64 * 1024 / part.Length)));
         Assert.InRange(watch.Elapsed, TimeSpan.Zero, Patience);
     }
+
+    [GeneratedRegex("<span class=\"code-(.)\">(.*?)</span>", RegexOptions.Singleline)]
+    private static partial Regex Coloured();
+
+    [GeneratedRegex("<[^>]*>")]
+    private static partial Regex Tags();
 
     [GeneratedRegex("href=\"https://elsewhere.example/[abp][.png]*\" rel=\"nofollow ugc noopener\"")]
     private static partial Regex WebLink();

@@ -122,6 +122,97 @@ public sealed class RegistryPageTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_quota_is_changed_only_as_it_was_seen()
+    {
+        const string Path = "/settings/quotas";
+        await page.FillAsync(Path, Path, ("scope", "ann"), ("maxBytes", "10 MiB"), ("maxTags", ""));
+        var seen = await page.GetAsync(Path + "?scope=ann");
+        Assert.Contains("Change the quota of ann", seen.Text);
+        Assert.Contains("value=\"10MiB\"", seen.Text);
+        Assert.Contains("<input type=\"hidden\" name=\"version\"", seen.Text);
+        var asked = await page.GetAsync(Path + "/remove?scope=ann");
+
+        // A form for a new one does not replace what somebody else has set.
+        var second = await page.FillAsync(Path, Path, ("scope", "ann"), ("maxBytes", "1 MiB"), ("maxTags", ""));
+        Assert.Equal(HttpStatusCode.Conflict, second.Status);
+        Assert.Contains("Ann has a quota already", second.Text);
+        await admin.ApiAsync("PUT", "/quotas/ann", """{"maxBytes":3145728}""", 200);
+        var stale = await page.SubmitAsync(seen, Path, ("maxBytes", "20 MiB"), ("maxTags", ""));
+        Assert.Equal(HttpStatusCode.PreconditionFailed, stale.Status);
+        Assert.Contains("value=\"20 MiB\"", stale.Text);
+        Assert.Equal(
+            HttpStatusCode.PreconditionFailed, (await page.SubmitAsync(asked, Path + "/remove")).Status);
+        Assert.Equal("3145728", (await admin.ApiAsync("GET", "/quotas/ann", null, 200)).Of("maxBytes"));
+        var again = await page.SubmitAsync(stale, Path, ("maxBytes", "20 MiB"), ("maxTags", "7"));
+        Assert.Equal(HttpStatusCode.SeeOther, again.Status);
+        var changed = await admin.ApiAsync("GET", "/quotas/ann", null, 200);
+        Assert.Equal(("20971520", "7"), (changed.Of("maxBytes"), changed.Of("maxTags")));
+    }
+
+    [Fact]
+    public async Task A_rule_is_changed_with_all_its_fields_and_only_as_it_was_seen()
+    {
+        var ann = new PageClient(registry, "ann");
+        var rule = await admin.ApiAsync(
+            "POST", "/tag-rules",
+            """
+            {"names":"ann/**","tags":["/^v[0-9]{1,2}$/","pr-*"],"keepLastPushed":5,"groupBy":"/^(v)/",
+            "keepForSeconds":5400,"orphanedSeconds":2592000}
+            """,
+            201);
+        var path = "/settings/rules/" + rule.Of("id");
+        Assert.Contains(path, (await ann.GetAsync("/settings/rules")).Text);
+        var (seen, old) = (await ann.GetAsync(path), await ann.GetAsync(path));
+        foreach (var shown in new[] { "/^v[0-9]{1,2}$/\npr-*", "value=\"90m\"", "value=\"30d\"", "value=\"/^(v)/\"" })
+            Assert.Contains(shown, seen.Text.Replace("&#xA;", "\n"));
+        (string, string)[] fields =
+        [
+            ("names", "ann/**"), ("tags", "/^v[0-9]{1,2}$/\r\npr-*, rc-*"), ("keepLastPushed", "1"),
+            ("groupBy", "/^(v)/"), ("orphanedSeconds", "30d"),
+        ];
+
+        Assert.Equal(HttpStatusCode.SeeOther, (await ann.SubmitAsync(seen, path, fields)).Status);
+        var saved = await admin.ApiAsync("GET", "/tag-rules/" + rule.Of("id"), null, 200);
+        Assert.Equal(
+            ["/^v[0-9]{1,2}$/", "pr-*", "rc-*"],
+            saved.GetProperty("tags").EnumerateArray().Select(one => one.GetString()));
+        Assert.Equal(
+            ("1", "/^(v)/", "2592000", ""),
+            (saved.Of("keepLastPushed"), saved.Of("groupBy"), saved.Of("orphanedSeconds"), saved.Of("keepForSeconds")));
+
+        var stale = await ann.SubmitAsync(old, path, fields);
+        Assert.Equal(HttpStatusCode.PreconditionFailed, stale.Status);
+        Assert.Equal(
+            HttpStatusCode.BadRequest, (await ann.SubmitAsync(stale, path, ("names", "ann/**"))).Status);
+        var other = await admin.ApiAsync("POST", "/tag-rules", """{"names":"team/**","keepLastPushed":5}""", 201);
+        await ann.GetAsync("/settings/rules/" + other.Of("id"), HttpStatusCode.NotFound);
+        await ann.GetAsync("/settings/rules/999999", HttpStatusCode.NotFound);
+    }
+
+    [Fact]
+    public async Task A_changed_rule_shows_what_it_would_remove_before_it_is_saved()
+    {
+        var ann = new PageClient(registry, "ann");
+        var rule = await admin.ApiAsync("POST", "/tag-rules", """{"names":"ann/**","keepLastPushed":5}""", 201);
+        var path = "/settings/rules/" + rule.Of("id");
+        var seen = await ann.GetAsync(path);
+        var version = System.Text.RegularExpressions.Regex.Match(seen.Text, "name=\"version\" value=\"([0-9]+)\"");
+        var preview = await ann.PostAsync(
+            path + "/preview", ("version", version.Groups[1].Value), ("names", "ann/app"), ("keepLastPushed", "1"));
+        Assert.Contains("ann/app:v1", preview.Text);
+        Assert.Contains("value=\"ann/app\"", preview.Text);
+        Assert.Equal("5", (await admin.ApiAsync("GET", "/tag-rules/" + rule.Of("id"), null, 200)).Of("keepLastPushed"));
+
+        // It was meant for the rule as it was seen, though somebody has changed that between.
+        await admin.ApiAsync(
+            "PUT", "/tag-rules/" + rule.Of("id"), """{"names":"ann/**","keepLastPushed":4}""", 200);
+        preview = await ann.PostAsync(
+            path + "/preview", ("version", version.Groups[1].Value), ("names", "ann/app"), ("keepLastPushed", "1"));
+        var saved = await ann.SubmitAsync(preview, path, ("names", "ann/app"), ("keepLastPushed", "1"));
+        Assert.Equal(HttpStatusCode.PreconditionFailed, saved.Status);
+    }
+
+    [Fact]
     public async Task What_is_in_the_trash_is_restored_and_emptied_once_the_bytes_were_named()
     {
         await admin.IsAsync("DELETE", "/api/v1/tags/v1?repository=ann/app", 204);

@@ -15,6 +15,9 @@ internal partial class English
     public virtual string Official => "Official";
     public virtual string OfficialMeans => "Administrators of this registry vouch for it";
     public virtual string OnlyStarred => "Starred";
+    public virtual string Label => "Label";
+    public virtual string LabelHelp => "A label or annotation of an image, as NAME=VALUE";
+    public virtual string LabelExample => "team=web";
     public virtual string Filters => "Sort and filter";
     public virtual string ClearFilters => "Show all";
     public virtual string NothingFits => "No repository that you may see fits these filters.";

@@ -64,6 +64,9 @@ internal partial class English
     public virtual string AnySize => "any";
     public virtual string NearlyFull => "Nearly full";
     public virtual string SetQuota => "Set a quota";
+
+    public virtual string ChangeQuota(string scope) => $"Change the quota of {scope}";
+
     public virtual string MostBytes => "Largest size";
     public virtual string MostBytesHelp => "Such as 500MiB or 10GiB; empty: any.";
     public virtual string MostTags => "Most tags";
@@ -90,7 +93,8 @@ internal partial class English
     public virtual string Made => "Made";
     public virtual string NewRule => "New rule";
     public virtual string RuleNamesHelp => "A pattern: acme/app, acme/* or acme/** for all below.";
-    public virtual string RuleTagsHelp => "Patterns with commas between, such as pr-*, or /^v[0-9]+$/; empty: all.";
+    public virtual string RuleTagsHelp =>
+        "Patterns such as pr-*, with commas or on lines; /^v[0-9]+$/ on a line of its own. Empty: all.";
     public virtual string ExceptTags => "Except tags";
     public virtual string NeverMoves => "These tags never move, and are never deleted";
     public virtual string ImmutableHelp => "Pushes that would move them are refused.";
@@ -104,6 +108,20 @@ internal partial class English
     public virtual string KeepVersionsHelp => "A range as npm writes it: >=1.2 <2.";
     public virtual string UntaggedFor => "Remove untagged images after";
     public virtual string UntaggedForHelp => "How long one stays that no tag and no index holds: 14d.";
+    public virtual string GroupBy => "For each group";
+    public virtual string GroupByHelp =>
+        "What is kept is counted for each group of tags: by what the parentheses of a pattern match, as in /^(.*)-/.";
+    public virtual string OrphanedFor => "Remove orphaned signatures after";
+    public virtual string OrphanedForHelp =>
+        "How long tags such as sha256-….sig stay whose image is nowhere in the registry: 90d.";
+
+    public virtual string RuleFor(string names) => $"Rule for {names}";
+
+    public virtual string MatchesText(TagRuleView rule) =>
+        rule is not { MatchedRepositories: { } many, MatchedTags: { } tags } ? ""
+        : $"It matches {Whole(many)} repositories and {Whole(tags)} tags"
+            + (rule.MatchesMore == true ? ", or more." : ".");
+
     public virtual string PreviewRule => "Show what it would remove";
     public virtual string AddRule => "Add the rule";
     public virtual string PlanTitle => "What this rule would do";

@@ -64,6 +64,28 @@ internal partial class English
     public virtual string Pulls => "Pulls";
     public virtual string Readme => "About";
 
+    public virtual string SourceCode => "Source";
+    public virtual string Website => "Website";
+    public virtual string Documentation => "Documentation";
+    public virtual string Revision => "Revision";
+
+    // Who may do what
+    public virtual string WhoMay => "Who may do what";
+    public virtual string AllWhoMay => "All, and why";
+    public virtual string AccessSettings => "Access settings";
+    public virtual string Through => "Because of";
+    public virtual string EveryoneMayPull => "Everyone may pull: it is public.";
+    public virtual string NobodyMay => "Nobody is named.";
+    public virtual string WhoMayText =>
+        "Members, grants to users, teams and robots. Administrators, and the rules of the settings, come besides.";
+
+    public virtual string AccountKind(string kind) => kind switch
+    {
+        "user" => "User",
+        "robot" => "Robot",
+        _ => "Team",
+    };
+
     public virtual string SelectTag(string tag) => $"Select {tag}";
 
     public virtual string ChangeTag(string tag) => $"Change {tag}";

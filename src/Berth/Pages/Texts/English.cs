@@ -1,4 +1,5 @@
 using System.Globalization;
+using Berth.Api;
 
 namespace Berth.Pages;
 
@@ -55,9 +56,26 @@ internal partial class English
         _ => "That did not work",
     };
 
+    public virtual string ChangeRefused => "You may not do this";
+
+    /// <summary>What right is needed for what was refused, and who can give it.</summary>
+    public virtual string RightAdvice(ApiRight? right) => right switch
+    {
+        ApiRight.Push => "Needed is the role writer. An owner of the namespace, or an administrator, can give it.",
+        ApiRight.Delete or ApiRight.Manage =>
+            "Needed is the role maintainer. An owner of the namespace, or an administrator, can give it.",
+        ApiRight.Owner => "Needed is the role owner of the organization. Its owners, and administrators, can give it.",
+        ApiRight.Member => "It is for members of the organization. Its owners, and administrators, can add you.",
+        ApiRight.Administrator => "It is for administrators. One of them can do it for you, or make you one.",
+        ApiRight.Staff => "It is for administrators and auditors. An administrator can make you one.",
+        ApiRight.Self or ApiRight.Account =>
+            "It takes an account of your own, and a password or a token without limits.",
+        ApiRight.Recent => "Sign in again in this browser, and repeat it.",
+        _ => "An owner of the namespace, or an administrator, can give you what it takes.",
+    };
+
     public virtual string ProblemAdvice(int status) => status switch
     {
-        403 => "Ask an owner of the namespace, or an administrator, to grant it.",
         404 => "It may have been deleted or renamed, or you may not see it. If you have another account, sign in.",
         429 => "Wait a moment, then reload the page.",
         503 or 507 =>

@@ -1,0 +1,84 @@
+using Berth.Access;
+using Berth.Metadata;
+using Berth.Oci;
+
+namespace Berth.Api;
+
+/// <summary>A repository with images that have a layer.</summary>
+internal sealed record LayerHolderView(string Repository, IReadOnlyList<LayerImageView> Images, bool HasMore);
+
+/// <summary>An image that has a layer.</summary>
+/// <param name="Tag">A tag of it, or of an index that it is in; null if there is none.</param>
+internal sealed record LayerImageView(string Digest, string? Tag);
+
+/// <summary>
+/// <c>/images/{reference}/layers/{digest}/holders</c>: who else has a layer, as far as the caller may pull from there.
+/// </summary>
+internal sealed class LayerHolderEndpoints(Database database, ManifestTable manifests, RepositoryListing listing)
+{
+    private const int MaxImages = 10;
+
+    /// <summary>The repositories, the oldest first, each with some images other than the one that was asked about.
+    /// </summary>
+    public async Task<ApiAnswer<Listed<LayerHolderView>>> ListAsync(
+        HttpContext http, string reference, string digest, string repository)
+    {
+        if (!RepositoryName.TryParse(repository, out var name) || !Reference.TryParse(reference, out var asked)
+            || await manifests.FindAsync(name, asked, http.RequestAborted) is not { } stored)
+        {
+            return ApiError.NotFound($"image {PlainText.Of(reference)} in {PlainText.Of(repository)}");
+        }
+
+        if (!Digest.TryParse(digest, out var layer) || await database.ReadAsync(
+            session => LayerHolderTable.FindAsync(session, repository, stored.Digest, layer), http.RequestAborted)
+            is not { } id)
+        {
+            return ApiError.NotFound($"layer {PlainText.Of(digest)} in {PlainText.Of(reference)}");
+        }
+
+        var page = http.Page();
+        var (places, isVisible) = await listing.PlacesAsync(http);
+        if (await FindLastAsync(page.Last, isVisible, http.RequestAborted) is not { } last)
+            return ApiError.Invalid("last is no repository that you may pull from");
+        var found = new List<LayerHolder>();
+        while (true)
+        {
+            var (after, count) = (last, page.Count + 1);
+            var chunk = await database.ReadAsync(
+                session => LayerHolderTable.ListAsync(session, layer, (id, stored.Digest), places, after, count),
+                http.RequestAborted);
+            found.AddRange(chunk.Where(one => isVisible(one.Name, one.IsPublic)).Take(count - found.Count));
+            if (chunk.Count < count || found.Count == count) break;
+            last = chunk[^1].Id;
+        }
+
+        var views = new List<LayerHolderView>();
+        foreach (var holder in found)
+        {
+            var images = await database.ReadAsync(
+                session => LayerHolderTable.ImagesAsync(
+                    session, layer, (id, stored.Digest), holder.Id, MaxImages + 1), http.RequestAborted);
+            views.Add(new LayerHolderView(
+                holder.Name,
+                [.. images.Take(MaxImages).Select(image => new LayerImageView(image.Digest, image.Tag))],
+                images.Count > MaxImages));
+        }
+
+        return http.Answer(page, views, one => one.Repository);
+    }
+
+    /// <summary>
+    /// The number of the repository that a page begins after. One that the caller must not see is as one that is not
+    /// there.
+    /// </summary>
+    private async ValueTask<long?> FindLastAsync(
+        string last, Func<string, bool, bool> isVisible, CancellationToken cancellation)
+    {
+        if (last.Length == 0) return 0;
+        if (!RepositoryName.TryParse(last, out var name)) return null;
+        return await database.ReadAsync(
+            async session => await NamespaceTable.FindAsync(session, last) is { } row && isVisible(last, row.IsPublic)
+                ? await RepositoryTable.FindAsync(session, name) : null,
+            cancellation);
+    }
+}
