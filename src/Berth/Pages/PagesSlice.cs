@@ -14,7 +14,7 @@ internal sealed class PagesSlice : Slice
             .AddSingleton<SessionsPages>().AddSingleton<OrganizationPages>().AddSingleton<TeamPages>()
             .AddSingleton<AccessPages>().AddSingleton<RobotPages>().AddSingleton<KeylessRulePages>()
             .AddSingleton<UserPages>().AddSingleton<InvitationPages>()
-            .AddSingleton<WorkPages>().AddSingleton<GarbagePages>().AddSingleton<QuotaPages>()
+            .AddSingleton<WorkPages>().AddSingleton<AuditPages>().AddSingleton<GarbagePages>().AddSingleton<QuotaPages>()
             .AddSingleton<RulePages>()
             .AddSingleton<ToolChoice>().AddSingleton<ImagePages>().AddSingleton<ImageFilePages>();
 

@@ -24,7 +24,7 @@ internal sealed record ImportPage(ImportView Import, PageList<Metadata.ImportNot
 /// <summary>Pages of settings about what the registry is busy with, and whether it is well.</summary>
 internal sealed class WorkPages(
     WorkEndpoints work, StorageEndpoints storage, ScrubEndpoints scrub, ImportEndpoints imports,
-    BackupEndpoints backups, AuditEndpoints audit)
+    BackupEndpoints backups)
 {
     public const string Backups = "/settings/backups";
     public const string BackupNow = Backups + "/now";
@@ -94,15 +94,6 @@ internal sealed class WorkPages(
             });
     }
 
-    public async Task<IResult> ShowAuditAsync(HttpContext http) => await audit.ListAsync(http) is var answer
-        && answer.Value is { } listed
-            ? new PageResult(new Pages_Audit
-            {
-                Model = new AuditPage(PageList<AuditView>.Of(http, listed), AuditEndpoints.Filters.ToDictionary(
-                    name => name, name => http.Request.Query[name].ToString())),
-            })
-            : ProblemPage.Of(http, answer.Error!);
-
     public Task<IResult> ShowBackupsAsync(HttpContext http) => ShowBackupsAsync(http, sent: null);
 
     public Task<IResult> BackUpAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
@@ -124,11 +115,6 @@ internal sealed class WorkPages(
         },
         sent?.Status ?? StatusCodes.Status200OK);
 }
-
-/// <summary>What the page of the audit log shows.</summary>
-/// <param name="Entries">A page of it.</param>
-/// <param name="Fields">What the address filters by.</param>
-internal sealed record AuditPage(PageList<AuditView> Entries, IReadOnlyDictionary<string, string> Fields);
 
 /// <summary>The number in a page's address.</summary>
 internal static class RouteId

@@ -218,7 +218,7 @@ public sealed class RepositoryChangeTests : IAsyncLifetime
         }
 
         await admin.ApiAsync("POST", "/retention/runs", """{"repository":"team/app"}""", 201);
-        var runs = await new PageClient(registry, "eve").PostAsync("/settings/retention");
+        var runs = await new PageClient(registry, "eve").PostAsync("/settings/retention/run");
         Assert.Equal(HttpStatusCode.Forbidden, runs.Status);
         Assert.DoesNotContain("team/app", runs.Text);
         Assert.Equal(["1.0", "2.0"], await TagsAsync());

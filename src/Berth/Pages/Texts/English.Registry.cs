@@ -136,33 +136,4 @@ internal partial class English
     public virtual string VerificationText(int percent, long blobs, long damaged) =>
         $"Backups are read again: {percent} %, {Blobs(blobs)}"
         + (damaged > 0 ? $", {Whole(damaged)} damaged." : ", none damaged.");
-
-    // Audit log
-    public virtual string AuditLog => "Audit log";
-    public virtual string AuditText => "Who did what, the newest first";
-    public virtual string NoEntries => "Nothing that fits these filters was noted.";
-    public virtual string Target => "On what";
-    public virtual string Result => "Result";
-    public virtual string From => "From";
-    public virtual string Program => "Program";
-    public virtual string Request => "Request";
-
-    public virtual string AuditFilter(string name) => name switch
-    {
-        "actor" => "Who",
-        "repository" => "Repository",
-        "action" => "What",
-        "result" => "Result",
-        "since" => "From time",
-        _ => "Before time",
-    };
-
-    public virtual string AuditExample(string name) => name switch
-    {
-        "actor" => "ann",
-        "repository" => "acme/app",
-        "action" => "push",
-        "result" => "done or denied",
-        _ => "2026-11-26T07:00Z",
-    };
 }
