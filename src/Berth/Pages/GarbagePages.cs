@@ -69,9 +69,12 @@ internal sealed class GarbagePages(
     public Task<IResult> ShowTrashAsync(HttpContext http) => ShowTrashAsync(http, sent: null);
 
     public Task<IResult> RestoreAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
-        await PageForms.EndAsync(
-            http, await trash.RestoreAsync(http, RouteId.Of(http)), PathOf(sent.Text("namespace")),
-            error => ShowTrashAsync(http, new FormContent($"{Trash}/{RouteId.Of(http)}/restore", sent, error))));
+    {
+        var answer = await trash.RestoreAsync(http, RouteId.Of(http));
+        return await PageForms.EndAsync(
+            http, answer, Said.At(PathOf(sent.Text("namespace")), Said.Restored, answer.Value?.Repository),
+            error => ShowTrashAsync(http, new FormContent($"{Trash}/{RouteId.Of(http)}/restore", sent, error)));
+    });
 
     public async Task<IResult> AskToEmptyAsync(HttpContext http)
     {

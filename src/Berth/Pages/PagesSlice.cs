@@ -14,8 +14,8 @@ internal sealed class PagesSlice : Slice
             .AddSingleton<SessionsPages>().AddSingleton<OrganizationPages>().AddSingleton<TeamPages>()
             .AddSingleton<AccessPages>().AddSingleton<RobotPages>().AddSingleton<KeylessRulePages>()
             .AddSingleton<UserPages>().AddSingleton<InvitationPages>()
-            .AddSingleton<WorkPages>().AddSingleton<AuditPages>().AddSingleton<GarbagePages>().AddSingleton<QuotaPages>()
-            .AddSingleton<RulePages>()
+            .AddSingleton<WorkPages>().AddSingleton<GarbagePages>().AddSingleton<QuotaPages>()
+            .AddSingleton<RulePages>().AddSingleton<AuditPages>()
             .AddSingleton<ToolChoice>().AddSingleton<ImagePages>().AddSingleton<ImageFilePages>();
 
     public override void Map(IEndpointRouteBuilder routes, RegistrySettings settings)

@@ -3,7 +3,12 @@ using Berth.Api;
 namespace Berth.Pages;
 
 /// <summary>What the page of the registry's health shows.</summary>
-internal sealed record HealthPage(HealthView Health, IReadOnlyList<NodeView> Nodes);
+/// <param name="Health">What the checks say.</param>
+/// <param name="Nodes">The nodes.</param>
+/// <param name="HasBackupPlace">Whether the settings say where backups go.</param>
+/// <param name="HasBackups">Whether there is any.</param>
+internal sealed record HealthPage(
+    HealthView Health, IReadOnlyList<NodeView> Nodes, bool HasBackupPlace, bool HasBackups);
 
 /// <summary>What the page of background jobs shows.</summary>
 /// <param name="Waiting">Those that wait or run.</param>
@@ -39,9 +44,15 @@ internal sealed class WorkPages(
         var health = (await work.GetHealthAsync(http)).Value!;
 
         // A database that is away has nothing to say of nodes.
-        var nodes = health.Checks.Any(check => check is { Name: "pull", Problem: not null })
-            ? [] : (await work.ListNodesAsync(http)).Value!.Items;
-        return new PageResult(new Pages_Health { Model = new HealthPage(health, nodes) });
+        if (health.Checks.Any(check => check is { Name: "pull", Problem: not null }))
+            return new PageResult(new Pages_Health { Model = new HealthPage(health, [], true, true) });
+        var made = await PageQuery.AskAsync(http, "?n=1", backups.ListAsync);
+        return new PageResult(new Pages_Health
+        {
+            Model = new HealthPage(
+                health, (await work.ListNodesAsync(http)).Value!.Items, await HasPlaceAsync(http),
+                made.Value!.Items.Count > 0),
+        });
     }
 
     public async Task<IResult> ShowJobsAsync(HttpContext http)
@@ -105,6 +116,9 @@ internal sealed class WorkPages(
         await PageForms.EndAsync(
             http, await backups.VerifyAsync(http), Backups,
             error => ShowBackupsAsync(http, new FormContent(Verification, sent, error))));
+
+    private async Task<bool> HasPlaceAsync(HttpContext http) =>
+        (await backups.GetVerificationAsync(http)).Value is { Place: not null };
 
     private async Task<IResult> ShowBackupsAsync(HttpContext http, FormContent? sent) => new PageResult(
         new Pages_Backups

@@ -25,7 +25,8 @@ internal static class SettingsText
     // "B" is a suffix of the others, so it comes after them.
     private static readonly (string Unit, long Bytes)[] SizeUnits =
     [
-        ("KiB", 1L << 10), ("MiB", 1L << 20), ("GiB", 1L << 30), ("TiB", 1L << 40), ("B", 1), ("", 1),
+        ("KiB", 1L << 10), ("MiB", 1L << 20), ("GiB", 1L << 30), ("TiB", 1L << 40),
+        ("KB", 1000), ("MB", 1_000_000), ("GB", 1_000_000_000), ("TB", 1_000_000_000_000), ("B", 1), ("", 1),
     ];
 
     /// <summary>Go's syntax: <c>168h</c>, <c>1h30m</c>, <c>500ms</c>, <c>1.5s</c>, <c>0</c>. Never negative.</summary>
@@ -52,7 +53,7 @@ internal static class SettingsText
         return true;
     }
 
-    /// <summary>A number of bytes, or one with a binary unit: <c>4194304</c>, <c>4MiB</c>.</summary>
+    /// <summary>A number of bytes, or one with a unit: <c>4194304</c>, <c>4MiB</c>, <c>4MB</c>.</summary>
     public static bool TryParseSize(string text, out long bytes)
     {
         foreach (var (unit, factor) in SizeUnits)

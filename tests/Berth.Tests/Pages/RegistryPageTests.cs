@@ -134,10 +134,11 @@ public sealed class RegistryPageTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.BadRequest, wrong.Status);
         Assert.Contains("id=\"settings-quotas-maxBytes-fault\"", wrong.Text);
         Assert.Contains("value=\"much\"", wrong.Text);
-        var set = await page.FillAsync(Path, Path, ("scope", "ann"), ("maxBytes", "10 MiB"), ("maxTags", "50"));
+        var set = await page.FillAsync(Path, Path, ("scope", "ann"), ("maxBytes", "10 MB"), ("maxTags", "50"));
         Assert.Equal((HttpStatusCode.SeeOther, Path), (set.Status, set.Location));
         var shown = (await new PageClient(registry, "ann").GetAsync(Path)).Text;
         Assert.Contains("2 of 50", shown);
+        Assert.Contains(">10.0 MB<", shown);
         Assert.DoesNotContain(Path + "/remove", shown);
         var asked = await page.GetAsync(Path + "/remove?scope=ann");
         var removed = await page.SubmitAsync(asked, Path + "/remove");
@@ -155,7 +156,10 @@ public sealed class RegistryPageTests : IAsyncLifetime
         Assert.Contains("ann/app:v1", trash.Text);
         Assert.DoesNotContain("team/app", trash.Text);
         var restore = System.Text.RegularExpressions.Regex.Match(trash.Text, "/settings/trash/[0-9]+/restore").Value;
-        Assert.Equal("/settings/trash?namespace=ann", (await ann.SubmitAsync(trash, restore)).Location);
+        var restored = (await ann.SubmitAsync(trash, restore)).Location;
+        Assert.Equal("/settings/trash?namespace=ann&done=restored&in=ann%2Fapp", restored);
+        Assert.Matches(
+            "role=\"status\"><span>Restored\\.\\s*<a href=\"/r/ann/app\"", (await ann.GetAsync(restored)).Text);
         Assert.Equal("v1", (await admin.ApiAsync("GET", "/tags/v1?repository=ann/app", null, 200)).Of("name"));
 
         var asked = await page.GetAsync("/settings/trash/empty?namespace=team");
@@ -188,6 +192,8 @@ public sealed class RegistryPageTests : IAsyncLifetime
         var wrong = await ann.FillAsync(Path, Path, ("names", "ann/**"), ("keepForSeconds", Hostile));
         Assert.Equal(HttpStatusCode.BadRequest, wrong.Status);
         Assert.Contains("Nothing was changed.", wrong.Text);
+        Assert.Contains("Keep after use is a time", wrong.Text);
+        Assert.DoesNotContain("KeepForSeconds", wrong.Text);
         Assert.DoesNotContain("<script>alert", wrong.Text);
         Assert.Equal(
             HttpStatusCode.Forbidden,
@@ -267,8 +273,12 @@ public sealed class RegistryPageTests : IAsyncLifetime
         Assert.Contains("All is well.", health);
         Assert.Contains("ann/app", (await page.GetAsync("/settings/storage")).Text);
         Assert.Contains("Waiting and running", (await page.GetAsync("/settings/jobs")).Text);
-        Assert.Contains("There is no backup yet", (await page.GetAsync("/settings/backups")).Text);
-        var refused = await page.FillAsync("/settings/backups", "/settings/backups/now");
+        Assert.Contains("No backups are set up", health);
+        var backups = (await page.GetAsync("/settings/backups")).Text;
+        Assert.Contains("There is no backup yet", backups);
+        Assert.Contains("to: /srv/berth-backups", backups);
+        Assert.DoesNotContain("action=\"/settings/backups/now\"", backups);
+        var refused = await page.PostAsync("/settings/backups/now");
         Assert.Equal(HttpStatusCode.Conflict, refused.Status);
         Assert.Contains("Nothing was changed.", refused.Text);
     }

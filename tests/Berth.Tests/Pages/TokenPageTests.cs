@@ -145,11 +145,12 @@ public sealed partial class TokenPageTests : IAsyncLifetime
         var typo = await ann.FillAsync(
             Page, Page, ("current", ImagePusher.Password), ("new", "new words 77"), ("again", "other words"));
         Assert.Contains("id=\"settings-sign-in-again-fault\"", typo.Text);
+        Assert.Contains("At least 8 characters.", typo.Text);
         var weak = await ann.FillAsync(Page, Page, ("current", ImagePusher.Password), ("new", "a"), ("again", "a"));
         Assert.Contains("id=\"settings-sign-in-new-fault\"", weak.Text);
         var done = await ann.FillAsync(
             Page, Page, ("current", ImagePusher.Password), ("new", "new words 77"), ("again", "new words 77"));
-        Assert.Equal((HttpStatusCode.SeeOther, "/auth/sign-in"), (done.Status, done.Location));
+        Assert.Equal((HttpStatusCode.SeeOther, Page + "?done=password"), (done.Status, done.Location));
         await new ImagePusher(registry, "ann") { Secret = "new words 77" }.ApiAsync("GET", "/me", null, 200);
         await new ImagePusher(registry, "ann").ApiAsync("GET", "/me", null, 401);
     }

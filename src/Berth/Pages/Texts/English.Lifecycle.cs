@@ -72,7 +72,7 @@ internal partial class English
     public virtual string NearlyFull => "Nearly full";
     public virtual string SetQuota => "Set a quota";
     public virtual string MostBytes => "Largest size";
-    public virtual string MostBytesHelp => "Such as 500MiB or 10GiB; empty: any.";
+    public virtual string MostBytesHelp => "Such as 500MB or 10GB; empty: any.";
     public virtual string MostTags => "Most tags";
     public virtual string MostTagsHelp => "A number; empty: any.";
     public virtual string RemoveQuota => "Remove the quota";
