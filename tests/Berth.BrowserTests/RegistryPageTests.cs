@@ -53,7 +53,8 @@ public sealed class RegistryPageTests(Chromium chromium) : IAsyncLifetime
         foreach (var path in new[]
         {
             "health", "jobs", "uploads", "storage", "scrub", "backups", "imports", "audit", "garbage", "trash",
-            "trash/empty", "quotas", "quotas/remove?scope=team", "rules", "rules/1/remove", "retention?estimate=yes",
+            "trash/empty", "quotas", "quotas/remove?scope=team", "rules", "rules/1/remove", "retention/run",
+            "garbage/collect?emptyTrash=yes",
             "pins",
         })
         {

@@ -99,7 +99,7 @@ internal sealed class MeEndpoints(Database database, AccessChanges changes, Loca
     }
 
     /// <summary>The hash of the browser that a request comes from; null if it signed in otherwise.</summary>
-    private static string? BrowserOf(HttpContext http) => http.Caller().Caller.Method == SignInMethod.Session
+    public static string? BrowserOf(HttpContext http) => http.Caller().Caller.Method == SignInMethod.Session
         ? http.RequestServices.GetRequiredService<BrowserSessions>().HashOf(http.Request) : null;
 
     /// <summary>The caller's account, which the right <see cref="ApiRight.Self"/> requires.</summary>

@@ -59,7 +59,8 @@ internal static class ImageShowCommand
                 .Select(one => (ApiCall.Field("platform")(one), ApiCall.Field("digest")(one))),
         ];
         if (found.Count == 0) return named;
-        var at = found.FindIndex(one => one.Platform == (wanted ?? Usual));
+        var prefix = (wanted ?? Usual) + "/";
+        var at = found.FindIndex(one => (one.Platform + "/").StartsWith(prefix, StringComparison.Ordinal));
         if (at < 0 && wanted is not null)
         {
             throw new InvalidDataException(

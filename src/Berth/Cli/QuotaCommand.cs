@@ -92,7 +92,7 @@ internal static class QuotaCommand
     private static string BytesOf(JsonElement json, string field) =>
         json.TryGetProperty(field, out var value) ? ByteText.Of(value.GetInt64()) : "";
 
-    private static long SizeOf(string text) => SettingsText.TryParseSize(text, out var bytes)
+    private static long SizeOf(string text) => SettingsText.TryParseTypedSize(text, out var bytes)
         ? bytes : throw new InvalidDataException($"'{text}' is no size: write 10GB, 500MiB or a number of bytes");
 
     private static long NumberOf(string text, string option) =>

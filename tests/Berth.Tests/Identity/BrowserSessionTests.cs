@@ -205,6 +205,8 @@ public sealed class BrowserSessionTests
         Assert.True(changed.IsSuccessStatusCode);
         Assert.Equal("ann", await browser.WhoAsync());
         Assert.Null(await other.WhoAsync());
+        using var sessions = await browser.GetAsync("api/v1/me/sessions");
+        Assert.Contains("\"isThis\":true", await sessions.Content.ReadAsStringAsync(Stop), StringComparison.Ordinal);
     }
 
     [Fact]

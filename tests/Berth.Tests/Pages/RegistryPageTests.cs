@@ -69,6 +69,8 @@ public sealed class RegistryPageTests : IAsyncLifetime
         Assert.DoesNotContain("/settings/audit", own);
         Assert.DoesNotContain("/settings/garbage", own);
         Assert.Contains("/settings/trash", own);
+        Assert.Contains("<p>Your images</p>", own);
+        Assert.DoesNotContain("<p>Registry</p>", own);
     }
 
     [Fact]

@@ -161,9 +161,15 @@ public sealed partial class TokenPageTests : IAsyncLifetime
         for (var i = 0; i < 2; i++)
         {
             using var form = new FormUrlEncodedContent([new("name", "ann"), new("password", ImagePusher.Password)]);
-            using var answer = await registry.Client.PostAsync(
-                "/auth/password", form, TestContext.Current.CancellationToken);
+            using var signIn = new HttpRequestMessage(HttpMethod.Post, "/auth/password") { Content = form };
+            signIn.Headers.TryAddWithoutValidation(
+                "User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0");
+            using var answer = await registry.Client.SendAsync(signIn, TestContext.Current.CancellationToken);
         }
+
+        var shown = (await ann.GetAsync("/settings/sessions")).Text;
+        Assert.Contains(">Firefox 140, Linux</span>", shown);
+        Assert.DoesNotContain("this browser", shown);
 
         var sessions = (await ApiAsync("/me/sessions")).EnumerateArray().ToList();
         Assert.Equal(2, sessions.Count);

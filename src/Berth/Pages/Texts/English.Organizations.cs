@@ -122,7 +122,7 @@ internal partial class English
 
     public virtual string NoGrantsTo(string name) => $"Nothing is granted to {name} besides.";
 
-    public virtual string OwnNamespace(string name) => $"{name} owns {name}/….";
+    public virtual string OwnNamespace(string name) => $"{name} owns the namespace {name}.";
 
     public virtual string MayIn(string name, string repository) => $"What {name} may do in {repository}";
 

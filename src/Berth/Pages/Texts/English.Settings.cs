@@ -96,6 +96,7 @@ internal partial class English
     public virtual string SessionsText => "Browsers that are signed in as you, and programs that stay so.";
     public virtual string NoSessions => "Nobody is signed in as you with a browser. Tokens are not counted here.";
     public virtual string Client => "Browser or program";
+    public virtual string ThisBrowser => "this browser";
     public virtual string UnknownClient => "unknown";
     public virtual string SignedIn => "Signed in";
     public virtual string End => "Sign out";
