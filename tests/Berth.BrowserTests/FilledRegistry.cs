@@ -46,6 +46,9 @@ internal sealed class FilledRegistry : IAsyncDisposable
     /// <summary>Where the tag <c>team/files:moved</c> pointed before.</summary>
     public string Before { get; private set; } = "";
 
+    /// <summary>A layer that two images of <c>team/files</c> have.</summary>
+    public string Layer { get; private set; } = "";
+
     /// <summary>The page of an invitation.</summary>
     public string JoinPath { get; private set; } = "";
 
@@ -110,6 +113,7 @@ internal sealed class FilledRegistry : IAsyncDisposable
         await images.PushAsync("team/files", "2", lower, upper);
         await images.PushAsync("team/files", "moved", lower, upper);
         await images.SeeAsync("2/files?repository=team/files");
+        Layer = (await images.AskAsync("1?repository=team/files")).GetProperty("layers")[0].Of("digest");
         await Ann.PushReferrerAsync("team/files", Before);
     }
 

@@ -41,7 +41,7 @@ public sealed class SettingsTests(Chromium chromium) : IAsyncLifetime
         await page.GetByLabel("Name", new() { Exact = true }).FillAsync("laptop");
         await page.PressAsync("Make the token");
         await Assertions.Expect(page.GetByText("only this once")).ToBeVisibleAsync();
-        await page.GetByRole(AriaRole.Link, new() { Name = "I have kept it" }).ClickAsync();
+        await page.GetByRole(AriaRole.Link, new() { Name = "Done: I have saved it" }).ClickAsync();
         await page.GetByRole(AriaRole.Link, new() { Name = "Revoke laptop" }).ClickAsync();
         await page.PressAsync("Revoke it");
         await Assertions.Expect(page.GetByRole(AriaRole.Link, new() { Name = "Revoke laptop" })).ToHaveCountAsync(0);

@@ -20,7 +20,7 @@ internal static class WalkedPages
     private static readonly string[] Plain =
     [
         "health", "jobs", "uploads", "storage", "scrub", "backups", "imports", "audit", "garbage", "trash",
-        "trash/empty", "quotas", "rules", "retention", "pins", "profile", "sign-in", "tokens", "sessions",
+        "trash/empty", "garbage/collect", "retention/run", "quotas", "rules", "retention", "pins", "profile", "sign-in", "tokens", "sessions",
         "sessions/end", "organizations", "users", "invitations", "keyless-rules",
     ];
 
@@ -50,6 +50,7 @@ internal static class WalkedPages
         .. Plain.Select(page => Page(Settings + page)),
         Page(Settings + "imports/{id:long}", Settings + "imports/1"),
         Page(Settings + "quotas/remove", Settings + "quotas/remove?scope=team"),
+        Page(Settings + "rules/{id:long}", Settings + "rules/1"),
         Page(Settings + "rules/{id:long}/remove", Settings + "rules/1/remove"),
         Page(Settings + "keyless-rules/{id}", Settings + "keyless-rules/ci.1"),
         Page(Settings + "keyless-rules/{id}/delete", Settings + "keyless-rules/ci.1/delete"),
@@ -75,6 +76,7 @@ internal static class WalkedPages
             "/r/team/files:1/-/files?path=/picture.svg", "/r/team/files:1/-/files?q=page"),
         Page(Image + "/-/compare", "/r/team/files:1/-/compare", "/r/team/files:1/-/compare?to=2"),
         Page(Image + "/-/referrers", "/r/team/files:1/-/referrers", "/r/team/app:1.0/-/referrers"),
+        new(Image + "/-/layer", filled => [$"/r/team/files:1/-/layer?layer={filled.Layer}"]),
         Page(Image + "/-/json", "/r/team/files:1/-/json"),
         new(Image + "/-/history", filled =>
             ["/r/team/files:moved/-/history", $"/r/team/files:moved/-/history?to={filled.Before}"]),

@@ -45,7 +45,8 @@ internal static partial class ApiRoutes
         MapWork(Tagged("operation"), services.GetRequiredService<WorkEndpoints>());
         MapInvitations(Tagged("invitations"), services.GetRequiredService<InvitationEndpoints>());
         Tagged("audit").MapGet("/audit", handler: services.GetRequiredService<AuditEndpoints>().ListAsync)
-            .Requires(ApiRight.Staff, "Show who did what, the newest first").Lists(AuditEndpoints.Filters);
+            .Requires(ApiRight.Staff, "Show who did what, the newest first")
+            .Lists([.. AuditEndpoints.Filters, AuditEndpoints.Changes]);
         api.Map("/{**rest}", RefuseAsync).WithMetadata(new RequiredRight(ApiRight.Everyone));
 
         RouteGroupBuilder Tagged(string tag) => api.MapGroup("").WithTags(tag);

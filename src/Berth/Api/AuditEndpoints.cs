@@ -21,16 +21,21 @@ internal sealed class AuditEndpoints(Database database)
     /// <summary>The filters of the list, in its query.</summary>
     public static readonly string[] Filters = ["actor", "repository", "action", "result", "since", "until"];
 
+    /// <summary>A filter that leaves out what was only read, pulled or signed in to.</summary>
+    public const string Changes = "changes";
+
     public async Task<ApiAnswer<Listed<AuditView>>> ListAsync(HttpContext http)
     {
         var page = http.Page();
-        if (!TryReadTime(http, "since", out var since) || !TryReadTime(http, "until", out var until))
-            return ApiError.Invalid("since and until must be times such as 2026-11-26T07:00:00Z");
+        if (!TryReadTime(http, "since", out var since)) return NoTime("since");
+        if (!TryReadTime(http, "until", out var until)) return NoTime("until");
         if (TextOf(http, "result") is not (null or "done" or "denied"))
-            return ApiError.Invalid("result is either done or denied");
+            return ApiError.Invalid("result is either done or denied").At("result");
+        if (TextOf(http, Changes) is not (null or "true" or "false"))
+            return ApiError.Invalid($"{Changes} is either true or false").At(Changes);
         var filter = new AuditFilter(
             TextOf(http, "actor"), TextOf(http, "repository"), TextOf(http, "action"), TextOf(http, "result"), since,
-            until);
+            until, OnlyChanges: TextOf(http, Changes) == "true");
         var entries = await database.ReadAsync(
             session => AuditTable.ListAsync(
                 session, filter, page.LastId == 0 ? null : page.LastId, page.Count + 1),
@@ -38,6 +43,9 @@ internal sealed class AuditEndpoints(Database database)
         return http.Answer(
             page, entries.ConvertAll(AuditView.Of), entry => entry.Id.ToString(CultureInfo.InvariantCulture));
     }
+
+    private static ApiError NoTime(string name) =>
+        ApiError.Invalid($"{name} is a time such as 2026-11-26T07:00:00Z").At(name);
 
     private static string? TextOf(HttpContext http, string name) =>
         http.Request.Query[name] is [{ Length: > 0 } text, ..] ? text.Split('\0')[0] : null;

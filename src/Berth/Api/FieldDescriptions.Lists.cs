@@ -45,5 +45,11 @@ internal static partial class FieldDescriptions
         ["?starred"] = "true: only those that the caller has starred.",
         ["?type"] = "Only where the newest tag is an image, a chart, other, or of this artifact type.",
         ["?visibility"] = "public or private.",
+        ["?changes"] = "true: only what changed something or was denied: no reads, pulls and sign-ins.",
+        ["SessionView.isThis"] = "Whether the request comes from this browser.",
+        ["UserView.organizations"] = "Of which they are members; absent in a list.",
+        ["RetentionEstimate.going"] = "The first 200 of what would go, by repository.",
+        ["RetentionEstimate.more"] = "How many of those that would go are left out; absent if none is.",
+        ["RetentionEstimate.version"] = "Changes with what would go.",
     };
 }

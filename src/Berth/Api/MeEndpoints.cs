@@ -66,7 +66,9 @@ internal sealed class MeEndpoints(Database database, AccessChanges changes, Loca
             http.RequestAborted);
     }
 
-    /// <summary>Changes the password. Docker, which keeps something in place of it, and browsers must sign in again.
+    /// <summary>
+    /// Changes the password. Docker, which keeps something in place of it, and other browsers must sign in again. The
+    /// one that changes it has just sent the old one, and stays signed in.
     /// </summary>
     public async Task<ApiDone> SetPasswordAsync(HttpContext http, [FromBody] PasswordChange sent)
     {
@@ -90,11 +92,15 @@ internal sealed class MeEndpoints(Database database, AccessChanges changes, Loca
                 if (!http.IsFor(row.Version)) return ApiError.Changed();
                 await AccountTable.UpdateAsync(session, row with { PasswordHash = hash });
                 await TokenTable.RemoveAllAsync(session, row.Id, TokenKinds.Refresh);
-                await SessionTable.RemoveAllAsync(session, row.Id);
+                await SessionTable.RemoveOthersAsync(session, row.Id, BrowserOf(http));
                 return null;
             },
             http.RequestAborted);
     }
+
+    /// <summary>The hash of the browser that a request comes from; null if it signed in otherwise.</summary>
+    public static string? BrowserOf(HttpContext http) => http.Caller().Caller.Method == SignInMethod.Session
+        ? http.RequestServices.GetRequiredService<BrowserSessions>().HashOf(http.Request) : null;
 
     /// <summary>The caller's account, which the right <see cref="ApiRight.Self"/> requires.</summary>
     public static long IdOf(HttpContext http) => http.Caller().Rights.Account!.Account.Id;

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using Berth.Access;
 using Berth.Jobs;
 using Berth.Lifecycle;
@@ -33,7 +35,18 @@ internal sealed record RetentionRunView(
 }
 
 /// <summary>What a run would put into the trash, and what is free once that has gone for good.</summary>
-internal sealed record RetentionEstimate(long Tags, long Manifests, long Bytes, long SharedBytes);
+/// <param name="Tags">How many tags.</param>
+/// <param name="Manifests">How many manifests.</param>
+/// <param name="Bytes">What only they need.</param>
+/// <param name="SharedBytes">What others need, too.</param>
+/// <param name="Going">The first of what would go.</param>
+/// <param name="Version">Of all that would go, by which it is noticed that something else would.</param>
+internal sealed record RetentionEstimate(
+    long Tags, long Manifests, long Bytes, long SharedBytes, IReadOnlyList<RetentionView> Going, string Version)
+{
+    /// <summary>How many of those that would go are left out.</summary>
+    public long? More { get; init; }
+}
 
 /// <summary>Where rules are to be run: all without either.</summary>
 internal sealed record NewRetentionRun(string? Repository = null, string? Namespace = null);
@@ -43,6 +56,11 @@ internal sealed class RetentionEndpoints(
     Database database, JobTable jobs, Retention retention, Reclaimable reclaimable, PullTimes pulls,
     Ownership ownership, ApiGate gate, TimeProvider clock)
 {
+    /// <summary>The most that an estimate names.</summary>
+    public const int MaxShown = 200;
+
+    private const int VersionBytes = 12;
+
     /// <summary>What a run would do with each tag, and why, in the order of their names.</summary>
     public async Task<ApiAnswer<Listed<RetentionView>>> PlanAsync(
         HttpContext http, string repository, bool? going = null)
@@ -64,7 +82,9 @@ internal sealed class RetentionEndpoints(
     {
         if (await RefuseAsync(http, new NewRetentionRun(repository, space)) is { } refusal) return refusal;
         await pulls.WriteAsync(http.RequestAborted);
-        var (sets, tags) = (new List<GoingManifests>(), 0L);
+        var (sets, tags, more) = (new List<GoingManifests>(), 0L, 0L);
+        var shown = new List<RetentionView>();
+        using var version = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         await foreach (var name in retention.RepositoriesAsync(
             repository, space?.ToLowerInvariant(), http.RequestAborted))
         {
@@ -72,11 +92,23 @@ internal sealed class RetentionEndpoints(
             List<string> going = [.. plan.Tags.Where(one => one.Goes).Select(one => one.Tag.Name)];
             tags += going.Count;
             if (going.Count + plan.Untagged.Count == 0) continue;
+            foreach (var one in RetentionView.Of(plan).Where(one => one.Goes))
+            {
+                version.AppendData(Encoding.UTF8.GetBytes($"{name.Text} {one.Name} {one.Digest}\n"));
+                if (shown.Count < MaxShown) shown.Add(one with { Repository = name.Text });
+                else more++;
+            }
+
             if (await FindGoingAsync(http, name, going, plan.Untagged) is { } set) sets.Add(set);
         }
 
         var found = await reclaimable.RunAsync(sets, mayName: null, http.RequestAborted);
-        return new RetentionEstimate(tags, found.Manifests, found.OwnBytes, found.SharedBytes);
+        return new RetentionEstimate(
+            tags, found.Manifests, found.OwnBytes, found.SharedBytes, shown,
+            Convert.ToHexStringLower(version.GetHashAndReset().AsSpan(0, VersionBytes)))
+        {
+            More = more > 0 ? more : null,
+        };
     }
 
     public async Task<ApiAnswer<Listed<RetentionRunView>>> ListAsync(HttpContext http)

@@ -18,6 +18,9 @@ internal sealed record SessionView(
     string Id, string Kind, string? Client, string? Source, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt,
     DateTimeOffset? UsedAt, string? UsedFrom)
 {
+    /// <summary>Whether the request comes from this browser.</summary>
+    public bool IsThis { get; init; }
+
     /// <summary>Part of the hash tells browsers apart, and does not help to find a cookie.</summary>
     private const int IdChars = 16;
 
@@ -57,7 +60,7 @@ internal sealed class SessionEndpoints(Database database, AccessChanges changes,
     private async Task<ApiAnswer<Listed<SessionView>>> ListAsync(
         HttpContext http, Func<Session, ValueTask<AccountRow?>> find)
     {
-        var now = clock.GetUtcNow();
+        var (now, own) = (clock.GetUtcNow(), MeEndpoints.BrowserOf(http));
         return await database.ReadAsync<ApiAnswer<Listed<SessionView>>>(
             async session =>
             {
@@ -65,7 +68,8 @@ internal sealed class SessionEndpoints(Database database, AccessChanges changes,
                 var browsers = await SessionTable.ListAsync(session, account.Id, MaxShown);
                 var programs = await TokenTable.ListAsync(session, account.Id, TokenKinds.Refresh, 0, MaxShown);
                 return new Listed<SessionView>([
-                    .. browsers.Where(row => now < row.ExpiresAt).Select(SessionView.Of),
+                    .. browsers.Where(row => now < row.ExpiresAt).Select(
+                        row => SessionView.Of(row) with { IsThis = row.Hash == own }),
                     .. programs.Where(row => !row.IsOver(now)).Select(SessionView.Of)]);
             },
             http.RequestAborted);

@@ -12,6 +12,9 @@ internal sealed record UserView(
     bool HasSecondFactor, bool MakesPublic, DateTimeOffset? ExpiresAt, DateTimeOffset CreatedAt, string CreatedBy,
     long Version) : INoted
 {
+    /// <summary>Of which they are members; null in a list and in the answer to a change.</summary>
+    public IReadOnlyList<MembershipView>? Organizations { get; init; }
+
     /// <summary>What matters of it to who may do what.</summary>
     public ChangeNote Note() => new(Name, string.Join(", ", new[]
     {
@@ -97,9 +100,23 @@ internal sealed class UserEndpoints(
     }
 
     public async Task<ApiAnswer<UserView>> GetAsync(HttpContext http, string name) =>
-        await database.ReadAsync(session => FindAsync(session, name), http.RequestAborted) is { } row
-            ? ApiAnswer<UserView>.Of(UserView.Of(row), row.Version)
-            : NotFound();
+        await database.ReadAsync<ApiAnswer<UserView>>(
+            async session =>
+            {
+                if (await FindAsync(session, name) is not { } row) return NotFound();
+                var memberships = await OrganizationTable.MembershipsAsync(session, row.Id);
+                return ApiAnswer<UserView>.Of(
+                    UserView.Of(row) with
+                    {
+                        Organizations =
+                        [
+                            .. memberships.Select(one => new MembershipView(
+                                one.Organization, OrganizationEndpoints.RoleOf(one.Role))),
+                        ],
+                    },
+                    row.Version);
+            },
+            http.RequestAborted);
 
     public async Task<ApiAnswer<UserView>> ChangeAsync(HttpContext http, string name, [FromBody] UserChange sent)
     {

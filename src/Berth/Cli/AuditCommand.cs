@@ -32,7 +32,14 @@ internal static partial class AuditCommand
                 "result" => "Only what was done, or denied.",
                 _ => $"Only entries with this {filter}.",
             }));
-        return ApiCommand.Create(name, description, call => run(call, PathOf(call, filters)), [.. filters.Values]);
+        var changes = ApiCommand.Switch(
+            "--changes", "Only what changed something or was denied: no reads, pulls and sign-ins.");
+        return ApiCommand.Create(
+            name, description,
+            call => run(
+                call,
+                PathOf(call, filters) + (call.Parsed.GetValue(changes) ? $"&{AuditEndpoints.Changes}=true" : "")),
+            [.. filters.Values, changes]);
     }
 
     private static string PathOf(ApiCall call, Dictionary<string, Option<string?>> filters)

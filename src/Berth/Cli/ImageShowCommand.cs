@@ -30,16 +30,44 @@ internal static class ImageShowCommand
     {
         var image = ApiCommand.Argument("IMAGE", "REPOSITORY:TAG, or REPOSITORY@DIGEST.");
         var config = ApiCommand.Switch("--config", "Its config instead.");
+        var platform = ApiCommand.Text(
+            "--platform", "Of which platform, such as linux/arm64; without it, an index is written as it is, and the "
+            + "config is that of linux/amd64, or else of the first.");
         return ApiCommand.Create(
             "manifest", "Write the manifest of an image to the standard output, as it was pushed.",
             async call =>
             {
                 var named = ImageArgument.ParseImage(call.Parsed.GetValue(image)!);
+                var (isConfig, wanted) = (call.Parsed.GetValue(config), call.Parsed.GetValue(platform));
+                if (isConfig || wanted is not null) named = await OfPlatformAsync(call, named, wanted);
                 await using var output = Console.OpenStandardOutput();
                 await call.Api.CopyAsync(
-                    named.PathOf(call.Parsed.GetValue(config) ? "/config" : "/manifest"), output, call.Cancellation);
+                    named.PathOf(isConfig ? "/config" : "/manifest"), output, call.Cancellation);
             },
-            image, config);
+            image, config, platform);
+    }
+
+    /// <summary>Of an index the image for a platform; what is no index, as it is.</summary>
+    private static async Task<ImageArgument> OfPlatformAsync(ApiCall call, ImageArgument named, string? wanted)
+    {
+        const string Usual = "linux/amd64";
+        var image = await call.Api.AskAsync("GET", named.PathOf(), body: null, call.Cancellation);
+        List<(string Platform, string Digest)> found =
+        [
+            .. image.GetProperty("platforms").EnumerateArray()
+                .Where(one => ApiCall.Field("platform")(one).Length > 0 && !one.TryGetProperty("attestationOf", out _))
+                .Select(one => (ApiCall.Field("platform")(one), ApiCall.Field("digest")(one))),
+        ];
+        if (found.Count == 0) return named;
+        var prefix = (wanted ?? Usual) + "/";
+        var at = found.FindIndex(one => (one.Platform + "/").StartsWith(prefix, StringComparison.Ordinal));
+        if (at < 0 && wanted is not null)
+        {
+            throw new InvalidDataException(
+                $"it is not there for {wanted}, but for {string.Join(", ", found.Select(one => one.Platform))}");
+        }
+
+        return ImageArgument.ParseImage($"{named.Repository}@{found[Math.Max(at, 0)].Digest}");
     }
 
     public static Command CreateReferrers()

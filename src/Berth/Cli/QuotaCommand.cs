@@ -92,8 +92,8 @@ internal static class QuotaCommand
     private static string BytesOf(JsonElement json, string field) =>
         json.TryGetProperty(field, out var value) ? ByteText.Of(value.GetInt64()) : "";
 
-    private static long SizeOf(string text) => SettingsText.TryParseSize(text, out var bytes)
-        ? bytes : throw new InvalidDataException($"'{text}' is no size: write 10GiB, 500MiB or a number of bytes");
+    private static long SizeOf(string text) => SettingsText.TryParseTypedSize(text, out var bytes)
+        ? bytes : throw new InvalidDataException($"'{text}' is no size: write 10GB, 500MiB or a number of bytes");
 
     private static long NumberOf(string text, string option) =>
         long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number)

@@ -51,6 +51,12 @@ internal static class SearchCommand
 
         if (found.TryGetProperty("searchedFor", out var instead))
             Console.WriteLine($"Nothing has '{query}'. Searched for '{instead.GetString()}' instead.");
+        if (found.GetProperty("items").GetArrayLength() == 0)
+        {
+            Console.WriteLine("Nothing was found.");
+            return;
+        }
+
         Table.Print(
             ["NAME", "STARS", "PULLS", "FOUND IN", "DESCRIPTION"],
             [.. found.GetProperty("items").EnumerateArray().Select(one => new[]

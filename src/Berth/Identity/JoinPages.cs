@@ -103,19 +103,28 @@ internal sealed class JoinPages(
         PageAnswer.WriteNotSignedInAsync(
             http, sent.IsForm, StatusCodes.Status429TooManyRequests, NewUsers.TooMany, wait);
 
-    private static Task AnswerMissingAsync(HttpContext http) => PageAnswer.WriteTextAsync(
-        http, StatusCodes.Status404NotFound,
-        http.GetRouteValue("secret") is null
-            ? "Accounts are made by the registry's administrators: ask one of them."
-            : "This invitation was used already, has expired, or was withdrawn.\n\nAsk for another.");
+    private Task AnswerMissingAsync(HttpContext http)
+    {
+        var isInvitation = http.GetRouteValue("secret") is not null;
+        var reason = isInvitation
+            ? "This invitation was used already, has expired, or was withdrawn. Ask whoever sent it for another."
+            : "Accounts are made by the registry's administrators: ask one of them.";
+        return PageAnswer.WriteHtmlAsync(
+            http, StatusCodes.Status404NotFound, isInvitation ? "This invitation is not open" : Title,
+            $"""
+            <p>{reason}</p>
+            <p><a class="button" href="{PageAnswer.Escape(cookies.PathOf(SignInForms.Path))}">Sign in</a></p>
+            """);
+    }
 
-    private static Task WriteFormAsync(HttpContext http, int status, InvitationRow? invitation, string? fault)
+    private Task WriteFormAsync(HttpContext http, int status, InvitationRow? invitation, string? fault)
     {
         var reason = fault is null ? "" : $"<p role=\"alert\">{PageAnswer.Escape($"Sorry: {fault}.")}</p>\n";
         var welcome = invitation is null ? "" : Welcome(invitation);
         var name = invitation?.Name is { } given
             ? $"<p>Your name will be <b>{PageAnswer.Escape(given)}</b>.</p>"
-            : "<label>Name <input name=\"name\" autocomplete=\"username\" required autofocus></label>";
+            : "<label>Name <input name=\"name\" autocomplete=\"username\" required autofocus></label>\n"
+                + "<p>Lower-case letters and digits, with single '.', '_' or '-' between.</p>";
         var email = invitation?.Email is not null
             ? "" : "<label>E-mail (optional) <input name=\"email\" type=\"email\" autocomplete=\"email\"></label>";
         return PageAnswer.WriteHtmlAsync(
@@ -125,6 +134,7 @@ internal sealed class JoinPages(
             <form method="post">
             {name}
             <label>Password <input name="password" type="password" autocomplete="new-password" required></label>
+            <p>At least {users.LeastPasswordChars} characters.</p>
             <label>Display name (optional) <input name="fullName" autocomplete="name"></label>
             {email}
             <button>Make the account</button>

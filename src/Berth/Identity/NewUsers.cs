@@ -26,6 +26,8 @@ internal sealed class NewUsers(
         },
         clock);
 
+    public int LeastPasswordChars => settings.MinPasswordLength;
+
     public bool IsOpen => settings is { Enabled: true, OpenRegistration: true };
 
     /// <summary>How long a network has to wait before the next account; null if it need not.</summary>

@@ -39,13 +39,19 @@ internal sealed record AuditEntry(DateTimeOffset At, string Action, string Resul
 /// <summary>Which entries are wanted. What is null does not matter.</summary>
 internal sealed record AuditFilter(
     string? Actor = null, string? Repository = null, string? Action = null, string? Result = null,
-    DateTimeOffset? Since = null, DateTimeOffset? Until = null);
+    DateTimeOffset? Since = null, DateTimeOffset? Until = null, bool OnlyChanges = false);
 
 /// <summary>The audit log.</summary>
 internal static class AuditTable
 {
     /// <summary>The action of the entry that each start makes.</summary>
     public const string StartAction = "start";
+
+    /// <summary>What was refused counts, whatever it was.</summary>
+    private const string IsNoRead =
+        """
+        (result <> 'done' OR (action NOT IN ('sign-in', 'sign-out', 'pull') AND action NOT LIKE 'GET %'))
+        """;
 
     private const string Columns =
         """
@@ -83,6 +89,7 @@ internal static class AuditTable
         Add("result = ", filter.Result);
         Add("at >= ", filter.Since?.ToUnixTimeMilliseconds());
         Add("at < ", filter.Until?.ToUnixTimeMilliseconds());
+        if (filter.OnlyChanges) conditions.Add(IsNoRead);
         var where = conditions.Count == 0 ? "" : "WHERE " + string.Join(" AND ", conditions);
         parameters.Add(count);
         return session.AllAsync(

@@ -13,10 +13,25 @@ namespace Berth.Pages;
 /// <param name="Sent">The form, if it was sent.</param>
 internal sealed record AccessPage(
     string Kind, string Name, PageList<GrantView> Grants, IReadOnlyList<string> Spaces, bool MayChange,
-    FormContent? Sent);
+    FormContent? Sent)
+{
+    /// <summary>The organization whose namespace it is; null: it is none.</summary>
+    public OrganizationView? Organization { get; init; }
+
+    /// <summary>What a user is a member of; null: it is no user, or one may not see it.</summary>
+    public IReadOnlyList<MembershipView>? Memberships { get; init; }
+
+    /// <summary>The repository that is asked about; empty: none is.</summary>
+    public string Asked { get; init; } = "";
+
+    /// <summary>What the user or robot may do there, and through what.</summary>
+    public ApiAnswer<Explanation>? Explained { get; init; }
+}
 
 /// <summary><c>/settings/access</c>: who may do what in a namespace, or what a team, a user or a robot may.</summary>
-internal sealed class AccessPages(GrantEndpoints grants, MeEndpoints me)
+internal sealed class AccessPages(
+    GrantEndpoints grants, MeEndpoints me, OrganizationEndpoints organizations, UserEndpoints users,
+    AccessEndpoints access)
 {
     public const string Path = "/settings/access";
 
@@ -73,17 +88,34 @@ internal sealed class AccessPages(GrantEndpoints grants, MeEndpoints me)
         var kind = Kinds.FirstOrDefault(one => http.Request.Query.ContainsKey(one));
         if (kind is null) return PageForms.BackTo(http, PathOf(http.Caller().Name));
         var (listed, spaces) = (await grants.ListAsync(http), await SpacesAsync(http, me));
-        return listed.Value is { } found
-            ? new PageResult(
-                new Pages_Access
+        if (listed.Value is not { } found) return ProblemPage.Of(http, listed.Error!);
+        var (name, asked) = (http.Request.Query[kind].ToString(), http.Request.Query["repository"].ToString().Trim());
+        return new PageResult(
+            new Pages_Access
+            {
+                Model = new AccessPage(
+                    kind, name, PageList<GrantView>.Of(http, found), spaces,
+                    http.Caller().IsAdministrator || !http.Caller().IsStaff, sent)
                 {
-                    Model = new AccessPage(
-                        kind, http.Request.Query[kind].ToString(), PageList<GrantView>.Of(http, found), spaces,
-                        http.Caller().IsAdministrator || !http.Caller().IsStaff, sent),
+                    Organization = kind == "namespace" ? await OrganizationOfAsync(http, organizations, name) : null,
+                    Memberships = kind == "user" ? await MembershipsAsync(http, name) : null,
+                    Asked = asked,
+                    Explained = kind is "user" or "robot" && asked.Length > 0
+                        ? await access.ExplainAsync(http, name, asked) : null,
                 },
-                sent?.Status ?? StatusCodes.Status200OK)
-            : ProblemPage.Of(http, listed.Error!);
+            },
+            sent?.Status ?? StatusCodes.Status200OK);
     }
+
+    /// <summary>The organization with a namespace that the caller owns or may look at; null if it is none.</summary>
+    public static async Task<OrganizationView?> OrganizationOfAsync(
+        HttpContext http, OrganizationEndpoints organizations, string space) =>
+        (await organizations.GetAsync(http, space.ToLowerInvariant())).Value;
+
+    /// <summary>One's own, and for staff those of others.</summary>
+    private async Task<IReadOnlyList<MembershipView>?> MembershipsAsync(HttpContext http, string name) =>
+        name == http.Caller().Name ? (await me.GetAsync(http)).Value?.Organizations
+        : http.Caller().IsStaff ? (await users.GetAsync(http, name)).Value?.Organizations : null;
 
     /// <summary>The namespaces that a caller owns: their own, and those of their organizations.</summary>
     public static async Task<IReadOnlyList<string>> SpacesAsync(HttpContext http, MeEndpoints me) =>

@@ -6,10 +6,16 @@ namespace Berth.Pages;
 /// <summary>What the page of garbage collection shows.</summary>
 /// <param name="Estimate">What a collection would remove now.</param>
 /// <param name="Collections">A page of those that were asked for.</param>
-/// <param name="Sent">The form, if it was sent.</param>
+/// <param name="Fault">What is wrong with what was typed; null: nothing.</param>
 internal sealed record GarbagePage(
-    Metadata.GarbageReport Estimate, PageList<CollectionView> Collections, FormContent? Sent)
+    Metadata.GarbageReport Estimate, PageList<CollectionView> Collections, ApiError? Fault)
 {
+    /// <summary>For how long nothing may have needed it, as it was typed.</summary>
+    public string Grace { get; init; } = "";
+
+    /// <summary>Whether the trash is to be emptied, too.</summary>
+    public bool EmptiesTrash { get; init; }
+
     /// <summary>Whether one waits or runs.</summary>
     public bool IsBusy => Collections.Items.Any(one => one.EndedAt is null);
 }
@@ -26,38 +32,48 @@ internal sealed class GarbagePages(
     CollectionEndpoints collections, TrashEndpoints trash, StorageEndpoints storage, UsageEndpoints usage)
 {
     public const string Garbage = "/settings/garbage";
+    public const string Collecting = Garbage + "/collect";
     public const string Trash = "/settings/trash";
     public const string Emptying = Trash + "/empty";
 
     private const string First = "?n=1";
 
-    public Task<IResult> ShowGarbageAsync(HttpContext http) => ShowGarbageAsync(http, sent: null);
+    public Task<IResult> ShowGarbageAsync(HttpContext http) => ShowGarbageAsync(http, fault: null);
+
+    /// <summary>Asks before a collection, and names what goes with it.</summary>
+    public async Task<IResult> AskToCollectAsync(HttpContext http)
+    {
+        var (grace, emptiesTrash) = (http.Request.Query["graceSeconds"].ToString(), EmptiesTrash(http));
+        if (!TryReadGrace(grace, out var seconds, out var fault)) return await ShowGarbageAsync(http, fault);
+        var found = await collections.EstimateAsync(http, seconds, emptiesTrash);
+        return found.Value is { } report
+            ? Asking(new FormContent(Collecting), grace, emptiesTrash, report)
+            : await ShowGarbageAsync(http, found.Error!.At("graceSeconds"));
+    }
 
     public Task<IResult> CollectAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
     {
-        double? grace = null;
-        if (sent.Text("graceSeconds") is { Length: > 0 } text)
-        {
-            if (!FormInput.TryParseDuration(text, out var given))
-            {
-                var fault = ApiError.Invalid("graceSeconds is a time such as 30m, 12h or 7d").At("graceSeconds");
-                return new FormAnswer(await ShowGarbageAsync(http, new FormContent(Garbage, sent, fault)), null);
-            }
-
-            grace = given.TotalSeconds;
-        }
-
+        var (grace, emptiesTrash) = (sent.Text("graceSeconds"), sent.IsChecked("emptyTrash"));
+        if (!TryReadGrace(grace, out var seconds, out var fault))
+            return new FormAnswer(await ShowGarbageAsync(http, fault), null);
         return await PageForms.EndAsync(
-            http, await collections.AddAsync(http, new NewCollection(grace, sent.All("emptyTrash").Count > 0)),
-            Garbage, error => ShowGarbageAsync(http, new FormContent(Garbage, sent, error)));
+            http, await collections.AddAsync(http, new NewCollection(seconds, emptiesTrash)), Garbage, AgainAsync);
+
+        async Task<IResult> AgainAsync(ApiError error) =>
+            (await collections.EstimateAsync(http, seconds, emptiesTrash)).Value is { } report
+                ? Asking(new FormContent(Collecting, sent, error), grace, emptiesTrash, report)
+                : ProblemPage.Of(http, error);
     });
 
     public Task<IResult> ShowTrashAsync(HttpContext http) => ShowTrashAsync(http, sent: null);
 
     public Task<IResult> RestoreAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
-        await PageForms.EndAsync(
-            http, await trash.RestoreAsync(http, RouteId.Of(http), Read(sent)), PathOf(sent.Text("namespace")),
-            error => ShowTrashAsync(http, new FormContent($"{Trash}/{RouteId.Of(http)}/restore", sent, error))));
+    {
+        var answer = await trash.RestoreAsync(http, RouteId.Of(http), Read(sent));
+        return await PageForms.EndAsync(
+            http, answer, Said.At(PathOf(sent.Text("namespace")), Said.Restored, answer.Value?.Repository),
+            error => ShowTrashAsync(http, new FormContent($"{Trash}/{RouteId.Of(http)}/restore", sent, error)));
+    });
 
     private static Restoration? Read(PageBody sent) => sent.Text(TrashEndpoints.MoveTags) switch
     {
@@ -90,7 +106,36 @@ internal sealed class GarbagePages(
     public static string PathOf(string? space) =>
         string.IsNullOrEmpty(space) ? Trash : $"{Trash}?namespace={Uri.EscapeDataString(space)}";
 
-    private async Task<IResult> ShowGarbageAsync(HttpContext http, FormContent? sent)
+    private static PageResult Asking(
+        FormContent form, string grace, bool emptiesTrash, Metadata.GarbageReport report)
+    {
+        var warning = English.Only.CollectGarbage(report, emptiesTrash);
+        List<(string, string)> hidden = [("graceSeconds", grace)];
+        if (emptiesTrash) hidden.Add(("emptyTrash", "yes"));
+        return new PageResult(
+            new Pages_Confirm
+            {
+                Model = new Confirmation(form, warning.Question, warning.Losses, warning.Button, Garbage)
+                {
+                    Hidden = hidden,
+                },
+            },
+            form.Status);
+    }
+
+    private static bool EmptiesTrash(HttpContext http) => http.Request.Query["emptyTrash"].Count > 0;
+
+    /// <summary>Reads a time such as 12h; null for none.</summary>
+    private static bool TryReadGrace(string text, out double? seconds, out ApiError? fault)
+    {
+        (seconds, fault) = (null, null);
+        if (text.Trim().Length == 0) return true;
+        if (FormInput.TryParseDuration(text.Trim(), out var given)) seconds = given.TotalSeconds;
+        else fault = ApiError.Invalid("graceSeconds is a time such as 30m, 12h or 7d").At("graceSeconds");
+        return fault is null;
+    }
+
+    private async Task<IResult> ShowGarbageAsync(HttpContext http, ApiError? fault)
     {
         var (listed, estimate) = (await collections.ListAsync(http), await collections.EstimateAsync(http));
         return (listed.Error ?? estimate.Error) is { } error
@@ -99,9 +144,13 @@ internal sealed class GarbagePages(
                 new Pages_Garbage
                 {
                     Model = new GarbagePage(
-                        estimate.Value!, PageList<CollectionView>.Of(http, listed.Value!), sent),
+                        estimate.Value!, PageList<CollectionView>.Of(http, listed.Value!), fault)
+                    {
+                        Grace = http.Request.Query["graceSeconds"].ToString(),
+                        EmptiesTrash = EmptiesTrash(http),
+                    },
                 },
-                sent?.Status ?? StatusCodes.Status200OK);
+                fault?.Status ?? StatusCodes.Status200OK);
     }
 
     private async Task<IResult> ShowTrashAsync(HttpContext http, FormContent? sent)

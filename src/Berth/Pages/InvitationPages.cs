@@ -26,7 +26,10 @@ internal sealed class InvitationPages(InvitationEndpoints invitations)
         return await PageForms.EndAsync(
             http, answer, Path, made => new PageResult(new Pages_Secret
             {
-                Model = new ShownSecret(English.Only.InvitationLink, made.Url, User: null, Path),
+                Model = new ShownSecret(English.Only.InvitationLink, made.Url, User: null, Path)
+                {
+                    Notice = English.Only.InvitationIs(made.Invitation),
+                },
             }),
             error => ListAsync(http, new FormContent(Path, sent, error)));
     });

@@ -15,6 +15,12 @@ internal sealed record OrganizationsPage(PageList<OrganizationView> Organization
 /// <param name="Sent">The form, if it was sent.</param>
 internal record OrganizationPage(OrganizationView Organization, bool MayChange, FormContent? Sent);
 
+/// <summary>What is above all pages of an organization.</summary>
+/// <param name="Organization">The organization.</param>
+/// <param name="Page">Which of its pages is shown.</param>
+/// <param name="IsOwner">Whether the reader owns it.</param>
+internal sealed record OrganizationHead(OrganizationView Organization, string Page, bool IsOwner);
+
 /// <summary>What the page of an organization's members shows.</summary>
 internal sealed record MembersPage(
     OrganizationView Organization, bool MayChange, FormContent? Sent, PageList<MemberView> Members)
@@ -81,7 +87,7 @@ internal sealed class OrganizationPages(OrganizationEndpoints organizations)
             http,
             await organizations.ChangeAsync(http, NameIn(http), new OrganizationChange(
                 sent.Text("fullName"), sent.IsChecked("makesPublic"))),
-            PathOf(NameIn(http), "settings"),
+            Said.At(PathOf(NameIn(http), "settings"), Said.Saved),
             error => ShowSettingsAsync(http, new FormContent(http.Request.Path, sent, error))));
 
     public Task<IResult> AskToRemoveAsync(HttpContext http) => AskToRemoveAsync(http, sent: null);

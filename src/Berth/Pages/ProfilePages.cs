@@ -19,7 +19,7 @@ internal sealed class ProfilePages(MeEndpoints me)
             http,
             await me.ChangeAsync(http, new MeChange(
                 sent.Text("fullName"), sent.Text("email"), sent.All("makesPublic").Count > 0)),
-            Path,
+            Said.At(Path, Said.Saved),
             error => ShowAsync(http, new FormContent(Path, sent, error))));
 
     private async Task<IResult> ShowAsync(HttpContext http, FormContent? sent)

@@ -71,8 +71,8 @@ internal sealed class QuotaPages(QuotaEndpoints quotas)
         long? bytes = null, tags = null;
         if (sent.Text("maxBytes").Trim() is { Length: > 0 } size)
         {
-            if (!SettingsText.TryParseSize(size.Replace(" ", ""), out var given))
-                fault = ApiError.Invalid("maxBytes is a size such as 500MiB or 10GiB, or empty").At("maxBytes");
+            if (!SettingsText.TryParseTypedSize(size.Replace(" ", ""), out var given))
+                fault = ApiError.Invalid("maxBytes is a size such as 500MB or 10GB, or empty").At("maxBytes");
             bytes = given;
         }
 

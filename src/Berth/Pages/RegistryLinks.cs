@@ -6,7 +6,7 @@ internal static class RegistryLinks
     public static IReadOnlyList<SettingsLink> All { get; } =
     [
         Of(RulePages.Rules, "tag", words => words.Rules, HasAccount),
-        Of(GarbagePages.Trash, "x", words => words.Trash, HasAccount),
+        Of(GarbagePages.Trash, "trash-2", words => words.Trash, HasAccount),
         Of(QuotaPages.Path, "layers", words => words.Quotas, HasAccount),
         Of("/settings/health", "shield", words => words.Health, IsStaff),
         Of("/settings/storage", "package", words => words.Storage, IsStaff),
@@ -14,7 +14,7 @@ internal static class RegistryLinks
         Of("/settings/pins", "lock", words => words.Pins, IsStaff),
         Of(GarbagePages.Garbage, "folder", words => words.Garbage, IsStaff),
         Of("/settings/jobs", "settings", words => words.Jobs, IsStaff),
-        Of("/settings/uploads", "plus", words => words.Uploads, IsStaff),
+        Of("/settings/uploads", "upload", words => words.Uploads, IsStaff),
         Of("/settings/scrub", "search", words => words.Scrub, IsStaff),
         Of(WorkPages.Backups, "copy", words => words.Backups, IsStaff),
         Of("/settings/imports", "download", words => words.Imports, frame => frame.IsAdministrator),

@@ -32,7 +32,8 @@ internal sealed class RepositoryChangePages(
         var change = new RepositoryChange(
             sent.All("isPublic").Count > 0, sent.Text("description"), readme);
         return await PageForms.EndAsync(
-            http, await repositories.ChangeAsync(http, NameIn(http), change), PagePath.Of(NameIn(http)),
+            http, await repositories.ChangeAsync(http, NameIn(http), change),
+            Said.At(PagePath.Of(NameIn(http)), Said.Saved),
             error => ShowAsync(http, new FormContent(path, sent, error)));
     });
 
@@ -40,7 +41,8 @@ internal sealed class RepositoryChangePages(
     {
         var to = sent.Text("to").Trim();
         return await PageForms.EndAsync(
-            http, await copies.MoveAsync(http, new NewRepositoryMove(NameIn(http), to)), PagePath.Of(to),
+            http, await copies.MoveAsync(http, new NewRepositoryMove(NameIn(http), to)),
+            Said.At(PagePath.Of(to), Said.Renamed),
             error => ShowAsync(http, new FormContent(PagePath.Of(NameIn(http), Move), sent, error.At("to"))));
     });
 
@@ -48,7 +50,7 @@ internal sealed class RepositoryChangePages(
 
     public Task<IResult> RemoveAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
         await PageForms.EndAsync(
-            http, await repositories.RemoveAsync(http, NameIn(http)), "/explore",
+            http, await repositories.RemoveAsync(http, NameIn(http)), Said.At("/explore", Said.Deleted),
             error => AskRemovalAsync(http, new FormContent(PagePath.Of(NameIn(http), Remove), sent, error))));
 
     private async Task<IResult> ShowAsync(HttpContext http, FormContent? sent)

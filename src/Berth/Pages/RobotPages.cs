@@ -11,7 +11,11 @@ namespace Berth.Pages;
 /// <param name="MayChange">Whether the reader may make any.</param>
 /// <param name="Sent">The form, if it was sent.</param>
 internal sealed record RobotsPage(
-    string Space, PageList<RobotView> Robots, IReadOnlyList<string> Spaces, bool MayChange, FormContent? Sent);
+    string Space, PageList<RobotView> Robots, IReadOnlyList<string> Spaces, bool MayChange, FormContent? Sent)
+{
+    /// <summary>The organization whose namespace it is; null: it is none.</summary>
+    public OrganizationView? Organization { get; init; }
+}
 
 /// <summary>What the page of a robot shows.</summary>
 /// <param name="Robot">The robot.</param>
@@ -26,7 +30,7 @@ internal sealed record RobotPage(RobotView Robot, bool MayChange, FormContent? S
 internal sealed record SpaceLinks(IReadOnlyList<string> Spaces, string Current, string Path);
 
 /// <summary><c>/settings/robots</c>: accounts for programs.</summary>
-internal sealed class RobotPages(RobotEndpoints robots, MeEndpoints me)
+internal sealed class RobotPages(RobotEndpoints robots, MeEndpoints me, OrganizationEndpoints organizations)
 {
     public const string Path = "/settings/robots";
 
@@ -133,7 +137,10 @@ internal sealed class RobotPages(RobotEndpoints robots, MeEndpoints me)
                 {
                     Model = new RobotsPage(
                         space, PageList<RobotView>.Of(http, found), await AccessPages.SpacesAsync(http, me),
-                        http.Caller().IsAdministrator || !http.Caller().IsStaff, sent),
+                        http.Caller().IsAdministrator || !http.Caller().IsStaff, sent)
+                    {
+                        Organization = await AccessPages.OrganizationOfAsync(http, organizations, space),
+                    },
                 },
                 sent?.Status ?? StatusCodes.Status200OK)
             : ProblemPage.Of(http, listed.Error!);

@@ -19,13 +19,16 @@ internal sealed record RulesPage(
 internal sealed record RulePage(TagRuleView Rule, TagRulePlan? Plan, FormContent? Sent);
 
 /// <summary>What the page of retention shows.</summary>
-/// <param name="Estimate">What a run would remove; null: nobody asked.</param>
-internal sealed record RetentionPage(
-    RetentionEstimate? Estimate, PageList<RetentionRunView> Runs, FormContent? Sent)
+internal sealed record RetentionPage(PageList<RetentionRunView> Runs)
 {
     /// <summary>Whether one waits or runs.</summary>
     public bool IsBusy => Runs.Items.Any(one => one.EndedAt is null);
 }
+
+/// <summary>What the page shows that asks before a run.</summary>
+/// <param name="Estimate">What the run would remove.</param>
+/// <param name="Sent">The form, if it was sent.</param>
+internal sealed record RetentionRunPage(RetentionEstimate Estimate, FormContent? Sent);
 
 /// <summary><c>/settings/rules</c> and <c>/settings/retention</c>: which tags stay, go, or never move.</summary>
 internal sealed class RulePages(TagRuleEndpoints rules, RetentionEndpoints retention, PinEndpoints pins)
@@ -33,6 +36,7 @@ internal sealed class RulePages(TagRuleEndpoints rules, RetentionEndpoints reten
     public const string Rules = "/settings/rules";
     public const string Preview = Rules + "/preview";
     public const string Retention = "/settings/retention";
+    public const string Run = Retention + "/run";
 
     private const StringSplitOptions Trimmed =
         StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries;
@@ -106,31 +110,40 @@ internal sealed class RulePages(TagRuleEndpoints rules, RetentionEndpoints reten
             http, await rules.RemoveAsync(http, RouteId.Of(http)), Rules,
             error => Task.FromResult<IResult>(ProblemPage.Of(http, error))));
 
-    public Task<IResult> ShowRetentionAsync(HttpContext http) => ShowRetentionAsync(http, sent: null);
+    public async Task<IResult> ShowRetentionAsync(HttpContext http) => new PageResult(new Pages_Retention
+    {
+        Model = new RetentionPage(
+            PageList<RetentionRunView>.Of(http, (await retention.ListAsync(http)).Value!)),
+    });
 
+    /// <summary>Shows what a run would remove, and asks.</summary>
+    public Task<IResult> AskToRunAsync(HttpContext http) => AskToRunAsync(http, sent: null);
+
+    /// <summary>Runs the rules, unless they would remove something else by now than was shown.</summary>
     public Task<IResult> RunAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
-        await PageForms.EndAsync(
-            http, await retention.AddAsync(http, new NewRetentionRun()), Retention,
-            error => ShowRetentionAsync(http, new FormContent(Retention, sent, error))));
+    {
+        var found = await retention.EstimateAsync(http);
+        var isSeen = found.Value?.Version == sent.Text("version");
+        ApiAnswer<RetentionRunView> answer = found.Error is { } error ? error
+            : isSeen ? await retention.AddAsync(http, new NewRetentionRun())
+            : ApiError.Changed();
+        return await PageForms.EndAsync(
+            http, answer, Retention, fault => AskToRunAsync(http, new FormContent(Run, sent, fault)));
+    });
 
     public async Task<IResult> ShowPinsAsync(HttpContext http) => new PageResult(new Pages_Pins
     {
         Model = PageList<PinListView>.Of(http, (await pins.ListAsync(http)).Value!),
     });
 
-    private async Task<IResult> ShowRetentionAsync(HttpContext http, FormContent? sent)
+    private async Task<IResult> AskToRunAsync(HttpContext http, FormContent? sent)
     {
-        // Others may ask for runs where they manage, but see no list of all.
-        if (!http.Caller().IsStaff)
-            return ProblemPage.Of(http, sent?.Error ?? ApiError.Denied("this is for administrators and auditors"));
-        var isAsked = http.Request.Query["estimate"].Count > 0;
-        var runs = PageList<RetentionRunView>.Of(http, (await retention.ListAsync(http)).Value!);
-        var estimate = isAsked ? await retention.EstimateAsync(http) : null;
-        return estimate?.Error is { } error
-            ? ProblemPage.Of(http, error)
-            : new PageResult(
-                new Pages_Retention { Model = new RetentionPage(estimate?.Value, runs, sent) },
-                sent?.Status ?? StatusCodes.Status200OK);
+        var found = await retention.EstimateAsync(http);
+        return found.Value is { } estimate
+            ? new PageResult(
+                new Pages_RunRules { Model = new RetentionRunPage(estimate, sent) },
+                sent?.Status ?? StatusCodes.Status200OK)
+            : ProblemPage.Of(http, sent?.Error ?? found.Error!);
     }
 
     private async Task<IResult> ShowRulesAsync(HttpContext http, FormContent? sent, TagRulePlan? plan)

@@ -18,7 +18,7 @@ internal static partial class SettingsRoutes
         table.Page("/settings/imports", ApiRight.Administrator, "GET /api/v1/imports", work.ShowImportsAsync);
         table.Page(
             "/settings/imports/{id:long}", ApiRight.Administrator, "GET /api/v1/imports/{id}", work.ShowImportAsync);
-        table.Page("/settings/audit", ApiRight.Staff, "GET /api/v1/audit", work.ShowAuditAsync);
+        table.Page("/settings/audit", ApiRight.Staff, "GET /api/v1/audit", table.Get<AuditPages>().ShowAsync);
         table.Watched(WorkPages.Backups, ApiRight.Staff, work.ShowBackupsAsync);
         table.Form(WorkPages.BackupNow, ApiRight.Administrator, "POST /api/v1/backups", work.BackUpAsync);
         table.Form(
@@ -31,8 +31,9 @@ internal static partial class SettingsRoutes
     private static void MapGarbage(Table table, GarbagePages garbage)
     {
         table.Watched(GarbagePages.Garbage, ApiRight.Staff, garbage.ShowGarbageAsync);
-        table.Form(
-            GarbagePages.Garbage, ApiRight.Administrator, "POST /api/v1/garbage-collections", garbage.CollectAsync);
+        table.Confirmed(
+            GarbagePages.Collecting, ApiRight.Administrator, "POST /api/v1/garbage-collections",
+            garbage.AskToCollectAsync, garbage.CollectAsync);
         table.Page(GarbagePages.Trash, ApiRight.SignedIn, "GET /api/v1/trash", garbage.ShowTrashAsync);
         table.Form(
             GarbagePages.Trash + "/{id:long}/restore", ApiRight.SignedIn, "POST /api/v1/trash/{id}/restore",
@@ -64,7 +65,9 @@ internal static partial class SettingsRoutes
             ARule + "/remove", ApiRight.Account, "DELETE /api/v1/tag-rules/{id}", rules.AskToRemoveAsync,
             rules.RemoveAsync);
         table.Watched(RulePages.Retention, ApiRight.Staff, rules.ShowRetentionAsync);
-        table.Form(RulePages.Retention, ApiRight.Account, "POST /api/v1/retention/runs", rules.RunAsync);
+        table.Confirmed(
+            RulePages.Run, ApiRight.Account, "POST /api/v1/retention/runs", rules.AskToRunAsync,
+            rules.RunAsync);
         table.Page("/settings/pins", ApiRight.Staff, "GET /api/v1/pins", rules.ShowPinsAsync);
     }
 }

@@ -34,11 +34,16 @@ internal sealed record SettingsLink(
         new(SettingsGroup.Organizations, RobotPages.Path, "package", words => words.Robots, frame => frame.HasAccount),
         new(SettingsGroup.Registry, UserPages.Path, "users", words => words.Users, frame => frame.IsStaff),
         new(
-            SettingsGroup.Registry, InvitationPages.Path, "plus", words => words.Invitations,
+            SettingsGroup.Registry, InvitationPages.Path, "mail", words => words.Invitations,
             frame => frame.IsAdministrator),
         new(SettingsGroup.Registry, KeylessRulePages.Path, "key", words => words.KeylessRules, frame => frame.IsStaff),
         .. RegistryLinks.All,
     ];
+
+    /// <summary>The heading for whoever looks: what has pages of the registry for staff is about one's own for others.
+    /// </summary>
+    public SettingsGroup GroupFor(Frame frame) =>
+        Group == SettingsGroup.Registry && !frame.IsStaff ? SettingsGroup.Storage : Group;
 
     /// <summary>Whether a page is this one, or below it.</summary>
     public bool IsAt(string path) => path.Split('?')[0] is var page
@@ -53,6 +58,9 @@ internal enum SettingsGroup
 
     /// <summary>Namespaces that several users share.</summary>
     Organizations,
+
+    /// <summary>What one keeps, for those who see no more of the registry.</summary>
+    Storage,
 
     /// <summary>The registry as a whole, for administrators and auditors.</summary>
     Registry,

@@ -1,4 +1,5 @@
 using Berth.Api;
+using Berth.Settings;
 
 namespace Berth.Pages;
 
@@ -8,11 +9,16 @@ namespace Berth.Pages;
 /// <param name="Identities">Accounts of other directories.</param>
 /// <param name="Sent">The form, if it was sent.</param>
 internal sealed record SignInSettingsPage(
-    MeView Me, SecondFactorsView Factors, IReadOnlyList<IdentityView> Identities, FormContent? Sent);
+    MeView Me, SecondFactorsView Factors, IReadOnlyList<IdentityView> Identities, FormContent? Sent)
+{
+    /// <summary>The fewest characters of a password.</summary>
+    public int LeastChars { get; init; }
+}
 
 /// <summary><c>/settings/sign-in</c>: the password, and what there is besides; that is changed at
 /// <c>/auth/account</c>, which asks for a new sign-in first.</summary>
-internal sealed class SignInSettings(MeEndpoints me, SecondFactorEndpoints factors, IdentityEndpoints identities)
+internal sealed class SignInSettings(
+    MeEndpoints me, SecondFactorEndpoints factors, IdentityEndpoints identities, LocalSettings local)
 {
     public const string Path = "/settings/sign-in";
 
@@ -24,7 +30,7 @@ internal sealed class SignInSettings(MeEndpoints me, SecondFactorEndpoints facto
             ? await me.SetPasswordAsync(http, new PasswordChange(sent.Text("current"), sent.Text("new")))
             : ApiError.Invalid("it is not the same as the new password").At("again");
         return await PageForms.EndAsync(
-            http, answer, "/auth/sign-in", error => ShowAsync(http, new FormContent(Path, sent, error)));
+            http, answer, Said.At(Path, Said.Password), error => ShowAsync(http, new FormContent(Path, sent, error)));
     });
 
     private async Task<IResult> ShowAsync(HttpContext http, FormContent? sent)
@@ -36,7 +42,10 @@ internal sealed class SignInSettings(MeEndpoints me, SecondFactorEndpoints facto
             : new PageResult(
                 new Pages_SignInForm
                 {
-                    Model = new SignInSettingsPage(account.Value!, held.Value!, linked.Value!.Items, sent),
+                    Model = new SignInSettingsPage(account.Value!, held.Value!, linked.Value!.Items, sent)
+                    {
+                        LeastChars = local.MinPasswordLength,
+                    },
                 },
                 sent?.Status ?? StatusCodes.Status200OK);
     }

@@ -3,7 +3,12 @@ using Berth.Api;
 namespace Berth.Pages;
 
 /// <summary>What the page of the registry's health shows.</summary>
-internal sealed record HealthPage(HealthView Health, IReadOnlyList<NodeView> Nodes);
+/// <param name="Health">What the checks say.</param>
+/// <param name="Nodes">The nodes.</param>
+/// <param name="HasBackupPlace">Whether the settings say where backups go.</param>
+/// <param name="HasBackups">Whether there is any.</param>
+internal sealed record HealthPage(
+    HealthView Health, IReadOnlyList<NodeView> Nodes, bool HasBackupPlace, bool HasBackups);
 
 /// <summary>What the page of background jobs shows.</summary>
 /// <param name="Waiting">Those that wait or run.</param>
@@ -24,7 +29,7 @@ internal sealed record ImportPage(ImportView Import, PageList<Metadata.ImportNot
 /// <summary>Pages of settings about what the registry is busy with, and whether it is well.</summary>
 internal sealed class WorkPages(
     WorkEndpoints work, StorageEndpoints storage, ScrubEndpoints scrub, ImportEndpoints imports,
-    BackupEndpoints backups, AuditEndpoints audit)
+    BackupEndpoints backups)
 {
     public const string Backups = "/settings/backups";
     public const string BackupNow = Backups + "/now";
@@ -39,9 +44,15 @@ internal sealed class WorkPages(
         var health = (await work.GetHealthAsync(http)).Value!;
 
         // A database that is away has nothing to say of nodes.
-        var nodes = health.Checks.Any(check => check is { Name: "pull", Problem: not null })
-            ? [] : (await work.ListNodesAsync(http)).Value!.Items;
-        return new PageResult(new Pages_Health { Model = new HealthPage(health, nodes) });
+        if (health.Checks.Any(check => check is { Name: "pull", Problem: not null }))
+            return new PageResult(new Pages_Health { Model = new HealthPage(health, [], true, true) });
+        var made = await PageQuery.AskAsync(http, "?n=1", backups.ListAsync);
+        return new PageResult(new Pages_Health
+        {
+            Model = new HealthPage(
+                health, (await work.ListNodesAsync(http)).Value!.Items, await HasPlaceAsync(http),
+                made.Value!.Items.Count > 0),
+        });
     }
 
     public async Task<IResult> ShowJobsAsync(HttpContext http)
@@ -94,15 +105,6 @@ internal sealed class WorkPages(
             });
     }
 
-    public async Task<IResult> ShowAuditAsync(HttpContext http) => await audit.ListAsync(http) is var answer
-        && answer.Value is { } listed
-            ? new PageResult(new Pages_Audit
-            {
-                Model = new AuditPage(PageList<AuditView>.Of(http, listed), AuditEndpoints.Filters.ToDictionary(
-                    name => name, name => http.Request.Query[name].ToString())),
-            })
-            : ProblemPage.Of(http, answer.Error!);
-
     public Task<IResult> ShowBackupsAsync(HttpContext http) => ShowBackupsAsync(http, sent: null);
 
     public Task<IResult> BackUpAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
@@ -115,6 +117,9 @@ internal sealed class WorkPages(
             http, await backups.VerifyAsync(http), Backups,
             error => ShowBackupsAsync(http, new FormContent(Verification, sent, error))));
 
+    private async Task<bool> HasPlaceAsync(HttpContext http) =>
+        (await backups.GetVerificationAsync(http)).Value is { Place: not null };
+
     private async Task<IResult> ShowBackupsAsync(HttpContext http, FormContent? sent) => new PageResult(
         new Pages_Backups
         {
@@ -124,11 +129,6 @@ internal sealed class WorkPages(
         },
         sent?.Status ?? StatusCodes.Status200OK);
 }
-
-/// <summary>What the page of the audit log shows.</summary>
-/// <param name="Entries">A page of it.</param>
-/// <param name="Fields">What the address filters by.</param>
-internal sealed record AuditPage(PageList<AuditView> Entries, IReadOnlyDictionary<string, string> Fields);
 
 /// <summary>The number in a page's address.</summary>
 internal static class RouteId

@@ -28,6 +28,11 @@ internal static class SettingsText
         ("KiB", 1L << 10), ("MiB", 1L << 20), ("GiB", 1L << 30), ("TiB", 1L << 40), ("B", 1), ("", 1),
     ];
 
+    private static readonly (string Unit, long Bytes)[] TypedSizeUnits =
+    [
+        ("KB", 1000), ("MB", 1_000_000), ("GB", 1_000_000_000), ("TB", 1_000_000_000_000), .. SizeUnits,
+    ];
+
     /// <summary>Go's syntax: <c>168h</c>, <c>1h30m</c>, <c>500ms</c>, <c>1.5s</c>, <c>0</c>. Never negative.</summary>
     public static bool TryParseDuration(string text, out TimeSpan duration)
     {
@@ -52,10 +57,18 @@ internal static class SettingsText
         return true;
     }
 
-    /// <summary>A number of bytes, or one with a binary unit: <c>4194304</c>, <c>4MiB</c>.</summary>
-    public static bool TryParseSize(string text, out long bytes)
+    /// <summary>
+    /// A number of bytes, or one with a binary unit: <c>4194304</c>, <c>4MiB</c>. Whoever writes <c>4MB</c> in settings
+    /// may mean either, and is asked.
+    /// </summary>
+    public static bool TryParseSize(string text, out long bytes) => TryParseSize(text, SizeUnits, out bytes);
+
+    /// <summary>The same from people, who see sizes in powers of ten: <c>4MB</c>, too.</summary>
+    public static bool TryParseTypedSize(string text, out long bytes) => TryParseSize(text, TypedSizeUnits, out bytes);
+
+    private static bool TryParseSize(string text, (string Unit, long Bytes)[] units, out long bytes)
     {
-        foreach (var (unit, factor) in SizeUnits)
+        foreach (var (unit, factor) in units)
         {
             if (!text.EndsWith(unit, StringComparison.OrdinalIgnoreCase)) continue;
             var number = text.AsSpan(0, text.Length - unit.Length).TrimEnd();

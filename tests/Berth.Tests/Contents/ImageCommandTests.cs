@@ -38,6 +38,32 @@ public sealed partial class ImageCommandTests : IAsyncLifetime
     public ValueTask DisposeAsync() => registry.DisposeAsync();
 
     [Fact]
+    public async Task The_config_of_an_index_is_that_of_a_platform()
+    {
+        var images = new ContentImages(registry);
+        var (arm, intel) = (
+            await images.PushAsync("acme/all", null, """{"author":"arm"}""", (Base, ContentImages.LayerType)),
+            await images.PushAsync("acme/all", null, """{"author":"intel"}""", (Base, ContentImages.LayerType)));
+        await images.PushIndexAsync(
+            "acme/all", "all", (arm, """{"os":"linux","architecture":"arm","variant":"v7"}"""),
+            (intel, """{"os":"linux","architecture":"amd64"}"""));
+        string[] config = ["image", "manifest", "acme/all:all", "--config"];
+        Assert.Contains("intel", (await command.RunAsync(config)).Is(0).Output);
+        Assert.Contains("arm", (await command.RunAsync([.. config, "--platform", "linux/arm"])).Is(0).Output);
+        var missing = (await command.RunAsync([.. config, "--platform", "linux/s390x"])).Is(2);
+        Assert.Contains("it is not there for linux/s390x, but for linux/amd64, linux/arm/v7", missing.Errors);
+        Assert.Contains("manifests", (await command.RunAsync("image", "manifest", "acme/all:all")).Is(0).Output);
+    }
+
+    [Fact]
+    public async Task A_search_that_finds_nothing_says_so()
+    {
+        var found = (await command.RunAsync("search", "zzzqqqxxx")).Is(0).Output;
+        Assert.Contains("Nothing was found.", found);
+        Assert.DoesNotContain("STARS", found);
+    }
+
+    [Fact]
     public async Task Files_waste_and_differences_are_shown_on_the_database_too()
     {
         var root = (await command.RunAsync("image", "files", "acme/app:1.1")).Is(0);

@@ -195,6 +195,21 @@ public sealed class BrowserSessionTests
     }
 
     [Fact]
+    public async Task The_browser_that_changes_the_password_stays_signed_in_and_others_do_not()
+    {
+        await using var registry = await StartAsync();
+        using var browser = await SignInAsync(registry);
+        using var other = await SignInAsync(registry);
+        using var content = JsonContent.Create(new { current = Password, @new = "another password" });
+        using var changed = await browser.SendAsync("api/v1/me/password", content, browser.Origin, HttpMethod.Put);
+        Assert.True(changed.IsSuccessStatusCode);
+        Assert.Equal("ann", await browser.WhoAsync());
+        Assert.Null(await other.WhoAsync());
+        using var sessions = await browser.GetAsync("api/v1/me/sessions");
+        Assert.Contains("\"isThis\":true", await sessions.Content.ReadAsStringAsync(Stop), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_registry_without_accounts_has_no_such_pages()
     {
         await using var registry = await RegistryFixture.StartAsync();

@@ -43,7 +43,9 @@ public sealed class NewUserTests(SecondFactorRegistry factors)
         using var browser = new TestBrowser(factors.Registry);
         using var page = await browser.GetAsync(path);
         Assert.Equal(HttpStatusCode.OK, page.StatusCode);
-        Assert.Contains($"admin invites you to join {organization}", await page.Content.ReadAsStringAsync(Stop));
+        var form = await page.Content.ReadAsStringAsync(Stop);
+        Assert.Contains($"admin invites you to join {organization}", form, StringComparison.Ordinal);
+        Assert.Contains("At least 8 characters.", form, StringComparison.Ordinal);
         Assert.Equal(400, (await PostAsync(browser, path, new { password = "short" })).Status);
         (status, _) = await PostAsync(browser, path, new { name = "somebody", password = Password, email = "x@y" });
         Assert.Equal(200, status);
@@ -56,6 +58,9 @@ public sealed class NewUserTests(SecondFactorRegistry factors)
         using var second = new TestBrowser(factors.Registry);
         using var gone = await second.GetAsync(path);
         Assert.Equal(HttpStatusCode.NotFound, gone.StatusCode);
+        var words = await gone.Content.ReadAsStringAsync(Stop);
+        Assert.Contains("This invitation was used already", words, StringComparison.Ordinal);
+        Assert.Contains("<a class=\"button\" href=\"/auth/sign-in\">Sign in</a>", words, StringComparison.Ordinal);
         Assert.Equal(404, (await PostAsync(second, path, new { name = "two", password = Password })).Status);
 
         // Whoever reads the log must not be faster than whoever was invited.

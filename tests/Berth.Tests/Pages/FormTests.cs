@@ -35,8 +35,10 @@ public sealed class FormTests : IAsyncLifetime
         var saved = await ann.FillAsync(
             Profile, Profile, ("fullName", "Ann Ä"), ("email", "ann@example.org"), ("makesPublic", "yes"));
         Assert.Equal(HttpStatusCode.SeeOther, saved.Status);
-        Assert.Equal(Profile, saved.Location);
-        var shown = await ann.GetAsync(Profile);
+        Assert.Equal(Profile + "?done=saved", saved.Location);
+        var shown = await ann.GetAsync(saved.Location);
+        Assert.Contains("role=\"status\"><span>Saved.", shown.Text);
+        Assert.DoesNotContain("role=\"status\"><span>", (await ann.GetAsync(Profile + "?done=nonsense")).Text);
         Assert.Contains("value=\"ann@example.org\"", shown.Text);
         Assert.Contains("value=\"yes\" checked", shown.Text);
 
@@ -70,7 +72,8 @@ public sealed class FormTests : IAsyncLifetime
         var page = await ann.GetAsync(Profile);
         var clicks = await Task.WhenAll(Enumerable.Range(0, 5).Select(
             _ => ann.SubmitAsync(page, Profile, ("fullName", "Once"), ("email", ""))));
-        Assert.All(clicks, click => Assert.Equal((HttpStatusCode.SeeOther, Profile), (click.Status, click.Location)));
+        Assert.All(clicks, click => Assert.Equal(
+            (HttpStatusCode.SeeOther, Profile + "?done=saved"), (click.Status, click.Location)));
         Assert.Equal("2", (await admin.ApiAsync("GET", "/users/ann", null, 200)).Of("version"));
     }
 

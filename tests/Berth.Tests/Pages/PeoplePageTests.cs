@@ -109,6 +109,51 @@ public sealed partial class PeoplePageTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Pages_of_an_organization_keep_its_tabs_and_offer_none_that_one_may_not_see()
+    {
+        await admin.ApiAsync("PUT", "/organizations/acme/members/bob", """{"role":"writer"}""", 200);
+        foreach (var (user, sees) in new[] { ("ann", true), ("bob", false), ("aud", true), ("admin", true) })
+        {
+            var members = (await As(user).GetAsync(Acme)).Text;
+            Assert.Equal(sees, members.Contains("href=\"/settings/access?namespace=acme\""));
+            Assert.Equal(sees, members.Contains("href=\"/settings/robots?namespace=acme\""));
+            if (!sees) continue;
+            foreach (var path in new[] { "/settings/access?namespace=acme", "/settings/robots?namespace=acme" })
+            {
+                var shown = (await As(user).GetAsync(path)).Text;
+                Assert.Contains($"href=\"{Acme}/teams\"", shown);
+                Assert.Contains($"href=\"{path}\" aria-current=\"page\"", shown);
+            }
+        }
+
+        // Whoever can't invite is told whom to ask.
+        Assert.Contains("href=\"/settings/invitations\"", (await root.GetAsync(Acme)).Text);
+        Assert.Contains("ask an administrator", (await As("ann").GetAsync(Acme)).Text);
+    }
+
+    [Fact]
+    public async Task What_somebody_may_do_is_told_with_what_they_may_do_as_a_member()
+    {
+        await admin.ApiAsync("PUT", "/organizations/acme/members/bob", """{"role":"writer"}""", 200);
+        var user = (await root.GetAsync("/settings/users/bob")).Text;
+        Assert.Contains("writer: pull from and push to all of it", user);
+        const string Path = "/settings/access?user=bob";
+        foreach (var client in new[] { root, As("aud"), As("bob") })
+        {
+            Assert.Contains("writer: pull from and push to all of it", (await client.GetAsync(Path)).Text);
+            var asked = (await client.GetAsync(Path + "&repository=acme/app")).Text;
+            Assert.Contains("What bob may do in acme/app", asked);
+            Assert.Matches("push</th>\\s*<td[^>]*><span class=\"chip good\">yes", asked);
+            Assert.Matches("delete</th>\\s*<td[^>]*><span class=\"chip \">no", asked);
+            Assert.Contains("role=\"alert\"", (await client.GetAsync(Path + "&repository=NO+NAME")).Text);
+        }
+
+        Assert.Equal("acme", (await ApiAsync("/users/bob")).GetProperty("organizations")[0].Of("organization"));
+        Assert.DoesNotContain(
+            "writer: pull from", (await As("eve").PlainAsync(Path)).Text);
+    }
+
+    [Fact]
     public async Task Teams_get_members_groups_and_grants()
     {
         var (ann, teams) = (As("ann"), Acme + "/teams");

@@ -69,6 +69,8 @@ public sealed class RegistryPageTests : IAsyncLifetime
         Assert.DoesNotContain("/settings/audit", own);
         Assert.DoesNotContain("/settings/garbage", own);
         Assert.Contains("/settings/trash", own);
+        Assert.Contains("<p>Your images</p>", own);
+        Assert.DoesNotContain("<p>Registry</p>", own);
     }
 
     [Fact]
@@ -79,8 +81,8 @@ public sealed class RegistryPageTests : IAsyncLifetime
             Assert.DoesNotContain("method=\"post\" action=\"/settings", (await auditor.GetAsync(path)).Text);
         foreach (var path in new[]
         {
-            "/settings/garbage", "/settings/backups/now", "/settings/backups/verification", "/settings/quotas",
-            "/settings/retention", "/settings/trash/empty",
+            "/settings/garbage/collect", "/settings/backups/now", "/settings/backups/verification", "/settings/quotas",
+            "/settings/retention/run", "/settings/trash/empty",
         })
         {
             Assert.Equal(HttpStatusCode.Forbidden, (await auditor.PostAsync(path, ("scope", "ann"))).Status);
@@ -98,8 +100,32 @@ public sealed class RegistryPageTests : IAsyncLifetime
         Assert.DoesNotContain("<script>alert", log);
         Assert.Contains("href=\"/settings/audit?actor=ann&amp;result=denied&amp;action=", log);
         Assert.DoesNotContain("action=push\"", log);
-        await page.GetAsync("/settings/audit?since=never", HttpStatusCode.BadRequest);
+        var wrong = await page.GetAsync("/settings/audit?since=never&actor=ann", HttpStatusCode.BadRequest);
+        Assert.Contains("id=\"audit-since-fault\"", wrong.Text);
+        Assert.Contains("value=\"ann\"", wrong.Text);
+        Assert.Contains(
+            "type=\"datetime-local\" name=\"until\" value=\"2026-11-26T07:00\"",
+            (await page.GetAsync("/settings/audit?until=2026-11-26T07:00Z")).Text);
         Assert.Contains("Nothing that fits", (await page.GetAsync("/settings/audit?actor=nobody")).Text);
+    }
+
+    [Fact]
+    public async Task The_audit_log_says_what_was_done_in_words_and_leaves_out_what_was_only_read_until_asked()
+    {
+        await page.GetAsync("/settings/users");
+        await admin.ApiAsync("POST", "/organizations", """{"name":"acme"}""", 201);
+        var changes = await UntilAsync("/settings/audit", text => text.Contains("Added an organization"));
+        Assert.Contains("Pushed", changes);
+        Assert.DoesNotContain("Looked at", changes);
+        Assert.DoesNotContain(">Signed in<", changes);
+        Assert.Contains("href=\"/settings/audit?action=POST", changes);
+        Assert.Contains("Looked at users", (await page.GetAsync("/settings/audit?changes=false")).Text);
+        Assert.Contains("Signed in<", (await page.GetAsync("/settings/audit?action=sign-in")).Text);
+        await admin.ApiAsync("GET", "/audit?changes=maybe", null, 400);
+        var listed = await admin.ApiAsync("GET", "/audit?changes=true", null, 200);
+        Assert.DoesNotContain(
+            listed.GetProperty("items").EnumerateArray(),
+            entry => entry.Of("action").StartsWith("GET ", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -110,10 +136,11 @@ public sealed class RegistryPageTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.BadRequest, wrong.Status);
         Assert.Contains("id=\"settings-quotas-maxBytes-fault\"", wrong.Text);
         Assert.Contains("value=\"much\"", wrong.Text);
-        var set = await page.FillAsync(Path, Path, ("scope", "ann"), ("maxBytes", "10 MiB"), ("maxTags", "50"));
+        var set = await page.FillAsync(Path, Path, ("scope", "ann"), ("maxBytes", "10 MB"), ("maxTags", "50"));
         Assert.Equal((HttpStatusCode.SeeOther, Path), (set.Status, set.Location));
         var shown = (await new PageClient(registry, "ann").GetAsync(Path)).Text;
         Assert.Contains("2 of 50", shown);
+        Assert.Contains(">10.0 MB<", shown);
         Assert.DoesNotContain(Path + "/remove", shown);
         var asked = await page.GetAsync(Path + "/remove?scope=ann");
         var removed = await page.SubmitAsync(asked, Path + "/remove");
@@ -222,7 +249,10 @@ public sealed class RegistryPageTests : IAsyncLifetime
         Assert.Contains("ann/app:v1", trash.Text);
         Assert.DoesNotContain("team/app", trash.Text);
         var restore = System.Text.RegularExpressions.Regex.Match(trash.Text, "/settings/trash/[0-9]+/restore").Value;
-        Assert.Equal("/settings/trash?namespace=ann", (await ann.SubmitAsync(trash, restore)).Location);
+        var restored = (await ann.SubmitAsync(trash, restore)).Location;
+        Assert.Equal("/settings/trash?namespace=ann&done=restored&in=ann%2Fapp", restored);
+        Assert.Matches(
+            "role=\"status\"><span>Restored\\.\\s*<a href=\"/r/ann/app\"", (await ann.GetAsync(restored)).Text);
         Assert.Equal("v1", (await admin.ApiAsync("GET", "/tags/v1?repository=ann/app", null, 200)).Of("name"));
 
         var asked = await page.GetAsync("/settings/trash/empty?namespace=team");
@@ -277,6 +307,8 @@ public sealed class RegistryPageTests : IAsyncLifetime
         var wrong = await ann.FillAsync(Path, Path, ("names", "ann/**"), ("keepForSeconds", Hostile));
         Assert.Equal(HttpStatusCode.BadRequest, wrong.Status);
         Assert.Contains("Nothing was changed.", wrong.Text);
+        Assert.Contains("Keep after use is a time", wrong.Text);
+        Assert.DoesNotContain("KeepForSeconds", wrong.Text);
         Assert.DoesNotContain("<script>alert", wrong.Text);
         Assert.Equal(
             HttpStatusCode.Forbidden,
@@ -293,19 +325,60 @@ public sealed class RegistryPageTests : IAsyncLifetime
     [Fact]
     public async Task A_collection_and_a_run_of_the_rules_are_asked_for_and_listed_until_they_are_done()
     {
-        Assert.Equal(
-            HttpStatusCode.BadRequest,
-            (await page.FillAsync("/settings/garbage", "/settings/garbage", ("graceSeconds", "soon"))).Status);
-        var asked = await page.FillAsync("/settings/garbage", "/settings/garbage", ("graceSeconds", "0s"));
+        const string Collect = "/settings/garbage/collect";
+        var wrong = await page.GetAsync(Collect + "?graceSeconds=soon", HttpStatusCode.BadRequest);
+        Assert.Contains("id=\"settings-garbage-graceSeconds-fault\"", wrong.Text);
+        Assert.Contains("value=\"soon\"", wrong.Text);
+        var asked = await page.FillAsync(Collect + "?graceSeconds=0s", Collect);
         Assert.Equal((HttpStatusCode.SeeOther, "/settings/garbage"), (asked.Status, asked.Location));
-        await UntilAsync(
-            "/settings/garbage", text => text.Contains("by admin") && text.Contains("<td>done</td>"));
+        await UntilAsync("/settings/garbage", text => text.Contains("by admin") && text.Contains(">done</td>"));
 
-        var estimate = await page.GetAsync("/settings/retention?estimate=yes");
-        Assert.Contains("A run now would remove 0 tags", estimate.Text);
-        await page.FillAsync("/settings/retention", "/settings/retention");
-        await UntilAsync(
-            "/settings/retention", text => text.Contains("<td>done</td>"));
+        // A rule whose tags are too young removes nothing, so there is nothing to confirm.
+        var nothing = await page.GetAsync("/settings/retention/run");
+        Assert.Contains("A run now would remove nothing.", nothing.Text);
+        Assert.DoesNotContain("method=\"post\" action=\"/settings/retention", nothing.Text);
+    }
+
+    [Fact]
+    public async Task The_trash_is_emptied_with_a_collection_only_once_the_bytes_were_named()
+    {
+        const string Collect = "/settings/garbage/collect";
+        await admin.IsAsync("DELETE", "/api/v1/repositories/team/app", 204);
+        Assert.DoesNotContain("method=\"post\"", FormOf((await page.GetAsync("/settings/garbage")).Text, Collect));
+        var asked = await page.GetAsync(Collect + "?graceSeconds=0s&emptyTrash=yes");
+        Assert.Contains("Collect garbage now, and empty the trash?", asked.Text);
+        Assert.Contains("Nobody can bring it back.", asked.Text);
+        Assert.Matches("frees .* \\([0-9,]+ bytes\\)", asked.Text);
+        Assert.Contains("team/app", (await page.GetAsync("/settings/trash")).Text);
+        await new PageClient(registry, "audra").GetAsync(Collect, HttpStatusCode.Forbidden);
+        await page.SubmitAsync(asked, Collect);
+        await UntilAsync("/settings/trash", text => !text.Contains("team/app"));
+    }
+
+    [Fact]
+    public async Task The_rules_are_run_once_what_goes_was_listed_and_not_if_something_else_would_go_by_then()
+    {
+        const string Run = "/settings/retention/run";
+        await admin.ApiAsync(
+            "POST", "/tag-rules", """{"names":"ann/app","tags":["v*"],"keepLastPushed":1}""", 201);
+        var asked = await page.GetAsync(Run);
+        Assert.Contains("Run the rules on tags now?", asked.Text);
+        Assert.Matches("moves 1 tags and [0-9]+ manifests .* \\([0-9,]+ bytes\\) are freed", asked.Text);
+        Assert.Contains(">ann/app:v1</a>", asked.Text);
+        Assert.DoesNotContain("ann/app:v2", asked.Text);
+        Assert.DoesNotContain("<th scope=\"col\">Where you are", (await page.GetAsync("/settings/retention")).Text);
+
+        await admin.PushAsync("ann/app", "v3", "three");
+        var stale = await page.SubmitAsync(asked, Run);
+        Assert.Equal(HttpStatusCode.PreconditionFailed, stale.Status);
+        Assert.Contains(">ann/app:v2</a>", stale.Text);
+        Assert.Equal("v1", (await admin.ApiAsync("GET", "/tags/v1?repository=ann/app", null, 200)).Of("name"));
+
+        var done = await page.SubmitAsync(stale, Run);
+        Assert.Equal((HttpStatusCode.SeeOther, "/settings/retention"), (done.Status, done.Location));
+        await UntilAsync("/settings/retention", text => text.Contains(">done</td>"));
+        foreach (var (tag, status) in new[] { ("v1", 404), ("v2", 404), ("v3", 200) })
+            await admin.ApiAsync("GET", $"/tags/{tag}?repository=ann/app", null, status);
     }
 
     [Fact]
@@ -315,11 +388,19 @@ public sealed class RegistryPageTests : IAsyncLifetime
         Assert.Contains("All is well.", health);
         Assert.Contains("ann/app", (await page.GetAsync("/settings/storage")).Text);
         Assert.Contains("Waiting and running", (await page.GetAsync("/settings/jobs")).Text);
-        Assert.Contains("There is no backup yet", (await page.GetAsync("/settings/backups")).Text);
-        var refused = await page.FillAsync("/settings/backups", "/settings/backups/now");
+        Assert.Contains("No backups are set up", health);
+        var backups = (await page.GetAsync("/settings/backups")).Text;
+        Assert.Contains("There is no backup yet", backups);
+        Assert.Contains("to: /srv/berth-backups", backups);
+        Assert.DoesNotContain("action=\"/settings/backups/now\"", backups);
+        var refused = await page.PostAsync("/settings/backups/now");
         Assert.Equal(HttpStatusCode.Conflict, refused.Status);
         Assert.Contains("Nothing was changed.", refused.Text);
     }
+
+    /// <summary>A form of a page, by where it is sent to.</summary>
+    private static string FormOf(string text, string action) => System.Text.RegularExpressions.Regex.Matches(
+        text, "<form [^>]*>").Select(match => match.Value).Single(form => form.Contains($"\"{action}\""));
 
     /// <summary>The text of a page once something is on it that happens beside requests.</summary>
     private async Task<string> UntilAsync(string path, Func<string, bool> isDone)

@@ -42,7 +42,7 @@ public sealed class RepositoryChangeTests : IAsyncLifetime
         var saved = await browser.FillAsync(
             Repository + "/-/settings", Repository + "/-/settings",
             ("description", Hostile), ("readme", $"# Title\r\n\r\n{Hostile}"), ("isPublic", "yes"));
-        Assert.Equal((HttpStatusCode.SeeOther, Repository), (saved.Status, saved.Location));
+        Assert.Equal((HttpStatusCode.SeeOther, Repository + "?done=saved"), (saved.Status, saved.Location));
         var shown = await new PageClient(registry, "eve").GetAsync(Repository);
         Assert.Contains("&lt;img src=x onerror=alert(1)&gt;", shown.Text);
         Assert.DoesNotContain("<img src=x", shown.Text);
@@ -135,7 +135,7 @@ public sealed class RepositoryChangeTests : IAsyncLifetime
         var wrong = await browser.FillAsync(settings, Repository + "/-/move", ("to", "Team//x"));
         Assert.Equal(HttpStatusCode.BadRequest, wrong.Status);
         var moved = await browser.FillAsync(settings, Repository + "/-/move", ("to", "team/renamed"));
-        Assert.Equal((HttpStatusCode.SeeOther, "/r/team/renamed"), (moved.Status, moved.Location));
+        Assert.Equal((HttpStatusCode.SeeOther, "/r/team/renamed?done=renamed"), (moved.Status, moved.Location));
         await browser.GetAsync("/r/team/renamed:1.0");
     }
 
@@ -148,7 +148,7 @@ public sealed class RepositoryChangeTests : IAsyncLifetime
         Assert.DoesNotContain("class=\"side\"", ask.Text);
         await browser.GetAsync(Repository);
         var gone = await browser.SubmitAsync(ask, Repository + "/-/remove");
-        Assert.Equal((HttpStatusCode.SeeOther, "/explore"), (gone.Status, gone.Location));
+        Assert.Equal((HttpStatusCode.SeeOther, "/explore?done=deleted"), (gone.Status, gone.Location));
         await browser.GetAsync(Repository, HttpStatusCode.NotFound);
         Assert.Single((await admin.ApiAsync("GET", "/trash?repository=team/app", null, 200))
             .GetProperty("items").EnumerateArray());
@@ -280,7 +280,7 @@ public sealed class RepositoryChangeTests : IAsyncLifetime
         }
 
         await admin.ApiAsync("POST", "/retention/runs", """{"repository":"team/app"}""", 201);
-        var runs = await new PageClient(registry, "eve").PostAsync("/settings/retention");
+        var runs = await new PageClient(registry, "eve").PostAsync("/settings/retention/run");
         Assert.Equal(HttpStatusCode.Forbidden, runs.Status);
         Assert.DoesNotContain("team/app", runs.Text);
         Assert.Equal(["1.0", "2.0"], await TagsAsync());

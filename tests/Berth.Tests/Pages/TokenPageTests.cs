@@ -145,11 +145,12 @@ public sealed partial class TokenPageTests : IAsyncLifetime
         var typo = await ann.FillAsync(
             Page, Page, ("current", ImagePusher.Password), ("new", "new words 77"), ("again", "other words"));
         Assert.Contains("id=\"settings-sign-in-again-fault\"", typo.Text);
+        Assert.Contains("At least 8 characters.", typo.Text);
         var weak = await ann.FillAsync(Page, Page, ("current", ImagePusher.Password), ("new", "a"), ("again", "a"));
         Assert.Contains("id=\"settings-sign-in-new-fault\"", weak.Text);
         var done = await ann.FillAsync(
             Page, Page, ("current", ImagePusher.Password), ("new", "new words 77"), ("again", "new words 77"));
-        Assert.Equal((HttpStatusCode.SeeOther, "/auth/sign-in"), (done.Status, done.Location));
+        Assert.Equal((HttpStatusCode.SeeOther, Page + "?done=password"), (done.Status, done.Location));
         await new ImagePusher(registry, "ann") { Secret = "new words 77" }.ApiAsync("GET", "/me", null, 200);
         await new ImagePusher(registry, "ann").ApiAsync("GET", "/me", null, 401);
     }
@@ -160,9 +161,15 @@ public sealed partial class TokenPageTests : IAsyncLifetime
         for (var i = 0; i < 2; i++)
         {
             using var form = new FormUrlEncodedContent([new("name", "ann"), new("password", ImagePusher.Password)]);
-            using var answer = await registry.Client.PostAsync(
-                "/auth/password", form, TestContext.Current.CancellationToken);
+            using var signIn = new HttpRequestMessage(HttpMethod.Post, "/auth/password") { Content = form };
+            signIn.Headers.TryAddWithoutValidation(
+                "User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0");
+            using var answer = await registry.Client.SendAsync(signIn, TestContext.Current.CancellationToken);
         }
+
+        var shown = (await ann.GetAsync("/settings/sessions")).Text;
+        Assert.Contains(">Firefox 140, Linux</span>", shown);
+        Assert.DoesNotContain("this browser", shown);
 
         var sessions = (await ApiAsync("/me/sessions")).EnumerateArray().ToList();
         Assert.Equal(2, sessions.Count);

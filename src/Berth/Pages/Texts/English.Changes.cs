@@ -42,7 +42,7 @@ internal partial class English
     public virtual string PinHelp => "No rule and no expiry removes it.";
 
     public virtual string ImmutableTag(string rule) =>
-        $"The rule {rule} makes this tag immutable: it can't be moved, expire or be deleted.";
+        $"{Sentence(rule)[..^1]} makes this tag immutable: it can't be moved, expire or be deleted.";
 
     public virtual string AskTagRemoval(string repository, int tags) => tags == 1
         ? $"Delete a tag of {repository}?" : $"Delete {Whole(tags)} tags of {repository}?";

@@ -32,6 +32,17 @@ internal partial class English
 
     public virtual string RestoreAndMove => "Restore, and move the tags back";
 
+    public virtual Warning CollectGarbage(Metadata.GarbageReport found, bool emptiesTrash) => new(
+        emptiesTrash ? "Collect garbage now, and empty the trash?" : "Collect garbage now?",
+        emptiesTrash ? "Empty the trash and collect" : CollectNow,
+        [
+            .. emptiesTrash
+                ? ["All that was deleted in the registry goes for good. Nobody can bring it back."]
+                : Array.Empty<string>(),
+            $"It removes {Blobs(found.Blobs)} and frees {Size(found.Bytes)} ({Bytes(found.Bytes)}), as far as is known "
+                + "now.",
+        ]);
+
     public virtual string LinksAndManifests(long links, long manifests) =>
         $"after {Whole(links)} blobs of repositories and {Whole(manifests)} manifests";
 
@@ -68,7 +79,7 @@ internal partial class English
     public virtual string ChangeQuota(string scope) => $"Change the quota of {scope}";
 
     public virtual string MostBytes => "Largest size";
-    public virtual string MostBytesHelp => "Such as 500MiB or 10GiB; empty: any.";
+    public virtual string MostBytesHelp => "Such as 500MB or 10GB; empty: any.";
     public virtual string MostTags => "Most tags";
     public virtual string MostTagsHelp => "A number; empty: any.";
     public virtual string RemoveQuota => "Remove the quota";
@@ -162,15 +173,20 @@ internal partial class English
     // Retention
     public virtual string Retention => "Retention";
     public virtual string RetentionText => "Runs of the rules on tags. What they remove goes to the trash first.";
-    public virtual string DryRun => "Dry run";
     public virtual string RunRules => "Run the rules now";
+    public virtual string RunRulesQuestion => "Run the rules on tags now?";
+    public virtual string RunRulesHelp => "Lists what would go, and asks first.";
+    public virtual string NothingGoes => "A run now would remove nothing.";
+    public virtual string Back => "Back";
     public virtual string NoRetentionRuns => "Nobody has asked for a run yet.";
     public virtual string RetentionRuns => "Runs that were asked for, the latest first";
     public virtual string Manifests => "Manifests";
 
+    public virtual string AndMore(long more) => $"And {Whole(more)} more.";
+
     public virtual string EstimateText(RetentionEstimate found) =>
-        $"A run now would remove {Whole(found.Tags)} tags and {Whole(found.Manifests)} manifests. Once the trash has "
-        + $"let them go, {Size(found.Bytes)} ({Bytes(found.Bytes)}) are free.";
+        $"A run now moves {Whole(found.Tags)} tags and {Whole(found.Manifests)} manifests to the trash, from where "
+        + $"they can be restored. When the trash is emptied, {Size(found.Bytes)} ({Bytes(found.Bytes)}) are freed.";
 
     // Images in use
     public virtual string Pins => "Images in use";

@@ -31,6 +31,9 @@ internal partial class English
     public virtual string NoMembers => "Nobody is a member yet.";
     public virtual string AddMember => "Add a member";
     public virtual string InviteHelp => "The name of a user. Who has no account yet needs an invitation first.";
+    public virtual string AskToInvite =>
+        "The name of a user. For somebody without an account, ask an administrator of the registry for an invitation.";
+
     public virtual string DeleteOrganization => "Delete the organization";
     public virtual string DeleteOrganizationText => "Only once there are no repositories in it, nor any in its trash.";
     public virtual string PushesPublic => "Repositories that are pushed to it first are public.";
@@ -78,10 +81,14 @@ internal partial class English
 
     // Who may do what
     public virtual string Access => "Access";
-    public virtual string AccessText => "What users, robots and teams may do, besides what their roles allow.";
+    public virtual string AccessText => "What is granted to users, robots and teams, besides what their roles allow.";
     public virtual string Namespaces => "Namespaces";
     public virtual string WholeRegistry => "Registry";
     public virtual string NoGrants => "Nothing is granted here yet.";
+    public virtual string Memberships => "By name and membership";
+    public virtual string AskAboutRepository => "What about a repository?";
+    public virtual string Action => "Action";
+    public virtual string Through => "Through";
     public virtual string Grants => "Grants";
     public virtual string May => "May";
     public virtual string In => "In repositories";
@@ -111,6 +118,21 @@ internal partial class English
         "namespace" when name == "*" => "Access across namespaces",
         "namespace" => $"Access to {name}",
         _ => $"What {name} may do",
+    };
+
+    public virtual string NoGrantsTo(string name) => $"Nothing is granted to {name} besides.";
+
+    public virtual string OwnNamespace(string name) => $"{name} owns the namespace {name}.";
+
+    public virtual string MayIn(string name, string repository) => $"What {name} may do in {repository}";
+
+    public virtual string MemberMay(Role role) => role switch
+    {
+        Role.Member => "member: what its teams may do",
+        Role.Reader => "reader: pull from all of it",
+        Role.Writer => "writer: pull from and push to all of it",
+        Role.Maintainer => "maintainer: pull, push and delete in all of it",
+        _ => "owner: everything in it",
     };
 
     public virtual string HolderKind(GrantView grant) =>

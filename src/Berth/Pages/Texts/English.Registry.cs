@@ -61,7 +61,7 @@ internal partial class English
     {
         "pull" => "Pulls",
         "push" => "Pushes",
-        "service" => "Backups, journal and notices between nodes",
+        "service" => "Journal, notices between nodes, and backups that are set up",
         "jobs" => "Background jobs",
         _ => "Stored blobs",
     };
@@ -124,7 +124,13 @@ internal partial class English
     public virtual string Backups => "Backups";
     public virtual string BackUpNow => "Make a backup now";
     public virtual string VerifyBackups => "Read all backups again";
-    public virtual string NoBackups => "There is no backup yet. docs/backup.md says how to set a place for them.";
+    public virtual string NoBackups => "There is no backup yet.";
+    public virtual string NoBackupYet => "There is no backup of this registry yet.";
+    public virtual string NoBackupPlace => "No backups are set up: if this machine is lost, so is the registry.";
+    public virtual string SetBackupPlace =>
+        "Name a folder on another disk, or a bucket, in the configuration, and restart. Berth then makes backups by "
+        + "itself, and here at any time.";
+
     public virtual string BackupsText => "Backups, the latest first";
     public virtual string Backup => "Backup";
     public virtual string Place => "Place";
@@ -136,33 +142,4 @@ internal partial class English
     public virtual string VerificationText(int percent, long blobs, long damaged) =>
         $"Backups are read again: {percent} %, {Blobs(blobs)}"
         + (damaged > 0 ? $", {Whole(damaged)} damaged." : ", none damaged.");
-
-    // Audit log
-    public virtual string AuditLog => "Audit log";
-    public virtual string AuditText => "Who did what, the newest first";
-    public virtual string NoEntries => "Nothing that fits these filters was noted.";
-    public virtual string Target => "On what";
-    public virtual string Result => "Result";
-    public virtual string From => "From";
-    public virtual string Program => "Program";
-    public virtual string Request => "Request";
-
-    public virtual string AuditFilter(string name) => name switch
-    {
-        "actor" => "Who",
-        "repository" => "Repository",
-        "action" => "What",
-        "result" => "Result",
-        "since" => "From time",
-        _ => "Before time",
-    };
-
-    public virtual string AuditExample(string name) => name switch
-    {
-        "actor" => "ann",
-        "repository" => "acme/app",
-        "action" => "push",
-        "result" => "done or denied",
-        _ => "2026-11-26T07:00Z",
-    };
 }

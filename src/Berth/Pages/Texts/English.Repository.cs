@@ -58,7 +58,7 @@ internal partial class English
     public virtual string Keeps => "Keeps, compressed";
     public virtual string Since => "Made";
     public virtual string Star => "Star";
-    public virtual string Unstar => "Take the star back";
+    public virtual string Unstar => "Remove the star";
     public virtual string AsTable => "As a table";
     public virtual string Day => "Day (UTC)";
     public virtual string Pulls => "Pulls";

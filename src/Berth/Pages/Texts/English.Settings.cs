@@ -25,7 +25,7 @@ internal partial class English
     public virtual string CurrentPassword => "Present password";
     public virtual string NewPassword => "New password";
     public virtual string PasswordAgain => "New password again";
-    public virtual string PasswordHelp => "You are signed out everywhere, and sign in with the new one. Tokens stay.";
+    public virtual string PasswordHelp => "Other browsers and docker have to sign in again. Tokens stay good.";
     public virtual string SecondFactor => "Besides the password";
     public virtual string App => "Authenticator app";
     public virtual string InUse => "In use";
@@ -34,6 +34,8 @@ internal partial class English
     public virtual string Passkeys => "Passkeys";
     public virtual string Linked => "Accounts of other directories";
     public virtual string ChangeFactors => "Change what you sign in with";
+
+    public virtual string LeastPassword(int chars) => $"At least {Whole(chars)} characters.";
 
     public virtual string Left(long count) => $"{Whole(count)} left";
 
@@ -59,7 +61,7 @@ internal partial class English
     public virtual string ShownOnce => "Copy it now: it is shown only this once.";
     public virtual string UseSecret => "To sign in with it";
     public virtual string PasteSecret => "Paste the secret when it asks for the password.";
-    public virtual string Kept => "I have kept it";
+    public virtual string Kept => "Done: I have saved it";
     public virtual string RotateText => "A new secret takes the place of the old, with the same rights.";
     public virtual string Overlap => "The old secret stays good for";
 
@@ -94,6 +96,7 @@ internal partial class English
     public virtual string SessionsText => "Browsers that are signed in as you, and programs that stay so.";
     public virtual string NoSessions => "Nobody is signed in as you with a browser. Tokens are not counted here.";
     public virtual string Client => "Browser or program";
+    public virtual string ThisBrowser => "this browser";
     public virtual string UnknownClient => "unknown";
     public virtual string SignedIn => "Signed in";
     public virtual string End => "Sign out";
@@ -114,6 +117,17 @@ internal partial class English
 
     public virtual string RoleWord(Role role) => Roles.Word(role);
 
+    /// <summary>What has just been done; null for a word that there is not.</summary>
+    public virtual string? WhatWasDone(string what) => what switch
+    {
+        Said.Deleted => "Deleted. It can be restored from the trash for a while.",
+        Said.Password => "The password is changed.",
+        Said.Renamed => "Renamed. Pulls by the old name still work.",
+        Said.Restored => "Restored.",
+        Said.Saved => "Saved.",
+        _ => null,
+    };
+
     // Forms
     public virtual string Save => "Save";
     public virtual string KeepIt => "Cancel";
@@ -125,6 +139,7 @@ internal partial class English
     {
         SettingsGroup.You => "You",
         SettingsGroup.Organizations => "Organizations",
+        SettingsGroup.Storage => "Your images",
         _ => "Registry",
     };
 
@@ -132,7 +147,30 @@ internal partial class English
     public virtual string Detail(ApiError error) => error.Status == StatusCodes.Status412PreconditionFailed
         ? "somebody else has changed this meanwhile: reload the page to see what it is now. If you send this again, it "
             + "replaces that"
-        : error.Detail;
+        : error.Field is { } field && error.Detail.StartsWith(field + " ", StringComparison.Ordinal)
+            ? LabelOf(field) + error.Detail[field.Length..] : error.Detail;
+
+    /// <summary>A field of the API as its form calls it.</summary>
+    public virtual string LabelOf(string field) => field switch
+    {
+        "expiresAt" => "The last day",
+        "fullName" => FullName,
+        "graceSeconds" => "The time",
+        "keepForSeconds" => KeepFor,
+        "keepLastPulled" => KeepLastPulled,
+        "keepLastPushed" => KeepLast,
+        "keepVersions" => KeepVersions,
+        "maxBytes" => MostBytes,
+        "maxTags" => MostTags,
+        "new" => NewPassword,
+        "untaggedSeconds" => UntaggedFor,
+        _ => string.Concat(field.Select(c => char.IsAsciiLetterUpper(c) ? $" {char.ToLowerInvariant(c)}" : $"{c}")),
+    };
+
+    /// <summary>The same, of what may begin with the name of whoever looks, which stays as it is.</summary>
+    public virtual string Sentence(string text, string? user) =>
+        user is not null && text.StartsWith(user + " ", StringComparison.Ordinal)
+            ? user + Sentence("x" + text[user.Length..])[1..] : Sentence(text);
 
     /// <summary>Words of the API, which begin small and end without a stop.</summary>
     public virtual string Sentence(string text) =>

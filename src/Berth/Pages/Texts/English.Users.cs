@@ -17,7 +17,7 @@ internal partial class English
     public virtual string UserNameHelp => "Their images are NAME/…. " + NameHelp;
     public virtual string WhatTheyMayDo => "What they may do";
     public virtual string UserMakesPublic => "Repositories that they push first are public";
-    public virtual string MoreForUser => "Sign-in and end";
+    public virtual string MoreForUser => "Access and removal";
     public virtual string NewPasswordFor => "New password";
     public virtual string RemoveFactors => "Remove second factors";
     public virtual string DeleteUser => "Delete the user";
@@ -64,6 +64,10 @@ internal partial class English
     public virtual string For => "For";
     public virtual string AnyName => "a name of their choice";
     public virtual string Withdraw => "Withdraw";
+
+    public virtual string InvitationIs(InvitationView made) =>
+        $"It is for {made.Name ?? AnyName}, good once, until {made.ExpiresAt.UtcDateTime:yyyy-MM-dd HH:mm} UTC"
+        + (made.Organization is { } joined ? $", and joins {joined}." : ".");
 
     public virtual Warning RemoveInvitation => new(
         "Withdraw this invitation?", "Withdraw it", "Its link no longer makes an account.");
