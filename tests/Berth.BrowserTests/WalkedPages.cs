@@ -20,7 +20,8 @@ internal static class WalkedPages
     private static readonly string[] Plain =
     [
         "health", "jobs", "uploads", "storage", "scrub", "backups", "imports", "audit", "garbage", "trash",
-        "trash/empty", "garbage/collect", "retention/run", "quotas", "rules", "retention", "pins", "profile", "sign-in", "tokens", "sessions",
+        "trash/empty", "garbage/collect", "retention/run", "quotas", "rules", "retention", "pins", "profile", "sign-in",
+        "tokens", "sessions",
         "sessions/end", "organizations", "users", "invitations", "keyless-rules",
     ];
 

@@ -32,6 +32,9 @@ internal sealed record ShownImage(
     /// <summary>How addresses name an image of the index: by its platform, if no other is for the same.</summary>
     public string KeyOf(PlatformView one) => IsOnly(one) ? one.Platform : one.Digest;
 
+    /// <summary>The chosen one; empty if there are no platforms.</summary>
+    public string Key => Child is { } child ? KeyOf(child) : "";
+
     /// <summary>The same for people.</summary>
     public string LabelOf(PlatformView one)
     {

@@ -103,7 +103,8 @@ internal sealed class TagChangePages(TagEndpoints tags, UsageEndpoints usage, Ap
 
         // Each is an entry of its own, also if others could not go.
         http.Features.Set(new NotedOneByOne([.. removed.Select(tag => new ChangeNote(tag, null, name))]));
-        if (first is null) return new FormAnswer(PageForms.BackTo(http, listing.Path), listing.Path);
+        var next = removed.Count > 0 ? Said.At(listing.Path, Said.Deleted) : listing.Path;
+        if (first is null) return new FormAnswer(PageForms.BackTo(http, next), next);
         var partly = first with { Detail = English.Only.SomeDeleted(removed.Count, left.Count, first.Detail) };
         var form = new FormContent(PagePath.Of(name, Delete), sent, partly) { IsPartlyDone = removed.Count > 0 };
         return new FormAnswer(await AskRemovalAsync(http, left, listing, form), null);

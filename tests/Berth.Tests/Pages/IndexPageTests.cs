@@ -140,8 +140,8 @@ public sealed class IndexPageTests : IAsyncLifetime
         foreach (var (tool, command) in new[]
         {
             ("docker", $"docker pull --platform linux/arm64 {name}"),
-            ("podman", $"podman pull --platform linux/arm64 {name}"),
-            ("crane", $"crane pull --platform linux/arm64 {name} image.tar"),
+            ("podman", $"podman pull --platform linux/arm64 --tls-verify=false {name}"),
+            ("crane", $"crane pull --platform linux/arm64 --insecure {name} image.tar"),
             ("containerfile", $"FROM --platform=linux/arm64 {name}"),
             ("kubernetes", $"image: {name}"),
         })

@@ -266,28 +266,6 @@ public sealed class RegistryPageTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_tag_that_was_pushed_again_is_moved_back_or_left_as_the_restorer_chooses()
-    {
-        foreach (var (choice, moved) in new[] { ("yes", true), ("no", false) })
-        {
-            var old = await admin.PushAsync("team/again", choice, "old");
-            await admin.IsAsync("DELETE", $"/api/v1/tags/{choice}?repository=team/again", 204);
-            var later = await admin.PushAsync("team/again", choice, "new");
-            var trash = await page.GetAsync("/settings/trash?namespace=team");
-            var restore = System.Text.RegularExpressions.Regex.Match(
-                trash.Text, $"team/again:{choice}(?s:.*?)(/settings/trash/[0-9]+/restore)").Groups[1].Value;
-            var refused = await page.SubmitAsync(trash, restore);
-            Assert.Equal(HttpStatusCode.Conflict, refused.Status);
-            Assert.Contains($"The tag {choice} points elsewhere by now.", refused.Text);
-            Assert.Contains("Restore all but these tags", refused.Text);
-            Assert.Equal(later, await admin.DigestOfAsync("team/again", choice));
-            var done = await page.PostAsync(restore, ("moveTags", choice), ("namespace", "team"));
-            Assert.Equal("/settings/trash?namespace=team", done.Location);
-            Assert.Equal(moved ? old : later, await admin.DigestOfAsync("team/again", choice));
-        }
-    }
-
-    [Fact]
     public async Task A_rule_shows_what_it_would_remove_before_it_is_added_and_is_removed_once_confirmed()
     {
         const string Path = "/settings/rules";

@@ -163,7 +163,7 @@ public sealed class RepositoryChangeTests : IAsyncLifetime
         var free = await admin.ApiAsync("GET", "/usage/reclaimable?repository=team/app&tag=1.0&tag=2.0", null, 200);
         Assert.Contains($"({free.GetProperty("ownBytes").GetInt64():N0} bytes)", ask.Text);
         var gone = await browser.SubmitAsync(ask, Repository + "/-/delete");
-        Assert.Equal((HttpStatusCode.SeeOther, Repository), (gone.Status, gone.Location));
+        Assert.Equal((HttpStatusCode.SeeOther, Repository + "?done=deleted"), (gone.Status, gone.Location));
         Assert.Empty(await TagsAsync());
 
         // The back button, and the same again: they are gone already.
@@ -215,7 +215,30 @@ public sealed class RepositoryChangeTests : IAsyncLifetime
         var ask = await browser.GetAsync($"{Repository}/-/delete{List}&tag=1.0");
         Assert.Contains($"href=\"{Repository}{List.Replace("&", "&amp;", StringComparison.Ordinal)}\"", ask.Text);
         var gone = await browser.SubmitAsync(ask, Repository + "/-/delete");
-        Assert.Equal(Repository + List, gone.Location);
+        Assert.Equal(Repository + List + "&done=deleted", gone.Location);
+        Assert.Contains("href=\"/settings/trash\"", (await browser.GetAsync(gone.Location)).Text);
+    }
+
+    [Fact]
+    public async Task A_tag_that_was_pushed_again_is_moved_back_or_left_as_the_restorer_chooses()
+    {
+        foreach (var (choice, moved) in new[] { ("yes", true), ("no", false) })
+        {
+            var old = await admin.PushAsync("team/again", choice, "old");
+            await admin.IsAsync("DELETE", $"/api/v1/tags/{choice}?repository=team/again", 204);
+            var later = await admin.PushAsync("team/again", choice, "new");
+            var trash = await browser.GetAsync("/settings/trash?namespace=team");
+            var restore = System.Text.RegularExpressions.Regex.Match(
+                trash.Text, $"team/again:{choice}(?s:.*?)(/settings/trash/[0-9]+/restore)").Groups[1].Value;
+            var refused = await browser.SubmitAsync(trash, restore);
+            Assert.Equal(HttpStatusCode.Conflict, refused.Status);
+            Assert.Contains($"The tag {choice} points elsewhere by now.", refused.Text);
+            Assert.Contains("Restore all but these tags", refused.Text);
+            Assert.Equal(later, await admin.DigestOfAsync("team/again", choice));
+            var done = await browser.PostAsync(restore, ("moveTags", choice), ("namespace", "team"));
+            Assert.StartsWith("/settings/trash?namespace=team&done=restored", done.Location);
+            Assert.Equal(moved ? old : later, await admin.DigestOfAsync("team/again", choice));
+        }
     }
 
     [Fact]

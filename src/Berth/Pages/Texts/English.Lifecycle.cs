@@ -182,7 +182,7 @@ internal partial class English
     public virtual string RetentionRuns => "Runs that were asked for, the latest first";
     public virtual string Manifests => "Manifests";
 
-    public virtual string AndMore(long more) => $"And {Whole(more)} more.";
+    public virtual string SoManyMore(long more) => $"And {Whole(more)} more.";
 
     public virtual string EstimateText(RetentionEstimate found) =>
         $"A run now moves {Whole(found.Tags)} tags and {Whole(found.Manifests)} manifests to the trash, from where "

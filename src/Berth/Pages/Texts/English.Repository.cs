@@ -73,7 +73,6 @@ internal partial class English
     public virtual string WhoMay => "Who may do what";
     public virtual string AllWhoMay => "All, and why";
     public virtual string AccessSettings => "Access settings";
-    public virtual string Through => "Because of";
     public virtual string EveryoneMayPull => "Everyone may pull: it is public.";
     public virtual string NobodyMay => "Nobody is named.";
     public virtual string WhoMayText =>
