@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Berth.Api;
 using Berth.Pages;
 using Berth.Tests;
 using Microsoft.AspNetCore.Routing;
@@ -73,8 +74,8 @@ public sealed partial class PageWalkTests(Chromium chromium)
         await using var browser = await chromium.OpenAsync(filled.BaseAddress);
         var faults = new List<string>();
         var hidden = WalkedPages.All.Where(page => !OfEveryone.Contains(page.Key) && !IsOfSignIn(page.Key))
-            .Select(page => page.Value(filled)[0]).ToList();
-        foreach (var path in hidden)
+            .Select(page => (Route: page.Key, Path: page.Value(filled)[0])).ToList();
+        foreach (var (_, path) in hidden)
         {
             await browser.Page.GotoAsync(path);
             if (!new Uri(browser.Page.Url).AbsolutePath.StartsWith("/auth/sign-in", StringComparison.Ordinal))
@@ -82,7 +83,19 @@ public sealed partial class PageWalkTests(Chromium chromium)
         }
 
         await browser.Page.SignInAsync("eve");
-        foreach (var path in hidden) faults.AddRange(await browser.FaultsOfAsync(path));
+        var refused = Routes(filled).Where(route => MethodsOf(route).Contains("GET")
+                && route.Metadata.GetMetadata<RequiredRight>() is { Right: ApiRight.Staff or ApiRight.Administrator
+                    or >= ApiRight.Pull })
+            .Select(route => route.Metadata.GetMetadata<PageAddress>()?.Path).ToHashSet();
+        foreach (var (route, path) in hidden)
+        {
+            faults.AddRange(await browser.FaultsOfAsync(path));
+            var answer = await browser.Page.GotoAsync(path);
+            if (refused.Contains(route) && answer!.Status is not (403 or 404))
+                faults.Add($"{path}: eve gets {answer.Status}");
+        }
+
+        Assert.InRange(refused.Count, 20, 1000);
         PageChecks.AssertNone(faults);
         browser.AssertSound();
     }

@@ -304,9 +304,9 @@ internal sealed partial class ApiGate(
     /// <summary>What it takes to do what was refused, and who gives it.</summary>
     private static string WayTo(ApiCaller caller, AccessAction action, RepositoryName? repository) =>
         repository is not { } name ? ""
-        : caller.Caller.Limits is not null ? ": not with these credentials, which are limited"
-        : $": that takes the role {Roles.Word(Roles.Least(action))}, which an owner of {name.Namespace} or an "
-            + "administrator gives";
+        : caller.Caller.Limits is not null ? ": these credentials are limited, and do not allow it"
+        : $": this needs the role {Roles.Word(Roles.Least(action))}, which an owner of {name.Namespace} or an "
+            + "administrator can give";
 
     private ApiError AskToSignIn(HttpContext http, string reason)
     {

@@ -18,6 +18,13 @@ internal sealed class LayerHolderEndpoints(Database database, ManifestTable mani
 {
     private const int MaxImages = 10;
 
+    /// <summary>Each of a page takes a query of its own.</summary>
+    private const int MaxHolders = 100;
+
+    /// <summary>What is read at once, and how often, where much is passed over that the caller must not see.</summary>
+    private const int ChunkEntries = 1000;
+    private const int MaxChunks = 20;
+
     /// <summary>The repositories, the oldest first, each with some images other than the one that was asked about.
     /// </summary>
     public async Task<ApiAnswer<Listed<LayerHolderView>>> ListAsync(
@@ -37,18 +44,20 @@ internal sealed class LayerHolderEndpoints(Database database, ManifestTable mani
         }
 
         var page = http.Page();
+        page = page with { Count = Math.Min(page.Count, MaxHolders) };
         var (places, isVisible) = await listing.PlacesAsync(http);
         if (await FindLastAsync(page.Last, isVisible, http.RequestAborted) is not { } last)
             return ApiError.Invalid("last is no repository that you may pull from");
         var found = new List<LayerHolder>();
-        while (true)
+        var count = page.Count + 1;
+        for (var chunks = 0; chunks < MaxChunks; chunks++)
         {
-            var (after, count) = (last, page.Count + 1);
+            var after = last;
             var chunk = await database.ReadAsync(
-                session => LayerHolderTable.ListAsync(session, layer, (id, stored.Digest), places, after, count),
+                session => LayerHolderTable.ListAsync(session, layer, (id, stored.Digest), places, after, ChunkEntries),
                 http.RequestAborted);
             found.AddRange(chunk.Where(one => isVisible(one.Name, one.IsPublic)).Take(count - found.Count));
-            if (chunk.Count < count || found.Count == count) break;
+            if (chunk.Count < ChunkEntries || found.Count == count) break;
             last = chunk[^1].Id;
         }
 

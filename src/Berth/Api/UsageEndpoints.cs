@@ -100,7 +100,10 @@ internal sealed class UsageEndpoints(
             [set], name => gate.MaySeeAsync(http, name), http.RequestAborted);
     }
 
-    /// <summary>The same of a tag or a manifest without who else has it; null if that would take a while.</summary>
+    /// <summary>
+    /// The same for one tag or manifest, without naming who else needs the rest; null in a repository too large to
+    /// count while a page waits.
+    /// </summary>
     public async Task<FreedSpace?> FreeAtOnceAsync(HttpContext http, string repository, Reference image)
     {
         var (tag, digest) = (image.Tag?.ToString(), image.Digest?.Text);

@@ -55,7 +55,8 @@ internal static class ImageShowCommand
         List<(string Platform, string Digest)> found =
         [
             .. image.GetProperty("platforms").EnumerateArray()
-                .Where(one => ApiCall.Field("platform")(one).Length > 0 && !one.TryGetProperty("attestationOf", out _))
+                .Where(one => ApiCall.Field("platform")(one).Length > 0 && !one.TryGetProperty("attestationOf", out _)
+                    && !(one.TryGetProperty("isMissing", out var gone) && gone.GetBoolean()))
                 .Select(one => (ApiCall.Field("platform")(one), ApiCall.Field("digest")(one))),
         ];
         if (found.Count == 0) return named;

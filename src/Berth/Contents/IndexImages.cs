@@ -34,7 +34,7 @@ internal sealed record IndexImage(
 /// <summary>Finds the images of an index, also those of indexes that it lists.</summary>
 internal sealed class IndexImages(Database database, ManifestTable manifests, LimitSettings limits)
 {
-    /// <summary>How many indexes within an index are read, and how deep within each other.</summary>
+    /// <summary>How many indexes within an index are looked for, and how deep within each other.</summary>
     private const int MaxIndexes = 32;
     private const int MaxDepth = 3;
 
@@ -59,7 +59,7 @@ internal sealed class IndexImages(Database database, ManifestTable manifests, Li
         RepositoryName repository, ImageOutline index, CancellationToken cancellation)
     {
         var found = new List<(ManifestReference Child, Digest? Index, ImageOutline Listed)>();
-        var read = new HashSet<Digest>();
+        var (read, sought) = (new HashSet<Digest>(), new HashSet<Digest>());
         var waiting = new Queue<(ImageOutline Outline, Digest? Digest, int Depth)>([(index, null, 0)]);
         while (waiting.TryDequeue(out var at))
         {
@@ -67,8 +67,8 @@ internal sealed class IndexImages(Database database, ManifestTable manifests, Li
             {
                 var digest = child.Target.Digest;
                 if (read.Contains(digest)) continue;
-                if (at.Depth < MaxDepth && read.Count < MaxIndexes && IsIndex(child.Target)
-                    && await ReadAsync(repository, digest, cancellation) is { } inner)
+                if (at.Depth < MaxDepth && sought.Count < MaxIndexes && IsIndex(child.Target)
+                    && sought.Add(digest) && await ReadAsync(repository, digest, cancellation) is { } inner)
                 {
                     read.Add(digest);
                     waiting.Enqueue((inner, digest, at.Depth + 1));

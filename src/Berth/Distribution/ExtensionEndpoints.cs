@@ -18,6 +18,8 @@ internal sealed class ExtensionEndpoints(
 
     private const string Documentation = "docs/api.md";
 
+    private const int MaxTags = 1000;
+
     public Task<RegistryError?> DiscoverAsync(V2Request request) =>
         SendAsync(request, Build(json => WriteExtensions(json, null)));
 
@@ -38,6 +40,9 @@ internal sealed class ExtensionEndpoints(
                 return RegistryError.PageSizeInvalid(text);
             count = (int)Math.Min(asked, limits.PageEntries);
         }
+
+        // Each takes more reading than a name alone.
+        count = Math.Min(count, MaxTags);
 
         if (await repositories.FindAsync(request.Repository, request.Aborted) is not { } id) return Unknown();
 

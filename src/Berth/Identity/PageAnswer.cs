@@ -102,8 +102,8 @@ internal static class PageAnswer
 
     /// <summary>
     /// Answers are about one browser, and addresses of these pages have secrets in them, which other sites must not
-    /// learn. Nor may this one hear nothing: with no-referrer, a browser's own forms come as those of another site
-    /// wherever there is no TLS (Fetch, "append a request Origin header").
+    /// learn. But this site needs the referrer: with no-referrer, browsers send its forms with <c>Origin: null</c>
+    /// where there is no TLS (Fetch, "append a request Origin header").
     /// </summary>
     private static void SetHeaders(HttpResponse response)
     {

@@ -78,6 +78,7 @@ internal static class DescribedRepositoryTable
             UNION ALL SELECT 3, c.labels FROM repository r
             JOIN tag t ON t.repository_id = r.id AND t.name = r.newest_tag
             JOIN manifest_body c ON c.digest = (SELECT f.target_digest FROM manifest_reference f
+                JOIN manifest i ON i.repository_id = f.repository_id AND i.digest = f.target_digest
                 JOIN manifest_body l ON l.digest = f.target_digest AND l.labels IS NOT NULL
                 WHERE f.repository_id = r.id AND f.manifest_digest = t.digest AND f.kind = 'Child' LIMIT 1)
             WHERE r.name = $1) s

@@ -17,26 +17,26 @@ internal static class ImageTable
 {
     /// <summary>
     /// The bytes of a manifest m with the body b, and of an index with all that it lists and the repository has, also
-    /// through other indexes. Null while the manifest was not read; of more than 10,000 children, some are left out.
+    /// through other indexes. Null while the manifest was not read; of more than 1,000 children, some are left out.
     /// CROSS JOIN keeps the order: SQLite would look at all references of the repository.
     /// </summary>
     public const string SizeColumn =
         $"""
         (b.content_bytes + CASE WHEN {IsIndex} THEN coalesce((
             WITH RECURSIVE part (digest, is_index) AS (
-                SELECT m2.digest, {IsIndex2} FROM manifest_reference r
+                SELECT m2.digest, {IsPartIndex} FROM manifest_reference r
                 JOIN manifest m2 ON m2.repository_id = r.repository_id AND m2.digest = r.target_digest
                 WHERE r.repository_id = m.repository_id AND r.manifest_digest = m.digest AND r.kind = 'Child'
                 UNION
-                SELECT m2.digest, {IsIndex2} FROM part p CROSS JOIN manifest_reference r CROSS JOIN manifest m2
+                SELECT m2.digest, {IsPartIndex} FROM part p CROSS JOIN manifest_reference r CROSS JOIN manifest m2
                 WHERE p.is_index AND r.repository_id = m.repository_id AND r.manifest_digest = p.digest
                     AND r.kind = 'Child' AND m2.repository_id = r.repository_id AND m2.digest = r.target_digest)
-            SELECT CAST(sum(c.content_bytes) AS BIGINT) FROM (SELECT digest FROM part LIMIT 10000) p
+            SELECT CAST(sum(c.content_bytes) AS BIGINT) FROM (SELECT digest FROM part LIMIT 1000) p
             JOIN manifest_body c ON c.digest = p.digest), 0) ELSE 0 END)
         """;
 
     private const string IsIndex = $"m.media_type IN ('{MediaTypes.OciIndex}', '{MediaTypes.DockerManifestList}')";
-    private const string IsIndex2 = $"m2.media_type IN ('{MediaTypes.OciIndex}', '{MediaTypes.DockerManifestList}')";
+    private const string IsPartIndex = $"m2.media_type IN ('{MediaTypes.OciIndex}', '{MediaTypes.DockerManifestList}')";
 
     /// <summary>Names of repositories that have a manifest, in their order, up to a limit.</summary>
     public static ValueTask<List<string>> RepositoriesWithAsync(Session session, Digest digest, int count) =>

@@ -85,8 +85,8 @@ internal static class ListedRepositoryTable
     /// <summary>Those with an image of which searches know a fact, so many at most.</summary>
     public static ValueTask<List<string>> WithFactAsync(Session session, string fact, int count) => session.AllAsync(
         $"""
-        SELECT r.name FROM (SELECT DISTINCT repository_id FROM search_word
-            WHERE kind = {SearchKinds.Fact} AND word = $1 ORDER BY repository_id LIMIT $2) w
+        SELECT r.name FROM (SELECT DISTINCT namespace, repository_id FROM search_word
+            WHERE kind = {SearchKinds.Fact} AND word = $1 ORDER BY namespace, repository_id LIMIT $2) w
         JOIN repository r ON r.id = w.repository_id
         """,
         row => row.GetString(0), fact, count);

@@ -18,6 +18,7 @@ internal sealed class PostgresSession(NpgsqlConnection connection) : Session
         ("{usage triggers}", PostgresUsageTriggers.Text),
         ("{journal triggers}", JournalTriggers.Postgres),
         ("{newest tag triggers}", NewestTagTriggers.Postgres),
+        ("{own tag}", TagTable.IsOwn("t.name")),
         ("{filtered columns}", ", is_public, is_official"),
         ("{filtered names}", ""),
         ("{search triggers}", SearchTriggers.Postgres),

@@ -40,7 +40,7 @@ internal static class PullTable
         foreach (var group in pulls.Where(IsCounted).GroupBy(pull => pull.Repository))
         {
             var digests = group.Where(pull => pull.Tag is null).Select(pull => pull.Digest).Distinct().ToList();
-            var parts = digests.Count == 0 ? [] : await session.AllAsync(
+            HashSet<string> parts = digests.Count == 0 ? [] : [.. await session.AllAsync(
                 $"""
                 SELECT m.digest FROM repository r JOIN manifest m ON m.repository_id = r.id
                 WHERE r.name = $1 AND m.digest IN ({session.TextsIn("$2")})
@@ -48,7 +48,7 @@ internal static class PullTable
                         SELECT 1 FROM manifest_reference c WHERE c.repository_id = m.repository_id
                             AND c.target_digest = m.digest AND c.kind = 'Child'))
                 """,
-                row => row.GetString(0), group.Key, Session.ToTexts(digests));
+                row => row.GetString(0), group.Key, Session.ToTexts(digests))];
             counted.AddRange(group.Where(pull => pull.Tag is not null || !parts.Contains(pull.Digest)));
         }
 

@@ -13,7 +13,7 @@ internal sealed class SqliteSession : Session, IDisposable
 
     /// <summary>The upper pages of large indexes fit, so that a look-up reads one page and not each on the way to it.
     /// </summary>
-    private const int CacheKibibytes = 8 << 10;
+    private const int CacheKibibytes = 4 << 10;
 
     private readonly SqliteConnection connection;
     private readonly Dictionary<string, SqliteCommand> commands = [];
@@ -97,6 +97,7 @@ internal sealed class SqliteSession : Session, IDisposable
         ("{usage triggers}", SqliteUsageTriggers.Text),
         ("{journal triggers}", JournalTriggers.Sqlite),
         ("{newest tag triggers}", NewestTagTriggers.Sqlite),
+        ("{own tag}", TagTable.IsOwn("t.name")),
         ("{filtered columns}", FilteredColumns),
         (
             "{filtered names}",

@@ -139,7 +139,7 @@ internal sealed class SqliteWriter(string path, bool isBeside) : IDisposable
             opened.RunScript(
                 $"""
                 PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = {KeptLogBytes};
-                PRAGMA cache_size = -{CacheKibibytes}; PRAGMA temp_store = MEMORY;
+                PRAGMA cache_size = -{CacheKibibytes};
                 """);
             isDurable = false;
 

@@ -245,17 +245,23 @@ internal sealed class TagTable(TimeProvider clock)
             $"SELECT name, digest FROM tag WHERE repository_id = $1 AND name IN ({session.TextsIn("$2")})",
             row => (row.GetString(0), row.GetString(1)), repositoryId, Session.ToTexts(names));
 
-    /// <summary>The condition that a tag does not attach something to an image: see <see cref="AttachmentTag"/>.
+    /// <summary>
+    /// The condition that a tag does not attach something to an image. It is looser than <see cref="AttachmentTag"/>,
+    /// which SQL can't ask: whether the digest is one is not looked at.
     /// </summary>
     public static string IsOwn(string name) =>
-        $"NOT (substr({name}, 1, 7) IN ('sha256-', 'sha512-') AND length({name}) >= 71)";
+        $"NOT ({IsAttached(name, "sha256-", 64)} OR {IsAttached(name, "sha512-", 128)})";
+
+    private static string IsAttached(string name, string start, int hexDigits) =>
+        $"(substr({name}, 1, 7) = '{start}' AND length({name}) >= {start.Length + hexDigits} "
+        + $"AND substr({name}, {start.Length + hexDigits + 1}) IN ('', '.sig', '.att', '.sbom'))";
 
     /// <summary>Whether a repository has tags that attach something.</summary>
     public static async ValueTask<bool> HasAttachedAsync(Session session, long repositoryId) =>
         await session.NumberAsync(
-            """
+            $"""
             SELECT 1 FROM tag WHERE repository_id = $1 AND (name > 'sha256-' AND name < 'sha256.'
-                OR name > 'sha512-' AND name < 'sha512.') LIMIT 1
+                OR name > 'sha512-' AND name < 'sha512.') AND NOT {IsOwn("name")} LIMIT 1
             """,
             repositoryId) is not null;
 

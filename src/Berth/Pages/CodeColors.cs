@@ -71,7 +71,9 @@ internal sealed class CodeColors : HtmlObjectRenderer<CodeBlock>
     {
         renderer.EnsureLine();
         renderer.Write("<pre tabindex=\"0\"><code>");
-        var code = string.Join('\n', obj.Lines.Lines.Take(obj.Lines.Count).Select(line => line.ToString()));
+        // A block without lines has none at all.
+        var lines = obj.Lines.Lines ?? [];
+        var code = string.Join('\n', lines.Take(obj.Lines.Count).Select(line => line.ToString()));
         if (obj is FencedCodeBlock { Info: { } info } && Languages.TryGetValue(info, out var language))
         {
             foreach (var (kind, text) in language.Split(code))

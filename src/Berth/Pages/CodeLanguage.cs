@@ -6,6 +6,9 @@ namespace Berth.Pages;
 /// <param name="words">Its words, with spaces between.</param>
 internal sealed class CodeLanguage(string[] lineComments, string quotes, string words)
 {
+    /// <summary>Longer texts are not told apart: each quote that never ends would be looked for to the end.</summary>
+    private const int MaxQuotedChars = 400;
+
     public const char Comment = 'c';
     public const char Text = 's';
     public const char Number = 'n';
@@ -74,8 +77,8 @@ internal sealed class CodeLanguage(string[] lineComments, string quotes, string 
     /// <summary>A quote that does not end on its line is none: an apostrophe, or a lifetime in Rust.</summary>
     private static (char Kind, int End) QuoteEnd(string code, int at)
     {
-        var end = LineEnd(code, at);
-        for (var i = at + 1; i < end; i++)
+        var end = Math.Min(code.Length, at + MaxQuotedChars);
+        for (var i = at + 1; i < end && code[i] != '\n'; i++)
         {
             if (code[i] == '\\') i++;
             else if (code[i] == code[at]) return (Text, i + 1);

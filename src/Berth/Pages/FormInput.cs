@@ -11,8 +11,6 @@ internal static class FormInput
 {
     private const string DayFormat = "yyyy-MM-dd";
 
-    private static readonly string[] SizeUnits = ["", "KiB", "MiB", "GiB", "TiB"];
-
     /// <summary>A text; null if nothing was typed.</summary>
     public static string? Optional(this PageBody sent, string name) =>
         sent.Text(name).Trim() is { Length: > 0 } text ? text : null;
@@ -72,13 +70,8 @@ internal static class FormInput
         : count % 60 == 0 ? Whole(count / 60, "m") : Whole(count, "s");
 
     /// <summary>Bytes as fields of forms have them, in the largest unit that is exact; empty for none.</summary>
-    public static string SizeOf(long? bytes)
-    {
-        if (bytes is not { } count) return "";
-        var unit = 0;
-        for (; count > 0 && count % 1024 == 0 && unit < SizeUnits.Length - 1; unit++) count /= 1024;
-        return count.ToString(CultureInfo.InvariantCulture) + SizeUnits[unit];
-    }
+    public static string SizeOf(long? bytes) =>
+        bytes is { } count ? SettingsText.ExactSize(count) : "";
 
     private static string Whole(double count, string unit) =>
         count.ToString("0.###", CultureInfo.InvariantCulture) + unit;

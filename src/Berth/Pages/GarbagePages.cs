@@ -44,18 +44,19 @@ internal sealed class GarbagePages(
     public async Task<IResult> AskToCollectAsync(HttpContext http)
     {
         var (grace, emptiesTrash) = (http.Request.Query["graceSeconds"].ToString(), EmptiesTrash(http));
-        if (!TryReadGrace(grace, out var seconds, out var fault)) return await ShowGarbageAsync(http, fault);
+        if (!TryReadGrace(grace, out var seconds, out var fault))
+            return await ShowGarbageAsync(http, fault, grace, emptiesTrash);
         var found = await collections.EstimateAsync(http, seconds, emptiesTrash);
         return found.Value is { } report
             ? Asking(new FormContent(Collecting), grace, emptiesTrash, report)
-            : await ShowGarbageAsync(http, found.Error!.At("graceSeconds"));
+            : await ShowGarbageAsync(http, found.Error!.At("graceSeconds"), grace, emptiesTrash);
     }
 
     public Task<IResult> CollectAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
     {
         var (grace, emptiesTrash) = (sent.Text("graceSeconds"), sent.IsChecked("emptyTrash"));
         if (!TryReadGrace(grace, out var seconds, out var fault))
-            return new FormAnswer(await ShowGarbageAsync(http, fault), null);
+            return new FormAnswer(await ShowGarbageAsync(http, fault, grace, emptiesTrash), null);
         return await PageForms.EndAsync(
             http, await collections.AddAsync(http, new NewCollection(seconds, emptiesTrash)), Garbage, AgainAsync);
 
@@ -135,7 +136,8 @@ internal sealed class GarbagePages(
         return fault is null;
     }
 
-    private async Task<IResult> ShowGarbageAsync(HttpContext http, ApiError? fault)
+    private async Task<IResult> ShowGarbageAsync(
+        HttpContext http, ApiError? fault, string grace = "", bool emptiesTrash = false)
     {
         var (listed, estimate) = (await collections.ListAsync(http), await collections.EstimateAsync(http));
         return (listed.Error ?? estimate.Error) is { } error
@@ -146,8 +148,8 @@ internal sealed class GarbagePages(
                     Model = new GarbagePage(
                         estimate.Value!, PageList<CollectionView>.Of(http, listed.Value!), fault)
                     {
-                        Grace = http.Request.Query["graceSeconds"].ToString(),
-                        EmptiesTrash = EmptiesTrash(http),
+                        Grace = grace,
+                        EmptiesTrash = emptiesTrash,
                     },
                 },
                 fault?.Status ?? StatusCodes.Status200OK);

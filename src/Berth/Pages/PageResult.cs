@@ -13,6 +13,8 @@ namespace Berth.Pages;
 /// <param name="status">The HTTP status.</param>
 internal sealed class PageResult(RazorSlice slice, int status = StatusCodes.Status200OK) : IResult
 {
+    public int Status => status;
+
     /// <summary>Pages use only what the registry itself serves; only scripts in its files run.</summary>
     private const string Policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
         + "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";

@@ -133,7 +133,18 @@ internal static class PageRoutes
     /// <summary>Answers whoever has the right.</summary>
     private static RequestDelegate Behind(RequiredRight required, Func<HttpContext, Task<IResult>> answer) =>
         http => http.RequestServices.GetRequiredService<ApiGate>().HandleAsync(
-            http, required, async context => await (await answer(context)).ExecuteAsync(context));
+            http, required,
+            async context =>
+            {
+                var result = await answer(context);
+                if (result is PageResult { Status: StatusCodes.Status404NotFound }
+                    && await ProblemPage.LeadToNewNameAsync(context))
+                {
+                    return;
+                }
+
+                await result.ExecuteAsync(context);
+            });
 }
 
 /// <summary>The address of a page, for people.</summary>

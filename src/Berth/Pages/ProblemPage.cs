@@ -1,5 +1,7 @@
+using Berth.Access;
 using Berth.Api;
 using Berth.Identity;
+using Berth.Oci;
 
 namespace Berth.Pages;
 
@@ -19,6 +21,12 @@ internal sealed class ProblemPage : IErrorAnswer
     {
         // A challenge would make the browser open a window of its own.
         http.Response.Headers.Remove("WWW-Authenticate");
+        if (error.Status is StatusCodes.Status401Unauthorized or StatusCodes.Status404NotFound
+            && await LeadToNewNameAsync(http))
+        {
+            return;
+        }
+
         if (error.Status == StatusCodes.Status401Unauthorized && IsReading(http.Request.Method))
         {
             var cookies = http.RequestServices.GetRequiredService<BrowserCookies>();
@@ -36,6 +44,29 @@ internal sealed class ProblemPage : IErrorAnswer
 
         error.SetRetry(http.Response);
         await Of(http, error).ExecuteAsync(http);
+    }
+
+    /// <summary>
+    /// Leads from a page of a repository that is not there, or not seen, to the same page of what it is called now, as
+    /// pulls by the old name are answered. False if it was not moved, or to where the reader sees nothing.
+    /// </summary>
+    public static async Task<bool> LeadToNewNameAsync(HttpContext http)
+    {
+        var (path, query) = (http.Request.Path.ToUriComponent(), http.Request.QueryString);
+        if (!HttpMethods.IsGet(http.Request.Method) || http.Features.Get<ApiCaller>() is not { Caller: var caller }
+            || !RepositoryName.TryParse(http.GetRouteValue("name") as string, out var old)
+            || !path.StartsWith(PagePath.Of(old.Text), StringComparison.Ordinal))
+        {
+            return false;
+        }
+
+        var moved = await http.RequestServices.GetRequiredService<MovedRepositories>().FindAsync(
+            caller, old, isSeen: false, http.RequestAborted);
+        if (moved is null) return false;
+        var cookies = http.RequestServices.GetRequiredService<BrowserCookies>();
+        await PageAnswer.RedirectAsync(
+            http, cookies.PathOf(PagePath.Of(moved.Value.Text) + path[PagePath.Of(old.Text).Length..] + query));
+        return true;
     }
 
     /// <summary>Answers for a path where there is no page.</summary>

@@ -1,3 +1,6 @@
+using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using Markdig;
 using Markdig.Renderers;
 using Markdig.Renderers.Html;
@@ -21,11 +24,24 @@ internal static class Prose
 
     private const string Relation = "nofollow ugc noopener";
 
+    private const int MaxRendered = 200;
+
+    /// <summary>Some texts take long, and each is shown much more often than it changes.</summary>
+    private static readonly ConcurrentDictionary<string, HtmlString> Rendered = new(StringComparer.Ordinal);
+
     private static readonly MarkdownPipeline Pipeline = new MarkdownPipelineBuilder()
         .DisableHtml().UsePipeTables().UseAutoLinks().UseEmphasisExtras().UseTaskLists().Build();
 
     /// <param name="markdown">The text.</param>
     public static HtmlString Of(string markdown)
+    {
+        var key = Convert.ToHexString(SHA256.HashData(MemoryMarshal.AsBytes(markdown.AsSpan())));
+        if (Rendered.TryGetValue(key, out var known)) return known;
+        if (Rendered.Count >= MaxRendered) Rendered.Clear();
+        return Rendered[key] = Make(markdown);
+    }
+
+    private static HtmlString Make(string markdown)
     {
         // A table's rows are all as wide as its widest.
         var lines = markdown.Split('\n');

@@ -68,7 +68,9 @@ internal static class PullCommands
             Tool("podman", "podman", "podman pull" + chosen + Plain("--tls-verify=false")),
             Tool("crane", "crane", "crane pull" + chosen + Plain("--insecure"), " image.tar"),
             Tool("kubernetes", "Kubernetes", "image:"),
-            Tool("containerfile", "Containerfile", "FROM" + chosen.Replace("platform ", "platform=")),
+            Tool(
+                "containerfile", "Containerfile",
+                image.Platform is null ? "FROM" : $"FROM --platform={image.Platform}"),
         ];
 
         PullTool Tool(string key, string name, string before, string after = "") =>

@@ -38,7 +38,7 @@ internal sealed partial class PullTimes(
         bool isHead)
     {
         if (!isWriting || IsIgnored(user, agent)) return;
-        if (manifest.Pulls.Add(clock.GetUtcNow().ToUnixTimeMilliseconds(), !isHead) && noted.Count < MaxNoted)
+        if (noted.Count < MaxNoted && manifest.Pulls.Add(clock.GetUtcNow().ToUnixTimeMilliseconds(), !isHead))
             noted.Enqueue((repository.Text, reference.Tag?.Text, manifest.Digest, manifest.Pulls));
     }
 

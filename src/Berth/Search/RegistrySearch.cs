@@ -39,6 +39,7 @@ internal static class RegistrySearch
     public static async ValueTask<SearchResult> RunAsync(
         Session session, SearchWalks walks, SearchQuery query, SearchPlaces places, long? accountId)
     {
+        if (query.FindsNothing) return new SearchResult(query, [], IsComplete: true, IsCorrected: false);
         var found = await FindAsync(session, walks, query, places, accountId);
         if (found.Repositories.Count > 0 || query.Words.Count == 0) return found;
         var split = Split(query) ?? query;

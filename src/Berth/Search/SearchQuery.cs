@@ -44,6 +44,9 @@ internal sealed record SearchQuery
     /// <summary>True: only public ones; false: only private ones.</summary>
     public bool? IsPublic { get; init; }
 
+    /// <summary>Whether something was typed in which there is no word, such as <c>%</c>.</summary>
+    public bool FindsNothing { get; init; }
+
     /// <summary>The words in plain text, as they are searched.</summary>
     public string Text => string.Join(' ', Words.Select(word => word.Text));
 
@@ -65,6 +68,7 @@ internal sealed record SearchQuery
             return null;
         }
 
+        var isFiltered = false;
         var (query, words, facts) = (new SearchQuery(), new List<(string Text, bool IsOpen)>(), new List<WordRange>());
         var phrases = new List<string>();
         foreach (var piece in Split(text))
@@ -79,11 +83,12 @@ internal sealed record SearchQuery
                     return null;
                 }
 
-                query = filtered;
+                (query, isFiltered) = (filtered, true);
                 continue;
             }
 
-            var found = SearchWords.Pieces(piece.Text).Select(SearchWords.Fold).ToList();
+            var found = SearchWords.Pieces(piece.IsQuoted ? piece.Text : NameOf(piece.Text))
+                .Select(SearchWords.Fold).ToList();
             words.AddRange(found.Select(word => (word, !piece.IsQuoted)));
             if (piece.IsQuoted && found.Count > 0) phrases.Add(SearchWords.Fold(string.Join(' ', found)));
         }
@@ -100,7 +105,21 @@ internal sealed record SearchQuery
             Words = [.. words.Select((word, i) => new SearchWord(word.Text, word.IsOpen && i == words.Count - 1))],
             Phrases = phrases,
             Facts = facts,
+            FindsNothing = words.Count == 0 && !isFiltered && !string.IsNullOrWhiteSpace(text),
         };
+    }
+
+    /// <summary>
+    /// What is before and behind the name and the tag in what people paste from a command is left out: a registry, as
+    /// clients tell it from a namespace, and a digest.
+    /// </summary>
+    private static string NameOf(string reference)
+    {
+        var end = reference.IndexOf("@sha", StringComparison.Ordinal);
+        if (end > 0) reference = reference[..end];
+        var slash = reference.IndexOf('/');
+        return slash > 0 && (reference.AsSpan(0, slash).ContainsAny('.', ':') || reference[..slash] == "localhost")
+            ? reference[(slash + 1)..] : reference;
     }
 
     private SearchQuery? With(string key, string value, List<WordRange> facts)

@@ -66,6 +66,15 @@ internal static class SettingsText
     /// <summary>The same from people, who see sizes in powers of ten: <c>4MB</c>, too.</summary>
     public static bool TryParseTypedSize(string text, out long bytes) => TryParseSize(text, TypedSizeUnits, out bytes);
 
+    /// <summary>Bytes in the largest unit in which they are a whole number, for <see cref="TryParseTypedSize"/>.
+    /// </summary>
+    public static string ExactSize(long bytes)
+    {
+        var (unit, factor) = TypedSizeUnits.Where(one => one.Unit.Length > 0 && bytes % one.Bytes == 0)
+            .MaxBy(one => bytes == 0 ? -one.Bytes : one.Bytes);
+        return (bytes / factor).ToString(CultureInfo.InvariantCulture) + unit;
+    }
+
     private static bool TryParseSize(string text, (string Unit, long Bytes)[] units, out long bytes)
     {
         foreach (var (unit, factor) in units)

@@ -92,7 +92,7 @@ public sealed class LayerHolderTests : IAsyncLifetime
     public async Task The_list_has_pages_and_leaves_out_the_image_itself_and_what_is_deleted()
     {
         Assert.Empty(await HoldersAsync("ann"));
-        Assert.Contains("Nobody else has it", await LayerPageAsync());
+        Assert.Contains("No other image has it", await LayerPageAsync());
         var second = await images.PushAsync("ann/app", null, "{\"a\":1}", (Shared, ContentImages.LayerType));
         Assert.Equal(["ann/app:" + second], await HoldersAsync("ann"));
         await images.PushIndexAsync("ann/app", "both", (second, """{"os":"linux","architecture":"arm64"}"""));
@@ -121,9 +121,9 @@ public sealed class LayerHolderTests : IAsyncLifetime
         await admin.ApiAsync("POST", "/grants", """{"names":"ann/app","user":"eve","actions":["pull"]}""", 201);
         var page = (await pages.GetAsync("/r/ann/app:1", "ann")).Is(200).Text;
         Assert.Contains($"/r/ann/app:1/-/layer?layer={Layer}", page);
-        Assert.Contains("If this tag goes", page);
+        Assert.Contains("If this tag is deleted", page);
         Assert.Contains($"{Own.Length.ToString("N0", null)} bytes", page);
-        Assert.Contains("stay: other images need them too", page);
+        Assert.Contains("stays: other images need it too", page);
 
         // A second tag holds the image.
         await admin.ApiAsync(
@@ -134,7 +134,7 @@ public sealed class LayerHolderTests : IAsyncLifetime
 
         // Whoever may not delete it is not told what others have.
         page = (await pages.GetAsync("/r/ann/app:1", "eve")).Is(200).Text;
-        Assert.DoesNotContain("If this tag goes", page);
+        Assert.DoesNotContain("If this tag is deleted", page);
     }
 
     private async Task<string> LayerPageAsync() =>

@@ -102,11 +102,11 @@ public sealed class ExploreTests : IAsyncLifetime
         Assert.Contains("You may not do this", page);
         Assert.DoesNotContain("You may not see this", page);
         Assert.Contains(
-            "Ann may not manage open/app: that takes the role maintainer, which an owner of open or an administrator",
+            "Ann may not manage open/app: this needs the role maintainer, which an owner of open or an administrator",
             page);
         page = await PageAsync("/settings/jobs", "ann", 403);
         Assert.Contains("You may not see this", page);
-        Assert.Contains("It is for administrators and auditors.", page);
+        Assert.Contains("This is for administrators and auditors.", page);
     }
 
     [Fact]

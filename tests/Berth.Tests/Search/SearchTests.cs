@@ -26,14 +26,16 @@ public sealed class SearchTests : IAsyncLifetime
         foreach (var query in new[]
         {
             "acme", "team", "team-a", "my", "my_web.app2", "web", "app2", "acme/team-a", "acme/team-a/my_web.app2",
-            "team-a/my_web", "ac", "AP", "Team-A", "app2 acme", "web my te", " acme ", "(acme)",
+            "team-a/my_web", "registry.example.com/acme/team-a/my_web.app2", "localhost:5000/acme/team-a",
+            $"acme/team-a/my_web.app2:1@sha256:{new string('a', 64)}", "ac", "AP",
+            "Team-A", "app2 acme", "web my te", " acme ", "(acme)",
         })
         {
             Assert.Equal(("acme/team-a/my_web.app2", query), (await registry.NamesAsync(query), query));
         }
 
         Assert.Equal("name acme/team-a/my_web.app2, name acme/team-a/my_web.app2", await registry.WhyAsync("web acm"));
-        foreach (var query in new[] { "cme", "ac thing", "acm team", "acme other" })
+        foreach (var query in new[] { "cme", "ac thing", "acm team", "acme other", "%", "*", "_", "\"", "@", "/" })
             Assert.Equal("", await registry.NamesAsync(query));
     }
 

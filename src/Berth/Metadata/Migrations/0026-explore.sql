@@ -15,8 +15,7 @@ UPDATE repository SET (pushed_at, newest_tag, platforms, artifact_type) = (
     SELECT t.moved_at, t.name, b.platforms,
         (SELECT m.artifact_type FROM manifest m WHERE m.repository_id = t.repository_id AND m.digest = t.digest)
     FROM tag t JOIN manifest_body b ON b.digest = t.digest
-    WHERE t.repository_id = repository.id
-        AND NOT (substr(t.name, 1, 7) IN ('sha256-', 'sha512-') AND length(t.name) >= 71) ORDER BY t.moved_at DESC, t.name DESC LIMIT 1);
+    WHERE t.repository_id = repository.id AND {own tag} ORDER BY t.moved_at DESC, t.name DESC LIMIT 1);
 
 -- Lists pass over what must not be seen within the index. What does not fit they pass over there on SQLite alone: it has
 -- no better way, and PostgreSQL refuses rows whose platforms are too long for an index.

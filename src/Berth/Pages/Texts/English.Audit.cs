@@ -17,10 +17,10 @@ internal partial class English
         ["delete"] = "Deleted",
         ["register"] = "Made an account",
         ["link"] = "Linked an account",
-        ["groups"] = "Changed teams by groups",
+        ["groups"] = "Updated teams from groups",
         ["make-namespace"] = "Made a namespace",
         ["POST /auth/account"] = "Changed how they sign in",
-        ["POST /api/v1/access/explain"] = "Asked who may do what",
+        ["POST /api/v1/access/explain"] = "Checked somebody's access",
         ["POST /api/v1/backups/verification"] = "Had backups read again",
         ["POST /api/v1/garbage-collections"] = "Asked for a garbage collection",
         ["POST /api/v1/me/tokens/{id}/rotate"] = "Rotated a token",
@@ -70,7 +70,7 @@ internal partial class English
     public virtual string AuditLog => "Audit log";
     public virtual string AuditText => "Who did what, the newest first";
     public virtual string NoEntries => "Nothing that fits these filters was noted.";
-    public virtual string Target => "On what";
+    public virtual string Target => "Target";
     public virtual string Result => "Result";
     public virtual string From => "Address";
     public virtual string Program => "Program";

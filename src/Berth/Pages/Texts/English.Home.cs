@@ -10,7 +10,7 @@ internal partial class English
     public virtual string MoreStarred => "All starred";
     public virtual string NoStars => "Repositories that you star are listed here.";
     public virtual string Storage => "Storage";
-    public virtual string MoreStorage => "Where the space is";
+    public virtual string MoreStorage => "Storage by namespace";
     public virtual string ByLatest => "All repositories by their last push";
 
     public virtual string HasRepositories(long count, bool hasMore) =>

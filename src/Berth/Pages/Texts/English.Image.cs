@@ -52,21 +52,21 @@ internal partial class English
     public virtual string BuildSteps(int count) => count == 1 ? "1 build step" : $"{Whole(count)} build steps";
 
     // Layers and space
-    public virtual string WhoElse => "Who else";
-    public virtual string LayerHolders => "Who else has this layer";
+    public virtual string WhoElse => "Also in";
+    public virtual string LayerHolders => "Other images with this layer";
     public virtual string LayerHoldersText => "Other images with the layer, as far as you may see them";
-    public virtual string NoLayerHolders => "Nobody else has it";
+    public virtual string NoLayerHolders => "No other image has it";
     public virtual string NoLayerHoldersText => "No other image that you may see has this layer.";
     public virtual string RepositoryColumn => "Repository";
     public virtual string AndMore => "and more";
-    public virtual string IfTagGoes => "If this tag goes";
-    public virtual string IfImageGoes => "If this image goes";
-    public virtual string CountFreed => "Count what that frees";
+    public virtual string IfTagGoes => "If this tag is deleted";
+    public virtual string IfImageGoes => "If this image is deleted";
+    public virtual string CountFreed => "See what that would free";
     public virtual string AskDeletion => "Delete the tag…";
 
-    public virtual string WhoElseHas(int layer) => $"Who else has layer {layer}";
+    public virtual string WhoElseHas(int layer) => $"Other images with layer {layer}";
 
-    public virtual string StaysShared(long bytes) => $"{Size(bytes)} stay: other images need them too.";
+    public virtual string StaysShared(long bytes) => $"{Size(bytes)} stays: other images need it too.";
 
     // Artifacts and referrers
     public virtual string KindColumn => "Kind";

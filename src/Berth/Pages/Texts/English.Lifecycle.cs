@@ -128,9 +128,16 @@ internal partial class English
 
     public virtual string RuleFor(string names) => $"Rule for {names}";
 
+    public virtual string SoManyTags(long count) => count == 1 ? "1 tag" : $"{Whole(count)} tags";
+
+    public virtual string SoManyManifests(long count) => count == 1 ? "1 manifest" : $"{Whole(count)} manifests";
+
+    public virtual string SoManyRepositories(long count) =>
+        count == 1 ? "1 repository" : $"{Whole(count)} repositories";
+
     public virtual string MatchesText(TagRuleView rule) =>
         rule is not { MatchedRepositories: { } many, MatchedTags: { } tags } ? ""
-        : $"It matches {Whole(many)} repositories and {Whole(tags)} tags"
+        : $"It matches {SoManyRepositories(many)} and {SoManyTags(tags)}"
             + (rule.MatchesMore == true ? ", or more." : ".");
 
     public virtual string PreviewRule => "Show what it would remove";
@@ -185,7 +192,7 @@ internal partial class English
     public virtual string SoManyMore(long more) => $"And {Whole(more)} more.";
 
     public virtual string EstimateText(RetentionEstimate found) =>
-        $"A run now moves {Whole(found.Tags)} tags and {Whole(found.Manifests)} manifests to the trash, from where "
+        $"A run now moves {SoManyTags(found.Tags)} and {SoManyManifests(found.Manifests)} to the trash, from where "
         + $"they can be restored. When the trash is emptied, {Size(found.Bytes)} ({Bytes(found.Bytes)}) are freed.";
 
     // Images in use

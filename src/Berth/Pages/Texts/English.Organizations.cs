@@ -86,7 +86,7 @@ internal partial class English
     public virtual string WholeRegistry => "Registry";
     public virtual string NoGrants => "Nothing is granted here yet.";
     public virtual string Memberships => "By name and membership";
-    public virtual string AskAboutRepository => "What about a repository?";
+    public virtual string AskAboutRepository => "Which repository?";
     public virtual string Action => "Action";
     public virtual string Through => "Through";
     public virtual string Grants => "Grants";
@@ -120,7 +120,7 @@ internal partial class English
         _ => $"What {name} may do",
     };
 
-    public virtual string NoGrantsTo(string name) => $"Nothing is granted to {name} besides.";
+    public virtual string NoGrantsTo(string name) => $"{name} has no other grants.";
 
     public virtual string OwnNamespace(string name) => $"{name} owns the namespace {name}.";
 

@@ -71,12 +71,12 @@ internal partial class English
 
     // Who may do what
     public virtual string WhoMay => "Who may do what";
-    public virtual string AllWhoMay => "All, and why";
+    public virtual string AllWhoMay => "Show all, and why";
     public virtual string AccessSettings => "Access settings";
     public virtual string EveryoneMayPull => "Everyone may pull: it is public.";
-    public virtual string NobodyMay => "Nobody is named.";
+    public virtual string NobodyMay => "Nobody has been given access.";
     public virtual string WhoMayText =>
-        "Members, grants to users, teams and robots. Administrators, and the rules of the settings, come besides.";
+        "Members, and grants to users, teams and robots. Administrators and rules in the settings are not listed.";
 
     public virtual string AccountKind(string kind) => kind switch
     {

@@ -61,17 +61,18 @@ internal partial class English
     /// <summary>What right is needed for what was refused, and who can give it.</summary>
     public virtual string RightAdvice(ApiRight? right) => right switch
     {
-        ApiRight.Push => "Needed is the role writer. An owner of the namespace, or an administrator, can give it.",
+        ApiRight.Push => "This needs the role writer, which an owner of the namespace or an administrator can give.",
         ApiRight.Delete or ApiRight.Manage =>
-            "Needed is the role maintainer. An owner of the namespace, or an administrator, can give it.",
-        ApiRight.Owner => "Needed is the role owner of the organization. Its owners, and administrators, can give it.",
-        ApiRight.Member => "It is for members of the organization. Its owners, and administrators, can add you.",
-        ApiRight.Administrator => "It is for administrators. One of them can do it for you, or make you one.",
-        ApiRight.Staff => "It is for administrators and auditors. An administrator can make you one.",
+            "This needs the role maintainer, which an owner of the namespace or an administrator can give.",
+        ApiRight.Owner =>
+            "This needs the role owner of the organization, which its owners and administrators can give.",
+        ApiRight.Member => "This is for members of the organization. Its owners, and administrators, can add you.",
+        ApiRight.Administrator => "This is for administrators. One of them can do it for you, or make you one.",
+        ApiRight.Staff => "This is for administrators and auditors. An administrator can make you one.",
         ApiRight.Self or ApiRight.Account =>
-            "It takes an account of your own, and a password or a token without limits.",
-        ApiRight.Recent => "Sign in again in this browser, and repeat it.",
-        _ => "An owner of the namespace, or an administrator, can give you what it takes.",
+            "This needs an account of your own, and a password or a token without limits.",
+        ApiRight.Recent => "Sign in again in this browser, then try again.",
+        _ => "An owner of the namespace or an administrator can give you the role that you need.",
     };
 
     public virtual string ProblemAdvice(int status) => status switch
@@ -88,9 +89,9 @@ internal partial class English
 
     public virtual string SignedOutText =>
         "Nothing was changed, and what you wrote is still here: sign in in another tab, come back to this one, and "
-        + "send it again. Passwords have to be typed again.";
+        + "send it again.";
 
-    public virtual string SignInInNewTab => "Sign in in a new tab";
+    public virtual string SignInInNewTab => "Sign in (new tab)";
 
     public virtual string SendAgain => "Send again";
 
