@@ -115,7 +115,7 @@ public sealed class HostileContentTests(Chromium chromium)
         // A blob that says it is a page, by its own address.
         var blob = "<script>alert(document.domain)</script>";
         await filled.Ann.PushAsync("acme/blob", "1", blob);
-        await filled.Admin.ApiAsync("PATCH", "/repositories/acme/blob", """{"isPublic":true}""", 200);
+        await filled.Ann.ApiAsync("PATCH", "/repositories/acme/blob", """{"isPublic":true}""", 200);
         var pulled = await asked.GetAsync($"/v2/acme/blob/blobs/{ImagePusher.DigestOf(blob)}");
         Assert.Equal(
             (200, "application/octet-stream", "nosniff"),
