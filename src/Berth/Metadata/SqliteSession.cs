@@ -11,10 +11,6 @@ internal sealed class SqliteSession : Session, IDisposable
     /// <summary>How long a read or a write waits for another process that has locked the file.</summary>
     public const int PatienceSeconds = 10;
 
-    /// <summary>The upper pages of large indexes fit, so that a look-up reads one page and not each on the way to it.
-    /// </summary>
-    private const int CacheKibibytes = 4 << 10;
-
     private readonly SqliteConnection connection;
     private readonly Dictionary<string, SqliteCommand> commands = [];
 
@@ -225,8 +221,7 @@ internal sealed class SqliteSession : Session, IDisposable
         connection.Open();
         var session = new SqliteSession(connection);
         session.RunScript($"PRAGMA busy_timeout = {patienceSeconds * 1000}");
-        session.RunScript(
-            $"PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -{CacheKibibytes}");
+        session.RunScript("PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL");
         return session;
     }
 

@@ -19,12 +19,6 @@ internal sealed class SqliteWriter(string path, bool isBeside) : IDisposable
     /// </summary>
     private const long KeptLogBytes = 16 << 20;
 
-    /// <summary>
-    /// Pages of one transaction that do not fit are written to the log, perhaps again and again. SQLite's own limit is
-    /// 2 MiB; a batch of a rebuild of the index of searches changes more.
-    /// </summary>
-    private const long CacheKibibytes = 32 << 10;
-
     private readonly FileIdentity? database = FileIdentity.Of(path);
     private readonly string logPath = WriteAheadLog.PathOf(path);
     private FileIdentity? log;
@@ -136,11 +130,7 @@ internal sealed class SqliteWriter(string path, bool isBeside) : IDisposable
         opened.IsBeside = isBeside;
         try
         {
-            opened.RunScript(
-                $"""
-                PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = {KeptLogBytes};
-                PRAGMA cache_size = -{CacheKibibytes};
-                """);
+            opened.RunScript($"PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = {KeptLogBytes}");
             isDurable = false;
 
             // The first read creates the log file; SQLite syncs its name without checking the result.

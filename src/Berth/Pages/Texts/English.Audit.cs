@@ -35,6 +35,23 @@ internal partial class English
         ["DELETE /api/v1/trash/{id}"] = "Emptied an entry of the trash",
         ["POST /api/v1/users/{name}/tokens/{id}/rotate"] = "Rotated a token",
         ["PATCH /api/v1/me"] = "Changed their account",
+        ["DELETE /api/v1/me/tokens/current"] = "Revoked a token",
+        ["DELETE /api/v1/me/tokens/{id}"] = "Revoked a token",
+        ["DELETE /api/v1/users/{name}/tokens/{id}"] = "Revoked a token",
+        ["DELETE /api/v1/me/sessions"] = "Signed out everywhere",
+        ["DELETE /api/v1/users/{name}/sessions"] = "Signed a user out everywhere",
+        ["DELETE /api/v1/me/sessions/{id}"] = "Signed out a browser or program",
+        ["DELETE /api/v1/users/{name}/sessions/{id}"] = "Signed out a user's browser or program",
+        ["POST /api/v1/me/authenticator"] = "Began to add an authenticator app",
+        ["POST /api/v1/me/authenticator/confirm"] = "Added an authenticator app",
+        ["POST /api/v1/me/passkeys/options"] = "Began to add a passkey",
+        ["POST /api/v1/me/recovery-codes"] = "Made new recovery codes",
+        ["PUT /api/v1/organizations/{organization}/members/{user}"] = "Added or changed a member",
+        ["PUT /api/v1/organizations/{organization}/teams/{team}/members/{user}"] = "Added a member to a team",
+        ["DELETE /api/v1/organizations/{organization}/teams/{team}/members/{user}"] = "Removed a member from a team",
+        ["PUT /api/v1/stars/{name}"] = "Starred a repository",
+        ["DELETE /api/v1/stars/{name}"] = "Removed a star",
+        ["PUT /api/v1/tags/{tag}"] = "Moved a tag",
     };
 
     /// <summary>What a collection of the API has.</summary>
