@@ -64,7 +64,7 @@ internal partial class English
     public virtual string CountFreed => "See what that would free";
     public virtual string AskDeletion => "Delete the tag…";
 
-    public virtual string WhoElseHas(int layer) => $"Other images with layer {layer}";
+    public virtual string WhoElseHas(int layer) => $"Also in: other images with layer {layer}";
 
     public virtual string StaysShared(long bytes) => $"{Size(bytes)} stays: other images need it too.";
 
