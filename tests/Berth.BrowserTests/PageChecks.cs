@@ -24,7 +24,7 @@ internal static class PageChecks
 
     private static readonly string Axe = new BundledAxeScriptProvider().GetScript();
 
-    /// <summary>How much moves after it was painted. A thousandth is less than anybody sees.</summary>
+    /// <summary>How much moves after it was painted.</summary>
     private const string Shifts = """
         () => new Promise(done => {
           let sum = 0;
