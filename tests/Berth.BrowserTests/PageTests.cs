@@ -20,10 +20,10 @@ public sealed class PageTests(Chromium chromium) : IAsyncLifetime
         await page.SignInAsync();
         await page.GotoAsync("/r/open/app");
         await page.GetByRole(AriaRole.Button, new() { Name = "Star", Exact = true }).DblClickAsync();
-        await page.GetByRole(AriaRole.Button, new() { Name = "Take the star back" }).WaitForAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Remove the star" }).WaitForAsync();
         var stars = page.Locator("dl.facts div", new() { HasText = "Stars" }).Locator("dd");
         await Assertions.Expect(stars).ToHaveTextAsync("1");
-        await page.GetByRole(AriaRole.Button, new() { Name = "Take the star back" }).ClickAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Remove the star" }).ClickAsync();
         await Assertions.Expect(stars).ToHaveTextAsync("0");
         await Assertions.Expect(page).ToHaveURLAsync(new Uri(registry.BaseAddress, "/r/open/app").ToString());
         browser.AssertSound();
