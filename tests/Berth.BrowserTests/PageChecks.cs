@@ -79,7 +79,8 @@ internal static class PageChecks
     public static async Task<List<string>> FaultsAsync(this IPage page, string shown, int width)
     {
         var faults = new List<string>();
-        if (await page.EvaluateAsync<double>(Shifts) is > MaxShift and var shift) faults.Add($"{shown} moves by {shift}");
+        var shift = await page.EvaluateAsync<double>(Shifts);
+        if (shift > MaxShift) faults.Add($"{shown} moves by {shift}");
         if (await page.EvaluateAsync<int>(Sent) is > MaxSentBytes and var bytes) faults.Add($"{shown} has {bytes} B");
         await page.EvaluateAsync(Axe);
         faults.AddRange(await AskAxeAsync(page, shown));
