@@ -157,6 +157,10 @@ internal sealed class FilledRegistry : IAsyncDisposable
 
         await Ann.ApiAsync("PUT", "/quotas/team", """{"maxBytes":5000}""", 200);
         await Ann.ApiAsync("POST", "/tag-rules", """{"names":"team/**","tags":["v*"],"keepLastPushed":3}""", 201);
+
+        // Without a grace period it takes the blobs of a push whose manifest has not come yet: nobody pushes meanwhile.
         await Ann.ApiAsync("POST", "/garbage-collections", """{"graceSeconds":0}""", 201);
+        await Eventually.TrueAsync(async () => (await Ann.ApiAsync("GET", "/garbage-collections", null, 200))
+            .GetProperty("items")[0].TryGetProperty("endedAt", out _));
     }
 }
