@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Globalization;
 using System.Text.Json;
 using Berth.Metadata;
@@ -21,13 +20,13 @@ internal sealed class ExtensionEndpoints(
     private const int MaxTags = 1000;
 
     public Task<RegistryError?> DiscoverAsync(V2Request request) =>
-        SendAsync(request, Build(json => WriteExtensions(json, null)));
+        SendAsync(request, json => WriteExtensions(json, null));
 
     /// <summary>The same for a repository that is there.</summary>
     public async Task<RegistryError?> DiscoverInAsync(V2Request request) =>
         await repositories.FindAsync(request.Repository, request.Aborted) is { } id
         && await repositories.HasContentAsync(id, request.Aborted)
-            ? await SendAsync(request, Build(json => WriteExtensions(json, request.Target.Shown.Text)))
+            ? await SendAsync(request, json => WriteExtensions(json, request.Target.Shown.Text))
             : RegistryError.NameUnknown(request.Repository);
 
     /// <summary>A page of tags in the order of their names, with what they point to.</summary>
@@ -60,7 +59,7 @@ internal sealed class ExtensionEndpoints(
             request.Response.Headers.Link = $"<{locations.Of(request.Http, next)}>; rel=\"next\"";
         }
 
-        return await SendAsync(request, Build(json => WriteTags(json, request.Target.Shown.Text, tags)));
+        return await SendAsync(request, json => WriteTags(json, request.Target.Shown.Text, tags));
 
         RegistryError Unknown() => RegistryError.NameUnknown(request.Repository);
     }
@@ -126,21 +125,6 @@ internal sealed class ExtensionEndpoints(
     private static void WriteTime(Utf8JsonWriter json, string name, DateTimeOffset time) =>
         json.WriteString(name, time.UtcDateTime);
 
-    private static ReadOnlyMemory<byte> Build(Action<Utf8JsonWriter> write)
-    {
-        var buffer = new ArrayBufferWriter<byte>(4096);
-        using (var json = new Utf8JsonWriter(buffer, ListEndpoints.Relaxed)) write(json);
-        return buffer.WrittenMemory;
-    }
-
-    private async Task<RegistryError?> SendAsync(V2Request request, ReadOnlyMemory<byte> content)
-    {
-        var isLarge = content.Length > AnswerBody.PieceBytes;
-        using var hold = isLarge ? answers.TryHold(content) : null;
-        if (isLarge && hold is null) return LargeAnswers.NoRoom(request.Response);
-        request.Response.ContentType = "application/json";
-        request.Response.ContentLength = content.Length;
-        await AnswerBody.SendAsync(request.Response.BodyWriter, content, request.Aborted);
-        return null;
-    }
+    private Task<RegistryError?> SendAsync(V2Request request, Action<Utf8JsonWriter> write) =>
+        answers.SendAsync(request, "application/json", ListEndpoints.Build(write));
 }

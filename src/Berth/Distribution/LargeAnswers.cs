@@ -29,7 +29,20 @@ internal sealed class LargeAnswers(LimitSettings limits)
         }
     }
 
-    /// <summary>The same for a manifest. The first of its readers loads it.</summary>
+    /// <summary>Sends an answer that is in memory, if there is room for it, while it is sent.</summary>
+    public async Task<RegistryError?> SendAsync(
+        V2Request request, string contentType, ReadOnlyMemory<byte> content)
+    {
+        var isLarge = content.Length > AnswerBody.PieceBytes;
+        using var hold = isLarge ? TryHold(content) : null;
+        if (isLarge && hold is null) return NoRoom(request.Response);
+        request.Response.ContentType = contentType;
+        request.Response.ContentLength = content.Length;
+        await AnswerBody.SendAsync(request.Response.BodyWriter, content, request.Aborted);
+        return null;
+    }
+
+    /// <summary>Room as <see cref="TryHold"/> takes it, for a manifest. The first of its readers loads it.</summary>
     /// <param name="digest">The manifest's digest.</param>
     /// <param name="bytes">Its size, in bytes.</param>
     /// <param name="load">Loads its bytes; null if the manifest is gone.</param>

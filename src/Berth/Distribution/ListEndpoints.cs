@@ -70,7 +70,7 @@ internal sealed class ListEndpoints(
             buildingPages.Release();
         }
 
-        return await SendAsync(request, MediaTypes.OciIndex, index);
+        return await answers.SendAsync(request, MediaTypes.OciIndex, index);
     }
 
     public void Dispose() => buildingPages.Dispose();
@@ -138,7 +138,7 @@ internal sealed class ListEndpoints(
         }
 
         if (hasMore) LinkNext(request, page.WholeEntries is null ? page.Count : null, first[^1]);
-        return await SendAsync(request, "application/json", Build(json =>
+        return await answers.SendAsync(request, "application/json", Build(json =>
         {
             WriteHead(request, list, json);
             foreach (var name in first) json.WriteStringValue(name);
@@ -229,23 +229,11 @@ internal sealed class ListEndpoints(
         json.WriteEndObject();
     }
 
-    private static ReadOnlyMemory<byte> Build(Action<Utf8JsonWriter> write, int length = 0)
+    public static ReadOnlyMemory<byte> Build(Action<Utf8JsonWriter> write, int length = 0)
     {
         var buffer = new ArrayBufferWriter<byte>(4096 + length);
         using (var json = new Utf8JsonWriter(buffer, Relaxed)) write(json);
         return buffer.WrittenMemory;
-    }
-
-    private async Task<RegistryError?> SendAsync(
-        V2Request request, string contentType, ReadOnlyMemory<byte> content)
-    {
-        var isLarge = content.Length > AnswerBody.PieceBytes;
-        using var hold = isLarge ? answers.TryHold(content) : null;
-        if (isLarge && hold is null) return LargeAnswers.NoRoom(request.Response);
-        request.Response.ContentType = contentType;
-        request.Response.ContentLength = content.Length;
-        await AnswerBody.SendAsync(request.Response.BodyWriter, content, request.Aborted);
-        return null;
     }
 
     /// <summary>The page that a request asks for.</summary>
