@@ -12,6 +12,7 @@ namespace Berth.Api;
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
 [JsonSerializable(typeof(long))]
 [JsonSerializable(typeof(string))]
+[JsonSerializable(typeof(string[]))]
 [JsonSerializable(typeof(Problem))]
 [JsonSerializable(typeof(MeView))]
 [JsonSerializable(typeof(MeChange))]

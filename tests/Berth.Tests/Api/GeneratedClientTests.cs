@@ -9,12 +9,15 @@ using Microsoft.CodeAnalysis.CSharp;
 namespace Berth.Tests.Api;
 
 /// <summary>
-/// A client that Kiota generates from the API's description, as others do: without a warning, and good enough to write
-/// a program with (<c>GeneratedClient/RoundTrip.cs</c>).
+/// The API's description, and a client that Kiota generates from it, as others do: without a warning, and good enough to
+/// write a program with (<c>GeneratedClient/RoundTrip.cs</c>).
 /// </summary>
 [Once]
 public sealed class GeneratedClientTests
 {
+    /// <summary>Where the description is kept; BERTH_TEST_WRITE=1 writes it anew.</summary>
+    private const string Golden = "tests/Berth.Tests/Api/openapi.json";
+
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
 
     /// <summary>As the SDK sets them for each project: a newer version of an assembly is as good.</summary>
@@ -25,6 +28,20 @@ public sealed class GeneratedClientTests
     };
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task The_description_changes_only_on_purpose()
+    {
+        await using var registry = await AccountsOf.StartAsync();
+        using var client = new HttpClient();
+        var text = (await client.GetStringAsync(new Uri(registry.BaseAddress, "api/v1/openapi.json"), Stop))
+            .Replace(registry.BaseAddress.GetLeftPart(UriPartial.Authority), "https://registry.example")
+            .ReplaceLineEndings("\n") + "\n";
+        var file = Path.Combine(SourceTree.Root, Golden);
+        if (Environment.GetEnvironmentVariable("BERTH_TEST_WRITE") == "1")
+            await File.WriteAllTextAsync(file, text, Stop);
+        Assert.Equal(await File.ReadAllTextAsync(file, Stop), text);
+    }
 
     [Fact]
     public async Task A_generated_client_compiles_and_makes_a_round_trip_through_the_API()
