@@ -93,15 +93,25 @@ internal sealed class PostgresSession(NpgsqlConnection connection) : Session
     public override async ValueTask RunEachAsync(string sql, IReadOnlyCollection<object?[]> rows)
     {
         if (rows.Count == 0) return;
-        await using var batch = new NpgsqlBatch(connection);
-        foreach (var row in rows)
-        {
-            var command = new NpgsqlBatchCommand(sql);
-            foreach (var value in row) command.Parameters.Add(Parameter(value));
-            batch.BatchCommands.Add(command);
-        }
-
+        await using var batch = BatchOf(sql, rows);
         await batch.ExecuteNonQueryAsync(Cancellation);
+    }
+
+    public override async ValueTask<List<List<T>>> AllOfEachAsync<T>(
+        string sql, Func<DbDataReader, T> read, IReadOnlyCollection<object?[]> parameters)
+    {
+        var all = new List<List<T>>(parameters.Count);
+        if (parameters.Count == 0) return all;
+        await using var batch = BatchOf(sql, parameters);
+        await using var reader = await batch.ExecuteReaderAsync(Cancellation);
+        do
+        {
+            var rows = new List<T>();
+            while (await reader.ReadAsync(Cancellation)) rows.Add(read(reader));
+            all.Add(rows);
+        }
+        while (await reader.NextResultAsync(Cancellation));
+        return all;
     }
 
     public override async ValueTask RunScriptAsync(string sql)
@@ -119,6 +129,19 @@ internal sealed class PostgresSession(NpgsqlConnection connection) : Session
     }
 
     protected override void Release(DbCommand command) => command.Dispose();
+
+    private NpgsqlBatch BatchOf(string sql, IReadOnlyCollection<object?[]> rows)
+    {
+        var batch = new NpgsqlBatch(connection);
+        foreach (var row in rows)
+        {
+            var command = new NpgsqlBatchCommand(sql);
+            foreach (var value in row) command.Parameters.Add(Parameter(value));
+            batch.BatchCommands.Add(command);
+        }
+
+        return batch;
+    }
 
     private static NpgsqlParameter Parameter(object? value) => new() { Value = value ?? DBNull.Value };
 }

@@ -42,15 +42,19 @@ internal static class SearchTable
             WHERE s.kind >= 5 AND m.repository_id = s.repository_id AND m.search_set = s.source))
         """;
 
-    /// <summary>Words along some lanes, the first of each, in one query.</summary>
+    /// <summary>Words along some lanes, the first of each, in one round trip.</summary>
     /// <param name="session">A read.</param>
     /// <param name="range">The words.</param>
-    /// <param name="lanes">Where to look, all in one namespace if any is.</param>
+    /// <param name="groups">
+    /// Where to look: the lanes of one namespace each, which differ in the namespace alone, or one group of all.
+    /// </param>
     /// <param name="after">Where to go on, if there is only one lane.</param>
-    /// <param name="rows">The most rows that are read of each.</param>
-    public static ValueTask<List<WalkedWord>> WalkAsync(
-        Session session, WordRange range, IReadOnlyList<SearchLane> lanes, WalkedWord? after, int rows)
+    /// <param name="rows">The most rows that are read of each lane.</param>
+    /// <returns>Those of each group.</returns>
+    public static ValueTask<List<List<WalkedWord>>> WalkAsync(
+        Session session, WordRange range, IReadOnlyList<IReadOnlyList<SearchLane>> groups, WalkedWord? after, int rows)
     {
+        var lanes = groups[0];
         var parameters = new List<object?> { after?.Word ?? range.From, range.Before, rows };
         var where = "word >= $1 AND word < $2";
         if (after is not null)
@@ -60,7 +64,8 @@ internal static class SearchTable
             parameters.Add(after.RepositoryId);
         }
 
-        if ((lanes[0].Namespace ?? after?.Namespace) is { } space) parameters.Add(space);
+        var isNamespaced = (lanes[0].Namespace ?? after?.Namespace) is not null;
+        if (isNamespaced) parameters.Add(null);
         var order = lanes[0].Namespace is null ? "word, namespace, repository_id" : "word, repository_id";
         var walks = lanes.Select((lane, i) =>
             $"""
@@ -69,10 +74,14 @@ internal static class SearchTable
                     {(lane.IsPublic is { } isPublic ? $"is_public = {(isPublic ? 1 : 0)} AND " : "")}
                     kind = {lane.Kind} AND {where} ORDER BY {order} LIMIT $3) AS lane_{i}
             """);
-        return session.AllAsync(
+        return session.AllOfEachAsync(
             string.Join(" UNION ALL ", walks),
             row => new WalkedWord(row.GetInt32(0), row.GetString(1), row.GetString(2), row.GetInt64(3)),
-            [.. parameters]);
+            [.. groups.Select(group =>
+            {
+                if (isNamespaced) parameters[^1] = group[0].Namespace ?? after!.Namespace;
+                return parameters.ToArray();
+            })]);
     }
 
     /// <summary>Those of some repositories that have a word of a range.</summary>

@@ -25,6 +25,12 @@ internal abstract class Session
         ReadAsync(Prepare(sql, parameters), read, _ => false);
 
     /// <summary>
+    /// Runs a query once per row of parameters, in one round trip if possible, and returns the rows of each.
+    /// </summary>
+    public abstract ValueTask<List<List<T>>> AllOfEachAsync<T>(
+        string sql, Func<DbDataReader, T> read, IReadOnlyCollection<object?[]> parameters);
+
+    /// <summary>
     /// Runs a query and returns its rows up to the first for which <paramref name="isLast"/> is true.
     /// </summary>
     public ValueTask<List<T>> UntilAsync<T>(

@@ -163,6 +163,14 @@ internal sealed class SqliteSession : Session, IDisposable
         foreach (var row in rows) await RunAsync(sql, row);
     }
 
+    public override async ValueTask<List<List<T>>> AllOfEachAsync<T>(
+        string sql, Func<DbDataReader, T> read, IReadOnlyCollection<object?[]> parameters)
+    {
+        var all = new List<List<T>>(parameters.Count);
+        foreach (var row in parameters) all.Add(await AllAsync(sql, read, row));
+        return all;
+    }
+
     public override string TextsIn(string parameter) => $"SELECT value FROM json_each({parameter})";
 
     public override ValueTask RunScriptAsync(string sql)

@@ -13,6 +13,10 @@ internal sealed class SearchWalks(Session session, SearchPlaces places, Func<Sea
 
     private const int RowsPerPage = 500;
 
+    /// <summary>Namespaces that are asked for at once, and rows of each of their lanes: most have fewer.</summary>
+    private const int NamespacesPerQuery = 8;
+    private const int RowsPerNamespace = 100;
+
     /// <summary>A repository may have a word in many tags.</summary>
     private const int RowsPerWalk = 10_000;
 
@@ -24,6 +28,7 @@ internal sealed class SearchWalks(Session session, SearchPlaces places, Func<Sea
 
     private readonly Dictionary<long, SearchCandidate?> known = [];
     private readonly Dictionary<string, (List<long> Ids, bool IsAll)> walked = new(StringComparer.Ordinal);
+
     /// <summary>Entries of the index that were read.</summary>
     public int RowsRead { get; private set; }
 
@@ -41,19 +46,26 @@ internal sealed class SearchWalks(Session session, SearchPlaces places, Func<Sea
         var key = string.Join('\n', range.From, range.Before, string.Join(',', range.Kinds));
         if (walked.TryGetValue(key, out var before)) return before;
         var (isAll, found, limit) = (true, new HashSet<long>(), RowsRead + RowsPerWalk);
-        var lanes = new List<(SearchLane Lane, List<WalkedWord> Rows)>();
-        foreach (var group in Lanes(range.Kinds))
+        var lanes = new List<(SearchLane Lane, List<WalkedWord> Rows, bool IsLast)>();
+        foreach (var groups in Lanes(range.Kinds))
         {
             isAll &= !IsSpent;
             if (IsSpent) break;
-            var rows = await WalkAsync(range, group, null);
-            lanes.AddRange(group.Select((lane, i) => (lane, rows.FindAll(row => row.Lane == i))));
+            var most = groups.Length == 1 ? RowsPerPage : RowsPerNamespace;
+            foreach (var (group, rows) in groups.Zip(await WalkAsync(range, groups, null, most)))
+            {
+                foreach (var (i, lane) in group.Index())
+                {
+                    var own = rows.FindAll(row => row.Lane == i);
+                    lanes.Add((lane, own, own.Count < most));
+                }
+            }
         }
 
         foreach (var kind in range.Kinds)
         {
-            foreach (var (lane, rows) in lanes.Where(one => one.Lane.Kind == kind))
-                isAll &= await GatherAsync(range, lane, rows, limit, found);
+            foreach (var (lane, rows, isLast) in lanes.Where(one => one.Lane.Kind == kind))
+                isAll &= await GatherAsync(range, lane, rows, isLast, limit, found);
         }
 
         return walked[key] = ([.. found], isAll);
@@ -86,10 +98,10 @@ internal sealed class SearchWalks(Session session, SearchPlaces places, Func<Sea
             words.AddRange(await SearchTable.NameWordsAsync(session, range, scope.IsPublic, MaxNames));
         }
 
-        foreach (var group in Lanes([SearchKinds.Name]).Where(group => group[0].Namespace is not null))
+        foreach (var groups in Lanes([SearchKinds.Name]).Where(groups => groups[0][0].Namespace is not null))
         {
             if (IsSpent) break;
-            var rows = await WalkAsync(range, group, null);
+            var rows = (await WalkAsync(range, groups, null, RowsPerPage)).SelectMany(group => group).ToList();
             var visible = (await VisibleAsync([.. rows.Select(row => row.RepositoryId).Distinct()]))
                 .Select(one => one.Id).ToHashSet();
             words.AddRange(rows.Where(row => visible.Contains(row.RepositoryId)).Select(row => row.Word));
@@ -100,7 +112,7 @@ internal sealed class SearchWalks(Session session, SearchPlaces places, Func<Sea
 
     /// <returns>Whether all of the lane was walked.</returns>
     private async ValueTask<bool> GatherAsync(
-        WordRange range, SearchLane lane, List<WalkedWord> rows, int limit, HashSet<long> found)
+        WordRange range, SearchLane lane, List<WalkedWord> rows, bool isLast, int limit, HashSet<long> found)
     {
         // Where there are enough already, the rest is not looked up.
         if (found.Count >= MaxFound) return rows.Count == 0;
@@ -112,39 +124,38 @@ internal sealed class SearchWalks(Session session, SearchPlaces places, Func<Sea
                 found.Add(one.Id);
             }
 
-            if (rows.Count < RowsPerPage) return true;
+            if (isLast) return true;
             if (found.Count >= MaxFound || IsSpent || RowsRead >= limit) return false;
-            rows = await WalkAsync(range, [lane], rows[^1]);
+            rows = (await WalkAsync(range, [[lane]], rows[^1], RowsPerPage))[0];
+            isLast = rows.Count < RowsPerPage;
         }
     }
 
-    private async ValueTask<List<WalkedWord>> WalkAsync(
-        WordRange range, IReadOnlyList<SearchLane> lanes, WalkedWord? after)
+    private async ValueTask<List<List<WalkedWord>>> WalkAsync(
+        WordRange range, List<SearchLane>[] groups, WalkedWord? after, int most)
     {
-        QueriesAsked++;
-        var rows = await SearchTable.WalkAsync(session, range, lanes, after, RowsPerPage);
-        RowsRead += rows.Count;
+        QueriesAsked += groups.Length;
+        var rows = await SearchTable.WalkAsync(session, range, groups, after, most);
+        RowsRead += rows.Sum(one => one.Count);
         return rows;
     }
 
-    /// <summary>The lanes of one query each.</summary>
-    private IEnumerable<List<SearchLane>> Lanes(IReadOnlyList<int> kinds)
+    /// <summary>The lanes that are walked at once, in groups of one query each.</summary>
+    private IEnumerable<List<SearchLane>[]> Lanes(IReadOnlyList<int> kinds)
     {
         foreach (var scope in places.Scopes)
         {
             if (scope.Namespaces is null)
             {
-                yield return [.. kinds.Select(kind => new SearchLane(null, scope.IsPublic ? true : null, kind))];
+                yield return [[.. kinds.Select(kind => new SearchLane(null, scope.IsPublic ? true : null, kind))]];
                 continue;
             }
 
             bool[] visibilities = scope.IsPublic ? [true] : [true, false];
-            foreach (var space in scope.Namespaces.Order(StringComparer.Ordinal))
+            foreach (var spaces in scope.Namespaces.Order(StringComparer.Ordinal).Chunk(NamespacesPerQuery))
             {
-                yield return
-                [
-                    .. kinds.SelectMany(kind => visibilities.Select(one => new SearchLane(space, one, kind))),
-                ];
+                yield return Array.ConvertAll(spaces, space => kinds
+                    .SelectMany(kind => visibilities.Select(one => new SearchLane(space, one, kind))).ToList());
             }
         }
     }

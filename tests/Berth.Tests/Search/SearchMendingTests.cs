@@ -183,6 +183,22 @@ public sealed class SearchMendingTests : IAsyncLifetime
         }
     }
 
+    /// <summary>More namespaces than are asked for at once, and more in one than its first rows.</summary>
+    [Fact]
+    public async Task All_is_found_in_many_namespaces()
+    {
+        var accounts = new AccountsOf(registry.Registry);
+        var id = await accounts.AddUserAsync("far", ImagePusher.Password);
+        for (var i = 0; i < 20; i++)
+        {
+            await AddRepositoriesAsync(i is 3 or 12 ? 130 : 2, $"space{i:D2}");
+            await accounts.GrantAsync(id, $"space{i:D2}/**", "pull");
+        }
+
+        var found = await registry.SearchAsync("app", new ImagePusher(registry.Registry, "far"));
+        Assert.Equal(("296", "True"), (found.Of("total"), found.Of("isComplete")));
+    }
+
     [Fact]
     public async Task Pages_of_what_very_many_have_neither_skip_nor_repeat()
     {
@@ -226,10 +242,10 @@ public sealed class SearchMendingTests : IAsyncLifetime
     }
 
     /// <summary>Private repositories with the word app in their names.</summary>
-    private Task<bool> AddRepositoriesAsync(int count) => registry.WriteAsync(async session =>
+    private Task<bool> AddRepositoriesAsync(int count, string space = "hidden") => registry.WriteAsync(async session =>
     {
         var names = Enumerable.Range(0, count)
-            .Select(i => string.Create(CultureInfo.InvariantCulture, $"hidden/app-{i:D5}")).ToList();
+            .Select(i => string.Create(CultureInfo.InvariantCulture, $"{space}/app-{i:D5}")).ToList();
         await session.RunEachAsync(
             "INSERT INTO repository (name, created_at, is_public, listed) VALUES ($1, 1, 0, 1)",
             [.. names.Select(name => new object?[] { name })]);
