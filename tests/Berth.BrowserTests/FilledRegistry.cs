@@ -106,8 +106,10 @@ internal sealed class FilledRegistry : IAsyncDisposable
         var images = new ContentImages(Registry);
         var lower = new RawTar().Folder("etc").File("etc/motd", "hello").File("page.html", Hostile)
             .File("picture.svg", $"<svg xmlns='http://www.w3.org/2000/svg' onload='window.hacked=1'>{Hostile}</svg>")
-            .Entry("logo.png", Png).File(Hostile, "1").File("link", "", '2', "etc/motd").End();
-        var upper = new RawTar().File("etc/.wh.motd", "").File("etc/new", Hostile).End();
+            .Entry("logo.png", Png).File(Hostile, "1").File("link", "", '2', "etc/motd")
+            .File("lib/apk/db/installed", $"P:{Hostile}\nV:1\n\nP:zlib\nV:1.3.0-r1\n").End();
+        var upper = new RawTar().File("etc/.wh.motd", "").File("etc/new", Hostile)
+            .File("lib/apk/db/installed", "P:zlib\nV:1.3.1-r2\n\nP:musl\nV:1.2.5-r0\n").End();
         Before = await images.PushAsync("team/files", "1", lower);
         await images.PushAsync("team/files", "moved", lower);
         await images.PushAsync("team/files", "2", lower, upper);

@@ -144,6 +144,7 @@ public sealed class HostileContentTests(Chromium chromium)
         var tar = new RawTar();
         foreach (var name in new[] { "evil.html", "evil.svg", "evil.js", "evil.png", "evil.xhtml" })
             tar = tar.File(name, "<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>" + page);
+        tar = tar.File("lib/apk/db/installed", string.Concat(Payloads.Select(each => $"P:{each}\nV:{each}\n\n")));
         foreach (var payload in Payloads) tar = tar.File(payload.Replace('/', '_'), page);
         var images = new ContentImages(filled.Registry);
         await images.PushAsync("acme/evil", "1", tar.End());

@@ -28,7 +28,7 @@ public sealed partial class TidyTests
         ["Api"] =
             [
                 "Oci", "Metadata", "Registry", "Access", "Audit", "Identity", "Settings", "Distribution", "Jobs",
-                "Lifecycle", "Import", "Backups", "Contents", "Search",
+                "Lifecycle", "Import", "Backups", "Contents", "Packages", "Search",
             ],
         ["Search"] = ["Oci", "Metadata", "Access", "Jobs", "Settings"],
         ["Lifecycle"] = ["Oci", "Blobs", "Metadata", "Jobs", "Registry", "Settings", "Telemetry"],
@@ -38,7 +38,8 @@ public sealed partial class TidyTests
         ["Journal"] = ["Oci", "Blobs", "Metadata", "Settings", "Telemetry"],
         ["Scrubbing"] =
             ["Oci", "Blobs", "Metadata", "Jobs", "Settings", "Telemetry", "Lifecycle", "Backups"],
-        ["Contents"] = ["Oci", "Blobs", "Metadata", "Jobs", "Settings", "Telemetry", "Lifecycle"],
+        ["Contents"] = ["Oci", "Packages", "Blobs", "Metadata", "Jobs", "Settings", "Telemetry", "Lifecycle"],
+        ["Packages"] = [],
         ["Logging"] = ["Oci", "Blobs", "Metadata", "Access", "Settings", "Distribution"],
         ["Pages"] = ["Oci", "Access", "Identity", "Settings", "Distribution", "Api"],
         ["Hosting"] = null,

@@ -84,8 +84,9 @@ internal sealed class ApiSlice : Slice
             provider.GetRequiredService<IndexImages>(), settings.Contents, settings.Limits,
             provider.GetRequiredService<TimeProvider>(), provider.GetService<LayerRequests>()));
         services.AddSingleton(provider => new ImageFileEndpoints(
-            provider.GetRequiredService<ImageFiles>(), provider.GetRequiredService<MergedTrees>(), settings.Contents,
-            provider.GetRequiredService<ApiGate>(), provider.GetService<FileReading>()));
+            provider.GetRequiredService<ImageFiles>(), provider.GetRequiredService<MergedTrees>(),
+            provider.GetRequiredService<ImagePackages>(), settings.Contents, provider.GetRequiredService<ApiGate>(),
+            provider.GetService<FileReading>()));
         services.AddSingleton<NewPasswords>();
         services.AddSingleton(provider => new UserEndpoints(
             provider.GetRequiredService<Database>(), provider.GetRequiredService<AccessChanges>(),
@@ -102,7 +103,8 @@ internal sealed class ApiSlice : Slice
             .AddSingleton<TrashEndpoints>().AddSingleton<TagRuleEndpoints>().AddSingleton<RetentionEndpoints>()
             .AddSingleton<PinEndpoints>().AddSingleton<ImportEndpoints>().AddSingleton<IdentityEndpoints>()
             .AddSingleton<BackupEndpoints>().AddSingleton<ScrubEndpoints>()
-            .AddSingleton<MergedTrees>().AddSingleton<SearchEndpoints>().AddSingleton<SearchRebuildEndpoints>()
+            .AddSingleton<MergedTrees>().AddSingleton<ImagePackages>()
+            .AddSingleton<SearchEndpoints>().AddSingleton<SearchRebuildEndpoints>()
             .AddSingleton<UsageEndpoints>().AddSingleton<QuotaEndpoints>().AddSingleton<StarEndpoints>()
             .AddSingleton<LayerHolderEndpoints>().AddSingleton<RepositoryAccessEndpoints>()
             .AddSingleton<StatisticsEndpoints>().AddSingleton<RepositoryCopyEndpoints>();

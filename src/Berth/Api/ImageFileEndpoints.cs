@@ -2,6 +2,7 @@ using Berth.Access;
 using Berth.Contents;
 using Berth.Distribution;
 using Berth.Oci;
+using Berth.Packages;
 using Berth.Settings;
 using Microsoft.AspNetCore.Mvc;
 
@@ -10,14 +11,18 @@ namespace Berth.Api;
 /// <summary><c>/images</c>: what is inside the images of the repository in the query.</summary>
 /// <param name="images">Finds images.</param>
 /// <param name="trees">Their files.</param>
+/// <param name="packages">Their packages.</param>
 /// <param name="settings">How large a file may be.</param>
 /// <param name="gate">Who may see another repository.</param>
 /// <param name="reading">Reads layers; null in a command on the database.</param>
 internal sealed class ImageFileEndpoints(
-    ImageFiles images, MergedTrees trees, ContentsSettings settings, ApiGate gate, FileReading? reading)
+    ImageFiles images, MergedTrees trees, ImagePackages packages, ContentsSettings settings, ApiGate gate,
+    FileReading? reading)
 {
     /// <summary>The longest name that Linux has.</summary>
     private const int MaxSearch = 255;
+
+    private const int MaxPackages = 1000;
 
     public Task<ApiAnswer<ImageFilesView>> ListAsync(
         HttpContext http, string reference, string repository, string? platform = null, string? layer = null,
@@ -114,6 +119,9 @@ internal sealed class ImageFileEndpoints(
         (var opened, error) = await OpenAsync(http, [first, second]);
         if (opened is not [var from, var to]) return error!;
         var config = await CompareConfigsAsync(from.Image, to.Image, http.RequestAborted);
+        var installed = PackageComparison.Run(
+            await packages.FindAsync(from.Digests, from.Tree, http.RequestAborted),
+            await packages.FindAsync(to.Digests, to.Tree, http.RequestAborted));
         var page = http.Page();
         var comparison = new FileComparison(page.Last, page.Count + 1, http.RequestAborted);
         await Task.Run(() => comparison.Run(from.Tree, to.Tree), http.RequestAborted);
@@ -121,8 +129,14 @@ internal sealed class ImageFileEndpoints(
             from.Compared(repository), to.Compared(withRepository),
             [.. from.Image.Layers.Select(one => one.Digest.Text).Intersect(
                 to.Image.Layers.Select(one => one.Digest.Text), StringComparer.Ordinal)],
-            config, comparison.Added, comparison.Removed, comparison.Changed,
-            http.Answer(page, comparison.Found.ConvertAll(FileDifferenceView.Of), one => one.Path).Items);
+            config,
+            [.. installed.Take(MaxPackages).Select(one =>
+                new PackageDifferenceView(one.Type, one.Name, one.From, one.To))],
+            comparison.Added, comparison.Removed, comparison.Changed,
+            http.Answer(page, comparison.Found.ConvertAll(FileDifferenceView.Of), one => one.Path).Items)
+        {
+            MorePackages = installed.Count > MaxPackages ? installed.Count - MaxPackages : null,
+        };
     }
 
     private async Task<IReadOnlyList<ConfigDifferenceView>?> CompareConfigsAsync(
@@ -223,6 +237,8 @@ internal sealed class ImageFileEndpoints(
     /// <param name="Tree">The files in those.</param>
     private sealed record Look(FoundImage Image, IReadOnlyList<ImageLayer> Layers, FileTree Tree)
     {
+        public IReadOnlyList<Digest> Digests => [.. Layers.Select(layer => layer.Digest)];
+
         public IReadOnlyList<ImageLayerView> LayerViews => [.. Image.Layers.Select(ImageLayerView.Of)];
 
         public ImageFileView View(FileNode node) => ImageFileView.Of(node, Layers);

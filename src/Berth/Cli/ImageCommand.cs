@@ -124,6 +124,7 @@ internal static class ImageCommand
                 }
 
                 PrintConfig(seen);
+                PrintPackages(seen);
                 var rows = await call.Api.ListAsync(asked, call.Cancellation);
                 Table.Print(
                     ["CHANGE", "BEFORE", "AFTER", "PATH", "WHAT"],
@@ -157,6 +158,22 @@ internal static class ImageCommand
 
         static string Texts(JsonElement json, string field) => PlainText.Of(
             string.Join(' ', json.GetProperty(field).EnumerateArray().Select(text => text.GetString())), MaxShown);
+    }
+
+    private static void PrintPackages(JsonElement seen)
+    {
+        foreach (var one in seen.GetProperty("packages").EnumerateArray())
+        {
+            Console.WriteLine(
+                $"{Name(one, "type")} {Name(one, "name")}: {VersionsOf(one, "from")} -> {VersionsOf(one, "to")}");
+        }
+
+        if (seen.TryGetProperty("morePackages", out var more)) Console.WriteLine($"And {more} more packages.");
+
+        static string VersionsOf(JsonElement json, string field) => json.GetProperty(field) is var versions
+            && versions.GetArrayLength() == 0 ? "none"
+            : PlainText.Of(
+                string.Join(", ", versions.EnumerateArray().Select(text => text.GetString())), MaxShown);
     }
 
     /// <summary>Asks until no layer waits, and says which can't be read.</summary>

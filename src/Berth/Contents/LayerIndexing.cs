@@ -9,7 +9,7 @@ using Berth.Telemetry;
 namespace Berth.Contents;
 
 /// <summary>
-/// Lists the files of a layer, once:
+/// Lists the files of a layer, and the packages that they list, once:
 /// <code>
 /// waiting ► begun (attempts + 1) ► walk ► indexed
 ///                                       ► fault, with words
@@ -100,7 +100,8 @@ internal sealed partial class LayerIndexing(
         }
 
         using var index = new LayerIndexWriter(settings);
-        if (await walk.RunAsync(content, [index], cancellation) is { } fault)
+        using var packages = new LayerPackages();
+        if (await walk.RunAsync(content, [index, packages], cancellation) is { } fault)
         {
             await NoteFaultAsync(digest, fault, MarkOf(fault, settings), cancellation);
             return;
@@ -111,8 +112,8 @@ internal sealed partial class LayerIndexing(
             Entries = index.Entries,
             FileBytes = index.FileBytes,
         };
-        var list = index.Finish();
-        await WriteAsync(session => LayerIndexTable.EndAsync(session, row, list), cancellation);
+        var (list, installed) = (index.Finish(), packages.Finish());
+        await WriteAsync(session => LayerIndexTable.EndAsync(session, row, list, installed), cancellation);
         LayersRead.Add(1);
     }
 

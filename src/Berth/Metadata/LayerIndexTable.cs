@@ -53,7 +53,7 @@ internal static class LayerIndexTable
         $"""
         {AddStatement} VALUES ($1, 'waiting', $2, 1, 0, '', 0, 0)
         ON CONFLICT (digest) DO UPDATE SET state = 'waiting', is_wanted = 1, attempts = 0, made_with = '', fault = NULL,
-            content = NULL, entries = 0, file_bytes = 0
+            content = NULL, packages = NULL, entries = 0, file_bytes = 0
         """,
         digest.Text, now.ToUnixTimeMilliseconds());
 
@@ -72,6 +72,11 @@ internal static class LayerIndexTable
     /// <summary>The list itself; null if there is none.</summary>
     public static ValueTask<byte[]?> LoadAsync(Session session, Digest digest) => session.FirstAsync(
         "SELECT content FROM layer_index WHERE digest = $1 AND state = 'indexed'",
+        row => (byte[])row.GetValue(0), digest.Text);
+
+    /// <summary>The packages that files of a layer list, made with its list; null if there are none.</summary>
+    public static ValueTask<byte[]?> LoadPackagesAsync(Session session, Digest digest) => session.FirstAsync(
+        "SELECT packages FROM layer_index WHERE digest = $1 AND state = 'indexed' AND packages IS NOT NULL",
         row => (byte[])row.GetValue(0), digest.Text);
 
     /// <summary>The layer whose files are to be listed next, of those that nobody asks for: what waits longest.
@@ -106,12 +111,14 @@ internal static class LayerIndexTable
         digest.Text, now.ToUnixTimeMilliseconds());
 
     /// <summary>Keeps a list, or why there is none, unless the layer has gone.</summary>
-    public static ValueTask<int> EndAsync(Session session, LayerIndexRow row, byte[]? content) => session.RunAsync(
+    public static ValueTask<int> EndAsync(
+        Session session, LayerIndexRow row, byte[]? content, byte[]? packages = null) => session.RunAsync(
         """
-        UPDATE layer_index SET state = $2, made_with = $3, entries = $4, file_bytes = $5, fault = $6, content = $7
+        UPDATE layer_index SET state = $2, made_with = $3, entries = $4, file_bytes = $5, fault = $6, content = $7,
+            packages = $8
         WHERE digest = $1
         """,
-        row.Digest.Text, row.State, row.MadeWith, row.Entries, row.FileBytes, row.Fault, content);
+        row.Digest.Text, row.State, row.MadeWith, row.Entries, row.FileBytes, row.Fault, content, packages);
 
     /// <summary>Forgets layers that are gone from the store.</summary>
     public static ValueTask<int> RemoveAsync(Session session, IEnumerable<Digest> digests) => session.RunAsync(

@@ -9,8 +9,8 @@ using Microsoft.CodeAnalysis.CSharp;
 namespace Berth.Tests.Api;
 
 /// <summary>
-/// The API's description, and a client that Kiota generates from it, as others do: without a warning, and good enough to
-/// write a program with (<c>GeneratedClient/RoundTrip.cs</c>).
+/// The API's description, and a client that Kiota generates from it, as others do: without a warning, and good enough
+/// to write a program with (<c>GeneratedClient/RoundTrip.cs</c>).
 /// </summary>
 [Once]
 public sealed class GeneratedClientTests

@@ -73,7 +73,7 @@ public sealed class RetentionListTests : IAsyncLifetime
         await user.ApiAsync("GET", "/retention/runs", null, 403);
     }
 
-    /// <summary>The registry's own round at its start may come first, and its run is listed only when it ends.</summary>
+    /// <summary>The registry's own round at its start may come first; its run is listed only when it ends.</summary>
     private async Task RunByScheduleAsync(ImagePusher images)
     {
         await registry.Services.GetServices<Job>().OfType<RetentionJob>().Single().RunAsync("", Stop);

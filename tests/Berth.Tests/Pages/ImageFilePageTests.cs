@@ -147,6 +147,23 @@ public sealed class ImageFilePageTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Images_are_compared_by_their_packages()
+    {
+        await images.PushAsync("team/packages", "1", Packages("zlib 1.3.0-r1", "<i>old 1"));
+        await images.PushAsync("team/packages", "2", Packages("zlib 1.3.1-r2", "new 2"));
+        await images.SeeAsync("1/differences?repository=team/packages&with=2");
+        var text = (await pages.GetAsync("/r/team/packages:1/-/compare?to=2")).Is(200).Text;
+        Assert.Contains("<h2 id=\"packages\">Packages</h2>", text);
+        Assert.Matches("class=\"changed\">± zlib.*<td>apk</td><td>1.3.0-r1</td><td>1.3.1-r2</td>", text);
+        Assert.Matches("class=\"minus\">− &lt;i&gt;old.*<td>1</td><td></td>", text);
+        Assert.Matches("class=\"plus\">&#x2B; new.*<td></td><td>2</td>", text);
+
+        static byte[] Packages(params string[] packages) => RawTar.Gzip(new RawTar().File(
+            "lib/apk/db/installed",
+            string.Concat(packages.Select(one => $"P:{one.Split(' ')[0]}\nV:{one.Split(' ')[1]}\n\n"))).End());
+    }
+
+    [Fact]
     public async Task A_folder_of_many_files_has_pages_and_each_is_small()
     {
         var tar = new RawTar();

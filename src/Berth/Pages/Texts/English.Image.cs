@@ -82,6 +82,7 @@ internal partial class English
     public virtual string SignedBy => "Signed by";
     public virtual string NotVerified => "not verified";
     public virtual string Package => "Package";
+    public virtual string Packages => "Packages";
     public virtual string VersionColumn => "Version";
     public virtual string License => "License";
 

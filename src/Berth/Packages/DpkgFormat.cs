@@ -1,0 +1,65 @@
+namespace Berth.Packages;
+
+/// <summary>
+/// The packages of Debian and those that follow it, and of opkg: paragraphs of fields (deb-control(5)). Images without
+/// a package manager have a file for each package, in <c>status.d</c>.
+/// </summary>
+internal sealed class DpkgFormat : PackageFormat
+{
+    private static readonly string[] Paths = ["var/lib/dpkg/status", "lib/opkg/status", "usr/lib/opkg/status"];
+
+    private const string OneEach = "var/lib/dpkg/status.d/";
+
+    public override IEnumerable<Package> Read(TextReader content)
+    {
+        var fields = new PackageFields(StringComparer.OrdinalIgnoreCase);
+        while (content.ReadLine() is { } line)
+        {
+            if (line.Length == 0)
+            {
+                if (PackageOf(fields) is { } package) yield return package;
+                fields.Clear();
+            }
+            else if (line.IndexOf(':') is > 0 and var colon && !char.IsWhiteSpace(line[0]))
+            {
+                fields[line[..colon]] = line[(colon + 1)..].Trim();
+            }
+        }
+
+        if (PackageOf(fields) is { } last) yield return last;
+    }
+
+    protected override bool Reads(string path) => Paths.Contains(path)
+        || (path.StartsWith(OneEach, StringComparison.Ordinal) && !path.EndsWith(".md5sums", StringComparison.Ordinal));
+
+    private static Package? PackageOf(PackageFields fields)
+    {
+        if (!IsInstalled(fields["Status"])) return null;
+        var source = fields["Source"];
+        var version = (string?)null;
+        if (source?.IndexOf('(') is > 0 and var open)
+        {
+            version = source[(open + 1)..].Trim(')', ' ');
+            source = source[..open].Trim();
+        }
+
+        return fields.PackageOf("deb", "Package", "Version") is { } package
+            ? package with
+            {
+                Architecture = fields["Architecture"],
+                Source = source == package.Name ? null : source,
+                SourceVersion = version == package.Version ? null : version,
+            }
+            : null;
+    }
+
+    /// <summary>What was wanted, and what is: only the configuration may be left. Files for one package each have no
+    /// state.</summary>
+    private static bool IsInstalled(string? status)
+    {
+        if (status is null) return true;
+        var words = status.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        return words.Length > 0 && words[0] is not ("deinstall" or "purge")
+            && words[^1] is not ("config-files" or "not-installed");
+    }
+}
