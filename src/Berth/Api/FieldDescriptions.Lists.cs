@@ -19,6 +19,7 @@ internal static partial class FieldDescriptions
         ["NamespaceView.name"] = "Its name.",
         ["NamespaceView.repositories"] = "Its repositories that the caller may pull from, 1,000 at most.",
         ["NamespaceView.usedBytes"] = "What it keeps, in bytes, for its owners and staff.",
+        ["Problem.code"] = "A word for programs that can go on from there, such as tags-moved; absent: there is none.",
         ["RepositoryView.artifactType"] = "What the newest tag points to; of an image, the type of its config.",
         ["RepositoryView.newestTag"] = "The tag that was pushed or moved last; absent: there is none.",
         ["RepositoryView.platforms"] = "The platforms of the newest tag, such as linux/amd64.",
