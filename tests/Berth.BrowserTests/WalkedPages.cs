@@ -45,6 +45,7 @@ internal static class WalkedPages
             "/explore?namespace=team&sort=pushed&platform=linux/amd64"),
         Page("/search", "/search?q=app", "/search", "/search?q=nothing-of-the-kind",
             "/search?q=" + Uri.EscapeDataString(FilledRegistry.Hostile)),
+        Page("/new", "/new", "/new?namespace=team"),
         Page("/auth/sign-in"), Page("/auth/account"), Page("/auth/register"), Page("/auth/device"),
         new("/auth/join/{secret}", filled => [filled.JoinPath]),
         Page("/settings"),

@@ -21,6 +21,10 @@ internal static class PageRoutes
             http => Accepted.Pages(http.Request) ? null : HomePages.AnswerProgramAsync(http));
         Page("/explore", ApiRight.Visible, home.ExploreAsync);
         Page("/search", ApiRight.Visible, services.GetRequiredService<SearchPages>().ShowAsync);
+        Page(NewRepositoryPages.Path, ApiRight.SignedIn, NewRepositoryPages.ShowAsync);
+        AddForm(
+            routes, RoutePatternFactory.Parse(NewRepositoryPages.Path), NewRepositoryPages.Path, ApiRight.SignedIn,
+            "POST /api/v1/repositories", services.GetRequiredService<NewRepositoryPages>().AddAsync);
         var repository = services.GetRequiredService<RepositoryPages>();
         Below(PageSubject.Repository, "", ApiRight.Pull, repository.ShowAsync);
         Below(PageSubject.Repository, "access", ApiRight.Pull, repository.ShowAccessAsync);

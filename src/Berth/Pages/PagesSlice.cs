@@ -9,7 +9,7 @@ internal sealed class PagesSlice : Slice
     public override void AddServices(IServiceCollection services, RegistrySettings settings) =>
         services.AddSingleton<ThemeSwitch>().AddSingleton<IPageFrame, FormFrame>()
             .AddSingleton<SearchPages>().AddSingleton<HomePages>().AddSingleton<RepositoryPages>()
-            .AddSingleton<RepositoryChangePages>().AddSingleton<TagChangePages>()
+            .AddSingleton<NewRepositoryPages>().AddSingleton<RepositoryChangePages>().AddSingleton<TagChangePages>()
             .AddSingleton<ProfilePages>().AddSingleton<SignInSettings>().AddSingleton<TokenPages>()
             .AddSingleton<SessionsPages>().AddSingleton<OrganizationPages>().AddSingleton<TeamPages>()
             .AddSingleton<AccessPages>().AddSingleton<RobotPages>().AddSingleton<KeylessRulePages>()

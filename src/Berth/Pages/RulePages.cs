@@ -63,7 +63,7 @@ internal sealed class RulePages(TagRuleEndpoints rules, RetentionEndpoints reten
     {
         if (TryRead(sent, out var fault) is not { } rule) return new FormAnswer(await AgainAsync(fault!), null);
         return await PageForms.EndAsync(
-            http, await rules.AddAsync(http, rule), PathOf(sent.Text("namespace")), AgainAsync);
+            http, await rules.AddAsync(http, rule), Said.At(PathOf(sent.Text("namespace")), Said.Added), AgainAsync);
 
         Task<IResult> AgainAsync(ApiError error) => ShowRulesAsync(http, new FormContent(Rules, sent, error), null);
     });
@@ -74,7 +74,7 @@ internal sealed class RulePages(TagRuleEndpoints rules, RetentionEndpoints reten
     {
         if (TryRead(sent, out var fault) is not { } rule) return new FormAnswer(await AgainAsync(fault!), null);
         return await PageForms.EndAsync(
-            http, await rules.ReplaceAsync(http, RouteId.Of(http), rule), Rules, AgainAsync);
+            http, await rules.ReplaceAsync(http, RouteId.Of(http), rule), Said.At(Rules, Said.Saved), AgainAsync);
 
         Task<IResult> AgainAsync(ApiError error) =>
             ShowRuleAsync(http, new FormContent(PathOf(RouteId.Of(http)), sent, error), null);
@@ -107,7 +107,7 @@ internal sealed class RulePages(TagRuleEndpoints rules, RetentionEndpoints reten
 
     public Task<IResult> RemoveAsync(HttpContext http) => PageForms.RunAsync(http, async _ =>
         await PageForms.EndAsync(
-            http, await rules.RemoveAsync(http, RouteId.Of(http)), Rules,
+            http, await rules.RemoveAsync(http, RouteId.Of(http)), Said.At(Rules, Said.Removed),
             error => Task.FromResult<IResult>(ProblemPage.Of(http, error))));
 
     public async Task<IResult> ShowRetentionAsync(HttpContext http) => new PageResult(new Pages_Retention

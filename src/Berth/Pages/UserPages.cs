@@ -52,7 +52,8 @@ internal sealed class UserPages(
             sent.Text("fullName"), sent.Text("email"), sent.Choice<RegistryRole>("role"),
             sent.IsChecked("isDisabled"), end, sent.IsChecked("makesPublic")));
         return await PageForms.EndAsync(
-            http, answer, PathOf(name), error => ShowAsync(http, new FormContent(PathOf(name), sent, error)));
+            http, answer, Said.At(PathOf(name), Said.Saved),
+            error => ShowAsync(http, new FormContent(PathOf(name), sent, error)));
     });
 
     public Task<IResult> AskForPasswordAsync(HttpContext http) => AskAsync(http, null, (words, user) =>
@@ -71,7 +72,7 @@ internal sealed class UserPages(
 
     public Task<IResult> ResetFactorsAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
         await PageForms.EndAsync(
-            http, await factors.ResetAsync(http, NameIn(http)), PathOf(NameIn(http)),
+            http, await factors.ResetAsync(http, NameIn(http)), Said.At(PathOf(NameIn(http)), Said.Removed),
             error => AskAsync(
                 http, new FormContent(http.Request.Path, sent, error), (words, user) =>
                     words.ResetFactors(user.Name))));
@@ -81,7 +82,7 @@ internal sealed class UserPages(
 
     public Task<IResult> SignOutAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
         await PageForms.EndAsync(
-            http, await sessions.RemoveAllAsync(http, NameIn(http)), PathOf(NameIn(http)),
+            http, await sessions.RemoveAllAsync(http, NameIn(http)), Said.At(PathOf(NameIn(http)), Said.SignedOut),
             error => AskAsync(
                 http, new FormContent(http.Request.Path, sent, error), (words, user) =>
                     words.SignUserOut(user.Name))));
@@ -89,13 +90,15 @@ internal sealed class UserPages(
     public Task<IResult> EndSessionAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
         await PageForms.EndAsync(
             http, await sessions.RemoveAsync(http, NameIn(http), (string)http.GetRouteValue("id")!),
-            PathOf(NameIn(http)), error => ShowAsync(http, new FormContent(http.Request.Path, sent, error))));
+            Said.At(PathOf(NameIn(http)), Said.SignedOut),
+            error => ShowAsync(http, new FormContent(http.Request.Path, sent, error))));
 
     public Task<IResult> AskToRevokeAsync(HttpContext http) => AskToRevokeAsync(http, sent: null);
 
     public Task<IResult> RevokeAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
         await PageForms.EndAsync(
-            http, await tokens.RemoveAsync(http, NameIn(http), TokenPages.IdIn(http)), PathOf(NameIn(http)),
+            http, await tokens.RemoveAsync(http, NameIn(http), TokenPages.IdIn(http)),
+            Said.At(PathOf(NameIn(http)), Said.Revoked),
             error => AskToRevokeAsync(http, new FormContent(http.Request.Path, sent, error))));
 
     public Task<IResult> LinkAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
@@ -103,7 +106,8 @@ internal sealed class UserPages(
             http,
             await identities.AddAsync(http, NameIn(http), new NewIdentity(
                 sent.Text("source").Trim(), sent.Text("subject").Trim(), sent.Text("name").Trim())),
-            PathOf(NameIn(http)), error => ShowAsync(http, new FormContent(http.Request.Path, sent, error))));
+            Said.At(PathOf(NameIn(http)), Said.Added),
+            error => ShowAsync(http, new FormContent(http.Request.Path, sent, error))));
 
     /// <summary>Unlinks: the API has what in the path, the form in fields, since a subject may have slashes.</summary>
     public Task<IResult> UnlinkAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
@@ -111,7 +115,8 @@ internal sealed class UserPages(
         var (source, subject) = (sent.Text("source"), sent.Text("subject"));
         (http.Request.RouteValues["source"], http.Request.RouteValues["subject"]) = (source, subject);
         return await PageForms.EndAsync(
-            http, await identities.RemoveAsync(http, NameIn(http), source, subject), PathOf(NameIn(http)),
+            http, await identities.RemoveAsync(http, NameIn(http), source, subject),
+            Said.At(PathOf(NameIn(http)), Said.Removed),
             error => ShowAsync(http, new FormContent(http.Request.Path, sent, error)));
     });
 
@@ -120,7 +125,7 @@ internal sealed class UserPages(
 
     public Task<IResult> RemoveAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
         await PageForms.EndAsync(
-            http, await users.RemoveAsync(http, NameIn(http)), Path,
+            http, await users.RemoveAsync(http, NameIn(http)), Said.At(Path, Said.Removed),
             error => AskAsync(
                 http, new FormContent(http.Request.Path, sent, error), (words, user) =>
                     words.RemoveUser(user.Name))));

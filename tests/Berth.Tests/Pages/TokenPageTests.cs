@@ -60,7 +60,7 @@ public sealed partial class TokenPageTests : IAsyncLifetime
 
         id = Assert.Single((await ApiAsync("/me/tokens")).EnumerateArray()).Of("id");
         var gone = await ann.ConfirmAsync($"{Tokens}/{id}/revoke");
-        Assert.Equal((HttpStatusCode.SeeOther, Tokens), (gone.Status, gone.Location));
+        Assert.Equal((HttpStatusCode.SeeOther, Tokens + "?done=revoked"), (gone.Status, gone.Location));
         Assert.Equal(401, await StatusOfAsync(SecretIn(rotated)));
         Assert.Contains("You have no tokens yet", (await ann.GetAsync(Tokens)).Text);
     }
