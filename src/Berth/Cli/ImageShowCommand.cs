@@ -115,6 +115,8 @@ internal static class ImageShowCommand
             image, layer);
     }
 
+    private static readonly string[] ProvenanceFields = ["source", "revision", "builder"];
+
     public static Command CreateArtifact()
     {
         var image = ApiCommand.Argument("IMAGE", "REPOSITORY:TAG, or REPOSITORY@DIGEST.");
@@ -135,6 +137,12 @@ internal static class ImageShowCommand
                     Console.WriteLine($"{Plain(fact, "name")}: {Plain(fact, "value")}");
                 if (found.TryGetProperty("sbom", out var sbom))
                     Console.WriteLine($"format: {Plain(sbom, "format")}\npackages: {sbom.GetProperty("packages")}");
+                if (found.TryGetProperty("provenance", out var built))
+                {
+                    foreach (var name in ProvenanceFields)
+                        if (Plain(built, name) is { Length: > 0 } value) Console.WriteLine($"{name}: {value}");
+                }
+
                 foreach (var text in found.GetProperty("texts").EnumerateArray())
                     Console.WriteLine($"file: {Plain(text, "name")}");
             },
@@ -150,6 +158,8 @@ internal static class ImageShowCommand
                 said => said.TryGetProperty("signer", out _) ? Plain(said, "signer")
                     : said.TryGetProperty("sbomFormat", out _)
                         ? $"{Plain(said, "sbomFormat")} ({said.GetProperty("packages")} packages)"
+                    : said.TryGetProperty("provenance", out var built)
+                        ? $"{Plain(built, "source")} {Plain(built, "revision")}".Trim()
                         : Plain(said, said.TryGetProperty("predicateType", out _) ? "predicateType" : "mediaType"));
             yield return
             [

@@ -20,7 +20,7 @@ internal sealed record ShownImage(
 
     /// <summary>Whether it is of files that containers run.</summary>
     public bool IsImage => Image.Kind != ArtifactKind.Cache && (Platforms.Count > 0 || Chosen?.Config is not null
-        || Image.Layers.Any(layer => MediaTypes.IsFileLayer(layer.MediaType)));
+        || (Image.Kind != ArtifactKind.Model && Image.Layers.Any(layer => MediaTypes.IsFileLayer(layer.MediaType))));
 
     public int Missing => Platforms.Count(one => one.IsMissing);
 

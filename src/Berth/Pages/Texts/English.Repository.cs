@@ -70,6 +70,7 @@ internal partial class English
     public virtual string Website => "Website";
     public virtual string Documentation => "Documentation";
     public virtual string Revision => "Revision";
+    public virtual string Builder => "Built by";
 
     // Who may do what
     public virtual string WhoMay => "Who may do what";
