@@ -10,7 +10,7 @@ namespace Berth.Pages;
 internal static class PageRoutes
 {
     /// <summary>The largest readme, of characters that a form needs three for, or a thousand long tags.</summary>
-    private const int MaxLongForm = 256 * 1024;
+    public const int MaxLongForm = 256 * 1024;
 
     public static void Map(IEndpointRouteBuilder routes)
     {

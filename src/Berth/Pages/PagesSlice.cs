@@ -15,7 +15,7 @@ internal sealed class PagesSlice : Slice
             .AddSingleton<AccessPages>().AddSingleton<RobotPages>().AddSingleton<KeylessRulePages>()
             .AddSingleton<UserPages>().AddSingleton<InvitationPages>()
             .AddSingleton<WorkPages>().AddSingleton<GarbagePages>().AddSingleton<QuotaPages>()
-            .AddSingleton<RulePages>().AddSingleton<AuditPages>()
+            .AddSingleton<RulePages>().AddSingleton<PinPages>().AddSingleton<AuditPages>()
             .AddSingleton<ToolChoice>().AddSingleton<ImagePages>().AddSingleton<ImageFilePages>();
 
     public override void Map(IEndpointRouteBuilder routes, RegistrySettings settings)

@@ -31,7 +31,7 @@ internal sealed record RetentionPage(PageList<RetentionRunView> Runs)
 internal sealed record RetentionRunPage(RetentionEstimate Estimate, FormContent? Sent);
 
 /// <summary><c>/settings/rules</c> and <c>/settings/retention</c>: which tags stay, go, or never move.</summary>
-internal sealed class RulePages(TagRuleEndpoints rules, RetentionEndpoints retention, PinEndpoints pins)
+internal sealed class RulePages(TagRuleEndpoints rules, RetentionEndpoints retention)
 {
     public const string Rules = "/settings/rules";
     public const string Preview = Rules + "/preview";
@@ -129,11 +129,6 @@ internal sealed class RulePages(TagRuleEndpoints rules, RetentionEndpoints reten
             : ApiError.Changed();
         return await PageForms.EndAsync(
             http, answer, Retention, fault => AskToRunAsync(http, new FormContent(Run, sent, fault)));
-    });
-
-    public async Task<IResult> ShowPinsAsync(HttpContext http) => new PageResult(new Pages_Pins
-    {
-        Model = PageList<PinListView>.Of(http, (await pins.ListAsync(http)).Value!),
     });
 
     private async Task<IResult> AskToRunAsync(HttpContext http, FormContent? sent)

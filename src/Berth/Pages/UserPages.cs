@@ -101,6 +101,20 @@ internal sealed class UserPages(
             Said.At(PathOf(NameIn(http)), Said.Revoked),
             error => AskToRevokeAsync(http, new FormContent(http.Request.Path, sent, error))));
 
+    public Task<IResult> AskToRotateAsync(HttpContext http) => AskToRotateAsync(http, sent: null);
+
+    /// <summary>Replaces a token; whoever sees the new one has to give it to its user.</summary>
+    public Task<IResult> RotateAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
+        await PageForms.EndAsync(
+            http,
+            await tokens.RotateAsync(http, NameIn(http), TokenPages.IdIn(http), TokenPages.ReadOverlap(sent)),
+            PathOf(NameIn(http)),
+            made => new PageResult(new Pages_Secret
+            {
+                Model = new ShownSecret(made.Token.Name, made.Secret, NameIn(http), PathOf(NameIn(http))),
+            }),
+            error => AskToRotateAsync(http, new FormContent(http.Request.Path, sent, error))));
+
     public Task<IResult> LinkAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
         await PageForms.EndAsync(
             http,
@@ -169,6 +183,20 @@ internal sealed class UserPages(
     private async Task<IResult> AskAsync(
         HttpContext http, FormContent? sent, Func<English, UserView, Warning> say) => Confirming.Of(
             http, await users.GetAsync(http, NameIn(http)), sent, say, PathOf(NameIn(http)));
+
+    private async Task<IResult> AskToRotateAsync(HttpContext http, FormContent? sent)
+    {
+        var token = await tokens.GetAsync(http, NameIn(http), TokenPages.IdIn(http));
+        return token.Value is { } found
+            ? new PageResult(
+                new Pages_Rotate
+                {
+                    Model = new RotationPage(
+                        FormContent.Of(sent, http.Request.Path, token.Version), found.Name, PathOf(NameIn(http))),
+                },
+                sent?.Status ?? StatusCodes.Status200OK)
+            : ProblemPage.Of(http, sent?.Error ?? token.Error!);
+    }
 
     private async Task<IResult> AskToRevokeAsync(HttpContext http, FormContent? sent) => Confirming.Of(
         http, await tokens.GetAsync(http, NameIn(http), TokenPages.IdIn(http)), sent,
