@@ -157,6 +157,8 @@ internal sealed class FilledRegistry : IAsyncDisposable
             await Ann.IsAsync("DELETE", $"/api/v1/tags/1.0?repository={name}", 204);
         }
 
+        await Ann.ApiAsync(
+            "PUT", "/pins/prod", $$"""{"images":["team/app@{{await Ann.DigestOfAsync("team/app", "1.0")}}"]}""", 200);
         await Ann.ApiAsync("PUT", "/quotas/team", """{"maxBytes":5000}""", 200);
         await Ann.ApiAsync("POST", "/tag-rules", """{"names":"team/**","tags":["v*"],"keepLastPushed":3}""", 201);
 

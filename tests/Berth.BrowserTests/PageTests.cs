@@ -67,6 +67,48 @@ public sealed class PageTests(Chromium chromium) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task One_box_selects_all_tags_of_a_page_and_tells_whether_all_are()
+    {
+        await using var browser = await chromium.OpenAsync(registry.BaseAddress);
+        var page = browser.Page;
+        await page.SignInAsync();
+        await page.GotoAsync("/r/team/app");
+        var all = page.GetByLabel("Select all on this page");
+        await all.CheckAsync();
+        await Assertions.Expect(page.Locator("tbody input:checked")).ToHaveCountAsync(2);
+        await page.GetByLabel("Select 1.0").UncheckAsync();
+        await Assertions.Expect(all).Not.ToBeCheckedAsync();
+        Assert.True(await all.EvaluateAsync<bool>("box => box.indeterminate"));
+        await page.GetByLabel("Select 1.0").CheckAsync();
+        await Assertions.Expect(all).ToBeCheckedAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Delete the selected" }).ClickAsync();
+        await Assertions.Expect(page.Locator("main")).ToContainTextAsync("Delete 2 tags of team/app?");
+        Assert.DoesNotContain("=on", page.Url);
+        await page.GoBackAsync();
+        await Assertions.Expect(all).ToBeCheckedAsync();
+        browser.AssertSound();
+    }
+
+    [Fact]
+    public async Task Without_scripts_one_compares_two_tags_by_their_names()
+    {
+        await using var browser = await chromium.OpenWithoutScriptsAsync(registry.BaseAddress);
+        var page = browser.Page;
+        await page.SignInAsync();
+        await page.GotoAsync("/r/team/files");
+        Assert.False(await page.GetByLabel("Select all on this page").IsVisibleAsync());
+        await page.GotoAsync("/r/team/files:moved");
+        await page.GetByRole(AriaRole.Link, new() { Name = "Compare" }).ClickAsync();
+        await page.GetByLabel("Tag or digest", new() { Exact = true }).FillAsync("1");
+        await page.GetByLabel("Other tag or digest").FillAsync("2");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Compare" }).ClickAsync();
+        await Assertions.Expect(page).ToHaveURLAsync(
+            new Uri(registry.BaseAddress, "/r/team/files:1/-/compare?to=2").ToString());
+        var heading = page.GetByRole(AriaRole.Heading, new() { Name = "1 compared with 2" });
+        await Assertions.Expect(heading).ToBeVisibleAsync();
+    }
+
+    [Fact]
     public async Task Without_scripts_one_finds_an_image_and_changes_the_colours()
     {
         await using var browser = await chromium.OpenWithoutScriptsAsync(registry.BaseAddress);

@@ -95,7 +95,7 @@ public sealed class SettingsTests(Chromium chromium) : IAsyncLifetime
         await page.GotoAsync("/settings/organizations/acme/teams");
         await page.GetByLabel("Name", new() { Exact = true }).FillAsync("twice");
         await page.GetByRole(AriaRole.Button, new() { Name = "Make the team" }).DblClickAsync();
-        await Assertions.Expect(page).ToHaveURLAsync(new Regex("/teams/twice$"));
+        await Assertions.Expect(page).ToHaveURLAsync(new Regex("/teams/twice\\?done=added$"));
         await page.GoBackAsync();
         await Assertions.Expect(page.GetByRole(AriaRole.Link, new() { Name = "twice" })).ToHaveCountAsync(1);
         await page.GoForwardAsync();

@@ -45,11 +45,14 @@ internal static class WalkedPages
             "/explore?namespace=team&sort=pushed&platform=linux/amd64"),
         Page("/search", "/search?q=app", "/search", "/search?q=nothing-of-the-kind",
             "/search?q=" + Uri.EscapeDataString(FilledRegistry.Hostile)),
+        Page("/new", "/new", "/new?namespace=team"),
         Page("/auth/sign-in"), Page("/auth/account"), Page("/auth/register"), Page("/auth/device"),
         new("/auth/join/{secret}", filled => [filled.JoinPath]),
         Page("/settings"),
         .. Plain.Select(page => Page(Settings + page)),
         Page(Settings + "imports/{id:long}", Settings + "imports/1"),
+        Page(Settings + "pins/list", Settings + "pins/list?name=ann/prod"),
+        Page(Settings + "pins/remove", Settings + "pins/remove?name=ann/prod"),
         Page(Settings + "quotas/remove", Settings + "quotas/remove?scope=team"),
         Page(Settings + "rules/{id:long}", Settings + "rules/1"),
         Page(Settings + "rules/{id:long}/remove", Settings + "rules/1/remove"),
@@ -100,6 +103,7 @@ internal static class WalkedPages
         .. OfUsers.Select(page => Page(
             Settings + "users/{name}/" + page, Settings + $"users/{FilledRegistry.LongUser}/{page}")),
         Page(Settings + "users/{name}/tokens/{id:long}/revoke", Settings + "users/ann/tokens/1/revoke"),
+        Page(Settings + "users/{name}/tokens/{id:long}/rotate", Settings + "users/ann/tokens/1/rotate"),
         Page(Settings + "invitations/{id:long}/withdraw", Settings + "invitations/1/withdraw"),
     ];
 

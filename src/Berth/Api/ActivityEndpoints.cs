@@ -4,9 +4,10 @@ using Berth.Metadata;
 
 namespace Berth.Api;
 
-/// <summary>Something that happened to a tag; without a digest, it was deleted.</summary>
+/// <summary>Something that happened to a tag; without a digest, it was deleted, and by whom only users are told.
+/// </summary>
 internal sealed record ActivityView(
-    long Id, string Repository, string Tag, string? Digest, string Action, DateTimeOffset MovedAt, string MovedBy);
+    long Id, string Repository, string Tag, string? Digest, string Action, DateTimeOffset MovedAt, string? MovedBy);
 
 /// <summary><c>/activity</c>: what happened lately in the repositories that the caller may pull from.</summary>
 internal sealed class ActivityEndpoints(Database database, RepositoryListing listing)
@@ -21,6 +22,7 @@ internal sealed class ActivityEndpoints(Database database, RepositoryListing lis
     {
         var page = http.Page();
         var before = page.LastId > 0 ? page.LastId : long.MaxValue;
+        var isNamed = !http.Caller().Caller.IsNameless;
         var isVisible = await listing.VisibilityAsync(http);
         var moves = await database.ReadAsync(
             session => ActivityTable.ListAsync(session, before, Among), http.RequestAborted);
@@ -28,7 +30,8 @@ internal sealed class ActivityEndpoints(Database database, RepositoryListing lis
             page,
             [.. moves.Where(one => isVisible(one.Repository, one.IsPublic)).Take(page.Count + 1).Select(
                 one => new ActivityView(
-                    one.Id, one.Repository, one.Tag, one.Digest, one.Action, one.MovedAt, one.MovedBy))],
+                    one.Id, one.Repository, one.Tag, one.Digest, one.Action, one.MovedAt,
+                    isNamed ? one.MovedBy : null))],
             one => one.Id.ToString(CultureInfo.InvariantCulture));
     }
 }

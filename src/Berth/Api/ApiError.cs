@@ -28,6 +28,13 @@ internal sealed record ApiError(int Status, string Title, string Detail) : IResu
     /// <summary>The field of the body that it is about; null if it is about no single one.</summary>
     public string? Field { get; init; }
 
+    /// <summary>Which of the ways to go on there are, for programs; null where the status says all.</summary>
+    public string? Code { get; init; }
+
+    /// <summary>What is wrong, without how to go on, for pages that offer that as buttons; null: as in the detail.
+    /// </summary>
+    public string? Reason { get; init; }
+
     /// <summary>The same, about a field of the body: forms show it there.</summary>
     public ApiError At(string field) => this with { Field = field };
 
@@ -81,7 +88,7 @@ internal sealed record ApiError(int Status, string Title, string Detail) : IResu
     public Task WriteAsync(HttpResponse response)
     {
         var body = JsonSerializer.SerializeToUtf8Bytes(
-            new Problem(Title, Status, Detail, Field), Relaxed.Problem);
+            new Problem(Title, Status, Detail, Field, Code), Relaxed.Problem);
         response.StatusCode = Status;
         response.ContentType = MediaType;
         response.ContentLength = body.Length;
@@ -99,8 +106,11 @@ internal sealed record ApiError(int Status, string Title, string Detail) : IResu
     }
 }
 
-/// <summary>Problem details (RFC 9457), and the field of the body that they are about, if it is one.</summary>
-internal sealed record Problem(string Title, int Status, string Detail, string? Field = null);
+/// <summary>
+/// Problem details (RFC 9457), the field of the body that they are about, if it is one, and a word for programs that
+/// can go on from there.
+/// </summary>
+internal sealed record Problem(string Title, int Status, string Detail, string? Field = null, string? Code = null);
 
 /// <summary>Answers errors otherwise than with problem details, where a route has it in its metadata.</summary>
 internal interface IErrorAnswer

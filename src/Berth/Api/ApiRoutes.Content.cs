@@ -136,7 +136,8 @@ internal static partial class ApiRoutes
         var pins = services.GetRequiredService<PinEndpoints>();
         api.MapGet("/pins", handler: pins.ListAsync)
             .Requires(ApiRight.Staff, "List the lists of images in use").Lists();
-        api.MapGet("/pins/{**list}", pins.GetAsync).Requires(ApiRight.Account, "Show a list of images in use");
+        api.MapGet("/pins/{**list}", pins.GetAsync)
+            .Requires(ApiRight.Account, "Show a list of images in use, with a page of them").Lists();
         api.MapPut("/pins/{list}", pins.PutAsync)
             .Requires(ApiRight.Account, "Post the images that a cluster runs, which no rule removes then")
             .Takes(MaxPinBytes).Versioned();

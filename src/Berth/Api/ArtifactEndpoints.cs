@@ -14,7 +14,11 @@ namespace Berth.Api;
 /// <param name="Sbom">What a bill of materials lists; null if it is none that is read.</param>
 /// <param name="Fault">Why something in it was not read; null if nothing was left out.</param>
 internal sealed record ArtifactView(
-    string Kind, IReadOnlyList<FactView> Facts, IReadOnlyList<ArtifactTextView> Texts, SbomView? Sbom, string? Fault);
+    string Kind, IReadOnlyList<FactView> Facts, IReadOnlyList<ArtifactTextView> Texts, SbomView? Sbom, string? Fault)
+{
+    /// <summary>What an image was built from; null if it is no provenance that is read.</summary>
+    public ProvenanceView? Provenance { get; init; }
+}
 
 /// <summary>Something that an artifact says of itself.</summary>
 internal sealed record FactView(string Name, string Value);
@@ -64,11 +68,30 @@ internal sealed class ArtifactEndpoints(
         var linked = new LinkedBlobs(name, blobs, reading, http.RequestAborted);
         var config = outline.Config is { } described ? await linked.ReadAsync(described, MaxConfigBytes) : null;
         var facts = config is null ? [] : ArtifactKind.FactsOf(kind, config);
+        var model = outline.Layers.FirstOrDefault(
+            layer => IsOnnx(outline.LayerNames.GetValueOrDefault(layer.Digest.Text))
+                || layer.MediaType.Contains("onnx", StringComparison.OrdinalIgnoreCase));
+        var (onnx, onnxFault) = model is null ? ([], null) : await linked.ReadOnnxAsync(model);
         var (texts, fault) = kind == ArtifactKind.Helm ? await ReadChartAsync(linked, outline)
             : (await ReadTextsAsync(linked, outline), null);
         var sbom = kind == ArtifactKind.Sbom ? await ReadSbomAsync(linked, outline) : null;
         return new ArtifactView(
-            kind, [.. facts.Select(one => new FactView(one.Name, one.Value))], texts, sbom, fault);
+            kind,
+            [.. facts.Concat(onnx).DistinctBy(one => one.Name).Select(one => new FactView(one.Name, one.Value))],
+            texts, sbom, fault ?? onnxFault)
+        {
+            Provenance = kind == ArtifactKind.Provenance ? await ReadProvenanceAsync(linked, outline) : null,
+        };
+    }
+
+    private static async Task<ProvenanceView?> ReadProvenanceAsync(LinkedBlobs linked, ImageOutline outline)
+    {
+        foreach (var layer in outline.Layers.Take(MaxTexts))
+        {
+            if (ProvenanceView.Of(await linked.ReadAsync(layer, MaxSbomBytes)) is { } found) return found;
+        }
+
+        return null;
     }
 
     /// <summary>By what it says itself, or else by what it is made of.</summary>
@@ -87,9 +110,12 @@ internal sealed class ArtifactEndpoints(
                 .. outline.Layers.Select(layer => layer.MediaType),
                 .. outline.LayerAnnotations.Values.Select(PredicateOf).OfType<string>(),
                 .. PredicateOf(outline.Annotations) is { } predicate ? [predicate] : Array.Empty<string>(),
+                .. outline.LayerNames.Values.Where(IsOnnx),
                 .. tag is not null && tag.Contains('.') ? [tag[tag.LastIndexOf('.')..]] : Array.Empty<string>(),
             ]);
     }
+
+    private static bool IsOnnx(string? name) => name?.EndsWith(".onnx", StringComparison.OrdinalIgnoreCase) == true;
 
     /// <summary>What kind of statement it is, as buildx, cosign and its bundles say.</summary>
     public static string? PredicateOf(IReadOnlyDictionary<string, string> annotations) =>

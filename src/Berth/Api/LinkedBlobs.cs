@@ -27,6 +27,11 @@ internal sealed class LinkedBlobs(
         return await reading.ReadFilesAsync(layer.Digest, isWanted, maxFileBytes, cancellation);
     }
 
+    /// <summary>What a model in ONNX says of itself, and why that may not be all.</summary>
+    public async Task<(IReadOnlyList<(string Name, string Value)> Facts, string? Fault)> ReadOnnxAsync(
+        Descriptor layer) => await IsLinkedAsync(layer)
+            ? await reading.ReadOnnxAsync(layer.Digest, cancellation) : ([], "the repository does not have it");
+
     private async ValueTask<bool> IsLinkedAsync(Descriptor blob) =>
         await blobs.FindAsync(repository, blob.Digest, cancellation) is not null;
 }

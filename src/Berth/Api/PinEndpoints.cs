@@ -9,6 +9,9 @@ namespace Berth.Api;
 internal sealed record PinListView(
     string Name, long Count, DateTimeOffset PostedAt, string PostedBy, DateTimeOffset? ExpiresAt)
 {
+    /// <summary>A page of them, as they were posted but for the host; null in a list.</summary>
+    public IReadOnlyList<string>? Images { get; init; }
+
     public static PinListView Of(PinListRow row) => new(
         row.Name, row.Count, row.PostedAt, row.PostedBy, row.ExpiresAt);
 }
@@ -41,18 +44,40 @@ internal sealed class PinEndpoints(Database database, ApiGate gate, TimeProvider
         return http.Answer(page, rows.ConvertAll(PinListView.Of), one => one.Name);
     }
 
-    public async Task<ApiAnswer<PinListView>> GetAsync(HttpContext http, string list) =>
-        await FindAsync(http, list) is { } row ? ApiAnswer<PinListView>.Tagged(PinListView.Of(row)) : NotFound();
+    /// <summary>A list with a page of its images; its ETag is that of the list.</summary>
+    public async Task<ApiAnswer<PinListView>> GetAsync(HttpContext http, string list)
+    {
+        if (await FindAsync(http, list) is not { } row) return NotFound();
+        var page = http.Page();
+        var at = page.Last.IndexOf('@', StringComparison.Ordinal);
+        var last = at < 0 ? (page.Last, "") : (page.Last[(at + 1)..], page.Last[..at]);
+        var pins = await database.ReadAsync(
+            session => PinTable.DigestsAsync(session, row.Name, last, page.Count + 1), http.RequestAborted);
+        var images = http.Answer(
+            page, pins.ConvertAll(pin => pin.Repository.Length == 0 ? pin.Digest : $"{pin.Repository}@{pin.Digest}"),
+            image => image);
+        var view = PinListView.Of(row);
+        return ApiAnswer<PinListView>.Tagged(view with { Images = images.Items }, counted: view);
+    }
 
     /// <summary>Puts a list in the place of the old one. Images of other registries are ignored.</summary>
     public async Task<ApiAnswer<PinnedView>> PutAsync(HttpContext http, string list, [FromBody] NewPinList sent)
     {
         if (list.Length > MaxNameLength || PlainText.Of(list) != list || list.Contains('/'))
-            return ApiError.Invalid($"a list's name has at most {MaxNameLength} plain characters, and no slash");
-        if (sent.Images.Count > MaxImages) return ApiError.Invalid($"a list has at most {MaxImages} images");
-        if (sent.ExpiresAt <= clock.GetUtcNow()) return ApiError.Invalid("expiresAt is in the past");
+        {
+            return ApiError.Invalid($"a list's name has at most {MaxNameLength} plain characters, and no slash")
+                .At("list");
+        }
+
+        if (sent.Images.Count > MaxImages)
+            return ApiError.Invalid($"a list has at most {MaxImages} images").At("images");
+        if (sent.ExpiresAt <= clock.GetUtcNow()) return ApiError.Invalid("expiresAt is in the past").At("expiresAt");
         if (sent.Images.FirstOrDefault(image => !TryRead(image, out _, out _)) is { } wrong)
-            return ApiError.Invalid($"'{PlainText.Of(wrong)}' names no digest: write acme/app@sha256:…");
+        {
+            return ApiError.Invalid($"'{PlainText.Of(wrong)}' names no digest: write acme/app@sha256:…")
+                .At("images");
+        }
+
         var name = NameOf(http, list);
         var found = await database.ReadAsync(session => PinTable.FindAsync(session, name), http.RequestAborted);
         if (!http.IsFor(found is null ? NoList : PinListView.Of(found))) return ApiError.Changed();

@@ -31,7 +31,21 @@ internal sealed record ReferrerView(
 /// <param name="Packages">How many packages that lists.</param>
 internal sealed record StatementView(
     string MediaType, string Digest, long SizeBytes, string? PredicateType, string? Signer, string? SbomFormat,
-    long? Packages);
+    long? Packages)
+{
+    /// <summary>What a provenance says; null if it is none that was read.</summary>
+    public ProvenanceView? Provenance { get; init; }
+}
+
+/// <summary>What an image was built from, as its provenance says. Nobody has verified that.</summary>
+/// <param name="Source">The repository of the source: an address, or whatever it is called.</param>
+/// <param name="Revision">The commit.</param>
+/// <param name="Builder">What built it.</param>
+internal sealed record ProvenanceView(string? Source, string? Revision, string? Builder)
+{
+    public static ProvenanceView? Of(byte[]? json) => json is not null && ProvenanceSummary.Read(json) is { } found
+        ? new ProvenanceView(found.Source, found.Revision, found.Builder) : null;
+}
 
 /// <summary>
 /// <c>/images/{reference}/referrers</c>: what says something about an image, by its subject (distribution-spec), by a
@@ -66,10 +80,10 @@ internal sealed class ReferrerWalk(
     private const int MaxPlatforms = 32;
     private const int MaxStatements = 8;
 
-    /// <summary>Larger ones are not counted.</summary>
+    /// <summary>Larger ones are not read.</summary>
     private const long MaxSbomBytes = 2 * 1024 * 1024;
 
-    /// <summary>The most bytes of bills of materials that one answer looks into.</summary>
+    /// <summary>The most bytes of bills of materials and provenances that one answer looks into.</summary>
     private const long MaxReadBytes = 16 * 1024 * 1024;
 
     private const string ReferenceDigest = "vnd.docker.reference.digest";
@@ -77,7 +91,7 @@ internal sealed class ReferrerWalk(
 
     private readonly HashSet<Digest> seen = [];
 
-    /// <summary>How much may still be read to look into bills of materials.</summary>
+    /// <summary>How much may still be read to look into them.</summary>
     private long leftBytes = MaxReadBytes;
 
     public bool IsComplete { get; private set; } = true;
@@ -180,14 +194,18 @@ internal sealed class ReferrerWalk(
         var said = outline.LayerAnnotations.GetValueOrDefault(layer.Digest.Text);
         var predicate = (said is null ? null : ArtifactEndpoints.PredicateOf(said))
             ?? ArtifactEndpoints.PredicateOf(outline.Annotations);
-        var isSbom = ArtifactKind.Of(layer.MediaType, predicate is null ? [] : [predicate]) == ArtifactKind.Sbom;
-        var isWithin = layer.SizeBytes >= 0 && layer.SizeBytes <= Math.Min(MaxSbomBytes, leftBytes);
-        if (isSbom && isWithin) leftBytes -= layer.SizeBytes;
-        var sbom = isSbom && isWithin && linked is not null && await linked.ReadAsync(layer, MaxSbomBytes) is { } bytes
-            ? SbomSummary.Read(bytes) : null;
+        var kind = ArtifactKind.Of(layer.MediaType, predicate is null ? [] : [predicate]);
+        var isRead = kind is ArtifactKind.Sbom or ArtifactKind.Provenance && linked is not null
+            && layer.SizeBytes >= 0 && layer.SizeBytes <= Math.Min(MaxSbomBytes, leftBytes);
+        if (isRead) leftBytes -= layer.SizeBytes;
+        var bytes = isRead ? await linked!.ReadAsync(layer, MaxSbomBytes) : null;
+        var sbom = kind == ArtifactKind.Sbom && bytes is not null ? SbomSummary.Read(bytes) : null;
         return new StatementView(
             layer.MediaType, layer.Digest.Text, layer.SizeBytes, predicate,
-            SignerOf(said?.GetValueOrDefault(CertificateKey)), sbom?.Format, sbom?.Packages);
+            SignerOf(said?.GetValueOrDefault(CertificateKey)), sbom?.Format, sbom?.Packages)
+        {
+            Provenance = kind == ArtifactKind.Provenance ? ProvenanceView.Of(bytes) : null,
+        };
     }
 
     /// <summary>Anybody may write any sizes.</summary>

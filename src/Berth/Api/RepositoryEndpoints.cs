@@ -225,13 +225,15 @@ internal sealed class RepositoryEndpoints(
     private static ApiError? FindFault(RepositoryChange change)
     {
         if (change.Description is { } text && PlainText.Of(text, MaxDescriptionChars) != text)
-            return ApiError.Invalid($"description is one line of plain text, at most {MaxDescriptionChars} characters");
+            return Fault("description", $"is one line of plain text, at most {MaxDescriptionChars} characters");
         if (change.Readme is not { } readme) return null;
-        if (readme.Contains('\0')) return ApiError.Invalid("readme has no NUL characters");
+        if (readme.Contains('\0')) return Fault("readme", "has no NUL characters");
         var bytes = Encoding.UTF8.GetByteCount(readme);
         return bytes > MaxReadmeBytes
-            ? ApiError.Invalid($"readme has {bytes:N0} bytes; it may have {MaxReadmeBytes:N0}")
+            ? Fault("readme", $"has {bytes:N0} bytes; it may have {MaxReadmeBytes:N0}")
             : null;
+
+        static ApiError Fault(string field, string what) => ApiError.Invalid($"{field} {what}").At(field);
     }
 
     private static ApiError NotFound() => ApiError.NotFound("such repository");

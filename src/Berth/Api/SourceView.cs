@@ -25,11 +25,14 @@ internal sealed record SourceView(string? Source, string? Url, string? Documenta
                 ? revision : null);
         return view == new SourceView(null, null, null, null) ? null : view;
 
-        // Anybody may have written anything there, and pages make links of it.
-        string? AddressOf(string key) => said.TryGetValue(key, out var text) && text.Length <= MaxAddressChars
-            && Uri.TryCreate(text, UriKind.Absolute, out var address) && address.Scheme is "https" or "http"
-            && address.UserInfo.Length == 0 && address.Host.Length > 0 ? address.AbsoluteUri : null;
+        string? AddressOf(string key) =>
+            said.TryGetValue(key, out var text) && FindAddress(text) is { } address ? address.AbsoluteUri : null;
     }
+
+    /// <summary>An address that pages make a link of; null if it is none: anybody may have written anything.</summary>
+    public static Uri? FindAddress(string text) => text.Length <= MaxAddressChars
+        && Uri.TryCreate(text, UriKind.Absolute, out var address) && address.Scheme is "https" or "http"
+        && address.UserInfo.Length == 0 && address.Host.Length > 0 ? address : null;
 
     private static void Add(Dictionary<string, string> said, string text)
     {

@@ -11,6 +11,9 @@ internal sealed record DayView(string Day, long Pulls);
 internal sealed record StatisticsView(
     string Repository, long Pulls, long Stars, long Tags, long Manifests, long Bytes, IReadOnlyList<DayView> Days);
 
+/// <summary>The same without what all tags and manifests have to be counted for.</summary>
+internal sealed record RepositoryUse(long Bytes, IReadOnlyList<DayView> Days);
+
 /// <summary><c>/statistics</c>: how much a repository is used.</summary>
 internal sealed class StatisticsEndpoints(Database database, TimeProvider clock)
 {
@@ -26,22 +29,35 @@ internal sealed class StatisticsEndpoints(Database database, TimeProvider clock)
     {
         var count = days ?? UsualDays;
         if (count is < 1 or > MostDays) return ApiError.Invalid($"days is between 1 and {MostDays}");
-        var today = clock.GetUtcNow().ToUnixTimeMilliseconds() / PullTable.MillisecondsPerDay;
-        var first = today - count + 1;
         return await database.ReadAsync<ApiAnswer<StatisticsView>>(
             async session =>
             {
                 if (await DescribedRepositoryTable.FindAsync(session, repository, accountId: null) is not { } row)
                     return ApiError.NotFound("such repository");
                 var counted = (await UsageTable.RepositoriesAsync(session, new UsageScope(repository, null))).Single();
-                var pulls = await PullTable.DaysAsync(session, counted.Id, first);
+                var use = await UseAsync(session, counted.Id, count);
                 return new StatisticsView(
-                    row.Name, row.Pulls, row.Stars, counted.Tags, counted.Manifests,
-                    await UsageTable.UsedBytesAsync(session, counted.Id),
-                    [.. Enumerable.Range(0, count).Select(
-                        i => new DayView(TextOf(first + i), pulls.GetValueOrDefault(first + i)))]);
+                    row.Name, row.Pulls, row.Stars, counted.Tags, counted.Manifests, use.Bytes, use.Days);
             },
             http.RequestAborted);
+    }
+
+    /// <summary>What a page shows of it, at the same price however many tags there are; null: there is none.</summary>
+    public async Task<RepositoryUse?> FindUseAsync(HttpContext http, string repository) => await database.ReadAsync(
+        async session => RepositoryName.TryParse(repository, out var name)
+            && await RepositoryTable.FindAsync(session, name) is { } id
+                ? await UseAsync(session, id, UsualDays) : null,
+        http.RequestAborted);
+
+    private async ValueTask<RepositoryUse> UseAsync(Session session, long repositoryId, int days)
+    {
+        var today = clock.GetUtcNow().ToUnixTimeMilliseconds() / PullTable.MillisecondsPerDay;
+        var first = today - days + 1;
+        var pulls = await PullTable.DaysAsync(session, repositoryId, first);
+        return new RepositoryUse(
+            await UsageTable.UsedBytesAsync(session, repositoryId),
+            [.. Enumerable.Range(0, days).Select(
+                i => new DayView(TextOf(first + i), pulls.GetValueOrDefault(first + i)))]);
     }
 
     private static string TextOf(long day) =>

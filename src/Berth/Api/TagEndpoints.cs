@@ -27,6 +27,11 @@ internal sealed record TagView(
 /// <summary>A tag that somebody has chosen from a list.</summary>
 internal sealed record SelectedTag(string Name, string Digest, string? ImmutableBy);
 
+/// <summary>How many tags there are, as far as they are counted for a page.</summary>
+/// <param name="Tags">The number.</param>
+/// <param name="HasMore">Whether there may be more.</param>
+internal sealed record TagCount(long Tags, bool HasMore);
+
 /// <summary>A change of a tag, besides where it points.</summary>
 internal sealed record TagChange(ExpiryChange ExpiresAt = default, bool? IsPinned = null);
 
@@ -41,6 +46,8 @@ internal sealed record TagMoveView(
 internal sealed partial class TagEndpoints(
     Database database, TagMoves moves, Removal removal, TagRules rules, ApiGate gate, TimeProvider clock)
 {
+    private const int MostCounted = 1000;
+
     public async Task<ApiAnswer<Listed<TagView>>> ListAsync(
         HttpContext http, string repository, string? matching = null, string? pointsTo = null, string? sort = null,
         bool? attached = null)
@@ -121,6 +128,20 @@ internal sealed partial class TagEndpoints(
     public async Task<bool> HasAttachedAsync(HttpContext http, string repository) => await ReadAsync(
         http, repository,
         async (session, id) => await TagTable.HasAttachedAsync(session, id) ? repository : null) is not null;
+
+    /// <summary>How many tags a repository has: no page counts all of a repository with a million.</summary>
+    /// <param name="http">The request.</param>
+    /// <param name="repository">The repository.</param>
+    /// <param name="hasAttached">Whether those that attach something count, too.</param>
+    public async Task<TagCount> CountAsync(HttpContext http, string repository, bool hasAttached)
+    {
+        var found = await ReadAsync(http, repository, async (session, id) =>
+        {
+            var (all, own) = await UsageTable.TagsAsync(session, id, MostCounted + 1);
+            return new TagCount(Math.Min(hasAttached ? all : own, MostCounted), all > MostCounted);
+        });
+        return found ?? new TagCount(0, HasMore: false);
+    }
 
     /// <summary>Some tags with where they point and the rules that keep them there; those that are gone are left out.
     /// </summary>

@@ -48,8 +48,13 @@ internal sealed class TrashEndpoints(
     /// <summary>The field that says what becomes of tags that can't come back as they were.</summary>
     public const string MoveTags = "moveTags";
 
-    /// <summary>What stands behind the reason in such a refusal.</summary>
-    public const string Rest = "--keep-tags (over REST, moveTags: false) brings back the rest";
+    /// <summary>The codes of such refusals: the tags may be moved back, a rule keeps them, their manifests are gone.
+    /// </summary>
+    public const string TagsMoved = "tags-moved";
+    private const string TagsImmutable = "tags-immutable";
+    private const string ManifestsGone = "manifests-gone";
+
+    private const string Rest = "--keep-tags (over REST, moveTags: false) brings back the rest";
 
     private const int ShownTags = 1000;
 
@@ -102,17 +107,26 @@ internal sealed class TrashEndpoints(
     {
         if (restored.Frozen is { } frozen)
         {
-            return ApiError.Denied(
-                $"the tag {frozen.Tag} points elsewhere by now, and {frozen.Rule} keeps it there: {Rest}, and "
-                + "leaves the tag in the trash");
+            return Refuse(
+                ApiError.Denied, TagsImmutable,
+                $"the tag {frozen.Tag} points elsewhere by now, and {frozen.Rule} keeps it there",
+                ", and leaves the tag in the trash");
         }
 
         if (restored.Lost.Count > 0)
-            return ApiError.Conflict($"the manifests of {Names(restored.Lost)} are gone for good: {Rest}");
+        {
+            return Refuse(
+                ApiError.Conflict, ManifestsGone, $"the manifests of {Names(restored.Lost)} are gone for good", "");
+        }
+
         var isOne = restored.Taken.Count == 1;
-        return ApiError.Conflict(
-            $"{Names(restored.Taken)} {(isOne ? "points" : "point")} elsewhere by now: {Rest}, and --move-tags "
-            + $"(moveTags: true) moves {(isOne ? "it" : "them")} back too");
+        return Refuse(
+            ApiError.Conflict, TagsMoved,
+            $"{Names(restored.Taken)} {(isOne ? "points" : "point")} elsewhere by now",
+            $", and --move-tags (moveTags: true) moves {(isOne ? "it" : "them")} back too");
+
+        static ApiError Refuse(Func<string, ApiError> make, string code, string reason, string besides) =>
+            make($"{reason}: {Rest}{besides}") with { Code = code, Reason = reason };
 
         static string Names(IReadOnlyList<string> tags) => tags.Count == 1
             ? $"the tag {tags[0]}"

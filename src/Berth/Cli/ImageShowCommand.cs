@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Text.Json;
 using Berth.Access;
+using Berth.Contents;
+using Berth.Oci;
 
 namespace Berth.Cli;
 
@@ -50,25 +52,30 @@ internal static class ImageShowCommand
     /// <summary>Of an index the image for a platform; what is no index, as it is.</summary>
     private static async Task<ImageArgument> OfPlatformAsync(ApiCall call, ImageArgument named, string? wanted)
     {
-        const string Usual = "linux/amd64";
+        var asked = wanted is null ? null : AskedPlatform.Parse(wanted) ?? throw new InvalidDataException(
+            $"--platform: '{wanted}' is not like linux/amd64 or linux/arm/v7, nor the digest of an image of the index");
         var image = await call.Api.AskAsync("GET", named.PathOf(), body: null, call.Cancellation);
-        List<(string Platform, string Digest)> found =
+        List<ListedImage> found =
         [
-            .. image.GetProperty("platforms").EnumerateArray()
-                .Where(one => ApiCall.Field("platform")(one).Length > 0 && !one.TryGetProperty("attestationOf", out _)
-                    && !(one.TryGetProperty("isMissing", out var gone) && gone.GetBoolean()))
-                .Select(one => (ApiCall.Field("platform")(one), ApiCall.Field("digest")(one))),
+            .. image.GetProperty("platforms").EnumerateArray().Select(ListedImage.Of)
+                .Where(one => !one.IsForNone && !one.IsMissing),
         ];
         if (found.Count == 0) return named;
-        var prefix = (wanted ?? Usual) + "/";
-        var at = found.FindIndex(one => (one.Platform + "/").StartsWith(prefix, StringComparison.Ordinal));
-        if (at < 0 && wanted is not null)
-        {
-            throw new InvalidDataException(
-                $"it is not there for {wanted}, but for {string.Join(", ", found.Select(one => one.Platform))}");
-        }
+        return AskedPlatform.Choose(found, asked) is { } chosen
+            ? ImageArgument.ParseImage($"{named.Repository}@{chosen.Digest}")
+            : throw new InvalidDataException(
+                $"it is not there for {wanted}, but for "
+                + string.Join(", ", found.Select(one => one.Platform).Where(name => name.Length > 0)));
+    }
 
-        return ImageArgument.ParseImage($"{named.Repository}@{found[Math.Max(at, 0)].Digest}");
+    /// <summary>An image of an index, as the API lists it.</summary>
+    private sealed record ListedImage(
+        Digest Digest, string Platform, string? OsVersion, bool IsMissing, bool IsForNone) : IImageOfIndex
+    {
+        public static ListedImage Of(JsonElement json) => new(
+            Digest.Parse(ApiCall.Field("digest")(json)), ApiCall.Field("platform")(json),
+            json.TryGetProperty("osVersion", out var version) ? version.GetString() : null,
+            json.GetProperty("isMissing").GetBoolean(), json.TryGetProperty("attestationOf", out _));
     }
 
     public static Command CreateReferrers()
@@ -108,6 +115,8 @@ internal static class ImageShowCommand
             image, layer);
     }
 
+    private static readonly string[] ProvenanceFields = ["source", "revision", "builder"];
+
     public static Command CreateArtifact()
     {
         var image = ApiCommand.Argument("IMAGE", "REPOSITORY:TAG, or REPOSITORY@DIGEST.");
@@ -128,6 +137,12 @@ internal static class ImageShowCommand
                     Console.WriteLine($"{Plain(fact, "name")}: {Plain(fact, "value")}");
                 if (found.TryGetProperty("sbom", out var sbom))
                     Console.WriteLine($"format: {Plain(sbom, "format")}\npackages: {sbom.GetProperty("packages")}");
+                if (found.TryGetProperty("provenance", out var built))
+                {
+                    foreach (var name in ProvenanceFields)
+                        if (Plain(built, name) is { Length: > 0 } value) Console.WriteLine($"{name}: {value}");
+                }
+
                 foreach (var text in found.GetProperty("texts").EnumerateArray())
                     Console.WriteLine($"file: {Plain(text, "name")}");
             },
@@ -143,6 +158,8 @@ internal static class ImageShowCommand
                 said => said.TryGetProperty("signer", out _) ? Plain(said, "signer")
                     : said.TryGetProperty("sbomFormat", out _)
                         ? $"{Plain(said, "sbomFormat")} ({said.GetProperty("packages")} packages)"
+                    : said.TryGetProperty("provenance", out var built)
+                        ? $"{Plain(built, "source")} {Plain(built, "revision")}".Trim()
                         : Plain(said, said.TryGetProperty("predicateType", out _) ? "predicateType" : "mediaType"));
             yield return
             [

@@ -21,8 +21,39 @@ internal static class PinsCommand
                 "pins", ("LIST", ApiCall.Field("name")), ("IMAGES", ApiCall.Field("count")),
                 ("POSTED", ApiCall.Time("postedAt")), ("BY", ApiCall.Field("postedBy")),
                 ("UNTIL", ApiCall.Time("expiresAt", "for ever")))),
+        ApiCommand.Create("show", "Show a list of images in use.", ShowAsync, List),
         CreateFromKubernetes(),
         CreateRemove());
+
+    private static async Task ShowAsync(ApiCall call)
+    {
+        var path = $"pins/{call.PathOf(List)}?n=1000";
+        var list = await call.Api.AskAsync("GET", path, null, call.Cancellation);
+        var images = ImagesOf(list);
+        for (var read = images.Count; read == 1000;)
+        {
+            var next = ImagesOf(await call.Api.AskAsync(
+                "GET", $"{path}&last={Uri.EscapeDataString(images[^1])}", null, call.Cancellation));
+            images.AddRange(next);
+            read = next.Count;
+        }
+
+        if (call.IsJson)
+        {
+            var whole = JsonNode.Parse(list.GetRawText())!;
+            whole["images"] = new JsonArray([.. images.Select(image => (JsonNode?)image)]);
+            Console.WriteLine(whole.ToJsonString());
+            return;
+        }
+
+        Console.WriteLine(
+            $"{ApiCall.Field("name")(list)} was posted {ApiCall.Time("postedAt")(list)} by "
+            + $"{ApiCall.Field("postedBy")(list)}, until {ApiCall.Time("expiresAt", "for ever")(list)}.");
+        foreach (var image in images) Console.WriteLine(image);
+    }
+
+    private static List<string> ImagesOf(JsonElement list) =>
+        [.. list.GetProperty("images").EnumerateArray().Select(image => image.GetString()!)];
 
     private static Command CreateRemove()
     {

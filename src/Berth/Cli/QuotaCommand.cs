@@ -27,7 +27,7 @@ internal static class QuotaCommand
                     call.Parsed.GetValue(space) is { } given
                         ? $"quotas?namespace={Uri.EscapeDataString(given)}" : "quotas",
                     ("SCOPE", ApiCall.Field("scope")), ("USED", json => BytesOf(json, "usedBytes")),
-                    ("OF", json => BytesOf(json, "maxBytes")), ("TRASH", json => BytesOf(json, "trashBytes")),
+                    ("OF", MostOf), ("TRASH", json => BytesOf(json, "trashBytes")),
                     ("TAGS", ApiCall.Field("tags")), ("OF TAGS", ApiCall.Field("maxTags")),
                     ("NEAR", json => IsOver(json) ? "over" : ApiCall.Field("isNear")(json))),
                 space),
@@ -72,7 +72,7 @@ internal static class QuotaCommand
 
     private static string Say(JsonElement quota)
     {
-        var (bytes, tags) = (BytesOf(quota, "maxBytes"), ApiCall.Field("maxTags")(quota));
+        var (bytes, tags) = (MostOf(quota), ApiCall.Field("maxTags")(quota));
         return $"{quota.GetProperty("scope").GetString()} uses {BytesOf(quota, "usedBytes")} of "
             + $"{(bytes.Length == 0 ? "any number of bytes" : bytes)}"
             + (IsOver(quota, "usedBytes", "maxBytes") ? " (over), " : ", ")
@@ -91,6 +91,18 @@ internal static class QuotaCommand
 
     private static string BytesOf(JsonElement json, string field) =>
         json.TryGetProperty(field, out var value) ? ByteText.Of(value.GetInt64()) : "";
+
+    /// <summary>
+    /// The limit, as it can be typed again: in tenths where these are exact, or else in the unit in which it is whole.
+    /// </summary>
+    private static string MostOf(JsonElement json)
+    {
+        if (!json.TryGetProperty("maxBytes", out var value)) return "";
+        var bytes = value.GetInt64();
+        var text = ByteText.Of(bytes);
+        return SettingsText.TryParseTypedSize(text, out var read) && read == bytes ? text
+            : SettingsText.ExactSize(bytes);
+    }
 
     private static long SizeOf(string text) => SettingsText.TryParseTypedSize(text, out var bytes)
         ? bytes : throw new InvalidDataException($"'{text}' is no size: write 10GB, 500MiB or a number of bytes");

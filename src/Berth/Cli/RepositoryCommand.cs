@@ -28,6 +28,7 @@ internal static class RepositoryCommand
                     ("Stars", ApiCall.Field("stars")), ("Pushed", ApiCall.Time("pushedAt", "never")),
                     ("Since", ApiCall.Time("createdAt"))),
                 name),
+            CreateNew(name),
             CreateChange(name),
             CreateStatistics(name),
             RepositoryCopyCommand.CreateCopy(),
@@ -76,6 +77,29 @@ internal static class RepositoryCommand
                     ("DESCRIPTION", ApiCall.Field("description")));
             },
             space, sort, platform, type, label, visibility, official, starred);
+    }
+
+    private static Command CreateNew(Argument<string> name)
+    {
+        var isPublic = new Option<string?>("--visibility")
+        {
+            Description = "public or private; without it, as its namespace has it.",
+        };
+        isPublic.AcceptOnlyFromAmong("public", "private");
+        var description = ApiCommand.Text("--description", "What it is for, in a line.");
+        return ApiCommand.Create(
+            "create", "Make a repository without a push.",
+            call =>
+            {
+                var body = new JsonObject { ["name"] = call.Parsed.GetValue(name) };
+                if (call.Parsed.GetValue(isPublic) is { } chosen) body["isPublic"] = chosen == "public";
+                if (call.Parsed.GetValue(description) is { } line) body["description"] = line;
+                return call.DoAsync(
+                    "POST", "repositories", body,
+                    made => $"Made {made.GetProperty("name").GetString()}, which is "
+                        + (made.GetProperty("isPublic").GetBoolean() ? "public." : "private."));
+            },
+            name, isPublic, description);
     }
 
     private static Command CreateChange(Argument<string> name)

@@ -49,6 +49,29 @@ internal sealed class FileReading(IBlobStore store, LayerWalk walk, ContentsSett
     public ValueTask<byte[]?> ReadSmallAsync(Digest blob, long maxBytes, CancellationToken cancellation) =>
         SmallBlob.ReadAsync(store, blob, maxBytes, cancellation);
 
+    /// <summary>What a model in ONNX says of itself, without its weights.</summary>
+    /// <param name="blob">The blob, which the caller may read.</param>
+    /// <param name="cancellation">Gives up.</param>
+    /// <returns>What it says, and why that may not be all; null if it is.</returns>
+    public async Task<(IReadOnlyList<(string Name, string Value)> Facts, string? Fault)> ReadOnnxAsync(
+        Digest blob, CancellationToken cancellation)
+    {
+        using var place = await TakePlaceAsync(cancellation);
+        if (place is null) return ([], "the registry is reading other files: ask again later");
+        using var content = await store.OpenAsync(blob, cancellation);
+        if (content is null) return ([], "it is not there any more");
+        try
+        {
+            var found = await new OnnxReader(content, cancellation).RunAsync();
+            return (found.Facts, found.IsComplete ? null : "the model has too many parts to look at all of them");
+        }
+        catch (EndOfStreamException)
+        {
+            // It is being replaced: whoever pulls it is told.
+            return ([], "it is not there any more");
+        }
+    }
+
     /// <summary>The beginnings of some small files of a layer.</summary>
     /// <param name="layer">The layer's blob, which the caller may read.</param>
     /// <param name="isWanted">Which files, by their paths.</param>

@@ -12,11 +12,15 @@ namespace Berth.Contents;
 /// <param name="Known">What is known of it; null if it is not in the repository.</param>
 internal sealed record IndexImage(
     Descriptor Child, string Platform, Digest? Index, IReadOnlyDictionary<string, string> Annotations,
-    ChildRow? Known)
+    ChildRow? Known) : IImageOfIndex
 {
     private static readonly IReadOnlyDictionary<string, string> Nothing = new Dictionary<string, string>();
 
     public bool IsMissing => Known is null;
+
+    Digest IImageOfIndex.Digest => Child.Digest;
+
+    string? IImageOfIndex.OsVersion => Child.Platform?.OsVersion;
 
     /// <summary>Attestations of what builds images are for none.</summary>
     public bool IsForNone => Child.Platform is { Os: Oci.Platform.UnknownOs };
@@ -94,6 +98,22 @@ internal sealed class IndexImages(Database database, ManifestTable manifests, Li
     }
 }
 
+/// <summary>What tells the images of an index apart.</summary>
+internal interface IImageOfIndex
+{
+    Digest Digest { get; }
+
+    /// <summary>Such as <c>linux/arm64</c>; empty if it is for none, or that is not known.</summary>
+    string Platform { get; }
+
+    string? OsVersion { get; }
+
+    bool IsMissing { get; }
+
+    /// <summary>Whether it is said to be for none, as attestations are.</summary>
+    bool IsForNone { get; }
+}
+
 /// <summary>Which of an index's images somebody asks for.</summary>
 /// <param name="Image">By its digest; null: by its platform.</param>
 /// <param name="Platform">Such as <c>linux/arm/v7</c>; of <c>linux/arm</c>, any variant.</param>
@@ -122,17 +142,19 @@ internal sealed record AskedPlatform(Digest? Image, string Platform, string OsVe
     /// <summary>The image that is asked for; null if there is none.</summary>
     /// <param name="images">Those of the index.</param>
     /// <param name="asked">Null: linux/amd64, or the first that is here.</param>
-    public static IndexImage? Choose(IReadOnlyList<IndexImage> images, AskedPlatform? asked)
+    public static T? Choose<T>(IReadOnlyList<T> images, AskedPlatform? asked)
+        where T : class, IImageOfIndex
     {
         var candidates = images.Where(one => !one.IsForNone).ToList();
         return asked is not null ? asked.FindIn(candidates)
             : Usual.FindIn(candidates.FindAll(one => !one.IsMissing)) ?? candidates.Find(one => !one.IsMissing);
     }
 
-    private IndexImage? FindIn(List<IndexImage> images)
+    private T? FindIn<T>(List<T> images)
+        where T : class, IImageOfIndex
     {
-        if (Image is { } digest) return images.Find(one => one.Child.Digest == digest);
-        var fitting = images.FindAll(one => OsVersion.Length == 0 || one.Child.Platform?.OsVersion == OsVersion);
+        if (Image is { } digest) return images.Find(one => one.Digest == digest);
+        var fitting = images.FindAll(one => OsVersion.Length == 0 || one.OsVersion == OsVersion);
         return fitting.Find(one => one.Platform == Platform)
             ?? fitting.Find(one => one.Platform.StartsWith(Platform + "/", StringComparison.Ordinal));
     }

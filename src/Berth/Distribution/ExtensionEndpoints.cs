@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using Berth.Metadata;
 using Berth.Settings;
@@ -32,24 +31,15 @@ internal sealed class ExtensionEndpoints(
     /// <summary>A page of tags in the order of their names, with what they point to.</summary>
     public async Task<RegistryError?> TagsAsync(V2Request request)
     {
-        var count = Math.Min(limits.DefaultPageEntries, limits.PageEntries);
-        if (request.Query("n") is { Length: > 0 } text)
-        {
-            if (!long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var asked))
-                return RegistryError.PageSizeInvalid(text);
-            count = (int)Math.Min(asked, limits.PageEntries);
-        }
-
         // Each takes more reading than a name alone.
-        count = Math.Min(count, MaxTags);
-
+        var most = Math.Min(limits.PageEntries, MaxTags);
+        if (ListEndpoints.ReadPage(request, most, Math.Min(limits.DefaultPageEntries, most), out var page) is { } fault)
+            return fault;
+        var count = page.Count;
         if (await repositories.FindAsync(request.Repository, request.Aborted) is not { } id) return Unknown();
-
-        // No tag contains a NUL, so anything after one makes no difference; PostgreSQL rejects them.
-        var last = (request.Query("last") ?? "").Split('\0')[0];
         var tags = count == 0 ? [] : await database.ReadAsync(
             session => TagTable.ListRowsAsync(
-                session, id, new TagQuery(After: new TagCursor(0, last)), count + 1),
+                session, id, new TagQuery(After: new TagCursor(0, page.Last)), count + 1),
             request.Aborted);
         if (tags.Count == 0 && !await repositories.HasContentAsync(id, request.Aborted)) return Unknown();
         if (tags.Count > count)

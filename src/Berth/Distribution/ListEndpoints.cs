@@ -100,11 +100,12 @@ internal sealed class ListEndpoints(
         return Build(json => WriteIndex(json, found), found.Sum(r => 512 + r.Length));
     }
 
+    /// <summary>Reads which page of a list is asked for.</summary>
     /// <param name="request">The request, whose n and last are read.</param>
     /// <param name="maxEntries">The largest n.</param>
     /// <param name="wholeEntries">The most entries without n.</param>
     /// <param name="page">The requested page.</param>
-    private static RegistryError? ReadPage(V2Request request, int maxEntries, int wholeEntries, out Page page)
+    public static RegistryError? ReadPage(V2Request request, int maxEntries, int wholeEntries, out Page page)
     {
         // No name contains a NUL, so anything after one makes no difference; PostgreSQL rejects them.
         var last = (request.Query("last") ?? "").Split('\0')[0];
@@ -240,7 +241,7 @@ internal sealed class ListEndpoints(
     /// <param name="Last">Only names after this one.</param>
     /// <param name="Count">Entries to read first.</param>
     /// <param name="WholeEntries">The most entries to send if no n was given; null if one was.</param>
-    private readonly record struct Page(string Last, int Count, int? WholeEntries);
+    public readonly record struct Page(string Last, int Count, int? WholeEntries);
 
     /// <summary>A list of names in ordinal order.</summary>
     /// <param name="Field">Its name in the answer.</param>

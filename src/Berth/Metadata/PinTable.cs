@@ -27,11 +27,14 @@ internal static class PinTable
     public static ValueTask<List<PinListRow>> ListAsync(Session session, string last, int count) => session.AllAsync(
         $"SELECT {Columns} WHERE l.name > $1 ORDER BY l.name LIMIT $2", Read, last, count);
 
-    /// <summary>The digests of a list, each with its repository, which is empty for any.</summary>
+    /// <summary>The digests of a list after one of them, each with its repository, which is empty for any.</summary>
     public static ValueTask<List<(string Digest, string Repository)>> DigestsAsync(
-        Session session, string name, string last, int count) => session.AllAsync(
-        "SELECT digest, repository FROM pin WHERE list = $1 AND digest > $2 ORDER BY digest, repository LIMIT $3",
-        row => (row.GetString(0), row.GetString(1)), name, last, count);
+        Session session, string name, (string Digest, string Repository) last, int count) => session.AllAsync(
+            """
+            SELECT digest, repository FROM pin WHERE list = $1 AND (digest, repository) > ($2, $3)
+            ORDER BY digest, repository LIMIT $4
+            """,
+            row => (row.GetString(0), row.GetString(1)), name, last.Digest, last.Repository, count);
 
     /// <summary>
     /// Whether a manifest, or a child of it, is in a list. Lists that have expired count until they are removed.

@@ -38,6 +38,15 @@ internal static class UsageTable
             row => new CountedRepository(row.GetInt64(0), row.GetString(1), row.GetInt64(2), row.GetInt64(3)),
             scope.First, scope.Last);
 
+    /// <summary>How many tags a repository has, and how many of these attach nothing, of so many at most.</summary>
+    public static async ValueTask<(long All, long Own)> TagsAsync(Session session, long repositoryId, int most) =>
+        (await session.AllAsync(
+            $"""
+            SELECT count(*), count(CASE WHEN {TagTable.IsOwn("name")} THEN 1 END) FROM (
+                SELECT name FROM tag WHERE repository_id = $1 LIMIT $2) counted
+            """,
+            row => (row.GetInt64(0), row.GetInt64(1)), repositoryId, most)).Single();
+
     /// <summary>The bytes of all that a repository links.</summary>
     public static async ValueTask<long> UsedBytesAsync(Session session, long repositoryId) =>
         await session.NumberAsync("SELECT used_bytes FROM repository_usage WHERE repository_id = $1", repositoryId)

@@ -51,14 +51,14 @@ internal sealed class AccessPages(
             sent.Text("kind") == "robot" ? holder : null, sent.Text("kind") == "team" ? holder : null,
             sent.Choice<Role>("role"), sent.Checked("actions")));
         return await PageForms.EndAsync(
-            http, answer, here, error => ShowAsync(http, new FormContent(here, sent, error)));
+            http, answer, Said.At(here, Said.Added), error => ShowAsync(http, new FormContent(here, sent, error)));
     });
 
     public Task<IResult> AskToRemoveAsync(HttpContext http) => AskToRemoveAsync(http, sent: null);
 
     public Task<IResult> RemoveAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
         await PageForms.EndAsync(
-            http, await grants.RemoveAsync(http, TokenPages.IdIn(http)), Here(http),
+            http, await grants.RemoveAsync(http, TokenPages.IdIn(http)), Said.At(Here(http), Said.Removed),
             error => AskToRemoveAsync(http, new FormContent(ThisPage(http), sent, error))));
 
     /// <summary>The page that asks lists the grants from the one that it is about.</summary>

@@ -100,7 +100,8 @@ internal sealed class GarbagePages(
     {
         var space = sent.Text("namespace") is { Length: > 0 } given ? given : null;
         return await PageForms.EndAsync(
-            http, await trash.EmptyAsync(http, new TrashToEmpty(Namespace: space)), PathOf(space),
+            http, await trash.EmptyAsync(http, new TrashToEmpty(Namespace: space)),
+            Said.At(PathOf(space), Said.Emptied),
             error => Task.FromResult<IResult>(ProblemPage.Of(http, error)));
     });
 

@@ -1,5 +1,6 @@
 using System.Text;
 using Berth.Api;
+using Berth.Oci;
 using Microsoft.Net.Http.Headers;
 
 namespace Berth.Pages;
@@ -50,13 +51,31 @@ internal sealed record AskedFiles(string? Platform, string? Layer, string Path, 
 /// <param name="Found">How they differ; null while none was chosen.</param>
 /// <param name="Items">A page of how their files differ.</param>
 internal sealed record ImageComparePage(
-    ShownImage Image, string To, string Repository, ImageDifferencesView? Found, PageList<FileDifferenceView>? Items);
+    ShownImage Image, string To, string Repository, ImageDifferencesView? Found, PageList<FileDifferenceView>? Items)
+{
+    /// <summary>Tags to choose from, those that were pushed last.</summary>
+    public required IReadOnlyList<string> Tags { get; init; }
+
+    /// <summary>The platforms that both are for; fewer than two if there is nothing to choose.</summary>
+    public IReadOnlyList<string> Platforms { get; init; } = [];
+
+    /// <summary>Why they can't be compared; null if they can.</summary>
+    public ApiError? Fault { get; init; }
+
+    /// <summary>The second as people write it, beside the first.</summary>
+    public string ToTitle => (Repository == Image.Name ? "" : Repository)
+        + (Digest.TryParse(To, out _) ? "@" + To[..19] : Repository == Image.Name ? To : ":" + To);
+}
 
 /// <summary>Below <c>/r/NAME:TAG/-/</c>: what is inside images.</summary>
-internal sealed class ImageFilePages(ImagePages images, ImageFileEndpoints files)
+internal sealed class ImageFilePages(
+    ImagePages images, ImageFileEndpoints files, ImageEndpoints indexes, TagEndpoints tags)
 {
     /// <summary>Nobody reads more than that on a page.</summary>
     public const int MaxTextBytes = 64 * 1024;
+
+    /// <summary>How many tags a field offers.</summary>
+    private const int OfferedTags = 100;
 
     /// <summary>A browser is not made to decode more.</summary>
     private const int MaxPictureBytes = 4 * 1024 * 1024;
@@ -109,20 +128,37 @@ internal sealed class ImageFilePages(ImagePages images, ImageFileEndpoints files
         if (image is null) return ProblemPage.Of(http, error!);
         var (to, repository) = (http.Request.Query["to"].ToString(), http.Request.Query["repository"].ToString());
         if (repository.Length == 0) repository = image.Name;
-        if (to.Length == 0)
-            return new PageResult(Page(new ImageComparePage(image, "", repository, null, null)));
+        var names = await PageQuery.AskAsync(
+            http, $"?n={OfferedTags}", context => tags.ListAsync(context, image.Name, sort: TagListing.UsualSort));
+        var page = new ImageComparePage(image, to, repository, null, null)
+        {
+            Tags = [.. (names.Value?.Items ?? []).Select(tag => tag.Name)],
+        };
+        if (to.Length == 0) return new PageResult(new Pages_ImageCompare { Model = page });
 
         // The digest of an image of this index names none of the other.
-        var (from, platform) = image is { IsAsked: true, Child: { } child }
-            ? (child.Digest, child.Platform) : (image.Reference, null);
+        var asked = http.Request.Query["platform"].ToString();
+        var (from, platform) = image is { IsAsked: true, Child: { } child } ? (child.Digest, child.Platform)
+            : (image.Reference, asked.Length > 0 && image.Platforms.Count == 0 ? asked : null);
         var answer = await files.CompareAsync(http, from, image.Name, to, repository, platform);
-        return answer.Value is { } found
-            ? new PageResult(Page(new ImageComparePage(
-                image, to, repository, found,
-                PageList<FileDifferenceView>.Of(http, new Listed<FileDifferenceView>(found.Items)))))
-            : ProblemPage.Of(http, answer.Error!);
+        if (answer.Value is not { } found)
+        {
+            return new PageResult(
+                new Pages_ImageCompare { Model = page with { Fault = answer.Error } }, answer.Error!.Status);
+        }
 
-        static Pages_ImageCompare Page(ImageComparePage model) => new() { Model = model };
+        var items = PageList<FileDifferenceView>.Of(http, new Listed<FileDifferenceView>(found.Items));
+        var other = (await indexes.GetAsync(http, to, repository)).Value;
+        return new PageResult(new Pages_ImageCompare
+        {
+            Model = page with
+            {
+                Found = found,
+                Items = items,
+                Platforms = [.. image.Platforms.Select(one => one.Platform).Distinct().Intersect(
+                    (other is null ? [] : ShownImage.PlatformsOf(other)).Select(one => one.Platform))],
+            },
+        });
     }
 
     /// <summary>

@@ -20,11 +20,16 @@ internal sealed record ShownImage(
 
     /// <summary>Whether it is of files that containers run.</summary>
     public bool IsImage => Image.Kind != ArtifactKind.Cache && (Platforms.Count > 0 || Chosen?.Config is not null
-        || Image.Layers.Any(layer => MediaTypes.IsFileLayer(layer.MediaType)));
+        || (Image.Kind != ArtifactKind.Model && Image.Layers.Any(layer => MediaTypes.IsFileLayer(layer.MediaType))));
 
     public int Missing => Platforms.Count(one => one.IsMissing);
 
+    /// <summary>What the reader may do in the repository.</summary>
+    public required RepositoryRights Rights { get; init; }
+
     public bool IsTag => !Digest.TryParse(Reference, out _);
+
+    public bool MayChangeTag => IsTag && (Rights.MayPush || Rights.MayDelete);
 
     /// <summary>What a pull by digest gets: the index, unless its platforms don't tell which image is meant.</summary>
     public string ExactDigest => IsAsked && Child is { } child && !IsOnly(child) ? child.Digest : Image.Digest;
@@ -101,7 +106,7 @@ internal sealed class ImagePages(
         var artifact = image.IsImage ? null
             : (await artifacts.GetAsync(http, image.Image.Digest, image.Name)).Value;
         var space = Reference.TryParse(image.Reference, out var named)
-            && (await RepositoryRights.OfAsync(gate, http, image.Name)).MayDelete
+            && image.Rights.MayDelete
                 ? new ImageSpace(await usage.FreeAtOnceAsync(http, image.Name, named)) : null;
         return new PageResult(new Pages_Image { Model = new ImagePage(image, tools.Take(http), artifact, space) });
     }
@@ -155,14 +160,14 @@ internal sealed class ImagePages(
         if (image is null) return ProblemPage.Of(http, error!);
         var moves = await tags.HistoryAsync(http, reference, name);
         if (moves.Error is { } none) return ProblemPage.Of(http, none);
-        var mayMove = (await RepositoryRights.OfAsync(gate, http, name)).MayPush;
         var to = http.Request.Query["to"].ToString();
         var target = to.Length == 0 ? null : await images.GetAsync(http, to, name);
         return target?.Error is { } gone ? ProblemPage.Of(http, gone)
             : new PageResult(new Pages_ImageHistory
             {
                 Model = new ImageHistoryPage(
-                    image, tag.Value!, PageList<TagMoveView>.Of(http, moves.Value!), mayMove, target?.Value),
+                    image, tag.Value!, PageList<TagMoveView>.Of(http, moves.Value!), image.Rights.MayPush,
+                    target?.Value),
             });
     }
 
@@ -172,12 +177,8 @@ internal sealed class ImagePages(
         var (name, reference) = NamesIn(http);
         var sent = await PageBody.ReadAsync(http);
         var (target, seen) = (sent?.Text("target") ?? "", sent?.Text("from") ?? "");
-        var tag = await tags.GetAsync(http, reference, name);
-        if (tag.Error is { } missing) return ProblemPage.Of(http, missing);
-
-        // Pulls change what is told of a tag, so only where it points counts; then nothing may come between.
-        if (tag.Value!.Digest != seen) return ProblemPage.Of(http, ApiError.Changed());
-        http.Request.Headers.IfMatch = ApiAnswer<TagView>.TagOf(http, tag.Value with { ImmutableBy = null });
+        var (_, fault) = await SeenTag.FindAsync(http, tags, name, reference, tag => tag.Digest == seen);
+        if (fault is not null) return ProblemPage.Of(http, fault);
         var moved = await tags.PutAsync(http, reference, name, new TagTarget(target));
         moved.Note(http);
         return moved.Error is { } error ? ProblemPage.Of(http, error)
@@ -197,7 +198,11 @@ internal sealed class ImagePages(
         var child = asked ?? all.OrderBy(one => one.IsMissing).FirstOrDefault();
         var chosen = child is null ? image
             : child.IsMissing ? null : (await images.GetAsync(http, child.Digest, name)).Value;
-        return (new ShownImage(name, reference, image, child, asked is not null, chosen), null);
+        var shown = new ShownImage(name, reference, image, child, asked is not null, chosen)
+        {
+            Rights = await RepositoryRights.OfAsync(gate, http, name),
+        };
+        return (shown, null);
     }
 
     private static async Task<JsonText?> ReadAsync(HttpContext http, ApiFile file)

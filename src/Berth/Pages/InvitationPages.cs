@@ -39,7 +39,7 @@ internal sealed class InvitationPages(InvitationEndpoints invitations)
 
     public Task<IResult> RemoveAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
         await PageForms.EndAsync(
-            http, await invitations.RemoveAsync(http, TokenPages.IdIn(http)), Path,
+            http, await invitations.RemoveAsync(http, TokenPages.IdIn(http)), Said.At(Path, Said.Removed),
             error => Task.FromResult<IResult>(Ask(http, new FormContent(http.Request.Path, sent, error)))));
 
     private static PageResult Ask(HttpContext http, FormContent? sent) => Confirming.Page(

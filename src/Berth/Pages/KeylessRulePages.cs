@@ -24,21 +24,21 @@ internal sealed class KeylessRulePages(KeylessRuleEndpoints rules)
 
     public Task<IResult> AddAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
         await PageForms.EndAsync(
-            http, await rules.AddAsync(http, RuleIn(sent)), Path,
+            http, await rules.AddAsync(http, RuleIn(sent)), Said.At(Path, Said.Added),
             error => ListAsync(http, new FormContent(Path, sent, error))));
 
     public Task<IResult> ShowAsync(HttpContext http) => ShowAsync(http, sent: null);
 
     public Task<IResult> ReplaceAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
         await PageForms.EndAsync(
-            http, await rules.ReplaceAsync(http, IdIn(http), RuleIn(sent)), Path,
+            http, await rules.ReplaceAsync(http, IdIn(http), RuleIn(sent)), Said.At(Path, Said.Saved),
             error => ShowAsync(http, new FormContent(http.Request.Path, sent, error))));
 
     public Task<IResult> AskToRemoveAsync(HttpContext http) => AskToRemoveAsync(http, sent: null);
 
     public Task<IResult> RemoveAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
         await PageForms.EndAsync(
-            http, await rules.RemoveAsync(http, IdIn(http)), Path,
+            http, await rules.RemoveAsync(http, IdIn(http)), Said.At(Path, Said.Removed),
             error => AskToRemoveAsync(http, new FormContent(http.Request.Path, sent, error))));
 
     private static string IdIn(HttpContext http) => (string)http.GetRouteValue("id")!;

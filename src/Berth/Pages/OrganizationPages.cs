@@ -46,7 +46,7 @@ internal sealed class OrganizationPages(OrganizationEndpoints organizations)
         var answer = await organizations.AddAsync(http, new NewOrganization(
             sent.Text("name"), sent.Optional("fullName"), sent.IsChecked("makesPublic"), sent.Optional("owner")));
         return await PageForms.EndAsync(
-            http, answer, PathOf(answer.Value?.Name ?? ""),
+            http, answer, Said.At(PathOf(answer.Value?.Name ?? ""), Said.Added),
             error => ListAsync(http, new FormContent(Path, sent, error)));
     });
 
@@ -60,7 +60,8 @@ internal sealed class OrganizationPages(OrganizationEndpoints organizations)
         var answer = await organizations.PutMemberAsync(
             http, name, user, new Membership(sent.Choice<Role>("role") ?? Role.Member));
         return await PageForms.EndAsync(
-            http, answer.Error is { Status: 404 } unknown ? unknown.At("user") : answer, PathOf(name),
+            http, answer.Error is { Status: 404 } unknown ? unknown.At("user") : answer,
+            Said.At(PathOf(name), Said.Added),
             error => ShowMembersAsync(http, new FormContent(PathOf(name, "members"), sent, error)));
     });
 
@@ -71,13 +72,15 @@ internal sealed class OrganizationPages(OrganizationEndpoints organizations)
             http,
             await organizations.PutMemberAsync(
                 http, NameIn(http), UserIn(http), new Membership(sent.Choice<Role>("role") ?? Role.Member)),
-            PathOf(NameIn(http)), error => ShowMemberAsync(http, new FormContent(http.Request.Path, sent, error))));
+            Said.At(PathOf(NameIn(http)), Said.Saved),
+            error => ShowMemberAsync(http, new FormContent(http.Request.Path, sent, error))));
 
     public Task<IResult> AskToRemoveMemberAsync(HttpContext http) => AskToRemoveMemberAsync(http, sent: null);
 
     public Task<IResult> RemoveMemberAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
         await PageForms.EndAsync(
-            http, await organizations.RemoveMemberAsync(http, NameIn(http), UserIn(http)), PathOf(NameIn(http)),
+            http, await organizations.RemoveMemberAsync(http, NameIn(http), UserIn(http)),
+            Said.At(PathOf(NameIn(http)), Said.Removed),
             error => AskToRemoveMemberAsync(http, new FormContent(http.Request.Path, sent, error))));
 
     public Task<IResult> ShowSettingsAsync(HttpContext http) => ShowSettingsAsync(http, sent: null);
@@ -94,7 +97,7 @@ internal sealed class OrganizationPages(OrganizationEndpoints organizations)
 
     public Task<IResult> RemoveAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
         await PageForms.EndAsync(
-            http, await organizations.RemoveAsync(http, NameIn(http)), Path,
+            http, await organizations.RemoveAsync(http, NameIn(http)), Said.At(Path, Said.Removed),
             error => AskToRemoveAsync(http, new FormContent(http.Request.Path, sent, error))));
 
     public static string NameIn(HttpContext http) =>

@@ -10,7 +10,7 @@ namespace Berth.Pages;
 internal static class PageRoutes
 {
     /// <summary>The largest readme, of characters that a form needs three for, or a thousand long tags.</summary>
-    private const int MaxLongForm = 256 * 1024;
+    public const int MaxLongForm = 256 * 1024;
 
     public static void Map(IEndpointRouteBuilder routes)
     {
@@ -21,6 +21,10 @@ internal static class PageRoutes
             http => Accepted.Pages(http.Request) ? null : HomePages.AnswerProgramAsync(http));
         Page("/explore", ApiRight.Visible, home.ExploreAsync);
         Page("/search", ApiRight.Visible, services.GetRequiredService<SearchPages>().ShowAsync);
+        Page(NewRepositoryPages.Path, ApiRight.SignedIn, NewRepositoryPages.ShowAsync);
+        AddForm(
+            routes, RoutePatternFactory.Parse(NewRepositoryPages.Path), NewRepositoryPages.Path, ApiRight.SignedIn,
+            "POST /api/v1/repositories", services.GetRequiredService<NewRepositoryPages>().AddAsync);
         var repository = services.GetRequiredService<RepositoryPages>();
         Below(PageSubject.Repository, "", ApiRight.Pull, repository.ShowAsync);
         Below(PageSubject.Repository, "access", ApiRight.Pull, repository.ShowAccessAsync);

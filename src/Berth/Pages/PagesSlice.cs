@@ -9,13 +9,13 @@ internal sealed class PagesSlice : Slice
     public override void AddServices(IServiceCollection services, RegistrySettings settings) =>
         services.AddSingleton<ThemeSwitch>().AddSingleton<IPageFrame, FormFrame>()
             .AddSingleton<SearchPages>().AddSingleton<HomePages>().AddSingleton<RepositoryPages>()
-            .AddSingleton<RepositoryChangePages>().AddSingleton<TagChangePages>()
+            .AddSingleton<NewRepositoryPages>().AddSingleton<RepositoryChangePages>().AddSingleton<TagChangePages>()
             .AddSingleton<ProfilePages>().AddSingleton<SignInSettings>().AddSingleton<TokenPages>()
             .AddSingleton<SessionsPages>().AddSingleton<OrganizationPages>().AddSingleton<TeamPages>()
             .AddSingleton<AccessPages>().AddSingleton<RobotPages>().AddSingleton<KeylessRulePages>()
             .AddSingleton<UserPages>().AddSingleton<InvitationPages>()
             .AddSingleton<WorkPages>().AddSingleton<GarbagePages>().AddSingleton<QuotaPages>()
-            .AddSingleton<RulePages>().AddSingleton<AuditPages>()
+            .AddSingleton<RulePages>().AddSingleton<PinPages>().AddSingleton<AuditPages>()
             .AddSingleton<ToolChoice>().AddSingleton<ImagePages>().AddSingleton<ImageFilePages>();
 
     public override void Map(IEndpointRouteBuilder routes, RegistrySettings settings)

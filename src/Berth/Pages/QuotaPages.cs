@@ -44,7 +44,8 @@ internal sealed class QuotaPages(QuotaEndpoints quotas)
         }
 
         http.Request.RouteValues["scope"] = scope;
-        return await PageForms.EndAsync(http, await quotas.PutAsync(http, scope, quota), Path, AgainAsync);
+        return await PageForms.EndAsync(
+            http, await quotas.PutAsync(http, scope, quota), Said.At(Path, Said.Saved), AgainAsync);
 
         Task<IResult> AgainAsync(ApiError error) => ShowAsync(http, new FormContent(Path, sent, error));
     });
@@ -61,7 +62,7 @@ internal sealed class QuotaPages(QuotaEndpoints quotas)
     {
         http.Request.RouteValues["scope"] = sent.Text("scope");
         return await PageForms.EndAsync(
-            http, await quotas.RemoveAsync(http, sent.Text("scope")), Path,
+            http, await quotas.RemoveAsync(http, sent.Text("scope")), Said.At(Path, Said.Removed),
             error => Task.FromResult<IResult>(ProblemPage.Of(http, error)));
     });
 

@@ -11,7 +11,7 @@ internal static class RegistryLinks
         Of("/settings/health", "shield", words => words.Health, IsStaff),
         Of("/settings/storage", "package", words => words.Storage, IsStaff),
         Of(RulePages.Retention, "history", words => words.Retention, IsStaff),
-        Of("/settings/pins", "lock", words => words.Pins, IsStaff),
+        Of(PinPages.Path, "lock", words => words.Pins, IsStaff),
         Of(GarbagePages.Garbage, "folder", words => words.Garbage, IsStaff),
         Of("/settings/jobs", "settings", words => words.Jobs, IsStaff),
         Of("/settings/uploads", "upload", words => words.Uploads, IsStaff),

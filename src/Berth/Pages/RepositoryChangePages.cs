@@ -9,13 +9,15 @@ namespace Berth.Pages;
 /// <param name="Repository">The repository.</param>
 /// <param name="Version">Its version, for the form.</param>
 /// <param name="Rights">What the reader may do.</param>
+/// <param name="OwnsNamespace">Whether the reader sees what stays and goes in the namespace that it is in.</param>
 /// <param name="Sent">The form that was sent, if one was.</param>
 internal sealed record RepositorySettingsPage(
-    RepositoryView Repository, string Version, RepositoryRights Rights, FormContent? Sent);
+    RepositoryView Repository, string Version, RepositoryRights Rights, bool OwnsNamespace, FormContent? Sent);
 
 /// <summary><c>/r/NAME/-/settings</c> and the forms there: what a repository shows, its name, and its end.</summary>
 internal sealed class RepositoryChangePages(
-    RepositoryEndpoints repositories, RepositoryCopyEndpoints copies, UsageEndpoints usage, ApiGate gate)
+    RepositoryEndpoints repositories, RepositoryCopyEndpoints copies, UsageEndpoints usage, Ownership ownership,
+    ApiGate gate)
 {
     public const string Settings = "settings";
     public const string Move = "move";
@@ -71,7 +73,8 @@ internal sealed class RepositoryChangePages(
             new Pages_RepositorySettings
             {
                 Model = new RepositorySettingsPage(
-                    view, version, await RepositoryRights.OfAsync(gate, http, view.Name), sent),
+                    view, version, await RepositoryRights.OfAsync(gate, http, view.Name),
+                    ownership.Ask(caller, name.Namespace) is null, sent),
             },
             sent?.Status ?? StatusCodes.Status200OK);
     }

@@ -12,7 +12,7 @@ namespace Berth.Pages;
 /// <param name="Rights">What the reader may do.</param>
 /// <param name="Access">Who may do what, or the first of them; null for who may not see that.</param>
 internal sealed record RepositoryPage(
-    RepositoryView Repository, TagListing Listing, PageList<TagView> Tags, StatisticsView Statistics,
+    RepositoryView Repository, TagListing Listing, PageList<TagView> Tags, RepositoryUse Statistics,
     RepositoryRights Rights, IReadOnlyList<AccessHolderView>? Access)
 {
     /// <summary>Why the tags are not sorted as was asked; null if they are.</summary>
@@ -20,6 +20,9 @@ internal sealed record RepositoryPage(
 
     /// <summary>Whether some of its tags attach something to others.</summary>
     public bool HasAttached { get; init; }
+
+    /// <summary>How many tags there are.</summary>
+    public required TagCount Count { get; init; }
 
     /// <summary>How many of those who may do something are named beside the tags.</summary>
     public const int NamedHolders = 6;
@@ -54,17 +57,18 @@ internal sealed class RepositoryPages(
             listed = await ListAsync(http, listing);
         }
 
-        var use = await statistics.GetAsync(http, name);
-        return (listed.Error ?? use.Error) is { } missing
-            ? ProblemPage.Of(http, missing)
+        var use = await statistics.FindUseAsync(http, name);
+        return listed.Error is not null || use is null
+            ? ProblemPage.Of(http, listed.Error ?? ApiError.NotFound("such repository"))
             : new PageResult(new Pages_Repository
             {
                 Model = new RepositoryPage(
-                    repository.Value!, listing, PageList<TagView>.Of(http, listed.Value!), use.Value!,
+                    repository.Value!, listing, PageList<TagView>.Of(http, listed.Value!), use,
                     await RepositoryRights.OfAsync(gate, http, name), await ReadAccessAsync(http, name))
                 {
                     SortFault = fault,
                     HasAttached = await tags.HasAttachedAsync(http, name),
+                    Count = await tags.CountAsync(http, name, listing.HasAttached),
                 },
             });
     }

@@ -69,7 +69,8 @@ internal sealed class RobotPages(RobotEndpoints robots, MeEndpoints me, Organiza
         var answer = fault is not null ? fault : await robots.ChangeAsync(http, name, new RobotChange(
             sent.Text("description"), sent.IsChecked("isDisabled"), end, grants));
         return await PageForms.EndAsync(
-            http, answer, PathOfRobot(name), error => ShowAsync(http, new FormContent(PathOfRobot(name), sent, error)));
+            http, answer, Said.At(PathOfRobot(name), Said.Saved),
+            error => ShowAsync(http, new FormContent(PathOfRobot(name), sent, error)));
     });
 
     public Task<IResult> AskToRotateAsync(HttpContext http) => AskToRotateAsync(http, sent: null);
@@ -86,7 +87,7 @@ internal sealed class RobotPages(RobotEndpoints robots, MeEndpoints me, Organiza
     {
         var space = (await robots.GetAsync(http, NameIn(http))).Value?.Namespace ?? Everywhere;
         return await PageForms.EndAsync(
-            http, await robots.RemoveAsync(http, NameIn(http)), PathOf(space),
+            http, await robots.RemoveAsync(http, NameIn(http)), Said.At(PathOf(space), Said.Removed),
             error => AskToRemoveAsync(http, new FormContent(http.Request.Path, sent, error)));
     });
 

@@ -31,7 +31,7 @@ internal sealed record RetentionPage(PageList<RetentionRunView> Runs)
 internal sealed record RetentionRunPage(RetentionEstimate Estimate, FormContent? Sent);
 
 /// <summary><c>/settings/rules</c> and <c>/settings/retention</c>: which tags stay, go, or never move.</summary>
-internal sealed class RulePages(TagRuleEndpoints rules, RetentionEndpoints retention, PinEndpoints pins)
+internal sealed class RulePages(TagRuleEndpoints rules, RetentionEndpoints retention)
 {
     public const string Rules = "/settings/rules";
     public const string Preview = Rules + "/preview";
@@ -63,7 +63,7 @@ internal sealed class RulePages(TagRuleEndpoints rules, RetentionEndpoints reten
     {
         if (TryRead(sent, out var fault) is not { } rule) return new FormAnswer(await AgainAsync(fault!), null);
         return await PageForms.EndAsync(
-            http, await rules.AddAsync(http, rule), PathOf(sent.Text("namespace")), AgainAsync);
+            http, await rules.AddAsync(http, rule), Said.At(PathOf(sent.Text("namespace")), Said.Added), AgainAsync);
 
         Task<IResult> AgainAsync(ApiError error) => ShowRulesAsync(http, new FormContent(Rules, sent, error), null);
     });
@@ -74,7 +74,7 @@ internal sealed class RulePages(TagRuleEndpoints rules, RetentionEndpoints reten
     {
         if (TryRead(sent, out var fault) is not { } rule) return new FormAnswer(await AgainAsync(fault!), null);
         return await PageForms.EndAsync(
-            http, await rules.ReplaceAsync(http, RouteId.Of(http), rule), Rules, AgainAsync);
+            http, await rules.ReplaceAsync(http, RouteId.Of(http), rule), Said.At(Rules, Said.Saved), AgainAsync);
 
         Task<IResult> AgainAsync(ApiError error) =>
             ShowRuleAsync(http, new FormContent(PathOf(RouteId.Of(http)), sent, error), null);
@@ -107,7 +107,7 @@ internal sealed class RulePages(TagRuleEndpoints rules, RetentionEndpoints reten
 
     public Task<IResult> RemoveAsync(HttpContext http) => PageForms.RunAsync(http, async _ =>
         await PageForms.EndAsync(
-            http, await rules.RemoveAsync(http, RouteId.Of(http)), Rules,
+            http, await rules.RemoveAsync(http, RouteId.Of(http)), Said.At(Rules, Said.Removed),
             error => Task.FromResult<IResult>(ProblemPage.Of(http, error))));
 
     public async Task<IResult> ShowRetentionAsync(HttpContext http) => new PageResult(new Pages_Retention
@@ -129,11 +129,6 @@ internal sealed class RulePages(TagRuleEndpoints rules, RetentionEndpoints reten
             : ApiError.Changed();
         return await PageForms.EndAsync(
             http, answer, Retention, fault => AskToRunAsync(http, new FormContent(Run, sent, fault)));
-    });
-
-    public async Task<IResult> ShowPinsAsync(HttpContext http) => new PageResult(new Pages_Pins
-    {
-        Model = PageList<PinListView>.Of(http, (await pins.ListAsync(http)).Value!),
     });
 
     private async Task<IResult> AskToRunAsync(HttpContext http, FormContent? sent)

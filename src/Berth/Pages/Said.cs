@@ -8,11 +8,16 @@ namespace Berth.Pages;
 /// </summary>
 internal static class Said
 {
+    public const string Added = "added";
     public const string Deleted = "deleted";
+    public const string Emptied = "emptied";
     public const string Password = "password";
+    public const string Removed = "removed";
     public const string Renamed = "renamed";
     public const string Restored = "restored";
+    public const string Revoked = "revoked";
     public const string Saved = "saved";
+    public const string SignedOut = "signed-out";
 
     /// <summary>The word in an address.</summary>
     public const string Field = "done";

@@ -16,7 +16,8 @@ internal sealed class SessionsPages(SessionEndpoints sessions)
 
     public Task<IResult> EndAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
         await PageForms.EndAsync(
-            http, await sessions.RemoveMineAsync(http, (string)http.GetRouteValue("id")!), Path,
+            http, await sessions.RemoveMineAsync(http, (string)http.GetRouteValue("id")!),
+            Said.At(Path, Said.SignedOut),
             error => ShowAsync(http, new FormContent(http.Request.Path, sent, error))));
 
     public static Task<IResult> AskToEndAllAsync(HttpContext http) => Task.FromResult<IResult>(

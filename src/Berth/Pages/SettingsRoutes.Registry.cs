@@ -26,6 +26,7 @@ internal static partial class SettingsRoutes
         MapGarbage(table, table.Get<GarbagePages>());
         MapQuotas(table, table.Get<QuotaPages>());
         MapRules(table, table.Get<RulePages>());
+        MapPins(table, table.Get<PinPages>());
     }
 
     private static void MapGarbage(Table table, GarbagePages garbage)
@@ -68,6 +69,15 @@ internal static partial class SettingsRoutes
         table.Confirmed(
             RulePages.Run, ApiRight.Account, "POST /api/v1/retention/runs", rules.AskToRunAsync,
             rules.RunAsync);
-        table.Page("/settings/pins", ApiRight.Staff, "GET /api/v1/pins", rules.ShowPinsAsync);
+    }
+
+    private static void MapPins(Table table, PinPages pins)
+    {
+        const string One = "/api/v1/pins/{list}";
+        table.Page(PinPages.Path, ApiRight.Staff, "GET /api/v1/pins", pins.ListAsync);
+        table.Form(PinPages.Path, ApiRight.Account, $"PUT {One}", pins.AddAsync, PageRoutes.MaxLongForm);
+        table.Page(PinPages.List, ApiRight.Account, $"GET {One}", pins.ShowAsync);
+        table.Form(PinPages.List, ApiRight.Account, $"PUT {One}", pins.ReplaceAsync, PageRoutes.MaxLongForm);
+        table.Confirmed(PinPages.Removal, ApiRight.Account, $"DELETE {One}", pins.AskToRemoveAsync, pins.RemoveAsync);
     }
 }

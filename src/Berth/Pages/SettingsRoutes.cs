@@ -167,6 +167,9 @@ internal static partial class SettingsRoutes
         table.Confirmed(
             One + "/tokens/{id:long}/revoke", ApiRight.Administrator, $"DELETE {Api}/tokens/{{id}}",
             users.AskToRevokeAsync, users.RevokeAsync);
+        table.Confirmed(
+            One + "/tokens/{id:long}/rotate", ApiRight.Administrator, $"POST {Api}/tokens/{{id}}/rotate",
+            users.AskToRotateAsync, users.RotateAsync);
         table.Form(One + "/identities", ApiRight.Administrator, $"POST {Api}/identities", users.LinkAsync);
         table.Form(
             One + "/identities/remove", ApiRight.Administrator, $"DELETE {Api}/identities/{{source}}/{{subject}}",
@@ -186,8 +189,10 @@ internal static partial class SettingsRoutes
         public void Watched(string path, ApiRight right, Func<HttpContext, Task<IResult>> show) =>
             PageRoutes.Add(routes, RoutePatternFactory.Parse(path), path, right, show, isUnnoted: true);
 
-        public void Form(string path, ApiRight right, string notedAs, Func<HttpContext, Task<IResult>> change) =>
-            PageRoutes.AddForm(routes, RoutePatternFactory.Parse(path), path, right, notedAs, change);
+        public void Form(
+            string path, ApiRight right, string notedAs, Func<HttpContext, Task<IResult>> change,
+            int? maxBytes = null) =>
+            PageRoutes.AddForm(routes, RoutePatternFactory.Parse(path), path, right, notedAs, change, maxBytes);
 
         /// <summary>A change that something is lost with: a page that asks, and the form on it.</summary>
         public void Confirmed(

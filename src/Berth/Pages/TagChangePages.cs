@@ -30,6 +30,9 @@ internal sealed class TagChangePages(TagEndpoints tags, UsageEndpoints usage, Ap
 
     private const int VersionBytes = 12;
 
+    /// <summary>What else the page that compares is told.</summary>
+    private static readonly string[] BesidesTags = ["repository", "platform"];
+
     public Task<IResult> ShowAsync(HttpContext http) => ShowAsync(http, sent: null);
 
     /// <summary>Sets when a tag goes, and whether rules pass over it.</summary>
@@ -116,24 +119,31 @@ internal sealed class TagChangePages(TagEndpoints tags, UsageEndpoints usage, Ap
         http.Request.Headers.Remove(HeaderNames.IfMatch);
         if (seen is not null)
         {
-            var found = await tags.GetAsync(http, tag, name);
-            if (found.Value is not { } view) return found.Error;
-            if (view.Digest != seen) return ApiError.Conflict(English.Only.PointsElsewhere(tag));
-            http.Request.Headers.IfMatch = ApiAnswer<TagView>.TagOf(http, view with { ImmutableBy = null });
+            var (_, error) = await SeenTag.FindAsync(http, tags, name, tag, view => view.Digest == seen);
+            if (error is { Status: StatusCodes.Status412PreconditionFailed })
+                return ApiError.Conflict(English.Only.PointsElsewhere(tag));
+            if (error is not null) return error;
         }
 
         return (await tags.RemoveAsync(http, tag, name)).Error;
     }
 
-    /// <summary>Leads from two selected tags to the page that compares them.</summary>
+    /// <summary>Leads from two tags that were selected, or typed, to the page that compares them.</summary>
     public static Task<IResult> CompareAsync(HttpContext http)
     {
-        var selected = http.Request.Query["tag"].OfType<string>().Distinct(StringComparer.Ordinal).ToList();
-        return Task.FromResult(selected.Count == 2 && selected.TrueForAll(tag => Tag.TryParse(tag, out _))
-            ? PageForms.BackTo(
-                http,
-                PagePath.OfImage(NameIn(http), selected[0], Compare) + "?to=" + Uri.EscapeDataString(selected[1]))
-            : ProblemPage.Of(http, ApiError.Invalid("select two tags to compare")));
+        var query = http.Request.Query;
+        List<string> chosen = [.. query["tag"].OfType<string>().Select(one => one.Trim())];
+        var isElsewhere = query["repository"].ToString() is { Length: > 0 } other && other != NameIn(http);
+        if (chosen.Count != 2 || (chosen[0] == chosen[1] && !isElsewhere)
+            || !chosen.TrueForAll(one => Reference.TryParse(one, out _)))
+        {
+            return Task.FromResult<IResult>(ProblemPage.Of(http, ApiError.Invalid("select two tags to compare")));
+        }
+
+        var fields = BesidesTags.Select(name => KeyValuePair.Create(name, query[name].ToString()))
+            .Where(field => field.Value != NameIn(http));
+        return Task.FromResult(PageForms.BackTo(
+            http, PageQuery.With(PagePath.OfImage(NameIn(http), chosen[0], Compare), fields, "to", chosen[1])));
     }
 
     private async Task<IResult> ShowAsync(HttpContext http, FormContent? sent)
@@ -188,20 +198,12 @@ internal sealed class TagChangePages(TagEndpoints tags, UsageEndpoints usage, Ap
             sent?.Status ?? StatusCodes.Status200OK);
     }
 
-    /// <summary>
-    /// The tag, if it is as the sender of the form saw it. Pulls change what is told of a tag: only where it points and
-    /// how long it stays count. From here on, nothing may come between.
-    /// </summary>
-    private async Task<(TagView? Tag, ApiError? Error)> FindSeenAsync(HttpContext http)
+    /// <summary>The tag, if where it points and how long it stays are as the sender of the form saw them.</summary>
+    private Task<(TagView? Tag, ApiError? Error)> FindSeenAsync(HttpContext http)
     {
-        var seen = http.Request.Headers.IfMatch.ToString().Trim('"');
-        http.Request.Headers.Remove(HeaderNames.IfMatch);
         var (name, tag) = Names(http);
-        var answer = await tags.GetAsync(http, tag, name);
-        if (answer.Value is not { } view) return (null, answer.Error);
-        if (seen != VersionOf(view)) return (null, ApiError.Changed());
-        http.Request.Headers.IfMatch = ApiAnswer<TagView>.TagOf(http, view with { ImmutableBy = null });
-        return (view, null);
+        var seen = http.Request.Headers.IfMatch.ToString().Trim('"');
+        return SeenTag.FindAsync(http, tags, name, tag, view => VersionOf(view) == seen);
     }
 
     private static string VersionOf(TagView tag) => Convert.ToHexStringLower(SHA256.HashData(

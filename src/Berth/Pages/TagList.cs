@@ -69,8 +69,9 @@ internal sealed record TagLine(IReadOnlyList<TagView> Tags)
 /// <param name="Tags">A page of them.</param>
 /// <param name="Rights">What the reader may do.</param>
 /// <param name="HasAttached">Whether there are tags that attach something.</param>
+/// <param name="Count">How many there are, whatever the filter.</param>
 internal sealed record TagsPart(
-    TagListing Listing, PageList<TagView> Tags, RepositoryRights Rights, bool HasAttached)
+    TagListing Listing, PageList<TagView> Tags, RepositoryRights Rights, bool HasAttached, TagCount Count)
 {
     public List<TagLine> Lines => TagLine.Of(Tags.Items, Listing.IsByImage);
 }

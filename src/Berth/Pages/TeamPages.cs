@@ -26,7 +26,7 @@ internal sealed class TeamPages(OrganizationEndpoints organizations, TeamEndpoin
         var answer = await teams.AddAsync(
             http, organization, new NewTeam(sent.Text("name"), sent.Text("description")));
         return await PageForms.EndAsync(
-            http, answer, PathOf(organization, answer.Value?.Name ?? ""),
+            http, answer, Said.At(PathOf(organization, answer.Value?.Name ?? ""), Said.Added),
             error => ListAsync(http, new FormContent(http.Request.Path, sent, error)));
     });
 
@@ -37,14 +37,15 @@ internal sealed class TeamPages(OrganizationEndpoints organizations, TeamEndpoin
             http,
             await teams.ChangeAsync(
                 http, OrganizationPages.NameIn(http), NameIn(http), new TeamChange(sent.Text("description"))),
-            Here(http), error => ShowAsync(http, new FormContent(http.Request.Path, sent, error))));
+            Said.At(Here(http), Said.Saved),
+            error => ShowAsync(http, new FormContent(http.Request.Path, sent, error))));
 
     public Task<IResult> AskToRemoveAsync(HttpContext http) => AskToRemoveAsync(http, sent: null);
 
     public Task<IResult> RemoveAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
         await PageForms.EndAsync(
             http, await teams.RemoveAsync(http, OrganizationPages.NameIn(http), NameIn(http)),
-            OrganizationPages.PathOf(OrganizationPages.NameIn(http), "teams"),
+            Said.At(OrganizationPages.PathOf(OrganizationPages.NameIn(http), "teams"), Said.Removed),
             error => AskToRemoveAsync(http, new FormContent(http.Request.Path, sent, error))));
 
     public Task<IResult> AddMemberAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
@@ -53,7 +54,8 @@ internal sealed class TeamPages(OrganizationEndpoints organizations, TeamEndpoin
         http.Request.RouteValues["user"] = user;
         var answer = await teams.AddMemberAsync(http, OrganizationPages.NameIn(http), NameIn(http), user);
         return await PageForms.EndAsync(
-            http, answer.Error is { Status: 404 or 409 } unknown ? unknown.At("user") : answer, Here(http),
+            http, answer.Error is { Status: 404 or 409 } unknown ? unknown.At("user") : answer,
+            Said.At(Here(http), Said.Added),
             error => ShowAsync(http, new FormContent(http.Request.Path, sent, error)));
     });
 
@@ -62,7 +64,8 @@ internal sealed class TeamPages(OrganizationEndpoints organizations, TeamEndpoin
             http,
             await teams.RemoveMemberAsync(
                 http, OrganizationPages.NameIn(http), NameIn(http), (string)http.GetRouteValue("user")!),
-            Here(http), error => ShowAsync(http, new FormContent(http.Request.Path, sent, error))));
+            Said.At(Here(http), Said.Removed),
+            error => ShowAsync(http, new FormContent(http.Request.Path, sent, error))));
 
     public Task<IResult> AddGroupAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
         await PageForms.EndAsync(
@@ -70,7 +73,8 @@ internal sealed class TeamPages(OrganizationEndpoints organizations, TeamEndpoin
             await teams.AddGroupAsync(
                 http, OrganizationPages.NameIn(http), NameIn(http),
                 new TeamGroup(sent.Text("source").Trim(), sent.Text("name").Trim())),
-            Here(http), error => ShowAsync(http, new FormContent(http.Request.Path, sent, error))));
+            Said.At(Here(http), Said.Added),
+            error => ShowAsync(http, new FormContent(http.Request.Path, sent, error))));
 
     /// <summary>Removes a group: the API has it in the path, the form in fields, since its name may have slashes.
     /// </summary>
@@ -80,7 +84,8 @@ internal sealed class TeamPages(OrganizationEndpoints organizations, TeamEndpoin
         (http.Request.RouteValues["source"], http.Request.RouteValues["group"]) = (source, group);
         return await PageForms.EndAsync(
             http, await teams.RemoveGroupAsync(http, OrganizationPages.NameIn(http), NameIn(http), source, group),
-            Here(http), error => ShowAsync(http, new FormContent(http.Request.Path, sent, error)));
+            Said.At(Here(http), Said.Removed),
+            error => ShowAsync(http, new FormContent(http.Request.Path, sent, error)));
     });
 
     private static string NameIn(HttpContext http) => ((string)http.GetRouteValue("team")!).ToLowerInvariant();

@@ -52,7 +52,7 @@ internal sealed class TokenPages(PersonalTokenEndpoints tokens)
 
     public Task<IResult> RemoveAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
         await PageForms.EndAsync(
-            http, await tokens.RemoveMineAsync(http, IdIn(http)), Path,
+            http, await tokens.RemoveMineAsync(http, IdIn(http)), Said.At(Path, Said.Revoked),
             error => AskToRemoveAsync(http, new FormContent(http.Request.Path, sent, error))));
 
     /// <summary>How long the secret that is replaced stays good.</summary>

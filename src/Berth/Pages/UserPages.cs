@@ -52,7 +52,8 @@ internal sealed class UserPages(
             sent.Text("fullName"), sent.Text("email"), sent.Choice<RegistryRole>("role"),
             sent.IsChecked("isDisabled"), end, sent.IsChecked("makesPublic")));
         return await PageForms.EndAsync(
-            http, answer, PathOf(name), error => ShowAsync(http, new FormContent(PathOf(name), sent, error)));
+            http, answer, Said.At(PathOf(name), Said.Saved),
+            error => ShowAsync(http, new FormContent(PathOf(name), sent, error)));
     });
 
     public Task<IResult> AskForPasswordAsync(HttpContext http) => AskAsync(http, null, (words, user) =>
@@ -71,7 +72,7 @@ internal sealed class UserPages(
 
     public Task<IResult> ResetFactorsAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
         await PageForms.EndAsync(
-            http, await factors.ResetAsync(http, NameIn(http)), PathOf(NameIn(http)),
+            http, await factors.ResetAsync(http, NameIn(http)), Said.At(PathOf(NameIn(http)), Said.Removed),
             error => AskAsync(
                 http, new FormContent(http.Request.Path, sent, error), (words, user) =>
                     words.ResetFactors(user.Name))));
@@ -81,7 +82,7 @@ internal sealed class UserPages(
 
     public Task<IResult> SignOutAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
         await PageForms.EndAsync(
-            http, await sessions.RemoveAllAsync(http, NameIn(http)), PathOf(NameIn(http)),
+            http, await sessions.RemoveAllAsync(http, NameIn(http)), Said.At(PathOf(NameIn(http)), Said.SignedOut),
             error => AskAsync(
                 http, new FormContent(http.Request.Path, sent, error), (words, user) =>
                     words.SignUserOut(user.Name))));
@@ -89,21 +90,38 @@ internal sealed class UserPages(
     public Task<IResult> EndSessionAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
         await PageForms.EndAsync(
             http, await sessions.RemoveAsync(http, NameIn(http), (string)http.GetRouteValue("id")!),
-            PathOf(NameIn(http)), error => ShowAsync(http, new FormContent(http.Request.Path, sent, error))));
+            Said.At(PathOf(NameIn(http)), Said.SignedOut),
+            error => ShowAsync(http, new FormContent(http.Request.Path, sent, error))));
 
     public Task<IResult> AskToRevokeAsync(HttpContext http) => AskToRevokeAsync(http, sent: null);
 
     public Task<IResult> RevokeAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
         await PageForms.EndAsync(
-            http, await tokens.RemoveAsync(http, NameIn(http), TokenPages.IdIn(http)), PathOf(NameIn(http)),
+            http, await tokens.RemoveAsync(http, NameIn(http), TokenPages.IdIn(http)),
+            Said.At(PathOf(NameIn(http)), Said.Revoked),
             error => AskToRevokeAsync(http, new FormContent(http.Request.Path, sent, error))));
+
+    public Task<IResult> AskToRotateAsync(HttpContext http) => AskToRotateAsync(http, sent: null);
+
+    /// <summary>Replaces a token; whoever sees the new one has to give it to its user.</summary>
+    public Task<IResult> RotateAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
+        await PageForms.EndAsync(
+            http,
+            await tokens.RotateAsync(http, NameIn(http), TokenPages.IdIn(http), TokenPages.ReadOverlap(sent)),
+            PathOf(NameIn(http)),
+            made => new PageResult(new Pages_Secret
+            {
+                Model = new ShownSecret(made.Token.Name, made.Secret, NameIn(http), PathOf(NameIn(http))),
+            }),
+            error => AskToRotateAsync(http, new FormContent(http.Request.Path, sent, error))));
 
     public Task<IResult> LinkAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
         await PageForms.EndAsync(
             http,
             await identities.AddAsync(http, NameIn(http), new NewIdentity(
                 sent.Text("source").Trim(), sent.Text("subject").Trim(), sent.Text("name").Trim())),
-            PathOf(NameIn(http)), error => ShowAsync(http, new FormContent(http.Request.Path, sent, error))));
+            Said.At(PathOf(NameIn(http)), Said.Added),
+            error => ShowAsync(http, new FormContent(http.Request.Path, sent, error))));
 
     /// <summary>Unlinks: the API has what in the path, the form in fields, since a subject may have slashes.</summary>
     public Task<IResult> UnlinkAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
@@ -111,7 +129,8 @@ internal sealed class UserPages(
         var (source, subject) = (sent.Text("source"), sent.Text("subject"));
         (http.Request.RouteValues["source"], http.Request.RouteValues["subject"]) = (source, subject);
         return await PageForms.EndAsync(
-            http, await identities.RemoveAsync(http, NameIn(http), source, subject), PathOf(NameIn(http)),
+            http, await identities.RemoveAsync(http, NameIn(http), source, subject),
+            Said.At(PathOf(NameIn(http)), Said.Removed),
             error => ShowAsync(http, new FormContent(http.Request.Path, sent, error)));
     });
 
@@ -120,7 +139,7 @@ internal sealed class UserPages(
 
     public Task<IResult> RemoveAsync(HttpContext http) => PageForms.RunAsync(http, async sent =>
         await PageForms.EndAsync(
-            http, await users.RemoveAsync(http, NameIn(http)), Path,
+            http, await users.RemoveAsync(http, NameIn(http)), Said.At(Path, Said.Removed),
             error => AskAsync(
                 http, new FormContent(http.Request.Path, sent, error), (words, user) =>
                     words.RemoveUser(user.Name))));
@@ -164,6 +183,20 @@ internal sealed class UserPages(
     private async Task<IResult> AskAsync(
         HttpContext http, FormContent? sent, Func<English, UserView, Warning> say) => Confirming.Of(
             http, await users.GetAsync(http, NameIn(http)), sent, say, PathOf(NameIn(http)));
+
+    private async Task<IResult> AskToRotateAsync(HttpContext http, FormContent? sent)
+    {
+        var token = await tokens.GetAsync(http, NameIn(http), TokenPages.IdIn(http));
+        return token.Value is { } found
+            ? new PageResult(
+                new Pages_Rotate
+                {
+                    Model = new RotationPage(
+                        FormContent.Of(sent, http.Request.Path, token.Version), found.Name, PathOf(NameIn(http))),
+                },
+                sent?.Status ?? StatusCodes.Status200OK)
+            : ProblemPage.Of(http, sent?.Error ?? token.Error!);
+    }
 
     private async Task<IResult> AskToRevokeAsync(HttpContext http, FormContent? sent) => Confirming.Of(
         http, await tokens.GetAsync(http, NameIn(http), TokenPages.IdIn(http)), sent,

@@ -63,8 +63,22 @@ internal static class SettingsText
     /// </summary>
     public static bool TryParseSize(string text, out long bytes) => TryParseSize(text, SizeUnits, out bytes);
 
-    /// <summary>The same from people, who see sizes in powers of ten: <c>4MB</c>, too.</summary>
-    public static bool TryParseTypedSize(string text, out long bytes) => TryParseSize(text, TypedSizeUnits, out bytes);
+    /// <summary>The same from people, who see sizes in powers of ten: <c>4MB</c>, too, and parts: <c>1.5 GiB</c>.
+    /// </summary>
+    public static bool TryParseTypedSize(string text, out long bytes)
+    {
+        if (TryParseSize(text, TypedSizeUnits, out bytes)) return true;
+        var (unit, factor) = Array.Find(
+            TypedSizeUnits, one => one.Bytes > 1 && text.EndsWith(one.Unit, StringComparison.OrdinalIgnoreCase));
+        if (unit is null || !TryParseDecimal(text.AsSpan(0, text.Length - unit.Length).TrimEnd(), out var count)
+            || count > long.MaxValue / factor)
+        {
+            return false;
+        }
+
+        bytes = (long)(count * factor);
+        return true;
+    }
 
     /// <summary>Bytes in the largest unit in which they are a whole number, for <see cref="TryParseTypedSize"/>.
     /// </summary>

@@ -144,6 +144,8 @@ public sealed class RepositoryListTests : IAsyncLifetime
         Assert.Equal(
             ["ann/a:v1 deleted", "open/c:v1 push", "ann/a:v1 push", "ann/b:v1 push"],
             seen.Select(one => $"{one.Of("repository")}:{one.Of("tag")} {one.Of("action")}"));
+        Assert.All(seen, one => Assert.NotEqual("", one.Of("movedBy")));
+        Assert.All(await ItemsAsync("", "/api/v1/activity"), one => Assert.False(one.TryGetProperty("movedBy", out _)));
         Assert.Equal(["open/c"], (await ItemsAsync("", "/api/v1/activity")).Select(one => one.Of("repository")));
         Assert.Equal("secret/d", (await ItemsAsync("admin", "/api/v1/activity"))[1].Of("repository"));
     }

@@ -55,5 +55,6 @@ public sealed class TagScanTests
         Assert.StartsWith("of more than 20,000 tags", refused.Of("detail"), StringComparison.Ordinal);
         var page = await admin.TextAsync("/r/a/app?matching=zz-&sort=name");
         Assert.Contains("the next ones", page, StringComparison.Ordinal);
+        Assert.Contains(">1,000 or more<", await admin.TextAsync("/r/a/app"), StringComparison.Ordinal);
     }
 }

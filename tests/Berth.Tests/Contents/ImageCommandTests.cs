@@ -52,6 +52,9 @@ public sealed partial class ImageCommandTests : IAsyncLifetime
         Assert.Contains("arm", (await command.RunAsync([.. config, "--platform", "linux/arm"])).Is(0).Output);
         var missing = (await command.RunAsync([.. config, "--platform", "linux/s390x"])).Is(2);
         Assert.Contains("it is not there for linux/s390x, but for linux/amd64, linux/arm/v7", missing.Errors);
+        Assert.Contains("arm", (await command.RunAsync([.. config, "--platform", arm])).Is(0).Output);
+        var wrong = (await command.RunAsync([.. config, "--platform", "x"])).Is(2);
+        Assert.Contains("is not like linux/amd64", wrong.Errors);
         Assert.Contains("manifests", (await command.RunAsync("image", "manifest", "acme/all:all")).Is(0).Output);
     }
 

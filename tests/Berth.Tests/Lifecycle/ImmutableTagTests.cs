@@ -42,6 +42,8 @@ public sealed class ImmutableTagTests : IAsyncLifetime
         var unsaid = (await command.RunAsync("trash", "restore", id)).Is(1).Errors;
         Assert.Contains("the tag v1 points elsewhere by now: --keep-tags (over REST, moveTags: false)", unsaid);
         Assert.Contains("--move-tags (moveTags: true) moves it back too", unsaid);
+        var told = await images.ApiAsync("POST", $"/trash/{id}/restore", "{}", 409);
+        Assert.Equal(("tags-moved", "moveTags"), (told.Of("code"), told.Of("field")));
         var rule = await FreezeAsync("v*");
         foreach (var option in new[] { "--move-tags", "--json" })
         {
@@ -49,7 +51,8 @@ public sealed class ImmutableTagTests : IAsyncLifetime
             Assert.Contains($"rule {rule} (acme/**: v*) keeps it there", refused);
         }
 
-        await images.ApiAsync("POST", $"/trash/{id}/restore", """{"moveTags":true}""", 403);
+        told = await images.ApiAsync("POST", $"/trash/{id}/restore", """{"moveTags":true}""", 403);
+        Assert.Equal("tags-immutable", told.Of("code"));
         Assert.Equal(newer, await images.DigestOfAsync("acme/app", "v1"));
         var kept = (await command.RunAsync("trash", "restore", id, "--keep-tags")).Is(0).Output;
         Assert.Contains("Stays in the trash, since it points elsewhere by now: v1.", kept);

@@ -182,6 +182,23 @@ public sealed class QuotaTests : IAsyncLifetime
         await command.RunAsync("quota", "set", "a", "--tags", "5");
         Assert.Contains("of 10 GiB", (await command.RunAsync("quota", "show", "a")).Is(0).Output);
         Assert.Matches("\na +1 KiB +10 GiB +0 B +0 +5 +no\n", (await command.RunAsync("quota", "list")).Is(0).Output);
+        foreach (var (typed, shown) in new[]
+        {
+            ("1.5 GiB", "1.5 GiB"), ("10GB", "10GB"), ("1.5tb", "1500GB"), ("0.5KiB", "512 B"), ("1536MiB", "1.5 GiB"),
+        })
+        {
+            var told = await command.RunAsync("quota", "set", "a", "--bytes", typed);
+            Assert.Contains($" of {shown}", told.Is(0).Output);
+            await command.RunAsync("quota", "set", "a", "--bytes", shown);
+            Assert.Contains($" of {shown}", (await command.RunAsync("quota", "show", "a")).Is(0).Output);
+        }
+
+        foreach (var wrong in new[] { "1.5", "1,5GB", "-1GB", "1e3GB", "99999999999TB", "GB", "1.5B" })
+        {
+            var refused = await command.RunAsync("quota", "set", "a", $"--bytes={wrong}");
+            Assert.Contains("is no size", refused.Is(2).Errors);
+        }
+
         var over = (await command.RunAsync("quota", "set", "a", "--bytes", "1023")).Is(0).Output;
         Assert.Contains("a uses 1 KiB of 1023 B (over)", over);
         Assert.Matches("\na .* over\n", (await command.RunAsync("quota", "list")).Is(0).Output);

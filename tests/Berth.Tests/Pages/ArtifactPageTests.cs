@@ -185,6 +185,59 @@ public sealed class ArtifactPageTests : IAsyncLifetime
         Assert.Contains("Nothing refers to this", (await pages.GetAsync($"/r/team/app@{about}/-/referrers")).Text);
     }
 
+    /// <summary>As buildx writes them with and without git's address, and GitHub, in an envelope.</summary>
+    [Theory]
+    [InlineData("""
+        {"predicate":{"builder":{"id":"https://ci.example/1"},"invocation":{"configSource":{
+        "uri":"https://git.example/acme/app.git#refs/heads/main","digest":{"sha1":"0123456789abcdef"} } } }}
+        """, "https://git.example/acme/app.git", "0123456789abcdef", "https://git.example/acme/app")]
+    [InlineData("""
+        {"predicate":{"materials":[{"uri":"pkg:docker/alpine@3","digest":{"sha256":"aa"} }],"metadata":{
+        "https://mobyproject.org/buildkit@v1#metadata":{"vcs":{"source":"https://git.example/acme/app",
+        "revision":"0123456789abcdef"} } } }}
+        """, "https://git.example/acme/app", "0123456789abcdef", "https://git.example/acme/app")]
+    [InlineData("""
+        {"predicate":{"buildDefinition":{"externalParameters":{"request":{"args":{
+        "vcs:source":"git@git.example:acme/app","vcs:revision":"0123456789abcdef-dirty"} } } } }}
+        """, "git@git.example:acme/app", "0123456789abcdef-dirty", null)]
+    [InlineData("""
+        {"predicate":{"buildDefinition":{"resolvedDependencies":[{"uri":"pkg:docker/alpine","digest":{"sha256":"aa"} },
+        {"uri":"git+https://git.example/acme/app@refs/tags/v1","digest":{"gitCommit":"0123456789abcdef"} }]} }}
+        """, "https://git.example/acme/app", "0123456789abcdef", "https://git.example/acme/app")]
+    [InlineData("""
+        {"predicate":{"invocation":{"configSource":{"uri":"http://git.example/<script>alert(1)</script>"} } }}
+        """, "http://git.example/<script>alert(1)</script>", "", null)]
+    [InlineData("""
+        {"predicate":{"invocation":{"configSource":{"uri":"javascript:alert(1)","digest":{"sha1":"0123456"} } } }}
+        """, "javascript:alert(1)", "0123456", null)]
+    public async Task A_provenance_leads_to_the_source_and_its_commit(
+        string statement, string source, string revision, string? link)
+    {
+        const string Predicate = ",\"in-toto.io/predicate-type\":\"https://slsa.dev/provenance/v1\"";
+        var image = await images.PushAsync("team/app", "1", """{"os":"linux"}""");
+        var envelope = $$"""{"dsseEnvelope":{"payload":"{{Convert.ToBase64String(Bytes(statement))}}"} }""";
+        foreach (var json in new[] { statement, envelope })
+        {
+            var proof = await PushAsync(
+                "p", "application/vnd.in-toto+json", Empty, "{}", ("application/vnd.in-toto+json", Bytes(json), ""),
+                Predicate, subject: image);
+            var seen = (await images.AskAsync("p/artifact?repository=team/app")).GetProperty("provenance");
+            Assert.Equal((source, revision), (seen.Of("source"), seen.Of("revision")));
+            var referrers = (await pages.GetAsync("/r/team/app:1/-/referrers")).Is(200);
+            foreach (var page in new[] { (await pages.GetAsync($"/r/team/app@{proof}")).Is(200), referrers })
+            {
+                Assert.Contains("not verified", page.Text);
+                Assert.DoesNotContain(Script, page.Text);
+                Assert.DoesNotContain("href=\"javascript:", page.Text);
+                Assert.DoesNotContain("href=\"http://git", page.Text);
+                Assert.Equal(link is not null, page.Text.Contains($"<a href=\"{source}\" rel=\"nofollow"));
+                Assert.Equal(link is not null, page.Text.Contains($"<a href=\"{link}/commit/{revision}\" rel"));
+            }
+
+            await images.SendAsync("DELETE", $"/v2/team/app/manifests/{proof}", null, null, 202);
+        }
+    }
+
     [Fact]
     public async Task The_command_line_tells_the_same()
     {
@@ -201,6 +254,16 @@ public sealed class ArtifactPageTests : IAsyncLifetime
         Assert.Equal("kind: model\nformat: gguf\narchitecture: ?[31mllama\n", said.Is(0).Output);
         var about = await command.AskAsync("admin", AccountsOf.AdminPassword, "image", "referrers", "team/app:m");
         Assert.Matches("sbom .* SPDX-2.3 \\(2 packages\\)", about.Is(0).Output);
+        await PushAsync(
+            "p", "application/vnd.in-toto+json", Empty, "{}",
+            ("application/vnd.in-toto+json", Bytes("""
+                {"predicate":{"invocation":{"configSource":{"uri":"https://a/b\u001b[31m","digest":{"sha1":"abc"} } } }}
+                """), ""),
+            ",\"in-toto.io/predicate-type\":\"https://slsa.dev/provenance/v0.2\"", subject: model.Of("digest"));
+        var proof = await command.AskAsync("admin", AccountsOf.AdminPassword, "image", "artifact", "team/app:p");
+        Assert.Contains("kind: provenance\nsource: https://a/b?[31m\nrevision: abc\n", proof.Is(0).Output);
+        about = await command.AskAsync("admin", AccountsOf.AdminPassword, "image", "referrers", "team/app:m");
+        Assert.Contains("https://a/b?[31m abc", about.Is(0).Output);
         var manifest = await command.AskAsync("admin", AccountsOf.AdminPassword, "image", "manifest", "team/app:m");
         Assert.Equal(model.Of("digest"), ContentImages.DigestOf(Bytes(manifest.Is(0).Output)));
     }

@@ -66,6 +66,15 @@ public sealed class ExploreTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_happened_lately_is_told_to_everyone_and_by_whom_to_users_alone()
+    {
+        Assert.Matches("admin pushed\\s*<a href=\"/r/open/app:", await PageAsync("/", "ann"));
+        var page = await PageAsync("/", null);
+        Assert.Matches(">Pushed\\s*<a href=\"/r/open/app:", page);
+        Assert.DoesNotContain("admin", page);
+    }
+
+    [Fact]
     public async Task A_label_filters_beside_what_else_does()
     {
         await admin.PushConfigAsync("open/app", "v2", """{"os":"linux","config":{"Labels":{"team":"<web>"}}}""");

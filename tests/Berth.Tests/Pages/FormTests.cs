@@ -39,6 +39,8 @@ public sealed class FormTests : IAsyncLifetime
         var shown = await ann.GetAsync(saved.Location);
         Assert.Contains("role=\"status\"><span>Saved.", shown.Text);
         Assert.DoesNotContain("role=\"status\"><span>", (await ann.GetAsync(Profile + "?done=nonsense")).Text);
+        foreach (var said in new[] { "added", "emptied", "removed", "revoked", "signed-out" })
+            Assert.Contains("role=\"status\"><span>", (await ann.GetAsync($"{Profile}?done={said}")).Text);
         Assert.Contains("value=\"ann@example.org\"", shown.Text);
         Assert.Contains("value=\"yes\" checked", shown.Text);
 

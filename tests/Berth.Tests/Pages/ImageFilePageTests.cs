@@ -142,7 +142,25 @@ public sealed class ImageFilePageTests : IAsyncLifetime
         Assert.Matches("class=\"minus\">− /etc/old", page.Text);
         Assert.Matches("class=\"changed\">± /etc/motd", page.Text);
         Assert.Contains("+ <code>A=&lt;i&gt;1</code>", page.Text);
-        (await pages.GetAsync("/r/team/app:1/-/compare?to=none")).Is(404);
+        Assert.Contains("<h2>1 compared with 2</h2>", page.Text);
+        Assert.Contains("<title>team/app:1 compared with 2", page.Text);
+        foreach (var shown in new[] { "name=\"tag\" value=\"1\"", "name=\"tag\" value=\"2\"", "<option value=\"2\">" })
+            Assert.Contains(shown, page.Text);
+        var none = (await pages.GetAsync("/r/team/app:1/-/compare?to=none")).Is(404);
+        Assert.Contains("name=\"tag\" value=\"none\"", none.Text);
+        Assert.Contains("role=\"alert\"", none.Text);
+        foreach (var (query, to) in new[]
+        {
+            ("tag=1&tag=2&repository=team/app", "/r/team/app:1/-/compare?to=2"),
+            ("tag=2&tag=%201%20&repository=team/b&platform=linux/arm64",
+                "/r/team/app:2/-/compare?repository=team%2Fb&platform=linux%2Farm64&to=1"),
+        })
+        {
+            Assert.Equal(to, (await pages.GetAsync("/r/team/app/-/compare?" + query)).Is(303).Header("Location"));
+        }
+
+        foreach (var query in new[] { "", "tag=1", "tag=1&tag=1", "tag=1&tag=", "tag=1&tag=//x", "tag=1&tag=2&tag=3" })
+            (await pages.GetAsync("/r/team/app/-/compare?" + query)).Is(400);
         (await pages.GetAsync("/r/team/app:1/-/compare?to=2&repository=team/none")).Is(404);
     }
 
@@ -161,6 +179,29 @@ public sealed class ImageFilePageTests : IAsyncLifetime
         static byte[] Packages(params string[] packages) => RawTar.Gzip(new RawTar().File(
             "lib/apk/db/installed",
             string.Concat(packages.Select(one => $"P:{one.Split(' ')[0]}\nV:{one.Split(' ')[1]}\n\n"))).End());
+    }
+
+    [Fact]
+    public async Task Of_two_indexes_one_chooses_among_the_platforms_that_both_have()
+    {
+        const string Intel = """{"os":"linux","architecture":"amd64"}""";
+        const string Arm = """{"os":"linux","architecture":"arm64"}""";
+        var intel = await images.PushAsync("team/all", "intel", Lower);
+        var arm = await images.PushAsync("team/all", "arm", Upper);
+        await images.PushIndexAsync("team/all", "1", (intel, Intel), (arm, Arm));
+        await images.PushIndexAsync(
+            "team/all", "2", (arm, Intel), (arm, Arm), (arm, """{"os":"linux","architecture":"s390x"}"""));
+        foreach (var one in new[] { "1", "2" }) await images.SeeAsync($"{one}/files?repository=team/all");
+        await images.SeeAsync($"{arm}/files?repository=team/all");
+        const string Path = "/r/team/all:1/-/compare?to=2";
+        var usual = (await pages.GetAsync(Path)).Is(200);
+        Assert.Contains("<option value=\"linux/amd64\" selected", usual.Text);
+        Assert.Contains("<option value=\"linux/arm64\">", usual.Text);
+        Assert.DoesNotContain("s390x\"", usual.Text);
+        Assert.Contains("± 1 changed", usual.Text);
+        var other = (await pages.GetAsync(Path + "&platform=linux/arm64")).Is(200);
+        Assert.Contains("<option value=\"linux/arm64\" selected", other.Text);
+        Assert.Contains("± 0 changed", other.Text);
     }
 
     [Fact]

@@ -158,6 +158,11 @@ public sealed class ImagePageTests : IAsyncLifetime
         Assert.Contains("Move 1 back?", (await pages.GetAsync($"{Path}?to={first}")).Is(200).Text);
         Assert.Equal(second, await admin.DigestOfAsync("team/app", "1"));
 
+        // Whoever may change the tag is led to where that is done.
+        Assert.Contains("href=\"/r/team/app:1/-/tag\"", (await pages.GetAsync("/r/team/app:1")).Is(200).Text);
+        foreach (var (path, user) in new[] { ("/r/team/app:1", "eve"), ($"/r/team/app@{second}", "admin") })
+            Assert.DoesNotContain("/-/tag\"", (await pages.GetAsync(path, user)).Is(200).Text);
+
         // Who may only pull sees it, and can't.
         var seen = (await pages.GetAsync($"{Path}?to={first}", "eve")).Is(200);
         Assert.Contains("You may not push to this repository", seen.Text);

@@ -47,7 +47,7 @@ public sealed class KeylessRulePageTests : IAsyncLifetime
         var made = await root.FillAsync(
             Page, Page, ("issuer", "ci"), ("if", "repository == \"web/*\""), ("actions", "push"),
             ("names", "web/**\r\nbase/*"));
-        Assert.Equal((HttpStatusCode.SeeOther, Page), (made.Status, made.Location));
+        Assert.Equal((HttpStatusCode.SeeOther, Page + "?done=added"), (made.Status, made.Location));
         var rule = await RuleAsync();
         Assert.Equal("""["push"]["web/**","base/*"]""", rule.Of("actions") + rule.Of("names"));
         var one = $"{Page}/{rule.Of("id")}";
@@ -58,7 +58,7 @@ public sealed class KeylessRulePageTests : IAsyncLifetime
         Assert.Equal("""["pull"]""", (await RuleAsync()).Of("actions"));
         var question = await root.GetAsync(one + "/delete");
         Assert.Contains("may no longer pull in api/**", question.Text);
-        Assert.Equal(Page, (await root.SubmitAsync(question, one + "/delete")).Location);
+        Assert.Equal(Page + "?done=removed", (await root.SubmitAsync(question, one + "/delete")).Location);
         await root.GetAsync(one, HttpStatusCode.NotFound);
     }
 

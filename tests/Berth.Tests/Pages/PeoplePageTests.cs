@@ -47,7 +47,7 @@ public sealed partial class PeoplePageTests : IAsyncLifetime
         const string All = "/settings/organizations", One = All + "/new";
         var made = await root.FillAsync(
             All, All, ("name", "new"), ("fullName", Hostile), ("owner", "ann"), ("makesPublic", "yes"));
-        Assert.Equal((HttpStatusCode.SeeOther, One), (made.Status, made.Location));
+        Assert.Equal((HttpStatusCode.SeeOther, One + "?done=added"), (made.Status, made.Location));
         var found = await ApiAsync("/organizations/new");
         Assert.Equal(("True", Hostile), (found.Of("makesPublic"), found.Of("fullName")));
         Harmless(await root.GetAsync(One));
@@ -65,7 +65,7 @@ public sealed partial class PeoplePageTests : IAsyncLifetime
         var tooLong = await ann.FillAsync(One + "/settings", One + "/settings", ("fullName", new string('x', 201)));
         Assert.Contains("It has at most 200 characters", tooLong.Text);
         var deleted = await ann.ConfirmAsync(One + "/delete");
-        Assert.Equal((HttpStatusCode.SeeOther, All), (deleted.Status, deleted.Location));
+        Assert.Equal((HttpStatusCode.SeeOther, All + "?done=removed"), (deleted.Status, deleted.Location));
         await admin.ApiAsync("GET", "/organizations/new", null, 404);
     }
 
@@ -117,6 +117,14 @@ public sealed partial class PeoplePageTests : IAsyncLifetime
             var members = (await As(user).GetAsync(Acme)).Text;
             Assert.Equal(sees, members.Contains("href=\"/settings/access?namespace=acme\""));
             Assert.Equal(sees, members.Contains("href=\"/settings/robots?namespace=acme\""));
+            Assert.Contains("href=\"/explore?namespace=acme\"", members);
+            foreach (var kept in new[] { "rules", "trash", "quotas" })
+            {
+                var link = $"/settings/{kept}?namespace=acme";
+                Assert.Equal(sees, members.Contains($"href=\"{link}\""));
+                if (sees) await As(user).GetAsync(link);
+            }
+
             if (!sees) continue;
             foreach (var path in new[] { "/settings/access?namespace=acme", "/settings/robots?namespace=acme" })
             {
@@ -159,7 +167,7 @@ public sealed partial class PeoplePageTests : IAsyncLifetime
         var (ann, teams) = (As("ann"), Acme + "/teams");
         await admin.ApiAsync("PUT", "/organizations/acme/members/bob", """{"role":"member"}""", 200);
         var made = await ann.FillAsync(teams, teams, ("name", "dev"), ("description", Hostile));
-        Assert.Equal(teams + "/dev", made.Location);
+        Assert.Equal(teams + "/dev?done=added", made.Location);
         Harmless(await ann.GetAsync(teams + "/dev"));
         Harmless(await ann.GetAsync(teams));
         var taken = await ann.FillAsync(teams, teams, ("name", "dev"));
@@ -190,7 +198,7 @@ public sealed partial class PeoplePageTests : IAsyncLifetime
         var ann = As("ann");
         var given = await ann.FillAsync(
             Page, Page, ("kind", "user"), ("holder", "bob"), ("names", "acme/app"), ("role", "writer"));
-        Assert.Equal((HttpStatusCode.SeeOther, Page), (given.Status, given.Location));
+        Assert.Equal((HttpStatusCode.SeeOther, Page + "&done=added"), (given.Status, given.Location));
         var grant = Assert.Single((await ApiAsync("/grants?namespace=acme")).GetProperty("items").EnumerateArray());
         Assert.Equal("""["pull","push"]""", grant.Of("actions"));
         foreach (var (names, role, actions, status) in new[]
@@ -215,7 +223,7 @@ public sealed partial class PeoplePageTests : IAsyncLifetime
         Assert.Contains("bob may no longer pull, push in acme/app", question.Text);
         await As("bob").GetAsync(ask, HttpStatusCode.NotFound);
         Assert.Equal(HttpStatusCode.Forbidden, (await As("aud").PostAsync($"/settings/access/{id}/remove")).Status);
-        Assert.Equal(Page, (await ann.SubmitAsync(question, ask)).Location);
+        Assert.Equal(Page + "&done=removed", (await ann.SubmitAsync(question, ask)).Location);
         Assert.Empty((await ApiAsync("/grants?namespace=acme")).GetProperty("items").EnumerateArray());
     }
 
@@ -256,7 +264,7 @@ public sealed partial class PeoplePageTests : IAsyncLifetime
         await As("eve").GetAsync(Page, HttpStatusCode.NotFound);
         Assert.Equal(HttpStatusCode.NotFound, (await As("eve").PostAsync(One + "/delete")).Status);
         Assert.DoesNotContain("/delete", (await As("aud").GetAsync(One)).Text);
-        Assert.Equal(Page, (await ann.ConfirmAsync(One + "/delete")).Location);
+        Assert.Equal(Page + "&done=removed", (await ann.ConfirmAsync(One + "/delete")).Location);
         await admin.ApiAsync("GET", "/robots/robot.acme.ci", null, 404);
     }
 
@@ -283,8 +291,8 @@ public sealed partial class PeoplePageTests : IAsyncLifetime
         var reset = await root.ConfirmAsync(One + "/password");
         Assert.NotEqual(password, Code().Match(reset.Text).Groups[1].Value);
         await new ImagePusher(registry, "new") { Secret = password }.ApiAsync("GET", "/me", null, 401);
-        foreach (var page in new[] { "/second-factors", "/sign-out" })
-            Assert.Equal(One, (await root.ConfirmAsync(One + page)).Location);
+        foreach (var (page, said) in new[] { ("/second-factors", "removed"), ("/sign-out", "signed-out") })
+            Assert.Equal($"{One}?done={said}", (await root.ConfirmAsync(One + page)).Location);
 
         var aud = As("aud");
         Assert.DoesNotContain("<form method=\"post\" action=\"/settings", (await aud.GetAsync(One)).Text);
@@ -297,7 +305,7 @@ public sealed partial class PeoplePageTests : IAsyncLifetime
 
         await As("ann").GetAsync(All, HttpStatusCode.Forbidden);
         Assert.DoesNotContain("/settings/users", (await As("ann").GetAsync("/settings/profile")).Text);
-        Assert.Equal(All, (await root.ConfirmAsync(One + "/delete")).Location);
+        Assert.Equal(All + "?done=removed", (await root.ConfirmAsync(One + "/delete")).Location);
         await admin.ApiAsync("GET", "/users/new", null, 404);
         var last = await root.ConfirmAsync(All + "/admin/delete");
         Assert.Equal(HttpStatusCode.Conflict, last.Status);

@@ -137,7 +137,7 @@ public sealed class RegistryPageTests : IAsyncLifetime
         Assert.Contains("id=\"settings-quotas-maxBytes-fault\"", wrong.Text);
         Assert.Contains("value=\"much\"", wrong.Text);
         var set = await page.FillAsync(Path, Path, ("scope", "ann"), ("maxBytes", "10 MB"), ("maxTags", "50"));
-        Assert.Equal((HttpStatusCode.SeeOther, Path), (set.Status, set.Location));
+        Assert.Equal((HttpStatusCode.SeeOther, Path + "?done=saved"), (set.Status, set.Location));
         var shown = (await new PageClient(registry, "ann").GetAsync(Path)).Text;
         Assert.Contains("2 of 50", shown);
         Assert.Contains(">10.0 MB<", shown);
@@ -295,7 +295,7 @@ public sealed class RegistryPageTests : IAsyncLifetime
         var remove = System.Text.RegularExpressions.Regex.Match(
             (await ann.GetAsync(Path)).Text, "/settings/rules/[0-9]+/remove").Value;
         await page.GetAsync(remove);
-        Assert.Equal(Path, (await ann.ConfirmAsync(remove)).Location);
+        Assert.Equal(Path + "?done=removed", (await ann.ConfirmAsync(remove)).Location);
         Assert.Contains("There is no rule.", (await ann.GetAsync(Path)).Text);
         await ann.GetAsync(remove, HttpStatusCode.NotFound);
     }

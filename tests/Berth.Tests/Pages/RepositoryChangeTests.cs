@@ -180,6 +180,10 @@ public sealed class RepositoryChangeTests : IAsyncLifetime
     [Fact]
     public async Task The_selected_tags_go_together_and_what_that_frees_is_told_before()
     {
+        await admin.PushAsync("team/app", $"sha256-{new string('a', 64)}.sig", "attached");
+        foreach (var (query, tags) in new[] { ("", 2), ("?attached=yes", 3) })
+            Assert.Contains($"<span class=\"quiet\">{tags}</span>", (await browser.GetAsync(Repository + query)).Text);
+        await admin.IsAsync("DELETE", $"/v2/team/app/manifests/sha256-{new string('a', 64)}.sig", 202);
         var ask = await browser.GetAsync(Repository + "/-/delete?tag=1.0&tag=2.0");
         Assert.Contains("Delete 2 tags of team/app?", ask.Text);
         Assert.Contains("Nothing else holds 2 manifests", ask.Text);
@@ -257,6 +261,8 @@ public sealed class RepositoryChangeTests : IAsyncLifetime
             Assert.Equal(HttpStatusCode.Conflict, refused.Status);
             Assert.Contains($"The tag {choice} points elsewhere by now.", refused.Text);
             Assert.Contains("Restore all but these tags", refused.Text);
+            Assert.Contains("Restore, and move the tags back", refused.Text);
+            Assert.DoesNotContain("--keep-tags", refused.Text);
             Assert.Equal(later, await admin.DigestOfAsync("team/again", choice));
             var done = await browser.PostAsync(restore, ("moveTags", choice), ("namespace", "team"));
             Assert.StartsWith("/settings/trash?namespace=team&done=restored", done.Location);
@@ -382,18 +388,6 @@ public sealed class RepositoryChangeTests : IAsyncLifetime
         Assert.Contains("No tag has zzz in its name.", (await browser.GetAsync(Repository + "?matching=zzz")).Text);
         Assert.Equal(HttpStatusCode.BadRequest, (await browser.PlainAsync(Repository + "?sort=age")).Status);
         Assert.Equal(HttpStatusCode.BadRequest, (await browser.PlainAsync(Repository + "?matching=<b>")).Status);
-    }
-
-    [Fact]
-    public async Task Two_selected_tags_are_compared_and_no_other_number_is()
-    {
-        var two = await browser.PlainAsync(Repository + "/-/compare?tag=1.0&tag=2.0");
-        Assert.Equal((HttpStatusCode.SeeOther, Repository + ":1.0/-/compare?to=2.0"), (two.Status, two.Location));
-        foreach (var query in new[] { "", "tag=1.0", "tag=1.0&tag=1.0", "tag=1.0&tag=2.0&tag=3", "tag=1.0&tag=//x" })
-        {
-            var answer = await browser.PlainAsync($"{Repository}/-/compare?{query}");
-            Assert.Equal(HttpStatusCode.BadRequest, answer.Status);
-        }
     }
 
     private Task<List<string>> TagsAsync() => admin.TagsAsync("team/app");

@@ -60,7 +60,7 @@ public sealed partial class TokenPageTests : IAsyncLifetime
 
         id = Assert.Single((await ApiAsync("/me/tokens")).EnumerateArray()).Of("id");
         var gone = await ann.ConfirmAsync($"{Tokens}/{id}/revoke");
-        Assert.Equal((HttpStatusCode.SeeOther, Tokens), (gone.Status, gone.Location));
+        Assert.Equal((HttpStatusCode.SeeOther, Tokens + "?done=revoked"), (gone.Status, gone.Location));
         Assert.Equal(401, await StatusOfAsync(SecretIn(rotated)));
         Assert.Contains("You have no tokens yet", (await ann.GetAsync(Tokens)).Text);
     }
@@ -82,6 +82,25 @@ public sealed partial class TokenPageTests : IAsyncLifetime
         Assert.Contains(fault, WebUtility.HtmlDecode(beside.Groups[1].Value), StringComparison.OrdinalIgnoreCase);
         Assert.Contains($"value=\"{name}\"", page.Text);
         Assert.Empty((await ApiAsync("/me/tokens")).EnumerateArray());
+    }
+
+    [Fact]
+    public async Task An_administrator_rotates_the_token_of_another_and_the_log_says_who_did()
+    {
+        var secret = SecretIn(await ann.FillAsync(Tokens, Tokens, ("name", "ci"), ("actions", "pull")));
+        var id = Assert.Single((await ApiAsync("/me/tokens")).EnumerateArray()).Of("id");
+        var path = $"/settings/users/ann/tokens/{id}/rotate";
+        var root = new PageClient(registry, "admin");
+        Assert.Contains($"href=\"{path}\"", (await root.GetAsync("/settings/users/ann")).Text);
+        await new PageClient(registry, "eve").GetAsync(path, HttpStatusCode.Forbidden);
+        Assert.Equal(HttpStatusCode.Forbidden, (await ann.PostAsync(path)).Status);
+        var rotated = await root.FillAsync(path, path, ("overlapSeconds", "0"));
+        Assert.Equal((401, 200), (await StatusOfAsync(secret), await StatusOfAsync(SecretIn(rotated))));
+        await Eventually.TrueAsync(async () =>
+            (await admin.ApiAsync("GET", "/audit?changes=true", null, 200)).GetProperty("items").EnumerateArray().Any(
+                entry => entry.Of("actor") == "admin"
+                    && entry.Of("action") == "POST /api/v1/users/{name}/tokens/{id}/rotate"));
+        await root.GetAsync(path, HttpStatusCode.NotFound);
     }
 
     [Fact]

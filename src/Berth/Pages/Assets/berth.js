@@ -43,6 +43,21 @@ document.addEventListener("click", (event) => {
     if (!menu.contains(event.target)) menu.open = false;
 });
 
+// One box selects all of a page.
+for (const all of document.querySelectorAll("[data-all]")) {
+  const boxes = [...all.form.elements].filter((box) => box.type === "checkbox" && box.name === all.dataset.all);
+  const look = () => {
+    all.checked = boxes.every((box) => box.checked);
+    all.indeterminate = !all.checked && boxes.some((box) => box.checked);
+  };
+  all.hidden = false;
+  all.addEventListener("change", () => {
+    for (const box of boxes) box.checked = all.checked;
+  });
+  for (const box of boxes) box.addEventListener("change", look);
+  addEventListener("pageshow", look);
+}
+
 // Keys: j and k go through rows, Enter opens, x selects, ? tells.
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, dialog")) return;

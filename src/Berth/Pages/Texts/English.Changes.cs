@@ -4,6 +4,20 @@ namespace Berth.Pages;
 internal partial class English
 {
     // A repository
+    public virtual string NewRepository => "New repository";
+    public virtual string NewRepositoryText => "The first push makes one, too. Here it can be described before.";
+    public virtual string MakeRepository => "Make the repository";
+    public virtual string Visibility => "Visibility";
+
+    public virtual string VisibilityHelp =>
+        "Anyone may pull from a public one without signing in, and finds it in searches.";
+
+    public virtual string NewRepositoryNameHelp(string host) =>
+        $"Such as acme/app, where acme is your name or an organization: images are {host}/acme/app:TAG.";
+
+    public virtual IReadOnlyList<(string Value, string Text)> NewVisibilities =>
+        [("", "As its namespace has it"), ("private", Private), ("public", Public)];
+
     public virtual string WhatItShows => "What it shows";
     public virtual string DescriptionHelp => "One line, for lists and searches.";
     public virtual string ReadmeHelp => "Markdown, at most 64 KiB. Shown below the tags.";
@@ -14,6 +28,10 @@ internal partial class English
 
     public virtual string MoveHelp =>
         "With another namespace in it, the repository moves there. Pulls by the old name still work.";
+
+    public virtual string WhatStays => "What stays and what goes";
+
+    public virtual string WhatStaysText(string space) => $"In all of {space}, this repository too:";
 
     public virtual string DeleteRepository => "Delete the repository";
     public virtual string ToTrash => "It goes into the trash, from where it can be brought back while it is there.";

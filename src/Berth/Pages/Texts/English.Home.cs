@@ -1,3 +1,5 @@
+using Berth.Api;
+
 namespace Berth.Pages;
 
 /// <summary>The front page.</summary>
@@ -22,13 +24,18 @@ internal partial class English
     public virtual string StoredIn(string space) => $"What {space} keeps of its quota";
 
     /// <summary>What was done to a tag, before its name.</summary>
-    public virtual string DidToTag(string action, bool isGone) => isGone ? "deleted" : action switch
+    /// <summary>Who did what; those who are not signed in are told what alone.</summary>
+    public virtual string DidToTag(ActivityView one)
     {
-        "push" => "pushed",
-        "copy" => "copied",
-        "restore" => "restored",
-        _ => "moved",
-    };
+        var did = one.Digest is null ? "deleted" : one.Action switch
+        {
+            "push" => "pushed",
+            "copy" => "copied",
+            "restore" => "restored",
+            _ => "moved",
+        };
+        return one.MovedBy is { } name ? $"{name} {did}" : char.ToUpperInvariant(did[0]) + did[1..];
+    }
 
     public virtual string MyNamespaces => "Your namespaces";
     public virtual string PushHere => "Push an image";

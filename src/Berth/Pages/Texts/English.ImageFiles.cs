@@ -31,7 +31,11 @@ internal partial class English
     public virtual string WasteItems => "What nobody sees any more, the largest first";
     public virtual string Replaced => "replaced";
     public virtual string Removed => "Removed";
+    public virtual string FirstTag => "Tag or digest";
     public virtual string OtherTag => "Other tag or digest";
+
+    public virtual string Comparison(string from, string to) => $"{from} compared with {to}";
+
     public virtual string InRepository => "In the repository";
     public virtual string NotAllRead => "Not all layers of both could be read, so more may differ.";
     public virtual string NoConfigs => "The configs can't be compared.";

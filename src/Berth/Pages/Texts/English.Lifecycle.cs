@@ -200,6 +200,24 @@ internal partial class English
     public virtual string PinsText =>
         "Lists of the images that clusters run: no rule removes them. A list is posted by:";
 
+    public virtual string NewPins => "New list";
+    public virtual string AddPins => "Add the list";
+    public virtual string PinListHelp => "Such as the name of a cluster. Others may have a list of that name, too.";
+    public virtual string PinImagesHelp => "One a line, each by its digest (acme/app@sha256:…), not by a tag.";
+    public virtual string PinsExpireHelp => "The list does not count when that day is over. Empty: for ever.";
+    public virtual string PinsNothing => "The list pins no image.";
+    public virtual string ReplacePins => "Change the list";
+    public virtual string RemovePins => "Remove the list";
+
+    public virtual string PinsLeftOut(long count) => (count == 1 ? "1 image is" : $"{Whole(count)} images are")
+        + " not in the list: you may pin what you may pull from private repositories, or push to public ones";
+
+    public virtual string RemovePinsOf(string list) => $"Remove the list {list}?";
+
+    public virtual string RemovePinsText(long images) =>
+        $"{(images == 1 ? "1 image is" : $"{Whole(images)} images are")} pinned by it. Rules may remove what is in no "
+        + "other list then, although something may run it.";
+
     public virtual string NoPins => "No cluster has posted what it runs.";
     public virtual string List => "List";
     public virtual string Images => "Images";

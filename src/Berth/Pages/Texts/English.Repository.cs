@@ -1,3 +1,5 @@
+using Berth.Api;
+
 namespace Berth.Pages;
 
 /// <summary>Pages of repositories and images.</summary>
@@ -68,6 +70,7 @@ internal partial class English
     public virtual string Website => "Website";
     public virtual string Documentation => "Documentation";
     public virtual string Revision => "Revision";
+    public virtual string Builder => "Built by";
 
     // Who may do what
     public virtual string WhoMay => "Who may do what";
@@ -85,7 +88,14 @@ internal partial class English
         _ => "Team",
     };
 
+    public virtual string SelectAll => "Select all on this page";
+
+    public virtual string TagsInAll(TagCount count) =>
+        !count.HasMore ? Whole(count.Tags) : count.Tags == 0 ? "" : $"{Whole(count.Tags)} or more";
+
     public virtual string SelectTag(string tag) => $"Select {tag}";
+
+    public virtual string ChangeThisTag => "Change the tag";
 
     public virtual string ChangeTag(string tag) => $"Change {tag}";
 

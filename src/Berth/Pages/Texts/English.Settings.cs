@@ -120,11 +120,16 @@ internal partial class English
     /// <summary>What has just been done; null for a word that there is not.</summary>
     public virtual string? WhatWasDone(string what) => what switch
     {
+        Said.Added => "Added.",
         Said.Deleted => "Deleted. It can be restored from the trash for a while.",
+        Said.Emptied => "Emptied. What was in it is removed for good in the background.",
         Said.Password => "The password is changed.",
+        Said.Removed => "Removed.",
         Said.Renamed => "Renamed. Pulls by the old name still work.",
         Said.Restored => "Restored.",
+        Said.Revoked => "Revoked. Nobody can sign in with it any more.",
         Said.Saved => "Saved.",
+        Said.SignedOut => "Signed out.",
         _ => null,
     };
 
