@@ -86,6 +86,11 @@ internal sealed class ApiSlice : Slice
         services.AddSingleton(provider => new ImageFileEndpoints(
             provider.GetRequiredService<ImageFiles>(), provider.GetRequiredService<MergedTrees>(), settings.Contents,
             provider.GetRequiredService<ApiGate>(), provider.GetService<FileReading>()));
+        services.AddSingleton(provider => new LayerSearch(
+            provider.GetRequiredService<Database>(), settings.Contents, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new FileSearchEndpoints(
+            provider.GetRequiredService<LayerSearch>(), provider.GetRequiredService<RepositoryListing>(),
+            provider.GetRequiredService<Database>(), provider.GetService<FileReading>()));
         services.AddSingleton<NewPasswords>();
         services.AddSingleton(provider => new UserEndpoints(
             provider.GetRequiredService<Database>(), provider.GetRequiredService<AccessChanges>(),
