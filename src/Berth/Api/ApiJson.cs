@@ -101,6 +101,7 @@ namespace Berth.Api;
 [JsonSerializable(typeof(NewRepository))]
 [JsonSerializable(typeof(Listed<StarView>))]
 [JsonSerializable(typeof(SearchView))]
+[JsonSerializable(typeof(FileSearchView))]
 [JsonSerializable(typeof(SearchRebuildView))]
 [JsonSerializable(typeof(Listed<SearchRebuildView>))]
 [JsonSerializable(typeof(StatisticsView))]

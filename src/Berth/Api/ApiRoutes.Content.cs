@@ -53,6 +53,8 @@ internal static partial class ApiRoutes
     {
         api.MapGet("/search", services.GetRequiredService<SearchEndpoints>().FindAsync)
             .Requires(ApiRight.Visible, "Find repositories by names, descriptions, tags and labels").Lists();
+        api.MapGet("/search/files", services.GetRequiredService<FileSearchEndpoints>().FindAsync)
+            .Requires(ApiRight.Visible, "Find images with a file, by its name: some layers at a time").Lists();
         var rebuilds = services.GetRequiredService<SearchRebuildEndpoints>();
         api.MapGet("/search/rebuilds", handler: rebuilds.ListAsync)
             .Requires(ApiRight.Staff, "List the rebuilds of the index of searches, the latest first").Lists();

@@ -87,6 +87,11 @@ internal sealed class ApiSlice : Slice
             provider.GetRequiredService<ImageFiles>(), provider.GetRequiredService<MergedTrees>(),
             provider.GetRequiredService<ImagePackages>(), settings.Contents, provider.GetRequiredService<ApiGate>(),
             provider.GetService<FileReading>()));
+        services.AddSingleton(provider => new LayerSearch(
+            provider.GetRequiredService<Database>(), settings.Contents, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new FileSearchEndpoints(
+            provider.GetRequiredService<LayerSearch>(), provider.GetRequiredService<RepositoryListing>(),
+            provider.GetRequiredService<Database>(), provider.GetService<FileReading>()));
         services.AddSingleton<NewPasswords>();
         services.AddSingleton(provider => new UserEndpoints(
             provider.GetRequiredService<Database>(), provider.GetRequiredService<AccessChanges>(),

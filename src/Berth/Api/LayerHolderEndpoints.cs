@@ -8,8 +8,13 @@ namespace Berth.Api;
 internal sealed record LayerHolderView(string Repository, IReadOnlyList<LayerImageView> Images, bool HasMore);
 
 /// <summary>An image that has a layer.</summary>
-/// <param name="Tag">A tag of it, or of an index that it is in; null if there is none.</param>
-internal sealed record LayerImageView(string Digest, string? Tag);
+/// <param name="Tag">Its newest tag, or else that of an index that it is in; null if there is none.</param>
+/// <param name="Platform">What it is for; null if that is not known.</param>
+internal sealed record LayerImageView(string Digest, string? Tag, string? Platform)
+{
+    public static LayerImageView Of(LayerImage image) =>
+        new(image.Digest, image.Tag, image.Platform.Length == 0 ? null : image.Platform);
+}
 
 /// <summary>
 /// <c>/images/{reference}/layers/{digest}/holders</c>: who else has a layer, as far as the caller may pull from there.
@@ -69,7 +74,7 @@ internal sealed class LayerHolderEndpoints(Database database, ManifestTable mani
                     session, layer, (id, stored.Digest), holder.Id, MaxImages + 1), http.RequestAborted);
             views.Add(new LayerHolderView(
                 holder.Name,
-                [.. images.Take(MaxImages).Select(image => new LayerImageView(image.Digest, image.Tag))],
+                [.. images.Take(MaxImages).Select(LayerImageView.Of)],
                 images.Count > MaxImages));
         }
 

@@ -128,13 +128,15 @@ internal sealed class RepositoryListing(Database database, AccessRules access)
     }
 
     /// <summary>Where to look for repositories that the caller may see, and which of what is there that is.</summary>
-    public async ValueTask<(RepositoryPlaces Places, Func<string, bool, bool> IsVisible)> PlacesAsync(HttpContext http)
+    /// <param name="http">The request.</param>
+    /// <param name="space">Only in this namespace; null: in all.</param>
+    public async ValueTask<(RepositoryPlaces Places, Func<string, bool, bool> IsVisible)> PlacesAsync(
+        HttpContext http, string? space = null)
     {
         var visible = await VisibleAsync(http);
-        var names = await FindNamesAsync(http, new RepositoryFilter(), visible is not null);
-        return (
-            new RepositoryPlaces(names, names is null ? RangesOf(visible) : null),
-            (name, isPublic) => IsVisible(visible, name, isPublic));
+        var names = await FindNamesAsync(http, new RepositoryFilter { Namespace = space }, visible is not null);
+        var places = new RepositoryPlaces(names, names is null ? RangesOf(visible) : null) { Namespace = space };
+        return (places, (name, isPublic) => IsVisible(visible, name, isPublic));
     }
 
     /// <summary>

@@ -14,6 +14,9 @@ internal sealed class ApiRefusalException(string message) : Exception(message)
 {
     /// <summary>Whether the credentials are not, or no longer, good.</summary>
     public bool IsSignIn { get; init; }
+
+    /// <summary>Whether it would work a little later.</summary>
+    public bool IsBusy { get; init; }
 }
 
 /// <summary>A connection to the API: to a server, or to the database on this machine.</summary>
@@ -94,14 +97,21 @@ internal sealed class ApiConnection : IAsyncDisposable
     public async IAsyncEnumerable<JsonElement> EachAsync(
         string path, [EnumeratorCancellation] CancellationToken cancellation)
     {
-        for (var next = new Uri(client.BaseAddress!, path); next is not null;)
+        for (var next = path; next is not null;)
         {
-            var (json, link) = await SendAsync("GET", next, body: null, cancellation);
+            (var json, next) = await AskPageAsync(next, cancellation);
             foreach (var entry in json.GetProperty("items").EnumerateArray()) yield return entry;
-
-            // Only the path of it, so that a password is sent to nobody else.
-            next = link is null ? null : Beside(client.BaseAddress!, new Uri(next, link));
         }
+    }
+
+    /// <summary>A page of a list, and the path of the next one.</summary>
+    public async Task<(JsonElement Page, string? Next)> AskPageAsync(string path, CancellationToken cancellation)
+    {
+        var asked = new Uri(client.BaseAddress!, path);
+        var (json, link) = await SendAsync("GET", asked, body: null, cancellation);
+
+        // Only the path of it, so that a password is sent to nobody else.
+        return (json, link is null ? null : Beside(client.BaseAddress!, new Uri(asked, link)).AbsoluteUri);
     }
 
     public async ValueTask DisposeAsync()
@@ -194,6 +204,7 @@ internal sealed class ApiConnection : IAsyncDisposable
     private static ApiRefusalException RefusalOf(HttpStatusCode status, string text) => new(Explain(status, text))
     {
         IsSignIn = status == HttpStatusCode.Unauthorized,
+        IsBusy = status == HttpStatusCode.ServiceUnavailable,
     };
 
     private static string Explain(HttpStatusCode status, string text)

@@ -27,6 +27,7 @@ internal static class SearchCommand
             "search", "Find repositories by their names, descriptions, tags, labels and base images.",
             call => FindAsync(call, string.Join(' ', call.Parsed.GetValue(terms) ?? []), call.Parsed.GetValue(limit)),
             terms, limit);
+        search.Add(FileSearchCommand.Create());
         search.Add(CreateRebuild());
         return search;
     }

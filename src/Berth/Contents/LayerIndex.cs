@@ -123,27 +123,87 @@ internal static class LayerIndexReader
 {
     public static IEnumerable<IndexedEntry> Read(byte[] index)
     {
-        using var input = new BufferedStream(
-            new ZLibStream(new MemoryStream(index), CompressionMode.Decompress), 32 << 10);
-        using var reader = new BinaryReader(input, Encoding.UTF8);
-        var path = Array.Empty<byte>();
-        for (var number = 0; ReadKind(input) is { } kind; number++)
+        using var cursor = new LayerIndexCursor(index);
+        while (cursor.Next())
         {
-            var shared = reader.Read7BitEncodedInt();
-            var rest = reader.ReadBytes(reader.Read7BitEncodedInt());
-            path = [.. path.AsSpan(0, shared), .. rest];
-            var entry = new LayerEntry(Encoding.UTF8.GetString(path), kind, reader.Read7BitEncodedInt64(), number)
+            var entry = new LayerEntry(
+                Encoding.UTF8.GetString(cursor.Path), cursor.Kind, cursor.SizeBytes, cursor.Number)
             {
-                Mode = reader.Read7BitEncodedInt(),
-                Uid = reader.Read7BitEncodedInt64(),
-                Gid = reader.Read7BitEncodedInt64(),
-                ModifiedAt = reader.Read7BitEncodedInt64(),
-                Link = kind is EntryKind.SymbolicLink or EntryKind.HardLink ? reader.ReadString() : null,
+                Mode = cursor.Mode,
+                Uid = cursor.Uid,
+                Gid = cursor.Gid,
+                ModifiedAt = cursor.ModifiedAt,
+                Link = cursor.Link,
             };
-            yield return new IndexedEntry(
-                entry, entry.SizeBytes > 0 ? ContentHash.Of(reader.ReadBytes(SHA256.HashSizeInBytes)) : default);
+            yield return new IndexedEntry(entry, entry.SizeBytes > 0 ? ContentHash.Of(cursor.Hash) : default);
         }
     }
+}
 
-    private static EntryKind? ReadKind(Stream input) => input.ReadByte() is >= 0 and var kind ? (EntryKind)kind : null;
+/// <summary>
+/// Goes through what <see cref="LayerIndexWriter"/> wrote. An entry is valid until the next; only links take memory.
+/// </summary>
+internal sealed class LayerIndexCursor : IDisposable
+{
+    private const int BufferBytes = 32 << 10;
+
+    /// <summary>Longer than nearly all paths are.</summary>
+    private const int UsualPathBytes = 256;
+
+    private readonly BufferedStream input;
+    private readonly BinaryReader reader;
+    private readonly byte[] hash = new byte[SHA256.HashSizeInBytes];
+    private byte[] path = new byte[UsualPathBytes];
+    private int pathBytes;
+
+    public LayerIndexCursor(byte[] index)
+    {
+        input = new BufferedStream(
+            new ZLibStream(new MemoryStream(index), CompressionMode.Decompress), BufferBytes);
+        reader = new BinaryReader(input, Encoding.UTF8);
+    }
+
+    /// <summary>In UTF-8.</summary>
+    public ReadOnlySpan<byte> Path => path.AsSpan(0, pathBytes);
+
+    public EntryKind Kind { get; private set; }
+
+    public int Number { get; private set; } = -1;
+
+    public long SizeBytes { get; private set; }
+
+    public int Mode { get; private set; }
+
+    public long Uid { get; private set; }
+
+    public long Gid { get; private set; }
+
+    public long ModifiedAt { get; private set; }
+
+    public string? Link { get; private set; }
+
+    /// <summary>The SHA-256 of a file that is not empty.</summary>
+    public ReadOnlySpan<byte> Hash => hash;
+
+    /// <summary>Goes to the next entry. False if there is none.</summary>
+    public bool Next()
+    {
+        if (input.ReadByte() is not (>= 0 and var kind)) return false;
+        Kind = (EntryKind)kind;
+        Number++;
+        var shared = reader.Read7BitEncodedInt();
+        pathBytes = shared + reader.Read7BitEncodedInt();
+        if (pathBytes > path.Length) Array.Resize(ref path, Math.Max(pathBytes, 2 * path.Length));
+        reader.BaseStream.ReadExactly(path.AsSpan(shared, pathBytes - shared));
+        SizeBytes = reader.Read7BitEncodedInt64();
+        Mode = reader.Read7BitEncodedInt();
+        Uid = reader.Read7BitEncodedInt64();
+        Gid = reader.Read7BitEncodedInt64();
+        ModifiedAt = reader.Read7BitEncodedInt64();
+        Link = Kind is EntryKind.SymbolicLink or EntryKind.HardLink ? reader.ReadString() : null;
+        if (SizeBytes > 0) reader.BaseStream.ReadExactly(hash);
+        return true;
+    }
+
+    public void Dispose() => reader.Dispose();
 }

@@ -145,12 +145,7 @@ internal static class ListedRepositoryTable
         var text = new StringBuilder();
         if (filter.IsOfficial) text.Append(" AND is_official = 1");
         if (filter.IsPublic is { } isPublic) text.Append(isPublic ? " AND is_public = 1" : " AND is_public = 0");
-        if (filter.Namespace is { } space)
-        {
-            text.Append(CultureInfo.InvariantCulture,
-                $" AND (name = {Next(space)} OR (name > {Next(space + "/")} AND name < {Next(space + "0")}))");
-        }
-
+        if (filter.Namespace is { } space) text.Append(InNamespace(space, values));
         if (filter.Platform is { } platform)
         {
             var escaped = platform.Replace("\\", "\\\\").Replace("%", "\\%").Replace("_", "\\_");
@@ -183,6 +178,16 @@ internal static class ListedRepositoryTable
             values.Add(value);
             return "$" + values.Count.ToString(CultureInfo.InvariantCulture);
         }
+    }
+
+    /// <summary>Those of a namespace, as a condition in SQL.</summary>
+    public static string InNamespace(string space, List<object?> values)
+    {
+        values.AddRange([space, space + "/", space + "0"]);
+        var last = values.Count;
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $" AND (name = ${last - 2} OR (name > ${last - 1} AND name < ${last}))");
     }
 
     /// <summary>Public ones, and those whose names lie in these ranges, as a condition in SQL; null: any.</summary>

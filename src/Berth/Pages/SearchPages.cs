@@ -3,6 +3,36 @@ using Berth.Api;
 
 namespace Berth.Pages;
 
+/// <summary>Which images have a file, so far as the search has come.</summary>
+/// <param name="Query">What was asked for.</param>
+/// <param name="Asked">The same, in its parts.</param>
+/// <param name="Found">What was found.</param>
+/// <param name="Layers">The page of it.</param>
+internal sealed record FileSearchPage(
+    string Query, AskedFile Asked, FileSearchView Found, PageList<FoundLayerView> Layers);
+
+/// <summary>A search for a file: <c>file:NAME</c>, and <c>namespace:NAME</c> if it is only there.</summary>
+internal sealed record AskedFile(string Name, string? Namespace)
+{
+    private const string File = "file:";
+    private const string Space = "namespace:";
+
+    /// <summary>Null if something else is searched.</summary>
+    public static AskedFile? Parse(string query)
+    {
+        var pieces = SearchPage.Split(query);
+        if (pieces.FindIndex(piece => Begins(piece, File)) is not (>= 0 and var at)) return null;
+        var space = pieces.Find(piece => Begins(piece, Space))?[Space.Length..].ToLowerInvariant();
+
+        // What is beside it may belong to a name with spaces in it.
+        var name = string.Join(' ', pieces.Skip(at).Where(piece => !Begins(piece, Space)))[File.Length..];
+        return new AskedFile(name.Replace("\"", "", StringComparison.Ordinal), space is { Length: > 0 } ? space : null);
+    }
+
+    private static bool Begins(string piece, string with) =>
+        piece.StartsWith(with, StringComparison.OrdinalIgnoreCase);
+}
+
 /// <summary>What a search found, and how it can be narrowed down.</summary>
 /// <param name="Query">What was asked for.</param>
 /// <param name="Found">What was found.</param>
@@ -30,7 +60,8 @@ internal sealed record SearchPage(string Query, SearchView Found, PageList<Searc
         return colon > 0 && piece[..colon].All(char.IsAsciiLetterLower);
     }
 
-    private static List<string> Split(string query)
+    /// <summary>The words and filters in it; what is in quotes is one.</summary>
+    public static List<string> Split(string query)
     {
         var (pieces, piece, isQuoted) = (new List<string>(), new StringBuilder(), false);
         foreach (var c in query + " ")
@@ -51,15 +82,28 @@ internal sealed record SearchPage(string Query, SearchView Found, PageList<Searc
     }
 }
 
-/// <summary><c>/search</c>: repositories by what is known of them. All of it is in the address.</summary>
-internal sealed class SearchPages(SearchEndpoints search)
+/// <summary><c>/search</c>: repositories by what is known of them, or images with a file. All of it is in the address.
+/// </summary>
+internal sealed class SearchPages(SearchEndpoints search, FileSearchEndpoints files)
 {
+    private const int LayersOfPage = 25;
+
     public async Task<IResult> ShowAsync(HttpContext http)
     {
         var query = http.Request.Query["q"].ToString();
+        if (AskedFile.Parse(query) is { Name.Length: > 0 } file) return await ShowFilesAsync(http, query, file);
         var answer = await search.FindAsync(http, query);
         if (answer.Value is not { } found) return ProblemPage.Of(http, answer.Error!);
         var hits = PageList<SearchHitView>.Of(http, new Listed<SearchHitView>(found.Items));
         return new PageResult(new Pages_Search { Model = new SearchPage(query, found, hits) });
+    }
+
+    private async Task<IResult> ShowFilesAsync(HttpContext http, string query, AskedFile file)
+    {
+        var answer = await files.FindPageAsync(http, LayersOfPage, file.Name, file.Namespace, repository: null);
+        if (answer.Value is not { } found) return ProblemPage.Of(http, answer.Error!);
+        var layers = PageList<FoundLayerView>.Of(http, new Listed<FoundLayerView>(found.Items));
+        return new PageResult(
+            new Pages_SearchFiles { Model = new FileSearchPage(query, file, found, layers) });
     }
 }

@@ -49,6 +49,10 @@ public sealed record ContentsSettings
     /// 128 MiB for zstd's window.</summary>
     public int Concurrent { get; init; } = 2;
 
+    /// <summary>How long a request looks for files in all layers, before it says how far it came. Default: as long as
+    /// people wait for a page.</summary>
+    public TimeSpan SearchTime { get; init; } = TimeSpan.FromSeconds(1);
+
     internal static SettingsTable<ContentsSettings> Keys { get; } = new SettingsTable<ContentsSettings>()
         .Choice("index", s => s.Index, (s, v) => s with { Index = v })
         .Size("layerbytes", s => s.LayerBytes, (s, v) => s with { LayerBytes = v }, 1024, 1L << 42)
@@ -59,5 +63,8 @@ public sealed record ContentsSettings
         .Size("indexbytes", s => s.IndexBytes, (s, v) => s with { IndexBytes = v }, 4096, 512 << 20)
         .Size("treebytes", s => s.TreeBytes, (s, v) => s with { TreeBytes = v }, 64 << 10, 4L << 30)
         .Size("filebytes", s => s.FileBytes, (s, v) => s with { FileBytes = v }, 1, 1L << 42)
-        .Number("concurrent", s => s.Concurrent, (s, v) => s with { Concurrent = v }, 1, 1000);
+        .Number("concurrent", s => s.Concurrent, (s, v) => s with { Concurrent = v }, 1, 1000)
+        .Duration(
+            "searchtime", s => s.SearchTime, (s, v) => s with { SearchTime = v }, TimeSpan.FromMilliseconds(1),
+            TimeSpan.FromMinutes(1));
 }

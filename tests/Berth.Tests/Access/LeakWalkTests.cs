@@ -43,6 +43,8 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
         GET /api/v1/repositories?namespace={0}
         GET /api/v1/repositories?sort=pulls&namespace={0}
         GET /api/v1/retention/plan
+        GET /api/v1/search/files?name=*&namespace={0}
+        GET /api/v1/search/files?name=*&repository={0}/app
         GET /api/v1/search?q=namespace:{0}
         GET /api/v1/search?q={0}
         GET /api/v1/statistics
@@ -68,6 +70,7 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
         GET /r/{name}:{reference}/-/picture
         GET /r/{name}:{reference}/-/referrers
         GET /r/{name}:{reference}/-/tag
+        GET /search?q=file:*+namespace:{0}
         GET /search?q={0}
         GET /token
         GET /v1/search?q={0}

@@ -75,6 +75,8 @@ internal static partial class WalkedRoutes
         "/api/v1/grants?namespace={0}", "/api/v1/robots?namespace={0}", "/api/v1/repositories?namespace={0}",
         "/api/v1/repositories?sort=pulls&namespace={0}", "/api/v1/namespaces?namespace={0}", "/explore?namespace={0}",
         "/api/v1/search?q={0}", "/api/v1/search?q=namespace:{0}", "/search?q={0}", "/v1/search?q={0}",
+        "/api/v1/search/files?name=*&namespace={0}", "/api/v1/search/files?name=*&repository={0}/app",
+        "/search?q=file:*+namespace:{0}",
         "/api/v1/access/explain?user=stranger&repository={0}/app",
         "/api/v1/access/explain?user=filed&repository={0}/app",
         "/api/v1/access/explain?user=robot.{0}.ci&repository=team/app", "/api/v1/grants?robot=robot.{0}.ci",
@@ -205,6 +207,7 @@ internal static partial class WalkedRoutes
                 + "?repository={0}/app&path=/etc&q=e&with=files";
         }
 
+        if (shown == "/api/v1/search/files") path += "?name=*";
         if (shown == "/token") path += "?service=berth&scope=repository:{0}/app:pull,push";
         path = Parameter().Replace(
             path.Replace("{system}", "github").Replace("{id:long}", "999999"),

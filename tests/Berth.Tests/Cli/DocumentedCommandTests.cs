@@ -100,12 +100,16 @@ public sealed partial class DocumentedCommandTests
         await images.ApiAsync("PATCH", "/repositories/acme/nginx", """{"description":"A reverse proxy"}""", 200);
         var berth = string.Join(' ', BerthProgram.CommandOf(BerthProgram.Path));
         List<string> blocks = [.. BlocksOf("docs/search.md")];
-        Assert.Equal(2, blocks.Count);
+        Assert.Equal(4, blocks.Count);
+        var script = string.Join('\n', blocks)
+            .Replace(Address, registry.BaseAddress.ToString().TrimEnd('/'), StringComparison.Ordinal)
+            .Replace("-u ann", $"-u 'admin:{ApiRegistry.Password}'", StringComparison.Ordinal);
         await RunAsync(
             registry,
             $$"""
             berth() { {{berth}} "$@"; }
-            {{string.Join('\n', blocks)}}
+            curl() { command curl --fail-with-body -sS "$@"; }
+            {{script}}
             [ "$(berth search '"reverse proxy"' --json | jq -r '.items[].name')" = acme/nginx ]
             [ "$(berth search web 1.25 --json | jq -r '.items[].name')" = acme/web-app ]
             berth search ngnix | grep -q "Searched for 'nginx' instead"

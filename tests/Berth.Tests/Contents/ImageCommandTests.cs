@@ -113,6 +113,35 @@ public sealed partial class ImageCommandTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_file_is_searched_in_all_images()
+    {
+        foreach (var tag in new[] { "1.0", "1.1" })
+            await command.RunAsync("image", "files", $"acme/app:{tag}");
+        var found = (await command.RunAsync("search", "files", "OS-rel*")).Is(0);
+        foreach (var tag in new[] { "1\\.0", "1\\.1" })
+            Assert.Matches($@"acme/app:{tag} +11 B +/etc/os-release +{LowestLayer[..19]}\n", found.Output);
+        Assert.Equal("Searched 2 layers.", found.Errors.Trim());
+        Assert.Contains("/bin/sh?[31m", (await command.RunAsync("search", "files", "/bin/sh*")).Is(0).Output);
+        var json = await command.AskAsync(
+            "admin", AccountsOf.AdminPassword, "search", "files", "os-release", "--repository", "acme/app", "--json");
+        var items = JsonDocument.Parse(json.Is(0).Output).RootElement.GetProperty("items");
+        var item = Assert.Single(items.EnumerateArray());
+        Assert.Equal(LowestLayer, item.Of("layer"));
+        var none = (await command.RunAsync("search", "files", "os-release", "--namespace", "none")).Is(0);
+        Assert.Equal(("Nothing was found.\n", "Searched 0 layers."), (none.Output, none.Errors.Trim()));
+        Assert.Contains("does not end in a slash", (await command.RunAsync("search", "files", "etc/")).Is(1).Errors);
+    }
+
+    [Fact]
+    public async Task A_layer_that_has_no_list_is_told()
+    {
+        await new ContentImages(registry).PushAsync("acme/bad", "1", [1, 2, 3]);
+        await command.RunAsync("image", "files", "acme/bad:1");
+        var found = (await command.RunAsync("search", "files", "none", "--repository", "acme/bad")).Is(0);
+        Assert.Contains("Of 1 other there is no list of files", found.Errors);
+    }
+
+    [Fact]
     public async Task A_server_also_gives_out_files_and_compares_configs()
     {
         var file = await command.AskAsync(

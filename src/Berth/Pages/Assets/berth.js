@@ -73,8 +73,8 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-// The field of searches: / goes there, Escape leaves it. On the page of searches, results follow what is typed, and Enter
-// opens the first of them.
+// The field of searches: / goes there, Escape leaves it. On the page of searches, results follow what is typed, but for
+// names of files, which take a while to be found; and Enter opens the first of them.
 const field = document.querySelector(".find input");
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -88,6 +88,7 @@ if (field && document.querySelector("#results")) {
   let shown = field.value;
   field.addEventListener("input", () => {
     const mine = ++latest;
+    if (/(^|\s)file:/i.test(field.value)) return;
     setTimeout(async () => {
       if (mine !== latest) return;
       const address = new URL(field.form.action);

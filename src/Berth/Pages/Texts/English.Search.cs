@@ -13,7 +13,8 @@ internal partial class English
 
     public virtual string SearchHelp =>
         "Words are looked for in names, descriptions, tags and labels. These filters go before a value: namespace:, "
-        + "tag:, label:, base:, platform:, type: and is:. For example:";
+        + "tag:, label:, base:, platform:, type: and is:. With file: before its name, a file in images is looked for. "
+        + "For example:";
 
     public virtual string SearchTitle(string query) => $"Search for {query}";
 
@@ -30,4 +31,36 @@ internal partial class English
         (_, true) => $"{Whole(count)} repositories",
         _ => $"{Whole(count)} repositories, and perhaps more: another word narrows it down",
     };
+
+    public virtual string InLayer => "Layer";
+    public virtual string LookFurther => "Look further";
+    public virtual string AndMoreFiles => "and more files";
+    public virtual string AllHolders => "All images with this layer";
+
+    public virtual string FilesOfLayers =>
+        "A later layer of an image may have removed or replaced the file: the link shows whether it is still there.";
+
+    public virtual string FileSearchHelp =>
+        "file: goes before the name of a file, or before its path from the root. * is any text, and ? one character. "
+        + "namespace: beside it looks in one namespace. For example:";
+
+    public virtual string FileSearchTitle(string name) => $"Images with the file {name}";
+
+    public virtual string FileKind(string kind) => kind switch
+    {
+        "symbolicLink" => "symbolic link",
+        "hardLink" => "hard link",
+        "pipe" => "pipe",
+        _ => "device",
+    };
+
+    public virtual string MoreImagesOf(string repository) => $"more in {repository}";
+
+    public virtual string FoundInLayers(int count, double progress) =>
+        (count == 1 ? "Found in 1 layer" : $"Found in {Whole(count)} layers")
+        + (progress < 1 ? $"; {Math.Floor(progress * 100):0}% searched so far" : "");
+
+    public virtual string FilesUnsearched(long layers) => layers == 1
+        ? "1 layer could not be searched: there is no list of its files, or not yet."
+        : $"{Whole(layers)} layers could not be searched: there is no list of their files, or not yet.";
 }

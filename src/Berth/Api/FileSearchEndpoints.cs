@@ -1,0 +1,109 @@
+using Berth.Contents;
+using Berth.Metadata;
+using Berth.Oci;
+using Microsoft.AspNetCore.Mvc;
+
+namespace Berth.Api;
+
+/// <summary>A file that was found in a layer.</summary>
+internal sealed record FoundFileView(string Path, string Kind, long SizeBytes);
+
+/// <summary>A layer with files that were looked for, and images that have it.</summary>
+internal sealed record FoundLayerView(
+    string Layer, IReadOnlyList<FoundFileView> Files, bool HasMoreFiles, IReadOnlyList<LayerHolderView> Repositories,
+    bool HasMoreRepositories);
+
+/// <summary>What a search for files found, and how far it came.</summary>
+internal sealed record FileSearchView(
+    IReadOnlyList<FoundLayerView> Items, bool IsComplete, double Progress, long Searched, long Unsearched);
+
+/// <summary><c>/search/files</c>: which images have a file, as far as the caller may pull them.</summary>
+/// <param name="search">Looks through the lists of layers.</param>
+/// <param name="listing">What the caller may see.</param>
+/// <param name="database">The images.</param>
+/// <param name="reading">Whose places it takes; null in a command on the database.</param>
+internal sealed class FileSearchEndpoints(
+    LayerSearch search, RepositoryListing listing, Database database, FileReading? reading)
+{
+    private const int MostLayers = 100;
+    private const int MaxImages = 10;
+
+    /// <param name="http">The request.</param>
+    /// <param name="name">The file's name or path, with wildcards.</param>
+    /// <param name="space">Only in this namespace.</param>
+    /// <param name="repository">Only in this repository.</param>
+    public Task<ApiAnswer<FileSearchView>> FindAsync(
+        HttpContext http, string name, [FromQuery(Name = "namespace")] string? space = null,
+        string? repository = null) => FindPageAsync(http, MostLayers, name, space, repository);
+
+    /// <param name="http">The request.</param>
+    /// <param name="most">The most layers of an answer.</param>
+    /// <param name="name">The file's name or path, with wildcards.</param>
+    /// <param name="space">Only in this namespace.</param>
+    /// <param name="repository">Only in this repository.</param>
+    public async Task<ApiAnswer<FileSearchView>> FindPageAsync(
+        HttpContext http, int most, string name, string? space, string? repository)
+    {
+        if (FilePattern.TryParse(name, out var fault) is not { } pattern) return ApiError.Invalid(fault);
+        var page = http.Page();
+        if (!LayerSearch.TryParse(page.Last, out var from))
+            return ApiError.Invalid("last is not from an answer to such a search");
+        page = page with { Count = Math.Min(page.Count, most) };
+        if (space is not (null or "") && !RepositoryName.TryParse(space, out _))
+            return ApiError.Invalid("namespace is no name of a namespace");
+        if (repository is not (null or "") && !RepositoryName.TryParse(repository, out _))
+            return ApiError.Invalid("repository is no name of a repository");
+        var (places, isVisible) = await PlacesAsync(http, space ?? "", repository ?? "");
+        using var place = reading is null ? null : await reading.TakePlaceAsync(http.RequestAborted);
+        if (reading is not null && place is null)
+            return ApiError.Busy("the registry is reading other files: ask again later");
+        var result = await search.RunAsync(
+            new SoughtFiles(pattern, places, isVisible, from, page.Count), http.RequestAborted);
+        var items = new List<FoundLayerView>();
+        foreach (var found in result.Found)
+        {
+            if (await ShowAsync(found, http.RequestAborted) is { Repositories.Count: > 0 } item) items.Add(item);
+        }
+
+        if (result.Next is { } next) http.Answer(page, items, one => one.Layer, LayerSearch.TextOf(next));
+        return new FileSearchView(
+            items, result.Next is null, Math.Round((double)(result.Next ?? LayerSearch.End) / LayerSearch.End, 4),
+            result.Searched, result.Unsearched);
+    }
+
+    private async ValueTask<FoundLayerView> ShowAsync(FoundLayer found, CancellationToken cancellation)
+    {
+        var holders = new List<LayerHolderView>();
+        foreach (var holder in found.Holders.Take(LayerSearch.MaxHolders))
+        {
+            var images = await database.ReadAsync(
+                session => LayerHolderTable.ImagesAsync(session, found.Layer, null, holder.Id, MaxImages + 1),
+                cancellation);
+
+            // It was deleted meanwhile.
+            if (images.Count == 0) continue;
+            holders.Add(new LayerHolderView(
+                holder.Name, [.. images.Take(MaxImages).Select(LayerImageView.Of)], images.Count > MaxImages));
+        }
+
+        return new FoundLayerView(
+            found.Layer.Text,
+            [.. found.Files.Select(one =>
+                new FoundFileView("/" + one.Path, ImageFileWords.Of(one.Kind), one.SizeBytes))],
+            found.HasMore, holders, found.Holders.Count > LayerSearch.MaxHolders);
+    }
+
+    /// <summary>A repository that the caller must not see is as one that is not there.</summary>
+    private async ValueTask<(RepositoryPlaces Places, Func<string, bool, bool> IsVisible)> PlacesAsync(
+        HttpContext http, string space, string repository)
+    {
+        if (repository.Length == 0) return await listing.PlacesAsync(http, space.Length == 0 ? null : space);
+        var isVisible = await listing.VisibilityAsync(http);
+        var row = await database.ReadAsync(
+            session => NamespaceTable.FindAsync(session, repository), http.RequestAborted);
+        var isThere = row is not null && isVisible(repository, row.IsPublic)
+            && (space.Length == 0 || repository == space
+                || repository.StartsWith(space + "/", StringComparison.Ordinal));
+        return (new RepositoryPlaces(isThere ? [repository] : [], null), isVisible);
+    }
+}
