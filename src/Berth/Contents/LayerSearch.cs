@@ -53,6 +53,10 @@ internal sealed class LayerSearch(Database database, ContentsSettings settings, 
     /// <summary>How many files are shown of a layer.</summary>
     private const int MaxFiles = 100;
 
+    /// <summary>An answer that has so much of paths has no more layers: whoever made an image chose their length.
+    /// </summary>
+    private const int EnoughPathChars = 1 << 20;
+
     /// <summary>A stretch with more layers is halved.</summary>
     private const int MaxLayers = 200;
 
@@ -75,6 +79,7 @@ internal sealed class LayerSearch(Database database, ContentsSettings settings, 
     {
         var (at, stretch, began) = (sought.From, FirstStretch, clock.GetTimestamp());
         var (found, searched, unsearched, isFirst) = (new List<FoundLayer>(), 0L, 0L, true);
+        var pathChars = 0;
         while (at < End)
         {
             var end = Math.Min(End, at + stretch);
@@ -110,6 +115,7 @@ internal sealed class LayerSearch(Database database, ContentsSettings settings, 
 
                 searched++;
                 if (files.Count == 0) continue;
+                pathChars += files.Sum(file => file.Path.Length);
                 found.Add(new FoundLayer(
                     row.Digest, [.. files.Take(MaxFiles)], files.Count > MaxFiles, holders));
             }
@@ -120,7 +126,8 @@ internal sealed class LayerSearch(Database database, ContentsSettings settings, 
 
         return Result(at);
 
-        bool IsOver() => found.Count >= sought.Count || clock.GetElapsedTime(began) > settings.SearchTime;
+        bool IsOver() => found.Count >= sought.Count || pathChars > EnoughPathChars
+            || clock.GetElapsedTime(began) > settings.SearchTime;
 
         LayerSearchResult Result(long next) => new(found, next < End ? next : null, searched, unsearched);
     }

@@ -251,6 +251,25 @@ public sealed class FileSearchTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_answer_has_only_so_much_of_long_paths()
+    {
+        for (var i = 0; i < 6; i++)
+        {
+            var tar = new RawTar();
+            for (var j = 0; j < 100; j++) tar.Pax(("path", $"{new string('p', 4000)}/{i}-{j}")).File("x", "x");
+            await images.PushAsync("acme/app", $"{i}", RawTar.Gzip(tar.End()));
+            await KnownAsync($"acme/app/{i}");
+        }
+
+        var (first, next) = await PageAsync("search/files?name=*-9");
+        Assert.Equal((6, null), (Items(first).Count, next));
+        var counts = new List<int>();
+        for (next = "search/files?name=*"; next is not null; counts.Add(Items(first).Count))
+            (first, next) = await PageAsync(next);
+        Assert.Equal((6, 3), (counts.Sum(), counts.Max()));
+    }
+
+    [Fact]
     public async Task What_is_no_search_is_refused()
     {
         foreach (var query in new[]

@@ -16,8 +16,6 @@ public sealed partial class FileSearchPageTests : IAsyncLifetime
     private RegistryFixture registry = null!;
     private ContentImages images = null!;
 
-    private static CancellationToken Stop => TestContext.Current.CancellationToken;
-
     public async ValueTask InitializeAsync()
     {
         registry = await AccountsOf.StartAsync();
@@ -25,7 +23,8 @@ public sealed partial class FileSearchPageTests : IAsyncLifetime
         await images.PushAsync("team/app", "1", Layer);
         await images.PushAsync("open/app", "2", Layer);
         await images.SeeAsync("1/files?repository=team/app");
-        await new AccountsOf(registry).MakePublicAsync("open/app");
+        await new ImagePusher(registry, "admin").ApiAsync(
+            "PATCH", "/repositories/open/app", """{"isPublic":true}""", 200);
     }
 
     public ValueTask DisposeAsync() => registry.DisposeAsync();
