@@ -64,6 +64,33 @@ internal sealed class ApiSlice : Slice
         services.AddSingleton(provider => new AccessEndpoints(
             provider.GetRequiredService<Database>(), provider.GetRequiredService<AccessRules>(),
             provider.GetRequiredService<Ownership>(), provider.GetService<HtpasswdFile>));
+        AddImageEndpoints(services, settings);
+        services.AddSingleton<NewPasswords>();
+        services.AddSingleton(provider => new UserEndpoints(
+            provider.GetRequiredService<Database>(), provider.GetRequiredService<AccessChanges>(),
+            provider.GetRequiredService<NewPasswords>(), provider.GetService<HtpasswdFile>,
+            provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<MeEndpoints>().AddSingleton<PersonalTokenEndpoints>()
+            .AddSingleton<SessionEndpoints>().AddSingleton<OrganizationEndpoints>().AddSingleton<TeamEndpoints>()
+            .AddSingleton<CollectionEndpoints>().AddSingleton<GrantEndpoints>().AddSingleton<RobotEndpoints>()
+            .AddSingleton<RepositoryListing>().AddSingleton<NamespaceEndpoints>().AddSingleton<ActivityEndpoints>()
+            .AddSingleton<RepositoryEndpoints>().AddSingleton<WorkEndpoints>()
+            .AddSingleton<StorageEndpoints>()
+            .AddSingleton<AuditEndpoints>().AddSingleton<SecondFactorEndpoints>()
+            .AddSingleton<InvitationEndpoints>().AddSingleton<TagEndpoints>()
+            .AddSingleton<TrashEndpoints>().AddSingleton<TagRuleEndpoints>().AddSingleton<RetentionEndpoints>()
+            .AddSingleton<PinEndpoints>().AddSingleton<ImportEndpoints>().AddSingleton<IdentityEndpoints>()
+            .AddSingleton<BackupEndpoints>().AddSingleton<ScrubEndpoints>()
+            .AddSingleton<SearchEndpoints>().AddSingleton<SearchRebuildEndpoints>()
+            .AddSingleton<UsageEndpoints>().AddSingleton<QuotaEndpoints>().AddSingleton<StarEndpoints>()
+            .AddSingleton<LayerHolderEndpoints>().AddSingleton<RepositoryAccessEndpoints>()
+            .AddSingleton<StatisticsEndpoints>().AddSingleton<RepositoryCopyEndpoints>();
+    }
+
+    /// <summary>What is in images.</summary>
+    private static void AddImageEndpoints(IServiceCollection services, RegistrySettings settings)
+    {
+        services.AddSingleton<MergedTrees>().AddSingleton<ImagePackages>();
         services.AddSingleton(provider => new BaseImages(
             provider.GetRequiredService<Database>(), provider.GetRequiredService<ManifestTable>(),
             provider.GetRequiredService<ApiGate>(), settings.Limits));
@@ -92,26 +119,5 @@ internal sealed class ApiSlice : Slice
         services.AddSingleton(provider => new FileSearchEndpoints(
             provider.GetRequiredService<LayerSearch>(), provider.GetRequiredService<RepositoryListing>(),
             provider.GetRequiredService<Database>(), provider.GetService<FileReading>()));
-        services.AddSingleton<NewPasswords>();
-        services.AddSingleton(provider => new UserEndpoints(
-            provider.GetRequiredService<Database>(), provider.GetRequiredService<AccessChanges>(),
-            provider.GetRequiredService<NewPasswords>(), provider.GetService<HtpasswdFile>,
-            provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton<MeEndpoints>().AddSingleton<PersonalTokenEndpoints>()
-            .AddSingleton<SessionEndpoints>().AddSingleton<OrganizationEndpoints>().AddSingleton<TeamEndpoints>()
-            .AddSingleton<CollectionEndpoints>().AddSingleton<GrantEndpoints>().AddSingleton<RobotEndpoints>()
-            .AddSingleton<RepositoryListing>().AddSingleton<NamespaceEndpoints>().AddSingleton<ActivityEndpoints>()
-            .AddSingleton<RepositoryEndpoints>().AddSingleton<WorkEndpoints>()
-            .AddSingleton<StorageEndpoints>()
-            .AddSingleton<AuditEndpoints>().AddSingleton<SecondFactorEndpoints>()
-            .AddSingleton<InvitationEndpoints>().AddSingleton<TagEndpoints>()
-            .AddSingleton<TrashEndpoints>().AddSingleton<TagRuleEndpoints>().AddSingleton<RetentionEndpoints>()
-            .AddSingleton<PinEndpoints>().AddSingleton<ImportEndpoints>().AddSingleton<IdentityEndpoints>()
-            .AddSingleton<BackupEndpoints>().AddSingleton<ScrubEndpoints>()
-            .AddSingleton<MergedTrees>().AddSingleton<ImagePackages>()
-            .AddSingleton<SearchEndpoints>().AddSingleton<SearchRebuildEndpoints>()
-            .AddSingleton<UsageEndpoints>().AddSingleton<QuotaEndpoints>().AddSingleton<StarEndpoints>()
-            .AddSingleton<LayerHolderEndpoints>().AddSingleton<RepositoryAccessEndpoints>()
-            .AddSingleton<StatisticsEndpoints>().AddSingleton<RepositoryCopyEndpoints>();
     }
 }

@@ -26,7 +26,9 @@ internal static partial class FieldDescriptions
         ["ImageDifferencesView.config"] = "How their configs differ; absent: one of them can't be read.",
         ["ImageDifferencesView.items"] = "How their files differ, a page by path.",
         ["ImageDifferencesView.morePackages"] = "How many packages are left out; absent if none is.",
-        ["ImageDifferencesView.packages"] = "How their packages differ: the first 1,000.",
+        ["ImageDifferencesView.packageFaults"] = "Why not all packages may be known; absent if they are.",
+        ["ImageDifferencesView.packages"] = "How their packages differ, on the first page only: the first "
+            + "1,000, with the first 10 versions of each in either image.",
         ["ImageDifferencesView.removed"] = "How many files and folders only the first image has.",
         ["ImageDifferencesView.sharedLayers"] = "The layers that both have.",
         ["PackageDifferenceView.type"] = "deb or apk, as package URLs have it.",

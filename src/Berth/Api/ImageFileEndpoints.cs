@@ -119,24 +119,40 @@ internal sealed class ImageFileEndpoints(
         (var opened, error) = await OpenAsync(http, [first, second]);
         if (opened is not [var from, var to]) return error!;
         var config = await CompareConfigsAsync(from.Image, to.Image, http.RequestAborted);
-        var installed = PackageComparison.Run(
-            await packages.FindAsync(from.Digests, from.Tree, http.RequestAborted),
-            await packages.FindAsync(to.Digests, to.Tree, http.RequestAborted));
         var page = http.Page();
+        var installed = new ComparedPackages(null, null, null);
+        if (page.Last.Length == 0)
+        {
+            using var place = reading is null ? null : await reading.TakePlaceAsync(http.RequestAborted);
+            if (reading is not null && place is null)
+                return ApiError.Busy("the registry is reading other files: ask again later");
+            installed = await Task.Run(() => ComparePackagesAsync(from, to, http.RequestAborted), http.RequestAborted);
+        }
+
         var comparison = new FileComparison(page.Last, page.Count + 1, http.RequestAborted);
         await Task.Run(() => comparison.Run(from.Tree, to.Tree), http.RequestAborted);
         return new ImageDifferencesView(
             from.Compared(repository), to.Compared(withRepository),
             [.. from.Image.Layers.Select(one => one.Digest.Text).Intersect(
                 to.Image.Layers.Select(one => one.Digest.Text), StringComparer.Ordinal)],
-            config,
-            [.. installed.Take(MaxPackages).Select(one =>
-                new PackageDifferenceView(one.Type, one.Name, one.From, one.To))],
-            comparison.Added, comparison.Removed, comparison.Changed,
+            config, installed.Packages, comparison.Added, comparison.Removed, comparison.Changed,
             http.Answer(page, comparison.Found.ConvertAll(FileDifferenceView.Of), one => one.Path).Items)
         {
-            MorePackages = installed.Count > MaxPackages ? installed.Count - MaxPackages : null,
+            MorePackages = installed.More,
+            PackageFaults = installed.Faults,
         };
+    }
+
+    private async Task<ComparedPackages> ComparePackagesAsync(Look from, Look to, CancellationToken cancellation)
+    {
+        var ours = await packages.FindAsync(from.Digests, from.Tree, cancellation);
+        var theirs = await packages.FindAsync(to.Digests, to.Tree, cancellation);
+        var found = PackageComparison.Run(ours.Packages, theirs.Packages);
+        List<string> faults = [.. ours.Faults.Concat(theirs.Faults).Distinct()];
+        return new ComparedPackages(
+            [.. found.Take(MaxPackages).Select(one =>
+                new PackageDifferenceView(one.Type, one.Name, one.From, one.To))],
+            found.Count > MaxPackages ? found.Count - MaxPackages : null, faults.Count > 0 ? faults : null);
     }
 
     private async Task<IReadOnlyList<ConfigDifferenceView>?> CompareConfigsAsync(
@@ -224,6 +240,10 @@ internal sealed class ImageFileEndpoints(
 
     private static ApiError NoFile(string path, Look look) => ApiError.NotFound(
         $"{PlainText.Of(path)} in the image" + (look.Image.IsComplete ? "" : ", so far as its layers are known"));
+
+    /// <summary>How the packages of two images differ.</summary>
+    private sealed record ComparedPackages(
+        IReadOnlyList<PackageDifferenceView>? Packages, int? More, IReadOnlyList<string>? Faults);
 
     /// <summary>An image whose files are to be put together.</summary>
     /// <param name="Image">The image.</param>

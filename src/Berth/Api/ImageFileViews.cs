@@ -67,10 +67,12 @@ internal sealed record WastedFileView(string Path, long SizeBytes, string Layer,
 /// <summary>How two images differ.</summary>
 internal sealed record ImageDifferencesView(
     ComparedImageView From, ComparedImageView To, IReadOnlyList<string> SharedLayers,
-    IReadOnlyList<ConfigDifferenceView>? Config, IReadOnlyList<PackageDifferenceView> Packages, long Added,
+    IReadOnlyList<ConfigDifferenceView>? Config, IReadOnlyList<PackageDifferenceView>? Packages, long Added,
     long Removed, long Changed, IReadOnlyList<FileDifferenceView> Items)
 {
     public int? MorePackages { get; init; }
+
+    public IReadOnlyList<string>? PackageFaults { get; init; }
 }
 
 /// <summary>One of the images that are compared.</summary>
@@ -81,7 +83,7 @@ internal sealed record ComparedImageView(
 /// <summary>A field of the config that two images have not alike.</summary>
 internal sealed record ConfigDifferenceView(string Field, IReadOnlyList<string> From, IReadOnlyList<string> To);
 
-/// <summary>A package that two images have not alike.</summary>
+/// <summary>A package that differs between two images.</summary>
 internal sealed record PackageDifferenceView(
     string Type, string Name, IReadOnlyList<string> From, IReadOnlyList<string> To);
 

@@ -124,7 +124,7 @@ internal static class ImageCommand
                 }
 
                 PrintConfig(seen);
-                PrintPackages(seen);
+                await PrintPackagesAsync(seen);
                 var rows = await call.Api.ListAsync(asked, call.Cancellation);
                 Table.Print(
                     ["CHANGE", "BEFORE", "AFTER", "PATH", "WHAT"],
@@ -160,8 +160,17 @@ internal static class ImageCommand
             string.Join(' ', json.GetProperty(field).EnumerateArray().Select(text => text.GetString())), MaxShown);
     }
 
-    private static void PrintPackages(JsonElement seen)
+    private static async Task PrintPackagesAsync(JsonElement seen)
     {
+        if (seen.TryGetProperty("packageFaults", out var faults))
+        {
+            foreach (var fault in faults.EnumerateArray())
+            {
+                await Console.Error.WriteLineAsync(
+                    $"Not all packages may be known: {PlainText.Of(fault.GetString()!, MaxShown)}");
+            }
+        }
+
         foreach (var one in seen.GetProperty("packages").EnumerateArray())
         {
             Console.WriteLine(

@@ -8,7 +8,7 @@ internal sealed class ApkFormat : PackageFormat
 
     public override IEnumerable<Package> Read(TextReader content)
     {
-        var fields = new PackageFields(StringComparer.Ordinal);
+        var fields = new PackageFields(StringComparison.Ordinal, "P", "V", "A", "L", "o");
         while (content.ReadLine() is { } line)
         {
             if (line.Length == 0)
@@ -18,7 +18,7 @@ internal sealed class ApkFormat : PackageFormat
             }
             else if (line.Length > 2 && line[1] == ':')
             {
-                fields[line[..1]] = line[2..];
+                fields.Add(line.AsSpan(0, 1), line.AsSpan(2));
             }
         }
 

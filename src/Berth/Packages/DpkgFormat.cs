@@ -12,7 +12,8 @@ internal sealed class DpkgFormat : PackageFormat
 
     public override IEnumerable<Package> Read(TextReader content)
     {
-        var fields = new PackageFields(StringComparer.OrdinalIgnoreCase);
+        var fields = new PackageFields(
+            StringComparison.OrdinalIgnoreCase, "Package", "Version", "Status", "Architecture", "Source");
         while (content.ReadLine() is { } line)
         {
             if (line.Length == 0)
@@ -22,7 +23,7 @@ internal sealed class DpkgFormat : PackageFormat
             }
             else if (line.IndexOf(':') is > 0 and var colon && !char.IsWhiteSpace(line[0]))
             {
-                fields[line[..colon]] = line[(colon + 1)..].Trim();
+                fields.Add(line.AsSpan(0, colon), line.AsSpan(colon + 1));
             }
         }
 
@@ -53,13 +54,8 @@ internal sealed class DpkgFormat : PackageFormat
             : null;
     }
 
-    /// <summary>What was wanted, and what is: only the configuration may be left. Files for one package each have no
-    /// state.</summary>
-    private static bool IsInstalled(string? status)
-    {
-        if (status is null) return true;
-        var words = status.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        return words.Length > 0 && words[0] is not ("deinstall" or "purge")
-            && words[^1] is not ("config-files" or "not-installed");
-    }
+    /// <summary>The last word is what it is, and the first only what is wanted: one that is to be removed is still
+    /// there. Files for one package each have no state.</summary>
+    private static bool IsInstalled(string? status) => status is null
+        || status[(status.LastIndexOf(' ') + 1)..] is not ("config-files" or "not-installed");
 }

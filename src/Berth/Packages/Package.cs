@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Berth.Packages;
 
 /// <summary>A package that is installed in an image.</summary>
@@ -17,6 +19,11 @@ internal sealed record Package(string Type, string Name, string Version)
 
     /// <summary>Its licence, in its own words.</summary>
     public string? License { get; init; }
+
+    /// <summary>How many characters it has in all, for those who count what they keep.</summary>
+    [JsonIgnore]
+    public int Chars => Name.Length + Version.Length + (Architecture?.Length ?? 0) + (Source?.Length ?? 0)
+        + (SourceVersion?.Length ?? 0) + (License?.Length ?? 0);
 }
 
 /// <summary>A file of a layer that lists packages.</summary>

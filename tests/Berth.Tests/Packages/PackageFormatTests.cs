@@ -22,7 +22,8 @@ public sealed class PackageFormatTests
     [Fact]
     public void Paragraphs_of_dpkg_are_packages_unless_only_their_configuration_is_left() => Assert.Equal(
         [
-            "libssl3 3.0.15-1~deb12u1 amd64 openssl (same)", "tzdata 2024b-0+deb12u1 all (same) (same)",
+            "libssl3 3.0.15-1~deb12u1 amd64 openssl (same)", "unwanted 2 (none) (same) (same)",
+            "tzdata 2024b-0+deb12u1 all (same) (same)",
             "python3.11 3.11.2-6 amd64 (same) 3.11.2-6+b1", "last 1 (none) (same) (same)",
         ],
         Read(
@@ -41,6 +42,10 @@ public sealed class PackageFormatTests
             Package: gone
             Status: deinstall ok config-files
             Version: 1
+
+            Package: unwanted
+            Status: deinstall ok installed
+            Version: 2
 
             Package: half
             Status: purge ok not-installed

@@ -83,6 +83,7 @@ internal partial class English
     public virtual string NotVerified => "not verified";
     public virtual string Package => "Package";
     public virtual string Packages => "Packages";
+    public virtual string PackagesNotAllRead(string fault) => $"Not all packages may be known: {fault}";
     public virtual string VersionColumn => "Version";
     public virtual string License => "License";
 
