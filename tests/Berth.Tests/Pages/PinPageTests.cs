@@ -55,6 +55,10 @@ public sealed class PinPageTests : IAsyncLifetime
         var taken = await ada.FillAsync(All, All, ("list", Hostile), ("images", first));
         Assert.Equal(HttpStatusCode.Conflict, taken.Status);
         Assert.Contains("id=\"settings-pins-list-fault\"", taken.Text);
+        var nameless = await ada.FillAsync(All, All, ("list", " "), ("images", first));
+        Assert.Equal(HttpStatusCode.BadRequest, nameless.Status);
+        Assert.Contains("id=\"settings-pins-list-fault\"", nameless.Text);
+        Assert.Single((await admin.ApiAsync("GET", "/pins", null, 200)).GetProperty("items").EnumerateArray());
         var wrong = await ada.FillAsync(All, All, ("list", "other"), ("images", "team/app:1"));
         Assert.Equal(HttpStatusCode.BadRequest, wrong.Status);
         Assert.Contains("id=\"settings-pins-images-fault\"", wrong.Text);
@@ -97,10 +101,12 @@ public sealed class PinPageTests : IAsyncLifetime
         Assert.Equal(
             HttpStatusCode.NotFound,
             (await new PageClient(registry, "aud").PostAsync(Remove, ("name", "admin/prod"))).Status);
-        Assert.True((int)(await new PageClient(registry, "ada").PostAsync(
-            One, ("name", "admin/prod"), ("images", second))).Status >= 400);
+        Assert.Equal(
+            HttpStatusCode.BadRequest,
+            (await new PageClient(registry, "ada").PostAsync(One, ("name", "admin/prod"), ("images", second))).Status);
         Assert.Contains("href=\"/settings/pins\"", audited.Text);
-        Assert.Equal("1", (await admin.ApiAsync("GET", "/pins/prod", null, 200)).Of("count"));
+        var kept = (await admin.ApiAsync("GET", "/pins/prod", null, 200)).GetProperty("images");
+        Assert.Equal(first, Assert.Single(kept.EnumerateArray()).GetString());
         await new PageClient(registry, "ada").FillAsync(Remove + Name, Remove);
         await admin.ApiAsync("GET", "/pins/prod", null, 404);
     }
