@@ -25,8 +25,8 @@ internal static partial class FieldDescriptions
         ["?name"] = "The file's name, or with a slash its path from the root; * is any text, ? one character, in "
             + "whatever case.",
         ["FileSearchView.items"] = "Layers with such files, in the order of their digests.",
-        ["FileSearchView.isComplete"] = "Whether that is all. If not, the Link header has where to go on; without one, layers "
-            + "may be missing that very many repositories have.",
+        ["FileSearchView.isComplete"] = "Whether that is all. If not, the Link header has where to go on; without one, "
+            + "layers may be missing that very many repositories have.",
         ["progress"] = "How far the search has come, from 0 to 1.",
         ["searched"] = "How many layers this request looked through.",
         ["unsearched"] = "How many layers could not be searched.",

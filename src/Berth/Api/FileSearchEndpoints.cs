@@ -63,9 +63,11 @@ internal sealed class FileSearchEndpoints(
             if (await ShowAsync(found, http.RequestAborted) is { Repositories.Count: > 0 } item) items.Add(item);
         }
 
-        if (result.Next is { } next) http.Answer(page, items, one => one.Layer, LayerSearch.TextOf(next, result.IsPartial));
+        if (result.Next is { } next)
+            http.Answer(page, items, one => one.Layer, LayerSearch.TextOf(next, result.IsPartial));
         return new FileSearchView(
-            items, result is { Next: null, IsPartial: false }, Math.Round((double)(result.Next ?? LayerSearch.End) / LayerSearch.End, 4),
+            items, result is { Next: null, IsPartial: false },
+            Math.Round((double)(result.Next ?? LayerSearch.End) / LayerSearch.End, 4),
             result.Searched, result.Unsearched);
     }
 

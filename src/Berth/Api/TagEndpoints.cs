@@ -21,7 +21,8 @@ internal sealed record TagView(
 
     public static TagView Of(HttpContext http, TagRow row) => new(
         row.Name, row.Digest, row.MediaType, row.MovedAt, http.NameFor(row.MovedBy), row.PushedAt,
-        http.NameFor(row.PushedBy), row.PulledAt, row.ExpiresAt, row.IsPinned, row.Platforms, row.ContentBytes, row.BuiltAt, row.ArtifactType);
+        http.NameFor(row.PushedBy), row.PulledAt, row.ExpiresAt,
+        row.IsPinned, row.Platforms, row.ContentBytes, row.BuiltAt, row.ArtifactType);
 }
 
 /// <summary>A tag that somebody has chosen from a list.</summary>

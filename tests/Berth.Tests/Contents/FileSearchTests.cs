@@ -275,9 +275,9 @@ public sealed class FileSearchTests : IAsyncLifetime
         foreach (var query in new[]
         {
             "", "name=", "name=a/", "name=" + new string('a', 256), "name=a&last=x", "name=a&last=fffffffffffffff0",
-            "name=a&last=-00000000000001", "name=a&last=000-partial",
-            "name=a/" + new string('a', 4095), "name=a&last=sha256:00000000", "name=a&namespace=A", "name=a&namespace=%00",
-            "name=a&repository=%00", "name=a&n=x", "name=a%00",
+            "name=a&last=-00000000000001", "name=a&last=000-partial", "name=a/" + new string('a', 4095),
+            "name=a&last=sha256:00000000", "name=a&namespace=A", "name=a&namespace=%00", "name=a&repository=%00",
+            "name=a&n=x", "name=a%00",
         })
         {
             using var refused = await images.SendAsync("GET", "/api/v1/search/files?" + query, null, null, 400);

@@ -44,6 +44,19 @@ public sealed class PinPageTests : IAsyncLifetime
             ("expiresAt", "2099-12-31"));
         var page = One + "?name=" + Uri.EscapeDataString(Hostile);
         Assert.Equal((HttpStatusCode.SeeOther, page + "&done=added"), (made.Status, made.Location));
+
+        // That the list has more images than a page is no matter of these answers.
+        foreach (var (path, field, status) in new[]
+        {
+            (All, "list", HttpStatusCode.Conflict), (One, "name", HttpStatusCode.SeeOther),
+        })
+        {
+            var answer = await ada.PostAsync(
+                path + "?n=1", (field, Hostile), ("images", $"{first} {second}"),
+                ("expiresAt", "2099-12-31"));
+            Assert.Equal((status, false), (answer.Status, answer.Headers.Contains("Link")));
+        }
+
         var shown = await ada.GetAsync(page);
         foreach (var image in new[] { first, second }) Assert.Contains($"href=\"/r/{image}\"", shown.Text);
         Assert.Contains("value=\"2099-12-31\"", shown.Text);
