@@ -22,7 +22,6 @@ internal sealed class ActivityEndpoints(Database database, RepositoryListing lis
     {
         var page = http.Page();
         var before = page.LastId > 0 ? page.LastId : long.MaxValue;
-        var isNamed = !http.Caller().Caller.IsNameless;
         var isVisible = await listing.VisibilityAsync(http);
         var moves = await database.ReadAsync(
             session => ActivityTable.ListAsync(session, before, Among), http.RequestAborted);
@@ -31,7 +30,7 @@ internal sealed class ActivityEndpoints(Database database, RepositoryListing lis
             [.. moves.Where(one => isVisible(one.Repository, one.IsPublic)).Take(page.Count + 1).Select(
                 one => new ActivityView(
                     one.Id, one.Repository, one.Tag, one.Digest, one.Action, one.MovedAt,
-                    isNamed ? one.MovedBy : null))],
+                    http.NameFor(one.MovedBy)))],
             one => one.Id.ToString(CultureInfo.InvariantCulture));
     }
 }

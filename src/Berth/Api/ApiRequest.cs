@@ -51,6 +51,10 @@ internal static class ApiRequest
     /// <summary>Who asks. <see cref="ApiGate"/> has found them.</summary>
     public static ApiCaller Caller(this HttpContext http) => http.Features.GetRequiredFeature<ApiCaller>();
 
+    /// <summary>The name of a user, as far as the caller may know it: whoever is not signed in is told none.</summary>
+    public static string? NameFor(this HttpContext http, string? user) =>
+        http.Caller().Caller.IsNameless && user != http.Caller().Name ? null : user;
+
     /// <summary>Who changes something with the request.</summary>
     public static Actor Actor(this HttpContext http) => new(http.Caller().Name, ClientNetwork.AddressOf(http));
 

@@ -110,7 +110,7 @@ internal sealed class ArtifactEndpoints(
                 .. outline.Layers.Select(layer => layer.MediaType),
                 .. outline.LayerAnnotations.Values.Select(PredicateOf).OfType<string>(),
                 .. PredicateOf(outline.Annotations) is { } predicate ? [predicate] : Array.Empty<string>(),
-                .. outline.LayerNames.Values.Where(IsOnnx),
+                .. outline.LayerNames.Values.Any(IsOnnx) ? ["onnx"] : Array.Empty<string>(),
                 .. tag is not null && tag.Contains('.') ? [tag[tag.LastIndexOf('.')..]] : Array.Empty<string>(),
             ]);
     }

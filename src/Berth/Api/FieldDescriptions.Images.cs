@@ -77,7 +77,6 @@ internal static partial class FieldDescriptions
         ["ReferrerView.mediaType"] = "The media type of its manifest.",
         ["ReferrerView.sizeBytes"] = "Its bytes, with those of what is in it.",
         ["ReferrerView.pushedAt"] = "When it was pushed.",
-        ["ReferrerView.pushedBy"] = "By whom.",
         ["ReferrerView.tag"] = "The tag that attaches it, as cosign's do; absent: it names its subject.",
         ["ReferrerView.platform"] = "The platform whose image it is about; absent: it is about the whole.",
         ["ReferrerView.statements"] = "What is in it, at most eight.",

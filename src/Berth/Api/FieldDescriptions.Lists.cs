@@ -9,7 +9,6 @@ internal static partial class FieldDescriptions
         ["ActivityView.digest"] = "Where it went; absent: it was deleted.",
         ["ActivityView.id"] = "Its number: later ones have higher ones.",
         ["ActivityView.movedAt"] = "When.",
-        ["ActivityView.movedBy"] = "By whom; absent for those who are not signed in.",
         ["ActivityView.repository"] = "The repository.",
         ["ActivityView.tag"] = "The tag.",
         ["NamespaceView.fullName"] = "The display name of its owner; absent: none.",

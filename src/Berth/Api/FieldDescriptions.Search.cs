@@ -25,10 +25,11 @@ internal static partial class FieldDescriptions
         ["?name"] = "The file's name, or with a slash its path from the root; * is any text, ? one character, in "
             + "whatever case.",
         ["FileSearchView.items"] = "Layers with such files, in the order of their digests.",
-        ["FileSearchView.isComplete"] = "Whether that is all; if not, the Link header has where to go on.",
+        ["FileSearchView.isComplete"] = "Whether that is all. If not, the Link header has where to go on; without one, "
+            + "layers may be missing that very many repositories have.",
         ["progress"] = "How far the search has come, from 0 to 1.",
         ["searched"] = "How many layers this request looked through.",
-        ["unsearched"] = "How many layers it could not look through, since there is no list of their files.",
+        ["unsearched"] = "How many layers could not be searched.",
         ["FoundLayerView.layer"] = "The layer's digest.",
         ["FoundLayerView.files"] = "The files, at most 100.",
         ["hasMoreFiles"] = "Whether there are more of them in the layer.",

@@ -21,7 +21,7 @@ internal sealed record FileSearchView(
 /// <param name="search">Looks through the lists of layers.</param>
 /// <param name="listing">What the caller may see.</param>
 /// <param name="database">The images.</param>
-/// <param name="reading">Whose places it takes; null in a command on the database.</param>
+/// <param name="reading">Where searches have their places; null in a command on the database.</param>
 internal sealed class FileSearchEndpoints(
     LayerSearch search, RepositoryListing listing, Database database, FileReading? reading)
 {
@@ -46,7 +46,7 @@ internal sealed class FileSearchEndpoints(
     {
         if (FilePattern.TryParse(name, out var fault) is not { } pattern) return ApiError.Invalid(fault);
         var page = http.Page();
-        if (!LayerSearch.TryParse(page.Last, out var from))
+        if (!LayerSearch.TryParse(page.Last, out var from, out var isPartial))
             return ApiError.Invalid("last is not from an answer to such a search");
         page = page with { Count = Math.Min(page.Count, most) };
         if (space is not (null or "") && !RepositoryName.TryParse(space, out _))
@@ -54,38 +54,50 @@ internal sealed class FileSearchEndpoints(
         if (repository is not (null or "") && !RepositoryName.TryParse(repository, out _))
             return ApiError.Invalid("repository is no name of a repository");
         var (places, isVisible) = await PlacesAsync(http, space ?? "", repository ?? "");
-        using var place = reading is null ? null : await reading.TakePlaceAsync(http.RequestAborted);
-        if (reading is not null && place is null)
-            return ApiError.Busy("the registry is reading other files: ask again later");
-        var result = await search.RunAsync(
-            new SoughtFiles(pattern, places, isVisible, from, page.Count), http.RequestAborted);
+        var sought = new SoughtFiles(pattern, places, isVisible, from, page.Count) { IsPartial = isPartial };
+        if (await RunAsync(sought, http.RequestAborted) is not { } result)
+            return ApiError.Busy("the registry is busy with other searches: ask again later");
         var items = new List<FoundLayerView>();
         foreach (var found in result.Found)
         {
             if (await ShowAsync(found, http.RequestAborted) is { Repositories.Count: > 0 } item) items.Add(item);
         }
 
-        if (result.Next is { } next) http.Answer(page, items, one => one.Layer, LayerSearch.TextOf(next));
+        if (result.Next is { } next)
+            http.Answer(page, items, one => one.Layer, LayerSearch.TextOf(next, result.IsPartial));
         return new FileSearchView(
-            items, result.Next is null, Math.Round((double)(result.Next ?? LayerSearch.End) / LayerSearch.End, 4),
+            items, result is { Next: null, IsPartial: false },
+            Math.Round((double)(result.Next ?? LayerSearch.End) / LayerSearch.End, 4),
             result.Searched, result.Unsearched);
+    }
+
+    /// <summary>Null if too many others search.</summary>
+    private async Task<LayerSearchResult?> RunAsync(SoughtFiles sought, CancellationToken cancellation)
+    {
+        using var place = reading is null ? null : await reading.TakeSearchPlaceAsync(cancellation);
+        return reading is not null && place is null ? null : await search.RunAsync(sought, cancellation);
     }
 
     private async ValueTask<FoundLayerView> ShowAsync(FoundLayer found, CancellationToken cancellation)
     {
-        var holders = new List<LayerHolderView>();
-        foreach (var holder in found.Holders.Take(LayerSearch.MaxHolders))
-        {
-            var images = await database.ReadAsync(
-                session => LayerHolderTable.ImagesAsync(session, found.Layer, null, holder.Id, MaxImages + 1),
-                cancellation);
+        var holders = await database.ReadAsync(
+            async session =>
+            {
+                var holders = new List<LayerHolderView>();
+                foreach (var holder in found.Holders.Take(LayerSearch.MaxHolders))
+                {
+                    var images = await LayerHolderTable.ImagesAsync(
+                        session, found.Layer, null, holder.Id, MaxImages + 1);
 
-            // It was deleted meanwhile.
-            if (images.Count == 0) continue;
-            holders.Add(new LayerHolderView(
-                holder.Name, [.. images.Take(MaxImages).Select(LayerImageView.Of)], images.Count > MaxImages));
-        }
+                    // It was deleted meanwhile.
+                    if (images.Count == 0) continue;
+                    holders.Add(new LayerHolderView(
+                        holder.Name, [.. images.Take(MaxImages).Select(LayerImageView.Of)], images.Count > MaxImages));
+                }
 
+                return holders;
+            },
+            cancellation);
         return new FoundLayerView(
             found.Layer.Text,
             [.. found.Files.Select(one =>

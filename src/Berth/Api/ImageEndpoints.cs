@@ -17,7 +17,7 @@ namespace Berth.Api;
 /// <param name="Layers">From the lowest to the highest; of a build cache, in its order.</param>
 internal sealed record ImageView(
     string Repository, string Digest, string MediaType, string? ArtifactType, string Kind, long SizeBytes,
-    long? ContentBytes, IReadOnlyList<string> Tags, DateTimeOffset PushedAt, string PushedBy,
+    long? ContentBytes, IReadOnlyList<string> Tags, DateTimeOffset PushedAt, string? PushedBy,
     DateTimeOffset? PulledAt, string? Subject,
     IReadOnlyList<PlatformView> Platforms, IReadOnlyDictionary<string, string> Annotations, ConfigView? Config,
     IReadOnlyList<LayerView> Layers)
@@ -91,7 +91,7 @@ internal sealed class ImageEndpoints(
                 ? await BlobTable.FindAllAsync(session, id, layers.Select(one => one.Digest).Distinct()) : [],
             http.RequestAborted);
         var made = config is null ? [] : StepsOf(config, layers);
-        var view = ViewOf(repository, stored, row, outline) with
+        var view = ViewOf(http, repository, stored, row, outline) with
         {
             Platforms = [.. images.Select(ChildOf)
                 .OrderBy(one => one.Platform, Comparer<string>.Create(ComparePlatforms))],
@@ -149,9 +149,9 @@ internal sealed class ImageEndpoints(
 
     /// <summary>What is told of anything; what an image or an index has more, is added.</summary>
     private static ImageView ViewOf(
-        string repository, StoredManifest stored, ImageRow row, ImageOutline outline) => new(
+        HttpContext http, string repository, StoredManifest stored, ImageRow row, ImageOutline outline) => new(
         repository, stored.Digest.Text, stored.MediaType, row.ArtifactType, ArtifactEndpoints.KindOf(outline),
-        stored.SizeBytes, row.ContentBytes, row.Tags, row.PushedAt, row.PushedBy, row.PulledAt,
+        stored.SizeBytes, row.ContentBytes, row.Tags, row.PushedAt, http.NameFor(row.PushedBy), row.PulledAt,
         outline.Manifest?.Subject?.Digest.Text, [], outline.Annotations, null, []);
 
     private static ConfigView ConfigOf(Digest digest, ImageConfig config, List<BuildStepView> made) => new(

@@ -63,9 +63,9 @@ internal sealed class PinEndpoints(Database database, ApiGate gate, TimeProvider
     /// <summary>Puts a list in the place of the old one. Images of other registries are ignored.</summary>
     public async Task<ApiAnswer<PinnedView>> PutAsync(HttpContext http, string list, [FromBody] NewPinList sent)
     {
-        if (list.Length > MaxNameLength || PlainText.Of(list) != list || list.Contains('/'))
+        if (list.Length is 0 or > MaxNameLength || PlainText.Of(list) != list || list.Contains('/'))
         {
-            return ApiError.Invalid($"a list's name has at most {MaxNameLength} plain characters, and no slash")
+            return ApiError.Invalid($"a list's name has from 1 to {MaxNameLength} plain characters, and no slash")
                 .At("list");
         }
 
@@ -108,7 +108,8 @@ internal sealed class PinEndpoints(Database database, ApiGate gate, TimeProvider
             ? ApiDone.Done : NotFound();
     }
 
-    private static PinListView NoList { get; } = new("", 0, default, "", null);
+    /// <summary>What the ETag is made of where there is no list.</summary>
+    public static PinListView NoList { get; } = new("", 0, default, "", null);
 
     private async Task<long> CountAsync(HttpContext http) => await database.ReadAsync(
         session => PinTable.CountAsync(session, http.Caller().Name), http.RequestAborted);

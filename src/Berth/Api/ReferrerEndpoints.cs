@@ -64,7 +64,7 @@ internal sealed class ReferrerEndpoints(
         }
 
         var linked = reading is null ? null : new LinkedBlobs(name, blobs, reading, http.RequestAborted);
-        var walk = new ReferrerWalk(database, manifests, linked, limits, name, http.RequestAborted);
+        var walk = new ReferrerWalk(http, database, manifests, linked, limits, name);
         var found = await walk.RunAsync(stored);
         return new ReferrersView(stored.Digest.Text, found, walk.IsComplete);
     }
@@ -72,8 +72,8 @@ internal sealed class ReferrerEndpoints(
 
 /// <summary>Follows referrers to referrers, as far as a page goes.</summary>
 internal sealed class ReferrerWalk(
-    Database database, ManifestTable manifests, LinkedBlobs? linked, LimitSettings limits, RepositoryName repository,
-    CancellationToken cancellation)
+    HttpContext http, Database database, ManifestTable manifests, LinkedBlobs? linked, LimitSettings limits,
+    RepositoryName repository)
 {
     private const int MaxFound = 100;
     private const int MaxDepth = 4;
@@ -89,6 +89,7 @@ internal sealed class ReferrerWalk(
     private const string ReferenceDigest = "vnd.docker.reference.digest";
     private const string CertificateKey = "dev.sigstore.cosign/certificate";
 
+    private readonly CancellationToken cancellation = http.RequestAborted;
     private readonly HashSet<Digest> seen = [];
 
     /// <summary>How much may still be read to look into them.</summary>
@@ -184,7 +185,7 @@ internal sealed class ReferrerWalk(
         foreach (var layer in outline.Layers.Take(MaxStatements)) statements.Add(await ReadAsync(outline, layer));
         found.Add(new ReferrerView(
             digest.Text, ArtifactEndpoints.KindOf(outline, tag), row?.ArtifactType, stored.MediaType,
-            SizeOf(stored, outline), row?.PushedAt, row?.PushedBy,
+            SizeOf(stored, outline), row?.PushedAt, http.NameFor(row?.PushedBy),
             tag, string.IsNullOrEmpty(platform) ? null : platform, statements,
             await FindAsync(digest, null, depth + 1)));
     }

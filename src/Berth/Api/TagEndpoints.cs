@@ -10,8 +10,8 @@ namespace Berth.Api;
 
 /// <summary>A tag of a repository, and what it points to.</summary>
 internal sealed record TagView(
-    string Name, string Digest, string MediaType, DateTimeOffset MovedAt, string MovedBy, DateTimeOffset PushedAt,
-    string PushedBy, DateTimeOffset? PulledAt, DateTimeOffset? ExpiresAt, bool IsPinned,
+    string Name, string Digest, string MediaType, DateTimeOffset MovedAt, string? MovedBy, DateTimeOffset PushedAt,
+    string? PushedBy, DateTimeOffset? PulledAt, DateTimeOffset? ExpiresAt, bool IsPinned,
     IReadOnlyList<string>? Platforms, long? ContentBytes, DateTimeOffset? BuiltAt, string? ArtifactType) : INoted
 {
     ChangeNote INoted.Note => new(Name, Digest);
@@ -19,9 +19,10 @@ internal sealed record TagView(
     /// <summary>The rule that makes it immutable, so that it does not expire; null in the answer to a change.</summary>
     public string? ImmutableBy { get; init; }
 
-    public static TagView Of(TagRow row) => new(
-        row.Name, row.Digest, row.MediaType, row.MovedAt, row.MovedBy, row.PushedAt, row.PushedBy, row.PulledAt,
-        row.ExpiresAt, row.IsPinned, row.Platforms, row.ContentBytes, row.BuiltAt, row.ArtifactType);
+    public static TagView Of(HttpContext http, TagRow row) => new(
+        row.Name, row.Digest, row.MediaType, row.MovedAt, http.NameFor(row.MovedBy), row.PushedAt,
+        http.NameFor(row.PushedBy), row.PulledAt, row.ExpiresAt,
+        row.IsPinned, row.Platforms, row.ContentBytes, row.BuiltAt, row.ArtifactType);
 }
 
 /// <summary>A tag that somebody has chosen from a list.</summary>
@@ -40,7 +41,7 @@ internal sealed record TagTarget(string Target);
 
 /// <summary>A move of a tag; without a digest, it was deleted.</summary>
 internal sealed record TagMoveView(
-    long Id, string? Digest, bool IsGone, string Action, DateTimeOffset MovedAt, string MovedBy, string? Address);
+    long Id, string? Digest, bool IsGone, string Action, DateTimeOffset MovedAt, string? MovedBy, string? Address);
 
 /// <summary><c>/tags</c>: the tags of the repository in the query, where they point, and where they pointed.</summary>
 internal sealed partial class TagEndpoints(
@@ -80,7 +81,7 @@ internal sealed partial class TagEndpoints(
                 ? await TagTable.FindScannedAsync(session, id, query) : null;
             return http.Answer(
                 page, rows.ConvertAll(
-                    row => TagView.Of(row) with { ImmutableBy = TagRules.FindImmutable(known, row.Name)?.Name }),
+                    row => TagView.Of(http, row) with { ImmutableBy = TagRules.FindImmutable(known, row.Name)?.Name }),
                 one => PlaceOf(one, query.Order).ToString(query.Order), end?.ToString(query.Order));
         }) ?? NoRepository();
     }
@@ -119,7 +120,7 @@ internal sealed partial class TagEndpoints(
     {
         if (await FindAsync(http, tag, repository) is not { } row) return NoTag();
         var known = await rules.OfAsync(RepositoryName.Parse(repository), http.RequestAborted);
-        var view = TagView.Of(row);
+        var view = TagView.Of(http, row);
         return ApiAnswer<TagView>.Tagged(
             view with { ImmutableBy = TagRules.FindImmutable(known, row.Name)?.Name }, counted: view);
     }
@@ -163,14 +164,14 @@ internal sealed partial class TagEndpoints(
             return ApiError.Invalid("target must be a digest, or another tag of the repository");
         var (outcome, row, rule) = await moves.MoveAsync(
             RepositoryName.Parse(repository), name, target,
-            current => !http.HasCondition() || (current is not null && http.IsFor(TagView.Of(current))),
+            current => !http.HasCondition() || (current is not null && http.IsFor(TagView.Of(http, current))),
             http.Actor(), http.RequestAborted);
         return outcome switch
         {
             MoveOutcome.Unknown => ApiError.NotFound($"manifest {sent.Target} in {repository}"),
             MoveOutcome.PreconditionFailed => ApiError.Changed(),
             MoveOutcome.Immutable => ApiError.Of(RegistryError.TagImmutable(rule!.Name)),
-            _ => ApiAnswer<TagView>.Tagged(TagView.Of(row!)),
+            _ => ApiAnswer<TagView>.Tagged(TagView.Of(http, row!)),
         };
     }
 
@@ -187,7 +188,7 @@ internal sealed partial class TagEndpoints(
             RepositoryName.Parse(repository), name,
             current =>
             {
-                isChanged = !http.IsFor(TagView.Of(current));
+                isChanged = !http.IsFor(TagView.Of(http, current));
                 isKept = immutable is not null && sent.ExpiresAt.From(null) is not null;
                 return isChanged || isKept ? null : current with
                 {
@@ -196,7 +197,7 @@ internal sealed partial class TagEndpoints(
                 };
             },
             http.RequestAborted);
-        return row is not null ? ApiAnswer<TagView>.Tagged(TagView.Of(row)) : isChanged ? ApiError.Changed()
+        return row is not null ? ApiAnswer<TagView>.Tagged(TagView.Of(http, row)) : isChanged ? ApiError.Changed()
             : isKept ? ApiError.Of(RegistryError.TagImmutable(immutable!.Name)) : NoTag();
     }
 
@@ -204,7 +205,7 @@ internal sealed partial class TagEndpoints(
     {
         if (!Reference.TryParse(tag, out var reference) || await FindAsync(http, tag, repository) is not { } row)
             return NoTag();
-        if (!http.IsFor(TagView.Of(row))) return ApiError.Changed();
+        if (!http.IsFor(TagView.Of(http, row))) return ApiError.Changed();
         var outcome = await removal.RemoveAsync(
             RepositoryName.Parse(repository), reference,
             http.HasCondition() ? current => current == row.Digest : null, http.Actor(), http.RequestAborted);
@@ -230,7 +231,8 @@ internal sealed partial class TagEndpoints(
             ? http.Answer(
                 page,
                 moved.ConvertAll(m => new TagMoveView(
-                    m.Id, m.Digest, m.IsGone, m.Action, m.MovedAt, m.MovedBy, isShown ? m.Address : null)),
+                    m.Id, m.Digest, m.IsGone, m.Action, m.MovedAt, http.NameFor(m.MovedBy),
+                    isShown ? m.Address : null)),
                 one => $"{one.Id}")
             : NoTag();
     }

@@ -37,7 +37,7 @@ internal static class FileSearchCommand
 
     private static async Task FindAsync(ApiCall call, string path)
     {
-        var (items, searched, unsearched, busy) = (new List<JsonElement>(), 0L, 0L, 0);
+        var (items, searched, unsearched, isComplete, busy) = (new List<JsonElement>(), 0L, 0L, true, 0);
         for (var next = path; next is not null;)
         {
             JsonElement page;
@@ -55,22 +55,24 @@ internal static class FileSearchCommand
             items.AddRange(page.GetProperty("items").EnumerateArray());
             searched += page.GetProperty("searched").GetInt64();
             unsearched += page.GetProperty("unsearched").GetInt64();
+            isComplete = page.GetProperty("isComplete").GetBoolean();
             ShowProgress(page.GetProperty("progress").GetDouble(), isLast: next is null);
         }
 
         if (call.IsJson)
         {
             Console.WriteLine($"{{\"items\":[{string.Join(',', items.Select(one => one.GetRawText()))}],"
-                + $"\"searched\":{searched},\"unsearched\":{unsearched}}}");
+                + $"\"isComplete\":{(isComplete ? "true" : "false")},\"searched\":{searched},"
+                + $"\"unsearched\":{unsearched}}}");
             return;
         }
 
         if (items.Count == 0) Console.WriteLine("Nothing was found.");
         else Table.Print(["IMAGE", "PLATFORM", "SIZE", "PATH", "LAYER"], [.. items.SelectMany(RowsOf)]);
         await Console.Error.WriteLineAsync(
-            $"Searched {VerifyCommand.Count(searched, "layer")}." + (unsearched == 0 ? ""
-                : $" Of {VerifyCommand.Count(unsearched, "other")} there is no list of files: what is in them is not "
-                + "known."));
+            $"Searched {VerifyCommand.Count(searched, "layer")}."
+                + (unsearched == 0 ? "" : $" {VerifyCommand.Count(unsearched, "other")} could not be searched.")
+                + (isComplete ? "" : " Layers that very many repositories have may be missing."));
     }
 
     /// <summary>A row for each file in each image.</summary>

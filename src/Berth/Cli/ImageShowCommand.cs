@@ -158,8 +158,8 @@ internal static class ImageShowCommand
                 said => said.TryGetProperty("signer", out _) ? Plain(said, "signer")
                     : said.TryGetProperty("sbomFormat", out _)
                         ? $"{Plain(said, "sbomFormat")} ({said.GetProperty("packages")} packages)"
-                    : said.TryGetProperty("provenance", out var built)
-                        ? $"{Plain(built, "source")} {Plain(built, "revision")}".Trim()
+                    : said.TryGetProperty("provenance", out var built) && BuiltFrom(built) is { Length: > 0 } source
+                        ? source
                         : Plain(said, said.TryGetProperty("predicateType", out _) ? "predicateType" : "mediaType"));
             yield return
             [
@@ -170,6 +170,11 @@ internal static class ImageShowCommand
             foreach (var row in RowsOf(one, "referrers", indent + "  ")) yield return row;
         }
     }
+
+    /// <summary>Its source, or else what built it.</summary>
+    private static string BuiltFrom(JsonElement provenance) =>
+        $"{Plain(provenance, "source")} {Plain(provenance, "revision")}".Trim() is { Length: > 0 } source
+            ? source : Plain(provenance, "builder");
 
     /// <summary>Whoever pushed it chose the text: it must not change the terminal.</summary>
     private static string Plain(JsonElement json, string field) =>

@@ -215,8 +215,10 @@ internal sealed class NetworkImport(ApiCall call, SourceOptions options)
                 return null;
             }
 
-            var (by, digest) = (found.GetProperty("movedBy").GetString(), found.GetProperty("digest").GetString());
-            return by == actor ? null : $"it is {digest} here, pushed by {by}; --overwrite moves it";
+            // Those without a name are told no names but theirs.
+            var by = found.TryGetProperty("movedBy", out var name) ? name.GetString() : "somebody else";
+            return by == actor ? null
+                : $"it is {found.GetProperty("digest").GetString()} here, pushed by {by}; --overwrite moves it";
         }
 
         public async ValueTask DisposeAsync()

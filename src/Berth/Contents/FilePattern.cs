@@ -10,13 +10,18 @@ internal sealed class FilePattern
     /// <summary>The longest name that Linux has.</summary>
     public const int MaxChars = 255;
 
+    /// <summary>The longest path that programs of Linux can open.</summary>
+    private const int MaxPathChars = 4096;
+
     private readonly string folded;
 
     private FilePattern(string text)
     {
         Text = text;
         IsPath = text.Contains('/', StringComparison.Ordinal);
-        folded = text.TrimStart('/').ToUpperInvariant();
+
+        // As names are compared, by char: whole strings also fold characters that are two of them.
+        folded = string.Concat(text.TrimStart('/').Select(char.ToUpperInvariant));
     }
 
     public string Text { get; }
@@ -24,11 +29,13 @@ internal sealed class FilePattern
     /// <summary>Whether it is for whole paths.</summary>
     public bool IsPath { get; }
 
-    /// <summary>Null if it is none; then <paramref name="fault"/> says why.</summary>
+    /// <summary>Null if invalid; then <paramref name="fault"/> says why.</summary>
     public static FilePattern? TryParse(string text, out string fault)
     {
-        fault = text.Length is 0 or > MaxChars ? $"a name has from 1 to {MaxChars} characters"
-            : text.EndsWith('/') ? "files are found, and no folders: a name does not end in a slash" : "";
+        var most = text.Contains('/', StringComparison.Ordinal) ? MaxPathChars : MaxChars;
+        fault = text.Length == 0 || text.Length > most
+            ? $"a name has from 1 to {MaxChars} characters, and with a slash up to {MaxPathChars:N0}"
+            : text.EndsWith('/') ? "only files can be found: remove the slash at the end" : "";
         return fault.Length == 0 ? new FilePattern(text) : null;
     }
 

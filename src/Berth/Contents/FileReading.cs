@@ -16,8 +16,16 @@ internal sealed class FileReading(IBlobStore store, LayerWalk walk, ContentsSett
 
     private readonly SemaphoreSlim places = new(settings.Concurrent);
 
+    /// <summary>Of their own: one search after another would keep others from reading files.</summary>
+    private readonly SemaphoreSlim searches = new(settings.Concurrent);
+
     /// <summary>The right to read, until it is disposed of; null if too many others read.</summary>
-    public async Task<IDisposable?> TakePlaceAsync(CancellationToken cancellation) =>
+    public Task<IDisposable?> TakePlaceAsync(CancellationToken cancellation) => TakeAsync(places, cancellation);
+
+    /// <summary>The right to search, until it is disposed of; null if too many others search.</summary>
+    public Task<IDisposable?> TakeSearchPlaceAsync(CancellationToken cancellation) => TakeAsync(searches, cancellation);
+
+    private static async Task<IDisposable?> TakeAsync(SemaphoreSlim places, CancellationToken cancellation) =>
         await places.WaitAsync(LongestWait, cancellation) ? new Place(places) : null;
 
     /// <summary>Copies the content of an entry.</summary>
@@ -90,7 +98,11 @@ internal sealed class FileReading(IBlobStore store, LayerWalk walk, ContentsSett
         return (reader.Found, fault);
     }
 
-    public void Dispose() => places.Dispose();
+    public void Dispose()
+    {
+        places.Dispose();
+        searches.Dispose();
+    }
 
     /// <summary>As the largest manifest.</summary>
     public const long MaxConfigBytes = 4 << 20;

@@ -13,7 +13,11 @@ namespace Berth.Contents;
 /// <param name="From">The place among the digests where the search begins, or goes on.</param>
 /// <param name="Count">The most layers that are found.</param>
 internal sealed record SoughtFiles(
-    FilePattern Pattern, RepositoryPlaces Places, Func<string, bool, bool> IsVisible, long From, int Count);
+    FilePattern Pattern, RepositoryPlaces Places, Func<string, bool, bool> IsVisible, long From, int Count)
+{
+    /// <summary>Whether a layer was left out before <see cref="From"/>.</summary>
+    public bool IsPartial { get; init; }
+}
 
 /// <summary>A file that was found.</summary>
 internal sealed record FoundFile(string Path, EntryKind Kind, long SizeBytes);
@@ -31,14 +35,16 @@ internal sealed record FoundLayer(
 /// <param name="Found">What it found.</param>
 /// <param name="Next">Where it goes on; null if it came to the end.</param>
 /// <param name="Searched">How many layers it looked through.</param>
-/// <param name="Unsearched">Of how many layers there is no list.</param>
-internal sealed record LayerSearchResult(IReadOnlyList<FoundLayer> Found, long? Next, long Searched, long Unsearched);
+/// <param name="Unsearched">How many layers could not be searched.</param>
+/// <param name="IsPartial">Whether a layer was left out since so many have it that the caller must not see.</param>
+internal sealed record LayerSearchResult(
+    IReadOnlyList<FoundLayer> Found, long? Next, long Searched, long Unsearched, bool IsPartial);
 
 /// <summary>
 /// Looks for files in the lists of layers, in the order of their digests, so that a layer which thousands of
 /// repositories have is read once. It takes a bounded time, and says where to go on: a place is a number made of the
-/// first digits of a digest. Answers only tell the ends of stretches, which are no digests, or the places of layers
-/// that the caller may see.
+/// first digits of a digest. Answers only tell the ends of stretches, the beginnings of cells, which are no digests, or
+/// what comes after a layer that the caller may see.
 /// </summary>
 internal sealed class LayerSearch(Database database, ContentsSettings settings, TimeProvider clock)
 {
@@ -49,6 +55,7 @@ internal sealed class LayerSearch(Database database, ContentsSettings settings, 
     public const int MaxHolders = 10;
 
     private const int Digits = 15;
+    private const string Partial = "-partial";
 
     /// <summary>How many files are shown of a layer.</summary>
     private const int MaxFiles = 100;
@@ -61,6 +68,9 @@ internal sealed class LayerSearch(Database database, ContentsSettings settings, 
     private const int MaxLayers = 200;
 
     private const long FirstStretch = End / 4096;
+
+    /// <summary>Where a search may also end, whatever is there: a cell has the first five digits in common.</summary>
+    private const long Cell = 1L << (4 * (Digits - 5));
 
     /// <summary>What is read at once, and how often, where much is passed over that the caller must not see.</summary>
     private const int ChunkEntries = 1000;
@@ -77,14 +87,13 @@ internal sealed class LayerSearch(Database database, ContentsSettings settings, 
     /// <exception cref="OperationCanceledException">The caller gave up.</exception>
     public async Task<LayerSearchResult> RunAsync(SoughtFiles sought, CancellationToken cancellation)
     {
-        var (at, stretch, began) = (sought.From, FirstStretch, clock.GetTimestamp());
-        var (found, searched, unsearched, isFirst) = (new List<FoundLayer>(), 0L, 0L, true);
-        var pathChars = 0;
-        while (at < End)
+        var run = new Run(sought, settings.SearchTime, clock);
+        var stretch = FirstStretch;
+        while (run.At < End)
         {
-            var end = Math.Min(End, at + stretch);
+            var end = Math.Min(End, run.At + stretch);
             var asked = clock.GetTimestamp();
-            var layers = await ListAsync(sought.Places, at, end, cancellation);
+            var layers = await ListAsync(sought.Places, run.At, end, cancellation);
             if (layers.Count > MaxLayers && stretch > 1)
             {
                 stretch /= 2;
@@ -94,52 +103,29 @@ internal sealed class LayerSearch(Database database, ContentsSettings settings, 
             if (clock.GetElapsedTime(asked) < FastLook && layers.Count <= MaxLayers / 2) stretch *= 2;
             foreach (var row in layers)
             {
-                var holders = await FindHoldersAsync(sought, row.Digest, cancellation);
-                if (holders.Count == 0) continue;
-                if (row.State != LayerStates.Indexed
-                    || !LayerIndexing.IsCurrent(row, settings, clock.GetUtcNow()))
-                {
-                    unsearched++;
-                    continue;
-                }
-
-                // Those in the same place are looked through together: the next answer begins after them.
-                var place = PlaceOf(row.Digest);
-                if (place > at && !isFirst && IsOver()) return Result(place);
-                (at, isFirst) = (place, false);
-                if (await FindAsync(row.Digest, sought.Pattern, cancellation) is not { } files)
-                {
-                    unsearched++;
-                    continue;
-                }
-
-                searched++;
-                if (files.Count == 0) continue;
-                pathChars += files.Sum(file => file.Path.Length);
-                found.Add(new FoundLayer(
-                    row.Digest, [.. files.Take(MaxFiles)], files.Count > MaxFiles, holders));
+                run.Reach(PlaceOf(row.Digest));
+                if (run.MustStop() || !await SearchAsync(run, row, cancellation)) return run.Result();
             }
 
-            at = end;
-            if (IsOver()) break;
+            run.Pass(end);
+            if (run.IsOver()) break;
         }
 
-        return Result(at);
-
-        bool IsOver() => found.Count >= sought.Count || pathChars > EnoughPathChars
-            || clock.GetElapsedTime(began) > settings.SearchTime;
-
-        LayerSearchResult Result(long next) => new(found, next < End ? next : null, searched, unsearched);
+        return run.Result();
     }
 
     /// <summary>A place as cursors have it.</summary>
     public static string TextOf(long place) => place.ToString("x" + Digits, CultureInfo.InvariantCulture);
 
-    public static bool TryParse(string text, out long place)
+    /// <summary>A place, and whether a layer was left out before it.</summary>
+    public static string TextOf(long place, bool isPartial) => TextOf(place) + (isPartial ? Partial : "");
+
+    public static bool TryParse(string text, out long place, out bool isPartial)
     {
         place = 0;
-        return text.Length == 0 || (text.Length == Digits && long.TryParse(
-            text, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out place));
+        isPartial = text.Length == Digits + Partial.Length && text.EndsWith(Partial, StringComparison.Ordinal);
+        return text.Length == 0 || ((text.Length == Digits || isPartial) && long.TryParse(
+            text.AsSpan(0, Digits), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out place));
     }
 
     private static long PlaceOf(Digest layer) => long.Parse(
@@ -163,10 +149,29 @@ internal sealed class LayerSearch(Database database, ContentsSettings settings, 
         return layers;
     }
 
-    private async Task<List<LayerHolder>> FindHoldersAsync(
-        SoughtFiles sought, Digest layer, CancellationToken cancellation)
+    /// <summary>False if it stops before the layer.</summary>
+    private async Task<bool> SearchAsync(Run run, LayerIndexRow row, CancellationToken cancellation)
     {
-        var (found, last) = (new List<LayerHolder>(), 0L);
+        var holders = await FindHoldersAsync(run, row.Digest, cancellation);
+        if (holders is null) return false;
+        if (holders.Count == 0)
+        {
+            run.PassHidden();
+            return true;
+        }
+
+        var isListed = row.State == LayerStates.Indexed && LayerIndexing.IsCurrent(row, settings, clock.GetUtcNow());
+        var files = isListed ? await FindAsync(row.Digest, run.Sought.Pattern, cancellation) : null;
+        run.PassSeen(files is null);
+        if (files is { Count: > 0 })
+            run.Add(new FoundLayer(row.Digest, [.. files.Take(MaxFiles)], files.Count > MaxFiles, holders));
+        return true;
+    }
+
+    /// <summary>Repositories that the caller may pull a layer from; null if it stops meanwhile.</summary>
+    private async Task<List<LayerHolder>?> FindHoldersAsync(Run run, Digest layer, CancellationToken cancellation)
+    {
+        var (sought, found, last) = (run.Sought, new List<LayerHolder>(), 0L);
         for (var chunks = 0; chunks < MaxChunks; chunks++)
         {
             var after = last;
@@ -176,10 +181,12 @@ internal sealed class LayerSearch(Database database, ContentsSettings settings, 
                 cancellation);
             found.AddRange(chunk.Where(one => sought.IsVisible(one.Name, one.IsPublic))
                 .Take(MaxHolders + 1 - found.Count));
-            if (chunk.Count < size || found.Count > MaxHolders) break;
+            if (chunk.Count < size || found.Count > MaxHolders) return found;
+            if (run.MustStop()) return null;
             last = chunk[^1].Id;
         }
 
+        run.IsPartial |= found.Count == 0;
         return found;
     }
 
@@ -220,5 +227,60 @@ internal sealed class LayerSearch(Database database, ContentsSettings settings, 
         }
 
         return found;
+    }
+
+    /// <summary>How far one answer has come.</summary>
+    private sealed class Run(SoughtFiles sought, TimeSpan time, TimeProvider clock)
+    {
+        private readonly long began = clock.GetTimestamp();
+        private readonly List<FoundLayer> found = [];
+        private long searched;
+        private long unsearched;
+        private long place;
+        private long passed = -1;
+        private long seen = -1;
+        private int pathChars;
+
+        public SoughtFiles Sought => sought;
+
+        /// <summary>Before this, all is done, and it may be told.</summary>
+        public long At { get; private set; } = sought.From;
+
+        public bool IsPartial { get; set; } = sought.IsPartial;
+
+        /// <summary>Comes to a layer.</summary>
+        public void Reach(long layer)
+        {
+            place = layer;
+
+            // Not after one of two layers in the same place.
+            if (passed < 0 || passed == layer) return;
+            At = Math.Max(At, Math.Max(layer - (layer % Cell), seen + 1));
+        }
+
+        public void PassHidden() => passed = place;
+
+        public void PassSeen(bool isUnsearched)
+        {
+            passed = seen = place;
+            if (isUnsearched) unsearched++;
+            else searched++;
+        }
+
+        public void Pass(long end) => At = end;
+
+        public void Add(FoundLayer layer)
+        {
+            pathChars += layer.Files.Sum(file => file.Path.Length);
+            found.Add(layer);
+        }
+
+        public bool IsOver() => found.Count >= sought.Count || pathChars > EnoughPathChars
+            || clock.GetElapsedTime(began) > time;
+
+        /// <summary>Whether it ends before the layer that it has come to. Each answer gets on.</summary>
+        public bool MustStop() => At > sought.From && IsOver();
+
+        public LayerSearchResult Result() => new(found, At < End ? At : null, searched, unsearched, IsPartial);
     }
 }

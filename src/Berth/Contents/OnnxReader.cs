@@ -13,11 +13,11 @@ internal sealed record OnnxFacts(IReadOnlyList<(string Name, string Value)> Fact
 
 /// <summary>
 /// Reads what a model in ONNX says of itself (onnx.proto). A model is one message of protobuf with its weights within,
-/// so this reads small parts of the file and passes over what is large; how often, has a limit.
+/// so this reads small parts of the file and passes over what is large. The number of reads is limited.
 /// </summary>
 internal sealed class OnnxReader(BlobContent content, CancellationToken cancellation)
 {
-    private const int MaxReads = 64;
+    private const int MaxReads = 16;
     private const int ReadBytes = 32 * 1024;
     private const int MaxTextBytes = 300;
     private const int MaxValueBytes = 8 * 1024;

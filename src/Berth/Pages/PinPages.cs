@@ -39,8 +39,11 @@ internal sealed class PinPages(PinEndpoints pins)
         var list = sent.Text("list").Trim();
         http.Request.RouteValues["list"] = list;
         var fault = sent.ReadDay("expiresAt", out var end);
-        if (fault is null && (await pins.GetAsync(http, list)).Value is not null)
+        if (fault is null && (await FindAsync(http, list)).Value is not null)
             fault = ApiError.Conflict($"you have a list {list} already: change that one").At("list");
+
+        // Nor in the place of one that is posted meanwhile.
+        http.Request.Headers.IfMatch = ApiAnswer<PinListView>.TagOf(http, PinEndpoints.NoList);
         return await PutAsync(http, list, sent, fault, end, Said.Added, error => ListAsync(
             http, new FormContent(Path, sent, error)));
     });
@@ -51,7 +54,7 @@ internal sealed class PinPages(PinEndpoints pins)
     {
         var list = sent.Text("name");
         http.Request.RouteValues["list"] = list;
-        var present = await pins.GetAsync(http, list);
+        var present = await FindAsync(http, list);
         var fault = sent.ReadDay("expiresAt", present.Value?.ExpiresAt, out var end) ?? present.Error;
         return await PutAsync(
             http, list, sent, fault, end.From(present.Value?.ExpiresAt), Said.Saved,
@@ -75,6 +78,14 @@ internal sealed class PinPages(PinEndpoints pins)
     {
         var (name, own) = (http.Request.Query["name"].ToString(), http.Caller().Name + "/");
         return name.StartsWith(own, StringComparison.Ordinal) ? name[own.Length..] : name;
+    }
+
+    /// <summary>A list, without the address of its next page: the answer may show something else.</summary>
+    private async Task<ApiAnswer<PinListView>> FindAsync(HttpContext http, string list)
+    {
+        var found = await pins.GetAsync(http, list);
+        http.Response.Headers.Remove(HeaderNames.Link);
+        return found;
     }
 
     private async Task<FormAnswer> PutAsync(
@@ -122,8 +133,7 @@ internal sealed class PinPages(PinEndpoints pins)
     private async Task<IResult> AskToRemoveAsync(HttpContext http, string list, FormContent? sent)
     {
         http.Request.Headers.Remove(HeaderNames.IfMatch);
-        var found = await pins.GetAsync(http, list);
-        http.Response.Headers.Remove("Link");
+        var found = await FindAsync(http, list);
         return found.Value is not { } view
             ? ProblemPage.Of(http, sent?.Error ?? found.Error!)
             : new PageResult(

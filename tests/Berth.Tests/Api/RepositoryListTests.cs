@@ -2,6 +2,7 @@ using System.Net.Http.Headers;
 using System.Text.Json;
 using Berth.Tests.Access;
 using Berth.Tests.Lifecycle;
+using Berth.Tests.Pages;
 
 namespace Berth.Tests.Api;
 
@@ -162,6 +163,36 @@ public sealed class RepositoryListTests : IAsyncLifetime
         Assert.Equal(("none", "1", ""), (open.Of("kind"), open.Of("repositories"), open.Of("usedBytes")));
         Assert.Empty(await ItemsAsync("ann", "/api/v1/namespaces?namespace=secret"));
         Assert.Empty(await ItemsAsync("", "/api/v1/namespaces?namespace=ann"));
+    }
+
+    /// <summary>Whoever is not signed in is told what happened, and not who did it.</summary>
+    [Fact]
+    public async Task Names_of_users_are_for_those_who_are_signed_in()
+    {
+        var image = await admin.PushConfigAsync("open/c", "v2", Amd);
+        await admin.PushConfigAsync("open/c", image.Replace(':', '-') + ".sig", "{}");
+        foreach (var path in new[]
+        {
+            "tags?", "tags/v2?", "tags/v2/history?", "images/v2?", "images/v2/referrers?", "activity?",
+        })
+        {
+            foreach (var (user, isTold) in new[] { ("", false), ("ann", true) })
+            {
+                using var answer = await AskAsync(user, $"/api/v1/{path}repository=open/c");
+                var text = await answer.Content.ReadAsStringAsync(Stop);
+                Assert.Equal((path, 200, isTold), (path, (int)answer.StatusCode, text.Contains("By\":\"admin\"")));
+                Assert.Equal(isTold, text.Contains("admin"));
+            }
+        }
+
+        foreach (var path in new[] { "", ":v2", ":v2/-/history", ":v2/-/referrers" })
+        {
+            foreach (var (user, isTold) in new[] { ((string?)null, false), ("ann", true) })
+            {
+                var page = await new PageClient(registry, user).GetAsync("/r/open/c" + path);
+                Assert.Equal((path, isTold), (path, page.Text.Contains("admin")));
+            }
+        }
     }
 
     private async Task<(string Tag, string Platforms)> NewestAsync()

@@ -53,6 +53,15 @@ internal sealed class ContentImages(RegistryFixture registry, string user = "adm
         return digest;
     }
 
+    /// <summary>Searches for files; also returns the query that goes on.</summary>
+    public async Task<(JsonElement Found, string? Next)> FindFilesAsync(string query)
+    {
+        using var answer = await SendAsync("GET", "/api/v1/search/files?" + query, null, null, 200);
+        var found = JsonDocument.Parse(await answer.Content.ReadAsStringAsync(Stop)).RootElement;
+        return (found, answer.Headers.TryGetValues("Link", out var links)
+            ? links.Single().Split('<', '>')[1].Split("/api/v1/")[1] : null);
+    }
+
     /// <summary>Asks about an image.</summary>
     public async Task<JsonElement> AskAsync(string path, int status = 200)
     {

@@ -275,22 +275,28 @@ public sealed class FileSearchTests : IAsyncLifetime
         foreach (var query in new[]
         {
             "", "name=", "name=a/", "name=" + new string('a', 256), "name=a&last=x", "name=a&last=fffffffffffffff0",
-            "name=a&last=-00000000000001", "name=a&last=sha256:00000000", "name=a&namespace=A", "name=a&namespace=%00",
-            "name=a&repository=%00", "name=a&n=x", "name=a%00",
+            "name=a&last=-00000000000001", "name=a&last=000-partial", "name=a/" + new string('a', 4095),
+            "name=a&last=sha256:00000000", "name=a&namespace=A", "name=a&namespace=%00", "name=a&repository=%00",
+            "name=a&n=x", "name=a%00",
         })
         {
             using var refused = await images.SendAsync("GET", "/api/v1/search/files?" + query, null, null, 400);
         }
 
         await AskAsync("name=a&last=fffffffffffffff");
+        await AskAsync("name=a/" + new string('a', 4094));
     }
 
     [Fact]
     public async Task Whoever_finds_no_place_is_told_when_to_ask_again()
     {
         var reading = registry.Services.GetRequiredService<FileReading>();
-        using var first = await reading.TakePlaceAsync(Stop);
-        using var second = await reading.TakePlaceAsync(Stop);
+        using var file = await reading.TakePlaceAsync(Stop);
+        using (await reading.TakePlaceAsync(Stop)) await AskAsync("name=a");
+        using var first = await reading.TakeSearchPlaceAsync(Stop);
+        using var second = await reading.TakeSearchPlaceAsync(Stop);
+        using var other = await reading.TakePlaceAsync(Stop);
+        Assert.NotNull(other);
         using var refused = await images.SendAsync("GET", "/api/v1/search/files?name=a", null, null, 503);
         Assert.Equal("10", refused.Headers.GetValues("Retry-After").Single());
     }
@@ -304,6 +310,13 @@ public sealed class FileSearchTests : IAsyncLifetime
         Assert.True(pattern.Matches(new string('a', 8192) + "b"));
         Assert.False(FilePattern.TryParse(new string('?', 200) + "*x", out _)!.Matches(new string('y', 8192)));
         Assert.True(FilePattern.TryParse(new string('*', 255), out _)!.Matches("\ud83d"));
+    }
+
+    [Fact]
+    public void Case_is_compared_alike_on_both_sides()
+    {
+        Assert.True(FilePattern.TryParse("\ud801\udc28ß*", out _)!.Matches("\ud801\udc28ßx"));
+        Assert.True(FilePattern.TryParse("ÄB", out _)!.Matches("äb"));
     }
 
     private static List<JsonElement> Items(JsonElement found) => [.. found.GetProperty("items").EnumerateArray()];
@@ -337,11 +350,6 @@ public sealed class FileSearchTests : IAsyncLifetime
     private async Task<JsonElement> AskAsync(string query, string user = "admin") =>
         (await PageAsync("search/files?" + query, user)).Found;
 
-    private async Task<(JsonElement Found, string? Next)> PageAsync(string path, string user = "admin")
-    {
-        using var answer = await new ContentImages(registry, user).SendAsync("GET", "/api/v1/" + path, null, null, 200);
-        var found = JsonDocument.Parse(await answer.Content.ReadAsStringAsync(Stop)).RootElement;
-        return (found, answer.Headers.TryGetValues("Link", out var links)
-            ? links.Single().Split('<', '>')[1].Split("/api/v1/")[1] : null);
-    }
+    private Task<(JsonElement Found, string? Next)> PageAsync(string path, string user = "admin") =>
+        new ContentImages(registry, user).FindFilesAsync(path.Split('?')[1]);
 }

@@ -129,7 +129,8 @@ public sealed partial class ImageCommandTests : IAsyncLifetime
         Assert.Equal(LowestLayer, item.Of("layer"));
         var none = (await command.RunAsync("search", "files", "os-release", "--namespace", "none")).Is(0);
         Assert.Equal(("Nothing was found.\n", "Searched 0 layers."), (none.Output, none.Errors.Trim()));
-        Assert.Contains("does not end in a slash", (await command.RunAsync("search", "files", "etc/")).Is(1).Errors);
+        Assert.Contains(
+            "remove the slash at the end", (await command.RunAsync("search", "files", "etc/")).Is(1).Errors);
     }
 
     [Fact]
@@ -138,7 +139,7 @@ public sealed partial class ImageCommandTests : IAsyncLifetime
         await new ContentImages(registry).PushAsync("acme/bad", "1", [1, 2, 3]);
         await command.RunAsync("image", "files", "acme/bad:1");
         var found = (await command.RunAsync("search", "files", "none", "--repository", "acme/bad")).Is(0);
-        Assert.Contains("Of 1 other there is no list of files", found.Errors);
+        Assert.Contains("1 other could not be searched.", found.Errors);
     }
 
     [Fact]

@@ -264,6 +264,14 @@ public sealed class ArtifactPageTests : IAsyncLifetime
         Assert.Contains("kind: provenance\nsource: https://a/b?[31m\nrevision: abc\n", proof.Is(0).Output);
         about = await command.AskAsync("admin", AccountsOf.AdminPassword, "image", "referrers", "team/app:m");
         Assert.Contains("https://a/b?[31m abc", about.Is(0).Output);
+
+        // One that has no source tells its builder.
+        await PushAsync(
+            null, "application/vnd.in-toto+json", Empty, "{}",
+            ("application/vnd.in-toto+json", Bytes("""{"predicate":{"builder":{"id":"https://builder/c"}}}"""), ""),
+            ",\"in-toto.io/predicate-type\":\"https://slsa.dev/provenance/v0.2\"", subject: model.Of("digest"));
+        about = await command.AskAsync("admin", AccountsOf.AdminPassword, "image", "referrers", "team/app:m");
+        Assert.Contains("https://builder/c", about.Is(0).Output);
         var manifest = await command.AskAsync("admin", AccountsOf.AdminPassword, "image", "manifest", "team/app:m");
         Assert.Equal(model.Of("digest"), ContentImages.DigestOf(Bytes(manifest.Is(0).Output)));
     }

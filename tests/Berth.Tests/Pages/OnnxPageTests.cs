@@ -36,6 +36,10 @@ public sealed class OnnxPageTests : IAsyncLifetime
             ],
             FactsOf(seen));
         Assert.False(seen.TryGetProperty("fault", out _));
+
+        // Words in a file's name tell nothing.
+        foreach (var name in new[] { "overwhelm.onnx", "cosign/sign.wasm.ONNX" })
+            Assert.Equal((name, "model"), (name, (await PushAsync(Model(), name)).Of("kind")));
         var page = (await new PageReader(registry).GetAsync("/r/team/app:m")).Is(200);
         Assert.Contains("image float[batch,3,224,224]", page.Text);
         Assert.DoesNotContain(Script, page.Text);
@@ -111,7 +115,7 @@ public sealed class OnnxPageTests : IAsyncLifetime
         artifact.GetProperty("facts").EnumerateArray().Select(one => $"{one.Of("name")}={one.Of("value")}");
 
     /// <summary>Pushes a model as oras does, and asks what it is.</summary>
-    private async Task<JsonElement> PushAsync(byte[] model)
+    private async Task<JsonElement> PushAsync(byte[] model, string file = "model.onnx")
     {
         const string Type = "application/vnd.oci.image.manifest.v1+json";
         var empty = "{}"u8.ToArray();
@@ -126,7 +130,7 @@ public sealed class OnnxPageTests : IAsyncLifetime
             "config":{{ContentImages.Describe("application/vnd.oci.empty.v1+json", empty)}},
             "layers":[{"mediaType":"application/vnd.oci.image.layer.v1.tar","size":{{model.Length}},
             "digest":"{{ContentImages.DigestOf(model)}}",
-            "annotations":{"org.opencontainers.image.title":"model.onnx"} }]}
+            "annotations":{"org.opencontainers.image.title":"{{file}}"} }]}
             """);
         return await images.AskAsync("m/artifact?repository=team/app");
     }

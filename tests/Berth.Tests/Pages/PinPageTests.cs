@@ -44,6 +44,19 @@ public sealed class PinPageTests : IAsyncLifetime
             ("expiresAt", "2099-12-31"));
         var page = One + "?name=" + Uri.EscapeDataString(Hostile);
         Assert.Equal((HttpStatusCode.SeeOther, page + "&done=added"), (made.Status, made.Location));
+
+        // That the list has more images than a page is no matter of these answers.
+        foreach (var (path, field, status) in new[]
+        {
+            (All, "list", HttpStatusCode.Conflict), (One, "name", HttpStatusCode.SeeOther),
+        })
+        {
+            var answer = await ada.PostAsync(
+                path + "?n=1", (field, Hostile), ("images", $"{first} {second}"),
+                ("expiresAt", "2099-12-31"));
+            Assert.Equal((status, false), (answer.Status, answer.Headers.Contains("Link")));
+        }
+
         var shown = await ada.GetAsync(page);
         foreach (var image in new[] { first, second }) Assert.Contains($"href=\"/r/{image}\"", shown.Text);
         Assert.Contains("value=\"2099-12-31\"", shown.Text);
@@ -55,6 +68,10 @@ public sealed class PinPageTests : IAsyncLifetime
         var taken = await ada.FillAsync(All, All, ("list", Hostile), ("images", first));
         Assert.Equal(HttpStatusCode.Conflict, taken.Status);
         Assert.Contains("id=\"settings-pins-list-fault\"", taken.Text);
+        var nameless = await ada.FillAsync(All, All, ("list", " "), ("images", first));
+        Assert.Equal(HttpStatusCode.BadRequest, nameless.Status);
+        Assert.Contains("id=\"settings-pins-list-fault\"", nameless.Text);
+        Assert.Single((await admin.ApiAsync("GET", "/pins", null, 200)).GetProperty("items").EnumerateArray());
         var wrong = await ada.FillAsync(All, All, ("list", "other"), ("images", "team/app:1"));
         Assert.Equal(HttpStatusCode.BadRequest, wrong.Status);
         Assert.Contains("id=\"settings-pins-images-fault\"", wrong.Text);
@@ -97,10 +114,12 @@ public sealed class PinPageTests : IAsyncLifetime
         Assert.Equal(
             HttpStatusCode.NotFound,
             (await new PageClient(registry, "aud").PostAsync(Remove, ("name", "admin/prod"))).Status);
-        Assert.True((int)(await new PageClient(registry, "ada").PostAsync(
-            One, ("name", "admin/prod"), ("images", second))).Status >= 400);
+        Assert.Equal(
+            HttpStatusCode.BadRequest,
+            (await new PageClient(registry, "ada").PostAsync(One, ("name", "admin/prod"), ("images", second))).Status);
         Assert.Contains("href=\"/settings/pins\"", audited.Text);
-        Assert.Equal("1", (await admin.ApiAsync("GET", "/pins/prod", null, 200)).Of("count"));
+        var kept = (await admin.ApiAsync("GET", "/pins/prod", null, 200)).GetProperty("images");
+        Assert.Equal(first, Assert.Single(kept.EnumerateArray()).GetString());
         await new PageClient(registry, "ada").FillAsync(Remove + Name, Remove);
         await admin.ApiAsync("GET", "/pins/prod", null, 404);
     }

@@ -5,7 +5,7 @@ internal partial class English
 {
     // A repository
     public virtual string NewRepository => "New repository";
-    public virtual string NewRepositoryText => "The first push makes one, too. Here it can be described before.";
+    public virtual string NewRepositoryText => "The first push makes one, too. Create it here to describe it first.";
     public virtual string MakeRepository => "Make the repository";
     public virtual string Visibility => "Visibility";
 

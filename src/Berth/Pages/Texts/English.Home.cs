@@ -23,7 +23,6 @@ internal partial class English
 
     public virtual string StoredIn(string space) => $"What {space} keeps of its quota";
 
-    /// <summary>What was done to a tag, before its name.</summary>
     /// <summary>Who did what; those who are not signed in are told what alone.</summary>
     public virtual string DidToTag(ActivityView one)
     {

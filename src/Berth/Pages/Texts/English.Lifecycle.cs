@@ -204,7 +204,7 @@ internal partial class English
     public virtual string AddPins => "Add the list";
     public virtual string PinListHelp => "Such as the name of a cluster. Others may have a list of that name, too.";
     public virtual string PinImagesHelp => "One a line, each by its digest (acme/app@sha256:…), not by a tag.";
-    public virtual string PinsExpireHelp => "The list does not count when that day is over. Empty: for ever.";
+    public virtual string PinsExpireHelp => "The list expires at the end of that day. Empty: never.";
     public virtual string PinsNothing => "The list pins no image.";
     public virtual string ReplacePins => "Change the list";
     public virtual string RemovePins => "Remove the list";

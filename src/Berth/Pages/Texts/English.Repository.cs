@@ -118,7 +118,8 @@ internal partial class English
     public virtual string PullsSummary(long sum, long most) =>
         $"{Whole(sum)} pulls in all, at most {Whole(most)} a day";
 
-    public virtual string By(string name) => $"by {name}";
+    /// <summary>Those who are not signed in are told no names.</summary>
+    public virtual string By(string? name) => name is null ? "" : $"by {name}";
 
     public virtual string Compressed(int platforms) =>
         platforms > 1 ? "compressed, of all platforms" : "compressed";

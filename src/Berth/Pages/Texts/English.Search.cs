@@ -60,7 +60,8 @@ internal partial class English
         (count == 1 ? "Found in 1 layer" : $"Found in {Whole(count)} layers")
         + (progress < 1 ? $"; {Math.Floor(progress * 100):0}% searched so far" : "");
 
-    public virtual string FilesUnsearched(long layers) => layers == 1
-        ? "1 layer could not be searched: there is no list of its files, or not yet."
-        : $"{Whole(layers)} layers could not be searched: there is no list of their files, or not yet.";
+    public virtual string FilesUnsearched(long layers) =>
+        layers == 1 ? "1 layer could not be searched." : $"{Whole(layers)} layers could not be searched.";
+
+    public virtual string FilesPartial => "Layers that very many repositories have may be missing here.";
 }
