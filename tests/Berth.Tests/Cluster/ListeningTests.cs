@@ -39,13 +39,24 @@ public class ListeningTests
     public async Task A_node_that_does_not_hear_the_others_says_so_and_keeps_serving()
     {
         await using var database = await PostgresServer.CreateDatabaseAsync();
+        await using var connection = await ConnectAsync(database);
+
+        // What is in this schema comes before what PostgreSQL has.
+        await RunAsync(connection, $"""
+            CREATE SCHEMA deaf; ALTER DATABASE "{connection.Database}" SET search_path = public, deaf, pg_catalog
+            """);
         await using var node = await RegistryFixture.StartAsync(s => s with
         {
             Database = TestEngines.SettingsOf(database) with { CacheStaleness = TimeSpan.FromSeconds(2) },
         });
         (await SharedDatabase.PushAsync(node, Tag, 1)).Dispose();
-        using var hanging = new CancellationTokenSource();
-        var deafening = DeafenAsync(database, hanging.Token);
+        await RunAsync(
+            connection,
+            """
+            CREATE FUNCTION deaf.pg_notify(text, text) RETURNS void LANGUAGE sql AS '';
+            SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()
+                AND (query = 'SELECT 1' OR query LIKE 'LISTEN%')
+            """);
         await Eventually.TrueAsync(
             TimeSpan.FromSeconds(15),
             async () => await node.Client.GetStringAsync("readyz", Stop) ==
@@ -54,8 +65,7 @@ public class ListeningTests
             "the warning in /readyz");
         Assert.Equal(HttpStatusCode.OK, (await SharedDatabase.PullAsync(node, Tag)).Status);
         Assert.Contains(node.Log, line => line.Contains("does not announce changes", StringComparison.Ordinal));
-        await hanging.CancelAsync();
-        await deafening;
+        await RunAsync(connection, "DROP FUNCTION deaf.pg_notify");
         await Eventually.TrueAsync(
             TimeSpan.FromSeconds(15),
             async () => await node.Client.GetStringAsync("readyz", Stop) == """{"status":"ok"}""", "no warning");
@@ -84,21 +94,10 @@ public class ListeningTests
             pooler.Port, d => d with { PreparedStatements = false, CacheStaleness = TimeSpan.FromSeconds(2) });
     }
 
-    /// <summary>Ends the listening connection as often as the node opens it.</summary>
-    private static async Task DeafenAsync(PostgresDatabase database, CancellationToken end)
+    private static async Task RunAsync(NpgsqlConnection connection, string script)
     {
-        await using var connection = await ConnectAsync(database);
-        while (!end.IsCancellationRequested)
-        {
-            await using var command = new NpgsqlCommand(
-                """
-                SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()
-                AND (query = 'SELECT 1' OR query LIKE 'LISTEN%')
-                """,
-                connection);
-            await command.ExecuteNonQueryAsync(CancellationToken.None);
-            await Task.Delay(20, CancellationToken.None);
-        }
+        await using var command = new NpgsqlCommand(script, connection);
+        await command.ExecuteNonQueryAsync(Stop);
     }
 
     private static async Task<NpgsqlConnection> ConnectAsync(PostgresDatabase database)
