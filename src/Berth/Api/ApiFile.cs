@@ -112,7 +112,7 @@ internal sealed class ApiFile : IResult, IEndpointMetadataProvider
     private async ValueTask<IDisposable?> TakePlaceAsync(CancellationToken cancellation) =>
         reading is null ? new NoPlace() : await reading.TakePlaceAsync(cancellation);
 
-    private static ApiError Busy() => ApiError.Busy("the registry is reading other files: ask again later");
+    public static ApiError Busy() => ApiError.Busy("the registry is reading other files: ask again later");
 
     /// <summary>What is in memory takes none.</summary>
     private sealed class NoPlace : IDisposable

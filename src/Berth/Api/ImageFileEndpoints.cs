@@ -124,8 +124,7 @@ internal sealed class ImageFileEndpoints(
         if (page.Last.Length == 0)
         {
             using var place = reading is null ? null : await reading.TakePlaceAsync(http.RequestAborted);
-            if (reading is not null && place is null)
-                return ApiError.Busy("the registry is reading other files: ask again later");
+            if (reading is not null && place is null) return ApiFile.Busy();
             installed = await Task.Run(() => ComparePackagesAsync(from, to, http.RequestAborted), http.RequestAborted);
         }
 

@@ -9,20 +9,13 @@ internal sealed class ApkFormat : PackageFormat
     public override IEnumerable<Package> Read(TextReader content)
     {
         var fields = new PackageFields(StringComparison.Ordinal, "P", "V", "A", "L", "o");
-        while (content.ReadLine() is { } line)
-        {
-            if (line.Length == 0)
+        return ReadParagraphs(
+            content, fields,
+            line =>
             {
-                if (PackageOf(fields) is { } package) yield return package;
-                fields.Clear();
-            }
-            else if (line.Length > 2 && line[1] == ':')
-            {
-                fields.Add(line.AsSpan(0, 1), line.AsSpan(2));
-            }
-        }
-
-        if (PackageOf(fields) is { } last) yield return last;
+                if (line.Length > 2 && line[1] == ':') fields.Add(line.AsSpan(0, 1), line.AsSpan(2));
+            },
+            PackageOf);
     }
 
     protected override bool Reads(string path) => Paths.Contains(path);

@@ -14,20 +14,14 @@ internal sealed class DpkgFormat : PackageFormat
     {
         var fields = new PackageFields(
             StringComparison.OrdinalIgnoreCase, "Package", "Version", "Status", "Architecture", "Source");
-        while (content.ReadLine() is { } line)
-        {
-            if (line.Length == 0)
+        return ReadParagraphs(
+            content, fields,
+            line =>
             {
-                if (PackageOf(fields) is { } package) yield return package;
-                fields.Clear();
-            }
-            else if (line.IndexOf(':') is > 0 and var colon && !char.IsWhiteSpace(line[0]))
-            {
-                fields.Add(line.AsSpan(0, colon), line.AsSpan(colon + 1));
-            }
-        }
-
-        if (PackageOf(fields) is { } last) yield return last;
+                if (line.IndexOf(':') is > 0 and var colon && !char.IsWhiteSpace(line[0]))
+                    fields.Add(line.AsSpan(0, colon), line.AsSpan(colon + 1));
+            },
+            PackageOf);
     }
 
     protected override bool Reads(string path) => Paths.Contains(path)
