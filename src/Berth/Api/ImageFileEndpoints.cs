@@ -144,9 +144,10 @@ internal sealed class ImageFileEndpoints(
 
     private async Task<ComparedPackages> ComparePackagesAsync(Look from, Look to, CancellationToken cancellation)
     {
-        var ours = await packages.FindAsync(from.Digests, from.Tree, cancellation);
-        var theirs = await packages.FindAsync(to.Digests, to.Tree, cancellation);
-        var found = PackageComparison.Run(ours.Packages, theirs.Packages);
+        var ours = await packages.FindAsync(from.Digests, cancellation);
+        var theirs = await packages.FindAsync(to.Digests, cancellation);
+        var found = PackageComparison.Run(
+            ours.Packages.Select(one => one.Package), theirs.Packages.Select(one => one.Package));
         List<string> faults = [.. ours.Faults.Concat(theirs.Faults).Distinct()];
         return new ComparedPackages(
             [.. found.Take(MaxPackages).Select(one =>

@@ -4,48 +4,80 @@ using Berth.Packages;
 
 namespace Berth.Contents;
 
-/// <summary>What is installed in an image.</summary>
-/// <param name="Packages">The packages.</param>
-/// <param name="Faults">Why these may not be all; empty if they are.</param>
-internal sealed record InstalledPackages(IReadOnlyList<Package> Packages, IReadOnlyList<string> Faults);
+/// <summary>A package that is installed in an image.</summary>
+/// <param name="Package">The package.</param>
+/// <param name="Path">The file that says so, without a slash at the beginning.</param>
+/// <param name="Layer">Which of the image's layers has the file, counted from the lowest.</param>
+/// <param name="IsOwned">Whether the distribution's package manager brought the file, and so lists the same once more.
+/// </param>
+internal sealed record InstalledPackage(Package Package, string Path, int Layer, bool IsOwned);
 
-/// <summary>Finds what is installed in images: what the files list that whoever runs one sees.</summary>
+/// <summary>What is installed in an image.</summary>
+/// <param name="Packages">The packages, in the order of their kinds and names.</param>
+/// <param name="OsRelease">The distribution; null if the image does not say.</param>
+/// <param name="Faults">Why these may not be all; empty if they are.</param>
+internal sealed record InstalledPackages(
+    IReadOnlyList<InstalledPackage> Packages, OsRelease? OsRelease, IReadOnlyList<string> Faults);
+
+/// <summary>Finds what is installed in images: what the files say that whoever runs one sees.</summary>
 internal sealed class ImagePackages(Database database)
 {
-    /// <summary>Of all packages of an image: those of two layers that have as many as a layer may.</summary>
-    private const int MaxChars = 8 << 20;
+    /// <summary>Of all packages of an image: those of some layers that have as many as a layer may.</summary>
+    private const int MaxChars = 16 << 20;
 
     private const int MaxFaults = 10;
 
-    /// <param name="layers">The layers that the files were put together from.</param>
-    /// <param name="tree">The files.</param>
+    /// <param name="layers">The layers whose files are listed, the lowest first.</param>
     /// <param name="cancellation">Gives up.</param>
+    /// <exception cref="TreeUnavailableException">A layer is being read anew.</exception>
     public async ValueTask<InstalledPackages> FindAsync(
-        IReadOnlyList<Digest> layers, FileTree tree, CancellationToken cancellation)
+        IReadOnlyList<Digest> layers, CancellationToken cancellation)
     {
-        var (found, faults, chars) = (new List<Package>(), new List<string>(), 0);
-        foreach (var (number, layer) in layers.Index())
+        var (visible, faults, chars) = (new VisiblePackageFiles(), new List<string>(), 0);
+        foreach (var layer in layers)
         {
-            if (await database.ReadAsync(
-                session => LayerIndexTable.LoadPackagesAsync(session, layer), cancellation) is not { } list)
-            {
-                continue;
-            }
-
-            // A later layer may have replaced or removed a file.
-            foreach (var file in PackageList.Read(list).Where(file => tree.Find(file.Path)?.Content?.Layer == number))
-            {
-                if (file.Fault is { } fault && faults.Count < MaxFaults) faults.Add($"/{file.Path}: {fault}");
-                found.AddRange(file.Packages);
-                chars += file.Packages.Sum(package => package.Chars);
-            }
-
-            cancellation.ThrowIfCancellationRequested();
-            if (chars < MaxChars) continue;
-            faults.Add("the image lists too many packages");
-            break;
+            var stored = await database.ReadAsync(
+                    session => LayerIndexTable.LoadWithPackagesAsync(session, layer), cancellation)
+                ?? throw new TreeUnavailableException("its layers are changing: ask again");
+            var list = stored.Packages is { } bytes ? PackageList.Read(bytes) : new PackageList([], Fault: null);
+            if (list.Fault is { } fault) faults.Add(fault);
+            chars += list.Files.Sum(file => file.Packages.Sum(package => package.Chars));
+            visible.Add(stored.Files, chars <= MaxChars ? list.Files : [], cancellation);
         }
 
-        return new InstalledPackages(found, faults);
+        if (chars > MaxChars) faults.Add("the image lists too many packages");
+        return Merge(visible.All(), faults);
     }
+
+    private static InstalledPackages Merge(IReadOnlyList<VisiblePackageFile> files, List<string> faults)
+    {
+        var (owned, licenses) = (new OwnedFiles(), new Dictionary<string, string>(StringComparer.Ordinal));
+        foreach (var file in files.Select(one => one.File))
+        {
+            if (file.Fault is { } fault) faults.Add($"/{file.Path}: {fault}");
+            foreach (var path in file.Owned ?? []) owned.Add(path);
+            if (file.License is { } license && CopyrightFormat.PackageOf(file.Path) is { } package)
+                licenses[package] = license;
+        }
+
+        var installed = files
+            .SelectMany(one => one.File.Packages.Select(package => new InstalledPackage(
+                Licensed(package, licenses), one.File.Path, one.Layer,
+                owned.Contains(one.File.Path))))
+            .OrderBy(one => one.Package.Type, StringComparer.Ordinal)
+            .ThenBy(one => one.Package.Name, StringComparer.Ordinal)
+            .ThenBy(one => one.Package.Version, StringComparer.Ordinal)
+            .ThenBy(one => one.Path, StringComparer.Ordinal);
+        return new InstalledPackages(
+            [.. installed], OsReleaseOf(files), [.. faults.Distinct().Take(MaxFaults)]);
+    }
+
+    private static Package Licensed(Package package, Dictionary<string, string> licenses) =>
+        package is { License: null, Type: "deb" } && licenses.GetValueOrDefault(package.Name) is { } license
+            ? package with { License = license } : package;
+
+    /// <summary>The file of the administrator comes before that of the distribution (os-release(5)).</summary>
+    private static OsRelease? OsReleaseOf(IEnumerable<VisiblePackageFile> files) =>
+        files.Where(one => one.File.OsRelease is not null).OrderBy(one => one.File.Path, StringComparer.Ordinal)
+            .FirstOrDefault()?.File.OsRelease;
 }

@@ -2,6 +2,7 @@ using Berth.Jobs;
 using Berth.Lifecycle;
 using Berth.Metadata;
 using Berth.Oci;
+using Berth.Packages;
 using Berth.Settings;
 
 namespace Berth.Contents;
@@ -36,10 +37,12 @@ internal sealed class IndexLayersJob(
         }
     }
 
-    /// <summary>What is wanted comes last: another job reads that, unless it has failed too often.</summary>
+    /// <summary>What is wanted comes late: another job reads that, unless it has failed too often. Packages that were
+    /// read by an earlier version come last.</summary>
     private async ValueTask<LayerIndexRow?> NextAsync(Session session) =>
         (settings.Index == ContentsIndexing.Always ? await LayerIndexTable.NextAsync(session) : null)
-            ?? await LayerIndexTable.NextWantedAsync(session);
+            ?? await LayerIndexTable.NextWantedAsync(session)
+            ?? await LayerIndexTable.NextOldPackagesAsync(session, PackageList.Form);
 }
 
 /// <summary>

@@ -24,7 +24,7 @@ internal readonly record struct ContentHash(UInt128 High, UInt128 Low)
 /// </summary>
 internal sealed class LayerIndexWriter : ILayerReader, IDisposable
 {
-    /// <summary>The form of indexes, and of the packages beside them. One of another form is made again.</summary>
+    /// <summary>The form of indexes. One of another form is made again.</summary>
     public const int Form = 2;
 
     /// <summary>How much larger than the limit an index may be before it is compressed: what it takes to read it.

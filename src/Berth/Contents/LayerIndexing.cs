@@ -1,8 +1,10 @@
 using System.Diagnostics.Metrics;
 using System.Globalization;
 using Berth.Blobs;
+using Berth.Disk;
 using Berth.Metadata;
 using Berth.Oci;
+using Berth.Packages;
 using Berth.Settings;
 using Berth.Telemetry;
 
@@ -17,7 +19,7 @@ namespace Berth.Contents;
 /// A layer that kills its reader is given up after some attempts, for a day.
 /// </summary>
 internal sealed partial class LayerIndexing(
-    Database database, IBlobStore store, LayerWalk walk, ContentsSettings settings, TimeProvider clock,
+    Database database, IBlobStore store, LayerWalk walk, Spools spools, ContentsSettings settings, TimeProvider clock,
     ILogger<LayerIndexing> log) : IDisposable
 {
     private const int MaxAttempts = 3;
@@ -66,7 +68,12 @@ internal sealed partial class LayerIndexing(
     {
         var attempt = await database.WriteAsync(
             session => LayerIndexTable.BeginAsync(session, digest), isDurable: false, cancellation);
-        if (attempt is null) return;
+        if (attempt is null)
+        {
+            await TryPackagesAsync(digest, cancellation);
+            return;
+        }
+
         if (attempt > MaxAttempts)
         {
             await NoteFaultAsync(
@@ -76,9 +83,32 @@ internal sealed partial class LayerIndexing(
             return;
         }
 
+        await TryAsync(digest, () => ReadAsync(digest, cancellation));
+    }
+
+    /// <summary>Reads the packages of a layer that is listed already, if they have an earlier form.</summary>
+    private async Task TryPackagesAsync(Digest digest, CancellationToken cancellation)
+    {
+        var attempt = await database.WriteAsync(
+            session => LayerIndexTable.BeginPackagesAsync(session, digest, PackageList.Form), isDurable: false,
+            cancellation);
+        if (attempt is null) return;
+        if (attempt > MaxAttempts)
+        {
+            var fault = new PackageList([], $"reading the packages was given up after {MaxAttempts} attempts");
+            await EndPackagesAsync(digest, fault.Write(), cancellation);
+            return;
+        }
+
+        await TryAsync(digest, () => ReadPackagesAsync(digest, cancellation));
+    }
+
+    /// <summary>Takes an attempt back that failed through no fault of the layer.</summary>
+    private async Task TryAsync(Digest digest, Func<Task> read)
+    {
         try
         {
-            await ReadAsync(digest, cancellation);
+            await read();
         }
         catch (Exception e) when (e is OperationCanceledException or IOException or UnauthorizedAccessException)
         {
@@ -100,7 +130,7 @@ internal sealed partial class LayerIndexing(
         }
 
         using var index = new LayerIndexWriter(settings);
-        using var packages = new LayerPackages();
+        using var packages = new LayerPackages(spools, cancellation);
         if (await walk.RunAsync(content, [index, packages], cancellation) is { } fault)
         {
             await NoteFaultAsync(digest, fault, MarkOf(fault, settings), cancellation);
@@ -113,9 +143,22 @@ internal sealed partial class LayerIndexing(
             FileBytes = index.FileBytes,
         };
         var (list, installed) = (index.Finish(), packages.Finish());
-        await WriteAsync(session => LayerIndexTable.EndAsync(session, row, list, installed), cancellation);
+        await WriteAsync(
+            session => LayerIndexTable.EndAsync(session, row, list, installed, PackageList.Form), cancellation);
         LayersRead.Add(1);
     }
+
+    private async Task ReadPackagesAsync(Digest digest, CancellationToken cancellation)
+    {
+        using var content = await store.OpenAsync(digest, cancellation);
+        using var packages = new LayerPackages(spools, cancellation);
+        var list = content is null || await walk.RunAsync(content, [packages], cancellation) is not { } fault
+            ? packages.Finish() : new PackageList([], fault).Write();
+        await EndPackagesAsync(digest, list, cancellation);
+    }
+
+    private Task<int> EndPackagesAsync(Digest digest, byte[]? packages, CancellationToken cancellation) => WriteAsync(
+        session => LayerIndexTable.EndPackagesAsync(session, digest, packages, PackageList.Form), cancellation);
 
     private async Task NoteFaultAsync(Digest digest, string fault, string madeWith, CancellationToken cancellation)
     {

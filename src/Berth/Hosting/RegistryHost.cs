@@ -210,6 +210,7 @@ internal static partial class RegistryHost
         services.AddRoutingCore();
         services.AddSingleton(clock);
         if (folder is not null) services.AddSingleton(_ => folder);
+        services.AddSingleton(new Spools(folder?.Root ?? Path.GetTempPath()));
         StorageParts.Add(services, settings, database, folder?.Root);
         if (!settings.Storage.IsRemote) services.AddHostedService<BlobSettling>();
         services.AddSingleton<ManifestWriter>().AddSingleton<ImageInspection>();

@@ -30,6 +30,12 @@ internal sealed record LayerIndexRow(Digest Digest, string State, bool IsWanted,
     public string? Fault { get; init; }
 }
 
+/// <summary>What is in a layer, in the forms that the database keeps.</summary>
+/// <param name="Files">The list of its files.</param>
+/// <param name="Packages">The packages; null if there are none.</param>
+/// <param name="PackagesForm">The form of these.</param>
+internal sealed record LayerContents(byte[] Files, byte[]? Packages, long PackagesForm);
+
 /// <summary>The lists of files in layers: one row for each blob that is, or was asked for as, a layer.</summary>
 internal static class LayerIndexTable
 {
@@ -74,10 +80,14 @@ internal static class LayerIndexTable
         "SELECT content FROM layer_index WHERE digest = $1 AND state = 'indexed'",
         row => (byte[])row.GetValue(0), digest.Text);
 
-    /// <summary>The packages that files of a layer list, made with its list; null if there are none.</summary>
-    public static ValueTask<byte[]?> LoadPackagesAsync(Session session, Digest digest) => session.FirstAsync(
-        "SELECT packages FROM layer_index WHERE digest = $1 AND state = 'indexed' AND packages IS NOT NULL",
-        row => (byte[])row.GetValue(0), digest.Text);
+    /// <summary>The list itself, with the packages that files of the layer list, if there are any; null if there is no
+    /// list.</summary>
+    public static ValueTask<LayerContents?> LoadWithPackagesAsync(Session session, Digest digest) =>
+        session.FirstAsync(
+            "SELECT content, packages, packages_form FROM layer_index WHERE digest = $1 AND state = 'indexed'",
+            row => new LayerContents(
+                (byte[])row.GetValue(0), row.IsDBNull(1) ? null : (byte[])row.GetValue(1), row.GetInt64(2)),
+            digest.Text);
 
     /// <summary>The layer whose files are to be listed next, of those that nobody asks for: what waits longest.
     /// </summary>
@@ -101,24 +111,52 @@ internal static class LayerIndexTable
         "UPDATE layer_index SET attempts = attempts + 1 WHERE digest = $1 AND state = 'waiting' RETURNING attempts",
         digest.Text);
 
+    /// <summary>A layer whose packages are in an earlier form than the present one; null if there is none.</summary>
+    public static ValueTask<LayerIndexRow?> NextOldPackagesAsync(Session session, long form) => session.FirstAsync(
+        """
+        SELECT digest, state, is_wanted, made_with, entries, file_bytes, fault FROM layer_index
+        WHERE state = 'indexed' AND packages_form < $1 ORDER BY packages_form, digest LIMIT 1
+        """,
+        Read, form);
+
+    /// <summary>Notes that reading the packages of a listed layer begins. Returns how often it has begun; null if they
+    /// have the present form.</summary>
+    public static ValueTask<long?> BeginPackagesAsync(Session session, Digest digest, long form) =>
+        session.NumberAsync(
+            """
+            UPDATE layer_index SET attempts = attempts + 1
+            WHERE digest = $1 AND state = 'indexed' AND packages_form < $2 RETURNING attempts
+            """,
+            digest.Text, form);
+
+    /// <summary>Keeps the packages of a layer that is listed.</summary>
+    public static ValueTask<int> EndPackagesAsync(Session session, Digest digest, byte[]? packages, long form) =>
+        session.RunAsync(
+            """
+            UPDATE layer_index SET packages = $2, packages_form = $3, attempts = 0
+            WHERE digest = $1 AND state = 'indexed'
+            """,
+            digest.Text, packages, form);
+
     /// <summary>Takes that back: it was not the layer's fault that it did not end. Others come first now, so that one
     /// that can never be read does not keep them waiting.</summary>
     public static ValueTask<int> TakeBackAsync(Session session, Digest digest, DateTimeOffset now) => session.RunAsync(
         """
         UPDATE layer_index SET attempts = attempts - 1, added_at = $2
-        WHERE digest = $1 AND state = 'waiting' AND attempts > 0
+        WHERE digest = $1 AND state IN ('waiting', 'indexed') AND attempts > 0
         """,
         digest.Text, now.ToUnixTimeMilliseconds());
 
     /// <summary>Keeps a list, or why there is none, unless the layer has gone.</summary>
     public static ValueTask<int> EndAsync(
-        Session session, LayerIndexRow row, byte[]? content, byte[]? packages = null) => session.RunAsync(
-        """
-        UPDATE layer_index SET state = $2, made_with = $3, entries = $4, file_bytes = $5, fault = $6, content = $7,
-            packages = $8
-        WHERE digest = $1
-        """,
-        row.Digest.Text, row.State, row.MadeWith, row.Entries, row.FileBytes, row.Fault, content, packages);
+        Session session, LayerIndexRow row, byte[]? content, byte[]? packages = null, long form = 0) =>
+        session.RunAsync(
+            """
+            UPDATE layer_index SET state = $2, made_with = $3, entries = $4, file_bytes = $5, fault = $6, content = $7,
+                packages = $8, packages_form = $9, attempts = 0
+            WHERE digest = $1
+            """,
+            row.Digest.Text, row.State, row.MadeWith, row.Entries, row.FileBytes, row.Fault, content, packages, form);
 
     /// <summary>Forgets layers that are gone from the store.</summary>
     public static ValueTask<int> RemoveAsync(Session session, IEnumerable<Digest> digests) => session.RunAsync(

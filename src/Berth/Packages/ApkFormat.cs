@@ -1,21 +1,33 @@
 namespace Berth.Packages;
 
-/// <summary>The packages of Alpine and those that follow it: paragraphs of lines that begin with a letter (apk-db(5)).
-/// </summary>
-internal sealed class ApkFormat : PackageFormat
+/// <summary>The packages of Alpine and those that follow it, with their files: paragraphs of lines that begin with a
+/// letter (apk-db(5)).</summary>
+internal sealed class ApkFormat : ParagraphFormat
 {
     private static readonly string[] Paths = ["lib/apk/db/installed", "usr/lib/apk/db/installed"];
 
-    public override IEnumerable<Package> Read(TextReader content)
+    /// <summary>It has a line for each file of all packages.</summary>
+    public override int MaxBytes => 64 << 20;
+
+    public override void Read(Stream content, string path, PackageFindings found)
     {
         var fields = new PackageFields(StringComparison.Ordinal, "P", "V", "A", "L", "o");
-        return ReadParagraphs(
-            content, fields,
+        var folder = "";
+        ReadParagraphs(
+            content,
             line =>
             {
-                if (line.Length > 2 && line[1] == ':') fields.Add(line.AsSpan(0, 1), line.AsSpan(2));
+                if (line.Length < 2 || line[1] != ':') return;
+                if (line[0] == 'F') folder = line[2..];
+                else if (line[0] == 'R') found.AddOwned(folder.Length == 0 ? line[2..] : $"{folder}/{line.AsSpan(2)}");
+                else fields.Add(line.AsSpan(0, 1), line.AsSpan(2));
             },
-            PackageOf);
+            () =>
+            {
+                if (PackageOf(fields) is { } package) found.Add(package);
+                fields.Clear();
+                folder = "";
+            });
     }
 
     protected override bool Reads(string path) => Paths.Contains(path);

@@ -4,24 +4,26 @@ namespace Berth.Packages;
 /// The packages of Debian and those that follow it, and of opkg: paragraphs of fields (deb-control(5)). Images without
 /// a package manager have a file for each package, in <c>status.d</c>.
 /// </summary>
-internal sealed class DpkgFormat : PackageFormat
+internal sealed class DpkgFormat : ParagraphFormat
 {
     private static readonly string[] Paths = ["var/lib/dpkg/status", "lib/opkg/status", "usr/lib/opkg/status"];
 
     private const string OneEach = "var/lib/dpkg/status.d/";
 
-    public override IEnumerable<Package> Read(TextReader content)
+    /// <summary>Some ten thousand packages.</summary>
+    public override int MaxBytes => 32 << 20;
+
+    public override void Read(Stream content, string path, PackageFindings found)
     {
         var fields = new PackageFields(
             StringComparison.OrdinalIgnoreCase, "Package", "Version", "Status", "Architecture", "Source");
-        return ReadParagraphs(
-            content, fields,
-            line =>
+        ReadParagraphs(
+            content, fields.AddLine,
+            () =>
             {
-                if (line.IndexOf(':') is > 0 and var colon && !char.IsWhiteSpace(line[0]))
-                    fields.Add(line.AsSpan(0, colon), line.AsSpan(colon + 1));
-            },
-            PackageOf);
+                if (PackageOf(fields) is { } package) found.Add(package);
+                fields.Clear();
+            });
     }
 
     protected override bool Reads(string path) => Paths.Contains(path)

@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace Berth.Packages;
 
 /// <summary>The fields of one paragraph of a list of packages that are looked for; the last one of a name counts.
@@ -7,13 +9,12 @@ namespace Berth.Packages;
 internal sealed class PackageFields(StringComparison comparison, params string[] names)
 {
     /// <summary>Longer values are not what the field is for.</summary>
-    private const int MaxChars = 256;
+    public const int MaxChars = 256;
 
     private readonly string?[] values = new string?[names.Length];
 
     /// <summary>Null if it is absent, empty or too long.</summary>
-    public string? this[string name] => values[Array.IndexOf(names, name)] is { Length: > 0 and <= MaxChars } value
-        ? value : null;
+    public string? this[string name] => Taken(values[Array.IndexOf(names, name)]);
 
     /// <summary>Keeps a field, if it is one that is looked for.</summary>
     /// <param name="name">Its name.</param>
@@ -26,9 +27,29 @@ internal sealed class PackageFields(StringComparison comparison, params string[]
         }
     }
 
+    /// <summary>Keeps a line <c>Name: value</c>, unless it goes on with the one before.</summary>
+    public void AddLine(string line)
+    {
+        if (line.IndexOf(':') is > 0 and var colon && !char.IsWhiteSpace(line[0]))
+            Add(line.AsSpan(0, colon), line.AsSpan(colon + 1));
+    }
+
     public void Clear() => Array.Clear(values);
 
     /// <summary>Null if the name or the version is missing.</summary>
-    public Package? PackageOf(string type, string name, string version) =>
-        this[name] is { } named && this[version] is { } of ? new Package(type, named, of) : null;
+    public Package? PackageOf(string type, string name, string version) => Make(type, this[name], this[version]);
+
+    /// <summary>Null if the name or the version is missing, or no such thing.</summary>
+    public static Package? Make(string type, string? name, string? version) =>
+        Taken(name) is { } named && Taken(version) is { } of ? new Package(type, named, of) : null;
+
+    /// <summary>A text that has the length of what it should be; otherwise null.</summary>
+    public static string? Taken(string? value) => value is { Length: > 0 and <= MaxChars } ? value : null;
+
+    /// <summary>The lines of a file.</summary>
+    public static IEnumerable<string> LinesOf(Stream content)
+    {
+        using var reader = new StreamReader(content, Encoding.UTF8, leaveOpen: true);
+        while (reader.ReadLine() is { } line) yield return line;
+    }
 }

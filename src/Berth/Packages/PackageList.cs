@@ -4,25 +4,30 @@ using System.Text.Json.Serialization;
 
 namespace Berth.Packages;
 
-/// <summary>What a layer's files list, in the form that the database keeps.</summary>
-internal static class PackageList
+/// <summary>What a layer's files say of packages, in the form that the database keeps.</summary>
+/// <param name="Files">The files.</param>
+/// <param name="Fault">Why there are not all; null if there are.</param>
+internal sealed record PackageList(IReadOnlyList<PackageFile> Files, string? Fault)
 {
-    public static byte[] Write(IReadOnlyList<PackageFile> files)
+    /// <summary>The form, and what is found in layers. Lists of an earlier one are made again.</summary>
+    public const int Form = 3;
+
+    public byte[] Write()
     {
         using var buffer = new MemoryStream();
         using (var output = new ZLibStream(buffer, CompressionLevel.Fastest, leaveOpen: true))
-            JsonSerializer.Serialize(output, files, PackageJson.Default.IReadOnlyListPackageFile);
+            JsonSerializer.Serialize(output, this, PackageJson.Default.PackageList);
         return buffer.ToArray();
     }
 
-    public static IReadOnlyList<PackageFile> Read(byte[] list)
+    public static PackageList Read(byte[] list)
     {
         using var input = new ZLibStream(new MemoryStream(list), CompressionMode.Decompress);
-        return JsonSerializer.Deserialize(input, PackageJson.Default.IReadOnlyListPackageFile)!;
+        return JsonSerializer.Deserialize(input, PackageJson.Default.PackageList)!;
     }
 }
 
 [JsonSourceGenerationOptions(
     JsonSerializerDefaults.Web, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
-[JsonSerializable(typeof(IReadOnlyList<PackageFile>))]
+[JsonSerializable(typeof(PackageList))]
 internal sealed partial class PackageJson : JsonSerializerContext;

@@ -20,7 +20,7 @@ internal static class CopiedRows
         "INSERT INTO store_hold VALUES ('x', 1)",
         "INSERT INTO backup VALUES (1, 'x', 'y', 'whole', 1, 2, 3, 4, 5, 6, 7, 8, 'z')",
         "INSERT INTO blob_fault VALUES ('sha256:x', 1, 'y', 2, 'push')",
-        "INSERT INTO layer_index VALUES ('sha256:x', 'waiting', 1, 0, 0, '', 0, 0, NULL, NULL, NULL)",
+        "INSERT INTO layer_index VALUES ('sha256:x', 'waiting', 1, 0, 0, '', 0, 0, NULL, NULL, NULL, 0)",
         "INSERT INTO journal_change VALUES (1000000, 1, 'tag', 'x')",
         "INSERT INTO search_pending VALUES (1000000, 1)",
         "INSERT INTO search_rebuild VALUES (1000, 1, 'x', 2, 3, 'a', 5, 6)",

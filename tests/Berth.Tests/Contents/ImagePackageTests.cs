@@ -46,11 +46,11 @@ public sealed class ImagePackageTests(ContentRegistry opened) : IClassFixture<Co
         const string Status = "var/lib/dpkg/status";
         var many = string.Concat(Enumerable.Range(0, 2000).Select(i => $"Package: p{i:D5}\nVersion: 1\n\n"));
         await images.PushAsync(app, "1", Layer(many));
-        await images.PushAsync(app, "2", Layer("Package: a\nVersion: 1\n\nX: " + new string('x', 8 << 20)));
+        await images.PushAsync(app, "2", Layer("Package: a\nVersion: 1\n\nX: " + new string('x', 32 << 20)));
         var seen = await images.SeeAsync($"1/differences?repository={app}&with=2");
         Assert.Equal((1000, "1000"), (seen.GetProperty("packages").GetArrayLength(), seen.Of("morePackages")));
         Assert.DoesNotContain("\"a\"", seen.Of("packages"));
-        Assert.Equal("[\"/var/lib/dpkg/status: it has more than 8388608 bytes\"]", seen.Of("packageFaults"));
+        Assert.Equal("[\"/var/lib/dpkg/status: it has more than 33554432 bytes\"]", seen.Of("packageFaults"));
         Assert.Equal("", (await images.AskAsync($"1/differences?repository={app}&with=2&last=a")).Of("packages"));
 
         static byte[] Layer(string status) => RawTar.Gzip(new RawTar().File(Status, status).End());
@@ -61,7 +61,7 @@ public sealed class ImagePackageTests(ContentRegistry opened) : IClassFixture<Co
     public async Task A_layer_that_lists_too_much_says_so()
     {
         var tar = new RawTar();
-        for (var file = 0; file < 4; file++)
+        for (var file = 0; file < 6; file++)
         {
             tar = tar.File($"var/lib/dpkg/status.d/{file}", string.Concat(Enumerable.Range(0, 12_000).Select(i =>
                 $"Package: p{file}-{i}\nVersion: {new string('1', 120)}\n\n")));
@@ -71,7 +71,7 @@ public sealed class ImagePackageTests(ContentRegistry opened) : IClassFixture<Co
         await images.PushAsync(app, "1", RawTar.Gzip(tar.End()));
         await images.PushAsync(app, "2", RawTar.Gzip(new RawTar().File("var/lib/dpkg/status", versions).End()));
         var seen = await images.SeeAsync($"2/differences?repository={app}&with=1");
-        Assert.Contains("/var/lib/dpkg/status.d/2: the layer lists too many packages", seen.Of("packageFaults"));
+        Assert.Contains("/var/lib/dpkg/status.d/5: the layer lists too many packages", seen.Of("packageFaults"));
         var one = seen.GetProperty("packages")[0];
         Assert.Equal(
             ("one", 10, "[]"), (one.Of("name"), one.GetProperty("from").GetArrayLength(), one.Of("to")));

@@ -9,7 +9,29 @@ public sealed class PackageFormatTests
     [Theory]
     [InlineData("var/lib/dpkg/status", true)]
     [InlineData("var/lib/dpkg/status.d/libc6", true)]
-    [InlineData("var/lib/dpkg/status.d/libc6.md5sums", false)]
+    [InlineData("var/lib/dpkg/status.d/libc6.md5sums", true)]
+    [InlineData("var/lib/dpkg/info/libc6:amd64.list", true)]
+    [InlineData("var/lib/dpkg/info/libc6.postinst", false)]
+    [InlineData("usr/share/doc/libc6/copyright", true)]
+    [InlineData("usr/share/doc/libc6/examples/copyright", false)]
+    [InlineData("etc/os-release", true)]
+    [InlineData("app/node_modules/left-pad/package.json", true)]
+    [InlineData("node_modules/@types/node/package.json", true)]
+    [InlineData("node_modules/a/node_modules/b/package.json", true)]
+    [InlineData("node_modules/left-pad/test/package.json", false)]
+    [InlineData("node_modules/@types/package.json", false)]
+    [InlineData("node_modules/package.json", false)]
+    [InlineData("my_node_modules/a/package.json", false)]
+    [InlineData("app/package.json", false)]
+    [InlineData("usr/lib/python3/dist-packages/six-1.16.0.dist-info/METADATA", true)]
+    [InlineData("usr/lib/python3/dist-packages/PyYAML-6.0.egg-info/PKG-INFO", true)]
+    [InlineData("usr/lib/python3/dist-packages/olefile-0.46.egg-info", true)]
+    [InlineData("usr/lib/python3/METADATA", false)]
+    [InlineData("usr/share/rubygems-integration/all/specifications/rake-13.0.6.gemspec", true)]
+    [InlineData("usr/lib/ruby/gems/rake/rake.gemspec", false)]
+    [InlineData("srv/vendor/composer/installed.json", true)]
+    [InlineData("srv/xvendor/composer/installed.json", false)]
+    [InlineData("app/Program.deps.json", true)]
     [InlineData("var/lib/dpkg/status-old", false)]
     [InlineData("old/var/lib/dpkg/status", false)]
     [InlineData("usr/lib/opkg/status", true)]
@@ -102,7 +124,7 @@ public sealed class PackageFormatTests
     public void What_is_no_list_is_no_error(string text)
     {
         foreach (var path in new[] { "var/lib/dpkg/status", "lib/apk/db/installed" })
-            Assert.InRange(PackageFormat.Find(path)!.Read(new StringReader(text)).Count(), 0, 1);
+            Assert.InRange(PackageReading.Read(path, text)?.Packages.Count ?? 0, 0, 1);
     }
 
     [Fact]
@@ -124,8 +146,8 @@ public sealed class PackageFormatTests
             .Where(line => !line.EndsWith(" config-files", StringComparison.Ordinal)
                 && !line.EndsWith(" not-installed", StringComparison.Ordinal))
             .Select(line => line[..line.LastIndexOf(' ')]).ToList();
-        using var text = new StreamReader("/var/lib/dpkg/status");
-        var found = PackageFormat.Find("var/lib/dpkg/status")!.Read(text).ToList();
+        using var content = File.OpenRead("/var/lib/dpkg/status");
+        var found = PackageReading.Read("var/lib/dpkg/status", content)!.Packages;
         Assert.True(found.Count > 50);
         Assert.Equal(
             expected.Select(line => line.Split(' ')).Select(one =>
@@ -136,7 +158,7 @@ public sealed class PackageFormatTests
     }
 
     private static IEnumerable<string> Read(string path, string text) =>
-        PackageFormat.Find(path)!.Read(new StringReader(text)).Select(one =>
+        (PackageReading.Read(path, text)?.Packages ?? []).Select(one =>
             $"{one.Name} {one.Version} {one.Architecture ?? "(none)"} {one.Source ?? "(same)"} "
             + $"{one.SourceVersion ?? "(same)"}");
 }
