@@ -79,6 +79,10 @@ internal static class WalkedPages
         Page(Image + "/-/files", "/r/team/files:2/-/files", "/r/team/files:2/-/files?waste=1",
             "/r/team/files:1/-/files?path=/page.html", "/r/team/files:1/-/files?path=/logo.png",
             "/r/team/files:1/-/files?path=/picture.svg", "/r/team/files:1/-/files?q=page"),
+        Page(Image + "/-/packages", "/r/team/files:2/-/packages", "/r/team/files:2/-/packages?q=nothing"),
+
+        // A bill of materials is no page, but if there is none, a page says so.
+        Page(Image + "/-/sbom", "/r/team/files:2/-/sbom?format=none"),
         Page(Image + "/-/compare", "/r/team/files:1/-/compare", "/r/team/files:1/-/compare?to=2"),
         Page(Image + "/-/referrers", "/r/team/files:1/-/referrers", "/r/team/app:1.0/-/referrers"),
         new(Image + "/-/layer", filled => [$"/r/team/files:1/-/layer?layer={filled.Layer}"]),

@@ -28,7 +28,7 @@ public sealed partial class TidyTests
         ["Api"] =
             [
                 "Oci", "Metadata", "Registry", "Access", "Audit", "Identity", "Settings", "Distribution", "Jobs",
-                "Lifecycle", "Import", "Backups", "Contents", "Packages", "Search",
+                "Lifecycle", "Import", "Backups", "Contents", "Packages", "Sbom", "Search",
             ],
         ["Search"] = ["Oci", "Metadata", "Access", "Jobs", "Settings"],
         ["Lifecycle"] = ["Oci", "Blobs", "Metadata", "Jobs", "Registry", "Settings", "Telemetry"],
@@ -39,7 +39,8 @@ public sealed partial class TidyTests
         ["Scrubbing"] =
             ["Oci", "Blobs", "Metadata", "Jobs", "Settings", "Telemetry", "Lifecycle", "Backups"],
         ["Contents"] = ["Oci", "Disk", "Packages", "Blobs", "Metadata", "Jobs", "Settings", "Telemetry", "Lifecycle"],
-        ["Packages"] = ["Disk"],
+        ["Packages"] = ["Disk", "Oci"],
+        ["Sbom"] = ["Oci", "Packages"],
         ["Logging"] = ["Oci", "Blobs", "Metadata", "Access", "Settings", "Distribution"],
         ["Pages"] = ["Oci", "Access", "Identity", "Settings", "Distribution", "Api"],
         ["Hosting"] = null,

@@ -10,11 +10,12 @@ namespace Berth.Api;
 /// </summary>
 internal sealed class ApiFile : IResult, IEndpointMetadataProvider
 {
-    private const string MediaType = "application/octet-stream";
+    private const string AnyType = "application/octet-stream";
 
     private readonly ApiError? error;
     private readonly string name = "";
-    private readonly long bytes;
+    private readonly string mediaType = AnyType;
+    private readonly long? bytes;
     private readonly FileReading? reading;
     private readonly Func<Stream, CancellationToken, Task<string?>>? copy;
 
@@ -25,6 +26,20 @@ internal sealed class ApiFile : IResult, IEndpointMetadataProvider
     public ApiFile(
         string name, long bytes, FileReading reading, Func<Stream, CancellationToken, Task<string?>> copy) =>
         (this.name, this.bytes, this.reading, this.copy) = (name, bytes, reading, copy);
+
+    /// <summary>One that is made as it is sent, so that nobody knows its length.</summary>
+    /// <param name="name">Under which name it is saved.</param>
+    /// <param name="mediaType">What it is, which no part of an image may say.</param>
+    /// <param name="write">Writes it.</param>
+    public ApiFile(string name, string mediaType, Func<Stream, CancellationToken, Task> write)
+    {
+        (this.name, this.mediaType) = (name, mediaType);
+        copy = async (output, stop) =>
+        {
+            await write(output, stop);
+            return null;
+        };
+    }
 
     /// <summary>One whose bytes are here.</summary>
     public ApiFile(string name, byte[] body)
@@ -39,8 +54,8 @@ internal sealed class ApiFile : IResult, IEndpointMetadataProvider
 
     private ApiFile(ApiError error) => this.error = error;
 
-    /// <summary>Its length in bytes.</summary>
-    public long Length => bytes;
+    /// <summary>Its length in bytes; 0 if nobody knows it.</summary>
+    public long Length => bytes ?? 0;
 
     /// <summary>Why there is none; null if there is one.</summary>
     public ApiError? Error => error;
@@ -48,7 +63,7 @@ internal sealed class ApiFile : IResult, IEndpointMetadataProvider
     public static implicit operator ApiFile(ApiError error) => new(error);
 
     public static void PopulateMetadata(MethodInfo method, EndpointBuilder builder) => builder.Metadata.Add(
-        new ProducesResponseTypeMetadata(StatusCodes.Status200OK, typeof(byte[]), [MediaType]));
+        new ProducesResponseTypeMetadata(StatusCodes.Status200OK, typeof(byte[]), [AnyType]));
 
     public async Task ExecuteAsync(HttpContext httpContext)
     {
@@ -66,7 +81,7 @@ internal sealed class ApiFile : IResult, IEndpointMetadataProvider
             return;
         }
 
-        response.ContentType = MediaType;
+        response.ContentType = mediaType;
         response.ContentLength = bytes;
         response.Headers.ContentDisposition = $"attachment; filename*=UTF-8''{Uri.EscapeDataString(name)}";
         response.Headers.ContentSecurityPolicy = "default-src 'none'; sandbox";
@@ -96,7 +111,7 @@ internal sealed class ApiFile : IResult, IEndpointMetadataProvider
         if (place is null) return ([], Busy());
         using var enough = new CancellationTokenSource();
         using var either = CancellationTokenSource.CreateLinkedTokenSource(enough.Token, cancellation);
-        await using var beginning = new Beginning((int)Math.Min(most, bytes), enough);
+        await using var beginning = new Beginning((int)Math.Min(most, bytes ?? most), enough);
         try
         {
             var failure = await copy!(beginning, either.Token);

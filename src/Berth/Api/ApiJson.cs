@@ -75,6 +75,7 @@ namespace Berth.Api;
 [JsonSerializable(typeof(ReferrersView))]
 [JsonSerializable(typeof(Listed<TagMoveView>))]
 [JsonSerializable(typeof(ImageFilesView))]
+[JsonSerializable(typeof(ImagePackagesView))]
 [JsonSerializable(typeof(ImageWasteView))]
 [JsonSerializable(typeof(ImageDifferencesView))]
 [JsonSerializable(typeof(byte[]))]

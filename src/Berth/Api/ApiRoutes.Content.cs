@@ -101,6 +101,11 @@ internal static partial class ApiRoutes
             .Requires(ApiRight.Pull, "Read a file of an image");
         api.MapGet("/images/{reference}/files/search", images.SearchAsync)
             .Requires(ApiRight.Pull, "Find files of an image by their names").Lists();
+        var installed = services.GetRequiredService<ImagePackageEndpoints>();
+        api.MapGet("/images/{reference}/packages", installed.ListAsync)
+            .Requires(ApiRight.Pull, "List the packages that are installed in an image").Lists();
+        api.MapGet("/images/{reference}/sbom", installed.GetSbomAsync)
+            .Requires(ApiRight.Pull, "Make the bill of materials of an image");
         api.MapGet("/images/{reference}/waste", images.WasteAsync)
             .Requires(ApiRight.Pull, "What later layers of an image replaced or removed, so that it is of no use");
         api.MapGet("/images/{reference}/differences", images.CompareAsync)

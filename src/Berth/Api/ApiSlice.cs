@@ -110,8 +110,12 @@ internal sealed class ApiSlice : Slice
             provider.GetRequiredService<Database>(), provider.GetRequiredService<ManifestTable>(),
             provider.GetRequiredService<IndexImages>(), settings.Contents, settings.Limits,
             provider.GetRequiredService<TimeProvider>(), provider.GetService<LayerRequests>()));
+        services.AddSingleton<AskedImages>();
+        services.AddSingleton(provider => new ImagePackageEndpoints(
+            provider.GetRequiredService<AskedImages>(), provider.GetRequiredService<ImagePackages>(),
+            provider.GetRequiredService<TimeProvider>(), provider.GetService<FileReading>()));
         services.AddSingleton(provider => new ImageFileEndpoints(
-            provider.GetRequiredService<ImageFiles>(), provider.GetRequiredService<MergedTrees>(),
+            provider.GetRequiredService<AskedImages>(), provider.GetRequiredService<MergedTrees>(),
             provider.GetRequiredService<ImagePackages>(), settings.Contents, provider.GetRequiredService<ApiGate>(),
             provider.GetService<FileReading>()));
         services.AddSingleton(provider => new LayerSearch(

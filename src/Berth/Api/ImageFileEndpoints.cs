@@ -16,7 +16,7 @@ namespace Berth.Api;
 /// <param name="gate">Who may see another repository.</param>
 /// <param name="reading">Reads layers; null in a command on the database.</param>
 internal sealed class ImageFileEndpoints(
-    ImageFiles images, MergedTrees trees, ImagePackages packages, ContentsSettings settings, ApiGate gate,
+    AskedImages images, MergedTrees trees, ImagePackages packages, ContentsSettings settings, ApiGate gate,
     FileReading? reading)
 {
     /// <summary>The longest name that Linux has.</summary>
@@ -194,22 +194,8 @@ internal sealed class ImageFileEndpoints(
     private async Task<(Sought? Found, ApiError? Error)> FindAsync(
         HttpContext http, string repository, string reference, string? platform, string? layer)
     {
-        var none = ApiError.NotFound($"image {PlainText.Of(reference)} in {PlainText.Of(repository)}");
-        if (!RepositoryName.TryParse(repository, out var name) || !Reference.TryParse(reference, out var parsed))
-            return (null, none);
-        var wanted = platform is null ? null : AskedPlatform.Parse(platform);
-        if (platform is not null && wanted is null)
-        {
-            return (null, ApiError.Invalid(
-                "platform must be like linux/amd64 or linux/arm/v7, or the digest of an image of the index"));
-        }
-
-        if (await images.FindAsync(name, parsed, wanted, http.RequestAborted) is not { } image)
-        {
-            return (null, wanted is null ? none
-                : ApiError.NotFound($"image {PlainText.Of(reference)} for {PlainText.Of(platform!)}"));
-        }
-
+        var (image, error) = await images.FindAsync(http, repository, reference, platform);
+        if (image is null) return (null, error);
         var layers = image.Layers;
         if (layer is not null)
         {

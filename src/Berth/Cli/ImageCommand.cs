@@ -29,7 +29,7 @@ internal static class ImageCommand
             ImageShowCommand.CreateManifest(), ImageShowCommand.CreateReferrers(), ImageShowCommand.CreateArtifact(),
             ImageShowCommand.CreateHolders(),
             CreateFiles(image, platform), CreateCat(image, platform),
-            CreateWaste(image, platform), CreateDiff(image, platform));
+            CreateWaste(image, platform), CreateDiff(image, platform), ImagePackageCommand.CreateList(image, platform));
     }
 
     private static Command CreateFiles(Argument<string> image, Option<string?> platform)
@@ -186,7 +186,7 @@ internal static class ImageCommand
     }
 
     /// <summary>Asks until no layer waits, and says which can't be read.</summary>
-    private static async Task<JsonElement> WaitAsync(ApiCall call, string path)
+    public static async Task<JsonElement> WaitAsync(ApiCall call, string path)
     {
         var began = TimeProvider.System.GetTimestamp();
         for (var isFirst = true; ; isFirst = false)
@@ -226,11 +226,11 @@ internal static class ImageCommand
         _ => "it has no files",
     };
 
-    private static string PathOf(ApiCall call, Argument<string> image, Option<string?> platform, string what) =>
+    public static string PathOf(ApiCall call, Argument<string> image, Option<string?> platform, string what) =>
         ImageArgument.ParseImage(call.Parsed.GetValue(image)!).PathOf("/" + what)
         + Field("platform", call.Parsed.GetValue(platform));
 
-    private static string Field(string name, string? value) =>
+    public static string Field(string name, string? value) =>
         value is null ? "" : $"&{name}={Uri.EscapeDataString(value)}";
 
     private static Func<JsonElement, string> Bytes(string field) => json =>

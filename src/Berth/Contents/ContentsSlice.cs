@@ -19,5 +19,5 @@ internal sealed class ContentsSlice : Slice
     public override void AddWriters(IServiceCollection services, RegistrySettings settings) =>
         services.AddSingleton<LayerRequests>();
 
-    public override IEnumerable<Command> Commands => [ImageCommand.Create()];
+    public override IEnumerable<Command> Commands => [ImageCommand.Create(), ImagePackageCommand.CreateSbom()];
 }

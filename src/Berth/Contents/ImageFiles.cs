@@ -40,6 +40,10 @@ internal sealed record FoundImage(
 {
     /// <summary>Whether the files of all layers are known.</summary>
     public bool IsComplete => Layers.All(layer => layer.State is LayerState.Indexed or LayerState.Other);
+
+    /// <summary>The layers whose files are known, the lowest first.</summary>
+    public IReadOnlyList<Digest> Known =>
+        [.. Layers.Where(layer => layer.State == LayerState.Indexed).Select(layer => layer.Digest)];
 }
 
 /// <summary>

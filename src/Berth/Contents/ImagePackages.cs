@@ -4,21 +4,6 @@ using Berth.Packages;
 
 namespace Berth.Contents;
 
-/// <summary>A package that is installed in an image.</summary>
-/// <param name="Package">The package.</param>
-/// <param name="Path">The file that says so, without a slash at the beginning.</param>
-/// <param name="Layer">Which of the image's layers has the file, counted from the lowest.</param>
-/// <param name="IsOwned">Whether the distribution's package manager brought the file, and so lists the same once more.
-/// </param>
-internal sealed record InstalledPackage(Package Package, string Path, int Layer, bool IsOwned);
-
-/// <summary>What is installed in an image.</summary>
-/// <param name="Packages">The packages, in the order of their kinds and names.</param>
-/// <param name="OsRelease">The distribution; null if the image does not say.</param>
-/// <param name="Faults">Why these may not be all; empty if they are.</param>
-internal sealed record InstalledPackages(
-    IReadOnlyList<InstalledPackage> Packages, OsRelease? OsRelease, IReadOnlyList<string> Faults);
-
 /// <summary>Finds what is installed in images: what the files say that whoever runs one sees.</summary>
 internal sealed class ImagePackages(Database database)
 {
@@ -34,19 +19,22 @@ internal sealed class ImagePackages(Database database)
         IReadOnlyList<Digest> layers, CancellationToken cancellation)
     {
         var (visible, faults, chars) = (new VisiblePackageFiles(), new List<string>(), 0);
+        var outdated = new List<Digest>();
         foreach (var layer in layers)
         {
             var stored = await database.ReadAsync(
                     session => LayerIndexTable.LoadWithPackagesAsync(session, layer), cancellation)
                 ?? throw new TreeUnavailableException("its layers are changing: ask again");
-            var list = stored.Packages is { } bytes ? PackageList.Read(bytes) : new PackageList([], Fault: null);
+            var list = stored is { Packages: { } bytes, PackagesForm: PackageList.Form }
+                ? PackageList.Read(bytes) : new PackageList([], Fault: null);
             if (list.Fault is { } fault) faults.Add(fault);
+            if (stored.PackagesForm < PackageList.Form) outdated.Add(layer);
             chars += list.Files.Sum(file => file.Packages.Sum(package => package.Chars));
             visible.Add(stored.Files, chars <= MaxChars ? list.Files : [], cancellation);
         }
 
         if (chars > MaxChars) faults.Add("the image lists too many packages");
-        return Merge(visible.All(), faults);
+        return Merge(visible.All(), faults) with { Outdated = outdated };
     }
 
     private static InstalledPackages Merge(IReadOnlyList<VisiblePackageFile> files, List<string> faults)

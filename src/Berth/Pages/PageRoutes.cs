@@ -29,8 +29,7 @@ internal static class PageRoutes
         Below(PageSubject.Repository, "", ApiRight.Pull, repository.ShowAsync);
         Below(PageSubject.Repository, "access", ApiRight.Pull, repository.ShowAccessAsync);
         Form(routes, PageSubject.Repository, "star", ApiRight.Self, "PUT /api/v1/stars/{name}", repository.StarAsync);
-        MapImages(
-            routes, services.GetRequiredService<ImagePages>(), services.GetRequiredService<ImageFilePages>());
+        MapImages(routes, services);
         MapChanges(routes, services.GetRequiredService<RepositoryChangePages>());
         MapTags(routes, services.GetRequiredService<TagChangePages>());
         SettingsRoutes.Map(routes);
@@ -43,8 +42,11 @@ internal static class PageRoutes
             PageRoutes.Below(routes, subject, page, right, show);
     }
 
-    private static void MapImages(IEndpointRouteBuilder routes, ImagePages pages, ImageFilePages files)
+    private static void MapImages(IEndpointRouteBuilder routes, IServiceProvider services)
     {
+        var (pages, files) = (
+            services.GetRequiredService<ImagePages>(), services.GetRequiredService<ImageFilePages>());
+        var packages = services.GetRequiredService<ImagePackagePages>();
         Show("", pages.ShowAsync);
         Show("layer", pages.ShowLayerAsync);
         Show("history", pages.ShowHistoryAsync);
@@ -54,6 +56,8 @@ internal static class PageRoutes
         Show("files", files.ShowAsync);
         Show("picture", files.ShowPictureAsync);
         Show("compare", files.CompareAsync);
+        Show("packages", packages.ShowAsync);
+        Show("sbom", packages.DownloadAsync);
 
         void Show(string page, Func<HttpContext, Task<IResult>> show) =>
             Below(routes, PageSubject.Image, page, ApiRight.Pull, show);

@@ -16,7 +16,8 @@ internal sealed class PagesSlice : Slice
             .AddSingleton<UserPages>().AddSingleton<InvitationPages>()
             .AddSingleton<WorkPages>().AddSingleton<GarbagePages>().AddSingleton<QuotaPages>()
             .AddSingleton<RulePages>().AddSingleton<PinPages>().AddSingleton<AuditPages>()
-            .AddSingleton<ToolChoice>().AddSingleton<ImagePages>().AddSingleton<ImageFilePages>();
+            .AddSingleton<ToolChoice>().AddSingleton<ImagePages>().AddSingleton<ImageFilePages>()
+            .AddSingleton<ImagePackagePages>();
 
     public override void Map(IEndpointRouteBuilder routes, RegistrySettings settings)
     {

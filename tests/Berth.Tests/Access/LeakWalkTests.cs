@@ -36,7 +36,9 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
         GET /api/v1/images/{reference}/files/search
         GET /api/v1/images/{reference}/layers/{digest}/holders
         GET /api/v1/images/{reference}/manifest
+        GET /api/v1/images/{reference}/packages
         GET /api/v1/images/{reference}/referrers
+        GET /api/v1/images/{reference}/sbom
         GET /api/v1/images/{reference}/waste
         GET /api/v1/namespaces?namespace={0}
         GET /api/v1/repositories/{**name}
@@ -67,8 +69,10 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
         GET /r/{name}:{reference}/-/history
         GET /r/{name}:{reference}/-/json
         GET /r/{name}:{reference}/-/layer
+        GET /r/{name}:{reference}/-/packages
         GET /r/{name}:{reference}/-/picture
         GET /r/{name}:{reference}/-/referrers
+        GET /r/{name}:{reference}/-/sbom
         GET /r/{name}:{reference}/-/tag
         GET /search?q=file:*+namespace:{0}
         GET /search?q={0}
@@ -90,7 +94,9 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
         HEAD /api/v1/images/{reference}/files/search
         HEAD /api/v1/images/{reference}/layers/{digest}/holders
         HEAD /api/v1/images/{reference}/manifest
+        HEAD /api/v1/images/{reference}/packages
         HEAD /api/v1/images/{reference}/referrers
+        HEAD /api/v1/images/{reference}/sbom
         HEAD /api/v1/images/{reference}/waste
         HEAD /api/v1/repositories/{**name}
         HEAD /api/v1/retention/plan
@@ -111,8 +117,10 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
         HEAD /r/{name}:{reference}/-/history
         HEAD /r/{name}:{reference}/-/json
         HEAD /r/{name}:{reference}/-/layer
+        HEAD /r/{name}:{reference}/-/packages
         HEAD /r/{name}:{reference}/-/picture
         HEAD /r/{name}:{reference}/-/referrers
+        HEAD /r/{name}:{reference}/-/sbom
         HEAD /r/{name}:{reference}/-/tag
         HEAD /v2/NAME/blobs/DIGEST
         HEAD /v2/NAME/manifests/1

@@ -1,0 +1,133 @@
+using Berth.Contents;
+using Berth.Oci;
+using Berth.Packages;
+using Berth.Sbom;
+
+namespace Berth.Api;
+
+/// <summary>The packages that are installed in an image.</summary>
+/// <param name="Count">How many there are that were asked for.</param>
+/// <param name="Faults">Why there may be more.</param>
+internal sealed record ImagePackagesView(
+    string Digest, string? Platform, bool IsComplete, IReadOnlyList<ImageLayerView> Layers, OsReleaseView? System,
+    int Count, IReadOnlyList<string> Faults, IReadOnlyList<InstalledPackageView> Items);
+
+/// <summary>The distribution of an image.</summary>
+internal sealed record OsReleaseView(string Id, string VersionId, string Name);
+
+/// <summary>A package that is installed in an image.</summary>
+internal sealed record InstalledPackageView(
+    string Id, string Type, string Name, string Version, string Url, string Path, string Layer)
+{
+    public string? Architecture { get; init; }
+
+    public string? Source { get; init; }
+
+    public string? License { get; init; }
+
+    /// <summary>Whether the distribution's package manager brought it, and lists it once more.</summary>
+    public bool IsOwned { get; init; }
+}
+
+/// <summary><c>/images</c>: the packages in the images of the repository in the query.</summary>
+/// <param name="images">Finds images.</param>
+/// <param name="packages">Their packages.</param>
+/// <param name="clock">When a bill of materials is made.</param>
+/// <param name="reading">Bounds how many read at once; null in a command on the database.</param>
+internal sealed class ImagePackageEndpoints(
+    AskedImages images, ImagePackages packages, TimeProvider clock, FileReading? reading)
+{
+    private const int MaxSearch = 255;
+
+    public async Task<ApiAnswer<ImagePackagesView>> ListAsync(
+        HttpContext http, string reference, string repository, string? platform = null, string? q = null,
+        string? type = null)
+    {
+        if (q is { Length: > MaxSearch })
+            return ApiError.Invalid($"q must have at most {MaxSearch} characters: a part of the package's name");
+        var (image, error) = await images.FindAsync(http, repository, reference, platform);
+        if (image is null) return error!;
+        (var installed, error) = await ReadAsync(image, http.RequestAborted);
+        if (installed is null) return error!;
+        var entries = SbomEntry.ListOf(installed)
+            .Where(one => (q is null || one.Package.Name.Contains(q, StringComparison.OrdinalIgnoreCase))
+                && (type is null || one.Package.Type == type))
+            .ToList();
+        var page = http.Page();
+        var first = page.Last.Length == 0 ? 0 : entries.FindIndex(one => one.Id == page.Last) + 1;
+        if (page.Last.Length > 0 && first == 0) return ApiError.Invalid("last is no package of the image");
+        var read = entries.Skip(first).Take(page.Count + 1).Select(one => ViewOf(one, image)).ToList();
+        var shown = WithOutdated(image, installed);
+        return new ImagePackagesView(
+            image.Digest.Text, image.Platform, shown.IsComplete, [.. shown.Layers.Select(ImageLayerView.Of)],
+            installed.OsRelease is { } system ? new OsReleaseView(system.Id, system.VersionId, system.Name) : null,
+            entries.Count, installed.Faults, http.Answer(page, read, one => one.Id).Items);
+    }
+
+    /// <summary>The bill of materials of an image, once all its layers are known.</summary>
+    public async Task<ApiFile> GetSbomAsync(
+        HttpContext http, string reference, string repository, string? platform = null, string format = "spdx-json")
+    {
+        if (SbomFormat.Find(format) is not { } written)
+        {
+            return ApiError.Invalid(
+                $"format must be {string.Join(" or ", SbomFormat.All.Select(one => one.Name))}");
+        }
+
+        var (image, error) = await images.FindAsync(http, repository, reference, platform);
+        if (image is null) return error!;
+        if (image.Layers.Any(layer => layer.State == LayerState.Off))
+            return ApiError.Conflict("this registry reads no layers (contents.index is never, or it is read-only)");
+        (var installed, error) = await ReadAsync(image, http.RequestAborted);
+        if (installed is null) return error!;
+        if (WithOutdated(image, installed).Layers.Any(layer => layer.State == LayerState.Waiting))
+            return ApiError.Conflict("the layers of the image are being read: ask again in a while");
+        var subject = new SbomSubject(
+            RepositoryName.Parse(repository), image.Digest, Digest.TryParse(reference, out _) ? null : reference,
+            http.Request.Host.Value, clock.GetUtcNow());
+        return new ApiFile(
+            $"{subject.Repository.Text.Replace('/', '-')}-{image.Digest.Hex[..12]}{written.Suffix}", written.MediaType,
+            (output, stop) => written.WriteAsync(subject, installed, output, stop));
+    }
+
+    /// <summary>What is installed in the layers that are known, and why that may not be all.</summary>
+    private async Task<(InstalledPackages? Installed, ApiError? Error)> ReadAsync(
+        FoundImage image, CancellationToken cancellation)
+    {
+        using var place = reading is null ? null : await reading.TakePlaceAsync(cancellation);
+        if (reading is not null && place is null) return (null, ApiFile.Busy());
+        try
+        {
+            // Going through the lists of all files takes a while, and the thread is that of others' requests, too.
+            var installed = await Task.Run(
+                () => packages.FindAsync(image.Known, cancellation).AsTask(), cancellation);
+            var unread = image.Layers.Where(layer => layer.State is LayerState.Fault or LayerState.Absent)
+                .Select(layer => $"layer {layer.Digest.Text} can't be read: {layer.Row?.Fault ?? "it is not here"}");
+            return (installed with { Faults = [.. installed.Faults, .. unread] }, null);
+        }
+        catch (TreeUnavailableException e)
+        {
+            return (null, ApiError.Conflict(e.Message));
+        }
+    }
+
+    /// <summary>Layers that will be read again wait.</summary>
+    private static FoundImage WithOutdated(FoundImage image, InstalledPackages installed) => image with
+    {
+        Layers = [.. image.Layers.Select(layer => installed.Outdated.Contains(layer.Digest)
+            ? layer with { State = LayerState.Waiting } : layer)],
+    };
+
+    private static InstalledPackageView ViewOf(SbomEntry entry, FoundImage image)
+    {
+        return new InstalledPackageView(
+            entry.Id, entry.Package.Type, entry.Package.Name, entry.Package.Version, entry.Url, entry.Location,
+            image.Known[entry.Installed.Layer].Text)
+        {
+            Architecture = entry.Package.Architecture,
+            Source = entry.Package.Source,
+            License = entry.Package.License,
+            IsOwned = entry.Installed.IsOwned,
+        };
+    }
+}
