@@ -197,7 +197,7 @@ internal static class ImageCommand
             if (waiting > 0 && TimeProvider.System.GetElapsedTime(began) < LongestWait)
             {
                 if (isFirst)
-                    await Console.Error.WriteLineAsync($"Waiting for a server to read {waiting} layers…");
+                    await Console.Error.WriteLineAsync($"Waiting for a server to read {(waiting == 1 ? "a layer" : $"{waiting} layers")}…");
                 await Task.Delay(BetweenLooks, TimeProvider.System, call.Cancellation);
                 continue;
             }

@@ -368,14 +368,14 @@ public sealed partial class DocumentedCommandTests
         Assert.Matches("\npull +yes .*\npush +no\n", await MayAsync("robot.scanner"));
     }
 
-    private static List<string> BlocksOf(string page) =>
+    internal static List<string> BlocksOf(string page) =>
         [.. Block().Matches(string.Join('\n', SourceTree.Files.Single(f => f.Path == page).Lines))
             .Select(match => match.Groups[1].Value)];
 
     private static async Task AddUserAsync(RegistryFixture registry, string name) => (await new AccountCommand(registry)
         .TellAsync(ApiRegistry.Password + "\n", "user", "add", name, "--password-stdin")).Is(0);
 
-    private static async Task<string> RunAsync(RegistryFixture registry, string script)
+    internal static async Task<string> RunAsync(RegistryFixture registry, string script)
     {
         var start = new ProcessStartInfo("bash", ["-ec", script + "\n"])
         {
