@@ -10,6 +10,7 @@ using Berth.Journal;
 using Berth.Lifecycle;
 using Berth.Pages;
 using Berth.Registry;
+using Berth.Scanning;
 using Berth.Scrubbing;
 using Berth.Search;
 using Berth.Telemetry;
@@ -37,6 +38,7 @@ internal static class Slices
         new BackupSlice(),
         new ScrubSlice(),
         new ContentsSlice(),
+        new ScanningSlice(),
         new SearchSlice(),
         new TelemetrySlice(),
     ];

@@ -39,6 +39,7 @@ public sealed partial class TidyTests
         ["Scrubbing"] =
             ["Oci", "Blobs", "Metadata", "Jobs", "Settings", "Telemetry", "Lifecycle", "Backups"],
         ["Contents"] = ["Oci", "Disk", "Packages", "Blobs", "Metadata", "Jobs", "Settings", "Telemetry", "Lifecycle"],
+        ["Scanning"] = ["Oci", "Packages", "Contents", "Metadata", "Jobs", "Settings", "Lifecycle"],
         ["Packages"] = ["Disk", "Oci"],
         ["Sbom"] = ["Oci", "Packages"],
         ["Logging"] = ["Oci", "Blobs", "Metadata", "Access", "Settings", "Distribution"],

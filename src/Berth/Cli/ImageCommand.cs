@@ -196,8 +196,8 @@ internal static class ImageCommand
             var waiting = layers.Count(layer => layer.GetProperty("state").GetString() == "waiting");
             if (waiting > 0 && TimeProvider.System.GetElapsedTime(began) < LongestWait)
             {
-                if (isFirst)
-                    await Console.Error.WriteLineAsync($"Waiting for a server to read {(waiting == 1 ? "a layer" : $"{waiting} layers")}…");
+                var count = waiting == 1 ? "a layer" : $"{waiting} layers";
+                if (isFirst) await Console.Error.WriteLineAsync($"Waiting for a server to read {count}…");
                 await Task.Delay(BetweenLooks, TimeProvider.System, call.Cancellation);
                 continue;
             }

@@ -65,7 +65,10 @@ internal sealed class ImagePackages(Database database)
             ? package with { License = license } : package;
 
     /// <summary>The file of the administrator comes before that of the distribution (os-release(5)).</summary>
-    private static OsRelease? OsReleaseOf(IEnumerable<VisiblePackageFile> files) =>
-        files.Where(one => one.File.OsRelease is not null).OrderBy(one => one.File.Path, StringComparer.Ordinal)
-            .FirstOrDefault()?.File.OsRelease;
+    private static OsRelease? OsReleaseOf(IReadOnlyList<VisiblePackageFile> files)
+    {
+        var ordered = files.Select(one => one.File).OrderBy(file => file.Path, StringComparer.Ordinal).ToList();
+        return ordered.Find(file => file.OsRelease is not null)?.OsRelease is { } system
+            ? system with { Repositories = ordered.Find(file => file.Repositories is not null)?.Repositories } : null;
+    }
 }

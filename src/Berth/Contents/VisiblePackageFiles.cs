@@ -28,7 +28,7 @@ internal sealed class VisiblePackageFiles
     /// <param name="cancellation">Gives up.</param>
     public void Add(byte[] index, IReadOnlyList<PackageFile> files, CancellationToken cancellation)
     {
-        var links = new List<(string Path, string Target)>();
+        var links = new Dictionary<string, string>(StringComparer.Ordinal);
         if (byPath.Count > 0 || files.Count > 0) Hide(index, links, cancellation);
         foreach (var file in files) Put(file.Path, new VisiblePackageFile(file, layers));
         foreach (var (path, target) in links)
@@ -40,20 +40,34 @@ internal sealed class VisiblePackageFiles
     }
 
     /// <summary>Takes away what the layer replaces or removes, and collects its hard links to what matters.</summary>
-    private void Hide(byte[] index, List<(string Path, string Target)> links, CancellationToken cancellation)
+    private void Hide(byte[] index, Dictionary<string, string> links, CancellationToken cancellation)
     {
         var known = byPath.GetAlternateLookup<ReadOnlySpan<char>>();
         var folders = Folders().GetAlternateLookup<ReadOnlySpan<char>>();
         using var cursor = new LayerIndexCursor(index);
-        var buffer = Array.Empty<char>();
+        var (buffer, lastFolder) = (Array.Empty<char>(), "");
         while (cursor.Next())
         {
             cancellation.ThrowIfCancellationRequested();
             if (buffer.Length < cursor.Path.Length) buffer = new char[2 * cursor.Path.Length];
             var path = buffer.AsSpan(0, Encoding.UTF8.GetChars(cursor.Path, buffer));
-            if (cursor.Kind == EntryKind.HardLink) links.Add((path.ToString(), cursor.Link!));
+            if (cursor.Kind == EntryKind.HardLink) links[path.ToString()] = cursor.Link!;
             if (cursor.Kind != EntryKind.OpaqueWhiteout && known.ContainsKey(path)) Remove(path.ToString());
             if (cursor.Kind != EntryKind.Folder && folders.Contains(path)) RemoveIn(path.ToString());
+            var folder = path[..Math.Max(0, path.LastIndexOf('/'))];
+            if (cursor.Kind is EntryKind.Whiteout or EntryKind.OpaqueWhiteout) continue;
+            if (folder.SequenceEqual(lastFolder)) continue;
+            lastFolder = folder.ToString();
+            RemoveFilesAbove(lastFolder);
+        }
+    }
+
+    /// <summary>What was a file is a folder now, if something is in it.</summary>
+    private void RemoveFilesAbove(string folder)
+    {
+        for (var end = folder.Length; end > 0; end = folder.LastIndexOf('/', end - 1))
+        {
+            if (byPath.ContainsKey(folder[..end])) Remove(folder[..end]);
         }
     }
 

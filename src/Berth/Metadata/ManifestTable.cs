@@ -52,9 +52,16 @@ internal sealed class ManifestTable(
             $"SELECT digest FROM manifest WHERE repository_id = $1 AND digest IN ({session.TextsIn("$2")})",
             row => Digest.Parse(row.GetString(0)), repositoryId, Session.ToTexts(digests.Select(d => d.Text)))];
 
-    /// <summary>Notes that the files in these layers are to be listed.</summary>
-    public ValueTask<int> NoteLayersAsync(Session session, IReadOnlyCollection<Digest> layers) =>
-        LayerIndexTable.AddAsync(session, layers, clock.GetUtcNow());
+    /// <summary>Notes that the files in the layers of a manifest are to be listed; of an image, what they install, too.
+    /// </summary>
+    public async ValueTask NoteLayersAsync(
+        Session session, Digest digest, Manifest manifest, IReadOnlyCollection<Digest> layers)
+    {
+        var now = clock.GetUtcNow();
+        await LayerIndexTable.AddAsync(session, layers, now);
+        if (manifest.ArtifactType is { } type && MediaTypes.IsImageConfig(type))
+            await ImageScanTable.AddAsync(session, digest, now);
+    }
 
     /// <summary>
     /// Records a manifest with its body and references. A manifest pushed again takes the newer media type. It was

@@ -375,8 +375,7 @@ internal static class TrashTable
         // A separate statement locks the rows, so that the next one sees concurrent references to the bodies.
         await session.AllAsync(
             $"""
-            SELECT digest FROM manifest_body WHERE digest IN ({session.TextsIn("$1")})
-            ORDER BY digest{session.ForUpdate}
+            SELECT digest FROM manifest_body WHERE digest IN ({session.TextsIn("$1")}) ORDER BY digest{session.ForUpdate}
             """,
             row => row.GetString(0), texts);
         await session.RunAsync(
@@ -386,6 +385,7 @@ internal static class TrashTable
                 AND NOT EXISTS (SELECT 1 FROM trash_manifest t WHERE t.digest = manifest_body.digest)
             """,
             texts);
+        await ImageScanTable.RemoveGoneAsync(session, texts);
     }
 
     private static TrashRow Read(DbDataReader row) => new(

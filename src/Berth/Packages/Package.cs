@@ -47,6 +47,9 @@ internal sealed record OsRelease(string Id, string VersionId, string Name)
 
     /// <summary>Names of those it comes from, with spaces between them.</summary>
     public string? Like { get; init; }
+
+    /// <summary>Where Alpine's packages come from, a line for each place.</summary>
+    public string? Repositories { get; init; }
 }
 
 /// <summary>A file of a layer that says something of packages.</summary>
@@ -62,6 +65,9 @@ internal sealed record PackageFile(string Path, IReadOnlyList<Package> Packages)
 
     /// <summary>The distribution, if the file says it.</summary>
     public OsRelease? OsRelease { get; init; }
+
+    /// <summary>Where Alpine's packages come from, a line for each place.</summary>
+    public string? Repositories { get; init; }
 
     /// <summary>The licences of the package that the file is about, with <c>AND</c> between them.</summary>
     public string? License { get; init; }

@@ -9,7 +9,8 @@ internal abstract class PackageFormat
 {
     private static readonly PackageFormat[] All =
     [
-        new DpkgFormat(), new DpkgFilesFormat(), new CopyrightFormat(), new ApkFormat(), new OsReleaseFormat(),
+        new DpkgFormat(), new DpkgFilesFormat(), new CopyrightFormat(), new ApkFormat(), new ApkRepositoriesFormat(),
+        new OsReleaseFormat(),
         new NpmFormat(), new PythonFormat(), new GemFormat(), new ComposerFormat(), new NuGetFormat(),
     ];
 
@@ -64,6 +65,9 @@ internal sealed class PackageFindings(int maxChars, Disk.Spools spools, Cancella
     /// <summary>The licences of the package that the file is about.</summary>
     public string? License { get; set; }
 
+    /// <summary>Where Alpine's packages come from, a line for each place.</summary>
+    public string? Repositories { get; set; }
+
     /// <exception cref="PackageFaultException">There is more than may be.</exception>
     public void Add(Package package)
     {
@@ -87,17 +91,19 @@ internal sealed class PackageFindings(int maxChars, Disk.Spools spools, Cancella
     /// <summary>What was added since the last call; null if nothing was.</summary>
     public PackageFile? Take(string path, string? fault)
     {
-        var saysNothing = packages.Count == 0 && owned.Count == 0 && (OsRelease, License, fault) is (null, null, null);
+        var saysNothing = packages.Count == 0 && owned.Count == 0
+            && (OsRelease, License, Repositories, fault) is (null, null, null, null);
         var file = new PackageFile(path, [.. packages])
         {
             Fault = fault,
             Owned = owned.Count == 0 ? null : [.. owned],
             OsRelease = OsRelease,
             License = License,
+            Repositories = Repositories,
         };
         packages.Clear();
         owned.Clear();
-        (OsRelease, License) = (null, null);
+        (OsRelease, License, Repositories) = (null, null, null);
         return saysNothing ? null : file;
     }
 

@@ -164,7 +164,7 @@ internal sealed class ManifestWriter(
         await manifests.AddAsync(
             session, repositoryId, push.Digest, manifest, facts, push.Body, push.Actor, expiresAfter);
         if (contents.Index == ContentsIndexing.Always && manifest.FileLayers is { Count: > 0 } layers)
-            await manifests.NoteLayersAsync(session, layers);
+            await manifests.NoteLayersAsync(session, push.Digest, manifest, layers);
         await restoring.NotePushedAsync(change, repositoryId, push.Digest, push.Actor);
         change.NoteManifest(push.Digest.Text);
 

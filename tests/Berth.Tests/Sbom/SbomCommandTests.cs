@@ -60,7 +60,8 @@ public sealed class SbomCommandTests
         var bill = (await command.RunAsync("sbom", "acme/bad:1")).Is(0);
         Assert.Contains("it is cut off", bill.Errors);
         Assert.Contains("Packages may be missing", bill.Output);
-        Assert.Contains("Must be one of", (await command.RunAsync("sbom", "acme/bad:1", "--format", "table")).Is(2).Errors);
+        var table = (await command.RunAsync("sbom", "acme/bad:1", "--format", "table")).Is(2);
+        Assert.Contains("Must be one of", table.Errors);
         Assert.Contains("there is no", (await command.RunAsync("sbom", "acme/none:1")).Is(1).Errors);
         var folder = Path.Combine(registry.DataFolder, "none", "app.json");
         Assert.Contains("none", (await command.RunAsync("sbom", "acme/bad:1", "-o", folder)).Is(2).Errors);

@@ -1,0 +1,150 @@
+using Berth.Oci;
+
+namespace Berth.Metadata;
+
+/// <summary>How far it is known what is installed in an image, as the table has it.</summary>
+internal static class ScanStates
+{
+    public const string Waiting = "waiting";
+    public const string Read = "read";
+
+    /// <summary>It was given up.</summary>
+    public const string Fault = "fault";
+}
+
+/// <summary>An image whose packages are known, or will be.</summary>
+/// <param name="Id">Its number.</param>
+/// <param name="Digest">Its manifest.</param>
+/// <param name="State">One of <see cref="ScanStates"/>.</param>
+/// <param name="Attempts">How often it was begun in vain.</param>
+internal sealed record ImageScanRow(long Id, Digest Digest, string State, long Attempts);
+
+/// <summary>A package as the table has it: with what vulnerabilities are told of.</summary>
+/// <param name="Type">Its kind.</param>
+/// <param name="Name">Its name.</param>
+/// <param name="Version">Its version.</param>
+/// <param name="Ecosystem">The ecosystem, in OSV's words; empty: none that is known.</param>
+/// <param name="Source">The name of it there.</param>
+/// <param name="SourceVersion">The version of it there.</param>
+internal readonly record struct PackageKey(
+    string Type, string Name, string Version, string Ecosystem, string Source, string SourceVersion);
+
+/// <summary>What is installed in images, for those who ask which images have something.</summary>
+internal static class ImageScanTable
+{
+    /// <summary>Notes that an image is to be looked into, unless it was.</summary>
+    public static ValueTask<int> AddAsync(Session session, Digest digest, DateTimeOffset now) => session.RunAsync(
+        """
+        INSERT INTO image_scan (digest, state, due_at, attempts, form, ecosystem, packages, is_complete)
+        VALUES ($1, 'waiting', $2, 0, 0, '', 0, 0) ON CONFLICT (digest) DO NOTHING
+        """,
+        digest.Text, now.ToUnixTimeMilliseconds());
+
+    public static ValueTask<ImageScanRow?> FindAsync(Session session, Digest digest) => session.FirstAsync(
+        "SELECT id, digest, state, attempts FROM image_scan WHERE digest = $1",
+        row => new ImageScanRow(
+            row.GetInt64(0), Digest.Parse(row.GetString(1)), row.GetString(2), row.GetInt64(3)),
+        digest.Text);
+
+    /// <summary>Takes the image that waits longest of those that are due, and puts it off meanwhile: if that kills the
+    /// reader, others come first.</summary>
+    /// <param name="session">A write.</param>
+    /// <param name="now">The time.</param>
+    /// <param name="until">When it is due again if it is not done then.</param>
+    /// <param name="form">Images that were read in an earlier form are read again, after all others.</param>
+    public static async ValueTask<ImageScanRow?> TakeAsync(
+        Session session, DateTimeOffset now, DateTimeOffset until, long form)
+    {
+        var id = await session.NumberAsync(
+                $"""
+                SELECT id FROM image_scan WHERE state = 'waiting' AND due_at <= $1 ORDER BY due_at, id LIMIT 1
+                {session.ForUpdateSkipLocked}
+                """,
+                now.ToUnixTimeMilliseconds())
+            ?? await session.NumberAsync(
+                $"SELECT id FROM image_scan WHERE state = 'read' AND form < $1 LIMIT 1{session.ForUpdateSkipLocked}",
+                form);
+        return id is null ? null : await session.FirstAsync(
+            """
+            UPDATE image_scan SET state = 'waiting', due_at = $2, attempts = attempts + 1 WHERE id = $1
+            RETURNING id, digest, state, attempts
+            """,
+            row => new ImageScanRow(
+                row.GetInt64(0), Digest.Parse(row.GetString(1)), row.GetString(2), row.GetInt64(3)),
+            id, until.ToUnixTimeMilliseconds());
+    }
+
+    /// <summary>Puts an image off whose layers are not known yet: that was no attempt.</summary>
+    public static ValueTask<int> PostponeAsync(Session session, long id, DateTimeOffset until) => session.RunAsync(
+        "UPDATE image_scan SET attempts = attempts - 1, due_at = $2 WHERE id = $1 AND state = 'waiting'",
+        id, until.ToUnixTimeMilliseconds());
+
+    /// <summary>Forgets what was read of an image before.</summary>
+    public static ValueTask<int> ClearAsync(Session session, long id) =>
+        session.RunAsync("DELETE FROM image_package WHERE image_id = $1", id);
+
+    /// <summary>Adds packages of an image, each with the layer that brought it.</summary>
+    public static async ValueTask AddPackagesAsync(
+        Session session, long id, IReadOnlyList<(PackageKey Package, int Layer)> packages)
+    {
+        // In a fixed order, so that no two nodes deadlock on each other's packages.
+        var rows = packages.OrderBy(one => one.Package.Name, StringComparer.Ordinal)
+            .ThenBy(one => one.Package.Type, StringComparer.Ordinal)
+            .ThenBy(one => one.Package.Version, StringComparer.Ordinal)
+            .ThenBy(one => one.Package.Ecosystem, StringComparer.Ordinal)
+            .ThenBy(one => one.Package.Source, StringComparer.Ordinal)
+            .ThenBy(one => one.Package.SourceVersion, StringComparer.Ordinal).ToList();
+        await session.RunEachAsync(
+            """
+            INSERT INTO package (name, type, version, ecosystem, source, source_version)
+            VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
+            """,
+            rows.ConvertAll(one => ValuesOf(one.Package)));
+        await session.RunEachAsync(
+            """
+            INSERT INTO image_package (image_id, package_id, layer)
+            SELECT $7, id, $8 FROM package WHERE name = $1 AND type = $2 AND version = $3 AND ecosystem = $4
+                AND source = $5 AND source_version = $6
+            ON CONFLICT DO NOTHING
+            """,
+            rows.ConvertAll(one => (object?[])[.. ValuesOf(one.Package), id, (long)one.Layer]));
+    }
+
+    /// <summary>Ends reading an image.</summary>
+    /// <param name="session">A write.</param>
+    /// <param name="id">Which.</param>
+    /// <param name="form">The form of its packages.</param>
+    /// <param name="ecosystem">The ecosystem of its distribution.</param>
+    /// <param name="distribution">The distribution's name for people; null: the image does not say.</param>
+    /// <param name="isComplete">Whether all its layers could be read.</param>
+    /// <param name="now">The time.</param>
+    public static ValueTask<int> EndAsync(
+        Session session, long id, long form, string ecosystem, string? distribution, bool isComplete,
+        DateTimeOffset now) => session.RunAsync(
+        """
+        UPDATE image_scan SET state = 'read', attempts = 0, form = $2, ecosystem = $3, distribution = $4,
+            is_complete = $5, read_at = $6, packages = (SELECT count(*) FROM image_package WHERE image_id = $1)
+        WHERE id = $1
+        """,
+        id, form, ecosystem, distribution, isComplete ? 1L : 0L, now.ToUnixTimeMilliseconds());
+
+    /// <summary>Gives an image up.</summary>
+    public static ValueTask<int> GiveUpAsync(Session session, long id) =>
+        session.RunAsync("UPDATE image_scan SET state = 'fault' WHERE id = $1", id);
+
+    /// <summary>Forgets images that no repository has any more, nor the trash.</summary>
+    public static async ValueTask RemoveGoneAsync(Session session, string digests)
+    {
+        var gone = await session.AllAsync(
+            $"""
+            DELETE FROM image_scan WHERE digest IN ({session.TextsIn("$1")})
+                AND NOT EXISTS (SELECT 1 FROM manifest_body b WHERE b.digest = image_scan.digest)
+            RETURNING id
+            """,
+            row => row.GetInt64(0), digests);
+        foreach (var id in gone) await ClearAsync(session, id);
+    }
+
+    private static object?[] ValuesOf(PackageKey package) =>
+        [package.Name, package.Type, package.Version, package.Ecosystem, package.Source, package.SourceVersion];
+}
