@@ -63,6 +63,7 @@ install_programs() {
   tests/install-servers.sh || die "the servers that the tests start are missing"
   dotnet tool restore >/dev/null || die "the tools of .config/dotnet-tools.json are missing"
   tests/install-deploy-tools.sh || die "what checks the files in deploy/ is missing"
+  tests/install-package-tools.sh || die "what lists of packages are compared with is missing"
 }
 
 # The program as users run it, once for all tests.

@@ -12,7 +12,10 @@ internal abstract class PackageFormat
         new DpkgFormat(), new DpkgFilesFormat(), new CopyrightFormat(), new ApkFormat(), new ApkRepositoriesFormat(),
         new OsReleaseFormat(),
         new NpmFormat(), new PythonFormat(), new GemFormat(), new ComposerFormat(), new NuGetFormat(),
+        new RpmFormat(), new RpmLogFormat(), new JarFormat(), new EggFormat(),
     ];
+
+    private static readonly ProgramFormat Program = new();
 
     /// <summary>The most bytes of such a file.</summary>
     public virtual int MaxBytes => 8 << 20;
@@ -25,10 +28,11 @@ internal abstract class PackageFormat
     public static PackageFormat? Find(string path) => Array.Find(All, one => one.Reads(path));
 
     /// <summary>The format of a file by its first bytes, of which there are <see cref="MagicBytes"/>.</summary>
-    public static PackageFormat? FindByContent(ReadOnlySpan<byte> beginning) => null;
+    public static PackageFormat? FindByContent(ReadOnlySpan<byte> beginning) =>
+        ProgramFormat.IsProgram(beginning) ? Program : null;
 
     /// <summary>How many first bytes tell what a file is.</summary>
-    public const int MagicBytes = 4;
+    public const int MagicBytes = 8;
 
     /// <summary>Adds what a file of this format says.</summary>
     /// <param name="content">The file, which can be read in any order.</param>

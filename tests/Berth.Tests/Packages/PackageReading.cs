@@ -28,12 +28,17 @@ internal static class PackageReading
         {
             return found.Take(path, e.Message);
         }
+        catch (Exception e) when (e is InvalidDataException or EndOfStreamException)
+        {
+            return found.Take(path, "it is damaged");
+        }
     }
 
     private static PackageFormat? FormatOf(string path, Stream content)
     {
         if (PackageFormat.Find(path) is { } format) return format;
         Span<byte> beginning = stackalloc byte[PackageFormat.MagicBytes];
+        if (content.Length < beginning.Length) return null;
         content.ReadExactly(beginning);
         content.Position = 0;
         return PackageFormat.FindByContent(beginning);
