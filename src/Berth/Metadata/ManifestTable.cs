@@ -109,6 +109,27 @@ internal sealed class ManifestTable(
         }
     }
 
+    /// <summary>Removes bodies, among these, of manifests that neither a repository nor the trash has any more, with what
+    /// is known of their packages.</summary>
+    public static async ValueTask RemoveUnusedBodiesAsync(Session session, string digests)
+    {
+        // A separate statement locks the rows, so that the next one sees concurrent references to the bodies.
+        await session.AllAsync(
+            $"""
+            SELECT digest FROM manifest_body WHERE digest IN ({session.TextsIn("$1")})
+            ORDER BY digest{session.ForUpdate}
+            """,
+            row => row.GetString(0), digests);
+        await session.RunAsync(
+            $"""
+            DELETE FROM manifest_body WHERE digest IN ({session.TextsIn("$1")})
+                AND NOT EXISTS (SELECT 1 FROM manifest m WHERE m.digest = manifest_body.digest)
+                AND NOT EXISTS (SELECT 1 FROM trash_manifest t WHERE t.digest = manifest_body.digest)
+            """,
+            digests);
+        await ImageScanTable.RemoveGoneAsync(session, digests);
+    }
+
     /// <summary>
     /// Manifests after one, of which it was not read yet what lists say of them. Those in the trash too, since they may
     /// come back.

@@ -372,20 +372,7 @@ internal static class TrashTable
                 repositoryId, texts);
         }
 
-        // A separate statement locks the rows, so that the next one sees concurrent references to the bodies.
-        await session.AllAsync(
-            $"""
-            SELECT digest FROM manifest_body WHERE digest IN ({session.TextsIn("$1")}) ORDER BY digest{session.ForUpdate}
-            """,
-            row => row.GetString(0), texts);
-        await session.RunAsync(
-            $"""
-            DELETE FROM manifest_body WHERE digest IN ({session.TextsIn("$1")})
-                AND NOT EXISTS (SELECT 1 FROM manifest m WHERE m.digest = manifest_body.digest)
-                AND NOT EXISTS (SELECT 1 FROM trash_manifest t WHERE t.digest = manifest_body.digest)
-            """,
-            texts);
-        await ImageScanTable.RemoveGoneAsync(session, texts);
+        await ManifestTable.RemoveUnusedBodiesAsync(session, texts);
     }
 
     private static TrashRow Read(DbDataReader row) => new(
