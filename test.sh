@@ -62,6 +62,7 @@ PROGRAMS
 install_programs() {
   tests/install-servers.sh || die "the servers that the tests start are missing"
   dotnet tool restore >/dev/null || die "the tools of .config/dotnet-tools.json are missing"
+  tests/install-version-tools.sh || die "what versions are compared with is missing"
   tests/install-deploy-tools.sh || die "what checks the files in deploy/ is missing"
   tests/install-package-tools.sh || die "what lists of packages are compared with is missing"
 }
