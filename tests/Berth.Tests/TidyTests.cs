@@ -28,7 +28,7 @@ public sealed partial class TidyTests
         ["Api"] =
             [
                 "Oci", "Metadata", "Registry", "Access", "Audit", "Identity", "Settings", "Distribution", "Jobs",
-                "Lifecycle", "Import", "Backups", "Contents", "Packages", "Sbom", "Search",
+                "Lifecycle", "Import", "Backups", "Contents", "Packages", "Sbom", "Scanning", "Search",
             ],
         ["Search"] = ["Oci", "Metadata", "Access", "Jobs", "Settings"],
         ["Lifecycle"] = ["Oci", "Blobs", "Metadata", "Jobs", "Registry", "Settings", "Telemetry"],
@@ -39,7 +39,7 @@ public sealed partial class TidyTests
         ["Scrubbing"] =
             ["Oci", "Blobs", "Metadata", "Jobs", "Settings", "Telemetry", "Lifecycle", "Backups"],
         ["Contents"] = ["Oci", "Disk", "Packages", "Blobs", "Metadata", "Jobs", "Settings", "Telemetry", "Lifecycle"],
-        ["Scanning"] = ["Oci", "Packages", "Contents", "Metadata", "Jobs", "Settings", "Lifecycle"],
+        ["Scanning"] = ["Oci", "Packages", "Versions", "Contents", "Metadata", "Jobs", "Settings", "Lifecycle"],
         ["Packages"] = ["Disk", "Oci"],
         ["Sbom"] = ["Oci", "Packages"],
         ["Versions"] = [],

@@ -76,6 +76,7 @@ namespace Berth.Api;
 [JsonSerializable(typeof(Listed<TagMoveView>))]
 [JsonSerializable(typeof(ImageFilesView))]
 [JsonSerializable(typeof(ImagePackagesView))]
+[JsonSerializable(typeof(PackageSearchView))]
 [JsonSerializable(typeof(ImageWasteView))]
 [JsonSerializable(typeof(ImageDifferencesView))]
 [JsonSerializable(typeof(byte[]))]

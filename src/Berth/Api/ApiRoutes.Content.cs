@@ -55,6 +55,8 @@ internal static partial class ApiRoutes
             .Requires(ApiRight.Visible, "Find repositories by names, descriptions, tags and labels").Lists();
         api.MapGet("/search/files", services.GetRequiredService<FileSearchEndpoints>().FindAsync)
             .Requires(ApiRight.Visible, "Find images with a file, by its name: some layers at a time").Lists();
+        api.MapGet("/search/packages", services.GetRequiredService<PackageSearchEndpoints>().FindAsync)
+            .Requires(ApiRight.Visible, "Find images with a package, by its name and version").Lists();
         var rebuilds = services.GetRequiredService<SearchRebuildEndpoints>();
         api.MapGet("/search/rebuilds", handler: rebuilds.ListAsync)
             .Requires(ApiRight.Staff, "List the rebuilds of the index of searches, the latest first").Lists();

@@ -110,7 +110,7 @@ internal sealed class ApiSlice : Slice
             provider.GetRequiredService<Database>(), provider.GetRequiredService<ManifestTable>(),
             provider.GetRequiredService<IndexImages>(), settings.Contents, settings.Limits,
             provider.GetRequiredService<TimeProvider>(), provider.GetService<LayerRequests>()));
-        services.AddSingleton<AskedImages>();
+        services.AddSingleton<AskedImages>().AddSingleton<PackageSearchEndpoints>();
         services.AddSingleton(provider => new ImagePackageEndpoints(
             provider.GetRequiredService<AskedImages>(), provider.GetRequiredService<ImagePackages>(),
             provider.GetRequiredService<TimeProvider>(), provider.GetService<FileReading>()));

@@ -1,6 +1,5 @@
 using Berth.Contents;
 using Berth.Metadata;
-using Berth.Oci;
 using Microsoft.AspNetCore.Mvc;
 
 namespace Berth.Api;
@@ -49,12 +48,12 @@ internal sealed class FileSearchEndpoints(
         if (!LayerSearch.TryParse(page.Last, out var from, out var isPartial))
             return ApiError.Invalid("last is not from an answer to such a search");
         page = page with { Count = Math.Min(page.Count, most) };
-        if (space is not (null or "") && !RepositoryName.TryParse(space, out _))
-            return ApiError.Invalid("namespace is no name of a namespace");
-        if (repository is not (null or "") && !RepositoryName.TryParse(repository, out _))
-            return ApiError.Invalid("repository is no name of a repository");
-        var (places, isVisible) = await PlacesAsync(http, space ?? "", repository ?? "");
-        var sought = new SoughtFiles(pattern, places, isVisible, from, page.Count) { IsPartial = isPartial };
+        var (places, error) = await listing.PlacesInAsync(http, space, repository);
+        if (places is null) return error!;
+        var sought = new SoughtFiles(pattern, places.Places, places.IsVisible, from, page.Count)
+        {
+            IsPartial = isPartial,
+        };
         if (await RunAsync(sought, http.RequestAborted) is not { } result)
             return ApiError.Busy("the registry is busy with other searches: ask again later");
         var items = new List<FoundLayerView>();
@@ -103,19 +102,5 @@ internal sealed class FileSearchEndpoints(
             [.. found.Files.Select(one =>
                 new FoundFileView("/" + one.Path, ImageFileWords.Of(one.Kind), one.SizeBytes))],
             found.HasMore, holders, found.Holders.Count > LayerSearch.MaxHolders);
-    }
-
-    /// <summary>A repository that the caller must not see is as one that is not there.</summary>
-    private async ValueTask<(RepositoryPlaces Places, Func<string, bool, bool> IsVisible)> PlacesAsync(
-        HttpContext http, string space, string repository)
-    {
-        if (repository.Length == 0) return await listing.PlacesAsync(http, space.Length == 0 ? null : space);
-        var isVisible = await listing.VisibilityAsync(http);
-        var row = await database.ReadAsync(
-            session => NamespaceTable.FindAsync(session, repository), http.RequestAborted);
-        var isThere = row is not null && isVisible(repository, row.IsPublic)
-            && (space.Length == 0 || repository == space
-                || repository.StartsWith(space + "/", StringComparison.Ordinal));
-        return (new RepositoryPlaces(isThere ? [repository] : [], null), isVisible);
     }
 }

@@ -139,6 +139,30 @@ internal sealed class RepositoryListing(Database database, AccessRules access)
         return (places, (name, isPublic) => IsVisible(visible, name, isPublic));
     }
 
+    /// <summary>The same where a request names a namespace, a repository or both. A repository that the caller must not see
+    /// is as one that is not there.</summary>
+    public async ValueTask<(VisiblePlaces? Places, ApiError? Error)> PlacesInAsync(
+        HttpContext http, string? space, string? repository)
+    {
+        if (space is not (null or "") && !RepositoryName.TryParse(space, out _))
+            return (null, ApiError.Invalid("namespace is no name of a namespace"));
+        if (repository is null or "")
+        {
+            var (anywhere, isAnyVisible) = await PlacesAsync(http, space is null or "" ? null : space);
+            return (new VisiblePlaces(anywhere, isAnyVisible), null);
+        }
+
+        if (!RepositoryName.TryParse(repository, out _))
+            return (null, ApiError.Invalid("repository is no name of a repository"));
+        var isVisible = await VisibilityAsync(http);
+        var row = await database.ReadAsync(
+            session => NamespaceTable.FindAsync(session, repository), http.RequestAborted);
+        var isThere = row is not null && isVisible(repository, row.IsPublic)
+            && (space is null or "" || repository == space
+                || repository.StartsWith(space + "/", StringComparison.Ordinal));
+        return (new VisiblePlaces(new RepositoryPlaces(isThere ? [repository] : [], null), isVisible), null);
+    }
+
     /// <summary>
     /// Where the names of a namespace lie in ordinal order: its own name, and those below it. Others may lie between.
     /// </summary>
@@ -249,3 +273,8 @@ internal sealed class RepositoryListing(Database database, AccessRules access)
         return true;
     }
 }
+
+/// <summary>Where to look for repositories that the caller may see.</summary>
+/// <param name="Places">Where.</param>
+/// <param name="IsVisible">Which of what is there, by the name and whether it is public.</param>
+internal sealed record VisiblePlaces(RepositoryPlaces Places, Func<string, bool, bool> IsVisible);

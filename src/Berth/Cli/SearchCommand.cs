@@ -28,6 +28,7 @@ internal static class SearchCommand
             call => FindAsync(call, string.Join(' ', call.Parsed.GetValue(terms) ?? []), call.Parsed.GetValue(limit)),
             terms, limit);
         search.Add(FileSearchCommand.Create());
+        search.Add(PackageSearchCommand.Create());
         search.Add(CreateRebuild());
         return search;
     }

@@ -128,6 +128,10 @@ internal static class ImageScanTable
         """,
         id, form, ecosystem, distribution, isComplete ? 1L : 0L, now.ToUnixTimeMilliseconds());
 
+    /// <summary>How many images were not looked into yet.</summary>
+    public static async ValueTask<long> CountWaitingAsync(Session session) =>
+        await session.NumberAsync("SELECT count(*) FROM image_scan WHERE state = 'waiting'") ?? 0;
+
     /// <summary>Gives an image up.</summary>
     public static ValueTask<int> GiveUpAsync(Session session, long id) =>
         session.RunAsync("UPDATE image_scan SET state = 'fault' WHERE id = $1", id);

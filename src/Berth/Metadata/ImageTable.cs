@@ -47,6 +47,15 @@ internal static class ImageTable
             """,
             row => row.GetString(0), digest.Text, count);
 
+    /// <summary>Tags of a repository that point to an image, in their order.</summary>
+    public static ValueTask<List<string>> TagsOfAsync(Session session, string repository, Digest digest, int count) =>
+        session.AllAsync(
+            """
+            SELECT t.name FROM tag t JOIN repository r ON r.id = t.repository_id
+            WHERE r.name = $1 AND t.digest = $2 ORDER BY t.name LIMIT $3
+            """,
+            row => row.GetString(0), repository, digest.Text, count);
+
     /// <param name="session">A read.</param>
     /// <param name="repository">The repository's name.</param>
     /// <param name="digest">The manifest.</param>
