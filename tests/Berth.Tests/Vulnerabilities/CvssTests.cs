@@ -130,15 +130,19 @@ public sealed class CvssTests
         return prefix + string.Join('/', parts);
     }
 
-    /// <summary>A vector in each of the classes of version 4, some of which are hardly ever met by chance.</summary>
+    /// <summary>The worst vector of each of the classes of version 4, some of which are hardly ever met by chance: its
+    /// score is that of the class.</summary>
     private static IEnumerable<string> OfEachClass() =>
         from exploitability in (string[])["AV:N/PR:N/UI:N", "AV:A/PR:N/UI:N", "AV:P/PR:N/UI:N"]
         from complexity in (string[])["AC:L/AT:N", "AC:H/AT:N"]
-        from impact in (string[])["VC:H/VI:H/VA:N", "VC:H/VI:L/VA:L", "VC:L/VI:L/VA:L"]
-        from subsequent in (string[])["SC:L/SI:L/SA:L/MSI:S", "SC:H/SI:L/SA:L", "SC:L/SI:L/SA:L"]
+        from impact in (string[])
+        [
+            "VC:H/VI:H/VA:H/CR:H", "VC:H/VI:H/VA:H/CR:M/IR:M/AR:M", "VC:H/VI:L/VA:H/CR:H",
+            "VC:H/VI:L/VA:H/CR:M/IR:H/AR:M", "VC:L/VI:L/VA:L",
+        ]
+        from subsequent in (string[])["SC:H/SI:H/SA:H/MSI:S/MSA:S", "SC:H/SI:H/SA:H", "SC:L/SI:L/SA:L"]
         from threat in (string[])["E:A", "E:P", "E:U"]
-        from required in (string[])["CR:H", "CR:M/IR:M/AR:M"]
-        select $"CVSS:4.0/{exploitability}/{complexity}/{impact}/{subsequent}/{threat}/{required}";
+        select $"CVSS:4.0/{exploitability}/{complexity}/{impact}/{subsequent}/{threat}";
 
     private static async Task<IReadOnlyList<decimal>> ScoreAsync(IEnumerable<string> vectors)
     {
