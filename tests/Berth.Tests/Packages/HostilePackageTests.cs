@@ -166,7 +166,8 @@ public sealed class HostilePackageTests(RpmDatabases databases) : IClassFixture<
         var manifest = ("META-INF/MANIFEST.MF", "Implementation-Title: x\nImplementation-Version: 1\n"u8.ToArray());
         var properties = ("META-INF/maven/g/a/pom.properties", "groupId=g\nartifactId=a\nversion=1\n"u8.ToArray());
         var inner = JarFormatTests.Zip(manifest, properties);
-        var jar = JarFormatTests.Zip(manifest, ("lib/a-1.jar", inner), ("lib/b.war", JarFormatTests.Zip(("c.jar", inner))));
+        var module = JarFormatTests.Zip(("c.jar", inner));
+        var jar = JarFormatTests.Zip(manifest, ("lib/a-1.jar", inner), ("lib/b.war", module));
         var info = Little.GoInfo("go1.17.2", ProgramBytes.Modules, isInline: true);
         var old = Little.GoInfo("go1.17.2", ProgramBytes.Modules, isInline: false);
         var apple = Little.MachO("__go_buildinfo", old);

@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Berth.Packages;
+using Microsoft.Data.Sqlite;
 
 namespace Berth.Tests.Packages;
 
@@ -12,7 +13,8 @@ public sealed partial class RpmDatabaseTests(RpmDatabases databases) : IClassFix
     [Fact]
     public async Task Packages_in_SQLite_are_those_that_rpm_lists()
     {
-        var found = Read("var/lib/rpm/rpmdb.sqlite", await File.ReadAllBytesAsync(databases.Sqlite + "/rpmdb.sqlite", Stop));
+        var content = await File.ReadAllBytesAsync(databases.Sqlite + "/rpmdb.sqlite", Stop);
+        var found = Read("var/lib/rpm/rpmdb.sqlite", content);
         Assert.Equal(await ExpectedAsync(databases.Sqlite), found.Packages.Select(Line).Order(StringComparer.Ordinal));
         Assert.Equal(21, found.Packages.Count);
         Assert.Equal(await OwnedAsync(databases.Sqlite), found.Owned!.Order(StringComparer.Ordinal));
@@ -62,7 +64,7 @@ public sealed partial class RpmDatabaseTests(RpmDatabases databases) : IClassFix
         Assert.Null(PackageReading.Read(Path, ""));
         Assert.Null(PackageReading.Read(Path, new byte[8192]));
         var folder = Directory.CreateTempSubdirectory("berth-wal-").FullName;
-        await using var connection = new Microsoft.Data.Sqlite.SqliteConnection($"Data Source={folder}/x;Pooling=False");
+        await using var connection = new SqliteConnection($"Data Source={folder}/x;Pooling=False");
         await connection.OpenAsync(Stop);
         await using var command = connection.CreateCommand();
         command.CommandText = "PRAGMA journal_mode = WAL; CREATE TABLE Packages (hnum INTEGER PRIMARY KEY, blob BLOB)";

@@ -127,7 +127,8 @@ public sealed class RpmDatabases : IAsyncLifetime
 
         static void Write(int[] numbers, Span<byte> into)
         {
-            for (var i = 0; i < numbers.Length; i++) BinaryPrimitives.WriteInt32LittleEndian(into[(4 * i)..], numbers[i]);
+            for (var i = 0; i < numbers.Length; i++)
+                BinaryPrimitives.WriteInt32LittleEndian(into[(4 * i)..], numbers[i]);
         }
     }
 
@@ -153,7 +154,7 @@ public sealed class RpmDatabases : IAsyncLifetime
                 + "%{buildroot}/usr/share/doc/tool-$i; touch %{buildroot}/usr/bin/tool-$i "
                 + "%{buildroot}/usr/share/doc/tool-$i/README; done", "", parts),
             Spec("nodejs", "Epoch: 1\nBuildArch: noarch\nModularityLabel: nodejs:18:8060020220523160029:ad008a3a",
-                "mkdir -p %{buildroot}/usr/lib/node_modules/npm; touch %{buildroot}/usr/lib/node_modules/npm/package.json",
+                "cd %{buildroot}; mkdir -p usr/lib/node_modules/npm; touch usr/lib/node_modules/npm/package.json",
                 "/usr/lib/node_modules", ""),
             Spec("many-files", "BuildArch: noarch",
                 "for d in $(seq 20); do mkdir -p %{buildroot}/opt/many/$d/bin; (cd %{buildroot}/opt/many/$d/bin; "
