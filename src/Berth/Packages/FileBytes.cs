@@ -55,7 +55,7 @@ internal sealed class FileBytes
         return new FileBytes(content, start + offset, count);
     }
 
-    /// <summary>All of it, from the beginning. Nothing else may be read in between.</summary>
+    /// <summary>All of it, from the beginning. Other parts may be read in between.</summary>
     public Stream Open() => new Sequence(this);
 
     private void Check(long offset, long count)

@@ -52,8 +52,7 @@ internal sealed class JarManifest
         return PackageFields.Make("maven", Joined(manifest.GroupOf(artifact), artifact), manifest.Version);
     }
 
-    private string? Artifact => Name("Artifact-Id") ?? Name("Short-Name") ?? Name("Implementation-Title")
-        ?? (BundleName is { } bundle ? bundle[(bundle.LastIndexOf('.') + 1)..] : null);
+    private string? Artifact => Name("Artifact-Id") ?? Name("Short-Name") ?? Name("Implementation-Title");
 
     private string? Version => Word("Implementation-Version") ?? Word("Bundle-Version") ?? Word("Plugin-Version")
         ?? Word("Specification-Version");

@@ -38,7 +38,9 @@ internal sealed class MachOFile
         program.ReadCommands(program.order.Int32(header, 20));
         return new ProgramLayout(file)
         {
-            BuildInfo = program.buildInfo, Dependencies = program.dependencies, Loaded = program.loaded,
+            BuildInfo = program.buildInfo,
+            Dependencies = program.dependencies,
+            Loaded = program.loaded,
         };
     }
 

@@ -12,6 +12,8 @@ internal sealed class OwnedFiles
     {
         var folder = path[..Math.Max(0, path.LastIndexOf('/'))];
         return folder.EndsWith("bin") || folder.Contains("/libexec", StringComparison.Ordinal)
+            // Programs that are not called by people, and are no libraries.
+            || ((folder.StartsWith("usr/lib") || folder.StartsWith("lib")) && !path[folder.Length..].Contains('.'))
             || PackageFormat.Find(path.ToString()) is { IsOfLanguage: true };
     }
 

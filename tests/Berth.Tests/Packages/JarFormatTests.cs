@@ -137,8 +137,8 @@ public sealed class JarFormatTests
     public void Eggs_have_the_metadata_of_Python()
     {
         var egg = Zip(("x/y.py", ""), ("EGG-INFO/PKG-INFO", "Name: six\nVersion: 1.16.0\nLicense: MIT\n"));
-        var found = PackageReading.Read("usr/lib/python3/six-1.16.0-py3.egg", egg)!;
-        Assert.Equal(("pypi", "six", "MIT"), (found.Packages[0].Type, found.Packages[0].Name, found.Packages[0].License));
+        var found = PackageReading.Read("usr/lib/python3/six-1.16.0-py3.egg", egg)!.Packages[0];
+        Assert.Equal(("pypi", "six", "MIT"), (found.Type, found.Name, found.License));
         Assert.Null(PackageReading.Read("usr/lib/python3/x.egg", Zip(("x", "y"))));
         Assert.Null(PackageFormat.Find("root/.cache/six-1.16.0-py2.py3-none-any.whl"));
     }
@@ -199,7 +199,8 @@ public sealed class JarFormatTests
     internal static byte[] Zip(params (string Name, string Content)[] entries) =>
         Zip(CompressionLevel.Optimal, [.. entries.Select(one => (one.Name, Encoding.UTF8.GetBytes(one.Content)))]);
 
-    internal static byte[] Zip(params (string Name, byte[] Content)[] entries) => Zip(CompressionLevel.Optimal, entries);
+    internal static byte[] Zip(params (string Name, byte[] Content)[] entries) =>
+        Zip(CompressionLevel.Optimal, entries);
 
     internal static byte[] Zip(CompressionLevel level, params (string Name, byte[] Content)[] entries)
     {

@@ -132,7 +132,7 @@ public sealed class LanguagePackageTests
     {
         Assert.Equal(
             [
-                "usr/bin/python3.11", "usr/lib/python3/dist-packages/six-1.16.0.egg-info",
+                "usr/bin/python3.11", "usr/lib/cni/bridge", "usr/lib/python3/dist-packages/six-1.16.0.egg-info",
                 "usr/share/nodejs/node_modules/a/package.json",
             ],
             PackageReading.Read(
@@ -141,6 +141,8 @@ public sealed class LanguagePackageTests
                 /.
                 /usr
                 /usr/bin/python3.11
+                /usr/lib/cni/bridge
+                /usr/lib/libcni.so.1
                 /usr/lib/python3/dist-packages/six-1.16.0.egg-info
                 /usr/lib/python3/dist-packages/six.py
                 /usr/share/nodejs/node_modules/a/package.json

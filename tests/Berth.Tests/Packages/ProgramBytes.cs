@@ -108,7 +108,8 @@ internal sealed class ProgramBytes(bool is64, bool isBigEndian)
     public byte[] MachO(string section, byte[] payload)
     {
         var (segmentBytes, sectionBytes) = is64 ? (72, 80) : (56, 68);
-        Numbers(is64 ? 0xfeedfacf : 0xfeedface, is64 ? 0x01000007u : 18u, 3, 2, 1, (uint)(segmentBytes + sectionBytes), 0);
+        Numbers(is64 ? 0xfeedfacf : 0xfeedface, is64 ? 0x01000007u : 18u, 3, 2, 1);
+        Numbers((uint)(segmentBytes + sectionBytes), 0);
         if (is64) Numbers(0);
         Numbers(is64 ? 0x19u : 1u, (uint)(segmentBytes + sectionBytes));
         Name("__DATA");
@@ -165,7 +166,8 @@ internal sealed class ProgramBytes(bool is64, bool isBigEndian)
     {
         Numbers(1);
         if (is64) Numbers(flags);
-        foreach (var word in (ulong[])[(ulong)offset, Address + (ulong)offset, 0, (ulong)length, (ulong)length]) Word(word);
+        foreach (var word in (ulong[])[(ulong)offset, Address + (ulong)offset, 0, (ulong)length, (ulong)length])
+            Word(word);
         if (!is64) Numbers(flags);
         Word(0x1000);
     }

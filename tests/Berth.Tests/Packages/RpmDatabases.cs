@@ -30,8 +30,9 @@ public sealed class RpmDatabases : IAsyncLifetime
         string[] installing = ["--dbpath", Sqlite, "--justdb", "--nodeps", "--nosignature", "--nodigest"];
         await PackageTools.RunAsync("rpm", ["-i", .. installing, .. packages]);
         // What is taken away leaves pages that nothing uses.
-        await PackageTools.RunAsync("rpm", ["-e", .. installing[..4], "tools-p3", "many-files-twice"]);
-        await using var connection = new SqliteConnection($"Data Source={Sqlite}/rpmdb.sqlite;Mode=ReadOnly;Pooling=False");
+        await PackageTools.RunAsync("rpm", ["-e", .. installing[..4], "tools-p3", "tools-p5"]);
+        await using var connection = new SqliteConnection(
+            $"Data Source={Sqlite}/rpmdb.sqlite;Mode=ReadOnly;Pooling=False");
         await connection.OpenAsync();
         await using var command = connection.CreateCommand();
         command.CommandText = "SELECT blob FROM Packages ORDER BY hnum";
@@ -45,15 +46,40 @@ public sealed class RpmDatabases : IAsyncLifetime
         return ValueTask.CompletedTask;
     }
 
-    /// <summary>The folder of a hash of Berkeley DB.</summary>
-    public async Task<string> BerkeleyAsync(int pageBytes, bool isBigEndian)
+    /// <summary>Some of them, for tests that read a file very often.</summary>
+    internal IReadOnlyList<byte[]> Few => [.. Headers.OrderBy(header => header.Length).Skip(1).Take(6)];
+
+    /// <summary>A database of SQLite with some headers, in the smallest pages there are.</summary>
+    internal async Task<byte[]> SmallSqliteAsync()
     {
+        var path = Path.Combine(folder, Guid.NewGuid().ToString("N"));
+        await using var connection = new SqliteConnection($"Data Source={path};Pooling=False");
+        await connection.OpenAsync();
+        await using var command = connection.CreateCommand();
+        command.CommandText = "PRAGMA page_size = 512; "
+            + "CREATE TABLE Packages (hnum INTEGER PRIMARY KEY AUTOINCREMENT, blob BLOB NOT NULL)";
+        await command.ExecuteNonQueryAsync();
+        foreach (var header in Few)
+        {
+            command.CommandText = $"INSERT INTO Packages (blob) VALUES (x'{Convert.ToHexString(header)}')";
+            await command.ExecuteNonQueryAsync();
+        }
+
+        await connection.CloseAsync();
+        return await File.ReadAllBytesAsync(path);
+    }
+
+    /// <summary>The folder of a hash of Berkeley DB.</summary>
+    internal async Task<string> BerkeleyAsync(
+        int pageBytes, bool isBigEndian, IReadOnlyList<byte[]>? headers = null)
+    {
+        headers ??= Headers;
         var dump = new StringBuilder("VERSION=3\nformat=bytevalue\ntype=hash\n")
             .Append(FormattableString.Invariant($"db_pagesize={pageBytes}\n"))
             .Append(isBigEndian ? "db_lorder=4321\n" : "").Append("HEADER=END\n");
-        for (var i = 0; i < Headers.Count; i++) Add(i + 1, Headers[i]);
+        for (var i = 0; i < headers.Count; i++) Add(i + 1, headers[i]);
         // rpm's own note of the last number.
-        Add(0, Key(Headers.Count));
+        Add(0, Key(headers.Count));
         dump.Append("DATA=END\n");
         var at = Directory.CreateDirectory(Path.Combine(folder, Guid.NewGuid().ToString("N"))).FullName;
         await File.WriteAllTextAsync(Path.Combine(at, "dump"), dump.ToString());
@@ -73,7 +99,7 @@ public sealed class RpmDatabases : IAsyncLifetime
     }
 
     /// <summary>A database as SUSE's rpm writes it: one page of slots, some of which are free.</summary>
-    public byte[] Ndb()
+    internal static byte[] Ndb(IReadOnlyList<byte[]> headers)
     {
         const int PageBytes = 4096;
         var file = new MemoryStream();
@@ -81,16 +107,16 @@ public sealed class RpmDatabases : IAsyncLifetime
         var page = new byte[PageBytes];
         for (var at = 0; at < PageBytes; at += 16) "Slot"u8.CopyTo(page.AsSpan(at));
         "RpmP"u8.CopyTo(page);
-        Write([0, 7, 1, Headers.Count + 1, 0, 0, 0], page.AsSpan(4));
-        for (var i = 0; i < Headers.Count; i++)
+        Write([0, 7, 1, headers.Count + 1, 0, 0, 0], page.AsSpan(4));
+        for (var i = 0; i < headers.Count; i++)
         {
-            var blocks = (16 + Headers[i].Length + 12 + 15) / 16;
+            var blocks = (16 + headers[i].Length + 12 + 15) / 16;
             Write([i + 1, (int)(file.Length / 16), blocks], page.AsSpan(32 + (32 * i) + 4));
             var blob = new byte[blocks * 16];
             "BlbS"u8.CopyTo(blob);
-            Write([i + 1, 1_700_000_000, Headers[i].Length], blob.AsSpan(4));
-            Headers[i].CopyTo(blob, 16);
-            Write([0, Headers[i].Length], blob.AsSpan(blob.Length - 12));
+            Write([i + 1, 1_700_000_000, headers[i].Length], blob.AsSpan(4));
+            headers[i].CopyTo(blob, 16);
+            Write([0, headers[i].Length], blob.AsSpan(blob.Length - 12));
             "BlbE"u8.CopyTo(blob.AsSpan(blob.Length - 4));
             file.Write(blob);
         }
@@ -101,7 +127,8 @@ public sealed class RpmDatabases : IAsyncLifetime
 
         static void Write(int[] numbers, Span<byte> into)
         {
-            for (var i = 0; i < numbers.Length; i++) BinaryPrimitives.WriteInt32LittleEndian(into[(4 * i)..], numbers[i]);
+            for (var i = 0; i < numbers.Length; i++)
+                BinaryPrimitives.WriteInt32LittleEndian(into[(4 * i)..], numbers[i]);
         }
     }
 
@@ -127,12 +154,12 @@ public sealed class RpmDatabases : IAsyncLifetime
                 + "%{buildroot}/usr/share/doc/tool-$i; touch %{buildroot}/usr/bin/tool-$i "
                 + "%{buildroot}/usr/share/doc/tool-$i/README; done", "", parts),
             Spec("nodejs", "Epoch: 1\nBuildArch: noarch\nModularityLabel: nodejs:18:8060020220523160029:ad008a3a",
-                "mkdir -p %{buildroot}/usr/lib/node_modules/npm; touch %{buildroot}/usr/lib/node_modules/npm/package.json",
+                "cd %{buildroot}; mkdir -p usr/lib/node_modules/npm; touch usr/lib/node_modules/npm/package.json",
                 "/usr/lib/node_modules", ""),
             Spec("many-files", "BuildArch: noarch",
-                "for d in $(seq 60); do mkdir -p %{buildroot}/opt/many/$d/bin; (cd %{buildroot}/opt/many/$d/bin; "
+                "for d in $(seq 20); do mkdir -p %{buildroot}/opt/many/$d/bin; (cd %{buildroot}/opt/many/$d/bin; "
                 + "seq -f file-with-a-long-name-%g 100 | xargs touch); done",
-                "/opt/many", "%package twice\nSummary: x\n%description twice\nx\n%files twice\n/opt/many\n"),
+                "/opt/many", ""),
             Spec("gpg-pubkey", "BuildArch: noarch", "", "", ""),
         };
         for (var i = 0; i < specs.Length; i++)
