@@ -40,6 +40,7 @@ public sealed partial class TidyTests
             ["Oci", "Blobs", "Metadata", "Jobs", "Settings", "Telemetry", "Lifecycle", "Backups"],
         ["Contents"] = ["Oci", "Packages", "Blobs", "Metadata", "Jobs", "Settings", "Telemetry", "Lifecycle"],
         ["Packages"] = [],
+        ["Signatures"] = ["Oci"],
         ["Logging"] = ["Oci", "Blobs", "Metadata", "Access", "Settings", "Distribution"],
         ["Pages"] = ["Oci", "Access", "Identity", "Settings", "Distribution", "Api"],
         ["Hosting"] = null,
