@@ -11,17 +11,19 @@ namespace Berth.Signatures;
 /// 5. What is signed names the image.
 /// 6. Who it is for is trusted.
 /// </summary>
-internal sealed class KeylessVerification(SigstoreSignature signature, X509Certificate2 leaf, TrustRoot root)
+internal sealed class KeylessVerification(
+    SigstoreSignature signature, X509Certificate2 leaf, IReadOnlyList<X509Certificate2> between, TrustRoot root)
 {
     public static SignatureVerdict Verify(SigstoreSignature signature, SignedImage image, Trust trust)
     {
         if (trust.Roots.Count == 0)
             return SignatureFault.Untrusted("it is keyless, and no trusted root is configured to verify it with");
         using var leaf = CertificatePath.Load(signature.Certificate!);
+        using var between = new CertificateSet(signature.Intermediates);
         var faults = new List<SignatureFault>();
         foreach (var root in trust.Roots)
         {
-            var verdict = new KeylessVerification(signature, leaf, root).Verify(image, trust.Identities);
+            var verdict = new KeylessVerification(signature, leaf, between.All, root).Verify(image, trust.Identities);
             if (verdict.Fault is not { } fault) return verdict;
             faults.Add(fault);
         }
@@ -56,8 +58,9 @@ internal sealed class KeylessVerification(SigstoreSignature signature, X509Certi
     }
 
     /// <summary>Only by name: what tells strangers' signatures from broken ones.</summary>
-    private bool IsIssuerKnown => root.CertificateAuthorities.Any(authority => authority.Chain.Any(
-        one => one.SubjectName.RawData.AsSpan().SequenceEqual(leaf.IssuerName.RawData)));
+    private bool IsIssuerKnown => root.CertificateAuthorities.SelectMany(authority => authority.Chain).Any(
+        known => between.Prepend(leaf).Any(
+            one => known.SubjectName.RawData.AsSpan().SequenceEqual(one.IssuerName.RawData)));
 
     /// <summary>Entries in logs that are not trusted don't matter, unless there are no others.</summary>
     private string? CheckEntries(VerificationKey key)
@@ -78,11 +81,10 @@ internal sealed class KeylessVerification(SigstoreSignature signature, X509Certi
         if (!CertificatePath.HasUsage(leaf, CertificatePath.CodeSigning))
             return "the certificate is not for signing code";
         if (CertificatePath.IsAuthority(leaf)) return "the certificate is that of an authority";
-        using var between = new CertificateSet(signature.Intermediates);
-        if (between.All.Any(CertificatePath.IsSelfIssued)) return "it brings a root certificate of its own";
+        if (between.Any(CertificatePath.IsSelfIssued)) return "it brings a root certificate of its own";
         foreach (var time in times.Select(one => one.Time))
         {
-            if (CheckPath(between.All, time) is { } reason) return reason;
+            if (CheckPath(time) is { } reason) return reason;
             var logs = signature.Entries.Select(entry => LogVerification.LogOf(entry, root)).OfType<TrustedLog>();
             if (logs.FirstOrDefault(one => !one.ValidFor.Contains(time)) is { } log)
                 return $"the log {log.Host} was not trusted at {CertificatePath.TimeText(time)}";
@@ -92,7 +94,7 @@ internal sealed class KeylessVerification(SigstoreSignature signature, X509Certi
     }
 
     /// <summary>By one of the authorities that were trusted at the time.</summary>
-    private string? CheckPath(IReadOnlyList<X509Certificate2> between, DateTimeOffset time)
+    private string? CheckPath(DateTimeOffset time)
     {
         var reason = $"the certificate's issuer was not trusted at {CertificatePath.TimeText(time)}";
         foreach (var authority in root.CertificateAuthorities.Where(one => one.ValidFor.Contains(time)))

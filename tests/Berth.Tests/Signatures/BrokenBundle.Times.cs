@@ -40,6 +40,13 @@ internal sealed partial record BrokenBundle
         ["logged too late"] = new(
             s => With(s, b => b.Relog(_ => { }, "2026-01-15T12:11:00Z")),
             "or its issuer was not valid at 2026-01-15 12:11:00 UTC"),
+        ["stamped in time, but logged too late"] = new(
+            s => With(s, b =>
+            {
+                b.Stamp();
+                b.Relog(_ => { }, "2026-01-15T12:11:00Z");
+            }),
+            "or its issuer was not valid at 2026-01-15 12:11:00 UTC"),
         ["logged in time, but with a timestamp that came too late"] = new(
             s => With(s, b => b.Stamp(LittleSigstore.Time.AddMinutes(11))),
             "or its issuer was not valid at 2026-01-15 12:11:00 UTC"),
