@@ -66,7 +66,7 @@ internal static class CertificateTransparency
             var one = Vector(list, out list);
 
             // The only version is 0. Others are for programs that know them.
-            if (one.Span[0] != 0) continue;
+            if (one.IsEmpty || one.Span[0] != 0) continue;
             var time = BinaryPrimitives.ReadUInt64BigEndian(one.Span.Slice(33, 8));
             var extensions = Vector(one[41..], out var rest);
 

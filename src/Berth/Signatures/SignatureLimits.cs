@@ -2,7 +2,7 @@ namespace Berth.Signatures;
 
 /// <summary>
 /// How much of what strangers push is read. Each is several times what the tools of the field write, and small enough
-/// that the worst artifact costs less than a second.
+/// that the worst layer costs less than a second for each key.
 /// </summary>
 internal static class SignatureLimits
 {

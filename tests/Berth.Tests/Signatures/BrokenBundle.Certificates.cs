@@ -28,6 +28,9 @@ internal sealed partial record BrokenBundle
             s => Of(s, new() { IsAuthority = true }), "the certificate is that of an authority"),
         ["with a certificate signed with a broken hash"] = new(
             s => Of(s, new() { Hash = HashAlgorithmName.SHA1 }), "a certificate is signed with a hash that is broken"),
+        ["with a very large certificate"] = new(
+            s => Of(s, new() { Names = TestCertificate.Names(new Uri("https://a/" + new string('a', 40_000))) }),
+            "a certificate has more than 32768 bytes"),
         ["with a root of its own"] = new(
             s => With(s, b =>
             {
@@ -41,6 +44,14 @@ internal sealed partial record BrokenBundle
         ["with a certificate in a log of strangers"] = new(
             s => Of(s, new() { Log = new LittleLog("ct.example") }),
             "the certificate is only in logs of certificates that are not trusted"),
+        ["with a certificate with empty promises"] = new(
+            s => Of(s, new() { Promises = [4, 6, 0, 4, 0, 0, 0, 0] }),
+            "the certificate is only in logs of certificates that are not trusted"),
+        ["with a certificate with promises that are cut off"] = new(
+            s => Of(s, new() { Promises = [4, 5, 0, 3, 0, 1, 0] }),
+            "the promises of logs of certificates can't be read"),
+        ["with a certificate with promises that are no list"] = new(
+            s => Of(s, new() { Promises = [5, 0] }), "the promises of logs of certificates can't be read"),
         ["with the promise for another certificate"] = new(
             s => Of(s, new() { IsPromiseForOther = true }), "the log of certificates did not sign this certificate"),
         ["with a certificate logged before the log was trusted"] = new(

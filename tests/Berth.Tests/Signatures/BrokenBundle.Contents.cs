@@ -38,6 +38,12 @@ internal sealed partial record BrokenBundle
         ["by nobody"] = new(s => Of(s, new() { Names = null }), "the certificate names nobody"),
         ["without a word on who vouches"] = new(
             s => Of(s, new() { Issuer = null }), "the certificate does not say who vouches for its name"),
+        ["with a message beside the envelope"] = new(
+            s => With(s, LittleKind.Envelope, b => b.Bundle["messageSignature"] = new JsonObject()),
+            "the bundle does not have exactly one of dsseEnvelope and messageSignature"),
+        ["with neither a message nor an envelope"] = new(
+            s => With(s, LittleKind.Envelope, b => b.Bundle.Remove("dsseEnvelope")),
+            "the bundle does not have exactly one of dsseEnvelope and messageSignature"),
         ["with an envelope of another type"] = new(
             s => With(s, LittleKind.Envelope, b => b.Bundle["dsseEnvelope"]!["payloadType"] = "text/plain"),
             "the signature is not over this content, or not by the certificate's key"),

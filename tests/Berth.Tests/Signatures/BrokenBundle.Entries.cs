@@ -38,6 +38,9 @@ internal sealed partial record BrokenBundle
         ["with an altered checkpoint"] = new(
             s => With(s, b => Checkpoint(b, s.Log.Checkpoint(7, RootOf(b)).Replace("\n7\n", "\n8\n"))),
             "the checkpoint is not signed by the log rekor.example"),
+        ["with a checkpoint that names another key"] = new(
+            s => With(s, b => Checkpoint(b, s.Log.Checkpoint(7, RootOf(b), hint: [1, 2, 3, 4]))),
+            "the checkpoint is not signed by the log rekor.example"),
         ["with a checkpoint of another size"] = new(
             s => With(s, b => Checkpoint(b, s.Log.Checkpoint(8, RootOf(b)))),
             "the checkpoint is of another tree than the proof of inclusion"),
@@ -47,6 +50,8 @@ internal sealed partial record BrokenBundle
         ["with a proof of something else"] = new(
             s => With(s, b => b.Entry["inclusionProof"]!["hashes"]![0] = OtherHash),
             "the proof of inclusion does not lead to the tree's root"),
+        ["with a proof of hashes that are none"] = new(
+            s => With(s, b => b.Entry["inclusionProof"]!["hashes"]![0] = "AAAA"), "a hash of the proof is no hash"),
         ["with a proof that is too short"] = new(
             s => With(s, b => b.Entry["inclusionProof"]!["hashes"]!.AsArray().RemoveAt(2)),
             "the proof of inclusion does not lead to the tree's root"),

@@ -47,8 +47,7 @@ public sealed class ClientSignatureTests(ClientFixture client) : IClassFixture<C
             var verdict = SignatureVerification.Verify(what, found.Read(), trust, TimeProvider.System.GetUtcNow());
             var theirs = await client.TryRunAsync(
                 client.Tools.Cosign(suite), VerifyArguments(command, key, Reference(where, what)));
-            Assert.True(
-                theirs.ExitCode == 0 == verdict.Fault is null, $"{verdict.Fault?.Reason ?? "verified"}: {theirs.Error}");
+            Compare(theirs, verdict);
             return verdict.Signature;
         }
     }
@@ -94,11 +93,13 @@ public sealed class ClientSignatureTests(ClientFixture client) : IClassFixture<C
             var verdict = SignatureVerification.Verify(what, found.Read(), trust, TimeProvider.System.GetUtcNow());
             var theirs = await client.TryRunAsync(
                 client.Tools.Notation, "verify", "--insecure-registry", Reference(where, what));
-            Assert.True(
-                theirs.ExitCode == 0 == verdict.Fault is null, $"{verdict.Fault?.Reason ?? "verified"}: {theirs.Error}");
+            Compare(theirs, verdict);
             return verdict.Signature;
         }
     }
+
+    private static void Compare(ProgramRun theirs, SignatureVerdict verdict) => Assert.True(
+        theirs.ExitCode == 0 == verdict.Fault is null, $"{verdict.Fault?.Reason ?? "verified"}: {theirs.Error}");
 
     private static string PolicyFor(string store) => $$"""
         {

@@ -1,3 +1,4 @@
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json.Nodes;
 using Berth.Signatures;
@@ -14,7 +15,7 @@ public sealed class CosignLayerTests
     private const string Timestamp = "dev.sigstore.cosign/rfc3161timestamp";
 
     private readonly LittleSigstore _sigstore = new();
-    private readonly System.Security.Cryptography.X509Certificates.X509Certificate2 _signer;
+    private readonly X509Certificate2 _signer;
     private readonly Dictionary<string, string> _annotations;
     private readonly byte[] _payload = KeyTests.Bytes(KeyTests.Payload());
     private readonly byte[] _signature;
@@ -84,6 +85,16 @@ public sealed class CosignLayerTests
         if (value is null) _annotations.Remove(name);
         else _annotations[name] = value;
         Assert.Contains(reason, Verify().Fault!.Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_key_counts_whatever_certificate_came_with_the_signature()
+    {
+        var pem = _signer.GetECDsaPublicKey()!.ExportSubjectPublicKeyInfoPem();
+        var verdict = KeyTests.Verify(
+            new SignatureLayer(CosignLayer.PayloadType, _annotations, _payload),
+            new Trust { Keys = [new TrustedKey("own", pem)] });
+        Assert.Equal((SignatureKind.CosignKey, "own"), (verdict.Signature!.Kind, verdict.Signature.Signer));
     }
 
     [Fact]

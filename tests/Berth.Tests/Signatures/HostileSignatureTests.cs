@@ -42,6 +42,8 @@ public sealed class HostileSignatureTests
         ["a bundle of the far future"] = () => Changed(b => b.Entry["integratedTime"] = "9223372036854775807"),
         ["a bundle with a checkpoint of many lines"] = () => Changed(b =>
             b.Entry["inclusionProof"]!["checkpoint"]!["envelope"] = new string('\n', 1_000_000)),
+        ["a bundle with a large checkpoint"] = () => Changed(b =>
+            b.Entry["inclusionProof"]!["checkpoint"]!["envelope"] += new string('a', 100_000)),
         ["a bundle with many cosignatures"] = () => Changed(b =>
             b.Entry["inclusionProof"]!["checkpoint"]!["envelope"] +=
                 string.Concat(Enumerable.Repeat("— a AAAAAAAA\n", 1000))),
@@ -49,11 +51,15 @@ public sealed class HostileSignatureTests
         ["a bundle with a large timestamp"] = () => Changed(b => Timestamp(b, new byte[2 << 20])),
         ["a bundle with a refused timestamp"] = () => Changed(b => Timestamp(b, [0x30, 5, 0x30, 3, 2, 1, 2])),
         ["a bundle with a huge signature"] = () => Changed(b => b.Signature = new byte[5 << 20]),
-        ["a statement with many subjects"] = () => Enveloped(statement =>
-            Repeat(statement["subject"]!.AsArray(), 2000)),
         ["a layer beyond the limit"] = () => Bundle(new string(' ', SignatureLimits.MaxLayerBytes + 1)),
         ["a layer of another type"] = () => new("text/plain", KeyTests.None, "{}"u8.ToArray()),
         ["an envelope of deep CBOR"] = () => Cose(Enumerable.Repeat((byte)0x81, 1_000_000).ToArray()),
+        ["an envelope of large CBOR"] = () => Cose(new byte[2 << 20]),
+        ["an envelope with many critical headers"] = () => new LittleNotation
+        {
+            Headers = Enumerable.Range(0, 40).ToDictionary(one => $"header {one}", one => (object)"x"),
+            Critical = [.. Enumerable.Range(0, 40).Select(one => $"header {one}")],
+        }.Layer(isCose: true),
         ["an envelope of long CBOR"] = () => Cose([0xd2, 0x9b, 0x7f, 255, 255, 255, 255, 255, 255, 255]),
         ["an envelope with a header of deep CBOR"] = () => Cose(WithHeader(
             [.. Enumerable.Repeat((byte)0x81, 10_000), 0])),
@@ -84,6 +90,33 @@ public sealed class HostileSignatureTests
         Assert.True(watch.Elapsed < Soon, $"It took {watch.Elapsed}.");
         Assert.Null(verdict.Signature);
         Assert.InRange(verdict.Fault!.Reason.Length, 5, 501);
+    }
+
+    [Theory]
+    [InlineData("a layer beyond the limit", "it has more than 32 MiB")]
+    [InlineData("a JSON envelope that is large", "the envelope is very large")]
+    [InlineData("an envelope of large CBOR", "the envelope is very large")]
+    [InlineData("a bundle with a large timestamp", "a timestamp is very large")]
+    [InlineData("a bundle with a large checkpoint", "the checkpoint is very large")]
+    [InlineData("a bundle with many cosignatures", "the checkpoint has too many signatures")]
+    [InlineData("a bundle with many entries", "tlogEntries has more than 32 items")]
+    [InlineData("a bundle with many hashes", "hashes has more than 64 items")]
+    [InlineData("a bundle with many certificates", "certificates has more than 10 items")]
+    [InlineData("a bundle with a refused timestamp", "the timestamp was refused (2)")]
+    [InlineData("an envelope with many certificates", "there are more than 10 certificates")]
+    [InlineData("an envelope with many critical headers", "there are many critical headers")]
+    [InlineData("a payload with a huge key", "RSA keys must have 2048 to 8192 bits")]
+    public void What_is_beyond_a_limit_is_not_read(string hostile, string reason) =>
+        Assert.Equal(reason, Verify(Layers[hostile]()).Fault!.Reason);
+
+    [Fact]
+    public void A_statement_about_very_many_images_is_not_read()
+    {
+        var statement = LittleBundle.StatementFor(LittleBundle.Signed.Digest);
+        Repeat(statement["subject"]!.AsArray(), 2000);
+        Assert.Equal(
+            "subject has more than 1024 items",
+            Assert.Throws<FormatException>(() => ImageClaim.OfStatement(KeyTests.Bytes(statement))).Message);
     }
 
     [Fact]
@@ -150,14 +183,6 @@ public sealed class HostileSignatureTests
         var bundle = new LittleBundle(Sigstore, kind);
         change(bundle);
         return Bundle(bundle.Bundle.ToJsonString());
-    }
-
-    private static SignatureLayer Enveloped(Action<JsonObject> change)
-    {
-        var statement = LittleBundle.StatementFor(LittleBundle.Signed.Digest);
-        change(statement);
-        return new(CosignLayer.EnvelopeType, KeyTests.None, KeyTests.Bytes(
-            LittleBundle.EnvelopeOf(KeyTests.Bytes(statement), [1])));
     }
 
     private static void Repeat(JsonArray list, int count)

@@ -93,10 +93,10 @@ internal sealed class LittleLog
     }
 
     /// <summary>A signed note.</summary>
-    public string Checkpoint(int size, byte[] root, string? origin = null, string? signer = null)
+    public string Checkpoint(int size, byte[] root, string? origin = null, string? signer = null, byte[]? hint = null)
     {
         var text = $"{origin ?? (IsSecond ? Host : $"{Host} - 123")}\n{size}\n{Convert.ToBase64String(root)}\n";
-        var signature = Convert.ToBase64String([.. Id[..4], .. Sign(Encoding.UTF8.GetBytes(text))]);
+        var signature = Convert.ToBase64String([.. hint ?? Id[..4], .. Sign(Encoding.UTF8.GetBytes(text))]);
         return $"{text}\n— {signer ?? Host} {signature}\n";
     }
 
@@ -114,7 +114,7 @@ internal sealed class LittleLog
     }
 
     /// <summary>RFC 9162, section 2.1.1, as it is defined there.</summary>
-    private static byte[] RootOf(List<byte[]> leaves)
+    public static byte[] RootOf(List<byte[]> leaves)
     {
         if (leaves.Count == 1) return SHA256.HashData([0, .. leaves[0]]);
         var split = SplitOf(leaves.Count);
@@ -122,7 +122,7 @@ internal sealed class LittleLog
     }
 
     /// <summary>RFC 9162, section 2.1.3.1, as it is defined there.</summary>
-    private static IEnumerable<byte[]> PathOf(List<byte[]> leaves, int index)
+    public static IEnumerable<byte[]> PathOf(List<byte[]> leaves, int index)
     {
         if (leaves.Count == 1) return [];
         var split = SplitOf(leaves.Count);

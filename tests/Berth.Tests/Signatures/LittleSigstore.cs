@@ -32,6 +32,9 @@ internal sealed record LittleIdentity
     /// <summary>Which log did.</summary>
     public LittleLog? Log { get; init; }
 
+    /// <summary>What stands in the place of the list of promises.</summary>
+    public byte[]? Promises { get; init; }
+
     /// <summary>Whether the log signed another certificate.</summary>
     public bool IsPromiseForOther { get; init; }
 }
@@ -93,7 +96,11 @@ internal sealed class LittleSigstore
         if (identity.IsAuthority) extensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
         if (identity.Names is { } names) extensions.Add(names);
         if (identity.Issuer is { } issuer) extensions.Add(issuer);
-        if (identity.LoggedAt is { } time)
+        if (identity.Promises is { } promises)
+        {
+            extensions.Add(new X509Extension(PromiseExtension, promises, false));
+        }
+        else if (identity.LoggedAt is { } time)
         {
             using var draft = Issue(identity.IsPromiseForOther ? [] : extensions);
             extensions.Add(new X509Extension(
