@@ -1,6 +1,7 @@
 #!/bin/bash
 # Installs the servers that the tests start: PostgreSQL and a pooler before it, Ceph's S3 gateway with what it stands
-# on, nginx, OpenLDAP, Chromium, and from npm Azurite, Microsoft's emulator of Azure's store, and an OpenID provider.
+# on, nginx, OpenLDAP, Chromium, and from npm Azurite, Microsoft's emulator of Azure's store, an OpenID provider, and
+# Sigstore's stand-in for its services.
 #
 #   tests/install-servers.sh [FOLDER]    npm's place; the default is ${XDG_CACHE_HOME:-$HOME/.cache}/berth-servers
 #
@@ -11,6 +12,7 @@ set -euo pipefail
 # The last one that runs on Debian's Node.js.
 azurite_package=azurite@3.35.0
 oidc_package=oidc-provider@9.13.3
+sigstore_package=sigstore-mock@0.10.0
 folder=${1:-${XDG_CACHE_HOME:-$HOME/.cache}/berth-servers}
 
 die() {
@@ -39,7 +41,10 @@ openssl openssl
 chromium chromium
 setpriv util-linux
 PROGRAMS
-  [ -d "$folder/$azurite_package" ] && [ -d "$folder/$oidc_package" ] || command -v npm >/dev/null || echo npm
+  local name
+  for name in "$azurite_package" "$oidc_package" "$sigstore_package"; do
+    [ -d "$folder/$name" ] || command -v npm >/dev/null || echo npm
+  done | sort -u
 }
 
 install_packages() {
@@ -66,15 +71,17 @@ install_packages() {
   exec 8>&-
 }
 
-# In another place first, so that half of it is never taken for the whole.
+# install_from_npm NAME PACKAGE...: in another place first, so that half of it is never taken for the whole.
 install_from_npm() {
-  local work=$folder/new
+  local work=$folder/new name=$1
+  shift
+  [ ! -d "$folder/$name" ] || return 0
   rm -rf "$work"
   mkdir -p "$work"
   npm install --prefix "$work" --silent --no-save --no-package-lock --no-audit --no-fund --omit=optional \
-    --ignore-scripts "$1" >/dev/null || die "npm can't install $1"
-  mv "$work" "$folder/$1"
-  ln -sfn "$1" "$folder/${1%@*}"
+    --ignore-scripts "$@" >/dev/null || die "npm can't install $*"
+  mv "$work" "$folder/$name"
+  ln -sfn "$name" "$folder/${name%@*}"
 }
 
 mkdir -p "$folder"
@@ -85,6 +92,7 @@ readarray -t packages < <(missing)
 [ ${#packages[@]} -eq 0 ] || install_packages "${packages[@]}"
 readarray -t packages < <(missing)
 [ ${#packages[@]} -eq 0 ] || die "these packages are installed and still lack their programs: ${packages[*]}"
-for package in "$azurite_package" "$oidc_package"; do
-  [ -d "$folder/$package" ] || install_from_npm "$package"
-done
+install_from_npm "$azurite_package" "$azurite_package"
+install_from_npm "$oidc_package" "$oidc_package"
+# Later versions of pkijs write promises of logs of certificates without signatures.
+install_from_npm "$sigstore_package" "@sigstore/mock@${sigstore_package#*@}" pkijs@3.2.4

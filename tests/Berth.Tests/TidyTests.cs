@@ -44,6 +44,7 @@ public sealed partial class TidyTests
         ["Sbom"] = ["Oci", "Packages"],
         ["Versions"] = [],
         ["Vulnerabilities"] = ["Packages", "Versions"],
+        ["Signatures"] = ["Oci"],
         ["Logging"] = ["Oci", "Blobs", "Metadata", "Access", "Settings", "Distribution"],
         ["Pages"] = ["Oci", "Access", "Identity", "Settings", "Distribution", "Api"],
         ["Hosting"] = null,

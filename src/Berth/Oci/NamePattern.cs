@@ -98,10 +98,11 @@ internal sealed record NamePattern
     public override string ToString() => Text;
 
     /// <summary>
-    /// Each wildcard first takes as little as possible. On a mismatch, the last wildcard that may grow takes one more
-    /// character: <c>*</c> up to the end of a component, then the last <c>**</c> before it.
+    /// Matches text that need not be a name. Each wildcard first takes as little as possible. On a mismatch, the last
+    /// wildcard that may grow takes one more character: <c>*</c> up to the end of a component, then the last <c>**</c>
+    /// before it.
     /// </summary>
-    private static bool Matches(ReadOnlySpan<char> pattern, ReadOnlySpan<char> name)
+    internal static bool Matches(ReadOnlySpan<char> pattern, ReadOnlySpan<char> name)
     {
         var (p, n) = (0, 0);
         var (oneAfter, oneTaken, manyAfter, manyTaken) = (-1, 0, -1, 0);

@@ -26,6 +26,17 @@ internal sealed class ServerScript : IAsyncDisposable
     /// <summary>The temporary folder with everything of the servers.</summary>
     public string Folder { get; private set; } = "";
 
+    /// <summary>Waits until all that the scripts use is installed.</summary>
+    /// <returns>The folder with what came from npm.</returns>
+    public static async Task<string> ReadyAsync()
+    {
+        await Installed.Value;
+        var cache = Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } set
+            ? set
+            : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache");
+        return Path.Combine(cache, "berth-servers");
+    }
+
     /// <summary>Starts a script and waits until its servers answer. What is missing is installed.</summary>
     /// <exception cref="InvalidOperationException">They did not start. Holds what they said.</exception>
     public static async Task<ServerScript> StartAsync(string name, params IEnumerable<string> arguments)
