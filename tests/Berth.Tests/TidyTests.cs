@@ -39,7 +39,11 @@ public sealed partial class TidyTests
         ["Scrubbing"] =
             ["Oci", "Blobs", "Metadata", "Jobs", "Settings", "Telemetry", "Lifecycle", "Backups"],
         ["Contents"] = ["Oci", "Disk", "Packages", "Blobs", "Metadata", "Jobs", "Settings", "Telemetry", "Lifecycle"],
-        ["Scanning"] = ["Oci", "Packages", "Versions", "Contents", "Metadata", "Jobs", "Settings", "Lifecycle"],
+        ["Scanning"] =
+            [
+                "Oci", "Packages", "Versions", "Vulnerabilities", "Contents", "Metadata", "Jobs", "Settings",
+                "Lifecycle",
+            ],
         ["Packages"] = ["Disk", "Oci"],
         ["Sbom"] = ["Oci", "Packages"],
         ["Versions"] = [],

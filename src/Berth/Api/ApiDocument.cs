@@ -133,7 +133,7 @@ internal sealed class ApiDocument(
             {
                 Name = name,
                 In = ParameterLocation.Query,
-                Description = FieldDescriptions.OfQuery(name),
+                Description = FieldDescriptions.OfQuery(path, name),
                 Schema = name == "n"
                     ? new OpenApiSchema
                     {
@@ -147,7 +147,7 @@ internal sealed class ApiDocument(
 
         foreach (var known in operation.Parameters.OfType<OpenApiParameter>())
         {
-            if (known.In == ParameterLocation.Query) known.Description ??= FieldDescriptions.OfQuery(known.Name!);
+            if (known.In == ParameterLocation.Query) known.Description ??= FieldDescriptions.OfQuery(path, known.Name!);
         }
 
         if (operation.Parameters.Any(known => known.Name == "last")

@@ -104,7 +104,13 @@ internal static partial class FieldDescriptions
         ["?platform"] =
             "Which image of an index: its platform, like linux/arm64 or windows(10.0.20348.2966)/amd64, or its digest; "
             + "without it, linux/amd64 or the first.",
-        ["?q"] = "A part of the file's name, in whatever case.",
+        ["files/search?q"] = "A part of the file's name, in whatever case.",
+        ["packages?q"] = "A part of the package's name, in whatever case.",
+        ["packages?name"] = "The package's name, or that of the source that it was built from.",
+        ["packages?type"] = "Only packages of this kind, as package URLs have it: deb, npm, maven.",
+        ["?version"] = "Only this version.",
+        ["?below"] = "Only versions below this one, in the order of the package's kind.",
+        ["?format"] = "spdx-json, which is SPDX 2.3, or cyclonedx-json, which is CycloneDX 1.6.",
         ["?with"] = "The tag or digest of the other image.",
         ["?withRepository"] = "The repository of the other image; without it, the same one.",
     };

@@ -42,4 +42,11 @@ internal static partial class FieldDescriptions
         ["SearchRebuildView.repositories"] = "How many repositories were looked at so far.",
         ["missingTags"] = "How many tags the index lacked.",
     };
+
+    /// <summary>What a field of a query means: on paths with this end, or on all.</summary>
+    public static string? OfQuery(string path, string name)
+    {
+        var words = path.Split('/');
+        return Find($"{string.Join('/', words.TakeLast(2))}?{name}") ?? Find($"{words[^1]}?{name}") ?? Find("?" + name);
+    }
 }

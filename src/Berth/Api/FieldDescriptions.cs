@@ -391,9 +391,6 @@ internal static partial class FieldDescriptions
     /// <summary>What a type means.</summary>
     public static string? OfType(Type type) => Find("#" + type.Name);
 
-    /// <summary>What a field of a query means.</summary>
-    public static string? OfQuery(string name) => Find("?" + name);
-
     private static string? Find(string key) => Words.GetValueOrDefault(key) ?? OfImages.GetValueOrDefault(key)
         ?? OfSearches.GetValueOrDefault(key) ?? OfFiles.GetValueOrDefault(key) ?? OfLists.GetValueOrDefault(key)
         ?? OfWork.GetValueOrDefault(key);

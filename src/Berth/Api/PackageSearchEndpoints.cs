@@ -76,7 +76,8 @@ internal sealed class PackageSearchEndpoints(RepositoryListing listing, Database
         while (packages.Count > 0 && found.Count < count)
         {
             var read = await database.ReadAsync(
-                session => PackageSearchTable.HoldersAsync(session, packages.Keys, places.Places, last, count), cancellation);
+                session => PackageSearchTable.HoldersAsync(session, packages.Keys, places.Places, last, count),
+                cancellation);
             found.AddRange(read.Where(one => places.IsVisible(one.Repository, one.IsPublic)).Take(count - found.Count));
             if (read.Count < count) break;
             last = read[^1];

@@ -139,8 +139,8 @@ internal sealed class RepositoryListing(Database database, AccessRules access)
         return (places, (name, isPublic) => IsVisible(visible, name, isPublic));
     }
 
-    /// <summary>The same where a request names a namespace, a repository or both. A repository that the caller must not see
-    /// is as one that is not there.</summary>
+    /// <summary>The same where a request names a namespace, a repository or both. A repository that the caller must not
+    /// see is as one that is not there.</summary>
     public async ValueTask<(VisiblePlaces? Places, ApiError? Error)> PlacesInAsync(
         HttpContext http, string? space, string? repository)
     {

@@ -109,8 +109,8 @@ internal sealed class ManifestTable(
         }
     }
 
-    /// <summary>Removes bodies, among these, of manifests that neither a repository nor the trash has any more, with what
-    /// is known of their packages.</summary>
+    /// <summary>Removes bodies, among these, of manifests that neither a repository nor the trash has any more, with
+    /// what is known of their packages.</summary>
     public static async ValueTask RemoveUnusedBodiesAsync(Session session, string digests)
     {
         // A separate statement locks the rows, so that the next one sees concurrent references to the bodies.

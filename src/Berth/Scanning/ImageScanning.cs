@@ -3,6 +3,7 @@ using Berth.Metadata;
 using Berth.Oci;
 using Berth.Packages;
 using Berth.Settings;
+using Berth.Vulnerabilities;
 
 namespace Berth.Scanning;
 
@@ -89,7 +90,7 @@ internal sealed class ImageScanning(
     {
         await database.WriteAsync(
             session => ImageScanTable.ClearAsync(session, image.Id), isDurable: false, cancellation);
-        var ecosystem = EcosystemOf(installed.OsRelease);
+        var ecosystem = (installed.OsRelease is { } system ? Ecosystems.Of(system) : null) ?? "";
         var keys = installed.Packages.Where(one => !one.IsOwned)
             .Select(one => (KeyOf(one.Package, ecosystem), one.Layer)).DistinctBy(one => one.Item1);
         foreach (var chunk in keys.Chunk(PackagesPerWrite))
@@ -109,8 +110,6 @@ internal sealed class ImageScanning(
                 clock.GetUtcNow()),
             isDurable: false, cancellation);
     }
-
-    private static string EcosystemOf(OsRelease? system) => system?.Id ?? "";
 
     /// <summary>Only packages of a distribution depend on which it is.</summary>
     private static PackageKey KeyOf(Package package, string ecosystem) => new(

@@ -25,7 +25,7 @@ internal sealed record OsvName(string Ecosystem, string Name, string Version)
 
     /// <summary>The names under which a package is to be looked up: none if there is no data of its kind.</summary>
     /// <param name="package">The package.</param>
-    /// <param name="distribution">The ecosystem of the image's distribution, if it has one (OsRelease).</param>
+    /// <param name="distribution">The ecosystem of the image's distribution, if it has one (Ecosystems).</param>
     public static IEnumerable<OsvName> Of(Package package, string? distribution)
     {
         if (Languages.GetValueOrDefault(package.Type) is { } ecosystem)

@@ -208,6 +208,7 @@ internal static partial class WalkedRoutes
         }
 
         if (shown == "/api/v1/search/files") path += "?name=*";
+        if (shown == "/api/v1/search/packages") path += "?name=libc6";
         if (shown == "/token") path += "?service=berth&scope=repository:{0}/app:pull,push";
         path = Parameter().Replace(
             path.Replace("{system}", "github").Replace("{id:long}", "999999"),

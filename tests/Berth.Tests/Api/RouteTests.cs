@@ -200,7 +200,7 @@ public sealed class RouteTests(ApiRegistry api)
             || path.StartsWith(Prefix + "/usage", StringComparison.Ordinal);
         if (path.StartsWith(Prefix + "/images", StringComparison.Ordinal))
             return filled + "?repository=nothing/there&path=/etc&q=a&with=nothing";
-        if (path == Prefix + "/search/files") return filled + "?name=a";
+        if (path == Prefix + "/search/files" || path == Prefix + "/search/packages") return filled + "?name=a";
         return isInQuery ? filled + "?repository=nothing/there" : filled;
     }
 

@@ -100,7 +100,7 @@ public sealed partial class DocumentedCommandTests
         await images.ApiAsync("PATCH", "/repositories/acme/nginx", """{"description":"A reverse proxy"}""", 200);
         var berth = string.Join(' ', BerthProgram.CommandOf(BerthProgram.Path));
         List<string> blocks = [.. BlocksOf("docs/search.md")];
-        Assert.Equal(4, blocks.Count);
+        Assert.Equal(5, blocks.Count);
         var script = string.Join('\n', blocks)
             .Replace(Address, registry.BaseAddress.ToString().TrimEnd('/'), StringComparison.Ordinal)
             .Replace("-u ann", $"-u 'admin:{ApiRegistry.Password}'", StringComparison.Ordinal);

@@ -50,7 +50,8 @@ public sealed class PackageSearchTests : IAsyncLifetime
         Assert.Equal("", await FindAsync("name=none"));
     }
 
-    /// <summary>In the order of the package's kind: 1.2.9 is below 1.2.10, and 3.0.15-1~deb12u1 below 3.0.15-1.</summary>
+    /// <summary>In the order of the package's kind: 1.2.9 is below 1.2.10, and 3.0.15-1~deb12u1 below 3.0.15-1.
+    /// </summary>
     [Fact]
     public async Task Versions_below_one_are_found_in_the_order_of_their_kind()
     {
@@ -81,8 +82,11 @@ public sealed class PackageSearchTests : IAsyncLifetime
         using var second = await AskAsync(next[(next.IndexOf('?') + 1)..], "admin", 200);
         Assert.Equal("other/app", (await BodyOf(second)).GetProperty("items")[0].Of("repository"));
         Assert.False(second.Headers.Contains("Link"));
-        foreach (var wrong in new[]
-            { "name=", $"name={new string('x', 257)}", "name=a&last=x", "name=a&namespace=UPPER", "name=a&repository=%20" })
+        string[] refusals =
+        [
+            "name=", $"name={new string('x', 257)}", "name=a&last=x", "name=a&namespace=UPPER", "name=a&repository=%20",
+        ];
+        foreach (var wrong in refusals)
         {
             using var refused = await AskAsync(wrong, "admin", 400);
         }
@@ -106,7 +110,8 @@ public sealed class PackageSearchTests : IAsyncLifetime
     }
 
     private async Task<HttpResponseMessage> AskAsync(string query, string user, int status) =>
-        await new ContentImages(registry, user).SendAsync("GET", "/api/v1/search/packages?" + query, null, null, status);
+        await new ContentImages(registry, user).SendAsync(
+            "GET", "/api/v1/search/packages?" + query, null, null, status);
 
     private static async Task<JsonElement> BodyOf(HttpResponseMessage answer) =>
         JsonDocument.Parse(await answer.Content.ReadAsStringAsync(Stop)).RootElement;

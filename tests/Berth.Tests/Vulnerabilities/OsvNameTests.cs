@@ -31,14 +31,14 @@ public sealed class OsvNameTests
     [InlineData("arch", null, null, null)]
     [InlineData("", "", "", null)]
     public void A_distribution_has_its_ecosystem(string id, string? version, string? prettyName, string? expected) =>
-        Assert.Equal(expected, new OsRelease(id) { VersionId = version, PrettyName = prettyName }.Ecosystem);
+        Assert.Equal(expected, Ecosystems.Of(new OsRelease(id, version ?? "", prettyName ?? "")));
 
     [Theory]
     [InlineData("cpe:/o:redhat:enterprise_linux:9::baseos", "Red Hat:enterprise_linux:9::baseos")]
     [InlineData("cpe:/o:centos:centos:8", null)]
     [InlineData(null, null)]
     public void Red_Hat_is_known_by_its_CPE(string? cpe, string? expected) =>
-        Assert.Equal(expected, new OsRelease("rhel") { CpeName = cpe }.Ecosystem);
+        Assert.Equal(expected, Ecosystems.Of(new OsRelease("rhel", "", "") { Cpe = cpe }));
 
     [Theory]
     [InlineData("https://example.com/alpine/v3.20/main\nhttps://example.com/alpine/v3.20/community\n", "Alpine:v3.20")]
@@ -50,7 +50,7 @@ public sealed class OsvNameTests
     [InlineData("/v99999.99999/", "Alpine:v99999.99999")]
     public void Alpine_is_the_newest_release_that_its_packages_come_from(string repositories, string expected) =>
         Assert.Equal(
-            expected, new OsRelease("alpine") { VersionId = "3.19.1", Repositories = repositories }.Ecosystem);
+            expected, Ecosystems.Of(new OsRelease("alpine", "3.19.1", "") { Repositories = repositories }));
 
     [Theory]
     [InlineData("npm", "@scope/name", "1.0.0", "npm @scope/name 1.0.0")]
