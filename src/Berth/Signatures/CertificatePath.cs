@@ -105,7 +105,7 @@ internal static class CertificatePath
         if ((all & (X509ChainStatusFlags.PartialChain | X509ChainStatusFlags.UntrustedRoot)) != 0)
             return $"the certificate is issued by {leaf.Issuer}, which is not trusted";
         if ((all & X509ChainStatusFlags.NotTimeValid) != 0)
-            return $"the certificate of {leaf.Issuer} or its issuer was not valid at {TimeText(time)}";
+            return $"the certificate or its issuer was not valid at {TimeText(time)}";
         if ((all & X509ChainStatusFlags.NotValidForUsage) != 0)
             return "the certificate or its issuer is for another use";
         return $"the certificate's path is not valid: {chain.ChainStatus.FirstOrDefault().StatusInformation}";

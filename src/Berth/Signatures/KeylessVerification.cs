@@ -103,7 +103,7 @@ internal sealed class KeylessVerification(
                 leaf, authority.Chain.SkipLast(1).Concat(between), authority.Root, time, CertificatePath.CodeSigning,
                 out var path);
             fault ??= root.CertificateLogs.Count == 0 ? null
-                : CertificateTransparency.Check(leaf, path[1], root.CertificateLogs);
+                : CertificateTransparency.Check(leaf, path[Math.Min(1, path.Count - 1)], root.CertificateLogs);
             if (fault is null) return null;
             reason = fault;
         }

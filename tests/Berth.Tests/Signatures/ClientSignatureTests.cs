@@ -52,6 +52,21 @@ public sealed class ClientSignatureTests(ClientFixture client) : IClassFixture<C
         }
     }
 
+    [Fact]
+    public async Task What_cosign_2_signs_as_a_referrer_is_verified()
+    {
+        var key = await GenerateKeyAsync("trixie");
+        var image = await PushAsync("cosign/referrer", "signed");
+        await client.RunAsync(
+            "env", "COSIGN_EXPERIMENTAL=1", client.Tools.Cosign("trixie"), "sign",
+            "--registry-referrers-mode=oci-1-1", "--key", $"{key}.key", "--tlog-upload=false",
+            "--allow-http-registry", "--yes", Reference("cosign/referrer", image));
+        var found = await _signatures.FindAsync("cosign/referrer", image.Digest.Text, ".none");
+        var trust = new Trust { Keys = [new TrustedKey("own", await ReadAsync($"{key}.pub"))] };
+        var verdict = SignatureVerification.Verify(image, found.Read(), trust, TimeProvider.System.GetUtcNow());
+        Assert.Equal("own", verdict.Signature!.Signer);
+    }
+
     [Theory]
     [InlineData("jws")]
     [InlineData("cose")]

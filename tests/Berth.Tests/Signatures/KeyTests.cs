@@ -128,6 +128,19 @@ public sealed class KeyTests
     }
 
     [Fact]
+    public void An_envelope_that_holds_no_statement_is_refused()
+    {
+        var (signer, bytes) = (Ed(), Bytes(LittleBundle.StatementFor(LittleBundle.Signed.Digest)));
+        var envelope = LittleBundle.EnvelopeOf(
+            bytes, signer.Sign([.. Encoding.UTF8.GetBytes($"DSSEv1 10 text/plain {bytes.Length} "), .. bytes]));
+        envelope["payloadType"] = "text/plain";
+        var layer = new SignatureLayer(CosignLayer.EnvelopeType, None, Bytes(envelope));
+        Assert.Equal(
+            SignatureFault.Unreadable("the envelope holds text/plain, not a statement of in-toto"),
+            Verify(layer, Trusted(signer.Pem)).Fault);
+    }
+
+    [Fact]
     public void A_log_that_is_trusted_attests_the_time_and_must_be_right()
     {
         var (sigstore, signer) = (new LittleSigstore(), Ecdsa(ECCurve.NamedCurves.nistP256, HashAlgorithmName.SHA256));

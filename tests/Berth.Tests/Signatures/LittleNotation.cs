@@ -51,6 +51,9 @@ internal sealed record LittleNotation
     /// <summary>Another hash than the key's own.</summary>
     public HashAlgorithmName? Hash { get; init; }
 
+    /// <summary>What a JSON envelope says of its algorithm, if that is not what signs.</summary>
+    public string? Algorithm { get; init; }
+
     /// <summary>Another key than the certificate's.</summary>
     public ECDsa? Key { get; init; }
 
@@ -69,7 +72,7 @@ internal sealed record LittleNotation
     {
         var header = new JsonObject
         {
-            ["alg"] = AlgorithmName,
+            ["alg"] = Algorithm ?? AlgorithmName,
             ["cty"] = ContentType,
             ["crit"] = new JsonArray([.. Critical.Select(one => (JsonNode)one)]),
         };

@@ -112,6 +112,24 @@ public sealed class NotationTests
         Assert.Contains(reason, Verify(signed, isCose).Fault?.Reason, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void What_a_header_says_of_the_algorithm_must_be_true() => Assert.Contains(
+        "is not by the certificate's key and its algorithm",
+        Verify(new() { Algorithm = "ES384" }, isCose: false).Fault!.Reason);
+
+    [Fact]
+    public void A_critical_header_must_be_there()
+    {
+        var signed = new LittleNotation
+        {
+            Headers = Headers((LittleNotation.Scheme, "notary.x509.signingAuthority")),
+            Critical = [LittleNotation.Scheme, LittleNotation.AuthenticTime],
+        };
+        Assert.Equal(
+            SignatureFault.Invalid("the header io.cncf.notary.authenticSigningTime is missing"),
+            Verify(signed, isCose: false).Fault);
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
