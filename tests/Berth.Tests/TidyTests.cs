@@ -41,7 +41,7 @@ public sealed partial class TidyTests
         ["Contents"] = ["Oci", "Packages", "Blobs", "Metadata", "Jobs", "Settings", "Telemetry", "Lifecycle"],
         ["Packages"] = [],
         ["Versions"] = [],
-        ["Vulnerabilities"] = ["Packages", "Versions"],
+        ["Vulnerabilities"] = ["Disk", "Packages", "Versions"],
         ["Logging"] = ["Oci", "Blobs", "Metadata", "Access", "Settings", "Distribution"],
         ["Pages"] = ["Oci", "Access", "Identity", "Settings", "Distribution", "Api"],
         ["Hosting"] = null,
