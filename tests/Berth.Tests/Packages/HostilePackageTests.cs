@@ -96,6 +96,7 @@ public sealed class HostilePackageTests(RpmDatabases databases) : IClassFixture<
         // All pages of values lead to themselves.
         var folder = await databases.BerkeleyAsync(512, isBigEndian: false);
         var hash = await File.ReadAllBytesAsync(folder + "/Packages", TestContext.Current.CancellationToken);
+        Assert.Equal("it is damaged", Read(OtherPath, hash[..512])!.Fault);
         for (var page = 1; page < hash.Length / 512; page++)
         {
             if (hash[(page * 512) + 25] == 7)
@@ -103,6 +104,14 @@ public sealed class HostilePackageTests(RpmDatabases databases) : IClassFixture<
         }
 
         Assert.Equal("it is damaged", Read(OtherPath, hash)!.Fault);
+    }
+
+    /// <summary>Many places of a list may lead to the same bytes.</summary>
+    [Fact]
+    public void The_same_header_again_and_again_is_damage()
+    {
+        var longest = databases.Headers.MaxBy(one => one.Length)!;
+        Assert.Equal("it is damaged", Read("usr/lib/sysimage/rpm/Packages.db", Ndb(longest, slots: 254))!.Fault);
     }
 
     /// <summary>A folder is in a header once, and so could be in millions of paths.</summary>
@@ -188,8 +197,8 @@ public sealed class HostilePackageTests(RpmDatabases databases) : IClassFixture<
 
     private static ProgramBytes Little => new(is64: true, isBigEndian: false);
 
-    /// <summary>A database with one blob.</summary>
-    private static byte[] Ndb(byte[] header)
+    /// <summary>A database with one blob, to which some slots lead.</summary>
+    private static byte[] Ndb(byte[] header, int slots = 1)
     {
         var file = new MemoryStream();
         file.Write("RpmP\0\0\0\0\u0001\0\0\0\u0001\0\0\0\u0002\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"u8);
@@ -197,7 +206,7 @@ public sealed class HostilePackageTests(RpmDatabases databases) : IClassFixture<
         while (file.Length < 4096)
         {
             file.Write("Slot"u8);
-            Little(file.Length == 36 ? [1, 256, blocks] : [0, 0, 0]);
+            Little(file.Length <= 36 + (16 * (slots - 1)) ? [1, 256, blocks] : [0, 0, 0]);
         }
 
         file.Write("BlbS"u8);
