@@ -28,7 +28,7 @@ public sealed partial class TidyTests
         ["Api"] =
             [
                 "Oci", "Metadata", "Registry", "Access", "Audit", "Identity", "Settings", "Distribution", "Jobs",
-                "Lifecycle", "Import", "Backups", "Contents", "Packages", "Sbom", "Scanning", "Search",
+                "Lifecycle", "Import", "Backups", "Contents", "Disk", "Packages", "Sbom", "Scanning", "Search",
             ],
         ["Search"] = ["Oci", "Metadata", "Access", "Jobs", "Settings"],
         ["Lifecycle"] = ["Oci", "Blobs", "Metadata", "Jobs", "Registry", "Settings", "Telemetry"],

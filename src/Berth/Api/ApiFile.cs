@@ -15,7 +15,7 @@ internal sealed class ApiFile : IResult, IEndpointMetadataProvider
     private readonly ApiError? error;
     private readonly string name = "";
     private readonly string mediaType = AnyType;
-    private readonly long? bytes;
+    private readonly long bytes;
     private readonly FileReading? reading;
     private readonly Func<Stream, CancellationToken, Task<string?>>? copy;
 
@@ -27,16 +27,16 @@ internal sealed class ApiFile : IResult, IEndpointMetadataProvider
         string name, long bytes, FileReading reading, Func<Stream, CancellationToken, Task<string?>> copy) =>
         (this.name, this.bytes, this.reading, this.copy) = (name, bytes, reading, copy);
 
-    /// <summary>One that is made as it is sent, so that nobody knows its length.</summary>
+    /// <summary>One that was made for this answer.</summary>
     /// <param name="name">Under which name it is saved.</param>
     /// <param name="mediaType">What it is, which no part of an image may say.</param>
-    /// <param name="write">Writes it.</param>
-    public ApiFile(string name, string mediaType, Func<Stream, CancellationToken, Task> write)
+    /// <param name="content">The file.</param>
+    public ApiFile(string name, string mediaType, Stream content)
     {
-        (this.name, this.mediaType) = (name, mediaType);
+        (this.name, this.mediaType, bytes) = (name, mediaType, content.Length);
         copy = async (output, stop) =>
         {
-            await write(output, stop);
+            await content.CopyToAsync(output, stop);
             return null;
         };
     }
@@ -54,8 +54,8 @@ internal sealed class ApiFile : IResult, IEndpointMetadataProvider
 
     private ApiFile(ApiError error) => this.error = error;
 
-    /// <summary>Its length in bytes; 0 if nobody knows it.</summary>
-    public long Length => bytes ?? 0;
+    /// <summary>Its length in bytes.</summary>
+    public long Length => bytes;
 
     /// <summary>Why there is none; null if there is one.</summary>
     public ApiError? Error => error;
@@ -111,7 +111,7 @@ internal sealed class ApiFile : IResult, IEndpointMetadataProvider
         if (place is null) return ([], Busy());
         using var enough = new CancellationTokenSource();
         using var either = CancellationTokenSource.CreateLinkedTokenSource(enough.Token, cancellation);
-        await using var beginning = new Beginning((int)Math.Min(most, bytes ?? most), enough);
+        await using var beginning = new Beginning((int)Math.Min(most, bytes), enough);
         try
         {
             var failure = await copy!(beginning, either.Token);

@@ -3,10 +3,12 @@ using Berth.Access;
 using Berth.Audit;
 using Berth.Cli;
 using Berth.Contents;
+using Berth.Disk;
 using Berth.Identity;
 using Berth.Metadata;
 using Berth.Registry;
 using Berth.Settings;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Berth.Api;
 
@@ -110,10 +112,14 @@ internal sealed class ApiSlice : Slice
             provider.GetRequiredService<Database>(), provider.GetRequiredService<ManifestTable>(),
             provider.GetRequiredService<IndexImages>(), settings.Contents, settings.Limits,
             provider.GetRequiredService<TimeProvider>(), provider.GetService<LayerRequests>()));
-        services.AddSingleton<AskedImages>().AddSingleton<PackageSearchEndpoints>();
+        services.AddSingleton<AskedImages>().TryAddSingleton(_ => new Spools(Path.GetTempPath()));
         services.AddSingleton(provider => new ImagePackageEndpoints(
             provider.GetRequiredService<AskedImages>(), provider.GetRequiredService<ImagePackages>(),
-            provider.GetRequiredService<TimeProvider>(), provider.GetService<FileReading>()));
+            provider.GetRequiredService<Spools>(), provider.GetRequiredService<TimeProvider>(),
+            provider.GetService<FileReading>()));
+        services.AddSingleton(provider => new PackageSearchEndpoints(
+            provider.GetRequiredService<RepositoryListing>(), provider.GetRequiredService<Database>(),
+            settings.Contents, provider.GetService<FileReading>()));
         services.AddSingleton(provider => new ImageFileEndpoints(
             provider.GetRequiredService<AskedImages>(), provider.GetRequiredService<MergedTrees>(),
             provider.GetRequiredService<ImagePackages>(), settings.Contents, provider.GetRequiredService<ApiGate>(),

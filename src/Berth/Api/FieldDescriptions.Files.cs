@@ -59,7 +59,7 @@ internal static partial class FieldDescriptions
         ["OsReleaseView.id"] = "Its name for machines, from os-release.",
         ["OsReleaseView.name"] = "Its name for people.",
         ["OsReleaseView.versionId"] = "Its version for machines; empty: it has none.",
-        ["PackageDifferenceView.type"] = "deb or apk, as package URLs have it.",
+        ["PackageDifferenceView.type"] = "Its kind, as package URLs have it: deb, npm, maven.",
         ["ImageFileView.files"] = "How many there are in the folder that are no folders.",
         ["ImageFileView.gid"] = "The group that owns it.",
         ["ImageFileView.isOpaque"] = "Whether the folder hides all that lower layers have in it; absent: no.",

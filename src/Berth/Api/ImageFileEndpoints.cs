@@ -149,6 +149,7 @@ internal sealed class ImageFileEndpoints(
         var found = PackageComparison.Run(
             ours.Packages.Select(one => one.Package), theirs.Packages.Select(one => one.Package));
         List<string> faults = [.. ours.Faults.Concat(theirs.Faults).Distinct()];
+        if (ours.Outdated.Count + theirs.Outdated.Count > 0) faults.Add("layers are being read again: ask later");
         return new ComparedPackages(
             [.. found.Take(MaxPackages).Select(one =>
                 new PackageDifferenceView(one.Type, one.Name, one.From, one.To))],

@@ -1,4 +1,5 @@
 using Berth.Contents;
+using Berth.Disk;
 using Berth.Oci;
 using Berth.Packages;
 using Berth.Sbom;
@@ -32,10 +33,11 @@ internal sealed record InstalledPackageView(
 /// <summary><c>/images</c>: the packages in the images of the repository in the query.</summary>
 /// <param name="images">Finds images.</param>
 /// <param name="packages">Their packages.</param>
+/// <param name="spools">Where bills of materials are until they were sent.</param>
 /// <param name="clock">When a bill of materials is made.</param>
 /// <param name="reading">Bounds how many read at once; null in a command on the database.</param>
 internal sealed class ImagePackageEndpoints(
-    AskedImages images, ImagePackages packages, TimeProvider clock, FileReading? reading)
+    AskedImages images, ImagePackages packages, Spools spools, TimeProvider clock, FileReading? reading)
 {
     private const int MaxSearch = 255;
 
@@ -56,7 +58,7 @@ internal sealed class ImagePackageEndpoints(
         var page = http.Page();
         var first = page.Last.Length == 0 ? 0 : entries.FindIndex(one => one.Id == page.Last) + 1;
         if (page.Last.Length > 0 && first == 0) return ApiError.Invalid("last is no package of the image");
-        var read = entries.Skip(first).Take(page.Count + 1).Select(one => ViewOf(one, image)).ToList();
+        var read = entries.Skip(first).Take(page.Count + 1).Select(one => ViewOf(one, installed)).ToList();
         var shown = WithOutdated(image, installed);
         return new ImagePackagesView(
             image.Digest.Text, image.Platform, shown.IsComplete, [.. shown.Layers.Select(ImageLayerView.Of)],
@@ -85,9 +87,22 @@ internal sealed class ImagePackageEndpoints(
         var subject = new SbomSubject(
             RepositoryName.Parse(repository), image.Digest, Digest.TryParse(reference, out _) ? null : reference,
             http.Request.Host.Value, clock.GetUtcNow());
+        return await WriteAsync(http, written, subject, installed);
+    }
+
+    /// <summary>Whoever takes it slowly holds a file, and not what is in the image.</summary>
+    private async Task<ApiFile> WriteAsync(
+        HttpContext http, SbomFormat format, SbomSubject subject, InstalledPackages installed)
+    {
+        var bill = spools.New();
+        http.Response.RegisterForDispose(bill);
+        var stop = http.RequestAborted;
+        await using (var output = bill.Open())
+            await Task.Run(() => format.WriteAsync(subject, installed, output, stop), stop);
+        bill.Content.Position = 0;
         return new ApiFile(
-            $"{subject.Repository.Text.Replace('/', '-')}-{image.Digest.Hex[..12]}{written.Suffix}", written.MediaType,
-            (output, stop) => written.WriteAsync(subject, installed, output, stop));
+            $"{subject.Repository.Text.Replace('/', '-')}-{subject.Digest.Hex[..12]}{format.Suffix}", format.MediaType,
+            bill.Content);
     }
 
     /// <summary>What is installed in the layers that are known, and why that may not be all.</summary>
@@ -118,11 +133,11 @@ internal sealed class ImagePackageEndpoints(
             ? layer with { State = LayerState.Waiting } : layer)],
     };
 
-    private static InstalledPackageView ViewOf(SbomEntry entry, FoundImage image)
+    private static InstalledPackageView ViewOf(SbomEntry entry, InstalledPackages installed)
     {
         return new InstalledPackageView(
             entry.Id, entry.Package.Type, entry.Package.Name, entry.Package.Version, entry.Url, entry.Location,
-            image.Known[entry.Installed.Layer].Text)
+            installed.Layers[entry.Installed.Layer].Text)
         {
             Architecture = entry.Package.Architecture,
             Source = entry.Package.Source,

@@ -1,6 +1,8 @@
+using Berth.Contents;
 using Berth.Metadata;
 using Berth.Oci;
 using Berth.Scanning;
+using Berth.Settings;
 using Microsoft.AspNetCore.Mvc;
 
 namespace Berth.Api;
@@ -17,12 +19,18 @@ internal sealed record PackageSearchView(IReadOnlyList<FoundPackageView> Items, 
 /// <summary><c>/search/packages</c>: which images have a package, as far as the caller may pull them.</summary>
 /// <param name="listing">What the caller may see.</param>
 /// <param name="database">What is installed in images.</param>
-internal sealed class PackageSearchEndpoints(RepositoryListing listing, Database database)
+/// <param name="settings">Whether all images are looked into.</param>
+/// <param name="reading">Where searches have their places; null in a command on the database.</param>
+internal sealed class PackageSearchEndpoints(
+    RepositoryListing listing, Database database, ContentsSettings settings, FileReading? reading)
 {
     private const int MaxName = 256;
 
     /// <summary>Of one name, with all its versions, in all distributions.</summary>
-    private const int MaxVersions = 20_000;
+    private const int MaxVersions = 100_000;
+
+    /// <summary>How often in a row it looks for what the caller may see, before it says how far it came.</summary>
+    private const int MaxRounds = 10;
 
     private const int MaxTags = 10;
 
@@ -45,36 +53,47 @@ internal sealed class PackageSearchEndpoints(RepositoryListing listing, Database
         if (places is null) return error!;
         var page = http.Page();
         if (!TryParse(page.Last, out var last)) return ApiError.Invalid("last is not from an answer to such a search");
+        using var place = reading is null ? null : await reading.TakeSearchPlaceAsync(http.RequestAborted);
+        if (reading is not null && place is null)
+            return ApiError.Busy("the registry is busy with other searches: ask again later");
         var known = await database.ReadAsync(
-            session => PackageSearchTable.FindAsync(session, name, MaxVersions + 1), http.RequestAborted);
+            session => PackageSearchTable.FindAsync(
+                session, FormsOf(name), version ?? "", type ?? "", MaxVersions + 1),
+            http.RequestAborted);
         if (known.Count > MaxVersions)
             return ApiError.Invalid($"{name} has more than {MaxVersions} versions here: name one with version");
-        var wanted = known.Where(one => IsWanted(one.Key, name, version, below, type)).ToDictionary(one => one.Id);
-        var found = await FindAsync(wanted, places, last, page.Count + 1, http.RequestAborted);
-        var waiting = await database.ReadAsync(ImageScanTable.CountWaitingAsync, http.RequestAborted);
-        found = [.. http.Answer(page, found, TextOf).Items];
-        return new PackageSearchView(await ShowAsync(found, wanted, http.RequestAborted), waiting == 0);
+        var wanted = known.Where(one => IsWanted(one.Key, name, version, below)).ToDictionary(one => one.Id);
+        var (found, next) = await FindAsync(wanted, places, last, page.Count + 1, http.RequestAborted);
+        var isPartial = await database.ReadAsync(ImageScanTable.IsAnyPartialAsync, http.RequestAborted);
+        found = [.. http.Answer(page, found, TextOf, next).Items];
+        return new PackageSearchView(
+            await ShowAsync(found, wanted, http.RequestAborted),
+            settings.Index == ContentsIndexing.Always && !isPartial);
     }
 
-    private static bool IsWanted(PackageKey package, string name, string? version, string? below, string? type)
+    /// <summary>A name as it is, and as kinds of packages compare it.</summary>
+    private static IEnumerable<string> FormsOf(string name) =>
+        new[] { name, PackageOrder.NameOf("pypi", name), PackageOrder.NameOf("nuget", name) }.Distinct();
+
+    private static bool IsWanted(PackageKey package, string name, string? version, string? below)
     {
-        if (type is not null && package.Type != type) return false;
         var order = below is null ? null : PackageOrder.Of(package.Type);
         return (package.Name == name && Fits(package.Version))
-            || (package.Source == name && Fits(package.SourceVersion));
+            || (package.Source == PackageOrder.NameOf(package.Type, name) && Fits(package.SourceVersion));
 
         bool Fits(string installed) => (version is null || installed == version)
             && (below is null || order?.Compare(installed, below) < 0);
     }
 
-    /// <summary>What is visible, from place to place, until there are enough.</summary>
-    private async Task<List<PackageHolderRow>> FindAsync(
+    /// <summary>What is visible, from place to place, until there are enough; or where to go on.</summary>
+    private async Task<(List<PackageHolderRow> Found, string? Next)> FindAsync(
         Dictionary<long, PackageRow> packages, VisiblePlaces places, PackageHolderRow? last, int count,
         CancellationToken cancellation)
     {
         var found = new List<PackageHolderRow>();
-        while (packages.Count > 0 && found.Count < count)
+        for (var round = 0; packages.Count > 0 && found.Count < count; round++)
         {
+            if (round == MaxRounds) return (found, TextOf(last!));
             var read = await database.ReadAsync(
                 session => PackageSearchTable.HoldersAsync(session, packages.Keys, places.Places, last, count),
                 cancellation);
@@ -83,7 +102,7 @@ internal sealed class PackageSearchEndpoints(RepositoryListing listing, Database
             last = read[^1];
         }
 
-        return found;
+        return (found, null);
     }
 
     private ValueTask<List<FoundPackageView>> ShowAsync(

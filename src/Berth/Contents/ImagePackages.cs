@@ -10,6 +10,9 @@ internal sealed class ImagePackages(Database database)
     /// <summary>Of all packages of an image: those of some layers that have as many as a layer may.</summary>
     private const int MaxChars = 16 << 20;
 
+    /// <summary>Ten times those of the largest images.</summary>
+    private const int MaxEntries = 10_000_000;
+
     private const int MaxFaults = 10;
 
     /// <param name="layers">The layers whose files are listed, the lowest first.</param>
@@ -18,7 +21,9 @@ internal sealed class ImagePackages(Database database)
     public async ValueTask<InstalledPackages> FindAsync(
         IReadOnlyList<Digest> layers, CancellationToken cancellation)
     {
-        var (visible, faults, chars) = (new VisiblePackageFiles(), new List<string>(), 0);
+        // A layer that comes again hides and shows the same as if it came only the last time.
+        layers = [.. layers.Reverse().Distinct().Reverse()];
+        var (visible, faults, chars) = (new VisiblePackageFiles(), new List<string>(), 0L);
         var outdated = new List<Digest>();
         foreach (var layer in layers)
         {
@@ -28,13 +33,18 @@ internal sealed class ImagePackages(Database database)
             var list = stored is { Packages: { } bytes, PackagesForm: PackageList.Form }
                 ? PackageList.Read(bytes) : new PackageList([], Fault: null);
             if (list.Fault is { } fault) faults.Add(fault);
-            if (stored.PackagesForm < PackageList.Form) outdated.Add(layer);
-            chars += list.Files.Sum(file => file.Packages.Sum(package => package.Chars));
-            visible.Add(stored.Files, chars <= MaxChars ? list.Files : [], cancellation);
+            if (stored.PackagesForm != PackageList.Form) outdated.Add(layer);
+            chars += list.Files.Sum(file => file.AllChars);
+            if (chars > MaxChars || visible.Entries > MaxEntries)
+            {
+                faults.Add("the image has too many packages or files");
+                break;
+            }
+
+            visible.Add(stored.Files, list.Files, cancellation);
         }
 
-        if (chars > MaxChars) faults.Add("the image lists too many packages");
-        return Merge(visible.All(), faults) with { Outdated = outdated };
+        return Merge(visible.All(), faults) with { Layers = layers, Outdated = outdated };
     }
 
     private static InstalledPackages Merge(IReadOnlyList<VisiblePackageFile> files, List<string> faults)

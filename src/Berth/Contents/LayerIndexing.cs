@@ -151,9 +151,15 @@ internal sealed partial class LayerIndexing(
     private async Task ReadPackagesAsync(Digest digest, CancellationToken cancellation)
     {
         using var content = await store.OpenAsync(digest, cancellation);
+        if (content is null)
+        {
+            await WriteAsync(session => LayerIndexTable.RemoveAsync(session, [digest]), cancellation);
+            return;
+        }
+
         using var packages = new LayerPackages(spools, cancellation);
-        var list = content is null || await walk.RunAsync(content, [packages], cancellation) is not { } fault
-            ? packages.Finish() : new PackageList([], fault).Write();
+        var list = await walk.RunAsync(content, [packages], cancellation) is { } fault
+            ? new PackageList([], fault).Write() : packages.Finish();
         await EndPackagesAsync(digest, list, cancellation);
     }
 

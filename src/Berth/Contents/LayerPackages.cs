@@ -9,10 +9,17 @@ namespace Berth.Contents;
 /// </summary>
 internal sealed class LayerPackages(Spools spools, CancellationToken cancellation) : ILayerReader, IDisposable
 {
-    /// <summary>Of all packages of the layer: some 100,000.</summary>
+    /// <summary>Of all packages of the layer: some 80,000.</summary>
     private const int MaxChars = 8 << 20;
 
     private const int MaxFiles = 100_000;
+
+    /// <summary>Deeper and longer paths than any package manager makes.</summary>
+    private const int MaxPathChars = 1024;
+
+    private const int MaxPathDepth = 64;
+
+    private const int MaxLinks = 10_000;
 
     private readonly PackageFindings findings = new(MaxChars, spools, cancellation);
 
@@ -21,27 +28,53 @@ internal sealed class LayerPackages(Spools spools, CancellationToken cancellatio
     private PackageFormat? format;
     private LayerEntry? entry;
     private bool isSought;
+    private readonly List<string> linked = [];
     private string? fault;
+
+    /// <summary>Why the file could not be kept; null if it could.</summary>
+    private string? lost;
 
     public bool IsDone => false;
 
     /// <summary>Null if the layer has no such file.</summary>
-    public byte[]? Finish() => found.Count == 0 && fault is null ? null
-        : new PackageList([.. found.Values], fault).Write();
+    public byte[]? Finish()
+    {
+        // What a hard link is to is read under its own name, if that says what it is.
+        if (linked.Exists(target => !found.ContainsKey(target)))
+            fault ??= "descriptions of packages that are hard links to other files are not read";
+        return found.Count == 0 && fault is null ? null : new PackageList([.. found.Values], fault).Write();
+    }
 
     public ValueTask<bool> BeginAsync(LayerEntry begun, CancellationToken cancellation)
     {
         entry = begun;
         content.Clear();
-        format = begun.Kind == EntryKind.File ? PackageFormat.Find(begun.Path) : null;
-        isSought = begun.Kind == EntryKind.File && format is null && begun.SizeBytes > PackageFormat.MagicBytes;
+        (format, isSought, lost) = (null, false, null);
+        var isFit = begun.Path.Length <= MaxPathChars && begun.Path.AsSpan().Count('/') <= MaxPathDepth;
+        if (begun.Kind == EntryKind.HardLink && linked.Count < MaxLinks && PackageFormat.Find(begun.Path) is not null)
+            linked.Add(begun.Link!);
+        if (begun.Kind != EntryKind.File || !isFit) return ValueTask.FromResult(false);
+        format = PackageFormat.Find(begun.Path);
+        isSought = format is null && begun.SizeBytes > PackageFormat.MagicBytes;
         return ValueTask.FromResult(isSought || (format is not null && begun.SizeBytes <= format.MaxBytes));
     }
 
     public ValueTask AddAsync(ReadOnlyMemory<byte> piece, CancellationToken cancellation)
     {
         if (!isSought && (format is null || entry!.SizeBytes > format.MaxBytes)) return ValueTask.CompletedTask;
-        content.Write(piece.Span);
+        if (lost is not null) return ValueTask.CompletedTask;
+        try
+        {
+            content.Write(piece.Span);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // The list of the layer's files does not depend on it.
+            content.Clear();
+            lost = $"it can't be kept while it is read: {e.Message}";
+            return ValueTask.CompletedTask;
+        }
+
         if (isSought && content.Length >= PackageFormat.MagicBytes) Recognize();
         return ValueTask.CompletedTask;
     }
@@ -51,7 +84,8 @@ internal sealed class LayerPackages(Spools spools, CancellationToken cancellatio
         // An entry replaces an earlier one of the layer, whatever it is.
         found.Remove(entry!.Path);
         if (format is null) return ValueTask.CompletedTask;
-        if (found.Count >= MaxFiles) fault = $"the layer has more than {MaxFiles} files that say what is installed";
+        if (findings.IsFull) fault = "the layer lists too many packages";
+        else if (found.Count >= MaxFiles) fault = $"more than {MaxFiles} files say what is installed";
         else if (findings.Take(entry.Path, ReadFile()) is { } file) found.Add(entry.Path, file);
         return ValueTask.CompletedTask;
     }
@@ -73,6 +107,7 @@ internal sealed class LayerPackages(Spools spools, CancellationToken cancellatio
     private string? ReadFile()
     {
         if (entry!.SizeBytes > format!.MaxBytes) return $"it has more than {format.MaxBytes} bytes";
+        if (lost is not null) return lost;
         try
         {
             content.Content.Position = 0;
@@ -86,6 +121,11 @@ internal sealed class LayerPackages(Spools spools, CancellationToken cancellatio
         catch (Exception e) when (e is InvalidDataException or EndOfStreamException)
         {
             return "it is damaged";
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            // A fault of ours, or a full disk: no file may keep the rest of its layer from being read.
+            return $"it can't be read ({e.GetType().Name})";
         }
     }
 }

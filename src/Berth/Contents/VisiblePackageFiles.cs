@@ -14,9 +14,16 @@ internal sealed record VisiblePackageFile(PackageFile File, int Layer);
 /// </summary>
 internal sealed class VisiblePackageFiles
 {
+    /// <summary>More names than that, of all such files, nobody gave them.</summary>
+    private const int MaxLinks = 10_000;
+
     private readonly Dictionary<string, VisiblePackageFile> byPath = new(StringComparer.Ordinal);
     private readonly SortedSet<string> paths = new(StringComparer.Ordinal);
     private int layers;
+    private int names;
+
+    /// <summary>How many files of all kinds were gone through.</summary>
+    public long Entries { get; private set; }
 
     /// <summary>Those that are visible, each once, however many names it has.</summary>
     public IReadOnlyList<VisiblePackageFile> All() => [.. byPath.Values.Distinct(ReferenceEqualityComparer.Instance)
@@ -29,7 +36,7 @@ internal sealed class VisiblePackageFiles
     public void Add(byte[] index, IReadOnlyList<PackageFile> files, CancellationToken cancellation)
     {
         var links = new Dictionary<string, string>(StringComparer.Ordinal);
-        if (byPath.Count > 0 || files.Count > 0) Hide(index, links, cancellation);
+        if (byPath.Count > 0 || files.Count > 0) Hide(index, files, links, cancellation);
         foreach (var file in files) Put(file.Path, new VisiblePackageFile(file, layers));
         foreach (var (path, target) in links)
         {
@@ -40,49 +47,58 @@ internal sealed class VisiblePackageFiles
     }
 
     /// <summary>Takes away what the layer replaces or removes, and collects its hard links to what matters.</summary>
-    private void Hide(byte[] index, Dictionary<string, string> links, CancellationToken cancellation)
+    private void Hide(
+        byte[] index, IReadOnlyList<PackageFile> files, Dictionary<string, string> links,
+        CancellationToken cancellation)
     {
+        var own = files.Select(file => file.Path).ToHashSet(StringComparer.Ordinal);
         var known = byPath.GetAlternateLookup<ReadOnlySpan<char>>();
-        var folders = Folders().GetAlternateLookup<ReadOnlySpan<char>>();
+        var (hashes, folders) = (new HashSet<ulong>(), new HashSet<ulong>());
+        foreach (var path in paths) Hash(path, hashes, folders);
         using var cursor = new LayerIndexCursor(index);
-        var (buffer, lastFolder) = (Array.Empty<char>(), "");
+        var (buffer, lastFolder) = (Array.Empty<char>(), 0ul);
         while (cursor.Next())
         {
             cancellation.ThrowIfCancellationRequested();
+            Entries++;
             if (buffer.Length < cursor.Path.Length) buffer = new char[2 * cursor.Path.Length];
             var path = buffer.AsSpan(0, Encoding.UTF8.GetChars(cursor.Path, buffer));
-            if (cursor.Kind == EntryKind.HardLink) links[path.ToString()] = cursor.Link!;
+            if (cursor.Kind == EntryKind.HardLink) Link(path, cursor.Link!, own, links);
             if (cursor.Kind != EntryKind.OpaqueWhiteout && known.ContainsKey(path)) Remove(path.ToString());
-            if (cursor.Kind != EntryKind.Folder && folders.Contains(path)) RemoveIn(path.ToString());
-            var folder = path[..Math.Max(0, path.LastIndexOf('/'))];
+            if (cursor.Kind != EntryKind.Folder && folders.Contains(HashOf(path))) RemoveIn(path.ToString());
             if (cursor.Kind is EntryKind.Whiteout or EntryKind.OpaqueWhiteout) continue;
-            if (folder.SequenceEqual(lastFolder)) continue;
-            lastFolder = folder.ToString();
-            RemoveFilesAbove(lastFolder);
+            var folder = path[..Math.Max(0, path.LastIndexOf('/'))];
+            if (HashOf(folder) == lastFolder) continue;
+            lastFolder = HashOf(folder);
+            RemoveFilesAbove(folder, hashes);
         }
+    }
+
+    /// <summary>The last link of a name counts.</summary>
+    private void Link(ReadOnlySpan<char> path, string target, HashSet<string> own, Dictionary<string, string> links)
+    {
+        var link = links.GetAlternateLookup<ReadOnlySpan<char>>();
+        link.Remove(path);
+        if (names >= MaxLinks || (!byPath.ContainsKey(target) && !own.Contains(target))) return;
+        names++;
+        link[path] = target;
     }
 
     /// <summary>What was a file is a folder now, if something is in it.</summary>
-    private void RemoveFilesAbove(string folder)
+    private void RemoveFilesAbove(ReadOnlySpan<char> folder, HashSet<ulong> hashes)
     {
-        for (var end = folder.Length; end > 0; end = folder.LastIndexOf('/', end - 1))
+        var known = byPath.GetAlternateLookup<ReadOnlySpan<char>>();
+        var hash = HashSeed;
+        for (var at = 0; at <= folder.Length; at++)
         {
-            if (byPath.ContainsKey(folder[..end])) Remove(folder[..end]);
-        }
-    }
+            if ((at == folder.Length || folder[at] == '/') && hashes.Contains(hash)
+                && known.ContainsKey(folder[..at]))
+            {
+                Remove(folder[..at].ToString());
+            }
 
-    /// <summary>The folders that something known is in.</summary>
-    private HashSet<string> Folders()
-    {
-        var folders = new HashSet<string>(StringComparer.Ordinal);
-        foreach (var path in paths)
-        {
-            for (var end = path.LastIndexOf('/'); end > 0 && folders.Add(path[..end]);)
-                end = path.LastIndexOf('/', end - 1);
+            if (at < folder.Length) hash = Hash(hash, folder[at]);
         }
-
-        if (paths.Count > 0) folders.Add("");
-        return folders;
     }
 
     private void Put(string path, VisiblePackageFile file)
@@ -99,8 +115,33 @@ internal sealed class VisiblePackageFiles
 
     private void RemoveIn(string folder)
     {
-        // '0' comes after '/'.
-        var inside = folder.Length == 0 ? paths : paths.GetViewBetween(folder + "/", folder + "0");
+        var inside = folder.Length == 0 ? paths : paths.GetViewBetween(folder + "/", folder + "/\uffff");
         foreach (var path in inside.ToList()) Remove(path);
     }
+
+    /// <summary>Adds the hash of a path, and those of the folders that it is in: paths may be long and many.</summary>
+    private static void Hash(string path, HashSet<ulong> hashes, HashSet<ulong> folders)
+    {
+        var hash = HashSeed;
+        folders.Add(hash);
+        foreach (var letter in path)
+        {
+            if (letter == '/') folders.Add(hash);
+            hash = Hash(hash, letter);
+        }
+
+        hashes.Add(hash);
+    }
+
+    private static ulong HashOf(ReadOnlySpan<char> path)
+    {
+        var hash = HashSeed;
+        foreach (var letter in path) hash = Hash(hash, letter);
+        return hash;
+    }
+
+    /// <summary>FNV-1a. Two paths with the same hash cost time, and nothing else.</summary>
+    private const ulong HashSeed = 0xcbf29ce484222325;
+
+    private static ulong Hash(ulong hash, char letter) => unchecked((hash ^ letter) * 0x100000001b3);
 }

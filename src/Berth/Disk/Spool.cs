@@ -33,6 +33,9 @@ internal sealed class Spool(string folder) : IDisposable
         Content.Write(piece);
     }
 
+    /// <summary>Writes at the end, until it is disposed of.</summary>
+    public Stream Open() => new Writing(this);
+
     /// <summary>Forgets what was written.</summary>
     public void Clear()
     {
@@ -63,5 +66,36 @@ internal sealed class Spool(string folder) : IDisposable
         buffered = new BufferedStream(file, BufferBytes);
         memory.WriteTo(buffered);
         memory.SetLength(0);
+    }
+
+    private sealed class Writing(Spool spool) : Stream
+    {
+        public override bool CanRead => false;
+
+        public override bool CanSeek => false;
+
+        public override bool CanWrite => true;
+
+        public override long Length => spool.Length;
+
+        public override long Position
+        {
+            get => spool.Length;
+            set => throw new NotSupportedException();
+        }
+
+        public override void Flush()
+        {
+        }
+
+        public override void Write(byte[] buffer, int offset, int count) => spool.Write(buffer.AsSpan(offset, count));
+
+        public override void Write(ReadOnlySpan<byte> buffer) => spool.Write(buffer);
+
+        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+        public override void SetLength(long value) => throw new NotSupportedException();
     }
 }

@@ -17,7 +17,8 @@ internal static class ScanStates
 /// <param name="Digest">Its manifest.</param>
 /// <param name="State">One of <see cref="ScanStates"/>.</param>
 /// <param name="Attempts">How often it was begun in vain.</param>
-internal sealed record ImageScanRow(long Id, Digest Digest, string State, long Attempts);
+/// <param name="Looks">How often its layers were not known yet.</param>
+internal sealed record ImageScanRow(long Id, Digest Digest, string State, long Attempts, long Looks);
 
 /// <summary>A package as the table has it: with what vulnerabilities are told of.</summary>
 /// <param name="Type">Its kind.</param>
@@ -32,51 +33,85 @@ internal readonly record struct PackageKey(
 /// <summary>What is installed in images, for those who ask which images have something.</summary>
 internal static class ImageScanTable
 {
+    private const string Columns =
+        "(digest, state, due_at, attempts, looks, form, ecosystem, packages, is_complete)";
+
     /// <summary>Notes that an image is to be looked into, unless it was.</summary>
     public static ValueTask<int> AddAsync(Session session, Digest digest, DateTimeOffset now) => session.RunAsync(
-        """
-        INSERT INTO image_scan (digest, state, due_at, attempts, form, ecosystem, packages, is_complete)
-        VALUES ($1, 'waiting', $2, 0, 0, '', 0, 0) ON CONFLICT (digest) DO NOTHING
+        $"""
+        INSERT INTO image_scan {Columns} VALUES ($1, 'waiting', $2, 0, 0, 0, '', 0, 0) ON CONFLICT (digest) DO NOTHING
         """,
         digest.Text, now.ToUnixTimeMilliseconds());
 
-    public static ValueTask<ImageScanRow?> FindAsync(Session session, Digest digest) => session.FirstAsync(
-        "SELECT id, digest, state, attempts FROM image_scan WHERE digest = $1",
-        row => new ImageScanRow(
-            row.GetInt64(0), Digest.Parse(row.GetString(1)), row.GetString(2), row.GetInt64(3)),
-        digest.Text);
+    /// <summary>Notes images with a layer that is listed or waits, in the order of their digests: those that were
+    /// pushed before, restored, or looked into when somebody asked.</summary>
+    /// <param name="session">A write.</param>
+    /// <param name="last">Those after this one; empty: from the first.</param>
+    /// <param name="count">The most that are looked at.</param>
+    /// <param name="now">The time.</param>
+    /// <returns>The last one that was looked at; null at the end.</returns>
+    public static async ValueTask<string?> AddMissingAsync(
+        Session session, string last, int count, DateTimeOffset now)
+    {
+        var digests = await session.AllAsync(
+            $"""
+            SELECT DISTINCT digest FROM manifest
+            WHERE digest > $1 AND media_type IN ('{MediaTypes.OciManifest}', '{MediaTypes.DockerManifest}')
+            ORDER BY digest LIMIT $2
+            """,
+            row => row.GetString(0), last, count);
+        await session.RunAsync(
+            $"""
+            INSERT INTO image_scan {Columns}
+            SELECT b.digest, 'waiting', $2, 0, 0, 0, '', 0, 0 FROM manifest_body b
+            WHERE b.digest IN ({session.TextsIn("$1")})
+                AND NOT EXISTS (SELECT 1 FROM image_scan s WHERE s.digest = b.digest)
+                AND EXISTS (SELECT 1 FROM manifest m
+                    JOIN manifest_reference r ON r.repository_id = m.repository_id AND r.manifest_digest = m.digest
+                    JOIN layer_index l ON l.digest = r.target_digest
+                    WHERE m.digest = b.digest AND r.kind = 'Layer')
+            ORDER BY b.digest
+            ON CONFLICT (digest) DO NOTHING
+            """,
+            Session.ToTexts(digests), now.ToUnixTimeMilliseconds());
+        return digests.Count < count ? null : digests[^1];
+    }
 
-    /// <summary>Takes the image that waits longest of those that are due, and puts it off meanwhile: if that kills the
-    /// reader, others come first.</summary>
+    /// <summary>Makes images due that were read in an earlier form, some at a time. Returns how many.</summary>
+    public static ValueTask<int> HastenAsync(Session session, long form, int count) => session.RunAsync(
+        """
+        UPDATE image_scan SET due_at = 0, state = CASE WHEN state = 'fault' THEN 'waiting' ELSE state END, attempts = 0,
+            looks = 0, form = $1
+        WHERE id IN (SELECT id FROM image_scan WHERE form < $1 AND state <> 'waiting' ORDER BY form, id LIMIT $2)
+        """,
+        form, count);
+
+    public static ValueTask<ImageScanRow?> FindAsync(Session session, Digest digest) => session.FirstAsync(
+        "SELECT id, digest, state, attempts, looks FROM image_scan WHERE digest = $1", Read, digest.Text);
+
+    /// <summary>Takes the image that is due longest, and puts it off meanwhile: if that kills the reader, others come
+    /// first.</summary>
     /// <param name="session">A write.</param>
     /// <param name="now">The time.</param>
     /// <param name="until">When it is due again if it is not done then.</param>
-    /// <param name="form">Images that were read in an earlier form are read again, after all others.</param>
-    public static async ValueTask<ImageScanRow?> TakeAsync(
-        Session session, DateTimeOffset now, DateTimeOffset until, long form)
+    public static async ValueTask<ImageScanRow?> TakeAsync(Session session, DateTimeOffset now, DateTimeOffset until)
     {
         var id = await session.NumberAsync(
-                $"""
-                SELECT id FROM image_scan WHERE state = 'waiting' AND due_at <= $1 ORDER BY due_at, id LIMIT 1
-                {session.ForUpdateSkipLocked}
-                """,
-                now.ToUnixTimeMilliseconds())
-            ?? await session.NumberAsync(
-                $"SELECT id FROM image_scan WHERE state = 'read' AND form < $1 LIMIT 1{session.ForUpdateSkipLocked}",
-                form);
+            $"""
+            SELECT id FROM image_scan WHERE due_at <= $1 ORDER BY due_at, id LIMIT 1{session.ForUpdateSkipLocked}
+            """,
+            now.ToUnixTimeMilliseconds());
         return id is null ? null : await session.FirstAsync(
             """
-            UPDATE image_scan SET state = 'waiting', due_at = $2, attempts = attempts + 1 WHERE id = $1
-            RETURNING id, digest, state, attempts
+            UPDATE image_scan SET due_at = $2, attempts = attempts + 1 WHERE id = $1
+            RETURNING id, digest, state, attempts, looks
             """,
-            row => new ImageScanRow(
-                row.GetInt64(0), Digest.Parse(row.GetString(1)), row.GetString(2), row.GetInt64(3)),
-            id, until.ToUnixTimeMilliseconds());
+            Read, id, until.ToUnixTimeMilliseconds());
     }
 
-    /// <summary>Puts an image off whose layers are not known yet: that was no attempt.</summary>
+    /// <summary>Puts an image off: that was no attempt.</summary>
     public static ValueTask<int> PostponeAsync(Session session, long id, DateTimeOffset until) => session.RunAsync(
-        "UPDATE image_scan SET attempts = attempts - 1, due_at = $2 WHERE id = $1 AND state = 'waiting'",
+        "UPDATE image_scan SET attempts = attempts - 1, looks = looks + 1, due_at = $2 WHERE id = $1",
         id, until.ToUnixTimeMilliseconds());
 
     /// <summary>Forgets what was read of an image before.</summary>
@@ -104,7 +139,7 @@ internal static class ImageScanTable
             """
             INSERT INTO image_package (image_id, package_id, layer)
             SELECT $7, id, $8 FROM package WHERE name = $1 AND type = $2 AND version = $3 AND ecosystem = $4
-                AND source = $5 AND source_version = $6
+                AND source = $5 AND source_version = $6 AND EXISTS (SELECT 1 FROM image_scan WHERE id = $7)
             ON CONFLICT DO NOTHING
             """,
             rows.ConvertAll(one => (object?[])[.. ValuesOf(one.Package), id, (long)one.Layer]));
@@ -118,23 +153,28 @@ internal static class ImageScanTable
     /// <param name="distribution">The distribution's name for people; null: the image does not say.</param>
     /// <param name="isComplete">Whether all its layers could be read.</param>
     /// <param name="now">The time.</param>
+    /// <param name="until">When it is read again; null: when there is a new form.</param>
     public static ValueTask<int> EndAsync(
         Session session, long id, long form, string ecosystem, string? distribution, bool isComplete,
-        DateTimeOffset now) => session.RunAsync(
+        DateTimeOffset now, DateTimeOffset? until) => session.RunAsync(
         """
-        UPDATE image_scan SET state = 'read', attempts = 0, form = $2, ecosystem = $3, distribution = $4,
-            is_complete = $5, read_at = $6, packages = (SELECT count(*) FROM image_package WHERE image_id = $1)
+        UPDATE image_scan SET state = 'read', attempts = 0, looks = 0, form = $2, ecosystem = $3, distribution = $4,
+            is_complete = $5, read_at = $6, due_at = $7,
+            packages = (SELECT count(*) FROM image_package WHERE image_id = $1)
         WHERE id = $1
         """,
-        id, form, ecosystem, distribution, isComplete ? 1L : 0L, now.ToUnixTimeMilliseconds());
+        id, form, ecosystem, distribution, isComplete ? 1L : 0L, now.ToUnixTimeMilliseconds(),
+        until?.ToUnixTimeMilliseconds() ?? long.MaxValue);
 
-    /// <summary>How many images were not looked into yet.</summary>
-    public static async ValueTask<long> CountWaitingAsync(Session session) =>
-        await session.NumberAsync("SELECT count(*) FROM image_scan WHERE state = 'waiting'") ?? 0;
+    /// <summary>Whether something is not known of an image.</summary>
+    public static async ValueTask<bool> IsAnyPartialAsync(Session session) => await session.NumberAsync(
+        "SELECT 1 FROM image_scan WHERE state <> 'read' OR is_complete = 0 LIMIT 1") is not null;
 
-    /// <summary>Gives an image up.</summary>
-    public static ValueTask<int> GiveUpAsync(Session session, long id) =>
-        session.RunAsync("UPDATE image_scan SET state = 'fault' WHERE id = $1", id);
+    /// <summary>Gives an image up until then.</summary>
+    public static ValueTask<int> GiveUpAsync(Session session, long id, long form, DateTimeOffset until) =>
+        session.RunAsync(
+            "UPDATE image_scan SET state = 'fault', attempts = 0, form = $2, due_at = $3 WHERE id = $1",
+            id, form, until.ToUnixTimeMilliseconds());
 
     /// <summary>Forgets images that no repository has any more, nor the trash.</summary>
     public static async ValueTask RemoveGoneAsync(Session session, string digests)
@@ -148,6 +188,9 @@ internal static class ImageScanTable
             row => row.GetInt64(0), digests);
         foreach (var id in gone) await ClearAsync(session, id);
     }
+
+    private static ImageScanRow Read(System.Data.Common.DbDataReader row) => new(
+        row.GetInt64(0), Digest.Parse(row.GetString(1)), row.GetString(2), row.GetInt64(3), row.GetInt64(4));
 
     private static object?[] ValuesOf(PackageKey package) =>
         [package.Name, package.Type, package.Version, package.Ecosystem, package.Source, package.SourceVersion];

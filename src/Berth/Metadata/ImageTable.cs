@@ -47,12 +47,14 @@ internal static class ImageTable
             """,
             row => row.GetString(0), digest.Text, count);
 
-    /// <summary>Tags of a repository that point to an image, in their order.</summary>
+    /// <summary>Tags of a repository that point to an image, or to an index that lists it, in their order.</summary>
     public static ValueTask<List<string>> TagsOfAsync(Session session, string repository, Digest digest, int count) =>
         session.AllAsync(
             """
-            SELECT t.name FROM tag t JOIN repository r ON r.id = t.repository_id
-            WHERE r.name = $1 AND t.digest = $2 ORDER BY t.name LIMIT $3
+            SELECT t.name FROM repository r JOIN tag t ON t.repository_id = r.id
+            WHERE r.name = $1 AND (t.digest = $2 OR t.digest IN (SELECT p.manifest_digest FROM manifest_reference p
+                WHERE p.repository_id = r.id AND p.target_digest = $2 AND p.kind = 'Child'))
+            ORDER BY t.name LIMIT $3
             """,
             row => row.GetString(0), repository, digest.Text, count);
 

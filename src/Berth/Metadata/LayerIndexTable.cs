@@ -59,7 +59,7 @@ internal static class LayerIndexTable
         $"""
         {AddStatement} VALUES ($1, 'waiting', $2, 1, 0, '', 0, 0)
         ON CONFLICT (digest) DO UPDATE SET state = 'waiting', is_wanted = 1, attempts = 0, made_with = '', fault = NULL,
-            content = NULL, packages = NULL, entries = 0, file_bytes = 0
+            content = NULL, packages = NULL, packages_form = 0, entries = 0, file_bytes = 0
         """,
         digest.Text, now.ToUnixTimeMilliseconds());
 
@@ -115,7 +115,7 @@ internal static class LayerIndexTable
     public static ValueTask<LayerIndexRow?> NextOldPackagesAsync(Session session, long form) => session.FirstAsync(
         """
         SELECT digest, state, is_wanted, made_with, entries, file_bytes, fault FROM layer_index
-        WHERE state = 'indexed' AND packages_form < $1 ORDER BY packages_form, digest LIMIT 1
+        WHERE state = 'indexed' AND packages_form < $1 ORDER BY packages_form, added_at, digest LIMIT 1
         """,
         Read, form);
 

@@ -59,8 +59,11 @@ internal sealed class ManifestTable(
     {
         var now = clock.GetUtcNow();
         await LayerIndexTable.AddAsync(session, layers, now);
-        if (manifest.ArtifactType is { } type && MediaTypes.IsImageConfig(type))
+        if (manifest.References.Any(one => one.Kind == ReferenceKind.Config
+            && MediaTypes.IsImageConfig(one.Target.MediaType)))
+        {
             await ImageScanTable.AddAsync(session, digest, now);
+        }
     }
 
     /// <summary>

@@ -20,21 +20,29 @@ internal static class PackageSearchTable
 {
     /// <summary>All packages of a name, and those that were built from a source of that name.</summary>
     /// <param name="session">A read.</param>
-    /// <param name="name">The name.</param>
+    /// <param name="names">The name, in the forms that kinds of packages have for it.</param>
+    /// <param name="version">Only this version; empty: all.</param>
+    /// <param name="type">Only this kind; empty: all.</param>
     /// <param name="count">The most.</param>
-    public static ValueTask<List<PackageRow>> FindAsync(Session session, string name, int count) => session.AllAsync(
-        """
+    public static ValueTask<List<PackageRow>> FindAsync(
+        Session session, IEnumerable<string> names, string version, string type, int count) => session.AllAsync(
+        $"""
         SELECT id, type, name, version, ecosystem, source, source_version FROM package
-        WHERE name = $1 OR source = $1 ORDER BY id LIMIT $2
+        WHERE (name IN ({session.TextsIn("$1")}) OR source IN ({session.TextsIn("$1")}))
+            AND ($2 = '' OR version = $2 OR source_version = $2) AND ($3 = '' OR type = $3)
+        ORDER BY id LIMIT $4
         """,
         row => new PackageRow(
             row.GetInt64(0),
             new PackageKey(
                 row.GetString(1), row.GetString(2), row.GetString(3), row.GetString(4), row.GetString(5),
                 row.GetString(6))),
-        name, count);
+        Session.ToTexts(names), version, type, count);
 
-    /// <summary>Images with some of these packages in repositories, in the order of these.</summary>
+    /// <summary>
+    /// Images with some of these packages in repositories, in the order of these. The bytes of an image's manifest may
+    /// have been pushed as something else, which needs no layers: that is none.
+    /// </summary>
     /// <param name="session">A read.</param>
     /// <param name="packages">The packages.</param>
     /// <param name="places">Where.</param>
@@ -56,7 +64,9 @@ internal static class PackageSearchTable
             JOIN image_scan s ON s.id = h.image_id
             JOIN manifest m ON m.digest = s.digest
             JOIN repository ON repository.id = m.repository_id
-            WHERE s.state = 'read' AND listed = 1 {places.Condition(session, values)}
+            WHERE s.state = 'read' AND listed = 1
+                AND m.media_type IN ('{MediaTypes.OciManifest}', '{MediaTypes.DockerManifest}')
+                {places.Condition(session, values)}
                 AND (name, m.digest, h.package_id) > ($2, $3, $4)
             ORDER BY name, m.digest, h.package_id LIMIT $5
             """,

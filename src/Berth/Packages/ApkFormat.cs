@@ -6,6 +6,8 @@ internal sealed class ApkFormat : ParagraphFormat
 {
     private static readonly string[] Paths = ["lib/apk/db/installed", "usr/lib/apk/db/installed"];
 
+    private const int MaxPathChars = 4096;
+
     /// <summary>It has a line for each file of all packages.</summary>
     public override int MaxBytes => 64 << 20;
 
@@ -18,8 +20,9 @@ internal sealed class ApkFormat : ParagraphFormat
             line =>
             {
                 if (line.Length < 2 || line[1] != ':') return;
-                if (line[0] == 'F') folder = line[2..];
-                else if (line[0] == 'R') found.AddOwned(folder.Length == 0 ? line[2..] : $"{folder}/{line.AsSpan(2)}");
+                found.ThrowIfCancelled();
+                if (line[0] == 'F') folder = line.Length <= MaxPathChars ? line[2..] : "";
+                else if (line[0] == 'R') AddFile(folder, line.AsSpan(2), found);
                 else fields.Add(line.AsSpan(0, 1), line.AsSpan(2));
             },
             () =>
@@ -28,6 +31,11 @@ internal sealed class ApkFormat : ParagraphFormat
                 fields.Clear();
                 folder = "";
             });
+    }
+
+    private static void AddFile(string folder, ReadOnlySpan<char> name, PackageFindings found)
+    {
+        if (name.Length <= MaxPathChars) found.AddOwned(folder.Length == 0 ? name : $"{folder}/{name}");
     }
 
     protected override bool Reads(string path) => Paths.Contains(path);

@@ -10,6 +10,7 @@ internal sealed partial class CopyrightFormat : PackageFormat
 {
     private const string Folder = "usr/share/doc/";
     private const string End = "/copyright";
+    private const string Field = "License:";
 
     /// <summary>No package is under more: what follows are the parts of a collection.</summary>
     private const int MaxLicenses = 20;
@@ -25,21 +26,20 @@ internal sealed partial class CopyrightFormat : PackageFormat
     public override void Read(Stream content, string path, PackageFindings found)
     {
         var licenses = new SortedSet<string>(StringComparer.Ordinal);
+        var references = new SortedSet<string>(StringComparer.Ordinal);
         foreach (var line in PackageFields.LinesOf(content))
         {
             found.ThrowIfCancelled();
             if (line.Length > PackageFields.MaxChars) continue;
-            if (line.StartsWith("License:", StringComparison.Ordinal)) Add(line["License:".Length..].Trim());
-            else if (Reference().Match(line) is { Success: true } match) Add(match.Groups[1].Value.TrimEnd('.'));
-            if (licenses.Count == MaxLicenses) break;
+            if (line.StartsWith(Field, StringComparison.Ordinal)) licenses.Add(line[Field.Length..].Trim());
+            else if (Reference().Match(line) is { Success: true } match)
+                references.Add(match.Groups[1].Value.TrimEnd('.'));
+            if (licenses.Count == MaxLicenses || references.Count == MaxLicenses) break;
         }
 
+        licenses.Remove("");
+        if (licenses.Count == 0) licenses = references;
         if (licenses.Count > 0) found.License = string.Join(" AND ", licenses.Select(Grouped));
-
-        void Add(string license)
-        {
-            if (license.Length > 0) licenses.Add(license);
-        }
     }
 
     protected override bool Reads(string path) => PackageOf(path) is not null;

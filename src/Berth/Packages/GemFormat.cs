@@ -25,7 +25,7 @@ internal sealed class GemFormat : PackageFormat
                 var text = line.Trim();
                 name ??= ValueOf(text, ".name =");
                 version ??= ValueOf(text, ".version =");
-                license ??= ValueOf(text, ".licenses =") ?? ValueOf(text, ".license =");
+                license ??= ValuesOf(text, ".licenses =") ?? ValueOf(text, ".license =");
             }
         }
 
@@ -43,6 +43,14 @@ internal sealed class GemFormat : PackageFormat
         path.EndsWith(".gemspec", StringComparison.Ordinal)
         && (path.StartsWith("specifications/", StringComparison.Ordinal)
             || path.Contains("/specifications/", StringComparison.Ordinal));
+
+    /// <summary>All texts in quotes after it, any of which may be chosen.</summary>
+    private static string? ValuesOf(string line, string field)
+    {
+        if (ValueOf(line, field) is null) return null;
+        var parts = line[line.IndexOf(field, StringComparison.Ordinal)..].Split('"', '\'');
+        return string.Join(" OR ", parts.Where((_, place) => place % 2 == 1));
+    }
 
     /// <summary>The first text in quotes after <c>s.name =</c> and the like.</summary>
     private static string? ValueOf(string line, string field)

@@ -57,6 +57,9 @@ internal sealed record OsRelease(string Id, string VersionId, string Name)
 /// <param name="Packages">The packages.</param>
 internal sealed record PackageFile(string Path, IReadOnlyList<Package> Packages)
 {
+    /// <summary>What a package, a path or a file takes in memory besides its characters, in characters.</summary>
+    public const int CostChars = 64;
+
     /// <summary>Why that may not be all; null if it is.</summary>
     public string? Fault { get; init; }
 
@@ -71,4 +74,14 @@ internal sealed record PackageFile(string Path, IReadOnlyList<Package> Packages)
 
     /// <summary>The licences of the package that the file is about, with <c>AND</c> between them.</summary>
     public string? License { get; init; }
+
+    /// <summary>How many characters it has besides its packages and what it owns, for those who count what they keep.
+    /// </summary>
+    [JsonIgnore]
+    public int Chars => Path.Length + (Fault?.Length ?? 0) + (License?.Length ?? 0) + (Repositories?.Length ?? 0);
+
+    /// <summary>How many it has in all, with what it takes to keep them.</summary>
+    [JsonIgnore]
+    public long AllChars => CostChars + Chars + Packages.Sum(package => (long)CostChars + package.Chars)
+        + (Owned?.Sum(path => (long)CostChars + path.Length) ?? 0);
 }

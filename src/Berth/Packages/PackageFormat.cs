@@ -89,6 +89,9 @@ internal sealed class PackageFindings(int maxChars, Disk.Spools spools, Cancella
         owned.Add(path.ToString());
     }
 
+    /// <summary>Whether nothing more is taken.</summary>
+    public bool IsFull => chars >= maxChars;
+
     /// <summary>Gives up if the layer is not to be read any more.</summary>
     public void ThrowIfCancelled() => cancellation.ThrowIfCancellationRequested();
 
@@ -105,6 +108,7 @@ internal sealed class PackageFindings(int maxChars, Disk.Spools spools, Cancella
             License = License,
             Repositories = Repositories,
         };
+        if (!saysNothing) chars += file.Chars + PackageFile.CostChars;
         packages.Clear();
         owned.Clear();
         (OsRelease, License, Repositories) = (null, null, null);
@@ -114,6 +118,7 @@ internal sealed class PackageFindings(int maxChars, Disk.Spools spools, Cancella
     private void Count(int more)
     {
         cancellation.ThrowIfCancellationRequested();
+        more += PackageFile.CostChars;
         if (chars + more > maxChars) throw new PackageFaultException("the layer lists too many packages");
         chars += more;
     }

@@ -26,10 +26,13 @@ internal sealed class PythonFormat : PackageFormat
         {
             found.Add(package with
             {
-                License = fields["License-Expression"] ?? fields["License"] ?? PackageFields.Taken(classified),
+                License = fields["License-Expression"] ?? Told(fields["License"]) ?? PackageFields.Taken(classified),
             });
         }
     }
+
+    /// <summary>Old tools wrote UNKNOWN where nobody had said anything.</summary>
+    private static string? Told(string? license) => license is "UNKNOWN" ? null : license;
 
     protected override bool Reads(string path)
     {

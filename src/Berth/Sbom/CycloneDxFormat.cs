@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Berth.Oci;
 using Berth.Packages;
 
 namespace Berth.Sbom;
@@ -24,7 +25,7 @@ internal sealed class CycloneDxFormat : SbomFormat
         if (installed.OsRelease is { } system) WriteSystem(json, system);
         foreach (var entry in SbomEntry.ListOf(installed))
         {
-            WriteComponent(json, entry);
+            WriteComponent(json, entry, installed.Layers);
             yield return entry;
         }
 
@@ -85,7 +86,7 @@ internal sealed class CycloneDxFormat : SbomFormat
         json.WriteEndObject();
     }
 
-    private static void WriteComponent(Utf8JsonWriter json, SbomEntry entry)
+    private static void WriteComponent(Utf8JsonWriter json, SbomEntry entry, IReadOnlyList<Digest> layers)
     {
         var package = entry.Package;
         var (group, name) = NamesOf(package);
@@ -100,7 +101,7 @@ internal sealed class CycloneDxFormat : SbomFormat
         json.WriteString("purl", entry.Url);
         json.WriteStartArray("properties");
         WriteProperty(json, "berth:location", entry.Location);
-        WriteProperty(json, "berth:layer", $"{entry.Installed.Layer}");
+        WriteProperty(json, "berth:layer", layers[entry.Installed.Layer].Text);
         json.WriteEndArray();
         json.WriteEndObject();
     }

@@ -9,7 +9,7 @@ namespace Berth.Sbom;
 internal sealed record License(string Expression, IReadOnlyList<(string Id, string Text)> Others)
 {
     /// <summary>Whether it is one licence that SPDX has a name for.</summary>
-    public bool IsOne => Others.Count == 0 && !Expression.Contains(' ', StringComparison.Ordinal);
+    public bool IsOne => Others.Count == 0 && Licenses.IsKnown(Expression);
 }
 
 /// <summary>Reads the licences of packages, which follow no rule but that of whoever packs them.</summary>
@@ -40,54 +40,69 @@ internal static partial class Licenses
         ["zlib/libpng License"] = "Zlib",
     };
 
+    /// <summary>Whether SPDX has the name of a licence.</summary>
+    public static bool IsKnown(string name) => Known.Licenses.Contains(name);
+
     /// <param name="text">As the package has it.</param>
     public static License Read(string text)
     {
         var others = new SortedDictionary<string, string>(StringComparer.Ordinal);
-        var expression = Named(text.Trim());
-        if (expression is null)
+        var tokens = Token().Matches(text).Select(match => match.Value).ToList();
+        var at = 0;
+        var expression = Named(text.Trim()) ?? Expression(tokens, ref at, others, depth: 0);
+        if (expression is null || (at < tokens.Count && at > 0))
         {
-            var tokens = new Queue<string>(Token().Matches(text).Select(match => match.Value));
-            expression = Expression(tokens, others, depth: 0);
-            if (expression is null || tokens.Count > 0)
-            {
-                // A name with spaces in it.
-                others.Clear();
-                expression = Other(text.Trim(), others);
-            }
+            // A name with spaces in it.
+            others.Clear();
+            expression = Other(text.Trim(), others);
         }
 
-        return new License(expression, [.. others.Select(one => (one.Key, one.Value))]);
+        return new License(expression ?? "NOASSERTION", [.. others.Select(one => (one.Key, one.Value))]);
     }
 
     /// <summary>Terms with AND or OR between them; null if there is something else.</summary>
-    private static string? Expression(Queue<string> tokens, SortedDictionary<string, string> others, int depth)
+    private static string? Expression(
+        List<string> tokens, ref int at, SortedDictionary<string, string> others, int depth)
     {
-        var expression = Term(tokens, others, depth);
-        while (expression is not null && tokens.TryPeek(out var word) && Operator(word) is { } found)
+        var expression = Term(tokens, ref at, others, depth);
+        while (expression is not null && at < tokens.Count && Operator(tokens[at]) is { } found)
         {
-            tokens.Dequeue();
-            expression = Term(tokens, others, depth) is { } next ? $"{expression} {found} {next}" : null;
+            at++;
+            expression = Term(tokens, ref at, others, depth) is { } next ? $"{expression} {found} {next}" : null;
         }
 
         return expression;
     }
 
-    /// <summary>A name, which may have an exception, or an expression in parentheses.</summary>
-    private static string? Term(Queue<string> tokens, SortedDictionary<string, string> others, int depth)
+    /// <summary>A name, which may have an exception, or what is in parentheses: an expression, or a name with spaces in
+    /// it.</summary>
+    private static string? Term(
+        List<string> tokens, ref int at, SortedDictionary<string, string> others, int depth)
     {
-        if (depth > MaxDepth || !tokens.TryDequeue(out var word) || word == ")" || Operator(word) is not null)
+        if (depth > MaxDepth || at >= tokens.Count || tokens[at] == ")" || Operator(tokens[at]) is not null)
             return null;
+        var word = tokens[at++];
         if (word == "(")
         {
-            var inner = Expression(tokens, others, depth + 1);
-            return inner is not null && tokens.TryDequeue(out var end) && end == ")" ? $"({inner})" : null;
+            var begin = at;
+            var inner = Expression(tokens, ref at, others, depth + 1);
+            if (inner is not null && at < tokens.Count && tokens[at] == ")")
+            {
+                at++;
+                return $"({inner})";
+            }
+
+            var end = tokens.IndexOf(")", begin);
+            if (end < 0 || tokens.IndexOf("(", begin, end - begin) >= 0) return null;
+            at = end + 1;
+            var inside = string.Join(' ', tokens[begin..end]);
+            return Named(inside) ?? Other(inside, others);
         }
 
         var name = Named(word) ?? Other(word, others);
-        if (!tokens.TryPeek(out var with) || !with.Equals("WITH", StringComparison.OrdinalIgnoreCase)) return name;
-        tokens.Dequeue();
-        return tokens.TryDequeue(out var of) && ExceptionNamed(of) is { } exception ? $"{name} WITH {exception}" : null;
+        if (at >= tokens.Count || !tokens[at].Equals("WITH", StringComparison.OrdinalIgnoreCase)) return name;
+        at++;
+        return at < tokens.Count && ExceptionNamed(tokens[at++]) is { } exception ? $"{name} WITH {exception}" : null;
     }
 
     private static string? Operator(string word) => word.ToUpperInvariant() switch
@@ -116,11 +131,12 @@ internal static partial class Licenses
             ? isOrLater ? license + "+" : license : null;
     }
 
-    private static string Other(string text, SortedDictionary<string, string> others)
+    /// <summary>A name of our own for it; null if it has no letter that names may have.</summary>
+    private static string? Other(string text, SortedDictionary<string, string> others)
     {
         var id = Reference + Unfit().Replace(text.StartsWith(Reference, StringComparison.Ordinal)
             ? text[Reference.Length..] : text, "-").Trim('-');
-        if (id == Reference) return "NOASSERTION";
+        if (id.Length == Reference.Length) return null;
         others[id] = text;
         return id;
     }

@@ -15,7 +15,7 @@ internal static class PackageUrl
         var url = new StringBuilder("pkg:").Append(package.Type).Append('/');
         var isOfSystem = package.Type is "deb" or "apk" or "rpm";
         var (space, name) = PartsOf(package);
-        if (isOfSystem && system is not null) space = system.Id.ToLowerInvariant();
+        if (isOfSystem && system is not null) space = VendorOf(system);
         if (space.Length > 0) AppendPath(url, space).Append('/');
         Append(url, name);
         var (epoch, version) = package.Type == "rpm" ? Epoch(package.Version) : (null, package.Version);
@@ -69,6 +69,15 @@ internal static class PackageUrl
     /// <summary>Of an rpm, the epoch is not part of the version.</summary>
     private static (string? Epoch, string Version) Epoch(string version) =>
         version.IndexOf(':') is >= 0 and var colon ? (version[..colon], version[(colon + 1)..]) : (null, version);
+
+    /// <summary>As the vendor of the distribution is called in such names.</summary>
+    private static string VendorOf(OsRelease system) => system.Id.ToLowerInvariant() switch
+    {
+        "rhel" => "redhat",
+        "sles" or "sled" or "sles_sap" => "suse",
+        "opensuse-leap" or "opensuse-tumbleweed" => "opensuse",
+        var id => id,
+    };
 
     private static string DistroOf(OsRelease system) =>
         system.VersionId.Length == 0 ? system.Id : $"{system.Id}-{system.VersionId}";

@@ -1,30 +1,21 @@
 using Berth.Versions;
+using Berth.Vulnerabilities;
 
 namespace Berth.Scanning;
 
-/// <summary>How versions of kinds of packages are ordered.</summary>
+/// <summary>How names and versions of kinds of packages are compared.</summary>
 internal static class PackageOrder
 {
-    /// <summary>The ecosystems, in OSV's words, that have the order of a kind.</summary>
-    private static readonly Dictionary<string, string> Ecosystems = new(StringComparer.Ordinal)
+    /// <summary>The order of versions; null if a kind has none.</summary>
+    public static VersionOrder? Of(string type) => VersionOrder.Find(type switch
     {
-        ["deb"] = "Debian",
-        ["apk"] = "Alpine",
-        ["rpm"] = "Red Hat",
-        ["npm"] = "npm",
-        ["pypi"] = "PyPI",
-        ["maven"] = "Maven",
-        ["nuget"] = "NuGet",
-        ["gem"] = "RubyGems",
-        ["golang"] = "Go",
-        ["cargo"] = "crates.io",
-        ["composer"] = "Packagist",
-    };
+        "deb" => "Debian",
+        "apk" => "Alpine",
+        "rpm" => "Red Hat",
+        _ => OsvName.EcosystemOf(type) ?? "",
+    });
 
-    /// <summary>All kinds that have one.</summary>
-    public static IReadOnlyCollection<string> Types => Ecosystems.Keys;
-
-    /// <summary>Null if a kind has none.</summary>
-    public static VersionOrder? Of(string type) =>
-        Ecosystems.GetValueOrDefault(type) is { } ecosystem ? VersionOrder.Find(ecosystem) : null;
+    /// <summary>A name in the form in which names of its kind are compared.</summary>
+    public static string NameOf(string type, string name) =>
+        OsvName.EcosystemOf(type) is { } ecosystem ? OsvName.Normalize(ecosystem, name) : name;
 }

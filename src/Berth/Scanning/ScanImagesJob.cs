@@ -14,6 +14,11 @@ internal sealed class ScanImagesJob(ImageScanning scanning, TimeProvider clock) 
     /// <summary>Whoever waits for the same place among the jobs gets it then.</summary>
     private static readonly TimeSpan LongestTurn = TimeSpan.FromMinutes(5);
 
+    /// <summary>How often images are looked for that nobody has noted.</summary>
+    private static readonly TimeSpan BetweenSweeps = TimeSpan.FromHours(1);
+
+    private long? swept;
+
     public override string Kind => Name;
 
     public override Lane Lane => Lane.Heavy;
@@ -26,6 +31,12 @@ internal sealed class ScanImagesJob(ImageScanning scanning, TimeProvider clock) 
     {
         var began = clock.GetTimestamp();
         var pace = new Pace(Share, clock);
+        if (swept is null || clock.GetElapsedTime(swept.Value) > BetweenSweeps)
+        {
+            await scanning.AddMissingAsync(cancellation);
+            swept = began;
+        }
+
         while (clock.GetElapsedTime(began) < LongestTurn && await scanning.RunNextAsync(cancellation))
             await pace.RestAsync(cancellation);
     }

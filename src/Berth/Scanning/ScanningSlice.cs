@@ -12,7 +12,7 @@ internal sealed class ScanningSlice : Slice
         services.AddSingleton(provider => new ImageScanning(
             provider.GetRequiredService<Metadata.Database>(), provider.GetRequiredService<Metadata.ManifestTable>(),
             provider.GetRequiredService<Contents.ImagePackages>(), settings.Contents, settings.Limits,
-            provider.GetRequiredService<TimeProvider>()));
+            provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<ImageScanning>>()));
         services.AddSingleton<Job, ScanImagesJob>();
     }
 }

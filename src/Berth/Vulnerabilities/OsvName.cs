@@ -23,6 +23,10 @@ internal sealed record OsvName(string Ecosystem, string Name, string Version)
         ["pub"] = "Pub",
     };
 
+    /// <summary>The ecosystem of a kind of packages that has the same everywhere; null if it depends on the
+    /// distribution.</summary>
+    public static string? EcosystemOf(string type) => Languages.GetValueOrDefault(type);
+
     /// <summary>The names under which a package is to be looked up: none if there is no data of its kind.</summary>
     /// <param name="package">The package.</param>
     /// <param name="distribution">The ecosystem of the image's distribution, if it has one (Ecosystems).</param>

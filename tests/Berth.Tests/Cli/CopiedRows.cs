@@ -21,7 +21,7 @@ internal static class CopiedRows
         "INSERT INTO backup VALUES (1, 'x', 'y', 'whole', 1, 2, 3, 4, 5, 6, 7, 8, 'z')",
         "INSERT INTO blob_fault VALUES ('sha256:x', 1, 'y', 2, 'push')",
         "INSERT INTO layer_index VALUES ('sha256:x', 'waiting', 1, 0, 0, '', 0, 0, NULL, NULL, NULL, 0)",
-        "INSERT INTO image_scan VALUES (1000, 'sha256:x', 'waiting', 1, 0, 2, '', NULL, 0, 1, NULL)",
+        "INSERT INTO image_scan VALUES (1000, 'sha256:x', 'waiting', 1, 0, 0, 2, '', NULL, 0, 1, NULL)",
         "INSERT INTO package VALUES (1000, 'deb', 'libc6', '2.36', 'Debian:12', 'glibc', '2.36')",
         "INSERT INTO image_package VALUES (1000, 1000, 0)",
         "INSERT INTO journal_change VALUES (1000000, 1, 'tag', 'x')",

@@ -71,7 +71,7 @@ public sealed class ImagePackageTests(ContentRegistry opened) : IClassFixture<Co
         await images.PushAsync(app, "1", RawTar.Gzip(tar.End()));
         await images.PushAsync(app, "2", RawTar.Gzip(new RawTar().File("var/lib/dpkg/status", versions).End()));
         var seen = await images.SeeAsync($"2/differences?repository={app}&with=1");
-        Assert.Contains("/var/lib/dpkg/status.d/5: the layer lists too many packages", seen.Of("packageFaults"));
+        Assert.Contains("the layer lists too many packages", seen.Of("packageFaults"));
         var one = seen.GetProperty("packages")[0];
         Assert.Equal(
             ("one", 10, "[]"), (one.Of("name"), one.GetProperty("from").GetArrayLength(), one.Of("to")));

@@ -38,7 +38,7 @@ public sealed class PackageUrlTests
             PackageUrl.Of(
                 curl with { Architecture = null, Source = null, SourceVersion = "1" }, Debian with { VersionId = "" }));
         Assert.Equal(
-            "pkg:rpm/rhel/nginx@1.20-1.el9?arch=x86_64&distro=rhel-9.4&epoch=2&rpmmod=nginx:1.20:1:2",
+            "pkg:rpm/redhat/nginx@1.20-1.el9?arch=x86_64&distro=rhel-9.4&epoch=2&rpmmod=nginx:1.20:1:2",
             PackageUrl.Of(
                 new Package("rpm", "nginx", "2:1.20-1.el9") { Architecture = "x86_64", Module = "nginx:1.20:1:2" },
                 new OsRelease("rhel", "9.4", "RHEL")));
@@ -70,8 +70,13 @@ public sealed class PackageUrlTests
     [InlineData("MIT AND", "LicenseRef-MIT-AND", "MIT AND")]
     [InlineData("GPL-3+ WITH nonsense", "LicenseRef-GPL-3-WITH-nonsense", "GPL-3+ WITH nonsense")]
     [InlineData("(MIT", "LicenseRef-MIT", "(MIT")]
+    [InlineData("(MIT)", "(MIT)", "")]
+    [InlineData(
+        "GPL-2+ AND (GPL-2+ with Autoconf exception)",
+        "GPL-2.0-or-later AND LicenseRef-GPL-2-with-Autoconf-exception", "GPL-2+ with Autoconf exception")]
+    [InlineData("MIT AND ???", "LicenseRef-MIT-AND", "MIT AND ???")]
     [InlineData("MIT) OR (ISC", "LicenseRef-MIT-OR-ISC", "MIT) OR (ISC")]
-    [InlineData("(((((((((((((((((MIT)))))))))))))))))", "LicenseRef-MIT", "(((((((((((((((((MIT)))))))))))))))))")]
+    [InlineData("(((((((((((((((((MIT)))))))))))))))))", "((((((((((((((((MIT))))))))))))))))", "")]
     [InlineData("LicenseRef-x/y", "LicenseRef-x-y", "LicenseRef-x/y")]
     [InlineData("???", "NOASSERTION", "")]
     [InlineData("", "NOASSERTION", "")]

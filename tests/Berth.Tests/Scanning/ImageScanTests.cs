@@ -57,13 +57,12 @@ public sealed class ImageScanTests : IAsyncLifetime
         await WriteAsync(session => session.RunAsync(
             "UPDATE layer_index SET state = 'waiting', is_wanted = 0, added_at = 1 WHERE digest = $1",
             ContentImages.DigestOf(Base)));
-        var scanning = registry.Services.GetRequiredService<ImageScanning>();
-        while (await scanning.RunNextAsync(Stop))
-        {
-        }
-
+        var ready = await images.PushAsync("team/other", "1", Upper);
+        await ScanAsync("team/other");
         var row = await FindAsync(waiting);
         Assert.Equal((ScanStates.Waiting, 0), (row!.State, row.Attempts));
+        Assert.InRange(row.Looks, 1, 16);
+        Assert.Equal(ScanStates.Read, (await FindAsync(ready))!.State);
     }
 
     [Fact]
@@ -112,6 +111,30 @@ public sealed class ImageScanTests : IAsyncLifetime
         Assert.Equal(PackageList.Form, await NumberAsync("SELECT form FROM image_scan"));
     }
 
+    /// <summary>The table is not in backups, and images came before it.</summary>
+    [Fact]
+    public async Task Images_that_nobody_noted_are_found()
+    {
+        var digest = await images.PushAsync("team/app", "1", Base);
+        await images.SeeAsync("1/packages?repository=team/app");
+        await WriteAsync(session => session.RunAsync("DELETE FROM image_scan"));
+        await ScanAsync("team/app");
+        Assert.Equal(2, (await PackagesOfAsync(digest)).Count);
+    }
+
+    /// <summary>One such image must not keep the others from being read.</summary>
+    [Fact]
+    public async Task Names_that_no_database_takes_are_left_out()
+    {
+        var digest = await images.PushAsync("team/app", "1", RawTar.Gzip(new RawTar()
+            .File("node_modules/a/package.json", """{"name":"a\u0000b","version":"1"}""")
+            .File("node_modules/b/package.json", """{"\ud800":1,"name":"b","version":"1"}""")
+            .File("node_modules/c/package.json", $$"""{"name":"{{new string('\u4e2d', 256)}}","version":"1"}""")
+            .File("node_modules/d/package.json", """{"name":"d","version":"1"}""").End()));
+        await ScanAsync("team/app");
+        Assert.Contains("npm d 1 d in 0", await PackagesOfAsync(digest));
+    }
+
     [Fact]
     public async Task An_image_that_is_deleted_is_forgotten()
     {
@@ -133,6 +156,7 @@ public sealed class ImageScanTests : IAsyncLifetime
         foreach (var repository in repositories) await images.SeeAsync($"1/packages?repository={repository}");
         await WriteAsync(session => session.RunAsync("UPDATE image_scan SET due_at = 0 WHERE state = 'waiting'"));
         var scanning = registry.Services.GetRequiredService<ImageScanning>();
+        await scanning.AddMissingAsync(Stop);
         while (await scanning.RunNextAsync(Stop))
         {
         }

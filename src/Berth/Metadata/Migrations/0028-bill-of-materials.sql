@@ -1,17 +1,18 @@
 -- oldest: 1
 -- The form of the packages of a layer, which are read again by themselves when they are told in another one.
 ALTER TABLE layer_index ADD COLUMN packages_form BIGINT NOT NULL DEFAULT 0;
-CREATE INDEX layer_index_packages_form ON layer_index (packages_form, digest) WHERE state = 'indexed';
+CREATE INDEX layer_index_packages_form ON layer_index (packages_form, added_at, digest) WHERE state = 'indexed';
 
 -- What is installed in images, for those who ask which images have something: one row for each image whose layers were
 -- looked into, which goes with the last repository that has it. State is waiting, read or fault. It can be made again at
--- any time from the packages of its layers; until it is read, what it has may be a part.
+-- any time from the packages of its layers. Looks counts how often its layers were not known yet.
 CREATE TABLE image_scan (
     id {identity},
     digest {text} NOT NULL,
     state TEXT NOT NULL,
     due_at BIGINT NOT NULL,
     attempts BIGINT NOT NULL,
+    looks BIGINT NOT NULL,
     form BIGINT NOT NULL,
     ecosystem {text} NOT NULL,
     distribution TEXT,
@@ -20,7 +21,9 @@ CREATE TABLE image_scan (
     read_at BIGINT
 );
 CREATE UNIQUE INDEX image_scan_digest ON image_scan (digest);
-CREATE INDEX image_scan_waiting ON image_scan (due_at, id) WHERE state = 'waiting';
+CREATE INDEX image_scan_due ON image_scan (due_at, id);
+CREATE INDEX image_scan_form ON image_scan (form, id) WHERE state <> 'waiting';
+CREATE INDEX image_scan_partial ON image_scan (id) WHERE state <> 'read' OR is_complete = 0;
 
 -- Each package once, however many images have it. Ecosystem, source and source_version are what vulnerabilities are
 -- told of.
@@ -43,9 +46,3 @@ CREATE TABLE image_package (
     PRIMARY KEY (image_id, package_id)
 ) {clustered};
 CREATE INDEX image_package_by_package ON image_package (package_id, image_id);
-
--- Images that were pushed before.
-INSERT INTO image_scan (digest, state, due_at, attempts, form, ecosystem, packages, is_complete)
-    SELECT DISTINCT m.digest, 'waiting', 0, 0, 0, '', 0, 0 FROM manifest m
-    WHERE m.artifact_type IN (
-        'application/vnd.oci.image.config.v1+json', 'application/vnd.docker.container.image.v1+json');
