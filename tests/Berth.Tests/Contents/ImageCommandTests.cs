@@ -101,7 +101,7 @@ public sealed partial class ImageCommandTests : IAsyncLifetime
         var images = new ContentImages(registry);
         foreach (var (tag, list) in new[]
         {
-            ("1", "P:zlib\nV:1.3.0-r1\n\nP:a\u001b[31m\nV:1\n"), ("2", "P:zlib\nV:1.3.1-r2\n"),
+            ("1", "P:zlib\nV:1.3.0-r1\n\nP:a\u009b31m\nV:1\n"), ("2", "P:zlib\nV:1.3.1-r2\n"),
         })
         {
             await images.PushAsync("acme/packages", tag, new RawTar().File("lib/apk/db/installed", list).End());
@@ -109,7 +109,7 @@ public sealed partial class ImageCommandTests : IAsyncLifetime
 
         await images.SeeAsync("1/differences?repository=acme/packages&with=2");
         var diff = (await command.RunAsync("image", "diff", "acme/packages:1", "2")).Is(0).Output;
-        Assert.Contains("apk a?[31m: 1 -> none\napk zlib: 1.3.0-r1 -> 1.3.1-r2\n", diff);
+        Assert.Contains("apk a?31m: 1 -> none\napk zlib: 1.3.0-r1 -> 1.3.1-r2\n", diff);
     }
 
     [Fact]
