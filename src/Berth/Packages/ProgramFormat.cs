@@ -63,12 +63,17 @@ internal sealed class ProgramFormat : PackageFormat
         const int EntryBytes = 20;
         Span<byte> entry = stackalloc byte[EntryBytes];
         Span<byte> beginning = stackalloc byte[MagicBytes];
+        var end = 0L;
         for (var i = 0; i < count && file.Has(MagicBytes + (i * EntryBytes), EntryBytes); i++)
         {
             file.Read(MagicBytes + (i * EntryBytes), entry);
             long offset = BinaryPrimitives.ReadUInt32BigEndian(entry[8..]);
             long length = BinaryPrimitives.ReadUInt32BigEndian(entry[12..]);
-            if (length < MagicBytes || !file.Has(offset, length)) return;
+            found.ThrowIfCancelled();
+
+            // Programs that lie in each other would be read again and again.
+            if (length < MagicBytes || offset < end || !file.Has(offset, length)) return;
+            end = offset + length;
             var program = file.Slice(offset, length);
             program.Read(0, beginning);
             if (ReadOne(program, beginning, found)) return;

@@ -18,6 +18,9 @@ internal static class CosignLayer
     private const string Entry = "dev.sigstore.cosign/bundle";
     private const string Timestamp = "dev.sigstore.cosign/rfc3161timestamp";
 
+    /// <summary>Of one certificate: looking for the end of one takes time in proportion to what follows.</summary>
+    private const int MaxPemChars = 48 << 10;
+
     /// <exception cref="FormatException">It is no such layer, or lacks something. Says what.</exception>
     public static SigstoreSignature Read(SignatureLayer layer)
     {
@@ -56,6 +59,7 @@ internal static class CosignLayer
     private static List<byte[]> ReadCertificates(SignatureLayer layer, string name, int max)
     {
         if (Annotation(layer, name) is not { } pem) return [];
+        if (pem.Length > max * MaxPemChars) throw new FormatException($"the annotation {name} is too long");
         var certificates = CertificatePath.LoadPem(pem, max);
         if (certificates.Count == 0) throw new FormatException($"the annotation {name} holds no certificates");
         try

@@ -60,7 +60,7 @@ internal static class LogBody
             SignedHash signed when signed.AlgorithmText == algorithm => signed.Hash,
             _ => [],
         };
-        if (!SignatureJson.Bytes(spec, "data", "digest").AsSpan().SequenceEqual(expected))
+        if (expected.Length == 0 || !SignatureJson.Bytes(spec, "data", "digest").AsSpan().SequenceEqual(expected))
             return "the log entry is for other content";
         var verifier = SignatureJson.Field(spec, "signature", "verifier");
         var signer = SignatureJson.Optional(verifier, "x509Certificate") is { } certificate

@@ -30,9 +30,10 @@ internal static partial class TrustRootReader
     private static List<T> All<T>(JsonElement root, string name, Func<JsonElement, T?> read)
         where T : class
     {
-        var all = new List<T>();
+        var (all, told) = (new List<T>(), 0);
         foreach (var (index, one) in SignatureJson.Items(root, name, MaxEntries).Index())
         {
+            told++;
             try
             {
                 if (read(one) is { } found) all.Add(found);
@@ -43,7 +44,9 @@ internal static partial class TrustRootReader
             }
         }
 
-        return all;
+        // With none at all, what they attest would not be asked for.
+        return all.Count > 0 || told == 0 ? all
+            : throw new FormatException($"{name}: none of the keys is of a kind that is known here");
     }
 
     private static TrustedAuthority ReadAuthority(JsonElement authority)
