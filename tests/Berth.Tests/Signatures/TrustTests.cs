@@ -128,6 +128,18 @@ public sealed class TrustTests
         Assert.Equal(rsa.ExportSubjectPublicKeyInfo(), parsed.CertificateLogs[0].Key.Info.ToArray());
     }
 
+    /// <summary>A root without logs would ask for no entry in one.</summary>
+    [Theory]
+    [InlineData("tlogs")]
+    [InlineData("ctlogs")]
+    public void A_root_whose_logs_all_have_keys_of_the_future_is_refused(string logs)
+    {
+        var root = new LittleSigstore().TrustRoot();
+        foreach (var log in root[logs]!.AsArray()) log!["publicKey"]!["keyDetails"] = "ML_DSA_65";
+        var fault = Assert.Throws<FormatException>(() => TrustRoot.Parse(KeyTests.Bytes(root)));
+        Assert.Contains($"{logs}: none of the keys", fault.Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("hello", "the key is not PEM")]
     [InlineData("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", "a PUBLIC KEY, not a PRIVATE KEY")]
