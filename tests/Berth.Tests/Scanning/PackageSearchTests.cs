@@ -62,6 +62,40 @@ public sealed class PackageSearchTests : IAsyncLifetime
         Assert.Equal("acme/old:1 libssl3 3.0.9-1", await FindAsync("name=openssl&below=3.0.10&namespace=acme"));
     }
 
+    /// <summary>PyPI compares names without their letters' case and separators, and npm as they are.</summary>
+    [Fact]
+    public async Task Names_are_compared_as_their_kind_does()
+    {
+        Assert.Equal("acme/old:1 Zope.Interface 5.0", await FindAsync("name=zope-interface&namespace=acme/old"));
+        Assert.Equal("acme/old:1 Zope.Interface 5.0", await FindAsync("name=Zope_Interface&repository=acme/old"));
+        Assert.Equal("", await FindAsync("name=Lib"));
+    }
+
+    [Fact]
+    public async Task Images_of_an_index_have_its_tags()
+    {
+        var images = new ContentImages(registry);
+        var digest = await images.PushAsync("acme/old", "1", Layer("3.0.9-1", "1.2.9"));
+        await images.PushIndexAsync("acme/old", "all", (digest, """{"os":"linux","architecture":"amd64"}"""));
+        Assert.Equal("acme/old:1,all lib 1.2.9", await FindAsync("name=lib&repository=acme/old"));
+    }
+
+    [Fact]
+    public async Task A_search_says_whether_all_images_were_looked_into()
+    {
+        Assert.Equal("True", await IsCompleteAsync());
+        await new ContentImages(registry).PushAsync("acme/bad", "1", [1, 2, 3]);
+        Assert.Equal("False", await IsCompleteAsync());
+        var said = await new AccountCommand(registry).RunAsync("search", "packages", "lib");
+        Assert.Contains("Some images were not looked into yet", said.Is(0).Errors);
+
+        async Task<string> IsCompleteAsync()
+        {
+            using var answer = await AskAsync("name=lib", "admin", 200);
+            return (await BodyOf(answer)).Of("isComplete");
+        }
+    }
+
     [Fact]
     public async Task What_one_may_not_pull_is_not_found()
     {
@@ -119,5 +153,6 @@ public sealed class PackageSearchTests : IAsyncLifetime
     private static byte[] Layer(string openssl, string lib) => RawTar.Gzip(new RawTar()
         .File("etc/os-release", "ID=debian\nVERSION_ID=12\n")
         .File("var/lib/dpkg/status", $"Package: libssl3\nSource: openssl\nVersion: {openssl}\n")
+        .File("app/zope.dist-info/METADATA", "Name: Zope.Interface\nVersion: 5.0\n")
         .File("app/node_modules/lib/package.json", $$"""{"name":"lib","version":"{{lib}}"}""").End());
 }
