@@ -121,14 +121,8 @@ internal sealed partial class LayerIndexing(
 
     private async Task ReadAsync(Digest digest, CancellationToken cancellation)
     {
-        using var content = await store.OpenAsync(digest, cancellation);
-        if (content is null)
-        {
-            // It is going, or a push is to bring it back. Whoever asks then notes it again.
-            await WriteAsync(session => LayerIndexTable.RemoveAsync(session, [digest]), cancellation);
-            return;
-        }
-
+        using var content = await OpenAsync(digest, cancellation);
+        if (content is null) return;
         using var index = new LayerIndexWriter(settings);
         using var packages = new LayerPackages(spools, cancellation);
         if (await walk.RunAsync(content, [index, packages], cancellation) is { } fault)
@@ -148,15 +142,20 @@ internal sealed partial class LayerIndexing(
         LayersRead.Add(1);
     }
 
+    /// <summary>The layer's blob. If it is not there, it is going, or a push is to bring it back: the layer is
+    /// forgotten, and whoever asks then notes it again.</summary>
+    private async Task<BlobContent?> OpenAsync(Digest digest, CancellationToken cancellation)
+    {
+        var content = await store.OpenAsync(digest, cancellation);
+        if (content is null)
+            await WriteAsync(session => LayerIndexTable.RemoveAsync(session, [digest]), cancellation);
+        return content;
+    }
+
     private async Task ReadPackagesAsync(Digest digest, CancellationToken cancellation)
     {
-        using var content = await store.OpenAsync(digest, cancellation);
-        if (content is null)
-        {
-            await WriteAsync(session => LayerIndexTable.RemoveAsync(session, [digest]), cancellation);
-            return;
-        }
-
+        using var content = await OpenAsync(digest, cancellation);
+        if (content is null) return;
         using var packages = new LayerPackages(spools, cancellation);
         var list = await walk.RunAsync(content, [packages], cancellation) is { } fault
             ? new PackageList([], fault).Write() : packages.Finish();

@@ -17,13 +17,13 @@ internal sealed class CycloneDxFormat : SbomFormat
     public override string Suffix => ".cdx.json";
 
     protected override IEnumerable<SbomEntry> Write(
-        Utf8JsonWriter json, SbomSubject subject, InstalledPackages installed)
+        Utf8JsonWriter json, SbomSubject subject, InstalledPackages installed, IReadOnlyList<SbomEntry> entries)
     {
         json.WriteStartObject();
         WriteHead(json, subject);
         json.WriteStartArray("components");
         if (installed.OsRelease is { } system) WriteSystem(json, system);
-        foreach (var entry in SbomEntry.ListOf(installed))
+        foreach (var entry in entries)
         {
             WriteComponent(json, entry, installed.Layers);
             yield return entry;

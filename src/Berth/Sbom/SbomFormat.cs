@@ -45,7 +45,7 @@ internal abstract class SbomFormat
         SbomSubject subject, InstalledPackages installed, Stream output, CancellationToken cancellation)
     {
         await using var json = new Utf8JsonWriter(output, Options);
-        foreach (var _ in Write(json, subject, installed))
+        foreach (var _ in Write(json, subject, installed, [.. SbomEntry.ListOf(installed)]))
         {
             if (json.BytesPending > FlushBytes) await json.FlushAsync(cancellation);
         }
@@ -55,5 +55,5 @@ internal abstract class SbomFormat
 
     /// <summary>Writes it, and stops between its entries for what was written to go out.</summary>
     protected abstract IEnumerable<SbomEntry> Write(
-        Utf8JsonWriter json, SbomSubject subject, InstalledPackages installed);
+        Utf8JsonWriter json, SbomSubject subject, InstalledPackages installed, IReadOnlyList<SbomEntry> entries);
 }

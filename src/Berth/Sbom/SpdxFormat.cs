@@ -16,14 +16,14 @@ internal sealed class SpdxFormat : SbomFormat
     public override string Suffix => ".spdx.json";
 
     protected override IEnumerable<SbomEntry> Write(
-        Utf8JsonWriter json, SbomSubject subject, InstalledPackages installed)
+        Utf8JsonWriter json, SbomSubject subject, InstalledPackages installed, IReadOnlyList<SbomEntry> entries)
     {
         var others = new SortedDictionary<string, string>(StringComparer.Ordinal);
         json.WriteStartObject();
         WriteHead(json, subject, installed);
         json.WriteStartArray("packages");
         WriteImage(json, subject);
-        foreach (var entry in SbomEntry.ListOf(installed))
+        foreach (var entry in entries)
         {
             WritePackage(json, entry, others);
             yield return entry;
@@ -33,7 +33,7 @@ internal sealed class SpdxFormat : SbomFormat
         WriteOtherLicenses(json, others);
         json.WriteStartArray("relationships");
         WriteRelationship(json, Document, "DESCRIBES", Image);
-        foreach (var entry in SbomEntry.ListOf(installed))
+        foreach (var entry in entries)
         {
             WriteRelationship(json, Image, "CONTAINS", IdOf(entry));
             yield return entry;
