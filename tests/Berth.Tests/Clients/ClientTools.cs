@@ -51,10 +51,7 @@ public sealed class ClientTools
 
     private static async Task<ClientTools> InstallAsync()
     {
-        var cache = Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } set
-            ? set
-            : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache");
-        var folder = Path.Combine(cache, "berth-clients");
+        var folder = CacheFolder.Of("berth-clients");
         var installer = FindInstaller();
         var run = await ProgramRun.StartAsync(
             installer, [folder], new Dictionary<string, string>(), "/", TimeSpan.FromMinutes(15));

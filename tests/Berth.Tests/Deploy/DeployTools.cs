@@ -31,16 +31,7 @@ internal static class DeployTools
             program, arguments, variables ?? new Dictionary<string, string>(), "/", RunLimit);
     }
 
-    private static string Folder
-    {
-        get
-        {
-            var cache = Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } set
-                ? set
-                : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache");
-            return Path.Combine(cache, "berth-deploy");
-        }
-    }
+    private static string Folder => CacheFolder.Of("berth-deploy");
 
     private static async Task InstallAsync()
     {

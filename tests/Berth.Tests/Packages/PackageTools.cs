@@ -37,16 +37,7 @@ internal static class PackageTools
         return Path.Combine("/usr/share/java", name);
     }
 
-    private static string Folder
-    {
-        get
-        {
-            var cache = Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } set
-                ? set
-                : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache");
-            return Path.Combine(cache, "berth-packages");
-        }
-    }
+    private static string Folder => CacheFolder.Of("berth-packages");
 
     private static async Task InstallAsync()
     {

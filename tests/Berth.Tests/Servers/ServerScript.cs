@@ -31,10 +31,7 @@ internal sealed class ServerScript : IAsyncDisposable
     public static async Task<string> ReadyAsync()
     {
         await Installed.Value;
-        var cache = Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } set
-            ? set
-            : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache");
-        return Path.Combine(cache, "berth-servers");
+        return CacheFolder.Of("berth-servers");
     }
 
     /// <summary>Starts a script and waits until its servers answer. What is missing is installed.</summary>

@@ -36,10 +36,7 @@ internal static class VersionPrograms
 
     private static async Task<string> InstallAsync()
     {
-        var cache = Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } set
-            ? set
-            : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache");
-        var folder = Path.Combine(cache, "berth-versions");
+        var folder = CacheFolder.Of("berth-versions");
         var installer = Path.Combine(SourceTree.Root, "tests", "install-version-tools.sh");
         var run = await ProgramRun.StartAsync(
             installer, [folder], new Dictionary<string, string>(), "/", TimeSpan.FromMinutes(15));
