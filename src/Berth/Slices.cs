@@ -14,6 +14,7 @@ using Berth.Scanning;
 using Berth.Scrubbing;
 using Berth.Search;
 using Berth.Telemetry;
+using Berth.Vulnerabilities;
 
 namespace Berth;
 
@@ -38,6 +39,7 @@ internal static class Slices
         new BackupSlice(),
         new ScrubSlice(),
         new ContentsSlice(),
+        new VulnerabilitiesSlice(),
         new ScanningSlice(),
         new SearchSlice(),
         new TelemetrySlice(),

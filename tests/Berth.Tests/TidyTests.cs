@@ -47,7 +47,7 @@ public sealed partial class TidyTests
         ["Packages"] = ["Disk", "Oci"],
         ["Sbom"] = ["Oci", "Packages"],
         ["Versions"] = [],
-        ["Vulnerabilities"] = ["Disk", "Packages", "Versions"],
+        ["Vulnerabilities"] = ["Disk", "Packages", "Settings", "Versions"],
         ["Signatures"] = ["Oci"],
         ["Logging"] = ["Oci", "Blobs", "Metadata", "Access", "Settings", "Distribution"],
         ["Pages"] = ["Oci", "Access", "Identity", "Settings", "Distribution", "Api"],

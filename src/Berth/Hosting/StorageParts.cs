@@ -43,7 +43,7 @@ internal static class StorageParts
             .AddSingleton(settings.Storage.Maintenance.Retention).AddSingleton<Retention>()
             .AddSingleton<RulePreview>().AddSingleton<RepositoryCopying>()
             .AddSingleton<RepositoryMoving>()
-            .AddSingleton(settings.Contents)
+            .AddSingleton(settings.Contents).AddSingleton(settings.Vulnerabilities)
             .AddSingleton(settings.Quotas).AddSingleton<Quotas>().AddSingleton<UploadQuotas>();
     }
 

@@ -46,6 +46,8 @@ public sealed record RegistrySettings
 
     public ContentsSettings Contents { get; init; } = new();
 
+    public VulnerabilitySettings Vulnerabilities { get; init; } = new();
+
     internal static SettingsTable<RegistrySettings> Keys { get; } = new SettingsTable<RegistrySettings>()
         .Text("version", s => s.Version, (s, v) => s with { Version = v })
         .Section("log", LogSettings.Keys, s => s.Log, (s, v) => s with { Log = v })
@@ -62,7 +64,10 @@ public sealed record RegistrySettings
         .Section("jobs", JobSettings.Keys, s => s.Jobs, (s, v) => s with { Jobs = v })
         .Section("limits", LimitSettings.Keys, s => s.Limits, (s, v) => s with { Limits = v })
         .Section("quotas", QuotaSettings.Keys, s => s.Quotas, (s, v) => s with { Quotas = v })
-        .Section("contents", ContentsSettings.Keys, s => s.Contents, (s, v) => s with { Contents = v });
+        .Section("contents", ContentsSettings.Keys, s => s.Contents, (s, v) => s with { Contents = v })
+        .Section(
+            "vulnerabilities", VulnerabilitySettings.Keys, s => s.Vulnerabilities,
+            (s, v) => s with { Vulnerabilities = v });
 }
 
 /// <summary>The least severe message that is written.</summary>

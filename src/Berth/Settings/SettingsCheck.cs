@@ -23,6 +23,7 @@ internal sealed partial class SettingsCheck(
         CheckDatabase();
         CheckValidation();
         CheckLimits();
+        CheckVulnerabilities();
     }
 
     private void CheckAddress()

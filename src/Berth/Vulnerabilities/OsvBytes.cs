@@ -67,14 +67,14 @@ internal static class OsvBytes
         });
     }
 
-    private static byte[] Write(Action<BinaryWriter> write)
+    internal static byte[] Write(Action<BinaryWriter> write)
     {
         var bytes = new MemoryStream();
         write(new BinaryWriter(bytes));
         return bytes.ToArray();
     }
 
-    private static void Write<T>(BinaryWriter writer, IReadOnlyList<T> items, Action<T> write)
+    internal static void Write<T>(BinaryWriter writer, IReadOnlyList<T> items, Action<T> write)
     {
         writer.Write7BitEncodedInt(items.Count);
         foreach (var item in items) write(item);
@@ -87,10 +87,10 @@ internal static class OsvBytes
             writer.Write(one.Score);
         });
 
-    private static void Write(BinaryWriter writer, DateTimeOffset? time) =>
+    internal static void Write(BinaryWriter writer, DateTimeOffset? time) =>
         writer.Write(time?.ToUnixTimeMilliseconds() ?? long.MinValue);
 
-    private static T[] Read<T>(BinaryReader reader, Func<T> read)
+    internal static T[] Read<T>(BinaryReader reader, Func<T> read)
     {
         var count = reader.Read7BitEncodedInt();
         if (count == 0) return [];
@@ -102,8 +102,8 @@ internal static class OsvBytes
     private static OsvSeverity[] ReadSeverities(BinaryReader reader) =>
         Read(reader, () => new OsvSeverity(reader.ReadString(), reader.ReadString()));
 
-    private static DateTimeOffset? ReadTime(BinaryReader reader) =>
+    internal static DateTimeOffset? ReadTime(BinaryReader reader) =>
         reader.ReadInt64() is var time and not long.MinValue ? DateTimeOffset.FromUnixTimeMilliseconds(time) : null;
 
-    private static string? ReadText(BinaryReader reader) => reader.ReadString() is { Length: > 0 } text ? text : null;
+    internal static string? ReadText(BinaryReader reader) => reader.ReadString() is { Length: > 0 } text ? text : null;
 }
