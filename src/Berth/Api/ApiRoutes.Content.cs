@@ -57,6 +57,8 @@ internal static partial class ApiRoutes
             .Requires(ApiRight.Visible, "Find images with a file, by its name: some layers at a time").Lists();
         api.MapGet("/search/packages", services.GetRequiredService<PackageSearchEndpoints>().FindAsync)
             .Requires(ApiRight.Visible, "Find images with a package, by its name and version").Lists();
+        api.MapGet("/search/vulnerabilities", services.GetRequiredService<VulnerabilitySearchEndpoints>().FindAsync)
+            .Requires(ApiRight.Visible, "Find images with a vulnerability, by its name").Lists();
         var rebuilds = services.GetRequiredService<SearchRebuildEndpoints>();
         api.MapGet("/search/rebuilds", handler: rebuilds.ListAsync)
             .Requires(ApiRight.Staff, "List the rebuilds of the index of searches, the latest first").Lists();
@@ -108,10 +110,23 @@ internal static partial class ApiRoutes
             .Requires(ApiRight.Pull, "List the packages that are installed in an image").Lists();
         api.MapGet("/images/{reference}/sbom", installed.GetSbomAsync)
             .Requires(ApiRight.Pull, "Make the bill of materials of an image");
+        var vulnerabilities = services.GetRequiredService<ImageVulnerabilityEndpoints>();
+        api.MapGet("/images/{reference}/vulnerabilities", vulnerabilities.ListAsync)
+            .Requires(ApiRight.Pull, "List the vulnerabilities of the packages in an image, the worst first").Lists();
+        api.MapGet("/images/{reference}/vulnerabilities.csv", vulnerabilities.GetCsvAsync)
+            .Requires(ApiRight.Pull, "The vulnerabilities of an image as comma-separated values");
         api.MapGet("/images/{reference}/waste", images.WasteAsync)
             .Requires(ApiRight.Pull, "What later layers of an image replaced or removed, so that it is of no use");
         api.MapGet("/images/{reference}/differences", images.CompareAsync)
             .Requires(ApiRight.Pull, "How the files and the config of two images differ").Lists();
+    }
+
+    private static void MapVulnerabilities(RouteGroupBuilder api, VulnerabilityDataEndpoints data)
+    {
+        api.MapGet("/vulnerabilities", handler: data.GetAsync)
+            .Requires(ApiRight.Staff, "Show what images are compared with, and where it comes from");
+        api.MapPost("/vulnerabilities/updates", handler: data.UpdateAsync)
+            .Requires(ApiRight.Administrator, "Ask the sources of vulnerabilities for what is new");
     }
 
     private static void MapTagRules(RouteGroupBuilder api, TagRuleEndpoints rules)

@@ -117,6 +117,16 @@ internal sealed class ApiSlice : Slice
             provider.GetRequiredService<AskedImages>(), provider.GetRequiredService<ImagePackages>(),
             provider.GetRequiredService<Spools>(), provider.GetRequiredService<TimeProvider>(),
             provider.GetService<FileReading>()));
+        services.AddSingleton<BetterBases>();
+        services.AddSingleton(provider => new ImageVulnerabilityEndpoints(
+            provider.GetRequiredService<AskedImages>(), provider.GetRequiredService<ImageEndpoints>(),
+            provider.GetRequiredService<BetterBases>(), provider.GetRequiredService<Database>(), settings));
+        services.AddSingleton(provider => new VulnerabilitySearchEndpoints(
+            provider.GetRequiredService<RepositoryListing>(), provider.GetRequiredService<Database>(), settings,
+            provider.GetService<FileReading>()));
+        services.AddSingleton(provider => new VulnerabilityDataEndpoints(
+            provider.GetRequiredService<Database>(), provider.GetRequiredService<JobTable>(),
+            settings.Vulnerabilities));
         services.AddSingleton(provider => new PackageSearchEndpoints(
             provider.GetRequiredService<RepositoryListing>(), provider.GetRequiredService<Database>(),
             settings.Contents, provider.GetService<FileReading>()));

@@ -29,11 +29,6 @@ internal sealed class PackageSearchEndpoints(
     /// <summary>Of one name, with all its versions, in all distributions.</summary>
     private const int MaxVersions = 100_000;
 
-    /// <summary>How often in a row it looks for what the caller may see, before it says how far it came.</summary>
-    private const int MaxRounds = 10;
-
-    private const int MaxTags = 10;
-
     /// <param name="http">The request.</param>
     /// <param name="name">The package's name, or that of the source that it was built from.</param>
     /// <param name="version">Only this version.</param>
@@ -52,7 +47,8 @@ internal sealed class PackageSearchEndpoints(
         var (places, error) = await listing.PlacesInAsync(http, space, repository);
         if (places is null) return error!;
         var page = http.Page();
-        if (!TryParse(page.Last, out var last)) return ApiError.Invalid("last is not from an answer to such a search");
+        if (!PackageHolders.TryParse(page.Last, out var last))
+            return ApiError.Invalid("last is not from an answer to such a search");
         using var place = reading is null ? null : await reading.TakeSearchPlaceAsync(http.RequestAborted);
         if (reading is not null && place is null)
             return ApiError.Busy("the registry is busy with other searches: ask again later");
@@ -63,11 +59,14 @@ internal sealed class PackageSearchEndpoints(
         if (known.Count > MaxVersions)
             return ApiError.Invalid($"{name} has more than {MaxVersions} versions here: name one with version");
         var wanted = known.Where(one => IsWanted(one.Key, name, version, below)).ToDictionary(one => one.Id);
-        var (found, next) = await FindAsync(wanted, places, last, page.Count + 1, http.RequestAborted);
+        var (found, next) = await PackageHolders.FindAsync(
+            database, wanted.Keys, places, last, page.Count + 1, http.RequestAborted);
         var isPartial = await database.ReadAsync(ImageScanTable.IsAnyPartialAsync, http.RequestAborted);
-        found = [.. http.Answer(page, found, TextOf, next).Items];
+        found = [.. http.Answer(page, found, PackageHolders.TextOf, next).Items];
         return new PackageSearchView(
-            await ShowAsync(found, wanted, http.RequestAborted),
+            await PackageHolders.ShowAsync(
+                database, found,
+                (one, tags) => ViewOf(one, tags, wanted[one.Package].Key), http.RequestAborted),
             settings.Index == ContentsIndexing.Always && !isPartial);
     }
 
@@ -85,58 +84,7 @@ internal sealed class PackageSearchEndpoints(
             && (below is null || order?.Compare(installed, below) < 0);
     }
 
-    /// <summary>What is visible, from place to place, until there are enough; or where to go on.</summary>
-    private async Task<(List<PackageHolderRow> Found, string? Next)> FindAsync(
-        Dictionary<long, PackageRow> packages, VisiblePlaces places, PackageHolderRow? last, int count,
-        CancellationToken cancellation)
-    {
-        var found = new List<PackageHolderRow>();
-        for (var round = 0; packages.Count > 0 && found.Count < count; round++)
-        {
-            if (round == MaxRounds) return (found, TextOf(last!));
-            var read = await database.ReadAsync(
-                session => PackageSearchTable.HoldersAsync(session, packages.Keys, places.Places, last, count),
-                cancellation);
-            found.AddRange(read.Where(one => places.IsVisible(one.Repository, one.IsPublic)).Take(count - found.Count));
-            if (read.Count < count) break;
-            last = read[^1];
-        }
-
-        return (found, null);
-    }
-
-    private ValueTask<List<FoundPackageView>> ShowAsync(
-        List<PackageHolderRow> found, Dictionary<long, PackageRow> packages, CancellationToken cancellation) =>
-        database.ReadAsync(
-            async session =>
-            {
-                var items = new List<FoundPackageView>(found.Count);
-                foreach (var one in found)
-                {
-                    var package = packages[one.Package].Key;
-                    items.Add(new FoundPackageView(
-                        one.Repository, one.Image.Text,
-                        await ImageTable.TagsOfAsync(session, one.Repository, one.Image, MaxTags), package.Type,
-                        package.Name, package.Version, package.Source, package.SourceVersion));
-                }
-
-                return items;
-            },
-            cancellation);
-
-    private static string TextOf(PackageHolderRow row) => $"{row.Repository} {row.Image.Text} {row.Package}";
-
-    private static bool TryParse(string text, out PackageHolderRow? row)
-    {
-        row = null;
-        if (text.Length == 0) return true;
-        if (text.Split(' ') is not [var repository, var image, var package]
-            || !Digest.TryParse(image, out var digest) || !long.TryParse(package, out var id))
-        {
-            return false;
-        }
-
-        row = new PackageHolderRow(repository, IsPublic: false, digest, id);
-        return true;
-    }
+    private static FoundPackageView ViewOf(PackageHolderRow one, IReadOnlyList<string> tags, PackageKey package) => new(
+        one.Repository, one.Image.Text, tags, package.Type, package.Name, package.Version, package.Source,
+        package.SourceVersion);
 }

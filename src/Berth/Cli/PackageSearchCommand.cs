@@ -37,7 +37,8 @@ internal static class PackageSearchCommand
             name, version, below, type, space, repository);
     }
 
-    private static string ImageOf(JsonElement found)
+    /// <summary>By one of its tags, if it has any.</summary>
+    public static string ImageOf(JsonElement found)
     {
         var repository = found.GetProperty("repository").GetString();
         return found.GetProperty("tags") is var tags && tags.GetArrayLength() > 0

@@ -29,6 +29,7 @@ internal static class SearchCommand
             terms, limit);
         search.Add(FileSearchCommand.Create());
         search.Add(PackageSearchCommand.Create());
+        search.Add(VulnerabilitiesCommand.CreateSearch());
         search.Add(CreateRebuild());
         return search;
     }

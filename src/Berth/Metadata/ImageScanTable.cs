@@ -118,9 +118,9 @@ internal static class ImageScanTable
     public static ValueTask<int> ClearAsync(Session session, long id) =>
         session.RunAsync("DELETE FROM image_package WHERE image_id = $1", id);
 
-    /// <summary>Adds packages of an image, each with the layer that brought it.</summary>
+    /// <summary>Adds packages of an image, each with the layer that brought it, and where it is there.</summary>
     public static async ValueTask AddPackagesAsync(
-        Session session, long id, IReadOnlyList<(PackageKey Package, int Layer)> packages)
+        Session session, long id, IReadOnlyList<(PackageKey Package, int Layer, string Path)> packages)
     {
         // In a fixed order, so that no two nodes deadlock on each other's packages.
         var rows = packages.OrderBy(one => one.Package.Name, StringComparer.Ordinal)
@@ -137,12 +137,12 @@ internal static class ImageScanTable
             rows.ConvertAll(one => ValuesOf(one.Package)));
         await session.RunEachAsync(
             """
-            INSERT INTO image_package (image_id, package_id, layer)
-            SELECT $7, id, $8 FROM package WHERE name = $1 AND type = $2 AND version = $3 AND ecosystem = $4
+            INSERT INTO image_package (image_id, package_id, layer, path)
+            SELECT $7, id, $8, $9 FROM package WHERE name = $1 AND type = $2 AND version = $3 AND ecosystem = $4
                 AND source = $5 AND source_version = $6 AND EXISTS (SELECT 1 FROM image_scan WHERE id = $7)
             ON CONFLICT DO NOTHING
             """,
-            rows.ConvertAll(one => (object?[])[.. ValuesOf(one.Package), id, (long)one.Layer]));
+            rows.ConvertAll(one => (object?[])[.. ValuesOf(one.Package), id, (long)one.Layer, one.Path]));
     }
 
     /// <summary>Ends reading an image.</summary>
@@ -159,7 +159,7 @@ internal static class ImageScanTable
         DateTimeOffset now, DateTimeOffset? until) => session.RunAsync(
         """
         UPDATE image_scan SET state = 'read', attempts = 0, looks = 0, form = $2, ecosystem = $3, distribution = $4,
-            is_complete = $5, read_at = $6, due_at = $7,
+            is_complete = $5, read_at = $6, due_at = $7, count_due = count_due + 1,
             packages = (SELECT count(*) FROM image_package WHERE image_id = $1)
         WHERE id = $1
         """,

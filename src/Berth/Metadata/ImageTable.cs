@@ -58,6 +58,16 @@ internal static class ImageTable
             """,
             row => row.GetString(0), repository, digest.Text, count);
 
+    /// <summary>The tags of a repository that were moved last, without those that attach something to an image.
+    /// </summary>
+    public static ValueTask<List<string>> NewestTagsAsync(Session session, string repository, int count) =>
+        session.AllAsync(
+            $"""
+            SELECT t.name FROM repository r JOIN tag t ON t.repository_id = r.id
+            WHERE r.name = $1 AND {TagTable.IsOwn("t.name")} ORDER BY t.moved_at DESC, t.name DESC LIMIT $2
+            """,
+            row => row.GetString(0), repository, count);
+
     /// <param name="session">A read.</param>
     /// <param name="repository">The repository's name.</param>
     /// <param name="digest">The manifest.</param>

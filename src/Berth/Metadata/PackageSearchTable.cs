@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Globalization;
 using Berth.Oci;
 
@@ -18,6 +19,9 @@ internal sealed record PackageHolderRow(string Repository, bool IsPublic, Digest
 /// <summary>Finds the images that have a package.</summary>
 internal static class PackageSearchTable
 {
+    /// <summary>What <see cref="Read"/> reads.</summary>
+    public const string Columns = "id, type, name, version, ecosystem, source, source_version";
+
     /// <summary>All packages of a name, and those that were built from a source of that name.</summary>
     /// <param name="session">A read.</param>
     /// <param name="names">The name, in the forms that kinds of packages have for it.</param>
@@ -27,17 +31,12 @@ internal static class PackageSearchTable
     public static ValueTask<List<PackageRow>> FindAsync(
         Session session, IEnumerable<string> names, string version, string type, int count) => session.AllAsync(
         $"""
-        SELECT id, type, name, version, ecosystem, source, source_version FROM package
+        SELECT {Columns} FROM package
         WHERE (name IN ({session.TextsIn("$1")}) OR source IN ({session.TextsIn("$1")}))
             AND ($2 = '' OR version = $2 OR source_version = $2) AND ($3 = '' OR type = $3)
         ORDER BY id LIMIT $4
         """,
-        row => new PackageRow(
-            row.GetInt64(0),
-            new PackageKey(
-                row.GetString(1), row.GetString(2), row.GetString(3), row.GetString(4), row.GetString(5),
-                row.GetString(6))),
-        Session.ToTexts(names), version, type, count);
+        Read, Session.ToTexts(names), version, type, count);
 
     /// <summary>
     /// Images with some of these packages in repositories, in the order of these. The bytes of an image's manifest may
@@ -75,4 +74,10 @@ internal static class PackageSearchTable
                 row.GetInt64(3)),
             [.. values]);
     }
+
+    public static PackageRow Read(DbDataReader row) => new(
+        row.GetInt64(0),
+        new PackageKey(
+            row.GetString(1), row.GetString(2), row.GetString(3), row.GetString(4), row.GetString(5),
+            row.GetString(6)));
 }

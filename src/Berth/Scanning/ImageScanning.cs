@@ -161,7 +161,8 @@ internal sealed partial class ImageScanning(
     {
         var ecosystem = (installed.OsRelease is { } system ? Ecosystems.Of(system) : null) ?? "";
         var keys = installed.Packages.Where(one => !one.IsOwned)
-            .Select(one => (KeyOf(one.Package, ecosystem), one.Layer)).DistinctBy(one => one.Item1).ToList();
+            .Select(one => (KeyOf(one.Package, ecosystem), one.Layer, PathOf(one)))
+            .DistinctBy(one => one.Item1).ToList();
         isComplete &= keys.Count <= MaxPackages;
         await WriteAsync(session => ImageScanTable.ClearAsync(session, image.Id), cancellation);
         foreach (var chunk in keys.Take(MaxPackages).Chunk(RowsPerWrite))
@@ -183,10 +184,15 @@ internal sealed partial class ImageScanning(
             cancellation);
     }
 
+    /// <summary>All packages of a distribution are in its database.</summary>
+    private static string PathOf(InstalledPackage one) => IsOfDistribution(one.Package) ? "" : one.Path;
+
+    private static bool IsOfDistribution(Package package) => package.Type is "deb" or "apk" or "rpm";
+
     /// <summary>Only packages of a distribution depend on which it is. What is looked up has the form in which names
     /// are compared.</summary>
     private static PackageKey KeyOf(Package package, string ecosystem) => new(
-        package.Type, package.Name, package.Version, package.Type is "deb" or "apk" or "rpm" ? ecosystem : "",
+        package.Type, package.Name, package.Version, IsOfDistribution(package) ? ecosystem : "",
         PackageOrder.NameOf(package.Type, package.Source ?? package.Name), package.SourceVersion ?? package.Version);
 
     [LoggerMessage(

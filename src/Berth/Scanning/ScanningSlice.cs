@@ -1,14 +1,22 @@
+using System.CommandLine;
+using Berth.Cli;
 using Berth.Jobs;
 using Berth.Settings;
 
 namespace Berth.Scanning;
 
-/// <summary>What is installed in images, noted so that it can be asked which images have something.</summary>
+/// <summary>What is installed in images, noted so that it can be asked which images have something, and compared with
+/// what is known of vulnerabilities.</summary>
 internal sealed class ScanningSlice : Slice
 {
     public override void AddServices(IServiceCollection services, RegistrySettings settings)
     {
         if (settings.Contents.Index == ContentsIndexing.Never || settings.Storage.Maintenance.ReadOnly.Enabled) return;
         services.AddSingleton<ImageScanning>().AddSingleton<Job, ScanImagesJob>();
+        if (settings.Vulnerabilities.Sources.Count == 0) return;
+        services.AddSingleton(settings.Vulnerabilities)
+            .AddSingleton<PackageMatching>().AddSingleton<Job, MatchPackagesJob>();
     }
+
+    public override IEnumerable<Command> Commands => [ScanCommand.Create(), VulnerabilitiesCommand.Create()];
 }

@@ -9,6 +9,13 @@ internal sealed record OsvHit(OsvRecord Record, OsvAffected Affected, string? Fi
     /// <summary>The scores of its vectors: of those of the package, or else of the record.</summary>
     public IEnumerable<CvssScore> Scores => Severities.Select(one => Cvss.Score(one.Score)).OfType<CvssScore>();
 
+    /// <summary>The score that is shown, and its vector: of version 3 if there is one, as others do. Null: there is none.
+    /// </summary>
+    public (CvssScore Score, string Vector)? Shown => Severities
+        .Select(one => (Score: Cvss.Score(one.Score), Vector: one.Score)).Where(one => one.Score is not null)
+        .OrderBy(one => RankOf(one.Score!.Value))
+        .Select(one => ((CvssScore, string)?)(one.Score!.Value, one.Vector)).FirstOrDefault();
+
     /// <summary>How bad it is; null if nobody has said it. What the package's own database says of it comes before what
     /// holds for everybody, and a score before a word.</summary>
     public Severity? Severity
@@ -16,9 +23,7 @@ internal sealed record OsvHit(OsvRecord Record, OsvAffected Affected, string? Fi
         get
         {
             if (Record.IsMalicious) return Vulnerabilities.Severity.Critical;
-            // Of version 3 first: that is what others show.
-            var score = Scores.OrderBy(one => one.Version switch { "3.1" => 0, "3.0" => 1, "4.0" => 2, _ => 3 })
-                .Select(one => (Severity?)one.Severity).FirstOrDefault();
+            var score = Scores.OrderBy(RankOf).Select(one => (Severity?)one.Severity).FirstOrDefault();
             return SeverityOf(Affected.SeverityWord)
                 ?? Severities.Select(one => SeverityOf(one.Score)).FirstOrDefault(one => one is not null)
                 ?? score
@@ -29,6 +34,8 @@ internal sealed record OsvHit(OsvRecord Record, OsvAffected Affected, string? Fi
     /// <summary>The top ones are those of the record, which does not have them if entries have their own.</summary>
     private IReadOnlyList<OsvSeverity> Severities =>
         Affected.Severities.Count > 0 ? Affected.Severities : Record.Severities;
+
+    private static int RankOf(CvssScore score) => score.Version switch { "3.1" => 0, "3.0" => 1, "4.0" => 2, _ => 3 };
 
     /// <summary>The words of GitHub, Debian, Ubuntu and Red Hat. What Debian calls unimportant does no harm in what it
     /// builds.</summary>

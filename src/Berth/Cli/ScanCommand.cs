@@ -1,0 +1,122 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using Berth.Access;
+using Berth.Api;
+
+namespace Berth.Cli;
+
+/// <summary><c>berth scan</c>: the vulnerabilities of an image.</summary>
+internal static class ScanCommand
+{
+    private const int MaxShown = 256;
+
+    /// <summary>How long it waits for what nobody looked into yet.</summary>
+    private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(5);
+
+    private static readonly TimeSpan BetweenLooks = TimeSpan.FromSeconds(1);
+
+    public static Command Create()
+    {
+        var image = ApiCommand.Argument("IMAGE", "REPOSITORY:TAG or REPOSITORY@DIGEST.");
+        var platform = ApiCommand.Text(
+            "--platform", "Which image of an index: linux/arm64. Default: linux/amd64, or the first.");
+        var severity = Severity("--severity", "Only those that are at least as bad");
+        var failOn = Severity("--fail-on", "Exit with 1 if one is at least as bad");
+        var fixable = ApiCommand.Switch("--fixable", "Only those with a fix, also for --fail-on.");
+        var search = ApiCommand.Text("--search", "Only those with this in the names of them or their packages.");
+        var csv = ApiCommand.Switch("--csv", "Write comma-separated values.");
+        return ApiCommand.Create(
+            "scan", "List the vulnerabilities of an image, as soon as they are known.",
+            async call =>
+            {
+                var filter = ImageCommand.Field("severity", call.Parsed.GetValue(severity))
+                    + (call.Parsed.GetValue(fixable) ? "&fixable=true" : "")
+                    + ImageCommand.Field("q", call.Parsed.GetValue(search));
+                var path = ImageCommand.PathOf(call, image, platform, "vulnerabilities");
+                var seen = await WaitAsync(call, path + filter);
+                if (call.Parsed.GetValue(csv)) await CopyCsvAsync(call, image, platform, filter);
+                else await PrintAsync(call, path + filter, seen);
+                if (call.Parsed.GetValue(failOn) is { } least) await RefuseAsync(call, path + filter, least);
+            },
+            image, severity, fixable, search, failOn, csv, platform);
+    }
+
+    private static Option<string?> Severity(string name, string description)
+    {
+        var option = ApiCommand.Text(name, $"{description}: {string.Join(", ", VulnerabilityWords.Severities)}.");
+        option.AcceptOnlyFromAmong([.. VulnerabilityWords.Severities]);
+        return option;
+    }
+
+    /// <summary>What is known, once it is.</summary>
+    private static async Task<JsonElement> WaitAsync(ApiCall call, string path)
+    {
+        var began = TimeProvider.System.GetTimestamp();
+        for (var isFirst = true; ; isFirst = false)
+        {
+            var seen = await call.Api.AskAsync("GET", path, body: null, call.Cancellation);
+            switch (seen.GetProperty("state").GetString())
+            {
+                case "known": return seen;
+                case "off":
+                    throw new ApiRefusalException(
+                        "the registry compares no images: set vulnerabilities.sources, as to osv (docs/vulnerabilities.md)");
+                case "fault": throw new ApiRefusalException("what is in the image could not be read");
+            }
+
+            if (TimeProvider.System.GetElapsedTime(began) > LongestWait)
+                throw new ApiRefusalException("the image was not looked into yet: ask again later");
+            if (isFirst) await Console.Error.WriteLineAsync("Waiting for a server to look into the image…");
+            await Task.Delay(BetweenLooks, TimeProvider.System, call.Cancellation);
+        }
+    }
+
+    private static async Task CopyCsvAsync(
+        ApiCall call, Argument<string> image, Option<string?> platform, string filter)
+    {
+        await using var output = Console.OpenStandardOutput();
+        await call.Api.CopyAsync(
+            ImageCommand.PathOf(call, image, platform, "vulnerabilities.csv") + filter, output, call.Cancellation);
+    }
+
+    private static async Task PrintAsync(ApiCall call, string path, JsonElement seen)
+    {
+        foreach (var fault in seen.GetProperty("faults").EnumerateArray())
+            await Console.Error.WriteLineAsync($"Not all may be known: {PlainText.Of(fault.GetString()!, MaxShown)}");
+        await call.ListAsync(
+            path, ("SEVERITY", ApiCall.Field("severity")), ("VULNERABILITY", ApiCall.Field("name")),
+            ("PACKAGE", Text("package")), ("VERSION", Text("version")), ("FIXED IN", Text("fixedIn")),
+            ("NOTE", NoteOf));
+        if (call.IsJson) return;
+        var counts = seen.GetProperty("counts").EnumerateObject()
+            .Where(one => VulnerabilityWords.Severities.Contains(one.Name) && one.Value.GetInt64() > 0)
+            .Select(one => $"{one.Value.GetInt64()} {one.Name}").ToList();
+        Console.WriteLine(counts.Count == 0 ? "No vulnerabilities are known." : $"In all: {string.Join(", ", counts)}.");
+        if (!seen.TryGetProperty("betterBase", out var better)) return;
+        Console.WriteLine(
+            $"A newer base image has fewer: {better.GetProperty("repository").GetString()}:"
+            + $"{better.GetProperty("tags")[0].GetString()}");
+    }
+
+    /// <summary>What makes one more or less urgent than it looks.</summary>
+    private static string NoteOf(JsonElement one)
+    {
+        if (one.TryGetProperty("vex", out var vex)) return vex.GetString()!.Replace('_', ' ');
+        if (one.TryGetProperty("exploitedSince", out _)) return "exploited";
+        return one.TryGetProperty("epss", out var epss) && epss.GetDouble() >= 0.1
+            ? $"exploited with {epss.GetDouble().ToString("P0", CultureInfo.InvariantCulture)} likelihood" : "";
+    }
+
+    private static async Task RefuseAsync(ApiCall call, string path, string least)
+    {
+        var rows = await call.Api.ListAsync(path, call.Cancellation);
+        var count = rows.Count(one => !one.TryGetProperty("vex", out _)
+            && VulnerabilityWords.IsAtLeast(one.GetProperty("severity").GetString()!, least));
+        if (count > 0)
+            throw new ApiRefusalException($"{VerifyCommand.Count(count, "finding")} of {least} or worse");
+    }
+
+    private static Func<JsonElement, string> Text(string field) => json =>
+        PlainText.Of(json.GetProperty(field).GetString()!, MaxShown);
+}

@@ -1,0 +1,76 @@
+using System.CommandLine;
+using System.Text.Json;
+using Berth.Access;
+
+namespace Berth.Cli;
+
+/// <summary><c>berth vulnerabilities</c>: what images are compared with; and which images have one.</summary>
+internal static class VulnerabilitiesCommand
+{
+    private const int MaxShown = 300;
+
+    public static Command Create() => ApiCommand.Group(
+        "vulnerabilities", "What images are compared with.", CreateStatus(), CreateUpdate());
+
+    /// <summary>For <c>berth search</c>.</summary>
+    public static Command CreateSearch()
+    {
+        var name = ApiCommand.Argument("NAME", "The vulnerability: CVE-2021-44228, GHSA-jfh8-c2jp-5v3q.");
+        var space = ApiCommand.Text("--namespace", "Only in this namespace.");
+        var repository = ApiCommand.Text("--repository", "Only in this repository.");
+        return ApiCommand.Create(
+            "vulnerability", "Find images with a vulnerability, by its name.",
+            async call =>
+            {
+                var path = $"search/vulnerabilities?name={Uri.EscapeDataString(call.Parsed.GetValue(name)!)}"
+                    + ImageCommand.Field("namespace", call.Parsed.GetValue(space))
+                    + ImageCommand.Field("repository", call.Parsed.GetValue(repository));
+                var seen = await call.Api.AskAsync("GET", path, body: null, call.Cancellation);
+                if (!seen.GetProperty("isComplete").GetBoolean())
+                    await Console.Error.WriteLineAsync("Some images were not compared yet: there may be more.");
+                await call.ListAsync(
+                    path, ("IMAGE", PackageSearchCommand.ImageOf), ("SEVERITY", ApiCall.Field("severity")),
+                    ("PACKAGE", Text("package")), ("VERSION", Text("version")), ("FIXED IN", Text("fixedIn")),
+                    ("FIRST SEEN", ApiCall.Time("firstSeen")));
+            },
+            name, space, repository);
+    }
+
+    private static Command CreateStatus() => ApiCommand.Create(
+        "status", "Show where that comes from, and how old it is.",
+        async call =>
+        {
+            var seen = await call.Api.AskAsync("GET", "vulnerabilities", body: null, call.Cancellation);
+            if (call.IsJson)
+            {
+                Console.WriteLine(seen.GetRawText());
+                return;
+            }
+
+            if (seen.GetProperty("state").GetString() == "off")
+            {
+                Console.WriteLine("Images are not compared: set vulnerabilities.sources, as to osv.");
+                return;
+            }
+
+            Table.Print(
+                ["SOURCE", "ASKED", "MADE", "RECORDS", "FAULT"],
+                [.. seen.GetProperty("sources").EnumerateArray().Select(one => new[]
+                {
+                    Text("source")(one), ApiCall.Time("checkedAt")(one), ApiCall.Time("modifiedAt")(one),
+                    ApiCall.Field("records")(one), Text("fault")(one),
+                })]);
+            Console.WriteLine(seen.TryGetProperty("builtAt", out _)
+                ? $"In use since {ApiCall.Time("builtAt")(seen)}, for: {ApiCall.Field("ecosystems")(seen)}"
+                : "Nothing is known yet.");
+        });
+
+    private static Command CreateUpdate() => ApiCommand.Create(
+        "update", "Have a server ask for what is new, and compare all images with it.",
+        call => call.DoAsync(
+            "POST", "vulnerabilities/updates", body: null,
+            _ => "A server asks within a minute: `berth vulnerabilities status` tells how that went."));
+
+    private static Func<JsonElement, string> Text(string field) => json =>
+        json.TryGetProperty(field, out var value) ? PlainText.Of(value.GetString()!, MaxShown) : "";
+}

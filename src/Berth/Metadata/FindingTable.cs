@@ -1,0 +1,208 @@
+using System.Data.Common;
+using System.Globalization;
+
+namespace Berth.Metadata;
+
+/// <summary>A vulnerability, under the name that people know.</summary>
+/// <param name="Name">Its CVE if it has one.</param>
+/// <param name="Aliases">Its other names, with spaces between them.</param>
+/// <param name="Summary">One line; may be empty.</param>
+internal sealed record VulnerabilityRow(string Name, string Aliases, string Summary)
+{
+    public DateTimeOffset? PublishedAt { get; init; }
+
+    /// <summary>Since when it is known to be exploited (CISA's list).</summary>
+    public DateTimeOffset? ExploitedAt { get; init; }
+
+    /// <summary>Whether it is known to be used for ransom.</summary>
+    public bool IsRansomware { get; init; }
+
+    /// <summary>How likely it is to be exploited within 30 days, in millionths (EPSS).</summary>
+    public long? Epss { get; init; }
+
+    /// <summary>How many others are at most as likely, in millionths.</summary>
+    public long? EpssPercentile { get; init; }
+}
+
+/// <summary>What a vulnerability means for a package.</summary>
+/// <param name="Name">The vulnerability.</param>
+/// <param name="Record">Which entry of which database says so: GHSA-…, DSA-….</param>
+/// <param name="Severity">From 0 (none) to 4 (critical); -1: nobody says.</param>
+/// <param name="FixedIn">The version without it; empty: there is none.</param>
+internal sealed record FindingRow(string Name, string Record, long Severity, string FixedIn)
+{
+    /// <summary>In tenths (CVSS).</summary>
+    public long? Score { get; init; }
+
+    /// <summary>The vector of the score; may be empty.</summary>
+    public string Vector { get; init; } = "";
+
+    /// <summary>When there was a fix, as far as that is known.</summary>
+    public DateTimeOffset? FixAt { get; init; }
+
+    public DateTimeOffset FirstSeen { get; init; }
+
+    /// <summary>What those who know the package say: not_affected or fixed; empty: nothing.</summary>
+    public string Vex { get; init; } = "";
+
+    /// <summary>Why they say so.</summary>
+    public string VexReason { get; init; } = "";
+}
+
+/// <summary>How what is known of a package changed.</summary>
+/// <param name="Package">Its number.</param>
+/// <param name="Changed">Those that are new or another.</param>
+/// <param name="Gone">The names of those that it does not have any more.</param>
+internal sealed record FindingChange(
+    long Package, IReadOnlyList<FindingRow> Changed, IReadOnlyList<string> Gone)
+{
+    public bool IsNone => Changed.Count == 0 && Gone.Count == 0;
+}
+
+/// <summary>A package that has a vulnerability.</summary>
+internal sealed record VulnerablePackageRow(PackageRow Package, FindingRow Finding);
+
+/// <summary>Which vulnerabilities packages have.</summary>
+internal static class FindingTable
+{
+    /// <summary>Whether there is a package that was not compared with this data.</summary>
+    public static async ValueTask<bool> IsAnyDueAsync(Session session, long number) => await session.NumberAsync(
+        "SELECT 1 FROM package WHERE matched_with < $1 LIMIT 1", number) is not null;
+
+    /// <summary>Packages that were not compared with this data, some at a time.</summary>
+    public static ValueTask<List<PackageRow>> DueAsync(Session session, long number, long last, int count) =>
+        session.AllAsync(
+            $"""
+            SELECT {PackageSearchTable.Columns} FROM package WHERE matched_with < $1 AND id > $2 ORDER BY id LIMIT $3
+            """,
+            PackageSearchTable.Read, number, last, count);
+
+    /// <summary>What is noted of packages.</summary>
+    public static async ValueTask<ILookup<long, FindingRow>> OfAsync(Session session, IEnumerable<long> packages)
+    {
+        var rows = await session.AllAsync(
+            $"""
+            WITH wanted (id) AS ({session.TextsIn("$1")})
+            SELECT f.package_id, v.name, f.record, f.severity, f.fixed_in, f.score, f.vector, f.fix_at, f.first_seen,
+                f.vex, f.vex_reason
+            FROM finding f JOIN vulnerability v ON v.id = f.vulnerability_id
+            WHERE f.package_id IN (SELECT CAST(id AS BIGINT) FROM wanted)
+            """,
+            row => (row.GetInt64(0), ReadFinding(row, row.GetString(1), 2)), Numbers(packages));
+        return rows.ToLookup(one => one.Item1, one => one.Item2);
+    }
+
+    /// <summary>A vulnerability under any of its names.</summary>
+    /// <param name="session">A read.</param>
+    /// <param name="name">Its usual name.</param>
+    /// <param name="alias">As it was asked for.</param>
+    public static ValueTask<VulnerabilityRow?> FindAsync(Session session, string name, string alias) =>
+        session.FirstAsync(
+            """
+            SELECT name, aliases, summary, published_at, exploited_at, is_ransomware, epss, epss_percentile
+            FROM vulnerability WHERE name IN ($1, $2) OR ' ' || aliases || ' ' LIKE $3 ESCAPE '!'
+            ORDER BY CASE WHEN name IN ($1, $2) THEN 0 ELSE 1 END, name LIMIT 1
+            """,
+            row => ReadVulnerability(row, 0), name, alias,
+            $"% {alias.Replace("!", "!!").Replace("%", "!%").Replace("_", "!_")} %");
+
+    /// <summary>The packages that have a vulnerability.</summary>
+    public static ValueTask<List<VulnerablePackageRow>> PackagesWithAsync(Session session, string name, int count) =>
+        session.AllAsync(
+            """
+            SELECT p.id, p.type, p.name, p.version, p.ecosystem, p.source, p.source_version,
+                f.record, f.severity, f.fixed_in, f.score, f.vector, f.fix_at, f.first_seen, f.vex, f.vex_reason
+            FROM vulnerability v JOIN finding f ON f.vulnerability_id = v.id JOIN package p ON p.id = f.package_id
+            WHERE v.name = $1 ORDER BY p.id LIMIT $2
+            """,
+            row => new VulnerablePackageRow(PackageSearchTable.Read(row), ReadFinding(row, name, 7)), name, count);
+
+    /// <summary>Notes vulnerabilities, and what is new of those that were noted. In the order of their names, so that
+    /// no two nodes wait for each other.</summary>
+    public static ValueTask NoteAsync(Session session, IEnumerable<VulnerabilityRow> vulnerabilities) =>
+        session.RunEachAsync(
+            """
+            INSERT INTO vulnerability (name, aliases, summary, published_at, exploited_at, is_ransomware, epss,
+                epss_percentile)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+            ON CONFLICT (name) DO UPDATE SET aliases = excluded.aliases, summary = excluded.summary,
+                published_at = excluded.published_at, exploited_at = excluded.exploited_at,
+                is_ransomware = excluded.is_ransomware, epss = excluded.epss,
+                epss_percentile = excluded.epss_percentile
+            """,
+            [.. vulnerabilities.OrderBy(one => one.Name, StringComparer.Ordinal).Select(one => (object?[])
+                [
+                    one.Name, one.Aliases, one.Summary, one.PublishedAt?.ToUnixTimeMilliseconds(),
+                    one.ExploitedAt?.ToUnixTimeMilliseconds(), one.IsRansomware ? 1L : 0L, one.Epss, one.EpssPercentile,
+                ])]);
+
+    /// <summary>Notes what changed, and that these packages were compared with this data. Images with a package of
+    /// which something changed are counted again.</summary>
+    public static async ValueTask ChangeAsync(
+        Session session, IReadOnlyCollection<FindingChange> changes, IEnumerable<long> packages, long number)
+    {
+        await session.RunEachAsync(
+            """
+            DELETE FROM finding WHERE package_id = $1
+                AND vulnerability_id = (SELECT id FROM vulnerability WHERE name = $2)
+            """,
+            [.. changes.SelectMany(one => one.Gone.Select(name => (object?[])[one.Package, name]))]);
+        await session.RunEachAsync(
+            """
+            INSERT INTO finding (package_id, vulnerability_id, record, severity, score, vector, fixed_in, fix_at,
+                first_seen, vex, vex_reason)
+            SELECT $1, id, $3, $4, $5, $6, $7, $8, $9, $10, $11 FROM vulnerability WHERE name = $2
+            ON CONFLICT (package_id, vulnerability_id) DO UPDATE SET record = excluded.record,
+                severity = excluded.severity, score = excluded.score, vector = excluded.vector,
+                fixed_in = excluded.fixed_in, fix_at = excluded.fix_at, vex = excluded.vex,
+                vex_reason = excluded.vex_reason
+            """,
+            [.. changes.SelectMany(one => one.Changed.Select(row => ValuesOf(one.Package, row)))]);
+        await session.RunAsync(
+            $"""
+            WITH wanted (id) AS ({session.TextsIn("$1")})
+            UPDATE image_scan SET count_due = count_due + 1 WHERE id IN (
+                SELECT p.image_id FROM wanted JOIN image_package p ON p.package_id = CAST(wanted.id AS BIGINT))
+            """,
+            Numbers(changes.Where(one => !one.IsNone).Select(one => one.Package)));
+        await session.RunAsync(
+            $"""
+            WITH wanted (id) AS ({session.TextsIn("$1")})
+            UPDATE package SET matched_with = $2
+            WHERE id IN (SELECT CAST(id AS BIGINT) FROM wanted)
+            """,
+            Numbers(packages), number);
+    }
+
+    private static object?[] ValuesOf(long package, FindingRow row) =>
+    [
+        package, row.Name, row.Record, row.Severity, row.Score, row.Vector, row.FixedIn,
+        row.FixAt?.ToUnixTimeMilliseconds(), row.FirstSeen.ToUnixTimeMilliseconds(), row.Vex, row.VexReason,
+    ];
+
+    /// <summary>Reads record, severity, fixed_in, score, vector, fix_at, first_seen, vex and vex_reason.</summary>
+    public static FindingRow ReadFinding(DbDataReader row, string name, int first) =>
+        new(name, row.GetString(first), row.GetInt64(first + 1), row.GetString(first + 2))
+        {
+            Score = row.NumberOrNull(first + 3),
+            Vector = row.GetString(first + 4),
+            FixAt = row.TimeOrNull(first + 5),
+            FirstSeen = row.Time(first + 6),
+            Vex = row.GetString(first + 7),
+            VexReason = row.GetString(first + 8),
+        };
+
+    /// <summary>Reads the columns of a vulnerability, from its name on.</summary>
+    public static VulnerabilityRow ReadVulnerability(DbDataReader row, int first) =>
+        new(row.GetString(first), row.GetString(first + 1), row.GetString(first + 2))
+        {
+            PublishedAt = row.TimeOrNull(first + 3),
+            ExploitedAt = row.TimeOrNull(first + 4),
+            IsRansomware = row.GetInt64(first + 5) != 0,
+            Epss = row.NumberOrNull(first + 6),
+            EpssPercentile = row.NumberOrNull(first + 7),
+        };
+
+    private static string Numbers(IEnumerable<long> numbers) =>
+        Session.ToTexts(numbers.Select(number => number.ToString(CultureInfo.InvariantCulture)));
+}

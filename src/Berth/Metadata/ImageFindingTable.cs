@@ -1,0 +1,168 @@
+using System.Data.Common;
+using System.Globalization;
+using Berth.Oci;
+
+namespace Berth.Metadata;
+
+/// <summary>How many vulnerabilities an image has, each counted once, at its worst.</summary>
+internal sealed record FindingCounts
+{
+    public long Critical { get; init; }
+
+    public long High { get; init; }
+
+    public long Medium { get; init; }
+
+    public long Low { get; init; }
+
+    /// <summary>Those that do no harm in what the distribution builds.</summary>
+    public long Harmless { get; init; }
+
+    /// <summary>Those of which nobody says how bad they are.</summary>
+    public long Unknown { get; init; }
+
+    /// <summary>Those with a fix.</summary>
+    public long Fixable { get; init; }
+
+    /// <summary>Those that are known to be exploited.</summary>
+    public long Exploited { get; init; }
+}
+
+/// <summary>What is known of an image's vulnerabilities.</summary>
+/// <param name="Id">The number of the image.</param>
+/// <param name="State">One of <see cref="ScanStates"/>.</param>
+/// <param name="IsComplete">Whether all its layers could be read.</param>
+/// <param name="IsCounted">Whether all its packages were compared with what is known.</param>
+/// <param name="CountedAt">When that was.</param>
+/// <param name="Distribution">Its distribution, for people.</param>
+/// <param name="Counts">How many it has.</param>
+internal sealed record ImageFindingsRow(
+    long Id, string State, bool IsComplete, bool IsCounted, DateTimeOffset? CountedAt, string? Distribution,
+    FindingCounts Counts);
+
+/// <summary>A vulnerability of a package in an image.</summary>
+internal sealed record ImageFindingRow(
+    long Package, PackageKey Key, long Layer, string Path, FindingRow Finding, VulnerabilityRow Vulnerability);
+
+/// <summary>Which vulnerabilities images have.</summary>
+internal static class ImageFindingTable
+{
+    /// <summary>What those who know the package say does not count.</summary>
+    private const string Counts = "f.vex = ''";
+
+    /// <summary>What is known of an image; null if nobody looked into it.</summary>
+    public static ValueTask<ImageFindingsRow?> FindAsync(Session session, Digest image) => session.FirstAsync(
+        """
+        SELECT id, state, is_complete, counted, count_due, counted_at, distribution, critical, high, medium, low,
+            harmless, unknown, fixable, exploited
+        FROM image_scan WHERE digest = $1
+        """,
+        row => new ImageFindingsRow(
+            row.GetInt64(0), row.GetString(1), row.GetInt64(2) != 0, row.GetInt64(3) == row.GetInt64(4),
+            row.TimeOrNull(5), row.TextOrNull(6), ReadCounts(row, 7)),
+        image.Text);
+
+    /// <summary>The vulnerabilities of an image: each package with each of its own.</summary>
+    /// <param name="session">A read.</param>
+    /// <param name="image">The number of the image.</param>
+    /// <param name="count">The most.</param>
+    public static ValueTask<List<ImageFindingRow>> OfAsync(Session session, long image, int count) => session.AllAsync(
+        """
+        SELECT p.id, p.type, p.name, p.version, p.ecosystem, p.source, p.source_version, i.layer, i.path,
+            f.record, f.severity, f.fixed_in, f.score, f.vector, f.fix_at, f.first_seen, f.vex, f.vex_reason,
+            v.name, v.aliases, v.summary, v.published_at, v.exploited_at, v.is_ransomware, v.epss, v.epss_percentile
+        FROM image_package i JOIN package p ON p.id = i.package_id JOIN finding f ON f.package_id = i.package_id
+        JOIN vulnerability v ON v.id = f.vulnerability_id
+        WHERE i.image_id = $1
+        ORDER BY f.severity DESC, v.name, p.name, p.id LIMIT $2
+        """,
+        Read, image, count);
+
+    /// <summary>Whether the vulnerabilities of an image are to be counted.</summary>
+    public static async ValueTask<bool> IsAnyUncountedAsync(Session session) => await session.NumberAsync(
+        "SELECT 1 FROM image_scan WHERE counted <> count_due LIMIT 1") is not null;
+
+    /// <summary>How many packages an image has of a distribution of which nothing is known.</summary>
+    public static async ValueTask<long> CountUnknownAsync(Session session, long image) => await session.NumberAsync(
+        """
+        SELECT count(*) FROM image_package i JOIN package p ON p.id = i.package_id
+        WHERE i.image_id = $1 AND p.ecosystem = '' AND p.type IN ('deb', 'apk', 'rpm')
+        """,
+        image) ?? 0;
+
+    /// <summary>Images whose vulnerabilities are to be counted, and the state that they were seen in. Those wait that
+    /// have packages which were never compared.</summary>
+    public static ValueTask<List<(long Id, long Due)>> UncountedAsync(Session session, long last, int count) =>
+        session.AllAsync(
+            """
+            SELECT id, count_due FROM image_scan s WHERE counted <> count_due AND state = 'read' AND id > $1
+                AND NOT EXISTS (SELECT 1 FROM image_package i JOIN package p ON p.id = i.package_id
+                    WHERE i.image_id = s.id AND p.matched_with = 0)
+            ORDER BY id LIMIT $2
+            """,
+            row => (row.GetInt64(0), row.GetInt64(1)), last, count);
+
+    /// <summary>Counts the vulnerabilities of images.</summary>
+    /// <param name="session">A write.</param>
+    /// <param name="images">Which, as they were seen: what changes after that is counted again.</param>
+    /// <param name="now">The time.</param>
+    public static async ValueTask CountAsync(
+        Session session, IReadOnlyCollection<(long Id, long Due)> images, DateTimeOffset now)
+    {
+        var rows = await session.AllAsync(
+            $"""
+            WITH wanted (id) AS ({session.TextsIn("$1")}), worst AS (
+                SELECT p.image_id, max(f.severity) AS severity,
+                    max(CASE WHEN f.fixed_in <> '' THEN 1 ELSE 0 END) AS fixable,
+                    max(CASE WHEN v.exploited_at IS NOT NULL THEN 1 ELSE 0 END) AS exploited
+                FROM wanted JOIN image_package p ON p.image_id = CAST(wanted.id AS BIGINT)
+                JOIN finding f ON f.package_id = p.package_id JOIN vulnerability v ON v.id = f.vulnerability_id
+                WHERE {Counts} GROUP BY p.image_id, f.vulnerability_id)
+            SELECT image_id, {Number("severity = 4")}, {Number("severity = 3")}, {Number("severity = 2")},
+                {Number("severity = 1")}, {Number("severity = 0")}, {Number("severity = -1")}, {Number("fixable = 1")},
+                {Number("exploited = 1")}
+            FROM worst GROUP BY image_id
+            """,
+            row => (row.GetInt64(0), ReadCounts(row, 1)),
+            Session.ToTexts(images.Select(one => one.Id.ToString(CultureInfo.InvariantCulture))));
+        var counts = rows.ToDictionary(row => row.Item1, row => row.Item2);
+        await session.RunEachAsync(
+            """
+            UPDATE image_scan SET counted = $2, counted_at = $3, critical = $4, high = $5, medium = $6, low = $7,
+                harmless = $8, unknown = $9, fixable = $10, exploited = $11
+            WHERE id = $1
+            """,
+            [.. images.OrderBy(one => one.Id).Select(one =>
+                ValuesOf(one, counts.GetValueOrDefault(one.Id) ?? new FindingCounts(), now))]);
+    }
+
+    private static string Number(string condition) =>
+        $"CAST(sum(CASE WHEN {condition} THEN 1 ELSE 0 END) AS BIGINT)";
+
+    private static object?[] ValuesOf((long Id, long Due) image, FindingCounts counts, DateTimeOffset now) =>
+    [
+        image.Id, image.Due, now.ToUnixTimeMilliseconds(), counts.Critical, counts.High, counts.Medium, counts.Low,
+        counts.Harmless, counts.Unknown, counts.Fixable, counts.Exploited,
+    ];
+
+    private static FindingCounts ReadCounts(DbDataReader row, int first) => new()
+    {
+        Critical = row.GetInt64(first),
+        High = row.GetInt64(first + 1),
+        Medium = row.GetInt64(first + 2),
+        Low = row.GetInt64(first + 3),
+        Harmless = row.GetInt64(first + 4),
+        Unknown = row.GetInt64(first + 5),
+        Fixable = row.GetInt64(first + 6),
+        Exploited = row.GetInt64(first + 7),
+    };
+
+    private static ImageFindingRow Read(DbDataReader row)
+    {
+        var package = PackageSearchTable.Read(row);
+        var vulnerability = FindingTable.ReadVulnerability(row, 18);
+        return new ImageFindingRow(
+            package.Id, package.Key, row.GetInt64(7), row.GetString(8),
+            FindingTable.ReadFinding(row, vulnerability.Name, 9), vulnerability);
+    }
+}

@@ -1,0 +1,114 @@
+using Berth.Metadata;
+using Berth.Vulnerabilities;
+
+namespace Berth.Scanning;
+
+/// <summary>The vulnerabilities of a package: each once, whatever databases say so.</summary>
+/// <param name="Findings">What they mean for it, by name.</param>
+/// <param name="Vulnerabilities">What they are.</param>
+internal sealed record PackageFindings(
+    IReadOnlyDictionary<string, FindingRow> Findings, IReadOnlyList<VulnerabilityRow> Vulnerabilities)
+{
+    /// <summary>The kernel of Debian has some 5,000.</summary>
+    private const int MaxFindings = 20_000;
+
+    private const int MaxSummary = 300;
+    private const int MaxAliases = 500;
+    private const int MaxVersion = 256;
+
+    /// <param name="file">What is known.</param>
+    /// <param name="package">The package.</param>
+    /// <param name="now">When that is first seen which is new.</param>
+    public static PackageFindings Find(VulnerabilityFile file, PackageKey package, DateTimeOffset now)
+    {
+        var named =
+            from name in PackageMatching.NamesOf(package)
+            from hit in file.Find(name)
+            from known in NamesOf(hit.Record)
+            select (Name: known, Hit: hit);
+        var groups = named.GroupBy(one => one.Name, one => one.Hit, StringComparer.Ordinal).Take(MaxFindings);
+        var (findings, vulnerabilities) = (new Dictionary<string, FindingRow>(), new List<VulnerabilityRow>());
+        foreach (var group in groups)
+        {
+            var hits = group.OrderByDescending(hit => hit.Severity ?? (Severity)(-1))
+                .ThenBy(hit => hit.Record.Id, StringComparer.Ordinal).ToList();
+            findings[group.Key] = FindingOf(group.Key, hits, now);
+            vulnerabilities.Add(VulnerabilityOf(group.Key, hits, file.ExploitOf(group.Key)));
+        }
+
+        return new PackageFindings(findings, vulnerabilities);
+    }
+
+    /// <summary>What is another than it was noted. When it was first seen stays.</summary>
+    public FindingChange ChangeOf(long package, IEnumerable<FindingRow> noted)
+    {
+        var before = noted.ToDictionary(one => one.Name, StringComparer.Ordinal);
+        var kept = Findings.Values.Select(one => before.GetValueOrDefault(one.Name) is { } old
+            ? one with { FirstSeen = old.FirstSeen, FixAt = FixOf(one, old) } : one);
+        return new FindingChange(
+            package, [.. kept.Where(one => before.GetValueOrDefault(one.Name) != one)],
+            [.. before.Keys.Where(name => !Findings.ContainsKey(name))]);
+    }
+
+    /// <summary>A fix that was not there before is there since now.</summary>
+    private static DateTimeOffset? FixOf(FindingRow found, FindingRow old) =>
+        found.FixedIn.Length == 0 ? null : old.FixAt ?? found.FixAt;
+
+    /// <summary>The names that people know. An advisory of a distribution may be about many.</summary>
+    private static List<string> NamesOf(OsvRecord record)
+    {
+        var all = record.Aliases.Concat(record.Upstream).Prepend(record.Id).Where(IsCve).Distinct().ToList();
+        return all.Count > 0 ? all : [record.Aliases.Prepend(record.Id).FirstOrDefault(IsGitHub) ?? record.Id];
+    }
+
+    private static bool IsCve(string id) => id.StartsWith("CVE-", StringComparison.Ordinal);
+
+    private static bool IsGitHub(string id) => id.StartsWith("GHSA-", StringComparison.Ordinal);
+
+    private static FindingRow FindingOf(string name, List<OsvHit> hits, DateTimeOffset now)
+    {
+        var worst = hits[0];
+        var shown = hits.Select(hit => hit.Shown).FirstOrDefault(one => one is not null);
+        var fix = hits.Find(hit => hit.FixedIn is not null);
+        return new FindingRow(name, worst.Record.Id, (long?)worst.Severity ?? -1, Clean(fix?.FixedIn ?? "", MaxVersion))
+        {
+            Score = shown is { } known ? (long)(known.Score.Score * 10) : null,
+            Vector = Clean(shown?.Vector ?? "", MaxVersion),
+            FixAt = fix is null ? null : Earlier(fix.Record.Published, now),
+            FirstSeen = ToMilliseconds(now),
+        };
+    }
+
+    private static DateTimeOffset Earlier(DateTimeOffset? published, DateTimeOffset now) =>
+        ToMilliseconds(published < now ? published.Value : now);
+
+    /// <summary>As the database has it, so that what did not change is the same.</summary>
+    private static DateTimeOffset ToMilliseconds(DateTimeOffset time) =>
+        DateTimeOffset.FromUnixTimeMilliseconds(time.ToUnixTimeMilliseconds());
+
+    private static VulnerabilityRow VulnerabilityOf(string name, List<OsvHit> hits, ExploitFacts exploit)
+    {
+        var aliases = hits.SelectMany(hit => hit.Record.Aliases.Prepend(hit.Record.Id)).Where(one => one != name)
+            .Distinct().Order(StringComparer.Ordinal);
+        return new VulnerabilityRow(
+            name, Clean(string.Join(' ', aliases), MaxAliases),
+            Clean(hits.Select(hit => hit.Record.Summary).FirstOrDefault(one => one is { Length: > 0 }) ?? "", MaxSummary))
+        {
+            PublishedAt = hits.Min(hit => hit.Record.Published) is { } published ? ToMilliseconds(published) : null,
+            ExploitedAt = exploit.KnownExploitedSince is { } day
+                ? new DateTimeOffset(day.ToDateTime(TimeOnly.MinValue), TimeSpan.Zero) : null,
+            IsRansomware = exploit.IsRansomware,
+            Epss = Millionths(exploit.Epss),
+            EpssPercentile = Millionths(exploit.EpssPercentile),
+        };
+    }
+
+    private static long? Millionths(double? part) => part is { } known ? (long)Math.Round(known * 1_000_000) : null;
+
+    /// <summary>Text of strangers, as both engines take it.</summary>
+    private static string Clean(string text, int max)
+    {
+        var kept = text.Length > max ? text[..max] : text;
+        return string.Concat(kept.EnumerateRunes().Where(one => !System.Text.Rune.IsControl(one)));
+    }
+}

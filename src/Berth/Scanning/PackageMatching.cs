@@ -1,0 +1,89 @@
+using Berth.Lifecycle;
+using Berth.Metadata;
+using Berth.Packages;
+using Berth.Vulnerabilities;
+
+namespace Berth.Scanning;
+
+/// <summary>
+/// Compares the packages that images have with what is known of vulnerabilities: each package once, however many images
+/// have it, and no layer is read. Then it counts what images have.
+/// </summary>
+internal sealed class PackageMatching(Database database, TimeProvider clock)
+{
+    /// <summary>So many packages are written at once: others wait for that.</summary>
+    private const int PackagesPerWrite = 100;
+
+    private const int ImagesPerWrite = 100;
+
+    /// <summary>Compares packages that were not compared with this data.</summary>
+    /// <param name="file">What is known.</param>
+    /// <param name="number">The number that it has here.</param>
+    /// <param name="pace">Rests between the parts of the work.</param>
+    /// <param name="cancellation">Stops; what was compared stays.</param>
+    /// <returns>Whether all could be compared: no for those of ecosystems that came after the data.</returns>
+    public async Task<bool> MatchAsync(
+        VulnerabilityFile file, long number, Pace pace, CancellationToken cancellation)
+    {
+        var isAll = true;
+        var known = file.Ecosystems.ToHashSet(StringComparer.Ordinal);
+        if (!await database.ReadAsync(session => FindingTable.IsAnyDueAsync(session, number), cancellation)) return true;
+        for (var last = 0L;;)
+        {
+            var due = await database.ReadAsync(
+                session => FindingTable.DueAsync(session, number, last, PackagesPerWrite), cancellation);
+            var comparable = due.Where(one => NamesOf(one.Key).All(name => known.Contains(name.Ecosystem))).ToList();
+            isAll &= comparable.Count == due.Count;
+            if (comparable.Count > 0) await MatchAsync(file, number, comparable, cancellation);
+            if (due.Count < PackagesPerWrite) return isAll;
+            last = due[^1].Id;
+            await pace.RestAsync(cancellation);
+        }
+    }
+
+    /// <summary>Counts the vulnerabilities of images of which something changed.</summary>
+    public async Task CountAsync(Pace pace, CancellationToken cancellation)
+    {
+        for (var last = 0L;;)
+        {
+            var from = last;
+            var images = await database.ReadAsync(
+                session => ImageFindingTable.UncountedAsync(session, from, ImagesPerWrite), cancellation);
+            if (images.Count == 0) return;
+            await database.WriteAsync(
+                async session =>
+                {
+                    await ImageFindingTable.CountAsync(session, images, clock.GetUtcNow());
+                    return true;
+                },
+                isDurable: false, cancellation);
+            last = images[^1].Id;
+            await pace.RestAsync(cancellation);
+        }
+    }
+
+    /// <summary>The names that a package is looked up by; none if nothing is known of its kind or distribution.
+    /// </summary>
+    public static IEnumerable<OsvName> NamesOf(PackageKey key) => OsvName.Of(
+        new Package(key.Type, key.Name, key.Version) { Source = key.Source, SourceVersion = key.SourceVersion },
+        key.Ecosystem.Length > 0 ? key.Ecosystem : null);
+
+    private async Task MatchAsync(
+        VulnerabilityFile file, long number, IReadOnlyList<PackageRow> packages, CancellationToken cancellation)
+    {
+        var now = clock.GetUtcNow();
+        var found = packages.ToDictionary(one => one.Id, one => PackageFindings.Find(file, one.Key, now));
+        var noted = await database.ReadAsync(session => FindingTable.OfAsync(session, found.Keys), cancellation);
+        var changes = found.Select(one => one.Value.ChangeOf(one.Key, noted[one.Key])).ToList();
+        var vulnerabilities = found.Values.SelectMany(one => one.Vulnerabilities)
+            .DistinctBy(one => one.Name).ToList();
+        await database.WriteAsync(
+            async session =>
+            {
+                await FindingTable.NoteAsync(session, vulnerabilities);
+                await FindingTable.ChangeAsync(session, changes, found.Keys, number);
+                return true;
+            },
+            isDurable: false, cancellation);
+    }
+}
