@@ -81,6 +81,9 @@ internal static class WalkedPages
             "/r/team/files:1/-/files?path=/picture.svg", "/r/team/files:1/-/files?q=page"),
         Page(Image + "/-/packages", "/r/team/files:2/-/packages", "/r/team/files:2/-/packages?q=nothing"),
 
+        Page(Image + "/-/vulnerabilities", "/r/team/files:2/-/vulnerabilities"),
+        Page(Image + "/-/vulnerabilities.csv", "/r/team/files:2/-/vulnerabilities.csv"),
+
         // A bill of materials is no page, but if there is none, a page says so.
         Page(Image + "/-/sbom", "/r/team/files:2/-/sbom?format=none"),
         Page(Image + "/-/compare", "/r/team/files:1/-/compare", "/r/team/files:1/-/compare?to=2"),

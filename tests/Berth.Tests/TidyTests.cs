@@ -29,6 +29,7 @@ public sealed partial class TidyTests
             [
                 "Oci", "Metadata", "Registry", "Access", "Audit", "Identity", "Settings", "Distribution", "Jobs",
                 "Lifecycle", "Import", "Backups", "Contents", "Disk", "Packages", "Sbom", "Scanning", "Search",
+                "Vulnerabilities",
             ],
         ["Search"] = ["Oci", "Metadata", "Access", "Jobs", "Settings"],
         ["Lifecycle"] = ["Oci", "Blobs", "Metadata", "Jobs", "Registry", "Settings", "Telemetry"],

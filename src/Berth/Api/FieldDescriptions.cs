@@ -392,6 +392,7 @@ internal static partial class FieldDescriptions
     public static string? OfType(Type type) => Find("#" + type.Name);
 
     private static string? Find(string key) => Words.GetValueOrDefault(key) ?? OfImages.GetValueOrDefault(key)
-        ?? OfSearches.GetValueOrDefault(key) ?? OfFiles.GetValueOrDefault(key) ?? OfLists.GetValueOrDefault(key)
+        ?? OfSearches.GetValueOrDefault(key) ?? OfFiles.GetValueOrDefault(key)
+        ?? OfVulnerabilities.GetValueOrDefault(key) ?? OfLists.GetValueOrDefault(key)
         ?? OfWork.GetValueOrDefault(key);
 }

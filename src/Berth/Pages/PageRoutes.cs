@@ -58,6 +58,9 @@ internal static class PageRoutes
         Show("compare", files.CompareAsync);
         Show("packages", packages.ShowAsync);
         Show("sbom", packages.DownloadAsync);
+        var vulnerabilities = services.GetRequiredService<ImageVulnerabilityPages>();
+        Show(ImageVulnerabilityPages.Tab, vulnerabilities.ShowAsync);
+        Show("vulnerabilities.csv", vulnerabilities.DownloadAsync);
 
         void Show(string page, Func<HttpContext, Task<IResult>> show) =>
             Below(routes, PageSubject.Image, page, ApiRight.Pull, show);

@@ -17,7 +17,8 @@ internal sealed class PagesSlice : Slice
             .AddSingleton<WorkPages>().AddSingleton<GarbagePages>().AddSingleton<QuotaPages>()
             .AddSingleton<RulePages>().AddSingleton<PinPages>().AddSingleton<AuditPages>()
             .AddSingleton<ToolChoice>().AddSingleton<ImagePages>().AddSingleton<ImageFilePages>()
-            .AddSingleton<ImagePackagePages>();
+            .AddSingleton<ImagePackagePages>()
+            .AddSingleton<ImageVulnerabilityPages>().AddSingleton<HolderSearchPages>();
 
     public override void Map(IEndpointRouteBuilder routes, RegistrySettings settings)
     {

@@ -82,9 +82,10 @@ internal sealed record SearchPage(string Query, SearchView Found, PageList<Searc
     }
 }
 
-/// <summary><c>/search</c>: repositories by what is known of them, or images with a file. All of it is in the address.
+/// <summary><c>/search</c>: repositories by what is known of them, or images with a file, a package or
+/// a vulnerability. All of it is in the address.
 /// </summary>
-internal sealed class SearchPages(SearchEndpoints search, FileSearchEndpoints files)
+internal sealed class SearchPages(SearchEndpoints search, FileSearchEndpoints files, HolderSearchPages holders)
 {
     private const int LayersOfPage = 25;
 
@@ -92,6 +93,7 @@ internal sealed class SearchPages(SearchEndpoints search, FileSearchEndpoints fi
     {
         var query = http.Request.Query["q"].ToString();
         if (AskedFile.Parse(query) is { Name.Length: > 0 } file) return await ShowFilesAsync(http, query, file);
+        if (AskedHolders.Parse(query) is { } asked) return await holders.ShowAsync(http, query, asked);
         var answer = await search.FindAsync(http, query);
         if (answer.Value is not { } found) return ProblemPage.Of(http, answer.Error!);
         var hits = PageList<SearchHitView>.Of(http, new Listed<SearchHitView>(found.Items));

@@ -39,6 +39,8 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
         GET /api/v1/images/{reference}/packages
         GET /api/v1/images/{reference}/referrers
         GET /api/v1/images/{reference}/sbom
+        GET /api/v1/images/{reference}/vulnerabilities
+        GET /api/v1/images/{reference}/vulnerabilities.csv
         GET /api/v1/images/{reference}/waste
         GET /api/v1/namespaces?namespace={0}
         GET /api/v1/repositories/{**name}
@@ -74,6 +76,8 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
         GET /r/{name}:{reference}/-/referrers
         GET /r/{name}:{reference}/-/sbom
         GET /r/{name}:{reference}/-/tag
+        GET /r/{name}:{reference}/-/vulnerabilities
+        GET /r/{name}:{reference}/-/vulnerabilities.csv
         GET /search?q=file:*+namespace:{0}
         GET /search?q={0}
         GET /token
@@ -97,6 +101,8 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
         HEAD /api/v1/images/{reference}/packages
         HEAD /api/v1/images/{reference}/referrers
         HEAD /api/v1/images/{reference}/sbom
+        HEAD /api/v1/images/{reference}/vulnerabilities
+        HEAD /api/v1/images/{reference}/vulnerabilities.csv
         HEAD /api/v1/images/{reference}/waste
         HEAD /api/v1/repositories/{**name}
         HEAD /api/v1/retention/plan
@@ -122,6 +128,8 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
         HEAD /r/{name}:{reference}/-/referrers
         HEAD /r/{name}:{reference}/-/sbom
         HEAD /r/{name}:{reference}/-/tag
+        HEAD /r/{name}:{reference}/-/vulnerabilities
+        HEAD /r/{name}:{reference}/-/vulnerabilities.csv
         HEAD /v2/NAME/blobs/DIGEST
         HEAD /v2/NAME/manifests/1
         PATCH /api/v1/repositories/{**name}

@@ -209,6 +209,7 @@ internal static partial class WalkedRoutes
 
         if (shown == "/api/v1/search/files") path += "?name=*";
         if (shown == "/api/v1/search/packages") path += "?name=libc6";
+        if (shown == "/api/v1/search/vulnerabilities") path += "?name=CVE-2021-44228";
         if (shown == "/token") path += "?service=berth&scope=repository:{0}/app:pull,push";
         path = Parameter().Replace(
             path.Replace("{system}", "github").Replace("{id:long}", "999999"),

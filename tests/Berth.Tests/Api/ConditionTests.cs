@@ -24,7 +24,7 @@ public sealed class ConditionTests(ApiRegistry api)
         "/api/v1/retention/runs", "/api/v1/robots", "/api/v1/search/rebuilds",
         "/api/v1/tag-rules", "/api/v1/tag-rules/plan", "/api/v1/trash/empty", "/api/v1/users",
         "/api/v1/users/{name}/identities",
-        "/api/v1/users/{name}/tokens",
+        "/api/v1/users/{name}/tokens", "/api/v1/vulnerabilities/updates",
     ];
 
     [Fact]

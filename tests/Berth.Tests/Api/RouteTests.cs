@@ -18,7 +18,7 @@ public sealed class RouteTests(ApiRegistry api)
     private static readonly string[] WithoutBody =
     [
         "/api/v1/backups", "/api/v1/backups/verification", "/api/v1/me/authenticator", "/api/v1/me/recovery-codes",
-        "/api/v1/me/passkeys/options", "/api/v1/search/rebuilds",
+        "/api/v1/me/passkeys/options", "/api/v1/search/rebuilds", "/api/v1/vulnerabilities/updates",
     ];
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
@@ -200,7 +200,8 @@ public sealed class RouteTests(ApiRegistry api)
             || path.StartsWith(Prefix + "/usage", StringComparison.Ordinal);
         if (path.StartsWith(Prefix + "/images", StringComparison.Ordinal))
             return filled + "?repository=nothing/there&path=/etc&q=a&with=nothing";
-        if (path == Prefix + "/search/files" || path == Prefix + "/search/packages") return filled + "?name=a";
+        if (path is Prefix + "/search/files" or Prefix + "/search/packages" or Prefix + "/search/vulnerabilities")
+            return filled + "?name=a";
         return isInQuery ? filled + "?repository=nothing/there" : filled;
     }
 

@@ -1,0 +1,63 @@
+namespace Berth.Pages;
+
+/// <summary>Pages of vulnerabilities.</summary>
+internal partial class English
+{
+    public virtual string VulnerabilitiesTab => "Vulnerabilities";
+    public virtual string VulnerabilitiesOff => "Images are not compared with known vulnerabilities";
+    public virtual string VulnerabilitiesOffText =>
+        "The registry does so by itself once it is told where data comes from: from OSV over the network, or from files.";
+    public virtual string VulnerabilitiesWait =>
+        "The image was not looked into yet: it takes a minute or two after a push.";
+    public virtual string VulnerabilitiesFault => "What is installed in the image could not be read.";
+    public virtual string VulnerabilitiesMissing => "Not all may be known:";
+    public virtual string NoVulnerabilities => "No known vulnerabilities";
+    public virtual string NoVulnerabilityFound => "None of the image's vulnerabilities is like that.";
+    public virtual string FindVulnerability => "Part of a name or package";
+    public virtual string OnlyFixable => "With a fix";
+    public virtual string Vulnerability => "Vulnerability";
+    public virtual string Severity => "Severity";
+    public virtual string FixedIn => "Fixed in";
+    public virtual string NoFix => "no fix yet";
+    public virtual string BroughtBy => "Brought by";
+    public virtual string FirstSeen => "First seen";
+    public virtual string Exploited => "exploited";
+    public virtual string ExploitedText => "It is on the list of vulnerabilities that are known to be exploited (CISA).";
+    public virtual string Ransomware => "ransomware";
+    public virtual string EpssText => "How likely it is to be exploited within 30 days (FIRST).";
+    public virtual string BetterBase => "A newer base image has fewer vulnerabilities:";
+    public virtual string HoldersPartial => "Some images were not looked into yet: there may be more.";
+    public virtual string HolderImage => "Image";
+    public virtual string HolderSearchHelp =>
+        "package: goes before the name of a package, with below: or version: before a version, and vulnerability: before "
+        + "the name of a vulnerability.";
+
+    public virtual string HoldersOf(string name) => $"Images with {name}";
+
+    public virtual string Percent(double part) => part.ToString("P1", System.Globalization.CultureInfo.InvariantCulture);
+
+    public virtual string BaseImage => "base image";
+    public virtual string DownloadCsv => "Download CSV";
+    public virtual string ComparedAt => "Compared with data of";
+
+    public virtual string SeverityOf(string severity) => severity switch
+    {
+        "critical" => "Critical",
+        "high" => "High",
+        "medium" => "Medium",
+        "low" => "Low",
+        "harmless" => "Harmless",
+        _ => "Unknown",
+    };
+
+    public virtual string SeverityCount(string severity, long count) =>
+        $"{Whole(count)} {SeverityOf(severity).ToLowerInvariant()}";
+
+    public virtual string ExploitedCount(long count) => $"{Whole(count)} known to be exploited";
+
+    public virtual string VexOf(string status) => status == "fixed" ? "fixed (VEX)" : "not affected (VEX)";
+
+    public virtual string BetterBaseCounts(long critical, long high, long betterCritical, long betterHigh) =>
+        $"has {Whole(betterCritical)} critical and {Whole(betterHigh)} high ones, and this image's base "
+        + $"{Whole(critical)} and {Whole(high)}.";
+}
