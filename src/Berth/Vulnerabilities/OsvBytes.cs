@@ -14,6 +14,7 @@ internal static class OsvBytes
         Write(writer, record.Modified);
         Write(writer, record.Aliases, writer.Write);
         Write(writer, record.Upstream, writer.Write);
+        Write(writer, record.Related, writer.Write);
         writer.Write(record.Summary ?? "");
         Write(writer, record.Severities);
         writer.Write(record.SeverityWord ?? "");
@@ -35,6 +36,9 @@ internal static class OsvBytes
         Write(writer, affected.Versions, writer.Write);
         writer.Write(affected.SeverityWord ?? "");
         Write(writer, affected.Imports, writer.Write);
+        writer.Write(affected.Module is not null);
+        writer.Write(affected.Module ?? "");
+        writer.Write(affected.WillNotBeFixed);
     }));
 
     public static OsvRecord ReadRecord(byte[] bytes)
@@ -46,6 +50,7 @@ internal static class OsvBytes
             Modified = ReadTime(reader),
             Aliases = Read(reader, reader.ReadString),
             Upstream = Read(reader, reader.ReadString),
+            Related = Read(reader, reader.ReadString),
             Summary = ReadText(reader),
             Severities = ReadSeverities(reader),
             SeverityWord = ReadText(reader),
@@ -64,6 +69,8 @@ internal static class OsvBytes
             Versions = Read(reader, reader.ReadString),
             SeverityWord = ReadText(reader),
             Imports = Read(reader, reader.ReadString),
+            Module = ReadModule(reader),
+            WillNotBeFixed = reader.ReadBoolean(),
         });
     }
 
@@ -97,6 +104,13 @@ internal static class OsvBytes
         var items = new T[count];
         for (var at = 0; at < count; at++) items[at] = read();
         return items;
+    }
+
+    private static string? ReadModule(BinaryReader reader)
+    {
+        var isSaid = reader.ReadBoolean();
+        var module = reader.ReadString();
+        return isSaid ? module : null;
     }
 
     private static OsvSeverity[] ReadSeverities(BinaryReader reader) =>

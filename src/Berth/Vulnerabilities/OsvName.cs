@@ -8,6 +8,9 @@ namespace Berth.Vulnerabilities;
 /// <param name="Version">The version, in the ecosystem's order.</param>
 internal sealed record OsvName(string Ecosystem, string Name, string Version)
 {
+    /// <summary>The module of its distribution that it is part of, if that is known (Package.Module).</summary>
+    public string? Module { get; init; }
+
     /// <summary>What an ecosystem is called for the types of package URLs that have the same everywhere.</summary>
     private static readonly Dictionary<string, string> Languages = new(StringComparer.Ordinal)
     {
@@ -42,10 +45,13 @@ internal sealed record OsvName(string Ecosystem, string Name, string Version)
 
         if (distribution is null || package.Type is not ("deb" or "apk" or "rpm")) yield break;
         yield return new OsvName(
-            distribution, package.Source ?? package.Name, package.SourceVersion ?? package.Version);
+            distribution, package.Source ?? package.Name, package.SourceVersion ?? package.Version)
+        {
+            Module = package.Module,
+        };
         // Some of those with RPM name what is installed, and some what it was built from.
         if (package.Type == "rpm" && package.Source is { } source && source != package.Name)
-            yield return new OsvName(distribution, package.Name, package.Version);
+            yield return new OsvName(distribution, package.Name, package.Version) { Module = package.Module };
     }
 
     /// <summary>The form in which names are compared.</summary>
@@ -58,7 +64,17 @@ internal sealed record OsvName(string Ecosystem, string Name, string Version)
 
     /// <summary>Whether an entry is about this package.</summary>
     public bool Is(OsvAffected affected) =>
-        affected.Ecosystem == Ecosystem && Normalize(affected.Ecosystem, affected.Name) == Name;
+        affected.Ecosystem == Ecosystem && Normalize(affected.Ecosystem, affected.Name) == Name && IsOf(affected.Module);
+
+    /// <summary>A module's packages have versions of their own, so what is fixed in one says nothing of another.</summary>
+    private bool IsOf(string? module)
+    {
+        if (module is null) return true;
+        if (Module is not { Length: > 0 } own)
+            return module.Length == 0 || Version.Contains(".module", StringComparison.Ordinal);
+        return module.Length > 0 && own.StartsWith(module, StringComparison.Ordinal)
+            && (own.Length == module.Length || own[module.Length] == ':');
+    }
 
     /// <summary>PEP 503: runs of separators are one hyphen.</summary>
     private static string PythonName(string name)

@@ -23,7 +23,7 @@ internal static class OsvReader
         try
         {
             using var document = JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = MaxDepth });
-            return RecordOf(document.RootElement);
+            return Read(document.RootElement);
         }
         // The latter is what text that is no Unicode ends in.
         catch (Exception e) when (e is JsonException or InvalidOperationException)
@@ -32,7 +32,9 @@ internal static class OsvReader
         }
     }
 
-    private static OsvRecord RecordOf(JsonElement json)
+    /// <summary>Reads one record that is parsed.</summary>
+    /// <exception cref="InvalidDataException">It has no name.</exception>
+    public static OsvRecord Read(JsonElement json)
     {
         if (TextOf(json, "id") is not { Length: > 0 and < 200 } id) throw new InvalidDataException("It has no id.");
         return new OsvRecord(id)
@@ -42,6 +44,7 @@ internal static class OsvReader
             Withdrawn = TimeOf(json, "withdrawn"),
             Aliases = TextsOf(json, "aliases", MaxNames),
             Upstream = TextsOf(json, "upstream", MaxNames),
+            Related = TextsOf(json, "related", MaxNames),
             Summary = SummaryOf(TextOf(json, "summary") ?? TextOf(json, "details")),
             Severities = SeveritiesOf(json),
             SeverityWord = WordOf(json),
@@ -100,7 +103,8 @@ internal static class OsvReader
         return TextOf(ecosystem, "urgency") ?? TextOf(ecosystem, "severity") ?? TextOf(database, "severity");
     }
 
-    private static string? SummaryOf(string? text)
+    /// <summary>The first line of a text, cut off if it is long.</summary>
+    public static string? SummaryOf(string? text)
     {
         if (text is null) return null;
         var line = text.AsSpan().Trim();

@@ -4,6 +4,8 @@ namespace Berth.Vulnerabilities;
 /// <param name="Id">Its name in the database that it comes from, such as GHSA-…, DEBIAN-CVE-… or MAL-….</param>
 internal sealed record OsvRecord(string Id)
 {
+    private const int MaxCves = 1_000;
+
     public DateTimeOffset? Published { get; init; }
 
     public DateTimeOffset? Modified { get; init; }
@@ -16,6 +18,9 @@ internal sealed record OsvRecord(string Id)
 
     /// <summary>What it was made from: distributions name the CVE here.</summary>
     public IReadOnlyList<string> Upstream { get; init; } = [];
+
+    /// <summary>Others that have to do with it. AlmaLinux names here what its advisories are about.</summary>
+    public IReadOnlyList<string> Related { get; init; } = [];
 
     /// <summary>One line, if there is one.</summary>
     public string? Summary { get; init; }
@@ -31,10 +36,25 @@ internal sealed record OsvRecord(string Id)
     /// <summary>A package that was made to do harm, and not one that can be made to.</summary>
     public bool IsMalicious => Id.StartsWith("MAL-", StringComparison.Ordinal);
 
-    /// <summary>The names that people know: its CVE if there is one.</summary>
-    public string Name => Aliases.Concat(Upstream).Prepend(Id).FirstOrDefault(IsCve) ?? Id;
+    /// <summary>The name that people know: its CVE, of several the first, if there is one.</summary>
+    public string Name => Cves is [var first, ..] ? first : Id;
 
-    private static bool IsCve(string id) => id.StartsWith("CVE-", StringComparison.Ordinal);
+    /// <summary>All CVEs that it is about: what it is, and what it was made from; only if there are none, those that
+    /// have to do with it.</summary>
+    public IReadOnlyList<string> Cves
+    {
+        get
+        {
+            var own = CvesOf(Aliases.Concat(Upstream).Prepend(Id));
+            return own.Count > 0 ? own : CvesOf(Related);
+        }
+    }
+
+    private static List<string> CvesOf(IEnumerable<string> names) =>
+        [.. names.Where(IsCve).Distinct(StringComparer.Ordinal).Take(MaxCves)];
+
+    internal static bool IsCve(string id) =>
+        id.StartsWith("CVE-", StringComparison.Ordinal) && id.Length is > 4 and < 30;
 }
 
 /// <summary>How bad it is: a vector, or a word.</summary>
@@ -56,6 +76,13 @@ internal sealed record OsvAffected(string Ecosystem, string Name)
 
     /// <summary>Its database's word for how bad it is in this package: Debian's urgency, or a severity.</summary>
     public string? SeverityWord { get; init; }
+
+    /// <summary>The module of the distribution that it is part of, as <c>nodejs:18</c>: empty if it is part of none, and
+    /// null if nobody has said it.</summary>
+    public string? Module { get; init; }
+
+    /// <summary>Whether its distribution says that it will not fix it.</summary>
+    public bool WillNotBeFixed { get; init; }
 
     /// <summary>The packages of a Go module that are vulnerable; if empty, all are.</summary>
     public IReadOnlyList<string> Imports { get; init; } = [];

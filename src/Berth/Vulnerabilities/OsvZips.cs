@@ -4,10 +4,11 @@ using System.Runtime.CompilerServices;
 namespace Berth.Vulnerabilities;
 
 /// <summary>
-/// Reads the dumps that OSV publishes, a zip file for each ecosystem with a record in each entry, out of a folder. They
-/// may have been brought by hand, or have been damaged on their way.
+/// Reads the dumps that OSV publishes, a zip file for each ecosystem with a record in each entry. They may have been
+/// brought by hand, or have been damaged on their way.
 /// </summary>
-internal sealed class OsvZips(string folder)
+/// <param name="source">A zip file, or a folder of them.</param>
+internal sealed class OsvZips(string source)
 {
     /// <summary>The dump of everything has some 700,000 records in 2026, and the largest zip file 2 GiB.</summary>
     private const int MaxEntries = 4_000_000;
@@ -30,7 +31,7 @@ internal sealed class OsvZips(string folder)
     {
         var buffer = new byte[OsvReader.MaxBytes + 1];
         var left = MaxBytes;
-        foreach (var path in Directory.EnumerateFiles(folder, "*.zip").Order(StringComparer.Ordinal))
+        foreach (var path in Files())
         {
             if (new FileInfo(path).Length > MaxZipBytes) throw TooLarge(path);
             await using var zip = await OpenAsync(path, stop);
@@ -44,6 +45,25 @@ internal sealed class OsvZips(string folder)
             }
         }
     }
+
+    /// <summary>Reads the list of what is in a zip file, which is at its end.</summary>
+    /// <exception cref="InvalidDataException">It is not whole.</exception>
+    public static void Check(string path)
+    {
+        try
+        {
+            using var zip = ZipFile.OpenRead(path);
+            if (zip.Entries.Count > MaxEntries) throw new InvalidDataException("It has too many entries.");
+        }
+        catch (InvalidDataException e)
+        {
+            throw new InvalidDataException($"is not a zip file ({e.Message})", e);
+        }
+    }
+
+    private IEnumerable<string> Files() => File.Exists(source)
+        ? [source]
+        : Directory.EnumerateFiles(source, "*.zip").Order(StringComparer.Ordinal);
 
     private static async Task<ZipArchive> OpenAsync(string path, CancellationToken stop)
     {

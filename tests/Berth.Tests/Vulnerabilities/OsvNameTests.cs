@@ -19,7 +19,15 @@ public sealed class OsvNameTests
     [InlineData("chainguard", null, null, "Chainguard")]
     [InlineData("almalinux", "9.4", null, "AlmaLinux:9")]
     [InlineData("rocky", "9.3", null, "Rocky Linux:9")]
-    [InlineData("sles", "15.5", "SUSE Linux Enterprise Server 15 SP5", "SUSE:Linux Enterprise Server 15 SP5")]
+    [InlineData("sles", "15.5", "SUSE Linux Enterprise Server 15 SP5", "SUSE:15 SP5")]
+    [InlineData("sles", "15", "SUSE Linux Enterprise Server 15", "SUSE:15")]
+    [InlineData("suse-microos", "5.3", "SUSE Linux Enterprise Micro 5.3", "SUSE:Linux Enterprise Micro 5.3")]
+    [InlineData("rhel", "9.4", "Red Hat Enterprise Linux 9.4 (Plow)", "Red Hat:9")]
+    [InlineData("centos", "7", "CentOS Linux 7 (Core)", "Red Hat:7")]
+    [InlineData("centos", "9", "CentOS Stream 9", null)]
+    [InlineData("ol", "9.4", "Oracle Linux Server 9.4", "Oracle Linux:9")]
+    [InlineData("amzn", "2023", "Amazon Linux 2023", "Amazon Linux:2023")]
+    [InlineData("fedora", "40", null, "Fedora:40")]
     [InlineData("opensuse-leap", "15.5", "openSUSE Leap 15.5", "openSUSE:Leap 15.5")]
     [InlineData("opensuse-tumbleweed", "20240820", "openSUSE Tumbleweed", "openSUSE:Tumbleweed")]
     [InlineData("azurelinux", "3.0", null, "Azure Linux:3")]
@@ -34,7 +42,8 @@ public sealed class OsvNameTests
         Assert.Equal(expected, Ecosystems.Of(new OsRelease(id, version ?? "", prettyName ?? "")));
 
     [Theory]
-    [InlineData("cpe:/o:redhat:enterprise_linux:9::baseos", "Red Hat:enterprise_linux:9::baseos")]
+    [InlineData("cpe:/o:redhat:enterprise_linux:9::baseos", "Red Hat:9")]
+    [InlineData("cpe:/o:redhat:rhel_eus:9.2::baseos", null)]
     [InlineData("cpe:/o:centos:centos:8", null)]
     [InlineData(null, null)]
     public void Red_Hat_is_known_by_its_CPE(string? cpe, string? expected) =>
