@@ -22,7 +22,7 @@ internal static class WalkedPages
         "health", "jobs", "uploads", "storage", "scrub", "backups", "imports", "audit", "garbage", "trash",
         "trash/empty", "garbage/collect", "retention/run", "quotas", "rules", "retention", "pins", "profile", "sign-in",
         "tokens", "sessions",
-        "sessions/end", "organizations", "users", "invitations", "keyless-rules",
+        "sessions/end", "vulnerabilities", "organizations", "users", "invitations", "keyless-rules",
     ];
 
     private static readonly string[] OfTokens = ["rotate", "revoke"];

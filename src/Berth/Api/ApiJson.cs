@@ -80,6 +80,8 @@ namespace Berth.Api;
 [JsonSerializable(typeof(ImageVulnerabilitiesView))]
 [JsonSerializable(typeof(VulnerabilitySearchView))]
 [JsonSerializable(typeof(VulnerabilityDataView))]
+[JsonSerializable(typeof(Listed<VulnerabilityNewsView>))]
+[JsonSerializable(typeof(VulnerabilityChangesView))]
 [JsonSerializable(typeof(ImageWasteView))]
 [JsonSerializable(typeof(ImageDifferencesView))]
 [JsonSerializable(typeof(byte[]))]

@@ -115,14 +115,21 @@ internal static partial class ApiRoutes
             .Requires(ApiRight.Pull, "List the vulnerabilities of the packages in an image, the worst first").Lists();
         api.MapGet("/images/{reference}/vulnerabilities.csv", vulnerabilities.GetCsvAsync)
             .Requires(ApiRight.Pull, "The vulnerabilities of an image as comma-separated values");
+        api.MapGet(
+            "/images/{reference}/vulnerabilities/changes",
+            services.GetRequiredService<VulnerabilityChangeEndpoints>().CompareAsync)
+            .Requires(ApiRight.Pull, "What got better or worse from an image to another one");
         api.MapGet("/images/{reference}/waste", images.WasteAsync)
             .Requires(ApiRight.Pull, "What later layers of an image replaced or removed, so that it is of no use");
         api.MapGet("/images/{reference}/differences", images.CompareAsync)
             .Requires(ApiRight.Pull, "How the files and the config of two images differ").Lists();
     }
 
-    private static void MapVulnerabilities(RouteGroupBuilder api, VulnerabilityDataEndpoints data)
+    private static void MapVulnerabilities(RouteGroupBuilder api, IServiceProvider services)
     {
+        var data = services.GetRequiredService<VulnerabilityDataEndpoints>();
+        api.MapGet("/vulnerabilities/news", services.GetRequiredService<VulnerabilityNewsEndpoints>().ListAsync)
+            .Requires(ApiRight.Visible, "List what was found lately in images, in the order in which it was seen").Lists();
         api.MapGet("/vulnerabilities", handler: data.GetAsync)
             .Requires(ApiRight.Staff, "Show what images are compared with, and where it comes from");
         api.MapPost("/vulnerabilities/updates", handler: data.UpdateAsync)

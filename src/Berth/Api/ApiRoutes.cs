@@ -33,7 +33,7 @@ internal static partial class ApiRoutes
             .Requires(ApiRight.Pull, "How much a repository is used, and what it keeps");
         MapTags(Tagged("tags"), services.GetRequiredService<TagEndpoints>());
         MapImages(Tagged("images"), services);
-        MapVulnerabilities(Tagged("vulnerabilities"), services.GetRequiredService<VulnerabilityDataEndpoints>());
+        MapVulnerabilities(Tagged("vulnerabilities"), services);
         MapTrash(Tagged("trash"), services.GetRequiredService<TrashEndpoints>());
         MapTagRules(Tagged("tag rules"), services.GetRequiredService<TagRuleEndpoints>());
         MapRetention(Tagged("retention"), services);

@@ -117,7 +117,8 @@ internal sealed class ApiSlice : Slice
             provider.GetRequiredService<AskedImages>(), provider.GetRequiredService<ImagePackages>(),
             provider.GetRequiredService<Spools>(), provider.GetRequiredService<TimeProvider>(),
             provider.GetService<FileReading>()));
-        services.AddSingleton<BetterBases>();
+        services.AddSingleton<BetterBases>().AddSingleton<VulnerabilityChangeEndpoints>()
+            .AddSingleton<VulnerabilityNewsEndpoints>();
         services.AddSingleton(provider => new ImageVulnerabilityEndpoints(
             provider.GetRequiredService<AskedImages>(), provider.GetRequiredService<ImageEndpoints>(),
             provider.GetRequiredService<BetterBases>(), provider.GetRequiredService<Database>(), settings));

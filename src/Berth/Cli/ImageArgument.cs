@@ -16,6 +16,16 @@ internal sealed record ImageArgument(RepositoryName Repository, Reference? Refer
     public string PathOf(string what = "") =>
         $"images/{Reference}{what}?repository={Uri.EscapeDataString(Repository.Text)}";
 
+    /// <summary>An image beside another: a tag or digest alone is in the same repository.</summary>
+    /// <returns>The tag or digest, and the repository if that was named.</returns>
+    /// <exception cref="InvalidDataException">It names no image.</exception>
+    public static (string Reference, string? Repository) ParseOther(string text)
+    {
+        if (Oci.Reference.TryParse(text, out _) && !text.Contains('/', StringComparison.Ordinal)) return (text, null);
+        var image = ParseImage(text);
+        return (image.Reference.ToString()!, image.Repository.Text);
+    }
+
     /// <summary>One with a tag or a digest.</summary>
     /// <exception cref="InvalidDataException">It names no image.</exception>
     public static ImageArgument ParseImage(string text) => Parse(text) is { Reference: not null } image ? image

@@ -110,12 +110,9 @@ internal static class ImageCommand
             "diff", "Show how the files and the config of two images differ.",
             async call =>
             {
-                var named = call.Parsed.GetValue(other)!;
-                var isAlone = Reference.TryParse(named, out _) && !named.Contains('/', StringComparison.Ordinal);
-                var to = isAlone ? null : ImageArgument.ParseImage(named);
+                var (to, repository) = ImageArgument.ParseOther(call.Parsed.GetValue(other)!);
                 var asked = PathOf(call, image, platform, "differences")
-                    + Field("with", isAlone ? named : to!.Reference.ToString())
-                    + Field("withRepository", to?.Repository.Text);
+                    + Field("with", to) + Field("withRepository", repository);
                 var seen = await WaitAsync(call, asked);
                 if (call.IsJson)
                 {

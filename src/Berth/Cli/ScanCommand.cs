@@ -26,6 +26,7 @@ internal static class ScanCommand
         var fixable = ApiCommand.Switch("--fixable", "Only those with a fix, also for --fail-on.");
         var search = ApiCommand.Text("--search", "Only those with this in the names of them or their packages.");
         var csv = ApiCommand.Switch("--csv", "Write comma-separated values.");
+        var than = ApiCommand.Text("--compare", "Show instead what is better or worse than in this image or tag.");
         return ApiCommand.Create(
             "scan", "List the vulnerabilities of an image, as soon as they are known.",
             async call =>
@@ -35,14 +36,21 @@ internal static class ScanCommand
                     + ImageCommand.Field("q", call.Parsed.GetValue(search));
                 var path = ImageCommand.PathOf(call, image, platform, "vulnerabilities");
                 var seen = await WaitAsync(call, path + filter);
+                if (call.Parsed.GetValue(than) is { } other)
+                {
+                    await CompareAsync(call, image, platform, other);
+                    return;
+                }
+
                 if (call.Parsed.GetValue(csv)) await CopyCsvAsync(call, image, platform, filter);
                 else await PrintAsync(call, path + filter, seen);
                 if (call.Parsed.GetValue(failOn) is { } least) await RefuseAsync(call, path + filter, least);
             },
-            image, severity, fixable, search, failOn, csv, platform);
+            image, severity, fixable, search, failOn, csv, than, platform);
     }
 
-    private static Option<string?> Severity(string name, string description)
+    /// <summary>An option that takes a word for how bad something is.</summary>
+    public static Option<string?> Severity(string name, string description)
     {
         var option = ApiCommand.Text(name, $"{description}: {string.Join(", ", VulnerabilityWords.Severities)}.");
         option.AcceptOnlyFromAmong([.. VulnerabilityWords.Severities]);
@@ -78,6 +86,37 @@ internal static class ScanCommand
         await using var output = Console.OpenStandardOutput();
         await call.Api.CopyAsync(
             ImageCommand.PathOf(call, image, platform, "vulnerabilities.csv") + filter, output, call.Cancellation);
+    }
+
+    /// <summary>What the image has that the other has not, and the other way round.</summary>
+    private static async Task CompareAsync(
+        ApiCall call, Argument<string> image, Option<string?> platform, string other)
+    {
+        var (reference, repository) = ImageArgument.ParseOther(other);
+        var seen = await call.Api.AskAsync(
+            "GET",
+            ImageCommand.PathOf(call, image, platform, "vulnerabilities/changes")
+            + ImageCommand.Field("with", reference) + ImageCommand.Field("withRepository", repository),
+            body: null, call.Cancellation);
+        if (call.IsJson)
+        {
+            Console.WriteLine(seen.GetRawText());
+            return;
+        }
+
+        if (seen.GetProperty("to").GetProperty("state").GetString() != "known")
+            throw new ApiRefusalException("the other image was not looked into yet: ask again later");
+        Table.Print(
+            ["CHANGE", "SEVERITY", "VULNERABILITY", "PACKAGE", "VERSION", "FIXED IN"],
+            [.. Rows("gone", "worse").Concat(Rows("added", "better"))]);
+        Console.WriteLine($"Both have {seen.GetProperty("kept").GetInt32()}.");
+
+        IEnumerable<string[]> Rows(string field, string change) => seen.GetProperty(field).EnumerateArray().Select(
+            one => new[]
+            {
+                change, ApiCall.Field("severity")(one), ApiCall.Field("name")(one), Text("package")(one),
+                Text("version")(one), Text("fixedIn")(one),
+            });
     }
 
     private static async Task PrintAsync(ApiCall call, string path, JsonElement seen)

@@ -10,7 +10,8 @@ internal static class VulnerabilitiesCommand
     private const int MaxShown = 300;
 
     public static Command Create() => ApiCommand.Group(
-        "vulnerabilities", "What images are compared with.", CreateStatus(), CreateUpdate());
+        "vulnerabilities", "What images are compared with, and what was found lately.",
+        CreateStatus(), CreateUpdate(), CreateNews());
 
     /// <summary>For <c>berth search</c>.</summary>
     public static Command CreateSearch()
@@ -70,6 +71,31 @@ internal static class VulnerabilitiesCommand
         call => call.DoAsync(
             "POST", "vulnerabilities/updates", body: null,
             _ => "A server asks within a minute: `berth vulnerabilities status` tells how that went."));
+
+    private static Command CreateNews()
+    {
+        var since = ApiCommand.Text("--since", "How long ago it was first seen at most: 24h, 30d. Default: 7d.");
+        var severity = ScanCommand.Severity("--severity", "Only what is at least as bad");
+        var inUse = ApiCommand.Switch("--in-use", "Only in images that are in lists of pins.");
+        var tag = ApiCommand.Text("--tag", "Only in images with a tag that fits this pattern: v*.");
+        var space = ApiCommand.Text("--namespace", "Only in this namespace.");
+        return ApiCommand.Create(
+            "news", "List what was found lately in images.",
+            call =>
+            {
+                var age = ApiCall.DurationOf(call.Parsed.GetValue(since) ?? "7d");
+                var path = $"vulnerabilities/news?since={(TimeProvider.System.GetUtcNow() - age).UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}"
+                    + ImageCommand.Field("severity", call.Parsed.GetValue(severity))
+                    + (call.Parsed.GetValue(inUse) ? "&inUse=true" : "")
+                    + ImageCommand.Field("tag", call.Parsed.GetValue(tag))
+                    + ImageCommand.Field("namespace", call.Parsed.GetValue(space));
+                return call.ListAsync(
+                    path, ("FIRST SEEN", ApiCall.Time("firstSeen")), ("IMAGE", PackageSearchCommand.ImageOf),
+                    ("SEVERITY", ApiCall.Field("severity")), ("VULNERABILITY", ApiCall.Field("name")),
+                    ("PACKAGE", Text("package")), ("VERSION", Text("version")), ("FIXED IN", Text("fixedIn")));
+            },
+            since, severity, inUse, tag, space);
+    }
 
     private static Func<JsonElement, string> Text(string field) => json =>
         json.TryGetProperty(field, out var value) ? PlainText.Of(value.GetString()!, MaxShown) : "";

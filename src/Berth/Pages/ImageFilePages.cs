@@ -59,6 +59,9 @@ internal sealed record ImageComparePage(
     /// <summary>The platforms that both are for; fewer than two if there is nothing to choose.</summary>
     public IReadOnlyList<string> Platforms { get; init; } = [];
 
+    /// <summary>How their vulnerabilities differ.</summary>
+    public VulnerabilityChangesView? Vulnerabilities { get; init; }
+
     /// <summary>Why they can't be compared; null if they can.</summary>
     public ApiError? Fault { get; init; }
 
@@ -69,7 +72,8 @@ internal sealed record ImageComparePage(
 
 /// <summary>Below <c>/r/NAME:TAG/-/</c>: what is inside images.</summary>
 internal sealed class ImageFilePages(
-    ImagePages images, ImageFileEndpoints files, ImageEndpoints indexes, TagEndpoints tags)
+    ImagePages images, ImageFileEndpoints files, ImageEndpoints indexes, TagEndpoints tags,
+    VulnerabilityChangeEndpoints vulnerabilities)
 {
     /// <summary>Nobody reads more than that on a page.</summary>
     public const int MaxTextBytes = 64 * 1024;
@@ -155,6 +159,8 @@ internal sealed class ImageFilePages(
             {
                 Found = found,
                 Items = items,
+                Vulnerabilities = (await vulnerabilities.CompareAsync(
+                    http, from, image.Name, to, repository, platform)).Value,
                 Platforms = [.. image.Platforms.Select(one => one.Platform).Distinct().Intersect(
                     (other is null ? [] : ShownImage.PlatformsOf(other)).Select(one => one.Platform))],
             },

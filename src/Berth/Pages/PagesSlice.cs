@@ -18,7 +18,8 @@ internal sealed class PagesSlice : Slice
             .AddSingleton<RulePages>().AddSingleton<PinPages>().AddSingleton<AuditPages>()
             .AddSingleton<ToolChoice>().AddSingleton<ImagePages>().AddSingleton<ImageFilePages>()
             .AddSingleton<ImagePackagePages>()
-            .AddSingleton<ImageVulnerabilityPages>().AddSingleton<HolderSearchPages>();
+            .AddSingleton<ImageVulnerabilityPages>().AddSingleton<HolderSearchPages>()
+            .AddSingleton<VulnerabilityDataPages>();
 
     public override void Map(IEndpointRouteBuilder routes, RegistrySettings settings)
     {

@@ -16,6 +16,7 @@ internal static class RegistryLinks
         Of("/settings/jobs", "settings", words => words.Jobs, IsStaff),
         Of("/settings/uploads", "upload", words => words.Uploads, IsStaff),
         Of("/settings/scrub", "search", words => words.Scrub, IsStaff),
+        Of(VulnerabilityDataPages.Path, "shield", words => words.VulnerabilitiesTab, IsStaff),
         Of(WorkPages.Backups, "copy", words => words.Backups, IsStaff),
         Of("/settings/imports", "download", words => words.Imports, frame => frame.IsAdministrator),
         Of("/settings/audit", "file", words => words.AuditLog, IsStaff),

@@ -23,6 +23,11 @@ internal static partial class SettingsRoutes
         table.Form(WorkPages.BackupNow, ApiRight.Administrator, "POST /api/v1/backups", work.BackUpAsync);
         table.Form(
             WorkPages.Verification, ApiRight.Administrator, "POST /api/v1/backups/verification", work.VerifyAsync);
+        var known = table.Get<VulnerabilityDataPages>();
+        table.Page(VulnerabilityDataPages.Path, ApiRight.Staff, "GET /api/v1/vulnerabilities", known.ShowAsync);
+        table.Form(
+            VulnerabilityDataPages.Update, ApiRight.Administrator, "POST /api/v1/vulnerabilities/updates",
+            known.UpdateAsync);
         MapGarbage(table, table.Get<GarbagePages>());
         MapQuotas(table, table.Get<QuotaPages>());
         MapRules(table, table.Get<RulePages>());

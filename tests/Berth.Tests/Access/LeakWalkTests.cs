@@ -41,6 +41,7 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
         GET /api/v1/images/{reference}/sbom
         GET /api/v1/images/{reference}/vulnerabilities
         GET /api/v1/images/{reference}/vulnerabilities.csv
+        GET /api/v1/images/{reference}/vulnerabilities/changes
         GET /api/v1/images/{reference}/waste
         GET /api/v1/namespaces?namespace={0}
         GET /api/v1/repositories/{**name}
@@ -103,6 +104,7 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
         HEAD /api/v1/images/{reference}/sbom
         HEAD /api/v1/images/{reference}/vulnerabilities
         HEAD /api/v1/images/{reference}/vulnerabilities.csv
+        HEAD /api/v1/images/{reference}/vulnerabilities/changes
         HEAD /api/v1/images/{reference}/waste
         HEAD /api/v1/repositories/{**name}
         HEAD /api/v1/retention/plan

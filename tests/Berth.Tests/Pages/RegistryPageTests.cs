@@ -14,7 +14,7 @@ public sealed class RegistryPageTests : IAsyncLifetime
     [
         "/settings/health", "/settings/jobs", "/settings/jobs?failed=true", "/settings/uploads", "/settings/storage",
         "/settings/scrub", "/settings/backups", "/settings/audit", "/settings/garbage", "/settings/retention",
-        "/settings/pins",
+        "/settings/pins", "/settings/vulnerabilities",
     ];
 
     private static readonly string[] OfOwners = ["/settings/trash", "/settings/quotas", "/settings/rules"];

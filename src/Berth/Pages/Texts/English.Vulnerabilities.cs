@@ -37,6 +37,24 @@ internal partial class English
     public virtual string Percent(double part) => part.ToString("P1", System.Globalization.CultureInfo.InvariantCulture);
 
     public virtual string BaseImage => "base image";
+    public virtual string UpdateNow => "Ask for what is new";
+    public virtual string NothingKnownYet => "Nothing is known yet: the first download takes some minutes.";
+    public virtual string Sources => "Sources";
+    public virtual string LastAsked => "Asked";
+    public virtual string Records => "Records";
+    public virtual string FoundLately => "Found in the last week";
+    public virtual string AllImages => "All images";
+    public virtual string ImagesInUse => "Images in use";
+    public virtual string NothingFoundLately => "Nothing new was found.";
+    public virtual string VulnerabilitiesGone => "Only in the first image";
+    public virtual string VulnerabilitiesAdded => "Only in the second image";
+    public virtual string SameVulnerabilities => "Both have the same vulnerabilities.";
+    public virtual string VulnerabilitiesNotCompared => "One of the images was not looked into yet.";
+
+    public virtual string Knows(string what) => $"for {what}";
+
+    public virtual string VulnerabilitiesKept(int count) => $"Both have {Whole(count)}.";
+
     public virtual string DownloadCsv => "Download CSV";
     public virtual string ComparedAt => "Compared with data of";
 
