@@ -75,7 +75,8 @@ internal sealed class DataImport(
     private void Read(byte[] bytes)
     {
         using var json = JsonData.Parse(bytes);
-        switch (JsonData.KindOf(json.RootElement))
+        var kind = JsonData.KindOf(json.RootElement);
+        switch (kind)
         {
             case JsonDataKind.Osv:
                 Add(OsvReader.Read(json.RootElement));
@@ -84,6 +85,12 @@ internal sealed class DataImport(
                 Add(JsonData.ReadKnownExploited(json.RootElement), CancellationToken.None);
                 break;
             default:
+                foreach (var statement in VexReader.Read(kind, json.RootElement))
+                {
+                    writer.Add(statement);
+                    added++;
+                }
+
                 break;
         }
     }

@@ -78,9 +78,7 @@ internal sealed class FetchedCopies(string folder)
     public void Doubt(string path)
     {
         var name = Path.GetFileName(path);
-        if (Path.GetDirectoryName(path) != folder || name.IndexOf('-', StringComparison.Ordinal) is not (> 0 and var at))
-            return;
-        File.Delete(Path.Combine(folder, name[..at] + ".json"));
+        if (Path.GetDirectoryName(path) == folder) File.Delete(Path.Combine(folder, name.Split('-')[0] + ".json"));
     }
 
     /// <summary>Deletes all others.</summary>

@@ -6,7 +6,8 @@ namespace Berth.Vulnerabilities;
 
 /// <summary>
 /// Reads the database of Grype (anchore/grype, grype/db/v6): a SQLite file whose tables name packages and point to
-/// JSON. It has millions of rows, so they are read one after another. It is the operator's, but what it says is bounded.
+/// JSON. It has millions of rows, so they are read one after another. It is the operator's, but what it says is
+/// bounded.
 /// </summary>
 internal sealed class GrypeDatabase : IDisposable
 {
@@ -197,7 +198,8 @@ internal sealed class GrypeDatabase : IDisposable
     {
         var systems = new Dictionary<long, string>();
         using var command = Command(
-            "SELECT id, name, major_version, minor_version, label_version, channel FROM operating_systems LIMIT 100000");
+            "SELECT id, name, major_version, minor_version, label_version, channel FROM operating_systems "
+            + "LIMIT 100000");
         using var rows = command.ExecuteReader();
         while (rows.Read())
         {

@@ -28,6 +28,9 @@ internal sealed class SourceFiles(FetchedCopies copies, SourceFetch fetch)
     /// <summary>What Grype's data of this version is called.</summary>
     private const string GrypeModel = "v6.";
 
+    /// <summary>Of what may be data, in a folder that may have other things in it too.</summary>
+    private static readonly HashSet<string> Endings = [".json", ".zip", ".gz", ".csv", ".zst", ".db", ".sqlite"];
+
     private readonly List<string> names = [];
 
     /// <summary>What was asked for in this round.</summary>
@@ -47,7 +50,8 @@ internal sealed class SourceFiles(FetchedCopies copies, SourceFetch fetch)
                 VulnerabilitySourceKind.Path => Look(source),
                 VulnerabilitySourceKind.Osv => await BringDumpsAsync(source, ecosystems, stop),
                 VulnerabilitySourceKind.Grype => await BringGrypeAsync(source, stop),
-                VulnerabilitySourceKind.Url => await BringFileAsync(source, new Uri(source.Location), sha256: null, stop),
+                VulnerabilitySourceKind.Url =>
+                    await BringFileAsync(source, new Uri(source.Location), sha256: null, stop),
                 _ => new BroughtSource(source, [], null, $"{source.Text} is of a kind that is not read yet"),
             };
         }
@@ -73,7 +77,7 @@ internal sealed class SourceFiles(FetchedCopies copies, SourceFetch fetch)
 
         var options = new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = MaxFolders };
         var found = new DirectoryInfo(source.Location).EnumerateFiles("*", options)
-            .Where(file => file.Name is not ['.', ..]).Take(MaxFiles + 1)
+            .Where(file => file.Name is not ['.', ..] && Endings.Contains(file.Extension)).Take(MaxFiles + 1)
             .OrderBy(file => file.FullName, StringComparer.Ordinal).ToList();
         var fault = found.Count > MaxFiles ? $"{source.Location} has more than {MaxFiles} files: split it" : null;
         return new BroughtSource(
