@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace Berth.Vulnerabilities;
 
 /// <summary>Reads files of sources, whatever is in them, into a VulnerabilityFile that is being made.</summary>
@@ -75,17 +77,29 @@ internal sealed class DataImport(
     private void Read(byte[] bytes)
     {
         using var json = JsonData.Parse(bytes);
-        var kind = JsonData.KindOf(json.RootElement);
+        try
+        {
+            Read(json.RootElement, JsonData.KindOf(json.RootElement));
+        }
+        // What text that is no Unicode ends in.
+        catch (InvalidOperationException e)
+        {
+            throw new InvalidDataException($"is not JSON ({e.Message})", e);
+        }
+    }
+
+    private void Read(JsonElement root, JsonDataKind kind)
+    {
         switch (kind)
         {
             case JsonDataKind.Osv:
-                Add(OsvReader.Read(json.RootElement));
+                Add(OsvReader.Read(root));
                 break;
             case JsonDataKind.KnownExploited:
-                Add(JsonData.ReadKnownExploited(json.RootElement), CancellationToken.None);
+                Add(JsonData.ReadKnownExploited(root), CancellationToken.None);
                 break;
             default:
-                foreach (var statement in VexReader.Read(kind, json.RootElement))
+                foreach (var statement in VexReader.Read(kind, root))
                 {
                     writer.Add(statement);
                     added++;

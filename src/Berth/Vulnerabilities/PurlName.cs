@@ -44,9 +44,13 @@ internal sealed record PurlName(string Type, string? Namespace, string Name, str
 
     private bool IsOfSystem => Type is "deb" or "apk" or "rpm";
 
-    /// <summary>Of an rpm, the epoch is a qualifier, but some write it before the version.</summary>
-    private bool IsVersion(PurlName package) =>
-        Version == package.Version || (Type == "rpm" && WithEpoch(this) == WithEpoch(package));
+    /// <summary>Of an rpm, the epoch is a qualifier, but some write it before the version, or leave it out.</summary>
+    private bool IsVersion(PurlName package)
+    {
+        var hasEpoch = Type == "rpm"
+            && (Qualifiers.ContainsKey("epoch") || Version!.Contains(':', StringComparison.Ordinal));
+        return hasEpoch ? WithEpoch(this) == WithEpoch(package) : Version == package.Version;
+    }
 
     private static string? WithEpoch(PurlName name) =>
         name.Qualifiers.TryGetValue("epoch", out var epoch) && epoch != "0" ? $"{epoch}:{name.Version}"

@@ -19,7 +19,7 @@ internal sealed record BroughtSource(
     VulnerabilitySource Source, IReadOnlyList<SourceFile> Files, DateTimeOffset? ModifiedAt, string? Fault);
 
 /// <summary>Brings the files of sources to this machine, if they are not there.</summary>
-internal sealed class SourceFiles(FetchedCopies copies, SourceFetch fetch)
+internal sealed class SourceFiles(FetchedCopies copies, SourceFetch fetch, SourceArtifacts artifacts)
 {
     private const int MaxFiles = 1_000_000;
     private const int MaxFolders = 16;
@@ -52,7 +52,7 @@ internal sealed class SourceFiles(FetchedCopies copies, SourceFetch fetch)
                 VulnerabilitySourceKind.Grype => await BringGrypeAsync(source, stop),
                 VulnerabilitySourceKind.Url =>
                     await BringFileAsync(source, new Uri(source.Location), sha256: null, stop),
-                _ => new BroughtSource(source, [], null, $"{source.Text} is of a kind that is not read yet"),
+                _ => await BringArtifactAsync(source, stop),
             };
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -136,6 +136,24 @@ internal sealed class SourceFiles(FetchedCopies copies, SourceFetch fetch)
             ? new BroughtSource(source, [], null, fault)
             : new BroughtSource(
                 source, [new SourceFile(copies.PathOf(copy), copy.Address, copy.Sha256)], copy.LastModified, fault);
+    }
+
+    private async Task<BroughtSource> BringArtifactAsync(VulnerabilitySource source, CancellationToken stop)
+    {
+        var (layers, fault) = (new List<(string Name, FetchedCopy Copy)>(), (string?)null);
+        try
+        {
+            layers = await artifacts.BringAsync(source.Location, stop);
+        }
+        catch (FetchException e)
+        {
+            (layers, fault) = (artifacts.Known(source.Location), e.Message);
+        }
+
+        names.AddRange(layers.Select(layer => layer.Name));
+        return new BroughtSource(
+            source, [.. layers.Select(one => new SourceFile(copies.PathOf(one.Copy), one.Name, one.Copy.Sha256))],
+            ModifiedAt: null, fault);
     }
 
     /// <summary>Grype's listing says where its current data is.</summary>

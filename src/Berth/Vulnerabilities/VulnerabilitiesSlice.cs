@@ -1,4 +1,5 @@
 using Berth.Hosting;
+using Berth.Import;
 using Berth.Settings;
 
 namespace Berth.Vulnerabilities;
@@ -11,7 +12,22 @@ internal sealed class VulnerabilitiesSlice : Slice
         var folder = settings.Vulnerabilities.Folder ?? Path.Combine(
             DataFolder.IsNeeded(settings) ? DataFolder.RootOf(settings) : Path.Combine(Path.GetTempPath(), "berth"),
             "vulnerabilities");
-        services.AddSingleton(provider => new VulnerabilityData(
-            settings.Vulnerabilities, folder, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider =>
+        {
+            var clock = provider.GetRequiredService<TimeProvider>();
+            return new VulnerabilityData(settings.Vulnerabilities, folder, clock) { Pull = PullBy(clock) };
+        });
     }
+
+    internal static PullArtifact PullBy(TimeProvider clock) => async (name, pathOf, stop) =>
+    {
+        try
+        {
+            await ArtifactPull.PullAsync(name, pathOf, clock, stop);
+        }
+        catch (SourceException e)
+        {
+            throw new FetchException(e.Message, e);
+        }
+    };
 }
