@@ -48,9 +48,12 @@ internal sealed class DataImport(
         return zips.FaultCount == 0 ? null : $"{zips.FaultCount} records can't be read: {zips.Faults[0]}";
     }
 
+    /// <summary>Where Grype's database is for as long as it is read: a crash leaves it there.</summary>
+    public static string UnpackedIn(string folder) => Path.Combine(folder, "grype.unpacked");
+
     private async Task ReadGrypeArchiveAsync(string path, CancellationToken stop)
     {
-        var unpacked = Path.Combine(folder, "grype.unpacked");
+        var unpacked = UnpackedIn(folder);
         try
         {
             await GrypeArchive.UnpackAsync(path, unpacked, sizeBytes, stop);

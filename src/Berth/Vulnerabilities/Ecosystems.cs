@@ -123,8 +123,8 @@ internal static partial class Ecosystems
 
     /// <summary>What is supported for longer is named after a hyphen: it is fixed in the same versions.</summary>
     [GeneratedRegex(
-        "^Linux Enterprise (?!(Micro|Real Time|Live) )([A-Za-z]+ )+(?<major>[0-9]{1,3})([ .](SP)?(?<pack>[0-9]{1,3}))?"
-        + "(-[A-Z]+)*$")]
+        "^Linux Enterprise (?!(Micro|Real Time|Live) )([A-Za-z0-9]+ )+"
+        + "(?<major>[0-9]{1,3})([ .](SP)?(?<pack>[0-9]{1,3}))?(-[A-Z]+)*$")]
     private static partial Regex SuseRelease();
 
     [GeneratedRegex("^[^#\n]*/(v[0-9]{1,5}[.][0-9]{1,5}|edge)/", RegexOptions.Multiline)]

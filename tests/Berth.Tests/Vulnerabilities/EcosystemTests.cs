@@ -20,6 +20,8 @@ public sealed class EcosystemTests
     [InlineData("SUSE:Linux Enterprise Server for SAP Applications 15 SP5", "SUSE:15 SP5")]
     [InlineData("SUSE:Linux Enterprise Server 15 SP2-LTSS", "SUSE:15 SP2")]
     [InlineData("SUSE:Linux Enterprise Desktop 15", "SUSE:15")]
+    [InlineData("SUSE:Linux Enterprise Module for Python 3 15 SP6", "SUSE:15 SP6")]
+    [InlineData("SUSE:Manager Server 4.3", "SUSE:Manager Server 4.3")]
     [InlineData("SUSE:Linux Enterprise Server 12 SP5-LTSS", "SUSE:12 SP5")]
     [InlineData("SUSE:Linux Enterprise Micro 5.3", "SUSE:Linux Enterprise Micro 5.3")]
     [InlineData("openSUSE:Leap 15.5", "openSUSE:Leap 15.5")]
