@@ -42,7 +42,7 @@ public sealed partial class TidyTests
         ["Contents"] = ["Oci", "Disk", "Packages", "Blobs", "Metadata", "Jobs", "Settings", "Telemetry", "Lifecycle"],
         ["Scanning"] =
             [
-                "Oci", "Packages", "Versions", "Vulnerabilities", "Contents", "Metadata", "Jobs", "Settings",
+                "Oci", "Packages", "Sbom", "Versions", "Vulnerabilities", "Contents", "Metadata", "Jobs", "Settings",
                 "Lifecycle",
             ],
         ["Packages"] = ["Disk", "Oci"],

@@ -16,8 +16,8 @@ internal static class ForeignFolder
         "berth.lock", "berth.db", "berth.db-wal", "berth.db-shm", "berth.db-journal", "berth.probe",
         "berth.store", "berth.store.new",
         "berth.file.new", "journal",
-        "blobs", "uploads", "quarantine", "vulnerabilities", "lost+found", ".snapshot", ".snapshots", ".zfs", ".gitkeep",
-        ".keep",
+        "blobs", "uploads", "quarantine", "vulnerabilities", "lost+found", ".snapshot", ".snapshots", ".zfs",
+        ".gitkeep", ".keep",
     ];
 
     /// <param name="root">The data folder, which need not exist.</param>

@@ -1,4 +1,5 @@
 using Berth.Metadata;
+using Berth.Sbom;
 using Berth.Vulnerabilities;
 
 namespace Berth.Scanning;
@@ -32,7 +33,7 @@ internal sealed record PackageFindings(
         {
             var hits = group.OrderByDescending(hit => hit.Severity ?? (Severity)(-1))
                 .ThenBy(hit => hit.Record.Id, StringComparer.Ordinal).ToList();
-            findings[group.Key] = FindingOf(group.Key, hits, now);
+            findings[group.Key] = FindingOf(group.Key, hits, StatementOn(group.Key, hits, package, file), now);
             vulnerabilities.Add(VulnerabilityOf(group.Key, hits, file.ExploitOf(group.Key)));
         }
 
@@ -55,17 +56,24 @@ internal sealed record PackageFindings(
         found.FixedIn.Length == 0 ? null : old.FixAt ?? found.FixAt;
 
     /// <summary>The names that people know. An advisory of a distribution may be about many.</summary>
-    private static List<string> NamesOf(OsvRecord record)
-    {
-        var all = record.Aliases.Concat(record.Upstream).Prepend(record.Id).Where(IsCve).Distinct().ToList();
-        return all.Count > 0 ? all : [record.Aliases.Prepend(record.Id).FirstOrDefault(IsGitHub) ?? record.Id];
-    }
-
-    private static bool IsCve(string id) => id.StartsWith("CVE-", StringComparison.Ordinal);
+    private static IReadOnlyList<string> NamesOf(OsvRecord record) => record.Cves.Count > 0 ? record.Cves
+        : [record.Aliases.Prepend(record.Id).FirstOrDefault(IsGitHub) ?? record.Id];
 
     private static bool IsGitHub(string id) => id.StartsWith("GHSA-", StringComparison.Ordinal);
 
-    private static FindingRow FindingOf(string name, List<OsvHit> hits, DateTimeOffset now)
+    /// <summary>What those who know the package say of it. Whose distribution it is must be known: what one says of its
+    /// own does not hold for others.</summary>
+    private static VexStatement? StatementOn(string name, List<OsvHit> hits, PackageKey package, VulnerabilityFile file)
+    {
+        var system = package.Ecosystem.Length > 0 ? Ecosystems.SystemOf(package.Ecosystem) : null;
+        if (system is null && package.Type is "deb" or "apk" or "rpm") return null;
+        var statements = hits.Select(hit => hit.Record.Id).Prepend(name).Distinct().SelectMany(file.VexOf).ToList();
+        return statements.Count == 0 ? null : VexMatch.Find(
+            statements, new VexSubject(PackageUrl.Of(PackageMatching.PackageOf(package), system), [], []));
+    }
+
+    private static FindingRow FindingOf(
+        string name, List<OsvHit> hits, VexStatement? statement, DateTimeOffset now)
     {
         var worst = hits[0];
         var shown = hits.Select(hit => hit.Shown).FirstOrDefault(one => one is not null);
@@ -76,8 +84,17 @@ internal sealed record PackageFindings(
             Vector = Clean(shown?.Vector ?? "", MaxVersion),
             FixAt = fix is null ? null : Earlier(fix.Record.Published, now),
             FirstSeen = ToMilliseconds(now),
+            Vex = statement?.Status switch
+            {
+                VexStatus.NotAffected => "not_affected", VexStatus.Fixed => "fixed", _ => "",
+            },
+            VexReason = Clean(ReasonOf(statement), MaxSummary),
         };
     }
+
+    private static string ReasonOf(VexStatement? statement) => string.Join(
+        ": ", new[] { statement?.Author, statement?.Justification?.Replace('_', ' '), statement?.Impact }
+            .Where(one => one is { Length: > 0 }));
 
     private static DateTimeOffset Earlier(DateTimeOffset? published, DateTimeOffset now) =>
         ToMilliseconds(published < now ? published.Value : now);

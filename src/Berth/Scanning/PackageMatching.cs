@@ -64,9 +64,12 @@ internal sealed class PackageMatching(Database database, TimeProvider clock)
 
     /// <summary>The names that a package is looked up by; none if nothing is known of its kind or distribution.
     /// </summary>
-    public static IEnumerable<OsvName> NamesOf(PackageKey key) => OsvName.Of(
-        new Package(key.Type, key.Name, key.Version) { Source = key.Source, SourceVersion = key.SourceVersion },
-        key.Ecosystem.Length > 0 ? key.Ecosystem : null);
+    public static IEnumerable<OsvName> NamesOf(PackageKey key) =>
+        OsvName.Of(PackageOf(key), key.Ecosystem.Length > 0 ? key.Ecosystem : null);
+
+    /// <summary>The package, as far as the table has it.</summary>
+    public static Package PackageOf(PackageKey key) =>
+        new(key.Type, key.Name, key.Version) { Source = key.Source, SourceVersion = key.SourceVersion };
 
     private async Task MatchAsync(
         VulnerabilityFile file, long number, IReadOnlyList<PackageRow> packages, CancellationToken cancellation)

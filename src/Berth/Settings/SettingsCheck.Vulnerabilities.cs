@@ -14,7 +14,9 @@ internal sealed partial class SettingsCheck
         {
             if (VulnerabilitySource.Parse(sources[i]) is not { } source)
             {
-                Error($"{Key}.{i}", $"'{sources[i]}' is no source; write osv, grype, epss, kev, a URL without a user, "
+                // It may have a password in it.
+                var what = sources[i].Contains('@') ? "this" : $"'{sources[i]}'";
+                Error($"{Key}.{i}", $"{what} is no source; write osv, grype, epss, kev, a URL without a user, "
                     + "osv:https://mirror.example.com, oci:registry.example.com/repository:tag, or an absolute path");
             }
             else if (source.IsUnprotected)

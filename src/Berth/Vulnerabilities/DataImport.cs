@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace Berth.Vulnerabilities;
 
 /// <summary>Reads files of sources, whatever is in them, into a VulnerabilityFile that is being made.</summary>
@@ -46,9 +48,12 @@ internal sealed class DataImport(
         return zips.FaultCount == 0 ? null : $"{zips.FaultCount} records can't be read: {zips.Faults[0]}";
     }
 
+    /// <summary>Where Grype's database is for as long as it is read: a crash leaves it there.</summary>
+    public static string UnpackedIn(string folder) => Path.Combine(folder, "grype.unpacked");
+
     private async Task ReadGrypeArchiveAsync(string path, CancellationToken stop)
     {
-        var unpacked = Path.Combine(folder, "grype.unpacked");
+        var unpacked = UnpackedIn(folder);
         try
         {
             await GrypeArchive.UnpackAsync(path, unpacked, sizeBytes, stop);
@@ -75,15 +80,34 @@ internal sealed class DataImport(
     private void Read(byte[] bytes)
     {
         using var json = JsonData.Parse(bytes);
-        switch (JsonData.KindOf(json.RootElement))
+        try
+        {
+            Read(json.RootElement, JsonData.KindOf(json.RootElement));
+        }
+        // What text that is no Unicode ends in.
+        catch (InvalidOperationException e)
+        {
+            throw new InvalidDataException($"is not JSON ({e.Message})", e);
+        }
+    }
+
+    private void Read(JsonElement root, JsonDataKind kind)
+    {
+        switch (kind)
         {
             case JsonDataKind.Osv:
-                Add(OsvReader.Read(json.RootElement));
+                Add(OsvReader.Read(root));
                 break;
             case JsonDataKind.KnownExploited:
-                Add(JsonData.ReadKnownExploited(json.RootElement), CancellationToken.None);
+                Add(JsonData.ReadKnownExploited(root), CancellationToken.None);
                 break;
             default:
+                foreach (var statement in VexReader.Read(kind, root))
+                {
+                    writer.Add(statement);
+                    added++;
+                }
+
                 break;
         }
     }

@@ -61,6 +61,30 @@ internal static partial class Ecosystems
         return ecosystem is "SUSE:" ? null : ecosystem;
     }
 
+    /// <summary>The distribution of an ecosystem, as package URLs name it; null for those that have no such name.
+    /// </summary>
+    public static OsRelease? SystemOf(string ecosystem)
+    {
+        var colon = ecosystem.IndexOf(':');
+        var (name, release) = colon < 0 ? (ecosystem, "") : (ecosystem[..colon], ecosystem[(colon + 1)..]);
+        var id = name switch
+        {
+            "Debian" or "Ubuntu" or "Alpine" or "Wolfi" or "Chainguard" or "AlmaLinux" or "Fedora" =>
+                name.ToLowerInvariant(),
+            "Red Hat" => "rhel",
+            "Rocky Linux" => "rocky",
+            "Oracle Linux" => "ol",
+            "Amazon Linux" => "amzn",
+            "Azure Linux" => "azurelinux",
+            "Photon OS" => "photon",
+            "SUSE" => "sles",
+            "openSUSE" => "opensuse-leap",
+            _ => null,
+        };
+        return id is null ? null : new OsRelease(
+            id, release.TrimStart('v').Replace(":LTS", "", StringComparison.Ordinal), name);
+    }
+
     /// <summary>The ecosystem of one of the distributions that Grype knows; null if there is none.</summary>
     public static string? OfGrype(string name, string major, string minor, string label) => name switch
     {
@@ -123,8 +147,8 @@ internal static partial class Ecosystems
 
     /// <summary>What is supported for longer is named after a hyphen: it is fixed in the same versions.</summary>
     [GeneratedRegex(
-        "^Linux Enterprise (?!(Micro|Real Time|Live) )([A-Za-z]+ )+(?<major>[0-9]{1,3})([ .](SP)?(?<pack>[0-9]{1,3}))?"
-        + "(-[A-Z]+)*$")]
+        "^Linux Enterprise (?!(Micro|Real Time|Live) )([A-Za-z0-9]+ )+"
+        + "(?<major>[0-9]{1,3})([ .](SP)?(?<pack>[0-9]{1,3}))?(-[A-Z]+)*$")]
     private static partial Regex SuseRelease();
 
     [GeneratedRegex("^[^#\n]*/(v[0-9]{1,5}[.][0-9]{1,5}|edge)/", RegexOptions.Multiline)]

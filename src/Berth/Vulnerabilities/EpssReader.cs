@@ -3,8 +3,8 @@ using System.Text;
 
 namespace Berth.Vulnerabilities;
 
-/// <summary>Reads the scores of FIRST's Exploit Prediction Scoring System: a comment, the columns' names, and a line for
-/// each CVE.</summary>
+/// <summary>Reads the scores of FIRST's Exploit Prediction Scoring System: a comment, the columns' names, and a line
+/// for each CVE.</summary>
 internal static class EpssReader
 {
     private const int MaxLine = 1_000;
@@ -62,7 +62,8 @@ internal static class EpssReader
                     continue;
                 }
 
-                if (line.Append(c).Length > MaxLine) throw new InvalidDataException($"has a line above {MaxLine} bytes");
+                if (line.Append(c).Length > MaxLine)
+                    throw new InvalidDataException($"has a line of more than {MaxLine} bytes");
             }
         }
 

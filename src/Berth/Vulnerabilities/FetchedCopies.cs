@@ -25,11 +25,18 @@ internal sealed class FetchedCopies(string folder)
     private const int MaxStateBytes = 64 << 10;
 
     /// <summary>The copy of a file; null if there is none, or not all of it.</summary>
-    public FetchedCopy? Find(string name)
+    public FetchedCopy? Find(string name) => Read(StatePathOf(name));
+
+    /// <summary>The copies of all files whose address begins so.</summary>
+    public IEnumerable<FetchedCopy> Below(string address) => !Directory.Exists(folder) ? []
+        : Directory.EnumerateFiles(folder, "*.json").Order(StringComparer.Ordinal).Select(Read)
+            .OfType<FetchedCopy>().Where(copy => copy.Address.StartsWith(address, StringComparison.Ordinal));
+
+    private FetchedCopy? Read(string path)
     {
         try
         {
-            var state = new FileInfo(StatePathOf(name));
+            var state = new FileInfo(path);
             if (!state.Exists || state.Length > MaxStateBytes) return null;
             var copy = JsonSerializer.Deserialize(
                 File.ReadAllBytes(state.FullName), FetchedCopyJson.Default.FetchedCopy);
@@ -78,9 +85,7 @@ internal sealed class FetchedCopies(string folder)
     public void Doubt(string path)
     {
         var name = Path.GetFileName(path);
-        if (Path.GetDirectoryName(path) != folder || name.IndexOf('-', StringComparison.Ordinal) is not (> 0 and var at))
-            return;
-        File.Delete(Path.Combine(folder, name[..at] + ".json"));
+        if (Path.GetDirectoryName(path) == folder) File.Delete(Path.Combine(folder, name.Split('-')[0] + ".json"));
     }
 
     /// <summary>Deletes all others.</summary>

@@ -6,7 +6,8 @@ namespace Berth.Vulnerabilities;
 
 /// <summary>
 /// Reads the database of Grype (anchore/grype, grype/db/v6): a SQLite file whose tables name packages and point to
-/// JSON. It has millions of rows, so they are read one after another. It is the operator's, but what it says is bounded.
+/// JSON. It has millions of rows, so they are read one after another. It is the operator's, but what it says is
+/// bounded.
 /// </summary>
 internal sealed class GrypeDatabase : IDisposable
 {
@@ -58,7 +59,7 @@ internal sealed class GrypeDatabase : IDisposable
             database.Check();
             return database;
         }
-        catch (SqliteException e)
+        catch (Exception e) when (IsOfContent(e))
         {
             database.Dispose();
             throw Unreadable(e);
@@ -82,7 +83,11 @@ internal sealed class GrypeDatabase : IDisposable
 
     public void Dispose() => connection.Dispose();
 
-    private static InvalidDataException Unreadable(SqliteException e) =>
+    /// <summary>A value may be missing, or be of another type than its column.</summary>
+    private static bool IsOfContent(Exception e) =>
+        e is SqliteException or InvalidOperationException or InvalidCastException;
+
+    private static InvalidDataException Unreadable(Exception e) =>
         new($"is no database of Grype, or damaged ({e.Message})", e);
 
     private static IEnumerable<T> Guarded<T>(Func<IEnumerator<T>> begin)
@@ -94,7 +99,7 @@ internal sealed class GrypeDatabase : IDisposable
             {
                 if (!items.MoveNext()) yield break;
             }
-            catch (SqliteException e)
+            catch (Exception e) when (IsOfContent(e))
             {
                 throw Unreadable(e);
             }
@@ -112,8 +117,8 @@ internal sealed class GrypeDatabase : IDisposable
         {
             kind.Parameters[0].Value = table;
             using var row = kind.ExecuteReader();
-            if (!row.Read() || row.GetString(0) != "table"
-                || row.GetString(1).StartsWith("CREATE VIRTUAL", StringComparison.OrdinalIgnoreCase))
+            if (!row.Read() || row.GetValue(0) is not "table" || row.GetValue(1) is not string sql
+                || sql.StartsWith("CREATE VIRTUAL", StringComparison.OrdinalIgnoreCase))
             {
                 throw new InvalidDataException($"is no database of Grype: it has no table {table}");
             }
@@ -197,7 +202,8 @@ internal sealed class GrypeDatabase : IDisposable
     {
         var systems = new Dictionary<long, string>();
         using var command = Command(
-            "SELECT id, name, major_version, minor_version, label_version, channel FROM operating_systems LIMIT 100000");
+            "SELECT id, name, major_version, minor_version, label_version, channel FROM operating_systems "
+            + "LIMIT 100000");
         using var rows = command.ExecuteReader();
         while (rows.Read())
         {

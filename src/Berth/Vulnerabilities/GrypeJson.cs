@@ -66,7 +66,10 @@ internal static class GrypeJson
             Severities = severities,
             SeverityWord = word,
             // A distribution's word is about what it builds.
-            Affected = [.. packages.Select(one => isLanguage ? one.Affected : one.Affected with { SeverityWord = word })],
+            Affected =
+            [
+                .. packages.Select(one => isLanguage ? one.Affected : one.Affected with { SeverityWord = word }),
+            ],
         };
     }
 

@@ -74,7 +74,8 @@ internal static class JsonData
     }
 
     public static DateOnly? DateOf(string? text) => text is { Length: >= 10 } && DateOnly.TryParseExact(
-        text.AsSpan(0, 10), "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var date) ? date : null;
+        text.AsSpan(0, 10), "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var date)
+        ? date : null;
 
     public static JsonElement Property(JsonElement json, string name) =>
         json.ValueKind == JsonValueKind.Object && json.TryGetProperty(name, out var value) ? value : default;

@@ -64,9 +64,10 @@ internal sealed record OsvName(string Ecosystem, string Name, string Version)
 
     /// <summary>Whether an entry is about this package.</summary>
     public bool Is(OsvAffected affected) =>
-        affected.Ecosystem == Ecosystem && Normalize(affected.Ecosystem, affected.Name) == Name && IsOf(affected.Module);
+        affected.Ecosystem == Ecosystem && Normalize(affected.Ecosystem, affected.Name) == Name
+        && IsOf(affected.Module);
 
-    /// <summary>A module's packages have versions of their own, so what is fixed in one says nothing of another.</summary>
+    /// <summary>A module's packages have versions of their own: what is fixed in one says nothing of another.</summary>
     private bool IsOf(string? module)
     {
         if (module is null) return true;

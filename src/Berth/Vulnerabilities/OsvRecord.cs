@@ -77,8 +77,8 @@ internal sealed record OsvAffected(string Ecosystem, string Name)
     /// <summary>Its database's word for how bad it is in this package: Debian's urgency, or a severity.</summary>
     public string? SeverityWord { get; init; }
 
-    /// <summary>The module of the distribution that it is part of, as <c>nodejs:18</c>: empty if it is part of none, and
-    /// null if nobody has said it.</summary>
+    /// <summary>The module of the distribution that it is part of, as <c>nodejs:18</c>: empty if it is part of none,
+    /// and null if nobody has said it.</summary>
     public string? Module { get; init; }
 
     /// <summary>Whether its distribution says that it will not fix it.</summary>

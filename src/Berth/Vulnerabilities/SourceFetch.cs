@@ -57,7 +57,7 @@ internal sealed class SourceFetch : IDisposable
             {
                 var (hash, length) = await SaveAsync(answer, address, beside, limit);
                 if (sha256 is not null && hash != sha256)
-                    throw new FetchException($"{address} is not what its listing says (SHA-256 {hash}): try again later");
+                    throw new FetchException($"{address} is not what its listing says: it is tried again later");
                 DataFormats.Check(beside, sizeBytes);
                 return copies.Keep(name, beside, new FetchedCopy(
                     address.AbsoluteUri, "", hash, length, ETagOf(answer), answer.Content.Headers.LastModified));

@@ -19,7 +19,7 @@ internal sealed record BroughtSource(
     VulnerabilitySource Source, IReadOnlyList<SourceFile> Files, DateTimeOffset? ModifiedAt, string? Fault);
 
 /// <summary>Brings the files of sources to this machine, if they are not there.</summary>
-internal sealed class SourceFiles(FetchedCopies copies, SourceFetch fetch)
+internal sealed class SourceFiles(FetchedCopies copies, SourceFetch fetch, SourceArtifacts artifacts)
 {
     private const int MaxFiles = 1_000_000;
     private const int MaxFolders = 16;
@@ -27,6 +27,9 @@ internal sealed class SourceFiles(FetchedCopies copies, SourceFetch fetch)
 
     /// <summary>What Grype's data of this version is called.</summary>
     private const string GrypeModel = "v6.";
+
+    /// <summary>Of what may be data, in a folder that may have other things in it too.</summary>
+    private static readonly HashSet<string> Endings = [".json", ".zip", ".gz", ".csv", ".zst", ".db", ".sqlite"];
 
     private readonly List<string> names = [];
 
@@ -47,8 +50,9 @@ internal sealed class SourceFiles(FetchedCopies copies, SourceFetch fetch)
                 VulnerabilitySourceKind.Path => Look(source),
                 VulnerabilitySourceKind.Osv => await BringDumpsAsync(source, ecosystems, stop),
                 VulnerabilitySourceKind.Grype => await BringGrypeAsync(source, stop),
-                VulnerabilitySourceKind.Url => await BringFileAsync(source, new Uri(source.Location), sha256: null, stop),
-                _ => new BroughtSource(source, [], null, $"{source.Text} is of a kind that is not read yet"),
+                VulnerabilitySourceKind.Url =>
+                    await BringFileAsync(source, new Uri(source.Location), sha256: null, stop),
+                _ => await BringArtifactAsync(source, stop),
             };
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -73,7 +77,7 @@ internal sealed class SourceFiles(FetchedCopies copies, SourceFetch fetch)
 
         var options = new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = MaxFolders };
         var found = new DirectoryInfo(source.Location).EnumerateFiles("*", options)
-            .Where(file => file.Name is not ['.', ..]).Take(MaxFiles + 1)
+            .Where(file => file.Name is not ['.', ..] && Endings.Contains(file.Extension)).Take(MaxFiles + 1)
             .OrderBy(file => file.FullName, StringComparer.Ordinal).ToList();
         var fault = found.Count > MaxFiles ? $"{source.Location} has more than {MaxFiles} files: split it" : null;
         return new BroughtSource(
@@ -132,6 +136,24 @@ internal sealed class SourceFiles(FetchedCopies copies, SourceFetch fetch)
             ? new BroughtSource(source, [], null, fault)
             : new BroughtSource(
                 source, [new SourceFile(copies.PathOf(copy), copy.Address, copy.Sha256)], copy.LastModified, fault);
+    }
+
+    private async Task<BroughtSource> BringArtifactAsync(VulnerabilitySource source, CancellationToken stop)
+    {
+        var (layers, fault) = (new List<(string Name, FetchedCopy Copy)>(), (string?)null);
+        try
+        {
+            layers = await artifacts.BringAsync(source.Location, stop);
+        }
+        catch (FetchException e)
+        {
+            (layers, fault) = (artifacts.Known(source.Location), e.Message);
+        }
+
+        names.AddRange(layers.Select(layer => layer.Name));
+        return new BroughtSource(
+            source, [.. layers.Select(one => new SourceFile(copies.PathOf(one.Copy), one.Name, one.Copy.Sha256))],
+            ModifiedAt: null, fault);
     }
 
     /// <summary>Grype's listing says where its current data is.</summary>
