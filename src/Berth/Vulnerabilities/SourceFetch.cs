@@ -13,17 +13,21 @@ internal sealed class SourceFetch : IDisposable
     private const int MaxHeader = 1_000;
     private const int BufferBytes = 128 << 10;
 
+    private const int Attempts = 3;
+
     private readonly FetchedCopies copies;
     private readonly long sizeBytes;
     private readonly TimeSpan patience;
+    private readonly TimeSpan pause;
     private readonly HttpClient client;
 
     /// <param name="copies">Where copies are kept.</param>
     /// <param name="sizeBytes">The most bytes of a file.</param>
     /// <param name="patience">How long a server may send nothing.</param>
-    public SourceFetch(FetchedCopies copies, long sizeBytes, TimeSpan patience)
+    /// <param name="pause">How long it has to get well before it is asked again.</param>
+    public SourceFetch(FetchedCopies copies, long sizeBytes, TimeSpan patience, TimeSpan pause)
     {
-        (this.copies, this.sizeBytes, this.patience) = (copies, sizeBytes, patience);
+        (this.copies, this.sizeBytes, this.patience, this.pause) = (copies, sizeBytes, patience, pause);
         client = new HttpClient(new SocketsHttpHandler
         {
             // It never follows one from https to http.
@@ -100,6 +104,23 @@ internal sealed class SourceFetch : IDisposable
         Uri address, FetchedCopy? known, Func<HttpResponseMessage, CancellationTokenSource, Task<T>> read,
         CancellationToken stop)
     {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await AskOnceAsync(address, known, read, stop);
+            }
+            catch (FetchException e) when (e.IsTransient && attempt < Attempts)
+            {
+                await Task.Delay(pause * attempt, stop);
+            }
+        }
+    }
+
+    private async Task<T> AskOnceAsync<T>(
+        Uri address, FetchedCopy? known, Func<HttpResponseMessage, CancellationTokenSource, Task<T>> read,
+        CancellationToken stop)
+    {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop);
         limit.CancelAfter(patience);
         try
@@ -119,11 +140,14 @@ internal sealed class SourceFetch : IDisposable
         }
         catch (HttpRequestException e)
         {
-            throw new FetchException($"{address} can't be fetched ({Explain(e)}): can this machine reach it?", e);
+            throw new FetchException($"{address} can't be fetched ({Explain(e)}): can this machine reach it?", e)
+            {
+                IsTransient = true,
+            };
         }
         catch (IOException e)
         {
-            throw new FetchException($"{address} can't be fetched ({e.Message})", e);
+            throw new FetchException($"{address} can't be fetched ({e.Message})", e) { IsTransient = true };
         }
     }
 
@@ -135,8 +159,15 @@ internal sealed class SourceFetch : IDisposable
         },
         >= 300 and < 400 => new FetchException(
             $"{address} redirects more than {MaxRedirects} times, or to http://: is this the right address?"),
-        401 or 403 => new FetchException($"{address} is not for everybody ({(int)answer.StatusCode}): use a mirror"),
-        429 or >= 500 => new FetchException($"{address} answers {(int)answer.StatusCode}: it is tried again later"),
+        401 or 403 => new FetchException($"{address} is not for everybody ({(int)answer.StatusCode}): use a mirror")
+        {
+            // What buckets answer where there is nothing, if their content may not be listed.
+            IsMissing = answer.StatusCode == HttpStatusCode.Forbidden,
+        },
+        429 or >= 500 => new FetchException($"{address} answers {(int)answer.StatusCode}: it is tried again later")
+        {
+            IsTransient = true,
+        },
         var status => new FetchException($"{address} answers {status}: is this the right address?"),
     };
 
@@ -170,6 +201,9 @@ internal sealed class SourceFetch : IDisposable
 /// <summary>A file can't be fetched. Its message says why, and what to do.</summary>
 internal sealed class FetchException(string message, Exception? inner = null) : Exception(message, inner)
 {
+    /// <summary>Whether it may go well a little later.</summary>
+    public bool IsTransient { get; init; }
+
     /// <summary>Whether the server answers that there is none.</summary>
     public bool IsMissing { get; init; }
 }
