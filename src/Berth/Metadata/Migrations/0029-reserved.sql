@@ -1,0 +1,3 @@
+-- oldest: 1
+-- Holds the number.
+SELECT 1;
