@@ -14,6 +14,7 @@ using Berth.Scanning;
 using Berth.Scrubbing;
 using Berth.Search;
 using Berth.Telemetry;
+using Berth.Verifying;
 
 namespace Berth;
 
@@ -39,6 +40,7 @@ internal static class Slices
         new ScrubSlice(),
         new ContentsSlice(),
         new ScanningSlice(),
+        new VerifyingSlice(),
         new SearchSlice(),
         new TelemetrySlice(),
     ];

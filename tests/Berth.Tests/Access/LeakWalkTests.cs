@@ -39,6 +39,7 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
         GET /api/v1/images/{reference}/packages
         GET /api/v1/images/{reference}/referrers
         GET /api/v1/images/{reference}/sbom
+        GET /api/v1/images/{reference}/signatures
         GET /api/v1/images/{reference}/waste
         GET /api/v1/namespaces?namespace={0}
         GET /api/v1/repositories/{**name}

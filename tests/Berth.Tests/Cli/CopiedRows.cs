@@ -24,6 +24,11 @@ internal static class CopiedRows
         "INSERT INTO image_scan VALUES (1000, 'sha256:x', 'waiting', 1, 0, 0, 2, '', NULL, 0, 1, NULL)",
         "INSERT INTO package VALUES (1000, 'deb', 'libc6', '2.36', 'Debian:12', 'glibc', '2.36')",
         "INSERT INTO image_package VALUES (1000, 1000, 0)",
+        "INSERT INTO trust_entry VALUES (1000, 'keys', '', 'x', 'y', 1, 'z', 1)",
+        "INSERT INTO trust_version VALUES ('', 1)",
+        "INSERT INTO signed_artifact VALUES (1000, 1, 'sha256:x', 'sha256:y', '', 'read', 1, 0, 0, 1, 0, 2)",
+        "INSERT INTO signature_result VALUES (1000, 0, 'sha256:x', 'failed', 'x', NULL, NULL, NULL, NULL, NULL, NULL, "
+            + "NULL, '', 'y')",
         "INSERT INTO journal_change VALUES (1000000, 1, 'tag', 'x')",
         "INSERT INTO search_pending VALUES (1000000, 1)",
         "INSERT INTO search_rebuild VALUES (1000, 1, 'x', 2, 3, 'a', 5, 6)",
