@@ -7,7 +7,9 @@ using Berth.Verifying;
 
 namespace Berth.Cli;
 
-/// <summary><c>berth trust</c>: whose signatures count, and <c>berth verify-signature</c>: who signed an image.</summary>
+/// <summary>
+/// <c>berth trust</c>: whose signatures count, and <c>berth verify-signature</c>: who signed an image.
+/// </summary>
 internal static class TrustCommand
 {
     private static readonly Option<string?> Space =
