@@ -98,6 +98,7 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
         HEAD /api/v1/images/{reference}/packages
         HEAD /api/v1/images/{reference}/referrers
         HEAD /api/v1/images/{reference}/sbom
+        HEAD /api/v1/images/{reference}/signatures
         HEAD /api/v1/images/{reference}/waste
         HEAD /api/v1/repositories/{**name}
         HEAD /api/v1/retention/plan
