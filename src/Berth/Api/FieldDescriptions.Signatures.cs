@@ -17,7 +17,7 @@ internal static partial class FieldDescriptions
         ["NewTrust.subject"] = "Of an identity: the name in the certificate. * stands for text without slashes, ** for "
             + "any text.",
         ["SignaturesView.digest"] = "The manifest.",
-        ["SignaturesView.isVerified"] = "Whether one of the signatures is by somebody who is trusted here.",
+        ["SignaturesView.isVerified"] = "Whether one that is no attestation is by somebody who is trusted here.",
         ["SignaturesView.items"] = "The signatures, verified ones first: 100 at most.",
         ["SignatureView.verdict"] = "verified; failed: it is broken or of another image; untrusted: by nobody who is "
             + "trusted here; or pending: it is not verified yet.",

@@ -7,7 +7,8 @@ namespace Berth.Api;
 
 /// <summary>The signatures of an image.</summary>
 /// <param name="Digest">Its manifest.</param>
-/// <param name="IsVerified">Whether one of them is by somebody who is trusted here.</param>
+/// <param name="IsVerified">Whether one of them, which is more than an attestation, is by somebody who is trusted here.
+/// </param>
 /// <param name="Items">Verified ones first.</param>
 internal sealed record SignaturesView(string Digest, bool IsVerified, IReadOnlyList<SignatureView> Items);
 
@@ -84,7 +85,7 @@ internal sealed class SignatureEndpoints(ManifestTable manifests, SignatureResul
 
         var found = await results.AllOfAsync(name, stored.Digest, http.RequestAborted);
         return new SignaturesView(
-            stored.Digest.Text, found.Any(one => one.Result?.Verdict == SignatureVerdicts.Verified),
+            stored.Digest.Text, found.Any(one => one.Result is { IsSignature: true }),
             [.. found.Select(one => SignatureView.Of(one, stored.Digest))]);
     }
 }

@@ -29,7 +29,8 @@ internal sealed record TrustView(
 internal sealed record NewTrust(string? Content = null, string? Issuer = null, string? Subject = null);
 
 /// <summary><c>/trust</c>: whose signatures count, in a namespace or in the whole registry.</summary>
-internal sealed class TrustEndpoints(Database database, Ownership ownership, TimeProvider clock)
+internal sealed class TrustEndpoints(
+    Database database, AccessChanges changes, Ownership ownership, TimeProvider clock)
 {
     /// <summary>The longest content, each of whose characters may be escaped.</summary>
     public const int MaxBytes = 2 * TrustEntry.MaxBodyChars;
@@ -68,7 +69,7 @@ internal sealed class TrustEndpoints(Database database, Ownership ownership, Tim
         if (await ownership.FindFaultAsync(space, http.RequestAborted) is { } fault) return fault;
         if (Check(kind, name, space, sent, out var entry) is { } wrong) return wrong;
         entry = entry with { CreatedAt = clock.GetUtcNow(), CreatedBy = http.Caller().Name };
-        var (saved, error) = await database.WriteAsync<(TrustRow? Row, ApiError? Error)>(
+        var (saved, error) = await changes.RunAsync<(TrustRow? Row, ApiError? Error)>(
             async session =>
             {
                 if (await TrustTable.FindAsync(session, entry.Namespace, kind, name) is { } row)
@@ -83,7 +84,7 @@ internal sealed class TrustEndpoints(Database database, Ownership ownership, Tim
                     ? (await TrustTable.AddAsync(session, entry), null)
                     : (null, ApiError.Conflict($"there are {RegistryTrust.MaxEntries} entries already: remove some"));
             },
-            isDurable: true, http.RequestAborted);
+            http.RequestAborted);
         return saved is null ? error! : ApiAnswer<TrustView>.Of(TrustView.Of(saved), saved.Version);
     }
 
@@ -91,7 +92,7 @@ internal sealed class TrustEndpoints(Database database, Ownership ownership, Tim
         HttpContext http, string kind, string name, [FromQuery(Name = "namespace")] string? space)
     {
         if (Refuse(http.Caller(), space) is { } refusal) return refusal;
-        var error = await database.WriteAsync<ApiError?>(
+        var error = await changes.RunAsync<ApiError?>(
             async session =>
             {
                 if (await TrustTable.FindAsync(session, space?.ToLowerInvariant() ?? "", kind, name) is not { } row)
@@ -100,7 +101,7 @@ internal sealed class TrustEndpoints(Database database, Ownership ownership, Tim
                 await TrustTable.RemoveAsync(session, row);
                 return null;
             },
-            isDurable: true, http.RequestAborted);
+            http.RequestAborted);
         if (error is null) http.Features.Set(new ChangeNote(name, WordsOf(space?.ToLowerInvariant())));
         return error;
     }

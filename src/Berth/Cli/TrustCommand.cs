@@ -130,8 +130,9 @@ internal static class TrustCommand
     /// <summary>A signature in a line. Strangers wrote parts of it.</summary>
     private static string Say(JsonElement one)
     {
+        var done = Text("predicateType").Length > 0 ? "attested" : "signed";
         var text = Text("verdict") == SignatureVerdicts.Verified
-            ? $"verified: signed by {Text("signer")} ({Text("kind")} {Text("trustedBy")})"
+            ? $"verified: {done} by {Text("signer")} ({Text("kind")} {Text("trustedBy")})"
             : $"{Text("verdict")}: {Text("reason")}";
         if (Text("predicateType") is { Length: > 0 } predicate) text += $", says {predicate}";
         if (Text("index") is { Length: > 0 } index) text += $", through the index {index}";

@@ -45,6 +45,10 @@ internal sealed record SignatureResult(string Layer, string Verdict, string Kind
 
     /// <summary>Why it does not count; null if it does.</summary>
     public string? Fault { get; init; }
+
+    /// <summary>Whether it is a verified signature of an image. An attestation says something about one, which may be
+    /// that it is bad.</summary>
+    public bool IsSignature => Verdict == SignatureVerdicts.Verified && PredicateType is null;
 }
 
 /// <summary>A signature that lies beside an image.</summary>

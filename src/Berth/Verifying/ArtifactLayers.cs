@@ -23,18 +23,22 @@ internal static class ArtifactLayers
         try
         {
             using var document = JsonDocument.Parse(manifest);
-            if (document.RootElement.ValueKind != JsonValueKind.Object
-                || !document.RootElement.TryGetProperty("layers", out var layers)
-                || layers.ValueKind != JsonValueKind.Array)
-            {
-                return [];
-            }
+            if (document.RootElement.ValueKind != JsonValueKind.Object) return [];
 
-            foreach (var one in layers.EnumerateArray())
+            // Artifact manifests, which were in drafts of OCI 1.1, call them blobs.
+            foreach (var name in new[] { "layers", "blobs" })
             {
-                if (Read(one) is not { } layer) continue;
-                found.Enqueue(layer);
-                if (found.Count > SignatureLimits.MaxItems) found.Dequeue();
+                if (!document.RootElement.TryGetProperty(name, out var layers)
+                    || layers.ValueKind != JsonValueKind.Array)
+                {
+                    continue;
+                }
+
+                foreach (var layer in layers.EnumerateArray().Select(Read).OfType<ArtifactLayer>())
+                {
+                    found.Enqueue(layer);
+                    if (found.Count > SignatureLimits.MaxItems) found.Dequeue();
+                }
             }
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)

@@ -1,4 +1,4 @@
-using System.Security.Cryptography;
+using System.Collections.Concurrent;
 using Berth.Access;
 using Berth.Blobs;
 using Berth.Metadata;
@@ -40,7 +40,7 @@ internal sealed partial class SignatureChecking(
     private static readonly TimeSpan BetweenChecks = TimeSpan.FromDays(1);
 
     /// <summary>The numbers by which all was made due, by this process.</summary>
-    private readonly Dictionary<string, long> hastened = [];
+    private readonly ConcurrentDictionary<string, long> hastened = new();
 
     /// <summary>Notes manifests that nobody has noted, and forgets those that are gone.</summary>
     public async Task SweepAsync(CancellationToken cancellation)

@@ -11,7 +11,8 @@ internal sealed class SignatureResults(Database database)
 
     /// <summary>
     /// The verified signatures of a manifest, and of the indexes in the repository that have it: whoever signs an index
-    /// signs what it lists. None counts that was verified by what no longer counts.
+    /// signs what it lists. None counts that was verified by what no longer counts. Attestations are among them:
+    /// <see cref="SignatureResult.IsSignature"/> tells.
     /// </summary>
     public async Task<IReadOnlyList<FoundSignature>> OfAsync(
         RepositoryName repository, Digest digest, CancellationToken cancellation) =>

@@ -113,6 +113,29 @@ public sealed class SignatureTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_attestation_does_not_make_an_image_signed()
+    {
+        await images.TrustAsync("release", key);
+        var image = await images.PushAsync("acme/app", "1", "an image");
+        await images.SignAsync("acme/app", image, key, predicate: "https://example.com/scan");
+        var seen = await images.SeeAsync("acme/app", "1");
+        Assert.Equal(("verified", "https://example.com/scan"), (VerdictOf(seen).Verdict, Text(seen, "predicateType")));
+        Assert.False(seen.GetProperty("isVerified").GetBoolean());
+    }
+
+    [Fact]
+    public async Task Of_many_signatures_in_one_manifest_each_has_its_verdict()
+    {
+        await images.TrustAsync("release", key);
+        var image = await images.PushAsync("acme/app", "1", "an image");
+        await images.SignTwiceWithTagAsync("acme/app", image, new SigningKey(), key);
+        var seen = await images.SeeAsync("acme/app", "1", count: 2);
+        Assert.Equal(
+            ["verified", "untrusted"],
+            seen.GetProperty("items").EnumerateArray().Select(one => one.GetProperty("verdict").GetString()));
+    }
+
+    [Fact]
     public async Task A_keyless_signature_counts_by_its_identity()
     {
         var sigstore = new LittleSigstore();

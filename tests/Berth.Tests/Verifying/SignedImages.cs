@@ -67,16 +67,32 @@ internal sealed class SignedImages(ApiRegistry api)
         return AttachWithTagAsync(repository, digest, KeyTests.LayerOf(bytes, key.Sign(bytes)));
     }
 
-    /// <summary>Signs as cosign 3 does, with a bundle that refers to the image.</summary>
-    public Task<string> SignAsync(string repository, string digest, SigningKey key, string? about = null)
+    /// <summary>Signs as cosign 3 does, with a bundle that refers to the image; or attests something.</summary>
+    public Task<string> SignAsync(
+        string repository, string digest, SigningKey key, string? about = null,
+        string predicate = "https://sigstore.dev/cosign/sign/v1")
     {
-        var statement = KeyTests.Bytes(LittleBundle.StatementFor(Digest.Parse(about ?? digest)));
+        var said = LittleBundle.StatementFor(Digest.Parse(about ?? digest));
+        said["predicateType"] = predicate;
+        var statement = KeyTests.Bytes(said);
         return AttachAsync(repository, digest, KeyTests.BundleLayer(KeyTests.Bytes(new JsonObject
         {
             ["mediaType"] = BundleType,
             ["verificationMaterial"] = new JsonObject { ["publicKey"] = new JsonObject { ["hint"] = "any" } },
             ["dsseEnvelope"] = LittleBundle.EnvelopeOf(statement, key.Sign(LittleBundle.Encode(statement))),
         })));
+    }
+
+    /// <summary>Signs with two keys, whose signatures are of the same payload: only the annotations differ.</summary>
+    public async Task<string> SignTwiceWithTagAsync(string repository, string digest, SigningKey first, SigningKey last)
+    {
+        var payload = KeyTests.Payload();
+        payload["critical"]!["image"]!["docker-manifest-digest"] = digest;
+        var bytes = KeyTests.Bytes(payload);
+        var manifest = await ManifestOfAsync(repository, KeyTests.LayerOf(bytes, first.Sign(bytes)), null);
+        var other = await ManifestOfAsync(repository, KeyTests.LayerOf(bytes, last.Sign(bytes)), null);
+        manifest["layers"]!.AsArray().Add(other["layers"]![0]!.DeepClone());
+        return await PushManifestAsync(repository, digest.Replace(':', '-') + ".sig", manifest);
     }
 
     public async Task<string> AttachAsync(string repository, string subject, SignatureLayer layer) =>

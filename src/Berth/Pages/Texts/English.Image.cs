@@ -84,6 +84,7 @@ internal partial class English
     public virtual string Signatures => "Signatures";
     public virtual string SignaturesText =>
         "Verified by the keys, identities and policies that are trusted here. Only these say who signed.";
+    public virtual string AttestedBy => "Attested by";
     public virtual string Verified => "verified";
     public virtual string SaysTheSigner => ", as the signer says";
     public virtual string ThroughIndex => "through the index";
