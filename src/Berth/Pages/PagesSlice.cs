@@ -15,7 +15,8 @@ internal sealed class PagesSlice : Slice
             .AddSingleton<AccessPages>().AddSingleton<RobotPages>().AddSingleton<KeylessRulePages>()
             .AddSingleton<UserPages>().AddSingleton<InvitationPages>()
             .AddSingleton<WorkPages>().AddSingleton<GarbagePages>().AddSingleton<QuotaPages>()
-            .AddSingleton<RulePages>().AddSingleton<PinPages>().AddSingleton<AuditPages>()
+            .AddSingleton<RulePages>().AddSingleton<PinPages>().AddSingleton<TrustPages>()
+            .AddSingleton<AuditPages>()
             .AddSingleton<ToolChoice>().AddSingleton<ImagePages>().AddSingleton<ImageFilePages>()
             .AddSingleton<ImagePackagePages>();
 
