@@ -14,6 +14,7 @@ using Berth.Scanning;
 using Berth.Scrubbing;
 using Berth.Search;
 using Berth.Telemetry;
+using Berth.Verifying;
 using Berth.Vulnerabilities;
 
 namespace Berth;
@@ -41,6 +42,7 @@ internal static class Slices
         new ContentsSlice(),
         new VulnerabilitiesSlice(),
         new ScanningSlice(),
+        new VerifyingSlice(),
         new SearchSlice(),
         new TelemetrySlice(),
     ];

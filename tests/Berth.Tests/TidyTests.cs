@@ -29,7 +29,7 @@ public sealed partial class TidyTests
             [
                 "Oci", "Metadata", "Registry", "Access", "Audit", "Identity", "Settings", "Distribution", "Jobs",
                 "Lifecycle", "Import", "Backups", "Contents", "Disk", "Packages", "Sbom", "Scanning", "Search",
-                "Vulnerabilities",
+                "Verifying", "Vulnerabilities",
             ],
         ["Search"] = ["Oci", "Metadata", "Access", "Jobs", "Settings"],
         ["Lifecycle"] = ["Oci", "Blobs", "Metadata", "Jobs", "Registry", "Settings", "Telemetry"],
@@ -50,6 +50,8 @@ public sealed partial class TidyTests
         ["Versions"] = [],
         ["Vulnerabilities"] = ["Disk", "Packages", "Settings", "Versions"],
         ["Signatures"] = ["Oci"],
+        ["Verifying"] =
+            ["Oci", "Signatures", "Access", "Blobs", "Metadata", "Jobs", "Settings", "Lifecycle"],
         ["Logging"] = ["Oci", "Blobs", "Metadata", "Access", "Settings", "Distribution"],
         ["Pages"] = ["Oci", "Access", "Identity", "Settings", "Distribution", "Api"],
         ["Hosting"] = null,

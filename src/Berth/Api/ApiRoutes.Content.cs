@@ -90,6 +90,8 @@ internal static partial class ApiRoutes
             .Requires(ApiRight.Pull, "What a chart, a model, a bill of materials or the like says of itself");
         api.MapGet("/images/{reference}/referrers", services.GetRequiredService<ReferrerEndpoints>().GetAsync)
             .Requires(ApiRight.Pull, "Signatures, bills of materials and the like that say something about an image");
+        api.MapGet("/images/{reference}/signatures", services.GetRequiredService<SignatureEndpoints>().GetAsync)
+            .Requires(ApiRight.Pull, "Who signed an image, as far as that is verified by what is trusted here");
         api.MapGet("/images/{reference}", shown.GetAsync)
             .Requires(ApiRight.Pull, "Show what an image is made of, and how it runs");
         var holders = services.GetRequiredService<LayerHolderEndpoints>();
@@ -149,6 +151,19 @@ internal static partial class ApiRoutes
             .Requires(ApiRight.Account, "Replace a rule on tags").Versioned();
         api.MapDelete("/tag-rules/{id:long}", rules.RemoveAsync)
             .Requires(ApiRight.Account, "Remove a rule on tags").Versioned();
+    }
+
+    private static void MapTrust(RouteGroupBuilder api, TrustEndpoints trust)
+    {
+        api.MapGet("/trust", trust.ListAsync)
+            .Requires(ApiRight.Account, "List whose signatures count: in a namespace, or for staff everywhere").Lists();
+        api.MapGet("/trust/{kind}/{name}", trust.GetAsync)
+            .Requires(ApiRight.Account, "Show a key, an identity, a root, a store or a policy");
+        api.MapPut("/trust/{kind}/{name}", trust.PutAsync)
+            .Requires(ApiRight.Account, "Trust a key, an identity, a root, a store or a policy, or change it")
+            .Takes(TrustEndpoints.MaxBytes).Versioned();
+        api.MapDelete("/trust/{kind}/{name}", trust.RemoveAsync)
+            .Requires(ApiRight.Account, "Trust a key, an identity, a root, a store or a policy no longer").Versioned();
     }
 
     private static void MapRetention(RouteGroupBuilder api, IServiceProvider services)

@@ -36,6 +36,7 @@ internal static partial class ApiRoutes
         MapVulnerabilities(Tagged("vulnerabilities"), services);
         MapTrash(Tagged("trash"), services.GetRequiredService<TrashEndpoints>());
         MapTagRules(Tagged("tag rules"), services.GetRequiredService<TagRuleEndpoints>());
+        MapTrust(Tagged("trust"), services.GetRequiredService<TrustEndpoints>());
         MapRetention(Tagged("retention"), services);
         MapUsage(Tagged("usage"), services);
         MapQuotas(Tagged("quotas"), services.GetRequiredService<QuotaEndpoints>());

@@ -8,6 +8,7 @@ using Berth.Identity;
 using Berth.Metadata;
 using Berth.Registry;
 using Berth.Settings;
+using Berth.Verifying;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Berth.Api;
@@ -112,6 +113,7 @@ internal sealed class ApiSlice : Slice
             provider.GetRequiredService<Database>(), provider.GetRequiredService<ManifestTable>(),
             provider.GetRequiredService<IndexImages>(), settings.Contents, settings.Limits,
             provider.GetRequiredService<TimeProvider>(), provider.GetService<LayerRequests>()));
+        services.AddSingleton<SignatureResults>().AddSingleton<SignatureEndpoints>().AddSingleton<TrustEndpoints>();
         services.AddSingleton<AskedImages>().TryAddSingleton(_ => new Spools(Path.GetTempPath()));
         services.AddSingleton(provider => new ImagePackageEndpoints(
             provider.GetRequiredService<AskedImages>(), provider.GetRequiredService<ImagePackages>(),

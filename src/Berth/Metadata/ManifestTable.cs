@@ -98,6 +98,8 @@ internal sealed class ManifestTable(
             pushedAt ?? clock.GetUtcNow().ToUnixTimeMilliseconds(), actor.Name,
             (long?)expiresAfter?.TotalMilliseconds, set.Id);
         await SearchWordTable.AddSetAsync(session, repositoryId, set);
+        if (manifest.Subject is { Digest: var subject })
+            await SignedArtifactTable.AddAsync(session, repositoryId, digest.Text, subject, "", clock.GetUtcNow());
 
         // One statement per kind of reference, however many there are, with rows in index order.
         foreach (var kind in manifest.References.GroupBy(r => r.Kind, r => r.Target.Digest.Text))

@@ -32,6 +32,7 @@ internal static class NamespaceTable
             """
             SELECT 1 WHERE EXISTS (SELECT 1 FROM account WHERE name = $1)
                 OR EXISTS (SELECT 1 FROM tag_rule WHERE namespace = $1)
+                OR EXISTS (SELECT 1 FROM trust_entry WHERE namespace = $1)
             """,
             space) is not null;
 
@@ -63,6 +64,7 @@ internal static class NamespaceTable
         await session.RunAsync("DELETE FROM access_grant WHERE namespace = $1", account.Name);
         await KeylessRuleTable.RemoveNamespaceAsync(session, account.Name);
         await TagRuleTable.RemoveNamespaceAsync(session, account.Name);
+        await TrustTable.RemoveNamespaceAsync(session, account.Name);
         await AccountTable.RemoveAsync(session, account.Id);
     }
 

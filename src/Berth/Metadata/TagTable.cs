@@ -150,6 +150,7 @@ internal sealed class TagTable(TimeProvider clock)
             if (moved == 0) continue;
             if (last is null) await SearchWordTable.AddTagsAsync(session, repositoryId, [tag.Text]);
             await RecordAsync(session, repositoryId, tag.Text, digest.Text, actor, action);
+            await SignedArtifactTable.AddTagAsync(session, repositoryId, tag.Text, digest.Text, clock.GetUtcNow());
             return;
         }
     }

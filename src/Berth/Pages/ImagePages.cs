@@ -76,7 +76,7 @@ internal sealed record ImageSpace(FreedSpace? Freed);
 internal sealed record ImageLayerPage(ShownImage Image, LayerView Layer, PageList<LayerHolderView> Holders);
 
 /// <summary>What says something about an image.</summary>
-internal sealed record ImageReferrersPage(ShownImage Image, ReferrersView Referrers);
+internal sealed record ImageReferrersPage(ShownImage Image, ReferrersView Referrers, SignaturesView Signatures);
 
 /// <summary>A manifest and a config as they are.</summary>
 /// <param name="Image">Where they are from.</param>
@@ -97,7 +97,7 @@ internal sealed record ImageHistoryPage(
 /// <summary>Below <c>/r/NAME:TAG</c>: images and other artifacts.</summary>
 internal sealed class ImagePages(
     ImageEndpoints images, ArtifactEndpoints artifacts, ReferrerEndpoints referrers, LayerHolderEndpoints holders,
-    TagEndpoints tags, UsageEndpoints usage, ApiGate gate, ToolChoice tools)
+    SignatureEndpoints signatures, TagEndpoints tags, UsageEndpoints usage, ApiGate gate, ToolChoice tools)
 {
     public async Task<IResult> ShowAsync(HttpContext http)
     {
@@ -132,8 +132,13 @@ internal sealed class ImagePages(
         var (image, error) = await FindAsync(http);
         if (image is null) return ProblemPage.Of(http, error!);
         var found = await referrers.GetAsync(http, image.Image.Digest, image.Name);
-        return found.Error is { } missing ? ProblemPage.Of(http, missing)
-            : new PageResult(new Pages_ImageReferrers { Model = new ImageReferrersPage(image, found.Value!) });
+        if (found.Error is { } missing) return ProblemPage.Of(http, missing);
+        var signed = await signatures.GetAsync(http, image.Image.Digest, image.Name);
+        return signed.Error is { } gone ? ProblemPage.Of(http, gone)
+            : new PageResult(new Pages_ImageReferrers
+            {
+                Model = new ImageReferrersPage(image, found.Value!, signed.Value!),
+            });
     }
 
     public async Task<IResult> ShowJsonAsync(HttpContext http)

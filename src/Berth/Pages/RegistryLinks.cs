@@ -6,6 +6,7 @@ internal static class RegistryLinks
     public static IReadOnlyList<SettingsLink> All { get; } =
     [
         Of(RulePages.Rules, "tag", words => words.Rules, HasAccount),
+        Of(TrustPages.Path, "shield", words => words.Trust, HasAccount),
         Of(GarbagePages.Trash, "trash-2", words => words.Trash, HasAccount),
         Of(QuotaPages.Path, "layers", words => words.Quotas, HasAccount),
         Of("/settings/health", "shield", words => words.Health, IsStaff),

@@ -32,6 +32,16 @@ internal static partial class SettingsRoutes
         MapQuotas(table, table.Get<QuotaPages>());
         MapRules(table, table.Get<RulePages>());
         MapPins(table, table.Get<PinPages>());
+        MapTrust(table, table.Get<TrustPages>());
+    }
+
+    private static void MapTrust(Table table, TrustPages trust)
+    {
+        table.Page(TrustPages.Path, ApiRight.Account, "GET /api/v1/trust", trust.ShowAsync);
+        table.Form(TrustPages.Path, ApiRight.Account, "PUT /api/v1/trust/{kind}/{name}", trust.AddAsync);
+        table.Confirmed(
+            TrustPages.Removal, ApiRight.Account, "DELETE /api/v1/trust/{kind}/{name}", trust.AskToRemoveAsync,
+            trust.RemoveAsync);
     }
 
     private static void MapGarbage(Table table, GarbagePages garbage)

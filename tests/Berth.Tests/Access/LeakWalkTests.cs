@@ -39,6 +39,7 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
         GET /api/v1/images/{reference}/packages
         GET /api/v1/images/{reference}/referrers
         GET /api/v1/images/{reference}/sbom
+        GET /api/v1/images/{reference}/signatures
         GET /api/v1/images/{reference}/vulnerabilities
         GET /api/v1/images/{reference}/vulnerabilities.csv
         GET /api/v1/images/{reference}/vulnerabilities/changes
@@ -102,6 +103,7 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
         HEAD /api/v1/images/{reference}/packages
         HEAD /api/v1/images/{reference}/referrers
         HEAD /api/v1/images/{reference}/sbom
+        HEAD /api/v1/images/{reference}/signatures
         HEAD /api/v1/images/{reference}/vulnerabilities
         HEAD /api/v1/images/{reference}/vulnerabilities.csv
         HEAD /api/v1/images/{reference}/vulnerabilities/changes

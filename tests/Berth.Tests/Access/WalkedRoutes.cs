@@ -82,6 +82,7 @@ internal static partial class WalkedRoutes
         "/api/v1/access/explain?user=robot.{0}.ci&repository=team/app", "/api/v1/grants?robot=robot.{0}.ci",
         "/api/v1/grants?team={0}/dev", "/api/v1/grants?user={0}-user", "/api/v1/robots?repository={0}/app",
         "/api/v1/trash?namespace={0}", "/api/v1/trash?repository={0}/app", "/api/v1/tag-rules?namespace={0}",
+        "/api/v1/trust?namespace={0}", "/api/v1/trust/keys/walk?namespace={0}",
         "/api/v1/quotas?namespace={0}", "/api/v1/usage?namespace={0}", "/api/v1/usage?repository={0}/app",
         "/api/v1/usage/reclaimable/matching?names={0}/**",
         "/api/v1/images/files/differences?repository=open/app&with=files&withRepository={0}/app",

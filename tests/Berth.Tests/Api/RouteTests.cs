@@ -188,7 +188,7 @@ public sealed class RouteTests(ApiRegistry api)
         var filled = path
             .Replace("{organization}", "acme").Replace("{id:long}", "4711").Replace("{id}", "nothing")
             .Replace("{**name}", "nothing/there").Replace("{tag}", "nothing").Replace("{reference}", "nothing")
-            .Replace("{digest}", "nothing")
+            .Replace("{digest}", "nothing").Replace("{kind}", "keys")
             .Replace("{list}", "nothing").Replace("{**list}", "nothing")
             .Replace("{name}", "nothing").Replace("{team}", "nothing").Replace("{user}", "nothing")
             .Replace("{source}", "nothing").Replace("{**subject}", "nothing").Replace("{**group}", "nothing")

@@ -28,6 +28,11 @@ internal static class CopiedRows
         "INSERT INTO vulnerability_data VALUES (1, 1, 'a', 1, 1, 'npm', '[]')",
         "INSERT INTO vulnerability VALUES (1000, 'CVE-2021-44228', 'GHSA-x', 'Log4j', 1, 1, 1, 1, 1)",
         "INSERT INTO finding VALUES (1000, 1000, 'GHSA-x', 4, 100, 'CVSS:3.1/', '2.15.0', 1, 1, 'fixed', 'a')",
+        "INSERT INTO trust_entry VALUES (1000, 'keys', '', 'x', 'y', 1, 'z', 1)",
+        "INSERT INTO trust_version VALUES ('', 1)",
+        "INSERT INTO signed_artifact VALUES (1000, 1, 'sha256:x', 'sha256:y', '', 'read', 1, 0, 0, 1, 0, 2)",
+        "INSERT INTO signature_result VALUES (1000, 0, 'sha256:x', 'failed', 'x', NULL, NULL, NULL, NULL, NULL, NULL, "
+            + "NULL, '', 'y')",
         "INSERT INTO journal_change VALUES (1000000, 1, 'tag', 'x')",
         "INSERT INTO search_pending VALUES (1000000, 1)",
         "INSERT INTO search_rebuild VALUES (1000, 1, 'x', 2, 3, 'a', 5, 6)",

@@ -17,7 +17,8 @@ public sealed class RegistryPageTests : IAsyncLifetime
         "/settings/pins", "/settings/vulnerabilities",
     ];
 
-    private static readonly string[] OfOwners = ["/settings/trash", "/settings/quotas", "/settings/rules"];
+    private static readonly string[] OfOwners =
+        ["/settings/trash", "/settings/quotas", "/settings/rules", "/settings/trust"];
 
     private RegistryFixture registry = null!;
     private ImagePusher admin = null!;

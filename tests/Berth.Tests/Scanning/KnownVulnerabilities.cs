@@ -19,6 +19,14 @@ internal sealed class KnownVulnerabilities : IAsyncDisposable
 
     public RegistryFixture Registry { get; private set; } = null!;
 
+    /// <summary>What the settings are for a command on the database, besides those of any registry.</summary>
+    public Dictionary<string, string> Variables => new(Registry.Variables)
+    {
+        ["REGISTRY_AUTH_LOCAL_ENABLED"] = "true",
+        ["REGISTRY_AUTH_LOCAL_BCRYPTCOST"] = "4",
+        ["REGISTRY_VULNERABILITIES_SOURCES"] = Source,
+    };
+
     public ContentImages Images => new(Registry);
 
     /// <summary>The folder that is the source.</summary>

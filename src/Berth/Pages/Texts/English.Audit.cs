@@ -78,6 +78,7 @@ internal partial class English
         ["sessions"] = "sessions",
         ["stars"] = "a star",
         ["tag-rules"] = "a rule on tags",
+        ["trust"] = "a trusted signer",
         ["tags"] = "a tag",
         ["teams"] = "a team",
         ["tokens"] = "a token",

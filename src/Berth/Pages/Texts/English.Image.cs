@@ -75,12 +75,34 @@ internal partial class English
     public virtual string NoReferrersText =>
         "Signatures, bills of materials and attestations that are pushed for it appear here. To sign it:";
     public virtual string ReferrersText =>
-        "What has been pushed about this. Berth shows it, and has verified none of it.";
+        "What has been pushed about this. Berth shows it as it is; only signatures are verified, where that is said.";
     public virtual string MoreReferrers => "There are more than are shown.";
     public virtual string AttachedBy => "Attached by the tag";
     public virtual string Says => "Says";
     public virtual string SignedBy => "Signed by";
     public virtual string NotVerified => "not verified";
+    public virtual string Signatures => "Signatures";
+    public virtual string SignaturesText =>
+        "Verified by the keys, identities and policies that are trusted here. Only these say who signed.";
+    public virtual string AttestedBy => "Attested by";
+    public virtual string Verified => "verified";
+    public virtual string SaysTheSigner => ", as the signer says";
+    public virtual string ThroughIndex => "through the index";
+
+    public virtual string TrustedBy(string? kind, string name) => kind switch
+    {
+        "cosign-key" => $"with the key {name}",
+        "cosign-keyless" => $"trusted as {name}",
+        _ => $"trusted by the policy {name}",
+    };
+
+    public virtual string VerdictOf(string verdict) => verdict switch
+    {
+        "failed" => "failed",
+        "untrusted" => "not trusted",
+        _ => "not verified yet",
+    };
+
     public virtual string Package => "Package";
     public virtual string Packages => "Packages";
     public virtual string PackagesNotAllRead(string fault) => $"Not all packages may be known: {fault}";

@@ -1,0 +1,56 @@
+using Berth.Metadata;
+using Berth.Oci;
+
+namespace Berth.Verifying;
+
+/// <summary>What is known of the signatures of images. Asking changes nothing and verifies nothing.</summary>
+internal sealed class SignatureResults(Database database)
+{
+    /// <summary>Whoever may push can attach any number.</summary>
+    private const int MaxFound = 100;
+
+    /// <summary>
+    /// The verified signatures of a manifest, and of the indexes in the repository that have it: whoever signs an index
+    /// signs what it lists. None counts that was verified by what no longer counts. Attestations are among them:
+    /// <see cref="SignatureResult.IsSignature"/> tells.
+    /// </summary>
+    public async Task<IReadOnlyList<FoundSignature>> OfAsync(
+        RepositoryName repository, Digest digest, CancellationToken cancellation) =>
+        await FindAsync(repository, digest, onlyVerified: true, cancellation);
+
+    /// <summary>All of them, verified ones first, whatever came of them.</summary>
+    public async Task<IReadOnlyList<FoundSignature>> AllOfAsync(
+        RepositoryName repository, Digest digest, CancellationToken cancellation) =>
+        await FindAsync(repository, digest, onlyVerified: false, cancellation);
+
+    private async Task<List<FoundSignature>> FindAsync(
+        RepositoryName repository, Digest digest, bool onlyVerified, CancellationToken cancellation)
+    {
+        var (found, present) = await database.ReadAsync(
+            async session =>
+            {
+                // The numbers first: a change in between makes what is found too old, and never too new.
+                var versions = await TrustTable.VersionsAsync(session, repository.Namespace);
+                return await RepositoryTable.FindAsync(session, repository) is { } id
+                    ? (await SignatureResultTable.FindAsync(session, id, digest, onlyVerified, MaxFound), versions)
+                    : ([], versions);
+            },
+            cancellation);
+        var seen = new HashSet<Digest>();
+        return
+        [
+            .. found.GroupBy(one => (one.Artifact, one.Tag)).Where(group => seen.Add(group.Key.Artifact))
+                .SelectMany(group => Current(group, present))
+                .Where(one => !onlyVerified || one.Result is not null),
+        ];
+    }
+
+    /// <summary>What came of a manifest's signatures; that it waits, if that is not known.</summary>
+    private static IEnumerable<FoundSignature> Current(IEnumerable<FoundSignature> all, TrustVersions present) =>
+        IsCurrent(all.First(), present)
+            ? all : [all.First() with { State = ArtifactStates.Waiting, Result = null }];
+
+    private static bool IsCurrent(FoundSignature one, TrustVersions present) =>
+        one.State != ArtifactStates.Waiting && one.Versions.Registry >= present.Registry
+        && one.Versions.Namespace >= present.Namespace;
+}

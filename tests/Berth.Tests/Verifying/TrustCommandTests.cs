@@ -1,0 +1,64 @@
+using Berth.Tests.Api;
+using Berth.Tests.Cli;
+using Berth.Tests.Signatures;
+
+namespace Berth.Tests.Verifying;
+
+/// <summary><c>berth trust</c> and <c>berth verify-signature</c>, and the page about them.</summary>
+[Inside]
+public sealed class TrustCommandTests
+{
+    [Fact]
+    public async Task The_commands_of_the_page_on_signatures_work_as_they_stand()
+    {
+        await using var api = new ApiRegistry();
+        await api.InitializeAsync();
+        var (images, key) = (new SignedImages(api), new SigningKey());
+        var image = await images.PushAsync("acme/app", "1.0", "an image");
+        await images.SignAsync("acme/app", image, key);
+        var folder = Directory.CreateTempSubdirectory("berth-trust-").FullName;
+        await WriteAsync("cosign.pub", key.Pem);
+        await WriteAsync("trusted_root.json", new LittleSigstore().TrustRoot().ToJsonString());
+        await WriteAsync("ca.pem", LittleNotation.Root.ExportCertificatePem());
+        await WriteAsync(
+            "trustpolicy.json",
+            """
+            {"version":"1.0","trustPolicies":[{"name":"ours","registryScopes":["*"],
+            "signatureVerification":{"level":"strict"},"trustStores":["ca:acme"],"trustedIdentities":["*"]}]}
+            """);
+        var command = new AccountCommand(api.Registry);
+        var before = (await command.RunAsync("verify-signature", "acme/app:1.0")).Is(1);
+        Assert.Contains("nobody who is trusted signed this image", before.Errors);
+
+        var blocks = DocumentedCommandTests.BlocksOf("docs/signatures.md");
+        Assert.Equal(2, blocks.Count);
+        var said = await RunAsync(api, folder, blocks[0]);
+        Assert.Contains("release is trusted now, in acme.", said);
+        Assert.Contains("notation is trusted no longer.", said);
+        await images.SeeAsync("acme/app", "1.0");
+        said = await RunAsync(api, folder, blocks[1]);
+        Assert.Contains("verified: signed by release (cosign-key release)", said);
+        Assert.Contains("\"isVerified\":true", said);
+
+        await images.DistrustAsync("keys", "release", "acme");
+        await images.SeeAsync("acme/app", "1.0");
+        var after = (await command.RunAsync("verify-signature", "acme/app:1.0")).Is(1);
+        Assert.StartsWith("untrusted: ", after.Output);
+        Directory.Delete(folder, recursive: true);
+
+        Task WriteAsync(string name, string text) =>
+            File.WriteAllTextAsync(Path.Combine(folder, name), text, TestContext.Current.CancellationToken);
+    }
+
+    private static Task<string> RunAsync(ApiRegistry api, string folder, string block) =>
+        DocumentedCommandTests.RunAsync(
+            api.Registry,
+            $$"""
+            cd {{folder}}
+            berth() { {{string.Join(' ', BerthProgram.CommandOf(BerthProgram.Path))}} "$@"; }
+            curl() { command curl --fail-with-body -sS "$@"; }
+            {{block
+                .Replace("https://registry.example.com", api.Registry.BaseAddress.ToString().TrimEnd('/'))
+                .Replace("-u ann", $"-u 'admin:{ApiRegistry.Password}'", StringComparison.Ordinal)}}
+            """);
+}
