@@ -131,7 +131,7 @@ internal static partial class ApiRoutes
     {
         var data = services.GetRequiredService<VulnerabilityDataEndpoints>();
         api.MapGet("/vulnerabilities/news", services.GetRequiredService<VulnerabilityNewsEndpoints>().ListAsync)
-            .Requires(ApiRight.Visible, "List what was found lately in images, in the order in which it was seen").Lists();
+            .Requires(ApiRight.Visible, "List what was found lately in images, as it was first seen").Lists();
         api.MapGet("/vulnerabilities", handler: data.GetAsync)
             .Requires(ApiRight.Staff, "Show what images are compared with, and where it comes from");
         api.MapPost("/vulnerabilities/updates", handler: data.UpdateAsync)

@@ -119,11 +119,11 @@ internal sealed class ApiSlice : Slice
             provider.GetRequiredService<AskedImages>(), provider.GetRequiredService<ImagePackages>(),
             provider.GetRequiredService<Spools>(), provider.GetRequiredService<TimeProvider>(),
             provider.GetService<FileReading>()));
-        services.AddSingleton<BetterBases>().AddSingleton<VulnerabilityChangeEndpoints>()
+        services.AddSingleton<BetterBaseImages>().AddSingleton<VulnerabilityChangeEndpoints>()
             .AddSingleton<VulnerabilityNewsEndpoints>();
         services.AddSingleton(provider => new ImageVulnerabilityEndpoints(
             provider.GetRequiredService<AskedImages>(), provider.GetRequiredService<ImageEndpoints>(),
-            provider.GetRequiredService<BetterBases>(), provider.GetRequiredService<Database>(), settings));
+            provider.GetRequiredService<BetterBaseImages>(), provider.GetRequiredService<Database>(), settings));
         services.AddSingleton(provider => new VulnerabilitySearchEndpoints(
             provider.GetRequiredService<RepositoryListing>(), provider.GetRequiredService<Database>(), settings,
             provider.GetService<FileReading>()));

@@ -69,7 +69,7 @@ internal static class ScanCommand
                 case "known": return seen;
                 case "off":
                     throw new ApiRefusalException(
-                        "the registry compares no images: set vulnerabilities.sources, as to osv (docs/vulnerabilities.md)");
+                        "the registry compares no images: set vulnerabilities.sources, as to osv");
                 case "fault": throw new ApiRefusalException("what is in the image could not be read");
             }
 
@@ -131,7 +131,8 @@ internal static class ScanCommand
         var counts = seen.GetProperty("counts").EnumerateObject()
             .Where(one => VulnerabilityWords.Severities.Contains(one.Name) && one.Value.GetInt64() > 0)
             .Select(one => $"{one.Value.GetInt64()} {one.Name}").ToList();
-        Console.WriteLine(counts.Count == 0 ? "No vulnerabilities are known." : $"In all: {string.Join(", ", counts)}.");
+        Console.WriteLine(
+            counts.Count == 0 ? "No vulnerabilities are known." : $"In all: {string.Join(", ", counts)}.");
         if (!seen.TryGetProperty("betterBase", out var better)) return;
         Console.WriteLine(
             $"A newer base image has fewer: {better.GetProperty("repository").GetString()}:"

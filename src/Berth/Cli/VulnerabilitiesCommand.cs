@@ -84,7 +84,8 @@ internal static class VulnerabilitiesCommand
             call =>
             {
                 var age = ApiCall.DurationOf(call.Parsed.GetValue(since) ?? "7d");
-                var path = $"vulnerabilities/news?since={(TimeProvider.System.GetUtcNow() - age).UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}"
+                var from = (TimeProvider.System.GetUtcNow() - age).UtcDateTime;
+                var path = $"vulnerabilities/news?since={from:yyyy-MM-ddTHH:mm:ssZ}"
                     + ImageCommand.Field("severity", call.Parsed.GetValue(severity))
                     + (call.Parsed.GetValue(inUse) ? "&inUse=true" : "")
                     + ImageCommand.Field("tag", call.Parsed.GetValue(tag))

@@ -9,8 +9,8 @@ using Berth.Vulnerabilities;
 namespace Berth.Scanning;
 
 /// <summary>
-/// Asks the sources of vulnerabilities for what is new, when that is due, and compares packages with it: those that came
-/// since, or all if it moved. Any node may run it: each has a file of its own, made when it needs one.
+/// Asks the sources of vulnerabilities for what is new, when that is due, and compares packages with it: those that
+/// came since, or all if it moved. Any node may run it: each has a file of its own, made when it needs one.
 /// </summary>
 internal sealed partial class MatchPackagesJob(
     VulnerabilityData data, PackageMatching matching, Database database, VulnerabilitySettings settings,
@@ -68,7 +68,11 @@ internal sealed partial class MatchPackagesJob(
     {
         tried = (clock.GetTimestamp(), string.Join('\n', wanted));
         var update = await data.UpdateAsync(wanted, cancellation);
-        foreach (var source in update.Sources.Where(one => one.Fault is not null)) LogFault(source.Source, source.Fault!);
+        foreach (var source in update.Sources)
+        {
+            if (source.Fault is { } fault) LogFault(source.Source, fault);
+        }
+
         using var file = data.Open();
         var known = row with
         {

@@ -107,9 +107,9 @@ internal sealed record PackageFindings(
     {
         var aliases = hits.SelectMany(hit => hit.Record.Aliases.Prepend(hit.Record.Id)).Where(one => one != name)
             .Distinct().Order(StringComparer.Ordinal);
+        var summary = hits.Select(hit => hit.Record.Summary).FirstOrDefault(one => one is { Length: > 0 });
         return new VulnerabilityRow(
-            name, Clean(string.Join(' ', aliases), MaxAliases),
-            Clean(hits.Select(hit => hit.Record.Summary).FirstOrDefault(one => one is { Length: > 0 }) ?? "", MaxSummary))
+            name, Clean(string.Join(' ', aliases), MaxAliases), Clean(summary ?? "", MaxSummary))
         {
             PublishedAt = hits.Min(hit => hit.Record.Published) is { } published ? ToMilliseconds(published) : null,
             ExploitedAt = exploit.KnownExploitedSince is { } day

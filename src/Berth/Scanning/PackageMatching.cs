@@ -27,7 +27,8 @@ internal sealed class PackageMatching(Database database, TimeProvider clock)
     {
         var isAll = true;
         var known = file.Ecosystems.ToHashSet(StringComparer.Ordinal);
-        if (!await database.ReadAsync(session => FindingTable.IsAnyDueAsync(session, number), cancellation)) return true;
+        if (!await database.ReadAsync(session => FindingTable.IsAnyDueAsync(session, number), cancellation))
+            return true;
         for (var last = 0L;;)
         {
             var due = await database.ReadAsync(

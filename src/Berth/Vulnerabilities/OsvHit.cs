@@ -9,8 +9,8 @@ internal sealed record OsvHit(OsvRecord Record, OsvAffected Affected, string? Fi
     /// <summary>The scores of its vectors: of those of the package, or else of the record.</summary>
     public IEnumerable<CvssScore> Scores => Severities.Select(one => Cvss.Score(one.Score)).OfType<CvssScore>();
 
-    /// <summary>The score that is shown, and its vector: of version 3 if there is one, as others do. Null: there is none.
-    /// </summary>
+    /// <summary>The score that is shown, and its vector: of version 3 if there is one, as others do; null if there is
+    /// none.</summary>
     public (CvssScore Score, string Vector)? Shown => Severities
         .Select(one => (Score: Cvss.Score(one.Score), Vector: one.Score)).Where(one => one.Score is not null)
         .OrderBy(one => RankOf(one.Score!.Value))

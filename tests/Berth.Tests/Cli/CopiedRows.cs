@@ -21,8 +21,8 @@ internal static class CopiedRows
         "INSERT INTO backup VALUES (1, 'x', 'y', 'whole', 1, 2, 3, 4, 5, 6, 7, 8, 'z')",
         "INSERT INTO blob_fault VALUES ('sha256:x', 1, 'y', 2, 'push')",
         "INSERT INTO layer_index VALUES ('sha256:x', 'waiting', 1, 0, 0, '', 0, 0, NULL, NULL, NULL, 0)",
-        "INSERT INTO image_scan VALUES (1000, 'sha256:x', 'waiting', 1, 0, 0, 2, '', NULL, 0, 1, NULL, 2, 1, 1, 1, 1, 1, "
-            + "1, 1, 1, 1, 1)",
+        "INSERT INTO image_scan VALUES (1000, 'sha256:x', 'waiting', 1, 0, 0, 2, '', NULL, 0, 1, NULL, 2, 1, 1, 1, 1, "
+            + "1, 1, 1, 1, 1, 1)",
         "INSERT INTO package VALUES (1000, 'deb', 'libc6', '2.36', 'Debian:12', 'glibc', '2.36', 1)",
         "INSERT INTO image_package VALUES (1000, 1000, 0, 'a')",
         "INSERT INTO vulnerability_data VALUES (1, 1, 'a', 1, 1, 'npm', '[]')",

@@ -8,7 +8,7 @@ using static Berth.Tests.Scanning.KnownVulnerabilities;
 
 namespace Berth.Tests.Scanning;
 
-/// <summary>When the data moves, every image is compared again, in little time: 10,000 images in the long run.</summary>
+/// <summary>When the data moves, every image is compared again, in little time: 10,000 in the long run.</summary>
 [Inside]
 public sealed class RematchTests
 {
@@ -22,6 +22,8 @@ public sealed class RematchTests
 
     private static readonly int Images = TestRounds.Of(500, 10_000);
 
+    private const string Counted = "SELECT count(*) FROM image_scan WHERE counted = count_due AND high = 60";
+
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
@@ -33,9 +35,9 @@ public sealed class RematchTests
 
         // Each tenth package has some, as those of a Debian image do.
         await known.TellAsync([.. Records(fixedIn: "2.0.0")]);
-        Assert.Equal(Images, await NumberAsync("SELECT count(*) FROM image_scan WHERE counted = count_due AND high = 60"));
+        Assert.Equal(Images, await NumberAsync(Counted));
         await known.TellAsync([.. Records(fixedIn: "3.0.0")]);
-        Assert.Equal(Images, await NumberAsync("SELECT count(*) FROM image_scan WHERE counted = count_due AND high = 60"));
+        Assert.Equal(Images, await NumberAsync(Counted));
 
         // The same again, with a clock.
         await database.WriteAsync(

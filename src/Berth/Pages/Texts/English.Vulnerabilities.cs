@@ -6,7 +6,7 @@ internal partial class English
     public virtual string VulnerabilitiesTab => "Vulnerabilities";
     public virtual string VulnerabilitiesOff => "Images are not compared with known vulnerabilities";
     public virtual string VulnerabilitiesOffText =>
-        "The registry does so by itself once it is told where data comes from: from OSV over the network, or from files.";
+        "The registry does so by itself once it is told where data comes from: OSV over the network, or files.";
     public virtual string VulnerabilitiesWait =>
         "The image was not looked into yet: it takes a minute or two after a push.";
     public virtual string VulnerabilitiesFault => "What is installed in the image could not be read.";
@@ -22,19 +22,21 @@ internal partial class English
     public virtual string BroughtBy => "Brought by";
     public virtual string FirstSeen => "First seen";
     public virtual string Exploited => "exploited";
-    public virtual string ExploitedText => "It is on the list of vulnerabilities that are known to be exploited (CISA).";
+    public virtual string ExploitedText =>
+        "It is on the list of vulnerabilities that are known to be exploited (CISA).";
     public virtual string Ransomware => "ransomware";
     public virtual string EpssText => "How likely it is to be exploited within 30 days (FIRST).";
     public virtual string BetterBase => "A newer base image has fewer vulnerabilities:";
     public virtual string HoldersPartial => "Some images were not looked into yet: there may be more.";
     public virtual string HolderImage => "Image";
     public virtual string HolderSearchHelp =>
-        "package: goes before the name of a package, with below: or version: before a version, and vulnerability: before "
-        + "the name of a vulnerability.";
+        "package: goes before the name of a package, with below: or version: before a version, and vulnerability: "
+        + "before the name of a vulnerability.";
 
     public virtual string HoldersOf(string name) => $"Images with {name}";
 
-    public virtual string Percent(double part) => part.ToString("P1", System.Globalization.CultureInfo.InvariantCulture);
+    public virtual string Percent(double part) =>
+        part.ToString("P1", System.Globalization.CultureInfo.InvariantCulture);
 
     public virtual string BaseImage => "base image";
     public virtual string UpdateNow => "Ask for what is new";

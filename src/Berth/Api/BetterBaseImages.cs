@@ -4,7 +4,7 @@ using Berth.Oci;
 namespace Berth.Api;
 
 /// <summary>Finds out whether a newer image of the same base has fewer vulnerabilities.</summary>
-internal sealed class BetterBases(AskedImages images, Database database)
+internal sealed class BetterBaseImages(AskedImages images, Database database)
 {
     /// <summary>The newest tags of the base's repository.</summary>
     private const int MaxAsked = 20;
