@@ -13,8 +13,8 @@ internal partial class English
 
     public virtual string SearchHelp =>
         "Words are looked for in names, descriptions, tags and labels. These filters go before a value: namespace:, "
-        + "tag:, label:, base:, platform:, type: and is:. With file:, package: or vulnerability: before its name, images "
-        + "with it are looked for. "
+        + "tag:, label:, base:, platform:, type: and is:. With file:, package: or vulnerability: before its name, "
+        + "images with it are looked for. "
         + "For example:";
 
     public virtual string SearchTitle(string query) => $"Search for {query}";
