@@ -159,6 +159,11 @@ internal sealed class FilledRegistry : IAsyncDisposable
 
         await Ann.ApiAsync(
             "PUT", "/pins/prod", $$"""{"images":["team/app@{{await Ann.DigestOfAsync("team/app", "1.0")}}"]}""", 200);
+        using var key = System.Security.Cryptography.ECDsa.Create(
+            System.Security.Cryptography.ECCurve.NamedCurves.nistP256);
+        await Ann.ApiAsync(
+            "PUT", "/trust/keys/release",
+            System.Text.Json.JsonSerializer.Serialize(new { content = key.ExportSubjectPublicKeyInfoPem() }), 200);
         await Ann.ApiAsync("PUT", "/quotas/team", """{"maxBytes":5000}""", 200);
         await Ann.ApiAsync("POST", "/tag-rules", """{"names":"team/**","tags":["v*"],"keepLastPushed":3}""", 201);
 

@@ -22,7 +22,8 @@ internal static class WalkedPages
         "health", "jobs", "uploads", "storage", "scrub", "backups", "imports", "audit", "garbage", "trash",
         "trash/empty", "garbage/collect", "retention/run", "quotas", "rules", "retention", "pins", "profile", "sign-in",
         "tokens", "sessions",
-        "sessions/end", "vulnerabilities", "organizations", "users", "invitations", "keyless-rules",
+        "sessions/end", "vulnerabilities", "trust",
+        "organizations", "users", "invitations", "keyless-rules",
     ];
 
     private static readonly string[] OfTokens = ["rotate", "revoke"];
@@ -45,6 +46,7 @@ internal static class WalkedPages
             "/explore?namespace=team&sort=pushed&platform=linux/amd64"),
         Page("/search", "/search?q=app", "/search", "/search?q=nothing-of-the-kind",
             "/search?q=" + Uri.EscapeDataString(FilledRegistry.Hostile), "/search?q=file:*", "/search?q=file:none",
+            "/search?q=package:none", "/search?q=vulnerability:CVE-2021-44228",
             "/search?q=file:" + Uri.EscapeDataString(FilledRegistry.Hostile)),
         Page("/new", "/new", "/new?namespace=team"),
         Page("/auth/sign-in"), Page("/auth/account"), Page("/auth/register"), Page("/auth/device"),
@@ -55,6 +57,7 @@ internal static class WalkedPages
         Page(Settings + "pins/list", Settings + "pins/list?name=ann/prod"),
         Page(Settings + "pins/remove", Settings + "pins/remove?name=ann/prod"),
         Page(Settings + "quotas/remove", Settings + "quotas/remove?scope=team"),
+        Page(Settings + "trust/{space}/{kind}/{name}/remove", Settings + "trust/-/keys/release/remove"),
         Page(Settings + "rules/{id:long}", Settings + "rules/1"),
         Page(Settings + "rules/{id:long}/remove", Settings + "rules/1/remove"),
         Page(Settings + "keyless-rules/{id}", Settings + "keyless-rules/ci.1"),

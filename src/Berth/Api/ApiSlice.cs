@@ -119,8 +119,10 @@ internal sealed class ApiSlice : Slice
             provider.GetRequiredService<AskedImages>(), provider.GetRequiredService<ImagePackages>(),
             provider.GetRequiredService<Spools>(), provider.GetRequiredService<TimeProvider>(),
             provider.GetService<FileReading>()));
-        services.AddSingleton<BetterBaseImages>().AddSingleton<VulnerabilityChangeEndpoints>()
-            .AddSingleton<VulnerabilityNewsEndpoints>();
+        services.AddSingleton<BetterBaseImages>().AddSingleton<VulnerabilityChangeEndpoints>();
+        services.AddSingleton(provider => new VulnerabilityNewsEndpoints(
+            provider.GetRequiredService<RepositoryListing>(), provider.GetRequiredService<Database>(),
+            provider.GetRequiredService<TimeProvider>(), provider.GetService<FileReading>()));
         services.AddSingleton(provider => new ImageVulnerabilityEndpoints(
             provider.GetRequiredService<AskedImages>(), provider.GetRequiredService<ImageEndpoints>(),
             provider.GetRequiredService<BetterBaseImages>(), provider.GetRequiredService<Database>(), settings));

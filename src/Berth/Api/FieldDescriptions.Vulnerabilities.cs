@@ -74,6 +74,8 @@ internal static partial class FieldDescriptions
         ["VulnerabilitySourceView.modifiedAt"] = "How old the newest of what it has is; absent: it does not say.",
         ["VulnerabilitySourceView.records"] = "How many records of it are in use.",
         ["VulnerabilitySourceView.fault"] = "What is wrong with it, and what to do; absent: nothing.",
+        ["TagView.vulnerabilities"] = "In lists, how many its image has; of an index, the most of any of its images. "
+            + "Absent: that is not known.",
         ["VulnerabilityNewsView.name"] = "The name that people know.",
         ["VulnerabilityNewsView.type"] = "The kind of the package.",
         ["VulnerabilityNewsView.package"] = "The package that has it.",

@@ -4,6 +4,7 @@ using Berth.Distribution;
 using Berth.Metadata;
 using Berth.Oci;
 using Berth.Registry;
+using Berth.Settings;
 using Microsoft.AspNetCore.Mvc;
 
 namespace Berth.Api;
@@ -18,6 +19,10 @@ internal sealed record TagView(
 
     /// <summary>The rule that makes it immutable, so that it does not expire; null in the answer to a change.</summary>
     public string? ImmutableBy { get; init; }
+
+    /// <summary>How many vulnerabilities its image has; of an index, the most of any of its images. Null if that is not
+    /// known, and in the answer to a change.</summary>
+    public VulnerabilityCountsView? Vulnerabilities { get; init; }
 
     public static TagView Of(HttpContext http, TagRow row) => new(
         row.Name, row.Digest, row.MediaType, row.MovedAt, http.NameFor(row.MovedBy), row.PushedAt,
@@ -45,7 +50,8 @@ internal sealed record TagMoveView(
 
 /// <summary><c>/tags</c>: the tags of the repository in the query, where they point, and where they pointed.</summary>
 internal sealed partial class TagEndpoints(
-    Database database, TagMoves moves, Removal removal, TagRules rules, ApiGate gate, TimeProvider clock)
+    Database database, TagMoves moves, Removal removal, TagRules rules, ApiGate gate, RegistrySettings settings,
+    TimeProvider clock)
 {
     private const int MostCounted = 1000;
 
@@ -79,9 +85,15 @@ internal sealed partial class TagEndpoints(
             var rows = await TagTable.ListRowsAsync(session, id, query, page.Count + 1);
             var end = query is { IsScan: true, IsIndexed: true } && rows.Count <= page.Count
                 ? await TagTable.FindScannedAsync(session, id, query) : null;
+            var counts = settings.Vulnerabilities.Sources.Count == 0 ? []
+                : await ImageFindingTable.CountsOfAsync(session, id, rows.Select(row => row.Digest));
             return http.Answer(
-                page, rows.ConvertAll(
-                    row => TagView.Of(http, row) with { ImmutableBy = TagRules.FindImmutable(known, row.Name)?.Name }),
+                page, rows.ConvertAll(row => TagView.Of(http, row) with
+                {
+                    ImmutableBy = TagRules.FindImmutable(known, row.Name)?.Name,
+                    Vulnerabilities = counts.TryGetValue(row.Digest, out var found)
+                        ? VulnerabilityCountsView.Of(found) : null,
+                }),
                 one => PlaceOf(one, query.Order).ToString(query.Order), end?.ToString(query.Order));
         }) ?? NoRepository();
     }

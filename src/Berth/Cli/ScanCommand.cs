@@ -24,7 +24,7 @@ internal static class ScanCommand
         var severity = Severity("--severity", "Only those that are at least as bad");
         var failOn = Severity("--fail-on", "Exit with 1 if one is at least as bad");
         var fixable = ApiCommand.Switch("--fixable", "Only those with a fix, also for --fail-on.");
-        var search = ApiCommand.Text("--search", "Only those with this in the names of them or their packages.");
+        var search = ApiCommand.Text("--search", "Only where the name of the vulnerability or its package contains this.");
         var csv = ApiCommand.Switch("--csv", "Write comma-separated values.");
         var than = ApiCommand.Text("--compare", "Show instead what is better or worse than in this image or tag.");
         return ApiCommand.Create(
@@ -38,13 +38,16 @@ internal static class ScanCommand
                 var seen = await WaitAsync(call, path + filter);
                 if (call.Parsed.GetValue(than) is { } other)
                 {
+                    if (call.Parsed.GetValue(failOn) is not null || filter.Length > 0 || call.Parsed.GetValue(csv))
+                        throw new InvalidDataException("--compare goes with no other option but --platform and --json");
                     await CompareAsync(call, image, platform, other);
                     return;
                 }
 
                 if (call.Parsed.GetValue(csv)) await CopyCsvAsync(call, image, platform, filter);
                 else await PrintAsync(call, path + filter, seen);
-                if (call.Parsed.GetValue(failOn) is { } least) await RefuseAsync(call, path + filter, least);
+                if (call.Parsed.GetValue(failOn) is { } least)
+                    await RefuseAsync(call, path + (call.Parsed.GetValue(fixable) ? "&fixable=true" : ""), least);
             },
             image, severity, fixable, search, failOn, csv, than, platform);
     }
@@ -69,7 +72,7 @@ internal static class ScanCommand
                 case "known": return seen;
                 case "off":
                     throw new ApiRefusalException(
-                        "the registry compares no images: set vulnerabilities.sources, as to osv");
+                        "the registry does not scan images: set vulnerabilities.sources, for example to osv");
                 case "fault": throw new ApiRefusalException("what is in the image could not be read");
             }
 
@@ -109,7 +112,7 @@ internal static class ScanCommand
         Table.Print(
             ["CHANGE", "SEVERITY", "VULNERABILITY", "PACKAGE", "VERSION", "FIXED IN"],
             [.. Rows("gone", "worse").Concat(Rows("added", "better"))]);
-        Console.WriteLine($"Both have {seen.GetProperty("kept").GetInt32()}.");
+        Console.WriteLine($"{seen.GetProperty("kept").GetInt32()} are in both.");
 
         IEnumerable<string[]> Rows(string field, string change) => seen.GetProperty(field).EnumerateArray().Select(
             one => new[]
@@ -122,7 +125,7 @@ internal static class ScanCommand
     private static async Task PrintAsync(ApiCall call, string path, JsonElement seen)
     {
         foreach (var fault in seen.GetProperty("faults").EnumerateArray())
-            await Console.Error.WriteLineAsync($"Not all may be known: {PlainText.Of(fault.GetString()!, MaxShown)}");
+            await Console.Error.WriteLineAsync($"There may be more: {PlainText.Of(fault.GetString()!, MaxShown)}");
         await call.ListAsync(
             path, ("SEVERITY", ApiCall.Field("severity")), ("VULNERABILITY", ApiCall.Field("name")),
             ("PACKAGE", Text("package")), ("VERSION", Text("version")), ("FIXED IN", Text("fixedIn")),
@@ -135,7 +138,7 @@ internal static class ScanCommand
             counts.Count == 0 ? "No vulnerabilities are known." : $"In all: {string.Join(", ", counts)}.");
         if (!seen.TryGetProperty("betterBase", out var better)) return;
         Console.WriteLine(
-            $"A newer base image has fewer: {better.GetProperty("repository").GetString()}:"
+            $"Another tag of the base image has fewer: {better.GetProperty("repository").GetString()}:"
             + $"{better.GetProperty("tags")[0].GetString()}");
     }
 
@@ -145,7 +148,7 @@ internal static class ScanCommand
         if (one.TryGetProperty("vex", out var vex)) return vex.GetString()!.Replace('_', ' ');
         if (one.TryGetProperty("exploitedSince", out _)) return "exploited";
         return one.TryGetProperty("epss", out var epss) && epss.GetDouble() >= 0.1
-            ? $"exploited with {epss.GetDouble().ToString("P0", CultureInfo.InvariantCulture)} likelihood" : "";
+            ? $"EPSS {epss.GetDouble().ToString("P0", CultureInfo.InvariantCulture)}" : "";
     }
 
     private static async Task RefuseAsync(ApiCall call, string path, string least)

@@ -50,7 +50,7 @@ internal static class VulnerabilitiesCommand
 
             if (seen.GetProperty("state").GetString() == "off")
             {
-                Console.WriteLine("Images are not compared: set vulnerabilities.sources, as to osv.");
+                Console.WriteLine("Images are not scanned: set vulnerabilities.sources, for example to osv.");
                 return;
             }
 

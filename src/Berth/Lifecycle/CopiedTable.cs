@@ -79,6 +79,7 @@ internal sealed record CopiedTable(
         new("image_package", ["image_id", "package_id"], IsOfPlace: true),
         new("vulnerability_data", ["id"], IsOfPlace: true),
         new("vulnerability", ["id"], HasIdentity: true, IsOfPlace: true),
+        new("vulnerability_alias", ["name", "vulnerability_id"], IsOfPlace: true),
         new("finding", ["package_id", "vulnerability_id"], IsOfPlace: true),
         new("signed_artifact", ["id"], HasIdentity: true, IsOfPlace: true),
         new("signature_result", ["artifact_id", "position"], IsOfPlace: true),

@@ -26,14 +26,14 @@ internal static class FindingNewsTable
     {
         var values = new List<object?>
         {
-            since, severity, last?.FirstSeen ?? -1, last?.Package ?? -1, last?.Vulnerability ?? -1,
+            Math.Max(since, last?.FirstSeen ?? 0), severity, last?.FirstSeen ?? -1, last?.Package ?? -1, last?.Vulnerability ?? -1,
             last?.Repository ?? "", last?.Image.Text ?? "", count,
         };
         return session.AllAsync(
             $"""
             SELECT p.id, p.type, p.name, p.version, p.ecosystem, p.source, p.source_version,
                 f.record, f.severity, f.fixed_in, f.score, f.vector, f.fix_at, f.first_seen, f.vex, f.vex_reason,
-                v.name, v.id, repository.name, repository.is_public, m.digest
+                f.is_exploited, v.name, v.id, repository.name, repository.is_public, m.digest
             FROM finding f JOIN vulnerability v ON v.id = f.vulnerability_id JOIN package p ON p.id = f.package_id
             JOIN image_package i ON i.package_id = f.package_id JOIN image_scan s ON s.id = i.image_id
             JOIN manifest m ON m.digest = s.digest JOIN repository ON repository.id = m.repository_id
@@ -45,9 +45,9 @@ internal static class FindingNewsTable
             ORDER BY f.first_seen, f.package_id, f.vulnerability_id, repository.name, m.digest LIMIT $8
             """,
             row => new FindingNewsRow(
-                row.GetInt64(13), row.GetInt64(0), row.GetInt64(17), row.GetString(18),
-                Convert.ToInt64(row.GetValue(19)) != 0, Digest.Parse(row.GetString(20)),
-                PackageSearchTable.Read(row).Key, FindingTable.ReadFinding(row, row.GetString(16), 7)),
+                row.GetInt64(13), row.GetInt64(0), row.GetInt64(18), row.GetString(19),
+                Convert.ToInt64(row.GetValue(20)) != 0, Digest.Parse(row.GetString(21)),
+                PackageSearchTable.Read(row).Key, FindingTable.ReadFinding(row, row.GetString(17), 7)),
             [.. values]);
     }
 

@@ -47,6 +47,9 @@ internal sealed record FindingRow(string Name, string Record, long Severity, str
 
     /// <summary>Why they say so.</summary>
     public string VexReason { get; init; } = "";
+
+    /// <summary>Whether the vulnerability is known to be exploited.</summary>
+    public bool IsExploited { get; init; }
 }
 
 /// <summary>How what is known of a package changed.</summary>
@@ -84,7 +87,7 @@ internal static class FindingTable
             $"""
             WITH wanted (id) AS ({session.TextsIn("$1")})
             SELECT f.package_id, v.name, f.record, f.severity, f.fixed_in, f.score, f.vector, f.fix_at, f.first_seen,
-                f.vex, f.vex_reason
+                f.vex, f.vex_reason, f.is_exploited
             FROM finding f JOIN vulnerability v ON v.id = f.vulnerability_id
             WHERE f.package_id IN (SELECT CAST(id AS BIGINT) FROM wanted)
             """,
@@ -94,24 +97,23 @@ internal static class FindingTable
 
     /// <summary>A vulnerability under any of its names.</summary>
     /// <param name="session">A read.</param>
-    /// <param name="name">Its usual name.</param>
-    /// <param name="alias">As it was asked for.</param>
-    public static ValueTask<VulnerabilityRow?> FindAsync(Session session, string name, string alias) =>
+    /// <param name="name">The name, in whatever case.</param>
+    public static ValueTask<VulnerabilityRow?> FindAsync(Session session, string name) =>
         session.FirstAsync(
             """
             SELECT name, aliases, summary, published_at, exploited_at, is_ransomware, epss, epss_percentile
-            FROM vulnerability WHERE name IN ($1, $2) OR ' ' || aliases || ' ' LIKE $3 ESCAPE '!'
-            ORDER BY CASE WHEN name IN ($1, $2) THEN 0 ELSE 1 END, name LIMIT 1
+            FROM vulnerability
+            WHERE id IN (SELECT vulnerability_id FROM vulnerability_alias WHERE name = $1) ORDER BY name LIMIT 1
             """,
-            row => ReadVulnerability(row, 0), name, alias,
-            $"% {alias.Replace("!", "!!").Replace("%", "!%").Replace("_", "!_")} %");
+            row => ReadVulnerability(row, 0), name.ToUpperInvariant());
 
     /// <summary>The packages that have a vulnerability.</summary>
     public static ValueTask<List<VulnerablePackageRow>> PackagesWithAsync(Session session, string name, int count) =>
         session.AllAsync(
             """
             SELECT p.id, p.type, p.name, p.version, p.ecosystem, p.source, p.source_version,
-                f.record, f.severity, f.fixed_in, f.score, f.vector, f.fix_at, f.first_seen, f.vex, f.vex_reason
+                f.record, f.severity, f.fixed_in, f.score, f.vector, f.fix_at, f.first_seen, f.vex, f.vex_reason,
+                f.is_exploited
             FROM vulnerability v JOIN finding f ON f.vulnerability_id = v.id JOIN package p ON p.id = f.package_id
             WHERE v.name = $1 ORDER BY p.id LIMIT $2
             """,
@@ -119,8 +121,9 @@ internal static class FindingTable
 
     /// <summary>Notes vulnerabilities, and what is new of those that were noted. In the order of their names, so that
     /// no two nodes wait for each other.</summary>
-    public static ValueTask NoteAsync(Session session, IEnumerable<VulnerabilityRow> vulnerabilities) =>
-        session.RunEachAsync(
+    public static async ValueTask NoteAsync(Session session, IReadOnlyCollection<VulnerabilityRow> vulnerabilities)
+    {
+        await session.RunEachAsync(
             """
             INSERT INTO vulnerability (name, aliases, summary, published_at, exploited_at, is_ransomware, epss,
                 epss_percentile)
@@ -129,12 +132,29 @@ internal static class FindingTable
                 published_at = excluded.published_at, exploited_at = excluded.exploited_at,
                 is_ransomware = excluded.is_ransomware, epss = excluded.epss,
                 epss_percentile = excluded.epss_percentile
+            WHERE vulnerability.aliases <> excluded.aliases OR vulnerability.summary <> excluded.summary
+                OR vulnerability.published_at IS DISTINCT FROM excluded.published_at
+                OR vulnerability.exploited_at IS DISTINCT FROM excluded.exploited_at
+                OR vulnerability.is_ransomware <> excluded.is_ransomware
+                OR vulnerability.epss IS DISTINCT FROM excluded.epss
+                OR vulnerability.epss_percentile IS DISTINCT FROM excluded.epss_percentile
             """,
             [.. vulnerabilities.OrderBy(one => one.Name, StringComparer.Ordinal).Select(one => (object?[])
                 [
                     one.Name, one.Aliases, one.Summary, one.PublishedAt?.ToUnixTimeMilliseconds(),
                     one.ExploitedAt?.ToUnixTimeMilliseconds(), one.IsRansomware ? 1L : 0L, one.Epss, one.EpssPercentile,
                 ])]);
+        var names =
+            from one in vulnerabilities
+            from alias in one.Aliases.Split(' ', StringSplitOptions.RemoveEmptyEntries).Append(one.Name)
+            select (Alias: alias.ToUpperInvariant(), one.Name);
+        await session.RunEachAsync(
+            """
+            INSERT INTO vulnerability_alias (name, vulnerability_id) SELECT $1, id FROM vulnerability WHERE name = $2
+            ON CONFLICT DO NOTHING
+            """,
+            [.. names.Distinct().Order().Select(one => (object?[])[one.Alias, one.Name])]);
+    }
 
     /// <summary>Notes what changed, and that these packages were compared with this data. Images with a package of
     /// which something changed are counted again.</summary>
@@ -150,12 +170,12 @@ internal static class FindingTable
         await session.RunEachAsync(
             """
             INSERT INTO finding (package_id, vulnerability_id, record, severity, score, vector, fixed_in, fix_at,
-                first_seen, vex, vex_reason)
-            SELECT $1, id, $3, $4, $5, $6, $7, $8, $9, $10, $11 FROM vulnerability WHERE name = $2
+                first_seen, vex, vex_reason, is_exploited)
+            SELECT $1, id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12 FROM vulnerability WHERE name = $2
             ON CONFLICT (package_id, vulnerability_id) DO UPDATE SET record = excluded.record,
                 severity = excluded.severity, score = excluded.score, vector = excluded.vector,
                 fixed_in = excluded.fixed_in, fix_at = excluded.fix_at, vex = excluded.vex,
-                vex_reason = excluded.vex_reason
+                vex_reason = excluded.vex_reason, is_exploited = excluded.is_exploited
             """,
             [.. changes.SelectMany(one => one.Changed.Select(row => ValuesOf(one.Package, row)))]);
         await session.RunAsync(
@@ -174,13 +194,45 @@ internal static class FindingTable
             Numbers(packages), number);
     }
 
+    /// <summary>Forgets packages that no image has any more, with what is known of them, among some after one. Returns
+    /// the last that was looked at; null at the end.</summary>
+    public static async ValueTask<long?> RemoveUnusedAsync(Session session, long last, int count)
+    {
+        // Locked first, and looked at again then: an image that is noted meanwhile has locked those that it has.
+        var ids = await session.AllAsync(
+            $"""
+            SELECT id FROM package p WHERE id > $1
+                AND NOT EXISTS (SELECT 1 FROM image_package i WHERE i.package_id = p.id)
+            ORDER BY id LIMIT $2{session.ForUpdateSkipLocked}
+            """,
+            row => row.GetInt64(0), last, count);
+        if (ids.Count == 0) return null;
+        var gone = await session.AllAsync(
+            $"""
+            WITH wanted (id) AS ({session.TextsIn("$1")})
+            DELETE FROM package WHERE id IN (SELECT CAST(id AS BIGINT) FROM wanted)
+                AND NOT EXISTS (SELECT 1 FROM image_package i WHERE i.package_id = package.id)
+            RETURNING id
+            """,
+            row => row.GetInt64(0), Numbers(ids));
+        await session.RunAsync(
+            $"""
+            WITH wanted (id) AS ({session.TextsIn("$1")})
+            DELETE FROM finding WHERE package_id IN (SELECT CAST(id AS BIGINT) FROM wanted)
+            """,
+            Numbers(gone));
+        return ids.Count < count ? null : ids[^1];
+    }
+
     private static object?[] ValuesOf(long package, FindingRow row) =>
     [
         package, row.Name, row.Record, row.Severity, row.Score, row.Vector, row.FixedIn,
         row.FixAt?.ToUnixTimeMilliseconds(), row.FirstSeen.ToUnixTimeMilliseconds(), row.Vex, row.VexReason,
+        row.IsExploited ? 1L : 0L,
     ];
 
-    /// <summary>Reads record, severity, fixed_in, score, vector, fix_at, first_seen, vex and vex_reason.</summary>
+    /// <summary>Reads record, severity, fixed_in, score, vector, fix_at, first_seen, vex, vex_reason and is_exploited.
+    /// </summary>
     public static FindingRow ReadFinding(DbDataReader row, string name, int first) =>
         new(name, row.GetString(first), row.GetInt64(first + 1), row.GetString(first + 2))
         {
@@ -190,6 +242,7 @@ internal static class FindingTable
             FirstSeen = row.Time(first + 6),
             Vex = row.GetString(first + 7),
             VexReason = row.GetString(first + 8),
+            IsExploited = row.GetInt64(first + 9) != 0,
         };
 
     /// <summary>Reads the columns of a vulnerability, from its name on.</summary>

@@ -70,7 +70,7 @@ internal static class ImageFindingTable
         """
         SELECT p.id, p.type, p.name, p.version, p.ecosystem, p.source, p.source_version, i.layer, i.path,
             f.record, f.severity, f.fixed_in, f.score, f.vector, f.fix_at, f.first_seen, f.vex, f.vex_reason,
-            v.name, v.aliases, v.summary, v.published_at, v.exploited_at, v.is_ransomware, v.epss, v.epss_percentile
+            f.is_exploited, v.name, v.aliases, v.summary, v.published_at, v.exploited_at, v.is_ransomware, v.epss, v.epss_percentile
         FROM image_package i JOIN package p ON p.id = i.package_id JOIN finding f ON f.package_id = i.package_id
         JOIN vulnerability v ON v.id = f.vulnerability_id
         WHERE i.image_id = $1
@@ -78,17 +78,47 @@ internal static class ImageFindingTable
         """,
         Read, image, count);
 
+    /// <summary>How many each of some manifests has: of an index, the most of any of its images.</summary>
+    public static async ValueTask<Dictionary<string, FindingCounts>> CountsOfAsync(
+        Session session, long repositoryId, IEnumerable<string> digests)
+    {
+        var rows = await session.AllAsync(
+            $"""
+            WITH wanted (digest) AS ({session.TextsIn("$1")}), images (digest, image) AS (
+                SELECT digest, digest FROM wanted
+                UNION ALL SELECT wanted.digest, r.target_digest FROM wanted
+                JOIN manifest_reference r ON r.repository_id = $2 AND r.manifest_digest = wanted.digest
+                    AND r.kind = 'Child')
+            SELECT images.digest, max(critical), max(high), max(medium), max(low), max(harmless), max(unknown),
+                max(fixable), max(exploited)
+            FROM images JOIN image_scan s ON s.digest = images.image
+            WHERE s.state = 'read' AND s.counted_at IS NOT NULL GROUP BY images.digest
+            """,
+            row => (row.GetString(0), ReadCounts(row, 1)), Session.ToTexts(digests.Distinct()), repositoryId);
+        return rows.ToDictionary(row => row.Item1, row => row.Item2);
+    }
+
     /// <summary>Whether the vulnerabilities of an image are to be counted.</summary>
     public static async ValueTask<bool> IsAnyUncountedAsync(Session session) => await session.NumberAsync(
         "SELECT 1 FROM image_scan WHERE counted <> count_due LIMIT 1") is not null;
 
-    /// <summary>How many packages an image has of a distribution of which nothing is known.</summary>
-    public static async ValueTask<long> CountUnknownAsync(Session session, long image) => await session.NumberAsync(
+    /// <summary>The kinds and distributions of an image's packages, and how many it has of each.</summary>
+    public static ValueTask<List<(string Type, string Ecosystem, long Count)>> KindsAsync(
+        Session session, long image) => session.AllAsync(
         """
-        SELECT count(*) FROM image_package i JOIN package p ON p.id = i.package_id
-        WHERE i.image_id = $1 AND p.ecosystem = '' AND p.type IN ('deb', 'apk', 'rpm')
+        SELECT p.type, p.ecosystem, count(*) FROM image_package i JOIN package p ON p.id = i.package_id
+        WHERE i.image_id = $1 GROUP BY p.type, p.ecosystem ORDER BY p.type, p.ecosystem
         """,
-        image) ?? 0;
+        row => (row.GetString(0), row.GetString(1), row.GetInt64(2)), image);
+
+    /// <summary>Whether an image has a package that was not compared with this data.</summary>
+    public static async ValueTask<bool> IsDueAsync(Session session, long image, long number) =>
+        await session.NumberAsync(
+            """
+            SELECT 1 FROM image_package i JOIN package p ON p.id = i.package_id
+            WHERE i.image_id = $1 AND p.matched_with < $2 LIMIT 1
+            """,
+            image, number) is not null;
 
     /// <summary>Images whose vulnerabilities are to be counted, and the state that they were seen in. Those wait that
     /// have packages which were never compared.</summary>
@@ -114,9 +144,9 @@ internal static class ImageFindingTable
             WITH wanted (id) AS ({session.TextsIn("$1")}), worst AS (
                 SELECT p.image_id, max(f.severity) AS severity,
                     max(CASE WHEN f.fixed_in <> '' THEN 1 ELSE 0 END) AS fixable,
-                    max(CASE WHEN v.exploited_at IS NOT NULL THEN 1 ELSE 0 END) AS exploited
+                    max(f.is_exploited) AS exploited
                 FROM wanted JOIN image_package p ON p.image_id = CAST(wanted.id AS BIGINT)
-                JOIN finding f ON f.package_id = p.package_id JOIN vulnerability v ON v.id = f.vulnerability_id
+                JOIN finding f ON f.package_id = p.package_id
                 WHERE {Counts} GROUP BY p.image_id, f.vulnerability_id)
             SELECT image_id, {Number("severity = 4")}, {Number("severity = 3")}, {Number("severity = 2")},
                 {Number("severity = 1")}, {Number("severity = 0")}, {Number("severity = -1")}, {Number("fixable = 1")},
@@ -160,7 +190,7 @@ internal static class ImageFindingTable
     private static ImageFindingRow Read(DbDataReader row)
     {
         var package = PackageSearchTable.Read(row);
-        var vulnerability = FindingTable.ReadVulnerability(row, 18);
+        var vulnerability = FindingTable.ReadVulnerability(row, 19);
         return new ImageFindingRow(
             package.Id, package.Key, row.GetInt64(7), row.GetString(8),
             FindingTable.ReadFinding(row, vulnerability.Name, 9), vulnerability);

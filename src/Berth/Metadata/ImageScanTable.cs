@@ -114,9 +114,12 @@ internal static class ImageScanTable
         "UPDATE image_scan SET attempts = attempts - 1, looks = looks + 1, due_at = $2 WHERE id = $1",
         id, until.ToUnixTimeMilliseconds());
 
-    /// <summary>Forgets what was read of an image before.</summary>
-    public static ValueTask<int> ClearAsync(Session session, long id) =>
-        session.RunAsync("DELETE FROM image_package WHERE image_id = $1", id);
+    /// <summary>Forgets what was read of an image before: until it is read again, nothing is known of it.</summary>
+    public static async ValueTask<int> ClearAsync(Session session, long id)
+    {
+        await session.RunAsync("UPDATE image_scan SET state = 'waiting' WHERE id = $1", id);
+        return await session.RunAsync("DELETE FROM image_package WHERE image_id = $1", id);
+    }
 
     /// <summary>Adds packages of an image, each with the layer that brought it, and where it is there.</summary>
     public static async ValueTask AddPackagesAsync(
@@ -129,10 +132,12 @@ internal static class ImageScanTable
             .ThenBy(one => one.Package.Ecosystem, StringComparer.Ordinal)
             .ThenBy(one => one.Package.Source, StringComparer.Ordinal)
             .ThenBy(one => one.Package.SourceVersion, StringComparer.Ordinal).ToList();
+        // Locked, even those that are there, so that none is removed as unused meanwhile.
         await session.RunEachAsync(
             """
             INSERT INTO package (name, type, version, ecosystem, source, source_version)
-            VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
+            VALUES ($1, $2, $3, $4, $5, $6)
+            ON CONFLICT (name, type, version, ecosystem, source, source_version) DO UPDATE SET name = excluded.name
             """,
             rows.ConvertAll(one => ValuesOf(one.Package)));
         await session.RunEachAsync(

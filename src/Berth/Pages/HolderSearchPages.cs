@@ -20,7 +20,9 @@ internal sealed record AskedHolders(string Package, string Vulnerability)
         var pieces = SearchPage.Split(query);
         var asked = new AskedHolders(Find("package:") ?? "", Find("vulnerability:") ?? "")
         {
-            Version = Find("version:"), Below = Find("below:"), Namespace = Find("namespace:")?.ToLowerInvariant(),
+            Version = Find("version:"),
+            Below = Find("below:"),
+            Namespace = Find("namespace:")?.ToLowerInvariant(),
         };
         return asked.Package.Length + asked.Vulnerability.Length > 0 ? asked : null;
 

@@ -5,6 +5,7 @@ using Berth.Lifecycle;
 using Berth.Metadata;
 using Berth.Settings;
 using Berth.Vulnerabilities;
+using Microsoft.Data.Sqlite;
 
 namespace Berth.Scanning;
 
@@ -23,7 +24,11 @@ internal sealed partial class MatchPackagesJob(
     /// <summary>How long sources rest that could not be asked, or that others have other things from.</summary>
     private static readonly TimeSpan BetweenTrials = TimeSpan.FromMinutes(10);
 
+    /// <summary>How often packages are looked for that no image has any more.</summary>
+    private static readonly TimeSpan BetweenSweeps = TimeSpan.FromHours(1);
+
     private (long Time, string Ecosystems)? tried;
+    private long? swept;
 
     public override string Kind => Name;
 
@@ -41,12 +46,19 @@ internal sealed partial class MatchPackagesJob(
     {
         var pace = new Pace(Share, clock);
         var kinds = await database.ReadAsync(VulnerabilityDataTable.KindsAsync, cancellation);
-        var wanted = kinds.Select(kind => OsvName.EcosystemOf(kind.Type) ?? kind.Ecosystem)
-            .Where(one => one.Length > 0).Distinct().Order(StringComparer.Ordinal).ToList();
+        var wanted = kinds.Select(kind => Ecosystems.Normalize(OsvName.EcosystemOf(kind.Type) ?? kind.Ecosystem))
+            .OfType<string>().Distinct().Order(StringComparer.Ordinal).ToList();
         var row = await database.ReadAsync(VulnerabilityDataTable.FindAsync, cancellation);
         if (IsDue(row, wanted)) row = await UpdateAsync(row, wanted, cancellation);
-        using var file = data.Open();
-        if (file is null || row.Number == 0) return;
+        if (swept is null || clock.GetElapsedTime(swept.Value) > BetweenSweeps)
+        {
+            await matching.RemoveUnusedAsync(cancellation);
+            swept = clock.GetTimestamp();
+        }
+
+        // Another node may have newer data than this one.
+        using var file = Open();
+        if (file is null || file.Stamp != row.Stamp) return;
         await matching.MatchAsync(file, row.Number, pace, cancellation);
         await matching.CountAsync(pace, cancellation);
     }
@@ -55,7 +67,7 @@ internal sealed partial class MatchPackagesJob(
     {
         if (row.CheckedAt == DateTimeOffset.UnixEpoch || row.CheckedAt + settings.Interval <= clock.GetUtcNow())
             return true;
-        using var file = data.Open();
+        using var file = Open();
         if (file is not null && file.Stamp == row.Stamp && wanted.All(file.Ecosystems.Contains)) return false;
 
         // Something is missing here, which asking again may not mend.
@@ -67,26 +79,65 @@ internal sealed partial class MatchPackagesJob(
         VulnerabilityDataRow row, List<string> wanted, CancellationToken cancellation)
     {
         tried = (clock.GetTimestamp(), string.Join('\n', wanted));
-        var update = await data.UpdateAsync(wanted, cancellation);
-        foreach (var source in update.Sources)
+        var sources = await BringAsync(wanted, cancellation);
+        foreach (var source in sources)
         {
             if (source.Fault is { } fault) LogFault(source.Source, fault);
         }
 
-        using var file = data.Open();
+        using var file = Open();
         var known = row with
         {
-            Number = file is null || file.Stamp == row.Stamp ? row.Number : row.Number + 1,
-            Stamp = file?.Stamp ?? row.Stamp,
-            BuiltAt = file?.BuiltAt ?? row.BuiltAt,
             CheckedAt = clock.GetUtcNow(),
-            Ecosystems = file?.Ecosystems ?? row.Ecosystems,
-            Sources = JsonSerializer.Serialize(
-                update.Sources, SourceJson.Default.IReadOnlyListVulnerabilitySourceState),
+            Sources = JsonSerializer.Serialize(sources, SourceJson.Default.IReadOnlyListVulnerabilitySourceState),
         };
+        if (file is not null && file.Stamp != row.Stamp && IsNewer(sources, SourcesOf(row)))
+        {
+            known = known with
+            {
+                Number = row.Number + 1, Stamp = file.Stamp, BuiltAt = file.BuiltAt, Ecosystems = file.Covered,
+            };
+        }
+
         await database.WriteAsync(
             session => VulnerabilityDataTable.SaveAsync(session, known), isDurable: false, cancellation);
         return known;
+    }
+
+    /// <summary>Brings what is new. If that can't be kept here, what was there before goes on being used.</summary>
+    private async Task<IReadOnlyList<VulnerabilitySourceState>> BringAsync(
+        List<string> wanted, CancellationToken cancellation)
+    {
+        try
+        {
+            return (await data.UpdateAsync(wanted, cancellation)).Sources;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or SqliteException)
+        {
+            var fault = $"the node's copy can't be written: {e.Message}";
+            return [new VulnerabilitySourceState("vulnerabilities.folder", clock.GetUtcNow(), null, 0, fault)];
+        }
+    }
+
+    /// <summary>Whether a source that this node reached in vain was not reached by the node whose data is in use.
+    /// </summary>
+    private static bool IsNewer(
+        IReadOnlyList<VulnerabilitySourceState> own, IReadOnlyList<VulnerabilitySourceState> used) =>
+        own.All(source => source.Fault is null || used.FirstOrDefault(one => one.Source == source.Source)
+            is not { ModifiedAt: { } theirs } || source.ModifiedAt >= theirs);
+
+    /// <summary>The node's file; null if there is none, or it is damaged.</summary>
+    private VulnerabilityFile? Open()
+    {
+        try
+        {
+            return data.Open();
+        }
+        catch (Exception e) when (e is SqliteException or IOException or UnauthorizedAccessException)
+        {
+            LogFault("vulnerabilities.folder", e.Message);
+            return null;
+        }
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Vulnerabilities from {Source} are not up to date: {Fault}")]

@@ -14,8 +14,10 @@ internal sealed record PackageFindings(
     private const int MaxFindings = 20_000;
 
     private const int MaxSummary = 300;
-    private const int MaxAliases = 500;
+    private const int MaxAliases = 20;
     private const int MaxVersion = 256;
+
+    public static PackageFindings None { get; } = new(new Dictionary<string, FindingRow>(), []);
 
     /// <param name="file">What is known.</param>
     /// <param name="package">The package.</param>
@@ -27,14 +29,19 @@ internal sealed record PackageFindings(
             from hit in file.Find(name)
             from known in NamesOf(hit.Record)
             select (Name: known, Hit: hit);
-        var groups = named.GroupBy(one => one.Name, one => one.Hit, StringComparer.Ordinal).Take(MaxFindings);
+        var groups = named.Where(one => IsClean(one.Name))
+            .GroupBy(one => one.Name, one => one.Hit, StringComparer.Ordinal).Take(MaxFindings);
         var (findings, vulnerabilities) = (new Dictionary<string, FindingRow>(), new List<VulnerabilityRow>());
         foreach (var group in groups)
         {
             var hits = group.OrderByDescending(hit => hit.Severity ?? (Severity)(-1))
                 .ThenBy(hit => hit.Record.Id, StringComparer.Ordinal).ToList();
-            findings[group.Key] = FindingOf(group.Key, hits, StatementOn(group.Key, hits, package, file), now);
-            vulnerabilities.Add(VulnerabilityOf(group.Key, hits, file.ExploitOf(group.Key)));
+            var exploit = file.ExploitOf(group.Key);
+            findings[group.Key] = FindingOf(group.Key, hits, StatementOn(group.Key, hits, package, file), now) with
+            {
+                IsExploited = exploit.KnownExploitedSince is not null,
+            };
+            vulnerabilities.Add(VulnerabilityOf(group.Key, hits, exploit));
         }
 
         return new PackageFindings(findings, vulnerabilities);
@@ -67,10 +74,16 @@ internal sealed record PackageFindings(
     {
         var system = package.Ecosystem.Length > 0 ? Ecosystems.SystemOf(package.Ecosystem) : null;
         if (system is null && package.Type is "deb" or "apk" or "rpm") return null;
-        var statements = hits.Select(hit => hit.Record.Id).Prepend(name).Distinct().SelectMany(file.VexOf).ToList();
+        var statements = hits.Select(hit => hit.Record.Id).Prepend(name).Distinct().SelectMany(file.VexOf)
+            .Where(one => !IsForSomeMachines(one)).ToList();
         return statements.Count == 0 ? null : VexMatch.Find(
             statements, new VexSubject(PackageUrl.Of(PackageMatching.PackageOf(package), system), [], []));
     }
+
+    /// <summary>What holds on some architectures only: which one a package is for is not known any more.</summary>
+    private static bool IsForSomeMachines(VexStatement statement) => statement.Products
+        .SelectMany(product => product.Subcomponents.Append(product.Product)).SelectMany(one => one.Purls)
+        .Any(purl => PurlName.Parse(purl)?.Qualifiers.GetValueOrDefault("arch") is not (null or "src" or "noarch" or "all"));
 
     private static FindingRow FindingOf(
         string name, List<OsvHit> hits, VexStatement? statement, DateTimeOffset now)
@@ -86,7 +99,9 @@ internal sealed record PackageFindings(
             FirstSeen = ToMilliseconds(now),
             Vex = statement?.Status switch
             {
-                VexStatus.NotAffected => "not_affected", VexStatus.Fixed => "fixed", _ => "",
+                VexStatus.NotAffected => "not_affected",
+                VexStatus.Fixed => "fixed",
+                _ => "",
             },
             VexReason = Clean(ReasonOf(statement), MaxSummary),
         };
@@ -105,11 +120,11 @@ internal sealed record PackageFindings(
 
     private static VulnerabilityRow VulnerabilityOf(string name, List<OsvHit> hits, ExploitFacts exploit)
     {
-        var aliases = hits.SelectMany(hit => hit.Record.Aliases.Prepend(hit.Record.Id)).Where(one => one != name)
-            .Distinct().Order(StringComparer.Ordinal);
+        var aliases = hits.SelectMany(hit => hit.Record.Aliases.Prepend(hit.Record.Id))
+            .Where(one => one != name && IsClean(one)).Distinct().Order(StringComparer.Ordinal);
         var summary = hits.Select(hit => hit.Record.Summary).FirstOrDefault(one => one is { Length: > 0 });
         return new VulnerabilityRow(
-            name, Clean(string.Join(' ', aliases), MaxAliases), Clean(summary ?? "", MaxSummary))
+            name, string.Join(' ', aliases.Take(MaxAliases)), Clean(summary ?? "", MaxSummary))
         {
             PublishedAt = hits.Min(hit => hit.Record.Published) is { } published ? ToMilliseconds(published) : null,
             ExploitedAt = exploit.KnownExploitedSince is { } day
@@ -119,6 +134,10 @@ internal sealed record PackageFindings(
             EpssPercentile = Millionths(exploit.EpssPercentile),
         };
     }
+
+    /// <summary>Whether it is a name that can be noted and asked for.</summary>
+    private static bool IsClean(string name) =>
+        name.Length is > 0 and <= MaxVersion && name.All(c => c is > ' ' and <= '~');
 
     private static long? Millionths(double? part) => part is { } known ? (long)Math.Round(known * 1_000_000) : null;
 

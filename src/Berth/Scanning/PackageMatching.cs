@@ -9,12 +9,16 @@ namespace Berth.Scanning;
 /// Compares the packages that images have with what is known of vulnerabilities: each package once, however many images
 /// have it, and no layer is read. Then it counts what images have.
 /// </summary>
-internal sealed class PackageMatching(Database database, TimeProvider clock)
+internal sealed partial class PackageMatching(
+    Database database, TimeProvider clock, ILogger<PackageMatching> log)
 {
     /// <summary>So many packages are written at once: others wait for that.</summary>
     private const int PackagesPerWrite = 100;
 
     private const int ImagesPerWrite = 100;
+
+    /// <summary>The kernel of a distribution has thousands in each of its packages.</summary>
+    private const int FindingsPerWrite = 2000;
 
     /// <summary>Compares packages that were not compared with this data.</summary>
     /// <param name="file">What is known.</param>
@@ -29,23 +33,37 @@ internal sealed class PackageMatching(Database database, TimeProvider clock)
         var known = file.Ecosystems.ToHashSet(StringComparer.Ordinal);
         if (!await database.ReadAsync(session => FindingTable.IsAnyDueAsync(session, number), cancellation))
             return true;
-        for (var last = 0L;;)
+        for (var last = 0L; ;)
         {
             var due = await database.ReadAsync(
                 session => FindingTable.DueAsync(session, number, last, PackagesPerWrite), cancellation);
-            var comparable = due.Where(one => NamesOf(one.Key).All(name => known.Contains(name.Ecosystem))).ToList();
+            var comparable = due.Where(one => NamesOf(one.Key).All(name => IsKnown(name.Ecosystem))).ToList();
             isAll &= comparable.Count == due.Count;
-            if (comparable.Count > 0) await MatchAsync(file, number, comparable, cancellation);
+            await MatchAsync(file, number, comparable, cancellation);
             if (due.Count < PackagesPerWrite) return isAll;
             last = due[^1].Id;
             await pace.RestAsync(cancellation);
+        }
+
+        // There can't be anything about what has no name that can be asked for.
+        bool IsKnown(string ecosystem) => Ecosystems.Normalize(ecosystem) is not { } name || known.Contains(name);
+    }
+
+    /// <summary>Forgets packages that no image has any more.</summary>
+    public async Task RemoveUnusedAsync(CancellationToken cancellation)
+    {
+        for (long? last = 0; last is { } from;)
+        {
+            last = await database.WriteAsync(
+                session => FindingTable.RemoveUnusedAsync(session, from, PackagesPerWrite), isDurable: false,
+                cancellation);
         }
     }
 
     /// <summary>Counts the vulnerabilities of images of which something changed.</summary>
     public async Task CountAsync(Pace pace, CancellationToken cancellation)
     {
-        for (var last = 0L;;)
+        for (var last = 0L; ;)
         {
             var from = last;
             var images = await database.ReadAsync(
@@ -72,11 +90,38 @@ internal sealed class PackageMatching(Database database, TimeProvider clock)
     public static Package PackageOf(PackageKey key) =>
         new(key.Type, key.Name, key.Version) { Source = key.Source, SourceVersion = key.SourceVersion };
 
+    /// <summary>Compares some packages. One that can't be compared must not keep the others from it.</summary>
     private async Task MatchAsync(
         VulnerabilityFile file, long number, IReadOnlyList<PackageRow> packages, CancellationToken cancellation)
     {
-        var now = clock.GetUtcNow();
-        var found = packages.ToDictionary(one => one.Id, one => PackageFindings.Find(file, one.Key, now));
+        var (some, size) = (new Dictionary<long, PackageFindings>(), 0);
+        foreach (var package in packages)
+        {
+            PackageFindings found;
+            try
+            {
+                found = PackageFindings.Find(file, package.Key, clock.GetUtcNow());
+            }
+            catch (Exception e) when (e is ArgumentException or InvalidOperationException or FormatException
+                or OverflowException)
+            {
+                LogFailure(package.Key.Type, package.Key.Name, package.Key.Version, e);
+                found = PackageFindings.None;
+            }
+
+            some[package.Id] = found;
+            size += found.Findings.Count;
+            if (size < FindingsPerWrite) continue;
+            await WriteAsync(some, number, cancellation);
+            (some, size) = ([], 0);
+        }
+
+        if (some.Count > 0) await WriteAsync(some, number, cancellation);
+    }
+
+    private async Task WriteAsync(
+        Dictionary<long, PackageFindings> found, long number, CancellationToken cancellation)
+    {
         var noted = await database.ReadAsync(session => FindingTable.OfAsync(session, found.Keys), cancellation);
         var changes = found.Select(one => one.Value.ChangeOf(one.Key, noted[one.Key])).ToList();
         var vulnerabilities = found.Values.SelectMany(one => one.Vulnerabilities)
@@ -90,4 +135,8 @@ internal sealed class PackageMatching(Database database, TimeProvider clock)
             },
             isDurable: false, cancellation);
     }
+
+    [LoggerMessage(
+        Level = LogLevel.Error, Message = "Package {Type} {Name} {Version} can't be compared with vulnerabilities")]
+    private partial void LogFailure(string type, string name, string version, Exception exception);
 }

@@ -199,8 +199,13 @@ internal sealed class SourceFetch : IDisposable
 }
 
 /// <summary>A file can't be fetched. Its message says why, and what to do.</summary>
-internal sealed class FetchException(string message, Exception? inner = null) : Exception(message, inner)
+internal sealed partial class FetchException(string message, Exception? inner = null)
+    : Exception(Query().Replace(message, ""), inner)
 {
+    /// <summary>A query of an address may have a secret in it, and what went wrong is logged and shown.</summary>
+    [System.Text.RegularExpressions.GeneratedRegex(@"\?[^\s]+")]
+    private static partial System.Text.RegularExpressions.Regex Query();
+
     /// <summary>Whether it may go well a little later.</summary>
     public bool IsTransient { get; init; }
 

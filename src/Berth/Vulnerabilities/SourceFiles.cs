@@ -8,7 +8,11 @@ namespace Berth.Vulnerabilities;
 /// <param name="Path">Where it is.</param>
 /// <param name="Name">What it is called in faults.</param>
 /// <param name="Identity">Changes with its content.</param>
-internal sealed record SourceFile(string Path, string Name, string Identity);
+internal sealed record SourceFile(string Path, string Name, string Identity)
+{
+    /// <summary>The ecosystem, without releases, whose dump it is; null if it is none.</summary>
+    public string? Dump { get; init; }
+}
 
 /// <summary>What there is of a source.</summary>
 /// <param name="Source">The source.</param>
@@ -16,7 +20,11 @@ internal sealed record SourceFile(string Path, string Name, string Identity);
 /// <param name="ModifiedAt">When the newest was made, as far as that is known.</param>
 /// <param name="Fault">Why there are not all, or older ones, and what to do.</param>
 internal sealed record BroughtSource(
-    VulnerabilitySource Source, IReadOnlyList<SourceFile> Files, DateTimeOffset? ModifiedAt, string? Fault);
+    VulnerabilitySource Source, IReadOnlyList<SourceFile> Files, DateTimeOffset? ModifiedAt, string? Fault)
+{
+    /// <summary>The ecosystems, without releases, whose dumps there are and could not be brought.</summary>
+    public IReadOnlyList<string> Lost { get; init; } = [];
+}
 
 /// <summary>Brings the files of sources to this machine, if they are not there.</summary>
 internal sealed class SourceFiles(FetchedCopies copies, SourceFetch fetch, SourceArtifacts artifacts)
@@ -57,7 +65,7 @@ internal sealed class SourceFiles(FetchedCopies copies, SourceFetch fetch, Sourc
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return new BroughtSource(source, [], null, $"{source.Text}: {e.Message}");
+            return new BroughtSource(source, [], null, $"{source.Shown}: {e.Message}");
         }
     }
 
@@ -79,7 +87,8 @@ internal sealed class SourceFiles(FetchedCopies copies, SourceFetch fetch, Sourc
         var found = new DirectoryInfo(source.Location).EnumerateFiles("*", options)
             .Where(file => file.Name is not ['.', ..] && Endings.Contains(file.Extension)).Take(MaxFiles + 1)
             .OrderBy(file => file.FullName, StringComparer.Ordinal).ToList();
-        var fault = found.Count > MaxFiles ? $"{source.Location} has more than {MaxFiles} files: split it" : null;
+        var fault = found.Count == 0 ? $"there is no data in {source.Location}: is it mounted on this node?"
+            : found.Count > MaxFiles ? $"{source.Location} has more than {MaxFiles} files: split it" : null;
         return new BroughtSource(
             source,
             [.. found.Take(MaxFiles).Select(file => Look(file, Path.GetRelativePath(source.Location, file.FullName)))],
@@ -97,12 +106,13 @@ internal sealed class SourceFiles(FetchedCopies copies, SourceFetch fetch, Sourc
         var dumps = ecosystems.Select(name => name.Split(':')[0])
             .Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToList();
         var brought = new List<BroughtSource>();
-        var missing = 0;
+        var (missing, lost) = (0, new List<string>());
         foreach (var dump in dumps)
         {
             var address = new Uri($"{source.Location}/{Uri.EscapeDataString(dump)}/all.zip");
             var one = await BringFileAsync(source, address, sha256: null, stop, () => missing++);
-            brought.Add(one);
+            if (one is { Fault: not null, Files.Count: 0 }) lost.Add(dump);
+            brought.Add(one with { Files = [.. one.Files.Select(file => file with { Dump = dump })] });
         }
 
         // Not every ecosystem has a dump, but one that has none at all is something else.
@@ -111,7 +121,10 @@ internal sealed class SourceFiles(FetchedCopies copies, SourceFetch fetch, Sourc
                 + "address of OSV's dumps or of a mirror?"
             : brought.Select(one => one.Fault).FirstOrDefault(text => text is not null);
         return new BroughtSource(
-            source, [.. brought.SelectMany(one => one.Files)], brought.Max(one => one.ModifiedAt), fault);
+            source, [.. brought.SelectMany(one => one.Files)], brought.Max(one => one.ModifiedAt), fault)
+        {
+            Lost = lost,
+        };
     }
 
     private async Task<BroughtSource> BringFileAsync(

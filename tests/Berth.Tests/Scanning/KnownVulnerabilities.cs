@@ -42,7 +42,8 @@ internal sealed class KnownVulnerabilities : IAsyncDisposable
             {
                 Vulnerabilities = new VulnerabilitySettings
                 {
-                    Sources = [known.Source], Folder = Path.Combine(known.folder, "own"),
+                    Sources = [known.Source],
+                    Folder = Path.Combine(known.folder, "own"),
                 },
             },
             clock: clock);

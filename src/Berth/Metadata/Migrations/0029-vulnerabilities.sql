@@ -26,6 +26,13 @@ CREATE TABLE vulnerability (
 );
 CREATE UNIQUE INDEX vulnerability_name ON vulnerability (name);
 
+-- All names that any database has for it, in capitals, so that it is found by each.
+CREATE TABLE vulnerability_alias (
+    name {text} NOT NULL,
+    vulnerability_id BIGINT NOT NULL,
+    PRIMARY KEY (name, vulnerability_id)
+) {clustered};
+
 -- Severity is 0 (none) to 4 (critical), or -1: nobody says. Fixed_in is empty if there is no fix. Fix_at is when there
 -- was one, as far as that is known. Vex is what those who know the package say of it: not_affected, fixed, or empty.
 CREATE TABLE finding (
@@ -40,6 +47,7 @@ CREATE TABLE finding (
     first_seen BIGINT NOT NULL,
     vex TEXT NOT NULL,
     vex_reason TEXT NOT NULL,
+    is_exploited BIGINT NOT NULL,
     PRIMARY KEY (package_id, vulnerability_id)
 ) {clustered};
 CREATE INDEX finding_by_vulnerability ON finding (vulnerability_id, package_id);
@@ -48,6 +56,7 @@ CREATE INDEX finding_first_seen ON finding (first_seen, package_id, vulnerabilit
 -- The number of the data that a package was compared with.
 ALTER TABLE package ADD COLUMN matched_with BIGINT NOT NULL DEFAULT 0;
 CREATE INDEX package_matched_with ON package (matched_with, id);
+CREATE INDEX package_kind ON package (type, ecosystem);
 
 -- Where it is, unless that is the database of the distribution's package manager.
 ALTER TABLE image_package ADD COLUMN path TEXT NOT NULL DEFAULT '';

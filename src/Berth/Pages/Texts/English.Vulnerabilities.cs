@@ -4,15 +4,19 @@ namespace Berth.Pages;
 internal partial class English
 {
     public virtual string VulnerabilitiesTab => "Vulnerabilities";
-    public virtual string VulnerabilitiesOff => "Images are not compared with known vulnerabilities";
+    public virtual string VulnerabilitiesOff => "Images are not scanned for vulnerabilities";
     public virtual string VulnerabilitiesOffText =>
         "The registry does so by itself once it is told where data comes from: OSV over the network, or files.";
     public virtual string VulnerabilitiesWait =>
         "The image was not looked into yet: it takes a minute or two after a push.";
     public virtual string VulnerabilitiesFault => "What is installed in the image could not be read.";
-    public virtual string VulnerabilitiesMissing => "Not all may be known:";
+    public virtual string VulnerabilitiesMissing => "There may be more:";
+    public virtual string AllSeverities => "All";
+
+    public virtual string AtLeast(string severity) => $"{SeverityOf(severity)} or worse";
+
     public virtual string NoVulnerabilities => "No known vulnerabilities";
-    public virtual string NoVulnerabilityFound => "None of the image's vulnerabilities is like that.";
+    public virtual string NoVulnerabilityFound => "No vulnerability matches these filters.";
     public virtual string FindVulnerability => "Part of a name or package";
     public virtual string OnlyFixable => "With a fix";
     public virtual string Vulnerability => "Vulnerability";
@@ -26,8 +30,8 @@ internal partial class English
         "It is on the list of vulnerabilities that are known to be exploited (CISA).";
     public virtual string Ransomware => "ransomware";
     public virtual string EpssText => "How likely it is to be exploited within 30 days (FIRST).";
-    public virtual string BetterBase => "A newer base image has fewer vulnerabilities:";
-    public virtual string HoldersPartial => "Some images were not looked into yet: there may be more.";
+    public virtual string BetterBase => "Another tag of the base image has fewer vulnerabilities:";
+    public virtual string HoldersPartial => "Some images have not been scanned yet: there may be more.";
     public virtual string HolderImage => "Image";
     public virtual string HolderSearchHelp =>
         "package: goes before the name of a package, with below: or version: before a version, and vulnerability: "
@@ -39,10 +43,10 @@ internal partial class English
         part.ToString("P1", System.Globalization.CultureInfo.InvariantCulture);
 
     public virtual string BaseImage => "base image";
-    public virtual string UpdateNow => "Ask for what is new";
+    public virtual string UpdateNow => "Update now";
     public virtual string NothingKnownYet => "Nothing is known yet: the first download takes some minutes.";
     public virtual string Sources => "Sources";
-    public virtual string LastAsked => "Asked";
+    public virtual string LastAsked => "Last checked";
     public virtual string Records => "Records";
     public virtual string FoundLately => "Found in the last week";
     public virtual string AllImages => "All images";
@@ -51,11 +55,11 @@ internal partial class English
     public virtual string VulnerabilitiesGone => "Only in the first image";
     public virtual string VulnerabilitiesAdded => "Only in the second image";
     public virtual string SameVulnerabilities => "Both have the same vulnerabilities.";
-    public virtual string VulnerabilitiesNotCompared => "One of the images was not looked into yet.";
+    public virtual string VulnerabilitiesNotCompared => "One of the images has not been scanned yet.";
 
     public virtual string Knows(string what) => $"for {what}";
 
-    public virtual string VulnerabilitiesKept(int count) => $"Both have {Whole(count)}.";
+    public virtual string VulnerabilitiesKept(int count) => $"{Whole(count)} are in both.";
 
     public virtual string DownloadCsv => "Download CSV";
     public virtual string ComparedAt => "Compared with data of";
