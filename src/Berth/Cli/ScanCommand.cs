@@ -24,7 +24,7 @@ internal static class ScanCommand
         var severity = Severity("--severity", "Only those that are at least as bad");
         var failOn = Severity("--fail-on", "Exit with 1 if one is at least as bad");
         var fixable = ApiCommand.Switch("--fixable", "Only those with a fix, also for --fail-on.");
-        var search = ApiCommand.Text("--search", "Only where the name of the vulnerability or its package contains this.");
+        var search = ApiCommand.Text("--search", "Only where the name of it or of its package contains this.");
         var csv = ApiCommand.Switch("--csv", "Write comma-separated values.");
         var than = ApiCommand.Text("--compare", "Show instead what is better or worse than in this image or tag.");
         return ApiCommand.Create(

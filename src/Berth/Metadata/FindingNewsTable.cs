@@ -26,7 +26,8 @@ internal static class FindingNewsTable
     {
         var values = new List<object?>
         {
-            Math.Max(since, last?.FirstSeen ?? 0), severity, last?.FirstSeen ?? -1, last?.Package ?? -1, last?.Vulnerability ?? -1,
+            Math.Max(since, last?.FirstSeen ?? 0), severity, last?.FirstSeen ?? -1, last?.Package ?? -1,
+            last?.Vulnerability ?? -1,
             last?.Repository ?? "", last?.Image.Text ?? "", count,
         };
         return session.AllAsync(

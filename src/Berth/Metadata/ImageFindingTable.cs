@@ -70,7 +70,8 @@ internal static class ImageFindingTable
         """
         SELECT p.id, p.type, p.name, p.version, p.ecosystem, p.source, p.source_version, i.layer, i.path,
             f.record, f.severity, f.fixed_in, f.score, f.vector, f.fix_at, f.first_seen, f.vex, f.vex_reason,
-            f.is_exploited, v.name, v.aliases, v.summary, v.published_at, v.exploited_at, v.is_ransomware, v.epss, v.epss_percentile
+            f.is_exploited, v.name, v.aliases, v.summary, v.published_at, v.exploited_at, v.is_ransomware, v.epss,
+            v.epss_percentile
         FROM image_package i JOIN package p ON p.id = i.package_id JOIN finding f ON f.package_id = i.package_id
         JOIN vulnerability v ON v.id = f.vulnerability_id
         WHERE i.image_id = $1

@@ -95,7 +95,10 @@ internal sealed partial class MatchPackagesJob(
         {
             known = known with
             {
-                Number = row.Number + 1, Stamp = file.Stamp, BuiltAt = file.BuiltAt, Ecosystems = file.Covered,
+                Number = row.Number + 1,
+                Stamp = file.Stamp,
+                BuiltAt = file.BuiltAt,
+                Ecosystems = file.Covered,
             };
         }
 

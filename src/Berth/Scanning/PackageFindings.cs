@@ -83,7 +83,8 @@ internal sealed record PackageFindings(
     /// <summary>What holds on some architectures only: which one a package is for is not known any more.</summary>
     private static bool IsForSomeMachines(VexStatement statement) => statement.Products
         .SelectMany(product => product.Subcomponents.Append(product.Product)).SelectMany(one => one.Purls)
-        .Any(purl => PurlName.Parse(purl)?.Qualifiers.GetValueOrDefault("arch") is not (null or "src" or "noarch" or "all"));
+        .Select(purl => PurlName.Parse(purl)?.Qualifiers.GetValueOrDefault("arch"))
+        .Any(machine => machine is not (null or "src" or "noarch" or "all"));
 
     private static FindingRow FindingOf(
         string name, List<OsvHit> hits, VexStatement? statement, DateTimeOffset now)

@@ -28,6 +28,7 @@ internal partial class English
         ["POST /api/v1/repositories/moves"] = "Renamed a repository",
         ["POST /api/v1/retention/runs"] = "Ran the rules on tags",
         ["POST /api/v1/robots/{name}/rotate"] = "Rotated a robot's secret",
+        ["POST /api/v1/vulnerabilities/updates"] = "Had sources of vulnerabilities asked",
         ["POST /api/v1/search/rebuilds"] = "Rebuilt the search index",
         ["POST /api/v1/tag-rules/plan"] = "Tried a rule on tags",
         ["POST /api/v1/trash/empty"] = "Emptied the trash",
