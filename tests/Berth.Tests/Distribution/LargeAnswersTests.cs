@@ -98,7 +98,9 @@ public sealed class LargeAnswersTests
 
         Assert.Contains("xxx", await registry.Client.GetStringAsync("v2/a/manifests/large", Stop));
         Assert.Contains("zzz", await registry.Client.GetStringAsync($"v2/a/referrers/{subject}", Stop));
-        Assert.Equal(0, answers.UsedBytes);
+
+        // The client has all of it a moment before the server is done.
+        await Eventually.TrueAsync(() => answers.UsedBytes == 0);
     }
 
     [Fact]
