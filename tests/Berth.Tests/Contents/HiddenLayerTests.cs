@@ -25,7 +25,9 @@ public sealed class HiddenLayerTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        registry = await AccountsOf.StartAsync();
+        // Making very many rows takes a busy machine a while.
+        registry = await AccountsOf.StartAsync(
+            settings: s => s with { Database = s.Database with { QueryTimeout = TimeSpan.FromMinutes(2) } });
         images = new ContentImages(registry);
         hidden = await images.PushAsync(
             "team/secret", "1", """{"os":"linux","architecture":"arm64"}""",
