@@ -148,7 +148,10 @@ public sealed class SignInTests(Chromium chromium)
         await using var registry = await StartAsync();
         await using var browser = await OpenAsync(registry);
         await browser.Page.GotoAsync("/api/v1/docs");
-        await Assertions.Expect(browser.Page.GetByText("Make a token").First).ToBeVisibleAsync();
+
+        // The viewer draws all of it by script, which takes a busy machine a while.
+        await Assertions.Expect(browser.Page.GetByText("Make a token").First)
+            .ToBeVisibleAsync(new() { Timeout = 30_000 });
         browser.AssertSound();
     }
 
