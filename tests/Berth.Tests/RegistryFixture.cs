@@ -93,7 +93,7 @@ internal sealed class RegistryFixture : IAsyncDisposable
         try
         {
             if (store is not null) fixture.Bucket = await TestEngines.CreateBucketAsync(store);
-            if (TestEngines.IsPostgres) fixture.database = await PostgresServer.CreateDatabaseAsync();
+            if (TestEngines.IsPostgres) fixture.database = await PostgresServer.CreateMigratedDatabaseAsync();
             await fixture.OpenAsync();
             return fixture;
         }

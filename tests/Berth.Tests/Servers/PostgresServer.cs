@@ -1,3 +1,4 @@
+using Berth.Metadata;
 using Npgsql;
 
 namespace Berth.Tests.Servers;
@@ -16,6 +17,8 @@ internal sealed class PostgresServer : IAsyncDisposable
     private const string SuperPassword = "berth-tests";
 
     private static readonly Lazy<Task<PostgresServer>> Shared = new(() => StartAsync());
+
+    private static readonly Lazy<Task<string>> Migrated = new(MigrateAsync);
 
     private readonly ServerScript script;
     private readonly NpgsqlDataSource administration;
@@ -65,13 +68,15 @@ internal sealed class PostgresServer : IAsyncDisposable
     public static async Task<PostgresDatabase> CreateDatabaseAsync() =>
         await (await Shared.Value).CreateOwnDatabaseAsync();
 
+    /// <summary>
+    /// A new database with all tables on the server that all tests share. It is a copy: a test's own migrations would
+    /// take most of its time. Copying files costs a tenth of copying through the log.
+    /// </summary>
+    public static async Task<PostgresDatabase> CreateMigratedDatabaseAsync() =>
+        await (await Shared.Value).CreateAsync($"{await Migrated.Value} STRATEGY file_copy");
+
     /// <summary>A new, empty database on this server.</summary>
-    public async Task<PostgresDatabase> CreateOwnDatabaseAsync()
-    {
-        var name = $"berth_{Guid.NewGuid():N}";
-        await ExecuteAsync($"CREATE DATABASE {name} OWNER {User} TEMPLATE template0");
-        return new PostgresDatabase(this, name);
-    }
+    public Task<PostgresDatabase> CreateOwnDatabaseAsync() => CreateAsync("template0");
 
     /// <summary>A new, empty database whose tables lie in a folder of one's own, which it needs for itself.</summary>
     public async Task<PostgresDatabase> CreateDatabaseInAsync(string folder)
@@ -113,6 +118,20 @@ internal sealed class PostgresServer : IAsyncDisposable
     {
         await ExecuteAsync($"DROP DATABASE IF EXISTS {database} WITH (FORCE)");
         await ExecuteAsync($"DROP TABLESPACE IF EXISTS {database}");
+    }
+
+    private static async Task<string> MigrateAsync()
+    {
+        var database = await CreateDatabaseAsync();
+        await using (await Database.OpenAsync(TestEngines.SettingsOf(database), "", TimeProvider.System)) { }
+        return database.Name;
+    }
+
+    private async Task<PostgresDatabase> CreateAsync(string template)
+    {
+        var name = $"berth_{Guid.NewGuid():N}";
+        await ExecuteAsync($"CREATE DATABASE {name} OWNER {User} TEMPLATE {template}");
+        return new PostgresDatabase(this, name);
     }
 
     private async Task ExecuteAsync(string statement)
