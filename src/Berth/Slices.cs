@@ -9,6 +9,7 @@ using Berth.Jobs;
 using Berth.Journal;
 using Berth.Lifecycle;
 using Berth.Pages;
+using Berth.Policies;
 using Berth.Registry;
 using Berth.Scanning;
 using Berth.Scrubbing;
@@ -43,6 +44,7 @@ internal static class Slices
         new VulnerabilitiesSlice(),
         new ScanningSlice(),
         new VerifyingSlice(),
+        new PoliciesSlice(),
         new SearchSlice(),
         new TelemetrySlice(),
     ];

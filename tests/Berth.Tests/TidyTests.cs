@@ -24,13 +24,17 @@ public sealed partial class TidyTests
         ["Registry"] = ["Oci", "Disk", "Blobs", "Metadata", "Jobs", "Settings", "Telemetry"],
         ["Transport"] = ["Disk", "Settings"],
         ["Distribution"] =
-            ["Oci", "Blobs", "Metadata", "Registry", "Transport", "Access", "Audit", "Identity", "Settings"],
+            [
+                "Oci", "Blobs", "Metadata", "Registry", "Transport", "Access", "Audit", "Identity", "Policies",
+                "Settings",
+            ],
         ["Api"] =
             [
                 "Oci", "Metadata", "Registry", "Access", "Audit", "Identity", "Settings", "Distribution", "Jobs",
                 "Lifecycle", "Import", "Backups", "Contents", "Disk", "Packages", "Sbom", "Scanning", "Search",
-                "Verifying", "Vulnerabilities",
+                "Policies", "Verifying", "Vulnerabilities",
             ],
+        ["Policies"] = ["Oci", "Access", "Metadata", "Registry", "Settings", "Verifying"],
         ["Search"] = ["Oci", "Metadata", "Access", "Jobs", "Settings"],
         ["Lifecycle"] = ["Oci", "Blobs", "Metadata", "Jobs", "Registry", "Settings", "Telemetry"],
         ["Import"] = ["Oci", "Disk", "Blobs", "Metadata", "Jobs", "Registry", "Settings"],

@@ -90,6 +90,8 @@ internal static partial class ApiRoutes
             .Requires(ApiRight.Pull, "What a chart, a model, a bill of materials or the like says of itself");
         api.MapGet("/images/{reference}/referrers", services.GetRequiredService<ReferrerEndpoints>().GetAsync)
             .Requires(ApiRight.Pull, "Signatures, bills of materials and the like that say something about an image");
+        api.MapGet("/images/{reference}/policies", services.GetRequiredService<ImagePolicyEndpoints>().GetAsync)
+            .Requires(ApiRight.Pull, "What policies say of an image");
         api.MapGet("/images/{reference}/signatures", services.GetRequiredService<SignatureEndpoints>().GetAsync)
             .Requires(ApiRight.Pull, "Who signed an image, as far as that is verified by what is trusted here");
         api.MapGet("/images/{reference}", shown.GetAsync)
@@ -151,6 +153,28 @@ internal static partial class ApiRoutes
             .Requires(ApiRight.Account, "Replace a rule on tags").Versioned();
         api.MapDelete("/tag-rules/{id:long}", rules.RemoveAsync)
             .Requires(ApiRight.Account, "Remove a rule on tags").Versioned();
+    }
+
+    private static void MapPolicies(RouteGroupBuilder api, PolicyEndpoints policies, WaiverEndpoints waivers)
+    {
+        api.MapGet("/policies", policies.ListAsync)
+            .Requires(ApiRight.Account, "List policies: of a namespace, or for staff all").Lists();
+        api.MapPost("/policies", policies.AddAsync)
+            .Requires(ApiRight.Account, "Say what images must be like, where the caller manages").Makes();
+        api.MapPost("/policies/plan", policies.PlanAsync)
+            .Requires(ApiRight.Account, "Which images a policy would be against, before it is saved");
+        api.MapGet("/policies/{id:long}", policies.GetAsync).Requires(ApiRight.Account, "Show a policy");
+        api.MapPut("/policies/{id:long}", policies.ReplaceAsync)
+            .Requires(ApiRight.Account, "Replace a policy").Versioned();
+        api.MapDelete("/policies/{id:long}", policies.RemoveAsync)
+            .Requires(ApiRight.Account, "Remove a policy").Versioned();
+        api.MapGet("/waivers", waivers.ListAsync)
+            .Requires(ApiRight.Account, "List what policies pass over: of a namespace, or for staff all").Lists();
+        api.MapPost("/waivers", waivers.AddAsync)
+            .Requires(ApiRight.Account, "Have policies pass over a vulnerability, where the caller manages").Makes();
+        api.MapGet("/waivers/{id:long}", waivers.GetAsync).Requires(ApiRight.Account, "Show a waiver");
+        api.MapDelete("/waivers/{id:long}", waivers.RemoveAsync)
+            .Requires(ApiRight.Account, "Have policies pass over a vulnerability no longer").Versioned();
     }
 
     private static void MapTrust(RouteGroupBuilder api, TrustEndpoints trust)

@@ -37,6 +37,9 @@ internal static partial class ApiRoutes
         MapTrash(Tagged("trash"), services.GetRequiredService<TrashEndpoints>());
         MapTagRules(Tagged("tag rules"), services.GetRequiredService<TagRuleEndpoints>());
         MapTrust(Tagged("trust"), services.GetRequiredService<TrustEndpoints>());
+        MapPolicies(
+            Tagged("policies"), services.GetRequiredService<PolicyEndpoints>(),
+            services.GetRequiredService<WaiverEndpoints>());
         MapRetention(Tagged("retention"), services);
         MapUsage(Tagged("usage"), services);
         MapQuotas(Tagged("quotas"), services.GetRequiredService<QuotaEndpoints>());

@@ -86,6 +86,8 @@ internal sealed class ApiSlice : Slice
             .AddSingleton<BackupEndpoints>().AddSingleton<ScrubEndpoints>()
             .AddSingleton<SearchEndpoints>().AddSingleton<SearchRebuildEndpoints>()
             .AddSingleton<UsageEndpoints>().AddSingleton<QuotaEndpoints>().AddSingleton<StarEndpoints>()
+            .AddSingleton<Promotions>().AddSingleton<PolicyPlanning>().AddSingleton<PolicyEndpoints>()
+            .AddSingleton<WaiverEndpoints>().AddSingleton<ImagePolicyEndpoints>()
             .AddSingleton<LayerHolderEndpoints>().AddSingleton<RepositoryAccessEndpoints>()
             .AddSingleton<StatisticsEndpoints>().AddSingleton<RepositoryCopyEndpoints>();
     }
@@ -113,7 +115,7 @@ internal sealed class ApiSlice : Slice
             provider.GetRequiredService<Database>(), provider.GetRequiredService<ManifestTable>(),
             provider.GetRequiredService<IndexImages>(), settings.Contents, settings.Limits,
             provider.GetRequiredService<TimeProvider>(), provider.GetService<LayerRequests>()));
-        services.AddSingleton<SignatureResults>().AddSingleton<SignatureEndpoints>().AddSingleton<TrustEndpoints>();
+        services.AddSingleton<SignatureEndpoints>().AddSingleton<TrustEndpoints>();
         services.AddSingleton<AskedImages>().TryAddSingleton(_ => new Spools(Path.GetTempPath()));
         services.AddSingleton(provider => new ImagePackageEndpoints(
             provider.GetRequiredService<AskedImages>(), provider.GetRequiredService<ImagePackages>(),

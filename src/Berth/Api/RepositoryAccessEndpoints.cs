@@ -72,6 +72,19 @@ internal sealed class RepositoryAccessEndpoints(Database database, Ownership own
             http.RequestAborted);
     }
 
+    /// <summary>Some of those who may do something in a repository.</summary>
+    public async ValueTask<IReadOnlyList<AccessHolderView>> FindAsync(
+        RepositoryName repository, int count, CancellationToken cancellation) => await database.ReadAsync(
+            async session =>
+            {
+                var found = new List<AccessHolderView>();
+                found.AddRange(await MembersAsync(session, repository.Namespace, "", count));
+                await AddGrantsAsync(session, found, repository, OfNamespace, "0", count);
+                await AddGrantsAsync(session, found, repository, OfSeveral, "0", count);
+                return found;
+            },
+            cancellation);
+
     /// <summary>The user whose namespace it is, or the members of the organization.</summary>
     private static async ValueTask<List<AccessHolderView>> MembersAsync(
         Session session, string space, string last, int count)

@@ -28,7 +28,8 @@ internal sealed record RepositoryMoveView(string From, string To, long Tags, lon
 /// <summary>
 /// <c>/repositories/copies</c> and <c>/repositories/moves</c>: images in another repository, without moving a byte.
 /// </summary>
-internal sealed class RepositoryCopyEndpoints(RepositoryCopying copying, RepositoryMoving moving, ApiGate gate)
+internal sealed class RepositoryCopyEndpoints(
+    RepositoryCopying copying, RepositoryMoving moving, Promotions promotions, ApiGate gate)
 {
     /// <summary>More than anybody names by hand.</summary>
     private const int MaxTags = 1000;
@@ -43,6 +44,8 @@ internal sealed class RepositoryCopyEndpoints(RepositoryCopying copying, Reposit
         if (await gate.AskAsync(http, caller, AccessAction.Pull, from) is { } hidden) return hidden;
         if (await gate.AskAsync(http, caller, AccessAction.Push, to) is { } refusal) return refusal;
         if (gate.Refuse(AccessAction.Push) is { } closed) return closed;
+        var tags = sent.Tags?.Select(Tag.Parse).ToList();
+        if (await promotions.AskAsync(http, from, to, tags) is { } denied) return denied;
         var copy = new ImageCopy(from, to, sent.Tags, http.Actor(), sent.DryRun);
         var result = await copying.CopyAsync(copy, http.RequestAborted);
         if (result.IsUnknown) return ApiError.NotFound("such repository");

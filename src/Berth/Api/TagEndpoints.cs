@@ -50,7 +50,8 @@ internal sealed record TagMoveView(
 
 /// <summary><c>/tags</c>: the tags of the repository in the query, where they point, and where they pointed.</summary>
 internal sealed partial class TagEndpoints(
-    Database database, TagMoves moves, Removal removal, TagRules rules, ApiGate gate, RegistrySettings settings,
+    Database database, TagMoves moves, Removal removal, TagRules rules, ApiGate gate, Promotions promotions,
+    RegistrySettings settings,
     TimeProvider clock)
 {
     private const int MostCounted = 1000;
@@ -174,6 +175,8 @@ internal sealed partial class TagEndpoints(
         if (!Tag.TryParse(tag, out var name)) return ApiError.Of(RegistryError.TagInvalid(tag));
         if (!Reference.TryParse(sent.Target, out var target))
             return ApiError.Invalid("target must be a digest, or another tag of the repository");
+        (target, var refusal) = await promotions.AskAsync(http, RepositoryName.Parse(repository), target);
+        if (refusal is not null) return refusal;
         var (outcome, row, rule) = await moves.MoveAsync(
             RepositoryName.Parse(repository), name, target,
             current => !http.HasCondition() || (current is not null && http.IsFor(TagView.Of(http, current))),

@@ -1,6 +1,7 @@
 using System.Net.Http.Headers;
 using Berth.Metadata;
 using Berth.Oci;
+using Berth.Policies;
 using Berth.Registry;
 using Berth.Settings;
 
@@ -9,7 +10,7 @@ namespace Berth.Distribution;
 /// <summary>Pulling, pushing and deleting manifests (distribution-spec, end-3, end-7 and end-9).</summary>
 internal sealed class ManifestEndpoints(
     ManifestTable manifests, PullTimes pulls, ManifestWriter writer, Removal removal, ManifestBodies bodies,
-    LargeAnswers answers, Locations locations, LimitSettings limits)
+    LargeAnswers answers, Locations locations, ImagePolicies policies, LimitSettings limits)
 {
     /// <summary>Some proxies reject longer header lines, so further tags go into another one.</summary>
     private const int MaxTagsPerHeader = 20;
@@ -63,7 +64,8 @@ internal sealed class ManifestEndpoints(
             ManifestRefusal.ReferencesUnknown => RegistryError.ManifestReferencesUnknown(result.Missing),
             ManifestRefusal.Immutable => RegistryError.TagImmutable(result.Reason),
             ManifestRefusal.PreconditionFailed => RegistryError.PreconditionFailed(result.Reason),
-            _ => AnswerCreated(request, push, result.Manifest!),
+            ManifestRefusal.Denied => RegistryError.Denied(result.Reason),
+            _ => AnswerCreated(request, push, result),
         };
     }
 
@@ -108,6 +110,12 @@ internal sealed class ManifestEndpoints(
             return (null, RegistryError.ManifestUnknown(reference.ToString()));
         }
 
+        if (await policies.OfPullAsync(request.Caller, request.Repository, manifest, request.Aborted) is { } word)
+        {
+            if (word.IsRefusal) return (null, RegistryError.Denied(word.Text));
+            request.Response.Headers.Warning = PolicyWord.HeaderOf(word.Text);
+        }
+
         pulls.Note(
             request.Repository, reference, manifest, request.Caller.Name,
             request.Http.Request.Headers.UserAgent is [{ } agent, ..] ? agent : null,
@@ -123,14 +131,15 @@ internal sealed class ManifestEndpoints(
         return (manifest, null);
     }
 
-    private RegistryError? AnswerCreated(V2Request request, ManifestPush push, Manifest manifest)
+    private RegistryError? AnswerCreated(V2Request request, ManifestPush push, ManifestResult result)
     {
         var headers = request.Response.Headers;
+        if (result.Warning is { } warning) headers.Warning = PolicyWord.HeaderOf(warning);
         headers.Location = locations.Of(
             request.Http, $"/v2/{request.Repository}/manifests/{request.Target.Reference}");
         headers.ETag = EntityTags.Of(push.Digest);
         request.SetDigest(push.Digest);
-        if (manifest.Subject is { } subject) headers["OCI-Subject"] = subject.Digest.Text;
+        if (result.Manifest!.Subject is { } subject) headers["OCI-Subject"] = subject.Digest.Text;
         if (request.Http.Request.Query.ContainsKey("tag") && push.Tags.Count > 0)
         {
             headers["OCI-Tag"] = push.Tags.Chunk(MaxTagsPerHeader)

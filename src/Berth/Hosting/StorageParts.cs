@@ -1,8 +1,10 @@
 using Berth.Blobs;
 using Berth.Metadata;
+using Berth.Policies;
 using Berth.Registry;
 using Berth.Settings;
 using Berth.Telemetry;
+using Berth.Verifying;
 
 namespace Berth.Hosting;
 
@@ -42,7 +44,17 @@ internal static class StorageParts
             .AddSingleton(settings.Storage.Maintenance.Pulls).AddSingleton<PullTimes>()
             .AddSingleton(settings.Storage.Maintenance.Retention).AddSingleton<Retention>()
             .AddSingleton<RulePreview>().AddSingleton<RepositoryCopying>()
-            .AddSingleton<RepositoryMoving>()
+            .AddSingleton<RepositoryMoving>().AddSingleton<SignatureResults>()
+            .AddSingleton<KnownPolicies>()
+            .AddSingleton(provider => new AttachedDocuments(database, settings.Limits))
+            .AddSingleton(provider => new PolicyJudge(
+                database, provider.GetRequiredService<SignatureResults>(),
+                provider.GetRequiredService<AttachedDocuments>(), settings.Limits,
+                provider.GetRequiredService<TimeProvider>()))
+            .AddSingleton(provider => new ImagePolicies(
+                provider.GetRequiredService<KnownPolicies>(), provider.GetRequiredService<PolicyJudge>(),
+                provider.GetRequiredService<TimeProvider>(), settings.Limits))
+            .AddSingleton<IPushRules>(provider => provider.GetRequiredService<ImagePolicies>())
             .AddSingleton(settings.Contents).AddSingleton(settings.Vulnerabilities)
             .AddSingleton(settings.Quotas).AddSingleton<Quotas>().AddSingleton<UploadQuotas>();
     }

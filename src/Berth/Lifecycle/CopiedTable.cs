@@ -56,6 +56,8 @@ internal sealed record CopiedTable(
         new("star", ["account_id", "repository_id"]),
         new("tag_rule", ["id"], HasIdentity: true),
         new("trust_entry", ["id"], HasIdentity: true),
+        new("policy", ["id"], HasIdentity: true),
+        new("waiver", ["id"], HasIdentity: true),
         new("trust_version", ["namespace"]),
         new("pin_list", ["name"]),
         new("pin", ["list", "digest", "repository"]),

@@ -62,11 +62,7 @@ internal static class ImageFindingTable
             row.TimeOrNull(5), row.TextOrNull(6), ReadCounts(row, 7)),
         image.Text);
 
-    /// <summary>The vulnerabilities of an image: each package with each of its own.</summary>
-    /// <param name="session">A read.</param>
-    /// <param name="image">The number of the image.</param>
-    /// <param name="count">The most.</param>
-    public static ValueTask<List<ImageFindingRow>> OfAsync(Session session, long image, int count) => session.AllAsync(
+    private const string Findings =
         """
         SELECT p.id, p.type, p.name, p.version, p.ecosystem, p.source, p.source_version, i.layer, i.path,
             f.record, f.severity, f.fixed_in, f.score, f.vector, f.fix_at, f.first_seen, f.vex, f.vex_reason,
@@ -75,9 +71,27 @@ internal static class ImageFindingTable
         FROM image_package i JOIN package p ON p.id = i.package_id JOIN finding f ON f.package_id = i.package_id
         JOIN vulnerability v ON v.id = f.vulnerability_id
         WHERE i.image_id = $1
-        ORDER BY f.severity DESC, v.name, p.name, p.id LIMIT $2
+        """;
+
+    /// <summary>The vulnerabilities of an image: each package with each of its own.</summary>
+    /// <param name="session">A read.</param>
+    /// <param name="image">The number of the image.</param>
+    /// <param name="count">The most.</param>
+    public static ValueTask<List<ImageFindingRow>> OfAsync(Session session, long image, int count) => session.AllAsync(
+        $"{Findings} ORDER BY f.severity DESC, v.name, p.name, p.id LIMIT $2", Read, image, count);
+
+    /// <summary>The worst vulnerabilities of an image that count.</summary>
+    /// <param name="session">A read.</param>
+    /// <param name="image">The number of the image.</param>
+    /// <param name="above">Those that are worse than this, and those that are known to be exploited.</param>
+    /// <param name="count">The most.</param>
+    public static ValueTask<List<ImageFindingRow>> WorstOfAsync(
+        Session session, long image, long above, int count) => session.AllAsync(
+        $"""
+        {Findings} AND {Counts} AND (f.severity > $2 OR f.is_exploited = 1)
+        ORDER BY f.severity DESC, f.is_exploited DESC, v.name, p.name, p.id LIMIT $3
         """,
-        Read, image, count);
+        Read, image, above, count);
 
     /// <summary>How many each of some manifests has: of an index, the most of any of its images.</summary>
     public static async ValueTask<Dictionary<string, FindingCounts>> CountsOfAsync(

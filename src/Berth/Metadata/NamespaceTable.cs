@@ -33,6 +33,8 @@ internal static class NamespaceTable
             SELECT 1 WHERE EXISTS (SELECT 1 FROM account WHERE name = $1)
                 OR EXISTS (SELECT 1 FROM tag_rule WHERE namespace = $1)
                 OR EXISTS (SELECT 1 FROM trust_entry WHERE namespace = $1)
+                OR EXISTS (SELECT 1 FROM policy WHERE namespace = $1)
+                OR EXISTS (SELECT 1 FROM waiver WHERE namespace = $1)
             """,
             space) is not null;
 
@@ -65,6 +67,7 @@ internal static class NamespaceTable
         await KeylessRuleTable.RemoveNamespaceAsync(session, account.Name);
         await TagRuleTable.RemoveNamespaceAsync(session, account.Name);
         await TrustTable.RemoveNamespaceAsync(session, account.Name);
+        await PolicyTable.RemoveNamespaceAsync(session, account.Name);
         await AccountTable.RemoveAsync(session, account.Id);
     }
 

@@ -26,13 +26,19 @@ internal enum ManifestRefusal
     ReferencesUnknown,
     PreconditionFailed,
     Immutable,
+    Denied,
 }
 
 /// <summary>The outcome of a push. A refused one changes nothing.</summary>
 internal sealed record ManifestResult(
     ManifestRefusal Refusal, string Reason, IReadOnlyList<string> Missing, Manifest? Manifest)
 {
+    /// <summary>What is to be told to whoever pushed it all the same; null if nothing.</summary>
+    public string? Warning { get; init; }
+
     public static ManifestResult Written(Manifest manifest) => new(ManifestRefusal.None, "", [], manifest);
+
+    public static ManifestResult Denied(string reason) => new(ManifestRefusal.Denied, reason, [], null);
 
     public static ManifestResult Invalid(string reason) => new(ManifestRefusal.Invalid, reason, [], null);
 
@@ -52,8 +58,8 @@ internal sealed record ManifestResult(
 /// </summary>
 internal sealed class ManifestWriter(
     RepositoryChanges changes, ManifestTable manifests, TagTable tags, TagRules rules, Restoring restoring,
-    ImageInspection inspection, IBlobStore store, RepositoryBlobs blobs, Quotas quotas, ValidationSettings validation,
-    LimitSettings limits, ContentsSettings contents)
+    ImageInspection inspection, IBlobStore store, RepositoryBlobs blobs, Quotas quotas, IPushRules pushes,
+    ValidationSettings validation, LimitSettings limits, ContentsSettings contents)
 {
     /// <summary>Matching takes linear time, whatever pattern is in the settings.</summary>
     private const RegexOptions UrlPattern = RegexOptions.NonBacktracking | RegexOptions.CultureInvariant;
@@ -92,6 +98,8 @@ internal sealed class ManifestWriter(
         var room = await quotas.OfAsync(push.Repository, cancellation);
         var durable = await store.MakeDurableAsync(digests, cancellation);
         var image = await inspection.ReadAsync(push.Digest, manifest, push.Body, cancellation);
+        var word = await pushes.OfPushAsync(push, manifest, image.Facts, cancellation);
+        if (word is { IsRefusal: true }) return ManifestResult.Denied(word.Text);
         while (true)
         {
             var known = durable;
@@ -104,7 +112,7 @@ internal sealed class ManifestWriter(
                     return await WriteAsync(change, push, manifest, needed, known, damaged, frozen, image);
                 },
                 cancellation);
-            if (result.Refusal != ManifestRefusal.ReferencesUnknown) return result;
+            if (result.Refusal != ManifestRefusal.ReferencesUnknown) return result with { Warning = word?.Text };
             durable = await store.MakeDurableAsync(digests, cancellation);
             if (durable.Count != known.Count || durable.Except(known).Any()) continue;
             foreach (var link in damaged) blobs.NoteDamaged(link, LengthIn(known, link.Digest));

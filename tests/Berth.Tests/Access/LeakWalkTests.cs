@@ -37,6 +37,7 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
         GET /api/v1/images/{reference}/layers/{digest}/holders
         GET /api/v1/images/{reference}/manifest
         GET /api/v1/images/{reference}/packages
+        GET /api/v1/images/{reference}/policies
         GET /api/v1/images/{reference}/referrers
         GET /api/v1/images/{reference}/sbom
         GET /api/v1/images/{reference}/signatures
@@ -101,6 +102,7 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
         HEAD /api/v1/images/{reference}/layers/{digest}/holders
         HEAD /api/v1/images/{reference}/manifest
         HEAD /api/v1/images/{reference}/packages
+        HEAD /api/v1/images/{reference}/policies
         HEAD /api/v1/images/{reference}/referrers
         HEAD /api/v1/images/{reference}/sbom
         HEAD /api/v1/images/{reference}/signatures

@@ -83,6 +83,7 @@ internal static partial class WalkedRoutes
         "/api/v1/grants?team={0}/dev", "/api/v1/grants?user={0}-user", "/api/v1/robots?repository={0}/app",
         "/api/v1/trash?namespace={0}", "/api/v1/trash?repository={0}/app", "/api/v1/tag-rules?namespace={0}",
         "/api/v1/trust?namespace={0}", "/api/v1/trust/keys/walk?namespace={0}",
+        "/api/v1/policies?namespace={0}", "/api/v1/waivers?namespace={0}",
         "/api/v1/quotas?namespace={0}", "/api/v1/usage?namespace={0}", "/api/v1/usage?repository={0}/app",
         "/api/v1/usage/reclaimable/matching?names={0}/**",
         "/api/v1/images/files/differences?repository=open/app&with=files&withRepository={0}/app",
@@ -92,6 +93,7 @@ internal static partial class WalkedRoutes
     private static readonly Dictionary<string, string> Bodies = new()
     {
         ["/api/v1/tag-rules/plan"] = """{"names":"{0}/app","keepLastPushed":1}""",
+        ["/api/v1/policies/plan"] = """{"names":"{0}/app","isSigned":true}""",
     };
 
     /// <summary>Mounts into a repository that some may push to.</summary>

@@ -20,11 +20,13 @@ public sealed class ConditionTests(ApiRegistry api)
         "/api/v1/imports", "/api/v1/invitations", "/api/v1/keyless-rules",
         "/api/v1/me/passkeys/options", "/api/v1/me/tokens", "/api/v1/organizations",
         "/api/v1/organizations/{organization}/teams", "/api/v1/organizations/{organization}/teams/{team}/groups",
+        "/api/v1/policies", "/api/v1/policies/plan",
         "/api/v1/repositories", "/api/v1/repositories/copies", "/api/v1/repositories/moves",
         "/api/v1/retention/runs", "/api/v1/robots", "/api/v1/search/rebuilds",
         "/api/v1/tag-rules", "/api/v1/tag-rules/plan", "/api/v1/trash/empty", "/api/v1/users",
         "/api/v1/users/{name}/identities",
         "/api/v1/users/{name}/tokens", "/api/v1/vulnerabilities/updates",
+        "/api/v1/waivers",
     ];
 
     [Fact]

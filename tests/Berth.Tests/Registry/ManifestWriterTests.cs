@@ -50,7 +50,8 @@ public class ManifestWriterTests
             services.GetRequiredService<Restoring>(), services.GetRequiredService<ImageInspection>(),
             StoreWithDamage.Over(services.GetRequiredService<IBlobStore>(), isHealed),
             services.GetRequiredService<RepositoryBlobs>(), services.GetRequiredService<Quotas>(),
-            new ValidationSettings(), new LimitSettings(), new ContentsSettings());
+            services.GetRequiredService<IPushRules>(), new ValidationSettings(), new LimitSettings(),
+            new ContentsSettings());
         var push = new ManifestPush(
             Blobs.StoreUse.Repository, Digest.Of(DigestAlgorithm.Sha256, body), body, MediaTypes.OciManifest, [],
             Precondition: null, new Actor("somebody"));

@@ -188,10 +188,10 @@ internal sealed class SignedImages(ApiRegistry api)
         return manifest;
     }
 
-    private static JsonObject Describe(string type, (string Digest, int Size) blob) =>
+    public static JsonObject Describe(string type, (string Digest, int Size) blob) =>
         new() { ["mediaType"] = type, ["digest"] = blob.Digest, ["size"] = blob.Size };
 
-    private Task<(string Digest, int Size)> PushBlobAsync(string repository, ReadOnlySpan<byte> blob)
+    public Task<(string Digest, int Size)> PushBlobAsync(string repository, ReadOnlySpan<byte> blob)
     {
         var bytes = blob.ToArray();
         return PushAsync();

@@ -30,6 +30,7 @@ internal partial class English
         ["POST /api/v1/robots/{name}/rotate"] = "Rotated a robot's secret",
         ["POST /api/v1/vulnerabilities/updates"] = "Had sources of vulnerabilities asked",
         ["POST /api/v1/search/rebuilds"] = "Rebuilt the search index",
+        ["POST /api/v1/policies/plan"] = "Tried a policy",
         ["POST /api/v1/tag-rules/plan"] = "Tried a rule on tags",
         ["POST /api/v1/trash/empty"] = "Emptied the trash",
         ["POST /api/v1/trash/{id}/restore"] = "Restored from the trash",
@@ -71,6 +72,7 @@ internal partial class English
         ["passkeys"] = "a passkey",
         ["password"] = "a password",
         ["pins"] = "a list of images in use",
+        ["policies"] = "a policy",
         ["quotas"] = "a quota",
         ["recovery-codes"] = "recovery codes",
         ["repositories"] = "a repository",
@@ -84,6 +86,7 @@ internal partial class English
         ["teams"] = "a team",
         ["tokens"] = "a token",
         ["users"] = "a user",
+        ["waivers"] = "a waiver",
     };
 
     public virtual string AuditLog => "Audit log";

@@ -1,0 +1,71 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+
+namespace Berth.Cli;
+
+/// <summary><c>berth waiver</c>: vulnerabilities that policies pass over.</summary>
+internal static class WaiverCommand
+{
+    private static readonly Option<string?> Space =
+        ApiCommand.Text("--namespace", "Those of a namespace. Default: all, which is for administrators and auditors.");
+
+    public static Command Create()
+    {
+        var id = ApiCommand.Argument("ID", "The number of the waiver.");
+        return ApiCommand.Group(
+            "waiver", "Vulnerabilities that policies pass over.",
+            ApiCommand.Create(
+                "list", "List what policies pass over.",
+                call => call.ListAsync(
+                    "waivers" + (call.Parsed.GetValue(Space) is { } space
+                        ? $"?namespace={Uri.EscapeDataString(space)}" : ""),
+                    [
+                        ("ID", ApiCall.Field("id")), ("NAMES", ApiCall.Field("names")),
+                        ("VULNERABILITY", ApiCall.Field("vulnerability")), ("PACKAGE", ApiCall.Field("package")),
+                        ("UNTIL", ApiCall.Time("until")), ("BY", ApiCall.Field("createdBy")),
+                        ("REASON", ApiCall.Field("reason")),
+                    ]),
+                Space),
+            CreateAdd(),
+            ApiCommand.Create(
+                "remove", "Pass over a vulnerability no longer.",
+                call => call.DoAsync(
+                    "DELETE", $"waivers/{call.PathOf(id)}", null,
+                    _ => $"Waiver {call.Parsed.GetValue(id)} counts no longer."),
+                id));
+    }
+
+    private static Command CreateAdd()
+    {
+        var names = ApiCommand.Argument("NAMES", "The repositories: acme/app, acme/*, or acme/** for all below.");
+        var vulnerability = ApiCommand.Argument("VULNERABILITY", "Its name, such as CVE-2024-3094.");
+        var reason = new Option<string>("--reason") { Description = "Why.", Required = true };
+        var package = ApiCommand.Text("--package", "In this package alone.");
+        var until = ApiCommand.Text("--until", "Until when: 2027-01-31, or a time. Default: for good.");
+        return ApiCommand.Create(
+            "add", "Have policies pass over a vulnerability.",
+            call =>
+            {
+                var body = new JsonObject
+                {
+                    ["names"] = call.Parsed.GetValue(names),
+                    ["vulnerability"] = call.Parsed.GetValue(vulnerability),
+                    ["reason"] = call.Parsed.GetValue(reason),
+                };
+                if (call.Parsed.GetValue(package) is { } only) body["package"] = only;
+                if (call.Parsed.GetValue(until) is { } end) body["until"] = ReadTime(end);
+                return call.DoAsync(
+                    "POST", "waivers", body,
+                    made => $"Waiver {ApiCall.Field("id")(made)}: policies pass over "
+                        + $"{ApiCall.Field("vulnerability")(made)} in {ApiCall.Field("names")(made)}"
+                        + (made.TryGetProperty("until", out _) ? $" until {ApiCall.Time("until")(made)}." : "."));
+            },
+            names, vulnerability, reason, package, until);
+    }
+
+    private static string ReadTime(string text) => DateTimeOffset.TryParse(
+        text, System.Globalization.CultureInfo.InvariantCulture,
+        System.Globalization.DateTimeStyles.AssumeUniversal, out var time)
+        ? time.ToUniversalTime().ToString("O", System.Globalization.CultureInfo.InvariantCulture)
+        : throw new InvalidDataException($"'{text}' is no time: write 2027-01-31 or 2027-01-31T12:00:00Z");
+}

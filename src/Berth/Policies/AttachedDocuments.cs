@@ -1,0 +1,83 @@
+using Berth.Metadata;
+using Berth.Oci;
+using Berth.Settings;
+
+namespace Berth.Policies;
+
+/// <summary>Finds out which documents come with images: as referrers, by tags of cosign, or beside them in an index, as
+/// buildx has them.</summary>
+internal sealed class AttachedDocuments(Database database, LimitSettings limits)
+{
+    private const string AboutKey = "vnd.docker.reference.digest";
+
+    /// <summary>Anybody who may push can attach any number.</summary>
+    private const int MaxFound = 100;
+
+    /// <summary>Larger manifests are not read: an index with hundreds of platforms has less.</summary>
+    private const long MaxBytes = 512 * 1024;
+
+    private static readonly string[] PredicateKeys =
+        ["in-toto.io/predicate-type", "dev.sigstore.bundle.predicateType", "predicateType"];
+
+    /// <summary>The kinds of documents (<see cref="ArtifactKind"/>) that an image comes with.</summary>
+    public async Task<IReadOnlySet<string>> OfAsync(long repositoryId, Digest image, CancellationToken cancellation)
+    {
+        var found = new HashSet<string>(StringComparer.Ordinal);
+        var attached = new List<Digest>();
+        await database.ReadAsync(
+            async session =>
+            {
+                attached.AddRange(await JudgedImageTable.ReferrersAsync(session, repositoryId, image, MaxFound));
+                foreach (var name in AttachmentTag.NamesFor(image))
+                {
+                    if (Tag.TryParse(name, out var tag)
+                        && await TagTable.FindAsync(session, repositoryId, tag) is { } digest)
+                    {
+                        attached.Add(Digest.Parse(digest));
+                    }
+                }
+
+                foreach (var index in await JudgedImageTable.IndexesWithAsync(session, repositoryId, image))
+                {
+                    if (await ReadAsync(session, repositoryId, index) is { } outline)
+                        attached.AddRange(BesideIn(outline, image));
+                }
+
+                foreach (var digest in attached.Distinct().Take(MaxFound))
+                {
+                    if (await ReadAsync(session, repositoryId, digest) is { } outline)
+                        found.UnionWith(KindsOf(outline));
+                }
+
+                return true;
+            },
+            cancellation);
+        return found;
+    }
+
+    private async ValueTask<ImageOutline?> ReadAsync(Session session, long repositoryId, Digest digest) =>
+        await JudgedImageTable.FindAsync(session, repositoryId, digest, MaxBytes) is { } row
+            ? ImageOutline.Read(row.Body, row.MediaType, limits.ReferencesPerManifest) : null;
+
+    private static IEnumerable<Digest> BesideIn(ImageOutline index, Digest image) =>
+        from one in index.ChildAnnotations
+        where one.Value.GetValueOrDefault(AboutKey) == image.Text && Digest.TryParse(one.Key, out _)
+        select Digest.Parse(one.Key);
+
+    /// <summary>One manifest may hold several, each in a layer.</summary>
+    private static IEnumerable<string> KindsOf(ImageOutline outline)
+    {
+        var whole = PredicateOf(outline.Annotations);
+        foreach (var layer in outline.Layers)
+        {
+            var said = outline.LayerAnnotations.GetValueOrDefault(layer.Digest.Text) is { } annotations
+                ? PredicateOf(annotations) : null;
+            yield return ArtifactKind.Of(
+                outline.Manifest?.ArtifactType,
+                new[] { said ?? whole, layer.MediaType }.OfType<string>());
+        }
+    }
+
+    private static string? PredicateOf(IReadOnlyDictionary<string, string> annotations) =>
+        PredicateKeys.Select(key => annotations.GetValueOrDefault(key)).FirstOrDefault(value => value is not null);
+}

@@ -1,0 +1,192 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Text;
+using Berth.Access;
+using Berth.Metadata;
+using Berth.Oci;
+using Berth.Registry;
+using Berth.Settings;
+
+namespace Berth.Policies;
+
+/// <summary>
+/// Says whether images may be pulled, pushed and promoted. What was found is remembered: as long as policies stay as
+/// they are, a pull costs one look into memory. An image that is let through is looked at again after a minute; one
+/// that is not, after two seconds, so that whoever signs it does not wait.
+/// </summary>
+internal sealed class ImagePolicies(
+    KnownPolicies known, PolicyJudge judge, TimeProvider clock, LimitSettings limits) : IPushRules
+{
+    private const long CacheBytes = 16 << 20;
+
+    private static readonly TimeSpan KeepsGood = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan KeepsBad = TimeSpan.FromSeconds(2);
+
+    /// <summary>While the database is away, what was found before still counts.</summary>
+    private readonly BoundedCache<Remembered> cache = new(CacheBytes);
+
+    private readonly ConcurrentDictionary<string, Task<Remembered>> running = new(StringComparer.Ordinal);
+
+    /// <summary>What policies say of a pull; null if nothing.</summary>
+    /// <param name="caller">Who pulls.</param>
+    /// <param name="repository">Where.</param>
+    /// <param name="manifest">What.</param>
+    /// <param name="cancellation">Gives up.</param>
+    public async ValueTask<PolicyWord?> OfPullAsync(
+        Caller caller, RepositoryName repository, StoredManifest manifest, CancellationToken cancellation)
+    {
+        var (version, isAny) = await known.CurrentAsync(cancellation);
+        if (!isAny || MediaTypes.IsIndex(manifest.MediaType) || IsPushing(caller, repository)) return null;
+        var found = await FindAsync(version, repository, manifest.Digest, cancellation);
+        return found.Count == 0 ? null : PolicyWord.Of(repository, manifest.Digest, "be pulled", found, caller.Name);
+    }
+
+    /// <summary>What policies say of pointing tags to manifests, or copying them.</summary>
+    /// <param name="account">Who does it.</param>
+    /// <param name="from">Where they are.</param>
+    /// <param name="to">Where they will be.</param>
+    /// <param name="images">The images, without indexes.</param>
+    /// <param name="cancellation">Gives up.</param>
+    public async Task<PolicyWord?> OfPromotionAsync(
+        string account, RepositoryName from, RepositoryName to, IReadOnlyList<Digest> images,
+        CancellationToken cancellation)
+    {
+        var asked = (await known.OfAsync(to, cancellation)).On(PolicyMoments.Promotion);
+        if (asked.Policies.Count == 0) return null;
+        PolicyWord? warning = null;
+        foreach (var image in images)
+        {
+            var found = await judge.JudgeAsync(from, image, asked, cancellation);
+            if (found.Count == 0 || PolicyWord.Of(from, image, "be promoted", found, account) is not { } word) continue;
+            if (word.IsRefusal) return word;
+            warning ??= word;
+        }
+
+        return warning;
+    }
+
+    /// <summary>Whether anything is asked of what is promoted to a repository.</summary>
+    public async ValueTask<bool> AskOnPromotionAsync(RepositoryName to, CancellationToken cancellation) =>
+        (await known.OfAsync(to, cancellation)).Policies.Any(one => one.IsOn(PolicyMoments.Promotion));
+
+    public async ValueTask<PushWord?> OfPushAsync(
+        ManifestPush push, Manifest manifest, ImageFacts facts, CancellationToken cancellation)
+    {
+        if (MediaTypes.IsIndex(manifest.MediaType) || !(await known.CurrentAsync(cancellation)).IsAny) return null;
+        var asked = (await known.OfAsync(push.Repository, cancellation)).On(PolicyMoments.Push);
+        if (asked.Policies.Count == 0) return null;
+        var image = JudgedImage.Of(
+            push.Digest, ImageOutline.Read(push.Body, manifest.MediaType, limits.ReferencesPerManifest),
+            facts.LabelsJson, facts.BuiltAt, clock.GetUtcNow());
+        var found = await judge.JudgePushedAsync(image, asked, cancellation);
+        return found.Count > 0
+            && PolicyWord.Of(push.Repository, push.Digest, "be pushed", found, push.Actor.Name) is { } word
+            ? new PushWord(word.IsRefusal, word.Text) : null;
+    }
+
+    /// <summary>
+    /// Clients ask for what they are about to push; they would give up if that were refused. So a token that allows
+    /// pushing, which pulls never ask for, gets around policies. Whoever may have one can push the image anyway.
+    /// </summary>
+    private static bool IsPushing(Caller caller, RepositoryName repository)
+    {
+        if (caller.Scopes is not { } scopes) return false;
+        for (var i = 0; i < scopes.Count; i++)
+        {
+            if (scopes[i].Covers(AccessAction.Push, repository.Text)) return true;
+        }
+
+        return false;
+    }
+
+    private ValueTask<IReadOnlyList<Objection>> FindAsync(
+        long version, RepositoryName repository, Digest digest, CancellationToken cancellation)
+    {
+        Span<char> key = stackalloc char[repository.Text.Length + 1 + digest.Text.Length];
+        repository.Text.CopyTo(key);
+        key[repository.Text.Length] = '@';
+        digest.Text.CopyTo(key[(repository.Text.Length + 1)..]);
+        return cache.TryGet(key, out var found) && found.Version == version && clock.GetTimestamp() < found.Until
+            ? new ValueTask<IReadOnlyList<Objection>>(found.Objections)
+            : LoadAsync(key.ToString(), repository, digest, cancellation);
+    }
+
+    /// <summary>However many wait, it is found out once.</summary>
+    private async ValueTask<IReadOnlyList<Objection>> LoadAsync(
+        string key, RepositoryName repository, Digest digest, CancellationToken cancellation)
+    {
+        try
+        {
+            var task = running.GetOrAdd(key, _ => Task.Run(() => LoadAsync(key, repository, digest), cancellation));
+            return (await task.WaitAsync(cancellation)).Objections;
+        }
+        catch (DatabaseUnavailableException) when (cache.TryGet(key, out _))
+        {
+            return cache.TryGet(key, out var before) ? before.Objections : throw new InvalidOperationException();
+        }
+    }
+
+    private async Task<Remembered> LoadAsync(string key, RepositoryName repository, Digest digest)
+    {
+        try
+        {
+            // The policies first: a change in between makes what is found too old, and never too new.
+            var asked = (await known.OfAsync(repository, CancellationToken.None)).On(PolicyMoments.Pull);
+            var found = await judge.JudgeAsync(repository, digest, asked, CancellationToken.None);
+            var until = clock.GetTimestamp()
+                + (long)((found.Count == 0 ? KeepsGood : KeepsBad).TotalSeconds * clock.TimestampFrequency);
+            var remembered = new Remembered(asked.Version, found, until);
+            cache.Set(key, remembered, remembered.SizeBytes + (key.Length * 2));
+            return remembered;
+        }
+        finally
+        {
+            running.TryRemove(key, out _);
+        }
+    }
+
+    private sealed record Remembered(long Version, IReadOnlyList<Objection> Objections, long Until)
+    {
+        public long SizeBytes => 200 + Objections.Sum(one => 200 + one.Reasons.Sum(reason => reason.Length * 2));
+    }
+}
+
+/// <summary>What policies say of an image, for those who asked.</summary>
+/// <param name="IsRefusal">Whether it is refused; else it is a warning.</param>
+/// <param name="Text">Which policies, why, and what to do.</param>
+internal sealed record PolicyWord(bool IsRefusal, string Text)
+{
+    private const int MaxChars = 1500;
+
+    /// <summary>The objections that count for an account; null if none do.</summary>
+    public static PolicyWord? Of(
+        RepositoryName repository, Digest image, string what, IReadOnlyList<Objection> found, string account)
+    {
+        var counting = found.Where(one => !one.Policy.Exempts(account)).ToList();
+        if (counting.Count == 0) return null;
+        var refusals = counting.FindAll(one => !one.OnlyWarns);
+        var isRefusal = refusals.Count > 0;
+        var said = string.Join("; ", (isRefusal ? refusals : counting).Select(
+            one => $"{one.Policy.Name}: {string.Join("; ", one.Reasons)}"));
+        var text = isRefusal
+            ? $"{repository}@{ShortOf(image)} may not {what} by {said}"
+            : $"{repository}@{ShortOf(image)}, {said}";
+        return new PolicyWord(isRefusal, text.Length <= MaxChars ? text : text[..(MaxChars - 1)] + "…");
+    }
+
+    /// <summary>The value of a Warning header (RFC 7234, 5.5), which is ASCII.</summary>
+    public static string HeaderOf(string text)
+    {
+        var value = new StringBuilder("299 - \"", text.Length + 10);
+        foreach (var c in text)
+        {
+            if (c is '"' or '\\') value.Append('\\').Append(c);
+            else value.Append(c is >= ' ' and <= '~' ? c : '?');
+        }
+
+        return value.Append('"').ToString();
+    }
+
+    private static string ShortOf(Digest digest) =>
+        string.Create(CultureInfo.InvariantCulture, $"{digest.Text.AsSpan(0, Math.Min(digest.Text.Length, 19))}");
+}

@@ -1,0 +1,82 @@
+using System.Globalization;
+using Berth.Access;
+using Berth.Metadata;
+using Berth.Oci;
+
+namespace Berth.Policies;
+
+/// <summary>What policies have against what an image says of itself, and what comes with it.</summary>
+internal static class ImageReasons
+{
+    private const int MaxTextChars = 100;
+
+    /// <summary>What the image says of itself.</summary>
+    public static IEnumerable<string> Of(Policy policy, JudgedImage image, DateTimeOffset now)
+    {
+        var spec = policy.Spec;
+        foreach (var label in spec.Labels)
+        {
+            if (FindFaultOfLabel(image, label) is { } fault) yield return fault;
+        }
+
+        if (spec.MaxAgeSeconds is { } seconds && now - image.BuiltAt > TimeSpan.FromSeconds(seconds))
+        {
+            yield return $"it is {Days(now - image.BuiltAt)} old, and may be {Days(TimeSpan.FromSeconds(seconds))}: "
+                + "build it again";
+        }
+
+        if (spec.BaseImages.Count == 0) yield break;
+        if (image.BaseName is not { } name)
+        {
+            yield return "it does not say what its base image is: build it with the annotation "
+                + "org.opencontainers.image.base.name";
+        }
+        else if (!spec.BaseImages.Any(pattern => NamePattern.Matches(pattern, name)))
+        {
+            yield return $"its base image is {PlainText.Of(name, MaxTextChars)}: build it on one of "
+                + string.Join(", ", spec.BaseImages.Take(5));
+        }
+    }
+
+    /// <summary>What comes with it, which is attached after its push.</summary>
+    public static IEnumerable<string> OfAttached(Policy policy, JudgedImage image)
+    {
+        var spec = policy.Spec;
+        if (spec.AsksForSignatures && !IsSigned(policy, image.Signatures))
+        {
+            yield return spec.SignedBy.Count > 0
+                ? $"it is not signed by {string.Join(" or ", spec.SignedBy.Take(5))}: sign it with that key or identity"
+                : "nobody who is trusted has signed it: sign it, such as with cosign, and have the signer trusted";
+        }
+
+        if (spec.HasSbom && !image.Documents.Contains(ArtifactKind.Sbom))
+        {
+            yield return "it has no bill of materials: build it with buildx build --sbom=true, or attach one";
+        }
+
+        if (spec.HasProvenance && !image.Documents.Contains(ArtifactKind.Provenance))
+        {
+            yield return "it has no provenance: build it with buildx build --provenance=true, or attach one";
+        }
+    }
+
+    /// <summary>Only what the registry trusts satisfies a mandatory policy: owners of namespaces trust whom they like.
+    /// </summary>
+    private static bool IsSigned(Policy policy, IReadOnlyList<FoundSignature> signatures) => signatures.Any(
+        one => one.Result is { IsSignature: true } result
+            && (!policy.Row.IsMandatory || result.TrustedIn is null or "")
+            && (policy.Spec.SignedBy.Count == 0 || policy.Spec.SignedBy.Any(
+                name => name == result.TrustedBy || name == result.Signer)));
+
+    private static string? FindFaultOfLabel(JudgedImage image, string label)
+    {
+        var parts = label.Split('=', 2);
+        if (image.Find(parts[0]) is not { Length: > 0 } value) return $"it has no label {parts[0]}: build it with one";
+        return parts is [_, var wanted] && wanted != value
+            ? $"its label {parts[0]} is {PlainText.Of(value, MaxTextChars)}, not {wanted}: build it with that" : null;
+    }
+
+    private static string Days(TimeSpan age) => age.TotalDays < 2
+        ? string.Create(CultureInfo.InvariantCulture, $"{age.TotalHours:0.#} hours")
+        : string.Create(CultureInfo.InvariantCulture, $"{age.TotalDays:0} days");
+}

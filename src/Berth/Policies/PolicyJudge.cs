@@ -1,0 +1,106 @@
+using Berth.Metadata;
+using Berth.Oci;
+using Berth.Settings;
+using Berth.Verifying;
+
+namespace Berth.Policies;
+
+/// <summary>What a policy has against an image.</summary>
+/// <param name="Policy">The policy.</param>
+/// <param name="Reasons">What it lacks, each with what to do.</param>
+internal sealed record Objection(Policy Policy, IReadOnlyList<string> Reasons)
+{
+    public bool OnlyWarns => Policy.Spec.OnlyWarns;
+}
+
+/// <summary>Finds out what policies have against images.</summary>
+internal sealed class PolicyJudge(
+    Database database, SignatureResults signatures, AttachedDocuments documents, LimitSettings limits,
+    TimeProvider clock)
+{
+    /// <summary>More than any image has that could be let through: of those with more, nothing is certain.</summary>
+    private const int MaxFindings = 5000;
+
+    /// <summary>What policies have against an image; nothing if it is not there, or no image.</summary>
+    /// <param name="repository">Where it is.</param>
+    /// <param name="digest">Its manifest. Of an index, each image is asked about when it is pulled.</param>
+    /// <param name="known">The policies that are asked, and what they pass over.</param>
+    /// <param name="cancellation">Gives up.</param>
+    public async Task<IReadOnlyList<Objection>> JudgeAsync(
+        RepositoryName repository, Digest digest, RepositoryPolicies known, CancellationToken cancellation)
+    {
+        if (known.Policies.Count == 0 || await database.ReadAsync(
+            session => RepositoryTable.FindAsync(session, repository), cancellation) is not { } id)
+        {
+            return [];
+        }
+
+        var row = await database.ReadAsync(
+            session => JudgedImageTable.FindAsync(session, id, digest), cancellation);
+        if (row is null || MediaTypes.IsIndex(row.MediaType)) return [];
+        var image = JudgedImage.Of(row, limits.ReferencesPerManifest);
+        if (image.IsAttachment) return [];
+        image = await CompleteAsync(image, repository, id, known.Policies, cancellation);
+        return Judge(image, known, isPushed: false);
+    }
+
+    /// <summary>What policies have against an image that is being pushed. What comes later is not asked for; what is
+    /// known of the same image elsewhere counts.</summary>
+    public async Task<IReadOnlyList<Objection>> JudgePushedAsync(
+        JudgedImage image, RepositoryPolicies known, CancellationToken cancellation)
+    {
+        if (known.Policies.Count == 0 || image.IsAttachment) return [];
+        if (known.Policies.Any(one => one.Spec.AsksForVulnerabilities))
+            image = await AddFindingsAsync(image, known.Policies, cancellation);
+        return Judge(image, known, isPushed: true);
+    }
+
+    private async Task<JudgedImage> CompleteAsync(
+        JudgedImage image, RepositoryName repository, long id, IReadOnlyList<Policy> policies,
+        CancellationToken cancellation)
+    {
+        if (image.HasFiles && policies.Any(one => one.Spec.AsksForVulnerabilities))
+            image = await AddFindingsAsync(image, policies, cancellation);
+        if (policies.Any(one => one.Spec.AsksForSignatures))
+            image = image with { Signatures = await signatures.OfAsync(repository, image.Digest, cancellation) };
+        return policies.Any(one => one.Spec.AsksForDocuments)
+            ? image with { Documents = await documents.OfAsync(id, image.Digest, cancellation) } : image;
+    }
+
+    private async Task<JudgedImage> AddFindingsAsync(
+        JudgedImage image, IReadOnlyList<Policy> policies, CancellationToken cancellation)
+    {
+        // Those that are exploited are read anyway.
+        var least = policies.Where(one => one.Spec.AsksForVulnerabilities)
+            .Min(one => one.MaxSeverity ?? Policy.Severities.Count);
+        var (scan, findings) = await database.ReadAsync(
+            async session => await ImageFindingTable.FindAsync(session, image.Digest) is { } found
+                ? (found, await ImageFindingTable.WorstOfAsync(session, found.Id, least, MaxFindings + 1))
+                : ((ImageFindingsRow?)null, []),
+            cancellation);
+        return image with
+        {
+            Scan = scan,
+            Findings = findings,
+            HasMoreFindings = findings.Count > MaxFindings,
+        };
+    }
+
+    private List<Objection> Judge(JudgedImage image, RepositoryPolicies known, bool isPushed)
+    {
+        var now = clock.GetUtcNow();
+        var found = new List<Objection>();
+        foreach (var policy in known.Policies)
+        {
+            List<string> reasons =
+            [
+                .. VulnerabilityReasons.Of(policy, image, known.Waivers, now, isPushed),
+                .. ImageReasons.Of(policy, image, now),
+                .. isPushed ? [] : ImageReasons.OfAttached(policy, image),
+            ];
+            if (reasons.Count > 0) found.Add(new Objection(policy, reasons));
+        }
+
+        return found;
+    }
+}

@@ -1,0 +1,80 @@
+using Berth.Tests.Access;
+using Berth.Tests.Cli;
+using Berth.Tests.Contents;
+using Berth.Tests.Scanning;
+using static Berth.Tests.Scanning.KnownVulnerabilities;
+
+namespace Berth.Tests.Policies;
+
+/// <summary><c>berth policy</c> and <c>berth waiver</c>, and the page about them.</summary>
+[Inside]
+public sealed class PolicyCommandTests
+{
+    private static readonly byte[] Layer = RawTar.Gzip(new RawTar()
+        .File("etc/os-release", "ID=debian\nVERSION_ID=12\nPRETTY_NAME=\"Debian 12\"\n")
+        .File("var/lib/dpkg/status", "Package: libssl3\nSource: openssl (3.0.9-1)\nVersion: 3.0.9-1\n")
+        .End());
+
+    private static readonly string Bad =
+        Record("DEBIAN-CVE-2023-1", "Debian:12", "openssl", "3.0.11-1", "LOW", "CVE-2023-1");
+
+    [Fact]
+    public async Task The_commands_of_the_page_on_policies_work_as_they_stand()
+    {
+        await using var known = await StartAsync();
+        await new AccountsOf(known.Registry).AddOrganizationAsync("acme");
+        await known.Images.PushAsync("acme/app", "1.0", Layer);
+        await known.CompareAsync("acme/app:1.0");
+        await known.TellAsync(Bad);
+        var blocks = DocumentedCommandTests.BlocksOf("docs/policies.md");
+        Assert.Equal(3, blocks.Count);
+        var script = string.Join('\n', blocks)
+            .Replace("https://registry.example.com", known.Registry.BaseAddress.ToString().TrimEnd('/'))
+            .Replace("-u ann", $"-u 'admin:{AccountsOf.AdminPassword}'", StringComparison.Ordinal);
+        var said = await DocumentedCommandTests.RunAsync(
+            known.Registry,
+            $$"""
+            berth() { {{string.Join(' ', BerthProgram.CommandOf(BerthProgram.Path))}} "$@"; }
+            curl() { command curl --fail-with-body -sS "$@"; }
+            export REGISTRY_VULNERABILITIES_SOURCES='{{known.Source}}'
+            {{script}}
+            """);
+        Assert.Contains("Policy 1 counts now for acme/**: no vulnerability above high.", said);
+        Assert.Contains("signed by release; a bill of materials; provenance", said);
+        Assert.Contains("All 1 policies let this image through.", said);
+        Assert.Contains("0 of 1 images would be refused.", said);
+        Assert.Contains("Policy 3 counts no longer.", said);
+        Assert.Contains("policies pass over CVE-2024-3094 in acme/** until 2099-01-31", said);
+        Assert.Contains("\"refused\":1", said);
+        Assert.Contains("\"on\":\"promotion\"", said);
+    }
+
+    [Fact]
+    public async Task A_test_exits_with_1_if_something_is_refused_and_says_why_and_to_whom()
+    {
+        await using var known = await StartAsync();
+        var accounts = new AccountsOf(known.Registry);
+        await accounts.GrantAsync(await accounts.AddUserAsync("ann", "long enough"), "acme/**", "pull");
+        await known.Images.PushAsync("acme/app", "1", Layer);
+        await known.CompareAsync("acme/app:1");
+        await known.TellAsync(Bad);
+        var planned = (await RunAsync("policy", "test", "--names", "acme/**", "--max-severity", "none")).Is(1);
+        Assert.Contains("acme/app:1 (sha256:", planned.Output);
+        Assert.Contains("it has CVE-2023-1 (low) in libssl3 3.0.9-1, fixed in 3.0.11-1", planned.Output);
+        Assert.Contains("acme/app: refused to ann", planned.Output);
+        Assert.Contains("1 of 1 images would be refused.", planned.Output);
+        (await RunAsync("policy", "add", "acme/**", "--max-severity", "none")).Is(0);
+        var refused = (await RunAsync("policy", "test", "acme/app:1")).Is(1);
+        Assert.Contains("refused by policy 1: it has CVE-2023-1", refused.Output);
+        (await RunAsync("policy", "replace", "1", "--names", "acme/**", "--max-severity", "low")).Is(0);
+        (await RunAsync("policy", "test", "acme/app:1")).Is(0);
+        Assert.Contains(
+            "asks for nothing", (await RunAsync("policy", "add", "acme/**", "--only-fixable")).Is(1).Errors);
+        Assert.Contains("name an image", (await RunAsync("policy", "test")).Errors);
+        Assert.Contains("no time", (await RunAsync(
+            "waiver", "add", "acme/**", "CVE-1", "--reason", "x", "--until", "tomorrow or so")).Errors);
+
+        Task<CommandResult> RunAsync(params string[] arguments) =>
+            AccountCommand.RunAsync(known.Variables, input: "", arguments);
+    }
+}
