@@ -164,6 +164,10 @@ internal sealed class FilledRegistry : IAsyncDisposable
         await Ann.ApiAsync(
             "PUT", "/trust/keys/release",
             System.Text.Json.JsonSerializer.Serialize(new { content = key.ExportSubjectPublicKeyInfoPem() }), 200);
+        await Ann.ApiAsync(
+            "POST", "/policies", """{"names":"team/**","isSigned":true,"labels":["team"],"onlyWarns":true}""", 201);
+        await Ann.ApiAsync(
+            "POST", "/waivers", """{"names":"team/**","vulnerability":"CVE-2024-3094","reason":"unreachable"}""", 201);
         await Ann.ApiAsync("PUT", "/quotas/team", """{"maxBytes":5000}""", 200);
         await Ann.ApiAsync("POST", "/tag-rules", """{"names":"team/**","tags":["v*"],"keepLastPushed":3}""", 201);
 

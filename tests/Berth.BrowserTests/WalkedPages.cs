@@ -22,7 +22,7 @@ internal static class WalkedPages
         "health", "jobs", "uploads", "storage", "scrub", "backups", "imports", "audit", "garbage", "trash",
         "trash/empty", "garbage/collect", "retention/run", "quotas", "rules", "retention", "pins", "profile", "sign-in",
         "tokens", "sessions",
-        "sessions/end", "vulnerabilities", "trust",
+        "sessions/end", "vulnerabilities", "trust", "policies", "waivers",
         "organizations", "users", "invitations", "keyless-rules",
     ];
 
@@ -58,6 +58,9 @@ internal static class WalkedPages
         Page(Settings + "pins/remove", Settings + "pins/remove?name=ann/prod"),
         Page(Settings + "quotas/remove", Settings + "quotas/remove?scope=team"),
         Page(Settings + "trust/{space}/{kind}/{name}/remove", Settings + "trust/-/keys/release/remove"),
+        Page(Settings + "policies/{id:long}", Settings + "policies/1"),
+        Page(Settings + "policies/{id:long}/remove", Settings + "policies/1/remove"),
+        Page(Settings + "waivers/{id:long}/remove", Settings + "waivers/1/remove"),
         Page(Settings + "rules/{id:long}", Settings + "rules/1"),
         Page(Settings + "rules/{id:long}/remove", Settings + "rules/1/remove"),
         Page(Settings + "keyless-rules/{id}", Settings + "keyless-rules/ci.1"),

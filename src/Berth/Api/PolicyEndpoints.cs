@@ -69,7 +69,9 @@ internal sealed class PolicyEndpoints(
                 return (await PolicyTable.UpdateAsync(
                     session, row with
                     {
-                        Names = wanted.Names, Namespace = wanted.Namespace, Spec = wanted.Spec,
+                        Names = wanted.Names,
+                        Namespace = wanted.Namespace,
+                        Spec = wanted.Spec,
                         IsMandatory = wanted.IsMandatory,
                     }), null);
             },

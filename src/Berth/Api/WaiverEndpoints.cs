@@ -70,7 +70,9 @@ internal sealed class WaiverEndpoints(
             0, sent.Names, space ?? "", sent.Vulnerability.Trim().ToUpperInvariant(), sent.Package?.Trim() ?? "",
             sent.Reason.Trim(), sent.Until?.ToUniversalTime())
         {
-            IsMandatory = caller.IsAdministrator, CreatedAt = clock.GetUtcNow(), CreatedBy = caller.Name,
+            IsMandatory = caller.IsAdministrator,
+            CreatedAt = clock.GetUtcNow(),
+            CreatedBy = caller.Name,
         };
         if (space is null && !NamePattern.TryParse(sent.Names, out _))
         {

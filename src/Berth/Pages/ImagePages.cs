@@ -63,7 +63,11 @@ internal sealed record ShownImage(
 /// <param name="Tool">The tool whose commands are shown.</param>
 /// <param name="Artifact">What it is, if it is no image.</param>
 /// <param name="Space">What its deletion would free; null for who may not delete it.</param>
-internal sealed record ImagePage(ShownImage Image, string Tool, ArtifactView? Artifact, ImageSpace? Space);
+internal sealed record ImagePage(ShownImage Image, string Tool, ArtifactView? Artifact, ImageSpace? Space)
+{
+    /// <summary>What policies have against its pull.</summary>
+    public IReadOnlyList<ObjectionView> Objections { get; init; } = [];
+}
 
 /// <summary>What the deletion of an image, or of a tag, would free.</summary>
 /// <param name="Freed">The bytes; null if to count them takes a while.</param>
@@ -97,7 +101,8 @@ internal sealed record ImageHistoryPage(
 /// <summary>Below <c>/r/NAME:TAG</c>: images and other artifacts.</summary>
 internal sealed class ImagePages(
     ImageEndpoints images, ArtifactEndpoints artifacts, ReferrerEndpoints referrers, LayerHolderEndpoints holders,
-    SignatureEndpoints signatures, TagEndpoints tags, UsageEndpoints usage, ApiGate gate, ToolChoice tools)
+    SignatureEndpoints signatures, ImagePolicyEndpoints policies, TagEndpoints tags,
+    UsageEndpoints usage, ApiGate gate, ToolChoice tools)
 {
     public async Task<IResult> ShowAsync(HttpContext http)
     {
@@ -108,7 +113,14 @@ internal sealed class ImagePages(
         var space = Reference.TryParse(image.Reference, out var named)
             && image.Rights.MayDelete
                 ? new ImageSpace(await usage.FreeAtOnceAsync(http, image.Name, named)) : null;
-        return new PageResult(new Pages_Image { Model = new ImagePage(image, tools.Take(http), artifact, space) });
+        var judged = await policies.GetAsync(http, (image.Chosen ?? image.Image).Digest, image.Name);
+        return new PageResult(new Pages_Image
+        {
+            Model = new ImagePage(image, tools.Take(http), artifact, space)
+            {
+                Objections = judged.Value?.Items ?? [],
+            },
+        });
     }
 
     /// <summary>Who else has the layer in the query.</summary>

@@ -16,6 +16,7 @@ internal sealed class PagesSlice : Slice
             .AddSingleton<UserPages>().AddSingleton<InvitationPages>()
             .AddSingleton<WorkPages>().AddSingleton<GarbagePages>().AddSingleton<QuotaPages>()
             .AddSingleton<RulePages>().AddSingleton<PinPages>().AddSingleton<TrustPages>()
+            .AddSingleton<PolicyPages>().AddSingleton<WaiverPages>()
             .AddSingleton<AuditPages>()
             .AddSingleton<ToolChoice>().AddSingleton<ImagePages>().AddSingleton<ImageFilePages>()
             .AddSingleton<ImagePackagePages>()

@@ -7,6 +7,8 @@ internal static class RegistryLinks
     [
         Of(RulePages.Rules, "tag", words => words.Rules, HasAccount),
         Of(TrustPages.Path, "shield", words => words.Trust, HasAccount),
+        Of(PolicyPages.Path, "lock", words => words.Policies, HasAccount),
+        Of(WaiverPages.Path, "check", words => words.Waivers, HasAccount),
         Of(GarbagePages.Trash, "trash-2", words => words.Trash, HasAccount),
         Of(QuotaPages.Path, "layers", words => words.Quotas, HasAccount),
         Of("/settings/health", "shield", words => words.Health, IsStaff),

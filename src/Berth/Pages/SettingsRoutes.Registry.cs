@@ -5,6 +5,7 @@ namespace Berth.Pages;
 /// <content>The pages about the registry as a whole, and about what stays and goes in it.</content>
 internal static partial class SettingsRoutes
 {
+    private const string APolicy = PolicyPages.Path + "/{id:long}";
     private const string ARule = RulePages.Rules + "/{id:long}";
 
     private static void MapRegistry(Table table)
@@ -33,6 +34,26 @@ internal static partial class SettingsRoutes
         MapRules(table, table.Get<RulePages>());
         MapPins(table, table.Get<PinPages>());
         MapTrust(table, table.Get<TrustPages>());
+        MapPolicies(table, table.Get<PolicyPages>(), table.Get<WaiverPages>());
+    }
+
+    private static void MapPolicies(Table table, PolicyPages policies, WaiverPages waivers)
+    {
+        table.Page(PolicyPages.Path, ApiRight.Account, "GET /api/v1/policies", policies.ShowAsync);
+        table.Form(PolicyPages.Path, ApiRight.Account, "POST /api/v1/policies", policies.AddAsync);
+        table.Form(PolicyPages.Preview, ApiRight.Account, "POST /api/v1/policies/plan", policies.PreviewAsync);
+        table.Page(APolicy, ApiRight.Account, "GET /api/v1/policies/{id}", policies.ShowOneAsync);
+        table.Form(APolicy, ApiRight.Account, "PUT /api/v1/policies/{id}", policies.ReplaceAsync);
+        table.Form(
+            APolicy + "/preview", ApiRight.Account, "POST /api/v1/policies/plan", policies.PreviewChangeAsync);
+        table.Confirmed(
+            APolicy + "/remove", ApiRight.Account, "DELETE /api/v1/policies/{id}", policies.AskToRemoveAsync,
+            policies.RemoveAsync);
+        table.Page(WaiverPages.Path, ApiRight.Account, "GET /api/v1/waivers", waivers.ShowAsync);
+        table.Form(WaiverPages.Path, ApiRight.Account, "POST /api/v1/waivers", waivers.AddAsync);
+        table.Confirmed(
+            WaiverPages.Removal, ApiRight.Account, "DELETE /api/v1/waivers/{id}", waivers.AskToRemoveAsync,
+            waivers.RemoveAsync);
     }
 
     private static void MapTrust(Table table, TrustPages trust)

@@ -18,7 +18,8 @@ public sealed class RegistryPageTests : IAsyncLifetime
     ];
 
     private static readonly string[] OfOwners =
-        ["/settings/trash", "/settings/quotas", "/settings/rules", "/settings/trust"];
+        ["/settings/trash", "/settings/quotas", "/settings/rules", "/settings/trust",
+            "/settings/policies", "/settings/waivers"];
 
     private RegistryFixture registry = null!;
     private ImagePusher admin = null!;
