@@ -115,34 +115,34 @@ internal sealed class ImagePolicies(
     private async ValueTask<IReadOnlyList<Objection>> LoadAsync(
         string key, RepositoryName repository, Digest digest, CancellationToken cancellation)
     {
+        // It goes on for the others if this one gives up.
+        var task = running.GetOrAdd(
+            key, _ => Task.Run(() => LoadAsync(key, repository, digest), CancellationToken.None));
         try
         {
-            var task = running.GetOrAdd(key, _ => Task.Run(() => LoadAsync(key, repository, digest), cancellation));
             return (await task.WaitAsync(cancellation)).Objections;
         }
-        catch (DatabaseUnavailableException) when (cache.TryGet(key, out _))
+        catch (DatabaseUnavailableException)
         {
-            return cache.TryGet(key, out var before) ? before.Objections : throw new InvalidOperationException();
+            if (cache.TryGet(key, out var before)) return before.Objections;
+            throw;
+        }
+        finally
+        {
+            running.TryRemove(KeyValuePair.Create(key, task));
         }
     }
 
     private async Task<Remembered> LoadAsync(string key, RepositoryName repository, Digest digest)
     {
-        try
-        {
-            // The policies first: a change in between makes what is found too old, and never too new.
-            var asked = (await known.OfAsync(repository, CancellationToken.None)).On(PolicyMoments.Pull);
-            var found = await judge.JudgeAsync(repository, digest, asked, CancellationToken.None);
-            var until = clock.GetTimestamp()
-                + (long)((found.Count == 0 ? KeepsGood : KeepsBad).TotalSeconds * clock.TimestampFrequency);
-            var remembered = new Remembered(asked.Version, found, until);
-            cache.Set(key, remembered, remembered.SizeBytes + (key.Length * 2));
-            return remembered;
-        }
-        finally
-        {
-            running.TryRemove(key, out _);
-        }
+        // The policies first: a change in between makes what is found too old, and never too new.
+        var asked = (await known.OfAsync(repository, CancellationToken.None)).On(PolicyMoments.Pull);
+        var found = await judge.JudgeAsync(repository, digest, asked, CancellationToken.None);
+        var until = clock.GetTimestamp()
+            + (long)((found.Count == 0 ? KeepsGood : KeepsBad).TotalSeconds * clock.TimestampFrequency);
+        var remembered = new Remembered(asked.Version, found, until);
+        cache.Set(key, remembered, remembered.SizeBytes + (key.Length * 2));
+        return remembered;
     }
 
     private sealed record Remembered(long Version, IReadOnlyList<Objection> Objections, long Until)
