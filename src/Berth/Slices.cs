@@ -10,6 +10,7 @@ using Berth.Journal;
 using Berth.Lifecycle;
 using Berth.Pages;
 using Berth.Registry;
+using Berth.Scanners;
 using Berth.Scanning;
 using Berth.Scrubbing;
 using Berth.Search;
@@ -42,6 +43,7 @@ internal static class Slices
         new ContentsSlice(),
         new VulnerabilitiesSlice(),
         new ScanningSlice(),
+        new ScannersSlice(),
         new VerifyingSlice(),
         new SearchSlice(),
         new TelemetrySlice(),

@@ -394,5 +394,6 @@ internal static partial class FieldDescriptions
     private static string? Find(string key) => Words.GetValueOrDefault(key) ?? OfImages.GetValueOrDefault(key)
         ?? OfSearches.GetValueOrDefault(key) ?? OfFiles.GetValueOrDefault(key)
         ?? OfVulnerabilities.GetValueOrDefault(key) ?? OfLists.GetValueOrDefault(key)
-        ?? OfWork.GetValueOrDefault(key) ?? OfSignatures.GetValueOrDefault(key);
+        ?? OfWork.GetValueOrDefault(key) ?? OfSignatures.GetValueOrDefault(key)
+        ?? OfScanners.GetValueOrDefault(key);
 }
