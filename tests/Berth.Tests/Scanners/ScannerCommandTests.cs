@@ -9,7 +9,7 @@ namespace Berth.Tests.Scanners;
 [Inside]
 public sealed class ScannerCommandTests
 {
-    private static Dictionary<string, string> VariablesOf(ScannedRegistry scanned) => new(scanned.Registry.Variables)
+    private static Dictionary<string, string> SettingsOf(ScannedRegistry scanned) => new()
     {
         ["REGISTRY_AUTH_LOCAL_ENABLED"] = "true",
         ["REGISTRY_AUTH_LOCAL_BCRYPTCOST"] = "4",
@@ -34,7 +34,7 @@ public sealed class ScannerCommandTests
             $$"""
             berth() { {{string.Join(' ', BerthProgram.CommandOf(BerthProgram.Path))}} "$@"; }
             curl() { command curl --fail-with-body -sS "$@"; echo; }
-            {{string.Join('\n', VariablesOf(scanned).Select(one => $"export {one.Key}='{one.Value}'"))}}
+            {{string.Join('\n', SettingsOf(scanned).Select(one => $"export {one.Key}='{one.Value}'"))}}
             {{script}}
             """);
         Assert.Contains("trivy  Trivy    0.50     2026-01-01 00:00", said);
@@ -67,7 +67,7 @@ public sealed class ScannerCommandTests
         Task<CommandResult> ScanAsync(params string[] options) => AskAsync("trivy", options);
 
         Task<CommandResult> AskAsync(string scanner, params string[] options) => AccountCommand.RunAsync(
-            VariablesOf(scanned), input: "", ["scan", "acme/app:1", "--scanner", scanner, .. options]);
+            new Dictionary<string, string>(scanned.Registry.Variables.Concat(SettingsOf(scanned))), input: "", ["scan", "acme/app:1", "--scanner", scanner, .. options]);
     }
 
     [Fact]

@@ -5,6 +5,7 @@ using Berth.Registry;
 using Berth.Settings;
 using Berth.Tests.Access;
 using Berth.Tests.Contents;
+using Berth.Tests.Identity;
 using Berth.Tests.Lifecycle;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -137,6 +138,29 @@ public sealed class ScannerTests : IAsyncLifetime
         async Task<int> PullAsync()
         {
             using var request = new HttpRequestMessage(HttpMethod.Get, "/v2/team/app/manifests/1");
+            request.Headers.TryAddWithoutValidation("Authorization", "Bearer " + token);
+            using var answer = await registry.Client.SendAsync(request, Stop);
+            return (int)answer.StatusCode;
+        }
+    }
+
+    /// <summary>This registry then signs tokens for scanners, and for nobody else.</summary>
+    [Fact]
+    public async Task Where_another_server_signs_tokens_a_scanner_gets_in_all_the_same()
+    {
+        using var server = new TokenServerFiles();
+        await using var registry = await RegistryFixture.StartAsync(
+            s => s with { Auth = new AuthSettings { Token = server.Settings } });
+        var tokens = registry.Services.GetRequiredService<AccessTokens>();
+        var scope = new AccessScope("repository", "team/app", AccessAction.Pull);
+        Assert.Equal(200, await SignInAsync(await tokens.IssueToScannerAsync(
+            "trivy", scope, TimeSpan.FromMinutes(31), Stop)));
+        Assert.Equal(401, await SignInAsync((await tokens.IssueAsync(
+            Caller.WithPassword("ann"), tokens.Service, [scope], TimeProvider.System.GetUtcNow(), Stop)).Text));
+
+        async Task<int> SignInAsync(string token)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, "/v2/");
             request.Headers.TryAddWithoutValidation("Authorization", "Bearer " + token);
             using var answer = await registry.Client.SendAsync(request, Stop);
             return (int)answer.StatusCode;
