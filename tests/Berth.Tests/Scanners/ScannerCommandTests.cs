@@ -66,8 +66,13 @@ public sealed class ScannerCommandTests
 
         Task<CommandResult> ScanAsync(params string[] options) => AskAsync("trivy", options);
 
-        Task<CommandResult> AskAsync(string scanner, params string[] options) => AccountCommand.RunAsync(
-            new Dictionary<string, string>(scanned.Registry.Variables.Concat(SettingsOf(scanned))), input: "", ["scan", "acme/app:1", "--scanner", scanner, .. options]);
+        Task<CommandResult> AskAsync(string scanner, params string[] options)
+        {
+            var variables = new Dictionary<string, string>(scanned.Registry.Variables);
+            foreach (var (name, value) in SettingsOf(scanned)) variables[name] = value;
+            return AccountCommand.RunAsync(
+                variables, input: "", ["scan", "acme/app:1", "--scanner", scanner, .. options]);
+        }
     }
 
     [Fact]
