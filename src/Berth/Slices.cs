@@ -11,6 +11,7 @@ using Berth.Lifecycle;
 using Berth.Pages;
 using Berth.Policies;
 using Berth.Registry;
+using Berth.Scanners;
 using Berth.Scanning;
 using Berth.Scrubbing;
 using Berth.Search;
@@ -43,6 +44,7 @@ internal static class Slices
         new ContentsSlice(),
         new VulnerabilitiesSlice(),
         new ScanningSlice(),
+        new ScannersSlice(),
         new VerifyingSlice(),
         new PoliciesSlice(),
         new SearchSlice(),

@@ -49,6 +49,7 @@ public sealed partial class TidyTests
                 "Oci", "Packages", "Sbom", "Versions", "Vulnerabilities", "Contents", "Metadata", "Jobs", "Settings",
                 "Lifecycle",
             ],
+        ["Scanners"] = ["Oci", "Access", "Import", "Metadata", "Jobs", "Settings", "Vulnerabilities"],
         ["Packages"] = ["Disk", "Oci"],
         ["Sbom"] = ["Oci", "Packages"],
         ["Versions"] = [],

@@ -23,7 +23,7 @@ internal sealed class AccessSlice : Slice
             settings.Auth, new SettingsRules(settings.Access), provider.GetRequiredService<KnownRights>(),
             provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => new TokenKeys(
-            provider.GetRequiredService<Database>(), auth.TokenKeyAge, auth.TokenLifetime + auth.UploadTokenGrace,
+            provider.GetRequiredService<Database>(), auth.TokenKeyAge, LongestUseOf(auth, settings.Scanners),
             provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => new AccessTokens(
             provider.GetRequiredService<TokenKeys>(), auth, provider.GetRequiredService<TimeProvider>()));
@@ -56,6 +56,13 @@ internal sealed class AccessSlice : Slice
         routes.Map(TokenEndpoint.Path, endpoint.HandleAsync);
         routes.MapMethods(TokenEndpoint.KeysPath, ["GET", "HEAD"], endpoint.AnswerKeysAsync);
         routes.MapMethods(TokenEndpoint.CertificatesPath, ["GET", "HEAD"], endpoint.AnswerCertificatesAsync);
+    }
+
+    /// <summary>How long a token may be of use.</summary>
+    private static TimeSpan LongestUseOf(AuthSettings auth, IReadOnlyList<ScannerSettings> scanners)
+    {
+        var usual = auth.TokenLifetime + auth.UploadTokenGrace;
+        return scanners.Count > 0 && usual < ScannerSettings.LongestScan ? ScannerSettings.LongestScan : usual;
     }
 
     private static void AddDirectory(IServiceCollection services, LdapSettings settings)

@@ -26,6 +26,8 @@ internal sealed class AccessTokens(TokenKeys keys, AuthSettings settings, TimePr
     /// <summary>The cache of recently verified tokens, in characters: some thousands of the usual length.</summary>
     private const long KeptChars = 4 << 20;
 
+    private const string ScannerClaim = "scanner";
+
     private static readonly JsonWebTokenHandler Handler = new() { MaximumTokenSizeInBytes = MaxTokenChars };
 
     private readonly BoundedCache<ReadToken> known = new(KeptChars);
@@ -46,8 +48,19 @@ internal sealed class AccessTokens(TokenKeys keys, AuthSettings settings, TimePr
     /// <param name="issuedAt">From when.</param>
     /// <param name="cancellation">Gives up.</param>
     /// <exception cref="DatabaseUnavailableException">No key is known, and none can be read.</exception>
-    public async ValueTask<IssuedToken> IssueAsync(
+    public ValueTask<IssuedToken> IssueAsync(
         Caller caller, string audience, IReadOnlyList<AccessScope> scopes, DateTimeOffset issuedAt,
+        CancellationToken cancellation) =>
+        IssueAsync(caller, audience, scopes, issuedAt, Lifetime, cancellation);
+
+    /// <summary>The same for a scanner, for as long as its scan may take: it has nothing to get another one with.
+    /// </summary>
+    public async ValueTask<string> IssueToScannerAsync(
+        string name, AccessScope scope, TimeSpan lifetime, CancellationToken cancellation) =>
+        (await IssueAsync(Caller.Scanner(name), Service, [scope], clock.GetUtcNow(), lifetime, cancellation)).Text;
+
+    private async ValueTask<IssuedToken> IssueAsync(
+        Caller caller, string audience, IReadOnlyList<AccessScope> scopes, DateTimeOffset issuedAt, TimeSpan lifetime,
         CancellationToken cancellation)
     {
         var granted = new List<AccessScope>();
@@ -55,7 +68,7 @@ internal sealed class AccessTokens(TokenKeys keys, AuthSettings settings, TimePr
         using (var json = new Utf8JsonWriter(claims))
         {
             json.WriteStartObject();
-            WriteClaims(json, caller, audience, issuedAt);
+            WriteClaims(json, caller, audience, issuedAt, lifetime);
             json.WriteStartArray("access");
             foreach (var scope in scopes)
             {
@@ -86,18 +99,20 @@ internal sealed class AccessTokens(TokenKeys keys, AuthSettings settings, TimePr
             : ReadAsync(token, patience, cancellation);
     }
 
-    private void WriteClaims(Utf8JsonWriter json, Caller caller, string audience, DateTimeOffset issuedAt)
+    private void WriteClaims(
+        Utf8JsonWriter json, Caller caller, string audience, DateTimeOffset issuedAt, TimeSpan lifetime)
     {
         json.WriteString("iss", settings.Issuer);
         json.WriteString("sub", caller.Kind == CallerKind.Anonymous ? "" : caller.Name);
         json.WriteString("aud", audience);
         json.WriteNumber("iat", issuedAt.ToUnixTimeSeconds());
         json.WriteNumber("nbf", issuedAt.ToUnixTimeSeconds());
-        json.WriteNumber("exp", (issuedAt + Lifetime).ToUnixTimeSeconds());
+        json.WriteNumber("exp", (issuedAt + lifetime).ToUnixTimeSeconds());
         json.WriteString("jti", Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)));
         json.WriteString("kind", Roles.Word(caller.Kind));
         if (caller.Id is { } account) json.WriteNumber("account", account);
         if (caller.SecretId is { } secret) json.WriteNumber("secret", secret);
+        if (caller.IsScanner) json.WriteBoolean(ScannerClaim, true);
     }
 
     private async ValueTask<Caller?> ReadAsync(string token, TimeSpan patience, CancellationToken cancellation)
@@ -119,7 +134,8 @@ internal sealed class AccessTokens(TokenKeys keys, AuthSettings settings, TimePr
 
         // From here on its age is measured by a monotonic clock.
         var left = expires - clock.GetUtcNow();
-        var read = new ReadToken(caller, clock.GetTimestamp(), left < Lifetime ? left : Lifetime);
+        var most = caller.IsScanner ? ScannerSettings.LongestScan : Lifetime;
+        var read = new ReadToken(caller, clock.GetTimestamp(), left < most ? left : most);
         known.Set(token, read, token.Length);
         return IsOver(read, patience) ? null : caller;
     }
@@ -167,6 +183,7 @@ internal sealed class AccessTokens(TokenKeys keys, AuthSettings settings, TimePr
             {
                 Scopes = scopes,
                 SecretId = NumberOf(root, "secret"),
+                IsScanner = root.TryGetProperty(ScannerClaim, out var isScanner) && isScanner.GetBoolean(),
                 OwnGrants = kind == CallerKind.Workload ? AllOf(scopes) : null,
             };
         return true;

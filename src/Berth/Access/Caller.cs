@@ -1,3 +1,5 @@
+using Berth.Metadata;
+
 namespace Berth.Access;
 
 /// <summary>What a caller is.</summary>
@@ -61,6 +63,10 @@ internal sealed record Caller(long? Id, CallerKind Kind, string Name, SignInMeth
     /// <summary>The version of the account whose password was checked; null if it was not the account's own.</summary>
     public long? CheckedVersion { get; init; }
 
+    /// <summary>Whether it is a scanner that this registry asked to look into an image: it must get in, whatever rules
+    /// there are about what may be pulled.</summary>
+    public bool IsScanner { get; init; }
+
     /// <summary>All that a caller without an account may do, where it is known from the credentials.</summary>
     public IReadOnlyList<Grant>? OwnGrants { get; init; }
 
@@ -74,6 +80,10 @@ internal sealed record Caller(long? Id, CallerKind Kind, string Name, SignInMeth
 
     /// <summary>A caller who got a token without signing in.</summary>
     public static Caller AnonymousWithToken { get; } = Anonymous with { Method = SignInMethod.Token };
+
+    /// <summary>A scanner that may pull from one repository, for which it gets a token.</summary>
+    public static Caller Scanner(string name) =>
+        new(null, CallerKind.Workload, PullNote.ScannerPrefix + name, SignInMethod.Token) { IsScanner = true };
 
     /// <summary>A user of a file, who has no account.</summary>
     public static Caller WithPassword(string name) => new(null, CallerKind.User, name, SignInMethod.Password);

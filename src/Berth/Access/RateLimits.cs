@@ -45,7 +45,7 @@ internal sealed class RateLimits(IReadOnlyList<RateLimitSettings> limits, TimePr
     public static int SecondsOf(TimeSpan wait) => (int)Math.Ceiling(Math.Max(1, wait.TotalSeconds));
 
     private static bool IsMeant(RateLimitSettings limit, Caller caller, RateLimitKind kind) =>
-        (limit.Kind == RateLimitKind.All || limit.Kind == kind) && limit.For switch
+        !caller.IsScanner && (limit.Kind == RateLimitKind.All || limit.Kind == kind) && limit.For switch
         {
             RateLimitFor.Anonymous => caller.IsNameless,
             RateLimitFor.Users => !caller.IsNameless,

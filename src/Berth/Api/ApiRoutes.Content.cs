@@ -123,6 +123,11 @@ internal static partial class ApiRoutes
             "/images/{reference}/vulnerabilities/changes",
             services.GetRequiredService<VulnerabilityChangeEndpoints>().CompareAsync)
             .Requires(ApiRight.Pull, "What got better or worse from an image to another one");
+        var scanners = services.GetRequiredService<ScannerEndpoints>();
+        api.MapGet("/images/{reference}/scanners", scanners.ListOfImageAsync)
+            .Requires(ApiRight.Pull, "How many vulnerabilities other scanners found in an image");
+        api.MapGet("/images/{reference}/scanners/{name}", scanners.ListFindingsAsync)
+            .Requires(ApiRight.Pull, "List what another scanner found in an image, the worst first").Lists();
         api.MapGet("/images/{reference}/waste", images.WasteAsync)
             .Requires(ApiRight.Pull, "What later layers of an image replaced or removed, so that it is of no use");
         api.MapGet("/images/{reference}/differences", images.CompareAsync)
@@ -138,6 +143,8 @@ internal static partial class ApiRoutes
             .Requires(ApiRight.Staff, "Show what images are compared with, and where it comes from");
         api.MapPost("/vulnerabilities/updates", handler: data.UpdateAsync)
             .Requires(ApiRight.Administrator, "Ask the sources of vulnerabilities for what is new");
+        api.MapGet("/scanners", handler: services.GetRequiredService<ScannerEndpoints>().ListAsync)
+            .Requires(ApiRight.Staff, "Show the other scanners of the settings, and what is wrong with them");
     }
 
     private static void MapTagRules(RouteGroupBuilder api, TagRuleEndpoints rules)

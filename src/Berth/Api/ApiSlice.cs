@@ -128,6 +128,8 @@ internal sealed class ApiSlice : Slice
         services.AddSingleton(provider => new ImageVulnerabilityEndpoints(
             provider.GetRequiredService<AskedImages>(), provider.GetRequiredService<ImageEndpoints>(),
             provider.GetRequiredService<BetterBaseImages>(), provider.GetRequiredService<Database>(), settings));
+        services.AddSingleton(provider => new ScannerEndpoints(
+            provider.GetRequiredService<AskedImages>(), provider.GetRequiredService<Database>(), settings));
         services.AddSingleton(provider => new VulnerabilitySearchEndpoints(
             provider.GetRequiredService<RepositoryListing>(), provider.GetRequiredService<Database>(), settings,
             provider.GetService<FileReading>()));

@@ -395,5 +395,5 @@ internal static partial class FieldDescriptions
         ?? OfSearches.GetValueOrDefault(key) ?? OfFiles.GetValueOrDefault(key)
         ?? OfVulnerabilities.GetValueOrDefault(key) ?? OfLists.GetValueOrDefault(key)
         ?? OfWork.GetValueOrDefault(key) ?? OfSignatures.GetValueOrDefault(key)
-        ?? OfPolicies.GetValueOrDefault(key);
+        ?? OfPolicies.GetValueOrDefault(key) ?? OfScanners.GetValueOrDefault(key);
 }

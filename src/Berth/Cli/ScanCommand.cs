@@ -27,6 +27,7 @@ internal static class ScanCommand
         var search = ApiCommand.Text("--search", "Only where the name of it or of its package contains this.");
         var csv = ApiCommand.Switch("--csv", "Write comma-separated values.");
         var than = ApiCommand.Text("--compare", "Show instead what is better or worse than in this image or tag.");
+        var scanner = ApiCommand.Text("--scanner", "Show instead what this other scanner of the settings found.");
         return ApiCommand.Create(
             "scan", "List the vulnerabilities of an image, as soon as they are known.",
             async call =>
@@ -34,22 +35,32 @@ internal static class ScanCommand
                 var filter = ImageCommand.Field("severity", call.Parsed.GetValue(severity))
                     + (call.Parsed.GetValue(fixable) ? "&fixable=true" : "")
                     + ImageCommand.Field("q", call.Parsed.GetValue(search));
+                if (call.Parsed.GetValue(scanner) is { } name)
+                {
+                    if (call.Parsed.GetValue(than) is not null || call.Parsed.GetValue(csv))
+                        throw new InvalidDataException("--scanner goes with neither --compare nor --csv");
+                    var other = ImageCommand.PathOf(call, image, platform, "scanners/" + Uri.EscapeDataString(name));
+                    var report = await WaitAsync(call, other + filter, ScannerCommand.IsKnown);
+                    await ScannerCommand.PrintAsync(call, other + filter, report);
+                    await RefuseAsync(call, other, call.Parsed.GetValue(fixable), call.Parsed.GetValue(failOn));
+                    return;
+                }
+
                 var path = ImageCommand.PathOf(call, image, platform, "vulnerabilities");
-                var seen = await WaitAsync(call, path + filter);
-                if (call.Parsed.GetValue(than) is { } other)
+                var seen = await WaitAsync(call, path + filter, IsKnown);
+                if (call.Parsed.GetValue(than) is { } compared)
                 {
                     if (call.Parsed.GetValue(failOn) is not null || filter.Length > 0 || call.Parsed.GetValue(csv))
                         throw new InvalidDataException("--compare goes with no other option but --platform and --json");
-                    await CompareAsync(call, image, platform, other);
+                    await CompareAsync(call, image, platform, compared);
                     return;
                 }
 
                 if (call.Parsed.GetValue(csv)) await CopyCsvAsync(call, image, platform, filter);
                 else await PrintAsync(call, path + filter, seen);
-                if (call.Parsed.GetValue(failOn) is { } least)
-                    await RefuseAsync(call, path + (call.Parsed.GetValue(fixable) ? "&fixable=true" : ""), least);
+                await RefuseAsync(call, path, call.Parsed.GetValue(fixable), call.Parsed.GetValue(failOn));
             },
-            image, severity, fixable, search, failOn, csv, than, platform);
+            image, severity, fixable, search, failOn, csv, than, scanner, platform);
     }
 
     /// <summary>An option that takes a word for how bad something is.</summary>
@@ -61,27 +72,28 @@ internal static class ScanCommand
     }
 
     /// <summary>What is known, once it is.</summary>
-    private static async Task<JsonElement> WaitAsync(ApiCall call, string path)
+    private static async Task<JsonElement> WaitAsync(ApiCall call, string path, Func<JsonElement, bool> isKnown)
     {
         var began = TimeProvider.System.GetTimestamp();
         for (var isFirst = true; ; isFirst = false)
         {
             var seen = await call.Api.AskAsync("GET", path, body: null, call.Cancellation);
-            switch (seen.GetProperty("state").GetString())
-            {
-                case "known": return seen;
-                case "off":
-                    throw new ApiRefusalException(
-                        "the registry does not scan images: set vulnerabilities.sources, for example to osv");
-                case "fault": throw new ApiRefusalException("what is in the image could not be read");
-            }
-
+            if (isKnown(seen)) return seen;
             if (TimeProvider.System.GetElapsedTime(began) > LongestWait)
                 throw new ApiRefusalException("the image was not looked into yet: ask again later");
             if (isFirst) await Console.Error.WriteLineAsync("Waiting for a server to look into the image…");
             await Task.Delay(BetweenLooks, TimeProvider.System, call.Cancellation);
         }
     }
+
+    private static bool IsKnown(JsonElement seen) => seen.GetProperty("state").GetString() switch
+    {
+        "known" => true,
+        "off" => throw new ApiRefusalException(
+            "the registry does not scan images: set vulnerabilities.sources, for example to osv"),
+        "fault" => throw new ApiRefusalException("what is in the image could not be read"),
+        _ => false,
+    };
 
     private static async Task CopyCsvAsync(
         ApiCall call, Argument<string> image, Option<string?> platform, string filter)
@@ -151,9 +163,10 @@ internal static class ScanCommand
             ? $"EPSS {epss.GetDouble().ToString("P0", CultureInfo.InvariantCulture)}" : "";
     }
 
-    private static async Task RefuseAsync(ApiCall call, string path, string least)
+    private static async Task RefuseAsync(ApiCall call, string path, bool isFixable, string? least)
     {
-        var rows = await call.Api.ListAsync(path, call.Cancellation);
+        if (least is null) return;
+        var rows = await call.Api.ListAsync(path + (isFixable ? "&fixable=true" : ""), call.Cancellation);
         var count = rows.Count(one => !one.TryGetProperty("vex", out _)
             && VulnerabilityWords.IsAtLeast(one.GetProperty("severity").GetString()!, least));
         if (count > 0)

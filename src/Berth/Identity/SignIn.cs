@@ -241,6 +241,10 @@ internal sealed class SignIn(
         if (trusted is not null)
         {
             var who = await trusted.FindAsync(token, patience, http.RequestAborted);
+
+            // Scanners get their tokens from this registry in any case.
+            if (who is null && await tokens.FindAsync(token, patience, http.RequestAborted) is { IsScanner: true } own)
+                who = own;
             return new SignInResult(who ?? Caller.Anonymous, null);
         }
 

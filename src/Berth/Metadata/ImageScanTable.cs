@@ -191,7 +191,11 @@ internal static class ImageScanTable
             RETURNING id
             """,
             row => row.GetInt64(0), digests);
-        foreach (var id in gone) await ClearAsync(session, id);
+        foreach (var id in gone)
+        {
+            await ClearAsync(session, id);
+            await ScannerReportTable.RemoveOfAsync(session, id);
+        }
     }
 
     private static ImageScanRow Read(System.Data.Common.DbDataReader row) => new(

@@ -3,6 +3,10 @@ namespace Berth.Metadata;
 /// <summary>Pulls of a cached manifest that are not in the database yet. A pull costs two writes to memory.</summary>
 internal sealed class PullNote
 {
+    /// <summary>What the names of scanners begin with that this registry has looked into images: their pulls don't
+    /// count.</summary>
+    public const string ScannerPrefix = "scanner:";
+
     private long lastAt;
     private int count;
     private int isNoted;

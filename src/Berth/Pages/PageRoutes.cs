@@ -61,6 +61,7 @@ internal static class PageRoutes
         var vulnerabilities = services.GetRequiredService<ImageVulnerabilityPages>();
         Show(ImageVulnerabilityPages.Tab, vulnerabilities.ShowAsync);
         Show("vulnerabilities.csv", vulnerabilities.DownloadAsync);
+        Show(ImageScannerPages.Page, services.GetRequiredService<ImageScannerPages>().ShowAsync);
 
         void Show(string page, Func<HttpContext, Task<IResult>> show) =>
             Below(routes, PageSubject.Image, page, ApiRight.Pull, show);

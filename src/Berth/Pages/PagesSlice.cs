@@ -21,7 +21,7 @@ internal sealed class PagesSlice : Slice
             .AddSingleton<ToolChoice>().AddSingleton<ImagePages>().AddSingleton<ImageFilePages>()
             .AddSingleton<ImagePackagePages>()
             .AddSingleton<ImageVulnerabilityPages>().AddSingleton<HolderSearchPages>()
-            .AddSingleton<VulnerabilityDataPages>();
+            .AddSingleton<VulnerabilityDataPages>().AddSingleton<ImageScannerPages>();
 
     public override void Map(IEndpointRouteBuilder routes, RegistrySettings settings)
     {

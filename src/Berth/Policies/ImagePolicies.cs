@@ -36,7 +36,8 @@ internal sealed class ImagePolicies(
         Caller caller, RepositoryName repository, StoredManifest manifest, CancellationToken cancellation)
     {
         var (version, isAny) = await known.CurrentAsync(cancellation);
-        if (!isAny || MediaTypes.IsIndex(manifest.MediaType) || IsPushing(caller, repository)) return null;
+        if (!isAny || MediaTypes.IsIndex(manifest.MediaType) || caller.IsScanner || IsPushing(caller, repository))
+            return null;
         var found = await FindAsync(version, repository, manifest.Digest, cancellation);
         return found.Count == 0 ? null : PolicyWord.Of(repository, manifest.Digest, "be pulled", found, caller.Name);
     }

@@ -130,6 +130,7 @@ internal sealed partial class PullTimes(
 
     private bool IsIgnored(string user, string? agent)
     {
+        if (user.StartsWith(PullNote.ScannerPrefix, StringComparison.Ordinal)) return true;
         if (settings.IgnoreUsers.Count > 0 && settings.IgnoreUsers.Contains(user)) return true;
         if (agent is null || settings.IgnoreAgents.Count == 0) return false;
         if (agents.TryGetValue(agent, out var isIgnored)) return isIgnored;

@@ -48,6 +48,9 @@ public sealed record RegistrySettings
 
     public VulnerabilitySettings Vulnerabilities { get; init; } = new();
 
+    /// <summary>Other scanners that look into pushed images. Default: none.</summary>
+    public IReadOnlyList<ScannerSettings> Scanners { get; init; } = [];
+
     internal static SettingsTable<RegistrySettings> Keys { get; } = new SettingsTable<RegistrySettings>()
         .Text("version", s => s.Version, (s, v) => s with { Version = v })
         .Section("log", LogSettings.Keys, s => s.Log, (s, v) => s with { Log = v })
@@ -67,7 +70,8 @@ public sealed record RegistrySettings
         .Section("contents", ContentsSettings.Keys, s => s.Contents, (s, v) => s with { Contents = v })
         .Section(
             "vulnerabilities", VulnerabilitySettings.Keys, s => s.Vulnerabilities,
-            (s, v) => s with { Vulnerabilities = v });
+            (s, v) => s with { Vulnerabilities = v })
+        .Sections("scanners", ScannerSettings.Keys, s => s.Scanners, (s, v) => s with { Scanners = v });
 }
 
 /// <summary>The least severe message that is written.</summary>

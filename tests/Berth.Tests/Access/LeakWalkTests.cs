@@ -40,6 +40,7 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
         GET /api/v1/images/{reference}/policies
         GET /api/v1/images/{reference}/referrers
         GET /api/v1/images/{reference}/sbom
+        GET /api/v1/images/{reference}/scanners
         GET /api/v1/images/{reference}/signatures
         GET /api/v1/images/{reference}/vulnerabilities
         GET /api/v1/images/{reference}/vulnerabilities.csv
@@ -78,6 +79,7 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
         GET /r/{name}:{reference}/-/picture
         GET /r/{name}:{reference}/-/referrers
         GET /r/{name}:{reference}/-/sbom
+        GET /r/{name}:{reference}/-/scanner
         GET /r/{name}:{reference}/-/tag
         GET /r/{name}:{reference}/-/vulnerabilities
         GET /r/{name}:{reference}/-/vulnerabilities.csv
@@ -105,6 +107,7 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
         HEAD /api/v1/images/{reference}/policies
         HEAD /api/v1/images/{reference}/referrers
         HEAD /api/v1/images/{reference}/sbom
+        HEAD /api/v1/images/{reference}/scanners
         HEAD /api/v1/images/{reference}/signatures
         HEAD /api/v1/images/{reference}/vulnerabilities
         HEAD /api/v1/images/{reference}/vulnerabilities.csv
@@ -133,6 +136,7 @@ public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedR
         HEAD /r/{name}:{reference}/-/picture
         HEAD /r/{name}:{reference}/-/referrers
         HEAD /r/{name}:{reference}/-/sbom
+        HEAD /r/{name}:{reference}/-/scanner
         HEAD /r/{name}:{reference}/-/tag
         HEAD /r/{name}:{reference}/-/vulnerabilities
         HEAD /r/{name}:{reference}/-/vulnerabilities.csv

@@ -61,6 +61,28 @@ internal partial class English
 
     public virtual string VulnerabilitiesKept(int count) => $"{Whole(count)} are in both.";
 
+    public virtual string OtherScanners => "Other scanners";
+    public virtual string Scanner => "Scanner";
+    public virtual string ScannedAt => "Scanned";
+    public virtual string BackToVulnerabilities => "All about vulnerabilities of the image";
+    public virtual string NothingFoundByScanner => "The scanner found nothing.";
+
+    public virtual string FoundBy(string name) => $"Found by {name}";
+
+    public virtual string ScannerOf(string? scanner, string? version) => $"{scanner} {version}".Trim();
+
+    public virtual string ScannerState(string state) => state == "fault" ? "not known" : "not scanned yet";
+
+    public virtual string ScannerCounts(Berth.Api.ScannerCountsView counts)
+    {
+        var some = new[]
+        {
+            ("critical", counts.Critical), ("high", counts.High), ("medium", counts.Medium), ("low", counts.Low),
+            ("harmless", counts.Harmless), ("unknown", counts.Unknown),
+        }.Where(one => one.Item2 > 0).Select(one => SeverityCount(one.Item1, one.Item2)).ToList();
+        return some.Count > 0 ? string.Join(", ", some) : NoVulnerabilities;
+    }
+
     public virtual string DownloadCsv => "Download CSV";
     public virtual string ComparedAt => "Compared with data of";
 
