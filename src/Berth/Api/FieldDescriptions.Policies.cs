@@ -52,7 +52,6 @@ internal static partial class FieldDescriptions
             ["ObjectionView.policy"] = "The number of the policy.",
             ["ObjectionView.names"] = "The repositories that it is about.",
             ["ObjectionView.onlyWarns"] = "Whether it only warns.",
-            ["ObjectionView.exempt"] = "Accounts that it is not about.",
             ["ObjectionView.reasons"] = "What the image lacks, each with what to do.",
             ["WaiverView.names"] = "A pattern of repositories.",
             ["NewWaiver.names"] = "A pattern of repositories: acme/app, acme/*, or acme/** for all below.",

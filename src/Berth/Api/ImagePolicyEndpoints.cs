@@ -24,7 +24,8 @@ internal sealed class ImagePolicyEndpoints(AskedImages images, KnownPolicies kno
         if (image is null) return error!;
         var name = RepositoryName.Parse(repository);
         var asked = (await known.OfAsync(name, http.RequestAborted)).On(moment);
-        var found = await judge.JudgeAsync(name, image.Digest, asked, http.RequestAborted);
+        var found = await judge.JudgeAsync(
+            name, image.Digest, asked, http.RequestAborted, isPushed: moment == PolicyMoments.Push);
         return new ImagePoliciesView(
             image.Digest.Text, image.Platform, moment, asked.Policies.Count, found.Any(one => !one.OnlyWarns),
             [.. found.OrderBy(one => one.OnlyWarns).Select(ObjectionView.Of)]);

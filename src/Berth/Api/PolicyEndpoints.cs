@@ -54,8 +54,7 @@ internal sealed class PolicyEndpoints(
                 ? await PolicyTable.AddAsync(session, row) : null,
             http.RequestAborted);
         return added is null
-            ? ApiError.Conflict($"there are {MaxPolicies} policies already: remove some, or write wider ones")
-            : ApiAnswer<PolicyView>.Made(PolicyView.Of(added), added.Version);
+            ? TooMany() : ApiAnswer<PolicyView>.Made(PolicyView.Of(added), added.Version);
     }
 
     public async Task<ApiAnswer<PolicyView>> ReplaceAsync(HttpContext http, long id, [FromBody] NewPolicy sent)
@@ -66,13 +65,19 @@ internal sealed class PolicyEndpoints(
             {
                 if (await PolicyTable.FindAsync(session, id) is not { } row) return (null, NotFound());
                 if (RefuseChange(http, row) is { } refusal) return (null, refusal);
+                if (row.Namespace != wanted.Namespace
+                    && await PolicyTable.CountAsync(session, wanted.Namespace) >= MaxPolicies)
+                {
+                    return (null, TooMany());
+                }
+
                 return (await PolicyTable.UpdateAsync(
                     session, row with
                     {
                         Names = wanted.Names,
                         Namespace = wanted.Namespace,
                         Spec = wanted.Spec,
-                        IsMandatory = wanted.IsMandatory,
+                        IsMandatory = sent.IsMandatory ?? row.IsMandatory,
                     }), null);
             },
             http.RequestAborted);
@@ -106,15 +111,18 @@ internal sealed class PolicyEndpoints(
         if (sent.Names.Contains('\0')) return ApiError.Invalid("names has no NUL characters").At("names");
         if (Policy.TryRead(row, out var fault) is null) return ApiError.Invalid(fault);
         if (row.Spec.AsksForVulnerabilities && (settings.Vulnerabilities.Sources.Count == 0
-            || settings.Contents.Index == ContentsIndexing.Never))
+            || settings.Contents.Index != ContentsIndexing.Always))
         {
             return ApiError.Invalid(
-                "this registry looks for no vulnerabilities, so no image would be let through: set "
-                + "vulnerabilities.sources first, and contents.index not to never");
+                "this registry does not look for vulnerabilities of each image, so none would be let through: set "
+                + "vulnerabilities.sources first, and contents.index to always");
         }
 
         return PolicyRights.Refuse(ownership, caller, sent.Names, row.IsMandatory);
     }
+
+    private static ApiError TooMany() =>
+        ApiError.Conflict($"there are {MaxPolicies} policies already: remove some, or write wider ones");
 
     private static ApiError NotFound() => ApiError.NotFound("such policy");
 }

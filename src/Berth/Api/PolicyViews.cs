@@ -59,11 +59,10 @@ internal sealed record NewPolicy(
 /// <param name="Names">The repositories that it is about.</param>
 /// <param name="Reasons">What the image lacks, each with what to do.</param>
 internal sealed record ObjectionView(
-    long? Policy, string Names, bool OnlyWarns, IReadOnlyList<string> Exempt, IReadOnlyList<string> Reasons)
+    long? Policy, string Names, bool OnlyWarns, IReadOnlyList<string> Reasons)
 {
     public static ObjectionView Of(Objection one) => new(
-        one.Policy.Row.Id == 0 ? null : one.Policy.Row.Id, one.Policy.Row.Names, one.OnlyWarns,
-        one.Policy.Spec.Exempt, one.Reasons);
+        one.Policy.Row.Id == 0 ? null : one.Policy.Row.Id, one.Policy.Row.Names, one.OnlyWarns, one.Reasons);
 }
 
 /// <summary>What policies say of an image.</summary>

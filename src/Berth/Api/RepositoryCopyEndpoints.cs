@@ -69,6 +69,7 @@ internal sealed class RepositoryCopyEndpoints(
         if (await gate.AskAsync(http, caller, AccessAction.Manage, from) is { } denied) return denied;
         if (await gate.AskAsync(http, caller, AccessAction.Push, to) is { } refusal) return refusal;
         if (gate.Refuse(AccessAction.Push) is { } closed) return closed;
+        if (await promotions.AskAsync(http, from, to, (IReadOnlyList<Tag>?)null) is { } unfit) return unfit;
         var mayPublish = await gate.AskAsync(http, caller, AccessAction.Manage, to) is null;
         var move = new RepositoryMove(from, to, mayPublish, http.Actor(), sent.DryRun);
         var result = await moving.MoveAsync(move, http.RequestAborted);

@@ -52,7 +52,7 @@ internal static class StorageParts
                 provider.GetRequiredService<AttachedDocuments>(), settings.Limits,
                 provider.GetRequiredService<TimeProvider>()))
             .AddSingleton(provider => new ImagePolicies(
-                provider.GetRequiredService<KnownPolicies>(), provider.GetRequiredService<PolicyJudge>(),
+                database, provider.GetRequiredService<KnownPolicies>(), provider.GetRequiredService<PolicyJudge>(),
                 provider.GetRequiredService<TimeProvider>(), settings.Limits))
             .AddSingleton<IPushRules>(provider => provider.GetRequiredService<ImagePolicies>())
             .AddSingleton(settings.Contents).AddSingleton(settings.Vulnerabilities)

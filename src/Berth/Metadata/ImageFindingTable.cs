@@ -89,7 +89,7 @@ internal static class ImageFindingTable
         Session session, long image, long above, int count) => session.AllAsync(
         $"""
         {Findings} AND {Counts} AND (f.severity > $2 OR f.is_exploited = 1)
-        ORDER BY f.severity DESC, f.is_exploited DESC, v.name, p.name, p.id LIMIT $3
+        ORDER BY f.is_exploited DESC, f.severity DESC, v.name, p.name, p.id LIMIT $3
         """,
         Read, image, above, count);
 

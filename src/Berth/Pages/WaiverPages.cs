@@ -26,7 +26,8 @@ internal sealed class WaiverPages(WaiverEndpoints waivers)
     {
         if (sent.ReadDay("until", out var until) is { } fault) return new FormAnswer(await AgainAsync(fault), null);
         var waiver = new NewWaiver(
-            sent.Text("names").Trim(), sent.Text("vulnerability"), sent.Text("reason"), sent.Optional("package"), until);
+            sent.Text("names").Trim(), sent.Text("vulnerability"), sent.Text("reason"), sent.Optional("package"),
+            until);
         return await PageForms.EndAsync(
             http, await waivers.AddAsync(http, waiver), Said.At(PathOf(sent.Text("namespace")), Said.Added),
             AgainAsync);

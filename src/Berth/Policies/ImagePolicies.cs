@@ -15,8 +15,9 @@ namespace Berth.Policies;
 /// that is not, after two seconds, so that whoever signs it does not wait.
 /// </summary>
 internal sealed class ImagePolicies(
-    KnownPolicies known, PolicyJudge judge, TimeProvider clock, LimitSettings limits) : IPushRules
+    Database database, KnownPolicies known, PolicyJudge judge, TimeProvider clock, LimitSettings limits) : IPushRules
 {
+    private const int MaxImages = 10_000;
     private const long CacheBytes = 16 << 20;
 
     private static readonly TimeSpan KeepsGood = TimeSpan.FromMinutes(1);
@@ -39,7 +40,11 @@ internal sealed class ImagePolicies(
         if (!isAny || MediaTypes.IsIndex(manifest.MediaType) || caller.IsScanner || IsPushing(caller, repository))
             return null;
         var found = await FindAsync(version, repository, manifest.Digest, cancellation);
-        return found.Count == 0 ? null : PolicyWord.Of(repository, manifest.Digest, "be pulled", found, caller.Name);
+        if (found.Count == 0) return null;
+
+        // Others may have the name of an account: they come from elsewhere, or nobody has checked it.
+        var account = caller.Kind is CallerKind.User or CallerKind.Robot ? caller.Name : null;
+        return PolicyWord.Of(repository, manifest.Digest, "be pulled", found, account);
     }
 
     /// <summary>What policies say of pointing tags to manifests, or copying them.</summary>
@@ -73,9 +78,23 @@ internal sealed class ImagePolicies(
     public async ValueTask<PushWord?> OfPushAsync(
         ManifestPush push, Manifest manifest, ImageFacts facts, CancellationToken cancellation)
     {
-        if (MediaTypes.IsIndex(manifest.MediaType) || !(await known.CurrentAsync(cancellation)).IsAny) return null;
-        var asked = (await known.OfAsync(push.Repository, cancellation)).On(PolicyMoments.Push);
-        if (asked.Policies.Count == 0) return null;
+        if (!(await known.CurrentAsync(cancellation)).IsAny) return null;
+        var all = await known.OfAsync(push.Repository, cancellation);
+        if (all.On(PolicyMoments.Promotion).Policies.Count > 0
+            && await OfTagsAsync(push, cancellation) is { } word)
+        {
+            return word;
+        }
+
+        var asked = all.On(PolicyMoments.Push);
+        return asked.Policies.Count == 0 || MediaTypes.IsIndex(manifest.MediaType)
+            ? null : await OfPushAsync(push, manifest, facts, asked, cancellation);
+    }
+
+    private async Task<PushWord?> OfPushAsync(
+        ManifestPush push, Manifest manifest, ImageFacts facts, RepositoryPolicies asked,
+        CancellationToken cancellation)
+    {
         var image = JudgedImage.Of(
             push.Digest, ImageOutline.Read(push.Body, manifest.MediaType, limits.ReferencesPerManifest),
             facts.LabelsJson, facts.BuiltAt, clock.GetUtcNow());
@@ -83,6 +102,32 @@ internal sealed class ImagePolicies(
         return found.Count > 0
             && PolicyWord.Of(push.Repository, push.Digest, "be pushed", found, push.Actor.Name) is { } word
             ? new PushWord(word.IsRefusal, word.Text) : null;
+    }
+
+    /// <summary>The push of a manifest that is there is one of its tags: crane tag and the like promote so.</summary>
+    private async Task<PushWord?> OfTagsAsync(ManifestPush push, CancellationToken cancellation)
+    {
+        var images = await database.ReadAsync(
+            async session =>
+            {
+                if (push.Tags.Count == 0 || await RepositoryTable.FindAsync(session, push.Repository) is not { } id
+                    || !await ManifestTable.ExistsAsync(session, id, push.Digest))
+                {
+                    return [];
+                }
+
+                foreach (var tag in push.Tags)
+                {
+                    if (await TagTable.FindAsync(session, id, tag) != push.Digest.Text)
+                        return await JudgedImageTable.ImagesOfAsync(session, id, [push.Digest.Text], MaxImages);
+                }
+
+                return [];
+            },
+            cancellation);
+        var word = images.Count == 0 ? null : await OfPromotionAsync(
+            push.Actor.Name, push.Repository, push.Repository, images, cancellation);
+        return word is null ? null : new PushWord(word.IsRefusal, word.Text);
     }
 
     /// <summary>
@@ -109,19 +154,22 @@ internal sealed class ImagePolicies(
         digest.Text.CopyTo(key[(repository.Text.Length + 1)..]);
         return cache.TryGet(key, out var found) && found.Version == version && clock.GetTimestamp() < found.Until
             ? new ValueTask<IReadOnlyList<Objection>>(found.Objections)
-            : LoadAsync(key.ToString(), repository, digest, cancellation);
+            : LoadAsync(key.ToString(), version, repository, digest, cancellation);
     }
 
     /// <summary>However many wait, it is found out once.</summary>
     private async ValueTask<IReadOnlyList<Objection>> LoadAsync(
-        string key, RepositoryName repository, Digest digest, CancellationToken cancellation)
+        string key, long version, RepositoryName repository, Digest digest, CancellationToken cancellation)
     {
         // It goes on for the others if this one gives up.
         var task = running.GetOrAdd(
             key, _ => Task.Run(() => LoadAsync(key, repository, digest), CancellationToken.None));
         try
         {
-            return (await task.WaitAsync(cancellation)).Objections;
+            var found = await task.WaitAsync(cancellation);
+
+            // Others may have begun before policies changed.
+            return found.Version >= version ? found.Objections : (await LoadAsync(key, repository, digest)).Objections;
         }
         catch (DatabaseUnavailableException)
         {
@@ -161,9 +209,9 @@ internal sealed record PolicyWord(bool IsRefusal, string Text)
 
     /// <summary>The objections that count for an account; null if none do.</summary>
     public static PolicyWord? Of(
-        RepositoryName repository, Digest image, string what, IReadOnlyList<Objection> found, string account)
+        RepositoryName repository, Digest image, string what, IReadOnlyList<Objection> found, string? account)
     {
-        var counting = found.Where(one => !one.Policy.Exempts(account)).ToList();
+        var counting = found.Where(one => account is null || !one.Policy.Exempts(account)).ToList();
         if (counting.Count == 0) return null;
         var refusals = counting.FindAll(one => !one.OnlyWarns);
         var isRefusal = refusals.Count > 0;

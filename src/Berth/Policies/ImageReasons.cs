@@ -14,6 +14,12 @@ internal static class ImageReasons
     public static IEnumerable<string> Of(Policy policy, JudgedImage image, DateTimeOffset now)
     {
         var spec = policy.Spec;
+        if (image.Outline.Manifest is null)
+        {
+            yield return "its manifest can't be read: it may name more than limits.referencespermanifest allows";
+            yield break;
+        }
+
         foreach (var label in spec.Labels)
         {
             if (FindFaultOfLabel(image, label) is { } fault) yield return fault;
@@ -34,7 +40,7 @@ internal static class ImageReasons
         else if (!spec.BaseImages.Any(pattern => NamePattern.Matches(pattern, name)))
         {
             yield return $"its base image is {PlainText.Of(name, MaxTextChars)}: build it on one of "
-                + string.Join(", ", spec.BaseImages.Take(5));
+                + PlainText.Of(string.Join(", ", spec.BaseImages.Take(5)), 5 * MaxTextChars);
         }
     }
 
@@ -45,7 +51,8 @@ internal static class ImageReasons
         if (spec.AsksForSignatures && !IsSigned(policy, image.Signatures))
         {
             yield return spec.SignedBy.Count > 0
-                ? $"it is not signed by {string.Join(" or ", spec.SignedBy.Take(5))}: sign it with that key or identity"
+                ? $"it is not signed by {PlainText.Of(string.Join(" or ", spec.SignedBy.Take(5)), 5 * MaxTextChars)}: "
+                    + "sign it with that key or identity"
                 : "nobody who is trusted has signed it: sign it, such as with cosign, and have the signer trusted";
         }
 
@@ -71,9 +78,12 @@ internal static class ImageReasons
     private static string? FindFaultOfLabel(JudgedImage image, string label)
     {
         var parts = label.Split('=', 2);
-        if (image.Find(parts[0]) is not { Length: > 0 } value) return $"it has no label {parts[0]}: build it with one";
+        var name = PlainText.Of(parts[0], MaxTextChars);
+        if (image.Find(parts[0]) is not { Length: > 0 } value) return $"it has no label {name}: build it with one";
         return parts is [_, var wanted] && wanted != value
-            ? $"its label {parts[0]} is {PlainText.Of(value, MaxTextChars)}, not {wanted}: build it with that" : null;
+            ? $"its label {name} is {PlainText.Of(value, MaxTextChars)}, not {PlainText.Of(wanted, MaxTextChars)}: "
+                + "build it with that"
+            : null;
     }
 
     private static string Days(TimeSpan age) => age.TotalDays < 2

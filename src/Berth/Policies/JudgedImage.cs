@@ -19,9 +19,17 @@ internal sealed record JudgedImage(
     /// <summary>Builds that are to come out the same each time say that they are from 1970, or from 1980.</summary>
     private static readonly DateTimeOffset FirstTime = new(1981, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
-    /// <summary>Whether containers can be made of it: it has layers of files.</summary>
-    public bool HasFiles => Outline.Layers.Any(layer =>
-        MediaTypes.IsFileLayer(layer.MediaType) || MediaTypes.IsNondistributable(layer.MediaType));
+    /// <summary>
+    /// Whether containers might be made of it. Some clients unpack layers by their bytes, whatever they are called:
+    /// what has the config of an image is one, unless all its layers are documents.
+    /// </summary>
+    public bool HasFiles => Outline.Config is { } config && MediaTypes.IsImageConfig(config.MediaType)
+        ? Outline.Layers.Any(layer => !IsDocument(layer.MediaType))
+        : Outline.Layers.Any(layer => IsFileLayer(layer.MediaType.ToLowerInvariant()));
+
+    /// <summary>Whether it is of a type that is known, so that all it is made of is too.</summary>
+    public bool IsReadable => Outline.Manifest is { } manifest
+        && (MediaTypes.IsImageManifest(manifest.MediaType) || manifest.MediaType == MediaTypes.OciArtifact);
 
     /// <summary>
     /// Whether it only says something about another, so that policies are not about it. What has files is an image,
@@ -35,8 +43,8 @@ internal sealed record JudgedImage(
     /// <summary>Its worst vulnerabilities.</summary>
     public IReadOnlyList<ImageFindingRow> Findings { get; init; } = [];
 
-    /// <summary>Whether there are more of these.</summary>
-    public bool HasMoreFindings { get; init; }
+    /// <summary>How bad the next ones are, which were not read; null if there are none.</summary>
+    public long? UnreadFindingsFrom { get; init; }
 
     public IReadOnlyList<FoundSignature> Signatures { get; init; } = [];
 
@@ -60,17 +68,23 @@ internal sealed record JudgedImage(
         Digest digest, ImageOutline outline, string? labelsJson, DateTimeOffset? builtAt, DateTimeOffset pushedAt)
     {
         var image = new JudgedImage(
-            digest, outline, ReadLabels(labelsJson), builtAt >= FirstTime ? builtAt.Value : pushedAt, pushedAt);
+            digest, outline, ReadLabels(labelsJson),
+            builtAt >= FirstTime && builtAt <= pushedAt ? builtAt.Value : pushedAt, pushedAt);
         return image with
         {
-            IsAttachment = !image.HasFiles && (outline.Manifest?.Subject is not null
-                || outline.Manifest is null
+            IsAttachment = image is { HasFiles: false, IsReadable: true } && (outline.Manifest!.Subject is not null
                 || ArtifactKind.Of(
                     outline.Manifest.ArtifactType, outline.Layers.Select(layer => layer.MediaType))
                     is ArtifactKind.Signature or ArtifactKind.Attestation or ArtifactKind.Sbom
                         or ArtifactKind.Provenance or ArtifactKind.Vulnerabilities or ArtifactKind.Cache),
         };
     }
+
+    private static bool IsFileLayer(string mediaType) =>
+        MediaTypes.IsFileLayer(mediaType) || MediaTypes.IsNondistributable(mediaType);
+
+    private static bool IsDocument(string mediaType) => mediaType == "text/spdx"
+        || mediaType.EndsWith("json", StringComparison.Ordinal) || mediaType.EndsWith("xml", StringComparison.Ordinal);
 
     private static Dictionary<string, string> ReadLabels(string? json)
     {

@@ -16,7 +16,8 @@ internal sealed record RepositoryPolicies(
 /// The policies and waivers, remembered for as long as <see cref="AccessVersion"/> stays the same: a change is known on
 /// all nodes a second later.
 /// </summary>
-internal sealed class KnownPolicies(Database database, AccessVersion version) : IDisposable
+internal sealed partial class KnownPolicies(
+    Database database, AccessVersion version, ILogger<KnownPolicies> log) : IDisposable
 {
     private readonly SemaphoreSlim reading = new(1, 1);
     private volatile Reading? last;
@@ -28,7 +29,7 @@ internal sealed class KnownPolicies(Database database, AccessVersion version) : 
         var number = await version.CurrentAsync(cancellation);
         var known = last;
         if (known?.Version != number) known = await ReadAsync(cancellation);
-        return (known.Version, known.Policies.Count > 0);
+        return (known.State, known.Policies.Count > 0);
     }
 
     /// <summary>Those about a repository.</summary>
@@ -39,7 +40,7 @@ internal sealed class KnownPolicies(Database database, AccessVersion version) : 
         var known = last;
         if (known?.Version != number) known = await ReadAsync(cancellation);
         return new RepositoryPolicies(
-            known.Version, known.Policies.FindAll(one => one.IsFor(repository)), known.WaiversOf(repository));
+            known.State, known.Policies.FindAll(one => one.IsFor(repository)), known.WaiversOf(repository));
     }
 
     public void Dispose() => reading.Dispose();
@@ -50,12 +51,16 @@ internal sealed class KnownPolicies(Database database, AccessVersion version) : 
         try
         {
             var number = await version.CurrentAsync(cancellation);
-            if (last is { } known && known.Version == number) return known;
+            var before = last;
+            if (before?.Version == number) return before;
             var (policies, waivers) = await database.ReadAsync(
                 async session => (await PolicyTable.AllAsync(session), await WaiverTable.AllAsync(session)),
                 cancellation);
+
+            // The version grows with each change of accounts too, which is no reason to judge all images again.
+            if (before is not null && before.IsOf(policies, waivers)) return last = before with { Version = number };
             return last = new Reading(
-                number, [.. policies.Select(row => Policy.TryRead(row, out _)).OfType<Policy>()],
+                number, number, policies, [.. policies.Select(Read).OfType<Policy>()],
                 [.. waivers.Select(row => (NamePattern.TryParse(row.Names, out var names) ? names : null, row))]);
         }
         finally
@@ -64,9 +69,30 @@ internal sealed class KnownPolicies(Database database, AccessVersion version) : 
         }
     }
 
-    private sealed record Reading(
-        long Version, List<Policy> Policies, List<(NamePattern? Names, WaiverRow Row)> Waivers)
+    private Policy? Read(PolicyRow row)
     {
+        var policy = Policy.TryRead(row, out var fault);
+        if (policy is null) LogUnusable(row.Id, fault);
+        return policy;
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Policy {Id} can't be used any more, and does not count: {Fault}")]
+    private partial void LogUnusable(long id, string fault);
+
+    /// <param name="Version">Of all that depends on who may do what.</param>
+    /// <param name="State">The version in which policies and waivers last changed.</param>
+    /// <param name="Rows">The policies as the table has them.</param>
+    /// <param name="Policies">The policies.</param>
+    /// <param name="Waivers">The waivers.</param>
+    private sealed record Reading(
+        long Version, long State, List<PolicyRow> Rows, List<Policy> Policies,
+        List<(NamePattern? Names, WaiverRow Row)> Waivers)
+    {
+        /// <summary>Waivers are never changed, only added and removed.</summary>
+        public bool IsOf(List<PolicyRow> policies, List<WaiverRow> waivers) =>
+            Rows.Select(row => (row.Id, row.Version)).SequenceEqual(policies.Select(row => (row.Id, row.Version)))
+            && Waivers.Select(one => one.Row.Id).SequenceEqual(waivers.Select(row => row.Id));
+
         public IReadOnlyList<WaiverRow> WaiversOf(RepositoryName repository) =>
         [
             .. Waivers.Where(one => one.Names?.Matches(repository.Text) == true).Select(one => one.Row),

@@ -1,3 +1,4 @@
+using Berth.Access;
 using Berth.Metadata;
 using Berth.Oci;
 
@@ -72,8 +73,12 @@ internal sealed class Policy
 
     private static string FaultOf(PolicySpec spec)
     {
-        if (spec.On.FirstOrDefault(one => !PolicyMoments.All.Contains(one)) is { } moment)
-            return $"a policy counts on {string.Join(", ", PolicyMoments.All)}, not on '{moment}'";
+        if (spec.On.Any(one => !PolicyMoments.All.Contains(one)))
+        {
+            return $"a policy counts on {string.Join(", ", PolicyMoments.All)}, "
+                + $"not on '{spec.On.First(one => !PolicyMoments.All.Contains(one))}'";
+        }
+
         if (spec.MaxSeverity is { } worst && !Severities.Contains(worst))
             return $"the worst severity is {string.Join(", ", Severities)}, not '{worst}'";
         if (!spec.AsksForVulnerabilities && !spec.AsksForSignatures && !spec.AsksForDocuments
@@ -89,7 +94,10 @@ internal sealed class Policy
                 + "refusesExploited";
         }
 
-        if (spec.On is [PolicyMoments.Push] && (spec.AsksForSignatures || spec.AsksForDocuments))
+        if (spec.Exempt.Contains(Caller.Anonymous.Name, StringComparer.OrdinalIgnoreCase))
+            return "those who are not signed in can't be exempt: that would be everybody";
+        var isOnlyOnPush = spec.On.Count > 0 && spec.On.All(one => one == PolicyMoments.Push);
+        if (isOnlyOnPush && (spec.AsksForSignatures || spec.AsksForDocuments))
             return "signatures and the like come after the push of an image: ask for them on pull or promotion";
         if (spec.ScanGraceSeconds is < 0 or > MaxSeconds
             || new[] { spec.FixGraceSeconds, spec.MaxAgeSeconds }.Any(seconds => seconds is <= 0 or > MaxSeconds))
@@ -104,7 +112,8 @@ internal sealed class Policy
     private static string? FaultOf(IReadOnlyList<string> texts, string field)
     {
         if (texts.Count > MaxTexts) return $"{field} has at most {MaxTexts} entries";
-        return texts.Any(text => text.Length is 0 or > MaxTextChars || text.AsSpan().ContainsAnyInRange('\0', '\x1f'))
+        return texts.Any(text => text is not { Length: > 0 and <= MaxTextChars }
+            || text.AsSpan().ContainsAnyInRange('\0', '\x1f'))
             ? $"{field} has entries of 1 to {MaxTextChars} characters, none of which is a control character" : null;
     }
 }

@@ -26,8 +26,10 @@ internal sealed class PolicyJudge(
     /// <param name="digest">Its manifest. Of an index, each image is asked about when it is pulled.</param>
     /// <param name="known">The policies that are asked, and what they pass over.</param>
     /// <param name="cancellation">Gives up.</param>
+    /// <param name="isPushed">Whether it is judged as if it were pushed now.</param>
     public async Task<IReadOnlyList<Objection>> JudgeAsync(
-        RepositoryName repository, Digest digest, RepositoryPolicies known, CancellationToken cancellation)
+        RepositoryName repository, Digest digest, RepositoryPolicies known, CancellationToken cancellation,
+        bool isPushed = false)
     {
         if (known.Policies.Count == 0 || await database.ReadAsync(
             session => RepositoryTable.FindAsync(session, repository), cancellation) is not { } id)
@@ -41,7 +43,7 @@ internal sealed class PolicyJudge(
         var image = JudgedImage.Of(row, limits.ReferencesPerManifest);
         if (image.IsAttachment) return [];
         image = await CompleteAsync(image, repository, id, known.Policies, cancellation);
-        return Judge(image, known, isPushed: false);
+        return Judge(image, known, isPushed);
     }
 
     /// <summary>What policies have against an image that is being pushed. What comes later is not asked for; what is
@@ -82,7 +84,7 @@ internal sealed class PolicyJudge(
         {
             Scan = scan,
             Findings = findings,
-            HasMoreFindings = findings.Count > MaxFindings,
+            UnreadFindingsFrom = findings.Count > MaxFindings ? findings[^1].Finding.Severity : null,
         };
     }
 

@@ -99,7 +99,6 @@ internal sealed class ManifestWriter(
         var durable = await store.MakeDurableAsync(digests, cancellation);
         var image = await inspection.ReadAsync(push.Digest, manifest, push.Body, cancellation);
         var word = await pushes.OfPushAsync(push, manifest, image.Facts, cancellation);
-        if (word is { IsRefusal: true }) return ManifestResult.Denied(word.Text);
         while (true)
         {
             var known = durable;
@@ -109,7 +108,7 @@ internal sealed class ManifestWriter(
                 async change =>
                 {
                     await Quotas.CheckTagsAsync(change.Session, room, push.Repository, push.Tags);
-                    return await WriteAsync(change, push, manifest, needed, known, damaged, frozen, image);
+                    return await WriteAsync(change, push, manifest, needed, known, damaged, frozen, image, word);
                 },
                 cancellation);
             if (result.Refusal != ManifestRefusal.ReferencesUnknown) return result with { Warning = word?.Text };
@@ -138,7 +137,8 @@ internal sealed class ManifestWriter(
     private async ValueTask<ManifestResult> WriteAsync(
         RepositoryChange change, ManifestPush push, Manifest manifest, IReadOnlyList<ManifestReference> needed,
         IReadOnlyDictionary<Digest, long> durable, List<BlobLink> damaged,
-        IReadOnlyList<(Tag Tag, TagRule Rule)>? frozen, (ImageFacts Facts, TimeSpan? ExpiresAfter) image)
+        IReadOnlyList<(Tag Tag, TagRule Rule)>? frozen, (ImageFacts Facts, TimeSpan? ExpiresAfter) image,
+        PushWord? word)
     {
         var session = change.Session;
         var expiresAfter = image.ExpiresAfter;
@@ -164,6 +164,9 @@ internal sealed class ManifestWriter(
         var missing = await FindMissingAsync(session, known, needed, links, durable, damaged);
         if (missing.Count > 0 && !await restoring.TryBringBackAsync(change, known, missing))
             return ManifestResult.Unknown(missing);
+
+        // Not before: it may tell what is in a config, which may be somebody else's.
+        if (word is { IsRefusal: true }) return ManifestResult.Denied(word.Text);
         var repositoryId = await change.GetIdAsync();
         await ReviveAsync(change, repositoryId, manifest, links);
         var facts = await ImageTable.CompleteAsync(session, repositoryId, manifest, image.Facts);

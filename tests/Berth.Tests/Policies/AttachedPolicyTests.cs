@@ -59,10 +59,12 @@ public sealed class AttachedPolicyTests : IAsyncLifetime
         await Eventually.TrueAsync(async () => await StatusAsync("ann", "1") == 200);
     }
 
-    [Fact]
-    public async Task An_image_is_not_let_through_for_naming_a_subject()
+    [Theory]
+    [InlineData(ContentImages.LayerType)]
+    [InlineData("application/octet-stream")]
+    [InlineData("application/vnd.oci.image.layer.v1.TAR")]
+    public async Task An_image_is_not_let_through_for_naming_a_subject(string layerType)
     {
-        var content = new ContentImages(api.Registry, "ann");
         await AddAsync("ann", """{"names":"acme/**","isSigned":true}""");
         var subject = await images.PushAsync("acme/app", "1", "an image");
         var config = await images.PushBlobAsync("acme/app", "{}"u8);
@@ -72,7 +74,7 @@ public sealed class AttachedPolicyTests : IAsyncLifetime
             ["schemaVersion"] = 2,
             ["mediaType"] = MediaTypes.OciManifest,
             ["config"] = SignedImages.Describe("application/vnd.oci.image.config.v1+json", config),
-            ["layers"] = new JsonArray(SignedImages.Describe(ContentImages.LayerType, layer)),
+            ["layers"] = new JsonArray(SignedImages.Describe(layerType, layer)),
             ["subject"] = SignedImages.Describe(MediaTypes.OciManifest, (subject, 2)),
         };
         await images.PushManifestAsync("acme/app", "2", manifest);
@@ -158,6 +160,28 @@ public sealed class AttachedPolicyTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_is_in_the_config_of_others_is_not_told()
+    {
+        var secret = """{"config":{"Labels":{"team":"very-secret"}}}""";
+        await PushAsync("1", "acme/app", secret, 201, "ann");
+        await AddAsync("eve", """{"names":"eve/**","on":["push"],"labels":["team=web"]}""");
+        var config = Digest.Of(DigestAlgorithm.Sha256, System.Text.Encoding.UTF8.GetBytes(secret)).Text;
+        using var request = With("eve", HttpMethod.Put, "eve/app", "1");
+        request.Content = new StringContent(new JsonObject
+        {
+            ["schemaVersion"] = 2,
+            ["mediaType"] = MediaTypes.OciManifest,
+            ["config"] = SignedImages.Describe("application/vnd.oci.image.config.v1+json", (config, secret.Length)),
+            ["layers"] = new JsonArray(),
+        }.ToJsonString());
+        request.Content.Headers.ContentType = new(MediaTypes.OciManifest);
+        using var answer = await api.Registry.Client.SendAsync(request, Stop);
+        var text = await answer.Content.ReadAsStringAsync(Stop);
+        Assert.Contains("MANIFEST_BLOB_UNKNOWN", text);
+        Assert.DoesNotContain("secret", text);
+    }
+
+    [Fact]
     public async Task An_old_image_is_refused_and_one_without_a_time_counts_from_its_push()
     {
         await PushAsync("1", "acme/app", """{"created":"2020-01-01T00:00:00Z"}""", 201, "ann");
@@ -181,6 +205,19 @@ public sealed class AttachedPolicyTests : IAsyncLifetime
             Assert.Contains("nobody who is trusted has signed it", refused.Text);
         }
 
+        // As crane tag does, and by another name for the whole repository.
+        foreach (var reference in new[] { "1", "all" })
+        {
+            using var read = await api.Registry.Client.SendAsync(
+                With("ann", HttpMethod.Get, "acme/app", reference), Stop);
+            using var request = With("ann", HttpMethod.Put, "acme/app", "stable");
+            request.Content = new ByteArrayContent(await read.Content.ReadAsByteArrayAsync(Stop));
+            request.Content.Headers.ContentType = read.Content.Headers.ContentType;
+            await (await api.Registry.Client.SendAsync(request, Stop)).IsAsync(403);
+        }
+
+        Assert.Equal(403, (await api.AskAsync(
+            "ann", "POST", "/repositories/moves", """{"from":"acme/app","to":"acme/stable"}""")).Status);
         foreach (var copy in new[]
         {
             """{"from":"acme/app","to":"acme/stable","tags":["all"]}""", """{"from":"acme/app","to":"acme/stable"}""",

@@ -242,6 +242,9 @@ public sealed class PolicyTests : IAsyncLifetime
     [InlineData("""{"names":"team/**","isSigned":true,"onlyFixable":true}""", "maxSeverity")]
     [InlineData("""{"names":"team/**","maxAgeSeconds":-1}""", "above 0")]
     [InlineData("""{"names":"team/**","labels":[""]}""", "labels")]
+    [InlineData("""{"names":"team/**","labels":[null]}""", "labels")]
+    [InlineData("""{"names":"team/**","isSigned":true,"on":[null]}""", "counts on")]
+    [InlineData("""{"names":"team/**","isSigned":true,"exempt":["anonymous"]}""", "everybody")]
     public async Task A_policy_that_makes_no_sense_is_not_saved(string policy, string fault) =>
         Assert.Contains(fault, (await ApiAsync("admin", "POST", "/policies", policy, 400)).ToString());
 

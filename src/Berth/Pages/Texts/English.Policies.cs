@@ -27,8 +27,8 @@ internal partial class English
     public virtual string FixGrace => "Time for fixes";
     public virtual string FixGraceHelp => "A vulnerability counts once there has been a fix for so long: 14d.";
     public virtual string ScanGrace => "Time to be looked into";
-    public virtual string ScanGraceHelp => "A new image is let through for so long, until its vulnerabilities are known. "
-        + "A day if empty.";
+    public virtual string ScanGraceHelp =>
+        "A new image is let through for so long, until its vulnerabilities are known. A day if empty.";
 
     public virtual string AllowsUnscanned => "Let images through whose vulnerabilities can't be found out";
     public virtual string PolicySigned => "Signed by somebody who is trusted";
