@@ -183,10 +183,12 @@ BERTH_TEST_DATABASE=postgres BERTH_TEST_STORE=s3 run_tests cluster \
   -namespace Berth.Tests.Distribution -namespace Berth.Tests.Registry -namespace Berth.Tests.Metadata \
   -namespace Berth.Tests.Jobs -namespace Berth.Tests.Hosting -namespace Berth.Tests.Api \
   -namespace Berth.Tests.Lifecycle -namespace Berth.Tests.Scrubbing -namespace Berth.Tests.Import \
-  -namespace Berth.Tests.Contents -namespace Berth.Tests.Search \
+  -namespace Berth.Tests.Contents -namespace Berth.Tests.Search -namespace Berth.Tests.Scanning \
+  -namespace Berth.Tests.Scanners -namespace Berth.Tests.Verifying -namespace Berth.Tests.Policies \
   -trait- runs=once ${options[@]+"${options[@]}"}
 echo "Accounts and rights with PostgreSQL:"
-BERTH_TEST_DATABASE=postgres run_tests accounts -trait about=accounts -trait- runs=once ${options[@]+"${options[@]}"}
+BERTH_TEST_DATABASE=postgres run_tests accounts -trait about=accounts -namespace- Berth.Tests.Api \
+  -namespace- Berth.Tests.Verifying -trait- runs=once ${options[@]+"${options[@]}"}
 echo "With Azure:"
 BERTH_TEST_STORE=azure run_tests azure \
   -class Berth.Tests.Distribution.BlobPushTests -class Berth.Tests.Distribution.BlobPullTests \
@@ -199,8 +201,8 @@ if [ -n "${BERTH_TEST_PROGRAM:-}" ]; then
   BERTH_TEST_HOST=program run_tests program \
     -namespace Berth.Tests.Distribution -namespace Berth.Tests.Api -trait- runs=inside \
     ${options[@]+"${options[@]}"}
-  BERTH_TEST_HOST=program run_tests program-accounts -trait about=accounts -trait- runs=inside \
-    ${options[@]+"${options[@]}"}
+  BERTH_TEST_HOST=program run_tests program-accounts -trait about=accounts -namespace- Berth.Tests.Api \
+    -trait- runs=inside ${options[@]+"${options[@]}"}
 fi
 
 print_slowest
