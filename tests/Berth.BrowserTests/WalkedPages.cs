@@ -90,6 +90,9 @@ internal static class WalkedPages
         Page(Image + "/-/vulnerabilities", "/r/team/files:2/-/vulnerabilities"),
         Page(Image + "/-/vulnerabilities.csv", "/r/team/files:2/-/vulnerabilities.csv"),
 
+        // None is set: a page says so.
+        Page(Image + "/-/scanner", "/r/team/files:2/-/scanner?scanner=none"),
+
         // A bill of materials is no page, but if there is none, a page says so.
         Page(Image + "/-/sbom", "/r/team/files:2/-/sbom?format=none"),
         Page(Image + "/-/compare", "/r/team/files:1/-/compare", "/r/team/files:1/-/compare?to=2"),
