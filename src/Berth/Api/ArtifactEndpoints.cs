@@ -108,20 +108,14 @@ internal sealed class ArtifactEndpoints(
             outline.Manifest?.ArtifactType,
             [
                 .. outline.Layers.Select(layer => layer.MediaType),
-                .. outline.LayerAnnotations.Values.Select(PredicateOf).OfType<string>(),
-                .. PredicateOf(outline.Annotations) is { } predicate ? [predicate] : Array.Empty<string>(),
+                .. outline.LayerAnnotations.Values.Select(ArtifactKind.PredicateOf).OfType<string>(),
+                .. ArtifactKind.PredicateOf(outline.Annotations) is { } predicate ? [predicate] : Array.Empty<string>(),
                 .. outline.LayerNames.Values.Any(IsOnnx) ? ["onnx"] : Array.Empty<string>(),
                 .. tag is not null && tag.Contains('.') ? [tag[tag.LastIndexOf('.')..]] : Array.Empty<string>(),
             ]);
     }
 
     private static bool IsOnnx(string? name) => name?.EndsWith(".onnx", StringComparison.OrdinalIgnoreCase) == true;
-
-    /// <summary>What kind of statement it is, as buildx, cosign and its bundles say.</summary>
-    public static string? PredicateOf(IReadOnlyDictionary<string, string> annotations) =>
-        annotations.GetValueOrDefault("in-toto.io/predicate-type")
-        ?? annotations.GetValueOrDefault("dev.sigstore.bundle.predicateType")
-        ?? annotations.GetValueOrDefault("predicateType");
 
     private static async Task<(IReadOnlyList<ArtifactTextView> Texts, string? Fault)> ReadChartAsync(
         LinkedBlobs linked, ImageOutline outline)

@@ -193,8 +193,8 @@ internal sealed class ReferrerWalk(
     private async Task<StatementView> ReadAsync(ImageOutline outline, Descriptor layer)
     {
         var said = outline.LayerAnnotations.GetValueOrDefault(layer.Digest.Text);
-        var predicate = (said is null ? null : ArtifactEndpoints.PredicateOf(said))
-            ?? ArtifactEndpoints.PredicateOf(outline.Annotations);
+        var predicate = (said is null ? null : ArtifactKind.PredicateOf(said))
+            ?? ArtifactKind.PredicateOf(outline.Annotations);
         var kind = ArtifactKind.Of(layer.MediaType, predicate is null ? [] : [predicate]);
         var isRead = kind is ArtifactKind.Sbom or ArtifactKind.Provenance && linked is not null
             && layer.SizeBytes >= 0 && layer.SizeBytes <= Math.Min(MaxSbomBytes, leftBytes);

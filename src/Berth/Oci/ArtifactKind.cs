@@ -52,6 +52,12 @@ internal static class ArtifactKind
         return found.Kind ?? (artifactType is null ? Image : Other);
     }
 
+    /// <summary>What kind of statement it is, as buildx, cosign and its bundles say.</summary>
+    public static string? PredicateOf(IReadOnlyDictionary<string, string> annotations) =>
+        annotations.GetValueOrDefault("in-toto.io/predicate-type")
+        ?? annotations.GetValueOrDefault("dev.sigstore.bundle.predicateType")
+        ?? annotations.GetValueOrDefault("predicateType");
+
     /// <summary>What the config of an artifact says of it, by names that people know.</summary>
     public static IReadOnlyList<(string Name, string Value)> FactsOf(string kind, ReadOnlyMemory<byte> config)
     {

@@ -16,9 +16,6 @@ internal sealed class AttachedDocuments(Database database, LimitSettings limits)
     /// <summary>Larger manifests are not read: an index with hundreds of platforms has less.</summary>
     private const long MaxBytes = 512 * 1024;
 
-    private static readonly string[] PredicateKeys =
-        ["in-toto.io/predicate-type", "dev.sigstore.bundle.predicateType", "predicateType"];
-
     /// <summary>The kinds of documents (<see cref="ArtifactKind"/>) that an image comes with.</summary>
     public async Task<IReadOnlySet<string>> OfAsync(long repositoryId, Digest image, CancellationToken cancellation)
     {
@@ -67,17 +64,14 @@ internal sealed class AttachedDocuments(Database database, LimitSettings limits)
     /// <summary>One manifest may hold several, each in a layer.</summary>
     private static IEnumerable<string> KindsOf(ImageOutline outline)
     {
-        var whole = PredicateOf(outline.Annotations);
+        var whole = ArtifactKind.PredicateOf(outline.Annotations);
         foreach (var layer in outline.Layers)
         {
             var said = outline.LayerAnnotations.GetValueOrDefault(layer.Digest.Text) is { } annotations
-                ? PredicateOf(annotations) : null;
+                ? ArtifactKind.PredicateOf(annotations) : null;
             yield return ArtifactKind.Of(
                 outline.Manifest?.ArtifactType,
                 new[] { said ?? whole, layer.MediaType }.OfType<string>());
         }
     }
-
-    private static string? PredicateOf(IReadOnlyDictionary<string, string> annotations) =>
-        PredicateKeys.Select(key => annotations.GetValueOrDefault(key)).FirstOrDefault(value => value is not null);
 }

@@ -26,9 +26,7 @@ internal sealed partial class KnownPolicies(
     /// <exception cref="DatabaseUnavailableException">They are not remembered, and can't be read.</exception>
     public async ValueTask<(long Version, bool IsAny)> CurrentAsync(CancellationToken cancellation)
     {
-        var number = await version.CurrentAsync(cancellation);
-        var known = last;
-        if (known?.Version != number) known = await ReadAsync(cancellation);
+        var known = await FindAsync(cancellation);
         return (known.State, known.Policies.Count > 0);
     }
 
@@ -36,14 +34,18 @@ internal sealed partial class KnownPolicies(
     /// <exception cref="DatabaseUnavailableException">They are not remembered, and can't be read.</exception>
     public async ValueTask<RepositoryPolicies> OfAsync(RepositoryName repository, CancellationToken cancellation)
     {
-        var number = await version.CurrentAsync(cancellation);
-        var known = last;
-        if (known?.Version != number) known = await ReadAsync(cancellation);
+        var known = await FindAsync(cancellation);
         return new RepositoryPolicies(
             known.State, known.Policies.FindAll(one => one.IsFor(repository)), known.WaiversOf(repository));
     }
 
     public void Dispose() => reading.Dispose();
+
+    private async ValueTask<Reading> FindAsync(CancellationToken cancellation)
+    {
+        var number = await version.CurrentAsync(cancellation);
+        return last is { } known && known.Version == number ? known : await ReadAsync(cancellation);
+    }
 
     private async ValueTask<Reading> ReadAsync(CancellationToken cancellation)
     {
