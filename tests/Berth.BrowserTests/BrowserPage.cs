@@ -26,6 +26,9 @@ public sealed class BrowserPage : IAsyncDisposable
 
     public IPage Page { get; }
 
+    /// <summary>How many pages were looked at (<see cref="PageChecks"/>).</summary>
+    public int Opened { get; set; }
+
     /// <param name="context">A browser that nobody has used.</param>
     /// <param name="root">The registry.</param>
     /// <param name="others">Origins that it may go to besides.</param>
@@ -33,7 +36,7 @@ public sealed class BrowserPage : IAsyncDisposable
     {
         var page = await context.NewPageAsync();
         var opened = new BrowserPage(context, page, root.GetLeftPart(UriPartial.Authority), others);
-        await context.RouteAsync("**/*", opened.RouteAsync);
+        context.Request += (_, request) => opened.Watch(request);
         return opened;
     }
 
@@ -70,14 +73,12 @@ public sealed class BrowserPage : IAsyncDisposable
 
     public async ValueTask DisposeAsync() => await context.DisposeAsync();
 
-    /// <summary>Pages of others may want something from elsewhere, and don't get it; ours must not.</summary>
-    private Task RouteAsync(IRoute route)
+    /// <summary>What is elsewhere, Chromium does not find. Pages of others may ask for it; ours must not.</summary>
+    private void Watch(IRequest request)
     {
-        var address = new Uri(route.Request.Url);
+        var address = new Uri(request.Url);
         var origin = address.GetLeftPart(UriPartial.Authority);
-        if (address.Scheme is "data" or "blob" || origin == root || others.Contains(origin))
-            return route.ContinueAsync();
+        if (address.Scheme is "data" or "blob" || origin == root || others.Contains(origin)) return;
         if (Page.Url.StartsWith(root, StringComparison.Ordinal)) faults.Enqueue($"request: {address}");
-        return route.AbortAsync();
     }
 }

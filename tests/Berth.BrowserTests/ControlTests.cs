@@ -3,7 +3,6 @@ using Microsoft.Playwright;
 namespace Berth.BrowserTests;
 
 /// <summary>All links, buttons and fields of all pages: with keys alone, and without scripts.</summary>
-[Collection(BrowserTests.Name)]
 public sealed class ControlTests(Chromium chromium)
 {
     /// <summary>What one can click on or type into. Of radio buttons with one name, Tab finds one.</summary>

@@ -7,7 +7,6 @@ using Microsoft.Playwright;
 namespace Berth.BrowserTests;
 
 /// <summary>What others push, seen by an administrator: it is shown, and does nothing.</summary>
-[Collection(BrowserTests.Name)]
 public sealed class HostileContentTests(Chromium chromium)
 {
     private const string Elsewhere = "http://elsewhere.example";

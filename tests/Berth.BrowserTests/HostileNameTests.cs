@@ -9,7 +9,6 @@ using Microsoft.Playwright;
 namespace Berth.BrowserTests;
 
 /// <summary>Names and other texts with markup in them, on all pages that show them.</summary>
-[Collection(BrowserTests.Name)]
 public sealed class HostileNameTests(Chromium chromium)
 {
     private const string Password = "a good password";

@@ -6,7 +6,6 @@ using Microsoft.Playwright;
 namespace Berth.BrowserTests;
 
 /// <summary>A repository with more tags than anybody reads: 100,000 before a release, 6,000 otherwise.</summary>
-[Collection(BrowserTests.Name)]
 public sealed class ManyTagsTests(Chromium chromium)
 {
     private static readonly int Tags = TestRounds.Of(6_000, 100_000);

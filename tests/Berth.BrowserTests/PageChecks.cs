@@ -10,17 +10,17 @@ internal static class PageChecks
     /// <summary>A page with its styles, scripts and icons, as they come over the network.</summary>
     private const int MaxSentBytes = 60_000;
 
-    private static readonly int[] Widths = [1440, 390];
+    private static readonly bool IsLong = Environment.GetEnvironmentVariable("BERTH_TEST_LONG") == "1";
+
+    private const int PhoneWidth = 390;
+
+    private const int WideWidth = 1440;
 
     /// <summary>What axe has against what is shown. In the page itself it is quicker than in one of its own.</summary>
     private const string Violations = """
-        rules => axe.run(rules.length ? { runOnly: { type: "rule", values: rules } } : {})
-          .then(found => found.violations.map(one =>
-            `${one.id}: ${one.help} ${one.nodes.map(node => node.html + " " + node.failureSummary).join(" ")}`))
+        () => axe.run().then(found => found.violations.map(one =>
+          `${one.id}: ${one.help} ${one.nodes.map(node => node.html + " " + node.failureSummary).join(" ")}`))
         """;
-
-    /// <summary>All that colours can do wrong.</summary>
-    private static readonly string[] OfColours = ["color-contrast", "link-in-text-block"];
 
     private static readonly string Axe = new BundledAxeScriptProvider().GetScript();
 
@@ -54,41 +54,41 @@ internal static class PageChecks
     public static Task PressAsync(this IPage page, string button) =>
         page.GetByRole(AriaRole.Button, new() { Name = button, Exact = true }).ClickAsync();
 
-    /// <summary>Opens a page, and finds what is wrong with it: on a phone and a wide screen, light and dark.</summary>
+    /// <summary>
+    /// Opens a page, and finds what is wrong with it: light on a wide screen, and dark on a phone. Each page is opened
+    /// in one of the two, in turn, and then only measured in the other. A long run opens all in both.
+    /// </summary>
     public static async Task<List<string>> FaultsOfAsync(this BrowserPage browser, string path, int? status = null)
     {
-        var page = browser.Page;
-        var faults = new List<string>();
-        foreach (var width in Widths)
-        {
-            await page.SetViewportSizeAsync(width, 900);
-            await SetColoursAsync(page, ColorScheme.Light);
-            var answer = await page.GotoAsync(path);
-            if (status is not null && answer!.Status != status) faults.Add($"{path}: {answer.Status}, not {status}");
-            faults.AddRange(await FaultsOfHeadersAsync(path, answer!));
-            faults.AddRange(await page.FaultsAsync($"{path} at {width} px", width));
-        }
-
+        var isWide = browser.Opened++ % 2 == 0;
+        var faults = await FaultsOnAsync(browser, path, status, isWide, withAxe: true);
+        if (IsLong) return [.. faults, .. await FaultsOnAsync(browser, path, status, !isWide, withAxe: true)];
+        await browser.Page.SetViewportSizeAsync(WidthOf(!isWide), 900);
+        faults.AddRange(await FaultsOfWidthAsync(browser.Page, path, WidthOf(!isWide)));
         return faults;
     }
+
+    /// <summary>The same on a phone alone, for pages that others look like: axe looks at some.</summary>
+    public static Task<List<string>> FaultsOnPhoneAsync(this BrowserPage browser, string path, int? status = null) =>
+        FaultsOnAsync(browser, path, status, isWide: false, withAxe: IsLong || browser.Opened++ % 3 == 0);
 
     /// <summary>A tenth of what counts as good (Core Web Vitals): nobody sees less.</summary>
     private const double MaxShift = 0.01;
 
     /// <summary>What is wrong with the page that is shown, whose screen is so wide.</summary>
-    public static async Task<List<string>> FaultsAsync(this IPage page, string shown, int width)
+    public static async Task<List<string>> FaultsAsync(this IPage page, string shown, int width, bool withAxe = true)
     {
         var faults = new List<string>();
         var shift = await page.EvaluateAsync<double>(Shifts);
         if (shift > MaxShift) faults.Add($"{shown} moves by {shift}");
         if (await page.EvaluateAsync<int>(Sent) is > MaxSentBytes and var bytes) faults.Add($"{shown} has {bytes} B");
-        await page.EvaluateAsync(Axe);
-        faults.AddRange(await AskAxeAsync(page, shown));
-        await SetColoursAsync(page, ColorScheme.Dark);
-        faults.AddRange(await AskAxeAsync(page, shown + " in dark", OfColours));
-        var overflow = await page.EvaluateAsync<int>(
-            "document.documentElement.scrollWidth - document.documentElement.clientWidth");
-        if (overflow > 0) faults.Add($"{shown} is {overflow} px wider than a screen of {width} px");
+        if (withAxe)
+        {
+            await page.EvaluateAsync(Axe);
+            faults.AddRange((await page.EvaluateAsync<string[]>(Violations)).Select(one => $"{shown}: {one}"));
+        }
+
+        faults.AddRange(await FaultsOfWidthAsync(page, shown, width));
         if (await page.EvaluateAsync<bool>("'hacked' in window")) faults.Add($"{shown} has run what it shows");
         return faults;
     }
@@ -96,11 +96,31 @@ internal static class PageChecks
     public static void AssertNone(IReadOnlyList<string> faults) =>
         Assert.True(faults.Count == 0, string.Join('\n', faults.Distinct()));
 
-    private static Task SetColoursAsync(IPage page, ColorScheme colours) =>
-        page.EmulateMediaAsync(new() { ColorScheme = colours, ReducedMotion = ReducedMotion.Reduce });
+    private static async Task<List<string>> FaultsOnAsync(
+        BrowserPage browser, string path, int? status, bool isWide, bool withAxe)
+    {
+        var page = browser.Page;
+        await page.SetViewportSizeAsync(WidthOf(isWide), 900);
+        await page.EmulateMediaAsync(new()
+        {
+            ColorScheme = isWide ? ColorScheme.Light : ColorScheme.Dark,
+            ReducedMotion = ReducedMotion.Reduce,
+        });
+        var answer = await page.GotoAsync(path);
+        var faults = await FaultsOfHeadersAsync(path, answer!);
+        if (status is not null && answer!.Status != status) faults.Add($"{path}: {answer.Status}, not {status}");
+        faults.AddRange(await page.FaultsAsync($"{path} at {WidthOf(isWide)} px", WidthOf(isWide), withAxe));
+        return faults;
+    }
 
-    private static async Task<IEnumerable<string>> AskAxeAsync(IPage page, string shown, params string[] rules) =>
-        (await page.EvaluateAsync<string[]>(Violations, rules)).Select(one => $"{shown}: {one}");
+    private static int WidthOf(bool isWide) => isWide ? WideWidth : PhoneWidth;
+
+    private static async Task<IEnumerable<string>> FaultsOfWidthAsync(IPage page, string shown, int width)
+    {
+        var overflow = await page.EvaluateAsync<int>(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth");
+        return overflow > 0 ? [$"{shown} is {overflow} px wider than a screen of {width} px"] : [];
+    }
 
     private static async Task<List<string>> FaultsOfHeadersAsync(string path, IResponse answer)
     {

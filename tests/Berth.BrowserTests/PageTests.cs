@@ -3,7 +3,6 @@ using Microsoft.Playwright;
 namespace Berth.BrowserTests;
 
 /// <summary>What people do on the pages about what is stored, with scripts and without.</summary>
-[Collection(BrowserTests.Name)]
 public sealed class PageTests(Chromium chromium) : IAsyncLifetime
 {
     private FilledRegistry registry = null!;

@@ -3,7 +3,6 @@ using Microsoft.Playwright;
 namespace Berth.BrowserTests;
 
 /// <summary>The pages of settings about the registry, without scripts, and with keys alone.</summary>
-[Collection(BrowserTests.Name)]
 public sealed class RegistryPageTests(Chromium chromium) : IAsyncLifetime
 {
     private FilledRegistry registry = null!;

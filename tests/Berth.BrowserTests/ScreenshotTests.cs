@@ -8,7 +8,6 @@ namespace Berth.BrowserTests;
 /// The pictures of the pages in README.md and docs. <c>docs/screenshots.sh</c> writes them anew
 /// (<c>BERTH_TEST_WRITE=1</c>); otherwise this only checks that each page can be shown and each picture is there.
 /// </summary>
-[Collection(BrowserTests.Name)]
 public sealed class ScreenshotTests(Chromium chromium)
 {
     private const int MaxBytes = 150_000;

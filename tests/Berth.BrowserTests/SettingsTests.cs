@@ -4,7 +4,6 @@ using Microsoft.Playwright;
 namespace Berth.BrowserTests;
 
 /// <summary>The pages of settings, without scripts, and with keys alone.</summary>
-[Collection(BrowserTests.Name)]
 public sealed class SettingsTests(Chromium chromium) : IAsyncLifetime
 {
     private FilledRegistry registry = null!;

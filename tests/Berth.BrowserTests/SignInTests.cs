@@ -9,7 +9,6 @@ using OtpNet;
 namespace Berth.BrowserTests;
 
 /// <summary>The pages to sign in at, in a real browser.</summary>
-[Collection(BrowserTests.Name)]
 public sealed class SignInTests(Chromium chromium)
 {
     private const string Password = "a good password";

@@ -4,17 +4,20 @@ using System.Text.Json.Serialization;
 
 namespace Berth.Metadata;
 
-/// <summary>What images of some repositories must be like.</summary>
+/// <summary>
+/// What images of some repositories must be like. A list that JSON does not name is empty: the generated reader gives
+/// properties null that a row of an older version lacks.
+/// </summary>
 internal sealed record PolicySpec
 {
     /// <summary>Whether it only warns: what it is about is told, and nothing is refused.</summary>
     public bool OnlyWarns { get; init; }
 
     /// <summary>When it counts: pull, push, promotion. Empty: on pull and promotion.</summary>
-    public IReadOnlyList<string> On { get; init; } = [];
+    public IReadOnlyList<string> On { get => field ?? []; init; }
 
     /// <summary>Accounts that it is not about.</summary>
-    public IReadOnlyList<string> Exempt { get; init; } = [];
+    public IReadOnlyList<string> Exempt { get => field ?? []; init; }
 
     /// <summary>The worst severity that a vulnerability may have: none, low, medium or high; null: any.</summary>
     public string? MaxSeverity { get; init; }
@@ -39,7 +42,7 @@ internal sealed record PolicySpec
     public bool IsSigned { get; init; }
 
     /// <summary>The names of keys, identities or policies of trust, one of which must have verified it.</summary>
-    public IReadOnlyList<string> SignedBy { get; init; } = [];
+    public IReadOnlyList<string> SignedBy { get => field ?? []; init; }
 
     /// <summary>Whether it must come with a bill of materials.</summary>
     public bool HasSbom { get; init; }
@@ -48,13 +51,13 @@ internal sealed record PolicySpec
     public bool HasProvenance { get; init; }
 
     /// <summary>Labels that it must have: a name, or name=value.</summary>
-    public IReadOnlyList<string> Labels { get; init; } = [];
+    public IReadOnlyList<string> Labels { get => field ?? []; init; }
 
     /// <summary>How old it may be, in seconds.</summary>
     public double? MaxAgeSeconds { get; init; }
 
     /// <summary>Patterns of base images, one of which it must name as its own.</summary>
-    public IReadOnlyList<string> BaseImages { get; init; } = [];
+    public IReadOnlyList<string> BaseImages { get => field ?? []; init; }
 
     [JsonIgnore]
     public bool AsksForVulnerabilities => MaxSeverity is not null || RefusesExploited;
