@@ -128,24 +128,35 @@ internal static class SignedArtifactTable
         return last;
     }
 
-    /// <summary>Makes manifests due that were verified by an earlier state of the registry's entries, some at a time.
-    /// Returns how many.</summary>
-    public static ValueTask<int> HastenAsync(Session session, long number, int count) => session.RunAsync(
-        """
-        UPDATE signed_artifact SET state = 'waiting', due_at = 0, attempts = 0, looks = 0, registry_trust = $1
-        WHERE id IN (SELECT id FROM signed_artifact WHERE registry_trust < $1 ORDER BY registry_trust, id LIMIT $2)
-        """,
-        number, count);
+    /// <summary>
+    /// Makes manifests due that were verified by an earlier state of the entries of the registry, or of a namespace,
+    /// some at a time. Those that are verified stay so meanwhile, if entries were only added since. Returns how many.
+    /// </summary>
+    public static ValueTask<int> HastenAsync(Session session, TrustNumbers numbers, int count) =>
+        numbers.Namespace.Length == 0
+            ? session.RunAsync(
+                $"""
+                UPDATE signed_artifact SET {Due("registry_trust")}
+                WHERE id IN (SELECT id FROM signed_artifact WHERE registry_trust < $1 ORDER BY registry_trust, id
+                    LIMIT $3)
+                """,
+                numbers.Present, numbers.Kept, count)
+            : session.RunAsync(
+                $"""
+                UPDATE signed_artifact SET {Due("namespace_trust")}
+                WHERE id IN (SELECT a.id FROM repository r
+                    JOIN signed_artifact a ON a.repository_id = r.id AND a.namespace_trust < $1
+                    WHERE r.name = $4 OR (r.name > $5 AND r.name < $6) LIMIT $3)
+                """,
+                numbers.Present, numbers.Kept, count, numbers.Namespace, numbers.Namespace + "/",
+                numbers.Namespace + "0");
 
-    /// <summary>The same for the entries of a namespace, whose repositories these are.</summary>
-    public static ValueTask<int> HastenAsync(Session session, string space, long number, int count) => session.RunAsync(
-        """
-        UPDATE signed_artifact SET state = 'waiting', due_at = 0, attempts = 0, looks = 0, namespace_trust = $4
-        WHERE id IN (SELECT a.id FROM repository r
-            JOIN signed_artifact a ON a.repository_id = r.id AND a.namespace_trust < $4
-            WHERE r.name = $1 OR (r.name > $2 AND r.name < $3) LIMIT $5)
-        """,
-        space, space + "/", space + "0", number, count);
+    private static string Due(string column) =>
+        $"""
+        due_at = 0, attempts = 0, looks = 0, {column} = $1,
+            state = CASE WHEN {column} >= $2 AND EXISTS (SELECT 1 FROM signature_result s
+                WHERE s.artifact_id = signed_artifact.id AND s.verdict = 'verified') THEN state ELSE 'waiting' END
+        """;
 
     /// <summary>Takes the manifest that is due longest, and puts it off meanwhile: if that kills the reader, others
     /// come first.</summary>

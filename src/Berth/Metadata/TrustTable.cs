@@ -21,6 +21,10 @@ internal static class TrustKinds
     public const string Policy = "policies";
 
     public static IReadOnlyList<string> All { get; } = [Key, Identity, Root, Store, Policy];
+
+    /// <summary>Whether another entry of a kind only lets more signatures count. A policy of Notary Project may take a
+    /// repository from a more general one, and a store decides about timestamps.</summary>
+    public static bool OnlyAdds(string kind) => kind is Key or Identity or Root;
 }
 
 /// <summary>Something that says whose signatures count.</summary>
@@ -43,7 +47,18 @@ internal sealed record TrustRow(string Kind, string Namespace, string Name, stri
 /// <summary>By which state of the entries something was verified.</summary>
 /// <param name="Registry">The number of the registry's.</param>
 /// <param name="Namespace">The number of the namespace's.</param>
-internal readonly record struct TrustVersions(long Registry, long Namespace);
+internal readonly record struct TrustVersions(long Registry, long Namespace)
+{
+    public bool IsSince(TrustVersions other) => Registry >= other.Registry && Namespace >= other.Namespace;
+}
+
+/// <summary>The present state of the entries.</summary>
+/// <param name="Present">Its numbers.</param>
+/// <param name="Kept">The numbers since when entries were only added: what was verified since still counts.</param>
+internal readonly record struct TrustState(TrustVersions Present, TrustVersions Kept);
+
+/// <summary>The numbers of one namespace; of the registry with an empty name.</summary>
+internal readonly record struct TrustNumbers(string Namespace, long Present, long Kept);
 
 /// <summary>Whose signatures count.</summary>
 internal static class TrustTable
@@ -68,7 +83,7 @@ internal static class TrustTable
 
     public static async ValueTask<TrustRow> AddAsync(Session session, TrustRow entry)
     {
-        await AdvanceAsync(session, entry.Namespace);
+        await AdvanceAsync(session, entry.Namespace, TrustKinds.OnlyAdds(entry.Kind));
         return entry with
         {
             Id = await session.NumberAsync(
@@ -84,7 +99,7 @@ internal static class TrustTable
     /// <summary>Writes what it is. The version grows.</summary>
     public static async ValueTask<TrustRow> UpdateAsync(Session session, TrustRow entry)
     {
-        await AdvanceAsync(session, entry.Namespace);
+        await AdvanceAsync(session, entry.Namespace, onlyAdds: false);
         await session.RunAsync(
             "UPDATE trust_entry SET body = $2, version = version + 1 WHERE id = $1", entry.Id, entry.Body);
         return entry with { Version = entry.Version + 1 };
@@ -92,7 +107,7 @@ internal static class TrustTable
 
     public static async ValueTask RemoveAsync(Session session, TrustRow entry)
     {
-        await AdvanceAsync(session, entry.Namespace);
+        await AdvanceAsync(session, entry.Namespace, onlyAdds: false);
         await session.RunAsync("DELETE FROM trust_entry WHERE id = $1", entry.Id);
     }
 
@@ -100,31 +115,33 @@ internal static class TrustTable
     public static async ValueTask RemoveNamespaceAsync(Session session, string space)
     {
         if (await session.RunAsync("DELETE FROM trust_entry WHERE namespace = $1", space) > 0)
-            await AdvanceAsync(session, space);
+            await AdvanceAsync(session, space, onlyAdds: false);
     }
 
     /// <summary>The present numbers for a namespace.</summary>
-    public static async ValueTask<TrustVersions> VersionsAsync(Session session, string space)
+    public static async ValueTask<TrustState> StateAsync(Session session, string space)
     {
         var found = await session.AllAsync(
-            "SELECT namespace, number FROM trust_version WHERE namespace IN ('', $1)",
-            row => (Namespace: row.GetString(0), Number: row.GetInt64(1)), space);
-        return new TrustVersions(
-            found.Find(one => one.Namespace.Length == 0).Number, found.Find(one => one.Namespace == space).Number);
+            "SELECT namespace, number, kept FROM trust_version WHERE namespace IN ('', $1)", ReadNumbers, space);
+        var (registry, own) = (found.Find(one => one.Namespace == ""), found.Find(one => one.Namespace == space));
+        return new TrustState(
+            new TrustVersions(registry.Present, own.Present), new TrustVersions(registry.Kept, own.Kept));
     }
 
     /// <summary>The numbers of all namespaces that ever had an entry, with the empty one for the registry.</summary>
-    public static ValueTask<List<(string Namespace, long Number)>> AllVersionsAsync(Session session) =>
-        session.AllAsync(
-            "SELECT namespace, number FROM trust_version ORDER BY namespace",
-            row => (row.GetString(0), row.GetInt64(1)));
+    public static ValueTask<List<TrustNumbers>> AllNumbersAsync(Session session) => session.AllAsync(
+        "SELECT namespace, number, kept FROM trust_version ORDER BY namespace", ReadNumbers);
 
-    private static async ValueTask AdvanceAsync(Session session, string space) => await session.RunAsync(
+    private static TrustNumbers ReadNumbers(DbDataReader row) =>
+        new(row.GetString(0), row.GetInt64(1), row.GetInt64(2));
+
+    private static async ValueTask AdvanceAsync(Session session, string space, bool onlyAdds) => await session.RunAsync(
         """
-        INSERT INTO trust_version (namespace, number) VALUES ($1, 1)
-        ON CONFLICT (namespace) DO UPDATE SET number = trust_version.number + 1
+        INSERT INTO trust_version (namespace, number, kept) VALUES ($1, 1, 1 - $2)
+        ON CONFLICT (namespace) DO UPDATE SET number = trust_version.number + 1,
+            kept = CASE WHEN $2 = 1 THEN trust_version.kept ELSE trust_version.number + 1 END
         """,
-        space);
+        space, onlyAdds ? 1L : 0L);
 
     private static TrustRow Read(DbDataReader row) =>
         new(row.GetString(1), row.GetString(2), row.GetString(3), row.GetString(4))

@@ -30,8 +30,8 @@ internal sealed partial class RegistryTrust(Database database, ILogger<RegistryT
 
     public async ValueTask<NamespaceTrust> OfAsync(string space, CancellationToken cancellation)
     {
-        var versions = await database.ReadAsync(
-            session => TrustTable.VersionsAsync(session, space), cancellation);
+        var versions = (await database.ReadAsync(
+            session => TrustTable.StateAsync(session, space), cancellation)).Present;
         var everywhere = registry;
         if (everywhere?.Version != versions.Registry)
             registry = everywhere = await LoadAsync("", versions.Registry, cancellation);

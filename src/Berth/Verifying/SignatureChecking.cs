@@ -68,21 +68,18 @@ internal sealed partial class SignatureChecking(
         hastened.Clear();
     }
 
-    /// <summary>Makes due what was verified by what no longer counts.</summary>
+    /// <summary>Makes due what was verified by another state of what counts.</summary>
     public async Task HastenAsync(CancellationToken cancellation)
     {
-        foreach (var (space, number) in await database.ReadAsync(TrustTable.AllVersionsAsync, cancellation))
+        foreach (var numbers in await database.ReadAsync(TrustTable.AllNumbersAsync, cancellation))
         {
-            if (hastened.GetValueOrDefault(space) == number) continue;
+            if (hastened.GetValueOrDefault(numbers.Namespace) == numbers.Present) continue;
             while (await WriteAsync(
-                session => space.Length == 0
-                    ? SignedArtifactTable.HastenAsync(session, number, RowsPerWrite)
-                    : SignedArtifactTable.HastenAsync(session, space, number, RowsPerWrite),
-                cancellation) > 0)
+                session => SignedArtifactTable.HastenAsync(session, numbers, RowsPerWrite), cancellation) > 0)
             {
             }
 
-            hastened[space] = number;
+            hastened[numbers.Namespace] = numbers.Present;
         }
     }
 

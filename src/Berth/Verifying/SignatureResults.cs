@@ -11,7 +11,7 @@ internal sealed class SignatureResults(Database database)
 
     /// <summary>
     /// The verified signatures of a manifest, and of the indexes in the repository that have it: whoever signs an index
-    /// signs what it lists. None counts that was verified by what no longer counts. Attestations are among them:
+    /// signs what it lists. None counts that was verified by what may no longer count. Attestations are among them:
     /// <see cref="SignatureResult.IsSignature"/> tells.
     /// </summary>
     public async Task<IReadOnlyList<FoundSignature>> OfAsync(
@@ -26,31 +26,39 @@ internal sealed class SignatureResults(Database database)
     private async Task<List<FoundSignature>> FindAsync(
         RepositoryName repository, Digest digest, bool onlyVerified, CancellationToken cancellation)
     {
-        var (found, present) = await database.ReadAsync(
+        var (found, state) = await database.ReadAsync(
             async session =>
             {
                 // The numbers first: a change in between makes what is found too old, and never too new.
-                var versions = await TrustTable.VersionsAsync(session, repository.Namespace);
+                var state = await TrustTable.StateAsync(session, repository.Namespace);
                 return await RepositoryTable.FindAsync(session, repository) is { } id
-                    ? (await SignatureResultTable.FindAsync(session, id, digest, onlyVerified, MaxFound), versions)
-                    : ([], versions);
+                    ? (await SignatureResultTable.FindAsync(session, id, digest, onlyVerified, MaxFound), state)
+                    : ([], state);
             },
             cancellation);
         var seen = new HashSet<Digest>();
         return
         [
             .. found.GroupBy(one => (one.Artifact, one.Tag)).Where(group => seen.Add(group.Key.Artifact))
-                .SelectMany(group => Current(group, present))
+                .SelectMany(group => Current(group, state))
                 .Where(one => !onlyVerified || one.Result is not null),
         ];
     }
 
-    /// <summary>What came of a manifest's signatures; that it waits, if that is not known.</summary>
-    private static IEnumerable<FoundSignature> Current(IEnumerable<FoundSignature> all, TrustVersions present) =>
-        IsCurrent(all.First(), present)
-            ? all : [all.First() with { State = ArtifactStates.Waiting, Result = null }];
+    /// <summary>
+    /// What came of a manifest's signatures; that it waits, if that is not known. What was verified counts on while it
+    /// waits, unless it may count no more.
+    /// </summary>
+    private static IEnumerable<FoundSignature> Current(IEnumerable<FoundSignature> all, TrustState state)
+    {
+        var first = all.First();
+        if (first.State != ArtifactStates.Waiting)
+        {
+            if (first.Versions.IsSince(state.Present)) return all;
+            var verified = all.Where(one => one.Result?.Verdict == SignatureVerdicts.Verified).ToList();
+            if (verified.Count > 0 && first.Versions.IsSince(state.Kept)) return verified;
+        }
 
-    private static bool IsCurrent(FoundSignature one, TrustVersions present) =>
-        one.State != ArtifactStates.Waiting && one.Versions.Registry >= present.Registry
-        && one.Versions.Namespace >= present.Namespace;
+        return [first with { State = ArtifactStates.Waiting, Result = null }];
+    }
 }

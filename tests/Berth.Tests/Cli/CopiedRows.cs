@@ -36,7 +36,7 @@ internal static class CopiedRows
         "INSERT INTO trust_entry VALUES (1000, 'keys', '', 'x', 'y', 1, 'z', 1)",
         "INSERT INTO policy VALUES (1000, 'team/**', 'team', '{}', 1, 1, 'x', 2)",
         "INSERT INTO waiver VALUES (1000, 'team/**', 'team', 'CVE-1', '', 'why', 2, 1, 1, 'x')",
-        "INSERT INTO trust_version VALUES ('', 1)",
+        "INSERT INTO trust_version VALUES ('', 1, 1)",
         "INSERT INTO signed_artifact VALUES (1000, 1, 'sha256:x', 'sha256:y', '', 'read', 1, 0, 0, 1, 0, 2)",
         "INSERT INTO signature_result VALUES (1000, 0, 'sha256:x', 'failed', 'x', NULL, NULL, NULL, NULL, NULL, NULL, "
             + "NULL, '', 'y')",

@@ -69,6 +69,41 @@ public sealed class SignatureTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_is_verified_counts_on_while_more_is_trusted()
+    {
+        var image = await images.PushAsync("acme/app", "1", "an image");
+        await images.SignAsync("acme/app", image, key);
+        await images.TrustAsync("release", key);
+        await images.SeeAsync("acme/app", "1");
+
+        await images.TrustAsync("other", new SigningKey());
+        await images.TrustAsync("own", new SigningKey(), "acme");
+        Assert.Equal("verified", VerdictOf(await images.AskAsync("acme/app", "1")).Verdict);
+        await images.HastenAsync();
+        Assert.Equal("verified", VerdictOf(await images.AskAsync("acme/app", "1")).Verdict);
+
+        // That is no reason to believe what is to be taken back.
+        await images.DistrustAsync("keys", "own", "acme");
+        Assert.Equal("pending", VerdictOf(await images.AskAsync("acme/app", "1")).Verdict);
+        await images.HastenAsync();
+        Assert.Equal("pending", VerdictOf(await images.AskAsync("acme/app", "1")).Verdict);
+        Assert.Equal("verified", VerdictOf(await images.SeeAsync("acme/app", "1")).Verdict);
+    }
+
+    [Fact]
+    public async Task What_is_not_verified_waits_while_more_is_trusted()
+    {
+        await images.TrustAsync("other", new SigningKey());
+        await images.SignAsync("acme/app", await images.PushAsync("acme/app", "1", "an image"), key);
+        Assert.Equal("untrusted", VerdictOf(await images.SeeAsync("acme/app", "1")).Verdict);
+        await images.TrustAsync("release", key);
+        Assert.Equal("pending", VerdictOf(await images.AskAsync("acme/app", "1")).Verdict);
+        await images.HastenAsync();
+        Assert.Equal("pending", VerdictOf(await images.AskAsync("acme/app", "1")).Verdict);
+        Assert.Equal("verified", VerdictOf(await images.SeeAsync("acme/app", "1")).Verdict);
+    }
+
+    [Fact]
     public async Task What_a_namespace_trusts_counts_only_there()
     {
         foreach (var repository in new[] { "acme/app", "team/app" })

@@ -134,11 +134,14 @@ internal sealed class SignedImages(ApiRegistry api)
     public async Task RunAsync()
     {
         var checking = api.Registry.Services.GetRequiredService<SignatureChecking>();
-        await checking.HastenAsync(Stop);
+        await HastenAsync();
         while (await checking.RunNextAsync(Stop))
         {
         }
     }
+
+    /// <summary>Makes due what was verified by another state of what counts.</summary>
+    public Task HastenAsync() => api.Registry.Services.GetRequiredService<SignatureChecking>().HastenAsync(Stop);
 
     public Task TrustAsync(string name, SigningKey key, string? space = null, string who = "admin") =>
         TrustAsync("keys", name, new JsonObject { ["content"] = key.Pem }, space, who);
