@@ -110,7 +110,8 @@ internal sealed class ApiSlice : Slice
             provider.GetService<FileReading>()));
         services.AddSingleton(provider => new ReferrerEndpoints(
             provider.GetRequiredService<Database>(), provider.GetRequiredService<ManifestTable>(),
-            provider.GetRequiredService<BlobTable>(), settings.Limits, provider.GetService<FileReading>()));
+            provider.GetRequiredService<BlobTable>(), provider.GetRequiredService<SignatureResults>(), settings.Limits,
+            provider.GetService<FileReading>()));
         services.AddSingleton(provider => new ImageFiles(
             provider.GetRequiredService<Database>(), provider.GetRequiredService<ManifestTable>(),
             provider.GetRequiredService<IndexImages>(), settings.Contents, settings.Limits,

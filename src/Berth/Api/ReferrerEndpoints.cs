@@ -5,6 +5,7 @@ using Berth.Contents;
 using Berth.Metadata;
 using Berth.Oci;
 using Berth.Settings;
+using Berth.Verifying;
 
 namespace Berth.Api;
 
@@ -35,17 +36,52 @@ internal sealed record StatementView(
 {
     /// <summary>What a provenance says; null if it is none that was read.</summary>
     public ProvenanceView? Provenance { get; init; }
+
+    /// <summary>Who states it: somebody who is trusted here. Null: nobody has verified it.</summary>
+    public string? VerifiedBy { get; init; }
+
+    /// <summary>The key, identity or policy that says to trust them.</summary>
+    public string? TrustedBy { get; init; }
 }
 
-/// <summary>What an image was built from, as its provenance says. Nobody has verified that.</summary>
+/// <summary>Who built an image, from what and when, as a provenance says.</summary>
 /// <param name="Source">The repository of the source: an address, or whatever it is called.</param>
 /// <param name="Revision">The commit.</param>
 /// <param name="Builder">What built it.</param>
 internal sealed record ProvenanceView(string? Source, string? Revision, string? Builder)
 {
+    public string? Ref { get; init; }
+
+    public string? File { get; init; }
+
+    public string? Run { get; init; }
+
+    public DateTimeOffset? StartedAt { get; init; }
+
+    public DateTimeOffset? FinishedAt { get; init; }
+
+    public int MaterialCount { get; init; }
+
+    public IReadOnlyList<MaterialView> Materials { get; init; } = [];
+
     public static ProvenanceView? Of(byte[]? json) => json is not null && ProvenanceSummary.Read(json) is { } found
-        ? new ProvenanceView(found.Source, found.Revision, found.Builder) : null;
+        ? new ProvenanceView(found.Source, found.Revision, found.Builder)
+        {
+            Ref = found.Ref,
+            File = found.File,
+            Run = found.Run,
+            StartedAt = found.StartedAt,
+            FinishedAt = found.FinishedAt,
+            MaterialCount = found.MaterialCount,
+            Materials = [.. found.Materials.Select(one => new MaterialView(one.Uri, one.Digest))],
+        }
+        : null;
 }
+
+/// <summary>Something that went into a build.</summary>
+/// <param name="Uri">Where it is from.</param>
+/// <param name="Digest">Which state of it.</param>
+internal sealed record MaterialView(string Uri, string? Digest);
 
 /// <summary>
 /// <c>/images/{reference}/referrers</c>: what says something about an image, by its subject (distribution-spec), by a
@@ -53,7 +89,8 @@ internal sealed record ProvenanceView(string? Source, string? Revision, string? 
 /// </summary>
 /// <param name="reading">Reads bills of materials; null in a command on the database.</param>
 internal sealed class ReferrerEndpoints(
-    Database database, ManifestTable manifests, BlobTable blobs, LimitSettings limits, FileReading? reading)
+    Database database, ManifestTable manifests, BlobTable blobs, SignatureResults signatures, LimitSettings limits,
+    FileReading? reading)
 {
     public async Task<ApiAnswer<ReferrersView>> GetAsync(HttpContext http, string reference, string repository)
     {
@@ -64,7 +101,7 @@ internal sealed class ReferrerEndpoints(
         }
 
         var linked = reading is null ? null : new LinkedBlobs(name, blobs, reading, http.RequestAborted);
-        var walk = new ReferrerWalk(http, database, manifests, linked, limits, name);
+        var walk = new ReferrerWalk(http, database, manifests, signatures, linked, limits, name);
         var found = await walk.RunAsync(stored);
         return new ReferrersView(stored.Digest.Text, found, walk.IsComplete);
     }
@@ -72,8 +109,8 @@ internal sealed class ReferrerEndpoints(
 
 /// <summary>Follows referrers to referrers, as far as a page goes.</summary>
 internal sealed class ReferrerWalk(
-    HttpContext http, Database database, ManifestTable manifests, LinkedBlobs? linked, LimitSettings limits,
-    RepositoryName repository)
+    HttpContext http, Database database, ManifestTable manifests, SignatureResults signatures, LinkedBlobs? linked,
+    LimitSettings limits, RepositoryName repository)
 {
     private const int MaxFound = 100;
     private const int MaxDepth = 4;
@@ -92,6 +129,9 @@ internal sealed class ReferrerWalk(
     private readonly CancellationToken cancellation = http.RequestAborted;
     private readonly HashSet<Digest> seen = [];
 
+    /// <summary>What is verified, by the manifest and the layer that hold it.</summary>
+    private readonly Dictionary<(Digest, string), SignatureResult> verified = [];
+
     /// <summary>How much may still be read to look into them.</summary>
     private long leftBytes = MaxReadBytes;
 
@@ -100,6 +140,7 @@ internal sealed class ReferrerWalk(
     public async Task<List<ReferrerView>> RunAsync(StoredManifest root)
     {
         seen.Add(root.Digest);
+        await AddVerifiedAsync(root.Digest);
         var found = await FindAsync(root.Digest, null, 1);
         if (await ReadAsync(root) is not { Manifest: { } manifest } outline || !MediaTypes.IsIndex(manifest.MediaType))
             return found;
@@ -111,6 +152,7 @@ internal sealed class ReferrerWalk(
         foreach (var child in children.Where(one => platforms.GetValueOrDefault(one.Digest.Text) is { Length: > 0 })
             .Take(MaxPlatforms))
         {
+            await AddVerifiedAsync(child.Digest);
             found.AddRange(await FindAsync(child.Digest, platforms[child.Digest.Text], 1));
         }
 
@@ -125,6 +167,12 @@ internal sealed class ReferrerWalk(
         }
 
         return found;
+    }
+
+    private async Task AddVerifiedAsync(Digest subject)
+    {
+        foreach (var one in await signatures.OfAsync(repository, subject, cancellation))
+            verified[(one.Artifact, one.Result!.Layer)] = one.Result;
     }
 
     /// <summary>What says something about a manifest.</summary>
@@ -182,7 +230,8 @@ internal sealed class ReferrerWalk(
             session => ImageTable.FindAsync(session, repository.Text, digest, 0), cancellation);
         var statements = new List<StatementView>();
         IsComplete &= outline.Layers.Count() <= MaxStatements;
-        foreach (var layer in outline.Layers.Take(MaxStatements)) statements.Add(await ReadAsync(outline, layer));
+        foreach (var layer in outline.Layers.Take(MaxStatements))
+            statements.Add(await ReadAsync(digest, outline, layer));
         found.Add(new ReferrerView(
             digest.Text, ArtifactEndpoints.KindOf(outline, tag), row?.ArtifactType, stored.MediaType,
             SizeOf(stored, outline), row?.PushedAt, http.NameFor(row?.PushedBy),
@@ -190,10 +239,11 @@ internal sealed class ReferrerWalk(
             await FindAsync(digest, null, depth + 1)));
     }
 
-    private async Task<StatementView> ReadAsync(ImageOutline outline, Descriptor layer)
+    private async Task<StatementView> ReadAsync(Digest holder, ImageOutline outline, Descriptor layer)
     {
         var said = outline.LayerAnnotations.GetValueOrDefault(layer.Digest.Text);
-        var predicate = (said is null ? null : ArtifactKind.PredicateOf(said))
+        var proof = verified.GetValueOrDefault((holder, layer.Digest.Text));
+        var predicate = proof?.PredicateType ?? (said is null ? null : ArtifactKind.PredicateOf(said))
             ?? ArtifactKind.PredicateOf(outline.Annotations);
         var kind = ArtifactKind.Of(layer.MediaType, predicate is null ? [] : [predicate]);
         var isRead = kind is ArtifactKind.Sbom or ArtifactKind.Provenance && linked is not null
@@ -206,6 +256,8 @@ internal sealed class ReferrerWalk(
             SignerOf(said?.GetValueOrDefault(CertificateKey)), sbom?.Format, sbom?.Packages)
         {
             Provenance = kind == ArtifactKind.Provenance ? ProvenanceView.Of(bytes) : null,
+            VerifiedBy = proof?.Signer,
+            TrustedBy = proof?.TrustedBy,
         };
     }
 

@@ -115,7 +115,8 @@ internal static class ImageShowCommand
             image, layer);
     }
 
-    private static readonly string[] ProvenanceFields = ["source", "revision", "builder"];
+    private static readonly string[] ProvenanceFields =
+        ["source", "revision", "ref", "file", "builder", "run", "startedAt", "finishedAt"];
 
     public static Command CreateArtifact()
     {
@@ -141,6 +142,8 @@ internal static class ImageShowCommand
                 {
                     foreach (var name in ProvenanceFields)
                         if (Plain(built, name) is { Length: > 0 } value) Console.WriteLine($"{name}: {value}");
+                    foreach (var one in built.GetProperty("materials").EnumerateArray())
+                        Console.WriteLine($"material: {Plain(one, "uri")} {Plain(one, "digest")}".TrimEnd());
                 }
 
                 foreach (var text in found.GetProperty("texts").EnumerateArray())
@@ -155,11 +158,13 @@ internal static class ImageShowCommand
         foreach (var one in parent.GetProperty(list).EnumerateArray())
         {
             var says = one.GetProperty("statements").EnumerateArray().Select(
-                said => said.TryGetProperty("signer", out _) ? Plain(said, "signer")
+                said => said.TryGetProperty("verifiedBy", out _) && !said.TryGetProperty("provenance", out _)
+                    ? $"verified: {Plain(said, "verifiedBy")}"
+                    : said.TryGetProperty("signer", out _) ? Plain(said, "signer")
                     : said.TryGetProperty("sbomFormat", out _)
                         ? $"{Plain(said, "sbomFormat")} ({said.GetProperty("packages")} packages)"
                     : said.TryGetProperty("provenance", out var built) && BuiltFrom(built) is { Length: > 0 } source
-                        ? source
+                        ? source + (Plain(said, "verifiedBy") is { Length: > 0 } who ? $" (verified: {who})" : "")
                         : Plain(said, said.TryGetProperty("predicateType", out _) ? "predicateType" : "mediaType"));
             yield return
             [

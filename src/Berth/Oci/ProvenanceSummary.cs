@@ -1,59 +1,83 @@
+using System.Globalization;
 using System.Text.Json;
 
 namespace Berth.Oci;
 
+/// <summary>Something that went into a build.</summary>
+/// <param name="Uri">Where it is from.</param>
+/// <param name="Digest">Which state of it, as algorithm:hex; null if nobody says.</param>
+internal sealed record BuildMaterial(string Uri, string? Digest);
+
 /// <summary>
-/// What an image was built from, as a provenance says (SLSA v0.2 and v1; bare, in a statement of in-toto, or in an
-/// envelope as cosign and Sigstore have it). Nobody has verified it.
+/// Who built an image, from what and when, as a provenance says (slsa.dev, v0.2 and v1). What it does not say is null.
 /// </summary>
-/// <param name="Source">The repository of the source.</param>
-/// <param name="Revision">The commit.</param>
-/// <param name="Builder">What built it.</param>
-internal sealed record ProvenanceSummary(string? Source, string? Revision, string? Builder)
+internal sealed record ProvenanceSummary
 {
+    private const int MaxShown = 50;
     private const int MaxMaterials = 1000;
     private const string BuildKitMetadata = "https://mobyproject.org/buildkit@v1#metadata";
 
-    /// <summary>Null if it is none that is known, or tells nothing.</summary>
-    public static ProvenanceSummary? Read(ReadOnlyMemory<byte> json)
-    {
-        try
-        {
-            using var document = JsonDocument.Parse(json);
-            if (PayloadOf(document.RootElement) is not { } payload) return Find(document.RootElement);
-            using var statement = JsonDocument.Parse(payload);
-            return Find(statement.RootElement);
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
-        {
-            // No JSON, or text in it that is not valid Unicode.
-            return null;
-        }
-    }
+    /// <summary>The repository of the source.</summary>
+    public string? Source { get; private init; }
 
-    /// <summary>What is signed: in an envelope, or in a bundle that has one.</summary>
-    private static byte[]? PayloadOf(JsonElement root)
-    {
-        var payload = JsonFacts.Field(root, "payload") ?? JsonFacts.Field(root, "dsseEnvelope", "payload");
-        return payload is { ValueKind: JsonValueKind.String } text && text.TryGetBytesFromBase64(out var bytes)
-            ? bytes : null;
-    }
+    /// <summary>The commit.</summary>
+    public string? Revision { get; private init; }
+
+    /// <summary>The branch or tag that was asked for.</summary>
+    public string? Ref { get; private init; }
+
+    /// <summary>The file that says how to build: a Dockerfile, or a workflow.</summary>
+    public string? File { get; private init; }
+
+    /// <summary>What built it.</summary>
+    public string? Builder { get; private init; }
+
+    /// <summary>The run of that.</summary>
+    public string? Run { get; private init; }
+
+    public DateTimeOffset? StartedAt { get; private init; }
+
+    public DateTimeOffset? FinishedAt { get; private init; }
+
+    /// <summary>What went into it, at most 50.</summary>
+    public IReadOnlyList<BuildMaterial> Materials { get; private init; } = [];
+
+    /// <summary>How many there are, up to 1,000.</summary>
+    public int MaterialCount { get; private init; }
+
+    private bool IsEmpty => (Source ?? Revision ?? Builder ?? Run) is null && StartedAt is null && MaterialCount == 0;
+
+    /// <summary>Null if it is none that is known, or tells nothing.</summary>
+    public static ProvenanceSummary? Read(ReadOnlyMemory<byte> json) => StatementJson.Read(json, Find);
 
     private static ProvenanceSummary? Find(JsonElement root)
     {
         var said = JsonFacts.Field(root, "predicate") ?? root;
-        var material = MaterialOf(said);
-        var found = new ProvenanceSummary(
-            SourceOf(
-                JsonFacts.Text(said, "invocation", "configSource", "uri")
-                ?? JsonFacts.Text(said, "buildDefinition", "externalParameters", "configSource", "uri")
-                ?? JsonFacts.Text(said, "buildDefinition", "externalParameters", "workflow", "repository")
-                ?? Vcs(said, "source") ?? material?.Source),
-            Vcs(said, "revision") ?? Commit(JsonFacts.Field(said, "invocation", "configSource"))
-                ?? Commit(JsonFacts.Field(said, "buildDefinition", "externalParameters", "configSource"))
-                ?? material?.Revision,
-            JsonFacts.Text(said, "builder", "id") ?? JsonFacts.Text(said, "runDetails", "builder", "id"));
-        return found == new ProvenanceSummary(null, null, null) ? null : found;
+        var materials = MaterialsOf(said);
+        var main = MainOf(materials);
+        var asked = JsonFacts.Field(said, "buildDefinition", "externalParameters") ?? said;
+        var config = JsonFacts.Field(said, "invocation", "configSource") ?? JsonFacts.Field(asked, "configSource");
+        var address = Text(config, "uri") ?? JsonFacts.Text(asked, "workflow", "repository")
+            ?? Vcs(said, "source") ?? Text(main, "uri");
+        var (source, reference) = SplitRef(address);
+        var found = new ProvenanceSummary
+        {
+            Source = source,
+            Revision = Vcs(said, "revision") ?? CommitOf(config) ?? CommitOf(main),
+            Ref = reference ?? JsonFacts.Text(asked, "workflow", "ref"),
+            File = Text(config, "entryPoint") ?? Text(config, "path") ?? JsonFacts.Text(asked, "workflow", "path"),
+            Builder = JsonFacts.Text(said, "builder", "id") ?? JsonFacts.Text(said, "runDetails", "builder", "id"),
+            Run = JsonFacts.Text(said, "metadata", "buildInvocationId")
+                ?? JsonFacts.Text(said, "metadata", "buildInvocationID")
+                ?? JsonFacts.Text(said, "runDetails", "metadata", "invocationId")
+                ?? JsonFacts.Text(said, "runDetails", "metadata", "invocationID"),
+            StartedAt = Time(said, "metadata", "buildStartedOn") ?? Time(said, "runDetails", "metadata", "startedOn"),
+            FinishedAt = Time(said, "metadata", "buildFinishedOn")
+                ?? Time(said, "runDetails", "metadata", "finishedOn"),
+            Materials = [.. materials.Take(MaxShown).Select(MaterialOf)],
+            MaterialCount = materials.Count,
+        };
+        return found.IsEmpty ? null : found;
     }
 
     /// <summary>What BuildKit was told by buildx about the folder that it builds.</summary>
@@ -63,32 +87,60 @@ internal sealed record ProvenanceSummary(string? Source, string? Revision, strin
         ?? JsonFacts.Text(said, "invocation", "parameters", "args", "vcs:" + field)
         ?? JsonFacts.Text(said, "buildDefinition", "externalParameters", "request", "args", "vcs:" + field);
 
-    /// <summary>The first of what it was built from that is a commit, and not another image.</summary>
-    private static (string? Source, string? Revision)? MaterialOf(JsonElement said)
+    private static List<JsonElement> MaterialsOf(JsonElement said)
     {
         var materials = JsonFacts.Field(said, "buildDefinition", "resolvedDependencies")
             ?? JsonFacts.Field(said, "materials");
-        if (materials is not { ValueKind: JsonValueKind.Array } list) return null;
-        foreach (var one in list.EnumerateArray().Take(MaxMaterials))
+        return materials is { ValueKind: JsonValueKind.Array } list
+            ? [.. list.EnumerateArray().Take(MaxMaterials).Where(one => JsonFacts.Text(one, "uri") is not null)] : [];
+    }
+
+    /// <summary>The first of what it was built from that is a commit, and not another image.</summary>
+    private static JsonElement? MainOf(List<JsonElement> materials)
+    {
+        foreach (var one in materials)
         {
-            if (Commit(one) is { } commit && JsonFacts.Text(one, "uri") is { } source) return (source, commit);
+            if (CommitOf(one) is not null) return one;
         }
 
         return null;
     }
 
-    private static string? Commit(JsonElement? one) => one is not { } found ? null
-        : JsonFacts.Text(found, "digest", "gitCommit") ?? JsonFacts.Text(found, "digest", "sha1");
-
-    /// <summary>Without how git is told to get it, and which branch of it.</summary>
-    private static string? SourceOf(string? address)
+    private static BuildMaterial MaterialOf(JsonElement material)
     {
-        if (string.IsNullOrEmpty(address)) return null;
+        var digests = JsonFacts.Field(material, "digest");
+        var digest = digests is { ValueKind: JsonValueKind.Object } all
+            ? all.EnumerateObject().Where(one => one.Value.ValueKind == JsonValueKind.String)
+                .Select(one => $"{one.Name}:{JsonFacts.Text(all, one.Name)}").FirstOrDefault()
+            : null;
+        return new BuildMaterial(JsonFacts.Text(material, "uri")!, digest);
+    }
+
+    private static string? CommitOf(JsonElement? one) =>
+        Text(one, "digest", "gitCommit") ?? Text(one, "digest", "sha1");
+
+    private static string? Text(JsonElement? parent, params ReadOnlySpan<string> path) =>
+        parent is { } found ? JsonFacts.Text(found, path) : null;
+
+    private static DateTimeOffset? Time(JsonElement parent, params ReadOnlySpan<string> path) =>
+        DateTimeOffset.TryParse(
+            JsonFacts.Text(parent, path), CultureInfo.InvariantCulture,
+            DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var time) ? time : null;
+
+    /// <summary>An address without how git is told to get it, and which branch of it.</summary>
+    private static (string? Source, string? Ref) SplitRef(string? address)
+    {
+        if (string.IsNullOrEmpty(address)) return (null, null);
         if (address.StartsWith("git+", StringComparison.Ordinal)) address = address[4..];
-        address = address.Split('#')[0];
         var path = address.IndexOf("://", StringComparison.Ordinal) is >= 0 and var scheme
             ? address.IndexOf('/', scheme + 3) : -1;
+        var end = address.IndexOf('#', StringComparison.Ordinal);
         var at = path < 0 ? -1 : address.IndexOf('@', path);
-        return at < 0 ? address : address[..at];
+        if (at >= 0 && (end < 0 || at < end)) end = at;
+        if (end < 0) return (address, null);
+
+        // After a branch, docker has the folder.
+        var reference = address[(end + 1)..].Split(':')[0];
+        return (address[..end], reference.Length == 0 ? null : reference);
     }
 }

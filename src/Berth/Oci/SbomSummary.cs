@@ -5,7 +5,7 @@ namespace Berth.Oci;
 /// <summary>A package that a bill of materials lists.</summary>
 internal sealed record SbomPackage(string Name, string Version, string License);
 
-/// <summary>What a bill of materials says, in short (SPDX 2.x, CycloneDX; bare, or in an in-toto statement).</summary>
+/// <summary>What a bill of materials says, in short (SPDX 2.x, CycloneDX), however it is wrapped.</summary>
 /// <param name="Format">Such as <c>SPDX-2.3</c> or <c>CycloneDX 1.6</c>.</param>
 /// <param name="Packages">How many packages it lists.</param>
 /// <param name="First">The first of them.</param>
@@ -14,21 +14,10 @@ internal sealed record SbomSummary(string Format, long Packages, IReadOnlyList<S
     private const int MaxShown = 100;
 
     /// <summary>Null if it is none that is known.</summary>
-    public static SbomSummary? Read(ReadOnlyMemory<byte> json)
-    {
-        try
-        {
-            using var document = JsonDocument.Parse(json);
-            var root = document.RootElement;
-            var predicate = JsonFacts.Field(root, "predicate");
-            return Find(predicate ?? root) ?? Find(root);
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
-        {
-            // No JSON, or text in it that is not valid Unicode.
-            return null;
-        }
-    }
+    public static SbomSummary? Read(ReadOnlyMemory<byte> json) => StatementJson.Read(
+        json,
+        root => JsonFacts.Field(root, "predicate") is { } predicate && Find(predicate) is { } found
+            ? found : Find(root));
 
     private static SbomSummary? Find(JsonElement root)
     {

@@ -4,6 +4,7 @@ using Berth.Metadata;
 using Berth.Oci;
 using Berth.Signatures;
 using Berth.Tests.Api;
+using Berth.Tests.Lifecycle;
 using Berth.Tests.Signatures;
 using Berth.Verifying;
 using Microsoft.Extensions.DependencyInjection;
@@ -156,6 +157,37 @@ public sealed class SignatureTests : IAsyncLifetime
         var seen = await images.SeeAsync("acme/app", "1");
         Assert.Equal(("verified", "https://example.com/scan"), (VerdictOf(seen).Verdict, Text(seen, "predicateType")));
         Assert.False(seen.GetProperty("isVerified").GetBoolean());
+    }
+
+    [Fact]
+    public async Task A_provenance_that_is_verified_tells_who_states_it()
+    {
+        var image = await images.PushAsync("acme/app", "1", "an image");
+        await images.SignAsync(
+            "acme/app", image, key, predicate: "https://slsa.dev/provenance/v1", content: JsonNode.Parse(
+                """
+                {"buildDefinition":{"externalParameters":{"workflow":{"repository":"https://git.example/acme/app",
+                "ref":"refs/tags/v1","path":".ci/build.yml"}}},"runDetails":{"builder":{"id":"https://ci.example"}}}
+                """));
+        await images.SeeAsync("acme/app", "1");
+        Assert.DoesNotContain("verifiedBy", (await StatementAsync()).GetRawText());
+
+        await images.TrustAsync("release", key);
+        await images.SeeAsync("acme/app", "1");
+        var said = await StatementAsync();
+        Assert.Equal(("release", "release"), (said.Of("verifiedBy"), said.Of("trustedBy")));
+        var built = said.GetProperty("provenance");
+        Assert.Equal(
+            ("https://git.example/acme/app", "refs/tags/v1", ".ci/build.yml", "https://ci.example"),
+            (built.Of("source"), built.Of("ref"), built.Of("file"), built.Of("builder")));
+        var page = await images.PageAsync("/r/acme/app:1/-/referrers");
+        Assert.Contains("Attested by <strong>release", page);
+        Assert.Contains("refs/tags/v1", page);
+        Assert.DoesNotContain("not verified", page);
+
+        async Task<JsonElement> StatementAsync() =>
+            (await api.AskAsync("admin", "GET", "/images/1/referrers?repository=acme/app")).Is(200).Json
+                .GetProperty("items")[0].GetProperty("statements")[0];
     }
 
     [Fact]

@@ -70,10 +70,11 @@ internal sealed class SignedImages(ApiRegistry api)
     /// <summary>Signs as cosign 3 does, with a bundle that refers to the image; or attests something.</summary>
     public Task<string> SignAsync(
         string repository, string digest, SigningKey key, string? about = null,
-        string predicate = "https://sigstore.dev/cosign/sign/v1")
+        string predicate = "https://sigstore.dev/cosign/sign/v1", JsonNode? content = null)
     {
         var said = LittleBundle.StatementFor(Digest.Parse(about ?? digest));
         said["predicateType"] = predicate;
+        if (content is not null) said["predicate"] = content;
         var statement = KeyTests.Bytes(said);
         return AttachAsync(repository, digest, KeyTests.BundleLayer(KeyTests.Bytes(new JsonObject
         {

@@ -71,6 +71,13 @@ internal partial class English
     public virtual string Documentation => "Documentation";
     public virtual string Revision => "Revision";
     public virtual string Builder => "Built by";
+    public virtual string BuiltRef => "Branch or tag";
+    public virtual string BuiltWith => "Built with";
+    public virtual string BuildRun => "Run";
+    public virtual string BuiltAt => "Built";
+    public virtual string Materials => "Materials";
+
+    public virtual string ShowMaterials(int count) => $"Show {count}";
 
     // Who may do what
     public virtual string WhoMay => "Who may do what";
