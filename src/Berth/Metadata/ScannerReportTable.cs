@@ -64,10 +64,11 @@ internal static class ScannerReportTable
         "SELECT r.id, s.digest, r.attempts, r.misses, r.request, r.begun_at FROM scanner_report r "
         + "JOIN image_scan s ON s.id = r.image_id";
 
-    /// <summary>Notes images that a scanner has not seen, after one in the order of their numbers.</summary>
+    /// <summary>Notes images that a scanner has not seen, after one in the order of their numbers. They come before
+    /// those that are only scanned again.</summary>
     /// <returns>The last that was looked at; null if there are no more.</returns>
     public static async ValueTask<long?> AddMissingAsync(
-        Session session, string scanner, long after, int count, DateTimeOffset now)
+        Session session, string scanner, long after, int count)
     {
         var last = await session.NumberAsync(
             "SELECT max(id) FROM (SELECT id FROM image_scan WHERE id > $1 ORDER BY id LIMIT $2) AS part", after, count);
@@ -75,25 +76,25 @@ internal static class ScannerReportTable
         await session.RunAsync(
             """
             INSERT INTO scanner_report (image_id, scanner, state, due_at, attempts, misses, request, stamp, fault)
-            SELECT s.id, $1, 'waiting', $4, 0, 0, '', '', '' FROM image_scan s WHERE s.id > $2 AND s.id <= $3
+            SELECT s.id, $1, 'waiting', 0, 0, 0, '', '', '' FROM image_scan s WHERE s.id > $2 AND s.id <= $3
                 AND NOT EXISTS (SELECT 1 FROM scanner_report r WHERE r.image_id = s.id AND r.scanner = $1)
             ORDER BY s.id
             ON CONFLICT (image_id, scanner) DO NOTHING
             """,
-            scanner, after, last, now.ToUnixTimeMilliseconds());
+            scanner, after, last);
         return last;
     }
 
     /// <summary>Makes images due whose report is of another version of the scanner or of its data, some at a time.
     /// Returns how many.</summary>
-    public static ValueTask<int> HastenAsync(Session session, string scanner, string stamp, int count) =>
-        session.RunAsync(
+    public static ValueTask<int> HastenAsync(
+        Session session, string scanner, string stamp, DateTimeOffset now, int count) => session.RunAsync(
             """
-            UPDATE scanner_report SET due_at = 0, attempts = 0, stamp = $2
+            UPDATE scanner_report SET due_at = CASE WHEN due_at > $4 THEN $4 ELSE due_at END, stamp = $2
             WHERE id IN (SELECT id FROM scanner_report
                 WHERE scanner = $1 AND stamp <> $2 AND state <> 'running' ORDER BY id LIMIT $3)
             """,
-            scanner, stamp, count);
+            scanner, stamp, count, now.ToUnixTimeMilliseconds());
 
     /// <summary>The image that is due longest; null if none is.</summary>
     public static ValueTask<ScanTurn?> NextAsync(Session session, string scanner, DateTimeOffset now) =>
@@ -215,12 +216,10 @@ internal static class ScannerReportTable
     /// <summary>Forgets what was found in an image that is gone.</summary>
     public static async ValueTask RemoveOfAsync(Session session, long image)
     {
-        await session.RunAsync(
-            """
-            DELETE FROM scanner_finding WHERE report_id IN (SELECT id FROM scanner_report WHERE image_id = $1)
-            """,
-            image);
-        await session.RunAsync("DELETE FROM scanner_report WHERE image_id = $1", image);
+        // The reports first: whoever adds findings to one at the same time ends before that, or finds none.
+        var gone = await session.AllAsync(
+            "DELETE FROM scanner_report WHERE image_id = $1 RETURNING id", row => row.GetInt64(0), image);
+        await RemoveFindingsAsync(session, gone);
     }
 
     /// <summary>Forgets reports of scanners that are not set any more, some at a time. Returns how many.</summary>
@@ -235,10 +234,12 @@ internal static class ScannerReportTable
             RETURNING id
             """,
             row => row.GetInt64(0), names, count);
-        await session.RunEachAsync(
-            "DELETE FROM scanner_finding WHERE report_id = $1", [.. gone.Select(id => new object?[] { id })]);
+        await RemoveFindingsAsync(session, gone);
         return gone.Count;
     }
+
+    private static ValueTask RemoveFindingsAsync(Session session, List<long> reports) => session.RunEachAsync(
+        "DELETE FROM scanner_finding WHERE report_id = $1", [.. reports.Select(id => new object?[] { id })]);
 
     private static ScanTurn ReadTurn(DbDataReader row) => new(
         row.GetInt64(0), Digest.Parse(row.GetString(1)), row.GetInt64(2), row.GetInt64(3), row.GetString(4),

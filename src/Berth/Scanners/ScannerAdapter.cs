@@ -210,6 +210,11 @@ internal sealed class ScannerAdapter : IDisposable
         }
 
         return new ScannerException(
-            $"it answered {(int)answer.StatusCode}{(reason.Length > 0 ? $": {reason}" : "")}");
+            $"it answered {(int)answer.StatusCode}{(reason.Length > 0 ? $": {reason}" : "")}")
+        {
+            // A proxy says so while the adapter is away, or busy.
+            IsTransient = answer.StatusCode is HttpStatusCode.TooManyRequests or HttpStatusCode.BadGateway
+                or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout,
+        };
     }
 }

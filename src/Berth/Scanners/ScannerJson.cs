@@ -26,8 +26,18 @@ internal static class ScannerJson
     public static string TextOf(JsonElement json, string name, int maxChars = MaxTextChars) =>
         Find(json, name) is { ValueKind: JsonValueKind.String } value ? PlainText.Of(Raw(value), maxChars) : "";
 
-    public static JsonElement? Find(JsonElement json, string name) =>
-        json.ValueKind == JsonValueKind.Object && json.TryGetProperty(name, out var value) ? value : null;
+    public static JsonElement? Find(JsonElement json, string name)
+    {
+        try
+        {
+            return json.ValueKind == JsonValueKind.Object && json.TryGetProperty(name, out var value) ? value : null;
+        }
+        catch (InvalidOperationException)
+        {
+            // The name of another field is no Unicode: see Raw.
+            return null;
+        }
+    }
 
     /// <summary>The texts of a list; none if there is no list.</summary>
     public static IEnumerable<string> TextsOf(JsonElement json, string name) =>

@@ -22,6 +22,9 @@ internal sealed class ScannerReport
     private readonly HashSet<(string, string, string)> seen = [];
     private readonly List<ScannerFindingRow> found = [];
 
+    /// <summary>A report may have the list several times.</summary>
+    private int told;
+
     private ScannerReport()
     {
     }
@@ -117,9 +120,9 @@ internal sealed class ScannerReport
         if (reader.TokenType == JsonTokenType.Null) return;
         if (reader.TokenType != JsonTokenType.StartArray)
             throw new ScannerException("the vulnerabilities in its report are no list");
-        for (var count = 1; reader.Read() && reader.TokenType != JsonTokenType.EndArray; count++)
+        while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
         {
-            if (count > MaxTold) throw new ScannerException($"its report has more than {MaxTold} vulnerabilities");
+            if (++told > MaxTold) throw new ScannerException($"its report has more than {MaxTold} vulnerabilities");
             Add(PartOf(ref reader, body));
         }
     }

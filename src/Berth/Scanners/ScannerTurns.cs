@@ -82,7 +82,8 @@ internal sealed partial class ScannerTurns(
         if (hastened != metadata.Stamp)
         {
             while (await WriteAsync(
-                session => ScannerReportTable.HastenAsync(session, Name, metadata.Stamp, RowsPerWrite),
+                session => ScannerReportTable.HastenAsync(
+                    session, Name, metadata.Stamp, clock.GetUtcNow(), RowsPerWrite),
                 cancellation) > 0)
             {
             }
@@ -92,7 +93,18 @@ internal sealed partial class ScannerTurns(
 
         while (clock.GetElapsedTime(began) < LongestTurn)
         {
-            if (await PollNextAsync(metadata, cancellation) || await BeginNextAsync(metadata, cancellation)) continue;
+            if (await PollNextAsync(metadata, cancellation)) continue;
+            try
+            {
+                if (await BeginNextAsync(metadata, cancellation)) continue;
+            }
+            catch (ScannerException e)
+            {
+                // It is away: the other images are to find that out only once.
+                LogScanner(Name, e.Message);
+                return;
+            }
+
             if (await ReadAsync(session => ScannerReportTable.NextPollAsync(session, Name), cancellation)
                 is not { } next)
             {
@@ -112,7 +124,7 @@ internal sealed partial class ScannerTurns(
         {
             noted = from;
             last = await database.WriteAsync(
-                session => ScannerReportTable.AddMissingAsync(session, Name, from, RowsPerWrite, clock.GetUtcNow()),
+                session => ScannerReportTable.AddMissingAsync(session, Name, from, RowsPerWrite),
                 isDurable: false, cancellation);
         }
     }
@@ -149,18 +161,26 @@ internal sealed partial class ScannerTurns(
         var turn = await ReadAsync(
             session => ScannerReportTable.NextRunningAsync(session, Name, now), cancellation);
         if (turn is null) return false;
-        if (now - turn.BegunAt > Settings.ScanTimeout)
-        {
-            await FailAsync(
-                turn, $"it did not scan the image within {SettingsText.Write(Settings.ScanTimeout)}", cancellation);
-            return true;
-        }
 
+        // Nobody may have asked for a while: then the report may be there all the same.
+        var isLate = now - turn.BegunAt > Settings.ScanTimeout;
         try
         {
             var (body, wait) = await adapter.ReportAsync(turn.Request, metadata.Produces, cancellation);
-            if (body is null) await PostponeAsync(turn, wait, 0, cancellation);
-            else await EndAsync(turn, ScannerReport.Parse(body, turn.Image), metadata, cancellation);
+            if (body is null && isLate)
+            {
+                await FailAsync(
+                    turn, $"it did not scan the image within {SettingsText.Write(Settings.ScanTimeout)}",
+                    cancellation);
+            }
+            else if (body is null)
+            {
+                await PostponeAsync(turn, wait, 0, cancellation);
+            }
+            else
+            {
+                await EndAsync(turn, ScannerReport.Parse(body, turn.Image), metadata, cancellation);
+            }
         }
         catch (ScannerException e) when (e.IsTransient && turn.Misses + 1 < MaxMisses)
         {
@@ -175,6 +195,7 @@ internal sealed partial class ScannerTurns(
     }
 
     /// <summary>Has the image scanned that is due longest. False if none is, or enough are being scanned.</summary>
+    /// <exception cref="ScannerException">The scanner is away, which is no fault of the image.</exception>
     private async Task<bool> BeginNextAsync(ScannerMetadata metadata, CancellationToken cancellation)
     {
         var now = clock.GetUtcNow();
@@ -207,6 +228,11 @@ internal sealed partial class ScannerTurns(
                 session => ScannerReportTable.BeginAsync(
                     session, turn.Id, request, metadata.Stamp, now, now + ScannerAdapter.ShortestWait),
                 cancellation);
+        }
+        catch (ScannerException e) when (e.IsTransient && turn.Misses + 1 < MaxMisses)
+        {
+            await PostponeAsync(turn, ScannerAdapter.ShortestWait, turn.Misses + 1, cancellation);
+            throw;
         }
         catch (ScannerException e)
         {

@@ -55,6 +55,13 @@ public sealed class BadScannerTests
         ["forgets"] = (_, http) => StatusAsync(http, isOfReport: true, 404, ""),
         ["moves"] = (_, http) => StatusAsync(http, isOfReport: true, 301, ""),
         ["refuses"] = (_, http) => StatusAsync(http, isOfReport: false, 422, "repository is unknown"),
+        ["names nonsense"] = async (_, http) =>
+        {
+            if (http.Request.Method != "POST") return false;
+            http.Response.StatusCode = 202;
+            await http.Response.WriteAsync("""{"\ud800":"1"}""");
+            return true;
+        },
         ["accepts nothing"] = async (_, http) =>
         {
             if (http.Request.Method != "POST") return false;
@@ -83,6 +90,7 @@ public sealed class BadScannerTests
     [InlineData("forgets", "404")]
     [InlineData("moves", "it answered 301")]
     [InlineData("refuses", "it answered 422: repository is unknown")]
+    [InlineData("names nonsense", "did not say what it calls it")]
     [InlineData("accepts nothing", "did not say what it calls it")]
     public async Task What_was_known_stays_when_a_scan_goes_wrong(string how, string fault)
     {
@@ -161,6 +169,46 @@ public sealed class BadScannerTests
         await scanned.RunAsync();
         Assert.Equal("it did not scan the image within 30m", (await scanned.SeeAsync("team/app", "1")).Of("fault"));
         Assert.Equal("fault", (await scanned.SeeAsync("team/app", "2")).Of("state"));
+    }
+
+    [Fact]
+    public async Task A_report_that_is_there_is_read_however_late_it_is()
+    {
+        await using var scanned = await ScannedRegistry.StartAsync();
+        await scanned.PushAsync("team/app", "1");
+        scanned.Adapter.Unready = int.MaxValue;
+        scanned.Adapter.Instead = http => StatusAsync(http, isOfReport: true, 503, "");
+        var running = scanned.RunAsync();
+        await Eventually.TrueAsync(async () =>
+            await scanned.WriteAsync("UPDATE scanner_report SET begun_at = 1 WHERE state = 'running'") > 0);
+        (scanned.Adapter.Unready, scanned.Adapter.Instead) = (0, null);
+        await running;
+        Assert.Equal("known", (await scanned.SeeAsync("team/app", "1")).Of("state"));
+    }
+
+    [Fact]
+    public async Task An_outage_of_the_adapter_is_no_fault_of_images()
+    {
+        await using var scanned = await ScannedRegistry.StartAsync();
+        foreach (var tag in new[] { "1", "2", "3" }) await scanned.PushAsync("team/app", tag);
+        var asked = 0;
+        scanned.Adapter.Instead = async http =>
+        {
+            if (http.Request.Method != "POST") return false;
+            asked++;
+            http.Response.StatusCode = 503;
+            await http.Response.WriteAsync("busy");
+            return true;
+        };
+        await scanned.RunAsync();
+        Assert.Equal(1, asked);
+        Assert.Equal(0, await scanned.NumberAsync("SELECT count(*) FROM scanner_report WHERE state <> 'waiting'"));
+
+        scanned.Adapter.Instead = null;
+        await scanned.HastenAsync();
+        await scanned.RunAsync();
+        foreach (var tag in new[] { "1", "2", "3" })
+            Assert.Equal("known", (await scanned.SeeAsync("team/app", tag)).Of("state"));
     }
 
     [Fact]

@@ -62,7 +62,7 @@ internal sealed class ScannedRegistry : IAsyncDisposable
     /// <summary>Makes all images due.</summary>
     public Task HastenAsync() => WriteAsync("UPDATE scanner_report SET due_at = 0");
 
-    public Task WriteAsync(string sql) =>
+    public Task<int> WriteAsync(string sql) =>
         Database.WriteAsync(session => session.RunAsync(sql), isDurable: false, Stop);
 
     public async Task<long> NumberAsync(string sql) =>
