@@ -119,7 +119,8 @@ internal static class SignatureResultTable
             AND (a.tag = '' OR EXISTS (SELECT 1 FROM tag t
                 WHERE t.repository_id = $1 AND t.name = a.tag AND t.digest = a.digest))
             AND ($3 = 0 OR (a.state = 'read' AND s.verdict = 'verified'))
-        ORDER BY CASE WHEN a.state = 'read' AND s.verdict = 'verified' THEN 0 ELSE 1 END, a.id DESC, s.position
+        ORDER BY CASE WHEN a.state <> 'read' OR COALESCE(s.verdict, '') <> 'verified' THEN 2
+            WHEN s.predicate_type IS NULL THEN 0 ELSE 1 END, a.id DESC, s.position
         LIMIT $4
         """,
         Read, repositoryId, digest.Text, onlyVerified ? 1L : 0L, (long)count);

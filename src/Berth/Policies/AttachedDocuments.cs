@@ -20,24 +20,16 @@ internal sealed class AttachedDocuments(Database database, LimitSettings limits)
     public async Task<IReadOnlySet<string>> OfAsync(long repositoryId, Digest image, CancellationToken cancellation)
     {
         var found = new HashSet<string>(StringComparer.Ordinal);
-        var attached = new List<Digest>();
         await database.ReadAsync(
             async session =>
             {
-                attached.AddRange(await JudgedImageTable.ReferrersAsync(session, repositoryId, image, MaxFound));
-                foreach (var name in AttachmentTag.NamesFor(image))
-                {
-                    if (Tag.TryParse(name, out var tag)
-                        && await TagTable.FindAsync(session, repositoryId, tag) is { } digest)
-                    {
-                        attached.Add(Digest.Parse(digest));
-                    }
-                }
-
+                var attached = await AttachedToAsync(session, repositoryId, image);
+                var toIndexes = new List<Digest>();
                 foreach (var index in await JudgedImageTable.IndexesWithAsync(session, repositoryId, image))
                 {
                     if (await ReadAsync(session, repositoryId, index) is { } outline)
                         attached.AddRange(BesideIn(outline, image));
+                    toIndexes.AddRange(await AttachedToAsync(session, repositoryId, index));
                 }
 
                 foreach (var digest in attached.Distinct().Take(MaxFound))
@@ -46,10 +38,30 @@ internal sealed class AttachedDocuments(Database database, LimitSettings limits)
                         found.UnionWith(KindsOf(outline));
                 }
 
+                // Whoever built an index built its images; what is in one of them is not in all.
+                foreach (var digest in toIndexes.Distinct().Take(MaxFound))
+                {
+                    if (await ReadAsync(session, repositoryId, digest) is { } outline)
+                        found.UnionWith(KindsOf(outline).Where(kind => kind == ArtifactKind.Provenance));
+                }
+
                 return true;
             },
             cancellation);
         return found;
+    }
+
+    /// <summary>What refers to a manifest, and what tags of cosign attach to it.</summary>
+    private static async ValueTask<List<Digest>> AttachedToAsync(Session session, long repositoryId, Digest subject)
+    {
+        var attached = await JudgedImageTable.ReferrersAsync(session, repositoryId, subject, MaxFound);
+        foreach (var name in AttachmentTag.NamesFor(subject))
+        {
+            if (Tag.TryParse(name, out var tag) && await TagTable.FindAsync(session, repositoryId, tag) is { } digest)
+                attached.Add(Digest.Parse(digest));
+        }
+
+        return attached;
     }
 
     private async ValueTask<ImageOutline?> ReadAsync(Session session, long repositoryId, Digest digest) =>

@@ -62,7 +62,7 @@ internal sealed class ImagePolicies(
         PolicyWord? warning = null;
         foreach (var image in images)
         {
-            var found = await judge.JudgeAsync(from, image, asked, cancellation);
+            var found = await judge.JudgeAsync(from, image, asked, cancellation, to: to);
             if (found.Count == 0 || PolicyWord.Of(from, image, "be promoted", found, account) is not { } word) continue;
             if (word.IsRefusal) return word;
             warning ??= word;

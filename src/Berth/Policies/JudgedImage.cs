@@ -46,6 +46,9 @@ internal sealed record JudgedImage(
     /// <summary>How bad the next ones are, which were not read; null if there are none.</summary>
     public long? UnreadFindingsFrom { get; init; }
 
+    /// <summary>The distribution whose packages nobody has data about; null if there is none.</summary>
+    public string? Uncovered { get; init; }
+
     public IReadOnlyList<FoundSignature> Signatures { get; init; } = [];
 
     /// <summary>Which kinds of documents come with it (<see cref="ArtifactKind"/>).</summary>
@@ -56,6 +59,13 @@ internal sealed record JudgedImage(
 
     public string? Find(string label) =>
         Outline.Annotations.GetValueOrDefault(label) ?? Labels.GetValueOrDefault(label);
+
+    /// <summary>With what the registry trusts, and a namespace: who is trusted elsewhere may be anybody.</summary>
+    public JudgedImage TrustedIn(string space) => this with
+    {
+        Signatures =
+            [.. Signatures.Where(one => one.Result?.TrustedIn is null or "" || one.Result.TrustedIn == space)],
+    };
 
     /// <param name="row">What the table has of it.</param>
     /// <param name="maxReferences">The most descriptors that are read.</param>

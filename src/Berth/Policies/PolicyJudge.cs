@@ -1,5 +1,6 @@
 using Berth.Metadata;
 using Berth.Oci;
+using Berth.Scanning;
 using Berth.Settings;
 using Berth.Verifying;
 
@@ -27,9 +28,10 @@ internal sealed class PolicyJudge(
     /// <param name="known">The policies that are asked, and what they pass over.</param>
     /// <param name="cancellation">Gives up.</param>
     /// <param name="isPushed">Whether it is judged as if it were pushed now.</param>
+    /// <param name="to">Where it is to be: what is trusted there counts. Null: it stays.</param>
     public async Task<IReadOnlyList<Objection>> JudgeAsync(
         RepositoryName repository, Digest digest, RepositoryPolicies known, CancellationToken cancellation,
-        bool isPushed = false)
+        bool isPushed = false, RepositoryName? to = null)
     {
         if (known.Policies.Count == 0 || await database.ReadAsync(
             session => RepositoryTable.FindAsync(session, repository), cancellation) is not { } id)
@@ -43,7 +45,7 @@ internal sealed class PolicyJudge(
         var image = JudgedImage.Of(row, limits.ReferencesPerManifest);
         if (image.IsAttachment) return [];
         image = await CompleteAsync(image, repository, id, known.Policies, cancellation);
-        return Judge(image, known, isPushed);
+        return Judge(image.TrustedIn((to ?? repository).Namespace), known, isPushed);
     }
 
     /// <summary>What policies have against an image that is being pushed. What comes later is not asked for; what is
@@ -75,15 +77,17 @@ internal sealed class PolicyJudge(
         // Those that are exploited are read anyway.
         var least = policies.Where(one => one.Spec.AsksForVulnerabilities)
             .Min(one => one.MaxSeverity ?? Policy.Severities.Count);
-        var (scan, findings) = await database.ReadAsync(
+        var (scan, findings, uncovered) = await database.ReadAsync(
             async session => await ImageFindingTable.FindAsync(session, image.Digest) is { } found
-                ? (found, await ImageFindingTable.WorstOfAsync(session, found.Id, least, MaxFindings + 1))
-                : ((ImageFindingsRow?)null, []),
+                ? (found, await ImageFindingTable.WorstOfAsync(session, found.Id, least, MaxFindings + 1),
+                    await PackageCoverage.FindUncoveredAsync(session, found))
+                : ((ImageFindingsRow?)null, [], null),
             cancellation);
         return image with
         {
             Scan = scan,
             Findings = findings,
+            Uncovered = uncovered,
             UnreadFindingsFrom = findings.Count > MaxFindings ? findings[^1].Finding.Severity : null,
         };
     }

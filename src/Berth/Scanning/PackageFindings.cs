@@ -60,7 +60,7 @@ internal sealed record PackageFindings(
 
     /// <summary>A fix that was not there before is there since now.</summary>
     private static DateTimeOffset? FixOf(FindingRow found, FindingRow old) =>
-        found.FixedIn.Length == 0 ? null : old.FixAt ?? found.FixAt;
+        found.FixedIn.Length == 0 ? null : old.FixedIn.Length == 0 ? found.FirstSeen : old.FixAt ?? found.FixAt;
 
     /// <summary>The names that people know. An advisory of a distribution may be about many.</summary>
     private static IReadOnlyList<string> NamesOf(OsvRecord record) => record.Cves.Count > 0 ? record.Cves
@@ -96,7 +96,8 @@ internal sealed record PackageFindings(
         {
             Score = shown is { } known ? (long)(known.Score.Score * 10) : null,
             Vector = Clean(shown?.Vector ?? "", MaxVersion),
-            FixAt = fix is null ? null : Earlier(fix.Record.Published, now),
+            FixAt = fix is null ? null
+                : Earlier(hits.Where(hit => hit.FixedIn == fix.FixedIn).Max(hit => hit.Record.Published), now),
             FirstSeen = ToMilliseconds(now),
             Vex = statement?.Status switch
             {

@@ -136,6 +136,48 @@ public sealed class AttachedPolicyTests : IAsyncLifetime
         await PullAsync("bob", beside, 200);
     }
 
+    [Theory]
+    [InlineData("hasSbom", "application/spdx+json", 403)]
+    [InlineData("hasProvenance", "https://slsa.dev/provenance/v1", 200)]
+    public async Task Whoever_built_an_index_built_its_images(string asked, string type, int status)
+    {
+        var image = await images.PushAsync("acme/app", "1", "an image");
+        var index = await images.PushIndexAsync("acme/app", "all", image);
+        var layer = SignedImages.Describe(
+            "application/vnd.in-toto+json", await images.PushBlobAsync("acme/app", "{}"u8));
+        layer["annotations"] = new JsonObject { ["in-toto.io/predicate-type"] = type };
+        await images.PushManifestAsync("acme/app", null, new JsonObject
+        {
+            ["schemaVersion"] = 2,
+            ["mediaType"] = MediaTypes.OciManifest,
+            ["artifactType"] = "application/vnd.in-toto+json",
+            ["config"] = SignedImages.Describe(
+                "application/vnd.oci.empty.v1+json", await images.PushBlobAsync("acme/app", "{}"u8)),
+            ["layers"] = new JsonArray(layer),
+            ["subject"] = SignedImages.Describe(MediaTypes.OciIndex, (index, 2)),
+        });
+        await AddAsync("ann", $$"""{"names":"acme/**","{{asked}}":true}""");
+        await PullAsync("bob", "1", status);
+    }
+
+    [Fact]
+    public async Task Who_is_trusted_where_an_image_comes_from_does_not_count_where_it_goes()
+    {
+        await images.TrustAsync("release", key, "acme", "ann");
+        var image = await images.PushAsync("acme/app", "1", "an image");
+        await images.SignAsync("acme/app", image, key);
+        await images.SeeAsync("acme/app", "1");
+        await AddAsync("eve", """{"names":"eve/**","on":["promotion"],"signedBy":["release"]}""");
+        const string Copy = """{"from":"acme/app","to":"eve/app","tags":["1"]}""";
+        var refused = await api.AskAsync("admin", "POST", "/repositories/copies", Copy);
+        Assert.Equal(403, refused.Status);
+        Assert.Contains("it is not signed by release", refused.Text);
+
+        await images.TrustAsync("release", key);
+        await images.SeeAsync("acme/app", "1");
+        (await api.AskAsync("admin", "POST", "/repositories/copies", Copy)).Is(200);
+    }
+
     [Fact]
     public async Task A_push_is_refused_for_what_is_known_then_and_leaves_nothing()
     {

@@ -95,6 +95,36 @@ public sealed class PolicyTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_fix_for_an_old_vulnerability_is_as_old_as_the_fix()
+    {
+        await known.Images.PushAsync("team/app", "1", Layer);
+        await known.CompareAsync("team/app:1");
+        await known.TellAsync(Record("DEBIAN-CVE-2023-1", "Debian:12", "openssl", null, "CRITICAL", "CVE-2023-1"));
+        await AddAsync("""{"names":"team/**","maxSeverity":"high","fixGraceSeconds":86400}""");
+        await (await PullAsync("ann", "1")).IsAsync(200);
+        await known.TellAsync(OpenSsl);
+        clock.Advance(TimeSpan.FromHours(2));
+        await (await PullAsync("ann", "1")).IsAsync(200);
+        clock.Advance(TimeSpan.FromHours(25));
+        await (await PullAsync("ann", "1")).IsAsync(403);
+    }
+
+    [Fact]
+    public async Task An_image_of_a_distribution_that_nobody_has_data_about_is_not_known_to_be_good()
+    {
+        await known.Images.PushAsync("team/app", "1", Layer);
+        await known.CompareAsync("team/app:1");
+        await known.TellAsync(Record("ALPINE-CVE-2023-1", "Alpine:v3.18", "openssl", "3.1.1-r0", "LOW", "CVE-2023-1"));
+        var id = await AddAsync("""{"names":"team/**","maxSeverity":"high"}""");
+        var refused = await (await PullAsync("ann", "1")).IsAsync(403);
+        Assert.Contains(
+            "there is no data about packages of Debian:12", await refused.Content.ReadAsStringAsync(Stop));
+        using var removed = await known.Images.SendAsync("DELETE", $"/api/v1/policies/{id}", null, null, 204);
+        await AddAsync("""{"names":"team/**","maxSeverity":"high","allowsUnscanned":true}""");
+        await (await PullAsync("ann", "1")).IsAsync(200);
+    }
+
+    [Fact]
     public async Task A_policy_that_warns_lets_images_through_with_a_word()
     {
         await PushBadAsync();
