@@ -94,6 +94,7 @@ internal sealed class RegistryFixture : IAsyncDisposable
         {
             if (store is not null) fixture.Bucket = await TestEngines.CreateBucketAsync(store);
             if (TestEngines.IsPostgres) fixture.database = await PostgresServer.CreateMigratedDatabaseAsync();
+            else await MigratedFile.CreateInAsync(fixture.DataFolder);
             await fixture.OpenAsync();
             return fixture;
         }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Berth.Access;
 using Berth.Metadata;
 using Berth.Settings;
@@ -31,7 +32,8 @@ internal sealed class ScannerEndpoints(AskedImages images, Database database, Re
         return new ImageScannersView(
             image.Digest.Text, image.Platform,
             [.. settings.Scanners.Select(scanner => ImageScannerView.Of(
-                scanner.Name, reports.GetValueOrDefault(scanner.Name), known.GetValueOrDefault(scanner.Name)))]);
+                scanner.Name, reports.GetValueOrDefault(scanner.Name), known.GetValueOrDefault(scanner.Name),
+                http.Caller().IsStaff))]);
     }
 
     /// <summary>What one of them found.</summary>
@@ -46,22 +48,30 @@ internal sealed class ScannerEndpoints(AskedImages images, Database database, Re
         if (settings.Scanners.FirstOrDefault(one => one.Name == name) is not { } scanner)
             return ApiError.NotFound($"scanner {PlainText.Of(name)}");
         var known = await KnownAsync(http.RequestAborted);
-        var (report, rows) = await database.ReadAsync(
+        var page = http.Page();
+        var after = -1L;
+        if (page.Last.Length > 0
+            && !long.TryParse(page.Last, NumberStyles.None, CultureInfo.InvariantCulture, out after))
+        {
+            return ApiError.Invalid("last is no finding of the scanner");
+        }
+
+        var query = new ScannerFindingQuery(
+            severity is null ? long.MinValue : VulnerabilityWords.NumberOf(severity), fixable, q);
+        var (report, count, rows) = await database.ReadAsync(
             async session =>
             {
                 var all = await ScannerReportTable.OfImageAsync(session, image.Digest);
-                var found = all.Find(one => one.Scanner == scanner.Name);
-                return (found, found is null ? [] : await ScannerReportTable.FindingsOfAsync(session, found.Id));
+                return all.Find(one => one.Scanner == scanner.Name) is not { } found ? (null, 0, [])
+                    : (found, await ScannerReportTable.CountFindingsAsync(session, found.Id, query),
+                        await ScannerReportTable.FindingsOfAsync(session, found.Id, query, after, page.Count + 1));
             },
             http.RequestAborted);
-        var items = rows.Select(ScannerFindingView.Of).Where(one => IsWanted(one, severity, fixable, q)).ToList();
-        var page = http.Page();
-        var first = page.Last.Length == 0 ? 0 : items.FindIndex(one => one.Id == page.Last) + 1;
-        if (page.Last.Length > 0 && first == 0) return ApiError.Invalid("last is no finding of the scanner");
         return new ImageScannerFindingsView(
             image.Digest.Text, image.Platform,
-            ImageScannerView.Of(scanner.Name, report, known.GetValueOrDefault(scanner.Name)), items.Count,
-            http.Answer(page, items.Skip(first).Take(page.Count + 1).ToList(), one => one.Id).Items);
+            ImageScannerView.Of(
+                scanner.Name, report, known.GetValueOrDefault(scanner.Name), http.Caller().IsStaff),
+            (int)count, http.Answer(page, rows.ConvertAll(ScannerFindingView.Of), one => one.Id).Items);
     }
 
     private async Task<Dictionary<string, ScannerRow>> KnownAsync(CancellationToken cancellation) =>
@@ -80,10 +90,4 @@ internal sealed class ScannerEndpoints(AskedImages images, Database database, Re
             Fault = row?.Fault is { Length: > 0 } fault ? fault : null,
         };
     }
-
-    private static bool IsWanted(ScannerFindingView one, string? severity, bool? fixable, string? q) =>
-        (severity is null || VulnerabilityWords.IsAtLeast(one.Severity, severity))
-        && (fixable is null || (one.FixedIn.Length > 0) == fixable)
-        && (q is null || one.Package.Contains(q, StringComparison.OrdinalIgnoreCase)
-            || one.Name.Contains(q, StringComparison.OrdinalIgnoreCase));
 }

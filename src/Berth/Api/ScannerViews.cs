@@ -26,6 +26,8 @@ internal sealed record ImageScannersView(string Digest, string? Platform, IReadO
 /// <param name="State">waiting, known or fault.</param>
 internal sealed record ImageScannerView(string Name, string State)
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
+
     public string? Scanner { get; init; }
 
     public string? Vendor { get; init; }
@@ -44,12 +46,14 @@ internal sealed record ImageScannerView(string Name, string State)
     /// <param name="name">The scanner.</param>
     /// <param name="report">Its report; null: it has none yet.</param>
     /// <param name="known">What it says of itself; null: nothing yet.</param>
-    public static ImageScannerView Of(string name, ScannerReportRow? report, ScannerRow? known)
+    /// <param name="isForStaff">Whether it may say what others wrote, who may name what not everybody may know.</param>
+    public static ImageScannerView Of(string name, ScannerReportRow? report, ScannerRow? known, bool isForStaff)
     {
-        var fault = report?.Fault is { Length: > 0 } own ? own : known?.Fault is { Length: > 0 } its ? its : null;
+        var fault = FaultOf(report, isForStaff) ?? FaultOf(known, isForStaff);
         if (report is not { ScannedAt: { } scannedAt })
         {
-            return new ImageScannerView(name, fault is null ? "waiting" : "fault") { Fault = fault };
+            var isLasting = report?.State == ReportStates.Fault || (fault is not null && IsAway(known!));
+            return new ImageScannerView(name, isLasting ? "fault" : "waiting") { Fault = fault };
         }
 
         return new ImageScannerView(name, "known")
@@ -63,6 +67,17 @@ internal sealed record ImageScannerView(string Name, string State)
             Fault = fault,
         };
     }
+
+    private static string? FaultOf(ScannerReportRow? report, bool isForStaff) =>
+        report is not { Fault: { Length: > 0 } fault } ? null
+        : isForStaff && report.Detail.Length > 0 ? $"{fault}: {report.Detail}" : fault;
+
+    private static string? FaultOf(ScannerRow? known, bool isForStaff) => known is not { Fault: { Length: > 0 } fault }
+        ? null : isForStaff ? fault : "the scanner does not answer as it should: administrators see what is wrong";
+
+    /// <summary>One request that went wrong says nothing: the next is a minute later.</summary>
+    private static bool IsAway(ScannerRow known) =>
+        known.AnsweredAt is null || known.AskedAt - known.AnsweredAt > Patience;
 
     private static string? TextOf(string text) => text.Length > 0 ? text : null;
 }

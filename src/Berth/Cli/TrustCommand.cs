@@ -21,7 +21,7 @@ internal static class TrustCommand
         ApiCommand.Group(
             "identity", "Identities of keyless signatures.",
             CreateIdentity(), CreateList("identity", TrustKinds.Identity),
-            CreateRemove("identity", TrustKinds.Identity)),
+            CreateShow("identity", TrustKinds.Identity), CreateRemove("identity", TrustKinds.Identity)),
         CreateKind(
             "root", TrustKinds.Root, "What keyless signatures are verified with.", "A trusted_root.json of Sigstore."),
         CreateKind(
@@ -57,7 +57,8 @@ internal static class TrustCommand
                 call, kind, name,
                 new JsonObject { ["content"] = await ReadAsync(call.Parsed.GetValue(file)!, call.Cancellation) }),
             name, file, Space);
-        return ApiCommand.Group(word, description, add, CreateList(word, kind), CreateRemove(word, kind));
+        return ApiCommand.Group(
+            word, description, add, CreateList(word, kind), CreateShow(word, kind), CreateRemove(word, kind));
     }
 
     private static Command CreateIdentity()
@@ -99,6 +100,24 @@ internal static class TrustCommand
                 ("SINCE", ApiCall.Time("createdAt")), ("BY", ApiCall.Field("createdBy")),
             ]),
         Space);
+
+    private static Command CreateShow(string word, string kind)
+    {
+        var name = ApiCommand.Argument("NAME", "Its name.");
+        return ApiCommand.Create(
+            "show", $"Print a {word} that is trusted, as it was added.",
+            call => call.DoAsync("GET", PathOf(call, kind, name), null, ContentOf),
+            name, Space);
+    }
+
+    /// <summary>What was added, in lines that are safe to print.</summary>
+    private static string ContentOf(JsonElement entry)
+    {
+        var text = entry.TryGetProperty("content", out var content) && content.ValueKind == JsonValueKind.String
+            ? content.GetString()! : $"{ApiCall.Field("issuer")(entry)}\n{ApiCall.Field("subject")(entry)}";
+        return string.Join('\n', text.TrimEnd().Split('\n').Select(line => PlainText.Of(
+            line.TrimEnd('\r').Replace('\t', ' '), TrustEntry.MaxBodyChars)));
+    }
 
     private static Command CreateRemove(string word, string kind)
     {

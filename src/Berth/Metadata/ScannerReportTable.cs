@@ -34,6 +34,9 @@ internal sealed record ScannerReportRow(long Id, string Scanner, string State)
     /// <summary>What went wrong in the last scan; empty: nothing.</summary>
     public string Fault { get; init; } = "";
 
+    /// <summary>What others say of that, for staff alone.</summary>
+    public string Detail { get; init; } = "";
+
     /// <summary>When the last scan ended that went well: what follows is of that.</summary>
     public DateTimeOffset? ScannedAt { get; init; }
 
@@ -57,9 +60,21 @@ internal sealed record ScannerFindingRow(
     long Position, string Name, string Package, string Version, string FixedIn, long Severity, long? Score,
     string Links);
 
+/// <summary>Which findings are asked for.</summary>
+/// <param name="Severity">At least as bad as this.</param>
+/// <param name="IsFixable">Those with or without a fix; null: both.</param>
+/// <param name="Part">Of the name or the package, in whatever case; null: any.</param>
+internal sealed record ScannerFindingQuery(long Severity, bool? IsFixable, string? Part);
+
 /// <summary>What other scanners found in images.</summary>
 internal static class ScannerReportTable
 {
+    private const string Wanted =
+        """
+        report_id = $1 AND severity >= $2 AND ($3 < 0 OR (fixed_in <> '') = ($3 = 1))
+            AND (lower(name) LIKE $4 ESCAPE '!' OR lower(package) LIKE $4 ESCAPE '!')
+        """;
+
     private const string Turn =
         "SELECT r.id, s.digest, r.attempts, r.misses, r.request, r.begun_at FROM scanner_report r "
         + "JOIN image_scan s ON s.id = r.image_id";
@@ -134,14 +149,17 @@ internal static class ScannerReportTable
         return places.Count > 0 ? places[0] : null;
     }
 
-    /// <summary>Notes that a scan runs.</summary>
+    /// <summary>Notes that a scan runs. 0 if another runs that the scanner calls the same.</summary>
     public static ValueTask<int> BeginAsync(
         Session session, long id, string request, string stamp, DateTimeOffset now, DateTimeOffset pollAt) =>
         session.RunAsync(
             """
             UPDATE scanner_report SET state = 'running', request = $2, stamp = $3, begun_at = $4, due_at = $5,
                 misses = 0
-            WHERE id = $1
+            WHERE id = $1 AND NOT EXISTS (
+                SELECT 1 FROM scanner_report other JOIN scanner_report own ON own.id = $1
+                WHERE other.scanner = own.scanner AND other.state = 'running' AND other.request = $2
+                    AND other.id <> $1)
             """,
             id, request, stamp, now.ToUnixTimeMilliseconds(), pollAt.ToUnixTimeMilliseconds());
 
@@ -152,14 +170,14 @@ internal static class ScannerReportTable
             id, until.ToUnixTimeMilliseconds(), misses);
 
     /// <summary>Ends a scan that went wrong. What an earlier one found stays.</summary>
-    public static ValueTask<int> FailAsync(Session session, long id, string fault, DateTimeOffset until) =>
-        session.RunAsync(
+    public static ValueTask<int> FailAsync(
+        Session session, long id, string fault, string detail, DateTimeOffset until) => session.RunAsync(
             """
-            UPDATE scanner_report SET state = 'fault', fault = $2, due_at = $3, attempts = attempts + 1, request = '',
-                begun_at = NULL, misses = 0
+            UPDATE scanner_report SET state = 'fault', fault = $2, detail = $4, due_at = $3,
+                attempts = attempts + 1, request = '', begun_at = NULL, misses = 0
             WHERE id = $1
             """,
-            id, fault, until.ToUnixTimeMilliseconds());
+            id, fault, until.ToUnixTimeMilliseconds(), detail);
 
     /// <summary>Ends a scan with what it found, in place of what was found before.</summary>
     public static async ValueTask EndAsync(
@@ -168,8 +186,8 @@ internal static class ScannerReportTable
         var counts = report.Counts;
         var isThere = await session.RunAsync(
             """
-            UPDATE scanner_report SET state = 'read', fault = '', due_at = $2, attempts = 0, misses = 0, request = '',
-                begun_at = NULL, scanned_at = $3, product = $4, vendor = $5, version = $6, note = $7, findings = $8,
+            UPDATE scanner_report SET state = 'read', fault = '', detail = '', due_at = $2, attempts = 0, misses = 0,
+                request = '', begun_at = NULL, scanned_at = $3, product = $4, vendor = $5, version = $6, note = $7, findings = $8,
                 critical = $9, high = $10, medium = $11, low = $12, harmless = $13, unknown = $14, fixable = $15
             WHERE id = $1
             """,
@@ -197,21 +215,36 @@ internal static class ScannerReportTable
     public static ValueTask<List<ScannerReportRow>> OfImageAsync(Session session, Digest image) => session.AllAsync(
         """
         SELECT r.id, r.scanner, r.state, r.fault, r.scanned_at, r.product, r.vendor, r.version, r.note, r.findings,
-            r.critical, r.high, r.medium, r.low, r.harmless, r.unknown, r.fixable
+            r.critical, r.high, r.medium, r.low, r.harmless, r.unknown, r.fixable, r.detail
         FROM image_scan s JOIN scanner_report r ON r.image_id = s.id WHERE s.digest = $1 ORDER BY r.scanner
         """,
         Read, image.Text);
 
-    /// <summary>What a report has, the worst first.</summary>
-    public static ValueTask<List<ScannerFindingRow>> FindingsOfAsync(Session session, long report) => session.AllAsync(
-        """
+    /// <summary>Findings of a report, the worst first, after one of them (-1: from the first).</summary>
+    public static ValueTask<List<ScannerFindingRow>> FindingsOfAsync(
+        Session session, long report, ScannerFindingQuery query, long after, int count) => session.AllAsync(
+        $"""
         SELECT position, name, package, version, fixed_in, severity, score, links FROM scanner_finding
-        WHERE report_id = $1 ORDER BY position
+        WHERE {Wanted} AND position > $5 ORDER BY position LIMIT $6
         """,
         row => new ScannerFindingRow(
             row.GetInt64(0), row.GetString(1), row.GetString(2), row.GetString(3), row.GetString(4), row.GetInt64(5),
             row.NumberOrNull(6), row.GetString(7)),
-        report);
+        [.. ValuesOf(report, query), after, count]);
+
+    /// <summary>How many findings of a report there are.</summary>
+    public static async ValueTask<long> CountFindingsAsync(
+        Session session, long report, ScannerFindingQuery query) => await session.NumberAsync(
+            $"SELECT count(*) FROM scanner_finding WHERE {Wanted}", ValuesOf(report, query)) ?? 0;
+
+    private static object?[] ValuesOf(long report, ScannerFindingQuery query) =>
+    [
+        report, query.Severity, query.IsFixable is { } isFixable ? isFixable ? 1L : 0L : -1L,
+        query.Part is { } part ? $"%{Escape(part.ToLowerInvariant())}%" : "%",
+    ];
+
+    private static string Escape(string text) => text.Replace("!", "!!", StringComparison.Ordinal)
+        .Replace("%", "!%", StringComparison.Ordinal).Replace("_", "!_", StringComparison.Ordinal);
 
     /// <summary>Forgets what was found in an image that is gone.</summary>
     public static async ValueTask RemoveOfAsync(Session session, long image)
@@ -222,15 +255,20 @@ internal static class ScannerReportTable
         await RemoveFindingsAsync(session, gone);
     }
 
-    /// <summary>Forgets reports of scanners that are not set any more, some at a time. Returns how many.</summary>
-    public static async ValueTask<int> RemoveOthersAsync(Session session, IEnumerable<string> scanners, int count)
+    /// <summary>Forgets reports of scanners that are not set here, and that no other node has asked lately, some at a
+    /// time. Returns how many.</summary>
+    public static async ValueTask<int> RemoveOthersAsync(
+        Session session, IEnumerable<string> scanners, DateTimeOffset askedBefore, int count)
     {
         var names = Session.ToTexts(scanners);
-        await session.RunAsync($"DELETE FROM scanner WHERE name NOT IN ({session.TextsIn("$1")})", names);
+        await session.RunAsync(
+            $"DELETE FROM scanner WHERE asked_at < $2 AND name NOT IN ({session.TextsIn("$1")})",
+            names, askedBefore.ToUnixTimeMilliseconds());
         var gone = await session.AllAsync(
             $"""
             DELETE FROM scanner_report WHERE id IN (
-                SELECT id FROM scanner_report WHERE scanner NOT IN ({session.TextsIn("$1")}) ORDER BY id LIMIT $2)
+                SELECT id FROM scanner_report WHERE scanner NOT IN ({session.TextsIn("$1")})
+                    AND scanner NOT IN (SELECT name FROM scanner) ORDER BY id LIMIT $2)
             RETURNING id
             """,
             row => row.GetInt64(0), names, count);
@@ -264,5 +302,6 @@ internal static class ScannerReportTable
             Unknown = row.GetInt64(15),
             Fixable = row.GetInt64(16),
         },
+        Detail = row.GetString(17),
     };
 }

@@ -14,13 +14,19 @@ internal sealed class CallScannersJob(IReadOnlyList<ScannerTurns> scanners, Data
     /// <summary>How often images are looked for that were noted late, and reports of scanners that are gone.</summary>
     private static readonly TimeSpan BetweenSweeps = TimeSpan.FromHours(1);
 
+    /// <summary>How long a scanner was not asked whose reports go: nodes get their settings one after the other.
+    /// </summary>
+    private static readonly TimeSpan LongestRollout = TimeSpan.FromDays(1);
+
     private long? swept;
 
     public override string Kind => Name;
 
     public override Lane Lane => Lane.Maintenance;
 
-    public override Schedule Schedule { get; } = Schedule.Every(TimeSpan.FromMinutes(1));
+    /// <summary>Without scanners, there is only something to forget.</summary>
+    public override Schedule Schedule { get; } =
+        Schedule.Every(scanners.Count > 0 ? TimeSpan.FromMinutes(1) : BetweenSweeps);
 
     public void Dispose()
     {
@@ -38,7 +44,8 @@ internal sealed class CallScannersJob(IReadOnlyList<ScannerTurns> scanners, Data
             foreach (var scanner in scanners) scanner.Forget();
             while (await database.WriteAsync(
                 session => ScannerReportTable.RemoveOthersAsync(
-                    session, scanners.Select(scanner => scanner.Name), RowsPerWrite),
+                    session, scanners.Select(scanner => scanner.Name), clock.GetUtcNow() - LongestRollout,
+                    RowsPerWrite),
                 isDurable: false, cancellation) > 0)
             {
             }

@@ -128,17 +128,19 @@ internal sealed class ScannerAdapter : IDisposable
         {
             var isAway = e.HttpRequestError is HttpRequestError.ConnectionError
                 or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError;
-            throw new ScannerException(
-                $"{(isAway ? "it can't be reached" : "its answer broke off")}: "
-                + PlainText.Of(e.GetBaseException().Message),
-                e)
+            throw new ScannerException(isAway ? "it can't be reached" : "its answer broke off", e)
             {
                 IsTransient = true,
+                Detail = PlainText.Of(e.GetBaseException().Message),
             };
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new ScannerException($"its answer broke off: {PlainText.Of(e.Message)}", e) { IsTransient = true };
+            throw new ScannerException("its answer broke off", e)
+            {
+                IsTransient = true,
+                Detail = PlainText.Of(e.Message),
+            };
         }
     }
 
@@ -152,7 +154,7 @@ internal sealed class ScannerAdapter : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new ScannerException($"the file of its authorization can't be read: {e.Message}", e);
+            throw new ScannerException("the file of its authorization can't be read", e) { Detail = e.Message };
         }
     }
 
@@ -209,9 +211,10 @@ internal sealed class ScannerAdapter : IDisposable
             // The status is known in any case.
         }
 
-        return new ScannerException(
-            $"it answered {(int)answer.StatusCode}{(reason.Length > 0 ? $": {reason}" : "")}")
+        return new ScannerException($"it answered {(int)answer.StatusCode}")
         {
+            Detail = reason,
+
             // A proxy says so while the adapter is away, or busy.
             IsTransient = answer.StatusCode is HttpStatusCode.TooManyRequests or HttpStatusCode.BadGateway
                 or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout,

@@ -11,6 +11,9 @@ internal sealed class ScannerReport
     /// <summary>Twice those of an image with the headers of a kernel.</summary>
     private const int MaxKept = 10_000;
 
+    /// <summary>Four times what so many take as a rule.</summary>
+    private const int MaxKeptChars = 8 << 20;
+
     /// <summary>More are no report.</summary>
     private const int MaxTold = 200_000;
 
@@ -39,13 +42,11 @@ internal sealed class ScannerReport
     public int Count => found.Count;
 
     /// <summary>What is not among <see cref="Findings"/>; empty: all is.</summary>
-    public string Note => found.Count > MaxKept ? $"it told of {found.Count}: the worst {MaxKept} are kept" : "";
+    public string Note => found.Count > Findings.Count
+        ? $"it told of {found.Count}: the worst {Findings.Count} are kept" : "";
 
-    /// <summary>The worst first.</summary>
-    public IReadOnlyList<ScannerFindingRow> Findings => [.. found
-        .OrderByDescending(one => one.Severity).ThenBy(one => one.Name, StringComparer.Ordinal)
-        .ThenBy(one => one.Package, StringComparer.Ordinal).Take(MaxKept)
-        .Select((one, position) => one with { Position = position })];
+    /// <summary>The worst first: as many as are kept.</summary>
+    public IReadOnlyList<ScannerFindingRow> Findings { get; private set; } = [];
 
     /// <summary>Each vulnerability counted once, at its worst.</summary>
     public FindingCounts Counts => new()
@@ -79,8 +80,22 @@ internal sealed class ScannerReport
             throw new ScannerException("its report is no valid JSON", e);
         }
 
+        report.Findings = report.Worst();
         return report;
     }
+
+    private List<ScannerFindingRow> Worst()
+    {
+        var chars = 0;
+        return [.. found
+            .OrderByDescending(one => one.Severity).ThenBy(one => one.Name, StringComparer.Ordinal)
+            .ThenBy(one => one.Package, StringComparer.Ordinal).Take(MaxKept)
+            .TakeWhile(one => (chars += CharsOf(one)) <= MaxKeptChars)
+            .Select((one, position) => one with { Position = position })];
+    }
+
+    private static int CharsOf(ScannerFindingRow row) =>
+        row.Name.Length + row.Package.Length + row.Version.Length + row.FixedIn.Length + row.Links.Length;
 
     private void Read(ref Utf8JsonReader reader, ReadOnlySpan<byte> body, Digest image)
     {
@@ -141,7 +156,7 @@ internal sealed class ScannerReport
     {
         var digest = ScannerJson.TextOf(artifact, "digest");
         if (digest.Length > 0 && digest != image.Text)
-            throw new ScannerException($"its report is about another image: {digest}");
+            throw new ScannerException("its report is about another image") { Detail = digest };
     }
 
     private void Add(JsonElement json)

@@ -101,7 +101,7 @@ internal sealed partial class ScannerTurns(
             catch (ScannerException e)
             {
                 // It is away: the other images are to find that out only once.
-                LogScanner(Name, e.Message);
+                LogScanner(Name, e.Whole);
                 return;
             }
 
@@ -146,9 +146,9 @@ internal sealed partial class ScannerTurns(
         }
         catch (ScannerException e)
         {
-            if (known.Fault != e.Message) LogScanner(Name, e.Message);
+            if (known.Fault != e.Whole) LogScanner(Name, e.Whole);
             await WriteAsync(
-                session => ScannerTable.SaveAsync(session, known with { AskedAt = now, Fault = Cut(e.Message) }),
+                session => ScannerTable.SaveAsync(session, known with { AskedAt = now, Fault = Cut(e.Whole) }),
                 cancellation);
             return null;
         }
@@ -169,18 +169,12 @@ internal sealed partial class ScannerTurns(
             var (body, wait) = await adapter.ReportAsync(turn.Request, metadata.Produces, cancellation);
             if (body is null && isLate)
             {
-                await FailAsync(
-                    turn, $"it did not scan the image within {SettingsText.Write(Settings.ScanTimeout)}",
-                    cancellation);
+                throw new ScannerException(
+                    $"it did not scan the image within {SettingsText.Write(Settings.ScanTimeout)}");
             }
-            else if (body is null)
-            {
-                await PostponeAsync(turn, wait, 0, cancellation);
-            }
-            else
-            {
-                await EndAsync(turn, ScannerReport.Parse(body, turn.Image), metadata, cancellation);
-            }
+
+            if (body is null) await PostponeAsync(turn, wait, 0, cancellation);
+            else await EndAsync(turn, ScannerReport.Parse(body, turn.Image), metadata, cancellation);
         }
         catch (ScannerException e) when (e.IsTransient && turn.Misses + 1 < MaxMisses)
         {
@@ -188,7 +182,7 @@ internal sealed partial class ScannerTurns(
         }
         catch (ScannerException e)
         {
-            await FailAsync(turn, e.Message, cancellation);
+            await FailAsync(turn, e, cancellation);
         }
 
         return true;
@@ -208,7 +202,8 @@ internal sealed partial class ScannerTurns(
             is not var (repository, mediaType))
         {
             // It is in the trash, or just leaves.
-            await PostponeAsync(turn, Settings.Interval, 0, cancellation);
+            await PostponeAsync(
+                turn, Settings.Interval < AfterFault ? Settings.Interval : AfterFault, 0, cancellation);
             return true;
         }
 
@@ -224,10 +219,13 @@ internal sealed partial class ScannerTurns(
                     registryUrl, token, repository, turn.Image, mediaType,
                     metadata.HasKinds ? metadata.Produces : null),
                 metadata.HasKinds ? ScannerJson.Request : ScannerJson.OldRequest, cancellation);
-            await WriteAsync(
+            if (await WriteAsync(
                 session => ScannerReportTable.BeginAsync(
                     session, turn.Id, request, metadata.Stamp, now, now + ScannerAdapter.ShortestWait),
-                cancellation);
+                cancellation) == 0)
+            {
+                throw new ScannerException("it gave two scans that run the same id");
+            }
         }
         catch (ScannerException e) when (e.IsTransient && turn.Misses + 1 < MaxMisses)
         {
@@ -236,7 +234,7 @@ internal sealed partial class ScannerTurns(
         }
         catch (ScannerException e)
         {
-            await FailAsync(turn, e.Message, cancellation);
+            await FailAsync(turn, e, cancellation);
         }
 
         return true;
@@ -266,13 +264,15 @@ internal sealed partial class ScannerTurns(
             isDurable: false, cancellation);
     }
 
-    private async Task FailAsync(ScanTurn turn, string fault, CancellationToken cancellation)
+    private async Task FailAsync(ScanTurn turn, ScannerException fault, CancellationToken cancellation)
     {
-        LogImage(Name, turn.Image, fault);
+        LogImage(Name, turn.Image, fault.Whole);
         var wait = AfterFault * Math.Pow(2, Math.Min(turn.Attempts, 10));
         var until = clock.GetUtcNow() + (wait < Settings.Interval ? wait : Settings.Interval);
         await WriteAsync(
-            session => ScannerReportTable.FailAsync(session, turn.Id, Cut(fault), until), cancellation);
+            session => ScannerReportTable.FailAsync(
+                session, turn.Id, Cut(fault.Message), Cut(fault.Detail), until),
+            cancellation);
     }
 
     private Task<int> PostponeAsync(ScanTurn turn, TimeSpan wait, long misses, CancellationToken cancellation) =>

@@ -12,7 +12,7 @@ internal sealed class ScannersSlice : Slice
 {
     public override void AddServices(IServiceCollection services, RegistrySettings settings)
     {
-        if (settings.Scanners.Count == 0 || settings.Storage.Maintenance.ReadOnly.Enabled) return;
+        if (settings.Storage.Maintenance.ReadOnly.Enabled) return;
         services.AddSingleton<Job>(provider =>
         {
             var (database, clock) = (

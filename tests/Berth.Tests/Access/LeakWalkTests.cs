@@ -16,6 +16,7 @@ public sealed class WalkedRegistry : IAsyncLifetime
 /// </summary>
 [Accounts]
 [Inside]
+[Slow]
 public sealed class LeakWalkTests(WalkedRegistry walked) : IClassFixture<WalkedRegistry>
 {
     /// <summary>The routes that tell of a repository once everyone may pull from it.</summary>

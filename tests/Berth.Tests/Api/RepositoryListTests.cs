@@ -8,6 +8,7 @@ namespace Berth.Tests.Api;
 
 /// <summary>Lists of repositories in other orders than that of their names, and of some of them.</summary>
 [Accounts]
+[Slow]
 public sealed class RepositoryListTests : IAsyncLifetime
 {
     private const string Arm = """{"os":"linux","architecture":"arm64"}""";

@@ -31,7 +31,7 @@ internal static class CopiedRows
         "INSERT INTO vulnerability_alias VALUES ('GHSA-X', 1000)",
         "INSERT INTO scanner VALUES ('trivy', 'Trivy', 'Aqua', '1', 1, 'x', 2, 3, '')",
         "INSERT INTO scanner_report VALUES (1000, 1000, 'trivy', 'read', 1, 0, 0, '', NULL, 'x', '', 2, 'Trivy', "
-            + "'Aqua', '1', '', 1, 1, 0, 0, 0, 0, 0, 1)",
+            + "'Aqua', '1', '', 1, 1, 0, 0, 0, 0, 0, 1, 'y')",
         "INSERT INTO scanner_finding VALUES (1000, 0, 'CVE-2021-44228', 'log4j', '2', '2.15.0', 4, 100, '')",
         "INSERT INTO trust_entry VALUES (1000, 'keys', '', 'x', 'y', 1, 'z', 1)",
         "INSERT INTO policy VALUES (1000, 'team/**', 'team', '{}', 1, 1, 'x', 2)",

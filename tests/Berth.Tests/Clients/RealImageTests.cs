@@ -5,6 +5,7 @@ using System.Text.Json.Nodes;
 namespace Berth.Tests.Clients;
 
 /// <summary>Images as people have them: a distribution, many layers, a huge layer, an empty one, and signed.</summary>
+[Slow]
 public sealed class RealImageTests(ClientFixture client) : IClassFixture<ClientFixture>
 {
     private const string LayerType = "application/vnd.oci.image.layer.v1.tar";

@@ -10,6 +10,7 @@ namespace Berth.Tests.Contents;
 
 /// <summary>Which images have a file, by its name: of those that the caller may pull.</summary>
 [Inside]
+[Slow]
 public sealed class FileSearchTests : IAsyncLifetime
 {
     private static readonly byte[] Base = new RawTar().Folder("usr").Folder("usr/sbin").File("usr/sbin/sshd", "elf")

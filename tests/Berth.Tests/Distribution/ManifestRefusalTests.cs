@@ -5,6 +5,7 @@ using Berth.Settings;
 namespace Berth.Tests.Distribution;
 
 /// <summary>Manifests that are not taken, and why.</summary>
+[Slow]
 public class ManifestRefusalTests
 {
     public static TheoryData<string, string, string> Refused => new()

@@ -7,6 +7,7 @@ namespace Berth.Tests.Faults;
 
 /// <summary>On a small machine a stranger can neither end nor starve the process.</summary>
 [Collection(FaultTests.Name)]
+[Slow]
 public class SiegeTests(ITestOutputHelper output)
 {
     private const int MiB = 1024 * 1024;

@@ -1,4 +1,7 @@
+using System.Net.Http.Headers;
 using System.Text;
+using System.Text.Json;
+using Berth.Tests.Access;
 using Berth.Tests.Contents;
 using Berth.Tests.Lifecycle;
 using Microsoft.AspNetCore.Http;
@@ -7,6 +10,7 @@ namespace Berth.Tests.Scanners;
 
 /// <summary>Scanners that hang, cut off, lie or answer nonsense are told of, and what was known stays.</summary>
 [Inside]
+[Slow]
 public sealed class BadScannerTests
 {
     private const string ReportType = "application/vnd.security.vulnerability.report; version=1.1";
@@ -151,6 +155,16 @@ public sealed class BadScannerTests
         Assert.Equal("10000", page.Of("count"));
         Assert.Equal("CVE-1", page.GetProperty("items")[0].Of("name"));
         Assert.Equal("?", page.GetProperty("items")[1].Of("package"));
+
+        // As long as findings may be, fewer are kept.
+        var link = "https://example.com/" + new string('x', 480);
+        scanned.Adapter.Found = string.Join(',', Enumerable.Range(0, 9_000).Select(i => $$"""
+            {"id":"CVE-{{i}}","package":"p","severity":"High","links":["{{link}}","{{link}}","{{link}}"]}
+            """));
+        await scanned.HastenAsync();
+        await scanned.RunAsync();
+        Assert.InRange(await scanned.NumberAsync("SELECT count(*) FROM scanner_finding"), 5_000, 6_000);
+        Assert.StartsWith("it told of 9000: the worst 5", (await scanned.SeeAsync("team/app", "1")).Of("note"));
     }
 
     [Fact]
@@ -184,6 +198,67 @@ public sealed class BadScannerTests
         (scanned.Adapter.Unready, scanned.Adapter.Instead) = (0, null);
         await running;
         Assert.Equal("known", (await scanned.SeeAsync("team/app", "1")).Of("state"));
+    }
+
+    [Fact]
+    public async Task Whoever_may_only_pull_is_not_told_what_a_scanner_says()
+    {
+        await using var scanned = await ScannedRegistry.StartAsync();
+        var accounts = new AccountsOf(scanned.Registry);
+        await accounts.GrantAsync(await accounts.AddUserAsync("eve", "passphrase"), "team/**", "pull");
+        await scanned.PushAsync("team/app", "1");
+        scanned.Adapter.Instead = http => StatusAsync(http, isOfReport: false, 422, "hidden/image at 10.0.0.7");
+        await scanned.RunAsync();
+        Assert.Equal(
+            "it answered 422: hidden/image at 10.0.0.7", (await scanned.SeeAsync("team/app", "1")).Of("fault"));
+        Assert.Equal("it answered 422", (await SeeAsEveAsync("team/app")).Of("fault"));
+
+        // The scanner itself: one request says nothing yet, and then its administrators alone are told what is wrong.
+        await scanned.PushAsync("team/new", "1");
+        scanned.Adapter.Instead = async http =>
+        {
+            http.Response.StatusCode = 500;
+            await http.Response.WriteAsync("""{"error":{"message":"no route to 10.0.0.8"} }""", Stop);
+            return true;
+        };
+        await scanned.RunAsync();
+        Assert.Equal("waiting", (await SeeAsEveAsync("team/new")).Of("state"));
+        await scanned.WriteAsync("UPDATE scanner SET answered_at = answered_at - 600000");
+        var seen = await SeeAsEveAsync("team/new");
+        Assert.Equal(
+            ("fault", "the scanner does not answer as it should: administrators see what is wrong"),
+            (seen.Of("state"), seen.Of("fault")));
+        Assert.Equal("it answered 500: no route to 10.0.0.8", (await scanned.SeeAsync("team/new", "1")).Of("fault"));
+
+        async Task<JsonElement> SeeAsEveAsync(string repository)
+        {
+            using var request = new HttpRequestMessage(
+                HttpMethod.Get, $"/api/v1/images/1/scanners?repository={repository}");
+            request.Headers.Authorization = new AuthenticationHeaderValue(
+                "Basic", Convert.ToBase64String(ScannedRegistry.Bytes("eve:passphrase")));
+            using var answer = await scanned.Registry.Client.SendAsync(request, Stop);
+            return JsonDocument.Parse(await answer.Content.ReadAsStringAsync(Stop)).RootElement
+                .GetProperty("items")[0];
+        }
+    }
+
+    [Fact]
+    public async Task Two_scans_that_run_can_not_have_the_same_id()
+    {
+        await using var scanned = await ScannedRegistry.StartAsync();
+        await scanned.PushAsync("team/app", "1");
+        await scanned.PushAsync("team/app", "2");
+        scanned.Adapter.Instead = async http =>
+        {
+            if (http.Request.Method != "POST") return await StatusAsync(http, isOfReport: true, 503, "");
+            http.Response.StatusCode = 202;
+            await http.Response.WriteAsync("""{"id":"always"}""", Stop);
+            return true;
+        };
+        await scanned.RunAsync();
+        var faults = new[] { await scanned.SeeAsync("team/app", "1"), await scanned.SeeAsync("team/app", "2") }
+            .Select(one => one.TryGetProperty("fault", out var fault) ? fault.GetString() : "");
+        Assert.Contains("it gave two scans that run the same id", faults);
     }
 
     [Fact]

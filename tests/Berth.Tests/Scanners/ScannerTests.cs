@@ -84,7 +84,8 @@ public sealed class ScannerTests : IAsyncLifetime
         Assert.Equal("CVE-1", await NamesAsync("&n=1"));
         Assert.Equal("CVE-2", await NamesAsync("&n=1&last=0"));
         await scanned.Images.AskAsync("1/scanners/trivy?repository=team/app&severity=bad", 400);
-        await scanned.Images.AskAsync("1/scanners/trivy?repository=team/app&last=77", 400);
+        await scanned.Images.AskAsync("1/scanners/trivy?repository=team/app&last=x", 400);
+        Assert.Equal("", await NamesAsync("&last=77"));
         await scanned.Images.AskAsync("1/scanners/other?repository=team/app", 404);
         await scanned.Images.AskAsync("2/scanners?repository=team/app", 404);
 
@@ -238,12 +239,23 @@ public sealed class ScannerTests : IAsyncLifetime
         await scanned.PushAsync("team/app", "1");
         await scanned.RunAsync();
         await scanned.WriteAsync("UPDATE scanner_report SET scanner = 'old'");
+        await scanned.WriteAsync("UPDATE scanner SET name = 'old'");
         Assert.Equal("waiting", (await scanned.SeeAsync("team/app", "1")).Of("state"));
-        foreach (var job in scanned.Registry.Services.GetServices<Job>().OfType<Berth.Scanners.CallScannersJob>())
-            job.Forget();
-        await scanned.RunAsync();
+
+        // A node whose settings are older asks it still.
+        await SweepAsync();
+        Assert.Equal(1, await scanned.NumberAsync("SELECT count(*) FROM scanner_report WHERE scanner = 'old'"));
+        await scanned.WriteAsync("UPDATE scanner SET asked_at = asked_at - 90000000 WHERE name = 'old'");
+        await SweepAsync();
         Assert.Equal(0, await scanned.NumberAsync("SELECT count(*) FROM scanner_report WHERE scanner = 'old'"));
         Assert.Equal("known", (await scanned.SeeAsync("team/app", "1")).Of("state"));
+
+        async Task SweepAsync()
+        {
+            foreach (var job in scanned.Registry.Services.GetServices<Job>().OfType<Berth.Scanners.CallScannersJob>())
+                job.Forget();
+            await scanned.RunAsync();
+        }
     }
 
     private static List<string> LinesOf(JsonElement found) => [.. found.GetProperty("items").EnumerateArray()

@@ -35,6 +35,13 @@ public sealed class TrustCommandTests
         var said = await RunAsync(api, folder, blocks[0]);
         Assert.Contains("release is trusted now, in acme.", said);
         Assert.Contains("notation is trusted no longer.", said);
+        Assert.Contains(key.Pem.Trim(), said);
+        Assert.Contains(
+            "https://github.com/acme/**",
+            (await command.RunAsync("trust", "identity", "show", "workflows", "--namespace", "acme")).Is(0).Output);
+        Assert.Contains(
+            "CERTIFICATE", (await command.RunAsync("trust", "store", "show", "ca:acme")).Is(0).Output);
+        (await command.RunAsync("trust", "key", "show", "nobody")).Is(1);
         await images.SeeAsync("acme/app", "1.0");
         said = await RunAsync(api, folder, blocks[1]);
         Assert.Contains("verified: signed by release (cosign-key release)", said);
