@@ -9,7 +9,7 @@ namespace Berth.HarborAdapter;
 /// <param name="Message">What is wrong, and what to do.</param>
 internal sealed record AdapterError(int Status, string Message)
 {
-    private const int MaxChars = 1000;
+    public const int MaxChars = 1000;
 
     /// <summary>Seconds after which a retry makes sense.</summary>
     public int? RetryAfterSeconds { get; init; }

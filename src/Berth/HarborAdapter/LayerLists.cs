@@ -15,15 +15,20 @@ namespace Berth.HarborAdapter;
 /// it are scanned; whoever may not have a layer does not learn what is in it.
 /// </summary>
 internal sealed class LayerLists(
-    LayerWalk walk, Spools spools, Database database, ContentsSettings contents, ScannerAdapterSettings settings,
-    TimeProvider clock)
+    Spools spools, Database database, ContentsSettings contents, ScannerAdapterSettings settings, TimeProvider clock)
 {
+    /// <summary>So many go at once where there are too many.</summary>
+    private const int RowsPerWrite = 10;
+
     /// <summary>The forms of both lists: lists of others are made again.</summary>
     private static readonly string MadeWith =
         string.Create(CultureInfo.InvariantCulture, $"{LayerIndexWriter.Form} {PackageList.Form}");
 
     /// <summary>How exactly it is noted when a layer was last seen.</summary>
     private static readonly TimeSpan Precision = TimeSpan.FromHours(1);
+
+    /// <summary>A layer may take as long as its scan: it comes over the network.</summary>
+    private readonly LayerWalk walk = new(contents with { Time = settings.Timeout }, clock);
 
     /// <param name="client">Asks the registry.</param>
     /// <param name="registry">The same registry.</param>
@@ -48,12 +53,15 @@ internal sealed class LayerLists(
 
         var read = await ReadAsync(registry, repository, layer, cancellation);
         if (settings.LayerCacheBytes > 0)
-        {
-            await WriteAsync(
-                session => AdapterLayerTable.SaveAsync(session, layer.Digest, read, MadeWith), cancellation);
-        }
-
+            await WriteAsync(session => SaveAsync(session, layer.Digest, read), cancellation);
         return read;
+    }
+
+    private async ValueTask<int> SaveAsync(Session session, Digest digest, AdapterLayerRow row)
+    {
+        if (await AdapterLayerTable.SizeAsync(session) > settings.LayerCacheBytes)
+            await AdapterLayerTable.RemoveAsync(session, row.SeenAt, RowsPerWrite);
+        return await AdapterLayerTable.SaveAsync(session, digest, row, MadeWith);
     }
 
     /// <summary>Whether the registry would give it to whoever asks for the scan.</summary>

@@ -1,5 +1,5 @@
-using Berth.Scanners;
 using Berth.Sbom;
+using Berth.Scanners;
 
 namespace Berth.HarborAdapter;
 

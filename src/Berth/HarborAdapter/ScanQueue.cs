@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Threading.Channels;
+using Berth.Access;
 using Berth.Import;
 using Berth.Metadata;
 using Berth.Settings;
@@ -144,6 +145,8 @@ internal sealed partial class ScanQueue(
             LogFailure(request.Digest.Text, e);
         }
 
+        // Some of it is what others wrote.
+        fault = PlainText.Of(fault, AdapterError.MaxChars);
         LogFault(request.Digest.Text, fault);
         await FailAsync([id], fault, stop);
     }

@@ -3,7 +3,6 @@ using Berth.Metadata;
 using Berth.Settings;
 using Berth.Tests.Contents;
 using Berth.Tests.Import;
-using Berth.Tests.Lifecycle;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 

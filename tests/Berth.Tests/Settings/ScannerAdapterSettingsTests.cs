@@ -25,7 +25,7 @@ public sealed class ScannerAdapterSettingsTests : IDisposable
     [InlineData("{enabled: true, registries: ['https://a']}", "authorization", "set the header")]
     [InlineData(
         "{enabled: true, authorization: secret, registries: ['https://a']}", "authorization", "must be a header")]
-    [InlineData("{" + Good + ", authorizationfile: /nowhere}", "authorizationfile", "/nowhere")]
+    [InlineData("{" + Good + ", authorizationfile: /nowhere}", "authorizationfile", "not both")]
     [InlineData("{enabled: true, authorization: Bearer x}", "registries", "name the registries")]
     [InlineData("{enabled: true, authorization: Bearer x, registries: [harbor]}", "registries.0", "must be a URL")]
     [InlineData(
