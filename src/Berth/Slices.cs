@@ -3,6 +3,7 @@ using Berth.Audit;
 using Berth.Api;
 using Berth.Backups;
 using Berth.Contents;
+using Berth.HarborAdapter;
 using Berth.Identity;
 using Berth.Import;
 using Berth.Jobs;
@@ -45,6 +46,7 @@ internal static class Slices
         new VulnerabilitiesSlice(),
         new ScanningSlice(),
         new ScannersSlice(),
+        new HarborAdapterSlice(),
         new VerifyingSlice(),
         new PoliciesSlice(),
         new SearchSlice(),

@@ -50,6 +50,11 @@ public sealed partial class TidyTests
                 "Lifecycle",
             ],
         ["Scanners"] = ["Oci", "Access", "Import", "Metadata", "Jobs", "Settings", "Vulnerabilities"],
+        ["HarborAdapter"] =
+            [
+                "Oci", "Disk", "Access", "Blobs", "Contents", "Identity", "Import", "Jobs", "Metadata", "Packages",
+                "Sbom", "Scanners", "Scanning", "Settings", "Vulnerabilities",
+            ],
         ["Packages"] = ["Disk", "Oci"],
         ["Sbom"] = ["Oci", "Packages"],
         ["Versions"] = [],

@@ -30,6 +30,7 @@ internal sealed class SourceClient : IDisposable
     private readonly TimeProvider clock;
     private readonly HttpClient client;
     private readonly SourceTokens tokens;
+    private readonly SourceOrder? order;
     private volatile AuthChallenge? known;
 
     /// <summary>One that has never answered may be the wrong one: nobody wants to wait for it.</summary>
@@ -39,10 +40,12 @@ internal sealed class SourceClient : IDisposable
     /// <param name="credentials">Who signs in; null: nobody.</param>
     /// <param name="tls">Whose certificates are trusted.</param>
     /// <param name="clock">For waits, and the end of tokens.</param>
+    /// <param name="order">What holds if others want it asked; null: whoever runs this does.</param>
     public SourceClient(
-        SourceAddress address, SourceCredentials? credentials, SslClientAuthenticationOptions tls, TimeProvider clock)
+        SourceAddress address, SourceCredentials? credentials, SslClientAuthenticationOptions tls, TimeProvider clock,
+        SourceOrder? order = null)
     {
-        (this.address, this.credentials, this.clock) = (address, credentials, clock);
+        (this.address, this.credentials, this.clock, this.order) = (address, credentials, clock, order);
         client = new HttpClient(new SocketsHttpHandler
         {
             AllowAutoRedirect = false,
@@ -56,7 +59,7 @@ internal sealed class SourceClient : IDisposable
             Timeout = Timeout.InfiniteTimeSpan,
         };
         client.DefaultRequestHeaders.UserAgent.Add(new ProductInfoHeaderValue("berth", "import"));
-        tokens = new SourceTokens(address.Root, credentials, client, clock);
+        tokens = new SourceTokens(address.Root, credentials, client, clock, order);
     }
 
     public string Host => address.Host;
@@ -128,6 +131,7 @@ internal sealed class SourceClient : IDisposable
         var status = (int)answer.StatusCode;
         var words = answer.StatusCode switch
         {
+            HttpStatusCode.Unauthorized when order is not null => "it does not accept the authorization of the request",
             HttpStatusCode.Unauthorized when credentials is null => "it needs a user and a password: --from-user",
             HttpStatusCode.Unauthorized => $"it does not accept the password of {credentials.User}",
             HttpStatusCode.TooManyRequests => "it was asked too often",
@@ -154,7 +158,7 @@ internal sealed class SourceClient : IDisposable
     {
         var cause = e.GetBaseException().Message.TrimEnd('.');
         return new SourceException(
-            e.HttpRequestError == HttpRequestError.SecureConnectionError
+            e.HttpRequestError == HttpRequestError.SecureConnectionError && order is null
                 ? $"{Host} can't be reached over TLS: {cause}. If its CA is your own, name it with --from-ca; a "
                     + "registry without TLS has an address that begins with http://"
                 : $"{Host} can't be reached: {cause}",
@@ -196,13 +200,14 @@ internal sealed class SourceClient : IDisposable
         for (var round = 0; ; round++)
         {
             var sent = known is { IsBearer: false } ? credentials!.Basic
-                : token is null ? null : new AuthenticationHeaderValue("Bearer", token);
+                : token is null ? order?.Authorization : new AuthenticationHeaderValue("Bearer", token);
             var answer = await FollowAsync(method, path, sent, from, cancellation);
 
             // A token may have ended, or been good for less than was asked for.
             var isOwn = answer.RequestMessage!.RequestUri!.Authority == address.Root.Authority;
             if (answer.StatusCode != HttpStatusCode.Unauthorized || !isOwn || round == 2) return answer;
             if (AuthChallenge.Read(answer.Headers) is not { } challenge) return answer;
+            if (order is not null && credentials is null && sent is not null) return answer;
             var hasPassword = credentials is { Password.Length: > 0 };
             if (!challenge.IsBearer && (!hasPassword || sent?.Scheme == "Basic")) return answer;
             answer.Dispose();
@@ -237,6 +242,7 @@ internal sealed class SourceClient : IDisposable
                     throw new SourceException($"{Host} sends clients around in circles: more than {hop} redirects");
                 if (next.Scheme is not ("https" or "http") || (place.Scheme == "https" && next.Scheme == "http"))
                     throw new SourceException($"{place.Authority} sends clients to {next.Authority} without TLS");
+                if (order?.MayAsk(next) is false) throw order.Elsewhere(place, next);
                 place = next;
             }
         }

@@ -11,7 +11,8 @@ namespace Berth.Import;
 /// before they end. The password goes only to the realm that the registry names over TLS, or to its own host.
 /// </summary>
 internal sealed class SourceTokens(
-    Uri root, SourceCredentials? credentials, HttpClient client, TimeProvider clock) : IDisposable
+    Uri root, SourceCredentials? credentials, HttpClient client, TimeProvider clock, SourceOrder? order = null)
+    : IDisposable
 {
     /// <summary>What distribution's specification says of a token that does not say it itself.</summary>
     private const int UsualSeconds = 60;
@@ -73,7 +74,7 @@ internal sealed class SourceTokens(
                 + "get it: name the registry with https://");
         }
 
-        return realm;
+        return order?.MayAsk(realm) is false ? throw order.Elsewhere(root, realm) : realm;
     }
 
     private async Task<(string Token, long Seconds)> AskAsync(
@@ -85,6 +86,8 @@ internal sealed class SourceTokens(
         using var answer = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, deadline.Token);
         if (answer.StatusCode is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden)
         {
+            if (order is not null)
+                throw new SourceException($"{realm.Authority} does not accept the authorization of the request");
             throw new SourceException(credentials is null
                 ? $"{realm.Authority} gives nobody a token without a password: name the user with --from-user"
                 : $"{realm.Authority} does not accept the password of {credentials.User}");

@@ -19,7 +19,9 @@ internal sealed record ScannerMetadata(
 {
     public const string Vulnerabilities = "vulnerability";
 
-    private const string DataTime = "harbor.scanner-adapter/vulnerability-database-updated-at";
+    /// <summary>The property that tells how old its data is.</summary>
+    public const string DataTime = "harbor.scanner-adapter/vulnerability-database-updated-at";
+
     private const int MaxTypes = 50;
 
     /// <summary>Another one makes reports old.</summary>

@@ -25,7 +25,7 @@ internal sealed partial class ImageScanning(
     private const int RowsPerWrite = 200;
 
     /// <summary>Ten times those of the largest images.</summary>
-    private const int MaxPackages = 50_000;
+    public const int MaxPackages = 50_000;
 
     /// <summary>After so many looks, half a day, a layer of which nothing is known is taken to be gone.</summary>
     private const int PatientLooks = 16;
@@ -191,7 +191,7 @@ internal sealed partial class ImageScanning(
 
     /// <summary>Only packages of a distribution depend on which it is. What is looked up has the form in which names
     /// are compared.</summary>
-    private static PackageKey KeyOf(Package package, string ecosystem) => new(
+    public static PackageKey KeyOf(Package package, string ecosystem) => new(
         package.Type, package.Name, package.Version, IsOfDistribution(package) ? ecosystem : "",
         PackageOrder.NameOf(package.Type, package.Source ?? package.Name), package.SourceVersion ?? package.Version);
 

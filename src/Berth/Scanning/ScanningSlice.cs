@@ -11,9 +11,11 @@ internal sealed class ScanningSlice : Slice
 {
     public override void AddServices(IServiceCollection services, RegistrySettings settings)
     {
-        if (settings.Contents.Index == ContentsIndexing.Never || settings.Storage.Maintenance.ReadOnly.Enabled) return;
-        services.AddSingleton<ImageScanning>().AddSingleton<Job, ScanImagesJob>();
+        if (settings.Storage.Maintenance.ReadOnly.Enabled) return;
+        var hasLists = settings.Contents.Index != ContentsIndexing.Never;
+        if (hasLists) services.AddSingleton<ImageScanning>().AddSingleton<Job, ScanImagesJob>();
         if (settings.Vulnerabilities.Sources.Count == 0) return;
+        if (!hasLists && !settings.ScannerAdapter.Enabled) return;
         services.AddSingleton(settings.Vulnerabilities)
             .AddSingleton<PackageMatching>().AddSingleton<Job, MatchPackagesJob>();
     }

@@ -51,6 +51,8 @@ public sealed record RegistrySettings
     /// <summary>Other scanners that look into pushed images. Default: none.</summary>
     public IReadOnlyList<ScannerSettings> Scanners { get; init; } = [];
 
+    public ScannerAdapterSettings ScannerAdapter { get; init; } = new();
+
     internal static SettingsTable<RegistrySettings> Keys { get; } = new SettingsTable<RegistrySettings>()
         .Text("version", s => s.Version, (s, v) => s with { Version = v })
         .Section("log", LogSettings.Keys, s => s.Log, (s, v) => s with { Log = v })
@@ -71,7 +73,10 @@ public sealed record RegistrySettings
         .Section(
             "vulnerabilities", VulnerabilitySettings.Keys, s => s.Vulnerabilities,
             (s, v) => s with { Vulnerabilities = v })
-        .Sections("scanners", ScannerSettings.Keys, s => s.Scanners, (s, v) => s with { Scanners = v });
+        .Sections("scanners", ScannerSettings.Keys, s => s.Scanners, (s, v) => s with { Scanners = v })
+        .Section(
+            "scanneradapter", ScannerAdapterSettings.Keys, s => s.ScannerAdapter,
+            (s, v) => s with { ScannerAdapter = v });
 }
 
 /// <summary>The least severe message that is written.</summary>

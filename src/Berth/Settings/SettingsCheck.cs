@@ -25,6 +25,7 @@ internal sealed partial class SettingsCheck(
         CheckLimits();
         CheckVulnerabilities();
         CheckScanners();
+        CheckScannerAdapter();
     }
 
     private void CheckAddress()

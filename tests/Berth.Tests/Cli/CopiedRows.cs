@@ -1,4 +1,5 @@
 using Berth.Metadata;
+using Berth.Oci;
 
 namespace Berth.Tests.Cli;
 
@@ -74,6 +75,12 @@ internal static class CopiedRows
         await InvitationTable.AddAsync(session, new InvitationRow(0, "bob", null), team, "hash");
         await TokenKeyTable.AddUnlessAsync(session, new TokenKeyRow("key", [1, 2], now), now);
         await AccessVersion.AdvanceAsync(session);
+        await AdapterScanTable.AddAsync(
+            session, new AdapterScanRow("id", AdapterScanStates.Waiting, "", now, 1, now), "sha256:x");
+        await AdapterScanTable.EndAsync(session, "id", [("vulnerability", [1, 2])], now);
+        await AdapterLayerTable.SaveAsync(
+            session, Digest.Of(DigestAlgorithm.Sha256, [1]), new AdapterLayerRow([1, 2], [3], now), "1 1");
+        await AdapterLayerTable.WantAsync(session, "npm", now, now);
         foreach (var statement in Statements) await session.RunAsync(statement);
         return true;
     }

@@ -34,11 +34,12 @@ internal sealed class KnownVulnerabilities : IAsyncDisposable
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
-    public static async Task<KnownVulnerabilities> StartAsync(TimeProvider? clock = null)
+    public static async Task<KnownVulnerabilities> StartAsync(
+        TimeProvider? clock = null, Func<RegistrySettings, RegistrySettings>? settings = null)
     {
         var known = new KnownVulnerabilities();
         known.Registry = await AccountsOf.StartAsync(
-            settings: s => s with
+            settings: s => (settings?.Invoke(s) ?? s) with
             {
                 Vulnerabilities = new VulnerabilitySettings
                 {

@@ -1,0 +1,21 @@
+using Berth.Jobs;
+using Berth.Settings;
+
+namespace Berth.HarborAdapter;
+
+/// <summary>This registry as a scanner for Harbor, and for others that speak its scanner API.</summary>
+internal sealed class HarborAdapterSlice : Slice
+{
+    public override void AddWriters(IServiceCollection services, RegistrySettings settings)
+    {
+        if (!settings.ScannerAdapter.Enabled || settings.Storage.Maintenance.ReadOnly.Enabled) return;
+        services.AddSingleton(settings.ScannerAdapter)
+            .AddSingleton<AdapterData>().AddSingleton<LayerLists>().AddSingleton<ImageScan>()
+            .AddSingleton<ScanQueue>().AddSingleton<CallerCheck>().AddSingleton<AdapterEndpoints>()
+            .AddSingleton<Job, SweepScansJob>();
+        services.AddHostedService(provider => provider.GetRequiredService<ScanQueue>());
+    }
+
+    public override void Map(IEndpointRouteBuilder routes, RegistrySettings settings) =>
+        routes.ServiceProvider.GetService<AdapterEndpoints>()?.Map(routes);
+}
