@@ -56,7 +56,9 @@ public sealed partial class TidyTests
         ["Vulnerabilities"] = ["Disk", "Packages", "Settings", "Versions"],
         ["Signatures"] = ["Oci"],
         ["Verifying"] =
-            ["Oci", "Signatures", "Access", "Blobs", "Metadata", "Jobs", "Settings", "Lifecycle"],
+            [
+                "Oci", "Signatures", "Access", "Blobs", "Metadata", "Jobs", "Settings", "Lifecycle", "Vulnerabilities",
+            ],
         ["Logging"] = ["Oci", "Blobs", "Metadata", "Access", "Settings", "Distribution"],
         ["Pages"] = ["Oci", "Access", "Identity", "Settings", "Distribution", "Api"],
         ["Hosting"] = null,
