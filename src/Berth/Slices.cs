@@ -1,4 +1,5 @@
 using Berth.Access;
+using Berth.Attaching;
 using Berth.Audit;
 using Berth.Api;
 using Berth.Backups;
@@ -47,6 +48,7 @@ internal static class Slices
         new ScannersSlice(),
         new VerifyingSlice(),
         new PoliciesSlice(),
+        new AttachingSlice(),
         new SearchSlice(),
         new TelemetrySlice(),
     ];

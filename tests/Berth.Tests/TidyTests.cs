@@ -18,6 +18,11 @@ public sealed partial class TidyTests
         ["Blobs"] = ["Oci", "Disk", "Settings", "Telemetry"],
         ["Metadata"] = ["Oci", "Disk", "Settings", "Telemetry"],
         ["Access"] = ["Oci", "Metadata", "Settings"],
+        ["Attaching"] =
+            [
+                "Oci", "Contents", "Disk", "Import", "Jobs", "Lifecycle", "Metadata", "Packages", "Policies",
+                "Registry", "Sbom", "Settings",
+            ],
         ["Audit"] = ["Access", "Metadata", "Jobs", "Settings"],
         ["Identity"] = ["Oci", "Access", "Audit", "Metadata", "Jobs", "Settings"],
         ["Jobs"] = ["Oci", "Metadata", "Settings", "Telemetry"],

@@ -21,3 +21,13 @@ CREATE TABLE image_statement (
 -- What was verified before is read again for what it says.
 UPDATE signed_artifact SET due_at = 0, attempts = 0 WHERE state = 'read'
     AND EXISTS (SELECT 1 FROM signature_result s WHERE s.artifact_id = signed_artifact.id AND s.verdict = 'verified');
+
+-- Images that were looked at for a bill of materials, which the registry attaches to those that have none (artifact;
+-- empty: it attached none). They are looked at again at due_at.
+CREATE TABLE sbom_attachment (
+    repository_id BIGINT NOT NULL,
+    digest {text} NOT NULL,
+    artifact {text} NOT NULL,
+    due_at BIGINT NOT NULL,
+    PRIMARY KEY (repository_id, digest)
+) {clustered};
