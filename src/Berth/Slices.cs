@@ -1,4 +1,5 @@
 using Berth.Access;
+using Berth.Attaching;
 using Berth.Audit;
 using Berth.Api;
 using Berth.Backups;
@@ -49,6 +50,7 @@ internal static class Slices
         new HarborAdapterSlice(),
         new VerifyingSlice(),
         new PoliciesSlice(),
+        new AttachingSlice(),
         new SearchSlice(),
         new TelemetrySlice(),
     ];

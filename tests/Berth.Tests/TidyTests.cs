@@ -18,6 +18,11 @@ public sealed partial class TidyTests
         ["Blobs"] = ["Oci", "Disk", "Settings", "Telemetry"],
         ["Metadata"] = ["Oci", "Disk", "Settings", "Telemetry"],
         ["Access"] = ["Oci", "Metadata", "Settings"],
+        ["Attaching"] =
+            [
+                "Oci", "Contents", "Disk", "Import", "Jobs", "Lifecycle", "Metadata", "Packages", "Policies",
+                "Registry", "Sbom", "Settings",
+            ],
         ["Audit"] = ["Access", "Metadata", "Jobs", "Settings"],
         ["Identity"] = ["Oci", "Access", "Audit", "Metadata", "Jobs", "Settings"],
         ["Jobs"] = ["Oci", "Metadata", "Settings", "Telemetry"],
@@ -61,7 +66,9 @@ public sealed partial class TidyTests
         ["Vulnerabilities"] = ["Disk", "Packages", "Settings", "Versions"],
         ["Signatures"] = ["Oci"],
         ["Verifying"] =
-            ["Oci", "Signatures", "Access", "Blobs", "Metadata", "Jobs", "Settings", "Lifecycle"],
+            [
+                "Oci", "Signatures", "Access", "Blobs", "Metadata", "Jobs", "Settings", "Lifecycle", "Vulnerabilities",
+            ],
         ["Logging"] = ["Oci", "Blobs", "Metadata", "Access", "Settings", "Distribution"],
         ["Pages"] = ["Oci", "Access", "Identity", "Settings", "Distribution", "Api"],
         ["Hosting"] = null,

@@ -113,7 +113,7 @@ internal static partial class ApiRoutes
         api.MapGet("/images/{reference}/packages", installed.ListAsync)
             .Requires(ApiRight.Pull, "List the packages that are installed in an image").Lists();
         api.MapGet("/images/{reference}/sbom", installed.GetSbomAsync)
-            .Requires(ApiRight.Pull, "Make the bill of materials of an image");
+            .Requires(ApiRight.Pull, "The bill of materials that came with an image, or else the registry's own");
         var vulnerabilities = services.GetRequiredService<ImageVulnerabilityEndpoints>();
         api.MapGet("/images/{reference}/vulnerabilities", vulnerabilities.ListAsync)
             .Requires(ApiRight.Pull, "List the vulnerabilities of the packages in an image, the worst first").Lists();

@@ -117,10 +117,12 @@ internal sealed class ApiSlice : Slice
             provider.GetRequiredService<IndexImages>(), settings.Contents, settings.Limits,
             provider.GetRequiredService<TimeProvider>(), provider.GetService<LayerRequests>()));
         services.AddSingleton<SignatureEndpoints>().AddSingleton<TrustEndpoints>();
+        services.AddSingleton<AttachedSboms>();
         services.AddSingleton<AskedImages>().TryAddSingleton(_ => new Spools(Path.GetTempPath()));
         services.AddSingleton(provider => new ImagePackageEndpoints(
             provider.GetRequiredService<AskedImages>(), provider.GetRequiredService<ImagePackages>(),
-            provider.GetRequiredService<Spools>(), provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<AttachedSboms>(), provider.GetRequiredService<Spools>(),
+            provider.GetRequiredService<TimeProvider>(),
             provider.GetService<FileReading>()));
         services.AddSingleton<BetterBaseImages>().AddSingleton<VulnerabilityChangeEndpoints>();
         services.AddSingleton(provider => new VulnerabilityNewsEndpoints(

@@ -1,5 +1,6 @@
 using Berth.Metadata;
 using Berth.Oci;
+using Berth.Scanning;
 
 namespace Berth.Api;
 
@@ -46,9 +47,14 @@ internal sealed class BetterBaseImages(AskedImages images, Database database)
     {
         var (image, _) = await images.FindAsync(http, repository, reference, platform);
         if (image is null) return null;
-        var row = await database.ReadAsync(
-            session => ImageFindingTable.FindAsync(session, image.Digest), http.RequestAborted);
-        return row is { State: ScanStates.Read, IsComplete: true, CountedAt: not null }
-            ? (image.Digest, VulnerabilityCountsView.Of(row.Counts)) : null;
+        var counts = await database.ReadAsync(
+            async session =>
+            {
+                var row = await ImageFindingTable.FindAsync(session, image.Digest);
+                return row is { State: ScanStates.Read, IsComplete: true, CountedAt: not null }
+                    ? await StatedCounts.OfAsync(session, RepositoryName.Parse(repository), image.Digest, row) : null;
+            },
+            http.RequestAborted);
+        return counts is null ? null : (image.Digest, VulnerabilityCountsView.Of(counts));
     }
 }

@@ -81,6 +81,9 @@ internal static partial class FieldDescriptions
         ["ReferrerView.platform"] = "The platform whose image it is about; absent: it is about the whole.",
         ["ReferrerView.statements"] = "What is in it, at most eight.",
         ["ReferrerView.referrers"] = "What says something about it in turn.",
+        ["sbom?source"] =
+            "attached: only the one that came with the image; berth: only the registry's own. Default: the former, if "
+            + "there is one. The header Berth-Sbom-Source of the answer says which it is.",
         ["StatementView.mediaType"] = "The media type.",
         ["StatementView.digest"] = "The blob.",
         ["StatementView.sizeBytes"] = "Its bytes.",

@@ -56,6 +56,9 @@ internal static partial class FieldDescriptions
         ["ImageVulnerabilityView.isInBase"] = "Whether it came with the base image.",
         ["vex"] = "not_affected or fixed: somebody who knows the package says so, and it does not count; else absent.",
         ["ImageVulnerabilityView.vexReason"] = "Why they say so.",
+        ["ImageVulnerabilityView.vexSigner"] =
+            "Who signed the document with the image that says so; absent: a source of the data says it.",
+        ["ImageVulnerabilityView.vexSource"] = "The manifest that holds that document.",
         ["VulnerableImageView.digest"] = "The image.",
         ["VulnerableImageView.tags"] = "At most ten tags of the image.",
         ["VulnerableImageView.type"] = "The kind of the package.",

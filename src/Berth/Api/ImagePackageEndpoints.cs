@@ -33,12 +33,23 @@ internal sealed record InstalledPackageView(
 /// <summary><c>/images</c>: the packages in the images of the repository in the query.</summary>
 /// <param name="images">Finds images.</param>
 /// <param name="packages">Their packages.</param>
+/// <param name="attached">Bills of materials that came with images.</param>
 /// <param name="spools">Where bills of materials are until they were sent.</param>
 /// <param name="clock">When a bill of materials is made.</param>
 /// <param name="reading">Bounds how many read at once; null in a command on the database.</param>
 internal sealed class ImagePackageEndpoints(
-    AskedImages images, ImagePackages packages, Spools spools, TimeProvider clock, FileReading? reading)
+    AskedImages images, ImagePackages packages, AttachedSboms attached, Spools spools, TimeProvider clock,
+    FileReading? reading)
 {
+    private const string Attached = "attached";
+    private const string Own = "berth";
+
+    /// <summary>Tells which it is.</summary>
+    public const string SourceHeader = "Berth-Sbom-Source";
+
+    /// <summary>The manifest that one came in.</summary>
+    public const string ArtifactHeader = "Berth-Sbom-Artifact";
+
     private const int MaxSearch = 255;
 
     public async Task<ApiAnswer<ImagePackagesView>> ListAsync(
@@ -66,10 +77,13 @@ internal sealed class ImagePackageEndpoints(
             entries.Count, installed.Faults, http.Answer(page, read, one => one.Id).Items);
     }
 
-    /// <summary>The bill of materials of an image, once all its layers are known.</summary>
+    /// <summary>The bill of materials of an image: the one that came with it, or the registry's own, once all its
+    /// layers are known.</summary>
     public async Task<ApiFile> GetSbomAsync(
-        HttpContext http, string reference, string repository, string? platform = null, string format = "spdx-json")
+        HttpContext http, string reference, string repository, string? platform = null, string format = "spdx-json",
+        string? source = null)
     {
+        if (source is not (null or Attached or Own)) return ApiError.Invalid($"source must be {Attached} or {Own}");
         if (SbomFormat.Find(format) is not { } written)
         {
             return ApiError.Invalid(
@@ -78,9 +92,39 @@ internal sealed class ImagePackageEndpoints(
 
         var (image, error) = await images.FindAsync(http, repository, reference, platform);
         if (image is null) return error!;
+        if (source != Own)
+        {
+            (var came, error) = await GetAttachedAsync(http, RepositoryName.Parse(repository), image, written);
+            if (error is not null) return error;
+            if (came is not null) return came;
+            if (source == Attached)
+                return ApiError.NotFound($"bill of materials in {written.Name} that came with the image");
+        }
+
+        return await MakeSbomAsync(http, reference, repository, image, written);
+    }
+
+    /// <summary>The one that came with the image; null if none did.</summary>
+    private async Task<(ApiFile? File, ApiError? Error)> GetAttachedAsync(
+        HttpContext http, RepositoryName repository, FoundImage image, SbomFormat format)
+    {
+        if (reading is null) return (null, null);
+        using var place = await reading.TakePlaceAsync(http.RequestAborted);
+        if (place is null) return (null, ApiFile.Busy());
+        if (await attached.FindAsync(repository, image.Digest, format, reading, http.RequestAborted) is not { } found)
+            return (null, null);
+        http.Response.Headers[SourceHeader] = Attached;
+        http.Response.Headers[ArtifactHeader] = found.Artifact.Text;
+        return (new ApiFile(
+            NameOf(repository, image.Digest, format), format.MediaType, new MemoryStream(found.Document)), null);
+    }
+
+    private async Task<ApiFile> MakeSbomAsync(
+        HttpContext http, string reference, string repository, FoundImage image, SbomFormat written)
+    {
         if (image.Layers.Any(layer => layer.State == LayerState.Off))
             return ApiError.Conflict("this registry reads no layers (contents.index is never, or it is read-only)");
-        (var installed, error) = await ReadAsync(image, http.RequestAborted);
+        var (installed, error) = await ReadAsync(image, http.RequestAborted);
         if (installed is null) return error!;
         if (WithOutdated(image, installed).Layers.Any(layer => layer.State == LayerState.Waiting))
             return ApiError.Conflict("the layers of the image are being read: ask again in a while");
@@ -100,10 +144,12 @@ internal sealed class ImagePackageEndpoints(
         await using (var output = bill.Open())
             await Task.Run(() => format.WriteAsync(subject, installed, output, stop), stop);
         bill.Content.Position = 0;
-        return new ApiFile(
-            $"{subject.Repository.Text.Replace('/', '-')}-{subject.Digest.Hex[..12]}{format.Suffix}", format.MediaType,
-            bill.Content);
+        http.Response.Headers[SourceHeader] = Own;
+        return new ApiFile(NameOf(subject.Repository, subject.Digest, format), format.MediaType, bill.Content);
     }
+
+    private static string NameOf(RepositoryName repository, Digest image, SbomFormat format) =>
+        $"{repository.Text.Replace('/', '-')}-{image.Hex[..12]}{format.Suffix}";
 
     /// <summary>What is installed in the layers that are known, and why that may not be all.</summary>
     private async Task<(InstalledPackages? Installed, ApiError? Error)> ReadAsync(
@@ -116,9 +162,7 @@ internal sealed class ImagePackageEndpoints(
             // Going through the lists of all files takes a while, and the thread is that of others' requests, too.
             var installed = await Task.Run(
                 () => packages.FindAsync(image.Known, cancellation).AsTask(), cancellation);
-            var unread = image.Layers.Where(layer => layer.State is LayerState.Fault or LayerState.Absent)
-                .Select(layer => $"layer {layer.Digest.Text} can't be read: {layer.Row?.Fault ?? "it is not here"}");
-            return (installed with { Faults = [.. installed.Faults, .. unread] }, null);
+            return (installed with { Faults = [.. installed.Faults, .. image.Faults] }, null);
         }
         catch (TreeUnavailableException e)
         {

@@ -4,6 +4,7 @@ using Berth.Distribution;
 using Berth.Metadata;
 using Berth.Oci;
 using Berth.Registry;
+using Berth.Scanning;
 using Berth.Settings;
 using Microsoft.AspNetCore.Mvc;
 
@@ -87,7 +88,7 @@ internal sealed partial class TagEndpoints(
             var end = query is { IsScan: true, IsIndexed: true } && rows.Count <= page.Count
                 ? await TagTable.FindScannedAsync(session, id, query) : null;
             var counts = settings.Vulnerabilities.Sources.Count == 0 ? []
-                : await ImageFindingTable.CountsOfAsync(session, id, rows.Select(row => row.Digest));
+                : await StatedCounts.OfAsync(session, name, id, rows.Select(row => row.Digest));
             return http.Answer(
                 page, rows.ConvertAll(row => TagView.Of(http, row) with
                 {

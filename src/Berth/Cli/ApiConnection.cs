@@ -17,6 +17,9 @@ internal sealed class ApiRefusalException(string message) : Exception(message)
 
     /// <summary>Whether it would work a little later.</summary>
     public bool IsBusy { get; init; }
+
+    /// <summary>Whether there is no such thing.</summary>
+    public bool IsMissing { get; init; }
 }
 
 /// <summary>A connection to the API: to a server, or to the database on this machine.</summary>
@@ -205,6 +208,7 @@ internal sealed class ApiConnection : IAsyncDisposable
     {
         IsSignIn = status == HttpStatusCode.Unauthorized,
         IsBusy = status == HttpStatusCode.ServiceUnavailable,
+        IsMissing = status == HttpStatusCode.NotFound,
     };
 
     private static string Explain(HttpStatusCode status, string text)

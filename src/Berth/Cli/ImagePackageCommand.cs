@@ -43,6 +43,12 @@ internal static class ImagePackageCommand
             DefaultValueFactory = _ => SbomFormat.All[0].Name,
         };
         format.AcceptOnlyFromAmong([.. SbomFormat.All.Select(one => one.Name)]);
+        var source = new Option<string?>("--source")
+        {
+            Description = "attached: the one that came with the image; berth: the registry's own. "
+                + "Default: the former, if there is one.",
+        };
+        source.AcceptOnlyFromAmong("attached", "berth");
         var output = new Option<string?>("--output", "-o")
         {
             Description = "Write it to this file. Default: the standard output.",
@@ -51,20 +57,43 @@ internal static class ImagePackageCommand
             "sbom", "Write the bill of materials of an image, as soon as its layers are known.",
             async call =>
             {
-                await TellFaultsAsync(
-                    await ImageCommand.WaitAsync(call, ImageCommand.PathOf(call, image, platform, "packages")));
                 var asked = ImageCommand.PathOf(call, image, platform, "sbom")
-                    + ImageCommand.Field("format", call.Parsed.GetValue(format));
-                if (call.Parsed.GetValue(output) is not { } path)
+                    + ImageCommand.Field("format", call.Parsed.GetValue(format)) + "&source=";
+                var path = call.Parsed.GetValue(output);
+                var wanted = call.Parsed.GetValue(source);
+                if (wanted != "berth" && await TryCopyAsync(call, asked + "attached", path, wanted is null))
                 {
-                    await using var standard = Console.OpenStandardOutput();
-                    await call.Api.CopyAsync(asked, standard, call.Cancellation);
+                    await Console.Error.WriteLineAsync(
+                        "It came with the image. The registry's own: --source berth");
                     return;
                 }
 
-                await WriteAsync(path, file => call.Api.CopyAsync(asked, file, call.Cancellation));
+                await TellFaultsAsync(
+                    await ImageCommand.WaitAsync(call, ImageCommand.PathOf(call, image, platform, "packages")));
+                await TryCopyAsync(call, asked + "berth", path, mayLack: false);
             },
-            image, format, output, platform);
+            image, format, source, output, platform);
+    }
+
+    /// <summary>Copies an answer to a file, or the standard output. False if there is none, and that may be.</summary>
+    private static async Task<bool> TryCopyAsync(ApiCall call, string asked, string? path, bool mayLack)
+    {
+        try
+        {
+            if (path is not null)
+            {
+                await WriteAsync(path, file => call.Api.CopyAsync(asked, file, call.Cancellation));
+                return true;
+            }
+
+            await using var standard = Console.OpenStandardOutput();
+            await call.Api.CopyAsync(asked, standard, call.Cancellation);
+            return true;
+        }
+        catch (ApiRefusalException e) when (mayLack && e.IsMissing)
+        {
+            return false;
+        }
     }
 
     /// <summary>Replaces a file once the new one is there whole.</summary>

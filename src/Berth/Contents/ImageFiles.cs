@@ -44,6 +44,11 @@ internal sealed record FoundImage(
     /// <summary>The layers whose files are known, the lowest first.</summary>
     public IReadOnlyList<Digest> Known =>
         [.. Layers.Where(layer => layer.State == LayerState.Indexed).Select(layer => layer.Digest)];
+
+    /// <summary>Why packages may be missing of what is in it.</summary>
+    public IEnumerable<string> Faults => Layers
+        .Where(layer => layer.State is LayerState.Fault or LayerState.Absent)
+        .Select(layer => $"layer {layer.Digest.Text} can't be read: {layer.Row?.Fault ?? "it is not here"}");
 }
 
 /// <summary>

@@ -26,6 +26,19 @@ internal sealed record FindingCounts
 
     /// <summary>Those that are known to be exploited.</summary>
     public long Exploited { get; init; }
+
+    /// <summary>Of each kind, what comes of both.</summary>
+    public FindingCounts With(FindingCounts other, Func<long, long, long> combine) => new()
+    {
+        Critical = combine(Critical, other.Critical),
+        High = combine(High, other.High),
+        Medium = combine(Medium, other.Medium),
+        Low = combine(Low, other.Low),
+        Harmless = combine(Harmless, other.Harmless),
+        Unknown = combine(Unknown, other.Unknown),
+        Fixable = combine(Fixable, other.Fixable),
+        Exploited = combine(Exploited, other.Exploited),
+    };
 }
 
 /// <summary>What is known of an image's vulnerabilities.</summary>
@@ -42,7 +55,11 @@ internal sealed record ImageFindingsRow(
 
 /// <summary>A vulnerability of a package in an image.</summary>
 internal sealed record ImageFindingRow(
-    long Package, PackageKey Key, long Layer, string Path, FindingRow Finding, VulnerabilityRow Vulnerability);
+    long Package, PackageKey Key, long Layer, string Path, FindingRow Finding, VulnerabilityRow Vulnerability)
+{
+    /// <summary>The statement that comes with the image and says so; null if the data does.</summary>
+    public FoundStatement? Stated { get; init; }
+}
 
 /// <summary>Which vulnerabilities images have.</summary>
 internal static class ImageFindingTable
@@ -80,38 +97,46 @@ internal static class ImageFindingTable
     public static ValueTask<List<ImageFindingRow>> OfAsync(Session session, long image, int count) => session.AllAsync(
         $"{Findings} ORDER BY f.severity DESC, v.name, p.name, p.id LIMIT $2", Read, image, count);
 
+    /// <summary>The vulnerabilities of an image that have some names, which are in capitals.</summary>
+    public static ValueTask<List<ImageFindingRow>> NamedAsync(
+        Session session, long image, IEnumerable<string> names, int count) => session.AllAsync(
+        $"""
+        {Findings} AND v.id IN (SELECT vulnerability_id FROM vulnerability_alias
+            WHERE name IN ({session.TextsIn("$2")}))
+        ORDER BY f.severity DESC, v.name, p.name, p.id LIMIT $3
+        """,
+        Read, image, Session.ToTexts(names), count);
+
     /// <summary>The worst vulnerabilities of an image that count.</summary>
     /// <param name="session">A read.</param>
     /// <param name="image">The number of the image.</param>
     /// <param name="above">Those that are worse than this, and those that are known to be exploited.</param>
+    /// <param name="isAll">Whether those that do not count are among them.</param>
     /// <param name="count">The most.</param>
     public static ValueTask<List<ImageFindingRow>> WorstOfAsync(
-        Session session, long image, long above, int count) => session.AllAsync(
+        Session session, long image, long above, bool isAll, int count) => session.AllAsync(
         $"""
-        {Findings} AND {Counts} AND (f.severity > $2 OR f.is_exploited = 1)
+        {Findings} {(isAll ? "" : $"AND {Counts}")} AND (f.severity > $2 OR f.is_exploited = 1)
         ORDER BY f.is_exploited DESC, f.severity DESC, v.name, p.name, p.id LIMIT $3
         """,
         Read, image, above, count);
 
-    /// <summary>How many each of some manifests has: of an index, the most of any of its images.</summary>
-    public static async ValueTask<Dictionary<string, FindingCounts>> CountsOfAsync(
-        Session session, long repositoryId, IEnumerable<string> digests)
-    {
-        var rows = await session.AllAsync(
+    /// <summary>How many each of some manifests has, and of an index each of its images.</summary>
+    public static ValueTask<List<(string Digest, string Image, long Id, FindingCounts Counts)>> CountsOfAsync(
+        Session session, long repositoryId, IEnumerable<string> digests) => session.AllAsync(
             $"""
             WITH wanted (digest) AS ({session.TextsIn("$1")}), images (digest, image) AS (
                 SELECT digest, digest FROM wanted
                 UNION ALL SELECT wanted.digest, r.target_digest FROM wanted
                 JOIN manifest_reference r ON r.repository_id = $2 AND r.manifest_digest = wanted.digest
                     AND r.kind = 'Child')
-            SELECT images.digest, max(critical), max(high), max(medium), max(low), max(harmless), max(unknown),
-                max(fixable), max(exploited)
+            SELECT DISTINCT images.digest, images.image, s.id, critical, high, medium, low, harmless, unknown,
+                fixable, exploited
             FROM images JOIN image_scan s ON s.digest = images.image
-            WHERE s.state = 'read' AND s.counted_at IS NOT NULL GROUP BY images.digest
+            WHERE s.state = 'read' AND s.counted_at IS NOT NULL
             """,
-            row => (row.GetString(0), ReadCounts(row, 1)), Session.ToTexts(digests.Distinct()), repositoryId);
-        return rows.ToDictionary(row => row.Item1, row => row.Item2);
-    }
+            row => (row.GetString(0), row.GetString(1), row.GetInt64(2), ReadCounts(row, 3)),
+            Session.ToTexts(digests.Distinct()), repositoryId);
 
     /// <summary>Whether the vulnerabilities of an image are to be counted.</summary>
     public static async ValueTask<bool> IsAnyUncountedAsync(Session session) => await session.NumberAsync(

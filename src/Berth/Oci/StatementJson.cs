@@ -30,7 +30,11 @@ internal static class StatementJson
 
     private static byte[]? PayloadOf(JsonElement root)
     {
-        var payload = JsonFacts.Field(root, "payload") ?? JsonFacts.Field(root, "dsseEnvelope", "payload");
+        var (own, bundled) = (JsonFacts.Field(root, "payload"), JsonFacts.Field(root, "dsseEnvelope", "payload"));
+
+        // Only one of them is what was signed, and anybody may add the other.
+        if (own is not null && bundled is not null) throw new JsonException("there are two payloads");
+        var payload = own ?? bundled;
         return payload is { ValueKind: JsonValueKind.String } text && text.TryGetBytesFromBase64(out var bytes)
             ? bytes : null;
     }

@@ -44,7 +44,8 @@ internal sealed class ImagePackagePages(ImagePages images, ImagePackageEndpoints
         if (image is null) return ProblemPage.Of(http, error!);
         var file = await packages.GetSbomAsync(
             http, image.Reference, image.Name, PlatformOf(http) ?? image.Child?.Digest,
-            http.Request.Query["format"].ToString());
+            http.Request.Query["format"].ToString(),
+            http.Request.Query["source"].ToString() is { Length: > 0 } source ? source : null);
         return file.Error is { } refusal ? ProblemPage.Of(http, refusal) : file;
     }
 

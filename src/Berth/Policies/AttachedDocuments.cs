@@ -16,6 +16,32 @@ internal sealed class AttachedDocuments(Database database, LimitSettings limits)
     /// <summary>Larger manifests are not read: an index with hundreds of platforms has less.</summary>
     private const long MaxBytes = 512 * 1024;
 
+    /// <summary>What comes with exactly this image, the newest referrers first.</summary>
+    public async Task<IReadOnlyList<(Digest Digest, ImageOutline Outline)>> FindAsync(
+        long repositoryId, Digest image, CancellationToken cancellation)
+    {
+        var found = new List<(Digest, ImageOutline)>();
+        await database.ReadAsync(
+            async session =>
+            {
+                var attached = await AttachedToAsync(session, repositoryId, image);
+                foreach (var index in await JudgedImageTable.IndexesWithAsync(session, repositoryId, image))
+                {
+                    if (await ReadAsync(session, repositoryId, index) is { } outline)
+                        attached.AddRange(BesideIn(outline, image));
+                }
+
+                foreach (var digest in attached.Distinct().Take(MaxFound))
+                {
+                    if (await ReadAsync(session, repositoryId, digest) is { } outline) found.Add((digest, outline));
+                }
+
+                return true;
+            },
+            cancellation);
+        return found;
+    }
+
     /// <summary>The kinds of documents (<see cref="ArtifactKind"/>) that an image comes with.</summary>
     public async Task<IReadOnlySet<string>> OfAsync(long repositoryId, Digest image, CancellationToken cancellation)
     {

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Berth.Metadata;
 using Berth.Oci;
+using Berth.Scanning;
 
 namespace Berth.Policies;
 
@@ -46,6 +47,10 @@ internal sealed record JudgedImage(
     /// <summary>How bad the next ones are, which were not read; null if there are none.</summary>
     public long? UnreadFindingsFrom { get; init; }
 
+    /// <summary>What documents that come with it say of its vulnerabilities, if somebody signed them who is trusted.
+    /// </summary>
+    public ImageStatements Statements { get; init; } = ImageStatements.None;
+
     /// <summary>The distribution whose packages nobody has data about; null if there is none.</summary>
     public string? Uncovered { get; init; }
 
@@ -65,6 +70,7 @@ internal sealed record JudgedImage(
     {
         Signatures =
             [.. Signatures.Where(one => one.Result?.TrustedIn is null or "" || one.Result.TrustedIn == space)],
+        Statements = Statements.TrustedIn(space),
     };
 
     /// <param name="row">What the table has of it.</param>

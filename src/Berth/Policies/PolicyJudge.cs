@@ -55,7 +55,7 @@ internal sealed class PolicyJudge(
     {
         if (known.Policies.Count == 0 || image.IsAttachment) return [];
         if (known.Policies.Any(one => one.Spec.AsksForVulnerabilities))
-            image = await AddFindingsAsync(image, known.Policies, cancellation);
+            image = await AddFindingsAsync(image, null, 0, known.Policies, cancellation);
         return Judge(image, known, isPushed: true);
     }
 
@@ -64,22 +64,28 @@ internal sealed class PolicyJudge(
         CancellationToken cancellation)
     {
         if (image.HasFiles && policies.Any(one => one.Spec.AsksForVulnerabilities))
-            image = await AddFindingsAsync(image, policies, cancellation);
+            image = await AddFindingsAsync(image, repository, id, policies, cancellation);
         if (policies.Any(one => one.Spec.AsksForSignatures))
             image = image with { Signatures = await signatures.OfAsync(repository, image.Digest, cancellation) };
         return policies.Any(one => one.Spec.AsksForDocuments)
             ? image with { Documents = await documents.OfAsync(id, image.Digest, cancellation) } : image;
     }
 
+    /// <summary>Adds what is known of its vulnerabilities, and what is said of them where it is, if that is known.
+    /// </summary>
     private async Task<JudgedImage> AddFindingsAsync(
-        JudgedImage image, IReadOnlyList<Policy> policies, CancellationToken cancellation)
+        JudgedImage image, RepositoryName? repository, long id, IReadOnlyList<Policy> policies,
+        CancellationToken cancellation)
     {
+        var statements = repository is not { } place ? ImageStatements.None : await database.ReadAsync(
+            session => ImageStatements.OfAsync(session, place, id, image.Digest), cancellation);
         // Those that are exploited are read anyway.
         var least = policies.Where(one => one.Spec.AsksForVulnerabilities)
             .Min(one => one.MaxSeverity ?? Policy.Severities.Count);
         var (scan, findings, uncovered) = await database.ReadAsync(
             async session => await ImageFindingTable.FindAsync(session, image.Digest) is { } found
-                ? (found, await ImageFindingTable.WorstOfAsync(session, found.Id, least, MaxFindings + 1),
+                ? (found, await ImageFindingTable.WorstOfAsync(
+                    session, found.Id, least, statements.HasAffected, MaxFindings + 1),
                     await PackageCoverage.FindUncoveredAsync(session, found))
                 : ((ImageFindingsRow?)null, [], null),
             cancellation);
@@ -87,6 +93,7 @@ internal sealed class PolicyJudge(
         {
             Scan = scan,
             Findings = findings,
+            Statements = statements,
             Uncovered = uncovered,
             UnreadFindingsFrom = findings.Count > MaxFindings ? findings[^1].Finding.Severity : null,
         };

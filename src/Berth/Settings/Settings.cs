@@ -48,6 +48,8 @@ public sealed record RegistrySettings
 
     public VulnerabilitySettings Vulnerabilities { get; init; } = new();
 
+    public SbomSettings Sbom { get; init; } = new();
+
     /// <summary>Other scanners that look into pushed images. Default: none.</summary>
     public IReadOnlyList<ScannerSettings> Scanners { get; init; } = [];
 
@@ -70,6 +72,7 @@ public sealed record RegistrySettings
         .Section("limits", LimitSettings.Keys, s => s.Limits, (s, v) => s with { Limits = v })
         .Section("quotas", QuotaSettings.Keys, s => s.Quotas, (s, v) => s with { Quotas = v })
         .Section("contents", ContentsSettings.Keys, s => s.Contents, (s, v) => s with { Contents = v })
+        .Section("sbom", SbomSettings.Keys, s => s.Sbom, (s, v) => s with { Sbom = v })
         .Section(
             "vulnerabilities", VulnerabilitySettings.Keys, s => s.Vulnerabilities,
             (s, v) => s with { Vulnerabilities = v })

@@ -24,6 +24,7 @@ internal sealed partial class SettingsCheck(
         CheckValidation();
         CheckLimits();
         CheckVulnerabilities();
+        CheckSbom();
         CheckScanners();
         CheckScannerAdapter();
     }

@@ -32,6 +32,7 @@ internal static class KeyVerification
         {
             SignedAt = times.MinBy(one => one.Time),
             PredicateType = claim.PredicateType,
+            Statement = (signature.Content as SignedEnvelope)?.Payload,
             Annotations = claim.Annotations,
         };
     }

@@ -53,6 +53,7 @@ internal sealed class KeylessVerification(
                 Issuer = signer.Issuer,
                 SignedAt = times.First,
                 PredicateType = claim.PredicateType,
+                Statement = (signature.Content as SignedEnvelope)?.Payload,
                 Annotations = claim.Annotations,
             };
     }

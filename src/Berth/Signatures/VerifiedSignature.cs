@@ -44,6 +44,9 @@ internal sealed record VerifiedSignature(SignatureKind Kind, string Signer, stri
     /// <summary>What an attestation says of the image; null for a plain signature.</summary>
     public string? PredicateType { get; init; }
 
+    /// <summary>The statement of an attestation, as it was signed; null for a plain signature.</summary>
+    public ReadOnlyMemory<byte>? Statement { get; init; }
+
     /// <summary>What the signer added, and signed.</summary>
     public IReadOnlyDictionary<string, string> Annotations { get; init; } = new Dictionary<string, string>();
 

@@ -17,8 +17,8 @@ namespace Berth.Verifying;
 /// </code>
 /// </summary>
 internal sealed partial class SignatureChecking(
-    Database database, ManifestTable manifests, IBlobStore store, RegistryTrust trusted, HttpSettings http,
-    TimeProvider clock, ILogger<SignatureChecking> log)
+    Database database, ManifestTable manifests, IBlobStore store, RegistryTrust trusted, StatementChecking statements,
+    HttpSettings http, TimeProvider clock, ILogger<SignatureChecking> log)
 {
     private const int MaxAttempts = 3;
 
@@ -53,6 +53,7 @@ internal sealed partial class SignatureChecking(
                 cancellation);
         }
 
+        await statements.SweepAsync(cancellation);
         for (long? from = 0; from is { } after;)
         {
             from = await database.ReadAsync(
@@ -132,20 +133,32 @@ internal sealed partial class SignatureChecking(
             return;
         }
 
-        var results = new List<SignatureResult>();
+        var (results, said) = (new List<SignatureResult>(), new Dictionary<Digest, VerifiedStatements>());
         var isTimed = false;
         foreach (var layer in layers)
         {
             var content = trust.IsEmpty ? null : await ReadAsync(artifact, layer, cancellation);
             isTimed |= !trust.IsEmpty && content is null;
-            var result = Judge(layer, content, image, trust);
+            var (result, statement) = Judge(layer, content, image, trust);
             isTimed |= result.Kind == SignatureWords.Notation && !trust.IsEmpty;
-            results.Add(result);
+            var (found, fault) = StatementChecking.OfAttestation(
+                artifact, layer.Digest, result.PredicateType, statement, image.Repository);
+            if (found is not null) said[found.Document] = found;
+            results.Add(fault is null ? result : result with { Warnings = [.. result.Warnings, fault] });
+        }
+
+        if (results.FindIndex(one => one.IsSignature) is >= 0 and var signed)
+        {
+            var (found, fault) = await statements.OfSignedAsync(
+                artifact, image.MediaType, image.Repository, cancellation);
+            if (found is not null) said[found.Document] = found;
+            if (fault is not null)
+                results[signed] = results[signed] with { Warnings = [.. results[signed].Warnings, fault] };
         }
 
         await EndAsync(
             artifact, ArtifactStates.Read, trust, results, isTimed ? clock.GetUtcNow() + BetweenChecks : null,
-            cancellation);
+            cancellation, said.Values);
     }
 
     /// <summary>Null if the repository does not have it.</summary>
@@ -174,18 +187,17 @@ internal sealed partial class SignatureChecking(
         return content is not null && Digest.Of(layer.Digest.Algorithm, content) == layer.Digest ? content : null;
     }
 
-    private SignatureResult Judge(ArtifactLayer layer, byte[]? content, SignedImage image, NamespaceTrust trust)
+    /// <summary>What came of a signature, and the statement of an attestation that holds.</summary>
+    private (SignatureResult Result, ReadOnlyMemory<byte>? Statement) Judge(
+        ArtifactLayer layer, byte[]? content, SignedImage image, NamespaceTrust trust)
     {
         var kind = SignatureWords.KindOf(layer.MediaType);
         var result = new SignatureResult(layer.Digest.Text, SignatureVerdicts.Untrusted, kind);
-        if (trust.IsEmpty) return result with { Fault = "nothing is trusted here" };
+        if (trust.IsEmpty) return (result with { Fault = "nothing is trusted here" }, null);
         if (content is null)
         {
-            return result with
-            {
-                Verdict = SignatureVerdicts.Failed,
-                Fault = "its bytes are not in this repository, or too many",
-            };
+            const string Fault = "its bytes are not in this repository, or too many";
+            return (result with { Verdict = SignatureVerdicts.Failed, Fault = Fault }, null);
         }
 
         var signature = new SignatureLayer(layer.MediaType, layer.Annotations, content);
@@ -194,17 +206,14 @@ internal sealed partial class SignatureChecking(
         {
             if (NamespaceTrust.TrustsNobody(part)) continue;
             var verdict = SignatureVerification.Verify(image, signature, part, clock.GetUtcNow());
-            if (verdict.Signature is { } verified) return Of(layer, verified, space);
+            if (verdict.Signature is { } verified) return (Of(layer, verified, space), verified.Statement);
             faults.Add(verdict.Fault!);
         }
 
         var fault = SignatureFault.MostTelling(faults);
-        return result with
-        {
-            Verdict = fault.Kind == SignatureFaultKind.Untrusted
-                ? SignatureVerdicts.Untrusted : SignatureVerdicts.Failed,
-            Fault = Plain(fault.Reason),
-        };
+        var word = fault.Kind == SignatureFaultKind.Untrusted
+            ? SignatureVerdicts.Untrusted : SignatureVerdicts.Failed;
+        return (result with { Verdict = word, Fault = Plain(fault.Reason) }, null);
     }
 
     private static SignatureResult Of(ArtifactLayer layer, VerifiedSignature verified, string space) =>
@@ -235,9 +244,16 @@ internal sealed partial class SignatureChecking(
 
     private Task<int> EndAsync(
         SignedArtifactRow artifact, string state, NamespaceTrust trust, IReadOnlyList<SignatureResult> results,
-        DateTimeOffset? until, CancellationToken cancellation) => WriteAsync(
+        DateTimeOffset? until, CancellationToken cancellation, IEnumerable<VerifiedStatements>? said = null) =>
+        WriteAsync(
             async session =>
             {
+                foreach (var one in said ?? [])
+                {
+                    await ImageStatementTable.ReplaceAsync(
+                        session, artifact.RepositoryId, one.Subject, one.Document, one.Rows);
+                }
+
                 await SignatureResultTable.ReplaceAsync(session, artifact.Id, results);
                 return await SignedArtifactTable.EndAsync(
                     session, artifact.Id, state, trust.Versions, clock.GetUtcNow(), until);

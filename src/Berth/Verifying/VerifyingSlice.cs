@@ -13,10 +13,11 @@ internal sealed class VerifyingSlice : Slice
     public override void AddServices(IServiceCollection services, RegistrySettings settings)
     {
         if (settings.Storage.Maintenance.ReadOnly.Enabled) return;
-        services.AddSingleton<RegistryTrust>()
+        services.AddSingleton<RegistryTrust>().AddSingleton<StatementChecking>()
             .AddSingleton(provider => new SignatureChecking(
                 provider.GetRequiredService<Database>(), provider.GetRequiredService<ManifestTable>(),
-                provider.GetRequiredService<IBlobStore>(), provider.GetRequiredService<RegistryTrust>(), settings.Http,
+                provider.GetRequiredService<IBlobStore>(), provider.GetRequiredService<RegistryTrust>(),
+                provider.GetRequiredService<StatementChecking>(), settings.Http,
                 provider.GetRequiredService<TimeProvider>(),
                 provider.GetRequiredService<ILogger<SignatureChecking>>()))
             .AddSingleton<Job, VerifySignaturesJob>();

@@ -32,19 +32,25 @@ internal static class VexMatch
     private static bool IsPackage(VexComponent component, PurlName? package) =>
         package is not null && component.Purls.Any(purl => PurlName.Parse(purl)?.Includes(package) == true);
 
+    /// <summary>The digests of the images that a component is; an empty one for all of these repositories.</summary>
+    /// <param name="component">What a statement is about.</param>
+    /// <param name="repositories">Repositories, as <see cref="VexSubject"/> has them.</param>
+    public static IEnumerable<string> ImagesOf(VexComponent component, IReadOnlyCollection<string> repositories) =>
+        component.Digests.Concat(component.Purls.Select(purl => ImageOf(PurlName.Parse(purl), repositories))
+            .OfType<string>());
+
     private static bool IsImage(VexComponent component, VexSubject subject) =>
-        component.Digests.Any(subject.ImageDigests.Contains)
-        || component.Purls.Any(purl => PurlName.Parse(purl) is { Type: "oci" or "docker" } image
-            && IsImage(image, subject));
+        ImagesOf(component, subject.Repositories).Any(
+            digest => digest.Length == 0 || subject.ImageDigests.Contains(digest));
 
     /// <summary>A name with a digest is that image, wherever it is; one without is all of its repository.</summary>
-    private static bool IsImage(PurlName image, VexSubject subject)
+    private static string? ImageOf(PurlName? image, IReadOnlyCollection<string> repositories)
     {
-        if (image.Version?.Contains(':', StringComparison.Ordinal) == true)
-            return subject.ImageDigests.Contains(image.Version);
+        if (image is not { Type: "oci" or "docker" }) return null;
+        if (image.Version?.Contains(':', StringComparison.Ordinal) == true) return image.Version;
         // A tag may have been another image when it was said.
-        if (image.Version is not null || !image.Qualifiers.TryGetValue("repository_url", out var place)) return false;
+        if (image.Version is not null || !image.Qualifiers.TryGetValue("repository_url", out var place)) return null;
         place = place.Split("://") is [_, var after] ? after : place;
-        return subject.Repositories.Contains(place.TrimEnd('/'), StringComparer.Ordinal);
+        return repositories.Contains(place.TrimEnd('/'), StringComparer.Ordinal) ? "" : null;
     }
 }

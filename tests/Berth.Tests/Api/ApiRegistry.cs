@@ -27,6 +27,9 @@ public sealed class ApiRegistry : IAsyncLifetime
 
     public ValueTask InitializeAsync() => new(StartAsync(auth => auth));
 
+    /// <summary>Asks a registry that another test has started.</summary>
+    internal static ApiRegistry Of(RegistryFixture registry) => new() { Registry = registry };
+
     /// <param name="change">Changes the settings.</param>
     internal async Task StartAsync(Func<AuthSettings, AuthSettings> change)
     {

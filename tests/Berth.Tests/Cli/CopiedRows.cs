@@ -41,6 +41,8 @@ internal static class CopiedRows
         "INSERT INTO signed_artifact VALUES (1000, 1, 'sha256:x', 'sha256:y', '', 'read', 1, 0, 0, 1, 0, 2)",
         "INSERT INTO signature_result VALUES (1000, 0, 'sha256:x', 'failed', 'x', NULL, NULL, NULL, NULL, NULL, NULL, "
             + "NULL, '', 'y')",
+        "INSERT INTO image_statement VALUES (1, 'sha256:y', 'sha256:x', 0, '', 'CVE-1', '*', 'fixed', 'z', 1)",
+        "INSERT INTO sbom_attachment VALUES (1, 'sha256:y', 'sha256:x', 1)",
         "INSERT INTO journal_change VALUES (1000000, 1, 'tag', 'x')",
         "INSERT INTO search_pending VALUES (1000000, 1)",
         "INSERT INTO search_rebuild VALUES (1000, 1, 'x', 2, 3, 'a', 5, 6)",

@@ -25,9 +25,13 @@ internal sealed class SigningKey
 }
 
 /// <summary>Pushes images and their signatures as clients do, and asks what came of them.</summary>
-internal sealed class SignedImages(ApiRegistry api)
+/// <param name="api">The registry.</param>
+/// <param name="password">The password of its administrator.</param>
+internal sealed class SignedImages(ApiRegistry api, string password = ApiRegistry.Password)
 {
     private const string BundleType = "application/vnd.dev.sigstore.bundle.v0.3+json";
+
+    private string Admin => $"admin:{password}";
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
@@ -119,14 +123,14 @@ internal sealed class SignedImages(ApiRegistry api)
     }
 
     public async Task<JsonElement> AskAsync(string repository, string reference) =>
-        (await api.AskAsync("admin", "GET", $"/images/{reference}/signatures?repository={repository}")).Is(200).Json;
+        (await api.AskAsync(Admin, "GET", $"/images/{reference}/signatures?repository={repository}")).Is(200).Json;
 
     /// <summary>A page, as an administrator sees it.</summary>
     public async Task<string> PageAsync(string path)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, path);
         request.Headers.TryAddWithoutValidation("Accept", "text/html");
-        request.Headers.TryAddWithoutValidation("Authorization", AccountsOf.Basic("admin", ApiRegistry.Password));
+        request.Headers.TryAddWithoutValidation("Authorization", AccountsOf.Basic("admin", password));
         using var answer = await api.Registry.Client.SendAsync(request, Stop);
         return await answer.EnsureSuccessStatusCode().Content.ReadAsStringAsync(Stop);
     }
@@ -149,10 +153,11 @@ internal sealed class SignedImages(ApiRegistry api)
 
     public async Task TrustAsync(
         string kind, string name, JsonObject body, string? space = null, string who = "admin") =>
-        (await api.AskAsync(who, "PUT", PathOf(kind, name, space), body.ToJsonString())).Is(200);
+        (await api.AskAsync(
+            who == "admin" ? Admin : who, "PUT", PathOf(kind, name, space), body.ToJsonString())).Is(200);
 
     public async Task DistrustAsync(string kind, string name, string? space = null, string who = "admin") =>
-        (await api.AskAsync(who, "DELETE", PathOf(kind, name, space))).Is(204);
+        (await api.AskAsync(who == "admin" ? Admin : who, "DELETE", PathOf(kind, name, space))).Is(204);
 
     public static string PathOf(string kind, string name, string? space) =>
         $"/trust/{kind}/{name}" + (space is null ? "" : $"?namespace={space}");
@@ -211,7 +216,7 @@ internal sealed class SignedImages(ApiRegistry api)
     private async Task SendAsync(string method, string path, byte[]? body, string? type, int status)
     {
         using var request = new HttpRequestMessage(new HttpMethod(method), path);
-        request.Headers.TryAddWithoutValidation("Authorization", AccountsOf.Basic("admin", ApiRegistry.Password));
+        request.Headers.TryAddWithoutValidation("Authorization", AccountsOf.Basic("admin", password));
         if (body is not null)
         {
             request.Content = new ByteArrayContent(body);

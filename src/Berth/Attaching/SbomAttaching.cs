@@ -1,0 +1,179 @@
+using System.IO.Pipelines;
+using Berth.Contents;
+using Berth.Disk;
+using Berth.Import;
+using Berth.Lifecycle;
+using Berth.Metadata;
+using Berth.Oci;
+using Berth.Packages;
+using Berth.Policies;
+using Berth.Registry;
+using Berth.Sbom;
+using Berth.Settings;
+
+namespace Berth.Attaching;
+
+/// <summary>
+/// Attaches bills of materials to images that came without one, as a push would: the same checks, the same quotas. Each
+/// image is looked at once; whoever deletes what was attached does not get it again.
+/// </summary>
+internal sealed partial class SbomAttaching(
+    Database database, ImageFiles images, ImagePackages packages, AttachedDocuments documents, BlobIntake blobs,
+    ManifestWriter writer, Spools spools, RegistrySettings settings, TimeProvider clock, ILogger<SbomAttaching> log)
+{
+    private const int RowsPerRead = 100;
+    private const int ForgottenAtOnce = 1000;
+
+    /// <summary>Who attaches, in lists of what was pushed.</summary>
+    private const string Self = "sbom";
+
+    /// <summary>Builders push what they attach after the image.</summary>
+    private static readonly TimeSpan Grace = TimeSpan.FromMinutes(2);
+
+    /// <summary>When an image is looked at again whose layers are being read.</summary>
+    private static readonly TimeSpan WhileReading = TimeSpan.FromMinutes(15);
+
+    /// <summary>When an image is looked at again which it could not be attached to.</summary>
+    private static readonly TimeSpan AfterFailure = TimeSpan.FromDays(1);
+
+    private readonly SbomFormat format = SbomFormat.Find(settings.Sbom.Attach)!;
+
+    private readonly IReadOnlyList<NamePattern> patterns =
+    [
+        .. settings.Sbom.Repositories.Select(text => NamePattern.TryParse(text, out var one) ? one : null)
+            .OfType<NamePattern>(),
+    ];
+
+    /// <summary>Attaches what is missing.</summary>
+    public async Task RunAsync(Pace pace, CancellationToken cancellation)
+    {
+        await ForgetAsync(cancellation);
+        for (var last = (0L, ""); ;)
+        {
+            var (from, now) = (last, clock.GetUtcNow());
+            var due = await database.ReadAsync(
+                session => SbomAttachmentTable.DueAsync(session, from, now - Grace, now, RowsPerRead), cancellation);
+            foreach (var image in due)
+            {
+                // Others are left alone, and looked at should the settings change.
+                if (patterns.Count > 0 && !patterns.Any(one => one.Matches(image.Repository))) continue;
+                await AttachAsync(image, cancellation);
+                await pace.RestAsync(cancellation);
+            }
+
+            if (due.Count < RowsPerRead) return;
+            last = (due[^1].RepositoryId, due[^1].Image.Digest.Text);
+        }
+    }
+
+    private async Task ForgetAsync(CancellationToken cancellation)
+    {
+        var gone = await database.ReadAsync(
+            session => SbomAttachmentTable.GoneAsync(session, ForgottenAtOnce), cancellation);
+        if (gone.Count == 0) return;
+        await database.WriteAsync(
+            async session =>
+            {
+                await SbomAttachmentTable.ForgetAsync(session, gone);
+                return true;
+            },
+            isDurable: false, cancellation);
+    }
+
+    private async Task AttachAsync(UnlistedImageRow image, CancellationToken cancellation)
+    {
+        Digest? artifact = null;
+        DateTimeOffset? until = null;
+        try
+        {
+            (artifact, until) = await TryAsync(image, cancellation);
+        }
+        catch (TreeUnavailableException)
+        {
+            until = clock.GetUtcNow() + WhileReading;
+        }
+        catch (QuotaExceededException e)
+        {
+            LogRefused(image.Image.Digest, image.Repository, e.Message);
+            until = clock.GetUtcNow() + AfterFailure;
+        }
+        catch (Exception e) when (e is not (OperationCanceledException or IOException or DatabaseUnavailableException))
+        {
+            // No image may keep the others from getting theirs.
+            LogFailure(image.Image.Digest, image.Repository, e);
+            until = clock.GetUtcNow() + AfterFailure;
+        }
+
+        await database.WriteAsync(
+            session => SbomAttachmentTable.NoteAsync(session, image, artifact, until), isDurable: false, cancellation);
+    }
+
+    private async Task<(Digest? Artifact, DateTimeOffset? Until)> TryAsync(
+        UnlistedImageRow row, CancellationToken cancellation)
+    {
+        var (repository, digest) = (RepositoryName.Parse(row.Repository), row.Image.Digest);
+        if ((await documents.OfAsync(row.RepositoryId, digest, cancellation)).Contains(ArtifactKind.Sbom))
+            return (null, null);
+        if (await images.FindAsync(repository, new Reference(digest), asked: null, cancellation) is not { } image)
+            return (null, null);
+        var installed = await packages.FindAsync(image.Known, cancellation);
+        if (installed.Outdated.Count > 0 || image.Layers.Any(layer => layer.State == LayerState.Waiting))
+            return (null, clock.GetUtcNow() + WhileReading);
+        installed = installed with { Faults = [.. installed.Faults, .. image.Faults] };
+        using var bill = spools.New();
+        var described = await WriteAsync(bill, row, repository, installed, cancellation);
+        var empty = Digest.Of(DigestAlgorithm.Sha256, SbomArtifact.Empty);
+        await TakeAsync(
+            repository, empty, SbomArtifact.Empty.Length, new MemoryStream(SbomArtifact.Empty.ToArray()),
+            cancellation);
+        await TakeAsync(repository, described.Digest, described.SizeBytes, bill.Content, cancellation);
+        var name = $"{row.Repository.Replace('/', '-')}-{digest.Hex[..12]}{format.Suffix}";
+        var body = SbomArtifact.Write(row.Image, described, name, CreatedAt(row));
+        var artifact = Digest.Of(DigestAlgorithm.Sha256, body);
+        var result = await writer.WriteAsync(
+            new ManifestPush(repository, artifact, body, MediaTypes.OciManifest, [], null, new Actor(Self)),
+            cancellation);
+        if (result.Refusal == ManifestRefusal.None) return (artifact, null);
+        LogRefused(digest, row.Repository, $"{result.Refusal} {result.Reason}");
+        return (null, clock.GetUtcNow() + AfterFailure);
+    }
+
+    /// <summary>Writes it where there is room; returns what it is.</summary>
+    private async Task<Descriptor> WriteAsync(
+        Spool bill, UnlistedImageRow row, RepositoryName repository, InstalledPackages installed,
+        CancellationToken cancellation)
+    {
+        var host = Uri.TryCreate(settings.Http.Host, UriKind.Absolute, out var address) ? address.Authority : null;
+        var subject = new SbomSubject(repository, row.Image.Digest, Tag: null, host, CreatedAt(row));
+        await using (var output = bill.Open()) await format.WriteAsync(subject, installed, output, cancellation);
+        bill.Content.Position = 0;
+        using var hash = Digest.StartHash(DigestAlgorithm.Sha256);
+        var buffer = new byte[64 << 10];
+        for (int read; (read = await bill.Content.ReadAsync(buffer, cancellation)) > 0;)
+            hash.AppendData(buffer, 0, read);
+        bill.Content.Position = 0;
+        return new Descriptor(
+            format.MediaType, Digest.FromHash(DigestAlgorithm.Sha256, hash.GetHashAndReset()), bill.Length, []);
+    }
+
+    private async Task TakeAsync(
+        RepositoryName repository, Digest digest, long bytes, Stream content, CancellationToken cancellation)
+    {
+        var source = new BlobSource(
+            digest, bytes, File: null, (writer, stop) => content.CopyToAsync(writer, stop));
+        var result = await blobs.TakeAsync(repository, source, Self, _ => { }, cancellation);
+        if (result is BlobIntakeResult.Altered or BlobIntakeResult.TooLarge)
+            throw new InvalidOperationException($"the bill of materials was refused as {result}");
+    }
+
+    /// <summary>The same each time.</summary>
+    private static DateTimeOffset CreatedAt(UnlistedImageRow row) => row.BuiltAt ?? DateTimeOffset.UnixEpoch;
+
+    [LoggerMessage(
+        Level = LogLevel.Warning, Message = "No bill of materials is attached to {Digest} in {Repository}: {Reason}")]
+    private partial void LogRefused(Digest digest, string repository, string reason);
+
+    [LoggerMessage(
+        Level = LogLevel.Error, Message = "The bill of materials of {Digest} in {Repository} could not be attached")]
+    private partial void LogFailure(Digest digest, string repository, Exception exception);
+}
