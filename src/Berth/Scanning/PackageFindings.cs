@@ -1,4 +1,5 @@
 using Berth.Metadata;
+using Berth.Packages;
 using Berth.Sbom;
 using Berth.Vulnerabilities;
 
@@ -58,6 +59,19 @@ internal sealed record PackageFindings(
             [.. before.Keys.Where(name => !Findings.ContainsKey(name))]);
     }
 
+    /// <summary>A vulnerability of several packages: what databases call it differs with what they say it is in.
+    /// </summary>
+    public static VulnerabilityRow Merge(IEnumerable<VulnerabilityRow> same)
+    {
+        var rows = same.ToList();
+        return rows.Count == 1 ? rows[0] : rows[0] with
+        {
+            Aliases = string.Join(
+                ' ', rows.SelectMany(one => one.Aliases.Split(' ', StringSplitOptions.RemoveEmptyEntries)).Distinct()
+                    .Order(StringComparer.Ordinal).Take(MaxAliases)),
+        };
+    }
+
     /// <summary>A fix that was not there before is there since now.</summary>
     private static DateTimeOffset? FixOf(FindingRow found, FindingRow old) =>
         found.FixedIn.Length == 0 ? null : old.FixedIn.Length == 0 ? found.FirstSeen : old.FixAt ?? found.FixAt;
@@ -73,7 +87,7 @@ internal sealed record PackageFindings(
     private static VexStatement? StatementOn(string name, List<OsvHit> hits, PackageKey package, VulnerabilityFile file)
     {
         var system = package.Ecosystem.Length > 0 ? Ecosystems.SystemOf(package.Ecosystem) : null;
-        if (system is null && package.Type is "deb" or "apk" or "rpm") return null;
+        if (system is null && PackageTypes.IsOfDistribution(package.Type)) return null;
         var statements = hits.Select(hit => hit.Record.Id).Prepend(name).Distinct().SelectMany(file.VexOf)
             .Where(one => !IsForSomeMachines(one)).ToList();
         return statements.Count == 0 ? null : VexMatch.Find(

@@ -37,6 +37,8 @@ internal static class OsvReader
     public static OsvRecord Read(JsonElement json)
     {
         if (TextOf(json, "id") is not { Length: > 0 and < 200 } id) throw new InvalidDataException("It has no id.");
+        var summary = SummaryOf(TextOf(json, "summary") ?? TextOf(json, "details"));
+        var affected = ItemsOf(json, "affected").Select(AffectedOf).OfType<OsvAffected>();
         return new OsvRecord(id)
         {
             Published = TimeOf(json, "published"),
@@ -45,10 +47,10 @@ internal static class OsvReader
             Aliases = TextsOf(json, "aliases", MaxNames),
             Upstream = TextsOf(json, "upstream", MaxNames),
             Related = TextsOf(json, "related", MaxNames),
-            Summary = SummaryOf(TextOf(json, "summary") ?? TextOf(json, "details")),
+            Summary = summary,
             Severities = SeveritiesOf(json),
             SeverityWord = WordOf(json),
-            Affected = [.. ItemsOf(json, "affected").Select(AffectedOf).OfType<OsvAffected>()],
+            Affected = [.. affected.Select(one => one with { Module = OsvModules.Of(one, summary) })],
         };
     }
 
