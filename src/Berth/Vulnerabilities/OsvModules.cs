@@ -4,8 +4,8 @@ namespace Berth.Vulnerabilities;
 
 /// <summary>
 /// Which module of its distribution an entry of OSV is about. Records of Red Hat and those that build its packages
-/// again do not say it but in their headings (<c>Important: nodejs:18 security update</c>), and by the releases of fixes,
-/// which have <c>.module</c> in them.
+/// again do not say it but in their headings (<c>Important: nodejs:18 security update</c>), and by the releases of
+/// fixes, which have <c>.module</c> in them.
 /// </summary>
 internal static partial class OsvModules
 {
