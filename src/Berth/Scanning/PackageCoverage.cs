@@ -31,7 +31,7 @@ internal static class PackageCoverage
         }
 
         return kinds.Any(kind => kind.Sourceless > 0)
-            ? "the list of its packages (Chisel's) does not say what they were built from, which is what most "
+            ? "the list of its packages (Chisel's) does not say what they were built from, which is what "
                 + "vulnerabilities are told of" : null;
     }
 

@@ -26,10 +26,11 @@ internal sealed record PackageFindings(
     public static PackageFindings Find(VulnerabilityFile file, PackageKey package, DateTimeOffset now)
     {
         var named =
-            from name in PackageMatching.NamesOf(package)
+            from known in PackageMatching.NamesOf(package)
+            from name in package.Source.Length > 0 ? [known] : file.SourcesOf(known)
             from hit in file.Find(name)
-            from known in NamesOf(hit.Record)
-            select (Name: known, Hit: hit);
+            from called in NamesOf(hit.Record)
+            select (Name: called, Hit: hit);
         var groups = named.Where(one => IsClean(one.Name))
             .GroupBy(one => one.Name, one => one.Hit, StringComparer.Ordinal).Take(MaxFindings);
         var (findings, vulnerabilities) = (new Dictionary<string, FindingRow>(), new List<VulnerabilityRow>());

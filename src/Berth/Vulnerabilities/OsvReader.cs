@@ -65,12 +65,29 @@ internal static class OsvReader
             Ranges = [.. ItemsOf(json, "ranges").Select(RangeOf).OfType<OsvRange>()],
             Versions = TextsOf(json, "versions", int.MaxValue),
             SeverityWord = WordOf(json),
+            Binaries = [.. BinariesOf(PropertyOf(json, "ecosystem_specific")).Distinct().Take(MaxNames)],
             Imports =
             [
                 .. ItemsOf(PropertyOf(json, "ecosystem_specific"), "imports")
                     .Select(import => TextOf(import, "path")).OfType<string>(),
             ],
         };
+    }
+
+    /// <summary>Of Ubuntu: an object for each, or, before 2025, one with the version of each under its name.</summary>
+    private static IEnumerable<string> BinariesOf(JsonElement json)
+    {
+        foreach (var one in ItemsOf(json, "binaries"))
+        {
+            if (TextOf(one, "binary_name") is { } name)
+            {
+                yield return name;
+                continue;
+            }
+
+            if (one.ValueKind != JsonValueKind.Object) continue;
+            foreach (var named in one.EnumerateObject()) yield return named.Name;
+        }
     }
 
     /// <summary>Null for one of commits.</summary>

@@ -22,6 +22,12 @@ public sealed class UncoveredPolicyTests : IAsyncLifetime
     [
         Record("DEBIAN-CVE-2023-1", "Debian:12", "openssl", "3.0.11-1", "CRITICAL", "CVE-2023-1"),
         Record("UBUNTU-CVE-2023-1", "Ubuntu:22.04:LTS", "openssl", "3.0.11-1", "CRITICAL", "CVE-2023-1"),
+        Record("UBUNTU-CVE-2023-2", "Ubuntu:22.04:LTS", "zlib", "1.4", "CRITICAL", "CVE-2023-2").Replace(
+            "\"ranges\"",
+            """
+            "ecosystem_specific":{"binaries":[{"zlib1g":"1.4","zlib1g-dev":"1.4"},{"binary_name":"minizip"}]},"ranges"
+            """,
+            StringComparison.Ordinal),
         Record("GHSA-aaaa", "npm", "left-pad", null, "CRITICAL", "CVE-2023-9"),
     ];
 
@@ -55,18 +61,22 @@ public sealed class UncoveredPolicyTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Packages_that_do_not_say_what_they_were_built_from_are_compared_by_their_names_alone()
+    public async Task Packages_that_do_not_say_what_they_were_built_from_are_compared_as_far_as_records_say_it()
     {
         var layer = RawTar.Gzip(new RawTar()
             .File("etc/os-release", "ID=ubuntu\nVERSION_ID=22.04\nPRETTY_NAME=\"Ubuntu 22.04\"\n")
             .Entry("var/lib/chisel/manifest.wall", ChiselLists.Pack(
                 """{"kind":"package","name":"libssl3","version":"3.0.2-1","sha256":"a","arch":"amd64"}""",
-                """{"kind":"package","name":"openssl","version":"3.0.2-1","sha256":"a","arch":"amd64"}"""))
+                """{"kind":"package","name":"minizip","version":"1.3","sha256":"a","arch":"amd64"}""",
+                """{"kind":"package","name":"openssl","version":"3.0.2-1","sha256":"a","arch":"amd64"}""",
+                """{"kind":"package","name":"zlib1g","version":"1.3","sha256":"a","arch":"amd64"}"""))
             .End());
         await images.PushAsync("team/app", layer);
         await images.Known.TellAsync(Data);
         var seen = await images.Known.Images.AskAsync("1/vulnerabilities?repository=team/app");
-        Assert.Equal("openssl", Assert.Single(seen.GetProperty("items").EnumerateArray()).Of("package"));
+        Assert.Equal(
+            ["CVE-2023-1 openssl", "CVE-2023-2 minizip", "CVE-2023-2 zlib1g"],
+            seen.GetProperty("items").EnumerateArray().Select(one => $"{one.Of("name")} {one.Of("package")}"));
         Assert.Contains("does not say what they were built from", seen.GetProperty("faults")[0].GetString());
         await images.SetAsync("""{"names":"team/**","refusesExploited":true}""");
         Assert.Contains("since the list of its packages (Chisel's)", await images.WhyNotAsync("team/app"));
