@@ -39,7 +39,7 @@ public sealed partial class TidyTests
                 "Lifecycle", "Import", "Backups", "Contents", "Disk", "Packages", "Sbom", "Scanning", "Search",
                 "Policies", "Verifying", "Vulnerabilities",
             ],
-        ["Policies"] = ["Oci", "Access", "Metadata", "Registry", "Scanning", "Settings", "Verifying"],
+        ["Policies"] = ["Oci", "Access", "Metadata", "Registry", "Sbom", "Scanning", "Settings", "Verifying"],
         ["Search"] = ["Oci", "Metadata", "Access", "Jobs", "Settings"],
         ["Lifecycle"] = ["Oci", "Blobs", "Metadata", "Jobs", "Registry", "Settings", "Telemetry"],
         ["Import"] = ["Oci", "Disk", "Blobs", "Metadata", "Jobs", "Registry", "Settings"],

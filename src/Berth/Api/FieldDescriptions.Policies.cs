@@ -19,7 +19,8 @@ internal static partial class FieldDescriptions
             ["fixGraceSeconds"] = "How long there must have been a fix for a vulnerability to count.",
             ["scanGraceSeconds"] = "How long after its push an image is let through that was not looked into yet. By "
                 + "default a day.",
-            ["allowsUnscanned"] = "Whether images are let through whose vulnerabilities can't be found out.",
+            ["allowsUnscanned"] = "Whether images are let through whose vulnerabilities or licences can't be found "
+                + "out.",
             ["isSigned"] = "Whether somebody who is trusted must have signed it.",
             ["signedBy"] = "Keys, identities or policies of trust, one of which must have verified a signature: as "
                 + "trustedBy or signer of /images/{reference}/signatures has them.",
@@ -29,6 +30,12 @@ internal static partial class FieldDescriptions
             ["maxAgeSeconds"] = "How old it may be, from its build.",
             ["baseImages"] = "Patterns of base images, one of which it must name as its own, such as "
                 + "docker.io/library/debian:*.",
+            ["allowedLicenses"] = "Licences that its packages may be under, as SPDX names them, or patterns such as "
+                + "BSD-*: of an expression with OR, one has to be allowed, with AND, each.",
+            ["deniedLicenses"] = "Licences that its packages may not be under, as SPDX names them, or patterns such as "
+                + "GPL-*.",
+            ["allowsUnknownLicenses"] = "With allowedLicenses, whether packages are allowed whose licence is not "
+                + "known, or none that SPDX has a name for.",
         },
         new(StringComparer.Ordinal)
         {

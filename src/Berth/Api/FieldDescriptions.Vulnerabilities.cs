@@ -19,6 +19,8 @@ internal static partial class FieldDescriptions
             "known; waiting: it was not compared yet; off: the registry compares none; fault: it could not be read.",
         ["ImageVulnerabilitiesView.isComplete"] = "Whether all its layers could be read.",
         ["ImageVulnerabilitiesView.system"] = "The distribution; absent: the image does not say.",
+        ["ImageVulnerabilitiesView.systemEndsAt"] =
+            "The day on which the distribution got its last fixes, or will; absent: no source says it.",
         ["ImageVulnerabilitiesView.checkedAt"] = "When they were last counted; absent: never.",
         ["ImageVulnerabilitiesView.dataBuiltAt"] = "How old that is which it was compared with; absent: there is none.",
         ["ImageVulnerabilitiesView.counts"] = "How many it has in all, each counted once, at its worst.",

@@ -8,8 +8,9 @@ internal sealed record PolicyView(
     long Id, string Names, bool IsMandatory, bool OnlyWarns, IReadOnlyList<string> On, IReadOnlyList<string> Exempt,
     string? MaxSeverity, bool RefusesExploited, bool OnlyFixable, double? FixGraceSeconds, double? ScanGraceSeconds,
     bool AllowsUnscanned, bool IsSigned, IReadOnlyList<string> SignedBy, bool HasSbom, bool HasProvenance,
-    IReadOnlyList<string> Labels, double? MaxAgeSeconds, IReadOnlyList<string> BaseImages, DateTimeOffset CreatedAt,
-    string CreatedBy, long Version) : INoted
+    IReadOnlyList<string> Labels, double? MaxAgeSeconds, IReadOnlyList<string> BaseImages,
+    IReadOnlyList<string> AllowedLicenses, IReadOnlyList<string> DeniedLicenses, bool AllowsUnknownLicenses,
+    DateTimeOffset CreatedAt, string CreatedBy, long Version) : INoted
 {
     ChangeNote INoted.Note => new($"{Id}", Names);
 
@@ -18,7 +19,8 @@ internal sealed record PolicyView(
         row.Spec.On.Count > 0 ? row.Spec.On : [PolicyMoments.Pull, PolicyMoments.Promotion], row.Spec.Exempt,
         row.Spec.MaxSeverity, row.Spec.RefusesExploited, row.Spec.OnlyFixable, row.Spec.FixGraceSeconds,
         row.Spec.ScanGraceSeconds, row.Spec.AllowsUnscanned, row.Spec.IsSigned, row.Spec.SignedBy, row.Spec.HasSbom,
-        row.Spec.HasProvenance, row.Spec.Labels, row.Spec.MaxAgeSeconds, row.Spec.BaseImages, row.CreatedAt,
+        row.Spec.HasProvenance, row.Spec.Labels, row.Spec.MaxAgeSeconds, row.Spec.BaseImages,
+        row.Spec.AllowedLicenses, row.Spec.DeniedLicenses, row.Spec.AllowsUnknownLicenses, row.CreatedAt,
         row.CreatedBy, row.Version);
 }
 
@@ -31,7 +33,8 @@ internal sealed record NewPolicy(
     bool? OnlyFixable = null, double? FixGraceSeconds = null, double? ScanGraceSeconds = null,
     bool? AllowsUnscanned = null, bool? IsSigned = null, IReadOnlyList<string>? SignedBy = null, bool? HasSbom = null,
     bool? HasProvenance = null, IReadOnlyList<string>? Labels = null, double? MaxAgeSeconds = null,
-    IReadOnlyList<string>? BaseImages = null)
+    IReadOnlyList<string>? BaseImages = null, IReadOnlyList<string>? AllowedLicenses = null,
+    IReadOnlyList<string>? DeniedLicenses = null, bool? AllowsUnknownLicenses = null)
 {
     public PolicySpec ToSpec() => new()
     {
@@ -51,6 +54,9 @@ internal sealed record NewPolicy(
         Labels = Labels ?? [],
         MaxAgeSeconds = MaxAgeSeconds,
         BaseImages = BaseImages ?? [],
+        AllowedLicenses = AllowedLicenses ?? [],
+        DeniedLicenses = DeniedLicenses ?? [],
+        AllowsUnknownLicenses = AllowsUnknownLicenses == true,
     };
 }
 

@@ -45,7 +45,7 @@ internal static class PolicyCommand
         ApiCommand.Text("--scan-grace", "How long a new image is let through that was not looked into. Default: 1d.");
 
     private static readonly Option<bool> Unscanned =
-        Flag("--allow-unscanned", "Let images through whose vulnerabilities can't be found out.");
+        Flag("--allow-unscanned", "Let images through whose vulnerabilities or licences can't be found out.");
 
     private static readonly Option<bool> Signed = Flag("--signed", "Somebody who is trusted must have signed it.");
 
@@ -64,11 +64,20 @@ internal static class PolicyCommand
     private static readonly Option<string[]> Bases =
         Many("--base", "A pattern of base images, one of which it must name, such as docker.io/library/debian:*.");
 
+    private static readonly Option<string[]> AllowLicenses =
+        Many("--allow-license", "A licence that its packages may be under, such as MIT or BSD-*. May be repeated.");
+
+    private static readonly Option<string[]> DenyLicenses =
+        Many("--deny-license", "A licence that none of its packages may be under, such as AGPL-*. May be repeated.");
+
+    private static readonly Option<bool> UnknownLicenses =
+        Flag("--allow-unknown-licenses", "With --allow-license: packages may also be under licences nobody knows.");
+
     /// <summary>All that says what a policy is.</summary>
     private static readonly Option[] Said =
     [
         Mandatory, Warn, On, Exempt, MaxSeverity, NoExploited, Fixable, FixGrace, ScanGrace, Unscanned, Signed,
-        SignedBy, Sbom, Provenance, Labels, MaxAge, Bases,
+        SignedBy, Sbom, Provenance, Labels, MaxAge, Bases, AllowLicenses, DenyLicenses, UnknownLicenses,
     ];
 
     public static Command Create()
@@ -239,6 +248,7 @@ internal static class PolicyCommand
         {
             (Warn, "onlyWarns"), (NoExploited, "refusesExploited"), (Fixable, "onlyFixable"),
             (Unscanned, "allowsUnscanned"), (Signed, "isSigned"), (Sbom, "hasSbom"), (Provenance, "hasProvenance"),
+            (UnknownLicenses, "allowsUnknownLicenses"),
         })
         {
             if (call.Parsed.GetValue(option)) body[field] = true;
@@ -247,6 +257,7 @@ internal static class PolicyCommand
         foreach (var (option, field) in new[]
         {
             (On, "on"), (Exempt, "exempt"), (SignedBy, "signedBy"), (Labels, "labels"), (Bases, "baseImages"),
+            (AllowLicenses, "allowedLicenses"), (DenyLicenses, "deniedLicenses"),
         })
         {
             if (call.Parsed.GetValue(option) is { Length: > 0 } texts)
@@ -282,6 +293,11 @@ internal static class PolicyCommand
         if (one.TryGetProperty("maxAgeSeconds", out var age))
             words.Add(string.Create(CultureInfo.InvariantCulture, $"at most {age.GetDouble() / 86400:0.#} days old"));
         if (string.Join(" or ", Texts(one, "baseImages")) is { Length: > 0 } bases) words.Add($"built on {bases}");
+        if (string.Join(", ", Texts(one, "allowedLicenses")) is { Length: > 0 } allowed)
+            words.Add($"only licences {allowed}");
+        Add("allowsUnknownLicenses", "and unknown ones");
+        if (string.Join(", ", Texts(one, "deniedLicenses")) is { Length: > 0 } denied)
+            words.Add($"no licences {denied}");
         return string.Join("; ", words);
 
         void Add(string field, string text)

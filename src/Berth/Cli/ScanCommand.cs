@@ -138,6 +138,13 @@ internal static class ScanCommand
     {
         foreach (var fault in seen.GetProperty("faults").EnumerateArray())
             await Console.Error.WriteLineAsync($"There may be more: {PlainText.Of(fault.GetString()!, MaxShown)}");
+        if (seen.TryGetProperty("systemEndsAt", out var end)
+            && end.GetDateTimeOffset() <= TimeProvider.System.GetUtcNow())
+        {
+            await Console.Error.WriteLineAsync(
+                $"{Text("system")(seen)} gets no more fixes since {end.GetString()}: build on a newer release");
+        }
+
         await call.ListAsync(
             path, ("SEVERITY", ApiCall.Field("severity")), ("VULNERABILITY", ApiCall.Field("name")),
             ("PACKAGE", Text("package")), ("VERSION", Text("version")), ("FIXED IN", Text("fixedIn")),

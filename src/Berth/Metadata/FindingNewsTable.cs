@@ -32,7 +32,7 @@ internal static class FindingNewsTable
         };
         return session.AllAsync(
             $"""
-            SELECT p.id, p.type, p.name, p.version, p.ecosystem, p.source, p.source_version,
+            SELECT p.id, p.type, p.name, p.version, p.ecosystem, p.source, p.source_version, p.module,
                 f.record, f.severity, f.fixed_in, f.score, f.vector, f.fix_at, f.first_seen, f.vex, f.vex_reason,
                 f.is_exploited, v.name, v.id, repository.name, repository.is_public, m.digest
             FROM finding f JOIN vulnerability v ON v.id = f.vulnerability_id JOIN package p ON p.id = f.package_id
@@ -46,9 +46,9 @@ internal static class FindingNewsTable
             ORDER BY f.first_seen, f.package_id, f.vulnerability_id, repository.name, m.digest LIMIT $8
             """,
             row => new FindingNewsRow(
-                row.GetInt64(13), row.GetInt64(0), row.GetInt64(18), row.GetString(19),
-                Convert.ToInt64(row.GetValue(20)) != 0, Digest.Parse(row.GetString(21)),
-                PackageSearchTable.Read(row).Key, FindingTable.ReadFinding(row, row.GetString(17), 7)),
+                row.GetInt64(14), row.GetInt64(0), row.GetInt64(19), row.GetString(20),
+                Convert.ToInt64(row.GetValue(21)) != 0, Digest.Parse(row.GetString(22)),
+                PackageSearchTable.Read(row).Key, FindingTable.ReadFinding(row, row.GetString(18), 8)),
             [.. values]);
     }
 

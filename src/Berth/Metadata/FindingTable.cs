@@ -107,17 +107,31 @@ internal static class FindingTable
             """,
             row => ReadVulnerability(row, 0), name.ToUpperInvariant());
 
+    /// <summary>The vulnerabilities that these are names of, in whatever case: of one that several databases have, some
+    /// packages are noted with the names of some.</summary>
+    /// <param name="session">A read.</param>
+    /// <param name="aliases">The names.</param>
+    /// <returns>Each with the name under which it is noted.</returns>
+    public static ValueTask<List<(string Alias, string Name)>> NamesOfAsync(
+        Session session, IEnumerable<string> aliases) => session.AllAsync(
+        $"""
+        SELECT a.name, v.name FROM vulnerability_alias a JOIN vulnerability v ON v.id = a.vulnerability_id
+        WHERE a.name IN ({session.TextsIn("$1")})
+        """,
+        row => (row.GetString(0), row.GetString(1)),
+        Session.ToTexts(aliases.Select(name => name.ToUpperInvariant()).Distinct()));
+
     /// <summary>The packages that have a vulnerability.</summary>
     public static ValueTask<List<VulnerablePackageRow>> PackagesWithAsync(Session session, string name, int count) =>
         session.AllAsync(
             """
-            SELECT p.id, p.type, p.name, p.version, p.ecosystem, p.source, p.source_version,
+            SELECT p.id, p.type, p.name, p.version, p.ecosystem, p.source, p.source_version, p.module,
                 f.record, f.severity, f.fixed_in, f.score, f.vector, f.fix_at, f.first_seen, f.vex, f.vex_reason,
                 f.is_exploited
             FROM vulnerability v JOIN finding f ON f.vulnerability_id = v.id JOIN package p ON p.id = f.package_id
             WHERE v.name = $1 ORDER BY p.id LIMIT $2
             """,
-            row => new VulnerablePackageRow(PackageSearchTable.Read(row), ReadFinding(row, name, 7)), name, count);
+            row => new VulnerablePackageRow(PackageSearchTable.Read(row), ReadFinding(row, name, 8)), name, count);
 
     /// <summary>Notes vulnerabilities, and what is new of those that were noted. In the order of their names, so that
     /// no two nodes wait for each other.</summary>

@@ -51,7 +51,21 @@ internal sealed record FindingCounts
 /// <param name="Counts">How many it has.</param>
 internal sealed record ImageFindingsRow(
     long Id, string State, bool IsComplete, bool IsCounted, DateTimeOffset? CountedAt, string? Distribution,
-    FindingCounts Counts);
+    FindingCounts Counts)
+{
+    /// <summary>The ecosystem of its distribution; empty: none that is known.</summary>
+    public string Ecosystem { get; init; } = "";
+
+    /// <summary>Whether its distribution has a list of packages, and it has none.</summary>
+    public bool LacksPackages { get; init; }
+}
+
+/// <summary>How many packages of a kind an image has.</summary>
+/// <param name="Type">The kind.</param>
+/// <param name="Ecosystem">Their distribution's ecosystem; empty: none that is known, or they have none.</param>
+/// <param name="Count">How many there are.</param>
+/// <param name="Sourceless">How many of them do not say what they were built from.</param>
+internal sealed record PackageKindRow(string Type, string Ecosystem, long Count, long Sourceless);
 
 /// <summary>A vulnerability of a package in an image.</summary>
 internal sealed record ImageFindingRow(
@@ -71,17 +85,22 @@ internal static class ImageFindingTable
     public static ValueTask<ImageFindingsRow?> FindAsync(Session session, Digest image) => session.FirstAsync(
         """
         SELECT id, state, is_complete, counted, count_due, counted_at, distribution, critical, high, medium, low,
-            harmless, unknown, fixable, exploited
+            harmless, unknown, fixable, exploited, ecosystem, lacks_packages
         FROM image_scan WHERE digest = $1
         """,
         row => new ImageFindingsRow(
             row.GetInt64(0), row.GetString(1), row.GetInt64(2) != 0, row.GetInt64(3) == row.GetInt64(4),
-            row.TimeOrNull(5), row.TextOrNull(6), ReadCounts(row, 7)),
+            row.TimeOrNull(5), row.TextOrNull(6), ReadCounts(row, 7))
+        {
+            Ecosystem = row.GetString(15),
+            LacksPackages = row.GetInt64(16) != 0,
+        },
         image.Text);
 
     private const string Findings =
         """
-        SELECT p.id, p.type, p.name, p.version, p.ecosystem, p.source, p.source_version, i.layer, i.path,
+        SELECT p.id, p.type, p.name, p.version, p.ecosystem, p.source, p.source_version, p.module,
+            i.layer, i.path,
             f.record, f.severity, f.fixed_in, f.score, f.vector, f.fix_at, f.first_seen, f.vex, f.vex_reason,
             f.is_exploited, v.name, v.aliases, v.summary, v.published_at, v.exploited_at, v.is_ransomware, v.epss,
             v.epss_percentile
@@ -143,13 +162,14 @@ internal static class ImageFindingTable
         "SELECT 1 FROM image_scan WHERE counted <> count_due LIMIT 1") is not null;
 
     /// <summary>The kinds and distributions of an image's packages, and how many it has of each.</summary>
-    public static ValueTask<List<(string Type, string Ecosystem, long Count)>> KindsAsync(
+    public static ValueTask<List<PackageKindRow>> KindsAsync(
         Session session, long image) => session.AllAsync(
         """
-        SELECT p.type, p.ecosystem, count(*) FROM image_package i JOIN package p ON p.id = i.package_id
+        SELECT p.type, p.ecosystem, count(*), CAST(sum(CASE WHEN p.source = '' THEN 1 ELSE 0 END) AS BIGINT)
+        FROM image_package i JOIN package p ON p.id = i.package_id
         WHERE i.image_id = $1 GROUP BY p.type, p.ecosystem ORDER BY p.type, p.ecosystem
         """,
-        row => (row.GetString(0), row.GetString(1), row.GetInt64(2)), image);
+        row => new PackageKindRow(row.GetString(0), row.GetString(1), row.GetInt64(2), row.GetInt64(3)), image);
 
     /// <summary>Whether an image has a package that was not compared with this data.</summary>
     public static async ValueTask<bool> IsDueAsync(Session session, long image, long number) =>
@@ -230,9 +250,9 @@ internal static class ImageFindingTable
     private static ImageFindingRow Read(DbDataReader row)
     {
         var package = PackageSearchTable.Read(row);
-        var vulnerability = FindingTable.ReadVulnerability(row, 19);
+        var vulnerability = FindingTable.ReadVulnerability(row, 20);
         return new ImageFindingRow(
-            package.Id, package.Key, row.GetInt64(7), row.GetString(8),
-            FindingTable.ReadFinding(row, vulnerability.Name, 9), vulnerability);
+            package.Id, package.Key, row.GetInt64(8), row.GetString(9),
+            FindingTable.ReadFinding(row, vulnerability.Name, 10), vulnerability);
     }
 }

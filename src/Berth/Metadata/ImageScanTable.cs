@@ -25,10 +25,26 @@ internal sealed record ImageScanRow(long Id, Digest Digest, string State, long A
 /// <param name="Name">Its name.</param>
 /// <param name="Version">Its version.</param>
 /// <param name="Ecosystem">The ecosystem, in OSV's words; empty: none that is known.</param>
-/// <param name="Source">The name of it there.</param>
+/// <param name="Source">The name of it there; empty: it does not say what it was built from.</param>
 /// <param name="SourceVersion">The version of it there.</param>
+/// <param name="Module">The module of a distribution that it is part of, as <c>nodejs:18</c>; empty: none.</param>
 internal readonly record struct PackageKey(
-    string Type, string Name, string Version, string Ecosystem, string Source, string SourceVersion);
+    string Type, string Name, string Version, string Ecosystem, string Source, string SourceVersion,
+    string Module = "");
+
+/// <summary>What is known of an image once it was looked into.</summary>
+/// <param name="Form">The form of its packages.</param>
+/// <param name="Ecosystem">The ecosystem of its distribution.</param>
+/// <param name="Distribution">The distribution's name for people; null: the image does not say.</param>
+/// <param name="IsComplete">Whether all its layers could be read.</param>
+internal sealed record LookedIntoImage(long Form, string Ecosystem, string? Distribution, bool IsComplete)
+{
+    /// <summary>Whether its distribution has a list of packages, and it has none.</summary>
+    public bool LacksPackages { get; init; }
+
+    /// <summary>The licences of its packages.</summary>
+    public IReadOnlyList<ImageLicense> Licenses { get; init; } = [];
+}
 
 /// <summary>What is installed in images, for those who ask which images have something.</summary>
 internal static class ImageScanTable
@@ -44,7 +60,7 @@ internal static class ImageScanTable
         digest.Text, now.ToUnixTimeMilliseconds());
 
     /// <summary>Notes images with a layer that is listed or waits, in the order of their digests: those that were
-    /// pushed before, restored, or looked into when somebody asked.</summary>
+    /// pushed before, restored, or looked into when somebody asked. Layers of build caches make no image.</summary>
     /// <param name="session">A write.</param>
     /// <param name="last">Those after this one; empty: from the first.</param>
     /// <param name="count">The most that are looked at.</param>
@@ -69,7 +85,8 @@ internal static class ImageScanTable
                 AND EXISTS (SELECT 1 FROM manifest m
                     JOIN manifest_reference r ON r.repository_id = m.repository_id AND r.manifest_digest = m.digest
                     JOIN layer_index l ON l.digest = r.target_digest
-                    WHERE m.digest = b.digest AND r.kind = 'Layer')
+                    WHERE m.digest = b.digest AND r.kind = 'Layer'
+                        AND coalesce(m.artifact_type, '') <> '{MediaTypes.BuildCacheConfig}')
             ORDER BY b.digest
             ON CONFLICT (digest) DO NOTHING
             """,
@@ -131,20 +148,23 @@ internal static class ImageScanTable
             .ThenBy(one => one.Package.Version, StringComparer.Ordinal)
             .ThenBy(one => one.Package.Ecosystem, StringComparer.Ordinal)
             .ThenBy(one => one.Package.Source, StringComparer.Ordinal)
-            .ThenBy(one => one.Package.SourceVersion, StringComparer.Ordinal).ToList();
+            .ThenBy(one => one.Package.SourceVersion, StringComparer.Ordinal)
+            .ThenBy(one => one.Package.Module, StringComparer.Ordinal).ToList();
         // Locked, even those that are there, so that none is removed as unused meanwhile.
         await session.RunEachAsync(
             """
-            INSERT INTO package (name, type, version, ecosystem, source, source_version)
-            VALUES ($1, $2, $3, $4, $5, $6)
-            ON CONFLICT (name, type, version, ecosystem, source, source_version) DO UPDATE SET name = excluded.name
+            INSERT INTO package (name, type, version, ecosystem, source, source_version, module)
+            VALUES ($1, $2, $3, $4, $5, $6, $7)
+            ON CONFLICT (name, type, version, ecosystem, source, source_version, module)
+            DO UPDATE SET name = excluded.name
             """,
             rows.ConvertAll(one => ValuesOf(one.Package)));
         await session.RunEachAsync(
             """
             INSERT INTO image_package (image_id, package_id, layer, path)
-            SELECT $7, id, $8, $9 FROM package WHERE name = $1 AND type = $2 AND version = $3 AND ecosystem = $4
-                AND source = $5 AND source_version = $6 AND EXISTS (SELECT 1 FROM image_scan WHERE id = $7)
+            SELECT $8, id, $9, $10 FROM package WHERE name = $1 AND type = $2 AND version = $3 AND ecosystem = $4
+                AND source = $5 AND source_version = $6 AND module = $7
+                AND EXISTS (SELECT 1 FROM image_scan WHERE id = $8)
             ON CONFLICT DO NOTHING
             """,
             rows.ConvertAll(one => (object?[])[.. ValuesOf(one.Package), id, (long)one.Layer, one.Path]));
@@ -153,23 +173,21 @@ internal static class ImageScanTable
     /// <summary>Ends reading an image.</summary>
     /// <param name="session">A write.</param>
     /// <param name="id">Which.</param>
-    /// <param name="form">The form of its packages.</param>
-    /// <param name="ecosystem">The ecosystem of its distribution.</param>
-    /// <param name="distribution">The distribution's name for people; null: the image does not say.</param>
-    /// <param name="isComplete">Whether all its layers could be read.</param>
+    /// <param name="image">What is known of it.</param>
     /// <param name="now">The time.</param>
     /// <param name="until">When it is read again; null: when there is a new form.</param>
     public static ValueTask<int> EndAsync(
-        Session session, long id, long form, string ecosystem, string? distribution, bool isComplete,
-        DateTimeOffset now, DateTimeOffset? until) => session.RunAsync(
-        """
-        UPDATE image_scan SET state = 'read', attempts = 0, looks = 0, form = $2, ecosystem = $3, distribution = $4,
-            is_complete = $5, read_at = $6, due_at = $7, count_due = count_due + 1,
-            packages = (SELECT count(*) FROM image_package WHERE image_id = $1)
-        WHERE id = $1
-        """,
-        id, form, ecosystem, distribution, isComplete ? 1L : 0L, now.ToUnixTimeMilliseconds(),
-        until?.ToUnixTimeMilliseconds() ?? long.MaxValue);
+        Session session, long id, LookedIntoImage image, DateTimeOffset now, DateTimeOffset? until) =>
+        session.RunAsync(
+            """
+            UPDATE image_scan SET state = 'read', attempts = 0, looks = 0, form = $2, ecosystem = $3,
+                distribution = $4, is_complete = $5, read_at = $6, due_at = $7, lacks_packages = $8, licenses = $9,
+                count_due = count_due + 1, packages = (SELECT count(*) FROM image_package WHERE image_id = $1)
+            WHERE id = $1
+            """,
+            id, image.Form, image.Ecosystem, image.Distribution, image.IsComplete ? 1L : 0L,
+            now.ToUnixTimeMilliseconds(), until?.ToUnixTimeMilliseconds() ?? long.MaxValue,
+            image.LacksPackages ? 1L : 0L, ImageLicenseTable.Write(image.Licenses));
 
     /// <summary>Whether something is not known of an image.</summary>
     public static async ValueTask<bool> IsAnyPartialAsync(Session session) => await session.NumberAsync(
@@ -202,5 +220,8 @@ internal static class ImageScanTable
         row.GetInt64(0), Digest.Parse(row.GetString(1)), row.GetString(2), row.GetInt64(3), row.GetInt64(4));
 
     private static object?[] ValuesOf(PackageKey package) =>
-        [package.Name, package.Type, package.Version, package.Ecosystem, package.Source, package.SourceVersion];
+    [
+        package.Name, package.Type, package.Version, package.Ecosystem, package.Source, package.SourceVersion,
+        package.Module,
+    ];
 }

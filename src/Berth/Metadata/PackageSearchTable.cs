@@ -20,7 +20,7 @@ internal sealed record PackageHolderRow(string Repository, bool IsPublic, Digest
 internal static class PackageSearchTable
 {
     /// <summary>What <see cref="Read"/> reads.</summary>
-    public const string Columns = "id, type, name, version, ecosystem, source, source_version";
+    public const string Columns = "id, type, name, version, ecosystem, source, source_version, module";
 
     /// <summary>All packages of a name, and those that were built from a source of that name.</summary>
     /// <param name="session">A read.</param>
@@ -79,5 +79,5 @@ internal static class PackageSearchTable
         row.GetInt64(0),
         new PackageKey(
             row.GetString(1), row.GetString(2), row.GetString(3), row.GetString(4), row.GetString(5),
-            row.GetString(6)));
+            row.GetString(6), row.GetString(7)));
 }

@@ -59,6 +59,18 @@ internal sealed record PolicySpec
     /// <summary>Patterns of base images, one of which it must name as its own.</summary>
     public IReadOnlyList<string> BaseImages { get => field ?? []; init; }
 
+    /// <summary>Licences that its packages may be under, as SPDX names them, or patterns; empty: any.</summary>
+    public IReadOnlyList<string> AllowedLicenses { get => field ?? []; init; }
+
+    /// <summary>Licences that its packages may not be under.</summary>
+    public IReadOnlyList<string> DeniedLicenses { get => field ?? []; init; }
+
+    /// <summary>Whether only certain licences are allowed, and besides those that nobody knows.</summary>
+    public bool AllowsUnknownLicenses { get; init; }
+
+    [JsonIgnore]
+    public bool AsksForLicenses => AllowedLicenses.Count + DeniedLicenses.Count > 0;
+
     [JsonIgnore]
     public bool AsksForVulnerabilities => MaxSeverity is not null || RefusesExploited;
 

@@ -14,6 +14,9 @@ internal sealed record Package(string Type, string Name, string Version)
     /// <summary>The source that it was built from, if that has another name.</summary>
     public string? Source { get; init; }
 
+    /// <summary>True if what lists it does not say what it was built from; else null.</summary>
+    public bool? LacksSource { get; init; }
+
     /// <summary>The version of that source, if it is another.</summary>
     public string? SourceVersion { get; init; }
 
@@ -34,6 +37,13 @@ internal sealed record Package(string Type, string Name, string Version)
     public int Chars => Name.Length + Version.Length + (Architecture?.Length ?? 0) + (Source?.Length ?? 0)
         + (SourceVersion?.Length ?? 0) + (License?.Length ?? 0) + (Module?.Length ?? 0) + (Vendor?.Length ?? 0)
         + (Within?.Length ?? 0);
+}
+
+/// <summary>The kinds of packages, as package URLs have them.</summary>
+internal static class PackageTypes
+{
+    /// <summary>Whether packages of a kind belong to a distribution, whose package manager lists them.</summary>
+    public static bool IsOfDistribution(string type) => type is "deb" or "apk" or "rpm";
 }
 
 /// <summary>A distribution, as os-release(5) names it.</summary>

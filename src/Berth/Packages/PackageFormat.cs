@@ -10,7 +10,7 @@ internal abstract class PackageFormat
     private static readonly PackageFormat[] All =
     [
         new DpkgFormat(), new DpkgFilesFormat(), new CopyrightFormat(), new ApkFormat(), new ApkRepositoriesFormat(),
-        new OsReleaseFormat(),
+        new OsReleaseFormat(), new ChiselFormat(), new RpmManifestFormat(),
         new NpmFormat(), new PythonFormat(), new GemFormat(), new ComposerFormat(), new NuGetFormat(),
         new RpmFormat(), new RpmLogFormat(), new JarFormat(), new EggFormat(),
     ];

@@ -10,7 +10,7 @@ namespace Berth.Packages;
 internal sealed record PackageList(IReadOnlyList<PackageFile> Files, string? Fault)
 {
     /// <summary>The form, and what is found in layers. Lists of an earlier one are made again.</summary>
-    public const int Form = 3;
+    public const int Form = 4;
 
     public byte[] Write()
     {

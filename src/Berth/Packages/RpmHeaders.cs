@@ -46,7 +46,7 @@ internal sealed class RpmHeaders(PackageFindings found)
     }
 
     /// <summary>Out of <c>openssl-3.0.7-27.el9.src.rpm</c>. It has no epoch.</summary>
-    private static (string? Name, string? Version) SourceOf(string? file)
+    public static (string? Name, string? Version) SourceOf(string? file)
     {
         foreach (var suffix in (string[])[".src.rpm", ".nosrc.rpm"])
         {

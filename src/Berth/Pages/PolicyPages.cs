@@ -129,7 +129,9 @@ internal sealed class PolicyPages(PolicyEndpoints policies)
             ScanGraceSeconds: Seconds("scanGraceSeconds"), AllowsUnscanned: sent.IsChecked("allowsUnscanned"),
             IsSigned: sent.IsChecked("isSigned"), SignedBy: Lines("signedBy"), HasSbom: sent.IsChecked("hasSbom"),
             HasProvenance: sent.IsChecked("hasProvenance"), Labels: Lines("labels"),
-            MaxAgeSeconds: Seconds("maxAgeSeconds"), BaseImages: Lines("baseImages"));
+            MaxAgeSeconds: Seconds("maxAgeSeconds"), BaseImages: Lines("baseImages"),
+            AllowedLicenses: Lines("allowedLicenses"), DeniedLicenses: Lines("deniedLicenses"),
+            AllowsUnknownLicenses: sent.IsChecked("allowsUnknownLicenses"));
         fault = found;
         return found is null ? policy : null;
 

@@ -26,7 +26,11 @@ internal sealed record JudgedImage(
     /// </summary>
     public bool HasFiles => Outline.Config is { } config && MediaTypes.IsImageConfig(config.MediaType)
         ? Outline.Layers.Any(layer => !IsDocument(layer.MediaType))
-        : Outline.Layers.Any(layer => IsFileLayer(layer.MediaType.ToLowerInvariant()));
+        : !IsBuildCache && Outline.Layers.Any(layer => IsFileLayer(layer.MediaType.ToLowerInvariant()));
+
+    /// <summary>Whether it is what buildkit keeps of a build. No client makes containers of what has such a config:
+    /// those that care for types want one of an image, and others find no program in it.</summary>
+    private bool IsBuildCache => Outline.Config?.MediaType == MediaTypes.BuildCacheConfig;
 
     /// <summary>Whether it is of a type that is known, so that all it is made of is too.</summary>
     public bool IsReadable => Outline.Manifest is { } manifest
@@ -51,7 +55,13 @@ internal sealed record JudgedImage(
     /// </summary>
     public ImageStatements Statements { get; init; } = ImageStatements.None;
 
-    /// <summary>The distribution whose packages nobody has data about; null if there is none.</summary>
+    /// <summary>Names that waivers have for vulnerabilities, by the names under which these are noted.</summary>
+    public ILookup<string, string> WaivedNames { get; init; } = Enumerable.Empty<string>().ToLookup(name => name);
+
+    /// <summary>The licences of its packages; null if nobody looked into it, or nobody asked.</summary>
+    public ImageLicensesRow? Licenses { get; init; }
+
+    /// <summary>Why the packages of its distribution were not all compared; null if they were.</summary>
     public string? Uncovered { get; init; }
 
     public IReadOnlyList<FoundSignature> Signatures { get; init; } = [];
@@ -89,6 +99,7 @@ internal sealed record JudgedImage(
         return image with
         {
             IsAttachment = image is { HasFiles: false, IsReadable: true } && (outline.Manifest!.Subject is not null
+                || image.IsBuildCache
                 || ArtifactKind.Of(
                     outline.Manifest.ArtifactType, outline.Layers.Select(layer => layer.MediaType))
                     is ArtifactKind.Signature or ArtifactKind.Attestation or ArtifactKind.Sbom

@@ -34,6 +34,7 @@ internal sealed class Policy
     {
         (Row, this.names) = (row, names);
         exempt = new HashSet<string>(row.Spec.Exempt, StringComparer.OrdinalIgnoreCase);
+        Licenses = new LicenseRule(row.Spec);
         MaxSeverity = row.Spec.MaxSeverity is { } worst ? Severities.ToList().IndexOf(worst) : null;
     }
 
@@ -46,6 +47,9 @@ internal sealed class Policy
 
     /// <summary>The worst severity that is let through, as findings have it; null: any.</summary>
     public int? MaxSeverity { get; }
+
+    /// <summary>Which licences it lets through.</summary>
+    public LicenseRule Licenses { get; }
 
     /// <summary>As messages name it. One that is only tried has no number.</summary>
     public string Name => $"{(Row.Id == 0 ? "the new policy" : $"policy {Row.Id}")} ({Row.Names})";
@@ -81,14 +85,15 @@ internal sealed class Policy
 
         if (spec.MaxSeverity is { } worst && !Severities.Contains(worst))
             return $"the worst severity is {string.Join(", ", Severities)}, not '{worst}'";
-        if (!spec.AsksForVulnerabilities && !spec.AsksForSignatures && !spec.AsksForDocuments
+        if (!spec.AsksForVulnerabilities && !spec.AsksForLicenses && !spec.AsksForSignatures && !spec.AsksForDocuments
             && spec.Labels.Count + spec.BaseImages.Count == 0 && spec.MaxAgeSeconds is null)
         {
             return "the policy asks for nothing";
         }
 
         if (!spec.AsksForVulnerabilities
-            && (spec.OnlyFixable || spec.FixGraceSeconds is not null || spec.ScanGraceSeconds is not null))
+            && (spec.OnlyFixable || spec.FixGraceSeconds is not null
+                || (spec.ScanGraceSeconds is not null && !spec.AsksForLicenses)))
         {
             return "it says which vulnerabilities count, but not how bad they may be: set maxSeverity or "
                 + "refusesExploited";
@@ -106,7 +111,8 @@ internal sealed class Policy
         }
 
         return FaultOf(spec.Exempt, "exempt") ?? FaultOf(spec.SignedBy, "signedBy") ?? FaultOf(spec.Labels, "labels")
-            ?? FaultOf(spec.BaseImages, "baseImages") ?? "";
+            ?? FaultOf(spec.BaseImages, "baseImages") ?? FaultOf(spec.AllowedLicenses, "allowedLicenses")
+            ?? FaultOf(spec.DeniedLicenses, "deniedLicenses") ?? LicenseRule.FindFault(spec) ?? "";
     }
 
     private static string? FaultOf(IReadOnlyList<string> texts, string field)

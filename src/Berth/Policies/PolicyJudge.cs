@@ -44,7 +44,7 @@ internal sealed class PolicyJudge(
         if (row is null || MediaTypes.IsIndex(row.MediaType)) return [];
         var image = JudgedImage.Of(row, limits.ReferencesPerManifest);
         if (image.IsAttachment) return [];
-        image = await CompleteAsync(image, repository, id, known.Policies, cancellation);
+        image = await CompleteAsync(image, repository, id, known, cancellation);
         return Judge(image.TrustedIn((to ?? repository).Namespace), known, isPushed);
     }
 
@@ -54,40 +54,54 @@ internal sealed class PolicyJudge(
         JudgedImage image, RepositoryPolicies known, CancellationToken cancellation)
     {
         if (known.Policies.Count == 0 || image.IsAttachment) return [];
-        if (known.Policies.Any(one => one.Spec.AsksForVulnerabilities))
-            image = await AddFindingsAsync(image, null, 0, known.Policies, cancellation);
-        return Judge(image, known, isPushed: true);
+        return Judge(await AddContentsAsync(image, null, 0, known, cancellation), known, isPushed: true);
     }
 
     private async Task<JudgedImage> CompleteAsync(
-        JudgedImage image, RepositoryName repository, long id, IReadOnlyList<Policy> policies,
+        JudgedImage image, RepositoryName repository, long id, RepositoryPolicies known,
         CancellationToken cancellation)
     {
-        if (image.HasFiles && policies.Any(one => one.Spec.AsksForVulnerabilities))
-            image = await AddFindingsAsync(image, repository, id, policies, cancellation);
+        var policies = known.Policies;
+        if (image.HasFiles) image = await AddContentsAsync(image, repository, id, known, cancellation);
         if (policies.Any(one => one.Spec.AsksForSignatures))
             image = image with { Signatures = await signatures.OfAsync(repository, image.Digest, cancellation) };
         return policies.Any(one => one.Spec.AsksForDocuments)
             ? image with { Documents = await documents.OfAsync(id, image.Digest, cancellation) } : image;
     }
 
-    /// <summary>Adds what is known of its vulnerabilities, and what is said of them where it is, if that is known.
-    /// </summary>
+    /// <summary>What is known of what is in it, and what is said of that where it is, if that is known.</summary>
+    private async Task<JudgedImage> AddContentsAsync(
+        JudgedImage image, RepositoryName? repository, long id, RepositoryPolicies known,
+        CancellationToken cancellation)
+    {
+        if (known.Policies.Any(one => one.Spec.AsksForVulnerabilities))
+            image = await AddFindingsAsync(image, repository, id, known, cancellation);
+        return known.Policies.Any(one => one.Spec.AsksForLicenses)
+            ? image with
+            {
+                Licenses = await database.ReadAsync(
+                    session => ImageLicenseTable.FindAsync(session, image.Digest), cancellation),
+            }
+            : image;
+    }
+
     private async Task<JudgedImage> AddFindingsAsync(
-        JudgedImage image, RepositoryName? repository, long id, IReadOnlyList<Policy> policies,
+        JudgedImage image, RepositoryName? repository, long id, RepositoryPolicies known,
         CancellationToken cancellation)
     {
         var statements = repository is not { } place ? ImageStatements.None : await database.ReadAsync(
             session => ImageStatements.OfAsync(session, place, id, image.Digest), cancellation);
         // Those that are exploited are read anyway.
-        var least = policies.Where(one => one.Spec.AsksForVulnerabilities)
+        var least = known.Policies.Where(one => one.Spec.AsksForVulnerabilities)
             .Min(one => one.MaxSeverity ?? Policy.Severities.Count);
-        var (scan, findings, uncovered) = await database.ReadAsync(
+        var waived = known.Waivers.Select(one => one.Vulnerability).Distinct().ToList();
+        var (scan, findings, uncovered, names) = await database.ReadAsync(
             async session => await ImageFindingTable.FindAsync(session, image.Digest) is { } found
                 ? (found, await ImageFindingTable.WorstOfAsync(
                     session, found.Id, least, statements.HasAffected, MaxFindings + 1),
-                    await PackageCoverage.FindUncoveredAsync(session, found))
-                : ((ImageFindingsRow?)null, [], null),
+                    await PackageCoverage.FindUncoveredAsync(session, found),
+                    waived.Count == 0 ? [] : await FindingTable.NamesOfAsync(session, waived))
+                : ((ImageFindingsRow?)null, [], null, []),
             cancellation);
         return image with
         {
@@ -95,6 +109,7 @@ internal sealed class PolicyJudge(
             Findings = findings,
             Statements = statements,
             Uncovered = uncovered,
+            WaivedNames = names.ToLookup(one => one.Name, one => one.Alias, StringComparer.Ordinal),
             UnreadFindingsFrom = findings.Count > MaxFindings ? findings[^1].Finding.Severity : null,
         };
     }
@@ -108,6 +123,7 @@ internal sealed class PolicyJudge(
             List<string> reasons =
             [
                 .. VulnerabilityReasons.Of(policy, image, known.Waivers, now, isPushed),
+                .. LicenseReasons.Of(policy, image, now, isPushed),
                 .. ImageReasons.Of(policy, image, now),
                 .. isPushed ? [] : ImageReasons.OfAttached(policy, image),
             ];

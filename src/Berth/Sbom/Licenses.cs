@@ -15,7 +15,11 @@ internal sealed record License(string Expression, IReadOnlyList<(string Id, stri
 /// <summary>Reads the licences of packages, which follow no rule but that of whoever packs them.</summary>
 internal static partial class Licenses
 {
-    private const string Reference = "LicenseRef-";
+    /// <summary>What SPDX calls a licence that nobody has named.</summary>
+    public const string None = "NOASSERTION";
+
+    /// <summary>How the names begin of those that SPDX has none for.</summary>
+    public const string Reference = "LicenseRef-";
 
     private const int MaxDepth = 16;
 
@@ -57,7 +61,7 @@ internal static partial class Licenses
             expression = Other(text.Trim(), others);
         }
 
-        return new License(expression ?? "NOASSERTION", [.. others.Select(one => (one.Key, one.Value))]);
+        return new License(expression ?? None, [.. others.Select(one => (one.Key, one.Value))]);
     }
 
     /// <summary>Terms with AND or OR between them; null if there is something else.</summary>

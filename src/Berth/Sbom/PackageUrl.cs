@@ -13,7 +13,7 @@ internal static class PackageUrl
     public static string Of(Package package, OsRelease? system)
     {
         var url = new StringBuilder("pkg:").Append(package.Type).Append('/');
-        var isOfSystem = package.Type is "deb" or "apk" or "rpm";
+        var isOfSystem = PackageTypes.IsOfDistribution(package.Type);
         var (space, name) = PartsOf(package);
         if (isOfSystem && system is not null) space = VendorOf(system);
         if (space.Length > 0) AppendPath(url, space).Append('/');

@@ -27,6 +27,9 @@ internal sealed partial class ImageScanning(
     /// <summary>Ten times those of the largest images.</summary>
     public const int MaxPackages = 50_000;
 
+    /// <summary>Twice the longest of Red Hat's.</summary>
+    private const int MaxModule = 100;
+
     /// <summary>After so many looks, half a day, a layer of which nothing is known is taken to be gone.</summary>
     private const int PatientLooks = 16;
 
@@ -159,8 +162,10 @@ internal sealed partial class ImageScanning(
     private async Task NoteAsync(
         ImageScanRow image, InstalledPackages installed, bool isComplete, CancellationToken cancellation)
     {
-        var ecosystem = (installed.OsRelease is { } system ? Ecosystems.Of(system) : null) ?? "";
-        var keys = installed.Packages.Where(one => !one.IsOwned)
+        var system = installed.OsRelease;
+        var ecosystem = (system is not null ? Ecosystems.Of(system) : null) ?? "";
+        var all = installed.Packages.Where(one => !one.IsOwned).ToList();
+        var keys = all
             .Select(one => (KeyOf(one.Package, ecosystem), one.Layer, PathOf(one)))
             .DistinctBy(one => one.Item1).ToList();
         isComplete &= keys.Count <= MaxPackages;
@@ -177,23 +182,34 @@ internal sealed partial class ImageScanning(
         }
 
         var now = clock.GetUtcNow();
+        var known = new LookedIntoImage(PackageList.Form, ecosystem, system?.Name, isComplete)
+        {
+            LacksPackages = system is not null && Ecosystems.ListsPackages(system)
+                && !installed.Packages.Any(one => PackageTypes.IsOfDistribution(one.Package.Type)),
+            Licenses = ImageLicenses.Of(all.Select(one => one.Package)),
+        };
         await WriteAsync(
             session => ImageScanTable.EndAsync(
-                session, image.Id, PackageList.Form, ecosystem, installed.OsRelease?.Name, isComplete, now,
-                isComplete ? null : now + BetweenTrials),
+                session, image.Id, known, now, isComplete ? null : now + BetweenTrials),
             cancellation);
     }
 
     /// <summary>All packages of a distribution are in its database.</summary>
-    private static string PathOf(InstalledPackage one) => IsOfDistribution(one.Package) ? "" : one.Path;
-
-    private static bool IsOfDistribution(Package package) => package.Type is "deb" or "apk" or "rpm";
+    private static string PathOf(InstalledPackage one) =>
+        PackageTypes.IsOfDistribution(one.Package.Type) ? "" : one.Path;
 
     /// <summary>Only packages of a distribution depend on which it is. What is looked up has the form in which names
     /// are compared.</summary>
     public static PackageKey KeyOf(Package package, string ecosystem) => new(
-        package.Type, package.Name, package.Version, IsOfDistribution(package) ? ecosystem : "",
-        PackageOrder.NameOf(package.Type, package.Source ?? package.Name), package.SourceVersion ?? package.Version);
+        package.Type, package.Name, package.Version,
+        PackageTypes.IsOfDistribution(package.Type) ? ecosystem : "",
+        package.LacksSource == true ? "" : PackageOrder.NameOf(package.Type, package.Source ?? package.Name),
+        package.SourceVersion ?? package.Version, ModuleOf(package));
+
+    /// <summary>The name and the stream of <c>nodejs:18:8080020230103:9edba152</c>: builds of it are alike.</summary>
+    private static string ModuleOf(Package package) =>
+        package.Module?.Split(':') is [var name, var stream, ..] && name.Length + stream.Length < MaxModule
+            ? $"{name}:{stream}" : "";
 
     [LoggerMessage(
         Level = LogLevel.Warning,

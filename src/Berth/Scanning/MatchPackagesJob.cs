@@ -99,6 +99,7 @@ internal sealed partial class MatchPackagesJob(
                 Stamp = file.Stamp,
                 BuiltAt = file.BuiltAt,
                 Ecosystems = file.Covered,
+                Ends = file.Ends,
             };
         }
 

@@ -1,4 +1,5 @@
 using Berth.Metadata;
+using Berth.Packages;
 using Berth.Sbom;
 using Berth.Vulnerabilities;
 
@@ -25,10 +26,11 @@ internal sealed record PackageFindings(
     public static PackageFindings Find(VulnerabilityFile file, PackageKey package, DateTimeOffset now)
     {
         var named =
-            from name in PackageMatching.NamesOf(package)
+            from known in PackageMatching.NamesOf(package)
+            from name in package.Source.Length > 0 ? [known] : file.SourcesOf(known)
             from hit in file.Find(name)
-            from known in NamesOf(hit.Record)
-            select (Name: known, Hit: hit);
+            from called in NamesOf(hit.Record)
+            select (Name: called, Hit: hit);
         var groups = named.Where(one => IsClean(one.Name))
             .GroupBy(one => one.Name, one => one.Hit, StringComparer.Ordinal).Take(MaxFindings);
         var (findings, vulnerabilities) = (new Dictionary<string, FindingRow>(), new List<VulnerabilityRow>());
@@ -58,6 +60,19 @@ internal sealed record PackageFindings(
             [.. before.Keys.Where(name => !Findings.ContainsKey(name))]);
     }
 
+    /// <summary>A vulnerability of several packages: what databases call it differs with what they say it is in.
+    /// </summary>
+    public static VulnerabilityRow Merge(IEnumerable<VulnerabilityRow> same)
+    {
+        var rows = same.ToList();
+        return rows.Count == 1 ? rows[0] : rows[0] with
+        {
+            Aliases = string.Join(
+                ' ', rows.SelectMany(one => one.Aliases.Split(' ', StringSplitOptions.RemoveEmptyEntries)).Distinct()
+                    .Order(StringComparer.Ordinal).Take(MaxAliases)),
+        };
+    }
+
     /// <summary>A fix that was not there before is there since now.</summary>
     private static DateTimeOffset? FixOf(FindingRow found, FindingRow old) =>
         found.FixedIn.Length == 0 ? null : old.FixedIn.Length == 0 ? found.FirstSeen : old.FixAt ?? found.FixAt;
@@ -73,7 +88,7 @@ internal sealed record PackageFindings(
     private static VexStatement? StatementOn(string name, List<OsvHit> hits, PackageKey package, VulnerabilityFile file)
     {
         var system = package.Ecosystem.Length > 0 ? Ecosystems.SystemOf(package.Ecosystem) : null;
-        if (system is null && package.Type is "deb" or "apk" or "rpm") return null;
+        if (system is null && PackageTypes.IsOfDistribution(package.Type)) return null;
         var statements = hits.Select(hit => hit.Record.Id).Prepend(name).Distinct().SelectMany(file.VexOf)
             .Where(one => !IsForSomeMachines(one)).ToList();
         return statements.Count == 0 ? null : VexMatch.Find(

@@ -88,7 +88,12 @@ internal sealed partial class PackageMatching(
 
     /// <summary>The package, as far as the table has it.</summary>
     public static Package PackageOf(PackageKey key) =>
-        new(key.Type, key.Name, key.Version) { Source = key.Source, SourceVersion = key.SourceVersion };
+        new(key.Type, key.Name, key.Version)
+        {
+            Source = key.Source.Length > 0 ? key.Source : null,
+            SourceVersion = key.SourceVersion,
+            Module = key.Module.Length > 0 ? key.Module : null,
+        };
 
     /// <summary>Compares some packages. One that can't be compared must not keep the others from it.</summary>
     private async Task MatchAsync(
@@ -125,7 +130,7 @@ internal sealed partial class PackageMatching(
         var noted = await database.ReadAsync(session => FindingTable.OfAsync(session, found.Keys), cancellation);
         var changes = found.Select(one => one.Value.ChangeOf(one.Key, noted[one.Key])).ToList();
         var vulnerabilities = found.Values.SelectMany(one => one.Vulnerabilities)
-            .DistinctBy(one => one.Name).ToList();
+            .GroupBy(one => one.Name, StringComparer.Ordinal).Select(PackageFindings.Merge).ToList();
         await database.WriteAsync(
             async session =>
             {

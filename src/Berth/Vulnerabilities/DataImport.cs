@@ -74,6 +74,7 @@ internal sealed class DataImport(
             Add(record);
         }
 
+        foreach (var (ecosystem, day) in database.Ends(ecosystems)) writer.Add(ecosystem, day);
         Add(database.Exploits(), stop);
     }
 

@@ -37,6 +37,13 @@ internal static partial class Ecosystems
         _ => null,
     };
 
+    /// <summary>Whether images of a distribution have the packages that are installed in a list that is read: not
+    /// those of one that is known for none, such as NixOS.</summary>
+    public static bool ListsPackages(OsRelease system) =>
+        Of(system) is not null || Of(system with { VersionId = "1" }) is not null
+        || (system.Like ?? "").Split(' ').Append(system.Id).Any(id => id is "debian" or "ubuntu" or "alpine" or "rhel"
+            or "centos" or "fedora" or "suse" or "opensuse");
+
     /// <summary>
     /// The name of an ecosystem here, where records have several for the packages of one release: Red Hat's has its
     /// repositories in it, SUSE's its products and modules. Null for none, and for products that are not the

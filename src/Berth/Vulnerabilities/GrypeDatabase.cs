@@ -76,6 +76,11 @@ internal sealed class GrypeDatabase : IDisposable
     public IEnumerable<OsvRecord> Records(IReadOnlySet<string> ecosystems) =>
         Guarded(() => ReadRecords(ecosystems).GetEnumerator());
 
+    /// <summary>When distributions of these ecosystems got their last fixes, or will.</summary>
+    /// <exception cref="InvalidDataException">It is damaged.</exception>
+    public IEnumerable<(string Ecosystem, DateOnly Day)> Ends(IReadOnlySet<string> ecosystems) =>
+        Guarded(() => ReadEnds(ecosystems).GetEnumerator());
+
     /// <summary>What it says of exploits.</summary>
     /// <exception cref="InvalidDataException">It is damaged.</exception>
     public IEnumerable<(string Cve, ExploitFacts Facts)> Exploits() =>
@@ -215,6 +220,26 @@ internal sealed class GrypeDatabase : IDisposable
         }
 
         return systems;
+    }
+
+    /// <summary>Earlier ones do not say it.</summary>
+    private IEnumerable<(string, DateOnly)> ReadEnds(IReadOnlySet<string> ecosystems)
+    {
+        using (var column = Command("SELECT 1 FROM pragma_table_info('operating_systems') WHERE name = 'eol_date'"))
+            if (column.ExecuteScalar() is null) yield break;
+        var systems = ReadSystems(ecosystems);
+        using var command = Command(
+            "SELECT id, eol_date FROM operating_systems WHERE eol_date IS NOT NULL ORDER BY eol_date DESC "
+            + "LIMIT 100000");
+        using var rows = command.ExecuteReader();
+        while (rows.Read())
+        {
+            if (systems.GetValueOrDefault(rows.GetInt64(0)) is { } ecosystem
+                && JsonData.DateOf(TextOf(rows, 1)) is { } day)
+            {
+                yield return (ecosystem, day);
+            }
+        }
     }
 
     private IEnumerable<(string, ExploitFacts)> ReadScores()

@@ -43,7 +43,7 @@ internal sealed record OsvName(string Ecosystem, string Name, string Version)
             yield break;
         }
 
-        if (distribution is null || package.Type is not ("deb" or "apk" or "rpm")) yield break;
+        if (distribution is null || !PackageTypes.IsOfDistribution(package.Type)) yield break;
         yield return new OsvName(
             distribution, package.Source ?? package.Name, package.SourceVersion ?? package.Version)
         {

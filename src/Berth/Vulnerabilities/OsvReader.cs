@@ -37,6 +37,8 @@ internal static class OsvReader
     public static OsvRecord Read(JsonElement json)
     {
         if (TextOf(json, "id") is not { Length: > 0 and < 200 } id) throw new InvalidDataException("It has no id.");
+        var summary = SummaryOf(TextOf(json, "summary") ?? TextOf(json, "details"));
+        var affected = ItemsOf(json, "affected").Select(AffectedOf).OfType<OsvAffected>();
         return new OsvRecord(id)
         {
             Published = TimeOf(json, "published"),
@@ -45,10 +47,10 @@ internal static class OsvReader
             Aliases = TextsOf(json, "aliases", MaxNames),
             Upstream = TextsOf(json, "upstream", MaxNames),
             Related = TextsOf(json, "related", MaxNames),
-            Summary = SummaryOf(TextOf(json, "summary") ?? TextOf(json, "details")),
+            Summary = summary,
             Severities = SeveritiesOf(json),
             SeverityWord = WordOf(json),
-            Affected = [.. ItemsOf(json, "affected").Select(AffectedOf).OfType<OsvAffected>()],
+            Affected = [.. affected.Select(one => one with { Module = OsvModules.Of(one, summary) })],
         };
     }
 
@@ -63,12 +65,29 @@ internal static class OsvReader
             Ranges = [.. ItemsOf(json, "ranges").Select(RangeOf).OfType<OsvRange>()],
             Versions = TextsOf(json, "versions", int.MaxValue),
             SeverityWord = WordOf(json),
+            Binaries = [.. BinariesOf(PropertyOf(json, "ecosystem_specific")).Distinct().Take(MaxNames)],
             Imports =
             [
                 .. ItemsOf(PropertyOf(json, "ecosystem_specific"), "imports")
                     .Select(import => TextOf(import, "path")).OfType<string>(),
             ],
         };
+    }
+
+    /// <summary>Of Ubuntu: an object for each, or, before 2025, one with the version of each under its name.</summary>
+    private static IEnumerable<string> BinariesOf(JsonElement json)
+    {
+        foreach (var one in ItemsOf(json, "binaries"))
+        {
+            if (TextOf(one, "binary_name") is { } name)
+            {
+                yield return name;
+                continue;
+            }
+
+            if (one.ValueKind != JsonValueKind.Object) continue;
+            foreach (var named in one.EnumerateObject()) yield return named.Name;
+        }
     }
 
     /// <summary>Null for one of commits.</summary>

@@ -81,6 +81,10 @@ internal sealed record OsvAffected(string Ecosystem, string Name)
     /// and null if nobody has said it.</summary>
     public string? Module { get; init; }
 
+    /// <summary>The packages that are built from it, as far as the record names them: files do not keep them here.
+    /// </summary>
+    public IReadOnlyList<string> Binaries { get; init; } = [];
+
     /// <summary>Whether its distribution says that it will not fix it.</summary>
     public bool WillNotBeFixed { get; init; }
 

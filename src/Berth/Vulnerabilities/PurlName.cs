@@ -1,3 +1,5 @@
+using Berth.Packages;
+
 namespace Berth.Vulnerabilities;
 
 /// <summary>A package URL, as far as it matters here (the purl specification): what it has not is null.</summary>
@@ -42,7 +44,7 @@ internal sealed record PurlName(string Type, string? Namespace, string Name, str
         && (Version is null || IsVersion(package))
         && IsSame("arch", package) && IsSame("distro", package);
 
-    private bool IsOfSystem => Type is "deb" or "apk" or "rpm";
+    private bool IsOfSystem => PackageTypes.IsOfDistribution(Type);
 
     /// <summary>Of an rpm, the epoch is a qualifier, but some write it before the version, or leave it out.</summary>
     private bool IsVersion(PurlName package)

@@ -23,10 +23,10 @@ internal static class CopiedRows
         "INSERT INTO blob_fault VALUES ('sha256:x', 1, 'y', 2, 'push')",
         "INSERT INTO layer_index VALUES ('sha256:x', 'waiting', 1, 0, 0, '', 0, 0, NULL, NULL, NULL, 0)",
         "INSERT INTO image_scan VALUES (1000, 'sha256:x', 'waiting', 1, 0, 0, 2, '', NULL, 0, 1, NULL, 2, 1, 1, 1, 1, "
-            + "1, 1, 1, 1, 1, 1)",
-        "INSERT INTO package VALUES (1000, 'deb', 'libc6', '2.36', 'Debian:12', 'glibc', '2.36', 1)",
+            + "1, 1, 1, 1, 1, 1, 'MIT', 1)",
+        "INSERT INTO package VALUES (1000, 'deb', 'libc6', '2.36', 'Debian:12', 'glibc', '2.36', 1, 'm:1')",
         "INSERT INTO image_package VALUES (1000, 1000, 0, 'a')",
-        "INSERT INTO vulnerability_data VALUES (1, 1, 'a', 1, 1, 'npm', '[]')",
+        "INSERT INTO vulnerability_data VALUES (1, 1, 'a', 1, 1, 'npm', '[]', 'a')",
         "INSERT INTO vulnerability VALUES (1000, 'CVE-2021-44228', 'GHSA-x', 'Log4j', 1, 1, 1, 1, 1)",
         "INSERT INTO finding VALUES (1000, 1000, 'GHSA-x', 4, 100, 'CVSS:3.1/', '2.15.0', 1, 1, 'fixed', 'a', 1)",
         "INSERT INTO vulnerability_alias VALUES ('GHSA-X', 1000)",

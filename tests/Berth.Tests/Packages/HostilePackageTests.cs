@@ -16,6 +16,7 @@ public sealed class HostilePackageTests(RpmDatabases databases) : IClassFixture<
     private const string JarPath = "app-1.0.jar";
     private const string EggPath = "six-1.0.egg";
     private const string ProgramPath = "usr/bin/x";
+    private const string ChiselPath = "var/lib/chisel/manifest.wall";
 
     /// <summary>More than any of them takes; some of it for a blob of the longest kind.</summary>
     private const long MaxAllocatedBytes = 96 << 20;
@@ -185,6 +186,9 @@ public sealed class HostilePackageTests(RpmDatabases databases) : IClassFixture<
             (SqlitePath, await databases.SmallSqliteAsync()),
             (OtherPath, await File.ReadAllBytesAsync(folder + "/Packages", stop)),
             (OtherPath, RpmDatabases.Ndb(databases.Few)),
+            (ChiselPath, ChiselLists.Pack(
+                """{"kind":"package","name":"curl","version":"7.81.0-1","sha256":"a","arch":"amd64"}""",
+                """{"kind":"path","path":"/usr/bin/curl","mode":"0755","slices":["curl_bins"]}""")),
             (JarPath, jar),
             (EggPath, JarFormatTests.Zip(("EGG-INFO/PKG-INFO", "Name: six\nVersion: 1\n"))),
             (ProgramPath, Little.Elf(".go.buildinfo", info)),

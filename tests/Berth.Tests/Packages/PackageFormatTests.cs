@@ -38,6 +38,9 @@ public sealed class PackageFormatTests
     [InlineData("lib/apk/db/installed", true)]
     [InlineData("usr/lib/apk/db/installed", true)]
     [InlineData("lib/apk/db/scripts.tar", false)]
+    [InlineData("var/lib/chisel/manifest.wall", true)]
+    [InlineData("var/lib/rpmmanifest/container-manifest-2", true)]
+    [InlineData("var/lib/rpmmanifest/container-manifest-1", false)]
     public void Lists_are_known_by_their_paths(string path, bool isList) =>
         Assert.Equal(isList, PackageFormat.Find(path) is not null);
 

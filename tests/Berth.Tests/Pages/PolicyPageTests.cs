@@ -68,6 +68,23 @@ public sealed class PolicyPageTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_policy_names_licences_one_a_line()
+    {
+        var wrong = await ann.FillAsync(Policies, Policies, ("names", "ann/**"), ("deniedLicenses", "Nobody's"));
+        Assert.Equal(HttpStatusCode.BadRequest, wrong.Status);
+        Assert.Contains("SPDX has no licence", wrong.Text);
+        var added = await ann.FillAsync(
+            Policies, Policies, ("names", "ann/**"), ("deniedLicenses", "AGPL-*"),
+            ("allowedLicenses", "MIT\nBSD-*"), ("allowsUnknownLicenses", "yes"));
+        Assert.Equal(HttpStatusCode.SeeOther, added.Status);
+        var shown = (await ann.GetAsync(added.Location!)).Text;
+        Assert.Contains("have packages under MIT, BSD-* alone, or licences that are not known", shown);
+        Assert.Contains("have no package under AGPL-*", shown);
+        var policy = (await admin.ApiAsync("GET", "/policies?namespace=ann", null, 200)).GetProperty("items")[0];
+        Assert.Contains("BSD-*</textarea>", (await ann.GetAsync($"{Policies}/{policy.Of("id")}")).Text);
+    }
+
+    [Fact]
     public async Task What_an_administrator_adds_is_shown_to_owners_and_not_theirs_to_change()
     {
         var page = new PageClient(registry, "admin");

@@ -41,8 +41,9 @@ public sealed class PolicyCommandTests
             """);
         Assert.Contains("Policy 1 counts now for acme/**: no vulnerability above high.", said);
         Assert.Contains("signed by release; a bill of materials; provenance", said);
-        Assert.Contains("All 1 policies let this image through.", said);
+        Assert.Contains("All 2 policies let this image through.", said);
         Assert.Contains("0 of 1 images would be refused.", said);
+        Assert.Contains("Policy 4 counts now for acme/**: no licences AGPL-*.", said);
         Assert.Contains("Policy 3 counts no longer.", said);
         Assert.Contains("policies pass over CVE-2024-3094 in acme/** until 2099-01-31", said);
         Assert.Contains("\"refused\":1", said);

@@ -11,7 +11,7 @@ namespace Berth.Tests.Vulnerabilities;
 /// <summary>Grype's database is read as its own schema has it.</summary>
 public sealed class GrypeDatabaseTests : IDisposable
 {
-    private const string Schema = """
+    internal const string Schema = """
         CREATE TABLE db_metadata (build_timestamp datetime, model integer, revision integer, addition integer);
         CREATE TABLE blobs (id integer PRIMARY KEY, value text NOT NULL);
         CREATE TABLE operating_systems (id integer PRIMARY KEY, name text, release_id text, major_version text,
@@ -25,7 +25,7 @@ public sealed class GrypeDatabaseTests : IDisposable
         CREATE TABLE epss_handles (id integer PRIMARY KEY, cve text, epss real, percentile real);
         """;
 
-    private const string Rows = """
+    internal const string Rows = """
         INSERT INTO db_metadata VALUES ('2026-01-01 00:00:00+00:00', 6, 1, 0);
         INSERT INTO operating_systems VALUES (1, 'redhat', 'rhel', '9', '', '', '', '', NULL),
             (2, 'redhat', 'rhel', '9', '4', '', '', 'eus', NULL), (3, 'redhat', 'rhel', '9', '4', '', '', '', NULL),
@@ -138,6 +138,23 @@ public sealed class GrypeDatabaseTests : IDisposable
             database.Exploits());
     }
 
+    [Fact]
+    public void It_says_when_distributions_get_their_last_fixes()
+    {
+        Make(Schema, Rows, "UPDATE operating_systems SET eol_date = '2026-06-10 00:00:00+00:00' WHERE id = 4",
+            "INSERT INTO operating_systems SELECT 9, name, release_id, major_version, minor_version, 'x', codename, "
+            + "channel, '2024-01-01 00:00:00+00:00' FROM operating_systems WHERE id = 4");
+        using (var database = GrypeDatabase.Open(Target))
+        {
+            Assert.Equal(
+                [("Debian:12", new DateOnly(2026, 6, 10)), ("Debian:12", new DateOnly(2024, 1, 1))],
+                database.Ends(Wanted));
+        }
+
+        Make(Schema, Rows, "ALTER TABLE operating_systems DROP COLUMN eol_date");
+        using (var earlier = GrypeDatabase.Open(Target)) Assert.Empty(earlier.Ends(Wanted));
+    }
+
     [Theory]
     [InlineData("UPDATE db_metadata SET model = 5", "of another version")]
     [InlineData("DROP TABLE packages", "no table packages")]
@@ -166,6 +183,7 @@ public sealed class GrypeDatabaseTests : IDisposable
                 using var database = GrypeDatabase.Open(Target);
                 _ = database.Records(Wanted).ToList();
                 _ = database.Exploits().ToList();
+                _ = database.Ends(Wanted).ToList();
             }
             catch (InvalidDataException e)
             {

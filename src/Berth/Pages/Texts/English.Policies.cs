@@ -30,7 +30,7 @@ internal partial class English
     public virtual string ScanGraceHelp =>
         "A new image is let through for so long, until its vulnerabilities are known. A day if empty.";
 
-    public virtual string AllowsUnscanned => "Let images through whose vulnerabilities can't be found out";
+    public virtual string AllowsUnscanned => "Let images through whose vulnerabilities or licences can't be found out";
     public virtual string PolicySigned => "Signed by somebody who is trusted";
     public virtual string PolicySignedBy => "Signed by";
     public virtual string PolicySignedByHelp =>
@@ -45,6 +45,13 @@ internal partial class English
     public virtual string PolicyBasesHelp =>
         "Patterns, one a line, one of which it must name as its base: docker.io/library/debian:*.";
 
+    public virtual string PolicyDeniedLicenses => "Licences that no package may be under";
+    public virtual string PolicyDeniedLicensesHelp => "As SPDX names them, or patterns, one a line: AGPL-*.";
+    public virtual string PolicyAllowedLicenses => "Licences that packages may be under";
+    public virtual string PolicyAllowedLicensesHelp =>
+        "As SPDX names them, or patterns, one a line: MIT, BSD-*. Empty: any.";
+
+    public virtual string AllowsUnknownLicenses => "Of these, also those whose licence is not known";
     public virtual string PolicyExempt => "Who gets in all the same";
     public virtual string PolicyExemptHelp => "Accounts with spaces between or one a line: signers, scanners, robots.";
     public virtual string PolicyWho => "Who may change it";
@@ -100,6 +107,14 @@ internal partial class English
         if (one.Labels.Count > 0) said.Add($"have labels ({string.Join(", ", one.Labels)})");
         if (one.MaxAgeSeconds is { } age) said.Add($"be at most {FormInput.DurationOf(age)} old");
         if (one.BaseImages.Count > 0) said.Add($"be built on {string.Join(" or ", one.BaseImages)}");
+        if (one.AllowedLicenses.Count > 0)
+        {
+            said.Add($"have packages under {string.Join(", ", one.AllowedLicenses)} alone"
+                + (one.AllowsUnknownLicenses ? ", or licences that are not known" : ""));
+        }
+
+        if (one.DeniedLicenses.Count > 0)
+            said.Add($"have no package under {string.Join(", ", one.DeniedLicenses)}");
         if (one.Exempt.Count > 0) said.Add($"except for {string.Join(", ", one.Exempt)}");
         return string.Join("; ", said);
     }

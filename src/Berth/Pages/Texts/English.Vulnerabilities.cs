@@ -11,6 +11,9 @@ internal partial class English
         "The image was not looked into yet: it takes a minute or two after a push.";
     public virtual string VulnerabilitiesFault => "What is installed in the image could not be read.";
     public virtual string VulnerabilitiesMissing => "There may be more:";
+    public virtual string SystemEnded(string system, DateOnly day) =>
+        $"{system} gets no more fixes since {day:yyyy-MM-dd}: build the image on a newer release.";
+
     public virtual string AllSeverities => "All";
 
     public virtual string AtLeast(string severity) => $"{SeverityOf(severity)} or worse";

@@ -1,0 +1,136 @@
+using Berth.Tests.Contents;
+using Berth.Tests.Lifecycle;
+
+namespace Berth.Tests.Policies;
+
+/// <summary>Policies refuse images for the licences of the packages in them.</summary>
+[Inside]
+public sealed class LicensePolicyTests : IAsyncLifetime
+{
+    private const string System = "ID=alpine\nVERSION_ID=3.20.1\nPRETTY_NAME=\"Alpine Linux v3.20\"\n";
+
+    private static readonly byte[] Layer = RawTar.Gzip(new RawTar().File("etc/os-release", System)
+        .File(
+            "lib/apk/db/installed",
+            """
+            P:bash
+            V:5.2-r0
+            L:GPL-3.0-or-later
+
+            P:musl
+            V:1.2-r0
+            L:MIT
+
+            P:either
+            V:1-r0
+            L:GPL-2.0-only OR Apache-2.0
+
+            P:compiler
+            V:1-r0
+            L:Apache-2.0 WITH LLVM-exception
+
+            P:both
+            V:1-r0
+            L:MIT AND BSD-3-Clause
+
+
+            """)
+        .End());
+
+    private static readonly byte[] Unknown = RawTar.Gzip(new RawTar().File("etc/os-release", System)
+        .File("lib/apk/db/installed", "P:mute\nV:1-r0\n\nP:odd\nV:1-r0\nL:custom\n\nP:musl\nV:1\nL:MIT\n\n").End());
+
+    private PolicyImages images = null!;
+
+    public async ValueTask InitializeAsync() => images = await PolicyImages.StartAsync();
+
+    public ValueTask DisposeAsync() => images.DisposeAsync();
+
+    [Fact]
+    public async Task An_image_with_a_package_under_a_licence_that_is_denied_is_not_pulled()
+    {
+        var digest = await images.PushAsync("team/app", Layer);
+        var id = await images.SetAsync("""{"names":"team/**","deniedLicenses":["GPL-*"]}""");
+        Assert.Equal(
+            $"team/app@{digest[..19]} may not be pulled by policy {id} (team/**): it has packages whose licences are "
+            + "not allowed: bash 5.2-r0 (GPL-3.0-or-later): do without them, or have the policy changed",
+            await images.WhyNotAsync("team/app"));
+        var said = await images.AskAsync("GET", $"/policies/{id}", null, 200);
+        Assert.Equal("GPL-*", said.GetProperty("deniedLicenses")[0].GetString());
+        Assert.Equal(0, said.GetProperty("allowedLicenses").GetArrayLength());
+    }
+
+    [Fact]
+    public async Task A_policy_denies_and_allows_what_it_names()
+    {
+        await images.PushAsync("team/app", Layer);
+        foreach (var (rule, isRefused) in new[]
+        {
+            ("\"deniedLicenses\":[\"AGPL-*\",\"LGPL-*\"]", false),
+            ("\"deniedLicenses\":[\"gpl-3.0+\"]", true),
+            ("\"deniedLicenses\":[\"GPL-3.0-only\"]", false),
+            ("\"deniedLicenses\":[\"GPL-2.0\"]", false),
+            ("\"deniedLicenses\":[\"GPL-2.0\",\"Apache-2.0\"]", true),
+            ("\"deniedLicenses\":[\"BSD-*\"]", true),
+            ("\"allowedLicenses\":[\"MIT\",\"Apache-2.0\",\"BSD-*\"]", true),
+            ("\"allowedLicenses\":[\"MIT\",\"Apache-2.0\",\"BSD-*\",\"GPL-3.0-or-later\"]", false),
+            ("\"allowedLicenses\":[\"MIT\",\"Apache-2.0\",\"GPL-*\"]", true),
+            ("\"allowedLicenses\":[\"*\"],\"deniedLicenses\":[\"GPL-3.0-or-later\"]", true),
+        })
+        {
+            await images.SetAsync($$"""{"names":"team/**",{{rule}}}""");
+            Assert.True(await images.WhyNotAsync("team/app") is { Length: > 0 } == isRefused, rule);
+        }
+    }
+
+    [Fact]
+    public async Task Licences_that_nobody_knows_are_refused_only_where_others_are_named()
+    {
+        await images.PushAsync("team/app", Unknown);
+        await images.SetAsync("""{"names":"team/**","deniedLicenses":["GPL-*"]}""");
+        Assert.Equal("", await images.WhyNotAsync("team/app"));
+        await images.SetAsync("""{"names":"team/**","allowedLicenses":["MIT"]}""");
+        Assert.Contains(
+            "mute 1-r0 (unknown), odd 1-r0 (LicenseRef-custom): do without", await images.WhyNotAsync("team/app"));
+        await images.SetAsync("""{"names":"team/**","allowedLicenses":["MIT","LicenseRef-custom"]}""");
+        Assert.Contains("not allowed: mute 1-r0 (unknown): do without", await images.WhyNotAsync("team/app"));
+        await images.SetAsync(
+            """{"names":"team/**","allowedLicenses":["MIT"],"allowsUnknownLicenses":true}""");
+        Assert.Equal("", await images.WhyNotAsync("team/app"));
+        await images.SetAsync("""{"names":"team/**","deniedLicenses":["LicenseRef-cust*"]}""");
+        Assert.Contains("odd 1-r0", await images.WhyNotAsync("team/app"));
+    }
+
+    [Fact]
+    public async Task An_image_whose_licences_are_not_known_yet_has_its_time()
+    {
+        await images.SetAsync("""{"names":"team/**","deniedLicenses":["GPL-*"],"scanGraceSeconds":3600}""");
+        await images.Known.Images.PushAsync("team/app", "1", Layer);
+        Assert.Equal("", await images.WhyNotAsync("team/app"));
+        images.Clock.Advance(TimeSpan.FromHours(2));
+        Assert.Contains("its licences are not known yet", await images.WhyNotAsync("team/app"));
+        await images.SetAsync("""{"names":"team/**","deniedLicenses":["GPL-*"],"allowsUnscanned":true}""");
+        Assert.Equal("", await images.WhyNotAsync("team/app"));
+        await images.Known.CompareAsync("team/app:1");
+        images.Clock.Advance(TimeSpan.FromMinutes(2));
+        Assert.Contains("bash 5.2-r0", await images.WhyNotAsync("team/app"));
+    }
+
+    [Fact]
+    public async Task Where_packages_are_not_listed_their_licences_are_not_known()
+    {
+        await images.PushAsync("team/app", RawTar.Gzip(new RawTar().File("etc/os-release", System).End()));
+        await images.SetAsync("""{"names":"team/**","deniedLicenses":["GPL-*"]}""");
+        Assert.Contains("list of its distribution's packages is missing", await images.WhyNotAsync("team/app"));
+        await images.SetAsync("""{"names":"team/**","deniedLicenses":["GPL-*"],"allowsUnscanned":true}""");
+        Assert.Equal("", await images.WhyNotAsync("team/app"));
+    }
+
+    [Theory]
+    [InlineData("""{"names":"team/**","allowedLicenses":["Mine"]}""", "SPDX has no licence 'Mine'")]
+    [InlineData("""{"names":"team/**","deniedLicenses":["GPL 3"]}""", "SPDX has no licence 'GPL 3'")]
+    [InlineData("""{"names":"team/**","deniedLicenses":[""]}""", "deniedLicenses")]
+    [InlineData("""{"names":"team/**","deniedLicenses":["MIT"],"allowsUnknownLicenses":true}""", "allowedLicenses")]
+    public async Task A_policy_names_licences_as_SPDX_does(string policy, string fault) =>
+        Assert.Contains(fault, (await images.AskAsync("POST", "/policies", policy, 400)).ToString());
+}
