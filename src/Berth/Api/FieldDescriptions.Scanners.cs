@@ -23,8 +23,8 @@ internal static partial class FieldDescriptions
         ["ImageScannerView.scannedAt"] = "When it did; absent: never.",
         ["ImageScannerView.counts"] = "How many it found; absent: that is not known.",
         ["ImageScannerView.note"] = "What is not in the list; absent: all is.",
-        ["ImageScannerView.fault"] = "What went wrong lately: what is known is of an earlier scan; absent: nothing. Staff "
-            + "are also told what the scanner says.",
+        ["ImageScannerView.fault"] = "What went wrong lately: what is known is of an earlier scan; absent: nothing. "
+            + "Staff are also told what the scanner says.",
         ["ScannerCountsView.critical"] = "How many are critical.",
         ["ScannerCountsView.high"] = "How many are high.",
         ["ScannerCountsView.medium"] = "How many are medium.",

@@ -187,7 +187,8 @@ internal static class ScannerReportTable
         var isThere = await session.RunAsync(
             """
             UPDATE scanner_report SET state = 'read', fault = '', detail = '', due_at = $2, attempts = 0, misses = 0,
-                request = '', begun_at = NULL, scanned_at = $3, product = $4, vendor = $5, version = $6, note = $7, findings = $8,
+                request = '', begun_at = NULL, scanned_at = $3, product = $4, vendor = $5, version = $6, note = $7,
+                findings = $8,
                 critical = $9, high = $10, medium = $11, low = $12, harmless = $13, unknown = $14, fixable = $15
             WHERE id = $1
             """,

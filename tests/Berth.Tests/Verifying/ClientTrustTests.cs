@@ -25,7 +25,7 @@ public sealed class ClientTrustTests(ApiRegistry api) : IClassFixture<ApiRegistr
     {
         tools = await ClientTools.ReadyAsync();
         var auth = Convert.ToBase64String(Encoding.UTF8.GetBytes($"admin:{ApiRegistry.Password}"));
-        await WriteAsync("config.json", $$"""{"auths":{"{{Address}}":{"auth":"{{auth}}"}}}""");
+        await WriteAsync("config.json", $$"""{"auths":{"{{Address}}":{"auth":"{{auth}}"} } }""");
     }
 
     public ValueTask DisposeAsync()
