@@ -1,4 +1,6 @@
 using System.Text;
+using Berth.HarborAdapter;
+using Berth.Jobs;
 using Berth.Metadata;
 using Berth.Settings;
 using Berth.Tests.Contents;
@@ -39,7 +41,12 @@ public sealed class AdapterFaultTests : IAsyncLifetime
                 s = AdapterClient.On(s, Harbor);
                 return s with
                 {
-                    ScannerAdapter = s.ScannerAdapter with { Queue = 2, ImageBytes = 1 << 20 },
+                    ScannerAdapter = s.ScannerAdapter with
+                    {
+                        Queue = 2,
+                        ImageBytes = 1 << 20,
+                        LayerCacheBytes = 1024,
+                    },
                     Contents = s.Contents with { LayerBytes = 1 << 20 },
                 };
             },
@@ -293,6 +300,24 @@ public sealed class AdapterFaultTests : IAsyncLifetime
         clock.Advance(TimeSpan.FromMinutes(31));
         var answer = await client.EndAsync(id, AdapterClient.Sbom, Query);
         Assert.Contains("longer than 30m", answer.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_is_known_of_layers_takes_no_more_than_the_limit()
+    {
+        var sweep = registry.Services.GetServices<Job>().Single(job => job.Kind == SweepScansJob.Name);
+        for (var i = 0; i < 8; i++)
+        {
+            var layer = RawTar.Gzip(new RawTar().File("etc/hostname", $"{i}").End());
+            var image = harbor.AddImage("library/app", "1", layer);
+            var request = AdapterClient.Request(Harbor, "library/app", image.Digest, AdapterClient.ForSboms);
+            Assert.Equal(200, (await client.ScanAsync(request, AdapterClient.Sbom, Query)).Status);
+            clock.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        await sweep.RunAsync("", Stop);
+        var size = await registry.Services.GetRequiredService<Database>().ReadAsync(AdapterLayerTable.SizeAsync, Stop);
+        Assert.InRange(size, 0, 1024);
     }
 
     [Fact]

@@ -30,6 +30,10 @@ public sealed class HarborAdapterTests : IAsyncLifetime
 
     private KnownVulnerabilities known = null!;
     private ScriptedRegistry harbor = null!;
+
+    /// <summary>Where it may send clients for blobs.</summary>
+    private ScriptedRegistry bucket = null!;
+
     private AdapterClient client = null!;
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
@@ -39,7 +43,8 @@ public sealed class HarborAdapterTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         harbor = await ScriptedRegistry.StartAsync();
-        known = await StartAsync(settings: s => AdapterClient.On(s, Harbor));
+        bucket = await ScriptedRegistry.StartAsync();
+        known = await StartAsync(settings: s => AdapterClient.On(s, Harbor, "http://" + bucket.Authority));
         client = new AdapterClient(known.Registry);
     }
 
@@ -47,6 +52,7 @@ public sealed class HarborAdapterTests : IAsyncLifetime
     {
         await known.DisposeAsync();
         await harbor.DisposeAsync();
+        await bucket.DisposeAsync();
     }
 
     [Fact]
@@ -222,6 +228,45 @@ public sealed class HarborAdapterTests : IAsyncLifetime
             session => session.NumberAsync($"SELECT count(*) FROM {table}"), Stop);
     }
 
+    [Fact]
+    public async Task Blobs_come_from_where_the_registry_sends_clients_without_what_is_for_it_alone()
+    {
+        var image = harbor.AddImage("library/app", "1", Base);
+        bucket.On("/stored", Base);
+        harbor.On($"/v2/library/app/blobs/{image.Layer}", http =>
+        {
+            http.Response.StatusCode = 307;
+            http.Response.Headers.Location = $"http://{bucket.Authority}/stored?signature=x";
+            return Task.CompletedTask;
+        });
+        var answer = await client.ScanAsync(
+            AdapterClient.Request(Harbor, "library/app", image.Digest, AdapterClient.ForSboms), AdapterClient.Sbom,
+            "?sbom_media_type=application/spdx%2Bjson");
+        Assert.True(answer.Status == 200, answer.Body);
+        Assert.Equal(("GET", "/stored?signature=x", ""), Assert.Single(bucket.Asked));
+    }
+
+    [Fact]
+    public async Task What_VEX_rules_out_is_left_out()
+    {
+        await File.WriteAllTextAsync(
+            Path.Combine(known.Source, "vex.json"),
+            """
+            {"@context":"https://openvex.dev/ns/v0.2.0","@id":"https://acme.example/vex","author":"Acme",
+            "timestamp":"2024-01-01T00:00:00Z","version":1,"statements":[{"vulnerability":{"name":"CVE-2023-1"},
+            "products":[{"@id":"pkg:deb/debian/libssl3"}],"status":"not_affected",
+            "justification":"vulnerable_code_not_present"}]}
+            """,
+            Stop);
+        await known.TellAsync(
+            Record("DEBIAN-CVE-2023-1", "Debian:12", "openssl", "3.0.11-1", cve: "CVE-2023-1"),
+            Record("DEBIAN-CVE-2023-2", "Debian:12", "openssl", "3.0.11-1", cve: "CVE-2023-2"));
+        var image = harbor.AddImage("library/app", "1", Base);
+        var answer = await client.ScanAsync(AdapterClient.Request(Harbor, "library/app", image.Digest));
+        var found = Assert.Single(answer.Json.GetProperty("vulnerabilities").EnumerateArray());
+        Assert.Equal("CVE-2023-2", found.Of("id"));
+    }
+
     /// <summary>To have no data about a distribution is not to know that it has no vulnerabilities.</summary>
     [Fact]
     public async Task Where_there_is_no_data_a_scan_fails_and_says_so()
@@ -246,8 +291,8 @@ public sealed class HarborAdapterTests : IAsyncLifetime
         var realm = Harbor;
         harbor.Before = async http =>
         {
-            if (!http.Request.Path.StartsWithSegments("/v2")
-                || http.Request.Headers.Authorization == "Bearer good") return true;
+            var hasToken = http.Request.Headers.Authorization == "Bearer good";
+            if (!http.Request.Path.StartsWithSegments("/v2") || hasToken) return true;
             http.Response.StatusCode = 401;
             http.Response.Headers.WWWAuthenticate = $"Bearer realm=\"{realm}/token\",service=\"harbor\"";
             await http.Response.CompleteAsync();
