@@ -15,7 +15,7 @@ public sealed record SbomSettings
     /// <summary>Patterns of the repositories whose images get one. Default: all.</summary>
     public IReadOnlyList<string> Repositories { get; init; } = [];
 
-    public bool IsOn => Attach != None;
+    internal bool IsOn => Attach != None;
 
     internal static SettingsTable<SbomSettings> Keys { get; } = new SettingsTable<SbomSettings>()
         .Text("attach", s => s.Attach, (s, v) => s with { Attach = v })

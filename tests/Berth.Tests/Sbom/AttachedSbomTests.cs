@@ -53,7 +53,7 @@ public sealed class AttachedSbomTests(ContentRegistry opened) : IClassFixture<Co
     [InlineData("""{"spdxVersion":7}""")]
     [InlineData("""{"predicate":{"spdxVersion":"SPDX-2.3"}}""")]
     [InlineData("""{"subject":[{"digest":{"sha256":"0000"}}],"predicate":{"spdxVersion":"SPDX-2.3"}}""")]
-    [InlineData("""{"payload":"e30=","dsseEnvelope":{"payload":"eyJzcGR4VmVyc2lvbiI6IjEifQ=="}}""")]
+    [InlineData("""{"payload":"eyJzcGR4VmVyc2lvbiI6IlNQRFgtMi4zIn0=","dsseEnvelope":{"payload":"e30="}}""")]
     public async Task What_is_none_or_about_another_image_is_passed_over(string document)
     {
         var image = await PushAsync();
