@@ -163,7 +163,7 @@ public sealed class AttachedBillTests : IAsyncLifetime
     private Task AttachAsync() => registry.Services.GetServices<Job>()
         .Single(job => job.Kind == AttachSbomsJob.Name).RunAsync("", Stop);
 
-    private Task WriteAsync(string sql) => registry.Services.GetRequiredService<Database>().WriteAsync(
+    private Task<int> WriteAsync(string sql) => registry.Services.GetRequiredService<Database>().WriteAsync(
         session => session.RunAsync(sql), isDurable: false, Stop);
 
     private async Task<List<JsonElement>> ReferrersAsync(string repository, string digest) =>

@@ -1,6 +1,10 @@
+using System.Text.Json.Nodes;
+using Berth.Oci;
 using Berth.Tests.Access;
+using Berth.Tests.Api;
 using Berth.Tests.Cli;
 using Berth.Tests.Contents;
+using Berth.Tests.Verifying;
 
 namespace Berth.Tests.Sbom;
 
@@ -49,6 +53,37 @@ public sealed class SbomCommandTests
         // What an image says must not change the terminal.
         Assert.Contains("e?31m", said);
         Assert.DoesNotContain("e\u009b31m  ", said);
+    }
+
+    [Fact]
+    public async Task One_that_came_with_the_image_is_written_first_and_that_is_said()
+    {
+        await using var registry = await AccountsOf.StartAsync();
+        var images = new ContentImages(registry);
+        var image = await images.PushAsync("acme/app", "1", Layer);
+        var artifacts = new SignedImages(ApiRegistry.Of(registry), AccountsOf.AdminPassword);
+        var bill = await artifacts.PushBlobAsync("acme/app", "{\"spdxVersion\":\"SPDX-2.3\"}"u8);
+        await artifacts.PushManifestAsync("acme/app", null, new JsonObject
+        {
+            ["schemaVersion"] = 2,
+            ["mediaType"] = MediaTypes.OciManifest,
+            ["artifactType"] = "application/spdx+json",
+            ["config"] = SignedImages.Describe(
+                "application/vnd.oci.empty.v1+json", await artifacts.PushBlobAsync("acme/app", "{}"u8)),
+            ["layers"] = new JsonArray(SignedImages.Describe("application/spdx+json", bill)),
+            ["subject"] = SignedImages.Describe(MediaTypes.OciManifest, (image, 2)),
+        });
+        await images.SeeAsync("1/packages?repository=acme/app");
+        var environment = new Dictionary<string, string> { ["BERTH_PASSWORD"] = AccountsOf.AdminPassword };
+        string[] asked = ["sbom", "acme/app:1", "--user", "admin", "--server", registry.BaseAddress.ToString()];
+        var came = (await AccountCommand.RunAsync(environment, "", asked)).Is(0);
+        Assert.Equal("{\"spdxVersion\":\"SPDX-2.3\"}", came.Output.Trim());
+        Assert.Contains("It came with the image", came.Errors);
+        var own = (await AccountCommand.RunAsync(environment, "", [.. asked, "--source", "berth"])).Is(0);
+        Assert.Contains("libssl3", own.Output);
+        var none = await AccountCommand.RunAsync(
+            environment, "", [.. asked, "--format", "cyclonedx-json", "--source", "attached"]);
+        Assert.Contains("there is no bill of materials in cyclonedx-json", none.Is(1).Errors);
     }
 
     [Fact]
