@@ -22,6 +22,10 @@ internal sealed partial class SbomAttaching(
     ManifestWriter writer, Spools spools, RegistrySettings settings, TimeProvider clock, ILogger<SbomAttaching> log)
 {
     private const int RowsPerRead = 100;
+
+    /// <summary>So many manifests are looked through at once: all of a large registry take too long.</summary>
+    private const int ManifestsPerRead = 10_000;
+
     private const int ForgottenAtOnce = 1000;
 
     /// <summary>Who attaches, in lists of what was pushed.</summary>
@@ -29,6 +33,8 @@ internal sealed partial class SbomAttaching(
 
     /// <summary>Builders push what they attach after the image.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromMinutes(2);
+
+    private static readonly TimeSpan BetweenSweeps = TimeSpan.FromHours(1);
 
     /// <summary>When an image is looked at again whose layers are being read.</summary>
     private static readonly TimeSpan WhileReading = TimeSpan.FromMinutes(15);
@@ -44,15 +50,38 @@ internal sealed partial class SbomAttaching(
             .OfType<NamePattern>(),
     ];
 
+    private long? swept;
+
     /// <summary>Attaches what is missing.</summary>
     public async Task RunAsync(Pace pace, CancellationToken cancellation)
     {
-        await ForgetAsync(cancellation);
-        for (var last = (0L, ""); ;)
+        if (swept is null || clock.GetElapsedTime(swept.Value) > BetweenSweeps)
+        {
+            swept = clock.GetTimestamp();
+            await ForgetAsync(cancellation);
+        }
+
+        for (var first = (0L, ""); ;)
+        {
+            var from = first;
+            var end = await database.ReadAsync(
+                session => SbomAttachmentTable.EndOfAsync(session, from, ManifestsPerRead), cancellation);
+            await AttachAsync(from, end, pace, cancellation);
+            if (end is null) return;
+            first = end.Value;
+        }
+    }
+
+    /// <summary>Attaches what is missing to some images.</summary>
+    private async Task AttachAsync(
+        (long, string) first, (long, string)? end, Pace pace, CancellationToken cancellation)
+    {
+        for (var last = first; ;)
         {
             var (from, now) = (last, clock.GetUtcNow());
             var due = await database.ReadAsync(
-                session => SbomAttachmentTable.DueAsync(session, from, now - Grace, now, RowsPerRead), cancellation);
+                session => SbomAttachmentTable.DueAsync(session, from, end, now - Grace, now, RowsPerRead),
+                cancellation);
             foreach (var image in due)
             {
                 // Others are left alone, and looked at should the settings change.

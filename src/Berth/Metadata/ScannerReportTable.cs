@@ -188,8 +188,8 @@ internal static class ScannerReportTable
             """
             UPDATE scanner_report SET state = 'read', fault = '', detail = '', due_at = $2, attempts = 0, misses = 0,
                 request = '', begun_at = NULL, scanned_at = $3, product = $4, vendor = $5, version = $6, note = $7,
-                findings = $8,
-                critical = $9, high = $10, medium = $11, low = $12, harmless = $13, unknown = $14, fixable = $15
+                findings = $8, critical = $9, high = $10, medium = $11, low = $12, harmless = $13, unknown = $14,
+                fixable = $15
             WHERE id = $1
             """,
             report.Id, until.ToUnixTimeMilliseconds(), report.ScannedAt!.Value.ToUnixTimeMilliseconds(),

@@ -110,6 +110,12 @@ internal sealed class WalkActors : IAsyncDisposable
             settings => settings with
             {
                 Access = [new() { Allow = ["user:filed"], Actions = ["pull"], Names = ["team/**"] }],
+                ScannerAdapter = new()
+                {
+                    Enabled = true,
+                    Authorization = "Bearer of-the-walk",
+                    Registries = ["https://harbor.example.com"],
+                },
             });
         var actors = new WalkActors(registry, issuer);
         await actors.FillAsync();

@@ -128,6 +128,7 @@ public sealed class AttachedBillTests : IAsyncLifetime
         await AttachAsync();
         await Artifacts.DeleteAsync("team/app", image);
         await WriteAsync("DELETE FROM trash_manifest");
+        clock.Advance(TimeSpan.FromHours(2));
         await AttachAsync();
         Assert.Equal(0, await registry.Services.GetRequiredService<Database>().ReadAsync(
             session => session.NumberAsync("SELECT count(*) FROM sbom_attachment"), Stop));
