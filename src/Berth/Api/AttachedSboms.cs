@@ -21,6 +21,9 @@ internal sealed class AttachedSboms(Database database, AttachedDocuments documen
     /// <summary>So many are read: whoever may push can attach any number.</summary>
     private const int MaxRead = 10;
 
+    /// <summary>As many as of signatures of an image are looked at.</summary>
+    private const int MaxSigned = 100;
+
     /// <summary>As many as of attestations are verified.</summary>
     private const int MaxBytes = 32 << 20;
 
@@ -35,12 +38,20 @@ internal sealed class AttachedSboms(Database database, AttachedDocuments documen
             return null;
         }
 
-        var verified = (await signatures.OfAsync(repository, image, cancellation))
-            .Where(one => one.Result is not null).Select(one => (one.Artifact, one.Result!.Layer)).ToHashSet();
+        // A verified signature says nothing of what else is in its blob: it must be one of a bill, or of a whole
+        // artifact.
+        var attested = (await signatures.OfAsync(repository, image, cancellation))
+            .Where(one => one.Subject == image && IsSbom(one.Result?.PredicateType))
+            .Select(one => (one.Artifact, one.Result!.Layer)).ToHashSet();
+        var signed = (await database.ReadAsync(
+            session => SignedAsync(session, repository, id, image), cancellation)).ToHashSet();
+        List<Digest> first = [.. signed, .. attested.Select(one => one.Artifact)];
         var found =
-            from one in await documents.FindAsync(id, image, cancellation)
-            from layer in one.Outline.Layers.Where(layer => IsSbom(one.Outline, layer) && layer.SizeBytes <= MaxBytes)
-            orderby verified.Contains((one.Digest, layer.Digest.Text)) descending
+            from one in await documents.FindAsync(id, image, first, cancellation)
+            from layer in one.Outline.Layers
+            let isAttested = attested.Contains((one.Digest, layer.Digest.Text))
+            where layer.SizeBytes <= MaxBytes && (isAttested || IsSbom(one.Outline, layer))
+            orderby isAttested || signed.Contains(one.Digest) descending
             select (one.Digest, Layer: layer);
         foreach (var (artifact, layer) in found.Take(MaxRead))
         {
@@ -53,6 +64,18 @@ internal sealed class AttachedSboms(Database database, AttachedDocuments documen
 
         return null;
     }
+
+    /// <summary>The artifacts with something about an image that somebody signed as a whole.</summary>
+    private static async ValueTask<List<Digest>> SignedAsync(
+        Session session, RepositoryName repository, long repositoryId, Digest image)
+    {
+        // The numbers first: a change in between makes what is found too old, and never too new.
+        var state = await TrustTable.StateAsync(session, repository.Namespace);
+        return await AttachedDocumentTable.SignedAsync(session, repositoryId, image, state.Kept, MaxSigned);
+    }
+
+    private static bool IsSbom(string? predicateType) =>
+        predicateType is not null && ArtifactKind.Of(null, [predicateType]) == ArtifactKind.Sbom;
 
     /// <summary>What is signed says itself what it is: its layer tells nothing.</summary>
     private static bool IsSbom(ImageOutline outline, Descriptor layer)

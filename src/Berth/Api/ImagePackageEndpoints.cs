@@ -80,8 +80,8 @@ internal sealed class ImagePackageEndpoints(
     /// <summary>The bill of materials of an image: the one that came with it, or the registry's own, once all its
     /// layers are known.</summary>
     public async Task<ApiFile> GetSbomAsync(
-        HttpContext http, string reference, string repository, string? platform = null, string format = "spdx-json",
-        string? source = null)
+        HttpContext http, string reference, string repository, string? platform = null,
+        string format = SbomDocument.Spdx, string? source = null)
     {
         if (source is not (null or Attached or Own)) return ApiError.Invalid($"source must be {Attached} or {Own}");
         if (SbomFormat.Find(format) is not { } written)
@@ -116,7 +116,7 @@ internal sealed class ImagePackageEndpoints(
         http.Response.Headers[SourceHeader] = Attached;
         http.Response.Headers[ArtifactHeader] = found.Artifact.Text;
         return (new ApiFile(
-            NameOf(repository, image.Digest, format), format.MediaType, new MemoryStream(found.Document)), null);
+            format.FileNameOf(repository, image.Digest), format.MediaType, new MemoryStream(found.Document)), null);
     }
 
     private async Task<ApiFile> MakeSbomAsync(
@@ -145,11 +145,9 @@ internal sealed class ImagePackageEndpoints(
             await Task.Run(() => format.WriteAsync(subject, installed, output, stop), stop);
         bill.Content.Position = 0;
         http.Response.Headers[SourceHeader] = Own;
-        return new ApiFile(NameOf(subject.Repository, subject.Digest, format), format.MediaType, bill.Content);
+        return new ApiFile(
+            format.FileNameOf(subject.Repository, subject.Digest), format.MediaType, bill.Content);
     }
-
-    private static string NameOf(RepositoryName repository, Digest image, SbomFormat format) =>
-        $"{repository.Text.Replace('/', '-')}-{image.Hex[..12]}{format.Suffix}";
 
     /// <summary>What is installed in the layers that are known, and why that may not be all.</summary>
     private async Task<(InstalledPackages? Installed, ApiError? Error)> ReadAsync(

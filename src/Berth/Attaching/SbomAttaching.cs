@@ -28,6 +28,9 @@ internal sealed partial class SbomAttaching(
 
     private const int ForgottenAtOnce = 1000;
 
+    /// <summary>After so many failures in a row it is not the images: the store is away, or there is no room.</summary>
+    private const int MaxFailures = 5;
+
     /// <summary>Who attaches, in lists of what was pushed.</summary>
     private const string Self = "sbom";
 
@@ -52,9 +55,14 @@ internal sealed partial class SbomAttaching(
 
     private long? swept;
 
+    /// <summary>In a row, in this run.</summary>
+    private int failures;
+
     /// <summary>Attaches what is missing.</summary>
+    /// <exception cref="InvalidOperationException">It failed for too many images in a row.</exception>
     public async Task RunAsync(Pace pace, CancellationToken cancellation)
     {
+        failures = 0;
         if (swept is null || clock.GetElapsedTime(swept.Value) > BetweenSweeps)
         {
             swept = clock.GetTimestamp();
@@ -69,6 +77,7 @@ internal sealed partial class SbomAttaching(
             await AttachAsync(from, end, pace, cancellation);
             if (end is null) return;
             first = end.Value;
+            await pace.RestAsync(cancellation);
         }
     }
 
@@ -92,6 +101,9 @@ internal sealed partial class SbomAttaching(
 
             if (due.Count < RowsPerRead) return;
             last = (due[^1].RepositoryId, due[^1].Image.Digest.Text);
+
+            // Also if none of them was for us: reading is work, too.
+            await pace.RestAsync(cancellation);
         }
     }
 
@@ -113,6 +125,7 @@ internal sealed partial class SbomAttaching(
     {
         Digest? artifact = null;
         DateTimeOffset? until = null;
+        Exception? failure = null;
         try
         {
             (artifact, until) = await TryAsync(image, cancellation);
@@ -126,15 +139,19 @@ internal sealed partial class SbomAttaching(
             LogRefused(image.Image.Digest, image.Repository, e.Message);
             until = clock.GetUtcNow() + AfterFailure;
         }
-        catch (Exception e) when (e is not (OperationCanceledException or IOException or DatabaseUnavailableException))
+        catch (Exception e) when (e is not DatabaseUnavailableException && !cancellation.IsCancellationRequested)
         {
-            // No image may keep the others from getting theirs.
+            // No image may keep the others from getting theirs, not even one whose bytes can't be written.
             LogFailure(image.Image.Digest, image.Repository, e);
             until = clock.GetUtcNow() + AfterFailure;
+            failure = e;
         }
 
         await database.WriteAsync(
             session => SbomAttachmentTable.NoteAsync(session, image, artifact, until), isDurable: false, cancellation);
+        failures = failure is null ? 0 : failures + 1;
+        if (failures >= MaxFailures)
+            throw new InvalidOperationException($"it failed for {failures} images in a row", failure);
     }
 
     private async Task<(Digest? Artifact, DateTimeOffset? Until)> TryAsync(
@@ -156,8 +173,7 @@ internal sealed partial class SbomAttaching(
             repository, empty, SbomArtifact.Empty.Length, new MemoryStream(SbomArtifact.Empty.ToArray()),
             cancellation);
         await TakeAsync(repository, described.Digest, described.SizeBytes, bill.Content, cancellation);
-        var name = $"{row.Repository.Replace('/', '-')}-{digest.Hex[..12]}{format.Suffix}";
-        var body = SbomArtifact.Write(row.Image, described, name, CreatedAt(row));
+        var body = SbomArtifact.Write(row.Image, described, format.FileNameOf(repository, digest), CreatedAt(row));
         var artifact = Digest.Of(DigestAlgorithm.Sha256, body);
         var result = await writer.WriteAsync(
             new ManifestPush(repository, artifact, body, MediaTypes.OciManifest, [], null, new Actor(Self)),

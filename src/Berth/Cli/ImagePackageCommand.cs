@@ -54,7 +54,9 @@ internal static class ImagePackageCommand
             Description = "Write it to this file. Default: the standard output.",
         };
         return ApiCommand.Create(
-            "sbom", "Write the bill of materials of an image, as soon as its layers are known.",
+            "sbom",
+            "Write the bill of materials that came with an image, or else the registry's own, as soon as its layers "
+                + "are known.",
             async call =>
             {
                 var asked = ImageCommand.PathOf(call, image, platform, "sbom")

@@ -93,7 +93,7 @@ internal sealed record CopiedTable(
         new("signed_artifact", ["id"], HasIdentity: true, IsOfPlace: true),
         new("signature_result", ["artifact_id", "position"], IsOfPlace: true),
         new("image_statement", ["repository_id", "subject_digest", "document", "position"], IsOfPlace: true),
-        new("sbom_attachment", ["repository_id", "digest"], IsOfPlace: true),
+        new("sbom_attachment", ["repository_id", "digest"]),
         new("search_word", ["repository_id", "word", "kind", "source"], IsOfPlace: true),
         new("search_pending", ["repository_id"], IsOfPlace: true),
         new("search_rebuild", ["id"], HasIdentity: true, IsOfPlace: true),

@@ -14,7 +14,7 @@ internal sealed record RepositoryMoveTable(long From, long To)
     private static readonly string[] Tables =
     [
         "tag", "manifest", "manifest_reference", "tag_history", "trash", "trash_manifest", "pull_day",
-        "repository_readme", "star",
+        "repository_readme", "star", "sbom_attachment",
     ];
 
     /// <summary>Whether something that was deleted in a repository can still be brought back.</summary>
@@ -43,6 +43,9 @@ internal sealed record RepositoryMoveTable(long From, long To)
     public async ValueTask MoveAsync(Session session, bool isPublic, long now)
     {
         await NoteForJournalAsync(session);
+
+        // Of images that were there once: they are forgotten only later.
+        await session.RunAsync("DELETE FROM sbom_attachment WHERE repository_id = $1", To);
         foreach (var table in Tables)
             await session.RunAsync($"UPDATE {table} SET repository_id = $2 WHERE repository_id = $1", From, To);
         await MoveLinksAsync(session, now);

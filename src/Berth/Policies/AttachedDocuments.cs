@@ -16,22 +16,29 @@ internal sealed class AttachedDocuments(Database database, LimitSettings limits)
     /// <summary>Larger manifests are not read: an index with hundreds of platforms has less.</summary>
     private const long MaxBytes = 512 * 1024;
 
-    /// <summary>What comes with exactly this image, the newest referrers first.</summary>
+    /// <summary>What comes with exactly this image, the newest first, and last what the registry itself attached.
+    /// </summary>
+    /// <param name="repositoryId">Where.</param>
+    /// <param name="image">The image.</param>
+    /// <param name="first">Manifests that come before all others, so that no others can crowd them out.</param>
+    /// <param name="cancellation">Gives up.</param>
     public async Task<IReadOnlyList<(Digest Digest, ImageOutline Outline)>> FindAsync(
-        long repositoryId, Digest image, CancellationToken cancellation)
+        long repositoryId, Digest image, IReadOnlyCollection<Digest> first, CancellationToken cancellation)
     {
         var found = new List<(Digest, ImageOutline)>();
         await database.ReadAsync(
             async session =>
             {
                 var attached = await AttachedToAsync(session, repositoryId, image);
+                attached.AddRange(first);
                 foreach (var index in await JudgedImageTable.IndexesWithAsync(session, repositoryId, image))
                 {
                     if (await ReadAsync(session, repositoryId, index) is { } outline)
-                        attached.AddRange(BesideIn(outline, image));
+                        attached.AddRange(BesideIn(outline, image).Take(MaxFound));
                 }
 
-                foreach (var digest in attached.Distinct().Take(MaxFound))
+                foreach (var digest in await AttachedDocumentTable.SortAsync(
+                    session, repositoryId, image, attached, first, MaxFound))
                 {
                     if (await ReadAsync(session, repositoryId, digest) is { } outline) found.Add((digest, outline));
                 }

@@ -10,7 +10,7 @@ namespace Berth.Sbom;
 /// </summary>
 internal sealed class CycloneDxFormat : SbomFormat
 {
-    public override string Name => "cyclonedx-json";
+    public override string Name => SbomDocument.CycloneDx;
 
     public override string MediaType => "application/vnd.cyclonedx+json";
 

@@ -1,5 +1,6 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Berth.Oci;
 using Berth.Packages;
 
 namespace Berth.Sbom;
@@ -35,6 +36,10 @@ internal abstract class SbomFormat
 
     /// <summary>Null if there is none of that name.</summary>
     public static SbomFormat? Find(string name) => All.FirstOrDefault(one => one.Name == name);
+
+    /// <summary>What the bill of materials of an image is called as a file.</summary>
+    public string FileNameOf(RepositoryName repository, Digest image) =>
+        $"{repository.Text.Replace('/', '-')}-{image.Hex[..12]}{Suffix}";
 
     /// <summary>Writes the bill of materials of an image.</summary>
     /// <param name="subject">The image.</param>

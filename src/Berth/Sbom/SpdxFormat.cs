@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Berth.Oci;
 using Berth.Packages;
 
 namespace Berth.Sbom;
@@ -9,7 +10,7 @@ internal sealed class SpdxFormat : SbomFormat
     private const string Document = "SPDXRef-DOCUMENT";
     private const string Image = "SPDXRef-Image";
 
-    public override string Name => "spdx-json";
+    public override string Name => SbomDocument.Spdx;
 
     public override string MediaType => "application/spdx+json";
 

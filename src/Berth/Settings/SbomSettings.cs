@@ -1,3 +1,5 @@
+using Berth.Oci;
+
 namespace Berth.Settings;
 
 /// <summary>Which images get a bill of materials from the registry that lies beside them.</summary>
@@ -6,7 +8,7 @@ public sealed record SbomSettings
     public const string None = "none";
 
     /// <summary>What may be attached.</summary>
-    public static IReadOnlyList<string> Formats { get; } = [None, "spdx-json", "cyclonedx-json"];
+    public static IReadOnlyList<string> Formats { get; } = [None, SbomDocument.Spdx, SbomDocument.CycloneDx];
 
     /// <summary>The format of what is attached to images that have none. Default: nothing, so that repositories only
     /// have what somebody pushed.</summary>

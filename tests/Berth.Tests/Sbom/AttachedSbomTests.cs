@@ -2,10 +2,12 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Berth.Oci;
+using Berth.Signatures;
 using Berth.Tests.Access;
 using Berth.Tests.Api;
 using Berth.Tests.Contents;
 using Berth.Tests.Lifecycle;
+using Berth.Tests.Signatures;
 using Berth.Tests.Verifying;
 
 namespace Berth.Tests.Sbom;
@@ -16,6 +18,7 @@ public sealed class AttachedSbomTests(ContentRegistry opened) : IClassFixture<Co
     private const string Spdx = "application/spdx+json";
     private const string InToto = "application/vnd.in-toto+json";
     private const string Mine = """{"spdxVersion":"SPDX-2.3","name":"mine"}""";
+    private const string Other = """{"spdxVersion":"SPDX-2.3","name":"other"}""";
 
     private readonly ContentImages images = new(opened.Registry);
     private readonly SignedImages artifacts = new(ApiRegistry.Of(opened.Registry), AccountsOf.AdminPassword);
@@ -67,6 +70,7 @@ public sealed class AttachedSbomTests(ContentRegistry opened) : IClassFixture<Co
     public async Task One_that_is_beside_the_image_in_its_index_is_taken_out_of_its_statement()
     {
         var image = await PushAsync();
+        await AttachAsync(image, Spdx, Other);
         var layer = SignedImages.Describe(InToto, await artifacts.PushBlobAsync(app, Encoding.UTF8.GetBytes(
             $$"""
             {"_type":"https://in-toto.io/Statement/v0.1","predicateType":"https://spdx.dev/Document",
@@ -93,8 +97,68 @@ public sealed class AttachedSbomTests(ContentRegistry opened) : IClassFixture<Co
             ["mediaType"] = MediaTypes.OciIndex,
             ["manifests"] = new JsonArray(first, second),
         });
+
+        // It is newer than the referrer.
         Assert.Equal(("attached", beside), await SeeAsync("", "all"));
         Assert.Equal(Mine, await ReadAsync("", "all"));
+        var newest = await AttachAsync(image, Spdx, """{"spdxVersion":"SPDX-2.3","name":"newest"}""");
+        Assert.Equal(("attached", newest), await SeeAsync("", "all"));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    [Inside]
+    public async Task One_that_is_signed_is_not_crowded_out_by_newer_ones(bool isAttestation)
+    {
+        var key = new SigningKey();
+        await artifacts.TrustAsync($"key-{Guid.NewGuid():N}", key);
+        var image = await PushAsync();
+        string signed;
+        if (isAttestation)
+        {
+            signed = await artifacts.SignAsync(
+                app, image, key, predicate: "https://spdx.dev/Document", content: JsonNode.Parse(Mine));
+            await artifacts.SeeAsync(app, image);
+        }
+        else
+        {
+            signed = await AttachAsync(image, Spdx, Mine);
+            await artifacts.SignAsync(app, signed, key);
+            await artifacts.SeeAsync(app, signed);
+        }
+
+        var manifest = await ManifestOfAsync(image, Spdx, Other);
+        for (var number = 0; number < 101; number++)
+        {
+            manifest["annotations"] = new JsonObject { ["number"] = $"{number}" };
+            await artifacts.PushManifestAsync(app, null, manifest);
+        }
+
+        Assert.Equal(("attached", signed), await SeeAsync(""));
+        Assert.Equal(Mine, await ReadAsync(""));
+    }
+
+    [Fact]
+    [Inside]
+    public async Task A_signature_of_the_image_does_not_make_a_bill_of_what_else_it_says()
+    {
+        var key = new SigningKey();
+        await artifacts.TrustAsync($"key-{Guid.NewGuid():N}", key);
+        var image = await PushAsync();
+        var payload = KeyTests.Payload();
+        payload["critical"]!["image"]!["docker-manifest-digest"] = image;
+        payload["spdxVersion"] = "SPDX-2.3";
+        var bytes = KeyTests.Bytes(payload);
+        var layer = KeyTests.LayerOf(bytes, key.Sign(bytes));
+        await artifacts.AttachAsync(app, image, new SignatureLayer(
+            layer.MediaType,
+            new Dictionary<string, string>(layer.Annotations) { ["predicateType"] = "https://spdx.dev/Document" },
+            bytes));
+        var seen = await artifacts.SeeAsync(app, image);
+        Assert.Equal("verified", seen.GetProperty("items")[0].Of("verdict"));
+        var newer = await AttachAsync(image, Spdx, Mine);
+        Assert.Equal(("attached", newer), await SeeAsync(""));
     }
 
     private async Task<string> PushAsync()
@@ -105,17 +169,19 @@ public sealed class AttachedSbomTests(ContentRegistry opened) : IClassFixture<Co
     }
 
     private async Task<string> AttachAsync(string subject, string type, string document) =>
-        await artifacts.PushManifestAsync(app, null, new JsonObject
-        {
-            ["schemaVersion"] = 2,
-            ["mediaType"] = MediaTypes.OciManifest,
-            ["artifactType"] = type,
-            ["config"] = SignedImages.Describe(
-                "application/vnd.oci.empty.v1+json", await artifacts.PushBlobAsync(app, "{}"u8)),
-            ["layers"] = new JsonArray(SignedImages.Describe(
-                type, await artifacts.PushBlobAsync(app, Encoding.UTF8.GetBytes(document)))),
-            ["subject"] = SignedImages.Describe(MediaTypes.OciManifest, (subject, 2)),
-        });
+        await artifacts.PushManifestAsync(app, null, await ManifestOfAsync(subject, type, document));
+
+    private async Task<JsonObject> ManifestOfAsync(string subject, string type, string document) => new()
+    {
+        ["schemaVersion"] = 2,
+        ["mediaType"] = MediaTypes.OciManifest,
+        ["artifactType"] = type,
+        ["config"] = SignedImages.Describe(
+            "application/vnd.oci.empty.v1+json", await artifacts.PushBlobAsync(app, "{}"u8)),
+        ["layers"] = new JsonArray(SignedImages.Describe(
+            type, await artifacts.PushBlobAsync(app, Encoding.UTF8.GetBytes(document)))),
+        ["subject"] = SignedImages.Describe(MediaTypes.OciManifest, (subject, 2)),
+    };
 
     private async Task<(string Source, string? Artifact)> SeeAsync(string query, string reference = "1")
     {
