@@ -1,4 +1,6 @@
+using Berth.HarborAdapter;
 using Berth.Metadata;
+using Berth.Settings;
 using Berth.Tests.Contents;
 using Berth.Tests.Import;
 using Berth.Tests.Scanning;
@@ -56,6 +58,35 @@ public sealed class AdapterDataTests : IAsyncLifetime
         await ScanAsync("one", 500);
         await ScanAsync("12", 200);
         Assert.Equal(["Debian:12"], await WantedAsync(clock.GetUtcNow() - TimeSpan.FromDays(1)));
+    }
+
+    [Fact]
+    public async Task A_scan_whose_data_is_there_does_not_wait_for_one_that_has_data_made()
+    {
+        var start = clock.GetUtcNow();
+        await Database.WriteAsync(
+            session => AdapterLayerTable.WantAsync(session, "Debian:12", start, start), isDurable: false, Stop);
+        await known.TellAsync(Record("DEBIAN-CVE-2023-1", "Debian:12", "openssl", "3.0.11-1"));
+        var asked = new TaskCompletionSource();
+        using var hanging = new VulnerabilityData(
+            new VulnerabilitySettings { Sources = ["oci:registry.example.com/data:1"] },
+            Path.Combine(Path.GetDirectoryName(known.Source)!, "own"), clock)
+        {
+            Pull = async (_, _, stop) =>
+            {
+                asked.TrySetResult();
+                await Task.Delay(Timeout.Infinite, stop);
+            },
+        };
+        using var data = ActivatorUtilities.CreateInstance<AdapterData>(known.Registry.Services, hanging);
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(Stop);
+        Task invented = data.OpenAsync(["Debian:one"], end.Token);
+        await asked.Task.WaitAsync(TimeSpan.FromSeconds(30), Stop);
+        using (var file = await data.OpenAsync(["Debian:12"], Stop).WaitAsync(TimeSpan.FromSeconds(30), Stop))
+            Assert.Contains("Debian:12", file.Covered);
+        Assert.False(invented.IsCompleted);
+        await end.CancelAsync();
+        await invented.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     [Fact]
