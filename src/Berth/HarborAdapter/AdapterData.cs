@@ -38,18 +38,21 @@ internal sealed partial class AdapterData(
         var needed = ecosystems.Where(name => name.Length <= MaxNameChars).ToList();
         await WantAsync(WithoutVain(needed), cancellation);
         if (await OpenCurrentAsync(needed, cancellation) is { } current) return current;
-        await turn.WaitAsync(cancellation);
+        if (!await turn.WaitAsync(0, cancellation))
+        {
+            // Another scan has data made, which may take long: what is there will do meanwhile.
+            if (OpenWith(needed) is { } older) return older;
+            await turn.WaitAsync(cancellation);
+        }
+
         try
         {
             // Whoever had the turn before may have brought it.
             if (await OpenCurrentAsync(needed, cancellation) is { } brought) return brought;
             await UpdateAsync(needed, cancellation);
-            var file = Open();
 
             // Older data of this node is better than none, and as good as it gets for now.
-            if (file is not null && needed.All(file.Ecosystems.Contains)) return file;
-            file?.Dispose();
-            throw new ScanFaultException(
+            return OpenWith(needed) ?? throw new ScanFaultException(
                 "the scanner has no data about vulnerabilities of this image yet: scan again in some minutes; its "
                 + "operator sees why with berth vulnerabilities");
         }
@@ -65,10 +68,18 @@ internal sealed partial class AdapterData(
     private async Task<VulnerabilityFile?> OpenCurrentAsync(List<string> needed, CancellationToken cancellation)
     {
         var stamp = (await database.ReadAsync(VulnerabilityDataTable.FindAsync, cancellation)).Stamp;
+        var file = OpenWith(needed);
+        if (file is null || stamp.Length == 0 || file.Stamp == stamp) return file;
+        file.Dispose();
+        return null;
+    }
+
+    /// <summary>The file, if it was made for these ecosystems.</summary>
+    private VulnerabilityFile? OpenWith(List<string> needed)
+    {
         var file = Open();
-        if (file is not null && needed.All(file.Ecosystems.Contains) && (stamp.Length == 0 || file.Stamp == stamp))
-            return file;
-        file?.Dispose();
+        if (file is null || needed.All(file.Ecosystems.Contains)) return file;
+        file.Dispose();
         return null;
     }
 

@@ -3,7 +3,6 @@ using Berth.HarborAdapter;
 using Berth.Jobs;
 using Berth.Metadata;
 using Berth.Oci;
-using Berth.Settings;
 using Berth.Tests.Contents;
 using Berth.Tests.Import;
 using Microsoft.Extensions.DependencyInjection;
