@@ -31,8 +31,8 @@ internal sealed class PackageGaps
         if (packages is null) return;
         foreach (var file in PackageList.Read(packages).Files)
         {
-            if (file.Fault is { } fault && (IsOfSystem(file.Path) || IsOurs(fault)))
-                serious[file.Path] = $"/{file.Path}: {fault}";
+            var isSerious = file.Fault is not null && (IsOfSystem(file.Path) || IsOurs(file.Fault));
+            if (isSerious) serious[file.Path] = $"/{file.Path}: {file.Fault}";
             else serious.Remove(file.Path);
         }
     }
