@@ -6,22 +6,24 @@ namespace Berth.HarborAdapter;
 
 /// <summary>
 /// What is known of vulnerabilities, for images that are not here: what their packages need may not have been brought
-/// yet, or only to another node. Then this node brings it, and notes that it is wanted from now on.
+/// yet, or only to another node. Then this node brings it, and notes that it is wanted from now on. Whoever makes an
+/// image writes into it which release of a distribution it is, and may invent one: each scan of such an image wants
+/// something that nobody has, and must not keep the others waiting.
 /// </summary>
 internal sealed partial class AdapterData(
     VulnerabilityData data, Database database, TimeProvider clock, ILogger<AdapterData> log) : IDisposable
 {
-    /// <summary>How long data is brought after the last image that needs it.</summary>
-    public static readonly TimeSpan WantedFor = TimeSpan.FromDays(30);
+    /// <summary>More than twice as long as the names of ecosystems are.</summary>
+    private const int MaxNameChars = 100;
 
-    /// <summary>How exactly it is noted when it was wanted.</summary>
+    /// <summary>How exactly it is noted when data was wanted.</summary>
     private static readonly TimeSpan Precision = TimeSpan.FromDays(1);
 
-    /// <summary>How long sources rest that could not say more.</summary>
+    /// <summary>How long sources rest, whatever is wanted next. The job match-packages brings it before that.</summary>
     private static readonly TimeSpan BetweenTrials = TimeSpan.FromMinutes(10);
 
     private readonly SemaphoreSlim turn = new(1, 1);
-    private (long Time, string Wanted)? tried;
+    private long? tried;
 
     /// <summary>Whether there are any sources.</summary>
     public bool IsConfigured => data.IsConfigured;
@@ -33,21 +35,24 @@ internal sealed partial class AdapterData(
     public async Task<VulnerabilityFile> OpenAsync(
         IReadOnlyCollection<string> ecosystems, CancellationToken cancellation)
     {
-        await WantAsync(ecosystems, cancellation);
-        await turn.WaitAsync(cancellation);
+        var needed = ecosystems.Where(name => name.Length <= MaxNameChars).ToList();
+        await WantAsync(WithoutVain(needed), cancellation);
+        if (await OpenCurrentAsync(needed, cancellation) is { } current) return current;
+        if (!await turn.WaitAsync(0, cancellation))
+        {
+            // Another scan has data made, which may take long: what is there will do meanwhile.
+            if (OpenWith(needed) is { } older) return older;
+            await turn.WaitAsync(cancellation);
+        }
+
         try
         {
-            var stamp = (await database.ReadAsync(VulnerabilityDataTable.FindAsync, cancellation)).Stamp;
-            var file = Open();
-            if (IsCurrent(file, stamp)) return file!;
-            file?.Dispose();
-            await UpdateAsync(ecosystems, stamp, cancellation);
-            file = Open();
+            // Whoever had the turn before may have brought it.
+            if (await OpenCurrentAsync(needed, cancellation) is { } brought) return brought;
+            await UpdateAsync(needed, cancellation);
 
             // Older data of this node is better than none, and as good as it gets for now.
-            if (file is not null && ecosystems.All(file.Ecosystems.Contains)) return file;
-            file?.Dispose();
-            throw new ScanFaultException(
+            return OpenWith(needed) ?? throw new ScanFaultException(
                 "the scanner has no data about vulnerabilities of this image yet: scan again in some minutes; its "
                 + "operator sees why with berth vulnerabilities");
         }
@@ -55,14 +60,38 @@ internal sealed partial class AdapterData(
         {
             turn.Release();
         }
-
-        bool IsCurrent(VulnerabilityFile? file, string stamp) => file is not null
-            && ecosystems.All(file.Ecosystems.Contains) && (stamp.Length == 0 || file.Stamp == stamp);
     }
 
     public void Dispose() => turn.Dispose();
 
-    private async Task WantAsync(IReadOnlyCollection<string> ecosystems, CancellationToken cancellation)
+    /// <summary>The file, if it is the newest, and made for these ecosystems.</summary>
+    private async Task<VulnerabilityFile?> OpenCurrentAsync(List<string> needed, CancellationToken cancellation)
+    {
+        var stamp = (await database.ReadAsync(VulnerabilityDataTable.FindAsync, cancellation)).Stamp;
+        var file = OpenWith(needed);
+        if (file is null || stamp.Length == 0 || file.Stamp == stamp) return file;
+        file.Dispose();
+        return null;
+    }
+
+    /// <summary>The file, if it was made for these ecosystems.</summary>
+    private VulnerabilityFile? OpenWith(List<string> needed)
+    {
+        var file = Open();
+        if (file is null || needed.All(file.Ecosystems.Contains)) return file;
+        file.Dispose();
+        return null;
+    }
+
+    /// <summary>Without those that the sources were asked for, and have nothing about.</summary>
+    private List<string> WithoutVain(List<string> needed)
+    {
+        using var file = Open();
+        return file is null ? needed
+            : [.. needed.Where(name => file.Covered.Contains(name) || !file.Ecosystems.Contains(name))];
+    }
+
+    private async Task WantAsync(List<string> ecosystems, CancellationToken cancellation)
     {
         var now = clock.GetUtcNow();
         var known = await database.ReadAsync(
@@ -75,15 +104,15 @@ internal sealed partial class AdapterData(
         }
     }
 
-    private async Task UpdateAsync(
-        IReadOnlyCollection<string> ecosystems, string stamp, CancellationToken cancellation)
+    /// <summary>Brings what all want, unless that was tried a moment ago.</summary>
+    private async Task UpdateAsync(List<string> needed, CancellationToken cancellation)
     {
-        var kinds = await database.ReadAsync(VulnerabilityDataTable.KindsAsync, cancellation);
+        if (tried is { } time && clock.GetElapsedTime(time) < BetweenTrials) return;
+        tried = clock.GetTimestamp();
+        var kinds = await database.ReadAsync(
+            session => VulnerabilityDataTable.KindsAsync(session, clock.GetUtcNow()), cancellation);
         var wanted = kinds.Select(kind => Ecosystems.Normalize(OsvName.EcosystemOf(kind.Type) ?? kind.Ecosystem))
-            .OfType<string>().Concat(ecosystems).Distinct().Order(StringComparer.Ordinal).ToList();
-        var trial = string.Join('\n', wanted.Prepend(stamp));
-        if (tried is var (time, last) && last == trial && clock.GetElapsedTime(time) < BetweenTrials) return;
-        tried = (clock.GetTimestamp(), trial);
+            .OfType<string>().Concat(needed).Distinct().Order(StringComparer.Ordinal).ToList();
         try
         {
             foreach (var source in (await data.UpdateAsync(wanted, cancellation)).Sources)

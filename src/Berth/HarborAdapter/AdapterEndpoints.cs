@@ -109,7 +109,8 @@ internal sealed class AdapterEndpoints(
     private async Task<AdapterError?> AnswerScanAsync(HttpContext http)
     {
         var type = http.Request.ContentType ?? "";
-        if (!ReportKinds.IsSame(type, ScannerJson.Request) && !ReportKinds.IsSame(type, ScannerJson.OldRequest))
+        var isOld = ReportKinds.IsSame(type, ScannerJson.OldRequest);
+        if (!isOld && !ReportKinds.IsSame(type, ScannerJson.Request))
         {
             return new AdapterError(
                 StatusCodes.Status415UnsupportedMediaType, $"the body must have the type {ScannerJson.Request}");
@@ -126,7 +127,7 @@ internal sealed class AdapterEndpoints(
                 ? $"the body has more than {ScanRequest.MaxBytes} bytes" : "the body is no valid HTTP");
         }
 
-        var (request, error) = ScanRequest.Read(body, settings.Registries);
+        var (request, error) = ScanRequest.Read(body, settings.Registries, isOld);
         if (request is null) return error;
         if (!data.IsConfigured && request.Kinds.Contains(ReportKinds.Vulnerabilities))
         {

@@ -8,11 +8,13 @@ internal sealed class HarborAdapterSlice : Slice
 {
     public override void AddWriters(IServiceCollection services, RegistrySettings settings)
     {
-        if (!settings.ScannerAdapter.Enabled || settings.Storage.Maintenance.ReadOnly.Enabled) return;
-        services.AddSingleton(settings.ScannerAdapter)
-            .AddSingleton<AdapterData>().AddSingleton<LayerLists>().AddSingleton<ImageScan>()
-            .AddSingleton<ScanQueue>().AddSingleton<CallerCheck>().AddSingleton<AdapterEndpoints>()
-            .AddSingleton<Job, SweepScansJob>();
+        if (settings.Storage.Maintenance.ReadOnly.Enabled) return;
+
+        // What scans left behind goes in time, even once they are turned off.
+        services.AddSingleton(settings.ScannerAdapter).AddSingleton<Job, SweepScansJob>();
+        if (!settings.ScannerAdapter.Enabled) return;
+        services.AddSingleton<AdapterData>().AddSingleton<LayerLists>().AddSingleton<ImageScan>()
+            .AddSingleton<ScanQueue>().AddSingleton<CallerCheck>().AddSingleton<AdapterEndpoints>();
         services.AddHostedService(provider => provider.GetRequiredService<ScanQueue>());
     }
 

@@ -38,16 +38,23 @@ internal sealed partial class ImageScan(
             request.Registry, request.Credentials, new SslClientAuthenticationOptions(), clock,
             new SourceOrder(request.Authorization, mayAsk, "scanneradapter.registries of the scanner"));
         var registry = new SourceRegistry(client, limits.ManifestBytes);
-        var layers = await LayersOfAsync(registry, request, cancellation);
-        var merge = new PackageMerge();
+        var (merge, gaps) = (new PackageMerge(), new PackageGaps());
+        var layers = await LayersOfAsync(registry, request, gaps, cancellation);
         foreach (var layer in layers)
         {
-            var list = await lists.GetAsync(client, registry, request.Repository.Text, layer, cancellation);
+            var list = await lists.GetAsync(client, registry, request, layer, cancellation);
+            gaps.Add(list.Packages);
             if (!merge.Add(list.Files, list.Packages, cancellation)) break;
         }
 
         var installed = merge.Finish() with { Layers = [.. layers.Select(layer => layer.Digest)] };
         if (installed.Faults.Count > 0) LogFaults(request.Digest, string.Join("; ", installed.Faults));
+        if (request.Kinds.Contains(ReportKinds.Vulnerabilities) && gaps.Find(installed) is { } gap)
+        {
+            throw new ScanFaultException(
+                $"not all packages of the image are known, so its vulnerabilities are not: {gap}");
+        }
+
         var reports = new List<(string Kind, byte[] Body)>();
         foreach (var kind in request.Kinds)
             reports.Add((kind, await WriteAsync(kind, request, installed, cancellation)));
@@ -71,7 +78,7 @@ internal sealed partial class ImageScan(
     /// <summary>The layers with files that registries have, the lowest first. A layer that comes again counts where it
     /// comes last.</summary>
     private async Task<IReadOnlyList<Descriptor>> LayersOfAsync(
-        SourceRegistry registry, ScanRequest request, CancellationToken cancellation)
+        SourceRegistry registry, ScanRequest request, PackageGaps gaps, CancellationToken cancellation)
     {
         var found = await registry.FindAsync(request.Repository.Text, new Reference(request.Digest), cancellation)
             ?? throw new ScanFaultException($"{registry.Host} has no {request.Repository.Text}@{request.Digest}, or "
@@ -96,9 +103,11 @@ internal sealed partial class ImageScan(
             throw new ScanFaultException("it is no image: only images are scanned");
         }
 
-        var layers = manifest.References
-            .Where(one => one.Kind == ReferenceKind.Layer && MediaTypes.IsFileLayer(one.Target.MediaType))
-            .Select(one => one.Target).Reverse().DistinctBy(layer => layer.Digest).Reverse().ToList();
+        var all = manifest.References.Where(one => one.Kind == ReferenceKind.Layer).Select(one => one.Target).ToList();
+        if (all.Find(layer => MediaTypes.IsNondistributable(layer.MediaType)) is { } missing)
+            gaps.AddMissing(missing.Digest);
+        var layers = all.Where(layer => MediaTypes.IsFileLayer(layer.MediaType)).Reverse()
+            .DistinctBy(layer => layer.Digest).Reverse().ToList();
         var size = layers.Sum(layer => (decimal)layer.SizeBytes);
         return size <= settings.ImageBytes ? layers : throw new ScanFaultException(
             $"the image has {size} bytes, and at most {settings.ImageBytes} are scanned (scanneradapter.imagebytes of "
@@ -133,7 +142,7 @@ internal sealed partial class ImageScan(
     /// must not look as if there were none.</summary>
     private static void RequireCovered(List<PackageKey> keys, VulnerabilityFile file, OsRelease? system)
     {
-        var unknown = keys.Where(key => key.Type is "deb" or "apk" or "rpm").FirstOrDefault(
+        var unknown = keys.Where(key => PackageTypes.IsOfDistribution(key.Type)).FirstOrDefault(
             key => Ecosystems.Normalize(key.Ecosystem) is not { } name || !file.Covered.Contains(name));
         if (unknown.Type is null) return;
         var name = unknown.Ecosystem.Length > 0 ? unknown.Ecosystem : system?.Name ?? unknown.Type;

@@ -11,8 +11,9 @@ using Berth.Settings;
 namespace Berth.HarborAdapter;
 
 /// <summary>
-/// What is in layers of other registries. Each is pulled once, and then known by its digest for as long as images with
-/// it are scanned; whoever may not have a layer does not learn what is in it.
+/// What is in layers of other registries. Each is pulled once from each registry, and then known by its digest for as
+/// long as images with it are scanned. Whoever may not have a layer does not learn what is in it: its registry is asked
+/// each time, and what one registry says holds for no other.
 /// </summary>
 internal sealed class LayerLists(
     Spools spools, Database database, ContentsSettings contents, ScannerAdapterSettings settings, TimeProvider clock)
@@ -32,36 +33,41 @@ internal sealed class LayerLists(
 
     /// <param name="client">Asks the registry.</param>
     /// <param name="registry">The same registry.</param>
-    /// <param name="repository">The repository.</param>
-    /// <param name="layer">The layer.</param>
+    /// <param name="request">What is scanned: an image there.</param>
+    /// <param name="layer">One of its layers.</param>
     /// <param name="cancellation">Gives up.</param>
     /// <exception cref="ScanFaultException">It can't be read.</exception>
     /// <exception cref="SourceException">It can't be had.</exception>
     public async Task<AdapterLayerRow> GetAsync(
-        SourceClient client, SourceRegistry registry, string repository, Descriptor layer,
+        SourceClient client, SourceRegistry registry, ScanRequest request, Descriptor layer,
         CancellationToken cancellation)
     {
+        var (repository, origin) = (request.Repository.Text, ScannerAdapterSettings.OriginOf(request.Registry.Root));
         var known = await database.ReadAsync(
-            session => AdapterLayerTable.FindAsync(session, layer.Digest, MadeWith), cancellation);
+            session => AdapterLayerTable.FindAsync(session, origin, layer.Digest, MadeWith), cancellation);
         if (known is not null && await HasAsync(client, repository, layer, cancellation))
         {
             var now = clock.GetUtcNow();
             if (now - known.SeenAt > Precision)
-                await WriteAsync(session => AdapterLayerTable.SeeAsync(session, layer.Digest, now), cancellation);
+            {
+                await WriteAsync(
+                    session => AdapterLayerTable.SeeAsync(session, origin, layer.Digest, now), cancellation);
+            }
+
             return known;
         }
 
         var read = await ReadAsync(registry, repository, layer, cancellation);
-        if (settings.LayerCacheBytes > 0)
-            await WriteAsync(session => SaveAsync(session, layer.Digest, read), cancellation);
+        if (settings.LayerCacheBytes > 0 && !PackageGaps.AreOurs(read.Packages))
+            await WriteAsync(session => SaveAsync(session, origin, layer.Digest, read), cancellation);
         return read;
     }
 
-    private async ValueTask<int> SaveAsync(Session session, Digest digest, AdapterLayerRow row)
+    private async ValueTask<int> SaveAsync(Session session, string origin, Digest digest, AdapterLayerRow row)
     {
         if (await AdapterLayerTable.SizeAsync(session) > settings.LayerCacheBytes)
             await AdapterLayerTable.RemoveAsync(session, row.SeenAt, RowsPerWrite);
-        return await AdapterLayerTable.SaveAsync(session, digest, row, MadeWith);
+        return await AdapterLayerTable.SaveAsync(session, origin, digest, row, MadeWith);
     }
 
     /// <summary>Whether the registry would give it to whoever asks for the scan.</summary>

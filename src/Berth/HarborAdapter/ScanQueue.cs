@@ -139,6 +139,12 @@ internal sealed partial class ScanQueue(
             fault = $"the scan takes longer than {SettingsText.Write(settings.Timeout)} (scanneradapter.timeout of the "
                 + "scanner)";
         }
+        catch (OperationCanceledException e) when (!stop.IsCancellationRequested)
+        {
+            // Something that it waited for has a limit of its own.
+            fault = "a step of the scan took too long: scan again, and see the scanner's log if that does not help";
+            LogFailure(request.Digest.Text, e);
+        }
         catch (Exception e) when (e is not OperationCanceledException)
         {
             fault = "the scanner failed: its log says why";
@@ -182,9 +188,10 @@ internal sealed partial class ScanQueue(
                     session, held.Keys, await times.NowAsync(session) + (long)Lease.TotalMilliseconds),
                 isDurable: false, stop);
         }
-        catch (DatabaseUnavailableException)
+        catch (Exception e) when (e is not OperationCanceledException || !stop.IsCancellationRequested)
         {
-            // It is tried again before the lease ends.
+            // Whatever it was, it is tried again before the lease ends: else all further scans would look lost.
+            LogNotHeld(e.Message);
         }
     }
 
@@ -195,6 +202,9 @@ internal sealed partial class ScanQueue(
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Image {Digest} was not scanned: {Fault}")]
     private partial void LogFault(string digest, string fault);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The leases of scans were not renewed: {Reason}")]
+    private partial void LogNotHeld(string reason);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The scan of image {Digest} failed")]
     private partial void LogFailure(string digest, Exception exception);

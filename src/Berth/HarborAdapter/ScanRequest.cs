@@ -34,13 +34,15 @@ internal sealed record ScanRequest(
     /// <summary>Reads a request.</summary>
     /// <param name="body">Its body.</param>
     /// <param name="registries">The registries that may be asked.</param>
+    /// <param name="isOld">Whether it is of version 1.0, which can't say what is wanted, and knows vulnerabilities
+    /// alone.</param>
     public static (ScanRequest? Request, AdapterError? Error) Read(
-        ReadOnlyMemory<byte> body, IReadOnlyList<string> registries)
+        ReadOnlyMemory<byte> body, IReadOnlyList<string> registries, bool isOld)
     {
         try
         {
             using var document = JsonDocument.Parse(body, ScannerJson.Options);
-            return Read(document.RootElement, registries);
+            return Read(document.RootElement, registries, isOld);
         }
         catch (JsonException)
         {
@@ -56,7 +58,7 @@ internal sealed record ScanRequest(
     public override string ToString() => $"{Registry.Host}/{Repository.Text}@{Digest.Text}";
 
     private static (ScanRequest? Request, AdapterError? Error) Read(
-        JsonElement root, IReadOnlyList<string> registries)
+        JsonElement root, IReadOnlyList<string> registries, bool isOld)
     {
         var (registry, artifact) = (PartOf(root, "registry"), PartOf(root, "artifact"));
         if (registry is null || artifact is null) return Invalid("registry and artifact are required");
@@ -75,7 +77,7 @@ internal sealed record ScanRequest(
         var mediaType = MediaTypes.Canonical(TextOf(artifact.Value, "mime_type"));
         if (mediaType.Length > 0 && !MediaTypes.IsImageManifest(mediaType))
             return (null, AdapterError.Incapable($"only manifests of images are scanned, and no {mediaType}"));
-        var (kinds, error) = KindsOf(root);
+        var (kinds, error) = KindsOf(root, isOld);
         if (error is not null) return (null, error);
         var tag = TextOf(artifact.Value, "tag");
         var request = new ScanRequest(
@@ -109,8 +111,9 @@ internal sealed record ScanRequest(
     }
 
     /// <summary>What the scan is to make: everything, unless the request says less.</summary>
-    private static (IReadOnlyList<string> Kinds, AdapterError? Error) KindsOf(JsonElement root)
+    private static (IReadOnlyList<string> Kinds, AdapterError? Error) KindsOf(JsonElement root, bool isOld)
     {
+        if (isOld) return ([ReportKinds.Vulnerabilities], null);
         if (ScannerJson.Find(root, "enabled_capabilities") is not { ValueKind: not JsonValueKind.Null } list)
             return (ReportKinds.All, null);
         if (list.ValueKind != JsonValueKind.Array) throw Misfit("enabled_capabilities", "a list");

@@ -88,7 +88,7 @@ internal sealed record CopiedTable(
         new("scanner_finding", ["report_id", "position"], IsOfPlace: true),
         new("adapter_scan", ["id"], IsOfPlace: true),
         new("adapter_report", ["scan_id", "kind"], IsOfPlace: true),
-        new("adapter_layer", ["digest"], IsOfPlace: true),
+        new("adapter_layer", ["registry", "digest"], IsOfPlace: true),
         new("adapter_ecosystem", ["name"], IsOfPlace: true),
         new("signed_artifact", ["id"], HasIdentity: true, IsOfPlace: true),
         new("signature_result", ["artifact_id", "position"], IsOfPlace: true),

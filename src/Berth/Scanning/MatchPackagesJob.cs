@@ -45,7 +45,8 @@ internal sealed partial class MatchPackagesJob(
     public override async Task RunAsync(string payload, CancellationToken cancellation)
     {
         var pace = new Pace(Share, clock);
-        var kinds = await database.ReadAsync(VulnerabilityDataTable.KindsAsync, cancellation);
+        var kinds = await database.ReadAsync(
+            session => VulnerabilityDataTable.KindsAsync(session, clock.GetUtcNow()), cancellation);
         var wanted = kinds.Select(kind => Ecosystems.Normalize(OsvName.EcosystemOf(kind.Type) ?? kind.Ecosystem))
             .OfType<string>().Distinct().Order(StringComparer.Ordinal).ToList();
         var row = await database.ReadAsync(VulnerabilityDataTable.FindAsync, cancellation);

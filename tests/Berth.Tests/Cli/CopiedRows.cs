@@ -81,7 +81,8 @@ internal static class CopiedRows
             session, new AdapterScanRow("id", AdapterScanStates.Waiting, "", now, 1, now), "sha256:x");
         await AdapterScanTable.EndAsync(session, "id", [("vulnerability", [1, 2])], now);
         await AdapterLayerTable.SaveAsync(
-            session, Digest.Of(DigestAlgorithm.Sha256, [1]), new AdapterLayerRow([1, 2], [3], now), "1 1");
+            session, "https://harbor.example.com:443", Digest.Of(DigestAlgorithm.Sha256, [1]),
+            new AdapterLayerRow([1, 2], [3], now), "1 1");
         await AdapterLayerTable.WantAsync(session, "npm", now, now);
         foreach (var statement in Statements) await session.RunAsync(statement);
         return true;

@@ -228,6 +228,46 @@ public sealed class HarborAdapterTests : IAsyncLifetime
             session => session.NumberAsync($"SELECT count(*) FROM {table}"), Stop);
     }
 
+    /// <summary>A registry may say of any digest that it has it.</summary>
+    [Fact]
+    public async Task Of_the_layers_of_one_registry_another_learns_nothing()
+    {
+        const string Query = "?sbom_media_type=application/spdx%2Bjson";
+        var image = harbor.AddImage("library/app", "1", Base);
+        var good = await client.ScanAsync(
+            AdapterClient.Request(Harbor, "library/app", image.Digest, AdapterClient.ForSboms), AdapterClient.Sbom,
+            Query);
+        Assert.True(good.Status == 200, good.Body);
+        var theirs = bucket.AddImage("library/app", "1", Base);
+        bucket.On($"/v2/library/app/blobs/{theirs.Layer}", new byte[Base.Length]);
+        var answer = await client.ScanAsync(
+            AdapterClient.Request(
+                "http://" + bucket.Authority, "library/app", theirs.Digest, AdapterClient.ForSboms),
+            AdapterClient.Sbom, Query);
+        Assert.True(answer.Status == 500, answer.Body);
+        Assert.Contains("is something else", answer.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>It has no place to say anything else.</summary>
+    [Fact]
+    public async Task A_request_of_version_1_0_is_for_vulnerabilities_alone()
+    {
+        await known.TellAsync(Record("DEBIAN-CVE-2023-1", "Debian:12", "openssl", "3.0.11-1"));
+        var image = harbor.AddImage("library/app", "1", Base);
+        var asked = await client.AskAsync(
+            AdapterClient.Request(Harbor, "library/app", image.Digest, "null"),
+            "application/vnd.scanner.adapter.scan.request+json; version=1.0");
+        Assert.True(asked.Status == 202, asked.Body);
+        var id = asked.Json.Of("id");
+        Assert.Equal(200, (await client.EndAsync(id, AdapterClient.OldReport)).Status);
+        foreach (var format in new[] { "spdx", "vnd.cyclonedx" })
+        {
+            var other = await client.ReportAsync(
+                id, AdapterClient.Sbom, $"?sbom_media_type=application/{format}%2Bjson");
+            Assert.Equal(404, other.Status);
+        }
+    }
+
     [Fact]
     public async Task Blobs_come_from_where_the_registry_sends_clients_without_what_is_for_it_alone()
     {

@@ -21,16 +21,19 @@ CREATE TABLE adapter_report (
     PRIMARY KEY (scan_id, kind)
 );
 
--- What is in layers of such images, so that they are pulled once: files and packages as layer_index has them.
+-- What is in layers of such images, so that they are pulled once: files and packages as layer_index has them. Registry
+-- is the scheme, host and port that a layer is from: what one registry has, another can't ask for by its digest.
 CREATE TABLE adapter_layer (
-    digest {text} NOT NULL PRIMARY KEY,
+    registry {text} NOT NULL,
+    digest {text} NOT NULL,
     seen_at BIGINT NOT NULL,
     size_bytes BIGINT NOT NULL,
     made_with {text} NOT NULL,
     packages {bytes},
-    content {bytes} NOT NULL
+    content {bytes} NOT NULL,
+    PRIMARY KEY (registry, digest)
 );
-CREATE INDEX adapter_layer_seen_at ON adapter_layer (seen_at, digest, size_bytes);
+CREATE INDEX adapter_layer_seen_at ON adapter_layer (seen_at, registry, digest, size_bytes);
 
 -- The ecosystems of their packages, for which data about vulnerabilities is wanted.
 CREATE TABLE adapter_ecosystem (
