@@ -36,5 +36,5 @@ is_current() {
 is_current && exit 0
 install_missing
 # The analyzers have had their say when it was built.
-dotnet publish src/Berth -c Release -r linux-x64 -o "$folder" -p:RunAnalyzers=false --nologo --verbosity quiet
+DOTNET_TieredPGO=0 dotnet publish src/Berth -c Release -r linux-x64 -o "$folder" -p:RunAnalyzers=false --nologo --verbosity quiet
 touch "$folder/berth"

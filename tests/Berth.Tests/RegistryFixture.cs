@@ -94,7 +94,6 @@ internal sealed class RegistryFixture : IAsyncDisposable
         {
             if (store is not null) fixture.Bucket = await TestEngines.CreateBucketAsync(store);
             if (TestEngines.IsPostgres) fixture.database = await PostgresServer.CreateMigratedDatabaseAsync();
-            else await MigratedFile.CreateInAsync(fixture.DataFolder);
             await fixture.OpenAsync();
             return fixture;
         }
@@ -160,6 +159,12 @@ internal sealed class RegistryFixture : IAsyncDisposable
         if (database is not null) settings = settings with { Database = TestEngines.SettingsOf(database) };
         if (Bucket is not null) settings = settings with { Storage = InBucket(settings.Storage) };
         settings = configure?.Invoke(settings) ?? settings;
+        if (settings is { Database: { Host: null, Path: null }, Storage.InMemory: null }
+            && settings.Storage.Filesystem.RootDirectory == DataFolder && !Directory.Exists(DataFolder))
+        {
+            await MigratedFile.CreateInAsync(DataFolder);
+        }
+
         BaseAddress = TestEngines.IsProgram ? await OpenProgramAsync(settings) : await OpenInsideAsync(settings);
         Client = new HttpClient(
             new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = false })

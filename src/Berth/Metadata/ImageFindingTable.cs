@@ -120,8 +120,8 @@ internal static class ImageFindingTable
     public static ValueTask<List<ImageFindingRow>> NamedAsync(
         Session session, long image, IEnumerable<string> names, int count) => session.AllAsync(
         $"""
-        {Findings} AND v.id IN (SELECT vulnerability_id FROM vulnerability_alias
-            WHERE name IN ({session.TextsIn("$2")}))
+        {Findings} AND (upper(f.record) IN ({session.TextsIn("$2")})
+            OR v.id IN (SELECT vulnerability_id FROM vulnerability_alias WHERE name IN ({session.TextsIn("$2")})))
         ORDER BY f.severity DESC, v.name, p.name, p.id LIMIT $3
         """,
         Read, image, Session.ToTexts(names), count);

@@ -18,6 +18,10 @@ internal sealed record ImageLicensesRow(
 /// <summary>Which licences the packages of images are under.</summary>
 internal static class ImageLicenseTable
 {
+    /// <summary>In place of licences that are too long, or too many, to be kept. No expression has spaces at its start.
+    /// </summary>
+    public const string TooLong = " ";
+
     /// <summary>What is known of an image; null if nobody looked into it.</summary>
     public static ValueTask<ImageLicensesRow?> FindAsync(Session session, Digest image) => session.FirstAsync(
         "SELECT state, is_complete, lacks_packages, licenses FROM image_scan WHERE digest = $1",

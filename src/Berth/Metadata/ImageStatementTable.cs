@@ -7,12 +7,16 @@ namespace Berth.Metadata;
 /// <param name="About">The image; empty: the document's subject, and what is in it.</param>
 /// <param name="Names">The names of the vulnerability, in capitals, with spaces between them.</param>
 /// <param name="Purls">Package URLs, each in a line; <see cref="ImageStatementTable.WholeImage"/>: all of its packages.
-/// </param>
+/// Behind <see cref="ImageStatementTable.OfImageItself"/>, they are of this image alone.</param>
 /// <param name="Vex">not_affected or fixed; empty: it counts.</param>
 /// <param name="Reason">Why they say so.</param>
 /// <param name="SaidAt">When they said it, in milliseconds.</param>
 internal sealed record ImageStatementRow(
-    string About, string Names, string Purls, string Vex, string Reason, long SaidAt);
+    string About, string Names, string Purls, string Vex, string Reason, long SaidAt)
+{
+    /// <summary>How many characters it has.</summary>
+    public int Chars => About.Length + Names.Length + Purls.Length + Reason.Length;
+}
 
 /// <summary>A statement that counts now.</summary>
 /// <param name="Image">The image that it is about.</param>
@@ -28,6 +32,10 @@ internal sealed record FoundStatement(
 internal static class ImageStatementTable
 {
     public const string WholeImage = "*";
+
+    /// <summary>Before a package: what is said holds for the image that is named, and not for those that an index of
+    /// that name has.</summary>
+    public const string OfImageItself = "!";
 
     /// <summary>How many indexes within indexes a statement reaches through.</summary>
     private const int MaxDepth = 4;
@@ -54,24 +62,27 @@ internal static class ImageStatementTable
             })]);
     }
 
+    /// <summary>Whether anything was ever said of images in a repository.</summary>
+    public static async ValueTask<bool> IsAnyAsync(Session session, long repositoryId) => await session.NumberAsync(
+        "SELECT 1 FROM image_statement WHERE repository_id = $1 LIMIT 1", repositoryId) is not null;
+
     /// <summary>
-    /// What is said of images now, the last first. The documents and what verifies them must be there still, and
+    /// What is said of an image now, the last first. The documents and what verifies them must be there still, and
     /// verified by what counts: what was written down is not enough.
     /// </summary>
     /// <param name="session">A read.</param>
     /// <param name="repositoryId">Where.</param>
-    /// <param name="images">Their manifests.</param>
+    /// <param name="image">Its manifest.</param>
     /// <param name="kept">The numbers since when what was verified counts.</param>
-    /// <param name="count">The most.</param>
-    public static async ValueTask<List<FoundStatement>> FindAsync(
-        Session session, long repositoryId, IEnumerable<string> images, TrustVersions kept, int count) =>
-        await session.NumberAsync(
-            "SELECT 1 FROM image_statement WHERE repository_id = $1 LIMIT 1", repositoryId) is null ? []
-        : await session.AllAsync(
+    /// <param name="count">The most, of those that the registry trusts and of those that the namespace does: neither
+    /// crowds out the other.</param>
+    /// <param name="chars">The same, in characters.</param>
+    public static ValueTask<List<FoundStatement>> FindAsync(
+        Session session, long repositoryId, string image, TrustVersions kept, int count, long chars) =>
+        session.AllAsync(
             $"""
-            WITH RECURSIVE wanted (digest) AS ({session.TextsIn("$2")}), whole (image, digest, depth) AS (
-                SELECT m.digest, m.digest, 0 FROM wanted
-                JOIN manifest m ON m.repository_id = $1 AND m.digest = wanted.digest
+            WITH RECURSIVE whole (image, digest, depth) AS (
+                SELECT m.digest, m.digest, 0 FROM manifest m WHERE m.repository_id = $1 AND m.digest = $2
                 UNION
                 SELECT w.image, i.digest, w.depth + 1 FROM whole w
                 JOIN manifest_reference r ON r.repository_id = $1 AND r.target_digest = w.digest AND r.kind = 'Child'
@@ -83,23 +94,33 @@ internal static class ImageStatementTable
                 JOIN image_statement t ON t.repository_id = $1 AND t.subject_digest = w.digest
             ), proof (subject, document, trusted_in, signer, source) AS (
                 SELECT d.subject, d.document, s.trusted_in, min(s.signer), min(a.digest) FROM written d
-                {Verified("d.subject")} AND s.layer = d.document AND s.predicate_type IS NOT NULL
+                {Verified("d.subject")} AND s.layer = d.document
+                    AND (lower(s.predicate_type) LIKE '%openvex%' OR lower(s.predicate_type) LIKE '%csaf%')
                 GROUP BY d.subject, d.document, s.trusted_in
                 UNION ALL
                 SELECT d.subject, d.document, s.trusted_in, min(s.signer), min(d.document) FROM written d
                 JOIN manifest p ON p.repository_id = $1 AND p.digest = d.document AND p.subject_digest = d.subject
                 {Verified("d.document")} AND s.predicate_type IS NULL
                 GROUP BY d.subject, d.document, s.trusted_in
+            ), said AS (
+                SELECT part.image, CASE WHEN t.subject_digest = part.image OR t.about = part.image THEN 1 ELSE 0 END
+                        AS is_direct,
+                    t.about, t.names, t.purls, t.vex, t.reason, t.said_at, proof.trusted_in, proof.signer,
+                    proof.source, t.document, t.position,
+                    row_number() OVER last_first AS place,
+                    sum(length(t.names) + length(t.purls) + length(t.reason)) OVER last_first AS chars
+                FROM part JOIN proof ON proof.subject = part.digest
+                JOIN image_statement t ON t.repository_id = $1 AND t.subject_digest = proof.subject
+                    AND t.document = proof.document
+                WHERE t.about = '' OR t.about IN (SELECT v.digest FROM part v WHERE v.image = part.image)
+                WINDOW last_first AS (PARTITION BY part.image, proof.trusted_in
+                    ORDER BY t.said_at DESC, t.document DESC, t.position DESC)
             )
-            SELECT part.image, CASE WHEN t.subject_digest = part.image OR t.about = part.image THEN 1 ELSE 0 END,
-                t.about, t.names, t.purls, t.vex, t.reason, t.said_at, proof.trusted_in, proof.signer, proof.source
-            FROM part JOIN proof ON proof.subject = part.digest
-            JOIN image_statement t ON t.repository_id = $1 AND t.subject_digest = proof.subject
-                AND t.document = proof.document
-            WHERE t.about = '' OR t.about IN (SELECT v.digest FROM part v WHERE v.image = part.image)
-            ORDER BY t.said_at DESC, t.document DESC, t.position DESC, proof.trusted_in LIMIT $5
+            SELECT image, is_direct, about, names, purls, vex, reason, said_at, trusted_in, signer, source FROM said
+            WHERE place <= $5 AND chars <= $6
+            ORDER BY said_at DESC, document DESC, position DESC, trusted_in
             """,
-            Read, repositoryId, Session.ToTexts(images.Distinct()), kept.Registry, kept.Namespace, (long)count);
+            Read, repositoryId, image, kept.Registry, kept.Namespace, (long)count, chars);
 
     /// <summary>Forgets what documents say that are verified no more, among some after one. Returns the last that was
     /// looked at; null at the end.</summary>

@@ -28,14 +28,16 @@ internal static class LicenseReasons
             yield break;
         }
 
-        if ((!known.IsComplete || known.LacksPackages) && !policy.Spec.AllowsUnscanned)
+        var isCut = licenses.Any(one => one.Expression == ImageLicenseTable.TooLong);
+        if ((!known.IsComplete || known.LacksPackages || isCut) && !policy.Spec.AllowsUnscanned)
         {
-            yield return (known.LacksPackages
-                ? "the list of its distribution's packages is missing" : "not all its layers can be read")
+            yield return (known.LacksPackages ? "the list of its distribution's packages is missing"
+                : isCut ? "its licences are too long" : "not all its layers can be read")
                 + ", so not all its licences are known: let unscanned images through if that can't be helped";
         }
 
-        var refused = licenses.Where(one => !policy.Licenses.Allows(one.Expression)).ToList();
+        var refused = licenses.Where(one =>
+            one.Expression != ImageLicenseTable.TooLong && !policy.Licenses.Allows(one.Expression)).ToList();
         if (refused.Count == 0) yield break;
         var rest = refused.Count > MaxNamed
             ? string.Create(CultureInfo.InvariantCulture, $" and {refused.Count - MaxNamed:N0} more licences") : "";

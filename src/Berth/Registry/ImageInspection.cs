@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Berth.Blobs;
 using Berth.Oci;
 
@@ -11,6 +12,9 @@ internal sealed partial class ImageInspection(IBlobStore store, ILogger<ImageIns
 
     /// <summary>More than any config that people write: larger ones are not read.</summary>
     private const long MaxConfigBytes = 1024 * 1024;
+
+    /// <summary>Those of build caches list each step of each build.</summary>
+    private const long MaxCacheConfigBytes = 16 * 1024 * 1024;
 
     /// <summary>What lists say of an image, and how long its tags stay; null if it does not say.</summary>
     /// <exception cref="StoreUnavailableException">The store can't read the config.</exception>
@@ -42,6 +46,36 @@ internal sealed partial class ImageInspection(IBlobStore store, ILogger<ImageIns
         if (config is null || config.SizeBytes > MaxConfigBytes || !MediaTypes.IsImageConfig(config.MediaType))
             return null;
         return await SmallBlob.ReadAsync(store, config.Digest, MaxConfigBytes, cancellation);
+    }
+
+    /// <summary>
+    /// Whether what says that it is a build cache has the config of an image, or one that can't be read. Policies are
+    /// not about build caches, and some clients make containers of whatever has such a config, whatever its type.
+    /// </summary>
+    /// <exception cref="StoreUnavailableException">The store can't read it.</exception>
+    public async ValueTask<bool> IsDisguisedAsync(Manifest manifest, CancellationToken cancellation)
+    {
+        if (!MediaTypes.IsImageManifest(manifest.MediaType)) return false;
+        var config = manifest.References.FirstOrDefault(r => r.Kind == ReferenceKind.Config)?.Target;
+        if (config?.MediaType != MediaTypes.BuildCacheConfig) return false;
+        return await SmallBlob.ReadAsync(store, config.Digest, MaxCacheConfigBytes, cancellation) is not { } json
+            || HasFileSystem(json);
+    }
+
+    private static bool HasFileSystem(byte[] config)
+    {
+        try
+        {
+            using var json = JsonDocument.Parse(config);
+
+            // Clients in Go don't mind the case.
+            return json.RootElement.ValueKind == JsonValueKind.Object && json.RootElement.EnumerateObject()
+                .Any(one => one.Name.Equals("rootfs", StringComparison.OrdinalIgnoreCase));
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            return true;
+        }
     }
 
     /// <summary>The push is good all the same, and no client shows what a registry says beside that.</summary>

@@ -99,6 +99,7 @@ internal sealed class ManifestWriter(
         var durable = await store.MakeDurableAsync(digests, cancellation);
         var image = await inspection.ReadAsync(push.Digest, manifest, push.Body, cancellation);
         var word = await pushes.OfPushAsync(push, manifest, image.Facts, cancellation);
+        var isDisguised = await inspection.IsDisguisedAsync(manifest, cancellation);
         while (true)
         {
             var known = durable;
@@ -108,7 +109,8 @@ internal sealed class ManifestWriter(
                 async change =>
                 {
                     await Quotas.CheckTagsAsync(change.Session, room, push.Repository, push.Tags);
-                    return await WriteAsync(change, push, manifest, needed, known, damaged, frozen, image, word);
+                    return await WriteAsync(change, push, manifest, needed, known, damaged, frozen, image, word,
+                        isDisguised);
                 },
                 cancellation);
             if (result.Refusal != ManifestRefusal.ReferencesUnknown) return result with { Warning = word?.Text };
@@ -138,7 +140,7 @@ internal sealed class ManifestWriter(
         RepositoryChange change, ManifestPush push, Manifest manifest, IReadOnlyList<ManifestReference> needed,
         IReadOnlyDictionary<Digest, long> durable, List<BlobLink> damaged,
         IReadOnlyList<(Tag Tag, TagRule Rule)>? frozen, (ImageFacts Facts, TimeSpan? ExpiresAfter) image,
-        PushWord? word)
+        PushWord? word, bool isDisguised)
     {
         var session = change.Session;
         var expiresAfter = image.ExpiresAfter;
@@ -166,6 +168,12 @@ internal sealed class ManifestWriter(
             return ManifestResult.Unknown(missing);
 
         // Not before: it may tell what is in a config, which may be somebody else's.
+        if (isDisguised)
+        {
+            return ManifestResult.Invalid(
+                $"its config is not that of a build cache ({MediaTypes.BuildCacheConfig}), or is too large for one");
+        }
+
         if (word is { IsRefusal: true }) return ManifestResult.Denied(word.Text);
         var repositoryId = await change.GetIdAsync();
         await ReviveAsync(change, repositoryId, manifest, links);

@@ -106,7 +106,19 @@ internal static partial class Licenses
         var name = Named(word) ?? Other(word, others);
         if (at >= tokens.Count || !tokens[at].Equals("WITH", StringComparison.OrdinalIgnoreCase)) return name;
         at++;
-        return at < tokens.Count && ExceptionNamed(tokens[at++]) is { } exception ? $"{name} WITH {exception}" : null;
+        if (at >= tokens.Count) return null;
+        if (ExceptionNamed(tokens[at]) is { } exception)
+        {
+            at++;
+            return $"{name} WITH {exception}";
+        }
+
+        // SPDX does not know the exception: the licence is there all the same, and so is what it says besides.
+        var first = at;
+        while (at < tokens.Count && tokens[at] is not ("(" or ")") && Operator(tokens[at]) is null) at++;
+        return name is not null && at > first
+            && Other($"{word} with {string.Join(' ', tokens[first..at])}", others) is { } rest
+            ? $"({name} AND {rest})" : null;
     }
 
     private static string? Operator(string word) => word.ToUpperInvariant() switch

@@ -24,9 +24,8 @@ internal sealed class CallScannersJob(IReadOnlyList<ScannerTurns> scanners, Data
 
     public override Lane Lane => Lane.Maintenance;
 
-    /// <summary>Without scanners, there is only something to forget.</summary>
-    public override Schedule Schedule { get; } =
-        Schedule.Every(scanners.Count > 0 ? TimeSpan.FromMinutes(1) : BetweenSweeps);
+    /// <summary>Also without scanners: other nodes may have some, and share the turns of this job.</summary>
+    public override Schedule Schedule { get; } = Schedule.Every(TimeSpan.FromMinutes(1));
 
     public void Dispose()
     {

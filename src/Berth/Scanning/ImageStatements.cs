@@ -1,5 +1,6 @@
 using Berth.Metadata;
 using Berth.Oci;
+using Berth.Packages;
 using Berth.Sbom;
 using Berth.Vulnerabilities;
 
@@ -11,9 +12,14 @@ namespace Berth.Scanning;
 /// </summary>
 internal sealed class ImageStatements
 {
-    /// <summary>Of the images that are asked about at once: the last that were said. What is left out was said before.
-    /// </summary>
+    /// <summary>Of an image: the last that were said. What is left out was said before.</summary>
     private const int MaxStatements = 20_000;
+
+    /// <summary>Of an image: characters of these.</summary>
+    private const long MaxChars = 4 << 20;
+
+    /// <summary>Of a vulnerability: each may be compared with each package that has it.</summary>
+    private const int MaxOfName = 500;
 
     private readonly IReadOnlyList<FoundStatement> statements;
     private readonly ILookup<string, Stated> byName;
@@ -24,6 +30,7 @@ internal sealed class ImageStatements
         this.statements = statements;
         byName = statements.Select((one, place) => new Stated(one, place)).SelectMany(
             one => one.Found.Said.Names.Split(' '), (one, name) => (one, name))
+            .GroupBy(pair => pair.name, StringComparer.Ordinal).SelectMany(group => group.Take(MaxOfName))
             .ToLookup(pair => pair.name, pair => pair.one, StringComparer.Ordinal);
     }
 
@@ -45,36 +52,45 @@ internal sealed class ImageStatements
     public ImageStatements TrustedIn(string? space) => statements.All(one => IsTrusted(one, space))
         ? this : new ImageStatements([.. statements.Where(one => IsTrusted(one, space))]);
 
-    /// <summary>What is said of images, by their digests.</summary>
+    /// <summary>What is said of an image.</summary>
     /// <param name="session">A read.</param>
-    /// <param name="repository">Where.</param>
+    /// <param name="repository">Where it is.</param>
     /// <param name="repositoryId">The number of that.</param>
-    /// <param name="images">Their manifests.</param>
-    public static async ValueTask<Dictionary<string, ImageStatements>> OfAsync(
-        Session session, RepositoryName repository, long repositoryId, IEnumerable<string> images)
+    /// <param name="image">Its manifest.</param>
+    public static async ValueTask<ImageStatements> OfAsync(
+        Session session, RepositoryName repository, long repositoryId, Digest image)
     {
+        if (!await ImageStatementTable.IsAnyAsync(session, repositoryId)) return None;
+
         // The numbers first: a change in between makes what is found too old, and never too new.
         var state = await TrustTable.StateAsync(session, repository.Namespace);
-        var found = await ImageStatementTable.FindAsync(session, repositoryId, images, state.Kept, MaxStatements);
-        return found.GroupBy(one => one.Image).ToDictionary(
-            group => group.Key, group => new ImageStatements([.. group]), StringComparer.Ordinal);
+        var found = await ImageStatementTable.FindAsync(
+            session, repositoryId, image.Text, state.Kept, MaxStatements, MaxChars);
+        return found.Count == 0 ? None : new ImageStatements(found);
     }
 
-    /// <summary>What is said of an image.</summary>
-    public static async ValueTask<ImageStatements> OfAsync(
-        Session session, RepositoryName repository, long repositoryId, Digest image) =>
-        (await OfAsync(session, repository, repositoryId, [image.Text])).GetValueOrDefault(image.Text) ?? None;
-
-    /// <summary>What is said of images of several repositories.</summary>
-    public static async ValueTask<Dictionary<(string Repository, string Image), ImageStatements>> OfAllAsync(
-        Session session, IEnumerable<(string Repository, string Image)> images)
+    /// <summary>What is said of packages in images, wherever these are. The statements of one image are in memory at a
+    /// time.</summary>
+    /// <param name="session">A read.</param>
+    /// <param name="rows">The packages.</param>
+    /// <param name="imageOf">The image that has one.</param>
+    /// <param name="find">Finds what is said of one.</param>
+    public static async ValueTask<Dictionary<T, FoundStatement>> FindAllAsync<T>(
+        Session session, IEnumerable<T> rows, Func<T, (string Repository, Digest Image)> imageOf,
+        Func<ImageStatements, T, FoundStatement?> find)
+        where T : notnull
     {
-        var all = new Dictionary<(string, string), ImageStatements>();
-        foreach (var group in images.Distinct().GroupBy(one => one.Repository, one => one.Image))
+        var all = new Dictionary<T, FoundStatement>();
+        foreach (var group in rows.GroupBy(imageOf))
         {
-            var repository = RepositoryName.Parse(group.Key);
+            var repository = RepositoryName.Parse(group.Key.Repository);
             if (await RepositoryTable.FindAsync(session, repository) is not { } id) continue;
-            foreach (var (image, said) in await OfAsync(session, repository, id, group)) all[(group.Key, image)] = said;
+            var statements = await OfAsync(session, repository, id, group.Key.Image);
+            if (statements.IsEmpty) continue;
+            foreach (var row in group)
+            {
+                if (find(statements, row) is { } said) all[row] = said;
+            }
         }
 
         return all;
@@ -116,7 +132,7 @@ internal sealed class ImageStatements
     private static PurlName? PurlOf(PackageKey package)
     {
         var system = package.Ecosystem.Length > 0 ? Ecosystems.SystemOf(package.Ecosystem) : null;
-        return system is null && package.Type is "deb" or "apk" or "rpm"
+        return system is null && PackageTypes.IsOfDistribution(package.Type)
             ? null : PurlName.Parse(PackageUrl.Of(PackageMatching.PackageOf(package), system));
     }
 
@@ -126,15 +142,20 @@ internal sealed class ImageStatements
     private sealed record Stated(FoundStatement Found, int Place)
     {
         private List<PurlName>? purls;
+        private bool? isWholeImage;
 
-        public bool IsWholeImage => Found.Said.Purls.Split('\n').Contains(ImageStatementTable.WholeImage);
+        public bool IsWholeImage => isWholeImage ??= Packages.Contains(ImageStatementTable.WholeImage);
+
+        /// <summary>What it says of this image.</summary>
+        private IEnumerable<string> Packages => Found.Said.Purls.Split('\n')
+            .Where(one => Found.IsDirect
+                || !one.StartsWith(ImageStatementTable.OfImageItself, StringComparison.Ordinal))
+            .Select(one => one.StartsWith(ImageStatementTable.OfImageItself, StringComparison.Ordinal)
+                ? one[ImageStatementTable.OfImageItself.Length..] : one);
 
         public bool IsAbout(PurlName package)
         {
-            purls ??=
-            [
-                .. Found.Said.Purls.Split('\n').Select(PurlName.Parse).OfType<PurlName>().Where(IsForThisMachine),
-            ];
+            purls ??= [.. Packages.Select(PurlName.Parse).OfType<PurlName>().Where(IsForThisMachine)];
             return purls.Exists(one => one.Includes(package));
         }
 

@@ -15,12 +15,12 @@ internal static class StatedCounts
         Session session, RepositoryName repository, long repositoryId, IEnumerable<string> digests)
     {
         var rows = await ImageFindingTable.CountsOfAsync(session, repositoryId, digests);
-        var said = await ImageStatements.OfAsync(session, repository, repositoryId, rows.Select(one => one.Image));
         var changed = new Dictionary<string, FindingCounts>();
-        foreach (var (_, image, id, counts) in rows.DistinctBy(one => one.Image))
+        var isAny = await ImageStatementTable.IsAnyAsync(session, repositoryId);
+        foreach (var (_, image, id, counts) in isAny ? rows.DistinctBy(one => one.Image) : [])
         {
-            if (said.GetValueOrDefault(image) is { } statements)
-                changed[image] = await WithAsync(session, id, counts, statements);
+            var said = await ImageStatements.OfAsync(session, repository, repositoryId, Digest.Parse(image));
+            if (!said.IsEmpty) changed[image] = await WithAsync(session, id, counts, said);
         }
 
         return rows.GroupBy(one => one.Digest, one => changed.GetValueOrDefault(one.Image) ?? one.Counts)

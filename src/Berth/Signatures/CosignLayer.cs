@@ -45,6 +45,8 @@ internal static class CosignLayer
     private static (SignedContent Content, byte[] Signature) ReadEnvelope(ReadOnlyMemory<byte> content)
     {
         using var document = SignatureJson.Parse(content, "the envelope");
+        SignatureJson.MustLack(
+            document.RootElement, "dsseEnvelope", "messageSignature", "verificationMaterial", "schemaVersion");
         return SigstoreBundle.ReadEnvelope(document.RootElement, content);
     }
 

@@ -37,6 +37,16 @@ internal static class SignatureJson
         return parent;
     }
 
+    /// <summary>Anybody may add to a document what makes it another one for other readers: what could be read in two
+    /// ways is neither.</summary>
+    public static void MustLack(JsonElement parent, params ReadOnlySpan<string> names)
+    {
+        foreach (var name in names)
+        {
+            if (Optional(parent, name) is not null) throw new FormatException($"it has a field of another kind: {name}");
+        }
+    }
+
     public static string Text(JsonElement parent, params ReadOnlySpan<string> path)
     {
         var found = Field(parent, path);

@@ -24,6 +24,7 @@ internal static class SigstoreBundle
         var root = document.RootElement;
         var version = VersionOf(SignatureJson.Text(root, "mediaType"))
             ?? throw new FormatException("bundles of this version are not supported");
+        SignatureJson.MustLack(root, "payload", "payloadType", "signatures", "schemaVersion");
         var material = SignatureJson.Field(root, "verificationMaterial");
         var (content, signature) = ReadContent(root);
         var chain = ReadChain(material);

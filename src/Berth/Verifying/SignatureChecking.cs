@@ -141,7 +141,7 @@ internal sealed partial class SignatureChecking(
             isTimed |= !trust.IsEmpty && content is null;
             var (result, statement) = Judge(layer, content, image, trust);
             isTimed |= result.Kind == SignatureWords.Notation && !trust.IsEmpty;
-            var (found, fault) = StatementChecking.OfAttestation(
+            var (found, fault) = statements.OfAttestation(
                 artifact, layer.Digest, result.PredicateType, statement, image.Repository);
             if (found is not null) said[found.Document] = found;
             results.Add(fault is null ? result : result with { Warnings = [.. result.Warnings, fault] });

@@ -14,7 +14,8 @@ internal sealed record VerifiedStatements(Digest Subject, Digest Document, IRead
 /// Finds what verified signatures and attestations let count: an attestation says something of its subject, and of an
 /// artifact that is signed, its layers say something of the artifact's subject.
 /// </summary>
-internal sealed class StatementChecking(Database database, ManifestTable manifests, IBlobStore store)
+internal sealed class StatementChecking(
+    Database database, ManifestTable manifests, IBlobStore store, TimeProvider clock)
 {
     private const int MaxReferences = 200;
     private const int RowsPerWrite = 200;
@@ -25,11 +26,11 @@ internal sealed class StatementChecking(Database database, ManifestTable manifes
     /// <param name="predicateType">What it is.</param>
     /// <param name="statement">As it was signed.</param>
     /// <param name="place">The repository, with its host if that is known.</param>
-    public static (VerifiedStatements? Found, string? Fault) OfAttestation(
+    public (VerifiedStatements? Found, string? Fault) OfAttestation(
         SignedArtifactRow artifact, Digest layer, string? predicateType, ReadOnlyMemory<byte>? statement, string place)
     {
         if (statement is not { } json || !StatementReader.IsStatement(predicateType)) return (null, null);
-        var read = StatementReader.Read(json, place);
+        var read = StatementReader.Read(json, place, clock.GetUtcNow());
         return (new VerifiedStatements(artifact.Subject, layer, read.Rows), read.Fault);
     }
 
@@ -47,15 +48,18 @@ internal sealed class StatementChecking(Database database, ManifestTable manifes
         if (layers.Count == 0) return (null, null);
         var rows = new List<ImageStatementRow>();
         string? fault = null;
+        var chars = 0L;
         foreach (var layer in layers)
         {
             var read = await ReadAsync(signature.RepositoryId, layer, cancellation) is { } json
-                ? StatementReader.Read(json, place)
+                ? StatementReader.Read(json, place, clock.GetUtcNow())
                 : ReadStatements.Failed("its bytes are not in this repository, or too many");
             fault ??= read.Fault;
             rows.AddRange(read.Rows);
-            if (rows.Count > StatementReader.MaxStatements)
+            chars += read.Rows.Sum(row => (long)row.Chars);
+            if (rows.Count > StatementReader.MaxRows || chars > StatementReader.MaxChars)
                 fault ??= ReadStatements.Failed("its layers say too much").Fault;
+            if (fault is not null) break;
         }
 
         return (new VerifiedStatements(about.Digest, signature.Subject, fault is null ? rows : []), fault);

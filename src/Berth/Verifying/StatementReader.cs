@@ -23,11 +23,16 @@ internal static class StatementReader
     /// <summary>A document about all parts of a large image has less than one.</summary>
     public const int MaxBytes = 4 << 20;
 
-    /// <summary>Of a document. Each costs a row, and an image with the headers of a kernel has some 5,000 findings.
-    /// </summary>
+    /// <summary>Of a document: an image with the headers of a kernel has some 5,000 findings.</summary>
     internal const int MaxStatements = 5_000;
 
-    /// <summary>Of a document: names of packages in all its statements.</summary>
+    /// <summary>What is kept of an artifact: a row for each statement and each image that it names.</summary>
+    internal const int MaxRows = 20_000;
+
+    /// <summary>The characters of all these rows: short names in a document may stand for long ones.</summary>
+    internal const int MaxChars = 4 << 20;
+
+    /// <summary>Of a document: how often its statements name a package of an image.</summary>
     private const int MaxPurls = 50_000;
 
     private const int MaxName = 256;
@@ -51,7 +56,8 @@ internal static class StatementReader
 
     /// <param name="json">The document, or the statement that has it.</param>
     /// <param name="repository">Where it is, with the host if that is known.</param>
-    public static ReadStatements Read(ReadOnlyMemory<byte> json, string repository)
+    /// <param name="now">The time: nothing is said later.</param>
+    public static ReadStatements Read(ReadOnlyMemory<byte> json, string repository, DateTimeOffset now)
     {
         if (json.Length > MaxBytes) return ReadStatements.Failed($"it has more than {MaxBytes >> 20} MiB");
         try
@@ -60,7 +66,7 @@ internal static class StatementReader
             var kind = JsonData.KindOf(document.RootElement);
             if (kind is not (JsonDataKind.OpenVex or JsonDataKind.InToto or JsonDataKind.Csaf))
                 return ReadStatements.Failed("it is no VEX");
-            return Read(VexReader.Read(kind, document.RootElement), repository);
+            return Read(VexReader.Read(kind, document.RootElement), repository, now);
         }
         catch (Exception e) when (e is InvalidDataException or InvalidOperationException or FormatException
             or UriFormatException or ArgumentException)
@@ -70,60 +76,75 @@ internal static class StatementReader
         }
     }
 
-    private static ReadStatements Read(IEnumerable<VexStatement> statements, string repository)
+    private static ReadStatements Read(
+        IEnumerable<VexStatement> statements, string repository, DateTimeOffset now)
     {
         var rows = new List<ImageStatementRow>();
-        var purls = 0;
+        var (count, purls, chars) = (0, 0, 0L);
         foreach (var statement in statements)
         {
+            count++;
             var names = string.Join(' ', statement.Aliases.Prepend(statement.Vulnerability)
                 .Where(name => name.Length <= MaxName && name.All(c => c is > ' ' and <= '~'))
                 .Select(name => name.ToUpperInvariant()).Distinct());
             if (names.Length == 0) continue;
-            foreach (var (about, packages) in PackagesOf(statement, repository))
+            var saidAt = statement.Timestamp ?? DateTimeOffset.UnixEpoch;
+            foreach (var (about, packages) in PackagesOf(statement, repository, ref purls))
             {
-                purls += packages.Count;
-                rows.Add(new ImageStatementRow(
+                var row = new ImageStatementRow(
                     about, names, string.Join('\n', packages), WordOf(statement.Status),
                     PlainText.Of(ReasonOf(statement), MaxReason),
-                    (statement.Timestamp ?? DateTimeOffset.UnixEpoch).ToUnixTimeMilliseconds()));
+                    (saidAt < now ? saidAt : now).ToUnixTimeMilliseconds());
+                chars += row.Chars;
+                rows.Add(row);
             }
 
-            if (rows.Count > MaxStatements || purls > MaxPurls)
-                return ReadStatements.Failed($"it has more than {MaxStatements} statements, or {MaxPurls} packages");
+            if (count > MaxStatements || rows.Count > MaxRows || chars > MaxChars)
+                return ReadStatements.Failed($"it has more than {MaxStatements} statements, or these are too long");
         }
 
-        return new ReadStatements(rows, null);
+        return count > 0 && rows.Count == 0
+            ? ReadStatements.Failed("it names no image, and no package by a package URL")
+            : new ReadStatements(rows, null);
     }
 
     /// <summary>The images that a statement names, and the packages in each; an empty name is whatever image the
     /// document comes with.</summary>
-    private static Dictionary<string, HashSet<string>> PackagesOf(VexStatement statement, string repository)
+    /// <param name="statement">The statement.</param>
+    /// <param name="repository">Where its document is.</param>
+    /// <param name="purls">How many packages the document has named so far.</param>
+    /// <exception cref="InvalidDataException">They are too many.</exception>
+    private static Dictionary<string, HashSet<string>> PackagesOf(
+        VexStatement statement, string repository, ref int purls)
     {
         var found = new Dictionary<string, HashSet<string>>(StringComparer.Ordinal);
-        foreach (var product in statement.Products)
+        foreach (var (image, package) in statement.Products.SelectMany(product => PackagesOf(product, repository)))
         {
-            var images = VexMatch.ImagesOf(product.Product, [repository])
-                .Where(image => image.Length == 0 || Digest.TryParse(image, out _)).ToList();
-            var isWhole = product.Subcomponents.Count == 0;
-            var packages = isWhole ? [ImageStatementTable.WholeImage]
-                : product.Subcomponents.SelectMany(one => one.Purls).Where(IsPackage);
-            foreach (var package in packages)
-            {
-                foreach (var image in images) Add(image, package);
-            }
-
-            foreach (var package in isWhole ? product.Product.Purls.Where(IsPackage) : []) Add("", package);
-        }
-
-        return found;
-
-        void Add(string image, string package)
-        {
+            if (++purls > MaxPurls) throw new InvalidDataException($"names more than {MaxPurls} packages");
             if (!found.TryGetValue(image, out var known))
                 found[image] = known = new HashSet<string>(StringComparer.Ordinal);
             known.Add(package);
         }
+
+        return found;
+    }
+
+    private static IEnumerable<(string Image, string Package)> PackagesOf(VexProduct product, string repository)
+    {
+        var images = VexMatch.ImagesOf(product.Product, [repository])
+            .Where(image => image.Length == 0 || Digest.TryParse(image, out _)).ToList();
+
+        // What it says of the image for one machine does not hold for the others of an index.
+        var start = VexMatch.IsForOneMachine(product.Product) ? ImageStatementTable.OfImageItself : "";
+        var isWhole = product.Subcomponents.Count == 0;
+        var packages = isWhole ? [ImageStatementTable.WholeImage]
+            : product.Subcomponents.SelectMany(one => one.Purls).Where(IsPackage);
+        foreach (var package in packages)
+        {
+            foreach (var image in images) yield return (image, start + package);
+        }
+
+        foreach (var package in isWhole ? product.Product.Purls.Where(IsPackage) : []) yield return ("", package);
     }
 
     private static bool IsPackage(string purl) => purl.Length <= MaxPurl && purl.All(c => c is > ' ' and <= '~')

@@ -42,7 +42,7 @@ internal sealed record PurlName(string Type, string? Namespace, string Name, str
         Type == package.Type && Name == package.Name
         && (Namespace == package.Namespace || (IsOfSystem && (Namespace is null || package.Namespace is null)))
         && (Version is null || IsVersion(package))
-        && IsSame("arch", package) && IsSame("distro", package);
+        && IsSame("arch", package) && IsOfRelease(package);
 
     private bool IsOfSystem => PackageTypes.IsOfDistribution(Type);
 
@@ -61,9 +61,24 @@ internal sealed record PurlName(string Type, string? Namespace, string Name, str
     private bool IsSame(string key, PurlName package) =>
         !Qualifiers.TryGetValue(key, out var mine) || !package.Qualifiers.TryGetValue(key, out var its) || mine == its;
 
+    /// <summary>Of some distributions, what is known of packages is the same for all releases of a version, or for all
+    /// that there are.</summary>
+    private bool IsOfRelease(PurlName package)
+    {
+        if (!Qualifiers.TryGetValue("distro", out var mine) || !package.Qualifiers.TryGetValue("distro", out var its))
+            return true;
+        (mine, its) = (ReleaseOf(mine), ReleaseOf(its));
+        return mine == its || mine.StartsWith(its + (its.Contains('-') ? "." : "-"), StringComparison.Ordinal);
+    }
+
+    private static string ReleaseOf(string distro) => distro.ToLowerInvariant() is var name
+        && name.StartsWith("redhat-", StringComparison.Ordinal) ? "rhel-" + name["redhat-".Length..] : name;
+
     /// <summary>What does not count in the names of a type is left out.</summary>
     private PurlName Normalized() => Type switch
     {
+        // Programs say go1.22.3, and some name its library v1.22.3.
+        "golang" when Name == "stdlib" && Version is ['v', .. var number] => this with { Version = number },
         "pypi" => this with { Name = OsvName.Normalize("PyPI", Name) },
         "deb" or "apk" or "composer" or "golang" or "oci" or "github" => this with
         {

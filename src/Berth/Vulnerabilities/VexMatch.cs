@@ -39,6 +39,10 @@ internal static class VexMatch
         component.Digests.Concat(component.Purls.Select(purl => ImageOf(PurlName.Parse(purl), repositories))
             .OfType<string>());
 
+    /// <summary>Whether a component is the image for one kind of machine.</summary>
+    public static bool IsForOneMachine(VexComponent component) => component.Purls.Select(PurlName.Parse).Any(
+        purl => purl is { Type: "oci" or "docker" } && purl.Qualifiers.ContainsKey("arch"));
+
     private static bool IsImage(VexComponent component, VexSubject subject) =>
         ImagesOf(component, subject.Repositories).Any(
             digest => digest.Length == 0 || subject.ImageDigests.Contains(digest));
@@ -49,7 +53,12 @@ internal static class VexMatch
         if (image is not { Type: "oci" or "docker" }) return null;
         if (image.Version?.Contains(':', StringComparison.Ordinal) == true) return image.Version;
         // A tag may have been another image when it was said.
-        if (image.Version is not null || !image.Qualifiers.TryGetValue("repository_url", out var place)) return null;
+        if (image.Version is not null || image.Qualifiers.ContainsKey("tag")
+            || !image.Qualifiers.TryGetValue("repository_url", out var place))
+        {
+            return null;
+        }
+
         place = place.Split("://") is [_, var after] ? after : place;
         return repositories.Contains(place.TrimEnd('/'), StringComparer.Ordinal) ? "" : null;
     }

@@ -52,7 +52,8 @@ internal static class VexReader
     private static IEnumerable<VexStatement> ReadOpenVex(JsonElement document, VexProduct[] subjects)
     {
         var (author, id) = (Text(document, "author"), Text(document, "@id"));
-        var time = TimeOf(document, "last_updated") ?? TimeOf(document, "timestamp");
+        // A statement without a time is from when the document was first written ("Inheritance Flow").
+        var time = TimeOf(document, "timestamp") ?? TimeOf(document, "last_updated");
         var count = 0;
         foreach (var item in JsonData.Items(document, "statements"))
         {
@@ -62,7 +63,7 @@ internal static class VexReader
             var name = JsonData.Text(vulnerability) ?? JsonData.Text(vulnerability, "name");
             if (name is not { Length: > 0 and < 200 } || StatusOf(JsonData.Text(item, "status")) is not { } status)
                 continue;
-            var products = JsonData.Items(item, "products").Take(MaxProducts).Select(ProductOf).ToArray();
+            var products = ProductsOf(item);
             yield return new VexStatement(name, status)
             {
                 Aliases =
@@ -80,6 +81,18 @@ internal static class VexReader
         }
     }
 
+    /// <summary>Before version 0.2.0, the parts are of all products.</summary>
+    private static VexProduct[] ProductsOf(JsonElement statement)
+    {
+        VexComponent[] parts =
+            [.. JsonData.Items(statement, "subcomponents").Take(MaxProducts).Select(ComponentOf)];
+        return
+        [
+            .. JsonData.Items(statement, "products").Take(MaxProducts).Select(ProductOf)
+                .Select(one => one.Subcomponents.Count == 0 ? one with { Subcomponents = parts } : one),
+        ];
+    }
+
     private static VexProduct ProductOf(JsonElement json) => new(
         ComponentOf(json), [.. JsonData.Items(json, "subcomponents").Take(MaxProducts).Select(ComponentOf)]);
 
@@ -93,8 +106,14 @@ internal static class VexReader
             ? hashes.EnumerateObject().Take(MaxNames).Select(hash => DigestOf(hash.Name, JsonData.Text(hash.Value)))
             : [];
         return new VexComponent(
-            [.. names.OfType<string>().Where(IsPurl).Distinct(StringComparer.Ordinal)], [.. digests.OfType<string>()]);
+            [.. names.OfType<string>().Where(IsPurl).Distinct(StringComparer.Ordinal)],
+            [.. digests.Concat(names.Select(ReferredDigestOf)).OfType<string>()]);
     }
+
+    /// <summary>The digest in <c>ghcr.io/acme/app@sha256:…</c>.</summary>
+    private static string? ReferredDigestOf(string? name) =>
+        name is not null && !IsPurl(name) && name.LastIndexOf('@') is > 0 and var at
+            && name[(at + 1)..].Split(':') is [var algorithm, var hex] ? DigestOf(algorithm, hex) : null;
 
     private static bool IsPurl(string name) => PurlName.Parse(name) is not null;
 

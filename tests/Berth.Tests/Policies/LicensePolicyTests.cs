@@ -40,11 +40,38 @@ public sealed class LicensePolicyTests : IAsyncLifetime
     private static readonly byte[] Unknown = RawTar.Gzip(new RawTar().File("etc/os-release", System)
         .File("lib/apk/db/installed", "P:mute\nV:1-r0\n\nP:odd\nV:1-r0\nL:custom\n\nP:musl\nV:1\nL:MIT\n\n").End());
 
+    /// <summary>SPDX knows no such exception.</summary>
+    private static readonly byte[] Excepted = RawTar.Gzip(new RawTar().File("etc/os-release", System)
+        .File("lib/apk/db/installed", "P:gcc\nV:1-r0\nL:GPLv3+ with exceptions and BSD\n\n").End());
+
+    private static readonly byte[] Long = RawTar.Gzip(new RawTar().File("etc/os-release", System)
+        .File(
+            "lib/apk/db/installed",
+            string.Concat(Enumerable.Range(0, 4_000).Select(i =>
+                $"P:p{i}\nV:1\nL:MIT AND {string.Join(" AND ", Enumerable.Repeat($"LicenseRef-{i}", 10))}\n\n")))
+        .End());
+
     private PolicyImages images = null!;
 
     public async ValueTask InitializeAsync() => images = await PolicyImages.StartAsync();
 
     public ValueTask DisposeAsync() => images.DisposeAsync();
+
+    [Fact]
+    public async Task A_licence_with_an_exception_that_nobody_knows_is_denied_with_it()
+    {
+        await images.PushAsync("team/app", Excepted);
+        await images.SetAsync("""{"names":"team/**","deniedLicenses":["GPL-*"]}""");
+        Assert.Contains("gcc 1-r0 ((GPL-3.0-or-later AND LicenseRef-", await images.WhyNotAsync("team/app"));
+    }
+
+    [Fact]
+    public async Task Licences_that_are_too_long_do_not_get_past_what_is_denied()
+    {
+        await images.PushAsync("team/app", Long);
+        await images.SetAsync("""{"names":"team/**","deniedLicenses":["GPL-*"]}""");
+        Assert.Contains("its licences are too long", await images.WhyNotAsync("team/app"));
+    }
 
     [Fact]
     public async Task An_image_with_a_package_under_a_licence_that_is_denied_is_not_pulled()

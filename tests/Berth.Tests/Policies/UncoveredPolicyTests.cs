@@ -82,6 +82,31 @@ public sealed class UncoveredPolicyTests : IAsyncLifetime
         Assert.Contains("since the list of its packages (Chisel's)", await images.WhyNotAsync("team/app"));
     }
 
+    /// <summary>Policies are not about build caches, and some clients make containers of whatever has such a config.
+    /// </summary>
+    [Theory]
+    [InlineData("""{"os":"linux","rootfs":{"type":"layers","diff_ids":[]} }""")]
+    [InlineData("""{"ROOTFS":{} }""")]
+    [InlineData("{")]
+    public async Task An_image_that_says_that_it_is_a_build_cache_is_not_taken(string text)
+    {
+        var config = Encoding.UTF8.GetBytes(text);
+        using var sent = await images.Known.Images.SendAsync(
+            "POST", $"/v2/team/app/blobs/uploads/?digest={ContentImages.DigestOf(config)}", config, null, 201);
+        foreach (var type in new[] { MediaTypes.OciManifest, MediaTypes.DockerManifest })
+        {
+            var body = Encoding.UTF8.GetBytes($$"""
+                {"schemaVersion":2,"mediaType":"{{type}}","config":{"mediaType":"{{MediaTypes.BuildCacheConfig}}",
+                "digest":"{{ContentImages.DigestOf(config)}}","size":{{config.Length}}},"layers":[]}
+                """);
+            using var refused = await images.Known.Images.SendAsync(
+                "PUT", "/v2/team/app/manifests/cache", body, type, 400);
+            Assert.Contains(
+                "not that of a build cache",
+                await refused.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+        }
+    }
+
     [Fact]
     public async Task A_build_cache_is_no_image()
     {

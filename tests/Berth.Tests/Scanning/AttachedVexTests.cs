@@ -21,10 +21,10 @@ namespace Berth.Tests.Scanning;
 public sealed class AttachedVexTests : IAsyncLifetime
 {
     private const string OpenVex = "application/vnd.openvex+json";
-    private const string Predicate = "https://openvex.dev/ns/v0.2.0";
-    private const string LibSsl = "pkg:deb/debian/libssl3";
+    internal const string Predicate = "https://openvex.dev/ns/v0.2.0";
+    internal const string LibSsl = "pkg:deb/debian/libssl3";
 
-    private static readonly byte[] Layer = RawTar.Gzip(new RawTar()
+    internal static readonly byte[] Layer = RawTar.Gzip(new RawTar()
         .File("etc/os-release", "ID=debian\nVERSION_ID=12\nPRETTY_NAME=\"Debian 12\"\n")
         .File("var/lib/dpkg/status", "Package: libssl3\nSource: openssl (3.0.9-1)\nVersion: 3.0.9-1\n")
         .End());
@@ -32,7 +32,7 @@ public sealed class AttachedVexTests : IAsyncLifetime
     private static readonly byte[] Other = RawTar.Gzip(new RawTar()
         .File("app/node_modules/left-pad/package.json", """{"name":"left-pad","version":"1.3.0"}""").End());
 
-    private static readonly string OpenSsl =
+    internal static readonly string OpenSsl =
         Record("DEBIAN-CVE-2023-1", "Debian:12", "openssl", "3.0.11-1", "CRITICAL", "CVE-2023-1");
 
     private readonly SigningKey key = new();
@@ -290,7 +290,7 @@ public sealed class AttachedVexTests : IAsyncLifetime
             ["subject"] = SignedImages.Describe(MediaTypes.OciManifest, (subject, 2)),
         });
 
-    private static JsonObject Vex(
+    internal static JsonObject Vex(
         string product, string status = "not_affected", string name = "CVE-2023-1", string? parts = null,
         string time = "2024-01-01T00:00:00Z")
     {

@@ -58,14 +58,16 @@ public sealed class SearchRightsTests : IAsyncLifetime
         await registry.PushAsync("red/second", "1");
         var red = await registry.UserAsync("ray", "red/**");
         Assert.Equal("secretive", (await registry.SearchAsync("secretvie")).Of("searchedFor"));
-        Assert.Equal(
-            (await registry.SearchAsync("secretvie", red)).GetRawText(),
-            (await registry.SearchAsync("sevretvix", red)).GetRawText());
+        Assert.Equal(await TextAsync("secretvie"), await TextAsync("sevretvix"));
         Assert.Equal("second", (await registry.SearchAsync("secnod", red)).Of("searchedFor"));
         await registry.ChangeAsync("blue/secretive", """{"isPublic":true}""");
         Assert.Equal("secretive", (await registry.SearchAsync("secretvie", red)).Of("searchedFor"));
         await registry.ChangeAsync("blue/secretive", """{"isPublic":false}""");
         Assert.Equal("", await registry.NamesAsync("secretvie", red));
+
+        // The index may be complete at any time.
+        async Task<string> TextAsync(string asked) => (await registry.SearchAsync(asked, red)).GetRawText()
+            .Replace("\"isIndexing\":true", "\"isIndexing\":false");
     }
 
     [Fact]

@@ -34,8 +34,10 @@ public sealed class KeylessTests(KeylessTests.Fixture fixture) : IClassFixture<K
                 PredicateType = isMessage ? null : LittleBundle.PredicateType,
                 Annotations = verdict.Signature!.Annotations,
                 Warnings = verdict.Signature.Warnings,
+                Statement = verdict.Signature.Statement,
             },
             verdict.Signature);
+        Assert.Equal(isMessage, verdict.Signature.Statement is null);
     }
 
     [Theory]
