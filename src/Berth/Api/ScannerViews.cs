@@ -52,7 +52,8 @@ internal sealed record ImageScannerView(string Name, string State)
         var fault = FaultOf(report, isForStaff) ?? FaultOf(known, isForStaff);
         if (report is not { ScannedAt: { } scannedAt })
         {
-            var isLasting = report?.State == ReportStates.Fault || (known is not null && fault is not null && IsAway(known));
+            var isLasting = report?.State == ReportStates.Fault
+                || (known is not null && fault is not null && IsAway(known));
             return new ImageScannerView(name, isLasting ? "fault" : "waiting") { Fault = fault };
         }
 

@@ -7,7 +7,8 @@ namespace Berth.Scanning;
 /// <summary>The licences of an image: each once, with a package that is under it.</summary>
 internal static class ImageLicenses
 {
-    /// <summary>Of all licences of an image, which policies read whole: ten times those of the largest images.</summary>
+    /// <summary>Of all licences of an image, which policies read whole: ten times those of the largest images.
+    /// </summary>
     private const int MaxChars = 512 * 1024;
 
     /// <summary>All of them once, and what is too long for this list as <see cref="ImageLicenseTable.TooLong"/>: it is

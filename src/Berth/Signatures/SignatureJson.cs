@@ -43,7 +43,8 @@ internal static class SignatureJson
     {
         foreach (var name in names)
         {
-            if (Optional(parent, name) is not null) throw new FormatException($"it has a field of another kind: {name}");
+            if (Optional(parent, name) is not null)
+                throw new FormatException($"it has a field of another kind: {name}");
         }
     }
 

@@ -110,7 +110,7 @@ internal static class VexReader
             [.. digests.Concat(names.Select(ReferredDigestOf)).OfType<string>()]);
     }
 
-    /// <summary>The digest in <c>ghcr.io/acme/app@sha256:…</c>.</summary>
+    /// <summary>The digest in <c>registry.example.com/acme/app@sha256:…</c>.</summary>
     private static string? ReferredDigestOf(string? name) =>
         name is not null && !IsPurl(name) && name.LastIndexOf('@') is > 0 and var at
             && name[(at + 1)..].Split(':') is [var algorithm, var hex] ? DigestOf(algorithm, hex) : null;

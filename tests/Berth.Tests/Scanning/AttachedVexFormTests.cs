@@ -33,7 +33,8 @@ public sealed class AttachedVexFormTests : IAsyncLifetime
 
     public ValueTask DisposeAsync() => known.DisposeAsync();
 
-    /// <summary>The same bytes would be a bundle that the registry trusts, and an envelope that an owner does.</summary>
+    /// <summary>The same bytes would be a bundle that the registry trusts, and an envelope that an owner does.
+    /// </summary>
     [Fact]
     public async Task A_document_of_two_kinds_is_neither()
     {
@@ -89,8 +90,8 @@ public sealed class AttachedVexFormTests : IAsyncLifetime
     [InlineData("pkg:deb/debian/libssl3@3.0.9-1?arch=amd64&distro=debian-12.5", true)]
     [InlineData("pkg:deb/debian/libssl3?distro=debian-1", false)]
     [InlineData("pkg:deb/debian/libssl3?distro=debian-11.12", false)]
-    [InlineData("ghcr.io/acme/app@IMAGE", true)]
-    [InlineData("ghcr.io/acme/app:1", false)]
+    [InlineData("registry.example.com/acme/app@IMAGE", true)]
+    [InlineData("registry.example.com/acme/app:1", false)]
     public async Task Packages_and_images_have_names_of_many_forms(string product, bool counts)
     {
         await AttachAsync(image, Vex(product.Replace("IMAGE", image)));
