@@ -118,7 +118,7 @@ internal static partial class Licenses
         while (at < tokens.Count && tokens[at] is not ("(" or ")") && Operator(tokens[at]) is null) at++;
         return name is not null && at > first
             && Other($"{word} with {string.Join(' ', tokens[first..at])}", others) is { } rest
-            ? $"({name} AND {rest})" : null;
+            ? $"{name} AND {rest}" : null;
     }
 
     private static string? Operator(string word) => word.ToUpperInvariant() switch

@@ -68,12 +68,14 @@ public sealed class PackageUrlTests
     [InlineData("Our own licence", "LicenseRef-Our-own-licence", "Our own licence")]
     [InlineData("MIT AND own", "MIT AND LicenseRef-own", "own")]
     [InlineData("MIT AND", "LicenseRef-MIT-AND", "MIT AND")]
-    [InlineData("GPL-3+ WITH nonsense", "LicenseRef-GPL-3-WITH-nonsense", "GPL-3+ WITH nonsense")]
+    [InlineData(
+        "GPL-3+ WITH nonsense", "GPL-3.0-or-later AND LicenseRef-GPL-3-with-nonsense", "GPL-3+ with nonsense")]
     [InlineData("(MIT", "LicenseRef-MIT", "(MIT")]
     [InlineData("(MIT)", "(MIT)", "")]
     [InlineData(
         "GPL-2+ AND (GPL-2+ with Autoconf exception)",
-        "GPL-2.0-or-later AND LicenseRef-GPL-2-with-Autoconf-exception", "GPL-2+ with Autoconf exception")]
+        "GPL-2.0-or-later AND (GPL-2.0-or-later AND LicenseRef-GPL-2-with-Autoconf-exception)",
+        "GPL-2+ with Autoconf exception")]
     [InlineData("MIT AND ???", "LicenseRef-MIT-AND", "MIT AND ???")]
     [InlineData("MIT) OR (ISC", "LicenseRef-MIT-OR-ISC", "MIT) OR (ISC")]
     [InlineData("(((((((((((((((((MIT)))))))))))))))))", "((((((((((((((((MIT))))))))))))))))", "")]
