@@ -241,11 +241,8 @@ internal static class ScannerReportTable
     private static object?[] ValuesOf(long report, ScannerFindingQuery query) =>
     [
         report, query.Severity, query.IsFixable is { } isFixable ? isFixable ? 1L : 0L : -1L,
-        query.Part is { } part ? $"%{Escape(part.ToLowerInvariant())}%" : "%",
+        query.Part is { } part ? Session.LikeOf(part.ToLowerInvariant()) : "%",
     ];
-
-    private static string Escape(string text) => text.Replace("!", "!!", StringComparison.Ordinal)
-        .Replace("%", "!%", StringComparison.Ordinal).Replace("_", "!_", StringComparison.Ordinal);
 
     /// <summary>Forgets what was found in an image that is gone.</summary>
     public static async ValueTask RemoveOfAsync(Session session, long image)

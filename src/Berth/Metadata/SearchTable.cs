@@ -109,7 +109,7 @@ internal static class SearchTable
                 WHERE s.repository_id = CAST(w.id AS BIGINT) AND s.word >= 'label:' AND s.word < 'label;'
                     AND +s.kind = 6 AND s.word LIKE $2 ESCAPE '!' AND {IsThere})
             """,
-            row => row.GetInt64(0), ToTexts(ids), LikeOf(phrase));
+            row => row.GetInt64(0), ToTexts(ids), Session.LikeOf(phrase));
 
     /// <summary>Those of these repositories that hold anything.</summary>
     public static ValueTask<List<SearchCandidate>> CandidatesAsync(Session session, IEnumerable<long> ids) =>
@@ -190,7 +190,4 @@ internal static class SearchTable
     /// <summary>Ids as one parameter.</summary>
     public static string ToTexts(IEnumerable<long> ids) => Session.ToTexts(
         ids.Select(id => id.ToString(System.Globalization.CultureInfo.InvariantCulture)));
-
-    private static string LikeOf(string phrase) => "%" + phrase.Replace("!", "!!", StringComparison.Ordinal)
-        .Replace("%", "!%", StringComparison.Ordinal).Replace("_", "!_", StringComparison.Ordinal) + "%";
 }

@@ -102,6 +102,11 @@ internal abstract class Session
     /// <summary>The query that yields the strings in a parameter made by <see cref="ToTexts"/>.</summary>
     public abstract string TextsIn(string parameter);
 
+    /// <summary>A pattern of LIKE for texts that have a part, with ! before what means something (ESCAPE '!').
+    /// </summary>
+    public static string LikeOf(string part) => "%" + part.Replace("!", "!!", StringComparison.Ordinal)
+        .Replace("%", "!%", StringComparison.Ordinal).Replace("_", "!_", StringComparison.Ordinal) + "%";
+
     /// <summary>Many strings as one parameter: a JSON array.</summary>
     public static string ToTexts(IEnumerable<string> texts) => TextJson.Write(texts);
 

@@ -132,18 +132,7 @@ internal sealed partial class MatchPackagesJob(
             is not { ModifiedAt: { } theirs } || source.ModifiedAt >= theirs);
 
     /// <summary>The node's file; null if there is none, or it is damaged.</summary>
-    private VulnerabilityFile? Open()
-    {
-        try
-        {
-            return data.Open();
-        }
-        catch (Exception e) when (e is SqliteException or IOException or UnauthorizedAccessException)
-        {
-            LogFault("vulnerabilities.folder", e.Message);
-            return null;
-        }
-    }
+    private VulnerabilityFile? Open() => data.Open(fault => LogFault("vulnerabilities.folder", fault));
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Vulnerabilities from {Source} are not up to date: {Fault}")]
     private partial void LogFault(string source, string fault);
