@@ -29,7 +29,7 @@ internal sealed partial class RequestBoundary(
         var started = Stopwatch.GetTimestamp();
         var hasBody = HasBody(http.Request);
         var connection = http.Features.Get<OpenConnection>();
-        connection?.BeginRequest(hasBody);
+        connection?.BeginRequest(hasBody, HttpProtocol.IsHttp2(http.Request.Protocol));
         try
         {
             if (connection is { IsPipelined: true }) await Task.Yield();

@@ -21,9 +21,12 @@ internal sealed partial class UploadUpkeep(
     /// <summary>How long a stop spends on uploads, no matter how long the requests before it took.</summary>
     private static readonly TimeSpan PatienceAtEnd = TimeSpan.FromSeconds(5);
 
+    private DateTimeOffset startedAt;
+
     /// <summary>Before the first request, which may ask for what was committed before a kill.</summary>
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
+        startedAt = clock.GetUtcNow();
         if (!storage.IsShared)
         {
             await AttemptAsync(() => store.RecoverAsync(
@@ -37,11 +40,10 @@ internal sealed partial class UploadUpkeep(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         await Task.Yield();
-        var started = clock.GetUtcNow();
         if (!storage.IsShared)
         {
             await AttemptAsync(() => store.RemoveOrphansAsync(
-                started, id => uploads.IsKnownAsync(id, stoppingToken), stoppingToken));
+                startedAt, id => uploads.IsKnownAsync(id, stoppingToken), stoppingToken));
         }
 
         // Several rounds before an upload in use could look abandoned.

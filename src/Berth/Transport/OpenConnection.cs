@@ -49,6 +49,9 @@ internal sealed class OpenConnection(Socket socket, ConnectedClient client, Time
     /// <summary>It has one of the places for HTTP/2, which <see cref="OpenConnections"/> counts.</summary>
     public bool HasHttp2Place { get; set; }
 
+    /// <summary>It speaks HTTP/2, whose clients can hold back answers before they reach the socket.</summary>
+    public bool HasStreams { get; private set; }
+
     /// <summary>How many requests are running; on HTTP/2 there may be many.</summary>
     public int Running => Volatile.Read(ref running);
 
@@ -66,7 +69,8 @@ internal sealed class OpenConnection(Socket socket, ConnectedClient client, Time
 
     /// <summary>
     /// Its recent rate in both directions, as of the last check, excluding the time before this request. A receiving
-    /// client is judged by its rate in that time; a sending one may pause, since we may be the slow side.
+    /// client is judged by its rate in that time; a sending one may pause, since we may be the slow side; one that has
+    /// sent no body and has read all there is waits for us, and has no rate.
     /// </summary>
     public double BytesPerSecond => IsNewRequest ? double.MaxValue : bytesPerSecond;
 
@@ -87,8 +91,9 @@ internal sealed class OpenConnection(Socket socket, ConnectedClient client, Time
         return Context;
     }
 
-    public void BeginRequest(bool withBody)
+    public void BeginRequest(bool withBody, bool isStream)
     {
+        HasStreams = isStream;
         if (Running == 0)
         {
             var now = clock.GetTimestamp();
@@ -133,6 +138,7 @@ internal sealed class OpenConnection(Socket socket, ConnectedClient client, Time
             var speed = (current.TotalBytes - progress.TotalBytes) / seconds;
             var lately = bytesPerSecond < double.MaxValue ? bytesPerSecond / 4 : 0;
             bytesPerSecond = isSending ? speed : Math.Max(speed, lately);
+            if (!hasBody && !HasStreams && current.IsAllRead) bytesPerSecond = double.MaxValue;
         }
 
         if (current.AcknowledgedBytes != progress.AcknowledgedBytes) Volatile.Write(ref progressAt, now);

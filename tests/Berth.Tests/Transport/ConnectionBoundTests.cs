@@ -82,6 +82,41 @@ public sealed class ConnectionBoundTests : IAsyncDisposable
         await Eventually.TrueAsync(() => connection.ConnectionClosed.IsCancellationRequested);
     }
 
+    /// <summary>A request that takes us long is no slow client.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_client_that_waits_for_an_answer_keeps_its_connection(bool isStream)
+    {
+        Bound(all: 1);
+        var connection = await OpenAsync(Stranger);
+        connection.Features.Get<OpenConnection>()!.BeginRequest(withBody: false, isStream);
+        clock.Advance(TimeSpan.FromSeconds(10));
+
+        // Over HTTP/2 nobody can tell who waits for whom.
+        if (!isStream)
+        {
+            Assert.Equal(Room.NotNow, connections!.MakeRoom(Other, isShort: false));
+            await connection.Transport.Output.WriteAsync(new byte[1024], TestContext.Current.CancellationToken);
+            await clients[0].ReceiveAsync(new byte[1024], TestContext.Current.CancellationToken);
+            clock.Advance(TimeSpan.FromSeconds(10));
+            Assert.Equal(Room.NotNow, connections!.MakeRoom(Other, isShort: false));
+            _ = connection.Transport.Output.WriteAsync(new byte[32 << 20], TestContext.Current.CancellationToken);
+            await Eventually.TrueAsync(async () =>
+            {
+                await Task.Delay(10);
+                clock.Advance(TimeSpan.FromSeconds(10));
+                return connections!.MakeRoom(Other, isShort: false) == Room.Yes;
+            });
+        }
+        else
+        {
+            Assert.Equal(Room.Yes, connections!.MakeRoom(Other, isShort: false));
+        }
+
+        await Eventually.TrueAsync(() => connection.ConnectionClosed.IsCancellationRequested);
+    }
+
     [Fact]
     public async Task When_all_are_busy_a_new_one_waits()
     {
@@ -155,5 +190,5 @@ public sealed class ConnectionBoundTests : IAsyncDisposable
     }
 
     private static void Begin(ConnectionContext connection) =>
-        connection.Features.Get<OpenConnection>()!.BeginRequest(withBody: true);
+        connection.Features.Get<OpenConnection>()!.BeginRequest(withBody: true, isStream: false);
 }
