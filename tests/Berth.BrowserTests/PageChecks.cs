@@ -72,6 +72,9 @@ internal static class PageChecks
     public static Task<List<string>> FaultsOnPhoneAsync(this BrowserPage browser, string path, int? status = null) =>
         FaultsOnAsync(browser, path, status, isWide: false, withAxe: IsLong || browser.Opened++ % 3 == 0);
 
+    /// <summary>Where a picture of each page goes, for people to look at; null: nowhere.</summary>
+    private static readonly string? Pictures = Environment.GetEnvironmentVariable("BERTH_TEST_PICTURES");
+
     /// <summary>A tenth of what counts as good (Core Web Vitals): nobody sees less.</summary>
     private const double MaxShift = 0.01;
 
@@ -110,8 +113,12 @@ internal static class PageChecks
         var faults = await FaultsOfHeadersAsync(path, answer!);
         if (status is not null && answer!.Status != status) faults.Add($"{path}: {answer.Status}, not {status}");
         faults.AddRange(await page.FaultsAsync($"{path} at {WidthOf(isWide)} px", WidthOf(isWide), withAxe));
+        if (Pictures is { } folder) await page.ScreenshotAsync(new() { Path = PictureOf(folder, path), FullPage = true });
         return faults;
     }
+
+    private static string PictureOf(string folder, string path) =>
+        Path.Combine(folder, string.Concat(path.Take(100).Select(c => char.IsAsciiLetterOrDigit(c) ? c : '_')) + ".png");
 
     private static int WidthOf(bool isWide) => isWide ? WideWidth : PhoneWidth;
 
