@@ -67,8 +67,8 @@ internal partial class English
         ApiRight.Owner =>
             "This needs the role owner of the organization, which its owners and administrators can give.",
         ApiRight.Member => "This is for members of the organization. Its owners, and administrators, can add you.",
-        ApiRight.Administrator => "This is for administrators. One of them can do it for you, or make you one.",
-        ApiRight.Staff => "This is for administrators and auditors. An administrator can make you one.",
+        ApiRight.Administrator => "One of them can do it for you, or make you an administrator.",
+        ApiRight.Staff => "An administrator can make you one of them.",
         ApiRight.Self or ApiRight.Account =>
             "This needs an account of your own, and a password or a token without limits.",
         ApiRight.Recent => "Sign in again in this browser, then try again.",
