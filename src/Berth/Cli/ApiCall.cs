@@ -14,11 +14,14 @@ internal sealed record ApiCall(ParseResult Parsed, ApiConnection Api, bool IsJso
 {
     private const string TimeFormat = "yyyy-MM-dd HH:mm 'UTC'";
 
+    /// <summary>The file of settings that was named; null: none was.</summary>
+    public string? ConfigFile { get; init; }
+
     /// <summary>What to say where images are not scanned. A command on the database may have read other settings than
     /// the server beside it.</summary>
     public string NotScanned => Api.Settings is not { } settings
         ? "the registry does not scan images: set vulnerabilities.sources, for example to osv"
-        : $"these settings ({Parsed.GetValue<string?>("--config") ?? "default"}; --config FILE or --server URL for "
+        : $"these settings ({ConfigFile ?? "default"}; --config FILE or --server URL for "
             + (settings.Vulnerabilities.Sources.Count == 0
                 ? "others) have no vulnerabilities.sources: set it, for example to osv"
                 : "others) have contents.index: never, so that no image is looked into");

@@ -49,7 +49,10 @@ internal static class ApiCommand
                 saved = await FindSavedAsync(options, parsed, cancellation);
                 if (await OpenAsync(options, parsed, saved, missing, cancellation) is not { } api) return 2;
                 await using var opened = api;
-                await run(new ApiCall(parsed, api, parsed.GetValue(options.Json), cancellation));
+                await run(new ApiCall(parsed, api, parsed.GetValue(options.Json), cancellation)
+                {
+                    ConfigFile = parsed.GetValue(options.Config),
+                });
                 return 0;
             }
             catch (ApiRefusalException e)

@@ -113,7 +113,8 @@ internal static class ScanCommand
             var faults = data.GetProperty("sources").EnumerateArray().Select(ApiCall.Field("fault"))
                 .Where(fault => fault.Length > 0).Select(fault => PlainText.Of(fault, MaxFault));
             return new ApiRefusalException(
-                $"{Missing}: {string.Join("; ", faults)}. Once that is mended, `berth vulnerabilities update` asks again");
+                $"{Missing}: {string.Join("; ", faults)}. Once that is mended, `berth vulnerabilities update` asks "
+                + "again");
         }
         catch (ApiRefusalException)
         {

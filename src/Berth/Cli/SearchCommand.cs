@@ -19,8 +19,8 @@ internal static class SearchCommand
         var terms = new Argument<string[]>("TERM")
         {
             Description = "Words, \"phrases\" and filters: namespace:, tag:, label:KEY=VALUE, base:, platform:, type:, "
-                + "is:official, is:public, is:private, is:starred. Images are found by vulnerability:CVE-2021-44228, and by "
-                + "package:NAME with below:VERSION or version:VERSION.",
+                + "is:official, is:public, is:private, is:starred. Images are found by "
+                + "vulnerability:CVE-2021-44228, and by package:NAME with below:VERSION or version:VERSION.",
             Arity = ArgumentArity.ZeroOrMore,
         };
         var limit = new Option<int>("--limit")

@@ -18,7 +18,7 @@ internal static class Table
     private static readonly string[] Broken =
         ["DETAIL", "THROUGH", "GRANTS", "NAMES", "IF", "ACTIONS", "DESCRIPTION", "FULL NAME", "FAULT", "IMAGES"];
 
-    /// <summary>The headings of columns that are cut on a terminal, where a whole text of a licence may be one.</summary>
+    /// <summary>The headings of columns that are cut on a terminal: a licence may be a whole text.</summary>
     private static readonly string[] Cut = ["LICENSE"];
 
     private const int MaxCut = 40;

@@ -102,7 +102,8 @@ internal static class VulnerabilitiesCommand
                     + ImageCommand.Field("namespace", call.Parsed.GetValue(space));
                 return call.ListAsync(
                     path, SearchCommand.NothingFound, ("FIRST SEEN", ApiCall.Time("firstSeen")),
-                    ("IMAGE", PackageSearchCommand.ImageOf), ("SEVERITY", ApiCall.Field("severity")), ("VULNERABILITY", ApiCall.Field("name")),
+                    ("IMAGE", PackageSearchCommand.ImageOf), ("SEVERITY", ApiCall.Field("severity")),
+                    ("VULNERABILITY", ApiCall.Field("name")),
                     ("PACKAGE", Text("package")), ("VERSION", Text("version")), ("FIXED IN", Text("fixedIn")));
             },
             since, severity, inUse, tag, space);

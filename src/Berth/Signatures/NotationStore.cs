@@ -34,9 +34,9 @@ internal sealed record NotationStore(
         if (PemEncoding.TryFind(pem, out var first)
             && pem.AsSpan()[first.Label].EndsWith("KEY", StringComparison.Ordinal))
         {
+            var kind = pem.AsSpan()[first.Label] is "PUBLIC KEY" ? "public" : "private";
             throw new FormatException(
-                $"it has a {(pem.AsSpan()[first.Label] is "PUBLIC KEY" ? "public" : "private")} key, not certificates: a "
-                + "store takes certificates (PEM)");
+                $"it has a {kind} key, not certificates: a store takes certificates (PEM)");
         }
 
         var certificates = CertificatePath.LoadPem(pem, MaxCertificates);
