@@ -3,6 +3,7 @@ using Berth.Access;
 using Berth.Audit;
 using Berth.Cli;
 using Berth.Contents;
+using Berth.Distribution;
 using Berth.Disk;
 using Berth.Identity;
 using Berth.Metadata;
@@ -122,7 +123,7 @@ internal sealed class ApiSlice : Slice
         services.AddSingleton(provider => new ImagePackageEndpoints(
             provider.GetRequiredService<AskedImages>(), provider.GetRequiredService<ImagePackages>(),
             provider.GetRequiredService<AttachedSboms>(), provider.GetRequiredService<Spools>(),
-            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<Locations>(),
             provider.GetService<FileReading>()));
         services.AddSingleton<BetterBaseImages>().AddSingleton<VulnerabilityChangeEndpoints>();
         services.AddSingleton(provider => new VulnerabilityNewsEndpoints(

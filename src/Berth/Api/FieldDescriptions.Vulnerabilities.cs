@@ -17,6 +17,9 @@ internal static partial class FieldDescriptions
         ["ImageVulnerabilitiesView.platform"] = "Its platform; absent: it was not found through an index.",
         ["ImageVulnerabilitiesView.state"] =
             "known; waiting: it was not compared yet; off: the registry compares none; fault: it could not be read.",
+        ["ImageVulnerabilitiesView.waitsFor"] =
+            "While it waits, for what: image: a server has to look into it; data: the first data is being fetched; "
+                + "sources: none of them has any data, which the registry's administrators must mend.",
         ["ImageVulnerabilitiesView.isComplete"] = "Whether all its layers could be read.",
         ["ImageVulnerabilitiesView.system"] = "The distribution; absent: the image does not say.",
         ["ImageVulnerabilitiesView.systemEndsAt"] =

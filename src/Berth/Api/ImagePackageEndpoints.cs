@@ -1,5 +1,6 @@
 using Berth.Contents;
 using Berth.Disk;
+using Berth.Distribution;
 using Berth.Oci;
 using Berth.Packages;
 using Berth.Sbom;
@@ -36,10 +37,11 @@ internal sealed record InstalledPackageView(
 /// <param name="attached">Bills of materials that came with images.</param>
 /// <param name="spools">Where bills of materials are until they were sent.</param>
 /// <param name="clock">When a bill of materials is made.</param>
+/// <param name="locations">The address of the registry, which bills of materials name.</param>
 /// <param name="reading">Bounds how many read at once; null in a command on the database.</param>
 internal sealed class ImagePackageEndpoints(
     AskedImages images, ImagePackages packages, AttachedSboms attached, Spools spools, TimeProvider clock,
-    FileReading? reading)
+    Locations locations, FileReading? reading)
 {
     private const string Attached = "attached";
     private const string Own = "berth";
@@ -128,9 +130,13 @@ internal sealed class ImagePackageEndpoints(
         if (installed is null) return error!;
         if (WithOutdated(image, installed).Layers.Any(layer => layer.State == LayerState.Waiting))
             return ApiError.Conflict("the layers of the image are being read: ask again in a while");
+        _ = Uri.TryCreate(locations.RootOf(http), UriKind.Absolute, out var root);
         var subject = new SbomSubject(
             RepositoryName.Parse(repository), image.Digest, Digest.TryParse(reference, out _) ? null : reference,
-            http.Request.Host.Value, clock.GetUtcNow());
+            root?.Authority, clock.GetUtcNow())
+        {
+            Scheme = root?.Scheme ?? Uri.UriSchemeHttps,
+        };
         return await WriteAsync(http, written, subject, installed);
     }
 

@@ -57,6 +57,13 @@ internal sealed class SearchEndpoints(Database database, AccessRules access)
         HttpContext http, [FromQuery] string? q = null, [FromQuery] string? kind = null)
     {
         if (kind is not (null or "" or "repository")) return ApiError.Invalid("kind is repository");
+        if (AskedHolders.Parse(q ?? "") is { } asked)
+        {
+            return ApiError.Invalid(
+                "package: and vulnerability: find images, and not repositories: use " + ApiRoutes.Prefix
+                + "/" + asked.Path);
+        }
+
         if (SearchQuery.Parse(q ?? "", out var fault) is not { } query) return ApiError.Invalid(fault);
         var page = http.Page();
         page = page with

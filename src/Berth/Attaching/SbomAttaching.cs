@@ -188,8 +188,11 @@ internal sealed partial class SbomAttaching(
         Spool bill, UnlistedImageRow row, RepositoryName repository, InstalledPackages installed,
         CancellationToken cancellation)
     {
-        var host = Uri.TryCreate(settings.Http.Host, UriKind.Absolute, out var address) ? address.Authority : null;
-        var subject = new SbomSubject(repository, row.Image.Digest, Tag: null, host, CreatedAt(row));
+        _ = Uri.TryCreate(settings.Http.Host, UriKind.Absolute, out var address);
+        var subject = new SbomSubject(repository, row.Image.Digest, Tag: null, address?.Authority, CreatedAt(row))
+        {
+            Scheme = address?.Scheme ?? Uri.UriSchemeHttps,
+        };
         await using (var output = bill.Open()) await format.WriteAsync(subject, installed, output, cancellation);
         bill.Content.Position = 0;
         using var hash = Digest.StartHash(DigestAlgorithm.Sha256);

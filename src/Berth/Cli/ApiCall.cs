@@ -14,6 +14,18 @@ internal sealed record ApiCall(ParseResult Parsed, ApiConnection Api, bool IsJso
 {
     private const string TimeFormat = "yyyy-MM-dd HH:mm 'UTC'";
 
+    /// <summary>The file of settings that was named; null: none was.</summary>
+    public string? ConfigFile { get; init; }
+
+    /// <summary>What to say where images are not scanned. A command on the database may have read other settings than
+    /// the server beside it.</summary>
+    public string NotScanned => Api.Settings is not { } settings
+        ? "the registry does not scan images: set vulnerabilities.sources, for example to osv"
+        : $"these settings ({ConfigFile ?? "default"}; --config FILE or --server URL for "
+            + (settings.Vulnerabilities.Sources.Count == 0
+                ? "others) have no vulnerabilities.sources: set it, for example to osv"
+                : "others) have contents.index: never, so that no image is looked into");
+
     /// <summary>What was given for an argument, ready for a path.</summary>
     public string PathOf(Argument<string> argument) => Uri.EscapeDataString(Parsed.GetValue(argument)!);
 
@@ -28,18 +40,16 @@ internal sealed record ApiCall(ParseResult Parsed, ApiConnection Api, bool IsJso
     /// <param name="path">Its path.</param>
     /// <param name="columns">Headings, and what is below them.</param>
     public async Task ListAsync(
-        string path, params IReadOnlyList<(string Heading, Func<JsonElement, string> Cell)> columns)
+        string path, params IReadOnlyList<(string Heading, Func<JsonElement, string> Cell)> columns) =>
+        Print(await Api.ListAsync(path, Cancellation), columns);
+
+    /// <summary>The same, with a sentence for people if there is nothing in it.</summary>
+    public async Task ListAsync(
+        string path, string ifEmpty, params IReadOnlyList<(string Heading, Func<JsonElement, string> Cell)> columns)
     {
         var rows = await Api.ListAsync(path, Cancellation);
-        if (IsJson)
-        {
-            Console.WriteLine($"{{\"items\":[{string.Join(',', rows.Select(row => row.GetRawText()))}]}}");
-            return;
-        }
-
-        Table.Print(
-            [.. columns.Select(column => column.Heading)],
-            [.. rows.Select(row => columns.Select(column => column.Cell(row)).ToArray())]);
+        if (rows.Count == 0 && !IsJson) Console.WriteLine(ifEmpty);
+        else Print(rows, columns);
     }
 
     /// <summary>Prints one thing, a line for each field that it has.</summary>
@@ -58,6 +68,20 @@ internal sealed record ApiCall(ParseResult Parsed, ApiConnection Api, bool IsJso
         {
             if (cell(answer) is { Length: > 0 } text) Console.WriteLine($"{heading.PadRight(width)}  {text}");
         }
+    }
+
+    private void Print(
+        List<JsonElement> rows, IReadOnlyList<(string Heading, Func<JsonElement, string> Cell)> columns)
+    {
+        if (IsJson)
+        {
+            Console.WriteLine($"{{\"items\":[{string.Join(',', rows.Select(row => row.GetRawText()))}]}}");
+            return;
+        }
+
+        Table.Print(
+            [.. columns.Select(column => column.Heading)],
+            [.. rows.Select(row => columns.Select(column => column.Cell(row)).ToArray())]);
     }
 
     /// <summary>What a field has, for people.</summary>
@@ -122,6 +146,12 @@ internal sealed record ApiCall(ParseResult Parsed, ApiConnection Api, bool IsJso
             throw new InvalidDataException($"'{text}' is in the past: write a later date, or a duration such as 90d");
         return at.UtcDateTime.ToString("O", CultureInfo.InvariantCulture);
     }
+
+    /// <summary>The same where a date is the last day, as on the pages.</summary>
+    /// <exception cref="InvalidDataException">It is neither, or in the past.</exception>
+    public static JsonNode? LastDayOf(string text) => ExpiryOf(
+        DateOnly.TryParseExact(text, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var day)
+        && day < DateOnly.MaxValue ? $"{day.AddDays(1):yyyy-MM-dd}" : text);
 
     /// <summary>The same for a change, in which <c>never</c> takes an end away.</summary>
     /// <exception cref="InvalidDataException">It is none of these, or in the past.</exception>

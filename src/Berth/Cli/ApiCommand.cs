@@ -12,10 +12,13 @@ namespace Berth.Cli;
 
 /// <summary>
 /// A command that speaks the API: to a server, or on the database where it lies. Exits with 0 if it was done, 1 if the
-/// API refused it, and 2 if it could not run.
+/// API refused it, 2 if it could not run, and 3 if it did its work and found what a pipeline is to stop at.
 /// </summary>
 internal static class ApiCommand
 {
+    /// <summary>How a command ends that found what a pipeline is to stop at.</summary>
+    private const int VerdictExitCode = 3;
+
     /// <param name="name">The command.</param>
     /// <param name="description">What it does.</param>
     /// <param name="run">Does it.</param>
@@ -46,14 +49,17 @@ internal static class ApiCommand
                 saved = await FindSavedAsync(options, parsed, cancellation);
                 if (await OpenAsync(options, parsed, saved, missing, cancellation) is not { } api) return 2;
                 await using var opened = api;
-                await run(new ApiCall(parsed, api, parsed.GetValue(options.Json), cancellation));
+                await run(new ApiCall(parsed, api, parsed.GetValue(options.Json), cancellation)
+                {
+                    ConfigFile = parsed.GetValue(options.Config),
+                });
                 return 0;
             }
             catch (ApiRefusalException e)
             {
                 var advice = e.IsSignIn && saved is not null ? $": {saved.Advice}" : "";
                 await Console.Error.WriteLineAsync($"{NameOf(parsed)}: {e.Message}{advice}");
-                return 1;
+                return e.IsVerdict ? VerdictExitCode : 1;
             }
             catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException
                 or SqliteException or NpgsqlException or DatabaseUnavailableException or StartException
@@ -188,7 +194,10 @@ internal static class ApiCommand
                 $"name who signs in with --user, set BERTH_TOKEN, or run `berth login {server}`");
         }
 
-        var password = Environment.GetEnvironmentVariable("BERTH_PASSWORD") is { Length: > 0 } given
+        var given = Environment.GetEnvironmentVariable("BERTH_PASSWORD");
+        if (given is "" && Console.IsInputRedirected && Console.In.Peek() < 0)
+            throw new InvalidDataException("BERTH_PASSWORD is empty: set it to the password, or write it to the input");
+        var password = given is { Length: > 0 }
             ? given
             : await StandardInput.ReadPasswordAsync($"Password of {user}: ", cancellation);
         return ApiConnection.Basic(user, password);

@@ -20,6 +20,10 @@ internal sealed class ApiRefusalException(string message) : Exception(message)
 
     /// <summary>Whether there is no such thing.</summary>
     public bool IsMissing { get; init; }
+
+    /// <summary>Whether the command did its work, and what it found is what the caller wants to stop at: a pipeline
+    /// must tell that from a registry that refused to answer.</summary>
+    public bool IsVerdict { get; init; }
 }
 
 /// <summary>A connection to the API: to a server, or to the database on this machine.</summary>

@@ -67,7 +67,7 @@ internal static class FileSearchCommand
             return;
         }
 
-        if (items.Count == 0) Console.WriteLine("Nothing was found.");
+        if (items.Count == 0) Console.WriteLine(SearchCommand.NothingFound);
         else Table.Print(["IMAGE", "PLATFORM", "SIZE", "PATH", "LAYER"], [.. items.SelectMany(RowsOf)]);
         await Console.Error.WriteLineAsync(
             $"Searched {VerifyCommand.Count(searched, "layer")}."

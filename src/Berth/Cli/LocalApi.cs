@@ -73,7 +73,7 @@ internal sealed class LocalApi : IAsyncDisposable
             var database = isNew
                 ? await Database.OpenAsync(settings.Database, path, TimeProvider.System)
                 : await Database.OpenBesideAsync(settings.Database, path, TimeProvider.System);
-            var server = new LocalServer();
+            var server = new LocalServer(LocalServer.AddressOf(settings.Http));
             var app = Build(settings, database, server);
             await app.StartAsync(cancellation);
 

@@ -1,4 +1,5 @@
 using System.Net;
+using Berth.Settings;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -7,9 +8,18 @@ namespace Berth.Cli;
 /// <summary>
 /// Hands requests to the API in this process: a server for the host, and for an <see cref="HttpClient"/> the way there.
 /// </summary>
-internal sealed class LocalServer : HttpMessageHandler, IServer
+/// <param name="address">What a server with the same settings is called by who is on this machine.</param>
+internal sealed class LocalServer(Uri address) : HttpMessageHandler, IServer
 {
     private Func<IFeatureCollection, Task>? run;
+
+    /// <summary>By the settings alone: nothing asks from outside.</summary>
+    public static Uri AddressOf(HttpSettings settings)
+    {
+        _ = ListenAddress.TryParse(settings.Addr, out var listen);
+        if (listen.Host is "" or "0.0.0.0" or "::") listen = listen with { Host = "localhost" };
+        return new Uri($"{(settings.Tls.Certificate is null ? "http" : "https")}://{listen}");
+    }
 
     public IFeatureCollection Features { get; } = new FeatureCollection();
 
@@ -46,7 +56,7 @@ internal sealed class LocalServer : HttpMessageHandler, IServer
         var sent = new HttpRequestFeature
         {
             Method = request.Method.Method,
-            Scheme = path.Scheme,
+            Scheme = address.Scheme,
             Protocol = "HTTP/1.1",
 
             // As Kestrel has it: an escaped slash stays escaped.
@@ -59,6 +69,7 @@ internal sealed class LocalServer : HttpMessageHandler, IServer
         };
         foreach (var (name, values) in request.Headers.Concat(request.Content?.Headers.AsEnumerable() ?? []))
             sent.Headers[name] = values.ToArray();
+        sent.Headers.Host = address.Authority;
         var (answered, body) = (new HttpResponseFeature(), new MemoryStream());
         var features = new FeatureCollection();
         features.Set<IHttpRequestFeature>(sent);

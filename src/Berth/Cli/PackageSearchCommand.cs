@@ -27,14 +27,22 @@ internal static class PackageSearchCommand
                     + ImageCommand.Field("type", call.Parsed.GetValue(type))
                     + ImageCommand.Field("namespace", call.Parsed.GetValue(space))
                     + ImageCommand.Field("repository", call.Parsed.GetValue(repository));
-                var seen = await call.Api.AskAsync("GET", path, body: null, call.Cancellation);
-                if (!seen.GetProperty("isComplete").GetBoolean())
-                    await Console.Error.WriteLineAsync("Some images were not looked into yet: there may be more.");
-                await call.ListAsync(
-                    path, ("IMAGE", ImageOf), ("TYPE", ApiCall.Field("type")), ("NAME", Text("name")),
-                    ("VERSION", Text("version")), ("SOURCE", Text("source")));
+                await PrintFoundAsync(call, path);
             },
             name, version, below, type, space, repository);
+    }
+
+    /// <summary>Prints which images have a package.</summary>
+    /// <param name="call">The command.</param>
+    /// <param name="path">What is asked.</param>
+    public static async Task PrintFoundAsync(ApiCall call, string path)
+    {
+        var seen = await call.Api.AskAsync("GET", path, body: null, call.Cancellation);
+        if (!seen.GetProperty("isComplete").GetBoolean())
+            await Console.Error.WriteLineAsync("Some images were not looked into yet: there may be more.");
+        await call.ListAsync(
+            path, SearchCommand.NothingFound, ("IMAGE", ImageOf), ("TYPE", ApiCall.Field("type")),
+            ("NAME", Text("name")), ("VERSION", Text("version")), ("SOURCE", Text("source")));
     }
 
     /// <summary>By one of its tags, if it has any.</summary>

@@ -127,15 +127,15 @@ internal static class PolicyCommand
     {
         var image = new Argument<string?>("IMAGE")
         {
-            Description = "REPOSITORY:TAG or REPOSITORY@DIGEST: what do the policies say of it?",
+            Description = "REPOSITORY:TAG or REPOSITORY@DIGEST: show what the policies say of it.",
             Arity = ArgumentArity.ZeroOrOne,
         };
         var on = ApiCommand.Text("--when", "With IMAGE: pull (the default), push or promotion.");
-        var saved = ApiCommand.Text("--id", "Which images is this policy against?");
+        var saved = ApiCommand.Text("--id", "Show which images this policy would refuse.");
         return ApiCommand.Create(
             "test",
-            "Tell what the policies say of an image; or which images a policy is against, saved (--id) or not (--names "
-            + "and what it asks for). Exits with 1 if anything is refused.",
+            "Show what the policies say of an image; or which images a policy would refuse, saved (--id) or not "
+            + "(--names and what it asks for). Exits with 3 if anything is refused.",
             async call =>
             {
                 if (call.Parsed.GetValue(image) is { } named)
@@ -172,7 +172,8 @@ internal static class PolicyCommand
             }
         }
 
-        if (seen.GetProperty("isRefused").GetBoolean()) throw new ApiRefusalException("the image is refused");
+        if (seen.GetProperty("isRefused").GetBoolean())
+            throw new ApiRefusalException("the image is refused") { IsVerdict = true };
     }
 
     private static async Task TestPolicyAsync(ApiCall call, JsonObject policy)
@@ -196,7 +197,7 @@ internal static class PolicyCommand
                 CultureInfo.InvariantCulture, $"{refused:N0} of {judged:N0} images would be refused."));
         }
 
-        if (refused > 0) throw new ApiRefusalException("some images would be refused");
+        if (refused > 0) throw new ApiRefusalException("some images would be refused") { IsVerdict = true };
     }
 
     private static void Print(JsonElement plan)

@@ -10,6 +10,7 @@ namespace Berth.Cli;
 internal static class ScanCommand
 {
     private const int MaxShown = 256;
+    private const int MaxFault = 500;
 
     /// <summary>How long it waits for what nobody looked into yet.</summary>
     private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(5);
@@ -22,7 +23,7 @@ internal static class ScanCommand
         var platform = ApiCommand.Text(
             "--platform", "Which image of an index: linux/arm64. Default: linux/amd64, or the first.");
         var severity = Severity("--severity", "Only those that are at least as bad");
-        var failOn = Severity("--fail-on", "Exit with 1 if one is at least as bad");
+        var failOn = Severity("--fail-on", "Exit with 3 if one is at least as bad");
         var fixable = ApiCommand.Switch("--fixable", "Only those with a fix, also for --fail-on.");
         var search = ApiCommand.Text("--search", "Only where the name of it or of its package contains this.");
         var csv = ApiCommand.Switch("--csv", "Write comma-separated values.");
@@ -47,7 +48,7 @@ internal static class ScanCommand
                 }
 
                 var path = ImageCommand.PathOf(call, image, platform, "vulnerabilities");
-                var seen = await WaitAsync(call, path + filter, IsKnown);
+                var seen = await WaitAsync(call, path + filter, answer => IsKnown(call, answer));
                 if (call.Parsed.GetValue(than) is { } compared)
                 {
                     if (call.Parsed.GetValue(failOn) is not null || filter.Length > 0 || call.Parsed.GetValue(csv))
@@ -75,22 +76,57 @@ internal static class ScanCommand
     private static async Task<JsonElement> WaitAsync(ApiCall call, string path, Func<JsonElement, bool> isKnown)
     {
         var began = TimeProvider.System.GetTimestamp();
-        for (var isFirst = true; ; isFirst = false)
+        for (string? said = null; ;)
         {
             var seen = await call.Api.AskAsync("GET", path, body: null, call.Cancellation);
             if (isKnown(seen)) return seen;
+            var cause = ApiCall.Field("waitsFor")(seen);
+            if (cause == "sources") throw await ExplainMissingDataAsync(call);
+            var isOfData = cause == "data";
             if (TimeProvider.System.GetElapsedTime(began) > LongestWait)
-                throw new ApiRefusalException("the image was not looked into yet: ask again later");
-            if (isFirst) await Console.Error.WriteLineAsync("Waiting for a server to look into the image…");
+            {
+                throw new ApiRefusalException((isOfData
+                    ? "the registry has no data on vulnerabilities yet" : "the image was not looked into yet")
+                    + ": ask again later");
+            }
+
+            if (said != cause)
+            {
+                await Console.Error.WriteLineAsync(isOfData
+                    ? "Waiting for the registry to import its first data on vulnerabilities…"
+                    : "Waiting for a server to look into the image…");
+                said = cause;
+            }
+
             await Task.Delay(BetweenLooks, TimeProvider.System, call.Cancellation);
         }
     }
 
-    private static bool IsKnown(JsonElement seen) => seen.GetProperty("state").GetString() switch
+    /// <summary>Sources were asked, and none has anything: waiting does not help. Why is told to those who may know.
+    /// </summary>
+    private static async Task<ApiRefusalException> ExplainMissingDataAsync(ApiCall call)
+    {
+        const string Missing = "the registry has no data on vulnerabilities yet";
+        try
+        {
+            var data = await call.Api.AskAsync("GET", "vulnerabilities", body: null, call.Cancellation);
+            var faults = data.GetProperty("sources").EnumerateArray().Select(ApiCall.Field("fault"))
+                .Where(fault => fault.Length > 0).Select(fault => PlainText.Of(fault, MaxFault));
+            return new ApiRefusalException(
+                $"{Missing}: {string.Join("; ", faults)}. Once that is mended, `berth vulnerabilities update` asks "
+                + "again");
+        }
+        catch (ApiRefusalException)
+        {
+            return new ApiRefusalException(
+                $"{Missing}: ask its administrators; `berth vulnerabilities status` tells them why");
+        }
+    }
+
+    private static bool IsKnown(ApiCall call, JsonElement seen) => seen.GetProperty("state").GetString() switch
     {
         "known" => true,
-        "off" => throw new ApiRefusalException(
-            "the registry does not scan images: set vulnerabilities.sources, for example to osv"),
+        "off" => throw new ApiRefusalException(call.NotScanned),
         "fault" => throw new ApiRefusalException("what is in the image could not be read"),
         _ => false,
     };
@@ -150,16 +186,25 @@ internal static class ScanCommand
             ("PACKAGE", Text("package")), ("VERSION", Text("version")), ("FIXED IN", Text("fixedIn")),
             ("NOTE", NoteOf));
         if (call.IsJson) return;
-        var counts = seen.GetProperty("counts").EnumerateObject()
-            .Where(one => VulnerabilityWords.Severities.Contains(one.Name) && one.Value.GetInt64() > 0)
-            .Select(one => $"{one.Value.GetInt64()} {one.Name}").ToList();
-        Console.WriteLine(
-            counts.Count == 0 ? "No vulnerabilities are known." : $"In all: {string.Join(", ", counts)}.");
+        Console.WriteLine((SayCounts(seen.GetProperty("counts")) ?? "No vulnerabilities are known") + ".");
         if (!seen.TryGetProperty("betterBase", out var better)) return;
         Console.WriteLine(
             $"Another tag of the base image has fewer: {better.GetProperty("repository").GetString()}:"
             + $"{better.GetProperty("tags")[0].GetString()}");
     }
+
+    /// <summary>How many there are, each counted once however many packages have it; null if there are none.</summary>
+    public static string? SayCounts(JsonElement counts)
+    {
+        var some = counts.EnumerateObject()
+            .Where(one => VulnerabilityWords.Severities.Contains(one.Name) && one.Value.GetInt64() > 0).ToList();
+        return some.Count == 0 ? null
+            : $"In all, {CountOf(some.Sum(one => one.Value.GetInt64()))}: "
+                + string.Join(", ", some.Select(one => $"{one.Value.GetInt64()} {one.Name}"));
+    }
+
+    private static string CountOf(long count) =>
+        $"{count:N0} {(count == 1 ? "vulnerability" : "vulnerabilities")}";
 
     /// <summary>What makes one more or less urgent than it looks.</summary>
     private static string NoteOf(JsonElement one)
@@ -174,10 +219,12 @@ internal static class ScanCommand
     {
         if (least is null) return;
         var rows = await call.Api.ListAsync(path + (isFixable ? "&fixable=true" : ""), call.Cancellation);
-        var count = rows.Count(one => !one.TryGetProperty("vex", out _)
-            && VulnerabilityWords.IsAtLeast(one.GetProperty("severity").GetString()!, least));
-        if (count > 0)
-            throw new ApiRefusalException($"{VerifyCommand.Count(count, "finding")} of {least} or worse");
+
+        // Each counts once, as in the numbers above, and not for each package.
+        var count = rows.Where(one => !one.TryGetProperty("vex", out _)
+                && VulnerabilityWords.IsAtLeast(one.GetProperty("severity").GetString()!, least))
+            .Select(ApiCall.Field("name")).Distinct(StringComparer.Ordinal).Count();
+        if (count > 0) throw new ApiRefusalException($"{CountOf(count)} of {least} or worse") { IsVerdict = true };
     }
 
     private static Func<JsonElement, string> Text(string field) => json =>

@@ -14,7 +14,8 @@ internal static class ScannerCommand
     public static Command Create() => ApiCommand.Create(
         "scanners", "List the other scanners of the settings, and what is wrong with them.",
         call => call.ListAsync(
-            "scanners", ("NAME", ApiCall.Field("name")), ("SCANNER", Text("scanner")), ("VERSION", Text("version")),
+            "scanners", "There are no other scanners: the setting scanners names them (docs/scanners.md).",
+            ("NAME", ApiCall.Field("name")), ("SCANNER", Text("scanner")), ("VERSION", Text("version")),
             ("DATA OF", ApiCall.Time("dataUpdatedAt")), ("ANSWERED", ApiCall.Time("answeredAt", "never")),
             ("FAULT", json => PlainText.Of(ApiCall.Field("fault")(json), MaxFault))));
 
@@ -50,12 +51,9 @@ internal static class ScannerCommand
             path, ("SEVERITY", ApiCall.Field("severity")), ("VULNERABILITY", Text("name")),
             ("PACKAGE", Text("package")), ("VERSION", Text("version")), ("FIXED IN", Text("fixedIn")));
         if (call.IsJson) return;
-        var counts = report.GetProperty("counts").EnumerateObject()
-            .Where(one => VulnerabilityWords.Severities.Contains(one.Name) && one.Value.GetInt64() > 0)
-            .Select(one => $"{one.Value.GetInt64()} {one.Name}").ToList();
         var by = $"{Text("scanner")(report)} {Text("version")(report)}".Trim();
         Console.WriteLine(
-            (counts.Count == 0 ? "It found no vulnerabilities" : $"In all: {string.Join(", ", counts)}")
+            (ScanCommand.SayCounts(report.GetProperty("counts")) ?? "It found no vulnerabilities")
             + $" ({(by.Length > 0 ? by + ", " : "")}{ApiCall.Time("scannedAt")(report)}).");
     }
 

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using Berth.Api;
 
 namespace Berth.Cli;
 
@@ -8,6 +9,9 @@ internal static class SearchCommand
 {
     private const int UsualEntries = 25;
 
+    /// <summary>What every search says that finds nothing.</summary>
+    public const string NothingFound = "Nothing was found.";
+
     private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(200);
 
     public static Command Create()
@@ -15,7 +19,8 @@ internal static class SearchCommand
         var terms = new Argument<string[]>("TERM")
         {
             Description = "Words, \"phrases\" and filters: namespace:, tag:, label:KEY=VALUE, base:, platform:, type:, "
-                + "is:official, is:public, is:private, is:starred.",
+                + "is:official, is:public, is:private, is:starred. Images are found by "
+                + "vulnerability:CVE-2021-44228, and by package:NAME with below:VERSION or version:VERSION.",
             Arity = ArgumentArity.ZeroOrMore,
         };
         var limit = new Option<int>("--limit")
@@ -44,6 +49,15 @@ internal static class SearchCommand
 
     private static async Task FindAsync(ApiCall call, string query, int limit)
     {
+        // As on the page: these find images, and not repositories.
+        if (AskedHolders.Parse(query) is { } asked)
+        {
+            await (asked.Vulnerability.Length > 0
+                ? VulnerabilitiesCommand.PrintFoundAsync(call, asked.Path)
+                : PackageSearchCommand.PrintFoundAsync(call, asked.Path));
+            return;
+        }
+
         var found = await call.Api.AskAsync(
             "GET", $"search?q={Uri.EscapeDataString(query)}&n={limit}", null, call.Cancellation);
         if (call.IsJson)
@@ -56,7 +70,7 @@ internal static class SearchCommand
             Console.WriteLine($"Nothing has '{query}'. Searched for '{instead.GetString()}' instead.");
         if (found.GetProperty("items").GetArrayLength() == 0)
         {
-            Console.WriteLine("Nothing was found.");
+            Console.WriteLine(NothingFound);
             return;
         }
 

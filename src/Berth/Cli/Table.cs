@@ -18,6 +18,11 @@ internal static class Table
     private static readonly string[] Broken =
         ["DETAIL", "THROUGH", "GRANTS", "NAMES", "IF", "ACTIONS", "DESCRIPTION", "FULL NAME", "FAULT", "IMAGES"];
 
+    /// <summary>The headings of columns that are cut on a terminal: a licence may be a whole text.</summary>
+    private static readonly string[] Cut = ["LICENSE"];
+
+    private const int MaxCut = 40;
+
     public static void Print(string[] headings, IReadOnlyList<string[]> rows)
     {
         var isTerminal = !Console.IsOutputRedirected;
@@ -33,7 +38,8 @@ internal static class Table
     public static IEnumerable<string> Write(
         string[] headings, IReadOnlyList<string[]> rows, int width, bool isTerminal)
     {
-        var columns = headings.Select((heading, i) => Read(heading, rows.Select(row => row[i])))
+        var columns = headings.Select((heading, i) => Read(
+                heading, rows.Select(row => isTerminal && Cut.Contains(heading) ? Shorten(row[i]) : row[i])))
             .Where(column => !isTerminal || rows.Count == 0 || column.Cells.Exists(cell => cell.Length > 0)).ToList();
         var groups = Arrange(columns, width);
         foreach (var line in WriteRow(groups, column => column.Heading)) yield return line;
@@ -61,6 +67,8 @@ internal static class Table
         for (var i = 0; i < groups.Count; i++) Narrow(groups[i], width - (i > 0 ? Indent : 0));
         return groups;
     }
+
+    private static string Shorten(string text) => text.Length <= MaxCut ? text : $"{text[..(MaxCut - 1)].TrimEnd()}…";
 
     /// <summary>Times are all in UTC, so the heading says it once.</summary>
     private static Column Read(string heading, IEnumerable<string> given)

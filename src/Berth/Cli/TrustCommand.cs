@@ -141,7 +141,8 @@ internal static class TrustCommand
 
     private static async Task<string> ReadAsync(string path, CancellationToken cancellation)
     {
-        if (new FileInfo(path) is { Exists: true, Length: > TrustEntry.MaxBodyChars })
+        if (!File.Exists(path)) throw new InvalidDataException($"there is no file '{path}'");
+        if (new FileInfo(path).Length > TrustEntry.MaxBodyChars)
             throw new InvalidDataException($"{path} is larger than {TrustEntry.MaxBodyChars / 1024} KiB");
         return await File.ReadAllTextAsync(path, cancellation);
     }

@@ -26,19 +26,27 @@ internal static class VulnerabilitiesCommand
                 var path = $"search/vulnerabilities?name={Uri.EscapeDataString(call.Parsed.GetValue(name)!)}"
                     + ImageCommand.Field("namespace", call.Parsed.GetValue(space))
                     + ImageCommand.Field("repository", call.Parsed.GetValue(repository));
-                var seen = await call.Api.AskAsync("GET", path, body: null, call.Cancellation);
-                if (!seen.GetProperty("isComplete").GetBoolean())
-                    await Console.Error.WriteLineAsync("Some images were not compared yet: there may be more.");
-                await call.ListAsync(
-                    path, ("IMAGE", PackageSearchCommand.ImageOf), ("SEVERITY", ApiCall.Field("severity")),
-                    ("PACKAGE", Text("package")), ("VERSION", Text("version")), ("FIXED IN", Text("fixedIn")),
-                    ("FIRST SEEN", ApiCall.Time("firstSeen")));
+                await PrintFoundAsync(call, path);
             },
             name, space, repository);
     }
 
+    /// <summary>Prints which images have a vulnerability.</summary>
+    /// <param name="call">The command.</param>
+    /// <param name="path">What is asked.</param>
+    public static async Task PrintFoundAsync(ApiCall call, string path)
+    {
+        var seen = await call.Api.AskAsync("GET", path, body: null, call.Cancellation);
+        if (!seen.GetProperty("isComplete").GetBoolean())
+            await Console.Error.WriteLineAsync("Some images were not compared yet: there may be more.");
+        await call.ListAsync(
+            path, SearchCommand.NothingFound, ("IMAGE", PackageSearchCommand.ImageOf),
+            ("SEVERITY", ApiCall.Field("severity")), ("PACKAGE", Text("package")), ("VERSION", Text("version")),
+            ("FIXED IN", Text("fixedIn")), ("FIRST SEEN", ApiCall.Time("firstSeen")));
+    }
+
     private static Command CreateStatus() => ApiCommand.Create(
-        "status", "Show where that comes from, and how old it is.",
+        "status", "Show which sources images are compared with, and how old their data is.",
         async call =>
         {
             var seen = await call.Api.AskAsync("GET", "vulnerabilities", body: null, call.Cancellation);
@@ -50,7 +58,7 @@ internal static class VulnerabilitiesCommand
 
             if (seen.GetProperty("state").GetString() == "off")
             {
-                Console.WriteLine("Images are not scanned: set vulnerabilities.sources, for example to osv.");
+                Console.WriteLine($"Images are not scanned: {call.NotScanned}.");
                 return;
             }
 
@@ -68,9 +76,11 @@ internal static class VulnerabilitiesCommand
 
     private static Command CreateUpdate() => ApiCommand.Create(
         "update", "Have a server ask for what is new, and compare all images with it.",
-        call => call.DoAsync(
-            "POST", "vulnerabilities/updates", body: null,
-            _ => "A server asks within a minute: `berth vulnerabilities status` tells how that went."));
+        call => call.Api.Settings is { Vulnerabilities.Sources.Count: 0 }
+            ? throw new ApiRefusalException(call.NotScanned)
+            : call.DoAsync(
+                "POST", "vulnerabilities/updates", body: null,
+                _ => "A server asks within a minute: `berth vulnerabilities status` tells how that went."));
 
     private static Command CreateNews()
     {
@@ -91,8 +101,9 @@ internal static class VulnerabilitiesCommand
                     + ImageCommand.Field("tag", call.Parsed.GetValue(tag))
                     + ImageCommand.Field("namespace", call.Parsed.GetValue(space));
                 return call.ListAsync(
-                    path, ("FIRST SEEN", ApiCall.Time("firstSeen")), ("IMAGE", PackageSearchCommand.ImageOf),
-                    ("SEVERITY", ApiCall.Field("severity")), ("VULNERABILITY", ApiCall.Field("name")),
+                    path, SearchCommand.NothingFound, ("FIRST SEEN", ApiCall.Time("firstSeen")),
+                    ("IMAGE", PackageSearchCommand.ImageOf), ("SEVERITY", ApiCall.Field("severity")),
+                    ("VULNERABILITY", ApiCall.Field("name")),
                     ("PACKAGE", Text("package")), ("VERSION", Text("version")), ("FIXED IN", Text("fixedIn")));
             },
             since, severity, inUse, tag, space);

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.Json.Nodes;
 
 namespace Berth.Cli;
@@ -41,7 +42,8 @@ internal static class WaiverCommand
         var vulnerability = ApiCommand.Argument("VULNERABILITY", "Its name, such as CVE-2024-3094.");
         var reason = new Option<string>("--reason") { Description = "Why.", Required = true };
         var package = ApiCommand.Text("--package", "In this package alone.");
-        var until = ApiCommand.Text("--until", "Until when: 2027-01-31, or a time. Default: for good.");
+        var end = ApiCommand.Text(
+            "--until", "The last day (2027-01-31, in UTC), a time, or how long: 30d. Default: for good.");
         return ApiCommand.Create(
             "add", "Have policies pass over a vulnerability.",
             call =>
@@ -53,19 +55,19 @@ internal static class WaiverCommand
                     ["reason"] = call.Parsed.GetValue(reason),
                 };
                 if (call.Parsed.GetValue(package) is { } only) body["package"] = only;
-                if (call.Parsed.GetValue(until) is { } end) body["until"] = ReadTime(end);
+                if (call.Parsed.GetValue(end) is { } given) body["until"] = ApiCall.LastDayOf(given);
                 return call.DoAsync(
                     "POST", "waivers", body,
                     made => $"Waiver {ApiCall.Field("id")(made)}: policies pass over "
                         + $"{ApiCall.Field("vulnerability")(made)} in {ApiCall.Field("names")(made)}"
-                        + (made.TryGetProperty("until", out _) ? $" until {ApiCall.Time("until")(made)}." : "."));
+                        + (made.TryGetProperty("until", out var until)
+                            ? $" until {EndOf(until.GetDateTimeOffset())}." : "."));
             },
-            names, vulnerability, reason, package, until);
+            names, vulnerability, reason, package, end);
     }
 
-    private static string ReadTime(string text) => DateTimeOffset.TryParse(
-        text, System.Globalization.CultureInfo.InvariantCulture,
-        System.Globalization.DateTimeStyles.AssumeUniversal, out var time)
-        ? time.ToUniversalTime().ToString("O", System.Globalization.CultureInfo.InvariantCulture)
-        : throw new InvalidDataException($"'{text}' is no time: write 2027-01-31 or 2027-01-31T12:00:00Z");
+    /// <summary>A day that was named is said again as it was.</summary>
+    private static string EndOf(DateTimeOffset end) => end.UtcDateTime is { TimeOfDay.Ticks: 0 } midnight
+        ? string.Create(CultureInfo.InvariantCulture, $"the end of {midnight.AddDays(-1):yyyy-MM-dd} (UTC)")
+        : ApiCall.Write(end);
 }

@@ -2,36 +2,6 @@ using Berth.Api;
 
 namespace Berth.Pages;
 
-/// <summary>A search for images with a package, <c>package:NAME below:VERSION</c>, or with a vulnerability,
-/// <c>vulnerability:NAME</c>.</summary>
-/// <param name="Package">The package; empty: a vulnerability is searched.</param>
-/// <param name="Vulnerability">The vulnerability; empty: a package is searched.</param>
-internal sealed record AskedHolders(string Package, string Vulnerability)
-{
-    public string? Version { get; private init; }
-
-    public string? Below { get; private init; }
-
-    public string? Namespace { get; private init; }
-
-    /// <summary>Null if something else is searched.</summary>
-    public static AskedHolders? Parse(string query)
-    {
-        var pieces = SearchPage.Split(query);
-        var asked = new AskedHolders(Find("package:") ?? "", Find("vulnerability:") ?? "")
-        {
-            Version = Find("version:"),
-            Below = Find("below:"),
-            Namespace = Find("namespace:")?.ToLowerInvariant(),
-        };
-        return asked.Package.Length + asked.Vulnerability.Length > 0 ? asked : null;
-
-        string? Find(string key) =>
-            pieces.Find(piece => piece.StartsWith(key, StringComparison.OrdinalIgnoreCase))?[key.Length..].Trim('"')
-                is { Length: > 0 } value ? value : null;
-    }
-}
-
 /// <summary>An image that was found.</summary>
 internal sealed record FoundHolder(
     string Repository, string Digest, IReadOnlyList<string> Tags, string Package, string Version, string Severity,

@@ -1,4 +1,3 @@
-using System.Text;
 using Berth.Api;
 
 namespace Berth.Pages;
@@ -20,7 +19,7 @@ internal sealed record AskedFile(string Name, string? Namespace)
     /// <summary>Null if something else is searched.</summary>
     public static AskedFile? Parse(string query)
     {
-        var pieces = SearchPage.Split(query);
+        var pieces = AskedHolders.Split(query);
         if (pieces.FindIndex(piece => Begins(piece, File)) is not (>= 0 and var at)) return null;
         var space = pieces.Find(piece => Begins(piece, Space))?[Space.Length..].ToLowerInvariant();
 
@@ -44,7 +43,7 @@ internal sealed record SearchPage(string Query, SearchView Found, PageList<Searc
     {
         get
         {
-            var pieces = Split(Query);
+            var pieces = AskedHolders.Split(Query);
             return [.. pieces.Where(IsFilter).Select(one => (one, string.Join(' ', pieces.Where(p => p != one))))];
         }
     }
@@ -52,33 +51,12 @@ internal sealed record SearchPage(string Query, SearchView Found, PageList<Searc
     /// <summary>The query with one more filter.</summary>
     public string With(string filter) => Query.Length == 0 ? filter : $"{Query} {filter}";
 
-    public bool Has(string filter) => Split(Query).Contains(filter);
+    public bool Has(string filter) => AskedHolders.Split(Query).Contains(filter);
 
     private static bool IsFilter(string piece)
     {
         var colon = piece.IndexOf(':');
         return colon > 0 && piece[..colon].All(char.IsAsciiLetterLower);
-    }
-
-    /// <summary>The words and filters in it; what is in quotes is one.</summary>
-    public static List<string> Split(string query)
-    {
-        var (pieces, piece, isQuoted) = (new List<string>(), new StringBuilder(), false);
-        foreach (var c in query + " ")
-        {
-            if (c == '"') isQuoted = !isQuoted;
-            if (!char.IsWhiteSpace(c) || isQuoted)
-            {
-                piece.Append(c);
-                continue;
-            }
-
-            if (piece.Length > 0) pieces.Add(piece.ToString());
-            piece.Clear();
-        }
-
-        if (piece.Length > 0) pieces.Add(piece.ToString().Trim());
-        return pieces;
     }
 }
 

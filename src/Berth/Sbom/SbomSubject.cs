@@ -14,6 +14,9 @@ namespace Berth.Sbom;
 internal sealed record SbomSubject(
     RepositoryName Repository, Digest Digest, string? Tag, string? Host, DateTimeOffset CreatedAt)
 {
+    /// <summary>How the registry is reached.</summary>
+    public string Scheme { get; init; } = Uri.UriSchemeHttps;
+
     /// <summary>Its name for people.</summary>
     public string Name => (Host is null ? "" : $"{Host}/") + Repository.Text
         + (Tag is null ? $"@{Digest.Text}" : $":{Tag}");

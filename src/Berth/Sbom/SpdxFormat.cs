@@ -63,7 +63,7 @@ internal sealed class SpdxFormat : SbomFormat
 
     /// <summary>No two documents have the same (6.5).</summary>
     private static string NamespaceOf(SbomSubject subject) =>
-        $"https://{subject.Host ?? "localhost"}/v2/{subject.Repository.Text}/manifests/{subject.Digest.Text}"
+        $"{subject.Scheme}://{subject.Host ?? "localhost"}/v2/{subject.Repository.Text}/manifests/{subject.Digest.Text}"
         + $"?spdx={subject.CreatedAt.ToUnixTimeMilliseconds()}";
 
     private static void WriteImage(Utf8JsonWriter json, SbomSubject subject)

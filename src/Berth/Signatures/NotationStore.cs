@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
 namespace Berth.Signatures;
@@ -30,6 +31,14 @@ internal sealed record NotationStore(
     /// <exception cref="FormatException">There is none, or one that is not to be trusted so. Says why.</exception>
     public static NotationStore Parse(NotationStoreType type, string name, string pem)
     {
+        if (PemEncoding.TryFind(pem, out var first)
+            && pem.AsSpan()[first.Label].EndsWith("KEY", StringComparison.Ordinal))
+        {
+            var kind = pem.AsSpan()[first.Label] is "PUBLIC KEY" ? "public" : "private";
+            throw new FormatException(
+                $"it has a {kind} key, not certificates: a store takes certificates (PEM)");
+        }
+
         var certificates = CertificatePath.LoadPem(pem, MaxCertificates);
         if (certificates.Count == 0) throw new FormatException($"the trust store {name} has no certificates");
         if (type == NotationStoreType.Tsa && !certificates.TrueForAll(CertificatePath.IsSelfIssued))

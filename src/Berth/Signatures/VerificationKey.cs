@@ -74,7 +74,7 @@ internal sealed class VerificationKey
         var label = pem[fields.Label];
         return label == "PUBLIC KEY"
             ? Parse(Convert.FromBase64String(pem[fields.Base64Data]))
-            : throw new FormatException($"the key must be a PUBLIC KEY, not a {label}");
+            : throw new FormatException($"it is PEM of the kind {label}, and must be PUBLIC KEY: give the public key");
     }
 
     /// <summary>Whether it signed a message.</summary>

@@ -44,6 +44,19 @@ public sealed class TableTests
         Table.Write(Headings, Rows, 60, isTerminal: true));
 
     [Fact]
+    public void A_licence_is_cut_on_a_terminal_alone()
+    {
+        string[][] rows = [["a", "MIT", "/a"], ["b", new string('x', 5000), "/b"]];
+        Assert.Equal(
+            [
+                $"NAME  {"LICENSE",-40}  PATH", $"a     {"MIT",-40}  /a", $"b     {new string('x', 39)}…  /b",
+            ],
+            Table.Write(["NAME", "LICENSE", "PATH"], rows, 160, isTerminal: true));
+        Assert.Contains(
+            rows[1][1], Table.Write(["NAME", "LICENSE", "PATH"], rows, int.MaxValue, isTerminal: false).Last());
+    }
+
+    [Fact]
     public void A_word_that_is_longer_than_its_column_stays_whole() => Assert.Equal(
         ["NAME  DETAIL", "a     sha256:0123456789ab0123456789ab", "      is not there"],
         Table.Write(["NAME", "DETAIL"], [["a", "sha256:0123456789ab0123456789ab is not there"]], 25, isTerminal: true));

@@ -45,13 +45,13 @@ public sealed class PolicyCommandTests
         Assert.Contains("0 of 1 images would be refused.", said);
         Assert.Contains("Policy 4 counts now for acme/**: no licences AGPL-*.", said);
         Assert.Contains("Policy 3 counts no longer.", said);
-        Assert.Contains("policies pass over CVE-2024-3094 in acme/** until 2099-01-31", said);
+        Assert.Contains("policies pass over CVE-2024-3094 in acme/** until the end of 2099-01-31 (UTC).", said);
         Assert.Contains("\"refused\":1", said);
         Assert.Contains("\"on\":\"promotion\"", said);
     }
 
     [Fact]
-    public async Task A_test_exits_with_1_if_something_is_refused_and_says_why_and_to_whom()
+    public async Task A_test_exits_with_3_if_something_is_refused_and_says_why_and_to_whom()
     {
         await using var known = await StartAsync();
         var accounts = new AccountsOf(known.Registry);
@@ -59,21 +59,30 @@ public sealed class PolicyCommandTests
         await known.Images.PushAsync("acme/app", "1", Layer);
         await known.CompareAsync("acme/app:1");
         await known.TellAsync(Bad);
-        var planned = (await RunAsync("policy", "test", "--names", "acme/**", "--max-severity", "none")).Is(1);
+        var planned = (await RunAsync("policy", "test", "--names", "acme/**", "--max-severity", "none")).Is(3);
         Assert.Contains("acme/app:1 (sha256:", planned.Output);
         Assert.Contains("it has CVE-2023-1 (low) in libssl3 3.0.9-1, fixed in 3.0.11-1", planned.Output);
         Assert.Contains("acme/app: refused to ann", planned.Output);
         Assert.Contains("1 of 1 images would be refused.", planned.Output);
         (await RunAsync("policy", "add", "acme/**", "--max-severity", "none")).Is(0);
-        var refused = (await RunAsync("policy", "test", "acme/app:1")).Is(1);
+        var refused = (await RunAsync("policy", "test", "acme/app:1")).Is(3);
         Assert.Contains("refused by policy 1: it has CVE-2023-1", refused.Output);
         (await RunAsync("policy", "replace", "1", "--names", "acme/**", "--max-severity", "low")).Is(0);
         (await RunAsync("policy", "test", "acme/app:1")).Is(0);
         Assert.Contains(
             "asks for nothing", (await RunAsync("policy", "add", "acme/**", "--only-fixable")).Is(1).Errors);
         Assert.Contains("name an image", (await RunAsync("policy", "test")).Errors);
-        Assert.Contains("no time", (await RunAsync(
-            "waiver", "add", "acme/**", "CVE-1", "--reason", "x", "--until", "tomorrow or so")).Errors);
+        Assert.Contains("or a date: ", (await WaiveAsync("tomorrow or so")).Is(2).Errors);
+        Assert.Contains("in the past", (await WaiveAsync("2020-01-31")).Is(2).Errors);
+
+        // A date is the last day, as on the page.
+        Assert.Contains("until the end of 2099-01-31 (UTC).", (await WaiveAsync("2099-01-31")).Is(0).Output);
+        Assert.Contains("until 2099-01-31 12:00 UTC.", (await WaiveAsync("2099-01-31T12:00:00Z")).Is(0).Output);
+        Assert.Contains(
+            $"until {DateTimeOffset.UtcNow.AddDays(30):yyyy-}", (await WaiveAsync("30d")).Is(0).Output);
+
+        Task<CommandResult> WaiveAsync(string until) =>
+            RunAsync("waiver", "add", "acme/**", "CVE-1", "--reason", "x", "--until", until);
 
         Task<CommandResult> RunAsync(params string[] arguments) =>
             AccountCommand.RunAsync(known.Variables, input: "", arguments);

@@ -71,7 +71,7 @@ public sealed class SbomTests(ContentRegistry opened) : IClassFixture<ContentReg
         Assert.Equal(
             ("SPDX-2.3", "CC0-1.0", "SPDXRef-DOCUMENT"),
             (bill.Of("spdxVersion"), bill.Of("dataLicense"), bill.Of("SPDXID")));
-        Assert.StartsWith("https://", bill.Of("documentNamespace"));
+        Assert.StartsWith("http://127.0.0.1:", bill.Of("documentNamespace"));
         Assert.Matches("^Tool: berth-", bill.GetProperty("creationInfo").GetProperty("creators")[0].GetString());
         var packages = bill.GetProperty("packages").EnumerateArray().ToList();
         Assert.Equal(["curl", "libc6", "kept", "six"], packages.Skip(1).Select(one => one.Of("name")));

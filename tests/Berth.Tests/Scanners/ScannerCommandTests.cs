@@ -40,7 +40,7 @@ public sealed class ScannerCommandTests
         Assert.Contains("trivy  Trivy    0.50     2026-01-01 00:00", said);
         Assert.Contains("critical  CVE-1          openssl  3.0.9    3.0.11", said);
         Assert.Contains("low       CVE-2          zlib     1", said);
-        Assert.Contains("In all: 1 critical, 1 low (Trivy 0.50, ", said);
+        Assert.Contains("In all, 2 vulnerabilities: 1 critical, 1 low (Trivy 0.50, ", said);
         Assert.Contains("\"name\":\"CVE-1\"", said);
         Assert.Contains("\"findings\":2", said);
     }
@@ -56,7 +56,7 @@ public sealed class ScannerCommandTests
         scanned.Adapter.Consumes = "";
         await scanned.HastenAsync();
         await scanned.RunAsync();
-        Assert.Contains("1 finding of high or worse", (await ScanAsync("--fail-on", "high")).Is(1).Errors);
+        Assert.Contains("1 vulnerability of high or worse", (await ScanAsync("--fail-on", "high")).Is(3).Errors);
         scanned.Adapter.Found = TestAdapter.Two.Split("},")[0] + "}";
         await scanned.HastenAsync();
         await scanned.RunAsync();

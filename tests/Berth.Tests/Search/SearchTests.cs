@@ -39,6 +39,15 @@ public sealed class SearchTests : IAsyncLifetime
             Assert.Equal("", await registry.NamesAsync(query));
     }
 
+    [Theory]
+    [InlineData("vulnerability:CVE-2023-1 namespace:a", "/search/vulnerabilities?name=CVE-2023-1&namespace=a")]
+    [InlineData("package:openssl below:3.0.11", "/search/packages?name=openssl&below=3.0.11")]
+    public async Task Filters_that_find_images_are_refused_with_the_way_to_them(string query, string path)
+    {
+        var refused = await registry.Admin.ApiAsync("GET", $"/search?q={Uri.EscapeDataString(query)}", null, 400);
+        Assert.EndsWith("use /api/v1" + path, refused.Of("detail"));
+    }
+
     [Fact]
     public async Task Descriptions_tags_labels_and_base_images_find_a_repository_and_say_so()
     {

@@ -142,7 +142,7 @@ public sealed class TrustTests
 
     [Theory]
     [InlineData("hello", "the key is not PEM")]
-    [InlineData("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", "a PUBLIC KEY, not a PRIVATE KEY")]
+    [InlineData("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", "kind PRIVATE KEY, and must be")]
     [InlineData("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----", "is not a SubjectPublicKeyInfo")]
     public void A_key_that_is_none_is_refused(string pem, string reason) =>
         Assert.Contains(reason, Assert.Throws<FormatException>(() => new TrustedKey("key", pem)).Message);

@@ -57,6 +57,23 @@ public sealed class TrustCommandTests
             File.WriteAllTextAsync(Path.Combine(folder, name), text, TestContext.Current.CancellationToken);
     }
 
+    [Fact]
+    public async Task What_cannot_be_added_or_asked_is_said_plainly()
+    {
+        await using var api = new ApiRegistry();
+        await api.InitializeAsync();
+        var command = new AccountCommand(api.Registry);
+        var none = await command.RunAsync("trust", "root", "add", "sigstore", "--file", "nofile.json");
+        Assert.Equal("berth trust root add: there is no file 'nofile.json'\n", none.Is(2).Errors);
+        var file = Path.GetTempFileName();
+        await File.WriteAllTextAsync(file, new SigningKey().Pem, TestContext.Current.CancellationToken);
+        Assert.Contains(
+            "it has a public key, not certificates: a store takes certificates (PEM)",
+            (await command.RunAsync("trust", "store", "add", "ca:acme", "--file", file)).Is(1).Errors);
+        File.Delete(file);
+        Assert.Contains("BERTH_PASSWORD is empty", (await command.AskAsync("ann", "", "trust", "key", "list")).Errors);
+    }
+
     private static Task<string> RunAsync(ApiRegistry api, string folder, string block) =>
         DocumentedCommandTests.RunAsync(
             api.Registry,
