@@ -113,12 +113,12 @@ internal static class PageChecks
         var faults = await FaultsOfHeadersAsync(path, answer!);
         if (status is not null && answer!.Status != status) faults.Add($"{path}: {answer.Status}, not {status}");
         faults.AddRange(await page.FaultsAsync($"{path} at {WidthOf(isWide)} px", WidthOf(isWide), withAxe));
-        if (Pictures is { } folder) await page.ScreenshotAsync(new() { Path = PictureOf(folder, path), FullPage = true });
+        if (Pictures is not null) await page.ScreenshotAsync(new() { Path = PictureOf(path), FullPage = true });
         return faults;
     }
 
-    private static string PictureOf(string folder, string path) =>
-        Path.Combine(folder, string.Concat(path.Take(100).Select(c => char.IsAsciiLetterOrDigit(c) ? c : '_')) + ".png");
+    private static string PictureOf(string path) => Path.Combine(
+        Pictures!, string.Concat(path.Take(100).Select(c => char.IsAsciiLetterOrDigit(c) ? c : '_')) + ".png");
 
     private static int WidthOf(bool isWide) => isWide ? WideWidth : PhoneWidth;
 

@@ -64,6 +64,12 @@ internal sealed class SearchEndpoints(Database database, AccessRules access)
                 + "/" + asked.Path);
         }
 
+        if (AskedFile.Parse(q ?? "") is { } file)
+        {
+            return ApiError.Invalid(
+                "file: finds images, and not repositories: use " + ApiRoutes.Prefix + "/" + file.Path);
+        }
+
         if (SearchQuery.Parse(q ?? "", out var fault) is not { } query) return ApiError.Invalid(fault);
         var page = http.Page();
         page = page with

@@ -35,7 +35,7 @@ internal static class FileSearchCommand
             name, space, repository);
     }
 
-    private static async Task FindAsync(ApiCall call, string path)
+    public static async Task FindAsync(ApiCall call, string path)
     {
         var (items, searched, unsearched, isComplete, busy) = (new List<JsonElement>(), 0L, 0L, true, 0);
         for (var next = path; next is not null;)

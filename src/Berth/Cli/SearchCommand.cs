@@ -20,7 +20,7 @@ internal static class SearchCommand
         {
             Description = "Words, \"phrases\" and filters: namespace:, tag:, label:KEY=VALUE, base:, platform:, type:, "
                 + "is:official, is:public, is:private, is:starred. Images are found by "
-                + "vulnerability:CVE-2021-44228, and by package:NAME with below:VERSION or version:VERSION.",
+                + "file:NAME, vulnerability:CVE-2021-44228, and by package:NAME with below:VERSION or version:VERSION.",
             Arity = ArgumentArity.ZeroOrMore,
         };
         var limit = new Option<int>("--limit")
@@ -50,6 +50,12 @@ internal static class SearchCommand
     private static async Task FindAsync(ApiCall call, string query, int limit)
     {
         // As on the page: these find images, and not repositories.
+        if (AskedFile.Parse(query) is { } file)
+        {
+            await FileSearchCommand.FindAsync(call, file.Path + "&n=100");
+            return;
+        }
+
         if (AskedHolders.Parse(query) is { } asked)
         {
             await (asked.Vulnerability.Length > 0

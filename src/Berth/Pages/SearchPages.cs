@@ -10,28 +10,6 @@ namespace Berth.Pages;
 internal sealed record FileSearchPage(
     string Query, AskedFile Asked, FileSearchView Found, PageList<FoundLayerView> Layers);
 
-/// <summary>A search for a file: <c>file:NAME</c>, and <c>namespace:NAME</c> if it is only there.</summary>
-internal sealed record AskedFile(string Name, string? Namespace)
-{
-    private const string File = "file:";
-    private const string Space = "namespace:";
-
-    /// <summary>Null if something else is searched.</summary>
-    public static AskedFile? Parse(string query)
-    {
-        var pieces = AskedHolders.Split(query);
-        if (pieces.FindIndex(piece => Begins(piece, File)) is not (>= 0 and var at)) return null;
-        var space = pieces.Find(piece => Begins(piece, Space))?[Space.Length..].ToLowerInvariant();
-
-        // What is beside it may belong to a name with spaces in it.
-        var name = string.Join(' ', pieces.Skip(at).Where(piece => !Begins(piece, Space)))[File.Length..];
-        return new AskedFile(name.Replace("\"", "", StringComparison.Ordinal), space is { Length: > 0 } ? space : null);
-    }
-
-    private static bool Begins(string piece, string with) =>
-        piece.StartsWith(with, StringComparison.OrdinalIgnoreCase);
-}
-
 /// <summary>What a search found, and how it can be narrowed down.</summary>
 /// <param name="Query">What was asked for.</param>
 /// <param name="Found">What was found.</param>
@@ -70,7 +48,7 @@ internal sealed class SearchPages(SearchEndpoints search, FileSearchEndpoints fi
     public async Task<IResult> ShowAsync(HttpContext http)
     {
         var query = http.Request.Query["q"].ToString();
-        if (AskedFile.Parse(query) is { Name.Length: > 0 } file) return await ShowFilesAsync(http, query, file);
+        if (AskedFile.Parse(query) is { } file) return await ShowFilesAsync(http, query, file);
         if (AskedHolders.Parse(query) is { } asked) return await holders.ShowAsync(http, query, asked);
         var answer = await search.FindAsync(http, query);
         if (answer.Value is not { } found) return ProblemPage.Of(http, answer.Error!);

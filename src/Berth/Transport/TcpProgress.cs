@@ -9,7 +9,7 @@ namespace Berth.Transport;
 /// </summary>
 /// <param name="AcknowledgedBytes">What the peer has acknowledged.</param>
 /// <param name="ReceivedBytes">What the peer has sent.</param>
-/// <param name="IsAllRead">All that was written to the socket is acknowledged; false if the kernel does not tell.</param>
+/// <param name="IsAllRead">All that was written is acknowledged; false if the kernel does not tell.</param>
 internal readonly record struct TcpProgress(long AcknowledgedBytes, long ReceivedBytes, bool IsAllRead)
 {
     private const int TcpLevel = 6;

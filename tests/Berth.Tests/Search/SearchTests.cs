@@ -41,6 +41,7 @@ public sealed class SearchTests : IAsyncLifetime
 
     [Theory]
     [InlineData("vulnerability:CVE-2023-1 namespace:a", "/search/vulnerabilities?name=CVE-2023-1&namespace=a")]
+    [InlineData("file:log4j*.jar namespace:a", "/search/files?name=log4j%2A.jar&namespace=a")]
     [InlineData("package:openssl below:3.0.11", "/search/packages?name=openssl&below=3.0.11")]
     public async Task Filters_that_find_images_are_refused_with_the_way_to_them(string query, string path)
     {
