@@ -52,18 +52,20 @@ internal sealed class PolicyNotices(Database database)
                 await FindingTable.IsAnyAsync(session, waiver.Vulnerability, waiver.Package, names.Range)),
             cancellation);
         var others = policies.Where(one => one.IsMandatory && one.Spec.AsksForVulnerabilities
-            && NamePattern.TryParse(one.Names, out var theirs) && MayMeet(names, theirs)).Select(one => one.Id).ToList();
+            && NamePattern.TryParse(one.Names, out var theirs) && MayMeet(names, theirs))
+            .Select(one => one.Id).ToList();
         if (others.Count > 0)
         {
             var numbers = string.Join(
                 ", ", others.Take(MaxNamed).Select(one => one.ToString(CultureInfo.InvariantCulture)));
-            notices.Add($"it does not count for mandatory policies ({numbers}{(others.Count > MaxNamed ? ", …" : "")}): "
-                + "ask an administrator to waive it for those");
+            var rest = others.Count > MaxNamed ? ", …" : "";
+            notices.Add($"it does not count for mandatory policies ({numbers}{rest}): ask an administrator to waive it for those");
         }
 
         if (!isFound)
         {
-            notices.Add($"no image in {waiver.Names} is known to have {PlainText.Of(waiver.Vulnerability, MaxTextChars)}"
+            var name = PlainText.Of(waiver.Vulnerability, MaxTextChars);
+            notices.Add($"no image in {waiver.Names} is known to have {name}"
                 + (waiver.Package.Length > 0 ? $" in {PlainText.Of(waiver.Package, MaxTextChars)}" : "")
                 + ": check the names");
         }
@@ -79,7 +81,8 @@ internal sealed class PolicyNotices(Database database)
         || !name.StartsWith(AccountName.RobotPrefix, StringComparison.OrdinalIgnoreCase)
         || name.StartsWith($"{AccountName.RobotPrefix}{policy.Namespace}.", StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>All names that two patterns match lie between two texts: if these do not meet, neither do they.</summary>
+    /// <summary>All names that a pattern matches lie between two texts: where these do not overlap, no name matches
+    /// both.</summary>
     private static bool MayMeet(NamePattern one, NamePattern other) =>
         string.CompareOrdinal(one.Range.Start, other.Range.End) < 0
         && string.CompareOrdinal(other.Range.Start, one.Range.End) < 0;

@@ -211,7 +211,8 @@ internal static class PolicyCommand
             var tags = string.Join(", ", PolicyWords.Texts(one, "tags"));
             if (tags.Length > 0) tags = ":" + tags;
             Console.WriteLine($"{ApiCall.Field("repository")(one)}{tags} ({ApiCall.Field("digest")(one)})");
-            foreach (var reason in PolicyWords.Texts(one, "reasons")) Console.WriteLine($"  {PlainText.Of(reason, 1000)}");
+            foreach (var reason in PolicyWords.Texts(one, "reasons"))
+                Console.WriteLine($"  {PlainText.Of(reason, 1000)}");
         }
 
         foreach (var one in plan.GetProperty("audience").EnumerateArray())

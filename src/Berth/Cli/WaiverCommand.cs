@@ -69,9 +69,9 @@ internal static class WaiverCommand
             ? $" in the package {ApiCall.Field("package")(made)}" : "";
         var until = made.TryGetProperty("until", out var end) && end.ValueKind == JsonValueKind.String
             ? $" until {ApiCall.Time("until")(made)}" : "";
-        var policies = made.GetProperty("isMandatory").GetBoolean() ? "all policies" : "policies that are not mandatory";
-        return $"Waiver {ApiCall.Field("id")(made)}: {policies} pass over {ApiCall.Field("vulnerability")(made)}{package}, "
-            + $"in {ApiCall.Field("names")(made)}{until}.{PolicyWords.Notices(made)}";
+        var which = made.GetProperty("isMandatory").GetBoolean() ? "all policies" : "policies that are not mandatory";
+        return $"Waiver {ApiCall.Field("id")(made)}: {which} pass over {ApiCall.Field("vulnerability")(made)}{package}"
+            + $", in {ApiCall.Field("names")(made)}{until}.{PolicyWords.Notices(made)}";
     }
 
     private static string ReadTime(string text) => DateTimeOffset.TryParse(

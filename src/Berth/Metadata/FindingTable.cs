@@ -121,12 +121,11 @@ internal static class FindingTable
         row => (row.GetString(0), row.GetString(1)),
         Session.ToTexts(aliases.Select(name => name.ToUpperInvariant()).Distinct()));
 
-    /// <summary>Whether an image has a vulnerability, in repositories whose names lie from the first text and before the
-    /// second.</summary>
+    /// <summary>Whether an image has a vulnerability, in repositories whose names lie in a range.</summary>
     /// <param name="session">A read.</param>
     /// <param name="name">The vulnerability's name, in any database.</param>
     /// <param name="package">In this package, as it or its source is called; empty: in any.</param>
-    /// <param name="range">The names of the repositories.</param>
+    /// <param name="range">The first name, and what comes after the last.</param>
     public static async ValueTask<bool> IsAnyAsync(
         Session session, string name, string package, (string Start, string End) range) => await session.NumberAsync(
         """

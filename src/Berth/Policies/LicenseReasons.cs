@@ -66,14 +66,14 @@ internal static class LicenseReasons
                 + "scan-images";
     }
 
-    private static string Say(Policy policy, ImageLicense one)
+    private static string Say(Policy policy, ImageLicense license)
     {
-        var package = PlainText.Of(one.Package, MaxTextChars);
-        if (one.Expression.Length == 0) return $"{package} has no known licence";
-        var blamed = policy.Licenses.Blame(one.Expression);
+        var package = PlainText.Of(license.Package, MaxTextChars);
+        if (license.Expression.Length == 0) return $"{package} has no known licence";
+        var blamed = policy.Licenses.Blame(license.Expression);
         if (blamed.Count == 0) return $"{package} has a licence that can't be read";
         var named = blamed.Take(MaxBlamed).Select(
-            license => $"{PlainText.Of(license.License, MaxTextChars)} ({(license.IsDenied ? "denied" : "not allowed")})");
+            one => $"{PlainText.Of(one.License, MaxTextChars)} ({(one.IsDenied ? "denied" : "not allowed")})");
         var rest = blamed.Count > MaxBlamed ? $" and {blamed.Count - MaxBlamed} more" : "";
         return $"{package} has {string.Join(" and ", named)}{rest}";
     }

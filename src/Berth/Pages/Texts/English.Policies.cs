@@ -95,7 +95,8 @@ internal partial class English
     public virtual string PolicyFor(string names) => $"Policy for {names}";
 
     public virtual string PolicyEffect(PolicyView one) =>
-        $"{(one.OnlyWarns ? "Warn" : "Refuse")} on {string.Join(", ", one.On)}{(one.IsMandatory ? " (mandatory)" : "")}";
+        $"{(one.OnlyWarns ? "Warn" : "Refuse")} on {string.Join(", ", one.On)}"
+        + (one.IsMandatory ? " (mandatory)" : "");
 
     public virtual string PolicyText(PolicyView one)
     {
@@ -131,7 +132,8 @@ internal partial class English
         if (kinds.Count == 0) return null;
         var fix = one.FixGraceSeconds is { } grace ? $" with a fix older than {FormInput.DurationOf(grace)}"
             : one.OnlyFixable ? " with a fix" : "";
-        return $"have no vulnerability {string.Join(" or ", kinds)}{(kinds.Count > 1 && fix.Length > 0 ? "," : "")}{fix}";
+        var comma = kinds.Count > 1 && fix.Length > 0 ? "," : "";
+        return $"have no vulnerability {string.Join(" or ", kinds)}{comma}{fix}";
     }
 
     public virtual string PolicyPlanText(PolicyPlan plan) => string.Create(

@@ -12,7 +12,8 @@ internal partial class English
         + "signatures that it concerns have to be verified again, which takes a minute or so: until then they do not "
         + "count. Mandatory policies count only what is trusted in the whole registry.";
 
-    public virtual string NoTrust => "Nothing is trusted in the whole registry, so mandatory policies count no signature.";
+    public virtual string NoTrust =>
+        "Nothing is trusted in the whole registry, so mandatory policies count no signature.";
     public virtual string NewTrust => "Trust something else";
     public virtual string AddTrust => "Trust it";
     public virtual string TrustNameHelp =>
@@ -34,7 +35,8 @@ internal partial class English
         ("stores", TrustKind("stores")), ("policies", TrustKind("policies")),
     ];
 
-    public virtual string NoTrustIn(string space) => $"Nothing is trusted in {space} alone: only what the whole registry trusts counts there.";
+    public virtual string NoTrustIn(string space) =>
+        $"Nothing is trusted in {space} alone: only what the whole registry trusts counts there.";
 
     public virtual string TrustList(string space) =>
         space.Length == 0 ? "What is trusted in the whole registry" : $"What is trusted in {space}";
