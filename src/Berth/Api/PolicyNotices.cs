@@ -59,7 +59,8 @@ internal sealed class PolicyNotices(Database database)
             var numbers = string.Join(
                 ", ", others.Take(MaxNamed).Select(one => one.ToString(CultureInfo.InvariantCulture)));
             var rest = others.Count > MaxNamed ? ", …" : "";
-            notices.Add($"it does not count for mandatory policies ({numbers}{rest}): ask an administrator to waive it for those");
+            notices.Add($"it does not count for mandatory policies ({numbers}{rest}): "
+                + "ask an administrator to waive it for those");
         }
 
         if (!isFound)
