@@ -87,7 +87,8 @@ internal sealed class ApiSlice : Slice
             .AddSingleton<BackupEndpoints>().AddSingleton<ScrubEndpoints>()
             .AddSingleton<SearchEndpoints>().AddSingleton<SearchRebuildEndpoints>()
             .AddSingleton<UsageEndpoints>().AddSingleton<QuotaEndpoints>().AddSingleton<StarEndpoints>()
-            .AddSingleton<Promotions>().AddSingleton<PolicyPlanning>().AddSingleton<PolicyEndpoints>()
+            .AddSingleton<Promotions>().AddSingleton<PolicyPlanning>().AddSingleton<PolicyNotices>()
+            .AddSingleton<PolicyEndpoints>()
             .AddSingleton<WaiverEndpoints>().AddSingleton<ImagePolicyEndpoints>()
             .AddSingleton<LayerHolderEndpoints>().AddSingleton<RepositoryAccessEndpoints>()
             .AddSingleton<StatisticsEndpoints>().AddSingleton<RepositoryCopyEndpoints>();

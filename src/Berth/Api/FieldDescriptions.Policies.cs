@@ -60,6 +60,11 @@ internal static partial class FieldDescriptions
             ["ObjectionView.names"] = "The repositories that it is about.",
             ["ObjectionView.onlyWarns"] = "Whether it only warns.",
             ["ObjectionView.reasons"] = "What the image lacks, each with what to do.",
+            ["PolicyView.notices"] =
+                "After it was written, what about it may be a mistake: names in it that nobody has.",
+            ["WaiverView.notices"] =
+                "After it was made, what about it may be a mistake: policies that it does not count for, or that no "
+                + "image is known to have what it waives.",
             ["WaiverView.names"] = "A pattern of repositories.",
             ["NewWaiver.names"] = "A pattern of repositories: acme/app, acme/*, or acme/** for all below.",
             ["WaiverView.vulnerability"] = "Its name, in any database.",

@@ -9,8 +9,8 @@ namespace Berth.Api;
 
 /// <summary><c>/policies</c>: what images must be like to be pulled, pushed or promoted.</summary>
 internal sealed class PolicyEndpoints(
-    Database database, AccessChanges changes, Ownership ownership, PolicyPlanning planning, RegistrySettings settings,
-    TimeProvider clock)
+    Database database, AccessChanges changes, Ownership ownership, PolicyPlanning planning, PolicyNotices notices,
+    RegistrySettings settings, TimeProvider clock)
 {
     /// <summary>Of a namespace, or of all repositories: each is asked about each image.</summary>
     private const int MaxPolicies = 100;
@@ -54,7 +54,7 @@ internal sealed class PolicyEndpoints(
                 ? await PolicyTable.AddAsync(session, row) : null,
             http.RequestAborted);
         return added is null
-            ? TooMany() : ApiAnswer<PolicyView>.Made(PolicyView.Of(added), added.Version);
+            ? TooMany() : ApiAnswer<PolicyView>.Made(await ViewAsync(http, added), added.Version);
     }
 
     public async Task<ApiAnswer<PolicyView>> ReplaceAsync(HttpContext http, long id, [FromBody] NewPolicy sent)
@@ -81,8 +81,14 @@ internal sealed class PolicyEndpoints(
                     }), null);
             },
             http.RequestAborted);
-        return changed is null ? error! : ApiAnswer<PolicyView>.Of(PolicyView.Of(changed), changed.Version);
+        return changed is null
+            ? error! : ApiAnswer<PolicyView>.Of(await ViewAsync(http, changed), changed.Version);
     }
+
+    private async Task<PolicyView> ViewAsync(HttpContext http, PolicyRow row) => PolicyView.Of(row) with
+    {
+        Notices = await notices.OfAsync(http.Caller(), row, http.RequestAborted),
+    };
 
     public async Task<ApiDone> RemoveAsync(HttpContext http, long id) => await changes.RunAsync(
         async session =>

@@ -81,7 +81,7 @@ internal sealed class PolicyPlanning(
                 await JudgedImageTable.FindAsync(session, id, digest)),
             stop);
         return new PlannedRefusalView(
-            name.Text, digest.Text, tags, row?.PulledAt, [.. found.SelectMany(one => one.Reasons)]);
+            name.Text, digest.Text, tags, row?.PulledAt, [.. found.SelectMany(one => one.Reasons(isNamed: true))]);
     }
 
     private async Task AddAudienceAsync(HttpContext http, Plan plan, Policy policy, RepositoryName name, int before)

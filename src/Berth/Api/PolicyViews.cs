@@ -12,6 +12,9 @@ internal sealed record PolicyView(
     IReadOnlyList<string> AllowedLicenses, IReadOnlyList<string> DeniedLicenses, bool AllowsUnknownLicenses,
     DateTimeOffset CreatedAt, string CreatedBy, long Version) : INoted
 {
+    /// <summary>After it was written: what about it may not be meant.</summary>
+    public IReadOnlyList<string>? Notices { get; init; }
+
     ChangeNote INoted.Note => new($"{Id}", Names);
 
     public static PolicyView Of(PolicyRow row) => new(
@@ -68,7 +71,7 @@ internal sealed record ObjectionView(
     long? Policy, string Names, bool OnlyWarns, IReadOnlyList<string> Reasons)
 {
     public static ObjectionView Of(Objection one) => new(
-        one.Policy.Row.Id == 0 ? null : one.Policy.Row.Id, one.Policy.Row.Names, one.OnlyWarns, one.Reasons);
+        one.Policy.Row.Id == 0 ? null : one.Policy.Row.Id, one.Policy.Row.Names, one.OnlyWarns, one.Reasons());
 }
 
 /// <summary>What policies say of an image.</summary>
@@ -100,6 +103,9 @@ internal sealed record WaiverView(
     long Id, string Names, string Vulnerability, string? Package, string Reason, DateTimeOffset? Until,
     bool IsMandatory, DateTimeOffset CreatedAt, string CreatedBy) : INoted
 {
+    /// <summary>After it was made: what about it may not be meant.</summary>
+    public IReadOnlyList<string>? Notices { get; init; }
+
     ChangeNote INoted.Note => new($"{Id}", $"{Vulnerability} in {Names}: {Reason}");
 
     public static WaiverView Of(WaiverRow row) => new(

@@ -7,7 +7,7 @@ namespace Berth.Api;
 
 /// <summary><c>/waivers</c>: vulnerabilities that policies pass over.</summary>
 internal sealed class WaiverEndpoints(
-    Database database, AccessChanges changes, Ownership ownership, TimeProvider clock)
+    Database database, AccessChanges changes, Ownership ownership, PolicyNotices notices, TimeProvider clock)
 {
     /// <summary>Of a namespace, or of all repositories: nodes remember them all.</summary>
     private const int MaxWaivers = 1000;
@@ -43,7 +43,8 @@ internal sealed class WaiverEndpoints(
             http.RequestAborted);
         return added is null
             ? ApiError.Conflict($"there are {MaxWaivers:N0} waivers already: remove those that are over")
-            : ApiAnswer<WaiverView>.Made(WaiverView.Of(added));
+            : ApiAnswer<WaiverView>.Made(
+                WaiverView.Of(added) with { Notices = await notices.OfAsync(added, http.RequestAborted) });
     }
 
     public async Task<ApiDone> RemoveAsync(HttpContext http, long id) => await changes.RunAsync(

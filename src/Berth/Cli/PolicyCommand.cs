@@ -93,32 +93,32 @@ internal static class PolicyCommand
                         ? $"?namespace={Uri.EscapeDataString(space)}" : ""),
                     [
                         ("ID", ApiCall.Field("id")), ("NAMES", ApiCall.Field("names")),
-                        ("ON", one => string.Join(",", Texts(one, "on"))),
+                        ("ON", one => string.Join(",", PolicyWords.Texts(one, "on"))),
                         ("EFFECT", one => one.GetProperty("onlyWarns").GetBoolean() ? "warn" : "refuse"),
-                        ("ASKS FOR", SayWhat), ("BY", ApiCall.Field("createdBy")),
+                        ("MANDATORY", one => one.GetProperty("isMandatory").GetBoolean() ? "yes" : "no"),
+                        ("ASKS FOR", PolicyWords.Of), ("BY", ApiCall.Field("createdBy")),
                     ]),
                 Space),
             ApiCommand.Create(
                 "add", "Say what images must be like.",
                 call => call.DoAsync(
                     "POST", "policies", BodyOf(call, call.Parsed.GetValue(names)!),
-                    made => $"Policy {ApiCall.Field("id")(made)} counts now for {ApiCall.Field("names")(made)}: "
-                        + $"{SayWhat(made)}."),
+                    made => PolicyWords.Written(made, "counts now for")),
                 [names, .. Said]),
             ApiCommand.Create(
-                "replace", "Say something else in place of a policy.",
+                "replace", "Replace a whole policy: what is not given is not kept.",
                 call => call.DoAsync(
                     "PUT", $"policies/{call.PathOf(id)}",
-                    BodyOf(call, call.Parsed.GetValue(Names)
-                        ?? throw new InvalidDataException("--names is missing: say which repositories it is about")),
-                    made => $"Policy {ApiCall.Field("id")(made)} is for {ApiCall.Field("names")(made)}: "
-                        + $"{SayWhat(made)}."),
+                    BodyOf(call, call.Parsed.GetValue(Names) ?? throw new InvalidDataException(
+                        "--names is missing: the options replace the whole policy, so give all that it is to be, "
+                        + $"with --names; 'berth policy list' shows what policy {call.Parsed.GetValue(id)} is now")),
+                    made => PolicyWords.Written(made, "is for")),
                 [id, Names, .. Said]),
             ApiCommand.Create(
                 "remove", "Remove a policy.",
                 call => call.DoAsync(
                     "DELETE", $"policies/{call.PathOf(id)}", null,
-                    _ => $"Policy {call.Parsed.GetValue(id)} counts no longer."),
+                    _ => $"Policy {call.Parsed.GetValue(id)} is removed."),
                 id),
             CreateTest());
     }
@@ -160,15 +160,20 @@ internal static class PolicyCommand
             foreach (var one in seen.GetProperty("items").EnumerateArray())
             {
                 var word = one.GetProperty("onlyWarns").GetBoolean() ? "warned of" : "refused";
-                foreach (var reason in Texts(one, "reasons"))
+                foreach (var reason in PolicyWords.Texts(one, "reasons"))
                     Console.WriteLine($"{word} by policy {ApiCall.Field("policy")(one)}: {PlainText.Of(reason, 1000)}");
             }
 
             if (seen.GetProperty("items").GetArrayLength() == 0)
             {
                 var count = seen.GetProperty("policies").GetInt32();
-                Console.WriteLine(
-                    count == 0 ? "No policy is about this image." : $"All {count} policies let this image through.");
+                Console.WriteLine(count switch
+                {
+                    0 => "No policy applies to this image.",
+                    1 => "The only policy that applies lets this image through.",
+                    2 => "Both policies that apply let this image through.",
+                    _ => $"All {count} policies that apply let this image through.",
+                });
             }
         }
 
@@ -204,15 +209,16 @@ internal static class PolicyCommand
     {
         foreach (var one in plan.GetProperty("items").EnumerateArray())
         {
-            var tags = string.Join(", ", Texts(one, "tags"));
+            var tags = string.Join(", ", PolicyWords.Texts(one, "tags"));
             if (tags.Length > 0) tags = ":" + tags;
             Console.WriteLine($"{ApiCall.Field("repository")(one)}{tags} ({ApiCall.Field("digest")(one)})");
-            foreach (var reason in Texts(one, "reasons")) Console.WriteLine($"  {PlainText.Of(reason, 1000)}");
+            foreach (var reason in PolicyWords.Texts(one, "reasons"))
+                Console.WriteLine($"  {PlainText.Of(reason, 1000)}");
         }
 
         foreach (var one in plan.GetProperty("audience").EnumerateArray())
         {
-            var names = one.TryGetProperty("names", out _) ? Texts(one, "names").ToList() : [];
+            var names = one.TryGetProperty("names", out _) ? PolicyWords.Texts(one, "names").ToList() : [];
             if (one.GetProperty("isPublic").GetBoolean()) names.Insert(0, "anybody");
             if (names.Count > 0)
                 Console.WriteLine($"{ApiCall.Field("repository")(one)}: refused to {string.Join(", ", names)}");
@@ -275,41 +281,6 @@ internal static class PolicyCommand
 
         return body;
     }
-
-    /// <summary>What a policy asks for, in a few words.</summary>
-    private static string SayWhat(JsonElement one)
-    {
-        var words = new List<string>();
-        if (one.TryGetProperty("maxSeverity", out var worst)) words.Add($"no vulnerability above {worst.GetString()}");
-        Add("refusesExploited", "none that is exploited");
-        if (one.GetProperty("isSigned").GetBoolean() || Texts(one, "signedBy").Any())
-        {
-            words.Add(
-                string.Join(" or ", Texts(one, "signedBy")) is { Length: > 0 } who ? $"signed by {who}" : "signed");
-        }
-
-        Add("hasSbom", "a bill of materials");
-        Add("hasProvenance", "provenance");
-        if (string.Join(", ", Texts(one, "labels")) is { Length: > 0 } labels) words.Add($"labels {labels}");
-        if (one.TryGetProperty("maxAgeSeconds", out var age))
-            words.Add(string.Create(CultureInfo.InvariantCulture, $"at most {age.GetDouble() / 86400:0.#} days old"));
-        if (string.Join(" or ", Texts(one, "baseImages")) is { Length: > 0 } bases) words.Add($"built on {bases}");
-        if (string.Join(", ", Texts(one, "allowedLicenses")) is { Length: > 0 } allowed)
-            words.Add($"only licences {allowed}");
-        Add("allowsUnknownLicenses", "and unknown ones");
-        if (string.Join(", ", Texts(one, "deniedLicenses")) is { Length: > 0 } denied)
-            words.Add($"no licences {denied}");
-        return string.Join("; ", words);
-
-        void Add(string field, string text)
-        {
-            if (one.GetProperty(field).GetBoolean()) words.Add(text);
-        }
-    }
-
-    private static IEnumerable<string> Texts(JsonElement one, string field) =>
-        one.TryGetProperty(field, out var list) && list.ValueKind == JsonValueKind.Array
-            ? list.EnumerateArray().Select(text => text.GetString() ?? "") : [];
 
     private static Option<bool> Flag(string name, string description) => new(name) { Description = description };
 

@@ -123,11 +123,14 @@ internal static class TrustCommand
     {
         var name = ApiCommand.Argument("NAME", "Its name.");
         return ApiCommand.Create(
-            "remove", $"Trust a {word} no longer. Signatures that only it verified count no more.",
+            "remove", $"Stop trusting a {word}. Signatures that only it verified no longer count.",
             call => call.DoAsync(
-                "DELETE", PathOf(call, kind, name), null, _ => $"{call.Parsed.GetValue(name)} is trusted no longer."),
+                "DELETE", PathOf(call, kind, name), null, _ => SayRemoved(call, name)),
             name, Space);
     }
+
+    private static string SayRemoved(ApiCall call, Argument<string> name) =>
+        $"{call.Parsed.GetValue(name)} is no longer trusted in {call.Parsed.GetValue(Space) ?? "the whole registry"}.";
 
     private static Task PutAsync(ApiCall call, string kind, Argument<string> name, JsonObject body) => call.DoAsync(
         "PUT", PathOf(call, kind, name), body,

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 
 namespace Berth.Cli;
@@ -23,16 +24,17 @@ internal static class WaiverCommand
                     [
                         ("ID", ApiCall.Field("id")), ("NAMES", ApiCall.Field("names")),
                         ("VULNERABILITY", ApiCall.Field("vulnerability")), ("PACKAGE", ApiCall.Field("package")),
+                        ("FOR MANDATORY", one => one.GetProperty("isMandatory").GetBoolean() ? "yes" : "no"),
                         ("UNTIL", ApiCall.Time("until")), ("BY", ApiCall.Field("createdBy")),
                         ("REASON", ApiCall.Field("reason")),
                     ]),
                 Space),
             CreateAdd(),
             ApiCommand.Create(
-                "remove", "Pass over a vulnerability no longer.",
+                "remove", "Remove a waiver: the vulnerability counts again.",
                 call => call.DoAsync(
                     "DELETE", $"waivers/{call.PathOf(id)}", null,
-                    _ => $"Waiver {call.Parsed.GetValue(id)} counts no longer."),
+                    _ => $"Waiver {call.Parsed.GetValue(id)} is removed."),
                 id));
     }
 
@@ -58,12 +60,20 @@ internal static class WaiverCommand
                 if (call.Parsed.GetValue(end) is { } given) body["until"] = ApiCall.LastDayOf(given);
                 return call.DoAsync(
                     "POST", "waivers", body,
-                    made => $"Waiver {ApiCall.Field("id")(made)}: policies pass over "
-                        + $"{ApiCall.Field("vulnerability")(made)} in {ApiCall.Field("names")(made)}"
-                        + (made.TryGetProperty("until", out var until)
-                            ? $" until {EndOf(until.GetDateTimeOffset())}." : "."));
+                    Written);
             },
             names, vulnerability, reason, package, end);
+    }
+
+    private static string Written(JsonElement made)
+    {
+        var package = made.TryGetProperty("package", out var only) && only.ValueKind == JsonValueKind.String
+            ? $" in the package {ApiCall.Field("package")(made)}" : "";
+        var until = made.TryGetProperty("until", out var end) && end.ValueKind == JsonValueKind.String
+            ? $" until {EndOf(end.GetDateTimeOffset())}" : "";
+        var which = made.GetProperty("isMandatory").GetBoolean() ? "all policies" : "policies that are not mandatory";
+        return $"Waiver {ApiCall.Field("id")(made)}: {which} pass over {ApiCall.Field("vulnerability")(made)}{package}"
+            + $", in {ApiCall.Field("names")(made)}{until}.{PolicyWords.Notices(made)}";
     }
 
     /// <summary>A day that was named is said again as it was.</summary>

@@ -1,3 +1,4 @@
+using Berth.Access;
 using Berth.Blobs;
 using Berth.Metadata;
 using Berth.Policies;
@@ -53,7 +54,7 @@ internal static class StorageParts
                 provider.GetRequiredService<TimeProvider>()))
             .AddSingleton(provider => new ImagePolicies(
                 database, provider.GetRequiredService<KnownPolicies>(), provider.GetRequiredService<PolicyJudge>(),
-                provider.GetRequiredService<TimeProvider>(), settings.Limits))
+                provider.GetService<AccessRules>(), provider.GetRequiredService<TimeProvider>(), settings.Limits))
             .AddSingleton<IPushRules>(provider => provider.GetRequiredService<ImagePolicies>())
             .AddSingleton(settings.Contents).AddSingleton(settings.Vulnerabilities)
             .AddSingleton(settings.Quotas).AddSingleton<Quotas>().AddSingleton<UploadQuotas>();

@@ -41,9 +41,10 @@ internal static class AttachedDocumentTable
         """
         SELECT p.digest FROM manifest p
         JOIN signed_artifact a ON a.repository_id = $1 AND a.subject_digest = p.digest AND a.state = 'read'
-            AND a.registry_trust >= $3 AND a.namespace_trust >= $4
+            AND a.registry_trust >= $3
         JOIN manifest m ON m.repository_id = $1 AND m.digest = a.digest
         JOIN signature_result s ON s.artifact_id = a.id AND s.verdict = 'verified' AND s.predicate_type IS NULL
+            AND (s.trusted_in = '' OR a.namespace_trust >= $4)
         WHERE p.repository_id = $1 AND p.subject_digest = $2 AND (a.tag <> '' OR m.subject_digest = a.subject_digest)
             AND (a.tag = '' OR EXISTS (SELECT 1 FROM tag t
                 WHERE t.repository_id = $1 AND t.name = a.tag AND t.digest = a.digest))

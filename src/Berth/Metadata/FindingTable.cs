@@ -121,6 +121,26 @@ internal static class FindingTable
         row => (row.GetString(0), row.GetString(1)),
         Session.ToTexts(aliases.Select(name => name.ToUpperInvariant()).Distinct()));
 
+    /// <summary>Whether an image has a vulnerability, in repositories whose names lie in a range.</summary>
+    /// <param name="session">A read.</param>
+    /// <param name="name">The vulnerability's name, in any database.</param>
+    /// <param name="package">In this package, as it or its source is called; empty: in any.</param>
+    /// <param name="range">The first name, and what comes after the last.</param>
+    public static async ValueTask<bool> IsAnyAsync(
+        Session session, string name, string package, (string Start, string End) range) => await session.NumberAsync(
+        """
+        SELECT 1 FROM vulnerability_alias a
+        JOIN finding f ON f.vulnerability_id = a.vulnerability_id
+        JOIN package p ON p.id = f.package_id
+        JOIN image_package h ON h.package_id = p.id
+        JOIN image_scan s ON s.id = h.image_id
+        JOIN manifest m ON m.digest = s.digest
+        JOIN repository r ON r.id = m.repository_id
+        WHERE a.name = $1 AND ($2 = '' OR lower(p.name) = $2 OR lower(p.source) = $2) AND r.name >= $3 AND r.name < $4
+        LIMIT 1
+        """,
+        name.ToUpperInvariant(), package.ToLowerInvariant(), range.Start, range.End) is not null;
+
     /// <summary>The packages that have a vulnerability.</summary>
     public static ValueTask<List<VulnerablePackageRow>> PackagesWithAsync(Session session, string name, int count) =>
         session.AllAsync(

@@ -151,9 +151,10 @@ internal static class ImageStatementTable
     private static string Verified(string subject) =>
         $"""
         JOIN signed_artifact a ON a.repository_id = $1 AND a.subject_digest = {subject} AND a.state = 'read'
-            AND a.registry_trust >= $3 AND a.namespace_trust >= $4
+            AND a.registry_trust >= $3
         JOIN manifest m ON m.repository_id = $1 AND m.digest = a.digest
         JOIN signature_result s ON s.artifact_id = a.id AND s.verdict = 'verified' AND s.trusted_in IS NOT NULL
+            AND (s.trusted_in = '' OR a.namespace_trust >= $4)
         WHERE (a.tag <> '' OR m.subject_digest = a.subject_digest)
             AND (a.tag = '' OR EXISTS (SELECT 1 FROM tag t
                 WHERE t.repository_id = $1 AND t.name = a.tag AND t.digest = a.digest))

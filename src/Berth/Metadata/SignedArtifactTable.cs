@@ -130,33 +130,37 @@ internal static class SignedArtifactTable
 
     /// <summary>
     /// Makes manifests due that were verified by an earlier state of the entries of the registry, or of a namespace,
-    /// some at a time. Those that are verified stay so meanwhile, if entries were only added since. Returns how many.
+    /// some at a time. Those that are verified stay so meanwhile, if entries were only added since. What the registry
+    /// trusts stays verified whatever changes in a namespace: what that trusts, and may not any more, is told by a
+    /// negative number, which is below all that counts. Returns how many.
     /// </summary>
     public static ValueTask<int> HastenAsync(Session session, TrustNumbers numbers, int count) =>
         numbers.Namespace.Length == 0
             ? session.RunAsync(
-                $"""
-                UPDATE signed_artifact SET {Due("registry_trust")}
+                """
+                UPDATE signed_artifact SET due_at = 0, attempts = 0, looks = 0, registry_trust = $1,
+                    state = CASE WHEN registry_trust >= $2 AND EXISTS (SELECT 1 FROM signature_result s
+                        WHERE s.artifact_id = signed_artifact.id AND s.verdict = 'verified')
+                        THEN state ELSE 'waiting' END
                 WHERE id IN (SELECT id FROM signed_artifact WHERE registry_trust < $1 ORDER BY registry_trust, id
                     LIMIT $3)
                 """,
                 numbers.Present, numbers.Kept, count)
             : session.RunAsync(
-                $"""
-                UPDATE signed_artifact SET {Due("namespace_trust")}
+                """
+                UPDATE signed_artifact SET due_at = 0, attempts = 0, looks = 0,
+                    namespace_trust = CASE WHEN namespace_trust >= $2 THEN CAST($1 AS BIGINT) ELSE -$1 END,
+                    state = CASE WHEN EXISTS (SELECT 1 FROM signature_result s
+                        WHERE s.artifact_id = signed_artifact.id AND s.verdict = 'verified'
+                            AND (s.trusted_in = '' OR signed_artifact.namespace_trust >= $2))
+                        THEN state ELSE 'waiting' END
                 WHERE id IN (SELECT a.id FROM repository r
-                    JOIN signed_artifact a ON a.repository_id = r.id AND a.namespace_trust < $1
+                    JOIN signed_artifact a ON a.repository_id = r.id
+                        AND a.namespace_trust < $1 AND a.namespace_trust > -$1
                     WHERE r.name = $4 OR (r.name > $5 AND r.name < $6) LIMIT $3)
                 """,
                 numbers.Present, numbers.Kept, count, numbers.Namespace, numbers.Namespace + "/",
                 numbers.Namespace + "0");
-
-    private static string Due(string column) =>
-        $"""
-        due_at = 0, attempts = 0, looks = 0, {column} = $1,
-            state = CASE WHEN {column} >= $2 AND EXISTS (SELECT 1 FROM signature_result s
-                WHERE s.artifact_id = signed_artifact.id AND s.verdict = 'verified') THEN state ELSE 'waiting' END
-        """;
 
     /// <summary>Takes the manifest that is due longest, and puts it off meanwhile: if that kills the reader, others
     /// come first.</summary>

@@ -50,6 +50,13 @@ internal sealed record TrustRow(string Kind, string Namespace, string Name, stri
 internal readonly record struct TrustVersions(long Registry, long Namespace)
 {
     public bool IsSince(TrustVersions other) => Registry >= other.Registry && Namespace >= other.Namespace;
+
+    /// <summary>Whether what an entry of the registry, or of the namespace, verified by this state still counts. What
+    /// the registry trusts does not depend on namespaces.</summary>
+    /// <param name="kept">The numbers since when what was verified counts.</param>
+    /// <param name="isOfRegistry">Whether the entry is of the registry.</param>
+    public bool Counts(TrustVersions kept, bool isOfRegistry) =>
+        Registry >= kept.Registry && (isOfRegistry || Namespace >= kept.Namespace);
 }
 
 /// <summary>The present state of the entries.</summary>

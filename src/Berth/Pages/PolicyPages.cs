@@ -1,3 +1,4 @@
+using Berth.Access;
 using System.Globalization;
 using Berth.Api;
 using Berth.Identity;
@@ -5,12 +6,16 @@ using Berth.Identity;
 namespace Berth.Pages;
 
 /// <summary>What the page of policies shows.</summary>
-/// <param name="Namespace">Of which namespace; empty: of all.</param>
+/// <param name="Spaces">Of which namespace, and which others there are.</param>
 /// <param name="Policies">A page of them.</param>
 /// <param name="Plan">What the policy in the form would be against; null: nobody asked.</param>
 /// <param name="Sent">The form, if it was sent.</param>
 internal sealed record PoliciesPage(
-    string Namespace, PageList<PolicyView> Policies, PolicyPlan? Plan, FormContent? Sent);
+    PolicySpaces Spaces, PageList<PolicyView> Policies, PolicyPlan? Plan, FormContent? Sent)
+{
+    /// <summary>The namespace; empty: all.</summary>
+    public string Namespace => Spaces.Current ?? "";
+}
 
 /// <summary>What the page of a policy shows.</summary>
 /// <param name="Policy">The policy as it is.</param>
@@ -19,7 +24,7 @@ internal sealed record PoliciesPage(
 internal sealed record PolicyPage(PolicyView Policy, PolicyPlan? Plan, FormContent? Sent);
 
 /// <summary><c>/settings/policies</c>: what images must be like.</summary>
-internal sealed class PolicyPages(PolicyEndpoints policies)
+internal sealed class PolicyPages(PolicyEndpoints policies, MeEndpoints me)
 {
     public const string Path = "/settings/policies";
     public const string Preview = Path + "/preview";
@@ -95,14 +100,16 @@ internal sealed class PolicyPages(PolicyEndpoints policies)
     private async Task<IResult> ShowAsync(HttpContext http, FormContent? sent, PolicyPlan? plan)
     {
         var asked = sent?.Text("namespace", "") ?? http.Request.Query["namespace"].ToString();
-        var space = asked.Length > 0 ? asked : http.Caller().IsStaff ? null : http.Caller().Name;
-        var listed = await policies.ListAsync(http, space);
+        var spaces = await PolicySpaces.ChooseAsync(
+            http, me, Role.Maintainer, asked,
+            async (context, space) => (await policies.ListAsync(context, space)).Value?.Items.Count > 0);
+        var listed = await policies.ListAsync(http, spaces.Current);
         return listed.Error is { } error
             ? ProblemPage.Of(http, error)
             : new PageResult(
                 new Pages_Policies
                 {
-                    Model = new PoliciesPage(space ?? "", PageList<PolicyView>.Of(http, listed.Value!), plan, sent),
+                    Model = new PoliciesPage(spaces, PageList<PolicyView>.Of(http, listed.Value!), plan, sent),
                 },
                 sent?.Status ?? StatusCodes.Status200OK);
     }

@@ -5,13 +5,17 @@ using Berth.Identity;
 namespace Berth.Pages;
 
 /// <summary>What the page on trusted signers shows.</summary>
-/// <param name="Namespace">Of which namespace; empty: of the registry.</param>
+/// <param name="Spaces">Of which namespace, and which others there are.</param>
 /// <param name="Entries">A page of them.</param>
 /// <param name="Sent">The form, if it was sent.</param>
-internal sealed record TrustPage(string Namespace, PageList<TrustView> Entries, FormContent? Sent);
+internal sealed record TrustPage(PolicySpaces Spaces, PageList<TrustView> Entries, FormContent? Sent)
+{
+    /// <summary>The namespace; empty: the registry.</summary>
+    public string Namespace => Spaces.Current ?? "";
+}
 
 /// <summary><c>/settings/trust</c>: whose signatures count.</summary>
-internal sealed class TrustPages(TrustEndpoints trust)
+internal sealed class TrustPages(TrustEndpoints trust, MeEndpoints me)
 {
     public const string Path = "/settings/trust";
 
@@ -76,14 +80,16 @@ internal sealed class TrustPages(TrustEndpoints trust)
     private async Task<IResult> ShowAsync(HttpContext http, FormContent? sent)
     {
         var asked = sent is null ? http.Request.Query["namespace"].ToString() : sent.Text("namespace", "");
-        var space = asked.Length > 0 ? asked : http.Caller().IsStaff ? null : http.Caller().Name;
-        var listed = await trust.ListAsync(http, space, kind: null);
+        var spaces = await PolicySpaces.ChooseAsync(
+            http, me, Role.Owner, asked,
+            async (context, space) => (await trust.ListAsync(context, space, kind: null)).Value?.Items.Count > 0);
+        var listed = await trust.ListAsync(http, spaces.Current, kind: null);
         return listed.Error is { } error
             ? ProblemPage.Of(http, error)
             : new PageResult(
                 new Pages_Trust
                 {
-                    Model = new TrustPage(space ?? "", PageList<TrustView>.Of(http, listed.Value!), sent),
+                    Model = new TrustPage(spaces, PageList<TrustView>.Of(http, listed.Value!), sent),
                 },
                 sent?.Status ?? StatusCodes.Status200OK);
     }

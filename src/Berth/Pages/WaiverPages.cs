@@ -1,16 +1,21 @@
+using Berth.Access;
 using Berth.Api;
 using Berth.Identity;
 
 namespace Berth.Pages;
 
 /// <summary>What the page of waivers shows.</summary>
-/// <param name="Namespace">Of which namespace; empty: of all.</param>
+/// <param name="Spaces">Of which namespace, and which others there are.</param>
 /// <param name="Waivers">A page of them.</param>
 /// <param name="Sent">The form, if it was sent.</param>
-internal sealed record WaiversPage(string Namespace, PageList<WaiverView> Waivers, FormContent? Sent);
+internal sealed record WaiversPage(PolicySpaces Spaces, PageList<WaiverView> Waivers, FormContent? Sent)
+{
+    /// <summary>The namespace; empty: all.</summary>
+    public string Namespace => Spaces.Current ?? "";
+}
 
 /// <summary><c>/settings/waivers</c>: vulnerabilities that policies pass over.</summary>
-internal sealed class WaiverPages(WaiverEndpoints waivers)
+internal sealed class WaiverPages(WaiverEndpoints waivers, MeEndpoints me)
 {
     public const string Path = "/settings/waivers";
     public const string Removal = Path + "/{id:long}/remove";
@@ -46,14 +51,16 @@ internal sealed class WaiverPages(WaiverEndpoints waivers)
     private async Task<IResult> ShowAsync(HttpContext http, FormContent? sent)
     {
         var asked = sent?.Text("namespace", "") ?? http.Request.Query["namespace"].ToString();
-        var space = asked.Length > 0 ? asked : http.Caller().IsStaff ? null : http.Caller().Name;
-        var listed = await waivers.ListAsync(http, space);
+        var spaces = await PolicySpaces.ChooseAsync(
+            http, me, Role.Maintainer, asked,
+            async (context, space) => (await waivers.ListAsync(context, space)).Value?.Items.Count > 0);
+        var listed = await waivers.ListAsync(http, spaces.Current);
         return listed.Error is { } error
             ? ProblemPage.Of(http, error)
             : new PageResult(
                 new Pages_Waivers
                 {
-                    Model = new WaiversPage(space ?? "", PageList<WaiverView>.Of(http, listed.Value!), sent),
+                    Model = new WaiversPage(spaces, PageList<WaiverView>.Of(http, listed.Value!), sent),
                 },
                 sent?.Status ?? StatusCodes.Status200OK);
     }

@@ -14,8 +14,15 @@ namespace Berth.Policies;
 /// they are, a pull costs one look into memory. An image that is let through is looked at again after a minute; one
 /// that is not, after two seconds, so that whoever signs it does not wait.
 /// </summary>
+/// <param name="database">Where they are.</param>
+/// <param name="known">The policies.</param>
+/// <param name="judge">Finds out what they have against images.</param>
+/// <param name="rules">Who may know whom they exempt; null for commands on the database, which do not pull.</param>
+/// <param name="clock">The time.</param>
+/// <param name="limits">How large manifests are.</param>
 internal sealed class ImagePolicies(
-    Database database, KnownPolicies known, PolicyJudge judge, TimeProvider clock, LimitSettings limits) : IPushRules
+    Database database, KnownPolicies known, PolicyJudge judge, AccessRules? rules, TimeProvider clock,
+    LimitSettings limits) : IPushRules
 {
     private const int MaxImages = 10_000;
     private const long CacheBytes = 16 << 20;
@@ -44,7 +51,9 @@ internal sealed class ImagePolicies(
 
         // Others may have the name of an account: they come from elsewhere, or nobody has checked it.
         var account = caller.Kind is CallerKind.User or CallerKind.Robot ? caller.Name : null;
-        return PolicyWord.Of(repository, manifest.Digest, "be pulled", found, account);
+        var isNamed = found.Any(one => one.Unsigned is not null)
+            && await MaySeeAsync(caller, repository, cancellation);
+        return PolicyWord.Of(repository, manifest.Digest, "be pulled", found, account, isNamed);
     }
 
     /// <summary>What policies say of pointing tags to manifests, or copying them.</summary>
@@ -145,6 +154,14 @@ internal sealed class ImagePolicies(
         return false;
     }
 
+    /// <summary>Whether a caller may know whom policies exempt: who manages the repository, whatever their token is
+    /// limited to.</summary>
+    private async ValueTask<bool> MaySeeAsync(
+        Caller caller, RepositoryName repository, CancellationToken cancellation) =>
+        rules is not null && caller.Kind is CallerKind.User or CallerKind.Robot
+        && await rules.AskAsync(
+            caller with { Scopes = null }, AccessAction.Manage, repository, cancellation) == AccessAnswer.Allowed;
+
     private ValueTask<IReadOnlyList<Objection>> FindAsync(
         long version, RepositoryName repository, Digest digest, CancellationToken cancellation)
     {
@@ -196,7 +213,7 @@ internal sealed class ImagePolicies(
 
     private sealed record Remembered(long Version, IReadOnlyList<Objection> Objections, long Until)
     {
-        public long SizeBytes => 200 + Objections.Sum(one => 200 + one.Reasons.Sum(reason => reason.Length * 2));
+        public long SizeBytes => 200 + Objections.Sum(one => 200 + one.Reasons().Sum(reason => reason.Length * 2));
     }
 }
 
@@ -208,19 +225,34 @@ internal sealed record PolicyWord(bool IsRefusal, string Text)
     private const int MaxChars = 1500;
 
     /// <summary>The objections that count for an account; null if none do.</summary>
+    /// <param name="repository">Where.</param>
+    /// <param name="image">What.</param>
+    /// <param name="what">What it may not.</param>
+    /// <param name="found">The objections.</param>
+    /// <param name="account">Who asks; null for who has none.</param>
+    /// <param name="isNamed">Whether they may know whom the policies exempt.</param>
     public static PolicyWord? Of(
-        RepositoryName repository, Digest image, string what, IReadOnlyList<Objection> found, string? account)
+        RepositoryName repository, Digest image, string what, IReadOnlyList<Objection> found, string? account,
+        bool isNamed = false)
     {
         var counting = found.Where(one => account is null || !one.Policy.Exempts(account)).ToList();
         if (counting.Count == 0) return null;
         var refusals = counting.FindAll(one => !one.OnlyWarns);
         var isRefusal = refusals.Count > 0;
         var said = string.Join("; ", (isRefusal ? refusals : counting).Select(
-            one => $"{one.Policy.Name}: {string.Join("; ", one.Reasons)}"));
+            one => $"{one.Policy.Name}: {string.Join("; ", one.Reasons(isNamed))}"));
         var text = isRefusal
             ? $"{repository}@{ShortOf(image)} may not {what} by {said}"
             : $"{repository}@{ShortOf(image)}, {said}";
-        return new PolicyWord(isRefusal, text.Length <= MaxChars ? text : text[..(MaxChars - 1)] + "…");
+        return new PolicyWord(isRefusal, Cut(text));
+    }
+
+    /// <summary>Cuts what is too long, between words.</summary>
+    private static string Cut(string text)
+    {
+        if (text.Length <= MaxChars) return text;
+        var end = text.LastIndexOf(' ', MaxChars - 2);
+        return text[..(end > 0 ? end : MaxChars - 2)] + " …";
     }
 
     /// <summary>The value of a Warning header (RFC 7234, 5.5), which is ASCII.</summary>

@@ -44,18 +44,10 @@ internal static class ImageReasons
         }
     }
 
-    /// <summary>What comes with it, which is attached after its push.</summary>
+    /// <summary>The documents that come with it, which are attached after its push.</summary>
     public static IEnumerable<string> OfAttached(Policy policy, JudgedImage image)
     {
         var spec = policy.Spec;
-        if (spec.AsksForSignatures && !IsSigned(policy, image.Signatures))
-        {
-            yield return spec.SignedBy.Count > 0
-                ? $"it is not signed by {PlainText.Of(string.Join(" or ", spec.SignedBy.Take(5)), 5 * MaxTextChars)}: "
-                    + "sign it with that key or identity"
-                : "nobody who is trusted has signed it: sign it, such as with cosign, and have the signer trusted";
-        }
-
         if (spec.HasSbom && !image.Documents.Contains(ArtifactKind.Sbom))
         {
             yield return "it has no bill of materials: build it with buildx build --sbom=true, or attach one";
@@ -66,14 +58,6 @@ internal static class ImageReasons
             yield return "it has no provenance: build it with buildx build --provenance=true, or attach one";
         }
     }
-
-    /// <summary>Only what the registry trusts satisfies a mandatory policy: owners of namespaces trust whom they like.
-    /// </summary>
-    private static bool IsSigned(Policy policy, IReadOnlyList<FoundSignature> signatures) => signatures.Any(
-        one => one.Result is { IsSignature: true } result
-            && (!policy.Row.IsMandatory || result.TrustedIn is null or "")
-            && (policy.Spec.SignedBy.Count == 0 || policy.Spec.SignedBy.Any(
-                name => name == result.TrustedBy || name == result.Signer)));
 
     private static string? FindFaultOfLabel(JudgedImage image, string label)
     {

@@ -64,7 +64,11 @@ internal sealed record JudgedImage(
     /// <summary>Why the packages of its distribution were not all compared; null if they were.</summary>
     public string? Uncovered { get; init; }
 
+    /// <summary>Its signatures that are verified.</summary>
     public IReadOnlyList<FoundSignature> Signatures { get; init; } = [];
+
+    /// <summary>Whether some of its signatures are being verified, and that again (true); null: none is.</summary>
+    public bool? SignaturesWaitAgain { get; init; }
 
     /// <summary>Which kinds of documents come with it (<see cref="ArtifactKind"/>).</summary>
     public IReadOnlySet<string> Documents { get; init; } = new HashSet<string>();

@@ -10,6 +10,8 @@ internal static class LicenseReasons
     /// <summary>Clients show the whole message in a line.</summary>
     private const int MaxNamed = 3;
 
+    private const int MaxBlamed = 2;
+
     private const int MaxTextChars = 80;
 
     public static IEnumerable<string> Of(Policy policy, JudgedImage image, DateTimeOffset now, bool isPushed)
@@ -39,11 +41,14 @@ internal static class LicenseReasons
         var refused = licenses.Where(one =>
             one.Expression != ImageLicenseTable.TooLong && !policy.Licenses.Allows(one.Expression)).ToList();
         if (refused.Count == 0) yield break;
-        var rest = refused.Count > MaxNamed
-            ? string.Create(CultureInfo.InvariantCulture, $" and {refused.Count - MaxNamed:N0} more licences") : "";
-        yield return $"it has packages whose licences are not allowed: "
-            + $"{string.Join(", ", refused.Take(MaxNamed).Select(Say))}{rest}: do without them, or have the policy "
-            + "changed";
+
+        // Of each combination of licences one package is known: there may be more.
+        var more = refused.Skip(MaxNamed).Select(one => one.Package).Distinct().Count();
+        var rest = more > 0 ? string.Create(
+            CultureInfo.InvariantCulture, $" and at least {more:N0} more package{(more == 1 ? "" : "s")}") : "";
+        yield return "it has packages whose licences are not allowed: "
+            + $"{string.Join(", ", refused.Take(MaxNamed).Select(one => Say(policy, one)))}{rest}: do without them, or "
+            + "have the policy changed";
     }
 
     /// <summary>Why its licences are not known; null if it is let through all the same.</summary>
@@ -61,6 +66,15 @@ internal static class LicenseReasons
                 + "scan-images";
     }
 
-    private static string Say(ImageLicense one) => $"{PlainText.Of(one.Package, MaxTextChars)} "
-        + (one.Expression.Length == 0 ? "(unknown)" : $"({PlainText.Of(one.Expression, MaxTextChars)})");
+    private static string Say(Policy policy, ImageLicense license)
+    {
+        var package = PlainText.Of(license.Package, MaxTextChars);
+        if (license.Expression.Length == 0) return $"{package} has no known licence";
+        var blamed = policy.Licenses.Blame(license.Expression);
+        if (blamed.Count == 0) return $"{package} has a licence that can't be read";
+        var named = blamed.Take(MaxBlamed).Select(
+            one => $"{PlainText.Of(one.License, MaxTextChars)} ({(one.IsDenied ? "denied" : "not allowed")})");
+        var rest = blamed.Count > MaxBlamed ? $" and {blamed.Count - MaxBlamed} more" : "";
+        return $"{package} has {string.Join(" and ", named)}{rest}";
+    }
 }

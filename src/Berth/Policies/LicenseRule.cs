@@ -25,6 +25,26 @@ internal sealed class LicenseRule
     public bool Allows(string expression) => expression.Length == 0
         ? allowsUnknown : LicenseTerms.Ask(expression, IsFine) ?? allowsUnknown;
 
+    /// <summary>Which licences of an expression that is not let through are to blame; none if it is not known.
+    /// </summary>
+    public IReadOnlyList<(string License, bool IsDenied)> Blame(string expression)
+    {
+        var bad = new List<string>();
+        LicenseTerms.Ask(expression, one =>
+        {
+            if (!IsFine(one) && !bad.Contains(one)) bad.Add(one);
+            return true;
+        });
+
+        // Those that do harm by themselves, if there are any: with OR between them, another one would do.
+        var worst = bad.FindAll(one => LicenseTerms.Ask(expression, other => other != one) == false);
+        return
+        [
+            .. (worst.Count > 0 ? worst : bad)
+                .Select(one => (one, denied.Any(pattern => Matches(pattern, one)))),
+        ];
+    }
+
     /// <summary>What is wrong with the licences of a policy; null if nothing is.</summary>
     public static string? FindFault(PolicySpec spec)
     {

@@ -8,10 +8,18 @@ namespace Berth.Policies;
 
 /// <summary>What a policy has against an image.</summary>
 /// <param name="Policy">The policy.</param>
-/// <param name="Reasons">What it lacks, each with what to do.</param>
-internal sealed record Objection(Policy Policy, IReadOnlyList<string> Reasons)
+/// <param name="Others">What it lacks besides a signature, each with what to do.</param>
+internal sealed record Objection(Policy Policy, IReadOnlyList<string> Others)
 {
+    /// <summary>That it is not signed; null: that is not what it lacks.</summary>
+    public string? Unsigned { get; init; }
+
     public bool OnlyWarns => Policy.Spec.OnlyWarns;
+
+    /// <summary>What it lacks, each with what to do.</summary>
+    /// <param name="isNamed">Whether whoever reads this may know whom the policy exempts.</param>
+    public IReadOnlyList<string> Reasons(bool isNamed = false) => Unsigned is null
+        ? Others : [.. Others, $"{Unsigned}: {SignatureReasons.SayWhoSigns(Policy, isNamed)}"];
 }
 
 /// <summary>Finds out what policies have against images.</summary>
@@ -45,7 +53,16 @@ internal sealed class PolicyJudge(
         var image = JudgedImage.Of(row, limits.ReferencesPerManifest);
         if (image.IsAttachment) return [];
         image = await CompleteAsync(image, repository, id, known, cancellation);
-        return Judge(image.TrustedIn((to ?? repository).Namespace), known, isPushed);
+        image = image.TrustedIn((to ?? repository).Namespace);
+        if (!isPushed && known.Policies.Any(one => SignatureReasons.Find(one, image, out _) is not null))
+        {
+            image = image with
+            {
+                SignaturesWaitAgain = await signatures.FindWaitingAsync(repository, digest, cancellation),
+            };
+        }
+
+        return Judge(image, known, isPushed);
     }
 
     /// <summary>What policies have against an image that is being pushed. What comes later is not asked for; what is
@@ -120,14 +137,18 @@ internal sealed class PolicyJudge(
         var found = new List<Objection>();
         foreach (var policy in known.Policies)
         {
-            List<string> reasons =
+            var (unsigned, isUnsigned) = ((string?)null, false);
+            if (!isPushed) unsigned = SignatureReasons.Find(policy, image, out isUnsigned);
+            List<string> others =
             [
                 .. VulnerabilityReasons.Of(policy, image, known.Waivers, now, isPushed),
                 .. LicenseReasons.Of(policy, image, now, isPushed),
                 .. ImageReasons.Of(policy, image, now),
                 .. isPushed ? [] : ImageReasons.OfAttached(policy, image),
+                .. unsigned is null || isUnsigned ? [] : new[] { unsigned },
             ];
-            if (reasons.Count > 0) found.Add(new Objection(policy, reasons));
+            if (others.Count > 0 || isUnsigned)
+                found.Add(new Objection(policy, others) { Unsigned = isUnsigned ? unsigned : null });
         }
 
         return found;

@@ -18,6 +18,16 @@ internal sealed class SignatureResults(Database database)
         RepositoryName repository, Digest digest, CancellationToken cancellation) =>
         await FindAsync(repository, digest, onlyVerified: true, cancellation);
 
+    /// <summary>Whether some are not verified yet (false), or not since what is trusted changed (true); null if none
+    /// waits.</summary>
+    public async Task<bool?> FindWaitingAsync(
+        RepositoryName repository, Digest digest, CancellationToken cancellation)
+    {
+        var waiting = (await AllOfAsync(repository, digest, cancellation))
+            .Where(one => one.State == ArtifactStates.Waiting).ToList();
+        return waiting.Count == 0 ? null : waiting.Exists(one => one.CheckedAt is not null);
+    }
+
     /// <summary>All of them, verified ones first, whatever came of them.</summary>
     public async Task<IReadOnlyList<FoundSignature>> AllOfAsync(
         RepositoryName repository, Digest digest, CancellationToken cancellation) =>
@@ -56,9 +66,13 @@ internal sealed class SignatureResults(Database database)
         {
             if (first.Versions.IsSince(state.Present)) return all;
             var verified = all.Where(one => one.Result?.Verdict == SignatureVerdicts.Verified).ToList();
-            if (verified.Count > 0 && first.Versions.IsSince(state.Kept)) return verified;
+            var counting = verified.FindAll(
+                one => one.Versions.Counts(state.Kept, isOfRegistry: one.Result!.TrustedIn == ""));
+            if (counting.Count > 0) return counting.Count == verified.Count ? counting : [.. counting, Waiting()];
         }
 
-        return [first with { State = ArtifactStates.Waiting, Result = null }];
+        return [Waiting()];
+
+        FoundSignature Waiting() => first with { State = ArtifactStates.Waiting, Result = null };
     }
 }

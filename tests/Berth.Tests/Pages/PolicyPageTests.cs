@@ -39,7 +39,7 @@ public sealed class PolicyPageTests : IAsyncLifetime
         var tried = await ann.PostAsync(
             Policies + "/preview", ("names", "ann/**"), ("labels", "org.example.team\n<b>x"), ("namespace", "ann"));
         Assert.Equal(HttpStatusCode.OK, tried.Status);
-        Assert.Contains("It is against 1 of 1 images.", tried.Text);
+        Assert.Contains("1 of 1 images would be refused.", tried.Text);
         Assert.Contains("ann/app:1", tried.Text);
         Assert.Contains("&lt;b&gt;x", tried.Text);
         Assert.DoesNotContain("<b>x", tried.Text);
@@ -54,7 +54,9 @@ public sealed class PolicyPageTests : IAsyncLifetime
         Assert.Contains($"href=\"{path}\"", shown.Text);
 
         var image = (await ann.GetAsync("/r/ann/app:1")).Text;
-        Assert.Contains("Policies refuse to let this image be pulled", image);
+        Assert.Contains("Policies refuse pulls of this image", image);
+        Assert.Contains(
+            "Policies refuse pulls of this image", (await ann.GetAsync("/r/ann/app:1/-/vulnerabilities")).Text);
         Assert.Contains("it has no label org.example.team", image);
         var wrong = await ann.FillAsync(path, path, ("names", "ann/**"), ("maxAgeSeconds", "old"));
         Assert.Equal(HttpStatusCode.BadRequest, wrong.Status);
@@ -65,6 +67,23 @@ public sealed class PolicyPageTests : IAsyncLifetime
         await new PageClient(registry, "eve").GetAsync(path, HttpStatusCode.NotFound);
         Assert.Equal(HttpStatusCode.SeeOther, (await ann.FillAsync(path + "/remove", path + "/remove")).Status);
         Assert.DoesNotContain(path, (await ann.GetAsync(Policies)).Text);
+    }
+
+    [Theory]
+    [InlineData(Policies, "/policies", """{"names":"acme/**","isSigned":true,"exempt":["eve"]}""", "except for eve")]
+    [InlineData(Waivers, "/waivers", """{"names":"acme/**","vulnerability":"CVE-1","reason":"x"}""", "CVE-1")]
+    public async Task Owners_of_an_organization_see_its_entries_first(
+        string page, string path, string entry, string shown)
+    {
+        await admin.ApiAsync("POST", "/organizations", """{"name":"acme"}""", 201);
+        await admin.ApiAsync("PUT", "/organizations/acme/members/ann", """{"role":"owner"}""", 200);
+        Assert.Contains("""value="acme/**""", (await ann.GetAsync(page)).Text);
+        Assert.Contains("""value="ann/**""", (await ann.GetAsync(page + "?namespace=ann")).Text);
+        await admin.ApiAsync("POST", path, entry, 201);
+        var seen = (await ann.GetAsync(page)).Text;
+        Assert.Contains(shown, seen);
+        Assert.Contains($"href=\"{page}?namespace=ann\"", seen);
+        if (page == Policies) Assert.Contains("Refuse on pull, promotion (mandatory)", seen);
     }
 
     [Fact]

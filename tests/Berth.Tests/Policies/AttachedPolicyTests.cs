@@ -36,7 +36,10 @@ public sealed class AttachedPolicyTests : IAsyncLifetime
         await images.TrustAsync("release", key, "acme", "ann");
         await AddAsync("ann", """{"names":"acme/**","signedBy":["release"],"exempt":["bob"]}""");
         var refused = await PullAsync("ann", "1", 403);
-        Assert.Contains("it is not signed by release", refused);
+        Assert.Contains("it is not signed by release: bob, which the policy exempts, has to sign it", refused);
+        Assert.Contains(
+            "it is not signed by release: an account that the policy exempts (--exempt) has to sign it",
+            await ReasonsAsync());
         await PullAsync("bob", "1", 200);
         var signature = await images.SignAsync("acme/app", image, key);
         await images.SeeAsync("acme/app", "1");
@@ -53,10 +56,61 @@ public sealed class AttachedPolicyTests : IAsyncLifetime
 
         // What an owner trusts does not satisfy what an administrator asks for.
         await AddAsync("admin", """{"names":"acme/**","signedBy":["release"]}""");
-        await PullAsync("ann", "1", 403);
+        Assert.Contains(
+            "it is signed by release of acme, but this policy is mandatory: an administrator has to trust that key in "
+            + "the whole registry",
+            await PullAsync("ann", "1", 403));
         await images.TrustAsync("release", key);
         await images.SeeAsync("acme/app", "1");
         await Eventually.TrueAsync(async () => await StatusAsync("ann", "1") == 200);
+    }
+
+    [Fact]
+    public async Task A_change_in_a_namespace_does_not_make_mandatory_policies_wait_and_one_of_the_registry_says_so()
+    {
+        var image = await images.PushAsync("acme/app", "1", "an image");
+        await images.TrustAsync("release", key);
+        await images.TrustAsync("release", key, "acme", "ann");
+        await images.TrustAsync("other", new SigningKey());
+        await images.SignAsync("acme/app", image, key);
+        await images.SeeAsync("acme/app", "1");
+        await AddAsync("admin", """{"names":"acme/**","signedBy":["release"]}""");
+        await images.DistrustAsync("keys", "release", "acme", "ann");
+        Assert.Equal("[]", await ReasonsAsync());
+        await images.HastenAsync();
+        Assert.Equal("[]", await ReasonsAsync());
+        await images.SeeAsync("acme/app", "1");
+
+        await images.DistrustAsync("keys", "other");
+        Assert.Contains("its signatures are being verified again", await ReasonsAsync());
+        await images.HastenAsync();
+        Assert.Contains("its signatures are being verified again", await ReasonsAsync());
+        await images.SeeAsync("acme/app", "1");
+        Assert.Equal("[]", await ReasonsAsync());
+    }
+
+    [Fact]
+    public async Task Names_in_a_policy_that_nobody_has_are_noted()
+    {
+        const string Policy = """
+            {"names":"acme/**","signedBy":["release"],"exempt":["robot.acme.signer","bob"]}
+            """;
+        Assert.Equal(
+            ["there is no account robot.acme.signer yet that it could exempt",
+                "nothing is trusted as release in the whole registry yet, as a mandatory policy needs it"],
+            await NoticesAsync("admin"));
+        Assert.Equal("nothing is trusted as release yet", (await NoticesAsync("ann"))[1]);
+        await images.TrustAsync("release", key, "acme", "ann");
+        Assert.Single(await NoticesAsync("ann"));
+        Assert.Contains("release is trusted in acme alone", (await NoticesAsync("admin"))[1]);
+        await images.TrustAsync("release", key);
+        Assert.Single(await NoticesAsync("admin"));
+
+        async Task<List<string?>> NoticesAsync(string user) =>
+        [
+            .. (await api.AskAsync(user, "POST", "/policies", Policy)).Is(201).Json.GetProperty("notices")
+                .EnumerateArray().Select(one => one.GetString()),
+        ];
     }
 
     [Theory]
@@ -284,6 +338,10 @@ public sealed class AttachedPolicyTests : IAsyncLifetime
         Assert.Equal(400, refused.Status);
         Assert.Contains("vulnerabilities.sources", refused.Text);
     }
+
+    private async Task<string> ReasonsAsync() =>
+        (await api.AskAsync("ann", "GET", "/images/1/policies?repository=acme/app")).Is(200).Json
+            .GetProperty("items").GetRawText();
 
     private async Task AddAsync(string user, string policy) =>
         (await api.AskAsync(user, "POST", "/policies", policy)).Is(201);

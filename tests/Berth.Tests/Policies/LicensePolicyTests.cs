@@ -62,7 +62,7 @@ public sealed class LicensePolicyTests : IAsyncLifetime
     {
         await images.PushAsync("team/app", Excepted);
         await images.SetAsync("""{"names":"team/**","deniedLicenses":["GPL-*"]}""");
-        Assert.Contains("gcc 1-r0 (GPL-3.0-or-later AND LicenseRef-", await images.WhyNotAsync("team/app"));
+        Assert.Contains("gcc 1-r0 has GPL-3.0-or-later (denied)", await images.WhyNotAsync("team/app"));
     }
 
     [Fact]
@@ -80,11 +80,31 @@ public sealed class LicensePolicyTests : IAsyncLifetime
         var id = await images.SetAsync("""{"names":"team/**","deniedLicenses":["GPL-*"]}""");
         Assert.Equal(
             $"team/app@{digest[..19]} may not be pulled by policy {id} (team/**): it has packages whose licences are "
-            + "not allowed: bash 5.2-r0 (GPL-3.0-or-later): do without them, or have the policy changed",
+            + "not allowed: bash 5.2-r0 has GPL-3.0-or-later (denied): do without them, or have the policy changed",
             await images.WhyNotAsync("team/app"));
         var said = await images.AskAsync("GET", $"/policies/{id}", null, 200);
         Assert.Equal("GPL-*", said.GetProperty("deniedLicenses")[0].GetString());
         Assert.Equal(0, said.GetProperty("allowedLicenses").GetArrayLength());
+    }
+
+    [Fact]
+    public async Task The_licence_to_blame_is_named_of_each_package_and_the_others_are_counted()
+    {
+        await PushAsync("team/two", ("pam", "(MIT OR GPL-2.0-only) AND BSD-3-Clause AND GPL-1.0-only"),
+            ("or", "GPL-2.0-only OR GPL-3.0-only"));
+        string[] others = ["MIT", "ISC", "Zlib", "BSD-2-Clause", "BSD-3-Clause"];
+        await PushAsync("team/many", [.. others.Select(one => ($"p-{one}", $"GPL-2.0-only AND {one}"))]);
+        await images.SetAsync("""{"names":"team/**","deniedLicenses":["GPL-*"]}""");
+        var said = await images.WhyNotAsync("team/two");
+        Assert.Contains("pam 1 has GPL-1.0-only (denied)", said);
+        Assert.Contains("or 1 has GPL-2.0-only (denied) and GPL-3.0-only (denied)", said);
+        Assert.Contains(
+            "(denied) and at least 2 more packages: do without them", await images.WhyNotAsync("team/many"));
+
+        Task PushAsync(string repository, params (string Name, string License)[] packages) => images.PushAsync(
+            repository, RawTar.Gzip(new RawTar().File("etc/os-release", System).File(
+                "lib/apk/db/installed",
+                string.Concat(packages.Select(one => $"P:{one.Name}\nV:1\nL:{one.License}\n\n"))).End()));
     }
 
     [Fact]
@@ -118,9 +138,11 @@ public sealed class LicensePolicyTests : IAsyncLifetime
         Assert.Equal("", await images.WhyNotAsync("team/app"));
         await images.SetAsync("""{"names":"team/**","allowedLicenses":["MIT"]}""");
         Assert.Contains(
-            "mute 1-r0 (unknown), odd 1-r0 (LicenseRef-custom): do without", await images.WhyNotAsync("team/app"));
+            "mute 1-r0 has no known licence, odd 1-r0 has LicenseRef-custom (not allowed): do without",
+            await images.WhyNotAsync("team/app"));
         await images.SetAsync("""{"names":"team/**","allowedLicenses":["MIT","LicenseRef-custom"]}""");
-        Assert.Contains("not allowed: mute 1-r0 (unknown): do without", await images.WhyNotAsync("team/app"));
+        Assert.Contains(
+            "not allowed: mute 1-r0 has no known licence: do without", await images.WhyNotAsync("team/app"));
         await images.SetAsync(
             """{"names":"team/**","allowedLicenses":["MIT"],"allowsUnknownLicenses":true}""");
         Assert.Equal("", await images.WhyNotAsync("team/app"));

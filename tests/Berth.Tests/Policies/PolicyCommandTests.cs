@@ -2,6 +2,7 @@ using Berth.Tests.Access;
 using Berth.Tests.Cli;
 using Berth.Tests.Contents;
 using Berth.Tests.Scanning;
+using Berth.Tests.Verifying;
 using static Berth.Tests.Scanning.KnownVulnerabilities;
 
 namespace Berth.Tests.Policies;
@@ -27,7 +28,7 @@ public sealed class PolicyCommandTests
         await known.CompareAsync("acme/app:1.0");
         await known.TellAsync(Bad);
         var blocks = DocumentedCommandTests.BlocksOf("docs/policies.md");
-        Assert.Equal(3, blocks.Count);
+        Assert.Equal(4, blocks.Count);
         var script = string.Join('\n', blocks)
             .Replace("https://registry.example.com", known.Registry.BaseAddress.ToString().TrimEnd('/'))
             .Replace("-u ann", $"-u 'admin:{AccountsOf.AdminPassword}'", StringComparison.Ordinal);
@@ -37,15 +38,23 @@ public sealed class PolicyCommandTests
             berth() { {{string.Join(' ', BerthProgram.CommandOf(BerthProgram.Path))}} "$@"; }
             curl() { command curl --fail-with-body -sS "$@"; }
             export REGISTRY_VULNERABILITIES_SOURCES='{{known.Source}}'
+            cd "$(mktemp -d)"
+            trap 'rm -r "$PWD"' EXIT
+            echo '{{new SigningKey().Pem}}' >cosign.pub
             {{script}}
             """);
-        Assert.Contains("Policy 1 counts now for acme/**: no vulnerability above high.", said);
-        Assert.Contains("signed by release; a bill of materials; provenance", said);
-        Assert.Contains("All 2 policies let this image through.", said);
+        Assert.Contains("Policy 1 (mandatory) counts now for acme/**: no vulnerability above high.", said);
+        Assert.Contains(
+            "Policy 4 (mandatory) counts now for acme/prod/**: signed by release; exempt: robot.acme.signer.\n", said);
+        Assert.DoesNotContain("Note: there is no account", said);
+        Assert.DoesNotContain("Note: nothing is trusted", said);
+        Assert.Contains("Both policies that apply let this image through.", said);
         Assert.Contains("0 of 1 images would be refused.", said);
-        Assert.Contains("Policy 4 counts now for acme/**: no licences AGPL-*.", said);
-        Assert.Contains("Policy 3 counts no longer.", said);
-        Assert.Contains("policies pass over CVE-2024-3094 in acme/** until the end of 2099-01-31 (UTC).", said);
+        Assert.Contains("Policy 3 (mandatory) counts now for acme/**: no licences AGPL-*.", said);
+        Assert.Contains("Policy 2 is removed.", said);
+        Assert.Contains(
+            "all policies pass over CVE-2024-3094 in the package xz-utils, in acme/** "
+            + "until the end of 2099-01-31 (UTC).", said);
         Assert.Contains("\"refused\":1", said);
         Assert.Contains("\"on\":\"promotion\"", said);
     }
@@ -67,7 +76,15 @@ public sealed class PolicyCommandTests
         (await RunAsync("policy", "add", "acme/**", "--max-severity", "none")).Is(0);
         var refused = (await RunAsync("policy", "test", "acme/app:1")).Is(3);
         Assert.Contains("refused by policy 1: it has CVE-2023-1", refused.Output);
-        (await RunAsync("policy", "replace", "1", "--names", "acme/**", "--max-severity", "low")).Is(0);
+        Assert.Contains(
+            "the options replace the whole policy",
+            (await RunAsync("policy", "replace", "1", "--max-severity", "low")).Is(2).Errors);
+        Assert.Contains(
+            "no vulnerability above low or that is exploited, with a fix older than 14 days; exempt: ann",
+            (await RunAsync(
+                "policy", "replace", "1", "--names", "acme/**", "--max-severity", "low", "--no-exploited",
+                "--fix-grace", "14d", "--exempt", "ann")).Is(0).Output);
+        Assert.Contains("MANDATORY", (await RunAsync("policy", "list")).Is(0).Output);
         (await RunAsync("policy", "test", "acme/app:1")).Is(0);
         Assert.Contains(
             "asks for nothing", (await RunAsync("policy", "add", "acme/**", "--only-fixable")).Is(1).Errors);

@@ -55,7 +55,8 @@ public sealed class PolicyTests : IAsyncLifetime
         Assert.Equal("DENIED", error.Of("code"));
         Assert.Equal(
             $"team/app@{digest[..19]} may not be pulled by policy {id} (team/**): it has CVE-2023-1 (critical) in "
-            + "libssl3 3.0.9-1, fixed in 3.0.11-1: update these packages and build it again, or have it waived",
+            + "libssl3 3.0.9-1, fixed in 3.0.11-1: update these packages and build it again, or ask an "
+            + "administrator to waive it",
             error.Of("message"));
         await (await PullAsync("ann", digest)).IsAsync(403);
         await (await PullAsync("ann", "1", "HEAD")).IsAsync(403);
@@ -139,11 +140,16 @@ public sealed class PolicyTests : IAsyncLifetime
     public async Task A_waiver_counts_until_its_end_and_for_mandatory_policies_only_from_administrators()
     {
         await PushBadAsync();
-        await AddAsync("""{"names":"team/**","maxSeverity":"high"}""");
+        var id = await AddAsync("""{"names":"team/**","maxSeverity":"high"}""");
         const string Waiver = """{"names":"team/app","vulnerability":"cve-2023-1","reason":"not reachable"}""";
         var own = await ApiAsync("bob", "POST", "/waivers", Waiver, 201);
         Assert.False(own.GetProperty("isMandatory").GetBoolean());
-        await (await PullAsync("ann", "1")).IsAsync(403);
+        Assert.Equal(
+            $"it does not count for mandatory policies ({id}): ask an administrator to waive it for those",
+            Assert.Single(own.GetProperty("notices").EnumerateArray()).GetString());
+        Assert.Contains(
+            $"(CVE-2023-1: waived in team, but policy {id} is mandatory)",
+            await (await (await PullAsync("ann", "1")).IsAsync(403)).Content.ReadAsStringAsync(Stop));
 
         var until = clock.GetUtcNow().AddDays(2).ToString("O");
         var waiver = await ApiAsync(
@@ -157,9 +163,12 @@ public sealed class PolicyTests : IAsyncLifetime
         await (await PullAsync("ann", "1")).IsAsync(403);
         await ApiAsync("bob", "DELETE", $"/waivers/{waiver.Of("id")}", null, 403);
         await ApiAsync("admin", "DELETE", $"/waivers/{waiver.Of("id")}", null, 204);
-        await ApiAsync(
+        var other = await ApiAsync(
             "admin", "POST", "/waivers",
             """{"names":"team/**","vulnerability":"CVE-2023-1","package":"other","reason":"x"}""", 201);
+        Assert.Equal(
+            "no image in team/** is known to have CVE-2023-1 in other: check the names",
+            Assert.Single(other.GetProperty("notices").EnumerateArray()).GetString());
         await (await PullAsync("ann", "1")).IsAsync(403);
     }
 

@@ -84,11 +84,47 @@ public sealed class SignatureTests : IAsyncLifetime
         Assert.Equal("verified", VerdictOf(await images.AskAsync("acme/app", "1")).Verdict);
 
         // That is no reason to believe what is to be taken back.
-        await images.DistrustAsync("keys", "own", "acme");
+        await images.DistrustAsync("keys", "other");
         Assert.Equal("pending", VerdictOf(await images.AskAsync("acme/app", "1")).Verdict);
         await images.HastenAsync();
         Assert.Equal("pending", VerdictOf(await images.AskAsync("acme/app", "1")).Verdict);
         Assert.Equal("verified", VerdictOf(await images.SeeAsync("acme/app", "1")).Verdict);
+    }
+
+    [Fact]
+    public async Task What_the_registry_trusts_does_not_wait_for_what_a_namespace_trusts()
+    {
+        var own = new SigningKey();
+        await images.TrustAsync("release", key);
+        await images.TrustAsync("release", key, "acme", "ann");
+        await images.TrustAsync("own", own, "acme", "ann");
+        var image = await images.PushAsync("acme/app", "1", "an image");
+        await images.SignTwiceWithTagAsync("acme/app", image, own, key);
+        Assert.Equal(["verified", "verified"], Verdicts(await images.SeeAsync("acme/app", "1", count: 2)));
+        for (var round = 0; round < 2; round++)
+        {
+            // What only the namespace trusted does not count from this moment on.
+            if (round == 0) await images.DistrustAsync("keys", "own", "acme", "ann");
+            else await images.DistrustAsync("keys", "release", "acme", "ann");
+            foreach (var isHastened in new[] { false, true })
+            {
+                if (isHastened) await images.HastenAsync();
+                var seen = await images.AskAsync("acme/app", "1");
+                Assert.True(seen.GetProperty("isVerified").GetBoolean());
+                Assert.Equal(("verified", "release"), (VerdictOf(seen, 0), seen.GetProperty("items")[0].Of("signer")));
+                Assert.False(HasNamespace(seen));
+                Assert.Equal("release", Assert.Single(await VerifiedAsync("acme/app", image)).Result!.Signer);
+                if (round == 0) Assert.Equal(["verified", "pending"], Verdicts(seen));
+            }
+
+            Assert.Equal(["verified", "untrusted"], Verdicts(await images.SeeAsync("acme/app", "1", count: 2)));
+        }
+
+        static string?[] Verdicts(JsonElement seen) =>
+            [.. seen.GetProperty("items").EnumerateArray().Select(one => one.GetProperty("verdict").GetString())];
+        static string? VerdictOf(JsonElement seen, int at) => Verdicts(seen)[at];
+        static bool HasNamespace(JsonElement seen) => seen.GetProperty("items").EnumerateArray().Any(
+            one => one.TryGetProperty("trustedIn", out var space) && space.ValueKind == JsonValueKind.String);
     }
 
     [Fact]

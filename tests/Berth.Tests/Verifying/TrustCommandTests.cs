@@ -34,7 +34,7 @@ public sealed class TrustCommandTests
         Assert.Equal(2, blocks.Count);
         var said = await RunAsync(api, folder, blocks[0]);
         Assert.Contains("release is trusted now, in acme.", said);
-        Assert.Contains("notation is trusted no longer.", said);
+        Assert.Contains("notation is no longer trusted in the whole registry.", said);
         Assert.Contains(key.Pem.Trim(), said);
         Assert.Contains(
             "https://github.com/acme/**",
@@ -48,6 +48,7 @@ public sealed class TrustCommandTests
         Assert.Contains("\"isVerified\":true", said);
 
         await images.DistrustAsync("keys", "release", "acme");
+        await images.DistrustAsync("keys", "release");
         await images.SeeAsync("acme/app", "1.0");
         var after = (await command.RunAsync("verify-signature", "acme/app:1.0")).Is(1);
         Assert.StartsWith("untrusted: ", after.Output);

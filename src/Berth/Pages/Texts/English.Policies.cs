@@ -8,10 +8,10 @@ internal partial class English
 {
     public virtual string Policies => "Policies";
     public virtual string PoliciesText =>
-        "What images must be like to be pulled, pushed or promoted. What is mandatory, only administrators change. "
-        + "Single vulnerabilities can be passed over:";
+        "What images must be like to be pulled, pushed or promoted. Only administrators change mandatory policies. To "
+        + "let a single vulnerability through, see";
 
-    public virtual string NoPolicies => "There are no policies: every image that may be pulled can be.";
+    public virtual string NoPolicies => "There are no policies here.";
     public virtual string PolicyList => "The policies";
     public virtual string PolicyAsks => "An image must";
     public virtual string NewPolicy => "New policy";
@@ -25,12 +25,12 @@ internal partial class English
     public virtual string RefusesExploited => "None that is known to be exploited, whatever its severity";
     public virtual string OnlyFixableCount => "Only those with a fix count";
     public virtual string FixGrace => "Time for fixes";
-    public virtual string FixGraceHelp => "A vulnerability counts once there has been a fix for so long: 14d.";
-    public virtual string ScanGrace => "Time to be looked into";
+    public virtual string FixGraceHelp => "How long a fix must have been available for a vulnerability to count: 14d.";
+    public virtual string ScanGrace => "Time to be scanned";
     public virtual string ScanGraceHelp =>
-        "A new image is let through for so long, until its vulnerabilities are known. A day if empty.";
+        "How long a new image is let through before it is scanned. A day if empty.";
 
-    public virtual string AllowsUnscanned => "Let images through whose vulnerabilities or licences can't be found out";
+    public virtual string AllowsUnscanned => "Let images through that can't be scanned";
     public virtual string PolicySigned => "Signed by somebody who is trusted";
     public virtual string PolicySignedBy => "Signed by";
     public virtual string PolicySignedByHelp =>
@@ -39,8 +39,8 @@ internal partial class English
     public virtual string PolicySbom => "With a bill of materials (SBOM)";
     public virtual string PolicyProvenance => "With its provenance";
     public virtual string PolicyLabelsHelp => "Labels that it must have, one a line: NAME or NAME=VALUE.";
-    public virtual string PolicyAge => "At most so old";
-    public virtual string PolicyAgeHelp => "From its build: 90d.";
+    public virtual string PolicyAge => "Maximum age";
+    public virtual string PolicyAgeHelp => "Since it was built: 90d.";
     public virtual string PolicyBases => "Base images";
     public virtual string PolicyBasesHelp =>
         "Patterns, one a line, one of which it must name as its base: docker.io/library/debian:*.";
@@ -51,8 +51,8 @@ internal partial class English
     public virtual string PolicyAllowedLicensesHelp =>
         "As SPDX names them, or patterns, one a line: MIT, BSD-*. Empty: any.";
 
-    public virtual string AllowsUnknownLicenses => "Of these, also those whose licence is not known";
-    public virtual string PolicyExempt => "Who gets in all the same";
+    public virtual string AllowsUnknownLicenses => "Also allow packages whose licence is not known";
+    public virtual string PolicyExempt => "Exempt accounts";
     public virtual string PolicyExemptHelp => "Accounts with spaces between or one a line: signers, scanners, robots.";
     public virtual string PolicyWho => "Who may change it";
     public virtual string PolicyOfAdministrators => "Administrators: it is mandatory";
@@ -67,8 +67,8 @@ internal partial class English
     public virtual string PolicyAudience => "Who would be refused";
     public virtual string Waivers => "Waivers";
     public virtual string WaiversText =>
-        "Vulnerabilities that policies pass over. Those of administrators count for mandatory policies too. What is "
-        + "asked of images is in the";
+        "Vulnerabilities that policies pass over. Only waivers of administrators count for mandatory policies. What "
+        + "images must be like, see";
 
     public virtual string NoWaivers => "Nothing is waived.";
     public virtual string NewWaiver => "New waiver";
@@ -79,6 +79,9 @@ internal partial class English
     public virtual string WaiverReasonHelp => "For those who ask later.";
     public virtual string WaiverUntilHelp => "The last day. Empty: for good.";
 
+    public virtual string WaiverName(WaiverView one) => one.Vulnerability
+        + (one.Package is null ? "" : $" ({one.Package})") + (one.IsMandatory ? "" : ", not for mandatory policies");
+
     public virtual string PolicyMoment(string moment) => moment switch
     {
         "push" => "when it is pushed",
@@ -87,19 +90,18 @@ internal partial class English
     };
 
     public virtual string MaxSeverity(string worst) =>
-        worst == "none" ? "none at all, but harmless ones" : $"none worse than {worst}";
+        worst == "none" ? "only harmless ones" : $"none worse than {worst}";
 
     public virtual string PolicyFor(string names) => $"Policy for {names}";
 
     public virtual string PolicyEffect(PolicyView one) =>
-        $"{(one.OnlyWarns ? "Warn" : "Refuse")} on {string.Join(", ", one.On)}";
+        $"{(one.OnlyWarns ? "Warn" : "Refuse")} on {string.Join(", ", one.On)}"
+        + (one.IsMandatory ? " (mandatory)" : "");
 
     public virtual string PolicyText(PolicyView one)
     {
         var said = new List<string>();
-        if (one.MaxSeverity is { } worst)
-            said.Add($"have no vulnerability {(worst == "none" ? "that does harm" : $"above {worst}")}");
-        if (one.RefusesExploited) said.Add("have none that is exploited");
+        if (VulnerabilitiesText(one) is { } found) said.Add(found);
         if (one.SignedBy.Count > 0) said.Add($"be signed by {string.Join(" or ", one.SignedBy)}");
         else if (one.IsSigned) said.Add("be signed");
         if (one.HasSbom) said.Add("have a bill of materials");
@@ -115,24 +117,39 @@ internal partial class English
 
         if (one.DeniedLicenses.Count > 0)
             said.Add($"have no package under {string.Join(", ", one.DeniedLicenses)}");
+        if (one.ScanGraceSeconds is { } grace)
+            said.Add($"be scanned{(grace > 0 ? $" within {FormInput.DurationOf(grace)}" : "")}");
+        if (one.AllowsUnscanned) said.Add("if it can be scanned");
         if (one.Exempt.Count > 0) said.Add($"except for {string.Join(", ", one.Exempt)}");
         return string.Join("; ", said);
     }
 
+    private static string? VulnerabilitiesText(PolicyView one)
+    {
+        var kinds = new List<string>();
+        if (one.MaxSeverity is { } worst) kinds.Add(worst == "none" ? "that does harm" : $"above {worst}");
+        if (one.RefusesExploited) kinds.Add("that is exploited");
+        if (kinds.Count == 0) return null;
+        var fix = one.FixGraceSeconds is { } grace ? $" with a fix older than {FormInput.DurationOf(grace)}"
+            : one.OnlyFixable ? " with a fix" : "";
+        var comma = kinds.Count > 1 && fix.Length > 0 ? "," : "";
+        return $"have no vulnerability {string.Join(" or ", kinds)}{comma}{fix}";
+    }
+
     public virtual string PolicyPlanText(PolicyPlan plan) => string.Create(
         CultureInfo.InvariantCulture,
-        $"It is against {plan.Refused:N0} of {plan.Judged:N0} images{(plan.Next is null ? "" : " so far")}.");
+        $"{plan.Refused:N0} of {plan.Judged:N0} images would be refused{(plan.Next is null ? "" : " so far")}.");
 
     public virtual string AudienceText(PolicyAudienceView one) =>
         string.Join(", ", (one.IsPublic ? ["anybody"] : Array.Empty<string>()).Concat(one.Names ?? []));
 
     public virtual string RefusedHere(bool isRefused) => isRefused
-        ? "Policies refuse to let this image be pulled" : "Policies warn of this image";
+        ? "Policies refuse pulls of this image" : "Policies warn about this image";
 
     public virtual Warning RemovePolicy(PolicyView one) => new(
-        $"Remove the policy for {one.Names}?", "Remove it", "Images that it is against can be pulled again.");
+        $"Remove the policy for {one.Names}?", "Remove it", "Images that it refuses can be pulled again.");
 
     public virtual Warning RemoveWaiver(WaiverView one) => new(
-        $"Waive {one.Vulnerability} in {one.Names} no longer?", "Remove it",
-        "Images with it are refused again where policies say so.");
+        $"Stop waiving {one.Vulnerability} in {one.Names}?", "Remove it",
+        "Policies refuse images with it again.");
 }

@@ -8,9 +8,12 @@ internal partial class English
     public virtual string Trust => "Trusted signers";
     public virtual string TrustText =>
         "Whose signatures of images count: keys of cosign, identities of keyless signatures, and policies of Notary "
-        + "Project. Any change makes the signatures that it concerns wait until they are verified again.";
+        + "Project. After something is removed or replaced, and after a new policy or store of Notary Project, the "
+        + "signatures that it concerns have to be verified again, which takes a minute or so: until then they do not "
+        + "count. Mandatory policies count only what is trusted in the whole registry.";
 
-    public virtual string NoTrust => "Nobody is trusted in the whole registry: no signature counts by that.";
+    public virtual string NoTrust =>
+        "Nothing is trusted in the whole registry, so mandatory policies count no signature.";
     public virtual string NewTrust => "Trust something else";
     public virtual string AddTrust => "Trust it";
     public virtual string TrustNameHelp =>
@@ -32,7 +35,8 @@ internal partial class English
         ("stores", TrustKind("stores")), ("policies", TrustKind("policies")),
     ];
 
-    public virtual string NoTrustIn(string space) => $"Nobody is trusted in {space}, besides those of the registry.";
+    public virtual string NoTrustIn(string space) =>
+        $"Nothing is trusted in {space} alone: only what the whole registry trusts counts there.";
 
     public virtual string TrustList(string space) =>
         space.Length == 0 ? "What is trusted in the whole registry" : $"What is trusted in {space}";
@@ -47,5 +51,5 @@ internal partial class English
     };
 
     public virtual Warning RemoveTrust(TrustView one) => new(
-        $"Trust {one.Name} no longer?", "Remove it", "Signatures that only it verified count no more.");
+        $"Stop trusting {one.Name}?", "Remove it", "Signatures that only it verified no longer count.");
 }
