@@ -101,7 +101,8 @@ public sealed class ConnectionBoundTests : IAsyncDisposable
             await clients[0].ReceiveAsync(new byte[1024], TestContext.Current.CancellationToken);
             clock.Advance(TimeSpan.FromSeconds(10));
             Assert.Equal(Room.NotNow, connections!.MakeRoom(Other, isShort: false));
-            _ = connection.Transport.Output.WriteAsync(new byte[32 << 20], TestContext.Current.CancellationToken);
+            _ = connection.Transport.Output.WriteAsync(new byte[32 << 20], TestContext.Current.CancellationToken)
+                .AsTask();
             await Eventually.TrueAsync(async () =>
             {
                 await Task.Delay(10);
